@@ -1,0 +1,102 @@
+"""The push feed: a row per event, its number given after the commit, and wake-ups of what works on the new rows.
+
+An event is published inside the transaction that it tells of. One relay, which runs in the push process under an
+advisory lock, numbers committed rows without gaps and hands them to the channel layer; who missed a message replays by
+number from PostgreSQL. A wake-up is one Celery message after the commit; losing it costs seconds, because beat asks
+the same question again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from asgiref.sync import async_to_sync
+from celery import current_app
+from channels.layers import get_channel_layer
+from django.db import connection, transaction
+from kombu.exceptions import OperationalError
+
+from apps.matches.models import Event
+
+logger = logging.getLogger(__name__)
+
+RELAY_LOCK: Final = 0x5350_4149_0001
+"""Advisory lock of the relay; a session holds it for as long as it relays."""
+
+EVERYTHING: Final = "events"
+"""Group of the channel layer that hears of every event."""
+
+
+def publish(*, topic: str, key: str, now: datetime, payload: Mapping[str, Any] | None = None) -> None:
+    """Write one event into the feed, within the caller's transaction."""
+    Event.objects.create(topic=topic, key=key, payload=dict(payload or {}), created_at=now)
+
+
+def publish_many(*, topic: str, events: list[tuple[str, Mapping[str, Any]]], now: datetime) -> None:
+    """Write one event for each (key, payload), within the caller's transaction."""
+    Event.objects.bulk_create(Event(topic=topic, key=key, payload=dict(payload), created_at=now) for key, payload in events)
+
+
+def wake(topic: str) -> None:
+    """Start the tasks that listen to `topic` once the current transaction has committed.
+
+    Raises
+    ------
+    KeyError
+        When the timetable knows no such topic.
+    """
+    names = current_app.conf["wake_ups"][topic]
+    transaction.on_commit(lambda: _send(names), robust=True)
+
+
+def _send(names: tuple[str, ...]) -> None:
+    current_app.loader.import_default_modules()
+    for name in names:
+        try:
+            current_app.tasks[name].apply_async(retry=False)
+        except (OperationalError, OSError) as error:
+            logger.warning("wake-up of %s not sent (%s); the timetable will start it", name, error)
+
+
+def try_relay_lock() -> bool:
+    """Take the relay's lock for this database session; False while another session holds it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [RELAY_LOCK])
+        return bool(cursor.fetchone()[0])
+
+
+def number_events(*, limit: int = 500) -> list[Event]:
+    """Give committed events their numbers and return them in that order. Only the holder of the relay's lock calls it."""
+    with transaction.atomic():
+        waiting = list(Event.objects.filter(number__isnull=True).order_by("id")[:limit])
+        if not waiting:
+            return []
+        newest = Event.objects.filter(number__isnull=False).order_by("-number").values_list("number", flat=True).first() or 0
+        for number, event in enumerate(waiting, start=newest + 1):
+            event.number = number
+        Event.objects.bulk_update(waiting, ["number"])
+    return waiting
+
+
+def group_of(topic: str, key: str) -> str:
+    """Return the group of the channel layer that hears of one thing, such as one match."""
+    return f"{topic.split('.', 1)[0]}.{key}"
+
+
+def broadcast(events: list[Event]) -> None:
+    """Hand numbered events to everybody who listens, over the channel layer."""
+    send = async_to_sync(get_channel_layer().group_send)
+    for event in events:
+        message = {
+            "type": "event.message",
+            "number": event.number,
+            "topic": event.topic,
+            "key": event.key,
+            "payload": event.payload,
+            "created_at": event.created_at.isoformat(),
+        }
+        for group in (EVERYTHING, group_of(event.topic, event.key)):
+            send(group, message)

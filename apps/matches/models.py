@@ -1,0 +1,401 @@
+"""What football is: competitions, teams, matches, prices, and the record of every change.
+
+Facts (`MatchChange`, `Event`) are append-only and PostgreSQL enforces it (migration 0002). Rows of matches, references,
+statistics and odds are written by `services.ingest` alone.
+"""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import F, Q
+
+
+class World(models.TextChoices):
+    """Simulated and real competitions never share a run, a model or a score."""
+
+    REAL = "real", "real"
+    SANDBOX = "sandbox", "sandbox"
+
+
+class Region(models.Model):
+    """A country or confederation; names of teams are unique within it."""
+
+    name = models.CharField(max_length=80, unique=True)
+
+    class Meta:
+        verbose_name = "region"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Competition(models.Model):
+    """A league or cup that is played season after season."""
+
+    region = models.ForeignKey(Region, on_delete=models.PROTECT, related_name="competitions")
+    name = models.CharField(max_length=120)
+    slug = models.SlugField(max_length=160, unique=True)
+    level = models.PositiveSmallIntegerField(help_text="Tier of the pyramid, 1 at the top; 0 for cups.")
+    is_simulated = models.BooleanField(default=False, db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["region", "name"], name="competition_region_name_unique")]
+
+    def __str__(self) -> str:
+        return f"{self.region.name}: {self.name}" if "region" in self._state.fields_cache else self.name
+
+    @property
+    def world(self) -> World:
+        """The world that the competition belongs to."""
+        return World.SANDBOX if self.is_simulated else World.REAL
+
+
+class Season(models.Model):
+    """One season of one competition."""
+
+    competition = models.ForeignKey(Competition, on_delete=models.PROTECT, related_name="seasons")
+    label = models.CharField(max_length=24, help_text="2023-24, or 2023 within one year.")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["competition", "label"], name="season_competition_label_unique")]
+
+    def __str__(self) -> str:
+        return self.label
+
+
+class Stage(models.Model):
+    """A part of a season with rules of its own, such as a group or the play-offs."""
+
+    season = models.ForeignKey(Season, on_delete=models.PROTECT, related_name="stages")
+    name = models.CharField(max_length=80)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["season", "name"], name="stage_season_name_unique")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Team(models.Model):
+    """A club. Its names in the sources are `TeamAlias` rows."""
+
+    region = models.ForeignKey(Region, on_delete=models.PROTECT, related_name="teams")
+    name = models.CharField(max_length=120)
+    slug = models.SlugField(max_length=160, unique=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["region", "name"], name="team_region_name_unique")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class TeamAlias(models.Model):
+    """How one source names a team. A name never seen before is listed for review until an operator confirms it."""
+
+    source = models.CharField(max_length=40)
+    region = models.ForeignKey(Region, on_delete=models.PROTECT, related_name="+")
+    name = models.CharField(max_length=120)
+    source_team_id = models.CharField(max_length=40, blank=True, help_text="The source's own id of the team.")
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="aliases")
+    created_at = models.DateTimeField()
+    reviewed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name_plural = "team aliases"
+        constraints = [
+            models.UniqueConstraint(fields=["source", "region", "name"], name="alias_source_region_name_unique"),
+            models.UniqueConstraint(
+                fields=["source", "source_team_id"], condition=~Q(source_team_id=""), name="alias_source_id_unique"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["created_at"], condition=Q(reviewed_at__isnull=True), name="alias_to_review"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.source})"
+
+
+class Match(models.Model):
+    """One match, whatever the number of sources that tell of it."""
+
+    class Status(models.TextChoices):
+        SCHEDULED = "scheduled"
+        LIVE = "live"
+        FINISHED = "finished"
+        POSTPONED = "postponed"
+        CANCELLED = "cancelled"
+        ABANDONED = "abandoned"
+        AWARDED = "awarded"
+        UNKNOWN = "unknown"
+
+    class KickoffPrecision(models.TextChoices):
+        MINUTE = "minute"
+        DATE = "date"
+
+    season = models.ForeignKey(Season, on_delete=models.PROTECT, related_name="matches")
+    stage = models.ForeignKey(Stage, on_delete=models.PROTECT, null=True, blank=True, related_name="matches")
+    round = models.CharField(max_length=60, blank=True)
+    home_team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="home_matches")
+    away_team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="away_matches")
+    occurrence = models.PositiveSmallIntegerField(
+        default=1, help_text="Counts the meetings of this pair at this ground in this season, in order of arrival."
+    )
+    kickoff_at = models.DateTimeField()
+    kickoff_precision = models.CharField(max_length=6, choices=KickoffPrecision, default=KickoffPrecision.MINUTE)
+    finished_at = models.DateTimeField(null=True, blank=True, help_text="The recorded final whistle.")
+    known_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the result could first have been known; empty while there is none."
+    )
+    status = models.CharField(max_length=10, choices=Status, default=Status.SCHEDULED)
+    is_neutral = models.BooleanField(default=False)
+    home_goals = models.PositiveSmallIntegerField(null=True, blank=True, help_text="After 90 minutes and stoppage time.")
+    away_goals = models.PositiveSmallIntegerField(null=True, blank=True)
+    home_goals_half_time = models.PositiveSmallIntegerField(null=True, blank=True)
+    away_goals_half_time = models.PositiveSmallIntegerField(null=True, blank=True)
+    home_goals_extra_time = models.PositiveSmallIntegerField(null=True, blank=True)
+    away_goals_extra_time = models.PositiveSmallIntegerField(null=True, blank=True)
+    home_penalties = models.PositiveSmallIntegerField(null=True, blank=True)
+    away_penalties = models.PositiveSmallIntegerField(null=True, blank=True)
+    revision = models.PositiveIntegerField(
+        default=0, help_text="Counts how often the result was set or changed; a score names the one it graded."
+    )
+    ingest = models.ForeignKey("Ingest", on_delete=models.PROTECT, related_name="+", help_text="The latest that changed it.")
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "matches"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["season", "home_team", "away_team", "occurrence"], name="match_identity_unique"
+            ),
+            models.CheckConstraint(condition=~Q(home_team=F("away_team")), name="match_two_teams"),
+            models.CheckConstraint(
+                condition=Q(home_goals__isnull=True, away_goals__isnull=True, known_at__isnull=True)
+                | Q(home_goals__isnull=False, away_goals__isnull=False, known_at__isnull=False),
+                name="match_goals_whole",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status="finished") | Q(home_goals__isnull=False), name="match_finished_has_goals"
+            ),
+            models.CheckConstraint(
+                condition=Q(finished_at__isnull=True) | Q(finished_at__gt=F("kickoff_at")), name="match_whistle_after_kickoff"
+            ),
+            models.CheckConstraint(
+                condition=Q(known_at__isnull=True) | Q(known_at__gt=F("kickoff_at")), name="match_known_after_kickoff"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["kickoff_at", "id"], name="match_by_kickoff"),
+            models.Index(fields=["season", "kickoff_at"], name="match_by_season"),
+            models.Index(fields=["home_team", "kickoff_at"], name="match_by_home_team"),
+            models.Index(fields=["away_team", "kickoff_at"], name="match_by_away_team"),
+            models.Index(fields=["known_at"], name="match_by_known_at"),
+        ]
+
+    def __str__(self) -> str:
+        score = f" {self.home_goals}–{self.away_goals}" if self.home_goals is not None else ""
+        return f"match {self.pk} on {self.kickoff_at:%Y-%m-%d}{score}"
+
+    @property
+    def has_result(self) -> bool:
+        """True when the match was played to its end and its goals count for forecasts."""
+        return self.status == self.Status.FINISHED and self.home_goals is not None
+
+    @property
+    def outcome(self) -> int | None:
+        """0 home win, 1 draw, 2 away win; None without a result."""
+        if not self.has_result or self.home_goals is None or self.away_goals is None:
+            return None
+        return 1 if self.home_goals == self.away_goals else 0 if self.home_goals > self.away_goals else 2
+
+
+class MatchRef(models.Model):
+    """The id that a source gives a match, and when the source was last seen to tell of it."""
+
+    match = models.ForeignKey(Match, on_delete=models.CASCADE, related_name="refs")
+    source = models.CharField(max_length=40)
+    source_id = models.CharField(max_length=80)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["source", "source_id"], name="ref_source_id_unique")]
+
+    def __str__(self) -> str:
+        return f"{self.source} {self.source_id}"
+
+
+class MatchChange(models.Model):
+    """A change of a stored result, kick-off or status: what it was and what it became. Append-only."""
+
+    match = models.ForeignKey(Match, on_delete=models.CASCADE, related_name="changes")
+    ingest = models.ForeignKey("Ingest", on_delete=models.PROTECT, related_name="changes")
+    changed_at = models.DateTimeField()
+    before = models.JSONField(help_text="The fields that changed, as they were.")
+    after = models.JSONField(help_text="The same fields, as they became.")
+
+    class Meta:
+        indexes = [models.Index(fields=["match", "changed_at"], name="change_by_match")]
+
+    def __str__(self) -> str:
+        return f"change of match {self.match_id} at {self.changed_at:%Y-%m-%d %H:%M}"
+
+
+class MatchStats(models.Model):
+    """Counts of one match; what was not counted is empty."""
+
+    match = models.OneToOneField(Match, on_delete=models.CASCADE, primary_key=True, related_name="stats")
+    home_shots = models.PositiveSmallIntegerField(null=True)
+    away_shots = models.PositiveSmallIntegerField(null=True)
+    home_shots_on_target = models.PositiveSmallIntegerField(null=True)
+    away_shots_on_target = models.PositiveSmallIntegerField(null=True)
+    home_corners = models.PositiveSmallIntegerField(null=True)
+    away_corners = models.PositiveSmallIntegerField(null=True)
+    home_fouls = models.PositiveSmallIntegerField(null=True)
+    away_fouls = models.PositiveSmallIntegerField(null=True)
+    home_yellow_cards = models.PositiveSmallIntegerField(null=True)
+    away_yellow_cards = models.PositiveSmallIntegerField(null=True)
+    home_red_cards = models.PositiveSmallIntegerField(null=True)
+    away_red_cards = models.PositiveSmallIntegerField(null=True)
+    attendance = models.PositiveIntegerField(null=True)
+    referee = models.CharField(max_length=80, blank=True)
+
+    class Meta:
+        verbose_name_plural = "match statistics"
+
+    def __str__(self) -> str:
+        return f"statistics of match {self.match_id}"
+
+
+class Odds(models.Model):
+    """Decimal prices of one bookmaker for one match at one moment. Kept as the benchmark."""
+
+    class Moment(models.TextChoices):
+        OPENING = "opening"
+        CLOSING = "closing"
+
+    # Two million rows: a surrogate key would cost a second index and nothing refers to a price.
+    pk = models.CompositePrimaryKey("match_id", "bookmaker", "moment")
+    match = models.ForeignKey(Match, on_delete=models.CASCADE, related_name="odds", db_index=False)
+    bookmaker = models.CharField(max_length=12)
+    moment = models.CharField(max_length=7, choices=Moment)
+    home = models.FloatField(null=True)
+    draw = models.FloatField(null=True)
+    away = models.FloatField(null=True)
+    over_2_5 = models.FloatField(null=True)
+    under_2_5 = models.FloatField(null=True)
+    handicap = models.FloatField(null=True, help_text="Goals given to the home side.")
+    handicap_home = models.FloatField(null=True)
+    handicap_away = models.FloatField(null=True)
+
+    class Meta:
+        verbose_name_plural = "odds"
+
+    def __str__(self) -> str:
+        return f"{self.bookmaker} {self.moment} {self.home} {self.draw} {self.away}"
+
+
+class Player(models.Model):
+    """A footballer, known by the id of the source that names him or her."""
+
+    source = models.CharField(max_length=40)
+    source_player_id = models.CharField(max_length=40)
+    name = models.CharField(max_length=120)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["source", "source_player_id"], name="player_source_id_unique")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Side(models.TextChoices):
+    """Which of the two teams of a match."""
+
+    HOME = "home"
+    AWAY = "away"
+
+
+class Lineup(models.Model):
+    """A player in the squad of one side of one match."""
+
+    match = models.ForeignKey(Match, on_delete=models.CASCADE, related_name="lineups")
+    player = models.ForeignKey(Player, on_delete=models.PROTECT, related_name="lineups")
+    side = models.CharField(max_length=4, choices=Side)
+    is_starter = models.BooleanField()
+    position = models.CharField(max_length=12, blank=True)
+    shirt_number = models.PositiveSmallIntegerField(null=True)
+    known_at = models.DateTimeField(help_text="When the line-up could first have been known.")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["match", "player"], name="lineup_match_player_unique")]
+
+    def __str__(self) -> str:
+        return f"player {self.player_id} in match {self.match_id}"
+
+
+class Incident(models.Model):
+    """A goal, card or substitution."""
+
+    class Kind(models.TextChoices):
+        GOAL = "goal"
+        PENALTY = "penalty"
+        OWN_GOAL = "own_goal"
+        YELLOW_CARD = "yellow_card"
+        SECOND_YELLOW_CARD = "second_yellow_card"
+        RED_CARD = "red_card"
+        SUBSTITUTION = "substitution"
+
+    match = models.ForeignKey(Match, on_delete=models.CASCADE, related_name="incidents")
+    number = models.PositiveSmallIntegerField(help_text="Order within the match.")
+    kind = models.CharField(max_length=20, choices=Kind)
+    side = models.CharField(max_length=4, choices=Side)
+    minute = models.PositiveSmallIntegerField()
+    player = models.ForeignKey(Player, on_delete=models.PROTECT, null=True, related_name="+")
+    other_player = models.ForeignKey(Player, on_delete=models.PROTECT, null=True, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["match", "number"], name="incident_match_number_unique")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} in minute {self.minute} of match {self.match_id}"
+
+
+class Ingest(models.Model):
+    """One run of `ingest()`. The latest committed one that changed a fact is the data snapshot of its world."""
+
+    world = models.CharField(max_length=7, choices=World)
+    source = models.CharField(max_length=40)
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+    created = models.PositiveIntegerField(default=0)
+    changed = models.PositiveIntegerField(default=0)
+    same = models.PositiveIntegerField(default=0)
+    refused = models.PositiveIntegerField(default=0)
+    refusals = models.JSONField(default=list, help_text="The first hundred refused records, each with its reason.")
+    changed_facts = models.BooleanField(default=False, help_text="Whether a match, statistic or price was written.")
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["world", "-id"], condition=Q(changed_facts=True), name="ingest_data_snapshot"),
+        ]
+
+    def __str__(self) -> str:
+        return f"ingest {self.pk} of {self.source}"
+
+
+class Event(models.Model):
+    """A row of the push feed: a fact that happened. Append-only; one relay numbers it after the commit."""
+
+    number = models.BigIntegerField(null=True, unique=True, help_text="Gap-free, in the order of the relay; empty before.")
+    topic = models.CharField(max_length=40, help_text="What happened, such as prediction.published.")
+    key = models.CharField(max_length=80, help_text="What it happened to, such as the id of a match.")
+    payload = models.JSONField(default=dict)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["id"], condition=Q(number__isnull=True), name="event_unnumbered")]
+
+    def __str__(self) -> str:
+        return f"{self.topic} {self.key}"

@@ -1,0 +1,240 @@
+"""The frozen shape that every source produces and that `ingest()` takes.
+
+Pure Python. A record is checked when it is made, so that a source that misread a page fails where it stands, with the
+name of the field, and nothing wrong travels on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from typing import Final
+
+GOALS_LIMIT: Final = 99
+"""Largest count of goals that a record takes; a larger one is a misread page."""
+
+RESULT_DELAY: Final = timedelta(hours=3)
+"""When no final whistle is recorded, a result counts as known this long after kick-off."""
+
+DATE_ONLY_KNOWN_AT: Final = time(6, 0)
+"""A match of which only the date is known has its result known at this time (UTC) of the next day."""
+
+
+class Status(StrEnum):
+    """What a source says of a match. Only `FINISHED` carries a result that counts for forecasts."""
+
+    SCHEDULED = "scheduled"
+    LIVE = "live"
+    FINISHED = "finished"
+    POSTPONED = "postponed"
+    CANCELLED = "cancelled"
+    ABANDONED = "abandoned"
+    AWARDED = "awarded"
+    UNKNOWN = "unknown"
+
+
+class KickoffPrecision(StrEnum):
+    """How exactly the kick-off is known; most historic rows have a date only."""
+
+    MINUTE = "minute"
+    DATE = "date"
+
+
+class Moment(StrEnum):
+    """When a price was quoted: while the market was open, or the latest before kick-off."""
+
+    OPENING = "opening"
+    CLOSING = "closing"
+
+
+@dataclass(frozen=True, slots=True)
+class CompetitionKey:
+    """The name by which every source refers to one competition.
+
+    Parameters
+    ----------
+    region : str
+        Country or confederation, in English, such as ``"England"``.
+    name : str
+        Name of the competition today, such as ``"Premier League"``.
+    level : int
+        Tier in the pyramid of its region, 1 at the top; 0 for cups and international competitions.
+    is_simulated : bool
+        True for the competitions of the sandbox.
+    """
+
+    region: str
+    name: str
+    level: int = 1
+    is_simulated: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.region or not self.name:
+            raise ValueError("competition: region and name must not be empty")
+        if self.level < 0:
+            raise ValueError(f"competition: level {self.level} is negative")
+
+
+@dataclass(frozen=True, slots=True)
+class OddsRecord:
+    """Decimal prices of one bookmaker for one match at one moment; a price that is not quoted is None.
+
+    Parameters
+    ----------
+    bookmaker : str
+        Short code, such as ``"B365"``, ``"PS"`` (Pinnacle), ``"Avg"`` and ``"Max"`` over bookmakers.
+    moment : Moment
+        Opening (pre-match) or closing.
+    home, draw, away : float or None
+        1X2 prices, each above 1.
+    over_2_5, under_2_5 : float or None
+        Prices of more and of fewer than 2.5 goals.
+    handicap : float or None
+        Goals given to the home side in the Asian handicap that the next two prices refer to.
+    handicap_home, handicap_away : float or None
+        Prices of the Asian handicap.
+    """
+
+    bookmaker: str
+    moment: Moment
+    home: float | None = None
+    draw: float | None = None
+    away: float | None = None
+    over_2_5: float | None = None
+    under_2_5: float | None = None
+    handicap: float | None = None
+    handicap_home: float | None = None
+    handicap_away: float | None = None
+
+    def __post_init__(self) -> None:
+        if not self.bookmaker:
+            raise ValueError("odds: bookmaker must not be empty")
+        prices = (self.home, self.draw, self.away, self.over_2_5, self.under_2_5, self.handicap_home, self.handicap_away)
+        for price in prices:
+            if price is not None and not 1.0 < price < 10_000.0:
+                raise ValueError(f"odds: {self.bookmaker} quotes {price}, which is no decimal price")
+
+
+@dataclass(frozen=True, slots=True)
+class StatsRecord:
+    """Counts of one match, home side first; what was not counted is None."""
+
+    home_shots: int | None = None
+    away_shots: int | None = None
+    home_shots_on_target: int | None = None
+    away_shots_on_target: int | None = None
+    home_corners: int | None = None
+    away_corners: int | None = None
+    home_fouls: int | None = None
+    away_fouls: int | None = None
+    home_yellow_cards: int | None = None
+    away_yellow_cards: int | None = None
+    home_red_cards: int | None = None
+    away_red_cards: int | None = None
+    attendance: int | None = None
+    referee: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MatchRecord:
+    """What one source says of one match.
+
+    Parameters
+    ----------
+    competition : CompetitionKey
+        The competition that the match belongs to.
+    season : str
+        ``"2023-24"``, or ``"2023"`` where a season lies within one year.
+    home_team, away_team : str
+        Names as the source writes them, trimmed.
+    kickoff_at : datetime
+        Aware, UTC; with `kickoff_precision` ``date`` it is 00:00 UTC of the day.
+    status : Status
+        `FINISHED` requires both goals.
+    home_goals, away_goals : int or None
+        After 90 minutes and stoppage time.
+    home_goals_half_time, away_goals_half_time : int or None
+        After the first half.
+    home_goals_extra_time, away_goals_extra_time : int or None
+        Goals at the end of extra time, those of the 90 minutes included.
+    home_penalties, away_penalties : int or None
+        Of a shoot-out.
+    finished_at : datetime or None
+        The recorded final whistle, where the source has one.
+    source_id : str
+        The source's own id of the match; empty where it has none.
+    home_team_id, away_team_id : str
+        The source's own ids of the teams; empty where it has none.
+    home_region, away_region : str
+        Where the teams come from; empty for the region of the competition.
+    stage, round : str
+        Names such as ``"Group A"`` and ``"Matchday 7"``.
+    """
+
+    competition: CompetitionKey
+    season: str
+    home_team: str
+    away_team: str
+    kickoff_at: datetime
+    kickoff_precision: KickoffPrecision = KickoffPrecision.MINUTE
+    status: Status = Status.SCHEDULED
+    home_goals: int | None = None
+    away_goals: int | None = None
+    home_goals_half_time: int | None = None
+    away_goals_half_time: int | None = None
+    home_goals_extra_time: int | None = None
+    away_goals_extra_time: int | None = None
+    home_penalties: int | None = None
+    away_penalties: int | None = None
+    finished_at: datetime | None = None
+    is_neutral: bool = False
+    source_id: str = ""
+    home_team_id: str = ""
+    away_team_id: str = ""
+    home_region: str = ""
+    away_region: str = ""
+    stage: str = ""
+    round: str = ""
+    stats: StatsRecord | None = None
+    odds: tuple[OddsRecord, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.home_team or not self.away_team:
+            raise ValueError("match: both teams need a name")
+        if self.home_team == self.away_team and self.home_team_id == self.away_team_id:
+            raise ValueError(f"match: {self.home_team} cannot play itself")
+        if not self.season:
+            raise ValueError("match: season must not be empty")
+        if self.kickoff_at.tzinfo is not UTC:
+            raise ValueError(f"match: kickoff_at {self.kickoff_at} is not in UTC")
+        if self.finished_at is not None and self.finished_at <= self.kickoff_at:
+            raise ValueError(f"match: final whistle {self.finished_at} is not after kick-off {self.kickoff_at}")
+        if (self.home_goals is None) != (self.away_goals is None):
+            raise ValueError("match: one side's goals are missing")
+        if self.status == Status.FINISHED and self.home_goals is None:
+            raise ValueError("match: finished without goals")
+        for goals in (self.home_goals, self.away_goals):
+            if goals is not None and not 0 <= goals <= GOALS_LIMIT:
+                raise ValueError(f"match: {goals} goals")
+
+    @property
+    def known_at(self) -> datetime | None:
+        """When the result could first have been known; None while there is none."""
+        if self.home_goals is None:
+            return None
+        return result_known_at(self.kickoff_at, self.kickoff_precision, self.finished_at)
+
+
+def result_known_at(kickoff_at: datetime, precision: KickoffPrecision, finished_at: datetime | None) -> datetime:
+    """Return when a result could first have been known.
+
+    The recorded final whistle; else 06:00 UTC of the next day where only the date is known; else kick-off and three
+    hours.
+    """
+    if finished_at is not None:
+        return finished_at
+    if precision == KickoffPrecision.DATE:
+        next_day: date = (kickoff_at + timedelta(days=1)).date()
+        return datetime.combine(next_day, DATE_ONLY_KNOWN_AT, tzinfo=UTC)
+    return kickoff_at + RESULT_DELAY

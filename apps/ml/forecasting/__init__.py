@@ -1,0 +1,1 @@
+"""The mathematics of forecasting, and nothing that knows a framework."""

@@ -1,0 +1,225 @@
+"""Model versions, the runs that made them, what they predicted, and how well.
+
+`Promotion`, `Prediction` and `Score` are facts: append-only, enforced by PostgreSQL (migration 0002), which also
+refuses a prediction of a match that has kicked off.
+"""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+
+from apps.matches.models import Match, World
+
+PROBABILITY = [MinValueValidator(0.0), MaxValueValidator(1.0)]
+
+
+class PipelineRun(models.Model):
+    """One run of the DVC pipeline in a workspace of its own."""
+
+    class Status(models.TextChoices):
+        QUEUED = "queued"
+        RUNNING = "running"
+        SUCCEEDED = "succeeded"
+        UNCHANGED = "unchanged"
+        FAILED = "failed"
+
+    world = models.CharField(max_length=7, choices=World)
+    status = models.CharField(max_length=9, choices=Status, default=Status.QUEUED)
+    as_of = models.DateTimeField(help_text="Facts known before it, fixtures after it.")
+    profile = models.CharField(max_length=12)
+    params = models.JSONField(default=dict, help_text="params.yaml as the run used it.")
+    requested_by = models.CharField(max_length=150, help_text="The user name, or system.")
+    reason = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    heartbeat_at = models.DateTimeField(null=True, blank=True, help_text="Written while it runs; an old one is a dead run.")
+    attempts = models.PositiveSmallIntegerField(default=0)
+    stages = models.JSONField(default=list, help_text="[{name, status, started_at, seconds}] in the order of the DAG.")
+    log = models.TextField(blank=True, help_text="The latest lines of its output.")
+    error = models.JSONField(default=dict, blank=True, help_text="Of a failed run: stage, rows, message, next step.")
+    dvc_lock = models.TextField(blank=True)
+    metrics = models.JSONField(default=dict, blank=True)
+    code_revision = models.CharField(max_length=80, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["world", "-created_at"], name="pipelinerun_by_world")]
+
+    def __str__(self) -> str:
+        return f"run {self.pk}"
+
+    @property
+    def is_over(self) -> bool:
+        """True when nothing more will happen to the run."""
+        return self.status in (self.Status.SUCCEEDED, self.Status.UNCHANGED, self.Status.FAILED)
+
+
+class ModelVersion(models.Model):
+    """A registered version with the bundle that is served, equal to the artifact in MLflow."""
+
+    world = models.CharField(max_length=7, choices=World)
+    number = models.PositiveIntegerField(help_text="The version in the MLflow registry.")
+    mlflow_run_id = models.CharField(max_length=64)
+    estimator = models.CharField(max_length=40, help_text="Name in the registry of estimators.")
+    inputs = models.CharField(max_length=40, default="no odds", help_text="What the model may look at.")
+    profile = models.CharField(max_length=12)
+    key = models.CharField(max_length=64, help_text="sha256 of data, params and code: the same three give one version.")
+    data_sha256 = models.CharField(max_length=64)
+    params_sha256 = models.CharField(max_length=64)
+    code_revision = models.CharField(max_length=80)
+    data_snapshot = models.BigIntegerField(help_text="The data snapshot that was exported.")
+    as_of = models.DateTimeField()
+    rows = models.PositiveIntegerField(help_text="Matches that it was trained on.")
+    trained_from = models.DateField()
+    trained_to = models.DateField()
+    metrics = models.JSONField(help_text="metrics.json of its evaluation.")
+    gates = models.JSONField(help_text="[{name, passed, value, bound, reason}].")
+    bundle = models.BinaryField(help_text="The served files, zipped.")
+    bundle_sha256 = models.CharField(max_length=64)
+    pipeline_run = models.ForeignKey(PipelineRun, on_delete=models.PROTECT, null=True, blank=True, related_name="versions")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["world", "number"], name="version_world_number_unique"),
+            models.UniqueConstraint(fields=["world", "key"], name="version_world_key_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return f"model {self.number} ({self.world})"
+
+    @property
+    def passed_gates(self) -> bool:
+        """True when every gate let it through."""
+        return all(gate["passed"] for gate in self.gates)
+
+
+class Promotion(models.Model):
+    """Which version is champion from when on, by whom and why. The newest row of a world counts. Append-only."""
+
+    class Kind(models.TextChoices):
+        PROMOTE = "promote"
+        ROLLBACK = "rollback"
+
+    world = models.CharField(max_length=7, choices=World)
+    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="promotions")
+    previous = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, null=True, related_name="+")
+    kind = models.CharField(max_length=8, choices=Kind)
+    decided_by = models.CharField(max_length=150, help_text="The user name, or system.")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    reason = models.CharField(max_length=400)
+    decided_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["world", "-id"], name="promotion_newest")]
+        constraints = [models.CheckConstraint(condition=~Q(reason=""), name="promotion_has_reason")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} to version {self.version_id}"
+
+
+class ServedWorld(models.Model):
+    """Which world the pages show first; one row, chosen by the operator."""
+
+    world = models.CharField(max_length=7, choices=World, default=World.SANDBOX)
+    chosen_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="servedworld_one_row")]
+
+    def __str__(self) -> str:
+        return self.world
+
+
+class FeatureSnapshot(models.Model):
+    """A FeatureState as bytes, keyed by the data snapshot that it has observed."""
+
+    world = models.CharField(max_length=7, choices=World)
+    version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="feature_snapshots")
+    data_snapshot = models.BigIntegerField()
+    state = models.BinaryField()
+    state_sha256 = models.CharField(max_length=64)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["version", "data_snapshot"], name="featuresnapshot_version_data_unique")
+        ]
+
+    def __str__(self) -> str:
+        return f"features at data snapshot {self.data_snapshot}"
+
+
+class Prediction(models.Model):
+    """A published forecast. Append-only and refused by the database once the match has kicked off."""
+
+    match = models.ForeignKey(Match, on_delete=models.PROTECT, related_name="predictions")
+    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="predictions")
+    data_snapshot = models.BigIntegerField()
+    as_of = models.DateTimeField()
+    published_at = models.DateTimeField()
+    kickoff_at = models.DateTimeField(help_text="The kick-off as it was known then.")
+    p_home = models.FloatField(validators=PROBABILITY)
+    p_draw = models.FloatField(validators=PROBABILITY)
+    p_away = models.FloatField(validators=PROBABILITY)
+    home_expected_goals = models.FloatField()
+    away_expected_goals = models.FloatField()
+    base_home = models.FloatField(help_text="Base rate of the competition at the same moment, the plain alternative.")
+    base_draw = models.FloatField()
+    base_away = models.FloatField()
+    features_sha256 = models.CharField(max_length=64, help_text="Of the features it was made from; when they differ, a new one is due.")
+    contributions = models.JSONField(default=dict, help_text="Group of features → log-odds, home against away.")
+    degraded = models.CharField(max_length=40, blank=True, help_text="Which step of the fallback ladder; empty for the champion.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["match", "version", "data_snapshot"], name="prediction_identity_unique"),
+            models.CheckConstraint(
+                condition=Q(p_home__gte=0, p_draw__gte=0, p_away__gte=0)
+                & Q(p_home__lte=1 + 1e-9 - F("p_draw") - F("p_away"))
+                & Q(p_home__gte=1 - 1e-9 - F("p_draw") - F("p_away")),
+                name="prediction_sums_to_one",
+            ),
+            models.CheckConstraint(condition=Q(published_at__lt=F("kickoff_at")), name="prediction_before_kickoff"),
+            models.CheckConstraint(condition=Q(as_of__lte=F("published_at")), name="prediction_as_of_not_later"),
+        ]
+        indexes = [models.Index(fields=["match", "-published_at"], name="prediction_latest")]
+
+    def __str__(self) -> str:
+        return f"prediction of match {self.match_id}: {self.p_home:.2f} {self.p_draw:.2f} {self.p_away:.2f}"
+
+    @property
+    def probabilities(self) -> tuple[float, float, float]:
+        """Home, draw, away."""
+        return self.p_home, self.p_draw, self.p_away
+
+
+class Score(models.Model):
+    """How well one prediction did against one revision of the result; the newest revision counts. Append-only."""
+
+    prediction = models.ForeignKey(Prediction, on_delete=models.PROTECT, related_name="scores")
+    match = models.ForeignKey(Match, on_delete=models.PROTECT, related_name="scores")
+    world = models.CharField(max_length=7, choices=World)
+    revision = models.PositiveIntegerField(help_text="Revision of the match's result.")
+    outcome = models.PositiveSmallIntegerField(help_text="0 home, 1 draw, 2 away.")
+    log_loss = models.FloatField(help_text="In nats.")
+    rps = models.FloatField(help_text="Divided by 2: 0 to 1.")
+    brier = models.FloatField(help_text="Summed over three classes.")
+    base_log_loss = models.FloatField(help_text="Of the base rates that the prediction carries.")
+    base_rps = models.FloatField()
+    market_log_loss = models.FloatField(null=True, help_text="Of the de-vigged closing prices, where there are any.")
+    market_rps = models.FloatField(null=True)
+    settled_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["prediction", "revision"], name="score_identity_unique"),
+            models.CheckConstraint(condition=Q(outcome__lte=2), name="score_outcome_of_three"),
+        ]
+        indexes = [models.Index(fields=["world", "-settled_at"], name="score_by_world")]
+
+    def __str__(self) -> str:
+        return f"score of prediction {self.prediction_id}"

@@ -1,0 +1,88 @@
+"""The ASGI application of the process `push`: websockets, probes, and the relay that numbers events."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spai.settings")
+django_application = get_asgi_application()
+
+import psycopg  # noqa: E402  Django must be set up before anything that reads its settings.
+from asgiref.sync import sync_to_async  # noqa: E402
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+from channels.security.websocket import OriginValidator  # noqa: E402
+from django.conf import settings  # noqa: E402
+from django.db import DatabaseError, connection  # noqa: E402
+
+from apps.api.urls import websocket_urlpatterns  # noqa: E402
+from apps.matches import events  # noqa: E402
+
+logger = logging.getLogger(__name__)
+
+RETRY_SECONDS = 1.0
+"""How long the relay waits for its lock, for a notification, and after a fault, before it looks again."""
+
+
+async def relay() -> None:
+    """Number committed events and broadcast them, for as long as this process lives.
+
+    A notification of PostgreSQL wakes it at once; without one it looks once a second. When the database or the channel
+    layer is gone it tries again: numbered events that were not broadcast are replayed to clients by number.
+    """
+    while True:
+        try:
+            await sync_to_async(_relay_until_fault)()
+        except (DatabaseError, psycopg.Error, OSError) as error:
+            logger.warning("relay: %s; trying again", error)
+        await asyncio.sleep(RETRY_SECONDS)
+
+
+def _relay_until_fault() -> None:
+    if not events.try_relay_lock():
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("LISTEN spai_event")
+    logger.info("relay: this process numbers the events")
+    while True:
+        while numbered := events.number_events():
+            events.broadcast(numbered)
+        for _ in connection.connection.notifies(timeout=RETRY_SECONDS, stop_after=1):
+            pass
+
+
+class WithRelay:
+    """The application with the relay beside it, started and ended by the server's lifespan messages."""
+
+    def __init__(self, application: Any) -> None:
+        self.application = application
+
+    async def __call__(self, scope: Any, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]) -> None:
+        """Run the relay for the lifespan; pass everything else on."""
+        if scope["type"] != "lifespan":
+            await self.application(scope, receive, send)
+            return
+        await receive()
+        task = asyncio.create_task(relay())
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+application = WithRelay(
+    ProtocolTypeRouter(
+        {
+            "http": django_application,
+            "websocket": OriginValidator(URLRouter(websocket_urlpatterns), [settings.SPAI_WEB_URL, settings.SPAI_OFFICE_URL]),
+        }
+    )
+)

@@ -1,0 +1,286 @@
+"""The only reader of the environment.
+
+Values come from the process environment, then `.env`, then `var/stack.env` (written by the one-machine stack); the
+first that names a variable wins. A bad or missing value stops the start with its name. `.env.example` and the README
+list them all.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import environ
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+from django.templatetags.static import static
+from django.urls import reverse_lazy
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# ── Environment ──────────────────────────────────────────────────────────────────────────────────────────────────────
+env = environ.Env()
+for file in (BASE_DIR / ".env", BASE_DIR / "var" / "stack.env"):
+    if file.is_file():
+        env.read_env(file)
+
+
+def one_of(name: str, choices: tuple[str, ...], default: str) -> str:
+    """Return the variable `name`, which must be one of `choices`."""
+    value = env.str(name, default=default)
+    if value not in choices:
+        raise ImproperlyConfigured(f"{name} is {value!r}; it must be one of {', '.join(choices)}")
+    return value
+
+
+# ── Identity and security ────────────────────────────────────────────────────────────────────────────────────────────
+SECRET_KEY: str = env.str("SECRET_KEY")
+DEBUG: bool = env.bool("DEBUG", default=False)
+ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+SPAI_FACE = one_of("SPAI_FACE", ("web", "office", "push"), "web")
+"""Which of the three processes this is: pages and API, admin and long work, or push."""
+SPAI_REVISION: str = env.str("SPAI_REVISION", default="")
+"""Code revision of an image that carries no git history."""
+
+SPAI_WEB_URL: str = env.str("SPAI_WEB_URL", default="http://127.0.0.1:8000").rstrip("/")
+SPAI_OFFICE_URL: str = env.str("SPAI_OFFICE_URL", default="http://127.0.0.1:8001").rstrip("/")
+SPAI_PUSH_URL: str = env.str("SPAI_PUSH_URL", default="http://127.0.0.1:8002").rstrip("/")
+for _address in (SPAI_WEB_URL, SPAI_OFFICE_URL, SPAI_PUSH_URL):
+    if urlsplit(_address).scheme not in ("http", "https") or not urlsplit(_address).netloc:
+        raise ImproperlyConfigured(f"SPAI_WEB_URL, SPAI_OFFICE_URL and SPAI_PUSH_URL must be http addresses; got {_address!r}")
+SPAI_PUSH_WS_URL = SPAI_PUSH_URL.replace("http", "ws", 1)
+
+_https = SPAI_WEB_URL.startswith("https://")
+CSRF_TRUSTED_ORIGINS = sorted({SPAI_WEB_URL, SPAI_OFFICE_URL})
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = _https
+SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _https
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _https else None
+SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^metrics$"]
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_HTTPONLY = True
+X_FRAME_OPTIONS = "DENY"
+CSRF_FAILURE_VIEW = "django.views.csrf.csrf_failure"
+
+# Pages carry no inline script or style. Unfold's Alpine evaluates strings: the office has a policy of its own.
+_push_sources = [SPAI_PUSH_URL, SPAI_PUSH_WS_URL]
+CONTENT_SECURITY_POLICY: dict[str, Any] = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "connect-src": [SELF, *_push_sources],
+        "img-src": [SELF, "data:"],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+if SPAI_FACE == "office":
+    CONTENT_SECURITY_POLICY["DIRECTIVES"] |= {
+        "script-src": [SELF, "'unsafe-inline'", "'unsafe-eval'"],
+        "style-src": [SELF, "'unsafe-inline'"],
+    }
+
+# ── Applications ─────────────────────────────────────────────────────────────────────────────────────────────────────
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "django.contrib.humanize",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_htmx",
+    "django_guid",
+    "csp",
+    "channels",
+    "django_celery_beat",
+    "django_prometheus",
+    "apps.matches",
+    "apps.scraping",
+    "apps.ml",
+    "apps.api",
+    "spai",
+]
+
+MIDDLEWARE = [
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "django_guid.middleware.guid_middleware",
+    "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
+]
+DJANGO_GUID = {"GUID_HEADER_NAME": "X-Request-ID", "VALIDATE_GUID": True, "RETURN_HEADER": True, "UUID_FORMAT": "hex"}
+
+ROOT_URLCONF = "spai.urls"
+WSGI_APPLICATION = "spai.wsgi.application"
+ASGI_APPLICATION = "spai.asgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+
+# ── Data ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+DATABASES: dict[str, dict[str, Any]] = {"default": env.db_url("DATABASE_URL")}
+if "postgresql" not in DATABASES["default"]["ENGINE"]:
+    raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL database: postgresql://user:password@host:port/name")
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DATABASE_POOL_SIZE: int = env.int("DATABASE_POOL_SIZE", default=0)
+"""Largest number of pooled connections of this process; 0 opens one per thread and request instead."""
+if DATABASE_POOL_SIZE:
+    DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 5}
+else:
+    DATABASES["default"]["CONN_MAX_AGE"] = 60
+
+REDIS_URL: str = env.str("REDIS_URL")
+_redis_timeouts = {"socket_connect_timeout": 1, "socket_timeout": 2}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "spai",
+        "OPTIONS": _redis_timeouts,
+    }
+}
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [REDIS_URL], "prefix": "spai"},
+    }
+}
+
+SPAI_VAR_DIR = Path(env.str("SPAI_VAR_DIR", default=str(BASE_DIR / "var")))
+"""Everything that this machine keeps outside the database: logs, pipeline workspaces, verified model bundles."""
+SPAI_REAL_DATA: str = env.str("SPAI_REAL_DATA", default="")
+"""Folder of real match files for tests and benchmarks; the product never reads it."""
+
+# ── Forecasting ──────────────────────────────────────────────────────────────────────────────────────────────────────
+MLFLOW_TRACKING_URI: str = env.str("MLFLOW_TRACKING_URI", default="")
+"""Address of the MLflow server; only workers, admin actions and pipeline stages use it."""
+SPAI_DVC_REMOTE: str = env.str("SPAI_DVC_REMOTE", default="")
+"""Where `dvc push` keeps what a run made: a folder or an s3:// address; empty for `SPAI_VAR_DIR/dvc-remote`."""
+SPAI_PROFILE = one_of("SPAI_PROFILE", ("smoke", "production"), "production")
+"""How much work training puts in: `smoke` for tests, `production` otherwise."""
+SPAI_SANDBOX: bool = env.bool("SPAI_SANDBOX", default=True)
+"""Whether the simulated world is kept up to date."""
+
+# ── Celery ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+CELERY_BROKER_URL: str = env.str("CELERY_BROKER_URL", default=REDIS_URL)
+# Rows are the queue and messages only wake: a result store would be a second truth.
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_TASK_DEFAULT_QUEUE = "default"
+CELERY_TASK_CREATE_MISSING_QUEUES = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_HARD_LIMIT = 3600
+"""Hardest time limit of any task in seconds; redelivery waits at least twice as long."""
+if CELERY_BROKER_URL.startswith(("redis", "rediss")):
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        **_redis_timeouts,
+        "socket_timeout": 30,
+        "visibility_timeout": 2 * CELERY_TASK_HARD_LIMIT,
+        "unacked_restore_interval": 2,
+        "unacked_restore_throttle": 1,
+    }
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_MAX_LOOP_INTERVAL = 5
+DJANGO_CELERY_BEAT_TZ_AWARE = True
+
+# ── Language, time, files ────────────────────────────────────────────────────────────────────────────────────────────
+LANGUAGE_CODE = "en-gb"
+USE_I18N = False
+USE_TZ = True
+TIME_ZONE = "UTC"
+STATIC_URL = "/static/"
+STATIC_ROOT = SPAI_VAR_DIR / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
+
+# ── REST ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.AllowAny"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "apps.api.problems.exception_handler",
+    "PAGE_SIZE": 50,
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "SPAI",
+    "DESCRIPTION": "Football matches and calibrated 1X2 forecasts.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+}
+
+# ── Admin ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+LOGIN_URL = reverse_lazy("admin:login") if SPAI_FACE == "office" else f"{SPAI_OFFICE_URL}/admin/login/"
+UNFOLD = {
+    "SITE_TITLE": "SPAI office",
+    "SITE_HEADER": "SPAI office",
+    "SITE_URL": SPAI_WEB_URL,
+    "STYLES": [lambda request: static("spai/admin.css")],
+    "DASHBOARD_CALLBACK": "apps.ml.admin.home_panel",
+}
+
+# ── Logs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+LOG_LEVEL = one_of("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"request_id": {"()": "django_guid.log_filters.CorrelationId"}},
+    "formatters": {
+        "line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s request=%(correlation_id)s"},
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "loggers": {"django_guid": {"level": "WARNING"}},
+}

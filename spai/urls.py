@@ -1,0 +1,33 @@
+"""What is mounted where: each of the three processes shows its own."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path, re_path
+from django.views.generic import RedirectView
+from django_prometheus.exports import ExportToDjangoView
+
+from spai import probes
+
+probe_urls: list[URLPattern | URLResolver] = [
+    path("livez", probes.livez, name="livez"),
+    path("readyz", probes.readyz, name="readyz"),
+    path("metrics", ExportToDjangoView, name="metrics"),
+]
+
+face_urls: dict[str, list[URLPattern | URLResolver]] = {
+    "web": [
+        re_path(r"^admin/(?P<rest>.*)$", RedirectView.as_view(url=f"{settings.SPAI_OFFICE_URL}/admin/%(rest)s", query_string=True)),
+        path("", include("apps.api.urls")),
+    ],
+    "office": [
+        path("admin/", admin.site.urls),
+        path("", RedirectView.as_view(pattern_name="admin:index")),
+    ],
+    "push": [],
+}
+
+urlpatterns = probe_urls + face_urls[settings.SPAI_FACE]
+handler404 = "apps.api.pages.not_found"
+handler500 = "apps.api.pages.server_error"
