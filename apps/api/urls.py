@@ -1,0 +1,4 @@
+"""The addresses of pages, REST and push."""
+
+urlpatterns: list = []
+websocket_urlpatterns: list = []
