@@ -1,0 +1,97 @@
+"""Shots, corners, fouls, cards and the rest of what is counted in a match, in keeping with how it was played."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from apps.matches.records import StatsRecord
+from apps.scraping.sandbox.clubs import CLUBS, REFEREES
+from apps.scraping.sandbox.play import Play
+from apps.scraping.sandbox.timetable import MATCHES_PER_SEASON
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+FIRST_HALF_SHARE: Final = 0.44
+"""Chance that a goal falls before half time."""
+SAVES_FIXED: Final = 1.1
+SAVES_PER_EXPECTED_GOAL: Final = 1.7
+WIDE_FIXED: Final = 4.2
+WIDE_PER_EXPECTED_GOAL: Final = 2.4
+CORNERS_FIXED: Final = 2.0
+CORNERS_PER_SHOT: Final = 0.25
+FOULS_MEAN: Final = 11.5
+YELLOW_PER_FOUL: Final = 0.155
+AWAY_YELLOW_EXTRA: Final = 0.02
+RED_CHANCE: Final = 0.045
+CROWD_MEAN: Final = 14_000
+CROWD_SPREAD: Final = 0.5
+SECOND_LEVEL_CROWD: Final = 0.45
+
+
+def draw_half_time(play: Play, rng: np.random.Generator) -> tuple[Ints, Ints]:
+    """Draw the goals of the first half, home and away, each of shape (528,)."""
+    home: Ints = rng.binomial(play.home_goals, FIRST_HALF_SHARE)
+    away: Ints = rng.binomial(play.away_goals, FIRST_HALF_SHARE)
+    return home, away
+
+
+def draw_habits(rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """Draw what a club keeps for ever: how rough it plays (1 is average) and how many come to watch, both (48,)."""
+    roughness = np.exp(rng.normal(0.0, 0.12, len(CLUBS)))
+    crowd = CROWD_MEAN * np.exp(rng.normal(0.0, CROWD_SPREAD, len(CLUBS)))
+    return roughness, crowd
+
+
+def draw_counts(play: Play, tier: Ints, habits: tuple[Floats, Floats], rng: np.random.Generator) -> list[StatsRecord]:
+    """Draw the counts of all matches of a season, in the order of the fixture list.
+
+    Shots and corners grow with the expected goals of their side, and every goal was a shot on target.
+    """
+    roughness, crowd = habits
+    tempo = np.exp(rng.normal(0.0, 0.15, MATCHES_PER_SEASON))
+    home_target, home_shots, home_corners = _attack(play.home_expected, play.home_goals, tempo, rng)
+    away_target, away_shots, away_corners = _attack(play.away_expected, play.away_goals, tempo, rng)
+    home_fouls, home_yellow, home_red = _discipline(roughness[play.home], YELLOW_PER_FOUL, rng)
+    away_fouls, away_yellow, away_red = _discipline(roughness[play.away], YELLOW_PER_FOUL + AWAY_YELLOW_EXTRA, rng)
+    drawing_power = np.where(tier[play.home] == 0, 1.0, SECOND_LEVEL_CROWD)
+    attendance = rng.poisson(crowd[play.home] * drawing_power * np.exp(rng.normal(0.0, 0.1, MATCHES_PER_SEASON)))
+    referees = rng.integers(0, len(REFEREES[0]), MATCHES_PER_SEASON)
+    per_region = MATCHES_PER_SEASON // len(REFEREES)
+    columns = (
+        home_shots,
+        away_shots,
+        home_target,
+        away_target,
+        home_corners,
+        away_corners,
+        home_fouls,
+        away_fouls,
+        home_yellow,
+        away_yellow,
+        home_red,
+        away_red,
+        attendance,
+    )
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    return [
+        StatsRecord(*row, referee=REFEREES[match // per_region][referee])
+        for match, (row, referee) in enumerate(zip(rows, referees.tolist(), strict=True))
+    ]
+
+
+def _attack(expected: Floats, goals: Ints, tempo: Floats, rng: np.random.Generator) -> tuple[Ints, Ints, Ints]:
+    on_target = goals + rng.poisson(tempo * (SAVES_FIXED + SAVES_PER_EXPECTED_GOAL * expected))
+    shots = on_target + rng.poisson(tempo * (WIDE_FIXED + WIDE_PER_EXPECTED_GOAL * expected))
+    corners = rng.poisson(CORNERS_FIXED + CORNERS_PER_SHOT * shots)
+    return on_target, shots, corners
+
+
+def _discipline(roughness: Floats, yellow_per_foul: float, rng: np.random.Generator) -> tuple[Ints, Ints, Ints]:
+    fouls = rng.poisson(FOULS_MEAN * roughness)
+    yellow = rng.binomial(fouls, yellow_per_foul)
+    red = rng.binomial(np.minimum(fouls, 2), RED_CHANCE)
+    return fouls, yellow, red

@@ -1,0 +1,115 @@
+"""What the simulated bookmakers quote: a noisy view of the truth, sharper at closing, with a margin of 3 to 7 %.
+
+Six bookmakers make the market; two are quoted by name, `Avg` and `Max` are taken over all six. Their margin lies more
+on outsiders than on favourites (each probability is raised to one power below 1), so the power method takes it off
+exactly. Asian handicaps are not quoted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from apps.matches.records import Moment, OddsRecord
+from apps.scraping.sandbox.timetable import MATCHES_PER_SEASON
+
+Floats = npt.NDArray[np.float64]
+
+TRUTH: Final = "TRUE"
+"""The bookmaker's code under which the world's own probabilities are quoted, without a margin."""
+SHARP: Final = "PS"
+SOFT: Final = "B365"
+AVERAGE: Final = "Avg"
+HIGHEST: Final = "Max"
+
+# Lowest and highest margin of each bookmaker; `PS` and `B365` first, the others unnamed.
+MARGINS: Final = np.array([(0.035, 0.041), (0.055, 0.063), (0.045, 0.06), (0.045, 0.06), (0.05, 0.063), (0.055, 0.065)])
+SHARED_ERROR: Final = {Moment.OPENING: 0.10, Moment.CLOSING: 0.045}
+"""Standard deviation of what the whole market has wrong, in log odds."""
+OWN_ERROR: Final = 0.006
+OWN_ERROR_LIMIT: Final = 0.0125
+"""No bookmaker strays further from the market; with the margins above, this leaves no sure win even at `Max`."""
+LOWEST_PRICE: Final = 1.01
+NEWTON_STEPS: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Probabilities that the market starts from: outcomes (n, 3) and three goals or more (n,)."""
+
+    outcomes: Floats
+    over: Floats
+
+
+def draw_quotes(opening: View, truth: View, rng: np.random.Generator) -> tuple[list[tuple[OddsRecord, ...]], ...]:
+    """Draw the opening and the closing quotes of all matches of a season.
+
+    Parameters
+    ----------
+    opening, truth : View
+        What could be known when the market opened, and what is true at kick-off.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    tuple of two lists
+        Opening quotes (four bookmakers) and closing quotes (the same and the truth) of each match.
+    """
+    opened = _quotes(opening, Moment.OPENING, rng)
+    closed = _quotes(truth, Moment.CLOSING, rng)
+    true_prices = np.column_stack((1.0 / truth.outcomes, 1.0 / truth.over, 1.0 / (1.0 - truth.over))).tolist()
+    true_quotes = [_record(TRUTH, Moment.CLOSING, prices) for prices in true_prices]
+    return opened, [(*quotes, true) for quotes, true in zip(closed, true_quotes, strict=True)]
+
+
+def power_margin(probabilities: Floats, margin: Floats) -> Floats:
+    """Raise each row of probabilities to the one power that makes it sum to 1 + margin.
+
+    Parameters
+    ----------
+    probabilities : array of float64, shape (..., k)
+        Rows that sum to 1.
+    margin : array of float64, shape (...)
+    """
+    logs = np.log(probabilities)
+    power = np.ones_like(margin)
+    for _ in range(NEWTON_STEPS):
+        raised = np.exp(power[..., None] * logs)
+        power = power - (raised.sum(axis=-1) - 1.0 - margin) / (raised * logs).sum(axis=-1)
+    result: Floats = np.exp(power[..., None] * logs)
+    return result
+
+
+def _quotes(view: View, moment: Moment, rng: np.random.Generator) -> list[tuple[OddsRecord, ...]]:
+    books = len(MARGINS)
+    low, high = MARGINS[:, :1], MARGINS[:, 1:]
+    margin = low + (high - low) * rng.random((books, MATCHES_PER_SEASON))
+    two_way = np.column_stack((view.over, 1.0 - view.over))
+    prices = np.concatenate(
+        [_prices(_believed(shares, moment, rng), margin) for shares in (view.outcomes, two_way)], axis=2
+    )
+    named = {SOFT: prices[1], SHARP: prices[0], AVERAGE: prices.mean(axis=0).round(2), HIGHEST: prices.max(axis=0)}
+    columns = [[_record(book, moment, row) for row in rows.tolist()] for book, rows in named.items()]
+    return list(zip(*columns, strict=True))
+
+
+def _believed(shares: Floats, moment: Moment, rng: np.random.Generator) -> Floats:
+    """Return what each bookmaker takes for the truth, shape (6, n, k)."""
+    shared = rng.normal(0.0, SHARED_ERROR[moment], shares.shape)
+    own = np.clip(rng.normal(0.0, OWN_ERROR, (len(MARGINS), *shares.shape)), -OWN_ERROR_LIMIT, OWN_ERROR_LIMIT)
+    believed = np.exp(np.log(shares) + shared + own)
+    normalised: Floats = believed / believed.sum(axis=-1, keepdims=True)
+    return normalised
+
+
+def _prices(believed: Floats, margin: Floats) -> Floats:
+    prices: Floats = np.maximum((1.0 / power_margin(believed, margin)).round(2), LOWEST_PRICE)
+    return prices
+
+
+def _record(bookmaker: str, moment: Moment, prices: list[float]) -> OddsRecord:
+    home, draw, away, over, under = prices
+    return OddsRecord(bookmaker, moment, home, draw, away, over, under)

@@ -1,0 +1,167 @@
+"""The records of one season as they can be seen at any moment of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from enum import Enum, auto
+from typing import Any, Final
+
+import numpy as np
+
+from apps.matches.records import MatchRecord, Status
+from apps.scraping.sandbox.clubs import CLUBS, COMPETITIONS
+from apps.scraping.sandbox.counts import Floats, draw_counts, draw_half_time
+from apps.scraping.sandbox.market import View, draw_quotes
+from apps.scraping.sandbox.play import Play, expected_goals, opening_rounds
+from apps.scraping.sandbox.scores import outcome_probabilities, over_probability, score_grid
+from apps.scraping.sandbox.strengths import State
+from apps.scraping.sandbox.timetable import (
+    CALLED_OFF_BEFORE,
+    MATCHES_PER_LEAGUE,
+    MATCHES_PER_SEASON,
+    REARRANGED_AFTER,
+    Dates,
+    Season,
+    round_of,
+)
+
+CLOSING_BEFORE: Final = timedelta(minutes=10)
+"""Closing odds are out this long before kick-off."""
+
+
+class Phase(Enum):
+    """What can be seen of one match; it passes through these in order, most matches through few of them."""
+
+    PLANNED = auto()
+    CALLED_OFF = auto()
+    DATED = auto()
+    PRICED = auto()
+    CLOSED = auto()
+    LIVE = auto()
+    FINISHED = auto()
+
+
+class SeasonSheet:
+    """All records of one season, each made once, when its phase is first seen.
+
+    Parameters
+    ----------
+    season : Season
+    state : State
+        The world at the start of the season.
+    play : Play
+    dates : list of Dates
+        In the order of the fixture list, as all that follows.
+    first_source_id : int
+        The id of the first match; the others count up from it.
+    habits : tuple of two arrays
+        See `counts.draw_habits`.
+    counts_rng, market_rng : numpy.random.Generator
+    """
+
+    def __init__(
+        self,
+        *,
+        season: Season,
+        state: State,
+        play: Play,
+        dates: list[Dates],
+        first_source_id: int,
+        habits: tuple[Floats, Floats],
+        counts_rng: np.random.Generator,
+        market_rng: np.random.Generator,
+    ) -> None:
+        self.season = season
+        self.play = play
+        self._dates = dates
+        self._first_source_id = first_source_id
+        self._order = sorted(range(MATCHES_PER_SEASON), key=lambda match: (dates[match].kickoff_at, match))
+        half_time = draw_half_time(play, counts_rng)
+        self._goals = [
+            column.tolist() for column in (play.home_goals, play.away_goals, half_time[0], half_time[1])
+        ]
+        self._counts = draw_counts(play, state.tier, habits, counts_rng)
+        self._opening, self._closing = draw_quotes(
+            _opening_view(state, play, is_dense=season.is_dense), View(play.truth, play.truth_over), market_rng
+        )
+        self._made: dict[tuple[int, Phase], MatchRecord] = {}
+
+    def records(self, now: datetime, since: datetime | None = None) -> Iterator[MatchRecord]:
+        """Yield the records as seen at `now` in the order of kick-off, without results known at `since` already."""
+        if now < self.season.announced_at:
+            return
+        for match in self._order:
+            dates = self._dates[match]
+            if since is not None and dates.finished_at <= since:
+                continue
+            yield self._record(match, _phase(dates, now))
+
+    def _record(self, match: int, phase: Phase) -> MatchRecord:
+        made = self._made.get((match, phase))
+        if made is None:
+            made = self._made[match, phase] = self._make(match, phase)
+        return made
+
+    def _make(self, match: int, phase: Phase) -> MatchRecord:
+        dates = self._dates[match]
+        home, away = CLUBS[self.play.home[match]], CLUBS[self.play.away[match]]
+        return MatchRecord(
+            competition=COMPETITIONS[match // MATCHES_PER_LEAGUE],
+            season=self.season.label,
+            home_team=home.name,
+            away_team=away.name,
+            home_team_id=home.id,
+            away_team_id=away.id,
+            source_id=str(self._first_source_id + match),
+            round=f"Matchday {round_of(match) + 1}",
+            **self._seen(match, phase, dates),
+        )
+
+    def _seen(self, match: int, phase: Phase, dates: Dates) -> dict[str, Any]:
+        """Return the fields that change from phase to phase."""
+        if phase in (Phase.PLANNED, Phase.CALLED_OFF):
+            status = Status.SCHEDULED if phase is Phase.PLANNED else Status.POSTPONED
+            return {"kickoff_at": dates.called_off_kickoff_at, "status": status}
+        if phase is Phase.DATED:
+            return {"kickoff_at": dates.kickoff_at}
+        odds = self._opening[match]
+        if phase is Phase.PRICED:
+            return {"kickoff_at": dates.kickoff_at, "odds": odds}
+        odds += self._closing[match]
+        if phase is Phase.CLOSED:
+            return {"kickoff_at": dates.kickoff_at, "odds": odds}
+        if phase is Phase.LIVE:
+            return {"kickoff_at": dates.kickoff_at, "odds": odds, "status": Status.LIVE}
+        home_goals, away_goals, home_half, away_half = (column[match] for column in self._goals)
+        return {
+            "kickoff_at": dates.kickoff_at,
+            "odds": odds,
+            "status": Status.FINISHED,
+            "finished_at": dates.finished_at,
+            "home_goals": home_goals,
+            "away_goals": away_goals,
+            "home_goals_half_time": home_half,
+            "away_goals_half_time": away_half,
+            "stats": self._counts[match],
+        }
+
+
+def _phase(dates: Dates, now: datetime) -> Phase:
+    if dates.finished_at <= now:
+        return Phase.FINISHED
+    if dates.kickoff_at <= now:
+        return Phase.LIVE
+    planned = dates.called_off_kickoff_at
+    if planned is not None and now < planned + REARRANGED_AFTER:
+        return Phase.PLANNED if now < planned - CALLED_OFF_BEFORE else Phase.CALLED_OFF
+    if dates.kickoff_at - CLOSING_BEFORE <= now:
+        return Phase.CLOSED
+    return Phase.PRICED if dates.priced_at <= now else Phase.DATED
+
+
+def _opening_view(state: State, play: Play, *, is_dense: bool) -> View:
+    """Return the probabilities of each match with the strengths that were known when the market opened."""
+    rounds = opening_rounds(is_dense=is_dense)
+    grid = score_grid(*expected_goals(state, play.strengths, play.home, play.away, rounds))
+    return View(outcome_probabilities(grid), over_probability(grid))

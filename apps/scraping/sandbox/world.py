@@ -1,0 +1,158 @@
+"""The simulated football world: what a scrape at any moment would see, as a pure function of a seed and an anchor."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from enum import IntEnum
+from typing import Final
+
+import numpy as np
+
+from apps.matches.records import MatchRecord
+from apps.scraping.sandbox.counts import draw_habits
+from apps.scraping.sandbox.play import Play, play_season
+from apps.scraping.sandbox.sheets import SeasonSheet
+from apps.scraping.sandbox.strengths import State, first_state, next_state
+from apps.scraping.sandbox.timetable import LATEST_SEASON, MATCHES_PER_SEASON, PAST_SEASONS, Season, Timetable
+
+FIRST_SOURCE_ID: Final = 1_000_000
+"""The source id of the first match of the first season; the others follow in the order of the fixture lists."""
+SHEETS_KEPT: Final = PAST_SEASONS + 4
+"""Seasons whose records are kept in memory; others are made again when they are asked for."""
+
+
+class Draw(IntEnum):
+    """What a random stream is for; with the seed and the season it names the stream, so no order of calls matters."""
+
+    BIRTH = 0
+    HABITS = 1
+    PLAY = 2
+    SUMMER = 3
+    DATES = 4
+    COUNTS = 5
+    MARKET = 6
+
+
+class World:
+    """Two pyramids of two leagues, eight past seasons, and dense seasons from the anchor on, without end.
+
+    Equal seeds and anchors give equal worlds to the last bit, whatever was asked before. Seasons are played when they
+    are first needed. An instance is not to be shared between threads.
+
+    Parameters
+    ----------
+    seed : int
+        0 or more; decides everything but the dates.
+    anchor_at : datetime
+        Aware. The past seasons end some weeks before it and the first dense season begins at the next whole minute.
+
+    Raises
+    ------
+    ValueError
+        When the seed is negative or the anchor has no zone.
+    """
+
+    def __init__(self, seed: int, anchor_at: datetime) -> None:
+        if seed < 0:
+            raise ValueError(f"seed {seed} is negative")
+        self.seed = seed
+        self.anchor_at = _in_utc(anchor_at, "anchor_at")
+        self._timetable = Timetable(self.anchor_at)
+        self._habits = draw_habits(self._rng(Draw.HABITS))
+        self._states = [first_state(self._rng(Draw.BIRTH))]
+        self._sheets: OrderedDict[int, SeasonSheet] = OrderedDict()
+
+    def records(self, now: datetime, since: datetime | None = None) -> Iterator[MatchRecord]:
+        """Yield what a scrape at `now` would see, season by season in the order of kick-off.
+
+        Finished matches carry result, counts and odds; matches under way have the status `LIVE` and no goals; those to
+        come are `SCHEDULED` with opening odds, and with closing odds from ten minutes before kick-off.
+
+        Parameters
+        ----------
+        now : datetime
+            Aware.
+        since : datetime, optional
+            Aware; leaves out the results that were known at it already. Matches not yet finished always come.
+        """
+        now = _in_utc(now, "now")
+        current = self._timetable.number_at(now)
+        first = 0
+        if since is not None:
+            since = _in_utc(since, "since")
+            first = self._first_season_over_after(since, current)
+        for number in range(first, current + 1):
+            yield from self._sheet(number).records(now, since)
+
+    def season_at(self, now: datetime) -> Season:
+        """Return the latest season whose fixtures were out at `now`; LookupError before the first."""
+        return self._timetable.season(self._timetable.number_at(_in_utc(now, "now")))
+
+    def true_probabilities(self, source_id: str) -> tuple[float, float, float]:
+        """Return the true probabilities of (home, draw, away) of a match, played or not.
+
+        Raises
+        ------
+        LookupError
+            When no match has this id.
+        """
+        if not source_id.isdecimal():
+            raise LookupError(f"the sandbox has no match {source_id!r}")
+        number, match = divmod(int(source_id) - FIRST_SOURCE_ID, MATCHES_PER_SEASON)
+        if not 0 <= number <= LATEST_SEASON:
+            raise LookupError(f"the sandbox has no match {source_id!r}")
+        home, draw, away = self._sheet(number).play.truth[match].tolist()
+        return home, draw, away
+
+    def _first_season_over_after(self, since: datetime, current: int) -> int:
+        try:
+            number = min(self._timetable.number_at(since), current)
+        except LookupError:
+            return 0
+        # A season may still have been under way when the fixtures of the next were announced.
+        return max(number - 1, 0)
+
+    def _sheet(self, number: int) -> SeasonSheet:
+        if number in self._sheets:
+            self._sheets.move_to_end(number)
+            return self._sheets[number]
+        season = self._timetable.season(number)
+        state = self._state(number)
+        play = self._play(number, state)
+        sheet = SeasonSheet(
+            season=season,
+            state=state,
+            play=play,
+            dates=self._timetable.dates(season, play.moved_to_week, self._rng(Draw.DATES, number)),
+            first_source_id=FIRST_SOURCE_ID + number * MATCHES_PER_SEASON,
+            habits=self._habits,
+            counts_rng=self._rng(Draw.COUNTS, number),
+            market_rng=self._rng(Draw.MARKET, number),
+        )
+        self._sheets[number] = sheet
+        while len(self._sheets) > SHEETS_KEPT:
+            self._sheets.popitem(last=False)
+        return sheet
+
+    def _state(self, number: int) -> State:
+        """Return the world at the start of a season, playing all before it that were not yet played."""
+        while len(self._states) <= number:
+            latest = len(self._states) - 1
+            state = self._states[latest]
+            play = self._play(latest, state)
+            self._states.append(next_state(state, play.strengths[-1], play.places, self._rng(Draw.SUMMER, latest)))
+        return self._states[number]
+
+    def _play(self, number: int, state: State) -> Play:
+        return play_season(state, is_dense=number >= PAST_SEASONS, rng=self._rng(Draw.PLAY, number))
+
+    def _rng(self, draw: Draw, season: int = 0) -> np.random.Generator:
+        return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(int(draw), season)))
+
+
+def _in_utc(moment: datetime, name: str) -> datetime:
+    if moment.tzinfo is None:
+        raise ValueError(f"{name} {moment} has no zone")
+    return moment.astimezone(UTC)
