@@ -13,6 +13,9 @@ app = Celery("spai")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
+QUEUES: Final = ("scrape", "ml", "default")
+"""Queues of the workers: visits to sites, pipeline runs, and everything short."""
+
 SECOND: Final = 1.0
 MINUTE: Final = 60.0
 
@@ -25,6 +28,7 @@ TIMETABLE: Final[dict[str, tuple[str, float]]] = {
     "grade what is due": ("ml.settle_due", MINUTE),
     "start and resume pipeline runs": ("ml.run_due", 30 * SECOND),
     "retrain when it is due": ("ml.retrain_due", 5 * MINUTE),
+    "mirror the champion in the registry": ("ml.mirror_champions", 10 * MINUTE),
 }
 app.conf.beat_schedule = {name: {"task": task, "schedule": every} for name, (task, every) in TIMETABLE.items()}
 
@@ -33,5 +37,5 @@ app.conf.wake_ups = {
     "facts_changed": ("ml.settle_due", "ml.predict_due"),
     "scrape_requested": ("scraping.scrape_due",),
     "run_requested": ("ml.run_due",),
-    "promoted": ("ml.predict_due",),
+    "promoted": ("ml.predict_due", "ml.mirror_champions"),
 }

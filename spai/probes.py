@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import redis
 from django.conf import settings
 from django.db import DatabaseError, connection
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+from apps.ml.metrics import ModelCollector
+from spai.celery import QUEUES
 
 
 @require_safe
@@ -26,3 +36,33 @@ def readyz(request: HttpRequest) -> JsonResponse:
     if not migrated:
         return JsonResponse({"status": "not ready", "reason": "the database is not migrated"}, status=503)
     return JsonResponse({"status": "ready", "face": settings.SPAI_FACE})
+
+
+class QueueCollector(Collector):
+    """Messages that wait in each queue, asked of the broker at each scrape."""
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the lengths; without the broker none, and the scrape still answers."""
+        lengths = GaugeMetricFamily("spai_queue_length", "Wake-ups that wait for a worker.", labels=["queue"])
+        if not settings.CELERY_BROKER_URL.startswith("redis"):
+            return
+        try:
+            with redis.Redis.from_url(settings.CELERY_BROKER_URL, socket_connect_timeout=1, socket_timeout=1) as broker:
+                for queue in QUEUES:
+                    lengths.add_metric([queue], broker.llen(queue))
+        except redis.RedisError:
+            return
+        yield lengths
+
+
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Answer with the metrics of every process that shares PROMETHEUS_MULTIPROC_DIR, else of this one."""
+    registry = CollectorRegistry()
+    if settings.PROMETHEUS_MULTIPROC_DIR:
+        MultiProcessCollector(registry, path=settings.PROMETHEUS_MULTIPROC_DIR)
+    else:
+        registry.register(REGISTRY)
+    registry.register(ModelCollector())
+    registry.register(QueueCollector())
+    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

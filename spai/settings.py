@@ -183,6 +183,9 @@ SPAI_VAR_DIR = Path(env.str("SPAI_VAR_DIR", default=str(BASE_DIR / "var")))
 SPAI_REAL_DATA: str = env.str("SPAI_REAL_DATA", default="")
 """Folder of real match files for tests and benchmarks; the product never reads it."""
 
+PROMETHEUS_MULTIPROC_DIR: str = env.str("PROMETHEUS_MULTIPROC_DIR", default="")
+"""Folder in which the processes of one machine share their metrics; prometheus_client reads it too."""
+
 # ── Forecasting ──────────────────────────────────────────────────────────────────────────────────────────────────────
 MLFLOW_TRACKING_URI: str = env.str("MLFLOW_TRACKING_URI", default="")
 """Address of the MLflow server; only workers, admin actions and pipeline stages use it."""

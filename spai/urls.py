@@ -6,14 +6,13 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
-from django_prometheus.exports import ExportToDjangoView
 
 from spai import probes
 
 probe_urls: list[URLPattern | URLResolver] = [
     path("livez", probes.livez, name="livez"),
     path("readyz", probes.readyz, name="readyz"),
-    path("metrics", ExportToDjangoView, name="metrics"),
+    path("metrics", probes.metrics, name="metrics"),
 ]
 
 face_urls: dict[str, list[URLPattern | URLResolver]] = {

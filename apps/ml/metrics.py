@@ -1,0 +1,76 @@
+"""What the models tell Prometheus.
+
+Counters and histograms are written where the work is done; what the database knows is asked of it at each scrape, so
+that a restart loses nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from django.db import DatabaseError
+from django.db.models import Count
+from prometheus_client import Counter, Histogram
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from apps.matches.models import World
+from apps.ml import selectors
+from apps.ml.models import PipelineRun
+
+PREDICTIONS: Final = Counter("spai_predictions_total", "Forecasts made, by what became of them.", ["world", "kind"])
+"""`kind` is published (kept and graded) or live (answered, not kept)."""
+
+PREDICTION_SECONDS: Final = Histogram(
+    "spai_prediction_seconds",
+    "From the question to the forecast, features included, for one batch.",
+    ["world"],
+    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30),
+)
+
+INFERENCE_SECONDS: Final = Histogram(
+    "spai_inference_seconds",
+    "The model alone, for one batch.",
+    ["world"],
+    buckets=(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1),
+)
+
+CONFIDENCE: Final = Histogram(
+    "spai_prediction_confidence",
+    "The largest of the three probabilities.",
+    ["world"],
+    buckets=(0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.8, 0.9, 1.0),
+)
+
+SETTLED: Final = Counter("spai_scores_total", "Forecasts graded.", ["world"])
+
+ERRORS: Final = Counter("spai_model_errors_total", "What went wrong with models, by step.", ["step"])
+
+
+class ModelCollector(Collector):
+    """Champion, its age and the runs that wait, read from the database at each scrape."""
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the gauges; without the database none, and the scrape still answers."""
+        info = GaugeMetricFamily(
+            "spai_model_info", "The champion: 1.", labels=["world", "version", "estimator", "profile", "revision"]
+        )
+        registered = GaugeMetricFamily(
+            "spai_model_registered_timestamp_seconds", "When the champion was registered.", labels=["world"]
+        )
+        waiting = GaugeMetricFamily("spai_pipeline_runs", "Pipeline runs by status.", labels=["status"])
+        try:
+            for world in World:
+                promotion = selectors.champion(world)
+                if promotion is None:
+                    continue
+                version = promotion.version
+                labels = [str(world), str(version.number), version.estimator, version.profile, version.code_revision]
+                info.add_metric(labels, 1)
+                registered.add_metric([str(world)], version.created_at.timestamp())
+            for row in PipelineRun.objects.values("status").annotate(n=Count("id")).order_by("status"):
+                waiting.add_metric([row["status"]], row["n"])
+        except DatabaseError:
+            return
+        yield from (info, registered, waiting)

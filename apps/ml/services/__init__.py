@@ -1,0 +1,39 @@
+"""What changes models and predictions: one door over the modules of this package."""
+
+from apps.ml.services.champion import (
+    PromotionRefused,
+    choose_served_world,
+    mirror_champions,
+    promote,
+    promote_first_champion,
+    rollback,
+)
+from apps.ml.services.forecasts import (
+    Forecast,
+    NoForecast,
+    PredictReport,
+    SettleReport,
+    forecast,
+    predict_due,
+    settle_due,
+)
+from apps.ml.services.runs import queue_run, retrain_due, run_due
+
+__all__ = [
+    "Forecast",
+    "NoForecast",
+    "PredictReport",
+    "PromotionRefused",
+    "SettleReport",
+    "choose_served_world",
+    "forecast",
+    "mirror_champions",
+    "predict_due",
+    "promote",
+    "promote_first_champion",
+    "queue_run",
+    "retrain_due",
+    "rollback",
+    "run_due",
+    "settle_due",
+]

@@ -1,0 +1,114 @@
+"""Who is champion: promotion, rollback, and the mirror of both in the MLflow registry."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from typing import Final
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db import connection, transaction
+
+from apps.matches import events
+from apps.matches.models import World
+from apps.ml import registry, selectors
+from apps.ml.models import ModelVersion, Promotion, ServedWorld
+
+logger = logging.getLogger(__name__)
+
+SYSTEM: Final = "system"
+"""Name of the decider where no person decided."""
+
+PROMOTION_LOCK: Final = 0x5350_4149_0002
+"""Advisory lock of a transaction that decides a champion: two decisions at once would each see the same previous."""
+
+
+class PromotionRefused(Exception):
+    """The version cannot become champion; the message says why."""
+
+
+@transaction.atomic
+def promote(
+    *,
+    version: ModelVersion,
+    user: AbstractBaseUser | AnonymousUser | None,
+    reason: str,
+    now: datetime,
+    kind: str = Promotion.Kind.PROMOTE,
+) -> Promotion:
+    """Make `version` the champion of its world; doing so twice leaves one promotion.
+
+    Raises
+    ------
+    PromotionRefused
+        Without a reason, or when the version is champion already.
+    """
+    reason = reason.strip()
+    if not reason:
+        raise PromotionRefused("Say why: a promotion without a reason is of no use to whoever reads it later.")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [PROMOTION_LOCK])
+    present = selectors.champion(World(version.world))
+    if present is not None and present.version_id == version.pk:
+        raise PromotionRefused(f"{version} is champion already, since {present.decided_at:%Y-%m-%d %H:%M} UTC.")
+    promotion = Promotion.objects.create(
+        world=version.world,
+        version=version,
+        previous=present.version if present else None,
+        kind=kind,
+        decided_by=user.get_username() if user is not None else SYSTEM,
+        user=user if user is not None and user.pk else None,
+        reason=reason[:400],
+        decided_at=now,
+    )
+    events.publish(
+        topic="promotion.made",
+        key=version.world,
+        now=now,
+        payload={"version": version.number, "kind": kind, "decided_by": promotion.decided_by},
+    )
+    events.wake("promoted")
+    return promotion
+
+
+@transaction.atomic
+def rollback(*, world: World, user: AbstractBaseUser | AnonymousUser | None, reason: str, now: datetime) -> Promotion:
+    """Make the version that was champion before the present one champion again.
+
+    Raises
+    ------
+    PromotionRefused
+        When there was no other champion before.
+    """
+    present = selectors.champion(world)
+    if present is None or present.previous_id is None:
+        raise PromotionRefused("There is no earlier champion to roll back to.")
+    previous = ModelVersion.objects.defer("bundle").get(pk=present.previous_id)
+    return promote(version=previous, user=user, reason=reason, now=now, kind=Promotion.Kind.ROLLBACK)
+
+
+def promote_first_champion(*, world: World, now: datetime) -> Promotion | None:
+    """Promote the first version that passes its gates while a world has no champion; None when there is nothing to do."""
+    if selectors.champion(world) is not None:
+        return None
+    passed = [version for version in selectors.model_versions(world).order_by("number") if version.passed_gates]
+    if not passed:
+        return None
+    return promote(version=passed[0], user=None, reason="first champion", now=now)
+
+
+def choose_served_world(*, world: World, now: datetime) -> ServedWorld:
+    """Let the pages show `world` first."""
+    chosen, _ = ServedWorld.objects.update_or_create(pk=1, defaults={"world": world, "chosen_at": now})
+    return chosen
+
+
+def mirror_champions() -> dict[str, int]:
+    """Set the alias `champion` in the MLflow registry to the champion of each world; return world → version."""
+    mirrored = {}
+    for world in World:
+        promotion = selectors.champion(world)
+        if promotion is not None:
+            registry.set_alias(world=world, alias="champion", number=promotion.version.number)
+            mirrored[str(world)] = promotion.version.number
+    return mirrored
