@@ -58,11 +58,11 @@ class QueueCollector(Collector):
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
     """Answer with the metrics of every process that shares PROMETHEUS_MULTIPROC_DIR, else of this one."""
-    registry = CollectorRegistry()
+    counted = REGISTRY
     if settings.PROMETHEUS_MULTIPROC_DIR:
-        MultiProcessCollector(registry, path=settings.PROMETHEUS_MULTIPROC_DIR)
-    else:
-        registry.register(REGISTRY)
-    registry.register(ModelCollector())
-    registry.register(QueueCollector())
-    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+        counted = CollectorRegistry()
+        MultiProcessCollector(counted, path=settings.PROMETHEUS_MULTIPROC_DIR)
+    asked = CollectorRegistry()
+    asked.register(ModelCollector())
+    asked.register(QueueCollector())
+    return HttpResponse(generate_latest(counted) + generate_latest(asked), content_type=CONTENT_TYPE_LATEST)
