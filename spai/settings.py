@@ -1,8 +1,8 @@
 """The only reader of the environment.
 
-Values come from the process environment, then `.env`, then `var/stack.env` (written by the one-machine stack); the
-first that names a variable wins. A bad or missing value stops the start with its name. `.env.example` and the README
-list them all.
+Values come from the process environment, then `.env`, then `stack.env` in `SPAI_VAR_DIR` (written by the one-machine
+stack); the first that names a variable wins. A bad or missing value stops the start with its name. `.env.example` and
+the README list them all.
 """
 
 from __future__ import annotations
@@ -21,9 +21,23 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 # ── Environment ──────────────────────────────────────────────────────────────────────────────────────────────────────
 env = environ.Env()
-for file in (BASE_DIR / ".env", BASE_DIR / "var" / "stack.env"):
-    if file.is_file():
-        env.read_env(file)
+if (BASE_DIR / ".env").is_file():
+    env.read_env(BASE_DIR / ".env")
+SPAI_VAR_DIR = Path(env.str("SPAI_VAR_DIR", default=str(BASE_DIR / "var")))
+"""Everything that this machine keeps outside the database: logs, pipeline workspaces, verified model bundles."""
+if (SPAI_VAR_DIR / "stack.env").is_file():
+    env.read_env(SPAI_VAR_DIR / "stack.env")
+
+
+def required(name: str) -> str:
+    """Return the variable `name`, which has no default."""
+    value: str = env.str(name, default="")
+    if not value:
+        raise ImproperlyConfigured(
+            f"{name} is not set. `make up` starts everything and writes it to {SPAI_VAR_DIR / 'stack.env'}; "
+            "elsewhere set it in the environment or in .env (see .env.example)."
+        )
+    return value
 
 
 def one_of(name: str, choices: tuple[str, ...], default: str) -> str:
@@ -35,7 +49,7 @@ def one_of(name: str, choices: tuple[str, ...], default: str) -> str:
 
 
 # ── Identity and security ────────────────────────────────────────────────────────────────────────────────────────────
-SECRET_KEY: str = env.str("SECRET_KEY")
+SECRET_KEY: str = required("SECRET_KEY")
 DEBUG: bool = env.bool("DEBUG", default=False)
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 SPAI_FACE = one_of("SPAI_FACE", ("web", "office", "push"), "web")
@@ -150,7 +164,7 @@ TEMPLATES = [
 ]
 
 # ── Data ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
-DATABASES: dict[str, dict[str, Any]] = {"default": env.db_url("DATABASE_URL")}
+DATABASES: dict[str, dict[str, Any]] = {"default": env.db_url_config(required("DATABASE_URL"))}
 if "postgresql" not in DATABASES["default"]["ENGINE"]:
     raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL database: postgresql://user:password@host:port/name")
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
@@ -161,7 +175,7 @@ if DATABASE_POOL_SIZE:
 else:
     DATABASES["default"]["CONN_MAX_AGE"] = 60
 
-REDIS_URL: str = env.str("REDIS_URL")
+REDIS_URL: str = required("REDIS_URL")
 _redis_timeouts = {"socket_connect_timeout": 1, "socket_timeout": 2}
 CACHES = {
     "default": {
@@ -178,8 +192,6 @@ CHANNEL_LAYERS = {
     }
 }
 
-SPAI_VAR_DIR = Path(env.str("SPAI_VAR_DIR", default=str(BASE_DIR / "var")))
-"""Everything that this machine keeps outside the database: logs, pipeline workspaces, verified model bundles."""
 SPAI_REAL_DATA: str = env.str("SPAI_REAL_DATA", default="")
 """Folder of real match files for tests and benchmarks; the product never reads it."""
 

@@ -1,0 +1,123 @@
+"""The shape of the house: which module may know which, what the pure core loads, what the documents must name."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+
+ROOT = Path(__file__).resolve().parent.parent
+FRAMEWORKS = ("django", "celery", "channels", "rest_framework", "playwright", "mlflow")
+BIN = Path(sys.executable).parent
+
+
+def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of this environment at the root of the project."""
+    return subprocess.run(
+        command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=False, timeout=280
+    )
+
+
+def test_every_import_contract_is_kept():
+    done = run(str(BIN / "lint-imports"), "--no-cache")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_ruff_finds_nothing():
+    done = run(str(BIN / "ruff"), "check", ".")
+    assert done.returncode == 0, done.stdout
+
+
+def test_every_file_is_formatted():
+    done = run(str(BIN / "ruff"), "format", "--check", ".")
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.slow
+def test_the_types_hold():
+    done = run(str(BIN / "mypy"))
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "apps.ml.forecasting.features",
+        "apps.ml.forecasting.estimators",
+        "apps.ml.forecasting.scoring",
+        "apps.ml.forecasting.goals",
+        "apps.scraping.sources",
+        "apps.scraping.sandbox.world",
+        "apps.matches.records",
+        "apps.matches.standings",
+    ],
+)
+def test_the_pure_core_loads_no_framework(module):
+    code = f"import sys, {module}; print([name for name in {FRAMEWORKS!r} if name in sys.modules])"
+    done = run(sys.executable, "-c", code)
+    assert done.stdout.strip() == "[]", done.stdout + done.stderr
+
+
+def test_a_web_process_loads_no_pipeline_library_at_start():
+    code = (
+        "import django; django.setup(); from django.urls import get_resolver; get_resolver().url_patterns; "
+        "import sys; print([n for n in ('mlflow', 'great_expectations', 'dvc', 'xgboost', 'sklearn') if n in sys.modules])"
+    )
+    done = run(sys.executable, "-W", "ignore", "-c", code, SPAI_FACE="web", DJANGO_SETTINGS_MODULE="spai.settings")
+    assert done.stdout.strip() == "[]", done.stdout + done.stderr
+
+
+def test_every_environment_variable_is_documented():
+    code = (ROOT / "spai" / "settings.py").read_text()
+    names = set(re.findall(r'(?:env\.\w+|one_of|required)\("([A-Z_]+)"', code))
+    assert len(names) > 15
+    for document in (".env.example", "README.md"):
+        text = (ROOT / document).read_text()
+        assert not {name for name in names if name not in text}, document
+
+
+def test_no_module_is_a_drawer():
+    drawers = {"utils", "helpers", "common", "core", "managers", "constants", "interfaces", "misc"}
+    found = [path for folder in ("apps", "spai") for path in (ROOT / folder).rglob("*.py") if path.stem in drawers]
+    assert found == []
+
+
+def test_the_environment_is_read_in_settings_and_nowhere_else():
+    allowed = {"spai/settings.py"}
+    found = []
+    for folder in ("apps", "spai"):
+        for path in (ROOT / folder).rglob("*.py"):
+            name = str(path.relative_to(ROOT))
+            text = path.read_text()
+            # Wiring says where settings are; the stack and the pipeline hand an environment on to processes.
+            text = text.replace('os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spai.settings")', "")
+            if name not in allowed and re.search(r"os\.environ|os\.getenv", text):
+                found.append(name)
+    handed_on = {"spai/stack", "apps/ml/pipeline"}
+    assert [name for name in found if not any(name.startswith(folder) for folder in handed_on)] == []
+
+
+def test_models_and_migrations_agree():
+    call_command("makemigrations", "--check", "--dry-run", verbosity=0)
+
+
+def test_deployment_checks_pass_behind_https():
+    done = run(
+        sys.executable,
+        "-W",
+        "ignore",
+        "manage.py",
+        "check",
+        "--deploy",
+        "--fail-level",
+        "WARNING",
+        SPAI_WEB_URL="https://spai.example.org",
+        SPAI_OFFICE_URL="https://office.spai.example.org",
+        SECRET_KEY="a-long-random-text-for-this-check-alone-0123456789-abcdefghij",
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
