@@ -1,0 +1,107 @@
+"""The competitions by the names that the file sources give them; one key wherever two sources mean the same league.
+
+Names and tiers are those of today, in the form that is in common English use; a league keeps its key through all its
+renamings (``E1`` was the First Division until 2004).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from apps.matches.records import CompetitionKey
+
+DIVISIONS: Final[dict[str, CompetitionKey]] = {
+    "E0": CompetitionKey("England", "Premier League", 1),
+    "E1": CompetitionKey("England", "Championship", 2),
+    "E2": CompetitionKey("England", "League One", 3),
+    "E3": CompetitionKey("England", "League Two", 4),
+    "EC": CompetitionKey("England", "National League", 5),
+    "SC0": CompetitionKey("Scotland", "Premiership", 1),
+    "SC1": CompetitionKey("Scotland", "Championship", 2),
+    "SC2": CompetitionKey("Scotland", "League One", 3),
+    "SC3": CompetitionKey("Scotland", "League Two", 4),
+    "D1": CompetitionKey("Germany", "Bundesliga", 1),
+    "D2": CompetitionKey("Germany", "2. Bundesliga", 2),
+    "SP1": CompetitionKey("Spain", "La Liga", 1),
+    "SP2": CompetitionKey("Spain", "Segunda División", 2),
+    "I1": CompetitionKey("Italy", "Serie A", 1),
+    "I2": CompetitionKey("Italy", "Serie B", 2),
+    "F1": CompetitionKey("France", "Ligue 1", 1),
+    "F2": CompetitionKey("France", "Ligue 2", 2),
+    "N1": CompetitionKey("Netherlands", "Eredivisie", 1),
+    "B1": CompetitionKey("Belgium", "Pro League", 1),
+    "P1": CompetitionKey("Portugal", "Primeira Liga", 1),
+    "T1": CompetitionKey("Turkey", "Süper Lig", 1),
+    "G1": CompetitionKey("Greece", "Super League", 1),
+}
+"""Competition by the division code of football-data's main files."""
+
+LEAGUES: Final[dict[tuple[str, str], CompetitionKey]] = {
+    ("argentina", "liga profesional"): CompetitionKey("Argentina", "Liga Profesional", 1),
+    ("argentina", "copa de la liga profesional"): CompetitionKey("Argentina", "Copa de la Liga Profesional", 0),
+    ("austria", "bundesliga"): CompetitionKey("Austria", "Bundesliga", 1),
+    ("brazil", "serie a"): CompetitionKey("Brazil", "Série A", 1),
+    ("china", "super league"): CompetitionKey("China", "Super League", 1),
+    ("denmark", "superliga"): CompetitionKey("Denmark", "Superliga", 1),
+    ("finland", "veikkausliiga"): CompetitionKey("Finland", "Veikkausliiga", 1),
+    ("ireland", "premier division"): CompetitionKey("Ireland", "Premier Division", 1),
+    ("japan", "j1 league"): CompetitionKey("Japan", "J1 League", 1),
+    ("japan", "j-league"): CompetitionKey("Japan", "J1 League", 1),
+    ("mexico", "liga mx"): CompetitionKey("Mexico", "Liga MX", 1),
+    ("norway", "eliteserien"): CompetitionKey("Norway", "Eliteserien", 1),
+    ("poland", "ekstraklasa"): CompetitionKey("Poland", "Ekstraklasa", 1),
+    ("romania", "liga 1"): CompetitionKey("Romania", "SuperLiga", 1),
+    ("russia", "premier league"): CompetitionKey("Russia", "Premier League", 1),
+    ("sweden", "allsvenskan"): CompetitionKey("Sweden", "Allsvenskan", 1),
+    ("switzerland", "super league"): CompetitionKey("Switzerland", "Super League", 1),
+    ("switzerland", "challenge league"): CompetitionKey("Switzerland", "Challenge League", 2),
+    ("usa", "mls"): CompetitionKey("USA", "Major League Soccer", 1),
+}
+"""Competition by country and league of football-data's extra files, both trimmed and in lower case."""
+
+CALENDAR_YEAR_REGIONS: Final = frozenset(
+    {"Brazil", "China", "Finland", "Ireland", "Japan", "Norway", "Sweden", "USA", "Argentina"}
+)
+"""Regions of the extra files whose seasons lie within one year; needed where a file has no column ``Season``."""
+
+OPENFOOTBALL_CODES: Final[dict[str, CompetitionKey]] = {
+    "en.1": DIVISIONS["E0"],
+    "en.2": DIVISIONS["E1"],
+    "en.3": DIVISIONS["E2"],
+    "en.4": DIVISIONS["E3"],
+    "en.5": DIVISIONS["EC"],
+    "sco.1": DIVISIONS["SC0"],
+    "de.1": DIVISIONS["D1"],
+    "de.2": DIVISIONS["D2"],
+    "de.3": CompetitionKey("Germany", "3. Liga", 3),
+    "de.cup": CompetitionKey("Germany", "DFB-Pokal", 0),
+    "es.1": DIVISIONS["SP1"],
+    "es.2": DIVISIONS["SP2"],
+    "it.1": DIVISIONS["I1"],
+    "it.2": DIVISIONS["I2"],
+    "fr.1": DIVISIONS["F1"],
+    "fr.2": DIVISIONS["F2"],
+    "nl.1": DIVISIONS["N1"],
+    "be.1": DIVISIONS["B1"],
+    "pt.1": DIVISIONS["P1"],
+    "tr.1": DIVISIONS["T1"],
+    "tr.2": CompetitionKey("Turkey", "1. Lig", 2),
+    "gr.1": DIVISIONS["G1"],
+    "at.1": LEAGUES["austria", "bundesliga"],
+    "at.2": CompetitionKey("Austria", "2. Liga", 2),
+    "at.cup": CompetitionKey("Austria", "ÖFB-Cup", 0),
+    "ch.1": LEAGUES["switzerland", "super league"],
+    "ch.2": LEAGUES["switzerland", "challenge league"],
+    "cz.1": CompetitionKey("Czech Republic", "First League", 1),
+    "hu.1": CompetitionKey("Hungary", "Nemzeti Bajnokság I", 1),
+    "ru.1": LEAGUES["russia", "premier league"],
+    "ru.2": CompetitionKey("Russia", "First League", 2),
+    "ar.1": LEAGUES["argentina", "liga profesional"],
+    "br.1": LEAGUES["brazil", "serie a"],
+    "mx.1": LEAGUES["mexico", "liga mx"],
+    "jp.1": LEAGUES["japan", "j1 league"],
+    "cn.1": LEAGUES["china", "super league"],
+    "au.1": CompetitionKey("Australia", "A-League", 1),
+    "uefa.cl": CompetitionKey("Europe", "Champions League", 0),
+}
+"""Competition by the code in the name of an openfootball file."""

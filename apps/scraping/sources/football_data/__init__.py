@@ -1,0 +1,15 @@
+"""football-data.co.uk: results, match statistics and prices as CSV.
+
+Main files (``2018-19/E0.csv``, or the site's own ``mmz4281/1819/E0.csv``) hold a division's season, extra files
+(``extra/ARG.csv``, ``new/ARG.csv``) all seasons of a country's league, ``fixtures.csv`` and
+``new_league_fixtures.csv`` the coming matches. What a file is, its header says, not its name.
+
+Clock times are those of the United Kingdom in all files. Without one a match has the precision of its date. The season
+of a main file follows from its earliest date, since 2019-20 was played until August.
+"""
+
+from __future__ import annotations
+
+from apps.scraping.sources.football_data.reader import FootballData
+
+__all__ = ["FootballData"]

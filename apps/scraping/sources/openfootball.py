@@ -1,0 +1,364 @@
+"""openfootball: fixtures and results as JSON, public domain (CC0).
+
+A file ``2018-19/en.1.json`` holds one season of one competition: ``{"name": "English Premier League 2018/19",
+"matches": [{round, date, time, team1, team2, score: {ht, ft, et, p}, stage, status}]}``. The code in the file's name
+says which competition it is, the title says the season.
+
+Clock times carry no zone. Set beside football-data's kick-offs they are, in every one of 80 seasons, those of one zone
+per country, also where a country has several (Brazil, Mexico, Russia): see `CLOCKS`. Where that could not be checked
+and is not plain, a match keeps the precision of its date.
+
+Source: https://github.com/openfootball/football.json
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from pathlib import PurePosixPath
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from apps.matches.records import CompetitionKey, KickoffPrecision, MatchRecord, Status
+from apps.scraping.sources.base import ParsedFile, ParseError, RefusedRow, shorten
+from apps.scraping.sources.competitions import OPENFOOTBALL_CODES
+
+CLOCKS: Final[dict[str, ZoneInfo]] = {
+    region: ZoneInfo(zone)
+    for region, zone in {
+        "Argentina": "America/Argentina/Buenos_Aires",
+        "Austria": "Europe/Vienna",
+        "Belgium": "Europe/Brussels",
+        "Brazil": "America/Sao_Paulo",
+        "China": "Asia/Shanghai",
+        "Czech Republic": "Europe/Prague",
+        "England": "Europe/London",
+        "Europe": "Europe/Zurich",
+        "France": "Europe/Paris",
+        "Germany": "Europe/Berlin",
+        "Greece": "Europe/Athens",
+        "Hungary": "Europe/Budapest",
+        "Italy": "Europe/Rome",
+        "Japan": "Asia/Tokyo",
+        "Mexico": "America/Mexico_City",
+        "Netherlands": "Europe/Amsterdam",
+        "Portugal": "Europe/Lisbon",
+        "Russia": "Europe/Moscow",
+        "Scotland": "Europe/London",
+        "Spain": "Europe/Madrid",
+        "Switzerland": "Europe/Zurich",
+        "Turkey": "Europe/Istanbul",
+    }.items()
+}
+"""The clock of a competition by its region. European cups are in Central European time, wherever they are played."""
+
+STATUSES: Final = {
+    "awarded": Status.AWARDED,
+    "cancelled": Status.CANCELLED,
+    "postponed": Status.POSTPONED,
+    "abandoned": Status.ABANDONED,
+}
+
+REGIONS: Final = {
+    "ALB": "Albania",
+    "AND": "Andorra",
+    "ARM": "Armenia",
+    "AUT": "Austria",
+    "AZE": "Azerbaijan",
+    "BEL": "Belgium",
+    "BIH": "Bosnia and Herzegovina",
+    "BLR": "Belarus",
+    "BUL": "Bulgaria",
+    "CRO": "Croatia",
+    "CYP": "Cyprus",
+    "CZE": "Czech Republic",
+    "DEN": "Denmark",
+    "ENG": "England",
+    "ESP": "Spain",
+    "EST": "Estonia",
+    "FIN": "Finland",
+    "FRA": "France",
+    "FRO": "Faroe Islands",
+    "GEO": "Georgia",
+    "GER": "Germany",
+    "GIB": "Gibraltar",
+    "GRE": "Greece",
+    "HUN": "Hungary",
+    "IRL": "Ireland",
+    "ISL": "Iceland",
+    "ISR": "Israel",
+    "ITA": "Italy",
+    "KAZ": "Kazakhstan",
+    "KOS": "Kosovo",
+    "LIE": "Liechtenstein",
+    "LTU": "Lithuania",
+    "LUX": "Luxembourg",
+    "LVA": "Latvia",
+    "MDA": "Moldova",
+    "MKD": "North Macedonia",
+    "MLT": "Malta",
+    "MNE": "Montenegro",
+    "NED": "Netherlands",
+    "NIR": "Northern Ireland",
+    "NOR": "Norway",
+    "POL": "Poland",
+    "POR": "Portugal",
+    "ROU": "Romania",
+    "RUS": "Russia",
+    "SCO": "Scotland",
+    "SMR": "San Marino",
+    "SRB": "Serbia",
+    "SUI": "Switzerland",
+    "SVK": "Slovakia",
+    "SVN": "Slovenia",
+    "SWE": "Sweden",
+    "TUR": "Turkey",
+    "UKR": "Ukraine",
+    "WAL": "Wales",
+}
+"""Region by the country code behind a team's name in international competitions."""
+
+SEASON_IN_TITLE: Final = re.compile(r"(\d{4})(?:[/-](?:\d\d)?(\d\d))?$")
+SEASON_IN_FOLDER: Final = re.compile(r"(\d{4})(?:-(\d\d))?")
+TEAM_WITH_COUNTRY: Final = re.compile(r"(?P<team>.+?)\s+\((?P<code>[A-Z]{3})\)")
+CLOCK_TIME: Final = re.compile(r"(\d{1,2}):(\d\d)")
+
+
+class Openfootball:
+    """The files of openfootball's football.json; see the module for what they are."""
+
+    name: Final = "openfootball"
+
+    def accepts(self, path: str) -> bool:
+        """Return whether a file of this name is a competition of this site."""
+        file = PurePosixPath(path)
+        return file.suffix == ".json" and file.stem in OPENFOOTBALL_CODES
+
+    def parse_file(self, name: str, content: bytes) -> ParsedFile:
+        """Read one file; see `apps.scraping.sources.base.Source`.
+
+        A match without goals and without a status is `SCHEDULED` when it kicks off later than every match with goals,
+        else `UNKNOWN`.
+        """
+        competition = OPENFOOTBALL_CODES.get(PurePosixPath(name).stem)
+        if competition is None:
+            raise ParseError("a competition code such as en.1 in the name", name)
+        title, matches = _document(name, content)
+        season = _season(title, name)
+        notes: Counter[str] = Counter()
+        refused: list[RefusedRow] = []
+        drafts: list[_Draft] = []
+        for position, match in enumerate(matches, start=1):
+            try:
+                drafts.append(_draft(position, match, competition, notes))
+            except ValueError as error:
+                refused.append(_refused(name, position, match, error))
+        latest = max((draft.kickoff_at for draft in drafts if "ft" in draft.score), default=None)
+        records: list[MatchRecord] = []
+        for draft in drafts:
+            try:
+                records.append(_record(draft, competition, season, latest, notes))
+            except ValueError as error:
+                refused.append(_refused(name, draft.position, draft.match, error))
+        refused.sort(key=lambda row: row.line)
+        return ParsedFile(name, records, refused, dict(notes))
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """One entry of the file, its moment and its scores read.
+
+    Parameters
+    ----------
+    position : int
+        In the list of the file, counted from 1.
+    match : Mapping
+        The entry as it stands.
+    kickoff_at : datetime
+        UTC.
+    precision : KickoffPrecision
+        Of the kick-off.
+    score : dict of str to (int, int)
+        Goals by ``ht``, ``ft``, ``et`` and ``p``, those that there are.
+    """
+
+    position: int
+    match: Mapping[str, Any]
+    kickoff_at: datetime
+    precision: KickoffPrecision
+    score: dict[str, tuple[int, int]]
+
+
+def _document(name: str, content: bytes) -> tuple[str, list[Any]]:
+    """Return title and matches of a file.
+
+    Raises
+    ------
+    ParseError
+        When the content is not JSON or lacks one of them.
+    """
+    try:
+        document = json.loads(content)
+    except ValueError as error:
+        raise ParseError("valid JSON", name) from error
+    if not isinstance(document, dict) or not isinstance(document.get("name"), str):
+        raise ParseError("key name", name)
+    matches = document.get("matches")
+    if not isinstance(matches, list) or not matches:
+        raise ParseError("a list of matches", name)
+    return document["name"], matches
+
+
+def _season(title: str, name: str) -> str:
+    """Return the season that the title ends with, else that of the folder.
+
+    Raises
+    ------
+    ParseError
+        When neither names one.
+    """
+    found = SEASON_IN_TITLE.search(title.strip()) or SEASON_IN_FOLDER.fullmatch(PurePosixPath(name).parent.name)
+    if found is None:
+        raise ParseError("a season in title or folder", name)
+    first, second = found.groups()
+    return f"{first}-{second}" if second else str(first)
+
+
+def _draft(position: int, match: Any, competition: CompetitionKey, notes: Counter[str]) -> _Draft:
+    if not isinstance(match, dict):
+        raise ValueError("the entry is no object")
+    try:
+        day = date.fromisoformat(_text(match, "date"))
+    except ValueError as error:
+        raise ValueError(f"date {match.get('date')!r} cannot be read") from error
+    clock = CLOCKS.get(competition.region)
+    written = match.get("time")
+    hours = CLOCK_TIME.fullmatch(written) if isinstance(written, str) else None
+    if written is not None and (hours is None or clock is None):
+        notes["times without a known clock"] += 1
+    if hours is None or clock is None:
+        kickoff_at, precision = datetime.combine(day, time(), tzinfo=UTC), KickoffPrecision.DATE
+    else:
+        local = datetime.combine(day, time(int(hours[1]), int(hours[2])), tzinfo=clock)
+        kickoff_at, precision = local.astimezone(UTC), KickoffPrecision.MINUTE
+    return _Draft(position, match, kickoff_at, precision, _scores(match))
+
+
+def _scores(match: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
+    """Return the goals of a match by ``ht``, ``ft``, ``et`` and ``p``.
+
+    Raises
+    ------
+    ValueError
+        When one of them is not two counts, or one but not the full-time score is there.
+    """
+    score = match.get("score")
+    if not score:
+        return {}
+    if not isinstance(score, dict):
+        raise ValueError(f"score {score!r} is no object")
+    found: dict[str, tuple[int, int]] = {}
+    for part in ("ht", "ft", "et", "p"):
+        goals = score.get(part)
+        if goals is None:
+            continue
+        if not isinstance(goals, list) or len(goals) != 2 or not all(type(count) is int for count in goals):
+            raise ValueError(f"score {part} {goals!r} is not two counts")
+        found[part] = (goals[0], goals[1])
+    if found and "ft" not in found:
+        raise ValueError("a score without the one after 90 minutes")
+    return found
+
+
+def _record(
+    draft: _Draft, competition: CompetitionKey, season: str, latest: datetime | None, notes: Counter[str]
+) -> MatchRecord:
+    match, score = draft.match, dict(draft.score)
+    full_time = score.get("ft", (None, None))
+    if "ht" in score and any(half > full for half, full in zip(score["ht"], score["ft"], strict=True)):
+        notes["half-time scores dropped"] += 1
+        del score["ht"]
+    if "et" in score and any(after < full for after, full in zip(score["et"], score["ft"], strict=True)):
+        notes["extra-time scores dropped"] += 1
+        del score["et"]
+    half_time, extra_time, penalties = (score.get(part, (None, None)) for part in ("ht", "et", "p"))
+    home_team, home_region = _team(_text(match, "team1"), notes)
+    away_team, away_region = _team(_text(match, "team2"), notes)
+    stage, round_ = _stage_and_round(match)
+    return MatchRecord(
+        competition=competition,
+        season=season,
+        home_team=home_team,
+        away_team=away_team,
+        kickoff_at=draft.kickoff_at,
+        kickoff_precision=draft.precision,
+        status=_status(draft, latest, notes),
+        home_goals=full_time[0],
+        away_goals=full_time[1],
+        home_goals_half_time=half_time[0],
+        away_goals_half_time=half_time[1],
+        home_goals_extra_time=extra_time[0],
+        away_goals_extra_time=extra_time[1],
+        home_penalties=penalties[0],
+        away_penalties=penalties[1],
+        home_region=home_region,
+        away_region=away_region,
+        stage=stage,
+        round=round_,
+    )
+
+
+def _status(draft: _Draft, latest: datetime | None, notes: Counter[str]) -> Status:
+    written = draft.match.get("status")
+    if written is not None:
+        if written in STATUSES:
+            return STATUSES[written]
+        notes[f"status {written!r} is unknown"] += 1
+        return Status.UNKNOWN
+    if "ft" in draft.score:
+        return Status.FINISHED
+    if latest is None or draft.kickoff_at > latest:
+        return Status.SCHEDULED
+    notes["matches without a result"] += 1
+    return Status.UNKNOWN
+
+
+def _stage_and_round(match: Mapping[str, Any]) -> tuple[str, str]:
+    """Return stage and round: ``"Apertura, Matchday 3"`` is both, ``"Group A"`` a stage, ``"Regular"`` says nothing."""
+    stage, round_ = str(match.get("stage") or ""), str(match.get("round") or "")
+    if stage == "Regular":
+        stage = ""
+    if not stage and ", " in round_:
+        stage, round_ = round_.split(", ", 1)
+    elif not stage and round_.startswith("Group "):
+        stage, round_ = round_, ""
+    return stage, round_
+
+
+def _team(written: str, notes: Counter[str]) -> tuple[str, str]:
+    """Return name and region of a team; the region is empty where no country stands behind the name."""
+    name = " ".join(written.split())
+    found = TEAM_WITH_COUNTRY.fullmatch(name)
+    if found is None:
+        return name, ""
+    region = REGIONS.get(found["code"])
+    if region is None:
+        notes[f"country {found['code']} is unknown"] += 1
+        return name, ""
+    return found["team"], region
+
+
+def _text(match: Mapping[str, Any], key: str) -> str:
+    value = match.get(key)
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"{key} is missing")
+    return value
+
+
+def _refused(name: str, position: int, match: Any, error: ValueError) -> RefusedRow:
+    row = match.values() if isinstance(match, dict) else [match]
+    return RefusedRow(name, position, str(error), shorten(row))
