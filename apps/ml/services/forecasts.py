@@ -1,0 +1,287 @@
+"""Forecasts: published for every fixture whose features changed, graded when its match has ended."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import numpy as np
+from django.db import connection, transaction
+from django.db.models import Exists, F, OuterRef
+
+from apps.matches import events
+from apps.matches.models import Match, Odds, World
+from apps.ml import dataset, metrics, selectors, serving
+from apps.ml.forecasting import scoring
+from apps.ml.models import Prediction, Score
+
+logger = logging.getLogger(__name__)
+
+WINDOW: Final = timedelta(days=15)
+"""A fixture is due when it kicks off within this time."""
+
+AT_MOST_EVERY: Final = timedelta(minutes=5)
+"""A fixture gets a new forecast at most this often."""
+
+MARGIN: Final = timedelta(seconds=2)
+"""A fixture about to kick off is left alone: the database would refuse the forecast by its own clock."""
+
+MARKETS: Final = ("PS", "Avg", "BbAv", "B365")
+"""Whose closing prices stand for the market, the first that has all three."""
+
+PREDICT_LOCK: Final = 0x5350_4149_0003
+SETTLE_LOCK: Final = 0x5350_4149_0004
+
+
+class NoForecast(Exception):
+    """There is no forecast of this match; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """A live answer that was not published: the fields of a Prediction."""
+
+    match_id: int
+    version_number: int | None
+    data_snapshot: int
+    as_of: datetime
+    p_home: float
+    p_draw: float
+    p_away: float
+    home_expected_goals: float
+    away_expected_goals: float
+    base_home: float
+    base_draw: float
+    base_away: float
+    contributions: dict[str, float]
+    degraded: str
+    published_at: None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PredictReport:
+    """What one round published, by world; `busy` when another round was under way."""
+
+    published: dict[str, int]
+    looked_at: dict[str, int]
+    busy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SettleReport:
+    """How many forecasts were graded; `busy` when another round was under way."""
+
+    settled: int
+    busy: bool = False
+
+
+@contextmanager
+def _alone(lock: int) -> Iterator[bool]:
+    """Hold an advisory lock of the session; yields False when somebody else has it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [lock])
+        taken = bool(cursor.fetchone()[0])
+    try:
+        yield taken
+    finally:
+        if taken:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [lock])
+
+
+def forecast(match_id: int, *, now: datetime) -> Forecast:
+    """Forecast one fixture live, by the champion that this process has loaded; nothing is kept.
+
+    Raises
+    ------
+    NoForecast
+        When the match is unknown, has kicked off, or its world has no champion yet.
+    """
+    match = Match.objects.select_related("season__competition").filter(pk=match_id).first()
+    if match is None:
+        raise NoForecast("There is no such match.")
+    if match.kickoff_at <= now or match.status != Match.Status.SCHEDULED:
+        raise NoForecast("The match is not a coming fixture, and no forecast of it was published before its kick-off.")
+    served = serving.current(match.season.competition.world, now=now)
+    if served is None:
+        raise NoForecast("No model is champion yet: the first one is being trained.")
+    answer = serving.answer(served, dataset.fixtures([match_id]), now=now)
+    metrics.PREDICTIONS.labels(served.world, "live").inc()
+    (row,) = _rows(served, [match], answer, now=now)
+    return Forecast(version_number=served.version_number, **row)
+
+
+def predict_due(*, now: datetime) -> PredictReport:
+    """Publish a forecast for every fixture within 15 days whose features changed since the champion's latest."""
+    with _alone(PREDICT_LOCK) as alone:
+        if not alone:
+            return PredictReport({}, {}, busy=True)
+        published, looked_at = {}, {}
+        for world in World:
+            served = serving.current(world, now=now, may_rebuild=True)
+            # Only the champion publishes: a forecast by an earlier version would be graded as the champion's.
+            if served is None or served.degraded:
+                continue
+            looked_at[str(world)], published[str(world)] = _predict_world(served, now=now)
+        return PredictReport(published, looked_at)
+
+
+def _predict_world(served: serving.Served, *, now: datetime) -> tuple[int, int]:
+    """Return how many fixtures were looked at and how many forecasts were published."""
+    matches = {
+        match.pk: match
+        for match in Match.objects.filter(
+            season__competition__is_simulated=served.world == World.SANDBOX,
+            status=Match.Status.SCHEDULED,
+            kickoff_at__gt=now + MARGIN,
+            kickoff_at__lte=now + WINDOW,
+        ).order_by("kickoff_at", "id")
+    }
+    latest = {
+        match_id: (sha256, published_at, snapshot)
+        for match_id, sha256, published_at, snapshot in Prediction.objects.filter(
+            match_id__in=matches, version_id=served.version_id
+        )
+        .order_by("match_id", "-published_at", "-id")
+        .distinct("match_id")
+        .values_list("match_id", "features_sha256", "published_at", "data_snapshot")
+    }
+    asked = [
+        match_id
+        for match_id in matches
+        if match_id not in latest
+        or (latest[match_id][1] <= now - AT_MOST_EVERY and latest[match_id][2] != served.data_snapshot)
+    ]
+    if not asked:
+        return len(matches), 0
+    answer = serving.answer(served, dataset.fixtures(asked), now=now)
+    rows = _rows(served, [matches[match_id] for match_id in asked], answer, now=now)
+    due = [
+        Prediction(
+            **{name: value for name, value in row.items() if name != "degraded"},
+            version_id=served.version_id,
+            published_at=now,
+            kickoff_at=matches[row["match_id"]].kickoff_at,
+            features_sha256=sha256,
+        )
+        for row, sha256 in zip(rows, answer.features_sha256, strict=True)
+        if row["match_id"] not in latest or latest[row["match_id"]][0] != sha256
+    ]
+    with transaction.atomic():
+        Prediction.objects.bulk_create(due, ignore_conflicts=True, batch_size=1000)
+        events.publish_many(
+            topic="prediction.published",
+            events=[(str(row.match_id), {"version": served.version_number}) for row in due],
+            now=now,
+        )
+    metrics.PREDICTIONS.labels(served.world, "published").inc(len(due))
+    return len(matches), len(due)
+
+
+def _rows(served: serving.Served, matches: list[Match], answer: serving.Answer, *, now: datetime) -> list[dict]:
+    """Return the fields that a published and a live forecast share, one row a match."""
+    return [
+        {
+            "match_id": match.pk,
+            "data_snapshot": served.data_snapshot,
+            "as_of": now,
+            "p_home": float(answer.probabilities[i, 0]),
+            "p_draw": float(answer.probabilities[i, 1]),
+            "p_away": float(answer.probabilities[i, 2]),
+            "home_expected_goals": float(answer.goals[i, 0]),
+            "away_expected_goals": float(answer.goals[i, 1]),
+            "base_home": float(answer.base_rates[i, 0]),
+            "base_draw": float(answer.base_rates[i, 1]),
+            "base_away": float(answer.base_rates[i, 2]),
+            "contributions": {group: float(values[i]) for group, values in answer.contributions.items()},
+            "degraded": served.degraded,
+        }
+        for i, match in enumerate(matches)
+    ]
+
+
+def settle_due(*, now: datetime, limit: int = 5000) -> SettleReport:
+    """Grade the latest forecast of every finished match against the newest revision of its result."""
+    with _alone(SETTLE_LOCK) as alone:
+        if not alone:
+            return SettleReport(0, busy=True)
+        graded = Score.objects.filter(match_id=OuterRef("id"), revision=OuterRef("revision"))
+        in_time = Prediction.objects.filter(match_id=OuterRef("id"), published_at__lt=OuterRef("kickoff_at"))
+        matches = {
+            match.pk: match
+            for match in Match.objects.filter(
+                Exists(in_time), ~Exists(graded), status=Match.Status.FINISHED, home_goals__isnull=False
+            )
+            .annotate(is_simulated=F("season__competition__is_simulated"))
+            .order_by("kickoff_at", "id")[:limit]
+        }
+        if not matches:
+            return SettleReport(0)
+        scores = _scores(matches, now=now)
+        with transaction.atomic():
+            Score.objects.bulk_create(scores, ignore_conflicts=True)
+            events.publish_many(
+                topic="score.settled", events=[(str(row.match_id), {"rps": row.rps}) for row in scores], now=now
+            )
+        for row in scores:
+            metrics.SETTLED.labels(row.world).inc()
+        return SettleReport(len(scores))
+
+
+def _scores(matches: dict[int, Match], *, now: datetime) -> list[Score]:
+    predictions = selectors.latest_predictions(matches)
+    ids = [match_id for match_id in matches if match_id in predictions]
+    outcomes = np.array([matches[match_id].outcome for match_id in ids], dtype=np.int64)
+    model = np.array([predictions[match_id].probabilities for match_id in ids])
+    base = np.array(
+        [
+            (predictions[match_id].base_home, predictions[match_id].base_draw, predictions[match_id].base_away)
+            for match_id in ids
+        ]
+    )
+    measures = [scoring.log_loss_each, scoring.rps_each, scoring.brier_each]
+    of_model = np.column_stack([measure(model, outcomes) for measure in measures])
+    of_base = np.column_stack([measure(base, outcomes) for measure in measures])
+    of_market = _market_scores(ids, outcomes)
+    return [
+        Score(
+            prediction=predictions[match_id],
+            match_id=match_id,
+            world=World.SANDBOX if matches[match_id].is_simulated else World.REAL,
+            revision=matches[match_id].revision,
+            outcome=int(outcomes[i]),
+            log_loss=of_model[i, 0],
+            rps=of_model[i, 1],
+            brier=of_model[i, 2],
+            base_log_loss=of_base[i, 0],
+            base_rps=of_base[i, 1],
+            market_log_loss=of_market[match_id][0] if match_id in of_market else None,
+            market_rps=of_market[match_id][1] if match_id in of_market else None,
+            settled_at=now,
+        )
+        for i, match_id in enumerate(ids)
+    ]
+
+
+def _market_scores(ids: list[int], outcomes: np.ndarray) -> dict[int, tuple[float, float]]:
+    """Return match → (log loss, RPS) of the de-vigged closing prices, for the matches that have them."""
+    prices: dict[int, tuple[int, tuple[float, float, float]]] = {}
+    rows = Odds.objects.filter(
+        match_id__in=ids, moment=Odds.Moment.CLOSING, bookmaker__in=MARKETS, home__gt=1, draw__gt=1, away__gt=1
+    ).values_list("match_id", "bookmaker", "home", "draw", "away")
+    for match_id, bookmaker, *triple in rows:
+        rank = MARKETS.index(bookmaker)
+        if match_id not in prices or rank < prices[match_id][0]:
+            prices[match_id] = (rank, tuple(triple))
+    if not prices:
+        return {}
+    outcome_of = dict(zip(ids, outcomes, strict=True))
+    found = list(prices)
+    y = np.array([outcome_of[match_id] for match_id in found])
+    market = scoring.devig(np.array([prices[match_id][1] for match_id in found]))
+    log_losses, rps = scoring.log_loss_each(market, y), scoring.rps_each(market, y)
+    return {match_id: (float(log_losses[i]), float(rps[i])) for i, match_id in enumerate(found)}

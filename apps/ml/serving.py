@@ -1,0 +1,254 @@
+"""The loaded model and its feature state as one reference, swapped whole.
+
+A process asks for the newest promotion once a second. A new champion is loaded, checked and warmed up beside the old
+one, and takes its place in one assignment; when it cannot be loaded the latest good one stays and every answer says
+so. Between data snapshots the state moves on by observing the new results. Only a worker builds a state anew, which
+takes long; a web process keeps its own until the worker has stored one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from django.conf import settings
+
+from apps.matches.models import World
+from apps.ml import dataset, metrics, selectors
+from apps.ml.models import FeatureSnapshot, ModelVersion
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from apps.ml.forecasting.features import FeatureState
+    from apps.ml.pipeline.bundle import Bundle
+
+logger = logging.getLogger(__name__)
+
+CHECK_SECONDS: Final = 1.0
+"""How old the answer to "who is champion, what is the data snapshot" may be."""
+
+SCHEDULE_BACK: Final = timedelta(days=400)
+SCHEDULE_AHEAD: Final = timedelta(days=20)
+"""The part of the fixture list that rest and congestion may look at."""
+
+KEEP_EVERY: Final = timedelta(minutes=10)
+"""A worker stores the state that it has moved on at most this often."""
+
+LATEST_GOOD: Final = "latest good version"
+"""Step of the fallback ladder below the champion; the base rates are below it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A model and the state that it reads, which belong together.
+
+    `degraded` is empty for the champion itself.
+    """
+
+    world: World
+    version_id: int
+    version_number: int
+    bundle: Bundle
+    state: FeatureState
+    data_snapshot: int
+    degraded: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Forecasts of some fixtures in the order asked: arrays of `n` rows, outcome order home, draw, away."""
+
+    probabilities: np.ndarray
+    goals: np.ndarray
+    base_rates: np.ndarray
+    contributions: dict[str, np.ndarray]
+    features_sha256: list[str]
+
+
+_served: dict[World, Served] = {}
+_checked: dict[World, float] = {}
+_refused: dict[World, int] = {}
+_lock = threading.Lock()
+
+
+def current(
+    world: World, *, now: datetime, may_rebuild: bool = False, clock: Callable[[], float] = time.monotonic
+) -> Served | None:
+    """Return what this process serves for a world, brought up to date; None while there is no champion to load.
+
+    Parameters
+    ----------
+    may_rebuild
+        True in workers: a correction of a known result builds the state anew, which takes up to a minute.
+    """
+    if not may_rebuild and clock() - _checked.get(world, -CHECK_SECONDS) < CHECK_SECONDS:
+        return _served.get(world)
+    with _lock:
+        _checked[world] = clock()
+        served = _champion_loaded(world)
+        if served is None:
+            return None
+        _served[world] = _caught_up(served, now=now, may_rebuild=may_rebuild)
+        return _served[world]
+
+
+def forget() -> None:
+    """Drop everything loaded, as a restart would."""
+    with _lock:
+        _served.clear()
+        _checked.clear()
+        _refused.clear()
+
+
+def answer(served: Served, fixtures: pd.DataFrame, *, now: datetime) -> Answer:
+    """Forecast `fixtures` (rows of `dataset.fixtures`) as of `now`."""
+    began = time.perf_counter()
+    asked = fixtures.assign(as_of=now)
+    features = served.state.describe(asked)
+    model_began = time.perf_counter()
+    forecast = served.bundle.forecast(features)
+    ended = time.perf_counter()
+    metrics.INFERENCE_SECONDS.labels(served.world).observe(ended - model_began)
+    metrics.PREDICTION_SECONDS.labels(served.world).observe(ended - began)
+    for confidence in forecast.p.max(axis=1):
+        metrics.CONFIDENCE.labels(served.world).observe(confidence)
+    names = served.bundle.manifest.names
+    base = [names.index(name) for name in ("base_home", "base_draw", "base_away")]
+    return Answer(
+        probabilities=forecast.p,
+        goals=forecast.goals,
+        base_rates=features[:, base] / features[:, base].sum(axis=1, keepdims=True),
+        contributions=forecast.contributions,
+        features_sha256=[served.bundle.features_sha256(row) for row in features],
+    )
+
+
+def _champion_loaded(world: World) -> Served | None:
+    """Return the champion, loaded if it is not yet; else the latest good version."""
+    promotion = selectors.champion(world)
+    if promotion is None:
+        return None
+    present = _served.get(world)
+    if present is not None and present.version_id == promotion.version_id:
+        return present
+    if _refused.get(world) == promotion.version_id:
+        return present
+    try:
+        return _load(world, promotion.version_id, degraded="")
+    except (ValueError, OSError, ModelVersion.DoesNotExist) as error:
+        _refused[world] = promotion.version_id
+        metrics.ERRORS.labels("load").inc()
+        logger.error("champion %s of %s cannot be served: %s", promotion.version.number, world, error)
+    if present is not None:
+        return replace(present, degraded=LATEST_GOOD)
+    return _latest_good(world, but=promotion.version_id)
+
+
+def _latest_good(world: World, *, but: int) -> Served | None:
+    """Return the newest earlier champion that can be loaded."""
+    tried = {but}
+    for earlier in selectors.promotions(world):
+        if earlier.version_id in tried:
+            continue
+        tried.add(earlier.version_id)
+        try:
+            return _load(world, earlier.version_id, degraded=LATEST_GOOD)
+        except (ValueError, OSError) as error:
+            metrics.ERRORS.labels("load").inc()
+            logger.error("version %s of %s cannot be served either: %s", earlier.version.number, world, error)
+    return None
+
+
+def _load(world: World, version_id: int, *, degraded: str) -> Served:
+    """Load a version with its state and warm both up; every check of the bundle is made here."""
+    # Heavy libraries load here, after the process has started and before it is asked for a forecast.
+    from apps.ml.pipeline import bundle as bundles
+
+    began = time.perf_counter()
+    version = ModelVersion.objects.get(pk=version_id)
+    folder = settings.SPAI_VAR_DIR / "bundles" / version.bundle_sha256
+    bundle = bundles.unpack(bytes(version.bundle), folder, sha256=version.bundle_sha256)
+    served = Served(
+        world=world,
+        version_id=version.pk,
+        version_number=version.number,
+        bundle=bundle,
+        state=bundle.state(),
+        data_snapshot=bundle.manifest.data_snapshot,
+        degraded=degraded,
+    )
+    logger.info("model %s of %s loaded in %.2f s", version.number, world, time.perf_counter() - began)
+    return served
+
+
+def _caught_up(served: Served, *, now: datetime, may_rebuild: bool) -> Served:
+    """Bring the state to the newest data snapshot, by a stored state, by observing, or (in a worker) anew."""
+    newest = dataset.data_snapshot(served.world)
+    if newest == served.data_snapshot:
+        return served
+    kept = (
+        FeatureSnapshot.objects.filter(
+            version_id=served.version_id, data_snapshot__gt=served.data_snapshot, data_snapshot__lte=newest
+        )
+        .order_by("-data_snapshot")
+        .first()
+    )
+    if kept is not None:
+        served = replace(served, state=_restored(bytes(kept.state)), data_snapshot=kept.data_snapshot)
+    until = served.state.observed_until
+    behind = until is not None and dataset.changed_behind(
+        served.world, snapshot=served.data_snapshot, observed_until=until
+    )
+    if behind and not may_rebuild:
+        return served
+    if behind:
+        state = _built_anew(served, now=now)
+    else:
+        # A copy is moved on, never the state that another thread is reading.
+        state = _restored(served.state.to_bytes())
+        state.observe(dataset.results_between(served.world, after=until, before=now))
+    state.schedule(dataset.schedule(served.world, start=now - SCHEDULE_BACK, until=now + SCHEDULE_AHEAD))
+    moved = replace(served, state=state, data_snapshot=newest)
+    if may_rebuild and (behind or kept is None or now - kept.created_at > KEEP_EVERY):
+        _keep(moved, now=now)
+    return moved
+
+
+def _restored(state: bytes) -> FeatureState:
+    from apps.ml.forecasting.features import FeatureState
+
+    return FeatureState.from_bytes(state)
+
+
+def _built_anew(served: Served, *, now: datetime) -> FeatureState:
+    from apps.ml.forecasting.features import FeatureState
+
+    began = time.perf_counter()
+    state = FeatureState.new(served.state.params, served.state.families)
+    state.observe(dataset.results_between(served.world, after=None, before=now))
+    logger.info("state of %s built anew in %.1f s", served.world, time.perf_counter() - began)
+    return state
+
+
+def _keep(served: Served, *, now: datetime) -> None:
+    """Store the state for the other processes; older states of the version are of no more use."""
+    state = served.state.to_bytes()
+    kept, _ = FeatureSnapshot.objects.update_or_create(
+        version_id=served.version_id,
+        data_snapshot=served.data_snapshot,
+        defaults={
+            "world": served.world,
+            "state": state,
+            "state_sha256": hashlib.sha256(state).hexdigest(),
+            "created_at": now,
+        },
+    )
+    FeatureSnapshot.objects.filter(version_id=served.version_id).exclude(pk=kept.pk).delete()
