@@ -1,0 +1,265 @@
+"""The served files of one model version as one zip: equal content gives equal bytes, and nothing in it is pickled.
+
+A bundle holds the calibrated estimator, the feature state at the end of the training data, the catalogue of features,
+and golden rows: features with the forecast that they gave where the bundle was made. Whoever unpacks one checks the
+files, the columns and the golden rows before the model answers anybody.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from apps.ml.forecasting import estimators
+from apps.ml.forecasting.estimators import Estimator
+from apps.ml.forecasting.features import FeatureState
+
+FORMAT: Final = 1
+"""Version of the layout; raise it when an older reader would misread the files."""
+
+GOLDEN_TOLERANCE: Final = 1e-6
+"""Largest difference of a golden probability between the machine that trained and the one that serves."""
+
+MANIFEST: Final = "manifest.json"
+CATALOGUE: Final = "catalogue.json"
+GOLDEN: Final = "golden.json"
+STATE: Final = "state.bin"
+MODEL: Final = "model"
+
+
+class BundleError(ValueError):
+    """The bundle is broken, of another format, or does not give the forecasts it was made with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What the bundle was made from.
+
+    Parameters
+    ----------
+    world, estimator, inputs, profile : str
+        ``real`` or ``sandbox``; the estimator's name in the registry; what the model may look at, such as ``no odds``;
+        the section of ``train`` that it was trained with.
+    as_of : datetime
+        Facts known before it were used; aware, UTC.
+    data_snapshot : int
+        Number of the data snapshot that was exported.
+    rows : int
+        Matches that it was trained on.
+    trained_from, trained_to : date
+        Days of their first and latest kick-off, UTC.
+    names : tuple of str
+        Columns of the features, in the order of the feature state.
+    params : mapping
+        Parameters of the whole pipeline.
+    sources_sha256 : str
+        Hash of the code of features, estimators and stages.
+    """
+
+    world: str
+    estimator: str
+    inputs: str
+    profile: str
+    as_of: datetime
+    data_snapshot: int
+    rows: int
+    trained_from: date
+    trained_to: date
+    names: tuple[str, ...]
+    params: Mapping[str, Any]
+    sources_sha256: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the manifest for JSON."""
+        moments = {name: getattr(self, name).isoformat() for name in ("as_of", "trained_from", "trained_to")}
+        return asdict(self) | moments | {"names": list(self.names), "params": dict(self.params)}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Self:
+        """Return the manifest that `as_dict` gave."""
+        return cls(
+            **dict(content)
+            | {
+                "as_of": datetime.fromisoformat(content["as_of"]),
+                "trained_from": date.fromisoformat(content["trained_from"]),
+                "trained_to": date.fromisoformat(content["trained_to"]),
+                "names": tuple(content["names"]),
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Forecasts:
+    """What the model says of some fixtures.
+
+    Parameters
+    ----------
+    probabilities : ndarray, shape (n, 3)
+        Home, draw, away; calibrated.
+    goals : ndarray, shape (n, 2)
+        Expected goals of the home and of the away side.
+    contributions : dict of str to ndarray, shape (n,)
+        Log-odds of home against away by group of features; they sum to the raw score.
+    """
+
+    probabilities: NDArray[np.float64]
+    goals: NDArray[np.float64]
+    contributions: dict[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """An unpacked and checked bundle."""
+
+    manifest: Manifest
+    estimator: Estimator
+    catalogue: tuple[dict[str, Any], ...]
+    state_bytes: bytes
+
+    def state(self) -> FeatureState:
+        """Return a fresh feature state that has observed what the model was trained on."""
+        return FeatureState.from_bytes(self.state_bytes)
+
+    def forecast(self, values: NDArray[np.float64]) -> Forecasts:
+        """Return the forecasts of features as `FeatureState.describe` gives them, shape (n, features)."""
+        seen = as_trained(values)
+        return Forecasts(
+            probabilities=self.estimator.predict_proba(seen),
+            goals=self.estimator.expected_goals(seen),
+            contributions=self.estimator.contributions(seen),
+        )
+
+
+def as_trained(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Round features to the 32 bits in which they are stored, so that serving sees what training saw."""
+    return values.astype(np.float32).astype(np.float64)
+
+
+def features_sha256(row: NDArray[np.float64]) -> str:
+    """Return the hash of the features of one fixture, rounded as the model sees them."""
+    # Adding 0 makes one of the two zeros; every NaN is written with one pattern of bits.
+    seen = np.where(np.isnan(row), np.float32("nan"), row.astype(np.float32) + np.float32(0)).astype("<f4")
+    return hashlib.sha256(seen.tobytes()).hexdigest()
+
+
+def pack(
+    *, manifest: Manifest, model: Path, state: bytes, catalogue: list[dict[str, Any]], golden: NDArray[np.float64]
+) -> bytes:
+    """Return the bundle as an uncompressed zip.
+
+    Parameters
+    ----------
+    manifest : Manifest
+        What it was made from.
+    model : Path
+        Folder of the saved estimator.
+    state : bytes
+        The feature state at the end of the training data.
+    catalogue : list of dict
+        One row for each feature.
+    golden : ndarray, shape (n, features)
+        Features to keep together with the forecast that they give.
+    """
+    estimator = estimators.load(model)
+    content = {f"{MODEL}/{path.relative_to(model).as_posix()}": path.read_bytes() for path in sorted(model.rglob("*")) if path.is_file()}
+    content[STATE] = state
+    content[CATALOGUE] = _json(catalogue)
+    content[GOLDEN] = _json(_golden_rows(estimator, as_trained(golden)))
+    hashes = {name: hashlib.sha256(data).hexdigest() for name, data in sorted(content.items())}
+    content[MANIFEST] = _json({"format": FORMAT, "files": hashes, **manifest.as_dict()})
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, data in sorted(content.items()):
+            # ZipInfo's own default is a date of 1980: no clock gets in.
+            archive.writestr(zipfile.ZipInfo(name), data)
+    return buffer.getvalue()
+
+
+def unpack(content: bytes, folder: Path, *, sha256: str | None = None) -> Bundle:
+    """Write the files of a bundle into `folder` and return it, checked.
+
+    Raises
+    ------
+    BundleError
+        When the bytes are not those that `sha256` names, or not a bundle, or a check of `open_folder` fails.
+    """
+    if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
+        raise BundleError("the bytes of the bundle are not those that were registered")
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            for name in archive.namelist():
+                target = folder / name
+                if not target.resolve().is_relative_to(folder.resolve()):
+                    raise BundleError(f"the bundle names a file outside its folder: {name}")
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(archive.read(name))
+    except zipfile.BadZipFile as error:
+        raise BundleError(f"the bundle is no zip: {error}") from error
+    return open_folder(folder)
+
+
+def open_folder(folder: Path) -> Bundle:
+    """Return the bundle in an unpacked folder.
+
+    Raises
+    ------
+    BundleError
+        When a file is missing or changed, the format is another, the columns do not match, or the golden rows give
+        other forecasts here than where the bundle was made.
+    """
+    try:
+        header = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        if header.pop("format") != FORMAT:
+            raise BundleError(f"the bundle is of another format than {FORMAT}")
+        for name, expected in header.pop("files").items():
+            if hashlib.sha256((folder / name).read_bytes()).hexdigest() != expected:
+                raise BundleError(f"{name} in the bundle has changed")
+        manifest = Manifest.from_dict(header)
+        estimator = estimators.load(folder / MODEL)
+        golden = json.loads((folder / GOLDEN).read_text(encoding="utf-8"))
+        catalogue = json.loads((folder / CATALOGUE).read_text(encoding="utf-8"))
+        state = (folder / STATE).read_bytes()
+    except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
+        raise BundleError(f"the bundle is not whole: {error}") from error
+    if tuple(estimator.names) != manifest.names or [row["name"] for row in catalogue] != list(manifest.names):
+        raise BundleError("the model and the catalogue of the bundle name other features than its manifest")
+    check_golden(estimator, golden)
+    return Bundle(manifest, estimator, tuple(catalogue), state)
+
+
+def check_golden(estimator: Estimator, golden: Mapping[str, Any]) -> None:
+    """Compare the forecasts of golden rows with those that are kept beside them.
+
+    Raises
+    ------
+    BundleError
+        When a probability or an expected number of goals differs by more than `GOLDEN_TOLERANCE`.
+    """
+    values = np.array(golden["features"], dtype=np.float64).reshape(-1, len(estimator.names))
+    for name, got in (("probabilities", estimator.predict_proba(values)), ("goals", estimator.expected_goals(values))):
+        expected = np.array(golden[name], dtype=np.float64).reshape(got.shape)
+        difference = float(np.abs(got - expected).max(initial=0.0))
+        if not difference <= GOLDEN_TOLERANCE:
+            raise BundleError(f"golden rows: {name} differ by {difference:.3g} from those of the training machine")
+
+
+def _golden_rows(estimator: Estimator, values: NDArray[np.float64]) -> dict[str, Any]:
+    return {
+        "features": [[None if np.isnan(number) else number for number in row] for row in values.tolist()],
+        "probabilities": estimator.predict_proba(values).tolist(),
+        "goals": estimator.expected_goals(values).tolist(),
+    }
+
+
+def _json(content: object) -> bytes:
+    return json.dumps(content, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False).encode()

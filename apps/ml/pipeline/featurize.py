@@ -1,0 +1,59 @@
+"""Describe every match by what was known before its `as_of`, and keep the state at the end for serving."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from apps.ml.forecasting.features import FeatureState
+from apps.ml.forecasting.features.schema import TIMESTAMP
+from apps.ml.pipeline import files
+
+KEYS: Final = pa.schema(
+    [
+        pa.field("match_id", pa.int64(), nullable=False),
+        pa.field("competition", pa.string(), nullable=False),
+        pa.field("season", pa.string(), nullable=False),
+        pa.field("kickoff_at", TIMESTAMP, nullable=False),
+        pa.field("known_at", TIMESTAMP),
+        pa.field("as_of", TIMESTAMP, nullable=False),
+        pa.field("outcome", pa.int8()),  # 0 home, 1 draw, 2 away; null for a fixture
+    ]
+)
+"""What stands before the float32 columns of the features in `data/features.parquet`."""
+
+
+def outcomes(matches: pd.DataFrame) -> pd.Series:
+    """Return 0, 1 or 2 for a home win, a draw or an away win, and null without a result."""
+    margin = matches["home_goals"] - matches["away_goals"]
+    return (1 - np.sign(margin)).astype("Int8")
+
+
+def feature_schema(names: tuple[str, ...]) -> pa.Schema:
+    """Return the schema of `data/features.parquet`."""
+    return pa.schema([*KEYS, *(pa.field(name, pa.float32()) for name in names)])
+
+
+def main(root: Path = Path()) -> None:
+    """Run the stage in the workspace `root`."""
+    params = files.read_params(root)
+    matches = files.read_frame(root / files.MATCHES)
+    described = pd.concat(
+        [files.read_frame(root / files.FINISHED), files.read_frame(root / files.UPCOMING)], ignore_index=True
+    )
+    state = FeatureState.new(params["features"])
+    values = state.fold(matches, described).astype(np.float32)
+    keys = described.assign(outcome=outcomes(described))[KEYS.names]
+    columns = [*pa.Table.from_pandas(keys, schema=KEYS, preserve_index=False).columns, *(values[:, [i]].ravel() for i in range(values.shape[1]))]
+    files.write_table(root / files.FEATURES, pa.Table.from_arrays(columns, schema=feature_schema(state.names)))
+    (root / files.STATE).write_bytes(state.to_bytes())
+    files.write_json(root / files.CATALOGUE, [feature.as_dict() for feature in state.catalogue])
+    print(f"{values.shape[1]} features of {values.shape[0]} matches; results observed until {state.observed_until}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+"""Where the files of a run are, and how they are written: equal content gives equal bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+PARAMS: Final = Path("apps/ml/params.yaml")
+MATCHES: Final = Path("data/raw/matches.parquet")
+ODDS: Final = Path("data/raw/odds.parquet")
+MANIFEST: Final = Path("data/raw/manifest.json")
+SNAPSHOT: Final = Path("data/raw/snapshot.json")
+VALIDATION: Final = Path("data/validation")
+FINISHED: Final = Path("data/finished.parquet")
+UPCOMING: Final = Path("data/upcoming.parquet")
+FEATURES: Final = Path("data/features.parquet")
+STATE: Final = Path("data/state.bin")
+CATALOGUE: Final = Path("data/catalogue.json")
+FOLDS: Final = Path("data/folds.json")
+TRAINED: Final = Path("data/trained")
+OUT_OF_SAMPLE: Final = Path("data/oos.parquet")
+MODEL: Final = Path("data/model")
+CALIBRATED: Final = Path("data/forecasts.parquet")
+METRICS: Final = Path("data/metrics.json")
+PLOTS: Final = Path("data/plots")
+REPORT: Final = Path("data/report.html")
+REGISTERED: Final = Path("data/registered.json")
+
+
+@dataclass(frozen=True, slots=True)
+class RawManifest:
+    """What was exported.
+
+    Parameters
+    ----------
+    world : str
+        ``real`` or ``sandbox``.
+    as_of : datetime
+        Facts known before it, fixtures after it; aware, UTC.
+    profile : str
+        Section of ``train`` in the parameters.
+    rows, odds_rows : int
+        Rows of the two files.
+    """
+
+    world: str
+    as_of: datetime
+    profile: str
+    rows: int
+    odds_rows: int
+
+    def write(self, path: Path) -> None:
+        """Write the manifest as JSON."""
+        write_json(path, {name: getattr(self, name) for name in self.__slots__} | {"as_of": self.as_of.isoformat()})
+
+    @classmethod
+    def read(cls, root: Path) -> RawManifest:
+        """Read the manifest of the workspace `root`."""
+        content = read_json(root / MANIFEST)
+        return cls(**content | {"as_of": datetime.fromisoformat(content["as_of"])})
+
+
+def read_params(root: Path) -> dict[str, Any]:
+    """Return the parameters of the workspace `root`."""
+    params: dict[str, Any] = yaml.safe_load((root / PARAMS).read_text(encoding="utf-8"))
+    return params
+
+
+def horizon(params: Mapping[str, Any]) -> timedelta:
+    """Return how long before kick-off a past match is forecast."""
+    return timedelta(hours=params["horizon"]["hours"])
+
+
+def read_json(path: Path) -> Any:
+    """Return the content of a JSON file."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write JSON with sorted keys and no NaN, for people and for comparison."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(content, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def write_table(path: Path, table: pa.Table) -> None:
+    """Write a parquet file that depends on nothing but the rows and their schema."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table.replace_schema_metadata(None), path, compression="zstd", store_schema=False)
+
+
+def write_frame(path: Path, frame: pd.DataFrame, schema: pa.Schema) -> None:
+    """Write the columns that `schema` names, in its types."""
+    write_table(path, pa.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False))
+
+
+def read_frame(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
+    """Return a parquet file as a frame with aware times in UTC."""
+    return pd.read_parquet(path, columns=columns)
+
+
+def sha256(*paths: Path) -> str:
+    """Return the hash over the bytes of files, in the given order."""
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def sources_sha256(package: Path) -> str:
+    """Return the hash over names and bytes of every Python file under a folder."""
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        digest.update(path.relative_to(package).as_posix().encode() + b"\0")
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()

@@ -1,0 +1,47 @@
+"""Split the raw matches into those that can be learnt from and those that are to come, each with its `as_of`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+import pyarrow as pa
+
+from apps.ml.forecasting.features import offline_as_of
+from apps.ml.forecasting.features.schema import MATCHES, TIMESTAMP
+from apps.ml.pipeline import files
+
+SCHEMA: Final = MATCHES.append(pa.field("as_of", TIMESTAMP, nullable=False))
+"""`data/finished.parquet` and `data/upcoming.parquet`, sorted by (as_of, kickoff_at, match_id)."""
+
+ORDER: Final = ["as_of", "kickoff_at", "match_id"]
+
+
+def finished_matches(matches: pd.DataFrame, params: dict) -> pd.DataFrame:
+    """Return the matches with a result, each with the moment as of which it would have been forecast."""
+    rows = matches[(matches["status"] == "finished") & matches["known_at"].notna()]
+    rows = rows.assign(as_of=offline_as_of(rows, files.horizon(params)))
+    return rows.sort_values(ORDER, kind="stable", ignore_index=True)
+
+
+def upcoming_matches(matches: pd.DataFrame, params: dict, as_of: pd.Timestamp) -> pd.DataFrame:
+    """Return the fixtures after `as_of`; none is forecast as of an earlier moment than that."""
+    rows = matches[(matches["status"] == "scheduled") & (matches["kickoff_at"] >= as_of)]
+    rows = rows.assign(as_of=offline_as_of(rows, files.horizon(params)).clip(lower=as_of))
+    return rows.sort_values(ORDER, kind="stable", ignore_index=True)
+
+
+def main(root: Path = Path()) -> None:
+    """Run the stage in the workspace `root`."""
+    params, manifest = files.read_params(root), files.RawManifest.read(root)
+    matches = files.read_frame(root / files.MATCHES)
+    finished = finished_matches(matches, params)
+    upcoming = upcoming_matches(matches, params, pd.Timestamp(manifest.as_of))
+    files.write_frame(root / files.FINISHED, finished, SCHEMA)
+    files.write_frame(root / files.UPCOMING, upcoming, SCHEMA)
+    print(f"{len(finished)} finished matches, {len(upcoming)} fixtures as of {manifest.as_of.isoformat()}")
+
+
+if __name__ == "__main__":
+    main()
