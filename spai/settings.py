@@ -282,7 +282,7 @@ UNFOLD = {
     "SITE_HEADER": "SPAI office",
     "SITE_URL": SPAI_WEB_URL,
     "STYLES": [lambda request: static("spai/admin.css")],
-    "DASHBOARD_CALLBACK": "apps.ml.admin.home_panel",
+    "DASHBOARD_CALLBACK": "apps.api.admin.home_panel",
 }
 
 # ── Logs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
