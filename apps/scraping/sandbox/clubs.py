@@ -51,11 +51,11 @@ CLUB_NAMES: Final = (
     # Valdoria
     "Atlético Brisane",
     "Bellacosta",
-    "Campomaro",
+    "Campo Lirio",
     "Deportivo Almaroz",
     "Doravento",
     "Estrella Polvara",
-    "Fiorenza 1911",
+    "Ferravalle 1911",
     "Gransol",
     "Hespera",
     "Isola Verde",

@@ -15,6 +15,23 @@ from apps.scraping.sandbox.timetable import MATCHES_PER_SEASON
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
+COUNTED: Final = (
+    "home_shots",
+    "away_shots",
+    "home_shots_on_target",
+    "away_shots_on_target",
+    "home_corners",
+    "away_corners",
+    "home_fouls",
+    "away_fouls",
+    "home_yellow_cards",
+    "away_yellow_cards",
+    "home_red_cards",
+    "away_red_cards",
+    "attendance",
+)
+"""Fields of a `StatsRecord` in the order in which they are drawn."""
+
 FIRST_HALF_SHARE: Final = 0.44
 """Chance that a goal falls before half time."""
 SAVES_FIXED: Final = 1.1
@@ -27,8 +44,12 @@ FOULS_MEAN: Final = 11.5
 YELLOW_PER_FOUL: Final = 0.155
 AWAY_YELLOW_EXTRA: Final = 0.02
 RED_CHANCE: Final = 0.045
+"""At each of two occasions, the most red cards that a side gets in a match."""
+TEMPO_SPREAD: Final = 0.15
+"""Of the log of how many chances a match has, both sides alike."""
 CROWD_MEAN: Final = 14_000
 CROWD_SPREAD: Final = 0.5
+WEATHER_SPREAD: Final = 0.1
 SECOND_LEVEL_CROWD: Final = 0.45
 
 
@@ -46,52 +67,53 @@ def draw_habits(rng: np.random.Generator) -> tuple[Floats, Floats]:
     return roughness, crowd
 
 
-def draw_counts(play: Play, tier: Ints, habits: tuple[Floats, Floats], rng: np.random.Generator) -> list[StatsRecord]:
-    """Draw the counts of all matches of a season, in the order of the fixture list.
+class Counts:
+    """What was counted in all matches of one season, in the order of the fixture list.
 
     Shots and corners grow with the expected goals of their side, and every goal was a shot on target.
+
+    Parameters
+    ----------
+    play : Play
+    tier : array of int64, shape (48,)
+        Level of each club less one; fewer people watch the second level.
+    habits : tuple of two arrays
+        See `draw_habits`.
+    rng : numpy.random.Generator
     """
-    roughness, crowd = habits
-    tempo = np.exp(rng.normal(0.0, 0.15, MATCHES_PER_SEASON))
-    home_target, home_shots, home_corners = _attack(play.home_expected, play.home_goals, tempo, rng)
-    away_target, away_shots, away_corners = _attack(play.away_expected, play.away_goals, tempo, rng)
-    home_fouls, home_yellow, home_red = _discipline(roughness[play.home], YELLOW_PER_FOUL, rng)
-    away_fouls, away_yellow, away_red = _discipline(roughness[play.away], YELLOW_PER_FOUL + AWAY_YELLOW_EXTRA, rng)
-    drawing_power = np.where(tier[play.home] == 0, 1.0, SECOND_LEVEL_CROWD)
-    attendance = rng.poisson(crowd[play.home] * drawing_power * np.exp(rng.normal(0.0, 0.1, MATCHES_PER_SEASON)))
-    referees = rng.integers(0, len(REFEREES[0]), MATCHES_PER_SEASON)
-    per_region = MATCHES_PER_SEASON // len(REFEREES)
-    columns = (
-        home_shots,
-        away_shots,
-        home_target,
-        away_target,
-        home_corners,
-        away_corners,
-        home_fouls,
-        away_fouls,
-        home_yellow,
-        away_yellow,
-        home_red,
-        away_red,
-        attendance,
-    )
-    rows = zip(*(column.tolist() for column in columns), strict=True)
-    return [
-        StatsRecord(*row, referee=REFEREES[match // per_region][referee])
-        for match, (row, referee) in enumerate(zip(rows, referees.tolist(), strict=True))
-    ]
+
+    def __init__(self, play: Play, tier: Ints, habits: tuple[Floats, Floats], rng: np.random.Generator) -> None:
+        roughness, crowd = habits
+        tempo = np.exp(rng.normal(0.0, TEMPO_SPREAD, MATCHES_PER_SEASON))
+        home = _attack(play.home_expected, play.home_goals, tempo, rng)
+        away = _attack(play.away_expected, play.away_goals, tempo, rng)
+        home += _discipline(roughness[play.home], YELLOW_PER_FOUL, rng)
+        away += _discipline(roughness[play.away], YELLOW_PER_FOUL + AWAY_YELLOW_EXTRA, rng)
+        drawing_power = np.where(tier[play.home] == 0, 1.0, SECOND_LEVEL_CROWD)
+        weather = np.exp(rng.normal(0.0, WEATHER_SPREAD, MATCHES_PER_SEASON))
+        attendance = rng.poisson(crowd[play.home] * drawing_power * weather)
+        pairs = [column for pair in zip(home, away, strict=True) for column in pair]
+        self._counts = np.column_stack((*pairs, attendance))
+        self._referees = rng.integers(0, len(REFEREES[0]), MATCHES_PER_SEASON)
+
+    def record(self, match: int) -> StatsRecord:
+        """Return the counts of one match."""
+        region = match * len(REFEREES) // MATCHES_PER_SEASON
+        counts = dict(zip(COUNTED, self._counts[match].tolist(), strict=True))
+        return StatsRecord(**counts, referee=REFEREES[region][self._referees[match]])
 
 
-def _attack(expected: Floats, goals: Ints, tempo: Floats, rng: np.random.Generator) -> tuple[Ints, Ints, Ints]:
+def _attack(expected: Floats, goals: Ints, tempo: Floats, rng: np.random.Generator) -> list[Ints]:
+    """Draw shots, shots on target and corners of one side."""
     on_target = goals + rng.poisson(tempo * (SAVES_FIXED + SAVES_PER_EXPECTED_GOAL * expected))
     shots = on_target + rng.poisson(tempo * (WIDE_FIXED + WIDE_PER_EXPECTED_GOAL * expected))
     corners = rng.poisson(CORNERS_FIXED + CORNERS_PER_SHOT * shots)
-    return on_target, shots, corners
+    return [shots, on_target, corners]
 
 
-def _discipline(roughness: Floats, yellow_per_foul: float, rng: np.random.Generator) -> tuple[Ints, Ints, Ints]:
+def _discipline(roughness: Floats, yellow_per_foul: float, rng: np.random.Generator) -> list[Ints]:
+    """Draw fouls, yellow and red cards of one side."""
     fouls = rng.poisson(FOULS_MEAN * roughness)
     yellow = rng.binomial(fouls, yellow_per_foul)
     red = rng.binomial(np.minimum(fouls, 2), RED_CHANCE)
-    return fouls, yellow, red
+    return [fouls, yellow, red]

@@ -44,25 +44,35 @@ class View:
     over: Floats
 
 
-def draw_quotes(opening: View, truth: View, rng: np.random.Generator) -> tuple[list[tuple[OddsRecord, ...]], ...]:
-    """Draw the opening and the closing quotes of all matches of a season.
+class Market:
+    """The quotes for all matches of one season, in the order of the fixture list.
 
     Parameters
     ----------
     opening, truth : View
         What could be known when the market opened, and what is true at kick-off.
     rng : numpy.random.Generator
-
-    Returns
-    -------
-    tuple of two lists
-        Opening quotes (four bookmakers) and closing quotes (the same and the truth) of each match.
     """
-    opened = _quotes(opening, Moment.OPENING, rng)
-    closed = _quotes(truth, Moment.CLOSING, rng)
-    true_prices = np.column_stack((1.0 / truth.outcomes, 1.0 / truth.over, 1.0 / (1.0 - truth.over))).tolist()
-    true_quotes = [_record(TRUTH, Moment.CLOSING, prices) for prices in true_prices]
-    return opened, [(*quotes, true) for quotes, true in zip(closed, true_quotes, strict=True)]
+
+    def __init__(self, opening: View, truth: View, rng: np.random.Generator) -> None:
+        self._prices = {
+            Moment.OPENING: _named_prices(opening, Moment.OPENING, rng),
+            Moment.CLOSING: _named_prices(truth, Moment.CLOSING, rng),
+        }
+        self._made: dict[tuple[int, Moment], tuple[OddsRecord, ...]] = {}
+        self._prices[Moment.CLOSING][TRUTH] = np.column_stack(
+            (1.0 / truth.outcomes, 1.0 / truth.over, 1.0 / (1.0 - truth.over))
+        )
+
+    def quotes(self, match: int, moment: Moment) -> tuple[OddsRecord, ...]:
+        """Return the quotes for one match: four bookmakers, and at closing the truth as a fifth."""
+        made = self._made.get((match, moment))
+        if made is None:
+            made = self._made[match, moment] = tuple(
+                OddsRecord(bookmaker, moment, *prices[match].tolist())
+                for bookmaker, prices in self._prices[moment].items()
+            )
+        return made
 
 
 def power_margin(probabilities: Floats, margin: Floats) -> Floats:
@@ -83,17 +93,15 @@ def power_margin(probabilities: Floats, margin: Floats) -> Floats:
     return result
 
 
-def _quotes(view: View, moment: Moment, rng: np.random.Generator) -> list[tuple[OddsRecord, ...]]:
-    books = len(MARGINS)
+def _named_prices(view: View, moment: Moment, rng: np.random.Generator) -> dict[str, Floats]:
+    """Return each bookmaker's prices of home, draw, away, over and under, shape (528, 5)."""
     low, high = MARGINS[:, :1], MARGINS[:, 1:]
-    margin = low + (high - low) * rng.random((books, MATCHES_PER_SEASON))
+    margin = low + (high - low) * rng.random((len(MARGINS), MATCHES_PER_SEASON))
     two_way = np.column_stack((view.over, 1.0 - view.over))
     prices = np.concatenate(
         [_prices(_believed(shares, moment, rng), margin) for shares in (view.outcomes, two_way)], axis=2
     )
-    named = {SOFT: prices[1], SHARP: prices[0], AVERAGE: prices.mean(axis=0).round(2), HIGHEST: prices.max(axis=0)}
-    columns = [[_record(book, moment, row) for row in rows.tolist()] for book, rows in named.items()]
-    return list(zip(*columns, strict=True))
+    return {SOFT: prices[1], SHARP: prices[0], AVERAGE: prices.mean(axis=0).round(2), HIGHEST: prices.max(axis=0)}
 
 
 def _believed(shares: Floats, moment: Moment, rng: np.random.Generator) -> Floats:
@@ -108,8 +116,3 @@ def _believed(shares: Floats, moment: Moment, rng: np.random.Generator) -> Float
 def _prices(believed: Floats, margin: Floats) -> Floats:
     prices: Floats = np.maximum((1.0 / power_margin(believed, margin)).round(2), LOWEST_PRICE)
     return prices
-
-
-def _record(bookmaker: str, moment: Moment, prices: list[float]) -> OddsRecord:
-    home, draw, away, over, under = prices
-    return OddsRecord(bookmaker, moment, home, draw, away, over, under)

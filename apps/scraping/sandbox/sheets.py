@@ -9,10 +9,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from apps.matches.records import MatchRecord, Status
+from apps.matches.records import MatchRecord, Moment, Status
 from apps.scraping.sandbox.clubs import CLUBS, COMPETITIONS
-from apps.scraping.sandbox.counts import Floats, draw_counts, draw_half_time
-from apps.scraping.sandbox.market import View, draw_quotes
+from apps.scraping.sandbox.counts import Counts, Floats, draw_half_time
+from apps.scraping.sandbox.market import Market, View
 from apps.scraping.sandbox.play import Play, expected_goals, opening_rounds
 from apps.scraping.sandbox.scores import outcome_probabilities, over_probability, score_grid
 from apps.scraping.sandbox.strengths import State
@@ -78,11 +78,9 @@ class SeasonSheet:
         self._first_source_id = first_source_id
         self._order = sorted(range(MATCHES_PER_SEASON), key=lambda match: (dates[match].kickoff_at, match))
         half_time = draw_half_time(play, counts_rng)
-        self._goals = [
-            column.tolist() for column in (play.home_goals, play.away_goals, half_time[0], half_time[1])
-        ]
-        self._counts = draw_counts(play, state.tier, habits, counts_rng)
-        self._opening, self._closing = draw_quotes(
+        self._goals = [column.tolist() for column in (play.home_goals, play.away_goals, half_time[0], half_time[1])]
+        self._counts = Counts(play, state.tier, habits, counts_rng)
+        self._market = Market(
             _opening_view(state, play, is_dense=season.is_dense), View(play.truth, play.truth_over), market_rng
         )
         self._made: dict[tuple[int, Phase], MatchRecord] = {}
@@ -93,7 +91,7 @@ class SeasonSheet:
             return
         for match in self._order:
             dates = self._dates[match]
-            if since is not None and dates.finished_at <= since:
+            if since is not None and dates.finished_at <= min(since, now):
                 continue
             yield self._record(match, _phase(dates, now))
 
@@ -125,10 +123,10 @@ class SeasonSheet:
             return {"kickoff_at": dates.called_off_kickoff_at, "status": status}
         if phase is Phase.DATED:
             return {"kickoff_at": dates.kickoff_at}
-        odds = self._opening[match]
+        odds = self._market.quotes(match, Moment.OPENING)
         if phase is Phase.PRICED:
             return {"kickoff_at": dates.kickoff_at, "odds": odds}
-        odds += self._closing[match]
+        odds += self._market.quotes(match, Moment.CLOSING)
         if phase is Phase.CLOSED:
             return {"kickoff_at": dates.kickoff_at, "odds": odds}
         if phase is Phase.LIVE:
@@ -143,7 +141,7 @@ class SeasonSheet:
             "away_goals": away_goals,
             "home_goals_half_time": home_half,
             "away_goals_half_time": away_half,
-            "stats": self._counts[match],
+            "stats": self._counts.record(match),
         }
 
 

@@ -22,7 +22,7 @@ PROMOTED: Final = 2
 # loss of about 1.06 and the truth about 0.97, as in a strong European league.
 LEVEL_GAP: Final = 0.22
 """Half the distance between what a first and a second level can afford, for attack and for defence."""
-LEVEL_SPREAD: Final = 0.27
+LEVEL_SPREAD: Final = 0.25
 LEVEL_CORRELATION: Final = 0.7
 """Between the attack and the defence of one club."""
 LEVEL_MEMORY: Final = 0.85
@@ -126,7 +126,8 @@ def members(state: State, league: int) -> Ints:
     """Return the numbers of the twelve clubs of a league, in rising order."""
     region, tier = divmod(league, len(COMPETITIONS) // REGIONS)
     numbers = np.arange(region * REGION_SIZE, (region + 1) * REGION_SIZE)
-    return numbers[state.tier[numbers] == tier]
+    entrants: Ints = numbers[state.tier[numbers] == tier]
+    return entrants
 
 
 def _level_mean(tier: Ints) -> Floats:

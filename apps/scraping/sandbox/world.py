@@ -82,7 +82,7 @@ class World:
         first = 0
         if since is not None:
             since = _in_utc(since, "since")
-            first = self._first_season_over_after(since, current)
+            first = min(self._first_unfinished(since), current)
         for number in range(first, current + 1):
             yield from self._sheet(number).records(now, since)
 
@@ -106,13 +106,12 @@ class World:
         home, draw, away = self._sheet(number).play.truth[match].tolist()
         return home, draw, away
 
-    def _first_season_over_after(self, since: datetime, current: int) -> int:
+    def _first_unfinished(self, since: datetime) -> int:
+        """Return the number of the first season with a match not over at `since`; each ends before the next is out."""
         try:
-            number = min(self._timetable.number_at(since), current)
+            return self._timetable.number_at(since)
         except LookupError:
             return 0
-        # A season may still have been under way when the fixtures of the next were announced.
-        return max(number - 1, 0)
 
     def _sheet(self, number: int) -> SeasonSheet:
         if number in self._sheets:
@@ -141,7 +140,8 @@ class World:
         while len(self._states) <= number:
             latest = len(self._states) - 1
             state = self._states[latest]
-            play = self._play(latest, state)
+            played = self._sheets.get(latest)
+            play = self._play(latest, state) if played is None else played.play
             self._states.append(next_state(state, play.strengths[-1], play.places, self._rng(Draw.SUMMER, latest)))
         return self._states[number]
 
