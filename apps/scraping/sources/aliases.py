@@ -1,15 +1,38 @@
-"""Names of one club in different sources."""
+"""Names of one club in different sources, and in different years of one source.
+
+``aliases.csv`` beside this module holds region, name and the club's name in the latest football-data file. Names are
+unique within a region only. Names of openfootball's leagues were found by their results: two names are one club where
+date, score and opponent agree through a season. The others (cups, lower divisions, changed spellings, renamed clubs)
+were entered by hand. A club that was founded anew after the end of an older one is not its alias; a second team never
+is.
+"""
 
 from __future__ import annotations
 
+import csv
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
-ALIASES: Final[dict[str, dict[str, str]]] = {
-    "Germany": {"St. Pauli": "St Pauli", "Dusseld": "Fortuna Dusseldorf"},
-    "Scotland": {"Raith": "Raith Rvs"},
-}
+TABLE: Final = Path(__file__).with_name("aliases.csv")
 
 
-def aliases_for(region: str) -> dict[str, str]:
-    """Return the other names of the clubs of a region, each with the name that football-data uses."""
-    return ALIASES.get(region, {})
+def aliases_for(region: str) -> MappingProxyType[str, str]:
+    """Return the other names of the clubs of a region, each with the one name that stands for the club.
+
+    Parameters
+    ----------
+    region : str
+        As in `CompetitionKey`, such as ``"England"``; a region without aliases gives an empty mapping.
+    """
+    return MappingProxyType(_table().get(region, {}))
+
+
+@cache
+def _table() -> dict[str, dict[str, str]]:
+    table: dict[str, dict[str, str]] = {}
+    with TABLE.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            table.setdefault(row["region"], {})[row["name"]] = row["club"]
+    return table

@@ -18,7 +18,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import PurePosixPath
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -125,6 +125,10 @@ REGIONS: Final = {
 SEASON_IN_TITLE: Final = re.compile(r"(\d{4})(?:[/-](?:\d\d)?(\d\d))?$")
 SEASON_IN_FOLDER: Final = re.compile(r"(\d{4})(?:-(\d\d))?")
 TEAM_WITH_COUNTRY: Final = re.compile(r"(?P<team>.+?)\s+\((?P<code>[A-Z]{3})\)")
+FAR_BEFORE: Final = timedelta(days=270)
+NEAR: Final = timedelta(days=60)
+"""Between a date and that of the entry above: too far to be true, and near enough to be true."""
+
 CLOCK_TIME: Final = re.compile(r"(\d{1,2}):(\d\d)")
 
 
@@ -152,9 +156,12 @@ class Openfootball:
         notes: Counter[str] = Counter()
         refused: list[RefusedRow] = []
         drafts: list[_Draft] = []
+        earlier: date | None = None
         for position, match in enumerate(matches, start=1):
             try:
-                drafts.append(_draft(position, match, competition, notes))
+                day = _day(match, earlier, notes)
+                drafts.append(_draft(position, match, day, competition, notes))
+                earlier = day
             except ValueError as error:
                 refused.append(_refused(name, position, match, error))
         latest = max((draft.kickoff_at for draft in drafts if "ft" in draft.score), default=None)
@@ -228,13 +235,34 @@ def _season(title: str, name: str) -> str:
     return f"{first}-{second}" if second else str(first)
 
 
-def _draft(position: int, match: Any, competition: CompetitionKey, notes: Counter[str]) -> _Draft:
+def _day(match: Any, earlier: date | None, notes: Counter[str]) -> date:
+    """Return the date of an entry, corrected where its year is one too low.
+
+    The matches that were played in July 2020, at the end of a season, are dated July 2019. The entries stand in the
+    order of the rounds, so a date far before the entry above, which is near it a year later, is one of them.
+
+    Raises
+    ------
+    ValueError
+        When there is no readable date.
+    """
     if not isinstance(match, dict):
         raise ValueError("the entry is no object")
     try:
         day = date.fromisoformat(_text(match, "date"))
     except ValueError as error:
         raise ValueError(f"date {match.get('date')!r} cannot be read") from error
+    if earlier is not None and earlier - day > FAR_BEFORE:
+        year_later = day.replace(year=day.year + 1, day=min(day.day, 28) if day.month == 2 else day.day)
+        if abs(year_later - earlier) < NEAR:
+            notes["dates a year too early, corrected"] += 1
+            return year_later
+    return day
+
+
+def _draft(
+    position: int, match: Mapping[str, Any], day: date, competition: CompetitionKey, notes: Counter[str]
+) -> _Draft:
     clock = CLOCKS.get(competition.region)
     written = match.get("time")
     hours = CLOCK_TIME.fullmatch(written) if isinstance(written, str) else None

@@ -26,7 +26,9 @@ FIRST_YEAR: Final = 1970
 """Of a year in two digits, ``70`` to ``99`` lie in the last century; the files begin in 1993."""
 
 STATISTICS: Final = ("HS", "AS", "HST", "AST", "HC", "AC", "HF", "AF", "HY", "AY", "HR", "AR", "Attendance")
-"""In the order of the fields of `StatsRecord`."""
+"""In the order of the fields of `StatsRecord`, which ends with the referee."""
+
+NOT_COUNTED: Final = StatsRecord()
 
 Kickoff = tuple[datetime, KickoffPrecision]
 
@@ -209,10 +211,7 @@ def _read_statistics(table: Table, counts: Counts, notes: Counter[str]) -> list[
     if counts.dropped:
         notes["counts dropped"] += sum(table.required(n).count(text) for n in names for text in counts.dropped)
     people = [""] * len(table.rows) if referees is None else [" ".join(cell.split()) for cell in referees]
-    return [
-        StatsRecord(*row, referee) if referee or row.count(None) < len(row) else None
-        for row, referee in zip(zip(*columns, strict=True), people, strict=True)
-    ]
+    return [None if record == NOT_COUNTED else record for record in map(StatsRecord, *columns, people)]
 
 
 def _goals(counts: Counts, home: str, away: str, result: str) -> tuple[int, int] | tuple[None, None]:
