@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -16,12 +17,28 @@ from apps.scraping.sandbox.timetable import (
     MATCHES_PER_SEASON,
     ROUNDS,
     draw_postponements,
-    round_of,
-    round_played,
+    rounds_of_matches,
+    rounds_played,
 )
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+
+
+def _double_round_robin() -> Ints:
+    """Return the rounds of the circle method, twice, the second time mirrored: (home, away) places, (22, 6, 2)."""
+    circle = list(range(LEAGUE_SIZE))
+    first_half = []
+    for number in range(ROUNDS // 2):
+        pairs = [(circle[i], circle[-1 - i]) for i in range(MATCHES_PER_ROUND)]
+        # The fixed club and every second pair change ends, so that home and away alternate.
+        first_half.append([(b, a) if (i + number * (i == 0)) % 2 else (a, b) for i, (a, b) in enumerate(pairs)])
+        circle = [circle[0], circle[-1], *circle[1:-1]]
+    rounds = np.array(first_half)
+    return np.concatenate((rounds, rounds[:, :, ::-1]))
+
+
+ROUND_ROBIN: Final = _double_round_robin()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +82,7 @@ def play_season(state: State, *, is_dense: bool, rng: np.random.Generator) -> Pl
     strengths = walk(state, rng)
     home, away = draw_fixtures(state, rng)
     moved_to_week = np.full(MATCHES_PER_SEASON, -1, dtype=np.int64) if is_dense else draw_postponements(rng)
-    rounds = np.array([round_played(match, week) for match, week in enumerate(moved_to_week.tolist())])
-    home_expected, away_expected = expected_goals(state, strengths, home, away, rounds)
+    home_expected, away_expected = expected_goals(state, strengths, home, away, rounds_played(moved_to_week))
     grid = score_grid(home_expected, away_expected)
     home_goals, away_goals = draw_scores(grid, rng)
     return Play(
@@ -99,10 +115,10 @@ def draw_fixtures(state: State, rng: np.random.Generator) -> tuple[Ints, Ints]:
     home, away = [], []
     for league in range(len(COMPETITIONS)):
         clubs = rng.permutation(members(state, league))
-        for pairs in _double_round_robin():
-            order = rng.permutation(MATCHES_PER_ROUND)
-            home.append(clubs[pairs[order, 0]])
-            away.append(clubs[pairs[order, 1]])
+        order = rng.permuted(np.tile(np.arange(MATCHES_PER_ROUND), (ROUNDS, 1)), axis=1)
+        pairs = clubs[np.take_along_axis(ROUND_ROBIN, order[:, :, None], axis=1)]
+        home.append(pairs[:, :, 0].ravel())
+        away.append(pairs[:, :, 1].ravel())
     return np.concatenate(home), np.concatenate(away)
 
 
@@ -134,17 +150,4 @@ def opening_rounds(*, is_dense: bool) -> Ints:
     """
     if is_dense:
         return np.zeros(MATCHES_PER_SEASON, dtype=np.int64)
-    return np.array([max(round_of(match) - 1, 0) for match in range(MATCHES_PER_SEASON)])
-
-
-def _double_round_robin() -> list[Ints]:
-    """Return the rounds of the circle method, each an array of (home, away) places, shape (6, 2); twice, mirrored."""
-    circle = list(range(LEAGUE_SIZE))
-    first_half = []
-    for number in range(ROUNDS // 2):
-        pairs = [(circle[i], circle[-1 - i]) for i in range(MATCHES_PER_ROUND)]
-        # The fixed club and every second pair change ends, so that home and away alternate.
-        swapped = [(b, a) if (i + number * (i == 0)) % 2 else (a, b) for i, (a, b) in enumerate(pairs)]
-        first_half.append(np.array(swapped))
-        circle = [circle[0], circle[-1], *circle[1:-1]]
-    return first_half + [pairs[:, ::-1] for pairs in first_half]
+    return np.maximum(rounds_of_matches() - 1, 0)

@@ -11,8 +11,8 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-GOALS: Final = 13
-"""A side scores 0 to 12; the rest of the probability is spread in proportion."""
+GOALS: Final = 11
+"""A side scores 0 to 10; the rest of the probability is spread in proportion."""
 LOW_SCORE_DEPENDENCE: Final = -0.07
 """The rho of Dixon and Coles (1997): below 0 it makes 0-0 and 1-1 likelier, 1-0 and 0-1 rarer."""
 FEWEST_EXPECTED: Final = 0.15
@@ -34,19 +34,19 @@ def score_grid(home_expected: Floats, away_expected: Floats) -> Floats:
 
     Returns
     -------
-    array of float64, shape (n, 13, 13)
+    array of float64, shape (n, 11, 11)
         Home goals by away goals; each grid sums to 1.
     """
     home = np.clip(home_expected, FEWEST_EXPECTED, MOST_EXPECTED)
     away = np.clip(away_expected, FEWEST_EXPECTED, MOST_EXPECTED)
-    grid = _poisson(home)[:, :, None] * _poisson(away)[:, None, :]
+    grid: Floats = _poisson(home)[:, :, None] * _poisson(away)[:, None, :]
     rho = LOW_SCORE_DEPENDENCE
     grid[:, 0, 0] *= 1.0 - home * away * rho
     grid[:, 0, 1] *= 1.0 + home * rho
     grid[:, 1, 0] *= 1.0 + away * rho
     grid[:, 1, 1] *= 1.0 - rho
-    normalised: Floats = grid / grid.sum(axis=(1, 2), keepdims=True)
-    return normalised
+    grid /= grid.sum(axis=(1, 2), keepdims=True)
+    return grid
 
 
 def outcome_probabilities(grid: Floats) -> Floats:

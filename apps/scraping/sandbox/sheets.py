@@ -23,7 +23,7 @@ from apps.scraping.sandbox.timetable import (
     REARRANGED_AFTER,
     Dates,
     Season,
-    round_of,
+    rounds_of_matches,
 )
 
 CLOSING_BEFORE: Final = timedelta(minutes=10)
@@ -77,6 +77,7 @@ class SeasonSheet:
         self._dates = dates
         self._first_source_id = first_source_id
         self._order = sorted(range(MATCHES_PER_SEASON), key=lambda match: (dates[match].kickoff_at, match))
+        self._rounds = [f"Matchday {number + 1}" for number in rounds_of_matches().tolist()]
         half_time = draw_half_time(play, counts_rng)
         self._goals = [column.tolist() for column in (play.home_goals, play.away_goals, half_time[0], half_time[1])]
         self._counts = Counts(play, state.tier, habits, counts_rng)
@@ -112,7 +113,7 @@ class SeasonSheet:
             home_team_id=home.id,
             away_team_id=away.id,
             source_id=str(self._first_source_id + match),
-            round=f"Matchday {round_of(match) + 1}",
+            round=self._rounds[match],
             **self._seen(match, phase, dates),
         )
 

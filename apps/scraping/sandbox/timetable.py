@@ -205,9 +205,9 @@ class Timetable:
         return f"{year}-{(year + 1) % 100:02d}"
 
 
-def round_of(match: int) -> int:
-    """Return the round, from 0, of a match by its number in the season's fixture list."""
-    return match % MATCHES_PER_LEAGUE // MATCHES_PER_ROUND
+def rounds_of_matches() -> npt.NDArray[np.int64]:
+    """Return the round, from 0, of each match of a season in the order of the fixture list, shape (528,)."""
+    return np.arange(MATCHES_PER_SEASON) % MATCHES_PER_LEAGUE // MATCHES_PER_ROUND
 
 
 def draw_postponements(rng: np.random.Generator) -> npt.NDArray[np.int64]:
@@ -235,11 +235,10 @@ def draw_postponements(rng: np.random.Generator) -> npt.NDArray[np.int64]:
     return moved
 
 
-def round_played(match: int, moved_to_week: int) -> int:
-    """Return the round whose strengths a match is played with: its own, or the latest before its new date."""
-    if moved_to_week < 0:
-        return round_of(match)
-    return max(number for number in range(ROUNDS) if ROUND_WEEKS[number] <= moved_to_week)
+def rounds_played(moved_to_week: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the round whose strengths each match is played with: its own, or the latest before its new date."""
+    latest = np.searchsorted(ROUND_WEEKS, moved_to_week, side="right") - 1
+    return np.where(moved_to_week < 0, rounds_of_matches(), latest)
 
 
 def _dense_dates(season: Season, match: int) -> Dates:
@@ -249,7 +248,7 @@ def _dense_dates(season: Season, match: int) -> Dates:
 
 
 def _past_dates(first_saturday: date, match: int, slot: int, length: int, moved_to_week: int) -> Dates:
-    number = round_of(match)
+    number = match % MATCHES_PER_LEAGUE // MATCHES_PER_ROUND
     slots = MIDWEEK_SLOTS if number in MIDWEEK_ROUNDS else WEEKEND_SLOTS
     planned = _at(first_saturday, ROUND_WEEKS[number], slots[slot % len(slots)])
     played = planned if moved_to_week < 0 else _at(first_saturday, moved_to_week, REARRANGED_SLOT)

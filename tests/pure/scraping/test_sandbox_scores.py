@@ -29,16 +29,16 @@ def dixon_coles(home: float, away: float, rho: float, size: int) -> list[list[fl
 
 def test_the_grid_is_the_one_of_dixon_and_coles() -> None:
     for home, away in ((1.4, 1.1), (0.3, 2.9), (3.5, 0.4)):
-        by_hand = np.array(dixon_coles(home, away, -0.07, 13))
+        by_hand = np.array(dixon_coles(home, away, -0.07, 11))
         grid = score_grid(np.array([home]), np.array([away]))[0]
         np.testing.assert_allclose(grid, by_hand / by_hand.sum(), rtol=1e-12)
 
 
 def test_outcomes_and_totals_are_read_off_the_grid() -> None:
     grid = score_grid(np.array([1.7, 0.8]), np.array([0.9, 1.6]))
-    home = [sum(one[x, y] for x in range(13) for y in range(13) if x > y) for one in grid]
-    draw = [sum(one[x, x] for x in range(13)) for one in grid]
-    over = [sum(one[x, y] for x in range(13) for y in range(13) if x + y >= 3) for one in grid]
+    home = [sum(one[x, y] for x in range(11) for y in range(11) if x > y) for one in grid]
+    draw = [sum(one[x, x] for x in range(11)) for one in grid]
+    over = [sum(one[x, y] for x in range(11) for y in range(11) if x + y >= 3) for one in grid]
     outcomes = outcome_probabilities(grid)
     np.testing.assert_allclose(outcomes[:, 0], home, rtol=1e-12)
     np.testing.assert_allclose(outcomes[:, 1], draw, rtol=1e-12)
@@ -57,10 +57,10 @@ def test_scores_are_drawn_as_often_as_the_grid_says() -> None:
 
 
 def test_a_certain_score_is_always_drawn() -> None:
-    grid = np.zeros((3, 13, 13))
-    grid[0, 0, 0] = grid[1, 12, 12] = grid[2, 4, 7] = 1.0
+    grid = np.zeros((3, 11, 11))
+    grid[0, 0, 0] = grid[1, 10, 10] = grid[2, 4, 7] = 1.0
     home, away = draw_scores(grid, np.random.default_rng(1))
-    assert (home.tolist(), away.tolist()) == ([0, 12, 4], [0, 12, 7])
+    assert (home.tolist(), away.tolist()) == ([0, 10, 4], [0, 10, 7])
 
 
 def test_a_power_margin_is_taken_off_by_the_power_method() -> None:
