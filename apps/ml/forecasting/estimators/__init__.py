@@ -1,0 +1,71 @@
+"""Estimators behind one interface and one registry, saved without pickle."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from apps.ml.forecasting.estimators import calibration
+from apps.ml.forecasting.estimators.base import FORMAT, Estimator, MarketInputError, ModelFormatError
+from apps.ml.forecasting.estimators.base_rates import BaseRates
+from apps.ml.forecasting.estimators.calibration import Calibrated, Calibration, fit_calibration
+from apps.ml.forecasting.estimators.dixon_coles import DixonColes
+from apps.ml.forecasting.estimators.logit import EloLogit
+from apps.ml.forecasting.estimators.trees import XGBoost
+
+__all__ = [
+    "REGISTRY",
+    "Calibrated",
+    "Calibration",
+    "Estimator",
+    "MarketInputError",
+    "ModelFormatError",
+    "create",
+    "fit_calibration",
+    "load",
+]
+
+REGISTRY: Final[dict[str, type[Estimator]]] = {
+    estimator.kind: estimator for estimator in (BaseRates, EloLogit, DixonColes, XGBoost)
+}
+"""Every estimator by name."""
+
+
+def create(name: str, params: Mapping[str, Any], *, seed: int) -> Estimator:
+    """Return an estimator that is not yet fitted.
+
+    Parameters
+    ----------
+    name : str
+        One of `REGISTRY`.
+    params : mapping
+        Its section of the parameters.
+    seed : int
+        Seed of whatever is random in the fit.
+    """
+    if name not in REGISTRY:
+        raise ValueError(f"unknown estimator {name!r}; there are {list(REGISTRY)}")
+    return REGISTRY[name](params, seed=seed)
+
+
+def load(folder: Path) -> Estimator | Calibrated:
+    """Return the estimator, with its calibration if it has one, that was saved in a folder.
+
+    Raises
+    ------
+    ModelFormatError
+        When the folder holds none that this code can read.
+    """
+    try:
+        content = json.loads((folder / "estimator.json").read_text(encoding="utf-8"))
+        if content["format"] != FORMAT:
+            raise ModelFormatError(f"{folder}: format {content['format']}; this code reads {FORMAT}")
+        estimator = REGISTRY[content["kind"]].restore(content, folder)
+        file = folder / calibration.FILE
+        if not file.exists():
+            return estimator
+        return Calibrated(estimator, Calibration.from_dict(json.loads(file.read_text(encoding="utf-8"))))
+    except (OSError, KeyError, json.JSONDecodeError) as error:
+        raise ModelFormatError(f"{folder} holds no estimator: {error!r}") from error

@@ -1,0 +1,216 @@
+"""What every estimator is: features in, probabilities of home, draw and away out, with the reasons in log-odds."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Final, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from apps.ml.forecasting import goals
+
+FORMAT: Final = 1
+"""Version of the files of an estimator."""
+
+CLASSES: Final = (0, 1, 2)
+"""Home, draw, away."""
+
+BASELINE: Final = "baseline"
+"""Group of contributions that no feature of the two teams stands behind."""
+
+MARKET_PREFIXES: Final = ("odds_", "price_")
+"""Columns made of prices; only an estimator that says so takes them."""
+
+GROUPS: Final = (
+    ("base_", BASELINE),
+    ("elo_", "elo"),
+    ("dc_", "attack and defence"),
+    ("shots_", "shots"),
+    ("form_", "form"),
+)
+"""Group of contributions by the beginning of a column's name; every other column is `CONTEXT`."""
+
+CONTEXT: Final = "context"
+
+Floats = NDArray[np.float64]
+
+
+class MarketInputError(ValueError):
+    """Columns made of prices were given to an estimator that must not see them."""
+
+
+class ModelFormatError(ValueError):
+    """A folder holds no estimator that this code can read."""
+
+
+class Estimator(ABC):
+    """Base of all estimators.
+
+    Parameters
+    ----------
+    params : mapping
+        Section of the estimator in the parameters, kept with the saved model.
+    seed : int
+        Seed of whatever is random in the fit.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Names of all columns of `X`, in order, as given to `fit`.
+    columns : tuple of str
+        Those that the estimator uses.
+    rho : float
+        Dixon-Coles correction for the scoreline grid.
+    """
+
+    kind: ClassVar[str]
+    uses_market: ClassVar[bool] = False
+    classes_: ClassVar[NDArray[np.int64]] = np.array(CLASSES)
+
+    def __init__(self, params: Mapping[str, Any], *, seed: int = 0) -> None:
+        self.params = dict(params)
+        self.seed = seed
+        self.names: tuple[str, ...] = ()
+        self.columns: tuple[str, ...] = ()
+        self.rho = 0.0
+
+    def fit(self, X: Floats, y: ArrayLike, *, names: Sequence[str], weights: Floats | None = None) -> Self:  # noqa: N803
+        """Fit to outcomes.
+
+        Parameters
+        ----------
+        X : ndarray, shape (n, k)
+            Features; NaN where one is missing.
+        y : array_like of int, shape (n,)
+            0 home, 1 draw, 2 away.
+        names : sequence of str
+            Names of the columns.
+        weights : ndarray, shape (n,), optional
+            Weight of every match.
+
+        Raises
+        ------
+        MarketInputError
+            When a column is made of prices and the estimator is not one that may see them.
+        """
+        self.names = tuple(names)
+        if X.ndim != 2 or X.shape[1] != len(self.names) or X.shape[0] == 0:
+            raise ValueError(f"X of shape {X.shape} does not go with {len(self.names)} names")
+        priced = [name for name in names if name.startswith(MARKET_PREFIXES)]
+        if priced and not self.uses_market:
+            raise MarketInputError(f"{self.kind} must not see prices, but was given {priced[:3]}")
+        self.columns = tuple(self._wanted(self.names))
+        outcomes = np.asarray(y).astype(np.int64)
+        given = np.ones(outcomes.size) if weights is None else np.asarray(weights, dtype=np.float64)
+        self._fit(self._own(X), outcomes, given)
+        return self
+
+    def predict_proba(self, X: Floats) -> Floats:  # noqa: N803
+        """Return probabilities of home, draw and away, shape (n, 3)."""
+        return softmax(self.scores(X))
+
+    def raw_score(self, X: Floats) -> Floats:  # noqa: N803
+        """Return the log-odds of home against away, shape (n,)."""
+        scores = self.scores(X)
+        difference: Floats = scores[:, 0] - scores[:, 2]
+        return difference
+
+    def contributions(self, X: Floats) -> dict[str, Floats]:  # noqa: N803
+        """Return what each group adds to the log-odds of home against away, shape (n,) each; they sum to `raw_score`."""
+        return {group: parts[:, 0] - parts[:, 2] for group, parts in self.parts(X).items()}
+
+    def expected_goals(self, X: Floats) -> Floats:  # noqa: N803
+        """Return expected goals of home and away, shape (n, 2).
+
+        An estimator of outcomes alone takes the total from the goal ratings, else from the competition, and splits it
+        so that the grid leans as its probabilities do.
+        """
+        return goals.split_total(self.predict_proba(X), self._total_goals(X))
+
+    @abstractmethod
+    def scores(self, X: Floats) -> Floats:  # noqa: N803
+        """Return scores whose softmax is the forecast, shape (n, 3)."""
+
+    @abstractmethod
+    def parts(self, X: Floats) -> dict[str, Floats]:  # noqa: N803
+        """Return what each group adds to the scores, up to a number common to the classes; shape (n, 3) each."""
+
+    @abstractmethod
+    def _wanted(self, names: Sequence[str]) -> Sequence[str]:
+        """Return the columns to use."""
+
+    @abstractmethod
+    def _fit(self, X: Floats, y: NDArray[np.int64], weights: Floats) -> None:  # noqa: N803
+        """Fit to the estimator's own columns."""
+
+    @abstractmethod
+    def _state(self) -> dict[str, Any]:
+        """Return what was fitted as JSON."""
+
+    @abstractmethod
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        """Take what `_state` gave."""
+
+    def _save_more(self, folder: Path) -> None:
+        """Write what JSON does not hold."""
+
+    def _load_more(self, folder: Path) -> None:
+        """Read what `_save_more` wrote."""
+
+    def save(self, folder: Path) -> None:
+        """Write the estimator into a folder: JSON, and UBJ for trees."""
+        folder.mkdir(parents=True, exist_ok=True)
+        content = {
+            "format": FORMAT,
+            "kind": self.kind,
+            "params": self.params,
+            "seed": self.seed,
+            "names": list(self.names),
+            "columns": list(self.columns),
+            "rho": self.rho,
+            "state": self._state(),
+        }
+        (folder / "estimator.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        self._save_more(folder)
+
+    @classmethod
+    def restore(cls, content: Mapping[str, Any], folder: Path) -> Self:
+        """Return the estimator that `save` wrote, from its JSON and its folder."""
+        estimator = cls(content["params"], seed=content["seed"])
+        estimator.names = tuple(content["names"])
+        estimator.columns = tuple(content["columns"])
+        estimator.rho = content["rho"]
+        estimator._restore(content["state"])
+        estimator._load_more(folder)
+        return estimator
+
+    def _own(self, X: Floats) -> Floats:  # noqa: N803
+        """Return the estimator's own columns of `X`."""
+        if X.ndim != 2 or X.shape[1] != len(self.names):
+            raise ValueError(f"X of shape {X.shape}; {self.kind} was fitted to {len(self.names)} columns")
+        if self.columns == self.names:
+            return X
+        return X[:, [self.names.index(name) for name in self.columns]]
+
+    def _total_goals(self, X: Floats) -> Floats:  # noqa: N803
+        for home, away in (("dc_mu_home", "dc_mu_away"), ("base_goals_home", "base_goals_away")):
+            if home in self.names and away in self.names:
+                total: Floats = X[:, self.names.index(home)] + X[:, self.names.index(away)]
+                return total
+        raise ValueError("expected goals need the columns of dixon_coles or of base_rates")
+
+
+def softmax(scores: Floats) -> Floats:
+    """Return probabilities from scores, shape (n, 3)."""
+    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+    found: Floats = powers / powers.sum(axis=1, keepdims=True)
+    return found
+
+
+def group_of(name: str) -> str:
+    """Return the group of contributions that a column belongs to."""
+    return next((group for prefix, group in GROUPS if name.startswith(prefix)), CONTEXT)

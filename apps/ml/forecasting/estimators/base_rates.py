@@ -1,0 +1,46 @@
+"""Base rates of the competition as a forecast: what every model has to beat."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from apps.ml.forecasting.estimators.base import BASELINE, Estimator, Floats
+
+RATES = ("base_home", "base_draw", "base_away")
+GOALS = ("base_goals_home", "base_goals_away")
+
+
+class BaseRates(Estimator):
+    """The causal outcome rates of the competition, unchanged; there is nothing to fit."""
+
+    kind = "base_rates"
+
+    def scores(self, X: Floats) -> Floats:  # noqa: N803
+        """Return the logarithms of the rates, shape (n, 3)."""
+        logs: Floats = np.log(self._own(X)[:, :3])
+        return logs
+
+    def parts(self, X: Floats) -> dict[str, Floats]:  # noqa: N803
+        """Return the scores as the baseline; no team adds anything."""
+        return {BASELINE: self.scores(X)}
+
+    def expected_goals(self, X: Floats) -> Floats:  # noqa: N803
+        """Return the mean goals of the competition, shape (n, 2)."""
+        return self._own(X)[:, 3:]
+
+    def _wanted(self, names: Sequence[str]) -> Sequence[str]:
+        return (*RATES, *GOALS)
+
+    def _fit(self, X: Floats, y: NDArray[np.int64], weights: Floats) -> None:  # noqa: N803
+        if not (X[:, :3] > 0.0).all():
+            raise ValueError("a base rate is missing or zero")
+
+    def _state(self) -> dict[str, Any]:
+        return {}
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        """Nothing was fitted."""

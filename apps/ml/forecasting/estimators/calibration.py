@@ -1,0 +1,196 @@
+"""Calibration on past out-of-sample forecasts: temperature or vector scaling, whichever loses less."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from apps.ml.forecasting.estimators.base import Estimator, Floats, softmax
+from apps.ml.forecasting.scoring import FLOOR, log_loss
+
+Method = Literal["none", "temperature", "vector"]
+
+METHODS: Final[tuple[Method, ...]] = ("none", "temperature", "vector")
+"""From few parameters to many; of equal ones the earlier is taken."""
+
+FILE: Final = "calibration.json"
+
+GROUP: Final = "calibration"
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A map of forecasts: each centred log-probability is scaled and shifted, class by class.
+
+    `tried` holds the log loss of every method on forecasts that it was not fitted to, in nats.
+    """
+
+    method: Method
+    scale: tuple[float, float, float]
+    shift: tuple[float, float, float]
+    n: int
+    tried: Mapping[str, float]
+
+    def apply(self, p: Floats) -> Floats:
+        """Return calibrated probabilities, shape (n, 3)."""
+        return p if self.method == "none" else softmax(self.scores(p))
+
+    def scores(self, p: Floats) -> Floats:
+        """Return the scores whose softmax is the calibrated forecast, shape (n, 3)."""
+        return centred(np.log(np.maximum(p, FLOOR))) * np.array(self.scale) + np.array(self.shift)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the calibration as JSON."""
+        return {
+            "method": self.method,
+            "scale": list(self.scale),
+            "shift": list(self.shift),
+            "n": self.n,
+            "tried": dict(self.tried),
+        }
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Self:
+        """Return the calibration that `as_dict` gave."""
+        scale, shift = content["scale"], content["shift"]
+        return cls(
+            method=content["method"],
+            scale=(scale[0], scale[1], scale[2]),
+            shift=(shift[0], shift[1], shift[2]),
+            n=content["n"],
+            tried=content["tried"],
+        )
+
+
+class Calibrated:
+    """An estimator followed by a calibration, with the same interface."""
+
+    def __init__(self, estimator: Estimator, calibration: Calibration) -> None:
+        self.estimator = estimator
+        self.calibration = calibration
+
+    @property
+    def kind(self) -> str:
+        """Name of the estimator."""
+        return self.estimator.kind
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns of `X`, in order."""
+        return self.estimator.names
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns that the estimator uses."""
+        return self.estimator.columns
+
+    @property
+    def rho(self) -> float:
+        """Dixon-Coles correction for the scoreline grid."""
+        return self.estimator.rho
+
+    def predict_proba(self, X: Floats) -> Floats:  # noqa: N803
+        """Return calibrated probabilities of home, draw and away, shape (n, 3)."""
+        return self.calibration.apply(self.estimator.predict_proba(X))
+
+    def expected_goals(self, X: Floats) -> Floats:  # noqa: N803
+        """Return expected goals of home and away, shape (n, 2)."""
+        return self.estimator.expected_goals(X)
+
+    def raw_score(self, X: Floats) -> Floats:  # noqa: N803
+        """Return the calibrated log-odds of home against away, shape (n,)."""
+        scores = self._scaled(self.estimator.scores(X)) + np.array(self.calibration.shift)
+        difference: Floats = scores[:, 0] - scores[:, 2]
+        return difference
+
+    def contributions(self, X: Floats) -> dict[str, Floats]:  # noqa: N803
+        """Return what each group adds to the log-odds of home against away; they sum to `raw_score`."""
+        found = {}
+        for group, part in self.estimator.parts(X).items():
+            scaled = self._scaled(part)
+            found[group] = scaled[:, 0] - scaled[:, 2]
+        if self.calibration.method != "none":
+            found[GROUP] = np.full(len(X), self.calibration.shift[0] - self.calibration.shift[2])
+        return found
+
+    def save(self, folder: Path) -> None:
+        """Write the estimator and its calibration into a folder."""
+        self.estimator.save(folder)
+        text = json.dumps(self.calibration.as_dict(), indent=1) + "\n"
+        (folder / FILE).write_text(text, encoding="utf-8")
+
+    def _scaled(self, scores: Floats) -> Floats:
+        return centred(scores) * np.array(self.calibration.scale)
+
+
+def fit_calibration(p: Floats, y: ArrayLike, *, methods: Sequence[Method] = METHODS, folds: int = 5) -> Calibration:
+    """Return the calibration that loses least on forecasts later than those that it was fitted to.
+
+    Parameters
+    ----------
+    p : ndarray, shape (n, 3)
+        Out-of-sample forecasts in the order of time.
+    y : array_like of int, shape (n,)
+        Their outcomes.
+    methods : sequence of {"none", "temperature", "vector"}
+        What to try.
+    folds : int
+        The rows are cut into this many parts; each part but the first is forecast by a fit to those before it.
+    """
+    outcomes = np.asarray(y).astype(np.int64)
+    tried: dict[str, float] = {}
+    parts = np.array_split(np.arange(len(p)), folds)
+    for method in methods:
+        later = []
+        for number in range(1, folds):
+            past = np.concatenate(parts[:number])
+            later.append(_fitted(method, p[past], outcomes[past]).apply(p[parts[number]]))
+        tried[method] = log_loss(np.concatenate(later), outcomes[parts[1][0] :])
+    best = min(methods, key=lambda method: (tried[method], METHODS.index(method)))
+    found = _fitted(best, p, outcomes)
+    return Calibration(found.method, found.scale, found.shift, len(p), tried)
+
+
+def centred(scores: Floats) -> Floats:
+    """Return scores less their mean over the classes, which leaves their softmax as it was."""
+    moved: Floats = scores - scores.mean(axis=1, keepdims=True)
+    return moved
+
+
+def _fitted(method: Method, p: Floats, y: NDArray[np.int64]) -> Calibration:
+    if method == "none":
+        return Calibration("none", (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), len(p), {})
+    from scipy.optimize import minimize  # noqa: PLC0415  serving calibrates without it
+
+    scores = centred(np.log(np.maximum(p, FLOOR)))
+    hot = (y[:, None] == np.arange(3)).astype(np.float64)
+
+    def spread(point: Floats) -> tuple[Floats, Floats]:
+        if method == "temperature":
+            return np.full(3, point[0]), np.zeros(3)
+        return point[:3], np.array([point[3], 0.0, point[4]])
+
+    def loss(point: Floats) -> tuple[float, Floats]:
+        scale, shift = spread(point)
+        found = softmax(scores * scale + shift)
+        gap = (found - hot) / len(p)
+        by_scale, by_shift = (gap * scores).sum(axis=0), gap.sum(axis=0)
+        slope = np.array([by_scale.sum()]) if method == "temperature" else np.r_[by_scale, by_shift[[0, 2]]]
+        return log_loss(found, y), slope
+
+    start = np.ones(1) if method == "temperature" else np.array([1.0, 1.0, 1.0, 0.0, 0.0])
+    point = minimize(loss, start, jac=True, method="L-BFGS-B").x
+    scale, shift = spread(point)
+    return Calibration(
+        method,
+        (float(scale[0]), float(scale[1]), float(scale[2])),
+        (float(shift[0]), float(shift[1]), float(shift[2])),
+        len(p),
+        {},
+    )

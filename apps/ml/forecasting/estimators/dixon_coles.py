@@ -1,0 +1,113 @@
+"""Expected goals of the attack and defence ratings as probabilities, after Dixon and Coles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from math import factorial
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from apps.ml.forecasting.estimators.base import BASELINE, Estimator, Floats
+from apps.ml.forecasting.goals import outcome_probabilities
+from apps.ml.forecasting.scoring import FLOOR
+
+BASE: Final = ("dc_base_home", "dc_base_away")
+
+TEAMS: Final = ("dc_attack_home", "dc_concession_away", "dc_attack_away", "dc_concession_home")
+"""Columns in which the teams differ from the level's mean; the first two act on the goals of the home side."""
+
+GROUP_NAMES: Final = ("home attack", "away defence", "away attack", "home defence")
+
+
+class DixonColes(Estimator):
+    """Dixon-Coles probabilities from the ratings, with rho, the scale of the ratings and both means fitted.
+
+    The logarithm of expected goals is ``mean + base + scale * (attack + concession)``; means, scale and rho minimise the
+    log loss of the outcomes.
+
+    Parameters
+    ----------
+    params : mapping
+        ``fit_rows``, number of latest rows that the fit looks at.
+    seed : int
+        Not used; nothing is random.
+    """
+
+    kind = "dixon_coles"
+
+    def scores(self, X: Floats) -> Floats:  # noqa: N803
+        """Return the logarithms of the probabilities, shape (n, 3)."""
+        own = self._own(X)
+        return self._log_p(own[:, :2], own[:, 2:])
+
+    def expected_goals(self, X: Floats) -> Floats:  # noqa: N803
+        """Return expected goals of home and away, shape (n, 2)."""
+        own = self._own(X)
+        return _goals(own[:, :2], own[:, 2:], self._theta)
+
+    def parts(self, X: Floats) -> dict[str, Floats]:  # noqa: N803
+        """Return Shapley values of the four strengths on the log-probabilities, and what is left without them."""
+        own = self._own(X)
+        base, teams = own[:, :2], own[:, 2:]
+        players = len(TEAMS)
+        value: dict[tuple[int, ...], Floats] = {}
+        for size in range(players + 1):
+            for chosen in combinations(range(players), size):
+                present = np.zeros_like(teams)
+                present[:, chosen] = teams[:, chosen]
+                value[chosen] = self._log_p(base, present)
+        found = {BASELINE: value[()]}
+        for player, name in enumerate(GROUP_NAMES):
+            total = np.zeros((len(X), 3))
+            for chosen, before in value.items():
+                if player not in chosen:
+                    share = factorial(len(chosen)) * factorial(players - len(chosen) - 1) / factorial(players)
+                    total += share * (value[tuple(sorted((*chosen, player)))] - before)
+            found[name] = total
+        return found
+
+    def _log_p(self, base: Floats, teams: Floats) -> Floats:
+        mu = _goals(base, teams, self._theta)
+        logs: Floats = np.log(np.maximum(outcome_probabilities(mu[:, 0], mu[:, 1], self.rho), FLOOR))
+        return logs
+
+    def _wanted(self, names: Sequence[str]) -> Sequence[str]:
+        return (*BASE, *TEAMS)
+
+    def _fit(self, X: Floats, y: NDArray[np.int64], weights: Floats) -> None:  # noqa: N803
+        from scipy.optimize import minimize  # noqa: PLC0415  serving predicts without it
+
+        rows = slice(-int(self.params["fit_rows"]), None)
+        base, teams, outcomes, given = X[rows, :2], X[rows, 2:], y[rows], weights[rows]
+        if not np.isfinite(X[rows]).all():
+            raise ValueError(f"{self.kind}: a feature is missing")
+        row = np.arange(outcomes.size)
+
+        def loss(point: Floats) -> float:
+            mu = _goals(base, teams, point)
+            p = outcome_probabilities(mu[:, 0], mu[:, 1], point[3])
+            return float(-np.average(np.log(np.maximum(p[row, outcomes], FLOOR)), weights=given))
+
+        bounds = ((-1.0, 1.0), (-1.0, 1.0), (0.1, 3.0), (-0.3, 0.3))
+        found = minimize(loss, np.array([0.0, 0.0, 1.0, -0.05]), method="L-BFGS-B", bounds=bounds)
+        if not found.success:
+            raise ArithmeticError(f"{self.kind}: the fit stopped: {found.message}")
+        self._theta = np.asarray(found.x[:3], dtype=np.float64)
+        self.rho = float(found.x[3])
+
+    def _state(self) -> dict[str, Any]:
+        return {"mean_home": self._theta[0], "mean_away": self._theta[1], "scale": self._theta[2]}
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        self._theta = np.array([state["mean_home"], state["mean_away"], state["scale"]])
+
+
+def _goals(base: Floats, teams: Floats, theta: Floats) -> Floats:
+    """Return expected goals of home and away, shape (n, 2)."""
+    home = theta[0] + base[:, 0] + theta[2] * (teams[:, 0] + teams[:, 1])
+    away = theta[1] + base[:, 1] + theta[2] * (teams[:, 2] + teams[:, 3])
+    mu: Floats = np.exp(np.clip(np.stack((home, away), axis=1), -5.0, 2.5))
+    return mu

@@ -1,0 +1,121 @@
+"""Multinomial logit, fitted by Newton's method."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from apps.ml.forecasting.estimators.base import BASELINE, Estimator, Floats, group_of, softmax
+
+TOLERANCE: Final = 1e-10
+"""Largest step of a coefficient at which the fit has converged."""
+
+STEPS: Final = 100
+
+
+class ConvergenceError(ArithmeticError):
+    """A fit did not settle."""
+
+
+class EloLogit(Estimator):
+    """Multinomial logit on the Elo difference.
+
+    Parameters
+    ----------
+    params : mapping
+        ``columns``, names of the columns; ``l2``, penalty on the squared coefficients of the standardised columns, in
+        units of matches.
+    seed : int
+        Not used; nothing is random.
+    """
+
+    kind = "elo_logit"
+
+    def scores(self, X: Floats) -> Floats:  # noqa: N803
+        """Return scores of the three classes, that of the draw being 0; shape (n, 3)."""
+        return (self._own(X) - self._mean) / self._scale @ self._slopes + self._intercept
+
+    def parts(self, X: Floats) -> dict[str, Floats]:  # noqa: N803
+        """Return the scores by group of columns, and the intercept as the baseline."""
+        standard = (self._own(X) - self._mean) / self._scale
+        found = {BASELINE: np.tile(self._intercept, (len(X), 1))}
+        for place, name in enumerate(self.columns):
+            group = group_of(name)
+            part = standard[:, place : place + 1] * self._slopes[place]
+            found[group] = found[group] + part if group in found else part
+        return found
+
+    def _wanted(self, names: Sequence[str]) -> Sequence[str]:
+        return tuple(self.params["columns"])
+
+    def _fit(self, X: Floats, y: NDArray[np.int64], weights: Floats) -> None:  # noqa: N803
+        if not np.isfinite(X).all():
+            raise ValueError(f"{self.kind}: a feature is missing")
+        self._mean = np.average(X, axis=0, weights=weights)
+        spread = np.sqrt(np.average((X - self._mean) ** 2, axis=0, weights=weights))
+        self._scale = np.where(spread > 0.0, spread, 1.0)
+        coefficients = newton((X - self._mean) / self._scale, y, weights, float(self.params["l2"]))
+        self._intercept, self._slopes = coefficients[0], coefficients[1:]
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "mean": self._mean.tolist(),
+            "scale": self._scale.tolist(),
+            "intercept": self._intercept.tolist(),
+            "slopes": self._slopes.tolist(),
+        }
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        self._mean, self._scale = np.array(state["mean"]), np.array(state["scale"])
+        self._intercept, self._slopes = np.array(state["intercept"]), np.array(state["slopes"])
+
+
+def newton(X: Floats, y: NDArray[np.int64], weights: Floats, l2: float) -> Floats:  # noqa: N803
+    """Return coefficients of a multinomial logit with the draw as the reference class, shape (1 + k, 3).
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, k)
+        Standardised columns.
+    y : ndarray of int, shape (n,)
+        Classes 0, 1, 2.
+    weights : ndarray, shape (n,)
+        Weights of the matches.
+    l2 : float
+        Penalty on squared slopes; the intercept is free.
+
+    Raises
+    ------
+    ConvergenceError
+        When the steps do not become small.
+    """
+    design = np.column_stack((np.ones(len(X)), X))
+    width = design.shape[1]
+    penalty = np.full(width, l2)
+    penalty[0] = 0.0
+    coefficients = np.zeros((width, 3))
+    free = (0, 2)
+    hot = (y[:, None] == np.arange(3)).astype(np.float64)
+    for _ in range(STEPS):
+        p = softmax(design @ coefficients)
+        gradient = np.concatenate(
+            [design.T @ (weights * (p[:, k] - hot[:, k])) + penalty * coefficients[:, k] for k in free]
+        )
+        hessian = np.empty((2 * width, 2 * width))
+        for a, k in enumerate(free):
+            for b, m in enumerate(free):
+                curve = weights * p[:, k] * ((k == m) - p[:, m])
+                part = (design * curve[:, None]).T @ design
+                if k == m:
+                    part += np.diag(penalty)
+                hessian[a * width : (a + 1) * width, b * width : (b + 1) * width] = part
+        step = np.linalg.solve(hessian, gradient)
+        step *= min(1.0, 2.0 / max(float(np.abs(step).max()), 1e-300))
+        coefficients[:, 0] -= step[:width]
+        coefficients[:, 2] -= step[width:]
+        if np.abs(step).max() < TOLERANCE:
+            return coefficients
+    raise ConvergenceError("the multinomial logit did not converge; a column may separate the outcomes")

@@ -1,0 +1,27 @@
+"""Features as folds: `build_features` for the past, `FeatureState` for what comes, the same kernels in both."""
+
+from apps.ml.forecasting.features.catalogue import Feature
+from apps.ml.forecasting.features.state import (
+    FAMILIES,
+    FeatureFamily,
+    FeatureState,
+    LateResultError,
+    LookAheadError,
+    StateFormatError,
+    build_features,
+    catalogue,
+    offline_as_of,
+)
+
+__all__ = [
+    "FAMILIES",
+    "Feature",
+    "FeatureFamily",
+    "FeatureState",
+    "LateResultError",
+    "LookAheadError",
+    "StateFormatError",
+    "build_features",
+    "catalogue",
+    "offline_as_of",
+]

@@ -1,0 +1,322 @@
+"""The fold: results are observed and fixtures described in the order of time, by the same kernels offline and online."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Protocol, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from apps.ml.forecasting.features import events
+from apps.ml.forecasting.features.base_rates import BaseRates
+from apps.ml.forecasting.features.catalogue import Feature
+from apps.ml.forecasting.features.context import Context
+from apps.ml.forecasting.features.events import Block, Index, Rows, Sizes
+from apps.ml.forecasting.features.form import Form
+from apps.ml.forecasting.features.ratings import DixonColes, Elo
+
+FORMAT: Final = 1
+"""Version of the bytes; raise it when the state of any family changes its shape or its meaning."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class LateResultError(ValueError):
+    """A result does not lie after everything that was observed: the state must be built anew."""
+
+
+class LookAheadError(ValueError):
+    """A fixture would be described as of a moment at which the state knows later results."""
+
+
+class StateFormatError(ValueError):
+    """Bytes are no feature state of this format."""
+
+
+class FeatureFamily(Protocol):
+    """A fold: a state that observes results and describes fixtures."""
+
+    name: str
+
+    def features(self) -> tuple[Feature, ...]:
+        """Return the columns of the family, in order."""
+        ...
+
+    def fold(self, block: Block, sizes: Sizes, out: NDArray[np.float64]) -> None:
+        """Walk over the events: observe every result, describe every fixture into its row of `out`."""
+        ...
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the state as named arrays."""
+        ...
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take the state that `arrays` gave."""
+        ...
+
+
+FAMILIES: Final[dict[str, Callable[[Mapping[str, Any]], FeatureFamily]]] = {
+    "base_rates": BaseRates,
+    "elo": Elo,
+    "dixon_coles": DixonColes,
+    "form": Form,
+    "context": Context,
+}
+"""Every family, in the order of their columns. A new one comes with the three property tests, which run over this."""
+
+
+class FeatureState:
+    """All families after the results that were observed so far.
+
+    Make one by `new`, by `from_bytes`, or as the end of `fold`. A state is not safe to change from two threads;
+    `describe` may refit ratings whose period has ended, which changes no number that any order of calls would give.
+    """
+
+    def __init__(self, params: Mapping[str, Any], families: Sequence[str], index: Index, latest: Sequence[int]) -> None:
+        unknown = [name for name in families if name not in FAMILIES]
+        if unknown:
+            raise ValueError(f"unknown feature families {unknown}; there are {list(FAMILIES)}")
+        self.params = {name: dict(params[name]) for name in families}
+        self._families = [FAMILIES[name](self.params[name]) for name in families]
+        self._index = index
+        self._latest = tuple(latest)
+        features = [feature for family in self._families for feature in family.features()]
+        self.names = tuple(feature.name for feature in features)
+        if len(set(self.names)) != len(self.names):
+            raise ValueError("two features share a name")
+        self.catalogue = tuple(features)
+
+    @classmethod
+    def new(cls, params: Mapping[str, Any], families: Sequence[str] | None = None) -> Self:
+        """Return a state that has observed nothing.
+
+        Parameters
+        ----------
+        params : mapping
+            Section ``features`` of the parameters: a mapping for each family.
+        families : sequence of str, optional
+            Names of the families, in the order of `FAMILIES` whatever order they come in; all of `params` by default.
+        """
+        wanted = set(params if families is None else families)
+        unknown = wanted - set(FAMILIES)
+        if unknown:
+            raise ValueError(f"unknown feature families {sorted(unknown)}; there are {list(FAMILIES)}")
+        return cls(params, [name for name in FAMILIES if name in wanted], Index(), ())
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """Names of the families, in the order of their columns."""
+        return tuple(self.params)
+
+    @property
+    def observed_until(self) -> datetime | None:
+        """`known_at` of the latest result that was observed; None before the first."""
+        return _EPOCH + timedelta(microseconds=self._latest[0]) if self._latest else None
+
+    def fold(
+        self, results: pd.DataFrame, fixtures: pd.DataFrame, schedule: pd.DataFrame | None = None
+    ) -> NDArray[np.float64]:
+        """Observe results and describe fixtures, merged in the order of time.
+
+        Parameters
+        ----------
+        results : DataFrame
+            Columns of `schema.MATCHES`; rows without a result are left out.
+        fixtures : DataFrame
+            The same columns and `as_of`; goals, statistics, status and `known_at` are not read.
+        schedule : DataFrame, optional
+            Every scheduled match; by default the rows of both frames together.
+
+        Returns
+        -------
+        ndarray of float64, shape (fixtures, features)
+            Row i belongs to ``fixtures.iloc[i]``.
+
+        Raises
+        ------
+        LateResultError, LookAheadError
+            When the state has already observed something that is not before the results, or the fixtures.
+        """
+        if schedule is None:
+            calendar = [events.scheduled(results), events.scheduled(fixtures)]
+            schedule = pd.concat(calendar, ignore_index=True)
+        self.schedule(schedule)
+        return self._run(events.result_rows(results), events.fixture_rows(fixtures))
+
+    def observe(self, results: pd.DataFrame) -> int:
+        """Observe results that all lie after those observed before, and return their number.
+
+        Raises
+        ------
+        LateResultError
+            When one does not; nothing is observed then, and the caller builds the state anew.
+        """
+        rows = events.result_rows(results)
+        self._run(rows, events.no_rows())
+        return int(rows.at.size)
+
+    def describe(self, fixtures: pd.DataFrame) -> NDArray[np.float64]:
+        """Return the features of fixtures, shape (fixtures, features), rows in the caller's order.
+
+        Raises
+        ------
+        LookAheadError
+            When an `as_of` is not after the latest observed result.
+        """
+        return self._run(events.no_rows(), events.fixture_rows(fixtures))
+
+    def schedule(self, matches: pd.DataFrame) -> None:
+        """Replace the calendar that rest and congestion are counted in.
+
+        Parameters
+        ----------
+        matches : DataFrame
+            ``match_id``, ``season_id``, ``home_team_id``, ``away_team_id``, ``kickoff_at``, ``status`` of every match,
+            played or to come; cancelled and postponed ones are left out. The latest 400 days and all that is to come
+            are enough. Of two rows with one id the later one counts.
+        """
+        rows = events.scheduled(matches)
+        for family in self._families:
+            if isinstance(family, Context):
+                family.schedule(
+                    rows["match_id"].to_numpy(dtype=np.int64),
+                    rows["season_id"].to_numpy(dtype=np.int64),
+                    rows["home_team_id"].to_numpy(dtype=np.int64),
+                    rows["away_team_id"].to_numpy(dtype=np.int64),
+                    rows["kickoff_at"].to_numpy(dtype="datetime64[us]").view(np.int64),
+                )
+
+    def _run(self, results: Rows, fixtures: Rows) -> NDArray[np.float64]:
+        out = np.full((fixtures.at.size, len(self.names)), np.nan)
+        if results.at.size == 0 and fixtures.at.size == 0:
+            return out
+        if self._latest and fixtures.at.size and int(fixtures.at.min()) <= self._latest[0]:
+            raise LookAheadError(
+                f"a fixture is to be described as of {_moment(fixtures.at.min())}, but results known at "
+                f"{self.observed_until} were observed"
+            )
+        if results.at.size:
+            first = (int(results.at[0]), int(results.kickoff[0]), int(results.match[0]))
+            if self._latest and first <= self._latest:
+                raise LateResultError(
+                    f"match {first[2]} became known at {_moment(first[0])}; results until {self.observed_until} "
+                    "were observed already"
+                )
+            self._index.learn(results)
+            self._latest = (int(results.at[-1]), int(results.kickoff[-1]), int(results.match[-1]))
+        block = events.block_of(self._index, results, fixtures)
+        column = 0
+        for family in self._families:
+            width = len(family.features())
+            family.fold(block, self._index.sizes, out[:, column : column + width])
+            column += width
+        return out
+
+    def to_bytes(self) -> bytes:
+        """Return the state as an uncompressed zip of npy arrays and one JSON text; equal states give equal bytes."""
+        header = {
+            "format": FORMAT,
+            "params": self.params,
+            "latest": list(self._latest),
+            "teams": self._index.teams.ids,
+            "competitions": self._index.competitions.ids,
+            "regions": self._index.regions.ids,
+            "entrants": self._index.entrants.ids,
+        }
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+            archive.writestr(zipfile.ZipInfo("state.json"), json.dumps(header, separators=(",", ":")))
+            for family in self._families:
+                if isinstance(family, Context) and self._latest:
+                    family.trim(self._latest[0])
+                for name, array in family.arrays().items():
+                    content = io.BytesIO()
+                    np.lib.format.write_array(content, np.ascontiguousarray(array), allow_pickle=False)
+                    archive.writestr(zipfile.ZipInfo(f"{family.name}/{name}.npy"), content.getvalue())
+        return buffer.getvalue()
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Self:
+        """Return the state that `to_bytes` gave.
+
+        Raises
+        ------
+        StateFormatError
+            When the bytes are broken or of another format.
+        """
+        try:
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                header = json.loads(archive.read("state.json"))
+                if header["format"] != FORMAT:
+                    raise StateFormatError(f"feature state of format {header['format']}; this code reads {FORMAT}")
+                index = Index(header["teams"], header["competitions"], header["regions"], header["entrants"])
+                state = cls(header["params"], list(header["params"]), index, header["latest"])
+                for family in state._families:
+                    members = [member for member in archive.namelist() if member.startswith(f"{family.name}/")]
+                    family.restore({_field(member): _array(archive.read(member)) for member in members})
+        except (zipfile.BadZipFile, KeyError, json.JSONDecodeError, UnicodeDecodeError) as error:
+            raise StateFormatError(f"these bytes are no feature state: {error}") from error
+        return state
+
+
+def build_features(
+    results: pd.DataFrame,
+    fixtures: pd.DataFrame,
+    *,
+    params: Mapping[str, Any],
+    families: Sequence[str] | None = None,
+    schedule: pd.DataFrame | None = None,
+) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+    """Return the features of every fixture from what was known before its `as_of`.
+
+    Parameters
+    ----------
+    results, fixtures, schedule : DataFrame
+        As `FeatureState.fold` takes them.
+    params : mapping
+        Section ``features`` of the parameters.
+    families : sequence of str, optional
+        Names of the families; all of `params` by default.
+
+    Returns
+    -------
+    values : ndarray of float64, shape (fixtures, features)
+        Row i belongs to ``fixtures.iloc[i]``.
+    names : tuple of str
+        Names of the columns.
+    """
+    state = FeatureState.new(params, families)
+    return state.fold(results, fixtures, schedule), state.names
+
+
+def catalogue(params: Mapping[str, Any], families: Sequence[str] | None = None) -> list[Feature]:
+    """Return what every column is, in the order of the columns."""
+    return list(FeatureState.new(params, families).catalogue)
+
+
+def offline_as_of(matches: pd.DataFrame, horizon: timedelta) -> pd.Series[Any]:
+    """Return the moment as of which each past match would have been forecast, with the caller's index.
+
+    The kick-off minus `horizon`; the kick-off itself, 00:00 UTC of the day, where only the date is known.
+    """
+    kickoff = matches["kickoff_at"]
+    return kickoff.where(matches["kickoff_precision"] == "date", kickoff - horizon).rename("as_of")
+
+
+def _moment(microseconds: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=int(microseconds))
+
+
+def _field(member: str) -> str:
+    return member.split("/", 1)[1].removesuffix(".npy")
+
+
+def _array(content: bytes) -> NDArray[Any]:
+    array: NDArray[Any] = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
+    return array

@@ -1,0 +1,274 @@
+"""Scores of forecasts, prices as probabilities, splits by time, and how sure a difference is.
+
+Forecasts are arrays of shape (n, 3) in the order home, draw, away; outcomes are integers 0, 1, 2 in that order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+FLOOR: Final = 1e-15
+"""Smallest probability that enters a logarithm."""
+
+Devig = Literal["power", "multiplicative", "shin"]
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Mean scores of `n` forecasts: log loss in nats, RPS halved, Brier summed over the outcomes, ECE in [0, 1]."""
+
+    n: int
+    log_loss: float
+    rps: float
+    brier: float
+    accuracy: float
+    ece: float
+
+    def as_dict(self) -> dict[str, float]:
+        """Return the scores as a plain dictionary."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A mean with the bounds of its bootstrap interval, and what it rests on."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+    days: int
+
+    def as_dict(self) -> dict[str, float]:
+        """Return the interval as a plain dictionary."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """One step of a walk forward: train on rows known before `start`, test on rows in [start, end)."""
+
+    start: datetime
+    end: datetime | None
+    train: NDArray[np.int64]
+    test: NDArray[np.int64]
+
+
+def log_loss_each(p: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
+    """Return the logarithmic loss of every forecast in nats, shape (n,)."""
+    forecasts, outcomes = _checked(p, y)
+    chosen = forecasts[np.arange(outcomes.size), outcomes]
+    losses: NDArray[np.float64] = -np.log(np.maximum(chosen, FLOOR))
+    return losses
+
+
+def rps_each(p: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
+    """Return the ranked probability score of every forecast, divided by 2 so that it lies in [0, 1]; shape (n,)."""
+    forecasts, outcomes = _checked(p, y)
+    gap = np.cumsum(forecasts, axis=1)[:, :2] - np.cumsum(_hot(outcomes), axis=1)[:, :2]
+    scores: NDArray[np.float64] = (gap**2).sum(axis=1) / 2.0
+    return scores
+
+
+def brier_each(p: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
+    """Return the Brier score of every forecast, summed over the three outcomes, in [0, 2]; shape (n,)."""
+    forecasts, outcomes = _checked(p, y)
+    scores: NDArray[np.float64] = ((forecasts - _hot(outcomes)) ** 2).sum(axis=1)
+    return scores
+
+
+def log_loss(p: ArrayLike, y: ArrayLike) -> float:
+    """Return the mean logarithmic loss in nats."""
+    return float(log_loss_each(p, y).mean())
+
+
+def rps(p: ArrayLike, y: ArrayLike) -> float:
+    """Return the mean ranked probability score, divided by 2."""
+    return float(rps_each(p, y).mean())
+
+
+def brier(p: ArrayLike, y: ArrayLike) -> float:
+    """Return the mean Brier score, summed over the outcomes."""
+    return float(brier_each(p, y).mean())
+
+
+def accuracy(p: ArrayLike, y: ArrayLike) -> float:
+    """Return the share of forecasts whose likeliest outcome came."""
+    forecasts, outcomes = _checked(p, y)
+    return float((forecasts.argmax(axis=1) == outcomes).mean())
+
+
+def ece(p: ArrayLike, y: ArrayLike, bins: int = 10) -> float:
+    """Return the expected calibration error over equal-width bins, the three outcomes pooled; in [0, 1]."""
+    forecasts, outcomes = _checked(p, y)
+    return float(_ece(forecasts.ravel(), _hot(outcomes).ravel(), _bins(forecasts.ravel(), bins), bins))
+
+
+def ece_limit(p: ArrayLike, quantile: float = 0.975, draws: int = 200, seed: int = 0, bins: int = 10) -> float:
+    """Return the ECE that forecasts as good as true would exceed with probability ``1 - quantile``.
+
+    Outcomes are drawn from the forecasts themselves, so the limit knows how many there are and how they are spread.
+
+    Parameters
+    ----------
+    p : array_like, shape (n, 3)
+        Forecasts.
+    quantile, draws, seed, bins
+        Quantile of the simulated errors, number of simulations, seed of the generator, bins of the error.
+    """
+    forecasts = np.asarray(p, dtype=np.float64)
+    generator = np.random.default_rng(seed)
+    flat, bounds = forecasts.ravel(), np.cumsum(forecasts, axis=1)[:, :2]
+    place = _bins(flat, bins)
+    errors = np.empty(draws)
+    for draw in range(draws):
+        outcomes = (generator.random((len(forecasts), 1)) >= bounds).sum(axis=1)
+        errors[draw] = _ece(flat, _hot(outcomes).ravel(), place, bins)
+    return float(np.quantile(errors, quantile))
+
+
+def score(p: ArrayLike, y: ArrayLike) -> Scores:
+    """Return all scores of the forecasts."""
+    return Scores(len(np.asarray(y)), log_loss(p, y), rps(p, y), brier(p, y), accuracy(p, y), ece(p, y))
+
+
+def devig(odds: ArrayLike, method: Devig = "power") -> NDArray[np.float64]:
+    """Return the probabilities behind decimal prices, shape (n, 3); a row with a missing price is NaN.
+
+    Parameters
+    ----------
+    odds : array_like, shape (n, 3)
+        Decimal prices, each above 1.
+    method : {"power", "multiplicative", "shin"}
+        ``power`` raises the inverse prices to the exponent that makes them sum to 1; ``multiplicative`` divides them by
+        their sum; ``shin`` takes a share of insiders into account, see Shin (1993), "Measuring the incidence of insider
+        trading in a market for state-contingent claims", Economic Journal 103, 1141-1153.
+    """
+    inverse = 1.0 / np.asarray(odds, dtype=np.float64)
+    if method == "multiplicative":
+        fair = inverse
+    elif method == "power":
+        fair = _power(inverse)
+    elif method == "shin":
+        fair = _shin(inverse)
+    else:
+        raise ValueError(f"unknown method {method!r}")
+    normal: NDArray[np.float64] = fair / fair.sum(axis=1, keepdims=True)
+    return normal
+
+
+def season_starts(first: datetime, last: datetime, month: int = 7, day: int = 1) -> list[datetime]:
+    """Return the days of each year, at 00:00 UTC, that lie in (first, last)."""
+    days = (datetime(year, month, day, tzinfo=UTC) for year in range(first.year, last.year + 1))
+    return [moment for moment in days if first < moment < last]
+
+
+def walk_forward(as_of: Any, known_at: Any, starts: Sequence[datetime]) -> Iterator[Split]:
+    """Yield a split for each start: train on what was known before it, test on what is forecast until the next.
+
+    Parameters
+    ----------
+    as_of, known_at : Series of aware times, or datetime64 arrays in UTC, shape (n,)
+        When each row is forecast and when its result becomes known; a row without `known_at` is never trained on.
+    starts : sequence of datetime
+        Aware, rising.
+    """
+    asked, known = _times(as_of), _times(known_at)
+    moments = [np.datetime64(start.astimezone(UTC).replace(tzinfo=None), "us") for start in starts]
+    for number, start in enumerate(moments):
+        later = asked >= start
+        end = None
+        if number + 1 < len(moments):
+            later &= asked < moments[number + 1]
+            end = starts[number + 1]
+        yield Split(starts[number], end, np.flatnonzero(known < start), np.flatnonzero(later))
+
+
+def paired_bootstrap(
+    difference: ArrayLike, days: ArrayLike, draws: int = 1000, level: float = 0.95, seed: int = 0
+) -> Interval:
+    """Return the mean of paired differences with a bootstrap interval over match days.
+
+    Parameters
+    ----------
+    difference : array_like, shape (n,)
+        Score of one forecast minus the score of another for the same match.
+    days : array_like, shape (n,)
+        What is drawn together: matches of one day share much of what happens.
+    draws, level, seed
+        Number of resamples, level of the interval, seed of the generator.
+    """
+    values = np.asarray(difference, dtype=np.float64)
+    codes, kinds = pd.factorize(np.asarray(days))
+    sums = np.bincount(codes, weights=values, minlength=len(kinds))
+    counts = np.bincount(codes, minlength=len(kinds)).astype(np.float64)
+    generator = np.random.default_rng(seed)
+    means = np.empty(draws)
+    for draw in range(draws):
+        chosen = generator.integers(len(kinds), size=len(kinds))
+        means[draw] = sums[chosen].sum() / counts[chosen].sum()
+    low, high = np.quantile(means, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
+    return Interval(float(values.mean()), float(low), float(high), values.size, len(kinds))
+
+
+def _checked(p: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    forecasts = np.asarray(p, dtype=np.float64)
+    outcomes = np.asarray(y).astype(np.int64)
+    if forecasts.ndim != 2 or forecasts.shape[1] != 3 or forecasts.shape[0] != outcomes.size or outcomes.size == 0:
+        raise ValueError(f"forecasts of shape {forecasts.shape} and outcomes of shape {outcomes.shape} do not match")
+    if not np.allclose(forecasts.sum(axis=1), 1.0, atol=1e-6):
+        raise ValueError("a forecast is missing or does not sum to 1")
+    return forecasts, outcomes
+
+
+def _hot(outcomes: NDArray[np.int64]) -> NDArray[np.float64]:
+    return (outcomes[:, None] == np.arange(3)).astype(np.float64)
+
+
+def _bins(flat: NDArray[np.float64], bins: int) -> NDArray[np.int64]:
+    return np.minimum((flat * bins).astype(np.int64), bins - 1)
+
+
+def _ece(flat: NDArray[np.float64], hit: NDArray[np.float64], place: NDArray[np.int64], bins: int) -> float:
+    gap = np.bincount(place, weights=flat - hit, minlength=bins)
+    return float(np.abs(gap).sum() / flat.size)
+
+
+def _power(inverse: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Solve ``sum(inverse ** k) = 1`` for every row by Newton's method, which is monotone from the left of the root."""
+    logs = np.log(inverse)
+    exponent = np.zeros((len(inverse), 1))
+    with np.errstate(invalid="ignore"):
+        for _ in range(60):
+            powers = np.exp(exponent * logs)
+            exponent = exponent - (powers.sum(axis=1, keepdims=True) - 1.0) / (powers * logs).sum(axis=1, keepdims=True)
+    fair: NDArray[np.float64] = np.exp(exponent * logs)
+    return fair
+
+
+def _shin(inverse: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Solve for the share of insiders of every row by bisection."""
+    total = inverse.sum(axis=1, keepdims=True)
+    low, high = np.zeros_like(total), np.full_like(total, 0.9)
+
+    def fair_at(share: NDArray[np.float64]) -> NDArray[np.float64]:
+        root = np.sqrt(share**2 + 4.0 * (1.0 - share) * inverse**2 / total)
+        return np.asarray((root - share) / (2.0 * (1.0 - share)))
+
+    for _ in range(60):
+        middle = (low + high) / 2.0
+        too_large = fair_at(middle).sum(axis=1, keepdims=True) > 1.0
+        low, high = np.where(too_large, middle, low), np.where(too_large, high, middle)
+    return fair_at((low + high) / 2.0)
+
+
+def _times(values: Any) -> NDArray[np.datetime64]:
+    times: NDArray[np.datetime64] = pd.Series(values).to_numpy(dtype="datetime64[us]")
+    return times
