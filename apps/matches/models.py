@@ -150,6 +150,11 @@ class Match(models.Model):
     )
     status = models.CharField(max_length=10, choices=Status, default=Status.SCHEDULED)
     is_neutral = models.BooleanField(default=False)
+    told_by = models.CharField(
+        max_length=40,
+        blank=True,
+        help_text="Whose word stands where two disagree: the first to tell the result, before it the first of all.",
+    )
     home_goals = models.PositiveSmallIntegerField(null=True, blank=True, help_text="After 90 minutes and stoppage time.")
     away_goals = models.PositiveSmallIntegerField(null=True, blank=True)
     home_goals_half_time = models.PositiveSmallIntegerField(null=True, blank=True)

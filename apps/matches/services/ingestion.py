@@ -1,0 +1,610 @@
+"""The one way by which matches enter: records in, rows that differ written, an account of what happened out."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import IntEnum
+from operator import attrgetter
+from types import TracebackType
+from typing import Any, Final, Self
+
+from django.db import transaction
+
+from apps.matches.events import publish_many, wake
+from apps.matches.models import Ingest, Match, MatchChange, World
+from apps.matches.records import CompetitionKey, MatchRecord, OddsRecord, StatsRecord
+from apps.matches.services import tables
+from apps.matches.services.fitness import unfit
+from apps.matches.services.identity import Doubt, identify
+from apps.matches.services.names import Aliases, NameConflictError, Names, WorldConflictError
+from apps.matches.services.rows import COLUMNS, HISTORY, RESULTS, ContradictionError, MatchRow, merge, new_row
+
+BATCH: Final = 10_000
+"""Records that are stored at a time; a batch is cut where a season ends."""
+
+LARGEST_BATCH: Final = 4 * BATCH
+
+REFUSALS_KEPT: Final = 100
+
+QUIET_BEFORE: Final = timedelta(days=3)
+QUIET_AFTER: Final = timedelta(days=15)
+"""A change is pushed to listeners when the kick-off is at most so long ago or ahead; a bulk import stays quiet."""
+
+REPEATED_PAIRS: Final = 3
+"""Pairs that met twice at one ground in one season, from which a competition counts as one in which pairs do so."""
+
+
+class Outcome(IntEnum):
+    """What became of one record."""
+
+    SAME = 0
+    CREATED = 1
+    CHANGED = 2
+    REFUSED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A record that was not stored, and why."""
+
+    record: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class IngestReport:
+    """What one ingest did.
+
+    Parameters
+    ----------
+    ingest_id : int or None
+        Its row; None when there was no record at all.
+    created, changed, same, refused : int
+        Number of records by what became of them; their sum is the number of records.
+    refusals : tuple of Refusal
+        All refused records in the order of the input.
+    seconds : float
+        Duration.
+    """
+
+    ingest_id: int | None
+    created: int
+    changed: int
+    same: int
+    refused: int
+    refusals: tuple[Refusal, ...]
+    seconds: float
+
+    @property
+    def changed_facts(self) -> bool:
+        """Whether a match, statistic or price was written."""
+        return bool(self.created or self.changed)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchOutcome:
+    """What became of the records of one `Ingestion.store`: one outcome each, and the refused by position."""
+
+    outcomes: list[Outcome]
+    refused: dict[int, Refusal]
+
+
+@dataclass(slots=True)
+class Draft:
+    """A record whose names are resolved."""
+
+    index: int
+    record: MatchRecord
+    competition_id: int
+    season_id: int
+    home_team_id: int
+    away_team_id: int
+    row: MatchRow | None = None
+    is_new: bool = False
+
+    @property
+    def pair(self) -> tuple[int, int, int]:
+        """Season, home team and away team."""
+        return self.season_id, self.home_team_id, self.away_team_id
+
+
+@dataclass(slots=True)
+class Batch:
+    """The working set of one round of `Ingestion.store`."""
+
+    outcomes: list[Outcome]
+    refused: dict[int, Refusal] = field(default_factory=dict)
+
+    def refuse(self, index: int, record: MatchRecord, reason: str) -> None:
+        """Leave a record out for a reason."""
+        self.outcomes[index] = Outcome.REFUSED
+        self.refused[index] = Refusal(describe(record), reason)
+
+
+def describe(record: MatchRecord) -> str:
+    """Return what a record is about, in words."""
+    competition = record.competition
+    return (
+        f"{competition.region}, {competition.name} {record.season}: {record.home_team} – {record.away_team} "
+        f"on {record.kickoff_at:%Y-%m-%d}"
+    )
+
+
+def ingest(
+    records: Iterable[MatchRecord], *, source: str, now: datetime, aliases: Aliases = lambda region: {}
+) -> IngestReport:
+    """Store what a source tells, in one transaction.
+
+    Names become competitions, seasons and teams (`names.Names`), records find their matches (`identity`), and only
+    what differs is written. What a record does not tell never erases what is known, and "scheduled" does not undo a
+    result (`rows.merge`). Every change of a stored result, kick-off or status is kept as `MatchChange`, and the
+    revision of a match counts its results. A second ingest of the same input writes nothing but its own row. One ingest
+    runs at a time; others wait.
+
+    Parameters
+    ----------
+    records : iterable of MatchRecord
+        Taken in batches, so that it may be longer than memory; all of one world.
+    source : str
+        Name of the source, at most 40 characters.
+    now : datetime
+        Aware.
+    aliases : callable, optional
+        Gives for a region the names that mean a team of another name.
+
+    Returns
+    -------
+    IngestReport
+        Counts of records, and every refused one with its reason.
+
+    Raises
+    ------
+    WorldConflictError
+        When simulated and real competitions are mixed; nothing is stored.
+    """
+    with Ingestion(source=source, now=now, aliases=aliases) as run:
+        for batch in batches(records):
+            run.store(batch)
+    return run.report()
+
+
+def batches(records: Iterable[MatchRecord]) -> Iterator[list[MatchRecord]]:
+    """Cut records into batches that end where a season ends, as long as none grows beyond `LARGEST_BATCH`."""
+    batch: list[MatchRecord] = []
+    season: tuple[CompetitionKey, str] | None = None
+    for record in records:
+        if len(batch) >= BATCH and ((record.competition, record.season) != season or len(batch) >= LARGEST_BATCH):
+            yield batch
+            batch = []
+        season = (record.competition, record.season)
+        batch.append(record)
+    if batch:
+        yield batch
+
+
+class Ingestion:
+    """One ingest, as a context manager: `store` any number of batches, then ask for the `report`.
+
+    An exception within rolls everything back. See `ingest` for what it promises.
+    """
+
+    def __init__(self, *, source: str, now: datetime, aliases: Aliases = lambda region: {}) -> None:
+        if not source or len(source) > 40:
+            raise ValueError(f"source {source!r} must have 1 to 40 characters")
+        self.source = source
+        self.now = now.astimezone(UTC)
+        self._aliases = aliases
+        self._began = time.perf_counter()
+        self._seconds = 0.0
+        self._counts = [0, 0, 0, 0]
+        self._refusals: list[Refusal] = []
+        self._row: Ingest | None = None
+        self._is_simulated: bool | None = None
+        # Match → the day that this input told it for: an input tells each match once.
+        self._told: dict[int, int] = {}
+        self._repeats: dict[int, bool] = {}
+        self._competition_ids: dict[CompetitionKey, int] = {}
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._stack.enter_context(transaction.atomic())
+        tables.lock()
+        self._names = Names(source=self.source, aliases=self._aliases, now=self.now)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if kind is None:
+            try:
+                self._close()
+            except BaseException as failure:
+                self._stack.__exit__(type(failure), failure, failure.__traceback__)
+                raise
+        self._stack.__exit__(kind, error, traceback)
+        self._seconds = time.perf_counter() - self._began
+
+    def report(self) -> IngestReport:
+        """Return the account of the whole ingest."""
+        return IngestReport(
+            ingest_id=self._row.pk if self._row else None,
+            created=self._counts[Outcome.CREATED],
+            changed=self._counts[Outcome.CHANGED],
+            same=self._counts[Outcome.SAME],
+            refused=self._counts[Outcome.REFUSED],
+            refusals=tuple(self._refusals),
+            seconds=self._seconds,
+        )
+
+    def store(self, records: Sequence[MatchRecord]) -> BatchOutcome:
+        """Store a batch of records; return what became of each.
+
+        Records of one season should come in one batch: a pair's meetings are told apart with all of them in sight.
+        """
+        batch = Batch([Outcome.SAME] * len(records))
+        drafts = self._resolve(records, batch)
+        for round_of_drafts in self._rounds(drafts, batch):
+            self._store_round(round_of_drafts, batch)
+        for outcome in batch.outcomes:
+            self._counts[outcome] += 1
+        self._refusals += [batch.refused[index] for index in sorted(batch.refused)]
+        return BatchOutcome(batch.outcomes, batch.refused)
+
+    # ── From names to rows ───────────────────────────────────────────────────────────────────────────────────────────
+    def _resolve(self, records: Sequence[MatchRecord], batch: Batch) -> list[Draft]:
+        names = self._names
+        drafts = []
+        for index, record in enumerate(records):
+            reason = unfit(record, self.now)
+            if reason:
+                batch.refuse(index, record, reason)
+                continue
+            competition = record.competition
+            competition_id = self._competition_ids.get(competition)
+            if competition_id is None:
+                competition_id = self._admit(competition)
+            region, is_simulated = competition.region, competition.is_simulated
+            try:
+                home_id = names.team(
+                    record.home_region or region, record.home_team, record.home_team_id, is_simulated=is_simulated
+                )
+                away_id = names.team(
+                    record.away_region or region, record.away_team, record.away_team_id, is_simulated=is_simulated
+                )
+            except NameConflictError as error:
+                batch.refuse(index, record, str(error))
+                continue
+            if home_id == away_id:
+                batch.refuse(index, record, "both names stand for one team")
+                continue
+            season_id = names.season(competition_id, record.season)
+            drafts.append(Draft(index, record, competition_id, season_id, home_id, away_id))
+        return drafts
+
+    def _admit(self, key: CompetitionKey) -> int:
+        """Return the id of a competition that this ingest has not met before, if it belongs to its world."""
+        if self._is_simulated is None:
+            self._is_simulated = key.is_simulated
+        if key.is_simulated != self._is_simulated:
+            raise WorldConflictError(
+                f"{key.region}: {key.name} and what came before it belong to different worlds; "
+                "simulated and real competitions enter by separate inputs"
+            )
+        competition_id = self._names.competition(key).pk
+        self._competition_ids[key] = competition_id
+        if self._row is None:
+            self._row = Ingest.objects.create(
+                world=World.SANDBOX if key.is_simulated else World.REAL, source=self.source, started_at=self.now
+            )
+        return competition_id
+
+    def _rounds(self, drafts: list[Draft], batch: Batch) -> Iterator[list[Draft]]:
+        """Yield drafts so that no round tells a match twice: what is told again comes in a later round and wins.
+
+        Two results under one id cannot both be right: the earlier record is refused. Two ids for one pair on one day
+        are refused, since a pair does not meet twice on a day.
+        """
+        while drafts:
+            now: list[Draft] = []
+            later: list[Draft] = []
+            seen: dict[object, Draft] = {}
+            for draft in drafts:
+                record = draft.record
+                day = (*draft.pair, record.kickoff_at.toordinal())
+                key: object = record.source_id or day
+                earlier = seen.get(key)
+                if earlier is None and record.source_id and day in seen:
+                    other = seen[day].record.source_id
+                    batch.refuse(
+                        draft.index, record, f"{self.source} tells these teams' match of this day as {other} too"
+                    )
+                elif earlier is None:
+                    seen[key] = seen[day] = draft
+                    now.append(draft)
+                else:
+                    if record.source_id and _results_differ(earlier.record, record):
+                        batch.refuse(earlier.index, earlier.record, "the same id comes again later with another result")
+                        now.remove(earlier)
+                        seen[key] = draft
+                        now.append(draft)
+                    else:
+                        later.append(draft)
+            yield now
+            drafts = later
+
+    # ── From rows to what is written ─────────────────────────────────────────────────────────────────────────────────
+    def _store_round(self, drafts: list[Draft], batch: Batch) -> None:
+        if not drafts:
+            return
+        season_ids = {draft.season_id for draft in drafts}
+        stored: dict[tuple[int, int, int], list[MatchRow]] = defaultdict(list)
+        by_id: dict[int, MatchRow] = {}
+        for row in tables.load_matches(season_ids):
+            stored[row.season_id, row.home_team_id, row.away_team_id].append(row)
+            by_id[row.id] = row
+        source_ids = [draft.record.source_id for draft in drafts if draft.record.source_id]
+        refs = tables.load_refs(self.source, source_ids, season_ids) if source_ids else {}
+        self._identify(drafts, batch, stored=stored, by_id=by_id, refs=refs)
+        drafts = [draft for draft in drafts if batch.outcomes[draft.index] != Outcome.REFUSED]
+        self._make_new_rows([draft for draft in drafts if draft.is_new], stored)
+        changes = self._merge([draft for draft in drafts if not draft.is_new], batch)
+        drafts = [draft for draft in drafts if batch.outcomes[draft.index] != Outcome.REFUSED]
+        for draft in drafts:
+            assert draft.row is not None
+            self._told[draft.row.id] = draft.record.kickoff_at.toordinal()
+        self._write(drafts, changes, refs, batch)
+
+    def _identify(
+        self,
+        drafts: list[Draft],
+        batch: Batch,
+        *,
+        stored: dict[tuple[int, int, int], list[MatchRow]],
+        by_id: dict[int, MatchRow],
+        refs: dict[str, int],
+    ) -> None:
+        """Give each draft its stored match, or mark it as new, or refuse it."""
+        known_here = set(refs.values())
+        pairs: dict[tuple[int, int, int], list[Draft]] = defaultdict(list)
+        taken: set[int] = set()
+        for draft in drafts:
+            match_id = refs.get(draft.record.source_id) if draft.record.source_id else None
+            if match_id is None:
+                pairs[draft.pair].append(draft)
+                continue
+            row = by_id.get(match_id)
+            if row is None or (row.season_id, row.home_team_id, row.away_team_id) != draft.pair:
+                reason = (
+                    f"{self.source} told another season or other teams under the id {draft.record.source_id} before"
+                )
+                batch.refuse(draft.index, draft.record, reason)
+                continue
+            draft.row = row
+            taken.add(match_id)
+        for pair, group in pairs.items():
+            candidates = [row for row in stored.get(pair, ()) if row.id not in taken]
+            if not candidates:
+                for draft in group:
+                    draft.is_new = True
+                continue
+            self._identify_pair(group, candidates, known_here, batch)
+
+    def _identify_pair(
+        self, group: list[Draft], candidates: list[MatchRow], known_here: set[int], batch: Batch
+    ) -> None:
+        waiting = []
+        for draft in group:
+            day = draft.record.kickoff_at.toordinal()
+            again = [row for row in candidates if self._told.get(row.id) == day]
+            if not again:
+                waiting.append(draft)
+            elif draft.record.source_id and again[0].id in known_here:
+                reason = f"{self.source} tells these teams' match of this day under another id too"
+                batch.refuse(draft.index, draft.record, reason)
+            elif _result_contradicts(draft.record, again[0]):
+                batch.refuse(
+                    draft.index, draft.record, "the same match comes earlier in this input with another result"
+                )
+            else:
+                draft.row = again[0]
+        free = [row for row in candidates if row.id not in self._told]
+        with_ids = [draft for draft in waiting if draft.record.source_id]
+        if with_ids and len(with_ids) == len(waiting):
+            free = [row for row in free if row.id not in known_here]
+        competition_id = group[0].competition_id
+        told_on_days = len({draft.record.kickoff_at.toordinal() for draft in group})
+        answers = identify(
+            [draft.record for draft in waiting],
+            free,
+            repeats=lambda: told_on_days > 1 or self._pairs_repeat(competition_id),
+            now=self.now,
+        )
+        for draft, answer in zip(waiting, answers, strict=True):
+            if isinstance(answer, Doubt):
+                batch.refuse(draft.index, draft.record, answer.reason)
+            elif answer is None:
+                draft.is_new = True
+            else:
+                draft.row = answer
+
+    def _pairs_repeat(self, competition_id: int) -> bool:
+        """Whether teams of a competition meet more than once at one ground in a season."""
+        known = self._repeats.get(competition_id)
+        if known is None:
+            again = Match.objects.filter(season__competition_id=competition_id, occurrence=2)
+            known = len(again.values_list("id")[:REPEATED_PAIRS]) == REPEATED_PAIRS
+            self._repeats[competition_id] = known
+        return known
+
+    def _make_new_rows(self, drafts: list[Draft], stored: dict[tuple[int, int, int], list[MatchRow]]) -> None:
+        drafts.sort(key=lambda draft: (draft.record.kickoff_at, draft.index))
+        occurrences: dict[tuple[int, int, int], int] = {}
+        for draft, row_id in zip(drafts, tables.next_match_ids(len(drafts)), strict=True):
+            pair = draft.pair
+            latest = occurrences.get(pair)
+            if latest is None:
+                latest = max((row.occurrence for row in stored.get(pair, ())), default=0)
+            occurrences[pair] = latest + 1
+            draft.row = new_row(
+                draft.record,
+                row_id=row_id,
+                season_id=draft.season_id,
+                stage_id=self._stage(draft),
+                home_team_id=draft.home_team_id,
+                away_team_id=draft.away_team_id,
+                occurrence=latest + 1,
+                source=self.source,
+            )
+
+    def _stage(self, draft: Draft) -> int | None:
+        return self._names.stage(draft.season_id, draft.record.stage) if draft.record.stage else None
+
+    def _merge(self, drafts: list[Draft], batch: Batch) -> list[tuple[MatchRow, tuple[Any, ...]]]:
+        """Change stored rows to what the drafts tell; return those that changed, with their values before."""
+        changes = []
+        for draft in drafts:
+            row = draft.row
+            assert row is not None
+            before = row.values()
+            try:
+                merge(row, draft.record, stage_id=self._stage(draft), source=self.source)
+            except ContradictionError as error:
+                batch.refuse(draft.index, draft.record, str(error))
+                continue
+            if row.values() != before:
+                changes.append((row, before))
+                batch.outcomes[draft.index] = Outcome.CHANGED
+        return changes
+
+    def _write(
+        self,
+        drafts: list[Draft],
+        changes: list[tuple[MatchRow, tuple[Any, ...]]],
+        refs: dict[str, int],
+        batch: Batch,
+    ) -> None:
+        assert self._row is not None
+        ingest_id = self._row.pk
+        new = [draft for draft in drafts if draft.is_new]
+        old = [draft for draft in drafts if not draft.is_new]
+        for draft in new:
+            batch.outcomes[draft.index] = Outcome.CREATED
+        tables.insert_matches([_row(draft) for draft in new], ingest_id=ingest_id, now=self.now)
+        tables.update_matches([row for row, _ in changes], ingest_id=ingest_id, now=self.now)
+        self._keep_history(changes)
+        tables.insert_refs(
+            (_row(draft).id, self.source, draft.record.source_id)
+            for draft in drafts
+            if draft.record.source_id and draft.record.source_id not in refs
+        )
+        tables.insert_stats(_stats_rows(new))
+        tables.insert_odds(_odds_rows(new))
+        touched = tables.upsert_stats(list(_stats_rows(old))) | tables.upsert_odds(list(_odds_rows(old)))
+        for draft in old:
+            if _row(draft).id in touched:
+                batch.outcomes[draft.index] = Outcome.CHANGED
+        self._publish([_row(draft) for draft in new] + [row for row, _ in changes])
+
+    def _keep_history(self, changes: list[tuple[MatchRow, tuple[Any, ...]]]) -> None:
+        rows = []
+        for row, values in changes:
+            before = dict(zip(COLUMNS, values, strict=True))
+            names = [name for name in HISTORY if before[name] != getattr(row, name)]
+            if names:
+                rows.append(
+                    MatchChange(
+                        match_id=row.id,
+                        ingest=self._row,
+                        changed_at=self.now,
+                        before={name: _plain(before[name]) for name in names},
+                        after={name: _plain(getattr(row, name)) for name in names},
+                    )
+                )
+        MatchChange.objects.bulk_create(rows, batch_size=2_000)
+
+    def _publish(self, rows: list[MatchRow]) -> None:
+        start, end = self.now - QUIET_BEFORE, self.now + QUIET_AFTER
+        events = [
+            (
+                str(row.id),
+                {
+                    "status": str(row.status),
+                    "kickoff_at": row.kickoff_at.isoformat(),
+                    "home_goals": row.home_goals,
+                    "away_goals": row.away_goals,
+                },
+            )
+            for row in rows
+            if start <= row.kickoff_at <= end
+        ]
+        if events:
+            publish_many(topic="match.changed", events=events, now=self.now)
+
+    def _close(self) -> None:
+        if self._row is None:
+            return
+        report = self.report()
+        self._row.created, self._row.changed = report.created, report.changed
+        self._row.same, self._row.refused = report.same, report.refused
+        self._row.refusals = [
+            {"record": refusal.record, "reason": refusal.reason} for refusal in report.refusals[:REFUSALS_KEPT]
+        ]
+        self._row.changed_facts = report.changed_facts
+        self._row.finished_at = self.now + timedelta(seconds=time.perf_counter() - self._began)
+        self._row.save()
+        if report.changed_facts:
+            wake("facts_changed")
+
+
+_stats_values: Final = attrgetter(*tables.STATS_COLUMNS[1:])
+_odds_values: Final = attrgetter(*tables.ODDS_COLUMNS[1:])
+_NO_STATS: Final = StatsRecord()
+
+
+def _row(draft: Draft) -> MatchRow:
+    assert draft.row is not None
+    return draft.row
+
+
+def _stats_rows(drafts: Iterable[Draft]) -> Iterator[tuple[Any, ...]]:
+    for draft in drafts:
+        stats = draft.record.stats
+        if stats is not None and stats != _NO_STATS:
+            yield (_row(draft).id, *_stats_values(stats))
+
+
+def _odds_rows(drafts: Iterable[Draft]) -> Iterator[tuple[Any, ...]]:
+    """Yield the prices of drafts; of two quotes of one bookmaker at one moment the later wins."""
+    for draft in drafts:
+        odds: Iterable[OddsRecord] = draft.record.odds
+        if not odds:
+            continue
+        by_key = {(quote.bookmaker, quote.moment): quote for quote in odds}
+        match_id = _row(draft).id
+        for quote in by_key.values():
+            yield (match_id, *_odds_values(quote))
+
+
+def _results_differ(one: MatchRecord, other: MatchRecord) -> bool:
+    return (
+        one.status in RESULTS
+        and other.status in RESULTS
+        and (one.home_goals, one.away_goals) != (other.home_goals, other.away_goals)
+    )
+
+
+def _result_contradicts(record: MatchRecord, row: MatchRow) -> bool:
+    return (
+        record.status in RESULTS
+        and row.status in RESULTS
+        and (record.home_goals, record.away_goals) != (row.home_goals, row.away_goals)
+    )
+
+
+def _plain(value: object) -> object:
+    return value.isoformat() if isinstance(value, datetime) else value

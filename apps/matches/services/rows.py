@@ -1,0 +1,209 @@
+"""A stored match in memory, and what becomes of it when a source tells of it again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import datetime
+from operator import attrgetter
+from typing import Any, Final
+
+from apps.matches.records import KickoffPrecision, MatchRecord, Status, result_known_at
+
+RESULTS: Final = frozenset({Status.FINISHED, Status.AWARDED})
+"""A match of one of these has a result, on the pitch or by verdict."""
+
+PLAYED: Final = RESULTS | {Status.ABANDONED}
+"""A match of one of these is over; its goals are kept. Goals that a source gives with any other status are not."""
+
+OPEN: Final = frozenset({Status.SCHEDULED, Status.LIVE, Status.POSTPONED, Status.UNKNOWN})
+"""What a source that is behind may say of a match that is over."""
+
+GOALS: Final = (
+    "home_goals",
+    "away_goals",
+    "home_goals_half_time",
+    "away_goals_half_time",
+    "home_goals_extra_time",
+    "away_goals_extra_time",
+    "home_penalties",
+    "away_penalties",
+)
+
+HISTORY: Final = ("status", "kickoff_at", "kickoff_precision", "finished_at", *GOALS)
+"""A change of one of these is kept as history."""
+
+
+class ContradictionError(Exception):
+    """A source tells another result than the source whose word stands."""
+
+
+@dataclass(slots=True)
+class MatchRow:
+    """The columns of a match that a source can tell, and the identity that they are stored under."""
+
+    id: int
+    season_id: int
+    stage_id: int | None
+    round: str
+    home_team_id: int
+    away_team_id: int
+    occurrence: int
+    kickoff_at: datetime
+    kickoff_precision: str
+    finished_at: datetime | None
+    known_at: datetime | None
+    status: str
+    is_neutral: bool
+    told_by: str
+    home_goals: int | None
+    away_goals: int | None
+    home_goals_half_time: int | None
+    away_goals_half_time: int | None
+    home_goals_extra_time: int | None
+    away_goals_extra_time: int | None
+    home_penalties: int | None
+    away_penalties: int | None
+    revision: int
+
+    def values(self) -> tuple[Any, ...]:
+        """Return the values in the order of `COLUMNS`."""
+        return _values(self)
+
+    @property
+    def result(self) -> tuple[int | None, int | None] | None:
+        """The goals that count for forecasts; None when there are none."""
+        return (self.home_goals, self.away_goals) if self.status == Status.FINISHED else None
+
+
+COLUMNS: Final = tuple(field.name for field in fields(MatchRow))
+_values: Final = attrgetter(*COLUMNS)
+
+
+def new_row(
+    record: MatchRecord,
+    *,
+    row_id: int,
+    season_id: int,
+    stage_id: int | None,
+    home_team_id: int,
+    away_team_id: int,
+    occurrence: int,
+    source: str,
+) -> MatchRow:
+    """Return the row of a match that is not stored yet."""
+    if record.status in PLAYED:
+        goals = (
+            record.home_goals,
+            record.away_goals,
+            record.home_goals_half_time,
+            record.away_goals_half_time,
+            record.home_goals_extra_time,
+            record.away_goals_extra_time,
+            record.home_penalties,
+            record.away_penalties,
+        )
+        finished_at, known_at = record.finished_at, record.known_at
+    else:
+        goals = (None,) * 8
+        finished_at = known_at = None
+    return MatchRow(
+        row_id,
+        season_id,
+        stage_id,
+        record.round,
+        home_team_id,
+        away_team_id,
+        occurrence,
+        record.kickoff_at,
+        record.kickoff_precision,
+        finished_at,
+        known_at,
+        record.status,
+        record.is_neutral,
+        source,
+        *goals,
+        1 if record.status == Status.FINISHED else 0,
+    )
+
+
+def merge(row: MatchRow, record: MatchRecord, *, stage_id: int | None, source: str) -> None:
+    """Change a row to what is known once `source` has told `record`.
+
+    What a record does not tell is never erased, and a source that is behind does not undo a result. Only a match that
+    is annulled or will be replayed under its old id loses its goals; its history keeps them. Where two sources disagree
+    the word of `row.told_by` stands: it alone corrects a result or moves a match that was played. Another source fills
+    what is empty and may know the minute of the kick-off where only the date was known.
+
+    Raises
+    ------
+    ContradictionError
+        When the record has another result than the stored one and its source is not the one that told it.
+    """
+    is_owner = row.told_by == source
+    has_result = row.status in RESULTS
+    brings_result = record.status in RESULTS and record.home_goals is not None
+    goals_differ = (record.home_goals, record.away_goals) != (row.home_goals, row.away_goals)
+    if brings_result and has_result and row.home_goals is not None and not is_owner and goals_differ:
+        raise ContradictionError(
+            f"{source} tells {record.home_goals}–{record.away_goals} where {row.told_by} told "
+            f"{row.home_goals}–{row.away_goals}"
+        )
+    result_before, kickoff_before = row.result, row.kickoff_at
+    takes_over = brings_result and not has_result
+    _merge_kickoff(row, record, is_owner=is_owner, takes_over=takes_over)
+    row.status = _merged_status(row.status, record, kickoff_before, is_owner=is_owner)
+    if takes_over:
+        row.told_by = source
+    if record.status in PLAYED:
+        for name in GOALS:
+            told = getattr(record, name)
+            if told is not None and (is_owner or takes_over or getattr(row, name) is None):
+                setattr(row, name, told)
+        if record.finished_at is not None and (is_owner or takes_over or row.finished_at is None):
+            row.finished_at = record.finished_at
+    if row.status not in PLAYED:
+        for name in GOALS:
+            setattr(row, name, None)
+        row.finished_at = row.known_at = None
+    elif row.finished_at is not None and row.finished_at <= row.kickoff_at:
+        row.finished_at = None
+    if row.home_goals is not None:
+        row.known_at = result_known_at(row.kickoff_at, KickoffPrecision(row.kickoff_precision), row.finished_at)
+    if record.is_neutral:
+        row.is_neutral = True
+    if record.round and (is_owner or not row.round):
+        row.round = record.round
+    if stage_id is not None and (is_owner or row.stage_id is None):
+        row.stage_id = stage_id
+    if row.result != result_before:
+        row.revision += 1
+
+
+def _merged_status(stored: str, record: MatchRecord, kickoff_before: datetime, *, is_owner: bool) -> str:
+    told = record.status
+    same_day = abs(record.kickoff_at.toordinal() - kickoff_before.toordinal()) <= 1
+    is_behind = (
+        (stored in RESULTS and (told in OPEN or not is_owner))
+        or (stored == Status.ABANDONED and told in OPEN and same_day)
+        or (told == Status.UNKNOWN and stored != Status.SCHEDULED)
+        or (told == Status.SCHEDULED and stored == Status.LIVE and record.kickoff_at <= kickoff_before)
+        or (told == Status.SCHEDULED and stored != Status.SCHEDULED and same_day and not is_owner)
+    )
+    return stored if is_behind else told
+
+
+def _merge_kickoff(row: MatchRow, record: MatchRecord, *, is_owner: bool, takes_over: bool) -> None:
+    if record.kickoff_at == row.kickoff_at and record.kickoff_precision == row.kickoff_precision:
+        return
+    is_near = abs(record.kickoff_at.toordinal() - row.kickoff_at.toordinal()) <= 1
+    is_coarser = row.kickoff_precision == KickoffPrecision.MINUTE and record.kickoff_precision == KickoffPrecision.DATE
+    is_finer = row.kickoff_precision == KickoffPrecision.DATE and record.kickoff_precision == KickoffPrecision.MINUTE
+    if is_near and is_coarser:
+        return
+    if not (is_near and is_finer):
+        if row.status in RESULTS and (record.status in OPEN or not is_owner):
+            return
+        if is_near and not is_owner and not takes_over:
+            return
+    row.kickoff_at = record.kickoff_at
+    row.kickoff_precision = record.kickoff_precision
