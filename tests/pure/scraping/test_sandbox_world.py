@@ -441,14 +441,14 @@ def test_counts_agree_with_the_goals(past: list[MatchRecord]) -> None:
             (record.home_goals, record.home_goals_half_time, stats.home_shots_on_target, stats.home_shots),
             (record.away_goals, record.away_goals_half_time, stats.away_shots_on_target, stats.away_shots),
         ):
-            assert 0 <= half_time <= goals <= on_target <= shots  # type: ignore[operator]
-        assert stats.home_yellow_cards <= stats.home_fouls  # type: ignore[operator]
-        assert stats.away_yellow_cards <= stats.away_fouls  # type: ignore[operator]
+            assert 0 <= half_time <= goals <= on_target <= shots
+        assert stats.home_yellow_cards <= stats.home_fouls
+        assert stats.away_yellow_cards <= stats.away_fouls
 
 
 def test_the_side_that_is_expected_to_score_more_shoots_more(world: World, past: list[MatchRecord]) -> None:
     edge = np.array([np.subtract(*world.true_probabilities(record.source_id)[::2]) for record in past])
-    shots = np.array([record.stats.home_shots - record.stats.away_shots for record in past])  # type: ignore[union-attr,operator]
+    shots = np.array([record.stats.home_shots - record.stats.away_shots for record in past])
     assert np.corrcoef(edge, shots)[0, 1] > 0.4
 
 
@@ -457,8 +457,8 @@ def test_bookmakers_keep_a_margin_of_three_to_seven_percent(past: list[MatchReco
         quotes = {(odds.bookmaker, odds.moment): odds for odds in record.odds}
         assert len(quotes) == len(record.odds) == 9
         for (bookmaker, _), odds in quotes.items():
-            three_way = 1 / odds.home + 1 / odds.draw + 1 / odds.away - 1  # type: ignore[operator]
-            two_way = 1 / odds.over_2_5 + 1 / odds.under_2_5 - 1  # type: ignore[operator]
+            three_way = 1 / odds.home + 1 / odds.draw + 1 / odds.away - 1
+            two_way = 1 / odds.over_2_5 + 1 / odds.under_2_5 - 1
             if bookmaker in ("B365", "PS", "Avg"):
                 assert 0.03 < three_way < 0.07
                 assert 0.03 < two_way < 0.07
@@ -467,7 +467,7 @@ def test_bookmakers_keep_a_margin_of_three_to_seven_percent(past: list[MatchReco
                 assert 0 < two_way < 0.07
         for moment in Moment:
             highest = quotes["Max", moment]
-            assert highest.home >= max(quotes[name, moment].home for name in ("B365", "PS", "Avg"))  # type: ignore[type-var,operator]
+            assert highest.home >= max(quotes[name, moment].home for name in ("B365", "PS", "Avg"))
 
 
 def test_the_truth_is_quoted_at_closing_without_a_margin(world: World, past: list[MatchRecord]) -> None:
@@ -476,7 +476,7 @@ def test_the_truth_is_quoted_at_closing_without_a_margin(world: World, past: lis
         assert true.moment is Moment.CLOSING
         prices = np.array([true.home, true.draw, true.away])
         np.testing.assert_allclose(1 / prices, world.true_probabilities(record.source_id), rtol=1e-14)
-        assert 1 / true.over_2_5 + 1 / true.under_2_5 == pytest.approx(1.0, abs=1e-12)  # type: ignore[operator]
+        assert 1 / true.over_2_5 + 1 / true.under_2_5 == pytest.approx(1.0, abs=1e-12)
 
 
 def test_closing_odds_are_nearer_to_the_truth_than_opening_odds(world: World, past: list[MatchRecord]) -> None:
