@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apps.ml.forecasting import estimators
-from apps.ml.forecasting.estimators import Estimator
+from apps.ml.forecasting.estimators import Calibrated, Estimator, ModelFormatError
 from apps.ml.forecasting.features import FeatureState
 
 FORMAT: Final = 1
@@ -99,12 +99,12 @@ class Manifest:
 
 
 @dataclass(frozen=True, slots=True)
-class Forecasts:
+class Forecast:
     """What the model says of some fixtures.
 
     Parameters
     ----------
-    probabilities : ndarray, shape (n, 3)
+    p : ndarray, shape (n, 3)
         Home, draw, away; calibrated.
     goals : ndarray, shape (n, 2)
         Expected goals of the home and of the away side.
@@ -112,7 +112,7 @@ class Forecasts:
         Log-odds of home against away by group of features; they sum to the raw score.
     """
 
-    probabilities: NDArray[np.float64]
+    p: NDArray[np.float64]
     goals: NDArray[np.float64]
     contributions: dict[str, NDArray[np.float64]]
 
@@ -122,7 +122,7 @@ class Bundle:
     """An unpacked and checked bundle."""
 
     manifest: Manifest
-    estimator: Estimator
+    estimator: Estimator | Calibrated
     catalogue: tuple[dict[str, Any], ...]
     state_bytes: bytes
 
@@ -130,26 +130,25 @@ class Bundle:
         """Return a fresh feature state that has observed what the model was trained on."""
         return FeatureState.from_bytes(self.state_bytes)
 
-    def forecast(self, values: NDArray[np.float64]) -> Forecasts:
+    def forecast(self, values: NDArray[np.float64]) -> Forecast:
         """Return the forecasts of features as `FeatureState.describe` gives them, shape (n, features)."""
         seen = as_trained(values)
-        return Forecasts(
-            probabilities=self.estimator.predict_proba(seen),
+        return Forecast(
+            p=self.estimator.predict_proba(seen),
             goals=self.estimator.expected_goals(seen),
             contributions=self.estimator.contributions(seen),
         )
+
+    def features_sha256(self, row: NDArray[np.float64]) -> str:
+        """Return the hash of the features of one fixture, rounded as the model sees them."""
+        # Adding 0 makes one of the two zeros; every NaN is written with one pattern of bits.
+        seen = np.where(np.isnan(row), np.float32("nan"), row.astype(np.float32) + np.float32(0)).astype("<f4")
+        return hashlib.sha256(seen.tobytes()).hexdigest()
 
 
 def as_trained(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Round features to the 32 bits in which they are stored, so that serving sees what training saw."""
     return values.astype(np.float32).astype(np.float64)
-
-
-def features_sha256(row: NDArray[np.float64]) -> str:
-    """Return the hash of the features of one fixture, rounded as the model sees them."""
-    # Adding 0 makes one of the two zeros; every NaN is written with one pattern of bits.
-    seen = np.where(np.isnan(row), np.float32("nan"), row.astype(np.float32) + np.float32(0)).astype("<f4")
-    return hashlib.sha256(seen.tobytes()).hexdigest()
 
 
 def pack(
@@ -229,7 +228,7 @@ def open_folder(folder: Path) -> Bundle:
         golden = json.loads((folder / GOLDEN).read_text(encoding="utf-8"))
         catalogue = json.loads((folder / CATALOGUE).read_text(encoding="utf-8"))
         state = (folder / STATE).read_bytes()
-    except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
+    except (OSError, KeyError, TypeError, json.JSONDecodeError, ModelFormatError) as error:
         raise BundleError(f"the bundle is not whole: {error}") from error
     if tuple(estimator.names) != manifest.names or [row["name"] for row in catalogue] != list(manifest.names):
         raise BundleError("the model and the catalogue of the bundle name other features than its manifest")
@@ -237,7 +236,7 @@ def open_folder(folder: Path) -> Bundle:
     return Bundle(manifest, estimator, tuple(catalogue), state)
 
 
-def check_golden(estimator: Estimator, golden: Mapping[str, Any]) -> None:
+def check_golden(estimator: Estimator | Calibrated, golden: Mapping[str, Any]) -> None:
     """Compare the forecasts of golden rows with those that are kept beside them.
 
     Raises
@@ -253,7 +252,7 @@ def check_golden(estimator: Estimator, golden: Mapping[str, Any]) -> None:
             raise BundleError(f"golden rows: {name} differ by {difference:.3g} from those of the training machine")
 
 
-def _golden_rows(estimator: Estimator, values: NDArray[np.float64]) -> dict[str, Any]:
+def _golden_rows(estimator: Estimator | Calibrated, values: NDArray[np.float64]) -> dict[str, Any]:
     return {
         "features": [[None if np.isnan(number) else number for number in row] for row in values.tolist()],
         "probabilities": estimator.predict_proba(values).tolist(),

@@ -52,7 +52,7 @@ def main(root: Path = Path()) -> None:
     files.write_table(root / files.FEATURES, pa.Table.from_arrays(columns, schema=feature_schema(state.names)))
     (root / files.STATE).write_bytes(state.to_bytes())
     files.write_json(root / files.CATALOGUE, [feature.as_dict() for feature in state.catalogue])
-    print(f"{values.shape[1]} features of {values.shape[0]} matches; results observed until {state.observed_until}")
+    files.say(f"{values.shape[1]} features of {values.shape[0]} matches; results observed until {state.observed_until}")
 
 
 if __name__ == "__main__":

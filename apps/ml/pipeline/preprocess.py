@@ -40,7 +40,7 @@ def main(root: Path = Path()) -> None:
     upcoming = upcoming_matches(matches, params, pd.Timestamp(manifest.as_of))
     files.write_frame(root / files.FINISHED, finished, SCHEMA)
     files.write_frame(root / files.UPCOMING, upcoming, SCHEMA)
-    print(f"{len(finished)} finished matches, {len(upcoming)} fixtures as of {manifest.as_of.isoformat()}")
+    files.say(f"{len(finished)} finished matches, {len(upcoming)} fixtures as of {manifest.as_of.isoformat()}")
 
 
 if __name__ == "__main__":

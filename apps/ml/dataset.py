@@ -1,0 +1,203 @@
+"""The one bridge from the database to frames, for the export and for serving.
+
+Every frame has the columns of `forecasting.features.schema.MATCHES`. Rows travel by COPY into Arrow: 280,000 matches
+take two seconds, one fixture takes a few milliseconds.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from django.db import connection
+from pyarrow import csv
+
+from apps.matches.models import Ingest, Match, MatchChange, World
+from apps.ml.forecasting.features.schema import MATCHES, ODDS, STATS, TIMESTAMP
+
+ATTEMPTS: Final = 5
+"""How often the export begins anew because facts changed while it read them."""
+
+_NOT_PLAYED: Final = "('postponed', 'cancelled', 'abandoned')"
+
+# What an instant did not know yet is hidden: a match after it is a fixture whatever came of it, and one that had begun
+# without a known result keeps its place in the calendar of its teams, no more.
+_STATUS_AT = f"""CASE WHEN m.known_at < %(at)s OR m.status IN {_NOT_PLAYED} THEN m.status
+    WHEN m.kickoff_at >= %(at)s THEN 'scheduled' ELSE 'unknown' END"""
+_KNOWN_AT = "m.known_at < %(at)s"
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """The facts of one world as they were known at an instant.
+
+    Parameters
+    ----------
+    matches, odds : Table
+        Rows of the schemas `MATCHES` and `ODDS`, in their order.
+    data_snapshot : int
+        Number of the ingest whose state they show.
+    """
+
+    matches: pa.Table
+    odds: pa.Table
+    data_snapshot: int
+
+
+class UnsettledFactsError(RuntimeError):
+    """Facts kept changing while the export read them."""
+
+
+def export(world: World, *, as_of: datetime) -> Export:
+    """Return what was known before `as_of`, and the fixtures after it.
+
+    Raises
+    ------
+    UnsettledFactsError
+        When every attempt met an ingest.
+    """
+    for _ in range(ATTEMPTS):
+        before = data_snapshot(world)
+        matches = _at(world, as_of).sort_by([("kickoff_at", "ascending"), ("match_id", "ascending")])
+        odds = _odds(world, as_of)
+        if data_snapshot(world) == before:
+            return Export(matches, odds, before)
+    raise UnsettledFactsError(f"facts of the {world} world changed during each of {ATTEMPTS} exports; try again later")
+
+
+def data_snapshot(world: World) -> int:
+    """Return the number of the latest committed ingest that changed a fact of the world; 0 before the first."""
+    newest = Ingest.objects.filter(world=world, changed_facts=True, finished_at__isnull=False).order_by("-id")
+    return newest.values_list("id", flat=True).first() or 0
+
+
+def everything(world: World, *, before: datetime) -> pd.DataFrame:
+    """Return all matches as an export as of `before` shows them, to build a feature state anew."""
+    return _at(world, before).to_pandas()
+
+
+def fixtures(match_ids: Iterable[int]) -> pd.DataFrame:
+    """Return matches in the order of their ids without what they brought: results, statistics and `known_at` are empty."""
+    ids = list(match_ids)
+    rows = _select("m.id = ANY(%(ids)s)", {"ids": ids}, known="false").to_pandas()
+    return rows.set_index("match_id", drop=False).loc[ids].reset_index(drop=True)
+
+
+def upcoming(world: World, *, now: datetime, until: datetime) -> pd.DataFrame:
+    """Return the scheduled matches that kick off after `now` and not after `until`, in the order of kick-off."""
+    where = "m.status = 'scheduled' AND m.kickoff_at > %(now)s AND m.kickoff_at <= %(until)s AND c.is_simulated = %(simulated)s"
+    values = {"now": now, "until": until, "simulated": world == World.SANDBOX}
+    return _select(where, values, known="false").sort_by([("kickoff_at", "ascending"), ("match_id", "ascending")]).to_pandas()
+
+
+def results_between(world: World, *, after: datetime | None, before: datetime) -> pd.DataFrame:
+    """Return finished matches with ``after < known_at < before`` in the order in which they are observed."""
+    where = "m.status = 'finished' AND m.known_at < %(before)s AND c.is_simulated = %(simulated)s"
+    values: dict[str, Any] = {"before": before, "simulated": world == World.SANDBOX}
+    if after is not None:
+        where, values = where + " AND m.known_at > %(after)s", values | {"after": after}
+    order = [("known_at", "ascending"), ("kickoff_at", "ascending"), ("match_id", "ascending")]
+    return _select(where, values, known="true").sort_by(order).to_pandas()
+
+
+def schedule(world: World, *, start: datetime, until: datetime) -> pd.DataFrame:
+    """Return every match with a kick-off from `start` to `until`, played or not, that was not called off."""
+    where = """m.status NOT IN ('postponed', 'cancelled') AND m.kickoff_at >= %(start)s AND m.kickoff_at <= %(until)s
+        AND c.is_simulated = %(simulated)s"""
+    values = {"start": start, "until": until, "simulated": world == World.SANDBOX}
+    return _select(where, values, known="true").to_pandas()
+
+
+def changed_behind(world: World, *, snapshot: int, observed_until: datetime) -> bool:
+    """Whether an ingest after `snapshot` added, corrected or removed a fact that was known by `observed_until`.
+
+    A feature state that has observed so far must then be built anew; otherwise it moves on by observing what is newer.
+    """
+    simulated = world == World.SANDBOX
+    touched = Match.objects.filter(ingest_id__gt=snapshot, season__competition__is_simulated=simulated)
+    if touched.filter(known_at__lte=observed_until).exists():
+        return True
+    # A result that was taken back or moved behind that instant left its old value in the history alone.
+    changes = MatchChange.objects.filter(ingest_id__gt=snapshot, match__season__competition__is_simulated=simulated)
+    taken_back = changes.filter(match__kickoff_at__lte=observed_until, before__has_any_keys=["home_goals", "known_at"])
+    return taken_back.exclude(before__home_goals=None).exists()
+
+
+def _at(world: World, at: datetime) -> pa.Table:
+    where, values = "c.is_simulated = %(simulated)s", {"simulated": world == World.SANDBOX, "at": at}
+    return _select(where, values, known=_KNOWN_AT, status=_STATUS_AT)
+
+
+def _select(where: str, values: dict[str, Any], *, known: str, status: str = "m.status") -> pa.Table:
+    """Return the matches that a condition names; results and statistics only where the SQL expression `known` holds."""
+
+    def if_known(expression: str) -> str:
+        return expression if known == "true" else f"CASE WHEN {known} THEN {expression} END"
+
+    statement = f"""
+        SELECT m.id, c.id, c.slug, r.name, c.level, s.id, s.label, coalesce(g.name, ''), m.home_team_id, m.away_team_id,
+            h.name, a.name, {_microseconds("m.kickoff_at")}, m.kickoff_precision, {if_known(_microseconds("m.known_at"))},
+            {status}, m.is_neutral, {if_known("m.home_goals")}, {if_known("m.away_goals")},
+            {", ".join(if_known(f"x.{name}") for name in STATS)}
+        FROM matches_match m
+        JOIN matches_season s ON s.id = m.season_id
+        JOIN matches_competition c ON c.id = s.competition_id
+        JOIN matches_region r ON r.id = c.region_id
+        JOIN matches_team h ON h.id = m.home_team_id
+        JOIN matches_team a ON a.id = m.away_team_id
+        LEFT JOIN matches_stage g ON g.id = m.stage_id
+        LEFT JOIN matches_matchstats x ON x.match_id = m.id
+        WHERE {where}"""
+    return _copy(statement, values, MATCHES)
+
+
+def _odds(world: World, at: datetime) -> pa.Table:
+    """Return complete 1X2 prices of the matches whose result was known; those of a fixture would tell of the future."""
+    statement = """
+        SELECT o.match_id, o.bookmaker, o.moment, o.home, o.draw, o.away
+        FROM matches_odds o
+        JOIN matches_match m ON m.id = o.match_id
+        JOIN matches_season s ON s.id = m.season_id
+        JOIN matches_competition c ON c.id = s.competition_id
+        WHERE c.is_simulated = %(simulated)s AND m.status = 'finished' AND m.known_at < %(at)s
+            AND o.home IS NOT NULL AND o.draw IS NOT NULL AND o.away IS NOT NULL"""
+    table = _copy(statement, {"simulated": world == World.SANDBOX, "at": at}, ODDS)
+    return table.sort_by([(name, "ascending") for name in ("match_id", "bookmaker", "moment")])
+
+
+def _microseconds(column: str) -> str:
+    return f"(extract(epoch FROM {column}) * 1000000)::bigint"
+
+
+def _copy(statement: str, values: dict[str, Any], schema: pa.Schema) -> pa.Table:
+    """Return the rows of a SELECT in the columns and types of `schema`."""
+    content = io.BytesIO()
+    with connection.cursor() as cursor, cursor.copy(f"COPY ({statement}) TO STDOUT (FORMAT csv)", values) as copy:
+        for block in copy:
+            content.write(block)
+    if not content.tell():
+        return schema.empty_table()
+    content.seek(0)
+    # PostgreSQL writes a missing value as nothing and an empty text as "", times as whole microseconds, truth as t or f.
+    read_as = [pa.int64() if field.type == TIMESTAMP else field.type for field in schema]
+    table = csv.read_csv(
+        content,
+        read_options=csv.ReadOptions(column_names=schema.names),
+        parse_options=csv.ParseOptions(newlines_in_values=True),
+        convert_options=csv.ConvertOptions(
+            column_types=dict(zip(schema.names, read_as, strict=True)),
+            null_values=[""],
+            true_values=["t"],
+            false_values=["f"],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+        ),
+    )
+    columns: Sequence[Any] = [pc.cast(column, field.type) for column, field in zip(table.columns, schema, strict=True)]
+    return pa.Table.from_arrays(columns, schema=schema).combine_chunks()

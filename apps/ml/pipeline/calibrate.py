@@ -1,0 +1,61 @@
+"""Calibrate each estimator on forecasts that it made before, never on those that are calibrated."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from apps.ml.forecasting.estimators import Calibrated, Calibration, Estimator, fit_calibration, load
+from apps.ml.pipeline import files
+from apps.ml.pipeline.train import OUTCOMES, SCHEMA
+
+CALIBRATED_SCHEMA: Final = pa.schema(
+    [*SCHEMA, *(pa.field(f"calibrated_{outcome}", pa.float64(), nullable=False) for outcome in OUTCOMES)]
+)
+"""`data/forecasts.parquet`: the rows of `data/oos.parquet` with the calibrated forecast beside the raw one."""
+
+RAW: Final = [f"p_{outcome}" for outcome in OUTCOMES]
+
+
+def calibrated_steps(rows: pd.DataFrame, section: dict[str, Any]) -> NDArray[np.float64]:
+    """Return the calibrated forecasts of one estimator: each step by what the steps before it showed.
+
+    The first step has nothing behind it and stays as it is.
+    """
+    found = rows[RAW].to_numpy(copy=True)
+    fold = rows["fold"].to_numpy()
+    for number in np.unique(fold)[1:]:
+        here = fold == number
+        found[here] = fit(rows[fold < number], section).apply(found[here])
+    return found
+
+
+def fit(rows: pd.DataFrame, section: dict[str, Any]) -> Calibration:
+    """Return the calibration that past forecasts ask for."""
+    return fit_calibration(
+        rows[RAW].to_numpy(), rows["outcome"].to_numpy(), methods=section["methods"], folds=section["folds"]
+    )
+
+
+def main(root: Path = Path()) -> None:
+    """Run the stage in the workspace `root`."""
+    section = files.read_params(root)["calibrate"]
+    raw, out = files.read_frame(root / files.OUT_OF_SAMPLE), []
+    for name, rows in raw.groupby("model", sort=False):
+        found = calibrated_steps(rows, section)
+        out.append(rows.assign(**{f"calibrated_{outcome}": found[:, place] for place, outcome in enumerate(OUTCOMES)}))
+        estimator = load(root / files.TRAINED / str(name))
+        assert isinstance(estimator, Estimator)
+        calibration = fit(rows, section)
+        Calibrated(estimator, calibration).save(root / files.MODEL / str(name))
+        files.say(f"{name}: {calibration.method}, log loss {calibration.tried}")
+    files.write_frame(root / files.CALIBRATED, pd.concat(out, ignore_index=True), CALIBRATED_SCHEMA)
+
+
+if __name__ == "__main__":
+    main()

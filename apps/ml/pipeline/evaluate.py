@@ -1,0 +1,177 @@
+"""Score every model on forecasts that it made before the match, beside base rates, the market and, where known, the truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from apps.ml.forecasting import scoring
+from apps.ml.forecasting.features.schema import TRUTH
+from apps.ml.pipeline import files, gates, report
+from apps.ml.pipeline.calibrate import RAW
+from apps.ml.pipeline.train import OUTCOMES
+
+CALIBRATED: Final = [f"calibrated_{outcome}" for outcome in OUTCOMES]
+
+BASE: Final = "base_rates"
+"""Estimator that every other must beat."""
+
+LINES: Final = (
+    ("closing line of Pinnacle", "PS", "closing"),
+    ("average of bookmakers before the match", "Avg", "opening"),
+    ("Bet365 before the match", "B365", "opening"),
+    ("truth of the simulation", TRUTH, "closing"),
+)
+"""What the models are compared with on the matches where it is quoted: name, bookmaker, moment."""
+
+Floats = NDArray[np.float64]
+
+
+def tested(forecasts: pd.DataFrame, steps: list[dict[str, Any]]) -> dict[str, pd.DataFrame]:
+    """Return the forecasts of each model in the steps that are tested, the same matches in the same order."""
+    numbers = [step["number"] for step in steps if step["purpose"] == "test"]
+    rows = forecasts[forecasts["fold"].isin(numbers)]
+    return {
+        str(name): part.sort_values(["as_of", "match_id"], ignore_index=True)
+        for name, part in rows.groupby("model", sort=False)
+    }
+
+
+def model_scores(models: dict[str, pd.DataFrame]) -> dict[str, Any]:
+    """Return the scores of each model after and before calibration."""
+    return {name: _scores(rows, CALIBRATED) | {"raw": _scores(rows, RAW)} for name, rows in models.items()}
+
+
+def comparisons(
+    models: dict[str, pd.DataFrame], best: str, odds: pd.DataFrame, section: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Return for each line that is quoted the scores of all on the same matches, and how far `best` is from the line."""
+    found = []
+    for name, bookmaker, moment in LINES:
+        prices = odds[(odds["bookmaker"] == bookmaker) & (odds["moment"] == moment)].set_index("match_id")
+        quoted = models[best]["match_id"].isin(prices.index).to_numpy()
+        if not quoted.any():
+            continue
+        rows = {model: part[quoted] for model, part in models.items()}
+        p = scoring.devig(prices.loc[rows[best]["match_id"], list(OUTCOMES)].to_numpy(), section["devig"])
+        y, own = rows[best]["outcome"].to_numpy(dtype=np.int64), rows[best][CALIBRATED].to_numpy()
+        found.append(
+            {
+                "name": name,
+                "bookmaker": bookmaker,
+                "n": int(quoted.sum()),
+                "scores": scoring.score(p, y).as_dict(),
+                "models": {model: _scores(part, CALIBRATED) for model, part in rows.items()},
+                "gap": gaps(own, p, y, rows[best]["as_of"], section),
+            }
+            | ({"mean_kl": float((p * np.log(p / own)).sum(axis=1).mean())} if bookmaker == TRUTH else {})
+        )
+    return found
+
+
+def gaps(own: Floats, other: Floats, y: NDArray[np.int64], as_of: pd.Series, section: dict[str, Any]) -> dict[str, Any]:
+    """Return the mean differences own − other with their bootstrap intervals over match days."""
+    days = as_of.dt.floor("D").to_numpy()
+    draws, level = section["bootstrap_draws"], section["bootstrap_level"]
+    return {
+        name: scoring.paired_bootstrap(each(own, y) - each(other, y), days, draws=draws, level=level).as_dict()
+        for name, each in (("log_loss", scoring.log_loss_each), ("rps", scoring.rps_each))
+    }
+
+
+def by_group(best: pd.DataFrame, base: pd.DataFrame, groups: pd.Series, name: str) -> list[dict[str, Any]]:
+    """Return the scores of the best model and of base rates for each group of matches, in the order of the names."""
+    y = best["outcome"].to_numpy(dtype=np.int64)
+    table = pd.DataFrame(
+        {
+            name: groups.to_numpy(),
+            "n": 1,
+            "log_loss": scoring.log_loss_each(best[CALIBRATED].to_numpy(), y),
+            "rps": scoring.rps_each(best[CALIBRATED].to_numpy(), y),
+            "base_log_loss": scoring.log_loss_each(base[CALIBRATED].to_numpy(), y),
+            "base_rps": scoring.rps_each(base[CALIBRATED].to_numpy(), y),
+        }
+    )
+    means = table.groupby(name, sort=True).agg(
+        {column: "sum" if column == "n" else "mean" for column in table.columns if column != name}
+    )
+    rows: list[dict[str, Any]] = means.reset_index().to_dict(orient="records")
+    return rows
+
+
+def reliability(rows: pd.DataFrame, bins: int) -> list[dict[str, Any]]:
+    """Return for each outcome how often it came against how likely it was called, in equal-width bins."""
+    found = []
+    for place, outcome in enumerate(OUTCOMES):
+        p, hit = rows[CALIBRATED[place]].to_numpy(), (rows["outcome"] == place).to_numpy()
+        number = np.minimum((p * bins).astype(int), bins - 1)
+        kept = [here for here in range(bins) if (number == here).any()]
+        found.append(
+            {
+                "outcome": outcome,
+                "bins": [
+                    {
+                        "low": here / bins,
+                        "high": (here + 1) / bins,
+                        "n": int((number == here).sum()),
+                        "mean_p": float(p[number == here].mean()),
+                        "frequency": float(hit[number == here].mean()),
+                    }
+                    for here in kept
+                ],
+            }
+        )
+    return found
+
+
+def metrics_of(root: Path) -> dict[str, Any]:
+    """Return everything that the evaluation finds, as `data/metrics.json` holds it."""
+    params, manifest = files.read_params(root), files.RawManifest.read(root)
+    section = params["evaluate"]
+    models = tested(files.read_frame(root / files.CALIBRATED), files.read_json(root / files.FOLDS))
+    scores = model_scores(models)
+    best = min(scores, key=lambda name: scores[name]["log_loss"])
+    lines = comparisons(models, best, files.read_frame(root / files.ODDS), section)
+    finished = files.read_frame(root / files.FINISHED, ["match_id", "competition", "season"]).set_index("match_id")
+    about = finished.loc[models[best]["match_id"]]
+    asked = models[best]["as_of"]
+    return {
+        "world": manifest.world,
+        "profile": manifest.profile,
+        "as_of": manifest.as_of.isoformat(),
+        "rows": len(finished),
+        "best": best,
+        "test": {"from": f"{asked.min():%Y-%m-%d}", "to": f"{asked.max():%Y-%m-%d}", "n": len(asked)},
+        "models": scores,
+        "benchmarks": [line for line in lines if line["bookmaker"] != TRUTH],
+        "truth": next((line for line in lines if line["bookmaker"] == TRUTH), None),
+        "competitions": by_group(models[best], models[BASE], about["competition"], "competition"),
+        "seasons": by_group(models[best], models[BASE], about["season"], "season"),
+        "reliability": reliability(models[best], section["ece_bins"]),
+        "gates": gates.passed(models[best][CALIBRATED].to_numpy(), best, scores, params["gates"]),
+    }
+
+
+def _scores(rows: pd.DataFrame, columns: list[str]) -> dict[str, float]:
+    return scoring.score(rows[columns].to_numpy(), rows["outcome"].to_numpy(dtype=np.int64)).as_dict()
+
+
+def main(root: Path = Path()) -> None:
+    """Run the stage in the workspace `root`."""
+    found = metrics_of(root)
+    files.write_json(root / files.METRICS, found)
+    plots = report.plots(found)
+    for name, svg in plots.items():
+        files.write_text(root / files.PLOTS / f"{name}.svg", svg)
+    files.write_text(root / files.REPORT, report.page(found, plots))
+    for name, scores in found["models"].items():
+        files.say(f"{name}: log loss {scores['log_loss']:.4f}, RPS {scores['rps']:.4f}, ECE {scores['ece']:.4f}")
+    files.say(f"best by log loss: {found['best']}; " + gates.sentence(found["gates"]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""Cut the history into the steps of a walk forward: train on what was known, forecast until the next refit."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from apps.ml.forecasting import scoring
+from apps.ml.pipeline import files
+
+
+class TooLittleHistoryError(ValueError):
+    """The history is too short for one step of the walk forward."""
+
+
+def folds(matches: pd.DataFrame, params: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the steps in the order of time.
+
+    Each names when its model is fitted (`start`), until when it forecasts (`end`, null for the last), from when on its
+    training rows are (`train_from`), the numbers of rows, and whether its forecasts only calibrate later ones.
+
+    Raises
+    ------
+    TooLittleHistoryError
+        When no step has enough rows on both sides.
+    """
+    section = params["split"]
+    begin = matches["as_of"].min() + timedelta(days=section["warm_up_days"])
+    starts = scoring.season_starts(
+        begin.to_pydatetime(), matches["as_of"].max().to_pydatetime(), section["refit_month"], section["refit_day"]
+    )
+    starts = _long_enough(matches, starts, section["least_rows"])
+    found = []
+    for split in scoring.walk_forward(matches["as_of"], matches["known_at"], starts):
+        train_from = max(begin.to_pydatetime(), split.start - timedelta(days=section["train_days"]))
+        train = training_rows(matches, train_from, split.start)
+        if len(train) >= section["least_rows"]:
+            found.append(
+                {
+                    "start": split.start.isoformat(),
+                    "end": split.end.isoformat() if split.end else None,
+                    "train_from": train_from.isoformat(),
+                    "train_rows": len(train),
+                    "test_rows": len(split.test),
+                }
+            )
+    tested = section["test_refits"]
+    found = found[-(tested + section["calibrate_refits"]) :]
+    if not found:
+        raise TooLittleHistoryError(
+            f"{len(matches)} finished matches since {matches['as_of'].min():%Y-%m-%d} are too few: a step of the walk "
+            f"forward needs {section['least_rows']} to train on and as many to test on"
+        )
+    # A short history rather has no step that only calibrates than none that is tested.
+    tested = min(tested, max(1, len(found) - section["calibrate_refits"]))
+    return [
+        fold | {"number": number, "purpose": "test" if number >= len(found) - tested else "calibrate"}
+        for number, fold in enumerate(found)
+    ]
+
+
+def training_rows(matches: pd.DataFrame, train_from: datetime, start: datetime) -> pd.DataFrame:
+    """Return the rows that a model fitted at `start` learns from."""
+    return matches[(matches["as_of"] >= train_from) & (matches["known_at"] < start)]
+
+
+def test_rows(matches: pd.DataFrame, fold: dict[str, Any]) -> pd.DataFrame:
+    """Return the rows that are forecast in a step."""
+    later = matches["as_of"] >= pd.Timestamp(fold["start"])
+    return matches[later & (matches["as_of"] < pd.Timestamp(fold["end"]))] if fold["end"] else matches[later]
+
+
+def _long_enough(matches: pd.DataFrame, starts: list[datetime], least_rows: int) -> list[datetime]:
+    """Leave out the starts of steps with too few rows; the step before such a one lasts longer instead."""
+    kept: list[datetime] = []
+    for start in reversed(starts):
+        rows = (matches["as_of"] >= start) & (matches["as_of"] < kept[-1] if kept else True)
+        if int(rows.sum()) >= least_rows:
+            kept.append(start)
+    return kept[::-1]
+
+
+def main(root: Path = Path()) -> None:
+    """Run the stage in the workspace `root`."""
+    matches = files.read_frame(root / files.FINISHED, ["as_of", "known_at"])
+    found = folds(matches, files.read_params(root))
+    files.write_json(root / files.FOLDS, found)
+    for fold in found:
+        files.say(f"{fold['start'][:10]} {fold['purpose']}: {fold['train_rows']} to train, {fold['test_rows']} to forecast")
+
+
+if __name__ == "__main__":
+    main()

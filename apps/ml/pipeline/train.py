@@ -1,0 +1,88 @@
+"""Fit every estimator at each step of the walk forward and once to everything; keep the out-of-sample forecasts."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from apps.ml.forecasting.estimators import Estimator, create
+from apps.ml.pipeline import files
+from apps.ml.pipeline.featurize import KEYS
+from apps.ml.pipeline.split import test_rows, training_rows
+
+OUTCOMES: Final = ("home", "draw", "away")
+
+SCHEMA: Final = pa.schema(
+    [
+        pa.field("model", pa.string(), nullable=False),
+        pa.field("fold", pa.int16(), nullable=False),
+        pa.field("match_id", pa.int64(), nullable=False),
+        pa.field("as_of", pa.timestamp("us", tz="UTC"), nullable=False),
+        pa.field("outcome", pa.int8(), nullable=False),
+        *(pa.field(f"p_{outcome}", pa.float64(), nullable=False) for outcome in OUTCOMES),
+    ]
+)
+"""`data/oos.parquet`: by model, fold and then the order of time."""
+
+
+def read_matrix(root: Path) -> tuple[pd.DataFrame, NDArray[np.float64], tuple[str, ...]]:
+    """Return the keys, the features (n, k) and their names, of matches with an outcome in the order of `as_of`."""
+    frame = files.read_frame(root / files.FEATURES)
+    frame = frame[frame["outcome"].notna()].sort_values(["as_of", "match_id"], kind="stable", ignore_index=True)
+    names = tuple(name for name in frame.columns if name not in KEYS.names)
+    return frame[KEYS.names], frame[list(names)].to_numpy(dtype=np.float64), names
+
+
+def fitted(
+    name: str, params: dict[str, Any], seed: int, rows: pd.DataFrame, X: NDArray[np.float64], names: tuple[str, ...]
+) -> Estimator:
+    """Return one estimator fitted to the rows that `rows` names by their position."""
+    estimator = create(name, params, seed=seed)
+    return estimator.fit(X[rows.index], rows["outcome"].to_numpy(dtype=np.int64), names=names)
+
+
+def forecasts(
+    model: str, fold: int, rows: pd.DataFrame, p: NDArray[np.float64], extra: dict[str, Any] | None = None
+) -> pd.DataFrame:
+    """Return out-of-sample forecasts as rows of `SCHEMA`."""
+    columns = {f"p_{outcome}": p[:, place] for place, outcome in enumerate(OUTCOMES)}
+    keys = rows[["match_id", "as_of", "outcome"]].reset_index(drop=True)
+    return keys.assign(model=model, fold=fold, **columns, **(extra or {}))
+
+
+def main(root: Path = Path()) -> None:
+    """Run the stage in the workspace `root`."""
+    params, manifest, steps = files.read_params(root), files.RawManifest.read(root), files.read_json(root / files.FOLDS)
+    keys, X, names = read_matrix(root)
+    seed, out = params["train"]["seed"], []
+    latest = training_rows(keys, _latest_begin(keys, params), manifest.as_of)
+    for name, section in params["train"][manifest.profile].items():
+        began = time.perf_counter()
+        for step in steps:
+            start = datetime.fromisoformat(step["start"])
+            learnt = training_rows(keys, datetime.fromisoformat(step["train_from"]), start)
+            asked = test_rows(keys, step)
+            estimator = fitted(name, section, seed, learnt, X, names)
+            out.append(forecasts(name, step["number"], asked, estimator.predict_proba(X[asked.index])))
+        fitted(name, section, seed, latest, X, names).save(root / files.TRAINED / name)
+        files.say(f"{name}: {len(steps)} steps and the whole in {time.perf_counter() - began:.1f} s")
+    files.write_frame(root / files.OUT_OF_SAMPLE, pd.concat(out, ignore_index=True), SCHEMA)
+
+
+def _latest_begin(keys: pd.DataFrame, params: dict[str, Any]) -> datetime:
+    section = params["split"]
+    begin = keys["as_of"].min() + timedelta(days=section["warm_up_days"])
+    earliest = keys["as_of"].max() - timedelta(days=section["train_days"])
+    found: datetime = max(begin, earliest).to_pydatetime()
+    return found
+
+
+if __name__ == "__main__":
+    main()
