@@ -6,7 +6,11 @@ import sys
 
 
 def main() -> None:
-    """Hand the command to Django."""
+    """Hand the command to the stack, which writes what settings need, or to Django."""
+    if sys.argv[1:2] == ["stack"]:
+        from spai.stack.cli import main as stack
+
+        sys.exit(stack(sys.argv[2:]))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spai.settings")
     from django.core.management import execute_from_command_line
 

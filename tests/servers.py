@@ -28,9 +28,14 @@ PASSWORD = "only-for-tests"
 NOWHERE = {"DATABASE_URL": "postgresql://nobody:none@127.0.0.1:1/none", "REDIS_URL": "redis://127.0.0.1:1/0"}
 # Durability is not what tests are about; a lost power supply may take all of it.
 POSTGRES_SETTINGS = {
-    "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "64MB", "max_connections": "60",
-    "autovacuum": "off", "max_wal_size": "2GB",
-}  # fmt: skip
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "shared_buffers": "64MB",
+    "max_connections": "60",
+    "autovacuum": "off",
+    "max_wal_size": "2GB",
+}
 
 
 class TestServers:
@@ -60,7 +65,9 @@ class TestServers:
                 return False
             return True
 
-        return address(self._run("postgres", lambda port: servers.postgres_command(cluster, port, POSTGRES_SETTINGS), answers))
+        return address(
+            self._run("postgres", lambda port: servers.postgres_command(cluster, port, POSTGRES_SETTINGS), answers)
+        )
 
     def start_redis(self) -> str:
         """Start a Redis that keeps nothing on disk; return its address."""
@@ -83,12 +90,15 @@ class TestServers:
 
     def _run(self, name: str, command: object, answers: object) -> int:
         """Start a server on a free port, on another one when somebody else was quicker; return the port."""
-        assert callable(command) and callable(answers)
+        assert callable(command)
+        assert callable(answers)
         log = self.folder / f"{name}.log"
         for _ in range(ATTEMPTS):
             port = servers.free_port()
             with log.open("ab") as output:
-                process = subprocess.Popen(command(port), cwd="/", stdout=output, stderr=output, stdin=subprocess.DEVNULL)
+                process = subprocess.Popen(
+                    command(port), cwd="/", stdout=output, stderr=output, stdin=subprocess.DEVNULL
+                )
             end = time.monotonic() + PATIENCE
             while process.poll() is None and time.monotonic() < end:
                 if answers(port):

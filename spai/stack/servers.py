@@ -4,6 +4,8 @@ The machine's programs are used where they are new enough, else the ones that co
 already runs on the machine is never touched: folder and port are always our own.
 """
 
+# ruff: noqa: S603  every command here is our own
+
 from __future__ import annotations
 
 import functools
@@ -18,6 +20,8 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 OLDEST_POSTGRES = 15
 OLDEST_REDIS = 7
@@ -94,10 +98,11 @@ def find_postgres(choice: str = "auto", major: int | None = None) -> Program:
     if major is not None:
         fitting = [program for program in programs if program.major == major]
         if not fitting:
+            there = ", ".join(str(program.major) for program in programs) or "none"
             raise ServerError(
-                f"The data of PostgreSQL was made by version {major}, and this machine has no PostgreSQL {major} any more "
-                f"(found: {', '.join(str(program.major) for program in programs) or 'none'}). Install PostgreSQL {major} again"
-                f" (Debian, Ubuntu: apt-get install postgresql-{major}), or move the data with pg_dump and pg_restore."
+                f"The data of PostgreSQL was made by version {major}, and this machine has no PostgreSQL {major} any more"
+                f" (found: {there}). Install PostgreSQL {major} again (Debian, Ubuntu: apt-get install"
+                f" postgresql-{major}), or move the data with pg_dump and pg_restore."
             )
         return fitting[0]
     fitting = [program for program in programs if program.major >= OLDEST_POSTGRES]
@@ -167,8 +172,8 @@ def root_way() -> str:
     if runs([*NOBODY, "true"]):
         return "nobody"
     raise ServerError(
-        "PostgreSQL refuses to run as root, and this machine offers neither user namespaces nor setpriv with the user nobody."
-        " Run SPAI as an ordinary user, or let DATABASE_URL name a server."
+        "PostgreSQL refuses to run as root, and this machine offers neither user namespaces nor setpriv with the user"
+        " nobody. Run SPAI as an ordinary user, or let DATABASE_URL name a server."
     )
 
 
@@ -210,7 +215,7 @@ def free_port(preferred: int | None = None, taken: Iterable[int] = (), *, upward
 
 def port_is_free(port: int) -> bool:
     """Whether nothing listens on `port`, on loopback or on every address."""
-    for address in ("127.0.0.1", "0.0.0.0"):
+    for address in ("127.0.0.1", ""):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -310,18 +315,48 @@ def make_cluster(cluster: Cluster, user: str, password: str, way: str | None = N
             for path in (Path(made), target, key):
                 shutil.chown(path, "nobody", "nogroup")
         command = [
-            str(cluster.program.path.with_name("initdb")), "--pgdata", str(target), "--username", user, "--pwfile", str(key),
-            "--auth=scram-sha-256", "--encoding=UTF8", "--no-instructions", *locale,
-        ]  # fmt: skip
+            str(cluster.program.path.with_name("initdb")),
+            "--pgdata",
+            str(target),
+            "--username",
+            user,
+            "--pwfile",
+            str(key),
+            "--auth=scram-sha-256",
+            "--encoding=UTF8",
+            "--no-instructions",
+            *locale,
+        ]
         done = subprocess.run(unprivileged(command, way), cwd="/", capture_output=True, text=True, check=False)
         if done.returncode:
-            raise ServerError(f"initdb could not make the database files in {cluster.data}:\n{done.stdout}{done.stderr}")
+            raise ServerError(
+                f"initdb could not make the database files in {cluster.data}:\n{done.stdout}{done.stderr}"
+            )
         target.rename(cluster.data)
 
 
+def drop_dead_lock(cluster: Cluster) -> None:
+    """Remove a lock file whose process is not a PostgreSQL on these files: its number was given to somebody else."""
+    lock = cluster.data / "postmaster.pid"
+    try:
+        process = psutil.Process(int(lock.read_text().splitlines()[0]))
+        held = str(cluster.data) in process.cmdline()
+    except FileNotFoundError:
+        return
+    except (psutil.Error, ValueError, IndexError):
+        held = False
+    if not held:
+        lock.unlink(missing_ok=True)
+
+
 def postgres_command(cluster: Cluster, port: int, settings: dict[str, str], way: str | None = None) -> list[str]:
-    """Return the command that runs `cluster` on loopback port `port` in the foreground; its parent's death ends it fast."""
-    chosen = {"listen_addresses": "127.0.0.1", "port": str(port), "unix_socket_directories": "", "timezone": "UTC"} | settings
+    """Return the command that runs `cluster` on a loopback port in the foreground; its parent's death ends it."""
+    chosen = {
+        "listen_addresses": "127.0.0.1",
+        "port": str(port),
+        "unix_socket_directories": "",
+        "timezone": "UTC",
+    } | settings
     command = [str(cluster.program.path), "-D", str(cluster.data)]
     for name, value in chosen.items():
         command += ["-c", f"{name}={value}"]
@@ -340,9 +375,15 @@ def redis_command(program: Program, folder: Path, port: int, password: str, sett
     folder.mkdir(parents=True, exist_ok=True)
     configuration = folder / "redis.conf"
     lines = [
-        "bind 127.0.0.1", f"port {port}", f"dir {folder}", f"requirepass {password}", "daemonize no", 'logfile ""',
-        "set-proc-title no", *settings,
-    ]  # fmt: skip
+        "bind 127.0.0.1",
+        f"port {port}",
+        f"dir {folder}",
+        f"requirepass {password}",
+        "daemonize no",
+        'logfile ""',
+        "set-proc-title no",
+        *settings,
+    ]
     configuration.touch(mode=0o600)
     configuration.write_text("\n".join(lines) + "\n")
     return ends_with_parent([str(program.path), str(configuration)])

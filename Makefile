@@ -1,0 +1,32 @@
+# Each target is a line or two that a machine without make can type as they stand.
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
+RUN = .venv/bin/python
+UV = .venv/bin/uv pip compile --quiet --system-certs --universal --generate-hashes --no-header --no-emit-index-url
+LOCK = $(UV) pyproject.toml --override requirements/overrides.txt
+
+.PHONY: help up down restart status logs test test-pure test-faults lint lock setup
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+setup:  ## make .venv equal to the lock
+	@$(PYTHON) requirements/install.py --quiet
+up: setup  ## start everything on this machine, wait until the site answers, say where it is
+	@$(RUN) manage.py stack up
+down: setup  ## stop everything; all data is kept
+	@$(RUN) manage.py stack down
+restart: setup  ## stop and start everything, with the code of now
+	@$(RUN) manage.py stack restart
+status: setup  ## ask every part whether it does its work
+	@$(RUN) manage.py stack status
+logs: setup  ## follow the logs of all parts; Ctrl-C ends
+	@$(RUN) manage.py stack logs --follow
+test: setup lint  ## linters, types, contracts, and all tests that need no whole stack
+	$(RUN) -m pytest
+test-pure: setup  ## the tests that need neither Django nor a server
+	$(RUN) -m pytest tests/pure
+test-faults: setup  ## a whole stack whose processes are killed and frozen
+	$(RUN) -m pytest tests/faults -m faults
+lint: setup  ## style, types, which module may know which
+	$(RUN) -m ruff check . && $(RUN) -m mypy && .venv/bin/lint-imports
+lock: setup  ## resolve the requirements anew, with hashes
+	$(LOCK) --all-extras -o requirements/all.txt
+	echo uv | $(UV) - -o requirements/bootstrap.txt

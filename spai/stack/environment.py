@@ -1,0 +1,192 @@
+"""What the stack knows of itself: its folders, its secrets, its ports, and what the operator points elsewhere.
+
+All of it is kept in `var/stack.env` (0600), which settings read after the process environment and `.env`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+from spai.stack.servers import free_port
+
+BASE = Path(__file__).resolve().parents[2]
+FIRST_PORT = 8000
+# Which variable holds the address of which part, in the order in which ports are given out.
+ADDRESSES = {
+    "web": "SPAI_WEB_URL",
+    "office": "SPAI_OFFICE_URL",
+    "push": "SPAI_PUSH_URL",
+    "mlflow": "MLFLOW_TRACKING_URI",
+    "postgres": "DATABASE_URL",
+    "redis": "REDIS_URL",
+}
+# What somebody else may run: where the operator names an address, the stack starts nothing of its own.
+MAY_BE_ELSEWHERE = ("mlflow", "postgres", "redis")
+DATABASE_USER = "spai"
+DATABASE_NAME = "spai"
+QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "DVC_NO_ANALYTICS": "true",
+    "GX_ANALYTICS_ENABLED": "false",
+}
+"""Telemetry of libraries, off."""
+
+
+def read_env_file(path: Path) -> dict[str, str]:
+    """Return the names and values of a file of `NAME=value` lines; empty when there is no such file."""
+    values = {}
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return {}
+    for line in lines:
+        found = re.fullmatch(r"\s*(?:export )?([A-Za-z_]\w*)=(.*)", line)
+        if found:
+            name, value = found.group(1), found.group(2).strip()
+            if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+                value = value[1:-1]
+            values[name] = value
+    return values
+
+
+@dataclass(frozen=True)
+class Stack:
+    """One checkout's stack.
+
+    Attributes
+    ----------
+    var : Path
+        The folder of all its data.
+    own : mapping
+        What `stack.env` holds: addresses and secrets of the parts that the stack itself runs.
+    outside : mapping
+        What the process environment and `.env` say; it wins over `own`.
+    """
+
+    var: Path
+    own: Mapping[str, str]
+    outside: Mapping[str, str]
+
+    @property
+    def env_file(self) -> Path:
+        """The file of the stack's own values."""
+        return self.var / "stack.env"
+
+    @property
+    def logs(self) -> Path:
+        """The folder with one log per part."""
+        return self.var / "log"
+
+    @property
+    def run(self) -> Path:
+        """The folder of what is only true while the stack runs."""
+        return self.var / "run"
+
+    @property
+    def password_file(self) -> Path:
+        """The file with the admin's password."""
+        return self.var / "admin-password"
+
+    def value(self, name: str) -> str:
+        """Return the value that settings will see, empty when there is none."""
+        return self.outside.get(name) or self.own.get(name, "")
+
+    def elsewhere(self, part: str) -> bool:
+        """Whether the operator points `part` to a server that is not ours."""
+        name = ADDRESSES[part]
+        told = self.outside.get(name, "")
+        return part in MAY_BE_ELSEWHERE and bool(told) and told != self.own.get(name)
+
+    def port(self, part: str) -> int:
+        """Return the port that the stack's own `part` listens on, 0 before one is chosen."""
+        return urlsplit(self.own.get(ADDRESSES[part], "")).port or 0
+
+    def address(self, part: str) -> str:
+        """Return where `part` is reached on this machine, or where the operator says that it is."""
+        name = ADDRESSES[part]
+        return self.outside[name] if self.elsewhere(part) else self.own.get(name, "")
+
+    def password(self, part: str) -> str:
+        """Return the password in the stack's own address of `part`, empty when there is none."""
+        return urlsplit(self.own.get(ADDRESSES[part], "")).password or ""
+
+    @property
+    def maintenance_database(self) -> str:
+        """The address of the database that every cluster of our own has from its beginning."""
+        return urlunsplit(urlsplit(self.own["DATABASE_URL"])._replace(path="/postgres"))
+
+    @property
+    def mlflow_database(self) -> str:
+        """The address of MLflow's own database, which lies beside the one that DATABASE_URL names."""
+        address = urlsplit(self.value("DATABASE_URL"))
+        name = address.path.strip("/")
+        path = "/mlflow" if not self.elsewhere("postgres") else f"/{name}_mlflow"
+        return urlunsplit(address._replace(scheme="postgresql", path=path))
+
+    def process_environment(self) -> dict[str, str]:
+        """Return the environment in which every part runs."""
+        binaries = str(BASE / ".venv" / "bin")
+        path = self.outside.get("PATH", os.defpath)
+        return {
+            **QUIET,
+            **self.own,
+            **self.outside,
+            **{name: self.address(part) for part, name in ADDRESSES.items() if part in MAY_BE_ELSEWHERE},
+            "SPAI_VAR_DIR": str(self.var),
+            "SPAI_STACK": str(self.var),
+            "DJANGO_SETTINGS_MODULE": "spai.settings",
+            "PATH": path if path.split(os.pathsep)[0] == binaries else f"{binaries}{os.pathsep}{path}",
+            "PYTHONUNBUFFERED": "1",
+        }
+
+
+def load(environment: Mapping[str, str] | None = None) -> Stack:
+    """Return the stack of this checkout as it is written down now."""
+    outside = {**read_env_file(BASE / ".env"), **(os.environ if environment is None else environment)}
+    var = Path(outside.get("SPAI_VAR_DIR") or BASE / "var").resolve()
+    return Stack(var=var, own=read_env_file(var / "stack.env"), outside=outside)
+
+
+def settle(stack: Stack) -> Stack:
+    """Choose what is still open – secrets once, ports that are free now – and write it down; return the new state.
+
+    A port of an earlier start is kept where it is still free.
+    """
+    own = dict(stack.own)
+    own.setdefault("SECRET_KEY", secrets.token_urlsafe(48))
+    taken: set[int] = set()
+    following = FIRST_PORT
+    for part, name in ADDRESSES.items():
+        port = free_port(stack.port(part) or following, taken, upwards=True)
+        taken.add(port)
+        following = max(following, port) + 1 if port < FIRST_PORT + 1000 else following
+        key = stack.password(part) or secrets.token_urlsafe(24)
+        own[name] = {
+            "postgres": f"postgresql://{DATABASE_USER}:{key}@127.0.0.1:{port}/{DATABASE_NAME}",
+            "redis": f"redis://:{key}@127.0.0.1:{port}/0",
+        }.get(part, f"http://127.0.0.1:{port}")
+    if stack.var != BASE / "var":
+        own["SPAI_VAR_DIR"] = str(stack.var)
+    if own != dict(stack.own):
+        write_private(
+            stack.env_file,
+            "# Written by `manage.py stack up`; settings read it last, after the environment and .env.\n"
+            + "".join(f"{name}='{value}'\n" for name, value in own.items()),
+        )
+    return Stack(var=stack.var, own=own, outside=stack.outside)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner may read, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    made = path.with_name(f".{path.name}.{os.getpid()}")
+    made.touch(mode=0o600)
+    made.write_text(text, encoding="utf-8")
+    made.replace(path)

@@ -1,0 +1,144 @@
+"""Whether a part does its work: each is asked to do a little of it, none is believed because its process exists."""
+
+from __future__ import annotations
+
+import functools
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import redis
+from celery import Celery
+
+Check = Callable[[], str]
+"""Asks a part for a little work; returns what it answered in a few words, raises `Unhealthy` with the reason."""
+
+PATIENCE = 3.0
+"""Longest wait for one answer, in seconds."""
+LONGEST_SILENCE_OF_BEAT = timedelta(minutes=5)
+"""celery-beat writes down what it started at least every three minutes."""
+
+
+class Unhealthy(Exception):  # noqa: N818  "raise Unhealthy" says it
+    """A part did not do what it was asked; the text says what it did instead."""
+
+
+def http(address: str) -> Check:
+    """Return the check that `address` answers 200."""
+
+    def ask() -> str:
+        # Environment variables for proxies are not meant for this machine's own addresses.
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(address, timeout=PATIENCE) as answer:
+                return f"answers {answer.status}"
+        except urllib.error.HTTPError as error:
+            raise Unhealthy(f"{address} answers {error.code}{reason_in(error.read())}") from error
+        except OSError as error:
+            raise Unhealthy(f"{address} does not answer: {getattr(error, 'reason', error)}") from error
+
+    return ask
+
+
+def reason_in(body: bytes) -> str:
+    """Return the reason that a probe gave for not being ready, empty when there is none."""
+    try:
+        said = json.loads(body)
+    except ValueError:
+        return ""
+    return f": {said['reason']}" if isinstance(said, dict) and "reason" in said else ""
+
+
+def postgres(address: str) -> Check:
+    """Return the check that PostgreSQL evaluates a query."""
+
+    def ask() -> str:
+        try:
+            with psycopg.connect(address, connect_timeout=int(PATIENCE)) as connection:
+                connection.execute("SELECT 1")
+        except psycopg.Error as error:
+            raise Unhealthy(f"PostgreSQL does not answer: {first_line(error)}") from error
+        return "evaluates queries"
+
+    return ask
+
+
+def redis_server(address: str) -> Check:
+    """Return the check that Redis answers a PING."""
+
+    def ask() -> str:
+        try:
+            with redis.Redis.from_url(address, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE) as client:
+                client.ping()
+        except redis.RedisError as error:
+            raise Unhealthy(f"Redis does not answer: {first_line(error)}") from error
+        return "answers PING"
+
+    return ask
+
+
+@functools.cache
+def bare_celery(broker: str) -> Celery:
+    """Return a Celery app that knows the broker and nothing else."""
+    app = Celery("health", broker=broker, set_as_current=False)
+    if broker.startswith("redis"):
+        app.conf.broker_transport_options = {"socket_timeout": PATIENCE, "socket_connect_timeout": PATIENCE}
+    app.conf.broker_connection_retry = False
+    return app
+
+
+def worker(name: str, broker: str) -> Check:
+    """Return the check that the Celery worker `name` answers a ping that went through the broker."""
+
+    def ask() -> str:
+        try:
+            answers: list[dict[str, Any]] = (
+                bare_celery(broker).control.ping(destination=[name], timeout=PATIENCE, limit=1) or []
+            )
+        except Exception as error:  # kombu lets errors of each transport through as they are
+            raise Unhealthy(f"the broker could not be asked: {first_line(error)}") from error
+        if not answers:
+            raise Unhealthy(f"no answer to a ping within {PATIENCE:.0f} s")
+        return "answers pings"
+
+    return ask
+
+
+def beat(address: str, started_at: Callable[[], datetime | None]) -> Check:
+    """Return the check that celery-beat goes on starting tasks, by the rows in which it writes that down.
+
+    Parameters
+    ----------
+    started_at : callable
+        Gives the moment at which this celery-beat was started, None when it does not run.
+    """
+
+    def ask() -> str:
+        try:
+            with psycopg.connect(address, connect_timeout=int(PATIENCE)) as connection:
+                row = connection.execute(
+                    "SELECT max(last_run_at) FROM django_celery_beat_periodictask WHERE enabled"
+                ).fetchone()
+        except psycopg.Error as error:
+            raise Unhealthy(f"its rows cannot be read: {first_line(error)}") from error
+        start = started_at()
+        if start is None:
+            raise Unhealthy("it does not run")
+        latest = max(start, row[0] if row and row[0] else start)
+        silence = datetime.now(UTC) - latest
+        if silence > LONGEST_SILENCE_OF_BEAT:
+            raise Unhealthy(f"it has started nothing for {silence.total_seconds() / 60:.0f} min")
+        return (
+            f"started tasks {silence.total_seconds():.0f} s ago" if latest > start else "started; nothing was due yet"
+        )
+
+    return ask
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of what `error` says."""
+    return next(iter(str(error).strip().splitlines()), error.__class__.__name__)

@@ -1,0 +1,471 @@
+"""Up, down, restart, status: what a person asks of the stack, said in plain lines while it happens."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import secrets
+import signal
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TextIO
+from urllib.parse import urlsplit
+
+import psutil
+import psycopg
+from psycopg import sql
+
+from spai.stack import environment, health, revision, servers, supervision, watch
+from spai.stack.environment import Stack
+from spai.stack.parts import SERVERS, Part, table
+from spai.stack.supervision import Supervisor
+
+PATIENCE = 180.0
+"""Longest wait for a part to be ready, in seconds; crash recovery of a large database is the slowest."""
+LINES_OF_LOG = 15
+ADMIN = "admin"
+FACES = {"web": "Site", "office": "Office (admin)", "push": "Push", "mlflow": "MLflow"}
+
+
+class StackError(Exception):
+    """The stack could not do what it was asked; the text says why and what to do."""
+
+
+class Report:
+    """Plain lines with the seconds since the beginning."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+        self.began = time.monotonic()
+
+    def say(self, text: str) -> None:
+        """Write a line with the seconds so far."""
+        self.stream.write(f"{time.monotonic() - self.began:6.1f} s  {text}\n")
+        self.stream.flush()
+
+    def plain(self, text: str = "") -> None:
+        """Write a line as it is."""
+        self.stream.write(f"{text}\n")
+        self.stream.flush()
+
+
+# ── One at a time, and nothing left behind ───────────────────────────────────────────────────────────────────────────
+@contextlib.contextmanager
+def alone(stack: Stack) -> Iterator[None]:
+    """Let no second `up`, `down` or `restart` work on this stack at the same time.
+
+    Raises
+    ------
+    StackError
+        When another one is at work.
+    """
+    stack.run.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = stack.run / "lock"
+    with path.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise StackError(
+                "Another command is already starting or stopping this stack"
+                f" (process {file.read().strip() or 'unknown'}). Wait until it is done, or end it with Ctrl-C."
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Turn the signals that end a command into KeyboardInterrupt, so that what was started can be ended."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Hold back interruptions while order is being restored."""
+    before = {
+        number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def starting(stack: Stack) -> Iterator[None]:
+    """Mark the stack as being started by this process: should it be killed, the watch ends what it had started."""
+    mark = stack.run / "starting"
+    mark.write_text(f"{os.getpid()} {psutil.Process().create_time()!r}")
+    try:
+        yield
+    finally:
+        mark.unlink(missing_ok=True)
+
+
+# ── Up ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
+def up(report: Report) -> None:
+    """Start what does not run, wait until the site answers, and say where it is.
+
+    Raises
+    ------
+    StackError
+        When a part fails; its name, the end of its log and the next step are in the text.
+    KeyboardInterrupt
+        When interrupted; everything that this call started has been ended.
+    """
+    stack = environment.load()
+    with alone(stack), interruptible():
+        if Supervisor(stack).runs():
+            adopt(stack, report)
+        else:
+            begin(stack, report)
+
+
+def begin(stack: Stack, report: Report) -> None:
+    """Start the whole stack from nothing or from what an earlier run left."""
+    if left := supervision.sweep(stack):
+        report.say(f"Ended what an earlier run had left: {', '.join(left)}")
+    stack = environment.settle(stack)
+    with starting(stack):
+        try:
+            parts = table(stack)
+            prepare_files(stack, report)
+            supervisor = launch(stack, parts)
+            start_servers(stack, supervisor, parts, report)
+            if any(part.name == "mlflow" for part in parts):
+                supervisor.start("mlflow")
+            first_password = prepare_site(stack, report)
+        except (KeyboardInterrupt, Exception) as error:
+            with uninterrupted():
+                supervision.stop(stack, patience=30)
+            if isinstance(error, KeyboardInterrupt):
+                report.say("Interrupted: everything that was started has been ended.")
+            raise
+        try:
+            for part in parts:
+                supervisor.start(part.name)
+            await_ready(supervisor, parts, report)
+        except KeyboardInterrupt:
+            with uninterrupted():
+                supervision.stop(stack, patience=30)
+            report.say("Interrupted: everything that was started has been ended.")
+            raise
+    greet(stack, report, first_password)
+
+
+def adopt(stack: Stack, report: Report) -> None:
+    """Start the parts that do not run in a stack that does."""
+    parts = table(stack)
+    supervisor = Supervisor(stack)
+    processes = supervisor.processes()
+    lying = [
+        part.name for part in parts if processes.get(part.name, {}).get("statename") not in ("RUNNING", "STARTING")
+    ]
+    for name in lying:
+        supervisor.start(name)
+    report.say(
+        "The stack already runs." if not lying else f"The stack already runs; started what did not: {', '.join(lying)}"
+    )
+    await_ready(supervisor, parts, report, quiet=True)
+    written = stack.run / "supervisord.conf"
+    if written.read_text() != supervision.configuration(stack, parts):
+        report.say("Its settings have changed since it was started: `make restart` applies them.")
+    if revision.of_start(stack) != revision.fingerprint():
+        report.say("Its code has changed since it was started: `make restart` runs the new code.")
+    greet(stack, report, "")
+
+
+def launch(stack: Stack, parts: Sequence[Part]) -> Supervisor:
+    """Start supervisor with a clean slate of restarts."""
+    for name in ("restarts.json", "watched-by"):
+        (stack.run / name).unlink(missing_ok=True)
+    revision.note(stack)
+    return supervision.start(stack, parts)
+
+
+def prepare_files(stack: Stack, report: Report) -> None:
+    """Make the files of a new PostgreSQL cluster where there are none; drop a lock file that nobody holds."""
+    if stack.elsewhere("postgres"):
+        return
+    cluster = servers.find_cluster(stack.var, stack.value("SPAI_SERVERS") or "auto")
+    if not cluster.exists:
+        program = cluster.program
+        report.say(f"Making the database files in {cluster.data} (PostgreSQL {program.major}, {program.origin})")
+        servers.make_cluster(cluster, environment.DATABASE_USER, stack.password("postgres"))
+    servers.drop_dead_lock(cluster)
+
+
+def start_servers(stack: Stack, supervisor: Supervisor, parts: Sequence[Part], report: Report) -> None:
+    """Start PostgreSQL and Redis, or ask those that lie elsewhere, and make the databases."""
+    own = [part for part in parts if part.name in SERVERS]
+    for part in own:
+        supervisor.start(part.name)
+    await_ready(supervisor, own, report)
+    for name, check in (("postgres", health.postgres), ("redis", health.redis_server)):
+        if stack.elsewhere(name):
+            try:
+                check(stack.address(name))()
+            except health.Unhealthy as reason:
+                raise StackError(
+                    f"{environment.ADDRESSES[name]} names a server that does not answer: {reason}"
+                ) from reason
+            report.say(f"{name}: the one that {environment.ADDRESSES[name]} names answers")
+    wanted = [] if stack.elsewhere("postgres") else [stack.own["DATABASE_URL"]]
+    wanted += [] if stack.elsewhere("mlflow") else [stack.mlflow_database]
+    for address in wanted:
+        make_database(stack, address)
+
+
+def make_database(stack: Stack, address: str) -> None:
+    """Make the database that `address` names where it is missing.
+
+    Raises
+    ------
+    StackError
+        When the operator's server refuses.
+    """
+    name = urlsplit(address).path.strip("/")
+    maintenance = stack.value("DATABASE_URL") if stack.elsewhere("postgres") else stack.maintenance_database
+    try:
+        with psycopg.connect(maintenance, autocommit=True) as connection:
+            if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone() is None:
+                connection.execute(
+                    sql.SQL("CREATE DATABASE {} ENCODING 'UTF8' TEMPLATE template0").format(sql.Identifier(name))
+                )
+    except psycopg.Error as error:
+        raise StackError(
+            f"The database {name}, which MLflow needs, is missing and cannot be made: {error}"
+            f"Make it (CREATE DATABASE {name}), or let MLFLOW_TRACKING_URI name an MLflow server."
+        ) from error
+
+
+def prepare_site(stack: Stack, report: Report) -> str:
+    """Bring tables and static files up to date and make the admin once; return the admin's password when it is new.
+
+    Raises
+    ------
+    StackError
+        When the site's code cannot be loaded, or one of the steps fails.
+    """
+    os.environ.update(stack.process_environment())
+    try:
+        import django
+
+        django.setup()
+        from spai.stack import site
+
+        report.say(f"Database: {site.migrate()}")
+        report.say(f"Static files: {site.collect_static(stack)}")
+        password = site.make_admin(stack, ADMIN, secrets.token_urlsafe(12))
+    except Exception as error:  # whatever the site's own code raises
+        told = "".join(traceback.format_exception(error)).splitlines()[-LINES_OF_LOG:]
+        raise StackError(
+            "The site could not be prepared. The last lines of what it said:\n"
+            + "\n".join(f"    {line}" for line in told)
+            + "\nMend what they say, then run `make up` again; nothing is left running."
+        ) from error
+    report.say(f"Admin user: {'made' if password else 'there already'}")
+    return password
+
+
+def await_ready(supervisor: Supervisor, parts: Sequence[Part], report: Report, *, quiet: bool = False) -> None:
+    """Wait until every part does its work, saying so for each.
+
+    Raises
+    ------
+    StackError
+        When one does not within `PATIENCE`, or supervisor gives it up.
+    """
+    end = time.monotonic() + PATIENCE
+    waiting = {part.name: part for part in parts}
+    reasons: dict[str, str] = {}
+    while waiting:
+        processes = supervisor.processes()
+        for name, part in list(waiting.items()):
+            info = processes[name]
+            if info["statename"] in ("FATAL", "EXITED") or (info["statename"] == "BACKOFF" and name in SERVERS):
+                raise failure(supervisor.stack, part, f"cannot be started ({info['spawnerr'] or info['description']})")
+            if info["statename"] not in ("RUNNING", "STARTING"):
+                reasons[name] = "it ends right after its start, again and again"
+                continue
+            try:
+                answer = part.ready()
+            except health.Unhealthy as reason:
+                reasons[name] = str(reason)
+                continue
+            del waiting[name]
+            if not quiet:
+                report.say(f"{name}: {part.purpose}{f', port {part.port}' if part.port else ''}; {answer}")
+        if waiting and time.monotonic() > end:
+            name, part = next(iter(waiting.items()))
+            raise failure(
+                supervisor.stack, part, f"was not ready after {PATIENCE:.0f} s: {reasons.get(name, 'no answer')}"
+            )
+        if waiting:
+            time.sleep(0.1)
+
+
+def failure(stack: Stack, part: Part, what: str) -> StackError:
+    """Return the error that names a part, the end of its log and what to do."""
+    log = stack.logs / f"{part.name}.log"
+    return StackError(
+        f"{part.name} ({part.purpose}) {what}.\n"
+        f"The last lines of {log}:\n{last_lines(log)}\n"
+        f"Mend what they say, then run `make up` again. `make logs` shows all logs, `make status` the other parts, and"
+        f" `make down` ends them."
+    )
+
+
+def last_lines(path: Path, count: int = LINES_OF_LOG) -> str:
+    """Return the end of a log, indented."""
+    try:
+        lines = path.read_text(errors="replace").splitlines()[-count:]
+    except FileNotFoundError:
+        lines = []
+    return "\n".join(f"    {line}" for line in lines) or "    (nothing was written)"
+
+
+def greet(stack: Stack, report: Report, first_password: str) -> None:
+    """Say where everything is and how to log in."""
+    report.say(f"Ready. Revision {revision.running(stack)}.")
+    report.plain()
+    for part, title in FACES.items():
+        told = stack.value(environment.ADDRESSES[part])
+        own = stack.address(part)
+        page, outside = "/admin/" if part == "office" else "", f"  (outside: {told})" if told != own else ""
+        report.plain(f"  {title + ':':16}{own}{page}{outside}")
+    report.plain(f"  {'Login:':16}user {ADMIN}, password in {stack.password_file}")
+    if first_password:
+        report.plain(f"  {'':16}shown this once: {first_password}")
+    report.plain()
+    report.plain("  `make logs` follows the logs, `make status` asks every part, `make down` stops all.")
+
+
+# ── Down, restart ────────────────────────────────────────────────────────────────────────────────────────────────────
+def down(report: Report) -> None:
+    """End every process of this stack, and no other."""
+    stack = environment.load()
+    with alone(stack), uninterrupted():
+        end(stack, report)
+
+
+def end(stack: Stack, report: Report) -> None:
+    """End the stack and say so."""
+    ran = Supervisor(stack).runs()
+    if ran:
+        report.say("Ending all parts; a worker may finish what it is doing, for at most 15 s")
+    left = supervision.stop(stack, patience=60)
+    if left:
+        report.say(f"Ended what was left: {', '.join(left)}")
+    report.say(
+        "The stack is down; its data stays in " + str(stack.var) if ran or left else "The stack was not running."
+    )
+
+
+def restart(report: Report, part: str | None = None) -> None:
+    """End and start one part, or everything.
+
+    Raises
+    ------
+    StackError
+        As `up`; also when there is no such part, or the stack does not run.
+    """
+    stack = environment.load()
+    with alone(stack), interruptible():
+        if part is None:
+            with uninterrupted():
+                end(stack, report)
+            begin(stack, report)
+            return
+        supervisor = Supervisor(stack)
+        chosen = [known for known in table(stack) if known.name == part]
+        if not supervisor.runs() or not chosen:
+            raise StackError(
+                "The stack does not run: `make up`." if chosen else f"There is no part {part!r}; see `make status`."
+            )
+        supervisor.stop(part)
+        supervisor.start(part)
+        await_ready(supervisor, chosen, report)
+
+
+# ── Status ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+@dataclass(frozen=True)
+class PartStatus:
+    """What one part said when it was asked."""
+
+    name: str
+    healthy: bool
+    says: str
+    running_for_seconds: int
+    restarts: int
+    latest_end_at: str
+    latest_end_reason: str
+    purpose: str
+
+
+def status() -> list[PartStatus]:
+    """Ask every part; empty when the stack does not run."""
+    stack = environment.load()
+    supervisor = Supervisor(stack)
+    if not supervisor.runs():
+        return []
+    processes = supervisor.processes()
+    records = watch.read_records(watch.records_file(stack))
+
+    def entry(name: str, purpose: str, ready: Callable[[], str]) -> PartStatus:
+        info, record = processes.get(name, {}), watch.Record(**records.get(name, {}))
+        runs = info.get("statename") == "RUNNING"
+        try:
+            says, healthy = (ready(), True) if runs else (str(info.get("statename", "unknown")).lower(), False)
+        except health.Unhealthy as reason:
+            says, healthy = str(reason), False
+        seconds = int(info["now"] - info["start"]) if runs else 0
+        return PartStatus(name, healthy, says, seconds, record.restarts, record.latest_end_at, record.reason, purpose)
+
+    rows = [
+        entry(part.name, part.purpose, part.ready)
+        for part in table(stack, lambda: watch.running_since(supervisor, "beat"))
+    ]
+    rows.append(entry(supervision.WATCH, "health checks and restarts", lambda: "listens"))
+    return rows
+
+
+def print_status(report: Report, *, as_json: bool) -> bool:
+    """Show what every part says; return whether all are in health."""
+    rows = status()
+    if as_json:
+        report.plain(json.dumps([asdict(row) for row in rows], indent=1))
+    elif not rows:
+        report.plain("The stack does not run. `make up` starts it.")
+    else:
+        report.plain(f"{'part':16}{'health':10}{'running for':14}{'restarts':10}says")
+        for row in rows:
+            running = str(timedelta(seconds=row.running_for_seconds)) if row.running_for_seconds else "–"
+            report.plain(
+                f"{row.name:16}{'well' if row.healthy else 'NOT WELL':10}{running:14}{row.restarts:<10}{row.says}"
+            )
+        for row in rows:
+            if row.restarts:
+                report.plain(f"{row.name} was restarted, latest at {row.latest_end_at}: it {row.latest_end_reason}.")
+        stack = environment.load()
+        report.plain(f"Revision {revision.running(stack)}. Logs in {stack.logs}.")
+    return bool(rows) and all(row.healthy for row in rows)

@@ -1,0 +1,73 @@
+"""The logs of all parts in one stream, each line with the name of its part."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from spai.stack.environment import Stack
+
+PAUSE = 0.25
+"""Seconds between two looks for new lines."""
+LINES = 20
+"""So many lines of each log are shown first."""
+
+
+@dataclass
+class Tail:
+    """The end of one log file, followed across rotations."""
+
+    path: Path
+    position: int = 0
+    inode: int = 0
+    rest: bytes = field(default=b"", repr=False)
+
+    def last(self, count: int) -> list[str]:
+        """Return the last `count` lines and go on from there."""
+        try:
+            data = self.path.read_bytes()
+            self.inode = self.path.stat().st_ino
+        except FileNotFoundError:
+            return []
+        self.position = len(data)
+        return [line.decode(errors="replace") for line in data.splitlines()[-count:]] if count else []
+
+    def new(self) -> list[str]:
+        """Return the whole lines written since the last look."""
+        try:
+            stat = self.path.stat()
+        except FileNotFoundError:
+            return []
+        if stat.st_ino != self.inode or stat.st_size < self.position:
+            self.inode, self.position, self.rest = stat.st_ino, 0, b""
+        if stat.st_size == self.position:
+            return []
+        with self.path.open("rb") as file:
+            file.seek(self.position)
+            data = file.read()
+        self.position += len(data)
+        *lines, self.rest = (self.rest + data).split(b"\n")
+        return [line.decode(errors="replace") for line in lines]
+
+
+def log_files(stack: Stack, part: str | None = None) -> dict[str, Path]:
+    """Return the log of each part, or of one, by name."""
+    return {path.stem: path for path in sorted(stack.logs.glob("*.log")) if part in (None, path.stem)}
+
+
+def lines(stack: Stack, part: str | None, *, follow: bool, wait: Callable[[float], None] = time.sleep) -> Iterator[str]:
+    """Give the last lines of each log, then, with `follow`, every new one as it is written."""
+    tails: dict[str, Tail] = {}
+    first = True
+    while first or follow:
+        for name, path in log_files(stack, part).items():
+            # A log that appears while we follow is shown from its beginning.
+            fresh = name not in tails
+            tail = tails.setdefault(name, Tail(path))
+            for line in tail.last(LINES) if fresh and first else tail.new():
+                yield f"{name:14} | {line}"
+        first = False
+        if follow:
+            wait(PAUSE)

@@ -1,0 +1,71 @@
+"""Which code runs: its revision for people, its fingerprint to notice a change."""
+
+# ruff: noqa: S603, S607  every command here is our own
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+from pathlib import Path
+
+from spai.stack.environment import BASE, Stack, write_private
+
+CODE = ("apps", "spai", "templates", "requirements")
+ENDINGS = {".py", ".html", ".css", ".js", ".yaml", ".txt", ".svg", ".json"}
+
+
+def code_files() -> list[Path]:
+    """Return the files whose change a running process would not notice, sorted."""
+    files = [
+        path for folder in CODE for path in (BASE / folder).rglob("*") if path.suffix in ENDINGS and path.is_file()
+    ]
+    return sorted([BASE / "manage.py", *files])
+
+
+def fingerprint() -> str:
+    """Return a hash of the code files' contents."""
+    digest = hashlib.sha256()
+    for path in code_files():
+        digest.update(f"{path.relative_to(BASE)}\0{path.stat().st_size}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def describe(code: str) -> str:
+    """Return the git revision, with `+dirty` where files differ from it; without git, the fingerprint `code`."""
+    try:
+        head = git("rev-parse", "--short=12", "HEAD")
+        return f"{head}+dirty" if git("status", "--porcelain", "--untracked-files=no") else head
+    except (OSError, subprocess.CalledProcessError):
+        return f"src-{code[:12]}"
+
+
+def git(*arguments: str) -> str:
+    """Return what git answers about this checkout."""
+    return subprocess.run(["git", *arguments], cwd=BASE, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def note(stack: Stack) -> None:
+    """Write down which code the stack is being started with."""
+    code = fingerprint()
+    write_private(stack.run / "revision.json", json.dumps({"fingerprint": code, "revision": describe(code)}))
+
+
+def noted(stack: Stack) -> dict[str, str]:
+    """Return what `note` wrote, empty when it has not."""
+    try:
+        told: dict[str, str] = json.loads((stack.run / "revision.json").read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return told
+
+
+def of_start(stack: Stack) -> str:
+    """Return the fingerprint of the code that the stack was started with."""
+    return noted(stack).get("fingerprint", "")
+
+
+def running(stack: Stack) -> str:
+    """Return the revision that the stack was started with."""
+    return noted(stack).get("revision", "unknown")

@@ -1,0 +1,54 @@
+"""What the site needs before its processes start: tables, static files, an admin. Django must be set up."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from importlib.metadata import distributions
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.contrib.staticfiles.finders import get_finders
+from django.core.management import call_command
+
+from spai.stack.environment import Stack, write_private
+
+
+def migrate() -> str:
+    """Bring the tables up to date; return what was done in a few words."""
+    said = io.StringIO()
+    call_command("migrate", interactive=False, verbosity=1, stdout=said)
+    applied = said.getvalue().count(" OK")
+    return f"{applied} migrations applied" if applied else "tables are up to date"
+
+
+def static_fingerprint() -> str:
+    """Return a hash of what static files are made of: installed packages, our own files, and how they are stored."""
+    digest = hashlib.sha256(repr(settings.STORAGES["staticfiles"]).encode())
+    for name in sorted(f"{package.metadata['Name']}=={package.version}" for package in distributions()):
+        digest.update(name.encode())
+    for finder in get_finders():
+        for path, storage in finder.list([]):
+            digest.update(f"{path}\0{storage.size(path)}\0{storage.get_modified_time(path).timestamp()}\0".encode())
+    return digest.hexdigest()
+
+
+def collect_static(stack: Stack) -> str:
+    """Collect and compress the static files where something changed; return what was done in a few words."""
+    mark, now = stack.var / "static.fingerprint", static_fingerprint()
+    if mark.is_file() and mark.read_text() == now and settings.STATIC_ROOT.is_dir():
+        return "unchanged"
+    said = io.StringIO()
+    call_command("collectstatic", interactive=False, verbosity=1, stdout=said)
+    mark.write_text(now)
+    return next(iter(said.getvalue().strip().splitlines()), "collected")
+
+
+def make_admin(stack: Stack, name: str, password: str) -> str:
+    """Make the admin with `password` and keep that in a private file, unless there is an admin; return it when new."""
+    users = get_user_model()._default_manager
+    if users.filter(is_superuser=True).exists():
+        return ""
+    write_private(stack.password_file, f"{password}\n")
+    users.create_superuser(username=name, password=password, email="")  # type: ignore[attr-defined]
+    return password

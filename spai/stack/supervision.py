@@ -1,0 +1,238 @@
+"""The door to supervisor, the library that keeps the parts running: configuration, start, questions, end."""
+
+# ruff: noqa: S603  every command here is our own
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import http.client
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+import xmlrpc.client
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+from supervisor.xmlrpc import SupervisorTransport
+
+from spai.stack import launch
+from spai.stack.environment import Stack, write_private
+from spai.stack.parts import Part
+
+LAUNCH = Path(launch.__file__)
+LONGEST_SOCKET_PATH = 100
+"""Unix allows about 104 to 108 characters, and supervisor adds its pid while it makes the socket."""
+LOG_BYTES = "10MB"
+LOG_BACKUPS = 3
+WATCH = "watch"
+"""The process that checks health and writes down every restart."""
+
+
+class SupervisorError(Exception):
+    """Supervisor did not start or did not do what it was asked."""
+
+
+def socket_path(stack: Stack) -> Path:
+    """Return where supervisor listens: in the stack's folder, or in a private one where that path is too long."""
+    path = stack.run / "supervisor.sock"
+    if len(str(path)) + len(f".{os.getpid()}") <= LONGEST_SOCKET_PATH:
+        return path
+    mark = hashlib.sha256(str(stack.var).encode()).hexdigest()[:12]
+    return Path(tempfile.gettempdir()) / f"spai-{os.getuid()}-{mark}" / "supervisor.sock"
+
+
+def configuration(stack: Stack, parts: Sequence[Part]) -> str:
+    """Return supervisor's configuration for `parts`; the environment that they share is supervisor's own."""
+    socket = socket_path(stack)
+    sections: dict[str, dict[str, Any]] = {
+        "supervisord": {
+            "nodaemon": "true",
+            "logfile": stack.logs / "supervisor.log",
+            "logfile_maxbytes": LOG_BYTES,
+            "logfile_backups": LOG_BACKUPS,
+            "pidfile": stack.run / "supervisor.pid",
+            "childlogdir": stack.logs,
+            "directory": stack.var,
+            "identifier": "spai",
+            # Supervisor warns root unless it is told that root is meant.
+            **({"user": "root"} if os.geteuid() == 0 else {}),
+        },
+        "unix_http_server": {"file": socket, "chmod": "0700"},
+        "rpcinterface:supervisor": {
+            "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface",
+        },
+        "supervisorctl": {"serverurl": f"unix://{socket}"},
+        f"eventlistener:{WATCH}": {
+            "command": shlex.join([sys.executable, "-m", "spai.stack.watch"]),
+            "events": "PROCESS_STATE",
+            "buffer_size": 200,
+            "environment": quoted({"SPAI_PART": WATCH}),
+            "directory": LAUNCH.parents[2],
+            "autostart": "true",
+            "autorestart": "true",
+            "startretries": 100,
+            "priority": 0,
+            "stderr_logfile": stack.logs / f"{WATCH}.log",
+            "stderr_logfile_maxbytes": LOG_BYTES,
+            "stderr_logfile_backups": LOG_BACKUPS,
+        },
+    }
+    for number, part in enumerate(parts, start=1):
+        sections[f"program:{part.name}"] = {
+            "command": shlex.join([sys.executable, "-P", str(LAUNCH), part.name, *part.command]),
+            "environment": quoted({**part.environment, "SPAI_PART": part.name}),
+            "directory": part.directory or LAUNCH.parents[2],
+            "autostart": "false",
+            "autorestart": "true",
+            "startsecs": 1,
+            "startretries": 12,
+            "stopsignal": part.stop_signal,
+            "stopwaitsecs": part.stop_seconds,
+            "killasgroup": "true",
+            "priority": number,
+            "redirect_stderr": "true",
+            "stdout_logfile": stack.logs / f"{part.name}.log",
+            "stdout_logfile_maxbytes": LOG_BYTES,
+            "stdout_logfile_backups": LOG_BACKUPS,
+        }
+    lines = []
+    for name, section in sections.items():
+        lines.append(f"[{name}]")
+        lines += [f"{key}={str(value).replace('%', '%%')}" for key, value in section.items()]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def quoted(environment: dict[str, str]) -> str:
+    """Return `environment` in supervisor's notation."""
+    return ",".join(f'{name}="{value}"' for name, value in environment.items())
+
+
+class Supervisor:
+    """A running supervisor, asked through its socket."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+
+    @property
+    def ask(self) -> Any:
+        """Its remote functions, over a new connection: one that failed is of no further use, nor for another thread."""
+        transport = SupervisorTransport(None, None, f"unix://{socket_path(self.stack)}")
+        return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
+
+    def runs(self) -> bool:
+        """Whether it answers."""
+        try:
+            return bool(self.ask.getState())
+        except (OSError, http.client.HTTPException, xmlrpc.client.Error):
+            return False
+
+    def processes(self) -> dict[str, dict[str, Any]]:
+        """Return what it knows of each part; see `getAllProcessInfo` in supervisor's manual."""
+        return {info["name"]: info for info in self.ask.getAllProcessInfo()}
+
+    def start(self, part: str) -> None:
+        """Start a part that does not run; not waiting for it."""
+        with contextlib.suppress(xmlrpc.client.Fault):
+            self.ask.startProcess(part, False)
+
+    def stop(self, part: str) -> None:
+        """Stop a part and wait until it has ended."""
+        with contextlib.suppress(xmlrpc.client.Fault):
+            self.ask.stopProcess(part, True)
+
+    def kill(self, part: str) -> None:
+        """Kill a part that no longer reacts; it is started again."""
+        with contextlib.suppress(xmlrpc.client.Fault):
+            self.ask.signalProcess(part, "KILL")
+
+    def shutdown(self) -> None:
+        """Ask it to end everything and itself; not waiting for it."""
+        with contextlib.suppress(OSError, http.client.HTTPException, xmlrpc.client.Error):
+            self.ask.shutdown()
+
+
+@contextlib.contextmanager
+def umask(mask: int) -> Iterator[None]:
+    """Let new files be readable as `mask` says."""
+    before = os.umask(mask)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def start(stack: Stack, parts: Sequence[Part]) -> Supervisor:
+    """Write the configuration and start supervisor, with no part running yet but the watch.
+
+    Raises
+    ------
+    SupervisorError
+        When it does not answer within ten seconds.
+    """
+    for folder in (stack.run, stack.logs, socket_path(stack).parent):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    written = stack.run / "supervisord.conf"
+    write_private(written, configuration(stack, parts))
+    output = stack.logs / "supervisor.out"
+    with output.open("wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "supervisor.supervisord", "-c", str(written)],
+            cwd=stack.var,
+            env=stack.process_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+            # A Ctrl-C in the terminal is for the command that starts it.
+            start_new_session=True,
+        )
+    supervisor = Supervisor(stack)
+    end = time.monotonic() + 10
+    while time.monotonic() < end and process.poll() is None:
+        if supervisor.runs():
+            return supervisor
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    raise SupervisorError(f"supervisor did not start:\n{output.read_text(errors='replace')[-3000:]}")
+
+
+def stop(stack: Stack, patience: float) -> list[str]:
+    """End supervisor and all parts in good order, then whatever still carries this stack's mark.
+
+    Parameters
+    ----------
+    patience : float
+        How long the good order may take, in seconds.
+
+    Returns
+    -------
+    list of str
+        The parts (or commands) of which something was left and had to be ended one by one.
+    """
+    supervisor = Supervisor(stack)
+    if supervisor.runs():
+        supervisor.shutdown()
+        end = time.monotonic() + patience
+        while supervisor.runs() and time.monotonic() < end:
+            time.sleep(0.05)
+    return sweep(stack)
+
+
+def sweep(stack: Stack) -> list[str]:
+    """End every process that carries this stack's mark; return which parts they were of."""
+    # A supervisor that has answered its last question may still be on its way out.
+    time.sleep(0.1)
+    left = launch.leftovers(str(stack.var))
+    names = []
+    for process in left:
+        with contextlib.suppress(psutil.Error):
+            names.append(process.environ().get("SPAI_PART") or process.name())
+    launch.end(left)
+    return sorted(set(names))

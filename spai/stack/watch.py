@@ -1,0 +1,212 @@
+"""Watches the parts while they run: writes down every restart, and restarts a part that no longer does its work.
+
+An event listener of supervisor: it hears of every part that ends, and asks each running part for a little work.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import sys
+import threading
+import time
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+from supervisor.childutils import get_headers, listener
+
+from spai.stack import environment, health
+from spai.stack.environment import Stack, write_private
+from spai.stack.parts import Part, table
+from spai.stack.supervision import WATCH, Supervisor
+
+logger = logging.getLogger("spai.stack")
+
+PAUSE = 5.0
+"""Seconds between two rounds of questions."""
+PATIENCE = 4
+"""So many silent rounds in a row, with the parts it needs in health, and a part is restarted."""
+GRACE = 60.0
+"""Seconds in which a part that was just started may be silent."""
+
+
+@dataclass
+class Record:
+    """What became of one part since the stack was started."""
+
+    restarts: int = 0
+    latest_end_at: str = ""
+    reason: str = ""
+
+
+class Book:
+    """The records of all parts, kept in a file that `status` reads."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.lock = threading.Lock()
+        self.records = {name: Record(**fields) for name, fields in read_records(path).items()}
+
+    def restart(self, part: str, reason: str) -> None:
+        """Write down that `part` ended unasked, and why."""
+        with self.lock:
+            record = self.records.setdefault(part, Record())
+            record.restarts += 1
+            record.latest_end_at = datetime.now(UTC).isoformat(timespec="seconds")
+            record.reason = reason
+            write_private(
+                self.path, json.dumps({name: asdict(record) for name, record in self.records.items()}, indent=1)
+            )
+        logger.warning("%s %s; it is started again (%d since the stack was started)", part, reason, record.restarts)
+
+
+def read_records(path: Path) -> dict[str, dict[str, Any]]:
+    """Return what the watch has written down, by part; empty when there is nothing."""
+    try:
+        records: dict[str, dict[str, Any]] = json.loads(path.read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return records
+
+
+def records_file(stack: Stack) -> Path:
+    """Return the file of the restarts since the stack was started."""
+    return stack.run / "restarts.json"
+
+
+class Watch:
+    """Asks the parts in rounds; knows how often each has been silent."""
+
+    def __init__(self, stack: Stack, book: Book) -> None:
+        self.stack = stack
+        self.book = book
+        self.supervisor = Supervisor(stack)
+        self.silent: dict[str, int] = {}
+        self.expected: set[str] = set()
+        self.parts: list[Part] = table(stack, lambda: running_since(self.supervisor, "beat"))
+
+    def round(self) -> None:
+        """Ask every running part once; restart those that have been silent for too long."""
+        processes = self.supervisor.processes()
+        silent = set()
+        for part in self.parts:
+            info = processes.get(part.name, {})
+            if info.get("statename") == "FATAL":
+                logger.error(
+                    "%s cannot be started: %s; trying again. Its log: %s",
+                    part.name,
+                    info.get("spawnerr"),
+                    info.get("logfile"),
+                )
+                self.supervisor.start(part.name)
+            if info.get("statename") != "RUNNING" or time.time() - info["start"] < GRACE:
+                silent.add(part.name)
+                self.silent.pop(part.name, None)
+                continue
+            try:
+                part.alive()
+            except health.Unhealthy as reason:
+                silent.add(part.name)
+                if silent.isdisjoint(part.needs):
+                    self.blame(part, str(reason))
+            else:
+                self.silent.pop(part.name, None)
+
+    def blame(self, part: Part, reason: str) -> None:
+        """Count a silence of `part`, and kill it when it was the last that it was allowed."""
+        self.silent[part.name] = self.silent.get(part.name, 0) + 1
+        logger.warning("%s: %s (%d of %d)", part.name, reason, self.silent[part.name], PATIENCE)
+        if self.silent[part.name] >= PATIENCE:
+            del self.silent[part.name]
+            self.expected.add(part.name)
+            self.book.restart(part.name, f"no longer did its work ({reason}) and was killed")
+            self.supervisor.kill(part.name)
+
+    def heard(self, event: str, payload: str) -> None:
+        """Take note of an event of supervisor."""
+        fields = get_headers(payload)
+        part = fields["processname"]
+        if event == "PROCESS_STATE_EXITED" or (event == "PROCESS_STATE_BACKOFF" and fields.get("tries") == "1"):
+            if part in self.expected:
+                self.expected.discard(part)
+            else:
+                how = "ended unexpectedly" if event == "PROCESS_STATE_EXITED" else "ended right after its start"
+                self.book.restart(part, f"{how}{ending(self.supervisor, part)}")
+        elif event == "PROCESS_STATE_RUNNING" and fields["from_state"] == "STARTING":
+            logger.info("%s runs, process %s", part, fields["pid"])
+
+
+def own_restart(stack: Stack, supervisor: Supervisor, book: Book) -> None:
+    """Write down that this process itself was started again under the same supervisor; nobody else could hear that."""
+    mark, pid = stack.run / "watched-by", str(supervisor.ask.getPID())
+    if mark.is_file() and mark.read_text() == pid:
+        book.restart(WATCH, "ended unexpectedly")
+    mark.write_text(pid)
+
+
+def ending(supervisor: Supervisor, part: str) -> str:
+    """Return how the latest process of `part` ended, empty when supervisor does not know."""
+    with contextlib.suppress(Exception):
+        code = supervisor.processes()[part]["exitstatus"]
+        return " by a signal" if code == -1 else f" with exit code {code}"
+    return ""
+
+
+def running_since(supervisor: Supervisor, part: str) -> datetime | None:
+    """Return when `part` was started, None when it does not run."""
+    info = supervisor.processes().get(part, {})
+    return datetime.fromtimestamp(info["start"], UTC) if info.get("statename") == "RUNNING" else None
+
+
+def abandoned(stack: Stack) -> bool:
+    """Whether the command that was starting this stack died before it was done."""
+    try:
+        pid, created = (stack.run / "starting").read_text().split()
+    except (FileNotFoundError, ValueError):
+        return False
+    try:
+        return psutil.Process(int(pid)).create_time() != float(created)
+    except psutil.NoSuchProcess:
+        return True
+
+
+def ask_in_rounds(watch: Watch) -> None:
+    """Ask for as long as this process lives."""
+    while True:
+        time.sleep(PAUSE)
+        if abandoned(watch.stack):
+            logger.error("the command that was starting the stack is gone; ending what it had started")
+            watch.supervisor.shutdown()
+            return
+        try:
+            watch.round()
+        except OSError as error:
+            logger.warning("supervisor does not answer: %s", error)
+        except Exception:
+            logger.exception("a round of questions failed")
+
+
+def main() -> None:
+    """Listen to supervisor on the standard streams, and ask the parts beside it."""
+    logging.Formatter.converter = time.gmtime
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    stack = environment.load()
+    book = Book(records_file(stack))
+    watch = Watch(stack, book)
+    own_restart(stack, watch.supervisor, book)
+    logger.info("watching %s", ", ".join(part.name for part in watch.parts))
+    threading.Thread(target=ask_in_rounds, args=(watch,), daemon=True).start()
+    while True:
+        headers, payload = listener.wait()
+        try:
+            watch.heard(headers["eventname"], payload)
+        finally:
+            listener.ok()
+
+
+if __name__ == "__main__":
+    main()
