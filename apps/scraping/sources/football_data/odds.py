@@ -91,7 +91,7 @@ class Lines(dict[str, float | None]):
         line = None
         if all(part is not None for part in parts):
             line = sum(part for part in parts if part is not None) / len(parts)
-            if abs(line) > LARGEST_HANDICAP or line * 4 != int(line * 4):
+            if not abs(line) <= LARGEST_HANDICAP or line * 4 != int(line * 4):
                 line = None
         self[text] = line
         return line

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import PurePosixPath
+from statistics import median_low
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -20,10 +21,15 @@ CLOCK: Final = ZoneInfo("Europe/London")
 """The clock of the column ``Time``, for the leagues of every country."""
 
 SEASON_STARTS: Final = 7
-"""July. A division's season takes its label from the earliest date in the file, since 2019-20 went on until August."""
+"""July. A division's season takes its label from the middle one of its dates: 2019-20 went on until August, and one
+mistyped year must not move the others."""
+
+SEASON_REACHES: Final = timedelta(days=300)
+"""From its middle date, either way; the furthest in thirty years lies 217 days from it."""
 
 FIRST_YEAR: Final = 1970
-"""Of a year in two digits, ``70`` to ``99`` lie in the last century; the files begin in 1993."""
+"""Of a year in two digits, ``70`` to ``99`` lie in the last century; the files begin in 1993, so that an earlier year
+is a mistake."""
 
 STATISTICS: Final = ("HS", "AS", "HST", "AST", "HC", "AC", "HF", "AF", "HY", "AY", "HR", "AR", "Attendance")
 """In the order of the fields of `StatsRecord`, which ends with the referee."""
@@ -158,18 +164,12 @@ def _competitions(
     """Return competition and season of each row, or what is wrong with them."""
     if not table.is_extra:
         divisions = [cell.strip() for cell in table.required("Div")]
-        earliest: dict[str, date] = {}
+        days: dict[str, list[date]] = {division: [] for division in divisions}
         for division, kickoff in zip(divisions, kickoffs, strict=True):
             if kickoff is not None:
-                day = kickoff[0].date()
-                earliest[division] = min(day, earliest.get(division, day))
-        labels = {division: _season_of(day) for division, day in earliest.items()}
-        return [
-            (DIVISIONS[division], labels.get(division, ""))
-            if division in DIVISIONS
-            else f"division {division!r} is unknown"
-            for division in divisions
-        ]
+                days[division].append(kickoff[0].date())
+        middles = {division: median_low(played) for division, played in days.items() if played}
+        return [_division(division, kickoff, middles) for division, kickoff in zip(divisions, kickoffs, strict=True)]
     found: list[tuple[CompetitionKey, str] | str] = []
     seasons = table.column("Season") or ("",) * len(table.rows)
     for country, league, season, kickoff in zip(
@@ -185,6 +185,18 @@ def _competitions(
             day = kickoff[0].date() if kickoff is not None else date.min
             found.append((competition, str(day.year) if is_calendar_year else _season_of(day)))
     return found
+
+
+def _division(division: str, kickoff: Kickoff | None, middles: dict[str, date]) -> tuple[CompetitionKey, str] | str:
+    """Return competition and season of a row of a main file, or what is wrong with them."""
+    if division not in DIVISIONS:
+        return f"division {division!r} is unknown"
+    if kickoff is None:
+        return "the season is unknown without a date"
+    middle = middles[division]
+    if abs(kickoff[0].date() - middle) > SEASON_REACHES:
+        return f"date {kickoff[0].date()} is far outside the season around {middle}"
+    return DIVISIONS[division], _season_of(middle)
 
 
 def _league(country: str, league: str, notes: Counter[str]) -> CompetitionKey | str:
@@ -289,8 +301,8 @@ def _date(text: str) -> date | None:
         day, month, year = (int(part) for part in text.strip().split("/"))
         if year < 100:
             year += 1900 if year >= FIRST_YEAR - 1900 else 2000
-        return date(year, month, day)
-    except ValueError:
+        return date(year, month, day) if year >= FIRST_YEAR else None
+    except (ValueError, OverflowError):
         return None
 
 
@@ -299,7 +311,7 @@ def _time(text: str) -> time | None:
     try:
         hour, minute = (int(part) for part in text.strip().split(":")[:2])
         return time(hour, minute)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 

@@ -80,33 +80,41 @@ def read_table(name: str, content: bytes, notes: Counter[str]) -> Table:
     Raises
     ------
     ParseError
-        When the first line is not a header of this source.
+        When the content is no CSV, or its first line is not a header of this source.
     """
     reader = csv.reader(io.StringIO(_decoded(content), newline=""))
-    header = [cell.strip() for cell in next(reader, [])]
-    for today, others in ALSO_CALLED.items():
-        if today not in header:
-            header = [today if cell in others else cell for cell in header]
-    if "Div" not in header and "Country" not in header:
-        raise ParseError("column Div or Country", name)
-    width = len(header)
     rows: list[list[str]] = []
     lines: list[int] = []
-    is_short = False
-    for row in reader:
-        if not any(row):
-            continue
-        is_short = "FTR" in header and len(row) <= header.index("FTR")
+    try:
+        header = _header(next(reader, []))
+        if "Div" not in header and "Country" not in header:
+            raise ParseError("column Div or Country", name)
+        for row in reader:
+            if any(row):
+                rows.append(row)
+                lines.append(reader.line_num)
+    except csv.Error as error:
+        raise ParseError(f"readable CSV ({error})", name) from error
+    width = len(header)
+    is_short = bool(rows) and "FTR" in header and len(rows[-1]) <= header.index("FTR")
+    for row in rows:
         if len(row) < width:
             row.extend([""] * (width - len(row)))
         elif len(row) > width:
             notes["rows with cells beyond the header"] += any(cell.strip() for cell in row[width:])
             del row[width:]
-        rows.append(row)
-        lines.append(reader.line_num)
     is_cut = is_short and not content.endswith((b"\n", b"\r"))
     columns: list[tuple[str, ...]] = list(zip(*rows, strict=True)) if rows else [()] * width
     return Table(name, header, rows, lines, columns, is_cut)
+
+
+def _header(cells: list[str]) -> list[str]:
+    """Return the column names, trimmed, by their names in main files."""
+    header = [cell.strip() for cell in cells]
+    for today, others in ALSO_CALLED.items():
+        if today not in header:
+            header = [today if cell in others else cell for cell in header]
+    return header
 
 
 def _decoded(content: bytes) -> str:
