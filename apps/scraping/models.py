@@ -12,6 +12,9 @@ class Source(models.Model):
     name = models.SlugField(max_length=40, unique=True)
     is_enabled = models.BooleanField(default=True, help_text="Switched off, nothing is fetched from it.")
     every = models.DurationField(help_text="A visit is due this long after the latest one began.")
+    requested_at = models.DateTimeField(
+        null=True, blank=True, help_text="When somebody asked for a visit out of turn; it is due until one began later."
+    )
     seed = models.PositiveBigIntegerField(null=True, blank=True, help_text="Of the sandbox: the seed of its world.")
     anchor_at = models.DateTimeField(
         null=True, blank=True, help_text="Of the sandbox: when its dense season began; kept from the first start."

@@ -255,6 +255,11 @@ class Ingestion:
         self._refusals += [batch.refused[index] for index in sorted(batch.refused)]
         return BatchOutcome(batch.outcomes, batch.refused)
 
+    def refuse(self, record: str, reason: str) -> None:
+        """Count a row that its source could not turn into a record, so that the account is whole."""
+        self._counts[Outcome.REFUSED] += 1
+        self._refusals.append(Refusal(record, reason))
+
     # ── From names to rows ───────────────────────────────────────────────────────────────────────────────────────────
     def _resolve(self, records: Sequence[MatchRecord], batch: Batch) -> list[Draft]:
         names = self._names

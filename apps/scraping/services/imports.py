@@ -1,0 +1,238 @@
+"""Files of matches: found, read in other processes, stored in one ingest."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from apps.matches.records import MatchRecord
+from apps.matches.services import Ingestion, IngestReport, Outcome
+from apps.scraping import metrics
+from apps.scraping.services.scrape import UnknownSourceError
+from apps.scraping.sources import SOURCES, ParsedFile, ParseError, Source
+from apps.scraping.sources.aliases import aliases_for
+
+BATCH: Final = 10_000
+"""Records that are stored at a time; whole files, each of which holds whole seasons."""
+
+FILES_AHEAD: Final = 16
+"""Files that are read before their turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """A file to import: where it is, and its name within its source; or why it cannot be read."""
+
+    path: Path
+    name: str
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedRecord:
+    """A row that was not stored: its line where it is known, what it says, and why it was refused."""
+
+    line: int | None
+    row: str
+    reason: str
+
+
+@dataclass(slots=True)
+class FileReport:
+    """What became of one file.
+
+    Parameters
+    ----------
+    name : str
+        The file as named by the caller.
+    created, changed, same, refused : int
+        Its rows by what became of them.
+    refusals : list of RefusedRecord
+        The refused rows.
+    notes : dict of str to int
+        Details that were left out or read otherwise than written, by what they were.
+    error : str
+        Why the whole file could not be read; empty when it could.
+    """
+
+    name: str
+    created: int = 0
+    changed: int = 0
+    same: int = 0
+    refused: int = 0
+    refusals: list[RefusedRecord] = field(default_factory=list)
+    notes: dict[str, int] = field(default_factory=dict)
+    error: str = ""
+
+    @property
+    def records(self) -> int:
+        """Number of rows."""
+        return self.created + self.changed + self.same + self.refused
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What one import did: every file in order, and the ingest that stored them."""
+
+    files: tuple[FileReport, ...]
+    ingest: IngestReport
+
+    @property
+    def failed(self) -> tuple[FileReport, ...]:
+        """The files that could not be read."""
+        return tuple(file for file in self.files if file.error)
+
+
+def find_files(paths: Iterable[Path], source: Source) -> list[FoundFile]:
+    """Return the files of a source among some files and folders, in the order of their names.
+
+    A path that leads to nothing is returned with an error that says what to do.
+    """
+    found: dict[Path, FoundFile] = {}
+    for path in paths:
+        if path.is_dir():
+            files = sorted(file for file in path.rglob("*") if file.is_file())
+            taken = [
+                FoundFile(file, file.relative_to(path).as_posix())
+                for file in files
+                if source.accepts(file.relative_to(path).as_posix())
+            ]
+            if not taken:
+                error = f"no file in this folder is one of {source.name}'s; name the folder that holds its seasons"
+                taken = [FoundFile(path, str(path), error)]
+        elif path.is_file():
+            error = ""
+            if not source.accepts(path.name):
+                error = f"{source.name} has no file of this name; check --source, or give the file its original name"
+            taken = [FoundFile(path, f"{path.resolve().parent.name}/{path.name}", error)]
+        else:
+            taken = [FoundFile(path, str(path), "there is no such file or folder; check the path")]
+        for file in taken:
+            found.setdefault(file.path.resolve(), file)
+    return list(found.values())
+
+
+def import_files(
+    paths: Iterable[Path],
+    *,
+    source: str,
+    now: datetime,
+    workers: int = 1,
+    on_start: Callable[[int], None] = lambda files: None,
+    on_file: Callable[[FileReport], None] = lambda report: None,
+) -> ImportReport:
+    """Read files and store their matches, all in one ingest.
+
+    A file that cannot be read is reported, and the others still go in. Files are read in processes of their own while
+    the ones before them are stored.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+        Files and folders.
+    source : str
+        Name of the source whose format they have.
+    now : datetime
+        Aware.
+    workers : int, optional
+        Processes that read; 0 reads in this one.
+    on_start : callable, optional
+        Called once with the number of files.
+    on_file : callable, optional
+        Called after each file, in order.
+
+    Raises
+    ------
+    UnknownSourceError
+        When no source of files has this name.
+    """
+    if source not in SOURCES:
+        raise UnknownSourceError(f"no source is called {source!r}; there are {', '.join(sorted(SOURCES))}")
+    files = find_files(paths, SOURCES[source])
+    on_start(len(files))
+    reports: list[FileReport] = []
+    with Ingestion(source=source, now=now, aliases=aliases_for) as run:
+        waiting: list[tuple[FileReport, ParsedFile]] = []
+        size = 0
+        for file, parsed in _read_all(files, source, workers):
+            report = FileReport(file.name)
+            reports.append(report)
+            if isinstance(parsed, str):
+                report.error = parsed
+            else:
+                waiting.append((report, parsed))
+                size += len(parsed.records)
+            if size >= BATCH:
+                _store(run, waiting, on_file)
+                size = 0
+            elif isinstance(parsed, str):
+                on_file(report)
+        _store(run, waiting, on_file)
+    done = run.report()
+    metrics.count_records(source, created=done.created, changed=done.changed, same=done.same, refused=done.refused)
+    return ImportReport(tuple(reports), done)
+
+
+def _store(run: Ingestion, waiting: list[tuple[FileReport, ParsedFile]], on_file: Callable[[FileReport], None]) -> None:
+    """Store whole files at once, and give each file its share of the account."""
+    records: list[MatchRecord] = []
+    for _, parsed in waiting:
+        records += parsed.records
+    batch = run.store(records)
+    start = 0
+    for report, parsed in waiting:
+        end = start + len(parsed.records)
+        outcomes = batch.outcomes[start:end]
+        report.created = outcomes.count(Outcome.CREATED)
+        report.changed = outcomes.count(Outcome.CHANGED)
+        report.same = outcomes.count(Outcome.SAME)
+        report.refused = outcomes.count(Outcome.REFUSED) + len(parsed.refused)
+        report.notes = parsed.notes
+        for row in parsed.refused:
+            report.refusals.append(RefusedRecord(row.line, row.row, row.reason))
+            run.refuse(f"{row.file}, line {row.line}: {row.row}", row.reason)
+        for index in range(start, end) if batch.refused else ():
+            refusal = batch.refused.get(index)
+            if refusal is not None:
+                report.refusals.append(RefusedRecord(None, refusal.record, refusal.reason))
+        start = end
+        on_file(report)
+    waiting.clear()
+
+
+def _read_all(files: Sequence[FoundFile], source: str, workers: int) -> Iterator[tuple[FoundFile, ParsedFile | str]]:
+    """Yield each file with what it holds, or with the reason why it cannot be read, in order."""
+    if not workers:
+        for file in files:
+            yield file, file.error or _read(source, file)
+        return
+    # Forked children share what is loaded and leave without touching the parent's database connection.
+    context = multiprocessing.get_context("fork")
+    pool = ProcessPoolExecutor(max_workers=workers, mp_context=context)
+    ahead: deque[tuple[FoundFile, Future[ParsedFile | str] | None]] = deque()
+    remaining = iter(files)
+    try:
+        while True:
+            while len(ahead) < FILES_AHEAD and (file := next(remaining, None)) is not None:
+                ahead.append((file, None if file.error else pool.submit(_read, source, file)))
+            if not ahead:
+                return
+            file, future = ahead.popleft()
+            yield file, file.error if future is None else future.result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _read(source: str, file: FoundFile) -> ParsedFile | str:
+    try:
+        return SOURCES[source].parse_file(file.name, file.path.read_bytes())
+    except ParseError as error:
+        return f"{error.missing} is missing; is it really a file of {source}?"
+    except OSError as error:
+        return f"it cannot be read ({error.strerror}); check its permissions"
