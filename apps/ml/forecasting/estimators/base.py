@@ -78,7 +78,7 @@ class Estimator(ABC):
         self.columns: tuple[str, ...] = ()
         self.rho = 0.0
 
-    def fit(self, X: Floats, y: ArrayLike, *, names: Sequence[str], weights: Floats | None = None) -> Self:  # noqa: N803
+    def fit(self, X: Floats, y: ArrayLike, *, names: Sequence[str], weights: Floats | None = None) -> Self:
         """Fit to outcomes.
 
         Parameters
@@ -109,21 +109,21 @@ class Estimator(ABC):
         self._fit(self._own(X), outcomes, given)
         return self
 
-    def predict_proba(self, X: Floats) -> Floats:  # noqa: N803
+    def predict_proba(self, X: Floats) -> Floats:
         """Return probabilities of home, draw and away, shape (n, 3)."""
         return softmax(self.scores(X))
 
-    def raw_score(self, X: Floats) -> Floats:  # noqa: N803
+    def raw_score(self, X: Floats) -> Floats:
         """Return the log-odds of home against away, shape (n,)."""
         scores = self.scores(X)
         difference: Floats = scores[:, 0] - scores[:, 2]
         return difference
 
-    def contributions(self, X: Floats) -> dict[str, Floats]:  # noqa: N803
-        """Return what each group adds to the log-odds of home against away, shape (n,) each; they sum to `raw_score`."""
+    def contributions(self, X: Floats) -> dict[str, Floats]:
+        """Return what each group adds to the log-odds of home against away, (n,) each; they sum to `raw_score`."""
         return {group: parts[:, 0] - parts[:, 2] for group, parts in self.parts(X).items()}
 
-    def expected_goals(self, X: Floats) -> Floats:  # noqa: N803
+    def expected_goals(self, X: Floats) -> Floats:
         """Return expected goals of home and away, shape (n, 2).
 
         An estimator of outcomes alone takes the total from the goal ratings, else from the competition, and splits it
@@ -132,11 +132,11 @@ class Estimator(ABC):
         return goals.split_total(self.predict_proba(X), self._total_goals(X))
 
     @abstractmethod
-    def scores(self, X: Floats) -> Floats:  # noqa: N803
+    def scores(self, X: Floats) -> Floats:
         """Return scores whose softmax is the forecast, shape (n, 3)."""
 
     @abstractmethod
-    def parts(self, X: Floats) -> dict[str, Floats]:  # noqa: N803
+    def parts(self, X: Floats) -> dict[str, Floats]:
         """Return what each group adds to the scores, up to a number common to the classes; shape (n, 3) each."""
 
     @abstractmethod
@@ -144,7 +144,7 @@ class Estimator(ABC):
         """Return the columns to use."""
 
     @abstractmethod
-    def _fit(self, X: Floats, y: NDArray[np.int64], weights: Floats) -> None:  # noqa: N803
+    def _fit(self, X: Floats, y: NDArray[np.int64], weights: Floats) -> None:
         """Fit to the estimator's own columns."""
 
     @abstractmethod
@@ -156,10 +156,12 @@ class Estimator(ABC):
         """Take what `_state` gave."""
 
     def _save_more(self, folder: Path) -> None:
-        """Write what JSON does not hold."""
+        """Write what JSON does not hold; most estimators have nothing more."""
+        return
 
     def _load_more(self, folder: Path) -> None:
         """Read what `_save_more` wrote."""
+        return
 
     def save(self, folder: Path) -> None:
         """Write the estimator into a folder: JSON, and UBJ for trees."""
@@ -188,7 +190,7 @@ class Estimator(ABC):
         estimator._load_more(folder)
         return estimator
 
-    def _own(self, X: Floats) -> Floats:  # noqa: N803
+    def _own(self, X: Floats) -> Floats:
         """Return the estimator's own columns of `X`."""
         if X.ndim != 2 or X.shape[1] != len(self.names):
             raise ValueError(f"X of shape {X.shape}; {self.kind} was fitted to {len(self.names)} columns")
@@ -196,7 +198,7 @@ class Estimator(ABC):
             return X
         return X[:, [self.names.index(name) for name in self.columns]]
 
-    def _total_goals(self, X: Floats) -> Floats:  # noqa: N803
+    def _total_goals(self, X: Floats) -> Floats:
         for home, away in (("dc_mu_home", "dc_mu_away"), ("base_goals_home", "base_goals_away")):
             if home in self.names and away in self.names:
                 total: Floats = X[:, self.names.index(home)] + X[:, self.names.index(away)]

@@ -19,23 +19,23 @@ class BaseRates(Estimator):
 
     kind = "base_rates"
 
-    def scores(self, X: Floats) -> Floats:  # noqa: N803
+    def scores(self, X: Floats) -> Floats:
         """Return the logarithms of the rates, shape (n, 3)."""
         logs: Floats = np.log(self._own(X)[:, :3])
         return logs
 
-    def parts(self, X: Floats) -> dict[str, Floats]:  # noqa: N803
+    def parts(self, X: Floats) -> dict[str, Floats]:
         """Return the scores as the baseline; no team adds anything."""
         return {BASELINE: self.scores(X)}
 
-    def expected_goals(self, X: Floats) -> Floats:  # noqa: N803
+    def expected_goals(self, X: Floats) -> Floats:
         """Return the mean goals of the competition, shape (n, 2)."""
         return self._own(X)[:, 3:]
 
     def _wanted(self, names: Sequence[str]) -> Sequence[str]:
         return (*RATES, *GOALS)
 
-    def _fit(self, X: Floats, y: NDArray[np.int64], weights: Floats) -> None:  # noqa: N803
+    def _fit(self, X: Floats, y: NDArray[np.int64], weights: Floats) -> None:
         if not (X[:, :3] > 0.0).all():
             raise ValueError("a base rate is missing or zero")
 

@@ -95,21 +95,21 @@ class Calibrated:
         """Dixon-Coles correction for the scoreline grid."""
         return self.estimator.rho
 
-    def predict_proba(self, X: Floats) -> Floats:  # noqa: N803
+    def predict_proba(self, X: Floats) -> Floats:
         """Return calibrated probabilities of home, draw and away, shape (n, 3)."""
         return self.calibration.apply(self.estimator.predict_proba(X))
 
-    def expected_goals(self, X: Floats) -> Floats:  # noqa: N803
+    def expected_goals(self, X: Floats) -> Floats:
         """Return expected goals of home and away, shape (n, 2)."""
         return self.estimator.expected_goals(X)
 
-    def raw_score(self, X: Floats) -> Floats:  # noqa: N803
+    def raw_score(self, X: Floats) -> Floats:
         """Return the calibrated log-odds of home against away, shape (n,)."""
         scores = self._scaled(self.estimator.scores(X)) + np.array(self.calibration.shift)
         difference: Floats = scores[:, 0] - scores[:, 2]
         return difference
 
-    def contributions(self, X: Floats) -> dict[str, Floats]:  # noqa: N803
+    def contributions(self, X: Floats) -> dict[str, Floats]:
         """Return what each group adds to the log-odds of home against away; they sum to `raw_score`."""
         found = {}
         for group, part in self.estimator.parts(X).items():
@@ -166,7 +166,7 @@ def centred(scores: Floats) -> Floats:
 def _fitted(method: Method, p: Floats, y: NDArray[np.int64]) -> Calibration:
     if method == "none":
         return Calibration("none", (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), len(p), {})
-    from scipy.optimize import minimize  # noqa: PLC0415  serving calibrates without it
+    from scipy.optimize import minimize
 
     scores = centred(np.log(np.maximum(p, FLOOR)))
     hot = (y[:, None] == np.arange(3)).astype(np.float64)

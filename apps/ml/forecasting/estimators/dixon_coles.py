@@ -17,7 +17,7 @@ from apps.ml.forecasting.scoring import FLOOR
 BASE: Final = ("dc_base_home", "dc_base_away")
 
 TEAMS: Final = ("dc_attack_home", "dc_concession_away", "dc_attack_away", "dc_concession_home")
-"""Columns in which the teams differ from the level's mean; the first two act on the goals of the home side."""
+"""Columns in which teams differ from the level's mean; the first two act on the goals of the home side."""
 
 GROUP_NAMES: Final = ("home attack", "away defence", "away attack", "home defence")
 
@@ -25,8 +25,8 @@ GROUP_NAMES: Final = ("home attack", "away defence", "away attack", "home defenc
 class DixonColes(Estimator):
     """Dixon-Coles probabilities from the ratings, with rho, the scale of the ratings and both means fitted.
 
-    The logarithm of expected goals is ``mean + base + scale * (attack + concession)``; means, scale and rho minimise the
-    log loss of the outcomes.
+    The logarithm of expected goals is ``mean + base + scale * (attack + concession)``; means, scale and rho minimise
+    the log loss of the outcomes.
 
     Parameters
     ----------
@@ -38,17 +38,17 @@ class DixonColes(Estimator):
 
     kind = "dixon_coles"
 
-    def scores(self, X: Floats) -> Floats:  # noqa: N803
+    def scores(self, X: Floats) -> Floats:
         """Return the logarithms of the probabilities, shape (n, 3)."""
         own = self._own(X)
         return self._log_p(own[:, :2], own[:, 2:])
 
-    def expected_goals(self, X: Floats) -> Floats:  # noqa: N803
+    def expected_goals(self, X: Floats) -> Floats:
         """Return expected goals of home and away, shape (n, 2)."""
         own = self._own(X)
         return _goals(own[:, :2], own[:, 2:], self._theta)
 
-    def parts(self, X: Floats) -> dict[str, Floats]:  # noqa: N803
+    def parts(self, X: Floats) -> dict[str, Floats]:
         """Return Shapley values of the four strengths on the log-probabilities, and what is left without them."""
         own = self._own(X)
         base, teams = own[:, :2], own[:, 2:]
@@ -77,8 +77,8 @@ class DixonColes(Estimator):
     def _wanted(self, names: Sequence[str]) -> Sequence[str]:
         return (*BASE, *TEAMS)
 
-    def _fit(self, X: Floats, y: NDArray[np.int64], weights: Floats) -> None:  # noqa: N803
-        from scipy.optimize import minimize  # noqa: PLC0415  serving predicts without it
+    def _fit(self, X: Floats, y: NDArray[np.int64], weights: Floats) -> None:
+        from scipy.optimize import minimize
 
         rows = slice(-int(self.params["fit_rows"]), None)
         base, teams, outcomes, given = X[rows, :2], X[rows, 2:], y[rows], weights[rows]

@@ -34,11 +34,11 @@ class EloLogit(Estimator):
 
     kind = "elo_logit"
 
-    def scores(self, X: Floats) -> Floats:  # noqa: N803
+    def scores(self, X: Floats) -> Floats:
         """Return scores of the three classes, that of the draw being 0; shape (n, 3)."""
         return (self._own(X) - self._mean) / self._scale @ self._slopes + self._intercept
 
-    def parts(self, X: Floats) -> dict[str, Floats]:  # noqa: N803
+    def parts(self, X: Floats) -> dict[str, Floats]:
         """Return the scores by group of columns, and the intercept as the baseline."""
         standard = (self._own(X) - self._mean) / self._scale
         found = {BASELINE: np.tile(self._intercept, (len(X), 1))}
@@ -51,7 +51,7 @@ class EloLogit(Estimator):
     def _wanted(self, names: Sequence[str]) -> Sequence[str]:
         return tuple(self.params["columns"])
 
-    def _fit(self, X: Floats, y: NDArray[np.int64], weights: Floats) -> None:  # noqa: N803
+    def _fit(self, X: Floats, y: NDArray[np.int64], weights: Floats) -> None:
         if not np.isfinite(X).all():
             raise ValueError(f"{self.kind}: a feature is missing")
         self._mean = np.average(X, axis=0, weights=weights)
@@ -73,7 +73,7 @@ class EloLogit(Estimator):
         self._intercept, self._slopes = np.array(state["intercept"]), np.array(state["slopes"])
 
 
-def newton(X: Floats, y: NDArray[np.int64], weights: Floats, l2: float) -> Floats:  # noqa: N803
+def newton(X: Floats, y: NDArray[np.int64], weights: Floats, l2: float) -> Floats:
     """Return coefficients of a multinomial logit with the draw as the reference class, shape (1 + k, 3).
 
     Parameters

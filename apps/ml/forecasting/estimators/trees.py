@@ -30,18 +30,19 @@ class XGBoost(Estimator):
     """
 
     kind = "xgboost"
+    _booster: xgboost.Booster
 
-    def scores(self, X: Floats) -> Floats:  # noqa: N803
+    def scores(self, X: Floats) -> Floats:
         """Return the margins of the three classes, shape (n, 3)."""
         margins: Floats = self._booster.inplace_predict(self._own(X), predict_type="margin").astype(np.float64)
         return margins
 
-    def parts(self, X: Floats) -> dict[str, Floats]:  # noqa: N803
+    def parts(self, X: Floats) -> dict[str, Floats]:
         """Return the sums of Shapley values by group of columns.
 
         The trees add in single precision; what rounding leaves over goes to the baseline, so that the parts are exact.
         """
-        import xgboost  # noqa: PLC0415  heavy: loaded when first used
+        import xgboost
 
         own = self._own(X)
         values = self._booster.predict(xgboost.DMatrix(own), pred_contribs=True).astype(np.float64)
@@ -57,8 +58,8 @@ class XGBoost(Estimator):
     def _wanted(self, names: Sequence[str]) -> Sequence[str]:
         return names
 
-    def _fit(self, X: Floats, y: NDArray[np.int64], weights: Floats) -> None:  # noqa: N803
-        import xgboost  # noqa: PLC0415  heavy: loaded when first used
+    def _fit(self, X: Floats, y: NDArray[np.int64], weights: Floats) -> None:
+        import xgboost
 
         settings = {
             **self.params["booster"],
@@ -74,9 +75,9 @@ class XGBoost(Estimator):
         return {"trees": FILE}
 
     def _restore(self, state: Mapping[str, Any]) -> None:
-        import xgboost  # noqa: PLC0415  heavy: loaded when first used
+        import xgboost
 
-        self._booster: xgboost.Booster = xgboost.Booster({"nthread": 1})
+        self._booster = xgboost.Booster({"nthread": 1})
 
     def _save_more(self, folder: Path) -> None:
         self._booster.save_model(os.fspath(folder / FILE))

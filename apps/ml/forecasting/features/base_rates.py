@@ -10,16 +10,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from apps.ml.forecasting.features.catalogue import Feature
-from apps.ml.forecasting.features.events import OBSERVE, UNSEEN, Block, Sizes
-
-
-class State(NamedTuple):
-    """Decayed sums, a row a competition: home, draw, away, goals of the home side, goals of the away side.
-
-    Row `UNSEEN` gathers all competitions together; a competition is shrunk towards it.
-    """
-
-    sums: NDArray[np.float64]
+from apps.ml.forecasting.features.events import OBSERVE, UNSEEN, Events, Sizes, grown
 
 
 class Constants(NamedTuple):
@@ -28,11 +19,13 @@ class Constants(NamedTuple):
     keep: float
     keep_all: float
     strength: float
-    prior: NDArray[np.float64]
 
 
 class BaseRates:
     """Causal outcome rates and mean goals of the competition, shrunk to those of all competitions.
+
+    The state is an array of decayed sums, shape (competitions, 5): home, draw, away, goals of home sides, goals of away
+    sides. Row `UNSEEN` gathers all competitions together.
 
     Parameters
     ----------
@@ -48,9 +41,9 @@ class BaseRates:
             keep=0.5 ** (1.0 / float(params["half_life"])),
             keep_all=0.5 ** (1.0 / float(params["half_life_all"])),
             strength=float(params["strength"]),
-            prior=np.array(params["prior"], dtype=np.float64),
         )
-        self._state = State(np.zeros((1, 5)))
+        self._prior = np.array(params["prior"], dtype=np.float64)
+        self._sums = np.zeros((1, 5))
 
     def features(self) -> tuple[Feature, ...]:
         """Return the columns of the family, in order."""
@@ -65,59 +58,63 @@ class BaseRates:
             Feature(name, self.name, "match", "competition", None, unit, meaning) for name, unit, meaning in rates
         )
 
-    def fold(self, block: Block, sizes: Sizes, out: NDArray[np.float64]) -> None:
+    def fold(self, events: Events, sizes: Sizes, out: NDArray[np.float64]) -> None:
         """Walk over the events: observe every result, describe every fixture into its row of `out`."""
-        missing = sizes.competitions - len(self._state.sums)
-        if missing > 0:
-            self._state = State(np.concatenate((self._state.sums, np.zeros((missing, 5)))))
-        _fold(self._state, self._constants, block, out)
+        self._sums = grown(self._sums, np.zeros((1, 5)), sizes.competitions)
+        _fold(self._sums, self._prior, self._constants, events, out)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the state as named arrays."""
-        return self._state._asdict()
+        return {"sums": self._sums}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take the state that `arrays` gave."""
-        self._state = State(**arrays)
+        self._sums = arrays["sums"]
 
 
 @njit(cache=True)
-def observe(state: State, constants: Constants, block: Block, event: int) -> None:
+def observe(sums: NDArray[np.float64], constants: Constants, result: Any) -> None:
     """Add one result to its competition and to all together."""
-    goals_home, goals_away = block.home_goals[event], block.away_goals[event]
-    outcome = 0 if goals_home > goals_away else (1 if goals_home == goals_away else 2)
-    for which in range(2):
-        slot = block.competition[event] if which == 0 else UNSEEN
-        keep = constants.keep if which == 0 else constants.keep_all
-        sums = state.sums[slot]
+    home, away = result.goals[0], result.goals[1]
+    outcome = 0 if home > away else (1 if home == away else 2)
+    for everywhere in range(2):
+        own = sums[UNSEEN] if everywhere else sums[result.competition]
+        keep = constants.keep_all if everywhere else constants.keep
         for place in range(5):
-            sums[place] *= keep
-        sums[outcome] += 1.0
-        sums[3] += goals_home
-        sums[4] += goals_away
+            own[place] *= keep
+        own[outcome] += 1.0
+        own[3] += home
+        own[4] += away
 
 
 @njit(cache=True)
-def describe(state: State, constants: Constants, block: Block, event: int, out: NDArray[np.float64]) -> None:
+def describe(
+    sums: NDArray[np.float64], prior: NDArray[np.float64], constants: Constants, fixture: Any, out: NDArray[np.float64]
+) -> None:
     """Write rates and goals; on neutral ground both sides share what home and away have together."""
-    everything = state.sums[UNSEEN]
-    total = everything[0] + everything[1] + everything[2]
-    slot = block.competition[event]
-    own = state.sums[slot]
-    matches = own[0] + own[1] + own[2] if slot != UNSEEN else 0.0
+    everywhere, own = sums[UNSEEN], sums[fixture.competition]
+    strength = constants.strength
+    known = fixture.competition != UNSEEN
     for place in range(5):
-        wide = (everything[place] + constants.strength * constants.prior[place]) / (total + constants.strength)
-        near = own[place] if slot != UNSEEN else 0.0
-        out[place] = (near + constants.strength * wide) / (matches + constants.strength)
-    if block.neutral[event]:
+        total = everywhere[0] + everywhere[1] + everywhere[2]
+        out[place] = (everywhere[place] + strength * prior[place]) / (total + strength)
+        if known:
+            out[place] = (own[place] + strength * out[place]) / (own[0] + own[1] + own[2] + strength)
+    if fixture.neutral:
         out[0] = out[2] = (out[0] + out[2]) / 2.0
         out[3] = out[4] = (out[3] + out[4]) / 2.0
 
 
 @njit(cache=True)
-def _fold(state: State, constants: Constants, block: Block, out: NDArray[np.float64]) -> None:
-    for event in range(block.kind.size):
-        if block.kind[event] == OBSERVE:
-            observe(state, constants, block, event)
+def _fold(
+    sums: NDArray[np.float64],
+    prior: NDArray[np.float64],
+    constants: Constants,
+    events: Events,
+    out: NDArray[np.float64],
+) -> None:
+    for event in events:
+        if event.kind == OBSERVE:
+            observe(sums, constants, event)
         else:
-            describe(state, constants, block, event, out[block.row[event]])
+            describe(sums, prior, constants, event, out[event.row])

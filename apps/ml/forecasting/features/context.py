@@ -15,18 +15,14 @@ from numba import njit
 from numpy.typing import NDArray
 
 from apps.ml.forecasting.features.catalogue import SIDES, Feature, Side
-from apps.ml.forecasting.features.events import DAY, OBSERVE, Block, Sizes
+from apps.ml.forecasting.features.events import DAY, OBSERVE, Events, Sizes
 
 SLACK_DAYS: Final = 30
 """Days of the calendar that are kept beyond the longest look back, for fixtures described after their kick-off."""
 
 
-class State(NamedTuple):
-    """The calendar, a row a team and match, sorted by (team, kick-off): the team's id, time and season."""
-
-    team: NDArray[np.int64]
-    kickoff: NDArray[np.int64]
-    season: NDArray[np.int64]
+ENTRY: Final = np.dtype([("team", np.int64), ("kickoff", np.int64), ("season", np.int64)])
+"""One team of one scheduled match: id, kick-off in microseconds since 1970 in UTC, id of the season."""
 
 
 class Constants(NamedTuple):
@@ -39,6 +35,8 @@ class Constants(NamedTuple):
 
 class Context:
     """Rest days, congestion, matches into the season, level and neutral ground.
+
+    The state is the calendar, an array of `ENTRY` sorted by (team, kick-off).
 
     Parameters
     ----------
@@ -56,8 +54,7 @@ class Context:
             congestion=self._congestion_days * DAY,
             season=round(float(params["season_days"]) * DAY),
         )
-        nothing = np.empty(0, dtype=np.int64)
-        self._state = State(nothing, nothing, nothing)
+        self._calendar = np.empty(0, dtype=ENTRY)
 
     def features(self) -> tuple[Feature, ...]:
         """Return the columns of the family, in order."""
@@ -99,38 +96,38 @@ class Context:
         """
         _, latest = np.unique(match[::-1], return_index=True)
         chosen = match.size - 1 - latest
-        team = np.concatenate((home[chosen], away[chosen]))
-        times = np.concatenate((kickoff[chosen], kickoff[chosen]))
-        seasons = np.concatenate((season[chosen], season[chosen]))
-        order = np.lexsort((seasons, times, team))
-        self._state = State(team[order], times[order], seasons[order])
+        calendar = np.empty(2 * chosen.size, dtype=ENTRY)
+        calendar["team"] = np.concatenate((home[chosen], away[chosen]))
+        calendar["kickoff"] = np.tile(kickoff[chosen], 2)
+        calendar["season"] = np.tile(season[chosen], 2)
+        self._calendar = calendar[np.lexsort((calendar["season"], calendar["kickoff"], calendar["team"]))]
 
     def trim(self, moment: int) -> None:
         """Forget what no fixture at or after `moment` (microseconds) can count."""
-        keep = self._state.kickoff >= moment - self._constants.season - SLACK_DAYS * DAY
-        self._state = State(*(column[keep] for column in self._state))
+        oldest = moment - self._constants.season - SLACK_DAYS * DAY
+        self._calendar = self._calendar[self._calendar["kickoff"] >= oldest]
 
-    def fold(self, block: Block, sizes: Sizes, out: NDArray[np.float64]) -> None:
+    def fold(self, events: Events, sizes: Sizes, out: NDArray[np.float64]) -> None:
         """Describe every fixture into its row of `out`; results change nothing."""
-        _fold(self._state, self._constants, block, out)
+        _fold(self._calendar, self._constants, events, out)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the state as named arrays."""
-        return self._state._asdict()
+        return {"calendar": self._calendar}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take the state that `arrays` gave."""
-        self._state = State(**arrays)
+        self._calendar = arrays["calendar"]
 
 
 @njit(cache=True)
-def _first_not_before(state: State, team: int, kickoff: int) -> int:
-    """Return the number of rows of the calendar that come before (team, kickoff)."""
-    low, high = 0, state.team.size
+def _first_not_before(calendar: NDArray[Any], team: int, kickoff: int) -> int:
+    """Return the number of entries of the calendar that come before (team, kickoff)."""
+    low, high = 0, calendar.size
     while low < high:
         middle = (low + high) // 2
-        before = state.team[middle] < team or (state.team[middle] == team and state.kickoff[middle] < kickoff)
-        if before:
+        entry = calendar[middle]
+        if entry.team < team or (entry.team == team and entry.kickoff < kickoff):
             low = middle + 1
         else:
             high = middle
@@ -138,32 +135,33 @@ def _first_not_before(state: State, team: int, kickoff: int) -> int:
 
 
 @njit(cache=True)
-def describe(state: State, constants: Constants, block: Block, event: int, out: NDArray[np.float64]) -> None:
+def describe(calendar: NDArray[Any], constants: Constants, fixture: Any, out: NDArray[np.float64]) -> None:
     """Write rest, congestion and matches of the season of both sides, and what kind of match it is."""
-    kickoff, season = block.kickoff[event], block.season[event]
     for side in range(2):
-        team = block.home_id[event] if side == 0 else block.away_id[event]
+        team = fixture.team_id[side]
         rest, congestion, played = constants.rest_cap, 0, 0
-        row = _first_not_before(state, team, kickoff) - 1
-        if row >= 0 and state.team[row] == team:
-            rest = min(rest, kickoff - state.kickoff[row])
-        while row >= 0 and state.team[row] == team and kickoff - state.kickoff[row] <= constants.season:
-            if kickoff - state.kickoff[row] <= constants.congestion:
+        place = _first_not_before(calendar, team, fixture.kickoff) - 1
+        while place >= 0 and calendar[place].team == team:
+            ago = fixture.kickoff - calendar[place].kickoff
+            if ago > constants.season:
+                break
+            rest = min(rest, ago)
+            if ago <= constants.congestion:
                 congestion += 1
-            if state.season[row] == season:
+            if calendar[place].season == fixture.season:
                 played += 1
-            row -= 1
+            place -= 1
         out[side] = rest / DAY
         out[3 + side] = congestion
         out[6 + side] = played
     for stat in range(3):
         out[3 * stat + 2] = out[3 * stat] - out[3 * stat + 1]
-    out[9] = block.level[event]
-    out[10] = 1.0 if block.neutral[event] else 0.0
+    out[9] = fixture.level
+    out[10] = 1.0 if fixture.neutral else 0.0
 
 
 @njit(cache=True)
-def _fold(state: State, constants: Constants, block: Block, out: NDArray[np.float64]) -> None:
-    for event in range(block.kind.size):
-        if block.kind[event] != OBSERVE:
-            describe(state, constants, block, event, out[block.row[event]])
+def _fold(calendar: NDArray[Any], constants: Constants, events: Events, out: NDArray[np.float64]) -> None:
+    for event in events:
+        if event.kind != OBSERVE:
+            describe(calendar, constants, event, out[event.row])

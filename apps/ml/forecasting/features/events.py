@@ -3,6 +3,8 @@
 An event is a result that is observed at `known_at` or a fixture that is described at `as_of`. At the same instant the
 fixture comes first, because a forecast may use only what was known *before* it; results of one instant come in the
 order of (kick-off, match id). A fixture carries no goals and no statistics into the kernels, whatever its frame holds.
+
+States and events are structured arrays: a kernel reads ``event.kickoff`` and writes ``teams[event.team[0]].rating``.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ UNSEEN: Final = 0
 """Slot of every team, competition and region that no observed result has named; its state stays as it began."""
 
 SIGNALS: Final = ("shots", "shots_on_target", "corners")
-"""Counts that the kernels see beside goals, in the order of axis 2 of `Block.signals`."""
+"""Counts that the kernels see beside goals, in the order of axis 1 of `signals`."""
 
 DAY: Final = 86_400_000_000
 """Microseconds of a day."""
@@ -29,35 +31,32 @@ DAY: Final = 86_400_000_000
 NOT_SCHEDULED: Final = ("cancelled", "postponed")
 """Statuses of a match that takes no place in the calendar of its teams."""
 
+EVENT: Final = np.dtype(
+    [
+        ("kind", np.int8),  # DESCRIBE or OBSERVE
+        ("neutral", np.bool_),
+        ("level", np.int16),
+        ("row", np.int64),  # output row of a fixture, -1 for a result
+        ("match", np.int64),  # id
+        ("at", np.int64),  # known_at or as_of, microseconds since 1970 in UTC
+        ("kickoff", np.int64),  # microseconds since 1970 in UTC
+        ("season", np.int64),  # id
+        ("competition", np.int64),  # slot
+        ("region", np.int64),  # slot of the competition's region
+        ("team", np.int64, (2,)),  # slots, home first
+        ("entrant", np.int64, (2,)),  # slots of (region of the competition, team)
+        ("team_id", np.int64, (2,)),
+        ("goals", np.float64, (2,)),  # NaN for fixtures
+        ("signals", np.float64, (2, len(SIGNALS))),  # NaN for fixtures and where nobody counted
+    ],
+    align=True,
+)
+"""One event; axis 0 of the nested arrays is the side, home first."""
+
+Events = NDArray[Any]
+"""Array of `EVENT`."""
+
 _NEVER: Final = np.iinfo(np.int64).min
-
-
-class Block(NamedTuple):
-    """Events in the order of time, one entry of every array each; times are microseconds since 1970 in UTC.
-
-    `row` is the output row of a fixture and -1 for a result. `home`, `away`, `competition` and `region` are slots,
-    `home_entrant` and `away_entrant` slots of (region of the competition, team); `home_id`, `away_id` and `season` are
-    the caller's own ids. `signals` has shape (events, 2 sides, len(SIGNALS)). Goals and signals are NaN for fixtures.
-    """
-
-    kind: NDArray[np.int8]
-    row: NDArray[np.int64]
-    at: NDArray[np.int64]
-    kickoff: NDArray[np.int64]
-    home: NDArray[np.int64]
-    away: NDArray[np.int64]
-    home_entrant: NDArray[np.int64]
-    away_entrant: NDArray[np.int64]
-    home_id: NDArray[np.int64]
-    away_id: NDArray[np.int64]
-    competition: NDArray[np.int64]
-    region: NDArray[np.int64]
-    season: NDArray[np.int64]
-    level: NDArray[np.int64]
-    neutral: NDArray[np.bool_]
-    home_goals: NDArray[np.float64]
-    away_goals: NDArray[np.float64]
-    signals: NDArray[np.float64]
 
 
 class Sizes(NamedTuple):
@@ -101,6 +100,18 @@ class Slots:
         return table[codes]
 
 
+class Rows(NamedTuple):
+    """Events without slots, and the ids that the slots will stand for: names of regions, ids of competitions."""
+
+    events: Events
+    region: NDArray[Any]
+    competition: NDArray[np.int64]
+
+    def take(self, order: NDArray[Any]) -> Rows:
+        """Return the chosen rows, in that order."""
+        return Rows(self.events[order], self.region[order], self.competition[order])
+
+
 class Index:
     """The slots of everything that the families keep state for."""
 
@@ -123,33 +134,21 @@ class Index:
 
     def learn(self, rows: Rows) -> None:
         """Give slots to what the results name; the rows must be in the order of their events."""
-        self.teams.learn(np.column_stack((rows.home, rows.away)).ravel())
+        team = rows.events["team_id"]
+        self.teams.learn(team.ravel())
         self.competitions.learn(rows.competition)
         self.regions.learn(rows.region)
-        region = self.regions.find(rows.region)
-        self.entrants.learn(np.column_stack((_entrant(region, rows.home), _entrant(region, rows.away))).ravel())
+        self.entrants.learn(_entrant(self.regions.find(rows.region), team).ravel())
 
-
-class Rows(NamedTuple):
-    """Columns of a frame as plain arrays, still with the caller's ids; the same length each."""
-
-    match: NDArray[np.int64]
-    at: NDArray[np.int64]
-    kickoff: NDArray[np.int64]
-    home: NDArray[np.int64]
-    away: NDArray[np.int64]
-    competition: NDArray[np.int64]
-    region: NDArray[Any]
-    season: NDArray[np.int64]
-    level: NDArray[np.int64]
-    neutral: NDArray[np.bool_]
-    home_goals: NDArray[np.float64]
-    away_goals: NDArray[np.float64]
-    signals: NDArray[np.float64]
-
-    def take(self, order: NDArray[Any]) -> Rows:
-        """Return the chosen rows, in that order."""
-        return Rows(*(column[order] for column in self))
+    def fill(self, rows: Rows) -> None:
+        """Write the slots into the events."""
+        events = rows.events
+        events["competition"] = self.competitions.find(rows.competition)
+        events["region"] = self.regions.find(rows.region)
+        for side in range(2):
+            team = events["team_id"][:, side]
+            events["team"][:, side] = self.teams.find(team)
+            events["entrant"][:, side] = self.entrants.find(_entrant(events["region"], team[:, None])[:, 0])
 
 
 def result_rows(results: pd.DataFrame) -> Rows:
@@ -158,18 +157,17 @@ def result_rows(results: pd.DataFrame) -> Rows:
     Rows that are not finished, or lack goals or `known_at`, carry no result and are left out.
     """
     known_at = _microseconds(results["known_at"])
-    home_goals = _floats(results["home_goals"])
-    away_goals = _floats(results["away_goals"])
-    finished = (results["status"] == "finished").to_numpy(dtype=bool, na_value=False)
-    keep = finished & (known_at != _NEVER) & ~np.isnan(home_goals) & ~np.isnan(away_goals)
-    signals = np.full((len(results), 2, len(SIGNALS)), np.nan)
-    for place, signal in enumerate(SIGNALS):
-        for side, prefix in enumerate(("home_", "away_")):
+    rows = _rows(results, OBSERVE, known_at)
+    goals, signals = rows.events["goals"], rows.events["signals"]
+    for side, prefix in enumerate(("home_", "away_")):
+        goals[:, side] = _floats(results[f"{prefix}goals"])
+        for place, signal in enumerate(SIGNALS):
             if prefix + signal in results:
                 signals[:, side, place] = _floats(results[prefix + signal])
-    rows = _rows(results, known_at, home_goals, away_goals, signals)
-    rows = rows.take(np.flatnonzero(keep))
-    return rows.take(np.lexsort((rows.match, rows.kickoff, rows.at)))
+    finished = (results["status"] == "finished").to_numpy(dtype=bool, na_value=False)
+    rows = rows.take(np.flatnonzero(finished & (known_at != _NEVER) & ~np.isnan(goals).any(axis=1)))
+    events = rows.events
+    return rows.take(np.lexsort((events["match"], events["kickoff"], events["at"])))
 
 
 def fixture_rows(fixtures: pd.DataFrame) -> Rows:
@@ -183,51 +181,20 @@ def fixture_rows(fixtures: pd.DataFrame) -> Rows:
     as_of = _microseconds(fixtures["as_of"])
     if (as_of == _NEVER).any():
         raise ValueError("a fixture has no as_of")
-    nothing = np.full(len(fixtures), np.nan)
-    return _rows(fixtures, as_of, nothing, nothing, np.full((len(fixtures), 2, len(SIGNALS)), np.nan))
+    rows = _rows(fixtures, DESCRIBE, as_of)
+    rows.events["row"] = np.arange(len(fixtures))
+    return rows
 
 
-def block_of(index: Index, results: Rows, fixtures: Rows) -> Block:
-    """Merge results and fixtures into one block of events in the order of time."""
-    count = results.at.size
-    rows = Rows(*(np.concatenate(pair) for pair in zip(results, fixtures, strict=True))) if count else fixtures
-    kind = np.full(rows.at.size, DESCRIBE, dtype=np.int8)
-    kind[:count] = OBSERVE
-    row = np.concatenate((np.full(count, -1, dtype=np.int64), np.arange(fixtures.at.size, dtype=np.int64)))
-    if rows.at.size > 1:
-        order = np.lexsort((rows.match, rows.kickoff, kind, rows.at))
-        rows, kind, row = rows.take(order), kind[order], row[order]
-    region = index.regions.find(rows.region)
-    return Block(
-        kind=kind,
-        row=row,
-        at=rows.at,
-        kickoff=rows.kickoff,
-        home=index.teams.find(rows.home),
-        away=index.teams.find(rows.away),
-        home_entrant=index.entrants.find(_entrant(region, rows.home)),
-        away_entrant=index.entrants.find(_entrant(region, rows.away)),
-        home_id=rows.home,
-        away_id=rows.away,
-        competition=index.competitions.find(rows.competition),
-        region=region,
-        season=rows.season,
-        level=rows.level,
-        neutral=rows.neutral,
-        home_goals=rows.home_goals,
-        away_goals=rows.away_goals,
-        signals=rows.signals,
-    )
-
-
-def no_rows() -> Rows:
-    """Return rows of nothing."""
-    whole, real = np.empty(0, dtype=np.int64), np.empty(0)
-    text = np.empty(0, dtype=object)
-    signals = np.empty((0, 2, len(SIGNALS)))
-    return Rows(
-        whole, whole, whole, whole, whole, whole, text, whole, whole, np.empty(0, dtype=bool), real, real, signals
-    )
+def merged(index: Index, results: Rows | None, fixtures: Rows | None) -> Events:
+    """Return results and fixtures together in the order of time, with the slots of an index."""
+    parts = [rows for rows in (results, fixtures) if rows is not None]
+    for rows in parts:
+        index.fill(rows)
+    events = parts[0].events if len(parts) == 1 else np.concatenate([rows.events for rows in parts])
+    if events.size > 1:
+        events = events[np.lexsort((events["match"], events["kickoff"], events["kind"], events["at"]))]
+    return events
 
 
 def scheduled(matches: pd.DataFrame) -> pd.DataFrame:
@@ -236,33 +203,33 @@ def scheduled(matches: pd.DataFrame) -> pd.DataFrame:
     return rows[~rows["status"].isin(NOT_SCHEDULED)]
 
 
-def _rows(
-    frame: pd.DataFrame,
-    at: NDArray[np.int64],
-    home_goals: NDArray[np.float64],
-    away_goals: NDArray[np.float64],
-    signals: NDArray[np.float64],
-) -> Rows:
-    return Rows(
-        match=_integers(frame["match_id"]),
-        at=at,
-        kickoff=_microseconds(frame["kickoff_at"]),
-        home=_integers(frame["home_team_id"]),
-        away=_integers(frame["away_team_id"]),
-        competition=_integers(frame["competition_id"]),
-        region=frame["region"].to_numpy(dtype=object),
-        season=_integers(frame["season_id"]),
-        level=_integers(frame["level"]),
-        neutral=frame["is_neutral"].to_numpy(dtype=bool),
-        home_goals=home_goals,
-        away_goals=away_goals,
-        signals=signals,
-    )
+def grown(state: NDArray[Any], fresh: NDArray[Any], size: int) -> NDArray[Any]:
+    """Return a state with `size` slots, every new one as `fresh`, which has shape (1, …), says."""
+    if size <= len(state):
+        return state
+    return np.concatenate((state, np.repeat(fresh, size - len(state), axis=0)))
+
+
+def _rows(frame: pd.DataFrame, kind: int, at: NDArray[np.int64]) -> Rows:
+    events = np.empty(len(frame), dtype=EVENT)
+    events["kind"] = kind
+    events["row"] = -1
+    events["at"] = at
+    events["match"] = _integers(frame["match_id"])
+    events["kickoff"] = _microseconds(frame["kickoff_at"])
+    events["season"] = _integers(frame["season_id"])
+    events["level"] = _integers(frame["level"])
+    events["neutral"] = frame["is_neutral"].to_numpy(dtype=bool)
+    events["team_id"][:, 0] = _integers(frame["home_team_id"])
+    events["team_id"][:, 1] = _integers(frame["away_team_id"])
+    events["goals"] = np.nan
+    events["signals"] = np.nan
+    return Rows(events, frame["region"].to_numpy(dtype=object), _integers(frame["competition_id"]))
 
 
 def _entrant(region: NDArray[np.int64], team: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return one number for (slot of the region, id of the team); ids of teams are 32 bits wide."""
-    return (region << 32) | team
+    """Return one number for (slot of the region, id of the team), shape (n, …); ids of teams are 32 bits wide."""
+    return (region[:, None] << 32) | team
 
 
 def _integers(column: pd.Series[Any]) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""The fold: results are observed and fixtures described in the order of time, by the same kernels offline and online."""
+"""The fold: results observed and fixtures described in the order of time, offline and online by the same kernels."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from apps.ml.forecasting.features import events
 from apps.ml.forecasting.features.base_rates import BaseRates
 from apps.ml.forecasting.features.catalogue import Feature
 from apps.ml.forecasting.features.context import Context
-from apps.ml.forecasting.features.events import Block, Index, Rows, Sizes
+from apps.ml.forecasting.features.events import Events, Index, Rows, Sizes
 from apps.ml.forecasting.features.form import Form
 from apps.ml.forecasting.features.ratings import DixonColes, Elo
 
@@ -48,7 +48,7 @@ class FeatureFamily(Protocol):
         """Return the columns of the family, in order."""
         ...
 
-    def fold(self, block: Block, sizes: Sizes, out: NDArray[np.float64]) -> None:
+    def fold(self, events: Events, sizes: Sizes, out: NDArray[np.float64]) -> None:
         """Walk over the events: observe every result, describe every fixture into its row of `out`."""
         ...
 
@@ -86,6 +86,7 @@ class FeatureState:
         self._families = [FAMILIES[name](self.params[name]) for name in families]
         self._index = index
         self._latest = tuple(latest)
+        self._widths = [len(family.features()) for family in self._families]
         features = [feature for family in self._families for feature in family.features()]
         self.names = tuple(feature.name for feature in features)
         if len(set(self.names)) != len(self.names):
@@ -158,8 +159,8 @@ class FeatureState:
             When one does not; nothing is observed then, and the caller builds the state anew.
         """
         rows = events.result_rows(results)
-        self._run(rows, events.no_rows())
-        return int(rows.at.size)
+        self._run(rows, None)
+        return int(rows.events.size)
 
     def describe(self, fixtures: pd.DataFrame) -> NDArray[np.float64]:
         """Return the features of fixtures, shape (fixtures, features), rows in the caller's order.
@@ -169,7 +170,7 @@ class FeatureState:
         LookAheadError
             When an `as_of` is not after the latest observed result.
         """
-        return self._run(events.no_rows(), events.fixture_rows(fixtures))
+        return self._run(None, events.fixture_rows(fixtures))
 
     def schedule(self, matches: pd.DataFrame) -> None:
         """Replace the calendar that rest and congestion are counted in.
@@ -192,31 +193,34 @@ class FeatureState:
                     rows["kickoff_at"].to_numpy(dtype="datetime64[us]").view(np.int64),
                 )
 
-    def _run(self, results: Rows, fixtures: Rows) -> NDArray[np.float64]:
-        out = np.full((fixtures.at.size, len(self.names)), np.nan)
-        if results.at.size == 0 and fixtures.at.size == 0:
-            return out
-        if self._latest and fixtures.at.size and int(fixtures.at.min()) <= self._latest[0]:
-            raise LookAheadError(
-                f"a fixture is to be described as of {_moment(fixtures.at.min())}, but results known at "
-                f"{self.observed_until} were observed"
-            )
-        if results.at.size:
-            first = (int(results.at[0]), int(results.kickoff[0]), int(results.match[0]))
-            if self._latest and first <= self._latest:
-                raise LateResultError(
-                    f"match {first[2]} became known at {_moment(first[0])}; results until {self.observed_until} "
-                    "were observed already"
+    def _run(self, results: Rows | None, fixtures: Rows | None) -> NDArray[np.float64]:
+        out = np.full((0 if fixtures is None else fixtures.events.size, len(self.names)), np.nan)
+        if fixtures is not None and fixtures.events.size and self._latest:
+            first = int(fixtures.events["at"].min())
+            if first <= self._latest[0]:
+                raise LookAheadError(
+                    f"a fixture is to be described as of {_moment(first)}, but results known at "
+                    f"{self.observed_until} were observed"
                 )
-            self._index.learn(results)
-            self._latest = (int(results.at[-1]), int(results.kickoff[-1]), int(results.match[-1]))
-        block = events.block_of(self._index, results, fixtures)
+        if results is not None and results.events.size:
+            self._admit(results)
+        merged = events.merged(self._index, results, fixtures)
         column = 0
-        for family in self._families:
-            width = len(family.features())
-            family.fold(block, self._index.sizes, out[:, column : column + width])
+        for family, width in zip(self._families, self._widths, strict=True):
+            family.fold(merged, self._index.sizes, out[:, column : column + width])
             column += width
         return out
+
+    def _admit(self, results: Rows) -> None:
+        """Check that the results lie after all observed before, and make room for what they name."""
+        first, latest = _key(results.events[0]), _key(results.events[-1])
+        if self._latest and first <= self._latest:
+            raise LateResultError(
+                f"match {first[2]} became known at {_moment(first[0])}; results until {self.observed_until} "
+                "were observed already"
+            )
+        self._index.learn(results)
+        self._latest = latest
 
     def to_bytes(self) -> bytes:
         """Return the state as an uncompressed zip of npy arrays and one JSON text; equal states give equal bytes."""
@@ -307,6 +311,10 @@ def offline_as_of(matches: pd.DataFrame, horizon: timedelta) -> pd.Series[Any]:
     """
     kickoff = matches["kickoff_at"]
     return kickoff.where(matches["kickoff_precision"] == "date", kickoff - horizon).rename("as_of")
+
+
+def _key(event: Any) -> tuple[int, int, int]:
+    return int(event["at"]), int(event["kickoff"]), int(event["match"])
 
 
 def _moment(microseconds: int) -> datetime:

@@ -21,7 +21,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from apps.ml.forecasting.features.catalogue import Feature, Side
-from apps.ml.forecasting.features.events import DAY, OBSERVE, Block, Sizes
+from apps.ml.forecasting.features.events import DAY, OBSERVE, Events, Sizes, grown
 
 LEVELS: Final = 12
 """Levels of a pyramid that are told apart; deeper ones share the last."""
@@ -29,38 +29,53 @@ LEVELS: Final = 12
 NOTHING: Final = -1
 
 
-class Teams(NamedTuple):
-    """State of the entrants: a team within the competitions of one region."""
+ENTRANT: Final = np.dtype(
+    [("attack", np.float64), ("concession", np.float64), ("weight", np.float64), ("place", np.int64)]
+)
+"""State of a team within the competitions of one region; `place` is its number within a refit at work."""
 
-    attack: NDArray[np.float64]
-    concession: NDArray[np.float64]
-    weight: NDArray[np.float64]
-    place: NDArray[np.int64]
+REGION: Final = np.dtype(
+    [
+        ("home", np.float64),
+        ("attack", np.float64, (LEVELS,)),
+        ("concession", np.float64, (LEVELS,)),
+        ("latest", np.int64),
+        ("due", np.int64),
+        ("fits", np.int64),
+    ]
+)
+"""State of a region: home factor, means of the levels, number of the latest match, end of the open period."""
 
+MATCH: Final = np.dtype(
+    [
+        ("before", np.int64),
+        ("at", np.int64),
+        ("region", np.int64),
+        ("entrant", np.int64, (2,)),
+        ("level", np.int64),
+        ("neutral", np.int64),
+        ("goals", np.float64, (2,)),
+    ]
+)
+"""An observed result, without padding, so that equal states are equal bytes; `before` is the number of the match before it in the region."""
 
-class Regions(NamedTuple):
-    """State of the regions: home factor, mean attack and concession of levels, latest match, end of the open period."""
+PAIR: Final = np.dtype(
+    [("home", np.int64), ("away", np.int64), ("weight", np.float64), ("at_home", np.int64), ("home_goals", np.float64)]
+)
+"""A match of a refit at work: places of the teams, its weight, whether the home factor acts, weighted home goals."""
 
-    home: NDArray[np.float64]
-    attack: NDArray[np.float64]
-    concession: NDArray[np.float64]
-    latest: NDArray[np.int64]
-    due: NDArray[np.int64]
-    fits: NDArray[np.int64]
-
-
-class Matches(NamedTuple):
-    """Observed results; `before` is the number of the match before it in the region."""
-
-    before: NDArray[np.int64]
-    at: NDArray[np.int64]
-    region: NDArray[np.int64]
-    home: NDArray[np.int64]
-    away: NDArray[np.int64]
-    level: NDArray[np.int64]
-    neutral: NDArray[np.bool_]
-    home_goals: NDArray[np.float64]
-    away_goals: NDArray[np.float64]
+SIDE: Final = np.dtype(
+    [
+        ("entrant", np.int64),
+        ("level", np.int64),
+        ("scored", np.float64),
+        ("conceded", np.float64),
+        ("attack", np.float64),
+        ("concession", np.float64),
+        ("exposure", np.float64),
+    ]
+)
+"""A team of a refit at work: weighted goals, strengths, goals to be expected of a team with strength 1."""
 
 
 class Constants(NamedTuple):
@@ -77,21 +92,6 @@ class Constants(NamedTuple):
     home: float
     newcomer_attack: float
     newcomer_concession: float
-
-
-class Fit(NamedTuple):
-    """One refit at work: matches of the window with local numbers of the teams, and sums of the teams."""
-
-    home: NDArray[np.int64]
-    away: NDArray[np.int64]
-    weight: NDArray[np.float64]
-    factor_of: NDArray[np.bool_]
-    level: NDArray[np.int64]
-    scored: NDArray[np.float64]
-    conceded: NDArray[np.float64]
-    attack: NDArray[np.float64]
-    concession: NDArray[np.float64]
-    exposure: NDArray[np.float64]
 
 
 class DixonColes:
@@ -123,29 +123,15 @@ class DixonColes:
             newcomer_attack=float(params["newcomer_attack"]),
             newcomer_concession=float(params["newcomer_concession"]),
         )
-        self._teams = self._fresh_teams(1)
-        self._regions = self._fresh_regions(1)
-        self._matches = _fresh_matches(0)
-        self._count = 0
-
-    def _fresh_teams(self, entrants: int) -> Teams:
-        return Teams(
-            attack=np.zeros(entrants),
-            concession=np.zeros(entrants),
-            weight=np.zeros(entrants),
-            place=np.full(entrants, NOTHING, dtype=np.int64),
-        )
-
-    def _fresh_regions(self, regions: int) -> Regions:
         start = np.sqrt(self._constants.goals)
-        return Regions(
-            home=np.full(regions, self._constants.home),
-            attack=np.full((regions, LEVELS), start),
-            concession=np.full((regions, LEVELS), start),
-            latest=np.full(regions, NOTHING, dtype=np.int64),
-            due=np.full(regions, NOTHING, dtype=np.int64),
-            fits=np.zeros(regions, dtype=np.int64),
+        self._fresh_entrant = np.array([(0.0, 0.0, 0.0, NOTHING)], dtype=ENTRANT)
+        self._fresh_region = np.array(
+            [(self._constants.home, [start] * LEVELS, [start] * LEVELS, NOTHING, NOTHING, 0)], dtype=REGION
         )
+        self._entrants = self._fresh_entrant.copy()
+        self._regions = self._fresh_region.copy()
+        self._matches = np.empty(0, dtype=MATCH)
+        self._count = 0
 
     def features(self) -> tuple[Feature, ...]:
         """Return the columns of the family, in order."""
@@ -176,269 +162,221 @@ class DixonColes:
             Feature(name, self.name, side, "region", None, unit, meaning) for name, side, unit, meaning in rows
         )
 
-    def fold(self, block: Block, sizes: Sizes, out: NDArray[np.float64]) -> None:
+    def fold(self, events: Events, sizes: Sizes, out: NDArray[np.float64]) -> None:
         """Walk over the events: observe every result, describe every fixture into its row of `out`."""
-        more_teams = sizes.entrants - self._teams.attack.size
-        if more_teams > 0:
-            fresh = self._fresh_teams(more_teams)
-            self._teams = Teams(*(np.concatenate(pair) for pair in zip(self._teams, fresh, strict=True)))
-        more_regions = sizes.regions - self._regions.home.size
-        if more_regions > 0:
-            more = self._fresh_regions(more_regions)
-            self._regions = Regions(*(np.concatenate(pair) for pair in zip(self._regions, more, strict=True)))
-        results = int((block.kind == OBSERVE).sum())
-        room = self._count + results - self._matches.at.size
-        if room > 0:
+        self._entrants = grown(self._entrants, self._fresh_entrant, sizes.entrants)
+        self._regions = grown(self._regions, self._fresh_region, sizes.regions)
+        results = int((events["kind"] == OBSERVE).sum())
+        if self._count + results > self._matches.size:
             self._forget()
-            room = self._count + results - self._matches.at.size
-            space = _fresh_matches(max(room, self._count // 8))
-            self._matches = Matches(*(np.concatenate(pair) for pair in zip(self._matches, space, strict=True)))
-        self._count = _fold(self._teams, self._regions, self._matches, self._constants, block, out, self._count)
+            room = max(self._count + results, self._count + self._count // 8)
+            self._matches = grown(self._matches, np.zeros(1, dtype=MATCH), room)
+        self._count = _fold(self._entrants, self._regions, self._matches, self._constants, events, out, self._count)
 
     def _forget(self) -> None:
         """Drop the matches that no later refit of their region can reach."""
-        matches = Matches(*(column[: self._count] for column in self._matches))
-        newest = np.full(self._regions.home.size, np.iinfo(np.int64).min)
-        np.maximum.at(newest, matches.region, matches.at)
-        keep = np.flatnonzero(matches.at >= newest[matches.region] - self._constants.window)
+        matches = self._matches[: self._count]
+        newest = np.full(self._regions.size, np.iinfo(np.int64).min)
+        np.maximum.at(newest, matches["region"], matches["at"])
+        keep = np.flatnonzero(matches["at"] >= newest[matches["region"]] - self._constants.window)
         number = np.full(self._count + 1, NOTHING, dtype=np.int64)
         number[keep] = np.arange(keep.size)
-        kept = Matches(*(column[keep] for column in matches))
-        self._matches = kept._replace(before=number[kept.before])
-        self._regions = self._regions._replace(latest=number[self._regions.latest])
+        self._matches = matches[keep]
+        self._matches["before"] = number[self._matches["before"]]
+        self._regions["latest"] = number[self._regions["latest"]]
         self._count = keep.size
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the state as named arrays."""
         self._forget()
-        named: dict[str, NDArray[Any]] = {}
-        for prefix, part in (("teams", self._teams), ("regions", self._regions), ("matches", self._matches)):
-            named |= {f"{prefix}_{field}": array for field, array in part._asdict().items()}
-        return named
+        return {"entrants": self._entrants, "regions": self._regions, "matches": self._matches}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take the state that `arrays` gave."""
-        self._teams = Teams(*(arrays[f"teams_{field}"] for field in Teams._fields))
-        self._regions = Regions(*(arrays[f"regions_{field}"] for field in Regions._fields))
-        self._matches = Matches(*(arrays[f"matches_{field}"] for field in Matches._fields))
-        self._count = self._matches.at.size
-
-
-def _fresh_matches(count: int) -> Matches:
-    whole = np.zeros(count, dtype=np.int64)
-    return Matches(
-        before=whole.copy(),
-        at=whole.copy(),
-        region=whole.copy(),
-        home=whole.copy(),
-        away=whole.copy(),
-        level=whole.copy(),
-        neutral=np.zeros(count, dtype=np.bool_),
-        home_goals=np.zeros(count),
-        away_goals=np.zeros(count),
-    )
+        self._entrants, self._regions, self._matches = arrays["entrants"], arrays["regions"], arrays["matches"]
+        self._count = self._matches.size
 
 
 @njit(cache=True)
-def _gather(teams: Teams, regions: Regions, matches: Matches, constants: Constants, region: int, moment: int) -> tuple:
-    """Return the entrants of the window and the matches of it; the level of a team is that of its latest match."""
-    count = 0
-    match = regions.latest[region]
-    while match != NOTHING and matches.at[match] >= moment - constants.window:
-        count += 1
-        match = matches.before[match]
-    entrants = np.empty(2 * count, dtype=np.int64)
-    fit = Fit(
-        home=np.empty(count, dtype=np.int64),
-        away=np.empty(count, dtype=np.int64),
-        weight=np.empty(count),
-        factor_of=np.empty(count, dtype=np.bool_),
-        level=np.empty(2 * count, dtype=np.int64),
-        scored=np.zeros(2 * count),
-        conceded=np.zeros(2 * count),
-        attack=np.empty(2 * count),
-        concession=np.empty(2 * count),
-        exposure=np.zeros(2 * count),
-    )
-    known = 0
-    home_goals = 0.0
-    match = regions.latest[region]
-    for number in range(count):
-        weight = 0.5 ** ((moment - matches.at[match]) / constants.half_life)
-        level = min(max(matches.level[match], 0), LEVELS - 1)
-        for side in range(2):
-            entrant = matches.home[match] if side == 0 else matches.away[match]
-            local = teams.place[entrant]
-            if local == NOTHING:
-                local = known
-                teams.place[entrant] = local
-                entrants[local] = entrant
-                fit.level[local] = level
-                seen = teams.attack[entrant] > 0.0
-                fit.attack[local] = teams.attack[entrant] if seen else regions.attack[region, level]
-                fit.concession[local] = teams.concession[entrant] if seen else regions.concession[region, level]
-                known += 1
-            if side == 0:
-                fit.home[number] = local
-            else:
-                fit.away[number] = local
-        fit.weight[number] = weight
-        fit.factor_of[number] = not matches.neutral[match]
-        home, away = fit.home[number], fit.away[number]
-        fit.scored[home] += weight * matches.home_goals[match]
-        fit.conceded[away] += weight * matches.home_goals[match]
-        fit.scored[away] += weight * matches.away_goals[match]
-        fit.conceded[home] += weight * matches.away_goals[match]
-        if not matches.neutral[match]:
-            home_goals += weight * matches.home_goals[match]
-        match = matches.before[match]
-    for local in range(known):
-        teams.place[entrants[local]] = NOTHING
-    return entrants[:known], fit, home_goals
-
-
-@njit(cache=True)
-def _level_means(
-    values: NDArray[np.float64], fit: Fit, known: int, prior: float, level_prior: float, means: NDArray[np.float64]
-) -> None:
-    """Set the mean of every level from its teams, each counting by the weight of its past, and the region's mean."""
-    total = np.zeros(LEVELS)
-    weights = np.zeros(LEVELS)
-    for local in range(known):
-        weight = fit.exposure[local] / (fit.exposure[local] + prior)
-        total[fit.level[local]] += weight * values[local]
-        weights[fit.level[local]] += weight
-    middle = total.sum() / weights.sum()
-    for level in range(LEVELS):
-        means[level] = (total[level] + level_prior * middle) / (weights[level] + level_prior)
-
-
-@njit(cache=True)
-def _sweep(
-    fit: Fit,
-    known: int,
-    home: float,
-    home_goals: float,
+def _gather(
+    entrants: NDArray[Any],
+    region: Any,
+    matches: NDArray[Any],
     constants: Constants,
-    mean_attack: NDArray[np.float64],
-    mean_concession: NDArray[np.float64],
-) -> float:
-    """Set attacks, concessions, means of the levels and the home factor once each; return the home factor."""
-    attack, concession, exposure = fit.attack, fit.concession, fit.exposure
-    exposure[:known] = 0.0
-    for number in range(fit.home.size):
-        i, j, weight = fit.home[number], fit.away[number], fit.weight[number]
-        factor = home if fit.factor_of[number] else 1.0
-        exposure[i] += weight * factor * concession[j]
-        exposure[j] += weight * concession[i]
-    for k in range(known):
-        attack[k] = (fit.scored[k] + constants.prior * mean_attack[fit.level[k]]) / (exposure[k] + constants.prior)
-    _level_means(attack, fit, known, constants.prior, constants.level_prior, mean_attack)
-    exposure[:known] = 0.0
-    for number in range(fit.home.size):
-        i, j, weight = fit.home[number], fit.away[number], fit.weight[number]
-        factor = home if fit.factor_of[number] else 1.0
-        exposure[j] += weight * factor * attack[i]
-        exposure[i] += weight * attack[j]
-    for k in range(known):
-        concession[k] = (fit.conceded[k] + constants.prior * mean_concession[fit.level[k]]) / (
-            exposure[k] + constants.prior
-        )
-    _level_means(concession, fit, known, constants.prior, constants.level_prior, mean_concession)
-    without = 0.0
-    for number in range(fit.home.size):
-        if fit.factor_of[number]:
-            without += fit.weight[number] * attack[fit.home[number]] * concession[fit.away[number]]
-    goals_prior = constants.prior * constants.goals
-    return (home_goals + goals_prior * constants.home) / (without + goals_prior)
+    moment: int,
+    pairs: NDArray[Any],
+    sides: NDArray[Any],
+) -> int:
+    """Fill the matches of the window and their teams, latest first; return how many teams there are.
+
+    A team belongs to the level of its latest match, and starts from its strength of the fit before.
+    """
+    known = 0
+    number = region.latest
+    for pair in pairs:
+        match = matches[number]
+        level = min(max(match.level, 0), LEVELS - 1)
+        pair.weight = 0.5 ** ((moment - match.at) / constants.half_life)
+        pair.at_home = 0 if match.neutral else 1
+        pair.home_goals = pair.weight * match.goals[0]
+        for side in range(2):
+            entrant = entrants[match.entrant[side]]
+            if entrant.place == NOTHING:
+                entrant.place = known
+                fresh = sides[known]
+                fresh.entrant = match.entrant[side]
+                fresh.level = level
+                fresh.scored = 0.0
+                fresh.conceded = 0.0
+                fresh.attack = entrant.attack if entrant.attack > 0.0 else region.attack[level]
+                fresh.concession = entrant.concession if entrant.attack > 0.0 else region.concession[level]
+                known += 1
+            own = sides[entrant.place]
+            own.scored += pair.weight * match.goals[side]
+            own.conceded += pair.weight * match.goals[1 - side]
+        pair.home = entrants[match.entrant[0]].place
+        pair.away = entrants[match.entrant[1]].place
+        number = match.before
+    for place in range(known):
+        entrants[sides[place].entrant].place = NOTHING
+    return known
 
 
 @njit(cache=True)
-def refit(teams: Teams, regions: Regions, matches: Matches, constants: Constants, region: int, moment: int) -> None:
-    """Fit one region to the results of its window, each weighted by its age at `moment`, from the fit before."""
-    entrants, fit, home_goals = _gather(teams, regions, matches, constants, region, moment)
-    known = entrants.size
-    home = regions.home[region]
-    sweeps = constants.sweeps if regions.fits[region] > 0 else constants.first_sweeps
-    for _ in range(sweeps):
-        home = _sweep(fit, known, home, home_goals, constants, regions.attack[region], regions.concession[region])
-    balance = np.sqrt(regions.attack[region].sum() / regions.concession[region].sum())
+def _expose(pairs: NDArray[Any], sides: NDArray[Any], home: float, attacking: bool) -> None:
+    """Set the goals that every team would score (or concede) with a strength of 1."""
+    for side in sides:
+        side.exposure = 0.0
+    for pair in pairs:
+        i, j = sides[pair.home], sides[pair.away]
+        factor = pair.weight * (home if pair.at_home else 1.0)
+        if attacking:
+            i.exposure += factor * j.concession
+            j.exposure += pair.weight * i.concession
+        else:
+            j.exposure += factor * i.attack
+            i.exposure += pair.weight * j.attack
+
+
+@njit(cache=True)
+def _estimate(sides: NDArray[Any], means: NDArray[np.float64], constants: Constants, attacking: bool) -> None:
+    """Set every strength between its goals and the mean of its level, then the means from the strengths."""
+    total, weights = np.zeros(LEVELS), np.zeros(LEVELS)
+    all_total, all_weights = 0.0, 0.0
+    for side in sides:
+        goals = side.scored if attacking else side.conceded
+        strength = (goals + constants.prior * means[side.level]) / (side.exposure + constants.prior)
+        if attacking:
+            side.attack = strength
+        else:
+            side.concession = strength
+        weight = side.exposure / (side.exposure + constants.prior)
+        total[side.level] += weight * strength
+        weights[side.level] += weight
+        all_total += weight * strength
+        all_weights += weight
     for level in range(LEVELS):
-        regions.attack[region, level] /= balance
-        regions.concession[region, level] *= balance
-    for local in range(known):
-        teams.attack[entrants[local]] = fit.attack[local] / balance
-        teams.concession[entrants[local]] = fit.concession[local] * balance
-        teams.weight[entrants[local]] = fit.exposure[local]
-    regions.home[region] = home
-    regions.fits[region] += 1
+        middle = constants.level_prior * all_total / all_weights
+        means[level] = (total[level] + middle) / (weights[level] + constants.level_prior)
 
 
 @njit(cache=True)
-def _advance(teams: Teams, regions: Regions, matches: Matches, constants: Constants, region: int, moment: int) -> None:
-    """Refit the region when its open period has ended by `moment`."""
-    due = regions.due[region]
-    if due != NOTHING and moment >= due:
-        refit(teams, regions, matches, constants, region, due)
-        regions.due[region] = NOTHING
+def _home_factor(pairs: NDArray[Any], sides: NDArray[Any], constants: Constants) -> float:
+    """Return goals of home sides over what they would be without a home factor."""
+    prior = constants.prior * constants.goals
+    scored, without = prior * constants.home, prior
+    for pair in pairs:
+        if pair.at_home:
+            scored += pair.home_goals
+            without += pair.weight * sides[pair.home].attack * sides[pair.away].concession
+    return scored / without
 
 
 @njit(cache=True)
-def observe(regions: Regions, matches: Matches, constants: Constants, block: Block, event: int, count: int) -> None:
+def refit(entrants: NDArray[Any], region: Any, matches: NDArray[Any], constants: Constants, moment: int) -> None:
+    """Fit one region to the results of its window, each weighted by its age at `moment`, from the fit before."""
+    count, number = 0, region.latest
+    while number != NOTHING and matches[number].at >= moment - constants.window:
+        count += 1
+        number = matches[number].before
+    pairs, space = np.empty(count, dtype=PAIR), np.empty(2 * count, dtype=SIDE)
+    known = _gather(entrants, region, matches, constants, moment, pairs, space)
+    sides = space[:known]
+    for _ in range(constants.sweeps if region.fits > 0 else constants.first_sweeps):
+        _expose(pairs, sides, region.home, True)
+        _estimate(sides, region.attack, constants, True)
+        _expose(pairs, sides, region.home, False)
+        _estimate(sides, region.concession, constants, False)
+        region.home = _home_factor(pairs, sides, constants)
+    attack, concession = 0.0, 0.0
+    for level in range(LEVELS):
+        attack += region.attack[level]
+        concession += region.concession[level]
+    balance = np.sqrt(attack / concession)
+    for level in range(LEVELS):
+        region.attack[level] /= balance
+        region.concession[level] *= balance
+    for side in sides:
+        entrant = entrants[side.entrant]
+        entrant.attack = side.attack / balance
+        entrant.concession = side.concession * balance
+        entrant.weight = side.exposure
+    region.fits += 1
+
+
+@njit(cache=True)
+def observe(region: Any, matches: NDArray[Any], constants: Constants, result: Any, count: int) -> None:
     """Keep one result as match number `count`, and open the period that it lies in."""
-    region = block.region[event]
-    matches.before[count] = regions.latest[region]
-    matches.at[count] = block.at[event]
-    matches.region[count] = region
-    matches.home[count] = block.home_entrant[event]
-    matches.away[count] = block.away_entrant[event]
-    matches.level[count] = block.level[event]
-    matches.neutral[count] = block.neutral[event]
-    matches.home_goals[count] = block.home_goals[event]
-    matches.away_goals[count] = block.away_goals[event]
-    regions.latest[region] = count
-    regions.due[region] = (block.at[event] // constants.period + 1) * constants.period
+    match = matches[count]
+    match.before = region.latest
+    match.at = result.at
+    match.region = result.region
+    match.level = result.level
+    match.neutral = result.neutral
+    for side in range(2):
+        match.entrant[side] = result.entrant[side]
+        match.goals[side] = result.goals[side]
+    region.latest = count
+    region.due = (result.at // constants.period + 1) * constants.period
 
 
 @njit(cache=True)
-def describe(
-    teams: Teams, regions: Regions, constants: Constants, block: Block, event: int, out: NDArray[np.float64]
-) -> None:
+def describe(entrants: NDArray[Any], region: Any, constants: Constants, fixture: Any, out: NDArray[np.float64]) -> None:
     """Write expected goals, what they are made of, and the weight behind them."""
-    region = block.region[event]
-    level = min(max(block.level[event], 0), LEVELS - 1)
-    mean_attack, mean_concession = regions.attack[region, level], regions.concession[region, level]
-    home = 1.0 if block.neutral[event] else regions.home[region]
+    level = min(max(fixture.level, 0), LEVELS - 1)
+    mean_attack, mean_concession = region.attack[level], region.concession[level]
     for side in range(2):
-        entrant = block.home_entrant[event] if side == 0 else block.away_entrant[event]
-        seen = teams.attack[entrant] > 0.0
-        attack = teams.attack[entrant] / mean_attack if seen else constants.newcomer_attack
-        concession = teams.concession[entrant] / mean_concession if seen else constants.newcomer_concession
-        out[5 + side] = np.log(attack)
-        out[7 + side] = np.log(concession)
-        out[9 + side] = teams.weight[entrant]
+        entrant = entrants[fixture.entrant[side]]
+        seen = entrant.attack > 0.0
+        out[5 + side] = np.log(entrant.attack / mean_attack if seen else constants.newcomer_attack)
+        out[7 + side] = np.log(entrant.concession / mean_concession if seen else constants.newcomer_concession)
+        out[9 + side] = entrant.weight
     out[4] = np.log(mean_attack * mean_concession)
-    out[3] = out[4] + np.log(home)
-    out[2] = out[3] + out[5] + out[8] - out[4] - out[6] - out[7]
-    out[0] = np.exp(out[3] + out[5] + out[8])
-    out[1] = np.exp(out[4] + out[6] + out[7])
+    out[3] = out[4] if fixture.neutral else out[4] + np.log(region.home)
+    log_home, log_away = out[3] + out[5] + out[8], out[4] + out[6] + out[7]
+    out[0] = np.exp(log_home)
+    out[1] = np.exp(log_away)
+    out[2] = log_home - log_away
 
 
 @njit(cache=True)
 def _fold(
-    teams: Teams,
-    regions: Regions,
-    matches: Matches,
+    entrants: NDArray[Any],
+    regions: NDArray[Any],
+    matches: NDArray[Any],
     constants: Constants,
-    block: Block,
+    events: Events,
     out: NDArray[np.float64],
     count: int,
 ) -> int:
-    for event in range(block.kind.size):
-        _advance(teams, regions, matches, constants, block.region[event], block.at[event])
-        if block.kind[event] == OBSERVE:
-            observe(regions, matches, constants, block, event, count)
+    for event in events:
+        region = regions[event.region]
+        if region.due != NOTHING and event.at >= region.due:
+            refit(entrants, region, matches, constants, region.due)
+            region.due = NOTHING
+        if event.kind == OBSERVE:
+            observe(region, matches, constants, event, count)
             count += 1
         else:
-            describe(teams, regions, constants, block, event, out[block.row[event]])
+            describe(entrants, region, constants, event, out[event.row])
     return count

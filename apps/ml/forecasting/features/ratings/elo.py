@@ -7,25 +7,20 @@ The change of a rating is ``k0 * (1 + |margin|) ** margin_power * (score - expec
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from apps.ml.forecasting.features.catalogue import Feature, Side
-from apps.ml.forecasting.features.events import OBSERVE, Block, Sizes
+from apps.ml.forecasting.features.events import OBSERVE, Events, Sizes, grown
 
+TEAM: Final = np.dtype([("rating", np.float64), ("played", np.int64), ("season", np.int64)])
+"""State of a team: points, observed matches, id of the season of the latest league match."""
 
-class State(NamedTuple):
-    """Ratings of teams; mean rating, observed matches and home edge of competitions (Elo points)."""
-
-    rating: NDArray[np.float64]
-    played: NDArray[np.int64]
-    season: NDArray[np.int64]
-    mean: NDArray[np.float64]
-    matches: NDArray[np.int64]
-    edge: NDArray[np.float64]
+COMPETITION: Final = np.dtype([("mean", np.float64), ("played", np.int64), ("edge", np.float64)])
+"""State of a competition: mean rating of its sides, observed matches, home edge; points."""
 
 
 class Constants(NamedTuple):
@@ -37,7 +32,6 @@ class Constants(NamedTuple):
     settled_matches: int
     k0: float
     margin_power: float
-    home_edge: float
     edge_rate: float
     mean_rate: float
     season_pull: float
@@ -66,22 +60,13 @@ class Elo:
             settled_matches=int(params["settled_matches"]),
             k0=float(params["k0"]),
             margin_power=float(params["margin_power"]),
-            home_edge=float(params["home_edge"]),
             edge_rate=float(params["edge_rate"]),
             mean_rate=float(params["mean_rate"]),
             season_pull=float(params["season_pull"]),
         )
-        self._state = self._fresh(1, 1)
-
-    def _fresh(self, teams: int, competitions: int) -> State:
-        return State(
-            rating=np.zeros(teams),
-            played=np.zeros(teams, dtype=np.int64),
-            season=np.zeros(teams, dtype=np.int64),
-            mean=np.zeros(competitions),
-            matches=np.zeros(competitions, dtype=np.int64),
-            edge=np.full(competitions, self._constants.home_edge),
-        )
+        self._fresh_competition = np.array([(0.0, 0, float(params["home_edge"]))], dtype=COMPETITION)
+        self._teams = np.zeros(1, dtype=TEAM)
+        self._competitions = self._fresh_competition.copy()
 
     def features(self) -> tuple[Feature, ...]:
         """Return the columns of the family, in order."""
@@ -96,35 +81,32 @@ class Elo:
         )
         return tuple(Feature(name, self.name, side, "all", None, unit, meaning) for name, side, unit, meaning in rows)
 
-    def fold(self, block: Block, sizes: Sizes, out: NDArray[np.float64]) -> None:
+    def fold(self, events: Events, sizes: Sizes, out: NDArray[np.float64]) -> None:
         """Walk over the events: observe every result, describe every fixture into its row of `out`."""
-        more_teams = sizes.teams - self._state.rating.size
-        more_competitions = sizes.competitions - self._state.mean.size
-        if more_teams > 0 or more_competitions > 0:
-            fresh = self._fresh(more_teams, more_competitions)
-            self._state = State(*(np.concatenate(pair) for pair in zip(self._state, fresh, strict=True)))
-        _fold(self._state, self._constants, block, out)
+        self._teams = grown(self._teams, np.zeros(1, dtype=TEAM), sizes.teams)
+        self._competitions = grown(self._competitions, self._fresh_competition, sizes.competitions)
+        _fold(self._teams, self._competitions, self._constants, events, out)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the state as named arrays."""
-        return self._state._asdict()
+        return {"teams": self._teams, "competitions": self._competitions}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take the state that `arrays` gave."""
-        self._state = State(**arrays)
+        self._teams, self._competitions = arrays["teams"], arrays["competitions"]
 
 
 @njit(cache=True)
-def rating_of(state: State, constants: Constants, team: int, competition: int, level: int, season: int) -> float:
-    """Return the rating with which a team enters a match of a competition."""
-    at_start = constants.base - constants.level_gap * (max(level, 1) - 1)
-    mean = state.mean[competition] if state.matches[competition] > 0 else at_start
-    if state.played[team] == 0:
-        return mean - constants.newcomer_gap if state.matches[competition] >= constants.settled_matches else mean
-    rating = state.rating[team]
-    if level > 0 and state.season[team] != season and state.matches[competition] > 0:
-        rating += constants.season_pull * (mean - rating)
-    return rating
+def rating_of(team: Any, competition: Any, constants: Constants, event: Any) -> float:
+    """Return the rating with which a team enters a match of a competition, in points."""
+    mean = constants.base - constants.level_gap * (max(event.level, 1) - 1)
+    if competition.played > 0:
+        mean = competition.mean
+    if team.played == 0:
+        return mean - constants.newcomer_gap if competition.played >= constants.settled_matches else mean
+    if event.level > 0 and team.season != event.season and competition.played > 0:
+        return team.rating + constants.season_pull * (mean - team.rating)
+    return team.rating
 
 
 @njit(cache=True)
@@ -134,52 +116,55 @@ def expected_score(difference: float) -> float:
 
 
 @njit(cache=True)
-def observe(state: State, constants: Constants, block: Block, event: int) -> None:
+def observe(teams: NDArray[Any], competitions: NDArray[Any], constants: Constants, result: Any) -> None:
     """Move both ratings, and the mean and the home edge of the competition, by one result."""
-    home, away, competition = block.home[event], block.away[event], block.competition[event]
-    level, season = block.level[event], block.season[event]
-    rating_home = rating_of(state, constants, home, competition, level, season)
-    rating_away = rating_of(state, constants, away, competition, level, season)
-    edge = 0.0 if block.neutral[event] else state.edge[competition]
-    margin = block.home_goals[event] - block.away_goals[event]
+    home, away = teams[result.team[0]], teams[result.team[1]]
+    competition = competitions[result.competition]
+    rating_home = rating_of(home, competition, constants, result)
+    rating_away = rating_of(away, competition, constants, result)
+    margin = result.goals[0] - result.goals[1]
     score = 1.0 if margin > 0.0 else (0.5 if margin == 0.0 else 0.0)
+    edge = 0.0 if result.neutral else competition.edge
     surprise = score - expected_score(rating_home + edge - rating_away)
     step = constants.k0 * (1.0 + abs(margin)) ** constants.margin_power * surprise
     middle = (rating_home + rating_away) / 2.0
-    if state.matches[competition] == 0:
-        state.mean[competition] = middle
-    state.mean[competition] += constants.mean_rate * (middle - state.mean[competition])
-    state.matches[competition] += 1
-    if not block.neutral[event]:
-        state.edge[competition] += constants.edge_rate * surprise
-    state.rating[home] = rating_home + step
-    state.rating[away] = rating_away - step
-    state.played[home] += 1
-    state.played[away] += 1
-    if level > 0:
-        state.season[home] = season
-        state.season[away] = season
+    if competition.played == 0:
+        competition.mean = middle
+    competition.mean += constants.mean_rate * (middle - competition.mean)
+    competition.played += 1
+    if not result.neutral:
+        competition.edge += constants.edge_rate * surprise
+    home.rating = rating_home + step
+    away.rating = rating_away - step
+    home.played += 1
+    away.played += 1
+    if result.level > 0:
+        home.season = result.season
+        away.season = result.season
 
 
 @njit(cache=True)
-def describe(state: State, constants: Constants, block: Block, event: int, out: NDArray[np.float64]) -> None:
+def describe(
+    teams: NDArray[Any], competitions: NDArray[Any], constants: Constants, fixture: Any, out: NDArray[np.float64]
+) -> None:
     """Write ratings, their difference with the home edge, and the expected score."""
-    home, away, competition = block.home[event], block.away[event], block.competition[event]
-    level, season = block.level[event], block.season[event]
-    edge = 0.0 if block.neutral[event] else state.edge[competition]
-    out[0] = rating_of(state, constants, home, competition, level, season)
-    out[1] = rating_of(state, constants, away, competition, level, season)
-    out[2] = out[0] + edge - out[1]
-    out[3] = edge
+    home, away = teams[fixture.team[0]], teams[fixture.team[1]]
+    competition = competitions[fixture.competition]
+    out[0] = rating_of(home, competition, constants, fixture)
+    out[1] = rating_of(away, competition, constants, fixture)
+    out[3] = 0.0 if fixture.neutral else competition.edge
+    out[2] = out[0] + out[3] - out[1]
     out[4] = expected_score(out[2])
-    out[5] = state.played[home]
-    out[6] = state.played[away]
+    out[5] = home.played
+    out[6] = away.played
 
 
 @njit(cache=True)
-def _fold(state: State, constants: Constants, block: Block, out: NDArray[np.float64]) -> None:
-    for event in range(block.kind.size):
-        if block.kind[event] == OBSERVE:
-            observe(state, constants, block, event)
+def _fold(
+    teams: NDArray[Any], competitions: NDArray[Any], constants: Constants, events: Events, out: NDArray[np.float64]
+) -> None:
+    for event in events:
+        if event.kind == OBSERVE:
+            observe(teams, competitions, constants, event)
         else:
-            describe(state, constants, block, event, out[block.row[event]])
+            describe(teams, competitions, constants, event, out[event.row])
