@@ -62,9 +62,13 @@ def home_panel(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     served = ml_selectors.served_world()
     since = now - FAILURES_SHOWN
     return context | {
-        "panels": [world_panel(world, served=served, now=now) for world in (served, *(w for w in World if w != served))],
+        "panels": [
+            world_panel(world, served=served, now=now) for world in (served, *(w for w in World if w != served))
+        ],
         "sources": Source.objects.order_by("name"),
-        "failed_runs": PipelineRun.objects.filter(status=PipelineRun.Status.FAILED, finished_at__gte=since).order_by("-id")[:5],
+        "failed_runs": PipelineRun.objects.filter(status=PipelineRun.Status.FAILED, finished_at__gte=since).order_by(
+            "-id"
+        )[:5],
         "failed_scrapes": ScrapeRun.objects.filter(outcome=ScrapeRun.Outcome.FAILED, finished_at__gte=since)
         .select_related("source")
         .order_by("-id")[:5],

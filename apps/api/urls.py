@@ -1,4 +1,31 @@
-"""The addresses of pages, REST and push."""
+"""Addresses of pages, REST and push."""
 
-urlpatterns: list = []
-websocket_urlpatterns: list = []
+from __future__ import annotations
+
+from django.urls import URLPattern, URLResolver, include, path
+from drf_spectacular.views import SpectacularAPIView
+from rest_framework.routers import SimpleRouter
+
+from apps.api import pages
+from apps.api.consumers import EventConsumer
+from apps.api.pages import reference
+from apps.api.viewsets import MatchViewSet
+
+router = SimpleRouter()
+router.register("matches", MatchViewSet, basename="match")
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", pages.fixtures, name="fixtures"),
+    path("search/", pages.search, name="search"),
+    path("zone/", pages.choose_zone, name="zone"),
+    path("matches/<int:match_id>/", pages.match, name="match"),
+    path("api/v1/", include(router.urls)),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", reference.swagger, name="docs"),
+    path("api/redoc/", reference.redoc, name="redoc"),
+]
+
+websocket_urlpatterns: list[URLPattern] = [
+    path("ws/v1/events/", EventConsumer.as_asgi()),
+    path("ws/v1/matches/<int:match_id>/", EventConsumer.as_asgi()),
+]

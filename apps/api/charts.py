@@ -1,0 +1,203 @@
+"""The geometry of what pages draw: bars, marks, heat maps and lines, as numbers that templates put into SVG.
+
+Nothing here is a colour or a style: the Content-Security-Policy has no inline style, and the style sheet knows the
+three outcomes by their classes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from apps.ml.forecasting.goals import ScorelineGrid
+
+OUTCOMES: Final = ("home", "draw", "away")
+LEAST_WIDTH: Final = 7.0
+"""Least width of a part of a bar in per cent, so that its number fits."""
+HEAT_GOALS: Final = 6
+"""The heat map has a row and column for each number of goals below it, and one for it and more."""
+HEAT_STEPS: Final = 20
+WORDS_WITHOUT_INITIAL: Final = frozenset({"fc", "afc", "cf", "sc", "ac", "as", "de", "del", "of", "the", "and", "1911"})
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One outcome of a bar: where it lies, in per cent of the width, and its whole number."""
+
+    outcome: str
+    x: float
+    width: float
+    middle: float
+    percent: int
+
+
+def whole_percents(shares: Sequence[float]) -> list[int]:
+    """Return whole per cents that sum to 100, by the largest remainder; equal remainders go to the earlier share.
+
+    Raises
+    ------
+    ValueError
+        When the shares do not sum to 1 within 1e-6.
+    """
+    if abs(math.fsum(shares) - 1.0) > 1e-6 or min(shares) < 0.0:
+        raise ValueError(f"{tuple(shares)} are no shares of a whole")
+    exact = [100.0 * share for share in shares]
+    whole = [math.floor(value) for value in exact]
+    rest = 100 - sum(whole)
+    by_remainder = sorted(range(len(exact)), key=lambda i: (whole[i] - exact[i], i))
+    for i in by_remainder[:rest]:
+        whole[i] += 1
+    return whole
+
+
+def bar(p: Sequence[float]) -> list[Part]:
+    """Return the three parts of a probability bar; each is wide enough for its number."""
+    percents = whole_percents(p)
+    wanted = [max(100.0 * share, LEAST_WIDTH) for share in p]
+    total = math.fsum(wanted)
+    parts, x = [], 0.0
+    for outcome, width, percent in zip(OUTCOMES, wanted, percents, strict=True):
+        width = round(100.0 * width / total, 3)
+        parts.append(Part(outcome, round(x, 3), width, round(x + width / 2.0, 3), percent))
+        x += width
+    return parts
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A team's mark: initials on two colours (hue in degrees, lightness in per cent)."""
+
+    initials: str
+    first: str
+    second: str
+
+
+def mark(name: str, seed: str) -> Mark:
+    """Return the mark of a team; the same seed, such as its slug, gives the same colours for ever."""
+    words = [word for word in name.replace("-", " ").split() if word.lower() not in WORDS_WITHOUT_INITIAL] or [name]
+    initials = words[0][0] + words[1][0] if len(words) > 1 else words[0][:2]
+    digest = hashlib.sha256(seed.encode()).digest()
+    hue = digest[0] * 256 + digest[1]
+    turn = (0, 20, 150, 180, 210, 340)[digest[2] % 6]
+    first = f"hsl({hue % 360} {45 + digest[3] % 30}% {28 + digest[4] % 14}%)"
+    second = f"hsl({(hue + turn) % 360} {35 + digest[5] % 40}% {16 + digest[6] % 40}%)"
+    return Mark(initials.upper(), first, second)
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One scoreline of the heat map: its outcome, its per cent, and how dark it is (0 to 20)."""
+
+    home: str
+    away: str
+    outcome: str
+    percent: float
+    level: int
+    is_best: bool
+
+
+def heat(grid: ScorelineGrid) -> list[tuple[str, list[Cell]]]:
+    """Return the rows of a heat map, home goals down and away goals across; the last of each holds all that is more."""
+    names = [*(str(goals) for goals in range(HEAT_GOALS)), f"{HEAT_GOALS}+"]
+    sums = [[0.0] * len(names) for _ in names]
+    for home, row in enumerate(grid.cells):
+        for away, p in enumerate(row):
+            sums[min(home, HEAT_GOALS)][min(away, HEAT_GOALS)] += p
+    most = max(p for row in sums for p in row)
+    return [
+        (
+            names[home],
+            [
+                Cell(
+                    home=names[home],
+                    away=names[away],
+                    outcome=OUTCOMES[0 if home > away else 1 if home == away else 2],
+                    percent=100.0 * p,
+                    level=round(HEAT_STEPS * p / most) if most else 0,
+                    is_best=p == most,
+                )
+                for away, p in enumerate(row)
+            ],
+        )
+        for home, row in enumerate(sums)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """How far one group of inputs pushes the forecast: from the middle to the left for home, to the right for away."""
+
+    group: str
+    value: float
+    side: str
+    x: float
+    width: float
+
+
+def pushes(contributions: dict[str, float]) -> list[Push]:
+    """Return the groups by the size of their push; the longest reaches 46 % of the width from the middle."""
+    most = max((abs(value) for value in contributions.values()), default=0.0)
+    rows = []
+    for group, value in sorted(contributions.items(), key=lambda item: -abs(item[1])):
+        width = round(46.0 * abs(value) / max(most, 0.2), 2)
+        rows.append(Push(group, value, "home" if value >= 0 else "away", 50.0 - width if value >= 0 else 50.0, width))
+    return rows
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The path of one outcome in a box of 1000 × 200, and the share at its end."""
+
+    outcome: str
+    path: str
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """How a forecast moved: three lines, the per cents of the grid lines with their place, and what time it covers."""
+
+    lines: list[Line]
+    scale: list[tuple[int, float]]
+    start: datetime
+    end: datetime
+    label: str
+
+
+WIDE: Final = 1000.0
+HIGH: Final = 200.0
+
+
+def movement(history: Sequence[tuple[datetime, tuple[float, float, float]]], end: datetime) -> Movement | None:
+    """Return the lines of a forecast's history up to `end`; None while there is only one forecast.
+
+    Each forecast stands until the next one, so the lines are steps.
+    """
+    if len(history) < 2:
+        return None
+    start = history[0][0]
+    span = max((end - start).total_seconds(), 1.0)
+    top = min(1.0, math.ceil(max(max(p) for _, p in history) * 4.0 + 0.2) / 4.0)
+
+    def x(at: datetime) -> float:
+        return round(WIDE * min(max((at - start).total_seconds() / span, 0.0), 1.0), 1)
+
+    def y(share: float) -> float:
+        return round(HIGH * (1.0 - share / top), 1)
+
+    latest = whole_percents(history[-1][1])
+    lines = []
+    for i, outcome in enumerate(OUTCOMES):
+        steps = [f"M0 {y(history[0][1][i])}"]
+        steps += [f"H{x(at)}V{y(p[i])}" for at, p in history[1:]]
+        lines.append(Line(outcome, "".join(steps) + f"H{WIDE:.0f}", latest[i]))
+    first = whole_percents(history[0][1])
+    label = ", ".join(
+        f"{outcome} from {was} to {now} per cent" for outcome, was, now in zip(OUTCOMES, first, latest, strict=True)
+    )
+    scale = [(percent, 100.0 * (1.0 - percent / 100.0 / top)) for percent in range(0, round(100 * top) + 1, 25)]
+    return Movement(lines, scale, start, end, label)

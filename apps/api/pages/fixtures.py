@@ -1,0 +1,107 @@
+"""The first page: the matches of a day, and the search for a team."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import groupby
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.dateparse import parse_date
+from django.views.decorators.http import require_safe
+
+from apps.api import selectors
+from apps.api.pages.frame import frame_of, show, zone_names
+from apps.api.selectors import Card
+from apps.matches.models import Competition
+from apps.ml import selectors as ml_selectors
+
+STRIP_BEFORE = 3
+STRIP_DAYS = 9
+SEARCH_LETTERS = 80
+FIRST_YEAR, LAST_YEAR = 1850, 2200
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One day of the strip."""
+
+    day: date
+    matches: int
+
+
+@dataclass(frozen=True, slots=True)
+class League:
+    """The matches of one competition on the day; `earlier` and `later` count those that are left out."""
+
+    competition: Competition
+    cards: list[Card]
+    earlier: int
+    later: int
+
+
+@require_safe
+def fixtures(request: HttpRequest) -> HttpResponse:
+    """Show the matches of a day, competition by competition."""
+    frame = frame_of(request)
+    today = frame.now.astimezone(frame.zone).date()
+    day = _day(request.GET.get("day")) or selectors.nearest_day(frame.world, frame.now, frame.zone)
+    whole = request.GET.get("competition", "")
+    first = day - timedelta(days=STRIP_BEFORE)
+    counts = selectors.day_counts(frame.world, first, STRIP_DAYS, frame.zone)
+    earlier, later = selectors.neighbour_days(frame.world, first, STRIP_DAYS, frame.zone)
+    rows = selectors.fixtures_of_day(frame.world, day, frame.zone, now=frame.now, whole=whole)
+    leagues = _leagues(selectors.cards(rows, now=frame.now))
+    champion = ml_selectors.champion(frame.world)
+    context = {
+        "day": day,
+        "today": today,
+        "strip": [Day(each, counts.get(each, 0)) for each in (first + timedelta(days=n) for n in range(STRIP_DAYS))],
+        "earlier_day": earlier,
+        "later_day": later,
+        "leagues": leagues,
+        "whole": whole,
+        "champion": champion,
+        "run": None if champion else ml_selectors.latest_run(frame.world),
+        "has_matches": bool(leagues or counts or earlier or later),
+        "zones": zone_names(),
+    }
+    return show(request, frame, "pages/fixtures.html", context, partial="partials/fixtures.html")
+
+
+def _day(text: str | None) -> date | None:
+    if not text:
+        return None
+    try:
+        day = parse_date(text)
+    except ValueError:
+        day = None
+    if day is None or not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise Http404("A day is written like 2026-11-23.")
+    return day
+
+
+def _leagues(cards: list[Card]) -> list[League]:
+    leagues = []
+    for _, group in groupby(cards, key=lambda card: card.match.season.competition_id):
+        found = list(group)
+        started = [card.match for card in found if card.match.has_started]
+        coming = [card.match for card in found if not card.match.has_started]
+        leagues.append(
+            League(
+                competition=found[0].match.season.competition,
+                cards=found,
+                earlier=started[0].of_its_kind - len(started) if started else 0,
+                later=coming[0].of_its_kind - len(coming) if coming else 0,
+            )
+        )
+    return leagues
+
+
+@require_safe
+def search(request: HttpRequest) -> HttpResponse:
+    """Find teams and competitions by a part of their name."""
+    frame = frame_of(request)
+    text = " ".join(request.GET.get("q", "").replace("\x00", "").split())[:SEARCH_LETTERS]
+    context = {"q": text, **selectors.search(text, world=frame.world)}
+    return show(request, frame, "pages/search.html", context, partial="partials/search.html")

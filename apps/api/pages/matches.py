@@ -1,0 +1,49 @@
+"""The page of one match, and its row where a list pulls it."""
+
+from __future__ import annotations
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+from apps.api import charts, selectors, services
+from apps.api.pages.frame import frame_of, show
+from apps.ml import selectors as ml_selectors
+
+LARGEST_ID = 2**63 - 1
+
+
+@require_safe
+def match(request: HttpRequest, match_id: int) -> HttpResponse:
+    """Show one match: its forecast, what the forecast rests on, and afterwards how it did."""
+    found = selectors.matches_shown().filter(pk=match_id).first() if match_id <= LARGEST_ID else None
+    if found is None:
+        raise Http404("There is no such match.")
+    frame = frame_of(request, world=found.season.competition.world)
+    (card,) = selectors.cards([found], now=frame.now)
+    if request.htmx and request.htmx.target == f"row-{found.pk}":
+        return show(request, frame, "", {"card": card}, partial="partials/row.html")
+    history = list(ml_selectors.prediction_history(found.pk))
+    in_time = [each for each in history if each.published_at < found.kickoff_at]
+    outlook = services.outlook(card.prediction) if card.prediction else None
+    context = {
+        "card": card,
+        "match": found,
+        "prediction": card.prediction,
+        "score": card.score,
+        "price": selectors.market_prices([found.pk]).get(found.pk),
+        "outlook": outlook,
+        "why_none": "" if outlook else services.why_none(found, now=frame.now),
+        "heat": charts.heat(outlook.grid) if outlook else [],
+        "pushes": charts.pushes(card.prediction.contributions) if card.prediction else [],
+        "movement": charts.movement(
+            [(each.published_at, each.probabilities) for each in in_time], min(frame.now, found.kickoff_at)
+        ),
+        "history": in_time[::-1],
+        "late": [each for each in history if each.published_at >= found.kickoff_at],
+        "forms": [
+            (found.home_team, selectors.recent(found.home_team_id, found.kickoff_at)),
+            (found.away_team, selectors.recent(found.away_team_id, found.kickoff_at)),
+        ],
+        "meetings": selectors.meetings(found.home_team_id, found.away_team_id, found.kickoff_at),
+    }
+    return show(request, frame, "pages/match.html", context, partial="partials/match.html")

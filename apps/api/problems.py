@@ -1,0 +1,103 @@
+"""Errors as RFC 9457 problem details: one shape for everything that goes wrong under /api/."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any, Final
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, JsonResponse
+from django_guid import get_guid
+from rest_framework import exceptions, status
+from rest_framework.response import Response
+from rest_framework.views import exception_handler as drf_exception_handler
+
+MEDIA_TYPE: Final = "application/problem+json"
+
+
+class NoForecastYet(exceptions.NotFound):
+    """The match exists and nothing has been forecast for it."""
+
+    default_code = "no-forecast"
+
+
+def is_api(request: HttpRequest) -> bool:
+    """Whether a request is for the API, whose errors are for programs."""
+    return request.path.startswith("/api/")
+
+
+def problem(
+    code: int, detail: str, *, instance: str, kind: str = "", errors: list[dict[str, str]] | None = None
+) -> dict[str, Any]:
+    """Return the members of one problem.
+
+    Parameters
+    ----------
+    code : int
+        HTTP status.
+    detail : str
+        What went wrong with this request, for a person.
+    instance : str
+        Path of the request.
+    kind : str
+        Short name of the kind of problem; empty where the status says it all.
+    errors : list of dict, optional
+        ``{"parameter": …, "detail": …}`` for each bad part of the input.
+    """
+    body: dict[str, Any] = {
+        "type": f"urn:spai:problem:{kind}" if kind else "about:blank",
+        "title": HTTPStatus(code).phrase,
+        "status": code,
+        "detail": detail,
+        "instance": instance,
+        "request_id": get_guid() or "",
+    }
+    if errors:
+        body["errors"] = errors
+    return body
+
+
+def problem_response(request: HttpRequest, code: int, detail: str) -> JsonResponse:
+    """Return a problem for a request that no view of the API took."""
+    body = problem(code, detail, instance=request.path)
+    return JsonResponse(body, status=code, content_type=MEDIA_TYPE)
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Turn what a view of the API raised into a problem; None for a fault of ours, which `handler500` answers."""
+    response = drf_exception_handler(error, context)
+    if response is None:
+        return None
+    if isinstance(error, Http404):
+        error = exceptions.NotFound("There is nothing at this address.")
+    elif isinstance(error, PermissionDenied):
+        error = exceptions.PermissionDenied()
+    assert isinstance(error, exceptions.APIException)
+    errors: list[dict[str, str]] = []
+    kind = ""
+    if isinstance(error, exceptions.ValidationError):
+        errors = _flat(error.detail)
+        kind = "bad-input"
+        detail = "; ".join(
+            f"{each['parameter']}: {each['detail']}" if each["parameter"] else each["detail"] for each in errors
+        )
+    else:
+        detail = str(error.detail)
+        kind = error.default_code if isinstance(error, NoForecastYet) else ""
+    response.data = problem(response.status_code, detail, instance=context["request"].path, kind=kind, errors=errors)
+    response.content_type = MEDIA_TYPE
+    if response.status_code == status.HTTP_404_NOT_FOUND:
+        response["Cache-Control"] = "no-store"
+    return response
+
+
+def _flat(detail: Any, parameter: str = "") -> list[dict[str, str]]:
+    if isinstance(detail, dict):
+        return [
+            found
+            for key, value in detail.items()
+            for found in _flat(value, "" if key == "non_field_errors" else str(key))
+        ]
+    if isinstance(detail, list):
+        return [found for value in detail for found in _flat(value, parameter)]
+    return [{"parameter": parameter, "detail": str(detail)}]

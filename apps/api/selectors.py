@@ -1,0 +1,340 @@
+"""Reads that put matches, forecasts, scores and prices side by side for the faces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as clock
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from django.db.models import Case, Count, DateField, Exists, F, OuterRef, Q, QuerySet, Value, When, Window
+from django.db.models.functions import RowNumber, TruncDate
+
+from apps.matches.models import Competition, Event, Match, Odds, Team, World
+from apps.ml import selectors as forecasts
+from apps.ml.forecasting.scoring import devig
+from apps.ml.models import Prediction, Score
+
+BOOKMAKERS = ("PS", "Avg", "B365", "SBX")
+"""Whose price stands for the market, best first; any other bookmaker comes after them in the order of its code."""
+TRUTH = "TRUE"
+"""The simulator's own probabilities are kept as prices; they are never a market."""
+
+WHOLE_DAY = 12
+"""Up to so many matches of one competition and day are shown whole; of more, those around now."""
+STARTED_SHOWN = 4
+COMING_SHOWN = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One match with everything that a row says of it.
+
+    Parameters
+    ----------
+    match : Match
+        With its season, competition, region and teams loaded.
+    now : datetime
+        The moment that it is shown at.
+    prediction : Prediction or None
+        The latest published before kick-off.
+    score : Score or None
+        How that prediction did, once the match is graded.
+    market : tuple of float or None
+        De-vigged probabilities (home, draw, away) of the market.
+    """
+
+    match: Match
+    now: datetime
+    prediction: Prediction | None = None
+    score: Score | None = None
+    market: tuple[float, float, float] | None = None
+
+    @property
+    def phase(self) -> str:
+        """Where the match stands: coming, live, started, over, or why it is not played."""
+        status = self.match.status
+        if self.match.home_goals is not None and status in (Match.Status.FINISHED, Match.Status.AWARDED):
+            return "over"
+        if status == Match.Status.LIVE:
+            return "live"
+        if status not in (Match.Status.SCHEDULED, Match.Status.UNKNOWN):
+            return str(status)
+        if self.match.kickoff_at > self.now:
+            return "coming"
+        return "coming" if self.match.kickoff_precision == Match.KickoffPrecision.DATE and self._is_today else "started"
+
+    @property
+    def _is_today(self) -> bool:
+        return self.now < self.match.kickoff_at + timedelta(days=1)
+
+    @property
+    def over_market(self) -> int | None:
+        """Home probability less the market's, in points; None without both."""
+        if self.prediction is None or self.market is None:
+            return None
+        return round(100.0 * (self.prediction.p_home - self.market[0]))
+
+    @property
+    def beat_base_rates(self) -> bool | None:
+        """Whether the graded forecast did better than the base rates; None before it is graded."""
+        return None if self.score is None else self.score.rps < self.score.base_rps
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What the market asked for one match, and which price it is."""
+
+    bookmaker: str
+    moment: str
+    odds: tuple[float, float, float]
+    probabilities: tuple[float, float, float]
+
+
+def matches_shown() -> QuerySet[Match]:
+    """Return all matches with everything that their rows name."""
+    return Match.objects.select_related("season__competition__region", "stage", "home_team", "away_team")
+
+
+def of_world(world: World) -> Q:
+    """Return the condition that a match belongs to a world."""
+    return Q(season__competition__is_simulated=world == World.SANDBOX)
+
+
+def day_span(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """Return the first instant of a day in a zone and the first of the next, in UTC."""
+    start = datetime.combine(day, clock(), tzinfo=zone)
+    end = datetime.combine(day + timedelta(days=1), clock(), tzinfo=zone)
+    return start.astimezone(UTC), end.astimezone(UTC)
+
+
+def on_days(first: date, days: int, zone: ZoneInfo) -> Q:
+    """Return the condition that a match is on one of some days in a zone.
+
+    A match of which only the date is known belongs to its date wherever the reader is.
+    """
+    start, _ = day_span(first, zone)
+    _, end = day_span(first + timedelta(days=days - 1), zone)
+    date_start, _ = day_span(first, ZoneInfo("UTC"))
+    _, date_end = day_span(first + timedelta(days=days - 1), ZoneInfo("UTC"))
+    return Q(kickoff_precision=Match.KickoffPrecision.MINUTE, kickoff_at__gte=start, kickoff_at__lt=end) | Q(
+        kickoff_precision=Match.KickoffPrecision.DATE, kickoff_at__gte=date_start, kickoff_at__lt=date_end
+    )
+
+
+def day_counts(world: World, first: date, days: int, zone: ZoneInfo) -> dict[date, int]:
+    """Return how many matches of a world are on each of some days in a zone; days without any are left out."""
+    rows = (
+        Match.objects.filter(of_world(world), on_days(first, days, zone))
+        .annotate(
+            day=Case(
+                When(kickoff_precision=Match.KickoffPrecision.DATE, then=TruncDate("kickoff_at", tzinfo=UTC)),
+                default=TruncDate("kickoff_at", tzinfo=zone),
+                output_field=DateField(),
+            )
+        )
+        .values("day")
+        .annotate(n=Count("id"))
+        .values_list("day", "n")
+    )
+    return dict(rows)
+
+
+def nearest_day(world: World, now: datetime, zone: ZoneInfo) -> date:
+    """Return today when a match is on it or none is anywhere, else the next day with a match, else the latest one."""
+    today = now.astimezone(zone).date()
+    of = Match.objects.filter(of_world(world))
+    if of.filter(on_days(today, 1, zone)).exists():
+        return today
+    found = of.filter(kickoff_at__gte=now).order_by("kickoff_at").first() or of.order_by("-kickoff_at").first()
+    return local_day(found, zone) if found else today
+
+
+def neighbour_days(world: World, first: date, days: int, zone: ZoneInfo) -> tuple[date | None, date | None]:
+    """Return the latest day with a match before some days, and the first one after them."""
+    start, _ = day_span(first, zone)
+    _, end = day_span(first + timedelta(days=days - 1), zone)
+    of = Match.objects.filter(of_world(world))
+    day = timedelta(days=1)
+    # A date-only match sits at 00:00 UTC, which may lie a day off in the reader's zone: look a day further and compare.
+    before = of.filter(kickoff_at__lt=start + day).exclude(on_days(first, days, zone)).order_by("-kickoff_at").first()
+    after = of.filter(kickoff_at__gte=end - day).exclude(on_days(first, days, zone)).order_by("kickoff_at").first()
+    earlier = local_day(before, zone) if before else None
+    later = local_day(after, zone) if after else None
+    last = first + timedelta(days=days - 1)
+    return earlier if earlier and earlier < first else None, later if later and later > last else None
+
+
+def local_day(match: Match, zone: ZoneInfo) -> date:
+    """Return the day of a match in a zone; its own date where no more than that is known."""
+    if match.kickoff_precision == Match.KickoffPrecision.DATE:
+        return match.kickoff_at.astimezone(UTC).date()
+    return match.kickoff_at.astimezone(zone).date()
+
+
+def fixtures_of_day(world: World, day: date, zone: ZoneInfo, *, now: datetime, whole: str = "") -> list[Match]:
+    """Return the matches of a day, competition by competition; of a long list those around now.
+
+    Parameters
+    ----------
+    whole : str
+        Slug of a competition whose matches are all returned, and no other's.
+
+    Returns
+    -------
+    list of Match
+        Each with `has_started` and `of_its_kind`, the number of matches of its competition on the day that have
+        started, or have not, as this one.
+    """
+    competition = F("season__competition_id")
+    started = Q(kickoff_at__lte=now)
+    rows = matches_shown().filter(of_world(world), on_days(day, 1, zone))
+    if whole:
+        rows = rows.filter(season__competition__slug=whole)
+    rows = rows.annotate(
+        has_started=Case(When(started, then=Value(1)), default=Value(0)),
+        on_day=Window(Count("id"), partition_by=competition),
+        of_its_kind=Window(Count("id"), partition_by=[competition, F("has_started")]),
+        started_rank=Window(RowNumber(), partition_by=[competition, F("has_started")], order_by="-kickoff_at"),
+        coming_rank=Window(RowNumber(), partition_by=[competition, F("has_started")], order_by="kickoff_at"),
+    )
+    if not whole:
+        rows = rows.filter(
+            Q(on_day__lte=WHOLE_DAY)
+            | Q(has_started=1, started_rank__lte=STARTED_SHOWN)
+            | Q(has_started=0, coming_rank__lte=COMING_SHOWN)
+        )
+    return list(
+        rows.order_by(
+            "season__competition__region__name",
+            "season__competition__level",
+            "season__competition__name",
+            "season__competition_id",
+            "kickoff_at",
+            "id",
+        )
+    )
+
+
+def cards(matches: Sequence[Match], *, now: datetime) -> list[Card]:
+    """Return the matches with their forecasts, scores and market prices: three queries, however many they are."""
+    ids = [match.pk for match in matches]
+    if not ids:
+        return []
+    predictions = forecasts.latest_predictions(ids)
+    scores = forecasts.newest_scores(ids)
+    prices = market_prices(ids)
+    return [
+        Card(
+            match=match,
+            now=now,
+            prediction=predictions.get(match.pk),
+            score=scores.get(match.pk),
+            market=prices[match.pk].probabilities if match.pk in prices else None,
+        )
+        for match in matches
+    ]
+
+
+def market_prices(match_ids: Iterable[int]) -> dict[int, Price]:
+    """Return the market's 1X2 price of each match that has one: closing before opening, Pinnacle before averages."""
+    best: dict[int, tuple[tuple[int, int, str], Odds]] = {}
+    rows = Odds.objects.filter(
+        match_id__in=list(match_ids), home__isnull=False, draw__isnull=False, away__isnull=False
+    ).exclude(bookmaker=TRUTH)
+    for row in rows:
+        place = BOOKMAKERS.index(row.bookmaker) if row.bookmaker in BOOKMAKERS else len(BOOKMAKERS)
+        rank = (int(row.moment != Odds.Moment.CLOSING), place, row.bookmaker)
+        if row.match_id not in best or rank < best[row.match_id][0]:
+            best[row.match_id] = (rank, row)
+    if not best:
+        return {}
+    chosen = {match_id: row for match_id, (_, row) in best.items()}
+    odds = np.array([[row.home, row.draw, row.away] for row in chosen.values()], dtype=np.float64)
+    fair = devig(odds, method="power")
+    return {
+        match_id: Price(
+            bookmaker=row.bookmaker,
+            moment=row.moment,
+            odds=(float(quoted[0]), float(quoted[1]), float(quoted[2])),
+            probabilities=(float(p[0]), float(p[1]), float(p[2])),
+        )
+        for (match_id, row), quoted, p in zip(chosen.items(), odds, fair, strict=True)
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """One earlier match as a team lived it: W, D or L, and whether it played at home."""
+
+    match: Match
+    letter: str
+    at_home: bool
+
+
+def recent(team_id: int, before: datetime, *, limit: int = 6) -> list[Recent]:
+    """Return the latest finished matches of a team before a moment, newest first."""
+    rows = (
+        matches_shown()
+        .filter(Q(home_team_id=team_id) | Q(away_team_id=team_id), status=Match.Status.FINISHED, kickoff_at__lt=before)
+        .order_by("-kickoff_at", "-id")[:limit]
+    )
+    found = []
+    for match in rows:
+        at_home = match.home_team_id == team_id
+        won = 0 if at_home else 2
+        letter = "D" if match.outcome == 1 else "W" if match.outcome == won else "L"
+        found.append(Recent(match, letter, at_home))
+    return found
+
+
+def meetings(home_id: int, away_id: int, before: datetime, *, limit: int = 8) -> list[Match]:
+    """Return the latest finished matches between two teams before a moment, newest first."""
+    pair = Q(home_team_id=home_id, away_team_id=away_id) | Q(home_team_id=away_id, away_team_id=home_id)
+    return list(
+        matches_shown()
+        .filter(pair, status=Match.Status.FINISHED, kickoff_at__lt=before)
+        .order_by("-kickoff_at", "-id")[:limit]
+    )
+
+
+def other_world(world: World) -> World | None:
+    """Return the other world when it has competitions too."""
+    other = World.REAL if world == World.SANDBOX else World.SANDBOX
+    return other if Competition.objects.filter(is_simulated=other == World.SANDBOX).exists() else None
+
+
+def search(text: str, *, world: World, limit: int = 20) -> dict[str, list[Any]]:
+    """Return the teams and competitions of a world whose name holds every word of a text; none for an empty one."""
+    if not text:
+        return {"teams": [], "competitions_found": []}
+    words = Q()
+    for word in text.split():
+        words &= Q(name__icontains=word)
+    plays = Competition.objects.filter(region=OuterRef("region"), is_simulated=world == World.SANDBOX)
+    begins = Case(When(name__istartswith=text, then=Value(0)), default=Value(1))
+    teams = Team.objects.filter(words, Exists(plays)).select_related("region").order_by(begins, "name", "id")[:limit]
+    found = (
+        Competition.objects.filter(words | Q(region__name__icontains=text), is_simulated=world == World.SANDBOX)
+        .select_related("region")
+        .order_by(begins, "region__name", "level", "name")[:limit]
+    )
+    return {"teams": list(teams), "competitions_found": list(found)}
+
+
+def newest_event_number() -> int:
+    """Return the number of the newest numbered event; 0 before the first."""
+    return Event.objects.filter(number__isnull=False).order_by("-number").values_list("number", flat=True).first() or 0
+
+
+def events_after(number: int, *, limit: int, key: str = "", topics: Sequence[str] = ()) -> list[Event]:
+    """Return the numbered events after `number` in their order, at most `limit`, of one key and some topics if given."""
+    rows = Event.objects.filter(number__gt=number)
+    if key:
+        rows = rows.filter(key=key)
+    if topics:
+        rows = rows.filter(topic__in=topics)
+    return list(rows.order_by("number")[:limit])

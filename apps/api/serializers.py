@@ -1,0 +1,180 @@
+"""Shapes of what the REST API shows."""
+
+from __future__ import annotations
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from apps.matches.models import Competition, Match, Team, World
+
+
+class CompetitionSerializer(serializers.ModelSerializer[Competition]):
+    """A competition as a match names it."""
+
+    region = serializers.CharField(source="region.name")
+    level = serializers.IntegerField(help_text="Tier of the pyramid, 1 at the top; 0 for cups.")
+
+    class Meta:
+        model = Competition
+        fields = ["slug", "region", "name", "level", "is_simulated"]
+
+
+class TeamSerializer(serializers.ModelSerializer[Team]):
+    """A team as a match names it."""
+
+    class Meta:
+        model = Team
+        fields = ["slug", "name"]
+
+
+class MatchSerializer(serializers.ModelSerializer[Match]):
+    """One match; every moment is in UTC."""
+
+    world = serializers.ChoiceField(choices=World.choices, source="season.competition.world")
+    competition = CompetitionSerializer(source="season.competition")
+    season = serializers.CharField(source="season.label", help_text="2023-24, or 2023 within one year.")
+    stage = serializers.SerializerMethodField(help_text="Part of the season with rules of its own; empty otherwise.")
+    home_team = TeamSerializer()
+    away_team = TeamSerializer()
+    url = serializers.HyperlinkedIdentityField(view_name="match-detail")
+    prediction_url = serializers.HyperlinkedIdentityField(view_name="match-prediction")
+
+    class Meta:
+        model = Match
+        fields = [
+            "id",
+            "url",
+            "world",
+            "competition",
+            "season",
+            "stage",
+            "round",
+            "home_team",
+            "away_team",
+            "kickoff_at",
+            "kickoff_precision",
+            "finished_at",
+            "known_at",
+            "status",
+            "is_neutral",
+            "home_goals",
+            "away_goals",
+            "home_goals_half_time",
+            "away_goals_half_time",
+            "home_goals_extra_time",
+            "away_goals_extra_time",
+            "home_penalties",
+            "away_penalties",
+            "revision",
+            "updated_at",
+            "prediction_url",
+        ]
+
+    @extend_schema_field(serializers.CharField())
+    def get_stage(self, match: Match) -> str:
+        """Return the name of the stage."""
+        return match.stage.name if match.stage else ""
+
+
+class OutcomesSerializer(serializers.Serializer[dict[str, float]]):
+    """One number for each outcome, in the order home, draw, away."""
+
+    home = serializers.FloatField()
+    draw = serializers.FloatField()
+    away = serializers.FloatField()
+
+
+class FairOddsSerializer(serializers.Serializer[dict[str, float]]):
+    """Decimal odds for each outcome; null for one that cannot happen."""
+
+    home = serializers.FloatField(allow_null=True)
+    draw = serializers.FloatField(allow_null=True)
+    away = serializers.FloatField(allow_null=True)
+
+
+class GoalsSerializer(serializers.Serializer[dict[str, float]]):
+    """Expected goals of both sides in 90 minutes and stoppage time."""
+
+    home = serializers.FloatField()
+    away = serializers.FloatField()
+
+
+class ScorelineSerializer(serializers.Serializer[dict[str, float]]):
+    """One scoreline and its probability."""
+
+    home_goals = serializers.IntegerField()
+    away_goals = serializers.IntegerField()
+    probability = serializers.FloatField()
+
+
+class GoalLineSerializer(serializers.Serializer[dict[str, float]]):
+    """Probabilities of more and of fewer goals than a line."""
+
+    line = serializers.FloatField()
+    over = serializers.FloatField()
+    under = serializers.FloatField()
+
+
+class MarketsSerializer(serializers.Serializer[dict[str, object]]):
+    """What the scoreline grid says of other questions; the grid agrees with the 1X2 probabilities exactly."""
+
+    goal_lines = GoalLineSerializer(many=True)
+    both_score = serializers.FloatField(help_text="Probability that both sides score.")
+    most_likely = ScorelineSerializer()
+
+
+class ModelSerializer(serializers.Serializer[dict[str, object]]):
+    """The model version that made a forecast."""
+
+    world = serializers.ChoiceField(choices=World.choices)
+    version = serializers.IntegerField()
+    estimator = serializers.CharField()
+    inputs = serializers.CharField(help_text="What the model may look at.")
+
+
+class PredictionSerializer(serializers.Serializer[dict[str, object]]):
+    """A forecast of one match: published before kick-off, frozen then, graded afterwards."""
+
+    match = serializers.IntegerField(help_text="Id of the match.")
+    kickoff_at = serializers.DateTimeField(help_text="As it was known when the forecast was published.")
+    probabilities = OutcomesSerializer(help_text="Calibrated; they sum to 1.")
+    fair_odds = FairOddsSerializer(help_text="Decimal odds without a margin, 1 / probability.")
+    expected_goals = GoalsSerializer()
+    markets = MarketsSerializer()
+    scorelines = serializers.ListField(
+        child=serializers.ListField(child=serializers.FloatField(), min_length=11, max_length=11),
+        min_length=11,
+        max_length=11,
+        help_text="Probability of each scoreline: rows are home goals 0 to 10, columns away goals; 10 means 10 or more.",
+    )
+    base_rates = OutcomesSerializer(help_text="Share of outcomes in the competition, the plain alternative.")
+    contributions = serializers.DictField(
+        child=serializers.FloatField(), help_text="Group of inputs → log-odds, home against away."
+    )
+    model = ModelSerializer()
+    data_snapshot = serializers.IntegerField(help_text="Number of the data snapshot that the forecast saw.")
+    as_of = serializers.DateTimeField(help_text="It used facts known before this moment, and no later ones.")
+    published_at = serializers.DateTimeField(allow_null=True, help_text="Null for one that was made for this request.")
+    is_frozen = serializers.BooleanField(help_text="True from kick-off on: nothing replaces it any more.")
+    degraded = serializers.CharField(
+        allow_blank=True, help_text="Which step of the fallback ladder made it; empty for the champion."
+    )
+
+
+class ProblemErrorSerializer(serializers.Serializer[dict[str, str]]):
+    """One bad part of the input."""
+
+    parameter = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class ProblemSerializer(serializers.Serializer[dict[str, object]]):
+    """RFC 9457 problem details."""
+
+    type = serializers.CharField(help_text="about:blank, or a urn that names the kind of problem.")
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    detail = serializers.CharField()
+    instance = serializers.CharField()
+    request_id = serializers.CharField(help_text="Name it when you ask for help; the log lines carry it.")
+    errors = ProblemErrorSerializer(many=True, required=False)

@@ -1,0 +1,136 @@
+"""Tags and filters that draw: bars, marks, moments and numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from django import template
+from django.template.defaultfilters import date as format_date
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from apps.api import charts, services
+from apps.matches.models import Match, Team
+from apps.ml.models import Prediction
+
+register = template.Library()
+
+MINUS: Final = "−"
+
+GROUPS: Final = {
+    "base": "Base rates",
+    "home": "Playing at home",
+    "ratings": "Ratings: strength of both sides",
+    "elo": "Elo ratings",
+    "form": "Form",
+    "context": "Rest, congestion and calendar",
+    "base_rates": "Base rates of the competition",
+    "intercept": "Playing at home",
+    "calibration": "Calibration",
+    "attack": "Attack and defence",
+}
+"""Groups of inputs in plain words; a group that is not here is shown by its own name."""
+
+
+@register.inclusion_tag("partials/bar.html")
+def bar(p: Sequence[float]) -> dict[str, Any]:
+    """Draw the probability bar of (home, draw, away)."""
+    parts = charts.bar(p)
+    return {"parts": parts, "home": parts[0].percent, "draw": parts[1].percent, "away": parts[2].percent}
+
+
+@register.simple_tag
+def mark(team: Team) -> SafeString:
+    """Draw a team's mark."""
+    drawn = charts.mark(team.name, team.slug)
+    return format_html(
+        '<svg class="mark" viewBox="0 0 24 24" aria-hidden="true"><rect width="24" height="24" rx="7" fill="{}"/>'
+        '<path d="M24 3v14a7 7 0 0 1-7 7H3z" fill="{}"/><text x="12" y="15.6">{}</text></svg>',
+        drawn.first,
+        drawn.second,
+        drawn.initials,
+    )
+
+
+@register.simple_tag
+def moment(at: datetime, shape: str = "H:i") -> SafeString:
+    """Write a moment in the reader's zone, the machine-readable one in UTC."""
+    text = format_date(timezone.localtime(at), shape)
+    return format_html('<time datetime="{}">{}</time>', at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), text)
+
+
+@register.simple_tag
+def kickoff_day(match: Match, shape: str = "D j M Y") -> SafeString:
+    """Write the day of a match: in the reader's zone, or the one that is known where no time is."""
+    if match.kickoff_precision == Match.KickoffPrecision.DATE:
+        day = match.kickoff_at.astimezone(UTC).date()
+        return format_html('<time datetime="{}">{}</time>', day.isoformat(), format_date(day, shape))
+    return moment(match.kickoff_at, shape)
+
+
+@register.filter
+def distance(at: datetime, now: datetime) -> str:
+    """Say how far a moment is: “in 2 h 10 min”, “12 min ago”, “in 3 days”."""
+    far = abs(at - now)
+    minutes = int(far / timedelta(minutes=1))
+    if minutes < 1:
+        text = "less than a minute"
+    elif minutes < 60:
+        text = f"{minutes} min"
+    elif minutes < 24 * 60:
+        text = f"{minutes // 60} h {minutes % 60} min" if minutes % 60 else f"{minutes // 60} h"
+    else:
+        days = round(minutes / (24 * 60))
+        text = f"{days} day{'s' if days > 1 else ''}"
+    return f"in {text}" if at > now else f"{text} ago"
+
+
+@register.filter
+def percent(share: float | None, digits: int = 1) -> str:
+    """Write a share in per cent: 0.5064 is “50.6 %”."""
+    return "–" if share is None else f"{100.0 * share:.{digits}f} %"
+
+
+@register.filter
+def fair_odds(share: float) -> str:
+    """Write the decimal odds without a margin of a probability."""
+    return f"{1.0 / share:.2f}" if share > 0 else "–"
+
+
+@register.filter
+def signed(value: float | None, digits: int = 2) -> str:
+    """Write a number with its sign, a true minus for negative ones."""
+    if value is None:
+        return "–"
+    text = f"{abs(value):.{digits}f}"
+    if float(text) == 0.0:
+        return text
+    return ("+" if value > 0 else MINUS) + text
+
+
+@register.filter
+def decimal(value: float | None, digits: int = 2) -> str:
+    """Write a number with so many digits; a dash for none."""
+    return "–" if value is None else f"{value:.{digits}f}".replace("-", MINUS)
+
+
+@register.filter
+def group_name(group: str) -> str:
+    """Write a group of inputs in plain words."""
+    return GROUPS.get(group, group.replace("_", " ").capitalize())
+
+
+@register.filter
+def likely(prediction: Prediction) -> str:
+    """Write the likeliest scoreline of a forecast."""
+    home, away = services.outlook(prediction).markets.most_likely
+    return f"{home}–{away}"
+
+
+@register.filter
+def item(mapping: dict[Any, Any], key: Any) -> Any:
+    """Return one value of a mapping."""
+    return mapping.get(key)
