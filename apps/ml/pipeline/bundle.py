@@ -7,9 +7,11 @@ files, the columns and the golden rows before the model answers anybody.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
+import tempfile
 import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -140,9 +142,10 @@ class Bundle:
         )
 
     def features_sha256(self, row: NDArray[np.float64]) -> str:
-        """Return the hash of the features of one fixture, rounded as the model sees them."""
+        """Return the hash of what the model reads of one fixture, rounded as the model sees it."""
+        read = row[[self.manifest.names.index(name) for name in self.estimator.columns]]
         # Adding 0 makes one of the two zeros; every NaN is written with one pattern of bits.
-        seen = np.where(np.isnan(row), np.float32("nan"), row.astype(np.float32) + np.float32(0)).astype("<f4")
+        seen = np.where(np.isnan(read), np.float32("nan"), read.astype(np.float32) + np.float32(0)).astype("<f4")
         return hashlib.sha256(seen.tobytes()).hexdigest()
 
 
@@ -194,6 +197,17 @@ def unpack(content: bytes, folder: Path, *, sha256: str | None = None) -> Bundle
     """
     if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
         raise BundleError("the bytes of the bundle are not those that were registered")
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        # Several processes unpack at once: each into a folder of its own, and whoever renames first wins.
+        with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+            _extract(content, Path(scratch) / folder.name)
+            with contextlib.suppress(OSError):
+                (Path(scratch) / folder.name).rename(folder)
+    return open_folder(folder)
+
+
+def _extract(content: bytes, folder: Path) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             for name in archive.namelist():
@@ -204,7 +218,6 @@ def unpack(content: bytes, folder: Path, *, sha256: str | None = None) -> Bundle
                 target.write_bytes(archive.read(name))
     except zipfile.BadZipFile as error:
         raise BundleError(f"the bundle is no zip: {error}") from error
-    return open_folder(folder)
 
 
 def open_folder(folder: Path) -> Bundle:
@@ -245,7 +258,7 @@ def check_golden(estimator: Estimator | Calibrated, golden: Mapping[str, Any]) -
         When a probability or an expected number of goals differs by more than `GOLDEN_TOLERANCE`.
     """
     values = np.array(golden["features"], dtype=np.float64).reshape(-1, len(estimator.names))
-    for name, got in (("probabilities", estimator.predict_proba(values)), ("goals", estimator.expected_goals(values))):
+    for name, got in (("p", estimator.predict_proba(values)), ("goals", estimator.expected_goals(values))):
         expected = np.array(golden[name], dtype=np.float64).reshape(got.shape)
         difference = float(np.abs(got - expected).max(initial=0.0))
         if not difference <= GOLDEN_TOLERANCE:
@@ -255,7 +268,7 @@ def check_golden(estimator: Estimator | Calibrated, golden: Mapping[str, Any]) -
 def _golden_rows(estimator: Estimator | Calibrated, values: NDArray[np.float64]) -> dict[str, Any]:
     return {
         "features": [[None if np.isnan(number) else number for number in row] for row in values.tolist()],
-        "probabilities": estimator.predict_proba(values).tolist(),
+        "p": estimator.predict_proba(values).tolist(),
         "goals": estimator.expected_goals(values).tolist(),
     }
 

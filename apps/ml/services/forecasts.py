@@ -27,6 +27,9 @@ WINDOW: Final = timedelta(days=15)
 AT_MOST_EVERY: Final = timedelta(minutes=5)
 """A fixture gets a new forecast at most this often."""
 
+MATERIAL: Final = 0.001
+"""How far a probability must have moved for a new forecast; every result moves base rates in a later digit."""
+
 MARGIN: Final = timedelta(seconds=2)
 """A fixture about to kick off is left alone: the database would refuse the forecast by its own clock."""
 
@@ -142,19 +145,20 @@ def _predict_world(served: serving.Served, *, now: datetime) -> tuple[int, int]:
         ).order_by("kickoff_at", "id")
     }
     latest = {
-        match_id: (sha256, published_at, snapshot)
-        for match_id, sha256, published_at, snapshot in Prediction.objects.filter(
-            match_id__in=matches, version_id=served.version_id
-        )
+        row.match_id: row
+        for row in Prediction.objects.filter(match_id__in=matches, version_id=served.version_id)
+        .only("match_id", "features_sha256", "published_at", "data_snapshot", "p_home", "p_draw", "p_away")
         .order_by("match_id", "-published_at", "-id")
         .distinct("match_id")
-        .values_list("match_id", "features_sha256", "published_at", "data_snapshot")
     }
     asked = [
         match_id
         for match_id in matches
         if match_id not in latest
-        or (latest[match_id][1] <= now - AT_MOST_EVERY and latest[match_id][2] != served.data_snapshot)
+        or (
+            latest[match_id].published_at <= now - AT_MOST_EVERY
+            and latest[match_id].data_snapshot != served.data_snapshot
+        )
     ]
     if not asked:
         return len(matches), 0
@@ -169,7 +173,7 @@ def _predict_world(served: serving.Served, *, now: datetime) -> tuple[int, int]:
             features_sha256=sha256,
         )
         for row, sha256 in zip(rows, answer.features_sha256, strict=True)
-        if row["match_id"] not in latest or latest[row["match_id"]][0] != sha256
+        if _is_due(latest.get(row["match_id"]), row, sha256)
     ]
     with transaction.atomic():
         Prediction.objects.bulk_create(due, ignore_conflicts=True, batch_size=1000)
@@ -180,6 +184,16 @@ def _predict_world(served: serving.Served, *, now: datetime) -> tuple[int, int]:
         )
     metrics.PREDICTIONS.labels(served.world, "published").inc(len(due))
     return len(matches), len(due)
+
+
+def _is_due(latest: Prediction | None, row: dict, features_sha256: str) -> bool:
+    """Whether a forecast says something that the latest one of its fixture does not."""
+    if latest is None:
+        return True
+    if latest.features_sha256 == features_sha256:
+        return False
+    moved = (abs(row[name] - getattr(latest, name)) for name in ("p_home", "p_draw", "p_away"))
+    return max(moved) >= MATERIAL
 
 
 def _rows(served: serving.Served, matches: list[Match], answer: serving.Answer, *, now: datetime) -> list[dict]:

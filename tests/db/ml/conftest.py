@@ -1,0 +1,114 @@
+"""A small simulated world in the database, and real model versions trained on it."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from django.conf import settings
+from django.utils import timezone
+
+from apps.matches.models import World as WorldName
+from apps.matches.services import ingest
+from apps.ml import dataset, serving
+from apps.ml.forecasting import estimators
+from apps.ml.forecasting.features import FeatureState, catalogue
+from apps.ml.models import ModelVersion
+from apps.ml.pipeline import bundle as bundles
+from apps.scraping.sandbox.world import World
+
+PARAMS = yaml.safe_load((settings.BASE_DIR / "apps" / "ml" / "params.yaml").read_text())
+PARAMS["features"] = {family: PARAMS["features"][family] for family in ("base_rates", "elo")}
+
+
+@pytest.fixture(autouse=True)
+def _nothing_loaded(tmp_path, settings):
+    settings.SPAI_VAR_DIR = tmp_path
+    serving.forget()
+    yield
+    serving.forget()
+
+
+@pytest.fixture()
+def now():
+    return timezone.now().replace(second=30, microsecond=0)
+
+
+@pytest.fixture()
+def world(now):
+    """A simulated world whose dense season began an hour ago."""
+    return World(seed=11, anchor_at=now.replace(second=0) - timedelta(hours=1))
+
+
+@pytest.fixture()
+def stored(db, world, now):
+    """The latest past season, the results of the last hour and the coming fixtures, in the database."""
+    since = now - timedelta(days=230)
+    records = [record for record in world.records(now) if record.kickoff_at > since]
+    return ingest(records, source="sandbox", now=now)
+
+
+@pytest.fixture()
+def make_version(stored, now, tmp_path):
+    """A function that trains a version on the stored matches and registers it without MLflow."""
+
+    def make(number: int = 1, *, estimator: str = "elo_logit", broken: bool = False, passed: bool = True) -> ModelVersion:
+        results = dataset.everything(WorldName.SANDBOX, before=now)
+        finished = results[results["status"] == "finished"]
+        state = FeatureState.new(PARAMS["features"])
+        rows = state.fold(finished, finished.assign(as_of=finished["kickoff_at"] - timedelta(minutes=1)))
+        outcome = np.where(
+            finished["home_goals"] > finished["away_goals"], 0, np.where(finished["home_goals"] == finished["away_goals"], 1, 2)
+        )
+        model = estimators.create(estimator, PARAMS["train"]["smoke"].get(estimator, {}), seed=number)
+        model.fit(bundles.as_trained(rows), outcome, names=state.names)
+        folder = Path(tmp_path) / f"model-{number}"
+        model.save(folder)
+        manifest = bundles.Manifest(
+            world="sandbox",
+            estimator=estimator,
+            inputs="no odds",
+            profile="smoke",
+            as_of=now,
+            data_snapshot=stored.ingest_id,
+            rows=len(finished),
+            trained_from=finished["kickoff_at"].min().date(),
+            trained_to=finished["kickoff_at"].max().date(),
+            names=state.names,
+            params=PARAMS,
+            sources_sha256="0" * 64,
+        )
+        rows_of_catalogue = [
+            {"name": feature.name, "family": feature.family} for feature in catalogue(PARAMS["features"])
+        ]
+        content = bundles.pack(
+            manifest=manifest, model=folder, state=state.to_bytes(), catalogue=rows_of_catalogue, golden=rows[-5:]
+        )
+        digest = hashlib.sha256(content).hexdigest()
+        return ModelVersion.objects.create(
+            world="sandbox",
+            number=number,
+            mlflow_run_id=f"run{number}",
+            estimator=estimator,
+            profile="smoke",
+            key=f"{number:064d}",
+            data_sha256="0" * 64,
+            params_sha256="0" * 64,
+            code_revision="test",
+            data_snapshot=stored.ingest_id,
+            as_of=now,
+            rows=len(finished),
+            trained_from=manifest.trained_from,
+            trained_to=manifest.trained_to,
+            metrics={},
+            gates=[{"name": "log loss", "passed": passed, "value": 1.0, "bound": 1.1, "reason": "below base rates"}],
+            bundle=content[:-100] if broken else content,
+            bundle_sha256=digest,
+            created_at=now,
+        )
+
+    return make

@@ -1,0 +1,89 @@
+"""Promotion and rollback: who is champion, by whose decision."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.db import IntegrityError, InternalError, transaction
+
+from apps.matches.models import Event, World
+from apps.ml import selectors, services
+from apps.ml.models import Promotion
+
+
+@pytest.fixture()
+def operator(db):
+    return get_user_model().objects.create_user("ada")
+
+
+def test_a_promotion_records_who_when_and_why(make_version, operator, now):
+    version = make_version(1)
+    services.promote(version=version, user=operator, reason=" better on the late season ", now=now)
+    promotion = selectors.champion(World.SANDBOX)
+    assert (promotion.version_id, promotion.decided_by, promotion.reason) == (version.pk, "ada", "better on the late season")
+    assert promotion.decided_at == now
+    assert Event.objects.get(topic="promotion.made").payload == {"version": 1, "kind": "promote", "decided_by": "ada"}
+
+
+def test_a_second_promotion_of_the_champion_is_refused_and_leaves_one_row(make_version, operator, now):
+    version = make_version(1)
+    services.promote(version=version, user=operator, reason="first", now=now)
+    with pytest.raises(services.PromotionRefused, match="champion already"):
+        services.promote(version=version, user=operator, reason="double click", now=now)
+    assert Promotion.objects.count() == 1
+
+
+def test_a_promotion_without_a_reason_is_refused(make_version, operator, now):
+    with pytest.raises(services.PromotionRefused, match="Say why"):
+        services.promote(version=make_version(1), user=operator, reason="  ", now=now)
+
+
+def test_a_rollback_brings_the_version_before_back(make_version, operator, now):
+    first, second = make_version(1), make_version(2)
+    services.promote(version=first, user=operator, reason="first", now=now)
+    services.promote(version=second, user=operator, reason="newer", now=now)
+    promotion = services.rollback(world=World.SANDBOX, user=operator, reason="worse on derbies", now=now)
+    assert (promotion.kind, promotion.version_id, promotion.previous_id) == ("rollback", first.pk, second.pk)
+    assert selectors.champion(World.SANDBOX).version_id == first.pk
+
+
+def test_a_rollback_without_an_earlier_champion_is_refused(make_version, operator, now):
+    with pytest.raises(services.PromotionRefused, match="no earlier champion"):
+        services.rollback(world=World.SANDBOX, user=operator, reason="why not", now=now)
+
+
+def test_the_first_version_that_passes_its_gates_becomes_champion_by_the_system(make_version, now):
+    make_version(1, passed=False)
+    good = make_version(2)
+    promotion = services.promote_first_champion(world=World.SANDBOX, now=now)
+    assert (promotion.version_id, promotion.decided_by, promotion.reason) == (good.pk, "system", "first champion")
+    make_version(3)
+    assert services.promote_first_champion(world=World.SANDBOX, now=now) is None
+
+
+def test_no_version_is_promoted_when_none_passes_its_gates(make_version, now):
+    make_version(1, passed=False)
+    assert services.promote_first_champion(world=World.SANDBOX, now=now) is None
+    assert selectors.champion(World.SANDBOX) is None
+
+
+def test_the_database_refuses_to_rewrite_a_promotion(make_version, operator, now):
+    promotion = services.promote(version=make_version(1), user=operator, reason="first", now=now)
+    with pytest.raises((InternalError, IntegrityError), match="append-only"), transaction.atomic():
+        Promotion.objects.filter(pk=promotion.pk).update(reason="another")
+    with pytest.raises((InternalError, IntegrityError), match="append-only"), transaction.atomic():
+        Promotion.objects.filter(pk=promotion.pk).delete()
+
+
+def test_a_deleted_account_leaves_its_decisions(make_version, operator, now):
+    promotion = services.promote(version=make_version(1), user=operator, reason="first", now=now)
+    operator.delete()
+    promotion.refresh_from_db()
+    assert (promotion.user_id, promotion.decided_by) == (None, "ada")
+
+
+def test_the_served_world_is_the_sandbox_until_the_operator_chooses(db, now):
+    assert selectors.served_world() == World.SANDBOX
+    services.choose_served_world(world=World.REAL, now=now)
+    services.choose_served_world(world=World.REAL, now=now)
+    assert selectors.served_world() == World.REAL

@@ -1,0 +1,147 @@
+"""Forecasts: published when due, frozen at kick-off, graded afterwards."""
+
+from __future__ import annotations
+
+import math
+from datetime import timedelta
+
+import pytest
+from django.db import IntegrityError, InternalError, connection, transaction
+
+from apps.matches.models import Event, Match, World
+from apps.matches.services import ingest
+from apps.ml import selectors, services
+from apps.ml.models import Prediction, Score
+
+
+@pytest.fixture()
+def champion(make_version, now):
+    version = make_version(1)
+    services.promote(version=version, user=None, reason="test", now=now)
+    return version
+
+
+@pytest.fixture()
+def published(champion, now):
+    return services.predict_due(now=now)
+
+
+def test_every_fixture_within_fifteen_days_gets_a_forecast(published, now):
+    fixtures = Match.objects.filter(status="scheduled", kickoff_at__gt=now + timedelta(seconds=2))
+    assert published.published == {"sandbox": fixtures.count()}
+    assert Prediction.objects.count() == fixtures.count() > 100
+    row = Prediction.objects.first()
+    assert math.isclose(sum(row.probabilities), 1, abs_tol=1e-9)
+    assert math.isclose(row.base_home + row.base_draw + row.base_away, 1, abs_tol=1e-9)
+    assert Event.objects.filter(topic="prediction.published").count() == fixtures.count()
+
+
+def test_a_second_round_on_the_same_facts_publishes_nothing(published, now):
+    again = services.predict_due(now=now + timedelta(minutes=6))
+    assert again.published == {"sandbox": 0}
+
+
+def test_new_results_move_the_forecasts_that_they_change_and_no_others(published, world, now):
+    later = now + timedelta(minutes=8)
+    ingest(world.records(later, since=now - timedelta(minutes=5)), source="sandbox", now=later)
+    before = {row.match_id: row.probabilities for row in Prediction.objects.all()}
+    services.predict_due(now=later)
+    moved = {row.match_id: row.probabilities for row in Prediction.objects.filter(published_at=later)}
+    assert 0 < len(moved) < len(before)
+    for match_id, probabilities in moved.items():
+        assert max(abs(new - old) for new, old in zip(probabilities, before[match_id], strict=True)) >= 0.001
+
+
+def test_a_fixture_gets_at_most_one_forecast_in_five_minutes(published, world, now):
+    later = now + timedelta(minutes=3)
+    ingest(world.records(later, since=now - timedelta(minutes=5)), source="sandbox", now=later)
+    assert services.predict_due(now=later).published == {"sandbox": 0}
+
+
+def test_without_a_champion_nothing_is_published(stored, now):
+    assert services.predict_due(now=now).published == {}
+    assert Prediction.objects.count() == 0
+
+
+def test_a_forecast_after_kickoff_is_refused_by_the_database(published):
+    row = Prediction.objects.select_related("match").first()
+    match = Match.objects.filter(status="finished").first()
+    copy = Prediction(**{f.attname: getattr(row, f.attname) for f in Prediction._meta.concrete_fields if f.attname != "id"})
+    copy.match_id = match.pk
+    with pytest.raises((InternalError, IntegrityError), match="has kicked off"), transaction.atomic():
+        copy.save(force_insert=True)
+
+
+def test_a_published_forecast_cannot_be_changed_or_deleted(published):
+    with pytest.raises((InternalError, IntegrityError), match="append-only"), transaction.atomic():
+        Prediction.objects.update(p_home=1.0)
+    with pytest.raises((InternalError, IntegrityError), match="append-only"), transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM ml_prediction")
+
+
+def test_a_finished_match_is_graded_once_against_its_result(published, world, now):
+    later = now + timedelta(minutes=30)
+    ingest(world.records(later, since=now - timedelta(minutes=5)), source="sandbox", now=later)
+    finished = Match.objects.filter(finished_at__gt=now, finished_at__lte=later, predictions__isnull=False).distinct()
+    report = services.settle_due(now=later)
+    assert report.settled == finished.count() > 5
+    score = Score.objects.select_related("prediction", "match").first()
+    p = score.prediction.probabilities[score.match.outcome]
+    assert math.isclose(score.log_loss, -math.log(p), rel_tol=1e-9)
+    assert score.base_log_loss > 0
+    assert score.market_log_loss is not None
+    assert services.settle_due(now=later).settled == 0
+
+
+def test_a_corrected_result_is_graded_anew_and_the_newest_counts(published, world, now):
+    later = now + timedelta(minutes=30)
+    ingest(world.records(later, since=now - timedelta(minutes=5)), source="sandbox", now=later)
+    services.settle_due(now=later)
+    match = Match.objects.filter(scores__isnull=False).first()
+    Match.objects.filter(pk=match.pk).update(home_goals=9, away_goals=0, revision=match.revision + 1)
+    assert services.settle_due(now=later).settled == 1
+    assert Score.objects.filter(match=match).count() == 2
+    assert selectors.newest_scores([match.pk])[match.pk].outcome == 0
+
+
+def test_a_forecast_that_came_late_is_void(published, world, now):
+    match = Match.objects.filter(predictions__isnull=False).order_by("kickoff_at").first()
+    later = now + timedelta(minutes=30)
+    ingest(world.records(later, since=now - timedelta(minutes=5)), source="sandbox", now=later)
+    Match.objects.filter(pk=match.pk).update(kickoff_at=now - timedelta(minutes=1))
+    services.settle_due(now=later)
+    assert match.pk not in selectors.newest_scores([match.pk])
+    assert selectors.track_record(World.SANDBOX).void == 1
+
+
+def test_the_track_record_compares_on_the_same_matches(published, world, now):
+    assert selectors.track_record(World.SANDBOX).n == 0
+    later = now + timedelta(hours=2)
+    ingest(world.records(later, since=now - timedelta(minutes=5)), source="sandbox", now=later)
+    services.settle_due(now=later)
+    record = selectors.track_record(World.SANDBOX)
+    scores = Score.objects.all()
+    assert record.n == scores.count() == record.against_base_rates.model.n == record.against_base_rates.other.n
+    mean = sum(score.log_loss for score in scores) / record.n
+    assert math.isclose(record.against_base_rates.model.log_loss, mean, rel_tol=1e-12)
+    interval = record.against_base_rates.difference
+    assert interval.low <= interval.mean <= interval.high
+
+
+def test_a_live_forecast_equals_the_published_one_on_the_same_facts(published, now):
+    row = Prediction.objects.order_by("kickoff_at").last()
+    live = services.forecast(row.match_id, now=now)
+    assert (live.p_home, live.p_draw, live.p_away) == row.probabilities
+    assert (live.version_number, live.degraded, live.published_at) == (1, "", None)
+
+
+def test_a_live_forecast_says_why_there_is_none(stored, now):
+    coming = Match.objects.filter(kickoff_at__gt=now).first()
+    over = Match.objects.filter(status="finished").first()
+    with pytest.raises(services.NoForecast, match="no such match"):
+        services.forecast(999_999_999, now=now)
+    with pytest.raises(services.NoForecast, match="not a coming fixture"):
+        services.forecast(over.pk, now=now)
+    with pytest.raises(services.NoForecast, match="No model is champion"):
+        services.forecast(coming.pk, now=now)

@@ -1,0 +1,119 @@
+"""Serving: load, check, swap whole, keep the latest good one."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from apps.matches.models import Match, World
+from apps.matches.services import ingest
+from apps.ml import dataset, serving, services
+from apps.ml.models import FeatureSnapshot
+
+
+class Clock:
+    """Seconds that pass when told to."""
+
+    def __init__(self) -> None:
+        self.seconds = 100.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def fixture_ids(n: int = 5) -> list[int]:
+    return list(Match.objects.filter(status="scheduled").order_by("-kickoff_at", "id").values_list("id", flat=True)[:n])
+
+
+def test_a_promotion_is_served_within_a_second_without_a_restart(make_version, now):
+    clock = Clock()
+    services.promote(version=make_version(1), user=None, reason="first", now=now)
+    assert serving.current(World.SANDBOX, now=now, clock=clock).version_number == 1
+    services.promote(version=make_version(2), user=None, reason="newer", now=now)
+    assert serving.current(World.SANDBOX, now=now, clock=clock).version_number == 1
+    clock.seconds += 1.0
+    assert serving.current(World.SANDBOX, now=now, clock=clock).version_number == 2
+
+
+def test_a_broken_bundle_leaves_the_latest_good_version_and_says_so(make_version, now):
+    clock = Clock()
+    services.promote(version=make_version(1), user=None, reason="first", now=now)
+    serving.current(World.SANDBOX, now=now, clock=clock)
+    services.promote(version=make_version(2, broken=True), user=None, reason="newer", now=now)
+    clock.seconds += 1.0
+    served = serving.current(World.SANDBOX, now=now, clock=clock)
+    assert (served.version_number, served.degraded) == (1, "latest good version")
+
+
+def test_a_fresh_process_falls_back_to_the_latest_good_version(make_version, now):
+    services.promote(version=make_version(1), user=None, reason="first", now=now)
+    services.promote(version=make_version(2, broken=True), user=None, reason="newer", now=now)
+    served = serving.current(World.SANDBOX, now=now)
+    assert (served.version_number, served.degraded) == (1, "latest good version")
+
+
+def test_a_degraded_process_publishes_nothing(make_version, now):
+    services.promote(version=make_version(1, broken=True), user=None, reason="first", now=now)
+    assert services.predict_due(now=now).published == {}
+
+
+def test_the_state_moves_on_by_observing_and_equals_one_built_anew(make_version, world, now):
+    services.promote(version=make_version(1), user=None, reason="first", now=now)
+    before = serving.current(World.SANDBOX, now=now, clock=Clock())
+    later = now + timedelta(minutes=20)
+    report = ingest(world.records(later, since=now - timedelta(minutes=5)), source="sandbox", now=later)
+    clock = Clock()
+    clock.seconds += 10
+    moved = serving.current(World.SANDBOX, now=later, clock=clock)
+    assert (before.data_snapshot, moved.data_snapshot) == (dataset_before(before), report.ingest_id)
+    fixtures = dataset.fixtures(fixture_ids())
+    serving.forget()
+    anew = serving._built_anew(moved, now=later)
+    anew.schedule(dataset.schedule(World.SANDBOX, start=later - serving.SCHEDULE_BACK, until=later + serving.SCHEDULE_AHEAD))
+    asked = fixtures.assign(as_of=later)
+    assert moved.state.describe(asked).tobytes() == anew.describe(asked).tobytes()
+
+
+def dataset_before(served):
+    return served.bundle.manifest.data_snapshot
+
+
+def test_a_correction_is_left_to_a_worker_that_builds_the_state_anew(make_version, world, now):
+    services.promote(version=make_version(1), user=None, reason="first", now=now)
+    first = serving.current(World.SANDBOX, now=now, clock=Clock())
+    wrong = next(record for record in world.records(now) if record.status == "finished" and record.kickoff_at > now - timedelta(hours=1))
+    from dataclasses import replace
+
+    later = now + timedelta(minutes=1)
+    report = ingest([replace(wrong, home_goals=8, away_goals=0)], source="sandbox", now=later)
+    assert report.changed == 1
+    clock = Clock()
+    clock.seconds += 10
+    web = serving.current(World.SANDBOX, now=later, clock=clock)
+    assert web.data_snapshot == first.data_snapshot
+    worker = serving.current(World.SANDBOX, now=later, may_rebuild=True)
+    assert worker.data_snapshot == report.ingest_id
+    assert FeatureSnapshot.objects.get().data_snapshot == report.ingest_id
+
+
+def test_a_web_process_takes_the_state_that_a_worker_kept(make_version, world, now):
+    services.promote(version=make_version(1), user=None, reason="first", now=now)
+    later = now + timedelta(minutes=20)
+    ingest(world.records(later, since=now - timedelta(minutes=5)), source="sandbox", now=later)
+    worker = serving.current(World.SANDBOX, now=later, may_rebuild=True)
+    serving.forget()
+    web = serving.current(World.SANDBOX, now=later)
+    assert web.data_snapshot == worker.data_snapshot
+    asked = dataset.fixtures(fixture_ids()).assign(as_of=later)
+    assert web.state.describe(asked).tobytes() == worker.state.describe(asked).tobytes()
+
+
+@pytest.mark.parametrize("n", [1, 40])
+def test_an_answer_has_a_row_for_each_fixture_asked(make_version, now, n):
+    services.promote(version=make_version(1), user=None, reason="first", now=now)
+    served = serving.current(World.SANDBOX, now=now)
+    answer = serving.answer(served, dataset.fixtures(fixture_ids(n)), now=now)
+    assert answer.probabilities.shape == (n, 3)
+    assert answer.goals.shape == (n, 2)
+    assert len(answer.features_sha256) == n
