@@ -1,0 +1,280 @@
+"""Reads of matches. A QuerySet brings its competition and teams along; nothing here writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from django.db import connection
+from django.db.models import Exists, Max, OuterRef, Prefetch, Q, QuerySet
+from django.utils.text import slugify
+
+from apps.matches.models import Competition, Ingest, Match, MatchChange, Odds, Season, Team, TeamAlias, World
+from apps.matches.records import KickoffPrecision, Moment
+from apps.matches.standings import Result, Standing, points_for_win, rule_of, table
+
+MARKET_PREFERENCE: Final = ("PS", "Avg", "B365", "Max")
+"""Bookmakers in the order in which their closing, then opening, 1X2 prices stand for the market."""
+
+TRUTH: Final = "TRUE"
+"""The simulator's own probabilities as prices; never the market."""
+
+PLAY_OFF_STAGE: Final = "play-offs"
+"""Matches of this stage are outside the table of their league."""
+
+
+@dataclass(frozen=True, slots=True)
+class FormEntry:
+    """A finished match as one of its teams saw it; `outcome` is W, D or L."""
+
+    match: Match
+    is_home: bool
+    goals_for: int
+    goals_against: int
+
+    @property
+    def outcome(self) -> str:
+        """W, D or L."""
+        if self.goals_for == self.goals_against:
+            return "D"
+        return "W" if self.goals_for > self.goals_against else "L"
+
+    @property
+    def opponent(self) -> Team:
+        """The other team."""
+        return self.match.away_team if self.is_home else self.match.home_team
+
+
+@dataclass(frozen=True, slots=True)
+class MarketPrice:
+    """Decimal 1X2 prices that stand for the market of one match."""
+
+    match_id: int
+    bookmaker: str
+    moment: str
+    home: float
+    draw: float
+    away: float
+
+
+def data_snapshot(world: World) -> int:
+    """Return the number of the latest finished ingest of a world that changed a fact; 0 when there is none."""
+    newest = Ingest.objects.filter(world=world, changed_facts=True, finished_at__isnull=False).order_by("-id")
+    return newest.values_list("id", flat=True).first() or 0
+
+
+def matches(world: World | None = None) -> QuerySet[Match]:
+    """Return matches with competition, region, stage and teams, unordered; of one world or of both."""
+    found = Match.objects.select_related("season__competition__region", "home_team", "away_team", "stage")
+    return found if world is None else found.filter(season__competition__is_simulated=world == World.SANDBOX)
+
+
+def matches_between(
+    start: datetime, end: datetime, world: World, competition: Competition | None = None
+) -> QuerySet[Match]:
+    """Return the matches that kick off from `start` to before `end`, in the order of kick-off."""
+    found = matches(world).filter(kickoff_at__gte=start, kickoff_at__lt=end).order_by("kickoff_at", "id")
+    return found if competition is None else found.filter(season__competition=competition)
+
+
+def upcoming(world: World, now: datetime, until: datetime) -> QuerySet[Match]:
+    """Return the fixtures that kick off from `now` to before `until`, in the order of kick-off.
+
+    A fixture of which only the date is known is to come until its day ends.
+    """
+    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    return (
+        matches(world)
+        .filter(
+            Q(kickoff_at__gte=now) | Q(kickoff_at=today, kickoff_precision=KickoffPrecision.DATE),
+            status=Match.Status.SCHEDULED,
+            kickoff_at__gte=today,
+            kickoff_at__lt=until,
+        )
+        .order_by("kickoff_at", "id")
+    )
+
+
+def live(world: World) -> QuerySet[Match]:
+    """Return the matches that are under way."""
+    return matches(world).filter(status=Match.Status.LIVE).order_by("kickoff_at", "id")
+
+
+def finished(world: World) -> QuerySet[Match]:
+    """Return the matches with a result that counts, newest first."""
+    return matches(world).filter(status=Match.Status.FINISHED).order_by("-kickoff_at", "-id")
+
+
+def recent_form(team_ids: Iterable[int], before: datetime, limit: int = 5) -> dict[int, list[FormEntry]]:
+    """Return the latest finished matches of each team whose results were known before an instant, newest first.
+
+    Two queries, whatever the number of teams.
+    """
+    wanted = list(dict.fromkeys(team_ids))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT t.team_id, f.id FROM unnest(%s::bigint[]) AS t (team_id) CROSS JOIN LATERAL (
+                (SELECT id, kickoff_at FROM matches_match WHERE home_team_id = t.team_id AND kickoff_at < %s
+                    AND known_at < %s AND status = 'finished' ORDER BY kickoff_at DESC LIMIT %s)
+                UNION ALL
+                (SELECT id, kickoff_at FROM matches_match WHERE away_team_id = t.team_id AND kickoff_at < %s
+                    AND known_at < %s AND status = 'finished' ORDER BY kickoff_at DESC LIMIT %s)
+                ORDER BY kickoff_at DESC, id DESC LIMIT %s
+            ) AS f
+            """,
+            [wanted, before, before, limit, before, before, limit, limit],
+        )
+        pairs = cursor.fetchall()
+    found = matches().in_bulk({match_id for _, match_id in pairs})
+    form: dict[int, list[FormEntry]] = {team_id: [] for team_id in wanted}
+    for team_id, match_id in pairs:
+        form[team_id].append(_form_entry(found[match_id], team_id))
+    for entries in form.values():
+        entries.sort(key=lambda entry: (entry.match.kickoff_at, entry.match.pk), reverse=True)
+    return form
+
+
+def head_to_head(a: int, b: int, before: datetime, limit: int = 10) -> QuerySet[Match]:
+    """Return the latest finished matches between two teams whose results were known before an instant, newest first."""
+    return (
+        matches()
+        .filter(
+            Q(home_team=a, away_team=b) | Q(home_team=b, away_team=a),
+            status=Match.Status.FINISHED,
+            known_at__lt=before,
+        )
+        .order_by("-kickoff_at", "-id")[:limit]
+    )
+
+
+def competitions(world: World) -> QuerySet[Competition]:
+    """Return the competitions of a world by region and tier, each with `latest_season`, the label of its newest."""
+    return (
+        Competition.objects.filter(is_simulated=world == World.SANDBOX)
+        .select_related("region")
+        .annotate(latest_season=Max("seasons__label"))
+        .order_by("region__name", "level", "name")
+    )
+
+
+def seasons(competition: Competition) -> QuerySet[Season]:
+    """Return the seasons of a competition, newest first."""
+    return competition.seasons.select_related("competition__region").order_by("-label")
+
+
+def season_matches(season: Season) -> QuerySet[Match]:
+    """Return all matches of a season in the order of kick-off."""
+    return matches().filter(season=season).order_by("kickoff_at", "id")
+
+
+def league_table(season: Season, at: datetime | None = None) -> list[Standing[Team]]:
+    """Return the table of a season by the rules of its region, as it was known at an instant or is now.
+
+    Play-offs are left out; so are results by verdict, since what a league makes of one is not in the data. Points that
+    were deducted are not known.
+    """
+    region = season.competition.region.name
+    teams: dict[int, Team] = {}
+    results = []
+    for match in (
+        Match.objects.filter(season=season)
+        .exclude(stage__name=PLAY_OFF_STAGE)
+        .select_related("home_team", "away_team")
+        .order_by("kickoff_at", "id")
+    ):
+        home = teams.setdefault(match.home_team_id, match.home_team)
+        away = teams.setdefault(match.away_team_id, match.away_team)
+        is_known = at is None or (match.known_at is not None and match.known_at < at)
+        if match.has_result and is_known:
+            assert match.home_goals is not None
+            assert match.away_goals is not None
+            results.append(Result(home, away, match.home_goals, match.away_goals))
+    return table(
+        results,
+        rule=rule_of(region),
+        win=points_for_win(region, season.label),
+        teams=teams.values(),
+        name=lambda team: team.name,
+    )
+
+
+def team_matches(team: Team) -> QuerySet[Match]:
+    """Return all matches of a team, newest first."""
+    return matches().filter(Q(home_team=team) | Q(away_team=team)).order_by("-kickoff_at", "-id")
+
+
+def search_teams(text: str, world: World | None = None, limit: int = 20) -> list[Team]:
+    """Return teams whose name, or name in a source, holds a text; accents and case do not matter.
+
+    Names that begin with the text come first.
+    """
+    text = text.replace("\x00", "").strip()
+    plain = slugify(text)
+    if not text:
+        return []
+    aliased = TeamAlias.objects.filter(team=OuterRef("pk"), name__icontains=text)
+    holds = Q(name__icontains=text) | Q(Exists(aliased))
+    if plain:
+        holds |= Q(slug__contains=plain)
+    found = Team.objects.filter(holds).select_related("region")
+    if world is not None:
+        of_world = Competition.objects.filter(region=OuterRef("region"), is_simulated=world == World.SANDBOX)
+        found = found.filter(Exists(of_world))
+    ranked = sorted(
+        found.order_by("name")[: limit * 10],
+        key=lambda team: (not team.slug.startswith(plain), not team.name.lower().startswith(text.lower()), team.name),
+    )
+    return ranked[:limit]
+
+
+def odds_of(match_ids: Iterable[int]) -> dict[int, MarketPrice]:
+    """Return the 1X2 prices that stand for the market of each match, where there are any.
+
+    Closing before opening, and within each Pinnacle, the average, Bet365, the best, then any other bookmaker.
+    """
+    wanted = list(match_ids)
+    if not wanted:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT DISTINCT ON (match_id) match_id, bookmaker, moment, home, draw, away FROM matches_odds
+            WHERE match_id = ANY(%s) AND bookmaker <> %s
+                AND home IS NOT NULL AND draw IS NOT NULL AND away IS NOT NULL
+            ORDER BY match_id, moment <> %s, coalesce(array_position(%s::text[], bookmaker::text), 99), bookmaker
+            """,
+            [wanted, TRUTH, Moment.CLOSING, list(MARKET_PREFERENCE)],
+        )
+        return {row[0]: MarketPrice(*row) for row in cursor.fetchall()}
+
+
+def match_detail(match_id: int) -> Match | None:
+    """Return one match with statistics, prices, references and history, or None."""
+    return (
+        matches()
+        .select_related("stats", "ingest")
+        .prefetch_related(
+            Prefetch("odds", Odds.objects.order_by("bookmaker", "moment")),
+            "refs",
+            Prefetch("changes", MatchChange.objects.order_by("-changed_at", "-id")),
+        )
+        .filter(pk=match_id)
+        .first()
+    )
+
+
+def aliases_to_review() -> QuerySet[TeamAlias]:
+    """Return the names that became new teams and wait for an operator, oldest first."""
+    return TeamAlias.objects.filter(reviewed_at__isnull=True).select_related("team", "region").order_by("created_at")
+
+
+def _form_entry(match: Match, team_id: int) -> FormEntry:
+    is_home = match.home_team_id == team_id
+    goals: Sequence[int | None] = (match.home_goals, match.away_goals)
+    ours, theirs = goals if is_home else (goals[1], goals[0])
+    assert ours is not None
+    assert theirs is not None
+    return FormEntry(match, is_home, ours, theirs)
