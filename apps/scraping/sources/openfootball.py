@@ -4,9 +4,9 @@ A file ``2018-19/en.1.json`` holds one season of one competition: ``{"name": "En
 "matches": [{round, date, time, team1, team2, score: {ht, ft, et, p}, stage, status}]}``. The code in the file's name
 says which competition it is, the title says the season.
 
-Clock times carry no zone. Set beside football-data's kick-offs they are, in every one of 80 seasons, those of one zone
-per country, also where a country has several (Brazil, Mexico, Russia): see `CLOCKS`. Where that could not be checked
-and is not plain, a match keeps the precision of its date.
+Clock times carry no zone. Beside football-data's kick-offs, in 93 seasons that both have, 99.8 % of them agree within a
+quarter of an hour when read in one zone per country, also where a country has several (Brazil, Mexico, Russia): see
+`CLOCKS`. Where that could not be checked and is not plain, a match keeps the precision of its date.
 
 Source: https://github.com/openfootball/football.json
 """
@@ -125,6 +125,10 @@ REGIONS: Final = {
 SEASON_IN_TITLE: Final = re.compile(r"(\d{4})(?:[/-](?:\d\d)?(\d\d))?$")
 SEASON_IN_FOLDER: Final = re.compile(r"(\d{4})(?:-(\d\d))?")
 TEAM_WITH_COUNTRY: Final = re.compile(r"(?P<team>.+?)\s+\((?P<code>[A-Z]{3})\)")
+FIRST_YEAR: Final = 1850
+LAST_YEAR: Final = 2200
+"""A date outside these years is a mistake."""
+
 FAR_BEFORE: Final = timedelta(days=270)
 NEAR: Final = timedelta(days=60)
 """Between a date and that of the entry above: too far to be true, and near enough to be true."""
@@ -210,7 +214,7 @@ def _document(name: str, content: bytes) -> tuple[str, list[Any]]:
     """
     try:
         document = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ParseError("valid JSON", name) from error
     if not isinstance(document, dict) or not isinstance(document.get("name"), str):
         raise ParseError("key name", name)
@@ -252,6 +256,8 @@ def _day(match: Any, earlier: date | None, notes: Counter[str]) -> date:
         day = date.fromisoformat(_text(match, "date"))
     except ValueError as error:
         raise ValueError(f"date {match.get('date')!r} cannot be read") from error
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise ValueError(f"date {match.get('date')!r} cannot be meant")
     if earlier is not None and earlier - day > FAR_BEFORE:
         year_later = day.replace(year=day.year + 1, day=min(day.day, 28) if day.month == 2 else day.day)
         if abs(year_later - earlier) < NEAR:
@@ -263,17 +269,23 @@ def _day(match: Any, earlier: date | None, notes: Counter[str]) -> date:
 def _draft(
     position: int, match: Mapping[str, Any], day: date, competition: CompetitionKey, notes: Counter[str]
 ) -> _Draft:
-    clock = CLOCKS.get(competition.region)
-    written = match.get("time")
-    hours = CLOCK_TIME.fullmatch(written) if isinstance(written, str) else None
-    if written is not None and (hours is None or clock is None):
+    zone, clock = CLOCKS.get(competition.region), _clock_time(match)
+    if match.get("time") is not None and (zone is None or clock is None):
         notes["times without a known clock"] += 1
-    if hours is None or clock is None:
+    if zone is None or clock is None:
         kickoff_at, precision = datetime.combine(day, time(), tzinfo=UTC), KickoffPrecision.DATE
     else:
-        local = datetime.combine(day, time(int(hours[1]), int(hours[2])), tzinfo=clock)
-        kickoff_at, precision = local.astimezone(UTC), KickoffPrecision.MINUTE
+        kickoff_at, precision = datetime.combine(day, clock, tzinfo=zone).astimezone(UTC), KickoffPrecision.MINUTE
     return _Draft(position, match, kickoff_at, precision, _scores(match))
+
+
+def _clock_time(match: Mapping[str, Any]) -> time | None:
+    """Return the local time of kick-off, None where there is none that can be read."""
+    written = match.get("time")
+    found = CLOCK_TIME.fullmatch(written) if isinstance(written, str) else None
+    if found is None or int(found[1]) > 23 or int(found[2]) > 59:
+        return None
+    return time(int(found[1]), int(found[2]))
 
 
 def _scores(match: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
@@ -294,12 +306,16 @@ def _scores(match: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
         goals = score.get(part)
         if goals is None:
             continue
-        if not isinstance(goals, list) or len(goals) != 2 or not all(type(count) is int for count in goals):
+        if not isinstance(goals, list) or len(goals) != 2 or not all(map(_is_count, goals)):
             raise ValueError(f"score {part} {goals!r} is not two counts")
         found[part] = (goals[0], goals[1])
     if found and "ft" not in found:
         raise ValueError("a score without the one after 90 minutes")
     return found
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and value >= 0
 
 
 def _record(
@@ -343,7 +359,7 @@ def _record(
 def _status(draft: _Draft, latest: datetime | None, notes: Counter[str]) -> Status:
     written = draft.match.get("status")
     if written is not None:
-        if written in STATUSES:
+        if isinstance(written, str) and written in STATUSES:
             return STATUSES[written]
         notes[f"status {written!r} is unknown"] += 1
         return Status.UNKNOWN

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import permutations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apps.matches.records import CompetitionKey, KickoffPrecision, MatchRecord, Moment, Status
@@ -291,6 +291,7 @@ def test_files_of_this_source_are_known_by_their_names(path: str, accepted: bool
     assert SOURCE.accepts(path) is accepted
 
 
+@settings(max_examples=50)
 @given(st.binary(max_size=400))
 def test_whatever_the_bytes_a_file_is_read_or_refused_as_a_whole(content: bytes) -> None:
     for header in (MAIN + ",B365H,B365D,B365A,AHh,B365AHH,B365AHA,HS,Referee", EXTRA + ",PH,PD,PA"):
