@@ -19,14 +19,14 @@ status: setup  ## ask every part whether it does its work
 	@$(RUN) manage.py stack status
 logs: setup  ## follow the logs of all parts; Ctrl-C ends
 	@$(RUN) manage.py stack logs --follow
-test: setup lint  ## linters, types, contracts, and all tests that need no whole stack
-	$(RUN) -m pytest
+test: setup  ## style, types, contracts, and all tests but those that kill a whole stack
+	$(RUN) -m pytest -m "not faults"
 test-pure: setup  ## the tests that need neither Django nor a server
 	$(RUN) -m pytest tests/pure
 test-faults: setup  ## a whole stack whose processes are killed and frozen
 	$(RUN) -m pytest tests/faults -m faults
 lint: setup  ## style, types, which module may know which
-	$(RUN) -m ruff check . && $(RUN) -m mypy && .venv/bin/lint-imports
+	$(RUN) -m pytest -q tests/test_architecture.py
 lock: setup  ## resolve the requirements anew, with hashes
 	$(LOCK) --all-extras -o requirements/all.txt
 	echo uv | $(UV) - -o requirements/bootstrap.txt

@@ -68,7 +68,8 @@ def find_python() -> str:
     give_up(
         f"SPAI needs Python 3.11 ({'; '.join(seen)}).\n"
         "Debian 12: apt-get install python3 python3-venv. Ubuntu: apt-get install python3.11 python3.11-venv,"
-        " where your release has it. macOS: brew install python@3.11.\nOne that lies elsewhere: PYTHON=/path/to/python3.11 make up"
+        " where your release has it. macOS: brew install python@3.11\n"
+        "One that lies elsewhere: PYTHON=/path/to/python3.11 make up"
     )
     raise AssertionError
 
@@ -105,8 +106,16 @@ def run(command: list[str], doing: str) -> None:
             grown = (shutil.disk_usage(BASE).used - before) / MEGABYTE
             say(f"still {doing}{f', about {grown:,.0f} MB on the disk so far' if grown > 1 else ''}")
 
-    output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"}
-    with subprocess.Popen(command, cwd=BASE, env=environment, **output) as process:
+    with subprocess.Popen(
+        command,
+        cwd=BASE,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    ) as process:
+        assert process.stdout is not None
         threading.Thread(target=live, daemon=True).start()
         try:
             for line in process.stdout:

@@ -90,6 +90,11 @@ class Stack:
         return self.var / "run"
 
     @property
+    def static(self) -> Path:
+        """The folder of the collected static files."""
+        return self.var / "static"
+
+    @property
     def password_file(self) -> Path:
         """The file with the admin's password."""
         return self.var / "admin-password"

@@ -1,4 +1,4 @@
-"""Turns into one part of the stack: ends what an earlier run of it left, ties itself to its parent, becomes the command.
+"""Turns into one part of the stack: ends what an earlier run left, ties itself to its parent, becomes the command.
 
 Run as a file, not as a module, so that it starts in a tenth of a second: `python -P launch.py PART COMMAND…`, with
 SPAI_STACK (the folder of the stack's data) in the environment.
@@ -37,10 +37,12 @@ def leftovers(stack: str, part: str | None = None) -> list[psutil.Process]:
 
 def end(processes: list[psutil.Process], patience: float = PATIENCE) -> None:
     """Ask `processes` to end; kill those that have not after `patience` seconds."""
-    for ask in (psutil.Process.terminate, psutil.Process.kill):
+    for insist in (False, True):
         for process in processes:
             try:
-                ask(process)
+                # PostgreSQL takes SIGTERM for "wait until all clients have gone".
+                gentle = signal.SIGINT if process.name() == "postgres" else signal.SIGTERM
+                process.send_signal(signal.SIGKILL if insist else gentle)
             except psutil.NoSuchProcess:
                 continue
         _, processes = psutil.wait_procs(processes, timeout=patience)

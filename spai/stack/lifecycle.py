@@ -22,8 +22,8 @@ import psycopg
 from psycopg import sql
 
 from spai.stack import environment, health, revision, servers, supervision, watch
-from spai.stack.environment import Stack
-from spai.stack.parts import SERVERS, Part, table
+from spai.stack.environment import Stack, write_private
+from spai.stack.parts import SERVERS, Part
 from spai.stack.supervision import Supervisor
 
 PATIENCE = 180.0
@@ -147,7 +147,7 @@ def begin(stack: Stack, report: Report) -> None:
     stack = environment.settle(stack)
     with starting(stack):
         try:
-            parts = table(stack)
+            parts = supervision.parts_of(stack)
             prepare_files(stack, report)
             supervisor = launch(stack, parts)
             start_servers(stack, supervisor, parts, report)
@@ -174,7 +174,7 @@ def begin(stack: Stack, report: Report) -> None:
 
 def adopt(stack: Stack, report: Report) -> None:
     """Start the parts that do not run in a stack that does."""
-    parts = table(stack)
+    parts = supervision.parts_of(stack)
     supervisor = Supervisor(stack)
     processes = supervisor.processes()
     lying = [
@@ -266,6 +266,11 @@ def prepare_site(stack: Stack, report: Report) -> str:
     StackError
         When the site's code cannot be loaded, or one of the steps fails.
     """
+    mark = stack.var / "prepared.json"
+    now = {"code": revision.fingerprint(), "packages": revision.packages(), "tables": applied_migrations(stack)}
+    if now["tables"] and stack.static.is_dir() and revision.read_mark(mark) == now:
+        report.say("Tables, static files and admin user are those of this code already")
+        return ""
     os.environ.update(stack.process_environment())
     try:
         import django
@@ -284,7 +289,18 @@ def prepare_site(stack: Stack, report: Report) -> str:
             + "\nMend what they say, then run `make up` again; nothing is left running."
         ) from error
     report.say(f"Admin user: {'made' if password else 'there already'}")
+    write_private(mark, json.dumps({**now, "tables": applied_migrations(stack)}))
     return password
+
+
+def applied_migrations(stack: Stack) -> int:
+    """Return how many migrations the database has seen, 0 when it has no table of them."""
+    with psycopg.connect(stack.value("DATABASE_URL")) as connection:
+        try:
+            row = connection.execute("SELECT count(*) FROM django_migrations").fetchone()
+        except psycopg.errors.UndefinedTable:
+            return 0
+    return int(row[0]) if row else 0
 
 
 def await_ready(supervisor: Supervisor, parts: Sequence[Part], report: Report, *, quiet: bool = False) -> None:
@@ -397,7 +413,7 @@ def restart(report: Report, part: str | None = None) -> None:
             begin(stack, report)
             return
         supervisor = Supervisor(stack)
-        chosen = [known for known in table(stack) if known.name == part]
+        chosen = [known for known in supervision.parts_of(stack) if known.name == part]
         if not supervisor.runs() or not chosen:
             raise StackError(
                 "The stack does not run: `make up`." if chosen else f"There is no part {part!r}; see `make status`."
@@ -441,10 +457,7 @@ def status() -> list[PartStatus]:
         seconds = int(info["now"] - info["start"]) if runs else 0
         return PartStatus(name, healthy, says, seconds, record.restarts, record.latest_end_at, record.reason, purpose)
 
-    rows = [
-        entry(part.name, part.purpose, part.ready)
-        for part in table(stack, lambda: watch.running_since(supervisor, "beat"))
-    ]
+    rows = [entry(part.name, part.purpose, part.ready) for part in supervision.parts_of(stack)]
     rows.append(entry(supervision.WATCH, "health checks and restarts", lambda: "listens"))
     return rows
 

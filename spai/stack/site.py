@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-from importlib.metadata import distributions
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -12,6 +11,7 @@ from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 
 from spai.stack.environment import Stack, write_private
+from spai.stack.revision import packages
 
 
 def migrate() -> str:
@@ -24,9 +24,7 @@ def migrate() -> str:
 
 def static_fingerprint() -> str:
     """Return a hash of what static files are made of: installed packages, our own files, and how they are stored."""
-    digest = hashlib.sha256(repr(settings.STORAGES["staticfiles"]).encode())
-    for name in sorted(f"{package.metadata['Name']}=={package.version}" for package in distributions()):
-        digest.update(name.encode())
+    digest = hashlib.sha256(f"{settings.STORAGES['staticfiles']}{packages()}".encode())
     for finder in get_finders():
         for path, storage in finder.list([]):
             digest.update(f"{path}\0{storage.size(path)}\0{storage.get_modified_time(path).timestamp()}\0".encode())
@@ -41,7 +39,7 @@ def collect_static(stack: Stack) -> str:
     said = io.StringIO()
     call_command("collectstatic", interactive=False, verbosity=1, stdout=said)
     mark.write_text(now)
-    return next(iter(said.getvalue().strip().splitlines()), "collected")
+    return said.getvalue().strip().splitlines()[-1].strip(" .") if said.getvalue().strip() else "collected"
 
 
 def make_admin(stack: Stack, name: str, password: str) -> str:
@@ -50,5 +48,5 @@ def make_admin(stack: Stack, name: str, password: str) -> str:
     if users.filter(is_superuser=True).exists():
         return ""
     write_private(stack.password_file, f"{password}\n")
-    users.create_superuser(username=name, password=password, email="")  # type: ignore[attr-defined]
+    users.create_superuser(username=name, password=password, email="")
     return password

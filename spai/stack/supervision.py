@@ -14,7 +14,8 @@ import sys
 import tempfile
 import time
 import xmlrpc.client
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from supervisor.xmlrpc import SupervisorTransport
 
 from spai.stack import launch
 from spai.stack.environment import Stack, write_private
-from spai.stack.parts import Part
+from spai.stack.parts import Part, table
 
 LAUNCH = Path(launch.__file__)
 LONGEST_SOCKET_PATH = 100
@@ -32,6 +33,9 @@ LOG_BYTES = "10MB"
 LOG_BACKUPS = 3
 WATCH = "watch"
 """The process that checks health and writes down every restart."""
+
+
+UNREACHABLE = (OSError, http.client.HTTPException, xmlrpc.client.Error)
 
 
 class SupervisorError(Exception):
@@ -130,7 +134,7 @@ class Supervisor:
         """Whether it answers."""
         try:
             return bool(self.ask.getState())
-        except (OSError, http.client.HTTPException, xmlrpc.client.Error):
+        except UNREACHABLE:
             return False
 
     def processes(self) -> dict[str, dict[str, Any]]:
@@ -154,18 +158,19 @@ class Supervisor:
 
     def shutdown(self) -> None:
         """Ask it to end everything and itself; not waiting for it."""
-        with contextlib.suppress(OSError, http.client.HTTPException, xmlrpc.client.Error):
+        with contextlib.suppress(*UNREACHABLE):
             self.ask.shutdown()
 
 
-@contextlib.contextmanager
-def umask(mask: int) -> Iterator[None]:
-    """Let new files be readable as `mask` says."""
-    before = os.umask(mask)
-    try:
-        yield
-    finally:
-        os.umask(before)
+def running_since(supervisor: Supervisor, part: str) -> datetime | None:
+    """Return when `part` was started, None when it does not run."""
+    info = supervisor.processes().get(part, {})
+    return datetime.fromtimestamp(info["start"], UTC) if info.get("statename") == "RUNNING" else None
+
+
+def parts_of(stack: Stack) -> list[Part]:
+    """Return the table of parts, with what only supervisor knows: since when celery-beat runs."""
+    return table(stack, lambda: running_since(Supervisor(stack), "beat"))
 
 
 def start(stack: Stack, parts: Sequence[Part]) -> Supervisor:
@@ -217,18 +222,15 @@ def stop(stack: Stack, patience: float) -> list[str]:
         The parts (or commands) of which something was left and had to be ended one by one.
     """
     supervisor = Supervisor(stack)
-    if supervisor.runs():
-        supervisor.shutdown()
-        end = time.monotonic() + patience
-        while supervisor.runs() and time.monotonic() < end:
-            time.sleep(0.05)
+    with contextlib.suppress(*UNREACHABLE, psutil.Error):
+        process = psutil.Process(supervisor.ask.getPID())
+        supervisor.ask.shutdown()
+        process.wait(patience)
     return sweep(stack)
 
 
 def sweep(stack: Stack) -> list[str]:
     """End every process that carries this stack's mark; return which parts they were of."""
-    # A supervisor that has answered its last question may still be on its way out.
-    time.sleep(0.1)
     left = launch.leftovers(str(stack.var))
     names = []
     for process in left:

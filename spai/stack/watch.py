@@ -21,8 +21,8 @@ from supervisor.childutils import get_headers, listener
 
 from spai.stack import environment, health
 from spai.stack.environment import Stack, write_private
-from spai.stack.parts import Part, table
-from spai.stack.supervision import WATCH, Supervisor
+from spai.stack.parts import Part
+from spai.stack.supervision import WATCH, Supervisor, parts_of
 
 logger = logging.getLogger("spai.stack")
 
@@ -30,8 +30,8 @@ PAUSE = 5.0
 """Seconds between two rounds of questions."""
 PATIENCE = 4
 """So many silent rounds in a row, with the parts it needs in health, and a part is restarted."""
-GRACE = 60.0
-"""Seconds in which a part that was just started may be silent."""
+LONGEST_START = 300.0
+"""Seconds in which a part that was just started need not answer yet; once it has answered, it has no such excuse."""
 
 
 @dataclass
@@ -86,8 +86,10 @@ class Watch:
         self.book = book
         self.supervisor = Supervisor(stack)
         self.silent: dict[str, int] = {}
+        self.answered: dict[str, int] = {}
+        """The process of each part that has answered."""
         self.expected: set[str] = set()
-        self.parts: list[Part] = table(stack, lambda: running_since(self.supervisor, "beat"))
+        self.parts: list[Part] = parts_of(stack)
 
     def round(self) -> None:
         """Ask every running part once; restart those that have been silent for too long."""
@@ -103,7 +105,7 @@ class Watch:
                     info.get("logfile"),
                 )
                 self.supervisor.start(part.name)
-            if info.get("statename") != "RUNNING" or time.time() - info["start"] < GRACE:
+            if info.get("statename") != "RUNNING":
                 silent.add(part.name)
                 self.silent.pop(part.name, None)
                 continue
@@ -111,10 +113,14 @@ class Watch:
                 part.alive()
             except health.Unhealthy as reason:
                 silent.add(part.name)
-                if silent.isdisjoint(part.needs):
+                is_starting = (
+                    self.answered.get(part.name) != info["pid"] and info["now"] - info["start"] < LONGEST_START
+                )
+                if silent.isdisjoint(part.needs) and not is_starting:
                     self.blame(part, str(reason))
             else:
                 self.silent.pop(part.name, None)
+                self.answered[part.name] = info["pid"]
 
     def blame(self, part: Part, reason: str) -> None:
         """Count a silence of `part`, and kill it when it was the last that it was allowed."""
@@ -154,12 +160,6 @@ def ending(supervisor: Supervisor, part: str) -> str:
         code = supervisor.processes()[part]["exitstatus"]
         return " by a signal" if code == -1 else f" with exit code {code}"
     return ""
-
-
-def running_since(supervisor: Supervisor, part: str) -> datetime | None:
-    """Return when `part` was started, None when it does not run."""
-    info = supervisor.processes().get(part, {})
-    return datetime.fromtimestamp(info["start"], UTC) if info.get("statename") == "RUNNING" else None
 
 
 def abandoned(stack: Stack) -> bool:
