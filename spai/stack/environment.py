@@ -155,7 +155,7 @@ class Stack:
 def load(environment: Mapping[str, str] | None = None) -> Stack:
     """Return the stack of this checkout as it is written down now."""
     outside = {**read_env_file(BASE / ".env"), **(os.environ if environment is None else environment)}
-    var = Path(outside.get("SPAI_VAR_DIR") or BASE / "var").resolve()
+    var = (BASE / (outside.get("SPAI_VAR_DIR") or "var")).resolve()
     return Stack(var=var, own=read_env_file(var / "stack.env"), outside=outside)
 
 
