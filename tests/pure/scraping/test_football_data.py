@@ -113,10 +113,24 @@ def test_the_turn_of_the_century_has_a_label() -> None:
     assert only(parse("E0,14/08/99,Eastmoor,Northbridge,1,0,H")).season == "1999-00"
 
 
-@pytest.mark.parametrize(("column", "label"), [("2012/2013", "2012-13"), ("2016", "2016"), (" 1999/2000 ", "1999-00")])
+@pytest.mark.parametrize(("column", "label"), [("2012/2013", "2012-13"), ("2012", "2012"), (" 2011/2012 ", "2011-12")])
 def test_extra_files_say_their_season(column: str, label: str) -> None:
     row = f"Austria,Bundesliga,{column},21/07/2012,15:00,Seeburg,Talbach,0,2,A"
     assert only(parse(row, header=EXTRA, name="AUT.csv")).season == label
+
+
+@pytest.mark.parametrize(
+    ("season", "reason"),
+    [
+        ("2012/2013", "date 2015-07-21 is far outside the season 2012/2013"),
+        ("2016", "date 2015-07-21 is far outside the season 2016"),
+        ("last", "season 'last' cannot be read"),
+    ],
+)
+def test_a_season_that_does_not_fit_the_date_is_refused(season: str, reason: str) -> None:
+    good = "Austria,Bundesliga,2015/2016,21/07/2015,15:00,Seeburg,Talbach,0,2,A"
+    parsed = parse(good, good.replace("2015/2016", season), header=EXTRA, name="AUT.csv")
+    assert refusal(parsed) == reason
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ class Prices(dict[str, float | None]):
     """Text of a cell → decimal price; None for an empty cell and for what is no price.
 
     Prices repeat: a season's file holds some thousand different texts in a hundred thousand cells, and reading through
-    this dictionary costs a third of reading each. `dropped` keeps the texts that are no price.
+    this dictionary costs a quarter of reading each. `dropped` keeps the texts that are no price.
     """
 
     def __init__(self) -> None:

@@ -17,7 +17,7 @@ FEWEST_MATCHES: Final = 10
 """Below this median of matches per club a season is too young to tell."""
 
 GUEST_SHARE: Final = 0.25
-"""A guest plays at most this share of the median number of matches; in thirty years no guest played more than five,
+"""A guest plays at most this share of the median number of matches; in thirty years no guest played more than four,
 and no club that withdrew or was expelled fewer than a third."""
 
 EARLIEST: Final = 2 / 3

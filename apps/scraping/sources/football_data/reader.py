@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import PurePosixPath
@@ -26,6 +27,9 @@ mistyped year must not move the others."""
 
 SEASON_REACHES: Final = timedelta(days=300)
 """From its middle date, either way; the furthest in thirty years lies 217 days from it."""
+
+SEASON: Final = re.compile(r"(\d{4})(?:/(\d{4}))?")
+"""The column ``Season`` of extra files."""
 
 FIRST_YEAR: Final = 1970
 """Of a year in two digits, ``70`` to ``99`` lie in the last century; the files begin in 1993, so that an earlier year
@@ -170,21 +174,13 @@ def _competitions(
                 days[division].append(kickoff[0].date())
         middles = {division: median_low(played) for division, played in days.items() if played}
         return [_division(division, kickoff, middles) for division, kickoff in zip(divisions, kickoffs, strict=True)]
-    found: list[tuple[CompetitionKey, str] | str] = []
     seasons = table.column("Season") or ("",) * len(table.rows)
-    for country, league, season, kickoff in zip(
-        table.required("Country"), table.required("League"), seasons, kickoffs, strict=True
-    ):
-        competition = _league(country.strip(), league.strip(), notes)
-        if isinstance(competition, str):
-            found.append(competition)
-        elif season.strip():
-            found.append((competition, _season_label(season.strip())))
-        else:
-            is_calendar_year = competition.region in CALENDAR_YEAR_REGIONS
-            day = kickoff[0].date() if kickoff is not None else date.min
-            found.append((competition, str(day.year) if is_calendar_year else _season_of(day)))
-    return found
+    return [
+        _extra(country.strip(), league.strip(), season.strip(), kickoff, notes)
+        for country, league, season, kickoff in zip(
+            table.required("Country"), table.required("League"), seasons, kickoffs, strict=True
+        )
+    ]
 
 
 def _division(division: str, kickoff: Kickoff | None, middles: dict[str, date]) -> tuple[CompetitionKey, str] | str:
@@ -199,10 +195,28 @@ def _division(division: str, kickoff: Kickoff | None, middles: dict[str, date]) 
     return DIVISIONS[division], _season_of(middle)
 
 
-def _league(country: str, league: str, notes: Counter[str]) -> CompetitionKey | str:
-    """Return the competition of an extra file; one that the table does not know stands outside its pyramid."""
+def _extra(
+    country: str, league: str, season: str, kickoff: Kickoff | None, notes: Counter[str]
+) -> tuple[CompetitionKey, str] | str:
+    """Return competition and season of a row of an extra file, or what is wrong with them."""
     if not country or not league:
         return "country or league is missing"
+    if kickoff is None:
+        return "the season is unknown without a date"
+    competition, day = _league(country, league, notes), kickoff[0].date()
+    if not season:
+        return competition, str(day.year) if competition.region in CALENDAR_YEAR_REGIONS else _season_of(day)
+    found = SEASON.fullmatch(season)
+    if found is None:
+        return f"season {season!r} cannot be read"
+    first, last = int(found[1]), int(found[2] or found[1])
+    if not first <= day.year <= last + 1:
+        return f"date {day} is far outside the season {season}"
+    return competition, f"{first}-{last % 100:02d}" if found[2] else str(first)
+
+
+def _league(country: str, league: str, notes: Counter[str]) -> CompetitionKey:
+    """Return the competition of an extra file; one that the table does not know stands outside its pyramid."""
     known = LEAGUES.get((country.lower(), league.lower()))
     if known is not None:
         return known
@@ -319,9 +333,3 @@ def _season_of(day: date) -> str:
     """Return the label of the season that runs from July to June and holds a day."""
     year = day.year if day.month >= SEASON_STARTS else day.year - 1
     return f"{year}-{(year + 1) % 100:02d}"
-
-
-def _season_label(text: str) -> str:
-    """Return ``2012-13`` for ``2012/2013``, and ``2012`` for ``2012``."""
-    first, _, second = text.partition("/")
-    return f"{first}-{second[-2:]}" if second else first
