@@ -1,0 +1,1 @@
+"""Every face that is shown to people and programs."""

@@ -145,7 +145,7 @@ class MatchPages(CursorPagination):
             raise wrong from error
         if cursor is not None and cursor.position is not None:
             try:
-                moment = parse_datetime(cursor.position)
+                moment = parse_datetime(str(cursor.position))
             except ValueError as error:
                 raise wrong from error
             if moment is None or moment.tzinfo is None:

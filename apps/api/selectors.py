@@ -6,22 +6,27 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from django.db.models import Case, Count, DateField, Exists, F, OuterRef, Q, QuerySet, Value, When, Window
+from django.db.models import (
+    Case,
+    Count,
+    DateField,
+    F,
+    Max,
+    Q,
+    Value,
+    When,
+    Window,
+)
 from django.db.models.functions import RowNumber, TruncDate
 
-from apps.matches.models import Competition, Event, Match, Odds, Team, World
+from apps.matches import selectors as matches
+from apps.matches.models import Competition, Event, Match, Season, Team, World
 from apps.ml import selectors as forecasts
 from apps.ml.forecasting.scoring import devig
 from apps.ml.models import Prediction, Score
-
-BOOKMAKERS = ("PS", "Avg", "B365", "SBX")
-"""Whose price stands for the market, best first; any other bookmaker comes after them in the order of its code."""
-TRUTH = "TRUE"
-"""The simulator's own probabilities are kept as prices; they are never a market."""
 
 WHOLE_DAY = 12
 """Up to so many matches of one competition and day are shown whole; of more, those around now."""
@@ -85,6 +90,15 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
+class OnDay:
+    """A match of a day; `of_its_kind` counts the matches of its competition that have started too, or have not."""
+
+    match: Match
+    has_started: bool
+    of_its_kind: int
+
+
+@dataclass(frozen=True, slots=True)
 class Price:
     """What the market asked for one match, and which price it is."""
 
@@ -92,11 +106,6 @@ class Price:
     moment: str
     odds: tuple[float, float, float]
     probabilities: tuple[float, float, float]
-
-
-def matches_shown() -> QuerySet[Match]:
-    """Return all matches with everything that their rows name."""
-    return Match.objects.select_related("season__competition__region", "stage", "home_team", "away_team")
 
 
 def of_world(world: World) -> Q:
@@ -175,23 +184,17 @@ def local_day(match: Match, zone: ZoneInfo) -> date:
     return match.kickoff_at.astimezone(zone).date()
 
 
-def fixtures_of_day(world: World, day: date, zone: ZoneInfo, *, now: datetime, whole: str = "") -> list[Match]:
+def fixtures_of_day(world: World, day: date, zone: ZoneInfo, *, now: datetime, whole: str = "") -> list[OnDay]:
     """Return the matches of a day, competition by competition; of a long list those around now.
 
     Parameters
     ----------
     whole : str
         Slug of a competition whose matches are all returned, and no other's.
-
-    Returns
-    -------
-    list of Match
-        Each with `has_started` and `of_its_kind`, the number of matches of its competition on the day that have
-        started, or have not, as this one.
     """
     competition = F("season__competition_id")
     started = Q(kickoff_at__lte=now)
-    rows = matches_shown().filter(of_world(world), on_days(day, 1, zone))
+    rows = matches.matches().filter(of_world(world), on_days(day, 1, zone))
     if whole:
         rows = rows.filter(season__competition__slug=whole)
     rows = rows.annotate(
@@ -207,21 +210,20 @@ def fixtures_of_day(world: World, day: date, zone: ZoneInfo, *, now: datetime, w
             | Q(has_started=1, started_rank__lte=STARTED_SHOWN)
             | Q(has_started=0, coming_rank__lte=COMING_SHOWN)
         )
-    return list(
-        rows.order_by(
-            "season__competition__region__name",
-            "season__competition__level",
-            "season__competition__name",
-            "season__competition_id",
-            "kickoff_at",
-            "id",
-        )
+    rows = rows.order_by(
+        "season__competition__region__name",
+        "season__competition__level",
+        "season__competition__name",
+        "season__competition_id",
+        "kickoff_at",
+        "id",
     )
+    return [OnDay(row, bool(row.has_started), row.of_its_kind) for row in rows]
 
 
-def cards(matches: Sequence[Match], *, now: datetime) -> list[Card]:
+def cards(found: Sequence[Match], *, now: datetime) -> list[Card]:
     """Return the matches with their forecasts, scores and market prices: three queries, however many they are."""
-    ids = [match.pk for match in matches]
+    ids = [match.pk for match in found]
     if not ids:
         return []
     predictions = forecasts.latest_predictions(ids)
@@ -235,70 +237,54 @@ def cards(matches: Sequence[Match], *, now: datetime) -> list[Card]:
             score=scores.get(match.pk),
             market=prices[match.pk].probabilities if match.pk in prices else None,
         )
-        for match in matches
+        for match in found
     ]
 
 
 def market_prices(match_ids: Iterable[int]) -> dict[int, Price]:
-    """Return the market's 1X2 price of each match that has one: closing before opening, Pinnacle before averages."""
-    best: dict[int, tuple[tuple[int, int, str], Odds]] = {}
-    rows = Odds.objects.filter(
-        match_id__in=list(match_ids), home__isnull=False, draw__isnull=False, away__isnull=False
-    ).exclude(bookmaker=TRUTH)
-    for row in rows:
-        place = BOOKMAKERS.index(row.bookmaker) if row.bookmaker in BOOKMAKERS else len(BOOKMAKERS)
-        rank = (int(row.moment != Odds.Moment.CLOSING), place, row.bookmaker)
-        if row.match_id not in best or rank < best[row.match_id][0]:
-            best[row.match_id] = (rank, row)
-    if not best:
+    """Return the price that stands for the market of each match that has one, with its margin taken out."""
+    quoted = matches.odds_of(match_ids)
+    if not quoted:
         return {}
-    chosen = {match_id: row for match_id, (_, row) in best.items()}
-    odds = np.array([[row.home, row.draw, row.away] for row in chosen.values()], dtype=np.float64)
-    fair = devig(odds, method="power")
+    odds = np.array([[price.home, price.draw, price.away] for price in quoted.values()], dtype=np.float64)
+    fair = devig(odds, method="power").tolist()
     return {
         match_id: Price(
-            bookmaker=row.bookmaker,
-            moment=row.moment,
-            odds=(float(quoted[0]), float(quoted[1]), float(quoted[2])),
-            probabilities=(float(p[0]), float(p[1]), float(p[2])),
+            bookmaker=price.bookmaker,
+            moment=price.moment,
+            odds=(price.home, price.draw, price.away),
+            probabilities=(home, draw, away),
         )
-        for (match_id, row), quoted, p in zip(chosen.items(), odds, fair, strict=True)
+        for (match_id, price), (home, draw, away) in zip(quoted.items(), fair, strict=True)
     }
 
 
-@dataclass(frozen=True, slots=True)
-class Recent:
-    """One earlier match as a team lived it: W, D or L, and whether it played at home."""
-
-    match: Match
-    letter: str
-    at_home: bool
-
-
-def recent(team_id: int, before: datetime, *, limit: int = 6) -> list[Recent]:
-    """Return the latest finished matches of a team before a moment, newest first."""
-    rows = (
-        matches_shown()
-        .filter(Q(home_team_id=team_id) | Q(away_team_id=team_id), status=Match.Status.FINISHED, kickoff_at__lt=before)
-        .order_by("-kickoff_at", "-id")[:limit]
-    )
-    found = []
-    for match in rows:
-        at_home = match.home_team_id == team_id
-        won = 0 if at_home else 2
-        letter = "D" if match.outcome == 1 else "W" if match.outcome == won else "L"
-        found.append(Recent(match, letter, at_home))
-    return found
+def seasons_of_team(team: Team) -> list[Season]:
+    """Return the latest season of each competition that a team plays or played in, the most recent first."""
+    of_team = Q(matches__home_team=team) | Q(matches__away_team=team)
+    rows = Season.objects.filter(of_team).annotate(at=Max("matches__kickoff_at")).order_by("-at", "-label")
+    latest: dict[int, Season] = {}
+    for season in rows.select_related("competition__region"):
+        latest.setdefault(season.competition_id, season)
+    return list(latest.values())
 
 
-def meetings(home_id: int, away_id: int, before: datetime, *, limit: int = 8) -> list[Match]:
-    """Return the latest finished matches between two teams before a moment, newest first."""
-    pair = Q(home_team_id=home_id, away_team_id=away_id) | Q(home_team_id=away_id, away_team_id=home_id)
-    return list(
-        matches_shown()
-        .filter(pair, status=Match.Status.FINISHED, kickoff_at__lt=before)
-        .order_by("-kickoff_at", "-id")[:limit]
-    )
+def coming_of_team(team: Team, now: datetime, *, limit: int) -> list[Match]:
+    """Return the next matches of a team that are still to be played."""
+    rows = matches.matches().filter(Q(home_team=team) | Q(away_team=team), kickoff_at__gt=now)
+    return list(rows.exclude(status=Match.Status.CANCELLED).order_by("kickoff_at", "id")[:limit])
+
+
+def coming_of_season(season: Season, now: datetime, *, limit: int) -> list[Match]:
+    """Return the next matches of a season, those under way first."""
+    rows = matches.matches().filter(season=season).filter(Q(kickoff_at__gt=now) | Q(status=Match.Status.LIVE))
+    return list(rows.exclude(status=Match.Status.FINISHED).order_by("kickoff_at", "id")[:limit])
+
+
+def latest_of_season(season: Season, now: datetime, *, limit: int) -> list[Match]:
+    """Return the latest results of a season, newest first."""
+    rows = matches.matches().filter(season=season, home_goals__isnull=False, kickoff_at__lte=now)
+    return list(rows.order_by("-kickoff_at", "-id")[:limit])
 
 
 def other_world(world: World) -> World | None:
@@ -307,22 +293,12 @@ def other_world(world: World) -> World | None:
     return other if Competition.objects.filter(is_simulated=other == World.SANDBOX).exists() else None
 
 
-def search(text: str, *, world: World, limit: int = 20) -> dict[str, list[Any]]:
-    """Return the teams and competitions of a world whose name holds every word of a text; none for an empty one."""
+def search_competitions(text: str, *, world: World, limit: int = 20) -> list[Competition]:
+    """Return the competitions of a world whose name or region holds a text; none for an empty one."""
     if not text:
-        return {"teams": [], "competitions_found": []}
-    words = Q()
-    for word in text.split():
-        words &= Q(name__icontains=word)
-    plays = Competition.objects.filter(region=OuterRef("region"), is_simulated=world == World.SANDBOX)
-    begins = Case(When(name__istartswith=text, then=Value(0)), default=Value(1))
-    teams = Team.objects.filter(words, Exists(plays)).select_related("region").order_by(begins, "name", "id")[:limit]
-    found = (
-        Competition.objects.filter(words | Q(region__name__icontains=text), is_simulated=world == World.SANDBOX)
-        .select_related("region")
-        .order_by(begins, "region__name", "level", "name")[:limit]
-    )
-    return {"teams": list(teams), "competitions_found": list(found)}
+        return []
+    named = Q(name__icontains=text) | Q(region__name__icontains=text)
+    return list(matches.competitions(world).filter(named)[:limit])
 
 
 def newest_event_number() -> int:
@@ -331,7 +307,7 @@ def newest_event_number() -> int:
 
 
 def events_after(number: int, *, limit: int, key: str = "", topics: Sequence[str] = ()) -> list[Event]:
-    """Return the numbered events after `number` in their order, at most `limit`, of one key and some topics if given."""
+    """Return the numbered events after `number` in order, at most `limit`; of one key and some topics if given."""
     rows = Event.objects.filter(number__gt=number)
     if key:
         rows = rows.filter(key=key)

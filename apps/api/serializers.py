@@ -145,7 +145,7 @@ class PredictionSerializer(serializers.Serializer[dict[str, object]]):
         child=serializers.ListField(child=serializers.FloatField(), min_length=11, max_length=11),
         min_length=11,
         max_length=11,
-        help_text="Probability of each scoreline: rows are home goals 0 to 10, columns away goals; 10 means 10 or more.",
+        help_text="Probability of each scoreline: rows are home goals 0 to 10, columns away; 10 means 10 or more.",
     )
     base_rates = OutcomesSerializer(help_text="Share of outcomes in the competition, the plain alternative.")
     contributions = serializers.DictField(
@@ -175,6 +175,7 @@ class ProblemSerializer(serializers.Serializer[dict[str, object]]):
     title = serializers.CharField()
     status = serializers.IntegerField()
     detail = serializers.CharField()
-    instance = serializers.CharField()
+    # The metaclass of serializers takes the fields away: these two do not shadow the attributes of the same name.
+    instance = serializers.CharField()  # type: ignore[assignment]
     request_id = serializers.CharField(help_text="Name it when you ask for help; the log lines carry it.")
-    errors = ProblemErrorSerializer(many=True, required=False)
+    errors = ProblemErrorSerializer(many=True, required=False)  # type: ignore[assignment]

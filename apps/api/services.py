@@ -12,7 +12,7 @@ from apps.ml.forecasting import goals
 from apps.ml.models import Prediction
 
 
-class NoForecast(Exception):
+class NoForecastError(Exception):
     """There is no forecast of this match; the message says why."""
 
 
@@ -42,12 +42,12 @@ def forecast_of(match: Match, *, now: datetime) -> dict[str, object]:
 
     Raises
     ------
-    NoForecast
+    NoForecastError
         When nothing was published before kick-off; the message says whether that can still happen.
     """
     prediction = ml_selectors.latest_predictions([match.pk]).get(match.pk)
     if prediction is None:
-        raise NoForecast(why_none(match, now=now))
+        raise NoForecastError(why_none(match, now=now))
     seen = outlook(prediction)
     p = {"home": prediction.p_home, "draw": prediction.p_draw, "away": prediction.p_away}
     home_goals, away_goals = seen.markets.most_likely

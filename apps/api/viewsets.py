@@ -6,7 +6,7 @@ import hashlib
 from typing import Any
 
 from django.db.models import QuerySet
-from django.http import HttpResponseBase
+from django.http import HttpResponse
 from django.utils import timezone
 from django.utils.cache import get_conditional_response, patch_cache_control
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
@@ -16,10 +16,11 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.api import selectors, services
+from apps.api import services
 from apps.api.filters import MatchFilter, MatchPages
 from apps.api.problems import NoForecastYet
 from apps.api.serializers import MatchSerializer, PredictionSerializer, ProblemSerializer
+from apps.matches import selectors as matches
 from apps.matches.models import Match
 
 LARGEST_ID = 2**63 - 1
@@ -49,7 +50,7 @@ class MatchViewSet(viewsets.ReadOnlyModelViewSet[Match]):
 
     def get_queryset(self) -> QuerySet[Match]:
         """Return every match with what its shape names."""
-        return selectors.matches_shown()
+        return matches.matches()
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Answer with one page of matches; a parameter that means nothing here is refused, not ignored."""
@@ -81,23 +82,21 @@ class MatchViewSet(viewsets.ReadOnlyModelViewSet[Match]):
         match = self.get_object()
         try:
             forecast = services.forecast_of(match, now=timezone.now())
-        except services.NoForecast as error:
+        except services.NoForecastError as error:
             raise NoForecastYet(str(error)) from error
         return Response(PredictionSerializer(forecast).data)
 
-    def finalize_response(
-        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
-    ) -> HttpResponseBase:
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         """Name the content by an ETag and answer 304 to who has it; caches ask again each time."""
         response = super().finalize_response(request, response, *args, **kwargs)
-        if response.status_code != 200 or not isinstance(response, Response):
+        if response.status_code != 200:
             return response
         patch_cache_control(response, no_cache=True)
         response.add_post_render_callback(lambda rendered: _conditional(request, rendered))
         return response
 
 
-def _conditional(request: Request, response: Response) -> HttpResponseBase:
+def _conditional(request: Request, response: Response) -> HttpResponse | None:
     etag = f'"{hashlib.sha256(response.content).hexdigest()[:32]}"'
     response["ETag"] = etag
     return get_conditional_response(request._request, etag=etag, response=response)

@@ -1,17 +1,26 @@
 """Pages for people: parse → one selector or service → render. A page and its changing part are one view."""
 
+from apps.api.pages.competitions import competition, competitions
 from apps.api.pages.errors import bad_request, forbidden, not_found, server_error
 from apps.api.pages.fixtures import fixtures, search
 from apps.api.pages.frame import choose_zone
 from apps.api.pages.matches import match
+from apps.api.pages.models import about, models, track_record
+from apps.api.pages.teams import team
 
 __all__ = [
+    "about",
     "bad_request",
     "choose_zone",
+    "competition",
+    "competitions",
     "fixtures",
     "forbidden",
     "match",
+    "models",
     "not_found",
     "search",
     "server_error",
+    "team",
+    "track_record",
 ]

@@ -12,7 +12,8 @@ from django.views.decorators.http import require_safe
 
 from apps.api import selectors
 from apps.api.pages.frame import frame_of, show, zone_names
-from apps.api.selectors import Card
+from apps.api.selectors import Card, OnDay
+from apps.matches import selectors as matches
 from apps.matches.models import Competition
 from apps.ml import selectors as ml_selectors
 
@@ -51,7 +52,7 @@ def fixtures(request: HttpRequest) -> HttpResponse:
     counts = selectors.day_counts(frame.world, first, STRIP_DAYS, frame.zone)
     earlier, later = selectors.neighbour_days(frame.world, first, STRIP_DAYS, frame.zone)
     rows = selectors.fixtures_of_day(frame.world, day, frame.zone, now=frame.now, whole=whole)
-    leagues = _leagues(selectors.cards(rows, now=frame.now))
+    leagues = _leagues(rows, selectors.cards([row.match for row in rows], now=frame.now))
     champion = ml_selectors.champion(frame.world)
     context = {
         "day": day,
@@ -81,16 +82,17 @@ def _day(text: str | None) -> date | None:
     return day
 
 
-def _leagues(cards: list[Card]) -> list[League]:
+def _leagues(rows: list[OnDay], cards: list[Card]) -> list[League]:
     leagues = []
-    for _, group in groupby(cards, key=lambda card: card.match.season.competition_id):
+    pairs = zip(rows, cards, strict=True)
+    for _, group in groupby(pairs, key=lambda pair: pair[0].match.season.competition_id):
         found = list(group)
-        started = [card.match for card in found if card.match.has_started]
-        coming = [card.match for card in found if not card.match.has_started]
+        started = [row for row, _ in found if row.has_started]
+        coming = [row for row, _ in found if not row.has_started]
         leagues.append(
             League(
-                competition=found[0].match.season.competition,
-                cards=found,
+                competition=found[0][0].match.season.competition,
+                cards=[card for _, card in found],
                 earlier=started[0].of_its_kind - len(started) if started else 0,
                 later=coming[0].of_its_kind - len(coming) if coming else 0,
             )
@@ -103,5 +105,9 @@ def search(request: HttpRequest) -> HttpResponse:
     """Find teams and competitions by a part of their name."""
     frame = frame_of(request)
     text = " ".join(request.GET.get("q", "").replace("\x00", "").split())[:SEARCH_LETTERS]
-    context = {"q": text, **selectors.search(text, world=frame.world)}
+    context = {
+        "q": text,
+        "teams": matches.search_teams(text, frame.world),
+        "competitions_found": selectors.search_competitions(text, world=frame.world),
+    }
     return show(request, frame, "pages/search.html", context, partial="partials/search.html")

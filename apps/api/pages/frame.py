@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_safe
+from django_htmx.middleware import HtmxDetails
 
 from apps.api import selectors
 from apps.matches.models import World
@@ -25,6 +26,12 @@ CHOSEN_COOKIE = "zone"
 HERE_COOKIE = "zone_here"
 """The zone of the reader's device, kept up to date by a script."""
 YEAR_SECONDS = 31_536_000
+
+
+class HtmxRequest(HttpRequest):
+    """A request as the htmx middleware leaves it."""
+
+    htmx: HtmxDetails
 
 
 @dataclass(frozen=True, slots=True)

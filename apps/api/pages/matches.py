@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.views.decorators.http import require_safe
 
 from apps.api import charts, selectors, services
-from apps.api.pages.frame import frame_of, show
+from apps.api.pages.frame import HtmxRequest, frame_of, show
+from apps.matches import selectors as matches
 from apps.ml import selectors as ml_selectors
 
 LARGEST_ID = 2**63 - 1
+FORM_SHOWN = 6
+MEETINGS_SHOWN = 8
 
 
 @require_safe
-def match(request: HttpRequest, match_id: int) -> HttpResponse:
+def match(request: HtmxRequest, match_id: int) -> HttpResponse:
     """Show one match: its forecast, what the forecast rests on, and afterwards how it did."""
-    found = selectors.matches_shown().filter(pk=match_id).first() if match_id <= LARGEST_ID else None
+    found = matches.matches().filter(pk=match_id).first() if match_id <= LARGEST_ID else None
     if found is None:
         raise Http404("There is no such match.")
     frame = frame_of(request, world=found.season.competition.world)
@@ -25,6 +28,7 @@ def match(request: HttpRequest, match_id: int) -> HttpResponse:
     history = list(ml_selectors.prediction_history(found.pk))
     in_time = [each for each in history if each.published_at < found.kickoff_at]
     outlook = services.outlook(card.prediction) if card.prediction else None
+    form = matches.recent_form([found.home_team_id, found.away_team_id], found.kickoff_at, limit=FORM_SHOWN)
     context = {
         "card": card,
         "match": found,
@@ -40,10 +44,9 @@ def match(request: HttpRequest, match_id: int) -> HttpResponse:
         ),
         "history": in_time[::-1],
         "late": [each for each in history if each.published_at >= found.kickoff_at],
-        "forms": [
-            (found.home_team, selectors.recent(found.home_team_id, found.kickoff_at)),
-            (found.away_team, selectors.recent(found.away_team_id, found.kickoff_at)),
-        ],
-        "meetings": selectors.meetings(found.home_team_id, found.away_team_id, found.kickoff_at),
+        "forms": [(team, form[team.pk]) for team in (found.home_team, found.away_team)],
+        "meetings": matches.head_to_head(
+            found.home_team_id, found.away_team_id, found.kickoff_at, limit=MEETINGS_SHOWN
+        ),
     }
     return show(request, frame, "pages/match.html", context, partial="partials/match.html")

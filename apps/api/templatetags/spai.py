@@ -21,16 +21,13 @@ register = template.Library()
 MINUS: Final = "−"
 
 GROUPS: Final = {
-    "base": "Base rates",
-    "home": "Playing at home",
-    "ratings": "Ratings: strength of both sides",
+    "baseline": "Playing at home, and draws as usual here",
     "elo": "Elo ratings",
+    "attack and defence": "Attack and defence",
+    "shots": "Shots",
     "form": "Form",
     "context": "Rest, congestion and calendar",
-    "base_rates": "Base rates of the competition",
-    "intercept": "Playing at home",
     "calibration": "Calibration",
-    "attack": "Attack and defence",
 }
 """Groups of inputs in plain words; a group that is not here is shown by its own name."""
 

@@ -1,0 +1,53 @@
+"""How good the forecasts are, which model makes them, and what the numbers mean."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+from apps.api.pages.frame import frame_of, show
+from apps.ml import selectors as ml_selectors
+
+VERSIONS_SHOWN = 30
+RUNS_SHOWN = 10
+
+
+@require_safe
+def track_record(request: HttpRequest) -> HttpResponse:
+    """Show how the published forecasts did beside base rates and market, on the same matches."""
+    frame = frame_of(request)
+    context = {
+        "record": ml_selectors.track_record(frame.world),
+        "champion": ml_selectors.champion(frame.world),
+    }
+    return show(request, frame, "pages/track_record.html", context)
+
+
+@require_safe
+def models(request: HttpRequest) -> HttpResponse:
+    """Show the registered versions, their measures and gates, and who promoted which and why."""
+    frame = frame_of(request)
+    champion = ml_selectors.champion(frame.world)
+    versions = [
+        {
+            "version": version,
+            "measures": version.metrics.get("models", {}).get(version.estimator, {}),
+            "base": version.metrics.get("models", {}).get("base_rates", {}),
+            "benchmarks": version.metrics.get("benchmarks", []),
+            "is_champion": champion is not None and champion.version_id == version.pk,
+        }
+        for version in ml_selectors.model_versions(frame.world)[:VERSIONS_SHOWN]
+    ]
+    context = {
+        "champion": champion,
+        "versions": versions,
+        "promotions": ml_selectors.promotions(frame.world)[:VERSIONS_SHOWN],
+        "runs": ml_selectors.runs(frame.world).defer("log", "params", "dvc_lock", "metrics")[:RUNS_SHOWN],
+    }
+    return show(request, frame, "pages/models.html", context, partial="partials/models.html")
+
+
+@require_safe
+def about(request: HttpRequest) -> HttpResponse:
+    """Say what the numbers mean and where the matches come from."""
+    return show(request, frame_of(request), "pages/about.html", {})

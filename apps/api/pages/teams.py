@@ -1,0 +1,35 @@
+"""The page of one team."""
+
+from __future__ import annotations
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+from apps.api import selectors
+from apps.api.pages.frame import frame_of, show
+from apps.matches import selectors as matches
+from apps.matches.models import Team
+
+COMING_SHOWN = 6
+PLAYED_SHOWN = 10
+
+
+@require_safe
+def team(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show what is next for a team and how it did of late."""
+    found = Team.objects.select_related("region").filter(slug=slug).first()
+    if found is None:
+        raise Http404("There is no such team.")
+    seasons = selectors.seasons_of_team(found)
+    frame = frame_of(request, world=seasons[0].competition.world if seasons else None)
+    coming = selectors.coming_of_team(found, frame.now, limit=COMING_SHOWN)
+    recent = matches.recent_form([found.pk], frame.now, limit=PLAYED_SHOWN)[found.pk]
+    cards = selectors.cards([*coming, *(each.match for each in recent)], now=frame.now)
+    context = {
+        "team": found,
+        "seasons": seasons,
+        "coming": cards[: len(coming)],
+        "played": cards[len(coming) :],
+        "recent": recent,
+    }
+    return show(request, frame, "pages/team.html", context)
