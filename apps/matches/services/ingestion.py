@@ -69,7 +69,7 @@ class IngestReport:
     refusals : tuple of Refusal
         All refused records in the order of the input.
     seconds : float
-        Duration.
+        Duration, without the wait for other ingests.
     """
 
     ingest_id: int | None
@@ -214,6 +214,7 @@ class Ingestion:
     def __enter__(self) -> Self:
         self._stack.enter_context(transaction.atomic())
         tables.lock()
+        self._began = time.perf_counter()
         self._names = Names(source=self.source, aliases=self._aliases, now=self.now)
         return self
 

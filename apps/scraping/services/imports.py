@@ -1,11 +1,10 @@
-"""Files of matches: found, read in other processes, stored in one ingest."""
+"""Files of matches: found, read ahead, stored in one ingest."""
 
 from __future__ import annotations
 
-import multiprocessing
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +20,7 @@ from apps.scraping.sources.aliases import aliases_for
 BATCH: Final = 10_000
 """Records that are stored at a time; whole files, each of which holds whole seasons."""
 
-FILES_AHEAD: Final = 16
+FILES_AHEAD: Final = 40
 """Files that are read before their turn."""
 
 
@@ -123,14 +122,13 @@ def import_files(
     *,
     source: str,
     now: datetime,
-    workers: int = 1,
     on_start: Callable[[int], None] = lambda files: None,
     on_file: Callable[[FileReport], None] = lambda report: None,
 ) -> ImportReport:
     """Read files and store their matches, all in one ingest.
 
-    A file that cannot be read is reported, and the others still go in. Files are read in processes of their own while
-    the ones before them are stored.
+    A file that cannot be read is reported, and the others still go in. Files are read while the ones before them are
+    stored.
 
     Parameters
     ----------
@@ -140,8 +138,6 @@ def import_files(
         Name of the source whose format they have.
     now : datetime
         Aware.
-    workers : int, optional
-        Processes that read; 0 reads in this one.
     on_start : callable, optional
         Called once with the number of files.
     on_file : callable, optional
@@ -160,7 +156,7 @@ def import_files(
     with Ingestion(source=source, now=now, aliases=aliases_for) as run:
         waiting: list[tuple[FileReport, ParsedFile]] = []
         size = 0
-        for file, parsed in _read_all(files, source, workers):
+        for file, parsed in _read_all(files, source):
             report = FileReport(file.name)
             reports.append(report)
             if isinstance(parsed, str):
@@ -206,30 +202,30 @@ def _store(run: Ingestion, waiting: list[tuple[FileReport, ParsedFile]], on_file
     waiting.clear()
 
 
-def _read_all(files: Sequence[FoundFile], source: str, workers: int) -> Iterator[tuple[FoundFile, ParsedFile | str]]:
-    """Yield each file with what it holds, or with the reason why it cannot be read, in order."""
-    if not workers:
-        for file in files:
-            yield file, file.error or _read(source, file)
-        return
-    # Forked children share what is loaded and leave without touching the parent's database connection.
-    context = multiprocessing.get_context("fork")
-    pool = ProcessPoolExecutor(max_workers=workers, mp_context=context)
-    ahead: deque[tuple[FoundFile, Future[ParsedFile | str] | None]] = deque()
+def _read_all(files: Sequence[FoundFile], source: str) -> Iterator[tuple[FoundFile, ParsedFile | str]]:
+    """Yield each file with what it holds, or with the reason why it cannot be read, in order.
+
+    A thread reads ahead while the database works on what came before. A process would cost more than it saves: to hand
+    the records over takes longer than to read them.
+    """
+    ahead: deque[tuple[FoundFile, Future[ParsedFile | str]]] = deque()
     remaining = iter(files)
-    try:
-        while True:
-            while len(ahead) < FILES_AHEAD and (file := next(remaining, None)) is not None:
-                ahead.append((file, None if file.error else pool.submit(_read, source, file)))
-            if not ahead:
-                return
-            file, future = ahead.popleft()
-            yield file, file.error if future is None else future.result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="read") as reader:
+        try:
+            while True:
+                while len(ahead) < FILES_AHEAD and (file := next(remaining, None)) is not None:
+                    ahead.append((file, reader.submit(_read, source, file)))
+                if not ahead:
+                    return
+                file, future = ahead.popleft()
+                yield file, future.result()
+        finally:
+            reader.shutdown(wait=True, cancel_futures=True)
 
 
 def _read(source: str, file: FoundFile) -> ParsedFile | str:
+    if file.error:
+        return file.error
     try:
         return SOURCES[source].parse_file(file.name, file.path.read_bytes())
     except ParseError as error:
