@@ -2,6 +2,7 @@
 
 from apps.matches.services.ingestion import BatchOutcome, Ingestion, IngestReport, Outcome, Refusal, batches, ingest
 from apps.matches.services.names import Aliases, WorldConflictError
+from apps.matches.services.review import confirm_aliases
 
 __all__ = [
     "Aliases",
@@ -12,5 +13,6 @@ __all__ = [
     "Refusal",
     "WorldConflictError",
     "batches",
+    "confirm_aliases",
     "ingest",
 ]

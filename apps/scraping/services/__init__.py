@@ -5,7 +5,7 @@ from apps.scraping.services.scrape import (
     ScrapeReport,
     UnknownSourceError,
     ensure_sandbox,
-    request_visit,
+    request_visits,
     scrape,
     scrape_due,
 )
@@ -19,7 +19,7 @@ __all__ = [
     "ensure_sandbox",
     "find_files",
     "import_files",
-    "request_visit",
+    "request_visits",
     "scrape",
     "scrape_due",
 ]

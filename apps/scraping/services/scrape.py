@@ -13,8 +13,9 @@ from functools import lru_cache
 from typing import Final
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
 
+from apps.matches.events import wake
 from apps.matches.records import MatchRecord
 from apps.matches.services import WorldConflictError, ingest
 from apps.scraping import metrics, selectors
@@ -146,9 +147,15 @@ def scrape_due(*, now: datetime, fetchers: Mapping[str, Fetch] = FETCHERS) -> li
     return [scrape(name, now=now, fetchers=fetchers) for name in names]
 
 
-def request_visit(source: Source, *, now: datetime) -> None:
-    """Note that somebody wants a visit out of turn."""
-    Source.objects.filter(pk=source.pk).update(requested_at=now)
+def request_visits(source_ids: Iterable[int], *, now: datetime) -> list[str]:
+    """Make the enabled ones of some sources due at once, and wake the worker; return their names."""
+    with transaction.atomic():
+        chosen = Source.objects.filter(pk__in=list(source_ids), is_enabled=True)
+        names = list(chosen.order_by("name").values_list("name", flat=True))
+        chosen.update(requested_at=now)
+        if names:
+            wake("scrape_requested")
+    return names
 
 
 def _visit(source: Source, fetch: Fetch, now: datetime) -> ScrapeReport:
