@@ -163,7 +163,7 @@ def begin(stack: Stack, report: Report) -> None:
         try:
             for part in parts:
                 supervisor.start(part.name)
-            await_ready(supervisor, parts, report)
+            await_ready(supervisor, [part for part in parts if part.name not in SERVERS], report)
         except KeyboardInterrupt:
             with uninterrupted():
                 supervision.stop(stack, patience=30)
@@ -296,10 +296,10 @@ def prepare_site(stack: Stack, report: Report) -> str:
 def applied_migrations(stack: Stack) -> int:
     """Return how many migrations the database has seen, 0 when it has no table of them."""
     with psycopg.connect(stack.value("DATABASE_URL")) as connection:
-        try:
-            row = connection.execute("SELECT count(*) FROM django_migrations").fetchone()
-        except psycopg.errors.UndefinedTable:
+        there = connection.execute("SELECT to_regclass('django_migrations') IS NOT NULL").fetchone()
+        if there == (False,):
             return 0
+        row = connection.execute("SELECT count(*) FROM django_migrations").fetchone()
     return int(row[0]) if row else 0
 
 

@@ -137,6 +137,8 @@ def mlflow(stack: Stack) -> Part:
             "1",
             "--artifacts-destination",
             str(stack.var / "mlflow"),
+            "--uvicorn-opts",
+            "--no-access-log",
         ),
         alive=check,
         ready=check,

@@ -82,6 +82,8 @@ def configuration(stack: Stack, parts: Sequence[Part]) -> str:
             "autorestart": "true",
             "startretries": 100,
             "priority": 0,
+            # Its standard output is its conversation with supervisor.
+            "stdout_logfile": "NONE",
             "stderr_logfile": stack.logs / f"{WATCH}.log",
             "stderr_logfile_maxbytes": LOG_BYTES,
             "stderr_logfile_backups": LOG_BACKUPS,
