@@ -23,10 +23,11 @@ GROUP_NAMES: Final = ("home attack", "away defence", "away attack", "home defenc
 
 
 class DixonColes(Estimator):
-    """Dixon-Coles probabilities from the ratings, with rho, the scale of the ratings and both means fitted.
+    """Dixon-Coles probabilities from the ratings, with rho, the scale of the ratings and a lean to one side fitted.
 
-    The logarithm of expected goals is ``mean + base + scale * (attack + concession)``; means, scale and rho minimise
-    the log loss of the outcomes.
+    The logarithm of expected goals is ``base + scale * (attack + concession)``, plus `lean` for the home side and minus
+    it for the away side; lean, scale and rho minimise the log loss of the outcomes. How many goals fall is left to the
+    ratings, because outcomes alone say little about it.
 
     Parameters
     ----------
@@ -88,26 +89,26 @@ class DixonColes(Estimator):
 
         def loss(point: Floats) -> float:
             mu = _goals(base, teams, point)
-            p = outcome_probabilities(mu[:, 0], mu[:, 1], point[3])
+            p = outcome_probabilities(mu[:, 0], mu[:, 1], point[2])
             return float(-np.average(np.log(np.maximum(p[row, outcomes], FLOOR)), weights=given))
 
-        bounds = ((-1.0, 1.0), (-1.0, 1.0), (0.1, 3.0), (-0.3, 0.3))
-        found = minimize(loss, np.array([0.0, 0.0, 1.0, -0.05]), method="L-BFGS-B", bounds=bounds)
+        bounds = ((-1.0, 1.0), (0.1, 3.0), (-0.3, 0.3))
+        found = minimize(loss, np.array([0.0, 1.0, -0.05]), method="L-BFGS-B", bounds=bounds)
         if not found.success:
             raise ArithmeticError(f"{self.kind}: the fit stopped: {found.message}")
-        self._theta = np.asarray(found.x[:3], dtype=np.float64)
-        self.rho = float(found.x[3])
+        self._theta = np.asarray(found.x[:2], dtype=np.float64)
+        self.rho = float(found.x[2])
 
     def _state(self) -> dict[str, Any]:
-        return {"mean_home": self._theta[0], "mean_away": self._theta[1], "scale": self._theta[2]}
+        return {"lean": float(self._theta[0]), "scale": float(self._theta[1])}
 
     def _restore(self, state: Mapping[str, Any]) -> None:
-        self._theta = np.array([state["mean_home"], state["mean_away"], state["scale"]])
+        self._theta = np.array([state["lean"], state["scale"]])
 
 
 def _goals(base: Floats, teams: Floats, theta: Floats) -> Floats:
-    """Return expected goals of home and away, shape (n, 2)."""
-    home = theta[0] + base[:, 0] + theta[2] * (teams[:, 0] + teams[:, 1])
-    away = theta[1] + base[:, 1] + theta[2] * (teams[:, 2] + teams[:, 3])
+    """Return expected goals of home and away, shape (n, 2), within bounds that no match leaves."""
+    home = base[:, 0] + theta[0] + theta[1] * (teams[:, 0] + teams[:, 1])
+    away = base[:, 1] - theta[0] + theta[1] * (teams[:, 2] + teams[:, 3])
     mu: Floats = np.exp(np.clip(np.stack((home, away), axis=1), -5.0, 2.5))
     return mu

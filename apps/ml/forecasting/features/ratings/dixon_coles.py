@@ -57,7 +57,7 @@ MATCH: Final = np.dtype(
         ("goals", np.float64, (2,)),
     ]
 )
-"""An observed result, without padding, so that equal states are equal bytes; `before` is the number of the match before it in the region."""
+"""An observed result, without padding, so that equal states are equal bytes; `before` is the region's match before."""
 
 PAIR: Final = np.dtype(
     [("home", np.int64), ("away", np.int64), ("weight", np.float64), ("at_home", np.int64), ("home_goals", np.float64)]

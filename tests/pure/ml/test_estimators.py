@@ -1,0 +1,207 @@
+"""Every estimator: fits, forecasts, explains itself exactly, and survives its folder."""
+
+from __future__ import annotations
+
+import json
+import pickle
+
+import numpy as np
+import pytest
+
+from apps.ml.forecasting import scoring
+from apps.ml.forecasting.estimators import (
+    REGISTRY,
+    Calibrated,
+    Calibration,
+    MarketInputError,
+    ModelFormatError,
+    create,
+    fit_calibration,
+    load,
+)
+from apps.ml.forecasting.estimators.logit import ConvergenceError, newton
+from apps.ml.forecasting.features import build_features
+from apps.ml.forecasting.goals import outcome_probabilities
+
+each_kind = pytest.mark.parametrize("kind", list(REGISTRY))
+
+
+@pytest.fixture(scope="module")
+def data(world, params) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    values, names = build_features(world, world, params=params["features"])
+    goals = world[["home_goals", "away_goals"]].to_numpy()
+    return values, 1 - np.sign(goals[:, 0] - goals[:, 1]).astype(int), names
+
+
+@pytest.fixture(scope="module")
+def fitted(data, params) -> dict:
+    x, y, names = data
+    section = params["train"]["smoke"]
+    small = section | {"xgboost": {"rounds": 12, "booster": {"eta": 0.3, "max_depth": 3, "nthread": 1}}}
+    return {kind: create(kind, small[kind], seed=4).fit(x, y, names=names) for kind in REGISTRY}
+
+
+@each_kind
+def test_forecasts_are_probabilities_and_goals_are_goals(fitted, data, kind):
+    p, goals = fitted[kind].predict_proba(data[0]), fitted[kind].expected_goals(data[0])
+    assert p.shape == (len(data[0]), 3)
+    assert p.dtype == np.float64
+    assert p.sum(axis=1) == pytest.approx(1.0, abs=1e-12)
+    assert (p > 0.0).all()
+    assert goals.shape == (len(p), 2)
+    assert ((goals > 0.05) & (goals < 8.0)).all()
+    leaning = (p[:, 0] - p[:, 2]) * (goals[:, 0] - goals[:, 1])
+    assert (leaning[np.abs(p[:, 0] - p[:, 2]) > 0.15] > 0.0).all()
+
+
+@each_kind
+def test_contributions_sum_to_the_raw_score(fitted, data, kind):
+    estimator = fitted[kind]
+    parts = estimator.contributions(data[0])
+    assert sum(parts.values()) == pytest.approx(estimator.raw_score(data[0]), abs=1e-9)
+    p = estimator.predict_proba(data[0])
+    assert estimator.raw_score(data[0]) == pytest.approx(np.log(p[:, 0] / p[:, 2]), abs=1e-9)
+    assert "baseline" in parts
+
+
+@each_kind
+@pytest.mark.parametrize("calibrated", [False, True])
+def test_a_folder_brings_the_same_forecasts_back_without_pickle(fitted, data, kind, calibrated, tmp_path, monkeypatch):
+    model = fitted[kind]
+    if calibrated:
+        model = Calibrated(model, Calibration("vector", (0.9, 0.8, 1.1), (0.1, 0.0, -0.05), 10, {"none": 1.0}))
+    model.save(tmp_path)
+    for refused in ("loads", "load", "Unpickler"):
+        monkeypatch.setattr(pickle, refused, None)
+    again = load(tmp_path)
+    assert type(again) is type(model)
+    for one, other in (
+        (again.predict_proba, model.predict_proba),
+        (again.expected_goals, model.expected_goals),
+        (again.raw_score, model.raw_score),
+    ):
+        assert one(data[0]).tobytes() == other(data[0]).tobytes()
+    assert again.names == model.names == data[2]
+    assert {file.suffix for file in tmp_path.iterdir()} <= {".json", ".ubj"}
+
+
+@each_kind
+def test_a_row_alone_is_forecast_as_among_others(fitted, data, kind):
+    together = fitted[kind].predict_proba(data[0][:50])
+    alone = np.concatenate([fitted[kind].predict_proba(data[0][row : row + 1]) for row in range(50)])
+    assert alone == pytest.approx(together, abs=1e-12)
+
+
+@each_kind
+def test_two_fits_give_the_same_files(fitted, data, params, kind, tmp_path):
+    x, y, names = data
+    again = create(kind, fitted[kind].params, seed=4).fit(x, y, names=names)
+    fitted[kind].save(tmp_path / "one")
+    again.save(tmp_path / "two")
+    for file in (tmp_path / "one").iterdir():
+        assert file.read_bytes() == (tmp_path / "two" / file.name).read_bytes()
+
+
+@each_kind
+def test_an_estimator_without_prices_refuses_them(params, data, kind):
+    x, y, names = data
+    with pytest.raises(MarketInputError, match="odds_home"):
+        create(kind, params["train"]["smoke"][kind], seed=0).fit(
+            np.column_stack((x, x[:, 0])), y, names=(*names, "odds_home")
+        )
+
+
+@each_kind
+def test_columns_that_do_not_fit_are_refused(fitted, data, kind):
+    with pytest.raises(ValueError, match="columns"):
+        fitted[kind].predict_proba(data[0][:, :-1])
+
+
+def test_models_that_learn_beat_base_rates_where_there_is_something_to_learn(fitted, data):
+    losses = {kind: scoring.log_loss(estimator.predict_proba(data[0]), data[1]) for kind, estimator in fitted.items()}
+    assert max(losses, key=losses.__getitem__) == "base_rates"
+
+
+def test_a_calibrated_model_explains_itself_exactly(fitted, data):
+    for estimator in fitted.values():
+        model = Calibrated(estimator, Calibration("vector", (0.9, 0.8, 1.1), (0.1, 0.0, -0.05), 10, {}))
+        p = model.predict_proba(data[0])
+        assert p.sum(axis=1) == pytest.approx(1.0)
+        assert model.raw_score(data[0]) == pytest.approx(np.log(p[:, 0] / p[:, 2]), abs=1e-9)
+        assert sum(model.contributions(data[0]).values()) == pytest.approx(model.raw_score(data[0]), abs=1e-9)
+
+
+def drawn(p: np.ndarray, seed: int) -> np.ndarray:
+    return (np.random.default_rng(seed).random((len(p), 1)) >= np.cumsum(p, axis=1)[:, :2]).sum(axis=1)
+
+
+def test_calibration_finds_the_temperature_that_was_used():
+    truth = np.random.default_rng(1).dirichlet([4.0, 2.5, 3.0], size=20000)
+    sharp = truth**1.5 / (truth**1.5).sum(axis=1, keepdims=True)
+    found = fit_calibration(sharp, drawn(truth, 2))
+    assert found.method in ("temperature", "vector")
+    assert found.scale[0] == pytest.approx(1 / 1.5, abs=0.06)
+    assert found.tried["temperature"] < found.tried["none"]
+    assert found.apply(sharp) == pytest.approx(truth, abs=0.03)
+    assert Calibration.from_dict(json.loads(json.dumps(found.as_dict()))) == found
+
+
+def test_calibration_leaves_good_forecasts_alone():
+    truth = np.random.default_rng(1).dirichlet([9.0, 6.0, 7.0], size=20000)
+    found = fit_calibration(truth, drawn(truth, 8))
+    assert found.apply(truth) == pytest.approx(truth, abs=0.03)
+    none = fit_calibration(truth, drawn(truth, 8), methods=("none",))
+    assert none.apply(truth) is truth
+
+
+def test_the_logit_finds_the_coefficients_that_made_the_outcomes():
+    generator = np.random.default_rng(3)
+    x = generator.normal(size=(40000, 1))
+    scores = np.column_stack((0.4 + 0.8 * x[:, 0], np.zeros(40000), 0.1 - 0.6 * x[:, 0]))
+    p = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    found = newton(x, drawn(p, 4), np.ones(40000), 0.0)
+    assert found[:, 0] == pytest.approx([0.4, 0.8], abs=0.05)
+    assert found[:, 1].tolist() == [0.0, 0.0]
+    assert found[:, 2] == pytest.approx([0.1, -0.6], abs=0.05)
+
+
+def test_a_column_that_separates_the_outcomes_does_not_pass_for_a_fit():
+    x = np.linspace(-1, 1, 30)[:, None]
+    with pytest.raises((ConvergenceError, np.linalg.LinAlgError)):
+        newton(x, np.repeat([0, 1, 2], 10), np.ones(30), 0.0)
+
+
+def test_dixon_coles_finds_rho_and_scale():
+    generator = np.random.default_rng(9)
+    names = (
+        "dc_base_home",
+        "dc_base_away",
+        "dc_attack_home",
+        "dc_concession_away",
+        "dc_attack_away",
+        "dc_concession_home",
+    )
+    teams = generator.normal(0.0, 0.3, size=(30000, 4))
+    base = np.tile(np.log([1.5, 1.15]), (30000, 1))
+    mu_home = np.exp(base[:, 0] + 0.8 * (teams[:, 0] + teams[:, 1]))
+    mu_away = np.exp(base[:, 1] + 0.8 * (teams[:, 2] + teams[:, 3]))
+    y = drawn(outcome_probabilities(mu_home, mu_away, -0.12), 10)
+    found = create("dixon_coles", {"fit_rows": 30000}, seed=0).fit(np.column_stack((base, teams)), y, names=names)
+    assert found.rho == pytest.approx(-0.12, abs=0.05)
+    assert found.expected_goals(np.column_stack((base, teams))) == pytest.approx(
+        np.column_stack((mu_home, mu_away)), rel=0.06
+    )
+
+
+def test_an_unknown_estimator_is_refused():
+    with pytest.raises(ValueError, match="oracle"):
+        create("oracle", {}, seed=0)
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"format": 99}', '{"format": 1, "kind": "stars"}'])
+def test_a_folder_that_holds_no_estimator_is_refused(tmp_path, content):
+    with pytest.raises(ModelFormatError):
+        load(tmp_path)
+    (tmp_path / "estimator.json").write_text(content)
+    with pytest.raises(ModelFormatError):
+        load(tmp_path)

@@ -1,0 +1,161 @@
+"""What single families say, by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from apps.ml.forecasting.features import FeatureState, build_features
+
+
+def matches(rows: list[tuple], **more) -> pd.DataFrame:
+    """Matches from (home, away, home goals, away goals, day); later columns as given."""
+    frame = pd.DataFrame(rows, columns=["home_team_id", "away_team_id", "home_goals", "away_goals", "day"])
+    frame["kickoff_at"] = pd.Timestamp("2024-01-01 15:00", tz="UTC").as_unit("us") + pd.to_timedelta(frame["day"], "D")
+    frame["known_at"] = frame["kickoff_at"] + pd.Timedelta(hours=3)
+    frame["as_of"] = frame["kickoff_at"] - pd.Timedelta(hours=1)
+    frame["match_id"] = np.arange(1, len(frame) + 1)
+    frame[["home_goals", "away_goals"]] = frame[["home_goals", "away_goals"]].astype(float)
+    frame["status"] = np.where(frame["home_goals"].isna(), "scheduled", "finished")
+    frame.loc[frame["home_goals"].isna(), "known_at"] = pd.NaT
+    defaults = {"competition_id": 1, "region": "X", "level": 1, "season_id": 1, "is_neutral": False}
+    return frame.assign(**(defaults | more))
+
+
+def described(frame: pd.DataFrame, params: dict, family: str, **changes) -> pd.DataFrame:
+    section = {family: params["features"][family] | changes}
+    values, names = build_features(frame, frame, params=section)
+    return pd.DataFrame(values, columns=list(names))
+
+
+def test_elo_moves_by_the_margin_as_hvattum_and_arntzen_say(params):
+    frame = matches([(1, 2, 2, 0, 0), (2, 1, None, None, 7)])
+    found = described(
+        frame, params, "elo", base=1500, k0=10, margin_power=1.0, home_edge=70, edge_rate=0, season_pull=0
+    )
+    # Expected score of the home side: 1 / (1 + 10 ** (-70 / 400)) = 0.599397; step: 10 * (1 + 2) * 0.400603 = 12.0181
+    assert found.loc[0, "elo_expected"] == pytest.approx(0.599397, abs=1e-6)
+    assert found.loc[1, "elo_home"] == pytest.approx(1500 - 12.0181, abs=1e-4)
+    assert found.loc[1, "elo_away"] == pytest.approx(1500 + 12.0181, abs=1e-4)
+    assert found.loc[1, "elo_diff"] == pytest.approx(70 - 24.0362, abs=1e-4)
+    assert found.loc[1, ["elo_matches_home", "elo_matches_away"]].tolist() == [1, 1]
+
+
+def test_elo_carries_a_team_through_promotion_and_meets_newcomers_below_the_mean(params):
+    frame = matches([(1, 2, 5, 0, 0), (1, 3, None, None, 7), (8, 9, None, None, 8)])
+    frame.loc[1:, "competition_id"] = [2, 1]
+    frame.loc[1, "level"] = 2
+    found = described(frame, params, "elo", settled_matches=1, newcomer_gap=60, level_gap=150, season_pull=0)
+    assert found.loc[1, "elo_home"] > 1500
+    assert found.loc[1, "elo_away"] == 1350
+    assert found.loc[2, "elo_home"] == 1440
+
+
+def test_elo_has_no_home_edge_on_neutral_ground(params):
+    frame = matches([(1, 2, None, None, 0)], is_neutral=True)
+    found = described(frame, params, "elo")
+    assert found.loc[0, ["elo_diff", "elo_edge", "elo_expected"]].tolist() == [0.0, 0.0, 0.5]
+
+
+def test_base_rates_are_shrunk_counts(params):
+    frame = matches([(1, 2, 1, 0, 0), (2, 1, 2, 2, 1), (1, 2, 3, 1, 2), (2, 1, None, None, 9)])
+    prior = [0.5, 0.25, 0.25, 1.5, 1.0]
+    found = described(frame, params, "base_rates", half_life=1e15, half_life_all=1e15, strength=1, prior=prior)
+    assert found.loc[0].tolist() == prior
+    # All together: (2 + 0.5, 1 + 0.25, 0.25) / 4; the competition: (2 + 0.625, 1 + 0.3125, 0.0625) / 4
+    assert found.loc[3, ["base_home", "base_draw", "base_away"]].tolist() == pytest.approx(
+        [0.65625, 0.328125, 0.015625], abs=1e-12
+    )
+    # Goals of home sides: all together (6 + 1.5) / 4 = 1.875, then (6 + 1.875) / 4
+    assert found.loc[3, "base_goals_home"] == pytest.approx(1.96875, abs=1e-12)
+
+
+def test_base_rates_forget_with_the_half_life(params):
+    frame = matches([(1, 2, 1, 0, 0), (2, 1, 0, 1, 1), (2, 1, None, None, 9)])
+    found = described(frame, params, "base_rates", half_life=1, half_life_all=1, strength=1e-9)
+    assert found.loc[2, ["base_home", "base_away"]].tolist() == pytest.approx([1 / 3, 2 / 3], abs=1e-6)
+
+
+def test_form_means_over_the_latest_matches(params):
+    frame = matches([(1, 2, 2, 0, 0), (3, 1, 1, 1, 3), (1, 3, 0, 4, 6), (1, 2, 1, 0, 9), (1, 2, None, None, 12)])
+    frame["home_shots_on_target"] = [5.0, 3.0, np.nan, 7.0, np.nan]
+    found = described(frame, params, "form", windows=[1, 3])
+    assert np.isnan(found.loc[0, "form_all_1_points_home"])
+    assert found.loc[0, "form_all_3_coverage_home"] == 0.0
+    row = found.loc[4]
+    # Latest three of team 1: draw 1-1 away, loss 0-4, win 1-0
+    assert row["form_all_3_points_home"] == pytest.approx(4 / 3)
+    assert row["form_all_3_goals_for_home"] == pytest.approx(2 / 3)
+    assert row["form_all_3_goals_against_home"] == pytest.approx(5 / 3)
+    assert row[["form_all_3_wins_home", "form_all_3_draws_home", "form_all_3_losses_home"]].tolist() == [1 / 3] * 3
+    # At home: 2-0, 0-4, 1-0, of which one has no count of shots
+    assert row["form_venue_3_points_home"] == 2.0
+    assert row["form_venue_3_shots_on_target_for_home"] == 6.0
+    assert row["form_all_1_shots_on_target_for_home"] == 7.0
+    # Team 2 was only ever away: 0-2 and 0-1
+    assert row["form_venue_3_goals_against_away"] == 1.5
+    assert row["form_venue_3_coverage_away"] == pytest.approx(2 / 3)
+    assert row["form_all_1_points_diff"] == 3.0
+
+
+def test_rest_and_congestion_count_scheduled_matches_played_or_not(params):
+    frame = matches([(1, 2, 1, 0, 0), (1, 3, None, None, 10), (1, 4, None, None, 13), (2, 1, None, None, 14)])
+    frame.loc[2, "status"] = "postponed"
+    found = described(frame, params, "context", rest_cap_days=21, congestion_days=14)
+    row = found.loc[3]
+    assert row["rest_away"] == 4.0
+    assert row["rest_home"] == 14.0
+    assert row["rest_diff"] == 10.0
+    assert row["congestion_14_away"] == 2.0
+    assert row["season_matches_away"] == 2.0
+    assert found.loc[0, "rest_home"] == 21.0
+
+
+def test_the_calendar_is_replaced_and_a_moved_match_counts_once(params):
+    frame = matches([(1, 2, None, None, 0), (1, 2, None, None, 3), (1, 3, None, None, 8)])
+    frame.loc[1, "match_id"] = 1
+    state = FeatureState.new({"context": params["features"]["context"]})
+    state.schedule(frame)
+    row = dict(zip(state.names, state.describe(frame.tail(1))[0], strict=True))
+    assert row["rest_home"] == 5.0
+    assert row["congestion_14_home"] == 1.0
+    state.schedule(frame.tail(1))
+    assert dict(zip(state.names, state.describe(frame.tail(1))[0], strict=True))["rest_home"] == 21.0
+
+
+def test_attack_and_defence_find_the_strengths_that_made_the_goals(params):
+    generator = np.random.default_rng(11)
+    attack = np.exp(generator.normal(0.0, 0.3, size=10))
+    rows = []
+    for number in range(2700):
+        home, away = generator.choice(10, size=2, replace=False)
+        goals = generator.poisson([1.4 * attack[home], 1.1 * attack[away]])
+        rows.append((home + 1, away + 1, *goals, number / 10))
+    frame = matches([*rows, (1, 2, None, None, 280)])
+    found = described(frame, params, "dixon_coles", half_life_days=1e6, window_days=1000, prior_matches=0.1)
+    assert found["dc_mu_home"].iloc[-1] == pytest.approx(1.4 * attack[0], rel=0.08)
+    assert found["dc_mu_away"].iloc[-1] == pytest.approx(1.1 * attack[1], rel=0.08)
+    row = found.iloc[-1]
+    log_home = row["dc_base_home"] + row["dc_attack_home"] + row["dc_concession_away"]
+    assert np.exp(log_home) == pytest.approx(row["dc_mu_home"], rel=1e-12)
+
+
+def test_attack_and_defence_of_a_first_match_are_those_of_the_start(params):
+    found = described(matches([(1, 2, None, None, 0)]), params, "dixon_coles", goals=1.35, home=1.3)
+    section = params["features"]["dixon_coles"]
+    newcomer = section["newcomer_attack"] * section["newcomer_concession"]
+    assert found.loc[0, "dc_mu_home"] == pytest.approx(1.35 * 1.3 * newcomer)
+    assert found.loc[0, "dc_mu_away"] == pytest.approx(1.35 * newcomer)
+
+
+def test_a_result_moves_attack_and_defence_only_after_its_period(params):
+    frame = matches([(1, 2, 1, 1, 0), (1, 2, 6, 0, 7), (1, 2, None, None, 7.2), (1, 2, None, None, 9)])
+    found = described(frame, params, "dixon_coles", refit_days=1)
+    assert found.loc[2, "dc_mu_home"] == found.loc[1, "dc_mu_home"]
+    assert found.loc[3, "dc_mu_home"] > found.loc[1, "dc_mu_home"]
+
+
+def test_form_refuses_windows_that_do_not_rise(params):
+    with pytest.raises(ValueError, match="rise"):
+        FeatureState.new({"form": {"windows": [5, 3]}})

@@ -1,0 +1,224 @@
+"""The three properties of every family, and the state that serving stands on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from apps.ml.forecasting.features import (
+    FAMILIES,
+    FeatureState,
+    LateResultError,
+    LookAheadError,
+    StateFormatError,
+    build_features,
+    catalogue,
+    offline_as_of,
+)
+
+RESULT = [
+    "home_goals",
+    "away_goals",
+    "home_shots",
+    "away_shots",
+    "home_shots_on_target",
+    "away_shots_on_target",
+    "home_corners",
+    "away_corners",
+]
+
+each_family = pytest.mark.parametrize("family", list(FAMILIES))
+
+
+def same(left: np.ndarray, right: np.ndarray) -> bool:
+    """Equal to the last bit, NaN included."""
+    return left.shape == right.shape and left.tobytes() == right.tobytes()
+
+
+@each_family
+def test_rows_come_in_the_order_of_the_caller(world, params, family):
+    values, _ = build_features(world, world, params=params["features"], families=[family])
+    order = np.random.default_rng(1).permutation(len(world))
+    shuffled, _ = build_features(
+        world.sample(frac=1.0, random_state=2), world.iloc[order], params=params["features"], families=[family]
+    )
+    assert same(shuffled, values[order])
+
+
+@pytest.fixture(scope="module")
+def offline_and_online(world, params) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """All rows by one fold, and each alone: from a state that observed what was known, restored now and then."""
+    offline, names = build_features(world, world, params=params["features"])
+    online = np.empty_like(offline)
+    state = FeatureState.new(params["features"])
+    state.schedule(world)
+    known = pd.Timestamp.min.tz_localize("UTC")
+    for number, moment in enumerate(world["as_of"].drop_duplicates().sort_values()):
+        state.observe(world[(world["known_at"] >= known) & (world["known_at"] < moment)])
+        known = moment
+        if number % 20 == 0:
+            state = FeatureState.from_bytes(state.to_bytes())
+        for row in np.flatnonzero(world["as_of"] == moment)[::-1]:
+            online[row] = state.describe(world.iloc[[row]])[0]
+    return offline, online, names
+
+
+@each_family
+def test_a_row_online_equals_the_row_offline_for_every_match(offline_and_online, params, family):
+    offline, online, names = offline_and_online
+    columns = [names.index(feature.name) for feature in catalogue(params["features"], [family])]
+    assert same(online[:, columns], offline[:, columns])
+
+
+@each_family
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
+def test_the_future_does_not_move_the_past(world, params, family, share):
+    values, _ = build_features(world, world, params=params["features"], families=[family])
+    moment = world["as_of"].sort_values().iloc[int(share * len(world))]
+    later = world["known_at"] >= moment
+    past = (world["as_of"] <= moment).to_numpy()
+    generator = np.random.default_rng(3)
+    changed = world.copy()
+    changed.loc[later, RESULT] = generator.integers(0, 9, size=(int(later.sum()), len(RESULT))).astype(float)
+    poisoned = world.copy()
+    poisoned.loc[later, RESULT] = np.nan
+    for results in (changed, poisoned, world[~later]):
+        found, _ = build_features(results, world, params=params["features"], families=[family])
+        assert same(found[past], values[past])
+
+
+@each_family
+def test_a_fixture_does_not_see_its_own_result(world, params, family):
+    values, _ = build_features(world, world, params=params["features"], families=[family])
+    blind = world.assign(**dict.fromkeys(RESULT, np.nan), known_at=pd.NaT, status="scheduled")
+    found, _ = build_features(world, blind, params=params["features"], families=[family])
+    assert same(found, values)
+
+
+@each_family
+def test_a_result_that_becomes_known_at_the_very_moment_of_the_forecast_is_not_used(world, params, family):
+    state = FeatureState.new(params["features"], [family])
+    history = world.sort_values("known_at").iloc[:100]
+    at_once = world[world["known_at"] > history["known_at"].max()].iloc[:1]
+    fixture = world[world["home_team_id"] == at_once["home_team_id"].iloc[0]].tail(1)
+    fixture = fixture.assign(as_of=at_once["known_at"].iloc[0])
+    with_it = state.fold(pd.concat([history, at_once]), fixture, world)
+    without = FeatureState.new(params["features"], [family]).fold(history, fixture, world)
+    assert same(with_it, without)
+
+
+def test_results_of_one_instant_are_observed_by_kick_off_and_match_id(world, params):
+    together = world.assign(known_at=world["known_at"].dt.ceil("7D"))
+    fixtures = world.assign(as_of=world["as_of"].dt.ceil("7D"))
+    values, _ = build_features(together, fixtures, params=params["features"])
+    mixed, _ = build_features(together.sample(frac=1.0, random_state=5), fixtures, params=params["features"])
+    assert same(mixed, values)
+
+
+def test_a_name_is_given_once_and_described_in_the_catalogue(params):
+    rows = catalogue(params["features"])
+    state = FeatureState.new(params["features"])
+    assert tuple(row.name for row in rows) == state.names
+    assert len({row.name for row in rows}) == len(rows)
+    assert {row.family for row in rows} == set(FAMILIES) == set(state.families)
+    assert all(row.unit and row.meaning for row in rows)
+    assert "form_all_5_points_home" in state.names
+    assert {"elo_home", "elo_away", "elo_diff"} <= set(state.names)
+
+
+def test_families_are_put_in_one_order_and_an_unknown_one_is_refused(params):
+    state = FeatureState.new(params["features"], ["elo", "base_rates"])
+    assert state.families == ("base_rates", "elo")
+    with pytest.raises(ValueError, match="stars"):
+        FeatureState.new(params["features"], ["stars"])
+
+
+def test_a_state_survives_its_bytes_and_equal_states_give_equal_bytes(world, params):
+    first, second = FeatureState.new(params["features"]), FeatureState.new(params["features"])
+    first.fold(world, world)
+    second.schedule(world)
+    half = world.sort_values(["known_at", "kickoff_at", "match_id"])
+    second.observe(half.iloc[:130])
+    second.observe(half.iloc[130:])
+    second.describe(world.tail(1).assign(as_of=pd.Timestamp("2030-01-01", tz="UTC")))
+    first.describe(world.tail(1).assign(as_of=pd.Timestamp("2030-01-01", tz="UTC")))
+    content = first.to_bytes()
+    assert content == second.to_bytes()
+    again = FeatureState.from_bytes(content)
+    assert again.to_bytes() == content
+    assert again.observed_until == world["known_at"].max().to_pydatetime()
+    assert again.names == first.names
+
+
+def test_a_late_result_asks_for_a_rebuild_and_changes_nothing(world, params):
+    state = FeatureState.new(params["features"])
+    assert state.observed_until is None
+    ordered = world.sort_values(["known_at", "kickoff_at", "match_id"])
+    assert state.observe(ordered.iloc[:200]) == 200
+    content = state.to_bytes()
+    with pytest.raises(LateResultError, match="became known"):
+        state.observe(ordered.iloc[199:])
+    assert state.to_bytes() == content
+    assert state.observe(ordered.iloc[200:]) == len(world) - 200
+
+
+def test_a_fixture_is_not_described_as_of_a_moment_before_what_is_known(world, params):
+    state = FeatureState.new(params["features"])
+    state.observe(world)
+    with pytest.raises(LookAheadError):
+        state.describe(world.tail(1).assign(as_of=world["known_at"].max()))
+
+
+def test_matches_without_a_result_are_not_observed(world, params):
+    unfinished = world.assign(status="abandoned")
+    assert FeatureState.new(params["features"]).observe(unfinished) == 0
+    without_goals = world.assign(home_goals=np.nan)
+    assert FeatureState.new(params["features"]).observe(without_goals) == 0
+
+
+def test_two_unknown_teams_of_an_unknown_league_are_described(world, params):
+    state = FeatureState.new(params["features"])
+    state.observe(world)
+    fixture = world.tail(1).assign(
+        competition_id=99,
+        region="Nowhere",
+        season_id=990,
+        home_team_id=901,
+        away_team_id=902,
+        as_of=pd.Timestamp("2030-01-01", tz="UTC"),
+    )
+    row = dict(zip(state.names, state.describe(fixture)[0], strict=True))
+    assert row["base_home"] + row["base_draw"] + row["base_away"] == pytest.approx(1.0)
+    assert row["elo_matches_home"] == 0.0
+    assert row["dc_mu_home"] > row["dc_mu_away"] > 0.0
+    assert np.isnan(row["form_all_5_points_home"])
+
+
+def test_nothing_to_describe_gives_no_rows(world, params):
+    values, names = build_features(world, world.iloc[:0], params=params["features"])
+    assert values.shape == (0, len(names))
+
+
+@pytest.mark.parametrize("content", [b"", b"PK nothing", b"\x80\x04K\x01."])
+def test_broken_bytes_are_refused_by_name(content):
+    with pytest.raises(StateFormatError):
+        FeatureState.from_bytes(content)
+
+
+def test_times_without_a_zone_are_refused(world, params):
+    with pytest.raises(TypeError, match="aware"):
+        build_features(world, world.assign(as_of=world["as_of"].dt.tz_localize(None)), params=params["features"])
+
+
+def test_a_past_match_is_forecast_an_hour_before_or_at_the_start_of_its_day():
+    matches = pd.DataFrame(
+        {
+            "kickoff_at": pd.to_datetime(["2024-03-02 15:00", "2024-03-02 00:00"], utc=True),
+            "kickoff_precision": ["minute", "date"],
+        },
+        index=[7, 3],
+    )
+    found = offline_as_of(matches, pd.Timedelta(hours=1).to_pytimedelta())
+    assert list(found.index) == [7, 3]
+    assert [str(moment) for moment in found] == ["2024-03-02 14:00:00+00:00", "2024-03-02 00:00:00+00:00"]
