@@ -1,10 +1,178 @@
-"""The one door to MLflow: log, register, alias."""
+"""The one door to MLflow: log a run, register its model, set an alias.
+
+MLflow is imported inside the functions, so that a process which only reaches this module through services never loads
+it. Everything is absolute: doing it twice leaves what doing it once leaves.
+"""
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
-def set_alias(*, world: str, alias: str, number: int) -> None:
-    """Point an alias of the world's registered model to a version."""
+from django.conf import settings
+
+if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-    MlflowClient().set_registered_model_alias(f"spai-{world}", alias, str(number))
+REQUIREMENTS: Final = ("mlflow", "numpy", "pandas", "scipy", "numba", "xgboost")
+"""What the registered model needs to run, each at the version that it was made with."""
+
+PARAM_LENGTH: Final = 6000
+"""Longest value of a parameter that MLflow takes."""
+
+CODE: Final = Path(__file__).resolve().parent
+
+
+class RegistryError(RuntimeError):
+    """The registry could not be reached or refused; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A version in the registry: its number and the run that made it."""
+
+    number: int
+    run_id: str
+
+
+def name_of(world: str) -> str:
+    """Return the name of the registered model of a world."""
+    return f"spai-{world}"
+
+
+def register(
+    *,
+    world: str,
+    key: str,
+    bundle: bytes,
+    names: Sequence[str],
+    params: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+    tags: Mapping[str, str],
+    files: Sequence[Path],
+) -> Registered:
+    """Log a run and register its model; the version with this `key` where there is one already.
+
+    Parameters
+    ----------
+    world, key : str
+        Whose model it is, and the hash of data, params and code that it was made from.
+    bundle : bytes
+        The served files.
+    names : sequence of str
+        Features that the model takes, in order.
+    params, metrics : mapping
+        Nested; numbers and texts are logged under dotted names.
+    tags : mapping
+        Hashes, code revision and the like.
+    files : sequence of Path
+        Files and folders that are kept beside the model: plots, report, metrics.
+
+    Raises
+    ------
+    RegistryError
+        When MLflow cannot be reached or refuses.
+    """
+    import mlflow  # noqa: PLC0415
+
+    client = _client()
+    try:
+        present = _with_key(client, world, key)
+        if present is not None:
+            return present
+        mlflow.set_experiment(name_of(world))
+        with mlflow.start_run(run_name=f"{metrics['best']} {metrics['as_of'][:10]}", tags=dict(tags)) as run:
+            mlflow.log_params({name: str(value)[:PARAM_LENGTH] for name, value in flat(params).items()})
+            mlflow.log_metrics({name: value for name, value in flat(metrics).items() if _is_number(value)})
+            for path in files:
+                log = mlflow.log_artifacts if path.is_dir() else mlflow.log_artifact
+                log(str(path), *([path.name] if path.is_dir() else []))
+            model_uri = _log_model(bundle, names)
+        version = mlflow.register_model(model_uri, name_of(world), tags={"key": key, **tags})
+    except mlflow.exceptions.MlflowException as error:
+        raise RegistryError(f"MLflow at {settings.MLFLOW_TRACKING_URI} refused: {error}") from error
+    return Registered(int(version.version), run.info.run_id)
+
+
+def set_alias(*, world: str, alias: str, number: int) -> None:
+    """Let an alias of the world's registered model name this version.
+
+    Raises
+    ------
+    RegistryError
+        When MLflow cannot be reached or knows no such version.
+    """
+    import mlflow  # noqa: PLC0415
+
+    try:
+        _client().set_registered_model_alias(name_of(world), alias, str(number))
+    except mlflow.exceptions.MlflowException as error:
+        raise RegistryError(f"alias {alias} of {name_of(world)} is not set: {error}") from error
+
+
+def flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return the leaves of nested mappings by dotted names; lists of mappings are left to the files."""
+    found: dict[str, Any] = {}
+    for name, value in nested.items():
+        if isinstance(value, Mapping):
+            found |= flat(value, f"{prefix}{name}.")
+        elif not (isinstance(value, list) and value and isinstance(value[0], Mapping)):
+            found[f"{prefix}{name}"] = value
+    return found
+
+
+def _client() -> MlflowClient:
+    if not settings.MLFLOW_TRACKING_URI:
+        raise RegistryError("MLFLOW_TRACKING_URI is not set; `manage.py stack up` starts an MLflow server and sets it")
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    import mlflow  # noqa: PLC0415
+
+    mlflow.set_tracking_uri(settings.MLFLOW_TRACKING_URI)
+    return mlflow.MlflowClient()
+
+
+def _with_key(client: MlflowClient, world: str, key: str) -> Registered | None:
+    found = client.search_model_versions(f"name='{name_of(world)}' and tags.`key`='{key}'", max_results=1)
+    return Registered(int(found[0].version), found[0].run_id) if found else None
+
+
+def _log_model(bundle: bytes, names: Sequence[str]) -> str:
+    """Log the bundle as a pyfunc with the code that it needs; return the address of the model."""
+    import mlflow  # noqa: PLC0415
+
+    from apps.ml.pyfunc_model import OUTPUTS  # noqa: PLC0415
+
+    inputs = mlflow.types.Schema([mlflow.types.ColSpec("double", name) for name in names])
+    outputs = mlflow.types.Schema([mlflow.types.ColSpec("double", name) for name in OUTPUTS])
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "bundle.zip").write_bytes(bundle)
+        logged = mlflow.pyfunc.log_model(
+            name="model",
+            python_model=str(CODE / "pyfunc_model.py"),
+            artifacts={"bundle": str(Path(folder) / "bundle.zip")},
+            code_paths=[str(_code(Path(folder)))],
+            pip_requirements=[f"{name}=={metadata.version(name)}" for name in REQUIREMENTS],
+            signature=mlflow.models.ModelSignature(inputs=inputs, outputs=outputs),
+        )
+    return str(logged.model_uri)
+
+
+def _code(folder: Path) -> Path:
+    """Copy the code that a model needs to forecast, and nothing of the site; return the folder of the package."""
+    package = folder / "code" / "apps"
+    shutil.copytree(
+        CODE / "forecasting", package / "ml" / "forecasting", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    for source in (CODE.parent / "__init__.py", CODE / "__init__.py"):
+        shutil.copy(source, package / source.relative_to(CODE.parent))
+    return package
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -29,9 +29,6 @@ from apps.ml.forecasting.features import FeatureState
 FORMAT: Final = 1
 """Version of the layout; raise it when an older reader would misread the files."""
 
-GOLDEN_TOLERANCE: Final = 1e-6
-"""Largest difference of a golden probability between the machine that trained and the one that serves."""
-
 MANIFEST: Final = "manifest.json"
 CATALOGUE: Final = "catalogue.json"
 GOLDEN: Final = "golden.json"
@@ -155,7 +152,13 @@ def as_trained(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def pack(
-    *, manifest: Manifest, model: Path, state: bytes, catalogue: list[dict[str, Any]], golden: NDArray[np.float64]
+    *,
+    manifest: Manifest,
+    model: Path,
+    state: bytes,
+    catalogue: list[dict[str, Any]],
+    golden: NDArray[np.float64],
+    tolerance: float,
 ) -> bytes:
     """Return the bundle as an uncompressed zip.
 
@@ -171,12 +174,15 @@ def pack(
         One row for each feature.
     golden : ndarray, shape (n, features)
         Features to keep together with the forecast that they give.
+    tolerance : float
+        Largest difference of a golden probability, or of expected goals, where the bundle is served.
     """
     estimator = estimators.load(model)
-    content = {f"{MODEL}/{path.relative_to(model).as_posix()}": path.read_bytes() for path in sorted(model.rglob("*")) if path.is_file()}
+    paths = sorted(path for path in model.rglob("*") if path.is_file())
+    content = {f"{MODEL}/{path.relative_to(model).as_posix()}": path.read_bytes() for path in paths}
     content[STATE] = state
     content[CATALOGUE] = _json(catalogue)
-    content[GOLDEN] = _json(_golden_rows(estimator, as_trained(golden)))
+    content[GOLDEN] = _json(_golden_rows(estimator, as_trained(golden)) | {"tolerance": tolerance})
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in sorted(content.items())}
     content[MANIFEST] = _json({"format": FORMAT, "files": hashes, **manifest.as_dict()})
     buffer = io.BytesIO()
@@ -255,13 +261,13 @@ def check_golden(estimator: Estimator | Calibrated, golden: Mapping[str, Any]) -
     Raises
     ------
     BundleError
-        When a probability or an expected number of goals differs by more than `GOLDEN_TOLERANCE`.
+        When a probability or an expected number of goals differs by more than the tolerance beside them.
     """
     values = np.array(golden["features"], dtype=np.float64).reshape(-1, len(estimator.names))
     for name, got in (("p", estimator.predict_proba(values)), ("goals", estimator.expected_goals(values))):
         expected = np.array(golden[name], dtype=np.float64).reshape(got.shape)
         difference = float(np.abs(got - expected).max(initial=0.0))
-        if not difference <= GOLDEN_TOLERANCE:
+        if not difference <= golden["tolerance"]:
             raise BundleError(f"golden rows: {name} differ by {difference:.3g} from those of the training machine")
 
 

@@ -132,7 +132,7 @@ def metrics_of(root: Path) -> dict[str, Any]:
     """Return everything that the evaluation finds, as `data/metrics.json` holds it."""
     params, manifest = files.read_params(root), files.RawManifest.read(root)
     section = params["evaluate"]
-    models = tested(files.read_frame(root / files.CALIBRATED), files.read_json(root / files.FOLDS))
+    models = tested(files.read_frame(root / files.CALIBRATED), files.read_json(root / files.FOLDS)["folds"])
     scores = model_scores(models)
     best = min(scores, key=lambda name: scores[name]["log_loss"])
     lines = comparisons(models, best, files.read_frame(root / files.ODDS), section)

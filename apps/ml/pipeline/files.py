@@ -29,6 +29,7 @@ STATE: Final = Path("data/state.bin")
 CATALOGUE: Final = Path("data/catalogue.json")
 FOLDS: Final = Path("data/folds.json")
 TRAINED: Final = Path("data/trained")
+ABOUT: Final = "rows.json"
 OUT_OF_SAMPLE: Final = Path("data/oos.parquet")
 MODEL: Final = Path("data/model")
 CALIBRATED: Final = Path("data/forecasts.parquet")
@@ -123,12 +124,13 @@ def sha256(*paths: Path) -> str:
     return digest.hexdigest()
 
 
-def sources_sha256(package: Path) -> str:
-    """Return the hash over names and bytes of every Python file under a folder."""
+def sources_sha256(*places: Path) -> str:
+    """Return the hash over names and bytes of Python files, given themselves or by the folder that holds them."""
     digest = hashlib.sha256()
-    for path in sorted(package.rglob("*.py")):
-        digest.update(path.relative_to(package).as_posix().encode() + b"\0")
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    for place in places:
+        for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+            digest.update(path.relative_to(place.parent).as_posix().encode() + b"\0")
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
 
 

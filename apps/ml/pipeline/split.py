@@ -1,4 +1,7 @@
-"""Cut the history into the steps of a walk forward: train on what was known, forecast until the next refit."""
+"""Cut the history into the steps of a walk forward: train on what was known, forecast until the next refit.
+
+`data/folds.json` also carries the profile, so that a new export of the same facts leaves the training as it was.
+"""
 
 from __future__ import annotations
 
@@ -87,7 +90,7 @@ def main(root: Path = Path()) -> None:
     """Run the stage in the workspace `root`."""
     matches = files.read_frame(root / files.FINISHED, ["as_of", "known_at"])
     found = folds(matches, files.read_params(root))
-    files.write_json(root / files.FOLDS, found)
+    files.write_json(root / files.FOLDS, {"profile": files.RawManifest.read(root).profile, "folds": found})
     for fold in found:
         files.say(f"{fold['start'][:10]} {fold['purpose']}: {fold['train_rows']} to train, {fold['test_rows']} to forecast")
 

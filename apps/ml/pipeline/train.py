@@ -59,21 +59,24 @@ def forecasts(
 
 def main(root: Path = Path()) -> None:
     """Run the stage in the workspace `root`."""
-    params, manifest, steps = files.read_params(root), files.RawManifest.read(root), files.read_json(root / files.FOLDS)
+    params, plan = files.read_params(root), files.read_json(root / files.FOLDS)
     keys, X, names = read_matrix(root)
     seed, out = params["train"]["seed"], []
-    latest = training_rows(keys, _latest_begin(keys, params), manifest.as_of)
-    for name, section in params["train"][manifest.profile].items():
+    latest = keys[keys["as_of"] >= _latest_begin(keys, params)]
+    for name, section in params["train"][plan["profile"]].items():
         began = time.perf_counter()
-        for step in steps:
+        for step in plan["folds"]:
             start = datetime.fromisoformat(step["start"])
             learnt = training_rows(keys, datetime.fromisoformat(step["train_from"]), start)
             asked = test_rows(keys, step)
             estimator = fitted(name, section, seed, learnt, X, names)
             out.append(forecasts(name, step["number"], asked, estimator.predict_proba(X[asked.index])))
         fitted(name, section, seed, latest, X, names).save(root / files.TRAINED / name)
-        files.say(f"{name}: {len(steps)} steps and the whole in {time.perf_counter() - began:.1f} s")
+        files.say(f"{name}: {len(plan['folds'])} steps and the whole in {time.perf_counter() - began:.1f} s")
     files.write_frame(root / files.OUT_OF_SAMPLE, pd.concat(out, ignore_index=True), SCHEMA)
+    days = latest["kickoff_at"].dt.date
+    about = {"rows": len(latest), "from": days.min().isoformat(), "to": days.max().isoformat()}
+    files.write_json(root / files.TRAINED / files.ABOUT, about)
 
 
 def _latest_begin(keys: pd.DataFrame, params: dict[str, Any]) -> datetime:

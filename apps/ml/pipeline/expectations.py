@@ -1,0 +1,246 @@
+"""What each gate expects of its files, as Great Expectations; every row of these tables has a test with a bad row.
+
+An expectation names the rows that break it. One that breaks stops the pipeline: nothing is learnt from such data until
+somebody has looked at it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+from great_expectations import expectations as gxe
+from great_expectations.expectations.row_conditions import Column
+
+from apps.matches.records import GOALS_LIMIT, KickoffPrecision, Status
+from apps.ml.forecasting.features.schema import STATS
+from apps.ml.pipeline import files
+
+EITHER: Final = "either_value_is_missing"
+
+FIRST_KICKOFF: Final = pd.Timestamp("1863-10-26", tz="UTC")
+"""The Football Association was founded on this day."""
+
+FURTHEST_FIXTURE: Final = timedelta(days=3 * 366)
+
+COUNT_LIMIT: Final = 150
+"""Largest count of shots, fouls or corners in a match that is no slip of the pen."""
+
+LARGEST_PRICE: Final = 10_000.0
+
+BOUNDS: Final[Mapping[str, tuple[float, float]]] = {
+    "probability": (0.0, 1.0),
+    "share": (0.0, 1.0),
+    "score": (0.0, 1.0),
+    "yes or no": (0.0, 1.0),
+    "goals": (0.0, 30.0),
+    "goals per match": (0.0, 30.0),
+    "expected goals": (0.0, 1e5),
+    "log goals": (-10.0, 10.0),
+    "points": (-5_000.0, 10_000.0),
+    "per match": (-150.0, 150.0),
+    "matches": (-1e6, 1e6),
+    "days": (-1e4, 1e4),
+    "level": (0.0, 20.0),
+}
+"""Smallest and largest plausible value of a feature by its unit; infinity lies outside them all."""
+
+WIDEST: Final = (-1e9, 1e9)
+"""Bounds of a unit that has none of its own: finite."""
+
+
+LEAST: Final = "smallest"
+MOST: Final = "largest"
+"""First word of the columns that `ranges` adds; the unit follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One expectation.
+
+    Parameters
+    ----------
+    name : str
+        What must hold, in a few words; people read it when it does not.
+    expectation : Expectation
+        The same for Great Expectations.
+    """
+
+    name: str
+    expectation: gxe.Expectation
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A file that a gate looks at: its path, the columns that identify a row, and what is expected."""
+
+    path: Path
+    keys: tuple[str, ...]
+    checks: Sequence[Check]
+
+
+def raw(as_of: pd.Timestamp) -> list[Subject]:
+    """Return what an export must show: facts known before `as_of`, fixtures after it, and nothing impossible."""
+    finished, scheduled = Column("status") == Status.FINISHED.value, Column("status") == Status.SCHEDULED.value
+    matches = [
+        Check("there are matches", gxe.ExpectTableRowCountToBeBetween(min_value=1)),
+        Check("each match is there once", gxe.ExpectColumnValuesToBeUnique(column="match_id")),
+        Check(
+            "a pairing is not there twice at one time",
+            gxe.ExpectCompoundColumnsToBeUnique(column_list=["season_id", "home_team_id", "away_team_id", "kickoff_at"]),
+        ),
+        Check(
+            "a team does not play itself",
+            gxe.ExpectSelectColumnValuesToBeUniqueWithinRecord(column_list=["home_team_id", "away_team_id"]),
+        ),
+        Check(
+            "the status is a known one",
+            gxe.ExpectColumnValuesToBeInSet(column="status", value_set=[status.value for status in Status]),
+        ),
+        Check(
+            "the precision is minute or date",
+            gxe.ExpectColumnValuesToBeInSet(
+                column="kickoff_precision", value_set=[precision.value for precision in KickoffPrecision]
+            ),
+        ),
+        Check(
+            "the kick-off is a plausible time",
+            _between("kickoff_at", FIRST_KICKOFF.isoformat(), (as_of + FURTHEST_FIXTURE).isoformat()),
+        ),
+        Check(
+            "a result is known after the kick-off",
+            gxe.ExpectColumnPairValuesAToBeGreaterThanB(column_A="known_at", column_B="kickoff_at", ignore_row_if=EITHER),
+        ),
+        Check(
+            "no result was known after the export's as_of",
+            _between("known_at", FIRST_KICKOFF.isoformat(), as_of.isoformat(), strict_max=True),
+        ),
+        Check(
+            "a finished match tells when its result was known",
+            gxe.ExpectColumnValuesToNotBeNull(column="known_at", row_condition=finished),
+        ),
+        *(
+            Check(
+                f"a finished match has {side} goals",
+                gxe.ExpectColumnValuesToNotBeNull(column=f"{side}_goals", row_condition=finished),
+            )
+            for side in ("home", "away")
+        ),
+        *(
+            Check(
+                f"a fixture has no {side} goals",
+                gxe.ExpectColumnValuesToBeNull(column=f"{side}_goals", row_condition=scheduled),
+            )
+            for side in ("home", "away")
+        ),
+        Check("a fixture lies after as_of", _between("kickoff_at", as_of.isoformat(), None, row_condition=scheduled)),
+        *(
+            Check(f"{side} goals lie between 0 and {GOALS_LIMIT}", _between(f"{side}_goals", 0, GOALS_LIMIT))
+            for side in ("home", "away")
+        ),
+        *(Check(f"{name} lie between 0 and {COUNT_LIMIT}", _between(name, 0, COUNT_LIMIT)) for name in STATS),
+        Check("the level lies between 0 and 20", _between("level", 0, 20)),
+    ]
+    odds = [
+        Check(
+            "a price is there once",
+            gxe.ExpectCompoundColumnsToBeUnique(column_list=["match_id", "bookmaker", "moment"]),
+        ),
+        Check("the moment is opening or closing", gxe.ExpectColumnValuesToBeInSet(column="moment", value_set=["opening", "closing"])),
+        *(
+            Check(f"the {outcome} price lies above 1", _between(outcome, 1.0, LARGEST_PRICE, strict_min=True))
+            for outcome in ("home", "draw", "away")
+        ),
+    ]
+    return [
+        Subject(files.MATCHES, ("match_id",), matches),
+        Subject(files.ODDS, ("match_id", "bookmaker", "moment"), odds),
+    ]
+
+
+def finished(as_of: pd.Timestamp, least_rows: int) -> list[Subject]:
+    """Return what matches must show to be learnt from."""
+    checks = [
+        Check(f"there are at least {least_rows} matches", gxe.ExpectTableRowCountToBeBetween(min_value=least_rows)),
+        Check("each match is there once", gxe.ExpectColumnValuesToBeUnique(column="match_id")),
+        Check("only finished matches", gxe.ExpectColumnValuesToBeInSet(column="status", value_set=[Status.FINISHED.value])),
+        Check("home goals are there", gxe.ExpectColumnValuesToNotBeNull(column="home_goals")),
+        Check("away goals are there", gxe.ExpectColumnValuesToNotBeNull(column="away_goals")),
+        Check("the moment of the result is there", gxe.ExpectColumnValuesToNotBeNull(column="known_at")),
+        Check(
+            "a match is forecast before its result is known",
+            gxe.ExpectColumnPairValuesAToBeGreaterThanB(column_A="known_at", column_B="as_of", ignore_row_if=EITHER),
+        ),
+        Check(
+            "a match is forecast not later than its kick-off",
+            gxe.ExpectColumnPairValuesAToBeGreaterThanB(column_A="kickoff_at", column_B="as_of", or_equal=True, ignore_row_if=EITHER),
+        ),
+        Check("every result was known before the export's as_of", _between("known_at", None, as_of.isoformat(), strict_max=True)),
+    ]
+    return [Subject(files.FINISHED, ("match_id",), checks)]
+
+
+def upcoming(as_of: pd.Timestamp) -> list[Subject]:
+    """Return what fixtures must show to be forecast; there may be none."""
+    nothing = ("home_goals", "away_goals", "known_at", *STATS)
+    checks = [
+        Check("each fixture is there once", gxe.ExpectColumnValuesToBeUnique(column="match_id")),
+        Check("only scheduled matches", gxe.ExpectColumnValuesToBeInSet(column="status", value_set=[Status.SCHEDULED.value])),
+        Check("a fixture lies after the export's as_of", _between("kickoff_at", as_of.isoformat(), None)),
+        Check("a fixture is forecast not before the export's as_of", _between("as_of", as_of.isoformat(), None)),
+        Check(
+            "a fixture is forecast not later than its kick-off",
+            gxe.ExpectColumnPairValuesAToBeGreaterThanB(column_A="kickoff_at", column_B="as_of", or_equal=True, ignore_row_if=EITHER),
+        ),
+        *(Check(f"a fixture has no {name}", gxe.ExpectColumnValuesToBeNull(column=name)) for name in nothing),
+    ]
+    return [Subject(files.UPCOMING, ("match_id",), checks)]
+
+
+def features(units: Sequence[str], required: Sequence[str], rows: int) -> list[Subject]:
+    """Return what the feature matrix must show: a row for each match, and values that their units allow.
+
+    Parameters
+    ----------
+    units : sequence of str
+        Units of the features; `ranges` has added the smallest and largest value of each unit to the frame.
+    required : sequence of str
+        Features that no row may lack.
+    rows : int
+        Number of matches, finished and upcoming.
+    """
+    checks = [
+        Check("there is a row for each match", gxe.ExpectTableRowCountToEqual(value=rows)),
+        Check("each match is there once", gxe.ExpectColumnValuesToBeUnique(column="match_id")),
+        Check("the outcome is 0, 1 or 2", gxe.ExpectColumnValuesToBeInSet(column="outcome", value_set=[0, 1, 2])),
+        *(Check(f"{name} is there", gxe.ExpectColumnValuesToNotBeNull(column=name)) for name in required),
+        *(
+            Check(f"no {unit} is too {word}", _between(f"{which} {unit}", *BOUNDS.get(unit, WIDEST)))
+            for unit in units
+            for word, which in (("small", LEAST), ("large", MOST))
+        ),
+    ]
+    return [Subject(files.FEATURES, ("match_id",), checks)]
+
+
+def ranges(frame: pd.DataFrame, catalogue: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return the keys of the rows and, for each unit, the smallest and the largest value of its features.
+
+    Three hundred expectations, one a column, would take a minute; the columns of one unit share their bounds.
+    """
+    by_unit: dict[str, list[str]] = {}
+    for row in catalogue:
+        by_unit.setdefault(str(row["unit"]), []).append(str(row["name"]))
+    found = {}
+    for unit, names in by_unit.items():
+        values = frame[names]
+        found |= {f"{LEAST} {unit}": values.min(axis=1), f"{MOST} {unit}": values.max(axis=1)}
+    return frame.assign(**found)
+
+
+def _between(column: str, least: Any, most: Any, **more: Any) -> gxe.Expectation:
+    return gxe.ExpectColumnValuesToBeBetween(column=column, min_value=least, max_value=most, **more)

@@ -1,0 +1,41 @@
+"""Which code this is, as far as it can be told."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Final
+
+from apps.ml.pipeline import files
+
+CODE: Final = Path(__file__).resolve().parents[1]
+"""Folder of the code of models: `apps/ml`."""
+
+ROOT: Final = CODE.parents[1]
+"""The checkout."""
+
+MATTERS: Final = ("forecasting", "pipeline", "pyfunc_model.py")
+"""What decides the numbers of a model."""
+
+
+def sources_sha256() -> str:
+    """Return the hash over the code that decides the numbers of a model."""
+    return files.sources_sha256(*(CODE / name for name in MATTERS))
+
+
+def code_revision(given: str = "") -> str:
+    """Return the revision in git, with ``+dirty`` where files differ from it; else `given`; else ``src-`` and a hash.
+
+    Parameters
+    ----------
+    given : str
+        Revision of an image that carries no git history.
+    """
+    if (ROOT / ".git").exists():
+        command = ["git", "describe", "--always", "--abbrev=12", "--dirty=+dirty"]
+        try:
+            found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20, check=True)  # noqa: S603
+            return found.stdout.strip()
+        except (OSError, subprocess.SubprocessError):
+            pass
+    return given or f"src-{sources_sha256()[:16]}"

@@ -1,0 +1,124 @@
+"""A gate: look at the files of one step, write down what was found, and stop the pipeline when a row is wrong."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+# Read when Great Expectations is imported: it reports its use to its makers otherwise.
+os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+
+import great_expectations as gx
+
+from apps.ml.pipeline import expectations, files
+from apps.ml.pipeline.expectations import Check, Subject
+
+GATES: Final = ("raw", "finished", "upcoming", "features")
+
+ROWS_SHOWN: Final = 20
+"""Rows that are named of each broken expectation."""
+
+TITLE: Final = ("kickoff_at", "home_team", "away_team")
+"""What people know a match by, shown beside its id."""
+
+
+def subjects_of(gate: str, root: Path) -> list[Subject]:
+    """Return the files that a gate looks at, with what it expects of them."""
+    as_of = pd.Timestamp(files.RawManifest.read(root).as_of)
+    if gate == "raw":
+        return expectations.raw(as_of)
+    if gate == "finished":
+        return expectations.finished(as_of, files.read_params(root)["split"]["least_rows"])
+    if gate == "upcoming":
+        return expectations.upcoming(as_of)
+    catalogue = files.read_json(root / files.CATALOGUE)
+    required = [row["name"] for row in catalogue if row["unit"] == "probability"]
+    rows = sum(len(files.read_frame(root / path, ["match_id"])) for path in (files.FINISHED, files.UPCOMING))
+    return expectations.features(list(dict.fromkeys(row["unit"] for row in catalogue)), required, rows)
+
+
+def frame_of(gate: str, subject: Subject, root: Path) -> pd.DataFrame:
+    """Return the rows that a gate looks at."""
+    frame = files.read_frame(root / subject.path)
+    return expectations.ranges(frame, files.read_json(root / files.CATALOGUE)) if gate == "features" else frame
+
+
+def check(frame: pd.DataFrame, subject: Subject) -> list[dict[str, Any]]:
+    """Return for each expectation whether it holds, how many rows break it and the first of them."""
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    asset = context.data_sources.add_pandas("pandas").add_dataframe_asset("rows")
+    batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
+    for number, one in enumerate(subject.checks):
+        one.expectation.meta = {"number": number}
+    suite = gx.ExpectationSuite(name="gate", expectations=[one.expectation for one in subject.checks])
+    wanted = {"result_format": "COMPLETE", "unexpected_index_column_names": list(subject.keys), "partial_unexpected_count": ROWS_SHOWN}
+    results = batch.validate(suite, result_format=wanted).results
+    found = {result.expectation_config.meta["number"]: result for result in results}
+    return [_verdict(one, found[number], frame, subject) for number, one in enumerate(subject.checks)]
+
+
+def _verdict(one: Check, result: Any, frame: pd.DataFrame, subject: Subject) -> dict[str, Any]:
+    verdict = {"name": one.name, "file": subject.path.as_posix(), "passed": bool(result.success)}
+    if result.success:
+        return verdict
+    broken = result.result.get("unexpected_index_list") or []
+    count = result.result.get("unexpected_count", len(broken))
+    verdict |= {"count": int(count), "rows": [_row(values, frame, subject) for values in broken[:ROWS_SHOWN]]}
+    if "observed_value" in result.result:
+        verdict["observed"] = _plain(result.result["observed_value"])
+    message = (result.exception_info or {}).get("exception_message")
+    return verdict | ({"error": message} if message else {})
+
+
+def _row(values: dict[str, Any], frame: pd.DataFrame, subject: Subject) -> dict[str, Any]:
+    """Return the offending values with the key of the row and what people know the match by."""
+    here = frame[(frame[list(subject.keys)] == [values[key] for key in subject.keys]).all(axis=1)]
+    title = {name: here[name].iloc[0] for name in TITLE if name in frame and len(here)}
+    keys = {key: values[key] for key in subject.keys}
+    return {name: _plain(value) for name, value in (keys | title | values).items()}
+
+
+def _plain(value: Any) -> Any:
+    """Return a value that JSON can hold; what is missing or no number becomes text or nothing."""
+    if isinstance(value, pd.Timestamp):
+        return value.isoformat()
+    value = value.item() if hasattr(value, "item") else value
+    if isinstance(value, float) and not abs(value) < float("inf"):
+        return None if value != value else str(value)  # noqa: PLR0124  only NaN differs from itself
+    return value if isinstance(value, str | int | float | bool) or value is None else str(value)
+
+
+def line(verdict: dict[str, Any]) -> str:
+    """Return a broken expectation in one line, with the rows that break it."""
+    rows = "; ".join(", ".join(f"{name}={value}" for name, value in row.items()) for row in verdict.get("rows", ()))
+    reason = rows or verdict.get("error") or f"observed {verdict.get('observed')}"
+    more = verdict["count"] - len(verdict["rows"])
+    return f"FAILED {verdict['file']}: {verdict['name']}: {reason}" + (f"; and {more} more" if more > 0 else "")
+
+
+def main(arguments: Sequence[str], root: Path = Path()) -> int:
+    """Run one gate in the workspace `root`; return 1 when it stops the pipeline."""
+    gate = arguments[0]
+    if gate not in GATES:
+        files.say(f"unknown gate {gate!r}; there are {', '.join(GATES)}")
+        return 2
+    checks = [
+        verdict for subject in subjects_of(gate, root) for verdict in check(frame_of(gate, subject, root), subject)
+    ]
+    broken = [verdict for verdict in checks if not verdict["passed"]]
+    result = {"gate": gate, "passed": not broken, "expectations": len(checks), "broken": broken}
+    files.write_json(root / files.VALIDATION / f"{gate}.json", result)
+    for verdict in broken:
+        files.say(line(verdict))
+    files.say(f"gate {gate}: {len(checks) - len(broken)} of {len(checks)} expectations hold")
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,48 @@
+"""The MLflow wrapper of a bundle: features in by name, probabilities and expected goals out.
+
+MLflow copies this file into the model and runs it there (models from code), so that nothing is pickled and
+``mlflow models serve`` works on every registered version. The code of the estimators travels beside it; where another
+copy of that code answers instead, the golden rows of the bundle tell.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Any, Final
+
+import mlflow
+import numpy as np
+import pandas as pd
+
+from apps.ml.forecasting import estimators
+
+OUTPUTS: Final = ("p_home", "p_draw", "p_away", "home_expected_goals", "away_expected_goals")
+
+
+class Forecaster(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
+    """Forecasts from features, one row a match."""
+
+    def load_context(self, context: Any) -> None:
+        """Unpack the bundle that the model carries and check that it forecasts here as it did where it was made."""
+        with tempfile.TemporaryDirectory() as folder:
+            with zipfile.ZipFile(context.artifacts["bundle"]) as archive:
+                archive.extractall(folder)
+            self.estimator = estimators.load(Path(folder) / "model")
+            golden = json.loads((Path(folder) / "golden.json").read_text(encoding="utf-8"))
+        values = np.array(golden["features"], dtype=np.float64).reshape(-1, len(self.estimator.names))
+        expected = np.array(golden["p"], dtype=np.float64).reshape(-1, 3)
+        difference = float(np.abs(self.estimator.predict_proba(values) - expected).max(initial=0.0))
+        if not difference <= golden["tolerance"]:
+            raise ValueError(f"golden rows differ by {difference:.3g}: this is not the code that the model was made with")
+
+    def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
+        """Return the columns of `OUTPUTS` for each row of features; columns are found by name."""
+        values = model_input[list(self.estimator.names)].to_numpy(dtype=np.float32).astype(np.float64)
+        found = np.column_stack([self.estimator.predict_proba(values), self.estimator.expected_goals(values)])
+        return pd.DataFrame(found, columns=list(OUTPUTS), index=model_input.index)
+
+
+mlflow.models.set_model(Forecaster())
