@@ -34,7 +34,7 @@ app.conf.beat_schedule = {name: {"task": task, "schedule": every} for name, (tas
 
 # topic of `apps.matches.events.wake` → tasks that it starts at once.
 app.conf.wake_ups = {
-    "facts_changed": ("ml.settle_due", "ml.predict_due"),
+    "facts_changed": ("ml.settle_due", "ml.predict_due", "ml.retrain_due"),
     "scrape_requested": ("scraping.scrape_due",),
     "run_requested": ("ml.run_due",),
     "promoted": ("ml.predict_due", "ml.mirror_champions"),
