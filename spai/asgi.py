@@ -63,7 +63,9 @@ class WithRelay:
     def __init__(self, application: Any) -> None:
         self.application = application
 
-    async def __call__(self, scope: Any, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]) -> None:
+    async def __call__(
+        self, scope: Any, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
+    ) -> None:
         """Run the relay for the lifespan; pass everything else on."""
         if scope["type"] != "lifespan":
             await self.application(scope, receive, send)
@@ -82,7 +84,9 @@ application = WithRelay(
     ProtocolTypeRouter(
         {
             "http": django_application,
-            "websocket": OriginValidator(URLRouter(websocket_urlpatterns), [settings.SPAI_WEB_URL, settings.SPAI_OFFICE_URL]),
+            "websocket": OriginValidator(
+                URLRouter(websocket_urlpatterns), [settings.SPAI_WEB_URL, settings.SPAI_OFFICE_URL]
+            ),
         }
     )
 )

@@ -26,7 +26,7 @@ def livez(request: HttpRequest) -> JsonResponse:
 
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Answer 200 when PostgreSQL, the one thing that every answer needs, is there and migrated; else 503 with the reason."""
+    """Answer 200 when PostgreSQL, which every answer needs, is there and migrated; else 503 with the reason."""
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT to_regclass('ml_prediction') IS NOT NULL")

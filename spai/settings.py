@@ -62,7 +62,9 @@ SPAI_OFFICE_URL: str = env.str("SPAI_OFFICE_URL", default="http://127.0.0.1:8001
 SPAI_PUSH_URL: str = env.str("SPAI_PUSH_URL", default="http://127.0.0.1:8002").rstrip("/")
 for _address in (SPAI_WEB_URL, SPAI_OFFICE_URL, SPAI_PUSH_URL):
     if urlsplit(_address).scheme not in ("http", "https") or not urlsplit(_address).netloc:
-        raise ImproperlyConfigured(f"SPAI_WEB_URL, SPAI_OFFICE_URL and SPAI_PUSH_URL must be http addresses; got {_address!r}")
+        raise ImproperlyConfigured(
+            f"SPAI_WEB_URL, SPAI_OFFICE_URL and SPAI_PUSH_URL must be http addresses; got {_address!r}"
+        )
 SPAI_PUSH_WS_URL = SPAI_PUSH_URL.replace("http", "ws", 1)
 
 _https = SPAI_WEB_URL.startswith("https://")
@@ -166,12 +168,18 @@ TEMPLATES = [
 # ── Data ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 DATABASES: dict[str, dict[str, Any]] = {"default": env.db_url_config(required("DATABASE_URL"))}
 if "postgresql" not in DATABASES["default"]["ENGINE"]:
-    raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL database: postgresql://user:password@host:port/name")
+    raise ImproperlyConfigured(
+        "DATABASE_URL must name a PostgreSQL database: postgresql://user:password@host:port/name"
+    )
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DATABASE_POOL_SIZE: int = env.int("DATABASE_POOL_SIZE", default=0)
 """Largest number of pooled connections of this process; 0 opens one per thread and request instead."""
 if DATABASE_POOL_SIZE:
-    DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 5}
+    DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {
+        "min_size": 1,
+        "max_size": DATABASE_POOL_SIZE,
+        "timeout": 5,
+    }
 else:
     DATABASES["default"]["CONN_MAX_AGE"] = 60
 

@@ -17,7 +17,10 @@ probe_urls: list[URLPattern | URLResolver] = [
 
 face_urls: dict[str, list[URLPattern | URLResolver]] = {
     "web": [
-        re_path(r"^admin/(?P<rest>.*)$", RedirectView.as_view(url=f"{settings.SPAI_OFFICE_URL}/admin/%(rest)s", query_string=True)),
+        re_path(
+            r"^admin/(?P<rest>.*)$",
+            RedirectView.as_view(url=f"{settings.SPAI_OFFICE_URL}/admin/%(rest)s", query_string=True),
+        ),
         path("", include("apps.api.urls")),
     ],
     "office": [

@@ -37,7 +37,9 @@ def publish(*, topic: str, key: str, now: datetime, payload: Mapping[str, Any] |
 
 def publish_many(*, topic: str, events: list[tuple[str, Mapping[str, Any]]], now: datetime) -> None:
     """Write one event for each (key, payload), within the caller's transaction."""
-    Event.objects.bulk_create(Event(topic=topic, key=key, payload=dict(payload), created_at=now) for key, payload in events)
+    Event.objects.bulk_create(
+        Event(topic=topic, key=key, payload=dict(payload), created_at=now) for key, payload in events
+    )
 
 
 def wake(topic: str) -> None:
@@ -74,7 +76,9 @@ def number_events(*, limit: int = 500) -> list[Event]:
         waiting = list(Event.objects.filter(number__isnull=True).order_by("id")[:limit])
         if not waiting:
             return []
-        newest = Event.objects.filter(number__isnull=False).order_by("-number").values_list("number", flat=True).first() or 0
+        newest = (
+            Event.objects.filter(number__isnull=False).order_by("-number").values_list("number", flat=True).first() or 0
+        )
         for number, event in enumerate(waiting, start=newest + 1):
             event.number = number
         Event.objects.bulk_update(waiting, ["number"])

@@ -155,7 +155,9 @@ class Match(models.Model):
         blank=True,
         help_text="Whose word stands where two disagree: the first to tell the result, before it the first of all.",
     )
-    home_goals = models.PositiveSmallIntegerField(null=True, blank=True, help_text="After 90 minutes and stoppage time.")
+    home_goals = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="After 90 minutes and stoppage time."
+    )
     away_goals = models.PositiveSmallIntegerField(null=True, blank=True)
     home_goals_half_time = models.PositiveSmallIntegerField(null=True, blank=True)
     away_goals_half_time = models.PositiveSmallIntegerField(null=True, blank=True)
@@ -166,7 +168,9 @@ class Match(models.Model):
     revision = models.PositiveIntegerField(
         default=0, help_text="Counts how often the result was set or changed; a score names the one it graded."
     )
-    ingest = models.ForeignKey("Ingest", on_delete=models.PROTECT, related_name="+", help_text="The latest that changed it.")
+    ingest = models.ForeignKey(
+        "Ingest", on_delete=models.PROTECT, related_name="+", help_text="The latest that changed it."
+    )
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
 
@@ -186,7 +190,8 @@ class Match(models.Model):
                 condition=~Q(status="finished") | Q(home_goals__isnull=False), name="match_finished_has_goals"
             ),
             models.CheckConstraint(
-                condition=Q(finished_at__isnull=True) | Q(finished_at__gt=F("kickoff_at")), name="match_whistle_after_kickoff"
+                condition=Q(finished_at__isnull=True) | Q(finished_at__gt=F("kickoff_at")),
+                name="match_whistle_after_kickoff",
             ),
             models.CheckConstraint(
                 condition=Q(known_at__isnull=True) | Q(known_at__gt=F("kickoff_at")), name="match_known_after_kickoff"
@@ -393,7 +398,9 @@ class Ingest(models.Model):
 class Event(models.Model):
     """A row of the push feed: a fact that happened. Append-only; one relay numbers it after the commit."""
 
-    number = models.BigIntegerField(null=True, unique=True, help_text="Gap-free, in the order of the relay; empty before.")
+    number = models.BigIntegerField(
+        null=True, unique=True, help_text="Gap-free, in the order of the relay; empty before."
+    )
     topic = models.CharField(max_length=40, help_text="What happened, such as prediction.published.")
     key = models.CharField(max_length=80, help_text="What it happened to, such as the id of a match.")
     payload = models.JSONField(default=dict)

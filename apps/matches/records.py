@@ -110,7 +110,15 @@ class OddsRecord:
     def __post_init__(self) -> None:
         if not self.bookmaker:
             raise ValueError("odds: bookmaker must not be empty")
-        prices = (self.home, self.draw, self.away, self.over_2_5, self.under_2_5, self.handicap_home, self.handicap_away)
+        prices = (
+            self.home,
+            self.draw,
+            self.away,
+            self.over_2_5,
+            self.under_2_5,
+            self.handicap_home,
+            self.handicap_away,
+        )
         for price in prices:
             if price is not None and not 1.0 < price < 10_000.0:
                 raise ValueError(f"odds: {self.bookmaker} quotes {price}, which is no decimal price")

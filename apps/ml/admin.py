@@ -55,7 +55,9 @@ class ReasonForm(BaseDialogForm):
     """Why a champion is made or unmade."""
 
     reason = forms.CharField(
-        max_length=400, help_text="Kept with the decision, for whoever reads it later.", widget=UnfoldAdminTextareaWidget
+        max_length=400,
+        help_text="Kept with the decision, for whoever reads it later.",
+        widget=UnfoldAdminTextareaWidget,
     )
 
 
@@ -148,7 +150,12 @@ class PipelineRunAdmin(FactAdmin):
         if run is None:
             raise Http404
         status = STOP_POLLING if run.is_over else 200
-        return render(request, "admin/ml/pipelinerun/progress.html", {"run": run, "versions": run.versions.defer("bundle")}, status=status)
+        return render(
+            request,
+            "admin/ml/pipelinerun/progress.html",
+            {"run": run, "versions": run.versions.defer("bundle")},
+            status=status,
+        )
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
@@ -163,7 +170,17 @@ class PipelineRunAdmin(FactAdmin):
 class ModelVersionAdmin(FactAdmin):
     """Registered versions; promotion is decided here."""
 
-    list_display = ("number", "world", "shown_champion", "estimator", "shown_log_loss", "shown_gates", "profile", "as_of", "created_at")
+    list_display = (
+        "number",
+        "world",
+        "shown_champion",
+        "estimator",
+        "shown_log_loss",
+        "shown_gates",
+        "profile",
+        "as_of",
+        "created_at",
+    )
     list_filter = ("world", "estimator", "profile")
     ordering = ("-id",)
     exclude = ("bundle",)
@@ -208,7 +225,7 @@ class ModelVersionAdmin(FactAdmin):
         version = ModelVersion.objects.defer("bundle").get(pk=object_id)
         try:
             services.promote(version=version, user=request.user, reason=form.cleaned_data["reason"], now=timezone.now())
-        except services.PromotionRefused as refusal:
+        except services.PromotionRefusedError as refusal:
             messages.error(request, str(refusal))
         else:
             failed = [gate["name"] for gate in version.gates if not gate["passed"]]
@@ -247,7 +264,7 @@ class PromotionAdmin(FactAdmin):
             promotion = services.rollback(
                 world=world, user=request.user, reason=form.cleaned_data["reason"], now=timezone.now()
             )
-        except services.PromotionRefused as refusal:
+        except services.PromotionRefusedError as refusal:
             messages.error(request, str(refusal))
         else:
             messages.success(request, f"{promotion.version} is champion again.".capitalize())
@@ -333,7 +350,17 @@ class PredictionAdmin(FactAdmin):
 class ScoreAdmin(FactAdmin):
     """Grades of published forecasts."""
 
-    list_display = ("settled_at", "match_id", "world", "outcome", "log_loss", "rps", "base_rps", "market_rps", "revision")
+    list_display = (
+        "settled_at",
+        "match_id",
+        "world",
+        "outcome",
+        "log_loss",
+        "rps",
+        "base_rps",
+        "market_rps",
+        "revision",
+    )
     list_filter = ("world",)
     ordering = ("-id",)
     show_full_result_count = False

@@ -36,7 +36,9 @@ class PipelineRun(models.Model):
     created_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
-    heartbeat_at = models.DateTimeField(null=True, blank=True, help_text="Written while it runs; an old one is a dead run.")
+    heartbeat_at = models.DateTimeField(
+        null=True, blank=True, help_text="Written while it runs; an old one is a dead run."
+    )
     attempts = models.PositiveSmallIntegerField(default=0)
     stages = models.JSONField(default=list, help_text="[{name, status, started_at, seconds}] in the order of the DAG.")
     log = models.TextField(blank=True, help_text="The latest lines of its output.")
@@ -79,7 +81,9 @@ class ModelVersion(models.Model):
     gates = models.JSONField(help_text="[{name, passed, value, bound, reason}].")
     bundle = models.BinaryField(help_text="The served files, zipped.")
     bundle_sha256 = models.CharField(max_length=64)
-    pipeline_run = models.ForeignKey(PipelineRun, on_delete=models.PROTECT, null=True, blank=True, related_name="versions")
+    pipeline_run = models.ForeignKey(
+        PipelineRun, on_delete=models.PROTECT, null=True, blank=True, related_name="versions"
+    )
     created_at = models.DateTimeField()
 
     class Meta:
@@ -170,9 +174,13 @@ class Prediction(models.Model):
     base_home = models.FloatField(help_text="Base rate of the competition at the same moment, the plain alternative.")
     base_draw = models.FloatField()
     base_away = models.FloatField()
-    features_sha256 = models.CharField(max_length=64, help_text="Of the features it was made from; when they differ, a new one is due.")
+    features_sha256 = models.CharField(
+        max_length=64, help_text="Of the features it was made from; when they differ, a new one is due."
+    )
     contributions = models.JSONField(default=dict, help_text="Group of features → log-odds, home against away.")
-    degraded = models.CharField(max_length=40, blank=True, help_text="Which step of the fallback ladder; empty for the champion.")
+    degraded = models.CharField(
+        max_length=40, blank=True, help_text="Which step of the fallback ladder; empty for the champion."
+    )
 
     class Meta:
         constraints = [

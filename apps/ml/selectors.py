@@ -85,7 +85,9 @@ def scores_that_count(world: World | None = None) -> QuerySet[Score]:
     later = predictions_in_time().filter(
         match_id=OuterRef("match_id"), published_at__gt=OuterRef("prediction__published_at")
     )
-    rows = Score.objects.filter(revision=F("match__revision"), match__status=Match.Status.FINISHED).filter(~Exists(later))
+    rows = Score.objects.filter(revision=F("match__revision"), match__status=Match.Status.FINISHED).filter(
+        ~Exists(later)
+    )
     return rows.filter(world=world) if world else rows
 
 
@@ -143,7 +145,14 @@ def track_record(world: World, *, since: datetime | None = None) -> TrackRecord:
     void = finished.filter(Exists(any_prediction), ~Exists(in_time)).count()
     rows = list(
         scores.order_by("match__kickoff_at", "match_id").values_list(
-            "match__kickoff_at", "log_loss", "rps", "brier", "base_log_loss", "base_rps", "market_log_loss", "market_rps"
+            "match__kickoff_at",
+            "log_loss",
+            "rps",
+            "brier",
+            "base_log_loss",
+            "base_rps",
+            "market_log_loss",
+            "market_rps",
         )
     )
     if not rows:

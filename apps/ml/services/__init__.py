@@ -1,7 +1,7 @@
 """What changes models and predictions: one door over the modules of this package."""
 
 from apps.ml.services.champion import (
-    PromotionRefused,
+    PromotionRefusedError,
     choose_served_world,
     mirror_champions,
     promote,
@@ -10,7 +10,7 @@ from apps.ml.services.champion import (
 )
 from apps.ml.services.forecasts import (
     Forecast,
-    NoForecast,
+    NoForecastError,
     PredictReport,
     SettleReport,
     forecast,
@@ -20,9 +20,9 @@ from apps.ml.services.forecasts import (
 
 __all__ = [
     "Forecast",
-    "NoForecast",
+    "NoForecastError",
     "PredictReport",
-    "PromotionRefused",
+    "PromotionRefusedError",
     "SettleReport",
     "choose_served_world",
     "forecast",

@@ -23,7 +23,7 @@ PROMOTION_LOCK: Final = 0x5350_4149_0002
 """Advisory lock of a transaction that decides a champion: two decisions at once would each see the same previous."""
 
 
-class PromotionRefused(Exception):
+class PromotionRefusedError(Exception):
     """The version cannot become champion; the message says why."""
 
 
@@ -40,17 +40,17 @@ def promote(
 
     Raises
     ------
-    PromotionRefused
+    PromotionRefusedError
         Without a reason, or when the version is champion already.
     """
     reason = reason.strip()
     if not reason:
-        raise PromotionRefused("Say why: a promotion without a reason is of no use to whoever reads it later.")
+        raise PromotionRefusedError("Say why: a promotion without a reason is of no use to whoever reads it later.")
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [PROMOTION_LOCK])
     present = selectors.champion(World(version.world))
     if present is not None and present.version_id == version.pk:
-        raise PromotionRefused(f"{version} is champion already, since {present.decided_at:%Y-%m-%d %H:%M} UTC.")
+        raise PromotionRefusedError(f"{version} is champion already, since {present.decided_at:%Y-%m-%d %H:%M} UTC.")
     promotion = Promotion.objects.create(
         world=version.world,
         version=version,
@@ -77,18 +77,18 @@ def rollback(*, world: World, user: AbstractBaseUser | AnonymousUser | None, rea
 
     Raises
     ------
-    PromotionRefused
+    PromotionRefusedError
         When there was no other champion before.
     """
     present = selectors.champion(world)
     if present is None or present.previous_id is None:
-        raise PromotionRefused("There is no earlier champion to roll back to.")
+        raise PromotionRefusedError("There is no earlier champion to roll back to.")
     previous = ModelVersion.objects.defer("bundle").get(pk=present.previous_id)
     return promote(version=previous, user=user, reason=reason, now=now, kind=Promotion.Kind.ROLLBACK)
 
 
 def promote_first_champion(*, world: World, now: datetime) -> Promotion | None:
-    """Promote the first version that passes its gates while a world has no champion; None when there is nothing to do."""
+    """Promote the first version that passes its gates while a world has no champion; else do nothing, return None."""
     if selectors.champion(world) is not None:
         return None
     passed = [version for version in selectors.model_versions(world).order_by("number") if version.passed_gates]

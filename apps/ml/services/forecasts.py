@@ -40,7 +40,7 @@ PREDICT_LOCK: Final = 0x5350_4149_0003
 SETTLE_LOCK: Final = 0x5350_4149_0004
 
 
-class NoForecast(Exception):
+class NoForecastError(Exception):
     """There is no forecast of this match; the message says why."""
 
 
@@ -101,17 +101,17 @@ def forecast(match_id: int, *, now: datetime) -> Forecast:
 
     Raises
     ------
-    NoForecast
+    NoForecastError
         When the match is unknown, has kicked off, or its world has no champion yet.
     """
     match = Match.objects.select_related("season__competition").filter(pk=match_id).first()
     if match is None:
-        raise NoForecast("There is no such match.")
+        raise NoForecastError("There is no such match.")
     if match.kickoff_at <= now or match.status != Match.Status.SCHEDULED:
-        raise NoForecast("The match is not a coming fixture, and no forecast of it was published before its kick-off.")
+        raise NoForecastError("The match is not a coming fixture, and no forecast of it was published in time.")
     served = serving.current(match.season.competition.world, now=now)
     if served is None:
-        raise NoForecast("No model is champion yet: the first one is being trained.")
+        raise NoForecastError("No model is champion yet: the first one is being trained.")
     answer = serving.answer(served, dataset.fixtures([match_id]), now=now)
     metrics.PREDICTIONS.labels(served.world, "live").inc()
     (row,) = _rows(served, [match], answer, now=now)

@@ -33,18 +33,18 @@ def _nothing_loaded(tmp_path, settings):
     serving.forget()
 
 
-@pytest.fixture()
+@pytest.fixture
 def now():
     return timezone.now().replace(second=30, microsecond=0)
 
 
-@pytest.fixture()
+@pytest.fixture
 def world(now):
     """A simulated world whose dense season began an hour ago."""
     return World(seed=11, anchor_at=now.replace(second=0) - timedelta(hours=1))
 
 
-@pytest.fixture()
+@pytest.fixture
 def stored(db, world, now):
     """The latest past season, the results of the last hour and the coming fixtures, in the database."""
     since = now - timedelta(days=230)
@@ -52,17 +52,21 @@ def stored(db, world, now):
     return ingest(records, source="sandbox", now=now)
 
 
-@pytest.fixture()
+@pytest.fixture
 def make_version(stored, now, tmp_path):
     """A function that trains a version on the stored matches and registers it without MLflow."""
 
-    def make(number: int = 1, *, estimator: str = "elo_logit", broken: bool = False, passed: bool = True) -> ModelVersion:
+    def make(
+        number: int = 1, *, estimator: str = "elo_logit", broken: bool = False, passed: bool = True
+    ) -> ModelVersion:
         results = dataset.everything(WorldName.SANDBOX, before=now)
         finished = results[results["status"] == "finished"]
         state = FeatureState.new(PARAMS["features"])
         rows = state.fold(finished, finished.assign(as_of=finished["kickoff_at"] - timedelta(minutes=1)))
         outcome = np.where(
-            finished["home_goals"] > finished["away_goals"], 0, np.where(finished["home_goals"] == finished["away_goals"], 1, 2)
+            finished["home_goals"] > finished["away_goals"],
+            0,
+            np.where(finished["home_goals"] == finished["away_goals"], 1, 2),
         )
         model = estimators.create(estimator, PARAMS["train"]["smoke"].get(estimator, {}), seed=number)
         model.fit(bundles.as_trained(rows), outcome, names=state.names)

@@ -11,7 +11,7 @@ from apps.ml import selectors, services
 from apps.ml.models import Promotion
 
 
-@pytest.fixture()
+@pytest.fixture
 def operator(db):
     return get_user_model().objects.create_user("ada")
 
@@ -20,7 +20,11 @@ def test_a_promotion_records_who_when_and_why(make_version, operator, now):
     version = make_version(1)
     services.promote(version=version, user=operator, reason=" better on the late season ", now=now)
     promotion = selectors.champion(World.SANDBOX)
-    assert (promotion.version_id, promotion.decided_by, promotion.reason) == (version.pk, "ada", "better on the late season")
+    assert (promotion.version_id, promotion.decided_by, promotion.reason) == (
+        version.pk,
+        "ada",
+        "better on the late season",
+    )
     assert promotion.decided_at == now
     assert Event.objects.get(topic="promotion.made").payload == {"version": 1, "kind": "promote", "decided_by": "ada"}
 
@@ -28,13 +32,13 @@ def test_a_promotion_records_who_when_and_why(make_version, operator, now):
 def test_a_second_promotion_of_the_champion_is_refused_and_leaves_one_row(make_version, operator, now):
     version = make_version(1)
     services.promote(version=version, user=operator, reason="first", now=now)
-    with pytest.raises(services.PromotionRefused, match="champion already"):
+    with pytest.raises(services.PromotionRefusedError, match="champion already"):
         services.promote(version=version, user=operator, reason="double click", now=now)
     assert Promotion.objects.count() == 1
 
 
 def test_a_promotion_without_a_reason_is_refused(make_version, operator, now):
-    with pytest.raises(services.PromotionRefused, match="Say why"):
+    with pytest.raises(services.PromotionRefusedError, match="Say why"):
         services.promote(version=make_version(1), user=operator, reason="  ", now=now)
 
 
@@ -48,7 +52,7 @@ def test_a_rollback_brings_the_version_before_back(make_version, operator, now):
 
 
 def test_a_rollback_without_an_earlier_champion_is_refused(make_version, operator, now):
-    with pytest.raises(services.PromotionRefused, match="no earlier champion"):
+    with pytest.raises(services.PromotionRefusedError, match="no earlier champion"):
         services.rollback(world=World.SANDBOX, user=operator, reason="why not", now=now)
 
 

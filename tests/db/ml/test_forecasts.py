@@ -14,14 +14,14 @@ from apps.ml import selectors, services
 from apps.ml.models import Prediction, Score
 
 
-@pytest.fixture()
+@pytest.fixture
 def champion(make_version, now):
     version = make_version(1)
     services.promote(version=version, user=None, reason="test", now=now)
     return version
 
 
-@pytest.fixture()
+@pytest.fixture
 def published(champion, now):
     return services.predict_due(now=now)
 
@@ -66,7 +66,9 @@ def test_without_a_champion_nothing_is_published(stored, now):
 def test_a_forecast_after_kickoff_is_refused_by_the_database(published):
     row = Prediction.objects.select_related("match").first()
     match = Match.objects.filter(status="finished").first()
-    copy = Prediction(**{f.attname: getattr(row, f.attname) for f in Prediction._meta.concrete_fields if f.attname != "id"})
+    copy = Prediction(
+        **{f.attname: getattr(row, f.attname) for f in Prediction._meta.concrete_fields if f.attname != "id"}
+    )
     copy.match_id = match.pk
     with pytest.raises((InternalError, IntegrityError), match="has kicked off"), transaction.atomic():
         copy.save(force_insert=True)
@@ -75,9 +77,9 @@ def test_a_forecast_after_kickoff_is_refused_by_the_database(published):
 def test_a_published_forecast_cannot_be_changed_or_deleted(published):
     with pytest.raises((InternalError, IntegrityError), match="append-only"), transaction.atomic():
         Prediction.objects.update(p_home=1.0)
-    with pytest.raises((InternalError, IntegrityError), match="append-only"), transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute("DELETE FROM ml_prediction")
+    refused = pytest.raises((InternalError, IntegrityError), match="append-only")
+    with refused, transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM ml_prediction")
 
 
 def test_a_finished_match_is_graded_once_against_its_result(published, world, now):
@@ -139,9 +141,9 @@ def test_a_live_forecast_equals_the_published_one_on_the_same_facts(published, n
 def test_a_live_forecast_says_why_there_is_none(stored, now):
     coming = Match.objects.filter(kickoff_at__gt=now).first()
     over = Match.objects.filter(status="finished").first()
-    with pytest.raises(services.NoForecast, match="no such match"):
+    with pytest.raises(services.NoForecastError, match="no such match"):
         services.forecast(999_999_999, now=now)
-    with pytest.raises(services.NoForecast, match="not a coming fixture"):
+    with pytest.raises(services.NoForecastError, match="not a coming fixture"):
         services.forecast(over.pk, now=now)
-    with pytest.raises(services.NoForecast, match="No model is champion"):
+    with pytest.raises(services.NoForecastError, match="No model is champion"):
         services.forecast(coming.pk, now=now)

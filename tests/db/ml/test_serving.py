@@ -8,7 +8,7 @@ import pytest
 
 from apps.matches.models import Match, World
 from apps.matches.services import ingest
-from apps.ml import dataset, serving, services
+from apps.ml import dataset, services, serving
 from apps.ml.models import FeatureSnapshot
 
 
@@ -70,7 +70,9 @@ def test_the_state_moves_on_by_observing_and_equals_one_built_anew(make_version,
     fixtures = dataset.fixtures(fixture_ids())
     serving.forget()
     anew = serving._built_anew(moved, now=later)
-    anew.schedule(dataset.schedule(World.SANDBOX, start=later - serving.SCHEDULE_BACK, until=later + serving.SCHEDULE_AHEAD))
+    anew.schedule(
+        dataset.schedule(World.SANDBOX, start=later - serving.SCHEDULE_BACK, until=later + serving.SCHEDULE_AHEAD)
+    )
     asked = fixtures.assign(as_of=later)
     assert moved.state.describe(asked).tobytes() == anew.describe(asked).tobytes()
 
@@ -82,7 +84,11 @@ def dataset_before(served):
 def test_a_correction_is_left_to_a_worker_that_builds_the_state_anew(make_version, world, now):
     services.promote(version=make_version(1), user=None, reason="first", now=now)
     first = serving.current(World.SANDBOX, now=now, clock=Clock())
-    wrong = next(record for record in world.records(now) if record.status == "finished" and record.kickoff_at > now - timedelta(hours=1))
+    wrong = next(
+        record
+        for record in world.records(now)
+        if record.status == "finished" and record.kickoff_at > now - timedelta(hours=1)
+    )
     from dataclasses import replace
 
     later = now + timedelta(minutes=1)
