@@ -6,7 +6,7 @@ import logging
 from datetime import datetime
 from typing import Final
 
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.contrib.auth.models import AnonymousUser, User
 from django.db import connection, transaction
 
 from apps.matches import events
@@ -31,7 +31,7 @@ class PromotionRefusedError(Exception):
 def promote(
     *,
     version: ModelVersion,
-    user: AbstractBaseUser | AnonymousUser | None,
+    user: User | AnonymousUser | None,
     reason: str,
     now: datetime,
     kind: str = Promotion.Kind.PROMOTE,
@@ -57,7 +57,7 @@ def promote(
         previous=present.version if present else None,
         kind=kind,
         decided_by=user.get_username() if user is not None else SYSTEM,
-        user=user if user is not None and user.pk else None,
+        user=user if isinstance(user, User) else None,
         reason=reason[:400],
         decided_at=now,
     )
@@ -72,7 +72,7 @@ def promote(
 
 
 @transaction.atomic
-def rollback(*, world: World, user: AbstractBaseUser | AnonymousUser | None, reason: str, now: datetime) -> Promotion:
+def rollback(*, world: World, user: User | AnonymousUser | None, reason: str, now: datetime) -> Promotion:
     """Make the version that was champion before the present one champion again.
 
     Raises

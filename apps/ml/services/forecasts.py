@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Final
 
 import numpy as np
 from django.db import connection, transaction
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Exists, OuterRef
 
 from apps.matches import events
 from apps.matches.models import Match, Odds, World
@@ -230,7 +231,7 @@ def settle_due(*, now: datetime, limit: int = 5000) -> SettleReport:
             for match in Match.objects.filter(
                 Exists(in_time), ~Exists(graded), status=Match.Status.FINISHED, home_goals__isnull=False
             )
-            .annotate(is_simulated=F("season__competition__is_simulated"))
+            .select_related("season__competition")
             .order_by("kickoff_at", "id")[:limit]
         }
         if not matches:
@@ -265,7 +266,7 @@ def _scores(matches: dict[int, Match], *, now: datetime) -> list[Score]:
         Score(
             prediction=predictions[match_id],
             match_id=match_id,
-            world=World.SANDBOX if matches[match_id].is_simulated else World.REAL,
+            world=matches[match_id].season.competition.world,
             revision=matches[match_id].revision,
             outcome=int(outcomes[i]),
             log_loss=of_model[i, 0],
@@ -287,10 +288,10 @@ def _market_scores(ids: list[int], outcomes: np.ndarray) -> dict[int, tuple[floa
     rows = Odds.objects.filter(
         match_id__in=ids, moment=Odds.Moment.CLOSING, bookmaker__in=MARKETS, home__gt=1, draw__gt=1, away__gt=1
     ).values_list("match_id", "bookmaker", "home", "draw", "away")
-    for match_id, bookmaker, *triple in rows:
+    for match_id, bookmaker, home, draw, away in rows:
         rank = MARKETS.index(bookmaker)
         if match_id not in prices or rank < prices[match_id][0]:
-            prices[match_id] = (rank, tuple(triple))
+            prices[match_id] = (rank, (home or math.nan, draw or math.nan, away or math.nan))
     if not prices:
         return {}
     outcome_of = dict(zip(ids, outcomes, strict=True))
