@@ -28,6 +28,8 @@ from spai.stack.supervision import Supervisor
 
 PATIENCE = 180.0
 """Longest wait for a part to be ready, in seconds; crash recovery of a large database is the slowest."""
+TRIES = 6
+"""So many processes and pauses between them may a part need until it is ready."""
 LINES_OF_LOG = 15
 ADMIN = "admin"
 FACES = {"web": "Site", "office": "Office (admin)", "push": "Push", "mlflow": "MLflow"}
@@ -177,15 +179,12 @@ def adopt(stack: Stack, report: Report) -> None:
     parts = supervision.parts_of(stack)
     supervisor = Supervisor(stack)
     processes = supervisor.processes()
-    lying = [
-        part.name for part in parts if processes.get(part.name, {}).get("statename") not in ("RUNNING", "STARTING")
-    ]
+    known = [part for part in parts if part.name in processes]
+    lying = [part.name for part in known if not supervision.is_up(processes[part.name])]
     for name in lying:
         supervisor.start(name)
-    report.say(
-        "The stack already runs." if not lying else f"The stack already runs; started what did not: {', '.join(lying)}"
-    )
-    await_ready(supervisor, parts, report, quiet=True)
+    report.say(f"The stack already runs{'; started what did not: ' if lying else ''}{', '.join(lying)}")
+    await_ready(supervisor, known, report, quiet=True)
     written = stack.run / "supervisord.conf"
     if written.read_text() != supervision.configuration(stack, parts):
         report.say("Its settings have changed since it was started: `make restart` applies them.")
@@ -314,28 +313,29 @@ def await_ready(supervisor: Supervisor, parts: Sequence[Part], report: Report, *
     end = time.monotonic() + PATIENCE
     waiting = {part.name: part for part in parts}
     reasons: dict[str, str] = {}
+    tried: dict[str, set[int]] = {part.name: set() for part in parts}
     while waiting:
         processes = supervisor.processes()
         for name, part in list(waiting.items()):
             info = processes[name]
-            if info["statename"] in ("FATAL", "EXITED") or (info["statename"] == "BACKOFF" and name in SERVERS):
-                raise failure(supervisor.stack, part, f"cannot be started ({info['spawnerr'] or info['description']})")
-            if info["statename"] not in ("RUNNING", "STARTING"):
-                reasons[name] = "it ends right after its start, again and again"
-                continue
+            tried[name].add(info["pid"] or info["start"])
+            if info["statename"] in ("FATAL", "EXITED") or len(tried[name]) > TRIES:
+                raise failure(supervisor.stack, part, "ends right after its start, again and again")
             try:
-                answer = part.ready()
+                answer = part.ready() if supervision.is_up(info) else ""
             except health.Unhealthy as reason:
                 reasons[name] = str(reason)
+                continue
+            if not answer:
+                reasons[name] = "it ended while it was starting"
                 continue
             del waiting[name]
             if not quiet:
                 report.say(f"{name}: {part.purpose}{f', port {part.port}' if part.port else ''}; {answer}")
         if waiting and time.monotonic() > end:
             name, part = next(iter(waiting.items()))
-            raise failure(
-                supervisor.stack, part, f"was not ready after {PATIENCE:.0f} s: {reasons.get(name, 'no answer')}"
-            )
+            why = reasons.get(name, "no answer")
+            raise failure(supervisor.stack, part, f"was not ready after {PATIENCE:.0f} s: {why}")
         if waiting:
             time.sleep(0.1)
 
@@ -418,7 +418,7 @@ def restart(report: Report, part: str | None = None) -> None:
             raise StackError(
                 "The stack does not run: `make up`." if chosen else f"There is no part {part!r}; see `make status`."
             )
-        supervisor.stop(part)
+        supervisor.stop([part], PATIENCE)
         supervisor.start(part)
         await_ready(supervisor, chosen, report)
 
@@ -449,7 +449,7 @@ def status() -> list[PartStatus]:
 
     def entry(name: str, purpose: str, ready: Callable[[], str]) -> PartStatus:
         info, record = processes.get(name, {}), watch.Record(**records.get(name, {}))
-        runs = info.get("statename") == "RUNNING"
+        runs = supervision.is_up(info)
         try:
             says, healthy = (ready(), True) if runs else (str(info.get("statename", "unknown")).lower(), False)
         except health.Unhealthy as reason:

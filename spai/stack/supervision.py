@@ -9,6 +9,7 @@ import hashlib
 import http.client
 import os
 import shlex
+import socket
 import subprocess
 import sys
 import tempfile
@@ -20,17 +21,18 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from supervisor.xmlrpc import SupervisorTransport
 
 from spai.stack import launch
 from spai.stack.environment import Stack, write_private
-from spai.stack.parts import Part, table
+from spai.stack.parts import SERVERS, Part, table
 
 LAUNCH = Path(launch.__file__)
 LONGEST_SOCKET_PATH = 100
 """Unix allows about 104 to 108 characters, and supervisor adds its pid while it makes the socket."""
 LOG_BYTES = "10MB"
 LOG_BACKUPS = 3
+PATIENCE = 10.0
+"""Longest wait for an answer of supervisor, in seconds."""
 WATCH = "watch"
 """The process that checks health and writes down every restart."""
 
@@ -53,7 +55,7 @@ def socket_path(stack: Stack) -> Path:
 
 def configuration(stack: Stack, parts: Sequence[Part]) -> str:
     """Return supervisor's configuration for `parts`; the environment that they share is supervisor's own."""
-    socket = socket_path(stack)
+    path = socket_path(stack)
     sections: dict[str, dict[str, Any]] = {
         "supervisord": {
             "nodaemon": "true",
@@ -67,11 +69,11 @@ def configuration(stack: Stack, parts: Sequence[Part]) -> str:
             # Supervisor warns root unless it is told that root is meant.
             **({"user": "root"} if os.geteuid() == 0 else {}),
         },
-        "unix_http_server": {"file": socket, "chmod": "0700"},
+        "unix_http_server": {"file": path, "chmod": "0700"},
         "rpcinterface:supervisor": {
             "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface",
         },
-        "supervisorctl": {"serverurl": f"unix://{socket}"},
+        "supervisorctl": {"serverurl": f"unix://{path}"},
         f"eventlistener:{WATCH}": {
             "command": shlex.join([sys.executable, "-m", "spai.stack.watch"]),
             "events": "PROCESS_STATE",
@@ -96,7 +98,8 @@ def configuration(stack: Stack, parts: Sequence[Part]) -> str:
             "directory": part.directory or LAUNCH.parents[2],
             "autostart": "false",
             "autorestart": "true",
-            "startsecs": 1,
+            # Python takes seconds to find that a module is broken: so long, an end counts as a failed start.
+            "startsecs": 1 if part.name in SERVERS else 10,
             "startretries": 12,
             "stopsignal": part.stop_signal,
             "stopwaitsecs": part.stop_seconds,
@@ -120,54 +123,101 @@ def quoted(environment: dict[str, str]) -> str:
     return ",".join(f'{name}="{value}"' for name, value in environment.items())
 
 
+class SocketConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=PATIENCE)
+        self.path = path
+
+    def connect(self) -> None:
+        """Connect to the socket instead of a host."""
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self.path))
+
+
+class SocketTransport(xmlrpc.client.Transport):
+    """XML-RPC over a Unix socket, with a time limit, which supervisor's own transport does not have."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+
+    def make_connection(self, host: Any) -> SocketConnection:
+        """Return a new connection; `host` is only for show."""
+        made = SocketConnection(self.path)
+        self._connection = host, made
+        return made
+
+
 class Supervisor:
     """A running supervisor, asked through its socket."""
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
 
-    @property
-    def ask(self) -> Any:
-        """Its remote functions, over a new connection: one that failed is of no further use, nor for another thread."""
-        transport = SupervisorTransport(None, None, f"unix://{socket_path(self.stack)}")
-        return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
+    def ask(self, function: str, *arguments: Any) -> Any:
+        """Call a function of its `supervisor` namespace, over a connection of its own.
+
+        Raises
+        ------
+        xmlrpc.client.Fault
+            When supervisor refuses.
+        OSError, http.client.HTTPException
+            When it does not answer.
+        """
+        address = f"http://{socket_path(self.stack).name}"
+        with xmlrpc.client.ServerProxy(address, transport=SocketTransport(socket_path(self.stack))) as proxy:
+            return getattr(proxy.supervisor, function)(*arguments)
 
     def runs(self) -> bool:
         """Whether it answers."""
         try:
-            return bool(self.ask.getState())
+            return bool(self.ask("getState"))
         except UNREACHABLE:
             return False
 
     def processes(self) -> dict[str, dict[str, Any]]:
         """Return what it knows of each part; see `getAllProcessInfo` in supervisor's manual."""
-        return {info["name"]: info for info in self.ask.getAllProcessInfo()}
+        return {info["name"]: info for info in self.ask("getAllProcessInfo")}
 
     def start(self, part: str) -> None:
         """Start a part that does not run; not waiting for it."""
         with contextlib.suppress(xmlrpc.client.Fault):
-            self.ask.startProcess(part, False)
+            self.ask("startProcess", part, False)
 
-    def stop(self, part: str) -> None:
-        """Stop a part and wait until it has ended."""
-        with contextlib.suppress(xmlrpc.client.Fault):
-            self.ask.stopProcess(part, True)
+    def stop(self, parts: Sequence[str], patience: float) -> None:
+        """Stop `parts` side by side, and wait until they have ended, but not for more than `patience` seconds."""
+        for part in parts:
+            with contextlib.suppress(xmlrpc.client.Fault):
+                self.ask("stopProcess", part, False)
+        end = time.monotonic() + patience
+        while time.monotonic() < end:
+            if all(info["pid"] == 0 for name, info in self.processes().items() if name in parts):
+                return
+            time.sleep(0.1)
 
     def kill(self, part: str) -> None:
         """Kill a part that no longer reacts; it is started again."""
         with contextlib.suppress(xmlrpc.client.Fault):
-            self.ask.signalProcess(part, "KILL")
+            self.ask("signalProcess", part, "KILL")
 
     def shutdown(self) -> None:
         """Ask it to end everything and itself; not waiting for it."""
         with contextlib.suppress(*UNREACHABLE):
-            self.ask.shutdown()
+            self.ask("shutdown")
+
+
+def is_up(info: dict[str, Any]) -> bool:
+    """Whether a part has a process, as supervisor's description of it says."""
+    return info.get("statename") in ("STARTING", "RUNNING")
 
 
 def running_since(supervisor: Supervisor, part: str) -> datetime | None:
     """Return when `part` was started, None when it does not run."""
     info = supervisor.processes().get(part, {})
-    return datetime.fromtimestamp(info["start"], UTC) if info.get("statename") == "RUNNING" else None
+    return datetime.fromtimestamp(info["start"], UTC) if is_up(info) else None
 
 
 def parts_of(stack: Stack) -> list[Part]:
@@ -185,6 +235,10 @@ def start(stack: Stack, parts: Sequence[Part]) -> Supervisor:
     """
     for folder in (stack.run, stack.logs, socket_path(stack).parent):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if folder.stat().st_uid != os.getuid():
+            raise SupervisorError(
+                f"{folder} belongs to another user; remove it, or set SPAI_VAR_DIR to a shorter path."
+            )
     written = stack.run / "supervisord.conf"
     write_private(written, configuration(stack, parts))
     output = stack.logs / "supervisor.out"
@@ -225,8 +279,10 @@ def stop(stack: Stack, patience: float) -> list[str]:
     """
     supervisor = Supervisor(stack)
     with contextlib.suppress(*UNREACHABLE, psutil.Error):
-        process = psutil.Process(supervisor.ask.getPID())
-        supervisor.ask.shutdown()
+        process = psutil.Process(supervisor.ask("getPID"))
+        # Alone, supervisor would end one part after the other.
+        supervisor.stop([name for name in supervisor.processes() if name not in (*SERVERS, WATCH)], patience)
+        supervisor.ask("shutdown")
         process.wait(patience)
     return sweep(stack)
 

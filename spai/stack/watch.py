@@ -22,12 +22,14 @@ from supervisor.childutils import get_headers, listener
 from spai.stack import environment, health
 from spai.stack.environment import Stack, write_private
 from spai.stack.parts import Part
-from spai.stack.supervision import WATCH, Supervisor, parts_of
+from spai.stack.supervision import WATCH, Supervisor, is_up, parts_of
 
 logger = logging.getLogger("spai.stack")
 
 PAUSE = 5.0
 """Seconds between two rounds of questions."""
+PAUSE_AFTER_FAILURE = 60.0
+"""Seconds until a part that supervisor has given up is tried again."""
 PATIENCE = 4
 """So many silent rounds in a row, with the parts it needs in health, and a part is restarted."""
 LONGEST_START = 300.0
@@ -97,7 +99,7 @@ class Watch:
         silent = set()
         for part in self.parts:
             info = processes.get(part.name, {})
-            if info.get("statename") == "FATAL":
+            if info.get("statename") == "FATAL" and time.time() - info["stop"] > PAUSE_AFTER_FAILURE:
                 logger.error(
                     "%s cannot be started: %s; trying again. Its log: %s",
                     part.name,
@@ -105,7 +107,7 @@ class Watch:
                     info.get("logfile"),
                 )
                 self.supervisor.start(part.name)
-            if info.get("statename") != "RUNNING":
+            if not is_up(info):
                 silent.add(part.name)
                 self.silent.pop(part.name, None)
                 continue
@@ -136,19 +138,18 @@ class Watch:
         """Take note of an event of supervisor."""
         fields = get_headers(payload)
         part = fields["processname"]
-        if event == "PROCESS_STATE_EXITED" or (event == "PROCESS_STATE_BACKOFF" and fields.get("tries") == "1"):
+        if event in ("PROCESS_STATE_EXITED", "PROCESS_STATE_BACKOFF"):
             if part in self.expected:
                 self.expected.discard(part)
             else:
-                how = "ended unexpectedly" if event == "PROCESS_STATE_EXITED" else "ended right after its start"
-                self.book.restart(part, f"{how}{ending(self.supervisor, part)}")
+                self.book.restart(part, f"ended unexpectedly{ending(self.supervisor, part)}")
         elif event == "PROCESS_STATE_RUNNING" and fields["from_state"] == "STARTING":
             logger.info("%s runs, process %s", part, fields["pid"])
 
 
 def own_restart(stack: Stack, supervisor: Supervisor, book: Book) -> None:
     """Write down that this process itself was started again under the same supervisor; nobody else could hear that."""
-    mark, pid = stack.run / "watched-by", str(supervisor.ask.getPID())
+    mark, pid = stack.run / "watched-by", str(supervisor.ask("getPID"))
     if mark.is_file() and mark.read_text() == pid:
         book.restart(WATCH, "ended unexpectedly")
     mark.write_text(pid)

@@ -179,7 +179,7 @@ def test_two_commands_at_once_do_not_meet(running):
 
 def test_after_the_supervisor_was_killed_the_next_start_heals(fresh):
     fresh.up()
-    supervisor = psutil.Process(Supervisor(fresh.stack).ask.getPID())
+    supervisor = psutil.Process(Supervisor(fresh.stack).ask("getPID"))
     database = fresh.stack.own["DATABASE_URL"]
     supervisor.kill()
     supervisor.wait(10)
