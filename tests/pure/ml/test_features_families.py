@@ -159,3 +159,29 @@ def test_a_result_moves_attack_and_defence_only_after_its_period(params):
 def test_form_refuses_windows_that_do_not_rise(params):
     with pytest.raises(ValueError, match="rise"):
         FeatureState.new({"form": {"windows": [5, 3]}})
+
+
+def test_signals_move_by_the_share_of_surprise(params):
+    frame = matches([(1, 2, 2, 1, 0), (3, 4, 2, 1, 1), (1, 2, None, None, 9)])
+    frame["home_shots"], frame["away_shots"] = [10.0, 12.0, np.nan], [10.0, 8.0, np.nan]
+    rates = {"goals": 0.1, "shots": 0.1, "shots_on_target": 0.1, "corners": 0.1}
+    plain = {"start_boost": 0, "newcomer": 0, "season_pull": 0, "mean_rate": 0, "level_step": 0}
+    found = described(frame, params, "signals", rates=rates, **plain)
+    assert np.isnan(found.loc[1, "signal_shots_diff"])
+    # The first match only sets the means, 2 : 1 and 10 : 10; the second meets them in goals, not in other teams' shots.
+    assert found.loc[2, "signal_shots_diff"] == 0.0
+    rematch = matches([(1, 2, 2, 1, 0), (3, 4, 3, 1, 1), (3, 4, None, None, 9)])
+    found = described(rematch, params, "signals", rates=rates, **plain)
+    # Goals of team 3: (3 - 2) / 2 more than expected, a tenth of it; the same for what team 4 concedes.
+    assert found.loc[2, "signal_goals_home"] == pytest.approx(0.05 + 0.05)
+    assert found.loc[2, "signal_goals_away"] == 0.0
+
+
+def test_signals_lose_a_level_with_promotion_and_pull_to_the_mean_over_the_summer(params):
+    frame = matches([(1, 2, 2, 1, 0), (1, 2, 4, 1, 1), (1, 9, None, None, 2), (1, 9, None, None, 300)])
+    frame["level"] = [2, 2, 2, 1]
+    frame.loc[3, ["season_id", "competition_id"]] = [2, 7]
+    found = described(frame, params, "signals", season_pull=0.5, level_step=0.2, newcomer=0.0)
+    before, after = found.loc[2, "signal_goals_home"], found.loc[3, "signal_goals_home"]
+    assert before > 0.0
+    assert after == pytest.approx(before / 2 - 0.2)

@@ -44,6 +44,7 @@ def test_goals_become_the_same_outcomes_and_markets(oracle, mu_home, mu_away):
     assert markets.both_score == pytest.approx(theirs.btts_yes, abs=2e-5)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # penaltyblog 1.13.1 calls scipy and numpy in old ways
 @pytest.mark.parametrize(("mu_home", "mu_away", "rho"), [(1.6, 1.1, -0.08), (0.7, 2.3, 0.05), (1.2, 1.2, -0.15)])
 def test_goals_behind_corrected_outcomes_are_found_again(oracle, mu_home, mu_away, rho):
     # `create_dixon_coles_grid` of penaltyblog 1.13.1 takes the two means of the correction the other way round than

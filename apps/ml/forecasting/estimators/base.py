@@ -29,7 +29,7 @@ GROUPS: Final = (
     ("base_", BASELINE),
     ("elo_", "elo"),
     ("dc_", "attack and defence"),
-    ("shots_", "shots"),
+    ("signal_", "goals and shots"),
     ("form_", "form"),
 )
 """Group of contributions by the beginning of a column's name; every other column is `CONTEXT`."""

@@ -19,7 +19,7 @@ from apps.ml.forecasting.features.catalogue import Feature
 from apps.ml.forecasting.features.context import Context
 from apps.ml.forecasting.features.events import Events, Index, Rows, Sizes
 from apps.ml.forecasting.features.form import Form
-from apps.ml.forecasting.features.ratings import DixonColes, Elo
+from apps.ml.forecasting.features.ratings import DixonColes, Elo, Signals
 
 FORMAT: Final = 1
 """Version of the bytes; raise it when the state of any family changes its shape or its meaning."""
@@ -65,6 +65,7 @@ FAMILIES: Final[dict[str, Callable[[Mapping[str, Any]], FeatureFamily]]] = {
     "base_rates": BaseRates,
     "elo": Elo,
     "dixon_coles": DixonColes,
+    "signals": Signals,
     "form": Form,
     "context": Context,
 }

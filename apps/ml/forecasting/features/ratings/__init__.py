@@ -2,5 +2,6 @@
 
 from apps.ml.forecasting.features.ratings.dixon_coles import DixonColes
 from apps.ml.forecasting.features.ratings.elo import Elo
+from apps.ml.forecasting.features.ratings.signals import Signals
 
-__all__ = ["DixonColes", "Elo"]
+__all__ = ["DixonColes", "Elo", "Signals"]
