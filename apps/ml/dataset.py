@@ -83,7 +83,7 @@ def everything(world: World, *, before: datetime) -> pd.DataFrame:
 
 
 def fixtures(match_ids: Iterable[int]) -> pd.DataFrame:
-    """Return matches in the order of their ids without what they brought: results, statistics and `known_at` are empty."""
+    """Return matches in the order of their ids; results, statistics and `known_at` are empty."""
     ids = list(match_ids)
     rows = _select("m.id = ANY(%(ids)s)", {"ids": ids}, known="false").to_pandas()
     return rows.set_index("match_id", drop=False).loc[ids].reset_index(drop=True)
@@ -91,9 +91,14 @@ def fixtures(match_ids: Iterable[int]) -> pd.DataFrame:
 
 def upcoming(world: World, *, now: datetime, until: datetime) -> pd.DataFrame:
     """Return the scheduled matches that kick off after `now` and not after `until`, in the order of kick-off."""
-    where = "m.status = 'scheduled' AND m.kickoff_at > %(now)s AND m.kickoff_at <= %(until)s AND c.is_simulated = %(simulated)s"
+    where = """m.status = 'scheduled' AND m.kickoff_at > %(now)s AND m.kickoff_at <= %(until)s
+        AND c.is_simulated = %(simulated)s"""
     values = {"now": now, "until": until, "simulated": world == World.SANDBOX}
-    return _select(where, values, known="false").sort_by([("kickoff_at", "ascending"), ("match_id", "ascending")]).to_pandas()
+    return (
+        _select(where, values, known="false")
+        .sort_by([("kickoff_at", "ascending"), ("match_id", "ascending")])
+        .to_pandas()
+    )
 
 
 def results_between(world: World, *, after: datetime | None, before: datetime) -> pd.DataFrame:
@@ -142,8 +147,8 @@ def _select(where: str, values: dict[str, Any], *, known: str, status: str = "m.
 
     statement = f"""
         SELECT m.id, c.id, c.slug, r.name, c.level, s.id, s.label, coalesce(g.name, ''), m.home_team_id, m.away_team_id,
-            h.name, a.name, {_microseconds("m.kickoff_at")}, m.kickoff_precision, {if_known(_microseconds("m.known_at"))},
-            {status}, m.is_neutral, {if_known("m.home_goals")}, {if_known("m.away_goals")},
+            h.name, a.name, {_microseconds("m.kickoff_at")}, m.kickoff_precision,
+            {if_known(_microseconds("m.known_at"))}, {status}, m.is_neutral, {if_known("m.home_goals")}, {if_known("m.away_goals")},
             {", ".join(if_known(f"x.{name}") for name in STATS)}
         FROM matches_match m
         JOIN matches_season s ON s.id = m.season_id
@@ -184,7 +189,7 @@ def _copy(statement: str, values: dict[str, Any], schema: pa.Schema) -> pa.Table
     if not content.tell():
         return schema.empty_table()
     content.seek(0)
-    # PostgreSQL writes a missing value as nothing and an empty text as "", times as whole microseconds, truth as t or f.
+    # PostgreSQL writes a missing value as nothing, an empty text as "", truth as t or f.
     read_as = [pa.int64() if field.type == TIMESTAMP else field.type for field in schema]
     table = csv.read_csv(
         content,

@@ -36,7 +36,9 @@ class Forecaster(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
         expected = np.array(golden["p"], dtype=np.float64).reshape(-1, 3)
         difference = float(np.abs(self.estimator.predict_proba(values) - expected).max(initial=0.0))
         if not difference <= golden["tolerance"]:
-            raise ValueError(f"golden rows differ by {difference:.3g}: this is not the code that the model was made with")
+            raise ValueError(
+                f"golden rows differ by {difference:.3g}: this is not the code that the model was made with"
+            )
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
         """Return the columns of `OUTPUTS` for each row of features; columns are found by name."""

@@ -79,7 +79,7 @@ def register(
     RegistryError
         When MLflow cannot be reached or refuses.
     """
-    import mlflow  # noqa: PLC0415
+    import mlflow
 
     client = _client()
     try:
@@ -108,7 +108,7 @@ def set_alias(*, world: str, alias: str, number: int) -> None:
     RegistryError
         When MLflow cannot be reached or knows no such version.
     """
-    import mlflow  # noqa: PLC0415
+    import mlflow
 
     try:
         _client().set_registered_model_alias(name_of(world), alias, str(number))
@@ -131,7 +131,7 @@ def _client() -> MlflowClient:
     if not settings.MLFLOW_TRACKING_URI:
         raise RegistryError("MLFLOW_TRACKING_URI is not set; `manage.py stack up` starts an MLflow server and sets it")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    import mlflow  # noqa: PLC0415
+    import mlflow
 
     mlflow.set_tracking_uri(settings.MLFLOW_TRACKING_URI)
     return mlflow.MlflowClient()
@@ -144,9 +144,9 @@ def _with_key(client: MlflowClient, world: str, key: str) -> Registered | None:
 
 def _log_model(bundle: bytes, names: Sequence[str]) -> str:
     """Log the bundle as a pyfunc with the code that it needs; return the address of the model."""
-    import mlflow  # noqa: PLC0415
+    import mlflow
 
-    from apps.ml.pyfunc_model import OUTPUTS  # noqa: PLC0415
+    from apps.ml.pyfunc_model import OUTPUTS
 
     inputs = mlflow.types.Schema([mlflow.types.ColSpec("double", name) for name in names])
     outputs = mlflow.types.Schema([mlflow.types.ColSpec("double", name) for name in OUTPUTS])
@@ -166,9 +166,7 @@ def _log_model(bundle: bytes, names: Sequence[str]) -> str:
 def _code(folder: Path) -> Path:
     """Copy the code that a model needs to forecast, and nothing of the site; return the folder of the package."""
     package = folder / "code" / "apps"
-    shutil.copytree(
-        CODE / "forecasting", package / "ml" / "forecasting", ignore=shutil.ignore_patterns("__pycache__")
-    )
+    shutil.copytree(CODE / "forecasting", package / "ml" / "forecasting", ignore=shutil.ignore_patterns("__pycache__"))
     for source in (CODE.parent / "__init__.py", CODE / "__init__.py"):
         shutil.copy(source, package / source.relative_to(CODE.parent))
     return package

@@ -1,4 +1,4 @@
-"""Score every model on forecasts that it made before the match, beside base rates, the market and, where known, the truth."""
+"""Score every model on forecasts made before the match, beside base rates, the market and, where known, the truth."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def model_scores(models: dict[str, pd.DataFrame]) -> dict[str, Any]:
 def comparisons(
     models: dict[str, pd.DataFrame], best: str, odds: pd.DataFrame, section: dict[str, Any]
 ) -> list[dict[str, Any]]:
-    """Return for each line that is quoted the scores of all on the same matches, and how far `best` is from the line."""
+    """Return for each quoted line the scores of all on the same matches, and how far `best` is from it."""
     found = []
     for name, bookmaker, moment in LINES:
         prices = odds[(odds["bookmaker"] == bookmaker) & (odds["moment"] == moment)].set_index("match_id")

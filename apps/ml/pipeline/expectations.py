@@ -91,7 +91,9 @@ def raw(as_of: pd.Timestamp) -> list[Subject]:
         Check("each match is there once", gxe.ExpectColumnValuesToBeUnique(column="match_id")),
         Check(
             "a pairing is not there twice at one time",
-            gxe.ExpectCompoundColumnsToBeUnique(column_list=["season_id", "home_team_id", "away_team_id", "kickoff_at"]),
+            gxe.ExpectCompoundColumnsToBeUnique(
+                column_list=["season_id", "home_team_id", "away_team_id", "kickoff_at"]
+            ),
         ),
         Check(
             "a team does not play itself",
@@ -113,7 +115,9 @@ def raw(as_of: pd.Timestamp) -> list[Subject]:
         ),
         Check(
             "a result is known after the kick-off",
-            gxe.ExpectColumnPairValuesAToBeGreaterThanB(column_A="known_at", column_B="kickoff_at", ignore_row_if=EITHER),
+            gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+                column_A="known_at", column_B="kickoff_at", ignore_row_if=EITHER
+            ),
         ),
         Check(
             "no result was known after the export's as_of",
@@ -150,7 +154,10 @@ def raw(as_of: pd.Timestamp) -> list[Subject]:
             "a price is there once",
             gxe.ExpectCompoundColumnsToBeUnique(column_list=["match_id", "bookmaker", "moment"]),
         ),
-        Check("the moment is opening or closing", gxe.ExpectColumnValuesToBeInSet(column="moment", value_set=["opening", "closing"])),
+        Check(
+            "the moment is opening or closing",
+            gxe.ExpectColumnValuesToBeInSet(column="moment", value_set=["opening", "closing"]),
+        ),
         *(
             Check(f"the {outcome} price lies above 1", _between(outcome, 1.0, LARGEST_PRICE, strict_min=True))
             for outcome in ("home", "draw", "away")
@@ -167,7 +174,9 @@ def finished(as_of: pd.Timestamp, least_rows: int) -> list[Subject]:
     checks = [
         Check(f"there are at least {least_rows} matches", gxe.ExpectTableRowCountToBeBetween(min_value=least_rows)),
         Check("each match is there once", gxe.ExpectColumnValuesToBeUnique(column="match_id")),
-        Check("only finished matches", gxe.ExpectColumnValuesToBeInSet(column="status", value_set=[Status.FINISHED.value])),
+        Check(
+            "only finished matches", gxe.ExpectColumnValuesToBeInSet(column="status", value_set=[Status.FINISHED.value])
+        ),
         Check("home goals are there", gxe.ExpectColumnValuesToNotBeNull(column="home_goals")),
         Check("away goals are there", gxe.ExpectColumnValuesToNotBeNull(column="away_goals")),
         Check("the moment of the result is there", gxe.ExpectColumnValuesToNotBeNull(column="known_at")),
@@ -177,9 +186,14 @@ def finished(as_of: pd.Timestamp, least_rows: int) -> list[Subject]:
         ),
         Check(
             "a match is forecast not later than its kick-off",
-            gxe.ExpectColumnPairValuesAToBeGreaterThanB(column_A="kickoff_at", column_B="as_of", or_equal=True, ignore_row_if=EITHER),
+            gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+                column_A="kickoff_at", column_B="as_of", or_equal=True, ignore_row_if=EITHER
+            ),
         ),
-        Check("every result was known before the export's as_of", _between("known_at", None, as_of.isoformat(), strict_max=True)),
+        Check(
+            "every result was known before the export's as_of",
+            _between("known_at", None, as_of.isoformat(), strict_max=True),
+        ),
     ]
     return [Subject(files.FINISHED, ("match_id",), checks)]
 
@@ -189,12 +203,17 @@ def upcoming(as_of: pd.Timestamp) -> list[Subject]:
     nothing = ("home_goals", "away_goals", "known_at", *STATS)
     checks = [
         Check("each fixture is there once", gxe.ExpectColumnValuesToBeUnique(column="match_id")),
-        Check("only scheduled matches", gxe.ExpectColumnValuesToBeInSet(column="status", value_set=[Status.SCHEDULED.value])),
+        Check(
+            "only scheduled matches",
+            gxe.ExpectColumnValuesToBeInSet(column="status", value_set=[Status.SCHEDULED.value]),
+        ),
         Check("a fixture lies after the export's as_of", _between("kickoff_at", as_of.isoformat(), None)),
         Check("a fixture is forecast not before the export's as_of", _between("as_of", as_of.isoformat(), None)),
         Check(
             "a fixture is forecast not later than its kick-off",
-            gxe.ExpectColumnPairValuesAToBeGreaterThanB(column_A="kickoff_at", column_B="as_of", or_equal=True, ignore_row_if=EITHER),
+            gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+                column_A="kickoff_at", column_B="as_of", or_equal=True, ignore_row_if=EITHER
+            ),
         ),
         *(Check(f"a fixture has no {name}", gxe.ExpectColumnValuesToBeNull(column=name)) for name in nothing),
     ]

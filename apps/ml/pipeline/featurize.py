@@ -48,7 +48,10 @@ def main(root: Path = Path()) -> None:
     state = FeatureState.new(params["features"])
     values = state.fold(matches, described).astype(np.float32)
     keys = described.assign(outcome=outcomes(described))[KEYS.names]
-    columns = [*pa.Table.from_pandas(keys, schema=KEYS, preserve_index=False).columns, *(values[:, [i]].ravel() for i in range(values.shape[1]))]
+    columns = [
+        *pa.Table.from_pandas(keys, schema=KEYS, preserve_index=False).columns,
+        *(values[:, [i]].ravel() for i in range(values.shape[1])),
+    ]
     files.write_table(root / files.FEATURES, pa.Table.from_arrays(columns, schema=feature_schema(state.names)))
     (root / files.STATE).write_bytes(state.to_bytes())
     files.write_json(root / files.CATALOGUE, [feature.as_dict() for feature in state.catalogue])

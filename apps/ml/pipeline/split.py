@@ -92,7 +92,9 @@ def main(root: Path = Path()) -> None:
     found = folds(matches, files.read_params(root))
     files.write_json(root / files.FOLDS, {"profile": files.RawManifest.read(root).profile, "folds": found})
     for fold in found:
-        files.say(f"{fold['start'][:10]} {fold['purpose']}: {fold['train_rows']} to train, {fold['test_rows']} to forecast")
+        files.say(
+            f"{fold['start'][:10]} {fold['purpose']}: {fold['train_rows']} to train, {fold['test_rows']} to forecast"
+        )
 
 
 if __name__ == "__main__":

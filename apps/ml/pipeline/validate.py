@@ -57,7 +57,11 @@ def check(frame: pd.DataFrame, subject: Subject) -> list[dict[str, Any]]:
     for number, one in enumerate(subject.checks):
         one.expectation.meta = {"number": number}
     suite = gx.ExpectationSuite(name="gate", expectations=[one.expectation for one in subject.checks])
-    wanted = {"result_format": "COMPLETE", "unexpected_index_column_names": list(subject.keys), "partial_unexpected_count": ROWS_SHOWN}
+    wanted = {
+        "result_format": "COMPLETE",
+        "unexpected_index_column_names": list(subject.keys),
+        "partial_unexpected_count": ROWS_SHOWN,
+    }
     results = batch.validate(suite, result_format=wanted).results
     found = {result.expectation_config.meta["number"]: result for result in results}
     return [_verdict(one, found[number], frame, subject) for number, one in enumerate(subject.checks)]
@@ -90,7 +94,7 @@ def _plain(value: Any) -> Any:
         return value.isoformat()
     value = value.item() if hasattr(value, "item") else value
     if isinstance(value, float) and not abs(value) < float("inf"):
-        return None if value != value else str(value)  # noqa: PLR0124  only NaN differs from itself
+        return None if value != value else str(value)
     return value if isinstance(value, str | int | float | bool) or value is None else str(value)
 
 

@@ -37,7 +37,9 @@ class Command(BaseCommand):
         profile = options["profile"] or pinned.get("profile") or settings.SPAI_PROFILE
         source = {"data_snapshot": dataset.data_snapshot(world), "code": code_sha256()}
         if source["data_snapshot"] == 0:
-            raise CommandError(f"The {world} world has no matches yet. Import some first: manage.py import_matches --help")
+            raise CommandError(
+                f"The {world} world has no matches yet. Import some first: manage.py import_matches --help"
+            )
         if is_there(root, world, as_of, profile, source):
             self.stdout.write(f"data snapshot {source['data_snapshot']} is exported already")
             return

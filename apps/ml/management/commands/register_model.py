@@ -26,7 +26,9 @@ NO_ODDS = "no odds"
 class Command(BaseCommand):
     """Last stage of the pipeline; DVC starts it in the folder of a run."""
 
-    help = "Register the best model of data/ in MLflow and keep its served files; the same inputs register nothing twice."
+    help = (
+        "Register the best model of data/ in MLflow and keep its served files; the same inputs register nothing twice."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the options."""
@@ -40,7 +42,9 @@ class Command(BaseCommand):
         metrics, manifest = files.read_json(root / files.METRICS), files.RawManifest.read(root)
         hashes = {
             "data_sha256": files.sha256(root / files.MATCHES, root / files.ODDS),
-            "params_sha256": hashlib.sha256(json.dumps([params, manifest.profile], sort_keys=True).encode()).hexdigest(),
+            "params_sha256": hashlib.sha256(
+                json.dumps([params, manifest.profile], sort_keys=True).encode()
+            ).hexdigest(),
             "sources_sha256": sources_sha256(),
         }
         key = hashlib.sha256(json.dumps([manifest.world, hashes], sort_keys=True).encode()).hexdigest()
@@ -144,7 +148,7 @@ def golden_rows(features: np.ndarray, count: int) -> np.ndarray:
 
 
 def golden_gate(content: bytes, section: dict[str, Any]) -> dict[str, Any]:
-    """Return the gate that a copy of the served files, loaded from its bytes, gives the forecasts that it was made with."""
+    """Return the gate that a loaded copy of the served files gives the forecasts that it was made with."""
     with tempfile.TemporaryDirectory() as folder:
         try:
             bundles.unpack(content, Path(folder))

@@ -1,0 +1,95 @@
+"""The folder of a run: links to the code, parameters of its own, and a share in one DVC cache."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+from django.conf import settings
+
+from apps.ml.models import PipelineRun
+from apps.ml.pipeline import files
+
+QUIET: Final = {
+    "DVC_NO_ANALYTICS": "true",
+    "DO_NOT_TRACK": "true",
+    "GX_ANALYTICS_ENABLED": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "NO_COLOR": "1",
+    "PYTHONUNBUFFERED": "1",
+    # Two fits at once on two cores spend their time waiting for each other in a loop otherwise.
+    "OMP_WAIT_POLICY": "passive",
+}
+
+CONFIG: Final = """[core]
+    no_scm = true
+    analytics = false
+    check_update = false
+    remote = runs
+[cache]
+    dir = {cache}
+['remote "runs"']
+    url = {remote}
+"""
+
+
+def folder_of(run: PipelineRun) -> Path:
+    """Return where a run works."""
+    return settings.SPAI_VAR_DIR / "runs" / str(run.pk)
+
+
+def make(run: PipelineRun) -> Path:
+    """Make the workspace of a run, or take up the one that an earlier attempt left."""
+    folder = folder_of(run)
+    (folder / ".dvc").mkdir(parents=True, exist_ok=True)
+    cache = settings.SPAI_VAR_DIR / "dvc-cache"
+    remote = settings.SPAI_DVC_REMOTE or str(settings.SPAI_VAR_DIR / "dvc-remote")
+    (folder / ".dvc" / "config").write_text(CONFIG.format(cache=cache, remote=remote), encoding="utf-8")
+    # Whoever held these is dead: one run works at a time, and it is this one.
+    for lock in ("lock", "rwlock", "rwlock.lock"):
+        (folder / ".dvc" / "tmp" / lock).unlink(missing_ok=True)
+    for name in ("dvc.yaml", ".dvcignore"):
+        shutil.copy(settings.BASE_DIR / name, folder / name)
+    _link_code(folder)
+    run.params = run.params or read_params()
+    pinned = {"world": run.world, "as_of": run.as_of.isoformat(), "profile": run.profile, "id": run.pk}
+    files.write_text(folder / files.PARAMS, yaml.safe_dump(run.params | {"run": pinned}, sort_keys=False))
+    return folder
+
+
+def read_params() -> dict[str, Any]:
+    """Return the parameters of the checkout, without what a run pins."""
+    params = files.read_params(settings.BASE_DIR)
+    params.pop("run", None)
+    return params
+
+
+def environment() -> dict[str, str]:
+    """Return what the stages of a run find in their environment."""
+    site_cache = str(settings.SPAI_VAR_DIR / "dvc-site")
+    return os.environ | QUIET | {"PYTHONPATH": str(settings.BASE_DIR), "DVC_SITE_CACHE_DIR": site_cache}
+
+
+def _link_code(folder: Path) -> None:
+    """Link the code, so that dvc.yaml finds it under the same names as in the checkout.
+
+    `apps/__init__.py` is left out: the folder must not hide the package of the checkout from Django, which puts the
+    current folder on its path.
+    """
+    source = settings.BASE_DIR
+    links = {folder / "manage.py": source / "manage.py", folder / ".venv": Path(sys.prefix)}
+    for path in (source / "apps").iterdir():
+        if path.is_dir() and path.name not in ("ml", "__pycache__"):
+            links[folder / "apps" / path.name] = path
+    for path in (source / "apps" / "ml").iterdir():
+        if path.name not in (files.PARAMS.name, "__pycache__"):
+            links[folder / "apps" / "ml" / path.name] = path
+    for link, target in links.items():
+        link.parent.mkdir(parents=True, exist_ok=True)
+        if not link.is_symlink() or link.readlink() != target:
+            link.unlink(missing_ok=True)
+            link.symlink_to(target)
