@@ -1,6 +1,7 @@
 """Writes of matches: `ingest()` is the one way in."""
 
-from apps.matches.services.ingestion import BatchOutcome, Ingestion, IngestReport, Outcome, Refusal, batches, ingest
+from apps.matches.services.account import BatchOutcome, IngestReport, Outcome, Refusal
+from apps.matches.services.ingestion import Ingestion, batches, ingest
 from apps.matches.services.names import Aliases, WorldConflictError
 from apps.matches.services.review import confirm_aliases
 

@@ -7,7 +7,9 @@ from math import isfinite
 from operator import attrgetter
 from typing import Final
 
-from apps.matches.models import Competition, Match, MatchRef, Odds, Region, Season, Stage, Team, TeamAlias
+from django.db.models import Model
+
+from apps.matches.models import Competition, Match, MatchRef, MatchStats, Odds, Region, Season, Stage, Team, TeamAlias
 from apps.matches.records import MatchRecord, Status
 
 LARGEST_COUNT: Final = 32_767
@@ -21,17 +23,22 @@ FIRST_YEAR: Final = 1850
 FARTHEST: Final = timedelta(days=3 * 366)
 """A kick-off further ahead is a misread date."""
 
+
+def _longest(model: type[Model], field: str) -> int:
+    return int(model._meta.get_field(field).max_length or 0)
+
+
 _TEXTS: Final = (
-    ("season", Season._meta.get_field("label").max_length),
-    ("home_team", Team._meta.get_field("name").max_length),
-    ("away_team", Team._meta.get_field("name").max_length),
-    ("source_id", MatchRef._meta.get_field("source_id").max_length),
-    ("home_team_id", TeamAlias._meta.get_field("source_team_id").max_length),
-    ("away_team_id", TeamAlias._meta.get_field("source_team_id").max_length),
-    ("home_region", Region._meta.get_field("name").max_length),
-    ("away_region", Region._meta.get_field("name").max_length),
-    ("stage", Stage._meta.get_field("name").max_length),
-    ("round", Match._meta.get_field("round").max_length),
+    ("season", _longest(Season, "label")),
+    ("home_team", _longest(Team, "name")),
+    ("away_team", _longest(Team, "name")),
+    ("source_id", _longest(MatchRef, "source_id")),
+    ("home_team_id", _longest(TeamAlias, "source_team_id")),
+    ("away_team_id", _longest(TeamAlias, "source_team_id")),
+    ("home_region", _longest(Region, "name")),
+    ("away_region", _longest(Region, "name")),
+    ("stage", _longest(Stage, "name")),
+    ("round", _longest(Match, "round")),
 )
 _COUNTS: Final = (
     "home_goals_half_time",
@@ -56,32 +63,27 @@ _STATISTICS: Final = attrgetter(
     "away_red_cards",
 )
 _texts: Final = attrgetter(*(name for name, _ in _TEXTS))
-_limits: Final = tuple(int(limit or 0) for _, limit in _TEXTS)
 _counts: Final = attrgetter(*_COUNTS)
-_BOOKMAKER: Final = int(Odds._meta.get_field("bookmaker").max_length or 0)
-_REFEREE: Final = 80
-_REGION: Final = int(Region._meta.get_field("name").max_length or 0)
-_COMPETITION: Final = int(Competition._meta.get_field("name").max_length or 0)
+_BOOKMAKER: Final = _longest(Odds, "bookmaker")
+_REFEREE: Final = _longest(MatchStats, "referee")
+_REGION: Final = _longest(Region, "name")
+_COMPETITION: Final = _longest(Competition, "name")
 
 
 def unfit(record: MatchRecord, now: datetime) -> str:
     """Return why a record cannot be stored, empty when it can."""
-    texts = _texts(record)
-    for text, limit in zip(texts, _limits, strict=True):
-        if len(text) > limit or "\x00" in text:
-            name = _TEXTS[texts.index(text)][0]
-            return (
-                f"{name} has {len(text)} characters of at most {limit}" if len(text) > limit else f"{name} holds a NUL"
-            )
+    for text, (name, limit) in zip(_texts(record), _TEXTS, strict=True):
+        if len(text) > limit:
+            return f"{name} has {len(text)} characters of at most {limit}"
+        if _is_broken(text):
+            return f"{name} holds a character that is none"
     if not record.home_team.strip() or not record.away_team.strip():
         return "a team's name is blank"
     competition = record.competition
-    if (
-        len(competition.name) > _COMPETITION
-        or len(competition.region) > _REGION
-        or "\x00" in competition.name + competition.region
-    ):
-        return "the competition's name or region does not fit"
+    if len(competition.name) > _COMPETITION or len(competition.region) > _REGION:
+        return "the competition's name or region is too long"
+    if _is_broken(competition.name) or _is_broken(competition.region):
+        return "the competition's name or region holds a character that is none"
     if competition.level > LARGEST_COUNT:
         return f"the competition's level {competition.level} is none"
     if record.kickoff_at.year < FIRST_YEAR or record.kickoff_at > now + FARTHEST:
@@ -102,15 +104,20 @@ def _unfit_stats(record: MatchRecord) -> str:
             return f"a statistic of {count} is out of range"
     if stats.attendance is not None and not 0 <= stats.attendance <= LARGEST_ATTENDANCE:
         return f"an attendance of {stats.attendance} is out of range"
-    if len(stats.referee) > _REFEREE or "\x00" in stats.referee:
+    if len(stats.referee) > _REFEREE or _is_broken(stats.referee):
         return "the referee's name does not fit"
     return ""
 
 
 def _unfit_odds(record: MatchRecord) -> str:
     for quote in record.odds:
-        if len(quote.bookmaker) > _BOOKMAKER or "\x00" in quote.bookmaker:
-            return f"a bookmaker's code has more than {_BOOKMAKER} characters"
+        if len(quote.bookmaker) > _BOOKMAKER or not quote.bookmaker.isascii() or "\x00" in quote.bookmaker:
+            return f"a bookmaker's code has more than {_BOOKMAKER} characters, or strange ones"
         if quote.handicap is not None and not isfinite(quote.handicap):
             return f"{quote.bookmaker} quotes a handicap of {quote.handicap}"
     return ""
+
+
+def _is_broken(text: str) -> bool:
+    """Whether a text holds what is no character: a NUL, or half of a pair."""
+    return "\x00" in text or (not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text))

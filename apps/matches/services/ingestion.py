@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import IntEnum
 from operator import attrgetter
 from types import TracebackType
 from typing import Any, Final, Self
@@ -19,6 +18,7 @@ from apps.matches.events import publish_many, wake
 from apps.matches.models import Ingest, Match, MatchChange, World
 from apps.matches.records import CompetitionKey, MatchRecord, OddsRecord, StatsRecord
 from apps.matches.services import tables
+from apps.matches.services.account import Batch, BatchOutcome, IngestReport, Outcome, Refusal
 from apps.matches.services.fitness import unfit
 from apps.matches.services.identity import Doubt, identify
 from apps.matches.services.names import Aliases, NameConflictError, Names, WorldConflictError
@@ -39,61 +39,6 @@ REPEATED_PAIRS: Final = 3
 """Pairs that met twice at one ground in one season, from which a competition counts as one in which pairs do so."""
 
 
-class Outcome(IntEnum):
-    """What became of one record."""
-
-    SAME = 0
-    CREATED = 1
-    CHANGED = 2
-    REFUSED = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A record that was not stored, and why."""
-
-    record: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class IngestReport:
-    """What one ingest did.
-
-    Parameters
-    ----------
-    ingest_id : int or None
-        Its row; None when there was no record at all.
-    created, changed, same, refused : int
-        Number of records by what became of them; their sum is the number of records.
-    refusals : tuple of Refusal
-        All refused records in the order of the input.
-    seconds : float
-        Duration, without the wait for other ingests.
-    """
-
-    ingest_id: int | None
-    created: int
-    changed: int
-    same: int
-    refused: int
-    refusals: tuple[Refusal, ...]
-    seconds: float
-
-    @property
-    def changed_facts(self) -> bool:
-        """Whether a match, statistic or price was written."""
-        return bool(self.created or self.changed)
-
-
-@dataclass(frozen=True, slots=True)
-class BatchOutcome:
-    """What became of the records of one `Ingestion.store`: one outcome each, and the refused by position."""
-
-    outcomes: list[Outcome]
-    refused: dict[int, Refusal]
-
-
 @dataclass(slots=True)
 class Draft:
     """A record whose names are resolved."""
@@ -111,28 +56,6 @@ class Draft:
     def pair(self) -> tuple[int, int, int]:
         """Season, home team and away team."""
         return self.season_id, self.home_team_id, self.away_team_id
-
-
-@dataclass(slots=True)
-class Batch:
-    """The working set of one round of `Ingestion.store`."""
-
-    outcomes: list[Outcome]
-    refused: dict[int, Refusal] = field(default_factory=dict)
-
-    def refuse(self, index: int, record: MatchRecord, reason: str) -> None:
-        """Leave a record out for a reason."""
-        self.outcomes[index] = Outcome.REFUSED
-        self.refused[index] = Refusal(describe(record), reason)
-
-
-def describe(record: MatchRecord) -> str:
-    """Return what a record is about, in words."""
-    competition = record.competition
-    return (
-        f"{competition.region}, {competition.name} {record.season}: {record.home_team} – {record.away_team} "
-        f"on {record.kickoff_at:%Y-%m-%d}"
-    )
 
 
 def ingest(
@@ -259,7 +182,7 @@ class Ingestion:
     def refuse(self, record: str, reason: str) -> None:
         """Count a row that its source could not turn into a record, so that the account is whole."""
         self._counts[Outcome.REFUSED] += 1
-        self._refusals.append(Refusal(record, reason))
+        self._refusals.append(Refusal.of(record, reason))
 
     # ── From names to rows ───────────────────────────────────────────────────────────────────────────────────────────
     def _resolve(self, records: Sequence[MatchRecord], batch: Batch) -> list[Draft]:
@@ -405,38 +328,40 @@ class Ingestion:
     ) -> None:
         waiting = []
         for draft in group:
-            day = draft.record.kickoff_at.toordinal()
-            again = [row for row in candidates if self._told.get(row.id) == day]
-            if not again:
-                waiting.append(draft)
-            elif draft.record.source_id and again[0].id in known_here:
-                reason = f"{self.source} tells these teams' match of this day under another id too"
-                batch.refuse(draft.index, draft.record, reason)
-            elif _result_contradicts(draft.record, again[0]):
+            record = draft.record
+            day = record.kickoff_at.toordinal()
+            same_day = [row for row in candidates if row.kickoff_at.toordinal() == day]
+            again = next((row for row in candidates if self._told.get(row.id) == day), None)
+            if record.source_id and any(row.id in known_here for row in same_day):
                 batch.refuse(
-                    draft.index, draft.record, "the same match comes earlier in this input with another result"
+                    draft.index, record, f"{self.source} tells these teams' match of this day under another id"
                 )
+            elif again is None:
+                waiting.append(draft)
+            elif _results_differ(record, again):
+                batch.refuse(draft.index, record, "the same match comes earlier in this input with another result")
             else:
-                draft.row = again[0]
+                draft.row = again
         free = [row for row in candidates if row.id not in self._told]
-        with_ids = [draft for draft in waiting if draft.record.source_id]
-        if with_ids and len(with_ids) == len(waiting):
-            free = [row for row in free if row.id not in known_here]
         competition_id = group[0].competition_id
         told_on_days = len({draft.record.kickoff_at.toordinal() for draft in group})
-        answers = identify(
-            [draft.record for draft in waiting],
-            free,
-            repeats=lambda: told_on_days > 1 or self._pairs_repeat(competition_id),
-            now=self.now,
-        )
-        for draft, answer in zip(waiting, answers, strict=True):
-            if isinstance(answer, Doubt):
-                batch.refuse(draft.index, draft.record, answer.reason)
-            elif answer is None:
-                draft.is_new = True
-            else:
-                draft.row = answer
+        # A match that the source tells under an id is none of its matches of another id.
+        for has_id in (True, False):
+            of_kind = [draft for draft in waiting if bool(draft.record.source_id) == has_id]
+            answers = identify(
+                [draft.record for draft in of_kind],
+                [row for row in free if not (has_id and row.id in known_here)],
+                repeats=lambda: told_on_days > 1 or self._pairs_repeat(competition_id),
+                now=self.now,
+            )
+            for draft, answer in zip(of_kind, answers, strict=True):
+                if isinstance(answer, Doubt):
+                    batch.refuse(draft.index, draft.record, answer.reason)
+                elif answer is None:
+                    draft.is_new = True
+                else:
+                    draft.row = answer
+                    free.remove(answer)
 
     def _pairs_repeat(self, competition_id: int) -> bool:
         """Whether teams of a competition meet more than once at one ground in a season."""
@@ -535,7 +460,7 @@ class Ingestion:
 
     def _publish(self, rows: list[MatchRow]) -> None:
         start, end = self.now - QUIET_BEFORE, self.now + QUIET_AFTER
-        events = [
+        events: list[tuple[str, Mapping[str, Any]]] = [
             (
                 str(row.id),
                 {
@@ -596,19 +521,11 @@ def _odds_rows(drafts: Iterable[Draft]) -> Iterator[tuple[Any, ...]]:
             yield (match_id, *_odds_values(quote))
 
 
-def _results_differ(one: MatchRecord, other: MatchRecord) -> bool:
+def _results_differ(one: MatchRecord | MatchRow, other: MatchRecord | MatchRow) -> bool:
     return (
         one.status in RESULTS
         and other.status in RESULTS
         and (one.home_goals, one.away_goals) != (other.home_goals, other.away_goals)
-    )
-
-
-def _result_contradicts(record: MatchRecord, row: MatchRow) -> bool:
-    return (
-        record.status in RESULTS
-        and row.status in RESULTS
-        and (record.home_goals, record.away_goals) != (row.home_goals, row.away_goals)
     )
 
 
