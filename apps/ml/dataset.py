@@ -148,7 +148,8 @@ def _select(where: str, values: dict[str, Any], *, known: str, status: str = "m.
     statement = f"""
         SELECT m.id, c.id, c.slug, r.name, c.level, s.id, s.label, coalesce(g.name, ''), m.home_team_id, m.away_team_id,
             h.name, a.name, {_microseconds("m.kickoff_at")}, m.kickoff_precision,
-            {if_known(_microseconds("m.known_at"))}, {status}, m.is_neutral, {if_known("m.home_goals")}, {if_known("m.away_goals")},
+            {if_known(_microseconds("m.known_at"))}, {status}, m.is_neutral,
+            {if_known("m.home_goals")}, {if_known("m.away_goals")},
             {", ".join(if_known(f"x.{name}") for name in STATS)}
         FROM matches_match m
         JOIN matches_season s ON s.id = m.season_id

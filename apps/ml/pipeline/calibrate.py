@@ -19,19 +19,23 @@ CALIBRATED_SCHEMA: Final = pa.schema(
 )
 """`data/forecasts.parquet`: the rows of `data/oos.parquet` with the calibrated forecast beside the raw one."""
 
+LEAST_PAST: Final = 1000
+"""Fewest past forecasts that a calibration is fitted to; fewer teach it their noise."""
+
 RAW: Final = [f"p_{outcome}" for outcome in OUTCOMES]
 
 
 def calibrated_steps(rows: pd.DataFrame, section: dict[str, Any]) -> NDArray[np.float64]:
     """Return the calibrated forecasts of one estimator: each step by what the steps before it showed.
 
-    The first step has nothing behind it and stays as it is.
+    A step with fewer than `LEAST_PAST` forecasts behind it stays as it is.
     """
     found = rows[RAW].to_numpy(copy=True)
     fold = rows["fold"].to_numpy()
-    for number in np.unique(fold)[1:]:
-        here = fold == number
-        found[here] = fit(rows[fold < number], section).apply(found[here])
+    for number in np.unique(fold):
+        here, past = fold == number, rows[fold < number]
+        if len(past) >= LEAST_PAST:
+            found[here] = fit(past, section).apply(found[here])
     return found
 
 
@@ -51,7 +55,7 @@ def main(root: Path = Path()) -> None:
         out.append(rows.assign(**{f"calibrated_{outcome}": found[:, place] for place, outcome in enumerate(OUTCOMES)}))
         estimator = load(root / files.TRAINED / str(name))
         assert isinstance(estimator, Estimator)
-        calibration = fit(rows, section)
+        calibration = fit(rows, section if len(rows) >= LEAST_PAST else section | {"methods": ["none"]})
         Calibrated(estimator, calibration).save(root / files.MODEL / str(name))
         files.say(f"{name}: {calibration.method}, log loss {calibration.tried}")
     files.write_frame(root / files.CALIBRATED, pd.concat(out, ignore_index=True), CALIBRATED_SCHEMA)

@@ -15,7 +15,8 @@ from collections.abc import Sequence
 
 
 def _wait_for_the_end() -> None:
-    while sys.stdin.buffer.read(1024):
+    # Not through sys.stdin, whose lock the end of the interpreter would wait for.
+    while os.read(0, 1024):
         pass
     os.killpg(0, signal.SIGKILL)
 

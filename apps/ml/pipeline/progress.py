@@ -80,8 +80,10 @@ class Progress:
             self._end_running(DONE, now)
             self._stage(found[1])["status"] = UNCHANGED
         elif found := _FAILED.search(line):
-            self._end_running(FAILED, now)
-            self._stage(found[1])["status"] = FAILED
+            # DVC also refuses a stage before it starts, when the one before has ended well.
+            stage = self._stage(found[1])
+            self._end_running(FAILED if stage["status"] == RUNNING else DONE, now)
+            stage["status"] = FAILED
 
     def end(self, *, succeeded: bool, now: datetime) -> None:
         """Take the end of the output."""

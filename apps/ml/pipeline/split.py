@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
 from apps.ml.forecasting import scoring
 from apps.ml.pipeline import files
+
+
+LEAST_ROWS: Final = 200
+"""Fewest rows of a step, to train on and to test on: half a season of a small world."""
 
 
 class TooLittleHistoryError(ValueError):
@@ -35,12 +39,12 @@ def folds(matches: pd.DataFrame, params: dict[str, Any]) -> list[dict[str, Any]]
     starts = scoring.season_starts(
         begin.to_pydatetime(), matches["as_of"].max().to_pydatetime(), section["refit_month"], section["refit_day"]
     )
-    starts = _long_enough(matches, starts, section["least_rows"])
+    starts = _long_enough(matches, starts)
     found = []
     for split in scoring.walk_forward(matches["as_of"], matches["known_at"], starts):
         train_from = max(begin.to_pydatetime(), split.start - timedelta(days=section["train_days"]))
         train = training_rows(matches, train_from, split.start)
-        if len(train) >= section["least_rows"]:
+        if len(train) >= LEAST_ROWS:
             found.append(
                 {
                     "start": split.start.isoformat(),
@@ -76,12 +80,12 @@ def test_rows(matches: pd.DataFrame, fold: dict[str, Any]) -> pd.DataFrame:
     return matches[later & (matches["as_of"] < pd.Timestamp(fold["end"]))] if fold["end"] else matches[later]
 
 
-def _long_enough(matches: pd.DataFrame, starts: list[datetime], least_rows: int) -> list[datetime]:
+def _long_enough(matches: pd.DataFrame, starts: list[datetime]) -> list[datetime]:
     """Leave out the starts of steps with too few rows; the step before such a one lasts longer instead."""
     kept: list[datetime] = []
     for start in reversed(starts):
         rows = (matches["as_of"] >= start) & (matches["as_of"] < kept[-1] if kept else True)
-        if int(rows.sum()) >= least_rows:
+        if int(rows.sum()) >= LEAST_ROWS:
             kept.append(start)
     return kept[::-1]
 

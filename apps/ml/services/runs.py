@@ -183,9 +183,18 @@ def error_of(folder: Path, progress: Progress) -> dict[str, Any]:
         rows = [_named(verdict, row) for verdict in broken for row in verdict.get("rows", ())]
         message = "; ".join(f"{verdict['name']}: {verdict.get('count', 0)} rows are not so" for verdict in broken)
     if not message:
-        lines = [line for line in progress.log.splitlines() if not line.startswith(("ERROR: failed to reproduce", ">"))]
-        message = lines[-1] if lines else "It ended without a word."
+        message = _last_words(progress.log)
     return {"stage": stage, "rows": rows, "message": message, "next_step": NEXT_STEPS.get(stage or "", NEXT_STEP)}
+
+
+def _last_words(log: str) -> str:
+    """Return what DVC refused, or the latest line of the stage that failed."""
+    lines = [line for line in log.splitlines() if not line.startswith(">")]
+    refused = [line for line in lines if line.startswith("ERROR: ")]
+    if refused and "failed to run" not in refused[0]:
+        return refused[0].removeprefix("ERROR: ")
+    said = [line for line in lines if not line.startswith("ERROR: ")]
+    return said[-1] if said else "It ended without a word."
 
 
 def _named(verdict: dict[str, Any], row: dict[str, Any]) -> str:
