@@ -17,6 +17,7 @@ from apps.ml.services.forecasts import (
     predict_due,
     settle_due,
 )
+from apps.ml.services.runs import queue_run, retrain_due, run_due
 
 __all__ = [
     "Forecast",
