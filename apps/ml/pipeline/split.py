@@ -14,7 +14,6 @@ import pandas as pd
 from apps.ml.forecasting import scoring
 from apps.ml.pipeline import files
 
-
 LEAST_ROWS: Final = 200
 """Fewest rows of a step, to train on and to test on: half a season of a small world."""
 

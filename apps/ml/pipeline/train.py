@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from apps.ml.forecasting.estimators import Estimator, create
+from apps.ml.forecasting.estimators import REGISTRY, Estimator, create
 from apps.ml.pipeline import files
 from apps.ml.pipeline.featurize import KEYS
 from apps.ml.pipeline.split import test_rows, training_rows
@@ -63,7 +63,9 @@ def main(root: Path = Path()) -> None:
     keys, X, names = read_matrix(root)
     seed, out = params["train"]["seed"], []
     latest = keys[keys["as_of"] >= _latest_begin(keys, params)]
-    for name, section in params["train"][plan["profile"]].items():
+    sections = params["train"][plan["profile"]]
+    for name in [name for name in REGISTRY if name in sections]:
+        section = sections[name]
         began = time.perf_counter()
         for step in plan["folds"]:
             start = datetime.fromisoformat(step["start"])

@@ -151,7 +151,7 @@ def golden_gate(content: bytes, section: dict[str, Any]) -> dict[str, Any]:
     """Return the gate that a loaded copy of the served files gives the forecasts that it was made with."""
     with tempfile.TemporaryDirectory() as folder:
         try:
-            bundles.unpack(content, Path(folder))
+            bundles.unpack(content, Path(folder) / "bundle")
             passed, reason = True, f"a loaded copy gives the same forecast for {section['golden_rows']} kept matches"
         except bundles.BundleError as error:
             passed, reason = False, str(error)
