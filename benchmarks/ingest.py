@@ -1,0 +1,126 @@
+"""How fast files of real matches become committed rows: `python -m benchmarks.ingest [--json FILE] [--data DIR]`.
+
+DIR (default: SPAI_REAL_DATA) holds football-data/. A database of its own is made in the server of DATABASE_URL, and
+dropped at the end. The table of matches, with all indexes and constraints, is empty at first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+import psycopg
+from psycopg import sql
+
+from benchmarks.report import Measure, parser, tell
+
+SOURCE = "football-data"
+T = TypeVar("T")
+
+
+@contextlib.contextmanager
+def own_database() -> Iterator[None]:
+    """Make a database beside the one of DATABASE_URL, point DATABASE_URL to it, and drop it at the end."""
+    from django.conf import settings
+
+    chosen = settings.DATABASES["default"]
+    name = f"spai_benchmark_{os.getpid()}"
+    server = psycopg.connect(
+        host=chosen["HOST"] or None,
+        port=chosen["PORT"] or None,
+        user=chosen["USER"] or None,
+        password=chosen["PASSWORD"] or None,
+        dbname=chosen["NAME"],
+        autocommit=True,
+    )
+    server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    chosen["NAME"] = name
+    try:
+        yield
+    finally:
+        from django.db import connections
+
+        connections.close_all()
+        server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+        server.close()
+
+
+def measure(folder: Path) -> list[Measure]:
+    """Import all files twice, then the matches with reference and statistics alone."""
+    from django.core.management import call_command
+    from django.db import connection
+
+    from apps.matches.models import Match, MatchStats, Odds
+    from apps.matches.services import ingest
+    from apps.scraping.services import find_files, import_files
+    from apps.scraping.sources import SOURCES
+
+    call_command("migrate", verbosity=0)
+    now = datetime.now(UTC)
+    first, first_wall, first_cpu = timed(lambda: import_files([folder], source=SOURCE, now=now))
+    matches, stats, odds = Match.objects.count(), MatchStats.objects.count(), Odds.objects.count()
+    again, again_wall, _ = timed(lambda: import_files([folder], source=SOURCE, now=now))
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE matches_region, matches_ingest CASCADE")
+    records = [
+        replace(record, odds=())
+        for file in find_files([folder], SOURCES[SOURCE])
+        for record in SOURCES[SOURCE].parse_file(file.name, file.path.read_bytes()).records
+    ]
+    records = [replace(record, source_id=str(number)) for number, record in enumerate(records)]
+    bare, bare_wall, _ = timed(lambda: ingest(records, source="benchmark", now=now))
+    return [
+        Measure("files", len(first.files), ""),
+        Measure("matches stored", matches, ""),
+        Measure("statistics stored", stats, ""),
+        Measure("odds rows stored", odds, ""),
+        Measure("rows refused", first.ingest.refused, ""),
+        Measure("from CSV to committed rows", first_wall, "s", "≤ 90, aim 60"),
+        Measure("  of it, this process computing", first_cpu, "s"),
+        Measure("  matches per second", matches / first_wall, "matches/s"),
+        Measure("second import of the same files", again_wall, "s"),
+        Measure("  records created or changed by it", again.ingest.created + again.ingest.changed, "", "0"),
+        Measure("match, reference, statistics alone", bare_wall, "s"),
+        Measure("  matches per second", bare.created / bare_wall, "matches/s", "≥ 25,000"),
+        Measure("largest memory", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, "MiB"),
+    ]
+
+
+def timed(work: Callable[[], T]) -> tuple[T, float, float]:
+    """Return what a piece of work gives, its seconds by the clock, and those of this process's computing."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    result = work()
+    return result, time.perf_counter() - wall, time.process_time() - cpu
+
+
+def main() -> int:
+    """Measure and tell."""
+    options = parser(__doc__.splitlines()[0] if __doc__ else "")
+    options.add_argument("--data", type=Path, default=os.environ.get("SPAI_REAL_DATA") or None, metavar="DIR")
+    chosen = options.parse_args()
+    folder = chosen.data / "football-data" if chosen.data else None
+    if folder is None or not folder.is_dir():
+        print(
+            "There are no files to measure with: set SPAI_REAL_DATA, or give --data, a folder that holds football-data/."
+        )
+        return 2
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spai.settings")
+    import django
+
+    django.setup()
+    with own_database():
+        measures = measure(folder)
+    tell("ingest", measures, chosen.json)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

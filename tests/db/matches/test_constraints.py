@@ -1,0 +1,154 @@
+"""What PostgreSQL itself refuses, whoever asks."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.utils import timezone
+
+from apps.matches.models import Event, Match, MatchChange, MatchRef, Odds, Season, Team, TeamAlias
+from apps.matches.records import Moment
+from tests.factories import (
+    KICKOFF,
+    CompetitionFactory,
+    FinishedMatchFactory,
+    IngestFactory,
+    MatchFactory,
+    OddsFactory,
+    RegionFactory,
+    SeasonFactory,
+    TeamAliasFactory,
+    TeamFactory,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+def refused(name: str):
+    return pytest.raises(IntegrityError, match=name)
+
+
+def test_a_match_is_unique_by_season_teams_and_occurrence():
+    match = MatchFactory()
+    with refused("match_identity_unique"):
+        MatchFactory(season=match.season, home_team=match.home_team, away_team=match.away_team)
+
+
+def test_a_team_cannot_play_itself():
+    team = TeamFactory()
+    with refused("match_two_teams"):
+        MatchFactory(home_team=team, away_team=team)
+
+
+@pytest.mark.parametrize("missing", ["home_goals", "away_goals", "known_at"])
+def test_a_result_is_whole_or_not_there(missing):
+    with refused("match_goals_whole"):
+        FinishedMatchFactory(status="awarded", **{missing: None})
+
+
+def test_a_finished_match_has_goals():
+    with refused("match_finished_has_goals"):
+        MatchFactory(status="finished")
+
+
+def test_goals_are_not_negative():
+    with refused("home_goals_check"):
+        FinishedMatchFactory(home_goals=-1)
+
+
+def test_the_whistle_comes_after_the_kickoff():
+    with refused("match_whistle_after_kickoff"):
+        FinishedMatchFactory(finished_at=KICKOFF, known_at=KICKOFF + timedelta(hours=2))
+
+
+def test_a_result_is_known_after_the_kickoff():
+    with refused("match_known_after_kickoff"):
+        FinishedMatchFactory(known_at=KICKOFF)
+
+
+def test_an_id_of_a_source_names_one_match():
+    match = MatchFactory()
+    MatchRef.objects.create(match=match, source="whoscored", source_id="1")
+    MatchRef.objects.create(match=match, source="whoscored", source_id="2")
+    with refused("ref_source_id_unique"):
+        MatchRef.objects.create(match=MatchFactory(), source="whoscored", source_id="1")
+
+
+def test_names_are_unique_where_they_must_be():
+    competition = CompetitionFactory(name="Premier League")
+    SeasonFactory(competition=competition)
+    team = TeamFactory(name="Arsenal")
+    for make, constraint in (
+        (lambda: RegionFactory._meta.model.objects.create(name="England"), "name"),
+        (lambda: CompetitionFactory(name="Premier League"), "competition_region_name_unique"),
+        (lambda: Season.objects.create(competition=competition, label="2023-24"), "season_competition_label_unique"),
+        (lambda: TeamFactory(name="Arsenal"), "team_region_name_unique"),
+        (lambda: TeamFactory(region=RegionFactory(name="Chile"), slug=team.slug), "slug"),
+    ):
+        with refused(constraint), transaction.atomic():
+            make()
+    assert Team.objects.count() == 1
+
+
+def test_a_source_names_a_team_once_by_name_and_once_by_id():
+    alias = TeamAliasFactory(source_team_id="60")
+    with refused("alias_source_region_name_unique"), transaction.atomic():
+        TeamAliasFactory(name=alias.name)
+    with refused("alias_source_id_unique"), transaction.atomic():
+        TeamAliasFactory(source_team_id="60")
+    TeamAliasFactory(source_team_id="")
+    TeamAliasFactory(source_team_id="")
+    assert TeamAlias.objects.count() == 3
+
+
+def test_a_bookmaker_has_one_price_per_match_and_moment():
+    quote = OddsFactory()
+    OddsFactory(match=quote.match, moment=Moment.OPENING)
+    with refused("odds_pkey"), transaction.atomic():
+        Odds.objects.bulk_create([Odds(match=quote.match, bookmaker="PS", moment=Moment.CLOSING)])
+
+
+def test_a_match_with_history_of_an_ingest_holds_it():
+    match = MatchFactory()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        match.ingest.delete()
+    assert Match.objects.filter(pk=match.pk).exists()
+
+
+def test_a_change_is_neither_edited_nor_deleted():
+    match = MatchFactory()
+    change = MatchChange.objects.create(
+        match=match, ingest=match.ingest, changed_at=timezone.now(), before={"home_goals": 1}, after={"home_goals": 2}
+    )
+    with pytest.raises(DatabaseError, match="append-only: UPDATE refused"), transaction.atomic():
+        MatchChange.objects.filter(pk=change.pk).update(after={})
+    with pytest.raises(DatabaseError, match="append-only: DELETE refused"), transaction.atomic():
+        change.delete()
+    with pytest.raises(DatabaseError, match="append-only: DELETE refused"), transaction.atomic():
+        match.delete()
+
+
+def test_an_event_is_numbered_once_and_never_deleted():
+    event = Event.objects.create(topic="match.changed", key="1", created_at=timezone.now())
+    Event.objects.filter(pk=event.pk).update(number=1)
+    for change in ({"number": 2}, {"number": None}, {"topic": "other"}):
+        with pytest.raises(DatabaseError, match="only its number is set, once"), transaction.atomic():
+            Event.objects.filter(pk=event.pk).update(**change)
+    with pytest.raises(DatabaseError, match="append-only: DELETE refused"), transaction.atomic():
+        event.delete()
+
+
+def test_facts_may_be_deleted_by_the_retention_role_alone():
+    match = MatchFactory(ingest=IngestFactory())
+    MatchChange.objects.create(match=match, ingest=match.ingest, changed_at=timezone.now(), before={}, after={})
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = 'spai_retention'")
+        if cursor.fetchone() is None:
+            cursor.execute("CREATE ROLE spai_retention")
+        cursor.execute("GRANT SELECT, DELETE ON matches_matchchange TO spai_retention")
+        cursor.execute("SET LOCAL ROLE spai_retention")
+        cursor.execute("DELETE FROM matches_matchchange")
+        cursor.execute("RESET ROLE")
+    assert not MatchChange.objects.exists()
