@@ -458,7 +458,7 @@ def status() -> list[PartStatus]:
         return PartStatus(name, healthy, says, seconds, record.restarts, record.latest_end_at, record.reason, purpose)
 
     rows = [entry(part.name, part.purpose, part.ready) for part in supervision.parts_of(stack)]
-    rows.append(entry(supervision.WATCH, "health checks and restarts", lambda: "listens"))
+    rows.append(entry(supervision.WATCH, "health checks and restarts", lambda: watch.asks(stack)))
     return rows
 
 

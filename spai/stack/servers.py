@@ -26,6 +26,8 @@ import psutil
 OLDEST_POSTGRES = 15
 OLDEST_REDIS = 7
 USER_NAMESPACE = ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
+OPEN_FOLDER = Path("/var/lib")
+"""Where files lie that PostgreSQL must reach as the user nobody, when our own folder is closed."""
 NOBODY = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
 
 
@@ -257,16 +259,16 @@ def find_cluster(folder: Path, choice: str = "auto", way: str | None = None) -> 
     """Return the cluster kept in `folder` and the program that fits it, before anything is made.
 
     Where PostgreSQL has to run as `nobody` and may not come into `folder` or to its own program, the cluster lies, or a
-    copy of the program lies, below /var/lib, in a folder named after `folder`.
+    copy of the program lies, in OPEN_FOLDER, in a folder named after `folder`.
     """
     way = way or root_way()
     data = folder / "postgres"
     if way == "nobody" and not open_to_all(folder):
         mark = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]
-        data = Path("/var/lib") / f"spai-{mark}" / "postgres"
+        data = OPEN_FOLDER / f"spai-{mark}" / "postgres"
     program = find_postgres(choice, cluster_major(data))
     if way == "nobody" and not open_to_all(program.path.parent):
-        program = copy_program(program, Path("/var/lib"))
+        program = copy_program(program, OPEN_FOLDER)
     return Cluster(program, data)
 
 

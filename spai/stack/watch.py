@@ -22,7 +22,7 @@ from supervisor.childutils import get_headers, listener
 from spai.stack import environment, health
 from spai.stack.environment import Stack, write_private
 from spai.stack.parts import Part
-from spai.stack.supervision import WATCH, Supervisor, is_up, parts_of
+from spai.stack.supervision import WATCH, Supervisor, is_up, parts_of, running_since
 
 logger = logging.getLogger("spai.stack")
 
@@ -32,6 +32,8 @@ PAUSE_AFTER_FAILURE = 60.0
 """Seconds until a part that supervisor has given up is tried again."""
 PATIENCE = 4
 """So many silent rounds in a row, with the parts it needs in health, and a part is restarted."""
+LONGEST_SILENCE = 120.0
+"""Seconds within which a round of questions ends, even when several parts do not answer."""
 LONGEST_START = 300.0
 """Seconds in which a part that was just started need not answer yet; once it has answered, it has no such excuse."""
 
@@ -80,6 +82,30 @@ def records_file(stack: Stack) -> Path:
     return stack.run / "restarts.json"
 
 
+def asked_file(stack: Stack) -> Path:
+    """Return the file whose time is that of the latest round of questions."""
+    return stack.run / "asked"
+
+
+def asks(stack: Stack) -> str:
+    """Return when the watch asked all parts; its own health.
+
+    Raises
+    ------
+    Unhealthy
+        When the running watch has not asked for a minute, or not yet.
+    """
+    file = asked_file(stack)
+    start = running_since(Supervisor(stack), WATCH)
+    asked = datetime.fromtimestamp(file.stat().st_mtime, UTC) if file.exists() else None
+    if start is None or asked is None or asked < start:
+        raise health.Unhealthy("has not asked the parts yet")
+    age = (datetime.now(UTC) - asked).total_seconds()
+    if age > LONGEST_SILENCE:
+        raise health.Unhealthy(f"has not asked the parts for {age:.0f} s")
+    return f"asked all parts {age:.0f} s ago"
+
+
 class Watch:
     """Asks the parts in rounds; knows how often each has been silent."""
 
@@ -87,6 +113,7 @@ class Watch:
         self.stack = stack
         self.book = book
         self.supervisor = Supervisor(stack)
+        self.asked = asked_file(stack)
         self.silent: dict[str, int] = {}
         self.answered: dict[str, int] = {}
         """The process of each part that has answered."""
@@ -95,6 +122,7 @@ class Watch:
 
     def round(self) -> None:
         """Ask every running part once; restart those that have been silent for too long."""
+        self.asked.touch()
         processes = self.supervisor.processes()
         silent = set()
         for part in self.parts:
