@@ -33,12 +33,15 @@ REPLAY_LIMIT: Final = 500
 """Largest number of events that are replayed at once."""
 REPLAY_WINDOW: Final = 20_000
 """How many numbers back a replay reaches."""
+LARGEST: Final = 2**63 - 1
+"""Largest number that an event can have."""
 MESSAGE_BYTES: Final = 1024
 """Largest message that a client may send."""
 MESSAGES_PER_WINDOW: Final = 20
 RATE_WINDOW: Final = 10.0
 """Seconds in which a client may send `MESSAGES_PER_WINDOW` messages."""
 
+OUT_OF_ORDER: Final = "Push is out of order for the moment. Pages and the API still work; try again later."
 CLOSE_TOO_BIG: Final = 1009
 CLOSE_TRY_LATER: Final = 1013
 CLOSE_TOO_MANY: Final = 4429
@@ -50,23 +53,35 @@ class EventConsumer(AsyncJsonWebsocketConsumer):
     match_id: int | None = None
     latest: int = 0
 
+    is_accepted: bool = False
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve one connection; when the channel layer is away, tell the client to come back later."""
+        try:
+            await super().__call__(scope, receive, send)
+        except (RedisError, OSError) as error:
+            logger.warning("push lost the channel layer: %s", error)
+            if not self.is_accepted:
+                await send({"type": "websocket.accept"})
+            await send({"type": "websocket.send", "text": json.dumps({"type": "error", "detail": OUT_OF_ORDER})})
+            await send({"type": "websocket.close", "code": CLOSE_TRY_LATER})
+
     async def connect(self) -> None:
-        """Join the groups, then accept and say which event is the newest."""
+        """Join the groups and say which event is the newest."""
         await self.accept()
+        self.is_accepted = True
         self.match_id = self.scope["url_route"]["kwargs"].get("match_id")
         self.received: list[float] = []
         names = (
             [EVERYTHING] if self.match_id is None else [group_of(topic, str(self.match_id)) for topic in MATCH_TOPICS]
         )
+        for name in names:
+            await self.channel_layer.group_add(name, self.channel_name)
+            self.groups.append(name)
         try:
-            for name in names:
-                await self.channel_layer.group_add(name, self.channel_name)
-                self.groups.append(name)
             self.latest = await database_sync_to_async(selectors.newest_event_number)()
-        except (RedisError, OSError, DatabaseError) as error:
-            logger.warning("push refused a connection: %s", error)
-            await self._error("Push is out of order for the moment. Pages and the API still work; try again later.")
-            await self.close(code=CLOSE_TRY_LATER)
+        except DatabaseError as error:
+            await self._out_of_order(error)
             return
         await self.send_json({"type": "hello", "number": self.latest})
 
@@ -91,7 +106,7 @@ class EventConsumer(AsyncJsonWebsocketConsumer):
             await self._error("That is not JSON.")
             return
         number = content.get("after") if isinstance(content, dict) else None
-        if not isinstance(number, int) or isinstance(number, bool) or number < 0 or len(content) != 1:
+        if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= LARGEST or len(content) != 1:
             await self._error('The one message that is understood is {"after": number}, with a whole number from 0 on.')
             return
         await self._replay(number)
@@ -112,9 +127,7 @@ class EventConsumer(AsyncJsonWebsocketConsumer):
         try:
             newest, events = await database_sync_to_async(self._missed)(after)
         except DatabaseError as error:
-            logger.warning("push could not replay: %s", error)
-            await self._error("Replay is out of order for the moment; try again later.")
-            await self.close(code=CLOSE_TRY_LATER)
+            await self._out_of_order(error)
             return
         self.latest = max(self.latest, newest)
         if events is None:
@@ -142,6 +155,11 @@ class EventConsumer(AsyncJsonWebsocketConsumer):
         if len(events) > REPLAY_LIMIT:
             return newest, None
         return max([newest, *(event.number or 0 for event in events)]), events
+
+    async def _out_of_order(self, error: Exception) -> None:
+        logger.warning("push cannot answer: %s", error)
+        await self._error(OUT_OF_ORDER)
+        await self.close(code=CLOSE_TRY_LATER)
 
     async def _error(self, detail: str) -> None:
         await self.send_json({"type": "error", "detail": detail})

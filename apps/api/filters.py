@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
+from urllib.parse import parse_qs
 
 import django_filters
 from django.core.exceptions import ValidationError as DjangoValidationError
@@ -139,15 +141,17 @@ class MatchPages(CursorPagination):
     def decode_cursor(self, request: Request) -> Cursor | None:
         """Return the place that a cursor names; one that no page gave is refused."""
         wrong = ValidationError({self.cursor_query_param: "It must come from `next` or `previous` of a page."})
+        encoded = request.query_params.get(self.cursor_query_param)
+        if encoded is None:
+            return None
         try:
-            cursor = super().decode_cursor(request)
-        except NotFound as error:
-            raise wrong from error
-        if cursor is not None and cursor.position is not None:
-            try:
-                moment = parse_datetime(str(cursor.position))
-            except ValueError as error:
-                raise wrong from error
-            if moment is None or moment.tzinfo is None:
+            tokens = parse_qs(b64decode(encoded, validate=True).decode("ascii"))
+            if not tokens or not tokens.keys() <= {"o", "r", "p"}:
                 raise wrong
+            cursor = super().decode_cursor(request)
+            moment = parse_datetime(tokens["p"][0]) if "p" in tokens else datetime.min.replace(tzinfo=UTC)
+        except (NotFound, ValueError) as error:
+            raise wrong from error
+        if moment is None or moment.tzinfo is None:
+            raise wrong
         return cursor

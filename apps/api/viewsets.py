@@ -18,16 +18,17 @@ from rest_framework.response import Response
 
 from apps.api import services
 from apps.api.filters import MatchFilter, MatchPages
-from apps.api.problems import NoForecastYet
+from apps.api.problems import MEDIA_TYPE, NoForecastYet
 from apps.api.serializers import MatchSerializer, PredictionSerializer, ProblemSerializer
 from apps.matches import selectors as matches
 from apps.matches.models import Match
 
 LARGEST_ID = 2**63 - 1
 
-_refusals = {
-    400: OpenApiResponse(ProblemSerializer, description="A parameter is wrong; `errors` names it."),
-    404: OpenApiResponse(ProblemSerializer, description="There is no such match."),
+_wrong = {(400, MEDIA_TYPE): OpenApiResponse(ProblemSerializer, description="A parameter is wrong; `errors` names it.")}
+_unknown = {(404, MEDIA_TYPE): OpenApiResponse(ProblemSerializer, description="There is no such match.")}
+_none_yet = {
+    (404, MEDIA_TYPE): OpenApiResponse(ProblemSerializer, description="No such match, or no forecast of it yet.")
 }
 _id = OpenApiParameter("id", int, OpenApiParameter.PATH, description="Id of the match.")
 
@@ -35,13 +36,17 @@ _id = OpenApiParameter("id", int, OpenApiParameter.PATH, description="Id of the 
 @extend_schema_view(
     list=extend_schema(
         summary="Matches in the order of kick-off",
-        responses={200: MatchSerializer(many=True), 400: _refusals[400]},
+        responses={200: MatchSerializer(many=True), **_wrong},
     ),
-    retrieve=extend_schema(summary="One match", parameters=[_id], responses={200: MatchSerializer, **_refusals}),
+    retrieve=extend_schema(
+        summary="One match", parameters=[_id], responses={200: MatchSerializer, **_wrong, **_unknown}
+    ),
 )
 class MatchViewSet(viewsets.ReadOnlyModelViewSet[Match]):
     """Matches, with the latest published forecast of each."""
 
+    # Reads are open to everybody, and an answer that depends on no session may be shared by caches.
+    authentication_classes: list[Any] = []
     serializer_class = MatchSerializer
     pagination_class = MatchPages
     filterset_class = MatchFilter
@@ -70,11 +75,7 @@ class MatchViewSet(viewsets.ReadOnlyModelViewSet[Match]):
     @extend_schema(
         summary="The latest forecast of one match",
         parameters=[_id],
-        responses={
-            200: PredictionSerializer,
-            400: _refusals[400],
-            404: OpenApiResponse(ProblemSerializer, description="There is no such match, or no forecast of it yet."),
-        },
+        responses={200: PredictionSerializer, **_wrong, **_none_yet},
     )
     @action(detail=True, filterset_class=None, pagination_class=None)
     def prediction(self, request: Request, pk: str | None = None) -> Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from django import template
 from django.template.defaultfilters import date as format_date
@@ -109,9 +109,9 @@ def signed(value: float | None, digits: int = 2) -> str:
 
 
 @register.filter
-def decimal(value: float | None, digits: int = 2) -> str:
-    """Write a number with so many digits; a dash for none."""
-    return "–" if value is None else f"{value:.{digits}f}".replace("-", MINUS)
+def decimal(value: float | Literal[""] | None, digits: int = 2) -> str:
+    """Write a number with so many digits; a dash for none (templates have an empty string for what is missing)."""
+    return "–" if value is None or value == "" else f"{value:.{digits}f}".replace("-", MINUS)
 
 
 @register.filter

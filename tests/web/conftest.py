@@ -1,0 +1,253 @@
+"""A small world with forecasts, for pages, REST and push."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from django.utils import timezone
+
+from apps.matches.models import Competition, Event, Ingest, Match, Odds, Region, Season, Team, World
+from apps.matches.records import result_known_at
+from apps.ml.models import ModelVersion, PipelineRun, Prediction, Promotion, Score
+
+HERE = Path(__file__).resolve().parent
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--renew", action="store_true", help="write query_counts.json and openapi.json anew")
+
+
+@pytest.fixture
+def renew(request) -> bool:
+    return bool(request.config.getoption("--renew", default=False))
+
+
+@pytest.fixture(autouse=True)
+def _plain_static(settings, tmp_path):
+    """Static files under their own names: a manifest exists only after `collectstatic`."""
+    settings.STATIC_ROOT = tmp_path
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
+
+
+class Builder:
+    """Makes rows; every number it is not told has one fixed value."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+        self.ingest = Ingest.objects.create(
+            world=World.SANDBOX, source="tests", started_at=self.now, finished_at=self.now, changed_facts=True
+        )
+
+    def season(
+        self, name: str = "Crown League", *, simulated: bool = True, label: str = "2026-27", level: int = 1
+    ) -> Season:
+        region, _ = Region.objects.get_or_create(name="Aldermark" if simulated else "England")
+        slug = f"{region.name}-{name}".lower().replace(" ", "-")
+        competition, _ = Competition.objects.get_or_create(
+            region=region, name=name, defaults={"slug": slug, "level": 1, "is_simulated": simulated}
+        )
+        return Season.objects.get_or_create(competition=competition, label=label)[0]
+
+    def team(self, name: str, *, region: Region) -> Team:
+        slug = name.lower().replace(" ", "-")
+        return Team.objects.get_or_create(region=region, name=name, defaults={"slug": slug})[0]
+
+    def match(
+        self,
+        home: str = "Northgate",
+        away: str = "Old Mill",
+        *,
+        season: Season | None = None,
+        kickoff_at=None,
+        goals: tuple[int, int] | None = None,
+        **fields,
+    ) -> Match:
+        season = season or self.season()
+        region = season.competition.region
+        kickoff_at = kickoff_at or self.now + timedelta(hours=1)
+        precision = fields.get("kickoff_precision", "minute")
+        result = {}
+        if goals is not None:
+            result = {
+                "home_goals": goals[0],
+                "away_goals": goals[1],
+                "status": "finished",
+                "known_at": result_known_at(kickoff_at, precision, None),
+                "revision": 1,
+            }
+        teams = {"home_team": self.team(home, region=region), "away_team": self.team(away, region=region)}
+        occurrence = 1 + Match.objects.filter(season=season, **teams).count()
+        return Match.objects.create(
+            season=season,
+            occurrence=occurrence,
+            kickoff_at=kickoff_at,
+            ingest=self.ingest,
+            created_at=self.now,
+            updated_at=self.now,
+            **teams,
+            **{**result, **fields},
+        )
+
+    def version(self, number: int = 1, *, world: World = World.SANDBOX, **fields) -> ModelVersion:
+        measures = {"n": 500, "log_loss": 0.98, "rps": 0.2, "brier": 0.58, "accuracy": 0.52, "ece": 0.01}
+        values = {
+            "mlflow_run_id": "0" * 32,
+            "estimator": "elo_logit",
+            "profile": "smoke",
+            "key": hashlib.sha256(f"{world}{number}".encode()).hexdigest(),
+            "data_sha256": "1" * 64,
+            "params_sha256": "2" * 64,
+            "code_revision": "src-1",
+            "data_snapshot": self.ingest.pk,
+            "as_of": self.now,
+            "rows": 4224,
+            "trained_from": self.now.date() - timedelta(days=900),
+            "trained_to": self.now.date(),
+            "metrics": {"models": {"elo_logit": measures, "base_rates": measures | {"rps": 0.23}}},
+            "gates": [{"name": "calibrated", "passed": True, "value": 0.01, "bound": 0.02, "reason": "ECE 0.01"}],
+            "bundle": b"zip",
+            "bundle_sha256": "3" * 64,
+            "created_at": self.now,
+        }
+        return ModelVersion.objects.create(world=world, number=number, **(values | fields))
+
+    def promote(self, version: ModelVersion) -> Promotion:
+        return Promotion.objects.create(
+            world=version.world,
+            version=version,
+            previous=None,
+            kind="promote",
+            decided_by="system",
+            reason="first champion",
+            decided_at=self.now - timedelta(days=2),
+        )
+
+    def prediction(
+        self,
+        match: Match,
+        version: ModelVersion,
+        p: tuple[float, float, float] = (0.5, 0.3, 0.2),
+        *,
+        before_kickoff: timedelta = timedelta(minutes=10),
+        data_snapshot: int = 1,
+        **fields,
+    ) -> Prediction:
+        """Publish a forecast; of a match that has kicked off already, as if it had been then.
+
+        The database refuses a forecast after kick-off by its own clock, so that the kick-off moves for the moment.
+        """
+        published_at = min(match.kickoff_at - before_kickoff, self.now)
+        real = match.kickoff_at
+        unplayed = {"known_at": None, "home_goals": None, "away_goals": None, "status": "scheduled"}
+        Match.objects.filter(pk=match.pk).update(kickoff_at=datetime.now(UTC) + timedelta(hours=1), **unplayed)
+        values = {
+            "data_snapshot": data_snapshot,
+            "as_of": published_at,
+            "published_at": published_at,
+            "kickoff_at": max(real, published_at + timedelta(minutes=1)),
+            "home_expected_goals": 1.6,
+            "away_expected_goals": 1.1,
+            "base_home": 0.45,
+            "base_draw": 0.27,
+            "base_away": 0.28,
+            "features_sha256": "4" * 64,
+            "contributions": {"elo": 0.41, "form": -0.11},
+        }
+        found = Prediction.objects.create(
+            match=match, version=version, p_home=p[0], p_draw=p[1], p_away=p[2], **(values | fields)
+        )
+        match.save(force_update=True)
+        return found
+
+    def score(self, prediction: Prediction, *, rps: float = 0.19, base_rps: float = 0.23) -> Score:
+        match = prediction.match
+        return Score.objects.create(
+            prediction=prediction,
+            match=match,
+            world=prediction.version.world,
+            revision=match.revision,
+            outcome=match.outcome,
+            log_loss=0.69,
+            rps=rps,
+            brier=0.38,
+            base_log_loss=1.05,
+            base_rps=base_rps,
+            market_log_loss=0.68,
+            market_rps=0.18,
+            settled_at=self.now,
+        )
+
+    def odds(self, match: Match, bookmaker: str = "PS", moment: str = "closing", prices=(1.9, 3.5, 4.2)) -> Odds:
+        home, draw, away = prices
+        return Odds.objects.create(match=match, bookmaker=bookmaker, moment=moment, home=home, draw=draw, away=away)
+
+    def run(self, **fields) -> PipelineRun:
+        values = {
+            "world": World.SANDBOX,
+            "status": "running",
+            "as_of": self.now,
+            "profile": "smoke",
+            "requested_by": "system",
+            "created_at": self.now,
+        }
+        return PipelineRun.objects.create(**(values | fields))
+
+    def event(self, number: int | None, topic: str = "match.changed", key: str = "1", **payload) -> Event:
+        return Event.objects.create(number=number, topic=topic, key=key, payload=payload, created_at=self.now)
+
+    def round(self, season: Season, *, finished: int, coming: int, version: ModelVersion) -> list[Match]:
+        """Fill a season: matches of today around now, each forecast, priced, and graded where it is over."""
+        teams = [f"{season.competition.name} {n}" for n in range(8)]
+        found = []
+        for n in range(finished + coming):
+            is_over = n < finished
+            at = self.now - timedelta(minutes=10 + n) if is_over else self.now + timedelta(minutes=10 + n)
+            match = self.match(
+                teams[n % 8],
+                teams[(n + 1 + n // 8) % 8],
+                season=season,
+                kickoff_at=at,
+                goals=(2, 1) if is_over else None,
+            )
+            prediction = self.prediction(match, version)
+            if is_over:
+                self.score(prediction)
+            self.odds(match)
+            found.append(match)
+        return found
+
+
+@pytest.fixture
+def noon(monkeypatch) -> datetime:
+    """Django's clock stands at a noon, so that a day has room on both sides; the database keeps its own."""
+    monkeypatch.setattr(timezone, "now", lambda: NOON)
+    return NOON
+
+
+@pytest.fixture
+def build(db, noon) -> Builder:
+    return Builder(noon)
+
+
+@pytest.fixture
+def champion(build):
+    """The version that forecasts the simulated world."""
+    version = build.version()
+    build.promote(version)
+    return version
+
+
+def read_json(name: str) -> dict:
+    return json.loads((HERE / name).read_text())
+
+
+def write_json(name: str, content: dict) -> None:
+    (HERE / name).write_text(json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n")

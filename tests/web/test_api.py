@@ -1,0 +1,247 @@
+"""The REST API: shapes, filters, pages, caches, and problems."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.core.management import call_command
+
+from apps.ml.models import ServedWorld
+from tests.web.conftest import HERE, read_json
+
+LIST = "/api/v1/matches/"
+
+
+def problem_of(response, status: int) -> dict:
+    assert response.status_code == status, response.content
+    assert response["Content-Type"] == "application/problem+json"
+    body = response.json()
+    assert body["status"] == status
+    assert body["request_id"] == response["X-Request-ID"]
+    assert body["instance"] == response.wsgi_request.path
+    assert {"type", "title", "detail"} <= body.keys()
+    return body
+
+
+def test_a_match_is_shown_with_its_world_and_teams(client, build):
+    match = build.match(kickoff_at=datetime(2026, 11, 23, 15, tzinfo=UTC), goals=(2, 1))
+    body = client.get(f"{LIST}{match.pk}/").json()
+    assert body["world"] == "sandbox"
+    assert body["competition"]["slug"] == "aldermark-crown-league"
+    assert (body["home_team"]["name"], body["away_team"]["name"]) == ("Northgate", "Old Mill")
+    assert body["kickoff_at"] == "2026-11-23T15:00:00Z"
+    assert (body["home_goals"], body["away_goals"], body["status"]) == (2, 1, "finished")
+    assert body["prediction_url"].endswith(f"/api/v1/matches/{match.pk}/prediction/")
+
+
+def test_the_prediction_is_the_latest_before_kickoff_and_agrees_with_itself(client, build, champion):
+    match = build.match()
+    build.prediction(match, champion, (0.4, 0.3, 0.3), before_kickoff=timedelta(hours=3))
+    build.prediction(match, champion, (0.5, 0.3, 0.2), before_kickoff=timedelta(hours=2), data_snapshot=2)
+    body = client.get(f"{LIST}{match.pk}/prediction/").json()
+    assert body["probabilities"] == {"home": 0.5, "draw": 0.3, "away": 0.2}
+    assert body["fair_odds"]["home"] == 2.0
+    assert (body["model"]["version"], body["data_snapshot"], body["degraded"], body["is_frozen"]) == (1, 2, "", False)
+    cells = {(h, a): p for h, row in enumerate(body["scorelines"]) for a, p in enumerate(row)}
+    assert len(cells) == 121
+    assert sum(p for (h, a), p in cells.items() if h > a) == pytest.approx(0.5, abs=1e-12)
+    line = next(line for line in body["markets"]["goal_lines"] if line["line"] == 2.5)
+    assert line["over"] == pytest.approx(sum(p for (h, a), p in cells.items() if h + a > 2.5), abs=1e-12)
+    assert body["expected_goals"]["home"] == pytest.approx(sum(h * p for (h, _), p in cells.items()))
+    best = body["markets"]["most_likely"]
+    assert cells[best["home_goals"], best["away_goals"]] == max(cells.values())
+
+
+def test_a_forecast_after_the_kickoff_as_it_came_to_be_is_not_shown(client, build, champion):
+    match = build.match(goals=(1, 0), kickoff_at=build.now - timedelta(hours=3))
+    build.prediction(match, champion, before_kickoff=timedelta(minutes=-10))
+    body = problem_of(client.get(f"{LIST}{match.pk}/prediction/"), 404)
+    assert body["type"] == "urn:spai:problem:no-forecast"
+
+
+def test_before_the_first_champion_the_missing_forecast_is_explained(client, build):
+    match = build.match()
+    body = problem_of(client.get(f"{LIST}{match.pk}/prediction/"), 404)
+    assert "No model is champion yet" in body["detail"]
+
+
+def test_the_list_shows_the_served_world_unless_another_is_asked_for(client, build):
+    build.match()
+    build.match("Leeds", "Hull", season=build.season("Premier League", simulated=False))
+    names = lambda query="": [each["home_team"]["name"] for each in client.get(LIST + query).json()["results"]]  # noqa: E731
+    assert names() == ["Northgate"]
+    assert names("?world=real") == ["Leeds"]
+    assert names("?competition=england-premier-league") == ["Leeds"]
+    ServedWorld.objects.create(id=1, world="real", chosen_at=build.now)
+    assert names() == ["Leeds"]
+
+
+def test_filters_narrow_by_competition_team_status_and_time(client, build):
+    noon = datetime(2026, 11, 23, 12, tzinfo=UTC)
+    early = build.match("A", "B", kickoff_at=noon - timedelta(days=1), goals=(0, 0))
+    late = build.match("C", "A", kickoff_at=noon)
+    other = build.match("A", "D", season=build.season("Shield League"), kickoff_at=noon + timedelta(days=1))
+    ids = lambda query: [each["id"] for each in client.get(f"{LIST}?{query}").json()["results"]]  # noqa: E731
+    assert ids("team=a") == [early.pk, late.pk, other.pk]
+    assert ids("team=c") == [late.pk]
+    assert ids("competition=aldermark-shield-league") == [other.pk]
+    assert ids("status=finished") == [early.pk]
+    assert ids("from=2026-11-23") == [late.pk, other.pk]
+    assert ids("to=2026-11-23") == [early.pk, late.pk]
+    assert ids("from=2026-11-23T12:00:00Z&to=2026-11-24T12:00:00Z") == [late.pk]
+    assert ids("from=2026-11-23T13:00:00%2B01:00&to=2026-11-23") == [late.pk]
+
+
+def test_pages_hold_every_match_once_even_when_all_kick_off_together(client, build):
+    at = build.now + timedelta(hours=1)
+    wanted = {build.match(f"H{n}", f"A{n}", kickoff_at=at if n % 3 else at + timedelta(hours=n)).pk for n in range(23)}
+    seen: list[int] = []
+    address = f"{LIST}?page_size=4"
+    while address:
+        body = client.get(address).json()
+        seen += [each["id"] for each in body["results"]]
+        address = body["next"]
+    assert len(seen) == len(wanted)
+    assert set(seen) == wanted
+
+
+def test_the_page_before_is_named_too(client, build):
+    for n in range(5):
+        build.match(f"H{n}", f"A{n}", kickoff_at=build.now + timedelta(hours=n + 1))
+    first = client.get(f"{LIST}?page_size=2").json()
+    second = client.get(first["next"]).json()
+    assert client.get(second["previous"]).json()["results"] == first["results"]
+
+
+@pytest.mark.parametrize(
+    ("query", "parameter"),
+    [
+        ("from=yesterday", "from"),
+        ("to=2026-02-30", "to"),
+        ("from=2026-11-23T25:00:00Z", "from"),
+        ("from=0001-01-01T00:00:00%2B14:00", "from"),
+        ("to=9999-12-31", "to"),
+        ("page_size=0", "page_size"),
+        ("page_size=201", "page_size"),
+        ("page_size=99999999999999999999", "page_size"),
+        ("page_size=-1", "page_size"),
+        ("page_size=ten", "page_size"),
+        ("page_size=٣", "page_size"),
+        ("page_size=", "page_size"),
+        ("cursor=%00", "cursor"),
+        ("cursor=garbage", "cursor"),
+        ("cursor=" + b64encode(b"p=yesterday").decode(), "cursor"),
+        ("cursor=" + b64encode(b"p=2026-11-23").decode(), "cursor"),
+        ("cursor=" + b64encode(b"o=-4").decode(), "cursor"),
+        ("competition=nowhere", "competition"),
+        ("competition=%00", "competition"),
+        ("team=nobody", "team"),
+        ("status=over", "status"),
+        ("world=mars", "world"),
+        ("compettion=x", "compettion"),
+    ],
+)
+def test_bad_input_is_refused_by_the_name_of_the_parameter(client, build, query, parameter):
+    body = problem_of(client.get(f"{LIST}?{query}"), 400)
+    assert [error["parameter"] for error in body["errors"]] == [parameter]
+    assert body["type"] == "urn:spai:problem:bad-input"
+    assert "Traceback" not in body["detail"]
+
+
+@pytest.mark.parametrize("wrong", ["abc", "1e3", "-1", "99999999999999999999", "٣"])
+def test_an_id_that_is_no_whole_number_is_refused(client, build, wrong):
+    for suffix in ("", "prediction/"):
+        body = problem_of(client.get(f"{LIST}{wrong}/{suffix}"), 400)
+        assert body["errors"][0]["parameter"] == "id"
+
+
+def test_an_unknown_match_is_not_found(client, db):
+    problem_of(client.get(f"{LIST}9223372036854775807/"), 404)
+    problem_of(client.get(f"{LIST}12/prediction/"), 404)
+
+
+@pytest.mark.parametrize("path", ["/api/", "/api/v1/", "/api/v2/matches/", "/api/v1/matches/1.5/", "/api/v1/matches"])
+def test_whatever_is_not_there_is_a_problem_too(client, db, path):
+    response = client.get(path)
+    if response.status_code == 301:
+        assert response["Location"] == f"{path}/"
+    else:
+        problem_of(response, 404)
+
+
+def test_another_method_is_refused(client, build):
+    for method in ("post", "put", "patch", "delete"):
+        problem_of(getattr(client, method)(LIST), 405)
+
+
+def test_another_media_type_is_refused(client, build):
+    problem_of(client.get(LIST, headers={"Accept": "text/csv"}), 406)
+
+
+def test_our_own_fault_is_a_problem_without_its_reason(client, build, monkeypatch):
+    client.raise_request_exception = False
+    monkeypatch.setattr("apps.matches.selectors.matches", lambda: 1 / 0)
+    body = problem_of(client.get(LIST), 500)
+    assert "division" not in json.dumps(body)
+
+
+def test_a_database_that_is_away_is_503(client, build, monkeypatch):
+    from django.db import OperationalError
+
+    def away():
+        raise OperationalError("connection refused")
+
+    client.raise_request_exception = False
+    monkeypatch.setattr("apps.matches.selectors.matches", away)
+    response = client.get(LIST)
+    problem_of(response, 503)
+    assert response["Retry-After"] == "5"
+
+
+def test_the_request_id_of_the_caller_is_kept(client, db):
+    given = "0123456789abcdef0123456789abcdef"
+    response = client.get("/api/nothing", headers={"X-Request-ID": given})
+    assert response.json()["request_id"] == given
+    assert response["X-Request-ID"] == given
+
+
+def test_who_has_the_content_already_gets_304(client, build, champion):
+    match = build.match()
+    build.prediction(match, champion, before_kickoff=timedelta(hours=2))
+    for address in (LIST, f"{LIST}{match.pk}/", f"{LIST}{match.pk}/prediction/"):
+        first = client.get(address)
+        assert first["Cache-Control"] == "no-cache"
+        again = client.get(address, headers={"If-None-Match": first["ETag"]})
+        assert (again.status_code, again.content, again["ETag"]) == (304, b"", first["ETag"])
+    old = client.get(f"{LIST}{match.pk}/prediction/")["ETag"]
+    build.prediction(match, champion, (0.6, 0.2, 0.2), data_snapshot=2)
+    assert client.get(f"{LIST}{match.pk}/prediction/", headers={"If-None-Match": old}).status_code == 200
+
+
+def test_head_says_what_get_would(client, build):
+    build.match()
+    response = client.head(LIST)
+    assert response.status_code == 200
+    assert response.content == b""
+
+
+def test_the_schema_is_the_one_that_was_agreed(tmp_path, renew, db):
+    """Renew with `manage.py spectacular --format openapi-json --file tests/web/openapi.json`, or `--renew` here."""
+    made = tmp_path / "openapi.json"
+    call_command("spectacular", "--format", "openapi-json", "--file", str(made), "--validate", "--fail-on-warn")
+    if renew:
+        (HERE / "openapi.json").write_text(made.read_text())
+    assert json.loads(made.read_text()) == read_json("openapi.json")
+
+
+def test_the_schema_and_its_two_faces_are_served(client, db):
+    assert client.get("/api/schema/?format=json").json()["openapi"].startswith("3.")
+    for path in ("/api/docs/", "/api/redoc/"):
+        response = client.get(path)
+        assert response.status_code == 200
+        assert "<script>" not in response.content.decode()
+        assert "unsafe-eval" not in response["Content-Security-Policy"]
+    assert "'unsafe-inline'" not in client.get("/api/docs/")["Content-Security-Policy"]

@@ -1,0 +1,87 @@
+"""What pages draw, as numbers."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from apps.api import charts
+from apps.ml.forecasting import goals
+
+weights = st.lists(st.floats(0.001, 1.0), min_size=3, max_size=3)
+
+
+@given(weights)
+def test_whole_percents_sum_to_100_and_lie_within_one_of_the_shares(found):
+    shares = [weight / sum(found) for weight in found]
+    whole = charts.whole_percents(shares)
+    assert sum(whole) == 100
+    assert all(abs(percent - 100 * share) < 1 for percent, share in zip(whole, shares, strict=True))
+
+
+def test_the_largest_remainder_gets_the_missing_point():
+    assert charts.whole_percents([0.456, 0.272, 0.272]) == [46, 27, 27]
+    assert charts.whole_percents([0.334, 0.333, 0.333]) == [34, 33, 33]
+    assert charts.whole_percents([1 / 3, 1 / 3, 1 / 3]) == [34, 33, 33]
+    assert charts.whole_percents([1.0, 0.0, 0.0]) == [100, 0, 0]
+
+
+@pytest.mark.parametrize("shares", [(0.5, 0.3, 0.3), (0.5, 0.6, -0.1), (float("nan"), 0.5, 0.5)])
+def test_what_is_no_distribution_is_refused(shares):
+    with pytest.raises(ValueError):
+        charts.whole_percents(shares)
+
+
+@given(weights)
+def test_the_parts_of_a_bar_fill_it_in_the_order_home_draw_away(found):
+    parts = charts.bar([weight / sum(found) for weight in found])
+    assert [part.outcome for part in parts] == ["home", "draw", "away"]
+    assert parts[0].x == 0
+    assert parts[-1].x + parts[-1].width == pytest.approx(100, abs=0.01)
+    assert all(part.width >= 5.5 for part in parts)
+
+
+def test_a_mark_has_two_letters_and_keeps_its_colours():
+    assert charts.mark("Harbour City", "harbour-city").initials == "HC"
+    assert charts.mark("Northgate", "northgate").initials == "NO"
+    assert charts.mark("FC Porto", "fc-porto").initials == "PO"
+    assert charts.mark("1. FC Köln", "koeln").initials == "1K"
+    assert charts.mark("AC", "ac").initials == "AC"
+    assert charts.mark("Redfield", "redfield") == charts.mark("Redfield", "redfield")
+
+
+def test_the_heat_map_holds_the_whole_grid():
+    grid = goals.grid(1.6, 1.1, (0.5, 0.3, 0.2))
+    rows = charts.heat(grid)
+    assert sum(cell.percent for _, cells in rows for cell in cells) == pytest.approx(100.0)
+    assert sum(cell.percent for _, cells in rows for cell in cells if cell.outcome == "home") > 49.5
+    assert [name for name, _ in rows] == ["0", "1", "2", "3", "4", "5", "6+"]
+    assert sum(cell.is_best for _, cells in rows for cell in cells) == 1
+
+
+def test_the_longest_push_comes_first_and_home_goes_left():
+    first, second = charts.pushes({"form": -0.11, "elo": 0.41})
+    assert (first.group, first.side, first.x + first.width) == ("elo", "home", 50.0)
+    assert (second.group, second.side, second.x) == ("form", "away", 50.0)
+    assert first.width == 46.0
+    assert charts.pushes({}) == []
+
+
+def test_one_forecast_has_not_moved():
+    at = datetime(2026, 11, 23, tzinfo=UTC)
+    assert charts.movement([(at, (0.5, 0.3, 0.2))], at + timedelta(hours=1)) is None
+
+
+def test_a_forecast_stands_until_the_next_one():
+    at = datetime(2026, 11, 23, tzinfo=UTC)
+    history = [(at, (0.5, 0.3, 0.2)), (at + timedelta(hours=1), (0.6, 0.25, 0.15))]
+    moved = charts.movement(history, at + timedelta(hours=2))
+    home = moved.lines[0]
+    # Scaled to 75 %: 0.5 lies at 200 × (1 − 0.5 / 0.75) = 66.7, 0.6 at 40.
+    assert home.path == "M0 66.7H500.0V40.0H1000"
+    assert [line.percent for line in moved.lines] == [60, 25, 15]
+    assert [percent for percent, _ in moved.scale] == [0, 25, 50, 75]
+    assert moved.label.startswith("home from 50 to 60 per cent")

@@ -1,0 +1,330 @@
+"""Pages for people: what they say, in which zone and world, and what they say when there is nothing yet."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import OperationalError
+
+from apps.matches.models import Match
+from apps.ml.models import ServedWorld
+
+HTMX = {"HX-Request": "true"}
+
+
+def text_of(response) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", response.content.decode()))
+
+
+@pytest.fixture
+def today(build, champion):
+    """A finished, a live and a coming match around now, forecast and priced."""
+    over = build.match("Northgate", "Old Mill", kickoff_at=build.now - timedelta(minutes=30), goals=(2, 1))
+    build.score(build.prediction(over, champion, (0.456, 0.272, 0.272)))
+    live = build.match("Redfield", "Lakeside", kickoff_at=build.now - timedelta(minutes=1), status="live")
+    build.prediction(live, champion)
+    coming = build.match("Harbour City", "Kingsmoor", kickoff_at=build.now + timedelta(minutes=1))
+    build.prediction(coming, champion, (0.7, 0.2, 0.1), before_kickoff=timedelta(hours=2))
+    # Prices without a margin: 1/2, 1/4, 1/4 is what they say.
+    build.odds(coming, prices=(2.0, 4.0, 4.0))
+    return over, live, coming
+
+
+class TestFixtures:
+    def test_a_row_says_when_who_how_likely_and_what_came(self, client, build, today):
+        page = client.get("/").content.decode()
+        assert 'aria-label="home 46 %, draw 27 %, away 27 %"' in page
+        assert "RPS 0.19" in page
+        assert "better than the base rates" in page
+        assert '<span class="chip live">live</span>' in page
+        assert page.count('class="fx"') == 3
+        assert "Forecasts by <a" in page
+        assert re.search(r'class="up"[^>]*>\+20<', page)
+
+    def test_a_row_that_is_pulled_comes_alone(self, client, today):
+        over = today[0]
+        response = client.get(f"/matches/{over.pk}/", headers={**HTMX, "HX-Target": f"row-{over.pk}"})
+        assert response.content.decode().strip().startswith(f'<a class="fx" id="row-{over.pk}"')
+        assert "HX-Request" in response["Vary"]
+
+    def test_the_changing_part_comes_alone_for_a_script(self, client, today):
+        body = client.get("/", headers=HTMX).content.decode()
+        assert body.strip().startswith('<div id="fixtures"')
+        assert "<html" not in body
+
+    def test_days_are_those_of_the_readers_zone(self, client, build, champion, noon):
+        build.match(kickoff_at=datetime(2026, 11, 24, 0, 30, tzinfo=UTC))
+        page = client.get("/?day=2026-11-23").content.decode()
+        assert 'class="fx"' not in page
+        client.cookies["zone_here"] = "America/New_York"
+        page = client.get("/?day=2026-11-23").content.decode()
+        assert '<time datetime="2026-11-24T00:30:00Z">19:30</time>' in page
+        assert "Times in America/New_York" in page
+
+    def test_a_match_without_a_time_stays_on_its_date_everywhere(self, client, build, champion, noon):
+        build.match(kickoff_at=datetime(2026, 11, 24, tzinfo=UTC), kickoff_precision="date")
+        for zone in ("America/Los_Angeles", "Pacific/Auckland", "UTC"):
+            client.cookies["zone_here"] = zone
+            assert 'class="fx"' in client.get("/?day=2026-11-24").content.decode()
+            assert 'class="fx"' not in client.get("/?day=2026-11-23").content.decode()
+
+    def test_the_strip_counts_days_and_names_the_nearest_beyond_it(self, client, build, champion, noon):
+        for day in (1, 22, 23, 23):
+            build.match(f"H{day}", f"A{Match.objects.count()}", kickoff_at=datetime(2026, 11, day, 15, tzinfo=UTC))
+        page = client.get("/").content.decode()
+        assert "<b>Today</b>2</a>" in page
+        assert "<b>Sun 22</b>1</a>" in page
+        assert "‹ Sun 1" in page
+
+    def test_a_day_without_matches_leads_to_the_next_that_has_one(self, client, build, champion, noon):
+        build.match(kickoff_at=datetime(2026, 11, 26, 15, tzinfo=UTC))
+        assert "Thursday 26 November" in text_of(client.get("/"))
+
+    def test_of_a_long_day_the_rows_around_now_are_shown_and_the_rest_counted(self, client, build, champion, noon):
+        season = build.season()
+        for n in range(30):
+            at = noon + timedelta(minutes=4 * (n - 12) + 2)
+            build.match(f"Home {n}", f"Away {n}", season=season, kickoff_at=at)
+        page = client.get("/").content.decode()
+        assert page.count('class="fx"') == 12
+        assert "8 earlier today" in page
+        assert "10 later today" in page
+        whole = client.get("/?day=2026-11-23&competition=aldermark-crown-league").content.decode()
+        assert whole.count('class="fx"') == 30
+
+    @pytest.mark.parametrize(
+        "query", ["day=tomorrow", "day=0001-01-01", "day=9999-12-31", "day=2026-02-30", "world=mars"]
+    )
+    def test_an_address_that_means_nothing_is_not_found(self, client, db, query):
+        response = client.get(f"/?{query}")
+        assert response.status_code == 404
+        assert "Request" in text_of(response)
+
+    def test_simulated_competitions_say_so(self, client, today):
+        page = text_of(client.get("/"))
+        assert "simulated" in page
+        assert "no real club plays here" in page
+
+    def test_the_operators_world_comes_first_and_the_other_is_a_link(self, client, build, today):
+        build.match("Leeds", "Hull", season=build.season("Premier League", simulated=False))
+        page = client.get("/").content.decode()
+        assert 'href="/?world=real"' in page
+        assert "Leeds" not in page
+        ServedWorld.objects.create(id=1, world="real", chosen_at=build.now)
+        page = client.get("/").content.decode()
+        assert "Leeds" in page
+        assert 'href="/?world=sandbox"' in page
+        assert "no real club" not in page
+
+
+class TestFirstStart:
+    def test_before_anything_is_stored_the_page_says_what_happens(self, client, db):
+        page = text_of(client.get("/"))
+        assert "Waiting for the first matches" in page
+        assert "every 5s" in client.get("/").content.decode()
+
+    def test_the_stages_of_the_first_run_are_shown(self, client, build):
+        build.match()
+        stages = [
+            {"name": "export", "status": "succeeded", "seconds": 1.25},
+            {"name": "train", "status": "running", "seconds": None},
+        ]
+        build.run(stages=stages)
+        page = client.get("/").content.decode()
+        assert 'class="is-running"><span>train' in page
+        assert "1.2 s" in page
+        assert "not forecast yet" in page
+
+    def test_a_failed_run_says_why_and_what_to_do(self, client, build):
+        build.match()
+        build.run(status="failed", error={"stage": "train", "message": "Too few rows.", "next_step": "Import more."})
+        page = text_of(client.get("/"))
+        assert "Too few rows." in page
+        assert "Import more." in page
+
+
+class TestMatch:
+    def test_a_coming_match_shows_its_forecast_and_what_it_rests_on(self, client, today):
+        page = text_of(client.get(f"/matches/{today[2].pk}/"))
+        for said in ("70.0 %", "fair odds 1.43", "Elo ratings", "+0.41", "−0.11", "data snapshot", "as of", "model 1"):
+            assert said in page
+        assert "1 forecast" in page
+
+    def test_a_graded_match_shows_the_result_and_the_score(self, client, today):
+        page = text_of(client.get(f"/matches/{today[0].pk}/"))
+        for said in ("2–1", "full time", "How the forecast did", "0.190", "0.230", "0.180"):
+            assert said in page
+
+    def test_without_a_forecast_the_page_says_why(self, client, build):
+        match = build.match()
+        assert "No model is champion yet" in text_of(client.get(f"/matches/{match.pk}/"))
+
+    def test_how_the_forecast_moved_is_drawn(self, client, build, champion):
+        match = build.match(kickoff_at=build.now + timedelta(hours=1))
+        for n, p in enumerate([(0.5, 0.3, 0.2), (0.55, 0.27, 0.18), (0.6, 0.25, 0.15)]):
+            build.prediction(match, champion, p, before_kickoff=timedelta(hours=5 - n), data_snapshot=n)
+        page = client.get(f"/matches/{match.pk}/").content.decode()
+        assert "home from 50 to 60 per cent" in page
+        assert "3 forecasts" in page
+
+    def test_form_and_meetings_come_from_before_the_match(self, client, build, champion):
+        then = build.now - timedelta(days=30)
+        build.match("Northgate", "Old Mill", kickoff_at=then, goals=(0, 3))
+        build.match("Northgate", "Lakeside", kickoff_at=then + timedelta(days=7), goals=(1, 1))
+        match = build.match("Old Mill", "Northgate", kickoff_at=build.now + timedelta(hours=1))
+        page = client.get(f"/matches/{match.pk}/").content.decode()
+        assert 'aria-label="newest first: D L "' in page
+        assert 'aria-label="newest first: W "' in page
+        assert "0–3" in page
+
+    def test_a_late_forecast_is_void_and_said_to_be(self, client, build, champion):
+        match = build.match(goals=(1, 0), kickoff_at=build.now - timedelta(hours=3))
+        build.prediction(match, champion, before_kickoff=timedelta(minutes=-10))
+        page = text_of(client.get(f"/matches/{match.pk}/"))
+        assert "No forecast of this match was published before its kick-off." in page
+        assert "1 forecast came after the kick-off as it came to be and is void." in page
+
+    @pytest.mark.parametrize("status", ["postponed", "cancelled", "abandoned"])
+    def test_a_match_that_is_not_played_says_so(self, client, build, champion, status):
+        match = build.match(status=status)
+        assert status in text_of(client.get(f"/matches/{match.pk}/"))
+
+    def test_an_unknown_match_is_not_found(self, client, db):
+        assert client.get("/matches/12/").status_code == 404
+        assert client.get(f"/matches/{10**30}/").status_code == 404
+
+
+class TestOtherPages:
+    def test_a_table_is_ordered_by_points(self, client, build, champion):
+        build.match("Northgate", "Old Mill", kickoff_at=build.now - timedelta(days=2), goals=(2, 0))
+        build.match("Old Mill", "Lakeside", kickoff_at=build.now - timedelta(days=1), goals=(1, 1))
+        page = text_of(client.get("/competitions/aldermark-crown-league/"))
+        assert re.search(
+            r"1 NO Northgate 1 1 0 0 2–0 \+2 3 2 LA Lakeside 1 0 1 0 1–1 0 1 3 OM Old Mill 2 0 1 1 1–3 −2 1", page
+        )
+
+    def test_an_older_season_can_be_picked(self, client, build):
+        build.match(
+            "Old Mill",
+            "Lakeside",
+            season=build.season(label="2025-26"),
+            kickoff_at=build.now - timedelta(days=300),
+            goals=(4, 0),
+        )
+        build.match()
+        page = client.get("/competitions/aldermark-crown-league/?season=2025-26", headers=HTMX).content.decode()
+        assert "4–0" in page
+        assert "<option selected>2025-26</option>" in page
+        assert client.get("/competitions/aldermark-crown-league/?season=1888").status_code == 404
+
+    def test_competitions_and_teams_are_listed_and_found(self, client, today):
+        assert "Crown League" in text_of(client.get("/competitions/"))
+        assert "Harbour City" in text_of(client.get("/teams/harbour-city/"))
+        found = client.get("/search/?q=harb", headers=HTMX).content.decode()
+        assert 'href="/teams/harbour-city/"' in found
+        assert "Northgate" not in found
+        assert 'href="/competitions/aldermark-crown-league/"' in client.get("/search/?q=crown").content.decode()
+
+    @pytest.mark.parametrize("q", ["", "%00", "%25", "<script>alert(1)</script>", "x" * 5000, "'; DROP TABLE", "\\"])
+    def test_any_search_text_is_only_text(self, client, today, q):
+        response = client.get("/search/", {"q": q.replace("%00", "\x00").replace("%25", "%")})
+        assert response.status_code == 200
+        assert "<script>alert" not in response.content.decode()
+
+    @pytest.mark.parametrize("path", ["/competitions/nowhere/", "/teams/nobody/", "/nothing/"])
+    def test_what_is_not_there_is_a_page(self, client, db, path):
+        response = client.get(path)
+        assert response.status_code == 404
+        assert "To the fixtures" in text_of(response)
+
+    def test_the_track_record_begins_empty_and_then_compares_on_the_same_matches(self, client, build, champion):
+        assert "No forecast has been graded yet" in text_of(client.get("/track-record/"))
+        for n in range(3):
+            match = build.match(f"H{n}", f"A{n}", kickoff_at=build.now - timedelta(hours=3 + n), goals=(1, 0))
+            build.score(build.prediction(match, champion))
+        page = text_of(client.get("/track-record/"))
+        for said in ("Graded matches 3", "Against the base rates", "Against the market", "0.6900", "1.0500", "95 %"):
+            assert said in page
+
+    def test_models_show_measures_gates_and_who_promoted(self, client, build, champion):
+        build.version(
+            2,
+            gates=[{"name": "calibrated", "passed": False, "value": 1, "bound": 0, "reason": "ECE is high"}],
+            metrics={},
+        )
+        page = text_of(client.get("/models/"))
+        for said in ("1 champion", "0.9800", "✓ calibrated", "✗ calibrated", "promoted model 1", "first champion"):
+            assert said in page
+
+    def test_about_names_the_sources(self, client, db):
+        page = text_of(client.get("/about/"))
+        assert "football-data.co.uk" in page
+        assert "CC0" in page
+
+
+class TestZone:
+    def test_a_chosen_zone_is_kept_and_can_be_forgotten(self, client, db):
+        response = client.get("/zone/", {"zone": "Asia/Tokyo", "next": "/?day=2026-11-23"})
+        assert response["Location"] == "/?day=2026-11-23"
+        client.cookies["zone_here"] = "Europe/London"
+        assert "Times in Asia/Tokyo" in text_of(client.get("/"))
+        client.get("/zone/", {"zone": "", "next": "/"})
+        assert "Times in Europe/London" in text_of(client.get("/"))
+
+    @pytest.mark.parametrize("zone", ["../../etc/passwd", "Mars/Base", "\x00", "x" * 9999])
+    def test_a_zone_that_there_is_not_counts_as_none(self, client, db, zone):
+        assert client.get("/zone/", {"zone": zone}).status_code == 302
+        client.cookies["zone_here"] = zone.replace("\x00", "0")
+        assert "Times in UTC" in text_of(client.get("/"))
+
+    @pytest.mark.parametrize(
+        "back", ["https://example.org/", "//example.org", "javascript:alert(1)", "/\\example.org", ""]
+    )
+    def test_the_way_back_leads_nowhere_else(self, client, db, back):
+        assert client.get("/zone/", {"zone": "UTC", "next": back})["Location"] == "/"
+
+
+class TestManners:
+    @pytest.mark.parametrize(
+        "path", ["/", "/competitions/", "/track-record/", "/models/", "/about/", "/search/", "/nothing/"]
+    )
+    def test_no_page_carries_inline_script_or_style(self, client, today, path):
+        response = client.get(path)
+        body = response.content.decode()
+        assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=|javascript:", body)
+        assert "unsafe" not in response["Content-Security-Policy"]
+
+    def test_a_match_page_carries_none_either(self, client, today):
+        for match in today:
+            assert not re.search(
+                r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=", client.get(f"/matches/{match.pk}/").content.decode()
+            )
+
+    def test_pages_ask_again_each_time_and_are_for_one_reader(self, client, today):
+        response = client.get("/")
+        assert {"private", "no-cache"} <= set(response["Cache-Control"].replace(" ", "").split(","))
+        assert "Cookie" in response["Vary"]
+
+    def test_a_page_is_read_only(self, client, db):
+        for path in ("/", "/zone/", "/about/", "/search/"):
+            assert client.post(path).status_code == 405
+
+    def test_our_own_fault_names_the_request_and_nothing_else(self, client, db, monkeypatch):
+        client.raise_request_exception = False
+        monkeypatch.setattr("apps.ml.selectors.served_world", lambda: 1 / 0)
+        response = client.get("/")
+        assert response.status_code == 500
+        assert response["X-Request-ID"] in response.content.decode()
+        assert "division" not in response.content.decode()
+
+    def test_a_database_that_is_away_is_said_plainly(self, client, db, monkeypatch):
+        def away():
+            raise OperationalError("connection to server failed")
+
+        client.raise_request_exception = False
+        monkeypatch.setattr("apps.ml.selectors.served_world", away)
+        response = client.get("/")
+        assert response.status_code == 503
+        assert "The database does not answer" in response.content.decode()

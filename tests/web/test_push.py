@@ -1,0 +1,248 @@
+"""Push over two processes and a real Redis: this one writes, a server process numbers, sends and replays."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+import websockets
+from asgiref.sync import sync_to_async
+from django.db import connection
+
+from apps.api import consumers
+from apps.matches import events
+from apps.matches.models import Event
+from spai.stack.servers import free_port
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ROOT = Path(__file__).resolve().parents[2]
+ORIGIN = "http://127.0.0.1:8000"
+PATIENCE = 60.0
+SOON = 10.0
+
+
+def database_url() -> str:
+    """The address of the test database, for another process."""
+    at = connection.settings_dict
+    return f"postgresql://{at['USER']}:{at['PASSWORD']}@{at['HOST']}:{at['PORT']}/{at['NAME']}"
+
+
+def start_push(port: int, log: Path, **environment: str) -> subprocess.Popen[bytes]:
+    """Start a push process and wait until it answers."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "uvicorn", "--port", str(port), "--log-level", "warning", "spai.asgi:application"],
+            cwd=ROOT,
+            env={
+                **os.environ,
+                "DATABASE_URL": database_url(),
+                "SPAI_FACE": "push",
+                "SPAI_WEB_URL": ORIGIN,
+                "DJANGO_SETTINGS_MODULE": "spai.settings",
+                **environment,
+            },
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            with urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2) as answer:
+                if answer.status == 200:
+                    return process
+        except OSError:
+            time.sleep(0.1)
+    process.kill()
+    process.wait()
+    raise RuntimeError(f"push did not start:\n{log.read_text(errors='replace')[-3000:]}")
+
+
+@pytest.fixture(scope="module")
+def push(django_db_setup, tmp_path_factory):
+    """A push process on the test database; its address."""
+    port = free_port()
+    process = start_push(port, tmp_path_factory.mktemp("push") / "log")
+    yield f"ws://127.0.0.1:{port}/ws/v1/"
+    process.terminate()
+    process.wait(timeout=20)
+
+
+@asynccontextmanager
+async def connected(address: str, origin: str | None = ORIGIN):
+    """A client that has been greeted; its socket and the greeting."""
+    async with websockets.connect(address, origin=origin) as socket:
+        yield socket, await heard(socket)
+
+
+async def heard(socket) -> dict:
+    return json.loads(await asyncio.wait_for(socket.recv(), SOON))
+
+
+async def silent(socket, seconds: float = 0.5) -> bool:
+    try:
+        await asyncio.wait_for(socket.recv(), seconds)
+    except TimeoutError:
+        return True
+    return False
+
+
+@sync_to_async
+def write(topic: str, key: str, **payload) -> None:
+    events.publish(topic=topic, key=key, now=datetime.now(UTC), payload=payload)
+    connection.close()
+
+
+@sync_to_async
+def numbered(*rows: tuple[int, str, str]) -> None:
+    """Events that the relay numbered before anybody listened."""
+    Event.objects.bulk_create(
+        Event(number=number, topic=topic, key=key, created_at=datetime.now(UTC)) for number, topic, key in rows
+    )
+
+
+async def test_a_committed_event_reaches_a_client_of_another_process(push):
+    async with connected(f"{push}events/") as (socket, hello):
+        assert hello == {"type": "hello", "number": 0}
+        await write("prediction.published", "7", version=3)
+        event = await heard(socket)
+    assert (event["type"], event["number"]) == ("event", 1)
+    assert (event["topic"], event["key"], event["payload"]) == ("prediction.published", "7", {"version": 3})
+
+
+async def test_events_come_in_the_order_of_their_numbers_without_gaps(push):
+    async with connected(f"{push}events/") as (socket, _):
+        for n in range(40):
+            await write("match.changed", str(n))
+        numbers = [(await heard(socket))["number"] for _ in range(40)]
+    assert numbers == list(range(1, 41))
+
+
+async def test_a_client_of_one_match_hears_of_that_match_alone(push):
+    async with connected(f"{push}matches/7/") as (socket, _):
+        for topic, key in [
+            ("match.changed", "8"),
+            ("run.changed", "7"),
+            ("match.changed", "7"),
+            ("score.settled", "7"),
+        ]:
+            await write(topic, key)
+        assert [(await heard(socket))["topic"] for _ in range(2)] == ["match.changed", "score.settled"]
+        assert await silent(socket)
+
+
+async def test_what_was_missed_is_replayed_by_number(push):
+    await numbered((1, "match.changed", "1"), (2, "score.settled", "2"), (3, "match.changed", "1"))
+    async with connected(f"{push}events/") as (socket, hello):
+        assert hello["number"] == 3
+        await socket.send('{"after": 1}')
+        assert [(await heard(socket))["number"] for _ in range(2)] == [2, 3]
+        await write("match.changed", "9")
+        assert (await heard(socket))["number"] == 4
+    async with connected(f"{push}matches/1/") as (socket, _):
+        await socket.send('{"after": 0}')
+        assert [(await heard(socket))["number"] for _ in range(2)] == [1, 3]
+        assert await silent(socket)
+
+
+async def test_who_missed_too_much_is_told_to_pull_anew(push):
+    await numbered(*((number, "match.changed", "1") for number in range(1, consumers.REPLAY_LIMIT + 3)))
+    async with connected(f"{push}events/") as (socket, _):
+        await socket.send('{"after": 0}')
+        assert await heard(socket) == {"type": "reset", "number": consumers.REPLAY_LIMIT + 2}
+        await socket.send(json.dumps({"after": consumers.REPLAY_LIMIT}))
+        assert [(await heard(socket))["number"] for _ in range(2)] == [consumers.REPLAY_LIMIT + n for n in (1, 2)]
+
+
+async def test_what_the_channel_layer_lost_is_fetched_before_what_came_after(push):
+    async with connected(f"{push}events/") as (socket, _):
+        # Numbered in the database and never broadcast: as when Redis was away for a moment.
+        await numbered((1, "match.changed", "1"), (2, "match.changed", "2"))
+        await write("match.changed", "3")
+        assert [(await heard(socket))["number"] for _ in range(3)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["nonsense", "[]", "{}", '{"after": -1}', '{"after": "1"}', '{"after": true}', '{"after": 1.5}', '{"after": null}',
+     '{"after": 1, "topic": "x"}', '{"before": 1}', "null", "NaN"],
+)  # fmt: skip
+async def test_a_message_that_means_nothing_is_answered_with_what_does(push, message):
+    async with connected(f"{push}events/") as (socket, _):
+        await socket.send(message)
+        answer = await heard(socket)
+        assert answer["type"] == "error"
+        assert "JSON" in answer["detail"] or "after" in answer["detail"]
+        await write("match.changed", "1")
+        assert (await heard(socket))["type"] == "event"
+
+
+async def test_bytes_are_refused_and_the_connection_stays(push):
+    async with connected(f"{push}events/") as (socket, _):
+        await socket.send(b'{"after": 0}')
+        assert (await heard(socket))["type"] == "error"
+        await socket.send('{"after": 0}')
+        assert await silent(socket)
+
+
+async def test_a_number_beyond_every_event_replays_nothing(push):
+    async with connected(f"{push}events/") as (socket, _):
+        await socket.send(json.dumps({"after": 10**18}))
+        assert await silent(socket)
+        await socket.send(json.dumps({"after": 10**30}))
+        assert (await heard(socket))["type"] == "error"
+
+
+async def test_a_message_that_is_too_big_closes_the_connection(push):
+    async with connected(f"{push}events/") as (socket, _):
+        await socket.send(" " * (consumers.MESSAGE_BYTES + 1))
+        assert (await heard(socket))["type"] == "error"
+        with pytest.raises(websockets.ConnectionClosed):
+            await heard(socket)
+        assert socket.close_code == consumers.CLOSE_TOO_BIG
+
+
+async def test_too_many_messages_close_the_connection(push):
+    async with connected(f"{push}events/") as (socket, _):
+        for _ in range(consumers.MESSAGES_PER_WINDOW + 1):
+            await socket.send('{"after": 0}')
+        assert (await heard(socket))["type"] == "error"
+        with pytest.raises(websockets.ConnectionClosed):
+            await heard(socket)
+        assert socket.close_code == consumers.CLOSE_TOO_MANY
+
+
+@pytest.mark.parametrize("path", ["matches/abc/", "nothing/", "matches/1/2/"])
+async def test_an_address_that_there_is_not_is_refused(push, path):
+    with pytest.raises((websockets.InvalidStatus, websockets.ConnectionClosed)):
+        async with connected(push + path):
+            pass
+
+
+async def test_pages_of_other_sites_may_not_listen(push):
+    with pytest.raises(websockets.InvalidStatus):
+        async with connected(f"{push}events/", origin="https://evil.example"):
+            pass
+
+
+async def test_without_a_channel_layer_the_client_is_told_to_come_back(django_db_setup, tmp_path):
+    port, nowhere = free_port(), f"redis://127.0.0.1:{free_port()}/0"
+    process = await asyncio.to_thread(start_push, port, tmp_path / "log", REDIS_URL=nowhere)
+    try:
+        async with websockets.connect(f"ws://127.0.0.1:{port}/ws/v1/events/", origin=ORIGIN) as socket:
+            assert (await heard(socket))["type"] == "error"
+            with pytest.raises(websockets.ConnectionClosed):
+                await heard(socket)
+            assert socket.close_code == consumers.CLOSE_TRY_LATER
+    finally:
+        process.terminate()
+        await asyncio.to_thread(process.wait, 20)

@@ -1,0 +1,73 @@
+"""How many queries each page and list makes, recorded; and that it is as many for few rows as for many.
+
+Renew with `pytest tests/web/test_query_counts.py --renew` and look at the difference.
+"""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from tests.web.conftest import read_json, write_json
+
+PAGES = {
+    "fixtures": "/",
+    "fixtures, changing part": "/",
+    "search": "/search/?q=crown",
+    "match": "/matches/{match}/",
+    "match, row": "/matches/{match}/",
+    "competitions": "/competitions/",
+    "competition": "/competitions/aldermark-crown-league/",
+    "team": "/teams/crown-league-1/",
+    "track record": "/track-record/",
+    "models": "/models/",
+    "about": "/about/",
+    "REST matches": "/api/v1/matches/",
+    "REST match": "/api/v1/matches/{match}/",
+    "REST prediction": "/api/v1/matches/{match}/prediction/",
+}
+
+
+def counted(client, match) -> dict[str, int]:
+    found = {}
+    for name, address in PAGES.items():
+        headers = {"HX-Request": "true"} if "," in name else {}
+        if "row" in name:
+            headers["HX-Target"] = f"row-{match.pk}"
+        with CaptureQueriesContext(connection) as queries:
+            response = client.get(address.format(match=match.pk), headers=headers)
+        assert response.status_code == 200, name
+        found[name] = len(queries)
+    return found
+
+
+@pytest.fixture
+def filled(build, champion):
+    """Two rounds of matches; a function adds more of everything."""
+    seasons = [build.season(), build.season("Shield League")]
+    matches = [match for season in seasons for match in build.round(season, finished=2, coming=2, version=champion)]
+
+    def more() -> None:
+        for season in (*seasons, build.season("Third League")):
+            build.round(season, finished=4, coming=5, version=champion)
+        for number in range(2, 6):
+            build.promote(build.version(number))
+            build.run(status="succeeded")
+
+    return matches[-1], more
+
+
+def test_pages_make_as_many_queries_as_recorded(client, filled, renew):
+    match, _ = filled
+    found = counted(client, match)
+    if renew:
+        write_json("query_counts.json", found)
+    assert found == read_json("query_counts.json")
+
+
+def test_more_rows_need_no_more_queries(client, filled):
+    match, more = filled
+    before = counted(client, match)
+    more()
+    assert counted(client, match) == before
