@@ -113,6 +113,8 @@ def main() -> int:
         )
         return 2
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spai.settings")
+    # What is stored here is nobody's business: the workers of a running stack are not woken.
+    os.environ["CELERY_BROKER_URL"] = "memory://"
     import django
 
     django.setup()

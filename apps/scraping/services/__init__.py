@@ -1,7 +1,7 @@
 """Visits to sources and imports of files."""
 
 from apps.scraping.services.imports import FileReport, ImportReport, RefusedRecord, find_files, import_files
-from apps.scraping.services.scrape import (
+from apps.scraping.services.visits import (
     ScrapeReport,
     UnknownSourceError,
     ensure_sandbox,
