@@ -29,6 +29,9 @@ from apps.ml.forecasting.features import FeatureState
 FORMAT: Final = 1
 """Version of the layout; raise it when an older reader would misread the files."""
 
+GOLDEN_TOLERANCE: Final = 1e-6
+"""Largest difference of a golden forecast, where the parameters name none."""
+
 MANIFEST: Final = "manifest.json"
 CATALOGUE: Final = "catalogue.json"
 GOLDEN: Final = "golden.json"
@@ -158,7 +161,7 @@ def pack(
     state: bytes,
     catalogue: list[dict[str, Any]],
     golden: NDArray[np.float64],
-    tolerance: float,
+    tolerance: float = GOLDEN_TOLERANCE,
 ) -> bytes:
     """Return the bundle as an uncompressed zip.
 

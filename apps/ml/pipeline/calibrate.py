@@ -19,7 +19,7 @@ CALIBRATED_SCHEMA: Final = pa.schema(
 )
 """`data/forecasts.parquet`: the rows of `data/oos.parquet` with the calibrated forecast beside the raw one."""
 
-LEAST_PAST: Final = 1000
+LEAST_PAST: Final = 3000
 """Fewest past forecasts that a calibration is fitted to; fewer teach it their noise."""
 
 RAW: Final = [f"p_{outcome}" for outcome in OUTCOMES]

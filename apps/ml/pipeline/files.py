@@ -1,4 +1,7 @@
-"""Where the files of a run are, and how they are written: equal content gives equal bytes."""
+"""Where the files of a run are, and how they are written: equal content gives equal bytes.
+
+The services of runs use the paths without any frame: pandas and pyarrow load where a frame is read or written.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 import yaml
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
 
 PARAMS: Final = Path("apps/ml/params.yaml")
 MATCHES: Final = Path("data/raw/matches.parquet")
@@ -103,16 +107,22 @@ def write_text(path: Path, text: str) -> None:
 def write_table(path: Path, table: pa.Table) -> None:
     """Write a parquet file that depends on nothing but the rows and their schema."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    import pyarrow.parquet as pq
+
     pq.write_table(table.replace_schema_metadata(None), path, compression="zstd", store_schema=False)
 
 
 def write_frame(path: Path, frame: pd.DataFrame, schema: pa.Schema) -> None:
     """Write the columns that `schema` names, in its types."""
+    import pyarrow as pa
+
     write_table(path, pa.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False))
 
 
 def read_frame(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
     """Return a parquet file as a frame with aware times in UTC."""
+    import pandas as pd
+
     return pd.read_parquet(path, columns=columns)
 
 
