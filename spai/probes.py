@@ -14,6 +14,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from apps.ml import serving
 from apps.ml.metrics import ModelCollector
 from spai.celery import QUEUES
 
@@ -26,7 +27,7 @@ def livez(request: HttpRequest) -> JsonResponse:
 
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Answer 200 when PostgreSQL, which every answer needs, is there and migrated; else 503 with the reason."""
+    """Answer 200 when PostgreSQL is there and migrated and the models are loaded; else 503 with the reason."""
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT to_regclass('ml_prediction') IS NOT NULL")
@@ -35,6 +36,8 @@ def readyz(request: HttpRequest) -> JsonResponse:
         return JsonResponse({"status": "not ready", "reason": f"database: {error.__class__.__name__}"}, status=503)
     if not migrated:
         return JsonResponse({"status": "not ready", "reason": "the database is not migrated"}, status=503)
+    if settings.SPAI_FACE == "web" and not serving.is_warm():
+        return JsonResponse({"status": "not ready", "reason": "the models are being loaded"}, status=503)
     return JsonResponse({"status": "ready", "face": settings.SPAI_FACE})
 
 

@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from django.conf import settings
+from django.db import DatabaseError, connection
 
 from apps.matches.models import World
-from apps.ml import dataset, metrics, selectors
+from apps.ml import metrics, selectors
 from apps.ml.models import FeatureSnapshot, ModelVersion
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ _served: dict[World, Served] = {}
 _checked: dict[World, float] = {}
 _refused: dict[World, int] = {}
 _lock = threading.Lock()
+_warm = threading.Event()
 
 
 def current(
@@ -98,6 +100,30 @@ def current(
             return None
         _served[world] = _caught_up(served, now=now, may_rebuild=may_rebuild)
         return _served[world]
+
+
+def warm_up(*, now: datetime) -> None:
+    """Load what is champion and forecast one fixture of each world, so that nobody waits for a library or a kernel."""
+    from apps.ml import dataset
+
+    try:
+        for world in World:
+            served = current(world, now=now)
+            if served is None:
+                continue
+            fixtures = dataset.upcoming(world, now=now, until=now + SCHEDULE_AHEAD).head(1)
+            if len(fixtures):
+                answer(served, fixtures, now=now)
+    except DatabaseError as error:
+        logger.warning("warm-up broken off: %s; the first question loads what is missing", error)
+    finally:
+        connection.close()
+        _warm.set()
+
+
+def is_warm() -> bool:
+    """Whether the warm-up of this process is over."""
+    return _warm.is_set()
 
 
 def forget() -> None:
@@ -191,6 +217,9 @@ def _load(world: World, version_id: int, *, degraded: str) -> Served:
 
 def _caught_up(served: Served, *, now: datetime, may_rebuild: bool) -> Served:
     """Bring the state to the newest data snapshot, by a stored state, by observing, or (in a worker) anew."""
+    # The bridge to frames brings pandas along: like the model's own libraries it loads in the warm-up.
+    from apps.ml import dataset
+
     newest = dataset.data_snapshot(served.world)
     if newest == served.data_snapshot:
         return served
@@ -229,6 +258,7 @@ def _restored(state: bytes) -> FeatureState:
 
 
 def _built_anew(served: Served, *, now: datetime) -> FeatureState:
+    from apps.ml import dataset
     from apps.ml.forecasting.features import FeatureState
 
     began = time.perf_counter()

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 FLOOR: Final = 1e-15
@@ -206,7 +205,7 @@ def paired_bootstrap(
         Number of resamples, level of the interval, seed of the generator.
     """
     values = np.asarray(difference, dtype=np.float64)
-    codes, kinds = pd.factorize(np.asarray(days))
+    kinds, codes = np.unique(np.asarray(days), return_inverse=True)
     sums = np.bincount(codes, weights=values, minlength=len(kinds))
     counts = np.bincount(codes, minlength=len(kinds)).astype(np.float64)
     generator = np.random.default_rng(seed)
@@ -270,5 +269,8 @@ def _shin(inverse: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _times(values: Any) -> NDArray[np.datetime64]:
-    times: NDArray[np.datetime64] = pd.Series(values).to_numpy(dtype="datetime64[us]")
+    # A pandas Series that knows its zone gives its instants in UTC.
+    times: NDArray[np.datetime64] = (
+        values.to_numpy(dtype="datetime64[us]") if hasattr(values, "to_numpy") else np.asarray(values, "datetime64[us]")
+    )
     return times

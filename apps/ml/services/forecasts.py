@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from django.db import connection, transaction
@@ -16,9 +16,12 @@ from django.db.models import Exists, OuterRef
 
 from apps.matches import events
 from apps.matches.models import Match, Odds, World
-from apps.ml import dataset, metrics, selectors, serving
+from apps.ml import metrics, selectors, serving
 from apps.ml.forecasting import scoring
 from apps.ml.models import Prediction, Score
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 logger = logging.getLogger(__name__)
 
@@ -113,7 +116,7 @@ def forecast(match_id: int, *, now: datetime) -> Forecast:
     served = serving.current(match.season.competition.world, now=now)
     if served is None:
         raise NoForecastError("No model is champion yet: the first one is being trained.")
-    answer = serving.answer(served, dataset.fixtures([match_id]), now=now)
+    answer = serving.answer(served, _frame([match_id]), now=now)
     metrics.PREDICTIONS.labels(served.world, "live").inc()
     (row,) = _rows(served, [match], answer, now=now)
     return Forecast(version_number=served.version_number, **row)
@@ -163,7 +166,7 @@ def _predict_world(served: serving.Served, *, now: datetime) -> tuple[int, int]:
     ]
     if not asked:
         return len(matches), 0
-    answer = serving.answer(served, dataset.fixtures(asked), now=now)
+    answer = serving.answer(served, _frame(asked), now=now)
     rows = _rows(served, [matches[match_id] for match_id in asked], answer, now=now)
     due = [
         Prediction(
@@ -185,6 +188,13 @@ def _predict_world(served: serving.Served, *, now: datetime) -> tuple[int, int]:
         )
     metrics.PREDICTIONS.labels(served.world, "published").inc(len(due))
     return len(matches), len(due)
+
+
+def _frame(match_ids: list[int]) -> pd.DataFrame:
+    # The bridge to frames brings pandas along, which a web process loads in its warm-up and not at its start.
+    from apps.ml import dataset
+
+    return dataset.fixtures(match_ids)
 
 
 def _is_due(latest: Prediction | None, row: dict, features_sha256: str) -> bool:
