@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,12 +20,13 @@ FILE: Final = "trees.ubj"
 
 
 class XGBoost(Estimator):
-    """XGBoost with one tree a class and round, on every column.
+    """XGBoost with one tree a class and round.
 
     Parameters
     ----------
     params : mapping
-        ``rounds`` and ``booster``, the parameters of xgboost; ``nthread`` among them keeps the sums in one order.
+        ``rounds``; ``leave_out``, patterns such as ``form_*_3_*`` of columns that it does not use; ``booster``, the
+        parameters of xgboost, among them ``nthread``: with more threads than free cores they wait for each other.
     seed : int
         Seed of row and column sampling.
     """
@@ -56,7 +58,8 @@ class XGBoost(Estimator):
         return found
 
     def _wanted(self, names: Sequence[str]) -> Sequence[str]:
-        return names
+        left_out = self.params.get("leave_out", ())
+        return [name for name in names if not any(fnmatchcase(name, pattern) for pattern in left_out)]
 
     def _fit(self, X: Floats, y: NDArray[np.int64], weights: Floats) -> None:
         import xgboost
