@@ -75,9 +75,9 @@ FAMILIES: Final[dict[str, Callable[[Mapping[str, Any]], FeatureFamily]]] = {
 class FeatureState:
     """All families after the results that were observed so far.
 
-    Make one by `new` or `from_bytes`. Only one thread may change a state; `describe` may be called from several, because
-    kernels hold the interpreter's lock. It refits ratings whose period has ended, with the same numbers in any order of
-    calls.
+    Make one by `new` or `from_bytes`. Only one thread may change a state; `describe` may be called from several,
+    because kernels hold the interpreter's lock. It refits ratings whose period has ended, with the same numbers in any
+    order of calls.
     """
 
     def __init__(self, params: Mapping[str, Any], families: Sequence[str], index: Index, latest: Sequence[int]) -> None:
