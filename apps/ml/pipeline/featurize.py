@@ -42,18 +42,20 @@ def main(root: Path = Path()) -> None:
     """Run the stage in the workspace `root`."""
     params = files.read_params(root)
     matches = files.read_frame(root / files.MATCHES)
-    described = pd.concat(
-        [files.read_frame(root / files.FINISHED), files.read_frame(root / files.UPCOMING)], ignore_index=True
-    )
+    finished, upcoming = files.read_frame(root / files.FINISHED), files.read_frame(root / files.UPCOMING)
+    described = pd.concat([finished, upcoming], ignore_index=True)
     state = FeatureState.new(params["features"])
-    values = state.fold(matches, described).astype(np.float32)
+    past = state.fold(matches, finished, schedule=matches)
+    # Kept before any fixture is described: ratings may move on to the time that they are asked for.
+    kept = state.to_bytes()
+    values = np.concatenate([past, FeatureState.from_bytes(kept).describe(upcoming)]).astype(np.float32)
     keys = described.assign(outcome=outcomes(described))[KEYS.names]
     columns = [
         *pa.Table.from_pandas(keys, schema=KEYS, preserve_index=False).columns,
         *(values[:, [i]].ravel() for i in range(values.shape[1])),
     ]
     files.write_table(root / files.FEATURES, pa.Table.from_arrays(columns, schema=feature_schema(state.names)))
-    (root / files.STATE).write_bytes(state.to_bytes())
+    (root / files.STATE).write_bytes(kept)
     files.write_json(root / files.CATALOGUE, [feature.as_dict() for feature in state.catalogue])
     files.say(f"{values.shape[1]} features of {values.shape[0]} matches; results observed until {state.observed_until}")
 

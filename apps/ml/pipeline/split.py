@@ -58,7 +58,7 @@ def folds(matches: pd.DataFrame, params: dict[str, Any]) -> list[dict[str, Any]]
     if not found:
         raise TooLittleHistoryError(
             f"{len(matches)} finished matches since {matches['as_of'].min():%Y-%m-%d} are too few: a step of the walk "
-            f"forward needs {section['least_rows']} to train on and as many to test on"
+            f"forward needs {LEAST_ROWS} to train on and as many to test on"
         )
     # A short history rather has no step that only calibrates than none that is tested.
     tested = min(tested, max(1, len(found) - section["calibrate_refits"]))

@@ -1,0 +1,274 @@
+"""Every stage in one process: what it reads, what it writes, and that nothing flows against time."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import log_loss
+
+from apps.ml.forecasting.features import FeatureState, build_features
+from apps.ml.pipeline import calibrate, evaluate, featurize, files, preprocess, split, train
+from tests.pure.pipeline.small_world import AS_OF, write_export
+
+HOUR = pd.Timedelta(hours=1)
+STAGES = (preprocess, featurize, split, train, calibrate, evaluate)
+
+
+def outs(root: Path) -> dict[str, bytes]:
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
+
+
+def test_a_finished_match_is_forecast_an_hour_before_kickoff_and_a_dated_one_at_the_start_of_its_day(built, frame):
+    finished = pd.read_parquet(built / files.FINISHED)
+    timed = finished[finished["kickoff_precision"] == "minute"]
+    dated = finished[finished["kickoff_precision"] == "date"]
+    assert (timed["kickoff_at"] - timed["as_of"] == HOUR).all()
+    assert (dated["kickoff_at"] == dated["as_of"]).all()
+    assert (dated["as_of"].dt.hour == 0).all()
+    assert set(finished["match_id"]) == set(frame.loc[frame["status"] == "finished", "match_id"])
+
+
+def test_fixtures_are_those_after_the_export_and_none_is_forecast_before_it(built, frame):
+    upcoming = pd.read_parquet(built / files.UPCOMING)
+    assert len(upcoming) == (frame["kickoff_at"] >= AS_OF).sum() > 10
+    assert (upcoming["as_of"] >= AS_OF).all()
+    assert (upcoming["as_of"] <= upcoming["kickoff_at"]).all()
+    assert upcoming[["home_goals", "away_goals", "known_at"]].isna().all().all()
+
+
+def test_a_match_under_way_at_the_export_is_neither_finished_nor_upcoming(built, frame):
+    under_way = set(frame.loc[frame["status"] == "unknown", "match_id"])
+    seen = set(pd.read_parquet(built / files.FEATURES)["match_id"])
+    assert under_way
+    assert not under_way & seen
+
+
+def test_a_called_off_fixture_is_not_forecast(tmp_path, frame):
+    changed = frame.copy()
+    off = changed.index[changed["status"] == "scheduled"][:2]
+    changed.loc[off[0], "status"], changed.loc[off[1], "status"] = "postponed", "cancelled"
+    root = write_export(tmp_path, changed)
+    preprocess.main(root)
+    assert not set(changed.loc[off, "match_id"]) & set(pd.read_parquet(root / files.UPCOMING)["match_id"])
+
+
+def test_the_feature_file_holds_what_the_mathematics_gives_in_32_bits(built):
+    table = pd.read_parquet(built / files.FEATURES)
+    described = pd.concat([pd.read_parquet(built / path) for path in (files.FINISHED, files.UPCOMING)])
+    values, names = build_features(
+        pd.read_parquet(built / files.MATCHES), described, params=files.read_params(built)["features"]
+    )
+    assert table["match_id"].tolist() == described["match_id"].tolist()
+    np.testing.assert_array_equal(table[list(names)].to_numpy(), values.astype(np.float32))
+
+
+def test_the_outcome_is_0_for_home_1_for_draw_2_for_away(built):
+    table = pd.read_parquet(built / files.FEATURES).set_index("match_id")["outcome"]
+    finished = pd.read_parquet(built / files.FINISHED)
+    margin = (finished["home_goals"] - finished["away_goals"]).to_numpy()
+    expected = np.where(margin > 0, 0, np.where(margin == 0, 1, 2))
+    assert (table.loc[finished["match_id"]].to_numpy() == expected).all()
+    assert table.loc[pd.read_parquet(built / files.UPCOMING)["match_id"]].isna().all()
+
+
+def test_the_kept_state_describes_a_fixture_as_the_feature_file_does(built):
+    upcoming = pd.read_parquet(built / files.UPCOMING)
+    state = FeatureState.from_bytes((built / files.STATE).read_bytes())
+    state.schedule(pd.read_parquet(built / files.MATCHES))
+    table = pd.read_parquet(built / files.FEATURES).set_index("match_id").loc[upcoming["match_id"]]
+    online = state.describe(upcoming).astype(np.float32)
+    np.testing.assert_array_equal(table[list(state.names)].to_numpy(), online)
+
+
+def test_the_catalogue_has_a_row_for_every_column(built):
+    columns = [name for name in pd.read_parquet(built / files.FEATURES) if name not in featurize.KEYS.names]
+    assert [row["name"] for row in files.read_json(built / files.CATALOGUE)] == columns
+
+
+def test_a_poisoned_future_leaves_the_features_of_the_past_as_they_were(built, frame, tmp_path):
+    cut = pd.Timestamp("2023-02-01", tz="UTC")
+    poisoned = frame.copy()
+    later = (poisoned["known_at"] >= cut) & (poisoned["status"] == "finished")
+    poisoned.loc[later, "home_goals"] += 7
+    root = write_export(tmp_path, poisoned)
+    preprocess.main(root)
+    featurize.main(root)
+    before, after = (pd.read_parquet(path / files.FEATURES) for path in (built, root))
+    past = before["as_of"] < cut
+    names = [name for name in before if name not in featurize.KEYS.names]
+    pd.testing.assert_frame_equal(before.loc[past, names], after.loc[past, names], check_exact=True)
+    assert not before.loc[~past, names].equals(after.loc[~past, names])
+
+
+def test_a_step_trains_on_nothing_that_was_unknown_when_it_began(built):
+    keys, _, _ = train.read_matrix(built)
+    plan = files.read_json(built / files.FOLDS)["folds"]
+    assert [step["purpose"] for step in plan] == ["calibrate", "test", "test"]
+    seen: set[int] = set()
+    for step in plan:
+        start = datetime.fromisoformat(step["start"])
+        learnt = split.training_rows(keys, datetime.fromisoformat(step["train_from"]), start)
+        asked = split.test_rows(keys, step)
+        assert (learnt["known_at"] < start).all()
+        assert (asked["as_of"] >= start).all()
+        assert (len(learnt), len(asked)) == (step["train_rows"], step["test_rows"])
+        assert not seen & set(asked["match_id"])
+        seen |= set(asked["match_id"])
+
+
+def test_a_step_that_is_too_short_is_joined_to_the_one_before(frame):
+    finished = frame[frame["status"] == "finished"].assign(as_of=lambda rows: rows["kickoff_at"] - HOUR)
+    params = {
+        "split": {
+            "refit_month": 7, "refit_day": 1, "warm_up_days": 300, "train_days": 5000, "test_refits": 9, "calibrate_refits": 0,
+        }
+    }  # fmt: skip
+    # The fifth season has 260 rows before AS_OF; cut off in October it has fewer than a step needs.
+    short = finished[finished["kickoff_at"] < "2023-10-15"]
+    assert split.folds(finished, params)[-1]["start"].startswith("2023-07-01")
+    joined = split.folds(short, params)[-1]
+    assert joined["start"].startswith("2022-07-01")
+    assert joined["end"] is None
+    assert joined["test_rows"] > 270
+
+
+def test_a_history_of_one_season_is_refused_with_what_is_missing(frame):
+    season = frame[frame["season_id"] == 1].assign(as_of=lambda rows: rows["kickoff_at"])
+    section = {
+        "refit_month": 7,
+        "refit_day": 1,
+        "warm_up_days": 30,
+        "train_days": 50,
+        "test_refits": 1,
+        "calibrate_refits": 0,
+    }
+    with pytest.raises(split.TooLittleHistoryError, match="90 finished matches since 2019-08-03 are too few"):
+        split.folds(season, {"split": section})
+
+
+def test_every_model_forecasts_the_same_matches_out_of_sample(built):
+    table = pd.read_parquet(built / files.OUT_OF_SAMPLE)
+    by_model = {name: rows["match_id"].tolist() for name, rows in table.groupby("model", observed=True)}
+    assert set(by_model) == {"base_rates", "elo_logit", "dixon_coles", "xgboost"}
+    assert len({tuple(ids) for ids in by_model.values()}) == 1
+    assert np.allclose(table[["p_home", "p_draw", "p_away"]].sum(axis=1), 1.0, atol=1e-9)
+
+
+def test_calibration_of_a_step_looks_at_earlier_steps_alone(built, monkeypatch):
+    monkeypatch.setattr(calibrate, "LEAST_PAST", 100)
+    rows = pd.read_parquet(built / files.OUT_OF_SAMPLE)
+    rows = rows[rows["model"] == "elo_logit"].reset_index(drop=True)
+    section = {"methods": ["vector"], "folds": 3}
+    before = calibrate.calibrated_steps(rows, section)
+    poisoned = rows.copy()
+    latest = poisoned["fold"] == poisoned["fold"].max()
+    poisoned.loc[latest, "outcome"] = 2
+    np.testing.assert_array_equal(before, calibrate.calibrated_steps(poisoned, section))
+    np.testing.assert_array_equal(before[rows["fold"] == 0], rows.loc[rows["fold"] == 0, calibrate.RAW])
+    assert not np.array_equal(before[rows["fold"] == 1], rows.loc[rows["fold"] == 1, calibrate.RAW])
+
+
+def test_few_past_forecasts_calibrate_nothing(built):
+    rows = pd.read_parquet(built / files.OUT_OF_SAMPLE)
+    rows = rows[rows["model"] == "xgboost"]
+    found = calibrate.calibrated_steps(rows, {"methods": ["vector"], "folds": 3})
+    np.testing.assert_array_equal(found, rows[calibrate.RAW].to_numpy())
+
+
+def test_two_runs_give_the_same_bytes_of_every_file(built, frame, tmp_path):
+    again = write_export(tmp_path / "again", frame)
+    for stage in STAGES:
+        stage.main(again)
+    first, second = outs(built), outs(again)
+    assert list(first) == list(second)
+    assert [name for name in first if first[name] != second[name]] == []
+    assert any(name.endswith(".ubj") for name in first)
+
+
+def test_nothing_that_a_run_writes_is_pickled(built):
+    assert [name for name, content in outs(built).items() if content[:2] in (b"\x80\x04", b"\x80\x05")] == []
+    assert {Path(name).suffix for name in outs(built)} <= {
+        ".parquet",
+        ".json",
+        ".yaml",
+        ".bin",
+        ".ubj",
+        ".svg",
+        ".html",
+    }
+
+
+def test_the_metrics_are_those_of_an_independent_implementation(built):
+    metrics = files.read_json(built / files.METRICS)
+    table = pd.read_parquet(built / files.CALIBRATED)
+    tested = [step["number"] for step in files.read_json(built / files.FOLDS)["folds"] if step["purpose"] == "test"]
+    rows = table[(table["model"] == "dixon_coles") & table["fold"].isin(tested)]
+    p = rows[["calibrated_home", "calibrated_draw", "calibrated_away"]].to_numpy()
+    assert metrics["models"]["dixon_coles"]["n"] == len(rows) == metrics["test"]["n"]
+    assert metrics["models"]["dixon_coles"]["log_loss"] == pytest.approx(
+        log_loss(rows["outcome"].astype(int), p, labels=[0, 1, 2]), abs=1e-12
+    )
+    best = min(metrics["models"], key=lambda name: metrics["models"][name]["log_loss"])
+    assert metrics["best"] == best
+
+
+def test_market_and_models_are_scored_on_the_same_matches(built, frame):
+    metrics = files.read_json(built / files.METRICS)
+    closing, average = metrics["benchmarks"]
+    assert closing["name"] == "closing line of Pinnacle"
+    assert average["n"] == metrics["test"]["n"]
+    assert {scores["n"] for scores in closing["models"].values()} == {closing["n"]} == {closing["scores"]["n"]}
+    gap = closing["models"][metrics["best"]]["log_loss"] - closing["scores"]["log_loss"]
+    assert closing["gap"]["log_loss"]["mean"] == pytest.approx(gap, abs=1e-12)
+
+
+def test_the_distance_to_the_truth_is_measured_where_the_truth_is_known(built, frame):
+    metrics = files.read_json(built / files.METRICS)
+    truth = metrics["truth"]
+    assert truth["n"] == metrics["test"]["n"]
+    rows = pd.read_parquet(built / files.CALIBRATED)
+    rows = rows[(rows["model"] == metrics["best"]) & (rows["fold"] > 0)].set_index("match_id")
+    chance = frame.set_index("match_id").loc[rows.index, "chance"]
+    p = rows[["calibrated_home", "calibrated_draw", "calibrated_away"]].to_numpy()
+    q = np.stack(chance.to_numpy())
+    assert truth["mean_kl"] == pytest.approx(float((q * np.log(q / p)).sum(axis=1).mean()), rel=1e-6)
+    assert truth["scores"]["log_loss"] == pytest.approx(
+        float(-np.log(q[np.arange(len(q)), rows["outcome"].astype(int)]).mean()), rel=1e-6
+    )
+
+
+def test_a_world_without_prices_is_evaluated_all_the_same(copy):
+    odds = pd.read_parquet(copy / files.ODDS)
+    odds.iloc[:0].to_parquet(copy / files.ODDS)
+    evaluate.main(copy)
+    metrics = files.read_json(copy / files.METRICS)
+    assert metrics["benchmarks"] == []
+    assert metrics["truth"] is None
+
+
+def test_the_report_tells_the_numbers_and_fetches_nothing(built):
+    metrics = files.read_json(built / files.METRICS)
+    page = (built / files.REPORT).read_text()
+    assert f"{metrics['models'][metrics['best']]['log_loss']:.4f}" in page
+    assert f"{metrics['test']['n']} matches" in page
+    assert "<script" not in page
+    assert "src=" not in page
+    assert page.count("<svg") == 2
+
+
+def test_another_profile_trains_anew_and_another_day_does_not(built, copy):
+    shutil.copy(built / files.FOLDS, copy / "before.json")
+    manifest = files.RawManifest.read(copy)
+    files.RawManifest(manifest.world, manifest.as_of + HOUR.to_pytimedelta(), manifest.profile, 1, 1).write(
+        copy / files.MANIFEST
+    )
+    split.main(copy)
+    assert (copy / files.FOLDS).read_bytes() == (copy / "before.json").read_bytes()
+    files.RawManifest(manifest.world, manifest.as_of, "production", 1, 1).write(copy / files.MANIFEST)
+    split.main(copy)
+    assert (copy / files.FOLDS).read_bytes() != (copy / "before.json").read_bytes()
