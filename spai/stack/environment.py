@@ -166,10 +166,11 @@ def settle(stack: Stack) -> Stack:
     """
     own = dict(stack.own)
     own.setdefault("SECRET_KEY", secrets.token_urlsafe(48))
-    taken: set[int] = set()
+    # A part that has to move does not take the place of another one.
+    taken = {stack.port(part) for part in ADDRESSES}
     following = FIRST_PORT
     for part, name in ADDRESSES.items():
-        port = free_port(stack.port(part) or following, taken, upwards=True)
+        port = free_port(stack.port(part) or following, taken - {stack.port(part)}, upwards=True)
         taken.add(port)
         following = max(following, port) + 1 if port < FIRST_PORT + 1000 else following
         key = stack.password(part) or secrets.token_urlsafe(24)

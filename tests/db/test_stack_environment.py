@@ -1,0 +1,103 @@
+"""What the stack keeps of itself: secrets once, ports while they are free, addresses that the operator names."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import stat
+from urllib.parse import urlsplit
+
+import pytest
+
+from spai.stack import environment, servers
+from spai.stack.environment import ADDRESSES, load, read_env_file, settle
+
+
+@pytest.fixture
+def stack(tmp_path, monkeypatch):
+    # Away from the ports that running stacks of this machine look for.
+    monkeypatch.setattr(environment, "FIRST_PORT", servers.free_port())
+    return load({"SPAI_VAR_DIR": str(tmp_path)})
+
+
+def ports(stack):
+    return [stack.port(part) for part in ADDRESSES]
+
+
+def test_the_first_start_writes_a_private_file_that_settings_can_read(stack):
+    settled = settle(stack)
+    assert stat.S_IMODE(settled.env_file.stat().st_mode) == 0o600
+    assert read_env_file(settled.env_file) == settled.own
+    assert len(settled.own["SECRET_KEY"]) >= 50
+    assert urlsplit(settled.own["DATABASE_URL"]).path == "/spai"
+    assert len(set(ports(settled))) == len(ADDRESSES)
+
+
+def test_a_second_start_keeps_secrets_and_ports(stack):
+    first = settle(stack)
+    second = settle(load({"SPAI_VAR_DIR": str(stack.var)}))
+    assert second.own == first.own
+
+
+def test_a_port_that_somebody_took_meanwhile_is_replaced_and_the_password_kept(stack):
+    first = settle(stack)
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", first.port("postgres")))
+        other.listen()
+        second = settle(load({"SPAI_VAR_DIR": str(stack.var)}))
+    assert second.port("postgres") not in ports(first)
+    assert second.password("postgres") == first.password("postgres")
+    assert {part for part in ADDRESSES if second.port(part) != first.port(part)} == {"postgres"}
+
+
+def test_two_stacks_that_run_at_the_same_time_share_no_port(stack, tmp_path):
+    first = settle(stack)
+    with contextlib.ExitStack() as listening:
+        for port in ports(first):
+            taken = listening.enter_context(socket.socket())
+            taken.bind(("127.0.0.1", port))
+            taken.listen()
+        second = settle(load({"SPAI_VAR_DIR": str(tmp_path / "second")}))
+    assert set(ports(first)).isdisjoint(ports(second))
+
+
+def test_an_address_in_the_environment_is_somebody_elses_server(stack):
+    own = settle(stack)
+    assert not own.elsewhere("postgres")
+    elsewhere = load({"SPAI_VAR_DIR": str(stack.var), "DATABASE_URL": "postgresql://a:b@db.example/spai"})
+    assert elsewhere.elsewhere("postgres")
+    assert elsewhere.address("postgres") == "postgresql://a:b@db.example/spai"
+    assert elsewhere.mlflow_database == "postgresql://a:b@db.example/spai_mlflow"
+    assert not elsewhere.elsewhere("redis")
+    # A shell that has read stack.env names our own server.
+    assert not load({"SPAI_VAR_DIR": str(stack.var), **own.own}).elsewhere("postgres")
+
+
+def test_the_address_that_the_world_sees_does_not_move_the_process(stack):
+    settle(stack)
+    behind_proxy = load({"SPAI_VAR_DIR": str(stack.var), "SPAI_WEB_URL": "https://spai.example"})
+    assert behind_proxy.process_environment()["SPAI_WEB_URL"] == "https://spai.example"
+    assert behind_proxy.port("web") == urlsplit(behind_proxy.own["SPAI_WEB_URL"]).port
+    assert not behind_proxy.elsewhere("web")
+
+
+def test_the_parts_see_our_secrets_and_no_telemetry(stack):
+    own = settle(stack)
+    told = own.process_environment()
+    assert told["SECRET_KEY"] == own.own["SECRET_KEY"]
+    assert told["SPAI_VAR_DIR"] == str(stack.var)
+    assert told["GX_ANALYTICS_ENABLED"] == "false"
+    assert told["MLFLOW_DISABLE_TELEMETRY"] == "true"
+
+
+def test_a_relative_folder_lies_in_the_checkout():
+    assert load({"SPAI_VAR_DIR": "elsewhere/var"}).var == environment.BASE / "elsewhere" / "var"
+    assert load({}).var == environment.BASE / "var"
+
+
+def test_an_env_file_may_have_comments_quotes_and_exports(tmp_path):
+    file = tmp_path / ".env"
+    file.write_text("# A=1\nB=2\nexport C='three four'\nD=\"5\"\nnonsense\nE=a=b#c\n")
+    assert read_env_file(file) == {"B": "2", "C": "three four", "D": "5", "E": "a=b#c"}
+    assert read_env_file(tmp_path / "missing") == {}
