@@ -26,8 +26,10 @@ from spai.stack.environment import Stack, write_private
 from spai.stack.parts import SERVERS, Part
 from spai.stack.supervision import Supervisor
 
-PATIENCE = 180.0
-"""Longest wait for a part to be ready, in seconds; crash recovery of a large database is the slowest."""
+PATIENCE = 300.0
+"""Longest wait for the parts to be ready, in seconds; crash recovery of a large database is the slowest."""
+LONGEST_PAUSE = 1.0
+"""Longest pause between two questions whether the parts are ready, in seconds."""
 TRIES = 6
 """So many processes and pauses between them may a part need until it is ready."""
 LINES_OF_LOG = 15
@@ -310,7 +312,7 @@ def await_ready(supervisor: Supervisor, parts: Sequence[Part], report: Report, *
     StackError
         When one does not within `PATIENCE`, or supervisor gives it up.
     """
-    end = time.monotonic() + PATIENCE
+    end, pause = time.monotonic() + PATIENCE, 0.05
     waiting = {part.name: part for part in parts}
     reasons: dict[str, str] = {}
     tried: dict[str, set[int]] = {part.name: set() for part in parts}
@@ -337,7 +339,8 @@ def await_ready(supervisor: Supervisor, parts: Sequence[Part], report: Report, *
             why = reasons.get(name, "no answer")
             raise failure(supervisor.stack, part, f"was not ready after {PATIENCE:.0f} s: {why}")
         if waiting:
-            time.sleep(0.1)
+            time.sleep(pause)
+            pause = min(pause * 1.2, LONGEST_PAUSE)
 
 
 def failure(stack: Stack, part: Part, what: str) -> StackError:
