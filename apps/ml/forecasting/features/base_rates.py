@@ -58,10 +58,10 @@ class BaseRates:
             Feature(name, self.name, "match", "competition", None, unit, meaning) for name, unit, meaning in rates
         )
 
-    def fold(self, events: Events, sizes: Sizes, out: NDArray[np.float64]) -> None:
-        """Walk over the events: observe every result, describe every fixture into its row of `out`."""
+    def fold(self, events: Events, sizes: Sizes, out: NDArray[np.float64], first: int) -> None:
+        """Walk over the events: observe every result, describe every fixture into `out`, from column `first`."""
         self._sums = grown(self._sums, np.zeros((1, 5)), sizes.competitions)
-        _fold(self._sums, self._prior, self._constants, events, out)
+        _fold(self._sums, self._prior, self._constants, events, out, first)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the state as named arrays."""
@@ -112,9 +112,10 @@ def _fold(
     constants: Constants,
     events: Events,
     out: NDArray[np.float64],
+    first: int,
 ) -> None:
     for event in events:
         if event.kind == OBSERVE:
             observe(sums, constants, event)
         else:
-            describe(sums, prior, constants, event, out[event.row])
+            describe(sums, prior, constants, event, out[event.row, first:])

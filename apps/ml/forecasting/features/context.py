@@ -107,9 +107,9 @@ class Context:
         oldest = moment - self._constants.season - SLACK_DAYS * DAY
         self._calendar = self._calendar[self._calendar["kickoff"] >= oldest]
 
-    def fold(self, events: Events, sizes: Sizes, out: NDArray[np.float64]) -> None:
-        """Describe every fixture into its row of `out`; results change nothing."""
-        _fold(self._calendar, self._constants, events, out)
+    def fold(self, events: Events, sizes: Sizes, out: NDArray[np.float64], first: int) -> None:
+        """Describe every fixture into its row of `out`, from column `first`; results change nothing."""
+        _fold(self._calendar, self._constants, events, out, first)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the state as named arrays."""
@@ -161,7 +161,7 @@ def describe(calendar: NDArray[Any], constants: Constants, fixture: Any, out: ND
 
 
 @njit(cache=True)
-def _fold(calendar: NDArray[Any], constants: Constants, events: Events, out: NDArray[np.float64]) -> None:
+def _fold(calendar: NDArray[Any], constants: Constants, events: Events, out: NDArray[np.float64], first: int) -> None:
     for event in events:
         if event.kind != OBSERVE:
-            describe(calendar, constants, event, out[event.row])
+            describe(calendar, constants, event, out[event.row, first:])

@@ -79,11 +79,11 @@ class Form:
                     rows.append(Feature(name, self.name, side, scope, window, "share", meaning))
         return tuple(rows)
 
-    def fold(self, events: Events, sizes: Sizes, out: NDArray[np.float64]) -> None:
-        """Walk over the events: observe every result, describe every fixture into its row of `out`."""
+    def fold(self, events: Events, sizes: Sizes, out: NDArray[np.float64], first: int) -> None:
+        """Walk over the events: observe every result, describe every fixture into `out`, from column `first`."""
         self._rings = grown(self._rings, self._fresh, sizes.teams)
         self._seen = grown(self._seen, np.zeros((1, RINGS), dtype=np.int64), sizes.teams)
-        _fold(self._rings, self._seen, self._windows, events, out)
+        _fold(self._rings, self._seen, self._windows, events, out, first)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the state as named arrays."""
@@ -171,10 +171,11 @@ def _fold(
     windows: NDArray[np.int64],
     events: Events,
     out: NDArray[np.float64],
+    first: int,
 ) -> None:
     scratch = np.empty((2, windows.size, len(STATS)))
     for event in events:
         if event.kind == OBSERVE:
             observe(rings, seen, event)
         else:
-            describe(rings, seen, windows, event, scratch, out[event.row])
+            describe(rings, seen, windows, event, scratch, out[event.row, first:])

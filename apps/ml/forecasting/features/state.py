@@ -48,8 +48,8 @@ class FeatureFamily(Protocol):
         """Return the columns of the family, in order."""
         ...
 
-    def fold(self, events: Events, sizes: Sizes, out: NDArray[np.float64]) -> None:
-        """Walk over the events: observe every result, describe every fixture into its row of `out`."""
+    def fold(self, events: Events, sizes: Sizes, out: NDArray[np.float64], first: int) -> None:
+        """Walk over the events: observe every result, describe every fixture into `out`, from column `first`."""
         ...
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -209,7 +209,7 @@ class FeatureState:
         merged = events.merged(self._index, results, fixtures)
         column = 0
         for family, width in zip(self._families, self._widths, strict=True):
-            family.fold(merged, self._index.sizes, out[:, column : column + width])
+            family.fold(merged, self._index.sizes, out, column)
             column += width
         return out
 

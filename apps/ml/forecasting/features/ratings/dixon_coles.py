@@ -162,8 +162,8 @@ class DixonColes:
             Feature(name, self.name, side, "region", None, unit, meaning) for name, side, unit, meaning in rows
         )
 
-    def fold(self, events: Events, sizes: Sizes, out: NDArray[np.float64]) -> None:
-        """Walk over the events: observe every result, describe every fixture into its row of `out`."""
+    def fold(self, events: Events, sizes: Sizes, out: NDArray[np.float64], first: int) -> None:
+        """Walk over the events: observe every result, describe every fixture into `out`, from column `first`."""
         self._entrants = grown(self._entrants, self._fresh_entrant, sizes.entrants)
         self._regions = grown(self._regions, self._fresh_region, sizes.regions)
         results = int((events["kind"] == OBSERVE).sum())
@@ -171,7 +171,9 @@ class DixonColes:
             self._forget()
             room = max(self._count + results, self._count + self._count // 8)
             self._matches = grown(self._matches, np.zeros(1, dtype=MATCH), room)
-        self._count = _fold(self._entrants, self._regions, self._matches, self._constants, events, out, self._count)
+        self._count = _fold(
+            self._entrants, self._regions, self._matches, self._constants, events, out, first, self._count
+        )
 
     def _forget(self) -> None:
         """Drop the matches that no later refit of their region can reach."""
@@ -367,6 +369,7 @@ def _fold(
     constants: Constants,
     events: Events,
     out: NDArray[np.float64],
+    first: int,
     count: int,
 ) -> int:
     for event in events:
@@ -378,5 +381,5 @@ def _fold(
             observe(region, matches, constants, event, count)
             count += 1
         else:
-            describe(entrants, region, constants, event, out[event.row])
+            describe(entrants, region, constants, event, out[event.row, first:])
     return count

@@ -81,11 +81,11 @@ class Elo:
         )
         return tuple(Feature(name, self.name, side, "all", None, unit, meaning) for name, side, unit, meaning in rows)
 
-    def fold(self, events: Events, sizes: Sizes, out: NDArray[np.float64]) -> None:
-        """Walk over the events: observe every result, describe every fixture into its row of `out`."""
+    def fold(self, events: Events, sizes: Sizes, out: NDArray[np.float64], first: int) -> None:
+        """Walk over the events: observe every result, describe every fixture into `out`, from column `first`."""
         self._teams = grown(self._teams, np.zeros(1, dtype=TEAM), sizes.teams)
         self._competitions = grown(self._competitions, self._fresh_competition, sizes.competitions)
-        _fold(self._teams, self._competitions, self._constants, events, out)
+        _fold(self._teams, self._competitions, self._constants, events, out, first)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the state as named arrays."""
@@ -161,10 +161,15 @@ def describe(
 
 @njit(cache=True)
 def _fold(
-    teams: NDArray[Any], competitions: NDArray[Any], constants: Constants, events: Events, out: NDArray[np.float64]
+    teams: NDArray[Any],
+    competitions: NDArray[Any],
+    constants: Constants,
+    events: Events,
+    out: NDArray[np.float64],
+    first: int,
 ) -> None:
     for event in events:
         if event.kind == OBSERVE:
             observe(teams, competitions, constants, event)
         else:
-            describe(teams, competitions, constants, event, out[event.row])
+            describe(teams, competitions, constants, event, out[event.row, first:])

@@ -89,11 +89,11 @@ class Signals:
             ]
         return tuple(rows)
 
-    def fold(self, events: Events, sizes: Sizes, out: NDArray[np.float64]) -> None:
-        """Walk over the events: observe every result, describe every fixture into its row of `out`."""
+    def fold(self, events: Events, sizes: Sizes, out: NDArray[np.float64], first: int) -> None:
+        """Walk over the events: observe every result, describe every fixture into `out`, from column `first`."""
         self._teams = grown(self._teams, np.zeros(1, dtype=TEAM), sizes.teams)
         self._competitions = grown(self._competitions, np.zeros(1, dtype=COMPETITION), sizes.competitions)
-        _fold(self._teams, self._competitions, self._rates, self._constants, events, out)
+        _fold(self._teams, self._competitions, self._rates, self._constants, events, out, first)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the state as named arrays."""
@@ -208,9 +208,10 @@ def _fold(
     constants: Constants,
     events: Events,
     out: NDArray[np.float64],
+    first: int,
 ) -> None:
     for event in events:
         if event.kind == OBSERVE:
             observe(teams, competitions, rates, constants, event)
         else:
-            describe(teams, constants, event, out[event.row])
+            describe(teams, constants, event, out[event.row, first:])
