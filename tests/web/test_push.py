@@ -4,14 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import subprocess
-import sys
-import time
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from pathlib import Path
-from urllib.request import urlopen
 
 import pytest
 import websockets
@@ -22,59 +16,21 @@ from apps.api import consumers
 from apps.matches import events
 from apps.matches.models import Event
 from spai.stack.servers import free_port
+from tests.web.processes import start_push, stop
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-ROOT = Path(__file__).resolve().parents[2]
 ORIGIN = "http://127.0.0.1:8000"
-PATIENCE = 60.0
 SOON = 10.0
-
-
-def database_url() -> str:
-    """The address of the test database, for another process."""
-    at = connection.settings_dict
-    return f"postgresql://{at['USER']}:{at['PASSWORD']}@{at['HOST']}:{at['PORT']}/{at['NAME']}"
-
-
-def start_push(port: int, log: Path, **environment: str) -> subprocess.Popen[bytes]:
-    """Start a push process and wait until it answers."""
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "uvicorn", "--port", str(port), "--log-level", "warning", "spai.asgi:application"],
-            cwd=ROOT,
-            env={
-                **os.environ,
-                "DATABASE_URL": database_url(),
-                "SPAI_FACE": "push",
-                "SPAI_WEB_URL": ORIGIN,
-                "DJANGO_SETTINGS_MODULE": "spai.settings",
-                **environment,
-            },
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end and process.poll() is None:
-        try:
-            with urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2) as answer:
-                if answer.status == 200:
-                    return process
-        except OSError:
-            time.sleep(0.1)
-    process.kill()
-    process.wait()
-    raise RuntimeError(f"push did not start:\n{log.read_text(errors='replace')[-3000:]}")
 
 
 @pytest.fixture(scope="module")
 def push(django_db_setup, tmp_path_factory):
     """A push process on the test database; its address."""
     port = free_port()
-    process = start_push(port, tmp_path_factory.mktemp("push") / "log")
+    process = start_push(port, tmp_path_factory.mktemp("push") / "log", origin=ORIGIN)
     yield f"ws://127.0.0.1:{port}/ws/v1/"
-    process.terminate()
-    process.wait(timeout=20)
+    stop(process)
 
 
 @asynccontextmanager
@@ -236,7 +192,7 @@ async def test_pages_of_other_sites_may_not_listen(push):
 
 async def test_without_a_channel_layer_the_client_is_told_to_come_back(django_db_setup, tmp_path):
     port, nowhere = free_port(), f"redis://127.0.0.1:{free_port()}/0"
-    process = await asyncio.to_thread(start_push, port, tmp_path / "log", REDIS_URL=nowhere)
+    process = await asyncio.to_thread(start_push, port, tmp_path / "log", origin=ORIGIN, REDIS_URL=nowhere)
     try:
         async with websockets.connect(f"ws://127.0.0.1:{port}/ws/v1/events/", origin=ORIGIN) as socket:
             assert (await heard(socket))["type"] == "error"
@@ -244,5 +200,4 @@ async def test_without_a_channel_layer_the_client_is_told_to_come_back(django_db
                 await heard(socket)
             assert socket.close_code == consumers.CLOSE_TRY_LATER
     finally:
-        process.terminate()
-        await asyncio.to_thread(process.wait, 20)
+        await asyncio.to_thread(stop, process)

@@ -32,6 +32,7 @@
 
   // ── Push: the fact arrives, the state is pulled ──────────────────────────────────────────────────────────────────
   const SOON = 250;
+  const SETTLED = 100;
   const ROWS_AT_ONCE = 8;
   const POLL = 60000;
   const address = body.dataset.push;
@@ -44,8 +45,17 @@
 
   const pullAll = () => { const part = list(); if (part) htmx.trigger(part, "pull"); };
 
+  // A list that was asked for before a fact arrived must not overwrite what was pulled after it: wait for it.
+  let listAsked = 0;
+  document.addEventListener("htmx:beforeSend", (event) => {
+    if (!event.detail.elt.matches("[data-list], #match")) return;
+    listAsked += 1;
+    event.detail.xhr.addEventListener("loadend", () => setTimeout(() => { listAsked -= 1; }, SETTLED));
+  });
+
   const pull = () => {
     timer = null;
+    if (listAsked) { timer = setTimeout(pull, SOON); return; }
     const ids = [...waiting];
     waiting = new Set();
     const shown = ids.filter((id) => document.querySelector(`[data-match="${id}"]`));
@@ -86,6 +96,18 @@
     } else if (fresh) {
       say(`${fresh} matches updated`);
     }
+  });
+
+  // What the reader has opened stays open, and nothing is replaced while a zone is being chosen.
+  let opened = [];
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.target.matches("[data-list], #match") && document.querySelector(".zone[open]")) event.preventDefault();
+  });
+  document.addEventListener("htmx:beforeSwap", () => {
+    opened = [...document.querySelectorAll("details[open][id]")].map((each) => each.id);
+  });
+  document.addEventListener("htmx:afterSwap", () => {
+    for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
   });
 
   const startPolling = () => { if (poll === null) poll = setInterval(pullAll, POLL); };

@@ -1,0 +1,170 @@
+"""The site in a real browser: forecasts are there, push moves an open page, and keys and small screens work."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.utils import timezone
+
+from apps.matches import events
+from tests.e2e.conftest import WHERE
+
+pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
+
+PAGES = (
+    "/",
+    "/competitions/",
+    "/competitions/aldermark-crown-league/",
+    "/teams/harbour-city/",
+    "/track-record/",
+    "/models/",
+    "/about/",
+    "/search/?q=harbour",
+)
+
+
+def live(page) -> None:
+    page.wait_for_selector("body[data-live=on]")
+
+
+def said(page, text: str) -> None:
+    """Wait until the region for screen readers says something."""
+    page.wait_for_selector(f"#news:has-text('{text}')", state="attached")
+
+
+def test_every_page_shows_itself_without_a_complaint_and_fits_a_small_screen(filled, open_page, site):
+    match, _ = filled
+    page = open_page("/", width=390)
+    for path in (*PAGES, f"/matches/{match.pk}/"):
+        page.goto(site + path)
+        assert page.locator("h1").count() >= 1, path
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
+
+
+def test_the_first_page_shows_forecasts_and_leads_to_a_match(filled, open_page):
+    match, _ = filled
+    page = open_page("/")
+    assert page.locator("svg.bar").count() == 15
+    page.locator(f"#row-{match.pk}").click()
+    page.wait_for_url(f"**/matches/{match.pk}/")
+    assert page.locator(".big svg.bar").get_attribute("aria-label") == "home 46 %, draw 27 %, away 27 %"
+    assert page.locator(".heat td.best").count() == 1
+
+
+def test_a_new_forecast_moves_the_open_pages(filled, build, open_page):
+    match, version = filled
+    pages = [open_page("/"), open_page(f"/matches/{match.pk}/")]
+    for page in pages:
+        live(page)
+    build.prediction(match, version, (0.61, 0.22, 0.17), before_kickoff=timedelta(minutes=6), data_snapshot=2)
+    events.publish(topic="prediction.published", key=str(match.pk), now=timezone.now())
+    for page in pages:
+        page.wait_for_selector('svg.bar[aria-label="home 61 %, draw 22 %, away 17 %"]', timeout=5000)
+        said(page, "Harbour City – Kingsmoor")
+
+
+def test_many_facts_at_once_pull_the_list_once(filled, build, open_page):
+    page = open_page("/")
+    live(page)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    ids = page.eval_on_selector_all("[data-match]", "rows => rows.map(row => row.dataset.match)")
+    events.publish_many(topic="match.changed", events=[(each, {}) for each in ids], now=timezone.now())
+    said(page, "matches updated")
+    page.wait_for_timeout(600)
+    assert len(asked) == 1
+
+
+def test_a_reader_who_was_away_catches_up(filled, build, open_page):
+    match, version = filled
+    page = open_page("/")
+    live(page)
+    page.context.set_offline(True)
+    page.evaluate("window.dispatchEvent(new Event('offline'))")
+    build.prediction(match, version, (0.7, 0.2, 0.1), before_kickoff=timedelta(minutes=6), data_snapshot=2)
+    events.publish(topic="prediction.published", key=str(match.pk), now=timezone.now())
+    page.context.set_offline(False)
+    page.wait_for_selector('svg.bar[aria-label="home 70 %, draw 20 %, away 10 %"]', timeout=10000)
+
+
+def test_keys_search_move_and_help(filled, open_page):
+    page = open_page("/")
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.id") == "search"
+    page.keyboard.type("harb")
+    page.wait_for_selector("#found a[href='/teams/harbour-city/']")
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate("document.activeElement.getAttribute('href')") == "/teams/harbour-city/"
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Escape")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("k")
+    first = page.locator(".fx").first.get_attribute("id")
+    assert page.evaluate("document.activeElement.id") == first
+    page.keyboard.press("?")
+    assert page.locator("#help").is_visible()
+    page.keyboard.press("Escape")
+    assert not page.locator("#help").is_visible()
+    page.locator(f"#{first}").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/matches/*/")
+
+
+def test_a_row_that_is_replaced_keeps_the_focus(filled, build, open_page):
+    match, _ = filled
+    page = open_page("/")
+    live(page)
+    page.locator(f"#row-{match.pk}").focus()
+    events.publish(topic="match.changed", key=str(match.pk), now=timezone.now())
+    said(page, "Harbour City")
+    assert page.evaluate("document.activeElement.id") == f"row-{match.pk}"
+
+
+def test_times_are_those_of_the_readers_device_from_the_first_visit_on(filled, open_page, site):
+    match, _ = filled
+    page = open_page("/", zone="Australia/Adelaide")
+    page.wait_for_selector("text=Times in Australia/Adelaide")
+    page.goto(f"{site}/matches/{match.pk}/")
+    shown = page.locator(".when time").first
+    assert shown.get_attribute("datetime") == match.kickoff_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert shown.text_content() == match.kickoff_at.astimezone(ZoneInfo("Australia/Adelaide")).strftime("%H:%M")
+
+
+def test_a_chosen_zone_stays(filled, open_page):
+    page = open_page("/")
+    page.wait_for_selector(f"text=Times in {WHERE}")
+    page.locator(".zone summary").click()
+    page.locator(".zone select").select_option("Asia/Tokyo")
+    page.locator(".zone button").click()
+    page.wait_for_selector("text=Times in Asia/Tokyo")
+    page.reload()
+    assert page.locator("text=Times in Asia/Tokyo").count() == 1
+
+
+def test_before_the_first_champion_the_page_follows_the_run_by_itself(build, open_page):
+    build.match()
+    run = build.run(stages=[{"name": "export", "status": "running", "seconds": None}])
+    page = open_page("/")
+    live(page)
+    assert page.locator(".stages .is-running").text_content().startswith("export")
+    run.stages = [{"name": "export", "status": "succeeded", "seconds": 1.0}, {"name": "train", "status": "running"}]
+    run.save()
+    events.publish(topic="run.changed", key=str(run.pk), now=timezone.now())
+    page.wait_for_selector(".stages .is-running:has-text('train')")
+
+
+def test_the_reference_of_the_api_draws_itself(filled, open_page):
+    page = open_page("/api/docs/")
+    page.wait_for_selector(".opblock-summary-path")
+    page = open_page("/api/redoc/")
+    page.get_by_role("heading", name="Matches in the order of kick-off").wait_for()
+
+
+def test_without_push_the_page_still_works(filled, open_page):
+    page = open_page("/", push=False)
+    page.wait_for_selector("body[data-live=off]")
+    page.locator(".days a[aria-current]").click()
+    assert page.locator("svg.bar").count() == 15
