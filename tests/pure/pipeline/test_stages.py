@@ -123,11 +123,8 @@ def test_a_step_trains_on_nothing_that_was_unknown_when_it_began(built):
 
 def test_a_step_that_is_too_short_is_joined_to_the_one_before(frame):
     finished = frame[frame["status"] == "finished"].assign(as_of=lambda rows: rows["kickoff_at"] - HOUR)
-    params = {
-        "split": {
-            "refit_month": 7, "refit_day": 1, "warm_up_days": 300, "train_days": 5000, "test_refits": 9, "calibrate_refits": 0,
-        }
-    }  # fmt: skip
+    section = {"refit_month": 7, "refit_day": 1, "warm_up_days": 300, "train_days": 5000}
+    params = {"split": section | {"test_refits": 9, "calibrate_refits": 0}}
     # The fifth season has 260 rows before AS_OF; cut off in October it has fewer than a step needs.
     short = finished[finished["kickoff_at"] < "2023-10-15"]
     assert split.folds(finished, params)[-1]["start"].startswith("2023-07-01")
