@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from math import isfinite
-from operator import attrgetter
+from operator import attrgetter, gt
 from typing import Final
 
 from django.db.models import Model
@@ -63,6 +63,7 @@ _STATISTICS: Final = attrgetter(
     "away_red_cards",
 )
 _texts: Final = attrgetter(*(name for name, _ in _TEXTS))
+_limits: Final = tuple(limit for _, limit in _TEXTS)
 _counts: Final = attrgetter(*_COUNTS)
 _BOOKMAKER: Final = _longest(Odds, "bookmaker")
 _REFEREE: Final = _longest(MatchStats, "referee")
@@ -72,11 +73,9 @@ _COMPETITION: Final = _longest(Competition, "name")
 
 def unfit(record: MatchRecord, now: datetime) -> str:
     """Return why a record cannot be stored, empty when it can."""
-    for text, (name, limit) in zip(_texts(record), _TEXTS, strict=True):
-        if len(text) > limit:
-            return f"{name} has {len(text)} characters of at most {limit}"
-        if _is_broken(text):
-            return f"{name} holds a character that is none"
+    texts = _texts(record)
+    if any(map(gt, map(len, texts), _limits)) or _is_broken("".join(texts)):
+        return _unfit_text(texts)
     if not record.home_team.strip() or not record.away_team.strip():
         return "a team's name is blank"
     competition = record.competition
@@ -90,18 +89,28 @@ def unfit(record: MatchRecord, now: datetime) -> str:
         return f"no match kicks off on {record.kickoff_at:%Y-%m-%d}"
     if record.status == Status.FINISHED and record.kickoff_at > now + timedelta(days=1):
         return "it is finished before it has begun"
-    if any(count is not None and not 0 <= count <= LARGEST_COUNT for count in _counts(record)):
+    goals = [count for count in _counts(record) if count is not None]
+    if goals and not 0 <= min(goals) <= max(goals) <= LARGEST_COUNT:
         return "a count of goals is out of range"
     return _unfit_stats(record) or _unfit_odds(record)
+
+
+def _unfit_text(texts: tuple[str, ...]) -> str:
+    for text, (name, limit) in zip(texts, _TEXTS, strict=True):
+        if len(text) > limit:
+            return f"{name} has {len(text)} characters of at most {limit}"
+        if _is_broken(text):
+            return f"{name} holds a character that is none"
+    return ""
 
 
 def _unfit_stats(record: MatchRecord) -> str:
     stats = record.stats
     if stats is None:
         return ""
-    for count in _STATISTICS(stats):
-        if count is not None and not 0 <= count <= LARGEST_COUNT:
-            return f"a statistic of {count} is out of range"
+    counts = [count for count in _STATISTICS(stats) if count is not None]
+    if counts and not 0 <= min(counts) <= max(counts) <= LARGEST_COUNT:
+        return f"a statistic of {min(counts) if min(counts) < 0 else max(counts)} is out of range"
     if stats.attendance is not None and not 0 <= stats.attendance <= LARGEST_ATTENDANCE:
         return f"an attendance of {stats.attendance} is out of range"
     if len(stats.referee) > _REFEREE or _is_broken(stats.referee):
@@ -111,10 +120,11 @@ def _unfit_stats(record: MatchRecord) -> str:
 
 def _unfit_odds(record: MatchRecord) -> str:
     for quote in record.odds:
-        if len(quote.bookmaker) > _BOOKMAKER or not quote.bookmaker.isascii() or "\x00" in quote.bookmaker:
-            return f"a bookmaker's code has more than {_BOOKMAKER} characters, or strange ones"
+        bookmaker = quote.bookmaker
+        if len(bookmaker) > _BOOKMAKER or not bookmaker.isalnum() or not bookmaker.isascii():
+            return f"a bookmaker's code {bookmaker!r} is not one of at most {_BOOKMAKER} letters and digits"
         if quote.handicap is not None and not isfinite(quote.handicap):
-            return f"{quote.bookmaker} quotes a handicap of {quote.handicap}"
+            return f"{bookmaker} quotes a handicap of {quote.handicap}"
     return ""
 
 

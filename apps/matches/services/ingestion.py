@@ -20,7 +20,7 @@ from apps.matches.records import CompetitionKey, MatchRecord, OddsRecord, StatsR
 from apps.matches.services import tables
 from apps.matches.services.account import Batch, BatchOutcome, IngestReport, Outcome, Refusal
 from apps.matches.services.fitness import unfit
-from apps.matches.services.identity import Doubt, identify
+from apps.matches.services.identity import SAME_DAY, Doubt, days_apart, identify
 from apps.matches.services.names import Aliases, NameConflictError, Names, WorldConflictError
 from apps.matches.services.rows import COLUMNS, HISTORY, RESULTS, ContradictionError, MatchRow, merge, new_row
 
@@ -320,8 +320,18 @@ class Ingestion:
             if not candidates:
                 for draft in group:
                     draft.is_new = True
-                continue
-            self._identify_pair(group, candidates, known_here, batch)
+            elif len(group) == len(candidates) == 1 and self._is_plainly(group[0], candidates[0], known_here):
+                group[0].row = candidates[0]
+            else:
+                self._identify_pair(group, candidates, known_here, batch)
+
+    def _is_plainly(self, draft: Draft, row: MatchRow, known_here: set[int]) -> bool:
+        """Whether the only record of a pair and its only match lie on one day, so that there is nothing to weigh."""
+        return (
+            days_apart(draft.record.kickoff_at, row.kickoff_at) <= SAME_DAY
+            and row.id not in self._told
+            and not (draft.record.source_id and row.id in known_here)
+        )
 
     def _identify_pair(
         self, group: list[Draft], candidates: list[MatchRow], known_here: set[int], batch: Batch
@@ -488,6 +498,8 @@ class Ingestion:
         self._row.changed_facts = report.changed_facts
         self._row.finished_at = self.now + timedelta(seconds=time.perf_counter() - self._began)
         self._row.save()
+        if report.created >= BATCH:
+            tables.refresh_statistics()
         if report.changed_facts:
             wake("facts_changed")
 

@@ -66,27 +66,28 @@ class Names:
         found = self._competitions.get((key.region, key.name))
         if found is None:
             region_id = self.region(key.region)
-            found, _ = Competition.objects.get_or_create(
-                region_id=region_id,
-                name=key.name,
-                defaults={
-                    "slug": _free_slug(
-                        f"{key.region} {key.name}", set(Competition.objects.values_list("slug", flat=True))
-                    ),
-                    "level": key.level,
-                    "is_simulated": key.is_simulated,
-                },
-            )
+            found = Competition.objects.filter(region_id=region_id, name=key.name).first()
+            if found is None:
+                taken = set(Competition.objects.values_list("slug", flat=True))
+                found = Competition.objects.create(
+                    region_id=region_id,
+                    name=key.name,
+                    slug=_free_slug(f"{key.region} {key.name}", taken),
+                    level=key.level,
+                    is_simulated=key.is_simulated,
+                )
             self._competitions[key.region, key.name] = found
+            for season_id, label in Season.objects.filter(competition=found).values_list("id", "label"):
+                self._seasons[found.pk, label] = season_id
         if found.is_simulated != key.is_simulated:
             raise WorldConflictError(f"{key.region}: {key.name} is stored as a competition of the {found.world} world")
         return found
 
     def season(self, competition_id: int, label: str) -> int:
-        """Return the id of a season."""
+        """Return the id of a season of a competition that `competition` has returned."""
         found = self._seasons.get((competition_id, label))
         if found is None:
-            found = Season.objects.get_or_create(competition_id=competition_id, label=label)[0].pk
+            found = Season.objects.create(competition_id=competition_id, label=label).pk
             self._seasons[competition_id, label] = found
         return found
 

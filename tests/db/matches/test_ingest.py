@@ -311,7 +311,7 @@ def test_a_competition_keeps_one_slug_and_a_name_taken_elsewhere_gets_its_region
         ({"stats": StatsRecord(referee="\x00")}, "the referee's name does not fit"),
         (
             {"odds": (OddsRecord("PINNACLE-SPORTS", Moment.CLOSING, 2.0),)},
-            "a bookmaker's code has more than 12 characters, or strange ones",
+            "a bookmaker's code 'PINNACLE-SPORTS' is not one of at most 12 letters and digits",
         ),
         ({"odds": (OddsRecord("PS", Moment.CLOSING, handicap=float("nan")),)}, "PS quotes a handicap of nan"),
     ],
