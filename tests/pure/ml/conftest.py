@@ -22,7 +22,7 @@ def params() -> dict:
 
 @pytest.fixture(scope="session")
 def world() -> pd.DataFrame:
-    """Two regions, the first with two levels that swap a team each summer; three seasons, 300 matches.
+    """Two regions, one with two levels that swap a team each summer, and a cup of both; three seasons, 306 matches.
 
     Kick-offs of the first region are known to the minute, several a day and some of them at once; those of the second
     only by date. Shots are missing in one league, one club comes late, one match is on neutral ground, and one team
@@ -35,6 +35,7 @@ def world() -> pd.DataFrame:
     for year in range(3):
         for league, teams in tiers.items():
             rows += _season(generator, strength, year, league, teams)
+        rows += _season(generator, strength, year, 9, [tiers[1][0], tiers[1][1], tiers[3][0], tiers[3][1]])
         tiers[1], tiers[2] = [*tiers[1][:-1], tiers[2][0]], [*tiers[2][1:], tiers[1][-1]]
         tiers[3] = [*tiers[3][1:], 27 + year]
     frame = pd.DataFrame(rows)
@@ -51,7 +52,7 @@ def world() -> pd.DataFrame:
 def _season(
     generator: np.random.Generator, strength: np.ndarray, year: int, league: int, teams: list[int]
 ) -> list[dict]:
-    region, level = ("Northland", league) if league < 3 else ("Southland", 1)
+    region, level = {1: ("Northland", 1), 2: ("Northland", 2), 3: ("Southland", 1), 9: ("Everywhere", 0)}[league]
     rows = []
     for day, (home, away) in enumerate((home, away) for home in teams for away in teams if home != away):
         start = pd.Timestamp(f"{2020 + year}-08-01") + pd.Timedelta(days=2 * (7 * day % 30))
