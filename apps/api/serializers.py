@@ -136,7 +136,7 @@ class PredictionSerializer(serializers.Serializer[dict[str, object]]):
     """A forecast of one match: published before kick-off, frozen then, graded afterwards."""
 
     match = serializers.IntegerField(help_text="Id of the match.")
-    kickoff_at = serializers.DateTimeField(help_text="As it was known when the forecast was published.")
+    kickoff_at = serializers.DateTimeField()
     probabilities = OutcomesSerializer(help_text="Calibrated; they sum to 1.")
     fair_odds = FairOddsSerializer(help_text="Decimal odds without a margin, 1 / probability.")
     expected_goals = GoalsSerializer()
@@ -151,7 +151,7 @@ class PredictionSerializer(serializers.Serializer[dict[str, object]]):
     contributions = serializers.DictField(
         child=serializers.FloatField(), help_text="Group of inputs → log-odds, home against away."
     )
-    model = ModelSerializer()
+    model = ModelSerializer(allow_null=True, help_text="Null where the base rates stand in for a model.")
     data_snapshot = serializers.IntegerField(help_text="Number of the data snapshot that the forecast saw.")
     as_of = serializers.DateTimeField(help_text="It used facts known before this moment, and no later ones.")
     published_at = serializers.DateTimeField(allow_null=True, help_text="Null for one that was made for this request.")

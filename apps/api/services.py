@@ -8,54 +8,113 @@ from functools import lru_cache
 
 from apps.matches.models import Match
 from apps.ml import selectors as ml_selectors
+from apps.ml import services as ml_services
 from apps.ml.forecasting import goals
-from apps.ml.models import Prediction
-
-
-class NoForecastError(Exception):
-    """There is no forecast of this match; the message says why."""
+from apps.ml.models import ModelVersion, Prediction
 
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """A forecast with its scoreline grid and the markets read off it."""
+    """A forecast with its scoreline grid and the markets read off it.
 
-    prediction: Prediction
+    Parameters
+    ----------
+    p, base_rates : tuple of float
+        Home, draw, away.
+    published_at : datetime or None
+        None for a forecast that was made for the one who asks, and is not kept.
+    version : ModelVersion or None
+        None where no version made it, but the base rates.
+    """
+
+    p: tuple[float, float, float]
+    base_rates: tuple[float, float, float]
+    contributions: dict[str, float]
+    version: ModelVersion | None
+    data_snapshot: int
+    as_of: datetime
+    published_at: datetime | None
+    degraded: str
     grid: goals.ScorelineGrid
     markets: goals.Markets
 
 
-def outlook(prediction: Prediction) -> Outlook:
-    """Return a forecast with its grid; grids of published forecasts are kept, for they never change."""
+def outlook_of(match: Match, prediction: Prediction | None, *, now: datetime) -> Outlook:
+    """Return the published forecast of a match; of a fixture without one, a forecast made now.
+
+    Raises
+    ------
+    NoForecastError
+        When there is none and none can be made; the message says why.
+    """
+    if prediction is not None:
+        return _published(prediction)
+    is_fixture = match.kickoff_at > now and match.status == Match.Status.SCHEDULED
+    if match.kickoff_at > now and not is_fixture:
+        status = match.get_status_display().lower()
+        raise ml_services.NoForecastError(f"The match is {status}; it is forecast once it is scheduled again.")
+    if not is_fixture:
+        raise ml_services.NoForecastError("No forecast of this match was published before its kick-off.")
+    return _live(match, ml_services.forecast(match.pk, now=now))
+
+
+def likely_score(prediction: Prediction) -> tuple[int, int]:
+    """Return the likeliest scoreline of a published forecast: home goals, away goals."""
+    return _grid(prediction.home_expected_goals, prediction.away_expected_goals, prediction.probabilities)[
+        1
+    ].most_likely
+
+
+def _published(prediction: Prediction) -> Outlook:
     grid, markets = _grid(prediction.home_expected_goals, prediction.away_expected_goals, prediction.probabilities)
-    return Outlook(prediction, grid, markets)
+    return Outlook(
+        p=prediction.probabilities,
+        base_rates=(prediction.base_home, prediction.base_draw, prediction.base_away),
+        contributions=prediction.contributions,
+        version=prediction.version,
+        data_snapshot=prediction.data_snapshot,
+        as_of=prediction.as_of,
+        published_at=prediction.published_at,
+        degraded=prediction.degraded,
+        grid=grid,
+        markets=markets,
+    )
 
 
+def _live(match: Match, forecast: ml_services.Forecast) -> Outlook:
+    p = (forecast.p_home, forecast.p_draw, forecast.p_away)
+    grid, markets = _grid(forecast.home_expected_goals, forecast.away_expected_goals, p)
+    versions = ml_selectors.model_versions(match.season.competition.world)
+    return Outlook(
+        p=p,
+        base_rates=(forecast.base_home, forecast.base_draw, forecast.base_away),
+        contributions=forecast.contributions,
+        version=versions.filter(number=forecast.version_number).first(),
+        data_snapshot=forecast.data_snapshot,
+        as_of=forecast.as_of,
+        published_at=None,
+        degraded=forecast.degraded,
+        grid=grid,
+        markets=markets,
+    )
+
+
+# Grids of published forecasts never change.
 @lru_cache(maxsize=4096)
 def _grid(mu_home: float, mu_away: float, p: tuple[float, float, float]) -> tuple[goals.ScorelineGrid, goals.Markets]:
     grid = goals.grid(mu_home, mu_away, p)
     return grid, grid.markets()
 
 
-def forecast_of(match: Match, *, now: datetime) -> dict[str, object]:
-    """Return the latest published forecast of a match in the shape of the API.
-
-    Raises
-    ------
-    NoForecastError
-        When nothing was published before kick-off; the message says whether that can still happen.
-    """
-    prediction = ml_selectors.latest_predictions([match.pk]).get(match.pk)
-    if prediction is None:
-        raise NoForecastError(why_none(match, now=now))
-    seen = outlook(prediction)
-    p = {"home": prediction.p_home, "draw": prediction.p_draw, "away": prediction.p_away}
+def forecast_shape(match: Match, seen: Outlook, *, now: datetime) -> dict[str, object]:
+    """Return a forecast in the shape of the API."""
     home_goals, away_goals = seen.markets.most_likely
+    version = seen.version
     return {
         "match": match.pk,
-        "kickoff_at": prediction.kickoff_at,
-        "probabilities": p,
-        "fair_odds": {name: 1.0 / value if value > 0 else None for name, value in p.items()},
+        "kickoff_at": match.kickoff_at,
+        "probabilities": _named(seen.p),
+        "fair_odds": {name: 1.0 / value if value > 0 else None for name, value in _named(seen.p).items()},
         "expected_goals": {"home": seen.markets.expected_home, "away": seen.markets.expected_away},
         "markets": {
             "goal_lines": [
@@ -70,29 +129,22 @@ def forecast_of(match: Match, *, now: datetime) -> dict[str, object]:
             },
         },
         "scorelines": seen.grid.cells,
-        "base_rates": {"home": prediction.base_home, "draw": prediction.base_draw, "away": prediction.base_away},
-        "contributions": prediction.contributions,
-        "model": {
-            "world": prediction.version.world,
-            "version": prediction.version.number,
-            "estimator": prediction.version.estimator,
-            "inputs": prediction.version.inputs,
+        "base_rates": _named(seen.base_rates),
+        "contributions": seen.contributions,
+        "model": version
+        and {
+            "world": version.world,
+            "version": version.number,
+            "estimator": version.estimator,
+            "inputs": version.inputs,
         },
-        "data_snapshot": prediction.data_snapshot,
-        "as_of": prediction.as_of,
-        "published_at": prediction.published_at,
+        "data_snapshot": seen.data_snapshot,
+        "as_of": seen.as_of,
+        "published_at": seen.published_at,
         "is_frozen": match.kickoff_at <= now,
-        "degraded": prediction.degraded,
+        "degraded": seen.degraded,
     }
 
 
-def why_none(match: Match, *, now: datetime) -> str:
-    """Return why a match has no forecast, for a reader."""
-    if match.kickoff_at <= now:
-        return "No forecast of this match was published before its kick-off."
-    if match.status != Match.Status.SCHEDULED:
-        return f"The match is {match.get_status_display()}; it is forecast once it is scheduled again."
-    champion = ml_selectors.champion(match.season.competition.world)
-    if champion is None:
-        return "No model is champion yet: the first one is being trained, and forecasts follow within a minute."
-    return "Not forecast yet. Fixtures are forecast from 15 days before kick-off."
+def _named(triple: tuple[float, float, float]) -> dict[str, float]:
+    return dict(zip(("home", "draw", "away"), triple, strict=True))

@@ -22,6 +22,8 @@ from apps.api.problems import MEDIA_TYPE, NoForecastYet
 from apps.api.serializers import MatchSerializer, PredictionSerializer, ProblemSerializer
 from apps.matches import selectors as matches
 from apps.matches.models import Match
+from apps.ml import selectors as ml_selectors
+from apps.ml import services as ml_services
 
 LARGEST_ID = 2**63 - 1
 
@@ -79,13 +81,14 @@ class MatchViewSet(viewsets.ReadOnlyModelViewSet[Match]):
     )
     @action(detail=True, filterset_class=None, pagination_class=None)
     def prediction(self, request: Request, pk: str | None = None) -> Response:
-        """Answer with the forecast that was published latest before kick-off."""
-        match = self.get_object()
+        """Answer with the forecast published latest before kick-off; of a fixture without one, one made now."""
+        match, now = self.get_object(), timezone.now()
         try:
-            forecast = services.forecast_of(match, now=timezone.now())
-        except services.NoForecastError as error:
+            published = ml_selectors.latest_predictions([match.pk]).get(match.pk)
+            seen = services.outlook_of(match, published, now=now)
+        except ml_services.NoForecastError as error:
             raise NoForecastYet(str(error)) from error
-        return Response(PredictionSerializer(forecast).data)
+        return Response(PredictionSerializer(services.forecast_shape(match, seen, now=now)).data)
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         """Name the content by an ETag and answer 304 to who has it; caches ask again each time."""

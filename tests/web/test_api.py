@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.core.management import call_command
 
+from apps.ml import services as ml_services
 from apps.ml.models import ServedWorld
 from tests.web.conftest import HERE, read_json
 
@@ -66,6 +67,47 @@ def test_before_the_first_champion_the_missing_forecast_is_explained(client, bui
     match = build.match()
     body = problem_of(client.get(f"{LIST}{match.pk}/prediction/"), 404)
     assert "No model is champion yet" in body["detail"]
+
+
+@pytest.fixture
+def live(monkeypatch, build, champion):
+    """The loaded champion answers for fixtures of which nothing is published."""
+
+    def answer(match_id: int, *, now: datetime) -> ml_services.Forecast:
+        return ml_services.Forecast(
+            match_id=match_id,
+            version_number=champion.number,
+            data_snapshot=5,
+            as_of=now,
+            p_home=0.5,
+            p_draw=0.3,
+            p_away=0.2,
+            home_expected_goals=1.6,
+            away_expected_goals=1.1,
+            base_home=0.45,
+            base_draw=0.27,
+            base_away=0.28,
+            contributions={"elo": 0.4},
+            degraded="",
+        )
+
+    monkeypatch.setattr(ml_services, "forecast", answer)
+
+
+def test_a_fixture_without_a_published_forecast_gets_one_made_now(client, build, live):
+    match = build.match(kickoff_at=build.now + timedelta(days=40))
+    body = client.get(f"{LIST}{match.pk}/prediction/").json()
+    assert (body["published_at"], body["model"]["version"], body["is_frozen"]) == (None, 1, False)
+    assert body["as_of"] == "2026-11-23T12:00:00Z"
+    assert "Made for you just now and not published" in client.get(f"/matches/{match.pk}/").content.decode()
+
+
+@pytest.mark.parametrize(("status", "hours"), [("postponed", 5), ("cancelled", 5), ("scheduled", -1), ("finished", -2)])
+def test_what_is_no_coming_fixture_gets_none_made(client, build, live, status, hours):
+    goals = (1, 0) if status == "finished" else None
+    match = build.match(kickoff_at=build.now + timedelta(hours=hours), goals=goals, status=status)
+    body = problem_of(client.get(f"{LIST}{match.pk}/prediction/"), 404)
+    assert body["type"] == "urn:spai:problem:no-forecast"
 
 
 def test_the_list_shows_the_served_world_unless_another_is_asked_for(client, build):

@@ -9,6 +9,7 @@ from apps.api import charts, selectors, services
 from apps.api.pages.frame import HtmxRequest, frame_of, show
 from apps.matches import selectors as matches
 from apps.ml import selectors as ml_selectors
+from apps.ml import services as ml_services
 
 LARGEST_ID = 2**63 - 1
 FORM_SHOWN = 6
@@ -27,18 +28,21 @@ def match(request: HtmxRequest, match_id: int) -> HttpResponse:
         return show(request, frame, "", {"card": card}, partial="partials/row.html")
     history = list(ml_selectors.prediction_history(found.pk))
     in_time = [each for each in history if each.published_at < found.kickoff_at]
-    outlook = services.outlook(card.prediction) if card.prediction else None
+    why_none = ""
+    try:
+        outlook = services.outlook_of(found, card.prediction, now=frame.now)
+    except ml_services.NoForecastError as error:
+        outlook, why_none = None, str(error)
     form = matches.recent_form([found.home_team_id, found.away_team_id], found.kickoff_at, limit=FORM_SHOWN)
     context = {
         "card": card,
         "match": found,
-        "prediction": card.prediction,
         "score": card.score,
         "price": selectors.market_prices([found.pk]).get(found.pk),
         "outlook": outlook,
-        "why_none": "" if outlook else services.why_none(found, now=frame.now),
+        "why_none": why_none,
         "heat": charts.heat(outlook.grid) if outlook else [],
-        "pushes": charts.pushes(card.prediction.contributions) if card.prediction else [],
+        "pushes": charts.pushes(outlook.contributions) if outlook else [],
         "movement": charts.movement(
             [(each.published_at, each.probabilities) for each in in_time], min(frame.now, found.kickoff_at)
         ),

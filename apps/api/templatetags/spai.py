@@ -123,7 +123,7 @@ def group_name(group: str) -> str:
 @register.filter
 def likely(prediction: Prediction) -> str:
     """Write the likeliest scoreline of a forecast."""
-    home, away = services.outlook(prediction).markets.most_likely
+    home, away = services.likely_score(prediction)
     return f"{home}–{away}"
 
 
