@@ -26,7 +26,7 @@ from django.utils import timezone
 from apps.matches import events
 from apps.matches.models import Match, World
 from apps.ml.models import ModelVersion, PipelineRun
-from apps.ml.pipeline import files
+from apps.ml.pipeline import files, leash
 from apps.ml.pipeline.progress import Progress, stage_names
 from apps.ml.pipeline.revision import code_revision
 from apps.ml.services import workspaces
@@ -91,7 +91,7 @@ def queue_run(
         ``smoke`` or ``production``; `SPAI_PROFILE` by default.
     """
     wanted = {
-        "world": World(world),
+        "world": World(world).value,
         "as_of": as_of or now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0),
         "profile": profile or settings.SPAI_PROFILE,
     }
@@ -246,7 +246,7 @@ def _follow(
 ) -> int:
     """Start the command, keep the row of the run up with its output, and return its exit status."""
     process = subprocess.Popen(  # noqa: S603  our own interpreter and modules
-        [sys.executable, "-m", "apps.ml.pipeline.leash", *command],
+        [sys.executable, "-I", leash.__file__, *command],
         cwd=folder,
         env=workspaces.environment(),
         stdin=subprocess.PIPE,
@@ -259,7 +259,8 @@ def _follow(
     assert process.stdin is not None
     assert process.stdout is not None
     lines: queue.Queue[str | None] = queue.Queue()
-    threading.Thread(target=_read, args=(process.stdout, lines), daemon=True).start()
+    reader = threading.Thread(target=_read, args=(process.stdout, lines), daemon=True)
+    reader.start()
     ends, written = clock() + LIMIT, time.monotonic()
     try:
         while True:
@@ -283,6 +284,8 @@ def _follow(
         # The end of its input kills whatever still runs.
         process.stdin.close()
         process.wait()
+        reader.join()
+        process.stdout.close()
 
 
 def _read(output: IO[str], lines: queue.Queue[str | None]) -> None:
