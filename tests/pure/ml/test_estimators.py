@@ -136,7 +136,7 @@ def drawn(p: np.ndarray, seed: int) -> np.ndarray:
 
 
 def test_calibration_finds_the_temperature_that_was_used():
-    truth = np.random.default_rng(1).dirichlet([4.0, 2.5, 3.0], size=20000)
+    truth = np.random.default_rng(1).dirichlet([4.0, 2.5, 3.0], size=8000)
     sharp = truth**1.5 / (truth**1.5).sum(axis=1, keepdims=True)
     found = fit_calibration(sharp, drawn(truth, 2))
     assert found.method in ("temperature", "vector")
@@ -147,7 +147,7 @@ def test_calibration_finds_the_temperature_that_was_used():
 
 
 def test_calibration_leaves_good_forecasts_alone():
-    truth = np.random.default_rng(1).dirichlet([9.0, 6.0, 7.0], size=20000)
+    truth = np.random.default_rng(1).dirichlet([9.0, 6.0, 7.0], size=8000)
     found = fit_calibration(truth, drawn(truth, 8))
     assert found.apply(truth) == pytest.approx(truth, abs=0.03)
     none = fit_calibration(truth, drawn(truth, 8), methods=("none",))
@@ -181,15 +181,15 @@ def test_dixon_coles_finds_rho_and_scale():
         "dc_attack_away",
         "dc_concession_home",
     )
-    teams = generator.normal(0.0, 0.3, size=(30000, 4))
-    base = np.tile(np.log([1.5, 1.15]), (30000, 1))
+    teams = generator.normal(0.0, 0.3, size=(12000, 4))
+    base = np.tile(np.log([1.5, 1.15]), (12000, 1))
     mu_home = np.exp(base[:, 0] + 0.8 * (teams[:, 0] + teams[:, 1]))
     mu_away = np.exp(base[:, 1] + 0.8 * (teams[:, 2] + teams[:, 3]))
     y = drawn(outcome_probabilities(mu_home, mu_away, -0.12), 10)
-    found = create("dixon_coles", {"fit_rows": 30000}, seed=0).fit(np.column_stack((base, teams)), y, names=names)
-    assert found.rho == pytest.approx(-0.12, abs=0.05)
+    found = create("dixon_coles", {"fit_rows": 12000}, seed=0).fit(np.column_stack((base, teams)), y, names=names)
+    assert found.rho == pytest.approx(-0.12, abs=0.08)
     assert found.expected_goals(np.column_stack((base, teams))) == pytest.approx(
-        np.column_stack((mu_home, mu_away)), rel=0.06
+        np.column_stack((mu_home, mu_away)), rel=0.1
     )
 
 
