@@ -25,7 +25,7 @@ FARTHEST: Final = timedelta(days=3 * 366)
 
 
 def _longest(model: type[Model], field: str) -> int:
-    return int(model._meta.get_field(field).max_length or 0)
+    return int(getattr(model._meta.get_field(field), "max_length", None) or 0)
 
 
 _TEXTS: Final = (
