@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final, Literal
 
 from django import template
 from django.template.defaultfilters import date as format_date
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from apps.api import charts, services
@@ -32,17 +33,47 @@ GROUPS: Final = {
 """Groups of inputs in plain words; a group that is not here is shown by its own name."""
 
 
-@register.inclusion_tag("partials/bar.html")
-def bar(p: Sequence[float]) -> dict[str, Any]:
+@register.simple_tag
+def bar(p: Sequence[float]) -> SafeString:
     """Draw the probability bar of (home, draw, away)."""
-    parts = charts.bar(p)
-    return {"parts": parts, "home": parts[0].percent, "draw": parts[1].percent, "away": parts[2].percent}
+    return _bar(tuple(p))
+
+
+# Rows are drawn far more often than forecasts change.
+@lru_cache(maxsize=8192)
+def _bar(p: tuple[float, ...]) -> SafeString:
+    home, draw, away = parts = charts.bar(p)
+    rects = format_html_join(
+        "",
+        '<rect class="p-{}" x="{}%" width="{}%" height="100%"/>',
+        ((part.outcome, part.x, part.width) for part in parts),
+    )
+    numbers = format_html_join(
+        "",
+        '<text class="on-{}" x="{}%" y="50%">{}</text>',
+        ((part.outcome, part.middle, part.percent) for part in parts),
+    )
+    gaps = format_html_join("", '<line x1="{0}%" x2="{0}%" y2="100%"/>', ((part.x,) for part in (draw, away)))
+    return format_html(
+        '<svg class="bar" role="img" aria-label="home {} %, draw {} %, away {} %">{}{}{}</svg>',
+        home.percent,
+        draw.percent,
+        away.percent,
+        rects,
+        numbers,
+        gaps,
+    )
 
 
 @register.simple_tag
 def mark(team: Team) -> SafeString:
     """Draw a team's mark."""
-    drawn = charts.mark(team.name, team.slug)
+    return _mark(team.name, team.slug)
+
+
+@lru_cache(maxsize=8192)
+def _mark(name: str, slug: str) -> SafeString:
+    drawn = charts.mark(name, slug)
     return format_html(
         '<svg class="mark" viewBox="0 0 24 24" aria-hidden="true"><rect width="24" height="24" rx="7" fill="{}"/>'
         '<path d="M24 3v14a7 7 0 0 1-7 7H3z" fill="{}"/><text x="12" y="15.6">{}</text></svg>',

@@ -30,6 +30,14 @@
     }
   }
 
+  // ── The day that is shown lies in the middle of the strip ────────────────────────────────────────────────────────
+  const centre = () => {
+    const day = document.querySelector(".days [aria-current]");
+    if (day) day.parentElement.scrollLeft = day.offsetLeft - day.parentElement.offsetLeft - (day.parentElement.clientWidth - day.clientWidth) / 2;
+  };
+  centre();
+  document.addEventListener("htmx:afterSettle", (event) => { if (event.target.matches?.("[data-list]")) centre(); });
+
   // ── Push: the fact arrives, the state is pulled ──────────────────────────────────────────────────────────────────
   const SOON = 250;
   const SETTLED = 100;
