@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -20,6 +21,7 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import OriginValidator  # noqa: E402
 from django.conf import settings  # noqa: E402
 from django.db import DatabaseError, connection  # noqa: E402
+from redis.exceptions import RedisError  # noqa: E402
 
 from apps.api.urls import websocket_urlpatterns  # noqa: E402
 from apps.matches import events  # noqa: E402
@@ -36,25 +38,42 @@ async def relay() -> None:
     A notification of PostgreSQL wakes it at once; without one it looks once a second. When the database or the channel
     layer is gone it tries again: numbered events that were not broadcast are replayed to clients by number.
     """
-    while True:
-        try:
-            await sync_to_async(_relay_until_fault)()
-        except (DatabaseError, psycopg.Error, OSError) as error:
-            logger.warning("relay: %s; trying again", error)
-        await asyncio.sleep(RETRY_SECONDS)
+    ending = threading.Event()
+    try:
+        while True:
+            try:
+                # A thread of its own: the one that views and consumers share must stay free.
+                await sync_to_async(_relay_until_fault, thread_sensitive=False)(ending)
+            except (DatabaseError, psycopg.Error, RedisError, OSError) as error:
+                logger.warning("relay: %s; trying again", error)
+            await asyncio.sleep(RETRY_SECONDS)
+    finally:
+        ending.set()
 
 
-def _relay_until_fault() -> None:
-    if not events.try_relay_lock():
-        return
-    with connection.cursor() as cursor:
-        cursor.execute("LISTEN spai_event")
-    logger.info("relay: this process numbers the events")
-    while True:
-        while numbered := events.number_events():
-            events.broadcast(numbered)
-        for _ in connection.connection.notifies(timeout=RETRY_SECONDS, stop_after=1):
-            pass
+def _relay_until_fault(ending: threading.Event) -> None:
+    try:
+        if not events.try_relay_lock():
+            return
+        with connection.cursor() as cursor:
+            cursor.execute("LISTEN spai_event")
+        logger.info("relay: this process numbers the events")
+        while not ending.is_set():
+            while numbered := events.number_events():
+                events.broadcast(numbered)
+            for _ in connection.connection.notifies(timeout=RETRY_SECONDS, stop_after=1):
+                pass
+    finally:
+        # The lock belongs to the database session: closing it lets another process relay.
+        connection.close()
+
+
+class PageOriginValidator(OriginValidator):
+    """Lets pages of this site in, and programs, which name no origin; other sites' pages stay out."""
+
+    def valid_origin(self, parsed_origin: Any) -> bool:
+        """Whether a connection from this origin is served."""
+        return parsed_origin is None or super().valid_origin(parsed_origin)
 
 
 class WithRelay:
@@ -84,9 +103,7 @@ application = WithRelay(
     ProtocolTypeRouter(
         {
             "http": django_application,
-            "websocket": OriginValidator(
-                URLRouter(websocket_urlpatterns), [settings.SPAI_WEB_URL, settings.SPAI_OFFICE_URL]
-            ),
+            "websocket": PageOriginValidator(URLRouter(websocket_urlpatterns), settings.SPAI_PAGE_ORIGINS),
         }
     )
 )

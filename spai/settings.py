@@ -68,7 +68,15 @@ for _address in (SPAI_WEB_URL, SPAI_OFFICE_URL, SPAI_PUSH_URL):
 SPAI_PUSH_WS_URL = SPAI_PUSH_URL.replace("http", "ws", 1)
 
 _https = SPAI_WEB_URL.startswith("https://")
-CSRF_TRUSTED_ORIGINS = sorted({SPAI_WEB_URL, SPAI_OFFICE_URL})
+# One machine is called by either name.
+SPAI_PAGE_ORIGINS = sorted(
+    {
+        address.replace("//127.0.0.1", f"//{name}")
+        for address in (SPAI_WEB_URL, SPAI_OFFICE_URL)
+        for name in ("127.0.0.1", "localhost")
+    }
+)
+CSRF_TRUSTED_ORIGINS = SPAI_PAGE_ORIGINS
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = _https
 SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _https

@@ -31,5 +31,7 @@ face_urls: dict[str, list[URLPattern | URLResolver]] = {
 }
 
 urlpatterns = probe_urls + face_urls[settings.SPAI_FACE]
+handler400 = "apps.api.pages.bad_request"
+handler403 = "apps.api.pages.forbidden"
 handler404 = "apps.api.pages.not_found"
 handler500 = "apps.api.pages.server_error"
