@@ -156,6 +156,15 @@ def test_a_result_moves_attack_and_defence_only_after_its_period(params):
     assert found.loc[3, "dc_mu_home"] > found.loc[1, "dc_mu_home"]
 
 
+def test_many_results_move_attack_and_defence_before_their_period_ends(params):
+    frame = matches(
+        [(1, 2, 1, 1, 0), (1, 2, 6, 0, 7), (1, 2, None, None, 7.2), (3, 4, 1, 0, 7.21), (1, 2, None, None, 7.4)]
+    )
+    found = described(frame, params, "dixon_coles", refit_days=1, refit_matches=2)
+    assert found.loc[2, "dc_mu_home"] == found.loc[1, "dc_mu_home"]
+    assert found.loc[4, "dc_mu_home"] > found.loc[1, "dc_mu_home"]
+
+
 def test_form_refuses_windows_that_do_not_rise(params):
     with pytest.raises(ValueError, match="rise"):
         FeatureState.new({"form": {"windows": [5, 3]}})

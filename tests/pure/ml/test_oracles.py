@@ -78,6 +78,7 @@ def test_attack_and_defence_without_a_prior_are_the_maximum_likelihood(oracle, p
         "prior_matches": 1e-9,
         "level_prior_teams": 1e-9,
         "refit_days": 100,
+        "refit_matches": 10**9,
         "first_sweeps": 500,
     }
     state = FeatureState.new({"dixon_coles": section})

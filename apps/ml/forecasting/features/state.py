@@ -21,7 +21,7 @@ from apps.ml.forecasting.features.events import Events, Index, Rows, Sizes
 from apps.ml.forecasting.features.form import Form
 from apps.ml.forecasting.features.ratings import DixonColes, Elo, Signals
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Version of the bytes; raise it when the state of any family changes its shape or its meaning."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -6,9 +6,9 @@ football betting market", Applied Statistics 46, 265-280), each match weighted b
 prior pulls every team to the mean of its level, so that the two steps of a sweep have closed forms; promoted and
 relegated teams tie the levels together. The correction of low scores and the calibration are the estimator's.
 
-A refit falls on the end of a period in which a result became known, and takes place when the first event at or after
-that moment arrives, starting from the fit before. The chain of fits depends on results alone, never on what was
-described in between, which makes a row offline and online equal to the last bit.
+A refit falls on the end of a period in which a result became known, sooner when many did, and takes place when the
+first event at or after that moment arrives, starting from the fit before. The chain of fits depends on results alone,
+never on what was described in between, which makes a row offline and online equal to the last bit.
 """
 
 from __future__ import annotations
@@ -41,10 +41,11 @@ REGION: Final = np.dtype(
         ("concession", np.float64, (LEVELS,)),
         ("latest", np.int64),
         ("due", np.int64),
+        ("pending", np.int64),
         ("fits", np.int64),
     ]
 )
-"""State of a region: home factor, means of the levels, number of the latest match, end of the open period."""
+"""State of a region: home factor, means of levels, number of the latest match, end of the open period, its matches."""
 
 MATCH: Final = np.dtype(
     [
@@ -84,6 +85,7 @@ class Constants(NamedTuple):
     half_life: float
     window: int
     period: int
+    matches: int
     sweeps: int
     first_sweeps: int
     prior: float
@@ -101,8 +103,8 @@ class DixonColes:
     ----------
     params : mapping
         ``half_life_days``, ``window_days`` (older matches have no weight), ``refit_days`` (length of a period),
-        ``sweeps`` and ``first_sweeps`` (steps of a refit and of the first), ``prior_matches`` (weight of the level's
-        mean), ``level_prior_teams`` (weight of the region's mean for a level), ``goals`` and ``home`` (mean goals of a
+        ``refit_matches`` (results that end a period early), ``sweeps`` and ``first_sweeps`` (steps of a refit and of
+        the first), ``prior_matches`` (weight of the level's mean), ``level_prior_teams`` (weight of the region's mean for a level), ``goals`` and ``home`` (mean goals of a
         side and home factor at the start), ``newcomer_attack`` and ``newcomer_concession`` (factors on the level's
         means for a team without matches).
     """
@@ -114,6 +116,7 @@ class DixonColes:
             half_life=float(params["half_life_days"]) * DAY,
             window=round(float(params["window_days"]) * DAY),
             period=round(float(params["refit_days"]) * DAY),
+            matches=int(params["refit_matches"]),
             sweeps=int(params["sweeps"]),
             first_sweeps=int(params["first_sweeps"]),
             prior=float(params["prior_matches"]),
@@ -126,7 +129,7 @@ class DixonColes:
         start = np.sqrt(self._constants.goals)
         self._fresh_entrant = np.array([(0.0, 0.0, 0.0, NOTHING)], dtype=ENTRANT)
         self._fresh_region = np.array(
-            [(self._constants.home, [start] * LEVELS, [start] * LEVELS, NOTHING, NOTHING, 0)], dtype=REGION
+            [(self._constants.home, [start] * LEVELS, [start] * LEVELS, NOTHING, NOTHING, 0, 0)], dtype=REGION
         )
         self._entrants = self._fresh_entrant.copy()
         self._regions = self._fresh_region.copy()
@@ -339,7 +342,10 @@ def observe(region: Any, matches: NDArray[Any], constants: Constants, result: An
         match.entrant[side] = result.entrant[side]
         match.goals[side] = result.goals[side]
     region.latest = count
+    region.pending += 1
     region.due = (result.at // constants.period + 1) * constants.period
+    if region.pending >= constants.matches:
+        region.due = result.at + 1
 
 
 @njit(cache=True)
@@ -377,6 +383,7 @@ def _fold(
         if region.due != NOTHING and event.at >= region.due:
             refit(entrants, region, matches, constants, region.due)
             region.due = NOTHING
+            region.pending = 0
         if event.kind == OBSERVE:
             observe(region, matches, constants, event, count)
             count += 1
