@@ -104,9 +104,9 @@ class DixonColes:
     params : mapping
         ``half_life_days``, ``window_days`` (older matches have no weight), ``refit_days`` (length of a period),
         ``refit_matches`` (results that end a period early), ``sweeps`` and ``first_sweeps`` (steps of a refit and of
-        the first), ``prior_matches`` (weight of the level's mean), ``level_prior_teams`` (weight of the region's mean for a level), ``goals`` and ``home`` (mean goals of a
-        side and home factor at the start), ``newcomer_attack`` and ``newcomer_concession`` (factors on the level's
-        means for a team without matches).
+        the first), ``prior_matches`` (weight of the level's mean), ``level_prior_teams`` (weight of the region's mean
+        for a level), ``goals`` and ``home`` (mean goals of a side and home factor at the start), ``newcomer_attack``
+        and ``newcomer_concession`` (factors on the level's means for a team without matches).
     """
 
     name = "dixon_coles"
