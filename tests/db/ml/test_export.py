@@ -1,0 +1,240 @@
+"""The bridge from the database to frames: what an instant knew, and nothing later."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+from pathlib import Path
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from django.core.management import CommandError, call_command
+
+from apps.matches.models import Match, World
+from apps.ml import dataset
+from apps.ml.forecasting.features.schema import MATCHES, ODDS
+from apps.ml.pipeline import files
+from tests.factories import (
+    CompetitionFactory,
+    FinishedMatchFactory,
+    IngestFactory,
+    MatchFactory,
+    MatchStatsFactory,
+    OddsFactory,
+    SeasonFactory,
+)
+
+pytestmark = pytest.mark.django_db
+
+AS_OF = datetime(2024, 3, 10, tzinfo=UTC)
+DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def season():
+    competition = CompetitionFactory(name='The "Great", League', slug="england-great", level=3)
+    return SeasonFactory(competition=competition)
+
+
+@pytest.fixture
+def world(season):
+    """Matches around AS_OF by what became of them."""
+    made = {
+        "known": FinishedMatchFactory(season=season, kickoff_at=AS_OF - 8 * DAY),
+        "just known": FinishedMatchFactory(season=season, kickoff_at=AS_OF - 3 * HOUR - timedelta(seconds=1)),
+        "known at that instant": FinishedMatchFactory(season=season, kickoff_at=AS_OF - 3 * HOUR),
+        "finished later": FinishedMatchFactory(season=season, kickoff_at=AS_OF + DAY),
+        "to come": MatchFactory(season=season, kickoff_at=AS_OF + 2 * DAY),
+        "at that instant": MatchFactory(season=season, kickoff_at=AS_OF),
+        "postponed": MatchFactory(season=season, kickoff_at=AS_OF - 2 * DAY, status=Match.Status.POSTPONED),
+        "cancelled": MatchFactory(season=season, kickoff_at=AS_OF + 3 * DAY, status=Match.Status.CANCELLED),
+        "under way now": MatchFactory(season=season, kickoff_at=AS_OF + 4 * DAY, status=Match.Status.LIVE),
+        "of another world": FinishedMatchFactory(
+            season=SeasonFactory(competition=CompetitionFactory(is_simulated=True)), kickoff_at=AS_OF - 8 * DAY
+        ),
+    }
+    for name in ("known", "finished later"):
+        MatchStatsFactory(match=made[name])
+        OddsFactory(match=made[name])
+    return made
+
+
+def rows_of(frame: pd.DataFrame, world: dict[str, Match]) -> dict[str, pd.Series]:
+    names = {match.pk: name for name, match in world.items()}
+    return {names[row["match_id"]]: row for _, row in frame.iterrows()}
+
+
+def test_facts_known_before_an_instant_are_shown_and_later_ones_are_hidden(world):
+    rows = rows_of(dataset.everything(World.REAL, before=AS_OF), world)
+    assert {name: row["status"] for name, row in rows.items()} == {
+        "known": "finished",
+        "just known": "finished",
+        "known at that instant": "unknown",
+        "finished later": "scheduled",
+        "to come": "scheduled",
+        "at that instant": "scheduled",
+        "postponed": "postponed",
+        "cancelled": "cancelled",
+        "under way now": "scheduled",
+    }
+    with_goals = {name for name, row in rows.items() if pd.notna(row["home_goals"])}
+    assert with_goals == {"known", "just known"}
+    assert {name for name, row in rows.items() if pd.notna(row["known_at"])} == with_goals
+    assert {name for name, row in rows.items() if pd.notna(row["home_shots"])} == {"known"}
+
+
+def test_prices_of_a_match_whose_result_was_not_known_are_hidden(world):
+    odds = dataset.export(World.REAL, as_of=AS_OF).odds.to_pandas()
+    assert odds["match_id"].tolist() == [world["known"].pk]
+    assert odds[["bookmaker", "moment"]].iloc[0].tolist() == ["PS", "closing"]
+
+
+def test_prices_that_are_not_complete_are_left_out(world):
+    OddsFactory(match=world["known"], bookmaker="B365", draw=None)
+    assert dataset.export(World.REAL, as_of=AS_OF).odds.num_rows == 1
+
+
+def test_an_export_has_the_fixed_columns_in_the_order_of_kickoff(world):
+    exported = dataset.export(World.REAL, as_of=AS_OF)
+    assert exported.matches.schema == MATCHES
+    assert exported.odds.schema == ODDS
+    frame = exported.matches.to_pandas()
+    assert frame["kickoff_at"].is_monotonic_increasing
+    first = frame.iloc[0]
+    match = world["known"]
+    assert (first["match_id"], first["home_team"], first["stage"]) == (match.pk, match.home_team.name, "")
+    assert (first["competition"], first["region"], first["level"]) == ("england-great", "England", 3)
+    assert first["kickoff_at"] == pd.Timestamp(match.kickoff_at)
+    assert first["known_at"] == pd.Timestamp(match.known_at)
+    assert (first["home_goals"], first["home_shots"], first["is_neutral"]) == (2.0, 12.0, False)
+
+
+def test_names_with_quotes_commas_and_line_ends_arrive_whole(world):
+    team = world["known"].home_team
+    team.name = 'The "A", B\nC'
+    team.save()
+    assert team.name in dataset.everything(World.REAL, before=AS_OF)["home_team"].tolist()
+
+
+def test_a_world_without_matches_exports_empty_tables(db):
+    exported = dataset.export(World.SANDBOX, as_of=AS_OF)
+    assert (exported.matches.num_rows, exported.odds.num_rows, exported.data_snapshot) == (0, 0, 0)
+    assert exported.matches.schema == MATCHES
+
+
+def test_an_export_that_met_an_ingest_begins_anew(world, monkeypatch):
+    numbers = iter([1, 2, 2, 2])
+    monkeypatch.setattr(dataset, "data_snapshot", lambda world: next(numbers))
+    assert dataset.export(World.REAL, as_of=AS_OF).data_snapshot == 2
+
+
+def test_an_export_among_endless_ingests_gives_up_and_says_so(world, monkeypatch):
+    numbers = iter(range(100))
+    monkeypatch.setattr(dataset, "data_snapshot", lambda world: next(numbers))
+    with pytest.raises(dataset.UnsettledFactsError, match="try again later"):
+        dataset.export(World.REAL, as_of=AS_OF)
+
+
+def test_the_data_snapshot_is_the_latest_ingest_that_changed_a_fact_of_the_world(db):
+    assert dataset.data_snapshot(World.REAL) == 0
+    changed = IngestFactory()
+    IngestFactory(changed_facts=False)
+    IngestFactory(finished_at=None)
+    IngestFactory(world=World.SANDBOX)
+    assert dataset.data_snapshot(World.REAL) == changed.pk
+
+
+def test_fixtures_come_in_the_order_asked_and_without_what_they_brought(world):
+    ids = [world["to come"].pk, world["known"].pk]
+    frame = dataset.fixtures(ids)
+    assert frame["match_id"].tolist() == ids
+    assert frame[["home_goals", "known_at", "home_shots"]].isna().all().all()
+    assert dataset.fixtures([]).empty
+
+
+def test_upcoming_are_the_scheduled_matches_of_a_span(world):
+    frame = dataset.upcoming(World.REAL, now=AS_OF, until=AS_OF + 2 * DAY)
+    assert frame["match_id"].tolist() == [world["to come"].pk]
+
+
+def test_results_between_two_instants_come_in_the_order_in_which_they_are_observed(world):
+    everything = dataset.results_between(World.REAL, after=None, before=AS_OF + 9 * DAY)
+    assert everything["match_id"].tolist() == [
+        world[name].pk for name in ("known", "just known", "known at that instant", "finished later")
+    ]
+    after = dataset.results_between(
+        World.REAL, after=world["just known"].known_at, before=world["finished later"].known_at
+    )
+    assert after["match_id"].tolist() == [world["known at that instant"].pk]
+    assert everything["home_goals"].tolist() == [2.0] * 4
+
+
+def test_the_schedule_leaves_out_what_was_called_off(world):
+    frame = dataset.schedule(World.REAL, start=AS_OF - DAY, until=AS_OF + 4 * DAY)
+    assert world["postponed"].pk not in frame["match_id"].tolist()
+    assert world["cancelled"].pk not in frame["match_id"].tolist()
+    assert world["to come"].pk in frame["match_id"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "later", "behind"), [("known", True, True), ("known", False, False), ("finished later", True, False)]
+)
+def test_a_correction_of_an_observed_result_is_behind_and_a_newer_result_is_not(world, name, later, behind):
+    snapshot = world["known"].ingest_id + 1000
+    Match.objects.filter(pk=world[name].pk).update(ingest=IngestFactory(id=snapshot + (1 if later else -1)))
+    assert dataset.changed_behind(World.REAL, snapshot=snapshot, observed_until=AS_OF) is behind
+
+
+def export(root: Path, **options) -> dict[str, bytes]:
+    (root / files.PARAMS).parent.mkdir(parents=True, exist_ok=True)
+    if not (root / files.PARAMS).exists():
+        (root / files.PARAMS).write_text("horizon: {hours: 1}\n")
+    said = StringIO()
+    call_command("export_matches", root=root, stdout=said, **options)
+    (root / "said.txt").write_text(said.getvalue())
+    return {path.name: path.read_bytes() for path in sorted((root / "data" / "raw").iterdir())}
+
+
+def test_two_exports_of_the_same_facts_are_equal_bytes(world, tmp_path):
+    asked = {"world": "real", "as_of": AS_OF.isoformat(), "profile": "smoke"}
+    assert export(tmp_path / "a", **asked) == export(tmp_path / "b", **asked)
+
+
+def test_a_file_carries_no_clock_and_no_frame_of_its_writer(world, tmp_path):
+    export(tmp_path, world="real", as_of=AS_OF.isoformat())
+    assert pq.read_metadata(tmp_path / files.MATCHES).metadata is None
+
+
+def test_the_section_run_of_the_parameters_pins_what_is_exported(world, tmp_path):
+    files.write_text(tmp_path / files.PARAMS, f"run: {{world: real, as_of: '{AS_OF.isoformat()}', profile: smoke}}\n")
+    export(tmp_path)
+    manifest = files.RawManifest.read(tmp_path)
+    assert (manifest.world, manifest.as_of, manifest.profile, manifest.rows) == ("real", AS_OF, "smoke", 9)
+
+
+def test_an_export_that_is_there_already_is_left_alone(world, tmp_path):
+    asked = {"world": "real", "as_of": AS_OF.isoformat()}
+    export(tmp_path, **asked)
+    before = (tmp_path / files.MATCHES).stat().st_mtime_ns
+    export(tmp_path, **asked)
+    assert "exported already" in (tmp_path / "said.txt").read_text()
+    assert (tmp_path / files.MATCHES).stat().st_mtime_ns == before
+    IngestFactory()
+    export(tmp_path, **asked)
+    assert (tmp_path / files.MATCHES).stat().st_mtime_ns > before
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"world": "sandbox"}, "has no matches yet"),
+        ({"world": "real", "as_of": "yesterday"}, "is no instant"),
+        ({"world": "real", "as_of": "2024-03-10T00:00:00"}, "has no zone"),
+    ],
+)
+def test_a_wrong_question_is_answered_with_what_to_do(tmp_path, options, says):
+    IngestFactory()
+    with pytest.raises(CommandError, match=says):
+        export(tmp_path, **options)

@@ -1,0 +1,245 @@
+"""The end of the pipeline: a version in a real MLflow store, its row with the served files, and a pyfunc of both."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import warnings
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from django.conf import settings as real_settings
+from django.core.management import CommandError, call_command
+
+from apps.ml import registry
+from apps.ml.management.commands.register_model import golden_rows
+from apps.ml.models import ModelVersion, PipelineRun
+from apps.ml.pipeline import bundle as bundles
+from apps.ml.pipeline import calibrate, evaluate, featurize, files, preprocess, split, train
+from tests.pure.pipeline.small_world import AS_OF, matches, write_export
+
+# MLflow and what it stands on warn of their own old habits, at import and in use.
+pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore")]
+
+OUTPUTS = ["p_home", "p_draw", "p_away", "home_expected_goals", "away_expected_goals"]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory) -> Path:
+    """A workspace in which all stages before the last have run."""
+    root = write_export(tmp_path_factory.mktemp("built"), matches())
+    for stage in (preprocess, featurize, split, train, calibrate, evaluate):
+        stage.main(root)
+    return root
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory) -> str:
+    """Address of an MLflow store of this module; making its tables takes most of the time."""
+    return f"sqlite:///{tmp_path_factory.mktemp('mlflow') / 'mlflow.db'}"
+
+
+@pytest.fixture(autouse=True)
+def _mlflow(store, settings, monkeypatch):
+    settings.MLFLOW_TRACKING_URI = store
+    # Without a server, artifacts go where the process stands.
+    monkeypatch.chdir(Path(store.removeprefix("sqlite:///")).parent)
+
+
+def register(root: Path) -> str:
+    said = StringIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        call_command("register_model", root=root, stdout=said)
+    return said.getvalue()
+
+
+def client():
+    import mlflow
+
+    mlflow.set_tracking_uri(real_settings.MLFLOW_TRACKING_URI)
+    return mlflow.MlflowClient()
+
+
+def test_a_version_is_registered_with_its_files_and_its_origin(built):
+    register(built)
+    version = ModelVersion.objects.get()
+    metrics = files.read_json(built / files.METRICS)
+    assert (version.world, version.estimator, version.profile) == ("sandbox", metrics["best"], "smoke")
+    assert (version.as_of, version.data_snapshot, version.metrics) == (AS_OF, 7, metrics)
+    assert version.data_sha256 == files.sha256(built / files.MATCHES, built / files.ODDS)
+    assert version.rows > 1000
+    assert version.bundle_sha256 == hashlib.sha256(bytes(version.bundle)).hexdigest()
+    assert [gate["name"] for gate in version.gates][-1] == "golden rows"
+    assert version.gates[-1]["passed"] is True
+    entry = client().get_model_version("spai-sandbox", str(version.number))
+    run = client().get_run(version.mlflow_run_id)
+    assert entry.tags["key"] == version.key
+    # The store outlives a test: a version that an earlier one registered keeps the revision of that moment.
+    assert run.data.tags["code_revision"]
+    assert run.data.params["features.elo.base"] == "1500"
+    best = metrics["models"][metrics["best"]]
+    assert run.data.metrics[f"models.{metrics['best']}.log_loss"] == pytest.approx(best["log_loss"])
+    kept = {entry.path for entry in client().list_artifacts(version.mlflow_run_id)}
+    assert {"metrics.json", "report.html", "plots", "catalogue.json"} <= kept
+
+
+def test_the_same_inputs_register_nothing_twice(built):
+    first = register(built)
+    before = ModelVersion.objects.get()
+    assert "registered" in first
+    assert "was made from the same already" in register(built)
+    assert ModelVersion.objects.get() == before
+    assert files.read_json(built / files.REGISTERED) == {
+        "id": before.pk, "world": "sandbox", "number": before.number, "key": before.key, "created": False,
+    }  # fmt: skip
+
+
+def test_a_row_that_was_lost_finds_its_version_in_the_registry_again(built):
+    register(built)
+    before = ModelVersion.objects.get()
+    ModelVersion.objects.all().delete()
+    register(built)
+    after = ModelVersion.objects.get()
+    assert (after.number, after.key, after.mlflow_run_id) == (before.number, before.key, before.mlflow_run_id)
+    assert after.bundle_sha256 == before.bundle_sha256, "packed again, the same bytes"
+
+
+def test_a_version_names_the_run_that_made_it(built, tmp_path):
+    run = PipelineRun.objects.create(
+        world="sandbox", as_of=AS_OF, profile="smoke", requested_by="ann", created_at=AS_OF
+    )
+    text = (built / files.PARAMS).read_text()
+    try:
+        files.write_text(built / files.PARAMS, f"{text}run: {{id: {run.pk}}}\n")
+        register(built)
+    finally:
+        files.write_text(built / files.PARAMS, text)
+    assert ModelVersion.objects.get().pipeline_run == run
+
+
+def test_other_parameters_make_another_version(built):
+    register(built)
+    text = (built / files.PARAMS).read_text()
+    try:
+        files.write_text(built / files.PARAMS, text.replace("hours: 1", "hours: 2"))
+        register(built)
+    finally:
+        files.write_text(built / files.PARAMS, text)
+    assert ModelVersion.objects.count() == 2
+
+
+def test_without_an_mlflow_server_the_command_says_how_to_get_one(built, settings):
+    settings.MLFLOW_TRACKING_URI = ""
+    with pytest.raises(CommandError, match="stack up"):
+        register(built)
+
+
+def test_the_bundle_of_the_row_is_the_artifact_in_mlflow(built):
+    import mlflow
+
+    register(built)
+    version = ModelVersion.objects.get()
+    folder = mlflow.artifacts.download_artifacts(f"models:/spai-sandbox/{version.number}")
+    (artifact,) = Path(folder).rglob("bundle.zip")
+    assert artifact.read_bytes() == bytes(version.bundle)
+    pickles = [path.name for path in Path(folder).rglob("*") if path.suffix in (".pkl", ".pickle", ".joblib")]
+    assert pickles == []
+
+
+def test_the_registered_pyfunc_forecasts_as_the_served_bundle_does(built, tmp_path):
+    import mlflow
+
+    register(built)
+    version = ModelVersion.objects.get()
+    bundle = bundles.unpack(bytes(version.bundle), tmp_path / "bundle", sha256=version.bundle_sha256)
+    asked = pd.read_parquet(built / files.FEATURES)[list(bundle.manifest.names)].tail(20).astype(np.float64)
+    model = mlflow.pyfunc.load_model(f"models:/spai-sandbox/{version.number}")
+    got = model.predict(asked.iloc[:, ::-1])
+    expected = bundle.forecast(asked.to_numpy())
+    assert list(got.columns) == OUTPUTS
+    np.testing.assert_allclose(got.to_numpy(), np.column_stack([expected.p, expected.goals]), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(got[OUTPUTS[:3]].sum(axis=1), 1.0, atol=1e-9)
+    schema = model.metadata.signature
+    assert schema.inputs.input_names() == list(bundle.manifest.names)
+    assert schema.outputs.input_names() == OUTPUTS
+
+
+def test_an_alias_is_set_and_moved(built):
+    register(built)
+    number = ModelVersion.objects.get().number
+    registry.set_alias(world="sandbox", alias="champion", number=number)
+    registry.set_alias(world="sandbox", alias="champion", number=number)
+    assert int(client().get_model_version_by_alias("spai-sandbox", "champion").version) == number
+    with pytest.raises(registry.RegistryError, match="champion of spai-sandbox is not set"):
+        registry.set_alias(world="sandbox", alias="champion", number=9999)
+
+
+def test_golden_rows_are_spread_over_the_history():
+    features = np.arange(100.0).reshape(-1, 1)
+    assert golden_rows(features, 5).ravel().tolist() == [0.0, 25.0, 50.0, 74.0, 99.0]
+    assert len(golden_rows(features[:3], 20)) == 3
+
+
+def test_nested_numbers_get_dotted_names_and_tables_stay_in_their_files():
+    nested = {"a": {"b": 1, "c": {"d": 2.5}}, "rows": [{"x": 1}], "windows": [3, 5], "name": "elo"}
+    assert registry.flat(nested) == {"a.b": 1, "a.c.d": 2.5, "windows": [3, 5], "name": "elo"}
+
+
+@pytest.mark.slow
+def test_mlflow_models_serve_answers_with_the_same_forecast(built, tmp_path, store):
+    register(built)
+    version = ModelVersion.objects.get()
+    bundle = bundles.unpack(bytes(version.bundle), tmp_path / "bundle")
+    asked = pd.read_parquet(built / files.FEATURES)[list(bundle.manifest.names)].tail(3).astype(np.float64)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", f"models:/spai-sandbox/{version.number}"]
+    command += ["-h", "127.0.0.1", "-p", str(port), "--env-manager", "local", "--workers", "1"]
+    # Only the code that travels with the model is there: the checkout is not on the path.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environment |= {"MLFLOW_TRACKING_URI": store, "PYTHONWARNINGS": "ignore"}
+    environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment["PATH"]])
+    log = tmp_path / "serve.log"
+    with log.open("w") as output:
+        server = subprocess.Popen(
+            command, cwd=tmp_path, env=environment, stdout=output, stderr=output, start_new_session=True
+        )
+    try:
+        body = asked.to_json(orient="split", index=False)
+        answer = _post(f"http://127.0.0.1:{port}/invocations", f'{{"dataframe_split": {body}}}', server, log)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+    got = pd.DataFrame(answer["predictions"])[OUTPUTS].to_numpy()
+    expected = bundle.forecast(asked.to_numpy())
+    np.testing.assert_allclose(got, np.column_stack([expected.p, expected.goals]), rtol=0, atol=1e-6)
+
+
+def _post(address: str, body: str, server: subprocess.Popen, log: Path) -> dict:
+    """Ask until the server is up."""
+    request = urllib.request.Request(address, body.encode(), {"Content-Type": "application/json"})
+    end = time.monotonic() + 120
+    while time.monotonic() < end and server.poll() is None:
+        try:
+            with urllib.request.urlopen(request, timeout=30) as response:
+                return json.load(response)
+        except urllib.error.HTTPError as error:
+            pytest.fail(error.read().decode())
+        except OSError:
+            time.sleep(0.3)
+    pytest.fail(log.read_text()[-3000:])
