@@ -1,0 +1,175 @@
+"""The launcher, the logs and the command line of the stack."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from spai.stack import cli, launch, lifecycle, logs, revision
+from spai.stack.environment import load, settle
+from spai.stack.supervision import LAUNCH
+
+SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
+
+
+@pytest.fixture
+def stack(tmp_path, monkeypatch):
+    monkeypatch.setenv("SPAI_VAR_DIR", str(tmp_path))
+    return load({"SPAI_VAR_DIR": str(tmp_path)})
+
+
+def marked(stack, part):
+    return {**os.environ, "SPAI_STACK": str(stack.var), "SPAI_PART": part}
+
+
+def test_a_part_ends_what_its_last_run_left_and_nothing_else(stack, tmp_path):
+    other = load({"SPAI_VAR_DIR": str(tmp_path / "other")})
+    owners = [(stack, "web"), (stack, "push"), (other, "web")]
+    sleepers = [subprocess.Popen(SLEEP, env=marked(owner, part)) for owner, part in owners]
+    command = [sys.executable, "-P", str(LAUNCH), "web", "echo", "became the command"]
+    done = subprocess.run(command, env=marked(stack, "web"), capture_output=True, text=True, check=True, timeout=30)
+    assert done.stdout == "became the command\n"
+    assert sleepers[0].wait(timeout=5) == -15
+    assert [sleeper.poll() for sleeper in sleepers[1:]] == [None, None]
+    launch.end([psutil.Process(sleeper.pid) for sleeper in sleepers[1:]])
+    for sleeper in sleepers[1:]:
+        sleeper.wait(timeout=5)
+
+
+def test_a_process_that_does_not_want_to_end_is_killed(stack):
+    code = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], env=marked(stack, "web"), stdout=subprocess.PIPE) as deaf:
+        assert deaf.stdout.readline() == b"deaf\n"
+        launch.end(launch.leftovers(str(stack.var)), patience=0.5)
+        # Who waits for a child first takes its exit code; that it is gone is what counts.
+        assert not psutil.pid_exists(deaf.pid)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
+def test_a_part_dies_with_its_supervisor(stack):
+    code = (
+        "import subprocess, sys, time; "
+        f"child = subprocess.Popen([sys.executable, '-P', {str(LAUNCH)!r}, 'web', *{SLEEP!r}]); "
+        "print(child.pid, flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], env=marked(stack, "web"), stdout=subprocess.PIPE) as parent:
+        child = psutil.Process(int(parent.stdout.readline()))
+        end = time.monotonic() + 20
+        while child.cmdline() != SLEEP and time.monotonic() < end:
+            time.sleep(0.05)
+        parent.kill()
+    psutil.wait_procs([child], timeout=5)
+    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+
+
+# ── Logs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+def follow(stack, part=None):
+    """Return a stream of log lines, and the list that gets None whenever the stream waits."""
+    waits = []
+    return logs.lines(stack, part, follow=True, wait=waits.append), waits
+
+
+def test_each_line_carries_the_name_of_its_part(stack):
+    stack.logs.mkdir()
+    (stack.logs / "web.log").write_text("one\ntwo\n")
+    (stack.logs / "beat.log").write_text("tick\n")
+    assert list(logs.lines(stack, None, follow=False)) == [
+        "beat           | tick",
+        "web            | one",
+        "web            | two",
+    ]
+    assert list(logs.lines(stack, "beat", follow=False)) == ["beat           | tick"]
+
+
+def test_following_shows_whole_new_lines_across_a_rotation(stack):
+    stack.logs.mkdir()
+    log = stack.logs / "web.log"
+    log.write_text("old\n")
+    stream, _ = follow(stack)
+    assert next(stream).endswith("| old")
+    with log.open("a") as file:
+        file.write("new\nhal")
+        file.flush()
+        assert next(stream).endswith("| new")
+        file.write("f\n")
+    assert next(stream).endswith("| half")
+    log.rename(stack.logs / "web.log.1")
+    log.write_text("after the rotation\n")
+    assert next(stream).endswith("| after the rotation")
+    (stack.logs / "mlflow.log").write_text("late\n")
+    assert next(stream) == "mlflow         | late"
+
+
+# ── Words on the command line ────────────────────────────────────────────────────────────────────────────────────────
+def test_a_stack_that_does_not_run_says_how_to_start_it(stack, capsys):
+    assert cli.main(["status"]) == 1
+    assert "`make up` starts it" in capsys.readouterr().out
+    assert cli.main(["status", "--json"]) == 1
+    assert capsys.readouterr().out == "[]\n"
+    assert cli.main(["down"]) == 0
+    assert "was not running" in capsys.readouterr().out
+    assert cli.main(["logs"]) == 1
+    assert cli.main(["restart", "web"]) == 1
+    assert "`make up`" in capsys.readouterr().err
+
+
+def test_a_second_command_waits_for_nobody(stack, capsys):
+    with lifecycle.alone(stack):
+        assert cli.main(["down"]) == 1
+    told = capsys.readouterr().err
+    assert f"Another command is already starting or stopping this stack (process {os.getpid()})" in told
+    assert cli.main(["down"]) == 0
+
+
+def test_an_unknown_word_is_refused_with_the_words_that_there_are(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["begin"])
+    assert "restart" in capsys.readouterr().err
+
+
+def test_the_first_password_is_shown_and_later_ones_only_named(stack, capsys):
+    settled = settle(stack)
+    report = lifecycle.Report(sys.stdout)
+    lifecycle.greet(settled, report, "seen-once")
+    told = capsys.readouterr().out
+    assert "seen-once" in told
+    for part in ("web", "office", "push", "mlflow"):
+        assert settled.address(part) in told
+    lifecycle.greet(settled, report, "")
+    told = capsys.readouterr().out
+    assert "seen-once" not in told
+    assert str(settled.password_file) in told
+
+
+def test_the_end_of_a_log_is_part_of_a_failure(stack):
+    from spai.stack.parts import Part
+
+    stack.logs.mkdir()
+    (stack.logs / "web.log").write_text("".join(f"line {number}\n" for number in range(50)))
+    told = str(lifecycle.failure(stack, Part("web", "pages", [], str, str), "cannot be started"))
+    assert "web (pages) cannot be started" in told
+    assert "line 49" in told
+    assert "line 10\n" not in told
+    assert "make up" in told
+
+
+def test_a_changed_file_changes_the_fingerprint(monkeypatch, tmp_path):
+    for folder in revision.CODE:
+        (tmp_path / folder).mkdir()
+    (tmp_path / "manage.py").write_text("x")
+    monkeypatch.setattr(revision, "BASE", tmp_path)
+    first = revision.fingerprint()
+    assert revision.fingerprint() == first
+    (tmp_path / "apps" / "new.py").write_text("y")
+    second = revision.fingerprint()
+    assert second != first
+    (tmp_path / "apps" / "notes.md").write_text("no code")
+    assert revision.fingerprint() == second
+    assert revision.describe("0123456789abcdef").startswith("src-0123456789ab")
