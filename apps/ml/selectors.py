@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 import numpy as np
 from django.db.models import Exists, F, OuterRef, QuerySet
@@ -12,6 +13,10 @@ from django.db.models import Exists, F, OuterRef, QuerySet
 from apps.matches.models import Match, World
 from apps.ml.forecasting import scoring
 from apps.ml.models import ModelVersion, PipelineRun, Prediction, Promotion, Score, ServedWorld
+
+
+INTERVAL_FROM: Final = 30
+"""Matches from which a bootstrap interval means anything."""
 
 
 def served_world() -> World:
@@ -107,11 +112,16 @@ class Measures:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The model and an alternative on the same matches, and the paired difference of log loss (model − alternative)."""
+    """The model and an alternative on the same matches.
+
+    `difference` is that of log loss (model − alternative), `interval` its paired bootstrap interval; None while there
+    are fewer than `INTERVAL_FROM` matches, which no interval describes.
+    """
 
     model: Measures
     other: Measures
-    difference: scoring.Interval
+    difference: float
+    interval: scoring.Interval | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,13 +169,14 @@ def track_record(world: World, *, since: datetime | None = None) -> TrackRecord:
         return TrackRecord(0, None, None, None, None, None, void)
     kickoffs = [row[0] for row in rows]
     table = np.array([row[1:] for row in rows], dtype=np.float64)
-    hours = np.array([int(at.timestamp() // 3600) for at in kickoffs])
+    # Matches that kick off together share their news: the bootstrap draws kick-offs, not matches.
+    together = np.array([int(at.timestamp()) for at in kickoffs])
     with_market = ~np.isnan(table[:, 5])
     return TrackRecord(
         n=len(rows),
         brier=float(table[:, 2].mean()),
-        against_base_rates=_compare(table[:, 0:2], table[:, 3:5], hours),
-        against_market=_compare(table[with_market, 0:2], table[with_market, 5:7], hours[with_market])
+        against_base_rates=_compare(table[:, 0:2], table[:, 3:5], together),
+        against_market=_compare(table[with_market, 0:2], table[with_market, 5:7], together[with_market])
         if with_market.any()
         else None,
         first_at=kickoffs[0],
@@ -174,10 +185,11 @@ def track_record(world: World, *, since: datetime | None = None) -> TrackRecord:
     )
 
 
-def _compare(model: np.ndarray, other: np.ndarray, hours: np.ndarray) -> Comparison:
-    # Matches of one hour share their news: the bootstrap draws hours, not matches.
+def _compare(model: np.ndarray, other: np.ndarray, together: np.ndarray) -> Comparison:
+    difference = model[:, 0] - other[:, 0]
     return Comparison(
         model=Measures(len(model), float(model[:, 0].mean()), float(model[:, 1].mean())),
         other=Measures(len(other), float(other[:, 0].mean()), float(other[:, 1].mean())),
-        difference=scoring.paired_bootstrap(model[:, 0] - other[:, 0], hours),
+        difference=float(difference.mean()),
+        interval=scoring.paired_bootstrap(difference, together) if len(difference) >= INTERVAL_FROM else None,
     )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
+from django.db.models.functions import Now
 
 from apps.matches import events
 from apps.matches.models import Match, Odds, World
@@ -179,6 +180,13 @@ def _predict_world(served: serving.Served, *, now: datetime) -> tuple[int, int]:
         for row, sha256 in zip(rows, answer.features_sha256, strict=True)
         if _is_due(latest.get(row["match_id"]), row, sha256)
     ]
+    # Computing takes time, and the database refuses a forecast after kick-off by its own clock.
+    open_still = set(
+        Match.objects.filter(pk__in=[row.match_id for row in due], kickoff_at__gt=Now() + MARGIN).values_list(
+            "id", flat=True
+        )
+    )
+    due = [row for row in due if row.match_id in open_still]
     with transaction.atomic():
         Prediction.objects.bulk_create(due, ignore_conflicts=True, batch_size=1000)
         events.publish_many(

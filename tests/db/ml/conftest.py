@@ -35,13 +35,13 @@ def _nothing_loaded(tmp_path, settings):
 
 @pytest.fixture
 def now():
-    return timezone.now().replace(second=30, microsecond=0)
+    return timezone.now().replace(microsecond=0)
 
 
 @pytest.fixture
 def world(now):
-    """A simulated world whose dense season began an hour ago."""
-    return World(seed=11, anchor_at=now.replace(second=0) - timedelta(hours=1))
+    """A simulated world whose dense season began an hour ago; the next kick-off is half a minute away."""
+    return World(seed=11, anchor_at=now - timedelta(hours=1, seconds=30))
 
 
 @pytest.fixture

@@ -127,8 +127,18 @@ def test_the_track_record_compares_on_the_same_matches(published, world, now):
     assert record.n == scores.count() == record.against_base_rates.model.n == record.against_base_rates.other.n
     mean = sum(score.log_loss for score in scores) / record.n
     assert math.isclose(record.against_base_rates.model.log_loss, mean, rel_tol=1e-12)
-    interval = record.against_base_rates.difference
-    assert interval.low <= interval.mean <= interval.high
+    interval = record.against_base_rates.interval
+    assert record.n >= 30
+    assert interval.low <= record.against_base_rates.difference <= interval.high
+
+
+def test_few_graded_matches_have_no_interval(published, world, now):
+    later = now + timedelta(minutes=12)
+    ingest(world.records(later, since=now - timedelta(minutes=5)), source="sandbox", now=later)
+    services.settle_due(now=later)
+    record = selectors.track_record(World.SANDBOX)
+    assert 0 < record.n < 30
+    assert record.against_base_rates.interval is None
 
 
 def test_a_live_forecast_equals_the_published_one_on_the_same_facts(published, now):
