@@ -105,12 +105,12 @@ class MatchFilter(django_filters.FilterSet):
         """Narrow the list; a named competition or team says its world itself."""
         named = any(self.form.cleaned_data.get(name) for name in ("world", "competition", "team"))
         if not named:
-            queryset = queryset.filter(selectors.of_world(forecasts.served_world()))
+            queryset = self.of_world(queryset, "world", forecasts.served_world())
         return super().filter_queryset(queryset)
 
     def of_world(self, queryset: QuerySet[Match], name: str, value: str) -> QuerySet[Match]:
         """Keep the matches of one world."""
-        return queryset.filter(selectors.of_world(World(value)))
+        return queryset.filter(season_id__in=selectors.season_ids(World(value)))
 
     def of_team(self, queryset: QuerySet[Match], name: str, value: Team) -> QuerySet[Match]:
         """Keep the matches of one team."""

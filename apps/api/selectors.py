@@ -113,6 +113,15 @@ def of_world(world: World) -> Q:
     return Q(season__competition__is_simulated=world == World.SANDBOX)
 
 
+def season_ids(world: World) -> list[int]:
+    """Return the seasons of a world.
+
+    A search for the first match of a world in the order of kick-off names them one by one: by a join alone PostgreSQL
+    cannot know how few of all matches are in the smaller world, and walks through the other one.
+    """
+    return list(Season.objects.filter(competition__is_simulated=world == World.SANDBOX).values_list("id", flat=True))
+
+
 def day_span(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
     """Return the first instant of a day in a zone and the first of the next, in UTC."""
     start = datetime.combine(day, clock(), tzinfo=zone)
@@ -152,21 +161,21 @@ def day_counts(world: World, first: date, days: int, zone: ZoneInfo) -> dict[dat
     return dict(rows)
 
 
-def nearest_day(world: World, now: datetime, zone: ZoneInfo) -> date:
+def nearest_day(seasons: list[int], now: datetime, zone: ZoneInfo) -> date:
     """Return today when a match is on it or none is anywhere, else the next day with a match, else the latest one."""
     today = now.astimezone(zone).date()
-    of = Match.objects.filter(of_world(world))
+    of = Match.objects.filter(season_id__in=seasons)
     if of.filter(on_days(today, 1, zone)).exists():
         return today
     found = of.filter(kickoff_at__gte=now).order_by("kickoff_at").first() or of.order_by("-kickoff_at").first()
     return local_day(found, zone) if found else today
 
 
-def neighbour_days(world: World, first: date, days: int, zone: ZoneInfo) -> tuple[date | None, date | None]:
+def neighbour_days(seasons: list[int], first: date, days: int, zone: ZoneInfo) -> tuple[date | None, date | None]:
     """Return the latest day with a match before some days, and the first one after them."""
     start, _ = day_span(first, zone)
     _, end = day_span(first + timedelta(days=days - 1), zone)
-    of = Match.objects.filter(of_world(world))
+    of = Match.objects.filter(season_id__in=seasons)
     day = timedelta(days=1)
     # A date-only match sits at 00:00 UTC, which may lie a day off in the reader's zone: look a day further and compare.
     before = of.filter(kickoff_at__lt=start + day).exclude(on_days(first, days, zone)).order_by("-kickoff_at").first()

@@ -84,12 +84,12 @@ def _published(prediction: Prediction) -> Outlook:
 def _live(match: Match, forecast: ml_services.Forecast) -> Outlook:
     p = (forecast.p_home, forecast.p_draw, forecast.p_away)
     grid, markets = _grid(forecast.home_expected_goals, forecast.away_expected_goals, p)
-    versions = ml_selectors.model_versions(match.season.competition.world)
+    number, world = forecast.version_number, match.season.competition.world
     return Outlook(
         p=p,
         base_rates=(forecast.base_home, forecast.base_draw, forecast.base_away),
         contributions=forecast.contributions,
-        version=versions.filter(number=forecast.version_number).first(),
+        version=None if number is None else ml_selectors.model_versions(world).filter(number=number).first(),
         data_snapshot=forecast.data_snapshot,
         as_of=forecast.as_of,
         published_at=None,

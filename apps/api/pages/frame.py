@@ -115,10 +115,12 @@ def show(
     only_part = bool(partial) and bool(getattr(request, "htmx", False))
     context = {"frame": frame, "now": frame.now, **context}
     if not only_part:
+        other = selectors.other_world(frame.world)
         context |= {
             "push_url": settings.SPAI_PUSH_WS_URL,
             "event_number": selectors.newest_event_number(),
-            "other_world": selectors.other_world(frame.world),
+            "other_world": other,
+            "other_query": f"?world={other.value}" if other and other != frame.served else "",
         }
     with timezone.override(frame.zone):
         response = TemplateResponse(request, partial if only_part else template, context, status=status).render()

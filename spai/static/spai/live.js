@@ -118,7 +118,9 @@
     for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
   });
 
-  const startPolling = () => { if (poll === null) poll = setInterval(pullAll, POLL); };
+  // A part with a rhythm of its own asks anew by itself.
+  const pollOnce = () => { if (!list()?.getAttribute("hx-trigger").includes("every")) pullAll(); };
+  const startPolling = () => { if (poll === null) poll = setInterval(pollOnce, POLL); };
   const stopPolling = () => { clearInterval(poll); poll = null; };
 
   const connect = () => {
@@ -152,7 +154,7 @@
       setTimeout(connect, wait);
     });
   };
-  if (address && "WebSocket" in window && list()) connect();
+  if (address && "WebSocket" in window && document.querySelector("[data-list], [data-match]")) connect();
 
   // ── Keys ─────────────────────────────────────────────────────────────────────────────────────────────────────────
   const help = document.getElementById("help");
