@@ -1,0 +1,111 @@
+"""Seconds from export to a version: `python -m benchmarks.pipeline [--json FILE] [--data DIR] [--profile NAME]`.
+
+DIR (default: SPAI_REAL_DATA) holds football-data/; without it the simulated world is measured. A database of its own is
+made in the server of DATABASE_URL and dropped at the end; workspaces, caches and the MLflow store are in a temporary
+folder. Each profile runs on an empty cache, then once more without a change.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+from benchmarks.ingest import own_database
+from benchmarks.report import Measure, parser, tell
+
+TARGETS = {"production": "≤ 600", "smoke": "≤ 90"}
+PROFILES = ("smoke", "production")
+
+
+def fill(data: Path | None) -> str:
+    """Store real matches, or simulated ones where there is no folder of real ones; return the world."""
+    from apps.matches.services import ingest
+    from apps.scraping.sandbox.world import World
+    from apps.scraping.services import import_files
+
+    now = datetime.now(UTC)
+    if data is None:
+        ingest(World(seed=1, anchor_at=now.replace(second=0, microsecond=0)).records(now), source="sandbox", now=now)
+        return "sandbox"
+    import_files([data / "football-data"], source="football-data", now=now)
+    return "real"
+
+
+def run(world: str, profile: str) -> list[Measure]:
+    """Run the pipeline of a world twice; return seconds by stage, in all, and of the second run."""
+    from apps.ml.models import PipelineRun
+    from apps.ml.services import queue_run, run_due
+
+    def once(reason: str) -> tuple[PipelineRun, float]:
+        began = time.perf_counter()
+        now = datetime.now(UTC)
+        queue_run(world=world, profile=profile, requested_by="benchmark", reason=reason, now=now)
+        done = run_due(now=now)
+        assert done is not None
+        if done.status == PipelineRun.Status.FAILED:
+            raise SystemExit(f"the run failed: {done.error}\n{done.log}")
+        return done, time.perf_counter() - began
+
+    first, seconds = once("first")
+    for model, scores in first.metrics["models"].items():
+        print(
+            f"  {model}: log loss {scores['log_loss']:.4f}, RPS {scores['rps']:.4f}, ECE {scores['ece']:.4f}",
+            flush=True,
+        )
+    for line in first.metrics["benchmarks"]:
+        rps = ", ".join(f"{model} {scores['rps']:.4f}" for model, scores in line["models"].items())
+        print(f"  on {line['n']} matches RPS of the {line['name']} {line['scores']['rps']:.4f}; {rps}", flush=True)
+    stages = [
+        Measure(f"{profile}: {stage['name']}", stage["seconds"], "s")
+        for stage in first.stages
+        if stage["seconds"] is not None
+    ]
+    again, unchanged = once("again")
+    assert again.status == PipelineRun.Status.UNCHANGED, again.status
+    return [
+        *stages,
+        Measure(f"{profile}: export to registered version", seconds, "s", TARGETS[profile]),
+        Measure(f"{profile}: again, nothing changed", unchanged, "s", "seconds"),
+    ]
+
+
+def main() -> int:
+    """Measure, and print the table."""
+    options = parser(__doc__.splitlines()[0] if __doc__ else "")
+    options.add_argument(
+        "--data", type=Path, default=os.environ.get("SPAI_REAL_DATA"), help="folder with football-data/"
+    )
+    options.add_argument("--profile", choices=PROFILES, action="append", help="may be repeated; default: all")
+    given = options.parse_args()
+    data = Path(given.data) if given.data else None
+    with tempfile.TemporaryDirectory(prefix="spai-benchmark-") as folder:
+        os.environ |= {
+            "SPAI_VAR_DIR": folder,
+            "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db",
+            "DJANGO_SETTINGS_MODULE": "spai.settings",
+        }
+        import django
+
+        django.setup()
+        from django.conf import settings
+        from django.core.management import call_command
+
+        with own_database():
+            address = urlsplit(os.environ["DATABASE_URL"])
+            name = settings.DATABASES["default"]["NAME"]
+            os.environ["DATABASE_URL"] = urlunsplit(address._replace(path=f"/{name}"))
+            call_command("migrate", verbosity=0, skip_checks=True)
+            world = fill(data)
+            print(f"world: {world}", flush=True)
+            measures = [measure for profile in given.profile or PROFILES for measure in run(world, profile)]
+    tell(f"pipeline, {world} world", measures, given.json)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
