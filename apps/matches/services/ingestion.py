@@ -29,6 +29,9 @@ BATCH: Final = 10_000
 
 LARGEST_BATCH: Final = 4 * BATCH
 
+MANY: Final = 1_000
+"""New matches in one batch from which the planner is told of them at once."""
+
 REFUSALS_KEPT: Final = 100
 
 QUIET_BEFORE: Final = timedelta(days=3)
@@ -128,6 +131,7 @@ class Ingestion:
         self._refusals: list[Refusal] = []
         self._row: Ingest | None = None
         self._is_simulated: bool | None = None
+        self._is_bulk = False
         # Match → the day that this input told it for: an input tells each match once.
         self._told: dict[int, int] = {}
         self._repeats: dict[int, bool] = {}
@@ -436,6 +440,9 @@ class Ingestion:
         for draft in new:
             batch.outcomes[draft.index] = Outcome.CREATED
         tables.insert_matches([_row(draft) for draft in new], ingest_id=ingest_id, now=self.now)
+        if len(new) >= MANY and not self._is_bulk:
+            self._is_bulk = True
+            tables.refresh_statistics(tables.MATCHES)
         tables.update_matches([row for row, _ in changes], ingest_id=ingest_id, now=self.now)
         self._keep_history(changes)
         tables.insert_refs(
@@ -498,8 +505,8 @@ class Ingestion:
         self._row.changed_facts = report.changed_facts
         self._row.finished_at = self.now + timedelta(seconds=time.perf_counter() - self._began)
         self._row.save()
-        if report.created >= BATCH:
-            tables.refresh_statistics()
+        if self._is_bulk:
+            tables.refresh_statistics(tables.MATCHES, tables.REFS, tables.STATS, tables.ODDS)
         if report.changed_facts:
             wake("facts_changed")
 

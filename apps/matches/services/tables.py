@@ -16,6 +16,11 @@ from apps.matches.models import Match, MatchRef, MatchStats, Odds
 from apps.matches.records import OddsRecord, StatsRecord
 from apps.matches.services.rows import COLUMNS, MatchRow
 
+MATCHES: Final = "matches_match"
+REFS: Final = "matches_matchref"
+STATS: Final = "matches_matchstats"
+ODDS: Final = "matches_odds"
+
 INGEST_LOCK: Final = 0x5350_4149_0002
 """Advisory lock of ingest; one at a time, so that their numbers are in the order of their commits."""
 
@@ -50,15 +55,18 @@ def lock() -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [INGEST_LOCK])
         # Checked at each statement, not all at the commit: an error then names its batch.
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        # Statistics that are gathered meanwhile see none of this transaction's rows, and a plan made from them would
-        # read the whole table for every foreign key: 131 s of work were measured where an index takes 5.
+        # A plan that was made while a table was small would read all of it for every foreign key when it has grown.
         cursor.execute("SET LOCAL enable_seqscan = off")
 
 
-def refresh_statistics() -> None:
-    """Tell the planner of many new rows at once, so that the next reader need not wait for the daemon that does."""
+def refresh_statistics(*tables: str) -> None:
+    """Count the rows of tables for the planner, those of this transaction included.
+
+    Others' counts see none of these, and a plan made from "no rows" looks a match up by reading a whole index: storing
+    48,000 matches took 131 s of work in place of 5. From here to the end of the transaction nobody else counts.
+    """
     with connection.cursor() as cursor:
-        cursor.execute("ANALYZE matches_match, matches_matchref, matches_matchstats, matches_odds")
+        cursor.execute(f"ANALYZE {', '.join(tables)}")
 
 
 def load_matches(season_ids: Iterable[int]) -> list[MatchRow]:
@@ -94,7 +102,7 @@ def next_match_ids(count: int) -> list[int]:
 def insert_matches(rows: Sequence[MatchRow], *, ingest_id: int, now: datetime) -> None:
     """Store new matches."""
     tail = (ingest_id, now, now)
-    _copy("matches_match", Match, MATCH_COLUMNS, (row.values() + tail for row in rows))
+    _copy(MATCHES, Match, MATCH_COLUMNS, (row.values() + tail for row in rows))
 
 
 def update_matches(rows: Sequence[MatchRow], *, ingest_id: int, now: datetime) -> None:
@@ -103,7 +111,7 @@ def update_matches(rows: Sequence[MatchRow], *, ingest_id: int, now: datetime) -
         return
     columns = [column for column in (*COLUMNS, "ingest_id", "updated_at") if column != "id"]
     tail = (ingest_id, now, now)
-    _fresh("ingest_match", "matches_match")
+    _fresh("ingest_match", MATCHES)
     _copy("ingest_match", Match, MATCH_COLUMNS, (row.values() + tail for row in rows))
     with connection.cursor() as cursor:
         assignments = ", ".join(f"{column} = t.{column}" for column in columns)
@@ -112,27 +120,27 @@ def update_matches(rows: Sequence[MatchRow], *, ingest_id: int, now: datetime) -
 
 def insert_refs(refs: Iterable[tuple[int, str, str]]) -> None:
     """Store new references: match, source, source id."""
-    _copy("matches_matchref", MatchRef, REF_COLUMNS, refs)
+    _copy(REFS, MatchRef, REF_COLUMNS, refs)
 
 
 def insert_stats(rows: Iterable[tuple[Any, ...]]) -> None:
     """Store the statistics of new matches, in the order of `STATS_COLUMNS`."""
-    _copy("matches_matchstats", MatchStats, STATS_COLUMNS, rows)
+    _copy(STATS, MatchStats, STATS_COLUMNS, rows)
 
 
 def insert_odds(rows: Iterable[tuple[Any, ...]]) -> None:
     """Store the prices of new matches, in the order of `ODDS_COLUMNS`."""
-    _copy("matches_odds", Odds, ODDS_COLUMNS, rows)
+    _copy(ODDS, Odds, ODDS_COLUMNS, rows)
 
 
 def upsert_stats(rows: Sequence[tuple[Any, ...]]) -> set[int]:
     """Store statistics where they differ from what is stored; return the matches whose did."""
-    return _upsert("matches_matchstats", MatchStats, STATS_COLUMNS, ("match_id",), rows, blank=("referee",))
+    return _upsert(STATS, MatchStats, STATS_COLUMNS, ("match_id",), rows, blank=("referee",))
 
 
 def upsert_odds(rows: Sequence[tuple[Any, ...]]) -> set[int]:
     """Store prices where they differ from what is stored; return the matches whose did."""
-    return _upsert("matches_odds", Odds, ODDS_COLUMNS, ("match_id", "bookmaker", "moment"), rows)
+    return _upsert(ODDS, Odds, ODDS_COLUMNS, ("match_id", "bookmaker", "moment"), rows)
 
 
 def _upsert(

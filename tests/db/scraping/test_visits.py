@@ -195,6 +195,13 @@ def test_the_simulated_world_is_caught_up_and_then_followed():
     assert not finished.exclude(revision=1).exists()
 
 
+def test_the_planner_is_told_of_many_new_matches_at_once():
+    services.scrape(SANDBOX, now=NOW)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT relname, reltuples FROM pg_class WHERE relname IN ('matches_match', 'matches_matchref')")
+        assert dict(cursor.fetchall()) == {"matches_match": 4752, "matches_matchref": 4752}
+
+
 def test_what_was_followed_minute_by_minute_is_what_the_world_tells_at_once():
     services.scrape(SANDBOX, now=NOW)
     for minutes in range(1, 8):
