@@ -6,4 +6,4 @@ os.environ.setdefault("SECRET_KEY", "only-for-types")
 os.environ.setdefault("DATABASE_URL", "postgresql://nobody:none@127.0.0.1:1/none")
 os.environ.setdefault("REDIS_URL", "redis://127.0.0.1:1/0")
 
-from spai.settings import *  # noqa: E402, F403  everything but the addresses is the project's own
+from spai.settings import *  # noqa: F403  everything but the addresses is the project's own

@@ -71,7 +71,7 @@ def try_relay_lock() -> bool:
 
 
 def number_events(*, limit: int = 500) -> list[Event]:
-    """Give committed events their numbers and return them in that order. Only the holder of the relay's lock calls it."""
+    """Give committed events their numbers, return them in that order; only the holder of the relay's lock calls it."""
     with transaction.atomic():
         waiting = list(Event.objects.filter(number__isnull=True).order_by("id")[:limit])
         if not waiting:

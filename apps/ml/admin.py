@@ -93,8 +93,8 @@ class PipelineRunAdmin(FactAdmin):
         variant=ActionVariant.PRIMARY,
         dialog={
             "title": "Run the pipeline",
-            "description": "Exports the matches, builds features, trains, evaluates and registers a version. It promotes nothing "
-            "unless the world has no champion yet.",
+            "description": "Exports the matches, builds features, trains, evaluates and registers a version. "
+            "It promotes nothing unless the world has no champion yet.",
             "form_class": RunForm,
             "form_submit_text": "Run",
         },

@@ -14,7 +14,6 @@ from apps.matches.models import Match, World
 from apps.ml.forecasting import scoring
 from apps.ml.models import ModelVersion, PipelineRun, Prediction, Promotion, Score, ServedWorld
 
-
 INTERVAL_FROM: Final = 30
 """Matches from which a bootstrap interval means anything."""
 
