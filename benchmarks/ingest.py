@@ -147,9 +147,7 @@ def main() -> int:
     chosen = options.parse_args()
     folder = chosen.data / "football-data" if chosen.data else None
     if folder is None or not folder.is_dir():
-        print(
         print("There is nothing to measure with: set SPAI_REAL_DATA, or give --data DIR that holds football-data/.")
-        )
         return 2
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spai.settings")
     # What is stored here is nobody's business: the workers of a running stack are not woken.
