@@ -7,22 +7,14 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from apps.ml.forecasting.estimators import Calibrated, Calibration, Estimator, fit_calibration, load
-from apps.ml.pipeline import files
-from apps.ml.pipeline.train import OUTCOMES, SCHEMA
-
-CALIBRATED_SCHEMA: Final = pa.schema(
-    [*SCHEMA, *(pa.field(f"calibrated_{outcome}", pa.float64(), nullable=False) for outcome in OUTCOMES)]
-)
-"""`data/forecasts.parquet`: the rows of `data/oos.parquet` with the calibrated forecast beside the raw one."""
+from apps.ml.pipeline import columns, files
+from apps.ml.pipeline.columns import CALIBRATED, RAW
 
 LEAST_PAST: Final = 3000
 """Fewest past forecasts that a calibration is fitted to; fewer teach it their noise."""
-
-RAW: Final = [f"p_{outcome}" for outcome in OUTCOMES]
 
 
 def calibrated_steps(rows: pd.DataFrame, section: dict[str, Any]) -> NDArray[np.float64]:
@@ -52,13 +44,13 @@ def main(root: Path = Path()) -> None:
     raw, out = files.read_frame(root / files.OUT_OF_SAMPLE), []
     for name, rows in raw.groupby("model", sort=False):
         found = calibrated_steps(rows, section)
-        out.append(rows.assign(**{f"calibrated_{outcome}": found[:, place] for place, outcome in enumerate(OUTCOMES)}))
+        out.append(rows.assign(**{name: found[:, place] for place, name in enumerate(CALIBRATED)}))
         estimator = load(root / files.TRAINED / str(name))
         assert isinstance(estimator, Estimator)
         calibration = fit(rows, section if len(rows) >= LEAST_PAST else section | {"methods": ["none"]})
         Calibrated(estimator, calibration).save(root / files.MODEL / str(name))
         files.say(f"{name}: {calibration.method}, log loss {calibration.tried}")
-    files.write_frame(root / files.CALIBRATED, pd.concat(out, ignore_index=True), CALIBRATED_SCHEMA)
+    files.write_frame(root / files.CALIBRATED, pd.concat(out, ignore_index=True), columns.FORECASTS)
 
 
 if __name__ == "__main__":

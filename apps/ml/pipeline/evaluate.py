@@ -12,10 +12,7 @@ from numpy.typing import NDArray
 from apps.ml.forecasting import scoring
 from apps.ml.forecasting.features.schema import TRUTH
 from apps.ml.pipeline import files, gates, report
-from apps.ml.pipeline.calibrate import RAW
-from apps.ml.pipeline.train import OUTCOMES
-
-CALIBRATED: Final = [f"calibrated_{outcome}" for outcome in OUTCOMES]
+from apps.ml.pipeline.columns import CALIBRATED, OUTCOMES, RAW
 
 BASE: Final = "base_rates"
 """Estimator that every other must beat."""
@@ -99,8 +96,7 @@ def by_group(best: pd.DataFrame, base: pd.DataFrame, groups: pd.Series, name: st
     means = table.groupby(name, sort=True).agg(
         {column: "sum" if column == "n" else "mean" for column in table.columns if column != name}
     )
-    rows: list[dict[str, Any]] = means.reset_index().to_dict(orient="records")
-    return rows
+    return [{str(key): value for key, value in row.items()} for row in means.reset_index().to_dict(orient="records")]
 
 
 def reliability(rows: pd.DataFrame, bins: int) -> list[dict[str, Any]]:

@@ -3,39 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from apps.ml.forecasting.features import FeatureState
-from apps.ml.forecasting.features.schema import TIMESTAMP
-from apps.ml.pipeline import files
-
-KEYS: Final = pa.schema(
-    [
-        pa.field("match_id", pa.int64(), nullable=False),
-        pa.field("competition", pa.string(), nullable=False),
-        pa.field("season", pa.string(), nullable=False),
-        pa.field("kickoff_at", TIMESTAMP, nullable=False),
-        pa.field("known_at", TIMESTAMP),
-        pa.field("as_of", TIMESTAMP, nullable=False),
-        pa.field("outcome", pa.int8()),  # 0 home, 1 draw, 2 away; null for a fixture
-    ]
-)
-"""What stands before the float32 columns of the features in `data/features.parquet`."""
+from apps.ml.pipeline import columns, files
+from apps.ml.pipeline.columns import KEYS
 
 
 def outcomes(matches: pd.DataFrame) -> pd.Series:
     """Return 0, 1 or 2 for a home win, a draw or an away win, and null without a result."""
     margin = matches["home_goals"] - matches["away_goals"]
-    return (1 - np.sign(margin)).astype("Int8")
-
-
-def feature_schema(names: tuple[str, ...]) -> pa.Schema:
-    """Return the schema of `data/features.parquet`."""
-    return pa.schema([*KEYS, *(pa.field(name, pa.float32()) for name in names)])
+    return pd.Series(1 - np.sign(margin), index=matches.index).astype("Int8")
 
 
 def main(root: Path = Path()) -> None:
@@ -50,11 +31,11 @@ def main(root: Path = Path()) -> None:
     kept = state.to_bytes()
     values = np.concatenate([past, FeatureState.from_bytes(kept).describe(upcoming)]).astype(np.float32)
     keys = described.assign(outcome=outcomes(described))[KEYS.names]
-    columns = [
+    arrays = [
         *pa.Table.from_pandas(keys, schema=KEYS, preserve_index=False).columns,
         *(values[:, [i]].ravel() for i in range(values.shape[1])),
     ]
-    files.write_table(root / files.FEATURES, pa.Table.from_arrays(columns, schema=feature_schema(state.names)))
+    files.write_table(root / files.FEATURES, pa.Table.from_arrays(arrays, schema=columns.features(state.names)))
     (root / files.STATE).write_bytes(kept)
     files.write_json(root / files.CATALOGUE, [feature.as_dict() for feature in state.catalogue])
     files.say(f"{values.shape[1]} features of {values.shape[0]} matches; results observed until {state.observed_until}")

@@ -6,14 +6,9 @@ from pathlib import Path
 from typing import Final
 
 import pandas as pd
-import pyarrow as pa
 
 from apps.ml.forecasting.features import offline_as_of
-from apps.ml.forecasting.features.schema import MATCHES, TIMESTAMP
-from apps.ml.pipeline import files
-
-SCHEMA: Final = MATCHES.append(pa.field("as_of", TIMESTAMP, nullable=False))
-"""`data/finished.parquet` and `data/upcoming.parquet`, sorted by (as_of, kickoff_at, match_id)."""
+from apps.ml.pipeline import columns, files
 
 ORDER: Final = ["as_of", "kickoff_at", "match_id"]
 
@@ -28,7 +23,8 @@ def finished_matches(matches: pd.DataFrame, params: dict) -> pd.DataFrame:
 def upcoming_matches(matches: pd.DataFrame, params: dict, as_of: pd.Timestamp) -> pd.DataFrame:
     """Return the fixtures after `as_of`; none is forecast as of an earlier moment than that."""
     rows = matches[(matches["status"] == "scheduled") & (matches["kickoff_at"] >= as_of)]
-    rows = rows.assign(as_of=offline_as_of(rows, files.horizon(params)).clip(lower=as_of))
+    rows = rows.assign(as_of=offline_as_of(rows, files.horizon(params)))
+    rows["as_of"] = rows["as_of"].where(rows["as_of"] >= as_of, as_of)
     return rows.sort_values(ORDER, kind="stable", ignore_index=True)
 
 
@@ -38,8 +34,8 @@ def main(root: Path = Path()) -> None:
     matches = files.read_frame(root / files.MATCHES)
     finished = finished_matches(matches, params)
     upcoming = upcoming_matches(matches, params, pd.Timestamp(manifest.as_of))
-    files.write_frame(root / files.FINISHED, finished, SCHEMA)
-    files.write_frame(root / files.UPCOMING, upcoming, SCHEMA)
+    files.write_frame(root / files.FINISHED, finished, columns.DESCRIBED)
+    files.write_frame(root / files.UPCOMING, upcoming, columns.DESCRIBED)
     files.say(f"{len(finished)} finished matches, {len(upcoming)} fixtures as of {manifest.as_of.isoformat()}")
 
 

@@ -5,31 +5,16 @@ from __future__ import annotations
 import time
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from apps.ml.forecasting.estimators import REGISTRY, Estimator, create
-from apps.ml.pipeline import files
-from apps.ml.pipeline.featurize import KEYS
+from apps.ml.pipeline import columns, files
+from apps.ml.pipeline.columns import KEYS
 from apps.ml.pipeline.split import test_rows, training_rows
-
-OUTCOMES: Final = ("home", "draw", "away")
-
-SCHEMA: Final = pa.schema(
-    [
-        pa.field("model", pa.string(), nullable=False),
-        pa.field("fold", pa.int16(), nullable=False),
-        pa.field("match_id", pa.int64(), nullable=False),
-        pa.field("as_of", pa.timestamp("us", tz="UTC"), nullable=False),
-        pa.field("outcome", pa.int8(), nullable=False),
-        *(pa.field(f"p_{outcome}", pa.float64(), nullable=False) for outcome in OUTCOMES),
-    ]
-)
-"""`data/oos.parquet`: by model, fold and then the order of time."""
 
 
 def read_matrix(root: Path) -> tuple[pd.DataFrame, NDArray[np.float64], tuple[str, ...]]:
@@ -48,13 +33,11 @@ def fitted(
     return estimator.fit(X[rows.index], rows["outcome"].to_numpy(dtype=np.int64), names=names)
 
 
-def forecasts(
-    model: str, fold: int, rows: pd.DataFrame, p: NDArray[np.float64], extra: dict[str, Any] | None = None
-) -> pd.DataFrame:
-    """Return out-of-sample forecasts as rows of `SCHEMA`."""
-    columns = {f"p_{outcome}": p[:, place] for place, outcome in enumerate(OUTCOMES)}
+def forecasts(model: str, fold: int, rows: pd.DataFrame, p: NDArray[np.float64]) -> pd.DataFrame:
+    """Return out-of-sample forecasts as rows of `columns.OUT_OF_SAMPLE`."""
+    found = {name: p[:, place] for place, name in enumerate(columns.RAW)}
     keys = rows[["match_id", "as_of", "outcome"]].reset_index(drop=True)
-    return keys.assign(model=model, fold=fold, **columns, **(extra or {}))
+    return keys.assign(model=model, fold=fold, **found)
 
 
 def main(root: Path = Path()) -> None:
@@ -75,7 +58,7 @@ def main(root: Path = Path()) -> None:
             out.append(forecasts(name, step["number"], asked, estimator.predict_proba(X[asked.index])))
         fitted(name, section, seed, latest, X, names).save(root / files.TRAINED / name)
         files.say(f"{name}: {len(plan['folds'])} steps and the whole in {time.perf_counter() - began:.1f} s")
-    files.write_frame(root / files.OUT_OF_SAMPLE, pd.concat(out, ignore_index=True), SCHEMA)
+    files.write_frame(root / files.OUT_OF_SAMPLE, pd.concat(out, ignore_index=True), columns.OUT_OF_SAMPLE)
     days = latest["kickoff_at"].dt.date
     about = {"rows": len(latest), "from": days.min().isoformat(), "to": days.max().isoformat()}
     files.write_json(root / files.TRAINED / files.ABOUT, about)

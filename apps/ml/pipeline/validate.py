@@ -14,6 +14,7 @@ import pandas as pd
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 
 import great_expectations as gx
+from great_expectations.data_context.types.base import ProgressBarsConfig
 
 from apps.ml.pipeline import expectations, files
 from apps.ml.pipeline.expectations import Check, Subject
@@ -52,7 +53,7 @@ def frame_of(gate: str, subject: Subject, root: Path) -> pd.DataFrame:
 def check(frame: pd.DataFrame, subject: Subject) -> list[dict[str, Any]]:
     """Return for each expectation whether it holds, how many rows break it and the first of them."""
     context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False}
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
     asset = context.data_sources.add_pandas("pandas").add_dataframe_asset("rows")
     batch = asset.add_batch_definition_whole_dataframe("all").get_batch({"dataframe": frame})
     for number, one in enumerate(subject.checks):
@@ -64,7 +65,10 @@ def check(frame: pd.DataFrame, subject: Subject) -> list[dict[str, Any]]:
         "partial_unexpected_count": ROWS_SHOWN,
     }
     results = batch.validate(suite, result_format=wanted).results
-    found = {result.expectation_config.meta["number"]: result for result in results}
+    # Results come in the order of their columns, not in that of the suite.
+    found = {
+        (result.expectation_config.meta or {})["number"]: result for result in results if result.expectation_config
+    }
     return [_verdict(one, found[number], frame, subject) for number, one in enumerate(subject.checks)]
 
 

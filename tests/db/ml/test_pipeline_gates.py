@@ -15,7 +15,8 @@ import pandas as pd
 import pytest
 
 from apps.ml.forecasting.features.schema import MATCHES, ODDS, STATS
-from apps.ml.pipeline import featurize, files, preprocess
+from apps.ml.pipeline import columns, featurize, files, preprocess
+from apps.ml.pipeline.columns import KEYS
 from apps.ml.pipeline.split import LEAST_ROWS
 from tests.pure.pipeline.small_world import AS_OF, matches, write_export
 
@@ -31,8 +32,8 @@ Spoil = Callable[[pd.DataFrame], pd.DataFrame]
 SCHEMAS = {
     files.MATCHES: MATCHES,
     files.ODDS: ODDS,
-    files.FINISHED: preprocess.SCHEMA,
-    files.UPCOMING: preprocess.SCHEMA,
+    files.FINISHED: columns.DESCRIBED,
+    files.UPCOMING: columns.DESCRIBED,
 }
 
 
@@ -178,8 +179,8 @@ def spoiled(good, tmp_path, monkeypatch) -> Callable[..., Outcome]:
     def run(gate: str, path: Path, name: str, spoil: Spoil) -> Outcome:
         root = Path(shutil.copytree(good, tmp_path / "root", dirs_exist_ok=True))
         frame = spoil(pd.read_parquet(root / path))
-        names = tuple(column for column in frame if column not in featurize.KEYS.names)
-        features = featurize.feature_schema(names) if path == files.FEATURES else None
+        names = tuple(column for column in frame if column not in KEYS.names)
+        features = columns.features(names) if path == files.FEATURES else None
         files.write_frame(root / path, frame, SCHEMAS.get(path, features))
 
         def one(gate: str, root: Path) -> list[expectations.Subject]:

@@ -10,6 +10,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import grimp
 import pytest
 import yaml
 from django.conf import settings as real_settings
@@ -23,6 +24,7 @@ from apps.ml.services import runs, workspaces
 from tests.factories import CompetitionFactory, FinishedMatchFactory, SeasonFactory
 
 ROOT = real_settings.BASE_DIR
+STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 MIDNIGHT = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -343,14 +345,35 @@ def test_the_workspace_of_a_real_run_pins_what_it_was_asked_for(wakes):
     assert (folder / ".venv" / "bin").is_dir()
 
 
-def test_every_code_file_of_a_stage_is_named_in_dvc_yaml_and_exists():
-    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-    code = {dep for stage in stages.values() for dep in stage["deps"] if dep.startswith("apps/")}
-    assert [dep for dep in code if not (ROOT / dep).exists()] == []
-    for name, stage in stages.items():
-        module = stage["cmd"].split()[2]
-        if module.startswith("apps."):
-            assert module.replace(".", "/") + ".py" in stage["deps"], name
+def test_a_stage_depends_on_every_module_that_it_imports():
+    graph = grimp.build_graph("apps", cache_dir=None)
+    for name, stage in STAGES.items():
+        command = stage["cmd"].split()
+        if command[1] != "-m":
+            continue
+        imported = graph.find_upstream_modules(command[2]) | {command[2]}
+        paths = {module.replace(".", "/") for module in imported if module.startswith("apps.")}
+        named = {dep.removesuffix(".py") for dep in stage["deps"]}
+        assert [
+            path for path in sorted(paths) if not any(path == dep or path.startswith(f"{dep}/") for dep in named)
+        ] == []
+        assert [dep for dep in stage["deps"] if dep.startswith("apps/") and not (ROOT / dep).exists()] == [], name
+
+
+def test_nothing_is_learnt_before_all_four_gates_have_passed():
+    made_by = {_path(out): name for name, stage in STAGES.items() for out in stage.get("outs", [])}
+
+    def before(name: str) -> set[str]:
+        direct = {made_by[dep] for dep in STAGES[name]["deps"] if dep in made_by}
+        return direct.union(*(before(earlier) for earlier in direct))
+
+    assert {"validate_raw", "validate_finished", "validate_upcoming", "validate_features"} <= before("train")
+    assert "validate_raw" in before("validate_finished")
+    assert before("register") | {"register"} == set(STAGES)
+
+
+def _path(out: str | dict) -> str:
+    return out if isinstance(out, str) else next(iter(out))
 
 
 _WORKER = """

@@ -132,7 +132,7 @@ def test_the_hash_of_features_tells_missing_values_and_changes_apart_but_not_the
 )
 def test_bytes_that_are_not_a_whole_zip_are_refused(pack, spoil, tmp_path):
     # The state in the bundle is a zip itself, whose end a reader of a cut bundle may take for its own.
-    with pytest.raises(bundles.BundleError, match="no zip|not whole"):
+    with pytest.raises(bundles.BundleError, match=r"no zip|not whole"):
         bundles.unpack(spoil(pack()), tmp_path / "b")
 
 

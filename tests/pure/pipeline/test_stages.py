@@ -13,6 +13,7 @@ from sklearn.metrics import log_loss
 
 from apps.ml.forecasting.features import FeatureState, build_features
 from apps.ml.pipeline import calibrate, evaluate, featurize, files, preprocess, split, train
+from apps.ml.pipeline.columns import KEYS, RAW
 from tests.pure.pipeline.small_world import AS_OF, write_export
 
 HOUR = pd.Timedelta(hours=1)
@@ -86,7 +87,7 @@ def test_the_kept_state_describes_a_fixture_as_the_feature_file_does(built):
 
 
 def test_the_catalogue_has_a_row_for_every_column(built):
-    columns = [name for name in pd.read_parquet(built / files.FEATURES) if name not in featurize.KEYS.names]
+    columns = [name for name in pd.read_parquet(built / files.FEATURES) if name not in KEYS.names]
     assert [row["name"] for row in files.read_json(built / files.CATALOGUE)] == columns
 
 
@@ -100,7 +101,7 @@ def test_a_poisoned_future_leaves_the_features_of_the_past_as_they_were(built, f
     featurize.main(root)
     before, after = (pd.read_parquet(path / files.FEATURES) for path in (built, root))
     past = before["as_of"] < cut
-    names = [name for name in before if name not in featurize.KEYS.names]
+    names = [name for name in before if name not in KEYS.names]
     pd.testing.assert_frame_equal(before.loc[past, names], after.loc[past, names], check_exact=True)
     assert not before.loc[~past, names].equals(after.loc[~past, names])
 
@@ -166,15 +167,15 @@ def test_calibration_of_a_step_looks_at_earlier_steps_alone(built, monkeypatch):
     latest = poisoned["fold"] == poisoned["fold"].max()
     poisoned.loc[latest, "outcome"] = 2
     np.testing.assert_array_equal(before, calibrate.calibrated_steps(poisoned, section))
-    np.testing.assert_array_equal(before[rows["fold"] == 0], rows.loc[rows["fold"] == 0, calibrate.RAW])
-    assert not np.array_equal(before[rows["fold"] == 1], rows.loc[rows["fold"] == 1, calibrate.RAW])
+    np.testing.assert_array_equal(before[rows["fold"] == 0], rows.loc[rows["fold"] == 0, RAW])
+    assert not np.array_equal(before[rows["fold"] == 1], rows.loc[rows["fold"] == 1, RAW])
 
 
 def test_few_past_forecasts_calibrate_nothing(built):
     rows = pd.read_parquet(built / files.OUT_OF_SAMPLE)
     rows = rows[rows["model"] == "xgboost"]
     found = calibrate.calibrated_steps(rows, {"methods": ["vector"], "folds": 3})
-    np.testing.assert_array_equal(found, rows[calibrate.RAW].to_numpy())
+    np.testing.assert_array_equal(found, rows[RAW].to_numpy())
 
 
 def test_two_runs_give_the_same_bytes_of_every_file(built, frame, tmp_path):

@@ -17,7 +17,8 @@ from django.utils import timezone
 from apps.ml import registry
 from apps.ml.models import ModelVersion, PipelineRun
 from apps.ml.pipeline import bundle as bundles
-from apps.ml.pipeline import files, train
+from apps.ml.pipeline import files
+from apps.ml.pipeline.columns import KEYS
 from apps.ml.pipeline.revision import code_revision, sources_sha256
 
 NO_ODDS = "no odds"
@@ -138,8 +139,8 @@ class Command(BaseCommand):
 def read_all(root: Path) -> tuple[np.ndarray, Any, tuple[str, ...]]:
     """Return the features of all matches, fixtures included, their keys and the names of the columns."""
     frame = files.read_frame(root / files.FEATURES)
-    names = tuple(name for name in frame.columns if name not in train.KEYS.names)
-    return frame[list(names)].to_numpy(dtype=np.float64), frame[train.KEYS.names], names
+    names = tuple(name for name in frame.columns if name not in KEYS.names)
+    return frame[list(names)].to_numpy(dtype=np.float64), frame[KEYS.names], names
 
 
 def golden_rows(features: np.ndarray, count: int) -> np.ndarray:

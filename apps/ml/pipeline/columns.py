@@ -1,0 +1,50 @@
+"""Columns of the files between the stages, apart from the stages: a reader of a file need not know its writer."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pyarrow as pa
+
+from apps.ml.forecasting.features.schema import MATCHES, TIMESTAMP
+
+OUTCOMES: Final = ("home", "draw", "away")
+
+DESCRIBED: Final = MATCHES.append(pa.field("as_of", TIMESTAMP, nullable=False))
+"""`data/finished.parquet` and `data/upcoming.parquet`, sorted by (as_of, kickoff_at, match_id)."""
+
+KEYS: Final = pa.schema(
+    [
+        pa.field("match_id", pa.int64(), nullable=False),
+        pa.field("competition", pa.string(), nullable=False),
+        pa.field("season", pa.string(), nullable=False),
+        pa.field("kickoff_at", TIMESTAMP, nullable=False),
+        pa.field("known_at", TIMESTAMP),
+        pa.field("as_of", TIMESTAMP, nullable=False),
+        pa.field("outcome", pa.int8()),  # 0 home, 1 draw, 2 away; null for a fixture
+    ]
+)
+"""What stands before the float32 columns of the features in `data/features.parquet`."""
+
+RAW: Final = [f"p_{outcome}" for outcome in OUTCOMES]
+CALIBRATED: Final = [f"calibrated_{outcome}" for outcome in OUTCOMES]
+
+OUT_OF_SAMPLE: Final = pa.schema(
+    [
+        pa.field("model", pa.string(), nullable=False),
+        pa.field("fold", pa.int16(), nullable=False),
+        pa.field("match_id", pa.int64(), nullable=False),
+        pa.field("as_of", TIMESTAMP, nullable=False),
+        pa.field("outcome", pa.int8(), nullable=False),
+        *(pa.field(name, pa.float64(), nullable=False) for name in RAW),
+    ]
+)
+"""`data/oos.parquet`: by model, fold and then the order of time."""
+
+FORECASTS: Final = pa.schema([*OUT_OF_SAMPLE, *(pa.field(name, pa.float64(), nullable=False) for name in CALIBRATED)])
+"""`data/forecasts.parquet`: the same rows with the calibrated forecast beside the raw one."""
+
+
+def features(names: tuple[str, ...]) -> pa.Schema:
+    """Return the schema of `data/features.parquet`."""
+    return pa.schema([*KEYS, *(pa.field(name, pa.float32()) for name in names)])
