@@ -16,13 +16,14 @@ from typing import Any, Final
 import mlflow
 import numpy as np
 import pandas as pd
+from mlflow.pyfunc.model import PythonModel
 
 from apps.ml.forecasting import estimators
 
 OUTPUTS: Final = ("p_home", "p_draw", "p_away", "home_expected_goals", "away_expected_goals")
 
 
-class Forecaster(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
+class Forecaster(PythonModel):
     """Forecasts from features, one row a match."""
 
     def load_context(self, context: Any) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -139,7 +140,7 @@ def _client() -> MlflowClient:
 
 def _with_key(client: MlflowClient, world: str, key: str) -> Registered | None:
     found = client.search_model_versions(f"name='{name_of(world)}' and tags.`key`='{key}'", max_results=1)
-    return Registered(int(found[0].version), found[0].run_id) if found else None
+    return Registered(int(found[0].version), str(found[0].run_id)) if found else None
 
 
 def _log_model(bundle: bytes, names: Sequence[str]) -> str:
@@ -152,14 +153,17 @@ def _log_model(bundle: bytes, names: Sequence[str]) -> str:
     outputs = mlflow.types.Schema([mlflow.types.ColSpec("double", name) for name in OUTPUTS])
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "bundle.zip").write_bytes(bundle)
-        logged = mlflow.pyfunc.log_model(
-            name="model",
-            python_model=str(CODE / "pyfunc_model.py"),
-            artifacts={"bundle": str(Path(folder) / "bundle.zip")},
-            code_paths=[str(_code(Path(folder)))],
-            pip_requirements=[f"{name}=={metadata.version(name)}" for name in REQUIREMENTS],
-            signature=mlflow.models.ModelSignature(inputs=inputs, outputs=outputs),
-        )
+        with warnings.catch_warnings():
+            # It asks for an example of the input; the signature names every column, and golden rows check the model.
+            warnings.filterwarnings("ignore", "An input example was not provided|.*input_example", UserWarning)
+            logged = mlflow.pyfunc.log_model(
+                name="model",
+                python_model=str(CODE / "pyfunc_model.py"),
+                artifacts={"bundle": str(Path(folder) / "bundle.zip")},
+                code_paths=[str(_code(Path(folder)))],
+                pip_requirements=[f"{name}=={metadata.version(name)}" for name in REQUIREMENTS],
+                signature=mlflow.models.ModelSignature(inputs=inputs, outputs=outputs),
+            )
     return str(logged.model_uri)
 
 

@@ -254,7 +254,7 @@ def ranges(frame: pd.DataFrame, catalogue: Sequence[Mapping[str, Any]]) -> pd.Da
     by_unit: dict[str, list[str]] = {}
     for row in catalogue:
         by_unit.setdefault(str(row["unit"]), []).append(str(row["name"]))
-    found: dict[str, list[Any]] = {}
+    found: dict[str, Any] = {}
     for unit, names in by_unit.items():
         values = frame[names]
         found |= {f"{LEAST} {unit}": values.min(axis=1), f"{MOST} {unit}": values.max(axis=1)}
