@@ -19,6 +19,7 @@ QUIET: Final = {
     "DO_NOT_TRACK": "true",
     "GX_ANALYTICS_ENABLED": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "NO_COLOR": "1",
     "PYTHONUNBUFFERED": "1",
     # Two fits at once on two cores spend their time waiting for each other in a loop otherwise.

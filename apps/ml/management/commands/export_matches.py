@@ -19,6 +19,8 @@ from apps.ml.pipeline import files
 class Command(BaseCommand):
     """First stage of the pipeline; DVC starts it in the folder of a run."""
 
+    # A run starts two commands; checking the whole site each time would take longer than some stages.
+    requires_system_checks = ()
     help = "Write the matches and odds known before an instant, and the fixtures after it, as data/raw/*.parquet."
 
     def add_arguments(self, parser: CommandParser) -> None:
