@@ -27,6 +27,8 @@ NO_ODDS = "no odds"
 class Command(BaseCommand):
     """Last stage of the pipeline; DVC starts it in the folder of a run."""
 
+    # A run starts two commands; checking the whole site each time would take longer than some stages.
+    requires_system_checks = ()
     help = (
         "Register the best model of data/ in MLflow and keep its served files; the same inputs register nothing twice."
     )
