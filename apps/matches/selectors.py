@@ -174,7 +174,7 @@ def league_table(season: Season, at: datetime | None = None) -> list[Standing[Te
     """Return the table of a season by the rules of its region, as it was known at an instant or is now.
 
     Play-offs are left out; so are results by verdict, since what a league makes of one is not in the data. Points that
-    were deducted are not known.
+    were deducted are not known, nor is the split of the Scottish Premiership, whose lower half cannot pass the upper.
     """
     region = season.competition.region.name
     teams: dict[int, Team] = {}

@@ -57,6 +57,8 @@ def lock() -> None:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         # A plan that was made while a table was small would read all of it for every foreign key when it has grown.
         cursor.execute("SET LOCAL enable_seqscan = off")
+        # What is read in full all the same, a temporary table, then looks so dear that compiling pays. It does not.
+        cursor.execute("SET LOCAL jit = off")
 
 
 def refresh_statistics(*tables: str) -> None:

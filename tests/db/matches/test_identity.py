@@ -197,6 +197,13 @@ def test_a_stale_fixture_list_does_not_bring_a_played_match_back(store):
     assert stored() == [("2024-01-30", 1, "finished", 2)]
 
 
+def test_a_day_between_two_stored_meetings_is_in_doubt(store):
+    store(record("2024-03-01", "2-1"), record("2024-03-03", "0-0"))
+    report = store(record("2024-03-02", "2-1"), source="openfootball")
+    assert counts(report) == (0, 0, 0, 1)
+    assert report.refusals[0].reason == "two stored matches of these teams lie equally near"
+
+
 # ── Ids ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 def test_an_id_keeps_its_match_whatever_the_date(store):
     store(record("2023-09-03", source_id="1"), record("2024-04-07", source_id="2"), now=at("2023-08-01"))

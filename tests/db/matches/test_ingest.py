@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -23,7 +24,8 @@ from apps.matches.models import (
 )
 from apps.matches.records import CompetitionKey, Moment, OddsRecord, StatsRecord, Status
 from apps.matches.selectors import data_snapshot
-from apps.matches.services import WorldConflictError, batches, ingest
+from apps.matches.services import Ingestion, WorldConflictError, batches, ingest
+from apps.matches.services.tables import INGEST_LOCK
 from tests.db.matches.conftest import LEAGUE, NOW, at, record
 
 FULL = record(
@@ -257,6 +259,20 @@ def test_an_error_in_the_middle_stores_nothing(store):
         ingest(broken(), source="football-data", now=NOW)
     assert not Match.objects.exists()
     assert not Team.objects.exists()
+
+
+def test_one_ingest_runs_at_a_time(db):
+    server = connection.get_connection_params()
+    with psycopg.connect(**{key: server[key] for key in ("host", "port", "user", "password", "dbname")}) as other:
+
+        def is_free():
+            with other.transaction(force_rollback=True):
+                return other.execute("SELECT pg_try_advisory_xact_lock(%s)", [INGEST_LOCK]).fetchone()[0]
+
+        assert is_free()
+        with Ingestion(source="football-data", now=NOW) as run:
+            run.store([FULL])
+            assert not is_free()
 
 
 def test_an_identity_told_again_in_one_input_counts_once_and_the_later_wins(store):
