@@ -23,9 +23,9 @@ WHERE = "Europe/London"
 EXPECTED = re.compile(r"cdn\.redoc\.ly")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
-    """A Chromium of this machine."""
+    """A Chromium of this machine, ended with its module: no asynchronous test can run beside Playwright's loop."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
     path = next((found for name in BROWSERS if (found := shutil.which(name))), None)
     if path is None:
@@ -39,7 +39,7 @@ def browser():
     del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def site(browser, django_db_setup, tmp_path_factory):
     """A web and a push process on the test database; the address of the site."""
     folder = tmp_path_factory.mktemp("site")

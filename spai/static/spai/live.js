@@ -91,18 +91,16 @@
   document.addEventListener("htmx:afterSettle", (event) => {
     const part = event.target;
     const rows = part.matches?.("[data-match]") ? [part] : [...part.querySelectorAll?.("[data-match]") ?? []];
-    let fresh = 0;
-    for (const row of rows) {
-      if (!changed.delete(row.dataset.match)) continue;
+    const fresh = rows.filter((row) => changed.delete(row.dataset.match));
+    for (const row of fresh) {
       row.classList.add("fresh");
       row.addEventListener("animationend", () => row.classList.remove("fresh"), { once: true });
-      fresh += 1;
     }
-    if (fresh === 1 && rows.length === 1) {
-      const names = [...rows[0].querySelectorAll(".name")].slice(0, 2).map((name) => name.textContent.trim());
+    if (fresh.length === 1) {
+      const names = [...fresh[0].querySelectorAll(".name")].slice(0, 2).map((name) => name.textContent.trim());
       say(`Updated: ${names.join(" – ")}`);
-    } else if (fresh) {
-      say(`${fresh} matches updated`);
+    } else if (fresh.length) {
+      say(`${fresh.length} matches updated`);
     }
   });
 
