@@ -80,23 +80,48 @@ def gaps(own: Floats, other: Floats, y: NDArray[np.int64], as_of: pd.Series, sec
     }
 
 
-def by_group(best: pd.DataFrame, base: pd.DataFrame, groups: pd.Series, name: str) -> list[dict[str, Any]]:
-    """Return the scores of the best model and of base rates for each group of matches, in the order of the names."""
+def by_group(
+    best: pd.DataFrame, base: pd.DataFrame, groups: pd.Series, name: str, line: Floats
+) -> list[dict[str, Any]]:
+    """Return the scores of the best model and of base rates for each group of matches, in the order of the names.
+
+    Parameters
+    ----------
+    line : ndarray, shape (n, 3)
+        The closing line as probabilities, NaN where it is not quoted. Columns that begin with ``quoted_`` are means
+        over the `quoted_n` matches where it is, and null where that is none.
+    """
     y = best["outcome"].to_numpy(dtype=np.int64)
-    table = pd.DataFrame(
-        {
-            name: groups.to_numpy(),
-            "n": 1,
-            "log_loss": scoring.log_loss_each(best[CALIBRATED].to_numpy(), y),
-            "rps": scoring.rps_each(best[CALIBRATED].to_numpy(), y),
-            "base_log_loss": scoring.log_loss_each(base[CALIBRATED].to_numpy(), y),
-            "base_rps": scoring.rps_each(base[CALIBRATED].to_numpy(), y),
-        }
-    )
+    quoted = ~np.isnan(line).any(axis=1)
+    own, plain = best[CALIBRATED].to_numpy(), base[CALIBRATED].to_numpy()
+    table = pd.DataFrame({name: groups.to_numpy(), "n": 1, "quoted_n": quoted.astype(int)})
+    for measure, each in (("log_loss", scoring.log_loss_each), ("rps", scoring.rps_each)):
+        table[measure], table[f"base_{measure}"] = each(own, y), each(plain, y)
+        market = np.full(len(y), np.nan)
+        if quoted.any():
+            market[quoted] = each(line[quoted], y[quoted])
+        table[f"quoted_line_{measure}"] = market
+        table[f"quoted_{measure}"] = table[measure].where(quoted)
+        table[f"quoted_base_{measure}"] = table[f"base_{measure}"].where(quoted)
     means = table.groupby(name, sort=True).agg(
-        {column: "sum" if column == "n" else "mean" for column in table.columns if column != name}
+        {column: "sum" if column in ("n", "quoted_n") else "mean" for column in table.columns if column != name}
     )
-    return [{str(key): value for key, value in row.items()} for row in means.reset_index().to_dict(orient="records")]
+    rows: list[dict[str, Any]] = means.reset_index().to_dict(orient="records")
+    return [{key: None if value != value else value for key, value in row.items()} for row in rows]
+
+
+def closing_line(rows: pd.DataFrame, odds: pd.DataFrame, section: dict[str, Any]) -> Floats:
+    """Return the probabilities behind the closing prices that reports compare with, NaN where there are none."""
+    market = section["market"]
+    prices = odds[(odds["bookmaker"] == market["bookmaker"]) & (odds["moment"] == market["moment"])].set_index(
+        "match_id"
+    )
+    found = np.full((len(rows), 3), np.nan)
+    quoted = rows["match_id"].isin(prices.index).to_numpy()
+    if quoted.any():
+        chosen = prices.loc[rows.loc[quoted, "match_id"], list(OUTCOMES)].to_numpy()
+        found[quoted] = scoring.devig(chosen, section["devig"])
+    return found
 
 
 def reliability(rows: pd.DataFrame, bins: int) -> list[dict[str, Any]]:
@@ -131,7 +156,9 @@ def metrics_of(root: Path) -> dict[str, Any]:
     models = tested(files.read_frame(root / files.CALIBRATED), files.read_json(root / files.FOLDS)["folds"])
     scores = model_scores(models)
     best = min(scores, key=lambda name: scores[name]["log_loss"])
-    lines = comparisons(models, best, files.read_frame(root / files.ODDS), section)
+    odds = files.read_frame(root / files.ODDS)
+    lines = comparisons(models, best, odds, section)
+    closing = closing_line(models[best], odds, section)
     finished = files.read_frame(root / files.FINISHED, ["match_id", "competition", "season"]).set_index("match_id")
     about = finished.loc[models[best]["match_id"]]
     asked = models[best]["as_of"]
@@ -145,8 +172,8 @@ def metrics_of(root: Path) -> dict[str, Any]:
         "models": scores,
         "benchmarks": [line for line in lines if line["bookmaker"] != TRUTH],
         "truth": next((line for line in lines if line["bookmaker"] == TRUTH), None),
-        "competitions": by_group(models[best], models[BASE], about["competition"], "competition"),
-        "seasons": by_group(models[best], models[BASE], about["season"], "season"),
+        "competitions": by_group(models[best], models[BASE], about["competition"], "competition", closing),
+        "seasons": by_group(models[best], models[BASE], about["season"], "season", closing),
         "reliability": reliability(models[best], section["ece_bins"]),
         "gates": gates.passed(models[best][CALIBRATED].to_numpy(), best, scores, params["gates"]),
     }

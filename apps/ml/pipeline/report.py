@@ -89,19 +89,7 @@ def page(metrics: dict[str, Any], pictures: dict[str, str]) -> str:
         pictures["seasons"],
         "<h2>Competitions</h2>",
     ]
-    parts.append(
-        _table(
-            ["competition", "n", "log loss", "base rates", "RPS", "base rates"],
-            [
-                (
-                    row["competition"],
-                    [str(row["n"]), *(f"{row[key]:.4f}" for key in ("log_loss", "base_log_loss", "rps", "base_rps"))],
-                    False,
-                )
-                for row in metrics["competitions"]
-            ],
-        )
-    )
+    parts.append(_competitions(metrics["competitions"]))
     body = "\n".join(parts)
     head = f"<!doctype html>\n<html lang=en>\n<meta charset=utf-8>\n<title>Evaluation</title>\n<style>{STYLE}</style>"
     return f"{head}\n{body}\n</html>\n"
@@ -123,6 +111,17 @@ def _line(line: dict[str, Any], best: str) -> str:
     return _table(["on the same matches", *(title for title, _, _ in MEASURES)], rows) + (
         f"<p class=note>{escape(best)} minus this line: {escape(note)}, with 95 % intervals over match days.</p>"
     )
+
+
+def _competitions(rows: list[dict[str, Any]]) -> str:
+    head = ["competition", "n", "log loss", "base rates", "RPS", "base rates", "quoted", "RPS", "closing line"]
+    keys = ("log_loss", "base_log_loss", "rps", "base_rps")
+    lines = []
+    for row in rows:
+        quoted = ["–" if row[key] is None else f"{row[key]:.4f}" for key in ("quoted_rps", "quoted_line_rps")]
+        cells = [str(row["n"]), *(f"{row[key]:.4f}" for key in keys), str(row["quoted_n"]), *quoted]
+        lines.append((row["competition"], cells, False))
+    return _table(head, lines)
 
 
 def _gates(gates: list[dict[str, Any]]) -> str:

@@ -247,6 +247,7 @@ def test_a_world_without_prices_is_evaluated_all_the_same(copy):
     metrics = files.read_json(copy / files.METRICS)
     assert metrics["benchmarks"] == []
     assert metrics["truth"] is None
+    assert {row["quoted_line_rps"] for row in metrics["competitions"]} == {None}
 
 
 def test_the_report_tells_the_numbers_and_fetches_nothing(built):
@@ -270,3 +271,16 @@ def test_another_profile_trains_anew_and_another_day_does_not(built, copy):
     files.RawManifest(manifest.world, manifest.as_of, "production", 1, 1).write(copy / files.MANIFEST)
     split.main(copy)
     assert (copy / files.FOLDS).read_bytes() != (copy / "before.json").read_bytes()
+
+
+def test_each_competition_is_compared_with_the_closing_line_where_it_is_quoted(built):
+    metrics = files.read_json(built / files.METRICS)
+    rows = metrics["competitions"]
+    closing = metrics["benchmarks"][0]
+    assert [row["competition"] for row in rows] == ["league-0", "league-1", "league-2"]
+    assert sum(row["n"] for row in rows) == metrics["test"]["n"]
+    assert sum(row["quoted_n"] for row in rows) == closing["n"]
+    pooled = sum(row["quoted_n"] * row["quoted_line_rps"] for row in rows) / closing["n"]
+    assert pooled == pytest.approx(closing["scores"]["rps"], abs=1e-12)
+    own = sum(row["quoted_n"] * row["quoted_rps"] for row in rows) / closing["n"]
+    assert own == pytest.approx(closing["models"][metrics["best"]]["rps"], abs=1e-12)
