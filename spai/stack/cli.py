@@ -12,8 +12,10 @@ import sys
 from collections.abc import Sequence
 
 from spai.stack import environment, lifecycle, logs
-from spai.stack.lifecycle import Report, StackError
+from spai.stack.lifecycle import StackError
+from spai.stack.report import Report
 from spai.stack.servers import ServerError
+from spai.stack.status import print_status
 from spai.stack.supervision import SupervisorError
 
 HELP = "Run SPAI on this machine: PostgreSQL, Redis, MLflow, the site, its workers and their clock."
@@ -45,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
         elif options.action == "restart":
             lifecycle.restart(report, options.part)
         elif options.action == "status":
-            return 0 if lifecycle.print_status(report, as_json=options.json) else 1
+            return 0 if print_status(report, as_json=options.json) else 1
         else:
             return show_logs(report, options.part, follow=options.follow)
     except (StackError, ServerError, SupervisorError) as error:

@@ -95,6 +95,11 @@ class Stack:
         return self.var / "static"
 
     @property
+    def metrics(self) -> Path:
+        """The folder in which all processes of one start count together."""
+        return self.run / "metrics"
+
+    @property
     def password_file(self) -> Path:
         """The file with the admin's password."""
         return self.var / "admin-password"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import shutil
 import signal
 import sys
 
@@ -64,9 +63,6 @@ def main() -> None:
     part, command = sys.argv[1], sys.argv[2:]
     end_with_parent()
     end(leftovers(os.environ["SPAI_STACK"], part))
-    if counts := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
-        shutil.rmtree(counts, ignore_errors=True)
-        os.makedirs(counts)  # noqa: PTH103  pathlib would double the start-up of this little program
     os.execvp(command[0], command)  # noqa: S606  the whole purpose
 
 

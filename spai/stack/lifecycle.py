@@ -7,23 +7,22 @@ import fcntl
 import json
 import os
 import secrets
+import shutil
 import signal
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
-from datetime import timedelta
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TextIO
 from urllib.parse import urlsplit
 
 import psutil
 import psycopg
 from psycopg import sql
 
-from spai.stack import environment, health, revision, servers, supervision, watch
+from spai.stack import environment, health, revision, servers, supervision
 from spai.stack.environment import Stack, write_private
 from spai.stack.parts import SERVERS, Part
+from spai.stack.report import Report
 from spai.stack.supervision import Supervisor
 
 PATIENCE = 300.0
@@ -39,24 +38,6 @@ FACES = {"web": "Site", "office": "Office (admin)", "push": "Push", "mlflow": "M
 
 class StackError(Exception):
     """The stack could not do what it was asked; the text says why and what to do."""
-
-
-class Report:
-    """Plain lines with the seconds since the beginning."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self.stream = stream
-        self.began = time.monotonic()
-
-    def say(self, text: str) -> None:
-        """Write a line with the seconds so far."""
-        self.stream.write(f"{time.monotonic() - self.began:6.1f} s  {text}\n")
-        self.stream.flush()
-
-    def plain(self, text: str = "") -> None:
-        """Write a line as it is."""
-        self.stream.write(f"{text}\n")
-        self.stream.flush()
 
 
 # ── One at a time, and nothing left behind ───────────────────────────────────────────────────────────────────────────
@@ -196,7 +177,9 @@ def adopt(stack: Stack, report: Report) -> None:
 
 
 def launch(stack: Stack, parts: Sequence[Part]) -> Supervisor:
-    """Start supervisor with a clean slate of restarts."""
+    """Start supervisor with a clean slate of restarts and counts."""
+    shutil.rmtree(stack.metrics, ignore_errors=True)
+    stack.metrics.mkdir(parents=True, mode=0o700)
     for name in ("restarts.json", "watched-by"):
         (stack.run / name).unlink(missing_ok=True)
     revision.note(stack)
@@ -375,6 +358,8 @@ def greet(stack: Stack, report: Report, first_password: str) -> None:
     report.plain(f"  {'Login:':16}user {ADMIN}, password in {stack.password_file}")
     if first_password:
         report.plain(f"  {'':16}shown this once: {first_password}")
+        report.plain()
+        report.plain("  The first model is made in the first minutes; the site shows how far it is.")
     report.plain()
     report.plain("  `make logs` follows the logs, `make status` asks every part, `make down` stops all.")
 
@@ -424,64 +409,3 @@ def restart(report: Report, part: str | None = None) -> None:
         supervisor.stop([part], PATIENCE)
         supervisor.start(part)
         await_ready(supervisor, chosen, report)
-
-
-# ── Status ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-@dataclass(frozen=True)
-class PartStatus:
-    """What one part said when it was asked."""
-
-    name: str
-    healthy: bool
-    says: str
-    running_for_seconds: int
-    restarts: int
-    latest_end_at: str
-    latest_end_reason: str
-    purpose: str
-
-
-def status() -> list[PartStatus]:
-    """Ask every part; empty when the stack does not run."""
-    stack = environment.load()
-    supervisor = Supervisor(stack)
-    if not supervisor.runs():
-        return []
-    processes = supervisor.processes()
-    records = watch.read_records(watch.records_file(stack))
-
-    def entry(name: str, purpose: str, ready: Callable[[], str]) -> PartStatus:
-        info, record = processes.get(name, {}), watch.Record(**records.get(name, {}))
-        runs = supervision.is_up(info)
-        try:
-            says, healthy = (ready(), True) if runs else (str(info.get("statename", "unknown")).lower(), False)
-        except health.Unhealthy as reason:
-            says, healthy = str(reason), False
-        seconds = int(info["now"] - info["start"]) if runs else 0
-        return PartStatus(name, healthy, says, seconds, record.restarts, record.latest_end_at, record.reason, purpose)
-
-    rows = [entry(part.name, part.purpose, part.ready) for part in supervision.parts_of(stack)]
-    rows.append(entry(supervision.WATCH, "health checks and restarts", lambda: watch.asks(stack)))
-    return rows
-
-
-def print_status(report: Report, *, as_json: bool) -> bool:
-    """Show what every part says; return whether all are in health."""
-    rows = status()
-    if as_json:
-        report.plain(json.dumps([asdict(row) for row in rows], indent=1))
-    elif not rows:
-        report.plain("The stack does not run. `make up` starts it.")
-    else:
-        report.plain(f"{'part':16}{'health':10}{'running for':14}{'restarts':10}says")
-        for row in rows:
-            running = str(timedelta(seconds=row.running_for_seconds)) if row.running_for_seconds else "–"
-            report.plain(
-                f"{row.name:16}{'well' if row.healthy else 'NOT WELL':10}{running:14}{row.restarts:<10}{row.says}"
-            )
-        for row in rows:
-            if row.restarts:
-                report.plain(f"{row.name} was restarted, latest at {row.latest_end_at}: it {row.latest_end_reason}.")
-        stack = environment.load()
-        report.plain(f"Revision {revision.running(stack)}. Logs in {stack.logs}.")
-    return bool(rows) and all(row.healthy for row in rows)

@@ -152,6 +152,12 @@ def mlflow(stack: Stack) -> Part:
     )
 
 
+def site_environment(stack: Stack, face: str) -> dict[str, str]:
+    """Return what a process of the site's code needs beyond what all parts share."""
+    # All of them count into one total, which any of them can tell.
+    return {"SPAI_FACE": face, "PROMETHEUS_MULTIPROC_DIR": str(stack.metrics)}
+
+
 def granian(stack: Stack, name: str, purpose: str, workers: int) -> Part:
     """Return a WSGI process; one blocking thread each was the quickest by far."""
     port = stack.port(name)
@@ -168,6 +174,7 @@ def granian(stack: Stack, name: str, purpose: str, workers: int) -> Part:
             str(port),
             "--workers",
             str(workers),
+            "--no-ws",
             "--blocking-threads",
             "1",
             "--respawn-failed-workers",
@@ -180,12 +187,7 @@ def granian(stack: Stack, name: str, purpose: str, workers: int) -> Part:
         alive=health.http(f"http://127.0.0.1:{port}/livez"),
         ready=health.http(f"http://127.0.0.1:{port}/readyz"),
         needs=SERVERS[:1],
-        environment={
-            "SPAI_FACE": name,
-            "DATABASE_POOL_SIZE": "4",
-            # Several workers count into one total.
-            **({"PROMETHEUS_MULTIPROC_DIR": str(stack.run / "metrics" / name)} if workers > 1 else {}),
-        },
+        environment=site_environment(stack, name) | {"DATABASE_POOL_SIZE": "4"},
         port=port,
     )
 
@@ -224,7 +226,7 @@ def push(stack: Stack) -> Part:
         alive=health.http(f"http://127.0.0.1:{port}/livez"),
         ready=health.http(f"http://127.0.0.1:{port}/readyz"),
         needs=SERVERS,
-        environment={"SPAI_FACE": "push"},
+        environment=site_environment(stack, "push"),
         port=port,
     )
 
@@ -253,7 +255,7 @@ def worker(stack: Stack, queue: str) -> Part:
         alive=check,
         ready=check,
         needs=SERVERS,
-        environment={"SPAI_FACE": "office"},
+        environment=site_environment(stack, "office"),
     )
 
 
@@ -267,7 +269,7 @@ def beat(stack: Stack, started_at: Callable[[], datetime | None]) -> Part:
         alive=check,
         ready=check,
         needs=SERVERS,
-        environment={"SPAI_FACE": "office"},
+        environment=site_environment(stack, "office"),
     )
 
 

@@ -375,7 +375,7 @@ def redis_command(program: Program, folder: Path, port: int, password: str, sett
     settings : sequence of str
         Further lines of the configuration file.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     configuration = folder / "redis.conf"
     lines = [
         "bind 127.0.0.1",

@@ -5,9 +5,9 @@ An event listener of supervisor: it hears of every part that ends, and asks each
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
+import re
 import sys
 import threading
 import time
@@ -30,7 +30,7 @@ PAUSE = 5.0
 """Seconds between two rounds of questions."""
 PAUSE_AFTER_FAILURE = 60.0
 """Seconds until a part that supervisor has given up is tried again."""
-PATIENCE = 4
+PATIENCE = 6
 """So many silent rounds in a row, with the parts it needs in health, and a part is restarted."""
 LONGEST_SILENCE = 120.0
 """Seconds within which a round of questions ends, even when several parts do not answer."""
@@ -166,11 +166,13 @@ class Watch:
         """Take note of an event of supervisor."""
         fields = get_headers(payload)
         part = fields["processname"]
+        if part == WATCH:
+            return
         if event in ("PROCESS_STATE_EXITED", "PROCESS_STATE_BACKOFF"):
             if part in self.expected:
                 self.expected.discard(part)
             else:
-                self.book.restart(part, f"ended unexpectedly{ending(self.supervisor, part)}")
+                self.book.restart(part, f"ended unexpectedly{ending(self.stack.logs / 'supervisor.log', part)}")
         elif event == "PROCESS_STATE_RUNNING" and fields["from_state"] == "STARTING":
             logger.info("%s runs, process %s", part, fields["pid"])
 
@@ -183,12 +185,17 @@ def own_restart(stack: Stack, supervisor: Supervisor, book: Book) -> None:
     mark.write_text(pid)
 
 
-def ending(supervisor: Supervisor, part: str) -> str:
-    """Return how the latest process of `part` ended, empty when supervisor does not know."""
-    with contextlib.suppress(Exception):
-        code = supervisor.processes()[part]["exitstatus"]
-        return " by a signal" if code == -1 else f" with exit code {code}"
-    return ""
+def ending(log: Path, part: str) -> str:
+    """Return how the latest process of `part` ended, as supervisor's log says, empty when it does not."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - 20_000))
+            told = re.findall(
+                rf"exited: {re.escape(part)} \((.*?); not expected\)", file.read().decode(errors="replace")
+            )
+    except FileNotFoundError:
+        return ""
+    return f" ({told[-1]})" if told else ""
 
 
 def abandoned(stack: Stack) -> bool:

@@ -12,6 +12,7 @@ import pytest
 
 from spai.stack import cli, launch, lifecycle, logs, revision
 from spai.stack.environment import load, settle
+from spai.stack.report import Report
 from spai.stack.supervision import LAUNCH
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
@@ -136,7 +137,7 @@ def test_an_unknown_word_is_refused_with_the_words_that_there_are(capsys):
 
 def test_the_first_password_is_shown_and_later_ones_only_named(stack, capsys):
     settled = settle(stack)
-    report = lifecycle.Report(sys.stdout)
+    report = Report(sys.stdout)
     lifecycle.greet(settled, report, "seen-once")
     told = capsys.readouterr().out
     assert "seen-once" in told
