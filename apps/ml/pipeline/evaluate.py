@@ -92,7 +92,7 @@ def by_group(
         over the `quoted_n` matches where it is, and null where that is none.
     """
     y = best["outcome"].to_numpy(dtype=np.int64)
-    quoted = ~np.isnan(line).any(axis=1)
+    quoted: NDArray[np.bool_] = ~np.isnan(line).any(axis=1)
     own, plain = best[CALIBRATED].to_numpy(), base[CALIBRATED].to_numpy()
     table = pd.DataFrame({name: groups.to_numpy(), "n": 1, "quoted_n": quoted.astype(int)})
     for measure, each in (("log_loss", scoring.log_loss_each), ("rps", scoring.rps_each)):
@@ -106,8 +106,8 @@ def by_group(
     means = table.groupby(name, sort=True).agg(
         {column: "sum" if column in ("n", "quoted_n") else "mean" for column in table.columns if column != name}
     )
-    rows: list[dict[str, Any]] = means.reset_index().to_dict(orient="records")
-    return [{key: None if value != value else value for key, value in row.items()} for row in rows]
+    rows = means.reset_index().to_dict(orient="records")
+    return [{str(key): None if pd.isna(value) else value for key, value in row.items()} for row in rows]
 
 
 def closing_line(rows: pd.DataFrame, odds: pd.DataFrame, section: dict[str, Any]) -> Floats:
