@@ -92,7 +92,7 @@ def by_group(
         over the `quoted_n` matches where it is, and null where that is none.
     """
     y = best["outcome"].to_numpy(dtype=np.int64)
-    quoted: NDArray[np.bool_] = ~np.isnan(line).any(axis=1)
+    quoted = ~np.isnan(line[:, 0])
     own, plain = best[CALIBRATED].to_numpy(), base[CALIBRATED].to_numpy()
     table = pd.DataFrame({name: groups.to_numpy(), "n": 1, "quoted_n": quoted.astype(int)})
     for measure, each in (("log_loss", scoring.log_loss_each), ("rps", scoring.rps_each)):
