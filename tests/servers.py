@@ -20,6 +20,7 @@ import pytest
 import redis
 
 from spai.stack import servers
+from spai.stack.ports import free_port
 
 ATTEMPTS = 5
 PATIENCE = 30.0
@@ -94,7 +95,7 @@ class TestServers:
         assert callable(answers)
         log = self.folder / f"{name}.log"
         for _ in range(ATTEMPTS):
-            port = servers.free_port()
+            port = free_port()
             with log.open("ab") as output:
                 process = subprocess.Popen(
                     command(port), cwd="/", stdout=output, stderr=output, stdin=subprocess.DEVNULL

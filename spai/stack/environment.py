@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from spai.stack.servers import free_port
+from spai.stack.ports import Claims, free_port
 
 BASE = Path(__file__).resolve().parents[2]
 FIRST_PORT = 8000
@@ -164,10 +164,10 @@ def load(environment: Mapping[str, str] | None = None) -> Stack:
     return Stack(var=var, own=read_env_file(var / "stack.env"), outside=outside)
 
 
-def settle(stack: Stack) -> Stack:
+def settle(stack: Stack, claims: Claims) -> Stack:
     """Choose what is still open – secrets once, ports that are free now – and write it down; return the new state.
 
-    A port of an earlier start is kept where it is still free.
+    A port of an earlier start is kept where it is still free. `claims` hold the ports until the parts listen on them.
     """
     own = dict(stack.own)
     own.setdefault("SECRET_KEY", secrets.token_urlsafe(48))
@@ -175,7 +175,7 @@ def settle(stack: Stack) -> Stack:
     taken = {stack.port(part) for part in ADDRESSES}
     following = FIRST_PORT
     for part, name in ADDRESSES.items():
-        port = free_port(stack.port(part) or following, taken - {stack.port(part)}, upwards=True)
+        port = free_port(stack.port(part) or following, taken - {stack.port(part)}, upwards=True, claim=claims.claim)
         taken.add(port)
         following = max(following, port) + 1 if port < FIRST_PORT + 1000 else following
         key = stack.password(part) or secrets.token_urlsafe(24)

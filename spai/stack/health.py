@@ -17,7 +17,7 @@ from celery import Celery
 Check = Callable[[], str]
 """Asks a part for a little work; returns what it answered in a few words, raises `Unhealthy` with the reason."""
 
-PATIENCE = 3.0
+PATIENCE = 5.0
 """Longest wait for one answer, in seconds."""
 LONGEST_SILENCE_OF_BEAT = timedelta(minutes=5)
 """celery-beat writes down what it started at least every three minutes."""

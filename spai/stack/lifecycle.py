@@ -22,6 +22,7 @@ from psycopg import sql
 from spai.stack import environment, health, revision, servers, supervision
 from spai.stack.environment import Stack, write_private
 from spai.stack.parts import SERVERS, Part
+from spai.stack.ports import Claims
 from spai.stack.report import Report
 from spai.stack.supervision import Supervisor
 
@@ -129,12 +130,19 @@ def begin(stack: Stack, report: Report) -> None:
     """Start the whole stack from nothing or from what an earlier run left."""
     if left := supervision.sweep(stack):
         report.say(f"Ended what an earlier run had left: {', '.join(left)}")
-    stack = environment.settle(stack)
+    with Claims() as claims:
+        stack = environment.settle(stack, claims)
+        first_password = begin_parts(stack, claims, report)
+    greet(stack, report, first_password)
+
+
+def begin_parts(stack: Stack, claims: Claims, report: Report) -> str:
+    """Start all parts and wait until they are ready; return the admin's password when it is new."""
     with starting(stack):
         try:
             parts = supervision.parts_of(stack)
             prepare_files(stack, report)
-            supervisor = launch(stack, parts)
+            supervisor = launch(stack, parts, claims)
             start_servers(stack, supervisor, parts, report)
             if any(part.name == "mlflow" for part in parts):
                 supervisor.start("mlflow")
@@ -154,7 +162,7 @@ def begin(stack: Stack, report: Report) -> None:
                 supervision.stop(stack, patience=30)
             report.say("Interrupted: everything that was started has been ended.")
             raise
-    greet(stack, report, first_password)
+    return first_password
 
 
 def adopt(stack: Stack, report: Report) -> None:
@@ -176,14 +184,14 @@ def adopt(stack: Stack, report: Report) -> None:
     greet(stack, report, "")
 
 
-def launch(stack: Stack, parts: Sequence[Part]) -> Supervisor:
+def launch(stack: Stack, parts: Sequence[Part], claims: Claims) -> Supervisor:
     """Start supervisor with a clean slate of restarts and counts."""
     shutil.rmtree(stack.metrics, ignore_errors=True)
     stack.metrics.mkdir(parents=True, mode=0o700)
     for name in ("restarts.json", "watched-by"):
         (stack.run / name).unlink(missing_ok=True)
     revision.note(stack)
-    return supervision.start(stack, parts)
+    return supervision.start(stack, parts, claims)
 
 
 def prepare_files(stack: Stack, report: Report) -> None:

@@ -14,10 +14,9 @@ import os
 import platform
 import re
 import shutil
-import socket
 import subprocess
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -189,43 +188,6 @@ def setpriv_signals() -> bool:
 def ends_with_parent(command: Sequence[str], signal: str = "KILL") -> list[str]:
     """Put in front of `command` what sends it `signal` when its parent dies, where the machine can."""
     return ["setpriv", "--pdeathsig", signal, *command] if setpriv_signals() else list(command)
-
-
-def free_port(preferred: int | None = None, taken: Iterable[int] = (), *, upwards: bool = False) -> int:
-    """Return a TCP port that is free on loopback now.
-
-    Parameters
-    ----------
-    preferred : int, optional
-        Taken when it is free.
-    taken : iterable of int
-        Ports that are promised to others.
-    upwards : bool
-        Try the following numbers when `preferred` is not free; otherwise the operating system chooses.
-    """
-    refused = set(taken)
-    if preferred is not None:
-        for port in range(preferred, preferred + 200 if upwards else preferred + 1):
-            if port not in refused and port_is_free(port):
-                return port
-    while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        if port not in refused:
-            return int(port)
-
-
-def port_is_free(port: int) -> bool:
-    """Whether nothing listens on `port`, on loopback or on every address."""
-    for address in ("127.0.0.1", ""):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((address, port))
-            except OSError:
-                return False
-    return True
 
 
 # ── PostgreSQL ───────────────────────────────────────────────────────────────────────────────────────────────────────

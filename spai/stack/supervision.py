@@ -25,6 +25,7 @@ import psutil
 from spai.stack import launch
 from spai.stack.environment import Stack, write_private
 from spai.stack.parts import SERVERS, Part, table
+from spai.stack.ports import Claims
 
 LAUNCH = Path(launch.__file__)
 LONGEST_SOCKET_PATH = 100
@@ -225,8 +226,8 @@ def parts_of(stack: Stack) -> list[Part]:
     return table(stack, lambda: running_since(Supervisor(stack), "beat"))
 
 
-def start(stack: Stack, parts: Sequence[Part]) -> Supervisor:
-    """Write the configuration and start supervisor, with no part running yet but the watch.
+def start(stack: Stack, parts: Sequence[Part], claims: Claims) -> Supervisor:
+    """Write the configuration and start supervisor, which keeps `claims`, with no part running yet but the watch.
 
     Raises
     ------
@@ -252,6 +253,7 @@ def start(stack: Stack, parts: Sequence[Part]) -> Supervisor:
             stderr=file,
             # A Ctrl-C in the terminal is for the command that starts it.
             start_new_session=True,
+            pass_fds=claims.descriptors,
         )
     supervisor = Supervisor(stack)
     end = time.monotonic() + 10

@@ -5,18 +5,25 @@ from __future__ import annotations
 import contextlib
 import socket
 import stat
+import subprocess
 from urllib.parse import urlsplit
 
 import pytest
 
-from spai.stack import environment, servers
-from spai.stack.environment import ADDRESSES, load, read_env_file, settle
+from spai.stack import environment
+from spai.stack.environment import ADDRESSES, load, read_env_file
+from spai.stack.ports import Claims, free_port, port_is_free
+
+
+def settle(stack):
+    with Claims(stack.var / "claims") as claims:
+        return environment.settle(stack, claims)
 
 
 @pytest.fixture
 def stack(tmp_path, monkeypatch):
     # Away from the ports that running stacks of this machine look for.
-    monkeypatch.setattr(environment, "FIRST_PORT", servers.free_port())
+    monkeypatch.setattr(environment, "FIRST_PORT", free_port())
     return load({"SPAI_VAR_DIR": str(tmp_path)})
 
 
@@ -60,6 +67,24 @@ def test_two_stacks_that_run_at_the_same_time_share_no_port(stack, tmp_path):
             taken.listen()
         second = settle(load({"SPAI_VAR_DIR": str(tmp_path / "second")}))
     assert set(ports(first)).isdisjoint(ports(second))
+
+
+def test_a_port_that_another_start_was_promised_is_not_promised_again(stack, tmp_path):
+    folder = tmp_path / "claims of all"
+    with Claims(folder) as claims, Claims(folder) as others:
+        first = environment.settle(stack, claims)
+        second = environment.settle(load({"SPAI_VAR_DIR": str(tmp_path / "second")}), others)
+    assert set(ports(first)).isdisjoint(ports(second))
+    assert all(port_is_free(port) for port in ports(first))
+
+
+def test_a_promise_lasts_as_long_as_a_process_that_inherited_it(tmp_path):
+    with Claims(tmp_path) as claims, Claims(tmp_path) as others:
+        assert claims.claim(5000)
+        with subprocess.Popen(["cat"], stdin=subprocess.PIPE, pass_fds=claims.descriptors):
+            claims.__exit__(None, None, None)
+            assert not others.claim(5000)
+        assert others.claim(5000)
 
 
 def test_an_address_in_the_environment_is_somebody_elses_server(stack):

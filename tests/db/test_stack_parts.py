@@ -14,14 +14,16 @@ import psycopg
 import pytest
 from supervisor.options import ServerOptions
 
-from spai.stack import health, lifecycle, supervision, watch
-from spai.stack.environment import load, settle
+from spai.stack import environment, health, lifecycle, supervision, watch
+from spai.stack.environment import load
 from spai.stack.parts import Part, table
+from spai.stack.ports import Claims
 
 
 @pytest.fixture
 def stack(tmp_path):
-    return settle(load({"SPAI_VAR_DIR": str(tmp_path), "PATH": os.environ["PATH"]}))
+    with Claims(tmp_path / "claims") as claims:
+        return environment.settle(load({"SPAI_VAR_DIR": str(tmp_path), "PATH": os.environ["PATH"]}), claims)
 
 
 def test_every_part_is_there_once_and_servers_come_first(stack):

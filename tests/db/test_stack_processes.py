@@ -10,8 +10,9 @@ import time
 import psutil
 import pytest
 
-from spai.stack import cli, launch, lifecycle, logs, revision
-from spai.stack.environment import load, settle
+from spai.stack import cli, environment, launch, lifecycle, logs, revision
+from spai.stack.environment import load
+from spai.stack.ports import Claims
 from spai.stack.report import Report
 from spai.stack.supervision import LAUNCH
 
@@ -136,7 +137,8 @@ def test_an_unknown_word_is_refused_with_the_words_that_there_are(capsys):
 
 
 def test_the_first_password_is_shown_and_later_ones_only_named(stack, capsys):
-    settled = settle(stack)
+    with Claims(stack.var / "claims") as claims:
+        settled = environment.settle(stack, claims)
     report = Report(sys.stdout)
     lifecycle.greet(settled, report, "seen-once")
     told = capsys.readouterr().out

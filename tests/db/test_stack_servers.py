@@ -16,7 +16,7 @@ import pytest
 from django.core.cache import cache
 from django.db import connection
 
-from spai.stack import health, servers
+from spai.stack import health, ports, servers
 from spai.stack.servers import Cluster, Program, ServerError
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root runs PostgreSQL as somebody else")
@@ -80,14 +80,14 @@ def test_an_occupied_port_is_passed_over():
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        assert not servers.port_is_free(port)
-        assert servers.free_port(port, upwards=True) > port
-    assert servers.port_is_free(port)
+        assert not ports.port_is_free(port)
+        assert ports.free_port(port, upwards=True) > port
+    assert ports.port_is_free(port)
 
 
 def test_a_promised_port_is_not_given_twice():
-    port = servers.free_port()
-    assert servers.free_port(port, taken=[port], upwards=True) != port
+    port = ports.free_port()
+    assert ports.free_port(port, taken=[port], upwards=True) != port
 
 
 def answers(address: str, process: subprocess.Popen[bytes]) -> bool:
@@ -105,7 +105,7 @@ def answers(address: str, process: subprocess.Popen[bytes]) -> bool:
 def run_a_cluster(cluster: Cluster, way: str, log) -> int:
     """Make and run `cluster` in this way; return the user that its files belong to."""
     servers.make_cluster(cluster, "spai", "a/secret", way)
-    port = servers.free_port()
+    port = ports.free_port()
     command = servers.postgres_command(cluster, port, {"fsync": "off", "shared_buffers": "16MB"}, way)
     with log.open("wb") as output, subprocess.Popen(command, cwd="/", stdout=output, stderr=output) as process:
         try:
