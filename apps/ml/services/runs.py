@@ -44,7 +44,10 @@ DEAD_AFTER: Final = timedelta(seconds=30)
 """Age of the heartbeat from which on an executor counts as dead."""
 
 BEAT: Final = 0.5
-"""Longest wait for a line in seconds; the row is written when there is something new, and each second at least."""
+"""Longest wait for a line, and shortest time between two writes of the row, in seconds."""
+
+SILENCE: Final = 1.0
+"""Longest time in seconds between two heartbeats."""
 
 LIMIT: Final = timedelta(minutes=50)
 """Longest run; shorter than the time limit of the task that executes it."""
@@ -261,20 +264,18 @@ def _follow(
     lines: queue.Queue[str | None] = queue.Queue()
     reader = threading.Thread(target=_read, args=(process.stdout, lines), daemon=True)
     reader.start()
-    ends, written = clock() + LIMIT, time.monotonic()
+    ends, written, is_new = clock() + LIMIT, time.monotonic(), False
     try:
-        while True:
-            line, is_new = _next_line(lines), False
-            if line is None:
-                break
+        while (line := _next_line(lines)) is not None:
             if line:
                 progress.read(line, now=clock())
                 is_new = True
-            if (is_new and lines.empty()) or time.monotonic() - written >= 1.0:
+            since = time.monotonic() - written
+            if since >= SILENCE or (is_new and since >= BEAT):
                 _keep(run, progress, clock())
                 if is_new:
                     _publish(run, clock())
-                written = time.monotonic()
+                written, is_new = time.monotonic(), False
             if clock() > ends:
                 raise RunTookTooLongError(
                     f"It did not end within {LIMIT.total_seconds() / 60:.0f} minutes and was stopped."
@@ -311,10 +312,14 @@ def _succeed(run: PipelineRun, folder: Path, progress: Progress, clock: Callable
     run.status = PipelineRun.Status.SUCCEEDED if is_new else PipelineRun.Status.UNCHANGED
     progress.read(f"{'new' if is_new else 'the same as'} {version}", now=clock())
     promote_first_champion(world=World(run.world), now=clock())
-    if not progress.changed:
-        return
+    if progress.changed:
+        progress.read(f"dvc push: {push(folder)}", now=clock())
+
+
+def push(folder: Path) -> str:
+    """Keep what a run made in the DVC remote; return what DVC said. A remote that is away costs no run."""
     try:
-        pushed = subprocess.run(  # noqa: S603  our own interpreter and modules
+        done = subprocess.run(  # noqa: S603  our own interpreter and modules
             _dvc("push", "--run-cache"),
             cwd=folder,
             env=workspaces.environment(),
@@ -323,10 +328,10 @@ def _succeed(run: PipelineRun, folder: Path, progress: Progress, clock: Callable
             timeout=PUSH_LIMIT,
             check=False,
         )
-        said = (pushed.stdout + pushed.stderr).strip().splitlines()
     except subprocess.TimeoutExpired:
-        said = [f"no answer within {PUSH_LIMIT:.0f} s"]
-    progress.read(f"dvc push: {said[-1] if said else 'done'}", now=clock())
+        return f"no answer within {PUSH_LIMIT:.0f} s"
+    said = (done.stdout + done.stderr).strip().splitlines()
+    return said[-1] if said else "done"
 
 
 def _take_results(run: PipelineRun, folder: Path) -> None:

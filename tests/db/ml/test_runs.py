@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -58,6 +59,19 @@ elif stage == "register":
 def _var(tmp_path, settings):
     settings.SPAI_VAR_DIR = tmp_path / "var"
     settings.SPAI_DVC_REMOTE = ""
+
+
+@pytest.fixture(autouse=True)
+def _no_push(monkeypatch, request):
+    """Pushing takes as long as the rest of a toy run; the tests that are about it take it back."""
+    if "pushed" not in request.fixturenames:
+        monkeypatch.setattr(runs, "push", lambda folder: "not in this test")
+
+
+@pytest.fixture
+def pushed(tmp_path) -> Callable[[], list[Path]]:
+    """A function that returns what lies in the DVC remote."""
+    return lambda: [path for path in (tmp_path / "var" / "dvc-remote").rglob("*") if path.is_file()]
 
 
 @pytest.fixture
@@ -155,7 +169,7 @@ def test_the_same_run_asked_for_twice_waits_once(toy, wakes):
 
 
 @pytest.mark.django_db
-def test_a_run_goes_through_its_stages_and_promotes_a_first_champion(toy, version, wakes):
+def test_a_run_goes_through_its_stages_and_promotes_a_first_champion(toy, version, wakes, pushed):
     made = version(created=True)
     run = queued()
     assert runs.run_due(now=NOW) == run
@@ -171,7 +185,8 @@ def test_a_run_goes_through_its_stages_and_promotes_a_first_champion(toy, versio
     assert run.code_revision
     assert run.finished_at >= run.started_at
     assert Promotion.objects.get().version == made
-    assert list((real_settings.SPAI_VAR_DIR / "dvc-remote").rglob("*")), "what was made is kept in the remote"
+    assert pushed(), "what was made is kept in the remote"
+    assert "files pushed" in run.log
     assert runs.run_due(now=NOW) is None
 
 
@@ -310,6 +325,21 @@ def test_a_run_that_takes_too_long_is_stopped(toy, version, wakes, monkeypatch):
     assert run.status == "failed"
     assert "was stopped" in run.error["message"]
     assert not _processes(folder)
+
+
+@pytest.mark.django_db
+def test_a_stage_that_says_much_writes_the_row_twice_a_second_and_keeps_the_latest_lines(toy, version, wakes):
+    version(created=True)
+    chatty = 'elif stage == "train":\n    for number in range(2000): print("step", number, flush=True)'
+    (toy / "toy.py").write_text(TOY.replace('elif stage == "train":', chatty))
+    run = queued()
+    runs.run_due(now=NOW)
+    run.refresh_from_db()
+    assert run.status == "succeeded"
+    assert "step 1999" in run.log
+    assert "step 1000" not in run.log
+    seconds = (run.finished_at - run.started_at).total_seconds()
+    assert Event.objects.filter(topic="run.changed").count() <= 2 * seconds + 3
 
 
 @pytest.mark.django_db
