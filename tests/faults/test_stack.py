@@ -79,9 +79,11 @@ class Running:
 @pytest.fixture(scope="module")
 def running(tmp_path_factory):
     stack = Running(tmp_path_factory.mktemp("stack"))
-    stack.up()
-    yield stack
-    code, output = stack.run("down")
+    try:
+        stack.up()
+        yield stack
+    finally:
+        code, output = stack.run("down")
     assert code == 0, output
     assert stack.left() == []
 
