@@ -16,6 +16,13 @@ app.autodiscover_tasks()
 QUEUES: Final = ("scrape", "ml", "default")
 """Queues of the workers: visits to sites, pipeline runs, and everything short."""
 
+# Celery deprecates a queue at the task's own declaration; what is not named here is short and goes to `default`.
+app.conf.task_routes = {
+    "scraping.*": {"queue": "scrape"},
+    "ml.run_due": {"queue": "ml"},
+    "ml.mirror_champions": {"queue": "ml"},
+}
+
 SECOND: Final = 1.0
 MINUTE: Final = 60.0
 

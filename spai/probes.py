@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 
 from apps.ml import serving
 from apps.ml.metrics import ModelCollector
+from apps.scraping.metrics import ScrapingCollector
 from spai.celery import QUEUES
 
 
@@ -68,4 +69,5 @@ def metrics(request: HttpRequest) -> HttpResponse:
     asked = CollectorRegistry()
     asked.register(ModelCollector())
     asked.register(QueueCollector())
+    asked.register(ScrapingCollector())
     return HttpResponse(generate_latest(counted) + generate_latest(asked), content_type=CONTENT_TYPE_LATEST)

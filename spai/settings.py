@@ -246,6 +246,11 @@ if CELERY_BROKER_URL.startswith(("redis", "rediss")):
         "visibility_timeout": 2 * CELERY_TASK_HARD_LIMIT,
         "unacked_restore_interval": 2,
         "unacked_restore_throttle": 1,
+        # A wake-up is not worth waiting for: without a broker it is given up at once, and the timetable makes it up.
+        "max_retries": 1,
+        "interval_start": 0,
+        "interval_step": 0.1,
+        "interval_max": 0.1,
     }
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"

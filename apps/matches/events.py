@@ -55,7 +55,6 @@ def wake(topic: str) -> None:
 
 
 def _send(names: tuple[str, ...]) -> None:
-    current_app.loader.import_default_modules()
     for name in names:
         try:
             current_app.tasks[name].apply_async(retry=False)

@@ -12,31 +12,31 @@ from apps.ml import services
 logger = logging.getLogger(__name__)
 
 
-@shared_task(name="ml.predict_due", queue="default", soft_time_limit=240, time_limit=300)
+@shared_task(name="ml.predict_due", soft_time_limit=240, time_limit=300)
 def predict_due() -> None:
     """Publish the forecasts that are due."""
     logger.info("predict_due: %s", services.predict_due(now=timezone.now()))
 
 
-@shared_task(name="ml.settle_due", queue="default", soft_time_limit=240, time_limit=300)
+@shared_task(name="ml.settle_due", soft_time_limit=240, time_limit=300)
 def settle_due() -> None:
     """Grade the forecasts whose matches have ended."""
     logger.info("settle_due: %s", services.settle_due(now=timezone.now()))
 
 
-@shared_task(name="ml.run_due", queue="ml", soft_time_limit=3300, time_limit=3600)
+@shared_task(name="ml.run_due", soft_time_limit=3300, time_limit=3600)
 def run_due() -> None:
     """Execute the pipeline run that waits longest, if any."""
     logger.info("run_due: %s", services.run_due(now=timezone.now()))
 
 
-@shared_task(name="ml.retrain_due", queue="default", soft_time_limit=50, time_limit=60)
+@shared_task(name="ml.retrain_due", soft_time_limit=50, time_limit=60)
 def retrain_due() -> None:
     """Queue a run where a world needs one."""
     logger.info("retrain_due: %s", services.retrain_due(now=timezone.now()))
 
 
-@shared_task(name="ml.mirror_champions", queue="ml", soft_time_limit=50, time_limit=60)
+@shared_task(name="ml.mirror_champions", soft_time_limit=50, time_limit=60)
 def mirror_champions() -> None:
     """Set the alias of the champion in the MLflow registry."""
     logger.info("mirror_champions: %s", services.mirror_champions())
