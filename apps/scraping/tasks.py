@@ -14,7 +14,6 @@ logger = logging.getLogger(__name__)
 
 @shared_task(
     name="scraping.scrape_due",
-    queue="scrape",
     acks_late=True,
     reject_on_worker_lost=True,
     soft_time_limit=540,
