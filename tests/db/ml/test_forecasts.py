@@ -27,13 +27,15 @@ def published(champion, now):
 
 
 def test_every_fixture_within_fifteen_days_gets_a_forecast(published, now):
-    fixtures = Match.objects.filter(status="scheduled", kickoff_at__gt=now + timedelta(seconds=2))
-    assert published.published == {"sandbox": fixtures.count()}
-    assert Prediction.objects.count() == fixtures.count() > 100
+    # A machine that is busy reaches the nearest fixtures after their kick-off, and the database refuses those.
+    fixtures = Match.objects.filter(status="scheduled", kickoff_at__gt=now + timedelta(minutes=5))
+    assert fixtures.count() > 100
+    assert not fixtures.filter(predictions__isnull=True).exists()
+    assert published.published == {"sandbox": Prediction.objects.count()}
     row = Prediction.objects.first()
     assert math.isclose(sum(row.probabilities), 1, abs_tol=1e-9)
     assert math.isclose(row.base_home + row.base_draw + row.base_away, 1, abs_tol=1e-9)
-    assert Event.objects.filter(topic="prediction.published").count() == fixtures.count()
+    assert Event.objects.filter(topic="prediction.published").count() == Prediction.objects.count()
 
 
 def test_a_second_round_on_the_same_facts_publishes_nothing(published, now):
