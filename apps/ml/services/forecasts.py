@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
 from apps.matches import events
+from apps.matches import selectors as match_selectors
 from apps.matches.models import Match, Odds, World
 from apps.ml import metrics, selectors, serving
 from apps.ml.forecasting import scoring
@@ -37,9 +37,6 @@ MATERIAL: Final = 0.001
 
 MARGIN: Final = timedelta(seconds=2)
 """A fixture about to kick off is left alone: the database would refuse the forecast by its own clock."""
-
-MARKETS: Final = ("PS", "Avg", "BbAv", "B365")
-"""Whose closing prices stand for the market, the first that has all three."""
 
 PREDICT_LOCK: Final = 0x5350_4149_0003
 SETTLE_LOCK: Final = 0x5350_4149_0004
@@ -302,19 +299,12 @@ def _scores(matches: dict[int, Match], *, now: datetime) -> list[Score]:
 
 def _market_scores(ids: list[int], outcomes: np.ndarray) -> dict[int, tuple[float, float]]:
     """Return match → (log loss, RPS) of the de-vigged closing prices, for the matches that have them."""
-    prices: dict[int, tuple[int, tuple[float, float, float]]] = {}
-    rows = Odds.objects.filter(
-        match_id__in=ids, moment=Odds.Moment.CLOSING, bookmaker__in=MARKETS, home__gt=1, draw__gt=1, away__gt=1
-    ).values_list("match_id", "bookmaker", "home", "draw", "away")
-    for match_id, bookmaker, home, draw, away in rows:
-        rank = MARKETS.index(bookmaker)
-        if match_id not in prices or rank < prices[match_id][0]:
-            prices[match_id] = (rank, (home or math.nan, draw or math.nan, away or math.nan))
-    if not prices:
+    quoted = match_selectors.odds_of(ids)
+    closing = {match_id: price for match_id, price in quoted.items() if price.moment == Odds.Moment.CLOSING}
+    if not closing:
         return {}
     outcome_of = dict(zip(ids, outcomes, strict=True))
-    found = list(prices)
-    y = np.array([outcome_of[match_id] for match_id in found])
-    market = scoring.devig(np.array([prices[match_id][1] for match_id in found]))
+    y = np.array([outcome_of[match_id] for match_id in closing])
+    market = scoring.devig(np.array([(price.home, price.draw, price.away) for price in closing.values()]))
     log_losses, rps = scoring.log_loss_each(market, y), scoring.rps_each(market, y)
-    return {match_id: (float(log_losses[i]), float(rps[i])) for i, match_id in enumerate(found)}
+    return {match_id: (float(log_losses[i]), float(rps[i])) for i, match_id in enumerate(closing)}
