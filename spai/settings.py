@@ -302,6 +302,24 @@ UNFOLD = {
     "SITE_TITLE": "SPAI office",
     "SITE_HEADER": "SPAI office",
     "SITE_URL": SPAI_WEB_URL,
+    "SITE_SYMBOL": "sports_soccer",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("spai/icon.svg")}],
+    # The blue of the pages, in Unfold's shades.
+    "COLORS": {
+        "primary": {
+            "50": "oklch(97% .014 254)",
+            "100": "oklch(93% .032 254)",
+            "200": "oklch(88% .059 254)",
+            "300": "oklch(81% .095 252)",
+            "400": "oklch(71% .130 252)",
+            "500": "oklch(60% .140 254)",
+            "600": "oklch(49% .136 255)",
+            "700": "oklch(44% .122 256)",
+            "800": "oklch(38% .100 257)",
+            "900": "oklch(33% .080 258)",
+            "950": "oklch(25% .060 259)",
+        }
+    },
     "STYLES": [lambda request: static("spai/admin.css")],
     "DASHBOARD_CALLBACK": "apps.api.admin.home_panel",
 }
