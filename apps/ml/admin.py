@@ -91,6 +91,7 @@ class PipelineRunAdmin(FactAdmin):
         description="Run the pipeline",
         icon="play_arrow",
         variant=ActionVariant.PRIMARY,
+        permissions=["run"],
         dialog={
             "title": "Run the pipeline",
             "description": "Exports the matches, builds features, trains, evaluates and registers a version. "
@@ -116,6 +117,7 @@ class PipelineRunAdmin(FactAdmin):
     @action(
         description="Run again as of the same day",
         icon="replay",
+        permissions=["run"],
         dialog={
             "title": "Run again",
             "description": "The same world, profile and day. Stages whose inputs did not change are not repeated.",
@@ -136,6 +138,10 @@ class PipelineRunAdmin(FactAdmin):
         )
         messages.success(request, f"{run} is queued; this page follows it.".capitalize())
         return HttpResponseClientRedirect(reverse("admin:ml_pipelinerun_change", args=[run.pk]))
+
+    def has_run_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Whether the user may queue runs."""
+        return bool(request.user.has_perm("ml.add_pipelinerun"))
 
     def get_urls(self) -> list[URLPattern]:
         """Add the partial that the page of a run asks for once a second."""
@@ -186,6 +192,10 @@ class ModelVersionAdmin(FactAdmin):
     exclude = ("bundle",)
     actions_detail = ("promote_version",)
 
+    def has_promote_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Whether the user may make a champion."""
+        return bool(request.user.has_perm("ml.add_promotion"))
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[ModelVersion]:
         """Leave the bundles in the database."""
         return super().get_queryset(request).defer("bundle")
@@ -211,7 +221,7 @@ class ModelVersionAdmin(FactAdmin):
         description="Promote to champion",
         icon="workspace_premium",
         variant=ActionVariant.PRIMARY,
-        permissions=["ml.add_promotion"],
+        permissions=["promote"],
         dialog={
             "title": "Promote to champion",
             "description": "Every process serves this version within seconds, and new forecasts are published by it. "
@@ -243,6 +253,10 @@ class PromotionAdmin(FactAdmin):
     ordering = ("-id",)
     actions_list = ("roll_back_sandbox", "roll_back_real")
 
+    def has_promote_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Whether the user may unmake a champion."""
+        return bool(request.user.has_perm("ml.add_promotion"))
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Promotion]:
         """Bring the versions along, without their bundles."""
         rows = super().get_queryset(request).select_related("version", "previous")
@@ -273,7 +287,7 @@ class PromotionAdmin(FactAdmin):
     @action(
         description="Roll back the sandbox",
         icon="undo",
-        permissions=["ml.add_promotion"],
+        permissions=["promote"],
         dialog={
             "title": "Roll back the sandbox",
             "description": "The version that was champion before the present one becomes champion again.",
@@ -288,7 +302,7 @@ class PromotionAdmin(FactAdmin):
     @action(
         description="Roll back the real world",
         icon="undo",
-        permissions=["ml.add_promotion"],
+        permissions=["promote"],
         dialog={
             "title": "Roll back the real world",
             "description": "The version that was champion before the present one becomes champion again.",
@@ -314,9 +328,14 @@ class ServedWorldAdmin(FactAdmin):
     list_display = ("world", "chosen_at")
     actions_list = ("choose",)
 
+    def has_choose_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Whether the user may choose the world that is shown first."""
+        return bool(request.user.has_perm("ml.change_servedworld"))
+
     @action(
         description="Choose the world that pages show first",
         icon="public",
+        permissions=["choose"],
         dialog={
             "title": "Choose a world",
             "description": "Both stay reachable; this one is shown to whoever does not ask for the other.",

@@ -6,7 +6,7 @@ import html
 
 import pytest
 from django.contrib.admin.sites import site
-from django.urls import clear_url_caches, reverse
+from django.urls import reverse
 from django.utils import timezone
 
 from apps.matches.admin import FactAdmin
@@ -16,19 +16,6 @@ from apps.scraping.services import ensure_sandbox
 from tests.factories import MatchStatsFactory, OddsFactory, TeamAliasFactory
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def office(admin_client, settings, tmp_path):
-    """The admin's client, on the process that serves the admin."""
-    settings.ROOT_URLCONF = "tests.db.matches.office_urls"
-    settings.STATIC_ROOT = tmp_path
-    settings.STORAGES = settings.STORAGES | {
-        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    }
-    clear_url_caches()
-    yield admin_client
-    clear_url_caches()
 
 
 @pytest.fixture

@@ -1,0 +1,25 @@
+"""What tests of the database share."""
+
+from __future__ import annotations
+
+import pytest
+from django.urls import clear_url_caches
+
+
+@pytest.fixture
+def office_process(settings, tmp_path):
+    """This process as the one that serves the admin."""
+    settings.ROOT_URLCONF = "tests.db.office_urls"
+    settings.STATIC_ROOT = tmp_path
+    settings.STORAGES = settings.STORAGES | {
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    }
+    clear_url_caches()
+    yield
+    clear_url_caches()
+
+
+@pytest.fixture
+def office(office_process, admin_client):
+    """The operator's browser on the process that serves the admin."""
+    return admin_client

@@ -1,0 +1,138 @@
+"""The office: runs are asked for and followed, promotions are decided with a reason."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.urls import reverse
+
+from apps.matches.models import World
+from apps.ml import selectors
+from apps.ml.models import PipelineRun, Promotion
+
+
+@pytest.fixture
+def run(db, now):
+    return PipelineRun.objects.create(
+        world=World.SANDBOX,
+        status=PipelineRun.Status.RUNNING,
+        as_of=now,
+        profile="smoke",
+        requested_by="ada",
+        created_at=now,
+        started_at=now,
+        stages=[
+            {"name": "export", "status": "done", "seconds": 1.5},
+            {"name": "validate_raw", "status": "running", "seconds": None},
+        ],
+    )
+
+
+def test_the_home_panel_tells_of_both_worlds(office, stored):
+    page = office.get(reverse("admin:index")).content.decode()
+    assert "Sandbox world · shown first" in page
+    assert "Real world" in page
+    assert "No real match is stored" in page
+
+
+def test_a_run_is_queued_from_its_dialog(office):
+    address = reverse("admin:ml_pipelinerun_run_pipeline")
+    dialog = office.get(address).content.decode()
+    assert "Exports the matches" in dialog
+    answer = office.post(address, {"world": "sandbox", "profile": "smoke", "as_of_date": "", "_form_submitted": "on"})
+    run = PipelineRun.objects.get()
+    assert (run.world, run.profile, run.requested_by, run.status) == ("sandbox", "smoke", "admin", "queued")
+    assert answer.headers["HX-Redirect"] == reverse("admin:ml_pipelinerun_change", args=[run.pk])
+
+
+def test_a_double_click_queues_one_run(office):
+    address = reverse("admin:ml_pipelinerun_run_pipeline")
+    for _ in range(2):
+        office.post(address, {"world": "sandbox", "profile": "smoke", "as_of_date": "", "_form_submitted": "on"})
+    assert PipelineRun.objects.count() == 1
+
+
+def test_a_day_that_has_not_begun_is_refused(office):
+    address = reverse("admin:ml_pipelinerun_run_pipeline")
+    form = {"world": "sandbox", "profile": "smoke", "as_of_date": "2999-01-01", "_form_submitted": "on"}
+    assert "has not begun" in office.post(address, form).content.decode()
+    assert not PipelineRun.objects.exists()
+
+
+def test_the_page_of_a_run_follows_it_until_it_is_over(office, run):
+    page = office.get(reverse("admin:ml_pipelinerun_change", args=[run.pk])).content.decode()
+    assert "validate_raw" in page
+    assert 'hx-trigger="every 1s"' in page
+    progress = reverse("admin:ml_pipelinerun_progress", args=[run.pk])
+    assert office.get(progress).status_code == 200
+    PipelineRun.objects.filter(pk=run.pk).update(
+        status="failed",
+        finished_at=run.started_at,
+        error={"stage": "validate_raw", "message": "2 rows break it", "rows": ["match 7"], "next_step": "mend them"},
+    )
+    over = office.get(progress)
+    assert over.status_code == 286
+    for said in ("validate_raw", "2 rows break it", "match 7", "mend them"):
+        assert said in over.content.decode()
+    assert "hx-trigger" not in over.content.decode()
+
+
+def test_an_unknown_run_is_not_found(office):
+    assert office.get(reverse("admin:ml_pipelinerun_progress", args=[999])).status_code == 404
+
+
+def test_a_promotion_asks_for_a_reason_and_records_it(office, make_version):
+    version = make_version(1)
+    address = reverse("admin:ml_modelversion_promote_version", args=[version.pk])
+    assert "A rollback takes it back" in office.get(address).content.decode()
+    office.post(address, {"reason": "", "_form_submitted": "on"})
+    assert not Promotion.objects.exists()
+    office.post(address, {"reason": "sharper", "_form_submitted": "on"})
+    office.post(address, {"reason": "double click", "_form_submitted": "on"})
+    promotion = Promotion.objects.get()
+    assert (promotion.decided_by, promotion.reason) == ("admin", "sharper")
+
+
+def test_a_rollback_is_one_dialog_away(office, make_version, now):
+    from apps.ml import services
+
+    first, second = make_version(1), make_version(2)
+    services.promote(version=first, user=None, reason="first", now=now)
+    services.promote(version=second, user=None, reason="second", now=now)
+    address = reverse("admin:ml_promotion_roll_back_sandbox")
+    office.post(address, {"reason": "worse on derbies", "_form_submitted": "on"})
+    promotion = selectors.champion(World.SANDBOX)
+    assert (promotion.version_id, promotion.kind, promotion.decided_by) == (first.pk, "rollback", "admin")
+
+
+def test_whoever_is_not_allowed_promotes_nothing(office_process, client, make_version):
+    version = make_version(1)
+    client.force_login(get_user_model().objects.create_user("eve", is_staff=True))
+    address = reverse("admin:ml_modelversion_promote_version", args=[version.pk])
+    assert client.post(address, {"reason": "mine", "_form_submitted": "on"}).status_code == 403
+    assert not Promotion.objects.exists()
+
+
+def test_whoever_is_not_allowed_queues_no_run_and_chooses_no_world(office_process, client, db):
+    client.force_login(get_user_model().objects.create_user("eve", is_staff=True))
+    form = {"world": "sandbox", "profile": "smoke", "as_of_date": "", "_form_submitted": "on"}
+    assert client.post(reverse("admin:ml_pipelinerun_run_pipeline"), form).status_code == 403
+    assert (
+        client.post(reverse("admin:ml_servedworld_choose"), {"world": "real", "_form_submitted": "on"}).status_code
+        == 403
+    )
+    assert not PipelineRun.objects.exists()
+    assert selectors.served_world() == World.SANDBOX
+
+
+def test_the_served_world_is_chosen_in_its_dialog(office):
+    office.post(reverse("admin:ml_servedworld_choose"), {"world": "real", "_form_submitted": "on"})
+    assert selectors.served_world() == World.REAL
+
+
+@pytest.mark.parametrize(
+    "model", ["pipelinerun", "modelversion", "promotion", "servedworld", "prediction", "score", "featuresnapshot"]
+)
+def test_every_list_of_models_opens(office, make_version, now, model):
+    make_version(1)
+    assert office.get(reverse(f"admin:ml_{model}_changelist")).status_code == 200
