@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -56,6 +57,10 @@ def run(options: argparse.Namespace) -> int:
         return 1
     except KeyboardInterrupt:
         return INTERRUPTED
+    except BrokenPipeError:
+        # Who read the lines has gone; nothing may complain about that at the end either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     return 0
 
 
@@ -65,7 +70,7 @@ def show_logs(report: Report, part: str | None, *, follow: bool) -> int:
     if not logs.log_files(stack, part):
         report.plain(f"There is no log {f'of {part!r} ' if part else ''}in {stack.logs}.")
         return 1
-    with contextlib.suppress(BrokenPipeError, KeyboardInterrupt):
+    with contextlib.suppress(KeyboardInterrupt):
         for line in logs.lines(stack, part, follow=follow):
             report.plain(line)
     return 0
