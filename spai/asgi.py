@@ -25,6 +25,7 @@ from redis.exceptions import RedisError  # noqa: E402
 
 from apps.api.urls import websocket_urlpatterns  # noqa: E402
 from apps.matches import events  # noqa: E402
+from apps.matches.locks import Lock, try_take  # noqa: E402
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ async def relay() -> None:
 
 def _relay_until_fault(ending: threading.Event) -> None:
     try:
-        if not events.try_relay_lock():
+        if not try_take(Lock.RELAY):
             return
         with connection.cursor() as cursor:
             cursor.execute("LISTEN spai_event")

@@ -219,6 +219,8 @@ MLFLOW_TRACKING_URI: str = env.str("MLFLOW_TRACKING_URI", default="")
 """Address of the MLflow server; only workers, admin actions and pipeline stages use it."""
 SPAI_DVC_REMOTE: str = env.str("SPAI_DVC_REMOTE", default="")
 """Where `dvc push` keeps what a run made: a folder or an s3:// address; empty for `SPAI_VAR_DIR/dvc-remote`."""
+SPAI_WORLD = one_of("SPAI_WORLD", ("", "real", "sandbox"), "")
+"""The world that `dvc repro` in a shell works on; empty for the one that is served first."""
 SPAI_PROFILE = one_of("SPAI_PROFILE", ("smoke", "production"), "production")
 """How much work training puts in: `smoke` for tests, `production` otherwise."""
 SPAI_SANDBOX: bool = env.bool("SPAI_SANDBOX", default=True)

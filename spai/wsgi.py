@@ -5,19 +5,18 @@ import threading
 
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
+from django.utils import timezone
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spai.settings")
 
 application = get_wsgi_application()
 
 
-def _warm_up() -> None:
-    from django.utils import timezone
-
+def _keep_current() -> None:
     from apps.ml import serving
 
-    serving.warm_up(now=timezone.now())
+    serving.keep_current(clock=timezone.now)
 
 
 if settings.SPAI_FACE == "web":
-    threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
+    threading.Thread(target=_keep_current, name="models", daemon=True).start()

@@ -16,15 +16,12 @@ from typing import Any, Final
 from asgiref.sync import async_to_sync
 from celery import current_app
 from channels.layers import get_channel_layer
-from django.db import connection, transaction
+from django.db import transaction
 from kombu.exceptions import OperationalError
 
 from apps.matches.models import Event
 
 logger = logging.getLogger(__name__)
-
-RELAY_LOCK: Final = 0x5350_4149_0001
-"""Advisory lock of the relay; a session holds it for as long as it relays."""
 
 EVERYTHING: Final = "events"
 """Group of the channel layer that hears of every event."""
@@ -60,13 +57,6 @@ def _send(names: tuple[str, ...]) -> None:
             current_app.tasks[name].apply_async(retry=False)
         except (OperationalError, OSError) as error:
             logger.warning("wake-up of %s not sent (%s); the timetable will start it", name, error)
-
-
-def try_relay_lock() -> bool:
-    """Take the relay's lock for this database session; False while another session holds it."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [RELAY_LOCK])
-        return bool(cursor.fetchone()[0])
 
 
 def number_events(*, limit: int = 500) -> list[Event]:

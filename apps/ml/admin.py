@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -59,6 +60,24 @@ class ReasonForm(BaseDialogForm):
         help_text="Kept with the decision, for whoever reads it later.",
         widget=UnfoldAdminTextareaWidget,
     )
+
+
+class RollBackForm(ReasonForm):
+    """A reason, and the promotion that the operator looks at while writing it."""
+
+    world = World.REAL
+    seen = forms.IntegerField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        present = selectors.champion(self.world)
+        self.initial["seen"] = present.pk if present else None
+
+
+class RollBackSandboxForm(RollBackForm):
+    """The same for the sandbox."""
+
+    world = World.SANDBOX
 
 
 @admin.register(PipelineRun)
@@ -152,6 +171,8 @@ class PipelineRunAdmin(FactAdmin):
 
     def progress(self, request: HttpRequest, run_id: int) -> HttpResponse:
         """Render how far a run is."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
         run = PipelineRun.objects.filter(pk=run_id).first()
         if run is None:
             raise Http404
@@ -273,10 +294,14 @@ class PromotionAdmin(FactAdmin):
         """The version that was champion before."""
         return str(promotion.previous) if promotion.previous else "–"
 
-    def _roll_back(self, request: HttpRequest, form: ReasonForm, world: World) -> HttpResponse:
+    def _roll_back(self, request: HttpRequest, form: RollBackForm) -> HttpResponse:
         try:
             promotion = services.rollback(
-                world=world, user=request.user, reason=form.cleaned_data["reason"], now=timezone.now()
+                world=form.world,
+                user=request.user,
+                reason=form.cleaned_data["reason"],
+                seen=form.cleaned_data["seen"],
+                now=timezone.now(),
             )
         except services.PromotionRefusedError as refusal:
             messages.error(request, str(refusal))
@@ -291,13 +316,13 @@ class PromotionAdmin(FactAdmin):
         dialog={
             "title": "Roll back the sandbox",
             "description": "The version that was champion before the present one becomes champion again.",
-            "form_class": ReasonForm,
+            "form_class": RollBackSandboxForm,
             "form_submit_text": "Roll back",
         },
     )
-    def roll_back_sandbox(self, request: HttpRequest, form: ReasonForm) -> HttpResponse:
+    def roll_back_sandbox(self, request: HttpRequest, form: RollBackSandboxForm) -> HttpResponse:
         """Undo the newest promotion of the sandbox."""
-        return self._roll_back(request, form, World.SANDBOX)
+        return self._roll_back(request, form)
 
     @action(
         description="Roll back the real world",
@@ -306,13 +331,13 @@ class PromotionAdmin(FactAdmin):
         dialog={
             "title": "Roll back the real world",
             "description": "The version that was champion before the present one becomes champion again.",
-            "form_class": ReasonForm,
+            "form_class": RollBackForm,
             "form_submit_text": "Roll back",
         },
     )
-    def roll_back_real(self, request: HttpRequest, form: ReasonForm) -> HttpResponse:
+    def roll_back_real(self, request: HttpRequest, form: RollBackForm) -> HttpResponse:
         """Undo the newest promotion of the real world."""
-        return self._roll_back(request, form, World.REAL)
+        return self._roll_back(request, form)
 
 
 class ServedWorldForm(BaseDialogForm):

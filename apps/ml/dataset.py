@@ -119,6 +119,18 @@ def schedule(world: World, *, start: datetime, until: datetime) -> pd.DataFrame:
     return _select(where, values, known="true").to_pandas()
 
 
+def unobserved(world: World, observed_until: datetime | None, now: datetime) -> bool:
+    """Whether a result is known by `now` that a state which observed until then has not seen.
+
+    An export pins its facts to an earlier instant than its data snapshot, and a result may be stored before it counts
+    as known.
+    """
+    finished = Match.objects.filter(
+        status=Match.Status.FINISHED, known_at__lt=now, season__competition__is_simulated=world == World.SANDBOX
+    )
+    return finished.filter(known_at__gt=observed_until).exists() if observed_until else finished.exists()
+
+
 def changed_behind(world: World, *, snapshot: int, observed_until: datetime) -> bool:
     """Whether an ingest after `snapshot` added, corrected or removed a fact that was known by `observed_until`.
 

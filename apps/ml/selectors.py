@@ -89,8 +89,11 @@ def scores_that_count(world: World | None = None) -> QuerySet[Score]:
     later = predictions_in_time().filter(
         match_id=OuterRef("match_id"), published_at__gt=OuterRef("prediction__published_at")
     )
-    rows = Score.objects.filter(revision=F("match__revision"), match__status=Match.Status.FINISHED).filter(
-        ~Exists(later)
+    rows = Score.objects.filter(
+        ~Exists(later),
+        revision=F("match__revision"),
+        match__status=Match.Status.FINISHED,
+        prediction__published_at__lt=F("match__kickoff_at"),
     )
     return rows.filter(world=world) if world else rows
 

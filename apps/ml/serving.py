@@ -36,9 +36,12 @@ logger = logging.getLogger(__name__)
 CHECK_SECONDS: Final = 1.0
 """How old the answer to "who is champion, what is the data snapshot" may be."""
 
+RETRY_SECONDS: Final = 60.0
+"""How long after a failed load a champion is tried again: a full disk may have been emptied."""
+
 SCHEDULE_BACK: Final = timedelta(days=400)
-SCHEDULE_AHEAD: Final = timedelta(days=20)
-"""The part of the fixture list that rest and congestion may look at."""
+SCHEDULE_AHEAD: Final = timedelta(days=400)
+"""The part of the fixture list that rest, congestion and the progress of a season look at."""
 
 KEEP_EVERY: Final = timedelta(minutes=10)
 """A worker stores the state that it has moved on at most this often."""
@@ -76,7 +79,7 @@ class Answer:
 
 _served: dict[World, Served] = {}
 _checked: dict[World, float] = {}
-_refused: dict[World, int] = {}
+_refused: dict[World, tuple[int, float]] = {}
 _lock = threading.Lock()
 _warm = threading.Event()
 
@@ -95,34 +98,52 @@ def current(
         return _served.get(world)
     with _lock:
         _checked[world] = clock()
-        served = _champion_loaded(world)
+        served = _champion_loaded(world, clock)
         if served is None:
             return None
         _served[world] = _caught_up(served, now=now, may_rebuild=may_rebuild)
         return _served[world]
 
 
-def warm_up(*, now: datetime) -> None:
-    """Load what is champion and forecast one fixture of each world, so that nobody waits for a library or a kernel."""
+def keep_current(*, clock: Callable[[], datetime], rounds: int | None = None) -> None:
+    """Load, warm up and swap what is champion, once a second, in a thread beside the one that answers.
+
+    Heavy libraries load in its first round, between the start of the process and its being ready; after that no
+    question waits for a library, a kernel or a model.
+
+    Parameters
+    ----------
+    rounds
+        How often to look; for ever by default.
+    """
     from apps.ml import dataset
 
-    try:
-        for world in World:
-            served = current(world, now=now)
-            if served is None:
-                continue
-            fixtures = dataset.upcoming(world, now=now, until=now + SCHEDULE_AHEAD).head(1)
-            if len(fixtures):
-                answer(served, fixtures, now=now)
-    except DatabaseError as error:
-        logger.warning("warm-up broken off: %s; the first question loads what is missing", error)
-    finally:
-        connection.close()
+    warmed: dict[World, int] = {}
+    while rounds is None or rounds > 0:
+        try:
+            for world in World:
+                served = current(world, now=clock())
+                if served is None or warmed.get(world) == served.version_id:
+                    continue
+                fixtures = dataset.upcoming(world, now=clock(), until=clock() + SCHEDULE_AHEAD).head(1)
+                if len(fixtures):
+                    answer(served, fixtures, now=clock())
+                warmed[world] = served.version_id
+        except (DatabaseError, ValueError) as error:
+            logger.warning("models are not looked after: %s; trying again", error)
+            connection.close()
         _warm.set()
+        rounds = None if rounds is None else rounds - 1
+        time.sleep(CHECK_SECONDS if rounds is None else 0)
+
+
+def latest(world: World, *, now: datetime) -> Served | None:
+    """Return what `keep_current` has loaded; where it does not run, load it now."""
+    return _served.get(world) if is_warm() else current(world, now=now)
 
 
 def is_warm() -> bool:
-    """Whether the warm-up of this process is over."""
+    """Whether the first round of `keep_current` is over."""
     return _warm.is_set()
 
 
@@ -132,6 +153,7 @@ def forget() -> None:
         _served.clear()
         _checked.clear()
         _refused.clear()
+        _warm.clear()
 
 
 def answer(served: Served, fixtures: pd.DataFrame, *, now: datetime) -> Answer:
@@ -157,20 +179,21 @@ def answer(served: Served, fixtures: pd.DataFrame, *, now: datetime) -> Answer:
     )
 
 
-def _champion_loaded(world: World) -> Served | None:
+def _champion_loaded(world: World, clock: Callable[[], float]) -> Served | None:
     """Return the champion, loaded if it is not yet; else the latest good version."""
     promotion = selectors.champion(world)
     if promotion is None:
         return None
     present = _served.get(world)
     if present is not None and present.version_id == promotion.version_id:
-        return present
-    if _refused.get(world) == promotion.version_id:
+        return replace(present, degraded="") if present.degraded else present
+    version_id, again_at = _refused.get(world, (None, 0.0))
+    if version_id == promotion.version_id and clock() < again_at:
         return present
     try:
         return _load(world, promotion.version_id, degraded="")
     except (ValueError, OSError, ModelVersion.DoesNotExist) as error:
-        _refused[world] = promotion.version_id
+        _refused[world] = (promotion.version_id, clock() + RETRY_SECONDS)
         metrics.ERRORS.labels("load").inc()
         logger.error("champion %s of %s cannot be served: %s", promotion.version.number, world, error)
     if present is not None:
@@ -221,7 +244,7 @@ def _caught_up(served: Served, *, now: datetime, may_rebuild: bool) -> Served:
     from apps.ml import dataset
 
     newest = dataset.data_snapshot(served.world)
-    if newest == served.data_snapshot:
+    if newest == served.data_snapshot and not dataset.unobserved(served.world, served.state.observed_until, now):
         return served
     kept = (
         FeatureSnapshot.objects.filter(
@@ -246,9 +269,13 @@ def _caught_up(served: Served, *, now: datetime, may_rebuild: bool) -> Served:
         state.observe(dataset.results_between(served.world, after=until, before=now))
     state.schedule(dataset.schedule(served.world, start=now - SCHEDULE_BACK, until=now + SCHEDULE_AHEAD))
     moved = replace(served, state=state, data_snapshot=newest)
-    if may_rebuild and (behind or kept is None or now - kept.created_at > KEEP_EVERY):
+    if may_rebuild and (behind or not _kept_lately(served.version_id, now)):
         _keep(moved, now=now)
     return moved
+
+
+def _kept_lately(version_id: int, now: datetime) -> bool:
+    return FeatureSnapshot.objects.filter(version_id=version_id, created_at__gt=now - KEEP_EVERY).exists()
 
 
 def _restored(state: bytes) -> FeatureState:

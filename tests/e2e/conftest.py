@@ -13,7 +13,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from spai.stack.servers import free_port
+from spai.stack.ports import free_port
 from tests.web.conftest import Builder
 from tests.web.processes import ROOT, environment_of, start_push, start_web, stop
 

@@ -15,7 +15,7 @@ from django.db import connection
 from apps.api import consumers
 from apps.matches import events
 from apps.matches.models import Event
-from spai.stack.servers import free_port
+from spai.stack.ports import free_port
 from tests.web.processes import start_push, stop
 
 pytestmark = pytest.mark.django_db(transaction=True)

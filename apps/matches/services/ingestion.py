@@ -452,7 +452,10 @@ class Ingestion:
         )
         tables.insert_stats(_stats_rows(new))
         tables.insert_odds(_odds_rows(new))
-        touched = tables.upsert_stats(list(_stats_rows(old))) | tables.upsert_odds(list(_odds_rows(old)))
+        counted = tables.upsert_stats(list(_stats_rows(old)))
+        # Features read statistics: who has observed the match must learn that it is another one now.
+        tables.mark_changed(counted, ingest_id=ingest_id, now=self.now)
+        touched = counted | tables.upsert_odds(list(_odds_rows(old)))
         for draft in old:
             if _row(draft).id in touched:
                 batch.outcomes[draft.index] = Outcome.CHANGED

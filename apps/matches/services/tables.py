@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from django.db import connection, models
 
+from apps.matches.locks import Lock, wait_for
 from apps.matches.models import Match, MatchRef, MatchStats, Odds
 from apps.matches.records import OddsRecord, StatsRecord
 from apps.matches.services.rows import COLUMNS, MatchRow
@@ -20,9 +21,6 @@ MATCHES: Final = "matches_match"
 REFS: Final = "matches_matchref"
 STATS: Final = "matches_matchstats"
 ODDS: Final = "matches_odds"
-
-INGEST_LOCK: Final = 0x5350_4149_0002
-"""Advisory lock of ingest; one at a time, so that their numbers are in the order of their commits."""
 
 MATCH_COLUMNS: Final = (*COLUMNS, "ingest_id", "created_at", "updated_at")
 STATS_COLUMNS: Final = ("match_id", *(field.name for field in fields(StatsRecord)))
@@ -51,8 +49,9 @@ def _types(model: type[models.Model], columns: Sequence[str]) -> list[str]:
 
 def lock() -> None:
     """Wait until no other ingest runs, and keep others out until the transaction ends."""
+    # One at a time, so that the numbers of ingests are in the order of their commits.
+    wait_for(Lock.INGEST)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [INGEST_LOCK])
         # Checked at each statement, not all at the commit: an error then names its batch.
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         # A plan that was made while a table was small would read all of it for every foreign key when it has grown.
@@ -133,6 +132,12 @@ def insert_stats(rows: Iterable[tuple[Any, ...]]) -> None:
 def insert_odds(rows: Iterable[tuple[Any, ...]]) -> None:
     """Store the prices of new matches, in the order of `ODDS_COLUMNS`."""
     _copy(ODDS, Odds, ODDS_COLUMNS, rows)
+
+
+def mark_changed(match_ids: set[int], *, ingest_id: int, now: datetime) -> None:
+    """Note in matches whose statistics changed which ingest did it."""
+    if match_ids:
+        Match.objects.filter(pk__in=match_ids).update(ingest_id=ingest_id, updated_at=now)
 
 
 def upsert_stats(rows: Sequence[tuple[Any, ...]]) -> set[int]:

@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import io
 import json
+import shutil
 import tempfile
 import zipfile
 from collections.abc import Mapping
@@ -206,13 +207,17 @@ def unpack(content: bytes, folder: Path, *, sha256: str | None = None) -> Bundle
     """
     if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
         raise BundleError("the bytes of the bundle are not those that were registered")
-    if not folder.exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        # Several processes unpack at once: each into a folder of its own, and whoever renames first wins.
-        with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-            _extract(content, Path(scratch) / folder.name)
-            with contextlib.suppress(OSError):
-                (Path(scratch) / folder.name).rename(folder)
+    if folder.exists():
+        with contextlib.suppress(BundleError):
+            return open_folder(folder)
+        # What lies there is damaged; the bytes at hand are whole.
+        shutil.rmtree(folder, ignore_errors=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Several processes unpack at once: each into a folder of its own, and whoever renames first wins.
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        _extract(content, Path(scratch) / folder.name)
+        with contextlib.suppress(OSError):
+            (Path(scratch) / folder.name).rename(folder)
     return open_folder(folder)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,20 +13,17 @@ from apps.ml.forecasting.estimators import Calibrated, Calibration, Estimator, f
 from apps.ml.pipeline import columns, files
 from apps.ml.pipeline.columns import CALIBRATED, RAW
 
-LEAST_PAST: Final = 3000
-"""Fewest past forecasts that a calibration is fitted to; fewer teach it their noise."""
-
 
 def calibrated_steps(rows: pd.DataFrame, section: dict[str, Any]) -> NDArray[np.float64]:
     """Return the calibrated forecasts of one estimator: each step by what the steps before it showed.
 
-    A step with fewer than `LEAST_PAST` forecasts behind it stays as it is.
+    A step with fewer than ``least_past`` forecasts behind it stays as it is.
     """
     found = rows[RAW].to_numpy(copy=True)
     fold = rows["fold"].to_numpy()
     for number in np.unique(fold):
         here, past = fold == number, rows[fold < number]
-        if len(past) >= LEAST_PAST:
+        if len(past) >= section["least_past"]:
             found[here] = fit(past, section).apply(found[here])
     return found
 
@@ -47,7 +44,7 @@ def main(root: Path = Path()) -> None:
         out.append(rows.assign(**{name: found[:, place] for place, name in enumerate(CALIBRATED)}))
         estimator = load(root / files.TRAINED / str(name))
         assert isinstance(estimator, Estimator)
-        calibration = fit(rows, section if len(rows) >= LEAST_PAST else section | {"methods": ["none"]})
+        calibration = fit(rows, section if len(rows) >= section["least_past"] else section | {"methods": ["none"]})
         Calibrated(estimator, calibration).save(root / files.MODEL / str(name))
         files.say(f"{name}: {calibration.method}, log loss {calibration.tried}")
     files.write_frame(root / files.CALIBRATED, pd.concat(out, ignore_index=True), columns.FORECASTS)

@@ -7,15 +7,12 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pandas as pd
 
 from apps.ml.forecasting import scoring
 from apps.ml.pipeline import files
-
-LEAST_ROWS: Final = 200
-"""Fewest rows of a step, to train on and to test on: half a season of a small world."""
 
 
 class TooLittleHistoryError(ValueError):
@@ -38,12 +35,12 @@ def folds(matches: pd.DataFrame, params: dict[str, Any]) -> list[dict[str, Any]]
     starts = scoring.season_starts(
         begin.to_pydatetime(), matches["as_of"].max().to_pydatetime(), section["refit_month"], section["refit_day"]
     )
-    starts = _long_enough(matches, starts)
+    starts = _long_enough(matches, starts, section["least_rows"])
     found = []
     for split in scoring.walk_forward(matches["as_of"], matches["known_at"], starts):
         train_from = max(begin.to_pydatetime(), split.start - timedelta(days=section["train_days"]))
         train = training_rows(matches, train_from, split.start)
-        if len(train) >= LEAST_ROWS:
+        if len(train) >= section["least_rows"]:
             found.append(
                 {
                     "start": split.start.isoformat(),
@@ -58,7 +55,7 @@ def folds(matches: pd.DataFrame, params: dict[str, Any]) -> list[dict[str, Any]]
     if not found:
         raise TooLittleHistoryError(
             f"{len(matches)} finished matches since {matches['as_of'].min():%Y-%m-%d} are too few: a step of the walk "
-            f"forward needs {LEAST_ROWS} to train on and as many to test on"
+            f"forward needs {section['least_rows']} to train on and as many to test on"
         )
     # A short history rather has no step that only calibrates than none that is tested.
     tested = min(tested, max(1, len(found) - section["calibrate_refits"]))
@@ -79,12 +76,12 @@ def test_rows(matches: pd.DataFrame, fold: dict[str, Any]) -> pd.DataFrame:
     return matches[later & (matches["as_of"] < pd.Timestamp(fold["end"]))] if fold["end"] else matches[later]
 
 
-def _long_enough(matches: pd.DataFrame, starts: list[datetime]) -> list[datetime]:
+def _long_enough(matches: pd.DataFrame, starts: list[datetime], least_rows: int) -> list[datetime]:
     """Leave out the starts of steps with too few rows; the step before such a one lasts longer instead."""
     kept: list[datetime] = []
     for start in reversed(starts):
         rows = (matches["as_of"] >= start) & (matches["as_of"] < kept[-1] if kept else True)
-        if int(rows.sum()) >= LEAST_ROWS:
+        if int(rows.sum()) >= least_rows:
             kept.append(start)
     return kept[::-1]
 

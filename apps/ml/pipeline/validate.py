@@ -18,7 +18,6 @@ from great_expectations.data_context.types.base import ProgressBarsConfig
 
 from apps.ml.pipeline import expectations, files
 from apps.ml.pipeline.expectations import Check, Subject
-from apps.ml.pipeline.split import LEAST_ROWS
 
 GATES: Final = ("raw", "finished", "upcoming", "features")
 
@@ -35,7 +34,7 @@ def subjects_of(gate: str, root: Path) -> list[Subject]:
     if gate == "raw":
         return expectations.raw(as_of)
     if gate == "finished":
-        return expectations.finished(as_of, LEAST_ROWS)
+        return expectations.finished(as_of, files.read_params(root)["split"]["least_rows"])
     if gate == "upcoming":
         return expectations.upcoming(as_of)
     catalogue = files.read_json(root / files.CATALOGUE)

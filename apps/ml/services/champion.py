@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Final
 
 from django.contrib.auth.models import AnonymousUser, User
-from django.db import connection, transaction
+from django.db import transaction
 
 from apps.matches import events
+from apps.matches.locks import Lock, wait_for
 from apps.matches.models import World
 from apps.ml import registry, selectors
 from apps.ml.models import ModelVersion, Promotion, ServedWorld
@@ -18,9 +19,6 @@ logger = logging.getLogger(__name__)
 
 SYSTEM: Final = "system"
 """Name of the decider where no person decided."""
-
-PROMOTION_LOCK: Final = 0x5350_4149_0002
-"""Advisory lock of a transaction that decides a champion: two decisions at once would each see the same previous."""
 
 
 class PromotionRefusedError(Exception):
@@ -46,8 +44,8 @@ def promote(
     reason = reason.strip()
     if not reason:
         raise PromotionRefusedError("Say why: a promotion without a reason is of no use to whoever reads it later.")
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [PROMOTION_LOCK])
+    # Two decisions at once would each see the same previous.
+    wait_for(Lock.PROMOTION)
     present = selectors.champion(World(version.world))
     if present is not None and present.version_id == version.pk:
         raise PromotionRefusedError(f"{version} is champion already, since {present.decided_at:%Y-%m-%d %H:%M} UTC.")
@@ -72,18 +70,38 @@ def promote(
 
 
 @transaction.atomic
-def rollback(*, world: World, user: User | AnonymousUser | None, reason: str, now: datetime) -> Promotion:
-    """Make the version that was champion before the present one champion again.
+def rollback(
+    *, world: World, user: User | AnonymousUser | None, reason: str, now: datetime, seen: int | None = None
+) -> Promotion:
+    """Take the newest promotion back: the champion before it becomes champion again.
+
+    A second rollback goes one further back; it never brings back what the first one took away.
+
+    Parameters
+    ----------
+    seen
+        Id of the newest promotion that the decider saw; a double click, or another's decision meanwhile, is refused.
 
     Raises
     ------
     PromotionRefusedError
-        When there was no other champion before.
+        When there was no other champion before, or the newest promotion is not the one that was seen.
     """
+    wait_for(Lock.PROMOTION)
     present = selectors.champion(world)
-    if present is None or present.previous_id is None:
+    if present is not None and seen is not None and present.pk != seen:
+        raise PromotionRefusedError(
+            f"The champion changed meanwhile: it is {present.version}. Look again, then decide."
+        )
+    line: list[int] = []
+    for kind, version_id in Promotion.objects.filter(world=world).order_by("id").values_list("kind", "version_id"):
+        if kind == Promotion.Kind.ROLLBACK:
+            line.pop()
+        else:
+            line.append(version_id)
+    if len(line) < 2:
         raise PromotionRefusedError("There is no earlier champion to roll back to.")
-    previous = ModelVersion.objects.defer("bundle").get(pk=present.previous_id)
+    previous = ModelVersion.objects.defer("bundle").get(pk=line[-2])
     return promote(version=previous, user=user, reason=reason, now=now, kind=Promotion.Kind.ROLLBACK)
 
 

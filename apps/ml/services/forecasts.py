@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from django.db import connection, transaction
-from django.db.models import Exists, OuterRef
+from django.db import DatabaseError, IntegrityError, transaction
+from django.db.models import Exists, OuterRef, Subquery
 from django.db.models.functions import Now
 
 from apps.matches import events
 from apps.matches import selectors as match_selectors
+from apps.matches.locks import Lock, alone
 from apps.matches.models import Match, Odds, World
 from apps.ml import metrics, selectors, serving
 from apps.ml.forecasting import scoring
@@ -32,14 +31,22 @@ WINDOW: Final = timedelta(days=15)
 AT_MOST_EVERY: Final = timedelta(minutes=5)
 """A fixture gets a new forecast at most this often."""
 
+BASE_RATES: Final = "base rates"
+"""Last step of the fallback ladder."""
+
+BASE_MATCHES: Final = 2000
+"""Latest matches of a competition that its base rates are taken from."""
+
+CHUNK: Final = 200
+"""Forecasts that are written at a time: a refused one costs no more than its neighbours a second try."""
+
+TRIES: Final = 3
+
 MATERIAL: Final = 0.001
 """How far a probability must have moved for a new forecast; every result moves base rates in a later digit."""
 
 MARGIN: Final = timedelta(seconds=2)
 """A fixture about to kick off is left alone: the database would refuse the forecast by its own clock."""
-
-PREDICT_LOCK: Final = 0x5350_4149_0003
-SETTLE_LOCK: Final = 0x5350_4149_0004
 
 
 class NoForecastError(Exception):
@@ -84,20 +91,6 @@ class SettleReport:
     busy: bool = False
 
 
-@contextmanager
-def _alone(lock: int) -> Iterator[bool]:
-    """Hold an advisory lock of the session; yields False when somebody else has it."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [lock])
-        taken = bool(cursor.fetchone()[0])
-    try:
-        yield taken
-    finally:
-        if taken:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [lock])
-
-
 def forecast(match_id: int, *, now: datetime) -> Forecast:
     """Forecast one fixture live, by the champion that this process has loaded; nothing is kept.
 
@@ -111,27 +104,66 @@ def forecast(match_id: int, *, now: datetime) -> Forecast:
         raise NoForecastError("There is no such match.")
     if match.kickoff_at <= now or match.status != Match.Status.SCHEDULED:
         raise NoForecastError("The match is not a coming fixture, and no forecast of it was published in time.")
-    served = serving.current(match.season.competition.world, now=now)
+    world = match.season.competition.world
+    served = serving.latest(world, now=now)
+    if served is None and selectors.champion(world) is None:
+        raise NoForecastError("No model is champion yet: the first one is being trained, or did not pass its gates.")
     if served is None:
-        raise NoForecastError("No model is champion yet: the first one is being trained.")
+        return _base_rates(match, now=now)
     answer = serving.answer(served, _frame([match_id]), now=now)
     metrics.PREDICTIONS.labels(served.world, "live").inc()
     (row,) = _rows(served, [match], answer, now=now)
     return Forecast(version_number=served.version_number, **row)
 
 
+def _base_rates(match: Match, *, now: datetime) -> Forecast:
+    """Return how the latest matches of the competition ended: the last step of the ladder, without any model."""
+    results = Match.objects.filter(
+        season__competition=match.season.competition_id, status=Match.Status.FINISHED, known_at__lt=now
+    ).order_by("-known_at")[:BASE_MATCHES]
+    goals = np.array(results.values_list("home_goals", "away_goals"), dtype=np.float64).reshape(-1, 2)
+    if not len(goals):
+        raise NoForecastError("No model can be loaded, and no match of this competition has ended yet.")
+    margin = np.sign(goals[:, 0] - goals[:, 1])
+    # One match of each kind is added: no outcome is impossible because it did not happen lately.
+    home, draw, away = ((int((margin == sign).sum()) + 1) / (len(goals) + 3) for sign in (1, 0, -1))
+    home_goals, away_goals = goals.mean(axis=0)
+    metrics.PREDICTIONS.labels(match.season.competition.world, "live").inc()
+    return Forecast(
+        match_id=match.pk,
+        version_number=None,
+        data_snapshot=match_selectors.data_snapshot(match.season.competition.world),
+        as_of=now,
+        p_home=home,
+        p_draw=draw,
+        p_away=away,
+        home_expected_goals=float(home_goals),
+        away_expected_goals=float(away_goals),
+        base_home=home,
+        base_draw=draw,
+        base_away=away,
+        contributions={},
+        degraded=BASE_RATES,
+    )
+
+
 def predict_due(*, now: datetime) -> PredictReport:
     """Publish a forecast for every fixture within 15 days whose features changed since the champion's latest."""
-    with _alone(PREDICT_LOCK) as alone:
-        if not alone:
+    with alone(Lock.PREDICT) as ours:
+        if not ours:
             return PredictReport({}, {}, busy=True)
         published, looked_at = {}, {}
         for world in World:
-            served = serving.current(world, now=now, may_rebuild=True)
-            # Only the champion publishes: a forecast by an earlier version would be graded as the champion's.
-            if served is None or served.degraded:
-                continue
-            looked_at[str(world)], published[str(world)] = _predict_world(served, now=now)
+            try:
+                served = serving.current(world, now=now, may_rebuild=True)
+                # Only the champion publishes: a forecast by an earlier version would be graded as the champion's.
+                if served is None or served.degraded:
+                    continue
+                looked_at[str(world)], published[str(world)] = _predict_world(served, now=now)
+            except (DatabaseError, ValueError) as error:
+                # One world's trouble is not the other's.
+                metrics.ERRORS.labels("predict").inc()
+                logger.exception("forecasts of the %s world: %s", world, error)
         return PredictReport(published, looked_at)
 
 
@@ -153,12 +185,20 @@ def _predict_world(served: serving.Served, *, now: datetime) -> tuple[int, int]:
         .order_by("match_id", "-published_at", "-id")
         .distinct("match_id")
     }
+    # After a rollback the newest forecast is by the version that was taken back: the champion's takes its place.
+    newest = (
+        Prediction.objects.filter(match_id__in=matches)
+        .order_by("match_id", "-published_at", "-id")
+        .distinct("match_id")
+        .values_list("match_id", "version_id")
+    )
+    taken_back = {match_id for match_id, version_id in newest if version_id != served.version_id}
     asked = [
         match_id
         for match_id in matches
         if match_id not in latest
         or (
-            latest[match_id].published_at <= now - AT_MOST_EVERY
+            (latest[match_id].published_at <= now - AT_MOST_EVERY or match_id in taken_back)
             and latest[match_id].data_snapshot != served.data_snapshot
         )
     ]
@@ -175,24 +215,36 @@ def _predict_world(served: serving.Served, *, now: datetime) -> tuple[int, int]:
             features_sha256=sha256,
         )
         for row, sha256 in zip(rows, answer.features_sha256, strict=True)
-        if _is_due(latest.get(row["match_id"]), row, sha256)
+        if row["match_id"] in taken_back or _is_due(latest.get(row["match_id"]), row, sha256)
     ]
-    # Computing takes time, and the database refuses a forecast after kick-off by its own clock.
-    open_still = set(
-        Match.objects.filter(pk__in=[row.match_id for row in due], kickoff_at__gt=Now() + MARGIN).values_list(
-            "id", flat=True
+    published = sum(_publish(served, due[start : start + CHUNK], now=now) for start in range(0, len(due), CHUNK))
+    metrics.PREDICTIONS.labels(served.world, "published").inc(published)
+    return len(matches), published
+
+
+def _publish(served: serving.Served, due: list[Prediction], *, now: datetime) -> int:
+    """Write forecasts whose matches have not kicked off by the database's clock; return how many."""
+    for _ in range(TRIES):
+        open_still = set(
+            Match.objects.filter(pk__in=[row.match_id for row in due], kickoff_at__gt=Now() + MARGIN).values_list(
+                "id", flat=True
+            )
         )
-    )
-    due = [row for row in due if row.match_id in open_still]
-    with transaction.atomic():
-        Prediction.objects.bulk_create(due, ignore_conflicts=True, batch_size=1000)
-        events.publish_many(
-            topic="prediction.published",
-            events=[(str(row.match_id), {"version": served.version_number}) for row in due],
-            now=now,
-        )
-    metrics.PREDICTIONS.labels(served.world, "published").inc(len(due))
-    return len(matches), len(due)
+        due = [row for row in due if row.match_id in open_still]
+        try:
+            with transaction.atomic():
+                Prediction.objects.bulk_create(due, ignore_conflicts=True)
+                events.publish_many(
+                    topic="prediction.published",
+                    events=[(str(row.match_id), {"version": served.version_number}) for row in due],
+                    now=now,
+                )
+        except IntegrityError as error:
+            # Writing waited for an ingest under way, and a match kicked off meanwhile.
+            logger.info("forecasts refused, looking again at what is open: %s", error)
+        else:
+            return len(due)
+    return 0
 
 
 def _frame(match_ids: list[int]) -> pd.DataFrame:
@@ -236,16 +288,17 @@ def _rows(served: serving.Served, matches: list[Match], answer: serving.Answer, 
 
 def settle_due(*, now: datetime, limit: int = 5000) -> SettleReport:
     """Grade the latest forecast of every finished match against the newest revision of its result."""
-    with _alone(SETTLE_LOCK) as alone:
-        if not alone:
+    with alone(Lock.SETTLE) as ours:
+        if not ours:
             return SettleReport(0, busy=True)
-        graded = Score.objects.filter(match_id=OuterRef("id"), revision=OuterRef("revision"))
         in_time = Prediction.objects.filter(match_id=OuterRef("id"), published_at__lt=OuterRef("kickoff_at"))
+        latest = in_time.order_by("-published_at", "-id").values("id")[:1]
+        graded = Score.objects.filter(prediction_id=OuterRef("latest_id"), revision=OuterRef("revision"))
         matches = {
             match.pk: match
-            for match in Match.objects.filter(
-                Exists(in_time), ~Exists(graded), status=Match.Status.FINISHED, home_goals__isnull=False
-            )
+            for match in Match.objects.filter(Exists(in_time), status=Match.Status.FINISHED, home_goals__isnull=False)
+            .annotate(latest_id=Subquery(latest))
+            .filter(~Exists(graded))
             .select_related("season__competition")
             .order_by("kickoff_at", "id")[:limit]
         }

@@ -13,18 +13,19 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO, Any, Final
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from apps.matches import events
+from apps.matches.locks import Lock, alone
 from apps.matches.models import Match, World
+from apps.ml import selectors
 from apps.ml.models import ModelVersion, PipelineRun
 from apps.ml.pipeline import files, leash
 from apps.ml.pipeline.progress import Progress, stage_names
@@ -33,9 +34,6 @@ from apps.ml.services import workspaces
 from apps.ml.services.champion import SYSTEM, promote_first_champion
 
 logger = logging.getLogger(__name__)
-
-RUN_LOCK: Final = 0x5350_4149_0003
-"""Advisory lock of the session that executes a run: one at a time over all workers."""
 
 ATTEMPTS: Final = 3
 """How often a run is taken up before it ends as failed."""
@@ -109,7 +107,7 @@ def queue_run(
 
 def run_due(*, now: datetime) -> PipelineRun | None:
     """Execute the oldest run that waits or whose executor died; None when there is none, or another is at work."""
-    with _lock() as is_ours:
+    with alone(Lock.RUN) as is_ours:
         if not is_ours:
             return None
         run = _next(now)
@@ -119,16 +117,16 @@ def run_due(*, now: datetime) -> PipelineRun | None:
 
 
 def retrain_due(*, now: datetime) -> list[PipelineRun]:
-    """Ask for a first run of each world that has matches enough and no version.
+    """Ask for a run of each world that has matches enough and no champion.
 
-    None is asked for while one is under way, nor on the day after one that failed.
+    None is asked for while one is under way, nor within a day of one that failed or whose version did not pass.
     """
     asked = []
     for world in World:
         runs = PipelineRun.objects.filter(world=world)
         under_way = runs.filter(status__in=[PipelineRun.Status.QUEUED, PipelineRun.Status.RUNNING])
-        failed_today = runs.filter(status=PipelineRun.Status.FAILED, finished_at__gte=now - timedelta(days=1))
-        if ModelVersion.objects.filter(world=world).exists() or (under_way | failed_today).exists():
+        lately = runs.filter(finished_at__gte=now - timedelta(days=1))
+        if selectors.champion(world) is not None or (under_way | lately).exists():
             continue
         finished = Match.objects.filter(
             season__competition__is_simulated=world == World.SANDBOX, status=Match.Status.FINISHED
@@ -203,20 +201,6 @@ def _last_words(log: str) -> str:
 def _named(verdict: dict[str, Any], row: dict[str, Any]) -> str:
     values = ", ".join(f"{name}={'none' if value is None else value}" for name, value in row.items())
     return f"{verdict['file']}: {verdict['name']}: {values}"
-
-
-@contextmanager
-def _lock() -> Iterator[bool]:
-    """Hold the lock of runs for this database session; it goes with the session when the process dies."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [RUN_LOCK])
-        is_ours = bool(cursor.fetchone()[0])
-    try:
-        yield is_ours
-    finally:
-        if is_ours:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [RUN_LOCK])
 
 
 def _next(now: datetime) -> PipelineRun | None:
@@ -313,6 +297,9 @@ def _succeed(run: PipelineRun, folder: Path, progress: Progress, clock: Callable
     progress.read(f"{'new' if is_new else 'the same as'} {version}", now=clock())
     promote_first_champion(world=World(run.world), now=clock())
     if progress.changed:
+        # What came of the run stands before the copy to the remote, which may take long and which no run waits for.
+        run.finished_at = clock()
+        _keep(run, progress, clock())
         progress.read(f"dvc push: {push(folder)}", now=clock())
 
 

@@ -10,6 +10,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from apps.matches.locks import Lock
 from apps.matches.models import (
     Competition,
     Event,
@@ -25,7 +26,6 @@ from apps.matches.models import (
 from apps.matches.records import CompetitionKey, Moment, OddsRecord, StatsRecord, Status
 from apps.matches.selectors import data_snapshot
 from apps.matches.services import Ingestion, WorldConflictError, batches, ingest
-from apps.matches.services.tables import INGEST_LOCK
 from tests.db.matches.conftest import LEAGUE, NOW, at, record
 
 FULL = record(
@@ -267,7 +267,7 @@ def test_one_ingest_runs_at_a_time(db):
 
         def is_free():
             with other.transaction(force_rollback=True):
-                return other.execute("SELECT pg_try_advisory_xact_lock(%s)", [INGEST_LOCK]).fetchone()[0]
+                return other.execute("SELECT pg_try_advisory_xact_lock(%s)", [Lock.INGEST]).fetchone()[0]
 
         assert is_free()
         with Ingestion(source="football-data", now=NOW) as run:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -57,10 +57,14 @@ def make_version(stored, now, tmp_path):
     """A function that trains a version on the stored matches and registers it without MLflow."""
 
     def make(
-        number: int = 1, *, estimator: str = "elo_logit", broken: bool = False, passed: bool = True
+        number: int = 1,
+        *,
+        estimator: str = "elo_logit",
+        broken: bool = False,
+        passed: bool = True,
+        until: datetime | None = None,
     ) -> ModelVersion:
-        results = dataset.everything(WorldName.SANDBOX, before=now)
-        finished = results[results["status"] == "finished"]
+        finished = dataset.results_between(WorldName.SANDBOX, after=None, before=until or now)
         state = FeatureState.new(PARAMS["features"])
         rows = state.fold(finished, finished.assign(as_of=finished["kickoff_at"] - timedelta(minutes=1)))
         outcome = np.where(

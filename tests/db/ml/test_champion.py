@@ -51,6 +51,25 @@ def test_a_rollback_brings_the_version_before_back(make_version, operator, now):
     assert selectors.champion(World.SANDBOX).version_id == first.pk
 
 
+def test_two_rollbacks_go_two_back_and_never_forward(make_version, operator, now):
+    versions = [make_version(number) for number in (1, 2, 3)]
+    for version in versions:
+        services.promote(version=version, user=operator, reason="newer", now=now)
+    for expected in (versions[1], versions[0]):
+        services.rollback(world=World.SANDBOX, user=operator, reason="worse", now=now)
+        assert selectors.champion(World.SANDBOX).version_id == expected.pk
+    with pytest.raises(services.PromotionRefusedError, match="no earlier champion"):
+        services.rollback(world=World.SANDBOX, user=operator, reason="worse", now=now)
+
+
+def test_a_rollback_of_what_is_no_longer_champion_is_refused(make_version, operator, now):
+    for number in (1, 2, 3):
+        promotion = services.promote(version=make_version(number), user=operator, reason="newer", now=now)
+    services.rollback(world=World.SANDBOX, user=operator, reason="worse", now=now, seen=promotion.pk)
+    with pytest.raises(services.PromotionRefusedError, match="changed meanwhile"):
+        services.rollback(world=World.SANDBOX, user=operator, reason="double click", now=now, seen=promotion.pk)
+
+
 def test_a_rollback_without_an_earlier_champion_is_refused(make_version, operator, now):
     with pytest.raises(services.PromotionRefusedError, match="no earlier champion"):
         services.rollback(world=World.SANDBOX, user=operator, reason="why not", now=now)

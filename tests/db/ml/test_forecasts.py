@@ -143,11 +143,37 @@ def test_few_graded_matches_have_no_interval(published, world, now):
     assert record.against_base_rates.interval is None
 
 
+def test_after_a_rollback_the_champion_publishes_in_place_of_the_version_taken_back(
+    published, make_version, world, now
+):
+    services.promote(version=make_version(2), user=None, reason="newer", now=now)
+    services.predict_due(now=now + timedelta(seconds=1))
+    match_id = Match.objects.filter(predictions__version__number=2).order_by("-kickoff_at").first().pk
+    later = now + timedelta(minutes=2)
+    services.rollback(world=World.SANDBOX, user=None, reason="worse", now=later)
+    ingest(world.records(later, since=now - timedelta(minutes=5)), source="sandbox", now=later)
+    services.predict_due(now=later)
+    assert selectors.latest_predictions([match_id])[match_id].version.number == 1
+
+
 def test_a_live_forecast_equals_the_published_one_on_the_same_facts(published, now):
     row = Prediction.objects.order_by("kickoff_at").last()
     live = services.forecast(row.match_id, now=now)
     assert (live.p_home, live.p_draw, live.p_away) == row.probabilities
     assert (live.version_number, live.degraded, live.published_at) == (1, "", None)
+
+
+def test_without_any_model_that_loads_the_base_rates_answer_and_say_so(make_version, now):
+    services.promote(version=make_version(1, broken=True), user=None, reason="first", now=now)
+    coming = Match.objects.filter(kickoff_at__gt=now).order_by("-kickoff_at").first()
+    answer = services.forecast(coming.pk, now=now)
+    assert (answer.degraded, answer.version_number) == ("base rates", None)
+    finished = Match.objects.filter(
+        status="finished", season__competition=coming.season.competition_id, known_at__lt=now
+    ).values_list("home_goals", "away_goals")
+    wins = sum(home > away for home, away in finished)
+    assert math.isclose(answer.p_home, (wins + 1) / (len(finished) + 3))
+    assert math.isclose(answer.p_home + answer.p_draw + answer.p_away, 1)
 
 
 def test_a_live_forecast_says_why_there_is_none(stored, now):

@@ -21,7 +21,7 @@ from django.utils import timezone
 from apps.matches.models import Event, World
 from apps.ml.models import ModelVersion, PipelineRun, Promotion
 from apps.ml.pipeline import files
-from apps.ml.services import runs, workspaces
+from apps.ml.services import promote, runs, workspaces
 from tests.factories import CompetitionFactory, FinishedMatchFactory, SeasonFactory
 
 ROOT = real_settings.BASE_DIR
@@ -343,7 +343,7 @@ def test_a_stage_that_says_much_writes_the_row_twice_a_second_and_keeps_the_late
 
 
 @pytest.mark.django_db
-def test_a_world_with_matches_enough_and_no_version_gets_its_first_run(toy, version, wakes, monkeypatch):
+def test_a_world_with_matches_enough_and_no_champion_gets_a_run_a_day(toy, version, wakes, monkeypatch):
     monkeypatch.setattr(runs, "LEAST_MATCHES", 2)
     season = SeasonFactory(competition=CompetitionFactory(is_simulated=True))
     FinishedMatchFactory(season=season)
@@ -356,8 +356,8 @@ def test_a_world_with_matches_enough_and_no_version_gets_its_first_run(toy, vers
     assert runs.retrain_due(now=NOW + timedelta(hours=1)) == [], "one failed today"
     assert len(runs.retrain_due(now=NOW + timedelta(days=2))) == 1
     PipelineRun.objects.all().delete()
-    version(created=True)
-    assert runs.retrain_due(now=NOW) == [], "there is a version"
+    promote(version=version(created=True), user=None, reason="first champion", now=NOW)
+    assert runs.retrain_due(now=NOW) == [], "there is a champion"
 
 
 @pytest.mark.django_db

@@ -53,9 +53,31 @@ def test_a_fresh_process_falls_back_to_the_latest_good_version(make_version, now
     assert (served.version_number, served.degraded) == (1, "latest good version")
 
 
-def test_a_degraded_process_publishes_nothing(make_version, now):
-    services.promote(version=make_version(1, broken=True), user=None, reason="first", now=now)
+def test_a_degraded_process_publishes_nothing_until_a_rollback_to_the_good_version(make_version, now):
+    services.promote(version=make_version(1), user=None, reason="first", now=now)
+    services.promote(version=make_version(2, broken=True), user=None, reason="newer", now=now)
     assert services.predict_due(now=now).published == {}
+    assert serving.current(World.SANDBOX, now=now, may_rebuild=True).degraded
+    services.rollback(world=World.SANDBOX, user=None, reason="cannot be loaded", now=now)
+    assert serving.current(World.SANDBOX, now=now, may_rebuild=True).degraded == ""
+    assert services.predict_due(now=now).published["sandbox"] > 100
+
+
+def test_a_damaged_folder_of_a_bundle_is_unpacked_anew(make_version, now, settings):
+    version = make_version(1)
+    services.promote(version=version, user=None, reason="first", now=now)
+    serving.current(World.SANDBOX, now=now)
+    serving.forget()
+    (settings.SPAI_VAR_DIR / "bundles" / version.bundle_sha256 / "state.bin").write_bytes(b"broken")
+    assert serving.current(World.SANDBOX, now=now).version_number == 1
+
+
+def test_a_state_that_stops_before_its_own_snapshot_observes_what_was_known(make_version, now):
+    version = make_version(1, until=now - timedelta(days=20))
+    services.promote(version=version, user=None, reason="an old day", now=now)
+    served = serving.current(World.SANDBOX, now=now)
+    assert served.data_snapshot == version.data_snapshot
+    assert served.state.observed_until > now - timedelta(hours=1)
 
 
 def test_the_state_moves_on_by_observing_and_equals_one_built_anew(make_version, world, now):
@@ -113,6 +135,16 @@ def test_a_web_process_takes_the_state_that_a_worker_kept(make_version, world, n
     assert web.data_snapshot == worker.data_snapshot
     asked = dataset.fixtures(fixture_ids()).assign(as_of=later)
     assert web.state.describe(asked).tobytes() == worker.state.describe(asked).tobytes()
+
+
+def test_the_keeper_loads_and_warms_what_is_champion_and_then_requests_only_read(make_version, now):
+    services.promote(version=make_version(1), user=None, reason="first", now=now)
+    assert not serving.is_warm()
+    serving.keep_current(clock=lambda: now, rounds=1)
+    assert serving.is_warm()
+    assert serving.latest(World.SANDBOX, now=now).version_number == 1
+    services.promote(version=make_version(2), user=None, reason="newer", now=now)
+    assert serving.latest(World.SANDBOX, now=now).version_number == 1
 
 
 @pytest.mark.parametrize("n", [1, 40])

@@ -125,7 +125,7 @@ def test_a_step_trains_on_nothing_that_was_unknown_when_it_began(built):
 def test_a_step_that_is_too_short_is_joined_to_the_one_before(frame):
     finished = frame[frame["status"] == "finished"].assign(as_of=lambda rows: rows["kickoff_at"] - HOUR)
     section = {"refit_month": 7, "refit_day": 1, "warm_up_days": 300, "train_days": 5000}
-    params = {"split": section | {"test_refits": 9, "calibrate_refits": 0}}
+    params = {"split": section | {"least_rows": 200, "test_refits": 9, "calibrate_refits": 0}}
     # The fifth season has 260 rows before AS_OF; cut off in October it has fewer than a step needs.
     short = finished[finished["kickoff_at"] < "2023-10-15"]
     assert split.folds(finished, params)[-1]["start"].startswith("2023-07-01")
@@ -142,6 +142,7 @@ def test_a_history_of_one_season_is_refused_with_what_is_missing(frame):
         "refit_day": 1,
         "warm_up_days": 30,
         "train_days": 50,
+        "least_rows": 200,
         "test_refits": 1,
         "calibrate_refits": 0,
     }
@@ -157,11 +158,10 @@ def test_every_model_forecasts_the_same_matches_out_of_sample(built):
     assert np.allclose(table[["p_home", "p_draw", "p_away"]].sum(axis=1), 1.0, atol=1e-9)
 
 
-def test_calibration_of_a_step_looks_at_earlier_steps_alone(built, monkeypatch):
-    monkeypatch.setattr(calibrate, "LEAST_PAST", 100)
+def test_calibration_of_a_step_looks_at_earlier_steps_alone(built):
     rows = pd.read_parquet(built / files.OUT_OF_SAMPLE)
     rows = rows[rows["model"] == "elo_logit"].reset_index(drop=True)
-    section = {"methods": ["vector"], "folds": 3}
+    section = {"methods": ["vector"], "folds": 3, "least_past": 100}
     before = calibrate.calibrated_steps(rows, section)
     poisoned = rows.copy()
     latest = poisoned["fold"] == poisoned["fold"].max()
@@ -174,7 +174,7 @@ def test_calibration_of_a_step_looks_at_earlier_steps_alone(built, monkeypatch):
 def test_few_past_forecasts_calibrate_nothing(built):
     rows = pd.read_parquet(built / files.OUT_OF_SAMPLE)
     rows = rows[rows["model"] == "xgboost"]
-    found = calibrate.calibrated_steps(rows, {"methods": ["vector"], "folds": 3})
+    found = calibrate.calibrated_steps(rows, {"methods": ["vector"], "folds": 3, "least_past": 3000})
     np.testing.assert_array_equal(found, rows[RAW].to_numpy())
 
 

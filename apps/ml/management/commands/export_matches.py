@@ -25,7 +25,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the options; each that is not given comes from the section `run` of the parameters."""
-        parser.add_argument("--world", choices=World.values, help="default: the world that is served first")
+        parser.add_argument(
+            "--world", choices=World.values, help="default: SPAI_WORLD, else the served one"
+        )
         parser.add_argument("--as-of", metavar="ISO", help="an instant with its zone; default: the latest 00:00 UTC")
         parser.add_argument("--profile", help="how much work training puts in; default: SPAI_PROFILE")
         parser.add_argument("--root", type=Path, default=Path(), help="folder of the run; default: this one")
@@ -34,7 +36,7 @@ class Command(BaseCommand):
         """Export, unless the files of the same facts are there."""
         root: Path = options["root"]
         pinned = files.read_params(root).get("run") or {}
-        world = World(options["world"] or pinned.get("world") or selectors.served_world())
+        world = World(options["world"] or pinned.get("world") or settings.SPAI_WORLD or selectors.served_world())
         as_of = parse_as_of(options["as_of"] or pinned.get("as_of"), now=timezone.now())
         profile = options["profile"] or pinned.get("profile") or settings.SPAI_PROFILE
         source = {"data_snapshot": dataset.data_snapshot(world), "code": code_sha256()}

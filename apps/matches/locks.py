@@ -1,0 +1,49 @@
+"""Advisory locks of PostgreSQL: where two at once would do harm, one holds the lock and the other does not wait.
+
+All numbers stand here, so that no two uses share one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import IntEnum, unique
+
+from django.db import connection
+
+
+@unique
+class Lock(IntEnum):
+    """What only one may do at a time."""
+
+    RELAY = 0x5350_4149_0001
+    INGEST = 0x5350_4149_0002
+    PROMOTION = 0x5350_4149_0003
+    RUN = 0x5350_4149_0004
+    PREDICT = 0x5350_4149_0005
+    SETTLE = 0x5350_4149_0006
+
+
+def try_take(lock: Lock) -> bool:
+    """Take a lock for this database session; False while another session holds it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [lock])
+        return bool(cursor.fetchone()[0])
+
+
+@contextmanager
+def alone(lock: Lock) -> Iterator[bool]:
+    """Hold a lock of this database session, which goes with it when the process dies; yield False when it is taken."""
+    taken = try_take(lock)
+    try:
+        yield taken
+    finally:
+        if taken and connection.is_usable():
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [lock])
+
+
+def wait_for(lock: Lock) -> None:
+    """Wait for a lock and hold it until the current transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [lock])
