@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -315,7 +316,7 @@ def settle_due(*, now: datetime, limit: int = 5000) -> SettleReport:
         return SettleReport(len(scores))
 
 
-def _scores(matches: dict[int, Match], *, now: datetime) -> list[Score]:
+def _scores(matches: Mapping[int, Match], *, now: datetime) -> list[Score]:
     predictions = selectors.latest_predictions(matches)
     ids = [match_id for match_id in matches if match_id in predictions]
     outcomes = np.array([matches[match_id].outcome for match_id in ids], dtype=np.int64)
