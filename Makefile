@@ -29,4 +29,7 @@ lint: setup  ## style, types, which module may know which
 	$(RUN) -m pytest -q tests/test_architecture.py
 lock: setup  ## resolve the requirements anew, with hashes
 	$(LOCK) --all-extras -o requirements/all.txt
+	$(LOCK) -c requirements/all.txt -o requirements/web.txt
+	$(LOCK) -c requirements/all.txt --extra worker -o requirements/worker.txt
+	$(LOCK) -c requirements/all.txt --extra worker --extra pipeline -o requirements/pipeline.txt
 	echo uv | $(UV) - -o requirements/bootstrap.txt

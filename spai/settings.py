@@ -257,6 +257,8 @@ if CELERY_BROKER_URL.startswith(("redis", "rediss")):
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
+# Each start of a task is written to its row at once: what the stack knows of the health of beat.
+CELERY_BEAT_SYNC_EVERY = 1
 DJANGO_CELERY_BEAT_TZ_AWARE = True
 
 # ── Language, time, files ────────────────────────────────────────────────────────────────────────────────────────────

@@ -29,6 +29,22 @@ def test_every_import_contract_is_kept():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_ruff_finds_nothing():
+    done = run(str(BIN / "ruff"), "check", ".")
+    assert done.returncode == 0, done.stdout
+
+
+def test_every_file_is_formatted():
+    done = run(str(BIN / "ruff"), "format", "--check", ".")
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.slow
+def test_the_types_hold():
+    done = run(str(BIN / "mypy"))
+    assert done.returncode == 0, done.stdout
+
+
 @pytest.mark.parametrize(
     "module",
     [

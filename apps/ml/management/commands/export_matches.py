@@ -25,9 +25,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the options; each that is not given comes from the section `run` of the parameters."""
-        parser.add_argument(
-            "--world", choices=World.values, help="default: SPAI_WORLD, else the served one"
-        )
+        parser.add_argument("--world", choices=World.values, help="default: SPAI_WORLD, else the served one")
         parser.add_argument("--as-of", metavar="ISO", help="an instant with its zone; default: the latest 00:00 UTC")
         parser.add_argument("--profile", help="how much work training puts in; default: SPAI_PROFILE")
         parser.add_argument("--root", type=Path, default=Path(), help="folder of the run; default: this one")
