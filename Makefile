@@ -4,7 +4,9 @@ RUN = .venv/bin/python
 UV = .venv/bin/uv pip compile --quiet --system-certs --universal --generate-hashes --no-header --no-emit-index-url
 LOCK = $(UV) pyproject.toml --override requirements/overrides.txt
 
-.PHONY: help up down restart status logs test test-pure test-faults lint lock setup
+GROUP = $(LOCK) -c requirements/all.txt
+
+.PHONY: help up down restart status logs test test-pure test-faults lint lock lock-groups setup
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 setup:  ## make .venv equal to the lock
@@ -29,7 +31,7 @@ lint: setup  ## style, types, which module may know which
 	$(RUN) -m pytest -q tests/test_architecture.py
 lock: setup  ## resolve the requirements anew, with hashes
 	$(LOCK) --all-extras -o requirements/all.txt
-	$(LOCK) -c requirements/all.txt -o requirements/web.txt
-	$(LOCK) -c requirements/all.txt --extra worker -o requirements/worker.txt
-	$(LOCK) -c requirements/all.txt --extra worker --extra pipeline -o requirements/pipeline.txt
 	echo uv | $(UV) - -o requirements/bootstrap.txt
+lock-groups: setup  ## the locks of the web, worker and pipeline images, at the versions of all.txt
+	$(GROUP) -o requirements/web.txt && $(GROUP) --extra worker -o requirements/worker.txt
+	$(GROUP) --extra worker --extra pipeline -o requirements/pipeline.txt

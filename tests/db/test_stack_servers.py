@@ -157,7 +157,11 @@ def test_the_lock_of_a_dead_server_is_removed_and_that_of_a_living_one_kept(tmp_
     lock.write_text(f"{os.getpid()}\n{tmp_path}\n")
     servers.drop_dead_lock(cluster)
     assert not lock.exists()
-    with subprocess.Popen([sys.executable, "-c", "input()", str(tmp_path)], stdin=subprocess.PIPE) as holder:
+    program = [sys.executable, "-c", "print(flush=True); input()", str(tmp_path)]
+    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        # Until it runs its own program it carries the command line of this one.
+        holder.stdout.readline()
         lock.write_text(f"{holder.pid}\n{tmp_path}\n")
         servers.drop_dead_lock(cluster)
         assert lock.exists()

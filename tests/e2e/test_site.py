@@ -149,7 +149,7 @@ def test_before_the_first_champion_the_page_follows_the_run_by_itself(build, ope
     run = build.run(stages=[{"name": "export", "status": "running", "seconds": None}])
     page = open_page("/")
     live(page)
-    assert page.locator(".stages .is-running").text_content().startswith("export")
+    assert page.locator(".stages .is-running").text_content().strip().startswith("export")
     run.stages = [{"name": "export", "status": "succeeded", "seconds": 1.0}, {"name": "train", "status": "running"}]
     run.save()
     events.publish(topic="run.changed", key=str(run.pk), now=timezone.now())
