@@ -97,7 +97,7 @@ def register(
             model_uri = _log_model(bundle, names)
         version = mlflow.register_model(model_uri, name_of(world), tags={"key": key, **tags})
     except mlflow.exceptions.MlflowException as error:
-        raise RegistryError(f"MLflow at {settings.MLFLOW_TRACKING_URI} refused: {error}") from error
+        raise RegistryError(f"MLflow refused the model: {_said(error)}") from error
     return Registered(int(version.version), run.info.run_id)
 
 
@@ -114,7 +114,7 @@ def set_alias(*, world: str, alias: str, number: int) -> None:
     try:
         _client().set_registered_model_alias(name_of(world), alias, str(number))
     except mlflow.exceptions.MlflowException as error:
-        raise RegistryError(f"alias {alias} of {name_of(world)} is not set: {error}") from error
+        raise RegistryError(f"alias {alias} of {name_of(world)} is not set: {_said(error)}") from error
 
 
 def flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -126,6 +126,11 @@ def flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         elif not (isinstance(value, list) and value and isinstance(value[0], Mapping)):
             found[f"{prefix}{name}"] = value
     return found
+
+
+def _said(error: Exception) -> str:
+    # The address may hold a password, and what is said here is shown on the page of a run.
+    return str(error).replace(settings.MLFLOW_TRACKING_URI, "the server of MLFLOW_TRACKING_URI")
 
 
 def _client() -> MlflowClient:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import datetime, timedelta
 from math import isfinite
 from operator import attrgetter, gt
@@ -10,7 +11,7 @@ from typing import Final
 from django.db.models import Model
 
 from apps.matches.models import Competition, Match, MatchRef, MatchStats, Odds, Region, Season, Stage, Team, TeamAlias
-from apps.matches.records import MatchRecord, Status
+from apps.matches.records import MatchRecord, StatsRecord, Status
 
 LARGEST_COUNT: Final = 32_767
 """Of a small integer column."""
@@ -49,18 +50,7 @@ _COUNTS: Final = (
     "away_penalties",
 )
 _STATISTICS: Final = attrgetter(
-    "home_shots",
-    "away_shots",
-    "home_shots_on_target",
-    "away_shots_on_target",
-    "home_corners",
-    "away_corners",
-    "home_fouls",
-    "away_fouls",
-    "home_yellow_cards",
-    "away_yellow_cards",
-    "home_red_cards",
-    "away_red_cards",
+    *(field.name for field in fields(StatsRecord) if field.name.startswith(("home_", "away_")))
 )
 _texts: Final = attrgetter(*(name for name, _ in _TEXTS))
 _limits: Final = tuple(limit for _, limit in _TEXTS)

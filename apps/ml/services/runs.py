@@ -47,13 +47,14 @@ BEAT: Final = 0.5
 SILENCE: Final = 1.0
 """Longest time in seconds between two heartbeats."""
 
-LIMIT: Final = timedelta(minutes=50)
-"""Longest run; shorter than the time limit of the task that executes it."""
+LIMIT: Final = timedelta(minutes=44)
+"""Longest run; with the copy to the remote shorter than the time limit of the task that executes it."""
 
 PUSH_LIMIT: Final = 600.0
+"""Longest copy of a run's files to the remote, in seconds."""
 
 LEAST_MATCHES: Final = 1000
-"""Finished matches from which on a world without any version gets its first run."""
+"""Finished matches from which on a world without a champion gets a run."""
 
 TOPIC: Final = "run.changed"
 

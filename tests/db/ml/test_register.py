@@ -243,3 +243,13 @@ def _post(address: str, body: str, server: subprocess.Popen, log: Path) -> dict:
         except OSError:
             time.sleep(0.3)
     pytest.fail(log.read_text()[-3000:])
+
+
+def test_a_password_in_the_address_of_the_registry_is_not_told(settings, monkeypatch):
+    settings.MLFLOW_TRACKING_URI = "http://ann:secret@127.0.0.1:9"
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    # MLflow keeps the address in the environment too; this puts back what was there.
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", settings.MLFLOW_TRACKING_URI)
+    with pytest.raises(registry.RegistryError, match="champion of spai-real is not set") as raised:
+        registry.set_alias(world="real", alias="champion", number=1)
+    assert "secret" not in str(raised.value)

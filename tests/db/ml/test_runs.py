@@ -19,6 +19,7 @@ from django.db import connection
 from django.utils import timezone
 
 from apps.matches.models import Event, World
+from apps.ml import tasks
 from apps.ml.models import ModelVersion, PipelineRun, Promotion
 from apps.ml.pipeline import files
 from apps.ml.services import promote, runs, workspaces
@@ -358,6 +359,10 @@ def test_a_world_with_matches_enough_and_no_champion_gets_a_run_a_day(toy, versi
     PipelineRun.objects.all().delete()
     promote(version=version(created=True), user=None, reason="first champion", now=NOW)
     assert runs.retrain_due(now=NOW) == [], "there is a champion"
+
+
+def test_a_run_and_its_copy_to_the_remote_fit_into_the_time_of_their_task():
+    assert runs.LIMIT.total_seconds() + runs.PUSH_LIMIT < tasks.run_due.soft_time_limit
 
 
 @pytest.mark.django_db
