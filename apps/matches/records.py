@@ -14,6 +14,9 @@ from typing import Final
 GOALS_LIMIT: Final = 99
 """Largest count of goals that a record takes; a larger one is a misread page."""
 
+MINUTES_LIMIT: Final = 200
+"""Largest minute of play, extra time and its stoppage included."""
+
 RESULT_DELAY: Final = timedelta(hours=3)
 """When no final whistle is recorded, a result counts as known this long after kick-off."""
 
@@ -144,6 +147,124 @@ class StatsRecord:
     referee: str = ""
 
 
+class Side(StrEnum):
+    """Which of the two teams of a match."""
+
+    HOME = "home"
+    AWAY = "away"
+
+
+class IncidentKind(StrEnum):
+    """What happened in a match that its summary tells."""
+
+    GOAL = "goal"
+    PENALTY = "penalty"
+    OWN_GOAL = "own_goal"
+    YELLOW_CARD = "yellow_card"
+    SECOND_YELLOW_CARD = "second_yellow_card"
+    RED_CARD = "red_card"
+    SUBSTITUTION = "substitution"
+
+
+@dataclass(frozen=True, slots=True)
+class PlayerKey:
+    """A footballer as one source knows him or her.
+
+    Parameters
+    ----------
+    source_player_id : str
+        The source's own id.
+    name : str
+        As the source writes it.
+    """
+
+    source_player_id: str
+    name: str
+
+    def __post_init__(self) -> None:
+        if not self.source_player_id or not self.name:
+            raise ValueError("player: id and name must not be empty")
+
+
+@dataclass(frozen=True, slots=True)
+class LineupRecord:
+    """A player in the squad of one side of a match; `position` as the source writes it, such as ``"DC"``."""
+
+    player: PlayerKey
+    side: Side
+    is_starter: bool
+    position: str = ""
+    shirt_number: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentRecord:
+    """A goal, card or substitution.
+
+    Parameters
+    ----------
+    kind : IncidentKind
+        What happened.
+    side : Side
+        The side that it counts for: of a goal or own goal the one whose score rises, of a card the one that is shown
+        it.
+    minute : int
+        Of play, stoppage time added to the minute before it.
+    player : PlayerKey or None
+        Scorer, booked player, or who comes on.
+    other_player : PlayerKey or None
+        Who gave the pass to a goal, or who goes off.
+    """
+
+    kind: IncidentKind
+    side: Side
+    minute: int
+    player: PlayerKey | None = None
+    other_player: PlayerKey | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.minute <= MINUTES_LIMIT:
+            raise ValueError(f"incident: minute {self.minute}")
+
+
+@dataclass(frozen=True, slots=True)
+class AbsenceRecord:
+    """A player whom a preview reports missing; `reason` such as ``"injured"``, `status` such as ``"out"``."""
+
+    player: PlayerKey
+    side: Side
+    reason: str = ""
+    status: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SheetRecord:
+    """The people of one match. What is empty was not told; what is told replaces what the source told before.
+
+    Parameters
+    ----------
+    known_at : datetime
+        When the line-ups and absences could first have been known, aware, UTC: the moment at which they were read,
+        at the latest one hour before kick-off.
+    lineups : tuple of LineupRecord
+    incidents : tuple of IncidentRecord
+        In the order of play.
+    absences : tuple of AbsenceRecord
+    """
+
+    known_at: datetime
+    lineups: tuple[LineupRecord, ...] = ()
+    incidents: tuple[IncidentRecord, ...] = ()
+    absences: tuple[AbsenceRecord, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.known_at.tzinfo is not UTC:
+            raise ValueError(f"sheet: known_at {self.known_at} is not in UTC")
+        named = [entry.player.source_player_id for entry in self.lineups]
+        if len(set(named)) != len(named):
+            raise ValueError("sheet: a player stands twice in the line-ups")
+
+
 @dataclass(frozen=True, slots=True)
 class MatchRecord:
     """What one source says of one match.
@@ -206,6 +327,7 @@ class MatchRecord:
     round: str = ""
     stats: StatsRecord | None = None
     odds: tuple[OddsRecord, ...] = ()
+    sheet: SheetRecord | None = None
 
     def __post_init__(self) -> None:
         if not self.home_team or not self.away_team:

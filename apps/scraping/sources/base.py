@@ -3,13 +3,19 @@
 Pure Python. A source knows the shape of one site's files and nothing else: no clock, no network, no database. What it
 cannot read as a whole raises `ParseError`; a single row that it cannot read becomes a `RefusedRow`; a detail that it
 leaves out, such as a price that is no price, is counted in the notes.
+
+A `Source` reads files that somebody brings. A `Site` also knows its way: which pages to ask for first, and which ones
+a page that was read leads to. Who asks, how fast, and what is kept is not its business, so that the same site reads
+pages from the network, from kept snapshots and from a test's folder.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final, Protocol
 
 from apps.matches.records import MatchRecord
 
@@ -105,6 +111,145 @@ class Source(Protocol):
         ------
         ParseError
             When the file as a whole is not what its name promises.
+        """
+        ...
+
+
+class Scope(StrEnum):
+    """What a visit is after."""
+
+    RESULTS = "results"
+    FIXTURES = "fixtures"
+    ODDS = "odds"
+    BACKFILL = "backfill"
+
+
+class Door(StrEnum):
+    """How a page is asked for."""
+
+    HTTP = "http"
+    BROWSER = "browser"
+    IN_PAGE = "in_page"
+    """Fetched by the page that the browser shows, with its cookies and origin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The days that a visit is after, both included; of a moment in UTC its date counts."""
+
+    start: date
+    end: date
+
+    def __post_init__(self) -> None:
+        if self.end < self.start:
+            raise ValueError(f"window: {self.end} lies before {self.start}")
+
+    def __contains__(self, moment: date) -> bool:
+        day = moment.date() if isinstance(moment, datetime) else moment
+        return self.start <= day <= self.end
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """What a visit is asked to bring.
+
+    Parameters
+    ----------
+    scope : Scope
+    window : Window
+    now : datetime
+        When the visit began, aware, UTC.
+    """
+
+    scope: Scope
+    window: Window
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One page to ask for.
+
+    Parameters
+    ----------
+    url : str
+        Absolute.
+    kind : str
+        Which kind of page it is, such as ``"feed"``; names its golden pages, and what is missing in an error.
+    door : Door
+        How it is asked for.
+    wait_for : str
+        CSS selector of what the page must show; a page without it has changed its layout.
+    about : object
+        What the pages before told that this one does not; handed back to `Site.read`.
+    final_after : datetime or None
+        A page fetched after this moment never changes: a kept one serves, and it is never asked for again.
+    max_age : timedelta or None
+        A kept page that is younger serves in its place; None to ask each time.
+    """
+
+    url: str
+    kind: str
+    door: Door = Door.HTTP
+    wait_for: str = ""
+    about: Any = None
+    final_after: datetime | None = None
+    max_age: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page as it came: `url` is where redirects ended, `fetched_at` when it came, aware, UTC."""
+
+    url: str
+    content: bytes
+    fetched_at: datetime
+    content_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one page says.
+
+    Parameters
+    ----------
+    records : list of MatchRecord
+        In the order of the page.
+    follow : list of Request
+        The pages that it leads to.
+    refused : list of RefusedRow
+    notes : dict of str to int
+        How often a detail was left out or taken otherwise than written, by what it was.
+    may_be_empty : bool
+        Whether the page may hold no match at all, such as a list of coming fixtures in summer.
+    """
+
+    records: list[MatchRecord] = field(default_factory=list)
+    follow: list[Request] = field(default_factory=list)
+    refused: list[RefusedRow] = field(default_factory=list)
+    notes: dict[str, int] = field(default_factory=dict)
+    may_be_empty: bool = True
+
+
+class Site(Protocol):
+    """A source that is visited: it says what to ask for and reads what comes."""
+
+    @property
+    def name(self) -> str:
+        """The name under which its records are stored."""
+        ...
+
+    def start(self, errand: Errand) -> list[Request]:
+        """Return the pages to ask for first."""
+        ...
+
+    def read(self, request: Request, page: Page, errand: Errand) -> Reading:
+        """Read one page.
+
+        Raises
+        ------
+        ParseError
+            When the page is not what its kind promises; `missing` names the selector, variable or key.
         """
         ...
 

@@ -1,0 +1,81 @@
+"""What comes back through a door, and the words for what came of it.
+
+Pure Python: the doors (`http`, `browser`) make these, services judge and keep them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """What came of a request or of a whole visit; never a mere yes or no."""
+
+    STORED = "stored"
+    """Pages came and changed what is stored."""
+    UNCHANGED = "unchanged"
+    """Pages came and told nothing new."""
+    BLOCKED = "blocked"
+    """The site refused: 403, 429, a challenge page, or its robots.txt. The lane of its host is halted."""
+    CHANGED_LAYOUT = "changed_layout"
+    """A page came that does not show what its kind promises."""
+    EMPTY = "empty"
+    """Pages came without the matches that they must hold."""
+    TIMEOUT = "timeout"
+    """Nothing came in time."""
+    HTTP_ERROR = "http_error"
+    """No connection, an error status, a broken or endless answer."""
+    INVALID = "invalid"
+    """What came cannot be true: contradictions, or far more or fewer matches than the visits before."""
+    FAILED = "failed"
+    """Our own fault: a lost process, the database, a defect."""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer of a server, whatever its status.
+
+    Parameters
+    ----------
+    url : str
+        Where redirects ended.
+    status : int
+    headers : mapping of str to str
+        Names in lower case.
+    body : bytes
+        Decoded of any content encoding; of a page in a browser its HTML when the wait was over.
+    fetched_at : datetime
+        When it was complete, aware, UTC.
+    seconds : float
+        From the request to the last byte.
+    """
+
+    url: str
+    status: int
+    body: bytes
+    fetched_at: datetime
+    headers: Mapping[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+class FetchError(Exception):
+    """A page did not come as it should.
+
+    Parameters
+    ----------
+    outcome : Outcome
+        What it means for the visit.
+    reason : str
+        What happened, for the operator.
+    response : Response or None
+        What did come, to be kept; None when nothing did.
+    """
+
+    def __init__(self, outcome: Outcome, reason: str, response: Response | None = None) -> None:
+        super().__init__(reason)
+        self.outcome = outcome
+        self.reason = reason
+        self.response = response
