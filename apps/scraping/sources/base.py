@@ -182,6 +182,10 @@ class Request:
         CSS selector of what the page must show; a page without it has changed its layout.
     about : object
         What the pages before told that this one does not; handed back to `Site.read`.
+    may_be_missing : bool
+        A site that answers 404 has not published it yet, or never will: a note, and no fault.
+    is_leaf : bool
+        It leads nowhere: when it is final and a visit has stored what it says, it is not even read again.
     final_after : datetime or None
         A page fetched after this moment never changes: a kept one serves, and it is never asked for again.
     max_age : timedelta or None
@@ -193,6 +197,8 @@ class Request:
     door: Door = Door.HTTP
     wait_for: str = ""
     about: Any = None
+    may_be_missing: bool = False
+    is_leaf: bool = False
     final_after: datetime | None = None
     max_age: timedelta | None = None
 
