@@ -53,6 +53,7 @@ def test_the_types_hold():
         "apps.ml.forecasting.scoring",
         "apps.ml.forecasting.goals",
         "apps.scraping.sources",
+        "apps.scraping.politeness",
         "apps.scraping.sandbox.world",
         "apps.matches.records",
         "apps.matches.standings",
