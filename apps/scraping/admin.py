@@ -513,7 +513,16 @@ class ScrapeRunAdmin(FactAdmin):
 class LaneAdmin(FactAdmin):
     """The one way to each host."""
 
-    list_display = ("host", "shown_state", "free_at", "failures", "open_until", "reason", "robots_at", "robots_status")
+    list_display = (
+        "host",
+        "shown_state",
+        "free_at",
+        "failures",
+        "open_until",
+        "reason",
+        "robots_until",
+        "robots_status",
+    )
     list_filter = ("state",)
     ordering = ("host",)
 

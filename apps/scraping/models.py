@@ -79,7 +79,7 @@ class Lane(models.Model):
     requests = models.PositiveBigIntegerField(default=0)
     robots = models.TextField(blank=True)
     robots_status = models.PositiveSmallIntegerField(null=True, blank=True, help_text="0 when it could not be reached.")
-    robots_at = models.DateTimeField(null=True, blank=True)
+    robots_until = models.DateTimeField(null=True, blank=True, help_text="When robots.txt is asked for again.")
     # The circuit breaker, in the words of electricity: closed lets through, open does not.
     state = models.CharField(max_length=9, choices=State, default=State.CLOSED)
     failures = models.PositiveIntegerField(default=0, help_text="In a row.")

@@ -41,7 +41,10 @@ class Migration(migrations.Migration):
                         blank=True, help_text="0 when it could not be reached.", null=True
                     ),
                 ),
-                ("robots_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "robots_until",
+                    models.DateTimeField(blank=True, help_text="When robots.txt is asked for again.", null=True),
+                ),
                 (
                     "state",
                     models.CharField(

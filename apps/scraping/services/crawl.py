@@ -76,8 +76,8 @@ class Told:
         Rows that gave no record, by page, line and reason.
     pages : list of dict
         A line for each page, for the operator.
-    done, known : int
-        Pages that are behind, and all that are known of.
+    done, known, asked : int
+        Pages that are behind, all that are known of, and those that a request was made for in this walk.
     """
 
     records: list[tuple[datetime, MatchRecord]] = field(default_factory=list)
@@ -88,6 +88,7 @@ class Told:
     pages: list[dict[str, Any]] = field(default_factory=list)
     done: int = 0
     known: int = 0
+    asked: int = 0
 
 
 class Crawl:
@@ -171,6 +172,7 @@ class Crawl:
         kept = None if known is None else _readable(known.snapshot)
         if known is not None and kept is not None and self._serves(request, known):
             return kept, known.snapshot, False
+        self.told.asked += 1
         try:
             response = self.doors.get(request, kept=known.snapshot if known is not None and kept is not None else None)
         except FetchError as error:

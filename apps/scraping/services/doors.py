@@ -38,8 +38,8 @@ T = TypeVar("T")
 
 
 def agent() -> str:
-    """Return the honest name under which SPAI asks."""
-    return politeness.user_agent(settings.SPAI_CONTACT)
+    """Return the honest name under which SPAI asks; without a contact it names the site of its own pages."""
+    return politeness.user_agent(settings.SPAI_CONTACT or settings.SPAI_WEB_URL)
 
 
 class OpenDoors:
@@ -74,7 +74,7 @@ class OpenDoors:
 
         def ask() -> Response:
             if door is Door.HTTP:
-                conditions = politeness.conditions(kept.headers) if kept is not None else {}
+                conditions = politeness.conditional_headers(kept.headers) if kept is not None else {}
                 return self._plain(request.url, conditions)
             return _in_browser(lambda opened: _show(opened, request, self.home))
 
@@ -156,3 +156,11 @@ def _missing() -> str:
     except browser.BrowserMissingError as error:
         return error.advice
     return ""
+
+
+def _show(opened, request, home):
+    raise NotImplementedError
+
+
+def _in_browser(work):
+    return _keeper.show(work)

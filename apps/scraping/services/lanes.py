@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+from urllib.parse import urljoin
 
 from django.utils import timezone
 
@@ -34,6 +35,9 @@ LONGEST_DELAY: Final = timedelta(seconds=60)
 JITTER: Final = 0.5
 """Up to so much of the delay is added at random, so that visits keep no beat."""
 
+NO_RULES: Final = (404, 410)
+
+Judge = Callable[[Response], Outcome | None]
 Ask = Callable[[], Response]
 AskRobots = Callable[[str], Response]
 
@@ -89,10 +93,9 @@ def go(url: str, ask: Ask, *, manners: Manners, ask_robots: AskRobots) -> Respon
         lane, _ = Lane.objects.get_or_create(host=host)
         _refuse_if_halted(lane, manners.clock())
         robots = _robots(lane, url, manners, ask_robots)
-        if not robots.allows(url, manners.agent):
+        if not robots.allows(url):
             raise FetchError(Outcome.BLOCKED, f"robots.txt of {host} does not permit {url}")
-        asked = robots.crawl_delay(manners.agent)
-        delay = max(manners.delay, min(asked or timedelta(0), LONGEST_DELAY))
+        delay = max(manners.delay, min(robots.crawl_delay() or timedelta(0), LONGEST_DELAY))
         return _take_turn(lane, ask, delay, manners)
 
 
@@ -101,8 +104,13 @@ def resume(*, lane: Lane) -> None:
     _keep_breaker(lane, politeness.Breaker())
 
 
-def _take_turn(lane: Lane, ask: Ask, delay: timedelta, manners: Manners) -> Response:
+def _take_turn(lane: Lane, ask: Ask, delay: timedelta, manners: Manners, judge: Judge = politeness.judge) -> Response:
     """Wait for the moment, make the request, and keep what it says of the host."""
+    admitted = _breaker(lane).admit(manners.clock())
+    if admitted is None:
+        _refuse_if_halted(lane, manners.clock())
+    elif admitted != _breaker(lane):
+        _keep_breaker(lane, admitted)
     wait = ((lane.free_at or manners.clock()) - manners.clock()).total_seconds()
     if wait > 0:
         manners.sleep(wait)
@@ -111,7 +119,7 @@ def _take_turn(lane: Lane, ask: Ask, delay: timedelta, manners: Manners) -> Resp
     failure: FetchError | None = None
     try:
         response = ask()
-        if fault := politeness.judge(response):
+        if fault := judge(response):
             failure = FetchError(fault, _said(response), response)
     except FetchError as error:
         failure = error
@@ -135,16 +143,16 @@ def _refuse_if_halted(lane: Lane, now: datetime) -> None:
 
 def _judge_host(lane: Lane, came: Outcome, reason: str, now: datetime, wished: timedelta | None) -> None:
     before = _breaker(lane)
-    after = before.after(came, now=now, retry_after=wished, reason=reason)
+    after = before.after(came, now, wait=wished, reason=reason)
     if after != before:
         _keep_breaker(lane, after)
-    if after.state != before.state and after.state == Lane.State.OPEN:
+    if after.trips > before.trips:
         logger.error("%s is halted until %s: %s", lane.host, after.open_until, reason)
 
 
 def _breaker(lane: Lane) -> politeness.Breaker:
     return politeness.Breaker(
-        state=politeness.State(lane.state),
+        state=politeness.BreakerState(lane.state),
         failures=lane.failures,
         trips=lane.trips,
         opened_at=lane.opened_at,
@@ -154,7 +162,7 @@ def _breaker(lane: Lane) -> politeness.Breaker:
 
 
 def _keep_breaker(lane: Lane, breaker: politeness.Breaker) -> None:
-    lane.state, lane.failures, lane.trips = breaker.state.value, breaker.failures, breaker.trips
+    lane.state, lane.failures, lane.trips = breaker.state, breaker.failures, breaker.trips
     lane.opened_at, lane.open_until, lane.reason = breaker.opened_at, breaker.open_until, breaker.reason
     lane.save(update_fields=["state", "failures", "trips", "opened_at", "open_until", "reason"])
 
@@ -166,20 +174,24 @@ def _book(lane: Lane, free_at: datetime) -> None:
 
 def _robots(lane: Lane, url: str, manners: Manners, ask_robots: AskRobots) -> politeness.Robots:
     """Return the host's rules, asked for anew when the kept ones are old; the request takes a turn of its own."""
-    now = manners.clock()
-    if lane.robots_at is None or now - lane.robots_at > politeness.ROBOTS_KEPT:
-        address = politeness.robots_url(url)
-        try:
-            response = _take_turn(lane, lambda: ask_robots(address), manners.delay, manners)
-            lane.robots, lane.robots_status = response.body.decode("utf-8", "replace"), response.status
-        except FetchError as error:
-            status = error.response.status if error.response else 0
-            if error.outcome == Outcome.BLOCKED:
-                raise
-            lane.robots, lane.robots_status = "", status
-        lane.robots_at = manners.clock()
-        lane.save(update_fields=["robots", "robots_status", "robots_at"])
-    return politeness.Robots.parse(lane.robots, status=lane.robots_status or 0)
+    if lane.robots_until is not None and manners.clock() < lane.robots_until:
+        return politeness.Robots(lane.robots)
+    answer: Response | None
+    try:
+        rules = urljoin(url, "/robots.txt")
+        answer = _take_turn(lane, lambda: ask_robots(rules), manners.delay, manners, _judge_rules)
+    except FetchError as error:
+        answer = error.response
+    robots = politeness.Robots.of(answer)
+    lane.robots, lane.robots_status = robots.text, answer.status if answer is not None else 0
+    lane.robots_until = manners.clock() + robots.keep
+    lane.save(update_fields=["robots", "robots_status", "robots_until"])
+    return robots
+
+
+def _judge_rules(response: Response) -> Outcome | None:
+    """Return what an answer to the request for robots.txt means; that there is none is no fault."""
+    return None if response.status in NO_RULES else politeness.judge(response)
 
 
 def _said(response: Response) -> str:

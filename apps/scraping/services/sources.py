@@ -21,6 +21,13 @@ AT_HOME: Final = timedelta(0)
 BIG_LEAGUES: Final = ("252/2", "206/4", "108/5", "81/3", "74/22", "250/12")
 """WhoScored's regions and tournaments that are followed unless the operator chooses others."""
 
+BASE_URLS: Final[Mapping[str, str]] = {
+    Source.Reader.WHOSCORED: "https://www.whoscored.com",
+    Source.Reader.FOOTBALL_DATA: "https://www.football-data.co.uk",
+    Source.Reader.OPENFOOTBALL: "https://raw.githubusercontent.com/openfootball/football.json/master",
+}
+"""Where each reader's site is."""
+
 SHIPPED: Final[Mapping[str, dict[str, Any]]] = {
     SANDBOX: {"reader": Source.Reader.WHOSCORED, "is_simulated": True, "is_enabled": True, "delay": AT_HOME},
     SANDBOX_FILES: {"reader": Source.Reader.FOOTBALL_DATA, "is_simulated": True, "is_enabled": True, "delay": AT_HOME},
@@ -109,6 +116,8 @@ def why_off(source: Source) -> str:
         )
     if not source.is_enabled:
         return "It is switched off. Switch it on in the admin under Sources."
+    if not source.is_simulated and not settings.SPAI_CONTACT:
+        return "Nobody is named who asks. Set SPAI_CONTACT to a page or a mail, so that the site's owner can reach you."
     return ""
 
 
@@ -126,13 +135,13 @@ def site_of(source: Source) -> Site:
         if source.reader == Source.Reader.WHOSCORED:
             return WhoScored(
                 name=source.name,
-                tournaments=[_pair(code) for code in chosen],
+                tournaments=chosen,
                 is_simulated=source.is_simulated,
                 base_url=base_url,
             )
         if source.reader == Source.Reader.OPENFOOTBALL:
             return OpenfootballSite(**base, **({"codes": chosen} if chosen else {}))
-        divisions = _simulated_divisions() if source.is_simulated else None
+        divisions = {} if source.is_simulated else None
         return FootballDataSite(
             name=source.name,
             **base,

@@ -208,7 +208,7 @@ def _walk(run: ScrapeRun, crawl: Crawl, clock: Callable[[], datetime], until: fl
     latest = 0.0
     for url in crawl.walk():
         moment = time.monotonic()
-        if moment >= until and crawl.told.done:
+        if moment >= until and crawl.told.asked:
             run.doing = ""
             _note_progress(run, crawl.told, clock())
             return False
