@@ -312,7 +312,8 @@ def challenge(response: Response) -> str:
     if "json" in headers.get("content-type", "").lower() or response.body.lstrip(_BLANK)[:1] != b"<":
         return ""
     page = LexborHTMLParser(response.body[:SMALL_PAGE].decode("utf-8", "replace"))
-    title = (page.css_first("title").text() if page.css_first("title") else "").strip().lower()
+    named = page.css_first("title")
+    title = named.text().strip().lower() if named else ""
     if title.startswith(_CLOUDFLARE_TITLES):
         return "cloudflare"
     if len(response.body) > SMALL_PAGE:
