@@ -54,6 +54,7 @@ def test_the_types_hold():
         "apps.ml.forecasting.goals",
         "apps.scraping.sources",
         "apps.scraping.sandbox.world",
+        "apps.scraping.sandbox.site",
         "apps.matches.records",
         "apps.matches.standings",
     ],
