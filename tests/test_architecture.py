@@ -55,6 +55,7 @@ def test_the_types_hold():
         "apps.scraping.sources",
         "apps.scraping.politeness",
         "apps.scraping.sandbox.world",
+        "apps.scraping.sandbox.site",
         "apps.matches.records",
         "apps.matches.standings",
     ],

@@ -1,0 +1,392 @@
+"""The WSGI application: from a path to an answer, with faults, a log, and a lock around the one world."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qs, urlsplit
+
+from apps.matches.records import MatchRecord, Status
+from apps.scraping.sandbox.site import pages, tables
+from apps.scraping.sandbox.site.addresses import (
+    FIRST_SEASON_ID,
+    FIRST_STAGE_ID,
+    LEAGUES,
+    League,
+    season_and_league,
+    season_code,
+)
+from apps.scraping.sandbox.site.answers import CSV, JSON, TEXT, Answer, prepare
+from apps.scraping.sandbox.site.breakage import spoil
+from apps.scraping.sandbox.site.faults import FaultError, Faults, Mode
+from apps.scraping.sandbox.site.feed import Feed
+from apps.scraping.sandbox.site.log import LoggedRequest, RequestLog
+from apps.scraping.sandbox.site.stages import MatchView, Stage
+from apps.scraping.sandbox.timetable import MATCHES_PER_LEAGUE, MATCHES_PER_SEASON, Season
+from apps.scraping.sandbox.world import FIRST_SOURCE_ID, World
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+FEEDS_KEPT: Final = 64
+"""Stages whose entries stay made; each takes about half a megabyte."""
+ANSWERS_KEPT: Final = 64
+LONGEST_TARGET: Final = 2_000
+LONGEST_CONTROL: Final = 10_000
+CONTROL_PATHS: Final = ("/_faults", "/_log")
+LOOPBACK_NAMES: Final = ("127.0.0.1", "localhost", "::1")
+
+ROBOTS: Final = b"User-agent: *\nAllow: /\nCrawl-delay: 0.1\n"
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """An answer that holds from one moment to another."""
+
+    answer: Answer
+    since: datetime
+    until: datetime
+
+
+class NotFoundError(LookupError):
+    """No page has this address; the text says what is wrong with it."""
+
+
+class BadRequestError(ValueError):
+    """The address asks for something that cannot be; the text says what."""
+
+
+class Site:
+    """The simulated world as a web site; may be served by several threads.
+
+    Parameters
+    ----------
+    world : World
+        From now on the site's own: it is asked by one thread at a time.
+    clock : callable
+        Returns the moment, aware, at which the world is looked at.
+
+    Attributes
+    ----------
+    faults : Faults
+        Which paths are broken; programs on this machine switch them at ``/_faults``.
+    log : RequestLog
+        The latest requests; programs on this machine read them at ``/_log``.
+    """
+
+    def __init__(self, world: World, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self.faults = Faults()
+        self.log = RequestLog()
+        self._world = world
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._closing = threading.Event()
+        self._feeds: OrderedDict[int, Feed] = OrderedDict()
+        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._players = {p.id: (p.position, p.age) for squad in world.squads for p in squad}
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        path, query = _path_of(environ), environ.get("QUERY_STRING", "")
+        method = environ["REQUEST_METHOD"]
+        if path in CONTROL_PATHS:
+            return _send(self._control(path, query, method, environ), environ, start_response)
+        if path == "/livez":
+            return _send(_json({"status": "alive"}), environ, start_response)
+        target = f"{path}?{query}" if query else path
+        entry = self.log.begin(method, target, environ.get("HTTP_USER_AGENT", ""))
+        try:
+            answer = self._answer(method, path, query, target)
+            entry.status = answer.status.value
+            return _Logged(_send(answer, environ, start_response), self.log, entry)
+        except BaseException:
+            self.log.end(entry)
+            raise
+
+    def close(self) -> None:
+        """Let go of all requests that wait."""
+        self._closing.set()
+
+    def page(self, path: str, query: str = "") -> Answer:
+        """Return the right answer for a path, whatever is broken."""
+        try:
+            if len(path) + len(query) > LONGEST_TARGET:
+                raise BadRequestError("the address is too long")
+            for pattern, make in ROUTES:
+                found = pattern.fullmatch(path.lower())
+                if found is not None:
+                    with self._lock:
+                        return make(self, self._clock().astimezone(UTC), query, *found.groups())
+            raise NotFoundError("no page has this address")
+        except BadRequestError as error:
+            return _error(HTTPStatus.BAD_REQUEST, str(error))
+        except LookupError as error:
+            return _error(HTTPStatus.NOT_FOUND, str(error))
+
+    # ── Pages ────────────────────────────────────────────────────────────────────────────────────────────────────────
+    def _home(self, now: datetime, query: str) -> Answer:
+        past = [season for season in self._seasons(now) if not season.is_dense]
+        return Answer(pages.home_page(self._world.season_at(now), past))
+
+    def _tournament(self, now: datetime, query: str, region: str, tournament: str) -> Answer:
+        league = _league(region, tournament)
+        seasons = self._seasons(now)
+        return Answer(pages.season_page(league, seasons[0], seasons))
+
+    def _season(self, now: datetime, query: str, region: str, tournament: str, season: str) -> Answer:
+        league = _league(region, tournament)
+        number = _number(int(season), FIRST_SEASON_ID, league)
+        return Answer(pages.season_page(league, self._told(number, now), self._seasons(now)))
+
+    def _stage(self, now: datetime, query: str, region: str, tournament: str, season: str, stage: str) -> Answer:
+        league = _league(region, tournament)
+        number = _number(int(stage), FIRST_STAGE_ID, league)
+        if number != _number(int(season), FIRST_SEASON_ID, league):
+            raise NotFoundError(f"stage {stage} belongs to another season than {season}")
+        feed = self._feed(number, league, now)
+        matches = [match for _, match, _ in feed.entries(now)]
+        turned = [match for match in matches if feed.stage.sheet.dates[match].kickoff_at <= now]
+        first = min(max(0, len(turned) - pages.TURNS_SHOWN // 2), len(matches) - pages.TURNS_SHOWN)
+        around = [feed.stage.view(match, now) for match in matches[first : first + pages.TURNS_SHOWN]]
+        return Answer(pages.stage_page(feed.stage, feed.days(now), around))
+
+    def _month(self, now: datetime, query: str, stage: str) -> Answer:
+        asked = parse_qs(query).get("d", [""])[-1]
+        found = re.fullmatch(r"([0-9]{4})([0-9]{2})", asked)
+        if found is None or not 1 <= int(found[2]) <= 12 or not int(found[1]):
+            raise BadRequestError("d must be a year and a month from 01 to 12, such as d=202611")
+        number, league = season_and_league(int(stage), FIRST_STAGE_ID)
+        feed = self._feed(number, league, now)
+
+        def make() -> _Kept:
+            since, until = feed.stage.window(now)
+            body = feed.month(int(found[1]), int(found[2]), now, since)
+            return _Kept(Answer(body, JSON, modified_at=since), since, until)
+
+        return self._keep(f"feed {stage} {asked}", now, make)
+
+    def _live(self, now: datetime, query: str, match: str) -> Answer:
+        feed, view = self._match(match, now)
+        return Answer(pages.centre_page(feed.stage, view, self._players))
+
+    def _preview(self, now: datetime, query: str, match: str) -> Answer:
+        feed, view = self._match(match, now)
+        return Answer(pages.preview_page(feed.stage, view))
+
+    # ── Files ────────────────────────────────────────────────────────────────────────────────────────────────────────
+    def _division(self, now: datetime, query: str, code: str, division: str) -> Answer:
+        league = next((league for league in LEAGUES if league.division.lower() == division), None)
+        past = (season for season in self._seasons(now) if not season.is_dense)
+        season = next((season for season in past if season_code(season) == code), None)
+        if league is None or season is None:
+            raise NotFoundError(f"there is no file of the division {division.upper()} in the season {code}")
+
+        def make() -> _Kept:
+            stage = self._feed(season.number, league, now).stage
+            since, until = stage.window(now)
+            records = [stage.record(match, now) for match in stage.matches]
+            played = [record for record in records if record.status is Status.FINISHED]
+            body = tables.season_file(sorted(played, key=_by_kickoff))
+            return _Kept(Answer(body, CSV, modified_at=since), since, until)
+
+        return self._keep(f"file {code} {division}", now, make)
+
+    def _fixtures(self, now: datetime, query: str) -> Answer:
+        def make() -> _Kept:
+            stages = [self._feed(self._world.season_at(now).number, league, now).stage for league in LEAGUES]
+            windows = [stage.window(now) for stage in stages]
+            since, until = max(window[0] for window in windows), min(window[1] for window in windows)
+            records = [stage.record(match, now) for stage in stages for match in stage.matches]
+            coming = [record for record in records if record.status is Status.SCHEDULED]
+            body = tables.fixtures_file(sorted(coming, key=_by_kickoff))
+            return _Kept(Answer(body, CSV, modified_at=since), since, until)
+
+        return self._keep("fixtures", now, make)
+
+    def _robots(self, now: datetime, query: str) -> Answer:
+        return Answer(ROBOTS, TEXT)
+
+    # ── What is known ────────────────────────────────────────────────────────────────────────────────────────────────
+    def _seasons(self, now: datetime) -> list[Season]:
+        """Return the seasons that are told of, the newest first; LookupError before the first."""
+        return [self._world.season(number) for number in range(self._world.season_at(now).number, -1, -1)]
+
+    def _told(self, number: int, now: datetime) -> Season:
+        """Return a season; LookupError until its fixtures are out."""
+        season = self._world.season(number)
+        if now < season.announced_at:
+            raise NotFoundError("this season is not known yet")
+        return season
+
+    def _feed(self, number: int, league: League, now: datetime) -> Feed:
+        stage_id = league.stage_id(self._told(number, now))
+        feed = self._feeds.get(stage_id)
+        if feed is None:
+            feed = self._feeds[stage_id] = Feed(Stage(self._world.sheet(number), league))
+            while len(self._feeds) > FEEDS_KEPT:
+                self._feeds.popitem(last=False)
+        self._feeds.move_to_end(stage_id)
+        return feed
+
+    def _match(self, match_id: str, now: datetime) -> tuple[Feed, MatchView]:
+        number, match = divmod(int(match_id) - FIRST_SOURCE_ID, MATCHES_PER_SEASON)
+        if number < 0:
+            raise NotFoundError(f"there is no match {match_id}")
+        feed = self._feed(number, LEAGUES[match // MATCHES_PER_LEAGUE], now)
+        return feed, feed.stage.view(match, now)
+
+    def _keep(self, key: str, now: datetime, make: Callable[[], _Kept]) -> Answer:
+        """Return an answer that was made before and still holds, else make it."""
+        kept = self._kept.get(key)
+        if kept is None or not kept.since <= now < kept.until:
+            kept = self._kept[key] = make()
+            while len(self._kept) > ANSWERS_KEPT:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(key)
+        return kept.answer
+
+    # ── Faults and control ───────────────────────────────────────────────────────────────────────────────────────────
+    def _answer(self, method: str, path: str, query: str, target: str) -> Answer:
+        fault = self.faults.take(target)
+        if fault is not None and fault.delay:
+            self._closing.wait(fault.delay)
+            if fault.mode is Mode.HANG:
+                return _error(HTTPStatus.GATEWAY_TIMEOUT, "the sandbox let this request hang")
+        if method not in ("GET", "HEAD"):
+            return _error(HTTPStatus.METHOD_NOT_ALLOWED, "pages are only read", {"Allow": "GET, HEAD"})
+        answer = self.page(path, query)
+        return answer if fault is None else spoil(fault.mode, answer, target)
+
+    def _control(self, path: str, query: str, method: str, environ: WSGIEnvironment) -> Answer:
+        """Answer a program on this machine that switches faults or reads the log."""
+        if not _is_from_here(environ):
+            return _error(HTTPStatus.FORBIDDEN, "this address answers to programs on this machine only")
+        if path == "/_log":
+            if method == "DELETE":
+                self.log.clear()
+            elif method != "GET":
+                return _error(HTTPStatus.METHOD_NOT_ALLOWED, "read or clear the log", {"Allow": "GET, DELETE"})
+            return _json(self.log.entries())
+        try:
+            if method == "PUT":
+                self.faults.put(**_fault_in(environ))
+            elif method == "DELETE":
+                self.faults.clear(parse_qs(query).get("path", [None])[-1])
+            elif method != "GET":
+                return _error(HTTPStatus.METHOD_NOT_ALLOWED, "read, put or clear", {"Allow": "GET, PUT, DELETE"})
+        except FaultError as error:
+            return _json({"error": str(error)}, HTTPStatus.BAD_REQUEST)
+        return _json(self.faults.told())
+
+
+Make = Callable[..., Answer]
+NUMBER: Final = "([0-9]{1,9})"
+LEAGUE_PATH: Final = f"/regions/{NUMBER}/tournaments/{NUMBER}"
+ROUTES: Final[tuple[tuple[re.Pattern[str], Make], ...]] = tuple(
+    (re.compile(pattern), make)
+    for pattern, make in (
+        ("/", Site._home),
+        (f"{LEAGUE_PATH}(?:/[^/]*)?", Site._tournament),
+        (f"{LEAGUE_PATH}/seasons/{NUMBER}(?:/[^/]*)?", Site._season),
+        (f"{LEAGUE_PATH}/seasons/{NUMBER}/stages/{NUMBER}/fixtures(?:/[^/]*)?", Site._stage),
+        (f"/tournaments/{NUMBER}/data/?", Site._month),
+        (f"/matches/{NUMBER}/live(?:/[^/]*)?", Site._live),
+        (f"/matches/{NUMBER}/preview(?:/[^/]*)?", Site._preview),
+        ("/mmz4281/([0-9]{4})/([a-z0-9]{1,4})\\.csv", Site._division),
+        ("/fixtures\\.csv", Site._fixtures),
+        ("/robots\\.txt", Site._robots),
+    )
+)
+"""Paths in small letters → what answers; the groups are handed on."""
+
+
+class _Logged:
+    """The body of an answer; when it was handed over or given up, the log knows."""
+
+    def __init__(self, body: Iterable[bytes], log: RequestLog, entry: LoggedRequest) -> None:
+        self._body, self._log, self._entry = body, log, entry
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self._body
+        finally:
+            self._log.end(self._entry)
+
+    def close(self) -> None:
+        """Called by the server at the end, whatever happened."""
+        self._log.end(self._entry)
+
+
+def _send(answer: Answer, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    sent = prepare(answer, method=environ["REQUEST_METHOD"], headers=environ)
+    start_response(sent.status, sent.headers)
+    return sent.body
+
+
+def _path_of(environ: WSGIEnvironment) -> str:
+    """Return the path as text; WSGI hands its bytes over as Latin-1."""
+    return environ.get("PATH_INFO", "").encode("latin-1", "replace").decode("utf-8", "replace") or "/"
+
+
+def _is_from_here(environ: WSGIEnvironment) -> bool:
+    """Return whether a request comes from a program on this machine, through no proxy and under no other name."""
+    if "HTTP_X_FORWARDED_FOR" in environ or "HTTP_FORWARDED" in environ:
+        return False
+    host = urlsplit(f"//{environ.get('HTTP_HOST') or 'localhost'}").hostname
+    try:
+        address = ip_address(environ.get("REMOTE_ADDR", ""))
+    except ValueError:
+        return False
+    return host in LOOPBACK_NAMES and (getattr(address, "ipv4_mapped", None) or address).is_loopback
+
+
+def _fault_in(environ: WSGIEnvironment) -> dict[str, Any]:
+    """Return the fault that the body of a request asks for; FaultError when it asks for none."""
+    try:
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+    except ValueError:
+        length = 0
+    if not 0 < length <= LONGEST_CONTROL:
+        raise FaultError(f"send JSON of at most {LONGEST_CONTROL} bytes, with Content-Length")
+    try:
+        asked = json.loads(environ["wsgi.input"].read(length))
+    except ValueError as error:
+        raise FaultError(f"the body is no JSON: {error}") from error
+    if not isinstance(asked, dict) or not {"path", "mode"} <= set(asked) <= {"path", "mode", "times", "seconds"}:
+        raise FaultError('send {"path": "/…", "mode": "…"}, and if need be "times" and "seconds"')
+    return asked
+
+
+def _by_kickoff(record: MatchRecord) -> tuple[datetime, str]:
+    return record.kickoff_at, record.source_id
+
+
+def _league(region: str, tournament: str) -> League:
+    for league in LEAGUES:
+        if (league.region_id, league.tournament_id) == (int(region), int(tournament)):
+            return league
+    raise NotFoundError(f"region {region} has no tournament {tournament}")
+
+
+def _number(season_or_stage: int, first_id: int, league: League) -> int:
+    """Return the number of the season that an id of this league means."""
+    number, found = season_and_league(season_or_stage, first_id)
+    if found != league:
+        raise NotFoundError(f"{season_or_stage} belongs to another tournament than {league.tournament_id}")
+    return number
+
+
+def _json(value: Any, status: HTTPStatus = HTTPStatus.OK) -> Answer:
+    return Answer(json.dumps(value, ensure_ascii=False).encode(), JSON, status, headers={"Cache-Control": "no-store"})
+
+
+def _error(status: HTTPStatus, reason: str, headers: dict[str, str] | None = None) -> Answer:
+    return Answer(pages.error_page(status, reason), status=status, headers=headers or {})
