@@ -7,7 +7,6 @@ raises FetchError, as `apps.scraping.services.doors.OpenDoors` does.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -25,12 +24,15 @@ class FakeDoors:
     """Answers with the pages that it is given; keeps what it was asked for."""
 
     pages: dict[str, Any]
-    clock: Callable[[], datetime]
+    clock: Any
     asked: list[str] = field(default_factory=list)
-    faults: dict[str, FetchError] = field(default_factory=dict)
+    faults: dict[str, BaseException] = field(default_factory=dict)
+    seconds: float = 0.0
 
     def get(self, request: Request, *, kept: Snapshot | None) -> Response:
         self.asked.append(request.url)
+        if self.seconds:
+            self.clock.later(seconds=self.seconds)
         if request.url in self.faults:
             raise self.faults[request.url]
         if request.url not in self.pages:

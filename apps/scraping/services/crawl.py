@@ -18,10 +18,9 @@ from datetime import datetime
 from typing import Any, Final, Protocol
 
 from apps.matches.records import MatchRecord
-from apps.scraping import selectors
+from apps.scraping import plausibility, selectors
 from apps.scraping.models import Address, ScrapeRun, Snapshot
 from apps.scraping.responses import FetchError, Outcome, Response
-from apps.scraping import plausibility
 from apps.scraping.services import snapshots
 from apps.scraping.sources import Errand, Page, ParseError, Reading, Request, Site
 
@@ -228,7 +227,7 @@ class Crawl:
 
     def _fail(self, request: Request, error: FetchError | ParseError) -> Fault:
         if isinstance(error, ParseError):
-            fault = Fault(Outcome.CHANGED_LAYOUT, f"{request.url} shows no {error.missing} any more", request.url)
+            fault = Fault(Outcome.CHANGED_LAYOUT, f"{request.url} does not show {error.missing}", request.url)
         else:
             fault = Fault(error.outcome, error.reason, request.url)
         self.told.faults.append(fault)

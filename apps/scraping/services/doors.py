@@ -55,6 +55,7 @@ class OpenDoors:
         self.source = source
         self.manners = lanes.Manners(agent=agent(), delay=source.delay)
         self.home = base_url_of(source)
+        self._client = http.Client(user_agent=agent(), timeout=PAGE_SECONDS, max_bytes=MOST_BYTES)
 
     def get(self, request: Request, *, kept: Snapshot | None) -> Response:
         """Ask for a page through its door, when it is the host's turn.
@@ -81,9 +82,11 @@ class OpenDoors:
         return lanes.go(request.url, ask, manners=self.manners, ask_robots=lambda url: self._plain(url, {}))
 
     def _plain(self, url: str, headers: dict[str, str]) -> Response:
-        return http.fetch(
-            url, user_agent=self.manners.agent, headers=headers, timeout=PAGE_SECONDS, max_bytes=MOST_BYTES
-        )
+        return self._client.fetch(url, headers=headers)
+
+    def close(self) -> None:
+        """Close the connections; the browser stays for the next visit."""
+        self._client.close()
 
     def _door(self, request: Request) -> Door:
         """Return the door that a page goes through; the sandbox's pages can do without a browser."""

@@ -118,3 +118,6 @@ def _as_retention() -> Iterator[None]:
                 )
             cursor.execute(f"SET LOCAL ROLE {ROLE}")
         yield
+        with connection.cursor() as cursor:
+            # In a transaction around this one the role would stay.
+            cursor.execute("RESET ROLE")

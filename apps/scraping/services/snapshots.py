@@ -10,31 +10,13 @@ from __future__ import annotations
 import gzip
 import hashlib
 import zlib
-from typing import Final
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import Storage, storages
 
 from apps.scraping.models import LONGEST_URL, ScrapeRun, Snapshot
-from apps.scraping.responses import Outcome, Response
+from apps.scraping.responses import Outcome, Response, kept_headers
 from apps.scraping.sources import Page, Request
-
-HEADERS_KEPT: Final = (
-    "content-type",
-    "content-encoding",
-    "content-language",
-    "etag",
-    "last-modified",
-    "cache-control",
-    "date",
-    "server",
-    "retry-after",
-    "location",
-    "cf-ray",
-    "cf-mitigated",
-    "x-iinfo",
-)
-"""Headers that matter: what the page is, how to ask for it again, and who refused it."""
 
 
 class LostPageError(OSError):
@@ -67,7 +49,7 @@ def keep(*, run: ScrapeRun, request: Request, response: Response, outcome: Outco
         kind=request.kind,
         fetched_at=response.fetched_at,
         status=response.status,
-        headers={name: response.headers[name] for name in HEADERS_KEPT if name in response.headers},
+        headers=kept_headers(response.headers.items()),
         outcome=outcome,
         sha256=digest,
         size=len(response.body),

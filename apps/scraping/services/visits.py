@@ -21,10 +21,9 @@ from apps.matches.events import publish
 from apps.matches.locks import LockClass, alone_with
 from apps.matches.records import MatchRecord
 from apps.matches.services import IngestReport, WorldConflictError, ingest
-from apps.scraping import metrics, selectors
+from apps.scraping import metrics, plausibility, selectors
 from apps.scraping.models import Address, ScrapeRun, Source
 from apps.scraping.responses import Outcome
-from apps.scraping import plausibility
 from apps.scraping.services.crawl import Crawl, Doors, Reread, Told
 from apps.scraping.services.doors import OpenDoors
 from apps.scraping.services.sources import UnknownSourceError, site_of, why_off

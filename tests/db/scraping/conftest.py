@@ -74,6 +74,7 @@ def raw_pages(settings, tmp_path):
         }
     }
     settings.SPAI_SANDBOX = True
+    settings.SPAI_CONTACT = "https://owner.example"
     return folder
 
 

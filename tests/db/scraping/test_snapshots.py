@@ -90,6 +90,7 @@ def test_pages_of_the_sandbox_go_after_two_days_but_for_the_latest_of_each_addre
 
 def test_pages_of_real_sources_are_kept_for_ever_unless_the_operator_says_otherwise(stage, settings):
     real = Source.objects.get(name="football-data")
+    settings.SPAI_CONTACT = "https://owner.example"
     Source.objects.filter(pk=real.pk).update(is_enabled=True)
     run = services.request_visit(source=Source.objects.get(pk=real.pk), scope="results", by="ann", now=NOW)
     keep(run, b"one")

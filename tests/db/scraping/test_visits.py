@@ -13,6 +13,7 @@ from apps.matches.models import Event, Ingest, Match
 from apps.scraping import selectors, services
 from apps.scraping.models import Address, ScrapeRun, Snapshot
 from apps.scraping.responses import FetchError, Outcome, Response
+from apps.scraping.services import visits
 from apps.scraping.services.visits import ATTEMPTS
 from apps.scraping.tasks import scrape_due as scrape_due_task
 from tests.db.scraping.conftest import NOW
@@ -44,6 +45,12 @@ def tables() -> tuple[int, int, int]:
         Match.objects.filter(status="finished").count(),
         Ingest.objects.filter(changed_facts=True).count(),
     )
+
+
+def forget_matches() -> None:
+    """Empty the tables of matches, as no service can."""
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE matches_match, matches_matchchange CASCADE")
 
 
 # ── What comes of a visit ────────────────────────────────────────────────────────────────────────────────────────────
@@ -78,8 +85,7 @@ def test_a_page_that_shows_no_list_any_more_stops_the_store_names_it_and_is_kept
     filled.clock.later(minutes=2)
     report = filled.visit()
     assert report.outcome == "changed_layout"
-    assert "shows no the list of matches" not in report.detail
-    assert "the list of matches" in report.detail
+    assert "http://fake/feed does not show the list of matches" in report.detail
     assert "re-parse" in report.detail
     assert Snapshot.objects.filter(url=FEED).count() == 2
     assert tables() == (3, 2, 1)
@@ -243,14 +249,13 @@ def test_sources_take_turns(filled, db):
     filled.doors.pages[MORE] = page_of({"number": 4, "goals": (1, 1)})
     filled.ask()
     services.request_visit(source=other, scope="results", by="somebody", now=filled.clock())
-    worked = []
-    for report in filled.work(slice_seconds=0.0):
-        worked.append(report.source)
-        filled.clock.later(seconds=1)
+    filled.doors.seconds = 1
+    worked = [report.source for report in filled.work(slice_seconds=0.0)]
     assert worked[:4] == ["sandbox", "sandbox-files", "sandbox", "sandbox-files"]
 
 
-def test_a_visit_whose_worker_died_is_taken_up_and_asks_for_no_page_twice(filled):
+def test_a_visit_whose_worker_died_is_taken_up_and_asks_for_no_page_twice(filled, monkeypatch):
+    monkeypatch.setattr(visits, "SIGN_OF_LIFE", 0.0)
     run = filled.ask()
 
     class Death(BaseException):
@@ -268,7 +273,9 @@ def test_a_visit_whose_worker_died_is_taken_up_and_asks_for_no_page_twice(filled
     assert filled.doors.asked.count(HOME) == 1
 
 
-def test_a_visit_that_kills_its_worker_again_and_again_ends_as_failed(filled):
+def test_a_visit_that_kills_its_worker_again_and_again_ends_as_failed(filled, monkeypatch):
+    monkeypatch.setattr(visits, "SIGN_OF_LIFE", 0.0)
+
     class Death(BaseException):
         pass
 
@@ -311,11 +318,11 @@ def test_a_visit_that_is_cancelled_ends_after_its_page(filled):
 # ── Kept pages are read again ────────────────────────────────────────────────────────────────────────────────────────
 def test_kept_pages_give_the_same_rows_again_with_no_request(filled):
     filled.visit()
-    filled.doors.pages[FEED] = page_of(ONE, TWO, COMING | {"goals": (4, 4)})
+    filled.doors.pages[FEED] = page_of(ONE, TWO | {"goals": (3, 3)}, COMING)
     filled.clock.later(minutes=5)
     filled.visit()
     before = list(Match.objects.order_by("refs__source_id").values("kickoff_at", "status", "home_goals", "away_goals"))
-    Match.objects.all().delete()
+    forget_matches()
     asked = len(filled.doors.asked)
     services.request_reparse(source=filled.source, by="somebody", now=filled.clock())
     report = filled.work()[-1]
@@ -336,7 +343,7 @@ def test_a_kept_page_that_could_never_be_read_is_passed_over(filled):
     filled.doors.pages[FEED] = {"games": []}
     filled.clock.later(minutes=2)
     filled.visit()
-    Match.objects.all().delete()
+    forget_matches()
     services.request_reparse(source=filled.source, by="somebody", now=filled.clock())
     report = filled.work()[-1]
     assert (report.outcome, report.created) == ("stored", 3)
