@@ -18,12 +18,11 @@ import zlib
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Self
-from urllib.parse import urlsplit
 
 import httpcore
 import httpx
 
-from apps.scraping.politeness import judge
+from apps.scraping.politeness import host_of, judge
 from apps.scraping.responses import FetchError, Outcome, Response, kept_headers
 
 TIMEOUT: Final = 30.0
@@ -37,7 +36,6 @@ EVIDENCE: Final = 64 * 1024
 """Bytes that are kept of a page that was too large."""
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-_PORTS: Final = {"http": 80, "https": 443}
 _PIECE: Final = 64 * 1024
 
 
@@ -155,15 +153,10 @@ class Client:
 
 
 def _host(url: str) -> str:
-    """Return the host of an address as a lane knows it: with its port unless it is the usual one."""
     try:
-        parts = urlsplit(url)
-        port = parts.port
+        return host_of(url)
     except ValueError as error:
-        raise FetchError(Outcome.INVALID, f"{url[:200]!r} is no address: {error}") from error
-    if parts.scheme not in _PORTS or not parts.hostname or parts.username is not None:
-        raise FetchError(Outcome.INVALID, f"{url[:200]!r} is no http address of a host alone")
-    return parts.hostname if port in (None, _PORTS[parts.scheme]) else f"{parts.hostname}:{port}"
+        raise FetchError(Outcome.INVALID, str(error)) from error
 
 
 def _redirect(response: Response) -> str:

@@ -15,6 +15,7 @@ from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from functools import lru_cache
 from typing import Final
+from urllib.parse import urlsplit
 
 from protego import Protego
 from selectolax.lexbor import LexborHTMLParser
@@ -24,6 +25,8 @@ from apps.scraping.responses import Outcome, Response
 VERSION: Final = "0.1.0"
 AGENT: Final = f"SPAI/{VERSION}"
 """The product token, by which a robots.txt and a server's log know us."""
+
+_PORTS: Final = {"http": 80, "https": 443}
 
 ROBOTS_LIMIT: Final = 500 * 1024
 """Bytes of a robots.txt that are read (RFC 9309, section 2.5)."""
@@ -67,6 +70,24 @@ def user_agent(contact: str) -> str:
             f"without spaces, parentheses and backslashes, not {contact[:200]!r}"
         )
     return f"{AGENT} (+{contact})"
+
+
+def host_of(url: str) -> str:
+    """Return the host of an address as its lane is named: in lower case, with the port unless it is the usual one.
+
+    Raises
+    ------
+    ValueError
+        When it is no absolute http or https address, or one with a user name in it.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise ValueError(f"{url[:200]!r} is no address: {error}") from error
+    if parts.scheme not in _PORTS or not parts.hostname or parts.username is not None:
+        raise ValueError(f"{url[:200]!r} is no http address of a host alone")
+    return parts.hostname if port in (None, _PORTS[parts.scheme]) else f"{parts.hostname}:{port}"
 
 
 @lru_cache(maxsize=8)

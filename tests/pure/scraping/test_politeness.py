@@ -33,6 +33,7 @@ from apps.scraping.politeness import (
     challenge,
     conditional_headers,
     gap,
+    host_of,
     judge,
     retry_after,
     user_agent,
@@ -71,6 +72,27 @@ def test_the_user_agent_says_what_asks_and_whom_to_write_to(contact):
 def test_a_contact_that_is_empty_or_breaks_the_header_is_refused(contact):
     with pytest.raises(ValueError, match="the contact must be"):
         user_agent(contact)
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://Example.ORG/a", "example.org"),
+        ("https://example.org:443/", "example.org"),
+        ("http://example.org:443/", "example.org:443"),
+        ("http://127.0.0.1:8000/", "127.0.0.1:8000"),
+    ],
+)
+def test_a_lane_is_named_by_its_host(url, host):
+    assert host_of(url) == host
+
+
+@pytest.mark.parametrize(
+    "url", ["", "example.org", "ftp://example.org", "http://a@example.org", "http://[x", "http://h:x"]
+)
+def test_what_has_no_host_has_no_lane(url):
+    with pytest.raises(ValueError, match="address"):
+        host_of(url)
 
 
 # robots.txt
