@@ -9,6 +9,8 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import F, Q
 
+from apps.matches import records
+
 
 class World(models.TextChoices):
     """Simulated and real competitions never share a run, a model or a score."""
@@ -121,18 +123,18 @@ class Match(models.Model):
     """One match, whatever the number of sources that tell of it."""
 
     class Status(models.TextChoices):
-        SCHEDULED = "scheduled"
-        LIVE = "live"
-        FINISHED = "finished"
-        POSTPONED = "postponed"
-        CANCELLED = "cancelled"
-        ABANDONED = "abandoned"
-        AWARDED = "awarded"
-        UNKNOWN = "unknown"
+        SCHEDULED = records.Status.SCHEDULED.value
+        LIVE = records.Status.LIVE.value
+        FINISHED = records.Status.FINISHED.value
+        POSTPONED = records.Status.POSTPONED.value
+        CANCELLED = records.Status.CANCELLED.value
+        ABANDONED = records.Status.ABANDONED.value
+        AWARDED = records.Status.AWARDED.value
+        UNKNOWN = records.Status.UNKNOWN.value
 
     class KickoffPrecision(models.TextChoices):
-        MINUTE = "minute"
-        DATE = "date"
+        MINUTE = records.KickoffPrecision.MINUTE.value
+        DATE = records.KickoffPrecision.DATE.value
 
     # Three indexes of a column alone would double the indexes below, at a fifth of the cost of storing a match.
     season = models.ForeignKey(Season, on_delete=models.PROTECT, related_name="matches", db_index=False)
@@ -283,8 +285,8 @@ class Odds(models.Model):
     """Decimal prices of one bookmaker for one match at one moment. Kept as the benchmark."""
 
     class Moment(models.TextChoices):
-        OPENING = "opening"
-        CLOSING = "closing"
+        OPENING = records.Moment.OPENING.value
+        CLOSING = records.Moment.CLOSING.value
 
     # Two million rows: a surrogate key would cost a second index and nothing refers to a price.
     pk = models.CompositePrimaryKey("match_id", "bookmaker", "moment")
@@ -324,12 +326,12 @@ class Player(models.Model):
 class Side(models.TextChoices):
     """Which of the two teams of a match."""
 
-    HOME = "home"
-    AWAY = "away"
+    HOME = records.Side.HOME.value
+    AWAY = records.Side.AWAY.value
 
 
 class Lineup(models.Model):
-    """A player in the squad of one side of one match."""
+    """A player in the squad of one side of one match, as the source of the player tells it."""
 
     match = models.ForeignKey(Match, on_delete=models.CASCADE, related_name="lineups")
     player = models.ForeignKey(Player, on_delete=models.PROTECT, related_name="lineups")
@@ -347,19 +349,20 @@ class Lineup(models.Model):
 
 
 class Incident(models.Model):
-    """A goal, card or substitution."""
+    """A goal, card or substitution, as one source tells it."""
 
     class Kind(models.TextChoices):
-        GOAL = "goal"
-        PENALTY = "penalty"
-        OWN_GOAL = "own_goal"
-        YELLOW_CARD = "yellow_card"
-        SECOND_YELLOW_CARD = "second_yellow_card"
-        RED_CARD = "red_card"
-        SUBSTITUTION = "substitution"
+        GOAL = records.IncidentKind.GOAL.value
+        PENALTY = records.IncidentKind.PENALTY.value
+        OWN_GOAL = records.IncidentKind.OWN_GOAL.value
+        YELLOW_CARD = records.IncidentKind.YELLOW_CARD.value
+        SECOND_YELLOW_CARD = records.IncidentKind.SECOND_YELLOW_CARD.value
+        RED_CARD = records.IncidentKind.RED_CARD.value
+        SUBSTITUTION = records.IncidentKind.SUBSTITUTION.value
 
-    match = models.ForeignKey(Match, on_delete=models.CASCADE, related_name="incidents")
-    number = models.PositiveSmallIntegerField(help_text="Order within the match.")
+    match = models.ForeignKey(Match, on_delete=models.CASCADE, related_name="incidents", db_index=False)
+    source = models.CharField(max_length=40)
+    number = models.PositiveSmallIntegerField(help_text="Order within the match, from 1.")
     kind = models.CharField(max_length=20, choices=Kind)
     side = models.CharField(max_length=4, choices=Side)
     minute = models.PositiveSmallIntegerField()
@@ -367,10 +370,29 @@ class Incident(models.Model):
     other_player = models.ForeignKey(Player, on_delete=models.PROTECT, null=True, related_name="+")
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["match", "number"], name="incident_match_number_unique")]
+        constraints = [
+            models.UniqueConstraint(fields=["match", "source", "number"], name="incident_match_source_number_unique")
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} in minute {self.minute} of match {self.match_id}"
+
+
+class Absence(models.Model):
+    """A player who was reported missing from one side of one match, as the source of the player tells it."""
+
+    match = models.ForeignKey(Match, on_delete=models.CASCADE, related_name="absences", db_index=False)
+    player = models.ForeignKey(Player, on_delete=models.PROTECT, related_name="absences")
+    side = models.CharField(max_length=4, choices=Side)
+    reason = models.CharField(max_length=80, blank=True, help_text="Such as injured or suspended.")
+    status = models.CharField(max_length=40, blank=True, help_text="How sure it is, such as out or doubtful.")
+    known_at = models.DateTimeField(help_text="When the absence could first have been known.")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["match", "player"], name="absence_match_player_unique")]
+
+    def __str__(self) -> str:
+        return f"player {self.player_id} missing from match {self.match_id}"
 
 
 class Ingest(models.Model):
@@ -385,7 +407,9 @@ class Ingest(models.Model):
     same = models.PositiveIntegerField(default=0)
     refused = models.PositiveIntegerField(default=0)
     refusals = models.JSONField(default=list, help_text="The first hundred refused records, each with its reason.")
-    changed_facts = models.BooleanField(default=False, help_text="Whether a match, statistic or price was written.")
+    changed_facts = models.BooleanField(
+        default=False, help_text="Whether a match, statistic, price or sheet was written."
+    )
 
     class Meta:
         indexes = [

@@ -23,6 +23,7 @@ from apps.matches.services.fitness import unfit
 from apps.matches.services.identity import SAME_DAY, Doubt, days_apart, identify
 from apps.matches.services.names import Aliases, NameConflictError, Names, WorldConflictError
 from apps.matches.services.rows import COLUMNS, HISTORY, RESULTS, ContradictionError, MatchRow, merge, new_row
+from apps.matches.services.sheets import Sheets
 
 BATCH: Final = 10_000
 """Records that are stored at a time; a batch is cut where a season ends."""
@@ -68,7 +69,8 @@ def ingest(
 
     Names become competitions, seasons and teams (`names.Names`), records find their matches (`identity`), and only
     what differs is written. What a record does not tell never erases what is known, and "scheduled" does not undo a
-    result (`rows.merge`). Every change of a stored result, kick-off or status is kept as `MatchChange`, and the
+    result (`rows.merge`); line-ups, incidents and absences replace what the source told of them before
+    (`sheets.Sheets`). Every change of a stored result, kick-off or status is kept as `MatchChange`, and the
     revision of a match counts its results. A second ingest of the same input writes nothing but its own row. One ingest
     runs at a time; others wait.
 
@@ -136,6 +138,7 @@ class Ingestion:
         self._told: dict[int, int] = {}
         self._repeats: dict[int, bool] = {}
         self._competition_ids: dict[CompetitionKey, int] = {}
+        self._sheets = Sheets(source)
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -389,7 +392,7 @@ class Ingestion:
     def _make_new_rows(self, drafts: list[Draft], stored: dict[tuple[int, int, int], list[MatchRow]]) -> None:
         drafts.sort(key=lambda draft: (draft.record.kickoff_at, draft.index))
         occurrences: dict[tuple[int, int, int], int] = {}
-        for draft, row_id in zip(drafts, tables.next_match_ids(len(drafts)), strict=True):
+        for draft, row_id in zip(drafts, tables.next_ids(tables.MATCHES, len(drafts)), strict=True):
             pair = draft.pair
             latest = occurrences.get(pair)
             if latest is None:
@@ -455,11 +458,18 @@ class Ingestion:
         counted = tables.upsert_stats(list(_stats_rows(old)))
         # Features read statistics: who has observed the match must learn that it is another one now.
         tables.mark_changed(counted, ingest_id=ingest_id, now=self.now)
-        touched = counted | tables.upsert_odds(list(_odds_rows(old)))
+        touched = counted | tables.upsert_odds(list(_odds_rows(old))) | self._store_sheets(new, old)
         for draft in old:
             if _row(draft).id in touched:
                 batch.outcomes[draft.index] = Outcome.CHANGED
         self._publish([_row(draft) for draft in new] + [row for row, _ in changes])
+
+    def _store_sheets(self, new: list[Draft], old: list[Draft]) -> set[int]:
+        """Store the people of matches; return the matches whose sheet changed."""
+        told = [(_row(draft).id, draft.record.sheet) for draft in (*new, *old) if draft.record.sheet is not None]
+        if not told:
+            return set()
+        return self._sheets.store(told, empty={_row(draft).id for draft in new})
 
     def _keep_history(self, changes: list[tuple[MatchRow, tuple[Any, ...]]]) -> None:
         rows = []
@@ -499,6 +509,7 @@ class Ingestion:
     def _close(self) -> None:
         if self._row is None:
             return
+        self._sheets.close()
         report = self.report()
         self._row.created, self._row.changed = report.created, report.changed
         self._row.same, self._row.refused = report.same, report.refused

@@ -8,7 +8,21 @@ import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.utils import timezone
 
-from apps.matches.models import Event, Match, MatchChange, MatchRef, Odds, Season, Team, TeamAlias
+from apps.matches.models import (
+    Absence,
+    Event,
+    Incident,
+    Lineup,
+    Match,
+    MatchChange,
+    MatchRef,
+    Odds,
+    Player,
+    Season,
+    Side,
+    Team,
+    TeamAlias,
+)
 from apps.matches.records import Moment
 from tests.factories import (
     KICKOFF,
@@ -108,6 +122,35 @@ def test_a_bookmaker_has_one_price_per_match_and_moment():
     OddsFactory(match=quote.match, moment=Moment.OPENING)
     with refused("odds_pkey"), transaction.atomic():
         Odds.objects.bulk_create([Odds(match=quote.match, bookmaker="PS", moment=Moment.CLOSING)])
+
+
+def test_a_source_names_a_player_once_by_id():
+    Player.objects.create(source="whoscored", source_player_id="1", name="Joe Hart")
+    Player.objects.create(source="other", source_player_id="1", name="Joe Hart")
+    with refused("player_source_id_unique"):
+        Player.objects.create(source="whoscored", source_player_id="1", name="Another")
+
+
+def test_a_player_stands_once_in_the_lineups_and_once_in_the_absences_of_a_match():
+    match = MatchFactory()
+    player = Player.objects.create(source="whoscored", source_player_id="1", name="Joe Hart")
+    Lineup.objects.create(match=match, player=player, side=Side.HOME, is_starter=True, known_at=KICKOFF)
+    Absence.objects.create(match=match, player=player, side=Side.HOME, known_at=KICKOFF)
+    with refused("lineup_match_player_unique"), transaction.atomic():
+        Lineup.objects.create(match=match, player=player, side=Side.AWAY, is_starter=False, known_at=KICKOFF)
+    with refused("absence_match_player_unique"), transaction.atomic():
+        Absence.objects.create(match=match, player=player, side=Side.AWAY, known_at=KICKOFF)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        player.delete()
+
+
+def test_a_source_numbers_the_incidents_of_a_match_once():
+    match = MatchFactory()
+    told = {"match": match, "number": 1, "kind": Incident.Kind.GOAL, "side": Side.HOME, "minute": 3}
+    Incident.objects.create(source="whoscored", **told)
+    Incident.objects.create(source="other", **told)
+    with refused("incident_match_source_number_unique"):
+        Incident.objects.create(source="whoscored", **told)
 
 
 def test_a_match_with_history_of_an_ingest_holds_it():
