@@ -85,6 +85,14 @@ def load_matches(season_ids: Iterable[int]) -> list[MatchRow]:
         return [MatchRow(*row) for row in cursor.fetchall()]
 
 
+def load_match(match_id: int) -> MatchRow | None:
+    """Return one stored match, or None."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {', '.join(COLUMNS)} FROM matches_match WHERE id = %s", [match_id])
+        found = cursor.fetchone()
+    return MatchRow(*found) if found else None
+
+
 def load_refs(source: str, source_ids: Iterable[str], season_ids: Iterable[int]) -> dict[str, int]:
     """Return source id → match, of these ids and of all that the source tells of these seasons."""
     with connection.cursor() as cursor:

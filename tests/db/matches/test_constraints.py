@@ -10,6 +10,8 @@ from django.utils import timezone
 
 from apps.matches.models import (
     Absence,
+    Contradiction,
+    Correction,
     Event,
     Incident,
     Lineup,
@@ -151,6 +153,51 @@ def test_a_source_numbers_the_incidents_of_a_match_once():
     Incident.objects.create(source="other", **told)
     with refused("incident_match_source_number_unique"):
         Incident.objects.create(source="whoscored", **told)
+
+
+DISPUTE = {
+    "source": "openfootball", "status": "finished", "home_goals": 2, "away_goals": 0,
+    "standing_source": "football-data", "standing_status": "finished", "standing_home_goals": 2,
+    "standing_away_goals": 1, "decided_by": "trust", "first_seen_at": KICKOFF, "seen_at": KICKOFF,
+}  # fmt: skip
+
+
+def test_a_source_contradicts_a_match_once():
+    match = FinishedMatchFactory()
+    Contradiction.objects.create(match=match, ingest=match.ingest, **DISPUTE)
+    with refused("contradiction_match_source_unique"):
+        Contradiction.objects.create(match=match, ingest=match.ingest, **DISPUTE)
+
+
+@pytest.mark.parametrize(
+    ("fields", "constraint"),
+    [
+        ({"resolved_at": KICKOFF}, "contradiction_resolution_whole"),
+        ({"resolution": "agreed"}, "contradiction_resolution_whole"),
+        ({"standing_source": "openfootball"}, "contradiction_open_differs"),
+        ({"standing_away_goals": 0}, "contradiction_open_differs"),
+    ],
+)
+def test_an_open_contradiction_is_between_two_sources_and_two_results(fields, constraint):
+    match = FinishedMatchFactory()
+    with refused(constraint):
+        Contradiction.objects.create(match=match, ingest=match.ingest, **(DISPUTE | fields))
+
+
+@pytest.mark.parametrize(
+    ("fields", "constraint"),
+    [
+        ({"reason": ""}, "correction_has_reason"),
+        ({"undone_at": KICKOFF}, "correction_undo_whole"),
+        ({"undone_by": "ann", "undo_reason": "r"}, "correction_undo_whole"),
+        ({"undone_at": KICKOFF, "undone_by": "ann"}, "correction_undo_whole"),
+    ],
+)
+def test_a_correction_has_its_reason_and_so_has_its_undo(fields, constraint):
+    match = FinishedMatchFactory()
+    values = {"before": {}, "after": {}, "decided_by": "ann", "reason": "r", "decided_at": KICKOFF}
+    with refused(constraint):
+        Correction.objects.create(match=match, ingest=match.ingest, **(values | fields))
 
 
 def test_a_match_with_history_of_an_ingest_holds_it():
