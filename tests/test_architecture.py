@@ -58,6 +58,7 @@ def test_the_types_hold():
         "apps.scraping.sandbox.site",
         "apps.matches.records",
         "apps.matches.standings",
+        "apps.matches.trust",
     ],
 )
 def test_the_pure_core_loads_no_framework(module):

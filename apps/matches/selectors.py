@@ -11,7 +11,18 @@ from django.db import connection
 from django.db.models import Exists, Max, OuterRef, Prefetch, Q, QuerySet
 from django.utils.text import slugify
 
-from apps.matches.models import Competition, Ingest, Match, MatchChange, Odds, Season, Team, TeamAlias, World
+from apps.matches.models import (
+    Competition,
+    Contradiction,
+    Ingest,
+    Match,
+    MatchChange,
+    Odds,
+    Season,
+    Team,
+    TeamAlias,
+    World,
+)
 from apps.matches.records import KickoffPrecision, Moment
 from apps.matches.standings import Result, Standing, points_for_win, rule_of, table
 
@@ -264,6 +275,21 @@ def match_detail(match_id: int) -> Match | None:
         .filter(pk=match_id)
         .first()
     )
+
+
+def contradictions_of(match_id: int) -> QuerySet[Contradiction]:
+    """Return the sources that tell another result of a match than the one that stands, in the order of their names."""
+    return Contradiction.objects.filter(match=match_id, resolved_at__isnull=True).order_by("source")
+
+
+def open_contradictions(world: World | None = None) -> QuerySet[Contradiction]:
+    """Return the contradictions on which sources have not come to agree, newest first, with match and competition."""
+    found = Contradiction.objects.filter(resolved_at__isnull=True).select_related(
+        "match__season__competition__region", "match__home_team", "match__away_team"
+    )
+    if world is not None:
+        found = found.filter(match__season__competition__is_simulated=world == World.SANDBOX)
+    return found.order_by("-first_seen_at", "-id")
 
 
 def aliases_to_review() -> QuerySet[TeamAlias]:

@@ -1,6 +1,12 @@
-"""Writes of matches: `ingest()` is the one way in."""
+"""Writes of matches: `ingest()` is the one way in for sources; an operator corrects results and reviews names."""
 
 from apps.matches.services.account import BatchOutcome, IngestReport, Outcome, Refusal
+from apps.matches.services.corrections import (
+    CorrectionRefusedError,
+    correct_result,
+    let_stand,
+    undo_correction,
+)
 from apps.matches.services.ingestion import Ingestion, batches, ingest
 from apps.matches.services.names import Aliases, WorldConflictError
 from apps.matches.services.review import confirm_aliases
@@ -8,6 +14,7 @@ from apps.matches.services.review import confirm_aliases
 __all__ = [
     "Aliases",
     "BatchOutcome",
+    "CorrectionRefusedError",
     "IngestReport",
     "Ingestion",
     "Outcome",
@@ -15,5 +22,8 @@ __all__ = [
     "WorldConflictError",
     "batches",
     "confirm_aliases",
+    "correct_result",
     "ingest",
+    "let_stand",
+    "undo_correction",
 ]

@@ -8,7 +8,23 @@ import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.utils import timezone
 
-from apps.matches.models import Event, Match, MatchChange, MatchRef, Odds, Season, Team, TeamAlias
+from apps.matches.models import (
+    Absence,
+    Contradiction,
+    Correction,
+    Event,
+    Incident,
+    Lineup,
+    Match,
+    MatchChange,
+    MatchRef,
+    Odds,
+    Player,
+    Season,
+    Side,
+    Team,
+    TeamAlias,
+)
 from apps.matches.records import Moment
 from tests.factories import (
     KICKOFF,
@@ -108,6 +124,80 @@ def test_a_bookmaker_has_one_price_per_match_and_moment():
     OddsFactory(match=quote.match, moment=Moment.OPENING)
     with refused("odds_pkey"), transaction.atomic():
         Odds.objects.bulk_create([Odds(match=quote.match, bookmaker="PS", moment=Moment.CLOSING)])
+
+
+def test_a_source_names_a_player_once_by_id():
+    Player.objects.create(source="whoscored", source_player_id="1", name="Joe Hart")
+    Player.objects.create(source="other", source_player_id="1", name="Joe Hart")
+    with refused("player_source_id_unique"):
+        Player.objects.create(source="whoscored", source_player_id="1", name="Another")
+
+
+def test_a_player_stands_once_in_the_lineups_and_once_in_the_absences_of_a_match():
+    match = MatchFactory()
+    player = Player.objects.create(source="whoscored", source_player_id="1", name="Joe Hart")
+    Lineup.objects.create(match=match, player=player, side=Side.HOME, is_starter=True, known_at=KICKOFF)
+    Absence.objects.create(match=match, player=player, side=Side.HOME, known_at=KICKOFF)
+    with refused("lineup_match_player_unique"), transaction.atomic():
+        Lineup.objects.create(match=match, player=player, side=Side.AWAY, is_starter=False, known_at=KICKOFF)
+    with refused("absence_match_player_unique"), transaction.atomic():
+        Absence.objects.create(match=match, player=player, side=Side.AWAY, known_at=KICKOFF)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        player.delete()
+
+
+def test_a_source_numbers_the_incidents_of_a_match_once():
+    match = MatchFactory()
+    told = {"match": match, "number": 1, "kind": Incident.Kind.GOAL, "side": Side.HOME, "minute": 3}
+    Incident.objects.create(source="whoscored", **told)
+    Incident.objects.create(source="other", **told)
+    with refused("incident_match_source_number_unique"):
+        Incident.objects.create(source="whoscored", **told)
+
+
+DISPUTE = {
+    "source": "openfootball", "status": "finished", "home_goals": 2, "away_goals": 0,
+    "standing_source": "football-data", "standing_status": "finished", "standing_home_goals": 2,
+    "standing_away_goals": 1, "decided_by": "trust", "first_seen_at": KICKOFF, "seen_at": KICKOFF,
+}  # fmt: skip
+
+
+def test_a_source_contradicts_a_match_once():
+    match = FinishedMatchFactory()
+    Contradiction.objects.create(match=match, ingest=match.ingest, **DISPUTE)
+    with refused("contradiction_match_source_unique"):
+        Contradiction.objects.create(match=match, ingest=match.ingest, **DISPUTE)
+
+
+@pytest.mark.parametrize(
+    ("fields", "constraint"),
+    [
+        ({"resolved_at": KICKOFF}, "contradiction_resolution_whole"),
+        ({"resolution": "agreed"}, "contradiction_resolution_whole"),
+        ({"standing_source": "openfootball"}, "contradiction_open_differs"),
+        ({"standing_away_goals": 0}, "contradiction_open_differs"),
+    ],
+)
+def test_an_open_contradiction_is_between_two_sources_and_two_results(fields, constraint):
+    match = FinishedMatchFactory()
+    with refused(constraint):
+        Contradiction.objects.create(match=match, ingest=match.ingest, **(DISPUTE | fields))
+
+
+@pytest.mark.parametrize(
+    ("fields", "constraint"),
+    [
+        ({"reason": ""}, "correction_has_reason"),
+        ({"undone_at": KICKOFF}, "correction_undo_whole"),
+        ({"undone_by": "ann", "undo_reason": "r"}, "correction_undo_whole"),
+        ({"undone_at": KICKOFF, "undone_by": "ann"}, "correction_undo_whole"),
+    ],
+)
+def test_a_correction_has_its_reason_and_so_has_its_undo(fields, constraint):
+    match = FinishedMatchFactory()
+    values = {"before": {}, "after": {}, "decided_by": "ann", "reason": "r", "decided_at": KICKOFF}
+    with refused(constraint):
+        Correction.objects.create(match=match, ingest=match.ingest, **(values | fields))
 
 
 def test_a_match_with_history_of_an_ingest_holds_it():
