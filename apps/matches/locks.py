@@ -5,11 +5,16 @@ All numbers stand here, so that no two uses share one.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum, unique
+from typing import Final
 
 from django.db import connection
+
+POLL: Final = 0.05
+"""Seconds between two tries of a lock that is waited for with patience."""
 
 
 @unique
@@ -22,6 +27,15 @@ class Lock(IntEnum):
     RUN = 0x5350_4149_0004
     PREDICT = 0x5350_4149_0005
     SETTLE = 0x5350_4149_0006
+
+
+@unique
+class LockClass(IntEnum):
+    """What only one may do at a time with one thing of many: the first of a lock's two halves, the thing the second."""
+
+    SOURCE = 0x5350_4149
+    HOST = 0x5350_414A
+    API_KEY = 0x5350_414B
 
 
 def try_take(lock: Lock) -> bool:
@@ -41,6 +55,35 @@ def alone(lock: Lock) -> Iterator[bool]:
         if taken and connection.is_usable():
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_unlock(%s)", [lock])
+
+
+@contextmanager
+def alone_with(kind: LockClass, thing: int, *, patience: float = 0.0) -> Iterator[bool]:
+    """Hold the lock of one thing for this database session; yield False when it stays taken.
+
+    Parameters
+    ----------
+    kind : LockClass
+    thing : int
+        Which one of its kind; of 32 bits.
+    patience : float
+        Seconds to wait for it.
+    """
+    end = time.monotonic() + patience
+    halves = [int(kind), thing]
+    with connection.cursor() as cursor:
+        while True:
+            cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", halves)
+            taken = bool(cursor.fetchone()[0])
+            if taken or time.monotonic() >= end:
+                break
+            time.sleep(POLL)
+    try:
+        yield taken
+    finally:
+        if taken and connection.is_usable():
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", halves)
 
 
 def wait_for(lock: Lock) -> None:
