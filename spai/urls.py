@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
 
+from apps.api.urls import ingest_urlpatterns
 from spai import probes
 
 probe_urls: list[URLPattern | URLResolver] = [
@@ -25,6 +26,7 @@ face_urls: dict[str, list[URLPattern | URLResolver]] = {
     ],
     "office": [
         path("admin/", admin.site.urls),
+        *ingest_urlpatterns,
         path("", RedirectView.as_view(pattern_name="admin:index")),
     ],
     "push": [],

@@ -15,10 +15,38 @@ from rest_framework.views import exception_handler as drf_exception_handler
 MEDIA_TYPE: Final = "application/problem+json"
 
 
-class NoForecastYet(exceptions.NotFound):
+class Problem(exceptions.APIException):
+    """A problem with a kind of its own.
+
+    Parameters
+    ----------
+    status : int
+        HTTP status.
+    kind : str
+        Short name of the kind of problem.
+    detail : str
+        What went wrong with this request, for a person.
+    wait : int, optional
+        Seconds after which the client may try again.
+    members : dict, optional
+        What else a program needs to know of it.
+    """
+
+    def __init__(
+        self, status: int, kind: str, detail: str, *, wait: int | None = None, members: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(detail)
+        self.status_code = status
+        self.kind = kind
+        self.wait = wait
+        self.members = members or {}
+
+
+class NoForecastYet(Problem):
     """The match exists and nothing has been forecast for it."""
 
-    default_code = "no-forecast"
+    def __init__(self, detail: str) -> None:
+        super().__init__(status.HTTP_404_NOT_FOUND, "no-forecast", detail)
 
 
 def is_api(request: HttpRequest) -> bool:
@@ -83,8 +111,10 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         )
     else:
         detail = str(error.detail)
-        kind = error.default_code if isinstance(error, NoForecastYet) else ""
+        kind = error.kind if isinstance(error, Problem) else ""
     response.data = problem(response.status_code, detail, instance=context["request"].path, kind=kind, errors=errors)
+    if isinstance(error, Problem):
+        response.data |= error.members
     response.content_type = MEDIA_TYPE
     if response.status_code == status.HTTP_404_NOT_FOUND:
         response["Cache-Control"] = "no-store"

@@ -9,10 +9,15 @@ from rest_framework.routers import SimpleRouter
 from apps.api import pages
 from apps.api.consumers import EventConsumer
 from apps.api.pages import reference
-from apps.api.viewsets import MatchViewSet
+from apps.api.viewsets import IngestViewSet, MatchViewSet
 
 router = SimpleRouter()
 router.register("matches", MatchViewSet, basename="match")
+
+ingest_urlpatterns: list[URLPattern | URLResolver] = [
+    path("api/v1/ingest/", IngestViewSet.as_view({"post": "create"}), name="ingest"),
+    path("api/v1/ingest/<uuid:upload>/", IngestViewSet.as_view({"get": "retrieve"}), name="upload"),
+]
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", pages.fixtures, name="fixtures"),
@@ -26,6 +31,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("models/", pages.models, name="models"),
     path("about/", pages.about, name="about"),
     path("api/v1/", include(router.urls)),
+    # Described here, and answered by the office.
+    *ingest_urlpatterns,
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", reference.swagger, name="docs"),
     path("api/redoc/", reference.redoc, name="redoc"),

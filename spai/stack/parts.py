@@ -158,8 +158,8 @@ def site_environment(stack: Stack, face: str) -> dict[str, str]:
     return {"SPAI_FACE": face, "PROMETHEUS_MULTIPROC_DIR": str(stack.metrics)}
 
 
-def granian(stack: Stack, name: str, purpose: str, workers: int) -> Part:
-    """Return a WSGI process; one blocking thread each was the quickest by far."""
+def granian(stack: Stack, name: str, purpose: str, workers: int, threads: int = 1) -> Part:
+    """Return a WSGI process; for short requests one blocking thread each was the quickest by far."""
     port = stack.port(name)
     return Part(
         name=name,
@@ -176,7 +176,7 @@ def granian(stack: Stack, name: str, purpose: str, workers: int) -> Part:
             str(workers),
             "--no-ws",
             "--blocking-threads",
-            "1",
+            str(threads),
             "--respawn-failed-workers",
             "--respawn-interval",
             "1",
@@ -187,7 +187,7 @@ def granian(stack: Stack, name: str, purpose: str, workers: int) -> Part:
         alive=health.http(f"http://127.0.0.1:{port}/livez"),
         ready=health.http(f"http://127.0.0.1:{port}/readyz"),
         needs=SERVERS[:1],
-        environment=site_environment(stack, name) | {"DATABASE_POOL_SIZE": "4"},
+        environment=site_environment(stack, name) | {"DATABASE_POOL_SIZE": str(threads + 3)},
         port=port,
     )
 
@@ -198,8 +198,8 @@ def web(stack: Stack) -> Part:
 
 
 def office(stack: Stack) -> Part:
-    """Return the process of the admin, batches and exports."""
-    return granian(stack, "office", "admin, batches, exports", workers=1)
+    """Return the process of the admin, batches and exports, with threads left for people while a feed is stored."""
+    return granian(stack, "office", "admin, batches, exports", workers=1, threads=4)
 
 
 def push(stack: Stack) -> Part:

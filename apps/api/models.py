@@ -1,0 +1,91 @@
+"""Who may call the API with what rights, and what must be remembered between calls.
+
+No secret is kept: a key is stored as its hash, and a look-up goes by the part of it that everybody may see.
+"""
+
+from __future__ import annotations
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Q
+
+from apps.matches.models import World
+
+
+class Scope(models.TextChoices):
+    """What a key may be used for."""
+
+    INGEST = "ingest", "push matches in"
+
+
+class ApiKey(models.Model):
+    """The right of one program to call the API; the secret itself is shown once, when the key is made."""
+
+    name = models.CharField(max_length=80, help_text="Who uses it, for those who read this list later.")
+    prefix = models.CharField(max_length=8, unique=True, help_text="The part of the key that is shown.")
+    secret_sha256 = models.CharField(max_length=64)
+    scopes = ArrayField(models.CharField(max_length=12, choices=Scope))
+    worlds = ArrayField(models.CharField(max_length=7, choices=World), help_text="The worlds it may write to.")
+    source = models.SlugField(max_length=40, help_text="Name under which its records are stored.")
+    created_at = models.DateTimeField()
+    created_by = models.CharField(max_length=150)
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="Empty for a key that does not expire.")
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    revoked_by = models.CharField(max_length=150, blank=True)
+    latest_used_at = models.DateTimeField(null=True, blank=True, help_text="To the minute.")
+
+    class Meta:
+        verbose_name = "API key"
+        constraints = [
+            # A successor takes over the name of a key that was revoked: it is the same feed.
+            models.UniqueConstraint(
+                fields=["source"], condition=Q(revoked_at__isnull=True), name="apikey_source_unique"
+            ),
+            models.CheckConstraint(condition=~Q(scopes=[]), name="apikey_has_scope"),
+            models.CheckConstraint(condition=~Q(worlds=[]), name="apikey_has_world"),
+            models.CheckConstraint(
+                condition=Q(expires_at__isnull=True) | Q(expires_at__gt=F("created_at")), name="apikey_expires_later"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix})"
+
+
+class IdempotencyKey(models.Model):
+    """The answer to a request that its client may send again: the same request gets it without work.
+
+    It is written in the transaction of the work, so that there is no row of work that was lost. While the work is under
+    way, the lock of the API key is held, and goes with the process.
+    """
+
+    api_key = models.ForeignKey(ApiKey, on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(max_length=200, help_text="As the client chose it.")
+    request_sha256 = models.CharField(max_length=64)
+    status = models.PositiveSmallIntegerField()
+    answer = models.JSONField()
+    created_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["api_key", "key"], name="idempotencykey_key_unique")]
+
+    def __str__(self) -> str:
+        return f"answer {self.pk} of API key {self.api_key_id}"
+
+
+class Upload(models.Model):
+    """How far a feed got that sends its lines in several requests."""
+
+    api_key = models.ForeignKey(ApiKey, on_delete=models.CASCADE, related_name="+")
+    uuid = models.UUIDField(help_text="As the client chose it.")
+    next_line = models.PositiveBigIntegerField(default=1, help_text="Number of the line to go on with, from 1.")
+    stored = models.PositiveBigIntegerField(default=0, help_text="Lines that were stored, or were stored already.")
+    refused = models.PositiveBigIntegerField(default=0)
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["api_key", "uuid"], name="upload_uuid_unique")]
+
+    def __str__(self) -> str:
+        return f"upload {self.uuid} up to line {self.next_line}"

@@ -1,0 +1,162 @@
+"""Keys of programs: made, found, revoked. The secret is in the hands of its owner alone."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db import transaction
+from django.db.models import Q
+
+from apps.api.models import ApiKey, Scope
+from apps.matches.models import Ingest, World
+from apps.scraping.models import Source
+from apps.scraping.sources import SOURCES
+
+TOKEN: Final = re.compile(r"spai_([0-9a-f]{8})_([0-9a-f]{64})", re.ASCII)
+"""`spai_`, the prefix that is shown, and 256 random bits."""
+
+USE_NOTED_EVERY: Final = timedelta(minutes=1)
+
+SCRAPED: Final = frozenset({*SOURCES, "sandbox", "sandbox-files", "whoscored"})
+"""Sources that come with the project, whether or not they have a row yet."""
+
+_NOBODYS_SHA256: Final = "0" * 64
+
+
+class SourceTakenError(Exception):
+    """Records under this name come from elsewhere already."""
+
+
+class KeyRefusedError(Exception):
+    """The text is no key that may be used now; the message says why, in words that the one who sent it may read."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key that was just made, with the secret that nobody can show again.
+
+    Parameters
+    ----------
+    row : ApiKey
+    token : str
+        What its owner sends.
+    """
+
+    row: ApiKey
+    token: str = field(repr=False)
+
+
+def create_key(
+    *,
+    name: str,
+    source: str,
+    worlds: Sequence[str],
+    created_by: str,
+    now: datetime,
+    scopes: Sequence[str] = (Scope.INGEST,),
+    expires_at: datetime | None = None,
+    shares_source: bool = False,
+) -> NewKey:
+    """Make a key.
+
+    Parameters
+    ----------
+    name : str
+        Who uses it.
+    source : str
+        Name under which its records are stored.
+    worlds, scopes : sequence of str
+        What it may write to, and be used for.
+    created_by : str
+    now : datetime
+        Aware.
+    expires_at : datetime, optional
+        Aware and later than `now`.
+    shares_source : bool
+        Whether the operator means to store its records under the name of a source that SPAI reads itself: its word
+        then stands like that source's.
+
+    Raises
+    ------
+    SourceTakenError
+        When another key that is not revoked has the source, or SPAI reads it and `shares_source` is not set.
+    """
+    prefix, secret = secrets.token_hex(4), secrets.token_hex(32)
+    token = f"spai_{prefix}_{secret}"
+    with transaction.atomic():
+        if ApiKey.objects.filter(source=source, revoked_at__isnull=True).exists():
+            raise SourceTakenError(f"The key of another feed stores under {source}; revoke it first, or choose a name.")
+        if not shares_source and is_read_elsewhere(source):
+            raise SourceTakenError(
+                f"Matches of {source} come from files or pages. A feed under this name would speak with that source's "
+                "word; choose another name, or say that you mean it."
+            )
+        row = ApiKey.objects.create(
+            name=name,
+            prefix=prefix,
+            secret_sha256=_sha256(token),
+            scopes=list(scopes),
+            worlds=list(worlds),
+            source=source,
+            created_at=now,
+            created_by=created_by,
+            expires_at=expires_at,
+        )
+    return NewKey(row, token)
+
+
+def is_read_elsewhere(source: str) -> bool:
+    """Whether records of this name come from what SPAI reads itself, or came from anything but a key."""
+    if source in SCRAPED or Source.objects.filter(name=source).exists():
+        return True
+    return Ingest.objects.filter(source=source).exists() and not ApiKey.objects.filter(source=source).exists()
+
+
+def find_key(token: str, *, now: datetime) -> ApiKey:
+    """Return the key that a program sent.
+
+    Raises
+    ------
+    KeyRefusedError
+        When there is none, or it is revoked or has expired.
+    """
+    parts = TOKEN.fullmatch(token)
+    row = ApiKey.objects.filter(prefix=parts[1]).first() if parts else None
+    # Compared in any case, and as a whole, so that the time tells nothing of how much was right.
+    is_right = hmac.compare_digest(_sha256(token), row.secret_sha256 if row else _NOBODYS_SHA256)
+    if row is None or not is_right:
+        raise KeyRefusedError("This API key is not known. Check that it was copied whole.")
+    if row.revoked_at is not None:
+        raise KeyRefusedError(f"The API key {row.prefix} was revoked. Ask the operator for another.")
+    if row.expires_at is not None and row.expires_at <= now:
+        raise KeyRefusedError(f"The API key {row.prefix} expired at {row.expires_at:%Y-%m-%d %H:%M} UTC.")
+    return row
+
+
+def note_use(key: ApiKey, *, now: datetime) -> None:
+    """Write down that a key was used, at most once a minute."""
+    if key.latest_used_at is None or key.latest_used_at <= now - USE_NOTED_EVERY:
+        long_ago = Q(latest_used_at__isnull=True) | Q(latest_used_at__lte=now - USE_NOTED_EVERY)
+        ApiKey.objects.filter(long_ago, pk=key.pk).update(latest_used_at=now)
+
+
+def revoke_key(*, key: ApiKey, by: str, now: datetime) -> bool:
+    """End a key at once and for good; return False when it had ended already."""
+    return bool(ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True).update(revoked_at=now, revoked_by=by))
+
+
+def worlds_of(key: ApiKey) -> frozenset[World]:
+    """Return the worlds that a key may write to."""
+    return frozenset(World(world) for world in key.worlds)
+
+
+def _sha256(token: str) -> str:
+    # A random secret of 256 bits needs no slow hash: there is nothing to guess.
+    return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
