@@ -11,8 +11,6 @@ from django.utils import timezone
 
 from apps.matches.admin import FactAdmin
 from apps.matches.models import Event, Match, MatchChange, MatchRef, TeamAlias
-from apps.scraping.models import ScrapeRun, Source
-from apps.scraping.services import ensure_sandbox
 from tests.factories import MatchStatsFactory, OddsFactory, TeamAliasFactory
 
 pytestmark = pytest.mark.django_db
@@ -29,12 +27,10 @@ def a_bit_of_everything():
     )
     Event.objects.create(topic="match.changed", key=str(match.pk), created_at=timezone.now())
     TeamAliasFactory(team=match.home_team)
-    source = ensure_sandbox(now=timezone.now())
-    ScrapeRun.objects.create(source=source, started_at=timezone.now())
     return match
 
 
-MODELS = [model for model in site._registry if model._meta.app_label in ("matches", "scraping")]
+MODELS = [model for model in site._registry if model._meta.app_label == "matches"]
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
@@ -78,18 +74,3 @@ def test_a_name_to_review_is_confirmed_as_a_new_team(office):
     answer = office.post(waiting, {"action": "confirm_as_new", "_selected_action": [alias.pk]}, follow=True)
     assert "1 names confirmed" in answer.content.decode()
     assert TeamAlias.objects.get(reviewed_at__isnull=True) == other
-
-
-def test_a_visit_is_asked_for_and_a_source_is_switched_off(office, monkeypatch):
-    woken = []
-    monkeypatch.setattr("apps.scraping.services.visits.wake", woken.append)
-    source = ensure_sandbox(now=timezone.now())
-    address = reverse("admin:scraping_source_changelist")
-    answer = office.post(address, {"action": "scrape_now", "_selected_action": [source.pk]}, follow=True)
-    assert "A visit was asked for: sandbox" in answer.content.decode()
-    assert woken == ["scrape_requested"]
-    form = {"form-TOTAL_FORMS": 1, "form-INITIAL_FORMS": 1, "form-0-id": source.pk, "_save": "Save"}
-    office.post(address, form)
-    assert not Source.objects.get().is_enabled
-    answer = office.post(address, {"action": "scrape_now", "_selected_action": [source.pk]}, follow=True)
-    assert "None of these sources is enabled" in answer.content.decode()
