@@ -1,0 +1,1 @@
+"""WhoScored: fixtures, results, line-ups and prices."""
