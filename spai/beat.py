@@ -42,7 +42,8 @@ def write_timetable(timetable: Mapping[str, Mapping[str, Any]]) -> None:
     timetable : mapping
         Name → task, schedule, kwargs, options and the policy for missed runs, as in `spai.celery.TIMETABLE`.
     """
-    rows = {row.name: row for row in PeriodicTask.objects.select_for_update(of=("self",)).select_related("interval", "crontab")}
+    locked = PeriodicTask.objects.select_for_update(of=("self",)).select_related("interval", "crontab")
+    rows = {row.name: row for row in locked}
     for name, entry in timetable.items():
         schedule, kind = ModelEntry.to_model_schedule(entry["schedule"])
         # As PostgreSQL keeps it: 60 seconds, not 60.0.

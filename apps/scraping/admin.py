@@ -15,6 +15,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.core.exceptions import PermissionDenied
+from django.db import models
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -29,11 +30,17 @@ from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.forms import BaseDialogForm
-from unfold.widgets import UnfoldAdminDateWidget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
+from unfold.widgets import (
+    UnfoldAdminDateWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminURLInputWidget,
+)
 
 from apps.matches.admin import FactAdmin
 from apps.scraping import selectors, services
 from apps.scraping.models import Address, Lane, ScrapeRun, Snapshot, Source
+from apps.scraping.politeness import host_of
 
 STOP_POLLING: Final = 286
 """The status by which a partial tells htmx to ask no more."""
@@ -135,6 +142,7 @@ class SourceAdmin(ModelAdmin):
     )
     ordering = ("name",)
     show_full_result_count = False
+    formfield_overrides = {models.URLField: {"widget": UnfoldAdminURLInputWidget, "assume_scheme": "https"}}
     actions: list[Any] = []
     actions_detail = (
         "visit_now",
@@ -223,7 +231,7 @@ class SourceAdmin(ModelAdmin):
     @display(description="lane")
     def shown_lane(self, source: Source) -> str:
         """Whether the host may be visited, and why not."""
-        lane = self._lanes.get(selectors.host_of(services.base_url_of(source)))
+        lane = self._lanes.get(host_of(services.base_url_of(source)))
         if lane is None:
             return "not visited yet"
         if lane.state == Lane.State.CLOSED:

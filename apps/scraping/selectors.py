@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
-from urllib.parse import urlsplit
 
 from django.db.models import BooleanField, Count, ExpressionWrapper, F, Max, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from apps.scraping.models import Address, Lane, ScrapeRun, Snapshot, Source
+from apps.scraping.politeness import host_of
 from apps.scraping.responses import Outcome
 
 COMPLETE: Final = (Outcome.STORED.value, Outcome.UNCHANGED.value)
@@ -93,14 +93,6 @@ def halted_lanes() -> QuerySet[Lane]:
 def lane_of(url: str) -> Lane | None:
     """Return the lane of an address's host, None before the first request."""
     return Lane.objects.filter(host=host_of(url)).first()
-
-
-def host_of(url: str) -> str:
-    """Return the host of an address in lower case, with its port where it is not the usual one."""
-    parts = urlsplit(url)
-    usual = {"http": 80, "https": 443}.get(parts.scheme)
-    host = (parts.hostname or "").lower()
-    return host if parts.port in (None, usual) else f"{host}:{parts.port}"
 
 
 def address(source: Source, url: str) -> Address | None:

@@ -10,10 +10,10 @@ from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 
-from apps.scraping import browser, selectors
+from apps.scraping import selectors
 from apps.scraping.models import Lane
 from apps.scraping.responses import FetchError
-from apps.scraping.services.doors import OpenDoors, agent
+from apps.scraping.services.doors import OpenDoors, agent, found_browser
 from apps.scraping.services.retention import ROLE, may_prune
 from apps.scraping.services.sources import base_url_of, ensure_sources, why_off
 from apps.scraping.sources import Door, Request
@@ -55,20 +55,16 @@ def examine(*, now: datetime, ask_sandbox: bool = True) -> list[Finding]:
         seen = f"complete at {source.complete_at:%Y-%m-%d %H:%M} UTC" if source.complete_at else "never visited"
         findings.append(Finding(f"source {source.name}", True, reason or f"on; {seen}"))
         if ask_sandbox and source.is_simulated and not reason:
-            findings.append(_site(source.name, base_url_of(source), OpenDoors(source)))
+            with OpenDoors(source) as doors:
+                findings.append(_site(source.name, base_url_of(source), doors))
     return findings
 
 
 def _browser() -> Finding:
-    try:
-        found = browser.find(path=settings.SPAI_BROWSER, ws_url=settings.BROWSER_WS_URL)
-    except browser.BrowserMissingError as error:
-        return Finding(
-            "browser",
-            False,
-            "none found: the sandbox is read by plain HTTP, and WhoScored cannot be read at all",
-            error.advice,
-        )
+    found, missing = found_browser()
+    if found is None:
+        said = "none found: the sandbox is read by plain HTTP, and WhoScored cannot be read at all"
+        return Finding("browser", False, said, missing)
     return Finding("browser", True, str(found))
 
 

@@ -1,18 +1,13 @@
-"""The doors of a visit: the browser where a page needs one, plain HTTP elsewhere, both through the lane of the host.
-
-Playwright keeps an event loop in the thread that it works in, and Django refuses to touch the database there: the
-browser has a thread of its own, one for the life of the worker's process.
-"""
+"""The doors of a visit: the browser where a page needs one, plain HTTP elsewhere, both through the lane of the host."""
 
 from __future__ import annotations
 
 import atexit
 import logging
 import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from functools import cache
-from typing import Final, TypeVar
+from typing import Final, Self
 
 from django.conf import settings
 
@@ -20,7 +15,6 @@ from apps.scraping import browser, http, politeness
 from apps.scraping.models import Snapshot, Source
 from apps.scraping.responses import FetchError, Outcome, Response
 from apps.scraping.services import lanes
-from apps.scraping.services.sources import base_url_of
 from apps.scraping.sources import Door, Request
 
 logger = logging.getLogger(__name__)
@@ -31,10 +25,8 @@ PAGE_SECONDS: Final = 30.0
 MOST_BYTES: Final = 20_000_000
 """A larger page is no page of football."""
 
-RECYCLE_PAGES: Final = 200
-RECYCLE_MB: Final = 1_500
-
-T = TypeVar("T")
+BROWSER_LIVES: Final = 3
+"""How often a page is asked for when the browser dies under it, each time at the pace of the lane."""
 
 
 def agent() -> str:
@@ -43,7 +35,7 @@ def agent() -> str:
 
 
 class OpenDoors:
-    """The doors of one visit to one source.
+    """The doors of one visit to one source; a context manager, whose end closes what the visit opened.
 
     Parameters
     ----------
@@ -54,8 +46,18 @@ class OpenDoors:
     def __init__(self, source: Source) -> None:
         self.source = source
         self.manners = lanes.Manners(agent=agent(), delay=source.delay)
-        self.home = base_url_of(source)
-        self._client = http.Client(user_agent=agent(), timeout=PAGE_SECONDS, max_bytes=MOST_BYTES)
+        self._opened = ExitStack()
+        self._client = self._opened.enter_context(
+            http.Client(user_agent=self.manners.agent, timeout=PAGE_SECONDS, max_bytes=MOST_BYTES)
+        )
+        self._unit: browser.Unit | None = None
+        self._shows_a_page = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._opened.close()
 
     def get(self, request: Request, *, kept: Snapshot | None) -> Response:
         """Ask for a page through its door, when it is the host's turn.
@@ -64,7 +66,7 @@ class OpenDoors:
         ----------
         request : Request
         kept : Snapshot or None
-            The page that stands for the address; plain HTTP asks only for what is newer.
+            The page that stands for the address; only what is newer is asked for, where the door can say so.
 
         Raises
         ------
@@ -72,98 +74,75 @@ class OpenDoors:
             When nothing usable came; the outcome says how, the response is what did come.
         """
         door = self._door(request)
+        conditions = politeness.conditional_headers(kept.headers) if kept is not None else {}
 
         def ask() -> Response:
             if door is Door.HTTP:
-                conditions = politeness.conditional_headers(kept.headers) if kept is not None else {}
-                return self._plain(request.url, conditions)
-            return _in_browser(lambda opened: _show(opened, request, self.home))
+                return self._client.fetch(request.url, headers=conditions)
+            return self._browse(request, conditions)
 
-        return lanes.go(request.url, ask, manners=self.manners, ask_robots=lambda url: self._plain(url, {}))
-
-    def _plain(self, url: str, headers: dict[str, str]) -> Response:
-        return self._client.fetch(url, headers=headers)
-
-    def close(self) -> None:
-        """Close the connections; the browser stays for the next visit."""
-        self._client.close()
+        for life in range(1, BROWSER_LIVES + 1):
+            try:
+                return lanes.go(request.url, ask, manners=self.manners, ask_robots=self._client.fetch)
+            except FetchError as error:
+                if error.outcome is not Outcome.FAILED or life == BROWSER_LIVES:
+                    raise
+                logger.warning("%s; the page is asked for again", error.reason)
+        raise AssertionError("the last life has returned or raised")
 
     def _door(self, request: Request) -> Door:
         """Return the door that a page goes through; the sandbox's pages can do without a browser."""
-        if request.door is Door.HTTP or self._browser_is_here():
+        if request.door is Door.HTTP:
+            return Door.HTTP
+        _, missing = found_browser()
+        if not missing:
             return request.door
         if self.source.is_simulated:
             return Door.HTTP
-        raise FetchError(Outcome.FAILED, f"{self.source.name} needs a browser. {_missing()}")
+        raise FetchError(Outcome.FAILED, f"{self.source.name} is read by a browser, and there is none. {missing}")
 
-    def _browser_is_here(self) -> bool:
-        return _missing() == ""
-
-
-def close_browser() -> None:
-    """End this process's browser, if it has one; the next page starts another."""
-    _keeper.close()
-
-
-class _Keeper:
-    """The one browser of this process, in the thread that it needs to itself."""
-
-    def __init__(self) -> None:
-        self._thread: ThreadPoolExecutor | None = None
-        self._browser: browser.Browser | None = None
-        self._owner = 0
-
-    def show(self, work: Callable[[browser.Browser], T]) -> T:
-        """Do some work with the browser, started when there is none."""
-        if self._thread is None or self._owner != os.getpid():
-            # A process that was forked has its parent's objects and none of its threads.
-            self._thread, self._browser = ThreadPoolExecutor(1, thread_name_prefix="browser"), None
-            self._owner = os.getpid()
-        return self._thread.submit(self._work, work).result()
-
-    def close(self) -> None:
-        """End the browser and its thread."""
-        if self._thread is None or self._owner != os.getpid():
-            return
-        self._thread.submit(self._close).result()
-        self._thread.shutdown()
-        self._thread = None
-
-    def _work(self, work: Callable[[browser.Browser], T]) -> T:
-        if self._browser is None:
-            self._browser = browser.Browser(
-                path=settings.SPAI_BROWSER,
-                ws_url=settings.BROWSER_WS_URL,
-                user_agent=agent(),
-                recycle_pages=RECYCLE_PAGES,
-                recycle_mb=RECYCLE_MB,
-            )
-            self._browser.__enter__()
-        return work(self._browser)
-
-    def _close(self) -> None:
-        if self._browser is not None:
-            self._browser.__exit__(None, None, None)
-            self._browser = None
-
-
-_keeper: Final = _Keeper()
-atexit.register(close_browser)
+    def _browse(self, request: Request, conditions: dict[str, str]) -> Response:
+        """Show a page, or let the page that is shown ask for another."""
+        if self._unit is None:
+            self._unit = self._opened.enter_context(_browser().unit())
+        if request.door is Door.IN_PAGE and self._shows_a_page:
+            try:
+                return self._unit.fetch(request.url, headers=conditions, timeout=PAGE_SECONDS, max_bytes=MOST_BYTES)
+            except FetchError as error:
+                # The next try shows the page itself: what was shown went with its browser.
+                self._shows_a_page = error.outcome is not Outcome.FAILED
+                raise
+        response = self._unit.open(request.url, wait_for=request.wait_for, timeout=PAGE_SECONDS, max_bytes=MOST_BYTES)
+        self._shows_a_page = True
+        return response
 
 
 @cache
-def _missing() -> str:
-    """Return what to do when this process finds no browser, empty when it finds one."""
+def found_browser() -> tuple[browser.Found | None, str]:
+    """Return the browser that this process uses, or None and what to do to have one."""
     try:
-        browser.find(path=settings.SPAI_BROWSER, ws_url=settings.BROWSER_WS_URL)
-    except browser.BrowserMissingError as error:
-        return error.advice
-    return ""
+        return browser.find(remote=settings.BROWSER_WS_URL, given=settings.SPAI_BROWSER), ""
+    except browser.BrowserMissing as error:
+        return None, str(error)
 
 
-def _show(opened, request, home):
-    raise NotImplementedError
+_of_process: dict[int, browser.Browser] = {}
 
 
-def _in_browser(work):
-    return _keeper.show(work)
+def _browser() -> browser.Browser:
+    """Return the one browser of this process; one that was forked has no browser of its parent's."""
+    found, missing = found_browser()
+    if found is None:
+        raise FetchError(Outcome.FAILED, missing)
+    if os.getpid() not in _of_process:
+        _of_process.clear()
+        _of_process[os.getpid()] = browser.Browser(user_agent=agent(), found=found)
+    return _of_process[os.getpid()]
+
+
+@atexit.register
+def close_browser() -> None:
+    """End this process's browser, if it has one; the next page starts another."""
+    own = _of_process.pop(os.getpid(), None)
+    if own is not None:
+        own.close()

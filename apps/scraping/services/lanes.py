@@ -21,8 +21,8 @@ from django.utils import timezone
 from apps.matches.locks import LockClass, alone_with
 from apps.scraping import metrics, politeness
 from apps.scraping.models import Lane
+from apps.scraping.politeness import host_of
 from apps.scraping.responses import FetchError, Outcome, Response
-from apps.scraping.selectors import host_of
 
 logger = logging.getLogger(__name__)
 

@@ -137,7 +137,7 @@ def site_of(source: Source) -> Site:
                 name=source.name,
                 tournaments=chosen,
                 is_simulated=source.is_simulated,
-                base_url=base_url,
+                **base,
             )
         if source.reader == Source.Reader.OPENFOOTBALL:
             return OpenfootballSite(**base, **({"codes": chosen} if chosen else {}))

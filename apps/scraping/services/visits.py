@@ -10,6 +10,7 @@ import logging
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -67,7 +68,7 @@ NEXT_STEPS: Final = {
     Outcome.HTTP_ERROR: "The site did not answer as it should; the next visit takes what this one missed.",
 }
 
-MakeDoors = Callable[[Source], Doors]
+MakeDoors = Callable[[Source], AbstractContextManager[Doors]]
 MakeSite = Callable[[Source], Site]
 
 
@@ -174,10 +175,10 @@ def _work(
     if not _take_up(run, clock()):
         return _end(run, Outcome.FAILED, clock(), detail=f"Its worker was lost {ATTEMPTS} times, at {run.doing}.")
     try:
-        crawl = (Reread if is_reparse else Crawl)(
-            run, make_site(run.source), _errand(run), make_doors(run.source), clock=clock
-        )
-        if not _walk(run, crawl, clock, until):
+        with make_doors(run.source) as doors:
+            crawl = (Reread if is_reparse else Crawl)(run, make_site(run.source), _errand(run), doors, clock=clock)
+            is_over = _walk(run, crawl, clock, until)
+        if not is_over:
             run.refresh_from_db()
             return ScrapeReport.of(run)
         return _store(run, crawl.told, clock)

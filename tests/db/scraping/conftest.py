@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -46,7 +47,7 @@ class Stage:
             scrape_due(
                 now=self.clock(),
                 clock=self.clock,
-                make_doors=lambda source: self.doors,
+                make_doors=lambda source: nullcontext(self.doors),
                 make_site=lambda source: self.site,
                 **options,
             )

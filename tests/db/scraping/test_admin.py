@@ -11,8 +11,9 @@ from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 
 from apps.matches.admin import FactAdmin
-from apps.scraping import selectors, services
+from apps.scraping import services
 from apps.scraping.models import Lane, ScrapeRun, Snapshot, Source
+from apps.scraping.politeness import host_of
 from spai.beat import write_timetable
 from spai.celery import TIMETABLE
 from tests.db.scraping.conftest import NOW
@@ -40,7 +41,7 @@ def visited(stage):
     stage.doors.pages[HOME] = SCRIPT
     stage.clock.later(minutes=2)
     stage.visit()
-    host = selectors.host_of(services.base_url_of(stage.source))
+    host = host_of(services.base_url_of(stage.source))
     Lane.objects.create(
         host=host, state="open", open_until=timezone.now() + timedelta(hours=1), reason="answered 403", trips=1
     )
@@ -77,9 +78,7 @@ def test_the_list_of_sources_tells_freshness_next_visit_lane_and_the_latest_visi
     assert 'datetime="2026-11-23T09:00:30+00:00"' in page
 
 
-def test_the_list_of_sources_needs_the_same_queries_however_many_visits(
-    office, visited, django_assert_max_num_queries
-):
+def test_the_list_of_sources_needs_the_same_queries_however_many_visits(office, visited, django_assert_max_num_queries):
     for _ in range(20):
         visited.clock.later(minutes=2)
         visited.visit()
@@ -88,7 +87,7 @@ def test_the_list_of_sources_needs_the_same_queries_however_many_visits(
 
 
 def act(office, source: Source, lever: str, **values):
-    return office.post(reverse(f"admin:scraping_source_{lever}", args=[source.pk]), values)
+    return office.post(reverse(f"admin:scraping_source_{lever}", args=[source.pk]), {**values, "_form_submitted": "on"})
 
 
 def test_visit_now_asks_for_a_visit_and_goes_to_its_page(office, stage, woken):
@@ -162,7 +161,7 @@ def test_a_visit_is_followed_live_and_no_longer_asked_about_when_it_is_over(offi
 
 def test_a_visit_that_waits_is_cancelled(office, stage):
     run = stage.ask()
-    office.post(reverse("admin:scraping_scraperun_cancel_visit", args=[run.pk]))
+    office.post(reverse("admin:scraping_scraperun_cancel_visit", args=[run.pk]), {"_form_submitted": "on"})
     run.refresh_from_db()
     assert (run.outcome, run.detail) == ("failed", "Cancelled by admin.")
 
@@ -210,6 +209,4 @@ def test_the_timetable_can_be_read_beside_its_policy(office, visited):
 
 
 def test_moments_are_told_in_utc_beside_how_long_ago(stage):
-    assert "09:00:30 UTC" in site._registry[Source].shown_fresh(
-        type("Row", (), {"complete_at": NOW})()
-    )
+    assert "09:00:30 UTC" in site._registry[Source].shown_fresh(type("Row", (), {"complete_at": NOW})())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -147,7 +148,7 @@ def test_months_meet_without_a_gap_for_thirty_years():
     pieces = list(months(date(1998, 2, 28), date(2028, 3, 1)))
     assert pieces[0][0] == date(1998, 2, 28)
     assert pieces[-1] == (date(2028, 3, 1), date(2028, 3, 1))
-    assert all(one[1] + timedelta(days=1) == other[0] for one, other in zip(pieces, pieces[1:], strict=False))
+    assert all(one[1] + timedelta(days=1) == other[0] for one, other in pairwise(pieces))
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 
 import psycopg
 import pytest
@@ -12,6 +13,7 @@ from django.db import connection
 from apps.matches.locks import LockClass
 from apps.scraping import selectors, services
 from apps.scraping.models import Lane
+from apps.scraping.politeness import host_of
 from apps.scraping.responses import FetchError, Outcome, Response
 from apps.scraping.services import lanes
 
@@ -57,7 +59,7 @@ class Visitor:
     def gaps(self) -> list[float]:
         """Return the seconds from the end of each request to the next; each took one second, robots.txt none."""
         pages = [moment for url, moment in self.asked if not url.endswith("robots.txt")]
-        return [(later - earlier).total_seconds() - 1 for earlier, later in zip(pages, pages[1:], strict=False)]
+        return [(later - earlier).total_seconds() - 1 for earlier, later in pairwise(pages)]
 
 
 @pytest.fixture
@@ -101,8 +103,8 @@ def test_another_process_at_the_same_host_goes_first(visitor, monkeypatch):
     monkeypatch.setattr(lanes, "PATIENCE", 0.1)
     parameters = connection.get_connection_params()
     with psycopg.connect(**{key: parameters[key] for key in ("host", "port", "user", "password", "dbname")}) as other:
-        other.execute("SELECT pg_advisory_lock(%s, %s)", [int(LockClass.HOST), lanes._number(selectors.host_of(SITE))])
-        with pytest.raises(FetchError, match="another process has been visiting fake.example"):
+        other.execute("SELECT pg_advisory_lock(%s, %s)", [int(LockClass.HOST), lanes._number(host_of(SITE))])
+        with pytest.raises(FetchError, match="another process has been visiting fake"):
             visitor.go()
         assert visitor.go("https://other.example/").status == 200
     assert visitor.go().status == 200
@@ -111,7 +113,7 @@ def test_another_process_at_the_same_host_goes_first(visitor, monkeypatch):
 def test_robots_txt_is_asked_for_once_a_day_and_obeyed(visitor):
     visitor.robots = Response("", 200, b"User-agent: *\nDisallow: /secret\nCrawl-delay: 20\n", visitor.clock())
     visitor.go()
-    with pytest.raises(FetchError, match="robots.txt of fake.example does not permit") as error:
+    with pytest.raises(FetchError, match=r"robots\.txt of fake\.example does not permit") as error:
         visitor.go("https://fake.example/secret/page")
     assert error.value.outcome == Outcome.BLOCKED
     visitor.go()
@@ -142,7 +144,7 @@ def test_a_refusal_halts_the_lane_at_once(visitor, status):
         visitor.go()
     assert error.value.outcome == Outcome.BLOCKED
     asked = len(visitor.asked)
-    with pytest.raises(FetchError, match="fake.example is halted until"):
+    with pytest.raises(FetchError, match=r"fake\.example is halted until"):
         visitor.go()
     assert len(visitor.asked) == asked
 
@@ -210,8 +212,8 @@ def test_two_hosts_have_two_lanes(visitor):
 
 
 def test_a_port_makes_another_host(visitor):
-    assert selectors.host_of("http://127.0.0.1:8003/x") == "127.0.0.1:8003"
-    assert selectors.host_of("HTTPS://Fake.Example:443/x") == "fake.example"
+    assert host_of("http://127.0.0.1:8003/x") == "127.0.0.1:8003"
+    assert host_of("HTTPS://Fake.Example:443/x") == "fake.example"
 
 
 def test_manners_are_the_sources_own(visitor):
