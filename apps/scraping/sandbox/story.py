@@ -182,8 +182,10 @@ def _cards(rng: random.Random, side: Side, presence: _Presence, yellow: int, red
 def _goals(rng: random.Random, presences: Mapping[Side, _Presence], score: Score) -> list[IncidentRecord]:
     """Draw the goals of both sides, no two in one minute."""
     made = []
-    halves = ((range(1, HALF + 1), score.home_half, score.away_half),)
-    halves += ((range(HALF + 1, FULL + 1), score.home - score.home_half, score.away - score.away_half),)
+    halves = (
+        (range(1, HALF + 1), score.home_half, score.away_half),
+        (range(HALF + 1, FULL + 1), score.home - score.home_half, score.away - score.away_half),
+    )
     for span, home, away in halves:
         minutes = rng.sample(span, home + away)
         for minute, side in zip(minutes, [Side.HOME] * home + [Side.AWAY] * away, strict=True):

@@ -151,12 +151,12 @@ class Site:
         number = _number(int(stage), FIRST_STAGE_ID, league)
         if number != _number(int(season), FIRST_SEASON_ID, league):
             raise NotFoundError(f"stage {stage} belongs to another season than {season}")
-        feed = self._feed(number, league, now)
-        matches = [match for _, match, _ in feed.entries(now)]
-        turned = [match for match in matches if feed.stage.sheet.dates[match].kickoff_at <= now]
-        first = min(max(0, len(turned) - pages.TURNS_SHOWN // 2), len(matches) - pages.TURNS_SHOWN)
-        around = [feed.stage.view(match, now) for match in matches[first : first + pages.TURNS_SHOWN]]
-        return Answer(pages.stage_page(feed.stage, feed.days(now), around))
+        shown = self._feed(number, league, now).stage
+        order = shown.order(now)
+        begun = sum(kickoff_at <= now for kickoff_at, _ in order)
+        first = min(max(0, begun - pages.SHOWN // 2), len(order) - pages.SHOWN)
+        around = [shown.view(match, now) for _, match in order[first : first + pages.SHOWN]]
+        return Answer(pages.stage_page(shown, shown.days(now), around))
 
     def _month(self, now: datetime, query: str, stage: str) -> Answer:
         asked = parse_qs(query).get("d", [""])[-1]
@@ -309,16 +309,26 @@ ROUTES: Final[tuple[tuple[re.Pattern[str], Make], ...]] = tuple(
 
 
 class _Logged:
-    """The body of an answer; when it was handed over or given up, the log knows."""
+    """The body of an answer.
+
+    The log has its end before the last piece leaves, so that a client that has read it all and asks again at once is
+    alone; or when the answer is given up.
+    """
 
     def __init__(self, body: Iterable[bytes], log: RequestLog, entry: LoggedRequest) -> None:
         self._body, self._log, self._entry = body, log, entry
 
     def __iter__(self) -> Iterator[bytes]:
         try:
-            yield from self._body
+            held = b""
+            for piece in self._body:
+                if held:
+                    yield held
+                held = piece
         finally:
             self._log.end(self._entry)
+        if held:
+            yield held
 
     def close(self) -> None:
         """Called by the server at the end, whatever happened."""
@@ -358,7 +368,7 @@ def _fault_in(environ: WSGIEnvironment) -> dict[str, Any]:
         raise FaultError(f"send JSON of at most {LONGEST_CONTROL} bytes, with Content-Length")
     try:
         asked = json.loads(environ["wsgi.input"].read(length))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise FaultError(f"the body is no JSON: {error}") from error
     if not isinstance(asked, dict) or not {"path", "mode"} <= set(asked) <= {"path", "mode", "times", "seconds"}:
         raise FaultError('send {"path": "/…", "mode": "…"}, and if need be "times" and "seconds"')

@@ -109,8 +109,10 @@ def _next_hop(target: str) -> str:
 
 
 def _broken_off(body: bytes) -> Iterator[bytes]:
-    """Yield half of a body and lose the connection."""
-    yield body[: len(body) // 2]
+    """Yield the first half of a body, in pieces of which the last may not leave any more, and lose the connection."""
+    half = len(body) // 2
+    yield body[: half // 2]
+    yield body[half // 2 : half]
     raise ConnectionResetError("the sandbox breaks this answer off")
 
 

@@ -64,28 +64,7 @@ class Feed:
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
-        self._made: dict[int, tuple[tuple[int, int], datetime, str]] = {}
-
-    def entries(self, now: datetime) -> list[tuple[datetime, int, str]]:
-        """Return kick-off, number and JSON of each match, in the order of kick-off."""
-        found = []
-        for match in self.stage.matches:
-            turn = self.stage.turn(match, now)
-            made = self._made.get(match)
-            if made is None or made[0] != turn:
-                view = self.stage.view(match, now)
-                text = json.dumps(entry(self.stage, view), ensure_ascii=False, separators=(",", ":"))
-                made = self._made[match] = turn, view.record.kickoff_at, text
-            found.append((made[1], match, made[2]))
-        return sorted(found)
-
-    def days(self, now: datetime) -> dict[int, dict[int, set[int]]]:
-        """Return the days with matches by the site's clock: year → month from 1 → days."""
-        found: dict[int, dict[int, set[int]]] = {}
-        for kickoff_at, _, _ in self.entries(now):
-            day = on_clock(kickoff_at)
-            found.setdefault(day.year, {}).setdefault(day.month, set()).add(day.day)
-        return found
+        self._made: dict[int, tuple[tuple[int, int], str]] = {}
 
     def month(self, year: int, month: int, now: datetime, changed_at: datetime) -> bytes:
         """Return the feed of one month by the site's clock; without matches it names no tournament.
@@ -100,14 +79,22 @@ class Feed:
             When something of the stage changed latest.
         """
         told = [
-            text
-            for kickoff_at, _, text in self.entries(now)
-            if (on_clock(kickoff_at).year, on_clock(kickoff_at).month) == (year, month)
+            self._entry(match, now)
+            for kickoff, match in self.stage.order(now)
+            if (on_clock(kickoff).year, on_clock(kickoff).month) == (year, month)
         ]
         head = json.dumps(_head(changed_at), ensure_ascii=False, separators=(",", ":"))
         tournament = json.dumps(_tournament(self.stage), ensure_ascii=False, separators=(",", ":"))
         inner = f'{tournament[:-1]},"matches":[{",".join(told)}]}}' if told else ""
         return f'{head[:-1]},"tournaments":[{inner}]}}'.encode()
+
+    def _entry(self, match: int, now: datetime) -> str:
+        turn = self.stage.turn(match, now)
+        made = self._made.get(match)
+        if made is None or made[0] != turn:
+            told = entry(self.stage, self.stage.view(match, now))
+            made = self._made[match] = turn, json.dumps(told, ensure_ascii=False, separators=(",", ":"))
+        return made[1]
 
 
 def entry(stage: Stage, view: MatchView) -> dict[str, Any]:

@@ -29,7 +29,7 @@ class LoggedRequest:
     started : float
         Seconds of the monotonic clock.
     finished_at, finished
-        Likewise, when the last byte was handed over; None until then.
+        Likewise, just before the last piece was handed over, or when the answer was given up; None until then.
     status : int
         0 until there is one.
     """

@@ -20,7 +20,7 @@ from apps.scraping.sandbox.site.script import literal
 from apps.scraping.sandbox.site.stages import MatchView, Stage
 from apps.scraping.sandbox.timetable import Season
 
-TURNS_SHOWN: Final = 12
+SHOWN: Final = 12
 """Matches around now that the page of a stage shows to people."""
 
 LOADER: Final = "var require = {config: {params: {}}};"
@@ -166,14 +166,14 @@ def season_page(league: League, shown: Season, seasons: Sequence[Season]) -> byt
     return page(f"{league.competition.name} {season_name(shown)}", body)
 
 
-def stage_page(stage: Stage, days: dict[int, dict[int, set[int]]], around: Sequence[MatchView]) -> bytes:
+def stage_page(stage: Stage, days: set[date], around: Sequence[MatchView]) -> bytes:
     """Return the page of a stage's fixtures.
 
     Parameters
     ----------
     stage : Stage
-    days : dict
-        Year → month from 1 → days with matches.
+    days : set of date
+        Those with matches.
     around : sequence of MatchView
         The matches to show to people.
     """
@@ -183,14 +183,15 @@ def stage_page(stage: Stage, days: dict[int, dict[int, set[int]]], around: Seque
     return page(f"{league.competition.name} {season_name(stage.season)}: fixtures", body, calendar_script(stage, days))
 
 
-def calendar_script(stage: Stage, days: dict[int, dict[int, set[int]]]) -> str:
+def calendar_script(stage: Stage, days: set[date]) -> str:
     """Return the script with the days that have matches; its months count from 0."""
-    dates = sorted(date(y, m, d) for y, months in days.items() for m, some in months.items() for d in some)
-    mask = {y: {m - 1: dict.fromkeys(sorted(some), 1) for m, some in months.items()} for y, months in days.items()}
+    mask: dict[int, dict[int, dict[int, int]]] = {}
+    for day in sorted(days):
+        mask.setdefault(day.year, {}).setdefault(day.month - 1, {})[day.day] = 1
     calendar = {
-        "min": dates[0],
-        "max": dates[-1],
-        "fixtureDate": dates[-1],
+        "min": min(days),
+        "max": max(days),
+        "fixtureDate": max(days),
         "stageId": stage.stage_id,
         "isAggregate": False,
         "mask": mask,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 from apps.matches.records import IncidentKind, IncidentRecord, MatchRecord, Side, StatsRecord
 from apps.scraping.sandbox.sheets import CLOSING_BEFORE, Phase, SeasonSheet, phase_at
-from apps.scraping.sandbox.site.addresses import League
+from apps.scraping.sandbox.site.addresses import League, on_clock
 from apps.scraping.sandbox.story import FULL, GOALS, SENDINGS_OFF, Story
 from apps.scraping.sandbox.timetable import (
     CALLED_OFF_BEFORE,
@@ -155,6 +155,14 @@ class Stage:
     def record(self, match: int, now: datetime) -> MatchRecord:
         """Return what the world tells of a match at a moment."""
         return self.sheet.record(match, phase_at(self.sheet.dates[match], now))
+
+    def order(self, now: datetime) -> list[tuple[datetime, int]]:
+        """Return kick-off and number of each match, in the order of kick-off as told at a moment."""
+        return sorted((self.record(match, now).kickoff_at, match) for match in self.matches)
+
+    def days(self, now: datetime) -> set[date]:
+        """Return the days with matches by the site's clock."""
+        return {on_clock(kickoff_at).date() for kickoff_at, _ in self.order(now)}
 
     def story(self, match: int) -> Story:
         """Return the story of a match, drawn once."""
