@@ -156,7 +156,8 @@ class Contradictions:
             (row.match_id, row.source): row
             for row in Contradiction.objects.filter(match_id__in={match_id for match_id, _ in touched})
         }
-        new, changed = [], []
+        new: list[Contradiction] = []
+        changed: list[Contradiction] = []
         for key, told in touched.items():
             stored = known.get(key)
             if stored is not None:

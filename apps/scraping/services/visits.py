@@ -26,7 +26,6 @@ from apps.scraping import metrics, plausibility, selectors
 from apps.scraping.models import Address, ScrapeRun, Source
 from apps.scraping.responses import Outcome
 from apps.scraping.services.crawl import Crawl, Doors, Reread, Told
-from apps.scraping.services.doors import OpenDoors
 from apps.scraping.services.sources import UnknownSourceError, site_of, why_off
 from apps.scraping.sources import Errand, Scope, Site, Window
 from apps.scraping.sources.aliases import aliases_for
@@ -118,11 +117,19 @@ class ScrapeReport:
         )
 
 
+def open_doors(source: Source) -> AbstractContextManager[Doors]:
+    """Return the doors that lead outside."""
+    # The office asks for visits and has no library of a browser: only who makes them loads it.
+    from apps.scraping.services.doors import OpenDoors
+
+    return OpenDoors(source)
+
+
 def scrape_due(
     *,
     now: datetime,
     clock: Callable[[], datetime] = timezone.now,
-    make_doors: MakeDoors = OpenDoors,
+    make_doors: MakeDoors = open_doors,
     make_site: MakeSite = site_of,
     budget: float = BUDGET,
     slice_seconds: float = SLICE,

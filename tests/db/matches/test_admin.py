@@ -10,8 +10,20 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apps.matches.admin import FactAdmin
-from apps.matches.models import Event, Match, MatchChange, MatchRef, TeamAlias
-from tests.factories import MatchStatsFactory, OddsFactory, TeamAliasFactory
+from apps.matches.models import (
+    Absence,
+    Contradiction,
+    Correction,
+    Event,
+    Incident,
+    Lineup,
+    Match,
+    MatchChange,
+    MatchRef,
+    Player,
+    TeamAlias,
+)
+from tests.factories import ContradictionFactory, MatchStatsFactory, OddsFactory, TeamAliasFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -27,6 +39,18 @@ def a_bit_of_everything():
     )
     Event.objects.create(topic="match.changed", key=str(match.pk), created_at=timezone.now())
     TeamAliasFactory(team=match.home_team)
+    player = Player.objects.create(source="whoscored", source_player_id="1", name="Joe Hart")
+    Lineup.objects.create(match=match, player=player, side="home", is_starter=True, known_at=match.kickoff_at)
+    Absence.objects.create(match=match, player=player, side="home", reason="injured", known_at=match.kickoff_at)
+    Incident.objects.create(
+        match=match, source="whoscored", number=1, kind="goal", side="home", minute=88, player=player
+    )
+    ContradictionFactory(match=match)
+    result = {"told_by": "football-data", "status": "finished", "home_goals": 2, "away_goals": 1}
+    Correction.objects.create(
+        match=match, ingest=match.ingest, before=result, after=result, decided_by="ann", reason="seen",
+        decided_at=timezone.now(),
+    )  # fmt: skip
     return match
 
 
@@ -56,6 +80,67 @@ def test_a_match_shows_its_odds_and_its_history(office, a_bit_of_everything):
     assert "PS closing: 2.0 / 3.5 / 4.0" in page
     assert "whoscored" in page
     assert '"home_goals"' in html.unescape(page)
+
+
+def test_a_match_shows_its_people_and_who_contradicts_it(office, a_bit_of_everything):
+    page = office.get(reverse("admin:matches_match_change", args=[a_bit_of_everything.pk])).content.decode()
+    for said in ("Joe Hart", "injured", "88", "2–0", "openfootball", "order of trust"):
+        assert said in page
+
+
+def test_a_contradiction_is_listed_filtered_and_decided(office):
+    row, ended = ContradictionFactory(), ContradictionFactory()
+    Contradiction.objects.filter(pk=ended.pk).update(resolved_at=timezone.now(), resolution="agreed")
+    listed = reverse("admin:matches_contradiction_changelist")
+    page = office.get(listed + "?state=open").content.decode()
+    for said in ("2–0 by openfootball", "2–1 by football-data", row.match.home_team.name, str(row.match.season)):
+        assert said in page
+    assert ended.match.home_team.name not in page
+    assert "the sources agree" in office.get(listed + "?state=resolved").content.decode()
+    address = reverse("admin:matches_contradiction_let_stand", args=[row.pk])
+    assert "no source overrules it" in office.get(address).content.decode()
+    office.post(address, {"reason": "", "_form_submitted": "on"})
+    assert not Correction.objects.exists()
+    answer = office.post(address, {"reason": "I was there", "_form_submitted": "on"})
+    correction = Correction.objects.get()
+    assert answer.headers["HX-Redirect"] == reverse("admin:matches_correction_change", args=[correction.pk])
+    assert (correction.decided_by, correction.reason) == ("admin", "I was there")
+    row.match.refresh_from_db()
+    assert (row.match.away_goals, row.match.told_by) == (0, "operator")
+    answer = office.post(address, {"reason": "again", "_form_submitted": "on"})
+    assert "the contradiction has ended" in office.get(answer.headers["HX-Redirect"]).content.decode()
+
+
+def test_a_correction_is_made_and_taken_back_in_the_office(office):
+    match = MatchStatsFactory().match
+    form = {"home_goals": 4, "away_goals": 4, "status": "finished", "reason": "seen", "_form_submitted": "on"}
+    office.post(reverse("admin:matches_match_correct", args=[match.pk]), form)
+    match.refresh_from_db()
+    assert (match.home_goals, match.told_by) == (4, "operator")
+    correction = Correction.objects.get()
+    assert "4–4 by operator" in office.get(reverse("admin:matches_correction_changelist")).content.decode()
+    address = reverse("admin:matches_correction_undo", args=[correction.pk])
+    office.post(address, {"reason": "not seen", "_form_submitted": "on"})
+    match.refresh_from_db()
+    assert (match.home_goals, match.told_by) == (2, "football-data")
+    answer = office.post(address, {"reason": "again", "_form_submitted": "on"})
+    assert "taken back before" in office.get(answer.headers["HX-Redirect"]).content.decode()
+
+
+def test_whoever_may_not_correct_corrects_nothing(office_process, client, django_user_model):
+    row = ContradictionFactory()
+    client.force_login(django_user_model.objects.create_user("bob", is_staff=True))
+    for name, key in (("contradiction_let_stand", row.pk), ("match_correct", row.match_id)):
+        answer = client.post(reverse(f"admin:matches_{name}", args=[key]), {"reason": "x", "_form_submitted": "on"})
+        assert answer.status_code == 403
+    assert not Correction.objects.exists()
+
+
+def test_many_contradictions_need_the_queries_of_one(office, django_assert_max_num_queries):
+    for _ in range(15):
+        ContradictionFactory()
+    with django_assert_max_num_queries(14):
+        assert office.get(reverse("admin:matches_contradiction_changelist")).status_code == 200
 
 
 def test_the_list_of_matches_needs_the_same_queries_for_one_as_for_twenty(office, django_assert_max_num_queries):

@@ -10,7 +10,6 @@ from django.utils import timezone
 
 from apps.matches.models import (
     Absence,
-    Contradiction,
     Correction,
     Event,
     Incident,
@@ -29,6 +28,7 @@ from apps.matches.records import Moment
 from tests.factories import (
     KICKOFF,
     CompetitionFactory,
+    ContradictionFactory,
     FinishedMatchFactory,
     IngestFactory,
     MatchFactory,
@@ -155,18 +155,10 @@ def test_a_source_numbers_the_incidents_of_a_match_once():
         Incident.objects.create(source="whoscored", **told)
 
 
-DISPUTE = {
-    "source": "openfootball", "status": "finished", "home_goals": 2, "away_goals": 0,
-    "standing_source": "football-data", "standing_status": "finished", "standing_home_goals": 2,
-    "standing_away_goals": 1, "decided_by": "trust", "first_seen_at": KICKOFF, "seen_at": KICKOFF,
-}  # fmt: skip
-
-
 def test_a_source_contradicts_a_match_once():
-    match = FinishedMatchFactory()
-    Contradiction.objects.create(match=match, ingest=match.ingest, **DISPUTE)
+    match = ContradictionFactory().match
     with refused("contradiction_match_source_unique"):
-        Contradiction.objects.create(match=match, ingest=match.ingest, **DISPUTE)
+        ContradictionFactory(match=match)
 
 
 @pytest.mark.parametrize(
@@ -179,9 +171,8 @@ def test_a_source_contradicts_a_match_once():
     ],
 )
 def test_an_open_contradiction_is_between_two_sources_and_two_results(fields, constraint):
-    match = FinishedMatchFactory()
     with refused(constraint):
-        Contradiction.objects.create(match=match, ingest=match.ingest, **(DISPUTE | fields))
+        ContradictionFactory(**fields)
 
 
 @pytest.mark.parametrize(
