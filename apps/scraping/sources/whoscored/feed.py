@@ -17,6 +17,7 @@ from apps.scraping.sources.whoscored.incidents import read_incidents, sheet_know
 from apps.scraping.sources.whoscored.offers import read_offers
 from apps.scraping.sources.whoscored.pages import as_count, as_json, as_words, required
 from apps.scraping.sources.whoscored.scores import Score, read_score
+from apps.scraping.sources.whoscored.trail import Tournament
 
 STATUSES: Final = {
     1: Status.SCHEDULED,
@@ -46,7 +47,7 @@ EARLIEST_YEAR: Final = 1850
 LATEST_YEAR: Final = 2200
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Feed:
     """What one month of a stage holds.
 
@@ -65,27 +66,27 @@ class Feed:
     without_preview: set[str] = field(default_factory=set)
 
 
-def read_feed(page: Page, competition: CompetitionKey | None = None) -> Feed:
+def read_feed(page: Page, tournament: Tournament | None = None) -> Feed:
     """Return the matches of a monthly feed.
 
     Parameters
     ----------
     page : Page
         JSON, bare or as a browser shows it.
-    competition : CompetitionKey, optional
-        Where the caller knows it; else the one of the ids in the feed, and a tournament that no table knows is a
-        competition outside the pyramid of its region.
+    tournament : Tournament, optional
+        The one that was asked for, where the caller knows it; else the competition is that of the ids in the feed, and
+        a tournament that no table knows is a competition outside the pyramid of its region.
 
     Raises
     ------
     ParseError
-        When the page is no feed.
+        When the page is no feed, or that of another tournament.
     """
     document = as_json(page.content, page.url)
     feed = Feed()
-    for tournament in required(document, "tournaments", list, page.url):
-        matches = required(tournament, "matches", list, page.url)
-        context = _Context.of(tournament, competition, page)
+    for listed in required(document, "tournaments", list, page.url):
+        matches = required(listed, "matches", list, page.url)
+        context = _Context.of(listed, tournament, page)
         for line, match in enumerate(matches, start=1):
             _read_entry(match, line, context, feed)
     _drop_doubles(feed, page.url)
@@ -123,20 +124,23 @@ class _Context:
     page: Page
 
     @classmethod
-    def of(cls, tournament: Mapping[str, Any], competition: CompetitionKey | None, page: Page) -> _Context:
-        names = {key: as_words(tournament.get(key)) for key in ("regionName", "tournamentName", "seasonName")}
-        region_id, tournament_id = as_count(tournament.get("regionId")), as_count(tournament.get("tournamentId"))
-        known = WHOSCORED.get((region_id or 0, tournament_id or 0))
+    def of(cls, listed: Mapping[str, Any], tournament: Tournament | None, page: Page) -> _Context:
+        names = {key: as_words(listed.get(key)) for key in ("regionName", "tournamentName", "seasonName")}
+        region_id, tournament_id = as_count(listed.get("regionId")), as_count(listed.get("tournamentId"))
+        if tournament and (region_id, tournament_id) != (tournament.region_id, tournament.tournament_id):
+            raise ParseError(f"tournament {tournament.region_id}/{tournament.tournament_id}", page.url)
+        competition = tournament.competition if tournament else None
+        competition = competition or WHOSCORED.get((region_id or 0, tournament_id or 0))
         for key, name in names.items():
-            if not name and (key == "seasonName" or (competition is None and known is None)):
+            if not name and (key == "seasonName" or competition is None):
                 raise ParseError(f"key {key}", page.url)
-        stage = as_words(tournament.get("stageName"))
+        stage = as_words(listed.get("stageName"))
         return cls(
-            competition=competition or known or CompetitionKey(names["regionName"], names["tournamentName"], 0),
+            competition=competition or CompetitionKey(names["regionName"], names["tournamentName"], 0),
             season=season_label(names["seasonName"]),
             stage="" if stage == names["tournamentName"] else stage,
             is_world=region_id in WHOSCORED_WORLD_REGIONS,
-            is_women=tournament.get("sex", MEN) not in (MEN, 0, None),
+            is_women=listed.get("sex", MEN) not in (MEN, 0, None),
             page=page,
         )
 
@@ -155,7 +159,7 @@ def _drop_doubles(feed: Feed, where: str) -> None:
         else:
             names = [source_id, first.home_team, first.away_team]
             feed.refused.append(RefusedRow(where, 0, CONTRADICTION, shorten(names)))
-    feed.notes = +feed.notes
+    feed.notes = +feed.notes  # without the zeros
 
 
 def _read_entry(match: Any, line: int, context: _Context, feed: Feed) -> None:
