@@ -61,11 +61,16 @@ SPAI_REVISION: str = env.str("SPAI_REVISION", default="")
 SPAI_WEB_URL: str = env.str("SPAI_WEB_URL", default="http://127.0.0.1:8000").rstrip("/")
 SPAI_OFFICE_URL: str = env.str("SPAI_OFFICE_URL", default="http://127.0.0.1:8001").rstrip("/")
 SPAI_PUSH_URL: str = env.str("SPAI_PUSH_URL", default="http://127.0.0.1:8002").rstrip("/")
-for _address in (SPAI_WEB_URL, SPAI_OFFICE_URL, SPAI_PUSH_URL):
+SPAI_SANDBOX_URL: str = env.str("SPAI_SANDBOX_URL", default="http://127.0.0.1:8003").rstrip("/")
+"""Where the simulated world is a web site."""
+for _name, _address in (
+    ("SPAI_WEB_URL", SPAI_WEB_URL),
+    ("SPAI_OFFICE_URL", SPAI_OFFICE_URL),
+    ("SPAI_PUSH_URL", SPAI_PUSH_URL),
+    ("SPAI_SANDBOX_URL", SPAI_SANDBOX_URL),
+):
     if urlsplit(_address).scheme not in ("http", "https") or not urlsplit(_address).netloc:
-        raise ImproperlyConfigured(
-            f"SPAI_WEB_URL, SPAI_OFFICE_URL and SPAI_PUSH_URL must be http addresses; got {_address!r}"
-        )
+        raise ImproperlyConfigured(f"{_name} must be an http address; got {_address!r}")
 SPAI_PUSH_WS_URL = SPAI_PUSH_URL.replace("http", "ws", 1)
 
 _https = SPAI_WEB_URL.startswith("https://")
