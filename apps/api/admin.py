@@ -1,4 +1,4 @@
-"""The home panel of the office: what is fresh, who is champion, what failed."""
+"""The home panel of the office, and the keys of the programs that push matches in."""
 
 from __future__ import annotations
 
@@ -6,10 +6,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django import forms
+from django.contrib import admin, messages
 from django.db.models import Exists, OuterRef
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
+from django_htmx.http import HttpResponseClientRedirect
+from unfold.decorators import action, display
+from unfold.forms import BaseDialogForm
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldBooleanSwitchWidget
 
+from apps.api import services
+from apps.api.models import ApiKey, Scope, Upload
+from apps.matches.admin import FactAdmin
 from apps.matches.models import Ingest, Match, TeamAlias, World
 from apps.ml import selectors as ml_selectors
 from apps.ml.models import PipelineRun, Prediction, Promotion, Score
@@ -72,3 +83,151 @@ def home_panel(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "halted_lanes": scraping_selectors.halted_lanes(),
         "names_to_review": TeamAlias.objects.filter(reviewed_at__isnull=True).count(),
     }
+
+
+class ApiKeyForm(forms.ModelForm):
+    """What a new key is for."""
+
+    scopes = forms.MultipleChoiceField(
+        choices=Scope.choices, initial=[Scope.INGEST], widget=UnfoldAdminCheckboxSelectMultipleWidget
+    )
+    worlds = forms.MultipleChoiceField(
+        choices=World.choices, help_text="The worlds it may write to.", widget=UnfoldAdminCheckboxSelectMultipleWidget
+    )
+    shares_source = forms.BooleanField(
+        required=False,
+        label="Speak with the word of a source that SPAI reads",
+        help_text="Only where this feed is that source: what it tells then counts as told by it.",
+        widget=UnfoldBooleanSwitchWidget,
+    )
+
+    class Meta:
+        model = ApiKey
+        fields = ("name", "source", "worlds", "scopes", "expires_at")
+
+    def clean_expires_at(self) -> datetime | None:
+        """Refuse an end that has passed."""
+        expires_at: datetime | None = self.cleaned_data["expires_at"]
+        if expires_at is not None and expires_at <= timezone.now():
+            raise forms.ValidationError("This moment has passed; choose a later one, or none.")
+        return expires_at
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse the name of a source that is another's."""
+        given = super().clean() or self.cleaned_data
+        if "source" in given:
+            try:
+                services.check_source(given["source"], shares_source=given["shares_source"])
+            except services.SourceTakenError as error:
+                self.add_error("source", str(error))
+        return given
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(FactAdmin):
+    """Keys of programs: made and revoked here, shown in full once."""
+
+    list_display = ("name", "prefix", "source", "shown_worlds", "shown_scopes", "shown_state", "latest_used_at")
+    list_filter = ("source",)
+    search_fields = ("name", "=prefix", "source")
+    ordering = ("-id",)
+    actions_detail = ("revoke",)
+    form = ApiKeyForm
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Whether the user may make keys."""
+        return bool(request.user.has_perm("api.add_apikey"))
+
+    def has_revoke_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Whether the user may revoke keys."""
+        return bool(request.user.has_perm("api.change_apikey"))
+
+    def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> tuple[str, ...]:
+        """Ask for what a new key needs; show of one that is there all but the hash."""
+        if obj is None:
+            return (*ApiKeyForm.Meta.fields, "shares_source")
+        kept = ("name", "prefix", "source", "shown_worlds", "shown_scopes", "shown_state", "created_at", "created_by")
+        return (*kept, "expires_at", "latest_used_at", "revoked_at", "revoked_by")
+
+    def get_form(self, request: HttpRequest, obj: ApiKey | None = None, change: bool = False, **more: Any) -> Any:
+        """Use the form for new keys alone."""
+        if obj is not None:
+            more["form"] = forms.ModelForm
+        return super().get_form(request, obj, change, **more)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> tuple[str, ...]:
+        """Nothing of a key is edited."""
+        return () if obj is None else self.get_fields(request, obj)
+
+    @display(description="worlds")
+    def shown_worlds(self, key: ApiKey) -> str:
+        """The worlds that it may write to."""
+        return ", ".join(key.worlds)
+
+    @display(description="scopes")
+    def shown_scopes(self, key: ApiKey) -> str:
+        """What it may be used for."""
+        return ", ".join(key.scopes)
+
+    @display(description="state", label={"in force": "success", "expired": "warning", "revoked": "danger"})
+    def shown_state(self, key: ApiKey) -> str:
+        """Whether it may be used now."""
+        return services.state_of(key, now=timezone.now())
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Make the key; the object carries its secret to the page that shows it, and no further."""
+        made = services.create_key(
+            name=obj.name,
+            source=obj.source,
+            worlds=form.cleaned_data["worlds"],
+            scopes=form.cleaned_data["scopes"],
+            expires_at=obj.expires_at,
+            shares_source=form.cleaned_data["shares_source"],
+            created_by=request.user.get_username(),
+            now=timezone.now(),
+        )
+        obj.pk, obj.prefix, obj.token = made.row.pk, made.row.prefix, made.token
+
+    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
+        """Show the secret, in this answer alone: no message, session or row holds it."""
+        context = self.admin_site.each_context(request) | {
+            "title": "The new API key",
+            "key": obj,
+            "token": obj.token,
+            "opts": self.opts,
+            "address": request.build_absolute_uri("/api/v1/ingest/"),
+        }
+        return render(request, "admin/api/apikey/created.html", context)
+
+    @action(
+        description="Revoke",
+        icon="key_off",
+        permissions=["revoke"],
+        dialog={
+            "title": "Revoke this key",
+            "description": "The program that uses it is refused from the next request on. What it stored stays. "
+            "There is no way back; make it another key instead.",
+            "form_class": BaseDialogForm,
+            "form_submit_text": "Revoke",
+        },
+    )
+    def revoke(self, request: HttpRequest, form: BaseDialogForm, object_id: int) -> HttpResponse:
+        """End the key."""
+        key = ApiKey.objects.get(pk=object_id)
+        if services.revoke_key(key=key, by=request.user.get_username(), now=timezone.now()):
+            self.log_change(request, key, "Revoked.")
+            messages.success(request, f"{key} is revoked.")
+        else:
+            messages.warning(request, f"{key} was revoked before.")
+        return HttpResponseClientRedirect(reverse("admin:api_apikey_change", args=[key.pk]))
+
+
+@admin.register(Upload)
+class UploadAdmin(FactAdmin):
+    """How far the feeds got that send their lines in several requests."""
+
+    list_display = ("uuid", "api_key", "next_line", "stored", "refused", "created_at", "updated_at")
+    list_filter = ("api_key",)
+    list_select_related = ("api_key",)
+    search_fields = ("=uuid",)
+    ordering = ("-updated_at",)

@@ -140,9 +140,9 @@ curl http://127.0.0.1:8001/api/v1/ingest/ \\
   -H "Idempotency-Key: $(uuidgen)" --data-binary @matches.ndjson
 ```
 
-**Lines.** All good lines of a body are stored in one ingest; each refused line is listed with its number, the field that
-is wrong and the reason. What a line does not tell is never erased, and a line that tells what is known changes nothing.
-A body belongs to one world. It may be packed (`Content-Encoding: gzip`) and needs a `Content-Length`.
+**Lines.** All good lines of a body are stored in one ingest; each refused line is listed with its number, the field
+that is wrong and the reason. What a line does not tell is never erased, and a line that tells what is known changes
+nothing. A body belongs to one world. It may be packed (`Content-Encoding: gzip`) and needs a `Content-Length`.
 
 **Limits.** 64 MiB unpacked, 200,000 lines, 64 KiB a line, 5,000 different names. Beyond one of them nothing is stored.
 
@@ -150,9 +150,9 @@ A body belongs to one world. It may be packed (`Content-Encoding: gzip`) and nee
 `Idempotency-Replayed: true`; another request under the same key is refused. One request of an API key runs at a time:
 the next gets 409 with `Retry-After`.
 
-**On and on.** A request stores all of its good lines or, when it breaks off, none. To send more lines than fit into one,
-choose a UUID and send them in several requests with `?upload=UUID&from_line=N`, N being the number of the first line
-of the body, from 1. After a broken connection `GET /api/v1/ingest/UUID/` tells the `next_line`; go on from there:
+**On and on.** A request stores all of its good lines or, when it breaks off, none. To send more lines than fit into
+one, choose a UUID and send them in several requests with `?upload=UUID&from_line=N`, N being the number of the first
+line of the body, from 1. After a broken connection `GET /api/v1/ingest/UUID/` tells the `next_line`; go on from there:
 
 ```
 UPLOAD=$(uuidgen)

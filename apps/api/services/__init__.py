@@ -5,10 +5,12 @@ from apps.api.services.keys import (
     KeyRefusedError,
     NewKey,
     SourceTakenError,
+    check_source,
     create_key,
     find_key,
     note_use,
     revoke_key,
+    state_of,
 )
 from apps.api.services.outlooks import Outlook, forecast_shape, likely_score, outlook_of
 from apps.api.services.pushes import (
@@ -35,6 +37,7 @@ __all__ = [
     "SourceTakenError",
     "TooManyNamesError",
     "WorldForbiddenError",
+    "check_source",
     "create_key",
     "find_key",
     "forecast_shape",
@@ -43,5 +46,6 @@ __all__ = [
     "outlook_of",
     "push",
     "revoke_key",
+    "state_of",
     "turn_of",
 ]

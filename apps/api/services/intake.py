@@ -164,8 +164,8 @@ class Intake:
         }
         if len(self._names) > NAMES_LIMIT:
             raise TooManyNamesError(
-                f"Up to line {line:,} the body names more than {NAMES_LIMIT:,} competitions, seasons, stages and teams; "
-                "send it in several requests."
+                f"Up to line {line:,} the body names more than {NAMES_LIMIT:,} competitions, seasons, stages and "
+                "teams; send it in several requests."
             )
 
     def _add(self, line: int, record: MatchRecord) -> None:

@@ -91,13 +91,7 @@ def create_key(
     prefix, secret = secrets.token_hex(4), secrets.token_hex(32)
     token = f"spai_{prefix}_{secret}"
     with transaction.atomic():
-        if ApiKey.objects.filter(source=source, revoked_at__isnull=True).exists():
-            raise SourceTakenError(f"The key of another feed stores under {source}; revoke it first, or choose a name.")
-        if not shares_source and is_read_elsewhere(source):
-            raise SourceTakenError(
-                f"Matches of {source} come from files or pages. A feed under this name would speak with that source's "
-                "word; choose another name, or say that you mean it."
-            )
+        check_source(source, shares_source=shares_source)
         row = ApiKey.objects.create(
             name=name,
             prefix=prefix,
@@ -112,11 +106,24 @@ def create_key(
     return NewKey(row, token)
 
 
-def is_read_elsewhere(source: str) -> bool:
-    """Whether records of this name come from what SPAI reads itself, or came from anything but a key."""
-    if source in SCRAPED or Source.objects.filter(name=source).exists():
-        return True
-    return Ingest.objects.filter(source=source).exists() and not ApiKey.objects.filter(source=source).exists()
+def check_source(source: str, *, shares_source: bool) -> None:
+    """Refuse the name of a source that is another's.
+
+    Raises
+    ------
+    SourceTakenError
+        When another key that is not revoked has it, or SPAI reads it and `shares_source` is not set.
+    """
+    keys = ApiKey.objects.filter(source=source)
+    if keys.filter(revoked_at__isnull=True).exists():
+        raise SourceTakenError(f"Another key stores under {source}; revoke it first, or choose another name.")
+    is_read_here = source in SCRAPED or Source.objects.filter(name=source).exists()
+    came_otherwise = not keys.exists() and Ingest.objects.filter(source=source).exists()
+    if not shares_source and (is_read_here or came_otherwise):
+        raise SourceTakenError(
+            f"Matches of {source} come from files or pages, and a feed under this name would speak with that source's "
+            "word. Choose another name, or say that you mean it."
+        )
 
 
 def find_key(token: str, *, now: datetime) -> ApiKey:
@@ -133,9 +140,10 @@ def find_key(token: str, *, now: datetime) -> ApiKey:
     is_right = hmac.compare_digest(_sha256(token), row.secret_sha256 if row else _NOBODYS_SHA256)
     if row is None or not is_right:
         raise KeyRefusedError("This API key is not known. Check that it was copied whole.")
-    if row.revoked_at is not None:
+    state = state_of(row, now=now)
+    if state == "revoked":
         raise KeyRefusedError(f"The API key {row.prefix} was revoked. Ask the operator for another.")
-    if row.expires_at is not None and row.expires_at <= now:
+    if state == "expired":
         raise KeyRefusedError(f"The API key {row.prefix} expired at {row.expires_at:%Y-%m-%d %H:%M} UTC.")
     return row
 
@@ -150,6 +158,13 @@ def note_use(key: ApiKey, *, now: datetime) -> None:
 def revoke_key(*, key: ApiKey, by: str, now: datetime) -> bool:
     """End a key at once and for good; return False when it had ended already."""
     return bool(ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True).update(revoked_at=now, revoked_by=by))
+
+
+def state_of(key: ApiKey, *, now: datetime) -> str:
+    """Return ``"in force"``, ``"expired"`` or ``"revoked"``."""
+    if key.revoked_at is not None:
+        return "revoked"
+    return "expired" if key.expires_at is not None and key.expires_at <= now else "in force"
 
 
 def worlds_of(key: ApiKey) -> frozenset[World]:

@@ -9,11 +9,23 @@ from typing import Any, Final
 from django.conf import settings
 
 from apps.scraping.models import Source
+from apps.scraping.sandbox.clubs import COMPETITIONS as SANDBOX_LEAGUES
+from apps.scraping.sandbox.site.addresses import DIVISIONS as SANDBOX_CODES
 from apps.scraping.sources import FootballDataSite, OpenfootballSite, Site, WhoScored
+from apps.scraping.sources.competitions import DIVISIONS, OPENFOOTBALL_CODES
 
 SANDBOX: Final = "sandbox"
 SANDBOX_FILES: Final = "sandbox-files"
 SANDBOX_SEED: Final = 20_261_123
+
+SANDBOX_AGES: Final[Mapping[str, timedelta]] = {
+    "navigation_age": timedelta(minutes=10),
+    "calendar_age": timedelta(minutes=10),
+    "preview_age": timedelta(hours=1),
+    "preview_before": timedelta(minutes=30),
+    "match_is_final": timedelta(minutes=3),
+}
+"""In the sandbox a match lasts two minutes and a season some hours: pages grow old, and are final, accordingly."""
 
 AT_HOME: Final = timedelta(0)
 """Delay between two requests to the sandbox, which runs on this machine."""
@@ -129,24 +141,33 @@ def site_of(source: Source) -> Site:
     UnknownSourceError
         When its competitions are not in the reader's codes.
     """
-    base = {"base_url": base_url_of(source)}
-    chosen = [str(code) for code in source.competitions]
+    base_url, chosen = base_url_of(source), [str(code) for code in source.competitions]
     try:
         if source.reader == Source.Reader.WHOSCORED:
+            ages = SANDBOX_AGES if source.is_simulated else {}
             return WhoScored(
                 name=source.name,
-                tournaments=chosen,
+                base_url=base_url,
+                tournaments=[_pair(code) for code in chosen],
                 is_simulated=source.is_simulated,
-                **base,
+                **ages,
             )
         if source.reader == Source.Reader.OPENFOOTBALL:
-            return OpenfootballSite(**base, **({"codes": chosen} if chosen else {}))
-        divisions = {} if source.is_simulated else None
+            return OpenfootballSite(base_url=base_url, name=source.name, codes=chosen or tuple(OPENFOOTBALL_CODES))
+        if source.is_simulated:
+            return FootballDataSite(
+                name=source.name,
+                base_url=base_url,
+                divisions=dict(zip(SANDBOX_CODES, SANDBOX_LEAGUES, strict=True)),
+                countries=(),
+            )
+        if not chosen:
+            return FootballDataSite(name=source.name, base_url=base_url)
         return FootballDataSite(
             name=source.name,
-            **base,
-            **({"divisions": divisions} if divisions else {}),
-            **({"chosen": chosen} if chosen else {}),
+            base_url=base_url,
+            divisions={code: DIVISIONS[code] for code in chosen if code in DIVISIONS},
+            countries=[code for code in chosen if code not in DIVISIONS],
         )
     except ValueError as error:
         raise UnknownSourceError(f"{source.name}: {error}; correct its competitions in the admin") from error
@@ -157,3 +178,11 @@ def base_url_of(source: Source) -> str:
     if source.base_url:
         return source.base_url.rstrip("/")
     return settings.SPAI_SANDBOX_URL if source.is_simulated else BASE_URLS[source.reader]
+
+
+def _pair(code: str) -> tuple[int, int]:
+    """Return region and tournament of a code such as ``252/2``."""
+    region, _, tournament = code.partition("/")
+    if not (region.isdecimal() and tournament.isdecimal()):
+        raise ValueError(f"{code!r} is no region and tournament, such as 252/2")
+    return int(region), int(tournament)

@@ -182,15 +182,15 @@ class Request:
         CSS selector of what the page must show; a page without it has changed its layout.
     about : object
         What the pages before told that this one does not; handed back to `Site.read`.
+    final_after : datetime or None
+        A page fetched after this moment never changes: a kept one serves, and it is never asked for again.
+    max_age : timedelta or None
+        A kept page that is younger serves in its place; None to ask each time.
     may_be_missing : bool
         Whether the site may not have the page yet, such as the file of a season that is about to begin: an answer 404
         is then a note of the visit and no failure.
     is_leaf : bool
         It leads nowhere: when it is final and a visit has stored what it says, it is not even read again.
-    final_after : datetime or None
-        A page fetched after this moment never changes: a kept one serves, and it is never asked for again.
-    max_age : timedelta or None
-        A kept page that is younger serves in its place; None to ask each time.
     """
 
     url: str
@@ -198,10 +198,10 @@ class Request:
     door: Door = Door.HTTP
     wait_for: str = ""
     about: Any = None
-    may_be_missing: bool = False
-    is_leaf: bool = False
     final_after: datetime | None = None
     max_age: timedelta | None = None
+    may_be_missing: bool = False
+    is_leaf: bool = False
 
 
 @dataclass(frozen=True, slots=True)

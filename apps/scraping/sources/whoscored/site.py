@@ -26,9 +26,6 @@ SCRIPT: Final = "script"
 FEED_IS_FINAL: Final = timedelta(days=7)
 """After the end of its month; until then corrections are seen."""
 
-MATCH_IS_FINAL: Final = timedelta(hours=6)
-"""After kick-off."""
-
 DAY: Final = timedelta(days=1)
 QUARTER_DAY: Final = timedelta(hours=6)
 
@@ -56,6 +53,8 @@ class WhoScored:
         Likewise for a preview.
     preview_before : timedelta
         Previews are asked for from so long before kick-off.
+    match_is_final : timedelta
+        So long after kick-off a match centre does not change any more.
     with_match_centres : bool
         Whether to ask for the match centre of each finished match; without them goals and cards are those of the feed.
     """
@@ -71,6 +70,7 @@ class WhoScored:
         calendar_age: timedelta = QUARTER_DAY,
         preview_age: timedelta = QUARTER_DAY,
         preview_before: timedelta = 2 * DAY,
+        match_is_final: timedelta = QUARTER_DAY,
         with_match_centres: bool = True,
     ) -> None:
         self._base_url = base_url.rstrip("/")
@@ -81,6 +81,7 @@ class WhoScored:
         self._calendar_age = calendar_age
         self._preview_age = preview_age
         self._preview_before = preview_before
+        self._match_is_final = match_is_final
         self._with_match_centres = with_match_centres
         self._readers = {
             "home": self._read_home,
@@ -188,7 +189,8 @@ class WhoScored:
                     "match_centre",
                     wait_for=SCRIPT,
                     about=match,
-                    final_after=match.kickoff_at + MATCH_IS_FINAL,
+                    final_after=match.kickoff_at + self._match_is_final,
+                    is_leaf=True,
                 )
                 for match in matches
                 if match.status is Status.FINISHED
@@ -228,8 +230,11 @@ class WhoScored:
         about: object = None,
         final_after: datetime | None = None,
         max_age: timedelta | None = None,
+        is_leaf: bool = False,
     ) -> Request:
-        return Request(self._base_url + path, kind, Door.BROWSER, wait_for, about, final_after, max_age)
+        return Request(
+            self._base_url + path, kind, Door.BROWSER, wait_for, about, final_after, max_age, is_leaf=is_leaf
+        )
 
 
 def _about(request: Request, kind: type[T], page: Page) -> T:

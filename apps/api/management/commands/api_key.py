@@ -1,0 +1,132 @@
+"""`manage.py api_key create | list | revoke`: keys of programs, for operators without the browser."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from argparse import ArgumentParser
+from datetime import timedelta
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+from django.core.validators import validate_slug
+from django.utils import timezone
+
+from apps.api import services
+from apps.api.models import ApiKey, Scope
+from apps.matches.models import World
+
+LONGEST_NAME = 80
+LONGEST_SOURCE = 40
+
+
+class Command(BaseCommand):
+    """Make, list and revoke keys."""
+
+    help = "Make a key with which a program pushes matches in, list the keys, or revoke one."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare what can be done with keys, and the options of each."""
+        what = parser.add_subparsers(dest="what", required=True, metavar="create|list|revoke")
+        create = what.add_parser("create", help="make a key; it is printed once, alone on standard output")
+        create.add_argument("name", help="who uses it")
+        create.add_argument("--source", required=True, help="name under which its records are stored, such as my-feed")
+        create.add_argument(
+            "--world", action="append", choices=World.values, help="it may write to it; repeatable; default: real"
+        )
+        create.add_argument(
+            "--scope", action="append", choices=Scope.values, help="what it is for; repeatable; default: ingest"
+        )
+        create.add_argument("--days", type=int, help="how long it lasts; default: until it is revoked")
+        create.add_argument(
+            "--shares-source", action="store_true", help="store under the name of a source that SPAI reads itself"
+        )
+        listed = what.add_parser("list", help="list all keys")
+        listed.add_argument("--json", action="store_true", help="answer with one JSON document")
+        revoke = what.add_parser("revoke", help="end a key at once and for good")
+        revoke.add_argument("prefix", help="the eight characters after spai_")
+        revoke.add_argument("--yes", action="store_true", help="do not ask")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Do it."""
+        {"create": self._create, "list": self._list, "revoke": self._revoke}[options["what"]](options)
+
+    def _create(self, options: dict[str, Any]) -> None:
+        name, source, days = options["name"].strip(), options["source"], options["days"]
+        if not 1 <= len(name) <= LONGEST_NAME:
+            raise CommandError(f"The name must have 1 to {LONGEST_NAME} characters.")
+        try:
+            validate_slug(source)
+        except ValidationError as error:
+            raise CommandError("--source must consist of letters, digits, - and _, such as my-feed.") from error
+        if len(source) > LONGEST_SOURCE:
+            raise CommandError(f"--source must have at most {LONGEST_SOURCE} characters.")
+        if days is not None and not 1 <= days <= 36_500:
+            raise CommandError("--days must lie between 1 and 36500.")
+        now = timezone.now()
+        try:
+            made = services.create_key(
+                name=name,
+                source=source,
+                worlds=sorted(set(options["world"] or [World.REAL])),
+                scopes=sorted(set(options["scope"] or [Scope.INGEST])),
+                created_by=_operator(),
+                now=now,
+                expires_at=now + timedelta(days=days) if days else None,
+                shares_source=options["shares_source"],
+            )
+        except services.SourceTakenError as error:
+            raise CommandError(f"{error} (--shares-source says so)") from error
+        self.stderr.write(
+            f"{made.row} stores under {source} in: {', '.join(made.row.worlds)}. Keep the key; it is shown this once."
+        )
+        self.stdout.write(made.token)
+
+    def _list(self, options: dict[str, Any]) -> None:
+        now = timezone.now()
+        rows = [
+            {
+                "prefix": key.prefix,
+                "name": key.name,
+                "source": key.source,
+                "worlds": key.worlds,
+                "scopes": key.scopes,
+                "state": services.state_of(key, now=now),
+                "created_at": key.created_at.isoformat(),
+                "created_by": key.created_by,
+                "expires_at": key.expires_at.isoformat() if key.expires_at else None,
+                "latest_used_at": key.latest_used_at.isoformat() if key.latest_used_at else None,
+            }
+            for key in ApiKey.objects.order_by("id")
+        ]
+        if options["json"]:
+            self.stdout.write(json.dumps(rows, ensure_ascii=False, indent=1))
+            return
+        self.stdout.write(f"{'prefix':<8}  {'state':<8}  {'source':<20}  {'worlds':<13}  {'latest use':<16}  name")
+        for row in rows:
+            used = (row["latest_used_at"] or "never")[:16].replace("T", " ")
+            worlds = ", ".join(row["worlds"])
+            self.stdout.write(
+                f"{row['prefix']:<8}  {row['state']:<8}  {row['source']:<20}  {worlds:<13}  {used:<16}  {row['name']}"
+            )
+
+    def _revoke(self, options: dict[str, Any]) -> None:
+        prefix = options["prefix"].removeprefix("spai_")[:8]
+        key = ApiKey.objects.filter(prefix=prefix).first()
+        if key is None:
+            raise CommandError(f"There is no key {prefix!r}; `manage.py api_key list` shows all.")
+        if not options["yes"] and input(f"Revoke {key}, which stores under {key.source}, for good? [y/N] ") != "y":
+            raise CommandError("Nothing was revoked.")
+        if services.revoke_key(key=key, by=_operator(), now=timezone.now()):
+            self.stdout.write(f"{key} is revoked.")
+        else:
+            self.stdout.write(f"{key} was revoked before.")
+
+
+def _operator() -> str:
+    """Return who types, for the row."""
+    try:
+        return f"{getpass.getuser()} (command)"
+    except (KeyError, OSError):
+        return "command"
