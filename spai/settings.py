@@ -382,5 +382,6 @@ LOGGING = {
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
-    "loggers": {"django_guid": {"level": "WARNING"}},
+    # httpx tells of each request; a visit has a row for that.
+    "loggers": {"django_guid": {"level": "WARNING"}, "httpx": {"level": "WARNING"}},
 }
