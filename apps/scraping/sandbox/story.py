@@ -37,8 +37,15 @@ SCORING_WEIGHTS: Final = {"G": 0, "D": 2, "M": 6, "F": 14}
 
 MOST_ABSENT: Final = 3
 """Of one side; then each line of a squad can still be filled."""
-REASONS: Final = ("injured", "suspended", "ill", "international duty", "personal reasons")
-ABSENT_STATUSES: Final = ("Out", "Out", "Out", "Doubtful")
+REASONS: Final = (
+    ("injured", "Out"),
+    ("injured", "Out"),
+    ("injured", "Doubtful"),
+    ("ill", "Doubtful"),
+    ("suspended", "Out"),
+    ("international duty", "Out"),
+)
+"""Why somebody is missing, and how sure that is when it is told; in the end nobody who is told of plays."""
 
 GOALS: Final = frozenset({IncidentKind.GOAL, IncidentKind.PENALTY, IncidentKind.OWN_GOAL})
 SENDINGS_OFF: Final = frozenset({IncidentKind.RED_CARD, IncidentKind.SECOND_YELLOW_CARD})
@@ -113,9 +120,7 @@ def draw_story(key: str, squads: tuple[Squad, Squad], score: Score, stats: Stats
     presences: dict[Side, _Presence] = {}
     for side, squad in zip(Side, squads, strict=True):
         missing = _absent(rng, squad)
-        absences += [
-            AbsenceRecord(_key(player), side, rng.choice(REASONS), rng.choice(ABSENT_STATUSES)) for player in missing
-        ]
+        absences += [AbsenceRecord(_key(player), side, *rng.choice(REASONS)) for player in missing]
         presence = presences[side] = _pick(rng, [player for player in squad if player not in missing])
         lineups += [_entry(player, side, is_starter=True) for player in presence.starters]
         lineups += [_entry(player, side, is_starter=False) for player in presence.bench]

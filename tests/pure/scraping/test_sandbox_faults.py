@@ -294,6 +294,7 @@ def test_a_fault_ends_after_so_many_requests(server: SandboxServer) -> None:
 
 def test_programs_of_this_machine_switch_faults_over_http(server: SandboxServer) -> None:
     assert json.loads(ask(server, "/_faults").body) == []
+    assert ask(server, "/_faults").headers["Cache-Control"] == "no-store"
     put = ask(server, "/_faults", "PUT", {"path": LIVE, "mode": "429", "times": 5})
     assert (put.status, json.loads(put.body)) == (200, [{"path": LIVE, "mode": "429", "times": 5, "seconds": None}])
     assert ask(server, LIVE).status == 429
@@ -364,6 +365,7 @@ def test_faults_are_not_piled_up_without_end() -> None:
         {"REMOTE_ADDR": "127.0.0.1", "HTTP_X_FORWARDED_FOR": "192.0.2.7"},
         {"REMOTE_ADDR": "127.0.0.1", "HTTP_FORWARDED": "for=192.0.2.7"},
         {"REMOTE_ADDR": "127.0.0.1", "HTTP_HOST": "rebound.example:8003"},
+        {"REMOTE_ADDR": "127.0.0.1", "HTTP_HOST": "["},
     ],
 )
 @pytest.mark.parametrize("path", ["/_faults", "/_log"])

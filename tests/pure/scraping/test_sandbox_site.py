@@ -478,6 +478,13 @@ def test_nobody_who_is_reported_missing_plays(site: Site, clock: Clock) -> None:
         assert not set(missing) & {p["playerId"] for side in ("home", "away") for p in data[side]["players"]}
 
 
+def test_a_missing_player_has_a_page(site: Site) -> None:
+    link = re.search(r'href="(/Players/[^"]+)">([^<]+)<', ask(site, "/matches/1003696/preview").text)
+    assert link
+    assert f"<h1>{link[2]}</h1>" in ask(site, link[1]).text
+    assert ask(site, "/players/300000/show").status == 404
+
+
 def test_absences_are_told_an_hour_before_a_dense_match(site: Site, clock: Clock) -> None:
     clock.now = ANCHOR + 64 * MINUTE - 60 * MINUTE - JUST
     assert "/Players/" not in ask(site, "/matches/1004240/preview").text

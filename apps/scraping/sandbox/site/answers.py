@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from functools import cached_property
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 SMALLEST_GZIP: Final = 500
 """Bytes; less is not worth the work."""
@@ -70,6 +71,11 @@ class Answer:
         return self.modified_at.replace(microsecond=0) <= (since if since.tzinfo else since.replace(tzinfo=UTC))
 
 
+def json_answer(value: Any, status: HTTPStatus = HTTPStatus.OK) -> Answer:
+    """Return an answer for programs, which no cache keeps."""
+    return Answer(json.dumps(value, ensure_ascii=False).encode(), JSON, status, headers={"Cache-Control": "no-store"})
+
+
 @dataclass(frozen=True, slots=True)
 class Sent:
     """Status line, headers and body as they go out."""
@@ -95,7 +101,7 @@ def prepare(answer: Answer, *, method: str, headers: Mapping[str, str]) -> Sent:
         return Sent(_line(answer.status), list(sent.items()), [] if method == "HEAD" else answer.stream)
     body, status = answer.body, answer.status
     if status is HTTPStatus.OK and "Content-Encoding" not in sent:
-        sent |= {"ETag": answer.etag, "Vary": "Accept-Encoding", "Cache-Control": "no-cache"}
+        sent = {"ETag": answer.etag, "Vary": "Accept-Encoding", "Cache-Control": "no-cache", **sent}
         if answer.modified_at is not None:
             sent["Last-Modified"] = format_datetime(answer.modified_at, usegmt=True)
         if answer.is_known(headers.get("HTTP_IF_NONE_MATCH", ""), headers.get("HTTP_IF_MODIFIED_SINCE", "")):

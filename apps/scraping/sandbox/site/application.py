@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import threading
 from collections import OrderedDict
@@ -10,11 +9,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
-from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qs, urlsplit
+from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qs
 
 from apps.matches.records import MatchRecord, Status
+from apps.scraping.sandbox.clubs import CLUBS
 from apps.scraping.sandbox.site import pages, tables
 from apps.scraping.sandbox.site.addresses import (
     FIRST_SEASON_ID,
@@ -24,9 +23,10 @@ from apps.scraping.sandbox.site.addresses import (
     season_and_league,
     season_code,
 )
-from apps.scraping.sandbox.site.answers import CSV, JSON, TEXT, Answer, prepare
+from apps.scraping.sandbox.site.answers import CSV, JSON, TEXT, Answer, json_answer, prepare
 from apps.scraping.sandbox.site.breakage import spoil
-from apps.scraping.sandbox.site.faults import FaultError, Faults, Mode
+from apps.scraping.sandbox.site.control import CONTROL_PATHS, control
+from apps.scraping.sandbox.site.faults import Faults, Mode
 from apps.scraping.sandbox.site.feed import Feed
 from apps.scraping.sandbox.site.log import LoggedRequest, RequestLog
 from apps.scraping.sandbox.site.stages import MatchView, Stage
@@ -40,9 +40,6 @@ FEEDS_KEPT: Final = 64
 """Stages whose entries stay made; each takes about half a megabyte."""
 ANSWERS_KEPT: Final = 64
 LONGEST_TARGET: Final = 2_000
-LONGEST_CONTROL: Final = 10_000
-CONTROL_PATHS: Final = ("/_faults", "/_log")
-LOOPBACK_NAMES: Final = ("127.0.0.1", "localhost", "::1")
 
 ROBOTS: Final = b"User-agent: *\nAllow: /\nCrawl-delay: 0.1\n"
 
@@ -91,16 +88,17 @@ class Site:
         self._closing = threading.Event()
         self._feeds: OrderedDict[int, Feed] = OrderedDict()
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
-        self._players = {p.id: (p.position, p.age) for squad in world.squads for p in squad}
+        self._players = {player.id: player for squad in world.squads for player in squad}
+        self._clubs = {player.id: club for club, squad in zip(CLUBS, world.squads, strict=True) for player in squad}
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
         path, query = _path_of(environ), environ.get("QUERY_STRING", "")
         method = environ["REQUEST_METHOD"]
         if path in CONTROL_PATHS:
-            return _send(self._control(path, query, method, environ), environ, start_response)
+            return _send(control(path, query, environ, self.faults, self.log), environ, start_response)
         if path == "/livez":
-            return _send(_json({"status": "alive"}), environ, start_response)
+            return _send(json_answer({"status": "alive"}), environ, start_response)
         target = f"{path}?{query}" if query else path
         entry = self.log.begin(method, target, environ.get("HTTP_USER_AGENT", ""))
         try:
@@ -127,9 +125,9 @@ class Site:
                         return make(self, self._clock().astimezone(UTC), query, *found.groups())
             raise NotFoundError("no page has this address")
         except BadRequestError as error:
-            return _error(HTTPStatus.BAD_REQUEST, str(error))
+            return pages.error_answer(HTTPStatus.BAD_REQUEST, str(error))
         except LookupError as error:
-            return _error(HTTPStatus.NOT_FOUND, str(error))
+            return pages.error_answer(HTTPStatus.NOT_FOUND, str(error))
 
     # ── Pages ────────────────────────────────────────────────────────────────────────────────────────────────────────
     def _home(self, now: datetime, query: str) -> Answer:
@@ -180,6 +178,12 @@ class Site:
     def _preview(self, now: datetime, query: str, match: str) -> Answer:
         feed, view = self._match(match, now)
         return Answer(pages.preview_page(feed.stage, view))
+
+    def _player(self, now: datetime, query: str, player_id: str) -> Answer:
+        player = self._players.get(player_id)
+        if player is None:
+            raise NotFoundError(f"there is no player {player_id}")
+        return Answer(pages.player_page(player, self._clubs[player_id].name))
 
     # ── Files ────────────────────────────────────────────────────────────────────────────────────────────────────────
     def _division(self, now: datetime, query: str, code: str, division: str) -> Answer:
@@ -253,38 +257,17 @@ class Site:
         self._kept.move_to_end(key)
         return kept.answer
 
-    # ── Faults and control ───────────────────────────────────────────────────────────────────────────────────────────
+    # ── Faults ───────────────────────────────────────────────────────────────────────────────────────────────────────
     def _answer(self, method: str, path: str, query: str, target: str) -> Answer:
         fault = self.faults.take(target)
         if fault is not None and fault.delay:
             self._closing.wait(fault.delay)
             if fault.mode is Mode.HANG:
-                return _error(HTTPStatus.GATEWAY_TIMEOUT, "the sandbox let this request hang")
+                return pages.error_answer(HTTPStatus.GATEWAY_TIMEOUT, "the sandbox let this request hang")
         if method not in ("GET", "HEAD"):
-            return _error(HTTPStatus.METHOD_NOT_ALLOWED, "pages are only read", {"Allow": "GET, HEAD"})
+            return pages.error_answer(HTTPStatus.METHOD_NOT_ALLOWED, "pages are only read", {"Allow": "GET, HEAD"})
         answer = self.page(path, query)
         return answer if fault is None else spoil(fault.mode, answer, target)
-
-    def _control(self, path: str, query: str, method: str, environ: WSGIEnvironment) -> Answer:
-        """Answer a program on this machine that switches faults or reads the log."""
-        if not _is_from_here(environ):
-            return _error(HTTPStatus.FORBIDDEN, "this address answers to programs on this machine only")
-        if path == "/_log":
-            if method == "DELETE":
-                self.log.clear()
-            elif method != "GET":
-                return _error(HTTPStatus.METHOD_NOT_ALLOWED, "read or clear the log", {"Allow": "GET, DELETE"})
-            return _json(self.log.entries())
-        try:
-            if method == "PUT":
-                self.faults.put(**_fault_in(environ))
-            elif method == "DELETE":
-                self.faults.clear(parse_qs(query).get("path", [None])[-1])
-            elif method != "GET":
-                return _error(HTTPStatus.METHOD_NOT_ALLOWED, "read, put or clear", {"Allow": "GET, PUT, DELETE"})
-        except FaultError as error:
-            return _json({"error": str(error)}, HTTPStatus.BAD_REQUEST)
-        return _json(self.faults.told())
 
 
 Make = Callable[..., Answer]
@@ -300,6 +283,7 @@ ROUTES: Final[tuple[tuple[re.Pattern[str], Make], ...]] = tuple(
         (f"/tournaments/{NUMBER}/data/?", Site._month),
         (f"/matches/{NUMBER}/live(?:/[^/]*)?", Site._live),
         (f"/matches/{NUMBER}/preview(?:/[^/]*)?", Site._preview),
+        (f"/players/{NUMBER}/show(?:/[^/]*)?", Site._player),
         ("/mmz4281/([0-9]{4})/([a-z0-9]{1,4})\\.csv", Site._division),
         ("/fixtures\\.csv", Site._fixtures),
         ("/robots\\.txt", Site._robots),
@@ -346,35 +330,6 @@ def _path_of(environ: WSGIEnvironment) -> str:
     return environ.get("PATH_INFO", "").encode("latin-1", "replace").decode("utf-8", "replace") or "/"
 
 
-def _is_from_here(environ: WSGIEnvironment) -> bool:
-    """Return whether a request comes from a program on this machine, through no proxy and under no other name."""
-    if "HTTP_X_FORWARDED_FOR" in environ or "HTTP_FORWARDED" in environ:
-        return False
-    host = urlsplit(f"//{environ.get('HTTP_HOST') or 'localhost'}").hostname
-    try:
-        address = ip_address(environ.get("REMOTE_ADDR", ""))
-    except ValueError:
-        return False
-    return host in LOOPBACK_NAMES and (getattr(address, "ipv4_mapped", None) or address).is_loopback
-
-
-def _fault_in(environ: WSGIEnvironment) -> dict[str, Any]:
-    """Return the fault that the body of a request asks for; FaultError when it asks for none."""
-    try:
-        length = int(environ.get("CONTENT_LENGTH") or 0)
-    except ValueError:
-        length = 0
-    if not 0 < length <= LONGEST_CONTROL:
-        raise FaultError(f"send JSON of at most {LONGEST_CONTROL} bytes, with Content-Length")
-    try:
-        asked = json.loads(environ["wsgi.input"].read(length))
-    except (ValueError, RecursionError) as error:
-        raise FaultError(f"the body is no JSON: {error}") from error
-    if not isinstance(asked, dict) or not {"path", "mode"} <= set(asked) <= {"path", "mode", "times", "seconds"}:
-        raise FaultError('send {"path": "/…", "mode": "…"}, and if need be "times" and "seconds"')
-    return asked
-
-
 def _by_kickoff(record: MatchRecord) -> tuple[datetime, str]:
     return record.kickoff_at, record.source_id
 
@@ -392,11 +347,3 @@ def _number(season_or_stage: int, first_id: int, league: League) -> int:
     if found != league:
         raise NotFoundError(f"{season_or_stage} belongs to another tournament than {league.tournament_id}")
     return number
-
-
-def _json(value: Any, status: HTTPStatus = HTTPStatus.OK) -> Answer:
-    return Answer(json.dumps(value, ensure_ascii=False).encode(), JSON, status, headers={"Cache-Control": "no-store"})
-
-
-def _error(status: HTTPStatus, reason: str, headers: dict[str, str] | None = None) -> Answer:
-    return Answer(pages.error_page(status, reason), status=status, headers=headers or {})

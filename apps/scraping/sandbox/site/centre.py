@@ -10,6 +10,7 @@ from apps.matches.records import IncidentKind, IncidentRecord, LineupRecord, Sid
 from apps.scraping.sandbox.site.addresses import on_clock
 from apps.scraping.sandbox.site.script import json_in_page
 from apps.scraping.sandbox.site.stages import MatchView, Stage
+from apps.scraping.sandbox.squads import Player
 from apps.scraping.sandbox.story import FULL, GOALS, HALF
 
 STARTED: Final = 3
@@ -41,15 +42,15 @@ EVENT_TYPES: Final = {"goalNormal": 2, "penaltyScored": 5, "goalOwn": 6, "yellow
 FORMATION: Final = {"formationId": 2, "formationName": "442"}
 
 
-def centre_script(stage: Stage, view: MatchView, players: Mapping[str, tuple[str, int]]) -> str:
+def centre_script(stage: Stage, view: MatchView, players: Mapping[str, Player]) -> str:
     """Return the script of the match centre; without data until the line-ups are out.
 
     Parameters
     ----------
     stage : Stage
     view : MatchView
-    players : mapping of str to (str, int)
-        Position and age of each player by id.
+    players : mapping of str to Player
+        All players by id.
     """
     record = view.record
     data = centre_data(stage, view, players) if view.has_lineups else None
@@ -63,7 +64,7 @@ def centre_script(stage: Stage, view: MatchView, players: Mapping[str, tuple[str
     )
 
 
-def centre_data(stage: Stage, view: MatchView, players: Mapping[str, tuple[str, int]]) -> dict[str, Any]:
+def centre_data(stage: Stage, view: MatchView, players: Mapping[str, Player]) -> dict[str, Any]:
     """Return what the match centre tells of a match whose line-ups are out."""
     record, home, away = view.record, *view.goals
     half = [incident for incident in view.incidents if incident.minute <= HALF]
@@ -111,11 +112,11 @@ def _side(
     team_id: str,
     name: str,
     stage: Stage,
-    players: Mapping[str, tuple[str, int]],
+    players: Mapping[str, Player],
 ) -> dict[str, Any]:
     lineup = [entry for entry in view.story.lineups if entry.side is side]
     starters = [int(entry.player.source_player_id) for entry in lineup if entry.is_starter]
-    ages = [players[entry.player.source_player_id][1] for entry in lineup]
+    ages = [players[entry.player.source_player_id].age for entry in lineup]
     own, half = view.goals[0 if side is Side.HOME else 1], _half_goals(view, side)
     return {
         "teamId": int(team_id),
@@ -155,14 +156,14 @@ def _stats(view: MatchView, side: Side) -> dict[str, dict[str, int]]:
     return found
 
 
-def _player(entry: LineupRecord, players: Mapping[str, tuple[str, int]]) -> dict[str, Any]:
-    position, age = players[entry.player.source_player_id]
+def _player(entry: LineupRecord, players: Mapping[str, Player]) -> dict[str, Any]:
+    player = players[entry.player.source_player_id]
     return {
         "playerId": int(entry.player.source_player_id),
         "shirtNo": entry.shirt_number,
         "name": entry.player.name,
-        "position": position if entry.is_starter else "Sub",
-        "age": age,
+        "position": player.position if entry.is_starter else "Sub",
+        "age": player.age,
         "isFirstEleven": entry.is_starter,
         "isManOfTheMatch": False,
         "field": entry.side.value,

@@ -5,7 +5,7 @@ Scripts carry what a program reads, as on the site whose shape they have; the re
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from html import escape
 from http import HTTPStatus
@@ -15,9 +15,11 @@ from typing import Final
 from apps.matches.records import AbsenceRecord, Side
 from apps.scraping.sandbox.clubs import LEVELS
 from apps.scraping.sandbox.site.addresses import LEAGUES, League, match_path, on_clock, season_code, season_name, slug
+from apps.scraping.sandbox.site.answers import Answer
 from apps.scraping.sandbox.site.centre import centre_script
 from apps.scraping.sandbox.site.script import literal
 from apps.scraping.sandbox.site.stages import MatchView, Stage
+from apps.scraping.sandbox.squads import Player
 from apps.scraping.sandbox.timetable import Season
 
 SHOWN: Final = 12
@@ -58,7 +60,7 @@ $script
 SCRIPT: Final = Template('<script type="text/javascript">\n$code\n</script>')
 
 HOME: Final = Template("""<p>Eight past seasons lie behind today's leagues, in which somewhere a match kicks off every
-minute and lasts for two. The same seed and the same start give the same world for ever.</p>
+minute and lasts two. The same seed and the same start give the same world for ever.</p>
 <table>
 <thead><tr><th>Region</th><th>League</th><th>Level</th><th>Season</th></tr></thead>
 <tbody>
@@ -105,6 +107,8 @@ $home_rows
 $away_rows
 </tbody></table></div>
 </div>""")
+
+PLAYER: Final = Template("<p>$club · shirt $shirt · $position · aged $age</p>")
 
 LINEUPS: Final = Template("""<table id="line-ups">
 <thead><tr><th>$home</th><th>$away</th></tr></thead>
@@ -212,7 +216,7 @@ def preview_page(stage: Stage, view: MatchView) -> bytes:
     return page(f"{record.home_team} - {record.away_team}: preview", body)
 
 
-def centre_page(stage: Stage, view: MatchView, players: dict[str, tuple[str, int]]) -> bytes:
+def centre_page(stage: Stage, view: MatchView, players: Mapping[str, Player]) -> bytes:
     """Return the match centre."""
     record = view.record
     body = _head(stage, view)
@@ -227,9 +231,16 @@ def centre_page(stage: Stage, view: MatchView, players: dict[str, tuple[str, int
     return page(title, body, LOADER, centre_script(stage, view, players))
 
 
-def error_page(status: HTTPStatus, reason: str) -> bytes:
-    """Return a page that says what is wrong."""
-    return page(f"{status.value} {status.phrase}", f"<p>{escape(reason)}</p>")
+def player_page(player: Player, club: str) -> bytes:
+    """Return the page of a player."""
+    told = {"shirt": player.shirt_number, "position": player.position, "age": player.age}
+    return page(player.name, PLAYER.substitute(club=escape(club), **told))
+
+
+def error_answer(status: HTTPStatus, reason: str, headers: Mapping[str, str] | None = None) -> Answer:
+    """Return the answer that says what is wrong."""
+    body = page(f"{status.value} {status.phrase}", f"<p>{escape(reason)}</p>")
+    return Answer(body, status=status, headers=headers or {})
 
 
 def _files(season: Season) -> str:
