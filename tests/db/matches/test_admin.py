@@ -21,10 +21,13 @@ from apps.matches.models import (
     MatchChange,
     MatchRef,
     Player,
+    Team,
     TeamAlias,
+    TeamMerge,
 )
 from apps.scraping.models import ScrapeRun, Source
 from apps.scraping.services import ensure_sandbox
+from tests.db.matches.conftest import record
 from tests.factories import ContradictionFactory, MatchStatsFactory, OddsFactory, TeamAliasFactory
 
 pytestmark = pytest.mark.django_db
@@ -52,6 +55,11 @@ def a_bit_of_everything():
     Correction.objects.create(
         match=match, ingest=match.ingest, before=result, after=result, decided_by="ann", reason="seen",
         decided_at=timezone.now(),
+    )  # fmt: skip
+    TeamMerge.objects.create(
+        name="Arsenal FC", region=match.home_team.region, into=match.home_team, into_name="Arsenal",
+        ingest=match.ingest, moved={}, matches_moved=1, matches_joined=1, merged_by="ann", reason="one club",
+        merged_at=timezone.now(),
     )  # fmt: skip
     source = ensure_sandbox(now=timezone.now())
     ScrapeRun.objects.create(source=source, started_at=timezone.now())
@@ -163,6 +171,90 @@ def test_a_name_to_review_is_confirmed_as_a_new_team(office):
     answer = office.post(waiting, {"action": "confirm_as_new", "_selected_action": [alias.pk]}, follow=True)
     assert "1 names confirmed" in answer.content.decode()
     assert TeamAlias.objects.get(reviewed_at__isnull=True) == other
+
+
+@pytest.fixture
+def two_names(store):
+    """Celtic with a season of matches, and Celtic FC, told by another source, with three of the same."""
+    days = ("2024-03-02", "2024-03-09", "2024-03-16")
+    teams = ("Rangers", "Hearts", "Dundee")
+    store(*[record(day, f"{n}-1", away_team=away) for n, (day, away) in enumerate(zip(days, teams, strict=True))])
+    store(
+        *[
+            record(day, f"{n}-1", home_team="Celtic FC", away_team=away)
+            for n, (day, away) in enumerate(zip(days, teams, strict=True))
+        ],
+        source="openfootball",
+    )
+    return Team.objects.get(name="Celtic FC"), Team.objects.get(name="Celtic")
+
+
+def test_a_name_to_review_comes_with_suggestions_and_matches(office, two_names):
+    gone, into = two_names
+    page = office.get(reverse("admin:matches_teamalias_changelist") + "?review=waiting&source=openfootball")
+    text = page.content.decode()
+    assert reverse("admin:matches_team_merge", args=[gone.pk, into.pk]) in text
+    assert "3 matches on the same days with the same results; both play in Premiership" in text
+    row = next(row for row in page.context["cl"].result_list if row.name == "Celtic FC")
+    assert row.match_count == 3
+
+
+def test_a_suggestion_leads_to_what_will_move_and_then_to_the_merge(office, two_names):
+    address = reverse("admin:matches_team_merge", args=[team.pk for team in two_names])
+    page = office.get(address).content.decode()
+    for said in ("Celtic FC (Scotland) becomes Celtic (Scotland)", "Names in sources", "2024-03-02:", "0–1 by"):
+        assert said in page
+    assert "This field is required" in office.post(address, {"reason": ""}).content.decode()
+    assert not TeamMerge.objects.exists()
+    answer = office.post(address, {"reason": "one club"})
+    done = TeamMerge.objects.get()
+    assert answer.url == reverse("admin:matches_teammerge_change", args=[done.pk])
+    assert (done.merged_by, done.matches_joined) == ("admin", 3)
+    assert "Celtic FC is Celtic now" in office.get(answer.url).content.decode()
+    assert "no longer stored" in office.post(address, {"reason": "again"}, follow=True).content.decode()
+
+
+def test_a_merge_is_undone_in_the_office(office, two_names):
+    office.post(reverse("admin:matches_team_merge", args=[team.pk for team in two_names]), {"reason": "one club"})
+    done = TeamMerge.objects.get()
+    assert "Celtic FC" in office.get(reverse("admin:matches_teammerge_changelist")).content.decode()
+    address = reverse("admin:matches_teammerge_undo", args=[done.pk])
+    assert "come back as they were" in office.get(address).content.decode()
+    office.post(address, {"reason": "two clubs", "_form_submitted": "on"})
+    assert Team.objects.filter(name="Celtic FC").exists()
+    answer = office.post(address, {"reason": "again", "_form_submitted": "on"})
+    assert "undone before" in office.get(answer.headers["HX-Redirect"]).content.decode()
+
+
+def test_a_team_that_no_suggestion_names_is_chosen_by_its_address(office, two_names):
+    gone, into = two_names
+    alias = TeamAlias.objects.get(name="Celtic FC")
+    address = reverse("admin:matches_teamalias_merge_into", args=[alias.pk])
+    assert "No team has this address" in office.post(address, {"team": "x", "_form_submitted": "on"}).content.decode()
+    answer = office.post(address, {"team": into.slug, "_form_submitted": "on"})
+    assert answer.headers["HX-Redirect"] == reverse("admin:matches_team_merge", args=[gone.pk, into.pk])
+
+
+def test_a_merge_that_cannot_be_says_why(office, two_names):
+    rangers = Team.objects.get(name="Rangers")
+    address = reverse("admin:matches_team_merge", args=[two_names[0].pk, rangers.pk])
+    page = office.get(address, follow=True).content.decode()
+    assert "Nothing was changed: they met each other on 2024-03-02" in page
+
+
+def test_whoever_may_not_merge_merges_nothing(office_process, client, django_user_model, two_names):
+    client.force_login(django_user_model.objects.create_user("bob", is_staff=True))
+    address = reverse("admin:matches_team_merge", args=[team.pk for team in two_names])
+    assert client.get(address).status_code == 403
+    assert client.post(address, {"reason": "mine"}).status_code == 403
+    assert not TeamMerge.objects.exists()
+
+
+def test_many_names_to_review_need_the_queries_of_one(office, django_assert_max_num_queries):
+    for number in range(30):
+        TeamAliasFactory(team__name=f"Northgate {number}")
+    with django_assert_max_num_queries(24):
+        assert office.get(reverse("admin:matches_teamalias_changelist")).status_code == 200
 
 
 def test_a_visit_is_asked_for_and_a_source_is_switched_off(office, monkeypatch):
