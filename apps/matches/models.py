@@ -240,7 +240,10 @@ class MatchRef(models.Model):
 
 
 class MatchChange(models.Model):
-    """A change of a stored result, kick-off or status: what it was and what it became. Append-only."""
+    """A change of a stored result, kick-off or status: what it was and what it became. Append-only.
+
+    Where two rows turn out to be one match, the history of both follows it; nothing else of a change may change.
+    """
 
     match = models.ForeignKey(Match, on_delete=models.CASCADE, related_name="changes")
     ingest = models.ForeignKey("Ingest", on_delete=models.PROTECT, related_name="changes")
@@ -490,6 +493,42 @@ class Correction(models.Model):
 
     def __str__(self) -> str:
         return f"correction of match {self.match_id} by {self.decided_by}"
+
+
+class TeamMerge(models.Model):
+    """Two teams that an operator found to be one club, with all that is needed to part them again."""
+
+    name = models.CharField(max_length=120, help_text="Of the team that is no more.")
+    region = models.ForeignKey(Region, on_delete=models.PROTECT, related_name="+")
+    # No constraint: the team may itself be merged into another one, and comes back with its number when that is undone.
+    into = models.ForeignKey(Team, on_delete=models.DO_NOTHING, db_constraint=False, related_name="merges")
+    into_name = models.CharField(max_length=120, help_text="As it was called then.")
+    ingest = models.ForeignKey("Ingest", on_delete=models.PROTECT, related_name="+")
+    moved = models.JSONField(help_text="Every row as it was before, and as the merge left what it joined.")
+    matches_moved = models.PositiveIntegerField(help_text="Matches that now are those of the other team.")
+    matches_joined = models.PositiveIntegerField(help_text="Of them, matches that both had and that became one row.")
+    merged_by = models.CharField(max_length=150, help_text="The user name.")
+    reason = models.CharField(max_length=400)
+    merged_at = models.DateTimeField()
+    undone_at = models.DateTimeField(null=True, blank=True)
+    undone_by = models.CharField(max_length=150, blank=True)
+    undo_reason = models.CharField(max_length=400, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=~Q(reason=""), name="teammerge_has_reason"),
+            models.CheckConstraint(
+                condition=Q(matches_joined__lte=F("matches_moved")), name="teammerge_joined_of_moved"
+            ),
+            models.CheckConstraint(
+                condition=Q(undone_at__isnull=True, undone_by="", undo_reason="")
+                | (Q(undone_at__isnull=False) & ~Q(undone_by="") & ~Q(undo_reason="")),
+                name="teammerge_undo_whole",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} → {self.into_name}"
 
 
 class Ingest(models.Model):

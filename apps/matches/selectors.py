@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from django.db import connection
-from django.db.models import Exists, Max, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import Count, Exists, Max, OuterRef, Prefetch, Q, QuerySet
 from django.utils.text import slugify
 
 from apps.matches.models import (
@@ -295,6 +295,17 @@ def open_contradictions(world: World | None = None) -> QuerySet[Contradiction]:
 def aliases_to_review() -> QuerySet[TeamAlias]:
     """Return the names that became new teams and wait for an operator, oldest first."""
     return TeamAlias.objects.filter(reviewed_at__isnull=True).select_related("team", "region").order_by("created_at")
+
+
+def match_counts(team_ids: Iterable[int]) -> dict[int, int]:
+    """Return how many matches each team has, played or to come; a team without any is left out."""
+    wanted = list(team_ids)
+    counts: dict[int, int] = {}
+    for column in ("home_team", "away_team"):
+        found = Match.objects.filter(**{f"{column}__in": wanted}).values_list(column).annotate(Count("pk"))
+        for team_id, count in found:
+            counts[team_id] = counts.get(team_id, 0) + count
+    return counts
 
 
 def _form_entry(match: Match, team_id: int) -> FormEntry:

@@ -8,6 +8,7 @@ from apps.matches.services.corrections import (
     undo_correction,
 )
 from apps.matches.services.ingestion import Ingestion, batches, ingest
+from apps.matches.services.merges import MergePlan, MergeRefusedError, merge_teams, plan_merge, undo_merge
 from apps.matches.services.names import Aliases, WorldConflictError
 from apps.matches.services.review import confirm_aliases
 
@@ -17,6 +18,8 @@ __all__ = [
     "CorrectionRefusedError",
     "IngestReport",
     "Ingestion",
+    "MergePlan",
+    "MergeRefusedError",
     "Outcome",
     "Refusal",
     "WorldConflictError",
@@ -25,5 +28,8 @@ __all__ = [
     "correct_result",
     "ingest",
     "let_stand",
+    "merge_teams",
+    "plan_merge",
     "undo_correction",
+    "undo_merge",
 ]

@@ -12,7 +12,7 @@ from apps.matches.records import GOALS_LIMIT, KickoffPrecision, Status, result_k
 from apps.matches.services import tables
 from apps.matches.services.changes import keep_history, publish_matches
 from apps.matches.services.contradictions import Contradictions, Standing
-from apps.matches.services.decisions import operator_ingest
+from apps.matches.services.decisions import checked_reason, operator_ingest
 from apps.matches.services.rows import GOALS, PLAYED, RESULTS, MatchRow, drop_impossible
 from apps.matches.trust import OPERATOR
 
@@ -21,8 +21,6 @@ KEPT: Final = ("told_by", "status", *GOALS)
 
 DECISIVE: Final = ("told_by", "status", "home_goals", "away_goals")
 """What must still be as the correction left it when it is taken back; the rest may have been filled in since."""
-
-REASON_LIMIT: Final = 400
 
 
 class CorrectionRefusedError(Exception):
@@ -61,7 +59,7 @@ def correct_result(
     CorrectionRefusedError
         When there is no such match, it has not kicked off, the result is none or stands already, or no reason is given.
     """
-    reason = _checked(reason)
+    reason = checked_reason(reason, CorrectionRefusedError)
     if status not in RESULTS:
         raise CorrectionRefusedError(f"a match that is {status} has no result")
     if not (0 <= home_goals <= GOALS_LIMIT and 0 <= away_goals <= GOALS_LIMIT):
@@ -119,7 +117,7 @@ def undo_correction(*, correction_id: int, by: str, reason: str, now: datetime) 
     CorrectionRefusedError
         When it was taken back before, or a later correction stands.
     """
-    reason = _checked(reason)
+    reason = checked_reason(reason, CorrectionRefusedError)
     correction = Correction.objects.filter(pk=correction_id).first()
     if correction is None:
         raise CorrectionRefusedError("there is no such correction")
@@ -178,16 +176,7 @@ def _world(match_id: int) -> World:
 
 
 def _row(match_id: int) -> MatchRow:
-    row = tables.load_match(match_id)
-    if row is None:
+    rows = tables.load_matches_by_id([match_id])
+    if not rows:
         raise CorrectionRefusedError("there is no such match")
-    return row
-
-
-def _checked(reason: str) -> str:
-    reason = reason.strip()
-    if not reason:
-        raise CorrectionRefusedError("a reason is needed, for whoever reads it later")
-    if len(reason) > REASON_LIMIT or "\x00" in reason:
-        raise CorrectionRefusedError(f"a reason has at most {REASON_LIMIT} readable characters")
-    return reason
+    return rows[0]

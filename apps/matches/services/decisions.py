@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from django.db import transaction
 
@@ -13,6 +14,18 @@ from apps.matches.events import wake
 from apps.matches.models import Ingest, World
 from apps.matches.services import tables
 from apps.matches.trust import OPERATOR
+
+REASON_LIMIT: Final = 400
+
+
+def checked_reason(reason: str, error: type[Exception]) -> str:
+    """Return a reason without white space around it; raise `error` where it is none."""
+    reason = reason.strip()
+    if not reason:
+        raise error("a reason is needed, for whoever reads it later")
+    if len(reason) > REASON_LIMIT or "\x00" in reason:
+        raise error(f"a reason has at most {REASON_LIMIT} readable characters")
+    return reason
 
 
 @contextmanager

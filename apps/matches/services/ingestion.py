@@ -15,7 +15,7 @@ from typing import Any, Final, Self
 from django.db import transaction
 
 from apps.matches.events import wake
-from apps.matches.models import Ingest, Match, World
+from apps.matches.models import Ingest, World
 from apps.matches.records import CompetitionKey, MatchRecord, OddsRecord, StatsRecord
 from apps.matches.services import tables
 from apps.matches.services.account import Batch, BatchOutcome, IngestReport, Outcome, Refusal
@@ -36,9 +36,6 @@ MANY: Final = 1_000
 """New matches in one batch from which the planner is told of them at once."""
 
 REFUSALS_KEPT: Final = 100
-
-REPEATED_PAIRS: Final = 3
-"""Pairs that met twice at one ground in one season, from which a competition counts as one in which pairs do so."""
 
 
 @dataclass(slots=True)
@@ -383,8 +380,7 @@ class Ingestion:
         """Whether teams of a competition meet more than once at one ground in a season."""
         known = self._repeats.get(competition_id)
         if known is None:
-            again = Match.objects.filter(season__competition_id=competition_id, occurrence=2)
-            known = len(again.values_list("id")[:REPEATED_PAIRS]) == REPEATED_PAIRS
+            known = tables.pairs_repeat(competition_id)
             self._repeats[competition_id] = known
         return known
 

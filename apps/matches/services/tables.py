@@ -35,6 +35,9 @@ LINEUP_COLUMNS: Final = ("match_id", "side", "player_id", "is_starter", "positio
 INCIDENT_COLUMNS: Final = ("match_id", "source", "number", "kind", "side", "minute", "player_id", "other_player_id")
 ABSENCE_COLUMNS: Final = ("match_id", "player_id", "side", "reason", "status", "known_at")
 
+REPEATED_PAIRS: Final = 3
+"""Pairs that met twice at one ground in one season, from which a competition counts as one in which pairs do so."""
+
 _TYPES: Final = {
     "BigAutoField": "int8",
     "ForeignKey": "int8",
@@ -85,12 +88,29 @@ def load_matches(season_ids: Iterable[int]) -> list[MatchRow]:
         return [MatchRow(*row) for row in cursor.fetchall()]
 
 
-def load_match(match_id: int) -> MatchRow | None:
-    """Return one stored match, or None."""
+def load_matches_by_id(match_ids: Iterable[int]) -> list[MatchRow]:
+    """Return stored matches by number; what is not stored is left out."""
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {', '.join(COLUMNS)} FROM matches_match WHERE id = %s", [match_id])
-        found = cursor.fetchone()
-    return MatchRow(*found) if found else None
+        cursor.execute(f"SELECT {', '.join(COLUMNS)} FROM matches_match WHERE id = ANY(%s)", [list(match_ids)])
+        return [MatchRow(*row) for row in cursor.fetchall()]
+
+
+def load_matches_of_team(team_id: int, season_ids: Iterable[int] | None = None) -> list[MatchRow]:
+    """Return the stored matches of a team, of all seasons or of some."""
+    where, values = "(home_team_id = %s OR away_team_id = %s)", [team_id, team_id]
+    with connection.cursor() as cursor:
+        statement = f"SELECT {', '.join(COLUMNS)} FROM matches_match WHERE {where}"
+        if season_ids is None:
+            cursor.execute(statement, values)
+        else:
+            cursor.execute(f"{statement} AND season_id = ANY(%s)", [*values, list(season_ids)])
+        return [MatchRow(*row) for row in cursor.fetchall()]
+
+
+def pairs_repeat(competition_id: int) -> bool:
+    """Whether teams of a competition are known to meet more than once at one ground in a season."""
+    again = Match.objects.filter(season__competition_id=competition_id, occurrence=2)
+    return len(again.values_list("id")[:REPEATED_PAIRS]) == REPEATED_PAIRS
 
 
 def load_refs(source: str, source_ids: Iterable[str], season_ids: Iterable[int]) -> dict[str, int]:

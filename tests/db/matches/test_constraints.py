@@ -23,6 +23,7 @@ from apps.matches.models import (
     Side,
     Team,
     TeamAlias,
+    TeamMerge,
 )
 from apps.matches.records import Moment
 from tests.factories import (
@@ -189,6 +190,38 @@ def test_a_correction_has_its_reason_and_so_has_its_undo(fields, constraint):
     values = {"before": {}, "after": {}, "decided_by": "ann", "reason": "r", "decided_at": KICKOFF}
     with refused(constraint):
         Correction.objects.create(match=match, ingest=match.ingest, **(values | fields))
+
+
+@pytest.mark.parametrize(
+    ("fields", "constraint"),
+    [
+        ({"reason": ""}, "teammerge_has_reason"),
+        ({"matches_joined": 3}, "teammerge_joined_of_moved"),
+        ({"undone_by": "ann", "undo_reason": "r"}, "teammerge_undo_whole"),
+        ({"undone_at": KICKOFF, "undo_reason": "r"}, "teammerge_undo_whole"),
+    ],
+)
+def test_a_merge_has_its_reason_and_so_has_its_undo(fields, constraint):
+    team = TeamFactory()
+    values = {
+        "name": "Arsenal FC", "region": team.region, "into": team, "into_name": team.name, "ingest": IngestFactory(),
+        "moved": {}, "matches_moved": 2, "matches_joined": 1, "merged_by": "ann", "reason": "r", "merged_at": KICKOFF,
+    }  # fmt: skip
+    TeamMerge.objects.create(**values)
+    with refused(constraint):
+        TeamMerge.objects.create(**(values | fields))
+
+
+def test_a_change_follows_its_match_and_stays_as_it_was():
+    match, other = MatchFactory(), MatchFactory()
+    change = MatchChange.objects.create(
+        match=match, ingest=match.ingest, changed_at=timezone.now(), before={"home_goals": 1}, after={"home_goals": 2}
+    )
+    MatchChange.objects.filter(pk=change.pk).update(match=other)
+    assert MatchChange.objects.get().match == other
+    for values in ({"match": match, "after": {}}, {"ingest": other.ingest}, {"changed_at": KICKOFF}):
+        with pytest.raises(DatabaseError, match="append-only: UPDATE refused"), transaction.atomic():
+            MatchChange.objects.filter(pk=change.pk).update(**values)
 
 
 def test_a_match_with_history_of_an_ingest_holds_it():
