@@ -71,6 +71,12 @@ def start_sandbox(port: int, log: Path, **more: str) -> subprocess.Popen[bytes]:
     return start(command, port, log, environment_of("office", **more))
 
 
+def start_office(port: int, log: Path, **more: str) -> subprocess.Popen[bytes]:
+    """Start an office process, as the stack does."""
+    command = ["granian", "--interface", "wsgi", "--blocking-threads", "4", "--no-ws", "--port", str(port)]
+    return start([*command, "spai.wsgi:application"], port, log, environment_of("office", **more))
+
+
 def stop(process: subprocess.Popen[bytes]) -> None:
     """End a server."""
     process.terminate()

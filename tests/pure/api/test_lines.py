@@ -207,9 +207,10 @@ anything = st.recursive(
 )
 def test_whatever_is_told_becomes_a_record_or_a_refusal(fields):
     try:
-        assert isinstance(read(**fields), MatchRecord)
-    except LineError as error:
-        assert error.reason
+        record = read(**fields)
+    except LineError:
+        return
+    assert isinstance(record, MatchRecord)
 
 
 @given(st.binary(max_size=200))

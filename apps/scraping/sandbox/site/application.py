@@ -41,7 +41,7 @@ FEEDS_KEPT: Final = 64
 ANSWERS_KEPT: Final = 64
 LONGEST_TARGET: Final = 2_000
 
-ROBOTS: Final = b"User-agent: *\nAllow: /\nCrawl-delay: 0.1\n"
+ROBOTS: Final = b"User-agent: *\nAllow: /\n"
 
 
 @dataclass(frozen=True, slots=True)
