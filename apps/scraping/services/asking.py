@@ -32,6 +32,12 @@ ODDS_AHEAD: Final = timedelta(days=1)
 LEAST_GAP: Final = timedelta(seconds=25)
 """A second beat asks within seconds of the first; what it asks for has just been done."""
 
+FIRST_DAY: Final = date(1990, 1, 1)
+"""No source reaches further back."""
+
+SANDBOX_REACHES: Final = timedelta(days=366 * 9)
+"""Eight past seasons lie before the anchor of the simulated world."""
+
 LONGEST_BACKFILL: Final = timedelta(days=366 * 40)
 
 
@@ -138,7 +144,7 @@ def request_reparse(
     oldest, newest = kept.first(), kept.last()
     if oldest is None or newest is None:
         raise WindowError(f"No page of {source.name} is kept yet.")
-    first = start or date(1990, 1, 1)
+    first = start or FIRST_DAY
     last = end or (newest.fetched_at + FIXTURES_AHEAD).date()
     if last < first:
         raise WindowError(f"The last day, {last}, lies before the first, {first}.")
@@ -168,7 +174,9 @@ def window_of(source: Source, scope: str, now: datetime) -> tuple[date, date]:
         return today, today + FIXTURES_AHEAD
     if scope == Scope.ODDS:
         return today, today + ODDS_AHEAD
-    return date(1990, 1, 1), today
+    if source.is_simulated and source.anchor_at is not None:
+        return (source.anchor_at - SANDBOX_REACHES).date(), today
+    return FIRST_DAY, today
 
 
 def months(start: date, end: date) -> Iterator[tuple[date, date]]:

@@ -196,8 +196,11 @@ class Crawl:
         return request.max_age is not None and self.clock() - known.seen_at < request.max_age
 
     def _check(self, request: Request, reading: Reading, known: Address | None) -> None:
-        """Refuse a page that holds nothing although it must, or far more or less than it ever did."""
+        """Refuse a page that contradicts itself, holds nothing although it must, or far more or less than ever."""
         count = len(reading.records)
+        for row in reading.refused:
+            if row.is_contradiction:
+                raise FetchError(Outcome.INVALID, f"{request.url}: {row.reason} | {row.row}")
         if not count and not reading.may_be_empty:
             raise FetchError(Outcome.EMPTY, f"{request.url} holds no match, although it must")
         if reason := plausibility.out_of_band(count, known.counts if known is not None else ()):

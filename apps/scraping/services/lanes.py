@@ -35,7 +35,7 @@ LONGEST_DELAY: Final = timedelta(seconds=60)
 JITTER: Final = 0.5
 """Up to so much of the delay is added at random, so that visits keep no beat."""
 
-NO_RULES: Final = (404, 410)
+NO_SUCH_PAGE: Final = (404, 410)
 
 Judge = Callable[[Response], Outcome | None]
 Ask = Callable[[], Response]
@@ -127,6 +127,9 @@ def _take_turn(lane: Lane, ask: Ask, delay: timedelta, manners: Manners, judge: 
     _book(lane, now + politeness.gap(delay, JITTER, manners.draw()))
     came = failure.outcome if failure else Outcome.STORED
     answered = failure.response if failure else response
+    if answered is not None and answered.status in NO_SUCH_PAGE:
+        # The page is not there; the host is well.
+        came = Outcome.STORED
     wished = politeness.retry_after(answered.headers.get("retry-after"), now) if answered else None
     _judge_host(lane, came, failure.reason if failure else "", now, wished)
     metrics.PAGES.labels(lane.host, came.value).inc()
@@ -191,7 +194,7 @@ def _robots(lane: Lane, url: str, manners: Manners, ask_robots: AskRobots) -> po
 
 def _judge_rules(response: Response) -> Outcome | None:
     """Return what an answer to the request for robots.txt means; that there is none is no fault."""
-    return None if response.status in NO_RULES else politeness.judge(response)
+    return None if response.status in NO_SUCH_PAGE else politeness.judge(response)
 
 
 def _said(response: Response) -> str:

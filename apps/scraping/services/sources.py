@@ -71,6 +71,8 @@ def ensure_sources(*, now: datetime) -> None:
             continue
         if name == SANDBOX:
             values = values | {"seed": SANDBOX_SEED, "anchor_at": now.replace(second=0, microsecond=0)}
+        if name == SANDBOX_FILES:
+            values = values | {"anchor_at": Source.objects.values_list("anchor_at", flat=True).get(name=SANDBOX)}
         Source.objects.get_or_create(name=name, defaults=values)
 
 

@@ -54,12 +54,15 @@ class RefusedRow:
         What is wrong with the row, in words.
     row : str
         The beginning of the row's text.
+    is_contradiction : bool
+        Whether the page contradicts itself, or the page that led to it: then nothing that it says can be believed.
     """
 
     file: str
     line: int
     reason: str
     row: str
+    is_contradiction: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -115,6 +116,11 @@ class FootballDataSite:
         if request.kind == "fixtures":
             records = [record for record in records if record.competition in self._followed]
             notes["fixtures of competitions that are not followed"] += len(parsed.records) - len(records)
+        elif request.kind == "division":
+            # The address names the season. Its dates do so in a file that somebody brings, and in a simulated world,
+            # where a season may be played at any time of the year, they do not.
+            label = _season_of(str(request.about))
+            records = [replace(record, season=label) for record in records]
         elif request.kind == "country":
             records = _of_window(records, errand)
         return Reading(
@@ -135,6 +141,13 @@ class FootballDataSite:
             max_age=self._file_age,
             may_be_missing=may_be_missing,
         )
+
+
+def _season_of(path: str) -> str:
+    """Return the label of the season that a path such as ``1920/E0.csv`` names: ``2019-20``."""
+    start = int(path[:2])
+    year = start + (1900 if start + 1900 >= FIRST_SEASON else 2000)
+    return f"{year}-{(year + 1) % 100:02d}"
 
 
 def _is_young(start: int, errand: Errand) -> bool:

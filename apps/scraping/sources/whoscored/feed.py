@@ -158,7 +158,7 @@ def _drop_doubles(feed: Feed, where: str) -> None:
             feed.notes["matches told twice"] += len(others)
         else:
             names = [source_id, first.home_team, first.away_team]
-            feed.refused.append(RefusedRow(where, 0, CONTRADICTION, shorten(names)))
+            feed.refused.append(RefusedRow(where, 0, CONTRADICTION, shorten(names), is_contradiction=True))
     feed.notes = +feed.notes  # without the zeros
 
 

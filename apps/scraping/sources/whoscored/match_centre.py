@@ -77,7 +77,7 @@ def read_match_centre(page: Page, match: MatchRecord) -> Reading:
     reason = _contradiction(arguments, data, home, away, match)
     if reason:
         row = [match.source_id, match.home_team, match.away_team]
-        return Reading(refused=[RefusedRow(page.url, 1, reason, shorten(row))])
+        return Reading(refused=[RefusedRow(page.url, 1, reason, shorten(row), is_contradiction=True)])
     notes: Counter[str] = Counter()
     sheet = SheetRecord(
         sheet_known_at(match.kickoff_at, page.fetched_at),
