@@ -634,7 +634,7 @@ def test_head_has_no_body_and_other_methods_are_refused(site: Site) -> None:
 def test_robots_may_come_in_everywhere(site: Site) -> None:
     reply = ask(site, "/robots.txt")
     assert reply.headers["Content-Type"].startswith("text/plain")
-    assert reply.text == "User-agent: *\nAllow: /\nCrawl-delay: 0.1\n"
+    assert reply.text == "User-agent: *\nAllow: /\n"
 
 
 def test_it_says_that_it_lives_without_counting_that(site: Site) -> None:
