@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import Final
+from typing import Any, Final
 
 from celery import Celery
+from celery.schedules import crontab
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spai.settings")
 
@@ -18,26 +19,64 @@ QUEUES: Final = ("scrape", "ml", "default")
 
 # Celery deprecates a queue at the task's own declaration; what is not named here is short and goes to `default`.
 app.conf.task_routes = {
-    "scraping.*": {"queue": "scrape"},
+    "scraping.scrape_due": {"queue": "scrape"},
     "ml.run_due": {"queue": "ml"},
     "ml.mirror_champions": {"queue": "ml"},
 }
 
 SECOND: Final = 1.0
 MINUTE: Final = 60.0
+HOUR: Final = 3600.0
 
-# name → (task, every so many seconds). All in UTC; each task asks the database what is due, so that a missed run is
-# made up by the next and a doubled one finds nothing to do. django-celery-beat copies new names into rows at each
-# start; what the operator changed or switched off there stays.
-TIMETABLE: Final[dict[str, tuple[str, float]]] = {
-    "scrape what is due": ("scraping.scrape_due", 30 * SECOND),
-    "forecast what is due": ("ml.predict_due", MINUTE),
-    "grade what is due": ("ml.settle_due", MINUTE),
-    "start and resume pipeline runs": ("ml.run_due", 30 * SECOND),
-    "retrain when it is due": ("ml.retrain_due", 5 * MINUTE),
-    "mirror the champion in the registry": ("ml.mirror_champions", 10 * MINUTE),
+LATE_IS_FINE: Final = "A missed run does no harm: the next one asks the database what is due."
+RESULTS_LATE: Final = (
+    "A missed run is made up: the next one reaches back to the latest complete visit, at most 62 days; what lies "
+    "before is a back-fill's work."
+)
+FIXTURES_LATE: Final = "A missed run is not made up: the next one sees the same fifteen days."
+ODDS_LATE: Final = "A missed run is lost: prices of then are gone, and the next one reads those of its own moment."
+ONCE: Final = "Asks for one back-fill of everything; once it is complete there is nothing to do any more."
+
+
+def _visit(source: str, scope: str, schedule: Any, missed: str) -> dict[str, Any]:
+    return {
+        "task": "scraping.visit_due",
+        "schedule": schedule,
+        "kwargs": {"source": source, "scope": scope},
+        "options": {"expires": schedule if isinstance(schedule, float) else HOUR},
+        "missed": missed,
+    }
+
+
+def _ask(task: str, every: float) -> dict[str, Any]:
+    return {"task": task, "schedule": every, "options": {"expires": max(every, MINUTE)}, "missed": LATE_IS_FINE}
+
+
+# All in UTC, so that no hour is skipped or doubled by a change of clocks. `missed` is the written policy for runs that
+# did not happen; it stands beside the row in the admin. What the operator changes there stays (`spai.beat`).
+TIMETABLE: Final[dict[str, dict[str, Any]]] = {
+    "sandbox: results": _visit("sandbox", "results", MINUTE, RESULTS_LATE),
+    "sandbox: fixtures": _visit("sandbox", "fixtures", 5 * MINUTE, FIXTURES_LATE),
+    "sandbox: past seasons": _visit("sandbox-files", "backfill", MINUTE, ONCE),
+    **{
+        f"{source}: {scope}": _visit(source, scope, schedule, missed)
+        for minute, source in enumerate(("football-data", "openfootball", "whoscored"))
+        for scope, schedule, missed in (
+            ("results", crontab(minute=str(7 + minute)), RESULTS_LATE),
+            ("fixtures", crontab(minute=str(23 + minute), hour="5"), FIXTURES_LATE),
+            ("odds", crontab(minute=str(41 + minute), hour="*/4"), ODDS_LATE),
+        )
+        # openfootball tells no prices.
+        if (source, scope) != ("openfootball", "odds")
+    },
+    "scrape what is due": _ask("scraping.scrape_due", 30 * SECOND),
+    "prune kept pages": _ask("scraping.prune", 6 * HOUR),
+    "forecast what is due": _ask("ml.predict_due", MINUTE),
+    "grade what is due": _ask("ml.settle_due", MINUTE),
+    "start and resume pipeline runs": _ask("ml.run_due", 30 * SECOND),
+    "retrain when it is due": _ask("ml.retrain_due", 5 * MINUTE),
+    "mirror the champion in the registry": _ask("ml.mirror_champions", 10 * MINUTE),
 }
-app.conf.beat_schedule = {name: {"task": task, "schedule": every} for name, (task, every) in TIMETABLE.items()}
 
 # topic of `apps.matches.events.wake` → tasks that it starts at once.
 app.conf.wake_ups = {

@@ -7,6 +7,7 @@ the README list them all.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -60,11 +61,16 @@ SPAI_REVISION: str = env.str("SPAI_REVISION", default="")
 SPAI_WEB_URL: str = env.str("SPAI_WEB_URL", default="http://127.0.0.1:8000").rstrip("/")
 SPAI_OFFICE_URL: str = env.str("SPAI_OFFICE_URL", default="http://127.0.0.1:8001").rstrip("/")
 SPAI_PUSH_URL: str = env.str("SPAI_PUSH_URL", default="http://127.0.0.1:8002").rstrip("/")
-for _address in (SPAI_WEB_URL, SPAI_OFFICE_URL, SPAI_PUSH_URL):
+SPAI_SANDBOX_URL: str = env.str("SPAI_SANDBOX_URL", default="http://127.0.0.1:8003").rstrip("/")
+"""Where the simulated world is a web site."""
+for _name, _address in (
+    ("SPAI_WEB_URL", SPAI_WEB_URL),
+    ("SPAI_OFFICE_URL", SPAI_OFFICE_URL),
+    ("SPAI_PUSH_URL", SPAI_PUSH_URL),
+    ("SPAI_SANDBOX_URL", SPAI_SANDBOX_URL),
+):
     if urlsplit(_address).scheme not in ("http", "https") or not urlsplit(_address).netloc:
-        raise ImproperlyConfigured(
-            f"SPAI_WEB_URL, SPAI_OFFICE_URL and SPAI_PUSH_URL must be http addresses; got {_address!r}"
-        )
+        raise ImproperlyConfigured(f"{_name} must be an http address; got {_address!r}")
 SPAI_PUSH_WS_URL = SPAI_PUSH_URL.replace("http", "ws", 1)
 
 _https = SPAI_WEB_URL.startswith("https://")
@@ -208,6 +214,25 @@ CHANNEL_LAYERS = {
     }
 }
 
+# ── Scraping ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+SPAI_CONTACT: str = env.str("SPAI_CONTACT", default="")
+"""Who visits: an address or a mail that the user agent names, so that a site's owner can complain."""
+SPAI_BROWSER: str = env.str("SPAI_BROWSER", default="")
+"""Path of the browser to use; empty to look for one."""
+BROWSER_WS_URL: str = env.str("BROWSER_WS_URL", default="")
+"""A remote browser over CDP, such as a Selenoid grid; wins over a local one."""
+if BROWSER_WS_URL and urlsplit(BROWSER_WS_URL).scheme not in ("ws", "wss", "http", "https"):
+    raise ImproperlyConfigured(f"BROWSER_WS_URL is {BROWSER_WS_URL!r}; it must begin with ws:// or wss://")
+SPAI_SNAPSHOTS: str = env.str("SPAI_SNAPSHOTS", default="")
+"""Where raw pages are kept: a folder, or s3://bucket/prefix; empty for `SPAI_VAR_DIR/snapshots`."""
+SPAI_S3_ENDPOINT: str = env.str("SPAI_S3_ENDPOINT", default="")
+"""Address of an S3 service that is not Amazon's, such as MinIO."""
+_keep_days = env.int("SPAI_KEEP_DAYS", default=0)
+if _keep_days < 0:
+    raise ImproperlyConfigured(f"SPAI_KEEP_DAYS is {_keep_days}; it must be a number of days, or 0 for ever")
+SPAI_KEEP = timedelta(days=_keep_days) if _keep_days else None
+"""How long raw pages and visits of real sources are kept; None for ever."""
+
 SPAI_REAL_DATA: str = env.str("SPAI_REAL_DATA", default="")
 """Folder of real match files for tests and benchmarks; the product never reads it."""
 
@@ -255,7 +280,7 @@ if CELERY_BROKER_URL.startswith(("redis", "rediss")):
         "interval_max": 0.1,
     }
 CELERY_TIMEZONE = "UTC"
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULER = "spai.beat:Scheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 # Each start of a task is written to its row at once: what the stack knows of the health of beat.
 CELERY_BEAT_SYNC_EVERY = 1
@@ -268,7 +293,25 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 STATIC_URL = "/static/"
 STATIC_ROOT = SPAI_VAR_DIR / "static"
+
+
+def snapshot_storage(place: str) -> dict[str, Any]:
+    """Return the storage of raw pages: a folder, or a bucket when `place` is an s3:// address."""
+    if not place.startswith("s3://"):
+        folder = place or str(SPAI_VAR_DIR / "snapshots")
+        return {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": folder}}
+    bucket, _, prefix = place.removeprefix("s3://").partition("/")
+    if not bucket:
+        raise ImproperlyConfigured(f"SPAI_SNAPSHOTS is {place!r}; it must name a bucket: s3://bucket/prefix")
+    # Keys come from where boto3 looks for them: AWS_ACCESS_KEY_ID, a profile, the machine's role.
+    options = {"bucket_name": bucket, "location": prefix, "file_overwrite": True, "default_acl": None}
+    if SPAI_S3_ENDPOINT:
+        options["endpoint_url"] = SPAI_S3_ENDPOINT
+    return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
+
+
 STORAGES = {
+    "snapshots": snapshot_storage(SPAI_SNAPSHOTS),
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
@@ -339,5 +382,6 @@ LOGGING = {
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
-    "loggers": {"django_guid": {"level": "WARNING"}},
+    # httpx tells of each request; a visit has a row for that.
+    "loggers": {"django_guid": {"level": "WARNING"}, "httpx": {"level": "WARNING"}},
 }

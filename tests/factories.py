@@ -9,6 +9,7 @@ from factory.django import DjangoModelFactory
 
 from apps.matches.models import (
     Competition,
+    Contradiction,
     Ingest,
     Match,
     MatchStats,
@@ -128,3 +129,24 @@ class OddsFactory(DjangoModelFactory):
     home = 2.0
     draw = 3.5
     away = 4.0
+
+
+class ContradictionFactory(DjangoModelFactory):
+    """openfootball tells 2–0 of a match that football-data has as 2–1."""
+
+    class Meta:
+        model = Contradiction
+
+    match = factory.SubFactory(FinishedMatchFactory)
+    source = "openfootball"
+    status = Match.Status.FINISHED
+    home_goals = 2
+    away_goals = 0
+    standing_source = "football-data"
+    standing_status = Match.Status.FINISHED
+    standing_home_goals = 2
+    standing_away_goals = 1
+    decided_by = Contradiction.Decision.TRUST
+    first_seen_at = KICKOFF
+    seen_at = KICKOFF
+    ingest = factory.SelfAttribute("match.ingest")

@@ -53,9 +53,12 @@ def test_the_types_hold():
         "apps.ml.forecasting.scoring",
         "apps.ml.forecasting.goals",
         "apps.scraping.sources",
+        "apps.scraping.politeness",
         "apps.scraping.sandbox.world",
+        "apps.scraping.sandbox.site",
         "apps.matches.records",
         "apps.matches.standings",
+        "apps.matches.trust",
     ],
 )
 def test_the_pure_core_loads_no_framework(module):

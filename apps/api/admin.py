@@ -24,7 +24,7 @@ from apps.matches.admin import FactAdmin
 from apps.matches.models import Ingest, Match, TeamAlias, World
 from apps.ml import selectors as ml_selectors
 from apps.ml.models import PipelineRun, Prediction, Promotion, Score
-from apps.scraping.models import ScrapeRun, Source
+from apps.scraping import selectors as scraping_selectors
 
 FAILURES_SHOWN = timedelta(days=1)
 COVERED = timedelta(days=15)
@@ -76,13 +76,11 @@ def home_panel(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "panels": [
             world_panel(world, served=served, now=now) for world in (served, *(w for w in World if w != served))
         ],
-        "sources": Source.objects.order_by("name"),
         "failed_runs": PipelineRun.objects.filter(status=PipelineRun.Status.FAILED, finished_at__gte=since).order_by(
             "-id"
         )[:5],
-        "failed_scrapes": ScrapeRun.objects.filter(outcome=ScrapeRun.Outcome.FAILED, finished_at__gte=since)
-        .select_related("source")
-        .order_by("-id")[:5],
+        "troubled_visits": scraping_selectors.troubled_runs(since)[:5],
+        "halted_lanes": scraping_selectors.halted_lanes(),
         "names_to_review": TeamAlias.objects.filter(reviewed_at__isnull=True).count(),
     }
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import F, Q
 
+from apps.matches import records, trust
+
 
 class World(models.TextChoices):
     """Simulated and real competitions never share a run, a model or a score."""
@@ -121,18 +123,18 @@ class Match(models.Model):
     """One match, whatever the number of sources that tell of it."""
 
     class Status(models.TextChoices):
-        SCHEDULED = "scheduled"
-        LIVE = "live"
-        FINISHED = "finished"
-        POSTPONED = "postponed"
-        CANCELLED = "cancelled"
-        ABANDONED = "abandoned"
-        AWARDED = "awarded"
-        UNKNOWN = "unknown"
+        SCHEDULED = records.Status.SCHEDULED.value
+        LIVE = records.Status.LIVE.value
+        FINISHED = records.Status.FINISHED.value
+        POSTPONED = records.Status.POSTPONED.value
+        CANCELLED = records.Status.CANCELLED.value
+        ABANDONED = records.Status.ABANDONED.value
+        AWARDED = records.Status.AWARDED.value
+        UNKNOWN = records.Status.UNKNOWN.value
 
     class KickoffPrecision(models.TextChoices):
-        MINUTE = "minute"
-        DATE = "date"
+        MINUTE = records.KickoffPrecision.MINUTE.value
+        DATE = records.KickoffPrecision.DATE.value
 
     # Three indexes of a column alone would double the indexes below, at a fifth of the cost of storing a match.
     season = models.ForeignKey(Season, on_delete=models.PROTECT, related_name="matches", db_index=False)
@@ -154,7 +156,7 @@ class Match(models.Model):
     told_by = models.CharField(
         max_length=40,
         blank=True,
-        help_text="Whose word stands where two disagree: the first to tell the result, before it the first of all.",
+        help_text="Whose word stands where two disagree: the most trusted who told the result, of equals the first.",
     )
     home_goals = models.PositiveSmallIntegerField(
         null=True, blank=True, help_text="After 90 minutes and stoppage time."
@@ -238,7 +240,10 @@ class MatchRef(models.Model):
 
 
 class MatchChange(models.Model):
-    """A change of a stored result, kick-off or status: what it was and what it became. Append-only."""
+    """A change of a stored result, kick-off or status: what it was and what it became. Append-only.
+
+    Where two rows turn out to be one match, the history of both follows it; nothing else of a change may change.
+    """
 
     match = models.ForeignKey(Match, on_delete=models.CASCADE, related_name="changes")
     ingest = models.ForeignKey("Ingest", on_delete=models.PROTECT, related_name="changes")
@@ -283,8 +288,8 @@ class Odds(models.Model):
     """Decimal prices of one bookmaker for one match at one moment. Kept as the benchmark."""
 
     class Moment(models.TextChoices):
-        OPENING = "opening"
-        CLOSING = "closing"
+        OPENING = records.Moment.OPENING.value
+        CLOSING = records.Moment.CLOSING.value
 
     # Two million rows: a surrogate key would cost a second index and nothing refers to a price.
     pk = models.CompositePrimaryKey("match_id", "bookmaker", "moment")
@@ -324,12 +329,12 @@ class Player(models.Model):
 class Side(models.TextChoices):
     """Which of the two teams of a match."""
 
-    HOME = "home"
-    AWAY = "away"
+    HOME = records.Side.HOME.value
+    AWAY = records.Side.AWAY.value
 
 
 class Lineup(models.Model):
-    """A player in the squad of one side of one match."""
+    """A player in the squad of one side of one match, as the source of the player tells it."""
 
     match = models.ForeignKey(Match, on_delete=models.CASCADE, related_name="lineups")
     player = models.ForeignKey(Player, on_delete=models.PROTECT, related_name="lineups")
@@ -347,19 +352,20 @@ class Lineup(models.Model):
 
 
 class Incident(models.Model):
-    """A goal, card or substitution."""
+    """A goal, card or substitution, as one source tells it."""
 
     class Kind(models.TextChoices):
-        GOAL = "goal"
-        PENALTY = "penalty"
-        OWN_GOAL = "own_goal"
-        YELLOW_CARD = "yellow_card"
-        SECOND_YELLOW_CARD = "second_yellow_card"
-        RED_CARD = "red_card"
-        SUBSTITUTION = "substitution"
+        GOAL = records.IncidentKind.GOAL.value
+        PENALTY = records.IncidentKind.PENALTY.value
+        OWN_GOAL = records.IncidentKind.OWN_GOAL.value
+        YELLOW_CARD = records.IncidentKind.YELLOW_CARD.value
+        SECOND_YELLOW_CARD = records.IncidentKind.SECOND_YELLOW_CARD.value
+        RED_CARD = records.IncidentKind.RED_CARD.value
+        SUBSTITUTION = records.IncidentKind.SUBSTITUTION.value
 
-    match = models.ForeignKey(Match, on_delete=models.CASCADE, related_name="incidents")
-    number = models.PositiveSmallIntegerField(help_text="Order within the match.")
+    match = models.ForeignKey(Match, on_delete=models.CASCADE, related_name="incidents", db_index=False)
+    source = models.CharField(max_length=40)
+    number = models.PositiveSmallIntegerField(help_text="Order within the match, from 1.")
     kind = models.CharField(max_length=20, choices=Kind)
     side = models.CharField(max_length=4, choices=Side)
     minute = models.PositiveSmallIntegerField()
@@ -367,10 +373,162 @@ class Incident(models.Model):
     other_player = models.ForeignKey(Player, on_delete=models.PROTECT, null=True, related_name="+")
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["match", "number"], name="incident_match_number_unique")]
+        constraints = [
+            models.UniqueConstraint(fields=["match", "source", "number"], name="incident_match_source_number_unique")
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} in minute {self.minute} of match {self.match_id}"
+
+
+class Absence(models.Model):
+    """A player who was reported missing from one side of one match, as the source of the player tells it."""
+
+    match = models.ForeignKey(Match, on_delete=models.CASCADE, related_name="absences", db_index=False)
+    player = models.ForeignKey(Player, on_delete=models.PROTECT, related_name="absences")
+    side = models.CharField(max_length=4, choices=Side)
+    reason = models.CharField(max_length=80, blank=True, help_text="Such as injured or suspended.")
+    status = models.CharField(max_length=40, blank=True, help_text="How sure it is, such as out or doubtful.")
+    known_at = models.DateTimeField(help_text="When the absence could first have been known.")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["match", "player"], name="absence_match_player_unique")]
+
+    def __str__(self) -> str:
+        return f"player {self.player_id} missing from match {self.match_id}"
+
+
+class Contradiction(models.Model):
+    """A source tells another result of a match than the one that stands. One row for a match and a source.
+
+    It is open as long as the source was not seen to agree; `decided_by` says why the standing result stands.
+    """
+
+    class Decision(models.TextChoices):
+        TRUST = trust.Decision.TRUST.value, "order of trust"
+        FIRST = trust.Decision.FIRST.value, "told first"
+        OPERATOR = trust.Decision.OPERATOR.value, "operator"
+
+    class Resolution(models.TextChoices):
+        AGREED = "agreed", "the sources agree"
+        CORRECTED = "corrected", "an operator let it stand"
+        WITHDRAWN = "withdrawn", "the standing result was taken back"
+
+    match = models.ForeignKey(Match, on_delete=models.CASCADE, related_name="contradictions", db_index=False)
+    source = models.CharField(max_length=40)
+    status = models.CharField(max_length=10, choices=Match.Status)
+    home_goals = models.PositiveSmallIntegerField()
+    away_goals = models.PositiveSmallIntegerField()
+    standing_source = models.CharField(max_length=40)
+    standing_status = models.CharField(max_length=10, choices=Match.Status)
+    standing_home_goals = models.PositiveSmallIntegerField()
+    standing_away_goals = models.PositiveSmallIntegerField()
+    decided_by = models.CharField(max_length=8, choices=Decision, help_text="Why the standing result stands.")
+    first_seen_at = models.DateTimeField()
+    seen_at = models.DateTimeField(help_text="When it was told the latest time, to the day.")
+    ingest = models.ForeignKey(
+        "Ingest", on_delete=models.PROTECT, related_name="contradictions", help_text="The latest that changed the row."
+    )
+    resolved_at = models.DateTimeField(null=True, blank=True)
+    resolution = models.CharField(max_length=9, choices=Resolution, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["match", "source"], name="contradiction_match_source_unique"),
+            models.CheckConstraint(
+                condition=Q(resolved_at__isnull=True, resolution="")
+                | (Q(resolved_at__isnull=False) & ~Q(resolution="")),
+                name="contradiction_resolution_whole",
+            ),
+            models.CheckConstraint(
+                condition=Q(resolved_at__isnull=False)
+                | (
+                    ~Q(source=F("standing_source"))
+                    & ~Q(home_goals=F("standing_home_goals"), away_goals=F("standing_away_goals"))
+                ),
+                name="contradiction_open_differs",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["match"], condition=Q(resolved_at__isnull=True), name="contradiction_open"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.told} by {self.source} against {self.standing} by {self.standing_source}"
+
+    @property
+    def told(self) -> str:
+        """What the source tells, such as 2–0."""
+        return f"{self.home_goals}–{self.away_goals}"
+
+    @property
+    def standing(self) -> str:
+        """The result that stands, such as 2–1."""
+        return f"{self.standing_home_goals}–{self.standing_away_goals}"
+
+
+class Correction(models.Model):
+    """A result that an operator set, over the word of every source, with what was there before."""
+
+    match = models.ForeignKey(Match, on_delete=models.PROTECT, related_name="corrections")
+    ingest = models.ForeignKey("Ingest", on_delete=models.PROTECT, related_name="+")
+    before = models.JSONField(help_text="Who told the result, and the result, as they were.")
+    after = models.JSONField(help_text="The same, as they became.")
+    decided_by = models.CharField(max_length=150, help_text="The user name.")
+    reason = models.CharField(max_length=400)
+    decided_at = models.DateTimeField()
+    undone_at = models.DateTimeField(null=True, blank=True)
+    undone_by = models.CharField(max_length=150, blank=True)
+    undo_reason = models.CharField(max_length=400, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=~Q(reason=""), name="correction_has_reason"),
+            models.CheckConstraint(
+                condition=Q(undone_at__isnull=True, undone_by="", undo_reason="")
+                | (Q(undone_at__isnull=False) & ~Q(undone_by="") & ~Q(undo_reason="")),
+                name="correction_undo_whole",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"correction of match {self.match_id} by {self.decided_by}"
+
+
+class TeamMerge(models.Model):
+    """Two teams that an operator found to be one club, with all that is needed to part them again."""
+
+    name = models.CharField(max_length=120, help_text="Of the team that is no more.")
+    region = models.ForeignKey(Region, on_delete=models.PROTECT, related_name="+")
+    # No constraint: the team may itself be merged into another one, and comes back with its number when that is undone.
+    into = models.ForeignKey(Team, on_delete=models.DO_NOTHING, db_constraint=False, related_name="merges")
+    into_name = models.CharField(max_length=120, help_text="As it was called then.")
+    ingest = models.ForeignKey("Ingest", on_delete=models.PROTECT, related_name="+")
+    moved = models.JSONField(help_text="Every row as it was before, and as the merge left what it joined.")
+    matches_moved = models.PositiveIntegerField(help_text="Matches that now are those of the other team.")
+    matches_joined = models.PositiveIntegerField(help_text="Of them, matches that both had and that became one row.")
+    merged_by = models.CharField(max_length=150, help_text="The user name.")
+    reason = models.CharField(max_length=400)
+    merged_at = models.DateTimeField()
+    undone_at = models.DateTimeField(null=True, blank=True)
+    undone_by = models.CharField(max_length=150, blank=True)
+    undo_reason = models.CharField(max_length=400, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=~Q(reason=""), name="teammerge_has_reason"),
+            models.CheckConstraint(
+                condition=Q(matches_joined__lte=F("matches_moved")), name="teammerge_joined_of_moved"
+            ),
+            models.CheckConstraint(
+                condition=Q(undone_at__isnull=True, undone_by="", undo_reason="")
+                | (Q(undone_at__isnull=False) & ~Q(undone_by="") & ~Q(undo_reason="")),
+                name="teammerge_undo_whole",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} → {self.into_name}"
 
 
 class Ingest(models.Model):
@@ -385,7 +543,9 @@ class Ingest(models.Model):
     same = models.PositiveIntegerField(default=0)
     refused = models.PositiveIntegerField(default=0)
     refusals = models.JSONField(default=list, help_text="The first hundred refused records, each with its reason.")
-    changed_facts = models.BooleanField(default=False, help_text="Whether a match, statistic or price was written.")
+    changed_facts = models.BooleanField(
+        default=False, help_text="Whether a match, statistic, price or sheet was written."
+    )
 
     class Meta:
         indexes = [

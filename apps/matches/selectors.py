@@ -8,10 +8,21 @@ from datetime import datetime
 from typing import Final
 
 from django.db import connection
-from django.db.models import Exists, Max, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import Count, Exists, Max, OuterRef, Prefetch, Q, QuerySet
 from django.utils.text import slugify
 
-from apps.matches.models import Competition, Ingest, Match, MatchChange, Odds, Season, Team, TeamAlias, World
+from apps.matches.models import (
+    Competition,
+    Contradiction,
+    Ingest,
+    Match,
+    MatchChange,
+    Odds,
+    Season,
+    Team,
+    TeamAlias,
+    World,
+)
 from apps.matches.records import KickoffPrecision, Moment
 from apps.matches.standings import Result, Standing, points_for_win, rule_of, table
 
@@ -266,9 +277,35 @@ def match_detail(match_id: int) -> Match | None:
     )
 
 
+def contradictions_of(match_id: int) -> QuerySet[Contradiction]:
+    """Return the sources that tell another result of a match than the one that stands, in the order of their names."""
+    return Contradiction.objects.filter(match=match_id, resolved_at__isnull=True).order_by("source")
+
+
+def open_contradictions(world: World | None = None) -> QuerySet[Contradiction]:
+    """Return the contradictions on which sources have not come to agree, newest first, with match and competition."""
+    found = Contradiction.objects.filter(resolved_at__isnull=True).select_related(
+        "match__season__competition__region", "match__home_team", "match__away_team"
+    )
+    if world is not None:
+        found = found.filter(match__season__competition__is_simulated=world == World.SANDBOX)
+    return found.order_by("-first_seen_at", "-id")
+
+
 def aliases_to_review() -> QuerySet[TeamAlias]:
     """Return the names that became new teams and wait for an operator, oldest first."""
     return TeamAlias.objects.filter(reviewed_at__isnull=True).select_related("team", "region").order_by("created_at")
+
+
+def match_counts(team_ids: Iterable[int]) -> dict[int, int]:
+    """Return how many matches each team has, played or to come; a team without any is left out."""
+    wanted = list(team_ids)
+    counts: dict[int, int] = {}
+    for column in ("home_team", "away_team"):
+        found = Match.objects.filter(**{f"{column}__in": wanted}).values_list(column).annotate(Count("pk"))
+        for team_id, count in found:
+            counts[team_id] = counts.get(team_id, 0) + count
+    return counts
 
 
 def _form_entry(match: Match, team_id: int) -> FormEntry:

@@ -1,82 +1,652 @@
-"""The office's view of sources: switch them on and off, ask for a visit, see what came of each."""
+"""The office's view of sources: what is fresh, what failed and why, and the levers.
+
+Facts are read-only; each lever calls one service and says what came of it.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Final
 
+from django import forms
 from django.contrib import admin, messages
+from django.contrib.humanize.templatetags.humanize import naturaltime
+from django.core.exceptions import PermissionDenied
+from django.db import models
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django_celery_beat.models import PeriodicTask
+from django_htmx.http import HttpResponseClientRedirect
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
+from unfold.enums import ActionVariant
+from unfold.forms import BaseDialogForm
+from unfold.widgets import (
+    UnfoldAdminDateWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminURLInputWidget,
+)
 
 from apps.matches.admin import FactAdmin
 from apps.scraping import selectors, services
-from apps.scraping.models import ScrapeRun, Source
+from apps.scraping.models import Address, Lane, ScrapeRun, Snapshot, Source
+from apps.scraping.politeness import host_of
 
-OUTCOME_LABELS = {"stored": "success", "unchanged": "info", "failed": "danger", "never": "warning", "running": "info"}
+STOP_POLLING: Final = 286
+"""The status by which a partial tells htmx to ask no more."""
+
+OUTCOME_LABELS: Final = {
+    "stored": "success",
+    "unchanged": "success",
+    "blocked": "danger",
+    "changed layout": "danger",
+    "empty": "danger",
+    "timeout": "warning",
+    "http error": "warning",
+    "invalid": "danger",
+    "failed": "danger",
+    "never": "warning",
+    "waiting": "info",
+    "running": "info",
+}
+
+REFUSALS: Final = (
+    services.SourceIsOffError,
+    services.WindowError,
+    services.PermissionMissingError,
+    services.UnknownSourceError,
+)
+
+SPARK_HEIGHT: Final = 24.0
+"""Of the picture, in its own units."""
+
+PAGE_SHOWN: Final = 2_000_000
+"""Bytes of a raw page that the office shows; the whole page can be saved."""
+
+
+class ScopeForm(BaseDialogForm):
+    """What to visit a source for."""
+
+    scope = forms.ChoiceField(
+        choices=[
+            ("results", "results of the last days"),
+            ("fixtures", "fixtures of the next fifteen days"),
+            ("odds", "odds of today and tomorrow"),
+        ],
+        widget=UnfoldAdminSelectWidget,
+    )
+
+
+class StretchForm(BaseDialogForm):
+    """From which day to which."""
+
+    start = forms.DateField(label="From", widget=UnfoldAdminDateWidget)
+    end = forms.DateField(label="To", widget=UnfoldAdminDateWidget, help_text="Both days are included.")
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse a stretch that ends before it begins."""
+        cleaned: dict[str, Any] = super().clean() or {}
+        start, end = cleaned.get("start"), cleaned.get("end")
+        if isinstance(start, date) and isinstance(end, date) and end < start:
+            self.add_error("end", "The last day lies before the first.")
+        return cleaned
+
+
+class PermissionForm(BaseDialogForm):
+    """Who permits the visits."""
+
+    note = forms.CharField(
+        label="Who gave the permission, when, and for what",
+        help_text="Kept with the source. Without a permission of its owners the source stays off.",
+        widget=UnfoldAdminTextareaWidget,
+    )
 
 
 @admin.register(Source)
 class SourceAdmin(ModelAdmin):
     """Where matches come from."""
 
-    list_display = ("name", "is_enabled", "every", "shown_latest", "shown_outcome", "requested_at")
-    list_editable = ("is_enabled",)
-    readonly_fields = ("name", "seed", "anchor_at", "requested_at")
+    list_display = ("name", "shown_state", "shown_fresh", "shown_outcome", "shown_next", "shown_lane", "shown_spark")
+    readonly_fields = (
+        "name",
+        "reader",
+        "is_simulated",
+        "shown_state",
+        "shown_lane",
+        "shown_next",
+        "needs_permission",
+        "permission_confirmed_at",
+        "permission_confirmed_by",
+        "permission_note",
+        "seed",
+        "anchor_at",
+    )
+    fieldsets = (
+        (None, {"fields": ("name", "reader", "is_simulated", "shown_state", "shown_lane", "shown_next")}),
+        ("How it is visited", {"fields": ("base_url", "delay", "competitions")}),
+        (
+            "Permission",
+            {"fields": ("needs_permission", "permission_confirmed_at", "permission_confirmed_by", "permission_note")},
+        ),
+        ("The simulated world", {"fields": ("seed", "anchor_at"), "classes": ("collapse",)}),
+    )
     ordering = ("name",)
-    actions = ["scrape_now"]
+    show_full_result_count = False
+    formfield_overrides = {models.URLField: {"widget": UnfoldAdminURLInputWidget, "assume_scheme": "https"}}
+    actions: list[Any] = []
+    actions_detail = (
+        "visit_now",
+        "back_fill",
+        "reparse",
+        "switch_on",
+        "switch_off",
+        "confirm_permission",
+        "withdraw_permission",
+        "resume_lane",
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Source]:
-        """Bring the newest run along."""
+        """Bring the newest visits along."""
+        services.ensure_sources(now=timezone.now())
         return selectors.sources()
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Ask once for what every row needs of the timetable, the lanes and the latest visits."""
+        self._gather()
+        return super().changelist_view(request, extra_context)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The same for one source."""
+        self._gather()
+        return super().change_view(request, object_id, form_url, extra_context)
+
+    def _gather(self) -> None:
+        sources = list(selectors.sources())
+        self._sparks = selectors.sparks(source.pk for source in sources)
+        self._lanes = {lane.host: lane for lane in Lane.objects.all()}
+        self._rows: dict[str, list[PeriodicTask]] = {}
+        for row in PeriodicTask.objects.filter(task="scraping.visit_due", enabled=True).select_related(
+            "interval", "crontab"
+        ):
+            self._rows.setdefault(json.loads(row.kwargs).get("source", ""), []).append(row)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Sources come with the code that can read them."""
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Their runs stay."""
+        """Their pages and visits stay."""
         return False
 
-    @display(description="latest visit")
-    def shown_latest(self, source: Any) -> str:
-        """When the newest run began."""
-        return f"{source.latest_started_at:%Y-%m-%d %H:%M:%S}" if source.latest_started_at else "never"
+    def has_visit_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Whether the user may ask for visits."""
+        return bool(request.user.has_perm("scraping.add_scraperun"))
 
-    @display(description="outcome", label=OUTCOME_LABELS)
+    def has_rule_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Whether the user may decide whether a source is visited at all."""
+        return bool(request.user.has_perm("scraping.change_source"))
+
+    @display(description="state", label={"on": "success", "off": "info", "needs permission": "warning"})
+    def shown_state(self, source: Source) -> str:
+        """On, off, or waiting for a permission."""
+        if source.needs_permission and source.permission_confirmed_at is None:
+            return "needs permission"
+        return "off" if services.why_off(source) else "on"
+
+    @display(description="complete")
+    def shown_fresh(self, source: Any) -> str | SafeString:
+        """When the newest visit that took all was asked for."""
+        return _moment(source.complete_at) if source.complete_at else "never"
+
+    @display(description="latest", label=OUTCOME_LABELS)
     def shown_outcome(self, source: Any) -> str:
-        """What came of the newest run."""
-        if source.latest_started_at is None:
-            return "never"
-        return source.latest_outcome or "running"
+        """What came of the newest visit."""
+        if source.latest_run_id is None:
+            return "waiting" if source.waiting else "never"
+        return (source.latest_outcome or "running").replace("_", " ")
 
-    @action(description="Visit now")
-    def scrape_now(self, request: HttpRequest, queryset: QuerySet[Source]) -> None:
-        """Mark the chosen sources as due and wake the worker."""
-        names = services.request_visits(queryset.values_list("pk", flat=True), now=timezone.now())
-        if names:
-            messages.success(request, f"A visit was asked for: {', '.join(names)}. Its run appears below Scrape runs.")
+    @display(description="next visit")
+    def shown_next(self, source: Source) -> str | SafeString:
+        """When the timetable asks next, and for what."""
+        if services.why_off(source):
+            return "–"
+        coming = [(_next_of(row), row) for row in self._rows.get(source.name, ())]
+        if not coming:
+            return "not in the timetable"
+        moment, row = min(coming, key=lambda pair: pair[0])
+        return format_html("{} · {}", _moment(moment), json.loads(row.kwargs).get("scope", ""))
+
+    @display(description="lane")
+    def shown_lane(self, source: Source) -> str:
+        """Whether the host may be visited, and why not."""
+        lane = self._lanes.get(host_of(services.base_url_of(source)))
+        if lane is None:
+            return "not visited yet"
+        if lane.state == Lane.State.CLOSED:
+            return "free"
+        return f"{lane.get_state_display()} until {lane.open_until:%Y-%m-%d %H:%M} UTC: {lane.reason}"
+
+    @display(description="latest visits")
+    def shown_spark(self, source: Source) -> SafeString:
+        """A mark for each of the latest visits, as tall as it took long, in the colour of its outcome."""
+        return render_to_string("admin/scraping/spark.html", {"bars": _bars(self._sparks.get(source.pk, []))})
+
+    @action(
+        description="Visit now",
+        icon="travel_explore",
+        variant=ActionVariant.PRIMARY,
+        permissions=["visit"],
+        dialog={
+            "title": "Visit now",
+            "description": "A worker takes it up at once; its page follows it live.",
+            "form_class": ScopeForm,
+            "form_submit_text": "Visit",
+        },
+    )
+    def visit_now(self, request: HttpRequest, form: ScopeForm, object_id: int) -> HttpResponse:
+        """Ask for a visit and go to its page."""
+        source = Source.objects.get(pk=object_id)
+        try:
+            run = services.request_visit(
+                source=source, scope=form.cleaned_data["scope"], by=request.user.get_username(), now=timezone.now()
+            )
+        except REFUSALS as refusal:
+            return _refused(request, refusal, source)
+        return HttpResponseClientRedirect(reverse("admin:scraping_scraperun_change", args=[run.pk]))
+
+    @action(
+        description="Back-fill…",
+        icon="history",
+        permissions=["visit"],
+        dialog={
+            "title": "Back-fill",
+            "description": "A visit for each month, oldest first, behind whatever is fresh. Finished months that are "
+            "kept are read from there.",
+            "form_class": StretchForm,
+            "form_submit_text": "Back-fill",
+        },
+    )
+    def back_fill(self, request: HttpRequest, form: StretchForm, object_id: int) -> HttpResponse:
+        """Ask for the months of a stretch and go to their list."""
+        source = Source.objects.get(pk=object_id)
+        try:
+            runs = services.request_backfill(
+                source=source,
+                start=form.cleaned_data["start"],
+                end=form.cleaned_data["end"],
+                by=request.user.get_username(),
+                now=timezone.now(),
+            )
+        except REFUSALS as refusal:
+            return _refused(request, refusal, source)
+        messages.success(request, f"{len(runs)} visits wait, a month each; they begin at once.")
+        listed = reverse("admin:scraping_scraperun_changelist")
+        return HttpResponseClientRedirect(f"{listed}?source__id__exact={source.pk}&scope__exact=backfill")
+
+    @action(
+        description="Re-parse kept pages",
+        icon="menu_book",
+        permissions=["visit"],
+        dialog={
+            "title": "Re-parse kept pages",
+            "description": "Every kept page is read again by the code of now. No request leaves for the site.",
+            "form_class": BaseDialogForm,
+            "form_submit_text": "Re-parse",
+        },
+    )
+    def reparse(self, request: HttpRequest, form: BaseDialogForm, object_id: int) -> HttpResponse:
+        """Ask for kept pages to be read again."""
+        source = Source.objects.get(pk=object_id)
+        try:
+            run = services.request_reparse(source=source, by=request.user.get_username(), now=timezone.now())
+        except REFUSALS as refusal:
+            return _refused(request, refusal, source)
+        return HttpResponseClientRedirect(reverse("admin:scraping_scraperun_change", args=[run.pk]))
+
+    @action(description="Switch on", icon="toggle_on", permissions=["rule"])
+    def switch_on(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """Let requests leave."""
+        return self._switch(request, object_id, is_on=True)
+
+    @action(description="Switch off", icon="toggle_off", permissions=["rule"])
+    def switch_off(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """Let no request leave."""
+        return self._switch(request, object_id, is_on=False)
+
+    def _switch(self, request: HttpRequest, object_id: int, *, is_on: bool) -> HttpResponse:
+        source = Source.objects.get(pk=object_id)
+        try:
+            services.switch(source=source, is_on=is_on)
+        except REFUSALS as refusal:
+            return _refused(request, refusal, source)
+        messages.success(
+            request,
+            f"{source.name} is on; the timetable visits it (Periodic tasks)."
+            if is_on
+            else f"{source.name} is off: no request leaves for it.",
+        )
+        return HttpResponseClientRedirect(_page_of(source))
+
+    @action(
+        description="Confirm a permission…",
+        icon="verified_user",
+        permissions=["rule"],
+        dialog={
+            "title": "Confirm a permission",
+            "description": "WhoScored's owners have asked a scraper to stop. SPAI visits it only for an operator who "
+            "has their permission, and never evades a block.",
+            "form_class": PermissionForm,
+            "form_submit_text": "I have their permission",
+        },
+    )
+    def confirm_permission(self, request: HttpRequest, form: PermissionForm, object_id: int) -> HttpResponse:
+        """Write the permission down; switching on is a step of its own."""
+        source = Source.objects.get(pk=object_id)
+        try:
+            services.confirm_permission(
+                source=source, by=request.user.get_username(), note=form.cleaned_data["note"], now=timezone.now()
+            )
+        except REFUSALS as refusal:
+            return _refused(request, refusal, source)
+        messages.success(request, f"Noted. {source.name} may now be switched on.")
+        return HttpResponseClientRedirect(_page_of(source))
+
+    @action(
+        description="Withdraw the permission",
+        icon="gpp_bad",
+        permissions=["rule"],
+        dialog={
+            "title": "Withdraw the permission",
+            "description": "The source is switched off, and stays off until a permission is confirmed again.",
+            "form_class": BaseDialogForm,
+            "form_submit_text": "Withdraw",
+        },
+    )
+    def withdraw_permission(self, request: HttpRequest, form: BaseDialogForm, object_id: int) -> HttpResponse:
+        """Take the permission back."""
+        source = Source.objects.get(pk=object_id)
+        services.withdraw_permission(source=source)
+        messages.success(request, f"{source.name} is off, its permission withdrawn.")
+        return HttpResponseClientRedirect(_page_of(source))
+
+    @action(
+        description="Resume a halted lane",
+        icon="play_circle",
+        permissions=["rule"],
+        dialog={
+            "title": "Resume the lane",
+            "description": "The host refused or failed. Look at a page yourself first; a site that says no is asked, "
+            "not pressed.",
+            "form_class": BaseDialogForm,
+            "form_submit_text": "Resume",
+        },
+    )
+    def resume_lane(self, request: HttpRequest, form: BaseDialogForm, object_id: int) -> HttpResponse:
+        """Let the host be visited again."""
+        source = Source.objects.get(pk=object_id)
+        lane = selectors.lane_of(services.base_url_of(source))
+        if lane is None or lane.state == Lane.State.CLOSED:
+            messages.info(request, "Its lane is not halted.")
         else:
-            messages.warning(request, "None of these sources is enabled; switch it on first.")
+            services.resume(lane=lane)
+            messages.success(request, f"{lane.host} may be visited again.")
+        return HttpResponseClientRedirect(_page_of(source))
 
 
 @admin.register(ScrapeRun)
 class ScrapeRunAdmin(FactAdmin):
-    """Every visit to a source."""
+    """Every visit to a source, live while it runs."""
 
-    list_display = ("started_at", "source", "shown_outcome", "shown_seconds", "ingest", "detail")
-    list_filter = ("source", "outcome")
-    list_select_related = ("source", "ingest")
-    ordering = ("-started_at",)
+    list_display = (
+        "requested_at",
+        "source",
+        "scope",
+        "shown_outcome",
+        "shown_pages",
+        "created",
+        "changed",
+        "refused",
+        "shown_seconds",
+        "requested_by",
+    )
+    list_filter = ("source", "scope", "outcome")
+    list_select_related = ("source",)
+    ordering = ("-requested_at", "-pk")
+    exclude = ("pages", "notes", "doing")
+    actions_detail = ("cancel_visit", "accept_counts")
+    change_form_template = "admin/scraping/scraperun/change_form.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ScrapeRun]:
+        """Leave the long lists in the database."""
+        return super().get_queryset(request).defer("pages", "notes")
+
+    def has_visit_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Whether the user may ask for visits, and end them."""
+        return bool(request.user.has_perm("scraping.add_scraperun"))
 
     @display(description="outcome", label=OUTCOME_LABELS)
     def shown_outcome(self, run: ScrapeRun) -> str:
         """What came of it."""
-        return run.outcome or "running"
+        return run.get_outcome_display() or ("running" if run.started_at else "waiting")
+
+    @display(description="pages")
+    def shown_pages(self, run: ScrapeRun) -> str:
+        """Pages behind it, of those that are known."""
+        return str(run.pages_done) if run.is_over else f"{run.pages_done} of {run.pages_known or '?'}"
 
     @display(description="seconds")
     def shown_seconds(self, run: ScrapeRun) -> str:
-        """Duration."""
-        return f"{(run.finished_at - run.started_at).total_seconds():.2f}" if run.finished_at else ""
+        """From its first page to its end."""
+        if run.started_at is None or run.finished_at is None:
+            return ""
+        return f"{(run.finished_at - run.started_at).total_seconds():.1f}"
+
+    @action(
+        description="Cancel",
+        icon="cancel",
+        permissions=["visit"],
+        dialog={
+            "title": "Cancel the visit",
+            "description": "It ends after the page that it is at; nothing of it is stored.",
+            "form_class": BaseDialogForm,
+            "form_submit_text": "Cancel the visit",
+        },
+    )
+    def cancel_visit(self, request: HttpRequest, form: BaseDialogForm, object_id: int) -> HttpResponse:
+        """End a visit that is not over."""
+        run = ScrapeRun.objects.get(pk=object_id)
+        if services.cancel(run=run, by=request.user.get_username(), now=timezone.now()):
+            messages.success(request, "Cancelled.")
+        else:
+            messages.info(request, "It was over already.")
+        return HttpResponseClientRedirect(reverse("admin:scraping_scraperun_change", args=[run.pk]))
+
+    @action(
+        description="Accept its counts",
+        icon="check_circle",
+        permissions=["visit"],
+        dialog={
+            "title": "Accept its counts",
+            "description": "The pages told far more or fewer matches than before. When that is right after all, the "
+            "next visit believes them.",
+            "form_class": BaseDialogForm,
+            "form_submit_text": "Accept",
+        },
+    )
+    def accept_counts(self, request: HttpRequest, form: BaseDialogForm, object_id: int) -> HttpResponse:
+        """Forget what its pages used to hold."""
+        run = ScrapeRun.objects.select_related("source").get(pk=object_id)
+        pages = services.accept_counts(run=run)
+        messages.success(request, f"The earlier counts of {pages} pages are forgotten; visit {run.source.name} again.")
+        return HttpResponseClientRedirect(reverse("admin:scraping_scraperun_change", args=[run.pk]))
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the partial that the page of a visit asks for once a second."""
+        progress = path(
+            "<int:run_id>/progress/", self.admin_site.admin_view(self.progress), name="scraping_scraperun_progress"
+        )
+        return [progress, *super().get_urls()]
+
+    def progress(self, request: HttpRequest, run_id: int) -> HttpResponse:
+        """Render how far a visit is."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        run = ScrapeRun.objects.select_related("source").filter(pk=run_id).first()
+        if run is None:
+            raise Http404
+        status = STOP_POLLING if run.is_over else 200
+        return render(request, "admin/scraping/scraperun/progress.html", {"run": run}, status=status)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show how far it is above the read-only fields."""
+        run = ScrapeRun.objects.select_related("source").filter(pk=object_id).first() if object_id.isdigit() else None
+        return super().change_view(request, object_id, form_url, {"run": run, **(extra_context or {})})
+
+
+@admin.register(Lane)
+class LaneAdmin(FactAdmin):
+    """The one way to each host."""
+
+    list_display = (
+        "host",
+        "shown_state",
+        "free_at",
+        "failures",
+        "open_until",
+        "reason",
+        "robots_until",
+        "robots_status",
+    )
+    list_filter = ("state",)
+    ordering = ("host",)
+
+    @display(description="state", label={"open for visits": "success", "halted": "danger", "probing": "warning"})
+    def shown_state(self, lane: Lane) -> str:
+        """Whether it lets through."""
+        return lane.get_state_display()
+
+
+@admin.register(Address)
+class AddressAdmin(FactAdmin):
+    """What is known of each address."""
+
+    list_display = ("url", "source", "kind", "seen_at", "taken_at", "counts")
+    list_filter = ("source", "kind")
+    list_select_related = ("source",)
+    search_fields = ("url",)
+    ordering = ("-seen_at",)
+    exclude = ("snapshot",)
+
+
+@admin.register(Snapshot)
+class SnapshotAdmin(FactAdmin):
+    """Raw pages as they came."""
+
+    list_display = ("fetched_at", "source", "kind", "status", "outcome", "shown_size", "url", "shown_link")
+    list_filter = ("source", "outcome", "kind", "status")
+    list_select_related = ("source",)
+    search_fields = ("url", "sha256")
+    ordering = ("-fetched_at",)
+    readonly_fields = ("shown_link",)
+
+    @display(description="size")
+    def shown_size(self, snapshot: Snapshot) -> str:
+        """Unpacked size."""
+        return f"{snapshot.size / 1024:,.1f} KB"
+
+    @display(description="raw page")
+    def shown_link(self, snapshot: Snapshot) -> SafeString:
+        """The way to the bytes."""
+        address = reverse("admin:scraping_snapshot_raw", args=[snapshot.pk])
+        return format_html('<a class="spai-link" href="{}" target="_blank" rel="noopener">open</a>', address)
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the way to the raw bytes."""
+        raw = path("<int:snapshot_id>/raw/", self.admin_site.admin_view(self.raw), name="scraping_snapshot_raw")
+        return [raw, *super().get_urls()]
+
+    def raw(self, request: HttpRequest, snapshot_id: int) -> HttpResponse:
+        """Show a page as text: what a stranger wrote is read here, never run."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        snapshot = Snapshot.objects.filter(pk=snapshot_id).first()
+        if snapshot is None:
+            raise Http404
+        try:
+            body = services.content_of(snapshot)
+        except services.LostPageError as error:
+            return HttpResponse(str(error), status=410, content_type="text/plain; charset=utf-8")
+        response = HttpResponse(body[:PAGE_SHOWN], content_type="text/plain; charset=utf-8")
+        response["X-Content-Type-Options"] = "nosniff"
+        response["Content-Security-Policy"] = "default-src 'none'; sandbox"
+        return response
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One visit in a sparkline: its height in the picture, its colour, and what it says when pointed at."""
+
+    height: float
+    tone: str
+    title: str
+
+    @property
+    def top(self) -> float:
+        """Where it begins, counted from above."""
+        return SPARK_HEIGHT - self.height
+
+
+def _bars(runs: Sequence[ScrapeRun]) -> list[Bar]:
+    """Return the bars of some visits: the longest as high as the picture, none lower than a tenth of it."""
+    seconds = [
+        (run.finished_at - run.started_at).total_seconds() if run.finished_at and run.started_at else 0.0
+        for run in runs
+    ]
+    longest = max(seconds, default=0.0) or 1.0
+    return [
+        Bar(
+            height=round(SPARK_HEIGHT * max(0.1, took / longest), 1),
+            tone="succeeded" if run.outcome in selectors.COMPLETE else "failed",
+            title=f"{run.requested_at:%Y-%m-%d %H:%M} UTC, {run.scope}: {run.get_outcome_display()}, {took:.1f} s",
+        )
+        for run, took in zip(runs, seconds, strict=True)
+    ]
+
+
+def _moment(moment: datetime) -> SafeString:
+    """Return a moment that the reader's browser may tell in its own zone; without a script it is UTC."""
+    return format_html(
+        '<time datetime="{}" title="{} UTC">{}</time>',
+        moment.isoformat(),
+        f"{moment:%Y-%m-%d %H:%M:%S}",
+        naturaltime(moment),
+    )
+
+
+def _next_of(row: PeriodicTask) -> datetime:
+    """Return when a row of the timetable comes next."""
+    latest = row.last_run_at or row.date_changed
+    return timezone.now() + row.schedule.remaining_estimate(latest)
+
+
+def _refused(request: HttpRequest, refusal: Exception, source: Source) -> HttpResponse:
+    messages.error(request, str(refusal))
+    return HttpResponseClientRedirect(_page_of(source))
+
+
+def _page_of(source: Source) -> str:
+    return reverse("admin:scraping_source_change", args=[source.pk])

@@ -16,10 +16,12 @@ RUNS: Final = Counter("spai_scrape_runs_total", "Visits to sources, by what came
 
 RUN_SECONDS: Final = Histogram(
     "spai_scrape_run_seconds",
-    "Duration of one visit, storing included.",
+    "Work on one visit at a time, waits and storing included.",
     ["source"],
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300),
 )
+
+PAGES: Final = Counter("spai_scrape_pages_total", "Requests to hosts, by what came of them.", ["host", "outcome"])
 
 RECORDS: Final = Counter("spai_ingested_records_total", "Records, by what became of them.", ["source", "outcome"])
 """`outcome` is created, changed, same or refused."""
@@ -32,18 +34,25 @@ def count_records(source: str, *, created: int, changed: int, same: int, refused
 
 
 class ScrapingCollector(Collector):
-    """When each source was last told in full, read from the database at each scrape of the metrics."""
+    """How fresh each source is and which hosts are halted, read from the database at each scrape of the metrics."""
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the gauge; without the database none, and the answer still comes."""
+        """Yield the gauges; without the database none, and the answer still comes."""
         fresh = GaugeMetricFamily(
             "spai_source_complete_timestamp_seconds",
             "When the latest visit that took all began; the age of it is the freshness of the source.",
             labels=["source"],
         )
+        halted = GaugeMetricFamily(
+            "spai_lane_halted", "1 for a host that is not visited because it refused or failed.", labels=["host"]
+        )
+        waiting = GaugeMetricFamily("spai_scrape_runs_waiting", "Visits that are asked for and not over.")
         try:
             for source, latest in selectors.freshness():
                 fresh.add_metric([source], latest.timestamp())
+            for lane in selectors.halted_lanes():
+                halted.add_metric([lane.host], 1)
+            waiting.add_metric([], selectors.open_runs().count())
         except DatabaseError:
             return
-        yield fresh
+        yield from (fresh, halted, waiting)

@@ -1,52 +1,225 @@
-"""Where matches come from and every visit there."""
+"""Where matches come from, every visit there, every page that came, and the one lane to each host.
+
+A visit is a row before it is work: asked for by the timetable or an operator, taken up by a worker, worked on in
+slices, ended with an outcome. `Snapshot` is a fact: append-only, and PostgreSQL enforces it (migration 0003).
+"""
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
+from django.utils.functional import Promise
+
+from apps.scraping.responses import Outcome as Came
+
+OUTCOMES: list[tuple[str, str | Promise]] = [(outcome.value, outcome.value.replace("_", " ")) for outcome in Came]
+LONGEST_URL = 1000
 
 
 class Source(models.Model):
-    """A place that tells of matches."""
+    """A place that tells of matches, and the rules by which it is visited."""
+
+    class Reader(models.TextChoices):
+        WHOSCORED = "whoscored"
+        FOOTBALL_DATA = "football-data"
+        OPENFOOTBALL = "openfootball"
 
     name = models.SlugField(max_length=40, unique=True)
-    is_enabled = models.BooleanField(default=True, help_text="Switched off, nothing is fetched from it.")
-    every = models.DurationField(help_text="A visit is due this long after the latest one began.")
-    requested_at = models.DateTimeField(
-        null=True, blank=True, help_text="When somebody asked for a visit out of turn; it is due until one began later."
+    reader = models.CharField(
+        max_length=16, choices=Reader, help_text="Whose pages they are; the code that reads them."
     )
+    base_url = models.URLField(
+        max_length=200, blank=True, help_text="Where the site is; empty for the address that the reader knows."
+    )
+    is_simulated = models.BooleanField(default=False, help_text="A site that shows the sandbox.")
+    is_enabled = models.BooleanField(default=False, help_text="Switched off, no request leaves for it.")
+    delay = models.DurationField(
+        default=timedelta(seconds=7), help_text="Least time from the end of one request to the next of the same host."
+    )
+    competitions = models.JSONField(
+        default=list, blank=True, help_text="Which competitions to follow, in the reader's own codes; empty for all."
+    )
+    needs_permission = models.BooleanField(
+        default=False, help_text="Its owners want to be asked: it stays off until an operator confirms a permission."
+    )
+    permission_confirmed_at = models.DateTimeField(null=True, blank=True)
+    permission_confirmed_by = models.CharField(max_length=150, blank=True)
+    permission_note = models.TextField(blank=True, help_text="Who gave the permission, when, and for what.")
     seed = models.PositiveBigIntegerField(null=True, blank=True, help_text="Of the sandbox: the seed of its world.")
     anchor_at = models.DateTimeField(
         null=True, blank=True, help_text="Of the sandbox: when its dense season began; kept from the first start."
     )
 
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(is_enabled=False) | Q(needs_permission=False) | Q(permission_confirmed_at__isnull=False),
+                name="source_enabled_with_permission",
+                violation_error_message="This source needs its owners' permission; confirm it first.",
+            ),
+            models.CheckConstraint(condition=Q(delay__gte=timedelta(0)), name="source_delay_not_negative"),
+        ]
+
     def __str__(self) -> str:
         return self.name
 
 
-class ScrapeRun(models.Model):
-    """One visit to a source and what came of it."""
+class Lane(models.Model):
+    """The one way to a host: who may go when, what its robots.txt says, and whether it is halted."""
 
-    class Outcome(models.TextChoices):
-        STORED = "stored"
-        UNCHANGED = "unchanged"
-        FAILED = "failed"
+    class State(models.TextChoices):
+        CLOSED = "closed", "open for visits"
+        OPEN = "open", "halted"
+        HALF_OPEN = "half_open", "probing"
+
+    host = models.CharField(max_length=255, unique=True, help_text="With the port where it is not the usual one.")
+    free_at = models.DateTimeField(null=True, blank=True, help_text="No request before this moment.")
+    requests = models.PositiveBigIntegerField(default=0)
+    robots = models.TextField(blank=True)
+    robots_status = models.PositiveSmallIntegerField(null=True, blank=True, help_text="0 when it could not be reached.")
+    robots_until = models.DateTimeField(null=True, blank=True, help_text="When robots.txt is asked for again.")
+    # The circuit breaker, in the words of electricity: closed lets through, open does not.
+    state = models.CharField(max_length=9, choices=State, default=State.CLOSED)
+    failures = models.PositiveIntegerField(default=0, help_text="In a row.")
+    trips = models.PositiveIntegerField(default=0, help_text="In a row; each doubles the pause.")
+    opened_at = models.DateTimeField(null=True, blank=True)
+    open_until = models.DateTimeField(null=True, blank=True)
+    reason = models.TextField(blank=True, help_text="Why it is or was halted.")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state="closed") | Q(open_until__isnull=False), name="lane_open_until_a_moment"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.host
+
+
+class ScrapeRun(models.Model):
+    """One visit to a source: what was asked, how far it is, and what came of it."""
+
+    class Scope(models.TextChoices):
+        RESULTS = "results"
+        FIXTURES = "fixtures"
+        ODDS = "odds"
+        BACKFILL = "backfill", "back-fill"
+        REPARSE = "reparse", "re-parse of kept pages"
 
     source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="runs")
-    started_at = models.DateTimeField()
+    scope = models.CharField(max_length=8, choices=Scope, default=Scope.RESULTS)
+    window_start = models.DateField()
+    window_end = models.DateField()
+    batch = models.UUIDField(null=True, blank=True, help_text="Shared by the months of one back-fill.")
+    requested_at = models.DateTimeField()
+    requested_by = models.CharField(max_length=150, help_text="The timetable, or a user's name.")
+    started_at = models.DateTimeField(null=True, blank=True)
+    worked_at = models.DateTimeField(null=True, blank=True, help_text="When its worker last gave a sign of life.")
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="How often a worker took it up after a death.")
     finished_at = models.DateTimeField(null=True, blank=True)
-    outcome = models.CharField(max_length=12, choices=Outcome, blank=True)
+    outcome = models.CharField(max_length=16, choices=OUTCOMES, blank=True)
+    detail = models.TextField(blank=True, help_text="What went wrong, and what to do.")
+    doing = models.CharField(max_length=LONGEST_URL, blank=True, help_text="The page at work.")
+    pages_done = models.PositiveIntegerField(default=0)
+    pages_known = models.PositiveIntegerField(default=0, help_text="Done and to do, as far as the pages so far tell.")
+    pages = models.JSONField(
+        default=list, blank=True, help_text="Each page: address, kind, outcome, records, snapshot."
+    )
+    notes = models.JSONField(default=dict, blank=True, help_text="Details left out or read otherwise than written.")
+    records = models.PositiveIntegerField(default=0, help_text="Matches that the pages told of.")
+    created = models.PositiveIntegerField(default=0)
+    changed = models.PositiveIntegerField(default=0)
+    same = models.PositiveIntegerField(default=0)
+    refused = models.PositiveIntegerField(default=0)
     ingest = models.ForeignKey("matches.Ingest", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
-    detail = models.TextField(blank=True, help_text="Of a failed run: what went wrong and what to do.")
 
     class Meta:
         constraints = [
             models.CheckConstraint(
                 condition=Q(finished_at__isnull=True, outcome="") | Q(finished_at__isnull=False) & ~Q(outcome=""),
                 name="scraperun_ended_has_outcome",
-            )
+            ),
+            models.CheckConstraint(condition=Q(window_end__gte=F("window_start")), name="scraperun_window_forward"),
+            # Two beats, a double click: the second finds the visit that waits already.
+            models.UniqueConstraint(
+                fields=["source", "scope", "window_start", "window_end"],
+                condition=Q(finished_at__isnull=True),
+                name="scraperun_one_open_of_a_kind",
+            ),
         ]
-        indexes = [models.Index(fields=["source", "-started_at"], name="scraperun_by_source")]
+        indexes = [
+            models.Index(fields=["source", "-requested_at"], name="scraperun_by_source"),
+            models.Index(fields=["requested_at"], condition=Q(finished_at__isnull=True), name="scraperun_open"),
+        ]
 
     def __str__(self) -> str:
-        return f"run {self.pk} of source {self.source_id}"
+        return f"visit {self.pk}"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended, well or not."""
+        return self.finished_at is not None
+
+
+class Address(models.Model):
+    """What is known of one address: the page that stands for it, when it was seen so, and what it told."""
+
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="addresses")
+    url = models.CharField(max_length=LONGEST_URL)
+    kind = models.CharField(max_length=40)
+    snapshot = models.ForeignKey(
+        "Snapshot",
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        related_name="+",
+        help_text="The latest good page.",
+    )
+    seen_at = models.DateTimeField(help_text="When the site last showed the page as it is kept.")
+    taken_at = models.DateTimeField(
+        null=True, blank=True, help_text="When a visit last stored what the page says; empty while none has."
+    )
+    counts = models.JSONField(default=list, help_text="Matches told in each of the latest eight visits, oldest first.")
+
+    class Meta:
+        verbose_name_plural = "addresses"
+        constraints = [models.UniqueConstraint(fields=["source", "url"], name="address_source_url_unique")]
+
+    def __str__(self) -> str:
+        return self.url
+
+
+class Snapshot(models.Model):
+    """A page as it came, kept before it is parsed. Append-only.
+
+    A page that equals the latest one of its address is not kept again. The bytes lie gzipped in the storage
+    ``snapshots`` under their sha256, so that equal pages share them.
+    """
+
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="snapshots")
+    run = models.ForeignKey(ScrapeRun, on_delete=models.DO_NOTHING, db_constraint=False, related_name="snapshots")
+    url = models.CharField(max_length=LONGEST_URL)
+    final_url = models.CharField(max_length=LONGEST_URL, help_text="Where redirects ended.")
+    kind = models.CharField(max_length=40)
+    fetched_at = models.DateTimeField()
+    status = models.PositiveSmallIntegerField()
+    headers = models.JSONField(default=dict, help_text="Those that matter.")
+    outcome = models.CharField(max_length=16, choices=OUTCOMES)
+    sha256 = models.CharField(max_length=64)
+    size = models.PositiveBigIntegerField(help_text="Bytes, unpacked.")
+    stored_as = models.CharField(max_length=200, help_text="Name in the storage.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["source", "url", "fetched_at"], name="snapshot_url_fetched_at_unique")
+        ]
+        indexes = [
+            models.Index(fields=["source", "url", "-fetched_at"], name="snapshot_latest_of_url"),
+            models.Index(fields=["sha256"], name="snapshot_by_sha256"),
+            models.Index(fields=["fetched_at"], name="snapshot_by_age"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.url} at {self.fetched_at:%Y-%m-%d %H:%M:%S}"

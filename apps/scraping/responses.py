@@ -5,10 +5,19 @@ Pure Python: the doors (`http`, `browser`) make these, services judge and keep t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
+
+KEPT_HEADERS: Final = frozenset({
+    "age", "cache-control", "cf-mitigated", "cf-ray", "content-encoding", "content-language", "content-length",
+    "content-type", "date", "etag", "expires", "last-modified", "location", "retry-after", "server", "x-iinfo",
+})  # fmt: skip
+"""What is kept of an answer's headers: what judging and asking again need; never a cookie."""
+HEADER_LIMIT: Final = 4096
+"""Characters of a header's value; a longer one is not kept, since a part of an address or a tag is another one."""
 
 
 class Outcome(StrEnum):
@@ -59,6 +68,15 @@ class Response:
     fetched_at: datetime
     headers: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
+
+
+def kept_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return the headers that matter, names in lower case; of one that came twice the first."""
+    kept: dict[str, str] = {}
+    for name, value in headers:
+        if name.lower() in KEPT_HEADERS and len(value) <= HEADER_LIMIT:
+            kept.setdefault(name.lower(), value)
+    return kept
 
 
 class FetchError(Exception):

@@ -1,48 +1,116 @@
-"""Reads of sources and their runs."""
+"""Reads of sources, their visits, their lanes and their pages."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
+from typing import Final
 
-from django.db.models import F, Max, OuterRef, Q, QuerySet, Subquery
+from django.db.models import BooleanField, Count, ExpressionWrapper, F, Max, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
-from apps.scraping.models import ScrapeRun, Source
+from apps.scraping.models import Address, Lane, ScrapeRun, Snapshot, Source
+from apps.scraping.politeness import host_of
+from apps.scraping.responses import Outcome
+
+COMPLETE: Final = (Outcome.STORED.value, Outcome.UNCHANGED.value)
+"""Outcomes of a visit that took all that its source then told."""
+
+TROUBLED: Final = tuple(outcome.value for outcome in Outcome if outcome.value not in COMPLETE)
+"""Outcomes that an operator should look at."""
+
+RUNS_IN_A_SPARK: Final = 24
 
 
 def sources() -> QuerySet[Source]:
-    """Return the sources by name, each with `latest_started_at` and `latest_outcome` of its newest run."""
-    newest = ScrapeRun.objects.filter(source=OuterRef("pk")).order_by("-started_at")
+    """Return the sources by name, each with start, outcome and run of its latest visit and when it was last complete.
+
+    Adds `latest_requested_at`, `latest_outcome`, `latest_run_id`, `complete_at` and `waiting` (open visits).
+    """
+    newest = ScrapeRun.objects.filter(source=OuterRef("pk"), started_at__isnull=False).order_by("-requested_at")
+    complete = ScrapeRun.objects.filter(source=OuterRef("pk"), outcome__in=COMPLETE).order_by("-requested_at")
     return Source.objects.annotate(
-        latest_started_at=Subquery(newest.values("started_at")[:1]),
+        latest_requested_at=Subquery(newest.values("requested_at")[:1]),
         latest_outcome=Subquery(newest.values("outcome")[:1]),
+        latest_run_id=Subquery(newest.values("pk")[:1]),
+        complete_at=Subquery(complete.values("requested_at")[:1]),
+        waiting=Count("runs", filter=Q(runs__finished_at__isnull=True)),
     ).order_by("name")
 
 
-def due_sources(now: datetime) -> QuerySet[Source]:
-    """Return the enabled sources whose visit is due: never made, long enough ago, or asked for since."""
-    return sources().filter(
-        Q(latest_started_at__isnull=True)
-        | Q(latest_started_at__lte=now - F("every"))
-        | Q(requested_at__gt=F("latest_started_at")),
-        is_enabled=True,
+def sparks(source_ids: Iterable[int]) -> dict[int, list[ScrapeRun]]:
+    """Return the latest ended visits of each source, oldest first, without their pages; one query."""
+    wanted = list(source_ids)
+    found = ScrapeRun.objects.raw(
+        "SELECT r.id, r.source_id, r.scope, r.outcome, r.requested_at, r.started_at, r.finished_at, r.records "
+        "FROM unnest(%s::bigint[]) AS s (id) CROSS JOIN LATERAL (SELECT * FROM scraping_scraperun "
+        "WHERE source_id = s.id AND finished_at IS NOT NULL ORDER BY requested_at DESC LIMIT %s) AS r",
+        [wanted, RUNS_IN_A_SPARK],
     )
+    rows: dict[int, list[ScrapeRun]] = {source_id: [] for source_id in wanted}
+    for run in found:
+        rows[run.source_id].insert(0, run)
+    return rows
 
 
-def latest_complete_run(source: Source) -> ScrapeRun | None:
-    """Return the newest run that took all that its source then told."""
+def open_runs() -> QuerySet[ScrapeRun]:
+    """Return the visits that are not over, in the order of their turns.
+
+    What is fresh goes before what is old, a back-fill or a re-reading; among equals whoever waits longest for a turn.
+    """
+    of_old = [ScrapeRun.Scope.BACKFILL, ScrapeRun.Scope.REPARSE]
     return (
-        source.runs.filter(outcome__in=[ScrapeRun.Outcome.STORED, ScrapeRun.Outcome.UNCHANGED])
-        .order_by("-started_at")
-        .first()
+        ScrapeRun.objects.filter(finished_at__isnull=True)
+        .select_related("source")
+        .annotate(
+            turn=Coalesce(F("worked_at"), F("requested_at")),
+            is_of_old=ExpressionWrapper(Q(scope__in=of_old), output_field=BooleanField()),
+        )
+        .order_by("is_of_old", "turn", "window_start", "pk")
     )
+
+
+def latest_complete_run(source: Source, scope: str) -> ScrapeRun | None:
+    """Return the newest visit of a kind that took all that its source then told."""
+    return source.runs.filter(outcome__in=COMPLETE, scope=scope).order_by("-requested_at").first()
+
+
+def troubled_runs(since: datetime) -> QuerySet[ScrapeRun]:
+    """Return the visits that ended badly since a moment, newest first."""
+    return (
+        ScrapeRun.objects.filter(outcome__in=TROUBLED, finished_at__gte=since)
+        .select_related("source")
+        .defer("pages", "notes")
+        .order_by("-finished_at")
+    )
+
+
+def halted_lanes() -> QuerySet[Lane]:
+    """Return the hosts that are not visited because they refused or failed."""
+    return Lane.objects.exclude(state=Lane.State.CLOSED).order_by("host")
+
+
+def lane_of(url: str) -> Lane | None:
+    """Return the lane of an address's host, None before the first request."""
+    return Lane.objects.filter(host=host_of(url)).first()
+
+
+def address(source: Source, url: str) -> Address | None:
+    """Return what is known of an address, with its latest good page."""
+    return Address.objects.select_related("snapshot").filter(source=source, url=url).first()
+
+
+def pages_of(source: Source, url: str) -> QuerySet[Snapshot]:
+    """Return the good pages of an address in the order in which they came."""
+    return Snapshot.objects.filter(source=source, url=url, outcome=Outcome.STORED.value).order_by("fetched_at")
 
 
 def freshness() -> list[tuple[str, datetime]]:
     """Return when each source was last told in full."""
     rows = (
-        ScrapeRun.objects.filter(outcome__in=[ScrapeRun.Outcome.STORED, ScrapeRun.Outcome.UNCHANGED])
+        ScrapeRun.objects.filter(outcome__in=COMPLETE)
         .values_list("source__name")
-        .annotate(latest=Max("started_at"))
+        .annotate(latest=Max("requested_at"))
         .order_by("source__name")
     )
     return list(rows)

@@ -13,13 +13,37 @@ logger = logging.getLogger(__name__)
 
 
 @shared_task(
+    name="scraping.visit_due",
+    acks_late=True,
+    reject_on_worker_lost=True,
+    soft_time_limit=25,
+    time_limit=30,
+)
+def visit_due(source: str, scope: str) -> None:
+    """Ask for the visit that the timetable wants."""
+    logger.info("visit_due: %s", services.visit_due(source=source, scope=scope, now=timezone.now()))
+
+
+@shared_task(
     name="scraping.scrape_due",
+    acks_late=True,
+    reject_on_worker_lost=True,
+    soft_time_limit=600,
+    time_limit=660,
+)
+def scrape_due() -> None:
+    """Work on the visits that wait."""
+    for report in services.scrape_due(now=timezone.now()):
+        logger.info("scrape_due: %s", report)
+
+
+@shared_task(
+    name="scraping.prune",
     acks_late=True,
     reject_on_worker_lost=True,
     soft_time_limit=540,
     time_limit=600,
 )
-def scrape_due() -> None:
-    """Visit the sources whose visit is due."""
-    for report in services.scrape_due(now=timezone.now()):
-        logger.info("scrape_due: %s", report)
+def prune() -> None:
+    """Delete kept pages and visits that are older than the settings say."""
+    logger.info("prune: %s", services.prune(now=timezone.now()))

@@ -22,6 +22,7 @@ ADDRESSES = {
     "web": "SPAI_WEB_URL",
     "office": "SPAI_OFFICE_URL",
     "push": "SPAI_PUSH_URL",
+    "sandbox": "SPAI_SANDBOX_URL",
     "mlflow": "MLFLOW_TRACKING_URI",
     "postgres": "DATABASE_URL",
     "redis": "REDIS_URL",
@@ -113,6 +114,11 @@ class Stack:
         name = ADDRESSES[part]
         told = self.outside.get(name, "")
         return part in MAY_BE_ELSEWHERE and bool(told) and told != self.own.get(name)
+
+    @property
+    def runs_sandbox(self) -> bool:
+        """Whether the operator wants the simulated world, in the words that settings take for yes."""
+        return (self.value("SPAI_SANDBOX") or "true").strip().lower() in ("true", "on", "ok", "y", "yes", "1")
 
     def port(self, part: str) -> int:
         """Return the port that the stack's own `part` listens on, 0 before one is chosen."""

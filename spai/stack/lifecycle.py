@@ -34,7 +34,7 @@ TRIES = 6
 """So many processes and pauses between them may a part need until it is ready."""
 LINES_OF_LOG = 15
 ADMIN = "admin"
-FACES = {"web": "Site", "office": "Office (admin)", "push": "Push", "mlflow": "MLflow"}
+FACES = {"web": "Site", "office": "Office (admin)", "push": "Push", "sandbox": "Sandbox", "mlflow": "MLflow"}
 
 
 class StackError(Exception):
@@ -359,6 +359,8 @@ def greet(stack: Stack, report: Report, first_password: str) -> None:
     report.say(f"Ready. Revision {revision.running(stack)}.")
     report.plain()
     for part, title in FACES.items():
+        if part == "sandbox" and not stack.runs_sandbox:
+            continue
         told = stack.value(environment.ADDRESSES[part])
         own = stack.address(part)
         page, outside = "/admin/" if part == "office" else "", f"  (outside: {told})" if told != own else ""

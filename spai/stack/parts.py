@@ -6,7 +6,7 @@ import hashlib
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from spai.stack import health, servers
@@ -14,6 +14,8 @@ from spai.stack.environment import Stack
 
 QUEUES = ("scrape", "ml", "default")
 SERVERS = ("postgres", "redis")
+SANDBOX_THREADS = 32
+"""More than a polite reader ever needs at once: the site plays one that hangs, and must answer others meanwhile."""
 POSTGRES_SETTINGS = {
     "max_connections": "100",
     "shared_buffers": "256MB",
@@ -76,6 +78,8 @@ def table(stack: Stack, beat_started_at: Callable[[], datetime | None] = started
     if not stack.elsewhere("mlflow"):
         parts.append(mlflow(stack))
     parts += [web(stack), office(stack), push(stack)]
+    if stack.runs_sandbox:
+        parts.append(sandbox(stack))
     parts += [worker(stack, queue) for queue in QUEUES]
     parts.append(beat(stack, beat_started_at))
     return parts
@@ -158,7 +162,14 @@ def site_environment(stack: Stack, face: str) -> dict[str, str]:
     return {"SPAI_FACE": face, "PROMETHEUS_MULTIPROC_DIR": str(stack.metrics)}
 
 
-def granian(stack: Stack, name: str, purpose: str, workers: int, threads: int = 1) -> Part:
+def granian(
+    stack: Stack,
+    name: str,
+    purpose: str,
+    workers: int,
+    application: str = "spai.wsgi:application",
+    threads: int = 1,
+) -> Part:
     """Return a WSGI process; for short requests one blocking thread each was the quickest by far."""
     port = stack.port(name)
     return Part(
@@ -182,7 +193,7 @@ def granian(stack: Stack, name: str, purpose: str, workers: int, threads: int = 
             "1",
             "--workers-kill-timeout",
             "5",
-            "spai.wsgi:application",
+            application,
         ),
         alive=health.http(f"http://127.0.0.1:{port}/livez"),
         ready=health.http(f"http://127.0.0.1:{port}/readyz"),
@@ -200,6 +211,14 @@ def web(stack: Stack) -> Part:
 def office(stack: Stack) -> Part:
     """Return the process of the admin, batches and exports, with threads left for people while a feed is stored."""
     return granian(stack, "office", "admin, batches, exports", workers=1, threads=4)
+
+
+def sandbox(stack: Stack) -> Part:
+    """Return the process of the simulated world's site, where a request that hangs holds one thread of many."""
+    part = granian(
+        stack, "sandbox", "the simulated world as a web site", 1, "spai.sandbox:application", SANDBOX_THREADS
+    )
+    return replace(part, environment=site_environment(stack, "office"))
 
 
 def push(stack: Stack) -> Part:

@@ -35,6 +35,7 @@ def test_every_part_is_there_once_and_servers_come_first(stack):
         "web",
         "office",
         "push",
+        "sandbox",
         "worker-scrape",
         "worker-ml",
         "worker-default",
@@ -51,6 +52,21 @@ def test_what_the_operator_runs_elsewhere_is_not_started(stack):
     names = [part.name for part in table(load({"SPAI_VAR_DIR": str(stack.var), **told}))]
     assert {"postgres", "redis", "mlflow"}.isdisjoint(names)
     assert "web" in names
+
+
+@pytest.mark.parametrize(("told", "runs"), [("false", False), ("0", False), ("Yes", True), ("1", True), ("", True)])
+def test_the_sandbox_runs_where_it_is_wanted(stack, told, runs):
+    parts = table(load({"SPAI_VAR_DIR": str(stack.var), "SPAI_SANDBOX": told}))
+    assert ("sandbox" in [part.name for part in parts]) == runs
+
+
+def test_a_request_that_hangs_leaves_the_sandbox_threads_enough(stack):
+    part = next(part for part in table(stack) if part.name == "sandbox")
+    assert int(part.command[part.command.index("--blocking-threads") + 1]) >= 8
+    assert part.command[part.command.index("--workers") + 1] == "1"
+    assert part.command[-1] == "spai.sandbox:application"
+    assert part.environment["SPAI_FACE"] == "office"
+    assert part.port == stack.port("sandbox") > 0
 
 
 def test_every_part_listens_on_this_machine_only(stack):

@@ -143,12 +143,19 @@ def test_the_first_password_is_shown_and_later_ones_only_named(stack, capsys):
     lifecycle.greet(settled, report, "seen-once")
     told = capsys.readouterr().out
     assert "seen-once" in told
-    for part in ("web", "office", "push", "mlflow"):
+    for part in ("web", "office", "push", "sandbox", "mlflow"):
         assert settled.address(part) in told
     lifecycle.greet(settled, report, "")
     told = capsys.readouterr().out
     assert "seen-once" not in told
     assert str(settled.password_file) in told
+
+
+def test_a_sandbox_that_does_not_run_has_no_address(stack, capsys):
+    with Claims(stack.var / "claims") as claims:
+        settled = environment.settle(load({"SPAI_VAR_DIR": str(stack.var), "SPAI_SANDBOX": "false"}), claims)
+    lifecycle.greet(settled, Report(sys.stdout), "")
+    assert "Sandbox:" not in capsys.readouterr().out
 
 
 def test_the_end_of_a_log_is_part_of_a_failure(stack):

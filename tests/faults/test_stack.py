@@ -21,6 +21,7 @@ from spai.stack.supervision import Supervisor
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).resolve().parents[2]
+# The sandbox does not run here, see below.
 PARTS = ["postgres", "redis", "mlflow", "web", "office", "push", "worker-scrape", "worker-ml", "worker-default", "beat"]
 OF_THE_TESTS = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "DJANGO_SETTINGS_MODULE", "SPAI_FACE")
 

@@ -11,6 +11,8 @@ from urllib.request import urlopen
 
 from django.db import connection
 
+from spai.stack.parts import SANDBOX_THREADS
+
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 60.0
 
@@ -60,6 +62,13 @@ def start_web(port: int, log: Path, **more: str) -> subprocess.Popen[bytes]:
     """Start a web process, as the stack does."""
     command = ["granian", "--interface", "wsgi", "--blocking-threads", "1", "--no-ws", "--port", str(port)]
     return start([*command, "spai.wsgi:application"], port, log, environment_of("web", **more))
+
+
+def start_sandbox(port: int, log: Path, **more: str) -> subprocess.Popen[bytes]:
+    """Start the process of the simulated world's site, with the command of the stack."""
+    command = ["granian", "--interface", "wsgi", "--blocking-threads", str(SANDBOX_THREADS), "--no-ws"]
+    command += ["--port", str(port), "spai.sandbox:application"]
+    return start(command, port, log, environment_of("office", **more))
 
 
 def start_office(port: int, log: Path, **more: str) -> subprocess.Popen[bytes]:

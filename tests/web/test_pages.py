@@ -10,6 +10,7 @@ from django.db import OperationalError
 
 from apps.matches.models import Match
 from apps.ml.models import ServedWorld
+from tests.factories import ContradictionFactory
 
 HTMX = {"HX-Request": "true"}
 
@@ -190,6 +191,18 @@ class TestMatch:
     def test_a_match_that_is_not_played_says_so(self, client, build, champion, status):
         match = build.match(status=status)
         assert status in text_of(client.get(f"/matches/{match.pk}/"))
+
+    def test_sources_that_disagree_on_the_result_are_named(self, client, build, champion):
+        match = build.match(goals=(2, 1), kickoff_at=build.now - timedelta(hours=3))
+        address = f"/matches/{match.pk}/"
+        assert "Sources disagree" not in text_of(client.get(address))
+        row = ContradictionFactory(match=match)
+        page = text_of(client.get(address))
+        assert "Sources disagree" in page
+        assert "openfootball tells 2–0 ; football-data is trusted more." in page
+        row.resolved_at, row.resolution = build.now, "agreed"
+        row.save()
+        assert "Sources disagree" not in text_of(client.get(address))
 
     def test_an_unknown_match_is_not_found(self, client, db):
         assert client.get("/matches/12/").status_code == 404

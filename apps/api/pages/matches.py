@@ -38,6 +38,7 @@ def match(request: HtmxRequest, match_id: int) -> HttpResponse:
         "card": card,
         "match": found,
         "score": card.score,
+        "contradictions": list(matches.contradictions_of(found.pk)),
         "price": selectors.market_prices([found.pk]).get(found.pk),
         "outlook": outlook,
         "why_none": why_none,

@@ -60,7 +60,7 @@ class IngestReport:
 
     @property
     def changed_facts(self) -> bool:
-        """Whether a match, statistic or price was written."""
+        """Whether a match, statistic, price or sheet was written."""
         return bool(self.created or self.changed)
 
 

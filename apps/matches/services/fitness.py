@@ -10,8 +10,22 @@ from typing import Final
 
 from django.db.models import Model
 
-from apps.matches.models import Competition, Match, MatchRef, MatchStats, Odds, Region, Season, Stage, Team, TeamAlias
-from apps.matches.records import MatchRecord, StatsRecord, Status
+from apps.matches.models import (
+    Absence,
+    Competition,
+    Lineup,
+    Match,
+    MatchRef,
+    MatchStats,
+    Odds,
+    Player,
+    Region,
+    Season,
+    Stage,
+    Team,
+    TeamAlias,
+)
+from apps.matches.records import MatchRecord, PlayerKey, SheetRecord, StatsRecord, Status
 
 LARGEST_COUNT: Final = 32_767
 """Of a small integer column."""
@@ -59,6 +73,11 @@ _BOOKMAKER: Final = _longest(Odds, "bookmaker")
 _REFEREE: Final = _longest(MatchStats, "referee")
 _REGION: Final = _longest(Region, "name")
 _COMPETITION: Final = _longest(Competition, "name")
+_PLAYER: Final = _longest(Player, "name")
+_PLAYER_ID: Final = _longest(Player, "source_player_id")
+_POSITION: Final = _longest(Lineup, "position")
+_REASON: Final = _longest(Absence, "reason")
+_STATUS: Final = _longest(Absence, "status")
 
 
 def unfit(record: MatchRecord, now: datetime) -> str:
@@ -82,7 +101,7 @@ def unfit(record: MatchRecord, now: datetime) -> str:
     goals = [count for count in _counts(record) if count is not None]
     if goals and not 0 <= min(goals) <= max(goals) <= LARGEST_COUNT:
         return "a count of goals is out of range"
-    return _unfit_stats(record) or _unfit_odds(record)
+    return _unfit_stats(record) or _unfit_odds(record) or (_unfit_sheet(record.sheet) if record.sheet else "")
 
 
 def _unfit_text(texts: tuple[str, ...]) -> str:
@@ -115,6 +134,42 @@ def _unfit_odds(record: MatchRecord) -> str:
             return f"a bookmaker's code {bookmaker!r} is not one of at most {_BOOKMAKER} letters and digits"
         if quote.handicap is not None and not isfinite(quote.handicap):
             return f"{bookmaker} quotes a handicap of {quote.handicap}"
+    return ""
+
+
+def _unfit_sheet(sheet: SheetRecord) -> str:
+    for entry in sheet.lineups:
+        reason = _unfit_player(entry.player)
+        if reason:
+            return reason
+        if len(entry.position) > _POSITION or _is_broken(entry.position):
+            return f"the position {entry.position!r} does not fit"
+        if entry.shirt_number is not None and not 0 <= entry.shirt_number <= LARGEST_COUNT:
+            return f"a shirt number of {entry.shirt_number} is out of range"
+    for incident in sheet.incidents:
+        reason = _unfit_player(incident.player) or _unfit_player(incident.other_player)
+        if reason:
+            return reason
+    if len(sheet.incidents) > LARGEST_COUNT:
+        return f"no match has {len(sheet.incidents)} incidents"
+    for absence in sheet.absences:
+        reason = _unfit_player(absence.player)
+        if reason:
+            return reason
+        if len(absence.reason) > _REASON or len(absence.status) > _STATUS:
+            return "the reason or status of an absence is too long"
+        if _is_broken(absence.reason) or _is_broken(absence.status):
+            return "the reason or status of an absence holds a character that is none"
+    return ""
+
+
+def _unfit_player(player: PlayerKey | None) -> str:
+    if player is None:
+        return ""
+    if len(player.name) > _PLAYER or len(player.source_player_id) > _PLAYER_ID:
+        return "a player's name or id is too long"
+    if _is_broken(player.name) or _is_broken(player.source_player_id):
+        return "a player's name or id holds a character that is none"
     return ""
 
 

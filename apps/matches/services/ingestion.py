@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,15 +14,18 @@ from typing import Any, Final, Self
 
 from django.db import transaction
 
-from apps.matches.events import publish_many, wake
-from apps.matches.models import Ingest, Match, MatchChange, World
+from apps.matches.events import wake
+from apps.matches.models import Ingest, World
 from apps.matches.records import CompetitionKey, MatchRecord, OddsRecord, StatsRecord
 from apps.matches.services import tables
 from apps.matches.services.account import Batch, BatchOutcome, IngestReport, Outcome, Refusal
+from apps.matches.services.changes import keep_history, publish_matches
+from apps.matches.services.contradictions import Contradictions, Standing
 from apps.matches.services.fitness import unfit
 from apps.matches.services.identity import SAME_DAY, Doubt, days_apart, identify
 from apps.matches.services.names import Aliases, NameConflictError, Names, WorldConflictError
-from apps.matches.services.rows import COLUMNS, HISTORY, RESULTS, ContradictionError, MatchRow, merge, new_row
+from apps.matches.services.rows import RESULTS, ContradictionError, MatchRow, merge, new_row
+from apps.matches.services.sheets import Sheets
 
 BATCH: Final = 10_000
 """Records that are stored at a time; a batch is cut where a season ends."""
@@ -33,13 +36,6 @@ MANY: Final = 1_000
 """New matches in one batch from which the planner is told of them at once."""
 
 REFUSALS_KEPT: Final = 100
-
-QUIET_BEFORE: Final = timedelta(days=3)
-QUIET_AFTER: Final = timedelta(days=15)
-"""A change is pushed to listeners when the kick-off is at most so long ago or ahead; a bulk import stays quiet."""
-
-REPEATED_PAIRS: Final = 3
-"""Pairs that met twice at one ground in one season, from which a competition counts as one in which pairs do so."""
 
 
 @dataclass(slots=True)
@@ -68,7 +64,8 @@ def ingest(
 
     Names become competitions, seasons and teams (`names.Names`), records find their matches (`identity`), and only
     what differs is written. What a record does not tell never erases what is known, and "scheduled" does not undo a
-    result (`rows.merge`). Every change of a stored result, kick-off or status is kept as `MatchChange`, and the
+    result (`rows.merge`); line-ups, incidents and absences replace what the source told of them before
+    (`sheets.Sheets`). Every change of a stored result, kick-off or status is kept as `MatchChange`, and the
     revision of a match counts its results. A second ingest of the same input writes nothing but its own row. One ingest
     runs at a time; others wait.
 
@@ -136,6 +133,8 @@ class Ingestion:
         self._told: dict[int, int] = {}
         self._repeats: dict[int, bool] = {}
         self._competition_ids: dict[CompetitionKey, int] = {}
+        self._sheets = Sheets(source)
+        self._contradictions = Contradictions(self.now)
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -381,15 +380,14 @@ class Ingestion:
         """Whether teams of a competition meet more than once at one ground in a season."""
         known = self._repeats.get(competition_id)
         if known is None:
-            again = Match.objects.filter(season__competition_id=competition_id, occurrence=2)
-            known = len(again.values_list("id")[:REPEATED_PAIRS]) == REPEATED_PAIRS
+            known = tables.pairs_repeat(competition_id)
             self._repeats[competition_id] = known
         return known
 
     def _make_new_rows(self, drafts: list[Draft], stored: dict[tuple[int, int, int], list[MatchRow]]) -> None:
         drafts.sort(key=lambda draft: (draft.record.kickoff_at, draft.index))
         occurrences: dict[tuple[int, int, int], int] = {}
-        for draft, row_id in zip(drafts, tables.next_match_ids(len(drafts)), strict=True):
+        for draft, row_id in zip(drafts, tables.next_ids(tables.MATCHES, len(drafts)), strict=True):
             pair = draft.pair
             latest = occurrences.get(pair)
             if latest is None:
@@ -415,12 +413,14 @@ class Ingestion:
         for draft in drafts:
             row = draft.row
             assert row is not None
-            before = row.values()
+            before, standing = row.values(), Standing.of(row)
             try:
                 merge(row, draft.record, stage_id=self._stage(draft), source=self.source)
             except ContradictionError as error:
                 batch.refuse(draft.index, draft.record, str(error))
+                self._contradictions.refused(row, draft.record, source=self.source)
                 continue
+            self._contradictions.accepted(row, draft.record, source=self.source, before=standing)
             if row.values() != before:
                 changes.append((row, before))
                 batch.outcomes[draft.index] = Outcome.CHANGED
@@ -444,7 +444,8 @@ class Ingestion:
             self._is_bulk = True
             tables.refresh_statistics(tables.MATCHES)
         tables.update_matches([row for row, _ in changes], ingest_id=ingest_id, now=self.now)
-        self._keep_history(changes)
+        keep_history(changes, ingest_id=ingest_id, now=self.now)
+        self._contradictions.store(ingest_id=ingest_id)
         tables.insert_refs(
             (_row(draft).id, self.source, draft.record.source_id)
             for draft in drafts
@@ -455,50 +456,23 @@ class Ingestion:
         counted = tables.upsert_stats(list(_stats_rows(old)))
         # Features read statistics: who has observed the match must learn that it is another one now.
         tables.mark_changed(counted, ingest_id=ingest_id, now=self.now)
-        touched = counted | tables.upsert_odds(list(_odds_rows(old)))
+        touched = counted | tables.upsert_odds(list(_odds_rows(old))) | self._store_sheets(new, old)
         for draft in old:
             if _row(draft).id in touched:
                 batch.outcomes[draft.index] = Outcome.CHANGED
-        self._publish([_row(draft) for draft in new] + [row for row, _ in changes])
+        publish_matches([_row(draft) for draft in new] + [row for row, _ in changes], now=self.now)
 
-    def _keep_history(self, changes: list[tuple[MatchRow, tuple[Any, ...]]]) -> None:
-        rows = []
-        for row, values in changes:
-            before = dict(zip(COLUMNS, values, strict=True))
-            names = [name for name in HISTORY if before[name] != getattr(row, name)]
-            if names:
-                rows.append(
-                    MatchChange(
-                        match_id=row.id,
-                        ingest=self._row,
-                        changed_at=self.now,
-                        before={name: _plain(before[name]) for name in names},
-                        after={name: _plain(getattr(row, name)) for name in names},
-                    )
-                )
-        MatchChange.objects.bulk_create(rows, batch_size=2_000)
-
-    def _publish(self, rows: list[MatchRow]) -> None:
-        start, end = self.now - QUIET_BEFORE, self.now + QUIET_AFTER
-        events: list[tuple[str, Mapping[str, Any]]] = [
-            (
-                str(row.id),
-                {
-                    "status": str(row.status),
-                    "kickoff_at": row.kickoff_at.isoformat(),
-                    "home_goals": row.home_goals,
-                    "away_goals": row.away_goals,
-                },
-            )
-            for row in rows
-            if start <= row.kickoff_at <= end
-        ]
-        if events:
-            publish_many(topic="match.changed", events=events, now=self.now)
+    def _store_sheets(self, new: list[Draft], old: list[Draft]) -> set[int]:
+        """Store the people of matches; return the matches whose sheet changed."""
+        told = [(_row(draft).id, draft.record.sheet) for draft in (*new, *old) if draft.record.sheet is not None]
+        if not told:
+            return set()
+        return self._sheets.store(told, empty={_row(draft).id for draft in new})
 
     def _close(self) -> None:
         if self._row is None:
             return
+        self._sheets.close()
         report = self.report()
         self._row.created, self._row.changed = report.created, report.changed
         self._row.same, self._row.refused = report.same, report.refused
@@ -549,7 +523,3 @@ def _results_differ(one: MatchRecord | MatchRow, other: MatchRecord | MatchRow) 
         and other.status in RESULTS
         and (one.home_goals, one.away_goals) != (other.home_goals, other.away_goals)
     )
-
-
-def _plain(value: object) -> object:
-    return value.isoformat() if isinstance(value, datetime) else value

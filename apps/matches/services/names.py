@@ -9,6 +9,7 @@ from django.utils.text import slugify
 
 from apps.matches.models import Competition, Region, Season, Stage, Team, TeamAlias
 from apps.matches.records import CompetitionKey
+from apps.matches.trust import OPERATOR
 
 Aliases = Callable[[str], Mapping[str, str]]
 """Region → (a source's name of a team → the name that the team is kept under)."""
@@ -26,8 +27,9 @@ class Names:
     """The rows behind names, for the length of one ingest; what is missing is created.
 
     A team is found by the source's id of it, else by the source's name of it in its region, else by the name that the
-    alias table gives, else by its own name. A name that leads nowhere becomes a new team whose alias waits for review;
-    it is never guessed into another club. Simulated teams need no review: their world names them without error.
+    alias table gives, else by its own name, else by a name that an operator has merged into another. A name that leads
+    nowhere becomes a new team whose alias waits for review; it is never guessed into another club. Simulated teams need
+    no review: their world names them without error.
 
     Parameters
     ----------
@@ -48,6 +50,7 @@ class Names:
         self._seasons: dict[tuple[int, str], int] = {}
         self._stages: dict[tuple[int, str], int] = {}
         self._teams: dict[tuple[str, str], Team] = {}
+        self._merged: dict[tuple[str, str], Team] = {}
         self._alias_by_name: dict[tuple[str, str], TeamAlias] = {}
         self._alias_by_id: dict[str, TeamAlias] = {}
         self._found: dict[tuple[str, str, str], int] = {}
@@ -132,7 +135,7 @@ class Names:
             return alias.team_id
         table = self.aliases(region)
         kept_name = table.get(name, name)
-        team = self._teams.get((region, kept_name))
+        team = self._teams.get((region, kept_name)) or self._merged.get((region, kept_name))
         is_known = team is not None or name in table or is_simulated
         if team is None:
             team = self._new_team(region, kept_name)
@@ -188,6 +191,8 @@ class Names:
             self._teams[region, team.name] = team
         for alias in TeamAlias.objects.filter(source=self.source, region_id=region_id):
             self._remember(alias, region)
+        for alias in TeamAlias.objects.filter(source=OPERATOR, region_id=region_id).select_related("team"):
+            self._merged[region, alias.name] = alias.team
 
 
 def _free_slug(text: str, taken: set[str], *, wider: str = "") -> str:

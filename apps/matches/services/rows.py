@@ -8,6 +8,7 @@ from operator import attrgetter
 from typing import Any, Final
 
 from apps.matches.records import KickoffPrecision, MatchRecord, Status, result_known_at
+from apps.matches.trust import outranks
 
 RESULTS: Final = frozenset({Status.FINISHED, Status.AWARDED})
 """A match of one of these has a result, on the pitch or by verdict."""
@@ -131,35 +132,41 @@ def merge(row: MatchRow, record: MatchRecord, *, stage_id: int | None, source: s
 
     What a record does not tell is never erased, and a source that is behind does not undo a result. Only a match that
     is annulled or will be replayed under its old id loses its goals; its history keeps them. Where two sources disagree
-    the word of `row.told_by` stands: it alone corrects a result or moves a match that was played. Another source fills
-    what is empty and may know the minute of the kick-off where only the date was known.
+    the word of `row.told_by` stands: it alone corrects a result or moves a match that was played. It passes to the
+    first source that tells a result, and from there to a more trusted one that tells a result too, the same or another
+    (`trust`). Every other source fills what is empty and may know the minute of the kick-off where only the date was
+    known.
 
     Raises
     ------
     ContradictionError
-        When the record has another result than the stored one and its source is not the one that told it.
+        When the record has another result than the stored one and its source is trusted no more than the one that told
+        it.
     """
-    is_owner = row.told_by == source
     has_result = row.status in RESULTS
     brings_result = record.status in RESULTS and record.home_goals is not None
+    takes_over = brings_result and (not has_result or outranks(source, row.told_by))
+    owns = takes_over or row.told_by == source
     goals_differ = (record.home_goals, record.away_goals) != (row.home_goals, row.away_goals)
-    if brings_result and has_result and row.home_goals is not None and not is_owner and goals_differ:
+    if brings_result and has_result and row.home_goals is not None and not owns and goals_differ:
         raise ContradictionError(
             f"{source} tells {record.home_goals}–{record.away_goals} where {row.told_by} told "
             f"{row.home_goals}–{row.away_goals}"
         )
     result_before, kickoff_before = row.result, row.kickoff_at
-    takes_over = brings_result and not has_result
-    _merge_kickoff(row, record, is_owner=is_owner, takes_over=takes_over)
-    row.status = _merged_status(row.status, record, kickoff_before, is_owner=is_owner)
+    _merge_kickoff(row, record, owns=owns)
+    row.status = _merged_status(row.status, record, kickoff_before, owns=owns)
     if takes_over:
         row.told_by = source
     if record.status in PLAYED:
+        if owns and goals_differ and record.home_goals is not None:
+            row.home_goals, row.away_goals = record.home_goals, record.away_goals
+            drop_impossible(row)
         for name in GOALS:
             told = getattr(record, name)
-            if told is not None and (is_owner or takes_over or getattr(row, name) is None):
+            if told is not None and (owns or getattr(row, name) is None):
                 setattr(row, name, told)
-        if record.finished_at is not None and (is_owner or takes_over or row.finished_at is None):
+        if record.finished_at is not None and (owns or row.finished_at is None):
             row.finished_at = record.finished_at
     if row.status not in PLAYED:
         for name in GOALS:
@@ -171,28 +178,39 @@ def merge(row: MatchRow, record: MatchRecord, *, stage_id: int | None, source: s
         row.known_at = result_known_at(row.kickoff_at, KickoffPrecision(row.kickoff_precision), row.finished_at)
     if record.is_neutral:
         row.is_neutral = True
-    if record.round and (is_owner or not row.round):
+    if record.round and (owns or not row.round):
         row.round = record.round
-    if stage_id is not None and (is_owner or row.stage_id is None):
+    if stage_id is not None and (owns or row.stage_id is None):
         row.stage_id = stage_id
     if row.result != result_before:
         row.revision += 1
 
 
-def _merged_status(stored: str, record: MatchRecord, kickoff_before: datetime, *, is_owner: bool) -> str:
+def drop_impossible(row: MatchRow) -> None:
+    """Take off a row the goals at half time and after extra time that cannot belong to its result."""
+    for side in ("home", "away"):
+        goals = getattr(row, f"{side}_goals")
+        half, extra = getattr(row, f"{side}_goals_half_time"), getattr(row, f"{side}_goals_extra_time")
+        if goals is not None and half is not None and half > goals:
+            row.home_goals_half_time = row.away_goals_half_time = None
+        if goals is not None and extra is not None and extra < goals:
+            row.home_goals_extra_time = row.away_goals_extra_time = None
+
+
+def _merged_status(stored: str, record: MatchRecord, kickoff_before: datetime, *, owns: bool) -> str:
     told = record.status
     same_day = abs(record.kickoff_at.toordinal() - kickoff_before.toordinal()) <= 1
     is_behind = (
-        (stored in RESULTS and (told in OPEN or not is_owner))
+        (stored in RESULTS and (told in OPEN or not owns))
         or (stored == Status.ABANDONED and told in OPEN and same_day)
         or (told == Status.UNKNOWN and stored != Status.SCHEDULED)
         or (told == Status.SCHEDULED and stored == Status.LIVE and record.kickoff_at <= kickoff_before)
-        or (told == Status.SCHEDULED and stored != Status.SCHEDULED and same_day and not is_owner)
+        or (told == Status.SCHEDULED and stored != Status.SCHEDULED and same_day and not owns)
     )
     return stored if is_behind else told
 
 
-def _merge_kickoff(row: MatchRow, record: MatchRecord, *, is_owner: bool, takes_over: bool) -> None:
+def _merge_kickoff(row: MatchRow, record: MatchRecord, *, owns: bool) -> None:
     if record.kickoff_at == row.kickoff_at and record.kickoff_precision == row.kickoff_precision:
         return
     is_near = abs(record.kickoff_at.toordinal() - row.kickoff_at.toordinal()) <= 1
@@ -201,9 +219,9 @@ def _merge_kickoff(row: MatchRow, record: MatchRecord, *, is_owner: bool, takes_
     if is_near and is_coarser:
         return
     if not (is_near and is_finer):
-        if row.status in RESULTS and (record.status in OPEN or not is_owner):
+        if row.status in RESULTS and (record.status in OPEN or not owns):
             return
-        if is_near and not is_owner and not takes_over:
+        if is_near and not owns:
             return
     row.kickoff_at = record.kickoff_at
     row.kickoff_precision = record.kickoff_precision

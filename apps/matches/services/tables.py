@@ -13,7 +13,7 @@ from typing import Any, Final
 from django.db import connection, models
 
 from apps.matches.locks import Lock, wait_for
-from apps.matches.models import Match, MatchRef, MatchStats, Odds
+from apps.matches.models import Absence, Incident, Lineup, Match, MatchRef, MatchStats, Odds, Player
 from apps.matches.records import OddsRecord, StatsRecord
 from apps.matches.services.rows import COLUMNS, MatchRow
 
@@ -21,11 +21,22 @@ MATCHES: Final = "matches_match"
 REFS: Final = "matches_matchref"
 STATS: Final = "matches_matchstats"
 ODDS: Final = "matches_odds"
+PLAYERS: Final = "matches_player"
+LINEUPS: Final = "matches_lineup"
+INCIDENTS: Final = "matches_incident"
+ABSENCES: Final = "matches_absence"
 
 MATCH_COLUMNS: Final = (*COLUMNS, "ingest_id", "created_at", "updated_at")
 STATS_COLUMNS: Final = ("match_id", *(field.name for field in fields(StatsRecord)))
 ODDS_COLUMNS: Final = ("match_id", *(field.name for field in fields(OddsRecord)))
 REF_COLUMNS: Final = ("match_id", "source", "source_id")
+PLAYER_COLUMNS: Final = ("id", "source", "source_player_id", "name")
+LINEUP_COLUMNS: Final = ("match_id", "side", "player_id", "is_starter", "position", "shirt_number", "known_at")
+INCIDENT_COLUMNS: Final = ("match_id", "source", "number", "kind", "side", "minute", "player_id", "other_player_id")
+ABSENCE_COLUMNS: Final = ("match_id", "player_id", "side", "reason", "status", "known_at")
+
+REPEATED_PAIRS: Final = 3
+"""Pairs that met twice at one ground in one season, from which a competition counts as one in which pairs do so."""
 
 _TYPES: Final = {
     "BigAutoField": "int8",
@@ -77,6 +88,31 @@ def load_matches(season_ids: Iterable[int]) -> list[MatchRow]:
         return [MatchRow(*row) for row in cursor.fetchall()]
 
 
+def load_matches_by_id(match_ids: Iterable[int]) -> list[MatchRow]:
+    """Return stored matches by number; what is not stored is left out."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {', '.join(COLUMNS)} FROM matches_match WHERE id = ANY(%s)", [list(match_ids)])
+        return [MatchRow(*row) for row in cursor.fetchall()]
+
+
+def load_matches_of_team(team_id: int, season_ids: Iterable[int] | None = None) -> list[MatchRow]:
+    """Return the stored matches of a team, of all seasons or of some."""
+    where, values = "(home_team_id = %s OR away_team_id = %s)", [team_id, team_id]
+    with connection.cursor() as cursor:
+        statement = f"SELECT {', '.join(COLUMNS)} FROM matches_match WHERE {where}"
+        if season_ids is None:
+            cursor.execute(statement, values)
+        else:
+            cursor.execute(f"{statement} AND season_id = ANY(%s)", [*values, list(season_ids)])
+        return [MatchRow(*row) for row in cursor.fetchall()]
+
+
+def pairs_repeat(competition_id: int) -> bool:
+    """Whether teams of a competition are known to meet more than once at one ground in a season."""
+    again = Match.objects.filter(season__competition_id=competition_id, occurrence=2)
+    return len(again.values_list("id")[:REPEATED_PAIRS]) == REPEATED_PAIRS
+
+
 def load_refs(source: str, source_ids: Iterable[str], season_ids: Iterable[int]) -> dict[str, int]:
     """Return source id → match, of these ids and of all that the source tells of these seasons."""
     with connection.cursor() as cursor:
@@ -89,14 +125,12 @@ def load_refs(source: str, source_ids: Iterable[str], season_ids: Iterable[int])
         return dict(cursor.fetchall())
 
 
-def next_match_ids(count: int) -> list[int]:
-    """Take numbers for new matches."""
+def next_ids(table: str, count: int) -> list[int]:
+    """Take numbers for new rows of a table."""
     if not count:
         return []
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT nextval(pg_get_serial_sequence('matches_match', 'id')) FROM generate_series(1, %s)", [count]
-        )
+        cursor.execute("SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)", [table, count])
         return [row[0] for row in cursor.fetchall()]
 
 
@@ -148,6 +182,93 @@ def upsert_stats(rows: Sequence[tuple[Any, ...]]) -> set[int]:
 def upsert_odds(rows: Sequence[tuple[Any, ...]]) -> set[int]:
     """Store prices where they differ from what is stored; return the matches whose did."""
     return _upsert(ODDS, Odds, ODDS_COLUMNS, ("match_id", "bookmaker", "moment"), rows)
+
+
+def load_players(source: str, source_player_ids: Iterable[str]) -> list[tuple[str, int, str]]:
+    """Return source id, row and name of the players that a source has named before."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT source_player_id, id, name FROM matches_player WHERE source = %s AND source_player_id = ANY(%s)",
+            [source, list(source_player_ids)],
+        )
+        return cursor.fetchall()
+
+
+def insert_players(rows: Iterable[tuple[int, str, str, str]]) -> None:
+    """Store new players, in the order of `PLAYER_COLUMNS`."""
+    _copy(PLAYERS, Player, PLAYER_COLUMNS, rows)
+
+
+def rename_players(names: dict[int, str]) -> None:
+    """Store the names that players go by now."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE matches_player p SET name = t.name FROM unnest(%s::bigint[], %s::text[]) AS t (id, name) "
+            "WHERE p.id = t.id",
+            [list(names), list(names.values())],
+        )
+
+
+def load_lineups(source: str, match_ids: Sequence[int]) -> list[tuple[Any, ...]]:
+    """Return the line-ups that a source told of matches: row, then `LINEUP_COLUMNS`."""
+    return _load_of_players(LINEUPS, LINEUP_COLUMNS, source, match_ids)
+
+
+def load_absences(source: str, match_ids: Sequence[int]) -> list[tuple[Any, ...]]:
+    """Return the absences that a source told of matches: row, then `ABSENCE_COLUMNS`."""
+    return _load_of_players(ABSENCES, ABSENCE_COLUMNS, source, match_ids)
+
+
+def load_incidents(source: str, match_ids: Sequence[int]) -> list[tuple[Any, ...]]:
+    """Return the incidents that a source told of matches, in the order of play: row, then `INCIDENT_COLUMNS`."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT id, {', '.join(INCIDENT_COLUMNS)} FROM {INCIDENTS} WHERE source = %s AND match_id = ANY(%s) "
+            "ORDER BY match_id, number",
+            [source, list(match_ids)],
+        )
+        return cursor.fetchall()
+
+
+def replace_lineups(gone: Sequence[int], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Delete rows of line-ups by id, then store new ones in the order of `LINEUP_COLUMNS`."""
+    _replace(LINEUPS, Lineup, LINEUP_COLUMNS, gone, rows)
+
+
+def replace_incidents(gone: Sequence[int], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Delete incidents by id, then store new ones in the order of `INCIDENT_COLUMNS`."""
+    _replace(INCIDENTS, Incident, INCIDENT_COLUMNS, gone, rows)
+
+
+def replace_absences(gone: Sequence[int], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Delete absences by id, then store new ones in the order of `ABSENCE_COLUMNS`."""
+    _replace(ABSENCES, Absence, ABSENCE_COLUMNS, gone, rows)
+
+
+def _load_of_players(
+    table: str, columns: Sequence[str], source: str, match_ids: Sequence[int]
+) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT t.id, {', '.join(f't.{column}' for column in columns)} FROM {table} t "
+            "JOIN matches_player p ON p.id = t.player_id WHERE p.source = %s AND t.match_id = ANY(%s)",
+            [source, list(match_ids)],
+        )
+        return cursor.fetchall()
+
+
+def _replace(
+    table: str,
+    model: type[models.Model],
+    columns: Sequence[str],
+    gone: Sequence[int],
+    rows: Sequence[tuple[Any, ...]],
+) -> None:
+    if gone:
+        with connection.cursor() as cursor:
+            cursor.execute(f"DELETE FROM {table} WHERE id = ANY(%s)", [list(gone)])
+    if rows:
+        _copy(table, model, columns, rows)
 
 
 def _upsert(

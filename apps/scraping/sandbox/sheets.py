@@ -9,12 +9,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from apps.matches.records import MatchRecord, Moment, Status
+from apps.matches.records import MatchRecord, Moment, StatsRecord, Status
 from apps.scraping.sandbox.clubs import CLUBS, COMPETITIONS
 from apps.scraping.sandbox.counts import Counts, Floats, draw_half_time
 from apps.scraping.sandbox.market import Market, View
 from apps.scraping.sandbox.play import Play, expected_goals, opening_rounds
 from apps.scraping.sandbox.scores import outcome_probabilities, over_probability, score_grid
+from apps.scraping.sandbox.squads import Squad
+from apps.scraping.sandbox.story import Score, Story, draw_story
 from apps.scraping.sandbox.strengths import State
 from apps.scraping.sandbox.timetable import (
     CALLED_OFF_BEFORE,
@@ -58,6 +60,10 @@ class SeasonSheet:
     habits : tuple of two arrays
         See `counts.draw_habits`.
     counts_rng, market_rng : numpy.random.Generator
+    squads : tuple of Squad
+        Of each club.
+    stories_key : str
+        Names the streams that the stories of the matches are drawn from.
     """
 
     def __init__(
@@ -71,10 +77,14 @@ class SeasonSheet:
         habits: tuple[Floats, Floats],
         counts_rng: np.random.Generator,
         market_rng: np.random.Generator,
+        squads: tuple[Squad, ...],
+        stories_key: str,
     ) -> None:
         self.season = season
         self.play = play
-        self._dates = dates
+        self.dates = dates
+        self._squads = squads
+        self._stories_key = stories_key
         self._first_source_id = first_source_id
         self._order = sorted(range(MATCHES_PER_SEASON), key=lambda match: (dates[match].kickoff_at, match))
         self._rounds = [f"Matchday {number + 1}" for number in rounds_of_matches().tolist()]
@@ -91,19 +101,34 @@ class SeasonSheet:
         if now < self.season.announced_at:
             return
         for match in self._order:
-            dates = self._dates[match]
+            dates = self.dates[match]
             if since is not None and dates.finished_at <= min(since, now):
                 continue
-            yield self._record(match, _phase(dates, now))
+            yield self.record(match, phase_at(dates, now))
 
-    def _record(self, match: int, phase: Phase) -> MatchRecord:
+    def record(self, match: int, phase: Phase) -> MatchRecord:
+        """Return what is told of one match, 0 to 527 in the order of the fixture list, while it is in a phase."""
         made = self._made.get((match, phase))
         if made is None:
             made = self._made[match, phase] = self._make(match, phase)
         return made
 
+    def story(self, match: int) -> Story:
+        """Return who plays and is absent, and when what happens, whether it was told already or not."""
+        clubs = int(self.play.home[match]), int(self.play.away[match])
+        return draw_story(
+            f"{self._stories_key} {match}",
+            (self._squads[clubs[0]], self._squads[clubs[1]]),
+            Score(*(column[match] for column in self._goals)),
+            self._counts.record(match),
+        )
+
+    def stats(self, match: int) -> StatsRecord:
+        """Return the counts of one match, whether it was told already or not."""
+        return self._counts.record(match)
+
     def _make(self, match: int, phase: Phase) -> MatchRecord:
-        dates = self._dates[match]
+        dates = self.dates[match]
         home, away = CLUBS[self.play.home[match]], CLUBS[self.play.away[match]]
         return MatchRecord(
             competition=COMPETITIONS[match // MATCHES_PER_LEAGUE],
@@ -146,7 +171,8 @@ class SeasonSheet:
         }
 
 
-def _phase(dates: Dates, now: datetime) -> Phase:
+def phase_at(dates: Dates, now: datetime) -> Phase:
+    """Return the phase that a match of a season already announced is in."""
     if dates.finished_at <= now:
         return Phase.FINISHED
     if dates.kickoff_at <= now:

@@ -14,6 +14,7 @@ from apps.matches.records import MatchRecord
 from apps.scraping.sandbox.counts import draw_habits
 from apps.scraping.sandbox.play import Play, play_season
 from apps.scraping.sandbox.sheets import SeasonSheet
+from apps.scraping.sandbox.squads import draw_squads
 from apps.scraping.sandbox.strengths import State, first_state, next_state
 from apps.scraping.sandbox.timetable import LATEST_SEASON, MATCHES_PER_SEASON, PAST_SEASONS, Season, Timetable
 
@@ -61,6 +62,7 @@ class World:
         self.anchor_at = _in_utc(anchor_at, "anchor_at")
         self._timetable = Timetable(self.anchor_at)
         self._habits = draw_habits(self._rng(Draw.HABITS))
+        self.squads = draw_squads(seed)
         self._states = [first_state(self._rng(Draw.BIRTH))]
         self._sheets: OrderedDict[int, SeasonSheet] = OrderedDict()
 
@@ -84,7 +86,7 @@ class World:
             since = _in_utc(since, "since")
             first = min(self._first_unfinished(since), current)
         for number in range(first, current + 1):
-            yield from self._sheet(number).records(now, since)
+            yield from self.sheet(number).records(now, since)
 
     def season_at(self, now: datetime) -> Season:
         """Return the latest season whose fixtures were out at `now`; LookupError before the first."""
@@ -103,7 +105,7 @@ class World:
         number, match = divmod(int(source_id) - FIRST_SOURCE_ID, MATCHES_PER_SEASON)
         if not 0 <= number <= LATEST_SEASON:
             raise LookupError(f"the sandbox has no match {source_id!r}")
-        home, draw, away = self._sheet(number).play.truth[match].tolist()
+        home, draw, away = self.sheet(number).play.truth[match].tolist()
         return home, draw, away
 
     def _first_unfinished(self, since: datetime) -> int:
@@ -113,7 +115,18 @@ class World:
         except LookupError:
             return 0
 
-    def _sheet(self, number: int) -> SeasonSheet:
+    def season(self, number: int) -> Season:
+        """Return the calendar of a season, from 0 on; LookupError where there is none."""
+        return self._timetable.season(number)
+
+    def sheet(self, number: int) -> SeasonSheet:
+        """Return all that can be told of a season, from 0 on, whether it was told already or not.
+
+        Raises
+        ------
+        LookupError
+            When there is no season of this number.
+        """
         if number in self._sheets:
             self._sheets.move_to_end(number)
             return self._sheets[number]
@@ -129,6 +142,8 @@ class World:
             habits=self._habits,
             counts_rng=self._rng(Draw.COUNTS, number),
             market_rng=self._rng(Draw.MARKET, number),
+            squads=self.squads,
+            stories_key=f"{self.seed} {number}",
         )
         self._sheets[number] = sheet
         while len(self._sheets) > SHEETS_KEPT:

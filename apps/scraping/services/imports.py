@@ -13,7 +13,7 @@ from typing import Final
 from apps.matches.records import MatchRecord
 from apps.matches.services import Ingestion, IngestReport, Outcome
 from apps.scraping import metrics
-from apps.scraping.services.visits import UnknownSourceError
+from apps.scraping.services.sources import UnknownSourceError
 from apps.scraping.sources import SOURCES, ParsedFile, ParseError, Source
 from apps.scraping.sources.aliases import aliases_for
 

@@ -1,213 +1,312 @@
-"""Visits to sources: which are due, what a visit takes, and how it is recorded."""
+"""Visits: taken up from their rows, worked on in slices, stored as a whole, ended with an outcome.
+
+A slice is some seconds long, so that a slow source does not keep the others waiting; the next one goes on where the
+pages that are kept by then end. So does the worker that takes up a visit whose worker died.
+"""
 
 from __future__ import annotations
 
 import logging
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import lru_cache
+from datetime import UTC, datetime
 from typing import Final
 
-from django.conf import settings
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError
+from django.utils import timezone
 
-from apps.matches.events import wake
+from apps.matches.events import publish
+from apps.matches.locks import LockClass, alone_with
 from apps.matches.records import MatchRecord
-from apps.matches.services import WorldConflictError, ingest
-from apps.scraping import metrics, selectors
-from apps.scraping.models import ScrapeRun, Source
-from apps.scraping.sandbox.world import World
+from apps.matches.services import IngestReport, WorldConflictError, ingest
+from apps.scraping import metrics, plausibility, selectors
+from apps.scraping.models import Address, ScrapeRun, Source
+from apps.scraping.responses import Outcome
+from apps.scraping.services.crawl import Crawl, Doors, Reread, Told
+from apps.scraping.services.sources import UnknownSourceError, site_of, why_off
+from apps.scraping.sources import Errand, Scope, Site, Window
+from apps.scraping.sources.aliases import aliases_for
 
 logger = logging.getLogger(__name__)
 
-SANDBOX: Final = "sandbox"
-SANDBOX_SEED: Final = 20_261_123
-SANDBOX_EVERY: Final = timedelta(seconds=60)
+SLICE: Final = 20.0
+"""Seconds for which one visit is worked on while others wait."""
 
-MARGIN: Final = timedelta(hours=1)
-"""A visit takes again what was told up to so long before the latest complete one."""
+BUDGET: Final = 500.0
+"""Seconds for which one task works; less than its time limit by a page's longest time and the storing."""
 
-LOCK_CLASS: Final = 0x5350_4149
-"""First half of the advisory locks of sources; the second is the source's id."""
+SIGN_OF_LIFE: Final = 0.5
+"""Shortest time in seconds between two writes of a visit's progress."""
+
+ATTEMPTS: Final = 3
+"""How often a visit is taken up; one whose worker dies each time ends as failed."""
 
 DETAIL_LIMIT: Final = 4_000
+REFUSALS_KEPT: Final = 100
 
-Fetch = Callable[[Source, datetime, datetime | None], Iterable[MatchRecord]]
-"""What a source tells at a moment, given the moment up to which all is known already."""
+GRAVEST: Final = (
+    Outcome.BLOCKED,
+    Outcome.CHANGED_LAYOUT,
+    Outcome.INVALID,
+    Outcome.EMPTY,
+    Outcome.TIMEOUT,
+    Outcome.HTTP_ERROR,
+)
+"""Of several faults of one visit the first of these names its outcome."""
 
+NEXT_STEPS: Final = {
+    Outcome.BLOCKED: "Nothing is tried before the pause is over. Open the page yourself, ask the site's owner; then "
+    "resume the lane in the admin, or switch the source off.",
+    Outcome.CHANGED_LAYOUT: "The page is kept and the tables are as they were. Mend the reader, then re-parse.",
+    Outcome.INVALID: "The tables are as they were. Look at the kept page; if it is right after all, accept its counts.",
+    Outcome.EMPTY: "The tables are as they were. Look at the kept page: is there no football, or no list any more?",
+    Outcome.TIMEOUT: "The site did not answer in time; the next visit takes what this one missed.",
+    Outcome.HTTP_ERROR: "The site did not answer as it should; the next visit takes what this one missed.",
+}
 
-class UnknownSourceError(Exception):
-    """No such source can be visited."""
+MakeDoors = Callable[[Source], AbstractContextManager[Doors]]
+MakeSite = Callable[[Source], Site]
 
 
 @dataclass(frozen=True, slots=True)
 class ScrapeReport:
-    """What one visit did.
+    """What one slice of a visit, or its end, came to.
 
     Parameters
     ----------
-    source : str
-        Name of the source.
-    run_id : int or None
-        The row of the visit; None when another process was already there.
+    source, scope : str
+    run_id : int
     outcome : str
-        `ScrapeRun.Outcome`, or empty when another process was already there.
+        Empty while the visit goes on.
     created, changed, same, refused : int
         Records by what became of them.
+    pages : int
+        Pages behind it.
     detail : str
-        Of a failed visit, what went wrong.
+        What went wrong and what to do.
     """
 
     source: str
-    run_id: int | None
+    scope: str
+    run_id: int
     outcome: str
     created: int = 0
     changed: int = 0
     same: int = 0
     refused: int = 0
+    pages: int = 0
     detail: str = ""
 
-
-@lru_cache(maxsize=2)
-def sandbox_world(seed: int, anchor_at: datetime) -> World:
-    """Return the simulated world of a seed and an anchor, kept because its seasons take time to play."""
-    return World(seed, anchor_at)
-
-
-def tell_sandbox(source: Source, now: datetime, since: datetime | None) -> Iterable[MatchRecord]:
-    """Return what the simulated world shows at `now`."""
-    if source.seed is None or source.anchor_at is None:
-        raise ValueError("the source sandbox has lost its seed or its anchor; restore them in the admin")
-    return sandbox_world(source.seed, source.anchor_at).records(now, since)
-
-
-FETCHERS: Final[Mapping[str, Fetch]] = {SANDBOX: tell_sandbox}
-"""Every source that can be visited."""
-
-
-def ensure_sandbox(*, now: datetime) -> Source:
-    """Return the source of the simulated world; the first call decides when its dense season began."""
-    source, _ = Source.objects.get_or_create(
-        name=SANDBOX,
-        defaults={
-            "seed": SANDBOX_SEED,
-            "anchor_at": now.replace(second=0, microsecond=0),
-            "every": SANDBOX_EVERY,
-        },
-    )
-    return source
+    @classmethod
+    def of(cls, run: ScrapeRun) -> ScrapeReport:
+        """Return what the row says."""
+        return cls(
+            run.source.name,
+            run.scope,
+            run.pk,
+            run.outcome,
+            run.created,
+            run.changed,
+            run.same,
+            run.refused,
+            run.pages_done,
+            run.detail,
+        )
 
 
-def scrape(source_name: str, *, now: datetime, fetchers: Mapping[str, Fetch] = FETCHERS) -> ScrapeReport:
-    """Visit one source and store what it tells.
+def open_doors(source: Source) -> AbstractContextManager[Doors]:
+    """Return the doors that lead outside."""
+    # The office asks for visits and has no library of a browser: only who makes them loads it.
+    from apps.scraping.services.doors import OpenDoors
 
-    The first visit takes everything, a later one what was told since the latest complete one and a margin. A failure is
-    recorded with its reason and stores nothing; what it missed the next visit takes. One process visits a source at a
-    time.
+    return OpenDoors(source)
+
+
+def scrape_due(
+    *,
+    now: datetime,
+    clock: Callable[[], datetime] = timezone.now,
+    make_doors: MakeDoors = open_doors,
+    make_site: MakeSite = site_of,
+    budget: float = BUDGET,
+    slice_seconds: float = SLICE,
+) -> Iterator[ScrapeReport]:
+    """Work on the visits that wait, by turns, until none is left or the time is used up; yield what each came to.
 
     Parameters
     ----------
-    source_name : str
-        Such as ``"sandbox"``, whose row is made here when it is missing.
     now : datetime
         Aware.
-    fetchers : mapping, optional
-        How each source is asked.
-
-    Raises
-    ------
-    UnknownSourceError
-        When there is no such source.
+    clock : callable, optional
+        Tells the time while it works.
+    make_doors, make_site : callable, optional
+        What makes the requests and reads the pages of a source.
+    budget, slice_seconds : float, optional
+        Seconds for all, and for one visit while others wait.
     """
-    fetch = fetchers.get(source_name)
-    if fetch is None:
-        raise UnknownSourceError(f"no source is called {source_name!r}; there are {', '.join(sorted(fetchers))}")
-    if source_name == SANDBOX:
-        ensure_sandbox(now=now)
-    source = Source.objects.filter(name=source_name).first()
-    if source is None:
-        raise UnknownSourceError(f"the source {source_name!r} has no row; add it in the admin")
-    with _alone_with(source) as alone:
-        if not alone:
-            return ScrapeReport(source=source_name, run_id=None, outcome="")
-        return _visit(source, fetch, now)
+    end = time.monotonic() + budget
+    busy: set[int] = set()
+    while time.monotonic() < end:
+        run = next((run for run in selectors.open_runs() if run.source_id not in busy), None)
+        if run is None:
+            return
+        with alone_with(LockClass.SOURCE, run.source_id) as is_ours:
+            if not is_ours:
+                # Another worker is at this source; it will take the next visit too.
+                busy.add(run.source_id)
+                continue
+            run.refresh_from_db()
+            if run.is_over:
+                continue
+            until = min(end, time.monotonic() + slice_seconds)
+            yield _work(run, make_site, make_doors, clock, until)
 
 
-def scrape_due(*, now: datetime, fetchers: Mapping[str, Fetch] = FETCHERS) -> list[ScrapeReport]:
-    """Visit every enabled source whose visit is due; the simulated world only where it is switched on."""
-    if settings.SPAI_SANDBOX:
-        ensure_sandbox(now=now)
-    names = [source.name for source in selectors.due_sources(now) if source.name in fetchers]
-    if not settings.SPAI_SANDBOX:
-        names = [name for name in names if name != SANDBOX]
-    return [scrape(name, now=now, fetchers=fetchers) for name in names]
+def accept_counts(*, run: ScrapeRun) -> int:
+    """Forget what the pages of a visit used to hold, so that the next visit believes them; return how many pages."""
+    urls = [page["url"] for page in run.pages]
+    return Address.objects.filter(source=run.source, url__in=urls).update(counts=[])
 
 
-def request_visits(source_ids: Iterable[int], *, now: datetime) -> list[str]:
-    """Make the enabled ones of some sources due at once, and wake the worker; return their names."""
-    with transaction.atomic():
-        chosen = Source.objects.filter(pk__in=list(source_ids), is_enabled=True)
-        names = list(chosen.order_by("name").values_list("name", flat=True))
-        chosen.update(requested_at=now)
-        if names:
-            wake("scrape_requested")
-    return names
-
-
-def _visit(source: Source, fetch: Fetch, now: datetime) -> ScrapeReport:
-    # Nobody else is here, so a run without an end has lost its process.
-    source.runs.filter(finished_at__isnull=True).update(
-        finished_at=now, outcome=ScrapeRun.Outcome.FAILED, detail="The process that made this visit was lost."
-    )
-    latest = selectors.latest_complete_run(source)
-    run = ScrapeRun.objects.create(source=source, started_at=now)
+def _work(
+    run: ScrapeRun, make_site: MakeSite, make_doors: MakeDoors, clock: Callable[[], datetime], until: float
+) -> ScrapeReport:
+    """Take a visit up, go on with it for a slice, and end it when the way is walked."""
     began = time.perf_counter()
+    is_reparse = run.scope == ScrapeRun.Scope.REPARSE
+    if not is_reparse and (reason := why_off(run.source)):
+        return _end(run, Outcome.FAILED, clock(), detail=f"No request left: {reason}")
+    if not _take_up(run, clock()):
+        return _end(run, Outcome.FAILED, clock(), detail=f"Its worker was lost {ATTEMPTS} times, at {run.doing}.")
     try:
-        report = ingest(fetch(source, now, latest.started_at - MARGIN if latest else None), source=source.name, now=now)
-    except (ValueError, OSError, DatabaseError, WorldConflictError) as error:
-        logger.exception("visit to %s failed", source.name)
-        detail = "".join(traceback.format_exception_only(error)).strip()[:DETAIL_LIMIT]
-        _end(run, began, ScrapeRun.Outcome.FAILED, detail=detail)
-        return ScrapeReport(source=source.name, run_id=run.pk, outcome=run.outcome, detail=detail)
-    run.ingest_id = report.ingest_id
-    _end(run, began, ScrapeRun.Outcome.STORED if report.changed_facts else ScrapeRun.Outcome.UNCHANGED)
-    metrics.count_records(
-        source.name, created=report.created, changed=report.changed, same=report.same, refused=report.refused
-    )
-    return ScrapeReport(
-        source=source.name,
-        run_id=run.pk,
-        outcome=run.outcome,
-        created=report.created,
-        changed=report.changed,
-        same=report.same,
-        refused=report.refused,
-    )
-
-
-def _end(run: ScrapeRun, began: float, outcome: ScrapeRun.Outcome, *, detail: str = "") -> None:
-    seconds = time.perf_counter() - began
-    run.outcome = outcome
-    run.detail = detail
-    run.finished_at = run.started_at + timedelta(seconds=seconds)
-    run.save(update_fields=["outcome", "detail", "finished_at", "ingest"])
-    metrics.RUNS.labels(run.source.name, outcome).inc()
-    metrics.RUN_SECONDS.labels(run.source.name).observe(seconds)
-
-
-@contextmanager
-def _alone_with(source: Source) -> Iterator[bool]:
-    """Hold the lock of a source for this database session; yield False while another process holds it."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [LOCK_CLASS, source.pk])
-        held = bool(cursor.fetchone()[0])
-    try:
-        yield held
+        with make_doors(run.source) as doors:
+            crawl = (Reread if is_reparse else Crawl)(run, make_site(run.source), _errand(run), doors, clock=clock)
+            is_over = _walk(run, crawl, clock, until)
+        if not is_over:
+            run.refresh_from_db()
+            return ScrapeReport.of(run)
+        return _store(run, crawl.told, clock)
+    except (UnknownSourceError, OSError, DatabaseError, WorldConflictError, ValueError) as error:
+        logger.exception("%s of %s failed", run, run.source.name)
+        detail = "".join(traceback.format_exception_only(error)).strip()
+        return _end(run, Outcome.FAILED, clock(), detail=detail)
     finally:
-        if held and connection.is_usable():
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [LOCK_CLASS, source.pk])
+        metrics.RUN_SECONDS.labels(run.source.name).observe(time.perf_counter() - began)
+
+
+def _take_up(run: ScrapeRun, now: datetime) -> bool:
+    """Write down that a worker is at it; False when it has cost too many workers their life."""
+    if run.doing:
+        # Nobody else holds the lock of the source: whoever wrote this is gone.
+        run.attempts += 1
+    if run.attempts >= ATTEMPTS:
+        return False
+    run.started_at = run.started_at or now
+    run.worked_at, run.doing = now, run.doing or "beginning"
+    run.save(update_fields=["started_at", "worked_at", "attempts", "doing"])
+    return True
+
+
+def _walk(run: ScrapeRun, crawl: Crawl, clock: Callable[[], datetime], until: float) -> bool:
+    """Go on until the way is walked (True), or the slice is over or somebody has ended the visit (False)."""
+    latest = 0.0
+    for url in crawl.walk():
+        moment = time.monotonic()
+        if moment >= until and crawl.told.asked:
+            run.doing = ""
+            _note_progress(run, crawl.told, clock())
+            return False
+        if moment - latest >= SIGN_OF_LIFE:
+            latest = moment
+            run.doing = url
+            if not _note_progress(run, crawl.told, clock()):
+                return False
+    return _note_progress(run, crawl.told, clock())
+
+
+def _note_progress(run: ScrapeRun, told: Told, now: datetime) -> bool:
+    """Write how far it is; False when somebody has ended the visit meanwhile."""
+    run.worked_at, run.pages_done, run.pages_known = now, told.done, max(told.known, told.done)
+    return bool(
+        ScrapeRun.objects.filter(pk=run.pk, finished_at__isnull=True).update(
+            worked_at=now, doing=run.doing, pages_done=run.pages_done, pages_known=run.pages_known
+        )
+    )
+
+
+def _store(run: ScrapeRun, told: Told, clock: Callable[[], datetime]) -> ScrapeReport:
+    """Store what whole chains told, unless it cannot be true, and end the visit."""
+    run.pages, run.notes = told.pages, dict(told.notes)
+    run.pages_done = run.pages_known = told.done
+    run.records = len(told.records)
+    is_reparse = run.scope == ScrapeRun.Scope.REPARSE
+    try:
+        records = _in_order(told.records, in_time=is_reparse)
+    except plausibility.ImplausibleError as error:
+        return _end(run, Outcome.INVALID, clock(), detail=_advised(Outcome.INVALID, str(error)))
+    report = ingest(records, source=run.source.name, now=clock(), aliases=aliases_for)
+    _take_report(run, report, told)
+    metrics.count_records(
+        run.source.name, created=report.created, changed=report.changed, same=report.same, refused=report.refused
+    )
+    if not is_reparse:
+        _remember_counts(run, told, clock())
+    if told.faults:
+        outcome = next((grave for grave in GRAVEST if any(f.outcome == grave for f in told.faults)), Outcome.FAILED)
+        reasons = "\n".join(fault.reason for fault in told.faults[:5])
+        return _end(run, outcome, clock(), detail=_advised(outcome, reasons))
+    return _end(run, Outcome.STORED if report.changed_facts else Outcome.UNCHANGED, clock())
+
+
+def _in_order(told: Iterable[tuple[datetime, MatchRecord]], *, in_time: bool) -> list[MatchRecord]:
+    if in_time:
+        told = sorted(told, key=lambda pair: pair[0])
+    return plausibility.together((record for _, record in told), in_time=in_time)
+
+
+def _take_report(run: ScrapeRun, report: IngestReport, told: Told) -> None:
+    run.ingest_id = report.ingest_id
+    run.created, run.changed, run.same = report.created, report.changed, report.same
+    run.refused = report.refused + len(told.refusals)
+    refused = [*told.refusals, *({"row": r.record, "reason": r.reason} for r in report.refusals)]
+    if refused:
+        run.notes["refused"] = refused[:REFUSALS_KEPT]
+
+
+def _remember_counts(run: ScrapeRun, told: Told, now: datetime) -> None:
+    """Let later visits compare with this one, for the pages of chains that came whole."""
+    broken = {fault.url for fault in told.faults}
+    known = Address.objects.filter(source=run.source, url__in=[url for url in told.counts if url not in broken])
+    rows = list(known)
+    for row in rows:
+        row.counts = [*row.counts, told.counts[row.url]][-plausibility.VISITS_COMPARED :]
+        row.taken_at = now
+    Address.objects.bulk_update(rows, ["counts", "taken_at"], batch_size=500)
+
+
+def _advised(outcome: Outcome, reason: str) -> str:
+    return f"{reason}\n{NEXT_STEPS.get(outcome, '')}".strip()
+
+
+def _end(run: ScrapeRun, outcome: Outcome, now: datetime, *, detail: str = "") -> ScrapeReport:
+    run.outcome, run.detail, run.doing = outcome.value, detail[:DETAIL_LIMIT], ""
+    run.finished_at = max(now, run.started_at or now)
+    run.save()
+    metrics.RUNS.labels(run.source.name, outcome.value).inc()
+    if outcome.value in selectors.TROUBLED:
+        logger.error("%s of %s ended: %s: %s", run.get_scope_display(), run.source.name, outcome.value, run.detail)
+        publish(
+            topic="scrape.troubled",
+            key=run.source.name,
+            payload={"run": run.pk, "outcome": outcome.value, "detail": run.detail},
+            now=now,
+        )
+    return ScrapeReport.of(run)
+
+
+def _errand(run: ScrapeRun) -> Errand:
+    scope = Scope.BACKFILL if run.scope == ScrapeRun.Scope.REPARSE else Scope(run.scope)
+    return Errand(scope, Window(run.window_start, run.window_end), (run.started_at or run.requested_at).astimezone(UTC))

@@ -18,8 +18,9 @@ from apps.scraping.sources.base import (
     Source,
     Window,
 )
-from apps.scraping.sources.football_data import FootballData
-from apps.scraping.sources.openfootball import Openfootball
+from apps.scraping.sources.football_data import FootballData, FootballDataSite
+from apps.scraping.sources.openfootball import Openfootball, OpenfootballSite
+from apps.scraping.sources.whoscored import WhoScored
 
 SOURCES: Final[dict[str, Source]] = {source.name: source for source in (FootballData(), Openfootball())}
 """Every source by its name."""
@@ -28,6 +29,8 @@ __all__ = [
     "SOURCES",
     "Door",
     "Errand",
+    "FootballDataSite",
+    "OpenfootballSite",
     "Page",
     "ParseError",
     "ParsedFile",
@@ -37,5 +40,6 @@ __all__ = [
     "Scope",
     "Site",
     "Source",
+    "WhoScored",
     "Window",
 ]

@@ -2,8 +2,8 @@
 
 ``aliases.csv`` beside this module holds region, name and the club's name in the latest football-data file. Names are
 unique within a region only. Names of openfootball's leagues were found by their results: two names are one club where
-date, score and opponent agree through a season. The others (cups, lower divisions, changed spellings, renamed clubs)
-were entered by hand. A club that was founded anew after the end of an older one is not its alias; a second team never
+date, score and opponent agree through a season. The others (cups, lower divisions, changed spellings, renamed clubs,
+the names on WhoScored and their short forms) were entered by hand. A club that was founded anew after the end of an older one is not its alias; a second team never
 is.
 """
 

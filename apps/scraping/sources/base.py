@@ -186,6 +186,11 @@ class Request:
         A page fetched after this moment never changes: a kept one serves, and it is never asked for again.
     max_age : timedelta or None
         A kept page that is younger serves in its place; None to ask each time.
+    may_be_missing : bool
+        Whether the site may not have the page yet, such as the file of a season that is about to begin: an answer 404
+        is then a note of the visit and no failure.
+    is_leaf : bool
+        It leads nowhere: when it is final and a visit has stored what it says, it is not even read again.
     """
 
     url: str
@@ -195,6 +200,8 @@ class Request:
     about: Any = None
     final_after: datetime | None = None
     max_age: timedelta | None = None
+    may_be_missing: bool = False
+    is_leaf: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,23 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apps.matches.admin import FactAdmin
-from apps.matches.models import Event, Match, MatchChange, MatchRef, TeamAlias
-from apps.scraping.models import ScrapeRun, Source
-from apps.scraping.services import ensure_sandbox
-from tests.factories import MatchStatsFactory, OddsFactory, TeamAliasFactory
+from apps.matches.models import (
+    Absence,
+    Contradiction,
+    Correction,
+    Event,
+    Incident,
+    Lineup,
+    Match,
+    MatchChange,
+    MatchRef,
+    Player,
+    Team,
+    TeamAlias,
+    TeamMerge,
+)
+from tests.db.matches.conftest import record
+from tests.factories import ContradictionFactory, MatchStatsFactory, OddsFactory, TeamAliasFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -29,12 +42,27 @@ def a_bit_of_everything():
     )
     Event.objects.create(topic="match.changed", key=str(match.pk), created_at=timezone.now())
     TeamAliasFactory(team=match.home_team)
-    source = ensure_sandbox(now=timezone.now())
-    ScrapeRun.objects.create(source=source, started_at=timezone.now())
+    player = Player.objects.create(source="whoscored", source_player_id="1", name="Joe Hart")
+    Lineup.objects.create(match=match, player=player, side="home", is_starter=True, known_at=match.kickoff_at)
+    Absence.objects.create(match=match, player=player, side="home", reason="injured", known_at=match.kickoff_at)
+    Incident.objects.create(
+        match=match, source="whoscored", number=1, kind="goal", side="home", minute=88, player=player
+    )
+    ContradictionFactory(match=match)
+    result = {"told_by": "football-data", "status": "finished", "home_goals": 2, "away_goals": 1}
+    Correction.objects.create(
+        match=match, ingest=match.ingest, before=result, after=result, decided_by="ann", reason="seen",
+        decided_at=timezone.now(),
+    )  # fmt: skip
+    TeamMerge.objects.create(
+        name="Arsenal FC", region=match.home_team.region, into=match.home_team, into_name="Arsenal",
+        ingest=match.ingest, moved={}, matches_moved=1, matches_joined=1, merged_by="ann", reason="one club",
+        merged_at=timezone.now(),
+    )  # fmt: skip
     return match
 
 
-MODELS = [model for model in site._registry if model._meta.app_label in ("matches", "scraping")]
+MODELS = [model for model in site._registry if model._meta.app_label == "matches"]
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
@@ -62,6 +90,67 @@ def test_a_match_shows_its_odds_and_its_history(office, a_bit_of_everything):
     assert '"home_goals"' in html.unescape(page)
 
 
+def test_a_match_shows_its_people_and_who_contradicts_it(office, a_bit_of_everything):
+    page = office.get(reverse("admin:matches_match_change", args=[a_bit_of_everything.pk])).content.decode()
+    for said in ("Joe Hart", "injured", "88", "2–0", "openfootball", "order of trust"):
+        assert said in page
+
+
+def test_a_contradiction_is_listed_filtered_and_decided(office):
+    row, ended = ContradictionFactory(), ContradictionFactory()
+    Contradiction.objects.filter(pk=ended.pk).update(resolved_at=timezone.now(), resolution="agreed")
+    listed = reverse("admin:matches_contradiction_changelist")
+    page = office.get(listed + "?state=open").content.decode()
+    for said in ("2–0 by openfootball", "2–1 by football-data", row.match.home_team.name, str(row.match.season)):
+        assert said in page
+    assert ended.match.home_team.name not in page
+    assert "the sources agree" in office.get(listed + "?state=resolved").content.decode()
+    address = reverse("admin:matches_contradiction_let_stand", args=[row.pk])
+    assert "no source overrules it" in office.get(address).content.decode()
+    office.post(address, {"reason": "", "_form_submitted": "on"})
+    assert not Correction.objects.exists()
+    answer = office.post(address, {"reason": "I was there", "_form_submitted": "on"})
+    correction = Correction.objects.get()
+    assert answer.headers["HX-Redirect"] == reverse("admin:matches_correction_change", args=[correction.pk])
+    assert (correction.decided_by, correction.reason) == ("admin", "I was there")
+    row.match.refresh_from_db()
+    assert (row.match.away_goals, row.match.told_by) == (0, "operator")
+    answer = office.post(address, {"reason": "again", "_form_submitted": "on"})
+    assert "the contradiction has ended" in office.get(answer.headers["HX-Redirect"]).content.decode()
+
+
+def test_a_correction_is_made_and_taken_back_in_the_office(office):
+    match = MatchStatsFactory().match
+    form = {"home_goals": 4, "away_goals": 4, "status": "finished", "reason": "seen", "_form_submitted": "on"}
+    office.post(reverse("admin:matches_match_correct", args=[match.pk]), form)
+    match.refresh_from_db()
+    assert (match.home_goals, match.told_by) == (4, "operator")
+    correction = Correction.objects.get()
+    assert "4–4 by operator" in office.get(reverse("admin:matches_correction_changelist")).content.decode()
+    address = reverse("admin:matches_correction_undo", args=[correction.pk])
+    office.post(address, {"reason": "not seen", "_form_submitted": "on"})
+    match.refresh_from_db()
+    assert (match.home_goals, match.told_by) == (2, "football-data")
+    answer = office.post(address, {"reason": "again", "_form_submitted": "on"})
+    assert "taken back before" in office.get(answer.headers["HX-Redirect"]).content.decode()
+
+
+def test_whoever_may_not_correct_corrects_nothing(office_process, client, django_user_model):
+    row = ContradictionFactory()
+    client.force_login(django_user_model.objects.create_user("bob", is_staff=True))
+    for name, key in (("contradiction_let_stand", row.pk), ("match_correct", row.match_id)):
+        answer = client.post(reverse(f"admin:matches_{name}", args=[key]), {"reason": "x", "_form_submitted": "on"})
+        assert answer.status_code == 403
+    assert not Correction.objects.exists()
+
+
+def test_many_contradictions_need_the_queries_of_one(office, django_assert_max_num_queries):
+    for _ in range(15):
+        ContradictionFactory()
+    with django_assert_max_num_queries(14):
+        assert office.get(reverse("admin:matches_contradiction_changelist")).status_code == 200
+
+
 def test_the_list_of_matches_needs_the_same_queries_for_one_as_for_twenty(office, django_assert_max_num_queries):
     MatchStatsFactory.create_batch(20)
     with django_assert_max_num_queries(12):
@@ -80,16 +169,85 @@ def test_a_name_to_review_is_confirmed_as_a_new_team(office):
     assert TeamAlias.objects.get(reviewed_at__isnull=True) == other
 
 
-def test_a_visit_is_asked_for_and_a_source_is_switched_off(office, monkeypatch):
-    woken = []
-    monkeypatch.setattr("apps.scraping.services.visits.wake", woken.append)
-    source = ensure_sandbox(now=timezone.now())
-    address = reverse("admin:scraping_source_changelist")
-    answer = office.post(address, {"action": "scrape_now", "_selected_action": [source.pk]}, follow=True)
-    assert "A visit was asked for: sandbox" in answer.content.decode()
-    assert woken == ["scrape_requested"]
-    form = {"form-TOTAL_FORMS": 1, "form-INITIAL_FORMS": 1, "form-0-id": source.pk, "_save": "Save"}
-    office.post(address, form)
-    assert not Source.objects.get().is_enabled
-    answer = office.post(address, {"action": "scrape_now", "_selected_action": [source.pk]}, follow=True)
-    assert "None of these sources is enabled" in answer.content.decode()
+@pytest.fixture
+def two_names(store):
+    """Celtic with a season of matches, and Celtic FC, told by another source, with three of the same."""
+    days = ("2024-03-02", "2024-03-09", "2024-03-16")
+    teams = ("Rangers", "Hearts", "Dundee")
+    store(*[record(day, f"{n}-1", away_team=away) for n, (day, away) in enumerate(zip(days, teams, strict=True))])
+    store(
+        *[
+            record(day, f"{n}-1", home_team="Celtic FC", away_team=away)
+            for n, (day, away) in enumerate(zip(days, teams, strict=True))
+        ],
+        source="openfootball",
+    )
+    return Team.objects.get(name="Celtic FC"), Team.objects.get(name="Celtic")
+
+
+def test_a_name_to_review_comes_with_suggestions_and_matches(office, two_names):
+    gone, into = two_names
+    page = office.get(reverse("admin:matches_teamalias_changelist") + "?review=waiting&source=openfootball")
+    text = page.content.decode()
+    assert reverse("admin:matches_team_merge", args=[gone.pk, into.pk]) in text
+    assert "3 matches on the same days with the same results; both play in Premiership" in text
+    row = next(row for row in page.context["cl"].result_list if row.name == "Celtic FC")
+    assert row.match_count == 3
+
+
+def test_a_suggestion_leads_to_what_will_move_and_then_to_the_merge(office, two_names):
+    address = reverse("admin:matches_team_merge", args=[team.pk for team in two_names])
+    page = office.get(address).content.decode()
+    for said in ("Celtic FC (Scotland) becomes Celtic (Scotland)", "Names in sources", "2024-03-02:", "0–1 by"):
+        assert said in page
+    assert "This field is required" in office.post(address, {"reason": ""}).content.decode()
+    assert not TeamMerge.objects.exists()
+    answer = office.post(address, {"reason": "one club"})
+    done = TeamMerge.objects.get()
+    assert answer.url == reverse("admin:matches_teammerge_change", args=[done.pk])
+    assert (done.merged_by, done.matches_joined) == ("admin", 3)
+    assert "Celtic FC is Celtic now" in office.get(answer.url).content.decode()
+    assert "no longer stored" in office.post(address, {"reason": "again"}, follow=True).content.decode()
+
+
+def test_a_merge_is_undone_in_the_office(office, two_names):
+    office.post(reverse("admin:matches_team_merge", args=[team.pk for team in two_names]), {"reason": "one club"})
+    done = TeamMerge.objects.get()
+    assert "Celtic FC" in office.get(reverse("admin:matches_teammerge_changelist")).content.decode()
+    address = reverse("admin:matches_teammerge_undo", args=[done.pk])
+    assert "come back as they were" in office.get(address).content.decode()
+    office.post(address, {"reason": "two clubs", "_form_submitted": "on"})
+    assert Team.objects.filter(name="Celtic FC").exists()
+    answer = office.post(address, {"reason": "again", "_form_submitted": "on"})
+    assert "undone before" in office.get(answer.headers["HX-Redirect"]).content.decode()
+
+
+def test_a_team_that_no_suggestion_names_is_chosen_by_its_address(office, two_names):
+    gone, into = two_names
+    alias = TeamAlias.objects.get(name="Celtic FC")
+    address = reverse("admin:matches_teamalias_merge_into", args=[alias.pk])
+    assert "No team has this address" in office.post(address, {"team": "x", "_form_submitted": "on"}).content.decode()
+    answer = office.post(address, {"team": into.slug, "_form_submitted": "on"})
+    assert answer.headers["HX-Redirect"] == reverse("admin:matches_team_merge", args=[gone.pk, into.pk])
+
+
+def test_a_merge_that_cannot_be_says_why(office, two_names):
+    rangers = Team.objects.get(name="Rangers")
+    address = reverse("admin:matches_team_merge", args=[two_names[0].pk, rangers.pk])
+    page = office.get(address, follow=True).content.decode()
+    assert "Nothing was changed: they met each other on 2024-03-02" in page
+
+
+def test_whoever_may_not_merge_merges_nothing(office_process, client, django_user_model, two_names):
+    client.force_login(django_user_model.objects.create_user("bob", is_staff=True))
+    address = reverse("admin:matches_team_merge", args=[team.pk for team in two_names])
+    assert client.get(address).status_code == 403
+    assert client.post(address, {"reason": "mine"}).status_code == 403
+    assert not TeamMerge.objects.exists()
+
+
+def test_many_names_to_review_need_the_queries_of_one(office, django_assert_max_num_queries):
+    for number in range(30):
+        TeamAliasFactory(team__name=f"Northgate {number}")
+    with django_assert_max_num_queries(24):
+        assert office.get(reverse("admin:matches_teamalias_changelist")).status_code == 200

@@ -8,11 +8,28 @@ import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.utils import timezone
 
-from apps.matches.models import Event, Match, MatchChange, MatchRef, Odds, Season, Team, TeamAlias
+from apps.matches.models import (
+    Absence,
+    Correction,
+    Event,
+    Incident,
+    Lineup,
+    Match,
+    MatchChange,
+    MatchRef,
+    Odds,
+    Player,
+    Season,
+    Side,
+    Team,
+    TeamAlias,
+    TeamMerge,
+)
 from apps.matches.records import Moment
 from tests.factories import (
     KICKOFF,
     CompetitionFactory,
+    ContradictionFactory,
     FinishedMatchFactory,
     IngestFactory,
     MatchFactory,
@@ -108,6 +125,103 @@ def test_a_bookmaker_has_one_price_per_match_and_moment():
     OddsFactory(match=quote.match, moment=Moment.OPENING)
     with refused("odds_pkey"), transaction.atomic():
         Odds.objects.bulk_create([Odds(match=quote.match, bookmaker="PS", moment=Moment.CLOSING)])
+
+
+def test_a_source_names_a_player_once_by_id():
+    Player.objects.create(source="whoscored", source_player_id="1", name="Joe Hart")
+    Player.objects.create(source="other", source_player_id="1", name="Joe Hart")
+    with refused("player_source_id_unique"):
+        Player.objects.create(source="whoscored", source_player_id="1", name="Another")
+
+
+def test_a_player_stands_once_in_the_lineups_and_once_in_the_absences_of_a_match():
+    match = MatchFactory()
+    player = Player.objects.create(source="whoscored", source_player_id="1", name="Joe Hart")
+    Lineup.objects.create(match=match, player=player, side=Side.HOME, is_starter=True, known_at=KICKOFF)
+    Absence.objects.create(match=match, player=player, side=Side.HOME, known_at=KICKOFF)
+    with refused("lineup_match_player_unique"), transaction.atomic():
+        Lineup.objects.create(match=match, player=player, side=Side.AWAY, is_starter=False, known_at=KICKOFF)
+    with refused("absence_match_player_unique"), transaction.atomic():
+        Absence.objects.create(match=match, player=player, side=Side.AWAY, known_at=KICKOFF)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        player.delete()
+
+
+def test_a_source_numbers_the_incidents_of_a_match_once():
+    match = MatchFactory()
+    told = {"match": match, "number": 1, "kind": Incident.Kind.GOAL, "side": Side.HOME, "minute": 3}
+    Incident.objects.create(source="whoscored", **told)
+    Incident.objects.create(source="other", **told)
+    with refused("incident_match_source_number_unique"):
+        Incident.objects.create(source="whoscored", **told)
+
+
+def test_a_source_contradicts_a_match_once():
+    match = ContradictionFactory().match
+    with refused("contradiction_match_source_unique"):
+        ContradictionFactory(match=match)
+
+
+@pytest.mark.parametrize(
+    ("fields", "constraint"),
+    [
+        ({"resolved_at": KICKOFF}, "contradiction_resolution_whole"),
+        ({"resolution": "agreed"}, "contradiction_resolution_whole"),
+        ({"standing_source": "openfootball"}, "contradiction_open_differs"),
+        ({"standing_away_goals": 0}, "contradiction_open_differs"),
+    ],
+)
+def test_an_open_contradiction_is_between_two_sources_and_two_results(fields, constraint):
+    with refused(constraint):
+        ContradictionFactory(**fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "constraint"),
+    [
+        ({"reason": ""}, "correction_has_reason"),
+        ({"undone_at": KICKOFF}, "correction_undo_whole"),
+        ({"undone_by": "ann", "undo_reason": "r"}, "correction_undo_whole"),
+        ({"undone_at": KICKOFF, "undone_by": "ann"}, "correction_undo_whole"),
+    ],
+)
+def test_a_correction_has_its_reason_and_so_has_its_undo(fields, constraint):
+    match = FinishedMatchFactory()
+    values = {"before": {}, "after": {}, "decided_by": "ann", "reason": "r", "decided_at": KICKOFF}
+    with refused(constraint):
+        Correction.objects.create(match=match, ingest=match.ingest, **(values | fields))
+
+
+@pytest.mark.parametrize(
+    ("fields", "constraint"),
+    [
+        ({"reason": ""}, "teammerge_has_reason"),
+        ({"matches_joined": 3}, "teammerge_joined_of_moved"),
+        ({"undone_by": "ann", "undo_reason": "r"}, "teammerge_undo_whole"),
+        ({"undone_at": KICKOFF, "undo_reason": "r"}, "teammerge_undo_whole"),
+    ],
+)
+def test_a_merge_has_its_reason_and_so_has_its_undo(fields, constraint):
+    team = TeamFactory()
+    values = {
+        "name": "Arsenal FC", "region": team.region, "into": team, "into_name": team.name, "ingest": IngestFactory(),
+        "moved": {}, "matches_moved": 2, "matches_joined": 1, "merged_by": "ann", "reason": "r", "merged_at": KICKOFF,
+    }  # fmt: skip
+    TeamMerge.objects.create(**values)
+    with refused(constraint):
+        TeamMerge.objects.create(**(values | fields))
+
+
+def test_a_change_follows_its_match_and_stays_as_it_was():
+    match, other = MatchFactory(), MatchFactory()
+    change = MatchChange.objects.create(
+        match=match, ingest=match.ingest, changed_at=timezone.now(), before={"home_goals": 1}, after={"home_goals": 2}
+    )
+    MatchChange.objects.filter(pk=change.pk).update(match=other)
+    assert MatchChange.objects.get().match == other
+    for values in ({"match": match, "after": {}}, {"ingest": other.ingest}, {"changed_at": KICKOFF}):
+        with pytest.raises(DatabaseError, match="append-only: UPDATE refused"), transaction.atomic():
+            MatchChange.objects.filter(pk=change.pk).update(**values)
 
 
 def test_a_match_with_history_of_an_ingest_holds_it():

@@ -1,226 +1,374 @@
-"""Visits to sources: what is due, what is taken, what is recorded."""
+"""Visits: taken up from rows, walked page by page, stored as a whole, ended with an outcome."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import psycopg
 import pytest
 from django.db import connection
 
-from apps.matches.models import Ingest, Match
-from apps.matches.records import CompetitionKey, MatchRecord, Status
+from apps.matches.locks import LockClass
+from apps.matches.models import Event, Ingest, Match
 from apps.scraping import selectors, services
-from apps.scraping.models import ScrapeRun, Source
-from apps.scraping.services.visits import LOCK_CLASS, MARGIN, SANDBOX, tell_sandbox
+from apps.scraping.models import Address, ScrapeRun, Snapshot
+from apps.scraping.responses import FetchError, Outcome, Response
+from apps.scraping.services import visits
+from apps.scraping.services.visits import ATTEMPTS
 from apps.scraping.tasks import scrape_due as scrape_due_task
-
-NOW = datetime(2026, 11, 23, 9, 0, 30, tzinfo=UTC)
-MINUTE = timedelta(minutes=1)
-LEAGUE = CompetitionKey("Norland", "First", is_simulated=True)
+from tests.db.scraping.conftest import NOW
+from tests.fakes import door_of, page_of
 
 pytestmark = pytest.mark.django_db
 
+HOME = "http://fake/home"
+FEED = "http://fake/feed"
+MORE = "http://fake/more"
 
-class Teller:
-    """A source that tells one match, finished from `whistle` on; it keeps what it was asked."""
-
-    def __init__(self, whistle: datetime = NOW) -> None:
-        self.whistle = whistle
-        self.asked: list[tuple[datetime, datetime | None]] = []
-        self.error: Exception | None = None
-
-    def __call__(self, source: Source, now: datetime, since: datetime | None) -> list[MatchRecord]:
-        self.asked.append((now, since))
-        if self.error is not None:
-            raise self.error
-        result = {"status": Status.FINISHED, "home_goals": 1, "away_goals": 0} if now >= self.whistle else {}
-        return [MatchRecord(LEAGUE, "2026-27", "Aker", "Birk", NOW - 2 * MINUTE, source_id="1", **result)]
+ONE = {"number": 1, "goals": (2, 1)}
+TWO = {"number": 2, "goals": (0, 0)}
+COMING = {"number": 3, "day": 28}
+FIRST_OF_TWO = [door_of(MORE)]
 
 
 @pytest.fixture
-def teller() -> Teller:
-    return Teller()
+def filled(stage):
+    """A site whose first page leads to a feed of two results and a fixture."""
+    stage.doors.pages = {HOME: page_of(follow=(FEED,)), FEED: page_of(ONE, TWO, COMING)}
+    return stage
 
 
-def visit(teller: Teller, now: datetime = NOW) -> services.ScrapeReport:
-    return services.scrape(SANDBOX, now=now, fetchers={SANDBOX: teller})
+def tables() -> tuple[int, int, int]:
+    """Return how many matches there are, their results, and the ingests that changed something."""
+    return (
+        Match.objects.count(),
+        Match.objects.filter(status="finished").count(),
+        Ingest.objects.filter(changed_facts=True).count(),
+    )
 
 
-def test_the_first_visit_makes_the_source_and_keeps_when_its_world_began(teller):
-    assert visit(teller).outcome == "stored"
-    source = Source.objects.get()
-    assert (source.name, source.anchor_at, source.every) == ("sandbox", NOW.replace(second=0), MINUTE)
-    assert source.seed is not None
-    visit(teller, NOW + timedelta(days=3))
-    assert Source.objects.get().anchor_at == source.anchor_at
+def forget_matches() -> None:
+    """Empty the tables of matches, as no service can."""
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE matches_match, matches_matchchange CASCADE")
 
 
-def test_a_run_tells_its_outcome_and_its_ingest(teller):
-    report = visit(teller)
-    run = ScrapeRun.objects.get(pk=report.run_id)
-    assert (run.outcome, run.detail, run.started_at) == ("stored", "", NOW)
-    assert run.finished_at > run.started_at
+# ── What comes of a visit ────────────────────────────────────────────────────────────────────────────────────────────
+def test_a_visit_keeps_its_pages_and_stores_what_they_tell(filled):
+    report = filled.visit()
+    assert (report.outcome, report.created, report.pages) == ("stored", 3, 2)
+    run = ScrapeRun.objects.get()
+    assert (run.outcome, run.pages_done, run.pages_known, run.records, run.doing) == ("stored", 2, 2, 3, "")
+    assert [page["kind"] for page in run.pages] == ["home", "list"]
     assert run.ingest == Ingest.objects.get()
-    assert (report.created, report.changed, report.same, report.refused) == (1, 0, 0, 0)
+    assert Snapshot.objects.count() == 2
+    assert tables() == (3, 2, 1)
 
 
-def test_a_run_without_news_is_unchanged(teller):
-    visit(teller)
-    assert visit(teller, NOW + MINUTE).outcome == "unchanged"
+def test_the_same_visit_twice_writes_no_row_but_its_own(filled):
+    filled.visit()
+    before = (Snapshot.objects.count(), Address.objects.count(), Match.objects.count())
+    filled.clock.later(minutes=2)
+    report = filled.visit()
+    assert (report.outcome, report.created, report.changed) == ("unchanged", 0, 0)
+    assert (Snapshot.objects.count(), Address.objects.count(), Match.objects.count()) == before
 
 
-def test_the_first_visit_takes_all_and_a_later_one_what_came_since_and_a_margin(teller):
-    visit(teller)
-    visit(teller, NOW + MINUTE)
-    visit(teller, NOW + 5 * MINUTE)
-    assert teller.asked == [(NOW, None), (NOW + MINUTE, NOW - MARGIN), (NOW + 5 * MINUTE, NOW + MINUTE - MARGIN)]
+def test_what_matters_of_the_headers_is_kept_and_the_rest_is_not(filled):
+    filled.visit()
+    assert Snapshot.objects.first().headers == {"content-type": "application/json"}
 
 
-def test_a_failed_visit_is_recorded_stores_nothing_and_is_made_up_by_the_next(teller):
-    visit(teller)
-    teller.error = OSError("no route to host")
-    report = visit(teller, NOW + MINUTE)
-    assert (report.outcome, report.detail) == ("failed", "OSError: no route to host")
-    assert ScrapeRun.objects.get(pk=report.run_id).detail == "OSError: no route to host"
-    teller.error = None
-    visit(teller, NOW + 9 * MINUTE)
-    assert teller.asked[-1] == (NOW + 9 * MINUTE, NOW - MARGIN)
+def test_a_page_that_shows_no_list_any_more_stops_the_store_names_it_and_is_kept(filled):
+    filled.visit()
+    filled.doors.pages[FEED] = {"games": []}
+    filled.clock.later(minutes=2)
+    report = filled.visit()
+    assert report.outcome == "changed_layout"
+    assert "http://fake/feed does not show the list of matches" in report.detail
+    assert "re-parse" in report.detail
+    assert Snapshot.objects.filter(url=FEED).count() == 2
+    assert tables() == (3, 2, 1)
+    assert Event.objects.filter(topic="scrape.troubled").get().payload["outcome"] == "changed_layout"
 
 
-def test_a_record_that_fails_half_way_leaves_nothing(teller):
-    def half(source, now, since):
-        yield from teller(source, now, since)
+def test_a_visit_after_a_changed_layout_asks_for_the_page_again(filled):
+    good = filled.doors.pages[FEED]
+    filled.doors.pages[FEED] = {"games": []}
+    assert filled.visit().outcome == "changed_layout"
+    filled.doors.pages[FEED] = good
+    filled.clock.later(minutes=2)
+    assert filled.visit().outcome == "stored"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "asked_on"),
+    [(Outcome.BLOCKED, False), (Outcome.TIMEOUT, False), (Outcome.HTTP_ERROR, True)],
+)
+def test_a_fault_ends_its_chain_and_a_block_or_a_silence_the_visit(stage, outcome, asked_on):
+    stage.site.first = [*stage.site.first, *FIRST_OF_TWO]
+    stage.doors.pages = {MORE: page_of(TWO)}
+    stage.doors.faults = {HOME: FetchError(outcome, "no luck", Response(HOME, 503, b"sorry", NOW))}
+    report = stage.visit()
+    assert report.outcome == outcome.value
+    assert report.detail.startswith("no luck")
+    assert (MORE in stage.doors.asked) is asked_on
+    assert Match.objects.count() == (1 if asked_on else 0)
+    assert Snapshot.objects.get(url=HOME).outcome == outcome.value
+
+
+def test_half_a_chain_is_never_stored(filled):
+    filled.doors.pages[HOME] = page_of(ONE, follow=(FEED, MORE))
+    filled.doors.faults = {MORE: FetchError(Outcome.HTTP_ERROR, "reset")}
+    assert filled.visit().outcome == "http_error"
+    assert tables() == (0, 0, 0)
+
+
+def test_a_page_that_must_hold_matches_and_holds_none_is_empty(filled):
+    filled.doors.pages[FEED] = page_of(may_be_empty=False)
+    report = filled.visit()
+    assert report.outcome == "empty"
+    assert tables() == (0, 0, 0)
+
+
+def test_far_fewer_matches_than_in_the_visits_before_are_not_believed(filled):
+    filled.doors.pages[FEED] = page_of(*({"number": number, "goals": (1, 0)} for number in range(20)))
+    for _ in range(3):
+        assert filled.visit().outcome in ("stored", "unchanged")
+        filled.clock.later(minutes=2)
+    filled.doors.pages[FEED] = page_of({"number": 1, "goals": (5, 5)})
+    report = filled.visit()
+    assert report.outcome == "invalid"
+    assert "1 matches where the latest 3 visits found 20 to 20" in report.detail
+    assert Match.objects.get(refs__source_id="1").home_goals == 1
+
+
+def test_counts_that_the_operator_accepts_are_believed_from_then_on(filled):
+    filled.doors.pages[FEED] = page_of(*({"number": number, "goals": (1, 0)} for number in range(20)))
+    for _ in range(3):
+        filled.visit()
+        filled.clock.later(minutes=2)
+    filled.doors.pages[FEED] = page_of({"number": 1, "goals": (5, 5)})
+    refused = filled.visit()
+    assert services.accept_counts(run=ScrapeRun.objects.get(pk=refused.run_id)) == 2
+    filled.clock.later(minutes=2)
+    assert filled.visit().outcome == "stored"
+
+
+def test_pages_that_contradict_each_other_store_nothing(filled):
+    filled.doors.pages[HOME] = page_of(ONE, follow=(FEED,))
+    filled.doors.pages[FEED] = page_of(ONE | {"goals": (3, 3)})
+    report = filled.visit()
+    assert report.outcome == "invalid"
+    assert "ended 2–1 and 3–3" in report.detail
+    assert tables() == (0, 0, 0)
+
+
+def test_a_match_that_is_told_twice_is_one(filled):
+    filled.doors.pages[FEED] = page_of(ONE, ONE, TWO)
+    report = filled.visit()
+    assert (report.outcome, report.created, report.refused) == ("stored", 2, 0)
+
+
+def test_a_page_that_may_be_missing_is_noted_and_the_others_count(stage):
+    stage.doors.pages = {HOME: page_of(follow=(FEED, MORE)), MORE: page_of(ONE)}
+    stage.site.rules = {FEED: {"may_be_missing": True}}
+    report = stage.visit()
+    assert (report.outcome, report.created) == ("stored", 1)
+    assert ScrapeRun.objects.get().notes == {"list pages that are not there yet": 1}
+
+
+def test_a_defect_of_our_own_is_told_as_failed_and_stores_nothing(filled, monkeypatch):
+    def broken(*args, **kwargs):
         raise ValueError("match: -1 goals")
 
-    report = services.scrape(SANDBOX, now=NOW, fetchers={SANDBOX: half})
+    monkeypatch.setattr("apps.scraping.services.visits.ingest", broken)
+    report = filled.visit()
+    assert (report.outcome, report.detail) == ("failed", "ValueError: match: -1 goals")
+    assert tables() == (0, 0, 0)
+
+
+# ── Which pages are asked for ────────────────────────────────────────────────────────────────────────────────────────
+def test_a_final_page_is_never_asked_for_again(filled):
+    filled.site.rules = {FEED: {"final_after": NOW - timedelta(days=9)}}
+    filled.visit()
+    filled.clock.later(days=40)
+    filled.visit()
+    assert filled.doors.asked == [HOME, FEED, HOME]
+
+
+def test_a_page_that_was_fetched_before_it_became_final_is_asked_for_once_more(filled):
+    filled.site.rules = {FEED: {"final_after": NOW + timedelta(days=9)}}
+    for days in (0, 10, 10):
+        filled.clock.later(days=days)
+        filled.visit()
+    assert filled.doors.asked.count(FEED) == 2
+
+
+def test_a_young_page_serves_until_its_age(filled):
+    filled.site.rules = {FEED: {"max_age": timedelta(hours=1)}}
+    for minutes in (0, 59, 2):
+        filled.clock.later(minutes=minutes)
+        filled.visit()
+    assert filled.doors.asked.count(FEED) == 2
+
+
+def test_a_leaf_that_a_visit_has_taken_is_not_even_read_again(filled):
+    filled.site.rules = {FEED: {"final_after": NOW, "is_leaf": True}}
+    filled.visit()
+    filled.clock.later(minutes=2)
+    report = filled.visit()
+    assert (report.outcome, report.same) == ("unchanged", 0)
+    assert ScrapeRun.objects.order_by("-pk")[0].pages[1]["came"] == "taken before"
+
+
+def test_a_kept_page_whose_bytes_are_gone_is_asked_for_anew(filled, raw_pages):
+    filled.site.rules = {FEED: {"final_after": NOW - timedelta(days=9)}}
+    filled.visit()
+    for file in raw_pages.rglob("*.gz"):
+        file.write_bytes(b"rust")
+    filled.clock.later(minutes=2)
+    assert filled.visit().outcome == "unchanged"
+    assert filled.doors.asked == [HOME, FEED, HOME, FEED]
+
+
+# ── Slices, deaths, two at once ──────────────────────────────────────────────────────────────────────────────────────
+def test_a_slice_ends_after_a_page_and_the_next_goes_on_where_the_kept_pages_end(filled):
+    filled.doors.pages[HOME] = page_of(follow=(FEED, MORE))
+    filled.doors.pages[MORE] = page_of({"number": 4, "goals": (1, 1)})
+    filled.ask()
+    reports = filled.work(slice_seconds=0.0)
+    assert [report.outcome for report in reports] == ["", "", "stored"]
+    assert filled.doors.asked == [HOME, FEED, MORE]
+    assert reports[-1].created == 4
+
+
+def test_sources_take_turns(filled, db):
+    other = services.sources.Source.objects.get(name="sandbox-files")
+    filled.doors.pages[HOME] = page_of(follow=(FEED, MORE))
+    filled.doors.pages[MORE] = page_of({"number": 4, "goals": (1, 1)})
+    filled.ask()
+    services.request_visit(source=other, scope="results", by="somebody", now=filled.clock())
+    filled.doors.seconds = 1
+    worked = [report.source for report in filled.work(slice_seconds=0.0)]
+    assert worked[:4] == ["sandbox", "sandbox-files", "sandbox", "sandbox-files"]
+
+
+def test_a_visit_whose_worker_died_is_taken_up_and_asks_for_no_page_twice(filled, monkeypatch):
+    monkeypatch.setattr(visits, "SIGN_OF_LIFE", 0.0)
+    run = filled.ask()
+
+    class Death(BaseException):
+        pass
+
+    filled.doors.faults = {FEED: Death()}
+    with pytest.raises(Death):
+        filled.work()
+    run.refresh_from_db()
+    assert (run.is_over, run.doing) == (False, FEED)
+    filled.doors.faults = {}
+    assert filled.work()[-1].outcome == "stored"
+    run.refresh_from_db()
+    assert run.attempts == 1
+    assert filled.doors.asked.count(HOME) == 1
+
+
+def test_a_visit_that_kills_its_worker_again_and_again_ends_as_failed(filled, monkeypatch):
+    monkeypatch.setattr(visits, "SIGN_OF_LIFE", 0.0)
+
+    class Death(BaseException):
+        pass
+
+    filled.ask()
+    filled.doors.faults = {FEED: Death()}
+    for _ in range(ATTEMPTS):
+        with pytest.raises(Death):
+            filled.work()
+    report = filled.work()[-1]
     assert report.outcome == "failed"
-    assert not Match.objects.exists()
+    assert FEED in report.detail
 
 
-def test_a_run_whose_process_was_lost_is_ended_by_the_next(teller):
-    visit(teller)
-    lost = ScrapeRun.objects.create(source=Source.objects.get(), started_at=NOW + MINUTE)
-    visit(teller, NOW + 2 * MINUTE)
-    lost.refresh_from_db()
-    assert (lost.outcome, lost.detail) == ("failed", "The process that made this visit was lost.")
-
-
-def test_only_one_process_visits_a_source_at_a_time(teller):
-    visit(teller)
-    source = Source.objects.get()
+def test_only_one_process_visits_a_source_at_a_time(filled):
+    filled.ask()
     parameters = connection.get_connection_params()
     with psycopg.connect(**{key: parameters[key] for key in ("host", "port", "user", "password", "dbname")}) as other:
-        other.execute("SELECT pg_advisory_lock(%s, %s)", [LOCK_CLASS, source.pk])
-        report = visit(teller, NOW + MINUTE)
-        assert (report.run_id, report.outcome) == (None, "")
-    assert visit(teller, NOW + MINUTE).outcome == "unchanged"
+        other.execute("SELECT pg_advisory_lock(%s, %s)", [int(LockClass.SOURCE), filled.source.pk])
+        assert filled.work() == []
+    assert filled.work()[-1].outcome == "stored"
 
 
-def test_an_unknown_source_is_named(teller):
-    with pytest.raises(services.UnknownSourceError, match="no source is called 'whoscored'; there are sandbox"):
-        services.scrape("whoscored", now=NOW)
+def test_a_visit_that_is_cancelled_ends_after_its_page(filled):
+    run = filled.ask()
+    original = filled.doors.get
+
+    def get(request, *, kept):
+        services.cancel(run=run, by="the operator", now=filled.clock())
+        return original(request, kept=kept)
+
+    filled.doors.get = get
+    # Progress is written at most twice a second: the walk looks at the row before the first page and after a pause.
+    filled.work()
+    run.refresh_from_db()
+    assert run.outcome == "failed"
+    assert run.detail == "Cancelled by the operator."
+    assert tables() == (0, 0, 0)
 
 
-def test_a_source_is_due_when_its_time_has_passed_and_not_before(teller, settings):
-    settings.SPAI_SANDBOX = True
-    fetchers = {SANDBOX: teller}
-    due = [
-        len(services.scrape_due(now=NOW + timedelta(seconds=seconds), fetchers=fetchers))
-        for seconds in (0, 30, 59, 60, 90, 120)
-    ]
-    assert due == [1, 0, 0, 1, 0, 1]
+# ── Kept pages are read again ────────────────────────────────────────────────────────────────────────────────────────
+def test_kept_pages_give_the_same_rows_again_with_no_request(filled):
+    filled.visit()
+    filled.doors.pages[FEED] = page_of(ONE, TWO | {"goals": (3, 3)}, COMING)
+    filled.clock.later(minutes=5)
+    filled.visit()
+    before = list(Match.objects.order_by("refs__source_id").values("kickoff_at", "status", "home_goals", "away_goals"))
+    forget_matches()
+    asked = len(filled.doors.asked)
+    services.request_reparse(source=filled.source, by="somebody", now=filled.clock())
+    report = filled.work()[-1]
+    assert (report.outcome, report.created) == ("stored", 3)
+    after = list(Match.objects.order_by("refs__source_id").values("kickoff_at", "status", "home_goals", "away_goals"))
+    assert after == before
+    assert len(filled.doors.asked) == asked
 
 
-def test_a_source_that_is_switched_off_is_never_due(teller, settings):
-    settings.SPAI_SANDBOX = True
-    visit(teller)
-    Source.objects.update(is_enabled=False)
-    assert services.scrape_due(now=NOW + timedelta(days=1), fetchers={SANDBOX: teller}) == []
+def test_reading_kept_pages_again_when_all_is_stored_changes_nothing(filled):
+    filled.visit()
+    services.request_reparse(source=filled.source, by="somebody", now=filled.clock())
+    assert filled.work()[-1].outcome == "unchanged"
 
 
-def test_without_the_sandbox_its_world_stands_still(teller, settings):
-    settings.SPAI_SANDBOX = False
-    assert services.scrape_due(now=NOW, fetchers={SANDBOX: teller}) == []
-    assert not Source.objects.exists()
-    services.ensure_sandbox(now=NOW)
-    assert services.scrape_due(now=NOW, fetchers={SANDBOX: teller}) == []
+def test_a_kept_page_that_could_never_be_read_is_passed_over(filled):
+    filled.visit()
+    filled.doors.pages[FEED] = {"games": []}
+    filled.clock.later(minutes=2)
+    filled.visit()
+    forget_matches()
+    services.request_reparse(source=filled.source, by="somebody", now=filled.clock())
+    report = filled.work()[-1]
+    assert (report.outcome, report.created) == ("stored", 3)
+    assert ScrapeRun.objects.get(pk=report.run_id).notes == {"kept pages without the list of matches": 1}
 
 
-def test_a_visit_asked_for_is_due_at_once_and_only_once(teller, settings, monkeypatch):
-    settings.SPAI_SANDBOX = True
-    woken = []
-    monkeypatch.setattr("apps.scraping.services.visits.wake", woken.append)
-    visit(teller)
-    soon = NOW + timedelta(seconds=5)
-    assert services.request_visits([Source.objects.get().pk], now=soon) == ["sandbox"]
-    assert woken == ["scrape_requested"]
-    fetchers = {SANDBOX: teller}
-    assert len(services.scrape_due(now=soon + timedelta(seconds=1), fetchers=fetchers)) == 1
-    assert services.scrape_due(now=soon + timedelta(seconds=2), fetchers=fetchers) == []
+def test_a_source_without_a_kept_page_cannot_be_read_again(stage):
+    with pytest.raises(services.WindowError, match="No page of sandbox is kept yet"):
+        services.request_reparse(source=stage.source, by="somebody", now=NOW)
 
 
-def test_a_visit_to_a_source_that_is_off_cannot_be_asked_for(teller):
-    visit(teller)
-    Source.objects.update(is_enabled=False)
-    assert services.request_visits([Source.objects.get().pk], now=NOW) == []
-    assert Source.objects.get().requested_at is None
-
-
-def test_freshness_is_the_start_of_the_latest_visit_that_took_all(teller):
-    visit(teller)
-    teller.error = OSError("gone")
-    visit(teller, NOW + MINUTE)
+# ── What the office and the metrics ask ──────────────────────────────────────────────────────────────────────────────
+def test_freshness_is_when_the_latest_visit_that_took_all_was_asked_for(filled):
+    filled.visit()
+    filled.doors.faults = {FEED: FetchError(Outcome.TIMEOUT, "silence")}
+    filled.clock.later(minutes=2)
+    filled.visit()
     assert selectors.freshness() == [("sandbox", NOW)]
+    assert [run.outcome for run in selectors.troubled_runs(NOW)] == ["timeout"]
+    spark = selectors.sparks([filled.source.pk])[filled.source.pk]
+    assert [run.outcome for run in spark] == ["stored", "timeout"]
 
 
-def test_the_task_visits_what_is_due(settings, monkeypatch, teller):
-    settings.SPAI_SANDBOX = True
-    monkeypatch.setattr("apps.scraping.tasks.services.scrape_due", lambda *, now: [visit(teller, now)])
+def test_the_task_works_on_what_waits(filled, monkeypatch):
+    filled.ask()
+    monkeypatch.setattr("apps.scraping.tasks.services.scrape_due", lambda *, now: filled.work())
     scrape_due_task.run()
     assert ScrapeRun.objects.get().outcome == "stored"
-
-
-# ── The simulated world itself ───────────────────────────────────────────────────────────────────────────────────────
-def test_the_simulated_world_is_caught_up_and_then_followed():
-    first = services.scrape(SANDBOX, now=NOW)
-    assert (first.outcome, first.created, first.refused) == ("stored", 4752, 0)
-    again = services.scrape(SANDBOX, now=NOW)
-    assert (again.outcome, again.created, again.changed) == ("unchanged", 0, 0)
-    later = services.scrape(SANDBOX, now=NOW + timedelta(minutes=30))
-    assert (later.created, later.refused) == (0, 0)
-    assert later.changed > 20
-    finished = Match.objects.filter(status="finished", kickoff_at__gte=NOW)
-    assert finished.count() >= 25
-    assert not finished.exclude(revision=1).exists()
-
-
-def test_the_planner_is_told_of_many_new_matches_at_once():
-    services.scrape(SANDBOX, now=NOW)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT relname, reltuples FROM pg_class WHERE relname IN ('matches_match', 'matches_matchref')")
-        assert dict(cursor.fetchall()) == {"matches_match": 4752, "matches_matchref": 4752}
-
-
-def test_what_was_followed_minute_by_minute_is_what_the_world_tells_at_once():
-    services.scrape(SANDBOX, now=NOW)
-    for minutes in range(1, 8):
-        services.scrape(SANDBOX, now=NOW + minutes * MINUTE)
-    told = list(tell_sandbox(Source.objects.get(), NOW + 7 * MINUTE, None))
-    by_id = {record.source_id: record for record in told}
-    for match in Match.objects.prefetch_related("refs"):
-        record = by_id[match.refs.all()[0].source_id]
-        assert (match.status, match.kickoff_at, match.home_goals) == (
-            record.status,
-            record.kickoff_at,
-            record.home_goals,
-        )
-    assert Match.objects.count() == len(told)
-
-
-def test_a_sandbox_that_lost_its_anchor_fails_with_words():
-    source = services.ensure_sandbox(now=NOW)
-    Source.objects.filter(pk=source.pk).update(anchor_at=None)
-    report = services.scrape(SANDBOX, now=NOW)
-    assert report.outcome == "failed"
-    assert "restore them in the admin" in report.detail

@@ -11,5 +11,6 @@ of a main file follows from its earliest date, since 2019-20 was played until Au
 from __future__ import annotations
 
 from apps.scraping.sources.football_data.reader import FootballData
+from apps.scraping.sources.football_data.site import FootballDataSite
 
-__all__ = ["FootballData"]
+__all__ = ["FootballData", "FootballDataSite"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import PurePosixPath
 from statistics import median_low
@@ -38,15 +39,27 @@ is a mistake."""
 STATISTICS: Final = ("HS", "AS", "HST", "AST", "HC", "AC", "HF", "AF", "HY", "AY", "HR", "AR", "Attendance")
 """In the order of the fields of `StatsRecord`, which ends with the referee."""
 
+MATCH_MISSING: Final = "a row with a match"
+"""What a division's file without rows lacks."""
+
 NOT_COUNTED: Final = StatsRecord()
 
 Kickoff = tuple[datetime, KickoffPrecision]
 
 
 class FootballData:
-    """The files of football-data.co.uk; see the package for what they are."""
+    """The files of football-data.co.uk; see the package for what they are.
+
+    Parameters
+    ----------
+    divisions : mapping of str to CompetitionKey
+        The competitions of main files by the code in their column ``Div``.
+    """
 
     name: Final = "football-data"
+
+    def __init__(self, divisions: Mapping[str, CompetitionKey] = DIVISIONS) -> None:
+        self._divisions = divisions
 
     def accepts(self, path: str) -> bool:
         """Return whether a file of this name is a division, a country or a list of fixtures of this site."""
@@ -54,7 +67,7 @@ class FootballData:
         if file.suffix.lower() != ".csv":
             return False
         is_country = len(file.stem) == 3 and file.stem.isalpha() and file.stem.isupper()
-        return file.stem in DIVISIONS or is_country or file.stem.endswith("fixtures")
+        return file.stem in self._divisions or is_country or file.stem.endswith("fixtures")
 
     def parse_file(self, name: str, content: bytes) -> ParsedFile:
         """Read one file; see `apps.scraping.sources.base.Source`.
@@ -65,9 +78,9 @@ class FootballData:
         notes: Counter[str] = Counter()
         table = read_table(name, content, notes)
         refused: list[RefusedRow] = []
-        records = mark_play_offs(_read_matches(table, refused, notes))
+        records = mark_play_offs(_read_matches(table, self._divisions, refused, notes))
         if not records and not name.endswith("fixtures.csv"):
-            raise ParseError("a row with a match", name)
+            raise ParseError(MATCH_MISSING, name)
         return ParsedFile(name, records, refused, {note: count for note, count in notes.items() if count})
 
 
@@ -106,7 +119,9 @@ class Kickoffs(dict[tuple[str, str], Kickoff | None]):
         return kickoff
 
 
-def _read_matches(table: Table, refused: list[RefusedRow], notes: Counter[str]) -> list[MatchRecord]:
+def _read_matches(
+    table: Table, known: Mapping[str, CompetitionKey], refused: list[RefusedRow], notes: Counter[str]
+) -> list[MatchRecord]:
     """Return a record of each row that has one; the others go to `refused`."""
     rows = len(table.rows)
     empty = ("",) * rows
@@ -121,7 +136,7 @@ def _read_matches(table: Table, refused: list[RefusedRow], notes: Counter[str]) 
     aways = [_team(cell) for cell in table.required("AwayTeam")]
     home_goals, away_goals, results = (table.column(name) or empty for name in ("FTHG", "FTAG", "FTR"))
     half_times = list(zip(*([counts[c] for c in table.column(n) or empty] for n in ("HTHG", "HTAG")), strict=True))
-    competitions = _competitions(table, kickoffs, notes)
+    competitions = _competitions(table, known, kickoffs, notes)
     stats, odds = _read_statistics(table, counts, notes), read_odds(table, notes)
     played = [
         kickoff[0]
@@ -163,7 +178,7 @@ def _read_matches(table: Table, refused: list[RefusedRow], notes: Counter[str]) 
 
 
 def _competitions(
-    table: Table, kickoffs: list[Kickoff | None], notes: Counter[str]
+    table: Table, known: Mapping[str, CompetitionKey], kickoffs: list[Kickoff | None], notes: Counter[str]
 ) -> list[tuple[CompetitionKey, str] | str]:
     """Return competition and season of each row, or what is wrong with them."""
     if not table.is_extra:
@@ -173,7 +188,9 @@ def _competitions(
             if kickoff is not None:
                 days[division].append(kickoff[0].date())
         middles = {division: median_low(played) for division, played in days.items() if played}
-        return [_division(division, kickoff, middles) for division, kickoff in zip(divisions, kickoffs, strict=True)]
+        return [
+            _division(division, known, kickoff, middles) for division, kickoff in zip(divisions, kickoffs, strict=True)
+        ]
     seasons = table.column("Season") or ("",) * len(table.rows)
     return [
         _extra(country.strip(), league.strip(), season.strip(), kickoff, notes)
@@ -183,16 +200,18 @@ def _competitions(
     ]
 
 
-def _division(division: str, kickoff: Kickoff | None, middles: dict[str, date]) -> tuple[CompetitionKey, str] | str:
+def _division(
+    division: str, known: Mapping[str, CompetitionKey], kickoff: Kickoff | None, middles: dict[str, date]
+) -> tuple[CompetitionKey, str] | str:
     """Return competition and season of a row of a main file, or what is wrong with them."""
-    if division not in DIVISIONS:
+    if division not in known:
         return f"division {division!r} is unknown"
     if kickoff is None:
         return "the season is unknown without a date"
     middle = middles[division]
     if abs(kickoff[0].date() - middle) > SEASON_REACHES:
         return f"date {kickoff[0].date()} is far outside the season around {middle}"
-    return DIVISIONS[division], _season_of(middle)
+    return known[division], _season_of(middle)
 
 
 def _extra(

@@ -1,15 +1,4 @@
-"""openfootball: fixtures and results as JSON, public domain (CC0).
-
-A file ``2018-19/en.1.json`` holds one season of one competition: ``{"name": "English Premier League 2018/19",
-"matches": [{round, date, time, team1, team2, score: {ht, ft, et, p}, stage, status}]}``. The code in the file's name
-says which competition it is, the title says the season.
-
-Clock times carry no zone. Beside football-data's kick-offs, in 93 seasons that both have, 99.8 % of them agree within a
-quarter of an hour when read in one zone per country, also where a country has several (Brazil, Mexico, Russia): see
-`CLOCKS`. Where that could not be checked and is not plain, a match keeps the precision of its date.
-
-Source: https://github.com/openfootball/football.json
-"""
+"""From one openfootball file to records."""
 
 from __future__ import annotations
 
@@ -54,7 +43,8 @@ CLOCKS: Final[dict[str, ZoneInfo]] = {
         "Turkey": "Europe/Istanbul",
     }.items()
 }
-"""The clock of a competition by its region. European cups are in Central European time, wherever they are played."""
+"""The clock of a competition by its region, see the package for how it was found. European cups are in Central European
+time, wherever they are played."""
 
 STATUSES: Final = {
     "awarded": Status.AWARDED,
@@ -137,7 +127,7 @@ CLOCK_TIME: Final = re.compile(r"(\d{1,2}):(\d\d)")
 
 
 class Openfootball:
-    """The files of openfootball's football.json; see the module for what they are."""
+    """The files of openfootball's football.json; see the package for what they are."""
 
     name: Final = "openfootball"
 

@@ -1,0 +1,6 @@
+"""The office's view of matches: facts are read-only, names are reviewed, disputes are decided."""
+
+from apps.matches.admin import disputes, matches, names
+from apps.matches.admin.facts import FactAdmin, FactInline, ReasonForm, WorldFilter
+
+__all__ = ["FactAdmin", "FactInline", "ReasonForm", "WorldFilter", "disputes", "matches", "names"]

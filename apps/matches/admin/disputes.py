@@ -1,0 +1,203 @@
+"""Where sources contradict each other, and what operators decided."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django_htmx.http import HttpResponseClientRedirect
+from unfold.decorators import action, display
+from unfold.enums import ActionVariant
+
+from apps.matches import services
+from apps.matches.admin.facts import FactAdmin, ReasonForm, WorldFilter
+from apps.matches.models import Contradiction, Correction, Match
+
+
+def match_link(match: Match) -> str:
+    """Return both teams and the day as a link to the match."""
+    address = reverse("admin:matches_match_change", args=[match.pk])
+    return format_html(
+        '<a class="spai-link" href="{}">{} – {}, {}</a>',
+        address,
+        match.home_team.name,
+        match.away_team.name,
+        f"{match.kickoff_at:%Y-%m-%d}",
+    )
+
+
+class MatchWorldFilter(WorldFilter):
+    """Real or simulated, by the match."""
+
+    lookup = "match__season__competition__is_simulated"
+
+
+class OpenFilter(admin.SimpleListFilter):
+    """Contradictions that last, and those on which the sources agree by now."""
+
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Name the two states."""
+        return [("open", "open"), ("resolved", "resolved")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Contradiction]) -> QuerySet[Contradiction]:
+        """Keep the contradictions of the chosen state."""
+        if self.value() not in ("open", "resolved"):
+            return queryset
+        return queryset.filter(resolved_at__isnull=self.value() == "open")
+
+
+@admin.register(Contradiction)
+class ContradictionAdmin(FactAdmin):
+    """Matches of which a source tells another result than the one that stands."""
+
+    list_display = (
+        "shown_told",
+        "shown_standing",
+        "shown_match",
+        "shown_competition",
+        "decided_by",
+        "first_seen_at",
+        "seen_at",
+        "shown_state",
+    )
+    list_filter = (OpenFilter, MatchWorldFilter, "source", "standing_source", "decided_by")
+    list_select_related = ("match__season__competition__region", "match__home_team", "match__away_team")
+    search_fields = ("match__home_team__name", "match__away_team__name")
+    ordering = ("-first_seen_at", "-id")
+    readonly_fields = ("shown_match",)
+    actions_detail = ("let_stand",)
+
+    def has_correct_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Whether the user may set a result over the word of the sources."""
+        return bool(request.user.has_perm("matches.add_correction"))
+
+    @display(description="told")
+    def shown_told(self, row: Contradiction) -> str:
+        """What the source tells."""
+        return f"{row.told} by {row.source}"
+
+    @display(description="stands")
+    def shown_standing(self, row: Contradiction) -> str:
+        """The result that stands."""
+        return f"{row.standing} by {row.standing_source}"
+
+    @display(description="match")
+    def shown_match(self, row: Contradiction) -> str:
+        """The match as a link."""
+        return match_link(row.match)
+
+    @display(description="competition", ordering="match__season__competition__name")
+    def shown_competition(self, row: Contradiction) -> str:
+        """Competition and season."""
+        return f"{row.match.season.competition} {row.match.season.label}"
+
+    @display(description="state", label={"open": "warning"})
+    def shown_state(self, row: Contradiction) -> tuple[str, str] | str:
+        """Whether it lasts, or how it ended."""
+        return row.get_resolution_display() or "open"
+
+    @action(
+        description="Let the other source stand",
+        icon="gavel",
+        variant=ActionVariant.PRIMARY,
+        permissions=["correct"],
+        dialog={
+            "title": "Let the other source stand",
+            "description": "The result becomes what this source tells, as your word: no source overrules it until the "
+            "correction is taken back. The history keeps what stood; forecasts of the match are graded anew.",
+            "form_class": ReasonForm,
+            "form_submit_text": "Let it stand",
+        },
+    )
+    def let_stand(self, request: HttpRequest, form: ReasonForm, object_id: int) -> HttpResponse:
+        """Correct the result to what the source tells."""
+        try:
+            correction = services.let_stand(
+                contradiction_id=object_id,
+                by=request.user.get_username(),
+                reason=form.cleaned_data["reason"],
+                now=timezone.now(),
+            )
+        except services.CorrectionRefusedError as refusal:
+            messages.error(request, f"Nothing was changed: {refusal}.")
+            return HttpResponseClientRedirect(reverse("admin:matches_contradiction_change", args=[object_id]))
+        messages.success(request, "The result is what the other source tells; here it can be taken back.")
+        return HttpResponseClientRedirect(reverse("admin:matches_correction_change", args=[correction.pk]))
+
+
+@admin.register(Correction)
+class CorrectionAdmin(FactAdmin):
+    """Results that operators set, with reasons; each can be taken back."""
+
+    list_display = ("decided_at", "shown_match", "shown_before", "shown_after", "decided_by", "reason", "shown_state")
+    list_filter = (MatchWorldFilter,)
+    list_select_related = ("match__home_team", "match__away_team")
+    search_fields = ("match__home_team__name", "match__away_team__name", "decided_by")
+    ordering = ("-id",)
+    readonly_fields = ("shown_match",)
+    actions_detail = ("undo",)
+
+    def has_correct_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Whether the user may set a result over the word of the sources."""
+        return bool(request.user.has_perm("matches.add_correction"))
+
+    @display(description="match")
+    def shown_match(self, correction: Correction) -> str:
+        """The match as a link."""
+        return match_link(correction.match)
+
+    @display(description="before")
+    def shown_before(self, correction: Correction) -> str:
+        """The result that stood, and whose word it was."""
+        return _shown(correction.before)
+
+    @display(description="after")
+    def shown_after(self, correction: Correction) -> str:
+        """The result that the operator set."""
+        return _shown(correction.after)
+
+    @display(description="state", label={"stands": "success", "taken back": "info"})
+    def shown_state(self, correction: Correction) -> str:
+        """Whether it stands."""
+        return "taken back" if correction.undone_at else "stands"
+
+    @action(
+        description="Take the correction back",
+        icon="undo",
+        permissions=["correct"],
+        dialog={
+            "title": "Take the correction back",
+            "description": "The result that stood before, and the source whose word it was, come back.",
+            "form_class": ReasonForm,
+            "form_submit_text": "Take back",
+        },
+    )
+    def undo(self, request: HttpRequest, form: ReasonForm, object_id: int) -> HttpResponse:
+        """Put back what stood before."""
+        try:
+            services.undo_correction(
+                correction_id=object_id,
+                by=request.user.get_username(),
+                reason=form.cleaned_data["reason"],
+                now=timezone.now(),
+            )
+        except services.CorrectionRefusedError as refusal:
+            messages.error(request, f"Nothing was changed: {refusal}.")
+        else:
+            messages.success(request, "The result that stood before stands again.")
+        return HttpResponseClientRedirect(reverse("admin:matches_correction_change", args=[object_id]))
+
+
+def _shown(result: dict[str, Any]) -> str:
+    """Return a kept result in words."""
+    if result["home_goals"] is None:
+        return f"{result['status']}, by {result['told_by']}"
+    return f"{result['home_goals']}–{result['away_goals']} by {result['told_by']}"

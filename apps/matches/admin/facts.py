@@ -1,0 +1,77 @@
+"""How facts are shown in the office, and how a decision on one is asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.forms import BaseDialogForm
+from unfold.widgets import UnfoldAdminTextareaWidget
+
+
+class FactAdmin(ModelAdmin):
+    """Rows that nobody edits by hand: they are shown, searched and filtered."""
+
+    compressed_fields = True
+    show_full_result_count = False
+    actions: list[Any] = []
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Facts are recorded, not typed."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Facts stay as they were recorded."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Facts stay."""
+        return False
+
+
+class FactInline(TabularInline):
+    """Facts that belong to the fact above them."""
+
+    extra = 0
+    can_delete = False
+    show_change_link = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Facts are recorded, not typed."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Facts stay as they were recorded."""
+        return False
+
+
+class WorldFilter(admin.SimpleListFilter):
+    """Real or simulated, by a competition's mark."""
+
+    title = "world"
+    parameter_name = "world"
+    lookup = "season__competition__is_simulated"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Name the two worlds."""
+        return [("real", "real"), ("sandbox", "sandbox")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Keep the rows of the chosen world."""
+        if self.value() not in ("real", "sandbox"):
+            return queryset
+        return queryset.filter(**{self.lookup: self.value() == "sandbox"})
+
+
+class ReasonForm(BaseDialogForm):
+    """Why an operator decides so."""
+
+    reason = forms.CharField(
+        max_length=400,
+        help_text="Kept with the decision, for whoever reads it later.",
+        widget=UnfoldAdminTextareaWidget,
+    )

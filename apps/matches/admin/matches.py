@@ -1,0 +1,260 @@
+"""Matches with everything that is known of them, and the record of every change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from django_htmx.http import HttpResponseClientRedirect
+from unfold.admin import StackedInline
+from unfold.decorators import action, display
+from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget
+
+from apps.matches import services
+from apps.matches.admin.facts import FactAdmin, FactInline, ReasonForm, WorldFilter
+from apps.matches.models import (
+    Absence,
+    Contradiction,
+    Event,
+    Incident,
+    Ingest,
+    Lineup,
+    Match,
+    MatchChange,
+    MatchRef,
+    MatchStats,
+    Odds,
+    Player,
+)
+from apps.matches.records import GOALS_LIMIT, Status
+
+
+class MatchStatsInline(StackedInline):
+    """What was counted."""
+
+    model = MatchStats
+    can_delete = False
+    extra = 0
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Facts are recorded, not typed."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Facts stay as they were recorded."""
+        return False
+
+
+class PlayerInline(FactInline):
+    """Facts that name players, who come along in one query."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Bring the players along."""
+        return super().get_queryset(request).select_related("player")
+
+
+class LineupInline(PlayerInline):
+    """Who was in the squads, as each source tells it."""
+
+    model = Lineup
+    fields = ("side", "player", "is_starter", "position", "shirt_number", "known_at")
+    ordering = ("player__source", "-side", "-is_starter", "shirt_number", "id")
+
+
+class IncidentInline(PlayerInline):
+    """Goals, cards and substitutions, as each source tells them."""
+
+    model = Incident
+    fields = ("source", "minute", "kind", "side", "player", "other_player")
+    ordering = ("source", "number")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Bring both players along."""
+        return super().get_queryset(request).select_related("other_player")
+
+
+class AbsenceInline(PlayerInline):
+    """Who was reported missing."""
+
+    model = Absence
+    verbose_name_plural = "absences"
+    fields = ("side", "player", "reason", "status", "known_at")
+    ordering = ("player__source", "-side", "id")
+
+
+class ContradictionInline(FactInline):
+    """Which sources tell another result."""
+
+    model = Contradiction
+    fields = ("source", "told", "standing", "standing_source", "decided_by", "first_seen_at", "resolution")
+    readonly_fields = ("told", "standing")
+    ordering = ("source",)
+    show_change_link = True
+
+
+class MatchRefInline(FactInline):
+    """The match's ids in the sources."""
+
+    model = MatchRef
+    fields = ("source", "source_id")
+
+
+class MatchChangeInline(FactInline):
+    """What changed, and when."""
+
+    model = MatchChange
+    fields = ("changed_at", "before", "after", "ingest")
+    ordering = ("-changed_at", "-id")
+
+
+class ResultForm(ReasonForm):
+    """A result, and why it is the right one."""
+
+    home_goals = forms.IntegerField(
+        min_value=0, max_value=GOALS_LIMIT, help_text="After 90 minutes.", widget=UnfoldAdminIntegerFieldWidget
+    )
+    away_goals = forms.IntegerField(min_value=0, max_value=GOALS_LIMIT, widget=UnfoldAdminIntegerFieldWidget)
+    status = forms.ChoiceField(
+        choices=[(Status.FINISHED.value, "played"), (Status.AWARDED.value, "awarded by verdict")],
+        widget=UnfoldAdminSelectWidget,
+    )
+    field_order = ("home_goals", "away_goals", "status", "reason")
+
+
+@admin.register(Match)
+class MatchAdmin(FactAdmin):
+    """Matches with everything that is known of them."""
+
+    list_display = ("kickoff_at", "shown_teams", "shown_score", "status", "shown_competition", "revision")
+    list_filter = (WorldFilter, "status", "season__competition__region", "kickoff_precision")
+    list_select_related = ("home_team", "away_team", "season__competition__region")
+    search_fields = ("home_team__name", "away_team__name")
+    ordering = ("-kickoff_at", "-id")
+    date_hierarchy = None
+    inlines = (
+        ContradictionInline,
+        MatchStatsInline,
+        LineupInline,
+        IncidentInline,
+        AbsenceInline,
+        MatchRefInline,
+        MatchChangeInline,
+    )
+    readonly_fields = ("shown_odds",)
+    actions_detail = ("correct",)
+
+    def has_correct_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Whether the user may set a result over the word of the sources."""
+        return bool(request.user.has_perm("matches.add_correction"))
+
+    @action(
+        description="Correct the result",
+        icon="edit",
+        permissions=["correct"],
+        dialog={
+            "title": "Correct the result",
+            "description": "Your word stands over every source until the correction is taken back. The history keeps "
+            "what was there before; forecasts of the match are graded anew.",
+            "form_class": ResultForm,
+            "form_submit_text": "Correct",
+        },
+    )
+    def correct(self, request: HttpRequest, form: ResultForm, object_id: int) -> HttpResponse:
+        """Set the result as the operator's word."""
+        try:
+            services.correct_result(
+                match_id=object_id,
+                home_goals=form.cleaned_data["home_goals"],
+                away_goals=form.cleaned_data["away_goals"],
+                status=Status(form.cleaned_data["status"]),
+                by=request.user.get_username(),
+                reason=form.cleaned_data["reason"],
+                now=timezone.now(),
+            )
+        except services.CorrectionRefusedError as refusal:
+            messages.error(request, f"Nothing was changed: {refusal}.")
+        else:
+            messages.success(request, "The result is corrected; the list of corrections can take it back.")
+        return HttpResponseClientRedirect(reverse("admin:matches_match_change", args=[object_id]))
+
+    @display(description="match")
+    def shown_teams(self, match: Match) -> str:
+        """Both teams, the home team first."""
+        return f"{match.home_team.name} – {match.away_team.name}"
+
+    @display(description="score")
+    def shown_score(self, match: Match) -> str:
+        """Goals after 90 minutes."""
+        return "" if match.home_goals is None else f"{match.home_goals}–{match.away_goals}"
+
+    @display(description="competition")
+    def shown_competition(self, match: Match) -> str:
+        """Competition and season."""
+        return f"{match.season.competition} {match.season.label}"
+
+    @display(description="odds")
+    def shown_odds(self, match: Match) -> str:
+        """Every stored 1X2 price, a bookmaker per line."""
+        quotes = Odds.objects.filter(match=match).order_by("bookmaker", "moment")
+        lines = [f"{quote.bookmaker} {quote.moment}: {quote.home} / {quote.draw} / {quote.away}" for quote in quotes]
+        return "\n".join(lines) or "none"
+
+
+@admin.register(Player)
+class PlayerAdmin(FactAdmin):
+    """Footballers, each as one source knows him or her."""
+
+    list_display = ("name", "source", "source_player_id")
+    list_filter = ("source",)
+    search_fields = ("name", "=source_player_id")
+    ordering = ("name", "id")
+
+
+@admin.register(Ingest)
+class IngestAdmin(FactAdmin):
+    """Every run of ingest, with what it refused and why."""
+
+    list_display = (
+        "id",
+        "started_at",
+        "world",
+        "source",
+        "created",
+        "changed",
+        "same",
+        "refused",
+        "changed_facts",
+        "shown_seconds",
+    )
+    list_filter = ("world", "source", "changed_facts")
+    ordering = ("-id",)
+
+    @display(description="seconds")
+    def shown_seconds(self, ingest: Ingest) -> str:
+        """Duration."""
+        return f"{(ingest.finished_at - ingest.started_at).total_seconds():.1f}" if ingest.finished_at else "running"
+
+
+@admin.register(MatchChange)
+class MatchChangeAdmin(FactAdmin):
+    """Every change of a stored result, kick-off or status."""
+
+    list_display = ("changed_at", "match", "before", "after", "ingest")
+    list_select_related = ("match", "ingest")
+    search_fields = ("match__home_team__name", "match__away_team__name")
+    ordering = ("-id",)
+
+
+@admin.register(Event)
+class EventAdmin(FactAdmin):
+    """The push feed."""
+
+    list_display = ("number", "topic", "key", "payload", "created_at")
+    list_filter = ("topic",)
+    search_fields = ("=key",)
+    ordering = ("-id",)

@@ -1,0 +1,182 @@
+"""An operator's word on a result: it stands over every source, is kept with its reason, and can be taken back."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+
+from django.db import transaction
+
+from apps.matches.models import Contradiction, Correction, Ingest, Match, World
+from apps.matches.records import GOALS_LIMIT, KickoffPrecision, Status, result_known_at
+from apps.matches.services import tables
+from apps.matches.services.changes import keep_history, publish_matches
+from apps.matches.services.contradictions import Contradictions, Standing
+from apps.matches.services.decisions import checked_reason, operator_ingest
+from apps.matches.services.rows import GOALS, PLAYED, RESULTS, MatchRow, drop_impossible
+from apps.matches.trust import OPERATOR
+
+KEPT: Final = ("told_by", "status", *GOALS)
+"""What a correction may change, kept as it was and as it became."""
+
+DECISIVE: Final = ("told_by", "status", "home_goals", "away_goals")
+"""What must still be as the correction left it when it is taken back; the rest may have been filled in since."""
+
+
+class CorrectionRefusedError(Exception):
+    """A correction cannot be made or taken back; the message says why."""
+
+
+def correct_result(
+    *,
+    match_id: int,
+    home_goals: int,
+    away_goals: int,
+    by: str,
+    reason: str,
+    now: datetime,
+    status: Status = Status.FINISHED,
+) -> Correction:
+    """Set the result of a match as the operator's word, which no source overrules.
+
+    Parameters
+    ----------
+    match_id : int
+        A match that has kicked off.
+    home_goals, away_goals : int
+        After 90 minutes and stoppage time.
+    by : str
+        The user name.
+    reason : str
+        Kept with the correction.
+    now : datetime
+        Aware.
+    status : Status, optional
+        Finished, or awarded for a result by verdict.
+
+    Raises
+    ------
+    CorrectionRefusedError
+        When there is no such match, it has not kicked off, the result is none or stands already, or no reason is given.
+    """
+    reason = checked_reason(reason, CorrectionRefusedError)
+    if status not in RESULTS:
+        raise CorrectionRefusedError(f"a match that is {status} has no result")
+    if not (0 <= home_goals <= GOALS_LIMIT and 0 <= away_goals <= GOALS_LIMIT):
+        raise CorrectionRefusedError(f"{home_goals}–{away_goals} is no result of a match")
+    with operator_ingest(world=_world(match_id), now=now) as ingest:
+        row = _row(match_id)
+        if row.kickoff_at > now:
+            raise CorrectionRefusedError("the match has not kicked off")
+        if (row.told_by, row.status, row.home_goals, row.away_goals) == (OPERATOR, status, home_goals, away_goals):
+            raise CorrectionRefusedError("the operator's word is this result already")
+        before = {name: getattr(row, name) for name in KEPT}
+        after = before | {"told_by": OPERATOR, "status": status, "home_goals": home_goals, "away_goals": away_goals}
+        _set(row, after, ingest=ingest, now=now, resolution=Contradiction.Resolution.CORRECTED)
+        return Correction.objects.create(
+            match_id=match_id,
+            ingest=ingest,
+            before=before,
+            after={name: getattr(row, name) for name in KEPT},
+            decided_by=by,
+            reason=reason,
+            decided_at=now,
+        )
+
+
+def let_stand(*, contradiction_id: int, by: str, reason: str, now: datetime) -> Correction:
+    """Let the result stand that the other source of an open contradiction tells, as the operator's word.
+
+    Raises
+    ------
+    CorrectionRefusedError
+        When the contradiction has ended, or for the reasons of `correct_result`.
+    """
+    with transaction.atomic():
+        # Before the row: an ingest holds this lock when it comes to the row.
+        tables.lock()
+        told = Contradiction.objects.select_for_update().filter(pk=contradiction_id).first()
+        if told is None or told.resolved_at is not None:
+            raise CorrectionRefusedError("the contradiction has ended; nothing is left to decide")
+        return correct_result(
+            match_id=told.match_id,
+            home_goals=told.home_goals,
+            away_goals=told.away_goals,
+            status=Status(told.status),
+            by=by,
+            reason=reason,
+            now=now,
+        )
+
+
+def undo_correction(*, correction_id: int, by: str, reason: str, now: datetime) -> Correction:
+    """Put back the result, and the source whose word it was, that a correction replaced.
+
+    Raises
+    ------
+    CorrectionRefusedError
+        When it was taken back before, or a later correction stands.
+    """
+    reason = checked_reason(reason, CorrectionRefusedError)
+    correction = Correction.objects.filter(pk=correction_id).first()
+    if correction is None:
+        raise CorrectionRefusedError("there is no such correction")
+    with operator_ingest(world=_world(correction.match_id), now=now) as ingest:
+        correction.refresh_from_db()
+        if correction.undone_at is not None:
+            raise CorrectionRefusedError("the correction was taken back before")
+        row = _row(correction.match_id)
+        if any(getattr(row, name) != correction.after[name] for name in DECISIVE) or (
+            Correction.objects.filter(match_id=row.id, undone_at__isnull=True, pk__gt=correction.pk).exists()
+        ):
+            raise CorrectionRefusedError("a later correction of the match stands; take that back first")
+        changed = {name: value for name, value in correction.before.items() if value != correction.after[name]}
+        _set(row, changed, ingest=ingest, now=now, resolution=Contradiction.Resolution.AGREED)
+        correction.undone_at, correction.undone_by, correction.undo_reason = now, by, reason
+        correction.save(update_fields=["undone_at", "undone_by", "undo_reason"])
+    return correction
+
+
+def _set(
+    row: MatchRow, values: dict[str, Any], *, ingest: Ingest, now: datetime, resolution: Contradiction.Resolution
+) -> None:
+    """Change a result, with history, contradictions and news of it."""
+    columns_before, before = row.values(), Standing.of(row)
+    result_before = row.result
+    for name, value in values.items():
+        setattr(row, name, value)
+    if resolution == Contradiction.Resolution.CORRECTED:
+        drop_impossible(row)
+    if row.status not in PLAYED:
+        for name in GOALS:
+            setattr(row, name, None)
+        row.finished_at = row.known_at = None
+    elif row.home_goals is not None:
+        row.known_at = result_known_at(row.kickoff_at, KickoffPrecision(row.kickoff_precision), row.finished_at)
+    if row.result != result_before:
+        row.revision += 1
+    tables.update_matches([row], ingest_id=ingest.pk, now=now)
+    keep_history([(row, columns_before)], ingest_id=ingest.pk, now=now)
+    contradictions = Contradictions(now)
+    contradictions.replaced(row, before=before, resolution=resolution)
+    if resolution != Contradiction.Resolution.CORRECTED:
+        ended = Contradiction.objects.filter(match_id=row.id, resolution=Contradiction.Resolution.CORRECTED)
+        for told in ended:
+            contradictions.reopened(told, row)
+    contradictions.store(ingest_id=ingest.pk)
+    publish_matches([row], now=now)
+    ingest.changed = 1
+
+
+def _world(match_id: int) -> World:
+    match = Match.objects.select_related("season__competition").filter(pk=match_id).first()
+    if match is None:
+        raise CorrectionRefusedError("there is no such match")
+    return match.season.competition.world
+
+
+def _row(match_id: int) -> MatchRow:
+    rows = tables.load_matches_by_id([match_id])
+    if not rows:
+        raise CorrectionRefusedError("there is no such match")
+    return rows[0]

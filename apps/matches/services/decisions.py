@@ -1,0 +1,45 @@
+"""The frame around a decision of an operator that changes facts: one ingest of the source `operator`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from django.db import transaction
+
+from apps.matches.events import wake
+from apps.matches.models import Ingest, World
+from apps.matches.services import tables
+from apps.matches.trust import OPERATOR
+
+REASON_LIMIT: Final = 400
+
+
+def checked_reason(reason: str, error: type[Exception]) -> str:
+    """Return a reason without white space around it; raise `error` where it is none."""
+    reason = reason.strip()
+    if not reason:
+        raise error("a reason is needed, for whoever reads it later")
+    if len(reason) > REASON_LIMIT or "\x00" in reason:
+        raise error(f"a reason has at most {REASON_LIMIT} readable characters")
+    return reason
+
+
+@contextmanager
+def operator_ingest(*, world: World, now: datetime) -> Iterator[Ingest]:
+    """Yield the ingest that a decision belongs to, alone among ingests and in one transaction; an error undoes all.
+
+    The data snapshot of the world moves with it, and whoever works on facts is woken.
+    """
+    with transaction.atomic():
+        tables.lock()
+        began = time.perf_counter()
+        row = Ingest.objects.create(world=world, source=OPERATOR, started_at=now.astimezone(UTC))
+        yield row
+        row.changed_facts = True
+        row.finished_at = row.started_at + timedelta(seconds=time.perf_counter() - began)
+        row.save()
+        wake("facts_changed")

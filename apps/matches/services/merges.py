@@ -1,0 +1,482 @@
+"""Two teams turn out to be one club: their matches become one team's, and can be parted again."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Final
+
+from django.db.models import Q
+
+from apps.matches.models import Competition, Match, MatchRef, Season, Team, TeamAlias, TeamMerge, World
+from apps.matches.records import CompetitionKey, KickoffPrecision, MatchRecord, Status
+from apps.matches.services import joins, tables
+from apps.matches.services.changes import keep_history, publish_matches
+from apps.matches.services.contradictions import Contradictions, Standing
+from apps.matches.services.decisions import checked_reason, operator_ingest
+from apps.matches.services.identity import Doubt, identify
+from apps.matches.services.joins import Join
+from apps.matches.services.rows import COLUMNS, GOALS, ContradictionError, MatchRow, merge
+from apps.matches.trust import OPERATOR
+
+NAMED: Final = 3
+"""Matches that a refusal names at most."""
+
+_DATETIMES: Final = ("kickoff_at", "finished_at", "known_at")
+
+
+class MergeRefusedError(Exception):
+    """Teams cannot be merged, or a merge cannot be undone; the message says why. Nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class MergePlan:
+    """What a merge would do.
+
+    Parameters
+    ----------
+    team, into : Team
+        The team that would be no more, and the one that takes its place.
+    world : World
+        Of both.
+    aliases : int
+        Names in sources that would lead to `into`.
+    rows : tuple of MatchRow
+        The matches of `team`, with the teams and the occurrence that they would have.
+    joined : tuple of Join
+        Matches that both teams have, each with the row that stays and the one whose contents move into it.
+    contradictions : int
+        Of the joined, those with different results.
+    """
+
+    team: Team
+    into: Team
+    world: World
+    aliases: int
+    rows: tuple[MatchRow, ...]
+    joined: tuple[Join, ...]
+    contradictions: int
+
+
+def plan_merge(*, team_id: int, into_id: int, now: datetime) -> MergePlan:
+    """Return what merging one team into another would do.
+
+    Records of a match of both are told apart and put together as `ingest()` does it (`identity`).
+
+    Raises
+    ------
+    MergeRefusedError
+        When the two cannot be one club, or two rows cannot become one.
+    """
+    team, into = _teams(team_id, into_id)
+    _refuse_strangers(team, into)
+    world = _world(team, into)
+    ours = tables.load_matches_of_team(team.pk)
+    theirs = _by_pair(tables.load_matches_of_team(into.pk, {row.season_id for row in ours}))
+    seasons = Season.objects.select_related("competition__region").in_bulk({row.season_id for row in ours})
+    moved: list[MatchRow] = []
+    joined: list[Join] = []
+    for pair, group in _by_pair([_moved(row, team.pk, into.pk) for row in ours]).items():
+        stored = theirs.get(pair, [])
+        season = seasons[pair[0]]
+        answers = identify(
+            [_record(row, season) for row in group],
+            stored,
+            repeats=partial(tables.pairs_repeat, season.competition_id),
+            now=now,
+        )
+        occurrence = max((row.occurrence for row in stored), default=0)
+        for row, answer in zip(group, answers, strict=True):
+            if isinstance(answer, Doubt):
+                raise MergeRefusedError(f"the match of {row.kickoff_at:%Y-%m-%d}: {answer.reason}")
+            if answer is None:
+                occurrence += 1
+                row.occurrence = occurrence
+            else:
+                row.occurrence = answer.occurrence
+                joined.append(Join(survivor=answer, gone=row))
+            moved.append(row)
+    joined = _choose_survivors(joined)
+    return MergePlan(
+        team=team,
+        into=into,
+        world=world,
+        aliases=team.aliases.count(),
+        rows=tuple(moved),
+        joined=tuple(joined),
+        contradictions=sum(
+            Standing.of(join.survivor).is_result
+            and Standing.of(join.gone).is_result
+            and Standing.of(join.survivor).goals != Standing.of(join.gone).goals
+            for join in joined
+        ),
+    )
+
+
+def merge_teams(*, team_id: int, into_id: int, by: str, reason: str, now: datetime) -> TeamMerge:
+    """Make one team of two: names, matches and all that belongs to them pass to `into`, and the other team is no more.
+
+    Where both have a row of one match the rows become one, with the references, prices, statistics, people and history
+    of both; of two results the order of trust chooses, and the other is kept as a contradiction. The name that goes
+    leads to `into` in every source from now on. The data snapshot moves, so that features are made anew.
+
+    Parameters
+    ----------
+    team_id : int
+        The team that goes.
+    into_id : int
+        The team that stays.
+    by : str
+        The user name.
+    reason : str
+        Kept with the merge.
+    now : datetime
+        Aware.
+
+    Raises
+    ------
+    MergeRefusedError
+        When the two cannot be one club: they met, they belong to different worlds, or a match of both is in doubt.
+    """
+    reason = checked_reason(reason, MergeRefusedError)
+    now = now.astimezone(UTC)
+    with operator_ingest(world=_world(*_teams(team_id, into_id)), now=now) as ingest:
+        plan = plan_merge(team_id=team_id, into_id=into_id, now=now)
+        absorbed = {join.gone.id for join in plan.joined}
+        survivors = {join.survivor.id for join in plan.joined}
+        columns = ("id", "home_team_id", "away_team_id", "occurrence")
+        kept: dict[str, Any] = {
+            "team": {"id": plan.team.pk, "name": plan.team.name, "slug": plan.team.slug},
+            "aliases": list(plan.team.aliases.values_list("pk", flat=True)),
+            "waiting": list(plan.team.aliases.filter(reviewed_at__isnull=True).values_list("pk", flat=True)),
+            "matches": [
+                {"before": dict(zip(columns, before, strict=True)), "after": _identity(row)}
+                for row, before in _with_identity_before(plan, columns)
+                if row.id not in absorbed | survivors
+            ],
+            "joins": [[join.survivor.id, join.gone.id] for join in plan.joined],
+            "before": joins.snapshot(sorted(absorbed | survivors)),
+        }
+        changed = _join(plan.joined, ingest_id=ingest.pk, now=now, kept=kept)
+        changed += [row for row in plan.rows if row.id not in absorbed | survivors]
+        tables.update_matches([row for row in changed if row.id not in survivors], ingest_id=ingest.pk, now=now)
+        kept["after"] = joins.snapshot(sorted(survivors))
+        kept["operator_alias"] = _pass_names(plan, now=now)
+        plan.team.delete()
+        publish_matches(changed, now=now)
+        ingest.changed = len(changed)
+        return TeamMerge.objects.create(
+            name=plan.team.name,
+            region=plan.team.region,
+            into=plan.into,
+            into_name=plan.into.name,
+            ingest=ingest,
+            moved=kept,
+            matches_moved=len(plan.rows),
+            matches_joined=len(plan.joined),
+            merged_by=by,
+            reason=reason,
+            merged_at=now,
+        )
+
+
+def undo_merge(*, merge_id: int, by: str, reason: str, now: datetime) -> TeamMerge:
+    """Part two teams again: names, matches and what belongs to them are as they were before the merge.
+
+    Matches that came since go to the team whose names their source uses.
+
+    Raises
+    ------
+    MergeRefusedError
+        When it was undone before, or when later changes make it impossible: a match that was joined has changed, a
+        match has been joined with another or is told by a source that names both teams, the team that took the place
+        was itself merged, or its name is taken again.
+    """
+    reason = checked_reason(reason, MergeRefusedError)
+    now = now.astimezone(UTC)
+    done = TeamMerge.objects.filter(pk=merge_id).select_related("ingest", "region").first()
+    if done is None:
+        raise MergeRefusedError("there is no such merge")
+    with operator_ingest(world=World(done.ingest.world), now=now) as ingest:
+        done.refresh_from_db()
+        into = _undoable(done)
+        kept = done.moved
+        team = Team.objects.create(pk=kept["team"]["id"], region=done.region, name=done.name, slug=kept["team"]["slug"])
+        since = _came_since(done, into)
+        names = Q(pk__in=kept["aliases"]) | Q(
+            team=into, region=done.region, name=done.name, created_at__gt=done.merged_at
+        )
+        TeamAlias.objects.filter(pk=kept["operator_alias"]).delete()
+        TeamAlias.objects.filter(names).update(team=team)
+        TeamAlias.objects.filter(pk__in=kept["waiting"]).update(reviewed_at=None)
+        rows = _rows_as_left(kept["matches"])
+        _number(since, [*rows, *map(_row, kept["before"][tables.MATCHES])])
+        rows += since
+        tables.update_matches(rows, ingest_id=ingest.pk, now=now)
+        rows += _part(kept, ingest_id=ingest.pk, now=now)
+        publish_matches(rows, now=now)
+        ingest.changed = len(rows)
+        done.undone_at, done.undone_by, done.undo_reason = now, by, reason
+        done.save(update_fields=["undone_at", "undone_by", "undo_reason"])
+    return done
+
+
+# ── What is refused ──────────────────────────────────────────────────────────────────────────────────────────────────
+def _teams(team_id: int, into_id: int) -> tuple[Team, Team]:
+    found = Team.objects.select_related("region").in_bulk([team_id, into_id])
+    if team_id == into_id:
+        raise MergeRefusedError("a team cannot be merged into itself")
+    if len(found) < 2:
+        raise MergeRefusedError("one of the teams is no longer stored")
+    return found[team_id], found[into_id]
+
+
+def _refuse_strangers(team: Team, into: Team) -> None:
+    met = (
+        Match.objects.filter(Q(home_team=team, away_team=into) | Q(home_team=into, away_team=team))
+        .order_by("kickoff_at")
+        .first()
+    )
+    if met is not None:
+        raise MergeRefusedError(f"they met each other on {met.kickoff_at:%Y-%m-%d}, so they are two clubs")
+    for relation in Team._meta.related_objects:
+        model = relation.related_model
+        assert not isinstance(model, str)
+        if model._meta.app_label == Team._meta.app_label:
+            continue
+        if model._base_manager.filter(**{relation.field.attname: team.pk}).exists():
+            raise MergeRefusedError(f"{model._meta.verbose_name_plural} refer to {team}, which would be no more")
+
+
+def _world(team: Team, into: Team) -> World:
+    worlds = []
+    for each in (team, into):
+        competitions = Competition.objects.filter(
+            Q(seasons__matches__home_team=each) | Q(seasons__matches__away_team=each)
+        )
+        found = competitions.first() or Competition.objects.filter(region=each.region).first()
+        worlds.append(found.world if found else World.REAL)
+    if worlds[0] != worlds[1]:
+        raise MergeRefusedError("one of them is simulated, the other real")
+    return worlds[0]
+
+
+def _choose_survivors(joined: Sequence[Join]) -> list[Join]:
+    """Let the row stay that something refers to, else that of the team that stays."""
+    ids = [row.id for join in joined for row in (join.survivor, join.gone)]
+    kept = joins.protected(ids) if ids else {}
+    sources: dict[int, set[str]] = defaultdict(set)
+    for match_id, source in MatchRef.objects.filter(match_id__in=ids).values_list("match_id", "source"):
+        sources[match_id].add(source)
+    chosen = []
+    for join in joined:
+        day = f"the match of {join.survivor.kickoff_at:%Y-%m-%d}"
+        twice = sources[join.survivor.id] & sources[join.gone.id]
+        if twice:
+            raise MergeRefusedError(f"{day}: {min(twice)} tells it of both teams, under two ids")
+        ours, theirs = Standing.of(join.survivor), Standing.of(join.gone)
+        if ours.is_result and theirs.is_result and ours.goals != theirs.goals and ours.source == theirs.source:
+            raise MergeRefusedError(f"{day}: {ours.source} tells it of both teams, with different results")
+        if join.gone.id not in kept:
+            chosen.append(join)
+        elif join.survivor.id not in kept:
+            chosen.append(Join(survivor=join.gone, gone=join.survivor))
+        else:
+            raise MergeRefusedError(f"{day}: {kept[join.gone.id]} refer to either team's row, and neither may go")
+    return chosen
+
+
+def _undoable(done: TeamMerge) -> Team:
+    if done.undone_at is not None:
+        raise MergeRefusedError("the merge was undone before")
+    into = Team.objects.filter(pk=done.into_id).first()
+    if into is None:
+        raise MergeRefusedError(f"{done.into_name} was itself merged into another team; undo that first")
+    kept = done.moved["team"]
+    taken = Team.objects.filter(Q(region=done.region, name=done.name) | Q(slug=kept["slug"]) | Q(pk=kept["id"])).first()
+    if taken is not None:
+        raise MergeRefusedError(f"a team with the name or address of {done.name} was stored since")
+    survivors = [survivor for survivor, _ in done.moved["joins"]]
+    changed = joins.differing(done.moved["after"], joins.snapshot(survivors))
+    if changed:
+        raise MergeRefusedError(
+            f"{_listed(changed)} of both teams changed since, and nobody can tell which team's row it was"
+        )
+    return into
+
+
+# ── Merging ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+def _join(joined: Sequence[Join], *, ingest_id: int, now: datetime, kept: dict[str, Any]) -> list[MatchRow]:
+    """Make one row of two each; return the rows that stay."""
+    seasons = Season.objects.select_related("competition__region").in_bulk({join.gone.season_id for join in joined})
+    before = {}
+    merged = []
+    stored = {row.id: row for row in tables.load_matches_by_id([join.survivor.id for join in joined])}
+    for join in joined:
+        row, record = join.survivor, _record(join.gone, seasons[join.gone.season_id])
+        before[row.id] = (row, stored[row.id].values())
+        standing = Standing.of(row)
+        try:
+            merge(row, record, stage_id=join.gone.stage_id, source=join.gone.told_by)
+            refused = False
+        except ContradictionError:
+            refused = True
+            row.round, row.stage_id = row.round or join.gone.round, row.stage_id or join.gone.stage_id
+        merged.append((row, record, standing, join.gone.told_by, refused))
+    # The rows that go make room for those that take their place.
+    kept["changes"] = {str(match_id): ids for match_id, ids in joins.absorb(joined).items()} if joined else {}
+    rows = [row for row, *_ in merged]
+    tables.update_matches(rows, ingest_id=ingest_id, now=now)
+    keep_history(list(before.values()), ingest_id=ingest_id, now=now)
+    contradictions = Contradictions(now)
+    for row, record, standing, source, refused in merged:
+        contradictions.replaced(row, before=standing)
+        if refused:
+            contradictions.refused(row, record, source=source)
+    contradictions.store(ingest_id=ingest_id)
+    return rows
+
+
+def _pass_names(plan: MergePlan, *, now: datetime) -> int | None:
+    """Let the names of a team lead to the other one, in every source; return the row that says so, where it is new."""
+    plan.team.aliases.filter(reviewed_at__isnull=True).update(reviewed_at=now)
+    plan.team.aliases.update(team=plan.into)
+    alias, is_new = TeamAlias.objects.get_or_create(
+        source=OPERATOR,
+        region=plan.team.region,
+        name=plan.team.name,
+        defaults={"team": plan.into, "created_at": now, "reviewed_at": now},
+    )
+    return alias.pk if is_new else None
+
+
+def _with_identity_before(plan: MergePlan, columns: Sequence[str]) -> list[tuple[MatchRow, tuple[Any, ...]]]:
+    stored = {row[0]: row for row in Match.objects.filter(pk__in=[row.id for row in plan.rows]).values_list(*columns)}
+    return [(row, stored[row.id]) for row in plan.rows]
+
+
+def _identity(row: MatchRow) -> dict[str, int]:
+    return {"home_team_id": row.home_team_id, "away_team_id": row.away_team_id, "occurrence": row.occurrence}
+
+
+def _moved(row: MatchRow, team_id: int, into_id: int) -> MatchRow:
+    """Return a row with another team in the place of one."""
+    return replace(
+        row,
+        home_team_id=into_id if row.home_team_id == team_id else row.home_team_id,
+        away_team_id=into_id if row.away_team_id == team_id else row.away_team_id,
+    )
+
+
+def _by_pair(rows: Sequence[MatchRow]) -> dict[tuple[int, int, int], list[MatchRow]]:
+    pairs: dict[tuple[int, int, int], list[MatchRow]] = defaultdict(list)
+    for row in sorted(rows, key=lambda row: (row.kickoff_at, row.id)):
+        pairs[row.season_id, row.home_team_id, row.away_team_id].append(row)
+    return pairs
+
+
+def _record(row: MatchRow, season: Season) -> MatchRecord:
+    """Return what a stored match would be told as."""
+    competition = season.competition
+    finished_at = row.finished_at.astimezone(UTC) if row.finished_at else None
+    return MatchRecord(
+        competition=CompetitionKey(
+            competition.region.name, competition.name, competition.level, competition.is_simulated
+        ),
+        season=season.label,
+        home_team=str(row.home_team_id),
+        away_team=str(row.away_team_id),
+        kickoff_at=row.kickoff_at.astimezone(UTC),
+        kickoff_precision=KickoffPrecision(row.kickoff_precision),
+        status=Status(row.status),
+        finished_at=finished_at,
+        is_neutral=row.is_neutral,
+        round=row.round,
+        **{name: getattr(row, name) for name in GOALS},
+    )
+
+
+# ── Undoing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+def _rows_as_left(kept: Sequence[dict[str, Any]]) -> list[MatchRow]:
+    """Return the matches that only changed hands, with the teams that they had."""
+    stored = {row.id: row for row in tables.load_matches_by_id([each["before"]["id"] for each in kept])}
+    lost = []
+    for each in kept:
+        row = stored.get(each["before"]["id"])
+        if row is None or _identity(row) != each["after"]:
+            lost.append(each["before"]["id"])
+            continue
+        for name, value in each["before"].items():
+            setattr(row, name, value)
+    if lost:
+        raise MergeRefusedError(f"{_listed(lost)} passed to another team or row since; undo that first")
+    return list(stored.values())
+
+
+def _came_since(done: TeamMerge, into: Team) -> list[MatchRow]:
+    """Return the matches stored since the merge that belong to the team that comes back."""
+    kept = done.moved
+    back = Q(pk__in=kept["aliases"]) | Q(region=done.region, name=done.name, created_at__gt=done.merged_at)
+    # What an operator has corrected may have been told by any source.
+    ours = {*into.aliases.filter(back).values_list("source", flat=True), OPERATOR}
+    theirs = {*into.aliases.exclude(back).values_list("source", flat=True), OPERATOR}
+    known = {each["before"]["id"] for each in kept["matches"]}
+    new = Match.objects.filter(Q(home_team=into) | Q(away_team=into), created_at__gt=done.merged_at)
+    rows = tables.load_matches_by_id(list(new.exclude(pk__in=known).values_list("pk", flat=True)))
+    doubtful = [row.id for row in rows if row.told_by in ours and row.told_by in theirs]
+    if doubtful:
+        raise MergeRefusedError(
+            f"{_listed(doubtful)} came since from a source that names both teams, and may be of either"
+        )
+    return [_moved(row, into.pk, kept["team"]["id"]) for row in rows if row.told_by in ours]
+
+
+def _number(new: Sequence[MatchRow], present: Sequence[MatchRow]) -> None:
+    """Count the meetings of rows that come to a team on from those that it has."""
+    latest: dict[tuple[int, int, int], int] = defaultdict(int)
+    for row in present:
+        pair = row.season_id, row.home_team_id, row.away_team_id
+        latest[pair] = max(latest[pair], row.occurrence)
+    for pair, group in _by_pair(new).items():
+        for number, row in enumerate(group, start=latest[pair] + 1):
+            row.occurrence = number
+
+
+def _part(kept: dict[str, Any], *, ingest_id: int, now: datetime) -> list[MatchRow]:
+    """Put two rows in the place of each that was made of two; return the rows of both."""
+    survivors = [survivor for survivor, _ in kept["joins"]]
+    if not survivors:
+        return []
+    before = {row["id"]: _row(row) for row in kept["before"][tables.MATCHES]}
+    changes = []
+    for row in tables.load_matches_by_id(survivors):
+        was = before[row.id]
+        was.revision = row.revision + (was.result != row.result)
+        changes.append((was, row.values()))
+    tables.update_matches([was for was, _ in changes], ingest_id=ingest_id, now=now)
+    joins.part(survivors, kept["before"], {int(key): ids for key, ids in kept["changes"].items()})
+    gone = [gone for _, gone in kept["joins"]]
+    tables.mark_changed(set(gone), ingest_id=ingest_id, now=now)
+    keep_history(changes, ingest_id=ingest_id, now=now)
+    return list(before.values())
+
+
+def _row(stored: dict[str, Any]) -> MatchRow:
+    """Return a match as it was kept."""
+    values = {name: stored[name] for name in COLUMNS}
+    for name in _DATETIMES:
+        if values[name] is not None:
+            values[name] = datetime.fromisoformat(values[name]).astimezone(UTC)
+    return MatchRow(**values)
+
+
+def _listed(match_ids: Sequence[int] | set[int]) -> str:
+    """Return matches in words, the first few by number."""
+    ids = sorted(match_ids)
+    if len(ids) == 1:
+        return f"match {ids[0]}"
+    shown = ", ".join(map(str, ids[:NAMED]))
+    return f"{len(ids)} matches ({shown}{', …' if len(ids) > NAMED else ''})"

@@ -1,0 +1,272 @@
+"""One running browser: its processes, and the thread that alone may speak to it.
+
+Playwright's synchronous interface belongs to the thread that started it, leaves an event loop there (which makes Django
+refuse the database), and can wait for ever. So it lives in a thread of its own: whoever wants something hands over a
+function and waits as long as it likes. When that is over the processes are killed, which ends every wait inside.
+
+What ends when: Playwright's driver is a child of this process, the browser a child of the driver in a process group of
+its own. A driver whose input closes, because this process died, however it died, closes the browser and removes its
+folders. A browser whose driver died ends by itself, since the pipe between them closed. Only when both are killed at
+once can folders remain, in the system's temporary folder.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import shutil
+import signal
+import tempfile
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import Any, Final, TypeVar
+from uuid import uuid4
+
+import psutil
+from playwright.sync_api import Browser as PlaywrightBrowser
+from playwright.sync_api import Error as PlaywrightError
+from playwright.sync_api import Playwright, sync_playwright
+
+from apps.scraping.browser.find import Found, Origin
+
+START_LIMIT: Final = 45.0
+"""Seconds that a browser may take to start."""
+STOP_LIMIT: Final = 8.0
+"""Seconds that it may take to close before it is killed."""
+KILL_LIMIT: Final = 5.0
+"""Seconds that a call may take to notice that its browser was killed, before the driver is killed too."""
+
+FLAGS: Final = (
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--dns-prefetch-disable",
+    # Playwright adds --disable-dev-shm-usage: a container's /dev/shm of 64 MB is too small for a page; files in the
+    # temporary folder are as fast where that one is in memory.
+)
+
+T = TypeVar("T")
+_starting = threading.Lock()
+
+
+class Overrun(Exception):  # noqa: N818 -- an event, which its catcher turns into an error
+    """A call took longer than it may; its browser was killed."""
+
+
+class EngineDied(Exception):  # noqa: N818
+    """The browser or its driver is gone."""
+
+
+class Engine:
+    """A browser with its driver, from start to end.
+
+    Parameters
+    ----------
+    found : Found
+        Which browser.
+    sandbox : bool
+        Whether Chromium shuts its pages in; it refuses to as root.
+
+    Raises
+    ------
+    EngineDied
+        When it does not start.
+    """
+
+    def __init__(self, found: Found, *, sandbox: bool) -> None:
+        self._found = found
+        self._sandbox = sandbox
+        self._jobs: queue.SimpleQueue[tuple[Callable[[], Any], Future[Any]] | None] = queue.SimpleQueue()
+        self._mark = f"--spai-engine={uuid4().hex}"
+        self._driver: psutil.Process | None = None
+        self._main: psutil.Process | None = None
+        self._profile = ""
+        self._folder = tempfile.mkdtemp(prefix="spai-browser-")
+        self._is_over = False
+        self.pages = 0
+        """Pages that were opened."""
+        self.user_agent = ""
+        """What the browser calls itself."""
+        self._thread = threading.Thread(target=self._live, name="browser", daemon=True)
+        started: Future[PlaywrightBrowser] = Future()
+        self._started = started
+        with _starting:  # so that the new driver among the children is ours
+            self._thread.start()
+            try:
+                self.browser = started.result(START_LIMIT)
+            except Exception as error:
+                self.kill()
+                self._clean()
+                reason = str(error).strip() or f"no answer within {START_LIMIT:.0f} s"
+                raise EngineDied(f"{found.place} did not start: {reason}") from error
+
+    def call(self, work: Callable[[], T], seconds: float) -> T:
+        """Return what a function returns that may speak to the browser.
+
+        Raises
+        ------
+        Overrun
+            When it took longer; the browser is dead then.
+        EngineDied
+            When the browser was dead before.
+        """
+        if self._is_over:
+            raise EngineDied("the browser has ended")
+        future: Future[T] = Future()
+        self._jobs.put((work, future))
+        try:
+            return future.result(seconds)
+        except TimeoutError:
+            if future.done():
+                raise
+        self.kill()
+        raise Overrun(f"no answer within {seconds:.1f} s")
+
+    def is_alive(self) -> bool:
+        """Return whether its processes run; of a remote browser, whether the driver does."""
+        return not self._is_over and all(_runs(process) for process in (self._driver, self._main) if process)
+
+    def processes(self) -> list[psutil.Process]:
+        """Return the driver and every process of the browser."""
+        found = []
+        for process in (self._driver, self._main):
+            if process is not None and _runs(process):
+                with suppress(psutil.Error):
+                    found += [process, *process.children(recursive=True)]
+        return list(dict.fromkeys(found))
+
+    def megabytes(self) -> float:
+        """Return the resident memory of all its processes, shared pages counted in each."""
+        total = 0
+        for process in self.processes():
+            with suppress(psutil.Error):
+                total += process.memory_info().rss
+        return total / 1024**2
+
+    def stop(self) -> None:
+        """Close the browser, within some seconds, and be sure that nothing remains."""
+        if not self._is_over:
+            self._is_over = True
+            self._jobs.put(None)
+            self._thread.join(STOP_LIMIT if self.processes() else KILL_LIMIT)
+        self.kill()
+        self._clean()
+
+    def kill(self) -> None:
+        """End every process, first the browser's, so that the driver can tidy up after it."""
+        self._is_over = True
+        self._jobs.put(None)
+        if self._main is not None:
+            _kill_group(self._main)
+        self._thread.join(KILL_LIMIT)
+        for process in self.processes():
+            with suppress(psutil.Error):
+                process.kill()
+        self._thread.join(KILL_LIMIT)
+
+    def _clean(self) -> None:
+        for folder in filter(None, (self._folder, self._profile)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    # In its own thread from here.
+
+    def _live(self) -> None:
+        try:
+            before = {child.pid for child in psutil.Process().children()}
+            with sync_playwright() as playwright:
+                self._driver = _new_driver(before)
+                browser = self._launch(playwright)
+                try:
+                    self._started.set_result(browser)
+                    self._work()
+                finally:
+                    with suppress(PlaywrightError):
+                        browser.close()
+        except Exception as error:
+            # After the start there is nobody to tell: the calls have had their errors.
+            if not self._started.done():
+                self._started.set_exception(error)
+        finally:
+            self._is_over = True
+            self._refuse_the_rest()
+
+    def _launch(self, playwright: Playwright) -> PlaywrightBrowser:
+        limit = START_LIMIT * 1000
+        if self._found.origin is Origin.REMOTE:
+            browser = playwright.chromium.connect_over_cdp(self._found.place, timeout=limit, artifacts_dir=self._folder)
+        else:
+            browser = playwright.chromium.launch(
+                executable_path=self._found.place,
+                args=[*FLAGS, self._mark],
+                chromium_sandbox=self._sandbox,
+                headless=True,
+                timeout=limit,
+                artifacts_dir=self._folder,
+            )
+            self._note_processes()
+        session = browser.new_browser_cdp_session()
+        self.user_agent = str(session.send("Browser.getVersion")["userAgent"])
+        session.detach()
+        return browser
+
+    def _note_processes(self) -> None:
+        """Remember the browser's main process, by the mark in its command, and its profile."""
+        assert self._driver is not None
+        for process in self._driver.children(recursive=True):
+            with suppress(psutil.Error):
+                command = process.cmdline()
+                if self._mark in command:
+                    self._main = process
+                    prefix = "--user-data-dir="
+                    self._profile = next((a.removeprefix(prefix) for a in command if a.startswith(prefix)), "")
+                    return
+
+    def _work(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            work, future = job
+            try:
+                future.set_result(work())
+            except BaseException as error:
+                future.set_exception(error)
+            # Nothing of a page is kept alive by the last one who waited for it.
+            del job, work, future
+
+    def _refuse_the_rest(self) -> None:
+        with suppress(queue.Empty):
+            while True:
+                if job := self._jobs.get_nowait():
+                    job[1].set_exception(EngineDied("the browser has ended"))
+
+
+def _new_driver(before: set[int]) -> psutil.Process | None:
+    for child in psutil.Process().children():
+        with suppress(psutil.Error):
+            if child.pid not in before and "run-driver" in child.cmdline():
+                return child
+    return None
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def _kill_group(main: psutil.Process) -> None:
+    """Kill a browser with all its processes, those included whose parent has died."""
+    if not _runs(main):
+        # Its children end by themselves; to signal a group whose leader is gone could meet strangers.
+        return
+    with suppress(psutil.Error, OSError):
+        family = main.children(recursive=True)
+        if os.getpgid(main.pid) == main.pid:
+            os.killpg(main.pid, signal.SIGKILL)
+        for process in [main, *family]:
+            with suppress(psutil.Error):
+                process.kill()

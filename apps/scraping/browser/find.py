@@ -1,0 +1,210 @@
+"""Which browser of this machine serves, and what gets one where there is none."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from playwright.sync_api import Error as PlaywrightError
+from playwright.sync_api import sync_playwright
+
+VERSION_LIMIT: Final = 15.0
+"""Seconds that a browser may take to say its version."""
+UNPACK_LIMIT: Final = 60.0
+"""Seconds that an npm package may take to unpack its browser."""
+
+_NAMES: Final = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome")
+_PLACES: Final = (
+    "/usr/lib/chromium/chromium",
+    "/snap/bin/chromium",
+    "/opt/google/chrome/chrome",
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    "~/Applications/Chromium.app/Contents/MacOS/Chromium",
+    "~/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+)
+_NPM_PACKAGE: Final = Path("node_modules") / "@sparticuz" / "chromium"
+_UNPACK: Final = "import('@sparticuz/chromium').then(m => m.default.executablePath()).then(p => console.log(p))"
+
+
+class Origin(StrEnum):
+    """Where a browser comes from."""
+
+    REMOTE = "remote"
+    GIVEN = "given"
+    SYSTEM = "system"
+    PLAYWRIGHT = "playwright"
+    NPM = "npm"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The browser that is used.
+
+    Parameters
+    ----------
+    origin : Origin
+    place : str
+        Path of its program; of a remote one its address.
+    version : str
+        As it says it; ``""`` for a remote one, which tells on connection.
+    why : str
+        Why this one, for the operator.
+    """
+
+    origin: Origin
+    place: str
+    version: str
+    why: str
+
+
+class BrowserMissing(Exception):  # noqa: N818 -- the word that doctor and `make up` use
+    """No browser serves.
+
+    Parameters
+    ----------
+    reason : str
+        What was looked for and what was wrong with it.
+    command : str
+        The one command that gets a browser on this system.
+    """
+
+    def __init__(self, reason: str, command: str) -> None:
+        super().__init__(f"{reason}. Get one: {command}")
+        self.reason = reason
+        self.command = command
+
+
+def find(*, remote: str = "", given: str = "", folder: Path | None = None) -> Found:
+    """Return the browser that would be used, and why.
+
+    A remote one and a given path are taken or refused, since the operator asked for them. Else the first that can say
+    its version: the system's Chromium or Chrome (on the PATH, then at the usual places of Linux and macOS), the one
+    that ``playwright install chromium`` downloaded, one from an npm package.
+
+    Parameters
+    ----------
+    remote : str
+        Address of a browser that listens for CDP (``ws://`` or ``wss://``, or ``http://`` of its debugging port), such
+        as a browser grid.
+    given : str
+        Path of a program.
+    folder : Path, optional
+        Where npm packages lie (in its ``node_modules``), the current one by default. `@sparticuz/chromium` is unpacked
+        beside its archive, by the system's ``node``.
+
+    Raises
+    ------
+    BrowserMissing
+        When none serves.
+    """
+    if remote:
+        if not remote.startswith(("ws://", "wss://", "http://", "https://")):
+            raise BrowserMissing(f"the address of the remote browser is no ws or http address: {remote[:200]!r}", how())
+        return Found(Origin.REMOTE, remote, "", "the settings name a remote browser")
+    if given:
+        version = _version(given)
+        if not version:
+            raise BrowserMissing(f"{given} is named by the settings but does not say its version", how())
+        return Found(Origin.GIVEN, given, version, "the settings name it")
+    broken = []
+    for origin, place, why in _candidates(folder or Path.cwd()):
+        if version := _version(place):
+            return Found(origin, place, version, why)
+        broken.append(place)
+    looked = f"{', '.join(_NAMES)}, Playwright's own, and {_NPM_PACKAGE}"
+    wrong = f"; broken: {', '.join(broken)}" if broken else ""
+    raise BrowserMissing(f"no browser on this machine: looked for {looked}{wrong}", how())
+
+
+def _candidates(folder: Path) -> Iterator[tuple[Origin, str, str]]:
+    """Yield programs that are there, the preferred first; each look is taken only when the one before did not serve."""
+    seen = set()
+    for name in _NAMES:
+        if (path := shutil.which(name)) and path not in seen:
+            seen.add(path)
+            yield Origin.SYSTEM, path, f"the system has {name}"
+    for place in _PLACES:
+        path = str(Path(place).expanduser())
+        if path not in seen and os.access(path, os.X_OK):
+            yield Origin.SYSTEM, path, "the system has it"
+    if (own := _playwrights_own()) and Path(own).is_file():
+        yield Origin.PLAYWRIGHT, own, "Playwright has downloaded it"
+    if unpacked := _from_npm(folder):
+        yield Origin.NPM, unpacked, f"{_NPM_PACKAGE} carries it"
+
+
+def _playwrights_own() -> str:
+    """Return where Playwright would put a browser, asked in a thread of its own, where no event loop is in the way."""
+    answers: list[str] = []
+
+    def ask() -> None:
+        try:
+            with sync_playwright() as playwright:
+                answers.append(playwright.chromium.executable_path)
+        except (PlaywrightError, OSError):
+            return
+
+    thread = threading.Thread(target=ask, name="playwright's own browser", daemon=True)
+    thread.start()
+    thread.join(VERSION_LIMIT)
+    return answers[0] if answers else ""
+
+
+def _from_npm(folder: Path) -> str:
+    """Return the browser of the npm package, unpacked into the package: a shared folder is not to be trusted."""
+    package = folder / _NPM_PACKAGE
+    node = shutil.which("node")
+    if node is None or not (package / "bin").is_dir():
+        return ""
+    environment = {"TMPDIR": str((package / "bin").resolve()), "PATH": os.defpath}
+    return _said([node, "-e", _UNPACK], UNPACK_LIMIT, cwd=folder, env=environment)
+
+
+def _version(path: str) -> str:
+    return _said([path, "--version"], VERSION_LIMIT)[:100]
+
+
+def _said(command: list[str], seconds: float, *, cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
+    """Return the last line that a command says, ``""`` when it fails or does not end in time."""
+    try:
+        done = subprocess.run(  # noqa: S603 -- a browser that the operator named or that lies at a known place
+            command, cwd=cwd, env=env, capture_output=True, timeout=seconds, check=True, stdin=subprocess.DEVNULL
+        )
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return ""
+    lines = done.stdout.decode("utf-8", "replace").strip().splitlines()
+    return lines[-1].strip() if lines else ""
+
+
+def how() -> str:
+    """Return the one command that gets a browser on this system."""
+    system = platform.system()
+    kind = ""
+    if system == "Linux":
+        try:
+            kind = platform.freedesktop_os_release().get("ID", "")
+        except OSError:
+            kind = ""
+    elif system == "Darwin" and shutil.which("brew"):
+        return "brew install --cask chromium"
+    admin = "" if hasattr(os, "geteuid") and os.geteuid() == 0 else "sudo "
+    commands = {
+        "debian": "apt-get install --yes chromium",
+        "fedora": "dnf install --assumeyes chromium",
+        "alpine": "apk add chromium",
+        "arch": "pacman -S --noconfirm chromium",
+    }
+    if kind in commands:
+        return admin + commands[kind]
+    dependencies = "--with-deps " if kind in ("ubuntu", "linuxmint", "pop") else ""
+    return f"{sys.executable} -m playwright install {dependencies}chromium"

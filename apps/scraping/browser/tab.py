@@ -1,0 +1,302 @@
+"""One page in a context of its own, as the browser's thread sees it: what it may load, how much, and what came.
+
+Everything here runs in the thread of the engine.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import time
+from collections.abc import Collection
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from playwright.sync_api import Browser as PlaywrightBrowser
+from playwright.sync_api import Error as PlaywrightError
+from playwright.sync_api import Page, Route, WebSocketRoute
+from playwright.sync_api import Response as PlaywrightResponse
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
+
+from apps.scraping.politeness import host_of, judge
+from apps.scraping.responses import FetchError, Outcome, Response, kept_headers
+
+MAX_DOCUMENTS: Final = 9
+"""Documents that one call may lead through: the first and eight redirects, of whatever kind."""
+HEAVY_TYPES: Final = frozenset({"image", "font", "media", "texttrack", "manifest", "ping", "cspviolationreport"})
+TRACKERS: Final = (
+    "adnxs.com", "adsrvr.org", "amazon-adsystem.com", "bing.com", "casalemedia.com", "chartbeat.com", "clarity.ms",
+    "criteo.com", "criteo.net", "doubleclick.net", "facebook.com", "facebook.net", "google-analytics.com",
+    "googleadservices.com", "googlesyndication.com", "googletagmanager.com", "googletagservices.com", "hotjar.com",
+    "moatads.com", "newrelic.com", "nr-data.net", "optimizely.com", "outbrain.com", "permutive.com", "pubmatic.com",
+    "quantserve.com", "rubiconproject.com", "scorecardresearch.com", "segment.io", "sentry.io", "taboola.com",
+    "twitter.com", "yandex.ru",
+)  # fmt: skip
+"""Never asked for anything, whatever the caller allows."""
+
+_SHOWN: Final = """limit => {
+    const root = document.documentElement;
+    if (root === null) return "";
+    const kind = document.doctype ? "<!DOCTYPE " + document.doctype.name + ">" : "";
+    const text = root.outerHTML;
+    return text.length > limit ? null : kind + text;
+}"""
+_FETCH: Final = """async ({url, headers, limit, ms}) => {
+    try {
+        const answer = await fetch(url, {headers, credentials: "same-origin", signal: AbortSignal.timeout(ms)});
+        const reader = answer.body ? answer.body.getReader() : null;
+        const pieces = [];
+        let size = 0;
+        while (reader !== null) {
+            const {done, value} = await reader.read();
+            if (done) break;
+            size += value.length;
+            if (size > limit) {
+                await reader.cancel();
+                return {failed: "size"};
+            }
+            pieces.push(value);
+        }
+        const text = await new Promise((resolve, reject) => {
+            const file = new FileReader();
+            file.onload = () => resolve(file.result);
+            file.onerror = () => reject(file.error);
+            file.readAsDataURL(new Blob(pieces));
+        });
+        return {url: answer.url, status: answer.status, headers: Array.from(answer.headers),
+                body: text.slice(text.indexOf(",") + 1)};
+    } catch (error) {
+        return {failed: error.name === "TimeoutError" ? "time" : String(error)};
+    }
+}"""
+
+
+class Tab:
+    """A page that loads only what it may.
+
+    Parameters
+    ----------
+    browser : playwright.sync_api.Browser
+    user_agent : str
+    allowed : collection of str
+        Hosts, as `politeness.host_of` names them, that it may ask; with a dot in front, all below one. The caller may
+        let it grow.
+    """
+
+    def __init__(self, browser: PlaywrightBrowser, user_agent: str, allowed: Collection[str]) -> None:
+        self._browser = browser
+        self._allowed = allowed
+        self._has_crashed = False
+        self._refusal: tuple[Outcome, str] | None = None
+        self._answer: PlaywrightResponse | None = None
+        self._documents = self._bytes = self._limit = 0
+        self._context = browser.new_context(
+            user_agent=user_agent,
+            accept_downloads=False,
+            service_workers="block",
+            locale="en-GB",
+            timezone_id="UTC",
+        )
+        try:
+            self._context.route("**/*", self._decide)
+            self._context.route_web_socket(re.compile(""), _hang_up)
+            self._page = self._context.new_page()
+            self._context.on("page", self._close_popup)
+            self._page.on("crash", self._note_crash)
+            self._page.on("response", self._note_answer)
+            self._session = self._context.new_cdp_session(self._page)
+            self._session.on("Fetch.requestPaused", self._decide_hop)
+            self._session.on("Network.dataReceived", self._count)
+            self._session.send("Fetch.enable", {"patterns": [{"urlPattern": "*"}]})
+            self._session.send("Network.enable", {"maxTotalBufferSize": 0, "maxResourceBufferSize": 0})
+            self._frame = self._session.send("Page.getFrameTree")["frameTree"]["frame"]["id"]
+        except BaseException:
+            self.close()
+            raise
+
+    def is_usable(self) -> bool:
+        """Return whether another page can be opened in it."""
+        return not self._has_crashed and not self._page.is_closed() and self._browser.is_connected()
+
+    def close(self) -> None:
+        """Close the context with all that it holds; of a dead browser there is nothing to close."""
+        with suppress(PlaywrightError):
+            self._context.close()
+
+    def open(self, url: str, wait_for: str, seconds: float, limit: int) -> Response:
+        """Go to an address; see `Unit.open`."""
+        began = self._begin(limit)
+        try:
+            try:
+                self._page.goto(url, wait_until="domcontentloaded", timeout=seconds * 1000)
+            except PlaywrightError as error:
+                # Chromium shows a page of its own for an error status without a body.
+                if self._answer is None or "ERR_HTTP_RESPONSE_CODE_FAILURE" not in error.message:
+                    raise
+                return self._response(b"", began)
+            response = self._shown(began)
+            if not wait_for or judge(response) is not None:
+                return response
+            left = max(seconds - (time.monotonic() - began), 0.001)
+            try:
+                self._page.wait_for_selector(wait_for, state="attached", timeout=left * 1000)
+            except PlaywrightTimeout:
+                response = self._shown(began)
+                if judge(response) is not None:
+                    return response
+                reason = f"{url}: no {wait_for} on the page"
+                raise FetchError(Outcome.CHANGED_LAYOUT, reason, response) from None
+            return self._shown(began)
+        except PlaywrightError as error:
+            raise self._explain(url, error) from error
+
+    def fetch(self, url: str, headers: dict[str, str], seconds: float, limit: int) -> Response:
+        """Ask inside the page; see `Unit.fetch`."""
+        began = self._begin(limit)
+        task = {"url": url, "headers": headers, "limit": limit, "ms": int(seconds * 1000)}
+        try:
+            came = self._page.evaluate(_FETCH, task)
+        except PlaywrightError as error:
+            raise self._explain(url, error) from error
+        if self._refusal is not None:
+            raise FetchError(self._refusal[0], f"{url}: {self._refusal[1]}")
+        return _fetched(url, came, limit, time.monotonic() - began)
+
+    def _begin(self, limit: int) -> float:
+        self._refusal = self._answer = None
+        self._documents = self._bytes = 0
+        self._limit = limit
+        return time.monotonic()
+
+    def _shown(self, began: float) -> Response:
+        """Return the page as it stands; once more when it was just leaving for another."""
+        try:
+            text = self._page.evaluate(_SHOWN, self._limit)
+        except PlaywrightError as error:
+            if "context was destroyed" not in error.message:
+                raise
+            self._page.wait_for_load_state("domcontentloaded", timeout=5000)
+            text = self._page.evaluate(_SHOWN, self._limit)
+        if self._refusal is not None:
+            raise FetchError(self._refusal[0], f"{self._page.url}: {self._refusal[1]}")
+        if not isinstance(text, str):
+            raise FetchError(Outcome.HTTP_ERROR, f"{self._page.url}: shows more than {self._limit:,} characters")
+        return self._response(text.encode("utf-8", "replace"), began)
+
+    def _response(self, body: bytes, began: float) -> Response:
+        answer = self._answer
+        return Response(
+            url=self._page.url if body else (answer.url if answer else self._page.url),
+            status=answer.status if answer else 0,
+            body=body,
+            fetched_at=datetime.now(UTC),
+            headers=kept_headers(answer.headers.items()) if answer else {},
+            seconds=time.monotonic() - began,
+        )
+
+    def _explain(self, url: str, error: PlaywrightError) -> FetchError:
+        """Return what an error of Playwright means for a visit."""
+        if self._refusal is not None:
+            return FetchError(self._refusal[0], f"{url}: {self._refusal[1]}")
+        if not self._browser.is_connected() or self._has_crashed:
+            return FetchError(Outcome.FAILED, f"{url}: the browser died")
+        if self._page.is_closed():
+            return FetchError(Outcome.HTTP_ERROR, f"{url}: the page closed itself")
+        what = error.message.partition("\n")[0][:300]
+        if isinstance(error, PlaywrightTimeout) or "TIMED_OUT" in what:
+            return FetchError(Outcome.TIMEOUT, f"{url}: {what}")
+        if "net::" in what:
+            return FetchError(Outcome.HTTP_ERROR, f"{url}: {what}")
+        if "Download is starting" in what:
+            return FetchError(Outcome.INVALID, f"{url}: is a download, not a page")
+        return FetchError(Outcome.FAILED, f"{url}: {what}")
+
+    # What Playwright calls while it waits.
+
+    def _may_ask(self, url: str, kind: str) -> bool:
+        if url.startswith(("data:", "blob:", "about:")):
+            return kind.lower() not in HEAVY_TYPES
+        try:
+            host = host_of(url)
+        except ValueError:
+            return False
+        name = host.partition(":")[0]
+        if kind.lower() in HEAVY_TYPES or any(f".{name}".endswith(f".{tracker}") for tracker in TRACKERS):
+            return False
+        return host in self._allowed or any(a[:1] == "." and name.endswith(a) for a in self._allowed)
+
+    def _decide(self, route: Route) -> None:
+        """Let a request of any frame, worker or popup go, or end it; it is not asked about redirects."""
+        with suppress(PlaywrightError):
+            if self._may_ask(route.request.url, route.request.resource_type):
+                route.continue_()
+            else:
+                route.abort("blockedbyclient")
+
+    def _decide_hop(self, event: dict[str, Any]) -> None:
+        """Decide again on each request of the page, those included to which a redirect leads."""
+        url, kind = event["request"]["url"], event["resourceType"]
+        is_page = kind == "Document" and event["frameId"] == self._frame
+        self._documents += is_page
+        if is_page and not self._may_ask(url, kind):
+            self._refusal = self._refusal or (Outcome.INVALID, f"leads to another host: {url[:200]}")
+        elif is_page and self._documents > MAX_DOCUMENTS:
+            self._refusal = self._refusal or (Outcome.HTTP_ERROR, f"leads through more than {MAX_DOCUMENTS} pages")
+        with suppress(PlaywrightError):
+            if self._refusal is None and self._may_ask(url, kind):
+                self._session.send("Fetch.continueRequest", {"requestId": event["requestId"]})
+            else:
+                self._session.send(
+                    "Fetch.failRequest", {"requestId": event["requestId"], "errorReason": "BlockedByClient"}
+                )
+
+    def _note_answer(self, answer: PlaywrightResponse) -> None:
+        with suppress(PlaywrightError):
+            if answer.request.is_navigation_request() and answer.frame == self._page.main_frame:
+                self._answer = answer
+                length = answer.headers.get("content-length", "")
+                if length.isascii() and length.isdigit() and len(length) < 20 and int(length) > self._limit:
+                    self._give_up(f"announces {int(length):,} bytes, more than {self._limit:,}")
+
+    def _count(self, event: dict[str, Any]) -> None:
+        self._bytes += int(event["dataLength"])
+        if self._limit and self._bytes > self._limit:
+            self._give_up(f"has loaded more than {self._limit:,} bytes")
+
+    def _give_up(self, reason: str) -> None:
+        """Leave a page that is too large; closed, it can hold nothing more."""
+        if self._refusal is None:
+            self._refusal = (Outcome.HTTP_ERROR, reason)
+            with suppress(PlaywrightError):
+                self._page.close()
+
+    def _note_crash(self, _: Page) -> None:
+        self._has_crashed = True
+
+    def _close_popup(self, page: Page) -> None:
+        with suppress(PlaywrightError):
+            page.close()
+
+
+def _hang_up(socket: WebSocketRoute) -> None:
+    with suppress(PlaywrightError):
+        socket.close()
+
+
+def _fetched(url: str, came: Any, limit: int, seconds: float) -> Response:
+    """Return what a page says that it fetched; a page can say anything, so that each part is checked."""
+    failed = came.get("failed") if isinstance(came, dict) else "nothing"
+    if failed == "time":
+        raise FetchError(Outcome.TIMEOUT, f"{url}: no complete answer in time")
+    if failed == "size":
+        raise FetchError(Outcome.HTTP_ERROR, f"{url}: has more than {limit:,} bytes")
+    if failed is not None:
+        raise FetchError(Outcome.HTTP_ERROR, f"{url}: {str(failed)[:300]}")
+    try:
+        pairs = [(str(name), str(value)) for name, value in came["headers"]]
+        body = base64.b64decode(came["body"], validate=True)
+        host_of(came["url"])
+        return Response(str(came["url"]), int(came["status"]), body, datetime.now(UTC), kept_headers(pairs), seconds)
+    except (KeyError, TypeError, ValueError) as error:
+        raise FetchError(Outcome.INVALID, f"{url}: the page answered in place of the server: {error}") from error

@@ -1,0 +1,161 @@
+"""`manage.py scrape …`: look, visit, back-fill and re-parse from a shell."""
+
+from __future__ import annotations
+
+import json
+import time
+from argparse import ArgumentParser
+from dataclasses import asdict
+from datetime import date, timedelta
+from typing import Any, Final
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+from tqdm import tqdm
+
+from apps.scraping import selectors, services
+from apps.scraping.models import ScrapeRun, Source
+from apps.scraping.services.doctor import examine
+
+MONTH_LENGTH: Final = len("2024-08")
+
+OPERATOR: Final = "manage.py scrape"
+LOOK_EVERY: Final = 1.0
+"""Seconds between two looks at a visit that another process works on."""
+
+
+class Command(BaseCommand):
+    """Visits to sources from a shell."""
+
+    help = "Visit sources, back-fill them, read kept pages again; `doctor` says what is there and what is missing."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the actions."""
+        actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+        doctor = actions.add_parser("doctor", help="look at the browser, the storage, the lanes and every source")
+        doctor.add_argument("--json", action="store_true", help="the findings for programs")
+        actions.add_parser("list", help="every source with its freshness")
+        now = actions.add_parser("now", help="visit a source at once and wait for the end")
+        now.add_argument("source")
+        now.add_argument("--scope", default="results", choices=["results", "fixtures", "odds"])
+        backfill = actions.add_parser("backfill", help="visit the months of a stretch and wait for the end")
+        backfill.add_argument("source")
+        backfill.add_argument(
+            "--from", dest="start", required=True, type=_day, metavar="DAY", help="first day, YYYY-MM-DD or YYYY-MM"
+        )
+        backfill.add_argument("--to", dest="end", required=True, type=_last_day, metavar="DAY", help="the last day")
+        reparse = actions.add_parser("reparse", help="read kept pages again with the code of now; no request leaves")
+        reparse.add_argument("source")
+        permit = actions.add_parser("permit", help="confirm that the owners of a source permit visits")
+        permit.add_argument("source")
+        permit.add_argument("--note", required=True, help="who gave the permission, when, and for what")
+        for word in ("on", "off"):
+            switch = actions.add_parser(word, help=f"switch a source {word}")
+            switch.add_argument("source")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Do what was asked."""
+        services.ensure_sources(now=timezone.now())
+        try:
+            getattr(self, f"_{options['action']}")(options)
+        except (services.SourceIsOffError, services.WindowError, services.PermissionMissingError) as error:
+            raise CommandError(str(error)) from error
+
+    def _doctor(self, options: dict[str, Any]) -> None:
+        findings = examine(now=timezone.now())
+        if options["json"]:
+            self.stdout.write(json.dumps([asdict(finding) for finding in findings], indent=1))
+            return
+        for finding in findings:
+            self.stdout.write(f"{'ok  ' if finding.is_well else 'LOOK'} {finding.about}: {finding.said}")
+            if finding.advice:
+                self.stdout.write(f"     {finding.advice}")
+
+    def _list(self, options: dict[str, Any]) -> None:
+        for source in selectors.sources():
+            complete = f"{source.complete_at:%Y-%m-%d %H:%M} UTC" if source.complete_at else "never"
+            self.stdout.write(f"{source.name:<16} {source.latest_outcome or '–':<16} complete {complete}")
+            if reason := services.why_off(source):
+                self.stdout.write(f"{'':<16} off: {reason}")
+
+    def _now(self, options: dict[str, Any]) -> None:
+        run = services.request_visit(
+            source=_source(options["source"]), scope=options["scope"], by=OPERATOR, now=timezone.now()
+        )
+        self._follow([run])
+
+    def _backfill(self, options: dict[str, Any]) -> None:
+        self._follow(
+            services.request_backfill(
+                source=_source(options["source"]),
+                start=options["start"],
+                end=options["end"],
+                by=OPERATOR,
+                now=timezone.now(),
+            )
+        )
+
+    def _reparse(self, options: dict[str, Any]) -> None:
+        run = services.request_reparse(source=_source(options["source"]), by=OPERATOR, now=timezone.now())
+        self._follow([run])
+
+    def _permit(self, options: dict[str, Any]) -> None:
+        source = _source(options["source"])
+        services.confirm_permission(source=source, by=OPERATOR, note=options["note"], now=timezone.now())
+        self.stdout.write(f"Noted. {source.name} may be switched on: manage.py scrape on {source.name}")
+
+    def _on(self, options: dict[str, Any]) -> None:
+        source = _source(options["source"])
+        services.switch(source=source, is_on=True)
+        self.stdout.write(f"{source.name} is on; its timetable is in the admin under Periodic tasks.")
+
+    def _off(self, options: dict[str, Any]) -> None:
+        source = _source(options["source"])
+        services.switch(source=source, is_on=False)
+        self.stdout.write(f"{source.name} is off: no request leaves for it.")
+
+    def _follow(self, runs: list[ScrapeRun]) -> None:
+        """Work on the visits here, or watch another process do it, until they are over."""
+        wanted = {run.pk for run in runs}
+        with tqdm(total=len(wanted), unit="visit", disable=None, dynamic_ncols=True) as bar:
+            while True:
+                for report in services.scrape_due(now=timezone.now()):
+                    bar.set_postfix_str(f"{report.source} {report.scope}, {report.pages} pages", refresh=True)
+                    if not ScrapeRun.objects.filter(pk__in=wanted, finished_at__isnull=True).exists():
+                        break
+                left = ScrapeRun.objects.filter(pk__in=wanted, finished_at__isnull=True).count()
+                bar.update(len(wanted) - left - bar.n)
+                if not left:
+                    break
+                time.sleep(LOOK_EVERY)
+        ended = list(ScrapeRun.objects.filter(pk__in=wanted).select_related("source").order_by("pk"))
+        for run in ended:
+            self.stdout.write(
+                f"{run.source.name} {run.get_scope_display()} {run.window_start} to {run.window_end}: {run.outcome}, "
+                f"{run.pages_done} pages, {run.created} created, {run.changed} changed, {run.same} same, "
+                f"{run.refused} refused"
+            )
+            if run.detail:
+                self.stdout.write(f"  {run.detail}")
+        troubled = [run for run in ended if run.outcome in selectors.TROUBLED]
+        if troubled:
+            raise CommandError(f"{len(troubled)} of {len(ended)} visits did not end well.")
+
+
+def _source(name: str) -> Source:
+    found = Source.objects.filter(name=name).first()
+    if found is None:
+        names = ", ".join(Source.objects.order_by("name").values_list("name", flat=True))
+        raise CommandError(f"No source is called {name!r}; there are {names}.")
+    return found
+
+
+def _day(text: str) -> date:
+    return date.fromisoformat(text if len(text) > MONTH_LENGTH else f"{text}-01")
+
+
+def _last_day(text: str) -> date:
+    day = _day(text)
+    if len(text) > MONTH_LENGTH:
+        return day
+    return (day.replace(day=1) + timedelta(days=32)).replace(day=1) - timedelta(days=1)

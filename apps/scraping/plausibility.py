@@ -1,0 +1,113 @@
+"""What cannot be true although every page could be read: contradictions, and far more or fewer matches than before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from apps.matches.records import MatchRecord, SheetRecord
+
+VISITS_COMPARED: Final = 8
+"""Visits before this one whose counts a page is held against."""
+
+LEAST_VISITS: Final = 3
+"""Visits from which on there is something to compare with."""
+
+SMALL: Final = 4
+"""A page of so few matches may double or halve."""
+
+SHRUNK: Final = 2
+GROWN: Final = 3
+"""A page is refused below the least of the earlier counts divided by the one, above the greatest times the other."""
+
+
+class ImplausibleError(ValueError):
+    """The pages tell what cannot be true; the text says what."""
+
+
+def out_of_band(count: int, earlier: Sequence[int]) -> str:
+    """Return why a page's number of matches cannot be believed, empty when it can.
+
+    Parameters
+    ----------
+    count : int
+        Matches that the page tells of now.
+    earlier : sequence of int
+        What it told in the visits before, at most eight of them.
+    """
+    if len(earlier) < LEAST_VISITS:
+        return ""
+    least, most = min(earlier), max(earlier)
+    if count * SHRUNK < least and least > SMALL:
+        return f"{count} matches where the latest {len(earlier)} visits found {least} to {most}"
+    if count > most * GROWN and count > SMALL:
+        return f"{count} matches where the latest {len(earlier)} visits found {least} to {most}"
+    return ""
+
+
+def together(records: Iterable[MatchRecord], *, in_time: bool = False) -> list[MatchRecord]:
+    """Return one record of each match, the later of two completed by the earlier.
+
+    Parameters
+    ----------
+    records : iterable of MatchRecord
+        Of one source, in the order in which its pages told them.
+    in_time : bool
+        The pages came at different moments, so that a later one may correct an earlier one. Without it they are one
+        visit's, and two results of one match contradict each other.
+
+    Raises
+    ------
+    ImplausibleError
+        When two records of one visit tell different results of one match.
+    """
+    found: dict[tuple[object, ...], MatchRecord] = {}
+    for record in records:
+        key = _key(record)
+        earlier = found.get(key)
+        if earlier is not None and not in_time and _contradict(earlier, record):
+            raise ImplausibleError(
+                f"the pages contradict each other: {record.home_team} – {record.away_team} on "
+                f"{record.kickoff_at:%Y-%m-%d} ended {_score(earlier)} and {_score(record)}"
+            )
+        found[key] = record if earlier is None else _completed(record, earlier)
+    return list(found.values())
+
+
+def _key(record: MatchRecord) -> tuple[object, ...]:
+    if record.source_id:
+        return (record.source_id,)
+    day = record.kickoff_at.date()
+    return record.competition, record.season, record.home_team, record.away_team, day
+
+
+def _contradict(one: MatchRecord, other: MatchRecord) -> bool:
+    if one.home_goals is None or other.home_goals is None:
+        return False
+    return (one.home_goals, one.away_goals) != (other.home_goals, other.away_goals)
+
+
+def _score(record: MatchRecord) -> str:
+    return f"{record.home_goals}–{record.away_goals}"
+
+
+def _completed(later: MatchRecord, earlier: MatchRecord) -> MatchRecord:
+    quotes = {(quote.bookmaker, quote.moment): quote for quote in (*earlier.odds, *later.odds)}
+    return replace(
+        later,
+        odds=tuple(quotes.values()),
+        stats=later.stats if later.stats is not None else earlier.stats,
+        sheet=_sheets(later.sheet, earlier.sheet),
+    )
+
+
+def _sheets(later: SheetRecord | None, earlier: SheetRecord | None) -> SheetRecord | None:
+    if later is None or earlier is None:
+        return later or earlier
+    return SheetRecord(
+        known_at=min(later.known_at, earlier.known_at) if later.lineups == earlier.lineups else later.known_at,
+        lineups=later.lineups or earlier.lineups,
+        incidents=later.incidents or earlier.incidents,
+        absences=later.absences or earlier.absences,
+    )

@@ -1,0 +1,87 @@
+"""The site's memory of its requests, for those who count them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+KEPT: Final = 20_000
+
+
+@dataclass(slots=True)
+class LoggedRequest:
+    """One request.
+
+    Parameters
+    ----------
+    method, path : str
+        The path with its query.
+    user_agent : str
+    in_flight : int
+        Requests being answered when it came, itself included: 1 when it was alone.
+    started_at : str
+        ISO 8601, UTC.
+    started : float
+        Seconds of the monotonic clock.
+    finished_at, finished
+        Likewise, just before the last piece was handed over, or when the answer was given up; None until then.
+    status : int
+        0 until there is one.
+    """
+
+    method: str
+    path: str
+    user_agent: str
+    in_flight: int
+    started_at: str
+    started: float
+    finished_at: str | None = None
+    finished: float | None = None
+    status: int = 0
+
+
+class RequestLog:
+    """The latest 20,000 requests; safe to share between threads.
+
+    Parameters
+    ----------
+    clock : callable
+        The wall clock; real time even where the world's clock is not.
+    """
+
+    def __init__(self, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._entries: deque[LoggedRequest] = deque(maxlen=KEPT)
+        self._in_flight = 0
+
+    def begin(self, method: str, path: str, user_agent: str) -> LoggedRequest:
+        """Note that a request came."""
+        with self._lock:
+            self._in_flight += 1
+            now, ticks = self._clock().isoformat(), time.monotonic()
+            entry = LoggedRequest(method, path, user_agent, self._in_flight, now, ticks)
+            self._entries.append(entry)
+            return entry
+
+    def end(self, entry: LoggedRequest) -> None:
+        """Note that a request was answered; a second time changes nothing."""
+        with self._lock:
+            if entry.finished is None:
+                self._in_flight -= 1
+                entry.finished_at, entry.finished = self._clock().isoformat(), time.monotonic()
+
+    def entries(self) -> list[dict[str, Any]]:
+        """Return the requests, the oldest first."""
+        with self._lock:
+            return [asdict(entry) for entry in self._entries]
+
+    def clear(self) -> None:
+        """Forget all requests; those under way still count as in flight."""
+        with self._lock:
+            self._entries.clear()

@@ -1,0 +1,285 @@
+"""One visit's way through a site: page after page, each kept before it is read.
+
+A site names its first pages; what follows from one of them is a *chain*. A fault ends its chain, and what the chain
+told so far is dropped with it: half a chain is never stored. A block or a silence ends the visit, since the other
+chains lead to the same host.
+
+The walk can be begun again at any moment, after a slice or after a death: a page that was seen since the visit began is
+read from where it is kept.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter, deque
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+from apps.matches.records import MatchRecord
+from apps.scraping import plausibility, selectors
+from apps.scraping.models import Address, ScrapeRun, Snapshot
+from apps.scraping.responses import FetchError, Outcome, Response
+from apps.scraping.services import snapshots
+from apps.scraping.sources import Errand, Page, ParseError, Reading, Request, Site
+
+logger = logging.getLogger(__name__)
+
+ENDING: Final = (Outcome.BLOCKED, Outcome.TIMEOUT)
+"""What ends the whole visit: the host would not answer the next page either."""
+
+NOT_MODIFIED: Final = 304
+NOT_FOUND: Final = 404
+
+PAGES_LISTED: Final = 300
+"""Pages of one visit that its row lists."""
+
+FAULTS_IN_A_ROW: Final = 3
+"""Broken chains, one after the other, that end the visit."""
+
+MOST_PAGES: Final = 20_000
+"""A site that leads to more pages in one visit leads in circles."""
+
+
+class Doors(Protocol):
+    """What makes requests; the services' own, or a test's."""
+
+    def get(self, request: Request, *, kept: Snapshot | None) -> Response:
+        """Ask for a page; `kept` is the one that a conditional request may spare. Raises FetchError."""
+        ...
+
+
+@dataclass(slots=True)
+class Fault:
+    """What went wrong with one page, and so with its chain."""
+
+    outcome: Outcome
+    reason: str
+    url: str
+
+
+@dataclass(slots=True)
+class Told:
+    """What the pages of a visit told so far.
+
+    Parameters
+    ----------
+    records : list of (datetime, MatchRecord)
+        Of whole chains, in the order of their pages, each with the moment at which its page came.
+    counts : dict of str to int
+        Matches told by each address.
+    faults : list of Fault
+    notes : Counter of str
+    refusals : list of dict
+        Rows that gave no record, by page, line and reason.
+    pages : list of dict
+        A line for each page, for the operator.
+    done, known, asked : int
+        Pages that are behind, all that are known of, and those that a request was made for in this walk.
+    """
+
+    records: list[tuple[datetime, MatchRecord]] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+    notes: Counter[str] = field(default_factory=Counter)
+    refusals: list[dict[str, Any]] = field(default_factory=list)
+    pages: list[dict[str, Any]] = field(default_factory=list)
+    done: int = 0
+    known: int = 0
+    asked: int = 0
+
+
+class Crawl:
+    """The walk of one visit.
+
+    Parameters
+    ----------
+    run : ScrapeRun
+    site : Site
+    errand : Errand
+    doors : Doors
+    clock : callable
+        Tells the time.
+    """
+
+    def __init__(
+        self, run: ScrapeRun, site: Site, errand: Errand, doors: Doors, *, clock: Callable[[], datetime]
+    ) -> None:
+        self.run = run
+        self.site = site
+        self.errand = errand
+        self.doors = doors
+        self.clock = clock
+        self.told = Told()
+        self._seen: set[str] = set()
+
+    def walk(self) -> Iterator[str]:
+        """Go from page to page; yields the address of each before it is visited, for the caller to note or to rest."""
+        chains = self.site.start(self.errand)
+        self.told.known = len(chains)
+        in_a_row = 0
+        for first in chains:
+            fault = yield from self._chain(first)
+            in_a_row = in_a_row + 1 if fault else 0
+            if fault and (fault.outcome in ENDING or in_a_row >= FAULTS_IN_A_ROW):
+                return
+
+    def _chain(self, first: Request) -> Generator[str, None, Fault | None]:
+        records: list[tuple[datetime, MatchRecord]] = []
+        waiting = deque([first])
+        while waiting:
+            request = waiting.popleft()
+            if request.url in self._seen:
+                self.told.known -= 1
+                continue
+            self._seen.add(request.url)
+            yield request.url
+            try:
+                if len(self._seen) > MOST_PAGES:
+                    raise FetchError(Outcome.INVALID, f"the site leads to more than {MOST_PAGES} pages: in circles?")
+                told, follow = self._visit(request)
+            except (FetchError, ParseError) as error:
+                self.told.known -= len(waiting)
+                return self._fail(request, error)
+            self.told.done += 1
+            records.extend(told)
+            waiting.extend(follow)
+            self.told.known += len(follow)
+        self.told.records.extend(records)
+        return None
+
+    def _visit(self, request: Request) -> tuple[list[tuple[datetime, MatchRecord]], list[Request]]:
+        """Return what one page tells, and the pages that it leads to."""
+        known = selectors.address(self.run.source, request.url)
+        if request.is_leaf and known is not None and known.taken_at is not None and _is_final(request, known):
+            self._note(request, "taken before", known.snapshot, 0)
+            return [], []
+        found = self._obtain(request, known)
+        if found is None:
+            return [], []
+        page, snapshot, was_asked = found
+        reading = self.site.read(request, page, self.errand)
+        self._check(request, reading, known)
+        self._remember(request, known, snapshot, seen_at=self.clock() if was_asked else None)
+        self._take(request, reading)
+        self._note(request, "fetched" if was_asked else "kept", snapshot, len(reading.records))
+        return [(page.fetched_at, record) for record in reading.records], reading.follow
+
+    def _obtain(self, request: Request, known: Address | None) -> tuple[Page, Snapshot, bool] | None:
+        """Return a page, its row, and whether a request was made; None for one that may be missing and is."""
+        kept = None if known is None else _readable(known.snapshot)
+        if known is not None and kept is not None and self._serves(request, known):
+            return kept, known.snapshot, False
+        self.told.asked += 1
+        try:
+            response = self.doors.get(request, kept=known.snapshot if known is not None and kept is not None else None)
+        except FetchError as error:
+            if error.response is not None:
+                snapshots.keep(run=self.run, request=request, response=error.response, outcome=error.outcome)
+                if request.may_be_missing and error.response.status == NOT_FOUND:
+                    self.told.notes[f"{request.kind} pages that are not there yet"] += 1
+                    self._note(request, "not there", None, 0)
+                    return None
+            raise
+        if response.status == NOT_MODIFIED and known is not None and kept is not None:
+            return kept, known.snapshot, True
+        snapshot = snapshots.keep(run=self.run, request=request, response=response, outcome=Outcome.STORED)
+        content_type = response.headers.get("content-type", "")
+        return Page(response.url, response.body, response.fetched_at, content_type), snapshot, True
+
+    def _serves(self, request: Request, known: Address) -> bool:
+        """Whether the kept page serves: final, young enough, or seen since this visit began."""
+        began = self.run.started_at or self.errand.now
+        if known.seen_at >= began or _is_final(request, known):
+            return True
+        return request.max_age is not None and self.clock() - known.seen_at < request.max_age
+
+    def _check(self, request: Request, reading: Reading, known: Address | None) -> None:
+        """Refuse a page that holds nothing although it must, or far more or less than it ever did."""
+        count = len(reading.records)
+        if not count and not reading.may_be_empty:
+            raise FetchError(Outcome.EMPTY, f"{request.url} holds no match, although it must")
+        if reason := plausibility.out_of_band(count, known.counts if known is not None else ()):
+            raise FetchError(Outcome.INVALID, f"{request.url}: {reason}")
+
+    def _remember(
+        self, request: Request, known: Address | None, snapshot: Snapshot, *, seen_at: datetime | None
+    ) -> None:
+        if seen_at is None:
+            return
+        if known is None:
+            Address.objects.update_or_create(
+                source=self.run.source,
+                url=request.url,
+                defaults={"kind": request.kind, "snapshot": snapshot, "seen_at": seen_at},
+            )
+            return
+        known.snapshot, known.seen_at = snapshot, seen_at
+        known.save(update_fields=["snapshot", "seen_at"])
+
+    def _take(self, request: Request, reading: Reading) -> None:
+        self.told.counts[request.url] = len(reading.records)
+        self.told.notes.update(reading.notes)
+        self.told.refusals.extend(
+            {"page": row.file, "line": row.line, "row": row.row, "reason": row.reason} for row in reading.refused
+        )
+
+    def _fail(self, request: Request, error: FetchError | ParseError) -> Fault:
+        if isinstance(error, ParseError):
+            fault = Fault(Outcome.CHANGED_LAYOUT, f"{request.url} does not show {error.missing}", request.url)
+        else:
+            fault = Fault(error.outcome, error.reason, request.url)
+        self.told.faults.append(fault)
+        self.told.done += 1
+        latest = Snapshot.objects.filter(source=self.run.source, url=request.url).order_by("-fetched_at").first()
+        self._note(request, fault.outcome.value, latest, 0)
+        return fault
+
+    def _note(self, request: Request, came: str, snapshot: Snapshot | None, records: int) -> None:
+        if len(self.told.pages) < PAGES_LISTED:
+            self.told.pages.append(
+                {
+                    "url": request.url,
+                    "kind": request.kind,
+                    "came": came,
+                    "records": records,
+                    "snapshot": snapshot.pk if snapshot is not None else None,
+                }
+            )
+
+
+class Reread(Crawl):
+    """The walk over kept pages: every page of an address that was ever kept is read, and none is asked for."""
+
+    def _visit(self, request: Request) -> tuple[list[tuple[datetime, MatchRecord]], list[Request]]:
+        told: list[tuple[datetime, MatchRecord]] = []
+        follow: dict[str, Request] = {}
+        for snapshot in selectors.pages_of(self.run.source, request.url):
+            page = _readable(snapshot)
+            try:
+                if page is None:
+                    raise ParseError("the bytes that were kept", snapshot.stored_as)
+                reading = self.site.read(request, page, self.errand)
+            except ParseError as error:
+                # It told nothing when it came, and the pages around it did.
+                self.told.notes[f"kept pages without {error.missing}"] += 1
+                self._note(request, Outcome.CHANGED_LAYOUT.value, snapshot, 0)
+                continue
+            self._take(request, reading)
+            self._note(request, "kept", snapshot, len(reading.records))
+            told.extend((page.fetched_at, record) for record in reading.records)
+            follow.update((following.url, following) for following in reading.follow)
+        return told, list(follow.values())
+
+
+def _is_final(request: Request, known: Address) -> bool:
+    return request.final_after is not None and known.seen_at >= request.final_after
+
+
+def _readable(snapshot: Snapshot) -> Page | None:
+    try:
+        return snapshots.page_of(snapshot)
+    except snapshots.LostPageError as error:
+        logger.error("%s; the page is asked for anew", error)
+        return None

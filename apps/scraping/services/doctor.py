@@ -1,0 +1,120 @@
+"""What `manage.py scrape doctor` says: whether each part that a visit needs is there, and what to do when it is not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import storages
+
+from apps.scraping import selectors
+from apps.scraping.models import Lane
+from apps.scraping.responses import FetchError
+from apps.scraping.services.doors import OpenDoors, agent, found_browser
+from apps.scraping.services.retention import ROLE, may_prune
+from apps.scraping.services.sources import base_url_of, ensure_sources, why_off
+from apps.scraping.sources import Door, Request
+
+PROBE: Final = "doctor/probe"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at.
+
+    Parameters
+    ----------
+    about : str
+        What was looked at.
+    is_well : bool
+    said : str
+        What was found.
+    advice : str
+        What to do; empty when all is well.
+    """
+
+    about: str
+    is_well: bool
+    said: str
+    advice: str = ""
+
+
+def examine(*, now: datetime, ask_sandbox: bool = True) -> list[Finding]:
+    """Look at the browser, the storage, the database role, the lanes and every source.
+
+    Nothing but the sandbox is asked over the network.
+    """
+    ensure_sources(now=now)
+    findings = [_browser(), _agent(), _storage(), _role()]
+    findings += [_lane(lane) for lane in selectors.halted_lanes()]
+    for source in selectors.sources():
+        reason = why_off(source)
+        seen = f"complete at {source.complete_at:%Y-%m-%d %H:%M} UTC" if source.complete_at else "never visited"
+        findings.append(Finding(f"source {source.name}", True, reason or f"on; {seen}"))
+        if ask_sandbox and source.is_simulated and not reason:
+            with OpenDoors(source) as doors:
+                findings.append(_site(source.name, base_url_of(source), doors))
+    return findings
+
+
+def _browser() -> Finding:
+    found, missing = found_browser()
+    if found is None:
+        said = "none found: the sandbox is read by plain HTTP, and WhoScored cannot be read at all"
+        return Finding("browser", False, said, missing)
+    return Finding("browser", True, str(found))
+
+
+def _agent() -> Finding:
+    if settings.SPAI_CONTACT:
+        return Finding("user agent", True, agent())
+    return Finding(
+        "user agent",
+        False,
+        f"{agent()} names nobody",
+        "Set SPAI_CONTACT to a page or a mail, so that the owner of a site can reach you.",
+    )
+
+
+def _storage() -> Finding:
+    storage = storages["snapshots"]
+    place = settings.SPAI_SNAPSHOTS or settings.SPAI_VAR_DIR / "snapshots"
+    try:
+        name = storage.save(PROBE, ContentFile(b"probe"))
+        with storage.open(name) as file:
+            came_back = file.read() == b"probe"
+        storage.delete(name)
+    except Exception as error:
+        return Finding("raw pages", False, f"{place}: {error}", "Check SPAI_SNAPSHOTS, its keys and its rights.")
+    return Finding("raw pages", came_back, f"{place} takes and gives back")
+
+
+def _role() -> Finding:
+    if may_prune():
+        return Finding("retention", True, f"old pages are deleted by the role {ROLE}")
+    return Finding(
+        "retention",
+        False,
+        "nothing is ever deleted",
+        f"Have a superuser run: CREATE ROLE {ROLE} NOLOGIN; GRANT {ROLE} TO the user of this database; migrate again.",
+    )
+
+
+def _lane(lane: Lane) -> Finding:
+    return Finding(
+        f"lane {lane.host}",
+        False,
+        f"halted until {lane.open_until:%Y-%m-%d %H:%M} UTC: {lane.reason}",
+        "Open a page yourself and ask the owner; then resume the lane in the admin, or switch the source off.",
+    )
+
+
+def _site(name: str, base_url: str, doors: OpenDoors) -> Finding:
+    try:
+        response = doors.get(Request(f"{base_url}/", "home", Door.HTTP), kept=None)
+    except FetchError as error:
+        return Finding(f"site {name}", False, error.reason, "`manage.py stack status` tells whether its part runs.")
+    return Finding(f"site {name}", True, f"{base_url} answers {response.status}")

@@ -1,0 +1,148 @@
+"""The doors of a visit: the browser where a page needs one, plain HTTP elsewhere, both through the lane of the host."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+from contextlib import ExitStack
+from functools import cache
+from typing import Final, Self
+
+from django.conf import settings
+
+from apps.scraping import browser, http, politeness
+from apps.scraping.models import Snapshot, Source
+from apps.scraping.responses import FetchError, Outcome, Response
+from apps.scraping.services import lanes
+from apps.scraping.sources import Door, Request
+
+logger = logging.getLogger(__name__)
+
+PAGE_SECONDS: Final = 30.0
+"""Longest time for one page, all in; a fault ends in its outcome within 45 s."""
+
+MOST_BYTES: Final = 20_000_000
+"""A larger page is no page of football."""
+
+BROWSER_LIVES: Final = 3
+"""How often a page is asked for when the browser dies under it, each time at the pace of the lane."""
+
+
+def agent() -> str:
+    """Return the honest name under which SPAI asks; without a contact it names the site of its own pages."""
+    return politeness.user_agent(settings.SPAI_CONTACT or settings.SPAI_WEB_URL)
+
+
+class OpenDoors:
+    """The doors of one visit to one source; a context manager, whose end closes what the visit opened.
+
+    Parameters
+    ----------
+    source : Source
+        Gives the delay; of a simulated one the pages may be read without a browser too.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.manners = lanes.Manners(agent=agent(), delay=source.delay)
+        self._opened = ExitStack()
+        self._client = self._opened.enter_context(
+            http.Client(user_agent=self.manners.agent, timeout=PAGE_SECONDS, max_bytes=MOST_BYTES)
+        )
+        self._unit: browser.Unit | None = None
+        self._shows_a_page = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._opened.close()
+
+    def get(self, request: Request, *, kept: Snapshot | None) -> Response:
+        """Ask for a page through its door, when it is the host's turn.
+
+        Parameters
+        ----------
+        request : Request
+        kept : Snapshot or None
+            The page that stands for the address; only what is newer is asked for, where the door can say so.
+
+        Raises
+        ------
+        FetchError
+            When nothing usable came; the outcome says how, the response is what did come.
+        """
+        door = self._door(request)
+        conditions = politeness.conditional_headers(kept.headers) if kept is not None else {}
+
+        def ask() -> Response:
+            if door is Door.HTTP:
+                return self._client.fetch(request.url, headers=conditions)
+            return self._browse(request, conditions)
+
+        for life in range(1, BROWSER_LIVES + 1):
+            try:
+                return lanes.go(request.url, ask, manners=self.manners, ask_robots=self._client.fetch)
+            except FetchError as error:
+                if error.outcome is not Outcome.FAILED or life == BROWSER_LIVES:
+                    raise
+                logger.warning("%s; the page is asked for again", error.reason)
+        raise AssertionError("the last life has returned or raised")
+
+    def _door(self, request: Request) -> Door:
+        """Return the door that a page goes through; the sandbox's pages can do without a browser."""
+        if request.door is Door.HTTP:
+            return Door.HTTP
+        _, missing = found_browser()
+        if not missing:
+            return request.door
+        if self.source.is_simulated:
+            return Door.HTTP
+        raise FetchError(Outcome.FAILED, f"{self.source.name} is read by a browser, and there is none. {missing}")
+
+    def _browse(self, request: Request, conditions: dict[str, str]) -> Response:
+        """Show a page, or let the page that is shown ask for another."""
+        if self._unit is None:
+            self._unit = self._opened.enter_context(_browser().unit())
+        if request.door is Door.IN_PAGE and self._shows_a_page:
+            try:
+                return self._unit.fetch(request.url, headers=conditions, timeout=PAGE_SECONDS, max_bytes=MOST_BYTES)
+            except FetchError as error:
+                # The next try shows the page itself: what was shown went with its browser.
+                self._shows_a_page = error.outcome is not Outcome.FAILED
+                raise
+        response = self._unit.open(request.url, wait_for=request.wait_for, timeout=PAGE_SECONDS, max_bytes=MOST_BYTES)
+        self._shows_a_page = True
+        return response
+
+
+@cache
+def found_browser() -> tuple[browser.Found | None, str]:
+    """Return the browser that this process uses, or None and what to do to have one."""
+    try:
+        return browser.find(remote=settings.BROWSER_WS_URL, given=settings.SPAI_BROWSER), ""
+    except browser.BrowserMissing as error:
+        return None, str(error)
+
+
+_of_process: dict[int, browser.Browser] = {}
+
+
+def _browser() -> browser.Browser:
+    """Return the one browser of this process; one that was forked has no browser of its parent's."""
+    found, missing = found_browser()
+    if found is None:
+        raise FetchError(Outcome.FAILED, missing)
+    if os.getpid() not in _of_process:
+        _of_process.clear()
+        _of_process[os.getpid()] = browser.Browser(user_agent=agent(), found=found)
+    return _of_process[os.getpid()]
+
+
+@atexit.register
+def close_browser() -> None:
+    """End this process's browser, if it has one; the next page starts another."""
+    own = _of_process.pop(os.getpid(), None)
+    if own is not None:
+        own.close()

@@ -1,0 +1,206 @@
+"""One lane to each host: who goes when, what robots.txt permits, and whether the host is halted.
+
+The lane is a row and the right of way an advisory lock, so that all processes and all sources together are one polite
+visitor. What the row says is decided by `apps.scraping.politeness`.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from urllib.parse import urljoin
+
+from django.utils import timezone
+
+from apps.matches.locks import LockClass, alone_with
+from apps.scraping import metrics, politeness
+from apps.scraping.models import Lane
+from apps.scraping.politeness import host_of
+from apps.scraping.responses import FetchError, Outcome, Response
+
+logger = logging.getLogger(__name__)
+
+PATIENCE: Final = 90.0
+"""Longest wait in seconds for another process that has the right of way."""
+
+LONGEST_DELAY: Final = timedelta(seconds=60)
+"""A longer pause that robots.txt asks for is cut to this: a worker waits it out."""
+
+JITTER: Final = 0.5
+"""Up to so much of the delay is added at random, so that visits keep no beat."""
+
+NO_RULES: Final = (404, 410)
+
+Judge = Callable[[Response], Outcome | None]
+Ask = Callable[[], Response]
+AskRobots = Callable[[str], Response]
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How one visitor behaves.
+
+    Parameters
+    ----------
+    agent : str
+        The honest name under which it asks; robots.txt is read for it.
+    delay : timedelta
+        Least time from the end of one request to the next.
+    clock, sleep, draw : callable
+        Time and chance, passed in.
+    """
+
+    agent: str
+    delay: timedelta
+    clock: Callable[[], datetime] = timezone.now
+    sleep: Callable[[float], None] = time.sleep
+    draw: Callable[[], float] = random.random
+
+
+def go(url: str, ask: Ask, *, manners: Manners, ask_robots: AskRobots) -> Response:
+    """Make one request when it is this host's turn, and write down what came of it.
+
+    Parameters
+    ----------
+    url : str
+        What is asked for.
+    ask : callable
+        Makes the request; raises FetchError when nothing usable comes.
+    manners : Manners
+    ask_robots : callable
+        Makes the request for robots.txt, given its address.
+
+    Returns
+    -------
+    Response
+        One that `politeness.judge` finds no fault with.
+
+    Raises
+    ------
+    FetchError
+        When the host is halted, its robots.txt forbids the page, or what came is no answer.
+    """
+    host = host_of(url)
+    with alone_with(LockClass.HOST, _number(host), patience=PATIENCE) as is_ours:
+        if not is_ours:
+            raise FetchError(Outcome.TIMEOUT, f"another process has been visiting {host} for {PATIENCE:.0f} s")
+        lane, _ = Lane.objects.get_or_create(host=host)
+        _refuse_if_halted(lane, manners.clock())
+        robots = _robots(lane, url, manners, ask_robots)
+        if not robots.allows(url):
+            raise FetchError(Outcome.BLOCKED, f"robots.txt of {host} does not permit {url}")
+        delay = max(manners.delay, min(robots.crawl_delay() or timedelta(0), LONGEST_DELAY))
+        return _take_turn(lane, ask, delay, manners)
+
+
+def resume(*, lane: Lane) -> None:
+    """Let a halted host be visited again at once; the operator has looked."""
+    _keep_breaker(lane, politeness.Breaker())
+
+
+def _take_turn(lane: Lane, ask: Ask, delay: timedelta, manners: Manners, judge: Judge = politeness.judge) -> Response:
+    """Wait for the moment, make the request, and keep what it says of the host."""
+    admitted = _breaker(lane).admit(manners.clock())
+    if admitted is None:
+        _refuse_if_halted(lane, manners.clock())
+    elif admitted != _breaker(lane):
+        _keep_breaker(lane, admitted)
+    wait = ((lane.free_at or manners.clock()) - manners.clock()).total_seconds()
+    if wait > 0:
+        manners.sleep(wait)
+    # Written before the request: a process that dies in it has used its turn.
+    _book(lane, manners.clock() + delay)
+    failure: FetchError | None = None
+    try:
+        response = ask()
+        if fault := judge(response):
+            failure = FetchError(fault, _said(response), response)
+    except FetchError as error:
+        failure = error
+    now = manners.clock()
+    _book(lane, now + politeness.gap(delay, JITTER, manners.draw()))
+    came = failure.outcome if failure else Outcome.STORED
+    answered = failure.response if failure else response
+    wished = politeness.retry_after(answered.headers.get("retry-after"), now) if answered else None
+    _judge_host(lane, came, failure.reason if failure else "", now, wished)
+    metrics.PAGES.labels(lane.host, came.value).inc()
+    if failure:
+        raise failure
+    return response
+
+
+def _refuse_if_halted(lane: Lane, now: datetime) -> None:
+    if not _breaker(lane).allows(now):
+        until = f"{lane.open_until:%Y-%m-%d %H:%M} UTC" if lane.open_until else "an operator resumes it"
+        raise FetchError(Outcome.BLOCKED, f"{lane.host} is halted until {until}: {lane.reason}")
+
+
+def _judge_host(lane: Lane, came: Outcome, reason: str, now: datetime, wished: timedelta | None) -> None:
+    before = _breaker(lane)
+    after = before.after(came, now, wait=wished, reason=reason)
+    if after != before:
+        _keep_breaker(lane, after)
+    if after.trips > before.trips:
+        logger.error("%s is halted until %s: %s", lane.host, after.open_until, reason)
+
+
+def _breaker(lane: Lane) -> politeness.Breaker:
+    return politeness.Breaker(
+        state=politeness.BreakerState(lane.state),
+        failures=lane.failures,
+        trips=lane.trips,
+        opened_at=lane.opened_at,
+        open_until=lane.open_until,
+        reason=lane.reason,
+    )
+
+
+def _keep_breaker(lane: Lane, breaker: politeness.Breaker) -> None:
+    lane.state, lane.failures, lane.trips = breaker.state, breaker.failures, breaker.trips
+    lane.opened_at, lane.open_until, lane.reason = breaker.opened_at, breaker.open_until, breaker.reason
+    lane.save(update_fields=["state", "failures", "trips", "opened_at", "open_until", "reason"])
+
+
+def _book(lane: Lane, free_at: datetime) -> None:
+    lane.free_at = free_at
+    lane.save(update_fields=["free_at"])
+
+
+def _robots(lane: Lane, url: str, manners: Manners, ask_robots: AskRobots) -> politeness.Robots:
+    """Return the host's rules, asked for anew when the kept ones are old; the request takes a turn of its own."""
+    if lane.robots_until is not None and manners.clock() < lane.robots_until:
+        return politeness.Robots(lane.robots)
+    answer: Response | None
+    try:
+        rules = urljoin(url, "/robots.txt")
+        answer = _take_turn(lane, lambda: ask_robots(rules), manners.delay, manners, _judge_rules)
+    except FetchError as error:
+        answer = error.response
+    robots = politeness.Robots.of(answer)
+    lane.robots, lane.robots_status = robots.text, answer.status if answer is not None else 0
+    lane.robots_until = manners.clock() + robots.keep
+    lane.save(update_fields=["robots", "robots_status", "robots_until"])
+    return robots
+
+
+def _judge_rules(response: Response) -> Outcome | None:
+    """Return what an answer to the request for robots.txt means; that there is none is no fault."""
+    return None if response.status in NO_RULES else politeness.judge(response)
+
+
+def _said(response: Response) -> str:
+    challenge = politeness.challenge(response)
+    if challenge:
+        return f"{host_of(response.url)} shows a challenge page ({challenge}, status {response.status})"
+    return f"{host_of(response.url)} answered {response.status} for {response.url}"
+
+
+def _number(host: str) -> int:
+    """Return the number of a host's lock, signed 32 bits."""
+    return zlib.crc32(host.encode()) - 2**31

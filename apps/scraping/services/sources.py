@@ -1,0 +1,188 @@
+"""The sources that come with the project: their rows, their readers, and the permission that one of them needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.conf import settings
+
+from apps.scraping.models import Source
+from apps.scraping.sandbox.clubs import COMPETITIONS as SANDBOX_LEAGUES
+from apps.scraping.sandbox.site.addresses import DIVISIONS as SANDBOX_CODES
+from apps.scraping.sources import FootballDataSite, OpenfootballSite, Site, WhoScored
+from apps.scraping.sources.competitions import DIVISIONS, OPENFOOTBALL_CODES
+
+SANDBOX: Final = "sandbox"
+SANDBOX_FILES: Final = "sandbox-files"
+SANDBOX_SEED: Final = 20_261_123
+
+SANDBOX_AGES: Final[Mapping[str, timedelta]] = {
+    "navigation_age": timedelta(minutes=10),
+    "calendar_age": timedelta(minutes=10),
+    "preview_age": timedelta(hours=1),
+    "preview_before": timedelta(minutes=30),
+    "match_is_final": timedelta(minutes=3),
+}
+"""In the sandbox a match lasts two minutes and a season some hours: pages grow old, and are final, accordingly."""
+
+AT_HOME: Final = timedelta(0)
+"""Delay between two requests to the sandbox, which runs on this machine."""
+
+BIG_LEAGUES: Final = ("252/2", "206/4", "108/5", "81/3", "74/22", "250/12")
+"""WhoScored's regions and tournaments that are followed unless the operator chooses others."""
+
+BASE_URLS: Final[Mapping[str, str]] = {
+    Source.Reader.WHOSCORED: "https://www.whoscored.com",
+    Source.Reader.FOOTBALL_DATA: "https://www.football-data.co.uk",
+    Source.Reader.OPENFOOTBALL: "https://raw.githubusercontent.com/openfootball/football.json/master",
+}
+"""Where each reader's site is."""
+
+SHIPPED: Final[Mapping[str, dict[str, Any]]] = {
+    SANDBOX: {"reader": Source.Reader.WHOSCORED, "is_simulated": True, "is_enabled": True, "delay": AT_HOME},
+    SANDBOX_FILES: {"reader": Source.Reader.FOOTBALL_DATA, "is_simulated": True, "is_enabled": True, "delay": AT_HOME},
+    "football-data": {"reader": Source.Reader.FOOTBALL_DATA, "delay": timedelta(seconds=3)},
+    "openfootball": {"reader": Source.Reader.OPENFOOTBALL, "delay": timedelta(seconds=3)},
+    "whoscored": {
+        "reader": Source.Reader.WHOSCORED,
+        "needs_permission": True,
+        "delay": timedelta(seconds=7),
+        "competitions": list(BIG_LEAGUES),
+    },
+}
+"""What each source is when its row is made. The simulated ones are on; a real one is switched on by its operator."""
+
+
+class UnknownSourceError(Exception):
+    """No such source can be visited."""
+
+
+class PermissionMissingError(Exception):
+    """The source may not be visited without its owners' permission."""
+
+
+def ensure_sources(*, now: datetime) -> None:
+    """Make the rows of the sources that are missing; the first call decides when the sandbox's season began."""
+    existing = set(Source.objects.values_list("name", flat=True))
+    for name, values in SHIPPED.items():
+        if name in existing:
+            continue
+        if name == SANDBOX:
+            values = values | {"seed": SANDBOX_SEED, "anchor_at": now.replace(second=0, microsecond=0)}
+        Source.objects.get_or_create(name=name, defaults=values)
+
+
+def ensure_sandbox(*, now: datetime) -> Source:
+    """Return the source of the simulated world, made when it is missing."""
+    ensure_sources(now=now)
+    return Source.objects.get(name=SANDBOX)
+
+
+def confirm_permission(*, source: Source, by: str, note: str, now: datetime) -> None:
+    """Write down that the owners of a source permit visits, who says so, and on what ground.
+
+    Raises
+    ------
+    PermissionMissingError
+        When the note does not say who gave it.
+    """
+    if not note.strip():
+        raise PermissionMissingError("Say who gave the permission, when, and for what; it is kept with the source.")
+    source.permission_confirmed_at = now
+    source.permission_confirmed_by = by
+    source.permission_note = note.strip()
+    source.save(update_fields=["permission_confirmed_at", "permission_confirmed_by", "permission_note"])
+
+
+def withdraw_permission(*, source: Source) -> None:
+    """Take a permission back and switch the source off."""
+    source.is_enabled = False
+    source.permission_confirmed_at, source.permission_confirmed_by, source.permission_note = None, "", ""
+    source.save(update_fields=["is_enabled", "permission_confirmed_at", "permission_confirmed_by", "permission_note"])
+
+
+def switch(*, source: Source, is_on: bool) -> None:
+    """Let requests leave for a source, or none.
+
+    Raises
+    ------
+    PermissionMissingError
+        When its owners want to be asked and nobody has confirmed that they were.
+    """
+    if is_on and source.needs_permission and source.permission_confirmed_at is None:
+        raise PermissionMissingError(why_off(source))
+    source.is_enabled = is_on
+    source.save(update_fields=["is_enabled"])
+
+
+def why_off(source: Source) -> str:
+    """Return why no request leaves for a source, empty when requests may."""
+    if source.is_simulated and not settings.SPAI_SANDBOX:
+        return "The sandbox is switched off by SPAI_SANDBOX."
+    if source.needs_permission and source.permission_confirmed_at is None:
+        return (
+            "Its owners want to be asked first. Confirm their permission in the admin (Sources, "
+            f"{source.name}), then switch it on."
+        )
+    if not source.is_enabled:
+        return "It is switched off. Switch it on in the admin under Sources."
+    if not source.is_simulated and not settings.SPAI_CONTACT:
+        return "Nobody is named who asks. Set SPAI_CONTACT to a page or a mail, so that the site's owner can reach you."
+    return ""
+
+
+def site_of(source: Source) -> Site:
+    """Return the reader of a source's pages.
+
+    Raises
+    ------
+    UnknownSourceError
+        When its competitions are not in the reader's codes.
+    """
+    base_url, chosen = base_url_of(source), [str(code) for code in source.competitions]
+    try:
+        if source.reader == Source.Reader.WHOSCORED:
+            ages = SANDBOX_AGES if source.is_simulated else {}
+            return WhoScored(
+                name=source.name,
+                base_url=base_url,
+                tournaments=[_pair(code) for code in chosen],
+                is_simulated=source.is_simulated,
+                **ages,
+            )
+        if source.reader == Source.Reader.OPENFOOTBALL:
+            return OpenfootballSite(base_url=base_url, name=source.name, codes=chosen or tuple(OPENFOOTBALL_CODES))
+        if source.is_simulated:
+            return FootballDataSite(
+                name=source.name,
+                base_url=base_url,
+                divisions=dict(zip(SANDBOX_CODES, SANDBOX_LEAGUES, strict=True)),
+                countries=(),
+            )
+        if not chosen:
+            return FootballDataSite(name=source.name, base_url=base_url)
+        return FootballDataSite(
+            name=source.name,
+            base_url=base_url,
+            divisions={code: DIVISIONS[code] for code in chosen if code in DIVISIONS},
+            countries=[code for code in chosen if code not in DIVISIONS],
+        )
+    except ValueError as error:
+        raise UnknownSourceError(f"{source.name}: {error}; correct its competitions in the admin") from error
+
+
+def base_url_of(source: Source) -> str:
+    """Return where the site of a source is, without a slash at its end."""
+    if source.base_url:
+        return source.base_url.rstrip("/")
+    return settings.SPAI_SANDBOX_URL if source.is_simulated else BASE_URLS[source.reader]
+
+
+def _pair(code: str) -> tuple[int, int]:
+    """Return region and tournament of a code such as ``252/2``."""
+    region, _, tournament = code.partition("/")
+    if not (region.isdecimal() and tournament.isdecimal()):
+        raise ValueError(f"{code!r} is no region and tournament, such as 252/2")
+    return int(region), int(tournament)

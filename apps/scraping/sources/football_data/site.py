@@ -1,0 +1,149 @@
+"""football-data.co.uk as a site: where its files are, and which of them an errand needs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from apps.matches.records import CompetitionKey, MatchRecord
+from apps.scraping.sources.base import Errand, Page, ParseError, Reading, Request, Scope
+from apps.scraping.sources.competitions import DIVISIONS, LEAGUES
+from apps.scraping.sources.football_data.reader import MATCH_MISSING, FootballData
+from apps.scraping.sources.years import season_starts
+
+BASE_URL: Final = "https://www.football-data.co.uk"
+
+COUNTRIES: Final = (
+    "ARG", "AUT", "BRA", "CHN", "DNK", "FIN", "IRL", "JPN", "MEX", "NOR", "POL", "ROU", "RUS", "SWE", "SWZ", "USA",
+)  # fmt: skip
+"""Codes of the extra files, each with all seasons of a country's league."""
+
+FIRST_SEASONS: Final = {
+    "EC": 2005,
+    "SC2": 1997,
+    "SC3": 1997,
+    "SP2": 1996,
+    "I2": 1997,
+    "F2": 1996,
+    "B1": 1995,
+} | dict.fromkeys(("SC0", "SC1", "P1", "T1", "G1"), 1994)
+"""The first season of a division that the site has, where it is not that of the first files."""
+
+FIRST_SEASON: Final = 1993
+FIRST_EXTRA_YEAR: Final = 2012
+
+YOUNG: Final = timedelta(days=60)
+"""A season's file may be missing until so long after the season can begin, and empty as long."""
+
+CORRECTED_WITHIN: Final = timedelta(days=60)
+"""Of the extra files, which hold ten years and more, a visit for results takes what lies no further back than this."""
+
+
+class FootballDataSite:
+    """The files of football-data.co.uk where they are published, or a site of its shape.
+
+    Parameters
+    ----------
+    base_url : str
+        What stands before ``/mmz4281/2425/E0.csv``.
+    name : str
+        The name under which its records are stored.
+    divisions : mapping of str to CompetitionKey
+        The competitions to follow in main files and lists of fixtures, by the code in their column ``Div``.
+    countries : sequence of str
+        Codes of the extra files to follow.
+    file_age : timedelta or None
+        A kept file younger than this serves in place of a new one.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str = BASE_URL,
+        name: str = FootballData.name,
+        divisions: Mapping[str, CompetitionKey] = DIVISIONS,
+        countries: Sequence[str] = COUNTRIES,
+        file_age: timedelta | None = None,
+    ) -> None:
+        self._base_url = base_url.rstrip("/")
+        self._name = name
+        self._divisions = dict(divisions)
+        self._countries = tuple(countries)
+        self._file_age = file_age
+        # A list of fixtures holds all divisions: the ones that are not followed are no errors.
+        self._files = FootballData({**DIVISIONS, **divisions})
+        self._followed = {*divisions.values(), *(LEAGUES.values() if countries else ())}
+
+    @property
+    def name(self) -> str:
+        """The name under which its records are stored."""
+        return self._name
+
+    def start(self, errand: Errand) -> list[Request]:
+        """Return the lists of fixtures, which have the odds too; or the files of seasons that can overlap the window.
+
+        A file of a season is final in October after it; an extra file never is, since its latest season goes on.
+        """
+        if errand.scope in (Scope.FIXTURES, Scope.ODDS):
+            lists = ["fixtures.csv"] if self._divisions else []
+            lists += ["new_league_fixtures.csv"] if self._countries else []
+            return [self._request(path, "fixtures") for path in lists]
+        requests = [
+            self._request(
+                f"mmz4281/{start % 100:02d}{(start + 1) % 100:02d}/{division}.csv",
+                "division",
+                final_after=datetime(start + 1, 10, 1, tzinfo=UTC),
+                may_be_missing=division not in DIVISIONS or _is_young(start, errand),
+            )
+            for division in self._divisions
+            for start in season_starts(errand.window, first=FIRST_SEASONS.get(division, FIRST_SEASON))
+        ]
+        countries = self._countries if errand.window.end.year >= FIRST_EXTRA_YEAR else ()
+        return requests + [self._request(f"new/{country}.csv", "country") for country in countries]
+
+    def read(self, request: Request, page: Page, errand: Errand) -> Reading:
+        """Read one file; see `apps.scraping.sources.base.Site`."""
+        try:
+            parsed = self._files.parse_file(str(request.about or page.url), page.content)
+        except ParseError as error:
+            if request.may_be_missing and error.missing == MATCH_MISSING:
+                return Reading(notes={"files of a season that has not begun": 1})
+            raise
+        records, notes = parsed.records, Counter(parsed.notes)
+        if request.kind == "fixtures":
+            records = [record for record in records if record.competition in self._followed]
+            notes["fixtures of competitions that are not followed"] += len(parsed.records) - len(records)
+        elif request.kind == "country":
+            records = _of_window(records, errand)
+        return Reading(
+            records,
+            refused=parsed.refused,
+            notes=dict(+notes),
+            may_be_empty=request.kind == "fixtures" or bool(parsed.records),
+        )
+
+    def _request(
+        self, path: str, kind: str, *, final_after: datetime | None = None, may_be_missing: bool = False
+    ) -> Request:
+        return Request(
+            f"{self._base_url}/{path}",
+            kind,
+            about=path.removeprefix("mmz4281/"),
+            final_after=final_after,
+            max_age=self._file_age,
+            may_be_missing=may_be_missing,
+        )
+
+
+def _is_young(start: int, errand: Errand) -> bool:
+    return errand.now < datetime(start, 7, 10, tzinfo=UTC) + YOUNG
+
+
+def _of_window(records: list[MatchRecord], errand: Errand) -> list[MatchRecord]:
+    """Return the records of an extra file that an errand is after."""
+    start, end = errand.window.start, errand.window.end
+    if errand.scope is Scope.RESULTS:
+        start -= CORRECTED_WITHIN
+    return [record for record in records if start <= record.kickoff_at.date() <= end]

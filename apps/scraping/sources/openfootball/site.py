@@ -1,0 +1,97 @@
+"""openfootball as a site: one file a competition and season, on the web as in its repository."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from apps.scraping.sources.base import Errand, Page, Reading, Request, Scope
+from apps.scraping.sources.competitions import OPENFOOTBALL_CODES
+from apps.scraping.sources.openfootball.reader import Openfootball
+from apps.scraping.sources.years import season_starts
+
+BASE_URL: Final = "https://raw.githubusercontent.com/openfootball/football.json/master"
+
+FIRST_SEASON: Final = 2010
+
+CALENDAR_YEAR_CODES: Final = frozenset({"br.1", "cn.1", "jp.1"})
+"""Codes whose files lie in folders of one year, such as ``2020``."""
+
+
+class OpenfootballSite:
+    """The files of openfootball's football.json where they are published.
+
+    No competition has a file for each season, so that each may be missing.
+
+    Parameters
+    ----------
+    base_url : str
+        What stands before ``/2024-25/en.1.json``.
+    name : str
+        The name under which its records are stored.
+    codes : sequence of str
+        The competitions to follow, of those in `OPENFOOTBALL_CODES`.
+    file_age : timedelta or None
+        A kept file younger than this serves in place of a new one.
+
+    Raises
+    ------
+    ValueError
+        When a code is unknown.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str = BASE_URL,
+        name: str = Openfootball.name,
+        codes: Sequence[str] = tuple(OPENFOOTBALL_CODES),
+        file_age: timedelta | None = None,
+    ) -> None:
+        unknown = [code for code in codes if code not in OPENFOOTBALL_CODES]
+        if unknown:
+            raise ValueError(f"openfootball: codes {unknown} are unknown")
+        self._base_url = base_url.rstrip("/")
+        self._name = name
+        self._codes = tuple(codes)
+        self._file_age = file_age
+        self._files = Openfootball()
+
+    @property
+    def name(self) -> str:
+        """The name under which its records are stored."""
+        return self._name
+
+    def start(self, errand: Errand) -> list[Request]:
+        """Return the files of the seasons that can overlap the window; it has no odds."""
+        if errand.scope is Scope.ODDS:
+            return []
+        return [
+            Request(
+                f"{self._base_url}/{folder}/{code}.json",
+                "file",
+                about=f"{folder}/{code}.json",
+                final_after=final_after,
+                max_age=self._file_age,
+                may_be_missing=True,
+            )
+            for code in self._codes
+            for folder, final_after in _folders(code, errand)
+        ]
+
+    def read(self, request: Request, page: Page, errand: Errand) -> Reading:
+        """Read one file; see `apps.scraping.sources.base.Site`."""
+        parsed = self._files.parse_file(str(request.about or page.url), page.content)
+        return Reading(parsed.records, refused=parsed.refused, notes=parsed.notes, may_be_empty=False)
+
+
+def _folders(code: str, errand: Errand) -> list[tuple[str, datetime]]:
+    """Return the folders of the seasons that can overlap the window, and when each of them is final."""
+    window = errand.window
+    if code in CALENDAR_YEAR_CODES:
+        # Covid moved the ends of some seasons into the next year.
+        years = range(max(window.start.year - (window.start.month <= 2), FIRST_SEASON), window.end.year + 1)
+        return [(str(year), datetime(year + 1, 7, 1, tzinfo=UTC)) for year in years]
+    starts = season_starts(window, first=FIRST_SEASON)
+    return [(f"{year}-{(year + 1) % 100:02d}", datetime(year + 1, 10, 1, tzinfo=UTC)) for year in starts]

@@ -1,0 +1,181 @@
+"""The score of one match of the feed: after 90 minutes, after extra time, and of a shoot-out.
+
+`homeScore` and `awayScore` are those at the very end, extra time included. Where there was extra time the score after
+90 minutes is the part ``FT a:b`` of the entry; without that part it is counted from the goals, or it follows from the
+goals of extra time alone. A score that could not be known for certain is none: a wrong one would be kept.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from apps.scraping.sources.whoscored.pages import as_count, as_words
+
+Goals = tuple[int, int]
+
+FULL_TIME: Final = re.compile(r"\bFT\b[\s:(]{0,4}(\d{1,2})\s{0,3}[:–-]\s{0,3}(\d{1,2})(?!\d)")
+NAMES: Final = ("homeTeamName", "awayTeamName", "homeTeamCountryName", "awayTeamCountryName")
+
+AFTER_EXTRA_TIME: Final = "AET"
+AFTER_PENALTIES: Final = "PEN"
+
+SECOND_HALF: Final = 3
+"""Of an incident's `period`: 1 is the first half, 3 the second, stoppage time included; later ones are extra time."""
+
+MINUTES: Final = 90
+LATEST_STOPPAGE: Final = 105
+"""A minute of the second half beyond this one, in a match with extra time, does not say in which it was."""
+
+GOAL: Final = 1
+NO_GOALS: Final = (0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Goals of the home and of the away side.
+
+    Parameters
+    ----------
+    full_time : tuple of int
+        After 90 minutes and stoppage time.
+    extra_time : tuple of int or None
+        At the end of extra time, those before included; None when none was played, or when it is not told.
+    penalties : tuple of int or None
+        Of a shoot-out.
+    notes : tuple of str
+        What in the entry contradicts the score.
+    """
+
+    full_time: Goals
+    extra_time: Goals | None = None
+    penalties: Goals | None = None
+    notes: tuple[str, ...] = ()
+
+
+def read_score(match: Mapping[str, Any]) -> Score:
+    """Return the score of a finished match.
+
+    Raises
+    ------
+    ValueError
+        When there is none, when its parts contradict each other, or when the one after 90 minutes cannot be known.
+    """
+    total = _pair(match, "homeScore", "awayScore")
+    if total is None:
+        raise ValueError("finished without a score")
+    written = _written(match)
+    own_extra = _pair(match, "homeExtratimeScore", "awayExtratimeScore")
+    penalties = _pair(match, "homePenaltyScore", "awayPenaltyScore")
+    penalties = None if penalties == NO_GOALS else penalties
+    elapsed = as_words(match.get("elapsed")).upper()
+    went_on = elapsed in (AFTER_EXTRA_TIME, AFTER_PENALTIES) or penalties is not None
+    if not went_on and own_extra == NO_GOALS:
+        own_extra = None
+    went_on = went_on or own_extra is not None
+    if written is not None and not _reaches(written, total):
+        raise ValueError(f"the score FT {written[0]}:{written[1]} is above the last one, {total[0]}:{total[1]}")
+    if not went_on and written in (None, total):
+        return Score(total, notes=_contradictions(match, total, total, None))
+    counted = _counted(match, total)
+    full_time = written or counted or _before(match, total, own_extra)
+    if full_time is None:
+        raise ValueError(f"the score after 90 minutes is not told beside {total[0]}:{total[1]} after {elapsed or 'FT'}")
+    played_on = elapsed == AFTER_EXTRA_TIME or own_extra is not None or full_time != total or _has_late_goal(match)
+    notes = _contradictions(match, full_time, total, penalties)
+    if counted is not None and counted != full_time:
+        notes = (*notes, "goals that contradict the score after 90 minutes")
+    return Score(full_time, total if played_on else None, penalties, notes)
+
+
+def _pair(match: Mapping[str, Any], home: str, away: str) -> Goals | None:
+    goals = as_count(match.get(home)), as_count(match.get(away))
+    if goals[0] is None or goals[1] is None:
+        return None
+    return goals[0], goals[1]
+
+
+def _written(match: Mapping[str, Any]) -> Goals | None:
+    """Return the part ``FT a:b``, wherever in the entry it stands."""
+    for key, value in match.items():
+        found = FULL_TIME.search(value) if isinstance(value, str) and key not in NAMES and len(value) < 200 else None
+        if found is not None:
+            return int(found[1]), int(found[2])
+    return None
+
+
+def _reaches(before: Goals, after: Goals) -> bool:
+    return before[0] <= after[0] and before[1] <= after[1]
+
+
+def _before(match: Mapping[str, Any], total: Goals, own_extra: Goals | None) -> Goals | None:
+    """Return the score before extra time where the others leave no choice."""
+    if total == NO_GOALS:
+        return total
+    # The two fields may hold the goals of extra time or the score at its end; equal to the total they may be either.
+    if own_extra is None or own_extra == total or not _reaches(own_extra, total):
+        return None
+    before = total[0] - own_extra[0], total[1] - own_extra[1]
+    return before if _may_go_on(match, before) else None
+
+
+def _may_go_on(match: Mapping[str, Any], score: Goals) -> bool:
+    """Return whether a match with this score after 90 minutes goes on: it is level, or the second of two."""
+    return score[0] == score[1] or match.get("aggregateWinnerField") is not None
+
+
+def _counted(match: Mapping[str, Any], total: Goals) -> Goals | None:
+    """Return the goals of the 90 minutes, counted; None unless all goals are there and none is in doubt."""
+    counts, all_goals = [0, 0], [0, 0]
+    for incident in _goals(match):
+        side = incident.get("field")
+        if side not in (0, 1):
+            return None
+        all_goals[side] += 1
+        late = _is_late(incident)
+        if late is None:
+            return None
+        counts[side] += not late
+    score = counts[0], counts[1]
+    return score if (all_goals[0], all_goals[1]) == total and _may_go_on(match, score) else None
+
+
+def _goals(match: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    incidents = match.get("incidents")
+    found = incidents if isinstance(incidents, list) else []
+    return [incident for incident in found if isinstance(incident, dict) and incident.get("type") == GOAL]
+
+
+def _is_late(incident: Mapping[str, Any]) -> bool | None:
+    """Return whether a goal was scored in extra time; None where its minute and period do not say."""
+    written, period = incident.get("minute"), as_count(incident.get("period"))
+    # "90+4" says itself that it belongs to the 90 minutes.
+    minute = as_count(written.partition("+")[0] if isinstance(written, str) else written)
+    if minute is None:
+        return None
+    if minute <= MINUTES:
+        return False if period is None or period <= SECOND_HALF else None
+    if period is None or (period <= SECOND_HALF and minute > LATEST_STOPPAGE):
+        return None
+    return period > SECOND_HALF
+
+
+def _has_late_goal(match: Mapping[str, Any]) -> bool:
+    return any(_is_late(incident) for incident in _goals(match))
+
+
+def _contradictions(
+    match: Mapping[str, Any], full_time: Goals, total: Goals, penalties: Goals | None
+) -> tuple[str, ...]:
+    notes = []
+    deciding = penalties if penalties is not None and total[0] == total[1] else total
+    winner = None if deciding[0] == deciding[1] else int(deciding[0] < deciding[1])
+    # The second of two matches names the winner of both.
+    if "winnerField" in match and match["winnerField"] != winner and match.get("aggregateWinnerField") is None:
+        notes.append("a winner that contradicts the score")
+    goals = [incident.get("field") for incident in _goals(match)]
+    if goals and (goals.count(0), goals.count(1)) != total and (goals.count(0), goals.count(1)) != full_time:
+        notes.append("goals that contradict the score")
+    return tuple(notes)

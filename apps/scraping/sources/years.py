@@ -1,0 +1,22 @@
+"""Which seasons that run from summer to summer a window can touch."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from apps.scraping.sources.base import Window
+
+
+def season_starts(window: Window, *, first: int) -> list[int]:
+    """Return the years in which the seasons that can overlap a window began, in the order of time.
+
+    A season lies between 10 July and 15 August of the next year at the latest (2019-20), so that in summer two do.
+
+    Parameters
+    ----------
+    window : Window
+    first : int
+        The first season that there is.
+    """
+    years = range(max(window.start.year - 1, first), window.end.year + 1)
+    return [year for year in years if date(year, 7, 10) <= window.end and window.start <= date(year + 1, 8, 15)]

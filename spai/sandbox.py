@@ -1,0 +1,133 @@
+"""The WSGI application of the process `sandbox`: the simulated world of this database as a web site.
+
+The database is asked once, for seed and anchor of the world; until it answers, pages are 503 and say why.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Final
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spai.settings")
+django.setup()
+
+from django.db import DatabaseError, connection  # noqa: E402  Django must be set up before anything that reads its settings.
+from django.utils import timezone  # noqa: E402
+
+from apps.scraping.sandbox.site import Site  # noqa: E402
+from apps.scraping.sandbox.world import World  # noqa: E402
+from apps.scraping.services import ensure_sandbox  # noqa: E402
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+logger = logging.getLogger(__name__)
+
+PAUSE_SECONDS: Final = 1.0
+"""The database is asked again at the earliest so long after it failed to answer."""
+PATIENCE_SECONDS: Final = 5.0
+"""So long a request waits while another one asks the database."""
+
+
+class NotReadyError(Exception):
+    """The world is not known yet; the text says why."""
+
+
+def load_world() -> World:
+    """Return the world of this database's source `sandbox`, which is made where it is missing.
+
+    Raises
+    ------
+    NotReadyError
+        When the database does not answer or the row says too little.
+    """
+    try:
+        source = ensure_sandbox(now=timezone.now())
+    except DatabaseError as error:
+        raise NotReadyError(f"the database does not tell which world this is: {error.__class__.__name__}") from error
+    finally:
+        # It is not asked again.
+        connection.close()
+    if source.seed is None or source.anchor_at is None:
+        raise NotReadyError("the source sandbox has lost its seed or its anchor; restore them in the admin")
+    return World(source.seed, source.anchor_at)
+
+
+class SandboxApplication:
+    """The site, from the first moment at which its world is known.
+
+    Parameters
+    ----------
+    load : callable
+        Returns the world or raises `NotReadyError`.
+    """
+
+    def __init__(self, load: Callable[[], World] = load_world) -> None:
+        self._load = load
+        self._lock = threading.Lock()
+        self._site: Site | None = None
+        self._failed: tuple[float, str] = (float("-inf"), "")
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        path = environ.get("PATH_INFO", "")
+        if path == "/livez":
+            return _say("200 OK", {"status": "alive"}, start_response)
+        try:
+            site = self.site()
+        except NotReadyError as reason:
+            return _say("503 Service Unavailable", {"status": "not ready", "reason": str(reason)}, start_response)
+        if path == "/readyz":
+            return _say("200 OK", {"status": "ready"}, start_response)
+        return site(environ, start_response)
+
+    def site(self) -> Site:
+        """Return the site, which is made when it is first asked for.
+
+        Raises
+        ------
+        NotReadyError
+            When the world is not known; the next call but one second later tries again.
+        """
+        if self._site is not None:
+            return self._site
+        if not self._lock.acquire(timeout=PATIENCE_SECONDS):
+            raise NotReadyError("the database has not answered yet")
+        try:
+            if self._site is None:
+                self._site = self._make()
+            return self._site
+        finally:
+            self._lock.release()
+
+    def _make(self) -> Site:
+        failed_at, reason = self._failed
+        if time.monotonic() - failed_at < PAUSE_SECONDS:
+            raise NotReadyError(reason)
+        try:
+            world = self._load()
+        except NotReadyError as error:
+            logger.warning("sandbox: %s", error)
+            self._failed = time.monotonic(), str(error)
+            raise
+        logger.info("sandbox: serving the world of seed %d, anchored at %s", world.seed, world.anchor_at)
+        return Site(world, timezone.now)
+
+
+def _say(status: str, what: dict[str, str], start_response: StartResponse) -> Iterable[bytes]:
+    body = json.dumps(what).encode()
+    headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body))), ("Cache-Control", "no-store")]
+    if status.startswith("503"):
+        headers.append(("Retry-After", "2"))
+    start_response(status, headers)
+    return [body]
+
+
+application = SandboxApplication()

@@ -1,0 +1,85 @@
+"""A site of a few pages, doors that open on it, and a clock."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from apps.scraping import services
+from apps.scraping.models import ScrapeRun, Source
+from apps.scraping.services.visits import scrape_due
+from tests.fakes import FakeDoors, FakeSite
+
+NOW = datetime(2026, 11, 23, 9, 0, 30, tzinfo=UTC)
+
+
+@dataclass
+class Clock:
+    """A clock that stands still until it is moved."""
+
+    now: datetime = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def later(self, **delta: float) -> datetime:
+        self.now += timedelta(**delta)
+        return self.now
+
+
+@dataclass
+class Stage:
+    """A source with its site, its doors and the clock of all."""
+
+    source: Source
+    site: FakeSite
+    doors: FakeDoors
+    clock: Clock
+
+    def ask(self, scope: str = "results") -> ScrapeRun:
+        return services.request_visit(source=self.source, scope=scope, by="somebody", now=self.clock())
+
+    def work(self, **options) -> list[services.ScrapeReport]:
+        return list(
+            scrape_due(
+                now=self.clock(),
+                clock=self.clock,
+                make_doors=lambda source: nullcontext(self.doors),
+                make_site=lambda source: self.site,
+                **options,
+            )
+        )
+
+    def visit(self, scope: str = "results") -> services.ScrapeReport:
+        """Ask for a visit and see it through."""
+        self.ask(scope)
+        return self.work()[-1]
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(autouse=True)
+def raw_pages(settings, tmp_path):
+    """Raw pages are kept in a folder of the test's own."""
+    folder = tmp_path / "snapshots"
+    settings.STORAGES = settings.STORAGES | {
+        "snapshots": {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": str(folder)},
+        }
+    }
+    settings.SPAI_SANDBOX = True
+    settings.SPAI_CONTACT = "https://owner.example"
+    return folder
+
+
+@pytest.fixture
+def stage(db, clock) -> Stage:
+    source = services.ensure_sandbox(now=NOW)
+    return Stage(source, FakeSite(), FakeDoors({}, clock), clock)

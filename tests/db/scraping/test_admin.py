@@ -1,0 +1,212 @@
+"""The office's levers on sources, and what it shows of visits and pages."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.admin.sites import site
+from django.urls import reverse
+from django.utils import timezone
+from django_celery_beat.models import PeriodicTask
+
+from apps.matches.admin import FactAdmin
+from apps.scraping import services
+from apps.scraping.models import Lane, ScrapeRun, Snapshot, Source
+from apps.scraping.politeness import host_of
+from spai.beat import write_timetable
+from spai.celery import TIMETABLE
+from tests.db.scraping.conftest import NOW
+from tests.fakes import page_of
+
+pytestmark = pytest.mark.django_db
+
+HOME = "http://fake/home"
+SCRIPT = b"<script>alert(document.cookie)</script>"
+
+
+@pytest.fixture(autouse=True)
+def woken(monkeypatch):
+    topics: list[str] = []
+    monkeypatch.setattr("apps.scraping.services.asking.wake", topics.append)
+    return topics
+
+
+@pytest.fixture
+def visited(stage):
+    """A source with a good visit, a troubled one, kept pages, a lane and a timetable."""
+    write_timetable(TIMETABLE)
+    stage.doors.pages = {HOME: page_of({"number": 1, "goals": (1, 0)})}
+    stage.visit()
+    stage.doors.pages[HOME] = SCRIPT
+    stage.clock.later(minutes=2)
+    stage.visit()
+    host = host_of(services.base_url_of(stage.source))
+    Lane.objects.create(
+        host=host, state="open", open_until=timezone.now() + timedelta(hours=1), reason="answered 403", trips=1
+    )
+    return stage
+
+
+MODELS = [model for model in site._registry if model._meta.app_label == "scraping"]
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
+def test_every_list_and_every_row_opens(office, visited, model):
+    name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+    assert office.get(reverse(f"{name}_changelist")).status_code == 200
+    row = model._default_manager.order_by("pk").first()
+    assert office.get(reverse(f"{name}_change", args=[row.pk])).status_code == 200
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
+def test_facts_are_neither_added_nor_deleted_nor_changed(office, visited, model):
+    name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+    row = model._default_manager.order_by("pk").first()
+    assert office.get(reverse(f"{name}_add")).status_code == 403
+    assert office.post(reverse(f"{name}_delete", args=[row.pk]), {"post": "yes"}).status_code == 403
+    if isinstance(site._registry[model], FactAdmin):
+        assert office.post(reverse(f"{name}_change", args=[row.pk]), {}).status_code == 403
+
+
+def test_the_list_of_sources_tells_freshness_next_visit_lane_and_the_latest_visits(office, visited):
+    page = office.get(reverse("admin:scraping_source_changelist")).content.decode()
+    assert "needs permission" in page
+    assert "changed layout" in page
+    assert "answered 403" in page
+    assert page.count("<rect") == 2
+    assert 'datetime="2026-11-23T09:00:30+00:00"' in page
+
+
+def test_the_list_of_sources_needs_the_same_queries_however_many_visits(office, visited, django_assert_max_num_queries):
+    for _ in range(20):
+        visited.clock.later(minutes=2)
+        visited.visit()
+    with django_assert_max_num_queries(16):
+        office.get(reverse("admin:scraping_source_changelist"))
+
+
+def act(office, source: Source, lever: str, **values):
+    return office.post(reverse(f"admin:scraping_source_{lever}", args=[source.pk]), {**values, "_form_submitted": "on"})
+
+
+def test_visit_now_asks_for_a_visit_and_goes_to_its_page(office, stage, woken):
+    answer = act(office, stage.source, "visit_now", scope="fixtures")
+    run = ScrapeRun.objects.get()
+    assert answer["HX-Redirect"] == reverse("admin:scraping_scraperun_change", args=[run.pk])
+    assert (run.scope, run.requested_by) == ("fixtures", "admin")
+    assert woken == ["scrape_requested"]
+
+
+def test_a_double_click_asks_once(office, stage):
+    act(office, stage.source, "visit_now", scope="fixtures")
+    act(office, stage.source, "visit_now", scope="fixtures")
+    assert ScrapeRun.objects.count() == 1
+
+
+def test_a_back_fill_asks_for_its_months(office, stage):
+    act(office, stage.source, "back_fill", start="2026-08-15", end="2026-10-03")
+    assert ScrapeRun.objects.filter(scope="backfill").count() == 3
+
+
+def test_a_back_fill_that_ends_before_it_begins_is_refused_in_the_form(office, stage):
+    answer = act(office, stage.source, "back_fill", start="2026-10-03", end="2026-08-15")
+    assert "lies before the first" in answer.content.decode()
+    assert not ScrapeRun.objects.exists()
+
+
+def test_kept_pages_are_asked_to_be_read_again(office, visited):
+    act(office, visited.source, "reparse")
+    assert ScrapeRun.objects.filter(scope="reparse", finished_at=None).exists()
+
+
+def test_whoscored_is_switched_on_only_after_its_permission_is_confirmed_in_words(office, stage):
+    source = Source.objects.get(name="whoscored")
+    office.get(reverse("admin:scraping_source_switch_on", args=[source.pk]))
+    assert not Source.objects.get(pk=source.pk).is_enabled
+    act(office, source, "confirm_permission", note="Mail of 2026-11-20")
+    office.get(reverse("admin:scraping_source_switch_on", args=[source.pk]))
+    source.refresh_from_db()
+    assert (source.is_enabled, source.permission_confirmed_by) == (True, "admin")
+    act(office, source, "withdraw_permission")
+    assert not Source.objects.get(pk=source.pk).is_enabled
+
+
+def test_the_form_of_a_source_cannot_switch_it_on(office, stage):
+    source = Source.objects.get(name="whoscored")
+    office.post(
+        reverse("admin:scraping_source_change", args=[source.pk]),
+        {"base_url": "", "delay": "00:00:07", "competitions": "[]", "is_enabled": "on"},
+    )
+    assert not Source.objects.get(pk=source.pk).is_enabled
+
+
+def test_a_halted_lane_is_resumed(office, visited):
+    act(office, visited.source, "resume_lane")
+    assert Lane.objects.get().state == "closed"
+
+
+def test_a_visit_is_followed_live_and_no_longer_asked_about_when_it_is_over(office, stage):
+    stage.doors.pages = {HOME: page_of({"number": 1})}
+    run = stage.ask()
+    progress = reverse("admin:scraping_scraperun_progress", args=[run.pk])
+    waiting = office.get(progress)
+    assert (waiting.status_code, "Waiting" in waiting.content.decode()) == (200, True)
+    stage.work()
+    over = office.get(progress)
+    assert over.status_code == 286
+    assert "1 matches told: 1 created" in over.content.decode()
+    assert office.get(reverse("admin:scraping_scraperun_progress", args=[0])).status_code == 404
+
+
+def test_a_visit_that_waits_is_cancelled(office, stage):
+    run = stage.ask()
+    office.post(reverse("admin:scraping_scraperun_cancel_visit", args=[run.pk]), {"_form_submitted": "on"})
+    run.refresh_from_db()
+    assert (run.outcome, run.detail) == ("failed", "Cancelled by admin.")
+
+
+def test_a_raw_page_is_shown_as_text_and_never_run(office, visited):
+    kept = Snapshot.objects.order_by("-fetched_at")[0]
+    answer = office.get(reverse("admin:scraping_snapshot_raw", args=[kept.pk]))
+    assert answer.content == SCRIPT
+    assert answer["Content-Type"] == "text/plain; charset=utf-8"
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    assert "sandbox" in answer["Content-Security-Policy"]
+    assert office.get(reverse("admin:scraping_snapshot_raw", args=[0])).status_code == 404
+
+
+def test_a_raw_page_whose_bytes_are_lost_says_so(office, visited, raw_pages):
+    for file in raw_pages.rglob("*.gz"):
+        file.unlink()
+    answer = office.get(reverse("admin:scraping_snapshot_raw", args=[Snapshot.objects.first().pk]))
+    assert answer.status_code == 410
+    assert "cannot be read" in answer.content.decode()
+
+
+def test_who_may_only_look_pulls_no_lever(visited, office_process, client, django_user_model):
+    looker = django_user_model.objects.create_user("looker", password="x", is_staff=True)
+    client.force_login(looker)
+    assert client.post(
+        reverse("admin:scraping_source_visit_now", args=[visited.source.pk]), {"scope": "results"}
+    ).status_code in (302, 403)
+    assert client.get(reverse("admin:scraping_snapshot_raw", args=[1])).status_code == 403
+    assert not ScrapeRun.objects.filter(finished_at=None).exists()
+
+
+def test_the_first_page_of_the_office_tells_of_troubled_visits_and_halted_hosts(office, visited):
+    ScrapeRun.objects.filter(outcome="changed_layout").update(finished_at=timezone.now())
+    page = office.get(reverse("admin:index")).content.decode()
+    assert "sandbox" in page
+    assert "changed layout" in page
+    assert "is halted" in page
+
+
+def test_the_timetable_can_be_read_beside_its_policy(office, visited):
+    row = PeriodicTask.objects.get(name="whoscored: odds")
+    page = office.get(reverse("admin:django_celery_beat_periodictask_change", args=[row.pk])).content.decode()
+    assert "prices of then are gone" in page
+
+
+def test_moments_are_told_in_utc_beside_how_long_ago(stage):
+    assert "09:00:30 UTC" in site._registry[Source].shown_fresh(type("Row", (), {"complete_at": NOW})())

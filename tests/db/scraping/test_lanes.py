@@ -1,0 +1,224 @@
+"""One polite visitor for all processes: turns, pauses, robots.txt, and hosts that say no."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from itertools import pairwise
+
+import psycopg
+import pytest
+from django.db import connection
+
+from apps.matches.locks import LockClass
+from apps.scraping import selectors, services
+from apps.scraping.models import Lane
+from apps.scraping.politeness import host_of
+from apps.scraping.responses import FetchError, Outcome, Response
+from apps.scraping.services import lanes
+
+pytestmark = pytest.mark.django_db
+
+SITE = "https://fake.example/page"
+AGENT = "SPAI/1 (+https://owner.example)"
+
+
+class Visitor:
+    """Asks for pages of a site that answers as it is told; its clock moves only when it sleeps or a page takes time."""
+
+    def __init__(self, clock, *, delay: float = 7.0, draw: float = 0.0) -> None:
+        self.clock = clock
+        self.manners = lanes.Manners(
+            agent=AGENT,
+            delay=timedelta(seconds=delay),
+            clock=clock,
+            sleep=lambda seconds: self.clock.later(seconds=seconds),
+            draw=lambda: draw,
+        )
+        self.answers: list[Response | FetchError] = []
+        self.robots: Response | FetchError = Response("https://fake.example/robots.txt", 404, b"", clock())
+        self.asked: list[tuple[str, object]] = []
+
+    def go(self, url: str = SITE) -> Response:
+        return lanes.go(url, lambda: self._answer(url), manners=self.manners, ask_robots=self._answer_robots)
+
+    def _answer(self, url: str) -> Response:
+        self.asked.append((url, self.clock()))
+        self.clock.later(seconds=1)
+        answer = self.answers.pop(0) if self.answers else Response(url, 200, b"<html>football</html>", self.clock())
+        if isinstance(answer, FetchError):
+            raise answer
+        return answer
+
+    def _answer_robots(self, url: str) -> Response:
+        self.asked.append((url, self.clock()))
+        if isinstance(self.robots, FetchError):
+            raise self.robots
+        return self.robots
+
+    def gaps(self) -> list[float]:
+        """Return the seconds from the end of each request to the next; each took one second, robots.txt none."""
+        pages = [moment for url, moment in self.asked if not url.endswith("robots.txt")]
+        return [(later - earlier).total_seconds() - 1 for earlier, later in pairwise(pages)]
+
+
+@pytest.fixture
+def visitor(clock) -> Visitor:
+    return Visitor(clock)
+
+
+def refused(status: int = 403, **headers: str) -> Response:
+    return Response(SITE, status, b"no", services.asking.datetime.now(services.asking.UTC), headers)
+
+
+def test_between_two_requests_lies_at_least_the_delay(visitor):
+    for _ in range(3):
+        visitor.go()
+    assert visitor.gaps() == [7.0, 7.0]
+
+
+def test_up_to_half_the_delay_is_added_by_chance(clock):
+    visitor = Visitor(clock, draw=1.0)
+    for _ in range(2):
+        visitor.go()
+    assert visitor.gaps() == [10.5]
+
+
+def test_a_worker_that_died_in_its_request_has_used_its_turn(visitor):
+    class Death(BaseException):
+        pass
+
+    def die() -> Response:
+        raise Death
+
+    visitor.go()
+    with pytest.raises(Death):
+        lanes.go(SITE, die, manners=visitor.manners, ask_robots=visitor._answer_robots)
+    before = visitor.clock()
+    visitor.go()
+    assert (visitor.asked[-1][1] - before).total_seconds() == 7.0
+
+
+def test_another_process_at_the_same_host_goes_first(visitor, monkeypatch):
+    monkeypatch.setattr(lanes, "PATIENCE", 0.1)
+    parameters = connection.get_connection_params()
+    with psycopg.connect(**{key: parameters[key] for key in ("host", "port", "user", "password", "dbname")}) as other:
+        other.execute("SELECT pg_advisory_lock(%s, %s)", [int(LockClass.HOST), lanes._number(host_of(SITE))])
+        with pytest.raises(FetchError, match="another process has been visiting fake"):
+            visitor.go()
+        assert visitor.go("https://other.example/").status == 200
+    assert visitor.go().status == 200
+
+
+def test_robots_txt_is_asked_for_once_a_day_and_obeyed(visitor):
+    visitor.robots = Response("", 200, b"User-agent: *\nDisallow: /secret\nCrawl-delay: 20\n", visitor.clock())
+    visitor.go()
+    with pytest.raises(FetchError, match=r"robots\.txt of fake\.example does not permit") as error:
+        visitor.go("https://fake.example/secret/page")
+    assert error.value.outcome == Outcome.BLOCKED
+    visitor.go()
+    assert visitor.gaps() == [20.0]
+    visitor.clock.later(hours=25)
+    visitor.go()
+    assert sum(url.endswith("robots.txt") for url, _ in visitor.asked) == 2
+
+
+def test_a_page_that_robots_txt_forbids_is_not_held_against_the_host(visitor):
+    visitor.robots = Response("", 200, b"User-agent: *\nDisallow: /\n", visitor.clock())
+    with pytest.raises(FetchError):
+        visitor.go()
+    assert selectors.lane_of(SITE).state == Lane.State.CLOSED
+
+
+def test_while_robots_txt_cannot_be_reached_nothing_is_asked_for(visitor):
+    visitor.robots = FetchError(Outcome.HTTP_ERROR, "500", Response("", 500, b"", visitor.clock()))
+    with pytest.raises(FetchError, match="does not permit"):
+        visitor.go()
+    assert len(visitor.asked) == 1
+
+
+@pytest.mark.parametrize("status", [403, 429])
+def test_a_refusal_halts_the_lane_at_once(visitor, status):
+    visitor.answers = [refused(status)]
+    with pytest.raises(FetchError, match=f"answered {status}") as error:
+        visitor.go()
+    assert error.value.outcome == Outcome.BLOCKED
+    asked = len(visitor.asked)
+    with pytest.raises(FetchError, match=r"fake\.example is halted until"):
+        visitor.go()
+    assert len(visitor.asked) == asked
+
+
+def test_a_challenge_page_with_status_200_halts_the_lane(visitor):
+    page = b"<html><title>Just a moment...</title><body>Ray ID: 8f3</body></html>"
+    visitor.answers = [Response(SITE, 200, page, visitor.clock())]
+    with pytest.raises(FetchError, match="challenge page") as error:
+        visitor.go()
+    assert error.value.response.body == page
+    assert selectors.lane_of(SITE).state == Lane.State.OPEN
+
+
+def test_retry_after_is_the_least_pause(visitor):
+    visitor.answers = [refused(429, **{"retry-after": "7200"})]
+    with pytest.raises(FetchError):
+        visitor.go()
+    lane = selectors.lane_of(SITE)
+    assert lane.open_until - visitor.clock() >= timedelta(hours=2)
+
+
+def test_after_the_pause_one_request_probes_and_a_good_answer_frees_the_lane(visitor):
+    visitor.answers = [refused(403)]
+    with pytest.raises(FetchError):
+        visitor.go()
+    visitor.clock.now = selectors.lane_of(SITE).open_until + timedelta(seconds=1)
+    visitor.go()
+    assert selectors.lane_of(SITE).state == Lane.State.CLOSED
+
+
+def test_a_second_refusal_doubles_the_pause(visitor):
+    pauses = []
+    for _ in range(2):
+        visitor.answers = [refused(403)]
+        with pytest.raises(FetchError):
+            visitor.go()
+        lane = selectors.lane_of(SITE)
+        pauses.append(lane.open_until - lane.opened_at)
+        visitor.clock.now = lane.open_until + timedelta(seconds=1)
+    assert pauses[1] == 2 * pauses[0]
+
+
+def test_an_operator_resumes_a_lane(visitor):
+    visitor.answers = [refused(403)]
+    with pytest.raises(FetchError):
+        visitor.go()
+    services.resume(lane=selectors.lane_of(SITE))
+    assert visitor.go().status == 200
+
+
+def test_five_silences_in_a_row_halt_the_lane(visitor):
+    for _ in range(5):
+        visitor.answers = [FetchError(Outcome.TIMEOUT, "nothing came in 30 s")]
+        with pytest.raises(FetchError, match="nothing came"):
+            visitor.go()
+    assert selectors.lane_of(SITE).state == Lane.State.OPEN
+
+
+def test_two_hosts_have_two_lanes(visitor):
+    visitor.go()
+    before = visitor.clock()
+    visitor.go("https://other.example/")
+    assert visitor.asked[-2] == ("https://other.example/robots.txt", before)
+    assert {lane.host for lane in Lane.objects.all()} == {"fake.example", "other.example"}
+
+
+def test_a_port_makes_another_host(visitor):
+    assert host_of("http://127.0.0.1:8003/x") == "127.0.0.1:8003"
+    assert host_of("HTTPS://Fake.Example:443/x") == "fake.example"
+
+
+def test_manners_are_the_sources_own(visitor):
+    slow = replace(visitor.manners, delay=timedelta(seconds=30))
+    visitor.manners = slow
+    visitor.go()
+    visitor.go()
+    assert visitor.gaps() == [30.0]

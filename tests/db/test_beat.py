@@ -1,0 +1,84 @@
+"""The timetable belongs to the operator once it is written; code changes do not overwrite a choice."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from celery.schedules import crontab
+from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
+
+from spai.beat import MARK, Scheduler, write_timetable
+from spai.celery import TIMETABLE, app
+
+pytestmark = pytest.mark.django_db
+
+
+def entry(schedule, *, task: str = "scraping.visit_due", missed: str = "It is made up.") -> dict:
+    return {"task": task, "schedule": schedule, "kwargs": {"source": "x"}, "options": {"expires": 60}, "missed": missed}
+
+
+def test_every_row_is_made_with_its_policy_for_missed_runs():
+    write_timetable(TIMETABLE)
+    rows = {row.name: row for row in PeriodicTask.objects.all()}
+    assert set(rows) == set(TIMETABLE)
+    for name, row in rows.items():
+        assert row.description.startswith(MARK)
+        assert row.description.endswith(TIMETABLE[name]["missed"])
+        assert row.expire_seconds
+    results = rows["whoscored: results"]
+    assert json.loads(results.kwargs) == {"source": "whoscored", "scope": "results"}
+    assert str(results.crontab.timezone) == "UTC"
+
+
+def test_what_the_operator_chose_stays_through_every_start():
+    write_timetable({"a": entry(60.0)})
+    quarter, _ = IntervalSchedule.objects.get_or_create(every=15, period=IntervalSchedule.MINUTES)
+    PeriodicTask.objects.filter(name="a").update(interval=quarter, enabled=False)
+    write_timetable({"a": entry(60.0)})
+    write_timetable({"a": entry(90.0)})
+    row = PeriodicTask.objects.get(name="a")
+    assert (row.interval, row.enabled) == (quarter, False)
+    assert row.description.startswith("By default every 90 seconds.")
+
+
+def test_a_choice_of_another_kind_of_schedule_stays_too():
+    write_timetable({"a": entry(60.0)})
+    nightly = CrontabSchedule.objects.create(minute="0", hour="3")
+    PeriodicTask.objects.filter(name="a").update(interval=None, crontab=nightly)
+    write_timetable({"a": entry(30.0)})
+    row = PeriodicTask.objects.get(name="a")
+    assert (row.interval, row.crontab) == (None, nightly)
+
+
+def test_a_row_that_nobody_touched_follows_a_new_default():
+    write_timetable({"a": entry(60.0)})
+    write_timetable({"a": entry(crontab(minute="7"), task="scraping.scrape_due")})
+    row = PeriodicTask.objects.get(name="a")
+    assert (row.interval, row.crontab.minute, row.task) == (None, "7", "scraping.scrape_due")
+
+
+def test_a_row_whose_entry_is_gone_goes_and_the_operators_own_stays():
+    write_timetable({"a": entry(60.0), "b": entry(60.0)})
+    hourly, _ = IntervalSchedule.objects.get_or_create(every=1, period=IntervalSchedule.HOURS)
+    PeriodicTask.objects.create(name="mine", task="scraping.scrape_due", interval=hourly)
+    write_timetable({"a": entry(60.0)})
+    assert set(PeriodicTask.objects.values_list("name", flat=True)) == {"a", "mine"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_beat_reads_its_timetable_from_the_rows():
+    write_timetable(TIMETABLE)
+    PeriodicTask.objects.filter(name="sandbox: odds").delete()
+    PeriodicTask.objects.filter(name="whoscored: results").update(enabled=False)
+    scheduler = Scheduler(app=app, lazy=True)
+    scheduler.setup_schedule()
+    # Rows of a fixed hour are read when that hour is near.
+    daily = {name for name in TIMETABLE if name.endswith(": fixtures") and not name.startswith("sandbox")}
+    assert set(scheduler.schedule) | daily == set(TIMETABLE) - {"whoscored: results"} | daily
+
+
+def test_every_schedule_is_in_utc():
+    assert app.conf.timezone == "UTC"
+    write_timetable(TIMETABLE)
+    assert {str(schedule.timezone) for schedule in CrontabSchedule.objects.all()} == {"UTC"}

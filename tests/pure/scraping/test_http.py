@@ -1,0 +1,574 @@
+"""The door to plain HTTP before a server that misbehaves in every way that was thought of."""
+
+from __future__ import annotations
+
+import gzip
+import queue
+import resource
+import socket
+import ssl
+import struct
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import httpcore
+import pytest
+
+from apps.scraping import http
+from apps.scraping.http import MAX_REDIRECTS, Client
+from apps.scraping.responses import HEADER_LIMIT, FetchError, Outcome, Response
+
+LIMIT = 0.5
+"""Seconds that a fetch of these tests may take."""
+CSV = b"Div,Date,HomeTeam,AwayTeam\nE0,20/08/22,Eastmoor,Northbridge\n"
+CHALLENGE = b"<html><head><title>Just a moment...</title></head><body></body></html>"
+
+
+@cache
+def dense_bomb() -> bytes:
+    return gzip.compress(b"\0" * 50 * 1024 * 1024, 1)
+
+
+class Site(BaseHTTPRequestHandler):
+    """Answers a path by the method of its name."""
+
+    protocol_version = "HTTP/1.1"
+    wbufsize = 0
+
+    def do_GET(self):
+        self.server.asked.append((self.path, dict(self.headers.items()), self.client_address))
+        name = self.path.partition("?")[0].strip("/").replace("-", "_") or "page"
+        self.close_connection = False
+        try:
+            getattr(self, name)()
+        except (BrokenPipeError, ConnectionResetError):
+            self.close_connection = True
+
+    def log_message(self, *_):
+        pass
+
+    def send(self, body=b"", status=200, **headers):
+        self.send_response(status)
+        for name, value in ({"content_length": len(body), "content_type": "text/csv"} | headers).items():
+            if value is not None:
+                self.send_header(name.replace("_", "-"), str(value))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def end(self):
+        self.close_connection = True
+
+    def page(self):
+        self.send(CSV, etag='"1"', set_cookie="a=b", x_secret="s", server="tests")
+
+    def zipped(self):
+        self.send(gzip.compress(CSV), content_encoding="gzip")
+
+    def zipped_twice(self):
+        self.send(gzip.compress(CSV) + gzip.compress(CSV) + b"\0\0", content_encoding="x-gzip")
+
+    def zipped_large(self):
+        self.send(gzip.compress(b"x" * 1001), content_encoding="gzip")
+
+    def unchanged(self):
+        self.send(status=304, content_length=None, content_encoding="gzip")
+
+    def error(self):
+        self.send(b"<p>no", 503, retry_after=30, content_type="text/html")
+
+    def hang(self):
+        self.server.gate.wait(20)
+        self.end()
+
+    def drip_head(self):
+        self.drip(b"HTTP/1.1 200 OK\r\nx-a: " + b"b" * 10_000)
+
+    def drip_body(self):
+        self.wfile.write(b"HTTP/1.1 200 OK\r\ncontent-length: 10000\r\n\r\n")
+        self.drip(b"x" * 10_000)
+
+    def drip(self, what: bytes):
+        for byte in what:
+            self.wfile.write(bytes([byte]))
+            if self.server.gate.wait(0.05):
+                break
+        self.end()
+
+    def endless_informational(self):
+        while not self.server.gate.wait(0.01):
+            self.wfile.write(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+        self.end()
+
+    def large(self):
+        self.send(b"", content_length=50 * 1024 * 1024)
+        self.end()
+
+    def large_unannounced(self):
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n")
+        for _ in range(50):
+            self.wfile.write(b"x" * 1024 * 1024)
+        self.end()
+
+    def bomb(self):
+        self.send(gzip.compress(b"\0" * 1024 * 1024) * 500, content_encoding="gzip")
+
+    def dense_bomb(self):
+        self.send(dense_bomb(), content_encoding="gzip")
+
+    def cut_gzip(self):
+        self.send(gzip.compress(CSV * 100)[:-20], content_encoding="gzip")
+
+    def broken_gzip(self):
+        self.send(b"\x1f\x8b" + CSV, content_encoding="gzip")
+
+    def brotli(self):
+        self.send(b"x", content_encoding="br")
+
+    def cut(self):
+        self.send(CSV, content_length=10_000)
+        self.end()
+
+    def bad_chunks(self):
+        self.wfile.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\nzz\r\n")
+        self.end()
+
+    def reset(self):
+        self.send(CSV, content_length=10_000)
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
+        self.end()
+
+    def nothing(self):
+        self.end()
+
+    def garbage(self):
+        self.wfile.write(b"\0\xff" * 100 + b"\r\n\r\n")
+        self.end()
+
+    def huge_head(self):
+        self.wfile.write(b"HTTP/1.1 200 OK\r\n" + b"x-a: b\r\n" * 200_000)
+        self.end()
+
+    def html(self):
+        self.send(b"<p>Eastmoor", content_type="Text/HTML; charset=utf-8")
+
+    def untyped(self):
+        self.send(CSV, content_type=None)
+
+    def challenge(self):
+        self.send(CHALLENGE, content_type="text/html")
+
+    def moved(self):
+        self.send(b"gone", 301, location="/page?after=1#here")
+
+    def circle(self):
+        self.send(b"", 302, location="/circle-back")
+
+    def circle_back(self):
+        self.send(b"", 302, location="/circle")
+
+    def endless(self):
+        number = int(self.path.partition("?")[2] or 0)
+        self.send(b"", 307, location=f"/endless?{number + 1}")
+
+    def elsewhere(self):
+        self.send(b"", 302, location=f"http://localhost:{self.server.server_port}/page")
+
+    def to(self):
+        self.send(b"", 302, location=self.path.partition("?")[2])
+
+    def nowhere(self):
+        self.send(b"", 302)
+
+    def missing(self):
+        self.send(b"not here", 404)
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Site)
+        self.asked: list = []
+        self.gate = threading.Event()
+        self.url = f"http://127.0.0.1:{self.server_port}"
+
+    def handle_error(self, *_):
+        """Keep still about clients that leave, which is what these tests are about."""
+
+
+@pytest.fixture(scope="module")
+def server():
+    with Server() as started:
+        thread = threading.Thread(target=started.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield started
+        started.gate.set()
+        started.shutdown()
+        thread.join()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_asked(server):
+    server.asked.clear()
+
+
+@pytest.fixture(scope="module")
+def authorities():
+    return ssl.create_default_context()
+
+
+@pytest.fixture
+def client(authorities):
+    with Client(user_agent="SPAI/0.1.0 (+tests)", timeout=LIMIT, verify=authorities) as opened:
+        yield opened
+
+
+def refused(fetch: Callable[[], Response], within: float = LIMIT) -> FetchError:
+    """Return the error of a fetch, which must have ended within its time."""
+    began = time.monotonic()
+    with pytest.raises(FetchError) as caught:
+        fetch()
+    assert time.monotonic() - began < within + 0.5
+    return caught.value
+
+
+# what comes
+
+
+def test_a_page_comes_with_the_headers_that_matter_in_lower_case(client, server):
+    before = datetime.now(UTC)
+    page = client.fetch(server.url + "/page")
+    assert (page.status, page.body, page.url) == (200, CSV, server.url + "/page")
+    assert page.headers["etag"] == '"1"'
+    assert page.headers["content-type"] == "text/csv"
+    assert {"set-cookie", "x-secret"}.isdisjoint(page.headers)
+    assert before <= page.fetched_at <= datetime.now(UTC)
+    assert 0 < page.seconds < LIMIT
+
+
+def test_the_server_is_told_who_asks_and_what_is_kept_already(client, server):
+    client.fetch(server.url + "/page", headers={"if-none-match": '"1"'})
+    ((_, headers, _),) = server.asked
+    sent = {name.lower(): value for name, value in headers.items()}
+    assert sent["user-agent"] == "SPAI/0.1.0 (+tests)"
+    assert sent["if-none-match"] == '"1"'
+    assert sent["accept-encoding"] == "gzip"
+
+
+def test_one_connection_serves_the_pages_of_a_run(client, server):
+    for path in ("/page", "/zipped", "/missing", "/unchanged"):
+        client.fetch(server.url + path)
+    assert len({address for _, _, address in server.asked}) == 1
+
+
+@pytest.mark.parametrize(("path", "body"), [("/zipped", CSV), ("/zipped-twice", CSV + CSV), ("/unchanged", b"")])
+def test_compressed_pages_come_decoded(client, server, path, body):
+    assert client.fetch(server.url + path).body == body
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/unchanged", 304), ("/error", 503), ("/missing", 404), ("/nowhere", 302)]
+)
+def test_every_status_is_an_answer(client, server, path, status):
+    assert client.fetch(server.url + path, accept=["text/csv"]).status == status
+    assert len(server.asked) == 1  # nothing is retried
+
+
+# what does not
+
+
+@pytest.mark.parametrize("path", ["/hang", "/drip-head", "/drip-body", "/endless-informational"])
+def test_a_server_that_takes_too_long_is_left(client, server, path):
+    error = refused(lambda: client.fetch(server.url + path))
+    assert error.outcome is Outcome.TIMEOUT
+    assert "within 0.5 s" in error.reason
+
+
+def test_a_call_may_have_a_time_of_its_own(client, server):
+    began = time.monotonic()
+    with pytest.raises(FetchError):
+        client.fetch(server.url + "/hang", timeout=0.2)
+    assert time.monotonic() - began < 0.7
+    assert client.fetch(server.url + "/page").status == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("/large", "announces 52,428,800 bytes"),
+        ("/large-unannounced", "has more than 20,971,520 bytes"),
+        ("/bomb", "has more than 20,971,520 bytes"),
+        ("/dense-bomb", "has more than 20,971,520 bytes"),
+        ("/cut-gzip", "is broken gzip: it was cut"),
+        ("/broken-gzip", "is broken gzip"),
+        ("/brotli", "is encoded as 'br'"),
+        ("/cut", "ended before its end"),
+        ("/bad-chunks", "ended before its end"),
+        ("/reset", "ended before its end"),
+        ("/nothing", "disconnected"),
+        ("/garbage", "illegal"),
+        ("/huge-head", ""),
+    ],
+)
+def test_an_answer_that_is_broken_or_endless_is_an_error_of_http(client, server, path, reason):
+    error = refused(lambda: client.fetch(server.url + path, timeout=5), within=5)
+    assert error.outcome is Outcome.HTTP_ERROR
+    assert reason in error.reason
+    assert client.fetch(server.url + "/page").body == CSV
+
+
+def test_what_came_of_a_broken_page_is_kept(client, server):
+    kept = refused(lambda: client.fetch(server.url + "/cut")).response
+    assert (kept.status, kept.body) == (200, CSV)
+    unzipped = refused(lambda: client.fetch(server.url + "/cut-gzip")).response
+    assert unzipped.body.startswith(CSV)
+    large = refused(lambda: client.fetch(server.url + "/large-unannounced", max_bytes=2 * http.EVIDENCE)).response
+    assert len(large.body) == http.EVIDENCE
+
+
+def test_a_page_that_swells_does_not_fill_the_memory(client, server):
+    client.fetch(server.url + "/page")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    refused(lambda: client.fetch(server.url + "/large-unannounced", max_bytes=1024 * 1024))
+    refused(lambda: client.fetch(server.url + "/dense-bomb", max_bytes=1024 * 1024, timeout=5), within=5)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 80 * 1024
+
+
+def test_a_limit_counts_decoded_bytes(client, server):
+    assert client.fetch(server.url + "/zipped-twice", max_bytes=2 * len(CSV)).body == CSV + CSV
+    error = refused(lambda: client.fetch(server.url + "/zipped-large", max_bytes=1000))
+    assert "has more than" in error.reason
+
+
+# media types
+
+
+def test_a_page_of_another_type_is_refused_and_kept(client, server):
+    error = refused(lambda: client.fetch(server.url + "/html", accept=["text/csv"]))
+    assert error.outcome is Outcome.INVALID
+    assert error.response.body == b"<p>Eastmoor"
+    assert "is text/html, not text/csv" in error.reason
+
+
+@pytest.mark.parametrize(
+    ("path", "accept"),
+    [
+        ("/html", ["text/html"]),
+        ("/html", ["text/*"]),
+        ("/html", []),
+        ("/untyped", ["text/csv"]),
+        ("/challenge", ["text/csv"]),
+    ],
+)
+def test_a_page_of_a_wanted_type_or_none_passes_and_a_challenge_is_left_to_its_judge(client, server, path, accept):
+    assert client.fetch(server.url + path, accept=accept).status == 200
+
+
+# redirects
+
+
+def test_an_address_too_long_to_keep_is_not_followed_in_part(client, server):
+    page = client.fetch(f"{server.url}/to?/page?{'x' * HEADER_LIMIT}")
+    assert (page.status, page.headers.get("location")) == (302, None)
+
+
+def test_a_redirect_on_the_same_host_is_followed(client, server):
+    asked = []
+    page = client.fetch(server.url + "/moved", on_redirect=asked.append)
+    assert (page.url, page.body) == (server.url + "/page?after=1", CSV)
+    assert asked == [server.url + "/page?after=1"]
+
+
+def test_waiting_for_a_turn_before_a_redirect_does_not_count(client, server):
+    page = client.fetch(server.url + "/moved", timeout=0.3, on_redirect=lambda _: time.sleep(0.4))
+    assert page.status == 200
+
+
+def test_whoever_is_asked_before_a_redirect_may_refuse_it(client, server):
+    def refuse(url: str) -> None:
+        raise FetchError(Outcome.BLOCKED, "robots.txt")
+
+    assert refused(lambda: client.fetch(server.url + "/moved", on_redirect=refuse)).outcome is Outcome.BLOCKED
+    assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize(("path", "reason"), [("/circle", "in a circle"), ("/endless", "more than 8 redirects")])
+def test_redirects_without_an_end_are_an_error_of_http(client, server, path, reason):
+    error = refused(lambda: client.fetch(server.url + path))
+    assert error.outcome is Outcome.HTTP_ERROR
+    assert reason in error.reason
+    assert len(server.asked) <= MAX_REDIRECTS + 1
+    assert error.response.status in (302, 307)
+
+
+def test_a_redirect_to_another_host_is_followed_only_where_the_caller_allows_it(client, server):
+    error = refused(lambda: client.fetch(server.url + "/elsewhere"))
+    assert error.outcome is Outcome.INVALID
+    assert "another host" in error.reason
+    assert len(server.asked) == 1
+    host = f"localhost:{server.server_port}"
+    assert client.fetch(server.url + "/elsewhere", follow_redirects_to=[host]).body == CSV
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "file:///etc/passwd",
+        "ftp://127.0.0.1/",
+        "javascript:alert(1)",
+        "http://a:b@127.0.0.1/",
+    ],
+)
+def test_a_redirect_to_what_is_no_page_is_not_followed(client, server, target):
+    assert refused(lambda: client.fetch(f"{server.url}/to?{target}")).outcome is Outcome.INVALID
+    assert len(server.asked) == 1
+
+
+def test_a_redirect_to_what_is_no_address_is_an_error_of_http(client, server):
+    assert refused(lambda: client.fetch(server.url + "/to?http://[::1")).outcome is Outcome.HTTP_ERROR
+
+
+# addresses and the way there
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "page",
+        "//example.org",
+        "ftp://example.org/",
+        "file:///etc/passwd",
+        "http://",
+        "http://a:b@127.0.0.1/",
+        "http://h:99999/",
+        "http://[::1/",
+        "http://127.0.0.1:x/",
+        "http://127.0.0.1/\0",
+        "http://" + "é" * 300 + "/",
+    ],
+)
+def test_what_is_no_address_is_refused(client, server, url):
+    assert refused(lambda: client.fetch(url)).outcome is Outcome.INVALID
+
+
+def test_a_port_where_nobody_listens_is_an_error_of_http(client):
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        error = refused(lambda: client.fetch(f"http://127.0.0.1:{bound.getsockname()[1]}/"))
+    assert error.outcome is Outcome.HTTP_ERROR
+    assert "refused" in error.reason
+
+
+def test_a_name_that_nobody_knows_is_an_error_of_http(client, monkeypatch):
+    def unknown(*_, **__):
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(http.socket, "getaddrinfo", unknown)
+    error = refused(lambda: client.fetch("http://nowhere.example/"))
+    assert error.outcome is Outcome.HTTP_ERROR
+    assert "the address of nowhere.example is not known" in error.reason
+
+
+def test_a_resolver_that_hangs_ends_with_the_deadline(client, monkeypatch):
+    gate = threading.Event()
+
+    def hang(*_, **__):
+        gate.wait(10)
+        return []
+
+    monkeypatch.setattr(http.socket, "getaddrinfo", hang)
+    error = refused(lambda: client.fetch("http://slow.example/"))
+    gate.set()
+    assert error.outcome is Outcome.TIMEOUT
+
+
+def test_the_second_address_of_a_host_serves_when_the_first_refuses(client, server, monkeypatch):
+    known = socket.getaddrinfo
+
+    def two(host, *args, **named):
+        if host != "two.example":
+            return known(host, *args, **named)
+        return [(2, 1, 6, "", (address, 0)) for address in ("127.0.0.2", "127.0.0.1")]
+
+    monkeypatch.setattr(http.socket, "getaddrinfo", two)
+    monkeypatch.setattr(
+        httpcore.SyncBackend, "connect_tcp", _refuse_the_second_loopback(httpcore.SyncBackend.connect_tcp)
+    )
+    assert client.fetch(f"http://two.example:{server.server_port}/page").body == CSV
+
+
+def _refuse_the_second_loopback(connect):
+    def connected(self, host, *args):
+        if host == "127.0.0.2":
+            raise httpcore.ConnectError("refused")
+        return connect(self, host, *args)
+
+    return connected
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """A certificate for localhost that no authority has signed, with its key."""
+    folder = tmp_path_factory.mktemp("tls")
+    paths = folder / "cert.pem", folder / "key.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    command += ["-addext", "subjectAltName=DNS:localhost", "-out", str(paths[0]), "-keyout", str(paths[1])]
+    try:
+        subprocess.run(command, check=True, capture_output=True, timeout=30)
+    except FileNotFoundError:
+        pytest.skip("no openssl on this machine to make a certificate with")
+    return paths
+
+
+@pytest.fixture
+def secure(certificate, server):
+    """The address of a TLS server that answers one request, and a context that trusts it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    trusting = ssl.create_default_context(cafile=certificate[0])
+    answers: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve():
+            try:
+                accepted, _ = listening.accept()
+                with accepted, context.wrap_socket(accepted, server_side=True) as stream:
+                    stream.recv(4096)
+                    stream.sendall(answers.get(timeout=5))
+            except (ssl.SSLError, OSError):
+                return
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"https://localhost:{listening.getsockname()[1]}", trusting, answers
+        listening.close()
+        thread.join(6)
+
+
+def test_a_certificate_that_nobody_signed_is_an_error_of_http(client, secure):
+    error = refused(lambda: client.fetch(secure[0] + "/"))
+    assert error.outcome is Outcome.HTTP_ERROR
+    assert "CERTIFICATE_VERIFY_FAILED" in error.reason
+
+
+def test_a_page_over_tls_comes_and_leads_to_no_plain_one(server, secure):
+    url, trusting, answers = secure
+    answers.put(f"HTTP/1.1 302 Found\r\ncontent-length: 0\r\nlocation: {server.url}/page\r\n\r\n".encode())
+    with Client(user_agent="SPAI", timeout=LIMIT, verify=trusting) as trusted:
+        error = refused(lambda: trusted.fetch(url + "/", follow_redirects_to=[server.url.removeprefix("http://")]))
+    assert "from https to http" in error.reason
+    assert error.response.status == 302
+    assert server.asked == []
+
+
+def test_a_server_that_accepts_and_never_shakes_hands_is_left(client):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        error = refused(lambda: client.fetch(f"https://127.0.0.1:{silent.getsockname()[1]}/"))
+    assert error.outcome is Outcome.TIMEOUT
