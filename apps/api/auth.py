@@ -95,7 +95,11 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):
     """Both headers, as the schema describes them and Swagger's "Authorize" asks for them."""
 
     target_class = ApiKeyAuthentication
-    name = ["bearer", "header"]  # type: ignore[assignment]  # two ways of one authentication
+    name = ["apiKeyBearer", "apiKeyHeader"]
+
+    def get_security_requirement(self, auto_schema: Any) -> list[dict[str, list[Any]]]:
+        """Ask for one of the two, not for both."""
+        return [{name: []} for name in self.name]
 
     def get_security_definition(self, auto_schema: Any) -> list[dict[str, Any]]:
         """Return the two schemes, in the order of their names."""

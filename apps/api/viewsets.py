@@ -265,6 +265,7 @@ class IngestViewSet(viewsets.ViewSet):
     )
     def retrieve(self, request: Request, upload: UUID) -> Response:
         """Answer with the line to go on with."""
+        assert isinstance(request.auth, ApiKey)
         found = Upload.objects.filter(api_key=request.auth, uuid=upload).first()
         if found is None:
             raise NotFound("Nothing of this upload is stored; begin with line 1.")

@@ -27,6 +27,7 @@ from apps.matches.locks import Lock, LockClass
 from apps.matches.models import Ingest, Match
 from spai.stack.ports import free_port
 from tests.db.api.conftest import quoted, told
+from tests.web.conftest import read_json
 from tests.web.processes import database_url, start_office, stop
 
 ADDRESS = "/api/v1/ingest/"
@@ -361,6 +362,13 @@ def test_a_place_is_given_back_whatever_happens(send, monkeypatch):
 def test_the_description_has_the_fields_that_are_read(name, serializer):
     fields = set(serializer().fields)
     assert fields - {"type"} == feed_lines.FIELDS[name]
+
+
+def test_the_schema_asks_for_a_key_in_one_header_or_the_other():
+    schema = read_json("openapi.json")
+    assert schema["paths"][ADDRESS]["post"]["security"] == [{"apiKeyBearer": []}, {"apiKeyHeader": []}]
+    schemes = schema["components"]["securitySchemes"]
+    assert (schemes["apiKeyBearer"]["scheme"], schemes["apiKeyHeader"]["name"]) == ("bearer", "X-API-Key")
 
 
 # ── A real server on a real socket ───────────────────────────────────────────────────────────────────────────────────

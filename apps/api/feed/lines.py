@@ -104,8 +104,8 @@ def _constant(name: str) -> NoReturn:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        seen: set[str] = set()
-        again = next(name for name, _ in pairs if name in seen or seen.add(name))
+        left = dict.fromkeys(found, True)
+        again = next(name for name, _ in pairs if not left.pop(name, False))
         raise LineError(f"the field {_echo(again)} comes twice")
     return found
 

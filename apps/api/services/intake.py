@@ -235,7 +235,8 @@ def _key(record: MatchRecord) -> Key:
     if record.source_id:
         return ("id", record.source_id)
     day: date = record.kickoff_at.date()
-    return (record.competition, record.season, record.home_team, record.away_team, day)
+    home, away = (record.home_region, record.home_team), (record.away_region, record.away_team)
+    return (record.competition, record.season, home, away, day)
 
 
 def _stored(source: str, source_ids: Iterable[str]) -> dict[str, MatchRecord]:

@@ -17,6 +17,7 @@ from django.db.models import Q
 from apps.api.models import ApiKey, Scope
 from apps.matches.models import Ingest, World
 from apps.scraping.models import Source
+from apps.scraping.services.sources import SHIPPED
 from apps.scraping.sources import SOURCES
 
 TOKEN: Final = re.compile(r"spai_([0-9a-f]{8})_([0-9a-f]{64})", re.ASCII)
@@ -24,7 +25,7 @@ TOKEN: Final = re.compile(r"spai_([0-9a-f]{8})_([0-9a-f]{64})", re.ASCII)
 
 USE_NOTED_EVERY: Final = timedelta(minutes=1)
 
-SCRAPED: Final = frozenset({*SOURCES, "sandbox", "sandbox-files", "whoscored"})
+SCRAPED: Final = frozenset({*SOURCES, *SHIPPED})
 """Sources that come with the project, whether or not they have a row yet."""
 
 _NOBODYS_SHA256: Final = "0" * 64

@@ -85,7 +85,8 @@ class Command(BaseCommand):
 
     def _list(self, options: dict[str, Any]) -> None:
         now = timezone.now()
-        rows = [
+        keys = ApiKey.objects.order_by("id")
+        rows: list[dict[str, Any]] = [
             {
                 "prefix": key.prefix,
                 "name": key.name,
@@ -98,7 +99,7 @@ class Command(BaseCommand):
                 "expires_at": key.expires_at.isoformat() if key.expires_at else None,
                 "latest_used_at": key.latest_used_at.isoformat() if key.latest_used_at else None,
             }
-            for key in ApiKey.objects.order_by("id")
+            for key in keys
         ]
         if options["json"]:
             self.stdout.write(json.dumps(rows, ensure_ascii=False, indent=1))

@@ -1,0 +1,181 @@
+"""How fast lines that a feed pushes in become committed rows: `python -m benchmarks.push_in [--json FILE]`.
+
+A body of 20,000 lines goes over HTTP to an office process of its own, on a database of its own in the server of
+DATABASE_URL, which is dropped at the end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import http.client
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from typing import Any
+
+from benchmarks.ingest import own_database
+from benchmarks.report import Measure, parser, tell
+from spai.stack.ports import free_port
+
+LINES = 20_000
+LEAGUES, CLUBS = 10, 20
+BOOKMAKERS = ("B365", "PS", "Avg")
+PATIENCE = 60.0
+
+
+def lines_of(*, is_rich: bool) -> list[dict[str, Any]]:
+    """Return results of whole seasons of ten leagues; rich ones carry statistics and three bookmakers' prices."""
+    chance = random.Random(1)
+    per_season = CLUBS * (CLUBS - 1)
+    lines = []
+    for n in range(LINES):
+        season, place = divmod(n, per_season)
+        league, year = season % LEAGUES, 2010 + season // LEAGUES
+        home, away = divmod(place, CLUBS - 1)
+        away += away >= home
+        kickoff_at = datetime(year, 8, 1, 15, tzinfo=UTC) + timedelta(hours=place * 16)
+        line: dict[str, Any] = {
+            "competition": {"region": f"Region {league}", "name": f"League {league}"},
+            "season": f"{year}-{(year + 1) % 100:02}",
+            "home_team": f"Club {league} {home}",
+            "away_team": f"Club {league} {away}",
+            "kickoff_at": kickoff_at.isoformat(),
+            "status": "finished",
+            "home_goals": chance.randrange(4),
+            "away_goals": chance.randrange(4),
+            "source_id": f"m{n}",
+        }
+        if is_rich:
+            line["stats"] = {
+                f"{side}_{what}": chance.randrange(20)
+                for side in ("home", "away")
+                for what in ("shots", "corners", "fouls")
+            }
+            line["odds"] = [
+                {
+                    "bookmaker": name,
+                    "moment": "closing",
+                    "home": 1.9,
+                    "draw": 3.4,
+                    "away": 1.1 + chance.randrange(90) / 10,
+                }
+                for name in BOOKMAKERS
+            ]
+        lines.append(line)
+    return lines
+
+
+def body_of(lines: list[dict[str, Any]]) -> bytes:
+    """Return lines as NDJSON."""
+    return "".join(json.dumps(line) + "\n" for line in lines).encode()
+
+
+@contextlib.contextmanager
+def office() -> Iterator[int]:
+    """Run an office process on the database that Django is pointed to; yield its port."""
+    from django.conf import settings
+
+    at, port = settings.DATABASES["default"], free_port()
+    url = f"postgresql://{at['USER']}:{at['PASSWORD']}@{at['HOST']}:{at['PORT']}/{at['NAME']}"
+    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--blocking-threads", "4", "--no-ws"]
+    process = subprocess.Popen(
+        [*command, "--port", str(port), "--log-level", "warning", "spai.wsgi:application"],
+        env={**os.environ, "DATABASE_URL": url, "SPAI_FACE": "office", "LOG_LEVEL": "WARNING"},
+    )
+    try:
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            with contextlib.suppress(OSError):
+                link = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+                link.request("GET", "/readyz")
+                if link.getresponse().status == 200:
+                    break
+            time.sleep(0.1)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def sent(port: int, token: str, content: bytes, **headers: str) -> tuple[dict[str, Any], float]:
+    """Push a body; return its account and the seconds that it took."""
+    link = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
+    given = {"Authorization": f"Bearer {token}", "Content-Type": "application/x-ndjson"} | headers
+    began = time.perf_counter()
+    link.request("POST", "/api/v1/ingest/", body=content, headers=given)
+    answer = link.getresponse()
+    account = json.loads(answer.read())
+    seconds = time.perf_counter() - began
+    link.close()
+    if answer.status != 200:
+        raise RuntimeError(f"the office answered {answer.status}: {account}")
+    return account, seconds
+
+
+def measure() -> list[Measure]:
+    """Push bodies of plain and of rich lines: new, again, packed, changed; and read them alone."""
+    from django.core.management import call_command
+    from django.utils import timezone
+
+    from apps.api import services
+    from apps.api.feed import read_body, read_line
+
+    call_command("migrate", verbosity=0)
+    measures: list[Measure] = []
+    with office() as port:
+        for name, is_rich in (("plain", False), ("with statistics and odds", True)):
+            lines = lines_of(is_rich=is_rich)
+            source = "rich" if is_rich else "plain"
+            for line in lines:
+                line["competition"]["region"] += source
+            content = body_of(lines)
+            made = services.create_key(
+                name=name, source=source, worlds=["real"], created_by="benchmark", now=timezone.now()
+            )
+            began = time.perf_counter()
+            body = read_body(BytesIO(content), length=len(content), encoding="")
+            for _, raw in body.numbered():
+                read_line(raw)
+            reading = time.perf_counter() - began
+            first, first_seconds = sent(port, made.token, content)
+            again, again_seconds = sent(port, made.token, content)
+            packed = gzip.compress(content)
+            _, packed_seconds = sent(port, made.token, packed, **{"Content-Encoding": "gzip", "Idempotency-Key": "a"})
+            _, replay_seconds = sent(port, made.token, packed, **{"Content-Encoding": "gzip", "Idempotency-Key": "a"})
+            measures += [
+                Measure(f"{LINES:,} lines, {name}", len(content) / 1e6, "MB"),
+                Measure("  reading them alone", LINES / reading, "lines/s"),
+                Measure("  new, from first byte to answer", LINES / first_seconds, "lines/s"),
+                Measure("  created", first["created"], "", f"{LINES:,}"),
+                Measure("  again, nothing changes", LINES / again_seconds, "lines/s"),
+                Measure("  created or changed by it", again["created"] + again["changed"], "", "0"),
+                Measure("  again, packed", LINES / packed_seconds, "lines/s"),
+                Measure("  the answer to the same request", replay_seconds * 1000, "ms"),
+            ]
+    return measures
+
+
+def main() -> int:
+    """Measure and tell."""
+    chosen = parser(__doc__.splitlines()[0] if __doc__ else "").parse_args()
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spai.settings")
+    # What is stored here is nobody's business: the workers of a running stack are not woken.
+    os.environ["CELERY_BROKER_URL"] = "memory://"
+    import django
+
+    django.setup()
+    with own_database():
+        measures = measure()
+    tell("push in", measures, chosen.json)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
