@@ -61,7 +61,7 @@ class Asked:
 
 
 def visit_due(*, source: str, scope: str, now: datetime) -> Asked:
-    """Ask for the visit that the timetable wants, unless it waits, was just made, is not needed, or may not be.
+    """Ask for a visit that the timetable wants, and wake the worker; not for one just made, needless or forbidden.
 
     Parameters
     ----------
@@ -87,7 +87,10 @@ def visit_due(*, source: str, scope: str, now: datetime) -> Asked:
     if wanted == Scope.ODDS and not _is_match_day(row, now):
         return Asked(None, f"{source} has no match within a day: no odds are read")
     start, end = window_of(row, wanted, now)
-    return Asked(_ask(row, wanted, start, end, by=TIMETABLE, now=now))
+    with transaction.atomic():
+        run = _ask(row, wanted, start, end, by=TIMETABLE, now=now)
+        wake("scrape_requested")
+    return Asked(run)
 
 
 def request_visit(*, source: Source, scope: str, by: str, now: datetime) -> ScrapeRun:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from django.conf import settings
 from django.core.files.base import ContentFile
@@ -50,6 +50,7 @@ def examine(*, now: datetime, ask_sandbox: bool = True) -> list[Finding]:
     ensure_sources(now=now)
     findings = [_browser(), _agent(), _storage(), _role()]
     findings += [_lane(lane) for lane in selectors.halted_lanes()]
+    source: Any
     for source in selectors.sources():
         reason = why_off(source)
         seen = f"complete at {source.complete_at:%Y-%m-%d %H:%M} UTC" if source.complete_at else "never visited"

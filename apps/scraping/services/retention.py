@@ -61,7 +61,8 @@ def prune(*, now: datetime) -> PruneReport:
 
 
 def _prune_snapshots(source: Source, before: datetime) -> tuple[int, set[str]]:
-    gone, names = 0, set()
+    gone = 0
+    names: set[str] = set()
     while True:
         old = Snapshot.objects.filter(source=source, fetched_at__lt=before)
         spare = source.addresses.values("snapshot_id")

@@ -18,7 +18,7 @@ SANDBOX: Final = "sandbox"
 SANDBOX_FILES: Final = "sandbox-files"
 SANDBOX_SEED: Final = 20_261_123
 
-SANDBOX_AGES: Final[Mapping[str, timedelta]] = {
+SANDBOX_AGES: Final[Mapping[str, Any]] = {
     "navigation_age": timedelta(minutes=10),
     "calendar_age": timedelta(minutes=10),
     "preview_age": timedelta(hours=1),
@@ -146,7 +146,7 @@ def site_of(source: Source) -> Site:
     base_url, chosen = base_url_of(source), [str(code) for code in source.competitions]
     try:
         if source.reader == Source.Reader.WHOSCORED:
-            ages = SANDBOX_AGES if source.is_simulated else {}
+            ages: Mapping[str, Any] = SANDBOX_AGES if source.is_simulated else {}
             return WhoScored(
                 name=source.name,
                 base_url=base_url,

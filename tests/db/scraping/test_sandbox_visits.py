@@ -1,4 +1,4 @@
-"""The sandbox's site, read over the network by the sources' own readers through plain HTTP: the whole path but the browser."""
+"""The sandbox's site, read over the network by the sources' own readers: the whole path but the browser."""
 
 from __future__ import annotations
 

@@ -72,6 +72,7 @@ class Command(BaseCommand):
                 self.stdout.write(f"     {finding.advice}")
 
     def _list(self, options: dict[str, Any]) -> None:
+        source: Any
         for source in selectors.sources():
             complete = f"{source.complete_at:%Y-%m-%d %H:%M} UTC" if source.complete_at else "never"
             self.stdout.write(f"{source.name:<16} {source.latest_outcome or '–':<16} complete {complete}")
