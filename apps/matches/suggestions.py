@@ -28,7 +28,7 @@ CONSIDERED: Final = 12
 """Names that are looked at for each new one."""
 
 SAME_RESULTS: Final = 3
-"""Matches on the same days with the same results from which chance is ruled out."""
+"""Matches on the same days with the same results from which chance is ruled out, and names alone count no more."""
 
 BONUS: Final = 15.0
 """What such matches add to the likeness of names."""
@@ -92,9 +92,10 @@ def suggest(teams: Iterable[Team], *, limit: int = 3) -> dict[int, list[Suggesti
     results = _results({pair: found for pair, found in common.items() if found})
     clubs = Team.objects.select_related("region").in_bulk({theirs for _, theirs in pairs})
     answer: dict[int, list[Suggestion]] = {team_id: [] for team_id in asked}
-    for ours, theirs in pairs:
-        agreeing, differing = _compare(results.get((ours, theirs), []))
-        if differing > agreeing // 10:
+    compared = {pair: _compare(results.get(pair, [])) for pair in pairs}
+    proven = {ours for (ours, _), (agreeing, _) in compared.items() if agreeing >= SAME_RESULTS}
+    for (ours, theirs), (agreeing, differing) in compared.items():
+        if differing > agreeing // 10 or (ours in proven and agreeing < SAME_RESULTS):
             continue
         score = alike[ours][theirs] + (BONUS if agreeing >= SAME_RESULTS else 0.0)
         competitions = set(seasons[ours].values()) & set(seasons[theirs].values())

@@ -147,12 +147,18 @@ class SourceAdmin(ModelAdmin):
     actions_detail = (
         "visit_now",
         "back_fill",
-        "reparse",
-        "switch_on",
-        "switch_off",
-        "confirm_permission",
-        "withdraw_permission",
-        "resume_lane",
+        {
+            "title": "More",
+            "icon": "more_horiz",
+            "items": [
+                "reparse",
+                "switch_on",
+                "switch_off",
+                "confirm_permission",
+                "withdraw_permission",
+                "resume_lane",
+            ],
+        },
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Source]:
@@ -197,6 +203,26 @@ class SourceAdmin(ModelAdmin):
     def has_rule_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Whether the user may decide whether a source is visited at all."""
         return bool(request.user.has_perm("scraping.change_source"))
+
+    def has_switch_on_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Whether the user may switch it on, and it is off."""
+        return self._rules_over(request, object_id, is_enabled=False)
+
+    def has_switch_off_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Whether the user may switch it off, and it is on."""
+        return self._rules_over(request, object_id, is_enabled=True)
+
+    def has_confirm_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Whether the user may confirm a permission, and one is wanted."""
+        return self._rules_over(request, object_id, needs_permission=True, permission_confirmed_at=None)
+
+    def has_withdraw_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Whether the user may withdraw a permission, and there is one."""
+        return self._rules_over(request, object_id, permission_confirmed_at__isnull=False)
+
+    def _rules_over(self, request: HttpRequest, object_id: Any, **state: Any) -> bool:
+        """Whether the user may rule over a source that is in a state; a lever that would do nothing is not shown."""
+        return self.has_rule_permission(request) and Source.objects.filter(pk=object_id, **state).exists()
 
     @display(description="state", label={"on": "success", "off": "info", "needs permission": "warning"})
     def shown_state(self, source: Source) -> str:
@@ -315,12 +341,12 @@ class SourceAdmin(ModelAdmin):
             return _refused(request, refusal, source)
         return HttpResponseClientRedirect(reverse("admin:scraping_scraperun_change", args=[run.pk]))
 
-    @action(description="Switch on", icon="toggle_on", permissions=["rule"])
+    @action(description="Switch on", icon="toggle_on", permissions=["switch_on"])
     def switch_on(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """Let requests leave."""
         return self._switch(request, object_id, is_on=True)
 
-    @action(description="Switch off", icon="toggle_off", permissions=["rule"])
+    @action(description="Switch off", icon="toggle_off", permissions=["switch_off"])
     def switch_off(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """Let no request leave."""
         return self._switch(request, object_id, is_on=False)
@@ -342,7 +368,7 @@ class SourceAdmin(ModelAdmin):
     @action(
         description="Confirm a permission…",
         icon="verified_user",
-        permissions=["rule"],
+        permissions=["confirm"],
         dialog={
             "title": "Confirm a permission",
             "description": "WhoScored's owners have asked a scraper to stop. SPAI visits it only for an operator who "
@@ -366,7 +392,7 @@ class SourceAdmin(ModelAdmin):
     @action(
         description="Withdraw the permission",
         icon="gpp_bad",
-        permissions=["rule"],
+        permissions=["withdraw"],
         dialog={
             "title": "Withdraw the permission",
             "description": "The source is switched off, and stays off until a permission is confirmed again.",
@@ -436,6 +462,16 @@ class ScrapeRunAdmin(FactAdmin):
         """Whether the user may ask for visits, and end them."""
         return bool(request.user.has_perm("scraping.add_scraperun"))
 
+    def has_cancel_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Whether the user may end a visit, and it is not over."""
+        return self.has_visit_permission(request) and ScrapeRun.objects.filter(
+            pk=object_id, finished_at__isnull=True
+        ).exists()
+
+    def has_accept_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Whether the user may accept counts, and they were not believed."""
+        return self.has_visit_permission(request) and ScrapeRun.objects.filter(pk=object_id, outcome="invalid").exists()
+
     @display(description="outcome", label=OUTCOME_LABELS)
     def shown_outcome(self, run: ScrapeRun) -> str:
         """What came of it."""
@@ -449,14 +485,12 @@ class ScrapeRunAdmin(FactAdmin):
     @display(description="seconds")
     def shown_seconds(self, run: ScrapeRun) -> str:
         """From its first page to its end."""
-        if run.started_at is None or run.finished_at is None:
-            return ""
-        return f"{(run.finished_at - run.started_at).total_seconds():.1f}"
+        return "" if run.seconds is None else f"{run.seconds:.1f}"
 
     @action(
         description="Cancel",
         icon="cancel",
-        permissions=["visit"],
+        permissions=["cancel"],
         dialog={
             "title": "Cancel the visit",
             "description": "It ends after the page that it is at; nothing of it is stored.",
@@ -476,7 +510,7 @@ class ScrapeRunAdmin(FactAdmin):
     @action(
         description="Accept its counts",
         icon="check_circle",
-        permissions=["visit"],
+        permissions=["accept"],
         dialog={
             "title": "Accept its counts",
             "description": "The pages told far more or fewer matches than before. When that is right after all, the "

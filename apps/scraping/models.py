@@ -137,6 +137,7 @@ class ScrapeRun(models.Model):
     ingest = models.ForeignKey("matches.Ingest", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
 
     class Meta:
+        verbose_name = "visit"
         constraints = [
             models.CheckConstraint(
                 condition=Q(finished_at__isnull=True, outcome="") | Q(finished_at__isnull=False) & ~Q(outcome=""),
@@ -157,6 +158,13 @@ class ScrapeRun(models.Model):
 
     def __str__(self) -> str:
         return f"visit {self.pk}"
+
+    @property
+    def seconds(self) -> float | None:
+        """From its first page to its end; None before."""
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return (self.finished_at - self.started_at).total_seconds()
 
     @property
     def is_over(self) -> bool:

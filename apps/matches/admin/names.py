@@ -110,6 +110,8 @@ class MergeForm(forms.Form):
 class ReviewList(ChangeList):
     """A page of names; those that wait come with what an operator needs to decide, in a few queries for all."""
 
+    result_list: Any
+
     def get_results(self, request: HttpRequest) -> None:
         """Add the number of matches and the suggestions to the rows."""
         super().get_results(request)

@@ -24,7 +24,7 @@ from apps.matches.services.contradictions import Contradictions, Standing
 from apps.matches.services.fitness import unfit
 from apps.matches.services.identity import SAME_DAY, Doubt, days_apart, identify
 from apps.matches.services.names import Aliases, NameConflictError, Names, WorldConflictError
-from apps.matches.services.rows import RESULTS, ContradictionError, MatchRow, merge, new_row
+from apps.matches.services.rows import RESULTS, ContradictionError, MatchRow, merge, new_row, only_word_differs
 from apps.matches.services.sheets import Sheets
 
 BATCH: Final = 10_000
@@ -443,6 +443,9 @@ class Ingestion:
         if len(new) >= MANY and not self._is_bulk:
             self._is_bulk = True
             tables.refresh_statistics(tables.MATCHES)
+        # Who has observed a match need not look again when nothing but the source of its result is another one.
+        tables.pass_word([row.id for row, before in changes if only_word_differs(row, before)], self.source, self.now)
+        changes = [(row, before) for row, before in changes if not only_word_differs(row, before)]
         tables.update_matches([row for row, _ in changes], ingest_id=ingest_id, now=self.now)
         keep_history(changes, ingest_id=ingest_id, now=self.now)
         self._contradictions.store(ingest_id=ingest_id)

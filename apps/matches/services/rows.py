@@ -186,6 +186,13 @@ def merge(row: MatchRow, record: MatchRecord, *, stage_id: int | None, source: s
         row.revision += 1
 
 
+def only_word_differs(row: MatchRow, before: tuple[Any, ...]) -> bool:
+    """Whether a row differs from its values before in nothing but the source whose word stands."""
+    return all(
+        column == "told_by" or now == then for column, now, then in zip(COLUMNS, row.values(), before, strict=True)
+    )
+
+
 def drop_impossible(row: MatchRow) -> None:
     """Take off a row the goals at half time and after extra time that cannot belong to its result."""
     for side in ("home", "away"):

@@ -446,4 +446,5 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.AlterModelOptions(name="scraperun", options={"verbose_name": "visit"}),
     ]

@@ -121,9 +121,11 @@ def test_whichever_comes_first_the_more_trusted_result_stands(store, first, seco
     assert result()[:2] == ("2-1", best)
 
 
-def test_a_more_trusted_source_that_agrees_takes_the_word(store):
-    store(told("2-1", home_team_id=""), source="openfootball")
+def test_a_more_trusted_source_that_agrees_takes_the_word_and_leaves_features_alone(store):
+    first = store(told("2-1"), source="openfootball")
     assert counts(store(told("2-1"))) == (0, 1, 0, 0)
+    assert Match.objects.get().ingest_id == first.ingest_id
+    assert not MatchChange.objects.exists()
     assert result() == ("2-1", "football-data", 1)
     assert counts(store(told("2-1"))) == (0, 0, 1, 0)
     assert counts(store(told("2-0"), source="openfootball")) == (0, 0, 0, 1)

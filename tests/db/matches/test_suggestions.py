@@ -85,6 +85,7 @@ def test_the_same_results_on_the_same_days_are_evidence(store):
     store(*season("Hibernian", results))
     store(*season("Hibs Edinburgh FC", results), source="openfootball")
     TeamAliasFactory(team=Team.objects.get(name="Hibernian"), name="Hibs", source="somebody")
+    TeamFactory(name="Hibs Leith", region=RegionFactory(name="Scotland"))
     new = Team.objects.get(name="Hibs Edinburgh FC")
     (suggestion,) = suggest([new])[new.pk]
     assert suggestion.team.name == "Hibernian"
