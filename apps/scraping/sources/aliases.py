@@ -3,8 +3,8 @@
 ``aliases.csv`` beside this module holds region, name and the club's name in the latest football-data file. Names are
 unique within a region only. Names of openfootball's leagues were found by their results: two names are one club where
 date, score and opponent agree through a season. The others (cups, lower divisions, changed spellings, renamed clubs,
-the names on WhoScored and their short forms) were entered by hand. A club that was founded anew after the end of an older one is not its alias; a second team never
-is.
+the names on WhoScored) were entered by hand. A club that was founded anew after the end of an older one is not its
+alias; a second team never is.
 """
 
 from __future__ import annotations

@@ -7,14 +7,18 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from apps.matches.records import CompetitionKey, MatchRecord, Status
-from apps.scraping.sources import SOURCES, ParsedFile
+from apps.scraping.sources import SOURCES, Errand, Page, ParsedFile, Reading, Request, Scope, WhoScored, Window
 from apps.scraping.sources.aliases import aliases_for
+from apps.scraping.sources.competitions import WHOSCORED
+from apps.scraping.sources.whoscored.feed import Feed, read_feed
+from apps.scraping.sources.whoscored.trail import Season as WhoScoredSeason
+from apps.scraping.sources.whoscored.trail import Stage, Tournament
 
 REAL_DATA = os.environ.get("SPAI_REAL_DATA", "")
 
@@ -280,3 +284,77 @@ def test_no_two_clubs_of_a_season_share_a_name(football_data: Read, openfootball
 def together(records: list[MatchRecord], names: frozenset[str]) -> list[int]:
     """Count the matches in which two of some names meet: two names of one club never do."""
     return [sum({record.home_team, record.away_team} <= names for record in records)]
+
+
+# WhoScored
+
+FETCHED_AT = datetime(2025, 7, 29, tzinfo=UTC)
+GENUINE_FEEDS = {"fixtures_stage18685_202009.json": 28, "fixtures_stage18685_202101.json": 50}
+PREMIER_LEAGUE = Tournament(252, 2, competition=WHOSCORED[252, 2])
+
+
+def whoscored_file(name: str) -> bytes:
+    return (Path(REAL_DATA) / "whoscored" / name).read_bytes()
+
+
+def read_page(kind: str, content: bytes, about: object = None) -> Reading:
+    errand = Errand(Scope.BACKFILL, Window(date(2020, 9, 1), date(2021, 5, 31)), FETCHED_AT)
+    page = Page(f"https://www.whoscored.com/{kind}", content, FETCHED_AT)
+    return WhoScored().read(Request(page.url, kind, about=about), page, errand)
+
+
+@pytest.fixture(scope="module", params=sorted(GENUINE_FEEDS))
+def feed(request: pytest.FixtureRequest) -> Feed:
+    feed = read_feed(Page("feed", whoscored_file(request.param), FETCHED_AT), PREMIER_LEAGUE)
+    assert len(feed.records) == GENUINE_FEEDS[request.param]
+    return feed
+
+
+@pytest.fixture(scope="module")
+def premier_league() -> dict[tuple[str, str], MatchRecord]:
+    content = (Path(REAL_DATA) / "football-data" / "2020-21" / "E0.csv").read_bytes()
+    parsed = SOURCES["football-data"].parse_file("2020-21/E0.csv", content)
+    return {(record.home_team, record.away_team): record for record in parsed.records}
+
+
+def test_every_match_of_a_genuine_feed_is_that_of_football_data(
+    feed: Feed, premier_league: dict[tuple[str, str], MatchRecord]
+) -> None:
+    assert feed.refused == []
+    assert feed.notes == {}
+    for record in feed.records:
+        other = premier_league[clubs(record, aliases_for("England"))]
+        assert (record.competition, record.season, record.status) == (other.competition, other.season, other.status)
+        assert (record.home_goals, record.away_goals) == (other.home_goals, other.away_goals)
+        assert record.kickoff_at == other.kickoff_at
+
+
+def test_the_goals_of_a_genuine_feed_make_its_scores(feed: Feed) -> None:
+    for record in feed.records:
+        incidents = record.sheet.incidents if record.sheet else ()
+        goals = Counter(i.side.value for i in incidents if i.kind.value in ("goal", "penalty", "own_goal"))
+        assert (goals["home"], goals["away"]) == (record.home_goals, record.away_goals)
+
+
+def test_a_genuine_feed_leads_to_the_match_centre_of_each_match() -> None:
+    stage = Stage(WhoScoredSeason(PREMIER_LEAGUE, 8228, "2020/2021"), 18685)
+    reading = read_page("feed", whoscored_file("fixtures_stage18685_202101.json"), stage)
+    assert (len(reading.records), len(reading.follow)) == (50, 50)
+
+
+def test_the_genuine_regions_lead_to_every_tournament() -> None:
+    tiers = whoscored_file("tiers.json")
+    reading = read_page("home", b"<script>var allRegions = " + tiers + b";</script>")
+    assert reading.notes == {}
+    assert len(reading.follow) == tiers.count(b'"sortOrder"')
+    keys = {(r.about.region_id, r.about.tournament_id): r.about.competition for r in reading.follow}
+    assert set(WHOSCORED) <= set(keys)
+    assert keys[250, 12] == CompetitionKey("Europe", "Champions League", 0)
+
+
+def test_the_genuine_calendar_leads_to_the_nine_months_of_its_season() -> None:
+    calendar = whoscored_file("wscalendar_stage18685.json")
+    stage = Stage(WhoScoredSeason(PREMIER_LEAGUE, 8228, "2020/2021"), 18685)
+    reading = read_page("stage", b"<script>var wsCalendar = " + calendar + b";</script>", stage)
+    months = [request.url.partition("?d=")[2].partition("&")[0] for request in reading.follow]
+    assert months == [f"2020{month:02d}" for month in range(9, 13)] + [f"2021{month:02d}" for month in range(1, 6)]

@@ -127,7 +127,7 @@ class FootballDataSite:
             records,
             refused=parsed.refused,
             notes=dict(+notes),
-            may_be_empty=request.kind == "fixtures" or bool(parsed.records),
+            may_be_empty=request.kind != "division",
         )
 
     def _request(

@@ -16,7 +16,7 @@ from apps.scraping.sources.competitions import WHOSCORED, WHOSCORED_WORLD_REGION
 from apps.scraping.sources.whoscored.incidents import read_incidents, sheet_known_at
 from apps.scraping.sources.whoscored.offers import read_offers
 from apps.scraping.sources.whoscored.pages import as_count, as_json, as_words, required
-from apps.scraping.sources.whoscored.scores import Score, read_score
+from apps.scraping.sources.whoscored.scores import read_score
 from apps.scraping.sources.whoscored.trail import Tournament
 
 STATUSES: Final = {
@@ -39,6 +39,8 @@ SEASON: Final = re.compile(r"(\d{4})\s?[/-]\s?(?:\d\d)?(\d\d)")
 
 MEN: Final = 1
 """Value of `sex`. Clubs have one name for their women's and men's teams, which are not one team."""
+
+UNTOLD: Final = (None, None)
 
 CONTRADICTION: Final = "the page tells this match twice, and differently"
 """Reason of a refusal."""
@@ -193,6 +195,9 @@ def _record(match: Mapping[str, Any], context: _Context, notes: Counter[str]) ->
         notes[f"status code {code if code is not None else shorten([match.get('status')])} is unknown"] += 1
         status = Status.UNKNOWN
     score = read_score(match) if status is Status.FINISHED else None
+    full_time, extra_time, penalties = (
+        (score.full_time, score.extra_time or UNTOLD, score.penalties or UNTOLD) if score else (UNTOLD,) * 3
+    )
     notes.update(score.notes if score else ())
     incidents = read_incidents(match, notes) if status is Status.FINISHED else ()
     coming = status is Status.SCHEDULED
@@ -204,7 +209,12 @@ def _record(match: Mapping[str, Any], context: _Context, notes: Counter[str]) ->
         away_team=_team(match, "awayTeamName", context),
         kickoff_at=kickoff_at,
         status=status,
-        **_goals(score),
+        home_goals=full_time[0],
+        away_goals=full_time[1],
+        home_goals_extra_time=extra_time[0],
+        away_goals_extra_time=extra_time[1],
+        home_penalties=penalties[0],
+        away_penalties=penalties[1],
         finished_at=_finished_at(match, kickoff_at, notes) if score else None,
         source_id=str(identity["id"]),
         home_team_id=str(identity["homeTeamId"]),
@@ -223,19 +233,6 @@ def _team(match: Mapping[str, Any], key: str, context: _Context) -> str:
     if name and context.is_women and "women" not in name.lower():
         return f"{name} Women"
     return name
-
-
-def _goals(score: Score | None) -> dict[str, int]:
-    """Return the fields of a record that hold goals, those that are known."""
-    if score is None:
-        return {}
-    pairs = {"goals": score.full_time, "goals_extra_time": score.extra_time, "penalties": score.penalties}
-    return {
-        f"{side}_{name}": pair[index]
-        for name, pair in pairs.items()
-        if pair is not None
-        for index, side in enumerate(("home", "away"))
-    }
 
 
 def _finished_at(match: Mapping[str, Any], kickoff_at: datetime, notes: Counter[str]) -> datetime | None:

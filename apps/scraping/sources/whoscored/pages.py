@@ -152,7 +152,7 @@ def as_name(value: Any) -> str:
 
 def _between(text: str, element: str) -> str | None:
     """Return what stands between the first opening and the next closing tag of an element, None without the first."""
-    opening = re.search(rf"<{element}\b[^>]*>", text, re.IGNORECASE)
+    opening = re.search(rf"<{element}\b[^<>]*>", text, re.IGNORECASE)
     if opening is None:
         return None
     closing = re.compile(rf"</{element}\b", re.IGNORECASE).search(text, opening.end())

@@ -23,6 +23,9 @@ BASE_URL: Final = "https://www.whoscored.com"
 SCRIPT: Final = "script"
 """What pages show whose data stand in a script; attached, never visible."""
 
+NO_SLUG: Final = "match"
+"""Ends the address of a match where its tournament has none; the site ignores it."""
+
 FEED_IS_FINAL: Final = timedelta(days=7)
 """After the end of its month; until then corrections are seen."""
 
@@ -154,8 +157,9 @@ class WhoScored:
         return Reading(follow=[self._feed(stage, year, month) for year, month in months])
 
     def _read_feed(self, request: Request, page: Page, errand: Errand) -> Reading:
-        feed = read_feed(page, _about(request, Stage, page).season.tournament)
-        follow = self._follow_matches(feed, errand)
+        tournament = _about(request, Stage, page).season.tournament
+        feed = read_feed(page, tournament)
+        follow = self._follow_matches(feed, tournament.slug or NO_SLUG, errand)
         return Reading(
             [self._without_sheet(record) for record in feed.records],
             follow,
@@ -180,12 +184,12 @@ class WhoScored:
         """
         return replace(record, sheet=None) if self._with_match_centres else record
 
-    def _follow_matches(self, feed: Feed, errand: Errand) -> list[Request]:
+    def _follow_matches(self, feed: Feed, slug: str, errand: Errand) -> list[Request]:
         matches = [record for record in feed.records if record.kickoff_at in errand.window]
         if errand.scope in (Scope.RESULTS, Scope.BACKFILL) and self._with_match_centres:
             return [
                 self._browse(
-                    f"/matches/{match.source_id}/live",
+                    f"/matches/{match.source_id}/live/{slug}",
                     "match_centre",
                     wait_for=SCRIPT,
                     about=match,
@@ -198,7 +202,7 @@ class WhoScored:
         if errand.scope is Scope.FIXTURES:
             return [
                 self._browse(
-                    f"/matches/{match.source_id}/preview",
+                    f"/matches/{match.source_id}/preview/{slug}",
                     "preview",
                     wait_for=MISSING_PLAYERS,
                     about=match,
