@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Final, Self
 
+import psutil
 from playwright.sync_api import Error as PlaywrightError
 
 from apps.scraping.browser.engine import Engine, EngineDied, Overrun
@@ -84,9 +85,9 @@ class Browser:
             engine, self._engine = self._engine, None
             engine.stop()
 
-    def pids(self) -> list[int]:
-        """Return the processes of the browser and its driver, none while it is not running."""
-        return [] if self._engine is None else [process.pid for process in self._engine.processes()]
+    def processes(self) -> list[psutil.Process]:
+        """Return the processes of the driver and the browser, none while it is not running."""
+        return [] if self._engine is None else self._engine.processes()
 
     def megabytes(self) -> float:
         """Return the resident memory of the browser and its driver, shared pages counted in each process."""
@@ -199,11 +200,8 @@ class Unit:
 
     def _ready(self) -> tuple[Engine, Tab]:
         """Return a browser and a page in it that can be used: the ones of before, or new ones."""
-        engine = self._engine
-        if engine is not None and self._tab is not None and engine.is_alive():
-            with suppress(EngineDied, Overrun):
-                if engine.call(self._tab.is_usable, CONTEXT_LIMIT):
-                    return engine, self._tab
+        if self._engine is not None and self._tab is not None and self._engine.is_alive() and self._tab.is_usable():
+            return self._engine, self._tab
         self._close()
         # A browser that died unseen is met here; no request has gone out, so that a second try harms nobody.
         for is_last in (False, True):

@@ -12,12 +12,15 @@ once can folders remain, in the system's temporary folder.
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
 import queue
 import shutil
 import signal
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
@@ -38,6 +41,9 @@ STOP_LIMIT: Final = 8.0
 KILL_LIMIT: Final = 5.0
 """Seconds that a call may take to notice that its browser was killed, before the driver is killed too."""
 
+PULSE_LIMIT: Final = 5.0
+"""Seconds that it may take to say that it is alive."""
+
 FLAGS: Final = (
     "--disable-gpu",
     "--disable-quic",
@@ -50,6 +56,7 @@ FLAGS: Final = (
     # temporary folder are as fast where that one is in memory.
 )
 
+logger = logging.getLogger(__name__)
 T = TypeVar("T")
 _starting = threading.Lock()
 
@@ -79,6 +86,8 @@ class Engine:
     """
 
     def __init__(self, found: Found, *, sandbox: bool) -> None:
+        if found.origin is not Origin.REMOTE and not os.access(found.place, os.X_OK):
+            raise EngineDied(f"{found.place} did not start: it is no program")  # Playwright would leave its folders
         self._found = found
         self._sandbox = sandbox
         self._jobs: queue.SimpleQueue[tuple[Callable[[], Any], Future[Any]] | None] = queue.SimpleQueue()
@@ -128,8 +137,14 @@ class Engine:
         raise Overrun(f"no answer within {seconds:.1f} s")
 
     def is_alive(self) -> bool:
-        """Return whether its processes run; of a remote browser, whether the driver does."""
-        return not self._is_over and all(_runs(process) for process in (self._driver, self._main) if process)
+        """Return whether it answers."""
+        if self._is_over or not all(_runs(process) for process in (self._driver, self._main) if process):
+            return False
+        try:
+            self.call(lambda: self._session.send("Browser.getVersion"), PULSE_LIMIT)
+        except (PlaywrightError, EngineDied, Overrun):
+            return False
+        return True
 
     def processes(self) -> list[psutil.Process]:
         """Return the driver and every process of the browser."""
@@ -164,10 +179,12 @@ class Engine:
         if self._main is not None:
             _kill_group(self._main)
         self._thread.join(KILL_LIMIT)
-        for process in self.processes():
+        remaining = self.processes()
+        for process in remaining:
             with suppress(psutil.Error):
                 process.kill()
         self._thread.join(KILL_LIMIT)
+        _wait_until_gone(remaining)
 
     def _clean(self) -> None:
         for folder in filter(None, (self._folder, self._profile)):
@@ -179,6 +196,7 @@ class Engine:
         try:
             before = {child.pid for child in psutil.Process().children()}
             with sync_playwright() as playwright:
+                asyncio.get_running_loop().set_exception_handler(_note_complaint)
                 self._driver = _new_driver(before)
                 browser = self._launch(playwright)
                 try:
@@ -209,9 +227,8 @@ class Engine:
                 artifacts_dir=self._folder,
             )
             self._note_processes()
-        session = browser.new_browser_cdp_session()
-        self.user_agent = str(session.send("Browser.getVersion")["userAgent"])
-        session.detach()
+        self._session = browser.new_browser_cdp_session()
+        self.user_agent = str(self._session.send("Browser.getVersion")["userAgent"])
         return browser
 
     def _note_processes(self) -> None:
@@ -243,6 +260,11 @@ class Engine:
                     job[1].set_exception(EngineDied("the browser has ended"))
 
 
+def _note_complaint(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    # Of a driver that was killed; whoever waited for it has had an error already.
+    logger.info("the browser's event loop: %s", context.get("exception") or context.get("message"))
+
+
 def _new_driver(before: set[int]) -> psutil.Process | None:
     for child in psutil.Process().children():
         with suppress(psutil.Error):
@@ -270,3 +292,12 @@ def _kill_group(main: psutil.Process) -> None:
         for process in [main, *family]:
             with suppress(psutil.Error):
                 process.kill()
+        # A profile can be removed only when nobody writes to it any more.
+        _wait_until_gone([main, *family])
+
+
+def _wait_until_gone(processes: list[psutil.Process]) -> None:
+    """Wait for the end of killed processes, without taking the driver's exit status from Playwright as psutil would."""
+    deadline = time.monotonic() + KILL_LIMIT
+    while any(_runs(process) for process in processes) and time.monotonic() < deadline:
+        time.sleep(0.01)

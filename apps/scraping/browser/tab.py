@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from playwright.sync_api import Browser as PlaywrightBrowser
 from playwright.sync_api import Error as PlaywrightError
-from playwright.sync_api import Page, Route, WebSocketRoute
+from playwright.sync_api import Page, Request, Route, WebSocketRoute
 from playwright.sync_api import Response as PlaywrightResponse
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
@@ -24,7 +24,9 @@ from apps.scraping.responses import FetchError, Outcome, Response, kept_headers
 
 MAX_DOCUMENTS: Final = 9
 """Documents that one call may lead through: the first and eight redirects, of whatever kind."""
-HEAVY_TYPES: Final = frozenset({"image", "font", "media", "texttrack", "manifest", "ping", "cspviolationreport"})
+HEAVY_TYPES: Final = frozenset(
+    {"image", "font", "media", "texttrack", "manifest", "ping", "cspviolationreport", "other"}
+)
 TRACKERS: Final = (
     "adnxs.com", "adsrvr.org", "amazon-adsystem.com", "bing.com", "casalemedia.com", "chartbeat.com", "clarity.ms",
     "criteo.com", "criteo.net", "doubleclick.net", "facebook.com", "facebook.net", "google-analytics.com",
@@ -87,10 +89,12 @@ class Tab:
     def __init__(self, browser: PlaywrightBrowser, user_agent: str, allowed: Collection[str]) -> None:
         self._browser = browser
         self._allowed = allowed
-        self._has_crashed = False
+        self._has_crashed = self._is_stuck = False
         self._refusal: tuple[Outcome, str] | None = None
         self._answer: PlaywrightResponse | None = None
-        self._documents = self._bytes = self._limit = 0
+        self._documents: set[str] = set()
+        self._hops = self._bytes = self._limit = 0
+        self._ends = 0.0
         self._context = browser.new_context(
             user_agent=user_agent,
             accept_downloads=False,
@@ -108,6 +112,7 @@ class Tab:
             self._session = self._context.new_cdp_session(self._page)
             self._session.on("Fetch.requestPaused", self._decide_hop)
             self._session.on("Network.dataReceived", self._count)
+            self._session.on("Network.loadingFailed", self._note_failure)
             self._session.send("Fetch.enable", {"patterns": [{"urlPattern": "*"}]})
             self._session.send("Network.enable", {"maxTotalBufferSize": 0, "maxResourceBufferSize": 0})
             self._frame = self._session.send("Page.getFrameTree")["frameTree"]["frame"]["id"]
@@ -117,7 +122,7 @@ class Tab:
 
     def is_usable(self) -> bool:
         """Return whether another page can be opened in it."""
-        return not self._has_crashed and not self._page.is_closed() and self._browser.is_connected()
+        return not (self._has_crashed or self._is_stuck or self._page.is_closed())
 
     def close(self) -> None:
         """Close the context with all that it holds; of a dead browser there is nothing to close."""
@@ -126,21 +131,21 @@ class Tab:
 
     def open(self, url: str, wait_for: str, seconds: float, limit: int) -> Response:
         """Go to an address; see `Unit.open`."""
-        began = self._begin(limit)
+        began = self._begin(seconds, limit)
         try:
             try:
                 self._page.goto(url, wait_until="domcontentloaded", timeout=seconds * 1000)
-            except PlaywrightError as error:
-                # Chromium shows a page of its own for an error status without a body.
-                if self._answer is None or "ERR_HTTP_RESPONSE_CODE_FAILURE" not in error.message:
+            except PlaywrightError:
+                # An error status says enough, whatever became of its body; without one Chromium shows its own page.
+                if self._refusal is not None or self._answer is None or self._answer.status < 400:
                     raise
+                self._is_stuck = True
                 return self._response(b"", began)
             response = self._shown(began)
             if not wait_for or judge(response) is not None:
                 return response
-            left = max(seconds - (time.monotonic() - began), 0.001)
             try:
-                self._page.wait_for_selector(wait_for, state="attached", timeout=left * 1000)
+                self._page.wait_for_selector(wait_for, state="attached", timeout=self._left() * 1000)
             except PlaywrightTimeout:
                 response = self._shown(began)
                 if judge(response) is not None:
@@ -153,7 +158,8 @@ class Tab:
 
     def fetch(self, url: str, headers: dict[str, str], seconds: float, limit: int) -> Response:
         """Ask inside the page; see `Unit.fetch`."""
-        began = self._begin(limit)
+        # The script counts to the limit; this count is for what else the page may do meanwhile.
+        began = self._begin(seconds, 2 * limit + 1024**2)
         task = {"url": url, "headers": headers, "limit": limit, "ms": int(seconds * 1000)}
         try:
             came = self._page.evaluate(_FETCH, task)
@@ -163,21 +169,30 @@ class Tab:
             raise FetchError(self._refusal[0], f"{url}: {self._refusal[1]}")
         return _fetched(url, came, limit, time.monotonic() - began)
 
-    def _begin(self, limit: int) -> float:
+    def _left(self) -> float:
+        return max(self._ends - time.monotonic(), 0.001)
+
+    def _begin(self, seconds: float, limit: int) -> float:
         self._refusal = self._answer = None
-        self._documents = self._bytes = 0
+        self._documents.clear()
+        self._hops = self._bytes = 0
         self._limit = limit
-        return time.monotonic()
+        began = time.monotonic()
+        self._ends = began + seconds
+        return began
 
     def _shown(self, began: float) -> Response:
-        """Return the page as it stands; once more when it was just leaving for another."""
-        try:
-            text = self._page.evaluate(_SHOWN, self._limit)
-        except PlaywrightError as error:
-            if "context was destroyed" not in error.message:
-                raise
-            self._page.wait_for_load_state("domcontentloaded", timeout=5000)
-            text = self._page.evaluate(_SHOWN, self._limit)
+        """Return the page as it stands, and when it was just leaving for another, that one."""
+        while True:
+            try:
+                text = self._page.evaluate(_SHOWN, self._limit)
+                if text != "" or self._left() < 0.01:
+                    break
+                self._page.wait_for_timeout(20)
+            except PlaywrightError as error:
+                if "context was destroyed" not in error.message:
+                    raise
+            self._page.wait_for_load_state("domcontentloaded", timeout=self._left() * 1000)
         if self._refusal is not None:
             raise FetchError(self._refusal[0], f"{self._page.url}: {self._refusal[1]}")
         if not isinstance(text, str):
@@ -196,7 +211,9 @@ class Tab:
         )
 
     def _explain(self, url: str, error: PlaywrightError) -> FetchError:
-        """Return what an error of Playwright means for a visit."""
+        """Return what an error of Playwright means for a visit; the next page is better opened in a new tab."""
+        # A script without an end would hold up the next page, and Chromium's page about an error interrupt it.
+        self._is_stuck = True
         if self._refusal is not None:
             return FetchError(self._refusal[0], f"{url}: {self._refusal[1]}")
         if not self._browser.is_connected() or self._has_crashed:
@@ -227,29 +244,44 @@ class Tab:
         return host in self._allowed or any(a[:1] == "." and name.endswith(a) for a in self._allowed)
 
     def _decide(self, route: Route) -> None:
-        """Let a request of any frame, worker or popup go, or end it; it is not asked about redirects."""
+        """Let a request of the page, its frames or workers go, or end it; it is not asked about redirects."""
         with suppress(PlaywrightError):
-            if self._may_ask(route.request.url, route.request.resource_type):
+            if self._is_ours(route.request) and self._may_ask(route.request.url, route.request.resource_type):
                 route.continue_()
             else:
                 route.abort("blockedbyclient")
+
+    def _is_ours(self, request: Request) -> bool:
+        """Return whether the page asks, and not a popup of it, whose first request has no frame yet."""
+        try:
+            return request.frame.page == self._page
+        except PlaywrightError:
+            return False
 
     def _decide_hop(self, event: dict[str, Any]) -> None:
         """Decide again on each request of the page, those included to which a redirect leads."""
         url, kind = event["request"]["url"], event["resourceType"]
         is_page = kind == "Document" and event["frameId"] == self._frame
-        self._documents += is_page
-        if is_page and not self._may_ask(url, kind):
-            self._refusal = self._refusal or (Outcome.INVALID, f"leads to another host: {url[:200]}")
-        elif is_page and self._documents > MAX_DOCUMENTS:
-            self._refusal = self._refusal or (Outcome.HTTP_ERROR, f"leads through more than {MAX_DOCUMENTS} pages")
+        may_ask = self._may_ask(url, kind)
+        if is_page:
+            self._documents.add(event.get("networkId", ""))
+            self._hops += 1
         with suppress(PlaywrightError):
-            if self._refusal is None and self._may_ask(url, kind):
+            if may_ask and self._hops <= MAX_DOCUMENTS and self._refusal is None:
                 self._session.send("Fetch.continueRequest", {"requestId": event["requestId"]})
             else:
-                self._session.send(
-                    "Fetch.failRequest", {"requestId": event["requestId"], "errorReason": "BlockedByClient"}
-                )
+                refusal = {"requestId": event["requestId"], "errorReason": "BlockedByClient"}
+                self._session.send("Fetch.failRequest", refusal)
+        if is_page and not may_ask:
+            self._give_up(Outcome.INVALID, f"leads to another host: {url[:200]}")
+        elif self._hops > MAX_DOCUMENTS:
+            self._give_up(Outcome.HTTP_ERROR, f"leads through more than {MAX_DOCUMENTS} pages")
+
+    def _note_failure(self, event: dict[str, Any]) -> None:
+        """Give a page up whose document broke off; the browser would wait for the rest of it."""
+        is_begun = self._answer is not None and self._answer.status < 400
+        if is_begun and event["requestId"] in self._documents and not event.get("canceled"):
+            self._give_up(Outcome.HTTP_ERROR, f"ended before its end: {event.get('errorText', '')}")
 
     def _note_answer(self, answer: PlaywrightResponse) -> None:
         with suppress(PlaywrightError):
@@ -257,19 +289,22 @@ class Tab:
                 self._answer = answer
                 length = answer.headers.get("content-length", "")
                 if length.isascii() and length.isdigit() and len(length) < 20 and int(length) > self._limit:
-                    self._give_up(f"announces {int(length):,} bytes, more than {self._limit:,}")
+                    self._give_up(Outcome.HTTP_ERROR, f"announces {int(length):,} bytes, more than {self._limit:,}")
 
     def _count(self, event: dict[str, Any]) -> None:
         self._bytes += int(event["dataLength"])
         if self._limit and self._bytes > self._limit:
-            self._give_up(f"has loaded more than {self._limit:,} bytes")
+            self._give_up(Outcome.HTTP_ERROR, f"has loaded more than {self._limit:,} bytes")
 
-    def _give_up(self, reason: str) -> None:
-        """Leave a page that is too large; closed, it can hold nothing more."""
+    def _give_up(self, outcome: Outcome, reason: str) -> None:
+        """Leave a page: with its context closed it ends every wait, and can hold and ask for nothing more.
+
+        To close the page alone is not enough: Chromium forgets the request while it is going to another one.
+        """
         if self._refusal is None:
-            self._refusal = (Outcome.HTTP_ERROR, reason)
-            with suppress(PlaywrightError):
-                self._page.close()
+            self._refusal = (outcome, reason)
+            self._is_stuck = True
+            self.close()
 
     def _note_crash(self, _: Page) -> None:
         self._has_crashed = True
