@@ -464,9 +464,10 @@ class ScrapeRunAdmin(FactAdmin):
 
     def has_cancel_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Whether the user may end a visit, and it is not over."""
-        return self.has_visit_permission(request) and ScrapeRun.objects.filter(
-            pk=object_id, finished_at__isnull=True
-        ).exists()
+        return (
+            self.has_visit_permission(request)
+            and ScrapeRun.objects.filter(pk=object_id, finished_at__isnull=True).exists()
+        )
 
     def has_accept_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Whether the user may accept counts, and they were not believed."""

@@ -366,12 +366,28 @@ def greet(stack: Stack, report: Report, first_password: str) -> None:
         page, outside = "/admin/" if part == "office" else "", f"  (outside: {told})" if told != own else ""
         report.plain(f"  {title + ':':16}{own}{page}{outside}")
     report.plain(f"  {'Login:':16}user {ADMIN}, password in {stack.password_file}")
+    report.plain(f"  {'Browser:':16}{tell_browser(stack)}")
     if first_password:
         report.plain(f"  {'':16}shown this once: {first_password}")
         report.plain()
         report.plain("  The first model is made in the first minutes; the site shows how far it is.")
     report.plain()
     report.plain("  `make logs` follows the logs, `make status` asks every part, `make down` stops all.")
+
+
+def tell_browser(stack: Stack) -> str:
+    """Return which browser reads pages, or that there is none, what that means, and the one command that gets one."""
+    # Playwright is loaded for this line alone; the other commands of the stack do without it.
+    from apps.scraping.browser import BrowserMissing, find
+
+    try:
+        found = find(remote=stack.value("BROWSER_WS_URL"), given=stack.value("SPAI_BROWSER"))
+    except BrowserMissing as missing:
+        return (
+            "none found; the sandbox is read by plain HTTP, WhoScored cannot be read. To have one: "
+            f"{missing.command}, then `make restart`"
+        )
+    return f"{found.version or found.place} ({found.why})"
 
 
 # ── Down, restart ────────────────────────────────────────────────────────────────────────────────────────────────────

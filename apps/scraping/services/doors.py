@@ -25,8 +25,11 @@ PAGE_SECONDS: Final = 30.0
 MOST_BYTES: Final = 20_000_000
 """A larger page is no page of football."""
 
-BROWSER_LIVES: Final = 3
+BROWSER_LIVES: Final = 8
 """How often a page is asked for when the browser dies under it, each time at the pace of the lane."""
+
+REST: Final = 0.5
+"""Seconds more before each further try: what kills browsers, such as a machine without memory, takes a while to pass."""
 
 
 def agent() -> str:
@@ -85,9 +88,14 @@ class OpenDoors:
             try:
                 return lanes.go(request.url, ask, manners=self.manners, ask_robots=self._client.fetch)
             except FetchError as error:
-                if error.outcome is not Outcome.FAILED or life == BROWSER_LIVES:
+                if error.outcome is not Outcome.FAILED:
                     raise
-                logger.warning("%s; the page is asked for again", error.reason)
+                # Playwright tells its whole log.
+                said = error.reason.splitlines()[0]
+                if life == BROWSER_LIVES:
+                    raise FetchError(Outcome.FAILED, said) from error
+                logger.warning("%s; the page is asked for again", said)
+                self.manners.sleep(REST * life)
         raise AssertionError("the last life has returned or raised")
 
     def _door(self, request: Request) -> Door:
