@@ -495,7 +495,7 @@ class Ingestion:
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Let no search for cycles begin: among so many rows, none of them in a cycle, it took a quarter of the time here."""
+    """Let no search for cycles begin: among so many rows, of which none is in one, it took a quarter of the time."""
     was_on = gc.isenabled()
     gc.disable()
     try:
