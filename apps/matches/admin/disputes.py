@@ -15,7 +15,7 @@ from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
 from apps.matches import services
-from apps.matches.admin.facts import FactAdmin, ReasonForm, WorldFilter
+from apps.matches.admin.facts import FactAdmin, ReasonForm, WorldFilter, number_of
 from apps.matches.models import Contradiction, Correction, Match
 
 
@@ -117,11 +117,11 @@ class ContradictionAdmin(FactAdmin):
             "form_submit_text": "Let it stand",
         },
     )
-    def let_stand(self, request: HttpRequest, form: ReasonForm, object_id: int) -> HttpResponse:
+    def let_stand(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
         """Correct the result to what the source tells."""
         try:
             correction = services.let_stand(
-                contradiction_id=object_id,
+                contradiction_id=number_of(object_id),
                 by=request.user.get_username(),
                 reason=form.cleaned_data["reason"],
                 now=timezone.now(),
@@ -180,11 +180,11 @@ class CorrectionAdmin(FactAdmin):
             "form_submit_text": "Take back",
         },
     )
-    def undo(self, request: HttpRequest, form: ReasonForm, object_id: int) -> HttpResponse:
+    def undo(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
         """Put back what stood before."""
         try:
             services.undo_correction(
-                correction_id=object_id,
+                correction_id=number_of(object_id),
                 by=request.user.get_username(),
                 reason=form.cleaned_data["reason"],
                 now=timezone.now(),

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminTextareaWidget
+
+LARGEST_ID: Final = 2**63 - 1
 
 
 class FactAdmin(ModelAdmin):
@@ -65,6 +67,20 @@ class WorldFilter(admin.SimpleListFilter):
         if self.value() not in ("real", "sandbox"):
             return queryset
         return queryset.filter(**{self.lookup: self.value() == "sandbox"})
+
+
+def number_of(text: str | int) -> int:
+    """Return the number of a row that an address names.
+
+    Raises
+    ------
+    Http404
+        When no row can have it.
+    """
+    number = int(text) if isinstance(text, int) or (text.isascii() and text.isdigit() and len(text) < 20) else -1
+    if not 0 <= number <= LARGEST_ID:
+        raise Http404("There is no such row.")
+    return number
 
 
 class ReasonForm(BaseDialogForm):

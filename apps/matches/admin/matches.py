@@ -16,7 +16,7 @@ from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget
 
 from apps.matches import services
-from apps.matches.admin.facts import FactAdmin, FactInline, ReasonForm, WorldFilter
+from apps.matches.admin.facts import FactAdmin, FactInline, ReasonForm, WorldFilter, number_of
 from apps.matches.models import (
     Absence,
     Contradiction,
@@ -164,11 +164,11 @@ class MatchAdmin(FactAdmin):
             "form_submit_text": "Correct",
         },
     )
-    def correct(self, request: HttpRequest, form: ResultForm, object_id: int) -> HttpResponse:
+    def correct(self, request: HttpRequest, form: ResultForm, object_id: str) -> HttpResponse:
         """Set the result as the operator's word."""
         try:
             services.correct_result(
-                match_id=object_id,
+                match_id=number_of(object_id),
                 home_goals=form.cleaned_data["home_goals"],
                 away_goals=form.cleaned_data["away_goals"],
                 status=Status(form.cleaned_data["status"]),

@@ -9,7 +9,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import get_object_or_404, redirect
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -21,7 +21,7 @@ from unfold.views import ChangeList
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from apps.matches import selectors, services
-from apps.matches.admin.facts import FactAdmin, FactInline, ReasonForm
+from apps.matches.admin.facts import FactAdmin, FactInline, ReasonForm, number_of
 from apps.matches.models import Competition, Team, TeamAlias, TeamMerge
 from apps.matches.suggestions import suggest
 
@@ -200,9 +200,9 @@ class TeamAliasAdmin(FactAdmin):
             "form_submit_text": "Show what would move",
         },
     )
-    def merge_into(self, request: HttpRequest, form: SlugForm, object_id: int) -> HttpResponse:
+    def merge_into(self, request: HttpRequest, form: SlugForm, object_id: str) -> HttpResponse:
         """Go to the page that confirms the merge with the chosen team."""
-        alias = TeamAlias.objects.get(pk=object_id)
+        alias = get_object_or_404(TeamAlias, pk=number_of(object_id))
         return HttpResponseClientRedirect(
             reverse("admin:matches_team_merge", args=[alias.team_id, form.cleaned_data["team"].pk])
         )
@@ -211,6 +211,7 @@ class TeamAliasAdmin(FactAdmin):
         """Show what a merge would move; merge when that is confirmed with a reason."""
         if not self.has_merge_permission(request):
             raise PermissionDenied
+        team_id, into_id = number_of(team_id), number_of(into_id)
         form = MergeForm(request.POST if request.method == "POST" else None)
         now = timezone.now()
         try:
@@ -287,11 +288,11 @@ class TeamMergeAdmin(FactAdmin):
             "form_submit_text": "Undo",
         },
     )
-    def undo(self, request: HttpRequest, form: ReasonForm, object_id: int) -> HttpResponse:
+    def undo(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
         """Part the teams again."""
         try:
             done = services.undo_merge(
-                merge_id=object_id,
+                merge_id=number_of(object_id),
                 by=request.user.get_username(),
                 reason=form.cleaned_data["reason"],
                 now=timezone.now(),

@@ -238,6 +238,25 @@ def test_a_merge_that_cannot_be_says_why(office, two_names):
     assert "Nothing was changed: they met each other on 2024-03-02" in page
 
 
+@pytest.mark.parametrize("number", ["0", "99999999", str(2**63), "9" * 30, "x", "1;--"])
+def test_a_decision_on_a_row_that_is_not_there_is_not_made(office, number):
+    form = {"reason": "r", "home_goals": 1, "away_goals": 0, "status": "finished", "team": "x", "_form_submitted": "on"}
+    for model, name in (
+        ("contradiction", "let_stand"),
+        ("correction", "undo"),
+        ("match", "correct"),
+        ("teammerge", "undo"),
+        ("teamalias", "merge_into"),
+    ):
+        address = reverse(f"admin:matches_{model}_{name}", args=[number])
+        assert office.post(address, form, follow=True).status_code in (200, 404)
+    if number.isdigit():
+        address = reverse("admin:matches_team_merge", args=[int(number), 1])
+        assert office.post(address, {"reason": "r"}, follow=True).status_code in (200, 404)
+    assert not Correction.objects.exists()
+    assert not TeamMerge.objects.exists()
+
+
 def test_whoever_may_not_merge_merges_nothing(office_process, client, django_user_model, two_names):
     client.force_login(django_user_model.objects.create_user("bob", is_staff=True))
     address = reverse("admin:matches_team_merge", args=[team.pk for team in two_names])
