@@ -25,6 +25,7 @@ from apps.matches.models import Ingest, Match, TeamAlias, World
 from apps.ml import selectors as ml_selectors
 from apps.ml.models import PipelineRun, Prediction, Promotion, Score
 from apps.scraping import selectors as scraping_selectors
+from apps.scraping.services import why_off
 
 FAILURES_SHOWN = timedelta(days=1)
 COVERED = timedelta(days=15)
@@ -79,6 +80,7 @@ def home_panel(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "failed_runs": PipelineRun.objects.filter(status=PipelineRun.Status.FAILED, finished_at__gte=since).order_by(
             "-id"
         )[:5],
+        "sources": [(source, why_off(source)) for source in scraping_selectors.sources()],
         "troubled_visits": scraping_selectors.troubled_runs(since)[:5],
         "halted_lanes": scraping_selectors.halted_lanes(),
         "names_to_review": TeamAlias.objects.filter(reviewed_at__isnull=True).count(),

@@ -341,13 +341,33 @@ class SourceAdmin(ModelAdmin):
             return _refused(request, refusal, source)
         return HttpResponseClientRedirect(reverse("admin:scraping_scraperun_change", args=[run.pk]))
 
-    @action(description="Switch on", icon="toggle_on", permissions=["switch_on"])
-    def switch_on(self, request: HttpRequest, object_id: int) -> HttpResponse:
+    @action(
+        description="Switch on",
+        icon="toggle_on",
+        permissions=["switch_on"],
+        dialog={
+            "title": "Switch on",
+            "description": "The timetable visits it from now on, at the pace of its delay.",
+            "form_class": BaseDialogForm,
+            "form_submit_text": "Switch on",
+        },
+    )
+    def switch_on(self, request: HttpRequest, form: BaseDialogForm, object_id: int) -> HttpResponse:
         """Let requests leave."""
         return self._switch(request, object_id, is_on=True)
 
-    @action(description="Switch off", icon="toggle_off", permissions=["switch_off"])
-    def switch_off(self, request: HttpRequest, object_id: int) -> HttpResponse:
+    @action(
+        description="Switch off",
+        icon="toggle_off",
+        permissions=["switch_off"],
+        dialog={
+            "title": "Switch off",
+            "description": "No request leaves for it. What is stored and kept stays.",
+            "form_class": BaseDialogForm,
+            "form_submit_text": "Switch off",
+        },
+    )
+    def switch_off(self, request: HttpRequest, form: BaseDialogForm, object_id: int) -> HttpResponse:
         """Let no request leave."""
         return self._switch(request, object_id, is_on=False)
 

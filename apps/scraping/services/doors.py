@@ -29,7 +29,7 @@ BROWSER_LIVES: Final = 8
 """How often a page is asked for when the browser dies under it, each time at the pace of the lane."""
 
 REST: Final = 0.5
-"""Seconds more before each further try: what kills browsers, such as a machine without memory, takes a while to pass."""
+"""Seconds more before each further try: what kills browsers, such as too little memory, takes a while to pass."""
 
 
 def agent() -> str:

@@ -122,10 +122,10 @@ def test_kept_pages_are_asked_to_be_read_again(office, visited):
 
 def test_whoscored_is_switched_on_only_after_its_permission_is_confirmed_in_words(office, stage):
     source = Source.objects.get(name="whoscored")
-    office.get(reverse("admin:scraping_source_switch_on", args=[source.pk]))
+    act(office, source, "switch_on")
     assert not Source.objects.get(pk=source.pk).is_enabled
     act(office, source, "confirm_permission", note="Mail of 2026-11-20")
-    office.get(reverse("admin:scraping_source_switch_on", args=[source.pk]))
+    act(office, source, "switch_on")
     source.refresh_from_db()
     assert (source.is_enabled, source.permission_confirmed_by) == (True, "admin")
     act(office, source, "withdraw_permission")
