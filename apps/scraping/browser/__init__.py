@@ -19,7 +19,7 @@ import psutil
 from playwright.sync_api import Error as PlaywrightError
 
 from apps.scraping.browser.engine import Engine, EngineDied, Overrun
-from apps.scraping.browser.find import BrowserMissing, Found, Origin, find
+from apps.scraping.browser.finding import BrowserMissing, Found, Origin, find
 from apps.scraping.browser.tab import Tab
 from apps.scraping.politeness import host_of
 from apps.scraping.responses import FetchError, Outcome, Response
