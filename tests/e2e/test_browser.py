@@ -301,6 +301,9 @@ def test_the_page_asks_nobody_else(unit, server, stranger):
 def test_without_a_page_nothing_is_asked_for(browser, server):
     with browser.unit(allow=[server.url.removeprefix("http://")]) as unit:
         assert refused(lambda: unit.fetch(server.url + "/feed")).outcome is Outcome.FAILED
+        refused(lambda: unit.open(server.url + "/nothing"))
+        assert refused(lambda: unit.fetch(server.url + "/feed")).outcome is Outcome.FAILED
+    assert "/feed" not in [path for path, *_ in server.asked]
 
 
 # what does not come
