@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import textwrap
 import threading
 import time
@@ -302,6 +301,9 @@ def test_the_page_asks_nobody_else(unit, server, stranger):
 def test_without_a_page_nothing_is_asked_for(browser, server):
     with browser.unit(allow=[server.url.removeprefix("http://")]) as unit:
         assert refused(lambda: unit.fetch(server.url + "/feed")).outcome is Outcome.FAILED
+        refused(lambda: unit.open(server.url + "/nothing"))
+        assert refused(lambda: unit.fetch(server.url + "/feed")).outcome is Outcome.FAILED
+    assert "/feed" not in [path for path, *_ in server.asked]
 
 
 # what does not come
@@ -376,6 +378,11 @@ def test_a_page_that_hangs_its_browser_is_ended_by_the_watchdog(browser, server)
         assert wait_until_gone(pids) == []
         assert unit.open(server.url + "/results").status == 200
     assert browser.starts == starts + 1
+
+
+def test_another_place_on_the_same_page_is_no_page(unit, server):
+    unit.open(server.url + "/results")
+    assert refused(lambda: unit.open(server.url + "/results#there")).outcome is Outcome.INVALID
 
 
 @pytest.mark.parametrize(
@@ -498,22 +505,21 @@ def test_nothing_outlives_a_process_that_was_killed(server, found, tmp_path):
         process.kill()
     assert len(pids) > 3
     assert wait_until_gone(pids, 15) == []
-    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("playwright")] == []
+    assert list(tmp_path.glob("playwright*")) == []
 
 
 def test_nothing_remains_of_a_browser_that_is_closed(found, server, tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     browser = Browser(user_agent=AGENT, found=found)
     pids = warmed(browser, server)
-    assert any(path.name.startswith("playwright") for path in tmp_path.iterdir())
+    assert list(tmp_path.glob("playwright*profile*"))
     browser.close()
     assert wait_until_gone(pids, 1) == []
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.glob("playwright*")) == []
     assert warmed(browser, server)
     os.kill(main_pid(browser), signal.SIGKILL)
     browser.close()
-    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(("playwright", "spai"))] == []
+    assert list(tmp_path.glob("playwright*")) == []
 
 
 # replaced, remote, missing

@@ -19,7 +19,7 @@ import psutil
 from playwright.sync_api import Error as PlaywrightError
 
 from apps.scraping.browser.engine import Engine, EngineDied, Overrun
-from apps.scraping.browser.find import BrowserMissing, Found, Origin, find
+from apps.scraping.browser.finding import BrowserMissing, Found, Origin, find
 from apps.scraping.browser.tab import Tab
 from apps.scraping.politeness import host_of
 from apps.scraping.responses import FetchError, Outcome, Response
@@ -184,8 +184,8 @@ class Unit:
         Raises
         ------
         FetchError
-            `TIMEOUT`; `HTTP_ERROR`; `INVALID` for an address of another host; `FAILED` when no page is shown, or the
-            browser died.
+            `TIMEOUT`; `HTTP_ERROR`; `INVALID` for an address of another host; `FAILED` when no page is shown, because
+            none was opened or the latest one failed, or the browser died.
         """
         try:
             is_ours = host_of(url) in self._allowed
@@ -194,7 +194,7 @@ class Unit:
         if not is_ours:
             raise FetchError(Outcome.INVALID, f"{url[:200]}: is not of the site that is shown")
         engine, tab = self._engine, self._tab
-        if engine is None or tab is None or not engine.is_alive():
+        if engine is None or tab is None or not engine.is_alive() or not tab.is_usable():
             raise FetchError(Outcome.FAILED, f"{url}: no page is shown that could ask for it")
         return self._call(engine, lambda: tab.fetch(url, dict(headers or {}), timeout, max_bytes), url, timeout)
 

@@ -6,8 +6,8 @@ function and waits as long as it likes. When that is over the processes are kill
 
 What ends when: Playwright's driver is a child of this process, the browser a child of the driver in a process group of
 its own. A driver whose input closes, because this process died, however it died, closes the browser and removes its
-folders. A browser whose driver died ends by itself, since the pipe between them closed. Only when both are killed at
-once can folders remain, in the system's temporary folder.
+temporary folders, the profile among them. A browser whose driver died ends by itself, since the pipe between them
+closed; its profile is removed here, and an empty folder of the driver's can remain.
 """
 
 from __future__ import annotations
@@ -18,10 +18,9 @@ import os
 import queue
 import shutil
 import signal
-import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any, Final, TypeVar
@@ -32,9 +31,9 @@ from playwright.sync_api import Browser as PlaywrightBrowser
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Playwright, sync_playwright
 
-from apps.scraping.browser.find import Found, Origin
+from apps.scraping.browser.finding import Found, Origin
 
-START_LIMIT: Final = 45.0
+START_LIMIT: Final = 30.0
 """Seconds that a browser may take to start."""
 STOP_LIMIT: Final = 8.0
 """Seconds that it may take to close before it is killed."""
@@ -94,23 +93,22 @@ class Engine:
         self._mark = f"--spai-engine={uuid4().hex}"
         self._driver: psutil.Process | None = None
         self._main: psutil.Process | None = None
+        self._known: set[psutil.Process] = set()
         self._profile = ""
-        self._folder = tempfile.mkdtemp(prefix="spai-browser-")
         self._is_over = False
+        self._gate = threading.Lock()
         self.pages = 0
         """Pages that were opened."""
         self.user_agent = ""
         """What the browser calls itself."""
         self._thread = threading.Thread(target=self._live, name="browser", daemon=True)
-        started: Future[PlaywrightBrowser] = Future()
-        self._started = started
+        self._started: Future[PlaywrightBrowser] = Future()
         with _starting:  # so that the new driver among the children is ours
             self._thread.start()
             try:
-                self.browser = started.result(START_LIMIT)
+                self.browser = self._started.result(START_LIMIT)
             except Exception as error:
                 self.kill()
-                self._clean()
                 reason = str(error).strip() or f"no answer within {START_LIMIT:.0f} s"
                 raise EngineDied(f"{found.place} did not start: {reason}") from error
 
@@ -124,10 +122,11 @@ class Engine:
         EngineDied
             When the browser was dead before.
         """
-        if self._is_over:
-            raise EngineDied("the browser has ended")
         future: Future[T] = Future()
-        self._jobs.put((work, future))
+        with self._gate:
+            if self._is_over:
+                raise EngineDied("the browser has ended")
+            self._jobs.put((work, future))
         try:
             return future.result(seconds)
         except TimeoutError:
@@ -153,6 +152,7 @@ class Engine:
             if process is not None and _runs(process):
                 with suppress(psutil.Error):
                     found += [process, *process.children(recursive=True)]
+        self._known.update(found)
         return list(dict.fromkeys(found))
 
     def megabytes(self) -> float:
@@ -166,11 +166,10 @@ class Engine:
     def stop(self) -> None:
         """Close the browser, within some seconds, and be sure that nothing remains."""
         if not self._is_over:
-            self._is_over = True
+            self.processes()
             self._jobs.put(None)
-            self._thread.join(STOP_LIMIT if self.processes() else KILL_LIMIT)
+            self._thread.join(STOP_LIMIT)
         self.kill()
-        self._clean()
 
     def kill(self) -> None:
         """End every process, first the browser's, so that the driver can tidy up after it."""
@@ -179,16 +178,16 @@ class Engine:
         if self._main is not None:
             _kill_group(self._main)
         self._thread.join(KILL_LIMIT)
-        remaining = self.processes()
-        for process in remaining:
+        self.processes()
+        for process in self._known:
+            # Only if it is still the same one.
             with suppress(psutil.Error):
                 process.kill()
         self._thread.join(KILL_LIMIT)
-        _wait_until_gone(remaining)
-
-    def _clean(self) -> None:
-        for folder in filter(None, (self._folder, self._profile)):
-            shutil.rmtree(folder, ignore_errors=True)
+        _wait_until_gone(self._known)
+        if self._profile:
+            # The driver has removed it, unless it was killed itself.
+            shutil.rmtree(self._profile, ignore_errors=True)
 
     # In its own thread from here.
 
@@ -210,13 +209,14 @@ class Engine:
             if not self._started.done():
                 self._started.set_exception(error)
         finally:
-            self._is_over = True
-            self._refuse_the_rest()
+            with self._gate:
+                self._is_over = True
+                self._refuse_the_rest()
 
     def _launch(self, playwright: Playwright) -> PlaywrightBrowser:
         limit = START_LIMIT * 1000
         if self._found.origin is Origin.REMOTE:
-            browser = playwright.chromium.connect_over_cdp(self._found.place, timeout=limit, artifacts_dir=self._folder)
+            browser = playwright.chromium.connect_over_cdp(self._found.place, timeout=limit)
         else:
             browser = playwright.chromium.launch(
                 executable_path=self._found.place,
@@ -224,7 +224,6 @@ class Engine:
                 chromium_sandbox=self._sandbox,
                 headless=True,
                 timeout=limit,
-                artifacts_dir=self._folder,
             )
             self._note_processes()
         self._session = browser.new_browser_cdp_session()
@@ -283,8 +282,7 @@ def _runs(process: psutil.Process) -> bool:
 def _kill_group(main: psutil.Process) -> None:
     """Kill a browser with all its processes, those included whose parent has died."""
     if not _runs(main):
-        # Its children end by themselves; to signal a group whose leader is gone could meet strangers.
-        return
+        return  # its number may be another's by now; those of its children that are known are killed one by one
     with suppress(psutil.Error, OSError):
         family = main.children(recursive=True)
         if os.getpgid(main.pid) == main.pid:
@@ -296,7 +294,7 @@ def _kill_group(main: psutil.Process) -> None:
         _wait_until_gone([main, *family])
 
 
-def _wait_until_gone(processes: list[psutil.Process]) -> None:
+def _wait_until_gone(processes: Iterable[psutil.Process]) -> None:
     """Wait for the end of killed processes, without taking the driver's exit status from Playwright as psutil would."""
     deadline = time.monotonic() + KILL_LIMIT
     while any(_runs(process) for process in processes) and time.monotonic() < deadline:

@@ -141,6 +141,8 @@ class Tab:
                     raise
                 self._is_stuck = True
                 return self._response(b"", began)
+            if self._answer is None:
+                raise FetchError(Outcome.INVALID, f"{url}: is only another place on the page that is shown")
             response = self._shown(began)
             if not wait_for or judge(response) is not None:
                 return response
