@@ -94,7 +94,7 @@ class Browser:
         return 0.0 if self._engine is None else self._engine.megabytes()
 
     @contextmanager
-    def unit(self, allow: Collection[str] = ()) -> Iterator[Unit]:
+    def unit(self, allow: Collection[str] = (), *, with_parts: bool = True) -> Iterator[Unit]:
         """Give a unit of work a fresh context, which is closed however the unit ends.
 
         Parameters
@@ -102,11 +102,14 @@ class Browser:
         allow : collection of str
             Hosts besides those of the addresses that are opened: ``"example.org"``, with its port unless it is the
             usual one, or ``".example.org"`` for all below it.
+        with_parts : bool
+            Whether a page may ask for its scripts, style sheets and frames. Without them the site is asked for one
+            thing at a time, and scripts that stand in the page itself still run.
         """
         engine = self._engine
         if engine is not None and (engine.pages >= self._max_pages or engine.megabytes() > self._max_megabytes):
             self.close()
-        unit = Unit(self, allow)
+        unit = Unit(self, allow, with_parts=with_parts)
         try:
             yield unit
         finally:
@@ -133,8 +136,9 @@ class Unit:
     browser and a new context. A browser that died between two calls is replaced unseen.
     """
 
-    def __init__(self, browser: Browser, allow: Collection[str]) -> None:
+    def __init__(self, browser: Browser, allow: Collection[str], *, with_parts: bool = True) -> None:
         self._browser = browser
+        self._with_parts = with_parts
         self._allowed = {host.lower() for host in allow}
         self._engine: Engine | None = None
         self._tab: Tab | None = None
@@ -208,7 +212,9 @@ class Unit:
             engine = self._browser._running()
             agent = f"{engine.user_agent} {self._browser._user_agent}"
             try:
-                tab = engine.call(partial(Tab, engine.browser, agent, self._allowed), CONTEXT_LIMIT)
+                tab = engine.call(
+                    partial(Tab, engine.browser, agent, self._allowed, with_parts=self._with_parts), CONTEXT_LIMIT
+                )
             except (PlaywrightError, EngineDied, Overrun) as error:
                 self._browser.close()
                 if is_last:

@@ -84,11 +84,17 @@ class Tab:
     allowed : collection of str
         Hosts, as `politeness.host_of` names them, that it may ask; with a dot in front, all below one. The caller may
         let it grow.
+    with_parts : bool
+        Whether the page may ask for its scripts, style sheets and frames, and for what its scripts want.
     """
 
-    def __init__(self, browser: PlaywrightBrowser, user_agent: str, allowed: Collection[str]) -> None:
+    def __init__(
+        self, browser: PlaywrightBrowser, user_agent: str, allowed: Collection[str], *, with_parts: bool = True
+    ) -> None:
         self._browser = browser
         self._allowed = allowed
+        self._with_parts = with_parts
+        self._asked = ""
         self._has_crashed = self._is_stuck = False
         self._refusal: tuple[Outcome, str] | None = None
         self._answer: PlaywrightResponse | None = None
@@ -163,10 +169,13 @@ class Tab:
         # The script counts to the limit; this count is for what else the page may do meanwhile.
         began = self._begin(seconds, 2 * limit + 1024**2)
         task = {"url": url, "headers": headers, "limit": limit, "ms": int(seconds * 1000)}
+        self._asked = url
         try:
             came = self._page.evaluate(_FETCH, task)
         except PlaywrightError as error:
             raise self._explain(url, error) from error
+        finally:
+            self._asked = ""
         if self._refusal is not None:
             raise FetchError(self._refusal[0], f"{url}: {self._refusal[1]}")
         return _fetched(url, came, limit, time.monotonic() - began)
@@ -248,10 +257,18 @@ class Tab:
     def _decide(self, route: Route) -> None:
         """Let a request of the page, its frames or workers go, or end it; it is not asked about redirects."""
         with suppress(PlaywrightError):
-            if self._is_ours(route.request) and self._may_ask(route.request.url, route.request.resource_type):
+            asked = route.request
+            is_wanted = self._is_ours(asked) and (self._with_parts or self._is_whole(asked))
+            if is_wanted and self._may_ask(asked.url, asked.resource_type):
                 route.continue_()
             else:
                 route.abort("blockedbyclient")
+
+    def _is_whole(self, request: Request) -> bool:
+        """Return whether a request is for the page itself, or the one that it is told to make, and for no part."""
+        if request.resource_type == "fetch":
+            return request.url == self._asked
+        return request.is_navigation_request() and request.frame == self._page.main_frame
 
     def _is_ours(self, request: Request) -> bool:
         """Return whether the page asks, and not a popup of it, whose first request has no frame yet."""
@@ -264,7 +281,7 @@ class Tab:
         """Decide again on each request of the page, those included to which a redirect leads."""
         url, kind = event["request"]["url"], event["resourceType"]
         is_page = kind == "Document" and event["frameId"] == self._frame
-        may_ask = self._may_ask(url, kind)
+        may_ask = self._may_ask(url, kind) and (self._with_parts or is_page or bool(self._asked))
         if is_page:
             self._documents.add(event.get("networkId", ""))
             self._hops += 1

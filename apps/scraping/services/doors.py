@@ -81,7 +81,7 @@ class OpenDoors:
 
         def ask() -> Response:
             if door is Door.HTTP:
-                return self._client.fetch(request.url, headers=conditions)
+                return self._client.fetch(request.url, headers=conditions, on_redirect=self._wait)
             return self._browse(request, conditions)
 
         for life in range(1, BROWSER_LIVES + 1):
@@ -98,6 +98,10 @@ class OpenDoors:
                 self.manners.sleep(REST * life)
         raise AssertionError("the last life has returned or raised")
 
+    def _wait(self, url: str) -> None:
+        """Keep the pace of the lane before a redirect is followed, too."""
+        self.manners.sleep(self.manners.delay.total_seconds())
+
     def _door(self, request: Request) -> Door:
         """Return the door that a page goes through; the sandbox's pages can do without a browser."""
         if request.door is Door.HTTP:
@@ -112,7 +116,8 @@ class OpenDoors:
     def _browse(self, request: Request, conditions: dict[str, str]) -> Response:
         """Show a page, or let the page that is shown ask for another."""
         if self._unit is None:
-            self._unit = self._opened.enter_context(_browser().unit())
+            # A page's parts would be asked for beside one another, past the lane; what SPAI reads stands in the page.
+            self._unit = self._opened.enter_context(_browser().unit(with_parts=False))
         if request.door is Door.IN_PAGE and self._shows_a_page:
             try:
                 return self._unit.fetch(request.url, headers=conditions, timeout=PAGE_SECONDS, max_bytes=MOST_BYTES)
