@@ -128,6 +128,11 @@ class ScrapeRun(models.Model):
     pages = models.JSONField(
         default=list, blank=True, help_text="Each page: address, kind, outcome, records, snapshot."
     )
+    met = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="Pages that were missing or failed, by address: they are not asked for twice.",
+    )
     notes = models.JSONField(default=dict, blank=True, help_text="Details left out or read otherwise than written.")
     records = models.PositiveIntegerField(default=0, help_text="Matches that the pages told of.")
     created = models.PositiveIntegerField(default=0)
@@ -190,6 +195,7 @@ class Address(models.Model):
         null=True, blank=True, help_text="When a visit last stored what the page says; empty while none has."
     )
     counts = models.JSONField(default=list, help_text="Matches told in each of the latest eight visits, oldest first.")
+    doubts = models.JSONField(default=list, help_text="Counts of the latest visits that were not believed.")
 
     class Meta:
         verbose_name_plural = "addresses"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from datetime import date, datetime
 from typing import Final
 
 from apps.matches.records import MatchRecord, SheetRecord
@@ -18,8 +19,12 @@ SMALL: Final = 4
 """A page of so few matches may double or halve."""
 
 SHRUNK: Final = 2
-GROWN: Final = 3
-"""A page is refused below the least of the earlier counts divided by the one, above the greatest times the other."""
+GROWN: Final = 10
+"""A page is refused below the least of the earlier counts divided by the one, above the greatest times the other: a
+list grows at once after a stand-still, and never shrinks but by accident."""
+
+BELIEVED_AFTER: Final = 3
+"""A count that comes so often in a row is believed after all: the site has changed."""
 
 
 class ImplausibleError(ValueError):
@@ -41,9 +46,47 @@ def out_of_band(count: int, earlier: Sequence[int]) -> str:
     least, most = min(earlier), max(earlier)
     if count * SHRUNK < least and least > SMALL:
         return f"{count} matches where the latest {len(earlier)} visits found {least} to {most}"
-    if count > most * GROWN and count > SMALL:
+    if count > max(most, SMALL) * GROWN:
         return f"{count} matches where the latest {len(earlier)} visits found {least} to {most}"
     return ""
+
+
+def is_believed_at_last(count: int, doubts: Sequence[int]) -> bool:
+    """Return whether a count that was not believed has now come often enough.
+
+    Parameters
+    ----------
+    count : int
+        Matches that the page tells of now.
+    doubts : sequence of int
+        Counts of the latest visits that were not believed, oldest first.
+    """
+    latest = doubts[-(BELIEVED_AFTER - 1) :]
+    return len(latest) == BELIEVED_AFTER - 1 and all(doubt == count for doubt in latest)
+
+
+def apart(told: Iterable[tuple[datetime, MatchRecord]]) -> Iterator[list[MatchRecord]]:
+    """Yield what pages of different moments told, in order of time, in inputs that tell each match once.
+
+    A match with an id of its source is one record, the later completed by the earlier. One without is known by its
+    teams alone, and on another day it would be taken for another meeting: there a new input begins.
+
+    Parameters
+    ----------
+    told : iterable of (datetime, MatchRecord)
+        Of one source, each with the moment at which its page came.
+    """
+    waiting: list[MatchRecord] = []
+    teams: dict[tuple[object, ...], date] = {}
+    for _, record in sorted(told, key=lambda pair: pair[0]):
+        pair = (record.competition, record.season, record.home_team, record.away_team)
+        if not record.source_id and teams.get(pair, record.kickoff_at.date()) != record.kickoff_at.date():
+            yield together(waiting, in_time=True)
+            waiting, teams = [], {}
+        teams[pair] = record.kickoff_at.date()
+        waiting.append(record)
+    if waiting:
+        yield together(waiting, in_time=True)
 
 
 def together(records: Iterable[MatchRecord], *, in_time: bool = False) -> list[MatchRecord]:

@@ -19,6 +19,12 @@ COMPLETE: Final = (Outcome.STORED.value, Outcome.UNCHANGED.value)
 TROUBLED: Final = tuple(outcome.value for outcome in Outcome if outcome.value not in COMPLETE)
 """Outcomes that an operator should look at."""
 
+OF_OLD: Final = (ScrapeRun.Scope.BACKFILL.value, ScrapeRun.Scope.REPARSE.value)
+"""What can wait for what is fresh."""
+
+_FRESHENS: Final = {"outcome__in": COMPLETE, "scope__in": ("results", "fixtures", "odds"), "pages_done__gt": 0}
+"""A visit that tells how fresh its source is: not one of old pages, nor one that asked for none."""
+
 RUNS_IN_A_SPARK: Final = 24
 
 
@@ -28,7 +34,7 @@ def sources() -> QuerySet[Source]:
     Adds `latest_requested_at`, `latest_outcome`, `latest_run_id`, `complete_at` and `waiting` (open visits).
     """
     newest = ScrapeRun.objects.filter(source=OuterRef("pk"), started_at__isnull=False).order_by("-requested_at")
-    complete = ScrapeRun.objects.filter(source=OuterRef("pk"), outcome__in=COMPLETE).order_by("-requested_at")
+    complete = ScrapeRun.objects.filter(source=OuterRef("pk"), **_FRESHENS).order_by("-requested_at")
     return Source.objects.annotate(
         latest_requested_at=Subquery(newest.values("requested_at")[:1]),
         latest_outcome=Subquery(newest.values("outcome")[:1]),
@@ -58,16 +64,30 @@ def open_runs() -> QuerySet[ScrapeRun]:
 
     What is fresh goes before what is old, a back-fill or a re-reading; among equals whoever waits longest for a turn.
     """
-    of_old = [ScrapeRun.Scope.BACKFILL, ScrapeRun.Scope.REPARSE]
     return (
         ScrapeRun.objects.filter(finished_at__isnull=True)
         .select_related("source")
         .annotate(
             turn=Coalesce(F("worked_at"), F("requested_at")),
-            is_of_old=ExpressionWrapper(Q(scope__in=of_old), output_field=BooleanField()),
+            is_of_old=ExpressionWrapper(Q(scope__in=OF_OLD), output_field=BooleanField()),
         )
         .order_by("is_of_old", "turn", "window_start", "pk")
     )
+
+
+def is_anybody_waiting(run: ScrapeRun) -> bool:
+    """Return whether a visit to another source, or a fresher one to the same, waits while one is at work."""
+    waiting = ScrapeRun.objects.filter(finished_at__isnull=True).exclude(pk=run.pk)
+    elsewhere = ~Q(source_id=run.source_id)
+    if run.scope in OF_OLD:
+        elsewhere |= ~Q(scope__in=OF_OLD)
+    return waiting.filter(elsewhere).exists()
+
+
+def is_halted(url: str, now: datetime) -> bool:
+    """Return whether the host of an address is not to be asked for anything now."""
+    lane = lane_of(url)
+    return lane is not None and lane.open_until is not None and now < lane.open_until
 
 
 def latest_complete_run(source: Source, scope: str) -> ScrapeRun | None:
@@ -101,14 +121,15 @@ def address(source: Source, url: str) -> Address | None:
 
 
 def pages_of(source: Source, url: str) -> QuerySet[Snapshot]:
-    """Return the good pages of an address in the order in which they came."""
-    return Snapshot.objects.filter(source=source, url=url, outcome=Outcome.STORED.value).order_by("fetched_at")
+    """Return the pages of an address that a reader, mended meanwhile, may read, in the order in which they came."""
+    readable = (Outcome.STORED.value, Outcome.CHANGED_LAYOUT.value)
+    return Snapshot.objects.filter(source=source, url=url, outcome__in=readable).order_by("fetched_at")
 
 
 def freshness() -> list[tuple[str, datetime]]:
     """Return when each source was last told in full."""
     rows = (
-        ScrapeRun.objects.filter(outcome__in=COMPLETE)
+        ScrapeRun.objects.filter(**_FRESHENS)
         .values_list("source__name")
         .annotate(latest=Max("requested_at"))
         .order_by("source__name")

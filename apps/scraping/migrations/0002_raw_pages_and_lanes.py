@@ -11,7 +11,10 @@ UPDATE scraping_source SET is_simulated = true, delay = interval '0' WHERE name 
 UPDATE scraping_scraperun SET
     requested_at = started_at,
     window_start = (started_at AT TIME ZONE 'UTC')::date,
-    window_end = (started_at AT TIME ZONE 'UTC')::date;
+    window_end = (started_at AT TIME ZONE 'UTC')::date,
+    finished_at = coalesce(finished_at, now()),
+    detail = CASE WHEN finished_at IS NULL THEN 'Its worker was lost.' ELSE detail END,
+    outcome = CASE WHEN finished_at IS NULL THEN 'failed' ELSE outcome END;
 """
 
 
@@ -128,6 +131,15 @@ class Migration(migrations.Migration):
             model_name="scraperun",
             name="doing",
             field=models.CharField(blank=True, help_text="The page at work.", max_length=1000),
+        ),
+        migrations.AddField(
+            model_name="scraperun",
+            name="met",
+            field=models.JSONField(
+                blank=True,
+                default=dict,
+                help_text="Pages that were missing or failed, by address; not asked for twice.",
+            ),
         ),
         migrations.AddField(
             model_name="scraperun",
@@ -421,6 +433,10 @@ class Migration(migrations.Migration):
                     models.JSONField(
                         default=list, help_text="Matches told in each of the latest eight visits, oldest first."
                     ),
+                ),
+                (
+                    "doubts",
+                    models.JSONField(default=list, help_text="Counts of the latest visits that were not believed."),
                 ),
                 (
                     "snapshot",

@@ -79,14 +79,15 @@ def visit_due(*, source: str, scope: str, now: datetime) -> Asked:
     wanted = _scope(scope)
     if reason := why_off(row):
         return Asked(None, f"{source} is not visited: {reason}")
-    if wanted == Scope.BACKFILL and row.runs.filter(scope=wanted, outcome__in=selectors.COMPLETE).exists():
+    start, end = window_of(row, wanted, now)
+    filled = row.runs.filter(scope=wanted, outcome__in=selectors.COMPLETE, window_start__lte=start)
+    if wanted == Scope.BACKFILL and filled.exists():
         return Asked(None, f"{source} has been filled already")
     latest = row.runs.filter(scope=wanted).order_by("-requested_at").first()
     if latest is not None and timedelta(0) <= now - latest.requested_at < LEAST_GAP:
         return Asked(None, f"{source} was asked for {scope} a moment ago")
     if wanted == Scope.ODDS and not _is_match_day(row, now):
         return Asked(None, f"{source} has no match within a day: no odds are read")
-    start, end = window_of(row, wanted, now)
     with transaction.atomic():
         run = _ask(row, wanted, start, end, by=TIMETABLE, now=now)
         wake("scrape_requested")
@@ -232,4 +233,7 @@ def _ask(
         with transaction.atomic():
             return ScrapeRun.objects.create(**wanted, batch=batch, requested_by=by, requested_at=now)
     except IntegrityError:
-        return waiting.get()
+        # Another process asked in the same moment; should its visit be over already, it was just made.
+        found = waiting.first() or ScrapeRun.objects.filter(**wanted).order_by("-pk").first()
+        assert found is not None
+        return found

@@ -1,11 +1,11 @@
 """One visit's way through a site: page after page, each kept before it is read.
 
-A site names its first pages; what follows from one of them is a *chain*. A fault ends its chain, and what the chain
-told so far is dropped with it: half a chain is never stored. A block or a silence ends the visit, since the other
-chains lead to the same host.
+A site names its first pages; what follows from one of them is a *chain*, and so is what follows from a page that says
+so. A fault ends its chain, and what the chain told so far is dropped with it: half a chain is never stored. A block or
+a silence ends the visit, since the other chains lead to the same host.
 
 The walk can be begun again at any moment, after a slice or after a death: a page that was seen since the visit began is
-read from where it is kept.
+read from where it is kept, and one that was missing or failed is not asked for again (`ScrapeRun.met`).
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from apps.scraping import plausibility, selectors
 from apps.scraping.models import Address, ScrapeRun, Snapshot
 from apps.scraping.responses import FetchError, Outcome, Response
 from apps.scraping.services import snapshots
-from apps.scraping.sources import Errand, Page, ParseError, Reading, Request, Site
+from apps.scraping.sources import Errand, Page, ParseError, Reading, Request, Scope, Site
 
 logger = logging.getLogger(__name__)
 
-ENDING: Final = (Outcome.BLOCKED, Outcome.TIMEOUT)
-"""What ends the whole visit: the host would not answer the next page either."""
+ENDING: Final = (Outcome.BLOCKED, Outcome.TIMEOUT, Outcome.FAILED)
+"""What ends the whole visit: the next page would fare no better."""
 
 NOT_MODIFIED: Final = 304
 NOT_FOUND: Final = 404
@@ -42,14 +42,6 @@ MOST_PAGES: Final = 20_000
 """A site that leads to more pages in one visit leads in circles."""
 
 
-class Doors(Protocol):
-    """What makes requests; the services' own, or a test's."""
-
-    def get(self, request: Request, *, kept: Snapshot | None) -> Response:
-        """Ask for a page; `kept` is the one that a conditional request may spare. Raises FetchError."""
-        ...
-
-
 @dataclass(slots=True)
 class Fault:
     """What went wrong with one page, and so with its chain."""
@@ -61,18 +53,18 @@ class Fault:
 
 @dataclass(slots=True)
 class Told:
-    """What the pages of a visit told so far.
+    """What the pages of a visit, or of one chain, told so far.
 
     Parameters
     ----------
     records : list of (datetime, MatchRecord)
-        Of whole chains, in the order of their pages, each with the moment at which its page came.
+        In the order of their pages, each with the moment at which its page came.
     counts : dict of str to int
         Matches told by each address.
-    faults : list of Fault
     notes : Counter of str
     refusals : list of dict
         Rows that gave no record, by page, line and reason.
+    faults : list of Fault
     pages : list of dict
         A line for each page, for the operator.
     done, known, asked : int
@@ -81,13 +73,37 @@ class Told:
 
     records: list[tuple[datetime, MatchRecord]] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
-    faults: list[Fault] = field(default_factory=list)
     notes: Counter[str] = field(default_factory=Counter)
     refusals: list[dict[str, Any]] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
     pages: list[dict[str, Any]] = field(default_factory=list)
     done: int = 0
     known: int = 0
     asked: int = 0
+
+    def read(self, request: Request, page: Page, reading: Reading) -> None:
+        """Take what one page says."""
+        self.records.extend((page.fetched_at, record) for record in reading.records)
+        self.counts[request.url] = len(reading.records)
+        self.notes.update(reading.notes)
+        self.refusals.extend(
+            {"page": row.file, "line": row.line, "row": row.row, "reason": row.reason} for row in reading.refused
+        )
+
+    def join(self, chain: Told) -> None:
+        """Take what a whole chain told."""
+        self.records.extend(chain.records)
+        self.counts.update(chain.counts)
+        self.notes.update(chain.notes)
+        self.refusals.extend(chain.refusals)
+
+
+class Doors(Protocol):
+    """What makes requests; the services' own, or a test's."""
+
+    def get(self, request: Request, *, kept: Snapshot | None) -> Response:
+        """Ask for a page; `kept` is the one that a conditional request may spare. Raises FetchError."""
+        ...
 
 
 class Crawl:
@@ -96,6 +112,7 @@ class Crawl:
     Parameters
     ----------
     run : ScrapeRun
+        Its `met` is read and written, never saved here.
     site : Site
     errand : Errand
     doors : Doors
@@ -116,17 +133,21 @@ class Crawl:
 
     def walk(self) -> Iterator[str]:
         """Go from page to page; yields the address of each before it is visited, for the caller to note or to rest."""
-        chains = self.site.start(self.errand)
+        chains = deque(self._first())
         self.told.known = len(chains)
         in_a_row = 0
-        for first in chains:
-            fault = yield from self._chain(first)
-            in_a_row = in_a_row + 1 if fault else 0
+        while chains:
+            fault = yield from self._chain(chains.popleft(), chains)
+            in_a_row = in_a_row + 1 if fault and fault.outcome is Outcome.HTTP_ERROR else 0
             if fault and (fault.outcome in ENDING or in_a_row >= FAULTS_IN_A_ROW):
                 return
 
-    def _chain(self, first: Request) -> Generator[str, None, Fault | None]:
-        records: list[tuple[datetime, MatchRecord]] = []
+    def _first(self) -> list[Request]:
+        return self.site.start(self.errand)
+
+    def _chain(self, first: Request, chains: deque[Request]) -> Generator[str, None, Fault | None]:
+        """Walk one chain; what is a chain of its own is put behind the others."""
+        chain = Told()
         waiting = deque([first])
         while waiting:
             request = waiting.popleft()
@@ -138,55 +159,79 @@ class Crawl:
             try:
                 if len(self._seen) > MOST_PAGES:
                     raise FetchError(Outcome.INVALID, f"the site leads to more than {MOST_PAGES} pages: in circles?")
-                told, follow = self._visit(request)
+                follow = self._visit(request, chain)
             except (FetchError, ParseError) as error:
                 self.told.known -= len(waiting)
                 return self._fail(request, error)
             self.told.done += 1
-            records.extend(told)
-            waiting.extend(follow)
             self.told.known += len(follow)
-        self.told.records.extend(records)
+            waiting.extend(following for following in follow if not following.begins_chain)
+            chains.extend(following for following in follow if following.begins_chain)
+        if reason := self._contradiction(chain):
+            return self._fail(first, FetchError(Outcome.INVALID, f"{reason} (pages from {first.url} on)"))
+        self.told.join(chain)
         return None
 
-    def _visit(self, request: Request) -> tuple[list[tuple[datetime, MatchRecord]], list[Request]]:
-        """Return what one page tells, and the pages that it leads to."""
+    def _contradiction(self, chain: Told) -> str:
+        """Return where the pages of a chain contradict each other, empty when they do not."""
+        try:
+            plausibility.together(record for _, record in chain.records)
+        except plausibility.ImplausibleError as error:
+            return str(error)
+        return ""
+
+    def _visit(self, request: Request, chain: Told) -> list[Request]:
+        """Take what one page tells; return the pages that it leads to."""
         known = selectors.address(self.run.source, request.url)
         if request.is_leaf and known is not None and known.taken_at is not None and _is_final(request, known):
             self._note(request, "taken before", known.snapshot, 0)
-            return [], []
-        found = self._obtain(request, known)
+            return []
+        found = self._obtain(request, known, chain)
         if found is None:
-            return [], []
+            return []
         page, snapshot, was_asked = found
         reading = self.site.read(request, page, self.errand)
         self._check(request, reading, known)
-        self._remember(request, known, snapshot, seen_at=self.clock() if was_asked else None)
-        self._take(request, reading)
+        if was_asked:
+            self._remember(request, known, snapshot)
+        chain.read(request, page, reading)
         self._note(request, "fetched" if was_asked else "kept", snapshot, len(reading.records))
-        return [(page.fetched_at, record) for record in reading.records], reading.follow
+        return reading.follow
 
-    def _obtain(self, request: Request, known: Address | None) -> tuple[Page, Snapshot, bool] | None:
+    def _obtain(self, request: Request, known: Address | None, chain: Told) -> tuple[Page, Snapshot, bool] | None:
         """Return a page, its row, and whether a request was made; None for one that may be missing and is."""
         kept = None if known is None else _readable(known.snapshot)
         if known is not None and kept is not None and self._serves(request, known):
             return kept, known.snapshot, False
-        self.told.asked += 1
+        met = self.run.met.get(request.url)
         try:
-            response = self.doors.get(request, kept=known.snapshot if known is not None and kept is not None else None)
+            if met is not None:
+                raise FetchError(Outcome(met["outcome"]), met["reason"])
+            response = self._ask(request, known.snapshot if known is not None and kept is not None else None)
         except FetchError as error:
-            if error.response is not None:
-                snapshots.keep(run=self.run, request=request, response=error.response, outcome=error.outcome)
-                if request.may_be_missing and error.response.status == NOT_FOUND:
-                    self.told.notes[f"{request.kind} pages that are not there yet"] += 1
-                    self._note(request, "not there", None, 0)
-                    return None
+            self.run.met[request.url] = {"outcome": error.outcome.value, "reason": error.reason}
+            is_missing = error.response is not None and error.response.status == NOT_FOUND
+            if request.may_be_missing and (is_missing or (met or {}).get("is_missing")):
+                self.run.met[request.url]["is_missing"] = True
+                chain.notes[f"{request.kind} pages that are not there yet"] += 1
+                self._note(request, "not there", None, 0)
+                return None
             raise
         if response.status == NOT_MODIFIED and known is not None and kept is not None:
             return kept, known.snapshot, True
         snapshot = snapshots.keep(run=self.run, request=request, response=response, outcome=Outcome.STORED)
         content_type = response.headers.get("content-type", "")
         return Page(response.url, response.body, response.fetched_at, content_type), snapshot, True
+
+    def _ask(self, request: Request, kept: Snapshot | None) -> Response:
+        """Make a request; what came of a failed one is kept too."""
+        self.told.asked += 1
+        try:
+            return self.doors.get(request, kept=kept)
+        except FetchError as error:
+            if error.response is not None:
+                snapshots.keep(run=self.run, request=request, response=error.response, outcome=error.outcome)
+            raise
 
     def _serves(self, request: Request, known: Address) -> bool:
         """Whether the kept page serves: final, young enough, or seen since this visit began."""
@@ -197,50 +242,49 @@ class Crawl:
 
     def _check(self, request: Request, reading: Reading, known: Address | None) -> None:
         """Refuse a page that contradicts itself, holds nothing although it must, or far more or less than ever."""
+        if reason := _objection(request, reading):
+            raise reason
+        earlier = known.counts if known is not None and not reading.varies else ()
         count = len(reading.records)
-        for row in reading.refused:
-            if row.is_contradiction:
-                raise FetchError(Outcome.INVALID, f"{request.url}: {row.reason} | {row.row}")
-        if not count and not reading.may_be_empty:
-            raise FetchError(Outcome.EMPTY, f"{request.url} holds no match, although it must")
-        if reason := plausibility.out_of_band(count, known.counts if known is not None else ()):
-            raise FetchError(Outcome.INVALID, f"{request.url}: {reason}")
-
-    def _remember(
-        self, request: Request, known: Address | None, snapshot: Snapshot, *, seen_at: datetime | None
-    ) -> None:
-        if seen_at is None:
+        reason_of_count = plausibility.out_of_band(count, earlier)
+        if not reason_of_count or known is None:
             return
+        doubts, known.doubts = known.doubts, [*known.doubts, count][-plausibility.BELIEVED_AFTER :]
+        known.save(update_fields=["doubts"])
+        if not plausibility.is_believed_at_last(count, doubts):
+            raise FetchError(Outcome.INVALID, f"{request.url}: {reason_of_count}")
+        known.counts, known.doubts = [], []
+        known.save(update_fields=["counts", "doubts"])
+
+    def _remember(self, request: Request, known: Address | None, snapshot: Snapshot) -> None:
+        now = self.clock()
         if known is None:
             Address.objects.update_or_create(
                 source=self.run.source,
                 url=request.url,
-                defaults={"kind": request.kind, "snapshot": snapshot, "seen_at": seen_at},
+                defaults={"kind": request.kind, "snapshot": snapshot, "seen_at": now},
             )
             return
-        known.snapshot, known.seen_at = snapshot, seen_at
+        known.snapshot, known.seen_at = snapshot, now
         known.save(update_fields=["snapshot", "seen_at"])
-
-    def _take(self, request: Request, reading: Reading) -> None:
-        self.told.counts[request.url] = len(reading.records)
-        self.told.notes.update(reading.notes)
-        self.told.refusals.extend(
-            {"page": row.file, "line": row.line, "row": row.row, "reason": row.reason} for row in reading.refused
-        )
 
     def _fail(self, request: Request, error: FetchError | ParseError) -> Fault:
         if isinstance(error, ParseError):
             fault = Fault(Outcome.CHANGED_LAYOUT, f"{request.url} does not show {error.missing}", request.url)
         else:
             fault = Fault(error.outcome, error.reason, request.url)
+        # Not asked for again in this visit; a kept page of it is not seen, so that the next visit asks.
+        self.run.met[request.url] = {"outcome": fault.outcome.value, "reason": fault.reason}
         self.told.faults.append(fault)
         self.told.done += 1
         latest = Snapshot.objects.filter(source=self.run.source, url=request.url).order_by("-fetched_at").first()
-        self._note(request, fault.outcome.value, latest, 0)
+        self._note(request, fault.outcome.value, latest, 0, is_fault=True)
         return fault
 
-    def _note(self, request: Request, came: str, snapshot: Snapshot | None, records: int) -> None:
-        if len(self.told.pages) < PAGES_LISTED:
+    def _note(
+        self, request: Request, came: str, snapshot: Snapshot | None, records: int, *, is_fault: bool = False
+    ) -> None:
+        if is_fault or len(self.told.pages) < PAGES_LISTED:
             self.told.pages.append(
                 {
                     "url": request.url,
@@ -253,11 +297,22 @@ class Crawl:
 
 
 class Reread(Crawl):
-    """The walk over kept pages: every page of an address that was ever kept is read, and none is asked for."""
+    """The walk over kept pages: every page of an address that was ever kept is read, and none is asked for.
 
-    def _visit(self, request: Request) -> tuple[list[tuple[datetime, MatchRecord]], list[Request]]:
-        told: list[tuple[datetime, MatchRecord]] = []
+    A page that was not believed when it came, because it contradicted itself or told far fewer matches than the pages
+    of its address before, is passed over again.
+    """
+
+    def _first(self) -> list[Request]:
+        lists = Errand(Scope.FIXTURES, self.errand.window, self.errand.now)
+        return [*self.site.start(self.errand), *self.site.start(lists)]
+
+    def _contradiction(self, chain: Told) -> str:
+        return ""  # What was told later corrects what was told before.
+
+    def _visit(self, request: Request, chain: Told) -> list[Request]:
         follow: dict[str, Request] = {}
+        counts: list[int] = []
         for snapshot in selectors.pages_of(self.run.source, request.url):
             page = _readable(snapshot)
             try:
@@ -266,14 +321,29 @@ class Reread(Crawl):
                 reading = self.site.read(request, page, self.errand)
             except ParseError as error:
                 # It told nothing when it came, and the pages around it did.
-                self.told.notes[f"kept pages without {error.missing}"] += 1
+                chain.notes[f"kept pages without {error.missing}"] += 1
                 self._note(request, Outcome.CHANGED_LAYOUT.value, snapshot, 0)
                 continue
-            self._take(request, reading)
-            self._note(request, "kept", snapshot, len(reading.records))
-            told.extend((page.fetched_at, record) for record in reading.records)
+            count = len(reading.records)
+            if _objection(request, reading) or (not reading.varies and plausibility.out_of_band(count, counts)):
+                chain.notes["kept pages that were not believed"] += 1
+                self._note(request, Outcome.INVALID.value, snapshot, 0)
+                continue
+            counts = [*counts, count][-plausibility.VISITS_COMPARED :]
+            chain.read(request, page, reading)
+            self._note(request, "kept", snapshot, count)
             follow.update((following.url, following) for following in reading.follow)
-        return told, list(follow.values())
+        return list(follow.values())
+
+
+def _objection(request: Request, reading: Reading) -> FetchError | None:
+    """Return what speaks against a page in itself."""
+    for row in reading.refused:
+        if row.is_contradiction:
+            return FetchError(Outcome.INVALID, f"{request.url}: {row.reason} | {row.row}")
+    if not reading.records and not reading.may_be_empty:
+        return FetchError(Outcome.EMPTY, f"{request.url} holds no match, although it must")
+    return None
 
 
 def _is_final(request: Request, known: Address) -> bool:

@@ -15,6 +15,7 @@ from apps.scraping import browser, http, politeness
 from apps.scraping.models import Snapshot, Source
 from apps.scraping.responses import FetchError, Outcome, Response
 from apps.scraping.services import lanes
+from apps.scraping.services.sources import why_off
 from apps.scraping.sources import Door, Request
 
 logger = logging.getLogger(__name__)
@@ -76,6 +77,10 @@ class OpenDoors:
         FetchError
             When nothing usable came; the outcome says how, the response is what did come.
         """
+        # Asked anew each time: an operator who switches a source off means now.
+        self.source.refresh_from_db()
+        if reason := why_off(self.source):
+            raise FetchError(Outcome.FAILED, f"No request leaves: {reason}")
         door = self._door(request)
         conditions = politeness.conditional_headers(kept.headers) if kept is not None else {}
 
@@ -99,7 +104,8 @@ class OpenDoors:
         raise AssertionError("the last life has returned or raised")
 
     def _wait(self, url: str) -> None:
-        """Keep the pace of the lane before a redirect is followed, too."""
+        """Keep the pace of the lane, and the rules of the host, before a redirect is followed, too."""
+        lanes.refuse_hop(url)
         self.manners.sleep(self.manners.delay.total_seconds())
 
     def _door(self, request: Request) -> Door:

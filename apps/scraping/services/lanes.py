@@ -36,6 +36,15 @@ JITTER: Final = 0.5
 """Up to so much of the delay is added at random, so that visits keep no beat."""
 
 NO_SUCH_PAGE: Final = (404, 410)
+SERVER_ERROR: Final = 500
+UNREACHABLE: Final = (0, 429)
+"""What stands for the status of a robots.txt that nobody could read."""
+
+ROBOTS_AGAIN: Final = timedelta(minutes=1)
+"""After so long a robots.txt that could not be read is asked for again."""
+
+LONGEST_WAIT: Final = 120.0
+"""A longer wait comes of a clock that was set back."""
 
 Judge = Callable[[Response], Outcome | None]
 Ask = Callable[[], Response]
@@ -93,15 +102,23 @@ def go(url: str, ask: Ask, *, manners: Manners, ask_robots: AskRobots) -> Respon
         lane, _ = Lane.objects.get_or_create(host=host)
         _refuse_if_halted(lane, manners.clock())
         robots = _robots(lane, url, manners, ask_robots)
-        if not robots.allows(url):
-            raise FetchError(Outcome.BLOCKED, f"robots.txt of {host} does not permit {url}")
+        _refuse_if_forbidden(lane, robots, url)
         delay = max(manners.delay, min(robots.crawl_delay() or timedelta(0), LONGEST_DELAY))
         return _take_turn(lane, ask, delay, manners)
 
 
+def refuse_hop(url: str) -> None:
+    """Refuse to follow a redirect to a page that its host's robots.txt, as it is kept, forbids."""
+    lane = Lane.objects.filter(host=host_of(url)).first()
+    if lane is not None and lane.robots_until is not None:
+        _refuse_if_forbidden(lane, politeness.Robots(lane.robots), url)
+
+
 def resume(*, lane: Lane) -> None:
-    """Let a halted host be visited again at once; the operator has looked."""
+    """Let a halted host be visited again at once, robots.txt first; the operator has looked."""
     _keep_breaker(lane, politeness.Breaker())
+    lane.robots_until = None
+    lane.save(update_fields=["robots_until"])
 
 
 def _take_turn(lane: Lane, ask: Ask, delay: timedelta, manners: Manners, judge: Judge = politeness.judge) -> Response:
@@ -113,7 +130,7 @@ def _take_turn(lane: Lane, ask: Ask, delay: timedelta, manners: Manners, judge: 
         _keep_breaker(lane, admitted)
     wait = ((lane.free_at or manners.clock()) - manners.clock()).total_seconds()
     if wait > 0:
-        manners.sleep(wait)
+        manners.sleep(min(wait, LONGEST_WAIT))
     # Written before the request: a process that dies in it has used its turn.
     _book(lane, manners.clock() + delay)
     failure: FetchError | None = None
@@ -124,6 +141,7 @@ def _take_turn(lane: Lane, ask: Ask, delay: timedelta, manners: Manners, judge: 
     except FetchError as error:
         failure = error
     now = manners.clock()
+    lane.requests += 1
     _book(lane, now + politeness.gap(delay, JITTER, manners.draw()))
     came = failure.outcome if failure else Outcome.STORED
     answered = failure.response if failure else response
@@ -136,6 +154,16 @@ def _take_turn(lane: Lane, ask: Ask, delay: timedelta, manners: Manners, judge: 
     if failure:
         raise failure
     return response
+
+
+def _refuse_if_forbidden(lane: Lane, robots: politeness.Robots, url: str) -> None:
+    if robots.allows(url):
+        return
+    if lane.robots_status in UNREACHABLE or (lane.robots_status or 0) >= SERVER_ERROR:
+        raise FetchError(
+            Outcome.HTTP_ERROR, f"robots.txt of {lane.host} could not be read, so that nothing is asked for"
+        )
+    raise FetchError(Outcome.BLOCKED, f"robots.txt of {lane.host} does not permit {url}")
 
 
 def _refuse_if_halted(lane: Lane, now: datetime) -> None:
@@ -172,7 +200,7 @@ def _keep_breaker(lane: Lane, breaker: politeness.Breaker) -> None:
 
 def _book(lane: Lane, free_at: datetime) -> None:
     lane.free_at = free_at
-    lane.save(update_fields=["free_at"])
+    lane.save(update_fields=["free_at", "requests"])
 
 
 def _robots(lane: Lane, url: str, manners: Manners, ask_robots: AskRobots) -> politeness.Robots:
@@ -186,8 +214,13 @@ def _robots(lane: Lane, url: str, manners: Manners, ask_robots: AskRobots) -> po
     except FetchError as error:
         answer = error.response
     robots = politeness.Robots.of(answer)
-    lane.robots, lane.robots_status = robots.text, answer.status if answer is not None else 0
-    lane.robots_until = manners.clock() + robots.keep
+    is_read = answer is not None and answer.status < SERVER_ERROR and robots.keep == politeness.ROBOTS_KEEP
+    if not is_read and lane.robots_status is not None and lane.robots_status not in UNREACHABLE:
+        # Rules that were read once hold on (RFC 9309, section 2.3.1.4); they are asked for again soon.
+        robots = politeness.Robots(lane.robots)
+    else:
+        lane.robots, lane.robots_status = robots.text, answer.status if answer is not None else 0
+    lane.robots_until = manners.clock() + (politeness.ROBOTS_KEEP if is_read else ROBOTS_AGAIN)
     lane.save(update_fields=["robots", "robots_status", "robots_until"])
     return robots
 

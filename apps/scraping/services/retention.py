@@ -41,7 +41,8 @@ class PruneReport:
 def prune(*, now: datetime) -> PruneReport:
     """Delete pages and visits older than `SPAI_KEEP_DAYS`, those of the sandbox after two days.
 
-    The latest good page of an address is kept whatever its age, since later visits compare with it.
+    The latest good page of an address is kept whatever its age, since later visits compare with it; in the sandbox
+    until the address has not been seen for four days.
 
     Raises
     ------
@@ -53,6 +54,9 @@ def prune(*, now: datetime) -> PruneReport:
         age = SANDBOX_KEPT if source.is_simulated else settings.SPAI_KEEP
         if age is None:
             continue
+        if source.is_simulated:
+            # Each of its matches has pages of its own, and the world goes on for ever.
+            source.addresses.filter(seen_at__lt=now - 2 * age).delete()
         gone, names = _prune_snapshots(source, now - age)
         snapshots += gone
         files += _prune_files(names)

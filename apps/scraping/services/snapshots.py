@@ -38,9 +38,10 @@ def keep(*, run: ScrapeRun, request: Request, response: Response, outcome: Outco
     digest = hashlib.sha256(response.body).hexdigest()
     latest = Snapshot.objects.filter(source_id=run.source_id, url=request.url).order_by("-fetched_at").first()
     if latest is not None and (latest.sha256, latest.status, latest.outcome) == (digest, response.status, outcome):
+        _write(latest.stored_as, response.body)
         return latest
     name = f"{run.source.name}/{digest[:2]}/{digest}.gz"
-    _write(name, gzip.compress(response.body, compresslevel=6, mtime=0))
+    _write(name, response.body)
     return Snapshot.objects.create(
         source_id=run.source_id,
         run=run,
@@ -89,8 +90,21 @@ def _storage() -> Storage:
     return storages["snapshots"]
 
 
-def _write(name: str, packed: bytes) -> None:
+def _write(name: str, body: bytes) -> None:
+    """Write the bytes under their name, unless they stand there whole."""
     storage = _storage()
-    # A storage that finds the name taken chooses another one; equal names are equal bytes here.
-    if not storage.exists(name):
-        storage.save(name, ContentFile(packed))
+    if storage.exists(name):
+        if storage.size(name) and _unpacked(name) == body:
+            return
+        # A storage that finds a name taken chooses another one.
+        storage.delete(name)
+    storage.save(name, ContentFile(gzip.compress(body, compresslevel=6, mtime=0)))
+
+
+def _unpacked(name: str) -> bytes | None:
+    """Return what stands under a name, None when it cannot be unpacked."""
+    try:
+        with _storage().open(name) as file:
+            return gzip.decompress(file.read())
+    except (OSError, EOFError, zlib.error):
+        return None

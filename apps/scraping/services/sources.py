@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from django.conf import settings
 
@@ -26,6 +27,8 @@ SANDBOX_AGES: Final[Mapping[str, Any]] = {
     "match_is_final": timedelta(minutes=3),
 }
 """In the sandbox a match lasts two minutes and a season some hours: pages grow old, and are final, accordingly."""
+
+LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
 AT_HOME: Final = timedelta(0)
 """Delay between two requests to the sandbox, which runs on this machine."""
@@ -123,6 +126,11 @@ def why_off(source: Source) -> str:
     """Return why no request leaves for a source, empty when requests may."""
     if source.is_simulated and not settings.SPAI_SANDBOX:
         return "The sandbox is switched off by SPAI_SANDBOX."
+    host = urlsplit(base_url_of(source)).hostname
+    if source.is_simulated and host != urlsplit(settings.SPAI_SANDBOX_URL).hostname and host not in LOOPBACK:
+        return f"It is a simulated source, and {host} is no site of this machine. Correct its address."
+    if not source.needs_permission and host == urlsplit(BASE_URLS[Source.Reader.WHOSCORED]).hostname:
+        return "Its address is WhoScored's, which is visited by the source whoscored alone. Correct its address."
     if source.needs_permission and source.permission_confirmed_at is None:
         return (
             "Its owners want to be asked first. Confirm their permission in the admin (Sources, "

@@ -9,24 +9,22 @@ from __future__ import annotations
 import logging
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from django.db import DatabaseError
 from django.utils import timezone
 
 from apps.matches.events import publish
 from apps.matches.locks import LockClass, alone_with
-from apps.matches.records import MatchRecord
-from apps.matches.services import IngestReport, WorldConflictError, ingest
+from apps.matches.services import IngestReport, ingest
 from apps.scraping import metrics, plausibility, selectors
 from apps.scraping.models import Address, ScrapeRun, Source
 from apps.scraping.responses import Outcome
 from apps.scraping.services.crawl import Crawl, Doors, Reread, Told
-from apps.scraping.services.sources import UnknownSourceError, site_of, why_off
+from apps.scraping.services.sources import base_url_of, site_of, why_off
 from apps.scraping.sources import Errand, Scope, Site, Window
 from apps.scraping.sources.aliases import aliases_for
 
@@ -153,6 +151,10 @@ def scrape_due(
         run = next((run for run in selectors.open_runs() if run.source_id not in busy), None)
         if run is None:
             return
+        if run.scope == ScrapeRun.Scope.BACKFILL and selectors.is_halted(base_url_of(run.source), clock()):
+            # What is old can wait until the host is well; what is fresh ends and says that it is halted.
+            busy.add(run.source_id)
+            continue
         with alone_with(LockClass.SOURCE, run.source_id) as is_ours:
             if not is_ours:
                 # Another worker is at this source; it will take the next visit too.
@@ -162,7 +164,7 @@ def scrape_due(
             if run.is_over:
                 continue
             until = min(end, time.monotonic() + slice_seconds)
-            yield _work(run, make_site, make_doors, clock, until)
+            yield _work(run, make_site, make_doors, clock, until, end)
 
 
 def accept_counts(*, run: ScrapeRun) -> int:
@@ -172,7 +174,12 @@ def accept_counts(*, run: ScrapeRun) -> int:
 
 
 def _work(
-    run: ScrapeRun, make_site: MakeSite, make_doors: MakeDoors, clock: Callable[[], datetime], until: float
+    run: ScrapeRun,
+    make_site: MakeSite,
+    make_doors: MakeDoors,
+    clock: Callable[[], datetime],
+    until: float,
+    end: float,
 ) -> ScrapeReport:
     """Take a visit up, go on with it for a slice, and end it when the way is walked."""
     began = time.perf_counter()
@@ -184,12 +191,12 @@ def _work(
     try:
         with make_doors(run.source) as doors:
             crawl = (Reread if is_reparse else Crawl)(run, make_site(run.source), _errand(run), doors, clock=clock)
-            is_over = _walk(run, crawl, clock, until)
+            is_over = _walk(run, crawl, clock, until, end)
         if not is_over:
             run.refresh_from_db()
             return ScrapeReport.of(run)
         return _store(run, crawl.told, clock)
-    except (UnknownSourceError, OSError, DatabaseError, WorldConflictError, ValueError) as error:
+    except Exception as error:
         logger.exception("%s of %s failed", run, run.source.name)
         detail = "".join(traceback.format_exception_only(error)).strip()
         return _end(run, Outcome.FAILED, clock(), detail=detail)
@@ -210,15 +217,17 @@ def _take_up(run: ScrapeRun, now: datetime) -> bool:
     return True
 
 
-def _walk(run: ScrapeRun, crawl: Crawl, clock: Callable[[], datetime], until: float) -> bool:
+def _walk(run: ScrapeRun, crawl: Crawl, clock: Callable[[], datetime], until: float, end: float) -> bool:
     """Go on until the way is walked (True), or the slice is over or somebody has ended the visit (False)."""
     latest = 0.0
     for url in crawl.walk():
         moment = time.monotonic()
         if moment >= until and crawl.told.asked:
-            run.doing = ""
-            _note_progress(run, crawl.told, clock())
-            return False
+            if moment >= end or selectors.is_anybody_waiting(run):
+                run.doing, run.attempts = "", 0
+                _note_progress(run, crawl.told, clock())
+                return False
+            until = moment + SLICE
         if moment - latest >= SIGN_OF_LIFE:
             latest = moment
             run.doing = url
@@ -232,7 +241,12 @@ def _note_progress(run: ScrapeRun, told: Told, now: datetime) -> bool:
     run.worked_at, run.pages_done, run.pages_known = now, told.done, max(told.known, told.done)
     return bool(
         ScrapeRun.objects.filter(pk=run.pk, finished_at__isnull=True).update(
-            worked_at=now, doing=run.doing, pages_done=run.pages_done, pages_known=run.pages_known
+            worked_at=now,
+            doing=run.doing,
+            attempts=run.attempts,
+            met=run.met,
+            pages_done=run.pages_done,
+            pages_known=run.pages_known,
         )
     )
 
@@ -242,49 +256,51 @@ def _store(run: ScrapeRun, told: Told, clock: Callable[[], datetime]) -> ScrapeR
     run.pages, run.notes = told.pages, dict(told.notes)
     run.pages_done = run.pages_known = told.done
     run.records = len(told.records)
-    is_reparse = run.scope == ScrapeRun.Scope.REPARSE
-    try:
-        records = _in_order(told.records, in_time=is_reparse)
-    except plausibility.ImplausibleError as error:
-        return _end(run, Outcome.INVALID, clock(), detail=_advised(Outcome.INVALID, str(error)))
-    report = ingest(records, source=run.source.name, now=clock(), aliases=aliases_for)
-    _take_report(run, report, told)
-    metrics.count_records(
-        run.source.name, created=report.created, changed=report.changed, same=report.same, refused=report.refused
-    )
-    if not is_reparse:
+    changed = False
+    if run.scope == ScrapeRun.Scope.REPARSE:
+        inputs = plausibility.apart(told.records)
+    else:
+        inputs = iter([plausibility.together((record for _, record in told.records), in_time=True)])
         _remember_counts(run, told, clock())
+    for records in inputs:
+        report = ingest(records, source=run.source.name, now=clock(), aliases=aliases_for)
+        changed = changed or report.changed_facts
+        _take_report(run, report)
+        metrics.count_records(
+            run.source.name, created=report.created, changed=report.changed, same=report.same, refused=report.refused
+        )
+    _take_refusals(run, told)
     if told.faults:
         outcome = next((grave for grave in GRAVEST if any(f.outcome == grave for f in told.faults)), Outcome.FAILED)
         reasons = "\n".join(fault.reason for fault in told.faults[:5])
         return _end(run, outcome, clock(), detail=_advised(outcome, reasons))
-    return _end(run, Outcome.STORED if report.changed_facts else Outcome.UNCHANGED, clock())
+    return _end(run, Outcome.STORED if changed else Outcome.UNCHANGED, clock())
 
 
-def _in_order(told: Iterable[tuple[datetime, MatchRecord]], *, in_time: bool) -> list[MatchRecord]:
-    if in_time:
-        told = sorted(told, key=lambda pair: pair[0])
-    return plausibility.together((record for _, record in told), in_time=in_time)
-
-
-def _take_report(run: ScrapeRun, report: IngestReport, told: Told) -> None:
-    run.ingest_id = report.ingest_id
-    run.created, run.changed, run.same = report.created, report.changed, report.same
-    run.refused = report.refused + len(told.refusals)
-    refused = [*told.refusals, *({"row": r.record, "reason": r.reason} for r in report.refusals)]
+def _take_report(run: ScrapeRun, report: IngestReport) -> None:
+    run.ingest_id = report.ingest_id or run.ingest_id
+    run.created += report.created
+    run.changed += report.changed
+    run.same += report.same
+    run.refused += report.refused
+    refused = [{"row": refusal.record, "reason": refusal.reason} for refusal in report.refusals]
     if refused:
-        run.notes["refused"] = refused[:REFUSALS_KEPT]
+        run.notes["refused"] = [*run.notes.get("refused", ()), *refused][:REFUSALS_KEPT]
+
+
+def _take_refusals(run: ScrapeRun, told: Told) -> None:
+    run.refused += len(told.refusals)
+    if told.refusals:
+        run.notes["refused"] = [*told.refusals, *run.notes.get("refused", ())][:REFUSALS_KEPT]
 
 
 def _remember_counts(run: ScrapeRun, told: Told, now: datetime) -> None:
     """Let later visits compare with this one, for the pages of chains that came whole."""
-    broken = {fault.url for fault in told.faults}
-    known = Address.objects.filter(source=run.source, url__in=[url for url in told.counts if url not in broken])
-    rows = list(known)
+    rows = list(Address.objects.filter(source=run.source, url__in=list(told.counts)))
     for row in rows:
         row.counts = [*row.counts, told.counts[row.url]][-plausibility.VISITS_COMPARED :]
-        row.taken_at = now
-    Address.objects.bulk_update(rows, ["counts", "taken_at"], batch_size=500)
+        row.taken_at, row.doubts = now, []
+    Address.objects.bulk_update(rows, ["counts", "taken_at", "doubts"], batch_size=500)
 
 
 def _advised(outcome: Outcome, reason: str) -> str:

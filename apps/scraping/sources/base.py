@@ -194,6 +194,8 @@ class Request:
         is then a note of the visit and no failure.
     is_leaf : bool
         It leads nowhere: when it is final and a visit has stored what it says, it is not even read again.
+    begins_chain : bool
+        What follows from it is stored, or dropped, apart from what follows from other pages.
     """
 
     url: str
@@ -205,6 +207,7 @@ class Request:
     max_age: timedelta | None = None
     may_be_missing: bool = False
     is_leaf: bool = False
+    begins_chain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +235,8 @@ class Reading:
         How often a detail was left out or taken otherwise than written, by what it was.
     may_be_empty : bool
         Whether the page may hold no match at all, such as a list of coming fixtures in summer.
+    varies : bool
+        Whether the number of its matches says nothing, as in a list of the coming days; it is not held against others.
     """
 
     records: list[MatchRecord] = field(default_factory=list)
@@ -239,6 +244,7 @@ class Reading:
     refused: list[RefusedRow] = field(default_factory=list)
     notes: dict[str, int] = field(default_factory=dict)
     may_be_empty: bool = True
+    varies: bool = False
 
 
 class Site(Protocol):

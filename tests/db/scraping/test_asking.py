@@ -165,6 +165,27 @@ def test_days_that_are_no_stretch_are_refused(stage, start, end, complaint):
     assert not ScrapeRun.objects.exists()
 
 
+def test_a_back_fill_of_one_month_does_not_stand_for_all(stage):
+    (month,) = services.request_backfill(
+        source=Source.objects.get(name="sandbox-files"),
+        start=date(2026, 8, 1),
+        end=date(2026, 8, 31),
+        by="ann",
+        now=NOW,
+    )
+    complete(month, NOW)
+    assert due("sandbox-files", "backfill", NOW + timedelta(minutes=1)).run is not None
+
+
+def test_a_simulated_source_cannot_be_pointed_at_a_real_site(stage, settings):
+    for address in ("https://www.whoscored.com", "https://elsewhere.example"):
+        stage.source.base_url = address
+        assert "Correct its address" in services.why_off(stage.source)
+    files = Source.objects.get(name="football-data")
+    files.is_enabled, files.base_url = True, "https://www.whoscored.com/files"
+    assert "visited by the source whoscored alone" in services.why_off(files)
+
+
 # ── Permission ───────────────────────────────────────────────────────────────────────────────────────────────────────
 def test_whoscored_is_off_until_a_permission_is_confirmed_and_says_so(whoscored):
     assert "want to be asked first" in services.why_off(whoscored)

@@ -132,9 +132,30 @@ def test_a_page_that_robots_txt_forbids_is_not_held_against_the_host(visitor):
 
 def test_while_robots_txt_cannot_be_reached_nothing_is_asked_for(visitor):
     visitor.robots = FetchError(Outcome.HTTP_ERROR, "500", Response("", 500, b"", visitor.clock()))
-    with pytest.raises(FetchError, match="does not permit"):
+    with pytest.raises(FetchError, match="could not be read"):
         visitor.go()
     assert len(visitor.asked) == 1
+    visitor.clock.later(minutes=2)
+    visitor.robots = Response("", 404, b"", visitor.clock())
+    assert visitor.go().status == 200
+
+
+def test_rules_that_were_read_once_hold_while_they_cannot_be_read_again(visitor):
+    visitor.robots = Response("", 200, b"User-agent: *\nDisallow: /secret\n", visitor.clock())
+    visitor.go()
+    visitor.clock.later(hours=25)
+    visitor.robots = FetchError(Outcome.HTTP_ERROR, "503", Response("", 503, b"", visitor.clock()))
+    assert visitor.go().status == 200
+    with pytest.raises(FetchError, match="does not permit"):
+        visitor.go("https://fake.example/secret")
+
+
+def test_a_redirect_to_what_robots_txt_forbids_is_not_followed(visitor):
+    visitor.robots = Response("", 200, b"User-agent: *\nDisallow: /secret\n", visitor.clock())
+    visitor.go()
+    lanes.refuse_hop("https://fake.example/open")
+    with pytest.raises(FetchError, match="does not permit"):
+        lanes.refuse_hop("https://fake.example/secret/page")
 
 
 @pytest.mark.parametrize("status", [403, 429])

@@ -83,9 +83,26 @@ def test_pages_of_the_sandbox_go_after_two_days_but_for_the_latest_of_each_addre
         stage.visit()
         if day < 2:
             stage.clock.later(days=1)
-    report = services.prune(now=stage.clock.later(days=9))
+    report = services.prune(now=stage.clock.later(days=3))
     assert (report.snapshots, report.files, report.runs) == (2, 2, 2)
     assert Snapshot.objects.count() == len(list(raw_pages.rglob("*.gz"))) == ScrapeRun.objects.count() == 1
+
+
+def test_an_address_of_the_sandbox_that_is_not_seen_any_more_goes_with_its_page(stage, raw_pages):
+    stage.doors.pages = {"http://fake/home": page_of({"number": 1})}
+    stage.visit()
+    assert services.prune(now=stage.clock.later(days=9)).snapshots == 1
+    assert not Snapshot.objects.exists()
+    assert list(raw_pages.rglob("*.gz")) == []
+
+
+def test_a_file_that_was_lost_is_written_again_when_the_same_page_comes(run, raw_pages):
+    kept = keep(run, b"one")
+    (file,) = raw_pages.rglob("*.gz")
+    for damage in (file.unlink, lambda: file.write_bytes(b"rust")):
+        damage()
+        assert keep(run, b"one", minutes=1) == kept
+        assert services.content_of(kept) == b"one"
 
 
 def test_pages_of_real_sources_are_kept_for_ever_unless_the_operator_says_otherwise(stage, settings):

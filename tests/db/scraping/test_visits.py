@@ -11,7 +11,8 @@ from django.db import connection
 from apps.matches.locks import LockClass
 from apps.matches.models import Event, Ingest, Match
 from apps.scraping import selectors, services
-from apps.scraping.models import Address, ScrapeRun, Snapshot
+from apps.scraping.models import Address, Lane, ScrapeRun, Snapshot, Source
+from apps.scraping.politeness import host_of
 from apps.scraping.responses import FetchError, Outcome, Response
 from apps.scraping.services import visits
 from apps.scraping.services.visits import ATTEMPTS
@@ -51,6 +52,12 @@ def forget_matches() -> None:
     """Empty the tables of matches, as no service can."""
     with connection.cursor() as cursor:
         cursor.execute("TRUNCATE matches_match, matches_matchchange CASCADE")
+
+
+def somebody_waits(stage) -> None:
+    """Let a visit to another source wait, which reads the same pages."""
+    other = Source.objects.get(name="sandbox-files")
+    services.request_visit(source=other, scope="results", by="somebody", now=stage.clock())
 
 
 # ── What comes of a visit ────────────────────────────────────────────────────────────────────────────────────────────
@@ -188,6 +195,53 @@ def test_a_defect_of_our_own_is_told_as_failed_and_stores_nothing(filled, monkey
     assert tables() == (0, 0, 0)
 
 
+def test_what_a_broken_chain_told_is_told_again_by_the_next_visit(filled):
+    filled.doors.pages[HOME] = page_of(follow=(FEED, MORE))
+    filled.site.rules = {FEED: {"final_after": NOW, "is_leaf": True}}
+    filled.doors.faults = {MORE: FetchError(Outcome.HTTP_ERROR, "reset")}
+    filled.visit()
+    filled.doors.faults, filled.doors.pages[MORE] = {}, page_of()
+    filled.clock.later(minutes=2)
+    assert filled.visit().created == 3
+
+
+def test_a_count_that_comes_three_times_is_believed(filled):
+    filled.doors.pages[FEED] = page_of(*({"number": number, "goals": (1, 0)} for number in range(20)))
+    for _ in range(3):
+        filled.visit()
+        filled.clock.later(minutes=2)
+    filled.doors.pages[FEED] = page_of({"number": 1, "goals": (5, 5)})
+    outcomes = []
+    for _ in range(4):
+        outcomes.append(filled.visit().outcome)
+        filled.clock.later(minutes=2)
+    assert outcomes == ["invalid", "invalid", "stored", "unchanged"]
+
+
+def test_a_chain_that_contradicts_itself_does_not_drop_the_others(stage):
+    stage.site.first = [*stage.site.first, *FIRST_OF_TWO]
+    stage.doors.pages = {HOME: page_of(ONE, ONE | {"goals": (3, 3)}), MORE: page_of(TWO)}
+    report = stage.visit()
+    assert (report.outcome, report.created) == ("invalid", 1)
+    assert HOME in report.detail
+
+
+def test_a_page_that_begins_a_chain_of_its_own_fails_alone(stage):
+    stage.site.rules = {FEED: {"begins_chain": True}, MORE: {"begins_chain": True}}
+    stage.doors.pages = {HOME: page_of(follow=(FEED, MORE)), FEED: page_of(ONE, TWO)}
+    report = stage.visit()
+    assert (report.outcome, report.created) == ("http_error", 2)
+
+
+def test_a_defect_in_a_reader_is_the_outcome_of_its_visit(filled):
+    def broken(request, page, errand):
+        raise TypeError("NoneType")
+
+    filled.site.read = broken
+    report = filled.visit()
+    assert (report.outcome, report.detail) == ("failed", "TypeError: NoneType")
+
+
 # ── Which pages are asked for ────────────────────────────────────────────────────────────────────────────────────────
 def test_a_final_page_is_never_asked_for_again(filled):
     filled.site.rules = {FEED: {"final_after": NOW - timedelta(days=9)}}
@@ -237,18 +291,47 @@ def test_a_slice_ends_after_a_page_and_the_next_goes_on_where_the_kept_pages_end
     filled.doors.pages[HOME] = page_of(follow=(FEED, MORE))
     filled.doors.pages[MORE] = page_of({"number": 4, "goals": (1, 1)})
     filled.ask()
-    reports = filled.work(slice_seconds=0.0)
+    somebody_waits(filled)
+    reports = [report for report in filled.work(slice_seconds=0.0) if report.source == "sandbox"]
     assert [report.outcome for report in reports] == ["", "", "stored"]
-    assert filled.doors.asked == [HOME, FEED, MORE]
+    assert filled.doors.asked.count(FEED) == filled.doors.asked.count(MORE) == 2
     assert reports[-1].created == 4
 
 
-def test_sources_take_turns(filled, db):
-    other = services.sources.Source.objects.get(name="sandbox-files")
+def test_a_visit_that_nobody_waits_for_is_not_interrupted(filled):
+    filled.ask()
+    assert [report.outcome for report in filled.work(slice_seconds=0.0)] == ["stored"]
+
+
+def test_pages_that_are_missing_or_broken_are_asked_for_once_in_all_slices(filled):
+    absent = tuple(f"http://fake/absent{number}" for number in range(6))
+    filled.doors.pages[HOME] = page_of(follow=(*absent, FEED, MORE))
+    filled.site.rules = {url: {"may_be_missing": True} for url in absent}
+    filled.doors.faults = {MORE: FetchError(Outcome.HTTP_ERROR, "reset")}
+    filled.ask()
+    somebody_waits(filled)
+    reports = [report for report in filled.work(slice_seconds=0.0) if report.source == "sandbox"]
+    assert len(reports) <= 10
+    assert reports[-1].outcome == "http_error"
+    # Once for each of the two sources.
+    assert max(filled.doors.asked.count(url) for url in (*absent, MORE)) == 2
+
+
+def test_a_back_fill_waits_while_its_host_is_halted(filled):
+    services.request_backfill(source=filled.source, start=NOW.date(), end=NOW.date(), by="somebody", now=filled.clock())
+    lane = Lane.objects.create(
+        host=host_of(services.base_url_of(filled.source)), state="open", open_until=NOW + timedelta(minutes=9)
+    )
+    assert filled.work() == []
+    services.resume(lane=lane)
+    assert filled.work()[-1].outcome == "stored"
+
+
+def test_sources_take_turns(filled):
     filled.doors.pages[HOME] = page_of(follow=(FEED, MORE))
     filled.doors.pages[MORE] = page_of({"number": 4, "goals": (1, 1)})
     filled.ask()
-    services.request_visit(source=other, scope="results", by="somebody", now=filled.clock())
+    somebody_waits(filled)
     filled.doors.seconds = 1
     worked = [report.source for report in filled.work(slice_seconds=0.0)]
     assert worked[:4] == ["sandbox", "sandbox-files", "sandbox", "sandbox-files"]
@@ -338,6 +421,19 @@ def test_reading_kept_pages_again_when_all_is_stored_changes_nothing(filled):
     assert filled.work()[-1].outcome == "unchanged"
 
 
+def test_a_page_that_was_not_believed_is_not_believed_when_it_is_read_again(filled):
+    filled.doors.pages[FEED] = page_of(*({"number": number, "goals": (1, 0)} for number in range(20)))
+    for _ in range(3):
+        filled.visit()
+        filled.clock.later(minutes=2)
+        # Another page each time, so that each is kept.
+        filled.doors.pages[FEED] = filled.doors.pages[FEED] | {"edition": str(filled.clock())}
+    filled.doors.pages[FEED] = page_of({"number": 1, "goals": (5, 5)})
+    assert filled.visit().outcome == "invalid"
+    services.request_reparse(source=filled.source, by="somebody", now=filled.clock())
+    assert filled.work()[-1].outcome == "unchanged"
+
+
 def test_a_kept_page_that_could_never_be_read_is_passed_over(filled):
     filled.visit()
     filled.doors.pages[FEED] = {"games": []}
@@ -365,6 +461,16 @@ def test_freshness_is_when_the_latest_visit_that_took_all_was_asked_for(filled):
     assert [run.outcome for run in selectors.troubled_runs(NOW)] == ["timeout"]
     spark = selectors.sparks([filled.source.pk])[filled.source.pk]
     assert [run.outcome for run in spark] == ["stored", "timeout"]
+
+
+def test_neither_old_pages_nor_an_empty_visit_make_a_source_fresh(filled):
+    filled.visit()
+    filled.clock.later(days=3)
+    services.request_reparse(source=filled.source, by="somebody", now=filled.clock())
+    filled.work()
+    filled.site.first = []
+    filled.visit("odds")
+    assert selectors.freshness() == [("sandbox", NOW)]
 
 
 def test_the_task_works_on_what_waits(filled, monkeypatch):

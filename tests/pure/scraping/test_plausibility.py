@@ -20,7 +20,7 @@ from apps.matches.records import (
     StatsRecord,
     Status,
 )
-from apps.scraping.plausibility import ImplausibleError, out_of_band, together
+from apps.scraping.plausibility import ImplausibleError, apart, is_believed_at_last, out_of_band, together
 
 KICKOFF = datetime(2026, 11, 21, 15, tzinfo=UTC)
 LEAGUE = CompetitionKey("Norland", "First")
@@ -43,15 +43,15 @@ def result(home: int, away: int, **values) -> MatchRecord:
         (190, [380, 380, 380], True),
         (189, [380, 380, 380], False),
         (0, [380, 380, 380], False),
-        (1140, [300, 380, 380], True),
-        (1141, [300, 380, 380], False),
+        (3800, [300, 380, 380], True),
+        (3801, [300, 380, 380], False),
         (0, [4, 4, 4], True),
-        (4, [0, 0, 0], True),
-        (5, [0, 0, 0], False),
+        (40, [0, 1, 2], True),
+        (41, [0, 1, 2], False),
         (200, [10, 380, 380, 380], True),
     ],
 )
-def test_a_count_is_believed_within_half_the_least_and_three_times_the_most(count, earlier, is_believed):
+def test_a_count_is_believed_within_half_the_least_and_ten_times_the_most(count, earlier, is_believed):
     assert (out_of_band(count, earlier) == "") is is_believed
 
 
@@ -98,3 +98,23 @@ def test_the_parts_of_a_sheet_complete_each_other_and_an_equal_line_up_keeps_its
     two = record(source_id="1", sheet=SheetRecord(late, lineups=lineups))
     (merged,) = together([one, two])
     assert merged.sheet == SheetRecord(early, lineups=lineups, absences=absences)
+
+
+@pytest.mark.parametrize(
+    ("count", "doubts", "is_believed"),
+    [(7, [], False), (7, [7], False), (7, [7, 7], True), (7, [7, 8], False), (7, [9, 7, 7], True)],
+)
+def test_a_count_that_comes_three_times_in_a_row_is_believed(count, doubts, is_believed):
+    assert is_believed_at_last(count, doubts) is is_believed
+
+
+def test_a_match_without_an_id_that_is_moved_is_told_in_two_inputs():
+    moved = replace(record(), kickoff_at=KICKOFF + timedelta(days=4))
+    told = [(KICKOFF + timedelta(hours=2), moved), (KICKOFF, record())]
+    assert list(apart(told)) == [[record()], [moved]]
+
+
+def test_a_match_with_an_id_is_told_once_as_it_was_told_last():
+    moved = replace(record(source_id="1"), kickoff_at=KICKOFF + timedelta(days=4))
+    told = [(KICKOFF, record(source_id="1")), (KICKOFF + timedelta(hours=2), moved)]
+    assert list(apart(told)) == [[moved]]

@@ -128,6 +128,7 @@ class FootballDataSite:
             refused=parsed.refused,
             notes=dict(+notes),
             may_be_empty=request.kind != "division",
+            varies=request.kind != "division",
         )
 
     def _request(

@@ -116,7 +116,10 @@ class WhoScored:
         notes: Counter[str] = Counter()
         tournaments = read_home(page, self._tournaments, is_simulated=self._is_simulated, notes=notes)
         follow = [
-            self._browse(found.path, "tournament", wait_for=SEASONS, about=found, max_age=self._navigation_age)
+            replace(
+                self._browse(found.path, "tournament", wait_for=SEASONS, about=found, max_age=self._navigation_age),
+                begins_chain=True,
+            )
             for found in tournaments
         ]
         return Reading(follow=follow, notes=dict(notes))
@@ -195,6 +198,7 @@ class WhoScored:
                     about=match,
                     final_after=match.kickoff_at + self._match_is_final,
                     is_leaf=True,
+                    may_be_missing=True,
                 )
                 for match in matches
                 if match.status is Status.FINISHED
@@ -207,6 +211,7 @@ class WhoScored:
                     wait_for=MISSING_PLAYERS,
                     about=match,
                     max_age=self._preview_age,
+                    may_be_missing=True,
                 )
                 for match in matches
                 if match.status is Status.SCHEDULED
@@ -235,9 +240,18 @@ class WhoScored:
         final_after: datetime | None = None,
         max_age: timedelta | None = None,
         is_leaf: bool = False,
+        may_be_missing: bool = False,
     ) -> Request:
         return Request(
-            self._base_url + path, kind, Door.BROWSER, wait_for, about, final_after, max_age, is_leaf=is_leaf
+            self._base_url + path,
+            kind,
+            Door.BROWSER,
+            wait_for,
+            about,
+            final_after,
+            max_age,
+            is_leaf=is_leaf,
+            may_be_missing=may_be_missing,
         )
 
 
