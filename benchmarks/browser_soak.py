@@ -25,6 +25,7 @@ from benchmarks.report import Measure, parser, tell
 
 WARM = 50
 TRIES = 3
+SETTLE = 2.0
 ROWS = "".join(f"<tr><td>Eastmoor {n}</td><td>2 - 1</td><td>Northbridge {n}</td></tr>" for n in range(200))
 PAGE = f"""<!doctype html><html><head><link rel=stylesheet href=/style.css><script src=/script.js></script></head>
 <body><table id=results>{ROWS}</table><img src=/picture.png></body></html>""".encode()
@@ -79,8 +80,14 @@ def grow(browser: Browser, url: str, pages: int) -> tuple[float, float, float]:
     for number in range(1, pages + 1):
         visit(browser, url, number)
         if number == WARM:
-            early = browser.megabytes()
-    return early, browser.megabytes(), time.monotonic() - began
+            early = settled(browser)
+    return early, settled(browser), time.monotonic() - began
+
+
+def settled(browser: Browser) -> float:
+    """Return the megabytes when the process of the latest page, which ends after its context, has had time to end."""
+    time.sleep(SETTLE)
+    return browser.megabytes()
 
 
 def survive(browser: Browser, url: str, pages: int, kills: int) -> tuple[int, int, set[psutil.Process]]:
