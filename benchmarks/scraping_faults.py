@@ -1,0 +1,110 @@
+"""How long each fault of a site takes to end in its outcome: `python -m benchmarks.scraping_faults [--json FILE]`.
+
+The sandbox's site breaks in one way after the other, where the browser asks for its feeds. Each must end in its outcome
+within 45 s, with the tables as they were; a visit after it must store again.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from datetime import UTC, datetime
+
+import httpx
+
+from benchmarks.ingest import own_database
+from benchmarks.report import Measure, parser, tell
+from benchmarks.scraping import site
+
+FEEDS = "/tournaments/"
+LIMIT = "≤ 45"
+MODES = {
+    "slow": ("stored", "unchanged"),
+    "hang": ("timeout",),
+    "500": ("http_error",),
+    "403": ("blocked",),
+    "429": ("blocked",),
+    "challenge": ("blocked",),
+    "incapsula": ("blocked",),
+    "changed_layout": ("changed_layout",),
+    "truncated_gzip": ("http_error",),
+    "huge": ("http_error", "invalid"),
+    "redirect_loop": ("http_error",),
+    "wrong_type": ("changed_layout", "invalid"),
+    "empty": ("empty", "changed_layout"),
+    "duplicated": ("stored", "unchanged"),
+    "contradicting": ("invalid",),
+    "reset": ("http_error",),
+}
+"""Each way of breaking, and the outcomes that say it."""
+
+
+def tables() -> tuple[int, int, int]:
+    """Return how many matches, results and line-ups are stored."""
+    from apps.matches.models import Lineup, Match
+
+    return Match.objects.count(), Match.objects.filter(status="finished").count(), Lineup.objects.count()
+
+
+def visit() -> tuple[str, float]:
+    """Make one visit for results; return its outcome and its seconds."""
+    from apps.scraping import services
+    from apps.scraping.models import Lane, Source
+    from apps.scraping.services.visits import scrape_due
+
+    Lane.objects.update(state="closed", failures=0, trips=0, open_until=None, free_at=None)
+    now = datetime.now(UTC)
+    run = services.request_visit(source=Source.objects.get(name="sandbox"), scope="results", by="benchmark", now=now)
+    began = time.perf_counter()
+    list(scrape_due(now=now))
+    took = time.perf_counter() - began
+    run.refresh_from_db()
+    return run.outcome, took
+
+
+def measure() -> list[Measure]:
+    """Break the site in each way."""
+    from django.conf import settings
+    from django.core.management import call_command
+    from django.utils import timezone
+
+    from apps.scraping import services
+    from apps.scraping.services.doors import close_browser
+
+    call_command("migrate", verbosity=0)
+    measures = []
+    with site() as (url, _):
+        settings.SPAI_SANDBOX_URL, settings.SPAI_SANDBOX = url, True
+        services.ensure_sources(now=timezone.now())
+        visit()
+        for mode, expected in MODES.items():
+            before = tables()
+            httpx.put(f"{url}/_faults", json={"path": FEEDS, "mode": mode}).raise_for_status()
+            outcome, took = visit()
+            httpx.delete(f"{url}/_faults").raise_for_status()
+            is_untouched = "stored" in expected or tables() == before
+            if outcome not in expected or not is_untouched:
+                sys.exit(f"{mode} ended {outcome}, not {' or '.join(expected)}; tables {before} then {tables()}")
+            healed, _ = visit()
+            if healed not in ("stored", "unchanged"):
+                sys.exit(f"the visit after {mode} ended {healed}")
+            measures.append(Measure(f"{mode}: {outcome}", took, "s", LIMIT))
+        close_browser()
+    return measures
+
+
+def main() -> None:
+    """Measure and tell."""
+    chosen = parser(__doc__.splitlines()[0]).parse_args()
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spai.settings")
+    import django
+
+    django.setup()
+    with own_database():
+        measures = measure()
+    tell("scraping faults", measures, chosen.json)
+
+
+if __name__ == "__main__":
+    main()
