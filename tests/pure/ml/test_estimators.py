@@ -19,6 +19,7 @@ from apps.ml.forecasting.estimators import (
     fit_calibration,
     load,
 )
+from apps.ml.forecasting.estimators.base import chosen
 from apps.ml.forecasting.estimators.logit import ConvergenceError, newton
 from apps.ml.forecasting.features import build_features
 from apps.ml.forecasting.goals import outcome_probabilities
@@ -37,7 +38,8 @@ def data(world, params) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
 def fitted(data, params) -> dict:
     x, y, names = data
     section = params["train"]["smoke"]
-    small = section | {"xgboost": {"rounds": 12, "booster": {"eta": 0.3, "max_depth": 3, "nthread": 1}}}
+    trees = section["xgboost"] | {"rounds": 6, "booster": {"eta": 0.3, "max_depth": 3, "nthread": 1}}
+    small = section | {"xgboost": trees}
     return {kind: create(kind, small[kind], seed=4).fit(x, y, names=names) for kind in REGISTRY}
 
 
@@ -191,6 +193,22 @@ def test_dixon_coles_finds_rho_and_scale():
     assert found.expected_goals(np.column_stack((base, teams))) == pytest.approx(
         np.column_stack((mu_home, mu_away)), rel=0.1
     )
+
+
+def test_trees_begin_at_the_logit(data, params):
+    x, y, names = data
+    section = params["train"]["smoke"]["xgboost"]
+    none = create("xgboost", section | {"rounds": 0}, seed=1).fit(x, y, names=names)
+    logit = create("logit", section["logit"], seed=1).fit(x, y, names=names)
+    assert none.predict_proba(x) == pytest.approx(logit.predict_proba(x), abs=1e-6)
+    assert set(logit.columns) < set(none.columns)
+
+
+def test_patterns_name_columns_and_one_that_names_none_is_refused():
+    names = ("elo_home", "elo_away", "form_all_3_points_home")
+    assert chosen(names, ["elo_*", "form_*"], ["*_away"]) == ["elo_home", "form_all_3_points_home"]
+    with pytest.raises(ValueError, match="stars"):
+        chosen(names, ["elo_*", "stars_*"])
 
 
 def test_an_unknown_estimator_is_refused():

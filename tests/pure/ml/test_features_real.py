@@ -38,6 +38,7 @@ def history() -> pd.DataFrame:
                         "region": record.competition.region,
                         "level": record.competition.level,
                         "season": record.season,
+                        "stage": record.stage,
                         "home_team": record.home_team,
                         "away_team": record.away_team,
                         "kickoff_at": record.kickoff_at,

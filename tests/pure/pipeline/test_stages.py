@@ -153,7 +153,7 @@ def test_a_history_of_one_season_is_refused_with_what_is_missing(frame):
 def test_every_model_forecasts_the_same_matches_out_of_sample(built):
     table = pd.read_parquet(built / files.OUT_OF_SAMPLE)
     by_model = {name: rows["match_id"].tolist() for name, rows in table.groupby("model", observed=True)}
-    assert set(by_model) == {"base_rates", "elo_logit", "dixon_coles", "xgboost"}
+    assert set(by_model) == {"base_rates", "elo_logit", "dixon_coles", "score_driven", "logit", "xgboost"}
     assert len({tuple(ids) for ids in by_model.values()}) == 1
     assert np.allclose(table[["p_home", "p_draw", "p_away"]].sum(axis=1), 1.0, atol=1e-9)
 

@@ -11,8 +11,8 @@ from apps.ml.forecasting.estimators import calibration
 from apps.ml.forecasting.estimators.base import FORMAT, Estimator, MarketInputError, ModelFormatError
 from apps.ml.forecasting.estimators.base_rates import BaseRates
 from apps.ml.forecasting.estimators.calibration import Calibrated, Calibration, fit_calibration
-from apps.ml.forecasting.estimators.dixon_coles import DixonColes
-from apps.ml.forecasting.estimators.logit import EloLogit
+from apps.ml.forecasting.estimators.dixon_coles import DixonColes, ScoreDriven
+from apps.ml.forecasting.estimators.logit import EloLogit, Logit
 from apps.ml.forecasting.estimators.trees import XGBoost
 
 __all__ = [
@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 REGISTRY: Final[dict[str, type[Estimator]]] = {
-    estimator.kind: estimator for estimator in (BaseRates, EloLogit, DixonColes, XGBoost)
+    estimator.kind: estimator for estimator in (BaseRates, EloLogit, DixonColes, ScoreDriven, Logit, XGBoost)
 }
 """Every estimator by name."""
 
