@@ -297,3 +297,20 @@ def test_places_are_those_of_the_rules_and_a_league_that_is_not_listed_has_some(
     assert places_of("Atlantis", 1).down > 0
     assert places_of("Atlantis", 3).first > 0
     assert places_of("England", 0) == Places(0, 0, 0, 0, 0)
+
+
+def test_ratings_of_prices_follow_the_log_odds(params):
+    frame = matches([(1, 2, 1, 1, 0), (1, 2, None, None, 7), (3, 4, 1, 0, 8), (1, 2, None, None, 14)])
+    frame["price_home"], frame["price_draw"], frame["price_away"] = 0.5, 0.25, 0.25
+    frame.loc[2, ["price_home", "price_draw", "price_away"]] = np.nan
+    calm = {"start": 0.5, "noise": 1.0, "drift": 0.0, "goal": 0.0, "level_rate": 0.0, "newcomer": 0.0}
+    found = described(frame, params, "market", **calm)
+    # An error of ln 2, of which each side takes 0.5 / 2, and the home edge, at the first match, all.
+    strength = 0.25 * np.log(2.0)
+    assert found.loc[1, "price_diff"] == pytest.approx(np.log(2.0) + 2 * strength)
+    assert found.loc[1, ["price_seen_home", "price_seen_away"]].tolist() == [1.0, 1.0]
+    # A match without a price moves nothing.
+    assert found.loc[3, "price_diff"] == found.loc[1, "price_diff"]
+    # A draw is a quarter of a score less than the price said: a goal's worth moves both sides by so much.
+    moved = described(frame, params, "market", **(calm | {"goal": 0.1}))
+    assert moved.loc[1, "price_diff"] == pytest.approx(found.loc[1, "price_diff"] - 2 * 0.1 * 0.125)

@@ -26,6 +26,9 @@ RESULT = [
     "away_shots_on_target",
     "home_corners",
     "away_corners",
+    "price_home",
+    "price_draw",
+    "price_away",
 ]
 
 each_family = pytest.mark.parametrize("family", list(FAMILIES))

@@ -37,6 +37,8 @@ GROUPS: Final = (
     ("table_", "season so far"),
     ("stake_", "what is at stake"),
     ("leverage_", "what is at stake"),
+    ("price_", "prices"),
+    ("odds_", "prices"),
 )
 """Group of contributions by the beginning of a column's name; every other column is `CONTEXT`."""
 

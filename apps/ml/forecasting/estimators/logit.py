@@ -13,6 +13,9 @@ from apps.ml.forecasting.estimators.base import BASELINE, Estimator, Floats, cho
 TOLERANCE: Final = 1e-10
 """Largest step of a coefficient at which the fit has converged."""
 
+CONSTANT: Final = 1e-6
+"""Spread of a column, as a share of its mean, below which it passes for constant: else noise would be its unit."""
+
 STEPS: Final = 100
 
 
@@ -53,7 +56,7 @@ class Logit(Estimator):
             raise ValueError(f"{self.kind}: a feature is missing")
         self._mean = np.average(X, axis=0, weights=weights)
         spread = np.sqrt(np.average((X - self._mean) ** 2, axis=0, weights=weights))
-        self._scale = np.where(spread > 0.0, spread, 1.0)
+        self._scale = np.where(spread > CONSTANT * np.maximum(np.abs(self._mean), 1.0), spread, 1.0)
         coefficients = newton((X - self._mean) / self._scale, y, weights, float(self.params["l2"]))
         self._intercept, self._slopes = coefficients[0], coefficients[1:]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,7 @@ class XGBoost(Estimator):
     """
 
     kind = "xgboost"
+    begins_at: ClassVar[type[Logit]] = Logit
     _booster: xgboost.Booster
     _logit: Logit
 
@@ -74,7 +75,7 @@ class XGBoost(Estimator):
     def _fit(self, X: Floats, y: NDArray[np.int64], weights: Floats) -> None:
         import xgboost
 
-        self._logit = Logit(self.params["logit"]).fit(X, y, names=self.columns, weights=weights)
+        self._logit = self.begins_at(self.params["logit"]).fit(X, y, names=self.columns, weights=weights)
         settings = {
             **self.params["booster"],
             "objective": "multi:softprob",
@@ -97,7 +98,7 @@ class XGBoost(Estimator):
     def _restore(self, state: Mapping[str, Any]) -> None:
         import xgboost
 
-        self._logit = Logit(self.params["logit"])
+        self._logit = self.begins_at(self.params["logit"])
         self._logit.names = self.columns
         self._logit.columns = tuple(state["logit"]["columns"])
         self._logit._restore(state["logit"])

@@ -18,6 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from apps.ml.forecasting.features.places import LINES, places_of
+from apps.ml.forecasting.prices import EARLIER
 
 DESCRIBE: Final = 0
 OBSERVE: Final = 1
@@ -53,6 +54,7 @@ EVENT: Final = np.dtype(
         ("places", np.int64, (len(LINES),)),  # lines of the competition's table
         ("goals", np.float64, (2,)),  # NaN for fixtures
         ("signals", np.float64, (2, len(SIGNALS))),  # NaN for fixtures and where nobody counted
+        ("price", np.float64, (3,)),  # probabilities behind the line of a past match; NaN for fixtures and without one
     ],
     align=True,
 )
@@ -169,6 +171,9 @@ def result_rows(results: pd.DataFrame) -> Rows:
         for place, signal in enumerate(SIGNALS):
             if prefix + signal in results:
                 signals[:, side, place] = _floats(results[prefix + signal])
+    for place, name in enumerate(EARLIER):
+        if name in results:
+            rows.events["price"][:, place] = _floats(results[name])
     finished = (results["status"] == "finished").to_numpy(dtype=bool, na_value=False)
     rows = rows.take(np.flatnonzero(finished & (known_at != _NEVER) & ~np.isnan(goals).any(axis=1)))
     events = rows.events
@@ -231,6 +236,7 @@ def _rows(frame: pd.DataFrame, kind: int, at: NDArray[np.int64]) -> Rows:
     events["team_id"][:, 1] = _integers(frame["away_team_id"])
     events["goals"] = np.nan
     events["signals"] = np.nan
+    events["price"] = np.nan
     return Rows(events, frame["region"].to_numpy(dtype=object), _integers(frame["competition_id"]))
 
 

@@ -19,7 +19,7 @@ from apps.ml.forecasting.features.catalogue import Feature
 from apps.ml.forecasting.features.context import Context
 from apps.ml.forecasting.features.events import Events, Index, Rows, Sizes
 from apps.ml.forecasting.features.form import Form
-from apps.ml.forecasting.features.ratings import DixonColes, Elo, Gap, Pi, PoissonFilter
+from apps.ml.forecasting.features.ratings import DixonColes, Elo, Gap, Market, Pi, PoissonFilter
 from apps.ml.forecasting.features.table import Table
 
 FORMAT: Final = 3
@@ -72,6 +72,7 @@ FAMILIES: Final[dict[str, Callable[[Mapping[str, Any]], FeatureFamily]]] = {
     "form": Form,
     "context": Context,
     "table": Table,
+    "market": Market,
 }
 """Every family, in the order of their columns. A new one comes with the three property tests, which run over this."""
 
