@@ -170,6 +170,7 @@ def metrics_of(root: Path) -> dict[str, Any]:
         "as_of": manifest.as_of.isoformat(),
         "rows": len(finished),
         "best": best,
+        "inputs": {name: REGISTRY[name].inputs for name in scores},
         "test": {"from": f"{asked.min():%Y-%m-%d}", "to": f"{asked.max():%Y-%m-%d}", "n": len(asked)},
         "models": scores,
         "benchmarks": [line for line in lines if line["bookmaker"] != TRUTH],

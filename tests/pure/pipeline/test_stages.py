@@ -240,6 +240,8 @@ def test_the_metrics_are_those_of_an_independent_implementation(built):
     )
     plain = [name for name in metrics["models"] if not REGISTRY[name].uses_market]
     assert metrics["best"] == min(plain, key=lambda name: metrics["models"][name]["log_loss"])
+    assert metrics["inputs"]["market_aware"] == "prices before the match"
+    assert "market_aware · prices before the match" in (built / files.REPORT).read_text()
     assert metrics["models"]["market_aware"]["log_loss"] < metrics["models"][metrics["best"]]["log_loss"]
 
 

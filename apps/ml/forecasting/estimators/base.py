@@ -67,6 +67,10 @@ class Estimator(ABC):
 
     Attributes
     ----------
+    uses_market : bool
+        Whether it may see columns made of prices.
+    inputs : str
+        What of the market it looks at, as people are told it wherever it is shown.
     names : tuple of str
         Names of all columns of `X`, in order, as given to `fit`.
     columns : tuple of str
@@ -77,6 +81,7 @@ class Estimator(ABC):
 
     kind: ClassVar[str]
     uses_market: ClassVar[bool] = False
+    inputs: ClassVar[str] = "no odds"
     classes_: ClassVar[NDArray[np.int64]] = np.array(CLASSES)
 
     def __init__(self, params: Mapping[str, Any], *, seed: int = 0) -> None:

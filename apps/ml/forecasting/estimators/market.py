@@ -36,6 +36,7 @@ class PriceRating(XGBoost):
 
     kind = "price_rating"
     uses_market = True
+    inputs = "prices of earlier matches"
     begins_at = PricedLogit
 
     def _fit(self, X: Floats, y: NDArray[np.int64], weights: Floats) -> None:
@@ -58,6 +59,7 @@ class MarketAware(Estimator):
 
     kind = "market_aware"
     uses_market = True
+    inputs = "prices before the match"
 
     def scores(self, X: Floats) -> Floats:
         """Return scores of the three classes, that of the draw being 0; shape (n, 3)."""
