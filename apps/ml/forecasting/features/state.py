@@ -179,6 +179,14 @@ class FeatureState:
         """
         return self._run(None, events.fixture_rows(fixtures))
 
+    def copy(self) -> Self:
+        """Return a state of its own that knows the same.
+
+        Questions about a later day than today's are put to a copy: ratings whose period ends before that day are
+        refitted for them without the results that are still to come in it.
+        """
+        return type(self).from_bytes(self.to_bytes())
+
     def schedule(self, matches: pd.DataFrame) -> None:
         """Replace the calendar that rest and congestion are counted in.
 
