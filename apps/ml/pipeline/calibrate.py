@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +16,27 @@ from apps.ml.pipeline import columns, files
 from apps.ml.pipeline.columns import CALIBRATED, RAW
 
 
-def calibrated_steps(rows: pd.DataFrame, section: dict[str, Any]) -> NDArray[np.float64]:
+def calibrated_steps(
+    rows: pd.DataFrame, section: dict[str, Any], starts: Mapping[int, datetime]
+) -> NDArray[np.float64]:
     """Return the calibrated forecasts of one estimator: each step by what the steps before it showed.
 
-    A step with fewer than ``least_past`` forecasts behind it stays as it is.
+    A step with fewer than ``least_past`` forecasts behind it stays as it is. A match that was forecast before a step
+    began and ended after it is no past of that step.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Rows of `columns.OUT_OF_SAMPLE`.
+    section : dict
+        Section ``calibrate`` of the parameters.
+    starts : mapping of int to datetime
+        When the model of each step was fitted.
     """
     found = rows[RAW].to_numpy(copy=True)
     fold = rows["fold"].to_numpy()
     for number in np.unique(fold):
-        here, past = fold == number, rows[fold < number]
+        here, past = fold == number, rows[(fold < number) & (rows["known_at"] < starts[int(number)])]
         if len(past) >= section["least_past"]:
             found[here] = fit(past, section).apply(found[here])
     return found
@@ -39,8 +53,10 @@ def main(root: Path = Path()) -> None:
     """Run the stage in the workspace `root`."""
     section = files.read_params(root)["calibrate"]
     raw, out = files.read_frame(root / files.OUT_OF_SAMPLE), []
+    steps = files.read_json(root / files.FOLDS)["folds"]
+    starts = {step["number"]: datetime.fromisoformat(step["start"]) for step in steps}
     for name, rows in raw.groupby("model", sort=False):
-        found = calibrated_steps(rows, section)
+        found = calibrated_steps(rows, section, starts)
         out.append(rows.assign(**{name: found[:, place] for place, name in enumerate(CALIBRATED)}))
         estimator = load(root / files.TRAINED / str(name))
         assert isinstance(estimator, Estimator)

@@ -35,6 +35,7 @@ OUT_OF_SAMPLE: Final = pa.schema(
         pa.field("fold", pa.int16(), nullable=False),
         pa.field("match_id", pa.int64(), nullable=False),
         pa.field("as_of", TIMESTAMP, nullable=False),
+        pa.field("known_at", TIMESTAMP, nullable=False),
         pa.field("outcome", pa.int8(), nullable=False),
         *(pa.field(name, pa.float64(), nullable=False) for name in RAW),
     ]

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from apps.ml.forecasting import scoring
+from apps.ml.forecasting.estimators import REGISTRY
 from apps.ml.forecasting.features.schema import TRUTH
 from apps.ml.pipeline import files, gates, report
 from apps.ml.pipeline.columns import CALIBRATED, OUTCOMES, RAW
@@ -155,7 +156,8 @@ def metrics_of(root: Path) -> dict[str, Any]:
     section = params["evaluate"]
     models = tested(files.read_frame(root / files.CALIBRATED), files.read_json(root / files.FOLDS)["folds"])
     scores = model_scores(models)
-    best = min(scores, key=lambda name: scores[name]["log_loss"])
+    # A model that sees prices is shown beside the others; it is never the one that is served without being asked for.
+    best = min((name for name in scores if not REGISTRY[name].uses_market), key=lambda name: scores[name]["log_loss"])
     odds = files.read_frame(root / files.ODDS)
     lines = comparisons(models, best, odds, section)
     closing = closing_line(models[best], odds, section)
@@ -168,6 +170,7 @@ def metrics_of(root: Path) -> dict[str, Any]:
         "as_of": manifest.as_of.isoformat(),
         "rows": len(finished),
         "best": best,
+        "inputs": {name: REGISTRY[name].inputs for name in scores},
         "test": {"from": f"{asked.min():%Y-%m-%d}", "to": f"{asked.max():%Y-%m-%d}", "n": len(asked)},
         "models": scores,
         "benchmarks": [line for line in lines if line["bookmaker"] != TRUTH],

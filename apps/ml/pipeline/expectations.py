@@ -36,6 +36,7 @@ BOUNDS: Final[Mapping[str, tuple[float, float]]] = {
     "probability": (0.0, 1.0),
     "share": (0.0, 1.0),
     "score": (0.0, 1.0),
+    "difference of shares": (-1.0, 1.0),
     "yes or no": (0.0, 1.0),
     "goals": (0.0, 30.0),
     "goals per match": (0.0, 30.0),
@@ -46,6 +47,13 @@ BOUNDS: Final[Mapping[str, tuple[float, float]]] = {
     "matches": (-1e6, 1e6),
     "days": (-1e4, 1e4),
     "level": (0.0, 20.0),
+    "levels": (-20.0, 20.0),
+    "log ratio": (-10.0, 10.0),
+    "share of the mean": (-20.0, 20.0),
+    "goals of advantage": (-20.0, 20.0),
+    "points per match": (0.0, 3.0),
+    "points per match left": (-10.0, 10.0),
+    "seasons": (0.0, 200.0),
 }
 """Smallest and largest plausible value of a feature by its unit; infinity lies outside them all."""
 

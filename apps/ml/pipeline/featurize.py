@@ -1,16 +1,25 @@
-"""Describe every match by what was known before its `as_of`, and keep the state at the end for serving."""
+"""Describe every match by what was known before its `as_of`, and keep the state at the end for serving.
+
+What is made of prices goes into a file of its own, for the models that are labelled with them: neither the features of
+the others nor the served state can hold any.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from apps.ml.forecasting.features import FeatureState
+from apps.ml.forecasting.features import FAMILIES, FeatureState
+from apps.ml.forecasting.prices import before_the_match, with_prices
 from apps.ml.pipeline import columns, files
 from apps.ml.pipeline.columns import KEYS
+
+MARKET: Final = ("market",)
+"""Families that are made of prices."""
 
 
 def outcomes(matches: pd.DataFrame) -> pd.Series:
@@ -19,23 +28,39 @@ def outcomes(matches: pd.DataFrame) -> pd.Series:
     return pd.Series(1 - np.sign(margin), index=matches.index).astype("Int8")
 
 
+def priced(
+    matches: pd.DataFrame, described: pd.DataFrame, odds: pd.DataFrame, params: dict[str, Any]
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return what prices say of every described match, shape (n, columns), and the names of the columns."""
+    state = FeatureState.new(params["features"], MARKET)
+    values = state.fold(with_prices(matches, odds, params["prices"]), described, schedule=matches)
+    line = before_the_match(described, odds, params["prices"])
+    return np.column_stack((values, line.to_numpy())), (*state.names, *line.columns)
+
+
+def write(path: Path, keys: pd.DataFrame, values: np.ndarray, names: tuple[str, ...]) -> None:
+    """Write keys and values, in 32 bits, as one file."""
+    arrays = [
+        *pa.Table.from_pandas(keys, schema=KEYS, preserve_index=False).columns,
+        *(values[:, [place]].astype(np.float32).ravel() for place in range(values.shape[1])),
+    ]
+    files.write_table(path, pa.Table.from_arrays(arrays, schema=columns.features(names)))
+
+
 def main(root: Path = Path()) -> None:
     """Run the stage in the workspace `root`."""
     params = files.read_params(root)
     matches = files.read_frame(root / files.MATCHES)
     finished, upcoming = files.read_frame(root / files.FINISHED), files.read_frame(root / files.UPCOMING)
     described = pd.concat([finished, upcoming], ignore_index=True)
-    state = FeatureState.new(params["features"])
+    state = FeatureState.new(params["features"], [name for name in FAMILIES if name not in MARKET])
     past = state.fold(matches, finished, schedule=matches)
     # Kept before any fixture is described: ratings may move on to the time that they are asked for.
     kept = state.to_bytes()
-    values = np.concatenate([past, FeatureState.from_bytes(kept).describe(upcoming)]).astype(np.float32)
+    values = np.concatenate([past, FeatureState.from_bytes(kept).describe(upcoming)])
     keys = described.assign(outcome=outcomes(described))[KEYS.names]
-    arrays = [
-        *pa.Table.from_pandas(keys, schema=KEYS, preserve_index=False).columns,
-        *(values[:, [i]].ravel() for i in range(values.shape[1])),
-    ]
-    files.write_table(root / files.FEATURES, pa.Table.from_arrays(arrays, schema=columns.features(state.names)))
+    write(root / files.FEATURES, keys, values, state.names)
+    write(root / files.PRICES, keys, *priced(matches, described, files.read_frame(root / files.ODDS), params))
     (root / files.STATE).write_bytes(kept)
     files.write_json(root / files.CATALOGUE, [feature.as_dict() for feature in state.catalogue])
     files.say(f"{values.shape[1]} features of {values.shape[0]} matches; results observed until {state.observed_until}")

@@ -72,7 +72,11 @@ def page(metrics: dict[str, Any], pictures: dict[str, str]) -> str:
         _table(
             ["model", *(title for title, _, _ in MEASURES)],
             [
-                (name, [format(row[key], form) for _, key, form in MEASURES], name == metrics["best"])
+                (
+                    f"{name} · {metrics['inputs'][name]}",
+                    [format(row[key], form) for _, key, form in MEASURES],
+                    name == metrics["best"],
+                )
                 for name, row in metrics["models"].items()
             ],
         ),

@@ -17,9 +17,9 @@ from apps.ml.pipeline.columns import KEYS
 from apps.ml.pipeline.split import test_rows, training_rows
 
 
-def read_matrix(root: Path) -> tuple[pd.DataFrame, NDArray[np.float64], tuple[str, ...]]:
+def read_matrix(root: Path, file: Path = files.FEATURES) -> tuple[pd.DataFrame, NDArray[np.float64], tuple[str, ...]]:
     """Return the keys, the features (n, k) and their names, of matches with an outcome in the order of `as_of`."""
-    frame = files.read_frame(root / files.FEATURES)
+    frame = files.read_frame(root / file)
     frame = frame[frame["outcome"].notna()].sort_values(["as_of", "match_id"], kind="stable", ignore_index=True)
     names = tuple(name for name in frame.columns if name not in KEYS.names)
     return frame[KEYS.names], frame[list(names)].to_numpy(dtype=np.float64), names
@@ -36,19 +36,22 @@ def fitted(
 def forecasts(model: str, fold: int, rows: pd.DataFrame, p: NDArray[np.float64]) -> pd.DataFrame:
     """Return out-of-sample forecasts as rows of `columns.OUT_OF_SAMPLE`."""
     found = {name: p[:, place] for place, name in enumerate(columns.RAW)}
-    keys = rows[["match_id", "as_of", "outcome"]].reset_index(drop=True)
+    keys = rows[["match_id", "as_of", "known_at", "outcome"]].reset_index(drop=True)
     return keys.assign(model=model, fold=fold, **found)
 
 
 def main(root: Path = Path()) -> None:
     """Run the stage in the workspace `root`."""
     params, plan = files.read_params(root), files.read_json(root / files.FOLDS)
-    keys, X, names = read_matrix(root)
+    keys, plain, plain_names = read_matrix(root)
+    _, prices, price_names = read_matrix(root, files.PRICES)
     seed, out = params["train"]["seed"], []
     latest = keys[keys["as_of"] >= _latest_begin(keys, params)]
     sections = params["train"][plan["profile"]]
     for name in [name for name in REGISTRY if name in sections]:
-        section = sections[name]
+        section, X, names = sections[name], plain, plain_names
+        if REGISTRY[name].uses_market:
+            X, names = np.column_stack((plain, prices)), (*plain_names, *price_names)
         began = time.perf_counter()
         for step in plan["folds"]:
             start = datetime.fromisoformat(step["start"])

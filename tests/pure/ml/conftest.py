@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from apps.ml.forecasting.features import offline_as_of
+from apps.ml.forecasting.prices import EARLIER
 
 HORIZON = pd.Timedelta(hours=1)
 TEAMS = 6
@@ -62,6 +63,7 @@ def _season(
         seen = counts.astype(float)
         if league == 2:
             seen[2:] = np.nan
+        prices = np.full(3, np.nan) if day % 7 == 0 else generator.dirichlet([4.5, 2.7, 2.8])
         rows.append(
             {
                 "match_id": 1000 * league + 100 * year + day,
@@ -96,6 +98,7 @@ def _season(
                         strict=True,
                     )
                 ),
+                **dict(zip(EARLIER, prices, strict=True)),
             }
         )
     return rows

@@ -19,7 +19,10 @@ from apps.ml.forecasting.estimators import (
     fit_calibration,
     load,
 )
+from apps.ml.forecasting.estimators.base import chosen
+from apps.ml.forecasting.estimators.calibration import centred
 from apps.ml.forecasting.estimators.logit import ConvergenceError, newton
+from apps.ml.forecasting.estimators.pool import fitted_weights
 from apps.ml.forecasting.features import build_features
 from apps.ml.forecasting.goals import outcome_probabilities
 
@@ -27,18 +30,45 @@ each_kind = pytest.mark.parametrize("kind", list(REGISTRY))
 
 
 @pytest.fixture(scope="module")
-def data(world, params) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+def priced(world, params) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """All features, the line before the match among them: a noisy one, missing for every ninth match."""
     values, names = build_features(world, world, params=params["features"])
     goals = world[["home_goals", "away_goals"]].to_numpy()
-    return values, 1 - np.sign(goals[:, 0] - goals[:, 1]).astype(int), names
+    line = np.random.default_rng(8).normal(0.2, 0.5, size=(len(world), 2))
+    line[::9] = np.nan
+    return (
+        np.column_stack((values, line)),
+        1 - np.sign(goals[:, 0] - goals[:, 1]).astype(int),
+        (*names, "odds_home", "odds_draw"),
+    )
 
 
 @pytest.fixture(scope="module")
-def fitted(data, params) -> dict:
-    x, y, names = data
+def plain(priced) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    values, y, names = priced
+    kept = [place for place, name in enumerate(names) if not name.startswith(("price_", "odds_"))]
+    return values[:, kept], y, tuple(names[place] for place in kept)
+
+
+@pytest.fixture
+def data(request, plain, priced):
+    """What an estimator of the kind may see; without a kind what every estimator may."""
+    kind = request.node.callspec.params.get("kind", "logit") if hasattr(request.node, "callspec") else "logit"
+    return priced if REGISTRY[kind].uses_market else plain
+
+
+@pytest.fixture(scope="module")
+def fitted(plain, priced, params) -> dict:
     section = params["train"]["smoke"]
-    small = section | {"xgboost": {"rounds": 12, "booster": {"eta": 0.3, "max_depth": 3, "nthread": 1}}}
-    return {kind: create(kind, small[kind], seed=4).fit(x, y, names=names) for kind in REGISTRY}
+    trees = section["xgboost"] | {"rounds": 6, "booster": {"eta": 0.1, "max_depth": 3, "nthread": 1}}
+    pool = {"later": 0.3, "members": section["pool"]["members"] | {"xgboost": trees}}
+    few = {"rounds": trees["rounds"], "booster": trees["booster"], "least_seen": 3}
+    small = section | {"xgboost": trees, "pool": pool, "price_rating": section["price_rating"] | few}
+    found = {}
+    for kind, estimator in REGISTRY.items():
+        x, y, names = priced if estimator.uses_market else plain
+        found[kind] = create(kind, small[kind], seed=4).fit(x, y, names=names)
+    return found
 
 
 @each_kind
@@ -82,7 +112,7 @@ def test_a_folder_brings_the_same_forecasts_back_without_pickle(fitted, data, ki
     ):
         assert one(data[0]).tobytes() == other(data[0]).tobytes()
     assert again.names == model.names == data[2]
-    assert {file.suffix for file in tmp_path.iterdir()} <= {".json", ".ubj"}
+    assert {file.suffix for file in tmp_path.rglob("*") if file.is_file()} <= {".json", ".ubj"}
 
 
 @each_kind
@@ -98,11 +128,11 @@ def test_two_fits_give_the_same_files(fitted, data, params, kind, tmp_path):
     again = create(kind, fitted[kind].params, seed=4).fit(x, y, names=names)
     fitted[kind].save(tmp_path / "one")
     again.save(tmp_path / "two")
-    for file in (tmp_path / "one").iterdir():
-        assert file.read_bytes() == (tmp_path / "two" / file.name).read_bytes()
+    for file in (tmp_path / "one").rglob("*.*"):
+        assert file.read_bytes() == (tmp_path / "two" / file.relative_to(tmp_path / "one")).read_bytes()
 
 
-@each_kind
+@pytest.mark.parametrize("kind", [kind for kind, estimator in REGISTRY.items() if not estimator.uses_market])
 def test_an_estimator_without_prices_refuses_them(params, data, kind):
     x, y, names = data
     with pytest.raises(MarketInputError, match="odds_home"):
@@ -117,18 +147,51 @@ def test_columns_that_do_not_fit_are_refused(fitted, data, kind):
         fitted[kind].predict_proba(data[0][:, :-1])
 
 
-def test_models_that_learn_beat_base_rates_where_there_is_something_to_learn(fitted, data):
-    losses = {kind: scoring.log_loss(estimator.predict_proba(data[0]), data[1]) for kind, estimator in fitted.items()}
+def test_models_that_learn_beat_base_rates_where_there_is_something_to_learn(fitted, plain):
+    x, y, _ = plain
+    models = {kind: model for kind, model in fitted.items() if not model.uses_market}
+    losses = {kind: scoring.log_loss(model.predict_proba(x), y) for kind, model in models.items()}
     assert max(losses, key=losses.__getitem__) == "base_rates"
 
 
-def test_a_calibrated_model_explains_itself_exactly(fitted, data):
-    for estimator in fitted.values():
-        model = Calibrated(estimator, Calibration("vector", (0.9, 0.8, 1.1), (0.1, 0.0, -0.05), 10, {}))
-        p = model.predict_proba(data[0])
-        assert p.sum(axis=1) == pytest.approx(1.0)
-        assert model.raw_score(data[0]) == pytest.approx(np.log(p[:, 0] / p[:, 2]), abs=1e-9)
-        assert sum(model.contributions(data[0]).values()) == pytest.approx(model.raw_score(data[0]), abs=1e-9)
+@each_kind
+def test_a_calibrated_model_explains_itself_exactly(fitted, data, kind):
+    model = Calibrated(fitted[kind], Calibration("vector", (0.9, 0.8, 1.1), (0.1, 0.0, -0.05), 10, {}))
+    p = model.predict_proba(data[0])
+    assert p.sum(axis=1) == pytest.approx(1.0)
+    assert model.raw_score(data[0]) == pytest.approx(np.log(p[:, 0] / p[:, 2]), abs=1e-9)
+    assert sum(model.contributions(data[0]).values()) == pytest.approx(model.raw_score(data[0]), abs=1e-9)
+
+
+def test_a_model_that_knows_the_line_is_blind_only_where_there_is_none(fitted, priced):
+    x, _, names = priced
+    model, line = fitted["market_aware"], [names.index("odds_home"), names.index("odds_draw")]
+    quoted = np.isfinite(x[:, line]).all(axis=1)
+    other = x.copy()
+    other[:, line] += 0.5
+    moved = np.abs(model.predict_proba(other) - model.predict_proba(x)).max(axis=1)
+    assert 0 < quoted.sum() < len(x)
+    assert (moved[~quoted] == 0.0).all()
+    assert (moved[quoted] > 0.0).all()
+    assert (model.contributions(x)["prices"][~quoted] == 0.0).all()
+
+
+def test_a_model_of_the_line_needs_one_to_learn_from(priced, params):
+    x, y, names = priced
+    blind = x.copy()
+    blind[:, -2:] = np.nan
+    with pytest.raises(ValueError, match="line"):
+        create("market_aware", params["train"]["smoke"]["market_aware"], seed=0).fit(blind, y, names=names)
+
+
+def test_ratings_of_prices_learn_from_matches_of_which_enough_is_known(fitted, priced, params):
+    x, y, names = priced
+    changed = x.copy()
+    seen = x[:, [names.index("price_seen_home"), names.index("price_seen_away")]].min(axis=1)
+    section = fitted["price_rating"].params
+    changed[seen < section["least_seen"], names.index("price_diff")] = 99.0
+    again = create("price_rating", section, seed=4).fit(changed, y, names=names)
+    assert again.predict_proba(x).tobytes() == fitted["price_rating"].predict_proba(x).tobytes()
 
 
 def drawn(p: np.ndarray, seed: int) -> np.ndarray:
@@ -191,6 +254,49 @@ def test_dixon_coles_finds_rho_and_scale():
     assert found.expected_goals(np.column_stack((base, teams))) == pytest.approx(
         np.column_stack((mu_home, mu_away)), rel=0.1
     )
+
+
+def test_trees_begin_at_the_logit(data, params):
+    x, y, names = data
+    section = params["train"]["smoke"]["xgboost"]
+    none = create("xgboost", section | {"rounds": 0}, seed=1).fit(x, y, names=names)
+    logit = create("logit", section["logit"], seed=1).fit(x, y, names=names)
+    assert none.predict_proba(x) == pytest.approx(logit.predict_proba(x), abs=1e-6)
+    assert set(logit.columns) < set(none.columns)
+
+
+def test_a_pool_gives_weight_to_the_member_that_knows_and_none_to_noise():
+    generator = np.random.default_rng(5)
+    truth = generator.normal(0.0, 0.7, size=(20000, 3))
+    p = np.exp(truth) / np.exp(truth).sum(axis=1, keepdims=True)
+    y = drawn(p, 6)
+    noise = generator.normal(0.0, 0.7, size=truth.shape)
+    found = fitted_weights(np.stack([centred(2.0 * truth), centred(noise)]), y)
+    # The first shouts twice too loud: its weight is one half.
+    assert found == pytest.approx([0.5, 0.0], abs=0.03)
+    assert (found >= 0.0).all()
+
+
+def test_a_pool_multiplies_what_its_members_say(fitted, plain):
+    x, pool = plain[0], fitted["pool"]
+    own = pool._own(x)
+    powers = [member.predict_proba(own) ** w for w, member in zip(pool._weights, pool._members, strict=True)]
+    product = np.prod(powers, axis=0)
+    assert pool.predict_proba(x) == pytest.approx(product / product.sum(axis=1, keepdims=True), abs=1e-9)
+
+
+@pytest.mark.parametrize("members", [{}, {"market_aware": {}}, {"pool": {}}])
+def test_a_pool_of_nothing_or_of_what_it_may_not_hold_is_refused(plain, members):
+    x, y, names = plain
+    with pytest.raises(ValueError, match="a pool is made of"):
+        create("pool", {"later": 0.2, "members": members}, seed=0).fit(x, y, names=names)
+
+
+def test_patterns_name_columns_and_one_that_names_none_is_refused():
+    names = ("elo_home", "elo_away", "form_all_3_points_home")
+    assert chosen(names, ["elo_*", "form_*"], ["*_away"]) == ["elo_home", "form_all_3_points_home"]
+    with pytest.raises(ValueError, match="stars"):
+        chosen(names, ["elo_*", "stars_*"])
 
 
 def test_an_unknown_estimator_is_refused():

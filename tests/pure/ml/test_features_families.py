@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from apps.ml.forecasting.features import FeatureState, build_features
+from apps.ml.forecasting.features.places import Places, places_of
 
 
 def matches(rows: list[tuple], **more) -> pd.DataFrame:
@@ -19,7 +20,7 @@ def matches(rows: list[tuple], **more) -> pd.DataFrame:
     frame[["home_goals", "away_goals"]] = frame[["home_goals", "away_goals"]].astype(float)
     frame["status"] = np.where(frame["home_goals"].isna(), "scheduled", "finished")
     frame.loc[frame["home_goals"].isna(), "known_at"] = pd.NaT
-    defaults = {"competition_id": 1, "region": "X", "level": 1, "season_id": 1, "is_neutral": False}
+    defaults = {"competition_id": 1, "region": "X", "level": 1, "season_id": 1, "is_neutral": False, "stage": ""}
     return frame.assign(**(defaults | more))
 
 
@@ -62,7 +63,7 @@ def test_base_rates_are_shrunk_counts(params):
     frame = matches([(1, 2, 1, 0, 0), (2, 1, 2, 2, 1), (1, 2, 3, 1, 2), (2, 1, None, None, 9)])
     prior = [0.5, 0.25, 0.25, 1.5, 1.0]
     found = described(frame, params, "base_rates", half_life=1e15, half_life_all=1e15, strength=1, prior=prior)
-    assert found.loc[0].tolist() == prior
+    assert found.loc[0].tolist() == [*prior, 0.0]
     # All together: (2 + 0.5, 1 + 0.25, 0.25) / 4; the competition: (2 + 0.625, 1 + 0.3125, 0.0625) / 4
     assert found.loc[3, ["base_home", "base_draw", "base_away"]].tolist() == pytest.approx(
         [0.65625, 0.328125, 0.015625], abs=1e-12
@@ -75,6 +76,27 @@ def test_base_rates_forget_with_the_half_life(params):
     frame = matches([(1, 2, 1, 0, 0), (2, 1, 0, 1, 1), (2, 1, None, None, 9)])
     found = described(frame, params, "base_rates", half_life=1, half_life_all=1, strength=1e-9)
     assert found.loc[2, ["base_home", "base_away"]].tolist() == pytest.approx([1 / 3, 2 / 3], abs=1e-6)
+
+
+def shifted(params: dict, doubt: float) -> pd.DataFrame:
+    """Two thousand matches of which home sides win half, then four hundred of which they win a quarter."""
+    generator = np.random.default_rng(6)
+    chances = [(0.5, 0.25, 0.25)] * 2000 + [(0.25, 0.25, 0.5)] * 400
+    goals = [[(1, 0), (1, 1), (0, 1)][generator.choice(3, p=chance)] for chance in chances]
+    rows = [(1, 2, *score, number / 4) for number, score in enumerate(goals)]
+    frame = matches([*rows, (1, 2, None, None, 700)])
+    return described(frame, params, "base_rates", half_life=1e15, half_life_shift=300, shift_doubt=doubt)
+
+
+def test_base_rates_follow_a_change_for_everybody_and_leave_chance_alone(params):
+    found, slow = shifted(params, 2.0), shifted(params, 1e9)
+    assert (slow["base_shift"] == 0.0).all()
+    assert (found["base_shift"].iloc[500:2000] == 0.0).mean() > 0.8
+    assert -0.6 < found["base_shift"].iloc[-1] < -0.1
+    moved = found.iloc[-1] - slow.iloc[-1]
+    assert moved["base_home"] == pytest.approx(found["base_shift"].iloc[-1] / 2)
+    assert moved["base_away"] == pytest.approx(-found["base_shift"].iloc[-1] / 2)
+    assert moved["base_draw"] == 0.0
 
 
 def test_form_means_over_the_latest_matches(params):
@@ -170,27 +192,125 @@ def test_form_refuses_windows_that_do_not_rise(params):
         FeatureState.new({"form": {"windows": [5, 3]}})
 
 
-def test_signals_move_by_the_share_of_surprise(params):
-    frame = matches([(1, 2, 2, 1, 0), (3, 4, 2, 1, 1), (1, 2, None, None, 9)])
-    frame["home_shots"], frame["away_shots"] = [10.0, 12.0, np.nan], [10.0, 8.0, np.nan]
+def test_pi_ratings_move_as_constantinou_and_fenton_say(params):
+    frame = matches([(1, 2, 4, 1, 0), (1, 2, None, None, 7), (2, 1, None, None, 8)])
+    found = described(frame, params, "pi", rate=0.1, spread=3.0, catch_up=0.5, season_pull=0.0, newcomer=0.0)
+    # Error of 3 goals: 0.1 * 3 * log10(4) = 0.180618
+    assert found.loc[1, ["pi_home", "pi_away"]].tolist() == pytest.approx([0.180618, -0.180618], abs=1e-6)
+    assert found.loc[2, ["pi_home", "pi_away"]].tolist() == pytest.approx([-0.090309, 0.090309], abs=1e-6)
+    assert found.loc[1, "pi_diff"] == pytest.approx(2 * (10 ** (0.180618 / 3.0) - 1.0), abs=1e-6)
+
+
+def test_generalised_ratings_move_by_the_share_of_surprise(params):
+    frame = matches([(1, 2, 2, 1, 0), (3, 4, 3, 1, 1), (3, 4, None, None, 9), (5, 6, None, None, 10)])
     rates = {"goals": 0.1, "shots": 0.1, "shots_on_target": 0.1, "corners": 0.1}
-    plain = {"start_boost": 0, "newcomer": 0, "season_pull": 0, "mean_rate": 0, "level_step": 0}
-    found = described(frame, params, "signals", rates=rates, **plain)
-    assert np.isnan(found.loc[1, "signal_shots_diff"])
-    # The first match only sets the means, 2 : 1 and 10 : 10; the second meets them in goals, not in other teams' shots.
-    assert found.loc[2, "signal_shots_diff"] == 0.0
-    rematch = matches([(1, 2, 2, 1, 0), (3, 4, 3, 1, 1), (3, 4, None, None, 9)])
-    found = described(rematch, params, "signals", rates=rates, **plain)
-    # Goals of team 3: (3 - 2) / 2 more than expected, a tenth of it; the same for what team 4 concedes.
-    assert found.loc[2, "signal_goals_home"] == pytest.approx(0.05 + 0.05)
-    assert found.loc[2, "signal_goals_away"] == 0.0
+    found = described(frame, params, "gap", rates=rates, other_venue=0.0, newcomer=0.0, mean_rate=0.0, level_rate=0.0)
+    # Home goals half a mean more than expected: 0.05 for the attack at home and for the other side's concession away;
+    # half of the mean over sides and venues, 0.00625, is the level that both are measured against.
+    assert found.loc[2, "gap_goals_home"] == pytest.approx(2 * (0.05 - 0.00625))
+    assert found.loc[2, "gap_goals_away"] == pytest.approx(-2 * 0.00625)
+    # Nobody counted corners: goals stand in for them.
+    assert found.loc[2, "gap_corners_home"] == found.loc[2, "gap_goals_home"]
 
 
-def test_signals_lose_a_level_with_promotion_and_pull_to_the_mean_over_the_summer(params):
-    frame = matches([(1, 2, 2, 1, 0), (1, 2, 4, 1, 1), (1, 9, None, None, 2), (1, 9, None, None, 300)])
-    frame["level"] = [2, 2, 2, 1]
-    frame.loc[3, ["season_id", "competition_id"]] = [2, 7]
-    found = described(frame, params, "signals", season_pull=0.5, level_step=0.2, newcomer=0.0)
-    before, after = found.loc[2, "signal_goals_home"], found.loc[3, "signal_goals_home"]
-    assert before > 0.0
-    assert after == pytest.approx(before / 2 - 0.2)
+def test_a_step_of_the_filter_is_that_of_kalman(params):
+    still = {"goals": [0.1, 0.1, 0.0], "shots": [0.1] * 3, "shots_on_target": [0.1] * 3, "corners": [0.1] * 3}
+    none = dict.fromkeys(still, [0.0] * 3)
+    frame = matches([(1, 2, 2, 1, 0), (3, 4, 4, 1, 1), (3, 4, None, None, 9)])
+    found = described(
+        frame, params, "poisson_filter", start=still, drift=none, jump=none, newcomer=0.0, mean_rate=0.0, level_rate=0.0
+    )
+    # Two goals more than the 2 of the mean: 0.1 / (1 + 2 * 0.2) * 2 = 0.142857 for attack and concession, each against
+    # the level, which went half of the way to the mean of both sides.
+    strength = 0.142857 - 0.142857 / 4.0
+    assert found.loc[2, "filter_goals_home"] == pytest.approx(2 * strength, abs=1e-5)
+    assert found.loc[2, ["filter_attack_home", "filter_concession_away"]].tolist() == pytest.approx(
+        [strength, strength], abs=1e-5
+    )
+    # A variance of 0.1 loses 0.1 * 2 / 1.4 of itself where the count was 2, and 0.1 / 1.2 where it was 1.
+    left = 2 * 0.1 * (1 - 0.2 / 1.4) + 2 * 0.1 * (1 - 0.1 / 1.2)
+    assert found.loc[2, "filter_doubt"] == pytest.approx(np.sqrt(left), abs=1e-6)
+    assert np.exp(found.loc[2, ["filter_base_home", "filter_base_away"]]).tolist() == pytest.approx([3.0, 1.0])
+
+
+def test_the_filter_takes_goals_where_nobody_counted_and_says_how_often_somebody_did(params):
+    frame = matches([(1, 2, 2, 1, 0), (1, 2, 3, 1, 1), (1, 2, None, None, 9)])
+    frame["home_shots"], frame["away_shots"] = [10.0, np.nan, np.nan], [10.0, np.nan, np.nan]
+    found = described(frame, params, "poisson_filter", counted_rate=0.0)
+    assert found.loc[1, "filter_shots_home"] == 0.0
+    assert found.loc[2, "filter_shots_home"] > 0.0
+    assert found.loc[2, "filter_counted_home"] == 0.5
+
+
+def test_a_filter_needs_a_number_for_each_strength(params):
+    with pytest.raises(ValueError, match="attack"):
+        described(matches([(1, 2, None, None, 0)]), params, "poisson_filter", start={"goals": [1], **_others(params)})
+
+
+def _others(params: dict) -> dict:
+    return {name: [1] for name in params["features"]["poisson_filter"]["start"] if name != "goals"}
+
+
+def test_the_table_says_what_is_at_stake(params):
+    frame = matches([(1, 2, 2, 0, 0), (3, 1, 0, 1, 3), (2, 1, None, None, 6), (9, 1, None, None, 7)])
+    found = described(frame, params, "table", match_variance=1.7, tie_variance=0.6, cap=4.0)
+    row = found.loc[2]
+    # Three clubs play four matches each; the leader has six points after two, the home side none after one.
+    assert row[["table_left_home", "table_left_away"]].tolist() == [3.0, 2.0]
+    assert row[["table_points_home", "table_points_away"]].tolist() == [0.0, 3.0]
+    assert row[["table_place_home", "table_place_away"]].tolist() == [1.0, 0.0]
+    assert row[["table_margin_home", "table_margin_away"]].tolist() == [-2.0, 1.5]
+    assert row[["stake_title_home", "stake_title_away"]].tolist() == [-2.0, 3.0]
+    assert row["table_progress"] == pytest.approx((1 / 4 + 2 / 4) / 2)
+    # Two deviations of points: (6 + 1.5) / 2 and (6 - 1.5) / 2
+    assert row["leverage_title_away"] == pytest.approx(0.99991158 - 0.98777553, abs=1e-7)
+    assert row["leverage_most_away"] == row["leverage_title_away"]
+    # A league of three clubs has no place that is not both Europe and relegation.
+    assert row["stake_first_home"] == row["leverage_first_home"] == 0.0
+    assert found.loc[3, ["table_place_home", "stake_title_home", "table_left_home"]].tolist() == [0.5, 0.0, 4.0]
+
+
+def test_the_table_knows_who_came_up_and_who_went_down(params):
+    frame = matches(
+        [(1, 2, 2, 0, 0), (3, 4, 0, 1, 1), (1, 3, None, None, 300), (2, 1, 1, 1, 301), (2, 4, None, None, 310)]
+    )
+    frame["season_id"], frame["competition_id"] = [1, 2, 3, 3, 3], [1, 2, 1, 1, 1]
+    frame["level"] = [1, 2, 1, 1, 1]
+    found = described(frame, params, "table")
+    assert found.loc[2, ["table_moved_home", "table_moved_away"]].tolist() == [0.0, 1.0]
+    assert found.loc[2, ["table_tenure_home", "table_tenure_away"]].tolist() == [1.0, 0.0]
+    assert found.loc[4, ["table_moved_home", "table_tenure_home", "table_moved_away"]].tolist() == [0.0, 1.0, 1.0]
+
+
+def test_play_offs_cups_and_late_results_of_the_season_before_leave_the_table_alone(params):
+    frame = matches([(1, 2, 1, 0, 0), (1, 2, 1, 0, 300), (2, 1, 9, 0, 301), (2, 1, 9, 0, 302), (1, 2, None, None, 310)])
+    frame["season_id"] = [1, 2, 2, 1, 2]
+    frame.loc[2, "stage"] = "play-offs"
+    found = described(frame, params, "table")
+    assert found.loc[4, ["table_points_home", "table_points_away"]].tolist() == [3.0, 0.0]
+    cup = described(frame.assign(level=0), params, "table")
+    assert (cup.loc[4, ["table_place_home", "stake_title_home", "table_moved_home"]] == [0.5, 0.0, 0.0]).all()
+
+
+def test_places_are_those_of_the_rules_and_a_league_that_is_not_listed_has_some():
+    assert places_of("England", 2) == Places(title=1, first=2, second=6, play_off=3, down=3)
+    assert places_of("Atlantis", 1).down > 0
+    assert places_of("Atlantis", 3).first > 0
+    assert places_of("England", 0) == Places(0, 0, 0, 0, 0)
+
+
+def test_ratings_of_prices_follow_the_log_odds(params):
+    frame = matches([(1, 2, 1, 1, 0), (1, 2, None, None, 7), (3, 4, 1, 0, 8), (1, 2, None, None, 14)])
+    frame["price_home"], frame["price_draw"], frame["price_away"] = 0.5, 0.25, 0.25
+    frame.loc[2, ["price_home", "price_draw", "price_away"]] = np.nan
+    calm = {"start": 0.5, "noise": 1.0, "drift": 0.0, "goal": 0.0, "level_rate": 0.0, "newcomer": 0.0}
+    found = described(frame, params, "market", **calm)
+    # An error of ln 2, of which each side takes 0.5 / 2, and the home edge, at the first match, all.
+    strength = 0.25 * np.log(2.0)
+    assert found.loc[1, "price_diff"] == pytest.approx(np.log(2.0) + 2 * strength)
+    assert found.loc[1, ["price_seen_home", "price_seen_away"]].tolist() == [1.0, 1.0]
+    # A match without a price moves nothing.
+    assert found.loc[3, "price_diff"] == found.loc[1, "price_diff"]
+    # A draw is a quarter of a score less than the price said: a goal's worth moves both sides by so much.
+    moved = described(frame, params, "market", **(calm | {"goal": 0.1}))
+    assert moved.loc[1, "price_diff"] == pytest.approx(found.loc[1, "price_diff"] - 2 * 0.1 * 0.125)

@@ -26,6 +26,9 @@ RESULT = [
     "away_shots_on_target",
     "home_corners",
     "away_corners",
+    "price_home",
+    "price_draw",
+    "price_away",
 ]
 
 each_family = pytest.mark.parametrize("family", list(FAMILIES))
@@ -149,6 +152,20 @@ def test_a_state_survives_its_bytes_and_equal_states_give_equal_bytes(world, par
     assert again.to_bytes() == content
     assert again.observed_until == world["known_at"].max().to_pydatetime()
     assert again.names == first.names
+
+
+def test_what_a_copy_is_asked_about_a_later_day_leaves_the_state_as_it_was(world, params):
+    ordered = world.sort_values(["known_at", "kickoff_at", "match_id"])
+    asked = world.tail(1).assign(as_of=pd.Timestamp("2030-01-01", tz="UTC"))
+    state, other = FeatureState.new(params["features"]), FeatureState.new(params["features"])
+    for one in (state, other):
+        one.schedule(world)
+        one.observe(ordered.iloc[:150])
+    early = state.copy().describe(asked)
+    for one in (state, other):
+        one.observe(ordered.iloc[150:])
+    assert state.to_bytes() == other.to_bytes()
+    assert not same(early, state.copy().describe(asked))
 
 
 def test_a_late_result_asks_for_a_rebuild_and_changes_nothing(world, params):

@@ -9,8 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from apps.matches.records import MatchRecord
 from apps.ml.forecasting.features import FAMILIES, FeatureState, build_features, catalogue, offline_as_of
 from apps.ml.forecasting.features.schema import STATS
+from apps.ml.forecasting.prices import EARLIER
+from apps.ml.forecasting.scoring import devig
 from apps.scraping.sources import SOURCES
 
 REAL_DATA = os.environ.get("SPAI_REAL_DATA", "")
@@ -22,6 +25,12 @@ pytestmark = [
     pytest.mark.real_data,
     pytest.mark.skipif(not REAL_DATA, reason="SPAI_REAL_DATA is not set: no real results to look at"),
 ]
+
+
+def prices_of(record: MatchRecord) -> dict[str, float | None]:
+    """The closing prices of Pinnacle; none where they were not quoted."""
+    quoted = next((row for row in record.odds if (row.bookmaker, row.moment) == ("PS", "closing")), None)
+    return {outcome: getattr(quoted, outcome, None) for outcome in ("home", "draw", "away")}
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +47,7 @@ def history() -> pd.DataFrame:
                         "region": record.competition.region,
                         "level": record.competition.level,
                         "season": record.season,
+                        "stage": record.stage,
                         "home_team": record.home_team,
                         "away_team": record.away_team,
                         "kickoff_at": record.kickoff_at,
@@ -48,6 +58,7 @@ def history() -> pd.DataFrame:
                         "home_goals": record.home_goals,
                         "away_goals": record.away_goals,
                         **stats,
+                        **prices_of(record),
                     }
                 )
     frame = pd.DataFrame(rows)
@@ -64,7 +75,8 @@ def history() -> pd.DataFrame:
     frame["season_id"] = pd.factorize(league + frame["season"])[0] + 1
     frame["match_id"] = np.arange(len(frame)) + 1
     frame["as_of"] = offline_as_of(frame, pd.Timedelta(hours=1).to_pytimedelta())
-    return frame
+    p = devig(frame[["home", "draw", "away"]].to_numpy(dtype=float))
+    return frame.assign(**{name: p[:, place] for place, name in enumerate(EARLIER)})
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +89,7 @@ def test_shuffling_every_result_after_a_date_leaves_all_earlier_rows_as_they_wer
     values, names = described
     moment = pd.Timestamp("2020-01-18", tz="UTC")
     later = np.flatnonzero(history["known_at"] >= moment)
-    counts = ["home_goals", "away_goals", *STATS]
+    counts = ["home_goals", "away_goals", *STATS, *EARLIER]
     shuffled = history.copy()
     shuffled.loc[later, counts] = history.loc[np.random.default_rng(2).permutation(later), counts].to_numpy()
     found, _ = build_features(shuffled, history, params=params["features"], families=[family])

@@ -69,6 +69,7 @@ def test_attack_and_defence_without_a_prior_are_the_maximum_likelihood(oracle, p
         level=1,
         season_id=1,
         is_neutral=False,
+        stage="",
         status="finished",
         known_at=frame["kickoff_at"] + pd.Timedelta(hours=3),
     )

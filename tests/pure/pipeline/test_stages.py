@@ -11,9 +11,13 @@ import pandas as pd
 import pytest
 from sklearn.metrics import log_loss
 
-from apps.ml.forecasting.features import FeatureState, build_features
-from apps.ml.pipeline import calibrate, evaluate, featurize, files, preprocess, split, train
+from apps.ml.forecasting.estimators import REGISTRY, MarketInputError
+from apps.ml.forecasting.estimators.base import MARKET_PREFIXES
+from apps.ml.forecasting.features import FAMILIES, FeatureState, build_features
+from apps.ml.forecasting.prices import before_the_match, with_prices
+from apps.ml.pipeline import calibrate, columns, evaluate, featurize, files, preprocess, split, train
 from apps.ml.pipeline.columns import KEYS, RAW
+from apps.ml.pipeline.featurize import MARKET
 from tests.pure.pipeline.small_world import AS_OF, write_export
 
 HOUR = pd.Timedelta(hours=1)
@@ -62,7 +66,10 @@ def test_the_feature_file_holds_what_the_mathematics_gives_in_32_bits(built):
     table = pd.read_parquet(built / files.FEATURES)
     described = pd.concat([pd.read_parquet(built / path) for path in (files.FINISHED, files.UPCOMING)])
     values, names = build_features(
-        pd.read_parquet(built / files.MATCHES), described, params=files.read_params(built)["features"]
+        pd.read_parquet(built / files.MATCHES),
+        described,
+        params=files.read_params(built)["features"],
+        families=[family for family in FAMILIES if family not in MARKET],
     )
     assert table["match_id"].tolist() == described["match_id"].tolist()
     np.testing.assert_array_equal(table[list(names)].to_numpy(), values.astype(np.float32))
@@ -153,28 +160,48 @@ def test_a_history_of_one_season_is_refused_with_what_is_missing(frame):
 def test_every_model_forecasts_the_same_matches_out_of_sample(built):
     table = pd.read_parquet(built / files.OUT_OF_SAMPLE)
     by_model = {name: rows["match_id"].tolist() for name, rows in table.groupby("model", observed=True)}
-    assert set(by_model) == {"base_rates", "elo_logit", "dixon_coles", "xgboost"}
+    assert set(by_model) == set(REGISTRY)
     assert len({tuple(ids) for ids in by_model.values()}) == 1
     assert np.allclose(table[["p_home", "p_draw", "p_away"]].sum(axis=1), 1.0, atol=1e-9)
 
 
-def test_calibration_of_a_step_looks_at_earlier_steps_alone(built):
+@pytest.fixture
+def steps(built) -> tuple[pd.DataFrame, dict[int, datetime]]:
+    """Out-of-sample forecasts of one model, and when each step began."""
     rows = pd.read_parquet(built / files.OUT_OF_SAMPLE)
-    rows = rows[rows["model"] == "elo_logit"].reset_index(drop=True)
+    plan = files.read_json(built / files.FOLDS)["folds"]
+    starts = {step["number"]: datetime.fromisoformat(step["start"]) for step in plan}
+    return rows[rows["model"] == "elo_logit"].reset_index(drop=True), starts
+
+
+def test_calibration_of_a_step_looks_at_earlier_steps_alone(steps):
+    rows, starts = steps
     section = {"methods": ["vector"], "folds": 3, "least_past": 100}
-    before = calibrate.calibrated_steps(rows, section)
+    before = calibrate.calibrated_steps(rows, section, starts)
     poisoned = rows.copy()
     latest = poisoned["fold"] == poisoned["fold"].max()
     poisoned.loc[latest, "outcome"] = 2
-    np.testing.assert_array_equal(before, calibrate.calibrated_steps(poisoned, section))
+    np.testing.assert_array_equal(before, calibrate.calibrated_steps(poisoned, section, starts))
     np.testing.assert_array_equal(before[rows["fold"] == 0], rows.loc[rows["fold"] == 0, RAW])
     assert not np.array_equal(before[rows["fold"] == 1], rows.loc[rows["fold"] == 1, RAW])
 
 
-def test_few_past_forecasts_calibrate_nothing(built):
-    rows = pd.read_parquet(built / files.OUT_OF_SAMPLE)
-    rows = rows[rows["model"] == "xgboost"]
-    found = calibrate.calibrated_steps(rows, {"methods": ["vector"], "folds": 3, "least_past": 3000})
+def test_calibration_of_a_step_does_not_know_a_match_that_ended_after_it_began(steps):
+    rows, starts = steps
+    section = {"methods": ["vector"], "folds": 3, "least_past": 100}
+    crossing = rows.index[rows["fold"] == 0][-20:]
+    late = rows.copy()
+    late.loc[crossing, "known_at"] = pd.Timestamp(starts[1]) + HOUR
+    before = calibrate.calibrated_steps(late, section, starts)
+    late.loc[crossing, "outcome"] = 2
+    poisoned = calibrate.calibrated_steps(late, section, starts)
+    np.testing.assert_array_equal(before[rows["fold"] == 1], poisoned[rows["fold"] == 1])
+    assert not np.array_equal(before[rows["fold"] == 2], poisoned[rows["fold"] == 2])
+
+
+def test_few_past_forecasts_calibrate_nothing(steps):
+    rows, starts = steps
+    found = calibrate.calibrated_steps(rows, {"methods": ["vector"], "folds": 3, "least_past": 3000}, starts)
     np.testing.assert_array_equal(found, rows[RAW].to_numpy())
 
 
@@ -211,8 +238,55 @@ def test_the_metrics_are_those_of_an_independent_implementation(built):
     assert metrics["models"]["dixon_coles"]["log_loss"] == pytest.approx(
         log_loss(rows["outcome"].astype(int), p, labels=[0, 1, 2]), abs=1e-12
     )
-    best = min(metrics["models"], key=lambda name: metrics["models"][name]["log_loss"])
-    assert metrics["best"] == best
+    plain = [name for name in metrics["models"] if not REGISTRY[name].uses_market]
+    assert metrics["best"] == min(plain, key=lambda name: metrics["models"][name]["log_loss"])
+    assert metrics["inputs"]["market_aware"] == "prices before the match"
+    assert "market_aware · prices before the match" in (built / files.REPORT).read_text()
+    assert metrics["models"]["market_aware"]["log_loss"] < metrics["models"][metrics["best"]]["log_loss"]
+
+
+def test_nothing_made_of_prices_is_in_the_features_or_the_served_state(built):
+    columns_of_features = pd.read_parquet(built / files.FEATURES).columns
+    state = FeatureState.from_bytes((built / files.STATE).read_bytes())
+    priced = [name for name in (*columns_of_features, *state.names) if name.startswith(MARKET_PREFIXES)]
+    assert priced == []
+    prices = [name for name in pd.read_parquet(built / files.PRICES) if name not in KEYS.names]
+    assert all(name.startswith(MARKET_PREFIXES) for name in prices)
+
+
+def test_a_column_of_odds_among_the_features_stops_the_training(copy):
+    table = pd.read_parquet(copy / files.FEATURES)
+    prices = pd.read_parquet(copy / files.PRICES)
+    names = [name for name in table if name not in KEYS.names]
+    shifted = table.assign(odds_home=prices["odds_home"].astype(np.float32))
+    files.write_frame(copy / files.FEATURES, shifted, columns.features((*names, "odds_home")))
+    with pytest.raises(MarketInputError, match="odds_home"):
+        train.main(copy)
+
+
+def test_the_line_before_a_match_is_the_mean_of_those_quoted_and_the_one_left_behind_the_first(frame):
+    matches = frame[frame["status"] == "finished"].head(3)[["match_id"]]
+    first, second, _ = matches["match_id"]
+    odds = pd.DataFrame(
+        [
+            (first, "A", "opening", 2.0, 4.0, 4.0),
+            (first, "B", "opening", 4.0, 4.0, 2.0),
+            (second, "B", "closing", 2, 4, 4),
+        ],
+        columns=["match_id", "bookmaker", "moment", "home", "draw", "away"],
+    )
+    section = {
+        "devig": "power",
+        "before": [["A", "opening"], ["B", "opening"]],
+        "lines": [["A", "closing"], ["B", "closing"]],
+    }
+    before = before_the_match(matches, odds, section)
+    # Log-odds of home against away: ln 2 and -ln 2; of the draw: 0 and -ln 2.
+    assert before.iloc[0].tolist() == pytest.approx([0.0, -np.log(2.0) / 2.0])
+    assert before.iloc[1:].isna().all().all()
+    left = with_prices(matches, odds, section)
+    assert left.iloc[1][["price_home", "price_draw", "price_away"]].tolist() == pytest.approx([0.5, 0.25, 0.25])
+    assert left.iloc[[0, 2]]["price_home"].isna().all()
 
 
 def test_market_and_models_are_scored_on_the_same_matches(built, frame):

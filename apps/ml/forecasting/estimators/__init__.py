@@ -11,8 +11,10 @@ from apps.ml.forecasting.estimators import calibration
 from apps.ml.forecasting.estimators.base import FORMAT, Estimator, MarketInputError, ModelFormatError
 from apps.ml.forecasting.estimators.base_rates import BaseRates
 from apps.ml.forecasting.estimators.calibration import Calibrated, Calibration, fit_calibration
-from apps.ml.forecasting.estimators.dixon_coles import DixonColes
-from apps.ml.forecasting.estimators.logit import EloLogit
+from apps.ml.forecasting.estimators.dixon_coles import DixonColes, ScoreDriven
+from apps.ml.forecasting.estimators.logit import EloLogit, Logit
+from apps.ml.forecasting.estimators.market import MarketAware, PriceRating
+from apps.ml.forecasting.estimators.pool import Pool
 from apps.ml.forecasting.estimators.trees import XGBoost
 
 __all__ = [
@@ -28,9 +30,10 @@ __all__ = [
 ]
 
 REGISTRY: Final[dict[str, type[Estimator]]] = {
-    estimator.kind: estimator for estimator in (BaseRates, EloLogit, DixonColes, XGBoost)
+    estimator.kind: estimator
+    for estimator in (BaseRates, EloLogit, DixonColes, ScoreDriven, Logit, XGBoost, Pool, PriceRating, MarketAware)
 }
-"""Every estimator by name."""
+"""Every estimator by name; those that `uses_market` marks are labelled with prices wherever they are shown."""
 
 
 def create(name: str, params: Mapping[str, Any], *, seed: int) -> Estimator:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self
 
@@ -29,8 +30,15 @@ GROUPS: Final = (
     ("base_", BASELINE),
     ("elo_", "elo"),
     ("dc_", "attack and defence"),
-    ("signal_", "goals and shots"),
+    ("filter_", "goals and shots"),
+    ("gap_", "goals and shots"),
+    ("pi_", "goal differences"),
     ("form_", "form"),
+    ("table_", "season so far"),
+    ("stake_", "what is at stake"),
+    ("leverage_", "what is at stake"),
+    ("price_", "prices"),
+    ("odds_", "prices"),
 )
 """Group of contributions by the beginning of a column's name; every other column is `CONTEXT`."""
 
@@ -59,6 +67,10 @@ class Estimator(ABC):
 
     Attributes
     ----------
+    uses_market : bool
+        Whether it may see columns made of prices.
+    inputs : str
+        What of the market it looks at, as people are told it wherever it is shown.
     names : tuple of str
         Names of all columns of `X`, in order, as given to `fit`.
     columns : tuple of str
@@ -69,6 +81,7 @@ class Estimator(ABC):
 
     kind: ClassVar[str]
     uses_market: ClassVar[bool] = False
+    inputs: ClassVar[str] = "no odds"
     classes_: ClassVar[NDArray[np.int64]] = np.array(CLASSES)
 
     def __init__(self, params: Mapping[str, Any], *, seed: int = 0) -> None:
@@ -210,6 +223,34 @@ def softmax(scores: Floats) -> Floats:
     """Return probabilities from scores, shape (n, 3)."""
     powers = np.exp(scores - scores.max(axis=1, keepdims=True))
     found: Floats = powers / powers.sum(axis=1, keepdims=True)
+    return found
+
+
+def chosen(names: Sequence[str], patterns: Sequence[str], left_out: Sequence[str] = ()) -> list[str]:
+    """Return the names that a pattern such as ``form_*_3_*`` matches and none of `left_out` does, in their order.
+
+    Raises
+    ------
+    ValueError
+        When a pattern matches nothing: it would be a slip of the pen.
+    """
+    idle = [pattern for pattern in patterns if not any(fnmatchcase(name, pattern) for name in names)]
+    if idle:
+        raise ValueError(f"no column is called {idle}")
+    return [
+        name
+        for name in names
+        if any(fnmatchcase(name, pattern) for pattern in patterns)
+        and not any(fnmatchcase(name, pattern) for pattern in left_out)
+    ]
+
+
+def grouped(names: Sequence[str], parts: Floats) -> dict[str, Floats]:
+    """Return sums of parts, shape (n, k, 3) for k columns, by group of columns; shape (n, 3) each."""
+    found: dict[str, Floats] = {}
+    for place, name in enumerate(names):
+        group, part = group_of(name), parts[:, place]
+        found[group] = found[group] + part if group in found else part.copy()
     return found
 
 

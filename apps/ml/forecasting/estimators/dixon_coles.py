@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from math import factorial
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,9 @@ from apps.ml.forecasting.estimators.base import BASELINE, Estimator, Floats
 from apps.ml.forecasting.goals import outcome_probabilities
 from apps.ml.forecasting.scoring import FLOOR
 
-BASE: Final = ("dc_base_home", "dc_base_away")
+BASE: Final = ("base_home", "base_away")
 
-TEAMS: Final = ("dc_attack_home", "dc_concession_away", "dc_attack_away", "dc_concession_home")
+TEAMS: Final = ("attack_home", "concession_away", "attack_away", "concession_home")
 """Columns in which teams differ from the level's mean; the first two act on the goals of the home side."""
 
 GROUP_NAMES: Final = ("home attack", "away defence", "away attack", "home defence")
@@ -38,6 +38,7 @@ class DixonColes(Estimator):
     """
 
     kind = "dixon_coles"
+    prefix: ClassVar[str] = "dc_"
 
     def scores(self, X: Floats) -> Floats:
         """Return the logarithms of the probabilities, shape (n, 3)."""
@@ -76,7 +77,7 @@ class DixonColes(Estimator):
         return logs
 
     def _wanted(self, names: Sequence[str]) -> Sequence[str]:
-        return (*BASE, *TEAMS)
+        return [self.prefix + name for name in (*BASE, *TEAMS)]
 
     def _fit(self, X: Floats, y: NDArray[np.int64], weights: Floats) -> None:
         from scipy.optimize import minimize
@@ -104,6 +105,13 @@ class DixonColes(Estimator):
 
     def _restore(self, state: Mapping[str, Any]) -> None:
         self._theta = np.array([state["lean"], state["scale"]])
+
+
+class ScoreDriven(DixonColes):
+    """The same probabilities from the attack and concession that the Poisson filter follows match by match."""
+
+    kind = "score_driven"
+    prefix = "filter_"
 
 
 def _goals(base: Floats, teams: Floats, theta: Floats) -> Floats:

@@ -8,10 +8,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.ml.forecasting.estimators.base import BASELINE, Estimator, Floats, group_of, softmax
+from apps.ml.forecasting.estimators.base import BASELINE, Estimator, Floats, chosen, grouped, softmax
 
 TOLERANCE: Final = 1e-10
 """Largest step of a coefficient at which the fit has converged."""
+
+CONSTANT: Final = 1e-6
+"""Spread of a column, as a share of its mean, below which it passes for constant: else noise would be its unit."""
 
 STEPS: Final = 100
 
@@ -20,43 +23,40 @@ class ConvergenceError(ArithmeticError):
     """A fit did not settle."""
 
 
-class EloLogit(Estimator):
-    """Multinomial logit on the Elo difference.
+class Logit(Estimator):
+    """Multinomial logit on the columns that its parameters name, standardised, with a ridge penalty.
 
     Parameters
     ----------
     params : mapping
-        ``columns``, names of the columns; ``l2``, penalty on the squared coefficients of the standardised columns, in
-        units of matches.
+        ``columns``, patterns of the names of columns; ``leave_out``, patterns of those of them that it does not use;
+        ``l2``, penalty on the squared coefficients of the standardised columns, in units of matches.
     seed : int
         Not used; nothing is random.
     """
 
-    kind = "elo_logit"
+    kind = "logit"
 
     def scores(self, X: Floats) -> Floats:
         """Return scores of the three classes, that of the draw being 0; shape (n, 3)."""
         return (self._own(X) - self._mean) / self._scale @ self._slopes + self._intercept
 
     def parts(self, X: Floats) -> dict[str, Floats]:
-        """Return the scores by group of columns, and the intercept as the baseline."""
+        """Return the scores by group of columns, and the intercept with the baseline."""
         standard = (self._own(X) - self._mean) / self._scale
-        found = {BASELINE: np.tile(self._intercept, (len(X), 1))}
-        for place, name in enumerate(self.columns):
-            group = group_of(name)
-            part = standard[:, place : place + 1] * self._slopes[place]
-            found[group] = found[group] + part if group in found else part
+        found = grouped(self.columns, standard[:, :, None] * self._slopes)
+        found[BASELINE] = found.get(BASELINE, 0.0) + np.tile(self._intercept, (len(X), 1))
         return found
 
     def _wanted(self, names: Sequence[str]) -> Sequence[str]:
-        return tuple(self.params["columns"])
+        return chosen(names, self.params["columns"], self.params.get("leave_out", ()))
 
     def _fit(self, X: Floats, y: NDArray[np.int64], weights: Floats) -> None:
         if not np.isfinite(X).all():
             raise ValueError(f"{self.kind}: a feature is missing")
         self._mean = np.average(X, axis=0, weights=weights)
         spread = np.sqrt(np.average((X - self._mean) ** 2, axis=0, weights=weights))
-        self._scale = np.where(spread > 0.0, spread, 1.0)
+        self._scale = np.where(spread > CONSTANT * np.maximum(np.abs(self._mean), 1.0), spread, 1.0)
         coefficients = newton((X - self._mean) / self._scale, y, weights, float(self.params["l2"]))
         self._intercept, self._slopes = coefficients[0], coefficients[1:]
 
@@ -71,6 +71,12 @@ class EloLogit(Estimator):
     def _restore(self, state: Mapping[str, Any]) -> None:
         self._mean, self._scale = np.array(state["mean"]), np.array(state["scale"])
         self._intercept, self._slopes = np.array(state["intercept"]), np.array(state["slopes"])
+
+
+class EloLogit(Logit):
+    """Multinomial logit on the Elo difference alone: the simplest model that knows the teams."""
+
+    kind = "elo_logit"
 
 
 def newton(X: Floats, y: NDArray[np.int64], weights: Floats, l2: float) -> Floats:

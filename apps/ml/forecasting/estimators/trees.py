@@ -1,17 +1,17 @@
-"""Boosted trees on all features that hold no prices."""
+"""Boosted trees that add to a logit what it cannot say."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.ml.forecasting.estimators.base import BASELINE, Estimator, Floats, group_of
+from apps.ml.forecasting.estimators.base import BASELINE, Estimator, Floats, chosen, grouped
+from apps.ml.forecasting.estimators.logit import Logit
 
 if TYPE_CHECKING:
     import xgboost
@@ -20,50 +20,62 @@ FILE: Final = "trees.ubj"
 
 
 class XGBoost(Estimator):
-    """XGBoost with one tree a class and round.
+    """XGBoost on the margin of a logit.
+
+    The logit says what is linear in the ratings; the trees begin at its scores, so that few of them are needed, and
+    each of their rounds is the mean of several trees on different samples.
 
     Parameters
     ----------
     params : mapping
-        ``rounds``; ``leave_out``, patterns such as ``form_*_3_*`` of columns that it does not use; ``booster``, the
-        parameters of xgboost, among them ``nthread``: with more threads than free cores they wait for each other.
+        ``logit``, the section of the `Logit` that they begin at; ``columns`` and ``leave_out``, patterns of the columns
+        that are used, those of the logit among them, and of those that are not; ``rounds``; ``booster``, the parameters
+        of xgboost, among them ``num_parallel_tree`` (trees of a round) and ``nthread``: with more threads than free
+        cores they wait for each other.
     seed : int
         Seed of row and column sampling.
     """
 
     kind = "xgboost"
+    begins_at: ClassVar[type[Logit]] = Logit
     _booster: xgboost.Booster
+    _logit: Logit
 
     def scores(self, X: Floats) -> Floats:
         """Return the margins of the three classes, shape (n, 3)."""
-        margins: Floats = self._booster.inplace_predict(self._own(X), predict_type="margin").astype(np.float64)
-        return margins
+        own = self._own(X)
+        return self._logit.scores(own) + self._added(own)
 
     def parts(self, X: Floats) -> dict[str, Floats]:
-        """Return the sums of Shapley values by group of columns.
+        """Return the parts of the logit and the sums of the trees' Shapley values by group of columns.
 
         The trees add in single precision; what rounding leaves over goes to the baseline, so that the parts are exact.
         """
         import xgboost
 
         own = self._own(X)
-        values = self._booster.predict(xgboost.DMatrix(own), pred_contribs=True).astype(np.float64)
-        values = values.reshape(len(own), 3, len(self.columns) + 1)
-        found = {BASELINE: values[:, :, -1].copy()}
-        for place, name in enumerate(self.columns):
-            group = group_of(name)
-            part = values[:, :, place]
-            found[group] = found[group] + part if group in found else part.copy()
+        data = xgboost.DMatrix(own, base_margin=_nothing(own))
+        values = self._booster.predict(data, pred_contribs=True).astype(np.float64)
+        values = values.reshape(len(own), 3, len(self.columns) + 1).transpose(0, 2, 1)
+        found = self._logit.parts(own)
+        for group, part in grouped(self.columns, values[:, :-1]).items():
+            found[group] = found[group] + part if group in found else part
         found[BASELINE] += self.scores(X) - sum(found.values())
         return found
 
+    def _added(self, own: Floats) -> Floats:
+        """Return what the trees add to the scores of the logit, shape (n, 3)."""
+        found = self._booster.inplace_predict(own, predict_type="margin", base_margin=_nothing(own))
+        added: Floats = found.astype(np.float64)
+        return added
+
     def _wanted(self, names: Sequence[str]) -> Sequence[str]:
-        left_out = self.params.get("leave_out", ())
-        return [name for name in names if not any(fnmatchcase(name, pattern) for pattern in left_out)]
+        return chosen(names, self.params["columns"], self.params.get("leave_out", ()))
 
     def _fit(self, X: Floats, y: NDArray[np.int64], weights: Floats) -> None:
         import xgboost
 
+        self._logit = self.begins_at(self.params["logit"]).fit(X, y, names=self.columns, weights=weights)
         settings = {
             **self.params["booster"],
             "objective": "multi:softprob",
@@ -71,15 +83,25 @@ class XGBoost(Estimator):
             "tree_method": "hist",
             "seed": self.seed,
         }
-        data = xgboost.QuantileDMatrix(X, label=y, weight=weights, max_bin=int(settings.get("max_bin", 256)))
+        data = xgboost.QuantileDMatrix(
+            X,
+            label=y,
+            weight=weights,
+            base_margin=self._logit.scores(X),
+            max_bin=int(settings.get("max_bin", 256)),
+        )
         self._booster = xgboost.train(settings, data, num_boost_round=int(self.params["rounds"]))
 
     def _state(self) -> dict[str, Any]:
-        return {"trees": FILE}
+        return {"trees": FILE, "logit": {"columns": list(self._logit.columns), **self._logit._state()}}
 
     def _restore(self, state: Mapping[str, Any]) -> None:
         import xgboost
 
+        self._logit = self.begins_at(self.params["logit"])
+        self._logit.names = self.columns
+        self._logit.columns = tuple(state["logit"]["columns"])
+        self._logit._restore(state["logit"])
         self._booster = xgboost.Booster({"nthread": 1})
 
     def _save_more(self, folder: Path) -> None:
@@ -87,3 +109,8 @@ class XGBoost(Estimator):
 
     def _load_more(self, folder: Path) -> None:
         self._booster.load_model(os.fspath(folder / FILE))
+
+
+def _nothing(own: Floats) -> NDArray[np.float32]:
+    """Return the margin of trees by themselves, shape (n, 3); without it xgboost would add one of its own."""
+    return np.zeros((len(own), 3), dtype=np.float32)

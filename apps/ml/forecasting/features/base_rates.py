@@ -1,4 +1,9 @@
-"""Base rates: how often home, draw and away happen in a competition, and the goals, slowly forgetting."""
+"""Base rates: how often home, draw and away happen in a competition, and the goals, slowly forgetting.
+
+Slow rates are late when something changes for everybody at once, as in 2020, when grounds were closed and home sides
+won less everywhere. What home sides lately won beyond their rates is therefore followed over all competitions together,
+and moves the rates as far as it cannot be chance: the estimate is that of James and Stein, with a threshold.
+"""
 
 from __future__ import annotations
 
@@ -18,20 +23,24 @@ class Constants(NamedTuple):
 
     keep: float
     keep_all: float
+    keep_shift: float
     strength: float
+    shift_doubt: float
 
 
 class BaseRates:
     """Causal outcome rates and mean goals of the competition, shrunk to those of all competitions.
 
     The state is an array of decayed sums, shape (competitions, 5): home, draw, away, goals of home sides, goals of away
-    sides. Row `UNSEEN` gathers all competitions together.
+    sides. Row `UNSEEN` gathers all competitions together. Beside it stand the decayed sums of what home sides won
+    beyond the rates, of its squares, and of the matches, with their weights and with the squares of these.
 
     Parameters
     ----------
     params : mapping
-        ``half_life`` and ``half_life_all`` in matches, ``strength`` in matches, ``prior`` of five numbers: the rates of
-        home, draw, away and the goals of both sides before anything is known.
+        ``half_life``, ``half_life_all`` and ``half_life_shift`` in matches, ``strength`` in matches, ``shift_doubt``
+        (standard errors below which a shift passes for chance), ``prior`` of five numbers: the rates of home, draw,
+        away and the goals of both sides before anything is known.
     """
 
     name = "base_rates"
@@ -40,10 +49,13 @@ class BaseRates:
         self._constants = Constants(
             keep=0.5 ** (1.0 / float(params["half_life"])),
             keep_all=0.5 ** (1.0 / float(params["half_life_all"])),
+            keep_shift=0.5 ** (1.0 / float(params["half_life_shift"])),
             strength=float(params["strength"]),
+            shift_doubt=float(params["shift_doubt"]),
         )
         self._prior = np.array(params["prior"], dtype=np.float64)
         self._sums = np.zeros((1, 5))
+        self._shift = np.zeros(4)
 
     def features(self) -> tuple[Feature, ...]:
         """Return the columns of the family, in order."""
@@ -53,6 +65,11 @@ class BaseRates:
             ("base_away", "probability", "share of away wins in the competition"),
             ("base_goals_home", "goals per match", "mean goals of home sides in the competition"),
             ("base_goals_away", "goals per match", "mean goals of away sides in the competition"),
+            (
+                "base_shift",
+                "difference of shares",
+                "home wins less away wins that home sides everywhere have lately won beyond the rates",
+            ),
         )
         return tuple(
             Feature(name, self.name, "match", "competition", None, unit, meaning) for name, unit, meaning in rates
@@ -61,22 +78,37 @@ class BaseRates:
     def fold(self, events: Events, sizes: Sizes, out: NDArray[np.float64], first: int) -> None:
         """Walk over the events: observe every result, describe every fixture into `out`, from column `first`."""
         self._sums = grown(self._sums, np.zeros((1, 5)), sizes.competitions)
-        _fold(self._sums, self._prior, self._constants, events, out, first)
+        _fold(self._sums, self._shift, self._prior, self._constants, events, out, first)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the state as named arrays."""
-        return {"sums": self._sums}
+        return {"sums": self._sums, "shift": self._shift}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take the state that `arrays` gave."""
-        self._sums = arrays["sums"]
+        self._sums, self._shift = arrays["sums"], arrays["shift"]
 
 
 @njit(cache=True)
-def observe(sums: NDArray[np.float64], constants: Constants, result: Any) -> None:
-    """Add one result to its competition and to all together."""
+def observe(
+    sums: NDArray[np.float64],
+    shift: NDArray[np.float64],
+    prior: NDArray[np.float64],
+    constants: Constants,
+    result: Any,
+    rates: NDArray[np.float64],
+) -> None:
+    """Add one result to its competition, to all together, and to the shift of home sides."""
     home, away = result.goals[0], result.goals[1]
     outcome = 0 if home > away else (1 if home == away else 2)
+    if not result.neutral:
+        _rates(sums, prior, constants, result.competition, rates)
+        beyond = (1.0 if outcome == 0 else (-1.0 if outcome == 2 else 0.0)) - (rates[0] - rates[2])
+        keep = constants.keep_shift
+        shift[0] = keep * shift[0] + beyond
+        shift[1] = keep * shift[1] + beyond**2
+        shift[2] = keep * shift[2] + 1.0
+        shift[3] = keep**2 * shift[3] + 1.0
     for everywhere in range(2):
         own = sums[UNSEEN] if everywhere else sums[result.competition]
         keep = constants.keep_all if everywhere else constants.keep
@@ -88,34 +120,69 @@ def observe(sums: NDArray[np.float64], constants: Constants, result: Any) -> Non
 
 
 @njit(cache=True)
-def describe(
-    sums: NDArray[np.float64], prior: NDArray[np.float64], constants: Constants, fixture: Any, out: NDArray[np.float64]
+def shift_of(shift: NDArray[np.float64], constants: Constants) -> float:
+    """Return what home sides have lately won beyond the rates, as far as it is not chance."""
+    if shift[2] == 0.0:
+        return 0.0
+    mean = shift[0] / shift[2]
+    variance = shift[1] / shift[2] * shift[3] / shift[2] ** 2
+    if mean**2 <= constants.shift_doubt**2 * variance:
+        return 0.0
+    return mean * (1.0 - constants.shift_doubt**2 * variance / mean**2)
+
+
+@njit(cache=True)
+def _rates(
+    sums: NDArray[np.float64],
+    prior: NDArray[np.float64],
+    constants: Constants,
+    competition: int,
+    rates: NDArray[np.float64],
 ) -> None:
-    """Write rates and goals; on neutral ground both sides share what home and away have together."""
-    everywhere, own = sums[UNSEEN], sums[fixture.competition]
+    """Write rates and goals of a competition, shrunk to those of all."""
+    everywhere, own = sums[UNSEEN], sums[competition]
     strength = constants.strength
-    known = fixture.competition != UNSEEN
     for place in range(5):
         total = everywhere[0] + everywhere[1] + everywhere[2]
-        out[place] = (everywhere[place] + strength * prior[place]) / (total + strength)
-        if known:
-            out[place] = (own[place] + strength * out[place]) / (own[0] + own[1] + own[2] + strength)
+        rates[place] = (everywhere[place] + strength * prior[place]) / (total + strength)
+        if competition != UNSEEN:
+            rates[place] = (own[place] + strength * rates[place]) / (own[0] + own[1] + own[2] + strength)
+
+
+@njit(cache=True)
+def describe(
+    sums: NDArray[np.float64],
+    shift: NDArray[np.float64],
+    prior: NDArray[np.float64],
+    constants: Constants,
+    fixture: Any,
+    out: NDArray[np.float64],
+) -> None:
+    """Write rates and goals; on neutral ground both sides share what home and away have together."""
+    _rates(sums, prior, constants, fixture.competition, out)
+    out[5] = shift_of(shift, constants)
     if fixture.neutral:
+        out[5] = 0.0
         out[0] = out[2] = (out[0] + out[2]) / 2.0
         out[3] = out[4] = (out[3] + out[4]) / 2.0
+    moved = min(max(out[5] / 2.0, -out[0] / 2.0), out[2] / 2.0)
+    out[0] += moved
+    out[2] -= moved
 
 
 @njit(cache=True)
 def _fold(
     sums: NDArray[np.float64],
+    shift: NDArray[np.float64],
     prior: NDArray[np.float64],
     constants: Constants,
     events: Events,
     out: NDArray[np.float64],
     first: int,
 ) -> None:
+    rates = np.empty(5)
     for event in events:
         if event.kind == OBSERVE:
-            observe(sums, constants, event)
+            observe(sums, shift, prior, constants, event, rates)
         else:
-            describe(sums, prior, constants, event, out[event.row, first:])
+            describe(sums, shift, prior, constants, event, out[event.row, first:])

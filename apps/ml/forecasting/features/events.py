@@ -17,6 +17,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from apps.ml.forecasting.features.places import LINES, places_of
+from apps.ml.forecasting.prices import EARLIER
+
 DESCRIBE: Final = 0
 OBSERVE: Final = 1
 
@@ -36,6 +39,7 @@ EVENT: Final = np.dtype(
     [
         ("kind", np.int8),  # DESCRIBE or OBSERVE
         ("neutral", np.bool_),
+        ("regular", np.bool_),  # of the regular season of a league, not of a play-off
         ("level", np.int16),
         ("row", np.int64),  # output row of a fixture, -1 for a result
         ("match", np.int64),  # id
@@ -47,8 +51,10 @@ EVENT: Final = np.dtype(
         ("team", np.int64, (2,)),  # slots, home first
         ("entrant", np.int64, (2,)),  # slots of (region of the competition, team)
         ("team_id", np.int64, (2,)),
+        ("places", np.int64, (len(LINES),)),  # lines of the competition's table
         ("goals", np.float64, (2,)),  # NaN for fixtures
         ("signals", np.float64, (2, len(SIGNALS))),  # NaN for fixtures and where nobody counted
+        ("price", np.float64, (3,)),  # probabilities behind the line of a past match; NaN for fixtures and without one
     ],
     align=True,
 )
@@ -165,6 +171,9 @@ def result_rows(results: pd.DataFrame) -> Rows:
         for place, signal in enumerate(SIGNALS):
             if prefix + signal in results:
                 signals[:, side, place] = _floats(results[prefix + signal])
+    for place, name in enumerate(EARLIER):
+        if name in results:
+            rows.events["price"][:, place] = _floats(results[name])
     finished = (results["status"] == "finished").to_numpy(dtype=bool, na_value=False)
     rows = rows.take(np.flatnonzero(finished & (known_at != _NEVER) & ~np.isnan(goals).any(axis=1)))
     events = rows.events
@@ -221,11 +230,23 @@ def _rows(frame: pd.DataFrame, kind: int, at: NDArray[np.int64]) -> Rows:
     events["season"] = _integers(frame["season_id"])
     events["level"] = _integers(frame["level"])
     events["neutral"] = frame["is_neutral"].to_numpy(dtype=bool)
+    events["regular"] = (frame["stage"] == "").to_numpy(dtype=bool)
+    events["places"] = _places(frame)
     events["team_id"][:, 0] = _integers(frame["home_team_id"])
     events["team_id"][:, 1] = _integers(frame["away_team_id"])
     events["goals"] = np.nan
     events["signals"] = np.nan
+    events["price"] = np.nan
     return Rows(events, frame["region"].to_numpy(dtype=object), _integers(frame["competition_id"]))
+
+
+def _places(frame: pd.DataFrame) -> NDArray[np.int64]:
+    """Return the lines of the table of every match's competition, shape (n, len(LINES))."""
+    region, level = frame["region"].to_numpy(dtype=object), _integers(frame["level"])
+    regions, names = pd.factorize(region)
+    kinds, codes = np.unique(np.stack((regions, level)), axis=1, return_inverse=True)
+    lines = [places_of(str(names[number]), int(height)) for number, height in kinds.T.tolist()]
+    return np.array(lines, dtype=np.int64).reshape(-1, len(LINES))[codes.ravel()]
 
 
 def _entrant(region: NDArray[np.int64], team: NDArray[np.int64]) -> NDArray[np.int64]:

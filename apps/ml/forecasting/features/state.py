@@ -19,9 +19,10 @@ from apps.ml.forecasting.features.catalogue import Feature
 from apps.ml.forecasting.features.context import Context
 from apps.ml.forecasting.features.events import Events, Index, Rows, Sizes
 from apps.ml.forecasting.features.form import Form
-from apps.ml.forecasting.features.ratings import DixonColes, Elo, Signals
+from apps.ml.forecasting.features.ratings import DixonColes, Elo, Gap, Market, Pi, PoissonFilter
+from apps.ml.forecasting.features.table import Table
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """Version of the bytes; raise it when the state of any family changes its shape or its meaning."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -65,9 +66,13 @@ FAMILIES: Final[dict[str, Callable[[Mapping[str, Any]], FeatureFamily]]] = {
     "base_rates": BaseRates,
     "elo": Elo,
     "dixon_coles": DixonColes,
-    "signals": Signals,
+    "poisson_filter": PoissonFilter,
+    "gap": Gap,
+    "pi": Pi,
     "form": Form,
     "context": Context,
+    "table": Table,
+    "market": Market,
 }
 """Every family, in the order of their columns. A new one comes with the three property tests, which run over this."""
 
@@ -173,6 +178,14 @@ class FeatureState:
             When an `as_of` is not after the latest observed result.
         """
         return self._run(None, events.fixture_rows(fixtures))
+
+    def copy(self) -> Self:
+        """Return a state of its own that knows the same.
+
+        Questions about a later day than today's are put to a copy: ratings whose period ends before that day are
+        refitted for them without the results that are still to come in it.
+        """
+        return type(self).from_bytes(self.to_bytes())
 
     def schedule(self, matches: pd.DataFrame) -> None:
         """Replace the calendar that rest and congestion are counted in.

@@ -21,8 +21,6 @@ from apps.ml.pipeline import files
 from apps.ml.pipeline.columns import KEYS
 from apps.ml.pipeline.revision import code_revision, sources_sha256
 
-NO_ODDS = "no odds"
-
 
 class Command(BaseCommand):
     """Last stage of the pipeline; DVC starts it in the folder of a run."""
@@ -82,7 +80,7 @@ class Command(BaseCommand):
             manifest=bundles.Manifest(
                 world=manifest.world,
                 estimator=metrics["best"],
-                inputs=NO_ODDS,
+                inputs=metrics["inputs"][metrics["best"]],
                 profile=manifest.profile,
                 as_of=manifest.as_of,
                 data_snapshot=snapshot,
@@ -118,7 +116,7 @@ class Command(BaseCommand):
             number=registered.number,
             mlflow_run_id=registered.run_id,
             estimator=metrics["best"],
-            inputs=NO_ODDS,
+            inputs=metrics["inputs"][metrics["best"]],
             profile=manifest.profile,
             key=key,
             data_sha256=hashes["data_sha256"],

@@ -2,6 +2,9 @@
 
 from apps.ml.forecasting.features.ratings.dixon_coles import DixonColes
 from apps.ml.forecasting.features.ratings.elo import Elo
-from apps.ml.forecasting.features.ratings.signals import Signals
+from apps.ml.forecasting.features.ratings.gap import Gap
+from apps.ml.forecasting.features.ratings.market import Market
+from apps.ml.forecasting.features.ratings.pi import Pi
+from apps.ml.forecasting.features.ratings.poisson_filter import PoissonFilter
 
-__all__ = ["DixonColes", "Elo", "Signals"]
+__all__ = ["DixonColes", "Elo", "Gap", "Market", "Pi", "PoissonFilter"]

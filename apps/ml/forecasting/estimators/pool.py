@@ -1,0 +1,122 @@
+"""A logarithmic pool: forecasts multiplied, each raised to a weight that its own out-of-sample forecasts earned."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from apps.ml.forecasting.estimators.base import Estimator, Floats, softmax
+from apps.ml.forecasting.estimators.calibration import centred
+from apps.ml.forecasting.estimators.dixon_coles import DixonColes, ScoreDriven
+from apps.ml.forecasting.estimators.logit import EloLogit, Logit
+from apps.ml.forecasting.estimators.trees import XGBoost
+from apps.ml.forecasting.scoring import log_loss
+
+MEMBERS: Final[Mapping[str, type[Estimator]]] = {
+    member.kind: member for member in (EloLogit, DixonColes, ScoreDriven, Logit, XGBoost)
+}
+"""What a pool may be made of."""
+
+
+class Pool(Estimator):
+    """The pool ``p ∝ Π p_i ** w_i`` of several estimators; scores add, and so do the reasons.
+
+    Members are fitted to the earlier rows, which come in the order of time; the weights, none below 0, minimise the log
+    loss of what the members forecast of the later ones; then the members are fitted to all rows.
+
+    Parameters
+    ----------
+    params : mapping
+        ``members``, the section of each by its name in `MEMBERS`; ``later``, the share of the rows that weights are
+        fitted to.
+    seed : int
+        Seed of the members.
+    """
+
+    kind = "pool"
+
+    def scores(self, X: Floats) -> Floats:
+        """Return the weighted sum of the members' centred scores, shape (n, 3)."""
+        own, total = self._own(X), np.zeros((len(X), 3))
+        for weight, member in zip(self._weights, self._members, strict=True):
+            total += weight * centred(member.scores(own))
+        return total
+
+    def parts(self, X: Floats) -> dict[str, Floats]:
+        """Return the weighted sums of the members' parts by group."""
+        own = self._own(X)
+        found: dict[str, Floats] = {}
+        for weight, member in zip(self._weights, self._members, strict=True):
+            for group, part in member.parts(own).items():
+                added = weight * centred(part)
+                found[group] = found[group] + added if group in found else added
+        return found
+
+    def _wanted(self, names: Sequence[str]) -> Sequence[str]:
+        wanted = {name for member in self._created() for name in member._wanted(names)}
+        return [name for name in names if name in wanted]
+
+    def _created(self) -> list[Estimator]:
+        sections = self.params["members"]
+        unknown = [name for name in sections if name not in MEMBERS]
+        if unknown or not sections:
+            raise ValueError(f"a pool is made of some of {list(MEMBERS)}, not of {unknown or 'nothing'}")
+        return [MEMBERS[name](sections[name], seed=self.seed) for name in sections]
+
+    def _fit(self, X: Floats, y: NDArray[np.int64], weights: Floats) -> None:
+        later = max(1, round(len(X) * float(self.params["later"])))
+        earlier = slice(0, len(X) - later)
+        tried = [
+            member.fit(X[earlier], y[earlier], names=self.columns, weights=weights[earlier])
+            for member in self._created()
+        ]
+        forecasts = np.stack([centred(member.scores(X[-later:])) for member in tried])
+        self._weights = fitted_weights(forecasts, y[-later:])
+        self._members = [member.fit(X, y, names=self.columns, weights=weights) for member in self._created()]
+        self.rho = float(np.average([member.rho for member in self._members], weights=self._weights + 1e-12))
+
+    def _state(self) -> dict[str, Any]:
+        return {"weights": self._weights.tolist()}
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        self._weights = np.array(state["weights"])
+
+    def _save_more(self, folder: Path) -> None:
+        for member in self._members:
+            member.save(folder / member.kind)
+
+    def _load_more(self, folder: Path) -> None:
+        self._members = []
+        for name in self.params["members"]:
+            content = json.loads((folder / name / "estimator.json").read_text(encoding="utf-8"))
+            self._members.append(MEMBERS[name].restore(content, folder / name))
+
+
+def fitted_weights(scores: Floats, y: NDArray[np.int64]) -> Floats:
+    """Return the weights of a logarithmic pool that lose least, shape (members,), none below 0.
+
+    Parameters
+    ----------
+    scores : ndarray, shape (members, n, 3)
+        Scores of each member, centred over the classes.
+    y : ndarray of int, shape (n,)
+        Outcomes.
+    """
+    from scipy.optimize import minimize
+
+    hot = (y[:, None] == np.arange(3)).astype(np.float64)
+
+    def loss(weights: Floats) -> tuple[float, Floats]:
+        p = softmax(np.tensordot(weights, scores, axes=1))
+        slope = (scores * ((p - hot) / len(y))).sum(axis=(1, 2))
+        return log_loss(p, y), slope
+
+    members = len(scores)
+    found = minimize(loss, np.full(members, 1.0 / members), jac=True, method="L-BFGS-B", bounds=[(0.0, None)] * members)
+    weights: Floats = np.asarray(found.x, dtype=np.float64)
+    return weights

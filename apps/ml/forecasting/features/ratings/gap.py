@@ -1,0 +1,262 @@
+"""Generalised attacking performance ratings: what a team makes and lets be made, at home and away.
+
+After Wheatcroft (2020), "A profitable model for predicting the over/under market in football", Int. J. Forecasting 36,
+916-932, with three additions: each count is divided by the mean of its competition, so that leagues in which more is
+counted do not stand higher; a rating is carried between levels against the mean of the competition's sides; a newcomer
+begins below it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from apps.ml.forecasting.features.catalogue import Feature, Side
+from apps.ml.forecasting.features.events import OBSERVE, SIGNALS, Events, Sizes, grown
+
+COUNTED: Final = ("goals", *SIGNALS)
+"""What is rated, in this order."""
+
+GOALS: Final = 0
+
+ATTACK: Final = 0
+CONCESSION: Final = 1
+
+TEAM: Final = np.dtype([("rating", np.float64, (len(COUNTED), 2, 2)), ("played", np.int64), ("season", np.int64)])
+"""State of a team: ratings by count, venue (home, away) and kind (attack, concession), observed matches, id of its
+latest league season."""
+
+COMPETITION: Final = np.dtype(
+    [
+        ("mean", np.float64, (2, len(COUNTED))),
+        ("seen", np.float64, (len(COUNTED),)),
+        ("rating", np.float64, (len(COUNTED), 2)),
+        ("played", np.int64),
+    ]
+)
+"""State of a competition: mean counts of home and away sides, matches behind them, mean attack and concession."""
+
+
+class Constants(NamedTuple):
+    """Numbers of the family, from ``features.gap`` of the parameters."""
+
+    other_venue: float
+    mean_rate: float
+    level_rate: float
+    level_gap: float
+    newcomer: float
+    settled_matches: int
+    season_pull: float
+    surprise_cap: float
+
+
+class Gap:
+    """Attack and concession ratings, at home and away, on goals, shots, shots on target and corners.
+
+    Parameters
+    ----------
+    params : mapping
+        ``rates`` (step of each count, in the order of `COUNTED`), ``other_venue`` (what a match at home tells of the
+        ratings away, and the other way round, as a share of the step), ``mean_rate`` and ``level_rate`` (shares by
+        which the mean counts and the mean ratings of a competition move per match at least), ``level_gap`` (how far a
+        level lower lies below, before its competition has a mean), ``newcomer`` (the same for an unknown team of a
+        competition that has seen ``settled_matches``), ``season_pull`` (share of the way to the mean between two
+        seasons), ``surprise_cap`` (largest surprise that counts, in means of the competition).
+    """
+
+    name = "gap"
+
+    def __init__(self, params: Mapping[str, Any]) -> None:
+        self._rates = np.array([float(params["rates"][counted]) for counted in COUNTED])
+        self._constants = Constants(**{field: params[field] for field in Constants._fields})
+        self._teams = np.zeros(1, dtype=TEAM)
+        self._competitions = np.zeros(1, dtype=COMPETITION)
+
+    def features(self) -> tuple[Feature, ...]:
+        """Return the columns of the family, in order."""
+        rows = []
+        for counted in COUNTED:
+            label = counted.replace("_", " ")
+            meanings: dict[Side, str] = {
+                "home": f"{label} to be expected of the home side, less the mean of home sides, in means",
+                "away": f"{label} to be expected of the away side, less the mean of away sides, in means",
+                "diff": f"home minus away: {label} to be expected, in means of the competition",
+            }
+            rows += [
+                Feature(f"gap_{counted}_{side}", self.name, side, "all", None, "share of the mean", meaning)
+                for side, meaning in meanings.items()
+            ]
+        return tuple(rows)
+
+    def fold(self, events: Events, sizes: Sizes, out: NDArray[np.float64], first: int) -> None:
+        """Walk over the events: observe every result, describe every fixture into `out`, from column `first`."""
+        self._teams = grown(self._teams, np.zeros(1, dtype=TEAM), sizes.teams)
+        self._competitions = grown(self._competitions, np.zeros(1, dtype=COMPETITION), sizes.competitions)
+        _fold(self._teams, self._competitions, self._rates, self._constants, events, out, first)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the state as named arrays."""
+        return {"teams": self._teams, "competitions": self._competitions}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take the state that `arrays` gave."""
+        self._teams, self._competitions = arrays["teams"], arrays["competitions"]
+
+
+@njit(cache=True)
+def level_of(competition: Any, counted: int, kind: int, constants: Constants, event: Any) -> float:
+    """Return the mean rating of the sides of a competition, in means of a count."""
+    if competition.played > 0:
+        return competition.rating[counted, kind]
+    sign = 1.0 if kind == ATTACK else -1.0
+    return -sign * constants.level_gap * (max(event.level, 1) - 1)
+
+
+@njit(cache=True)
+def rating_of(
+    team: Any, competition: Any, counted: int, venue: int, kind: int, constants: Constants, event: Any
+) -> float:
+    """Return the rating with which a team enters a match."""
+    level = level_of(competition, counted, kind, constants, event)
+    if team.played == 0:
+        sign = 1.0 if kind == ATTACK else -1.0
+        return level - sign * constants.newcomer if competition.played >= constants.settled_matches else level
+    rating = team.rating[counted, venue, kind]
+    if event.level > 0 and team.season != event.season:
+        rating += constants.season_pull * (level - rating)
+    return rating
+
+
+@njit(cache=True)
+def expected(teams: NDArray[Any], competition: Any, counted: int, side: int, constants: Constants, event: Any) -> float:
+    """Return what to expect of a side less the mean of such sides, in means of the count."""
+    own, other = teams[event.team[side]], teams[event.team[1 - side]]
+    if event.neutral:
+        attack = concession = 0.0
+        for venue in range(2):
+            attack += rating_of(own, competition, counted, venue, ATTACK, constants, event) / 2.0
+            concession += rating_of(other, competition, counted, venue, CONCESSION, constants, event) / 2.0
+    else:
+        attack = rating_of(own, competition, counted, side, ATTACK, constants, event)
+        concession = rating_of(other, competition, counted, 1 - side, CONCESSION, constants, event)
+    attack -= level_of(competition, counted, ATTACK, constants, event)
+    concession -= level_of(competition, counted, CONCESSION, constants, event)
+    return attack + concession
+
+
+@njit(cache=True)
+def observe(
+    teams: NDArray[Any],
+    competitions: NDArray[Any],
+    rates: NDArray[np.float64],
+    constants: Constants,
+    result: Any,
+    entering: NDArray[np.float64],
+) -> None:
+    """Move the ratings of both teams and the means of the competition by one result."""
+    competition = competitions[result.competition]
+    for counted in range(len(COUNTED)):
+        home = result.goals[0] if counted == GOALS else result.signals[0, counted - 1]
+        away = result.goals[1] if counted == GOALS else result.signals[1, counted - 1]
+        is_counted = not (np.isnan(home) or np.isnan(away))
+        source = counted if is_counted else GOALS
+        if not is_counted:
+            home, away = result.goals[0], result.goals[1]
+        for side in range(2):
+            for venue in range(2):
+                for kind in range(2):
+                    entering[side, venue, kind] = rating_of(
+                        teams[result.team[side]], competition, counted, venue, kind, constants, result
+                    )
+        if competition.seen[source] > 0.0:
+            for side in range(2):
+                mean = competition.mean[side, source]
+                if result.neutral:
+                    mean = (competition.mean[0, source] + competition.mean[1, source]) / 2.0
+                found = expected(teams, competition, counted, side, constants, result)
+                share = (home if side == 0 else away) / max(mean, 1e-3)
+                step = rates[source] * min(share - 1.0 - found, constants.surprise_cap)
+                for venue in range(2):
+                    part = step if venue == side else constants.other_venue * step
+                    entering[side, venue, ATTACK] += part
+                    part = step if venue == 1 - side else constants.other_venue * step
+                    entering[1 - side, venue, CONCESSION] += part
+        _settle(teams, competition, counted, constants, result, entering)
+    _count(competition, constants, result)
+    for side in range(2):
+        team = teams[result.team[side]]
+        team.played += 1
+        if result.level > 0:
+            team.season = result.season
+
+
+@njit(cache=True)
+def _count(competition: Any, constants: Constants, result: Any) -> None:
+    """Move the mean counts of the competition, after every strength has moved."""
+    competition.played += 1
+    if result.neutral:
+        return
+    for counted in range(len(COUNTED)):
+        home = result.goals[0] if counted == GOALS else result.signals[0, counted - 1]
+        away = result.goals[1] if counted == GOALS else result.signals[1, counted - 1]
+        if not (np.isnan(home) or np.isnan(away)):
+            rate = max(constants.mean_rate, 1.0 / (competition.seen[counted] + 1.0))
+            competition.mean[0, counted] += rate * (home - competition.mean[0, counted])
+            competition.mean[1, counted] += rate * (away - competition.mean[1, counted])
+            competition.seen[counted] += 1.0
+
+
+@njit(cache=True)
+def _settle(
+    teams: NDArray[Any],
+    competition: Any,
+    counted: int,
+    constants: Constants,
+    result: Any,
+    entering: NDArray[np.float64],
+) -> None:
+    """Store the ratings of both teams, and move the mean ratings of the competition towards theirs."""
+    rate = max(constants.level_rate, 1.0 / (competition.played + 1.0))
+    for kind in range(2):
+        middle = 0.0
+        for side in range(2):
+            team = teams[result.team[side]]
+            for venue in range(2):
+                team.rating[counted, venue, kind] = entering[side, venue, kind]
+                middle += entering[side, venue, kind] / 4.0
+        level = level_of(competition, counted, kind, constants, result)
+        competition.rating[counted, kind] = level + rate * (middle - level)
+
+
+@njit(cache=True)
+def describe(
+    teams: NDArray[Any], competitions: NDArray[Any], constants: Constants, fixture: Any, out: NDArray[np.float64]
+) -> None:
+    """Write what is to be expected of both sides in every count."""
+    competition = competitions[fixture.competition]
+    for counted in range(len(COUNTED)):
+        out[3 * counted] = expected(teams, competition, counted, 0, constants, fixture)
+        out[3 * counted + 1] = expected(teams, competition, counted, 1, constants, fixture)
+        out[3 * counted + 2] = out[3 * counted] - out[3 * counted + 1]
+
+
+@njit(cache=True)
+def _fold(
+    teams: NDArray[Any],
+    competitions: NDArray[Any],
+    rates: NDArray[np.float64],
+    constants: Constants,
+    events: Events,
+    out: NDArray[np.float64],
+    first: int,
+) -> None:
+    entering = np.zeros((2, 2, 2))
+    for event in events:
+        if event.kind == OBSERVE:
+            observe(teams, competitions, rates, constants, event, entering)
+        else:
+            describe(teams, competitions, constants, event, out[event.row, first:])

@@ -1,0 +1,219 @@
+"""Ratings from the prices of earlier matches: how strong the market has lately held a team to be.
+
+The log-odds of home against away behind the line of a match are the home edge of the competition plus the difference of
+both teams' ratings plus noise; the log-odds of a draw against the mean of both are a level of the competition plus what
+both teams add. A Kalman filter follows each team. Between two prices the result moves the rating by its surprise over
+the price, as the market itself will. Models with these columns are labelled with that input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from apps.ml.forecasting.features.catalogue import Feature, Side
+from apps.ml.forecasting.features.events import DAY, OBSERVE, Events, Sizes, grown
+
+TEAM: Final = np.dtype(
+    [
+        ("rating", np.float64, (2,)),
+        ("variance", np.float64, (2,)),
+        ("seen", np.int64),
+        ("at", np.int64),
+        ("season", np.int64),
+    ]
+)
+"""State of a team: log-odds of strength and of drawing, their variances, priced matches, kick-off of the latest, id of
+its latest league season."""
+
+COMPETITION: Final = np.dtype([("level", np.float64, (2,)), ("rating", np.float64), ("seen", np.int64)])
+"""State of a competition: home edge and draws in log-odds, mean strength of its sides, priced matches."""
+
+STRENGTH: Final = 0
+DRAW: Final = 1
+
+
+class Constants(NamedTuple):
+    """Numbers of the family, from ``features.market`` of the parameters."""
+
+    start: float
+    start_draw: float
+    noise: float
+    noise_draw: float
+    drift: float
+    drift_draw: float
+    jump: float
+    season_pull: float
+    newcomer: float
+    settled_matches: int
+    level_rate: float
+    goal: float
+
+
+class Market:
+    """Strength and draws of both sides as the prices of their earlier matches have them.
+
+    Parameters
+    ----------
+    params : mapping
+        ``start`` and ``start_draw`` (variance of an unknown team), ``noise`` and ``noise_draw`` (variance of a price
+        around the ratings), ``drift`` and ``drift_draw`` (variance per day), ``jump`` (variance of a summer),
+        ``season_pull`` (share of the way to the mean between two seasons), ``newcomer`` (log-odds below the mean of a
+        competition that has seen ``settled_matches``), ``level_rate`` (share by which the levels of a competition move
+        per match at least), ``goal`` (log-odds that a score of one more than priced is worth).
+    """
+
+    name = "market"
+
+    def __init__(self, params: Mapping[str, Any]) -> None:
+        self._constants = Constants(**{field: params[field] for field in Constants._fields})
+        self._teams = np.zeros(1, dtype=TEAM)
+        self._competitions = np.zeros(1, dtype=COMPETITION)
+
+    def features(self) -> tuple[Feature, ...]:
+        """Return the columns of the family, in order."""
+        rows: tuple[tuple[str, Side, str, str], ...] = (
+            ("price_strength_home", "home", "log-odds", "strength of the home side behind its earlier prices"),
+            ("price_strength_away", "away", "log-odds", "strength of the away side behind its earlier prices"),
+            ("price_diff", "diff", "log-odds", "home against away behind earlier prices, with the home edge"),
+            ("price_draw", "match", "log-odds", "draw against the mean of home and away behind earlier prices"),
+            ("price_doubt", "match", "log-odds", "standard error of the difference of strengths"),
+            ("price_seen_home", "home", "matches", "earlier matches of the home side with a price"),
+            ("price_seen_away", "away", "matches", "earlier matches of the away side with a price"),
+        )
+        return tuple(Feature(name, self.name, side, "all", None, unit, meaning) for name, side, unit, meaning in rows)
+
+    def fold(self, events: Events, sizes: Sizes, out: NDArray[np.float64], first: int) -> None:
+        """Walk over the events: observe every result, describe every fixture into `out`, from column `first`."""
+        self._teams = grown(self._teams, np.zeros(1, dtype=TEAM), sizes.teams)
+        self._competitions = grown(self._competitions, np.zeros(1, dtype=COMPETITION), sizes.competitions)
+        _fold(self._teams, self._competitions, self._constants, events, out, first)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the state as named arrays."""
+        return {"teams": self._teams, "competitions": self._competitions}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take the state that `arrays` gave."""
+        self._teams, self._competitions = arrays["teams"], arrays["competitions"]
+
+
+@njit(cache=True)
+def enter(team: Any, competition: Any, constants: Constants, event: Any, entering: NDArray[np.float64]) -> None:
+    """Write strength, draws and both variances with which a team enters a match."""
+    if team.seen == 0:
+        settled = competition.seen >= constants.settled_matches
+        entering[0] = competition.rating - (constants.newcomer if settled else 0.0)
+        entering[1] = 0.0
+        entering[2] = constants.start
+        entering[3] = constants.start_draw
+        return
+    days = max(event.kickoff - team.at, 0) / DAY
+    entering[0] = team.rating[STRENGTH]
+    entering[1] = team.rating[DRAW]
+    entering[2] = team.variance[STRENGTH] + constants.drift * days
+    entering[3] = team.variance[DRAW] + constants.drift_draw * days
+    if event.level > 0 and team.season != event.season:
+        entering[0] += constants.season_pull * (competition.rating - entering[0])
+        entering[2] += constants.jump
+    entering[2] = min(entering[2], constants.start)
+    entering[3] = min(entering[3], constants.start_draw)
+
+
+@njit(cache=True)
+def observe(
+    teams: NDArray[Any],
+    competitions: NDArray[Any],
+    constants: Constants,
+    result: Any,
+    entering: NDArray[np.float64],
+) -> None:
+    """Move both teams and the levels of the competition by the price of a match, then both teams by its result."""
+    p = result.price
+    if not (p[0] > 0.0 and p[1] > 0.0 and p[2] > 0.0):
+        return
+    competition = competitions[result.competition]
+    for side in range(2):
+        enter(teams[result.team[side]], competition, constants, result, entering[side])
+    strength = np.log(p[0] / p[2])
+    draw = np.log(p[1]) - (np.log(p[0]) + np.log(p[2])) / 2.0
+    rate = max(constants.level_rate, 1.0 / (competition.seen + 1.0))
+    home, away = entering[0], entering[1]
+    edge = 0.0 if result.neutral else competition.level[STRENGTH]
+    error = strength - (edge + home[0] - away[0])
+    gain = 1.0 / (home[2] + away[2] + constants.noise)
+    home[0] += home[2] * gain * error
+    away[0] -= away[2] * gain * error
+    error_draw = draw - (competition.level[DRAW] + home[1] + away[1])
+    gain_draw = 1.0 / (home[3] + away[3] + constants.noise_draw)
+    for side in range(2):
+        own = entering[side]
+        own[1] += own[3] * gain_draw * error_draw
+        own[2] *= 1.0 - own[2] * gain
+        own[3] *= 1.0 - own[3] * gain_draw
+    if not result.neutral:
+        competition.level[STRENGTH] += rate * error
+    competition.level[DRAW] += rate * error_draw
+    margin = result.goals[0] - result.goals[1]
+    score = 1.0 if margin > 0.0 else (0.5 if margin == 0.0 else 0.0)
+    surprise = constants.goal * (score - p[0] - p[1] / 2.0)
+    home[0] += surprise
+    away[0] -= surprise
+    competition.rating += rate * ((home[0] + away[0]) / 2.0 - competition.rating)
+    competition.seen += 1
+    _store(teams, result, entering)
+
+
+@njit(cache=True)
+def _store(teams: NDArray[Any], result: Any, entering: NDArray[np.float64]) -> None:
+    for side in range(2):
+        team, own = teams[result.team[side]], entering[side]
+        for kind in range(2):
+            team.rating[kind] = own[kind]
+            team.variance[kind] = own[2 + kind]
+        team.seen += 1
+        team.at = max(team.at, result.kickoff)
+        if result.level > 0:
+            team.season = result.season
+
+
+@njit(cache=True)
+def describe(
+    teams: NDArray[Any],
+    competitions: NDArray[Any],
+    constants: Constants,
+    fixture: Any,
+    entering: NDArray[np.float64],
+    out: NDArray[np.float64],
+) -> None:
+    """Write both strengths, the difference with the home edge, draws, and how sure that is."""
+    competition = competitions[fixture.competition]
+    for side in range(2):
+        enter(teams[fixture.team[side]], competition, constants, fixture, entering[side])
+        out[side] = entering[side, 0] - competition.rating
+        out[5 + side] = teams[fixture.team[side]].seen
+    edge = 0.0 if fixture.neutral else competition.level[STRENGTH]
+    out[2] = edge + entering[0, 0] - entering[1, 0]
+    out[3] = competition.level[DRAW] + entering[0, 1] + entering[1, 1]
+    out[4] = np.sqrt(entering[0, 2] + entering[1, 2])
+
+
+@njit(cache=True)
+def _fold(
+    teams: NDArray[Any],
+    competitions: NDArray[Any],
+    constants: Constants,
+    events: Events,
+    out: NDArray[np.float64],
+    first: int,
+) -> None:
+    entering = np.zeros((2, 4))
+    for event in events:
+        if event.kind == OBSERVE:
+            observe(teams, competitions, constants, event, entering)
+        else:
+            describe(teams, competitions, constants, event, entering, out[event.row, first:])

@@ -1,0 +1,337 @@
+"""The league table as it was known: place, points, and what both sides can still win or lose.
+
+A stake is a signed distance in points to a line of the table (title, Europe or promotion, relegation), divided by the
+matches that are left: more than 3 either way is out of reach. The leverage of a match is what a win in place of a
+defeat would change in the chance to end above the line, if the points of a club and of its rival at the line went on at
+random. The lines are those of `places`. How long a season is, is taken from the one before, or from everybody meeting
+everybody twice, never from the fixtures that are still to come: a source that lists them late would otherwise tell
+another story than one that lists them at once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from apps.ml.forecasting.features.catalogue import SIDES, Feature, Side
+from apps.ml.forecasting.features.events import OBSERVE, Events, Sizes, grown
+from apps.ml.forecasting.features.places import LINES
+
+MOST_TEAMS: Final = 64
+"""Largest number of clubs of a season that are told apart."""
+
+FROM_THE_END: Final = 3
+"""Number of the first line that counts from the end of the table."""
+
+HALF_A_WIN: Final = 1.5
+"""Points between a win or a defeat and their middle."""
+
+NO_POINTS: Final = 1.3
+"""Points per match of a side before its first match: about the mean of all."""
+
+LINE_NAMES: Final = {
+    "title": "the title",
+    "first": "the highest European competition, or direct promotion",
+    "second": "any European competition, or the promotion play-offs",
+    "play_off": "having to play for staying in the league",
+    "down": "going down at once",
+}
+
+TEAM: Final = np.dtype(
+    [
+        ("season", np.int64),
+        ("level", np.int64),
+        ("before", np.int64),
+        ("tenure", np.int64),
+        ("played", np.int64),
+        ("points", np.int64),
+        ("difference", np.int64),
+        ("scored", np.int64),
+    ]
+)
+"""State of a team: id of its league season and its level, level before (0 unknown), seasons in a row at this level or
+above, and its line of the table."""
+
+COMPETITION: Final = np.dtype(
+    [
+        ("season", np.int64),
+        ("before", np.int64),
+        ("teams", np.int64),
+        ("member", np.int64, (MOST_TEAMS,)),
+        ("rounds", np.int64),
+        ("rounds_before", np.int64),
+        ("teams_before", np.int64),
+    ]
+)
+"""State of a competition: ids of this season and the one before, slots of its teams, most matches of a team, and both
+numbers of the season before."""
+
+
+class Constants(NamedTuple):
+    """Numbers of the family, from ``features.table`` of the parameters."""
+
+    cap: float
+    tenure_cap: int
+    match_variance: float
+    tie_variance: float
+
+
+class Table:
+    """Place, points, progress of the season, promotion and relegation, and stakes of both sides.
+
+    Parameters
+    ----------
+    params : mapping
+        ``cap`` (points per match left beyond which a line is equally far), ``tenure_cap`` (seasons at a level beyond
+        which a team is equally at home there), ``match_variance`` (variance of the points of a club in a match, in
+        points squared), ``tie_variance`` (the same of what decides between clubs that are level).
+    """
+
+    name = "table"
+
+    def __init__(self, params: Mapping[str, Any]) -> None:
+        self._constants = Constants(
+            cap=float(params["cap"]),
+            tenure_cap=int(params["tenure_cap"]),
+            match_variance=float(params["match_variance"]),
+            tie_variance=float(params["tie_variance"]),
+        )
+        self._teams = np.zeros(1, dtype=TEAM)
+        self._competitions = np.zeros(1, dtype=COMPETITION)
+
+    def features(self) -> tuple[Feature, ...]:
+        """Return the columns of the family, in order."""
+        sided = [
+            ("table_place", "share", "place in the table, 0 the first and 1 the last; one half before the first match"),
+            ("table_points", "points per match", "points per match of the season"),
+            ("table_margin", "goals of advantage", "goal difference per match of the season"),
+            ("table_left", "matches", "matches that are left of the season, this one included"),
+            ("table_moved", "levels", "levels that the side came up by before the season, negative when it went down"),
+            ("table_tenure", "seasons", "seasons in a row at this level or above, capped"),
+            *(
+                (
+                    f"stake_{line}",
+                    "points per match left",
+                    f"points ahead of (or behind) the line of {LINE_NAMES[line]}",
+                )
+                for line in LINES
+            ),
+            *(
+                (f"leverage_{line}", "probability", f"what a win changes, against a defeat, in {LINE_NAMES[line]}")
+                for line in LINES
+            ),
+            ("leverage_most", "probability", "largest leverage of the match over the lines of the table"),
+        ]
+        rows = [
+            Feature(f"{name}_{side}", self.name, side, "season", None, unit, f"{side} side: {meaning}")
+            for name, unit, meaning in sided
+            for side in SIDES[:2]
+        ]
+        match: Side = "match"
+        meaning = "share of the season that the sides have behind them"
+        rows.append(Feature("table_progress", self.name, match, "season", None, "share", meaning))
+        return tuple(rows)
+
+    def fold(self, events: Events, sizes: Sizes, out: NDArray[np.float64], first: int) -> None:
+        """Walk over the events: observe every result, describe every fixture into `out`, from column `first`."""
+        self._teams = grown(self._teams, np.zeros(1, dtype=TEAM), sizes.teams)
+        self._competitions = grown(self._competitions, np.zeros(1, dtype=COMPETITION), sizes.competitions)
+        _fold(self._teams, self._competitions, self._constants, events, out, first)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the state as named arrays."""
+        return {"teams": self._teams, "competitions": self._competitions}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take the state that `arrays` gave."""
+        self._teams, self._competitions = arrays["teams"], arrays["competitions"]
+
+
+@njit(cache=True)
+def _begin(competition: Any, season: int) -> None:
+    """Turn over to a new season."""
+    competition.before = competition.season
+    competition.rounds_before = competition.rounds
+    competition.teams_before = competition.teams
+    competition.season = season
+    competition.teams = 0
+    competition.rounds = 0
+
+
+@njit(cache=True)
+def _join(team: Any, slot: int, competition: Any, level: int, constants: Constants) -> None:
+    """Enter a team into the table of the season."""
+    team.before = team.level
+    stayed = team.level > 0 and team.level <= level
+    team.tenure = min(team.tenure + 1, constants.tenure_cap) if stayed else 0
+    team.level = level
+    team.season = competition.season
+    team.played = 0
+    team.points = 0
+    team.difference = 0
+    team.scored = 0
+    competition.member[competition.teams] = slot
+    competition.teams += 1
+
+
+@njit(cache=True)
+def observe(teams: NDArray[Any], competitions: NDArray[Any], constants: Constants, result: Any) -> None:
+    """Count one result of a league's regular season; a late one of the season before changes nothing."""
+    competition = competitions[result.competition]
+    if result.level < 1 or not result.regular or (result.season == competition.before and competition.before != 0):
+        return
+    if result.season != competition.season:
+        _begin(competition, result.season)
+    for side in range(2):
+        team = teams[result.team[side]]
+        if team.season != result.season:
+            if competition.teams == MOST_TEAMS:
+                return
+            _join(team, result.team[side], competition, result.level, constants)
+    margin = result.goals[0] - result.goals[1]
+    for side in range(2):
+        team = teams[result.team[side]]
+        own = margin if side == 0 else -margin
+        team.played += 1
+        team.points += 3 if own > 0 else (1 if own == 0 else 0)
+        team.difference += int(own)
+        team.scored += int(result.goals[side])
+        competition.rounds = max(competition.rounds, team.played)
+
+
+@njit(cache=True)
+def rounds_of(competition: Any, is_this_season: bool) -> int:
+    """Return how many matches a team is expected to play in the season."""
+    teams = competition.teams if is_this_season else 0
+    before = competition.teams_before if is_this_season else competition.teams
+    rounds = competition.rounds_before if is_this_season else competition.rounds
+    if rounds > 0 and teams <= before:
+        return max(rounds, competition.rounds if is_this_season else 0)
+    return max(2 * (teams - 1), competition.rounds if is_this_season else 0)
+
+
+@njit(cache=True)
+def _is_ahead(one: Any, other: Any) -> bool:
+    """Whether a team stands before another: by points, goal difference, goals."""
+    if one.points != other.points:
+        return bool(one.points > other.points)
+    if one.difference != other.difference:
+        return bool(one.difference > other.difference)
+    return bool(one.scored > other.scored)
+
+
+@njit(cache=True)
+def _ranked(teams: NDArray[Any], competition: Any, points: NDArray[np.int64]) -> None:
+    """Write the points of the season's teams from the highest to the lowest."""
+    for number in range(competition.teams):
+        own = teams[competition.member[number]].points
+        place = number
+        while place > 0 and points[place - 1] < own:
+            points[place] = points[place - 1]
+            place -= 1
+        points[place] = own
+
+
+@njit(cache=True)
+def _chance(points: float, deviation: float) -> float:
+    """Return the chance to stay ahead with so many points more, all that is to come being normally distributed."""
+    return 0.5 * (1.0 + math.erf(points / deviation / math.sqrt(2.0)))
+
+
+@njit(cache=True)
+def _stakes(
+    team: Any,
+    competition: Any,
+    constants: Constants,
+    fixture: Any,
+    side: int,
+    place: int,
+    left: int,
+    points: NDArray[np.int64],
+    out: NDArray[np.float64],
+) -> None:
+    """Write stake and leverage of one side for every line, and the largest leverage."""
+    deviation = math.sqrt(2.0 * constants.match_variance * (left - 1) + constants.tie_variance)
+    for line in range(len(LINES)):
+        above = fixture.places[line]
+        above = competition.teams - above if line >= FROM_THE_END else above
+        if 0 < above < competition.teams:
+            gap = float(team.points - (points[above] if place < above else points[above - 1]))
+            leverage = _chance(gap + HALF_A_WIN, deviation) - _chance(gap - HALF_A_WIN, deviation)
+            out[2 * line + side] = min(max(gap / left, -constants.cap), constants.cap)
+            out[2 * (len(LINES) + line) + side] = leverage
+            out[4 * len(LINES) + side] = max(out[4 * len(LINES) + side], leverage)
+
+
+@njit(cache=True)
+def _standing(
+    team: Any, competition: Any, constants: Constants, fixture: Any, side: int, left: int, out: NDArray[np.float64]
+) -> None:
+    """Write points, matches left, promotion or relegation and tenure of one side; its place comes from the table."""
+    is_member = team.season == fixture.season and team.played > 0
+    out[2 + side] = team.points / team.played if is_member else NO_POINTS
+    out[4 + side] = team.difference / team.played if is_member else 0.0
+    out[6 + side] = left
+    before = team.before if is_member else team.level
+    out[8 + side] = before - fixture.level if before > 0 and fixture.level > 0 else 0.0
+    tenure = team.tenure
+    if not is_member:
+        stayed = team.level > 0 and team.level <= fixture.level
+        tenure = min(team.tenure + 1, constants.tenure_cap) if stayed else 0
+    out[10 + side] = tenure
+
+
+@njit(cache=True)
+def describe(
+    teams: NDArray[Any],
+    competitions: NDArray[Any],
+    constants: Constants,
+    fixture: Any,
+    points: NDArray[np.int64],
+    out: NDArray[np.float64],
+) -> None:
+    """Write place, points, matches left, promotion and relegation, stakes, leverage and progress."""
+    competition = competitions[fixture.competition]
+    is_this_season = fixture.level > 0 and competition.season == fixture.season
+    rounds = rounds_of(competition, is_this_season)
+    if is_this_season:
+        _ranked(teams, competition, points)
+    width = 12 + 4 * len(LINES) + 2
+    out[:width] = 0.0
+    progress = 0.0
+    for side in range(2):
+        team = teams[fixture.team[side]]
+        is_member = is_this_season and team.season == fixture.season and team.played > 0
+        left = max(rounds - (team.played if is_member else 0), 1)
+        _standing(team, competition, constants, fixture, side, left, out)
+        out[side] = 0.5
+        if is_member:
+            place = 0
+            for number in range(competition.teams):
+                place += _is_ahead(teams[competition.member[number]], team)
+            out[side] = place / max(competition.teams - 1, 1)
+            _stakes(team, competition, constants, fixture, side, place, left, points, out[12:])
+            progress += min(team.played / max(rounds, 1), 1.0) / 2.0
+    out[width] = progress
+
+
+@njit(cache=True)
+def _fold(
+    teams: NDArray[Any],
+    competitions: NDArray[Any],
+    constants: Constants,
+    events: Events,
+    out: NDArray[np.float64],
+    first: int,
+) -> None:
+    points = np.zeros(MOST_TEAMS, dtype=np.int64)
+    for event in events:
+        if event.kind == OBSERVE:
+            observe(teams, competitions, constants, event)
+        else:
+            describe(teams, competitions, constants, event, points, out[event.row, first:])

@@ -1,0 +1,76 @@
+"""Prices beside matches: what the market thought of a match, for the models that are labelled with that input.
+
+A price of an earlier match is a fact of the past like its result, known with it at the latest. A price of the match
+itself, quoted before kick-off, is a forecast of others; a model that sees it says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from apps.ml.forecasting.scoring import Devig, devig
+
+OUTCOMES: Final = ("home", "draw", "away")
+
+EARLIER: Final = ("price_home", "price_draw", "price_away")
+"""Columns of results: probabilities behind the line of the match, NaN where none was quoted."""
+
+BEFORE: Final = ("odds_home", "odds_draw")
+"""Columns of a match: log-odds of home and of draw against away behind the line before it."""
+
+
+def with_prices(matches: pd.DataFrame, odds: pd.DataFrame, section: Mapping[str, Any]) -> pd.DataFrame:
+    """Return the matches with the columns `EARLIER`, from the first line of each match that is quoted.
+
+    Parameters
+    ----------
+    matches : DataFrame
+        With ``match_id``.
+    odds : DataFrame
+        Rows of `schema.ODDS`.
+    section : mapping
+        ``lines``, pairs of bookmaker and moment from the best to the last resort, and ``devig``, the method.
+    """
+    p = _behind(matches, odds, section["lines"], section["devig"])
+    return matches.assign(**{name: p[:, place] for place, name in enumerate(EARLIER)})
+
+
+def before_the_match(matches: pd.DataFrame, odds: pd.DataFrame, section: Mapping[str, Any]) -> pd.DataFrame:
+    """Return the columns `BEFORE` of every match, with the caller's index: means over the lines that are quoted.
+
+    A match without any has NaN.
+
+    Parameters
+    ----------
+    matches, odds : DataFrame
+        As `with_prices` takes them.
+    section : mapping
+        ``before``, pairs of bookmaker and moment; ``devig``, the method.
+    """
+    total, lines = np.zeros((len(matches), len(BEFORE))), np.zeros((len(matches), 1))
+    for line in section["before"]:
+        p = _behind(matches, odds, [line], section["devig"])
+        quoted = np.isfinite(p[:, 0])
+        total[quoted] += np.log(p[quoted, :2] / p[quoted, 2:])
+        lines[quoted] += 1.0
+    mean = np.divide(total, lines, out=np.full_like(total, np.nan), where=lines > 0.0)
+    return pd.DataFrame(mean, matches.index, list(BEFORE))
+
+
+def _behind(
+    matches: pd.DataFrame, odds: pd.DataFrame, lines: Sequence[Sequence[str]], method: Devig
+) -> NDArray[np.float64]:
+    """Return the probabilities behind the first line that is quoted, shape (n, 3)."""
+    found = np.full((len(matches), 3), np.nan)
+    for bookmaker, moment in lines:
+        quoted = odds[(odds["bookmaker"] == bookmaker) & (odds["moment"] == moment)].set_index("match_id")
+        missing = np.isnan(found[:, 0]) & matches["match_id"].isin(quoted.index).to_numpy()
+        if missing.any():
+            chosen = quoted.loc[matches["match_id"].to_numpy()[missing], list(OUTCOMES)]
+            found[missing] = devig(chosen.to_numpy(dtype=np.float64), method)
+    return found
