@@ -131,7 +131,7 @@ class ScrapeRun(models.Model):
     met = models.JSONField(
         default=dict,
         blank=True,
-        help_text="Pages that were missing or failed, by address: they are not asked for twice.",
+        help_text="Pages that were missing or failed, by address; not asked for twice.",
     )
     notes = models.JSONField(default=dict, blank=True, help_text="Details left out or read otherwise than written.")
     records = models.PositiveIntegerField(default=0, help_text="Matches that the pages told of.")

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 
 # A page says when it came by the clock of the machine, and a price is one only before kick-off.
 START = datetime.now(UTC).replace(microsecond=0)
-ANCHOR = START - timedelta(minutes=12)
+ANCHOR = START - timedelta(minutes=6)
 
 
 class Sandbox:
@@ -70,7 +70,7 @@ def test_a_visit_brings_results_line_ups_incidents_counts_and_prices(sandbox):
     run = sandbox.visit()
     assert (run.outcome, run.refused) == ("stored", 0), run.detail
     finished = Match.objects.filter(status="finished")
-    assert finished.count() >= 8
+    assert finished.count() >= 3
     assert Lineup.objects.filter(is_starter=True).count() == 22 * finished.count()
     assert MatchStats.objects.exclude(home_shots=None).count() == finished.count()
     assert Incident.objects.exists()
@@ -185,8 +185,8 @@ def test_each_fault_ends_in_its_outcome_with_the_tables_untouched(sandbox, path,
 
 @pytest.mark.parametrize("mode", ["slow", "duplicated"])
 def test_what_is_only_slow_or_said_twice_is_stored(sandbox, mode):
-    with broken(sandbox, "/tournaments/", mode):
-        run = sandbox.visit()
+    sandbox.server.faults.put("/tournaments/", mode, seconds=0.3)
+    run = sandbox.visit()
     assert (run.outcome, run.refused) == ("stored", 0), run.detail
 
 
