@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from apps.ml.forecasting import goals
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Version of the files of an estimator."""
 
 CLASSES: Final = (0, 1, 2)
