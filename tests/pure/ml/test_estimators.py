@@ -304,7 +304,7 @@ def test_an_unknown_estimator_is_refused():
         create("oracle", {}, seed=0)
 
 
-@pytest.mark.parametrize("content", ["", "{}", '{"format": 99}', '{"format": 1, "kind": "stars"}'])
+@pytest.mark.parametrize("content", ["", "{}", '{"format": 99}', '{"format": 2, "kind": "stars"}'])
 def test_a_folder_that_holds_no_estimator_is_refused(tmp_path, content):
     with pytest.raises(ModelFormatError):
         load(tmp_path)
