@@ -365,8 +365,8 @@ def greet(stack: Stack, report: Report, first_password: str) -> None:
         own = stack.address(part)
         page, outside = "/admin/" if part == "office" else "", f"  (outside: {told})" if told != own else ""
         report.plain(f"  {title + ':':16}{own}{page}{outside}")
-    report.plain(f"  {'Login:':16}user {ADMIN}, password in {stack.password_file}")
     report.plain(f"  {'Browser:':16}{tell_browser(stack)}")
+    report.plain(f"  {'Login:':16}user {ADMIN}, password in {stack.password_file}")
     if first_password:
         report.plain(f"  {'':16}shown this once: {first_password}")
         report.plain()
