@@ -1,7 +1,4 @@
-"""The office's view of sources: what is fresh, what failed and why, and the levers.
-
-Facts are read-only; each lever calls one service and says what came of it.
-"""
+"""The office's view of sources: what is fresh, what failed and why, and the levers, each of which calls one service."""
 
 from __future__ import annotations
 
@@ -14,13 +11,11 @@ from typing import Any, Final
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.humanize.templatetags.humanize import naturaltime
-from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -37,28 +32,10 @@ from unfold.widgets import (
     UnfoldAdminURLInputWidget,
 )
 
-from apps.matches.admin import FactAdmin
 from apps.scraping import selectors, services
-from apps.scraping.models import Address, Lane, ScrapeRun, Snapshot, Source
+from apps.scraping.admin.visits import OUTCOME_LABELS
+from apps.scraping.models import Lane, ScrapeRun, Source
 from apps.scraping.politeness import host_of
-
-STOP_POLLING: Final = 286
-"""The status by which a partial tells htmx to ask no more."""
-
-OUTCOME_LABELS: Final = {
-    "stored": "success",
-    "unchanged": "success",
-    "blocked": "danger",
-    "changed layout": "danger",
-    "empty": "danger",
-    "timeout": "warning",
-    "http error": "warning",
-    "invalid": "danger",
-    "failed": "danger",
-    "never": "warning",
-    "waiting": "info",
-    "running": "info",
-}
 
 REFUSALS: Final = (
     services.SourceIsOffError,
@@ -69,9 +46,6 @@ REFUSALS: Final = (
 
 SPARK_HEIGHT: Final = 24.0
 """Of the picture, in its own units."""
-
-PAGE_SHOWN: Final = 2_000_000
-"""Bytes of a raw page that the office shows; the whole page can be saved."""
 
 
 class ScopeForm(BaseDialogForm):
@@ -449,206 +423,6 @@ class SourceAdmin(ModelAdmin):
             services.resume(lane=lane)
             messages.success(request, f"{lane.host} may be visited again.")
         return HttpResponseClientRedirect(_page_of(source))
-
-
-@admin.register(ScrapeRun)
-class ScrapeRunAdmin(FactAdmin):
-    """Every visit to a source, live while it runs."""
-
-    list_display = (
-        "requested_at",
-        "source",
-        "scope",
-        "shown_outcome",
-        "shown_pages",
-        "created",
-        "changed",
-        "refused",
-        "shown_seconds",
-        "requested_by",
-    )
-    list_filter = ("source", "scope", "outcome")
-    list_select_related = ("source",)
-    ordering = ("-requested_at", "-pk")
-    exclude = ("pages", "notes", "doing")
-    actions_detail = ("cancel_visit", "accept_counts")
-    change_form_template = "admin/scraping/scraperun/change_form.html"
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[ScrapeRun]:
-        """Leave the long lists in the database."""
-        return super().get_queryset(request).defer("pages", "notes")
-
-    def has_visit_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Whether the user may ask for visits, and end them."""
-        return bool(request.user.has_perm("scraping.add_scraperun"))
-
-    def has_cancel_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Whether the user may end a visit, and it is not over."""
-        return (
-            self.has_visit_permission(request)
-            and ScrapeRun.objects.filter(pk=object_id, finished_at__isnull=True).exists()
-        )
-
-    def has_accept_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Whether the user may accept counts, and they were not believed."""
-        return self.has_visit_permission(request) and ScrapeRun.objects.filter(pk=object_id, outcome="invalid").exists()
-
-    @display(description="outcome", label=OUTCOME_LABELS)
-    def shown_outcome(self, run: ScrapeRun) -> str:
-        """What came of it."""
-        return run.get_outcome_display() or ("running" if run.started_at else "waiting")
-
-    @display(description="pages")
-    def shown_pages(self, run: ScrapeRun) -> str:
-        """Pages behind it, of those that are known."""
-        return str(run.pages_done) if run.is_over else f"{run.pages_done} of {run.pages_known or '?'}"
-
-    @display(description="seconds")
-    def shown_seconds(self, run: ScrapeRun) -> str:
-        """From its first page to its end."""
-        return "" if run.seconds is None else f"{run.seconds:.1f}"
-
-    @action(
-        description="Cancel",
-        icon="cancel",
-        permissions=["cancel"],
-        dialog={
-            "title": "Cancel the visit",
-            "description": "It ends after the page that it is at; nothing of it is stored.",
-            "form_class": BaseDialogForm,
-            "form_submit_text": "Cancel the visit",
-        },
-    )
-    def cancel_visit(self, request: HttpRequest, form: BaseDialogForm, object_id: int) -> HttpResponse:
-        """End a visit that is not over."""
-        run = ScrapeRun.objects.get(pk=object_id)
-        if services.cancel(run=run, by=request.user.get_username(), now=timezone.now()):
-            messages.success(request, "Cancelled.")
-        else:
-            messages.info(request, "It was over already.")
-        return HttpResponseClientRedirect(reverse("admin:scraping_scraperun_change", args=[run.pk]))
-
-    @action(
-        description="Accept its counts",
-        icon="check_circle",
-        permissions=["accept"],
-        dialog={
-            "title": "Accept its counts",
-            "description": "The pages told far more or fewer matches than before. When that is right after all, the "
-            "next visit believes them.",
-            "form_class": BaseDialogForm,
-            "form_submit_text": "Accept",
-        },
-    )
-    def accept_counts(self, request: HttpRequest, form: BaseDialogForm, object_id: int) -> HttpResponse:
-        """Forget what its pages used to hold."""
-        run = ScrapeRun.objects.select_related("source").get(pk=object_id)
-        pages = services.accept_counts(run=run)
-        messages.success(request, f"The earlier counts of {pages} pages are forgotten; visit {run.source.name} again.")
-        return HttpResponseClientRedirect(reverse("admin:scraping_scraperun_change", args=[run.pk]))
-
-    def get_urls(self) -> list[URLPattern]:
-        """Add the partial that the page of a visit asks for once a second."""
-        progress = path(
-            "<int:run_id>/progress/", self.admin_site.admin_view(self.progress), name="scraping_scraperun_progress"
-        )
-        return [progress, *super().get_urls()]
-
-    def progress(self, request: HttpRequest, run_id: int) -> HttpResponse:
-        """Render how far a visit is."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        run = ScrapeRun.objects.select_related("source").filter(pk=run_id).first()
-        if run is None:
-            raise Http404
-        status = STOP_POLLING if run.is_over else 200
-        return render(request, "admin/scraping/scraperun/progress.html", {"run": run}, status=status)
-
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """Show how far it is above the read-only fields."""
-        run = ScrapeRun.objects.select_related("source").filter(pk=object_id).first() if object_id.isdigit() else None
-        return super().change_view(request, object_id, form_url, {"run": run, **(extra_context or {})})
-
-
-@admin.register(Lane)
-class LaneAdmin(FactAdmin):
-    """The one way to each host."""
-
-    list_display = (
-        "host",
-        "shown_state",
-        "free_at",
-        "failures",
-        "open_until",
-        "reason",
-        "robots_until",
-        "robots_status",
-    )
-    list_filter = ("state",)
-    ordering = ("host",)
-
-    @display(description="state", label={"open for visits": "success", "halted": "danger", "probing": "warning"})
-    def shown_state(self, lane: Lane) -> str:
-        """Whether it lets through."""
-        return lane.get_state_display()
-
-
-@admin.register(Address)
-class AddressAdmin(FactAdmin):
-    """What is known of each address."""
-
-    list_display = ("url", "source", "kind", "seen_at", "taken_at", "counts")
-    list_filter = ("source", "kind")
-    list_select_related = ("source",)
-    search_fields = ("url",)
-    ordering = ("-seen_at",)
-    exclude = ("snapshot",)
-
-
-@admin.register(Snapshot)
-class SnapshotAdmin(FactAdmin):
-    """Raw pages as they came."""
-
-    list_display = ("fetched_at", "source", "kind", "status", "outcome", "shown_size", "url", "shown_link")
-    list_filter = ("source", "outcome", "kind", "status")
-    list_select_related = ("source",)
-    search_fields = ("url", "sha256")
-    ordering = ("-fetched_at",)
-    readonly_fields = ("shown_link",)
-
-    @display(description="size")
-    def shown_size(self, snapshot: Snapshot) -> str:
-        """Unpacked size."""
-        return f"{snapshot.size / 1024:,.1f} KB"
-
-    @display(description="raw page")
-    def shown_link(self, snapshot: Snapshot) -> SafeString:
-        """The way to the bytes."""
-        address = reverse("admin:scraping_snapshot_raw", args=[snapshot.pk])
-        return format_html('<a class="spai-link" href="{}" target="_blank" rel="noopener">open</a>', address)
-
-    def get_urls(self) -> list[URLPattern]:
-        """Add the way to the raw bytes."""
-        raw = path("<int:snapshot_id>/raw/", self.admin_site.admin_view(self.raw), name="scraping_snapshot_raw")
-        return [raw, *super().get_urls()]
-
-    def raw(self, request: HttpRequest, snapshot_id: int) -> HttpResponse:
-        """Show a page as text: what a stranger wrote is read here, never run."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        snapshot = Snapshot.objects.filter(pk=snapshot_id).first()
-        if snapshot is None:
-            raise Http404
-        try:
-            body = services.content_of(snapshot)
-        except services.LostPageError as error:
-            return HttpResponse(str(error), status=410, content_type="text/plain; charset=utf-8")
-        response = HttpResponse(body[:PAGE_SHOWN], content_type="text/plain; charset=utf-8")
-        response["X-Content-Type-Options"] = "nosniff"
-        response["Content-Security-Policy"] = "default-src 'none'; sandbox"
-        return response
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,99 @@
+"""The office's view of lanes, addresses and raw pages."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.decorators import display
+
+from apps.matches.admin import FactAdmin
+from apps.scraping import services
+from apps.scraping.models import Address, Lane, Snapshot
+
+PAGE_SHOWN: Final = 2_000_000
+"""Bytes of a raw page that the office shows; the whole page can be saved."""
+
+
+@admin.register(Lane)
+class LaneAdmin(FactAdmin):
+    """The one way to each host."""
+
+    list_display = (
+        "host",
+        "shown_state",
+        "free_at",
+        "failures",
+        "open_until",
+        "reason",
+        "robots_until",
+        "robots_status",
+    )
+    list_filter = ("state",)
+    ordering = ("host",)
+
+    @display(description="state", label={"open for visits": "success", "halted": "danger", "probing": "warning"})
+    def shown_state(self, lane: Lane) -> str:
+        """Whether it lets through."""
+        return lane.get_state_display()
+
+
+@admin.register(Address)
+class AddressAdmin(FactAdmin):
+    """What is known of each address."""
+
+    list_display = ("url", "source", "kind", "seen_at", "taken_at", "counts")
+    list_filter = ("source", "kind")
+    list_select_related = ("source",)
+    search_fields = ("url",)
+    ordering = ("-seen_at",)
+    exclude = ("snapshot",)
+
+
+@admin.register(Snapshot)
+class SnapshotAdmin(FactAdmin):
+    """Raw pages as they came."""
+
+    list_display = ("fetched_at", "source", "kind", "status", "outcome", "shown_size", "url", "shown_link")
+    list_filter = ("source", "outcome", "kind", "status")
+    list_select_related = ("source",)
+    search_fields = ("url", "sha256")
+    ordering = ("-fetched_at",)
+    readonly_fields = ("shown_link",)
+
+    @display(description="size")
+    def shown_size(self, snapshot: Snapshot) -> str:
+        """Unpacked size."""
+        return f"{snapshot.size / 1024:,.1f} KB"
+
+    @display(description="raw page")
+    def shown_link(self, snapshot: Snapshot) -> SafeString:
+        """The way to the bytes."""
+        address = reverse("admin:scraping_snapshot_raw", args=[snapshot.pk])
+        return format_html('<a class="spai-link" href="{}" target="_blank" rel="noopener">open</a>', address)
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the way to the raw bytes."""
+        raw = path("<int:snapshot_id>/raw/", self.admin_site.admin_view(self.raw), name="scraping_snapshot_raw")
+        return [raw, *super().get_urls()]
+
+    def raw(self, request: HttpRequest, snapshot_id: int) -> HttpResponse:
+        """Show a page as text: what a stranger wrote is read here, never run."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        snapshot = Snapshot.objects.filter(pk=snapshot_id).first()
+        if snapshot is None:
+            raise Http404
+        try:
+            body = services.content_of(snapshot)
+        except services.LostPageError as error:
+            return HttpResponse(str(error), status=410, content_type="text/plain; charset=utf-8")
+        response = HttpResponse(body[:PAGE_SHOWN], content_type="text/plain; charset=utf-8")
+        response["X-Content-Type-Options"] = "nosniff"
+        response["Content-Security-Policy"] = "default-src 'none'; sandbox"
+        return response
