@@ -115,6 +115,11 @@ def test_a_refusal_has_its_status(server: SandboxServer, mode: str, status: int)
     assert "ETag" not in reply.headers
 
 
+def test_who_asks_too_often_is_told_how_long_to_wait(server: SandboxServer) -> None:
+    server.faults.put(LIVE, "429", seconds=1.2)
+    assert ask(server, LIVE).headers["Retry-After"] == "2"
+
+
 def test_a_challenge_comes_with_status_200(server: SandboxServer) -> None:
     server.faults.put(FEED, "challenge")
     reply = ask(server, FEED)
