@@ -26,7 +26,7 @@ NOW = ANCHOR + timedelta(minutes=61, seconds=30)
 FEED = "/tournaments/100032/data/?d=202611&isAggregate=false"
 LIVE = "/matches/1004224/live"
 FILE = "/mmz4281/1819/XA1.csv"
-SOON = 0.4
+SOON = 0.25
 """Seconds that a slow or hanging request of these tests takes."""
 
 
