@@ -26,7 +26,7 @@ NOW = ANCHOR + timedelta(minutes=61, seconds=30)
 FEED = "/tournaments/100032/data/?d=202611&isAggregate=false"
 LIVE = "/matches/1004224/live"
 FILE = "/mmz4281/1819/XA1.csv"
-SOON = 0.4
+SOON = 0.25
 """Seconds that a slow or hanging request of these tests takes."""
 
 
@@ -113,6 +113,11 @@ def test_a_refusal_has_its_status(server: SandboxServer, mode: str, status: int)
     assert reply.status == status
     assert reply.headers.get("Retry-After") == ("60" if status == 429 else None)
     assert "ETag" not in reply.headers
+
+
+def test_who_asks_too_often_is_told_how_long_to_wait(server: SandboxServer) -> None:
+    server.faults.put(LIVE, "429", seconds=1.2)
+    assert ask(server, LIVE).headers["Retry-After"] == "2"
 
 
 def test_a_challenge_comes_with_status_200(server: SandboxServer) -> None:

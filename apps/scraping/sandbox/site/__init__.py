@@ -1,5 +1,16 @@
 """The simulated world as a web site: WhoScored's shape and football-data's files, written anew, without a framework.
 
+| address | what it shows |
+|---|---|
+| ``/`` | `allRegions`: all leagues |
+| ``/regions/R/tournaments/T[/SLUG]``, ``…/seasons/S[/SLUG]`` | the list of seasons, the link of the fixtures |
+| ``…/seasons/S/stages/G/fixtures[/SLUG]`` | `wsCalendar`: the days with matches, months from 0 |
+| ``/tournaments/G/data/?d=YYYYMM`` | the feed of a stage and month, JSON |
+| ``/matches/M/live[/SLUG]``, ``/matches/M/preview[/SLUG]`` | match centre, missing players |
+| ``/mmz4281/1819/XA1.csv`` and ``XA2 XV1 XV2`` | a past season of a league, in football-data's form |
+| ``/fixtures.csv`` | the coming matches of the current season, likewise |
+| ``/_faults``, ``/_log`` | for programs on this machine: see `control` |
+
 `Site` is a WSGI application. Its pages are a pure function of the world and the clock: equal seeds, anchors and
 moments give equal bytes. It also plays the broken site (`faults`) and counts its requests (`log`), for the tests and
 benchmarks of whoever reads it.

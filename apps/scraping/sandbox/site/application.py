@@ -267,7 +267,7 @@ class Site:
         if method not in ("GET", "HEAD"):
             return pages.error_answer(HTTPStatus.METHOD_NOT_ALLOWED, "pages are only read", {"Allow": "GET, HEAD"})
         answer = self.page(path, query)
-        return answer if fault is None else spoil(fault.mode, answer, target)
+        return answer if fault is None else spoil(fault, answer, target)
 
 
 Make = Callable[..., Answer]

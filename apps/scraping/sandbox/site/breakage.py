@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from http import HTTPStatus
 from itertools import repeat
+from math import ceil
 from typing import Any, Final
 
 from apps.scraping.sandbox.site.answers import CSV, HTML, JSON, Answer
-from apps.scraping.sandbox.site.faults import Mode
+from apps.scraping.sandbox.site.faults import Fault, Mode
 
 RETRY_AFTER_SECONDS: Final = 60
 HUGE_CHUNK: Final = b"<p>" + b"All work and no play makes a page too long. " * 1_489 + b"</p>\n"
@@ -50,24 +51,27 @@ RENAMED: Final = (
 CENTRE_SCORE: Final = re.compile(rb'"(score|ftScore)":"(\d+) : (\d+)"')
 
 
-def spoil(mode: Mode, answer: Answer, target: str) -> Answer:
+def spoil(fault: Fault, answer: Answer, target: str) -> Answer:
     """Return what a fault sends in place of a right answer.
 
     Parameters
     ----------
-    mode : Mode
+    fault : Fault
         `Mode.SLOW` and `Mode.HANG` leave the answer as it is: they are a matter of time.
     answer : Answer
     target : str
         Path and query that were asked for.
     """
-    match mode:
+    match fault.mode:
         case Mode.SERVER_ERROR:
             return _refusal(HTTPStatus.INTERNAL_SERVER_ERROR)
         case Mode.FORBIDDEN:
             return _refusal(HTTPStatus.FORBIDDEN)
         case Mode.TOO_MANY:
-            return replace(_refusal(HTTPStatus.TOO_MANY_REQUESTS), headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
+            return replace(
+                _refusal(HTTPStatus.TOO_MANY_REQUESTS),
+                headers={"Retry-After": str(ceil(fault.seconds or RETRY_AFTER_SECONDS))},
+            )
         case Mode.CHALLENGE:
             return Answer(CHALLENGE)
         case Mode.INCAPSULA:

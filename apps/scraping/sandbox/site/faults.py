@@ -62,7 +62,7 @@ class Fault:
     times : int or None
         Requests that it still concerns; None for all.
     seconds : float or None
-        Of `Mode.SLOW` and `Mode.HANG`: how long; None for the usual.
+        Of `Mode.SLOW` and `Mode.HANG` how long, of `Mode.TOO_MANY` its Retry-After; None for the usual.
     """
 
     path: str
