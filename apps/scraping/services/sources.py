@@ -10,8 +10,6 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from apps.scraping.models import Source
-from apps.scraping.sandbox.clubs import COMPETITIONS as SANDBOX_LEAGUES
-from apps.scraping.sandbox.site.addresses import DIVISIONS as SANDBOX_CODES
 from apps.scraping.sources import FootballDataSite, OpenfootballSite, Site, WhoScored
 from apps.scraping.sources.competitions import DIVISIONS, OPENFOOTBALL_CODES
 
@@ -165,6 +163,10 @@ def site_of(source: Source) -> Site:
         if source.reader == Source.Reader.OPENFOOTBALL:
             return OpenfootballSite(base_url=base_url, name=source.name, codes=chosen or tuple(OPENFOOTBALL_CODES))
         if source.is_simulated:
+            # The web process, which reaches this module through services, has no use for the simulator.
+            from apps.scraping.sandbox.clubs import COMPETITIONS as SANDBOX_LEAGUES
+            from apps.scraping.sandbox.site.addresses import DIVISIONS as SANDBOX_CODES
+
             return FootballDataSite(
                 name=source.name,
                 base_url=base_url,

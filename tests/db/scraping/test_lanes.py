@@ -16,6 +16,7 @@ from apps.scraping.models import Lane
 from apps.scraping.politeness import host_of
 from apps.scraping.responses import FetchError, Outcome, Response
 from apps.scraping.services import lanes
+from tests.db.scraping.conftest import NOW
 
 pytestmark = pytest.mark.django_db
 
@@ -68,7 +69,7 @@ def visitor(clock) -> Visitor:
 
 
 def refused(status: int = 403, **headers: str) -> Response:
-    return Response(SITE, status, b"no", services.asking.datetime.now(services.asking.UTC), headers)
+    return Response(SITE, status, b"no", NOW, headers)
 
 
 def test_between_two_requests_lies_at_least_the_delay(visitor):
