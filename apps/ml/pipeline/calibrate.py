@@ -45,7 +45,11 @@ def calibrated_steps(
 def fit(rows: pd.DataFrame, section: dict[str, Any]) -> Calibration:
     """Return the calibration that past forecasts ask for."""
     return fit_calibration(
-        rows[RAW].to_numpy(), rows["outcome"].to_numpy(), methods=section["methods"], folds=section["folds"]
+        rows[RAW].to_numpy(),
+        rows["outcome"].to_numpy(),
+        methods=section["methods"],
+        folds=section["folds"],
+        isotonic_from=section["isotonic_from"],
     )
 
 

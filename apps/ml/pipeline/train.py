@@ -3,39 +3,108 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from apps.ml.forecasting.estimators import REGISTRY, Estimator, create
+from apps.ml.forecasting.estimators import REGISTRY, Estimator, Pool, create
 from apps.ml.pipeline import columns, files
-from apps.ml.pipeline.columns import KEYS
+from apps.ml.pipeline.columns import KEYS, RAW
 from apps.ml.pipeline.split import test_rows, training_rows
 
-
-def read_matrix(root: Path, file: Path = files.FEATURES) -> tuple[pd.DataFrame, NDArray[np.float64], tuple[str, ...]]:
-    """Return the keys, the features (n, k) and their names, of matches with an outcome in the order of `as_of`."""
-    frame = files.read_frame(root / file)
-    frame = frame[frame["outcome"].notna()].sort_values(["as_of", "match_id"], kind="stable", ignore_index=True)
-    names = tuple(name for name in frame.columns if name not in KEYS.names)
-    return frame[KEYS.names], frame[list(names)].to_numpy(dtype=np.float64), names
+Floats = NDArray[np.float64]
 
 
-def fitted(
-    name: str, params: dict[str, Any], seed: int, rows: pd.DataFrame, X: NDArray[np.float64], names: tuple[str, ...]
-) -> Estimator:
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """Rows of the feature files that have an outcome, in the order of `as_of`, with the columns that some model uses.
+
+    Parameters
+    ----------
+    keys : DataFrame
+        `columns.KEYS` of every row.
+    X : ndarray, shape (n, k)
+        Features.
+    names : tuple of str
+        Names of the columns of `X`.
+    all_names : tuple of str
+        Names of all columns of the files, which a served row has.
+    """
+
+    keys: pd.DataFrame
+    X: Floats
+    names: tuple[str, ...]
+    all_names: tuple[str, ...]
+
+    @classmethod
+    def read(cls, root: Path, estimators: Iterable[Estimator], *paths: Path) -> Matrix:
+        """Read what the estimators want from files whose rows are the same."""
+        by_file = {path: _feature_names(root / path) for path in paths}
+        all_names = tuple(name for names in by_file.values() for name in names)
+        wanted = {name for estimator in estimators for name in estimator.wanted(all_names)}
+        parts = []
+        for path, names in by_file.items():
+            frame = files.read_frame(root / path, [*KEYS.names, *(name for name in names if name in wanted)])
+            frame = frame[frame["outcome"].notna()].sort_values(["as_of", "match_id"], kind="stable", ignore_index=True)
+            parts.append(frame)
+        own = [name for name in all_names if name in wanted]
+        X = np.column_stack([part.drop(columns=KEYS.names).to_numpy(dtype=np.float64) for part in parts])
+        return cls(parts[0][KEYS.names], X, tuple(own), all_names)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step of the walk forward: rows to learn from and rows to forecast, by their position; none for the last fit."""
+
+    number: int
+    start: datetime
+    learnt: pd.DataFrame
+    asked: pd.DataFrame
+
+
+def fitted(name: str, params: Mapping[str, Any], seed: int, rows: pd.DataFrame, matrix: Matrix) -> Estimator:
     """Return one estimator fitted to the rows that `rows` names by their position."""
     estimator = create(name, params, seed=seed)
-    return estimator.fit(X[rows.index], rows["outcome"].to_numpy(dtype=np.int64), names=names)
+    outcomes = rows["outcome"].to_numpy(dtype=np.int64)
+    return estimator.fit(matrix.X[rows.index], outcomes, names=matrix.names)
 
 
-def forecasts(model: str, fold: int, rows: pd.DataFrame, p: NDArray[np.float64]) -> pd.DataFrame:
+def pooled(
+    section: Mapping[str, Any],
+    seed: int,
+    members: Mapping[str, Estimator],
+    past: Mapping[str, Sequence[pd.DataFrame]],
+    start: datetime,
+    matrix: Matrix,
+) -> Pool:
+    """Return the pool of members fitted for a step, weighed by what they forecast in the steps before it.
+
+    Parameters
+    ----------
+    past : mapping of str to sequence of DataFrame
+        Rows of `columns.OUT_OF_SAMPLE` by model.
+    start : datetime
+        Matches whose result was not known then weigh nothing.
+    """
+    said, outcomes = [np.zeros((0, 3))] * len(members), np.zeros(0, dtype=np.int64)
+    for place, name in enumerate(members):
+        if past[name]:
+            rows = pd.concat(past[name], ignore_index=True)
+            rows = rows[rows["known_at"] < start]
+            said[place], outcomes = rows[RAW].to_numpy(), rows["outcome"].to_numpy(dtype=np.int64)
+    return Pool.joined(section, members, np.stack(said), outcomes, names=matrix.names, seed=seed)
+
+
+def forecasts(model: str, fold: int, rows: pd.DataFrame, p: Floats) -> pd.DataFrame:
     """Return out-of-sample forecasts as rows of `columns.OUT_OF_SAMPLE`."""
-    found = {name: p[:, place] for place, name in enumerate(columns.RAW)}
+    found = {name: p[:, place] for place, name in enumerate(RAW)}
     keys = rows[["match_id", "as_of", "known_at", "outcome"]].reset_index(drop=True)
     return keys.assign(model=model, fold=fold, **found)
 
@@ -43,28 +112,54 @@ def forecasts(model: str, fold: int, rows: pd.DataFrame, p: NDArray[np.float64])
 def main(root: Path = Path()) -> None:
     """Run the stage in the workspace `root`."""
     params, plan = files.read_params(root), files.read_json(root / files.FOLDS)
-    keys, plain, plain_names = read_matrix(root)
-    _, prices, price_names = read_matrix(root, files.PRICES)
-    seed, out = params["train"]["seed"], []
-    latest = keys[keys["as_of"] >= _latest_begin(keys, params)]
-    sections = params["train"][plan["profile"]]
-    for name in [name for name in REGISTRY if name in sections]:
-        section, X, names = sections[name], plain, plain_names
-        if REGISTRY[name].uses_market:
-            X, names = np.column_stack((plain, prices)), (*plain_names, *price_names)
-        began = time.perf_counter()
-        for step in plan["folds"]:
-            start = datetime.fromisoformat(step["start"])
-            learnt = training_rows(keys, datetime.fromisoformat(step["train_from"]), start)
-            asked = test_rows(keys, step)
-            estimator = fitted(name, section, seed, learnt, X, names)
-            out.append(forecasts(name, step["number"], asked, estimator.predict_proba(X[asked.index])))
-        fitted(name, section, seed, latest, X, names).save(root / files.TRAINED / name)
-        files.say(f"{name}: {len(plan['folds'])} steps and the whole in {time.perf_counter() - began:.1f} s")
-    files.write_frame(root / files.OUT_OF_SAMPLE, pd.concat(out, ignore_index=True), columns.OUT_OF_SAMPLE)
+    seed, sections = params["train"]["seed"], params["train"][plan["profile"]]
+    wanted = {name: create(name, sections[name], seed=seed) for name in REGISTRY if name in sections}
+    blind = [estimator for estimator in wanted.values() if not estimator.uses_market]
+    priced = [estimator for estimator in wanted.values() if estimator.uses_market]
+    plain = Matrix.read(root, blind, files.FEATURES)
+    matrices = dict.fromkeys((estimator.kind for estimator in blind), plain)
+    if priced:
+        both = Matrix.read(root, priced, files.FEATURES, files.PRICES)
+        matrices |= dict.fromkeys((estimator.kind for estimator in priced), both)
+    latest = plain.keys[plain.keys["as_of"] >= _latest_begin(plain.keys, params)]
+    steps = [_step(plain.keys, step) for step in plan["folds"]]
+    # The last one is the model that is served: it learns from everything and is asked for nothing.
+    everything = Step(len(steps), datetime.max.replace(tzinfo=latest["as_of"].dt.tz), latest, latest.head(0))
+    out: dict[str, list[pd.DataFrame]] = {name: [] for name in wanted}
+    took = dict.fromkeys(wanted, 0.0)
+    for step in (*steps, everything):
+        models: dict[str, Estimator] = {}
+        for name in wanted:
+            began, matrix = time.perf_counter(), matrices[name]
+            if name == Pool.kind:
+                members = {member: models[member] for member in sections[name]["members"]}
+                models[name] = pooled(sections[name], seed, members, out, step.start, matrix)
+            else:
+                models[name] = fitted(name, sections[name], seed, step.learnt, matrix)
+            if step is everything:
+                models[name].taking(matrix.all_names).save(root / files.TRAINED / name)
+            else:
+                p = models[name].predict_proba(matrix.X[step.asked.index])
+                out[name].append(forecasts(name, step.number, step.asked, p))
+            took[name] += time.perf_counter() - began
+        files.say(f"step {step.number + 1} of {len(steps) + 1}: fitted to {len(step.learnt)} matches")
+    for name, seconds in took.items():
+        files.say(f"{name}: {len(steps)} steps and the whole in {seconds:.1f} s")
+    said = pd.concat([part for parts in out.values() for part in parts], ignore_index=True)
+    files.write_frame(root / files.OUT_OF_SAMPLE, said, columns.OUT_OF_SAMPLE)
     days = latest["kickoff_at"].dt.date
     about = {"rows": len(latest), "from": days.min().isoformat(), "to": days.max().isoformat()}
     files.write_json(root / files.TRAINED / files.ABOUT, about)
+
+
+def _step(keys: pd.DataFrame, step: Mapping[str, Any]) -> Step:
+    start = datetime.fromisoformat(step["start"])
+    learnt = training_rows(keys, datetime.fromisoformat(step["train_from"]), start)
+    return Step(step["number"], start, learnt, test_rows(keys, dict(step)))
+
+
+def _feature_names(path: Path) -> list[str]:
+    return [name for name in pq.read_schema(path).names if name not in KEYS.names]
 
 
 def _latest_begin(keys: pd.DataFrame, params: dict[str, Any]) -> datetime:

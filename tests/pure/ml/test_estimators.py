@@ -15,6 +15,7 @@ from apps.ml.forecasting.estimators import (
     Calibration,
     MarketInputError,
     ModelFormatError,
+    Pool,
     create,
     fit_calibration,
     load,
@@ -61,9 +62,15 @@ def data(request, plain, priced):
 def fitted(plain, priced, params) -> dict:
     section = params["train"]["smoke"]
     trees = section["xgboost"] | {"rounds": 6, "booster": {"eta": 0.1, "max_depth": 3, "nthread": 1}}
-    pool = {"later": 0.3, "members": section["pool"]["members"] | {"xgboost": trees}}
+    settings = {"max_iter": 8, "max_leaf_nodes": 5, "min_samples_leaf": 8, "max_features": 0.5}
+    boosting = section["hist_boosting"] | {"trees": settings}
+    pool = section["pool"] | {
+        "later": 0.3,
+        "members": section["pool"]["members"] | {"xgboost": trees, "hist_boosting": boosting},
+    }
     few = {"rounds": trees["rounds"], "booster": trees["booster"], "least_seen": 3}
-    small = section | {"xgboost": trees, "pool": pool, "price_rating": section["price_rating"] | few}
+    small = section | {"xgboost": trees, "hist_boosting": boosting, "pool": pool}
+    small["price_rating"] = section["price_rating"] | few
     found = {}
     for kind, estimator in REGISTRY.items():
         x, y, names = priced if estimator.uses_market else plain
@@ -112,7 +119,7 @@ def test_a_folder_brings_the_same_forecasts_back_without_pickle(fitted, data, ki
     ):
         assert one(data[0]).tobytes() == other(data[0]).tobytes()
     assert again.names == model.names == data[2]
-    assert {file.suffix for file in tmp_path.rglob("*") if file.is_file()} <= {".json", ".ubj"}
+    assert {file.suffix for file in tmp_path.rglob("*") if file.is_file()} <= {".json", ".npy", ".ubj"}
 
 
 @each_kind
@@ -217,6 +224,47 @@ def test_calibration_leaves_good_forecasts_alone():
     assert none.apply(truth) is truth
 
 
+def test_isotonic_maps_mend_what_no_scale_can():
+    truth = np.random.default_rng(1).dirichlet([4.0, 2.5, 3.0], size=30000)
+    # Home wins are called too likely below one quarter and above one half, not likely enough elsewhere.
+    bent = truth.copy()
+    bent[:, 0] += 0.07 * np.sin(4.0 * np.pi * truth[:, 0])
+    bent[:, 1:] *= ((1.0 - bent[:, 0]) / truth[:, 1:].sum(axis=1))[:, None]
+    y = drawn(truth, 2)
+    found = fit_calibration(bent, y)
+    assert found.method == "isotonic"
+    assert found.tried["isotonic"] < found.tried["vector"]
+    assert np.abs(found.apply(bent) - truth).mean() < 0.5 * np.abs(bent - truth).mean()
+    assert found.apply(bent).min() > 0.001
+    assert Calibration.from_dict(json.loads(json.dumps(found.as_dict()))) == found
+    assert "isotonic" not in fit_calibration(bent[:3000], y[:3000]).tried
+
+
+def test_isotonic_maps_keep_the_order_of_each_outcome():
+    generator = np.random.default_rng(3)
+    p = generator.dirichlet([4.0, 2.5, 3.0], size=2000)
+    found = fit_calibration(p, generator.integers(3, size=2000), methods=("isotonic",), isotonic_from=0)
+    for values, mapped in found.knots:
+        assert (np.diff(values) > 0).all()
+        assert (np.diff(mapped) >= 0).all()
+
+
+def test_a_penalty_is_chosen_by_the_latest_rows():
+    generator = np.random.default_rng(3)
+    x = generator.normal(size=(600, 40))
+    y = drawn(np.tile([0.45, 0.27, 0.28], (600, 1)), 4)
+    names = [f"elo_{place}" for place in range(40)]
+    section = {"columns": ["elo_*"], "l2": [1.0, 10000.0]}
+    # Forty columns of noise: whoever believes them loses.
+    noise = create("logit", section, seed=0).fit(x, y, names=names)
+    alone = create("logit", section | {"l2": 10000.0}, seed=0).fit(x, y, names=names)
+    assert noise.predict_proba(x).tobytes() == alone.predict_proba(x).tobytes()
+    scores = np.column_stack((1.5 * x[:, 0], np.zeros(600), -1.5 * x[:, 0]))
+    told = drawn(np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True), 5)
+    signal = create("logit", section, seed=0).fit(x[:, :1], told, names=names[:1])
+    assert signal._l2 == 1.0
+
+
 def test_the_logit_finds_the_coefficients_that_made_the_outcomes():
     generator = np.random.default_rng(3)
     x = generator.normal(size=(40000, 1))
@@ -263,6 +311,61 @@ def test_trees_begin_at_the_logit(data, params):
     logit = create("logit", section["logit"], seed=1).fit(x, y, names=names)
     assert none.predict_proba(x) == pytest.approx(logit.predict_proba(x), abs=1e-6)
     assert set(logit.columns) < set(none.columns)
+
+
+def test_our_walk_through_the_trees_of_scikit_learn_is_its_own(plain, params):
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    x, y, names = plain
+    x = np.where([name.startswith("rest_") for name in names] & (np.arange(len(x)) % 5 == 0)[:, None], np.nan, x)
+    section = params["train"]["smoke"]["hist_boosting"]
+    section = section | {"trees": {"max_iter": 8, "max_leaf_nodes": 5, "min_samples_leaf": 8, "max_bins": 63}}
+    found = create("hist_boosting", section, seed=3).fit(x, y, names=names)
+    logit = create("logit", section["logit"], seed=3).fit(x, y, names=names)
+    p, added = logit.predict_proba(x), found.scores(x) - logit.scores(x)
+    own = x[:, [names.index(name) for name in found._of_trees()]]
+    assert np.isnan(own).any()
+    for place in range(3):
+        curve = p[:, place] * (1.0 - p[:, place])
+        theirs = HistGradientBoostingRegressor(**section["trees"], early_stopping=False, random_state=3 + place)
+        theirs.fit(own, ((y == place) - p[:, place]) / curve, sample_weight=curve)
+        assert added[:, place] == pytest.approx(0.5 * theirs.predict(own), abs=1e-9)
+
+
+def test_the_trees_give_a_column_that_they_never_split_no_part(plain, params):
+    x, y, names = plain
+    section = params["train"]["smoke"]["hist_boosting"]
+    section = section | {"trees": {"max_iter": 5, "max_leaf_nodes": 3, "min_samples_leaf": 8, "max_bins": 63}}
+    flat = x.copy()
+    flat[:, [name.startswith("rest_") for name in names]] = 1.0
+    found = create("hist_boosting", section, seed=3).fit(flat, y, names=names)
+    logit = create("logit", section["logit"], seed=3).fit(flat, y, names=names)
+    assert "context" not in logit.contributions(flat)
+    assert (found.contributions(flat)["context"] == 0.0).all()
+
+
+def test_a_pool_of_fitted_members_is_weighed_by_what_they_said_before(fitted, plain, params):
+    x, y, names = plain
+    smoke = params["train"]["smoke"]
+    section = {"members": {"logit": smoke["logit"], "elo_logit": smoke["elo_logit"]}, "least_past": 100, "later": 0.2}
+    members = {name: fitted[name] for name in section["members"]}
+    past = np.stack([fitted["logit"].predict_proba(x), np.random.default_rng(1).dirichlet([4, 3, 3], size=len(x))])
+    pool = Pool.joined(section, members, past, y, names=names, seed=0)
+    assert pool._weights[0] > 0.5 > pool._weights[1]
+    few = Pool.joined(section, members, past[:, :99], y[:99], names=names, seed=0)
+    assert few._weights.tolist() == [0.5, 0.5]
+    assert fitted["logit"].names == names
+    with pytest.raises(ValueError, match="is made of"):
+        Pool.joined(section, dict(reversed(members.items())), past, y, names=names, seed=0)
+
+
+def test_an_estimator_takes_rows_of_other_columns_that_hold_its_own(fitted, plain):
+    x, _, names = plain
+    wider = fitted["logit"].taking((*names[::-1], "more"))
+    moved = np.column_stack((x[:, ::-1], np.full(len(x), np.nan)))
+    assert wider.predict_proba(moved).tobytes() == fitted["logit"].predict_proba(x).tobytes()
+    with pytest.raises(ValueError, match="needs the columns"):
+        fitted["logit"].taking(names[:3])
 
 
 def test_a_pool_gives_weight_to_the_member_that_knows_and_none_to_noise():

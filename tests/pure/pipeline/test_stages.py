@@ -13,6 +13,8 @@ from sklearn.metrics import log_loss
 
 from apps.ml.forecasting.estimators import REGISTRY, MarketInputError
 from apps.ml.forecasting.estimators.base import MARKET_PREFIXES
+from apps.ml.forecasting.estimators.calibration import centred
+from apps.ml.forecasting.estimators.pool import fitted_weights
 from apps.ml.forecasting.features import FAMILIES, FeatureState, build_features
 from apps.ml.forecasting.prices import before_the_match, with_prices
 from apps.ml.pipeline import calibrate, columns, evaluate, featurize, files, preprocess, split, train
@@ -114,7 +116,7 @@ def test_a_poisoned_future_leaves_the_features_of_the_past_as_they_were(built, f
 
 
 def test_a_step_trains_on_nothing_that_was_unknown_when_it_began(built):
-    keys, _, _ = train.read_matrix(built)
+    keys = train.Matrix.read(built, [], files.FEATURES).keys
     plan = files.read_json(built / files.FOLDS)["folds"]
     assert [step["purpose"] for step in plan] == ["calibrate", "test", "test"]
     seen: set[int] = set()
@@ -176,7 +178,7 @@ def steps(built) -> tuple[pd.DataFrame, dict[int, datetime]]:
 
 def test_calibration_of_a_step_looks_at_earlier_steps_alone(steps):
     rows, starts = steps
-    section = {"methods": ["vector"], "folds": 3, "least_past": 100}
+    section = {"methods": ["vector"], "folds": 3, "least_past": 100, "isotonic_from": 20000}
     before = calibrate.calibrated_steps(rows, section, starts)
     poisoned = rows.copy()
     latest = poisoned["fold"] == poisoned["fold"].max()
@@ -188,7 +190,7 @@ def test_calibration_of_a_step_looks_at_earlier_steps_alone(steps):
 
 def test_calibration_of_a_step_does_not_know_a_match_that_ended_after_it_began(steps):
     rows, starts = steps
-    section = {"methods": ["vector"], "folds": 3, "least_past": 100}
+    section = {"methods": ["vector"], "folds": 3, "least_past": 100, "isotonic_from": 20000}
     crossing = rows.index[rows["fold"] == 0][-20:]
     late = rows.copy()
     late.loc[crossing, "known_at"] = pd.Timestamp(starts[1]) + HOUR
@@ -201,7 +203,8 @@ def test_calibration_of_a_step_does_not_know_a_match_that_ended_after_it_began(s
 
 def test_few_past_forecasts_calibrate_nothing(steps):
     rows, starts = steps
-    found = calibrate.calibrated_steps(rows, {"methods": ["vector"], "folds": 3, "least_past": 3000}, starts)
+    section = {"methods": ["vector"], "folds": 3, "least_past": 3000, "isotonic_from": 20000}
+    found = calibrate.calibrated_steps(rows, section, starts)
     np.testing.assert_array_equal(found, rows[RAW].to_numpy())
 
 
@@ -222,10 +225,26 @@ def test_nothing_that_a_run_writes_is_pickled(built):
         ".json",
         ".yaml",
         ".bin",
+        ".npy",
         ".ubj",
         ".svg",
         ".html",
     }
+
+
+def test_the_members_of_the_pool_are_the_models_of_the_same_step(built):
+    rows = pd.read_parquet(built / files.OUT_OF_SAMPLE)
+    weights = files.read_json(built / files.TRAINED / "pool" / "estimator.json")["state"]["weights"]
+    members = list(files.read_params(built)["train"]["smoke"]["pool"]["members"])
+    by_model = {name: rows[rows["model"] == name] for name in (*members, "pool")}
+    past = np.stack([by_model[name][RAW].to_numpy() for name in members])
+    y = by_model["pool"]["outcome"].to_numpy(dtype=np.int64)
+    # The served pool is weighed by everything that its members forecast without having seen.
+    assert weights == pytest.approx(fitted_weights(centred(np.log(past)), y), abs=1e-6)
+    first = (by_model["pool"]["fold"] == 0).to_numpy()
+    mean = np.exp(np.log(past[:, first]).mean(axis=0))
+    alike = mean / mean.sum(axis=1, keepdims=True)
+    assert by_model["pool"].loc[first, RAW].to_numpy() == pytest.approx(alike, abs=1e-9)
 
 
 def test_the_metrics_are_those_of_an_independent_implementation(built):

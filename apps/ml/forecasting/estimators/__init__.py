@@ -12,6 +12,7 @@ from apps.ml.forecasting.estimators.base import FORMAT, Estimator, MarketInputEr
 from apps.ml.forecasting.estimators.base_rates import BaseRates
 from apps.ml.forecasting.estimators.calibration import Calibrated, Calibration, fit_calibration
 from apps.ml.forecasting.estimators.dixon_coles import DixonColes, ScoreDriven
+from apps.ml.forecasting.estimators.hist_boosting import HistBoosting
 from apps.ml.forecasting.estimators.logit import EloLogit, Logit
 from apps.ml.forecasting.estimators.market import MarketAware, PriceRating
 from apps.ml.forecasting.estimators.pool import Pool
@@ -24,6 +25,7 @@ __all__ = [
     "Estimator",
     "MarketInputError",
     "ModelFormatError",
+    "Pool",
     "create",
     "fit_calibration",
     "load",
@@ -31,7 +33,10 @@ __all__ = [
 
 REGISTRY: Final[dict[str, type[Estimator]]] = {
     estimator.kind: estimator
-    for estimator in (BaseRates, EloLogit, DixonColes, ScoreDriven, Logit, XGBoost, Pool, PriceRating, MarketAware)
+    for estimator in (
+        *(BaseRates, EloLogit, DixonColes, ScoreDriven, Logit, XGBoost, HistBoosting, Pool),
+        *(PriceRating, MarketAware),
+    )
 }
 """Every estimator by name; those that `uses_market` marks are labelled with prices wherever they are shown."""
 

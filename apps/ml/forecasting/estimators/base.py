@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from copy import copy
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self
@@ -113,14 +114,36 @@ class Estimator(ABC):
         self.names = tuple(names)
         if X.ndim != 2 or X.shape[1] != len(self.names) or X.shape[0] == 0:
             raise ValueError(f"X of shape {X.shape} does not go with {len(self.names)} names")
-        priced = [name for name in names if name.startswith(MARKET_PREFIXES)]
-        if priced and not self.uses_market:
-            raise MarketInputError(f"{self.kind} must not see prices, but was given {priced[:3]}")
-        self.columns = tuple(self._wanted(self.names))
+        self.columns = tuple(self.wanted(self.names))
         outcomes = np.asarray(y).astype(np.int64)
         given = np.ones(outcomes.size) if weights is None else np.asarray(weights, dtype=np.float64)
         self._fit(self._own(X), outcomes, given)
         return self
+
+    def taking(self, names: Sequence[str]) -> Self:
+        """Return the same estimator for rows of other columns, among which it finds its own by name.
+
+        A fit needs no more than the `wanted` ones; a matrix of all columns may not fit into memory.
+        """
+        missing = [name for name in self.columns if name not in names]
+        if missing:
+            raise ValueError(f"{self.kind} needs the columns {missing}")
+        other = copy(self)
+        other.names = tuple(names)
+        return other
+
+    def wanted(self, names: Sequence[str]) -> list[str]:
+        """Return those of the columns that a fit would use.
+
+        Raises
+        ------
+        MarketInputError
+            When a column is made of prices and the estimator is not one that may see them.
+        """
+        priced = [name for name in names if name.startswith(MARKET_PREFIXES)]
+        if priced and not self.uses_market:
+            raise MarketInputError(f"{self.kind} must not see prices, but was given {priced[:3]}")
+        return list(self._wanted(names))
 
     def predict_proba(self, X: Floats) -> Floats:
         """Return probabilities of home, draw and away, shape (n, 3)."""

@@ -1,10 +1,10 @@
-"""Calibration on past out-of-sample forecasts: temperature or vector scaling, whichever loses less."""
+"""Calibration on past out-of-sample forecasts: temperature, vector scaling or isotonic maps, whichever loses least."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
@@ -14,10 +14,19 @@ from numpy.typing import ArrayLike, NDArray
 from apps.ml.forecasting.estimators.base import Estimator, Floats, softmax
 from apps.ml.forecasting.scoring import FLOOR, log_loss
 
-Method = Literal["none", "temperature", "vector"]
+Method = Literal["none", "temperature", "vector", "isotonic"]
 
-METHODS: Final[tuple[Method, ...]] = ("none", "temperature", "vector")
+METHODS: Final[tuple[Method, ...]] = ("none", "temperature", "vector", "isotonic")
 """From few parameters to many; of equal ones the earlier is taken."""
+
+ISOTONIC_FROM: Final = 20_000
+"""Fewest forecasts that isotonic maps are fitted to: they have as many parameters as the data ask for."""
+
+LEAST: Final = 2e-3
+"""Smallest probability that an isotonic map gives: where it is flat at the end it would say never."""
+
+Knots = tuple[tuple[float, ...], tuple[float, ...]]
+"""Forecast probabilities in rising order, and what each is mapped to; between them the map is straight."""
 
 FILE: Final = "calibration.json"
 
@@ -26,7 +35,10 @@ GROUP: Final = "calibration"
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """A map of forecasts: each centred log-probability is scaled and shifted, class by class.
+    """A map of forecasts.
+
+    Each centred log-probability is scaled and shifted, class by class; or, where there are `knots`, each probability is
+    mapped by a rising line of its class, and the three are divided by their sum.
 
     `tried` holds the log loss of every method on forecasts that it was not fitted to, in nats.
     """
@@ -36,6 +48,7 @@ class Calibration:
     shift: tuple[float, float, float]
     n: int
     tried: Mapping[str, float]
+    knots: tuple[Knots, ...] = ()
 
     def apply(self, p: Floats) -> Floats:
         """Return calibrated probabilities, shape (n, 3)."""
@@ -43,6 +56,9 @@ class Calibration:
 
     def scores(self, p: Floats) -> Floats:
         """Return the scores whose softmax is the calibrated forecast, shape (n, 3)."""
+        if self.knots:
+            mapped = [np.interp(p[:, place], *knots) for place, knots in enumerate(self.knots)]
+            return np.log(np.maximum(np.stack(mapped, axis=1), LEAST))
         return centred(np.log(np.maximum(p, FLOOR))) * np.array(self.scale) + np.array(self.shift)
 
     def as_dict(self) -> dict[str, Any]:
@@ -53,6 +69,7 @@ class Calibration:
             "shift": list(self.shift),
             "n": self.n,
             "tried": dict(self.tried),
+            "knots": [[list(line) for line in knots] for knots in self.knots],
         }
 
     @classmethod
@@ -65,6 +82,7 @@ class Calibration:
             shift=(shift[0], shift[1], shift[2]),
             n=content["n"],
             tried=content["tried"],
+            knots=tuple((tuple(x), tuple(y)) for x, y in content["knots"]),
         )
 
 
@@ -105,7 +123,10 @@ class Calibrated:
 
     def raw_score(self, X: Floats) -> Floats:
         """Return the calibrated log-odds of home against away, shape (n,)."""
-        scores = self._scaled(self.estimator.scores(X)) + np.array(self.calibration.shift)
+        if self.calibration.knots:
+            scores = self.calibration.scores(self.estimator.predict_proba(X))
+        else:
+            scores = self._scaled(self.estimator.scores(X)) + np.array(self.calibration.shift)
         difference: Floats = scores[:, 0] - scores[:, 2]
         return difference
 
@@ -115,7 +136,10 @@ class Calibrated:
         for group, part in self.estimator.parts(X).items():
             scaled = self._scaled(part)
             found[group] = scaled[:, 0] - scaled[:, 2]
-        if self.calibration.method != "none":
+        if self.calibration.knots:
+            # A map that is not straight moves each forecast by itself: what it moved is a reason of its own.
+            found[GROUP] = self.raw_score(X) - sum(found.values())
+        elif self.calibration.method != "none":
             found[GROUP] = np.full(len(X), self.calibration.shift[0] - self.calibration.shift[2])
         return found
 
@@ -129,7 +153,14 @@ class Calibrated:
         return centred(scores) * np.array(self.calibration.scale)
 
 
-def fit_calibration(p: Floats, y: ArrayLike, *, methods: Sequence[Method] = METHODS, folds: int = 5) -> Calibration:
+def fit_calibration(
+    p: Floats,
+    y: ArrayLike,
+    *,
+    methods: Sequence[Method] = METHODS,
+    folds: int = 5,
+    isotonic_from: int = ISOTONIC_FROM,
+) -> Calibration:
     """Return the calibration that loses least on forecasts later than those that it was fitted to.
 
     Parameters
@@ -138,11 +169,15 @@ def fit_calibration(p: Floats, y: ArrayLike, *, methods: Sequence[Method] = METH
         Out-of-sample forecasts in the order of time.
     y : array_like of int, shape (n,)
         Their outcomes.
-    methods : sequence of {"none", "temperature", "vector"}
-        What to try.
+    methods : sequence of {"none", "temperature", "vector", "isotonic"}
+        What to try; isotonic maps from `isotonic_from` forecasts on alone.
     folds : int
         The rows are cut into this many parts; each part but the first is forecast by a fit to those before it.
+    isotonic_from : int
+        See `methods`.
     """
+    if len(p) < isotonic_from:
+        methods = [method for method in methods if method != "isotonic"]
     outcomes = np.asarray(y).astype(np.int64)
     tried: dict[str, float] = {}
     parts = np.array_split(np.arange(len(p)), folds)
@@ -154,18 +189,21 @@ def fit_calibration(p: Floats, y: ArrayLike, *, methods: Sequence[Method] = METH
         tried[method] = log_loss(np.concatenate(later), outcomes[parts[1][0] :])
     best = min(methods, key=lambda method: (tried[method], METHODS.index(method)))
     found = _fitted(best, p, outcomes)
-    return Calibration(found.method, found.scale, found.shift, len(p), tried)
+    return replace(found, tried=tried)
 
 
 def centred(scores: Floats) -> Floats:
-    """Return scores less their mean over the classes, which leaves their softmax as it was."""
-    moved: Floats = scores - scores.mean(axis=1, keepdims=True)
+    """Return scores less their mean over the classes, the last axis, which leaves their softmax as it was."""
+    moved: Floats = scores - scores.mean(axis=-1, keepdims=True)
     return moved
 
 
 def _fitted(method: Method, p: Floats, y: NDArray[np.int64]) -> Calibration:
+    plain = Calibration(method, (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), len(p), {})
     if method == "none":
-        return Calibration("none", (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), len(p), {})
+        return plain
+    if method == "isotonic":
+        return replace(plain, knots=tuple(_rising(p[:, place], y == place) for place in range(3)))
     from scipy.optimize import minimize
 
     scores = centred(np.log(np.maximum(p, FLOOR)))
@@ -194,3 +232,11 @@ def _fitted(method: Method, p: Floats, y: NDArray[np.int64]) -> Calibration:
         len(p),
         {},
     )
+
+
+def _rising(p: Floats, hit: NDArray[np.bool_]) -> Knots:
+    """Return the rising line that is nearest to how often the outcome came."""
+    from sklearn.isotonic import IsotonicRegression
+
+    found = IsotonicRegression(out_of_bounds="clip").fit(p, hit.astype(np.float64))
+    return tuple(found.X_thresholds_.tolist()), tuple(found.y_thresholds_.tolist())

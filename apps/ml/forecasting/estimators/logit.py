@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apps.ml.forecasting.estimators.base import BASELINE, Estimator, Floats, chosen, grouped, softmax
+from apps.ml.forecasting.scoring import log_loss
 
 TOLERANCE: Final = 1e-10
 """Largest step of a coefficient at which the fit has converged."""
@@ -17,6 +18,9 @@ CONSTANT: Final = 1e-6
 """Spread of a column, as a share of its mean, below which it passes for constant: else noise would be its unit."""
 
 STEPS: Final = 100
+
+LATER: Final = 0.2
+"""Share of the rows that choose between penalties."""
 
 
 class ConvergenceError(ArithmeticError):
@@ -30,7 +34,9 @@ class Logit(Estimator):
     ----------
     params : mapping
         ``columns``, patterns of the names of columns; ``leave_out``, patterns of those of them that it does not use;
-        ``l2``, penalty on the squared coefficients of the standardised columns, in units of matches.
+        ``l2``, penalty on the squared coefficients of the standardised columns, in units of matches; of several the one
+        that loses least on the latest rows, a share of `LATER`, after a fit to those before; rows come in the order of
+        time.
     seed : int
         Not used; nothing is random.
     """
@@ -57,7 +63,9 @@ class Logit(Estimator):
         self._mean = np.average(X, axis=0, weights=weights)
         spread = np.sqrt(np.average((X - self._mean) ** 2, axis=0, weights=weights))
         self._scale = np.where(spread > CONSTANT * np.maximum(np.abs(self._mean), 1.0), spread, 1.0)
-        coefficients = newton((X - self._mean) / self._scale, y, weights, float(self.params["l2"]))
+        standard, penalties = (X - self._mean) / self._scale, np.atleast_1d(self.params["l2"])
+        self._l2 = float(penalties[0] if len(penalties) == 1 else _best_penalty(standard, y, weights, penalties))
+        coefficients = newton(standard, y, weights, self._l2)
         self._intercept, self._slopes = coefficients[0], coefficients[1:]
 
     def _state(self) -> dict[str, Any]:
@@ -66,17 +74,29 @@ class Logit(Estimator):
             "scale": self._scale.tolist(),
             "intercept": self._intercept.tolist(),
             "slopes": self._slopes.tolist(),
+            "l2": self._l2,
         }
 
     def _restore(self, state: Mapping[str, Any]) -> None:
         self._mean, self._scale = np.array(state["mean"]), np.array(state["scale"])
         self._intercept, self._slopes = np.array(state["intercept"]), np.array(state["slopes"])
+        self._l2 = float(state["l2"])
 
 
 class EloLogit(Logit):
     """Multinomial logit on the Elo difference alone: the simplest model that knows the teams."""
 
     kind = "elo_logit"
+
+
+def _best_penalty(X: Floats, y: NDArray[np.int64], weights: Floats, penalties: NDArray[Any]) -> float:
+    """Return the penalty that loses least on the latest rows; few rows ask for a larger one than many."""
+    split = len(X) - max(1, round(LATER * len(X)))
+    losses = []
+    for l2 in penalties:
+        found = newton(X[:split], y[:split], weights[:split], float(l2))
+        losses.append(log_loss(softmax(X[split:] @ found[1:] + found[0]), y[split:]))
+    return float(penalties[int(np.argmin(losses))])
 
 
 def newton(X: Floats, y: NDArray[np.int64], weights: Floats, l2: float) -> Floats:

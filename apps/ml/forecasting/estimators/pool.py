@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from apps.ml.forecasting.estimators.base import Estimator, Floats, softmax
 from apps.ml.forecasting.estimators.calibration import centred
 from apps.ml.forecasting.estimators.dixon_coles import DixonColes, ScoreDriven
+from apps.ml.forecasting.estimators.hist_boosting import HistBoosting
 from apps.ml.forecasting.estimators.logit import EloLogit, Logit
 from apps.ml.forecasting.estimators.trees import XGBoost
-from apps.ml.forecasting.scoring import log_loss
+from apps.ml.forecasting.scoring import FLOOR, log_loss
 
 MEMBERS: Final[Mapping[str, type[Estimator]]] = {
-    member.kind: member for member in (EloLogit, DixonColes, ScoreDriven, Logit, XGBoost)
+    member.kind: member for member in (EloLogit, DixonColes, ScoreDriven, Logit, XGBoost, HistBoosting)
 }
 """What a pool may be made of."""
 
@@ -26,19 +27,59 @@ MEMBERS: Final[Mapping[str, type[Estimator]]] = {
 class Pool(Estimator):
     """The pool ``p ∝ Π p_i ** w_i`` of several estimators; scores add, and so do the reasons.
 
-    Members are fitted to the earlier rows, which come in the order of time; the weights, none below 0, minimise the log
-    loss of what the members forecast of the later ones; then the members are fitted to all rows.
+    The weights, none below 0, minimise the log loss of what the members forecast without having seen. Whoever has such
+    forecasts makes a pool of fitted members by `joined`. `fit` makes them itself: members are fitted to the earlier
+    rows, which come in the order of time, weights to what they say of the later ones, then the members to all rows.
 
     Parameters
     ----------
     params : mapping
-        ``members``, the section of each by its name in `MEMBERS`; ``later``, the share of the rows that weights are
-        fitted to.
+        ``members``, the section of each by its name in `MEMBERS`; ``later``, the share of the rows that `fit` keeps for
+        the weights; ``least_past``, fewest forecasts that weights are fitted to: with fewer all members weigh alike.
     seed : int
         Seed of the members.
     """
 
     kind = "pool"
+
+    @classmethod
+    def joined(
+        cls,
+        params: Mapping[str, Any],
+        members: Mapping[str, Estimator],
+        past: Floats,
+        y: NDArray[np.int64],
+        *,
+        names: Sequence[str],
+        seed: int,
+    ) -> Self:
+        """Return the pool of fitted members, weighed by forecasts that they made before.
+
+        Parameters
+        ----------
+        params : mapping
+            As of the class.
+        members : mapping of str to Estimator
+            By their names, in the order of the parameters; each takes all columns of `names`.
+        past : ndarray, shape (members, n, 3)
+            Out-of-sample forecasts of each, in the same order.
+        y : ndarray of int, shape (n,)
+            What came.
+        names : sequence of str
+            Names of the columns of `X`.
+        seed : int
+            Kept with the model.
+        """
+        if list(members) != list(params["members"]):
+            raise ValueError(f"the pool is made of {list(params['members'])}, not of {list(members)}")
+        pool = cls(params, seed=seed)
+        pool.names = tuple(names)
+        pool.columns = tuple(pool._wanted(names))
+        enough = len(y) >= int(params["least_past"])
+        scores = centred(np.log(np.maximum(past, FLOOR)))
+        weights = fitted_weights(scores, y) if enough else np.full(len(members), 1.0 / len(members))
+        pool._take([member.taking(pool.columns) for member in members.values()], weights)
+        return pool
 
     def scores(self, X: Floats) -> Floats:
         """Return the weighted sum of the members' centred scores, shape (n, 3)."""
@@ -76,9 +117,12 @@ class Pool(Estimator):
             for member in self._created()
         ]
         forecasts = np.stack([centred(member.scores(X[-later:])) for member in tried])
-        self._weights = fitted_weights(forecasts, y[-later:])
-        self._members = [member.fit(X, y, names=self.columns, weights=weights) for member in self._created()]
-        self.rho = float(np.average([member.rho for member in self._members], weights=self._weights + 1e-12))
+        members = [member.fit(X, y, names=self.columns, weights=weights) for member in self._created()]
+        self._take(members, fitted_weights(forecasts, y[-later:]))
+
+    def _take(self, members: Sequence[Estimator], weights: Floats) -> None:
+        self._members, self._weights = list(members), weights
+        self.rho = float(np.average([member.rho for member in members], weights=weights + 1e-12))
 
     def _state(self) -> dict[str, Any]:
         return {"weights": self._weights.tolist()}

@@ -1,0 +1,200 @@
+"""Histogram gradient boosting that adds to a logit what it cannot say, in one Newton step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from apps.ml.forecasting.estimators.base import BASELINE, Estimator, Floats, chosen, group_of
+from apps.ml.forecasting.estimators.logit import Logit
+
+FILE: Final = "trees.npy"
+
+NODE: Final = np.dtype(
+    [
+        ("value", np.float64),  # what the tree says here, as if it ended here
+        ("threshold", np.float64),
+        ("column", np.int32),  # -1 for a leaf
+        ("left", np.int32),  # rows of this array; a value up to the threshold goes left
+        ("right", np.int32),
+        ("missing_left", np.int32),  # 0 or 1; 32 bits, so that no byte of a node is left to chance
+    ]
+)
+"""One node of a tree; trees lie one after the other, each with its root first."""
+
+SHARE: Final = 0.5
+"""Share of a step of one class by itself that is taken: the three move against each other, and twice the diagonal of
+the Hessian, ``2 p (1 - p)``, bounds it from above (Gershgorin), as in xgboost's ``multi:softprob``."""
+
+CERTAIN: Final = 1e-6
+"""Least probability of a class in a working response."""
+
+
+class HistBoosting(Estimator):
+    """Trees of scikit-learn's histogram gradient boosting on the margin of a logit.
+
+    scikit-learn lets its classifier begin at no margin. What the trees have to add is small, so the log loss is as good
+    as quadratic in it: for each class, boosted trees fit the working response ``(y - p) / (p (1 - p))`` of the logit's
+    forecasts with the weights ``p (1 - p)``, as one step of iteratively reweighted least squares does.
+
+    Parameters
+    ----------
+    params : mapping
+        ``logit``, the section of the `Logit` that they begin at; ``columns`` and ``leave_out``, patterns of the columns
+        that are used, those of the logit among them, and of those that are not; ``trees``, the settings of
+        ``HistGradientBoostingRegressor``.
+    seed : int
+        Seed of the choice of columns at every split.
+    """
+
+    kind = "hist_boosting"
+    _logit: Logit
+
+    def scores(self, X: Floats) -> Floats:
+        """Return the scores of the logit and the trees together, shape (n, 3)."""
+        own = self._own(X)
+        added = np.tile(self._start, (len(own), 1))
+        for place in range(3):
+            _walk(self._nodes, self._roots[place], own, added[:, place])
+        return self._logit.scores(own) + added
+
+    def parts(self, X: Floats) -> dict[str, Floats]:
+        """Return the parts of the logit, and of the trees what each split on the way moved, by group of columns.
+
+        See Palczewska et al. (2013), "Interpreting random forest models using a feature contribution method".
+        """
+        own = self._own(X)
+        found = self._logit.parts(own)
+        groups = [group_of(name) for name in self.columns]
+        names = sorted(set(groups))
+        number = np.array([names.index(group) for group in groups], dtype=np.int64)
+        moved = np.zeros((len(names), len(own), 3))
+        for place in range(3):
+            _split_up(self._nodes, self._roots[place], own, number, moved[:, :, place])
+        for name, part in zip(names, moved, strict=True):
+            found[name] = found[name] + part if name in found else part
+        # What rounding leaves over goes to the baseline with the start of the trees, so that the parts are exact.
+        found[BASELINE] += self.scores(X) - sum(found.values())
+        return found
+
+    def _wanted(self, names: Sequence[str]) -> Sequence[str]:
+        logit = self.params["logit"]
+        wanted = {
+            *chosen(names, self.params["columns"], self.params.get("leave_out", ())),
+            *chosen(names, logit["columns"], logit.get("leave_out", ())),
+        }
+        return [name for name in names if name in wanted]
+
+    def _fit(self, X: Floats, y: NDArray[np.int64], weights: Floats) -> None:
+        from sklearn.ensemble import HistGradientBoostingRegressor
+        from threadpoolctl import threadpool_limits
+
+        self._logit = Logit(self.params["logit"]).fit(X, y, names=self.columns, weights=weights)
+        p = np.clip(self._logit.predict_proba(X), CERTAIN, 1.0 - CERTAIN)
+        used = [self.columns.index(name) for name in self._of_trees()]
+        columns, start, nodes, roots = X[:, used], [], [], []
+        for place in range(3):
+            curve = p[:, place] * (1.0 - p[:, place])
+            trees = HistGradientBoostingRegressor(
+                **self.params["trees"], early_stopping=False, random_state=self.seed + place
+            )
+            # The order of a sum depends on the number of threads, and so would the last bits.
+            with threadpool_limits(limits=1, user_api="openmp"):
+                trees.fit(columns, ((y == place) - p[:, place]) / curve, sample_weight=weights * curve)
+            start.append(SHARE * float(trees._baseline_prediction[0, 0]))
+            begins, found = _unpacked(trees, np.array(used), sum(map(len, nodes)))
+            roots.append(begins)
+            nodes.append(found)
+        self._start, self._nodes, self._roots = np.array(start), np.concatenate(nodes), np.array(roots)
+
+    def _of_trees(self) -> list[str]:
+        return chosen(self.columns, self.params["columns"], self.params.get("leave_out", ()))
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "trees": FILE,
+            "roots": self._roots.tolist(),
+            "start": self._start.tolist(),
+            "logit": {"columns": list(self._logit.columns), **self._logit._state()},
+        }
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        self._logit = Logit(self.params["logit"])
+        self._logit.names = self.columns
+        self._logit.columns = tuple(state["logit"]["columns"])
+        self._logit._restore(state["logit"])
+        self._roots, self._start = np.array(state["roots"], dtype=np.int64), np.array(state["start"])
+
+    def _save_more(self, folder: Path) -> None:
+        np.save(folder / FILE, self._nodes, allow_pickle=False)
+
+    def _load_more(self, folder: Path) -> None:
+        self._nodes = np.load(folder / FILE, allow_pickle=False)
+        if self._nodes.dtype != NODE:
+            raise KeyError(f"{FILE} holds no trees")
+
+
+def _unpacked(trees: Any, used: NDArray[np.int64], first: int) -> tuple[list[int], NDArray[Any]]:
+    """Return the rows of the roots and the nodes of fitted trees, columns numbered as in ``used``.
+
+    scikit-learn keeps its trees to itself and offers nothing but pickle to store them; the test that compares our walk
+    with its own forecasts tells when a release changes them.
+    """
+    roots, parts, place = [], [], first
+    for (tree,) in trees._predictors:
+        raw = tree.nodes
+        is_leaf = raw["is_leaf"].astype(bool)
+        nodes = np.zeros(len(raw), dtype=NODE)
+        # Leaves come shrunk, the nodes above them do not.
+        nodes["value"] = SHARE * raw["value"] * np.where(is_leaf, 1.0, trees.learning_rate)
+        nodes["threshold"] = raw["num_threshold"]
+        nodes["column"] = np.where(is_leaf, -1, used[np.where(is_leaf, 0, raw["feature_idx"])])
+        nodes["left"], nodes["right"] = raw["left"] + place, raw["right"] + place
+        nodes["missing_left"] = raw["missing_go_to_left"]
+        roots.append(place)
+        parts.append(nodes)
+        place += len(nodes)
+    return roots, np.concatenate(parts) if parts else np.zeros(0, dtype=NODE)
+
+
+@njit(cache=True)
+def _next(nodes: NDArray[Any], number: int, row: NDArray[np.float64]) -> int:
+    """Return the node below `number` that a row goes to."""
+    node = nodes[number]
+    value = row[node.column]
+    to_left = node.missing_left if np.isnan(value) else value <= node.threshold
+    return node.left if to_left else node.right
+
+
+@njit(cache=True)
+def _walk(nodes: NDArray[Any], roots: NDArray[np.int64], X: NDArray[np.float64], out: NDArray[np.float64]) -> None:
+    """Add to `out`, shape (n,), what every tree says of every row."""
+    for row in range(len(X)):
+        for root in roots:
+            number = root
+            while nodes[number].column >= 0:
+                number = _next(nodes, number, X[row])
+            out[row] += nodes[number].value
+
+
+@njit(cache=True)
+def _split_up(
+    nodes: NDArray[Any],
+    roots: NDArray[np.int64],
+    X: NDArray[np.float64],
+    group: NDArray[np.int64],
+    out: NDArray[np.float64],
+) -> None:
+    """Add to `out`, shape (groups, n), what each split on the way of every row moved; `group` is that of a column."""
+    for row in range(len(X)):
+        for root in roots:
+            number = root
+            while nodes[number].column >= 0:
+                below = _next(nodes, number, X[row])
+                out[group[nodes[number].column], row] += nodes[below].value - nodes[number].value
+                number = below
