@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from apps.ml.forecasting import goals, scoring
-from apps.ml.forecasting.features import FeatureState
+from apps.ml.forecasting.estimators import create
+from apps.ml.forecasting.features import FeatureState, build_features
 
 pytestmark = pytest.mark.slow
 
@@ -54,15 +55,18 @@ def test_goals_behind_corrected_outcomes_are_found_again(oracle, mu_home, mu_awa
     assert [found["home_exp"], found["away_exp"]] == pytest.approx([mu_home, mu_away], abs=2e-3)
 
 
-def test_attack_and_defence_without_a_prior_are_the_maximum_likelihood(oracle, params):
+@pytest.fixture(scope="module")
+def league() -> pd.DataFrame:
+    """Four seasons of eight clubs, a match every eight hours: 224 results."""
     generator = np.random.default_rng(4)
     pairs = [(home, away) for home in range(1, 9) for away in range(1, 9) if home != away] * 4
     strength = np.exp(generator.normal(0.0, 0.3, size=9))
     frame = pd.DataFrame(pairs, columns=["home_team_id", "away_team_id"])
     frame["home_goals"] = generator.poisson(1.5 * strength[frame["home_team_id"]]).astype(float)
     frame["away_goals"] = generator.poisson(1.1 * strength[frame["away_team_id"]]).astype(float)
-    frame["kickoff_at"] = pd.Timestamp("2024-01-01", tz="UTC").as_unit("us") + pd.to_timedelta(range(len(frame)), "h")
-    frame = frame.assign(
+    hours = pd.to_timedelta(8 * np.arange(len(frame)), "h")
+    frame["kickoff_at"] = pd.Timestamp("2024-01-01", tz="UTC").as_unit("us") + hours
+    return frame.assign(
         match_id=range(len(frame)),
         competition_id=1,
         region="X",
@@ -73,8 +77,12 @@ def test_attack_and_defence_without_a_prior_are_the_maximum_likelihood(oracle, p
         status="finished",
         known_at=frame["kickoff_at"] + pd.Timedelta(hours=3),
     )
+
+
+@pytest.mark.parametrize("half_life_days", [1e9, 40.0])
+def test_attack_and_defence_without_a_prior_are_the_weighted_maximum_likelihood(oracle, params, league, half_life_days):
     section = params["features"]["dixon_coles"] | {
-        "half_life_days": 1e9,
+        "half_life_days": half_life_days,
         "window_days": 10000,
         "prior_matches": 1e-9,
         "level_prior_teams": 1e-9,
@@ -83,16 +91,33 @@ def test_attack_and_defence_without_a_prior_are_the_maximum_likelihood(oracle, p
         "first_sweeps": 500,
     }
     state = FeatureState.new({"dixon_coles": section})
-    state.observe(frame)
-    fixtures = frame.head(56).assign(as_of=pd.Timestamp("2025-01-01", tz="UTC"))
+    state.observe(league)
+    fixtures = league.head(56).assign(as_of=pd.Timestamp("2025-01-01", tz="UTC"))
     mu = state.describe(fixtures)[:, :2]
+    ago = (league["kickoff_at"].max() - league["kickoff_at"]) / pd.Timedelta(days=1)
     theirs = oracle.models.PoissonGoalsModel(
-        frame["home_goals"].astype(int),
-        frame["away_goals"].astype(int),
-        frame["home_team_id"].astype(str),
-        frame["away_team_id"].astype(str),
+        league["home_goals"].astype(int),
+        league["away_goals"].astype(int),
+        league["home_team_id"].astype(str),
+        league["away_team_id"].astype(str),
+        weights=0.5 ** (ago / half_life_days),
     )
     theirs.fit()
-    for row, (home, away) in zip(mu, pairs, strict=False):
+    for row, home, away in zip(mu, fixtures["home_team_id"], fixtures["away_team_id"], strict=True):
         grid = theirs.predict(str(home), str(away))
         assert row.tolist() == pytest.approx([grid.home_goal_expectation, grid.away_goal_expectation], rel=2e-3)
+
+
+@pytest.mark.parametrize("kind", ["dixon_coles", "score_driven"])
+def test_the_goal_models_forecast_what_their_goals_and_rho_say(oracle, params, world, kind):
+    values, names = build_features(world, world, params=params["features"], families=["dixon_coles", "poisson_filter"])
+    margin = world["home_goals"] - world["away_goals"]
+    model = create(kind, params["train"]["smoke"][kind], seed=0).fit(
+        values, 1 - np.sign(margin).astype(int), names=names
+    )
+    rows = values[::40]
+    for p, (home, away) in zip(model.predict_proba(rows), model.expected_goals(rows), strict=True):
+        # The two means change places for the reason above; so do the outcomes.
+        theirs = oracle.models.create_dixon_coles_grid(away, home, rho=model.rho, max_goals=25)
+        swapped = [theirs.away_win, theirs.draw, theirs.home_win]
+        assert p.tolist() == pytest.approx(swapped, abs=2e-4)

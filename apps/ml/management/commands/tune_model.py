@@ -1,0 +1,117 @@
+"""`manage.py tune_model`: search better parameters of one estimator, several processes in one study."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from argparse import RawDescriptionHelpFormatter
+from datetime import datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Final
+from urllib.parse import quote
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection
+from django.utils import timezone
+
+from apps.matches.locks import Lock, alone
+from apps.matches.models import World
+from apps.ml import selectors
+from apps.ml.management.commands.export_matches import parse_as_of
+from apps.ml.pipeline import files, tune
+from apps.ml.services import workspaces
+
+SCHEMA: Final = "optuna"
+"""Schema of our database that Optuna keeps its own tables in."""
+
+
+class Command(BaseCommand):
+    """Stages up to the split in a folder of its own, then the search; what it finds is for `apps/ml/params.yaml`."""
+
+    help = (
+        "Search better parameters of one estimator on walk-forward steps before the first tested one.\n"
+        "Start it several times, on several machines, to search faster: they share a study in PostgreSQL.\n"
+        "Stopped, it goes on where it was. --apply writes what was found into apps/ml/params.yaml, for you to commit."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the options."""
+        parser.formatter_class = RawDescriptionHelpFormatter
+        parser.add_argument("estimator", help="one of tune.spaces in apps/ml/params.yaml, such as xgboost")
+        parser.add_argument("--world", choices=World.values, help="default: the served one")
+        parser.add_argument("--profile", choices=("smoke", "production"), default="production")
+        parser.add_argument("--as-of", metavar="ISO", help="facts known before it; default: the latest 00:00 UTC")
+        parser.add_argument("--minutes", type=float, default=30.0, help="no trial begins after these (default: 30)")
+        parser.add_argument("--trials", type=int, help="most trials of this process")
+        parser.add_argument("--apply", action="store_true", help="write what was found into apps/ml/params.yaml")
+
+    def handle(self, **options: Any) -> None:
+        """Prepare the folder, search, and say what was found."""
+        params, kind, profile = workspaces.read_params(), options["estimator"], options["profile"]
+        if kind not in params["tune"]["spaces"]:
+            raise CommandError(f"{kind} has no search space; there are {', '.join(params['tune']['spaces'])}")
+        world = World(options["world"] or selectors.served_world())
+        as_of = parse_as_of(options["as_of"], now=timezone.now())
+        root = self._prepared(world, profile, as_of, params)
+        command = [sys.executable, "-m", "apps.ml.pipeline.tune", kind, "--minutes", str(options["minutes"])]
+        command += ["--trials", str(options["trials"])] if options["trials"] else []
+        result = root / tune.RESULT
+        result.unlink(missing_ok=True)
+        if _status(command, root, {tune.STUDY_URL: study_url()}):
+            raise CommandError("The search ended early; the lines above say why. Start it again: it goes on.")
+        found = files.read_json(result)
+        if found["log_loss"] >= found["log_loss_before"]:
+            self.stdout.write("Nothing better than the parameters of today was found; more time may find it.")
+            return
+        for name, value in found["values"].items():
+            self.stdout.write(f"  train.{profile}.{kind}.{name}: {value}")
+        if options["apply"]:
+            apply(settings.BASE_DIR / files.PARAMS, profile, kind, found["values"])
+            self.stdout.write(f"Written into {files.PARAMS}; look at the change, and commit it.")
+
+    def _prepared(self, world: World, profile: str, as_of: datetime, params: dict[str, Any]) -> Path:
+        """Return a folder in which the stages up to the split have run; processes of one study share it."""
+        run = SimpleNamespace(pk=f"tune-{world}-{profile}", params=params, world=world, profile=profile, as_of=as_of)
+        with alone(Lock.RUN) as is_ours:
+            if not is_ours:
+                raise CommandError("A run of the pipeline is at work; search when it has ended.")
+            root = workspaces.make(run)
+            if _status([sys.executable, "-m", "dvc", "repro", "split"], root, {}):
+                raise CommandError("A stage before the search failed; the lines above say which and why.")
+        return root
+
+
+def study_url() -> str:
+    """Return the address of our database as SQLAlchemy writes it, with a schema for Optuna's tables, which is made."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+    own = connection.settings_dict
+    user, password = quote(own["USER"], safe=""), quote(own["PASSWORD"], safe="")
+    place = f"{own['HOST']}:{own['PORT']}" if own["PORT"] else own["HOST"]
+    return f"postgresql+psycopg://{user}:{password}@{place}/{own['NAME']}?options=-csearch_path%3D{SCHEMA}"
+
+
+def apply(path: Path, profile: str, kind: str, values: dict[str, Any]) -> None:
+    """Write values, named by dots, into the section of an estimator, and leave all else of the file as it is."""
+    from ruamel.yaml import YAML
+
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    yaml.width = 4096
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    content = yaml.load(path.read_text(encoding="utf-8"))
+    for name, value in values.items():
+        *way, latest = name.split(".")
+        place = content["train"][profile][kind]
+        for part in way:
+            place = place[part]
+        place[latest] = value
+    with path.open("w", encoding="utf-8") as file:
+        yaml.dump(content, file)
+
+
+def _status(command: list[str], root: Path, more: dict[str, str]) -> int:
+    environment = workspaces.environment() | more
+    return subprocess.run(command, cwd=root, env=environment, check=False).returncode  # noqa: S603  our own modules
