@@ -128,7 +128,7 @@ def shortened(text: str, length: int, where: str) -> str:
 
 def _about(facts: Facts) -> Section:
     paragraphs = [
-        f"`{facts.estimator}` on {facts.columns} features, {facts.inputs}, trained with the {facts.profile} profile. "
+        f"{facts.estimator} on {facts.columns} features, {facts.inputs}, trained with the {facts.profile} profile. "
         "It forecasts home win, draw and away win after 90 minutes and stoppage time of matches of the competitions "
         "that it was trained on, and the expected goals of both sides.",
         "Made for people and programs that want calibrated probabilities of coming matches. Not made for deciding "
@@ -162,11 +162,7 @@ def _evaluation(facts: Facts) -> Section | None:
     test = facts.metrics.get("test", {})
     when = f" from {test['from']} to {test['to']}" if test else ""
     own = models[facts.estimator]
-    rows = [
-        (name, *_scores(scores), "")
-        for name, scores in models.items()
-        if name in (facts.estimator, "base_rates")
-    ]
+    rows = [(name, *_scores(scores), "") for name, scores in models.items() if name in (facts.estimator, "base_rates")]
     for line in facts.metrics.get("benchmarks", ()):
         gap = line["gap"]["log_loss"]
         interval = f"{_signed(gap['mean'])} ({_signed(gap['low'])} to {_signed(gap['high'])})"
@@ -175,9 +171,9 @@ def _evaluation(facts: Facts) -> Section | None:
     return Section(
         "Evaluation",
         (
-            f"Walk forward on {own['n']:,} matches{when} that the model had not seen, refitted once a season. Log loss in "
-            "nats, RPS in [0, 1]; intervals by paired bootstrap over match days. A line of prices is compared on the "
-            "matches where it is quoted.",
+            f"Walk forward on {own['n']:,} matches{when} that the model had not seen, refitted once a season. Log loss "
+            "in nats, RPS in [0, 1]; intervals by paired bootstrap over match days. A line of prices is compared on "
+            "the matches where it is quoted.",
         ),
         Table(head, tuple(rows)),
     )
@@ -194,8 +190,8 @@ def _calibration(facts: Facts) -> Section | None:
     said = ""
     if widest is not None and widest["n"] >= 100:
         said = (
-            f" Of the bins with 100 forecasts or more the widest gap is at {widest['low']:.0%} to {widest['high']:.0%}: "
-            f"called {widest['mean_p']:.1%}, came {widest['frequency']:.1%} of {widest['n']:,}."
+            f" Of the bins with 100 forecasts or more the widest gap is at {widest['low']:.0%} to {widest['high']:.0%}"
+            f": called {widest['mean_p']:.1%}, came {widest['frequency']:.1%} of {widest['n']:,}."
         )
     return Section(
         "Calibration",
@@ -241,10 +237,10 @@ def _lineage(facts: Facts) -> Section:
         "Lineage and how to make it again",
         (
             "Check out the code revision, pin the run's day, profile and world (“Run again” in the office does all "
-            "three), and `dvc repro`: the same data, parameters and code give the same bytes, and nothing is registered "
-            "twice.",
+            "three), and run dvc repro: the same data, parameters and code give the same bytes, and nothing is "
+            "registered twice.",
         ),
-        Table(("what", "value"), tuple((name, f"`{value}`") for name, value in facts.lineage.items())),
+        Table(("what", "value"), tuple((name, value) for name, value in facts.lineage.items())),
     )
 
 

@@ -239,9 +239,7 @@ def _read(contender: Contender) -> pd.DataFrame:
     return pd.read_parquet(io.BytesIO(contender.forecasts))
 
 
-def _words_of_matches(
-    candidate: Contender, champion: Contender, own: int, other: int, n: int, least: int
-) -> str:
+def _words_of_matches(candidate: Contender, champion: Contender, own: int, other: int, n: int, least: int) -> str:
     unkept = [contender.number for contender in (candidate, champion) if contender.forecasts is None]
     if unkept:
         return f"model {unkept[0]} is from a time before forecasts were kept for comparisons"
