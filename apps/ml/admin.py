@@ -323,8 +323,8 @@ class ModelVersionAdmin(FactAdmin):
         permissions=["compare"],
         dialog={
             "title": "Compare with the champion",
-            "description": "Both are judged by their forecasts of the same matches, made before those were played, under "
-            "the rules in params.yaml. Nothing is promoted; the same files and rules give the row that is there.",
+            "description": "Both are judged by their forecasts of the same matches, made before those were played, "
+            "under the rules in params.yaml. Nothing is promoted; the same files and rules give the row that is there.",
             "form_class": BaseDialogForm,
             "form_submit_text": "Compare",
         },
@@ -342,7 +342,9 @@ class ModelVersionAdmin(FactAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         """Add the way to the report of the evaluation."""
-        report = path("<int:version_id>/report/", self.admin_site.admin_view(self.report), name="ml_modelversion_report")
+        report = path(
+            "<int:version_id>/report/", self.admin_site.admin_view(self.report), name="ml_modelversion_report"
+        )
         return [report, *super().get_urls()]
 
     def report(self, request: HttpRequest, version_id: int) -> HttpResponse:

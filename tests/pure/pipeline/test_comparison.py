@@ -149,7 +149,7 @@ def test_a_column_that_the_served_state_does_not_describe_is_named():
 
 
 def rows(p, q, outcome, competition="league", n=1) -> pd.DataFrame:
-    values = {name: part for name, part in zip(RAW, p, strict=True)}
+    values = dict(zip(RAW, p, strict=True))
     values |= {f"{name}_other": part for name, part in zip(RAW, q, strict=True)}
     about = {"outcome": outcome, "competition": competition}
     frame = pd.DataFrame([values | about] * n)
