@@ -21,7 +21,7 @@ QUEUES: Final = ("scrape", "ml", "default")
 app.conf.task_routes = {
     "scraping.scrape_due": {"queue": "scrape"},
     "ml.run_due": {"queue": "ml"},
-    "ml.mirror_champions": {"queue": "ml"},
+    "ml.mirror_aliases": {"queue": "ml"},
 }
 
 SECOND: Final = 1.0
@@ -75,7 +75,8 @@ TIMETABLE: Final[dict[str, dict[str, Any]]] = {
     "grade what is due": _ask("ml.settle_due", MINUTE),
     "start and resume pipeline runs": _ask("ml.run_due", 30 * SECOND),
     "retrain when it is due": _ask("ml.retrain_due", 5 * MINUTE),
-    "mirror the champion in the registry": _ask("ml.mirror_champions", 10 * MINUTE),
+    "compare candidates with the champion": _ask("ml.compare_due", 10 * MINUTE),
+    "mirror the aliases in the registry": _ask("ml.mirror_aliases", 10 * MINUTE),
 }
 
 # topic of `apps.matches.events.wake` → tasks that it starts at once.
@@ -83,5 +84,6 @@ app.conf.wake_ups = {
     "facts_changed": ("ml.settle_due", "ml.predict_due", "ml.retrain_due"),
     "scrape_requested": ("scraping.scrape_due",),
     "run_requested": ("ml.run_due",),
-    "promoted": ("ml.predict_due", "ml.mirror_champions"),
+    "promoted": ("ml.predict_due", "ml.compare_due", "ml.mirror_aliases"),
+    "compared": ("ml.mirror_aliases",),
 }

@@ -77,6 +77,30 @@ class MatchSerializer(serializers.ModelSerializer[Match]):
         return match.stage.name if match.stage else ""
 
 
+class FeatureSerializer(serializers.Serializer[dict[str, object]]):
+    """What one column of the features is."""
+
+    name = serializers.CharField()
+    family = serializers.CharField(help_text="Family that computes it.")
+    side = serializers.CharField(help_text="home, away, diff (home minus away) or match.")
+    scope = serializers.CharField(help_text="Matches that count: all, venue, competition, region …")
+    window = serializers.IntegerField(allow_null=True, help_text="Number of latest matches; null for the whole past.")
+    unit = serializers.CharField()
+    meaning = serializers.CharField()
+    inputs = serializers.CharField(help_text="What of the market it is made of; `no odds` for nothing.")
+    is_read = serializers.BooleanField(help_text="Whether the champion looks at it.")
+
+
+class FeatureListSerializer(serializers.Serializer[dict[str, object]]):
+    """The catalogue of features of a world's champion."""
+
+    world = serializers.CharField()
+    version = serializers.IntegerField(help_text="Number of the champion.")
+    catalogue_sha256 = serializers.CharField(help_text="Of the whole catalogue, as its model card and lineage name it.")
+    count = serializers.IntegerField(help_text="Features in `results`.")
+    results = FeatureSerializer(many=True)
+
+
 class OutcomesSerializer(serializers.Serializer[dict[str, float]]):
     """One number for each outcome, in the order home, draw, away."""
 

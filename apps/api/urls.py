@@ -9,7 +9,7 @@ from rest_framework.routers import SimpleRouter
 from apps.api import pages
 from apps.api.consumers import EventConsumer
 from apps.api.pages import reference
-from apps.api.viewsets import IngestViewSet, MatchViewSet
+from apps.api.viewsets import FeaturesView, IngestViewSet, MatchViewSet
 
 router = SimpleRouter()
 router.register("matches", MatchViewSet, basename="match")
@@ -29,8 +29,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("teams/<slug:slug>/", pages.team, name="team"),
     path("track-record/", pages.track_record, name="track-record"),
     path("models/", pages.models, name="models"),
+    path("models/<str:world>/<int:number>/", pages.model_version, name="model-version"),
+    path("features/", pages.features, name="features"),
     path("about/", pages.about, name="about"),
     path("api/v1/", include(router.urls)),
+    path("api/v1/features/", FeaturesView.as_view(), name="features-api"),
     # Described here, and answered by the office.
     *ingest_urlpatterns,
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),

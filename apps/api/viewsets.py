@@ -23,6 +23,7 @@ from rest_framework.decorators import action
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from apps.api import services
 from apps.api.auth import ApiKeyAuthentication, HasScope
@@ -31,6 +32,7 @@ from apps.api.filters import MatchFilter, MatchPages
 from apps.api.models import ApiKey, Scope, Upload
 from apps.api.problems import MEDIA_TYPE, NoForecastYet, Problem, problem
 from apps.api.serializers import (
+    FeatureListSerializer,
     MatchLineSerializer,
     MatchSerializer,
     OddsLineSerializer,
@@ -41,7 +43,7 @@ from apps.api.serializers import (
     UploadSerializer,
 )
 from apps.matches import selectors as matches
-from apps.matches.models import Match
+from apps.matches.models import Match, World
 from apps.matches.services import WorldConflictError
 from apps.ml import selectors as ml_selectors
 from apps.ml import services as ml_services
@@ -125,6 +127,63 @@ def _conditional(request: Request, response: Response) -> HttpResponse | None:
     etag = f'"{hashlib.sha256(response.content).hexdigest()[:32]}"'
     response["ETag"] = etag
     return get_conditional_response(request._request, etag=etag, response=response)
+
+
+_FEATURE_PARAMETERS = ("world", "family", "side", "scope", "inputs")
+
+
+class FeaturesView(APIView):
+    """What the features of the champion mean."""
+
+    authentication_classes: list[Any] = []
+    permission_classes: list[Any] = []
+    http_method_names = ["get", "head", "options"]
+
+    @extend_schema(
+        operation_id="features",
+        summary="The features of the champion and what each means",
+        parameters=[
+            OpenApiParameter(
+                "world", str, enum=World.values, description="Default: the one that the site shows first."
+            ),
+            *(
+                OpenApiParameter(name, str, description=f"Features with exactly this {name} alone.")
+                for name in _FEATURE_PARAMETERS[1:]
+            ),
+        ],
+        responses={
+            200: FeatureListSerializer,
+            **_wrong,
+            (404, MEDIA_TYPE): OpenApiResponse(ProblemSerializer, description="The world has no champion with a list."),
+        },
+    )
+    def get(self, request: Request) -> Response:
+        """Answer with all features in the order of the columns."""
+        asked = request.query_params
+        unknown = sorted(set(asked) - set(_FEATURE_PARAMETERS))
+        if unknown:
+            known = ", ".join(_FEATURE_PARAMETERS)
+            raise ValidationError(dict.fromkeys(unknown, f"There is no such parameter; there are {known}."))
+        world = asked.get("world") or ml_selectors.served_world()
+        if world not in World.values:
+            raise ValidationError({"world": f"It must be one of {', '.join(World.values)}."})
+        found = ml_selectors.catalogue(World(world))
+        if found is None:
+            raise NotFound(f"The {world} world has no champion with a list of its features yet.")
+        wanted = {name: asked[name] for name in _FEATURE_PARAMETERS[1:] if name in asked}
+        rows = [
+            {**row, "is_read": row["name"] in found.read}
+            for row in found.features
+            if all(row[name] == value for name, value in wanted.items())
+        ]
+        shape = {
+            "world": world,
+            "version": found.version.number,
+            "catalogue_sha256": found.sha256,
+            "count": len(rows),
+            "results": rows,
+        }
+        return Response(FeatureListSerializer(shape).data)
 
 
 NDJSON = "application/x-ndjson"

@@ -1,7 +1,7 @@
 """Model versions, the runs that made them, what they predicted, and how well.
 
-`Promotion`, `Prediction` and `Score` are facts: append-only, enforced by PostgreSQL (migration 0002), which also
-refuses a prediction of a match that has kicked off.
+`Promotion`, `Comparison`, `FeatureCatalogue`, `Prediction` and `Score` are facts: append-only, enforced by PostgreSQL
+(migrations 0002 and 0003), which also refuses a prediction of a match that has kicked off.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from apps.matches.models import Match, World
+from apps.ml.pipeline.files import NO_ODDS
 
 PROBABILITY = [MinValueValidator(0.0), MaxValueValidator(1.0)]
 
@@ -59,6 +60,17 @@ class PipelineRun(models.Model):
         return self.status in (self.Status.SUCCEEDED, self.Status.UNCHANGED, self.Status.FAILED)
 
 
+class FeatureCatalogue(models.Model):
+    """What every column of a run's features is; equal catalogues are one row. Append-only."""
+
+    sha256 = models.CharField(max_length=64, primary_key=True, help_text="Of the rows as canonical JSON.")
+    features = models.JSONField(help_text="[{name, family, side, scope, window, unit, meaning, inputs}].")
+    created_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"catalogue {self.sha256[:12]}"
+
+
 class ModelVersion(models.Model):
     """A registered version with the bundle that is served, equal to the artifact in MLflow."""
 
@@ -66,7 +78,7 @@ class ModelVersion(models.Model):
     number = models.PositiveIntegerField(help_text="The version in the MLflow registry.")
     mlflow_run_id = models.CharField(max_length=64)
     estimator = models.CharField(max_length=40, help_text="Name in the registry of estimators.")
-    inputs = models.CharField(max_length=40, default="no odds", help_text="What the model may look at.")
+    inputs = models.CharField(max_length=40, default=NO_ODDS, help_text="What the model may look at.")
     profile = models.CharField(max_length=12)
     key = models.CharField(max_length=64, help_text="sha256 of data, params and code: the same three give one version.")
     data_sha256 = models.CharField(max_length=64)
@@ -81,6 +93,15 @@ class ModelVersion(models.Model):
     gates = models.JSONField(help_text="[{name, passed, value, bound, reason}].")
     bundle = models.BinaryField(help_text="The served files, zipped.")
     bundle_sha256 = models.CharField(max_length=64)
+    catalogue = models.ForeignKey(
+        FeatureCatalogue,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="versions",
+        help_text="What its features mean; none for versions that are older than the catalogues.",
+    )
+    columns = models.JSONField(default=list, blank=True, help_text="Names of the features that the model reads.")
     pipeline_run = models.ForeignKey(
         PipelineRun, on_delete=models.PROTECT, null=True, blank=True, related_name="versions"
     )
@@ -99,6 +120,60 @@ class ModelVersion(models.Model):
     def passed_gates(self) -> bool:
         """True when every gate let it through."""
         return all(gate["passed"] for gate in self.gates)
+
+    @property
+    def is_labelled(self) -> bool:
+        """True when the model looks at prices."""
+        return self.inputs != NO_ODDS
+
+
+class Dossier(models.Model):
+    """What is kept of a version beside what is served: its forecasts for later comparisons, and its report."""
+
+    version = models.OneToOneField(ModelVersion, on_delete=models.CASCADE, related_name="dossier")
+    forecasts = models.BinaryField(help_text="Its calibrated out-of-sample forecasts, parquet.")
+    forecasts_sha256 = models.CharField(max_length=64)
+    report = models.BinaryField(help_text="report.html of its evaluation, gzip.")
+    created_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"dossier of version {self.version_id}"
+
+
+class Comparison(models.Model):
+    """A candidate against the then champion on the same matches. The newest row of a pair counts. Append-only."""
+
+    class Verdict(models.TextChoices):
+        CHALLENGER = "challenger", "may take over"
+        CANDIDATE = "candidate", "stays a candidate"
+
+    world = models.CharField(max_length=7, choices=World)
+    candidate = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="comparisons")
+    champion = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="+")
+    verdict = models.CharField(max_length=10, choices=Verdict)
+    reason = models.TextField(help_text="The verdict in one sentence.")
+    criteria = models.JSONField(
+        help_text="[{name, candidate, champion, difference, low, high, bound, passed, reason}]."
+    )
+    n = models.PositiveIntegerField(help_text="Matches that both forecast out of sample.")
+    rules = models.JSONField(help_text="Section `compare` of the parameters, as it was applied.")
+    key = models.CharField(max_length=64, help_text="sha256 of both versions' files and the rules.")
+    decided_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["candidate", "champion", "-id"], name="comparison_newest")]
+        constraints = [
+            models.CheckConstraint(condition=~Q(reason=""), name="comparison_has_reason"),
+            models.CheckConstraint(condition=~Q(candidate=F("champion")), name="comparison_of_two"),
+        ]
+
+    def __str__(self) -> str:
+        return f"version {self.candidate_id} against version {self.champion_id}"
+
+    @property
+    def failed(self) -> list[dict[str, object]]:
+        """The criteria that were not met."""
+        return [criterion for criterion in self.criteria if not criterion["passed"]]
 
 
 class Promotion(models.Model):

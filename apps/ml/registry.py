@@ -1,4 +1,4 @@
-"""The one door to MLflow: log a run, register its model, set an alias.
+"""The one door to MLflow: log a run, register its model, set its aliases, describe it.
 
 MLflow is imported inside the functions, so that a process which only reaches this module through services never loads
 it. Everything is absolute: doing it twice leaves what doing it once leaves.
@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
 
+from apps.ml.pipeline.card import shortened
+
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
@@ -26,6 +28,12 @@ REQUIREMENTS: Final = ("mlflow", "numpy", "pandas", "scipy", "numba", "xgboost")
 
 PARAM_LENGTH: Final = 6000
 """Longest value of a parameter that MLflow takes."""
+
+DESCRIPTION_LENGTH: Final = 5000
+"""Longest description of a version that MLflow keeps."""
+
+CARD: Final = "model_card.md"
+"""Artifact of a run that holds the model card of its version."""
 
 CODE: Final = Path(__file__).resolve().parent
 
@@ -101,8 +109,8 @@ def register(
     return Registered(int(version.version), run.info.run_id)
 
 
-def set_alias(*, world: str, alias: str, number: int) -> None:
-    """Let an alias of the world's registered model name this version.
+def set_aliases(*, world: str, aliases: Mapping[str, int | None]) -> None:
+    """Let each alias of the world's registered model name its version, and none where that is None.
 
     Raises
     ------
@@ -111,10 +119,41 @@ def set_alias(*, world: str, alias: str, number: int) -> None:
     """
     import mlflow
 
+    name = name_of(world)
     try:
-        _client().set_registered_model_alias(name_of(world), alias, str(number))
+        client = _client()
+        present = client.get_registered_model(name).aliases
+        for alias, number in aliases.items():
+            if number is None and alias in present:
+                client.delete_registered_model_alias(name, alias)
+            elif number is not None and str(present.get(alias)) != str(number):
+                client.set_registered_model_alias(name, alias, str(number))
     except mlflow.exceptions.MlflowException as error:
-        raise RegistryError(f"alias {alias} of {name_of(world)} is not set: {_said(error)}") from error
+        raise RegistryError(f"the aliases of {name} are not set: {_said(error)}") from error
+
+
+def describe(*, world: str, registered: Registered, card: str) -> bool:
+    """Keep a model card beside its version and as its description; return whether it was another before.
+
+    Raises
+    ------
+    RegistryError
+        When MLflow cannot be reached or knows no such version.
+    """
+    import mlflow
+
+    name = name_of(world)
+    text = shortened(card, DESCRIPTION_LENGTH, f"the artifact {CARD} of the run")
+    try:
+        client = _client()
+        if client.get_model_version(name, str(registered.number)).description == text:
+            return False
+        client.log_text(registered.run_id, card, CARD)
+        # Written last: whoever finds this description finds the whole card beside it.
+        client.update_model_version(name, str(registered.number), description=text)
+    except mlflow.exceptions.MlflowException as error:
+        raise RegistryError(f"version {registered.number} of {name} is not described: {_said(error)}") from error
+    return True
 
 
 def flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

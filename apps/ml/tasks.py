@@ -36,7 +36,13 @@ def retrain_due() -> None:
     logger.info("retrain_due: %s", services.retrain_due(now=timezone.now()))
 
 
-@shared_task(name="ml.mirror_champions", soft_time_limit=50, time_limit=60)
-def mirror_champions() -> None:
-    """Set the alias of the champion in the MLflow registry."""
-    logger.info("mirror_champions: %s", services.mirror_champions())
+@shared_task(name="ml.compare_due", soft_time_limit=240, time_limit=300)
+def compare_due() -> None:
+    """Compare candidates with a champion that they were not yet compared with."""
+    logger.info("compare_due: %s", services.compare_due(now=timezone.now()))
+
+
+@shared_task(name="ml.mirror_aliases", soft_time_limit=50, time_limit=60)
+def mirror_aliases() -> None:
+    """Set the aliases and model cards in the MLflow registry."""
+    logger.info("mirror_aliases: %s", services.mirror_aliases())

@@ -12,7 +12,15 @@ from django.utils import timezone
 
 from apps.matches.models import Competition, Event, Ingest, Match, Odds, Region, Season, Team, World
 from apps.matches.records import result_known_at
-from apps.ml.models import ModelVersion, PipelineRun, Prediction, Promotion, Score
+from apps.ml.models import (
+    Comparison,
+    FeatureCatalogue,
+    ModelVersion,
+    PipelineRun,
+    Prediction,
+    Promotion,
+    Score,
+)
 
 HERE = Path(__file__).resolve().parent
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -118,6 +126,46 @@ class Builder:
             "created_at": self.now,
         }
         return ModelVersion.objects.create(world=world, number=number, **(values | fields))
+
+    def catalogue(self, *rows: dict) -> FeatureCatalogue:
+        """What some features mean; two of Elo and one of prices where none are given."""
+        given = rows or (
+            {"name": "elo_home", "side": "home", "meaning": "Rating of the home side."},
+            {"name": "elo_diff", "side": "diff", "meaning": "Home rating less away rating."},
+            {"name": "odds_home", "family": "line", "side": "match", "inputs": "prices before the match"},
+        )
+        plain = {
+            "family": "elo",
+            "scope": "all",
+            "window": None,
+            "unit": "rating points",
+            "meaning": "What it means.",
+            "inputs": "no odds",
+        }
+        features = [plain | row for row in given]
+        sha256 = hashlib.sha256(json.dumps(features).encode()).hexdigest()
+        return FeatureCatalogue.objects.get_or_create(
+            sha256=sha256, defaults={"features": features, "created_at": self.now}
+        )[0]
+
+    def comparison(self, candidate: ModelVersion, champion: ModelVersion, **fields) -> Comparison:
+        line = {"candidate": 0.97, "champion": 0.98, "difference": -0.01, "low": -0.02, "high": -0.001, "bound": 0.001}
+        lines = [
+            {"name": "log loss", "passed": True, "reason": "lower by 0.01 nats", **line},
+            {"name": "schema", "passed": True, "reason": "all are described", **dict.fromkeys(line)},
+        ]
+        values = {
+            "verdict": "challenger",
+            "reason": "all 2 criteria are met on 900 matches",
+            "criteria": lines,
+            "n": 900,
+            "rules": {},
+            "key": "5" * 64,
+            "decided_at": self.now,
+        }
+        return Comparison.objects.create(
+            world=candidate.world, candidate=candidate, champion=champion, **(values | fields)
+        )
 
     def promote(self, version: ModelVersion) -> Promotion:
         return Promotion.objects.create(
@@ -240,7 +288,7 @@ def build(db, noon) -> Builder:
 @pytest.fixture
 def champion(build):
     """The version that forecasts the simulated world."""
-    version = build.version()
+    version = build.version(catalogue=build.catalogue(), columns=["elo_diff"])
     build.promote(version)
     return version
 

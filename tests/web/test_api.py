@@ -110,6 +110,30 @@ def test_what_is_no_coming_fixture_gets_none_made(client, build, live, status, h
     assert body["type"] == "urn:spai:problem:no-forecast"
 
 
+def test_the_features_of_the_champion_are_listed_with_what_each_means(client, build, champion):
+    body = client.get("/api/v1/features/").json()
+    assert (body["world"], body["version"], body["count"]) == ("sandbox", 1, 3)
+    assert body["catalogue_sha256"] == champion.catalogue_id
+    assert body["results"][1] == {
+        "name": "elo_diff",
+        "family": "elo",
+        "side": "diff",
+        "scope": "all",
+        "window": None,
+        "unit": "rating points",
+        "meaning": "Home rating less away rating.",
+        "inputs": "no odds",
+        "is_read": True,
+    }
+    assert [row["name"] for row in client.get("/api/v1/features/?family=line").json()["results"]] == ["odds_home"]
+
+
+def test_features_of_a_world_without_a_champion_and_unknown_parameters_are_problems(client, build, champion):
+    assert "real world has no champion" in problem_of(client.get("/api/v1/features/?world=real"), 404)["detail"]
+    problem_of(client.get("/api/v1/features/?world=mars"), 400)
+    problem_of(client.get("/api/v1/features/?size=3"), 400)
+
+
 def test_the_list_shows_the_served_world_unless_another_is_asked_for(client, build):
     build.match()
     build.match("Leeds", "Hull", season=build.season("Premier League", simulated=False))

@@ -275,10 +275,106 @@ class TestOtherPages:
         for said in ("1 champion", "0.9800", "✓ calibrated", "✗ calibrated", "promoted model 1", "first champion"):
             assert said in page
 
+    def test_the_page_of_a_version_is_its_model_card(self, client, build, champion):
+        candidate = build.version(2)
+        build.comparison(candidate, champion)
+        page = text_of(client.get("/models/sandbox/2/"))
+        for said in (
+            "Model 2 challenger",
+            "Against model 1",
+            "may take over",
+            "900 matches",
+            "0.97000",
+            "✓ met",
+            "Intended use",
+            "simulated: its clubs, matches and prices are invented",
+            "Walk forward on 500 matches",
+            "Limitations",
+            "1" * 64,
+        ):
+            assert said in page
+        assert "Against" not in text_of(client.get("/models/sandbox/1/")).split("Limitations")[0].split("Gates")[0]
+        listed = client.get("/models/").content.decode()
+        assert 'href="/models/sandbox/2/"' in listed
+        assert ">challenger<" in listed
+
+    @pytest.mark.parametrize(
+        "path", ["/models/sandbox/9/", "/models/real/1/", "/models/mars/1/", f"/models/real/{10**30}/"]
+    )
+    def test_a_version_that_there_is_not_is_not_found(self, client, build, champion, path):
+        assert client.get(path).status_code == 404
+
     def test_about_names_the_sources(self, client, db):
         page = text_of(client.get("/about/"))
         assert "football-data.co.uk" in page
         assert "CC0" in page
+
+
+class TestFeatures:
+    @pytest.fixture
+    def many(self, build):
+        """A champion of 120 features in two families, two of prices."""
+        rows = [{"name": f"form_{n:03}", "family": "form", "window": n % 7 or None, "side": "home"} for n in range(118)]
+        rows += [{"name": f"odds_{n}", "family": "line", "inputs": "prices before the match"} for n in range(2)]
+        rows = [{"side": "match"} | row for row in rows]
+        rows[4]["meaning"] = "Corners <b>won</b>."
+        version = build.version(catalogue=build.catalogue(*rows), columns=["form_004", "form_100"])
+        build.promote(version)
+        return version
+
+    def test_each_feature_says_what_it_is_and_whether_it_is_read(self, client, champion):
+        page = text_of(client.get("/features/"))
+        for said in (
+            "3 features",
+            "1 read by the champion",
+            "elo_diff read Home rating less away rating.",
+            "rating points",
+        ):
+            assert said in page
+        assert "prices before the match" in page
+        assert 'href="/models/sandbox/1/"' in client.get("/features/").content.decode()
+
+    def test_a_long_list_comes_in_pages_and_counts_every_family(self, client, many):
+        page = client.get("/features/").content.decode()
+        assert page.count('<th scope="row">') == 100
+        assert "form 118" in page
+        assert "line 2" in page
+        assert 'href="/features/?page=2"' in page
+        second = client.get("/features/?page=2").content.decode()
+        assert second.count('<th scope="row">') == 20
+        assert "101 to 120 of 120" in text_of(client.get("/features/?page=2"))
+
+    @pytest.mark.parametrize(
+        ("query", "names"),
+        [
+            ("family=line", ["odds_0", "odds_1"]),
+            ("inputs=prices+before+the+match", ["odds_0", "odds_1"]),
+            ("read=1", ["form_004", "form_100"]),
+            ("read=1&sort=window", ["form_100", "form_004"]),
+            ("q=corners", ["form_004"]),
+            ("q=form_01&side=home&sort=name", [f"form_01{n}" for n in range(10)]),
+            ("family=line&side=home", []),
+        ],
+    )
+    def test_the_list_can_be_narrowed_and_sorted(self, client, many, query, names):
+        page = client.get(f"/features/?{query}", headers=HTMX).content.decode()
+        assert re.findall(r"<code>(\w+)</code>", page) == names
+        assert "<html" not in page
+        assert "Corners <b>" not in page
+
+    def test_a_family_keeps_the_other_choices_and_can_be_left_again(self, client, many):
+        page = client.get("/features/?side=match&family=line").content.decode()
+        assert 'href="/features/?side=match"' in page
+        assert 'href="/features/?family=form&amp;side=match"' in page
+
+    @pytest.mark.parametrize("query", ["page=0", "page=3", "page=x", "page=99999999", "sort=size", "world=mars"])
+    def test_an_order_or_a_page_that_there_is_not_is_not_found(self, client, many, query):
+        assert client.get(f"/features/?{query}").status_code == 404
+
+    def test_before_the_first_champion_the_page_says_what_happens(self, client, build):
+        assert "No model is champion yet" in text_of(client.get("/features/"))
+        build.promote(build.version())
+        assert "is older than this list" in text_of(client.get("/features/"))
 
 
 class TestZone:
@@ -305,7 +401,17 @@ class TestZone:
 
 class TestManners:
     @pytest.mark.parametrize(
-        "path", ["/", "/competitions/", "/track-record/", "/models/", "/about/", "/search/", "/nothing/"]
+        "path",
+        [
+            "/",
+            "/competitions/",
+            "/track-record/",
+            "/models/",
+            "/models/sandbox/1/",
+            "/features/",
+            "/about/",
+            "/nothing/",
+        ],
     )
     def test_no_page_carries_inline_script_or_style(self, client, today, path):
         response = client.get(path)

@@ -22,9 +22,13 @@ PAGES = {
     "team": "/teams/crown-league-1/",
     "track record": "/track-record/",
     "models": "/models/",
+    "model version": "/models/sandbox/1/",
+    "features": "/features/",
+    "features, changing part": "/features/",
     "about": "/about/",
     "REST matches": "/api/v1/matches/",
     "REST match": "/api/v1/matches/{match}/",
+    "REST features": "/api/v1/features/",
     "REST prediction": "/api/v1/matches/{match}/prediction/",
 }
 
@@ -52,7 +56,10 @@ def filled(build, champion):
         for season in (*seasons, build.season("Third League")):
             build.round(season, finished=4, coming=5, version=champion)
         for number in range(2, 6):
-            build.promote(build.version(number))
+            version = build.version(number, catalogue=build.catalogue(), columns=["elo_home"])
+            build.comparison(version, champion)
+            build.comparison(champion, version)
+            build.promote(version)
             build.run(status="succeeded")
 
     return matches[-1], more

@@ -2,10 +2,11 @@
 
 from apps.api.pages.competitions import competition, competitions
 from apps.api.pages.errors import bad_request, forbidden, not_found, server_error
+from apps.api.pages.features import features
 from apps.api.pages.fixtures import fixtures, search
 from apps.api.pages.frame import choose_zone
 from apps.api.pages.matches import match
-from apps.api.pages.models import about, models, track_record
+from apps.api.pages.models import about, model_version, models, track_record
 from apps.api.pages.teams import team
 
 __all__ = [
@@ -14,9 +15,11 @@ __all__ = [
     "choose_zone",
     "competition",
     "competitions",
+    "features",
     "fixtures",
     "forbidden",
     "match",
+    "model_version",
     "models",
     "not_found",
     "search",

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from apps.api.pages.frame import frame_of, show
+from apps.matches.models import World
 from apps.ml import selectors as ml_selectors
+from apps.ml.pipeline import card
 
 VERSIONS_SHOWN = 30
 RUNS_SHOWN = 10
+LARGEST_NUMBER = 2**31 - 1
 
 
 @require_safe
@@ -27,14 +30,15 @@ def track_record(request: HttpRequest) -> HttpResponse:
 def models(request: HttpRequest) -> HttpResponse:
     """Show the registered versions, their measures and gates, and who promoted which and why."""
     frame = frame_of(request)
-    champion = ml_selectors.champion(frame.world)
+    stands = ml_selectors.stages(frame.world)
+    champion = stands.champion
     versions = [
         {
             "version": version,
             "measures": version.metrics.get("models", {}).get(version.estimator, {}),
             "base": version.metrics.get("models", {}).get("base_rates", {}),
             "benchmarks": version.metrics.get("benchmarks", []),
-            "is_champion": champion is not None and champion.version_id == version.pk,
+            "stage": stands.of(version),
         }
         for version in ml_selectors.model_versions(frame.world)[:VERSIONS_SHOWN]
     ]
@@ -45,6 +49,25 @@ def models(request: HttpRequest) -> HttpResponse:
         "runs": ml_selectors.runs(frame.world).defer("log", "params", "dvc_lock", "metrics")[:RUNS_SHOWN],
     }
     return show(request, frame, "pages/models.html", context, partial="partials/models.html")
+
+
+@require_safe
+def model_version(request: HttpRequest, world: str, number: int) -> HttpResponse:
+    """Show the model card of one version: what it is for, how good it is, and how it compares with the champion."""
+    if world not in World.values:
+        raise Http404(f"There is no world called {world[:20]}.")
+    frame = frame_of(request, world=World(world))
+    version = ml_selectors.model_version(frame.world, number) if number <= LARGEST_NUMBER else None
+    if version is None:
+        raise Http404("There is no such model version.")
+    comparison = ml_selectors.newest_comparison(version)
+    context = {
+        "version": version,
+        "stage": ml_selectors.stages(frame.world).of(version),
+        "comparison": comparison,
+        "sections": card.sections(ml_selectors.card_facts(version)),
+    }
+    return show(request, frame, "pages/model_version.html", context)
 
 
 @require_safe

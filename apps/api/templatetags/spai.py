@@ -146,6 +146,16 @@ def decimal(value: float | Literal[""] | None, digits: int = 2) -> str:
 
 
 @register.filter
+def measure(value: float | Literal[""] | None) -> str:
+    """Write a count as a whole number and a measure with five digits; nothing where there is none."""
+    if value is None or value == "":
+        return ""
+    if float(value).is_integer():
+        return f"{value:,.0f}"
+    return f"{value:.5f}" if abs(value) >= 5e-6 else f"{value:.0e}"
+
+
+@register.filter
 def group_name(group: str) -> str:
     """Write a group of inputs in plain words."""
     return GROUPS.get(group, group.replace("_", " ").capitalize())

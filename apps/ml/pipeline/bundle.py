@@ -67,6 +67,9 @@ class Manifest:
         Parameters of the whole pipeline.
     sources_sha256 : str
         Hash of the code of features, estimators and stages.
+    data_sha256, params_sha256, catalogue_sha256 : str
+        Hashes of the exported files, of the parameters with the profile, and of the run's whole catalogue of features;
+        empty in bundles that are older than these fields.
     """
 
     world: str
@@ -81,6 +84,9 @@ class Manifest:
     names: tuple[str, ...]
     params: Mapping[str, Any]
     sources_sha256: str
+    data_sha256: str = ""
+    params_sha256: str = ""
+    catalogue_sha256: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the manifest for JSON."""
@@ -128,6 +134,7 @@ class Bundle:
     estimator: Estimator | Calibrated
     catalogue: tuple[dict[str, Any], ...]
     state_bytes: bytes
+    golden: dict[str, Any]
 
     def state(self) -> FeatureState:
         """Return a fresh feature state that has observed what the model was trained on."""
@@ -260,7 +267,16 @@ def open_folder(folder: Path) -> Bundle:
     if tuple(estimator.names) != manifest.names or [row["name"] for row in catalogue] != list(manifest.names):
         raise BundleError("the model and the catalogue of the bundle name other features than its manifest")
     check_golden(estimator, golden)
-    return Bundle(manifest, estimator, tuple(catalogue), state)
+    return Bundle(manifest, estimator, tuple(catalogue), state, golden)
+
+
+def names_of(content: bytes) -> tuple[str, ...] | None:
+    """Return the columns that a bundle's manifest names; None when it cannot be read."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return tuple(json.loads(archive.read(MANIFEST))["names"])
+    except (zipfile.BadZipFile, KeyError, ValueError):
+        return None
 
 
 def check_golden(estimator: Estimator | Calibrated, golden: Mapping[str, Any]) -> None:

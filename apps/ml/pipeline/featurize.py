@@ -13,13 +13,30 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from apps.ml.forecasting.features import FAMILIES, FeatureState
+from apps.ml.forecasting.features import FAMILIES, Feature, FeatureState
 from apps.ml.forecasting.prices import before_the_match, with_prices
 from apps.ml.pipeline import columns, files
 from apps.ml.pipeline.columns import KEYS
 
 MARKET: Final = ("market",)
 """Families that are made of prices."""
+
+LINE: Final = (
+    Feature(
+        "odds_home",
+        "line",
+        "match",
+        "all",
+        None,
+        "log-odds",
+        "Home win against away win behind the prices before the match, margin taken out, the mean of the lines quoted.",
+    ),
+    Feature("odds_draw", "line", "match", "all", None, "log-odds", "The same of a draw against an away win."),
+)
+"""What `prices.before_the_match` adds of the match itself."""
+
+INPUTS: Final = (files.NO_ODDS, "prices of earlier matches", "prices before the match")
+"""What a feature is made of, in the words of `Estimator.inputs`."""
 
 
 def outcomes(matches: pd.DataFrame) -> pd.Series:
@@ -36,6 +53,13 @@ def priced(
     values = state.fold(with_prices(matches, odds, params["prices"]), described, schedule=matches)
     line = before_the_match(described, odds, params["prices"])
     return np.column_stack((values, line.to_numpy())), (*state.names, *line.columns)
+
+
+def catalogue_of(state: FeatureState, params: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return a row for each column of both files, marked with what of the market it is made of."""
+    market = FeatureState.new(params["features"], MARKET)
+    parts = zip(INPUTS, (state.catalogue, market.catalogue, LINE), strict=True)
+    return [feature.as_dict() | {"inputs": inputs} for inputs, features in parts for feature in features]
 
 
 def write(path: Path, keys: pd.DataFrame, values: np.ndarray, names: tuple[str, ...]) -> None:
@@ -62,7 +86,7 @@ def main(root: Path = Path()) -> None:
     write(root / files.FEATURES, keys, values, state.names)
     write(root / files.PRICES, keys, *priced(matches, described, files.read_frame(root / files.ODDS), params))
     (root / files.STATE).write_bytes(kept)
-    files.write_json(root / files.CATALOGUE, [feature.as_dict() for feature in state.catalogue])
+    files.write_json(root / files.CATALOGUE, catalogue_of(state, params))
     files.say(f"{values.shape[1]} features of {values.shape[0]} matches; results observed until {state.observed_until}")
 
 

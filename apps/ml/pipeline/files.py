@@ -43,6 +43,9 @@ PLOTS: Final = Path("data/plots")
 REPORT: Final = Path("data/report.html")
 REGISTERED: Final = Path("data/registered.json")
 
+NO_ODDS: Final = "no odds"
+"""Inputs of a feature, or of a model, that no price is part of."""
+
 
 @dataclass(frozen=True, slots=True)
 class RawManifest:
@@ -93,6 +96,12 @@ def read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+def read_catalogue(root: Path, *, with_prices: bool = False) -> list[dict[str, Any]]:
+    """Return what the columns of `FEATURES` are, followed on demand by those of `PRICES`."""
+    rows: list[dict[str, Any]] = read_json(root / CATALOGUE)
+    return rows if with_prices else [row for row in rows if row["inputs"] == NO_ODDS]
+
+
 def write_json(path: Path, content: object) -> None:
     """Write JSON with sorted keys and no NaN, for people and for comparison."""
     text = json.dumps(content, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
@@ -133,6 +142,12 @@ def sha256(*paths: Path) -> str:
     for path in paths:
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
+
+
+def json_sha256(content: object) -> str:
+    """Return the hash of content as canonical JSON: sorted keys, no space."""
+    text = json.dumps(content, sort_keys=True, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def sources_sha256(*places: Path) -> str:

@@ -37,7 +37,7 @@ def subjects_of(gate: str, root: Path) -> list[Subject]:
         return expectations.finished(as_of, files.read_params(root)["split"]["least_rows"])
     if gate == "upcoming":
         return expectations.upcoming(as_of)
-    catalogue = files.read_json(root / files.CATALOGUE)
+    catalogue = files.read_catalogue(root)
     required = [row["name"] for row in catalogue if row["unit"] == "probability"]
     rows = sum(len(files.read_frame(root / path, ["match_id"])) for path in (files.FINISHED, files.UPCOMING))
     return expectations.features(list(dict.fromkeys(row["unit"] for row in catalogue)), required, rows)
@@ -46,7 +46,7 @@ def subjects_of(gate: str, root: Path) -> list[Subject]:
 def frame_of(gate: str, subject: Subject, root: Path) -> pd.DataFrame:
     """Return the rows that a gate looks at."""
     frame = files.read_frame(root / subject.path)
-    return expectations.ranges(frame, files.read_json(root / files.CATALOGUE)) if gate == "features" else frame
+    return expectations.ranges(frame, files.read_catalogue(root)) if gate == "features" else frame
 
 
 def check(frame: pd.DataFrame, subject: Subject) -> list[dict[str, Any]]:

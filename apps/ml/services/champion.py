@@ -14,6 +14,7 @@ from apps.matches.locks import Lock, wait_for
 from apps.matches.models import World
 from apps.ml import registry, selectors
 from apps.ml.models import ModelVersion, Promotion, ServedWorld
+from apps.ml.pipeline import card
 
 logger = logging.getLogger(__name__)
 
@@ -39,8 +40,13 @@ def promote(
     Raises
     ------
     PromotionRefusedError
-        Without a reason, or when the version is champion already.
+        Without a reason, when the version is champion already, or when it looks at prices.
     """
+    if version.is_labelled:
+        raise PromotionRefusedError(
+            f"{version} looks at {version.inputs}, and serving has no prices of coming matches: it would forecast "
+            "without what it was trained on. It stays a labelled version to compare with."
+        )
     reason = reason.strip()
     if not reason:
         raise PromotionRefusedError("Say why: a promotion without a reason is of no use to whoever reads it later.")
@@ -109,7 +115,8 @@ def promote_first_champion(*, world: World, now: datetime) -> Promotion | None:
     """Promote the first version that passes its gates while a world has no champion; else do nothing, return None."""
     if selectors.champion(world) is not None:
         return None
-    passed = [version for version in selectors.model_versions(world).order_by("number") if version.passed_gates]
+    versions = selectors.model_versions(world).order_by("number")
+    passed = [version for version in versions if version.passed_gates and not version.is_labelled]
     if not passed:
         return None
     return promote(version=passed[0], user=None, reason="first champion", now=now)
@@ -121,12 +128,27 @@ def choose_served_world(*, world: World, now: datetime) -> ServedWorld:
     return chosen
 
 
-def mirror_champions() -> dict[str, int]:
-    """Set the alias `champion` in the MLflow registry to the champion of each world; return world → version."""
+def mirror_aliases() -> dict[str, dict[str, int | None]]:
+    """Set the aliases and the model cards in the MLflow registry to what the database says of each world.
+
+    Returns
+    -------
+    dict
+        World → alias → version number, None where the alias names none; worlds without a version are left out.
+    """
     mirrored = {}
     for world in World:
-        promotion = selectors.champion(world)
-        if promotion is not None:
-            registry.set_alias(world=world, alias="champion", number=promotion.version.number)
-            mirrored[str(world)] = promotion.version.number
+        if not selectors.model_versions(world).exists():
+            continue
+        named = selectors.aliases(world)
+        numbers = {alias: version.number if version else None for alias, version in named.items()}
+        registry.set_aliases(world=world, aliases=numbers)
+        for version in {version.pk: version for version in named.values() if version}.values():
+            facts = selectors.card_facts(version, selectors.newest_comparison(version))
+            registry.describe(
+                world=world,
+                registered=registry.Registered(version.number, version.mlflow_run_id),
+                card=card.markdown(facts),
+            )
+        mirrored[str(world)] = numbers
     return mirrored

@@ -32,6 +32,7 @@ from apps.ml.pipeline.progress import Progress, stage_names
 from apps.ml.pipeline.revision import code_revision
 from apps.ml.services import workspaces
 from apps.ml.services.champion import SYSTEM, promote_first_champion
+from apps.ml.services.comparison import compare_due
 
 logger = logging.getLogger(__name__)
 
@@ -289,7 +290,7 @@ def _next_line(lines: queue.Queue[str | None]) -> str | None:
 
 
 def _succeed(run: PipelineRun, folder: Path, progress: Progress, clock: Callable[[], datetime]) -> None:
-    """Take the registered version of a finished run, keep its files elsewhere, and promote a first champion."""
+    """Take the registered version of a finished run, keep its files elsewhere, promote a first champion, compare."""
     registered = files.read_json(folder / files.REGISTERED)
     version = ModelVersion.objects.defer("bundle").get(pk=registered["id"])
     # A version that this run itself made, in an attempt that died right after, is new all the same.
@@ -297,6 +298,8 @@ def _succeed(run: PipelineRun, folder: Path, progress: Progress, clock: Callable
     run.status = PipelineRun.Status.SUCCEEDED if is_new else PipelineRun.Status.UNCHANGED
     progress.read(f"{'new' if is_new else 'the same as'} {version}", now=clock())
     promote_first_champion(world=World(run.world), now=clock())
+    for made in compare_due(now=clock()):
+        progress.read(f"model {made.candidate.number} {made.get_verdict_display()}: {made.reason}", now=clock())
     if progress.changed:
         # What came of the run stands before the copy to the remote, which may take long and which no run waits for.
         run.finished_at = clock()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import io
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from django.conf import settings
@@ -17,7 +20,7 @@ from apps.matches.services import ingest
 from apps.ml import dataset, serving
 from apps.ml.forecasting import estimators
 from apps.ml.forecasting.features import FeatureState, catalogue
-from apps.ml.models import ModelVersion
+from apps.ml.models import Dossier, ModelVersion
 from apps.ml.pipeline import bundle as bundles
 from apps.scraping.sandbox.world import World
 
@@ -63,6 +66,9 @@ def make_version(stored, now, tmp_path):
         broken: bool = False,
         passed: bool = True,
         until: datetime | None = None,
+        profile: str = "smoke",
+        inputs: str = "no odds",
+        home: float | None = None,
     ) -> ModelVersion:
         finished = dataset.results_between(WorldName.SANDBOX, after=None, before=until or now)
         state = FeatureState.new(PARAMS["features"])
@@ -97,12 +103,13 @@ def make_version(stored, now, tmp_path):
             manifest=manifest, model=folder, state=state.to_bytes(), catalogue=rows_of_catalogue, golden=rows[-5:]
         )
         digest = hashlib.sha256(content).hexdigest()
-        return ModelVersion.objects.create(
+        version = ModelVersion.objects.create(
             world="sandbox",
             number=number,
             mlflow_run_id=f"run{number}",
             estimator=estimator,
-            profile="smoke",
+            inputs=inputs,
+            profile=profile,
             key=f"{number:064d}",
             data_sha256="0" * 64,
             params_sha256="0" * 64,
@@ -118,5 +125,35 @@ def make_version(stored, now, tmp_path):
             bundle_sha256=digest,
             created_at=now,
         )
+        if home is not None:
+            kept = kept_forecasts(home)
+            Dossier.objects.create(
+                version=version,
+                forecasts=kept,
+                forecasts_sha256=hashlib.sha256(kept).hexdigest(),
+                report=gzip.compress(b"<h1>Report</h1>", mtime=0),
+                created_at=now,
+            )
+        return version
 
     return make
+
+
+def kept_forecasts(home: float, n: int = 600) -> bytes:
+    """Forecasts of `n` matches, three in five of them home wins, that all call a home win `home`."""
+    number = np.arange(n)
+    frame = pd.DataFrame(
+        {
+            "match_id": number + 1,
+            "as_of": pd.Timestamp("2024-01-01", tz="UTC") + pd.to_timedelta(number, unit="h"),
+            "competition": "league",
+            "outcome": np.where(number % 5 < 3, 0, np.where(number % 5 == 3, 1, 2)),
+            "fold": 0,
+            "p_home": home,
+            "p_draw": (1.0 - home) / 2.0,
+            "p_away": (1.0 - home) / 2.0,
+        }
+    )
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer)
+    return buffer.getvalue()

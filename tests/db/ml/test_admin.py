@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from apps.matches.models import World
 from apps.ml import selectors
-from apps.ml.models import PipelineRun, Promotion
+from apps.ml.models import Comparison, PipelineRun, Promotion
 
 
 @pytest.fixture
@@ -93,6 +93,72 @@ def test_a_promotion_asks_for_a_reason_and_records_it(office, make_version):
     assert (promotion.decided_by, promotion.reason) == ("admin", "sharper")
 
 
+def test_the_page_of_a_version_shows_its_stage_and_the_comparison_line_by_line(office, make_version, now):
+    from apps.ml import services
+
+    services.promote(version=make_version(1, home=0.55), user=None, reason="first", now=now)
+    candidate = make_version(2, home=0.4)
+    page = reverse("admin:ml_modelversion_change", args=[candidate.pk])
+    assert "It was not compared with a champion yet" in office.get(page).content.decode()
+    address = reverse("admin:ml_modelversion_compare_again", args=[candidate.pk])
+    assert "Nothing is promoted" in office.get(address).content.decode()
+    for _ in range(2):
+        office.post(address, {"_form_submitted": "on"})
+    row = Comparison.objects.get()
+    text = office.get(page).content.decode()
+    for said in (
+        "stays a candidate",
+        "worst competition",
+        "golden rows",
+        "candidate − champion is",
+        "not met",
+        "Limitations",
+    ):
+        assert said in text
+    assert "stays a candidate" in office.get(reverse("admin:ml_comparison_change", args=[row.pk])).content.decode()
+    listed = office.get(reverse("admin:ml_modelversion_changelist")).content.decode()
+    assert "champion" in listed
+    assert "candidate" in listed
+
+
+def test_a_promotion_names_what_speaks_against_it(office, make_version, now):
+    from apps.ml import services
+
+    services.promote(version=make_version(1, home=0.55), user=None, reason="first", now=now)
+    candidate = make_version(2, home=0.4, passed=False)
+    address = reverse("admin:ml_modelversion_promote_version", args=[candidate.pk])
+    assert "it was not compared with the champion" in office.get(address).content.decode()
+    services.compare(version=candidate, now=now)
+    dialog = office.get(address).content.decode()
+    assert "Against it:" in dialog
+    assert "gate “log loss” did not pass" in dialog
+    assert "log loss: candidate − champion is +" in dialog
+    office.post(address, {"reason": "I know better", "_form_submitted": "on"})
+    assert selectors.champion(World.SANDBOX).version_id == candidate.pk
+
+
+def test_a_labelled_version_is_refused_with_the_reason(office, make_version):
+    version = make_version(1, inputs="prices before the match")
+    office.post(
+        reverse("admin:ml_modelversion_promote_version", args=[version.pk]),
+        {"reason": "sharp", "_form_submitted": "on"},
+    )
+    assert not Promotion.objects.exists()
+    page = office.get(reverse("admin:ml_modelversion_change", args=[version.pk])).content.decode()
+    assert "serving has no prices of coming matches" in page
+
+
+def test_the_report_is_shown_and_may_run_nothing(office, make_version):
+    version = make_version(1, home=0.6)
+    response = office.get(reverse("admin:ml_modelversion_report", args=[version.pk]))
+    assert response.content == b"<h1>Report</h1>"
+    policy = response["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "sandbox" in policy
+    assert "script" not in policy
+    assert office.get(reverse("admin:ml_modelversion_report", args=[make_version(2).pk])).status_code == 404
+
+
 def test_a_rollback_is_one_dialog_away(office, make_version, now):
     from apps.ml import services
 
@@ -131,7 +197,18 @@ def test_the_served_world_is_chosen_in_its_dialog(office):
 
 
 @pytest.mark.parametrize(
-    "model", ["pipelinerun", "modelversion", "promotion", "servedworld", "prediction", "score", "featuresnapshot"]
+    "model",
+    [
+        "pipelinerun",
+        "modelversion",
+        "promotion",
+        "servedworld",
+        "prediction",
+        "score",
+        "featuresnapshot",
+        "comparison",
+        "featurecatalogue",
+    ],
 )
 def test_every_list_of_models_opens(office, make_version, now, model):
     make_version(1)

@@ -149,7 +149,7 @@ ODDS_ROWS: list[tuple[str, Spoil]] = [
 
 def feature_rows(root: Path) -> list[tuple[str, Spoil]]:
     """Return a bad row for every expectation of the features, by what the catalogue says of their units."""
-    catalogue = files.read_json(root / files.CATALOGUE)
+    catalogue = files.read_catalogue(root)
     name_of = {row["unit"]: row["name"] for row in catalogue}
     rows: list[tuple[str, Spoil]] = [
         ("each match is there once", again()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import hashlib
 import json
 import os
@@ -23,11 +24,12 @@ import pytest
 from django.conf import settings as real_settings
 from django.core.management import CommandError, call_command
 
-from apps.ml import registry
+from apps.matches.models import World
+from apps.ml import registry, selectors, services
 from apps.ml.management.commands.register_model import golden_rows
 from apps.ml.models import ModelVersion, PipelineRun
 from apps.ml.pipeline import bundle as bundles
-from apps.ml.pipeline import calibrate, evaluate, featurize, files, preprocess, split, train
+from apps.ml.pipeline import calibrate, card, comparison, evaluate, featurize, files, preprocess, split, train
 from tests.pure.pipeline.small_world import AS_OF, matches, write_export
 
 # MLflow and what it stands on warn of their own old habits, at import and in use.
@@ -177,14 +179,85 @@ def test_the_registered_pyfunc_forecasts_as_the_served_bundle_does(built, tmp_pa
     assert schema.outputs.input_names() == OUTPUTS
 
 
-def test_an_alias_is_set_and_moved(built):
+def test_aliases_are_set_moved_and_taken_away(built):
     register(built)
     number = ModelVersion.objects.get().number
-    registry.set_alias(world="sandbox", alias="champion", number=number)
-    registry.set_alias(world="sandbox", alias="champion", number=number)
+    for _ in range(2):
+        registry.set_aliases(world="sandbox", aliases={"champion": number, "challenger": number, "smoke": None})
     assert int(client().get_model_version_by_alias("spai-sandbox", "champion").version) == number
-    with pytest.raises(registry.RegistryError, match="champion of spai-sandbox is not set"):
-        registry.set_alias(world="sandbox", alias="champion", number=9999)
+    registry.set_aliases(world="sandbox", aliases={"champion": number, "challenger": None})
+    assert dict(client().get_registered_model("spai-sandbox").aliases).keys() == {"champion"}
+    with pytest.raises(registry.RegistryError, match="aliases of spai-sandbox are not set"):
+        registry.set_aliases(world="sandbox", aliases={"champion": 9999})
+
+
+def test_the_origin_stands_on_the_run_on_the_version_and_in_the_served_files(built, tmp_path):
+    register(built)
+    version = ModelVersion.objects.get()
+    catalogue = files.read_catalogue(built, with_prices=True)
+    canonical = json.dumps(catalogue, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    assert version.catalogue_id == hashlib.sha256(canonical.encode()).hexdigest()
+    assert version.catalogue.features == catalogue
+    assert set(version.columns) <= {row["name"] for row in catalogue if row["inputs"] == "no odds"}
+    entry = client().get_model_version("spai-sandbox", str(version.number))
+    run = client().get_run(version.mlflow_run_id)
+    expected = {
+        "data_sha256": version.data_sha256,
+        "params_sha256": version.params_sha256,
+        "catalogue_sha256": version.catalogue_id,
+        "bundle_sha256": version.bundle_sha256,
+        "data_snapshot": "7",
+        "rows": str(version.rows),
+        "trained_from": version.trained_from.isoformat(),
+        "trained_to": version.trained_to.isoformat(),
+        "as_of": AS_OF.isoformat(),
+        "profile": "smoke",
+    }
+    for tags in (entry.tags, run.data.tags):
+        assert {name: tags[name] for name in expected} == expected
+        assert {"code_revision", "sources_sha256", "key"} <= tags.keys()
+    manifest = bundles.unpack(bytes(version.bundle), tmp_path / "bundle").manifest
+    hashes = (manifest.data_sha256, manifest.params_sha256, manifest.catalogue_sha256)
+    assert hashes == (version.data_sha256, version.params_sha256, version.catalogue_id)
+
+
+def test_a_version_keeps_its_forecasts_and_its_report(built):
+    register(built)
+    dossier = ModelVersion.objects.get().dossier
+    assert bytes(dossier.forecasts) == comparison.keep(built, ModelVersion.objects.get().estimator)
+    assert dossier.forecasts_sha256 == hashlib.sha256(bytes(dossier.forecasts)).hexdigest()
+    assert gzip.decompress(bytes(dossier.report)) == (built / files.REPORT).read_bytes()
+
+
+def test_the_model_card_is_an_artifact_and_the_description_of_the_version(built):
+    import mlflow
+
+    register(built)
+    version = ModelVersion.objects.get()
+    text = card.markdown(selectors.card_facts(version))
+    entry = client().get_model_version("spai-sandbox", str(version.number))
+    assert entry.description == card.shortened(text, 5000, "the artifact model_card.md of the run")
+    kept = mlflow.artifacts.load_text(f"runs:/{version.mlflow_run_id}/model_card.md")
+    assert kept == text
+    registered = registry.Registered(version.number, version.mlflow_run_id)
+    assert registry.describe(world="sandbox", registered=registered, card=text) is False
+    assert registry.describe(world="sandbox", registered=registered, card="# Another") is True
+    assert client().get_model_version("spai-sandbox", str(version.number)).description == "# Another"
+
+
+def test_the_mirror_sets_what_the_database_says(built, now):
+    register(built)
+    version = ModelVersion.objects.get()
+    # Whether a small world passes its gates is not what this is about.
+    ModelVersion.objects.update(gates=[])
+    services.promote_first_champion(world=World.SANDBOX, now=now)
+    expected = {"smoke": version.number, "candidate": None, "challenger": None, "champion": version.number}
+    assert services.mirror_aliases() == {"sandbox": expected} == services.mirror_aliases()
+    named = dict(client().get_registered_model("spai-sandbox").aliases)
+    assert {alias: int(number) for alias, number in named.items()} == {
+        "smoke": version.number,
+        "champion": version.number,
+    }
 
 
 def test_golden_rows_are_spread_over_the_history():
@@ -250,6 +323,6 @@ def test_a_password_in_the_address_of_the_registry_is_not_told(settings, monkeyp
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     # MLflow keeps the address in the environment too; this puts back what was there.
     monkeypatch.setenv("MLFLOW_TRACKING_URI", settings.MLFLOW_TRACKING_URI)
-    with pytest.raises(registry.RegistryError, match="champion of spai-real is not set") as raised:
-        registry.set_alias(world="real", alias="champion", number=1)
+    with pytest.raises(registry.RegistryError, match="aliases of spai-real are not set") as raised:
+        registry.set_aliases(world="real", aliases={"champion": 1})
     assert "secret" not in str(raised.value)

@@ -23,7 +23,7 @@ MODEL = "xgboost"
 
 @pytest.fixture
 def features(built) -> pd.DataFrame:
-    names = [row["name"] for row in files.read_json(built / files.CATALOGUE)]
+    names = [row["name"] for row in files.read_catalogue(built)]
     return pd.read_parquet(built / files.FEATURES)[names].astype(np.float64)
 
 
@@ -54,7 +54,7 @@ def pack(built, features, manifest):
             manifest=replace(manifest, **changes),
             model=built / files.MODEL / MODEL,
             state=(built / files.STATE).read_bytes(),
-            catalogue=files.read_json(built / files.CATALOGUE),
+            catalogue=files.read_catalogue(built),
             golden=features.to_numpy()[rows],
         )
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import log_loss
 
-from apps.ml.forecasting.estimators import REGISTRY, MarketInputError
+from apps.ml.forecasting.estimators import REGISTRY, Estimator, MarketInputError
 from apps.ml.forecasting.estimators.base import MARKET_PREFIXES
 from apps.ml.forecasting.estimators.calibration import centred
 from apps.ml.forecasting.estimators.pool import fitted_weights
@@ -96,8 +96,20 @@ def test_the_kept_state_describes_a_fixture_as_the_feature_file_does(built):
 
 
 def test_the_catalogue_has_a_row_for_every_column(built):
-    columns = [name for name in pd.read_parquet(built / files.FEATURES) if name not in KEYS.names]
-    assert [row["name"] for row in files.read_json(built / files.CATALOGUE)] == columns
+    plain, priced = (
+        [name for name in pd.read_parquet(built / path) if name not in KEYS.names]
+        for path in (files.FEATURES, files.PRICES)
+    )
+    assert [row["name"] for row in files.read_catalogue(built)] == plain
+    assert [row["name"] for row in files.read_catalogue(built, with_prices=True)] == [*plain, *priced]
+
+
+def test_a_column_that_is_made_of_prices_is_marked_with_the_inputs_of_the_models_that_may_see_it(built):
+    marks = {row["name"]: row["inputs"] for row in files.read_catalogue(built, with_prices=True)}
+    labelled = {kind.inputs for kind in REGISTRY.values() if kind.uses_market}
+    assert {mark for name, mark in marks.items() if name.startswith(MARKET_PREFIXES)} == labelled
+    assert {mark for name, mark in marks.items() if not name.startswith(MARKET_PREFIXES)} == {Estimator.inputs}
+    assert (marks["odds_home"], marks["price_seen_home"]) == ("prices before the match", "prices of earlier matches")
 
 
 def test_a_poisoned_future_leaves_the_features_of_the_past_as_they_were(built, frame, tmp_path):

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import tempfile
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
 from django.utils import timezone
 
-from apps.ml import registry
-from apps.ml.models import ModelVersion, PipelineRun
+from apps.ml import registry, selectors
+from apps.ml.forecasting import estimators
+from apps.ml.models import Dossier, FeatureCatalogue, ModelVersion, PipelineRun
 from apps.ml.pipeline import bundle as bundles
-from apps.ml.pipeline import files
+from apps.ml.pipeline import card, comparison, files
 from apps.ml.pipeline.columns import KEYS
 from apps.ml.pipeline.revision import code_revision, sources_sha256
+
+KEPT_BESIDE: Final = (files.METRICS, files.REPORT, files.PLOTS, files.CATALOGUE, files.VALIDATION)
+"""What MLflow keeps beside a model."""
 
 
 class Command(BaseCommand):
@@ -53,6 +59,7 @@ class Command(BaseCommand):
         if present is None:
             present = self._register(root, params, metrics, manifest, hashes, key, run.get("id"))
             created = True
+            self._describe(present)
         else:
             created = False
         files.write_json(
@@ -61,6 +68,17 @@ class Command(BaseCommand):
         )
         says = f"registered {present}: {present.estimator}" if created else f"{present} was made from the same already"
         self.stdout.write(says)
+
+    def _describe(self, version: ModelVersion) -> None:
+        try:
+            registry.describe(
+                world=version.world,
+                registered=registry.Registered(version.number, version.mlflow_run_id),
+                card=card.markdown(selectors.card_facts(version)),
+            )
+        except registry.RegistryError as error:
+            # The version is whole without its card; the mirror of the aliases writes it as soon as MLflow answers.
+            self.stderr.write(str(error))
 
     def _register(
         self,
@@ -75,12 +93,16 @@ class Command(BaseCommand):
         about = files.read_json(root / files.TRAINED / files.ABOUT)
         snapshot = files.read_json(root / files.SNAPSHOT)["data_snapshot"]
         revision = code_revision(settings.SPAI_REVISION)
+        catalogue = files.read_catalogue(root, with_prices=True)
+        catalogue_sha256 = files.json_sha256(catalogue)
+        best, inputs = metrics["best"], metrics["inputs"][metrics["best"]]
+        model = root / files.MODEL / best
         features, _, names = read_all(root)
         content = bundles.pack(
             manifest=bundles.Manifest(
                 world=manifest.world,
-                estimator=metrics["best"],
-                inputs=metrics["inputs"][metrics["best"]],
+                estimator=best,
+                inputs=inputs,
                 profile=manifest.profile,
                 as_of=manifest.as_of,
                 data_snapshot=snapshot,
@@ -89,15 +111,31 @@ class Command(BaseCommand):
                 trained_to=date.fromisoformat(about["to"]),
                 names=names,
                 params=params,
-                sources_sha256=hashes["sources_sha256"],
+                catalogue_sha256=catalogue_sha256,
+                **hashes,
             ),
-            model=root / files.MODEL / metrics["best"],
+            model=model,
             state=(root / files.STATE).read_bytes(),
-            catalogue=files.read_json(root / files.CATALOGUE),
+            catalogue=files.read_catalogue(root),
             golden=golden_rows(features, params["gates"]["golden_rows"]),
             tolerance=params["gates"]["golden_tolerance"],
         )
         gates = [*metrics["gates"], golden_gate(content, params["gates"])]
+        lineage = hashes | {
+            "key": key,
+            "catalogue_sha256": catalogue_sha256,
+            "bundle_sha256": hashlib.sha256(content).hexdigest(),
+            "code_revision": revision,
+            "data_snapshot": str(snapshot),
+            "world": manifest.world,
+            "as_of": manifest.as_of.isoformat(),
+            "profile": manifest.profile,
+            "estimator": best,
+            "inputs": inputs,
+            "rows": str(about["rows"]),
+            "trained_from": about["from"],
+            "trained_to": about["to"],
+        }
         try:
             registered = registry.register(
                 world=manifest.world,
@@ -106,34 +144,51 @@ class Command(BaseCommand):
                 names=names,
                 params={"profile": manifest.profile, **params},
                 metrics=metrics | {"rows_trained": about["rows"]},
-                tags=hashes | {"key": key, "code_revision": revision, "data_snapshot": str(snapshot)},
-                files=[root / path for path in (files.METRICS, files.REPORT, files.PLOTS, files.CATALOGUE)],
+                tags=lineage | ({"pipeline_run": str(run_id)} if run_id else {}),
+                files=[root / path for path in KEPT_BESIDE if (root / path).exists()],
             )
         except registry.RegistryError as error:
             raise CommandError(str(error)) from error
-        return ModelVersion.objects.create(
-            world=manifest.world,
-            number=registered.number,
-            mlflow_run_id=registered.run_id,
-            estimator=metrics["best"],
-            inputs=metrics["inputs"][metrics["best"]],
-            profile=manifest.profile,
-            key=key,
-            data_sha256=hashes["data_sha256"],
-            params_sha256=hashes["params_sha256"],
-            code_revision=revision,
-            data_snapshot=snapshot,
-            as_of=manifest.as_of,
-            rows=about["rows"],
-            trained_from=about["from"],
-            trained_to=about["to"],
-            metrics=metrics,
-            gates=gates,
-            bundle=content,
-            bundle_sha256=hashlib.sha256(content).hexdigest(),
-            pipeline_run=PipelineRun.objects.filter(pk=run_id).first() if run_id else None,
-            created_at=timezone.now(),
-        )
+        now = timezone.now()
+        forecasts = comparison.keep(root, best)
+        with transaction.atomic():
+            kept, _ = FeatureCatalogue.objects.get_or_create(
+                sha256=catalogue_sha256, defaults={"features": catalogue, "created_at": now}
+            )
+            version = ModelVersion.objects.create(
+                world=manifest.world,
+                number=registered.number,
+                mlflow_run_id=registered.run_id,
+                estimator=best,
+                inputs=inputs,
+                profile=manifest.profile,
+                key=key,
+                data_sha256=hashes["data_sha256"],
+                params_sha256=hashes["params_sha256"],
+                code_revision=revision,
+                data_snapshot=snapshot,
+                as_of=manifest.as_of,
+                rows=about["rows"],
+                trained_from=about["from"],
+                trained_to=about["to"],
+                metrics=metrics,
+                gates=gates,
+                bundle=content,
+                bundle_sha256=lineage["bundle_sha256"],
+                catalogue=kept,
+                columns=list(estimators.load(model).columns),
+                pipeline_run=PipelineRun.objects.filter(pk=run_id).first() if run_id else None,
+                created_at=now,
+            )
+            Dossier.objects.create(
+                version=version,
+                forecasts=forecasts,
+                forecasts_sha256=hashlib.sha256(forecasts).hexdigest(),
+                # The time in the header of the file would make two of the same report differ.
+                report=gzip.compress((root / files.REPORT).read_bytes(), mtime=0),
+                created_at=now,
+            )
+        return ModelVersion.objects.get(pk=version.pk)
 
 
 def read_all(root: Path) -> tuple[np.ndarray, Any, tuple[str, ...]]:

@@ -1,0 +1,266 @@
+"""The model card: what a version is for, what it was made from, how well it does, and where it ends.
+
+The sections follow Mitchell et al. (2019), "Model Cards for Model Reporting", FAT* '19, 220-229. A card is made of the
+facts that are kept of a version and nothing else: equal facts give an equal card, as sections for a page and as
+Markdown for the registry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Final
+
+from apps.ml.pipeline.files import NO_ODDS
+
+MINUS: Final = "−"
+
+SOURCES: Final = {
+    "sandbox": "A football world that is simulated: its clubs, matches and prices are invented and free of rights. "
+    "Nothing learnt here says anything of real football.",
+    "real": "Results, statistics and prices from the files of football-data.co.uk, under its own terms and not part of "
+    "the model; fixtures and results from openfootball, which is in the public domain (CC0).",
+}
+"""Where the matches of a world come from, and under which terms."""
+
+LABELLED: Final = (
+    "It looks at {inputs}. It is labelled so wherever it is shown, is never champion by default, and is not served: "
+    "fixtures carry no prices there."
+)
+
+SMOKE: Final = (
+    "It was trained with the smoke profile, which leaves out most of the work: a check that the pipeline runs, and a "
+    "champion only where nothing better has been trained."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is kept of a version.
+
+    Parameters
+    ----------
+    world, number, estimator, inputs, profile
+        Which version it is and what kind of model.
+    as_of : datetime
+        Facts known before it were used; aware, UTC.
+    rows, trained_from, trained_to
+        Matches that it was trained on and the days of the first and the latest.
+    columns : int
+        Features that it reads.
+    metrics, gates
+        `data/metrics.json` of its evaluation, and the gates with their reasons.
+    lineage : mapping
+        Name of a hash, number or revision → its value, in the order shown.
+    comparison : mapping or None
+        ``champion`` (number), ``verdict``, ``reason``, ``n`` and ``criteria`` of the newest comparison.
+    """
+
+    world: str
+    number: int
+    estimator: str
+    inputs: str
+    profile: str
+    as_of: datetime
+    rows: int
+    trained_from: date
+    trained_to: date
+    columns: int
+    metrics: Mapping[str, Any]
+    gates: Sequence[Mapping[str, Any]]
+    lineage: Mapping[str, str]
+    comparison: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of text under headings; the first column names the row."""
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the card: paragraphs, then a table where there is one."""
+
+    title: str
+    paragraphs: tuple[str, ...]
+    table: Table | None = None
+
+
+def sections(facts: Facts) -> tuple[Section, ...]:
+    """Return the card of a version."""
+    found = [
+        _about(facts),
+        _training(facts),
+        _evaluation(facts),
+        _calibration(facts),
+        _gates(facts),
+        _against_champion(facts),
+        _limits(facts),
+        _lineage(facts),
+    ]
+    return tuple(section for section in found if section is not None)
+
+
+def markdown(facts: Facts) -> str:
+    """Return the card as Markdown."""
+    parts = [f"# Model {facts.number} ({facts.world})"]
+    for section in sections(facts):
+        parts.append(f"## {section.title}")
+        parts += section.paragraphs
+        if section.table is not None:
+            head, rule = section.table.head, tuple("---" for _ in section.table.head)
+            parts.append("\n".join(_line(row) for row in (head, rule, *section.table.rows)))
+    return "\n\n".join(parts) + "\n"
+
+
+def shortened(text: str, length: int, where: str) -> str:
+    """Return Markdown that is no longer than `length`: whole paragraphs, then where the rest is."""
+    if len(text) <= length:
+        return text
+    ending = f"\n\nThe whole card is {where}.\n"
+    kept = text[: length - len(ending)]
+    return kept[: kept.rfind("\n\n")].rstrip() + ending
+
+
+def _about(facts: Facts) -> Section:
+    paragraphs = [
+        f"{facts.estimator} on {facts.columns} features, {facts.inputs}, trained with the {facts.profile} profile. "
+        "It forecasts home win, draw and away win after 90 minutes and stoppage time of matches of the competitions "
+        "that it was trained on, and the expected goals of both sides.",
+        "Made for people and programs that want calibrated probabilities of coming matches. Not made for deciding "
+        "stakes: a forecast that lies above a price is more often wrong than the price is.",
+    ]
+    if facts.inputs != NO_ODDS:
+        paragraphs.insert(1, LABELLED.format(inputs=facts.inputs))
+    return Section("Intended use", tuple(paragraphs))
+
+
+def _training(facts: Facts) -> Section:
+    competitions = [row["competition"] for row in facts.metrics.get("competitions", ())]
+    named = f", {len(competitions)} of them tested" if competitions else ""
+    return Section(
+        "Training data",
+        (
+            f"{facts.rows:,} finished matches from {facts.trained_from} to {facts.trained_to}; facts known before "
+            f"{facts.as_of:%Y-%m-%d %H:%M} UTC and no others. Competitions{named}: "
+            f"{', '.join(competitions) or 'those of the world'}.",
+            SOURCES[facts.world],
+            "A feature of a match is made of what was known before its forecast: results from their final whistle on. "
+            "The label is the result after 90 minutes: 0 home, 1 draw, 2 away.",
+        ),
+    )
+
+
+def _evaluation(facts: Facts) -> Section | None:
+    models = facts.metrics.get("models", {})
+    if facts.estimator not in models:
+        return None
+    test = facts.metrics.get("test", {})
+    when = f" from {test['from']} to {test['to']}" if test else ""
+    own = models[facts.estimator]
+    rows = [(name, *_scores(scores), "") for name, scores in models.items() if name in (facts.estimator, "base_rates")]
+    for line in facts.metrics.get("benchmarks", ()):
+        gap = line["gap"]["log_loss"]
+        interval = f"{_signed(gap['mean'])} ({_signed(gap['low'])} to {_signed(gap['high'])})"
+        rows.append((line["name"], *_scores(line["scores"]), interval))
+    head = ("forecaster", "matches", "log loss", "RPS", "Brier", "accuracy", "ECE", "log loss of the model − it, 95 %")
+    return Section(
+        "Evaluation",
+        (
+            f"Walk forward on {own['n']:,} matches{when} that the model had not seen, refitted once a season. Log loss "
+            "in nats, RPS in [0, 1]; intervals by paired bootstrap over match days. A line of prices is compared on "
+            "the matches where it is quoted.",
+        ),
+        Table(head, tuple(rows)),
+    )
+
+
+def _calibration(facts: Facts) -> Section | None:
+    own = facts.metrics.get("models", {}).get(facts.estimator)
+    if own is None:
+        return None
+    raw = own.get("raw", {}).get("ece")
+    before = f" It was {raw:.4f} before calibration." if raw is not None else ""
+    bins = [one for outcome in facts.metrics.get("reliability", ()) for one in outcome["bins"]]
+    widest = max(bins, key=lambda one: abs(one["mean_p"] - one["frequency"]) if one["n"] >= 100 else -1.0, default=None)
+    said = ""
+    if widest is not None and widest["n"] >= 100:
+        said = (
+            f" Of the bins with 100 forecasts or more the widest gap is at {widest['low']:.0%} to {widest['high']:.0%}"
+            f": called {widest['mean_p']:.1%}, came {widest['frequency']:.1%} of {widest['n']:,}."
+        )
+    return Section(
+        "Calibration",
+        (f"Expected calibration error {own['ece']:.4f} over ten equal bins, the outcomes pooled.{before}{said}",),
+    )
+
+
+def _gates(facts: Facts) -> Section:
+    rows = tuple((gate["name"], "passed" if gate["passed"] else "not passed", gate["reason"]) for gate in facts.gates)
+    return Section("Gates", (), Table(("gate", "verdict", "why"), rows))
+
+
+def _against_champion(facts: Facts) -> Section | None:
+    found = facts.comparison
+    if found is None:
+        return None
+    rows = tuple(
+        (line["name"], _number(line["candidate"]), _number(line["champion"]), _verdict(line), line["reason"])
+        for line in found["criteria"]
+    )
+    return Section(
+        f"Against model {found['champion']}",
+        (f"{found['verdict'].capitalize()}: {found['reason']}.",),
+        Table(("criterion", "this model", f"model {found['champion']}", "verdict", "why"), rows),
+    )
+
+
+def _limits(facts: Facts) -> Section:
+    paragraphs = [
+        "It knows results, goals and, where a source tells them, shots and corners. It knows no line-up, injury, "
+        "weather, transfer or motive that results do not show; a club that has just arrived is taken for a usual "
+        "newcomer.",
+        "Probabilities are averages over many matches. Leagues differ in how well they can be forecast; the report "
+        "beside the model tells each apart.",
+    ]
+    if facts.profile == "smoke":
+        paragraphs.append(SMOKE)
+    return Section("Limitations", tuple(paragraphs))
+
+
+def _lineage(facts: Facts) -> Section:
+    return Section(
+        "Lineage and how to make it again",
+        (
+            "Check out the code revision, pin the run's day, profile and world (“Run again” in the office does all "
+            "three), and run dvc repro: the same data, parameters and code give the same bytes, and nothing is "
+            "registered twice.",
+        ),
+        Table(("what", "value"), tuple((name, value) for name, value in facts.lineage.items())),
+    )
+
+
+def _scores(scores: Mapping[str, Any]) -> tuple[str, ...]:
+    return (f"{scores['n']:,}", *(f"{scores[name]:.4f}" for name in ("log_loss", "rps", "brier", "accuracy", "ece")))
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.4f}".replace("-", MINUS)
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if float(value).is_integer() and abs(value) >= 2 else f"{value:.4f}"
+
+
+def _verdict(line: Mapping[str, Any]) -> str:
+    return "met" if line["passed"] else "not met"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

@@ -1,0 +1,321 @@
+"""A candidate against the champion on the same matches, criterion by criterion.
+
+Both sides are judged by forecasts that they made out of sample, each in its own walk forward; a version keeps those of
+the steps that were tested, so that a later one can be compared with it.
+"""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from apps.ml.forecasting import scoring
+from apps.ml.forecasting.features.schema import TIMESTAMP
+from apps.ml.pipeline import bundle as bundles
+from apps.ml.pipeline import files
+from apps.ml.pipeline.columns import CALIBRATED, RAW
+
+KEPT: Final = pa.schema(
+    [
+        pa.field("match_id", pa.int64(), nullable=False),
+        pa.field("as_of", TIMESTAMP, nullable=False),
+        pa.field("competition", pa.string(), nullable=False),
+        pa.field("outcome", pa.int8(), nullable=False),
+        pa.field("fold", pa.int16(), nullable=False),
+        *(pa.field(name, pa.float32(), nullable=False) for name in RAW),
+    ]
+)
+"""The calibrated out-of-sample forecasts that a version keeps, in the order of time."""
+
+SAME_MATCHES: Final = "same matches"
+GOLDEN_ROWS: Final = "golden rows"
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """One line of a comparison.
+
+    Parameters
+    ----------
+    name : str
+        What is compared.
+    candidate, champion, difference : float or None
+        The measure of both and candidate − champion, where the criterion has such numbers.
+    low, high : float or None
+        Bootstrap interval of the difference, where there is one.
+    bound : float or None
+        What decides.
+    passed : bool
+        Whether the candidate may take over as far as this line goes.
+    reason : str
+        One sentence for people.
+    """
+
+    name: str
+    passed: bool
+    reason: str
+    candidate: float | None = None
+    champion: float | None = None
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+    bound: float | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the line for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """A version as it enters a comparison: its number, its served files and the forecasts that it keeps."""
+
+    number: int
+    bundle: bytes
+    forecasts: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a comparison found: every criterion, and how many matches both had forecast."""
+
+    criteria: tuple[Criterion, ...]
+    n: int
+
+    @property
+    def may_take_over(self) -> bool:
+        """True when every criterion is met."""
+        return all(criterion.passed for criterion in self.criteria)
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in one sentence."""
+        failed = [criterion for criterion in self.criteria if not criterion.passed]
+        if not failed:
+            return f"all {len(self.criteria)} criteria are met on {self.n} matches"
+        return "not met: " + "; ".join(f"{criterion.name}: {criterion.reason}" for criterion in failed)
+
+
+def keep(root: Path, model: str) -> bytes:
+    """Return the tested forecasts of a model of the workspace `root` as parquet; equal forecasts give equal bytes."""
+    import pyarrow.parquet as pq
+
+    steps = files.read_json(root / files.FOLDS)["folds"]
+    numbers = [step["number"] for step in steps if step["purpose"] == "test"]
+    rows = files.read_frame(root / files.CALIBRATED)
+    rows = rows[(rows["model"] == model) & rows["fold"].isin(numbers)]
+    about = files.read_frame(root / files.FINISHED, ["match_id", "competition"])
+    rows = rows.merge(about, on="match_id", validate="one_to_one").sort_values(["as_of", "match_id"])
+    calibrated = rows.assign(**dict(zip(RAW, (rows[name] for name in CALIBRATED), strict=True)))
+    buffer = io.BytesIO()
+    table = pa.Table.from_pandas(calibrated[KEPT.names], schema=KEPT, preserve_index=False)
+    pq.write_table(table.replace_schema_metadata(None), buffer, compression="zstd", store_schema=False)
+    return buffer.getvalue()
+
+
+def compare(candidate: Contender, champion: Contender, section: Mapping[str, Any]) -> Outcome:
+    """Return how a candidate does against the champion.
+
+    Parameters
+    ----------
+    candidate, champion : Contender
+        The two sides.
+    section : mapping
+        Section ``compare`` of the parameters.
+    """
+    own, other = _read(candidate), _read(champion)
+    common = own.merge(other[["match_id", *RAW]], on="match_id", suffixes=("", "_other"), validate="one_to_one")
+    n = len(common)
+    enough = n >= section["least_matches"]
+    found = [
+        Criterion(
+            SAME_MATCHES,
+            enough,
+            _words_of_matches(candidate, champion, len(own), len(other), n, section["least_matches"]),
+            candidate=len(own),
+            champion=len(other),
+            bound=section["least_matches"],
+        )
+    ]
+    if enough:
+        found += forecast_criteria(common, section)
+    found += files_criteria(candidate, champion)
+    return Outcome(tuple(found), n)
+
+
+def forecast_criteria(common: pd.DataFrame, section: Mapping[str, Any]) -> list[Criterion]:
+    """Return what the forecasts of the same matches say.
+
+    Parameters
+    ----------
+    common : DataFrame
+        ``as_of``, ``competition``, ``outcome``, the candidate's `RAW` columns, and the champion's with ``_other``.
+    section : mapping
+        Section ``compare`` of the parameters.
+    """
+    own = normal(common[RAW].to_numpy(dtype=np.float64))
+    other = normal(common[[f"{name}_other" for name in RAW]].to_numpy(dtype=np.float64))
+    y = common["outcome"].to_numpy(dtype=np.int64)
+    days = common["as_of"].dt.floor("D").to_numpy()
+    own_loss, other_loss = scoring.log_loss_each(own, y), scoring.log_loss_each(other, y)
+    return [
+        _paired("log loss", "nats", own_loss, other_loss, days, section["log_loss_allowance"], section),
+        _paired(
+            "RPS", "", scoring.rps_each(own, y), scoring.rps_each(other, y), days, section["rps_allowance"], section
+        ),
+        _calibrated(own, other, y, section),
+        _worst_competition(common["competition"], own_loss, other_loss, section),
+    ]
+
+
+def files_criteria(candidate: Contender, champion: Contender) -> list[Criterion]:
+    """Return whether the candidate's served files are whole here: their columns, and the forecasts of golden rows."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            own = bundles.unpack(candidate.bundle, Path(folder) / "candidate")
+        except bundles.BundleError as error:
+            reason = f"the served files cannot be loaded: {error}"
+            return [Criterion(name, False, reason) for name in ("schema", GOLDEN_ROWS)]
+        rows = len(own.golden["features"])
+        tolerance = float(own.golden["tolerance"])
+        schema = schema_criterion(
+            read=own.estimator.columns,
+            described=own.state().names,
+            before=bundles.names_of(champion.bundle),
+        )
+    golden = Criterion(
+        GOLDEN_ROWS, True, f"a loaded copy gives the same forecast for {rows} kept matches", bound=tolerance
+    )
+    return [schema, golden]
+
+
+def schema_criterion(*, read: Sequence[str], described: Sequence[str], before: Sequence[str] | None) -> Criterion:
+    """Return whether the state that is served describes every column that the candidate reads.
+
+    Parameters
+    ----------
+    read, described : sequence of str
+        Columns that the candidate reads, and those that its feature state describes.
+    before : sequence of str or None
+        Columns of the champion's state; None where its files cannot be read.
+    """
+    missing = [name for name in read if name not in set(described)]
+    if missing:
+        reason = f"the served state describes no {', '.join(missing[:5])}"
+    elif before is None:
+        reason = f"all {len(read)} columns that it reads are described; the champion's cannot be read"
+    else:
+        added, gone = len(set(described) - set(before)), len(set(before) - set(described))
+        than = f"{added} new and {gone} gone against the champion" if added or gone else "the same as the champion's"
+        reason = f"all {len(read)} columns that it reads are among the {len(described)} described ones, {than}"
+    return Criterion(
+        "schema",
+        not missing,
+        reason,
+        candidate=len(described),
+        champion=None if before is None else len(before),
+        bound=len(read),
+    )
+
+
+def normal(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return forecasts that were kept in 32 bits so that they sum to 1 again."""
+    found: NDArray[np.float64] = p / p.sum(axis=1, keepdims=True)
+    return found
+
+
+def _read(contender: Contender) -> pd.DataFrame:
+    if contender.forecasts is None:
+        return KEPT.empty_table().to_pandas()
+    return pd.read_parquet(io.BytesIO(contender.forecasts))
+
+
+def _words_of_matches(candidate: Contender, champion: Contender, own: int, other: int, n: int, least: int) -> str:
+    unkept = [contender.number for contender in (candidate, champion) if contender.forecasts is None]
+    if unkept:
+        return f"model {unkept[0]} is from a time before forecasts were kept for comparisons"
+    if n < least:
+        return f"both forecast {n} matches out of sample ({own} and {other}); a comparison needs {least}"
+    return f"both forecast the same {n} matches out of sample"
+
+
+def _paired(
+    name: str,
+    unit: str,
+    own: NDArray[np.float64],
+    other: NDArray[np.float64],
+    days: NDArray[np.datetime64],
+    allowance: float,
+    section: Mapping[str, Any],
+) -> Criterion:
+    interval = scoring.paired_bootstrap(
+        own - other, days, draws=section["bootstrap_draws"], level=section["bootstrap_level"]
+    )
+    share = f"{100 * section['bootstrap_level']:.0f} %"
+    unit = f" {unit}" if unit else ""
+    reason = (
+        f"candidate − champion is {interval.mean:+.5f}{unit}, {share} interval {interval.low:+.5f} to "
+        f"{interval.high:+.5f} over {interval.days} days; its upper end may lie at {allowance:+.5f} at most"
+    )
+    return Criterion(
+        name,
+        interval.high <= allowance,
+        reason,
+        candidate=float(own.mean()),
+        champion=float(other.mean()),
+        difference=interval.mean,
+        low=interval.low,
+        high=interval.high,
+        bound=allowance,
+    )
+
+
+def _calibrated(
+    own: NDArray[np.float64], other: NDArray[np.float64], y: NDArray[np.int64], section: Mapping[str, Any]
+) -> Criterion:
+    perfect = scoring.ece_limit(own, section["ece_quantile"], section["ece_draws"])
+    error, before = scoring.ece(own, y), scoring.ece(other, y)
+    bound = max(perfect + section["ece_allowance"], before)
+    reason = (
+        f"ECE {error:.4f} against the champion's {before:.4f}; a perfect forecaster stays below {perfect:.4f} on "
+        f"{len(y)} matches, and {bound:.4f} is allowed"
+    )
+    return Criterion(
+        "ECE", error <= bound, reason, candidate=error, champion=before, difference=error - before, bound=bound
+    )
+
+
+def _worst_competition(
+    competition: pd.Series, own: NDArray[np.float64], other: NDArray[np.float64], section: Mapping[str, Any]
+) -> Criterion:
+    name, least, allowance = "worst competition", section["competition_matches"], section["competition_allowance"]
+    table = pd.DataFrame({"competition": competition.to_numpy(), "own": own, "other": other, "n": 1})
+    means = table.groupby("competition", sort=True).agg({"own": "mean", "other": "mean", "n": "sum"})
+    means = means[means["n"] >= least]
+    if means.empty:
+        return Criterion(name, True, f"no competition has {least} of the matches", bound=allowance)
+    difference = means["own"] - means["other"]
+    worst = str(difference.idxmax())
+    found = float(difference[worst])
+    reason = (
+        f"of {len(means)} competitions with {least} matches or more {worst} does worst: {found:+.5f} nats on "
+        f"{int(means.loc[worst, 'n'])} matches; {allowance:+.5f} is allowed"
+    )
+    return Criterion(
+        name,
+        found <= allowance,
+        reason,
+        candidate=float(means.loc[worst, "own"]),
+        champion=float(means.loc[worst, "other"]),
+        difference=found,
+        bound=allowance,
+    )

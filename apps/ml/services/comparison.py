@@ -1,0 +1,101 @@
+"""Candidates against the champion: the decision is a row with its reasons, and promotion stays a decision of people."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+
+from apps.matches import events
+from apps.matches.locks import Lock, wait_for
+from apps.matches.models import World
+from apps.ml import selectors
+from apps.ml.models import Comparison, Dossier, ModelVersion
+from apps.ml.pipeline import files
+from apps.ml.services import workspaces
+
+if TYPE_CHECKING:
+    from apps.ml.pipeline.comparison import Contender
+
+
+class NothingToCompareError(Exception):
+    """The version cannot be compared; the message says why."""
+
+
+def compare(*, version: ModelVersion, now: datetime) -> Comparison:
+    """Compare a version with the champion of its world on the matches that both forecast out of sample.
+
+    The same files under the same rules give the row that is there already.
+
+    Raises
+    ------
+    NothingToCompareError
+        When the world has no champion, or the version is champion itself.
+    """
+    # Frames and estimators load where a comparison is made, not where the services are imported.
+    from apps.ml.pipeline import comparison as pure
+
+    promotion = selectors.champion(World(version.world))
+    if promotion is None:
+        raise NothingToCompareError(f"The {version.world} world has no champion to compare with.")
+    if promotion.version_id == version.pk:
+        raise NothingToCompareError(f"{version} is the champion itself.")
+    rules = workspaces.read_params()["compare"]
+    kept = dict(
+        Dossier.objects.filter(version_id__in=[version.pk, promotion.version_id]).values_list(
+            "version_id", "forecasts_sha256"
+        )
+    )
+    champion = ModelVersion.objects.defer("bundle").get(pk=promotion.version_id)
+    entered = [(each.bundle_sha256, kept.get(each.pk)) for each in (version, champion)]
+    key = files.json_sha256([entered, rules])
+    present = Comparison.objects.filter(candidate=version, champion=champion).order_by("-id").first()
+    if present is not None and present.key == key:
+        return present
+    found = pure.compare(_contender(version), _contender(champion), rules)
+    verdict = Comparison.Verdict.CHALLENGER if found.may_take_over else Comparison.Verdict.CANDIDATE
+    with transaction.atomic():
+        # Two comparisons at once would leave two equal rows.
+        wait_for(Lock.PROMOTION)
+        present = Comparison.objects.filter(candidate=version, champion=champion).order_by("-id").first()
+        if present is not None and present.key == key:
+            return present
+        made = Comparison.objects.create(
+            world=version.world,
+            candidate=version,
+            champion=champion,
+            verdict=verdict,
+            reason=found.sentence,
+            criteria=[criterion.as_dict() for criterion in found.criteria],
+            n=found.n,
+            rules=rules,
+            key=key,
+            decided_at=now,
+        )
+        events.publish(
+            topic="comparison.made",
+            key=version.world,
+            now=now,
+            payload={"version": version.number, "champion": champion.number, "verdict": str(verdict)},
+        )
+        events.wake("compared")
+    return made
+
+
+def compare_due(*, now: datetime) -> list[Comparison]:
+    """Compare the newest candidate of each world with a champion that it was not yet compared with."""
+    made = []
+    for world in World:
+        version = selectors.to_compare(world)
+        if version is not None:
+            made.append(compare(version=version, now=now))
+    return made
+
+
+def _contender(version: ModelVersion) -> Contender:
+    from apps.ml.pipeline.comparison import Contender
+
+    forecasts = Dossier.objects.filter(version_id=version.pk).values_list("forecasts", flat=True).first()
+    content = ModelVersion.objects.values_list("bundle", flat=True).get(pk=version.pk)
+    return Contender(version.number, bytes(content), None if forecasts is None else bytes(forecasts))
