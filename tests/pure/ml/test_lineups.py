@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from apps.ml.forecasting.estimators import create
 from apps.ml.forecasting.estimators.base import group_of
-from apps.ml.forecasting.features import FeatureState, build_features, catalogue
+from apps.ml.forecasting.features import FAMILIES, FeatureState, build_features, catalogue
 from apps.ml.forecasting.features.schema import LINEUPS
 from tests.pure.ml.test_features_families import matches
 
@@ -215,6 +216,39 @@ def test_a_full_squad_gives_the_place_of_who_began_least_to_a_newcomer(params):
 def test_more_matches_than_bits_are_refused(params):
     with pytest.raises(ValueError, match="62 bits"):
         FeatureState.new({"lineups": params["features"]["lineups"] | {"latest": 63}})
+
+
+def test_trees_forecast_the_same_bits_in_a_world_without_line_ups_as_if_there_were_no_such_columns(world, params):
+    values, names = build_features(
+        world, world, params=params["features"], families=[name for name in FAMILIES if name != "market"]
+    )
+    y = 1 - np.sign(world["home_goals"] - world["away_goals"]).to_numpy().astype(int)
+    section = params["train"]["smoke"]["xgboost"] | {"rounds": 5}
+    section["booster"] = section["booster"] | {"min_child_weight": 1}
+    assert "lineup_*" in section["columns"]
+    kept = [not name.startswith("lineup_") for name in names]
+    without = [name for name in names if not name.startswith("lineup_")]
+    one = create("xgboost", section, seed=1).fit(values, y, names=names)
+    bare = section | {"columns": [pattern for pattern in section["columns"] if pattern != "lineup_*"]}
+    other = create("xgboost", bare, seed=1).fit(values[:, kept], y, names=without)
+    assert one.columns == other.columns
+    assert one.predict_proba(values).tobytes() == other.predict_proba(values[:, kept]).tobytes()
+
+
+def test_trees_read_line_ups_where_there_are_some_and_no_line_up_of_a_match_is_no_trouble(world, lineups, params):
+    values, names = build_features(
+        world, world, params=params["features"], families=["base_rates", "elo", "lineups"], lineups=lineups
+    )
+    y = 1 - np.sign(world["home_goals"] - world["away_goals"]).to_numpy().astype(int)
+    section = params["train"]["smoke"]["xgboost"] | {"rounds": 5, "logit": {"columns": ["elo_diff"], "l2": 1.0}}
+    section |= {"columns": ["elo_*", "base_*", "lineup_*"], "leave_out": []}
+    section["booster"] = section["booster"] | {"min_child_weight": 1}
+    model = create("xgboost", section, seed=1).fit(values, y, names=names)
+    assert {"lineup_strength_home", "lineup_coverage_away"} <= set(model.columns)
+    assert np.isfinite(model.predict_proba(values)).all()
+    parts = model.contributions(values)
+    assert "line-ups" in parts
+    assert np.allclose(sum(parts.values()), model.raw_score(values), atol=1e-9)
 
 
 def test_columns_belong_to_one_group_of_contributions(params):
