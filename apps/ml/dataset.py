@@ -145,11 +145,7 @@ def upcoming(world: World, *, now: datetime, until: datetime) -> pd.DataFrame:
     where = """m.status = 'scheduled' AND m.kickoff_at > %(now)s AND m.kickoff_at <= %(until)s
         AND c.is_simulated = %(simulated)s"""
     values = {"now": now, "until": until, "simulated": world == World.SANDBOX}
-    return (
-        _select(where, values, _BLIND)
-        .sort_by([("kickoff_at", "ascending"), ("match_id", "ascending")])
-        .to_pandas()
-    )
+    return _select(where, values, _BLIND).sort_by([("kickoff_at", "ascending"), ("match_id", "ascending")]).to_pandas()
 
 
 def results_between(world: World, *, after: datetime | None, before: datetime) -> pd.DataFrame:
@@ -163,7 +159,7 @@ def results_between(world: World, *, after: datetime | None, before: datetime) -
 
 
 def lineups_of(match_ids: Iterable[int], *, before: datetime) -> pd.DataFrame:
-    """Return what was known before an instant of the line-ups and absences of matches, with the columns of `LINEUPS`."""
+    """Return the line-ups and absences of matches that were known before an instant, in the columns of `LINEUPS`."""
     return _lineups("x.match_id = ANY(%(ids)s)", {"ids": [int(each) for each in match_ids], "at": before}).to_pandas()
 
 
@@ -267,10 +263,12 @@ def _lineups(where: str, values: dict[str, Any]) -> pa.Table:
     statement = f"""
         SELECT x.match_id, p.source, x.side, x.player_id, x.role, {_microseconds("x.known_at")}
         FROM (
-            SELECT match_id, player_id, side, known_at, CASE WHEN is_starter THEN 'starter' ELSE 'substitute' END AS role
+            SELECT match_id, player_id, side, known_at,
+                CASE WHEN is_starter THEN 'starter' ELSE 'substitute' END AS role
             FROM matches_lineup
             UNION ALL
-            SELECT match_id, player_id, side, known_at, CASE WHEN status ILIKE 'doubt%%' THEN 'doubtful' ELSE 'absent' END
+            SELECT match_id, player_id, side, known_at,
+                CASE WHEN status ILIKE 'doubt%%' THEN 'doubtful' ELSE 'absent' END
             FROM matches_absence
         ) x
         JOIN matches_player p ON p.id = x.player_id

@@ -109,9 +109,7 @@ def test_a_fixture_does_not_see_its_own_result(world, lineups, params, family):
 
 
 @each_family
-def test_a_result_that_becomes_known_at_the_very_moment_of_the_forecast_is_not_used(
-    world, lineups, params, family
-):
+def test_a_result_that_becomes_known_at_the_very_moment_of_the_forecast_is_not_used(world, lineups, params, family):
     state = FeatureState.new(params["features"], [family])
     history = world.sort_values("known_at").iloc[:100]
     at_once = world[world["known_at"] > history["known_at"].max()].iloc[:1]

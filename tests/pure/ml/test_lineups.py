@@ -23,9 +23,7 @@ def sheet(match, side: str, *, players=(), absent=(), doubtful=(), bench=(), sou
     """One side of one match of a frame, known so many hours before its kick-off."""
     roles = {"starter": players, "substitute": bench, "absent": absent, "doubtful": doubtful}
     known_at = match["kickoff_at"] - pd.Timedelta(hours=hours)
-    rows = [
-        (match["match_id"], source, side, player, role, known_at) for role, ids in roles.items() for player in ids
-    ]
+    rows = [(match["match_id"], source, side, player, role, known_at) for role, ids in roles.items() for player in ids]
     frame = pd.DataFrame(rows, columns=LINEUPS.names)
     return frame.assign(known_at=pd.to_datetime(frame["known_at"], utc=True).dt.as_unit("us"))
 
@@ -205,9 +203,7 @@ def test_of_two_sources_the_first_by_name_that_knew_in_time_counts(params):
 def test_a_full_squad_gives_the_place_of_who_began_least_to_a_newcomer(params):
     frame = matches([(1, 2, 0, 0, day) for day in range(12)] + [(1, 2, None, None, 20)])
     # Eleven others in each of the first matches: 110 players for 40 places; then twice the first eleven.
-    people = [
-        both(frame.loc[day], [1000 * (day % 10) + player for player in HOME], AWAY, hours=2) for day in range(12)
-    ]
+    people = [both(frame.loc[day], [1000 * (day % 10) + player for player in HOME], AWAY, hours=2) for day in range(12)]
     named = both(frame.loc[12], [1000 + player for player in HOME], AWAY)
     found = described(frame, [*people, named], params, half_life=1)
     assert found.loc[12, ["missing_home", "missing_away"]].tolist() == [0.0, 0.0]

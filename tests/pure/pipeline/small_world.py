@@ -110,7 +110,7 @@ def odds_of(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def lineups_of(frame: pd.DataFrame) -> pd.DataFrame:
-    """Both elevens of the first league's finished matches, two hours before kick-off: each club has thirteen players."""
+    """Both elevens of the first league's finished matches, two hours before kick-off, from thirteen players a club."""
     generator = np.random.default_rng(5)
     rows = [
         (match.match_id, "paper", side, 100 * team + player, "starter", match.kickoff_at - pd.Timedelta(hours=2))

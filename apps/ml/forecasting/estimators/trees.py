@@ -23,8 +23,8 @@ class XGBoost(Estimator):
     """XGBoost on the margin of a logit.
 
     The logit says what is linear in the ratings; the trees begin at its scores, so that few of them are needed, and
-    each of their rounds is the mean of several trees on different samples. A column that says the same of every row that
-    is learnt from, such as line-ups where no source gives any, is left out: else it would be drawn in place of others.
+    each of their rounds is the mean of several trees on different samples. A column that says the same of every row,
+    such as those of line-ups where no source gives any, is left out: else it would be drawn in place of others.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ class XGBoost(Estimator):
 
 def _varies(X: Floats) -> NDArray[np.bool_]:
     """Return which columns tell two rows apart, if only by lacking a value in one of them; shape (k,)."""
-    return np.asarray((X != X[0]).any(axis=0) & ~np.isnan(X).all(axis=0))
+    return np.asarray((X[0] != X).any(axis=0) & ~np.isnan(X).all(axis=0))
 
 
 def _nothing(own: Floats) -> NDArray[np.float32]:

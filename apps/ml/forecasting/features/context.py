@@ -24,9 +24,7 @@ from apps.ml.forecasting.features.events import DAY, OBSERVE, Events, Sizes, cou
 SLACK_DAYS: Final = 30
 """Days of the calendar that are kept beyond the longest look back, for fixtures described after their kick-off."""
 
-ENTRY: Final = np.dtype(
-    [("team", np.int64), ("kickoff", np.int64), ("competition", np.int64), ("season", np.int64)]
-)
+ENTRY: Final = np.dtype([("team", np.int64), ("kickoff", np.int64), ("competition", np.int64), ("season", np.int64)])
 """One team of one scheduled match: id, kick-off in microseconds since 1970 in UTC, ids of competition and season."""
 
 ORDER: Final = np.dtype([("country", np.int64), ("start", np.int64), ("stop", np.int64)])

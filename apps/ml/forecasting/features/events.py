@@ -212,9 +212,7 @@ def merged(index: Index, results: Rows | None, fixtures: Rows | None) -> Events:
 
 def scheduled(matches: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of the matches that take a place in the calendar, with the columns of a schedule."""
-    rows = matches[
-        ["match_id", "competition_id", "season_id", "home_team_id", "away_team_id", "kickoff_at", "status"]
-    ]
+    rows = matches[["match_id", "competition_id", "season_id", "home_team_id", "away_team_id", "kickoff_at", "status"]]
     return rows[~rows["status"].isin(NOT_SCHEDULED)]
 
 

@@ -1,11 +1,11 @@
 """Line-ups: how strong the eleven of a side is beside its usual eleven, and who of that is missing.
 
-A player's rating is in goals: each match moves those of all who began it by a share of what the goal difference was more
-or less than the means of both elevens had promised. This is the plus-minus of team sports in its simplest form, one
-step of the regression at a match instead of a fit of all of them: Hvattum (2019), "A comprehensive review of plus-minus
-ratings for evaluating individual players in team sports", Int. J. Computer Science in Sport 18(1), 1-23; Kharrat, McHale
-and Peña (2020), "Plus-minus player ratings for soccer", European J. Operational Research 283, 726-736. Players who
-always begin together cannot be told apart by it; ratings differ by the matches that one of them missed.
+A player's rating is in goals: each match moves those of all who began it by a share of what the goal difference was
+more or less than the means of both elevens had promised. This is the plus-minus of team sports in its simplest form,
+one step of the regression at a match instead of a fit of all of them: Hvattum (2019), "A comprehensive review of
+plus-minus ratings for evaluating individual players in team sports", Int. J. Computer Science in Sport 18(1), 1-23;
+Kharrat, McHale and Peña (2020), "Plus-minus player ratings for soccer", European J. Operational Research 283, 726-736.
+Players who always begin together cannot be told apart by it; ratings differ by the matches that one of them missed.
 
 The usual eleven of a club are the eleven who lately began most of its matches. A line-up becomes history with the
 result of its match; of the match that is to be forecast only what was known before `as_of` counts: the starters once
@@ -158,9 +158,7 @@ class Lineups:
         clubs = np.stack([self._club_slots.find(events["team_id"][:, side]) for side in range(2)], axis=1)
         self._players = grown(self._players, np.zeros(1, dtype=PLAYER), len(self._player_slots))
         self._clubs = grown(self._clubs, np.zeros(1, dtype=CLUB), len(self._club_slots))
-        _fold(
-            self._players, self._clubs, self._edge, self._constants, events, clubs, rows, starts, stops, out, first
-        )
+        _fold(self._players, self._clubs, self._edge, self._constants, events, clubs, rows, starts, stops, out, first)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the state as named arrays."""
@@ -178,9 +176,7 @@ class Lineups:
         self._player_slots = Slots(arrays["player_ids"].tolist())
         self._club_slots = Slots(arrays["club_ids"].tolist())
 
-    def _learn(
-        self, events: Events, rows: NDArray[Any], starts: NDArray[np.int64], stops: NDArray[np.int64]
-    ) -> None:
+    def _learn(self, events: Events, rows: NDArray[Any], starts: NDArray[np.int64], stops: NDArray[np.int64]) -> None:
         """Give slots to the players and clubs of the line-ups that are observed, in the order of the events."""
         told = np.flatnonzero((events["kind"] == OBSERVE) & (stops > starts))
         counts = (stops - starts)[told]
@@ -414,6 +410,4 @@ def _fold(
         if event.kind == OBSERVE:
             observe(players, clubs, edge, constants, event, own[number], sheet, elevens, missing)
         else:
-            describe(
-                players, clubs, constants, event, own[number], sheet, elevens, missing, out[event.row, first:]
-            )
+            describe(players, clubs, constants, event, own[number], sheet, elevens, missing, out[event.row, first:])

@@ -209,9 +209,9 @@ class FeatureState:
         Parameters
         ----------
         matches : DataFrame
-            ``match_id``, ``competition_id``, ``season_id``, ``home_team_id``, ``away_team_id``, ``kickoff_at``, ``status`` of every match,
-            played or to come; cancelled and postponed ones are left out. The latest 400 days and all that is to come
-            are enough. Of two rows with one id the later one counts.
+            ``match_id``, ``competition_id``, ``season_id``, ``home_team_id``, ``away_team_id``, ``kickoff_at`` and
+            ``status`` of every match, played or to come; cancelled and postponed ones are left out. The latest 400 days
+            and all that is to come are enough. Of two rows with one id the later one counts.
         """
         rows = events.scheduled(matches)
         for family in self._families:
@@ -225,9 +225,7 @@ class FeatureState:
                     rows["kickoff_at"].to_numpy(dtype="datetime64[us]").view(np.int64),
                 )
 
-    def _run(
-        self, results: Rows | None, fixtures: Rows | None, lineups: pd.DataFrame | None
-    ) -> NDArray[np.float64]:
+    def _run(self, results: Rows | None, fixtures: Rows | None, lineups: pd.DataFrame | None) -> NDArray[np.float64]:
         out = np.full((0 if fixtures is None else fixtures.events.size, len(self.names)), np.nan)
         if fixtures is not None and fixtures.events.size and self._latest:
             first = int(fixtures.events["at"].min())

@@ -21,9 +21,7 @@ class Command(BaseCommand):
 
     # A run starts two commands; checking the whole site each time would take longer than some stages.
     requires_system_checks = ()
-    help = (
-        "Write the matches, odds and line-ups known before an instant, and the fixtures after it, as data/raw/*.parquet."
-    )
+    help = "Write matches, odds and line-ups known before an instant, and the fixtures after it, as data/raw/*.parquet."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the options; each that is not given comes from the section `run` of the parameters."""
