@@ -19,7 +19,7 @@ from django.db import connection
 from pyarrow import csv
 
 from apps.matches.models import Ingest, Match, MatchChange, World
-from apps.ml.forecasting.features.schema import MATCHES, ODDS, STATS, TIMESTAMP
+from apps.ml.forecasting.features.schema import LINEUPS, MATCHES, ODDS, STATS, TIMESTAMP
 
 ATTEMPTS: Final = 5
 """How often the export begins anew because facts changed while it read them."""
@@ -27,10 +27,59 @@ ATTEMPTS: Final = 5
 _NOT_PLAYED: Final = "('postponed', 'cancelled', 'abandoned')"
 
 # What an instant did not know yet is hidden: a match after it is a fixture whatever came of it, and one that had begun
-# without a known result keeps its place in the calendar of its teams, no more.
-_STATUS_AT = f"""CASE WHEN m.known_at < %(at)s OR m.status IN {_NOT_PLAYED} THEN m.status
-    WHEN m.kickoff_at >= %(at)s THEN 'scheduled' ELSE 'unknown' END"""
-_KNOWN_AT = "m.known_at < %(at)s"
+# without a known result keeps its place in the calendar of its teams, no more. That a match was called off or moved
+# counts from the moment at which it was stored: before that it stood as the history of its changes says.
+_KNOWN_AT: Final = "m.known_at < %(at)s"
+_STOOD: Final = """LEFT JOIN (
+            SELECT DISTINCT ON (match_id) match_id, before->>'status' AS status
+            FROM matches_matchchange WHERE changed_at >= %(at)s AND before->>'status' IS NOT NULL
+            ORDER BY match_id, changed_at, id
+        ) was ON was.match_id = m.id
+        LEFT JOIN (
+            SELECT DISTINCT ON (match_id) match_id, (before->>'kickoff_at')::timestamptz AS kickoff_at
+            FROM matches_matchchange WHERE changed_at >= %(at)s AND before->>'kickoff_at' IS NOT NULL
+            ORDER BY match_id, changed_at, id
+        ) planned ON planned.match_id = m.id
+        LEFT JOIN (
+            SELECT DISTINCT ON (match_id) match_id, before->>'kickoff_precision' AS kickoff_precision
+            FROM matches_matchchange WHERE changed_at >= %(at)s AND before->>'kickoff_precision' IS NOT NULL
+            ORDER BY match_id, changed_at, id
+        ) precise ON precise.match_id = m.id"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """SQL expressions of what the rows of matches show.
+
+    Parameters
+    ----------
+    known : str
+        Condition under which results and statistics are shown.
+    status, kickoff, precision, joined : str
+        Status, kick-off and its precision, and the joins that they read.
+    """
+
+    known: str
+    status: str = "m.status"
+    kickoff: str = "m.kickoff_at"
+    precision: str = "m.kickoff_precision"
+    joined: str = ""
+
+
+_PLANNED: Final = f"CASE WHEN {_KNOWN_AT} THEN m.kickoff_at ELSE coalesce(planned.kickoff_at, m.kickoff_at) END"
+_STATUS: Final = "coalesce(was.status, m.status)"
+
+_TODAY: Final = _Shown(known="true")
+_BLIND: Final = _Shown(known="false")
+_AT: Final = _Shown(
+    known=_KNOWN_AT,
+    status=f"""CASE WHEN {_KNOWN_AT} THEN m.status WHEN {_STATUS} IN {_NOT_PLAYED} THEN {_STATUS}
+        WHEN {_PLANNED} >= %(at)s THEN 'scheduled' ELSE 'unknown' END""",
+    kickoff=_PLANNED,
+    precision=f"""CASE WHEN {_KNOWN_AT} THEN m.kickoff_precision
+        ELSE coalesce(precise.kickoff_precision, m.kickoff_precision) END""",
+    joined=_STOOD,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +88,15 @@ class Export:
 
     Parameters
     ----------
-    matches, odds : Table
-        Rows of the schemas `MATCHES` and `ODDS`, in their order.
+    matches, odds, lineups : Table
+        Rows of the schemas `MATCHES`, `ODDS` and `LINEUPS`, in their order.
     data_snapshot : int
         Number of the ingest whose state they show.
     """
 
     matches: pa.Table
     odds: pa.Table
+    lineups: pa.Table
     data_snapshot: int
 
 
@@ -66,8 +116,9 @@ def export(world: World, *, as_of: datetime) -> Export:
         before = data_snapshot(world)
         matches = _at(world, as_of).sort_by([("kickoff_at", "ascending"), ("match_id", "ascending")])
         odds = _odds(world, as_of)
+        lineups = _lineups_at(world, as_of)
         if data_snapshot(world) == before:
-            return Export(matches, odds, before)
+            return Export(matches, odds, lineups, before)
     raise UnsettledFactsError(f"facts of the {world} world changed during each of {ATTEMPTS} exports; try again later")
 
 
@@ -85,7 +136,7 @@ def everything(world: World, *, before: datetime) -> pd.DataFrame:
 def fixtures(match_ids: Iterable[int]) -> pd.DataFrame:
     """Return matches in the order of their ids; results, statistics and `known_at` are empty."""
     ids = list(match_ids)
-    rows = _select("m.id = ANY(%(ids)s)", {"ids": ids}, known="false").to_pandas()
+    rows = _select("m.id = ANY(%(ids)s)", {"ids": ids}, _BLIND).to_pandas()
     return rows.set_index("match_id", drop=False).loc[ids].reset_index(drop=True)
 
 
@@ -94,11 +145,7 @@ def upcoming(world: World, *, now: datetime, until: datetime) -> pd.DataFrame:
     where = """m.status = 'scheduled' AND m.kickoff_at > %(now)s AND m.kickoff_at <= %(until)s
         AND c.is_simulated = %(simulated)s"""
     values = {"now": now, "until": until, "simulated": world == World.SANDBOX}
-    return (
-        _select(where, values, known="false")
-        .sort_by([("kickoff_at", "ascending"), ("match_id", "ascending")])
-        .to_pandas()
-    )
+    return _select(where, values, _BLIND).sort_by([("kickoff_at", "ascending"), ("match_id", "ascending")]).to_pandas()
 
 
 def results_between(world: World, *, after: datetime | None, before: datetime) -> pd.DataFrame:
@@ -108,7 +155,21 @@ def results_between(world: World, *, after: datetime | None, before: datetime) -
     if after is not None:
         where, values = where + " AND m.known_at > %(after)s", values | {"after": after}
     order = [("known_at", "ascending"), ("kickoff_at", "ascending"), ("match_id", "ascending")]
-    return _select(where, values, known="true").sort_by(order).to_pandas()
+    return _select(where, values, _TODAY).sort_by(order).to_pandas()
+
+
+def lineups_of(match_ids: Iterable[int], *, before: datetime) -> pd.DataFrame:
+    """Return the line-ups and absences of matches that were known before an instant, in the columns of `LINEUPS`."""
+    return _lineups("x.match_id = ANY(%(ids)s)", {"ids": [int(each) for each in match_ids], "at": before}).to_pandas()
+
+
+def lineups_between(world: World, *, after: datetime | None, before: datetime) -> pd.DataFrame:
+    """Return the line-ups of the matches that `results_between` returns, with the columns of `LINEUPS`."""
+    where = "m.status = 'finished' AND m.known_at < %(at)s AND c.is_simulated = %(simulated)s"
+    values: dict[str, Any] = {"at": before, "simulated": world == World.SANDBOX}
+    if after is not None:
+        where, values = where + " AND m.known_at > %(after)s", values | {"after": after}
+    return _lineups(where, values).to_pandas()
 
 
 def schedule(world: World, *, start: datetime, until: datetime) -> pd.DataFrame:
@@ -116,7 +177,7 @@ def schedule(world: World, *, start: datetime, until: datetime) -> pd.DataFrame:
     where = """m.status NOT IN ('postponed', 'cancelled') AND m.kickoff_at >= %(start)s AND m.kickoff_at <= %(until)s
         AND c.is_simulated = %(simulated)s"""
     values = {"start": start, "until": until, "simulated": world == World.SANDBOX}
-    return _select(where, values, known="true").to_pandas()
+    return _select(where, values, _TODAY).to_pandas()
 
 
 def unobserved(world: World, observed_until: datetime | None, now: datetime) -> bool:
@@ -148,19 +209,23 @@ def changed_behind(world: World, *, snapshot: int, observed_until: datetime) -> 
 
 def _at(world: World, at: datetime) -> pa.Table:
     where, values = "c.is_simulated = %(simulated)s", {"simulated": world == World.SANDBOX, "at": at}
-    return _select(where, values, known=_KNOWN_AT, status=_STATUS_AT)
+    return _select(where, values, _AT)
 
 
-def _select(where: str, values: dict[str, Any], *, known: str, status: str = "m.status") -> pa.Table:
-    """Return the matches that a condition names; results and statistics only where the SQL expression `known` holds."""
+def _lineups_at(world: World, at: datetime) -> pa.Table:
+    return _lineups("c.is_simulated = %(simulated)s", {"simulated": world == World.SANDBOX, "at": at})
+
+
+def _select(where: str, values: dict[str, Any], shown: _Shown) -> pa.Table:
+    """Return the matches that a condition names, with what is shown of them."""
 
     def if_known(expression: str) -> str:
-        return expression if known == "true" else f"CASE WHEN {known} THEN {expression} END"
+        return expression if shown is _TODAY else f"CASE WHEN {shown.known} THEN {expression} END"
 
     statement = f"""
         SELECT m.id, c.id, c.slug, r.name, c.level, s.id, s.label, coalesce(g.name, ''), m.home_team_id, m.away_team_id,
-            h.name, a.name, {_microseconds("m.kickoff_at")}, m.kickoff_precision,
-            {if_known(_microseconds("m.known_at"))}, {status}, m.is_neutral,
+            h.name, a.name, {_microseconds(shown.kickoff)}, {shown.precision},
+            {if_known(_microseconds("m.known_at"))}, {shown.status}, m.is_neutral,
             {if_known("m.home_goals")}, {if_known("m.away_goals")},
             {", ".join(if_known(f"x.{name}") for name in STATS)}
         FROM matches_match m
@@ -171,6 +236,7 @@ def _select(where: str, values: dict[str, Any], *, known: str, status: str = "m.
         JOIN matches_team a ON a.id = m.away_team_id
         LEFT JOIN matches_stage g ON g.id = m.stage_id
         LEFT JOIN matches_matchstats x ON x.match_id = m.id
+        {shown.joined}
         WHERE {where}"""
     return _copy(statement, values, MATCHES)
 
@@ -187,6 +253,30 @@ def _odds(world: World, at: datetime) -> pa.Table:
             AND o.home IS NOT NULL AND o.draw IS NOT NULL AND o.away IS NOT NULL"""
     table = _copy(statement, {"simulated": world == World.SANDBOX, "at": at}, ODDS)
     return table.sort_by([(name, "ascending") for name in ("match_id", "bookmaker", "moment")])
+
+
+def _lineups(where: str, values: dict[str, Any]) -> pa.Table:
+    """Return squads and absences that were known before the instant `at`, of the matches that a condition names.
+
+    An absence that its source calls doubtful, in any wording that begins so, is kept apart.
+    """
+    statement = f"""
+        SELECT x.match_id, p.source, x.side, x.player_id, x.role, {_microseconds("x.known_at")}
+        FROM (
+            SELECT match_id, player_id, side, known_at,
+                CASE WHEN is_starter THEN 'starter' ELSE 'substitute' END AS role
+            FROM matches_lineup
+            UNION ALL
+            SELECT match_id, player_id, side, known_at,
+                CASE WHEN status ILIKE 'doubt%%' THEN 'doubtful' ELSE 'absent' END
+            FROM matches_absence
+        ) x
+        JOIN matches_player p ON p.id = x.player_id
+        JOIN matches_match m ON m.id = x.match_id
+        JOIN matches_season s ON s.id = m.season_id
+        JOIN matches_competition c ON c.id = s.competition_id
+        WHERE x.known_at < %(at)s AND {where}"""
+    return _copy(statement, values, LINEUPS).sort_by([(name, "ascending") for name in LINEUPS.names])
 
 
 def _microseconds(column: str) -> str:

@@ -160,7 +160,7 @@ def answer(served: Served, fixtures: pd.DataFrame, *, now: datetime) -> Answer:
     """Forecast `fixtures` (rows of `dataset.fixtures`) as of `now`."""
     began = time.perf_counter()
     asked = fixtures.assign(as_of=now)
-    features = served.state.describe(asked)
+    features = served.state.describe(asked, lineups=_lineups(served.state, asked, now=now))
     model_began = time.perf_counter()
     forecast = served.bundle.forecast(features)
     ended = time.perf_counter()
@@ -266,7 +266,7 @@ def _caught_up(served: Served, *, now: datetime, may_rebuild: bool) -> Served:
     else:
         # A copy is moved on, never the state that another thread is reading.
         state = _restored(served.state.to_bytes())
-        state.observe(dataset.results_between(served.world, after=until, before=now))
+        _observe(state, served.world, after=until, before=now)
     state.schedule(dataset.schedule(served.world, start=now - SCHEDULE_BACK, until=now + SCHEDULE_AHEAD))
     moved = replace(served, state=state, data_snapshot=newest)
     if may_rebuild and (behind or not _kept_lately(served.version_id, now)):
@@ -284,13 +284,27 @@ def _restored(state: bytes) -> FeatureState:
     return FeatureState.from_bytes(state)
 
 
-def _built_anew(served: Served, *, now: datetime) -> FeatureState:
+def _observe(state: FeatureState, world: World, *, after: datetime | None, before: datetime) -> None:
+    """Show a state the results of a span, with their line-ups."""
     from apps.ml import dataset
+
+    results = dataset.results_between(world, after=after, before=before)
+    state.observe(results, lineups=dataset.lineups_between(world, after=after, before=before))
+
+
+def _lineups(state: FeatureState, fixtures: pd.DataFrame, *, now: datetime) -> pd.DataFrame | None:
+    """Return what is known of the line-ups of fixtures; nothing is asked for a state that could not use it."""
+    from apps.ml import dataset
+
+    return dataset.lineups_of(fixtures["match_id"], before=now) if state.reads_lineups else None
+
+
+def _built_anew(served: Served, *, now: datetime) -> FeatureState:
     from apps.ml.forecasting.features import FeatureState
 
     began = time.perf_counter()
     state = FeatureState.new(served.state.params, served.state.families)
-    state.observe(dataset.results_between(served.world, after=None, before=now))
+    _observe(state, served.world, after=None, before=now)
     logger.info("state of %s built anew in %.1f s", served.world, time.perf_counter() - began)
     return state
 

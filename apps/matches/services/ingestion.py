@@ -461,18 +461,22 @@ class Ingestion:
         counted = tables.upsert_stats(list(_stats_rows(old)))
         # Features read statistics: who has observed the match must learn that it is another one now.
         tables.mark_changed(counted, ingest_id=ingest_id, now=self.now)
-        touched = counted | tables.upsert_odds(list(_odds_rows(old))) | self._store_sheets(new, old)
+        touched = counted | tables.upsert_odds(list(_odds_rows(old))) | self._store_sheets(new, old, ingest_id)
         for draft in old:
             if _row(draft).id in touched:
                 batch.outcomes[draft.index] = Outcome.CHANGED
         publish_matches([_row(draft) for draft in new] + [row for row, _ in changes], now=self.now)
 
-    def _store_sheets(self, new: list[Draft], old: list[Draft]) -> set[int]:
+    def _store_sheets(self, new: list[Draft], old: list[Draft], ingest_id: int) -> set[int]:
         """Store the people of matches; return the matches whose sheet changed."""
         told = [(_row(draft).id, draft.record.sheet) for draft in (*new, *old) if draft.record.sheet is not None]
         if not told:
             return set()
-        return self._sheets.store(told, empty={_row(draft).id for draft in new})
+        changed = self._sheets.store(told, empty={_row(draft).id for draft in new})
+        # Features read line-ups as they read statistics.
+        with_lineups = {match_id for match_id, sheet in told if sheet.lineups} & changed
+        tables.mark_changed(with_lineups, ingest_id=ingest_id, now=self.now)
+        return changed
 
     def _close(self) -> None:
         if self._row is None:

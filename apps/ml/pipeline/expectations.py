@@ -17,7 +17,7 @@ from great_expectations import expectations as gxe
 from great_expectations.expectations.row_conditions import Column
 
 from apps.matches.records import GOALS_LIMIT, KickoffPrecision, Status
-from apps.ml.forecasting.features.schema import STATS
+from apps.ml.forecasting.features.schema import ROLES, STATS
 from apps.ml.pipeline import files
 
 EITHER: Final = "either_value_is_missing"
@@ -171,9 +171,22 @@ def raw(as_of: pd.Timestamp) -> list[Subject]:
             for outcome in ("home", "draw", "away")
         ),
     ]
+    lineups = [
+        Check(
+            "a player is there once in a part of a match",
+            gxe.ExpectCompoundColumnsToBeUnique(column_list=["match_id", "player_id", "role"]),
+        ),
+        Check("the side is home or away", gxe.ExpectColumnValuesToBeInSet(column="side", value_set=["home", "away"])),
+        Check("the role is a known one", gxe.ExpectColumnValuesToBeInSet(column="role", value_set=list(ROLES))),
+        Check(
+            "no line-up was known after the export's as_of",
+            _between("known_at", None, as_of.isoformat(), strict_max=True),
+        ),
+    ]
     return [
         Subject(files.MATCHES, ("match_id",), matches),
         Subject(files.ODDS, ("match_id", "bookmaker", "moment"), odds),
+        Subject(files.LINEUPS, ("match_id", "player_id", "role"), lineups),
     ]
 
 

@@ -77,11 +77,12 @@ def main(root: Path = Path()) -> None:
     matches = files.read_frame(root / files.MATCHES)
     finished, upcoming = files.read_frame(root / files.FINISHED), files.read_frame(root / files.UPCOMING)
     described = pd.concat([finished, upcoming], ignore_index=True)
+    lineups = files.read_frame(root / files.LINEUPS)
     state = FeatureState.new(params["features"], [name for name in FAMILIES if name not in MARKET])
-    past = state.fold(matches, finished, schedule=matches)
+    past = state.fold(matches, finished, schedule=matches, lineups=lineups)
     # Kept before any fixture is described: ratings may move on to the time that they are asked for.
     kept = state.to_bytes()
-    values = np.concatenate([past, FeatureState.from_bytes(kept).describe(upcoming)])
+    values = np.concatenate([past, FeatureState.from_bytes(kept).describe(upcoming, lineups=lineups)])
     keys = described.assign(outcome=outcomes(described))[KEYS.names]
     write(root / files.FEATURES, keys, values, state.names)
     write(root / files.PRICES, keys, *priced(matches, described, files.read_frame(root / files.ODDS), params))

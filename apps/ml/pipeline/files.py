@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 PARAMS: Final = Path("apps/ml/params.yaml")
 MATCHES: Final = Path("data/raw/matches.parquet")
 ODDS: Final = Path("data/raw/odds.parquet")
+LINEUPS: Final = Path("data/raw/lineups.parquet")
 MANIFEST: Final = Path("data/raw/manifest.json")
 SNAPSHOT: Final = Path("data/raw/snapshot.json")
 VALIDATION: Final = Path("data/validation")
@@ -59,8 +60,8 @@ class RawManifest:
         Facts known before it, fixtures after it; aware, UTC.
     profile : str
         Section of ``train`` in the parameters.
-    rows, odds_rows : int
-        Rows of the two files.
+    rows, odds_rows, lineup_rows : int
+        Rows of the files of matches, odds and line-ups.
     """
 
     world: str
@@ -68,6 +69,7 @@ class RawManifest:
     profile: str
     rows: int
     odds_rows: int
+    lineup_rows: int = 0
 
     def write(self, path: Path) -> None:
         """Write the manifest as JSON."""

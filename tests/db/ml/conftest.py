@@ -25,6 +25,7 @@ from apps.ml.pipeline import bundle as bundles
 from apps.scraping.sandbox.world import World
 
 PARAMS = yaml.safe_load((settings.BASE_DIR / "apps" / "ml" / "params.yaml").read_text())
+ALL_FEATURES = PARAMS["features"]
 PARAMS["features"] = {family: PARAMS["features"][family] for family in ("base_rates", "elo")}
 
 

@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 from django.core.management import CommandError, call_command
 
-from apps.matches.models import Match, World
+from apps.matches.models import Absence, Lineup, Match, MatchChange, Player, World
 from apps.ml import dataset
-from apps.ml.forecasting.features.schema import MATCHES, ODDS
+from apps.ml.forecasting.features.schema import LINEUPS, MATCHES, ODDS
 from apps.ml.pipeline import files
 from tests.factories import (
     CompetitionFactory,
@@ -122,6 +122,92 @@ def test_a_world_without_matches_exports_empty_tables(db):
     exported = dataset.export(World.SANDBOX, as_of=AS_OF)
     assert (exported.matches.num_rows, exported.odds.num_rows, exported.data_snapshot) == (0, 0, 0)
     assert exported.matches.schema == MATCHES
+
+
+def changed(match: Match, at: datetime, before: dict, after: dict) -> None:
+    MatchChange.objects.create(match=match, ingest=IngestFactory(), changed_at=at, before=before, after=after)
+
+
+@pytest.mark.parametrize(("later", "status"), [(True, "scheduled"), (False, "cancelled")])
+def test_a_match_that_was_called_off_later_was_still_a_fixture(world, later, status):
+    off = world["cancelled"]
+    moment = AS_OF if later else AS_OF - timedelta(microseconds=1)
+    changed(off, moment, {"status": "scheduled"}, {"status": "cancelled"})
+    assert rows_of(dataset.everything(World.REAL, before=AS_OF), world)["cancelled"]["status"] == status
+
+
+def test_of_several_changes_since_an_instant_the_first_says_what_stood(world):
+    match = world["to come"]
+    changed(match, AS_OF - DAY, {"status": "scheduled"}, {"status": "postponed"})
+    changed(match, AS_OF + DAY, {"status": "postponed"}, {"status": "scheduled"})
+    changed(match, AS_OF + 2 * DAY, {"status": "scheduled"}, {"status": "cancelled"})
+    assert rows_of(dataset.everything(World.REAL, before=AS_OF), world)["to come"]["status"] == "postponed"
+
+
+def test_a_match_that_was_moved_later_shows_the_kickoff_that_was_planned(world):
+    match = world["finished later"]
+    planned = AS_OF + 6 * HOUR
+    changed(
+        match,
+        AS_OF + HOUR,
+        {"kickoff_at": planned.isoformat(), "kickoff_precision": "date"},
+        {"kickoff_at": match.kickoff_at.isoformat(), "kickoff_precision": "minute"},
+    )
+    changed(match, AS_OF + DAY, {"status": "scheduled"}, {"status": "finished"})
+    row = rows_of(dataset.everything(World.REAL, before=AS_OF), world)["finished later"]
+    assert (row["kickoff_at"], row["kickoff_precision"], row["status"]) == (pd.Timestamp(planned), "date", "scheduled")
+    row = rows_of(dataset.everything(World.REAL, before=AS_OF + 3 * DAY), world)["finished later"]
+    assert (row["kickoff_at"], row["kickoff_precision"]) == (pd.Timestamp(match.kickoff_at), "minute")
+
+
+def test_a_result_that_was_known_keeps_the_kickoff_that_it_has(world):
+    match = world["known"]
+    changed(match, AS_OF + HOUR, {"kickoff_at": (AS_OF + DAY).isoformat(), "status": "postponed"}, {})
+    row = rows_of(dataset.everything(World.REAL, before=AS_OF), world)["known"]
+    assert (row["kickoff_at"], row["status"]) == (pd.Timestamp(match.kickoff_at), "finished")
+
+
+@pytest.fixture
+def people(world):
+    """Of the known match an eleven and a bench, of the one to come reports, of two more what came too late."""
+    players = [Player.objects.create(source="paper", source_player_id=str(n), name=f"Player {n}") for n in range(14)]
+    rows = [Lineup(match=world["known"], player=each, side="home", is_starter=n < 11) for n, each in enumerate(players)]
+    rows.append(Lineup(match=world["finished later"], player=players[0], side="away", is_starter=True))
+    rows.append(Lineup(match=world["of another world"], player=players[0], side="home", is_starter=True))
+    for row in rows:
+        row.known_at = row.match.kickoff_at - HOUR
+    Lineup.objects.bulk_create(rows)
+    statuses = [("Out", AS_OF - HOUR), ("Doubtful", AS_OF - HOUR), ("", AS_OF - HOUR), ("Out", AS_OF)]
+    Absence.objects.bulk_create(
+        Absence(match=world["to come"], player=players[n], side="away", status=status, known_at=known_at)
+        for n, (status, known_at) in enumerate(statuses)
+    )
+    return players
+
+
+def test_line_ups_and_absences_are_exported_as_far_as_they_were_known(world, people):
+    table = dataset.export(World.REAL, as_of=AS_OF).lineups
+    assert table.schema == LINEUPS
+    frame = table.to_pandas()
+    assert frame.equals(frame.sort_values(LINEUPS.names, ignore_index=True))
+    squad = frame[frame["match_id"] == world["known"].pk]
+    assert squad["role"].value_counts().to_dict() == {"starter": 11, "substitute": 3}
+    assert set(squad["side"]) == {"home"}
+    assert (squad["known_at"] == pd.Timestamp(world["known"].kickoff_at - HOUR)).all()
+    missing = frame[frame["match_id"] == world["to come"].pk]
+    assert missing["role"].tolist() == ["absent", "doubtful", "absent"]
+    assert missing["player_id"].tolist() == [player.pk for player in people[:3]]
+    assert len(frame) == 17
+
+
+def test_line_ups_of_fixtures_and_of_results_are_those_that_serving_asks_for(world, people):
+    asked = dataset.lineups_of([world["to come"].pk], before=AS_OF)
+    assert asked["role"].tolist() == ["absent", "doubtful", "absent"]
+    assert len(dataset.lineups_of([world["to come"].pk], before=AS_OF + HOUR)) == 4
+    assert dataset.lineups_of([], before=AS_OF).empty
+    between = dataset.lineups_between(World.REAL, after=None, before=AS_OF)
+    assert set(between["match_id"]) == {world["known"].pk}
+    assert dataset.lineups_between(World.REAL, after=world["known"].known_at, before=AS_OF).empty
 
 
 def test_an_export_that_met_an_ingest_begins_anew(world, monkeypatch):

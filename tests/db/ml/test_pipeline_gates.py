@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from apps.ml.forecasting.features.schema import MATCHES, ODDS, STATS
+from apps.ml.forecasting.features.schema import LINEUPS, MATCHES, ODDS, STATS
 from apps.ml.pipeline import columns, featurize, files, preprocess
 from apps.ml.pipeline.columns import KEYS
 from tests.pure.pipeline.small_world import AS_OF, matches, write_export
@@ -31,6 +31,7 @@ Spoil = Callable[[pd.DataFrame], pd.DataFrame]
 SCHEMAS = {
     files.MATCHES: MATCHES,
     files.ODDS: ODDS,
+    files.LINEUPS: LINEUPS,
     files.FINISHED: columns.DESCRIBED,
     files.UPCOMING: columns.DESCRIBED,
 }
@@ -146,6 +147,13 @@ ODDS_ROWS: list[tuple[str, Spoil]] = [
     *((f"the {outcome} price lies above 1", put(outcome, 1.0)) for outcome in ("home", "draw", "away")),
 ]
 
+LINEUP_ROWS: list[tuple[str, Spoil]] = [
+    ("a player is there once in a part of a match", again()),
+    ("the side is home or away", put("side", "left")),
+    ("the role is a known one", put("role", "ball boy")),
+    ("no line-up was known after the export's as_of", put("known_at", NOW)),
+]
+
 
 def feature_rows(root: Path) -> list[tuple[str, Spoil]]:
     """Return a bad row for every expectation of the features, by what the catalogue says of their units."""
@@ -208,6 +216,7 @@ LEAST_ROWS = 200
 CASES = [
     *(("raw", files.MATCHES, *case) for case in RAW),
     *(("raw", files.ODDS, *case) for case in ODDS_ROWS),
+    *(("raw", files.LINEUPS, *case) for case in LINEUP_ROWS),
     *(("finished", files.FINISHED, *case) for case in FINISHED),
     *(("upcoming", files.UPCOMING, *case) for case in UPCOMING),
 ]

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from apps.ml.forecasting.features import offline_as_of
+from apps.ml.forecasting.features.schema import LINEUPS
 from apps.ml.forecasting.prices import EARLIER
 
 HORIZON = pd.Timedelta(hours=1)
@@ -48,6 +49,45 @@ def world() -> pd.DataFrame:
     frame = frame.sort_values(["kickoff_at", "match_id"]).reset_index(drop=True)
     frame["as_of"] = offline_as_of(frame, HORIZON)
     return frame
+
+
+@pytest.fixture(scope="session")
+def lineups(world) -> pd.DataFrame:
+    """Squads and absences of that world, in the columns of `schema.LINEUPS`.
+
+    One match in five has none, one in ten those of one side alone, some two sources. They become known before the
+    forecast of their match, at its very moment, between it and the result, or only after the result.
+    """
+    generator = np.random.default_rng(8)
+    delays = pd.to_timedelta([-180, -60, -59, -20, 24 * 60 * 4], unit="min")
+    rows: list[tuple] = []
+    for match in world.itertuples():
+        if generator.random() < 0.2:
+            continue
+        known_at = match.as_of + pd.Timedelta(hours=1) + delays[generator.choice(5, p=[0.35, 0.2, 0.2, 0.2, 0.05])]
+        reported_at = match.as_of + pd.Timedelta(minutes=int(generator.integers(-600, 60)))
+        for side, team in (("home", match.home_team_id), ("away", match.away_team_id)):
+            # A third of the players move on to the next club with every season.
+            season = match.season_id % 10
+            squad = [100 * (team + (season if place < 6 else 0)) + place for place in range(18)]
+            weights = np.linspace(2.0, 0.4, 18)
+            order = generator.permutation(18)[np.argsort(-weights[generator.permutation(18)])]
+            out = set(generator.choice(18, size=2, replace=False).tolist()) if generator.random() < 0.5 else set()
+            rows += [
+                (match.match_id, "paper", side, squad[place], ("absent", "doubtful")[place % 2], reported_at)
+                for place in sorted(out)
+            ]
+            if generator.random() < 0.05:
+                continue
+            chosen = [squad[place] for place in order if place not in out]
+            for source in ("paper", "radio")[: 1 + int(generator.random() < 0.1)]:
+                shift = 1_000_000 if source == "radio" else 0
+                rows += [
+                    (match.match_id, source, side, shift + player, "starter" if place < 11 else "substitute", known_at)
+                    for place, player in enumerate(chosen)
+                ]
+    frame = pd.DataFrame(rows, columns=LINEUPS.names)
+    return frame.assign(known_at=pd.to_datetime(frame["known_at"], utc=True).dt.as_unit("us"))
 
 
 def _season(

@@ -134,6 +134,34 @@ def test_rest_and_congestion_count_scheduled_matches_played_or_not(params):
     assert found.loc[0, "rest_home"] == 21.0
 
 
+def test_rest_since_another_competition_looks_back_alone(params):
+    frame = matches([(1, 2, 1, 0, 0), (3, 1, 1, 0, 3), (1, 4, None, None, 10), (1, 5, None, None, 12)])
+    frame["competition_id"] = [9, 1, 1, 9]
+    row = described(frame, params, "context", rest_cap_days=21).loc[2]
+    assert row[["other_competition_rest_home", "rest_home"]].tolist() == [10.0, 7.0]
+    assert row["other_competition_rest_away"] == 21.0
+    # The tie of day 12 may have been drawn after the forecast: nothing of day 10 knows of it.
+    without = described(frame.drop(3), params, "context", rest_cap_days=21).loc[2]
+    assert row.equals(without)
+
+
+def test_closed_doors_are_those_of_the_order_from_its_first_day_to_its_last(params):
+    frame = matches([(1, 2, None, None, day) for day in (0, 1, 3, 4)] + [(1, 2, None, None, 1)])
+    frame.loc[4, "region"] = "Y"
+    orders = [["X", "2024-01-02", "2024-01-04"]]
+    assert described(frame, params, "context", closed_doors=orders)["closed_doors"].tolist() == [0, 1, 1, 0, 0]
+    everywhere = [["*", "2024-01-05", "2024-01-05"]]
+    assert described(frame, params, "context", closed_doors=everywhere)["closed_doors"].tolist() == [0, 0, 0, 1, 0]
+    assert described(frame, params, "context", closed_doors=[])["closed_doors"].eq(0.0).all()
+
+
+def test_the_orders_of_the_parameters_name_regions_and_close_the_big_leagues_in_the_spring_of_2021(params):
+    orders = params["features"]["context"]["closed_doors"]
+    assert all(first <= last for _, first, last in orders)
+    closed = {region for region, first, last in orders if first <= "2021-02-06" <= last}
+    assert {"England", "Germany", "Italy", "Spain", "France"} <= closed
+
+
 def test_the_calendar_is_replaced_and_a_moved_match_counts_once(params):
     frame = matches([(1, 2, None, None, 0), (1, 2, None, None, 3), (1, 3, None, None, 8)])
     frame.loc[1, "match_id"] = 1

@@ -40,30 +40,37 @@ def same(left: np.ndarray, right: np.ndarray) -> bool:
 
 
 @each_family
-def test_rows_come_in_the_order_of_the_caller(world, params, family):
-    values, _ = build_features(world, world, params=params["features"], families=[family])
+def test_rows_come_in_the_order_of_the_caller(world, lineups, params, family):
+    values, _ = build_features(world, world, params=params["features"], families=[family], lineups=lineups)
     order = np.random.default_rng(1).permutation(len(world))
     shuffled, _ = build_features(
-        world.sample(frac=1.0, random_state=2), world.iloc[order], params=params["features"], families=[family]
+        world.sample(frac=1.0, random_state=2),
+        world.iloc[order],
+        params=params["features"],
+        families=[family],
+        lineups=lineups.sample(frac=1.0, random_state=4),
     )
     assert same(shuffled, values[order])
 
 
 @pytest.fixture(scope="module")
-def offline_and_online(world, params) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+def offline_and_online(world, lineups, params) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     """All rows by one fold, and each alone: from a state that observed what was known, restored now and then."""
-    offline, names = build_features(world, world, params=params["features"])
+    offline, names = build_features(world, world, params=params["features"], lineups=lineups)
     online = np.empty_like(offline)
     state = FeatureState.new(params["features"])
     state.schedule(world)
     known = pd.Timestamp.min.tz_localize("UTC")
     for number, moment in enumerate(world["as_of"].drop_duplicates().sort_values()):
-        state.observe(world[(world["known_at"] >= known) & (world["known_at"] < moment)])
+        told = lineups[lineups["known_at"] < moment]
+        state.observe(world[(world["known_at"] >= known) & (world["known_at"] < moment)], lineups=told)
         known = moment
         if number % 20 == 0:
             state = FeatureState.from_bytes(state.to_bytes())
         for row in np.flatnonzero(world["as_of"] == moment)[::-1]:
-            online[row] = state.describe(world.iloc[[row]])[0]
+            fixture = world.iloc[[row]]
+            own = told[told["match_id"] == fixture["match_id"].iloc[0]]
+            online[row] = state.describe(fixture, lineups=own)[0]
     return offline, online, names
 
 
@@ -76,8 +83,8 @@ def test_a_row_online_equals_the_row_offline_for_every_match(offline_and_online,
 
 @each_family
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
-def test_the_future_does_not_move_the_past(world, params, family, share):
-    values, _ = build_features(world, world, params=params["features"], families=[family])
+def test_the_future_does_not_move_the_past(world, lineups, params, family, share):
+    values, _ = build_features(world, world, params=params["features"], families=[family], lineups=lineups)
     moment = world["as_of"].sort_values().iloc[int(share * len(world))]
     later = world["known_at"] >= moment
     past = (world["as_of"] <= moment).to_numpy()
@@ -86,36 +93,39 @@ def test_the_future_does_not_move_the_past(world, params, family, share):
     changed.loc[later, RESULT] = generator.integers(0, 9, size=(int(later.sum()), len(RESULT))).astype(float)
     poisoned = world.copy()
     poisoned.loc[later, RESULT] = np.nan
-    for results in (changed, poisoned, world[~later]):
-        found, _ = build_features(results, world, params=params["features"], families=[family])
+    told = lineups["known_at"] < moment
+    others = lineups.assign(player_id=lineups["player_id"].where(told, lineups["player_id"] % 97))
+    for results, people in ((changed, others), (poisoned, lineups[told]), (world[~later], lineups)):
+        found, _ = build_features(results, world, params=params["features"], families=[family], lineups=people)
         assert same(found[past], values[past])
 
 
 @each_family
-def test_a_fixture_does_not_see_its_own_result(world, params, family):
-    values, _ = build_features(world, world, params=params["features"], families=[family])
+def test_a_fixture_does_not_see_its_own_result(world, lineups, params, family):
+    values, _ = build_features(world, world, params=params["features"], families=[family], lineups=lineups)
     blind = world.assign(**dict.fromkeys(RESULT, np.nan), known_at=pd.NaT, status="scheduled")
-    found, _ = build_features(world, blind, params=params["features"], families=[family])
+    found, _ = build_features(world, blind, params=params["features"], families=[family], lineups=lineups)
     assert same(found, values)
 
 
 @each_family
-def test_a_result_that_becomes_known_at_the_very_moment_of_the_forecast_is_not_used(world, params, family):
+def test_a_result_that_becomes_known_at_the_very_moment_of_the_forecast_is_not_used(world, lineups, params, family):
     state = FeatureState.new(params["features"], [family])
     history = world.sort_values("known_at").iloc[:100]
     at_once = world[world["known_at"] > history["known_at"].max()].iloc[:1]
     fixture = world[world["home_team_id"] == at_once["home_team_id"].iloc[0]].tail(1)
     fixture = fixture.assign(as_of=at_once["known_at"].iloc[0])
-    with_it = state.fold(pd.concat([history, at_once]), fixture, world)
-    without = FeatureState.new(params["features"], [family]).fold(history, fixture, world)
+    with_it = state.fold(pd.concat([history, at_once]), fixture, world, lineups=lineups)
+    without = FeatureState.new(params["features"], [family]).fold(history, fixture, world, lineups=lineups)
     assert same(with_it, without)
 
 
-def test_results_of_one_instant_are_observed_by_kick_off_and_match_id(world, params):
+def test_results_of_one_instant_are_observed_by_kick_off_and_match_id(world, lineups, params):
     together = world.assign(known_at=world["known_at"].dt.ceil("7D"))
     fixtures = world.assign(as_of=world["as_of"].dt.ceil("7D"))
-    values, _ = build_features(together, fixtures, params=params["features"])
-    mixed, _ = build_features(together.sample(frac=1.0, random_state=5), fixtures, params=params["features"])
+    values, _ = build_features(together, fixtures, params=params["features"], lineups=lineups)
+    shuffled = together.sample(frac=1.0, random_state=5)
+    mixed, _ = build_features(shuffled, fixtures, params=params["features"], lineups=lineups)
     assert same(mixed, values)
 
 
@@ -137,13 +147,13 @@ def test_families_are_put_in_one_order_and_an_unknown_one_is_refused(params):
         FeatureState.new(params["features"], ["stars"])
 
 
-def test_a_state_survives_its_bytes_and_equal_states_give_equal_bytes(world, params):
+def test_a_state_survives_its_bytes_and_equal_states_give_equal_bytes(world, lineups, params):
     first, second = FeatureState.new(params["features"]), FeatureState.new(params["features"])
-    first.fold(world, world)
+    first.fold(world, world, lineups=lineups)
     second.schedule(world)
     half = world.sort_values(["known_at", "kickoff_at", "match_id"])
-    second.observe(half.iloc[:130])
-    second.observe(half.iloc[130:])
+    second.observe(half.iloc[:130], lineups=lineups)
+    second.observe(half.iloc[130:], lineups=lineups)
     second.describe(world.tail(1).assign(as_of=pd.Timestamp("2030-01-01", tz="UTC")))
     first.describe(world.tail(1).assign(as_of=pd.Timestamp("2030-01-01", tz="UTC")))
     content = first.to_bytes()

@@ -96,7 +96,8 @@ def test_shuffling_every_result_after_a_date_leaves_all_earlier_rows_as_they_wer
     columns = [names.index(feature.name) for feature in catalogue(params["features"], [family])]
     past = (history["as_of"] <= moment).to_numpy()
     assert found[past].tobytes() == values[past][:, columns].tobytes()
-    if family != "context":
+    # The calendar is no result, and these files have no line-ups.
+    if family not in ("context", "lineups"):
         assert found[~past].tobytes() != values[~past][:, columns].tobytes()
 
 

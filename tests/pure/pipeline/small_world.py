@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from apps.ml.forecasting.features.schema import MATCHES, ODDS, STATS, TRUTH
+from apps.ml.forecasting.features.schema import LINEUPS, MATCHES, ODDS, STATS, TRUTH
 from apps.ml.pipeline import files
 
 AS_OF = datetime(2024, 4, 17, tzinfo=UTC)
@@ -109,12 +109,25 @@ def odds_of(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=ODDS.names).sort_values(["match_id", "bookmaker", "moment"], ignore_index=True)
 
 
+def lineups_of(frame: pd.DataFrame) -> pd.DataFrame:
+    """Both elevens of the first league's finished matches, two hours before kick-off, from thirteen players a club."""
+    generator = np.random.default_rng(5)
+    rows = [
+        (match.match_id, "paper", side, 100 * team + player, "starter", match.kickoff_at - pd.Timedelta(hours=2))
+        for match in frame[(frame["status"] == "finished") & (frame["competition_id"] == 1)].itertuples()
+        for side, team in (("home", match.home_team_id), ("away", match.away_team_id))
+        for player in np.sort(generator.choice(13, size=11, replace=False)).tolist()
+    ]
+    return pd.DataFrame(rows, columns=LINEUPS.names).sort_values(LINEUPS.names, ignore_index=True)
+
+
 def write_export(root: Path, frame: pd.DataFrame, params: dict | None = None) -> Path:
     """Write a frame of matches as the export of a run."""
-    odds = odds_of(frame)
+    odds, lineups = odds_of(frame), lineups_of(frame)
     files.write_frame(root / files.MATCHES, frame, MATCHES)
     files.write_frame(root / files.ODDS, odds, ODDS)
-    files.RawManifest("sandbox", AS_OF, "smoke", len(frame), len(odds)).write(root / files.MANIFEST)
+    files.write_frame(root / files.LINEUPS, lineups, LINEUPS)
+    files.RawManifest("sandbox", AS_OF, "smoke", len(frame), len(odds), len(lineups)).write(root / files.MANIFEST)
     files.write_json(root / files.SNAPSHOT, {"data_snapshot": 7, "code": "test"})
     files.write_text(root / files.PARAMS, yaml.safe_dump(params or small_params(), sort_keys=False))
     return root

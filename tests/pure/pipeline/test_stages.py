@@ -16,6 +16,7 @@ from apps.ml.forecasting.estimators.base import MARKET_PREFIXES
 from apps.ml.forecasting.estimators.calibration import centred
 from apps.ml.forecasting.estimators.pool import fitted_weights
 from apps.ml.forecasting.features import FAMILIES, FeatureState, build_features
+from apps.ml.forecasting.features.schema import LINEUPS
 from apps.ml.forecasting.prices import before_the_match, with_prices
 from apps.ml.pipeline import calibrate, columns, evaluate, featurize, files, preprocess, split, train
 from apps.ml.pipeline.columns import KEYS, RAW
@@ -72,6 +73,7 @@ def test_the_feature_file_holds_what_the_mathematics_gives_in_32_bits(built):
         described,
         params=files.read_params(built)["features"],
         families=[family for family in FAMILIES if family not in MARKET],
+        lineups=pd.read_parquet(built / files.LINEUPS),
     )
     assert table["match_id"].tolist() == described["match_id"].tolist()
     np.testing.assert_array_equal(table[list(names)].to_numpy(), values.astype(np.float32))
@@ -91,7 +93,7 @@ def test_the_kept_state_describes_a_fixture_as_the_feature_file_does(built):
     state = FeatureState.from_bytes((built / files.STATE).read_bytes())
     state.schedule(pd.read_parquet(built / files.MATCHES))
     table = pd.read_parquet(built / files.FEATURES).set_index("match_id").loc[upcoming["match_id"]]
-    online = state.describe(upcoming).astype(np.float32)
+    online = state.describe(upcoming, lineups=pd.read_parquet(built / files.LINEUPS)).astype(np.float32)
     np.testing.assert_array_equal(table[list(state.names)].to_numpy(), online)
 
 
@@ -125,6 +127,17 @@ def test_a_poisoned_future_leaves_the_features_of_the_past_as_they_were(built, f
     names = [name for name in before if name not in KEYS.names]
     pd.testing.assert_frame_equal(before.loc[past, names], after.loc[past, names], check_exact=True)
     assert not before.loc[~past, names].equals(after.loc[~past, names])
+
+
+def test_an_export_without_line_ups_passes_every_stage_and_says_nothing_of_them(frame, tmp_path):
+    root = write_export(tmp_path, frame)
+    files.write_table(root / files.LINEUPS, LINEUPS.empty_table())
+    preprocess.main(root)
+    featurize.main(root)
+    table = pd.read_parquet(root / files.FEATURES).filter(like="lineup_")
+    told = table.filter(like="coverage")
+    assert (told == 0.0).all().all()
+    assert table.drop(columns=told.columns).isna().all().all()
 
 
 def test_a_step_trains_on_nothing_that_was_unknown_when_it_began(built):

@@ -38,6 +38,7 @@ GROUPS: Final = (
     ("table_", "season so far"),
     ("stake_", "what is at stake"),
     ("leverage_", "what is at stake"),
+    ("lineup_", "line-ups"),
     ("price_", "prices"),
     ("odds_", "prices"),
 )

@@ -23,7 +23,8 @@ class XGBoost(Estimator):
     """XGBoost on the margin of a logit.
 
     The logit says what is linear in the ratings; the trees begin at its scores, so that few of them are needed, and
-    each of their rounds is the mean of several trees on different samples.
+    each of their rounds is the mean of several trees on different samples. A column that says the same of every row,
+    such as those of line-ups where no source gives any, is left out: else it would be drawn in place of others.
 
     Parameters
     ----------
@@ -75,6 +76,10 @@ class XGBoost(Estimator):
     def _fit(self, X: Floats, y: NDArray[np.int64], weights: Floats) -> None:
         import xgboost
 
+        section = self.params["logit"]
+        linear = set(chosen(self.columns, section["columns"], section.get("leave_out", ())))
+        tells = [name in linear for name in self.columns] | _varies(X)
+        self.columns, X = tuple(np.array(self.columns)[tells].tolist()), X[:, tells]
         self._logit = self.begins_at(self.params["logit"]).fit(X, y, names=self.columns, weights=weights)
         settings = {
             **self.params["booster"],
@@ -109,6 +114,11 @@ class XGBoost(Estimator):
 
     def _load_more(self, folder: Path) -> None:
         self._booster.load_model(os.fspath(folder / FILE))
+
+
+def _varies(X: Floats) -> NDArray[np.bool_]:
+    """Return which columns tell two rows apart, if only by lacking a value in one of them; shape (k,)."""
+    return np.asarray((X[0] != X).any(axis=0) & ~np.isnan(X).all(axis=0))
 
 
 def _nothing(own: Floats) -> NDArray[np.float32]:

@@ -1,5 +1,8 @@
 """Context: rest, congestion and how far the season has come, from the calendar, and what kind of match it is.
 
+What comes after the fixture is not looked at, though it stands in the calendar: a cup tie of next week may have been
+drawn only since, and that a club is in it would tell how it fared.
+
 Rest and congestion count *scheduled* matches that kick off before the fixture, played or not, so that a fixture of next
 week knows of the match in between. The calendar is therefore part of the state, set by `schedule` and looked up, where
 the other families count results.
@@ -8,6 +11,7 @@ the other families count results.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -15,14 +19,21 @@ from numba import njit
 from numpy.typing import NDArray
 
 from apps.ml.forecasting.features.catalogue import SIDES, Feature, Side
-from apps.ml.forecasting.features.events import DAY, OBSERVE, Events, Sizes
+from apps.ml.forecasting.features.events import DAY, OBSERVE, Events, Sizes, country_of
 
 SLACK_DAYS: Final = 30
 """Days of the calendar that are kept beyond the longest look back, for fixtures described after their kick-off."""
 
+ENTRY: Final = np.dtype([("team", np.int64), ("kickoff", np.int64), ("competition", np.int64), ("season", np.int64)])
+"""One team of one scheduled match: id, kick-off in microseconds since 1970 in UTC, ids of competition and season."""
 
-ENTRY: Final = np.dtype([("team", np.int64), ("kickoff", np.int64), ("season", np.int64)])
-"""One team of one scheduled match: id, kick-off in microseconds since 1970 in UTC, id of the season."""
+ORDER: Final = np.dtype([("country", np.int64), ("start", np.int64), ("stop", np.int64)])
+"""An order to play without spectators: `country_of` the region or `EVERYWHERE`, first and past-the-last kick-off."""
+
+EVERYWHERE: Final = -1
+"""Country of an order for all regions, ``"*"`` in the parameters."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Constants(NamedTuple):
@@ -34,7 +45,7 @@ class Constants(NamedTuple):
 
 
 class Context:
-    """Rest days, congestion, matches into the season, level and neutral ground.
+    """Rest days, congestion, matches into the season, level, neutral ground and closed doors.
 
     The state is the calendar, an array of `ENTRY` sorted by (team, kick-off).
 
@@ -42,7 +53,8 @@ class Context:
     ----------
     params : mapping
         ``rest_cap_days`` (a longer rest counts as this), ``congestion_days``, ``season_days`` (how far back the
-        matches of a season are looked for).
+        matches of a season are looked for), ``closed_doors`` (orders to play without spectators: region or ``"*"``,
+        first and last day, UTC).
     """
 
     name = "context"
@@ -54,6 +66,7 @@ class Context:
             congestion=self._congestion_days * DAY,
             season=round(float(params["season_days"]) * DAY),
         )
+        self._orders = np.array([_order(*row) for row in params["closed_doors"]], dtype=ORDER)
         self._calendar = np.empty(0, dtype=ENTRY)
 
     def features(self) -> tuple[Feature, ...]:
@@ -66,6 +79,11 @@ class Context:
                 f"scheduled matches in the {self._congestion_days} days before",
             ),
             ("season_matches", "matches", "scheduled matches of the season before this one"),
+            (
+                "other_competition_rest",
+                "days",
+                "days since the latest scheduled match in another competition, such as a cup, capped as rest is",
+            ),
         )
         rows = []
         for stat, unit, meaning in sided:
@@ -75,11 +93,14 @@ class Context:
         match: Side = "match"
         rows.append(Feature("level", self.name, match, "", None, "level", "level of the competition, 0 for cups"))
         rows.append(Feature("is_neutral", self.name, match, "", None, "yes or no", "1 on neutral ground"))
+        closed = "1 where spectators were kept out by an order for the whole region"
+        rows.append(Feature("closed_doors", self.name, match, "", None, "yes or no", closed))
         return tuple(rows)
 
     def schedule(
         self,
         match: NDArray[np.int64],
+        competition: NDArray[np.int64],
         season: NDArray[np.int64],
         home: NDArray[np.int64],
         away: NDArray[np.int64],
@@ -89,8 +110,8 @@ class Context:
 
         Parameters
         ----------
-        match, season, home, away : ndarray of int64, shape (n,)
-            Ids of matches, seasons and teams.
+        match, competition, season, home, away : ndarray of int64, shape (n,)
+            Ids of matches, competitions, seasons and teams.
         kickoff : ndarray of int64, shape (n,)
             Kick-offs in microseconds since 1970, UTC.
         """
@@ -99,6 +120,7 @@ class Context:
         calendar = np.empty(2 * chosen.size, dtype=ENTRY)
         calendar["team"] = np.concatenate((home[chosen], away[chosen]))
         calendar["kickoff"] = np.tile(kickoff[chosen], 2)
+        calendar["competition"] = np.tile(competition[chosen], 2)
         calendar["season"] = np.tile(season[chosen], 2)
         self._calendar = calendar[np.lexsort((calendar["season"], calendar["kickoff"], calendar["team"]))]
 
@@ -109,7 +131,7 @@ class Context:
 
     def fold(self, events: Events, sizes: Sizes, out: NDArray[np.float64], first: int) -> None:
         """Describe every fixture into its row of `out`, from column `first`; results change nothing."""
-        _fold(self._calendar, self._constants, events, out, first)
+        _fold(self._calendar, self._orders, self._constants, events, out, first)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the state as named arrays."""
@@ -118,6 +140,15 @@ class Context:
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take the state that `arrays` gave."""
         self._calendar = arrays["calendar"]
+
+
+def _order(region: str, first: str, last: str) -> tuple[int, int, int]:
+    """Return an order of the parameters as a row of `ORDER`."""
+    start, stop = (
+        (datetime.combine(day, datetime.min.time(), UTC) - _EPOCH) // timedelta(microseconds=1)
+        for day in (date.fromisoformat(first), date.fromisoformat(last) + timedelta(days=1))
+    )
+    return EVERYWHERE if region == "*" else country_of(region), start, stop
 
 
 @njit(cache=True)
@@ -135,17 +166,21 @@ def _first_not_before(calendar: NDArray[Any], team: int, kickoff: int) -> int:
 
 
 @njit(cache=True)
-def describe(calendar: NDArray[Any], constants: Constants, fixture: Any, out: NDArray[np.float64]) -> None:
+def describe(
+    calendar: NDArray[Any], orders: NDArray[Any], constants: Constants, fixture: Any, out: NDArray[np.float64]
+) -> None:
     """Write rest, congestion and matches of the season of both sides, and what kind of match it is."""
     for side in range(2):
         team = fixture.team_id[side]
-        rest, congestion, played = constants.rest_cap, 0, 0
+        rest, elsewhere, congestion, played = constants.rest_cap, constants.rest_cap, 0, 0
         place = _first_not_before(calendar, team, fixture.kickoff) - 1
         while place >= 0 and calendar[place].team == team:
             ago = fixture.kickoff - calendar[place].kickoff
             if ago > constants.season:
                 break
             rest = min(rest, ago)
+            if calendar[place].competition != fixture.competition_id:
+                elsewhere = min(elsewhere, ago)
             if ago <= constants.congestion:
                 congestion += 1
             if calendar[place].season == fixture.season:
@@ -154,14 +189,27 @@ def describe(calendar: NDArray[Any], constants: Constants, fixture: Any, out: ND
         out[side] = rest / DAY
         out[3 + side] = congestion
         out[6 + side] = played
-    for stat in range(3):
+        out[9 + side] = elsewhere / DAY
+    for stat in range(4):
         out[3 * stat + 2] = out[3 * stat] - out[3 * stat + 1]
-    out[9] = fixture.level
-    out[10] = 1.0 if fixture.neutral else 0.0
+    out[12] = fixture.level
+    out[13] = 1.0 if fixture.neutral else 0.0
+    out[14] = 0.0
+    for order in orders:
+        concerned = order.country == EVERYWHERE or order.country == fixture.country
+        if concerned and order.start <= fixture.kickoff < order.stop:
+            out[14] = 1.0
 
 
 @njit(cache=True)
-def _fold(calendar: NDArray[Any], constants: Constants, events: Events, out: NDArray[np.float64], first: int) -> None:
+def _fold(
+    calendar: NDArray[Any],
+    orders: NDArray[Any],
+    constants: Constants,
+    events: Events,
+    out: NDArray[np.float64],
+    first: int,
+) -> None:
     for event in events:
         if event.kind != OBSERVE:
-            describe(calendar, constants, event, out[event.row, first:])
+            describe(calendar, orders, constants, event, out[event.row, first:])

@@ -10,6 +10,7 @@ Kernels are kept compiled beside their own file; whoever changes a constant of t
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -47,7 +48,9 @@ EVENT: Final = np.dtype(
         ("kickoff", np.int64),  # microseconds since 1970 in UTC
         ("season", np.int64),  # id
         ("competition", np.int64),  # slot
+        ("competition_id", np.int64),
         ("region", np.int64),  # slot of the competition's region
+        ("country", np.int64),  # `country_of` the region: known before any result of it, unlike its slot
         ("team", np.int64, (2,)),  # slots, home first
         ("entrant", np.int64, (2,)),  # slots of (region of the competition, team)
         ("team_id", np.int64, (2,)),
@@ -209,8 +212,13 @@ def merged(index: Index, results: Rows | None, fixtures: Rows | None) -> Events:
 
 def scheduled(matches: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of the matches that take a place in the calendar, with the columns of a schedule."""
-    rows = matches[["match_id", "season_id", "home_team_id", "away_team_id", "kickoff_at", "status"]]
+    rows = matches[["match_id", "competition_id", "season_id", "home_team_id", "away_team_id", "kickoff_at", "status"]]
     return rows[~rows["status"].isin(NOT_SCHEDULED)]
+
+
+def country_of(region: str) -> int:
+    """Return a number for the name of a region, the same in every process."""
+    return zlib.crc32(region.encode())
 
 
 def grown(state: NDArray[Any], fresh: NDArray[Any], size: int) -> NDArray[Any]:
@@ -231,22 +239,24 @@ def _rows(frame: pd.DataFrame, kind: int, at: NDArray[np.int64]) -> Rows:
     events["level"] = _integers(frame["level"])
     events["neutral"] = frame["is_neutral"].to_numpy(dtype=bool)
     events["regular"] = (frame["stage"] == "").to_numpy(dtype=bool)
-    events["places"] = _places(frame)
+    events["competition_id"] = _integers(frame["competition_id"])
+    events["country"], events["places"] = _countries_and_places(frame)
     events["team_id"][:, 0] = _integers(frame["home_team_id"])
     events["team_id"][:, 1] = _integers(frame["away_team_id"])
     events["goals"] = np.nan
     events["signals"] = np.nan
     events["price"] = np.nan
-    return Rows(events, frame["region"].to_numpy(dtype=object), _integers(frame["competition_id"]))
+    return Rows(events, frame["region"].to_numpy(dtype=object), events["competition_id"].copy())
 
 
-def _places(frame: pd.DataFrame) -> NDArray[np.int64]:
-    """Return the lines of the table of every match's competition, shape (n, len(LINES))."""
+def _countries_and_places(frame: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the country of every match, shape (n,), and the lines of its competition's table, (n, len(LINES))."""
     region, level = frame["region"].to_numpy(dtype=object), _integers(frame["level"])
     regions, names = pd.factorize(region)
     kinds, codes = np.unique(np.stack((regions, level)), axis=1, return_inverse=True)
     lines = [places_of(str(names[number]), int(height)) for number, height in kinds.T.tolist()]
-    return np.array(lines, dtype=np.int64).reshape(-1, len(LINES))[codes.ravel()]
+    countries = np.array([country_of(str(name)) for name in names], dtype=np.int64)
+    return countries[regions], np.array(lines, dtype=np.int64).reshape(-1, len(LINES))[codes.ravel()]
 
 
 def _entrant(region: NDArray[np.int64], team: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -66,5 +66,20 @@ ODDS: Final = pa.schema(
 )
 """`data/raw/odds.parquet`: complete 1X2 prices, decimal, sorted by (match_id, bookmaker, moment)."""
 
+LINEUPS: Final = pa.schema(
+    [
+        pa.field("match_id", pa.int64(), nullable=False),
+        pa.field("source", pa.string(), nullable=False),  # whose ids the players go by: sources stand side by side
+        pa.field("side", pa.string(), nullable=False),  # "home" or "away"
+        pa.field("player_id", pa.int64(), nullable=False),
+        pa.field("role", pa.string(), nullable=False),  # one of ROLES
+        pa.field("known_at", TIMESTAMP, nullable=False),
+    ]
+)
+"""`data/raw/lineups.parquet`: the squads of matches and who was missing, sorted by its columns; often empty."""
+
+ROLES: Final = ("starter", "substitute", "absent", "doubtful")
+"""What a player is in a match: two of the line-up, two of the reports before it."""
+
 TRUTH: Final = "TRUE"
 """Bookmaker code under which the sandbox, which knows the true probabilities, quotes them without a margin."""

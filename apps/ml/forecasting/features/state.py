@@ -19,10 +19,11 @@ from apps.ml.forecasting.features.catalogue import Feature
 from apps.ml.forecasting.features.context import Context
 from apps.ml.forecasting.features.events import Events, Index, Rows, Sizes
 from apps.ml.forecasting.features.form import Form
+from apps.ml.forecasting.features.lineups import Lineups
 from apps.ml.forecasting.features.ratings import DixonColes, Elo, Gap, Market, Pi, PoissonFilter
 from apps.ml.forecasting.features.table import Table
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 """Version of the bytes; raise it when the state of any family changes its shape or its meaning."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -72,6 +73,7 @@ FAMILIES: Final[dict[str, Callable[[Mapping[str, Any]], FeatureFamily]]] = {
     "form": Form,
     "context": Context,
     "table": Table,
+    "lineups": Lineups,
     "market": Market,
 }
 """Every family, in the order of their columns. A new one comes with the three property tests, which run over this."""
@@ -127,8 +129,18 @@ class FeatureState:
         """`known_at` of the latest result that was observed; None before the first."""
         return _EPOCH + timedelta(microseconds=self._latest[0]) if self._latest else None
 
+    @property
+    def reads_lineups(self) -> bool:
+        """Whether line-ups of a fixture would move its row: without those of earlier matches they say nothing."""
+        return any(isinstance(family, Lineups) and family.has_history for family in self._families)
+
     def fold(
-        self, results: pd.DataFrame, fixtures: pd.DataFrame, schedule: pd.DataFrame | None = None
+        self,
+        results: pd.DataFrame,
+        fixtures: pd.DataFrame,
+        schedule: pd.DataFrame | None = None,
+        *,
+        lineups: pd.DataFrame | None = None,
     ) -> NDArray[np.float64]:
         """Observe results and describe fixtures, merged in the order of time.
 
@@ -140,6 +152,8 @@ class FeatureState:
             The same columns and `as_of`; goals, statistics, status and `known_at` are not read.
         schedule : DataFrame, optional
             Every scheduled match; by default the rows of both frames together.
+        lineups : DataFrame, optional
+            Columns of `schema.LINEUPS`, of results and fixtures; what was not known at a moment is not read for it.
 
         Returns
         -------
@@ -155,10 +169,10 @@ class FeatureState:
             calendar = [events.scheduled(results), events.scheduled(fixtures)]
             schedule = pd.concat(calendar, ignore_index=True)
         self.schedule(schedule)
-        return self._run(events.result_rows(results), events.fixture_rows(fixtures))
+        return self._run(events.result_rows(results), events.fixture_rows(fixtures), lineups)
 
-    def observe(self, results: pd.DataFrame) -> int:
-        """Observe results that all lie after those observed before, and return their number.
+    def observe(self, results: pd.DataFrame, *, lineups: pd.DataFrame | None = None) -> int:
+        """Observe results that all lie after those observed before, with their line-ups, and return their number.
 
         Raises
         ------
@@ -166,18 +180,20 @@ class FeatureState:
             When one does not; nothing is observed then, and the caller builds the state anew.
         """
         rows = events.result_rows(results)
-        self._run(rows, None)
+        self._run(rows, None, lineups)
         return int(rows.events.size)
 
-    def describe(self, fixtures: pd.DataFrame) -> NDArray[np.float64]:
+    def describe(self, fixtures: pd.DataFrame, *, lineups: pd.DataFrame | None = None) -> NDArray[np.float64]:
         """Return the features of fixtures, shape (fixtures, features), rows in the caller's order.
+
+        Of `lineups` the rows that were known before the `as_of` of their fixture are read.
 
         Raises
         ------
         LookAheadError
             When an `as_of` is not after the latest observed result.
         """
-        return self._run(None, events.fixture_rows(fixtures))
+        return self._run(None, events.fixture_rows(fixtures), lineups)
 
     def copy(self) -> Self:
         """Return a state of its own that knows the same.
@@ -193,22 +209,23 @@ class FeatureState:
         Parameters
         ----------
         matches : DataFrame
-            ``match_id``, ``season_id``, ``home_team_id``, ``away_team_id``, ``kickoff_at``, ``status`` of every match,
-            played or to come; cancelled and postponed ones are left out. The latest 400 days and all that is to come
-            are enough. Of two rows with one id the later one counts.
+            ``match_id``, ``competition_id``, ``season_id``, ``home_team_id``, ``away_team_id``, ``kickoff_at`` and
+            ``status`` of every match, played or to come; cancelled and postponed ones are left out. The latest 400 days
+            and all that is to come are enough. Of two rows with one id the later one counts.
         """
         rows = events.scheduled(matches)
         for family in self._families:
             if isinstance(family, Context):
                 family.schedule(
                     rows["match_id"].to_numpy(dtype=np.int64),
+                    rows["competition_id"].to_numpy(dtype=np.int64),
                     rows["season_id"].to_numpy(dtype=np.int64),
                     rows["home_team_id"].to_numpy(dtype=np.int64),
                     rows["away_team_id"].to_numpy(dtype=np.int64),
                     rows["kickoff_at"].to_numpy(dtype="datetime64[us]").view(np.int64),
                 )
 
-    def _run(self, results: Rows | None, fixtures: Rows | None) -> NDArray[np.float64]:
+    def _run(self, results: Rows | None, fixtures: Rows | None, lineups: pd.DataFrame | None) -> NDArray[np.float64]:
         out = np.full((0 if fixtures is None else fixtures.events.size, len(self.names)), np.nan)
         if fixtures is not None and fixtures.events.size and self._latest:
             first = int(fixtures.events["at"].min())
@@ -222,7 +239,10 @@ class FeatureState:
         merged = events.merged(self._index, results, fixtures)
         column = 0
         for family, width in zip(self._families, self._widths, strict=True):
-            family.fold(merged, self._index.sizes, out, column)
+            if isinstance(family, Lineups):
+                family.fold(merged, self._index.sizes, out, column, lineups)
+            else:
+                family.fold(merged, self._index.sizes, out, column)
             column += width
         return out
 
@@ -291,12 +311,13 @@ def build_features(
     params: Mapping[str, Any],
     families: Sequence[str] | None = None,
     schedule: pd.DataFrame | None = None,
+    lineups: pd.DataFrame | None = None,
 ) -> tuple[NDArray[np.float64], tuple[str, ...]]:
     """Return the features of every fixture from what was known before its `as_of`.
 
     Parameters
     ----------
-    results, fixtures, schedule : DataFrame
+    results, fixtures, schedule, lineups : DataFrame
         As `FeatureState.fold` takes them.
     params : mapping
         Section ``features`` of the parameters.
@@ -311,7 +332,7 @@ def build_features(
         Names of the columns.
     """
     state = FeatureState.new(params, families)
-    return state.fold(results, fixtures, schedule), state.names
+    return state.fold(results, fixtures, schedule, lineups=lineups), state.names
 
 
 def catalogue(params: Mapping[str, Any], families: Sequence[str] | None = None) -> list[Feature]:

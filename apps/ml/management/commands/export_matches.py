@@ -21,7 +21,7 @@ class Command(BaseCommand):
 
     # A run starts two commands; checking the whole site each time would take longer than some stages.
     requires_system_checks = ()
-    help = "Write the matches and odds known before an instant, and the fixtures after it, as data/raw/*.parquet."
+    help = "Write matches, odds and line-ups known before an instant, and the fixtures after it, as data/raw/*.parquet."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the options; each that is not given comes from the section `run` of the parameters."""
@@ -51,12 +51,14 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         files.write_table(root / files.MATCHES, exported.matches)
         files.write_table(root / files.ODDS, exported.odds)
-        manifest = files.RawManifest(world.value, as_of, profile, exported.matches.num_rows, exported.odds.num_rows)
+        files.write_table(root / files.LINEUPS, exported.lineups)
+        rows = [table.num_rows for table in (exported.matches, exported.odds, exported.lineups)]
+        manifest = files.RawManifest(world.value, as_of, profile, *rows)
         manifest.write(root / files.MANIFEST)
         files.write_json(root / files.SNAPSHOT, source | {"data_snapshot": exported.data_snapshot})
         self.stdout.write(
-            f"{manifest.rows} matches and {manifest.odds_rows} prices of the {world} world as of {as_of.isoformat()}, "
-            f"data snapshot {exported.data_snapshot}"
+            f"{manifest.rows} matches, {manifest.odds_rows} prices and {manifest.lineup_rows} players of line-ups "
+            f"of the {world} world as of {as_of.isoformat()}, data snapshot {exported.data_snapshot}"
         )
 
 
@@ -81,7 +83,7 @@ def parse_as_of(text: str | datetime | None, *, now: datetime) -> datetime:
 
 def is_there(root: Path, world: World, as_of: datetime, profile: str, source: dict[str, Any]) -> bool:
     """Whether the files of the same facts, made by the same code, are in the workspace."""
-    wanted = (files.MATCHES, files.ODDS, files.MANIFEST, files.SNAPSHOT)
+    wanted = (files.MATCHES, files.ODDS, files.LINEUPS, files.MANIFEST, files.SNAPSHOT)
     if not all((root / path).is_file() for path in wanted):
         return False
     manifest = files.RawManifest.read(root)

@@ -48,7 +48,7 @@ class Command(BaseCommand):
         run = params.pop("run", None) or {}
         metrics, manifest = files.read_json(root / files.METRICS), files.RawManifest.read(root)
         hashes = {
-            "data_sha256": files.sha256(root / files.MATCHES, root / files.ODDS),
+            "data_sha256": files.sha256(root / files.MATCHES, root / files.ODDS, root / files.LINEUPS),
             "params_sha256": hashlib.sha256(
                 json.dumps([params, manifest.profile], sort_keys=True).encode()
             ).hexdigest(),

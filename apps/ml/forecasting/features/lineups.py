@@ -1,0 +1,413 @@
+"""Line-ups: how strong the eleven of a side is beside its usual eleven, and who of that is missing.
+
+A player's rating is in goals: each match moves those of all who began it by a share of what the goal difference was
+more or less than the means of both elevens had promised. This is the plus-minus of team sports in its simplest form,
+one step of the regression at a match instead of a fit of all of them: Hvattum (2019), "A comprehensive review of
+plus-minus ratings for evaluating individual players in team sports", Int. J. Computer Science in Sport 18(1), 1-23;
+Kharrat, McHale and Peña (2020), "Plus-minus player ratings for soccer", European J. Operational Research 283, 726-736.
+Players who always begin together cannot be told apart by it; ratings differ by the matches that one of them missed.
+
+The usual eleven of a club are the eleven who lately began most of its matches. A line-up becomes history with the
+result of its match; of the match that is to be forecast only what was known before `as_of` counts: the starters once
+they are named, before that the reports of who is missing, of whom doubtful ones are believed to play.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numba import njit
+from numpy.typing import NDArray
+
+from apps.ml.forecasting.features.catalogue import SIDES, Feature
+from apps.ml.forecasting.features.events import OBSERVE, UNSEEN, Events, Sizes, Slots, grown
+from apps.ml.forecasting.features.schema import ROLES
+
+ELEVEN: Final = 11
+
+FEWEST: Final = 7
+"""Starters below which a list is no line-up: with fewer a match is not played (Laws of the Game, law 3)."""
+
+SQUAD: Final = 40
+"""Players of a club whose starts are counted; a new one takes the place of the one who began least."""
+
+STARTER: Final = ROLES.index("starter")
+ABSENT: Final = ROLES.index("absent")
+DOUBTFUL: Final = ROLES.index("doubtful")
+
+ROW: Final = np.dtype(
+    [
+        ("match", np.int64),
+        ("known", np.int64),  # microseconds since 1970 in UTC
+        ("player_id", np.int64),
+        ("player", np.int64),  # slot
+        ("source", np.int64),  # place in the order of names
+        ("side", np.int64),  # 0 home, 1 away
+        ("role", np.int64),  # place in ROLES
+    ]
+)
+"""One player of one side of one match."""
+
+PLAYER: Final = np.dtype([("rating", np.float64), ("played", np.int64)])
+"""State of a player: goals by which he lifts a mean side that is made of such players, matches that he began."""
+
+CLUB: Final = np.dtype([("known", np.int64), ("player", np.int64, (SQUAD,)), ("share", np.float64, (SQUAD,))])
+"""State of a club: a bit for each of its latest matches, the latest last, set where the line-up is known; slots of its
+players; their decayed shares of starts, 0 for an empty place."""
+
+STATS: Final = ("usual", "strength", "missing")
+"""Numbers of both sides and their difference, in the order of the columns."""
+
+
+class Constants(NamedTuple):
+    """Numbers of the family, from ``features.lineups`` of the parameters."""
+
+    latest: int
+    keep: float
+    rate: float
+    edge_rate: float
+    margin_cap: float
+    level_gap: float
+
+
+class Lineups:
+    """Strength of the usual and of the named eleven, usual starters who are missing, and how much is known.
+
+    The state is an array of `PLAYER`, one of `CLUB`, both only of those whom a line-up has named, and the home edge in
+    goals. A world without line-ups has none of it and costs nothing.
+
+    Parameters
+    ----------
+    params : mapping
+        ``latest`` (matches that coverage looks at, 62 at most), ``half_life`` (matches of the club), ``rate`` and
+        ``edge_rate`` (shares of a surprise that ratings and home edge take), ``edge`` (goals, at the start),
+        ``margin_cap`` (goals; a wider win counts as this), ``level_gap`` (goals that the first players of a club begin
+        lower for each level of its competition below the first).
+    """
+
+    name = "lineups"
+
+    def __init__(self, params: Mapping[str, Any]) -> None:
+        self._constants = Constants(
+            latest=int(params["latest"]),
+            keep=0.5 ** (1.0 / float(params["half_life"])),
+            rate=float(params["rate"]),
+            edge_rate=float(params["edge_rate"]),
+            margin_cap=float(params["margin_cap"]),
+            level_gap=float(params["level_gap"]),
+        )
+        if not 1 <= self._constants.latest <= 62:
+            raise ValueError(f"lineups: {self._constants.latest} latest matches do not fit into 62 bits")
+        self._edge = np.array([float(params["edge"])])
+        self._player_slots, self._club_slots = Slots(), Slots()
+        self._players = np.zeros(1, dtype=PLAYER)
+        self._clubs = np.zeros(1, dtype=CLUB)
+
+    @property
+    def has_history(self) -> bool:
+        """Whether a line-up was ever observed."""
+        return len(self._club_slots) > 1
+
+    def features(self) -> tuple[Feature, ...]:
+        """Return the columns of the family, in order."""
+        units = {"usual": "goals of advantage", "strength": "goals of advantage", "missing": "players"}
+        meanings = {
+            "usual": "mean rating of the usual eleven",
+            "strength": "mean rating of the eleven who begin, or of those expected to, less that of the usual eleven",
+            "missing": "players of the usual eleven who do not begin, or are reported missing",
+        }
+        rows = []
+        for stat in STATS:
+            for side in SIDES:
+                whose = "home minus away: " if side == "diff" else f"{side} side: "
+                name = f"lineup_{stat}_{side}"
+                rows.append(Feature(name, self.name, side, "all", None, units[stat], whose + meanings[stat]))
+        for side in SIDES[:2]:
+            meaning = f"1 where the eleven of the {side} side is named, 0 where it is not yet"
+            rows.append(Feature(f"lineup_named_{side}", self.name, side, "all", None, "yes or no", meaning))
+        for side in SIDES[:2]:
+            window = self._constants.latest
+            meaning = f"share of the {window} latest matches of the {side} side whose line-up is known"
+            rows.append(Feature(f"lineup_coverage_{side}", self.name, side, "all", window, "share", meaning))
+        return tuple(rows)
+
+    def fold(
+        self,
+        events: Events,
+        sizes: Sizes,
+        out: NDArray[np.float64],
+        first: int,
+        lineups: pd.DataFrame | None = None,
+    ) -> None:
+        """Walk over the events: observe every result, describe every fixture into `out`, from column `first`.
+
+        `lineups` has the columns of `schema.LINEUPS`.
+        """
+        rows = _rows(lineups)
+        if not rows.size and not self.has_history:
+            coverage = first + len(STATS) * len(SIDES) + 2
+            out[:, coverage : coverage + 2] = 0.0
+            return
+        starts = np.searchsorted(rows["match"], events["match"], side="left")
+        stops = np.searchsorted(rows["match"], events["match"], side="right")
+        self._learn(events, rows, starts, stops)
+        rows["player"] = self._player_slots.find(rows["player_id"])
+        clubs = np.stack([self._club_slots.find(events["team_id"][:, side]) for side in range(2)], axis=1)
+        self._players = grown(self._players, np.zeros(1, dtype=PLAYER), len(self._player_slots))
+        self._clubs = grown(self._clubs, np.zeros(1, dtype=CLUB), len(self._club_slots))
+        _fold(self._players, self._clubs, self._edge, self._constants, events, clubs, rows, starts, stops, out, first)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the state as named arrays."""
+        return {
+            "players": self._players,
+            "player_ids": np.array(self._player_slots.ids, dtype=np.int64),
+            "clubs": self._clubs,
+            "club_ids": np.array(self._club_slots.ids, dtype=np.int64),
+            "edge": self._edge,
+        }
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Take the state that `arrays` gave."""
+        self._players, self._clubs, self._edge = arrays["players"], arrays["clubs"], arrays["edge"]
+        self._player_slots = Slots(arrays["player_ids"].tolist())
+        self._club_slots = Slots(arrays["club_ids"].tolist())
+
+    def _learn(self, events: Events, rows: NDArray[Any], starts: NDArray[np.int64], stops: NDArray[np.int64]) -> None:
+        """Give slots to the players and clubs of the line-ups that are observed, in the order of the events."""
+        told = np.flatnonzero((events["kind"] == OBSERVE) & (stops > starts))
+        counts = (stops - starts)[told]
+        # Places of the rows of one event after the other.
+        ends = np.cumsum(counts)
+        places = np.arange(counts.sum()) - np.repeat(ends - counts - starts[told], counts)
+        owners = np.repeat(told, counts)
+        observed = rows[places]
+        begins = (observed["role"] == STARTER) & (observed["known"] <= events["at"][owners])
+        self._player_slots.learn(observed["player_id"][begins])
+        self._club_slots.learn(events["team_id"][owners[begins], observed["side"][begins]])
+
+
+def _rows(lineups: pd.DataFrame | None) -> NDArray[Any]:
+    """Return line-ups as an array of `ROW`, sorted by (match, source, side, role, player)."""
+    rows = np.zeros(0 if lineups is None else len(lineups), dtype=ROW)
+    if lineups is None or not rows.size:
+        return rows
+    rows["match"] = lineups["match_id"].to_numpy(dtype=np.int64)
+    rows["known"] = lineups["known_at"].to_numpy(dtype="datetime64[us]").view(np.int64)
+    rows["player_id"] = lineups["player_id"].to_numpy(dtype=np.int64)
+    rows["source"] = pd.factorize(lineups["source"].to_numpy(dtype=object), sort=True)[0]
+    rows["side"] = (lineups["side"] == "away").to_numpy()
+    rows["role"] = lineups["role"].map({role: place for place, role in enumerate(ROLES)}).to_numpy(dtype=np.int64)
+    return rows[np.lexsort([rows[name] for name in ("player_id", "role", "side", "source", "match")])]
+
+
+@njit(cache=True)
+def named(sheet: NDArray[Any], side: int, before: int, eleven: NDArray[np.int64]) -> int:
+    """Write the slots of the starters whom the first source names before a moment; return how many, 0 for none."""
+    place = 0
+    while place < sheet.size:
+        source, count = sheet[place].source, 0
+        while place < sheet.size and sheet[place].source == source:
+            row = sheet[place]
+            if row.side == side and row.role == STARTER and row.known < before:
+                if count < ELEVEN:
+                    eleven[count] = row.player
+                count += 1
+            place += 1
+        if FEWEST <= count <= ELEVEN:
+            return count
+    return 0
+
+
+@njit(cache=True)
+def reported(sheet: NDArray[Any], side: int, before: int, club: Any, missing: NDArray[np.bool_]) -> bool:
+    """Mark the places of a squad whose players the first source reports missing; False where none has reported yet.
+
+    A source that reports of one side has looked at both.
+    """
+    missing[:] = False
+    place = 0
+    while place < sheet.size:
+        source, told = sheet[place].source, False
+        while place < sheet.size and sheet[place].source == source:
+            row = sheet[place]
+            if row.role >= ABSENT and row.known < before:
+                told = True
+                if row.role == ABSENT and row.side == side and row.player != UNSEEN:
+                    for seat in range(SQUAD):
+                        if club.player[seat] == row.player:
+                            missing[seat] = True
+            place += 1
+        if told:
+            return True
+    return False
+
+
+@njit(cache=True)
+def usual(club: Any, missing: NDArray[np.bool_], eleven: NDArray[np.int64]) -> int:
+    """Write the slots of those who lately began most matches of a club and are not missing; return how many."""
+    count = 0
+    taken = missing.copy()
+    while count < ELEVEN:
+        best = -1
+        for seat in range(SQUAD):
+            if not taken[seat] and club.share[seat] > 0.0 and (best < 0 or club.share[seat] > club.share[best]):
+                best = seat
+        if best < 0:
+            break
+        taken[best] = True
+        eleven[count] = club.player[best]
+        count += 1
+    return count
+
+
+@njit(cache=True)
+def mean_rating(players: NDArray[Any], eleven: NDArray[np.int64], count: int, otherwise: float) -> float:
+    """Return the mean rating of the first players of a list; one who never began has the rating `otherwise`."""
+    total = 0.0
+    for place in range(count):
+        player = players[eleven[place]]
+        total += player.rating if player.played > 0 else otherwise
+    return total / count
+
+
+@njit(cache=True)
+def enter(club: Any, keep: float, eleven: NDArray[np.int64], count: int) -> None:
+    """Count the starts of one match of a club."""
+    for seat in range(SQUAD):
+        club.share[seat] *= keep
+    for place in range(count):
+        own, least = -1, 0
+        for seat in range(SQUAD):
+            if club.share[seat] > 0.0 and club.player[seat] == eleven[place]:
+                own = seat
+            if club.share[seat] < club.share[least]:
+                least = seat
+        if own < 0:
+            own = least
+            club.player[own] = eleven[place]
+            club.share[own] = 0.0
+        club.share[own] += 1.0 - keep
+
+
+@njit(cache=True)
+def observe(
+    players: NDArray[Any],
+    clubs: NDArray[Any],
+    edge: NDArray[np.float64],
+    constants: Constants,
+    result: Any,
+    own: NDArray[np.int64],
+    sheet: NDArray[Any],
+    elevens: NDArray[np.int64],
+    missing: NDArray[np.bool_],
+) -> None:
+    """Move the ratings of all who began, where both elevens are known, and count their starts."""
+    counts = np.zeros(2, dtype=np.int64)
+    means = np.zeros(2)
+    for side in range(2):
+        club = clubs[own[side]]
+        counts[side] = named(sheet, side, result.at + 1, elevens[side])
+        if own[side] != UNSEEN:
+            club.known = ((club.known << 1) | (1 if counts[side] > 0 else 0)) & ((1 << constants.latest) - 1)
+        if counts[side] == 0:
+            continue
+        missing[:] = False
+        count = usual(club, missing, elevens[2])
+        start = -constants.level_gap * (max(result.level, 1) - 1)
+        if count > 0:
+            start = mean_rating(players, elevens[2], count, 0.0)
+        means[side] = mean_rating(players, elevens[side], counts[side], start)
+        for place in range(counts[side]):
+            player = players[elevens[side, place]]
+            if player.played == 0:
+                player.rating = start
+            player.played += 1
+        enter(club, constants.keep, elevens[side], counts[side])
+    if counts[0] == 0 or counts[1] == 0:
+        return
+    margin = min(max(result.goals[0] - result.goals[1], -constants.margin_cap), constants.margin_cap)
+    surprise = margin - (means[0] - means[1])
+    if not result.neutral:
+        surprise -= edge[0]
+        edge[0] += constants.edge_rate * surprise
+    for side in range(2):
+        for place in range(counts[side]):
+            players[elevens[side, place]].rating += constants.rate * (surprise if side == 0 else -surprise)
+
+
+@njit(cache=True)
+def describe(
+    players: NDArray[Any],
+    clubs: NDArray[Any],
+    constants: Constants,
+    fixture: Any,
+    own: NDArray[np.int64],
+    sheet: NDArray[Any],
+    elevens: NDArray[np.int64],
+    missing: NDArray[np.bool_],
+    out: NDArray[np.float64],
+) -> None:
+    """Write usual and named strength and the missing of both sides; what is not known stays NaN."""
+    for side in range(2):
+        club = clubs[own[side]]
+        known = 0
+        for back in range(constants.latest):
+            known += (club.known >> back) & 1
+        out[11 + side] = known / constants.latest
+        missing[:] = False
+        regulars = usual(club, missing, elevens[2])
+        if regulars < FEWEST:
+            continue
+        mean = mean_rating(players, elevens[2], regulars, 0.0)
+        out[side] = mean
+        count = named(sheet, side, fixture.at, elevens[side])
+        out[9 + side] = 1.0 if count > 0 else 0.0
+        if count > 0:
+            out[3 + side] = mean_rating(players, elevens[side], count, mean) - mean
+            out[6 + side] = regulars - _shared(elevens[2], regulars, elevens[side], count)
+        elif reported(sheet, side, fixture.at, club, missing):
+            count = usual(club, missing, elevens[side])
+            if count > 0:
+                out[3 + side] = mean_rating(players, elevens[side], count, mean) - mean
+                out[6 + side] = regulars - _shared(elevens[2], regulars, elevens[side], count)
+    for stat in range(len(STATS)):
+        out[3 * stat + 2] = out[3 * stat] - out[3 * stat + 1]
+
+
+@njit(cache=True)
+def _shared(one: NDArray[np.int64], first: int, other: NDArray[np.int64], second: int) -> int:
+    """Return how many players two lists have in common."""
+    count = 0
+    for place in range(first):
+        for where in range(second):
+            if one[place] == other[where]:
+                count += 1
+    return count
+
+
+@njit(cache=True)
+def _fold(
+    players: NDArray[Any],
+    clubs: NDArray[Any],
+    edge: NDArray[np.float64],
+    constants: Constants,
+    events: Events,
+    own: NDArray[np.int64],
+    rows: NDArray[Any],
+    starts: NDArray[np.int64],
+    stops: NDArray[np.int64],
+    out: NDArray[np.float64],
+    first: int,
+) -> None:
+    elevens = np.zeros((3, ELEVEN), dtype=np.int64)
+    missing = np.zeros(SQUAD, dtype=np.bool_)
+    for number in range(events.size):
+        event, sheet = events[number], rows[starts[number] : stops[number]]
+        if event.kind == OBSERVE:
+            observe(players, clubs, edge, constants, event, own[number], sheet, elevens, missing)
+        else:
+            describe(players, clubs, constants, event, own[number], sheet, elevens, missing, out[event.row, first:])
