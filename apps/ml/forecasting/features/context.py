@@ -160,7 +160,7 @@ def describe(calendar: NDArray[Any], constants: Constants, fixture: Any, out: ND
     out[10] = 1.0 if fixture.neutral else 0.0
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _fold(calendar: NDArray[Any], constants: Constants, events: Events, out: NDArray[np.float64], first: int) -> None:
     for event in events:
         if event.kind != OBSERVE:

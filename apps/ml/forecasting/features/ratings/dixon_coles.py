@@ -200,31 +200,40 @@ class DixonColes:
         _fold(self._entrants, self._regions, self._matches, self._constants, events, out, first)
 
     def _make_room(self, coming: NDArray[np.int64]) -> None:
-        """Drop the matches that no later refit of their region can reach, and leave a gap for those to come.
+        """See that the matches of every region have a gap behind them for those to come; make large ones, rarely.
 
         Parameters
         ----------
         coming : ndarray of int64, shape (regions,)
             Number of results that each region is about to observe.
         """
-        kept = self._kept()
-        count = np.bincount(kept["region"], minlength=coming.size)
-        start = np.concatenate(([0], np.cumsum(count + coming)[:-1]))
-        self._matches = np.zeros(int((count + coming).sum()), dtype=MATCH)
-        first = np.cumsum(count) - count
-        self._matches[np.arange(kept.size) + np.repeat(start - first, count)] = kept
-        self._regions["start"], self._regions["end"] = start, start + count
-
-    def _kept(self) -> NDArray[Any]:
-        """Return the matches that a later refit of their region can reach, region by region."""
         regions = self._regions
-        parts = [self._matches[start:end] for start, end in zip(regions["start"], regions["end"], strict=True)]
-        window = self._constants.window
-        return np.concatenate([part[part["at"] >= part["at"][-1] - window] if part.size else part for part in parts])
+        ends = np.append(regions["start"][1:], self._matches.size)
+        if (regions["end"] + coming > ends).any():
+            self._arrange(coming + (regions["end"] - regions["start"]) // 4)
+
+    def _arrange(self, gaps: NDArray[np.int64]) -> None:
+        """Drop the matches that no later refit of their region can reach, and leave gaps behind those of each region.
+
+        Parameters
+        ----------
+        gaps : ndarray of int64, shape (regions,)
+            Number of matches that each gap has room for.
+        """
+        regions, parts = self._regions, []
+        for start, end in zip(regions["start"], regions["end"], strict=True):
+            part = self._matches[start:end]
+            parts.append(part[part["at"] >= part["at"][-1] - self._constants.window] if part.size else part)
+        counts = np.array([part.size for part in parts])
+        starts = np.concatenate(([0], np.cumsum(counts + gaps)[:-1]))
+        self._matches = np.zeros(int((counts + gaps).sum()), dtype=MATCH)
+        for start, part in zip(starts, parts, strict=True):
+            self._matches[start : start + part.size] = part
+        regions["start"], regions["end"] = starts, starts + counts
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the state as named arrays."""
-        self._make_room(np.zeros(self._regions.size, dtype=np.int64))
+        self._arrange(np.zeros(self._regions.size, dtype=np.int64))
         return {"entrants": self._entrants, "regions": self._regions, "matches": self._matches}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
