@@ -6,14 +6,18 @@ the others nor the served state can hold any.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
-from apps.ml.forecasting.features import FAMILIES, Feature, FeatureState
+from apps.ml.forecasting.features import FAMILIES, Block, Feature, FeatureState
 from apps.ml.forecasting.prices import before_the_match, with_prices
 from apps.ml.pipeline import columns, files
 from apps.ml.pipeline.columns import KEYS
@@ -62,13 +66,32 @@ def catalogue_of(state: FeatureState, params: dict[str, Any]) -> list[dict[str, 
     return [feature.as_dict() | {"inputs": inputs} for inputs, features in parts for feature in features]
 
 
-def write(path: Path, keys: pd.DataFrame, values: np.ndarray, names: tuple[str, ...]) -> None:
-    """Write keys and values, in 32 bits, as one file."""
-    arrays = [
-        *pa.Table.from_pandas(keys, schema=KEYS, preserve_index=False).columns,
-        *(values[:, [place]].astype(np.float32).ravel() for place in range(values.shape[1])),
-    ]
-    files.write_table(path, pa.Table.from_arrays(arrays, schema=columns.features(names)))
+def write(
+    path: Path, keys: pd.DataFrame, blocks: Iterable[Block], names: tuple[str, ...], repeating: Iterable[str] = ()
+) -> int:
+    """Write keys and values, in 32 bits, as one file, and return the number of its rows.
+
+    Each block becomes a row group, and is written while the next one is described. Columns that are `repeating` take
+    few different values, and are stored as numbers of these.
+    """
+    arrow = pa.Table.from_pandas(keys, schema=KEYS, preserve_index=False)
+    schema, rows = columns.features(names), 0
+    path.parent.mkdir(parents=True, exist_ok=True)
+    options = {"compression": "lz4", "use_dictionary": ["competition", "season", *repeating], "store_schema": False}
+    with pq.ParquetWriter(path, schema, **options) as writer, ThreadPoolExecutor(1) as pool:
+        being_written = pool.submit(int)
+        for block in blocks:
+            arrays = [*arrow.take(pa.array(block.rows)).columns, *map(pa.array, block.values)]
+            being_written.result()
+            being_written = pool.submit(writer.write_table, pa.Table.from_arrays(arrays, schema=schema))
+            rows += block.rows.size
+        being_written.result()
+    return rows
+
+
+def as_block(values: np.ndarray, first: int = 0) -> Block:
+    """Return described rows, shape (n, features), as the block of those from number `first` on."""
+    return Block(np.arange(first, first + len(values)), np.ascontiguousarray(values.T, dtype=np.float32))
 
 
 def main(root: Path = Path()) -> None:
@@ -78,17 +101,21 @@ def main(root: Path = Path()) -> None:
     finished, upcoming = files.read_frame(root / files.FINISHED), files.read_frame(root / files.UPCOMING)
     described = pd.concat([finished, upcoming], ignore_index=True)
     lineups = files.read_frame(root / files.LINEUPS)
-    state = FeatureState.new(params["features"], [name for name in FAMILIES if name not in MARKET])
-    past = state.fold(matches, finished, schedule=matches, lineups=lineups)
-    # Kept before any fixture is described: ratings may move on to the time that they are asked for.
-    kept = state.to_bytes()
-    values = np.concatenate([past, FeatureState.from_bytes(kept).describe(upcoming, lineups=lineups)])
     keys = described.assign(outcome=outcomes(described))[KEYS.names]
-    write(root / files.FEATURES, keys, values, state.names)
-    write(root / files.PRICES, keys, *priced(matches, described, files.read_frame(root / files.ODDS), params))
-    (root / files.STATE).write_bytes(kept)
+    state = FeatureState.new(params["features"], [name for name in FAMILIES if name not in MARKET])
+
+    def fixtures() -> Iterable[Block]:
+        # Kept before any fixture is described: ratings may move on to the time that they are asked for.
+        (root / files.STATE).write_bytes(state.to_bytes())
+        yield as_block(state.copy().describe(upcoming, lineups=lineups), len(finished))
+
+    blocks = chain(state.stream(matches, finished, schedule=matches, lineups=lineups), fixtures())
+    repeating = [feature.name for feature in state.catalogue if feature.window is not None]
+    rows = write(root / files.FEATURES, keys, blocks, state.names, repeating)
+    values, names = priced(matches, described, files.read_frame(root / files.ODDS), params)
+    write(root / files.PRICES, keys, [as_block(values)], names)
     files.write_json(root / files.CATALOGUE, catalogue_of(state, params))
-    files.say(f"{values.shape[1]} features of {values.shape[0]} matches; results observed until {state.observed_until}")
+    files.say(f"{len(state.names)} features of {rows} matches; results observed until {state.observed_until}")
 
 
 if __name__ == "__main__":

@@ -121,6 +121,55 @@ def test_form_means_over_the_latest_matches(params):
     assert row["form_all_1_points_diff"] == 3.0
 
 
+def form(frame: pd.DataFrame, **changes) -> pd.DataFrame:
+    every = dict.fromkeys(("all", "season", "competition", "venue", "head_to_head"), ["wins", "points", "goals_for"])
+    return described(frame, {"features": {"form": {"windows": [1, 3], "scopes": every}}}, "form", **changes)
+
+
+def test_form_of_a_season_and_of_a_competition_leaves_other_matches_out():
+    frame = matches([(1, 2, 3, 0, 0), (1, 3, 0, 0, 3), (2, 1, 1, 4, 6), (1, 3, 0, 5, 9), (1, 2, None, None, 12)])
+    frame["competition_id"], frame["season_id"] = [1, 1, 1, 2, 1], [1, 2, 2, 3, 2]
+    row = form(frame).loc[4]
+    # Of this season: 0-0 and 4-1; in the competition also the 3-0; the 0-5 was in another.
+    assert row["form_season_3_points_home"] == 2.0
+    assert row["form_season_3_coverage_home"] == pytest.approx(2 / 3)
+    assert row["form_season_1_goals_for_home"] == 4.0
+    assert row["form_competition_3_goals_for_home"] == pytest.approx(7 / 3)
+    assert row["form_competition_3_coverage_home"] == 1.0
+    assert row["form_all_1_goals_for_home"] == 0.0
+    assert row["form_season_3_goals_for_away"] == 1.0
+    assert row["form_competition_3_wins_diff"] == pytest.approx(2 / 3)
+
+
+def test_form_head_to_head_is_told_from_each_side_wherever_the_clubs_met():
+    frame = matches([(1, 2, 3, 0, 0), (2, 1, 1, 1, 3), (1, 3, 0, 9, 5), (1, 2, None, None, 12), (4, 2, None, None, 13)])
+    found = form(frame)
+    row = found.loc[3]
+    assert row[["form_head_to_head_3_wins_home", "form_head_to_head_3_wins_away"]].tolist() == [0.5, 0.0]
+    assert row[["form_head_to_head_3_points_home", "form_head_to_head_3_points_away"]].tolist() == [2.0, 0.5]
+    assert row[["form_head_to_head_3_goals_for_home", "form_head_to_head_3_goals_for_away"]].tolist() == [2.0, 0.5]
+    assert row["form_head_to_head_3_points_diff"] == 1.5
+    assert row[["form_head_to_head_1_coverage", "form_head_to_head_3_coverage"]].tolist() == pytest.approx([1.0, 2 / 3])
+    assert found.loc[4, "form_head_to_head_1_coverage"] == 0.0
+    assert np.isnan(found.loc[4, "form_head_to_head_1_points_home"])
+
+
+def test_form_says_what_it_was_asked_for_and_refuses_what_it_does_not_know():
+    frame = matches([(1, 2, 3, 0, 0)])
+    assert list(form(frame, windows=[2], scopes={"head_to_head": ["draws"]})) == [
+        "form_head_to_head_2_draws_home",
+        "form_head_to_head_2_draws_away",
+        "form_head_to_head_2_draws_diff",
+        "form_head_to_head_2_coverage",
+    ]
+    with pytest.raises(ValueError, match="derbies"):
+        form(frame, scopes={"derbies": ["wins"]})
+    with pytest.raises(ValueError, match="throw_ins"):
+        form(frame, scopes={"all": ["throw_ins"]})
+    with pytest.raises(ValueError, match="longer than 2000"):
+        form(frame, windows=[2001])
+
+
 def test_rest_and_congestion_count_scheduled_matches_played_or_not(params):
     frame = matches([(1, 2, 1, 0, 0), (1, 3, None, None, 10), (1, 4, None, None, 13), (2, 1, None, None, 14)])
     frame.loc[2, "status"] = "postponed"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,27 +18,9 @@ from apps.ml.forecasting.features import (
     catalogue,
     offline_as_of,
 )
-
-RESULT = [
-    "home_goals",
-    "away_goals",
-    "home_shots",
-    "away_shots",
-    "home_shots_on_target",
-    "away_shots_on_target",
-    "home_corners",
-    "away_corners",
-    "price_home",
-    "price_draw",
-    "price_away",
-]
+from tests.pure.ml.look_ahead import LookAhead, an_hour_early, refuse_look_ahead, same, tempting, told
 
 each_family = pytest.mark.parametrize("family", list(FAMILIES))
-
-
-def same(left: np.ndarray, right: np.ndarray) -> bool:
-    """Equal to the last bit, NaN included."""
-    return left.shape == right.shape and left.tobytes() == right.tobytes()
 
 
 @each_family
@@ -84,26 +68,70 @@ def test_a_row_online_equals_the_row_offline_for_every_match(offline_and_online,
 @each_family
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
 def test_the_future_does_not_move_the_past(world, lineups, params, family, share):
-    values, _ = build_features(world, world, params=params["features"], families=[family], lineups=lineups)
+    section = {"params": params["features"], "families": [family]}
+    values, _ = build_features(world, world, **section, lineups=lineups)
     moment = world["as_of"].sort_values().iloc[int(share * len(world))]
-    later = world["known_at"] >= moment
-    past = (world["as_of"] <= moment).to_numpy()
-    generator = np.random.default_rng(3)
-    changed = world.copy()
-    changed.loc[later, RESULT] = generator.integers(0, 9, size=(int(later.sum()), len(RESULT))).astype(float)
-    poisoned = world.copy()
-    poisoned.loc[later, RESULT] = np.nan
-    told = lineups["known_at"] < moment
+    refuse_look_ahead(world, values, moment, **section, lineups=lineups)
+
+
+@each_family
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
+def test_line_ups_that_are_named_later_do_not_move_the_past(world, lineups, params, family, share):
+    section = {"params": params["features"], "families": [family]}
+    values, _ = build_features(world, world, **section, lineups=lineups)
+    moment = world["as_of"].sort_values().iloc[int(share * len(world))]
+    past, told = (world["as_of"] <= moment).to_numpy(), lineups["known_at"] < moment
     others = lineups.assign(player_id=lineups["player_id"].where(told, lineups["player_id"] % 97))
-    for results, people in ((changed, others), (poisoned, lineups[told]), (world[~later], lineups)):
-        found, _ = build_features(results, world, params=params["features"], families=[family], lineups=people)
+    for people in (others, lineups[told]):
+        found, _ = build_features(world, world, **section, lineups=people)
         assert same(found[past], values[past])
+
+
+@pytest.fixture(scope="module")
+def hourly(world) -> pd.DataFrame:
+    """The same matches, one an hour: each result becomes known half an hour after a later match is forecast."""
+    kickoff = world["kickoff_at"].iloc[0] + pd.to_timedelta(np.arange(len(world)), "h")
+    known_at = kickoff + pd.Timedelta(hours=3.5)
+    return world.assign(kickoff_at=kickoff, known_at=known_at, as_of=kickoff - pd.Timedelta(hours=1))
+
+
+@pytest.fixture(scope="module")
+def hourly_lineups(world, hourly, lineups) -> pd.DataFrame:
+    """The line-ups, named as long before or after kick-off as they were."""
+    moved = hourly["kickoff_at"] - world["kickoff_at"]
+    by_match = pd.Series(moved.to_numpy(), index=world["match_id"])
+    return lineups.assign(known_at=lineups["known_at"] + by_match.loc[lineups["match_id"]].to_numpy())
+
+
+def sharp(params: dict, family: str) -> dict:
+    """The parameters of one family, with which ratings are refitted at every result."""
+    section = params["features"][family]
+    return {family: section | ({"refit_matches": 1} if family == "dixon_coles" else {})}
+
+
+@each_family
+def test_no_row_knows_what_becomes_known_within_the_hour_after_it(hourly, hourly_lineups, params, family):
+    section = {"params": sharp(params, family), "lineups": hourly_lineups}
+    values, _ = build_features(hourly, hourly, **section)
+    moments = tempting(hourly)
+    assert len(moments) > 250
+    for moment in moments[::20]:
+        refuse_look_ahead(hourly, values, moment, **section)
+
+
+@pytest.mark.parametrize("family", [name for name in FAMILIES if name != "context"])
+def test_a_leak_of_a_result_by_an_hour_is_caught(hourly, hourly_lineups, params, family):
+    section = {"params": sharp(params, family), "build": an_hour_early, "lineups": hourly_lineups}
+    values, _ = an_hour_early(hourly, hourly, params=section["params"], lineups=hourly_lineups)
+    with pytest.raises(LookAhead, match="became known later"):
+        for moment in tempting(hourly)[::7]:
+            refuse_look_ahead(hourly, values, moment, **section)
 
 
 @each_family
 def test_a_fixture_does_not_see_its_own_result(world, lineups, params, family):
     values, _ = build_features(world, world, params=params["features"], families=[family], lineups=lineups)
-    blind = world.assign(**dict.fromkeys(RESULT, np.nan), known_at=pd.NaT, status="scheduled")
+    blind = world.assign(**dict.fromkeys(told(world), np.nan), known_at=pd.NaT, status="scheduled")
     found, _ = build_features(world, blind, params=params["features"], families=[family], lineups=lineups)
     assert same(found, values)
 
@@ -220,6 +248,51 @@ def test_two_unknown_teams_of_an_unknown_league_are_described(world, params):
     assert row["elo_matches_home"] == 0.0
     assert row["dc_mu_home"] > row["dc_mu_away"] > 0.0
     assert np.isnan(row["form_all_5_points_home"])
+
+
+@pytest.mark.parametrize("block", [40, 1000])
+def test_blocks_hold_the_rows_of_the_fold_in_32_bits(world, params, block):
+    shuffled = world.sample(frac=1.0, random_state=4)
+    folded, streamed = FeatureState.new(params["features"]), FeatureState.new(params["features"])
+    values = folded.fold(shuffled, shuffled)
+    found, seen = np.empty(values.shape, dtype=np.float32), []
+    for part in streamed.stream(shuffled, shuffled, block=block, threads=3):
+        found[part.rows] = part.values.T
+        seen += part.rows.tolist()
+    assert sorted(seen) == list(range(len(world)))
+    assert world["as_of"].reindex(shuffled.index[seen]).is_monotonic_increasing
+    assert same(found, values.astype(np.float32))
+    assert streamed.to_bytes() == folded.to_bytes()
+
+
+def test_blocks_of_more_fixtures_than_a_family_describes_at_once_are_whole(world, params, monkeypatch):
+    monkeypatch.setattr("apps.ml.forecasting.features.blocks.FIXTURES", 7)
+    values, _ = build_features(world, world, params=params["features"])
+    found = np.empty(values.shape, dtype=np.float32)
+    for part in FeatureState.new(params["features"]).stream(world, world, block=100):
+        found[part.rows] = part.values.T
+    assert same(found, values.astype(np.float32))
+
+
+def test_blocks_without_a_fixture_still_observe_the_results(world, params):
+    folded, streamed = FeatureState.new(params["features"]), FeatureState.new(params["features"])
+    folded.fold(world, world.iloc[:0])
+    parts = list(streamed.stream(world, world.iloc[:0]))
+    assert [part.values.shape for part in parts] == [(len(folded.names), 0)]
+    assert streamed.to_bytes() == folded.to_bytes()
+
+
+def test_threads_that_ask_one_state_at_once_get_what_one_thread_gets(world, params):
+    ordered = world.sort_values(["known_at", "kickoff_at", "match_id"])
+    asked = world.tail(40).assign(as_of=pd.Timestamp("2030-01-01", tz="UTC"))
+    state, alone = FeatureState.new(params["features"]), FeatureState.new(params["features"])
+    state.observe(ordered)
+    alone.observe(ordered)
+    expected = alone.describe(asked)
+    with ThreadPoolExecutor(8) as pool:
+        rows = list(pool.map(lambda row: state.describe(asked.iloc[[row]])[0], list(range(len(asked))) * 3))
+    assert same(np.array(rows), np.concatenate([expected] * 3))
+    assert state.to_bytes() == alone.to_bytes()
 
 
 def test_nothing_to_describe_gives_no_rows(world, params):

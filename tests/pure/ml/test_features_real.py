@@ -15,6 +15,7 @@ from apps.ml.forecasting.features.schema import STATS
 from apps.ml.forecasting.prices import EARLIER
 from apps.ml.forecasting.scoring import devig
 from apps.scraping.sources import SOURCES
+from tests.pure.ml.look_ahead import LookAhead, an_hour_early, refuse_look_ahead, same, shuffled_after, tempting
 
 REAL_DATA = os.environ.get("SPAI_REAL_DATA", "")
 SEASONS = ("2018-19", "2019-20", "2020-21")
@@ -87,18 +88,30 @@ def described(history, params) -> tuple[np.ndarray, tuple[str, ...]]:
 @pytest.mark.parametrize("family", list(FAMILIES))
 def test_shuffling_every_result_after_a_date_leaves_all_earlier_rows_as_they_were(history, described, params, family):
     values, names = described
-    moment = pd.Timestamp("2020-01-18", tz="UTC")
-    later = np.flatnonzero(history["known_at"] >= moment)
-    counts = ["home_goals", "away_goals", *STATS, *EARLIER]
-    shuffled = history.copy()
-    shuffled.loc[later, counts] = history.loc[np.random.default_rng(2).permutation(later), counts].to_numpy()
-    found, _ = build_features(shuffled, history, params=params["features"], families=[family])
     columns = [names.index(feature.name) for feature in catalogue(params["features"], [family])]
-    past = (history["as_of"] <= moment).to_numpy()
-    assert found[past].tobytes() == values[past][:, columns].tobytes()
-    # The calendar is no result, and these files have no line-ups.
-    if family not in ("context", "lineups"):
-        assert found[~past].tobytes() != values[~past][:, columns].tobytes()
+    for day in ("2018-12-26", "2020-01-18"):
+        moment = pd.Timestamp(day, tz="UTC")
+        past = (history["as_of"] <= moment).to_numpy()
+        found, _ = build_features(
+            shuffled_after(history, moment), history, params=params["features"], families=[family]
+        )
+        assert same(found[past], values[past][:, columns])
+        # The calendar is no result, and these files have no line-ups.
+        assert family in ("context", "lineups") or not same(found[~past], values[~past][:, columns])
+
+
+@pytest.mark.parametrize("family", ["elo", "gap"])
+def test_a_leak_of_a_result_by_an_hour_is_caught_on_real_matches(history, params, family):
+    days = history[history["kickoff_at"].between("2020-01-18", "2020-02-18")].reset_index(drop=True)
+    section = {"params": params["features"], "families": [family]}
+    honest, _ = build_features(days, days, **section)
+    leaking, _ = an_hour_early(days, days, **section)
+    assert tempting(days)
+    for moment in tempting(days):
+        refuse_look_ahead(days, honest, moment, **section)
+    with pytest.raises(LookAhead, match="became known later"):
+        for moment in tempting(days):
+            refuse_look_ahead(days, leaking, moment, build=an_hour_early, **section)
 
 
 def test_rows_online_equal_rows_offline_on_real_matches(history, described, params):

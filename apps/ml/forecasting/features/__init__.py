@@ -1,5 +1,6 @@
 """Features as folds: `build_features` for the past, `FeatureState` for what comes, the same kernels in both."""
 
+from apps.ml.forecasting.features.blocks import Block
 from apps.ml.forecasting.features.catalogue import Feature
 from apps.ml.forecasting.features.state import (
     FAMILIES,
@@ -15,6 +16,7 @@ from apps.ml.forecasting.features.state import (
 
 __all__ = [
     "FAMILIES",
+    "Block",
     "Feature",
     "FeatureFamily",
     "FeatureState",

@@ -170,7 +170,7 @@ def describe(
     out[2] -= moved
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _fold(
     sums: NDArray[np.float64],
     shift: NDArray[np.float64],

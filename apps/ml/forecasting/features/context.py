@@ -201,7 +201,7 @@ def describe(
             out[14] = 1.0
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _fold(
     calendar: NDArray[Any],
     orders: NDArray[Any],

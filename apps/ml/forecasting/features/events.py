@@ -178,9 +178,11 @@ def result_rows(results: pd.DataFrame) -> Rows:
         if name in results:
             rows.events["price"][:, place] = _floats(results[name])
     finished = (results["status"] == "finished").to_numpy(dtype=bool, na_value=False)
-    rows = rows.take(np.flatnonzero(finished & (known_at != _NEVER) & ~np.isnan(goals).any(axis=1)))
-    events = rows.events
-    return rows.take(np.lexsort((events["match"], events["kickoff"], events["at"])))
+    chosen = np.flatnonzero(finished & (known_at != _NEVER) & ~np.isnan(goals).any(axis=1))
+    match, kickoff, at = (rows.events[name][chosen] for name in ("match", "kickoff", "at"))
+    order = chosen[np.lexsort((match, kickoff, at))]
+    # Most frames come in order already, and copying them takes as long as making them.
+    return rows if np.array_equal(order, np.arange(len(results))) else rows.take(order)
 
 
 def fixture_rows(fixtures: pd.DataFrame) -> Rows:
@@ -199,15 +201,39 @@ def fixture_rows(fixtures: pd.DataFrame) -> Rows:
     return rows
 
 
-def merged(index: Index, results: Rows | None, fixtures: Rows | None) -> Events:
-    """Return results and fixtures together in the order of time, with the slots of an index."""
-    parts = [rows for rows in (results, fixtures) if rows is not None]
-    for rows in parts:
-        index.fill(rows)
-    events = parts[0].events if len(parts) == 1 else np.concatenate([rows.events for rows in parts])
-    if events.size > 1:
-        events = events[np.lexsort((events["match"], events["kickoff"], events["kind"], events["at"]))]
-    return events
+class Timeline:
+    """Results and fixtures together in the order of time, with the slots of an index.
+
+    Events are large: they stay where they were made, and a stretch of them is gathered when it is its turn.
+    """
+
+    def __init__(self, index: Index, results: Rows | None, fixtures: Rows | None) -> None:
+        self._parts = [rows.events for rows in (results, fixtures) if rows is not None]
+        for rows in (results, fixtures):
+            if rows is not None:
+                index.fill(rows)
+        keys = [np.concatenate([part[name] for part in self._parts]) for name in ("match", "kickoff", "kind", "at")]
+        self._order = np.lexsort(keys)
+        self._is_result = keys[2][self._order] == OBSERVE
+
+    def __len__(self) -> int:
+        """Return the number of events."""
+        return self._order.size
+
+    def stretch(self, start: int, end: int) -> Events:
+        """Return the events from number `start` to the one before `end`."""
+        order, first = self._order[start:end], self._parts[0].size
+        if len(self._parts) == 1:
+            return self._parts[0][order]
+        events, is_first = np.empty(order.size, dtype=EVENT), order < first
+        events[is_first] = self._parts[0][order[is_first]]
+        events[~is_first] = self._parts[1][order[~is_first] - first]
+        return events
+
+    def cuts(self, fixtures: int) -> list[int]:
+        """Return numbers of events between which there lie so many fixtures; the last is the number of all."""
+        places = np.flatnonzero(~self._is_result)
+        return [*(places[fixtures::fixtures] if places.size else places).tolist(), len(self)]
 
 
 def scheduled(matches: pd.DataFrame) -> pd.DataFrame:
@@ -251,12 +277,12 @@ def _rows(frame: pd.DataFrame, kind: int, at: NDArray[np.int64]) -> Rows:
 
 def _countries_and_places(frame: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the country of every match, shape (n,), and the lines of its competition's table, (n, len(LINES))."""
-    region, level = frame["region"].to_numpy(dtype=object), _integers(frame["level"])
-    regions, names = pd.factorize(region)
-    kinds, codes = np.unique(np.stack((regions, level)), axis=1, return_inverse=True)
-    lines = [places_of(str(names[number]), int(height)) for number, height in kinds.T.tolist()]
+    level = _integers(frame["level"])
+    regions, names = pd.factorize(frame["region"].to_numpy(dtype=object))
+    codes, kinds = pd.factorize((regions.astype(np.int64) << 32) | level)
+    lines = [places_of(str(names[kind >> 32]), kind & 0xFFFF) for kind in kinds.tolist()]
     countries = np.array([country_of(str(name)) for name in names], dtype=np.int64)
-    return countries[regions], np.array(lines, dtype=np.int64).reshape(-1, len(LINES))[codes.ravel()]
+    return countries[regions], np.array(lines, dtype=np.int64).reshape(-1, len(LINES))[codes]
 
 
 def _entrant(region: NDArray[np.int64], team: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -1,19 +1,31 @@
-"""Form: means over the latest matches of a team, and how many of them there are."""
+"""Form: means over the latest matches of a team, in five scopes, and how many of them there are."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from apps.ml.forecasting.features.catalogue import SIDES, Feature
-from apps.ml.forecasting.features.events import OBSERVE, SIGNALS, Events, Sizes, grown
+from apps.ml.forecasting.features.events import OBSERVE, SIGNALS, UNSEEN, Events, Sizes
 
-SCOPES: Final = ("all", "venue")
-"""All matches; or home matches of the home side and away matches of the away side."""
+SCOPES: Final = {
+    "all": "latest matches",
+    "season": "latest matches of the season",
+    "competition": "latest matches in the competition",
+    "venue": "latest matches at home (home side) or away (away side)",
+    "head_to_head": "latest meetings of these two clubs",
+}
+"""Which matches count, in the order of the columns. Meetings count wherever they were played."""
+
+ALL: Final = 0
+SEASON: Final = 1
+COMPETITION: Final = 2
+VENUE: Final = 3
+HEAD_TO_HEAD: Final = 4
 
 STATS: Final = (
     "wins",
@@ -34,20 +46,116 @@ STATS: Final = (
 COUNTS: Final = 2 + 2 * len(SIGNALS)
 """Numbers that a ring keeps of one match: goals for and against, then each signal for and against."""
 
+FIRST_COUNT: Final = len(STATS) - COUNTS
+"""Place in `STATS` of the first that is a count; those before it are read off the goals."""
+
 RINGS: Final = 3
 """Rings of a team: all matches, home matches, away matches."""
+
+PRESENT_BITS: Final = 20
+
+PRESENT: Final = 1 << PRESENT_BITS
+"""What a count in a ring has on top when it is there: a sum of counts tells how many there were, too."""
+
+LONGEST: Final = 2000
+"""Largest window, in matches: so many counts that are there still fit into 32 bits."""
+
+ANY_SEASON: Final = -1
+
+
+class Rings(NamedTuple):
+    """The latest matches of whatever has a ring; slot 0 stays empty.
+
+    Parameters
+    ----------
+    keys : ndarray of int64, shape (rings,)
+        What each ring belongs to, in the order in which results first named it.
+    used : ndarray of int64, shape (rings,)
+        Matches in the ring.
+    seasons : ndarray of int32, shape (rings, longest window)
+        Seasons of the matches, latest first.
+    counts : ndarray of int32, shape (rings, longest window, COUNTS)
+        Counts of the matches, latest first, with `PRESENT` on top; 0 where nobody counted.
+    slots : ndarray of int32, shape (a power of two,)
+        Open-addressing table from keys to rings.
+    size : ndarray of int64, shape (1,)
+        Rings that are in use, the empty one included; there is room for more.
+    """
+
+    keys: NDArray[np.int64]
+    used: NDArray[np.int64]
+    seasons: NDArray[np.int32]
+    counts: NDArray[np.int32]
+    slots: NDArray[np.int32]
+    size: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, rings: int, longest: int) -> Self:
+        """Return so many empty rings, none of them in use."""
+        return cls(
+            keys=np.zeros(rings, dtype=np.int64),
+            used=np.zeros(rings, dtype=np.int64),
+            seasons=np.zeros((rings, longest), dtype=np.int32),
+            counts=np.zeros((rings, longest, COUNTS), dtype=np.int32),
+            slots=np.zeros(1 << int(2 * rings - 1).bit_length(), dtype=np.int32),
+            size=np.ones(1, dtype=np.int64),
+        )
+
+    def with_room(self, more: int) -> Rings:
+        """Return the same rings with room for so many more; grown by an eighth at least, so that growing is rare."""
+        size, longest = int(self.size[0]), self.seasons.shape[1]
+        if size + more <= self.keys.size:
+            return self
+        grown = Rings.of(max(size + more, size + size // 8), longest)
+        for name in ("keys", "used", "seasons", "counts", "size"):
+            old = getattr(self, name)[:size]
+            getattr(grown, name)[: len(old)] = old
+        _index(grown)
+        return grown
+
+    def arrays(self, name: str) -> dict[str, NDArray[Any]]:
+        """Return the rings in use as named arrays, of every ring only the matches that are there."""
+        size = int(self.size[0])
+        used, counts = self.used[:size], self.counts[:size]
+        there = np.arange(counts.shape[1]) < used[:, None]
+        chosen = counts[there]
+        return {
+            f"{name}_keys": self.keys[:size],
+            f"{name}_used": used.astype(np.int16),
+            f"{name}_seasons": self.seasons[:size][there],
+            f"{name}_counts": np.where(chosen >= PRESENT, chosen % PRESENT, MISSING).astype(np.int16),
+        }
+
+    @classmethod
+    def restored(cls, arrays: Mapping[str, NDArray[Any]], name: str, longest: int) -> Self:
+        """Return the rings that `arrays` gave."""
+        keys, used = arrays[f"{name}_keys"], arrays[f"{name}_used"].astype(np.int64)
+        rings = cls.of(keys.size, longest)
+        there = np.arange(longest) < used[:, None]
+        counts = arrays[f"{name}_counts"].astype(np.int32)
+        rings.keys[:], rings.used[:], rings.size[0] = keys, used, keys.size
+        rings.seasons[there] = arrays[f"{name}_seasons"]
+        rings.counts[there] = np.where(counts == MISSING, 0, counts + PRESENT)
+        _index(rings)
+        return rings
+
+
+MISSING: Final = -1
+"""A count that nobody made, in the bytes of a state."""
 
 
 class Form:
     """Means of results, goals and shots over the latest matches of both sides.
 
-    The state is a ring of the latest matches of every team, shape (teams, RINGS, longest window, COUNTS), and how many
-    matches went into it, shape (teams, RINGS).
+    The state is a ring of the latest matches of every team (all, at home, away), of every team in every competition,
+    and of every pair of teams that has met.
 
     Parameters
     ----------
     params : mapping
-        ``windows``, numbers of matches in rising order.
+        ``windows``, numbers of matches in rising order; ``scopes``, for each of `SCOPES` that is wanted a list of
+        `STATS`. A match of the season counts while it is among the latest of the competition, of which the longest
+        window are kept.
     """
 
     name = "form"
@@ -56,126 +164,277 @@ class Form:
         self._windows = np.array(params["windows"], dtype=np.int64)
         if self._windows.size == 0 or self._windows[0] < 1 or (np.diff(self._windows) < 1).any():
             raise ValueError(f"form: windows {self._windows.tolist()} do not rise from 1 or more")
-        self._fresh = np.full((1, RINGS, int(self._windows[-1]), COUNTS), np.nan)
-        self._rings = self._fresh.copy()
-        self._seen = np.zeros((1, RINGS), dtype=np.int64)
+        self._longest = int(self._windows[-1])
+        if self._longest > LONGEST:
+            raise ValueError(f"form: a window of {self._longest} matches is longer than {LONGEST}")
+        scopes = params["scopes"]
+        unknown = [name for name in scopes if name not in SCOPES]
+        unknown += [stat for stats in scopes.values() for stat in stats if stat not in STATS]
+        if unknown:
+            raise ValueError(f"form: unknown {unknown}; there are scopes {list(SCOPES)} and stats {list(STATS)}")
+        self._chosen = np.array([[stat in scopes.get(scope, ()) for stat in STATS] for scope in SCOPES])
+        self._teams = Rings.of(RINGS, self._longest)
+        self._entrants = Rings.of(1, self._longest)
+        self._pairs = Rings.of(1, self._longest)
 
     def features(self) -> tuple[Feature, ...]:
         """Return the columns of the family, in order."""
-        where = {"all": "latest matches", "venue": "latest matches at home (home side) or away (away side)"}
         rows = []
-        for scope in SCOPES:
-            for window in self._windows.tolist():
-                for stat in STATS:
-                    for side in SIDES:
-                        meaning = f"mean {stat.replace('_', ' ')} of the {side} side over its {window} {where[scope]}"
-                        if side == "diff":
-                            meaning = f"home minus away: mean {stat.replace('_', ' ')} over the {window} {where[scope]}"
-                        name = f"form_{scope}_{window}_{stat}_{side}"
-                        rows.append(Feature(name, self.name, side, scope, window, "per match", meaning))
-                for side in SIDES[:2]:
-                    meaning = f"share of the window of {window} that the {side} side's {where[scope]} fill"
-                    name = f"form_{scope}_{window}_coverage_{side}"
-                    rows.append(Feature(name, self.name, side, scope, window, "share", meaning))
-        return tuple(rows)
+        for number, scope in enumerate(SCOPES):
+            stats = [stat for place, stat in enumerate(STATS) if self._chosen[number, place]]
+            for window in self._windows.tolist() if stats else ():
+                rows += [self._mean(scope, window, stat) for stat in stats]
+                rows.append(self._coverage(scope, window))
+        return tuple(row for group in rows for row in group)
+
+    def _mean(self, scope: str, window: int, stat: str) -> list[Feature]:
+        """Return the columns of one mean: home, away and their difference."""
+        label, found = stat.replace("_", " "), []
+        for side in SIDES:
+            whose = "home minus away: " if side == "diff" else f"{side} side: "
+            meaning = f"{whose}mean {label} over the {window} {SCOPES[scope]}"
+            name = f"form_{scope}_{window}_{stat}_{side}"
+            found.append(Feature(name, self.name, side, scope, window, "per match", meaning))
+        return found
+
+    def _coverage(self, scope: str, window: int) -> list[Feature]:
+        """Return the columns that say how much of a window is there: one a side, one for both of head to head."""
+        name, meaning = f"form_{scope}_{window}_coverage", f"share of the window of {window} that is filled by"
+        if scope == "head_to_head":
+            meaning = f"{meaning} {SCOPES[scope]}"
+            return [Feature(name, self.name, "match", scope, window, "share", meaning)]
+        return [
+            Feature(
+                f"{name}_{side}", self.name, side, scope, window, "share", f"{side} side: {meaning} {SCOPES[scope]}"
+            )
+            for side in SIDES[:2]
+        ]
 
     def fold(self, events: Events, sizes: Sizes, out: NDArray[np.float64], first: int) -> None:
         """Walk over the events: observe every result, describe every fixture into `out`, from column `first`."""
-        self._rings = grown(self._rings, self._fresh, sizes.teams)
-        self._seen = grown(self._seen, np.zeros((1, RINGS), dtype=np.int64), sizes.teams)
-        _fold(self._rings, self._seen, self._windows, events, out, first)
+        results = int((events["kind"] == OBSERVE).sum())
+        self._teams = self._teams.with_room(RINGS * sizes.teams - int(self._teams.size[0]))
+        self._teams.size[0] = RINGS * sizes.teams
+        if results:
+            self._entrants = self._entrants.with_room(min(2 * results, sizes.teams * sizes.competitions))
+            self._pairs = self._pairs.with_room(min(results, sizes.teams * sizes.teams))
+        _fold(self._teams, self._entrants, self._pairs, self._windows, self._chosen, events, out, first)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the state as named arrays."""
-        return {"rings": self._rings, "seen": self._seen}
+        return {
+            **self._teams.arrays("teams"),
+            **self._entrants.arrays("entrants"),
+            **self._pairs.arrays("pairs"),
+        }
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take the state that `arrays` gave."""
-        self._rings, self._seen = arrays["rings"], arrays["seen"]
+        self._teams = Rings.restored(arrays, "teams", self._longest)
+        self._entrants = Rings.restored(arrays, "entrants", self._longest)
+        self._pairs = Rings.restored(arrays, "pairs", self._longest)
 
 
 @njit(cache=True)
-def observe(rings: NDArray[np.float64], seen: NDArray[np.int64], result: Any) -> None:
-    """Put one result into the rings of both teams."""
+def _place(rings: Rings, key: int) -> int:
+    """Return the place in the table at which a key is, or would be."""
+    last = rings.slots.size - 1
+    # Multiplying by the golden ratio of 2**64 spreads neighbouring keys.
+    place = ((key * -7046029254386353131) >> 32) & last
+    while rings.slots[place] != UNSEEN and rings.keys[rings.slots[place]] != key:
+        place = (place + 1) & last
+    return place
+
+
+@njit(cache=True)
+def _index(rings: Rings) -> None:
+    """Fill the table of rings whose keys are there."""
+    for slot in range(1, rings.size[0]):
+        rings.slots[_place(rings, rings.keys[slot])] = slot
+
+
+@njit(cache=True)
+def _learnt(rings: Rings, key: int) -> int:
+    """Return the ring of a key, which gets one if it has none."""
+    place = _place(rings, key)
+    if rings.slots[place] == UNSEEN:
+        slot = rings.size[0]
+        rings.keys[slot] = key
+        rings.slots[place] = slot
+        rings.size[0] = slot + 1
+    return rings.slots[place]
+
+
+@njit(cache=True)
+def _entrant(event: Any, side: int) -> int:
+    """Return the key of a team in a competition."""
+    return (event.team[side] << 32) | event.competition
+
+
+@njit(cache=True)
+def _pair(event: Any) -> int:
+    """Return the key of two teams, whoever is at home."""
+    home, away = event.team[0], event.team[1]
+    return (min(home, away) << 32) | max(home, away)
+
+
+@njit(cache=True)
+def _put(rings: Rings, slot: int, result: Any, side: int) -> None:
+    """Put one result, from the view of one side, before the matches of a ring."""
+    counts, seasons = rings.counts[slot], rings.seasons[slot]
+    used = rings.used[slot]
+    for place in range(min(used, seasons.size - 1), 0, -1):
+        seasons[place] = seasons[place - 1]
+        for count in range(COUNTS):
+            counts[place, count] = counts[place - 1, count]
+    seasons[0] = result.season
+    for whose in range(2):
+        team = side if whose == 0 else 1 - side
+        counts[0, whose] = PRESENT + int(result.goals[team])
+        for signal in range(len(SIGNALS)):
+            value = result.signals[team, signal]
+            counts[0, 2 + 2 * signal + whose] = 0 if np.isnan(value) else PRESENT + int(value)
+    rings.used[slot] = min(used + 1, seasons.size)
+
+
+@njit(cache=True)
+def observe(teams: Rings, entrants: Rings, pairs: Rings, result: Any) -> None:
+    """Put one result into the rings of both teams, of both in the competition, and of their meetings."""
     for side in range(2):
-        team = result.team[side]
-        for which in range(2):
-            ring = 0 if which == 0 else 1 + side
-            entry = rings[team, ring, seen[team, ring] % rings.shape[2]]
-            entry[0] = result.goals[side]
-            entry[1] = result.goals[1 - side]
-            for signal in range(len(SIGNALS)):
-                entry[2 + 2 * signal] = result.signals[side, signal]
-                entry[3 + 2 * signal] = result.signals[1 - side, signal]
-            seen[team, ring] += 1
+        ring = RINGS * result.team[side]
+        _put(teams, ring, result, side)
+        _put(teams, ring + 1 + side, result, side)
+        _put(entrants, _learnt(entrants, _entrant(result, side)), result, side)
+    _put(pairs, _learnt(pairs, _pair(result)), result, 0 if result.team[0] <= result.team[1] else 1)
 
 
-@njit(cache=True)
-def _means(ring: NDArray[np.float64], seen: int, windows: NDArray[np.int64], means: NDArray[np.float64]) -> None:
-    """Write the means over every window, shape (windows, len(STATS)), summed from the latest match backwards."""
-    longest = ring.shape[0]
-    sums = np.zeros(len(STATS))
-    present = np.zeros(len(STATS))
-    window = 0
-    for back in range(windows[-1]):
-        if back < seen:
-            entry = ring[(seen - 1 - back) % longest]
-            goals_for, goals_against = entry[0], entry[1]
-            outcome = 0 if goals_for > goals_against else (1 if goals_for == goals_against else 2)
-            sums[outcome] += 1.0
-            sums[3] += 3.0 if outcome == 0 else (1.0 if outcome == 1 else 0.0)
-            for stat in range(4):
-                present[stat] += 1.0
-            for place in range(COUNTS):
-                if not np.isnan(entry[place]):
-                    sums[4 + place] += entry[place]
-                    present[4 + place] += 1.0
-        if back + 1 == windows[window]:
-            for stat in range(len(STATS)):
-                means[window, stat] = sums[stat] / present[stat] if present[stat] > 0.0 else np.nan
+@njit(cache=True, error_model="numpy")
+def _means(
+    rings: Rings,
+    slot: int,
+    season: int,
+    windows: NDArray[np.int64],
+    sums: NDArray[np.int32],
+    means: NDArray[np.float64],
+    turned: NDArray[np.float64],
+) -> int:
+    """Write the means over every window, shape (windows, len(STATS)), summed from the latest match backwards.
+
+    Matches of other seasons are passed over unless `season` is `ANY_SEASON`. Counts are whole numbers, so that no sum
+    is rounded. `turned` takes the same from the view of the other side, unless it is empty. Return how many matches
+    there were.
+    """
+    counts, seasons = rings.counts[slot], rings.seasons[slot]
+    sums[:] = 0
+    wins, draws, found, window = 0, 0, 0, 0
+    for place in range(rings.used[slot]):
+        if season != ANY_SEASON and seasons[place] != season:
+            continue
+        for count in range(COUNTS):
+            sums[count] += counts[place, count]
+        wins += counts[place, 0] > counts[place, 1]
+        draws += counts[place, 0] == counts[place, 1]
+        found += 1
+        if found == windows[window]:
+            _quotients(sums, wins, draws, found, means, turned, window)
             window += 1
+    for shorter in range(window, windows.size):
+        _quotients(sums, wins, draws, found, means, turned, shorter)
+    return found
+
+
+@njit(cache=True, error_model="numpy")
+def _quotients(
+    sums: NDArray[np.int32],
+    wins: int,
+    draws: int,
+    found: int,
+    means: NDArray[np.float64],
+    turned: NDArray[np.float64],
+    window: int,
+) -> None:
+    """Write the means of `found` matches over one window, from the sums of what they have."""
+    if found == 0:
+        means[window] = np.nan
+        turned[window : window + 1] = np.nan
+        return
+    own = means[window]
+    losses = found - wins - draws
+    own[0] = wins / found
+    own[1] = draws / found
+    own[2] = losses / found
+    own[3] = (3 * wins + draws) / found
+    for count in range(COUNTS):
+        there = sums[count] >> PRESENT_BITS
+        mean = (sums[count] & (PRESENT - 1)) / there
+        own[FIRST_COUNT + count] = mean if there > 0 else np.nan
+    if len(turned):
+        other = turned[window]
+        other[0], other[1], other[2] = own[2], own[1], own[0]
+        other[3] = (3 * losses + draws) / found
+        for count in range(0, COUNTS, 2):
+            other[FIRST_COUNT + count] = own[FIRST_COUNT + count + 1]
+            other[FIRST_COUNT + count + 1] = own[FIRST_COUNT + count]
 
 
 @njit(cache=True)
 def describe(
-    rings: NDArray[np.float64],
-    seen: NDArray[np.int64],
+    teams: Rings,
+    entrants: Rings,
+    pairs: Rings,
     windows: NDArray[np.int64],
+    chosen: NDArray[np.bool_],
     fixture: Any,
-    scratch: NDArray[np.float64],
+    sums: NDArray[np.int32],
+    means: NDArray[np.float64],
     out: NDArray[np.float64],
 ) -> None:
     """Write means of both sides, their differences and the coverage, for every scope and window."""
     column = 0
-    for scope in range(len(SCOPES)):
-        for side in range(2):
-            ring = 0 if scope == 0 else 1 + side
-            team = fixture.team[side]
-            _means(rings[team, ring], seen[team, ring], windows, scratch[side])
+    found, nothing = np.zeros(2, dtype=np.int64), means[0, :0]
+    for scope in range(len(chosen)):
+        if not chosen[scope].any():
+            continue
+        if scope == HEAD_TO_HEAD:
+            slot = pairs.slots[_place(pairs, _pair(fixture))]
+            own = 0 if fixture.team[0] <= fixture.team[1] else 1
+            found[:] = _means(pairs, slot, ANY_SEASON, windows, sums, means[own], means[1 - own])
+        else:
+            for side in range(2):
+                if scope == ALL or scope == VENUE:
+                    ring = RINGS * fixture.team[side] + (0 if scope == ALL else 1 + side)
+                    found[side] = _means(teams, ring, ANY_SEASON, windows, sums, means[side], nothing)
+                else:
+                    slot = entrants.slots[_place(entrants, _entrant(fixture, side))]
+                    season = fixture.season if scope == SEASON else ANY_SEASON
+                    found[side] = _means(entrants, slot, season, windows, sums, means[side], nothing)
         for window in range(windows.size):
             for stat in range(len(STATS)):
-                out[column] = scratch[0, window, stat]
-                out[column + 1] = scratch[1, window, stat]
-                out[column + 2] = out[column] - out[column + 1]
-                column += 3
-            for side in range(2):
-                ring = 0 if scope == 0 else 1 + side
-                out[column] = min(seen[fixture.team[side], ring], windows[window]) / windows[window]
+                if chosen[scope, stat]:
+                    home, away = means[0, window, stat], means[1, window, stat]
+                    out[column] = home
+                    out[column + 1] = away
+                    out[column + 2] = home - away
+                    column += 3
+            for side in range(1 if scope == HEAD_TO_HEAD else 2):
+                out[column] = min(found[side], windows[window]) / windows[window]
                 column += 1
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _fold(
-    rings: NDArray[np.float64],
-    seen: NDArray[np.int64],
+    teams: Rings,
+    entrants: Rings,
+    pairs: Rings,
     windows: NDArray[np.int64],
+    chosen: NDArray[np.bool_],
     events: Events,
     out: NDArray[np.float64],
     first: int,
 ) -> None:
-    scratch = np.empty((2, windows.size, len(STATS)))
+    sums, means = np.empty(COUNTS, dtype=np.int32), np.empty((2, windows.size, len(STATS)))
     for event in events:
         if event.kind == OBSERVE:
-            observe(rings, seen, event)
+            observe(teams, entrants, pairs, event)
         else:
-            describe(rings, seen, windows, event, scratch, out[event.row, first:])
+            describe(teams, entrants, pairs, windows, chosen, event, sums, means, out[event.row, first:])

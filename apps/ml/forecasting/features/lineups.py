@@ -105,6 +105,7 @@ class Lineups:
         self._player_slots, self._club_slots = Slots(), Slots()
         self._players = np.zeros(1, dtype=PLAYER)
         self._clubs = np.zeros(1, dtype=CLUB)
+        self._sheets = _rows(None)
 
     @property
     def has_history(self) -> bool:
@@ -134,31 +135,28 @@ class Lineups:
             rows.append(Feature(f"lineup_coverage_{side}", self.name, side, "all", window, "share", meaning))
         return tuple(rows)
 
-    def fold(
-        self,
-        events: Events,
-        sizes: Sizes,
-        out: NDArray[np.float64],
-        first: int,
-        lineups: pd.DataFrame | None = None,
-    ) -> None:
-        """Walk over the events: observe every result, describe every fixture into `out`, from column `first`.
+    def tell(self, lineups: pd.DataFrame | None) -> None:
+        """Take the line-ups of the matches that are folded next: columns of `schema.LINEUPS`, None for none."""
+        self._sheets = _rows(lineups)
 
-        `lineups` has the columns of `schema.LINEUPS`.
-        """
-        rows = _rows(lineups)
-        if not rows.size and not self.has_history:
+    def fold(self, events: Events, sizes: Sizes, out: NDArray[np.float64], first: int) -> None:
+        """Walk over the events: observe every result, describe every fixture into `out`, from column `first`."""
+        if not self._sheets.size and not self.has_history:
             coverage = first + len(STATS) * len(SIDES) + 2
             out[:, coverage : coverage + 2] = 0.0
             return
-        starts = np.searchsorted(rows["match"], events["match"], side="left")
-        stops = np.searchsorted(rows["match"], events["match"], side="right")
-        self._learn(events, rows, starts, stops)
+        starts = np.searchsorted(self._sheets["match"], events["match"], side="left")
+        counts = np.searchsorted(self._sheets["match"], events["match"], side="right") - starts
+        # The rows of one event after the other.
+        stops = np.cumsum(counts)
+        rows = self._sheets[np.arange(counts.sum()) - np.repeat(stops - counts - starts, counts)]
+        self._learn(events, rows, np.repeat(np.arange(events.size), counts))
         rows["player"] = self._player_slots.find(rows["player_id"])
         clubs = np.stack([self._club_slots.find(events["team_id"][:, side]) for side in range(2)], axis=1)
         self._players = grown(self._players, np.zeros(1, dtype=PLAYER), len(self._player_slots))
         self._clubs = grown(self._clubs, np.zeros(1, dtype=CLUB), len(self._club_slots))
-        _fold(self._players, self._clubs, self._edge, self._constants, events, clubs, rows, starts, stops, out, first)
+        whose = (events, clubs, rows, stops - counts, stops)
+        _fold(self._players, self._clubs, self._edge, self._constants, *whose, out, first)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the state as named arrays."""
@@ -176,18 +174,12 @@ class Lineups:
         self._player_slots = Slots(arrays["player_ids"].tolist())
         self._club_slots = Slots(arrays["club_ids"].tolist())
 
-    def _learn(self, events: Events, rows: NDArray[Any], starts: NDArray[np.int64], stops: NDArray[np.int64]) -> None:
+    def _learn(self, events: Events, rows: NDArray[Any], owner: NDArray[np.int64]) -> None:
         """Give slots to the players and clubs of the line-ups that are observed, in the order of the events."""
-        told = np.flatnonzero((events["kind"] == OBSERVE) & (stops > starts))
-        counts = (stops - starts)[told]
-        # Places of the rows of one event after the other.
-        ends = np.cumsum(counts)
-        places = np.arange(counts.sum()) - np.repeat(ends - counts - starts[told], counts)
-        owners = np.repeat(told, counts)
-        observed = rows[places]
-        begins = (observed["role"] == STARTER) & (observed["known"] <= events["at"][owners])
-        self._player_slots.learn(observed["player_id"][begins])
-        self._club_slots.learn(events["team_id"][owners[begins], observed["side"][begins]])
+        observed = events["kind"][owner] == OBSERVE
+        begins = observed & (rows["role"] == STARTER) & (rows["known"] <= events["at"][owner])
+        self._player_slots.learn(rows["player_id"][begins])
+        self._club_slots.learn(events["team_id"][owner[begins], rows["side"][begins]])
 
 
 def _rows(lineups: pd.DataFrame | None) -> NDArray[Any]:
@@ -204,7 +196,7 @@ def _rows(lineups: pd.DataFrame | None) -> NDArray[Any]:
     return rows[np.lexsort([rows[name] for name in ("player_id", "role", "side", "source", "match")])]
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def named(sheet: NDArray[Any], side: int, before: int, eleven: NDArray[np.int64]) -> int:
     """Write the slots of the starters whom the first source names before a moment; return how many, 0 for none."""
     place = 0
@@ -222,7 +214,7 @@ def named(sheet: NDArray[Any], side: int, before: int, eleven: NDArray[np.int64]
     return 0
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def reported(sheet: NDArray[Any], side: int, before: int, club: Any, missing: NDArray[np.bool_]) -> bool:
     """Mark the places of a squad whose players the first source reports missing; False where none has reported yet.
 
@@ -246,7 +238,7 @@ def reported(sheet: NDArray[Any], side: int, before: int, club: Any, missing: ND
     return False
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def usual(club: Any, missing: NDArray[np.bool_], eleven: NDArray[np.int64]) -> int:
     """Write the slots of those who lately began most matches of a club and are not missing; return how many."""
     count = 0
@@ -264,7 +256,7 @@ def usual(club: Any, missing: NDArray[np.bool_], eleven: NDArray[np.int64]) -> i
     return count
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def mean_rating(players: NDArray[Any], eleven: NDArray[np.int64], count: int, otherwise: float) -> float:
     """Return the mean rating of the first players of a list; one who never began has the rating `otherwise`."""
     total = 0.0
@@ -274,7 +266,7 @@ def mean_rating(players: NDArray[Any], eleven: NDArray[np.int64], count: int, ot
     return total / count
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def enter(club: Any, keep: float, eleven: NDArray[np.int64], count: int) -> None:
     """Count the starts of one match of a club."""
     for seat in range(SQUAD):
@@ -293,7 +285,7 @@ def enter(club: Any, keep: float, eleven: NDArray[np.int64], count: int) -> None
         club.share[own] += 1.0 - keep
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def observe(
     players: NDArray[Any],
     clubs: NDArray[Any],
@@ -339,7 +331,7 @@ def observe(
             players[elevens[side, place]].rating += constants.rate * (surprise if side == 0 else -surprise)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def describe(
     players: NDArray[Any],
     clubs: NDArray[Any],
@@ -378,7 +370,7 @@ def describe(
         out[3 * stat + 2] = out[3 * stat] - out[3 * stat + 1]
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _shared(one: NDArray[np.int64], first: int, other: NDArray[np.int64], second: int) -> int:
     """Return how many players two lists have in common."""
     count = 0
@@ -389,7 +381,7 @@ def _shared(one: NDArray[np.int64], first: int, other: NDArray[np.int64], second
     return count
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _fold(
     players: NDArray[Any],
     clubs: NDArray[Any],

@@ -320,7 +320,7 @@ def describe(
     out[width] = progress
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _fold(
     teams: NDArray[Any],
     competitions: NDArray[Any],

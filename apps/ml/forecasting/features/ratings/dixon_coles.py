@@ -39,44 +39,71 @@ REGION: Final = np.dtype(
         ("home", np.float64),
         ("attack", np.float64, (LEVELS,)),
         ("concession", np.float64, (LEVELS,)),
-        ("latest", np.int64),
+        ("start", np.int64),
+        ("end", np.int64),
         ("due", np.int64),
         ("pending", np.int64),
         ("fits", np.int64),
     ]
 )
-"""State of a region: home factor, means of levels, number of the latest match, end of the open period, its matches."""
+"""State of a region: home factor, means of levels, numbers of its oldest match that still counts and of the one after
+its latest, end of the open period, its matches."""
 
 MATCH: Final = np.dtype(
     [
-        ("before", np.int64),
         ("at", np.int64),
-        ("region", np.int64),
-        ("entrant", np.int64, (2,)),
-        ("level", np.int64),
-        ("neutral", np.int64),
-        ("goals", np.float64, (2,)),
+        ("entrant", np.int32, (2,)),
+        ("goals", np.float32, (2,)),
+        ("region", np.int32),
+        ("level", np.int16),
+        ("neutral", np.int16),
     ]
 )
-"""An observed result, without padding, so that equal states are equal bytes; `before` is the region's match before."""
+"""An observed result, without padding, so that equal states are equal bytes; those of a region stand together, in the
+order in which they became known."""
 
-PAIR: Final = np.dtype(
-    [("home", np.int64), ("away", np.int64), ("weight", np.float64), ("at_home", np.int64), ("home_goals", np.float64)]
-)
-"""A match of a refit at work: places of the teams, its weight, whether the home factor acts, weighted home goals."""
 
-SIDE: Final = np.dtype(
-    [
-        ("entrant", np.int64),
-        ("level", np.int64),
-        ("scored", np.float64),
-        ("conceded", np.float64),
-        ("attack", np.float64),
-        ("concession", np.float64),
-        ("exposure", np.float64),
-    ]
-)
-"""A team of a refit at work: weighted goals, strengths, goals to be expected of a team with strength 1."""
+class Pairs(NamedTuple):
+    """The matches of a refit at work, latest first, shape (matches,) each.
+
+    Parameters
+    ----------
+    home, away : ndarray of uint32
+        Numbers of the teams among the sides of the refit.
+    weight : ndarray of float64
+        What is left of the match by its age.
+    at_home : ndarray of bool
+        Whether the home factor acts.
+    """
+
+    home: NDArray[np.uint32]
+    away: NDArray[np.uint32]
+    weight: NDArray[np.float64]
+    at_home: NDArray[np.bool_]
+
+
+class Sides(NamedTuple):
+    """The teams of a refit at work, in the order in which its matches name them, shape (teams,) each.
+
+    Parameters
+    ----------
+    entrant, level : ndarray of int64
+        Slot of the team within the region, and level of its latest match.
+    scored, conceded : ndarray of float64
+        Weighted goals.
+    attack, concession : ndarray of float64
+        Strengths.
+    exposure : ndarray of float64
+        Goals to be expected of a team with a strength of 1.
+    """
+
+    entrant: NDArray[np.int64]
+    level: NDArray[np.int64]
+    scored: NDArray[np.float64]
+    conceded: NDArray[np.float64]
+    attack: NDArray[np.float64]
+    concession: NDArray[np.float64]
+    exposure: NDArray[np.float64]
 
 
 class Constants(NamedTuple):
@@ -129,12 +156,11 @@ class DixonColes:
         start = np.sqrt(self._constants.goals)
         self._fresh_entrant = np.array([(0.0, 0.0, 0.0, NOTHING)], dtype=ENTRANT)
         self._fresh_region = np.array(
-            [(self._constants.home, [start] * LEVELS, [start] * LEVELS, NOTHING, NOTHING, 0, 0)], dtype=REGION
+            [(self._constants.home, [start] * LEVELS, [start] * LEVELS, 0, 0, NOTHING, 0, 0)], dtype=REGION
         )
         self._entrants = self._fresh_entrant.copy()
         self._regions = self._fresh_region.copy()
         self._matches = np.empty(0, dtype=MATCH)
-        self._count = 0
 
     def features(self) -> tuple[Feature, ...]:
         """Return the columns of the family, in order."""
@@ -169,37 +195,63 @@ class DixonColes:
         """Walk over the events: observe every result, describe every fixture into `out`, from column `first`."""
         self._entrants = grown(self._entrants, self._fresh_entrant, sizes.entrants)
         self._regions = grown(self._regions, self._fresh_region, sizes.regions)
-        results = int((events["kind"] == OBSERVE).sum())
-        if self._count + results > self._matches.size:
-            self._forget()
-            room = max(self._count + results, self._count + self._count // 8)
-            self._matches = grown(self._matches, np.zeros(1, dtype=MATCH), room)
-        self._count = _fold(
-            self._entrants, self._regions, self._matches, self._constants, events, out, first, self._count
-        )
+        coming = events["region"][events["kind"] == OBSERVE]
+        if coming.size:
+            self._make_room(np.bincount(coming, minlength=self._regions.size))
+        _fold(self._entrants, self._regions, self._matches, self._constants, events, out, first)
 
-    def _forget(self) -> None:
-        """Drop the matches that no later refit of their region can reach."""
-        matches = self._matches[: self._count]
-        newest = np.full(self._regions.size, np.iinfo(np.int64).min)
-        np.maximum.at(newest, matches["region"], matches["at"])
-        keep = np.flatnonzero(matches["at"] >= newest[matches["region"]] - self._constants.window)
-        number = np.full(self._count + 1, NOTHING, dtype=np.int64)
-        number[keep] = np.arange(keep.size)
-        self._matches = matches[keep]
-        self._matches["before"] = number[self._matches["before"]]
-        self._regions["latest"] = number[self._regions["latest"]]
-        self._count = keep.size
+    def _make_room(self, coming: NDArray[np.int64]) -> None:
+        """See that the matches of every region have a gap behind them for those to come; make large ones, rarely.
+
+        Parameters
+        ----------
+        coming : ndarray of int64, shape (regions,)
+            Number of results that each region is about to observe.
+        """
+        regions = self._regions
+        ends = np.append(regions["start"][1:], self._matches.size)
+        if (regions["end"] + coming > ends).any():
+            self._arrange(coming + (regions["end"] - regions["start"]) // 4)
+
+    def _arrange(self, gaps: NDArray[np.int64]) -> None:
+        """Drop the matches that no later refit of their region can reach, and leave gaps behind those of each region.
+
+        Parameters
+        ----------
+        gaps : ndarray of int64, shape (regions,)
+            Number of matches that each gap has room for.
+        """
+        regions, parts = self._regions, []
+        for start, end in zip(regions["start"], regions["end"], strict=True):
+            part = self._matches[start:end]
+            parts.append(part[part["at"] >= part["at"][-1] - self._constants.window] if part.size else part)
+        counts = np.array([part.size for part in parts])
+        starts = np.concatenate(([0], np.cumsum(counts + gaps)[:-1]))
+        self._matches = np.zeros(int((counts + gaps).sum()), dtype=MATCH)
+        for start, part in zip(starts, parts, strict=True):
+            self._matches[start : start + part.size] = part
+        regions["start"], regions["end"] = starts, starts + counts
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the state as named arrays."""
-        self._forget()
+        self._arrange(np.zeros(self._regions.size, dtype=np.int64))
         return {"entrants": self._entrants, "regions": self._regions, "matches": self._matches}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Take the state that `arrays` gave."""
         self._entrants, self._regions, self._matches = arrays["entrants"], arrays["regions"], arrays["matches"]
-        self._count = self._matches.size
+
+
+@njit(cache=True)
+def _enter(entrant: Any, number: int, level: int, region: Any, sides: Sides, known: int) -> None:
+    """Make a team the side `known` of a refit; it starts from its strength of the fit before."""
+    entrant.place = known
+    sides.entrant[known] = number
+    sides.level[known] = level
+    sides.scored[known] = 0.0
+    sides.conceded[known] = 0.0
+    sides.attack[known] = entrant.attack if entrant.attack > 0.0 else region.attack[level]
+    sides.concession[known] = entrant.concession if entrant.attack > 0.0 else region.concession[level]
 
 
 @njit(cache=True)
@@ -209,76 +261,85 @@ def _gather(
     matches: NDArray[Any],
     constants: Constants,
     moment: int,
-    pairs: NDArray[Any],
-    sides: NDArray[Any],
-) -> int:
-    """Fill the matches of the window and their teams, latest first; return how many teams there are.
+    pairs: Pairs,
+    sides: Sides,
+) -> tuple[int, float]:
+    """Fill the matches of the window and their teams, latest first; a team belongs to the level of its latest match.
 
-    A team belongs to the level of its latest match, and starts from its strength of the fit before.
+    Return how many teams there are, and the weighted goals of home sides where the home factor acts, with those of the
+    prior.
     """
-    known = 0
-    number = region.latest
-    for pair in pairs:
-        match = matches[number]
+    known, home_goals = 0, constants.prior * constants.goals * constants.home
+    weight, at = 1.0, moment
+    for number in range(pairs.weight.size):
+        match = matches[region.end - 1 - number]
+        if match.at != at:
+            at = match.at
+            weight = 0.5 ** ((moment - at) / constants.half_life)
+        home, away = entrants[match.entrant[0]], entrants[match.entrant[1]]
         level = min(max(match.level, 0), LEVELS - 1)
-        pair.weight = 0.5 ** ((moment - match.at) / constants.half_life)
-        pair.at_home = 0 if match.neutral else 1
-        pair.home_goals = pair.weight * match.goals[0]
-        for side in range(2):
-            entrant = entrants[match.entrant[side]]
-            if entrant.place == NOTHING:
-                entrant.place = known
-                fresh = sides[known]
-                fresh.entrant = match.entrant[side]
-                fresh.level = level
-                fresh.scored = 0.0
-                fresh.conceded = 0.0
-                fresh.attack = entrant.attack if entrant.attack > 0.0 else region.attack[level]
-                fresh.concession = entrant.concession if entrant.attack > 0.0 else region.concession[level]
-                known += 1
-            own = sides[entrant.place]
-            own.scored += pair.weight * match.goals[side]
-            own.conceded += pair.weight * match.goals[1 - side]
-        pair.home = entrants[match.entrant[0]].place
-        pair.away = entrants[match.entrant[1]].place
-        number = match.before
+        if home.place == NOTHING:
+            _enter(home, match.entrant[0], level, region, sides, known)
+            known += 1
+        if away.place == NOTHING:
+            _enter(away, match.entrant[1], level, region, sides, known)
+            known += 1
+        i, j = np.uint32(home.place), np.uint32(away.place)
+        scored, conceded = weight * match.goals[0], weight * match.goals[1]
+        sides.scored[i] += scored
+        sides.conceded[i] += conceded
+        sides.scored[j] += conceded
+        sides.conceded[j] += scored
+        pairs.home[number] = i
+        pairs.away[number] = j
+        pairs.weight[number] = weight
+        pairs.at_home[number] = not match.neutral
+        if not match.neutral:
+            home_goals += scored
     for place in range(known):
-        entrants[sides[place].entrant].place = NOTHING
-    return known
+        entrants[sides.entrant[place]].place = NOTHING
+    return known, home_goals
 
 
 @njit(cache=True)
-def _expose(pairs: NDArray[Any], sides: NDArray[Any], home: float, attacking: bool) -> None:
-    """Set the goals that every team would score (or concede) with a strength of 1."""
-    for side in sides:
-        side.exposure = 0.0
-    for pair in pairs:
-        i, j = sides[pair.home], sides[pair.away]
-        factor = pair.weight * (home if pair.at_home else 1.0)
-        if attacking:
-            i.exposure += factor * j.concession
-            j.exposure += pair.weight * i.concession
-        else:
-            j.exposure += factor * i.attack
-            i.exposure += pair.weight * j.attack
+def _expose(
+    at_work: NDArray[np.uint32],
+    other: NDArray[np.uint32],
+    pairs: Pairs,
+    home: float,
+    strength: NDArray[np.float64],
+    exposure: NDArray[np.float64],
+) -> None:
+    """Set the goals that every team would score (or concede) with a strength of 1.
+
+    `at_work` are the sides on which the home factor acts: home sides that score, or away sides that concede.
+    """
+    exposure[:] = 0.0
+    for number in range(pairs.weight.size):
+        i, j, weight = at_work[number], other[number], pairs.weight[number]
+        exposure[i] += (weight * home if pairs.at_home[number] else weight) * strength[j]
+        exposure[j] += weight * strength[i]
 
 
 @njit(cache=True)
-def _estimate(sides: NDArray[Any], means: NDArray[np.float64], constants: Constants, attacking: bool) -> None:
+def _estimate(
+    sides: Sides,
+    known: int,
+    goals: NDArray[np.float64],
+    strength: NDArray[np.float64],
+    means: NDArray[np.float64],
+    constants: Constants,
+) -> None:
     """Set every strength between its goals and the mean of its level, then the means from the strengths."""
     total, weights = np.zeros(LEVELS), np.zeros(LEVELS)
     all_total, all_weights = 0.0, 0.0
-    for side in sides:
-        goals = side.scored if attacking else side.conceded
-        strength = (goals + constants.prior * means[side.level]) / (side.exposure + constants.prior)
-        if attacking:
-            side.attack = strength
-        else:
-            side.concession = strength
-        weight = side.exposure / (side.exposure + constants.prior)
-        total[side.level] += weight * strength
-        weights[side.level] += weight
-        all_total += weight * strength
+    for side in range(known):
+        level, exposure = sides.level[side], sides.exposure[side]
+        strength[side] = (goals[side] + constants.prior * means[level]) / (exposure + constants.prior)
+        weight = exposure / (exposure + constants.prior)
+        total[level] += weight * strength[side]
+        weights[level] += weight
+        all_total += weight * strength[side]
         all_weights += weight
     for level in range(LEVELS):
         middle = constants.level_prior * all_total / all_weights
@@ -286,33 +347,38 @@ def _estimate(sides: NDArray[Any], means: NDArray[np.float64], constants: Consta
 
 
 @njit(cache=True)
-def _home_factor(pairs: NDArray[Any], sides: NDArray[Any], constants: Constants) -> float:
-    """Return goals of home sides over what they would be without a home factor."""
-    prior = constants.prior * constants.goals
-    scored, without = prior * constants.home, prior
-    for pair in pairs:
-        if pair.at_home:
-            scored += pair.home_goals
-            without += pair.weight * sides[pair.home].attack * sides[pair.away].concession
-    return scored / without
+def _without_home(pairs: Pairs, sides: Sides, constants: Constants) -> float:
+    """Return what the goals of home sides would be without a home factor, with those of the prior."""
+    without = constants.prior * constants.goals
+    for number in range(pairs.weight.size):
+        if pairs.at_home[number]:
+            strength = pairs.weight[number] * sides.attack[pairs.home[number]]
+            without += strength * sides.concession[pairs.away[number]]
+    return without
 
 
 @njit(cache=True)
 def refit(entrants: NDArray[Any], region: Any, matches: NDArray[Any], constants: Constants, moment: int) -> None:
     """Fit one region to the results of its window, each weighted by its age at `moment`, from the fit before."""
-    count, number = 0, region.latest
-    while number != NOTHING and matches[number].at >= moment - constants.window:
-        count += 1
-        number = matches[number].before
-    pairs, space = np.empty(count, dtype=PAIR), np.empty(2 * count, dtype=SIDE)
-    known = _gather(entrants, region, matches, constants, moment, pairs, space)
-    sides = space[:known]
+    while region.start < region.end and matches[region.start].at < moment - constants.window:
+        region.start += 1
+    count = region.end - region.start
+    pairs = Pairs(
+        np.empty(count, dtype=np.uint32),
+        np.empty(count, dtype=np.uint32),
+        np.empty(count, dtype=np.float64),
+        np.empty(count, dtype=np.bool_),
+    )
+    most = min(2 * count, entrants.size)
+    numbers, reals = np.empty((2, most), dtype=np.int64), np.empty((5, most), dtype=np.float64)
+    sides = Sides(numbers[0], numbers[1], reals[0], reals[1], reals[2], reals[3], reals[4])
+    known, home_goals = _gather(entrants, region, matches, constants, moment, pairs, sides)
     for _ in range(constants.sweeps if region.fits > 0 else constants.first_sweeps):
-        _expose(pairs, sides, region.home, True)
-        _estimate(sides, region.attack, constants, True)
-        _expose(pairs, sides, region.home, False)
-        _estimate(sides, region.concession, constants, False)
-        region.home = _home_factor(pairs, sides, constants)
+        _expose(pairs.home, pairs.away, pairs, region.home, sides.concession, sides.exposure)
+        _estimate(sides, known, sides.scored, sides.attack, region.attack, constants)
+        _expose(pairs.away, pairs.home, pairs, region.home, sides.attack, sides.exposure)
+        _estimate(sides, known, sides.conceded, sides.concession, region.concession, constants)
+        region.home = home_goals / _without_home(pairs, sides, constants)
     attack, concession = 0.0, 0.0
     for level in range(LEVELS):
         attack += region.attack[level]
@@ -321,19 +387,18 @@ def refit(entrants: NDArray[Any], region: Any, matches: NDArray[Any], constants:
     for level in range(LEVELS):
         region.attack[level] /= balance
         region.concession[level] *= balance
-    for side in sides:
-        entrant = entrants[side.entrant]
-        entrant.attack = side.attack / balance
-        entrant.concession = side.concession * balance
-        entrant.weight = side.exposure
+    for side in range(known):
+        entrant = entrants[sides.entrant[side]]
+        entrant.attack = sides.attack[side] / balance
+        entrant.concession = sides.concession[side] * balance
+        entrant.weight = sides.exposure[side]
     region.fits += 1
 
 
 @njit(cache=True)
-def observe(region: Any, matches: NDArray[Any], constants: Constants, result: Any, count: int) -> None:
-    """Keep one result as match number `count`, and open the period that it lies in."""
-    match = matches[count]
-    match.before = region.latest
+def observe(region: Any, matches: NDArray[Any], constants: Constants, result: Any) -> None:
+    """Keep one result after those of its region, and open the period that it lies in."""
+    match = matches[region.end]
     match.at = result.at
     match.region = result.region
     match.level = result.level
@@ -341,7 +406,7 @@ def observe(region: Any, matches: NDArray[Any], constants: Constants, result: An
     for side in range(2):
         match.entrant[side] = result.entrant[side]
         match.goals[side] = result.goals[side]
-    region.latest = count
+    region.end += 1
     region.pending += 1
     region.due = (result.at // constants.period + 1) * constants.period
     if region.pending >= constants.matches:
@@ -367,7 +432,7 @@ def describe(entrants: NDArray[Any], region: Any, constants: Constants, fixture:
     out[2] = log_home - log_away
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _fold(
     entrants: NDArray[Any],
     regions: NDArray[Any],
@@ -376,8 +441,7 @@ def _fold(
     events: Events,
     out: NDArray[np.float64],
     first: int,
-    count: int,
-) -> int:
+) -> None:
     for event in events:
         region = regions[event.region]
         if region.due != NOTHING and event.at >= region.due:
@@ -385,8 +449,6 @@ def _fold(
             region.due = NOTHING
             region.pending = 0
         if event.kind == OBSERVE:
-            observe(region, matches, constants, event, count)
-            count += 1
+            observe(region, matches, constants, event)
         else:
             describe(entrants, region, constants, event, out[event.row, first:])
-    return count

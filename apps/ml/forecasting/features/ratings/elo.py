@@ -159,7 +159,7 @@ def describe(
     out[6] = away.played
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _fold(
     teams: NDArray[Any],
     competitions: NDArray[Any],

@@ -244,7 +244,7 @@ def describe(
         out[3 * counted + 2] = out[3 * counted] - out[3 * counted + 1]
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _fold(
     teams: NDArray[Any],
     competitions: NDArray[Any],

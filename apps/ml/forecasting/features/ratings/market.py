@@ -202,7 +202,7 @@ def describe(
     out[4] = np.sqrt(entering[0, 2] + entering[1, 2])
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _fold(
     teams: NDArray[Any],
     competitions: NDArray[Any],

@@ -157,7 +157,7 @@ def describe(
     out[2] = goals_of(out[0], constants) - goals_of(out[1], constants)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _fold(
     teams: NDArray[Any],
     competitions: NDArray[Any],

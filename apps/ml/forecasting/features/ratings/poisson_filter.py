@@ -383,7 +383,7 @@ def _goals(
     out[6] = np.sqrt(doubt)
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def _fold(
     teams: NDArray[Any],
     competitions: NDArray[Any],

@@ -1,0 +1,92 @@
+"""A long history described block by block, the families side by side in threads, each walking over all events itself.
+
+Numbers are computed in 64 bits, in the order of rows, and kept in 32, in the order of columns, as files hold them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from apps.ml.forecasting.features.events import DESCRIBE, Events, Sizes
+
+if TYPE_CHECKING:
+    from apps.ml.forecasting.features.state import FeatureFamily
+
+FIXTURES: Final = 1024
+"""Fixtures that a family describes at once: their rows stay in the cache until they are turned into columns."""
+
+TILE: Final = 8
+"""Columns that are turned at once: so many 64-bit numbers lie in one line of the cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Some described fixtures.
+
+    Parameters
+    ----------
+    rows : ndarray of int64, shape (n,)
+        Their positions in the caller's frame.
+    values : ndarray of float32, shape (features, n)
+        One row a feature, in the order of the state's names.
+    """
+
+    rows: NDArray[np.int64]
+    values: NDArray[np.float32]
+
+
+class Workers:
+    """Families that fold the same events at the same time.
+
+    A family is folded by one thread at a time and shares nothing with the others, so that its numbers are those that
+    it gives alone. Whichever took longest before begins first.
+    """
+
+    def __init__(self, pool: Executor, families: Sequence[FeatureFamily], widths: Sequence[int]) -> None:
+        self._pool = pool
+        ends = np.cumsum(widths).tolist()
+        self._parts = [
+            (family, slice(end - width, end)) for family, width, end in zip(families, widths, ends, strict=True)
+        ]
+        self._seconds = [float(width) for width in widths]
+
+    def block(self, events: Events, sizes: Sizes) -> Block:
+        """Observe the results among the events and describe the fixtures; rows of the events are changed."""
+        described = np.flatnonzero(events["kind"] == DESCRIBE)
+        rows = events["row"][described]
+        events["row"][described] = np.arange(rows.size) % FIXTURES
+        cuts = [0, *described[FIXTURES::FIXTURES].tolist(), events.size]
+        pieces = [events[start:end] for start, end in zip(cuts[:-1], cuts[1:], strict=True)]
+        values = np.empty((self._parts[-1][1].stop, rows.size), dtype=np.float32)
+
+        def fold(number: int) -> None:
+            family, columns = self._parts[number]
+            began = time.perf_counter()
+            own = values[columns]
+            scratch = np.full((min(FIXTURES, rows.size), len(own)), np.nan)
+            for first, piece in zip(range(0, max(rows.size, 1), FIXTURES), pieces, strict=True):
+                family.fold(piece, sizes, scratch, 0)
+                _turn(scratch[: rows.size - first], own, first)
+            self._seconds[number] = time.perf_counter() - began
+
+        longest_first = sorted(range(len(self._parts)), key=lambda number: -self._seconds[number])
+        list(self._pool.map(fold, longest_first))
+        return Block(rows, values)
+
+
+@njit(cache=True, nogil=True)
+def _turn(described: NDArray[np.float64], columns: NDArray[np.float32], first: int) -> None:
+    """Write rows, shape (n, k), into columns, shape (k, …), from number `first` on."""
+    rows, width = described.shape
+    for start in range(0, width, TILE):
+        for row in range(rows):
+            for column in range(start, min(start + TILE, width)):
+                columns[column, first + row] = described[row, column]
