@@ -12,13 +12,16 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 from great_expectations import expectations as gxe
 from great_expectations.expectations.row_conditions import Column
 
 from apps.matches.records import GOALS_LIMIT, KickoffPrecision, Status
 from apps.ml.forecasting.features.schema import ROLES, STATS
 from apps.ml.pipeline import files
+from apps.ml.pipeline.columns import KEYS
 
 EITHER: Final = "either_value_is_missing"
 
@@ -60,6 +63,9 @@ BOUNDS: Final[Mapping[str, tuple[float, float]]] = {
 WIDEST: Final = (-1e9, 1e9)
 """Bounds of a unit that has none of its own: finite."""
 
+
+COLUMNS: Final = 64
+"""Columns that are read at once, so that a wide file never lies in memory as a whole."""
 
 LEAST: Final = "smallest"
 MOST: Final = "largest"
@@ -267,19 +273,27 @@ def features(units: Sequence[str], required: Sequence[str], rows: int) -> list[S
     return [Subject(files.FEATURES, ("match_id",), checks)]
 
 
-def ranges(frame: pd.DataFrame, catalogue: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Return the keys of the rows and, for each unit, the smallest and the largest value of its features.
+def required(catalogue: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the features that no row may lack."""
+    return [str(row["name"]) for row in catalogue if row["unit"] == "probability"]
 
-    Three hundred expectations, one a column, would take a minute; the columns of one unit share their bounds.
+
+def ranges(path: Path, catalogue: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return the keys of the rows, what none may lack and, for each unit, the smallest and largest value of a row.
+
+    An expectation for each of more than a thousand columns would take minutes; those of one unit share their bounds.
     """
-    by_unit: dict[str, list[str]] = {}
-    for row in catalogue:
-        by_unit.setdefault(str(row["unit"]), []).append(str(row["name"]))
     found: dict[str, Any] = {}
-    for unit, names in by_unit.items():
-        values = frame[names]
-        found |= {f"{LEAST} {unit}": values.min(axis=1), f"{MOST} {unit}": values.max(axis=1)}
-    return frame.assign(**found)
+    with pq.ParquetFile(path) as file:
+        for unit in dict.fromkeys(str(row["unit"]) for row in catalogue):
+            names = [str(row["name"]) for row in catalogue if row["unit"] == unit]
+            least = most = np.full(file.metadata.num_rows, np.nan, dtype=np.float32)
+            for start in range(0, len(names), COLUMNS):
+                for column in file.read(columns=names[start : start + COLUMNS]).columns:
+                    values = column.to_numpy()
+                    least, most = np.fmin(least, values), np.fmax(most, values)
+            found |= {f"{LEAST} {unit}": least, f"{MOST} {unit}": most}
+    return files.read_frame(path, [*KEYS.names, *required(catalogue)]).assign(**found)
 
 
 def _between(column: str, least: Any, most: Any, **more: Any) -> gxe.Expectation:

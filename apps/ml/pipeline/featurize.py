@@ -106,8 +106,9 @@ def main(root: Path = Path()) -> None:
 
     def fixtures() -> Iterable[Block]:
         # Kept before any fixture is described: ratings may move on to the time that they are asked for.
-        (root / files.STATE).write_bytes(state.to_bytes())
-        yield as_block(state.copy().describe(upcoming, lineups=lineups), len(finished))
+        kept = state.to_bytes()
+        (root / files.STATE).write_bytes(kept)
+        yield as_block(FeatureState.from_bytes(kept).describe(upcoming, lineups=lineups), len(finished))
 
     blocks = chain(state.stream(matches, finished, schedule=matches, lineups=lineups), fixtures())
     repeating = [feature.name for feature in state.catalogue if feature.window is not None]

@@ -38,15 +38,16 @@ def subjects_of(gate: str, root: Path) -> list[Subject]:
     if gate == "upcoming":
         return expectations.upcoming(as_of)
     catalogue = files.read_catalogue(root)
-    required = [row["name"] for row in catalogue if row["unit"] == "probability"]
+    required = expectations.required(catalogue)
     rows = sum(len(files.read_frame(root / path, ["match_id"])) for path in (files.FINISHED, files.UPCOMING))
     return expectations.features(list(dict.fromkeys(row["unit"] for row in catalogue)), required, rows)
 
 
 def frame_of(gate: str, subject: Subject, root: Path) -> pd.DataFrame:
     """Return the rows that a gate looks at."""
-    frame = files.read_frame(root / subject.path)
-    return expectations.ranges(frame, files.read_catalogue(root)) if gate == "features" else frame
+    if gate == "features":
+        return expectations.ranges(root / subject.path, files.read_catalogue(root))
+    return files.read_frame(root / subject.path)
 
 
 def check(frame: pd.DataFrame, subject: Subject) -> list[dict[str, Any]]:
