@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -21,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from django.conf import settings as real_settings
 from django.core.management import CommandError, call_command
 
@@ -258,6 +260,36 @@ def test_the_mirror_sets_what_the_database_says(built, now):
         "smoke": version.number,
         "champion": version.number,
     }
+
+
+def test_a_second_version_is_compared_with_the_champion_by_what_both_keep(built, tmp_path, now):
+    register(built)
+    champion = ModelVersion.objects.get()
+    ModelVersion.objects.update(gates=[])
+    services.promote_first_champion(world=World.SANDBOX, now=now)
+    root = shutil.copytree(built, tmp_path / "second")
+    params = files.read_params(root)
+    params["gates"]["golden_rows"] = 11
+    files.write_text(root / files.PARAMS, yaml.safe_dump(params, sort_keys=False))
+    register(root)
+    candidate = ModelVersion.objects.exclude(pk=champion.pk).get()
+    (made,) = services.compare_due(now=now)
+    # The same model with other golden rows: 0 apart on every tested match.
+    assert (made.candidate, made.champion, made.verdict) == (candidate, champion, "challenger")
+    assert made.n == files.read_json(built / files.METRICS)["test"]["n"]
+    lines = {line["name"]: line for line in made.criteria}
+    assert lines["log loss"]["difference"] == 0.0
+    assert lines["golden rows"]["reason"] == "a loaded copy gives the same forecast for 11 kept matches"
+    services.mirror_aliases()
+    named = dict(client().get_registered_model("spai-sandbox").aliases)
+    assert {alias: int(number) for alias, number in named.items()} == {
+        "smoke": candidate.number,
+        "candidate": candidate.number,
+        "challenger": candidate.number,
+        "champion": champion.number,
+    }
+    entry = client().get_model_version("spai-sandbox", str(candidate.number))
+    assert f"Against model {champion.number}" in entry.description
 
 
 def test_golden_rows_are_spread_over_the_history():
