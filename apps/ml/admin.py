@@ -262,6 +262,7 @@ class ModelVersionAdmin(FactAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Ask once for all rows where each stands."""
+        # Another request may put newer ones in their place meanwhile; they are as true for this one.
         self.stands = {world: selectors.stages(world) for world in World}
         return super().changelist_view(request, extra_context)
 
