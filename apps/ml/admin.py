@@ -86,7 +86,7 @@ class PromoteForm(ReasonForm):
 
     def __init__(self, *args: Any, object_id: int | str | None = None, **kwargs: Any) -> None:
         super().__init__(*args, object_id=object_id, **kwargs)
-        version = selectors.versions().filter(pk=object_id).first()
+        version = selectors.versions().filter(pk=object_id).first() if object_id else None
         against = selectors.against_promotion(version) if version else []
         if against:
             self.fields["reason"].help_text = format_html(
