@@ -86,7 +86,7 @@ class PromoteForm(ReasonForm):
 
     def __init__(self, *args: Any, object_id: int | str | None = None, **kwargs: Any) -> None:
         super().__init__(*args, object_id=object_id, **kwargs)
-        version = selectors.versions().filter(pk=object_id).first()
+        version = selectors.versions().filter(pk=object_id).first() if object_id else None
         against = selectors.against_promotion(version) if version else []
         if against:
             self.fields["reason"].help_text = format_html(
@@ -262,6 +262,7 @@ class ModelVersionAdmin(FactAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Ask once for all rows where each stands."""
+        # Another request may put newer ones in their place meanwhile; they are as true for this one.
         self.stands = {world: selectors.stages(world) for world in World}
         return super().changelist_view(request, extra_context)
 

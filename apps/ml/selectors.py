@@ -24,7 +24,7 @@ PROFILES: Final = ("smoke", "production")
 
 
 class Stage(TextChoices):
-    """Where a version stands on its way to the forecasts; the names of the first four are aliases in MLflow."""
+    """Where a version stands on its way to the forecasts; some of the names are aliases in MLflow."""
 
     CHAMPION = "champion"
     CHALLENGER = "challenger"
@@ -36,8 +36,8 @@ class Stage(TextChoices):
     REFUSED = "refused"
 
 
-ALIASES: Final = (Stage.SMOKE, Stage.CANDIDATE, Stage.CHALLENGER, Stage.CHAMPION)
-"""Stages that MLflow mirrors, in the order of the way."""
+ALIASES: Final = (Stage.SMOKE, Stage.CANDIDATE, Stage.CHALLENGER, Stage.CHAMPION, Stage.LABELLED)
+"""Stages that MLflow mirrors: the way in its order, and beside it the models that look at prices."""
 
 
 def served_world() -> World:
@@ -126,7 +126,7 @@ def stages(world: World) -> Stages:
 
 
 def aliases(world: World) -> dict[str, ModelVersion | None]:
-    """Return the version that each alias names: the newest smoke version, candidate and challenger, and the champion.
+    """Return the version that each alias names: the champion, and the newest of every other kind.
 
     A challenger is a candidate too; once it is champion neither alias names it any more.
     """

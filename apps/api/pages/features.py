@@ -132,7 +132,7 @@ def _sorted(rows: Sequence[Mapping[str, Any]], sort: str) -> list[Mapping[str, A
 
 
 def _values(rows: Sequence[Mapping[str, Any]], name: str) -> list[str]:
-    return list(dict.fromkeys(str(row[name]) for row in rows))
+    return [value for value in dict.fromkeys(str(row[name]) for row in rows) if value]
 
 
 def _words(name: str) -> str:

@@ -233,6 +233,12 @@ def normal(p: NDArray[np.float64]) -> NDArray[np.float64]:
     return found
 
 
+def _signed(value: float) -> str:
+    # Rounding first: a difference of nothing has no sign.
+    rounded = round(value, 5)
+    return f"{rounded:+.5f}".replace("-", "−") if rounded else "0.00000"
+
+
 def _read(contender: Contender) -> pd.DataFrame:
     if contender.forecasts is None:
         return KEPT.empty_table().to_pandas()
@@ -263,8 +269,8 @@ def _paired(
     share = f"{100 * section['bootstrap_level']:.0f} %"
     unit = f" {unit}" if unit else ""
     reason = (
-        f"candidate − champion is {interval.mean:+.5f}{unit}, {share} interval {interval.low:+.5f} to "
-        f"{interval.high:+.5f} over {interval.days} days; its upper end may lie at {allowance:+.5f} at most"
+        f"candidate − champion is {_signed(interval.mean)}{unit}, {share} interval {_signed(interval.low)} to "
+        f"{_signed(interval.high)} over {interval.days} days; its upper end may lie at {_signed(allowance)} at most"
     )
     return Criterion(
         name,
@@ -307,8 +313,8 @@ def _worst_competition(
     worst = str(difference.idxmax())
     found = float(difference[worst])
     reason = (
-        f"of {len(means)} competitions with {least} matches or more {worst} does worst: {found:+.5f} nats on "
-        f"{int(means.loc[worst, 'n'])} matches; {allowance:+.5f} is allowed"
+        f"of {len(means)} competitions with {least} matches or more {worst} does worst: {_signed(found)} nats on "
+        f"{int(means.loc[worst, 'n'])} matches; {_signed(allowance)} is allowed"
     )
     return Criterion(
         name,

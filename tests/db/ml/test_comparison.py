@@ -42,7 +42,7 @@ def test_a_better_candidate_becomes_challenger_and_nothing_is_promoted(make_vers
     assert made.reason == "all 7 criteria are met on 600 matches"
     assert made.rules == workspaces.read_params()["compare"]
     assert stage(candidate) == Stage.CHALLENGER
-    assert numbers() == {"smoke": 2, "candidate": 2, "challenger": 2, "champion": 1}
+    assert numbers() == {"smoke": 2, "candidate": 2, "challenger": 2, "champion": 1, "labelled": None}
     assert selectors.champion(World.SANDBOX).version_id == champion.pk
     assert Event.objects.get(topic="comparison.made").payload == {
         "version": 2, "champion": 1, "verdict": "challenger",
@@ -90,6 +90,7 @@ def test_a_promotion_makes_every_later_candidate_due_again(make_version, champio
     assert (made.candidate, made.champion) == (third, second)
     assert numbers() == {
         "smoke": 3, "candidate": 3, "challenger": 3 if made.verdict == "challenger" else None, "champion": 2,
+        "labelled": None,
     }  # fmt: skip
 
 
@@ -98,7 +99,7 @@ def test_less_work_than_the_champions_checks_the_pipeline_and_takes_over_nothing
     quick = make_version(2, home=0.6)
     assert stage(quick) == Stage.SMOKE
     assert services.compare_due(now=now) == []
-    assert numbers() == {"smoke": 2, "candidate": None, "challenger": None, "champion": 1}
+    assert numbers() == {"smoke": 2, "candidate": None, "challenger": None, "champion": 1, "labelled": None}
     thorough = make_version(3, profile="production", home=0.6)
     assert stage(thorough) == Stage.CANDIDATE
 
@@ -109,7 +110,7 @@ def test_a_version_that_was_champion_is_no_candidate_after_a_rollback(make_versi
     promote(second, now)
     services.rollback(world=World.SANDBOX, user=None, reason="worse on derbies", now=now)
     assert (stage(champion), stage(second)) == (Stage.CHAMPION, Stage.FORMER)
-    assert numbers() == {"smoke": 2, "candidate": None, "challenger": None, "champion": 1}
+    assert numbers() == {"smoke": 2, "candidate": None, "challenger": None, "champion": 1, "labelled": None}
 
 
 def test_what_did_not_pass_its_gates_or_is_older_than_the_champion_waits_for_nothing(make_version, now):
@@ -161,7 +162,7 @@ def test_a_labelled_version_is_compared_with_but_never_promoted(make_version, no
     with pytest.raises(services.PromotionRefusedError, match="looks at prices before the match"):
         promote(labelled, now)
     assert stage(labelled) == Stage.LABELLED
-    assert set(numbers().values()) == {None}
+    assert numbers() == {"smoke": None, "candidate": None, "challenger": None, "champion": None, "labelled": 1}
 
 
 def test_what_a_plain_model_looks_at_has_one_name():

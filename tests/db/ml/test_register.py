@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -21,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from django.conf import settings as real_settings
 from django.core.management import CommandError, call_command
 
@@ -68,6 +70,11 @@ def register(root: Path) -> str:
     return said.getvalue()
 
 
+def plain() -> ModelVersion:
+    """The version that may be served; the one that looks at prices is registered beside it."""
+    return ModelVersion.objects.get(inputs="no odds")
+
+
 def client():
     import mlflow
 
@@ -77,7 +84,7 @@ def client():
 
 def test_a_version_is_registered_with_its_files_and_its_origin(built):
     register(built)
-    version = ModelVersion.objects.get()
+    version = plain()
     metrics = files.read_json(built / files.METRICS)
     assert (version.world, version.estimator, version.profile) == ("sandbox", metrics["best"], "smoke")
     assert (version.as_of, version.data_snapshot, version.metrics) == (AS_OF, 7, metrics)
@@ -100,10 +107,10 @@ def test_a_version_is_registered_with_its_files_and_its_origin(built):
 
 def test_the_same_inputs_register_nothing_twice(built):
     first = register(built)
-    before = ModelVersion.objects.get()
+    before = plain()
     assert "registered" in first
     assert "was made from the same already" in register(built)
-    assert ModelVersion.objects.get() == before
+    assert plain() == before
     assert files.read_json(built / files.REGISTERED) == {
         "id": before.pk, "world": "sandbox", "number": before.number, "key": before.key, "created": False,
     }  # fmt: skip
@@ -111,10 +118,10 @@ def test_the_same_inputs_register_nothing_twice(built):
 
 def test_a_row_that_was_lost_finds_its_version_in_the_registry_again(built):
     register(built)
-    before = ModelVersion.objects.get()
+    before = plain()
     ModelVersion.objects.all().delete()
     register(built)
-    after = ModelVersion.objects.get()
+    after = plain()
     assert (after.number, after.key, after.mlflow_run_id) == (before.number, before.key, before.mlflow_run_id)
     assert after.bundle_sha256 == before.bundle_sha256, "packed again, the same bytes"
 
@@ -129,7 +136,7 @@ def test_a_version_names_the_run_that_made_it(built, tmp_path):
         register(built)
     finally:
         files.write_text(built / files.PARAMS, text)
-    assert ModelVersion.objects.get().pipeline_run == run
+    assert plain().pipeline_run == run
 
 
 def test_other_parameters_make_another_version(built):
@@ -140,7 +147,7 @@ def test_other_parameters_make_another_version(built):
         register(built)
     finally:
         files.write_text(built / files.PARAMS, text)
-    assert ModelVersion.objects.count() == 2
+    assert ModelVersion.objects.filter(inputs="no odds").count() == 2
 
 
 def test_without_an_mlflow_server_the_command_says_how_to_get_one(built, settings):
@@ -153,7 +160,7 @@ def test_the_bundle_of_the_row_is_the_artifact_in_mlflow(built):
     import mlflow
 
     register(built)
-    version = ModelVersion.objects.get()
+    version = plain()
     folder = mlflow.artifacts.download_artifacts(f"models:/spai-sandbox/{version.number}")
     (artifact,) = Path(folder).rglob("bundle.zip")
     assert artifact.read_bytes() == bytes(version.bundle)
@@ -165,7 +172,7 @@ def test_the_registered_pyfunc_forecasts_as_the_served_bundle_does(built, tmp_pa
     import mlflow
 
     register(built)
-    version = ModelVersion.objects.get()
+    version = plain()
     bundle = bundles.unpack(bytes(version.bundle), tmp_path / "bundle", sha256=version.bundle_sha256)
     asked = pd.read_parquet(built / files.FEATURES)[list(bundle.manifest.names)].tail(20).astype(np.float64)
     model = mlflow.pyfunc.load_model(f"models:/spai-sandbox/{version.number}")
@@ -181,7 +188,7 @@ def test_the_registered_pyfunc_forecasts_as_the_served_bundle_does(built, tmp_pa
 
 def test_aliases_are_set_moved_and_taken_away(built):
     register(built)
-    number = ModelVersion.objects.get().number
+    number = plain().number
     for _ in range(2):
         registry.set_aliases(world="sandbox", aliases={"champion": number, "challenger": number, "smoke": None})
     assert int(client().get_model_version_by_alias("spai-sandbox", "champion").version) == number
@@ -193,7 +200,7 @@ def test_aliases_are_set_moved_and_taken_away(built):
 
 def test_the_origin_stands_on_the_run_on_the_version_and_in_the_served_files(built, tmp_path):
     register(built)
-    version = ModelVersion.objects.get()
+    version = plain()
     catalogue = files.read_catalogue(built, with_prices=True)
     canonical = json.dumps(catalogue, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     assert version.catalogue_id == hashlib.sha256(canonical.encode()).hexdigest()
@@ -223,8 +230,8 @@ def test_the_origin_stands_on_the_run_on_the_version_and_in_the_served_files(bui
 
 def test_a_version_keeps_its_forecasts_and_its_report(built):
     register(built)
-    dossier = ModelVersion.objects.get().dossier
-    assert bytes(dossier.forecasts) == comparison.keep(built, ModelVersion.objects.get().estimator)
+    dossier = plain().dossier
+    assert bytes(dossier.forecasts) == comparison.keep(built, plain().estimator)
     assert dossier.forecasts_sha256 == hashlib.sha256(bytes(dossier.forecasts)).hexdigest()
     assert gzip.decompress(bytes(dossier.report)) == (built / files.REPORT).read_bytes()
 
@@ -233,7 +240,7 @@ def test_the_model_card_is_an_artifact_and_the_description_of_the_version(built)
     import mlflow
 
     register(built)
-    version = ModelVersion.objects.get()
+    version = plain()
     text = card.markdown(selectors.card_facts(version))
     entry = client().get_model_version("spai-sandbox", str(version.number))
     assert entry.description == card.shortened(text, 5000, "the artifact model_card.md of the run")
@@ -247,17 +254,73 @@ def test_the_model_card_is_an_artifact_and_the_description_of_the_version(built)
 
 def test_the_mirror_sets_what_the_database_says(built, now):
     register(built)
-    version = ModelVersion.objects.get()
+    version = plain()
     # Whether a small world passes its gates is not what this is about.
     ModelVersion.objects.update(gates=[])
     services.promote_first_champion(world=World.SANDBOX, now=now)
-    expected = {"smoke": version.number, "candidate": None, "challenger": None, "champion": version.number}
+    expected = {
+        "smoke": version.number,
+        "candidate": None,
+        "challenger": None,
+        "champion": version.number,
+        "labelled": ModelVersion.objects.exclude(pk=version.pk).get().number,
+    }
     assert services.mirror_aliases() == {"sandbox": expected} == services.mirror_aliases()
     named = dict(client().get_registered_model("spai-sandbox").aliases)
+    kept = {alias: number for alias, number in expected.items() if number is not None}
+    assert {alias: int(number) for alias, number in named.items()} == kept
+
+
+def test_the_best_model_that_looks_at_prices_is_registered_beside_and_labelled(built, tmp_path, now):
+    register(built)
+    metrics = files.read_json(built / files.METRICS)
+    labelled = ModelVersion.objects.exclude(inputs="no odds").get()
+    best = min(("price_rating", "market_aware"), key=lambda name: metrics["models"][name]["log_loss"])
+    assert (labelled.estimator, labelled.inputs) == (best, metrics["inputs"][best])
+    assert labelled.gates[0]["value"] == pytest.approx(
+        metrics["models"]["base_rates"]["log_loss"] - metrics["models"][best]["log_loss"]
+    )
+    assert labelled.gates[-1] == {**labelled.gates[-1], "name": "golden rows", "passed": True}
+    bundle = bundles.unpack(bytes(labelled.bundle), tmp_path / "bundle", sha256=labelled.bundle_sha256)
+    assert any(name.startswith("odds_") for name in bundle.manifest.names)
+    assert labelled.number < plain().number
+    assert client().get_model_version("spai-sandbox", str(labelled.number)).tags["inputs"] == labelled.inputs
+    ModelVersion.objects.update(gates=[])
+    assert services.promote_first_champion(world=World.SANDBOX, now=now).version == plain()
+    made = services.compare(version=labelled, now=now)
+    assert made.verdict == "candidate"
+    assert "schema: the served state describes no" in made.reason
+
+
+def test_a_second_version_is_compared_with_the_champion_by_what_both_keep(built, tmp_path, now):
+    register(built)
+    champion = plain()
+    ModelVersion.objects.update(gates=[])
+    services.promote_first_champion(world=World.SANDBOX, now=now)
+    root = shutil.copytree(built, tmp_path / "second")
+    params = files.read_params(root)
+    params["gates"]["golden_rows"] = 11
+    files.write_text(root / files.PARAMS, yaml.safe_dump(params, sort_keys=False))
+    register(root)
+    candidate = ModelVersion.objects.exclude(pk=champion.pk).get(inputs="no odds")
+    (made,) = services.compare_due(now=now)
+    # The same model with other golden rows: 0 apart on every tested match.
+    assert (made.candidate, made.champion, made.verdict) == (candidate, champion, "challenger")
+    assert made.n == files.read_json(built / files.METRICS)["test"]["n"]
+    lines = {line["name"]: line for line in made.criteria}
+    assert lines["log loss"]["difference"] == 0.0
+    assert lines["golden rows"]["reason"] == "a loaded copy gives the same forecast for 11 kept matches"
+    services.mirror_aliases()
+    named = dict(client().get_registered_model("spai-sandbox").aliases)
+    named.pop("labelled")
     assert {alias: int(number) for alias, number in named.items()} == {
-        "smoke": version.number,
-        "champion": version.number,
+        "smoke": candidate.number,
+        "candidate": candidate.number,
+        "challenger": candidate.number,
+        "champion": champion.number,
     }
+    entry = client().get_model_version("spai-sandbox", str(candidate.number))
+    assert f"Against model {champion.number}" in entry.description
 
 
 def test_golden_rows_are_spread_over_the_history():
@@ -274,7 +337,7 @@ def test_nested_numbers_get_dotted_names_and_tables_stay_in_their_files():
 @pytest.mark.slow
 def test_mlflow_models_serve_answers_with_the_same_forecast(built, tmp_path, store):
     register(built)
-    version = ModelVersion.objects.get()
+    version = plain()
     bundle = bundles.unpack(bytes(version.bundle), tmp_path / "bundle")
     asked = pd.read_parquet(built / files.FEATURES)[list(bundle.manifest.names)].tail(3).astype(np.float64)
     with socket.socket() as free:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-from datetime import datetime
+import subprocess
+import sys
+from datetime import date, datetime
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +21,13 @@ from apps.ml.forecasting.estimators.pool import fitted_weights
 from apps.ml.forecasting.features import FAMILIES, FeatureState, build_features
 from apps.ml.forecasting.features.schema import LINEUPS
 from apps.ml.forecasting.prices import before_the_match, with_prices
-from apps.ml.pipeline import calibrate, columns, evaluate, featurize, files, preprocess, split, train
+from apps.ml.pipeline import bundle as bundles
+from apps.ml.pipeline import calibrate, columns, comparison, evaluate, featurize, files, preprocess, split, train
 from apps.ml.pipeline.columns import KEYS, RAW
 from apps.ml.pipeline.featurize import MARKET
 from tests.pure.pipeline.small_world import AS_OF, write_export
 
 HOUR = pd.Timedelta(hours=1)
-STAGES = (preprocess, featurize, split, train, calibrate, evaluate)
 
 
 def outs(root: Path) -> dict[str, bytes]:
@@ -233,14 +236,66 @@ def test_few_past_forecasts_calibrate_nothing(steps):
     np.testing.assert_array_equal(found, rows[RAW].to_numpy())
 
 
-def test_two_runs_give_the_same_bytes_of_every_file(built, frame, tmp_path):
-    again = write_export(tmp_path / "again", frame)
-    for stage in STAGES:
-        stage.main(again)
+ALL_STAGES_AGAIN = """
+import sys
+from pathlib import Path
+from tests.pure.pipeline.conftest import STAGES
+from tests.pure.pipeline.small_world import matches, write_export
+root = write_export(Path(sys.argv[1]), matches())
+for stage in STAGES:
+    stage.main(root)
+"""
+
+
+@pytest.fixture(scope="module")
+def again(tmp_path_factory) -> Path:
+    """What another process makes of the same inputs in another folder, with another seed of Python's hashes."""
+    root = tmp_path_factory.mktemp("another place")
+    environment = os.environ | {"PYTHONHASHSEED": "4711", "TZ": "Asia/Tokyo", "PYTHONPATH": str(Path.cwd())}
+    command = [sys.executable, "-W", "ignore", "-c", ALL_STAGES_AGAIN, str(root)]
+    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
+    return root
+
+
+def test_another_process_in_another_folder_gives_the_same_bytes_of_every_file(built, again):
     first, second = outs(built), outs(again)
     assert list(first) == list(second)
     assert [name for name in first if first[name] != second[name]] == []
     assert any(name.endswith(".ubj") for name in first)
+
+
+def test_the_served_files_and_the_kept_forecasts_of_both_are_the_same_bytes(built, again):
+    best = files.read_json(built / files.METRICS)["best"]
+    assert packed(built, best) == packed(again, best)
+    assert comparison.keep(built, best) == comparison.keep(again, best)
+
+
+def packed(root: Path, model: str) -> bytes:
+    catalogue = files.read_catalogue(root)
+    names = tuple(row["name"] for row in catalogue)
+    about = files.read_json(root / files.TRAINED / files.ABOUT)
+    return bundles.pack(
+        manifest=bundles.Manifest(
+            world="sandbox",
+            estimator=model,
+            inputs="no odds",
+            profile="smoke",
+            as_of=files.RawManifest.read(root).as_of,
+            data_snapshot=7,
+            rows=about["rows"],
+            trained_from=date.fromisoformat(about["from"]),
+            trained_to=date.fromisoformat(about["to"]),
+            names=names,
+            params=files.read_params(root),
+            sources_sha256="0" * 64,
+            data_sha256=files.sha256(root / files.MATCHES, root / files.ODDS),
+            catalogue_sha256=files.json_sha256(files.read_catalogue(root, with_prices=True)),
+        ),
+        model=root / files.MODEL / model,
+        state=(root / files.STATE).read_bytes(),
+        catalogue=catalogue,
+        golden=pd.read_parquet(root / files.FEATURES)[list(names)].to_numpy(dtype=np.float64)[-5:],
+    )
 
 
 def test_nothing_that_a_run_writes_is_pickled(built):

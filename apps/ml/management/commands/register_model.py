@@ -20,8 +20,8 @@ from apps.ml import registry, selectors
 from apps.ml.forecasting import estimators
 from apps.ml.models import Dossier, FeatureCatalogue, ModelVersion, PipelineRun
 from apps.ml.pipeline import bundle as bundles
-from apps.ml.pipeline import card, comparison, files
-from apps.ml.pipeline.columns import KEYS
+from apps.ml.pipeline import card, comparison, evaluate, files, gates
+from apps.ml.pipeline.columns import CALIBRATED, KEYS
 from apps.ml.pipeline.revision import code_revision, sources_sha256
 
 KEPT_BESIDE: Final = (files.METRICS, files.REPORT, files.PLOTS, files.CATALOGUE, files.VALIDATION)
@@ -34,7 +34,8 @@ class Command(BaseCommand):
     # A run starts two commands; checking the whole site each time would take longer than some stages.
     requires_system_checks = ()
     help = (
-        "Register the best model of data/ in MLflow and keep its served files; the same inputs register nothing twice."
+        "Register the best model of data/ in MLflow and keep its served files, and beside it, labelled, the best that "
+        "looks at prices; the same inputs register nothing twice."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -54,20 +55,45 @@ class Command(BaseCommand):
             ).hexdigest(),
             "sources_sha256": sources_sha256(),
         }
-        key = hashlib.sha256(json.dumps([manifest.world, hashes], sort_keys=True).encode()).hexdigest()
-        present = ModelVersion.objects.filter(world=manifest.world, key=key).defer("bundle").first()
-        if present is None:
-            present = self._register(root, params, metrics, manifest, hashes, key, run.get("id"))
-            created = True
-            self._describe(present)
-        else:
-            created = False
+        about_labelled = metrics_of_labelled(root, metrics, params)
+        if about_labelled is not None:
+            # First, so that the newest version of a run is the one that may be served.
+            made_of = [manifest.world, hashes, about_labelled["best"]]
+            self._once(root, params, about_labelled, manifest, hashes, made_of, run.get("id"))
+        made_of = [manifest.world, hashes]
+        present, created = self._once(root, params, metrics, manifest, hashes, made_of, run.get("id"))
         files.write_json(
             root / files.REGISTERED,
-            {"world": present.world, "number": present.number, "key": key, "created": created, "id": present.pk},
+            {
+                "world": present.world,
+                "number": present.number,
+                "key": present.key,
+                "created": created,
+                "id": present.pk,
+            },
         )
-        says = f"registered {present}: {present.estimator}" if created else f"{present} was made from the same already"
-        self.stdout.write(says)
+
+    def _once(
+        self,
+        root: Path,
+        params: dict[str, Any],
+        metrics: dict[str, Any],
+        manifest: files.RawManifest,
+        hashes: dict[str, str],
+        made_of: list[Any],
+        run_id: int | None,
+    ) -> tuple[ModelVersion, bool]:
+        """Return the version that was made of the same, else a new one, and whether it is new."""
+        key = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
+        present = ModelVersion.objects.filter(world=manifest.world, key=key).defer("bundle").first()
+        if present is not None:
+            self.stdout.write(f"{present} was made from the same already")
+            return present, False
+        made = self._register(root, params, metrics, manifest, hashes, key, run_id)
+        self._describe(made)
+        label = f", labelled: {made.inputs}" if made.is_labelled else ""
+        self.stdout.write(f"registered {made}: {made.estimator}{label}")
+        return made, True
 
     def _describe(self, version: ModelVersion) -> None:
         try:
@@ -97,7 +123,8 @@ class Command(BaseCommand):
         catalogue_sha256 = files.json_sha256(catalogue)
         best, inputs = metrics["best"], metrics["inputs"][metrics["best"]]
         model = root / files.MODEL / best
-        features, _, names = read_all(root)
+        is_labelled = inputs != files.NO_ODDS
+        features, _, names = read_all(root, with_prices=is_labelled)
         content = bundles.pack(
             manifest=bundles.Manifest(
                 world=manifest.world,
@@ -116,11 +143,11 @@ class Command(BaseCommand):
             ),
             model=model,
             state=(root / files.STATE).read_bytes(),
-            catalogue=files.read_catalogue(root),
+            catalogue=files.read_catalogue(root, with_prices=is_labelled),
             golden=golden_rows(features, params["gates"]["golden_rows"]),
             tolerance=params["gates"]["golden_tolerance"],
         )
-        gates = [*metrics["gates"], golden_gate(content, params["gates"])]
+        found_gates = [*metrics["gates"], golden_gate(content, params["gates"])]
         lineage = hashes | {
             "key": key,
             "catalogue_sha256": catalogue_sha256,
@@ -172,7 +199,7 @@ class Command(BaseCommand):
                 trained_from=about["from"],
                 trained_to=about["to"],
                 metrics=metrics,
-                gates=gates,
+                gates=found_gates,
                 bundle=content,
                 bundle_sha256=lineage["bundle_sha256"],
                 catalogue=kept,
@@ -191,11 +218,33 @@ class Command(BaseCommand):
         return ModelVersion.objects.get(pk=version.pk)
 
 
-def read_all(root: Path) -> tuple[np.ndarray, Any, tuple[str, ...]]:
+def read_all(root: Path, *, with_prices: bool = False) -> tuple[np.ndarray, Any, tuple[str, ...]]:
     """Return the features of all matches, fixtures included, their keys and the names of the columns."""
     frame = files.read_frame(root / files.FEATURES)
+    if with_prices:
+        prices = files.read_frame(root / files.PRICES)
+        frame = frame.join(prices[[name for name in prices.columns if name not in KEYS.names]])
     names = tuple(name for name in frame.columns if name not in KEYS.names)
     return frame[list(names)].to_numpy(dtype=np.float64), frame[KEYS.names], names
+
+
+def metrics_of_labelled(root: Path, metrics: dict[str, Any], params: dict[str, Any]) -> dict[str, Any] | None:
+    """Return what the evaluation says of the best model that looks at prices; None where none was trained.
+
+    What was measured of the best model alone, such as its leagues and its distance to the lines, is left out.
+    """
+    scores, inputs = metrics["models"], metrics["inputs"]
+    labelled = [name for name in scores if inputs[name] != files.NO_ODDS]
+    if not labelled:
+        return None
+    best = min(labelled, key=lambda name: scores[name]["log_loss"])
+    steps = files.read_json(root / files.FOLDS)["folds"]
+    rows = evaluate.tested(files.read_frame(root / files.CALIBRATED), steps)[best]
+    kept = {name: metrics[name] for name in ("world", "profile", "as_of", "rows", "inputs", "test", "models")}
+    return kept | {
+        "best": best,
+        "gates": gates.passed(rows[CALIBRATED].to_numpy(), best, scores, params["gates"]),
+    }
 
 
 def golden_rows(features: np.ndarray, count: int) -> np.ndarray:
