@@ -7,7 +7,7 @@ import json
 import tempfile
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from django.conf import settings
@@ -20,6 +20,17 @@ from apps.ml.pipeline import bundle as bundles
 from apps.ml.pipeline import files
 from apps.ml.pipeline.columns import KEYS
 from apps.ml.pipeline.revision import code_revision, sources_sha256
+
+KEPT: Final = (
+    files.METRICS,
+    files.BREAKDOWN,
+    files.EXPLAINED,
+    files.BETTING,
+    files.REPORT,
+    files.PLOTS,
+    files.CATALOGUE,
+)
+"""What is kept in MLflow beside the model: the evaluation as numbers and as a page, and the catalogue of features."""
 
 
 class Command(BaseCommand):
@@ -107,7 +118,7 @@ class Command(BaseCommand):
                 params={"profile": manifest.profile, **params},
                 metrics=metrics | {"rows_trained": about["rows"]},
                 tags=hashes | {"key": key, "code_revision": revision, "data_snapshot": str(snapshot)},
-                files=[root / path for path in (files.METRICS, files.REPORT, files.PLOTS, files.CATALOGUE)],
+                files=[root / path for path in KEPT],
             )
         except registry.RegistryError as error:
             raise CommandError(str(error)) from error
