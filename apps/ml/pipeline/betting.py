@@ -156,7 +156,7 @@ def exhibit(
     """
     any_rows = models[best]
     y = any_rows["outcome"].to_numpy(dtype=np.int64)
-    days = any_rows["as_of"].dt.floor("D").to_numpy()
+    days = any_rows["as_of"].dt.floor("D").to_numpy(dtype="datetime64[us]")
     names = [best, *(name for name in models if name != best and REGISTRY[name].uses_market)]
     found = []
     for line in section["lines"]:
@@ -204,6 +204,14 @@ def sentences(best: str, strategies: list[dict[str, Any]], settings: dict[str, A
         )
     else:
         said.append("No closing line was quoted beside these bets, so that their closing-line value is not known.")
+    above = [row for row in strategies if row["model"] != EVERYTHING and row["roi"] and row["roi"]["low"] > 0.0]
+    if above:
+        asked = sum(row["model"] != EVERYTHING for row in strategies)
+        said.append(
+            f"Above 0 on paper: {'; '.join(_on_paper(row) for row in above)}. Of {asked} strategies looked at some lie "
+            "there by chance, and a forecast that knows the market finds the bookmakers that were late or wrong: such "
+            "prices were corrected, or taken in small amounts alone."
+        )
     return [
         *said,
         "Every bet is hypothetical. The prices were collected hours or days before the forecast that picks them, so "
@@ -218,6 +226,13 @@ def _verdict(roi: dict[str, Any]) -> str:
     if roi["low"] > 0.0:
         return "a profit on paper that must be doubted first: look for a leak, and for prices that were not to be had"
     return "no profit is shown, the interval holds 0"
+
+
+def _on_paper(row: dict[str, Any]) -> str:
+    roi = row["roi"]
+    bounds = f"{_signed(roi['mean'], '+.1%')} [{_signed(roi['low'], '+.1%')}, {_signed(roi['high'], '+.1%')}]"
+    stakes = "Kelly" if row["stakes"] == "kelly" else row["stakes"]
+    return f"{row['model']} ({row['inputs']}) at the {row['line']}, {stakes} stakes, {bounds}"
 
 
 def _signed(value: float, form: str) -> str:

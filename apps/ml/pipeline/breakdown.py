@@ -63,12 +63,10 @@ def described(root: Path, match_ids: pd.Series, section: dict[str, Any]) -> dict
     about = about.set_index("match_id").loc[match_ids]
     wanted = ["match_id", *MOVED, RATING_GAP, PROGRESS]
     known = files.read_frame(root / files.FEATURES, wanted).set_index("match_id").loc[match_ids]
-    kickoff = about["kickoff_at"]
     return {
         "competitions": ("competition", about["competition"]),
         "seasons": ("season", about["season"]),
-        "months": ("month", months(kickoff)),
-        "year_months": ("month", kickoff.dt.strftime("%Y-%m")),
+        "months": ("month", months(about["kickoff_at"])),
         "promotions": ("sides", promotions(known[MOVED[0]], known[MOVED[1]])),
         "rating_gaps": ("gap", rating_gaps(known[RATING_GAP], section["rating_gaps"])),
         "season_parts": ("part", season_parts(known[PROGRESS])),
@@ -103,7 +101,12 @@ def season_parts(progress: pd.Series) -> pd.Series:
 
 
 def by_group(
-    best: pd.DataFrame, base: pd.DataFrame, groups: pd.Series, name: str, line: Floats, section: dict[str, Any]
+    best: pd.DataFrame,
+    base: pd.DataFrame,
+    groups: pd.Series,
+    name: str,
+    line: Floats,
+    section: dict[str, Any],
 ) -> list[dict[str, Any]]:
     """Return the scores of the best model and of base rates for each group of matches, in the order of the groups.
 
@@ -130,7 +133,7 @@ def by_group(
         table[f"quoted_line_{measure}"] = market
         table[f"quoted_{measure}"] = table[measure].where(quoted)
         table[f"quoted_base_{measure}"] = table[f"base_{measure}"].where(quoted)
-    days = best["as_of"].dt.floor("D").to_numpy()
+    days = best["as_of"].dt.floor("D").to_numpy(dtype="datetime64[us]")
     rows = []
     for group, part in table.groupby(name, sort=True, observed=True):
         row: dict[str, Any] = {name: group}
@@ -143,6 +146,24 @@ def by_group(
         )
         rows.append(row)
     return rows
+
+
+def over_time(best: pd.DataFrame, base: pd.DataFrame, line: Floats) -> list[dict[str, Any]]:
+    """Return for each month, in the order of time, how far the best model lies from base rates and the closing line.
+
+    The mean differences are `less_base` in log loss and `less_line` in RPS, null where no match is quoted.
+    """
+    y = best["outcome"].to_numpy(dtype=np.int64)
+    own, quoted = best[CALIBRATED].to_numpy(), ~np.isnan(line[:, 0])
+    less_line = np.full(len(y), np.nan)
+    if quoted.any():
+        less_line[quoted] = scoring.rps_each(own[quoted], y[quoted]) - scoring.rps_each(line[quoted], y[quoted])
+    less_base = scoring.log_loss_each(own, y) - scoring.log_loss_each(base[CALIBRATED].to_numpy(), y)
+    table = pd.DataFrame({"less_base": less_base, "less_line": less_line})
+    groups = table.groupby(best["as_of"].dt.strftime("%Y-%m").to_numpy(), sort=True)
+    return [
+        {"month": month, "n": len(rows)} | {name: _mean(rows[name]) for name in table.columns} for month, rows in groups
+    ]
 
 
 def _mean(column: pd.Series) -> float | None:

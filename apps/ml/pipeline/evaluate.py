@@ -125,7 +125,7 @@ def paired(models: dict[str, pd.DataFrame], best: str, section: dict[str, Any]) 
 
 def gaps(own: Floats, other: Floats, y: NDArray[np.int64], as_of: pd.Series, section: dict[str, Any]) -> dict[str, Any]:
     """Return the mean differences own − other with their bootstrap intervals over match days."""
-    days = as_of.dt.floor("D").to_numpy()
+    days = as_of.dt.floor("D").to_numpy(dtype="datetime64[us]")
     draws, level = section["bootstrap_draws"], section["bootstrap_level"]
     return {
         name: scoring.paired_bootstrap(each(own, y) - each(other, y), days, draws=draws, level=level).as_dict()
@@ -170,6 +170,7 @@ def evaluated(root: Path) -> dict[Path, Any]:
         "together": together(models, odds, section),
         "paired": paired(models, best, section),
         "groups": tables,
+        "over_time": breakdown.over_time(models[best], models[BASE], closing),
         "reliability": reliability.by_competition(models[best], groups["competitions"][1], section),
         "least_matches": section["least_matches"],
         "level": section["bootstrap_level"],

@@ -17,7 +17,7 @@ from apps.ml.pipeline.refits import Trial
 from apps.ml.pipeline.split import test_rows, training_rows
 
 AT_ONCE: Final = 100
-"""Most columns that are read at once where a family has many."""
+"""Most columns that are screened at once where a family has many."""
 
 
 def latest_steps(steps: list[dict[str, Any]], least_rows: int) -> list[dict[str, Any]]:
@@ -43,16 +43,16 @@ class Table:
     def trial(
         self, learnt: pd.Index, asked: pd.Index, names: Sequence[str], seed: int, section: dict[str, Any]
     ) -> Trial:
-        """Return the trial of the rows that stand at these positions of `keys`, with these columns."""
-        frame = files.read_frame(self._path, list(names))
+        """Return the trial of the rows that stand at these positions of `keys`, with these columns, in 32 bits."""
+        values = files.read_frame(self._path, list(names)).to_numpy()
         y = self.keys["outcome"].to_numpy(dtype=np.int64)
         return Trial(
             names=tuple(names),
-            X=frame.to_numpy()[self._places[learnt]].astype(np.float64),
+            X=values[self._places[learnt]],
             y=y[learnt],
-            asked=frame.to_numpy()[self._places[asked]].astype(np.float64),
+            asked=values[self._places[asked]],
             asked_y=y[asked],
-            asked_days=self.keys.loc[asked, "as_of"].dt.floor("D").to_numpy(),
+            asked_days=self.keys.loc[asked, "as_of"].dt.floor("D").to_numpy(dtype="datetime64[us]"),
             seed=seed,
             draws=section["bootstrap_draws"],
             level=section["bootstrap_level"],
@@ -69,19 +69,20 @@ def explained(root: Path) -> dict[str, Any]:
     steps = latest_steps(plan["folds"], params["explain"]["least_rows"])
     table, start = Table(root), datetime.fromisoformat(steps[0]["start"])
     learnt = training_rows(table.keys, datetime.fromisoformat(steps[0]["train_from"]), start).index
+    learnt = learnt[-settings["rows"] :]
     asked = pd.concat([test_rows(table.keys, step) for step in steps]).index
 
     refitted = refits.refit_sections(settings["refits"], sections)
     used = [refits.wanted(name, section, all_names) for name, section in {**refitted, best: sections[best]}.items()]
     names = [name for name in all_names if any(name in columns for columns in used)]
-    trial = table.trial(learnt, asked, names, train["seed"], params["evaluate"])
+    trial = table.trial(learnt, asked, names, train["seed"], params["evaluate"]).in_64_bits()
 
     began = time.perf_counter()
-    model = trial.latest(settings["rows"]).fitted(best, sections[best])
+    model = trial.fitted(best, sections[best])
     files.say(f"{best}: fitted before {start:%Y-%m-%d} in {time.perf_counter() - began:.1f} s")
     found = {
         "model": best,
-        "train": _span(table.keys.loc[learnt[-settings["rows"] :]]),
+        "train": _span(table.keys.loc[learnt]),
         "test": _span(table.keys.loc[asked]),
         "asked": min(settings["asked"], len(asked)),
         "repeats": settings["repeats"],
@@ -93,10 +94,12 @@ def explained(root: Path) -> dict[str, Any]:
     files.say(f"importance and learning curve after {time.perf_counter() - began:.1f} s")
     families_of = refits.without_families(trial.latest(settings["refit_rows"]), refitted, families)
     del trial
+    few = learnt[-settings["refit_rows"] :]
     for row in families_of:
         columns = families[row["family"]]
+        part = table.trial(few, asked, columns, train["seed"], params["evaluate"])
         row["columns"] = len(columns)
-        row["alone"] = _alone(table, learnt[-settings["refit_rows"] :], asked, columns, params, settings)
+        row["alone"] = _alone(part, settings["alone_columns"], params["explain"]["alone_l2"])
     files.say(f"families after {time.perf_counter() - began:.1f} s")
     return found | {"families": families_of}
 
@@ -115,24 +118,15 @@ def _importance(model: Any, trial: Trial, families: dict[str, list[str]], settin
     }
 
 
-def _alone(
-    table: Table,
-    learnt: pd.Index,
-    asked: pd.Index,
-    columns: list[str],
-    params: dict[str, Any],
-    settings: dict[str, Any],
-) -> dict[str, Any]:
-    """Return what a logit on the columns of one family scores; of many columns, on those that tell most."""
-    most, seed, section = settings["alone_columns"], params["train"]["seed"], params["evaluate"]
-    chosen = columns
-    while len(chosen) > most:
+def _alone(trial: Trial, most: int, l2: float) -> dict[str, Any]:
+    """Return what a logit on the columns of the trial scores; of many columns, on those that tell most."""
+    kept = list(trial.names)
+    while len(kept) > most:
         # Each part holds more than are kept of it, so that fewer are left every time.
         width = max(AT_ONCE, 2 * most)
-        parts = [chosen[first : first + width] for first in range(0, len(chosen), width)]
-        told = [refits.screened(table.trial(learnt, asked[:1], part, seed, section), most) for part in parts]
-        chosen = [name for names in told for name in names]
-    return refits.family_alone(table.trial(learnt, asked, chosen, seed, section), chosen, params["explain"]["alone_l2"])
+        parts = [kept[first : first + width] for first in range(0, len(kept), width)]
+        kept = [name for part in parts for name in refits.screened(trial.only(part), most)]
+    return refits.family_alone(trial, kept, l2)
 
 
 def _families(root: Path) -> dict[str, list[str]]:

@@ -58,10 +58,14 @@ class Trial:
         """Return the trial that is scored on the latest rows alone."""
         return replace(self, asked=self.asked[-rows:], asked_y=self.asked_y[-rows:], asked_days=self.asked_days[-rows:])
 
+    def in_64_bits(self) -> Trial:
+        """Return the trial with its features in 64 bits, as estimators take them."""
+        return replace(self, X=self.X.astype(np.float64), asked=self.asked.astype(np.float64))
+
     def only(self, names: Sequence[str]) -> Trial:
         """Return the trial with these columns alone, each missing value being the mean of those learnt from."""
         places = [self.names.index(name) for name in names]
-        X, asked = self.X[:, places], self.asked[:, places]
+        X, asked = self.X[:, places].astype(np.float64), self.asked[:, places].astype(np.float64)
         there = np.isfinite(X)
         counts = np.maximum(there.sum(axis=0), 1)
         means = np.where(there, X, 0.0).sum(axis=0) / counts

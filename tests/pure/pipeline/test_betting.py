@@ -131,6 +131,7 @@ def test_a_profit_on_paper_is_called_one_to_doubt_and_a_clear_loss_a_loss():
     lucky = np.where(np.arange(3) == Y[:, None], 0.9, 0.05)
     won = betting.exhibit({"logit": forecasts(lucky)}, "logit", quoted(), P * np.nan, SECTION, EVALUATE)
     assert "must be doubted first" in won["says"][0]
+    assert any(said.startswith("Above 0 on paper: logit (no odds) at the average, flat stakes") for said in won["says"])
     wrong = np.roll(lucky, 1, axis=1)
     lost = betting.exhibit({"logit": forecasts(wrong)}, "logit", quoted(), P * np.nan, SECTION, EVALUATE)
     assert "lost 100.0% of the stakes" in lost["says"][0]

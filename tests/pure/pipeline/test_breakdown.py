@@ -105,6 +105,21 @@ def test_a_group_in_which_one_outcome_alone_came_is_scored_all_the_same():
     assert row["base_gap"]["low"] == row["base_gap"]["high"] == 0.0
 
 
+def test_the_differences_over_time_are_those_of_each_month():
+    own = rows_of(np.array([[0.5, 0.25, 0.25], [0.25, 0.5, 0.25], [0.8, 0.1, 0.1], [0.8, 0.1, 0.1]]), [0, 1, 0, 2])
+    own["as_of"] = pd.to_datetime(["2023-12-31", "2024-01-01", "2024-01-02", "2025-01-02"], utc=True)
+    base = rows_of(np.full((4, 3), 1.0 / 3.0), [0, 1, 0, 2])
+    line = NO_LINE.copy()
+    line[2] = [0.7, 0.2, 0.1]
+    rows = breakdown.over_time(own, base, line)
+    assert [(row["month"], row["n"]) for row in rows] == [("2023-12", 1), ("2024-01", 2), ("2025-01", 1)]
+    assert rows[0]["less_base"] == pytest.approx(np.log(2.0) - np.log(3.0))
+    assert rows[1]["less_base"] == pytest.approx((np.log(2.0) - np.log(0.8)) / 2 - np.log(3.0))
+    # RPS of a home win: ((1 − 0.8)² + 0.1²) / 2 less ((1 − 0.7)² + 0.1²) / 2.
+    assert rows[1]["less_line"] == pytest.approx((0.04 - 0.09) / 2)
+    assert rows[0]["less_line"] is None
+
+
 def test_bins_hold_the_mean_forecast_and_how_often_it_came():
     p, hit = np.array([0.12, 0.18, 0.55, 1.0]), np.array([False, True, True, True])
     assert reliability.binned(p, hit, 10) == [
@@ -166,7 +181,7 @@ def test_lines_and_models_meet_on_the_matches_that_every_line_quotes():
 def test_every_table_of_groups_holds_each_tested_match_once(built):
     metrics, apart = files.read_json(built / files.METRICS), files.read_json(built / files.BREAKDOWN)
     tables = {**apart["groups"], "competitions": metrics["competitions"], "seasons": metrics["seasons"]}
-    assert set(tables) >= {"months", "year_months", "promotions", "rating_gaps", "season_parts"}
+    assert set(tables) >= {"months", "promotions", "rating_gaps", "season_parts"}
     whole = metrics["models"][metrics["best"]]["log_loss"]
     for rows in tables.values():
         assert sum(row["n"] for row in rows) == metrics["test"]["n"]

@@ -1,4 +1,4 @@
-"""The page of the evaluation: what it says, that it needs nothing from outside, and that its tables stay in their box."""
+"""The page of the evaluation: what it says, that it needs nothing from outside, and that its tables scroll."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 from apps.ml.pipeline.report.findings import Findings
@@ -65,7 +66,8 @@ def families(found: Findings) -> str:
         )
         + table(head, rows, "Families of features")
         + note(
-            "Above 0: the model needs the family. Near 0: others say the same, or it says nothing; alone tells which. "
+            "Above 0: the model needs the family. Below 0: it does better without, at this number of matches. "
+            "Near 0: others say the same, or it says nothing; alone tells which. "
             "A dash: the model does not look at the family."
         )
     )
@@ -113,47 +115,46 @@ def betting(found: Findings) -> str:
     said = bullets(exhibit["says"])
     if not exhibit["strategies"]:
         return said
-    rows = []
-    for row in exhibit["strategies"]:
-        is_kelly, clv = row["stakes"] == "kelly", row["clv"]
-        rows.append(
-            Row(
-                f"{row['model']} · {row['inputs']}",
-                [
-                    row["line"],
-                    f"{settings['kelly']:g} Kelly" if is_kelly else "flat",
-                    f"{row['bets']} on {row['matches']}",
-                    interval(row["roi"] and _percent(row["roi"]), "+.1f"),
-                    f"{row['end']:.3g} × the bankroll" if row["end"] is not None else number(row["profit"], "+.1f"),
-                    f"{row['fall']:.0%} of the bankroll" if is_kelly else number(row["fall"], ".1f"),
-                    interval(clv, "+.4f"),
-                    f"{clv['positive']:.0%} of {clv['n']}" if clv else NONE,
-                ],
-                row["model"] == exhibit["model"],
-            )
-        )
     head = [
         "who picks",
-        "at the",
         "stakes",
-        "bets on matches",
+        "bets",
         "return in % of stakes",
         "end, or profit in stakes",
         "deepest fall",
         "closing-line value",
         "above 0",
     ]
-    return (
-        said
-        + table(head, rows, "Betting by the forecasts")
-        + note(
-            f"One bet at most on a match: the outcome with the largest probability × price, where that is above "
-            f"{1.0 + settings['edge']:.2f}. Flat is one unit; Kelly stakes {settings['kelly']:g} of what Kelly (1956) "
-            f"asks, at most {settings['day_limit']:.0%} of the bankroll on one day; its return is that of shares of an "
-            "even bankroll. Closing-line value is the logarithm of the price taken over the fair closing price. "
-            "“Every outcome” asks no forecast: it loses the margin of the line."
-        )
+    parts = [said]
+    for line in dict.fromkeys(row["line"] for row in exhibit["strategies"]):
+        own = [row for row in exhibit["strategies"] if row["line"] == line]
+        rows = [_strategy(row, settings["kelly"], row["model"] == exhibit["model"]) for row in own]
+        parts += [
+            f"<h3>At the {escape(line)}, quoted on {own[0]['matches']} matches</h3>",
+            table(head, rows, f"Betting at the {line}"),
+        ]
+    return "".join(parts) + note(
+        f"One bet at most on a match: the outcome with the largest probability × price, where that is above "
+        f"{1.0 + settings['edge']:.2f}. Flat is one unit; Kelly stakes {settings['kelly']:g} of what Kelly (1956) "
+        f"asks, at most {settings['day_limit']:.0%} of the bankroll on one day; its return is that of shares of an "
+        "even bankroll. Closing-line value is the logarithm of the price taken over the fair closing price. "
+        "“Every outcome” asks no forecast: it loses the margin of the line."
     )
+
+
+def _strategy(row: dict[str, Any], kelly: float, is_marked: bool) -> Row:
+    is_kelly, clv, end = row["stakes"] == "kelly", row["clv"], row["end"]
+    left = NONE if end is None else f"{end:.2f} × the bankroll" if end >= 0.01 else "under 0.01 × the bankroll"
+    cells = [
+        f"{kelly:g} Kelly" if is_kelly else "flat",
+        str(row["bets"]),
+        interval(row["roi"] and _percent(row["roi"]), "+.1f"),
+        left if is_kelly else number(row["profit"], "+.1f"),
+        f"{row['fall']:.0%} of the bankroll" if is_kelly else number(row["fall"], ".1f"),
+        interval(clv, "+.4f"),
+        f"{clv['positive']:.0%} of {clv['n']}" if clv else NONE,
+    ]
+    return Row(f"{row['model']} · {row['inputs']}", cells, is_marked)
 
 
 def _percent(roi: dict[str, Any]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ a{color:var(--link)}nav ul{columns:16rem;padding-left:1.2rem}.scroll{overflow-x:
 table{border-collapse:collapse;font-size:.9rem;min-width:100%;font-variant-numeric:tabular-nums}
 th,td{padding:.3rem .6rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
 th{font-weight:400}thead th{color:var(--soft);white-space:normal;vertical-align:bottom;min-width:4rem}
-th:first-child{text-align:left;white-space:normal;min-width:7.5rem;position:sticky;left:0;background:var(--page)}
+th:first-child{text-align:left;white-space:normal;min-width:min(13rem,36vw);position:sticky;left:0;background:var(--page)}
 .best th:first-child,.best td{background:var(--mark);font-weight:600}.no{color:var(--bad)}
 figure{margin:1rem 0}figcaption,.note{color:var(--soft);font-size:.9rem}svg{max-width:100%;height:auto}
 svg text{fill:currentColor}@media print{.scroll{overflow:visible}}"""

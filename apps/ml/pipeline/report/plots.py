@@ -21,6 +21,9 @@ LINE: Final = "#b58900"
 COMPETITIONS: Final = 12
 """Most competitions in the picture of their reliability: those with the most matches."""
 
+FEWEST: Final = 20
+"""Fewest matches of a bin that is drawn for one competition."""
+
 SETTINGS: Final[dict[Any, Any]] = {
     "svg.hashsalt": "spai",
     "svg.fonttype": "none",
@@ -47,7 +50,7 @@ def plots(found: Findings) -> dict[str, str]:
             "reliability": _reliability(found.metrics["reliability"]),
             "reliability_by_competition": _competitions(found.breakdown["reliability"]),
             "seasons": _seasons(found.metrics),
-            "months": _months(found.breakdown["groups"]["year_months"]),
+            "months": _months(found.breakdown["over_time"]),
             "learning": _learning(found.explained["learning"]),
             "families": _families([row for row in found.explained["shuffled"]["families"] if row["columns"]]),
         }
@@ -86,9 +89,9 @@ def _competitions(rows: Sequence[dict[str, Any]]) -> str | None:
         row = largest[place]
         axes.plot([0, 1], [0, 1], color=OTHER, linewidth=1)
         for outcome in row["outcomes"]:
-            points = [(p, frequency) for _, p, frequency in outcome["points"]]
-            colour = COLOURS[outcome["outcome"]]
-            axes.plot(*zip(*points, strict=True), marker="o", markersize=2.5, linewidth=1, color=colour)
+            points = [(p, frequency) for n, p, frequency in outcome["points"] if n >= FEWEST]
+            x, y = [p for p, _ in points], [frequency for _, frequency in points]
+            axes.plot(x, y, marker="o", markersize=2.5, linewidth=1, color=COLOURS[outcome["outcome"]])
         axes.set(xlim=(0, 1), ylim=(0, 1))
         axes.set_title(row["competition"], fontsize=8)
     return _svg(figure)
@@ -113,14 +116,16 @@ def _months(rows: Sequence[dict[str, Any]]) -> str:
     figure, axes = plt.subplots(figsize=(8.0, 3.0))
     axes.axhline(0.0, color=OTHER, linewidth=1)
     places = list(range(len(rows)))
-    axes.plot(places, [row["base_gap"]["mean"] for row in rows], color=OWN, label="less base rates, log loss")
-    quoted = [(place, row["line_gap"]["mean"]) for place, row in zip(places, rows, strict=True) if row["line_gap"]]
+    axes.plot(places, [row["less_base"] for row in rows], color=OWN, label="less base rates, log loss")
+    quoted = [
+        (place, row["less_line"]) for place, row in zip(places, rows, strict=True) if row["less_line"] is not None
+    ]
     if quoted:
         axes.plot(*zip(*quoted, strict=True), color=LINE, label="less closing line, RPS")
     every = max(1, len(rows) // 12)
     axes.set_xticks(places[::every], [row["month"] for row in rows[::every]], rotation=60)
     axes.set_ylabel("model less the other")
-    axes.legend()
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     return _svg(figure)
 
 

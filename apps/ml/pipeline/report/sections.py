@@ -7,6 +7,7 @@ from html import escape
 from typing import Any
 
 from apps.ml.pipeline.report.findings import Findings
+from apps.ml.pipeline.report.plots import FEWEST
 from apps.ml.pipeline.report.tables import (
     MEASURES,
     NONE,
@@ -171,7 +172,7 @@ def calibration(found: Findings, pictures: dict[str, str]) -> str:
             ),
             picture(
                 pictures["reliability_by_competition"],
-                "The same picture for the competitions with the most matches: blue home, yellow draw, red away.",
+                f"The competitions with the most matches, bins of at least {FEWEST}: blue home, yellow draw, red away.",
             ),
         ]
     )
