@@ -63,7 +63,7 @@ def explained(root: Path) -> dict[str, Any]:
     """Return everything that the stage finds, as `data/explained.json` holds it."""
     params, plan = files.read_params(root), files.read_json(root / files.FOLDS)
     best, train = files.read_json(root / files.METRICS)["best"], params["train"]
-    sections, settings = train[plan["profile"]], params["explain"][plan["profile"]]
+    sections, settings = train[plan["profile"]], _settings(params["explain"], plan["profile"])
     families = _families(root)
     all_names = [name for columns in families.values() for name in columns]
     steps = latest_steps(plan["folds"], params["explain"]["least_rows"])
@@ -127,6 +127,13 @@ def _alone(trial: Trial, most: int, l2: float) -> dict[str, Any]:
         parts = [kept[first : first + width] for first in range(0, len(kept), width)]
         kept = [name for part in parts for name in refits.screened(trial.only(part), most)]
     return refits.family_alone(trial, kept, l2)
+
+
+def _settings(section: dict[str, Any], profile: str) -> dict[str, Any]:
+    if profile not in section:
+        raise ValueError(f"{files.PARAMS}: section explain says nothing of the profile {profile!r}")
+    found: dict[str, Any] = section[profile]
+    return found
 
 
 def _families(root: Path) -> dict[str, list[str]]:

@@ -7,6 +7,7 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from apps.ml.forecasting.estimators import create
 from apps.ml.pipeline import explain, files, importance, refits
@@ -202,3 +203,13 @@ def test_poisoned_outcomes_after_the_fit_change_the_scores_and_not_the_model(bui
     before, after = files.read_json(built / files.EXPLAINED), explain.explained(copy)
     assert after["shapley"] == before["shapley"]
     assert after["learning"][0]["log_loss"] != before["learning"][0]["log_loss"]
+
+
+def test_a_profile_that_the_section_does_not_know_is_named(copy):
+    plan = files.read_json(copy / files.FOLDS)
+    params = files.read_params(copy)
+    params["train"]["thorough"] = params["train"]["smoke"]
+    files.write_text(copy / files.PARAMS, yaml.safe_dump(params, sort_keys=False))
+    files.write_json(copy / files.FOLDS, plan | {"profile": "thorough"})
+    with pytest.raises(ValueError, match="says nothing of the profile 'thorough'"):
+        explain.main(copy)
