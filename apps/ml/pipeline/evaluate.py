@@ -137,7 +137,8 @@ def evaluated(root: Path) -> dict[Path, Any]:
     """Return everything that the evaluation finds, by the file that holds it."""
     params, manifest = files.read_params(root), files.RawManifest.read(root)
     section = params["evaluate"]
-    models = tested(files.read_frame(root / files.CALIBRATED), files.read_json(root / files.FOLDS)["folds"])
+    steps = files.read_json(root / files.FOLDS)["folds"]
+    models = tested(files.read_frame(root / files.CALIBRATED), steps)
     scores = model_scores(models)
     # A model that sees prices is shown beside the others; it is never the one that is served without being asked for.
     best = min((name for name in scores if not REGISTRY[name].uses_market), key=lambda name: scores[name]["log_loss"])
@@ -167,6 +168,7 @@ def evaluated(root: Path) -> dict[Path, Any]:
         "gates": gates.passed(models[best][CALIBRATED].to_numpy(), best, scores, params["gates"]),
     }
     apart = {
+        "steps": [step for step in steps if step["purpose"] == "test"],
         "together": together(models, odds, section),
         "paired": paired(models, best, section),
         "groups": tables,

@@ -69,7 +69,7 @@ def explained(root: Path) -> dict[str, Any]:
     steps = latest_steps(plan["folds"], params["explain"]["least_rows"])
     table, start = Table(root), datetime.fromisoformat(steps[0]["start"])
     learnt = training_rows(table.keys, datetime.fromisoformat(steps[0]["train_from"]), start).index
-    learnt = learnt[-settings["rows"] :]
+    learnt = learnt[-max(settings[name] for name in ("rows", "learning_rows", "refit_rows")) :]
     asked = pd.concat([test_rows(table.keys, step) for step in steps]).index
 
     refitted = refits.refit_sections(settings["refits"], sections)
@@ -78,18 +78,18 @@ def explained(root: Path) -> dict[str, Any]:
     trial = table.trial(learnt, asked, names, train["seed"], params["evaluate"]).in_64_bits()
 
     began = time.perf_counter()
-    model = trial.fitted(best, sections[best])
+    model = trial.latest(settings["rows"]).fitted(best, sections[best])
     files.say(f"{best}: fitted before {start:%Y-%m-%d} in {time.perf_counter() - began:.1f} s")
     found = {
         "model": best,
-        "train": _span(table.keys.loc[learnt]),
+        "train": _span(table.keys.loc[learnt[-settings["rows"] :]]),
         "test": _span(table.keys.loc[asked]),
         "asked": min(settings["asked"], len(asked)),
         "repeats": settings["repeats"],
         "refit_rows": min(settings["refit_rows"], len(learnt)),
         "refits": settings["refits"],
         **_importance(model, trial, families, settings),
-        "learning": refits.learning_curve(trial, refitted, settings["shares"]),
+        "learning": refits.learning_curve(trial.latest(settings["learning_rows"]), refitted, settings["shares"]),
     }
     files.say(f"importance and learning curve after {time.perf_counter() - began:.1f} s")
     families_of = refits.without_families(trial.latest(settings["refit_rows"]), refitted, families)

@@ -60,7 +60,7 @@ def test_every_element_is_closed_and_every_entry_of_the_contents_leads_somewhere
     reader.feed(page)
     assert reader.wrong == []
     assert reader.open == []
-    assert len(reader.targets) == 11
+    assert len(reader.targets) == 12
     assert set(reader.targets) <= set(reader.ids)
 
 
@@ -94,6 +94,8 @@ def test_all_that_was_asked_of_the_evaluation_has_its_place(page, found):
         "log loss added", "Shapley values", "closing-line value", "gives no advice to bet",
     ):  # fmt: skip
         assert words in page, words
+    assert [step["start"][:10] for step in found.breakdown["steps"]] == ["2022-07-01", "2023-07-01"]
+    assert "<th scope=row>2023-07-01</th><td>2020-05-29</td>" in page
     for row in found.breakdown["groups"]["promotions"]:
         assert row["sides"] in page
     for row in found.explained["families"]:

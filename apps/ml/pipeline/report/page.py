@@ -40,6 +40,7 @@ def page(found: Findings, pictures: dict[str, str]) -> str:
     metrics = found.metrics
     parts = [
         Section("models", "Models", sections.models(found)),
+        Section("steps", "Steps of the walk forward", sections.steps(found)),
         Section("gates", "Gates", sections.gates(found)),
         Section("market", "Against the market", sections.market(found)),
         Section("calibration", "Calibration", sections.calibration(found, pictures)),

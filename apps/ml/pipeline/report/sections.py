@@ -49,6 +49,17 @@ def models(found: Findings) -> str:
     )
 
 
+def steps(found: Findings) -> str:
+    """Return when the models were fitted anew, to how much, and what they forecast until the next time."""
+    rows = [
+        Row(step["start"][:10], [step["train_from"][:10], str(step["train_rows"]), str(step["test_rows"])])
+        for step in found.breakdown["steps"]
+    ]
+    return paragraph(
+        "Every model learns from what was known before its step, and forecasts until the next one."
+    ) + table(["fitted on", "learnt from matches since", "matches learnt from", "matches forecast"], rows, "Steps")
+
+
 def gates(found: Findings) -> str:
     """Return each gate with its verdict and its reason."""
     items = []
