@@ -209,8 +209,8 @@ def sentences(best: str, strategies: list[dict[str, Any]], settings: dict[str, A
         asked = sum(row["model"] != EVERYTHING for row in strategies)
         said.append(
             f"Above 0 on paper: {'; '.join(_on_paper(row) for row in above)}. Of {asked} strategies looked at some lie "
-            "there by chance, and a forecast that knows the market finds the bookmakers that were late or wrong: such "
-            "prices were corrected, or taken in small amounts alone."
+            "there by chance, and a forecast that knows the market finds bookmakers that were late or wrong: whether "
+            "such prices could be had, and for how much, the files do not tell."
         )
     return [
         *said,
