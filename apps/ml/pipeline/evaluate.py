@@ -1,4 +1,8 @@
-"""Score every model on forecasts made before the match, beside base rates, the market and, where known, the truth."""
+"""Score every model on forecasts made before the match, beside base rates, the market and, where known, the truth.
+
+`data/metrics.json` holds what is kept with the version; `data/breakdown.json` what only the report shows, and
+`data/betting.json` an exhibit apart.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from numpy.typing import NDArray
 from apps.ml.forecasting import scoring
 from apps.ml.forecasting.estimators import REGISTRY
 from apps.ml.forecasting.features.schema import TRUTH
-from apps.ml.pipeline import files, gates, report
+from apps.ml.pipeline import betting, breakdown, files, gates, reliability
 from apps.ml.pipeline.columns import CALIBRATED, OUTCOMES, RAW
 
 BASE: Final = "base_rates"
@@ -20,6 +24,7 @@ BASE: Final = "base_rates"
 
 LINES: Final = (
     ("closing line of Pinnacle", "PS", "closing"),
+    ("opening line of Pinnacle", "PS", "opening"),
     ("average of bookmakers before the match", "Avg", "opening"),
     ("Bet365 before the match", "B365", "opening"),
     ("truth of the simulation", TRUTH, "closing"),
@@ -71,9 +76,56 @@ def comparisons(
     return found
 
 
+def together(models: dict[str, pd.DataFrame], odds: pd.DataFrame, section: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the scores of all lines and models on the matches that every line quotes, and their gaps to the first.
+
+    A line that quotes no tested match is left out; None when none is left, or when they share no match.
+    """
+    ids = next(iter(models.values()))["match_id"]
+    prices = {
+        name: odds[(odds["bookmaker"] == bookmaker) & (odds["moment"] == moment)].set_index("match_id")[list(OUTCOMES)]
+        for name, bookmaker, moment in LINES
+        if bookmaker != TRUTH
+    }
+    prices = {name: quoted for name, quoted in prices.items() if ids.isin(quoted.index).any()}
+    shared = np.ones(len(ids), dtype=bool)
+    for quoted in prices.values():
+        shared &= ids.isin(quoted.index).to_numpy()
+    if not prices or not shared.any():
+        return None
+    lines = {
+        name: scoring.devig(quoted.loc[ids[shared]].to_numpy(dtype=np.float64), section["devig"])
+        for name, quoted in prices.items()
+    }
+    first = next(iter(lines))
+    rows = next(iter(models.values()))[shared]
+    y = rows["outcome"].to_numpy(dtype=np.int64)
+    forecasts = lines | {name: part.loc[shared, CALIBRATED].to_numpy() for name, part in models.items()}
+    found = [
+        {"name": name, "is_line": name in lines}
+        | scoring.score(p, y).as_dict()
+        | {"gap": None if name == first else gaps(p, lines[first], y, rows["as_of"], section)}
+        for name, p in forecasts.items()
+    ]
+    return {"reference": first, "n": int(shared.sum()), "rows": found}
+
+
+def paired(models: dict[str, pd.DataFrame], best: str, section: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return how far each model lies from base rates and from the best model on the same matches."""
+    found = []
+    for name, rows in models.items():
+        own, y = rows[CALIBRATED].to_numpy(), rows["outcome"].to_numpy(dtype=np.int64)
+        to = {
+            key: None if name == other else gaps(own, models[other][CALIBRATED].to_numpy(), y, rows["as_of"], section)
+            for key, other in (("base", BASE), ("best", best))
+        }
+        found.append({"model": name, **to})
+    return found
+
+
 def gaps(own: Floats, other: Floats, y: NDArray[np.int64], as_of: pd.Series, section: dict[str, Any]) -> dict[str, Any]:
     """Return the mean differences own − other with their bootstrap intervals over match days."""
-    days = as_of.dt.floor("D").to_numpy()
+    days = as_of.dt.floor("D").to_numpy(dtype="datetime64[us]")
     draws, level = section["bootstrap_draws"], section["bootstrap_level"]
     return {
         name: scoring.paired_bootstrap(each(own, y) - each(other, y), days, draws=draws, level=level).as_dict()
@@ -81,105 +133,52 @@ def gaps(own: Floats, other: Floats, y: NDArray[np.int64], as_of: pd.Series, sec
     }
 
 
-def by_group(
-    best: pd.DataFrame, base: pd.DataFrame, groups: pd.Series, name: str, line: Floats
-) -> list[dict[str, Any]]:
-    """Return the scores of the best model and of base rates for each group of matches, in the order of the names.
-
-    Parameters
-    ----------
-    line : ndarray, shape (n, 3)
-        The closing line as probabilities, NaN where it is not quoted. Columns that begin with ``quoted_`` are means
-        over the `quoted_n` matches where it is, and null where that is none.
-    """
-    y = best["outcome"].to_numpy(dtype=np.int64)
-    quoted = ~np.isnan(line[:, 0])
-    own, plain = best[CALIBRATED].to_numpy(), base[CALIBRATED].to_numpy()
-    table = pd.DataFrame({name: groups.to_numpy(), "n": 1, "quoted_n": quoted.astype(int)})
-    for measure, each in (("log_loss", scoring.log_loss_each), ("rps", scoring.rps_each)):
-        table[measure], table[f"base_{measure}"] = each(own, y), each(plain, y)
-        market = np.full(len(y), np.nan)
-        if quoted.any():
-            market[quoted] = each(line[quoted], y[quoted])
-        table[f"quoted_line_{measure}"] = market
-        table[f"quoted_{measure}"] = table[measure].where(quoted)
-        table[f"quoted_base_{measure}"] = table[f"base_{measure}"].where(quoted)
-    means = table.groupby(name, sort=True).agg(
-        {column: "sum" if column in ("n", "quoted_n") else "mean" for column in table.columns if column != name}
-    )
-    rows = means.reset_index().to_dict(orient="records")
-    return [{str(key): None if pd.isna(value) else value for key, value in row.items()} for row in rows]
-
-
-def closing_line(rows: pd.DataFrame, odds: pd.DataFrame, section: dict[str, Any]) -> Floats:
-    """Return the probabilities behind the closing prices that reports compare with, NaN where there are none."""
-    market = section["market"]
-    prices = odds[(odds["bookmaker"] == market["bookmaker"]) & (odds["moment"] == market["moment"])].set_index(
-        "match_id"
-    )
-    found = np.full((len(rows), 3), np.nan)
-    quoted = rows["match_id"].isin(prices.index).to_numpy()
-    if quoted.any():
-        chosen = prices.loc[rows.loc[quoted, "match_id"], list(OUTCOMES)].to_numpy()
-        found[quoted] = scoring.devig(chosen, section["devig"])
-    return found
-
-
-def reliability(rows: pd.DataFrame, bins: int) -> list[dict[str, Any]]:
-    """Return for each outcome how often it came against how likely it was called, in equal-width bins."""
-    found = []
-    for place, outcome in enumerate(OUTCOMES):
-        p, hit = rows[CALIBRATED[place]].to_numpy(), (rows["outcome"] == place).to_numpy()
-        number = np.minimum((p * bins).astype(int), bins - 1)
-        kept = [here for here in range(bins) if (number == here).any()]
-        found.append(
-            {
-                "outcome": outcome,
-                "bins": [
-                    {
-                        "low": here / bins,
-                        "high": (here + 1) / bins,
-                        "n": int((number == here).sum()),
-                        "mean_p": float(p[number == here].mean()),
-                        "frequency": float(hit[number == here].mean()),
-                    }
-                    for here in kept
-                ],
-            }
-        )
-    return found
-
-
-def metrics_of(root: Path) -> dict[str, Any]:
-    """Return everything that the evaluation finds, as `data/metrics.json` holds it."""
+def evaluated(root: Path) -> dict[Path, Any]:
+    """Return everything that the evaluation finds, by the file that holds it."""
     params, manifest = files.read_params(root), files.RawManifest.read(root)
     section = params["evaluate"]
-    models = tested(files.read_frame(root / files.CALIBRATED), files.read_json(root / files.FOLDS)["folds"])
+    steps = files.read_json(root / files.FOLDS)["folds"]
+    models = tested(files.read_frame(root / files.CALIBRATED), steps)
     scores = model_scores(models)
     # A model that sees prices is shown beside the others; it is never the one that is served without being asked for.
     best = min((name for name in scores if not REGISTRY[name].uses_market), key=lambda name: scores[name]["log_loss"])
     odds = files.read_frame(root / files.ODDS)
     lines = comparisons(models, best, odds, section)
-    closing = closing_line(models[best], odds, section)
-    finished = files.read_frame(root / files.FINISHED, ["match_id", "competition", "season"]).set_index("match_id")
-    about = finished.loc[models[best]["match_id"]]
+    closing = breakdown.closing_line(models[best], odds, section)
+    groups = breakdown.described(root, models[best]["match_id"], section)
+    tables = {
+        table: breakdown.by_group(models[best], models[BASE], group, name, closing, section)
+        for table, (name, group) in groups.items()
+    }
     asked = models[best]["as_of"]
-    return {
+    metrics = {
         "world": manifest.world,
         "profile": manifest.profile,
         "as_of": manifest.as_of.isoformat(),
-        "rows": len(finished),
+        "rows": len(files.read_frame(root / files.FINISHED, ["match_id"])),
         "best": best,
         "inputs": {name: REGISTRY[name].inputs for name in scores},
         "test": {"from": f"{asked.min():%Y-%m-%d}", "to": f"{asked.max():%Y-%m-%d}", "n": len(asked)},
         "models": scores,
         "benchmarks": [line for line in lines if line["bookmaker"] != TRUTH],
         "truth": next((line for line in lines if line["bookmaker"] == TRUTH), None),
-        "competitions": by_group(models[best], models[BASE], about["competition"], "competition", closing),
-        "seasons": by_group(models[best], models[BASE], about["season"], "season", closing),
-        "reliability": reliability(models[best], section["ece_bins"]),
+        "competitions": tables.pop("competitions"),
+        "seasons": tables.pop("seasons"),
+        "reliability": reliability.by_outcome(models[best], section),
         "gates": gates.passed(models[best][CALIBRATED].to_numpy(), best, scores, params["gates"]),
     }
+    apart = {
+        "steps": [step for step in steps if step["purpose"] == "test"],
+        "together": together(models, odds, section),
+        "paired": paired(models, best, section),
+        "groups": tables,
+        "over_time": breakdown.over_time(models[best], models[BASE], closing),
+        "reliability": reliability.by_competition(models[best], groups["competitions"][1], section),
+        "least_matches": section["least_matches"],
+        "level": section["bootstrap_level"],
+    }
+    bets = betting.exhibit(models, best, odds, closing, params["betting"], section)
+    return {files.METRICS: metrics, files.BREAKDOWN: apart, files.BETTING: bets}
 
 
 def _scores(rows: pd.DataFrame, columns: list[str]) -> dict[str, float]:
@@ -188,15 +187,13 @@ def _scores(rows: pd.DataFrame, columns: list[str]) -> dict[str, float]:
 
 def main(root: Path = Path()) -> None:
     """Run the stage in the workspace `root`."""
-    found = metrics_of(root)
-    files.write_json(root / files.METRICS, found)
-    plots = report.plots(found)
-    for name, svg in plots.items():
-        files.write_text(root / files.PLOTS / f"{name}.svg", svg)
-    files.write_text(root / files.REPORT, report.page(found, plots))
-    for name, scores in found["models"].items():
+    found = evaluated(root)
+    for path, content in found.items():
+        files.write_json(root / path, content)
+    metrics = found[files.METRICS]
+    for name, scores in metrics["models"].items():
         files.say(f"{name}: log loss {scores['log_loss']:.4f}, RPS {scores['rps']:.4f}, ECE {scores['ece']:.4f}")
-    files.say(f"best by log loss: {found['best']}; " + gates.sentence(found["gates"]))
+    files.say(f"best by log loss: {metrics['best']}; " + gates.sentence(metrics["gates"]))
 
 
 if __name__ == "__main__":

@@ -31,7 +31,19 @@ from apps.ml import registry, selectors, services
 from apps.ml.management.commands.register_model import golden_rows
 from apps.ml.models import ModelVersion, PipelineRun
 from apps.ml.pipeline import bundle as bundles
-from apps.ml.pipeline import calibrate, card, comparison, evaluate, featurize, files, preprocess, split, train
+from apps.ml.pipeline import (
+    calibrate,
+    card,
+    comparison,
+    evaluate,
+    explain,
+    featurize,
+    files,
+    preprocess,
+    report,
+    split,
+    train,
+)
 from tests.pure.pipeline.small_world import AS_OF, matches, write_export
 
 # MLflow and what it stands on warn of their own old habits, at import and in use.
@@ -44,7 +56,7 @@ OUTPUTS = ["p_home", "p_draw", "p_away", "home_expected_goals", "away_expected_g
 def built(tmp_path_factory) -> Path:
     """A workspace in which all stages before the last have run."""
     root = write_export(tmp_path_factory.mktemp("built"), matches())
-    for stage in (preprocess, featurize, split, train, calibrate, evaluate):
+    for stage in (preprocess, featurize, split, train, calibrate, evaluate, explain, report):
         stage.main(root)
     return root
 
@@ -102,7 +114,9 @@ def test_a_version_is_registered_with_its_files_and_its_origin(built):
     best = metrics["models"][metrics["best"]]
     assert run.data.metrics[f"models.{metrics['best']}.log_loss"] == pytest.approx(best["log_loss"])
     kept = {entry.path for entry in client().list_artifacts(version.mlflow_run_id)}
-    assert {"metrics.json", "report.html", "plots", "catalogue.json"} <= kept
+    assert {
+        "metrics.json", "breakdown.json", "explained.json", "betting.json", "report.html", "plots", "catalogue.json",
+    } <= kept  # fmt: skip
 
 
 def test_the_same_inputs_register_nothing_twice(built):

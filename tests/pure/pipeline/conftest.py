@@ -8,10 +8,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from apps.ml.pipeline import calibrate, evaluate, featurize, preprocess, split, train
+from apps.ml.pipeline import calibrate, evaluate, explain, featurize, preprocess, report, split, train
 from tests.pure.pipeline.small_world import matches, write_export
 
-STAGES = (preprocess, featurize, split, train, calibrate, evaluate)
+STAGES = (preprocess, featurize, split, train, calibrate, evaluate, explain, report)
 """What runs between the two ends that know the database."""
 
 

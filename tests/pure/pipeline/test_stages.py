@@ -22,7 +22,18 @@ from apps.ml.forecasting.features import FAMILIES, FeatureState, build_features
 from apps.ml.forecasting.features.schema import LINEUPS
 from apps.ml.forecasting.prices import before_the_match, with_prices
 from apps.ml.pipeline import bundle as bundles
-from apps.ml.pipeline import calibrate, columns, comparison, evaluate, featurize, files, preprocess, split, train
+from apps.ml.pipeline import (
+    calibrate,
+    columns,
+    comparison,
+    evaluate,
+    featurize,
+    files,
+    preprocess,
+    report,
+    split,
+    train,
+)
 from apps.ml.pipeline.columns import KEYS, RAW
 from apps.ml.pipeline.featurize import MARKET
 from tests.pure.pipeline.small_world import AS_OF, write_export
@@ -417,10 +428,15 @@ def test_a_world_without_prices_is_evaluated_all_the_same(copy):
     odds = pd.read_parquet(copy / files.ODDS)
     odds.iloc[:0].to_parquet(copy / files.ODDS)
     evaluate.main(copy)
+    report.main(copy)
     metrics = files.read_json(copy / files.METRICS)
     assert metrics["benchmarks"] == []
     assert metrics["truth"] is None
     assert {row["quoted_line_rps"] for row in metrics["competitions"]} == {None}
+    assert files.read_json(copy / files.BREAKDOWN)["together"] is None
+    page = (copy / files.REPORT).read_text()
+    assert "there is no market to compare with" in page
+    assert "there is nothing to bet at" in page
 
 
 def test_the_report_tells_the_numbers_and_fetches_nothing(built):
@@ -430,7 +446,8 @@ def test_the_report_tells_the_numbers_and_fetches_nothing(built):
     assert f"{metrics['test']['n']} matches" in page
     assert "<script" not in page
     assert "src=" not in page
-    assert page.count("<svg") == 2
+    assert page.count("<svg") == len(list((built / files.PLOTS).iterdir())) == 5
+    assert len(page.encode()) < 2_000_000
 
 
 def test_another_profile_trains_anew_and_another_day_does_not(built, copy):

@@ -24,8 +24,11 @@ from apps.ml.pipeline import card, comparison, evaluate, files, gates
 from apps.ml.pipeline.columns import CALIBRATED, KEYS
 from apps.ml.pipeline.revision import code_revision, sources_sha256
 
-KEPT_BESIDE: Final = (files.METRICS, files.REPORT, files.PLOTS, files.CATALOGUE, files.VALIDATION)
-"""What MLflow keeps beside a model."""
+KEPT_BESIDE: Final = (
+    *(files.METRICS, files.BREAKDOWN, files.EXPLAINED, files.BETTING),
+    *(files.REPORT, files.PLOTS, files.CATALOGUE, files.VALIDATION),
+)
+"""What MLflow keeps beside a model: the evaluation as numbers and as a page, the catalogue, what the gates said."""
 
 
 class Command(BaseCommand):

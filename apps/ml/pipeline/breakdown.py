@@ -1,0 +1,180 @@
+"""The scores by group of matches: competition, season, month, promoted clubs, rating gap, part of the season."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from apps.ml.forecasting import scoring
+from apps.ml.pipeline import files
+from apps.ml.pipeline.columns import CALIBRATED, OUTCOMES
+
+MOVED: Final = ("table_moved_home", "table_moved_away")
+"""Features that say how many levels a side came up by before the season, negative when it went down."""
+
+RATING_GAP: Final = "elo_diff"
+"""Feature that says how far the home side lies ahead in Elo points, home advantage included."""
+
+PROGRESS: Final = "table_progress"
+"""Feature that says which share of the season the sides have behind them."""
+
+PROMOTED: Final = ("neither side moved", "a promoted side", "a relegated side", "a promoted and a relegated side")
+"""Names of the groups by promotion and relegation before the season, in their order."""
+
+PARTS: Final = ((0.25, "first quarter"), (0.5, "second quarter"), (0.75, "third quarter"), (0.9, "until nine tenths"))
+"""Parts of a season by the share of it at which they end; what is left is `END`."""
+
+END: Final = "last tenth"
+
+MONTHS: Final = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
+
+Floats = NDArray[np.float64]
+
+
+def closing_line(rows: pd.DataFrame, odds: pd.DataFrame, section: dict[str, Any]) -> Floats:
+    """Return the probabilities behind the closing prices that reports compare with, NaN where there are none."""
+    market = section["market"]
+    prices = odds[(odds["bookmaker"] == market["bookmaker"]) & (odds["moment"] == market["moment"])].set_index(
+        "match_id"
+    )
+    found = np.full((len(rows), 3), np.nan)
+    quoted = rows["match_id"].isin(prices.index).to_numpy()
+    if quoted.any():
+        chosen = prices.loc[rows.loc[quoted, "match_id"], list(OUTCOMES)].to_numpy()
+        found[quoted] = scoring.devig(chosen, section["devig"])
+    return found
+
+
+def described(root: Path, match_ids: pd.Series, section: dict[str, Any]) -> dict[str, tuple[str, pd.Series]]:
+    """Return for each table of groups the name of its column and the group of every match, in the order given.
+
+    Groups whose order is not that of their names are ordered categories.
+    """
+    about = files.read_frame(root / files.FINISHED, ["match_id", "competition", "season", "kickoff_at"])
+    about = about.set_index("match_id").loc[match_ids]
+    wanted = ["match_id", *MOVED, RATING_GAP, PROGRESS]
+    known = files.read_frame(root / files.FEATURES, wanted).set_index("match_id").loc[match_ids]
+    return {
+        "competitions": ("competition", about["competition"]),
+        "seasons": ("season", about["season"]),
+        "months": ("month", months(about["kickoff_at"])),
+        "promotions": ("sides", promotions(known[MOVED[0]], known[MOVED[1]])),
+        "rating_gaps": ("gap", rating_gaps(known[RATING_GAP], section["rating_gaps"])),
+        "season_parts": ("part", season_parts(known[PROGRESS])),
+    }
+
+
+def months(kickoff: pd.Series) -> pd.Series:
+    """Return the month of the calendar of every match, years pooled, in the order of the year."""
+    return _ordered(kickoff.dt.month.to_numpy() - 1, MONTHS, kickoff.index)
+
+
+def promotions(home: pd.Series, away: pd.Series) -> pd.Series:
+    """Return of every match whether a side came up or went down before the season, in the order of `PROMOTED`."""
+    promoted = ((home > 0) | (away > 0)).to_numpy().astype(int)
+    relegated = ((home < 0) | (away < 0)).to_numpy().astype(int)
+    return _ordered(promoted + 2 * relegated, PROMOTED, home.index)
+
+
+def rating_gaps(difference: pd.Series, edges: Sequence[float]) -> pd.Series:
+    """Return the bin of every difference without its sign; a difference at an edge belongs to the bin above."""
+    bounds = [0, *edges]
+    names = [f"{low} to {high} points" for low, high in pairwise(bounds)]
+    place = np.searchsorted(np.asarray(edges, dtype=np.float64), difference.abs().to_numpy(), side="right")
+    return _ordered(place, [*names, f"{edges[-1]} points and more"], difference.index)
+
+
+def season_parts(progress: pd.Series) -> pd.Series:
+    """Return the part of the season of every match, in the order of time."""
+    ends = np.array([end for end, _ in PARTS])
+    names = [name for _, name in PARTS]
+    return _ordered(np.searchsorted(ends, progress.to_numpy(), side="right"), [*names, END], progress.index)
+
+
+def by_group(
+    best: pd.DataFrame,
+    base: pd.DataFrame,
+    groups: pd.Series,
+    name: str,
+    line: Floats,
+    section: dict[str, Any],
+) -> list[dict[str, Any]]:
+    """Return the scores of the best model and of base rates for each group of matches, in the order of the groups.
+
+    Parameters
+    ----------
+    line : ndarray, shape (n, 3)
+        The closing line as probabilities, NaN where it is not quoted. Columns that begin with ``quoted_`` are means
+        over the `quoted_n` matches where it is, and null where that is none.
+    section : dict
+        Section ``evaluate`` of the parameters. Each group has ``base_gap``, model less base rates in log loss, and
+        ``line_gap``, model less line in RPS where it is quoted, with bootstrap intervals over match days.
+    """
+    y = best["outcome"].to_numpy(dtype=np.int64)
+    quoted = ~np.isnan(line[:, 0])
+    own, plain = best[CALIBRATED].to_numpy(), base[CALIBRATED].to_numpy()
+    table = pd.DataFrame({name: groups.to_numpy(), "n": 1, "quoted_n": quoted.astype(int)})
+    if isinstance(groups.dtype, pd.CategoricalDtype):
+        table[name] = pd.Categorical(groups)
+    for measure, each in (("log_loss", scoring.log_loss_each), ("rps", scoring.rps_each)):
+        table[measure], table[f"base_{measure}"] = each(own, y), each(plain, y)
+        market = np.full(len(y), np.nan)
+        if quoted.any():
+            market[quoted] = each(line[quoted], y[quoted])
+        table[f"quoted_line_{measure}"] = market
+        table[f"quoted_{measure}"] = table[measure].where(quoted)
+        table[f"quoted_base_{measure}"] = table[f"base_{measure}"].where(quoted)
+    days = best["as_of"].dt.floor("D").to_numpy(dtype="datetime64[us]")
+    rows = []
+    for group, part in table.groupby(name, sort=True, observed=True):
+        row: dict[str, Any] = {name: group}
+        for column in table.columns.drop(name):
+            row[column] = int(part[column].sum()) if column in ("n", "quoted_n") else _mean(part[column])
+        of_days, seen = days[part.index], part["quoted_n"].to_numpy() > 0
+        row["base_gap"] = _gap(part["log_loss"] - part["base_log_loss"], of_days, section)
+        row["line_gap"] = (
+            _gap((part["rps"] - part["quoted_line_rps"])[seen], of_days[seen], section) if seen.any() else None
+        )
+        rows.append(row)
+    return rows
+
+
+def over_time(best: pd.DataFrame, base: pd.DataFrame, line: Floats) -> list[dict[str, Any]]:
+    """Return for each month, in the order of time, how far the best model lies from base rates and the closing line.
+
+    The mean differences are `less_base` in log loss and `less_line` in RPS, null where no match is quoted.
+    """
+    y = best["outcome"].to_numpy(dtype=np.int64)
+    own, quoted = best[CALIBRATED].to_numpy(), ~np.isnan(line[:, 0])
+    less_line = np.full(len(y), np.nan)
+    if quoted.any():
+        less_line[quoted] = scoring.rps_each(own[quoted], y[quoted]) - scoring.rps_each(line[quoted], y[quoted])
+    less_base = scoring.log_loss_each(own, y) - scoring.log_loss_each(base[CALIBRATED].to_numpy(), y)
+    table = pd.DataFrame({"less_base": less_base, "less_line": less_line})
+    groups = table.groupby(best["as_of"].dt.strftime("%Y-%m").to_numpy(), sort=True)
+    return [
+        {"month": month, "n": len(rows)} | {name: _mean(rows[name]) for name in table.columns} for month, rows in groups
+    ]
+
+
+def _mean(column: pd.Series) -> float | None:
+    value = column.mean()
+    return None if pd.isna(value) else float(value)
+
+
+def _gap(difference: pd.Series, days: NDArray[Any], section: dict[str, Any]) -> dict[str, float]:
+    draws, level = section["bootstrap_draws"], section["bootstrap_level"]
+    return scoring.paired_bootstrap(difference.to_numpy(), days, draws=draws, level=level).as_dict()
+
+
+def _ordered(place: NDArray[np.int64], names: Sequence[str], index: pd.Index) -> pd.Series:
+    return pd.Series(pd.Categorical.from_codes(place.astype(np.int64), pd.Index(names), ordered=True), index=index)

@@ -1,0 +1,157 @@
+"""Say where the best model has its skill from: fits before the latest steps of the walk forward, scored on these."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from apps.ml.pipeline import files, importance, refits
+from apps.ml.pipeline.columns import KEYS
+from apps.ml.pipeline.refits import Trial
+from apps.ml.pipeline.split import test_rows, training_rows
+
+AT_ONCE: Final = 100
+"""Most columns that are screened at once where a family has many."""
+
+
+def latest_steps(steps: list[dict[str, Any]], least_rows: int) -> list[dict[str, Any]]:
+    """Return the latest tested steps that hold so many matches together, all of them where there are fewer."""
+    found: list[dict[str, Any]] = []
+    for step in reversed([step for step in steps if step["purpose"] == "test"]):
+        found.insert(0, step)
+        if sum(step["test_rows"] for step in found) >= least_rows:
+            break
+    return found
+
+
+class Table:
+    """The features of finished matches in the order of `as_of`, of which columns are read when they are asked for."""
+
+    def __init__(self, root: Path) -> None:
+        self._path = root / files.FEATURES
+        keys = files.read_frame(self._path, KEYS.names)
+        keys = keys[keys["outcome"].notna()].sort_values(["as_of", "match_id"], kind="stable")
+        self._places = keys.index.to_numpy()
+        self.keys = keys.reset_index(drop=True)
+
+    def trial(
+        self, learnt: pd.Index, asked: pd.Index, names: Sequence[str], seed: int, section: dict[str, Any]
+    ) -> Trial:
+        """Return the trial of the rows that stand at these positions of `keys`, with these columns, in 32 bits."""
+        values = files.read_frame(self._path, list(names)).to_numpy()
+        y = self.keys["outcome"].to_numpy(dtype=np.int64)
+        return Trial(
+            names=tuple(names),
+            X=values[self._places[learnt]],
+            y=y[learnt],
+            asked=values[self._places[asked]],
+            asked_y=y[asked],
+            asked_days=self.keys.loc[asked, "as_of"].dt.floor("D").to_numpy(dtype="datetime64[us]"),
+            seed=seed,
+            draws=section["bootstrap_draws"],
+            level=section["bootstrap_level"],
+        )
+
+
+def explained(root: Path) -> dict[str, Any]:
+    """Return everything that the stage finds, as `data/explained.json` holds it."""
+    params, plan = files.read_params(root), files.read_json(root / files.FOLDS)
+    best, train = files.read_json(root / files.METRICS)["best"], params["train"]
+    sections, settings = train[plan["profile"]], _settings(params["explain"], plan["profile"])
+    families = _families(root)
+    all_names = [name for columns in families.values() for name in columns]
+    steps = latest_steps(plan["folds"], params["explain"]["least_rows"])
+    table, start = Table(root), datetime.fromisoformat(steps[0]["start"])
+    learnt = training_rows(table.keys, datetime.fromisoformat(steps[0]["train_from"]), start).index
+    learnt = learnt[-max(settings[name] for name in ("rows", "learning_rows", "refit_rows")) :]
+    asked = pd.concat([test_rows(table.keys, step) for step in steps]).index
+
+    refitted = refits.refit_sections(settings["refits"], sections)
+    used = [refits.wanted(name, section, all_names) for name, section in {**refitted, best: sections[best]}.items()]
+    names = [name for name in all_names if any(name in columns for columns in used)]
+    trial = table.trial(learnt, asked, names, train["seed"], params["evaluate"]).in_64_bits()
+
+    began = time.perf_counter()
+    model = trial.latest(settings["rows"]).fitted(best, sections[best])
+    files.say(f"{best}: fitted before {start:%Y-%m-%d} in {time.perf_counter() - began:.1f} s")
+    found = {
+        "model": best,
+        "train": _span(table.keys.loc[learnt[-settings["rows"] :]]),
+        "test": _span(table.keys.loc[asked]),
+        "asked": min(settings["asked"], len(asked)),
+        "repeats": settings["repeats"],
+        "refit_rows": min(settings["refit_rows"], len(learnt)),
+        "refits": settings["refits"],
+        **_importance(model, trial, families, settings),
+        "learning": refits.learning_curve(trial.latest(settings["learning_rows"]), refitted, settings["shares"]),
+    }
+    files.say(f"importance and learning curve after {time.perf_counter() - began:.1f} s")
+    families_of = refits.without_families(trial.latest(settings["refit_rows"]), refitted, families)
+    del trial
+    few = learnt[-settings["refit_rows"] :]
+    for row in families_of:
+        columns = families[row["family"]]
+        part = table.trial(few, asked, columns, train["seed"], params["evaluate"])
+        row["columns"] = len(columns)
+        row["alone"] = _alone(part, settings["alone_columns"], params["explain"]["alone_l2"])
+    files.say(f"families after {time.perf_counter() - began:.1f} s")
+    return found | {"families": families_of}
+
+
+def _importance(model: Any, trial: Trial, families: dict[str, list[str]], settings: dict[str, Any]) -> dict[str, Any]:
+    """Return Shapley values and what shuffling costs, on the latest of the asked matches."""
+    few = trial.tail(settings["asked"])
+    values = importance.shapley(model, few.asked, settings["columns"])
+    columns = {row["name"]: [row["name"]] for row in values["columns"]}
+    return {
+        "shapley": values,
+        "shuffled": {
+            "families": importance.shuffled(model, few, families, settings["repeats"]),
+            "columns": importance.shuffled(model, few, columns, settings["repeats"]),
+        },
+    }
+
+
+def _alone(trial: Trial, most: int, l2: float) -> dict[str, Any]:
+    """Return what a logit on the columns of the trial scores; of many columns, on those that tell most."""
+    kept = list(trial.names)
+    while len(kept) > most:
+        # Each part holds more than are kept of it, so that fewer are left every time.
+        width = max(AT_ONCE, 2 * most)
+        parts = [kept[first : first + width] for first in range(0, len(kept), width)]
+        kept = [name for part in parts for name in refits.screened(trial.only(part), most)]
+    return refits.family_alone(trial, kept, l2)
+
+
+def _settings(section: dict[str, Any], profile: str) -> dict[str, Any]:
+    if profile not in section:
+        raise ValueError(f"{files.PARAMS}: section explain says nothing of the profile {profile!r}")
+    found: dict[str, Any] = section[profile]
+    return found
+
+
+def _families(root: Path) -> dict[str, list[str]]:
+    """Return the columns of each family, in the order of the catalogue."""
+    found: dict[str, list[str]] = {}
+    for feature in files.read_json(root / files.CATALOGUE):
+        found.setdefault(feature["family"], []).append(feature["name"])
+    return found
+
+
+def _span(rows: pd.DataFrame) -> dict[str, Any]:
+    return {"from": f"{rows['as_of'].min():%Y-%m-%d}", "to": f"{rows['as_of'].max():%Y-%m-%d}", "n": len(rows)}
+
+
+def main(root: Path = Path()) -> None:
+    """Run the stage in the workspace `root`."""
+    files.write_json(root / files.EXPLAINED, explained(root))
+
+
+if __name__ == "__main__":
+    main()

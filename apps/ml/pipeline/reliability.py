@@ -1,0 +1,108 @@
+"""How often outcomes came against how likely they were called, before and after calibration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from apps.ml.forecasting import scoring
+from apps.ml.pipeline.columns import CALIBRATED, OUTCOMES, RAW
+
+Floats = NDArray[np.float64]
+
+
+def by_outcome(rows: pd.DataFrame, section: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return for each outcome the bins of the calibrated forecasts, and its error before and after calibration.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Rows of `columns.FORECASTS` of one model.
+    section : dict
+        Section ``evaluate`` of the parameters.
+    """
+    found = []
+    for place, outcome in enumerate(OUTCOMES):
+        hit = (rows["outcome"] == place).to_numpy()
+        raw, own = rows[RAW[place]].to_numpy(), rows[CALIBRATED[place]].to_numpy()
+        bins = section["ece_bins"]
+        found.append(
+            {
+                "outcome": outcome,
+                "bins": binned(own, hit, bins),
+                "ece": error(own, hit, bins),
+                "ece_limit": limit(own, section),
+                "before": {"bins": binned(raw, hit, bins), "ece": error(raw, hit, bins)},
+            }
+        )
+    return found
+
+
+def by_competition(rows: pd.DataFrame, competitions: pd.Series, section: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the same for each competition with enough matches, with the three outcomes pooled beside them."""
+    found = []
+    names = competitions.to_numpy()
+    for name in np.unique(names):
+        part = rows[names == name]
+        if len(part) < section["least_matches"]:
+            continue
+        y = part["outcome"].to_numpy(dtype=np.int64)
+        raw, own = part[RAW].to_numpy(), part[CALIBRATED].to_numpy()
+        quantile, draws, bins = section["ece_quantile"], section["ece_draws"], section["ece_bins"]
+        found.append(
+            {
+                "competition": str(name),
+                "n": len(part),
+                "ece": scoring.ece(own, y, bins),
+                "ece_limit": scoring.ece_limit(own, quantile, draws, bins=bins),
+                "log_loss": scoring.log_loss(own, y),
+                "before": {"ece": scoring.ece(raw, y, bins), "log_loss": scoring.log_loss(raw, y)},
+                "outcomes": [_brief(row) for row in by_outcome(part, section)],
+            }
+        )
+    return found
+
+
+def binned(p: Floats, hit: NDArray[np.bool_], bins: int) -> list[dict[str, Any]]:
+    """Return the bins of equal width that hold a forecast: bounds, forecasts, mean forecast, and how often it came."""
+    number = np.minimum((p * bins).astype(int), bins - 1)
+    return [
+        {
+            "low": here / bins,
+            "high": (here + 1) / bins,
+            "n": int((number == here).sum()),
+            "mean_p": float(p[number == here].mean()),
+            "frequency": float(hit[number == here].mean()),
+        }
+        for here in np.unique(number).tolist()
+    ]
+
+
+def error(p: Floats, hit: NDArray[np.bool_], bins: int) -> float:
+    """Return the expected calibration error of one outcome, in [0, 1]."""
+    number = np.minimum((p * bins).astype(int), bins - 1)
+    gap = np.bincount(number, weights=p - hit, minlength=bins)
+    return float(np.abs(gap).sum() / len(p))
+
+
+def limit(p: Floats, section: dict[str, Any], seed: int = 0) -> float:
+    """Return the error of one outcome that a perfect forecaster with these forecasts seldom exceeds."""
+    generator = np.random.default_rng(seed)
+    bins, draws = section["ece_bins"], section["ece_draws"]
+    errors = [error(p, generator.random(len(p)) < p, bins) for _ in range(draws)]
+    return float(np.quantile(errors, section["ece_quantile"]))
+
+
+def _brief(row: dict[str, Any]) -> dict[str, Any]:
+    """Return an outcome of one competition: its bins as points, and its error before and after."""
+    points = [[place["n"], place["mean_p"], place["frequency"]] for place in row["bins"]]
+    return {
+        "outcome": row["outcome"],
+        "ece": row["ece"],
+        "ece_limit": row["ece_limit"],
+        "ece_before": row["before"]["ece"],
+        "points": points,
+    }

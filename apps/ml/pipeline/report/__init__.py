@@ -1,0 +1,23 @@
+"""The evaluation for people: one HTML page that carries its pictures, and the pictures by themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from apps.ml.pipeline import files
+from apps.ml.pipeline.report.findings import Findings
+from apps.ml.pipeline.report.page import page
+from apps.ml.pipeline.report.plots import plots
+
+__all__ = ["Findings", "main", "page", "plots"]
+
+
+def main(root: Path = Path()) -> None:
+    """Run the stage in the workspace `root`."""
+    found = Findings.read(root)
+    pictures = plots(found)
+    for name, svg in pictures.items():
+        files.write_text(root / files.PLOTS / f"{name}.svg", svg)
+    text = page(found, pictures)
+    files.write_text(root / files.REPORT, text)
+    files.say(f"report of {len(text.encode()) / 1000:.0f} kB with {len(pictures)} pictures")
