@@ -23,7 +23,16 @@ from unfold.widgets import UnfoldAdminDateWidget, UnfoldAdminSelectWidget, Unfol
 from apps.matches.admin import FactAdmin
 from apps.matches.models import World
 from apps.ml import selectors, services
-from apps.ml.models import FeatureSnapshot, ModelVersion, PipelineRun, Prediction, Promotion, Score, ServedWorld
+from apps.ml.models import (
+    FeatureSnapshot,
+    ModelVersion,
+    PipelineRun,
+    Prediction,
+    Promotion,
+    Score,
+    SeasonForecast,
+    ServedWorld,
+)
 
 STOP_POLLING = 286
 """The status by which a partial tells htmx to ask no more."""
@@ -420,3 +429,11 @@ class FeatureSnapshotAdmin(FactAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[FeatureSnapshot]:
         """Leave the states in the database."""
         return super().get_queryset(request).defer("state")
+
+
+@admin.register(SeasonForecast)
+class SeasonForecastAdmin(FactAdmin):
+    """Simulated ends of seasons."""
+
+    list_display = ("as_of", "season", "version_id", "data_snapshot", "simulations", "remaining", "is_whole")
+    list_select_related = ("season__competition",)

@@ -278,9 +278,7 @@ _MOST: Final = _MEMBERS.shape[1]
 
 
 @njit(cache=True)
-def _alias(
-    cells: Floats, members: Integers, counts: Integers, share: Floats, alias: Integers
-) -> None:
+def _alias(cells: Floats, members: Integers, counts: Integers, share: Floats, alias: Integers) -> None:
     """Fill alias tables by Vose's method."""
     small = np.empty(members.shape[1], dtype=np.int64)
     large = np.empty(members.shape[1], dtype=np.int64)
@@ -435,9 +433,7 @@ def _sort(order: Integers, first: int, end: int, values: Integers) -> bool:
 
 
 @njit(cache=True)
-def _push(
-    order: Integers, first: int, end: int, values: Integers, rest: int, todo: Integers, size: int
-) -> int:
+def _push(order: Integers, first: int, end: int, values: Integers, rest: int, todo: Integers, size: int) -> int:
     """Note the groups of level clubs that still have to be parted, and return how many groups are noted now."""
     start = first
     for place in range(first + 1, end + 1):

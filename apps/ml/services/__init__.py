@@ -18,16 +18,22 @@ from apps.ml.services.forecasts import (
     settle_due,
 )
 from apps.ml.services.runs import queue_run, retrain_due, run_due
+from apps.ml.services.seasons import SeasonsReport, simulate_due
+from apps.ml.services.what_if import QuestionRefusedError, imagine, next_saturday, what_if
 
 __all__ = [
     "Forecast",
     "NoForecastError",
     "PredictReport",
     "PromotionRefusedError",
+    "QuestionRefusedError",
+    "SeasonsReport",
     "SettleReport",
     "choose_served_world",
     "forecast",
+    "imagine",
     "mirror_champions",
+    "next_saturday",
     "predict_due",
     "promote",
     "promote_first_champion",
@@ -36,4 +42,6 @@ __all__ = [
     "rollback",
     "run_due",
     "settle_due",
+    "simulate_due",
+    "what_if",
 ]
