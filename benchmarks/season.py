@@ -18,7 +18,7 @@ from apps.ml.forecasting.goals import outcome_probabilities
 from benchmarks.report import Measure, parser, tell
 
 CLUBS: Final = 20
-DOUBT: Final = 0.2
+DOUBT: Final = 0.4
 REPEATS: Final = 5
 TARGET: Final = "≤ 1"
 

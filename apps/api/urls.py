@@ -9,7 +9,7 @@ from rest_framework.routers import SimpleRouter
 from apps.api import pages
 from apps.api.consumers import EventConsumer
 from apps.api.pages import reference
-from apps.api.viewsets import IngestViewSet, MatchViewSet
+from apps.api.viewsets import CompetitionViewSet, IngestViewSet, MatchViewSet, WhatIfViewSet
 
 router = SimpleRouter()
 router.register("matches", MatchViewSet, basename="match")
@@ -29,8 +29,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("teams/<slug:slug>/", pages.team, name="team"),
     path("track-record/", pages.track_record, name="track-record"),
     path("models/", pages.models, name="models"),
+    path("what-if/", pages.what_if, name="what-if"),
     path("about/", pages.about, name="about"),
     path("api/v1/", include(router.urls)),
+    path(
+        "api/v1/competitions/<slug:slug>/season-forecast/",
+        CompetitionViewSet.as_view({"get": "season_forecast"}),
+        name="season-forecast",
+    ),
+    path("api/v1/what-if/", WhatIfViewSet.as_view({"get": "retrieve"}), name="api-what-if"),
     # Described here, and answered by the office.
     *ingest_urlpatterns,
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),

@@ -19,9 +19,10 @@ from apps.ml.services.forecasts import (
 )
 from apps.ml.services.runs import queue_run, retrain_due, run_due
 from apps.ml.services.seasons import SeasonsReport, simulate_due
-from apps.ml.services.what_if import QuestionRefusedError, imagine, next_saturday, what_if
+from apps.ml.services.what_if import AHEAD, QuestionRefusedError, imagine, next_saturday, what_if
 
 __all__ = [
+    "AHEAD",
     "Forecast",
     "NoForecastError",
     "PredictReport",

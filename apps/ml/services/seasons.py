@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 AT_MOST_EVERY: Final = timedelta(minutes=10)
 """A season is simulated anew by one version at most this often."""
 
-PARAMS: Final[Mapping[str, Any]] = {"simulations": 10_000, "doubt": 0.3}
+PARAMS: Final[Mapping[str, Any]] = {"simulations": 10_000, "doubt": 0.4}
 """Section ``season`` of the parameters, for versions that were trained before it was there."""
 
 TO_PLAY: Final = (Match.Status.SCHEDULED, Match.Status.LIVE, Match.Status.POSTPONED, Match.Status.UNKNOWN)
@@ -235,12 +235,14 @@ def _lines(season: Season) -> list[dict[str, Any]]:
     from apps.ml.forecasting.features.places import places_of
 
     places = places_of(season.competition.region.name, season.competition.level)
-    found: list[dict[str, Any]] = []
-    for name, number in places._asdict().items():
-        line = {"name": name, "places": number, "from_end": name in ("play_off", "down")}
-        if number and not any((each["places"], each["from_end"]) == (number, line["from_end"]) for each in found):
-            found.append(line)
-    return found
+    above = {places.second: "second", places.first: "first", places.title: "title"}
+    below = {places.play_off: "play_off", places.down: "down"}
+    return [
+        {"name": name, "places": number, "from_end": from_end}
+        for from_end, names in ((False, above), (True, below))
+        for number, name in sorted(names.items(), reverse=from_end)
+        if number
+    ]
 
 
 def _table(season: Season, calendar: Calendar, outcome: SeasonOutcome) -> dict[str, Any]:

@@ -20,7 +20,7 @@ ODD_RULES = {
     ),
     "points alone": (),
 }
-EVERY_RULE = {**{region: rule for region, rule in RULES.items()}, "other": GOALS_FIRST, **ODD_RULES}
+EVERY_RULE = {**RULES, "other": GOALS_FIRST, **ODD_RULES}
 
 
 def round_robin(clubs: int, times: int = 1) -> np.ndarray:
