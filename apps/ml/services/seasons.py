@@ -112,7 +112,8 @@ def _running(world: World, now: datetime) -> list[Season]:
 
 
 def _is_due(season: Season, served: serving.Served, now: datetime) -> bool:
-    latest = season.forecasts.filter(version_id=served.version_id).order_by("-as_of").first()
+    of_version = season.forecasts.filter(version_id=served.version_id).only("data_snapshot", "as_of")
+    latest = of_version.order_by("-as_of").first()
     return latest is None or (latest.data_snapshot != served.data_snapshot and latest.as_of <= now - AT_MOST_EVERY)
 
 
@@ -180,30 +181,37 @@ def _calendar(season: Season) -> Calendar:
     ordered = sorted(teams.values(), key=lambda team: team.name)
     met = Counter((match.home_team_id, match.away_team_id) for match in counted)
     missing = [(home, away) for home in ordered for away in ordered if home != away and (home.pk, away.pk) not in met]
+    before = _met_before(season)
+    teams_before = {team for pair in before for team in pair}
     undated: list[Match] = []
-    if missing and max(met.values()) == 1 and _met_once_at_home(season):
+    if missing and max(met.values()) == 1 and _is_double_round(before):
         at = counted[-1].kickoff_at + UNDATED_AFTER
         undated = [
             Match(season=season, home_team=home, away_team=away, kickoff_at=at, status=Match.Status.SCHEDULED)
             for home, away in missing
         ]
-    everybody = not missing and len(set(met.values())) == 1
-    return Calendar(ordered, results, fixtures, undated, is_whole=bool(undated) or everybody)
+    # Leagues that split in spring are whole when a club has as many matches as a year ago.
+    is_as_long = bool(before) and met.total() * len(teams_before) >= before.total() * len(ordered)
+    is_even = not missing and len(set(met.values())) == 1
+    return Calendar(ordered, results, fixtures, undated, is_whole=bool(undated) or is_even or is_as_long)
 
 
-def _met_once_at_home(season: Season) -> bool:
-    """Whether everybody met everybody once at home, and no oftener, in the season before."""
+def _met_before(season: Season) -> Counter[tuple[int, int]]:
+    """Return how often each pair (home team, away team) met in the season before."""
     before = season.competition.seasons.filter(label__lt=season.label).order_by("-label").first()
     if before is None:
-        return False
-    pairs = (
+        return Counter()
+    return Counter(
         Match.objects.filter(season=before, home_goals__isnull=False)
         .exclude(stage__name=PLAY_OFF_STAGE)
         .values_list("home_team_id", "away_team_id")
     )
-    met = Counter(pairs)
+
+
+def _is_double_round(met: Counter[tuple[int, int]]) -> bool:
+    """Whether everybody met everybody once at home, and no oftener."""
     teams = len({team for pair in met for team in pair})
-    return len(met) == teams * (teams - 1) > 0 and max(met.values()) == 1
+    return len(met) == met.total() == teams * (teams - 1) > 0
 
 
 def _forecast(calendar: Calendar, served: serving.Served, *, now: datetime) -> tuple[np.ndarray, np.ndarray]:
@@ -225,7 +233,7 @@ def _forecast(calendar: Calendar, served: serving.Served, *, now: datetime) -> t
         ignore_index=True,
     )
     # A match that should have begun already is as good as one that begins now.
-    kickoff = frame["kickoff_at"].clip(lower=pd.Timestamp(now).as_unit("us"))
+    kickoff = frame["kickoff_at"].where(frame["kickoff_at"] >= now, pd.Timestamp(now).as_unit("us"))
     features = as_trained(served.state.describe(frame.assign(kickoff_at=kickoff, as_of=now)))
     return served.bundle.estimator.predict_proba(features), served.bundle.estimator.expected_goals(features)
 

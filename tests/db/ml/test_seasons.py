@@ -116,6 +116,17 @@ def test_a_postponed_match_is_still_to_be_played_and_a_cancelled_one_is_not(cham
     assert (row.played + row.remaining, row.is_whole) == (131, False)
 
 
+def test_a_season_as_long_as_the_one_before_is_whole_however_often_pairs_meet(champion, now):
+    season = running_season(now)
+    first = Match.objects.filter(season=season, status="scheduled").order_by("-kickoff_at").first()
+    # As after a split in spring: one pair meets once more, another once less.
+    other = Match.objects.filter(season=season).exclude(home_team=first.home_team).order_by("kickoff_at").first()
+    Match.objects.filter(pk=first.pk).update(home_team=other.home_team, away_team=other.away_team, occurrence=2)
+    services.simulate_due(now=now)
+    row = selectors.season_forecast(season)
+    assert (row.played + row.remaining, row.undated, row.is_whole) == (132, 0, True)
+
+
 class TestWhatIf:
     def test_an_imagined_match_is_forecast_as_the_stored_one_of_the_same_moment(self, champion, now):
         stored = Match.objects.filter(status="scheduled").select_related(
