@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pytest
+from django.urls import reverse
 
 from apps.matches import selectors as match_selectors
 from apps.matches.models import Match, Season, World
@@ -220,3 +221,9 @@ class TestWhatIf:
         )
         with pytest.raises(services.NoForecastError, match="No model is champion"):
             services.what_if(imagined, now=now)
+
+
+def test_the_office_lists_what_was_simulated(office, simulated):
+    row = SeasonForecast.objects.order_by("pk").first()
+    assert str(row.season) in office.get(reverse("admin:ml_seasonforecast_changelist")).content.decode()
+    assert "10000" in office.get(reverse("admin:ml_seasonforecast_change", args=[row.pk])).content.decode()

@@ -1,0 +1,7 @@
+"""The REST API: parse → one selector or service → render."""
+
+from apps.api.viewsets.intake import IngestViewSet
+from apps.api.viewsets.matches import MatchViewSet
+from apps.api.viewsets.outlooks import CompetitionViewSet, WhatIfViewSet
+
+__all__ = ["CompetitionViewSet", "IngestViewSet", "MatchViewSet", "WhatIfViewSet"]
