@@ -73,6 +73,7 @@ TIMETABLE: Final[dict[str, dict[str, Any]]] = {
     "prune kept pages": _ask("scraping.prune", 6 * HOUR),
     "forecast what is due": _ask("ml.predict_due", MINUTE),
     "grade what is due": _ask("ml.settle_due", MINUTE),
+    "simulate the seasons that are due": _ask("ml.simulate_due", 5 * MINUTE),
     "start and resume pipeline runs": _ask("ml.run_due", 30 * SECOND),
     "retrain when it is due": _ask("ml.retrain_due", 5 * MINUTE),
     "compare candidates with the champion": _ask("ml.compare_due", 10 * MINUTE),
@@ -84,6 +85,6 @@ app.conf.wake_ups = {
     "facts_changed": ("ml.settle_due", "ml.predict_due", "ml.retrain_due"),
     "scrape_requested": ("scraping.scrape_due",),
     "run_requested": ("ml.run_due",),
-    "promoted": ("ml.predict_due", "ml.compare_due", "ml.mirror_aliases"),
+    "promoted": ("ml.predict_due", "ml.simulate_due", "ml.compare_due", "ml.mirror_aliases"),
     "compared": ("ml.mirror_aliases",),
 }

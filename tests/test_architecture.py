@@ -52,6 +52,7 @@ def test_the_types_hold():
         "apps.ml.forecasting.estimators",
         "apps.ml.forecasting.scoring",
         "apps.ml.forecasting.goals",
+        "apps.ml.forecasting.season",
         "apps.scraping.sources",
         "apps.scraping.politeness",
         "apps.scraping.sandbox.world",

@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from apps.ml.forecasting.goals import ScorelineGrid
 
@@ -125,6 +125,40 @@ def heat(grid: ScorelineGrid) -> list[tuple[str, list[Cell]]]:
         )
         for home, row in enumerate(sums)
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """The places of one club as cells of a strip, in per cent of its width: (x, width, level of darkness 0 to 20)."""
+
+    cells: list[tuple[float, float, int]]
+    borders: list[float]
+    label: str
+
+
+def strips(lines: Sequence[dict[str, Any]], places: Sequence[Sequence[float]]) -> list[Strip]:
+    """Return the strips of the clubs of a table: how likely each ends at each place, the first at the left.
+
+    Darkness goes with the root of the share, so that what is unlikely is still seen. `borders` are those of the lines
+    of the table.
+    """
+    if not places:
+        return []
+    clubs = len(places[0])
+    most = max(max(row) for row in places) or 1.0
+    above = [clubs - line["places"] if line["from_end"] else line["places"] for line in lines]
+    borders = sorted({round(100.0 * count / clubs, 3) for count in above if 0 < count < clubs})
+    width = round(100.0 / clubs, 3)
+    found = []
+    for row in places:
+        cells = [
+            (round(100.0 * place / clubs, 3), width, level)
+            for place, share in enumerate(row)
+            if (level := round(HEAT_STEPS * math.sqrt(share / most)))
+        ]
+        best = max(range(clubs), key=row.__getitem__)
+        found.append(Strip(cells, borders, f"most often place {best + 1}, in {100.0 * row[best]:.0f} of 100 seasons"))
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,13 @@ class NoForecastYet(Problem):
         super().__init__(status.HTTP_404_NOT_FOUND, "no-forecast", detail)
 
 
+class Unknown(Problem):
+    """Something that the address names is not there."""
+
+    def __init__(self, kind: str, detail: str) -> None:
+        super().__init__(status.HTTP_404_NOT_FOUND, kind, detail)
+
+
 def is_api(request: HttpRequest) -> bool:
     """Whether a request is for the API, whose errors are for programs."""
     return request.path.startswith("/api/")

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -26,7 +27,7 @@ from apps.matches import selectors as matches
 from apps.matches.models import Competition, Event, Match, Season, Team, World
 from apps.ml import selectors as forecasts
 from apps.ml.forecasting.scoring import devig
-from apps.ml.models import Prediction, Score
+from apps.ml.models import Prediction, Score, SeasonForecast
 
 WHOLE_DAY = 12
 """Up to so many matches of one competition and day are shown whole; of more, those around now."""
@@ -276,6 +277,61 @@ def seasons_of_team(team: Team) -> list[Season]:
     for season in rows.select_related("competition__region"):
         latest.setdefault(season.competition_id, season)
     return list(latest.values())
+
+
+def newest_league(team: Team) -> Match | None:
+    """Return the latest league match of a team, played or to come, with its season and competition."""
+    rows = (
+        Match.objects.filter(season__competition__level__gte=1)
+        .select_related("season__competition__region")
+        .order_by("-kickoff_at")
+    )
+    # Every club is at home now and then, and one index finds it.
+    return rows.filter(home_team=team).first() or rows.filter(away_team=team).first()
+
+
+def newest_seasons(competition_ids: Iterable[int]) -> list[Season]:
+    """Return the newest season of each of some competitions, in the order asked."""
+    ids = list(dict.fromkeys(competition_ids))
+    rows = (
+        Season.objects.filter(competition_id__in=ids)
+        .select_related("competition__region")
+        .order_by("competition_id", "-label")
+        .distinct("competition_id")
+    )
+    found = {season.competition_id: season for season in rows}
+    return [found[competition_id] for competition_id in ids]
+
+
+@dataclass(frozen=True, slots=True)
+class SeasonEnd:
+    """How a season may end.
+
+    Parameters
+    ----------
+    forecast : SeasonForecast
+        The latest simulation, with its version loaded.
+    lines : list of dict
+        Lines of the table: ``name``, ``places`` and whether they count ``from_end``.
+    clubs : list of (Team, dict)
+        The club and what the simulation says of it, the one with the most expected points first.
+    """
+
+    forecast: SeasonForecast
+    lines: list[dict[str, Any]]
+    clubs: list[tuple[Team, dict[str, Any]]]
+
+
+def season_end(season: Season) -> SeasonEnd | None:
+    """Return the latest simulation of a season, or None."""
+    forecast = forecasts.season_forecast(season)
+    if forecast is None:
+        return None
+    rows = forecast.table["clubs"]
+    teams = Team.objects.in_bulk([row["team"] for row in rows])
+    # A team that was merged into another since then is no more.
+    clubs = [(teams[row["team"]], row) for row in rows if row["team"] in teams]
+    return SeasonEnd(forecast, forecast.table["lines"], clubs)
 
 
 def coming_of_team(team: Team, now: datetime, *, limit: int) -> list[Match]:

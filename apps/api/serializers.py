@@ -186,6 +186,65 @@ class PredictionSerializer(serializers.Serializer[dict[str, object]]):
     )
 
 
+class WhatIfSerializer(PredictionSerializer):
+    """A forecast of a match that nobody plays: made for the one who asks, and kept nowhere."""
+
+    # These say what becomes of a forecast that is kept.
+    match = None  # type: ignore[assignment]
+    published_at = None  # type: ignore[assignment]
+    is_frozen = None  # type: ignore[assignment]
+    home_team = TeamSerializer()
+    away_team = TeamSerializer()
+    competition = CompetitionSerializer(source="season.competition")
+    season = serializers.CharField(source="season.label")
+    is_neutral = serializers.BooleanField()
+    notes = serializers.ListField(
+        child=serializers.CharField(), help_text="What makes the answer less sure than that of a fixture."
+    )
+
+
+class TableLineSerializer(serializers.Serializer[dict[str, object]]):
+    """A line of a table that somebody may be glad or sorry to end above or below."""
+
+    name = serializers.ChoiceField(choices=["title", "first", "second", "play_off", "down"])
+    places = serializers.IntegerField(help_text="How many places it parts off.")
+    from_end = serializers.BooleanField(help_text="Whether they are the last ones.")
+
+
+class ClubEndSerializer(serializers.Serializer[dict[str, object]]):
+    """How the season may end for one club."""
+
+    team = TeamSerializer()
+    points = serializers.IntegerField(help_text="So far.")
+    expected = serializers.FloatField(help_text="Mean of the points at the end.")
+    low = serializers.IntegerField(help_text="One in twenty simulated seasons ends with fewer points.")
+    high = serializers.IntegerField(help_text="One in twenty ends with more.")
+    chances = serializers.DictField(child=serializers.FloatField(), help_text="Name of a line → probability.")
+    places = serializers.ListField(
+        child=serializers.FloatField(), help_text="Probability of each place, from the first on."
+    )
+
+
+class SeasonForecastSerializer(serializers.Serializer[dict[str, object]]):
+    """How a season may end, by simulation of the matches that are left."""
+
+    competition = CompetitionSerializer()
+    season = serializers.CharField()
+    simulations = serializers.IntegerField(help_text="Simulated seasons.")
+    doubt = serializers.FloatField(
+        help_text="Standard deviation of a club's strength between simulated seasons, log-odds of home against away."
+    )
+    played = serializers.IntegerField(help_text="Matches that count already.")
+    remaining = serializers.IntegerField(help_text="Matches that were simulated.")
+    undated = serializers.IntegerField(help_text="Of those, the ones that no source has listed yet.")
+    is_whole = serializers.BooleanField(help_text="Whether these are all matches to the end of the season.")
+    lines = TableLineSerializer(many=True)
+    clubs = ClubEndSerializer(many=True, help_text="The club with the most expected points first.")
+    model = ModelSerializer()
+    data_snapshot = serializers.IntegerField(help_text="Number of the data snapshot that the simulation saw.")
+    as_of = serializers.DateTimeField(help_text="It used facts known before this moment, and no later ones.")
+
+
 class ProblemErrorSerializer(serializers.Serializer[dict[str, str]]):
     """One bad part of the input."""
 

@@ -9,7 +9,7 @@ from rest_framework.routers import SimpleRouter
 from apps.api import pages
 from apps.api.consumers import EventConsumer
 from apps.api.pages import reference
-from apps.api.viewsets import FeaturesView, IngestViewSet, MatchViewSet
+from apps.api.viewsets import CompetitionViewSet, FeaturesView, IngestViewSet, MatchViewSet, WhatIfViewSet
 
 router = SimpleRouter()
 router.register("matches", MatchViewSet, basename="match")
@@ -31,8 +31,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("models/", pages.models, name="models"),
     path("models/<str:world>/<int:number>/", pages.model_version, name="model-version"),
     path("features/", pages.features, name="features"),
+    path("what-if/", pages.what_if, name="what-if"),
     path("about/", pages.about, name="about"),
     path("api/v1/", include(router.urls)),
+    path(
+        "api/v1/competitions/<slug:slug>/season-forecast/",
+        CompetitionViewSet.as_view({"get": "season_forecast"}),
+        name="season-forecast",
+    ),
+    path("api/v1/what-if/", WhatIfViewSet.as_view({"get": "retrieve"}), name="api-what-if"),
     path("api/v1/features/", FeaturesView.as_view(), name="features-api"),
     # Described here, and answered by the office.
     *ingest_urlpatterns,

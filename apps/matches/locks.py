@@ -27,6 +27,7 @@ class Lock(IntEnum):
     RUN = 0x5350_4149_0004
     PREDICT = 0x5350_4149_0005
     SETTLE = 0x5350_4149_0006
+    SEASONS = 0x5350_4149_0007
 
 
 @unique

@@ -35,6 +35,7 @@ from apps.ml.models import (
     Prediction,
     Promotion,
     Score,
+    SeasonForecast,
     ServedWorld,
 )
 from apps.ml.pipeline import card
@@ -580,3 +581,11 @@ class FeatureSnapshotAdmin(FactAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[FeatureSnapshot]:
         """Leave the states in the database."""
         return super().get_queryset(request).defer("state")
+
+
+@admin.register(SeasonForecast)
+class SeasonForecastAdmin(FactAdmin):
+    """Simulated ends of seasons."""
+
+    list_display = ("as_of", "season", "version_id", "data_snapshot", "simulations", "remaining", "is_whole")
+    list_select_related = ("season__competition",)

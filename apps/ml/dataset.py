@@ -140,6 +140,32 @@ def fixtures(match_ids: Iterable[int]) -> pd.DataFrame:
     return rows.set_index("match_id", drop=False).loc[ids].reset_index(drop=True)
 
 
+def imagined(matches: Sequence[Match]) -> pd.DataFrame:
+    """Return matches that are not stored as `fixtures` would return them, in the caller's order."""
+    rows = [
+        {
+            "match_id": 0,
+            "competition_id": match.season.competition_id,
+            "competition": match.season.competition.slug,
+            "region": match.season.competition.region.name,
+            "level": match.season.competition.level,
+            "season_id": match.season_id,
+            "season": match.season.label,
+            "stage": "",
+            "home_team_id": match.home_team_id,
+            "away_team_id": match.away_team_id,
+            "home_team": match.home_team.name,
+            "away_team": match.away_team.name,
+            "kickoff_at": match.kickoff_at,
+            "kickoff_precision": match.kickoff_precision,
+            "status": match.status,
+            "is_neutral": match.is_neutral,
+        }
+        for match in matches
+    ]
+    return pa.Table.from_pylist(rows, schema=MATCHES).to_pandas()
+
+
 def upcoming(world: World, *, now: datetime, until: datetime) -> pd.DataFrame:
     """Return the scheduled matches that kick off after `now` and not after `until`, in the order of kick-off."""
     where = """m.status = 'scheduled' AND m.kickoff_at > %(now)s AND m.kickoff_at <= %(until)s

@@ -11,7 +11,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 
-from apps.matches.models import Match, World
+from apps.matches.models import Match, Season, World
 from apps.ml.pipeline.files import NO_ODDS
 
 PROBABILITY = [MinValueValidator(0.0), MaxValueValidator(1.0)]
@@ -306,3 +306,31 @@ class Score(models.Model):
 
     def __str__(self) -> str:
         return f"score of prediction {self.prediction_id}"
+
+
+class SeasonForecast(models.Model):
+    """How a season may end, simulated by one version on one data snapshot; a day keeps its latest one."""
+
+    season = models.ForeignKey(Season, on_delete=models.CASCADE, related_name="forecasts")
+    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="season_forecasts")
+    data_snapshot = models.BigIntegerField()
+    as_of = models.DateTimeField(help_text="It used facts known before this moment.")
+    simulations = models.PositiveIntegerField(help_text="Simulated seasons.")
+    doubt = models.FloatField(help_text="Standard deviation of the shock of a club, in log-odds.")
+    played = models.PositiveIntegerField(help_text="Matches that count already.")
+    remaining = models.PositiveIntegerField(help_text="Matches that were simulated.")
+    undated = models.PositiveIntegerField(help_text="Of those, the ones that no source has listed yet.")
+    is_whole = models.BooleanField(help_text="Whether these are all matches to the end of the season.")
+    table = models.JSONField(help_text="{lines: [{name, places, from_end}], clubs: [{team, points, places, …}]}.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["season", "version", "data_snapshot"], name="seasonforecast_identity_unique"
+            ),
+            models.CheckConstraint(condition=Q(undated__lte=F("remaining")), name="seasonforecast_undated_remain"),
+        ]
+        indexes = [models.Index(fields=["season", "-as_of"], name="seasonforecast_latest")]
+
+    def __str__(self) -> str:
+        return f"forecast of season {self.season_id} as of {self.as_of:%Y-%m-%d}"

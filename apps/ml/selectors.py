@@ -10,10 +10,10 @@ from typing import Any, Final
 import numpy as np
 from django.db.models import Exists, F, OuterRef, QuerySet, TextChoices
 
-from apps.matches.models import Match, World
+from apps.matches.models import Match, Season, World
 from apps.ml.forecasting import scoring
 from apps.ml.models import Comparison as Duel
-from apps.ml.models import ModelVersion, PipelineRun, Prediction, Promotion, Score, ServedWorld
+from apps.ml.models import ModelVersion, PipelineRun, Prediction, Promotion, Score, SeasonForecast, ServedWorld
 from apps.ml.pipeline.card import Facts
 
 INTERVAL_FROM: Final = 30
@@ -285,6 +285,17 @@ def prediction_history(match_id: int) -> QuerySet[Prediction]:
         .select_related("version")
         .defer("version__bundle", "version__metrics", "version__gates")
         .order_by("published_at", "id")
+    )
+
+
+def season_forecast(season: Season) -> SeasonForecast | None:
+    """Return the latest simulation of a season with the version that made it, the bundle left in the database."""
+    return (
+        SeasonForecast.objects.filter(season=season)
+        .select_related("version")
+        .defer("version__bundle", "version__metrics", "version__gates")
+        .order_by("-as_of", "-id")
+        .first()
     )
 
 

@@ -24,6 +24,12 @@ def settle_due() -> None:
     logger.info("settle_due: %s", services.settle_due(now=timezone.now()))
 
 
+@shared_task(name="ml.simulate_due", soft_time_limit=240, time_limit=300)
+def simulate_due() -> None:
+    """Simulate the rest of the seasons that are due."""
+    logger.info("simulate_due: %s", services.simulate_due(now=timezone.now()))
+
+
 @shared_task(name="ml.run_due", soft_time_limit=3300, time_limit=3600)
 def run_due() -> None:
     """Execute the pipeline run that waits longest, if any."""

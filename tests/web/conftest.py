@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from apps.matches.models import Competition, Event, Ingest, Match, Odds, Region, Season, Team, World
 from apps.matches.records import result_known_at
+from apps.ml import services as ml_services
 from apps.ml.models import (
     Comparison,
     FeatureCatalogue,
@@ -20,7 +21,9 @@ from apps.ml.models import (
     Prediction,
     Promotion,
     Score,
+    SeasonForecast,
 )
+from apps.ml.services import Forecast
 
 HERE = Path(__file__).resolve().parent
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -251,6 +254,40 @@ class Builder:
     def event(self, number: int | None, topic: str = "match.changed", key: str = "1", **payload) -> Event:
         return Event.objects.create(number=number, topic=topic, key=key, payload=payload, created_at=self.now)
 
+    def season_end(self, season: Season, version: ModelVersion, teams: list[str], **fields) -> SeasonForecast:
+        """Simulate a season: of n teams the first is champion in half of all cases, and so on, halving."""
+        n = len(teams)
+        halves = [0.5 ** (k + 1) for k in range(n - 1)]
+        shares = [*halves, 1.0 - sum(halves)]
+        clubs = [
+            {
+                "team": self.team(name, region=season.competition.region).pk,
+                "points": 10 - k,
+                "expected": 40.25 - k,
+                "low": 30 - k,
+                "high": 50 - k,
+                "chances": {"title": shares[k], "down": shares[-k - 1]},
+                "places": shares[k:] + shares[:k],
+            }
+            for k, name in enumerate(teams)
+        ]
+        lines = [
+            {"name": "title", "places": 1, "from_end": False},
+            {"name": "down", "places": 1, "from_end": True},
+        ]
+        values = {
+            "data_snapshot": 1,
+            "as_of": self.now,
+            "simulations": 10_000,
+            "doubt": 0.4,
+            "played": 10,
+            "remaining": 122,
+            "undated": 0,
+            "is_whole": True,
+            "table": {"lines": lines, "clubs": clubs},
+        }
+        return SeasonForecast.objects.create(season=season, version=version, **(values | fields))
+
     def round(self, season: Season, *, finished: int, coming: int, version: ModelVersion) -> list[Match]:
         """Fill a season: matches of today around now, each forecast, priced, and graded where it is over."""
         teams = [f"{season.competition.name} {n}" for n in range(8)]
@@ -291,6 +328,31 @@ def champion(build):
     version = build.version(catalogue=build.catalogue(), columns=["elo_diff"])
     build.promote(version)
     return version
+
+
+@pytest.fixture
+def answers(monkeypatch, build, champion):
+    """The loaded champion answers for matches that are stored nowhere."""
+
+    def answer(match: Match, *, now: datetime) -> Forecast:
+        return Forecast(
+            match_id=None,
+            version_number=champion.number,
+            data_snapshot=5,
+            as_of=now,
+            p_home=0.5,
+            p_draw=0.3,
+            p_away=0.2,
+            home_expected_goals=1.6,
+            away_expected_goals=1.1,
+            base_home=0.45,
+            base_draw=0.27,
+            base_away=0.28,
+            contributions={"elo": 0.4},
+            degraded="",
+        )
+
+    monkeypatch.setattr(ml_services, "what_if", answer)
 
 
 def read_json(name: str) -> dict:

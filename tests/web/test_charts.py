@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.api import charts
+from apps.api.templatetags.spai import chance, line_meaning, line_short
 from apps.ml.forecasting import goals
 
 weights = st.lists(st.floats(0.001, 1.0), min_size=3, max_size=3)
@@ -85,3 +86,54 @@ def test_a_forecast_stands_until_the_next_one():
     assert [line.percent for line in moved.lines] == [60, 25, 15]
     assert [percent for percent, _ in moved.scale] == [0, 25, 50, 75]
     assert moved.label.startswith("home from 50 to 60 per cent")
+
+
+class TestStrips:
+    LINES = (
+        {"name": "title", "places": 1, "from_end": False},
+        {"name": "down", "places": 1, "from_end": True},
+    )
+
+    def test_cells_are_as_dark_as_the_root_of_their_share_and_none_is_drawn_for_nothing(self):
+        first, _, _, _ = charts.strips(
+            self.LINES, [[0.64, 0.36, 0.0, 0.0], [0.0, 0.0, 0.5, 0.5], [0.25] * 4, [1, 0, 0, 0]]
+        )
+        # 20 times the roots of 0.64 and 0.36, the largest share of all being 1.
+        assert first.cells == [(0.0, 25.0, 16), (25.0, 25.0, 12)]
+        assert first.label == "most often place 1, in 64 of 100 seasons"
+
+    def test_borders_lie_where_the_lines_of_the_table_are(self):
+        (strip,) = charts.strips(self.LINES, [[0.25] * 4])
+        assert strip.borders == [25.0, 75.0]
+
+    def test_no_clubs_have_no_strips(self):
+        assert charts.strips(self.LINES, []) == []
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (0.0, "–"),
+        (0.0004, "< 1 %"),
+        (0.006, "1 %"),
+        (0.494, "49 %"),
+        (0.9949, "99 %"),
+        (0.9999, "> 99 %"),
+        (1.0, "100 %"),
+    ],
+)
+def test_a_counted_chance_is_never_rounded_to_certainty(share, text):
+    assert chance(share) == text
+
+
+@pytest.mark.parametrize(
+    ("line", "level", "short", "meaning"),
+    [
+        ({"name": "title", "places": 1, "from_end": False}, 1, "Title", "first place"),
+        ({"name": "first", "places": 4, "from_end": False}, 1, "Top 4", "the highest continental competition"),
+        ({"name": "first", "places": 2, "from_end": False}, 2, "Top 2", "direct promotion"),
+        ({"name": "down", "places": 3, "from_end": True}, 2, "Bottom 3", "going down at once"),
+    ],
+)
+def test_a_line_of_a_table_says_what_it_is_worth(line, level, short, meaning):
+    assert (line_short(line), line_meaning(line, level)) == (short, meaning)

@@ -5,6 +5,8 @@ Renew with `pytest tests/web/test_query_counts.py --renew` and look at the diffe
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -26,17 +28,21 @@ PAGES = {
     "features": "/features/",
     "features, changing part": "/features/",
     "about": "/about/",
+    "what if, empty": "/what-if/",
+    "what if": "/what-if/?home=crown-league-1&away=crown-league-2",
     "REST matches": "/api/v1/matches/",
     "REST match": "/api/v1/matches/{match}/",
     "REST features": "/api/v1/features/",
     "REST prediction": "/api/v1/matches/{match}/prediction/",
+    "REST season forecast": "/api/v1/competitions/aldermark-crown-league/season-forecast/",
+    "REST what if": "/api/v1/what-if/?home=crown-league-1&away=crown-league-2",
 }
 
 
 def counted(client, match) -> dict[str, int]:
     found = {}
     for name, address in PAGES.items():
-        headers = {"HX-Request": "true"} if "," in name else {}
+        headers = {"HX-Request": "true"} if "part" in name or "row" in name else {}
         if "row" in name:
             headers["HX-Target"] = f"row-{match.pk}"
         with CaptureQueriesContext(connection) as queries:
@@ -47,14 +53,17 @@ def counted(client, match) -> dict[str, int]:
 
 
 @pytest.fixture
-def filled(build, champion):
+def filled(build, champion, answers):
     """Two rounds of matches; a function adds more of everything."""
     seasons = [build.season(), build.season("Shield League")]
     matches = [match for season in seasons for match in build.round(season, finished=2, coming=2, version=champion)]
+    build.season_end(seasons[0], champion, ["Crown League 1", "Crown League 2"])
 
     def more() -> None:
         for season in (*seasons, build.season("Third League")):
             build.round(season, finished=4, coming=5, version=champion)
+        everybody = [f"Crown League {n}" for n in range(8)]
+        build.season_end(seasons[0], champion, everybody, data_snapshot=2, as_of=build.now + timedelta(seconds=1))
         for number in range(2, 6):
             version = build.version(number, catalogue=build.catalogue(), columns=["elo_home"])
             build.comparison(version, champion)

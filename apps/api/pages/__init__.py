@@ -8,6 +8,7 @@ from apps.api.pages.frame import choose_zone
 from apps.api.pages.matches import match
 from apps.api.pages.models import about, model_version, models, track_record
 from apps.api.pages.teams import team
+from apps.api.pages.what_if import what_if
 
 __all__ = [
     "about",
@@ -26,4 +27,5 @@ __all__ = [
     "server_error",
     "team",
     "track_record",
+    "what_if",
 ]

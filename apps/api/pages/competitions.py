@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from itertools import groupby
+from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from apps.api import selectors
+from apps.api import charts, selectors
 from apps.api.pages.frame import frame_of, show
 from apps.matches import selectors as matches
-from apps.matches.models import Competition
+from apps.matches.models import Competition, Team
 
 SHOWN = 8
 
@@ -40,12 +41,21 @@ def competition(request: HttpRequest, slug: str) -> HttpResponse:
     coming = selectors.coming_of_season(season, frame.now, limit=SHOWN) if season else []
     latest = selectors.latest_of_season(season, frame.now, limit=SHOWN) if season else []
     cards = selectors.cards([*coming, *latest], now=frame.now)
+    end = selectors.season_end(season) if season and coming else None
     context = {
         "competition": found,
         "seasons": seasons,
         "season": season,
         "table": matches.league_table(season) if season else None,
+        "end": end,
+        "end_rows": _end_rows(end) if end else [],
         "coming": cards[: len(coming)],
         "latest": cards[len(coming) :],
     }
     return show(request, frame, "pages/competition.html", context, partial="partials/competition.html")
+
+
+def _end_rows(end: selectors.SeasonEnd) -> list[tuple[Team, dict[str, Any], charts.Strip]]:
+    """Return what a line of the simulated end shows: the club, its chances and the strip of its places."""
+    strips = charts.strips(end.lines, [row["places"] for _, row in end.clubs])
+    return [(team, row, strip) for (team, row), strip in zip(end.clubs, strips, strict=True)]

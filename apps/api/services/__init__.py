@@ -12,7 +12,14 @@ from apps.api.services.keys import (
     revoke_key,
     state_of,
 )
-from apps.api.services.outlooks import Outlook, forecast_shape, likely_score, outlook_of
+from apps.api.services.outlooks import (
+    Outlook,
+    forecast_shape,
+    likely_score,
+    model_shape,
+    outlook_of,
+    outlook_of_imagined,
+)
 from apps.api.services.pushes import (
     REFUSALS,
     RETRY_AFTER,
@@ -23,6 +30,7 @@ from apps.api.services.pushes import (
     push,
     turn_of,
 )
+from apps.api.services.questions import Question, ask, team_called
 
 __all__ = [
     "REFUSALS",
@@ -34,18 +42,23 @@ __all__ = [
     "OtherRequestError",
     "OutOfStepError",
     "Outlook",
+    "Question",
     "SourceTakenError",
     "TooManyNamesError",
     "WorldForbiddenError",
+    "ask",
     "check_source",
     "create_key",
     "find_key",
     "forecast_shape",
     "likely_score",
+    "model_shape",
     "note_use",
     "outlook_of",
+    "outlook_of_imagined",
     "push",
     "revoke_key",
     "state_of",
+    "team_called",
     "turn_of",
 ]

@@ -58,6 +58,17 @@ def outlook_of(match: Match, prediction: Prediction | None, *, now: datetime) ->
     return _live(match, ml_services.forecast(match.pk, now=now))
 
 
+def outlook_of_imagined(match: Match, *, now: datetime) -> Outlook:
+    """Return the forecast of a match that is stored nowhere.
+
+    Raises
+    ------
+    NoForecastError
+        When none can be made; the message says why.
+    """
+    return _live(match, ml_services.what_if(match, now=now))
+
+
 def likely_score(prediction: Prediction) -> tuple[int, int]:
     """Return the likeliest scoreline of a published forecast: home goals, away goals."""
     return _grid(prediction.home_expected_goals, prediction.away_expected_goals, prediction.probabilities)[
@@ -131,18 +142,22 @@ def forecast_shape(match: Match, seen: Outlook, *, now: datetime) -> dict[str, o
         "scorelines": seen.grid.cells,
         "base_rates": _named(seen.base_rates),
         "contributions": seen.contributions,
-        "model": version
-        and {
-            "world": version.world,
-            "version": version.number,
-            "estimator": version.estimator,
-            "inputs": version.inputs,
-        },
+        "model": version and model_shape(version),
         "data_snapshot": seen.data_snapshot,
         "as_of": seen.as_of,
         "published_at": seen.published_at,
         "is_frozen": match.kickoff_at <= now,
         "degraded": seen.degraded,
+    }
+
+
+def model_shape(version: ModelVersion) -> dict[str, object]:
+    """Return a model version in the shape of the API."""
+    return {
+        "world": version.world,
+        "version": version.number,
+        "estimator": version.estimator,
+        "inputs": version.inputs,
     }
 
 

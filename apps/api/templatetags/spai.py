@@ -33,6 +33,16 @@ GROUPS: Final = {
 """Groups of inputs in plain words; a group that is not here is shown by its own name."""
 
 
+LINES: Final = {
+    "title": ("first place", "first place"),
+    "first": ("the highest continental competition", "direct promotion"),
+    "second": ("any continental competition", "promotion or its play-offs"),
+    "play_off": ("going down, or having to play for staying", "going down, or having to play for staying"),
+    "down": ("going down at once", "going down at once"),
+}
+"""What the lines of a table are worth, at the top level and below it."""
+
+
 @register.simple_tag
 def bar(p: Sequence[float]) -> SafeString:
     """Draw the probability bar of (home, draw, away)."""
@@ -120,6 +130,44 @@ def distance(at: datetime, now: datetime) -> str:
 def percent(share: float | None, digits: int = 1) -> str:
     """Write a share in per cent: 0.5064 is “50.6 %”."""
     return "–" if share is None else f"{100.0 * share:.{digits}f} %"
+
+
+@register.filter
+def thousands(number: int) -> str:
+    """Write a whole number with its thousands set apart: 10,000."""
+    return f"{number:,}"
+
+
+@register.filter
+def chance(share: float) -> str:
+    """Write a chance that was counted in simulations: whole per cents, and a dash for what never happened."""
+    if share <= 0.0:
+        return "–"
+    if share < 0.005:
+        return "< 1 %"
+    if 0.995 <= share < 1.0:
+        return "> 99 %"
+    return f"{100.0 * share:.0f} %"
+
+
+@register.filter
+def shade(share: float) -> int:
+    """Return how dark a chance is drawn, 0 to 20."""
+    return round(charts.HEAT_STEPS * share)
+
+
+@register.filter
+def line_short(line: dict[str, Any]) -> str:
+    """Write a line of a table in two words: “Top 4”."""
+    if line["name"] == "title":
+        return "Title"
+    return f"Bottom {line['places']}" if line["from_end"] else f"Top {line['places']}"
+
+
+@register.filter
+def line_meaning(line: dict[str, Any], level: int) -> str:
+    """Say what a line of a table is worth."""
+    return LINES[line["name"]][level > 1]
 
 
 @register.filter

@@ -112,6 +112,30 @@ def grid(mu_home: float, mu_away: float, p: Sequence[float], rho: float = 0.0) -
     return ScorelineGrid(tuple(tuple(row) for row in cells), *wanted)
 
 
+def scorelines(mu: ArrayLike, p: ArrayLike, rho: ArrayLike = 0.0) -> NDArray[np.float64]:
+    """Return the cells of the grids of many matches, shape (n, 11, 11), to draw from.
+
+    They are those of `grid`, but for the last bit: regions sum to the probabilities within rounding.
+
+    Parameters
+    ----------
+    mu : array_like, shape (n, 2)
+        Expected goals of home and away, above 0.
+    p : array_like, shape (n, 3)
+        Calibrated probabilities of home, draw and away.
+    rho : array_like, scalar or shape (n,)
+        Dixon-Coles correction of low scores.
+    """
+    expected = np.asarray(mu, dtype=np.float64).reshape(-1, 2)
+    wanted = np.asarray(p, dtype=np.float64).reshape(-1, 3)
+    cells = _cells(expected[:, 0], expected[:, 1], rho)
+    home, away = np.indices((LIMIT + 1, LIMIT + 1))
+    for outcome, region in enumerate((home > away, home == away, home < away)):
+        total = cells[:, region].sum(axis=1)
+        cells[:, region] *= (wanted[:, outcome] / np.where(total > 0.0, total, 1.0))[:, None]
+    return cells
+
+
 def outcome_probabilities(mu_home: ArrayLike, mu_away: ArrayLike, rho: ArrayLike = 0.0) -> NDArray[np.float64]:
     """Return home, draw and away from expected goals, shape (n, 3).
 

@@ -19,19 +19,26 @@ from apps.ml.services.forecasts import (
     settle_due,
 )
 from apps.ml.services.runs import queue_run, retrain_due, run_due
+from apps.ml.services.seasons import SeasonsReport, simulate_due
+from apps.ml.services.what_if import AHEAD, QuestionRefusedError, imagine, next_saturday, what_if
 
 __all__ = [
+    "AHEAD",
     "Forecast",
     "NoForecastError",
     "NothingToCompareError",
     "PredictReport",
     "PromotionRefusedError",
+    "QuestionRefusedError",
+    "SeasonsReport",
     "SettleReport",
     "choose_served_world",
     "compare",
     "compare_due",
     "forecast",
+    "imagine",
     "mirror_aliases",
+    "next_saturday",
     "predict_due",
     "promote",
     "promote_first_champion",
@@ -40,4 +47,6 @@ __all__ = [
     "rollback",
     "run_due",
     "settle_due",
+    "simulate_due",
+    "what_if",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -56,9 +56,9 @@ class NoForecastError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """A live answer that was not published: the fields of a Prediction."""
+    """A live answer that was not published: the fields of a Prediction; no `match_id` where no match is stored."""
 
-    match_id: int
+    match_id: int | None
     version_number: int | None
     data_snapshot: int
     as_of: datetime
@@ -105,13 +105,24 @@ def forecast(match_id: int, *, now: datetime) -> Forecast:
         raise NoForecastError("There is no such match.")
     if match.kickoff_at <= now or match.status != Match.Status.SCHEDULED:
         raise NoForecastError("The match is not a coming fixture, and no forecast of it was published in time.")
+    return answered(match, lambda: _frame([match_id]), now=now)
+
+
+def answered(match: Match, fixture: Callable[[], pd.DataFrame], *, now: datetime) -> Forecast:
+    """Answer for one match, stored or not, whose row of `dataset.fixtures` is made when it is needed.
+
+    Raises
+    ------
+    NoForecastError
+        When its world has no champion yet.
+    """
     world = match.season.competition.world
     served = serving.latest(world, now=now)
     if served is None and selectors.champion(world) is None:
         raise NoForecastError("No model is champion yet: the first one is being trained, or did not pass its gates.")
     if served is None:
         return _base_rates(match, now=now)
-    answer = serving.answer(served, _frame([match_id]), now=now)
+    answer = serving.answer(served, fixture(), now=now)
     metrics.PREDICTIONS.labels(served.world, "live").inc()
     (row,) = _rows(served, [match], answer, now=now)
     return Forecast(version_number=served.version_number, **row)

@@ -57,7 +57,7 @@ def test_a_wake_up_starts_its_tasks_after_the_commit(monkeypatch, django_capture
     with django_capture_on_commit_callbacks(execute=True):
         events.wake("promoted")
         assert started == []
-    assert started == ["ml.predict_due", "ml.compare_due", "ml.mirror_aliases"]
+    assert started == ["ml.predict_due", "ml.simulate_due", "ml.compare_due", "ml.mirror_aliases"]
 
 
 @pytest.mark.django_db

@@ -1,190 +1,32 @@
-"""The REST API: parse → one selector or service → render."""
+"""REST for live feeds that push matches in."""
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import QuerySet
-from django.http import HttpResponse
 from django.utils import timezone
-from django.utils.cache import get_conditional_response, patch_cache_control
-from drf_spectacular.utils import (
-    OpenApiParameter,
-    OpenApiResponse,
-    PolymorphicProxySerializer,
-    extend_schema,
-    extend_schema_view,
-)
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, PolymorphicProxySerializer, extend_schema
 from rest_framework import viewsets
-from rest_framework.decorators import action
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from apps.api import services
 from apps.api.auth import ApiKeyAuthentication, HasScope
 from apps.api.feed import BodyError, read_body
-from apps.api.filters import MatchFilter, MatchPages
 from apps.api.models import ApiKey, Scope, Upload
-from apps.api.problems import MEDIA_TYPE, NoForecastYet, Problem, problem
+from apps.api.problems import MEDIA_TYPE, Problem, problem
 from apps.api.serializers import (
-    FeatureListSerializer,
     MatchLineSerializer,
-    MatchSerializer,
     OddsLineSerializer,
-    PredictionSerializer,
     ProblemSerializer,
     PushAccountSerializer,
     PushProblemSerializer,
     UploadSerializer,
 )
-from apps.matches import selectors as matches
-from apps.matches.models import Match, World
 from apps.matches.services import WorldConflictError
-from apps.ml import selectors as ml_selectors
-from apps.ml import services as ml_services
-
-LARGEST_ID = 2**63 - 1
-
-_wrong = {(400, MEDIA_TYPE): OpenApiResponse(ProblemSerializer, description="A parameter is wrong; `errors` names it.")}
-_unknown = {(404, MEDIA_TYPE): OpenApiResponse(ProblemSerializer, description="There is no such match.")}
-_none_yet = {
-    (404, MEDIA_TYPE): OpenApiResponse(ProblemSerializer, description="No such match, or no forecast of it yet.")
-}
-_id = OpenApiParameter("id", int, OpenApiParameter.PATH, description="Id of the match.")
-
-
-@extend_schema_view(
-    list=extend_schema(
-        summary="Matches in the order of kick-off",
-        responses={200: MatchSerializer(many=True), **_wrong},
-    ),
-    retrieve=extend_schema(
-        summary="One match", parameters=[_id], responses={200: MatchSerializer, **_wrong, **_unknown}
-    ),
-)
-class MatchViewSet(viewsets.ReadOnlyModelViewSet[Match]):
-    """Matches, with the latest published forecast of each."""
-
-    # Reads are open to everybody, and an answer that depends on no session may be shared by caches.
-    authentication_classes: list[Any] = []
-    serializer_class = MatchSerializer
-    pagination_class = MatchPages
-    filterset_class = MatchFilter
-    http_method_names = ["get", "head", "options"]
-    known_parameters = frozenset({*MatchFilter.base_filters, "cursor", "page_size"})
-
-    def get_queryset(self) -> QuerySet[Match]:
-        """Return every match with what its shape names."""
-        return matches.matches()
-
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Answer with one page of matches; a parameter that means nothing here is refused, not ignored."""
-        unknown = sorted(set(request.query_params) - self.known_parameters)
-        if unknown:
-            known = ", ".join(sorted(self.known_parameters))
-            raise ValidationError(dict.fromkeys(unknown, f"There is no such parameter; there are {known}."))
-        return super().list(request, *args, **kwargs)
-
-    def get_object(self) -> Match:
-        """Return the match that the address names; an id that is no whole number is refused."""
-        value = str(self.kwargs["pk"])
-        if not value.isascii() or not value.isdigit() or len(value) > 19 or int(value) > LARGEST_ID:
-            raise ValidationError({"id": "It must be a whole number."})
-        return super().get_object()
-
-    @extend_schema(
-        summary="The latest forecast of one match",
-        parameters=[_id],
-        responses={200: PredictionSerializer, **_wrong, **_none_yet},
-    )
-    @action(detail=True, filterset_class=None, pagination_class=None)
-    def prediction(self, request: Request, pk: str | None = None) -> Response:
-        """Answer with the forecast published latest before kick-off; of a fixture without one, one made now."""
-        match, now = self.get_object(), timezone.now()
-        try:
-            published = ml_selectors.latest_predictions([match.pk]).get(match.pk)
-            seen = services.outlook_of(match, published, now=now)
-        except ml_services.NoForecastError as error:
-            raise NoForecastYet(str(error)) from error
-        return Response(PredictionSerializer(services.forecast_shape(match, seen, now=now)).data)
-
-    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
-        """Name the content by an ETag and answer 304 to who has it; caches ask again each time."""
-        response = super().finalize_response(request, response, *args, **kwargs)
-        if response.status_code != 200:
-            return response
-        patch_cache_control(response, no_cache=True)
-        response.add_post_render_callback(lambda rendered: _conditional(request, rendered))
-        return response
-
-
-def _conditional(request: Request, response: Response) -> HttpResponse | None:
-    etag = f'"{hashlib.sha256(response.content).hexdigest()[:32]}"'
-    response["ETag"] = etag
-    return get_conditional_response(request._request, etag=etag, response=response)
-
-
-_FEATURE_PARAMETERS = ("world", "family", "side", "scope", "inputs")
-
-
-class FeaturesView(APIView):
-    """What the features of the champion mean."""
-
-    authentication_classes: list[Any] = []
-    permission_classes: list[Any] = []
-    http_method_names = ["get", "head", "options"]
-
-    @extend_schema(
-        operation_id="features",
-        summary="The features of the champion and what each means",
-        parameters=[
-            OpenApiParameter(
-                "world", str, enum=World.values, description="Default: the one that the site shows first."
-            ),
-            *(
-                OpenApiParameter(name, str, description=f"Features with exactly this {name} alone.")
-                for name in _FEATURE_PARAMETERS[1:]
-            ),
-        ],
-        responses={
-            200: FeatureListSerializer,
-            **_wrong,
-            (404, MEDIA_TYPE): OpenApiResponse(ProblemSerializer, description="The world has no champion with a list."),
-        },
-    )
-    def get(self, request: Request) -> Response:
-        """Answer with all features in the order of the columns."""
-        asked = request.query_params
-        unknown = sorted(set(asked) - set(_FEATURE_PARAMETERS))
-        if unknown:
-            known = ", ".join(_FEATURE_PARAMETERS)
-            raise ValidationError(dict.fromkeys(unknown, f"There is no such parameter; there are {known}."))
-        world = asked.get("world") or ml_selectors.served_world()
-        if world not in World.values:
-            raise ValidationError({"world": f"It must be one of {', '.join(World.values)}."})
-        found = ml_selectors.catalogue(World(world))
-        if found is None:
-            raise NotFound(f"The {world} world has no champion with a list of its features yet.")
-        wanted = {name: asked[name] for name in _FEATURE_PARAMETERS[1:] if name in asked}
-        rows = [
-            {**row, "is_read": row["name"] in found.read}
-            for row in found.features
-            if all(row[name] == value for name, value in wanted.items())
-        ]
-        shape = {
-            "world": world,
-            "version": found.version.number,
-            "catalogue_sha256": found.sha256,
-            "count": len(rows),
-            "results": rows,
-        }
-        return Response(FeatureListSerializer(shape).data)
-
 
 NDJSON = "application/x-ndjson"
 _LINES = frozenset({NDJSON, "application/ndjson", "application/jsonl"})

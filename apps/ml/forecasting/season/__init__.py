@@ -1,0 +1,126 @@
+"""Monte-Carlo of the rest of a season: scorelines are drawn, and the competition's own rules make the table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from apps.matches.standings import GOALS_FIRST, Decider
+from apps.ml.forecasting.season.draws import SIMULATIONS, draw
+from apps.ml.forecasting.season.ranks import rank
+
+__all__ = ["INTERVAL", "SIMULATIONS", "SeasonOutcome", "draw", "rank", "simulate"]
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+INTERVAL: Final = (0.05, 0.95)
+"""Quantiles of the points that are told beside their mean."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeasonOutcome:
+    """How a season may end.
+
+    Parameters
+    ----------
+    places : ndarray, shape (clubs, clubs)
+        Share of the simulated seasons in which a club ends at each place, the first in column 0; rows and columns sum
+        to 1.
+    points : ndarray, shape (clubs,)
+        Mean of the points at the end, deductions taken off.
+    low, high : ndarray, shape (clubs,)
+        Points at the quantiles of `INTERVAL`.
+    simulations : int
+        Simulated seasons.
+    """
+
+    places: Floats
+    points: Floats
+    low: Integers
+    high: Integers
+    simulations: int
+
+    def within(self, best: int) -> Floats:
+        """Return the chance of each club to end among the best so many, shape (clubs,)."""
+        chances: Floats = self.places[:, :best].sum(axis=1)
+        return chances
+
+    def below(self, worst: int) -> Floats:
+        """Return the chance of each club to end among the worst so many, shape (clubs,)."""
+        chances: Floats = self.places[:, self.places.shape[1] - worst :].sum(axis=1)
+        return chances
+
+
+def simulate(
+    *,
+    clubs: int,
+    played: Integers,
+    fixtures: Integers,
+    p: Floats,
+    expected: Floats,
+    rho: float = 0.0,
+    doubt: float = 0.0,
+    rule: Sequence[Decider] = GOALS_FIRST,
+    win: int = 3,
+    deductions: Integers | None = None,
+    simulations: int = SIMULATIONS,
+    seed: int = 0,
+) -> SeasonOutcome:
+    """Return how a season may end.
+
+    Parameters
+    ----------
+    clubs : int
+        Number of clubs; they are numbered from 0 in the order of their names.
+    played : ndarray of int, shape (n, 4)
+        Home club, away club, home goals and away goals of the matches that count.
+    fixtures : ndarray of int, shape (m, 2)
+        Home club and away club of the matches that are left.
+    p : ndarray, shape (m, 3)
+        Calibrated probabilities of home, draw and away.
+    expected : ndarray, shape (m, 2)
+        Expected goals of home and away, above 0.
+    rho : float
+        Dixon-Coles correction of low scores.
+    doubt : float
+        Standard deviation of the shock of a club, in log-odds of home against away; 0 for none.
+    rule : sequence of Decider
+        What decides between teams that are level on points.
+    win : int
+        Points for a win; a draw gives one.
+    deductions : ndarray of int, shape (clubs,), optional
+        Points taken from clubs.
+    simulations : int
+        Seasons to simulate.
+    seed : int
+        Equal seeds give equal seasons.
+    """
+    scores = draw(
+        clubs=clubs,
+        fixtures=fixtures,
+        p=p,
+        expected=expected,
+        rho=rho,
+        doubt=doubt,
+        simulations=simulations,
+        seed=seed,
+    )
+    places, points = rank(
+        clubs=clubs,
+        played=played,
+        fixtures=fixtures,
+        scores=scores,
+        rule=rule,
+        win=win,
+        deductions=deductions,
+    )
+    shares = np.zeros((clubs, clubs))
+    for club in range(clubs):
+        shares[club] = np.bincount(places[:, club] - 1, minlength=clubs) / simulations
+    low, high = np.quantile(points, INTERVAL, axis=0, method="nearest").astype(np.int64)
+    return SeasonOutcome(shares, points.mean(axis=0), low, high, simulations)

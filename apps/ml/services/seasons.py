@@ -1,0 +1,286 @@
+"""How running seasons may end: simulated by the champion when facts or the champion changed."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from django.db import DatabaseError, transaction
+from django.db.models import Exists, OuterRef
+
+from apps.matches.locks import Lock, alone
+from apps.matches.models import Match, Season, Team, World
+from apps.matches.selectors import PLAY_OFF_STAGE
+from apps.matches.standings import points_for_win, rule_of
+from apps.ml import metrics, serving
+from apps.ml.models import SeasonForecast
+
+if TYPE_CHECKING:
+    from apps.ml.forecasting.season import SeasonOutcome
+
+logger = logging.getLogger(__name__)
+
+AT_MOST_EVERY: Final = timedelta(minutes=10)
+"""A season is simulated anew by one version at most this often."""
+
+PARAMS: Final[Mapping[str, Any]] = {"simulations": 10_000, "doubt": 0.4}
+"""Section ``season`` of the parameters, for versions that were trained before it was there."""
+
+TO_PLAY: Final = (Match.Status.SCHEDULED, Match.Status.LIVE, Match.Status.POSTPONED, Match.Status.UNKNOWN)
+"""Statuses of a match that is still to be decided on the field."""
+
+UNDATED_AFTER: Final = timedelta(days=14)
+"""A match that no source has listed yet is described as if it came so long after the latest listed one."""
+
+DIGITS: Final = 4
+"""Digits of a chance that are kept: those that 10,000 simulations can tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeasonsReport:
+    """How many seasons were running and how many were simulated, by world; `busy` when another round was under way."""
+
+    looked_at: dict[str, int]
+    simulated: dict[str, int]
+    busy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """The matches of a season's table.
+
+    Parameters
+    ----------
+    teams : list of Team
+        In the order of their names.
+    results, fixtures : list of Match
+        Those with a result, and those still to be played.
+    undated : list of Match
+        Pairs that have to meet and that no source has listed; not stored.
+    is_whole : bool
+        Whether these are all matches to the end of the season.
+    """
+
+    teams: list[Team]
+    results: list[Match]
+    fixtures: list[Match]
+    undated: list[Match]
+    is_whole: bool
+
+
+def simulate_due(*, now: datetime) -> SeasonsReport:
+    """Simulate every running league season whose facts or champion changed since it was simulated last."""
+    with alone(Lock.SEASONS) as ours:
+        if not ours:
+            return SeasonsReport({}, {}, busy=True)
+        looked_at, simulated = {}, {}
+        for world in World:
+            try:
+                served = serving.current(world, now=now, may_rebuild=True)
+                if served is None or served.degraded:
+                    continue
+                running = _running(world, now)
+                looked_at[str(world)] = len(running)
+                due = [season for season in running if _is_due(season, served, now)]
+                for season in due:
+                    _keep(_simulated(season, served, now=now))
+                simulated[str(world)] = len(due)
+            except (DatabaseError, ValueError) as error:
+                # One world's trouble is not the other's.
+                metrics.ERRORS.labels("simulate").inc()
+                logger.exception("seasons of the %s world: %s", world, error)
+        return SeasonsReport(looked_at, simulated)
+
+
+def _running(world: World, now: datetime) -> list[Season]:
+    """Return the league seasons of a world that have a match to come."""
+    coming = Match.objects.filter(season=OuterRef("pk"), status=Match.Status.SCHEDULED, kickoff_at__gt=now)
+    return list(
+        Season.objects.filter(
+            Exists(coming.exclude(stage__name=PLAY_OFF_STAGE)),
+            competition__is_simulated=world == World.SANDBOX,
+            competition__level__gte=1,
+        )
+        .select_related("competition__region")
+        .order_by("pk")
+    )
+
+
+def _is_due(season: Season, served: serving.Served, now: datetime) -> bool:
+    of_version = season.forecasts.filter(version_id=served.version_id).only("data_snapshot", "as_of")
+    latest = of_version.order_by("-as_of").first()
+    return latest is None or (latest.data_snapshot != served.data_snapshot and latest.as_of <= now - AT_MOST_EVERY)
+
+
+def _keep(forecast: SeasonForecast) -> None:
+    """Store a forecast in place of the season's earlier one of the same day."""
+    same_day = SeasonForecast.objects.filter(season=forecast.season, as_of__date=forecast.as_of.date())
+    with transaction.atomic():
+        same_day.delete()
+        forecast.save(force_insert=True)
+
+
+def _simulated(season: Season, served: serving.Served, *, now: datetime) -> SeasonForecast:
+    """Return the forecast of a season, not yet stored."""
+    # The mathematics brings numba along: like the model's own libraries it loads where it is used.
+    from apps.ml.forecasting import season as mathematics
+
+    calendar = _calendar(season)
+    params = {**PARAMS, **served.bundle.manifest.params.get("season", {})}
+    to_play = [*calendar.fixtures, *calendar.undated]
+    p, expected = _forecast(calendar, served, now=now)
+    number = {team.pk: club for club, team in enumerate(calendar.teams)}
+    region = season.competition.region.name
+    played = [
+        (number[match.home_team_id], number[match.away_team_id], match.home_goals, match.away_goals)
+        for match in calendar.results
+    ]
+    outcome = mathematics.simulate(
+        clubs=len(calendar.teams),
+        played=np.array(played, dtype=np.int64).reshape(-1, 4),
+        fixtures=np.array([(number[match.home_team_id], number[match.away_team_id]) for match in to_play]),
+        p=p,
+        expected=expected,
+        doubt=params["doubt"],
+        rule=rule_of(region),
+        win=points_for_win(region, season.label),
+        simulations=params["simulations"],
+        seed=season.pk * 1_000_003 + served.data_snapshot,
+    )
+    return SeasonForecast(
+        season=season,
+        version_id=served.version_id,
+        data_snapshot=served.data_snapshot,
+        as_of=now,
+        simulations=outcome.simulations,
+        doubt=params["doubt"],
+        played=len(calendar.results),
+        remaining=len(to_play),
+        undated=len(calendar.undated),
+        is_whole=calendar.is_whole,
+        table=_table(season, calendar, outcome),
+    )
+
+
+def _calendar(season: Season) -> Calendar:
+    matches = list(
+        Match.objects.filter(season=season)
+        .exclude(stage__name=PLAY_OFF_STAGE)
+        .select_related("home_team", "away_team")
+        .order_by("kickoff_at", "id")
+    )
+    results = [match for match in matches if match.has_result]
+    fixtures = [match for match in matches if match.status in TO_PLAY and not match.has_result]
+    counted = [*results, *fixtures]
+    teams = {team.pk: team for match in counted for team in (match.home_team, match.away_team)}
+    ordered = sorted(teams.values(), key=lambda team: team.name)
+    met = Counter((match.home_team_id, match.away_team_id) for match in counted)
+    missing = [(home, away) for home in ordered for away in ordered if home != away and (home.pk, away.pk) not in met]
+    before = _met_before(season)
+    teams_before = {team for pair in before for team in pair}
+    undated: list[Match] = []
+    if missing and max(met.values()) == 1 and _is_double_round(before):
+        at = counted[-1].kickoff_at + UNDATED_AFTER
+        undated = [
+            Match(season=season, home_team=home, away_team=away, kickoff_at=at, status=Match.Status.SCHEDULED)
+            for home, away in missing
+        ]
+    # Leagues that split in spring are whole when a club has as many matches as a year ago.
+    is_as_long = bool(before) and met.total() * len(teams_before) >= before.total() * len(ordered)
+    is_even = not missing and len(set(met.values())) == 1
+    return Calendar(ordered, results, fixtures, undated, is_whole=bool(undated) or is_even or is_as_long)
+
+
+def _met_before(season: Season) -> Counter[tuple[int, int]]:
+    """Return how often each pair (home team, away team) met in the season before."""
+    before = season.competition.seasons.filter(label__lt=season.label).order_by("-label").first()
+    if before is None:
+        return Counter()
+    return Counter(
+        Match.objects.filter(season=before, home_goals__isnull=False)
+        .exclude(stage__name=PLAY_OFF_STAGE)
+        .values_list("home_team_id", "away_team_id")
+    )
+
+
+def _is_double_round(met: Counter[tuple[int, int]]) -> bool:
+    """Whether everybody met everybody once at home, and no oftener."""
+    teams = len({team for pair in met for team in pair})
+    return len(met) == met.total() == teams * (teams - 1) > 0
+
+
+def _forecast(calendar: Calendar, served: serving.Served, *, now: datetime) -> tuple[np.ndarray, np.ndarray]:
+    """Return probabilities, shape (n, 3), and expected goals, (n, 2), of what is to play, as of now."""
+    import pandas as pd
+
+    from apps.ml import dataset
+    from apps.ml.pipeline.bundle import as_trained
+
+    frame = pd.concat(
+        [
+            frame
+            for frame in (
+                dataset.fixtures(match.pk for match in calendar.fixtures),
+                dataset.imagined(calendar.undated),
+            )
+            if len(frame)
+        ],
+        ignore_index=True,
+    )
+    # A match that should have begun already is as good as one that begins now.
+    kickoff = frame["kickoff_at"].where(frame["kickoff_at"] >= now, pd.Timestamp(now).as_unit("us"))
+    features = as_trained(served.state.describe(frame.assign(kickoff_at=kickoff, as_of=now)))
+    return served.bundle.estimator.predict_proba(features), served.bundle.estimator.expected_goals(features)
+
+
+def _lines(season: Season) -> list[dict[str, Any]]:
+    """Return the lines of the table, each number of places once."""
+    from apps.ml.forecasting.features.places import places_of
+
+    places = places_of(season.competition.region.name, season.competition.level)
+    above = {places.second: "second", places.first: "first", places.title: "title"}
+    below = {places.play_off: "play_off", places.down: "down"}
+    return [
+        {"name": name, "places": number, "from_end": from_end}
+        for from_end, names in ((False, above), (True, below))
+        for number, name in sorted(names.items(), reverse=from_end)
+        if number
+    ]
+
+
+def _table(season: Season, calendar: Calendar, outcome: SeasonOutcome) -> dict[str, Any]:
+    """Return the forecast as JSON, the club with the most expected points first."""
+    lines = [line for line in _lines(season) if line["places"] < len(calendar.teams)]
+    chances = {line["name"]: (outcome.below if line["from_end"] else outcome.within)(line["places"]) for line in lines}
+    won = _points(season, calendar.results)
+    order = np.lexsort((np.arange(len(calendar.teams)), -outcome.points))
+    return {
+        "lines": lines,
+        "clubs": [
+            {
+                "team": calendar.teams[club].pk,
+                "points": won[calendar.teams[club].pk],
+                "expected": round(float(outcome.points[club]), 2),
+                "low": int(outcome.low[club]),
+                "high": int(outcome.high[club]),
+                "chances": {name: round(float(values[club]), DIGITS) for name, values in chances.items()},
+                "places": [round(float(share), DIGITS) for share in outcome.places[club]],
+            }
+            for club in order.tolist()
+        ],
+    }
+
+
+def _points(season: Season, results: Sequence[Match]) -> Counter[int]:
+    """Return the points of each team so far."""
+    win = points_for_win(season.competition.region.name, season.label)
+    points: Counter[int] = Counter()
+    for match in results:
+        points[match.home_team_id] += (win, 1, 0)[match.outcome or 0]
+        points[match.away_team_id] += (0, 1, win)[match.outcome or 0]
+    return points

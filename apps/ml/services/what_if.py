@@ -1,0 +1,93 @@
+"""A match of any two teams on a day to come, forecast for the one who asks; nothing is kept."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Final
+
+from apps.matches.models import Match, Season, Team
+from apps.ml.services.forecasts import Forecast, answered
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+AHEAD: Final = timedelta(days=365)
+"""How far ahead a match may be imagined: beyond it, the clubs of today say nothing."""
+
+USUAL_KICKOFF: Final = time(15)
+"""Kick-off of an imagined match, UTC."""
+
+LEAST_NOTICE: Final = timedelta(hours=1)
+"""A match of today is imagined at least so long from now."""
+
+
+class QuestionRefusedError(ValueError):
+    """A match cannot be imagined; the message says why, `kind` names the kind of trouble, `about` the parameter."""
+
+    def __init__(self, kind: str, about: str, detail: str) -> None:
+        super().__init__(detail)
+        self.kind = kind
+        self.about = about
+
+
+def imagine(
+    *, home_team: Team, away_team: Team, season: Season, day: date, is_neutral: bool = False, now: datetime
+) -> Match:
+    """Return a match that is stored nowhere.
+
+    Raises
+    ------
+    QuestionRefusedError
+        When a team would meet itself, or the day is over or too far away.
+    """
+    if home_team == away_team:
+        raise QuestionRefusedError("same-team", "away", f"{home_team.name} cannot meet itself. Choose two teams.")
+    if day < now.astimezone(UTC).date():
+        raise QuestionRefusedError(
+            "past",
+            "date",
+            "This day is over, and what was known on it is not kept. Forecasts of past matches are on their pages.",
+        )
+    kickoff_at = max(datetime.combine(day, USUAL_KICKOFF, tzinfo=UTC), now + LEAST_NOTICE)
+    if kickoff_at > now + AHEAD:
+        latest = (now + AHEAD - timedelta(days=1)).date()
+        raise QuestionRefusedError("too-far", "date", f"The latest day that can be asked for is {latest.isoformat()}.")
+    return Match(
+        season=season,
+        home_team=home_team,
+        away_team=away_team,
+        kickoff_at=kickoff_at,
+        kickoff_precision=Match.KickoffPrecision.MINUTE,
+        status=Match.Status.SCHEDULED,
+        is_neutral=is_neutral,
+    )
+
+
+def next_saturday(now: datetime) -> date:
+    """Return the day of the usual next match: today on a Saturday before the usual kick-off, else the next one."""
+    today = now.astimezone(UTC)
+    ahead = (5 - today.weekday()) % 7
+    if ahead == 0 and today.time() >= USUAL_KICKOFF:
+        ahead = 7
+    return today.date() + timedelta(days=ahead)
+
+
+def what_if(match: Match, *, now: datetime) -> Forecast:
+    """Forecast a match that `imagine` returned, from what is known now.
+
+    The ratings are those of today: what would be played between now and then is not made up. Rest and congestion look
+    at the fixtures that are known.
+
+    Raises
+    ------
+    NoForecastError
+        When the world of the teams has no champion yet.
+    """
+
+    def fixture() -> pd.DataFrame:
+        # The bridge to frames brings pandas along, which a web process loads in its warm-up and not at its start.
+        from apps.ml import dataset
+
+        return dataset.imagined([match])
+
+    return answered(match, fixture, now=now)

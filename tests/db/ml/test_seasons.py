@@ -1,0 +1,229 @@
+"""How seasons may end: simulated when facts changed; and matches that nobody plays, forecast all the same."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+import pytest
+from django.urls import reverse
+
+from apps.matches import selectors as match_selectors
+from apps.matches.models import Match, Season, World
+from apps.matches.services import ingest
+from apps.ml import dataset, selectors, services, serving
+from apps.ml.models import SeasonForecast
+
+
+@pytest.fixture
+def champion(make_version, now):
+    version = make_version(1)
+    services.promote(version=version, user=None, reason="test", now=now)
+    return version
+
+
+@pytest.fixture
+def simulated(champion, now):
+    return services.simulate_due(now=now)
+
+
+def test_every_running_league_season_is_simulated_once_for_a_data_snapshot(simulated, champion, now):
+    assert simulated.simulated == simulated.looked_at == {"sandbox": 4}
+    assert services.simulate_due(now=now + timedelta(hours=1)).simulated == {"sandbox": 0}
+    for row in SeasonForecast.objects.select_related("season"):
+        # Twelve clubs meet at home and away: 132 matches.
+        assert (row.played + row.remaining, row.undated, row.is_whole) == (132, 0, True)
+        assert (row.version_id, row.as_of, row.simulations) == (champion.pk, now, 10_000)
+        coming = Match.objects.filter(season=row.season, home_goals=None)
+        assert row.remaining == coming.count()
+
+
+def test_the_forecast_of_a_season_agrees_with_its_table_and_with_itself(simulated):
+    for row in SeasonForecast.objects.select_related("season__competition__region"):
+        table = {line.team.pk: line.points for line in match_selectors.league_table(row.season)}
+        clubs = row.table["clubs"]
+        assert {club["team"]: club["points"] for club in clubs} == table
+        assert [club["expected"] for club in clubs] == sorted((club["expected"] for club in clubs), reverse=True)
+        places = np.array([club["places"] for club in clubs])
+        assert places.sum(axis=0) == pytest.approx(np.ones(12), abs=1e-3)
+        assert places.sum(axis=1) == pytest.approx(np.ones(12), abs=1e-3)
+        for club in clubs:
+            assert club["points"] <= club["low"] <= club["expected"] <= club["high"]
+            for line in row.table["lines"]:
+                own = club["places"][-line["places"] :] if line["from_end"] else club["places"][: line["places"]]
+                assert club["chances"][line["name"]] == pytest.approx(sum(own), abs=1e-3)
+
+
+def test_new_results_are_simulated_at_most_every_ten_minutes_and_a_day_keeps_its_latest(simulated, world, now):
+    soon, later = now + timedelta(minutes=8), now + timedelta(minutes=11)
+    for moment in (soon, later):
+        ingest(world.records(moment, since=now - timedelta(minutes=5)), source="sandbox", now=moment)
+    assert services.simulate_due(now=soon).simulated == {"sandbox": 0}
+    assert services.simulate_due(now=later).simulated == {"sandbox": 4}
+    days = Counter((row.season_id, row.as_of.date()) for row in SeasonForecast.objects.all())
+    assert set(days.values()) == {1}
+    season = Season.objects.filter(forecasts__isnull=False).first()
+    assert selectors.season_forecast(season).as_of == later
+
+
+def test_a_new_champion_simulates_at_once(simulated, make_version, now):
+    services.promote(version=make_version(2), user=None, reason="newer", now=now)
+    assert services.simulate_due(now=now + timedelta(minutes=1)).simulated == {"sandbox": 4}
+
+
+def test_without_a_champion_or_with_a_broken_one_nothing_is_simulated(stored, make_version, now):
+    assert services.simulate_due(now=now).simulated == {}
+    services.promote(version=make_version(1, broken=True), user=None, reason="first", now=now)
+    assert services.simulate_due(now=now).simulated == {}
+    assert not SeasonForecast.objects.exists()
+
+
+def running_season(now) -> Season:
+    return Season.objects.filter(matches__status="scheduled", matches__kickoff_at__gt=now).order_by("pk").first()
+
+
+def test_matches_that_no_source_has_listed_are_made_up_where_everybody_meets_once_at_home(champion, now):
+    season = running_season(now)
+    # The sources list no more than the next ten matches.
+    coming = Match.objects.filter(season=season, status="scheduled").order_by("kickoff_at", "id")
+    Match.objects.filter(pk__in=list(coming.values_list("pk", flat=True)[10:])).delete()
+    services.simulate_due(now=now)
+    row = selectors.season_forecast(season)
+    assert row.played + row.remaining == 132
+    assert row.remaining - row.undated == Match.objects.filter(season=season, home_goals=None).count()
+    assert row.undated > 50
+    assert row.is_whole
+
+
+def test_a_season_whose_end_is_unknown_says_so(champion, now):
+    season = running_season(now)
+    Match.objects.filter(season__competition=season.competition).exclude(season=season).delete()
+    coming = Match.objects.filter(season=season, status="scheduled").order_by("kickoff_at", "id")
+    Match.objects.filter(pk__in=list(coming.values_list("pk", flat=True)[10:])).delete()
+    services.simulate_due(now=now)
+    row = selectors.season_forecast(season)
+    assert (row.undated, row.is_whole) == (0, False)
+
+
+def test_a_postponed_match_is_still_to_be_played_and_a_cancelled_one_is_not(champion, now):
+    season = running_season(now)
+    first, second = Match.objects.filter(season=season, status="scheduled").order_by("-kickoff_at")[:2]
+    Match.objects.filter(pk=first.pk).update(status="postponed")
+    Match.objects.filter(pk=second.pk).update(status="cancelled")
+    Match.objects.filter(season__competition=season.competition).exclude(season=season).delete()
+    services.simulate_due(now=now)
+    row = selectors.season_forecast(season)
+    assert (row.played + row.remaining, row.is_whole) == (131, False)
+
+
+def test_a_season_as_long_as_the_one_before_is_whole_however_often_pairs_meet(champion, now):
+    season = running_season(now)
+    first = Match.objects.filter(season=season, status="scheduled").order_by("-kickoff_at").first()
+    # As after a split in spring: one pair meets once more, another once less.
+    other = Match.objects.filter(season=season).exclude(home_team=first.home_team).order_by("kickoff_at").first()
+    Match.objects.filter(pk=first.pk).update(home_team=other.home_team, away_team=other.away_team, occurrence=2)
+    services.simulate_due(now=now)
+    row = selectors.season_forecast(season)
+    assert (row.played + row.remaining, row.undated, row.is_whole) == (132, 0, True)
+
+
+class TestWhatIf:
+    def test_an_imagined_match_is_forecast_as_the_stored_one_of_the_same_moment(self, champion, now):
+        stored = Match.objects.filter(status="scheduled").select_related(
+            "season__competition__region", "home_team", "away_team"
+        )
+        match = stored.order_by("-kickoff_at", "id").first()
+        imagined = services.imagine(
+            home_team=match.home_team,
+            away_team=match.away_team,
+            season=match.season,
+            day=(now + timedelta(days=3)).date(),
+            now=now,
+        )
+        Match.objects.filter(pk=match.pk).update(kickoff_at=imagined.kickoff_at)
+        asked, alike = services.what_if(imagined, now=now), services.forecast(match.pk, now=now)
+        assert (asked.p_home, asked.p_draw, asked.p_away) == (alike.p_home, alike.p_draw, alike.p_away)
+        assert asked.contributions == alike.contributions
+        assert (asked.match_id, asked.published_at) == (None, None)
+
+    def test_its_row_has_the_columns_and_types_of_a_stored_fixture(self, champion, now):
+        match = match_selectors.matches().filter(status="scheduled").order_by("pk").first()
+        frame, stored = dataset.imagined([match]), dataset.fixtures([match.pk])
+        assert frame.dtypes.to_dict() == stored.dtypes.to_dict()
+        for name in set(stored.columns) - {"match_id"}:
+            assert frame[name].equals(stored[name]), name
+
+    def test_nothing_is_kept_and_the_state_stays_as_it_was(self, champion, now):
+        match = match_selectors.matches().filter(status="scheduled").order_by("pk").first()
+        before = serving.current(World.SANDBOX, now=now).state.to_bytes()
+        count = Match.objects.count()
+        imagined = services.imagine(
+            home_team=match.away_team,
+            away_team=match.home_team,
+            season=match.season,
+            day=(now + timedelta(days=200)).date(),
+            is_neutral=True,
+            now=now,
+        )
+        services.what_if(imagined, now=now)
+        assert serving.current(World.SANDBOX, now=now).state.to_bytes() == before
+        assert Match.objects.count() == count
+
+    @pytest.mark.parametrize(("days", "kind"), [(-1, "past"), (366, "too-far")])
+    def test_a_day_that_is_over_or_far_away_is_refused(self, stored, now, days, kind):
+        match = match_selectors.matches().order_by("pk").first()
+        with pytest.raises(services.QuestionRefusedError) as refused:
+            services.imagine(
+                home_team=match.home_team,
+                away_team=match.away_team,
+                season=match.season,
+                day=(now + timedelta(days=days)).date(),
+                now=now,
+            )
+        assert refused.value.kind == kind
+
+    def test_a_team_cannot_meet_itself(self, stored, now):
+        match = match_selectors.matches().order_by("pk").first()
+        with pytest.raises(services.QuestionRefusedError, match="cannot meet itself"):
+            services.imagine(
+                home_team=match.home_team, away_team=match.home_team, season=match.season, day=now.date(), now=now
+            )
+
+    def test_a_match_of_today_begins_in_the_future(self, stored):
+        match = match_selectors.matches().order_by("pk").first()
+        evening = datetime(2026, 11, 24, 19, 30, tzinfo=UTC)
+        imagined = services.imagine(
+            home_team=match.home_team,
+            away_team=match.away_team,
+            season=match.season,
+            day=evening.date(),
+            now=evening,
+        )
+        assert imagined.kickoff_at == evening + timedelta(hours=1)
+
+    @pytest.mark.parametrize(
+        ("now", "day"),
+        [
+            (datetime(2026, 11, 24, 19, tzinfo=UTC), date(2026, 11, 28)),  # a Tuesday
+            (datetime(2026, 11, 28, 14, tzinfo=UTC), date(2026, 11, 28)),
+            (datetime(2026, 11, 28, 15, tzinfo=UTC), date(2026, 12, 5)),
+            (datetime(2026, 11, 29, 9, tzinfo=UTC), date(2026, 12, 5)),
+        ],
+    )
+    def test_the_usual_day_is_the_next_saturday(self, now, day):
+        assert services.next_saturday(now) == day
+
+    def test_without_a_champion_there_is_no_answer(self, stored, now):
+        match = match_selectors.matches().order_by("pk").first()
+        imagined = services.imagine(
+            home_team=match.home_team, away_team=match.away_team, season=match.season, day=now.date(), now=now
+        )
+        with pytest.raises(services.NoForecastError, match="No model is champion"):
+            services.what_if(imagined, now=now)
+
+
+def test_the_office_lists_what_was_simulated(office, simulated):
+    row = SeasonForecast.objects.order_by("pk").first()
+    assert str(row.season) in office.get(reverse("admin:ml_seasonforecast_changelist")).content.decode()
+    assert "10000" in office.get(reverse("admin:ml_seasonforecast_change", args=[row.pk])).content.decode()

@@ -1,0 +1,217 @@
+"""How seasons may end, and matches that nobody plays: their pages and their REST."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+
+from apps.matches.models import Competition, Match, Region
+from apps.ml.models import SeasonForecast
+from tests.web.test_api import problem_of
+from tests.web.test_pages import HTMX, text_of
+
+LEAGUE = "/competitions/aldermark-crown-league/"
+REST_END = "/api/v1/competitions/aldermark-crown-league/season-forecast/"
+WHAT_IF = "/what-if/"
+REST_WHAT_IF = "/api/v1/what-if/"
+CLUBS = ["Northgate", "Old Mill", "Lakeside"]
+
+
+@pytest.fixture
+def ended(build, champion):
+    season = build.season()
+    build.match("Northgate", "Old Mill", season=season)
+    return build.season_end(season, champion, CLUBS)
+
+
+@pytest.fixture
+def clubs(build, champion):
+    """Two clubs of one league, one of the second, one abroad, one of the real world, and one that nobody plays."""
+    build.match("Northgate", "Old Mill")
+    build.match("Redfield", "Kingsmoor", season=build.season("Shield League"))
+    build.match("Leeds", "Hull", season=build.season("Premier League", simulated=False))
+    build.team("Nobody", region=build.season().competition.region)
+
+
+class TestTheEndOfASeason:
+    def test_a_running_season_shows_chances_places_and_who_simulated_it(self, client, ended):
+        page = client.get(LEAGUE).content.decode()
+        text = text_of(client.get(LEAGUE))
+        assert "How the season may end" in text
+        assert "10,000 simulated seasons · 122 matches left" in text
+        assert re.search(r"NO Northgate 10 40\.2 30–50 50 % 25 %", text)
+        assert "by model 1 on data snapshot 1" in text
+        assert page.count('class="strip"') == 3
+        assert "most often place 1, in 50 of 100 seasons" in page
+        assert "does not reach to the end" not in text
+
+    def test_what_is_not_sure_is_said(self, client, ended):
+        SeasonForecast.objects.update(is_whole=False, undated=9)
+        text = text_of(client.get(LEAGUE))
+        assert "does not reach to the end of the season" in text
+        assert "9 of the matches left are not listed yet" in text
+
+    def test_a_season_that_is_over_or_was_not_simulated_shows_none(self, client, build, champion, ended):
+        Match.objects.all().delete()
+        assert "How the season may end" not in text_of(client.get(LEAGUE))
+        season = build.season("Shield League")
+        build.match(season=season)
+        assert "How the season may end" not in text_of(client.get("/competitions/aldermark-shield-league/"))
+
+    def test_a_club_that_was_merged_away_is_left_out(self, client, ended):
+        SeasonForecast.objects.update(
+            table={
+                **ended.table,
+                "clubs": [*ended.table["clubs"][:2], {**ended.table["clubs"][2], "team": 2**30}],
+            }
+        )
+        assert client.get(LEAGUE).content.decode().count('class="strip"') == 2
+
+    def test_it_carries_no_inline_style(self, client, ended):
+        assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=", client.get(LEAGUE).content.decode())
+
+    def test_programs_get_the_same_numbers(self, client, ended):
+        body = client.get(REST_END).json()
+        assert (body["competition"]["slug"], body["season"]) == ("aldermark-crown-league", "2026-27")
+        assert body["clubs"][0]["team"] == {"slug": "northgate", "name": "Northgate"}
+        assert body["clubs"][0]["chances"] == {"title": 0.5, "down": 0.25}
+        assert body["clubs"][0]["places"] == [0.5, 0.25, 0.25]
+        assert body["lines"][1] == {"name": "down", "places": 1, "from_end": True}
+        assert (body["model"]["version"], body["data_snapshot"], body["is_whole"]) == (1, 1, True)
+        assert body["as_of"] == "2026-11-23T12:00:00Z"
+
+    @pytest.mark.parametrize(
+        ("address", "status", "kind"),
+        [
+            ("/api/v1/competitions/nowhere/season-forecast/", 404, "unknown-competition"),
+            (f"{REST_END}?season=1888", 404, "unknown-season"),
+            (f"{REST_END}?when=now", 400, "bad-input"),
+            ("/api/v1/competitions/aldermark-shield-league/season-forecast/", 404, "no-forecast"),
+        ],
+    )
+    def test_what_there_is_not_is_a_problem(self, client, build, ended, address, status, kind):
+        build.season("Shield League")
+        assert problem_of(client.get(address), status)["type"] == f"urn:spai:problem:{kind}"
+
+
+class TestWhatIf:
+    def test_the_page_asks_for_two_teams_and_proposes_the_next_saturday(self, client, clubs):
+        page = client.get(WHAT_IF).content.decode()
+        assert 'value="2026-11-28"' in page
+        assert "What if they met?" in page
+        assert 'class="bar"' not in page
+
+    def test_two_teams_get_a_forecast_with_its_scorelines_and_reasons(self, client, clubs, answers):
+        response = client.get(WHAT_IF, {"home": "Redfield", "away": "old mill", "date": "2026-12-05"})
+        page, text = response.content.decode(), text_of(response)
+        assert 'aria-label="home 50 %, draw 30 %, away 20 %"' in page
+        assert "Sat 5 Dec 2026" in text
+        for said in ("Shield League, Aldermark", "Scorelines", "Why", "nothing of it is stored", "By model 1"):
+            assert said in text
+        # They could meet in either league.
+        assert '<option value="aldermark-crown-league" >Crown League</option>' in re.sub(r"\s+", " ", page)
+        assert "home=old-mill&amp;away=redfield" in page
+
+    def test_another_competition_and_neutral_ground_can_be_chosen(self, client, clubs, answers):
+        asked = {"home": "redfield", "away": "old-mill", "competition": "aldermark-crown-league", "neutral": "on"}
+        text = text_of(client.get(WHAT_IF, asked))
+        assert "Crown League, Aldermark · on neutral ground" in text
+
+    def test_a_part_of_a_name_asks_which_team_is_meant(self, client, clubs, answers):
+        page = client.get(WHAT_IF, {"home": "r", "away": "Old Mill"}).content.decode()
+        assert "Which team is meant?" in page
+        assert 'href="/what-if/?home=redfield&amp;away=Old+Mill"' in page
+        assert "No team is called “xyz”" in text_of(client.get(WHAT_IF, {"home": "xyz", "away": "Old Mill"}))
+
+    def test_names_are_suggested_while_one_writes(self, client, clubs):
+        headers = {**HTMX, "HX-Target": "away-found"}
+        body = client.get(WHAT_IF, {"home": "northgate", "away": "mil"}, headers=headers).content.decode()
+        assert 'href="/what-if/?home=northgate&amp;away=old-mill"' in body
+        assert "<html" not in body
+        assert "Redfield" not in body
+
+    @pytest.mark.parametrize(
+        ("asked", "said"),
+        [
+            ({"home": "northgate", "away": "Northgate"}, "cannot meet itself"),
+            ({"home": "northgate", "away": "leeds"}, "of two worlds"),
+            ({"home": "northgate", "away": "nobody"}, "plays in no league"),
+            ({"home": "northgate", "away": "old-mill", "date": "2026-11-22"}, "This day is over"),
+            ({"home": "northgate", "away": "old-mill", "date": "2028-01-01"}, "latest day that can be asked for"),
+            ({"home": "northgate", "away": "old-mill", "date": "soon"}, "written like 2026-11-28"),
+            ({"home": "northgate", "away": "old-mill", "date": "2026-02-30"}, "written like 2026-11-28"),
+            (
+                {"home": "northgate", "away": "old-mill", "competition": "x"},
+                "could meet in aldermark-crown-league",
+            ),
+        ],
+    )
+    def test_what_cannot_be_asked_is_said_why(self, client, clubs, answers, asked, said):
+        response = client.get(WHAT_IF, asked)
+        assert response.status_code == 200
+        assert said in text_of(response)
+        assert 'class="bar"' not in response.content.decode()
+
+    def test_before_the_first_champion_the_missing_forecast_is_explained(self, client, build):
+        build.match("Northgate", "Old Mill")
+        assert "No model is champion yet" in text_of(client.get(WHAT_IF, {"home": "northgate", "away": "old-mill"}))
+
+    def test_a_club_that_left_and_clubs_of_two_countries_are_noted(self, client, build, clubs, answers):
+        valdoria = Region.objects.create(name="Valdoria")
+        league = Competition.objects.create(region=valdoria, name="Liga", slug="liga", level=1, is_simulated=True)
+        season = league.seasons.create(label="2023-24")
+        build.match("Oro", "Plata", season=season, kickoff_at=build.now - timedelta(days=900), goals=(1, 0))
+        body = client.get(REST_WHAT_IF, {"home": "oro", "away": "northgate"}).json()
+        left, countries = body["notes"]
+        assert left == "Oro has played no league match since June 2024: its strength is that of then."
+        assert "different countries" in countries
+        text = text_of(client.get(WHAT_IF, {"home": "oro", "away": "northgate"}))
+        assert left in text
+
+    def test_programs_get_the_forecast_and_nothing_is_stored(self, client, clubs, answers):
+        before = Match.objects.count()
+        body = client.get(REST_WHAT_IF, {"home": "northgate", "away": "redfield", "neutral": "true"}).json()
+        assert body["probabilities"] == {"home": 0.5, "draw": 0.3, "away": 0.2}
+        assert (body["home_team"]["slug"], body["away_team"]["slug"]) == ("northgate", "redfield")
+        assert (body["kickoff_at"], body["is_neutral"], body["season"]) == ("2026-11-28T15:00:00Z", True, "2026-27")
+        assert body["competition"]["slug"] == "aldermark-crown-league"
+        assert body["notes"] == []
+        assert not {"match", "published_at", "is_frozen"} & body.keys()
+        assert Match.objects.count() == before
+
+    @pytest.mark.parametrize(
+        ("asked", "status", "kind"),
+        [
+            ({"home": "northgate"}, 400, "bad-input"),
+            ({"home": "northgate", "away": "old-mill", "date": "tomorrow"}, 400, "bad-input"),
+            ({"home": "northgate", "away": "old-mill", "neutral": "maybe"}, 400, "bad-input"),
+            ({"home": "northgate", "away": "old-mill", "world": "real"}, 400, "bad-input"),
+            ({"home": "northgate", "away": "atlantis"}, 404, "unknown-team"),
+            ({"home": "northgate", "away": "north\x00gate"}, 422, "same-team"),
+            ({"home": "northgate", "away": "northgate"}, 422, "same-team"),
+            ({"home": "northgate", "away": "leeds"}, 422, "two-worlds"),
+            ({"home": "nobody", "away": "leeds"}, 422, "no-league"),
+            ({"home": "northgate", "away": "old-mill", "competition": "x"}, 422, "other-competition"),
+            ({"home": "northgate", "away": "old-mill", "date": "2026-11-22"}, 422, "past"),
+            ({"home": "northgate", "away": "old-mill", "date": "9999-12-31"}, 422, "too-far"),
+        ],
+    )
+    def test_what_cannot_be_asked_is_a_problem_of_its_own_kind(self, client, clubs, answers, asked, status, kind):
+        body = problem_of(client.get(REST_WHAT_IF, asked), status)
+        assert body["type"] == f"urn:spai:problem:{kind}"
+        if status == 422:
+            assert body["parameter"] in ("home", "away", "date", "competition")
+
+    def test_without_a_champion_a_program_is_told_so(self, client, build):
+        build.match("Northgate", "Old Mill")
+        body = problem_of(client.get(REST_WHAT_IF, {"home": "northgate", "away": "old-mill"}), 404)
+        assert body["type"] == "urn:spai:problem:no-forecast"
+
+    @pytest.mark.parametrize("text", ["\x00", "<script>alert(1)</script>", "x" * 5000, "'; DROP TABLE", "\\"])
+    def test_any_text_is_only_text(self, client, clubs, text):
+        response = client.get(WHAT_IF, {"home": text, "away": text, "date": text})
+        assert response.status_code == 200
+        assert "<script>alert" not in response.content.decode()
+        assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=", response.content.decode())
