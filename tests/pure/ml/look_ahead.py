@@ -16,7 +16,7 @@ HOUR = pd.Timedelta(hours=1)
 Build = Callable[..., tuple[np.ndarray, tuple[str, ...]]]
 
 
-class LookAhead(AssertionError):
+class LookAheadFoundError(AssertionError):
     """A row changed with results that were not yet known."""
 
 
@@ -59,7 +59,7 @@ def refuse_look_ahead(
     for results in futures(matches, moment):
         found, _ = build(results, matches, **more)
         if not same(found[past], values[past]):
-            raise LookAhead(f"a row as of {moment} or before knows what became known later")
+            raise LookAheadFoundError(f"a row as of {moment} or before knows what became known later")
 
 
 def an_hour_early(results: pd.DataFrame, fixtures: pd.DataFrame, **more) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -74,3 +74,9 @@ def tempting(matches: pd.DataFrame) -> list[pd.Timestamp]:
     first = known.searchsorted(moments, side="left")
     after = known.searchsorted(moments + HOUR, side="left")
     return moments[after > first].tolist()
+
+
+def refuse_look_ahead_at(moments: list[pd.Timestamp], matches: pd.DataFrame, values: np.ndarray, **more) -> None:
+    """Refuse a look ahead at each of the moments."""
+    for moment in moments:
+        refuse_look_ahead(matches, values, moment, **more)

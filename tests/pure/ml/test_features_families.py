@@ -122,7 +122,9 @@ def test_form_means_over_the_latest_matches(params):
 
 
 def form(frame: pd.DataFrame, **changes) -> pd.DataFrame:
-    every = dict.fromkeys(("all", "season", "competition", "venue", "head_to_head"), ["wins", "points", "goals_for"])
+    every = {
+        scope: ["wins", "points", "goals_for"] for scope in ("all", "season", "competition", "venue", "head_to_head")
+    }
     return described(frame, {"features": {"form": {"windows": [1, 3], "scopes": every}}}, "form", **changes)
 
 

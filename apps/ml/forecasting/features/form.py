@@ -401,7 +401,7 @@ def describe(
             found[:] = _means(pairs, slot, ANY_SEASON, windows, sums, means[own], means[1 - own])
         else:
             for side in range(2):
-                if scope == ALL or scope == VENUE:
+                if scope in (ALL, VENUE):
                     ring = RINGS * fixture.team[side] + (0 if scope == ALL else 1 + side)
                     found[side] = _means(teams, ring, ANY_SEASON, windows, sums, means[side], nothing)
                 else:
