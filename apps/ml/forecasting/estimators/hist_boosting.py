@@ -97,8 +97,10 @@ class HistBoosting(Estimator):
         self._logit = Logit(self.params["logit"]).fit(X, y, names=self.columns, weights=weights)
         p = np.clip(self._logit.predict_proba(X), CERTAIN, 1.0 - CERTAIN)
         # A world without line-ups has columns of nothing, which scikit-learn cannot cut into bins.
-        used = [place for place in map(self.columns.index, self._of_trees()) if not np.isnan(X[:, place]).all()]
-        columns, start, nodes, roots = X[:, used], [], [], []
+        wanted = [self.columns.index(name) for name in self._of_trees()]
+        used = [place for place in wanted if not np.isnan(X[:, place]).all()]
+        columns, start, roots = X[:, used], [], []
+        nodes: list[NDArray[Any]] = []
         for place in range(3):
             curve = p[:, place] * (1.0 - p[:, place])
             trees = HistGradientBoostingRegressor(

@@ -8,7 +8,7 @@ from argparse import RawDescriptionHelpFormatter
 from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import quote
 
 from django.conf import settings
@@ -22,6 +22,9 @@ from apps.ml import selectors
 from apps.ml.management.commands.export_matches import parse_as_of
 from apps.ml.pipeline import files, tune
 from apps.ml.services import workspaces
+
+if TYPE_CHECKING:
+    from apps.ml.models import PipelineRun
 
 SCHEMA: Final = "optuna"
 """Schema of our database that Optuna keeps its own tables in."""
@@ -77,7 +80,7 @@ class Command(BaseCommand):
         with alone(Lock.RUN) as is_ours:
             if not is_ours:
                 raise CommandError("A run of the pipeline is at work; search when it has ended.")
-            root = workspaces.make(run)
+            root = workspaces.make(cast("PipelineRun", run))
             if _status([sys.executable, "-m", "dvc", "repro", "split"], root, {}):
                 raise CommandError("A stage before the search failed; the lines above say which and why.")
         return root
