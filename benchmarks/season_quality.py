@@ -3,7 +3,7 @@
 DIR holds files in football-data form (itself, or in football-data/). Past league seasons in which everybody met
 everybody at home and away are simulated as they stood at their start, at half and at three quarters, from forecasts by
 a logit that was fitted to earlier seasons alone, and compared with how they ended. The plain alternative is how often
-clubs ended above a line from the same place of the table, in all the other seasons. Takes about five minutes.
+clubs ended above a line from the same place of the table, in all the other seasons. Takes some minutes.
 """
 
 from __future__ import annotations
