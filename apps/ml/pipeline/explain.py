@@ -139,7 +139,7 @@ def _settings(section: dict[str, Any], profile: str) -> dict[str, Any]:
 def _families(root: Path) -> dict[str, list[str]]:
     """Return the columns of each family, in the order of the catalogue."""
     found: dict[str, list[str]] = {}
-    for feature in files.read_json(root / files.CATALOGUE):
+    for feature in files.read_catalogue(root):
         found.setdefault(feature["family"], []).append(feature["name"])
     return found
 

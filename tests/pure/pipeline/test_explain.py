@@ -162,7 +162,7 @@ def test_the_mean_size_of_a_column_of_a_logit_is_that_of_its_term(trial):
 
 
 def test_a_goal_model_keeps_its_groups_because_its_columns_do_not_add(built):
-    names = tuple(row["name"] for row in files.read_json(built / files.CATALOGUE))
+    names = tuple(row["name"] for row in files.read_catalogue(built))
     X = pd.read_parquet(built / files.FEATURES)[list(names)].to_numpy(dtype=np.float64)[:300]
     model = create("dixon_coles", {"fit_rows": 300}, seed=0).fit(X, np.arange(300) % 3, names=names)
     assert all(name.startswith(importance.WHOLE) for name in importance.by_column(model, X))
@@ -190,7 +190,7 @@ def test_what_is_explained_was_fitted_before_what_it_is_asked(built):
     assert (learnt["known_at"] < start).all()
     assert found["test"]["from"] >= f"{start:%Y-%m-%d}" > found["train"]["to"]
     assert found["test"]["n"] == metrics["test"]["n"]
-    catalogue = files.read_json(built / files.CATALOGUE)
+    catalogue = files.read_catalogue(built)
     assert [row["family"] for row in found["families"]] == list(dict.fromkeys(row["family"] for row in catalogue))
 
 

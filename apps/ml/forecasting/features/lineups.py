@@ -142,7 +142,9 @@ class Lineups:
     def fold(self, events: Events, sizes: Sizes, out: NDArray[np.float64], first: int) -> None:
         """Walk over the events: observe every result, describe every fixture into `out`, from column `first`."""
         if not self._sheets.size and not self.has_history:
+            # No line-up was ever known: NaN, and a coverage of nothing.
             coverage = first + len(STATS) * len(SIDES) + 2
+            out[:, first:coverage] = np.nan
             out[:, coverage : coverage + 2] = 0.0
             return
         starts = np.searchsorted(self._sheets["match"], events["match"], side="left")
@@ -343,7 +345,8 @@ def describe(
     missing: NDArray[np.bool_],
     out: NDArray[np.float64],
 ) -> None:
-    """Write usual and named strength and the missing of both sides; what is not known stays NaN."""
+    """Write usual and named strength and the missing of both sides, NaN where it is not known, and the coverage."""
+    out[: 3 * len(STATS) + 2] = np.nan
     for side in range(2):
         club = clubs[own[side]]
         known = 0
