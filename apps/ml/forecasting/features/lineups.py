@@ -193,8 +193,9 @@ def _rows(lineups: pd.DataFrame | None) -> NDArray[Any]:
     rows["known"] = lineups["known_at"].to_numpy(dtype="datetime64[us]").view(np.int64)
     rows["player_id"] = lineups["player_id"].to_numpy(dtype=np.int64)
     rows["source"] = pd.factorize(lineups["source"].to_numpy(dtype=object), sort=True)[0]
-    rows["side"] = (lineups["side"] == "away").to_numpy()
-    rows["role"] = lineups["role"].map({role: place for place, role in enumerate(ROLES)}).to_numpy(dtype=np.int64)
+    rows["side"] = lineups["side"].to_numpy(dtype=object) == "away"
+    roles, names = pd.factorize(lineups["role"].to_numpy(dtype=object))
+    rows["role"] = np.array([ROLES.index(name) for name in names], dtype=np.int64)[roles]
     return rows[np.lexsort([rows[name] for name in ("player_id", "role", "side", "source", "match")])]
 
 
