@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -64,7 +65,7 @@ class Workers:
         rows = events["row"][described]
         events["row"][described] = np.arange(rows.size) % FIXTURES
         cuts = [0, *described[FIXTURES::FIXTURES].tolist(), events.size]
-        pieces = [events[start:end] for start, end in zip(cuts[:-1], cuts[1:], strict=True)]
+        pieces = [events[start:end] for start, end in pairwise(cuts)]
         values = np.empty((self._parts[-1][1].stop, rows.size), dtype=np.float32)
 
         def fold(number: int) -> None:

@@ -62,6 +62,7 @@ MATCH: Final = np.dtype(
 """An observed result, without padding, so that equal states are equal bytes; those of a region stand together, in the
 order in which they became known."""
 
+
 class Pairs(NamedTuple):
     """The matches of a refit at work, latest first, shape (matches,) each.
 
