@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from apps.ml.forecasting import estimators
 from apps.ml.forecasting.estimators import Calibrated, Estimator, ModelFormatError
+from apps.ml.forecasting.estimators.base import places
 from apps.ml.forecasting.features import FeatureState
 
 FORMAT: Final = 1
@@ -151,7 +152,7 @@ class Bundle:
 
     def features_sha256(self, row: NDArray[np.float64]) -> str:
         """Return the hash of what the model reads of one fixture, rounded as the model sees it."""
-        read = row[[self.manifest.names.index(name) for name in self.estimator.columns]]
+        read = row[places(self.manifest.names, self.estimator.columns)]
         # Adding 0 makes one of the two zeros; every NaN is written with one pattern of bits.
         seen = np.where(np.isnan(read), np.float32("nan"), read.astype(np.float32) + np.float32(0)).astype("<f4")
         return hashlib.sha256(seen.tobytes()).hexdigest()

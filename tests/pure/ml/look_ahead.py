@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ HOUR = pd.Timedelta(hours=1)
 Build = Callable[..., tuple[np.ndarray, tuple[str, ...]]]
 
 
-class LookAheadFoundError(AssertionError):
+class SeenTooEarlyError(AssertionError):
     """A row changed with results that were not yet known."""
 
 
@@ -52,14 +52,20 @@ def futures(matches: pd.DataFrame, moment: pd.Timestamp) -> list[pd.DataFrame]:
 
 
 def refuse_look_ahead(
-    matches: pd.DataFrame, values: np.ndarray, moment: pd.Timestamp, *, build: Build = build_features, **more
+    matches: pd.DataFrame,
+    values: np.ndarray,
+    moments: Iterable[pd.Timestamp],
+    *,
+    build: Build = build_features,
+    **more,
 ) -> None:
-    """Build the rows up to `moment` from other futures, and raise where one of them differs from `values`."""
-    past = (matches["as_of"] <= moment).to_numpy()
-    for results in futures(matches, moment):
-        found, _ = build(results, matches, **more)
-        if not same(found[past], values[past]):
-            raise LookAheadFoundError(f"a row as of {moment} or before knows what became known later")
+    """Build the rows up to each moment from other futures, and raise where one of them differs from `values`."""
+    for moment in moments:
+        past = (matches["as_of"] <= moment).to_numpy()
+        for results in futures(matches, moment):
+            found, _ = build(results, matches, **more)
+            if not same(found[past], values[past]):
+                raise SeenTooEarlyError(f"a row as of {moment} or before knows what became known later")
 
 
 def an_hour_early(results: pd.DataFrame, fixtures: pd.DataFrame, **more) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -74,9 +80,3 @@ def tempting(matches: pd.DataFrame) -> list[pd.Timestamp]:
     first = known.searchsorted(moments, side="left")
     after = known.searchsorted(moments + HOUR, side="left")
     return moments[after > first].tolist()
-
-
-def refuse_look_ahead_at(moments: list[pd.Timestamp], matches: pd.DataFrame, values: np.ndarray, **more) -> None:
-    """Refuse a look ahead at each of the moments."""
-    for moment in moments:
-        refuse_look_ahead(matches, values, moment, **more)

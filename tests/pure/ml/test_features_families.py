@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from apps.ml.forecasting.features import FeatureState, build_features
+from apps.ml.forecasting.features.form import SCOPES
 from apps.ml.forecasting.features.places import Places, places_of
 
 
@@ -122,9 +123,7 @@ def test_form_means_over_the_latest_matches(params):
 
 
 def form(frame: pd.DataFrame, **changes) -> pd.DataFrame:
-    every = {
-        scope: ["wins", "points", "goals_for"] for scope in ("all", "season", "competition", "venue", "head_to_head")
-    }
+    every = {scope: ["wins", "points", "goals_for"] for scope in SCOPES}
     return described(frame, {"features": {"form": {"windows": [1, 3], "scopes": every}}}, "form", **changes)
 
 

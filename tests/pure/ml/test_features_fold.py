@@ -18,15 +18,7 @@ from apps.ml.forecasting.features import (
     catalogue,
     offline_as_of,
 )
-from tests.pure.ml.look_ahead import (
-    LookAheadFoundError,
-    an_hour_early,
-    refuse_look_ahead,
-    refuse_look_ahead_at,
-    same,
-    tempting,
-    told,
-)
+from tests.pure.ml.look_ahead import SeenTooEarlyError, an_hour_early, refuse_look_ahead, same, tempting, told
 
 each_family = pytest.mark.parametrize("family", list(FAMILIES))
 
@@ -79,7 +71,7 @@ def test_the_future_does_not_move_the_past(world, lineups, params, family, share
     section = {"params": params["features"], "families": [family]}
     values, _ = build_features(world, world, **section, lineups=lineups)
     moment = world["as_of"].sort_values().iloc[int(share * len(world))]
-    refuse_look_ahead(world, values, moment, **section, lineups=lineups)
+    refuse_look_ahead(world, values, [moment], **section, lineups=lineups)
 
 
 @each_family
@@ -123,15 +115,15 @@ def test_no_row_knows_what_becomes_known_within_the_hour_after_it(hourly, hourly
     values, _ = build_features(hourly, hourly, **section)
     moments = tempting(hourly)
     assert len(moments) > 250
-    refuse_look_ahead_at(moments[::20], hourly, values, **section)
+    refuse_look_ahead(hourly, values, moments[::20], **section)
 
 
 @pytest.mark.parametrize("family", [name for name in FAMILIES if name != "context"])
 def test_a_leak_of_a_result_by_an_hour_is_caught(hourly, hourly_lineups, params, family):
     section = {"params": sharp(params, family), "build": an_hour_early, "lineups": hourly_lineups}
     values, _ = an_hour_early(hourly, hourly, params=section["params"], lineups=hourly_lineups)
-    with pytest.raises(LookAheadFoundError, match="became known later"):
-        refuse_look_ahead_at(tempting(hourly)[::7], hourly, values, **section)
+    with pytest.raises(SeenTooEarlyError, match="became known later"):
+        refuse_look_ahead(hourly, values, tempting(hourly), **section)
 
 
 @each_family

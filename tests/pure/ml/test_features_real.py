@@ -15,14 +15,7 @@ from apps.ml.forecasting.features.schema import STATS
 from apps.ml.forecasting.prices import EARLIER
 from apps.ml.forecasting.scoring import devig
 from apps.scraping.sources import SOURCES
-from tests.pure.ml.look_ahead import (
-    LookAheadFoundError,
-    an_hour_early,
-    refuse_look_ahead_at,
-    same,
-    shuffled_after,
-    tempting,
-)
+from tests.pure.ml.look_ahead import SeenTooEarlyError, an_hour_early, refuse_look_ahead, same, shuffled_after, tempting
 
 REAL_DATA = os.environ.get("SPAI_REAL_DATA", "")
 SEASONS = ("2018-19", "2019-20", "2020-21")
@@ -113,10 +106,11 @@ def test_a_leak_of_a_result_by_an_hour_is_caught_on_real_matches(history, params
     section = {"params": params["features"], "families": [family]}
     honest, _ = build_features(days, days, **section)
     leaking, _ = an_hour_early(days, days, **section)
-    assert tempting(days)
-    refuse_look_ahead_at(tempting(days), days, honest, **section)
-    with pytest.raises(LookAheadFoundError, match="became known later"):
-        refuse_look_ahead_at(tempting(days), days, leaking, build=an_hour_early, **section)
+    moments = tempting(days)
+    assert moments
+    refuse_look_ahead(days, honest, moments, **section)
+    with pytest.raises(SeenTooEarlyError, match="became known later"):
+        refuse_look_ahead(days, leaking, moments, build=an_hour_early, **section)
 
 
 def test_rows_online_equal_rows_offline_on_real_matches(history, described, params):

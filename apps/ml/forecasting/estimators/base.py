@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from copy import copy
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self
 
@@ -233,7 +234,7 @@ class Estimator(ABC):
             raise ValueError(f"X of shape {X.shape}; {self.kind} was fitted to {len(self.names)} columns")
         if self.columns == self.names:
             return X
-        return X[:, [self.names.index(name) for name in self.columns]]
+        return X[:, places(self.names, self.columns)]
 
     def _total_goals(self, X: Floats) -> Floats:
         for home, away in (("dc_mu_home", "dc_mu_away"), ("base_goals_home", "base_goals_away")):
@@ -241,6 +242,15 @@ class Estimator(ABC):
                 total: Floats = X[:, self.names.index(home)] + X[:, self.names.index(away)]
                 return total
         raise ValueError("expected goals need the columns of dixon_coles or of base_rates")
+
+
+@lru_cache(maxsize=256)
+def places(names: tuple[str, ...], columns: tuple[str, ...]) -> NDArray[np.int64]:
+    """Return where each of the columns is among the names, shape (columns,); looked up once for each pair of both."""
+    by_name = {name: place for place, name in enumerate(names)}
+    found = np.array([by_name[name] for name in columns], dtype=np.int64)
+    found.flags.writeable = False
+    return found
 
 
 def softmax(scores: Floats) -> Floats:

@@ -24,7 +24,7 @@ class Feature:
         Team that it describes; ``diff`` is home minus away, ``match`` belongs to both.
     scope : str
         Matches that count: ``all``, ``venue`` (home matches of the home side, away matches of the away side),
-        ``competition``, ``region``.
+        ``season``, ``competition``, ``head_to_head`` (meetings of the two clubs), ``region``.
     window : int or None
         Number of latest matches, or None where the whole past counts.
     unit : str

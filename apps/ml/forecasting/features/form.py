@@ -60,6 +60,9 @@ PRESENT: Final = 1 << PRESENT_BITS
 LONGEST: Final = 2000
 """Largest window, in matches: so many counts that are there still fit into 32 bits."""
 
+MISSING: Final = -1
+"""A count that nobody made, in the bytes of a state."""
+
 ANY_SEASON: Final = -1
 
 
@@ -140,10 +143,6 @@ class Rings(NamedTuple):
         return rings
 
 
-MISSING: Final = -1
-"""A count that nobody made, in the bytes of a state."""
-
-
 class Form:
     """Means of results, goals and shots over the latest matches of both sides.
 
@@ -203,10 +202,9 @@ class Form:
         if scope == "head_to_head":
             meaning = f"{meaning} {SCOPES[scope]}"
             return [Feature(name, self.name, "match", scope, window, "share", meaning)]
+        meaning = f"{meaning} its {SCOPES[scope]}"
         return [
-            Feature(
-                f"{name}_{side}", self.name, side, scope, window, "share", f"{side} side: {meaning} {SCOPES[scope]}"
-            )
+            Feature(f"{name}_{side}", self.name, side, scope, window, "share", f"{side} side: {meaning}")
             for side in SIDES[:2]
         ]
 
@@ -308,73 +306,56 @@ def observe(teams: Rings, entrants: Rings, pairs: Rings, result: Any) -> None:
     _put(pairs, _learnt(pairs, _pair(result)), result, 0 if result.team[0] <= result.team[1] else 1)
 
 
-@njit(cache=True, error_model="numpy")
-def _means(
-    rings: Rings,
-    slot: int,
-    season: int,
-    windows: NDArray[np.int64],
-    sums: NDArray[np.int32],
-    means: NDArray[np.float64],
-    turned: NDArray[np.float64],
-) -> int:
-    """Write the means over every window, shape (windows, len(STATS)), summed from the latest match backwards.
+@njit(cache=True)
+def _sum(rings: Rings, slot: int, season: int, windows: NDArray[np.int64], totals: NDArray[np.int32]) -> int:
+    """Write the sums over every window, shape (windows, len(STATS)), from the latest match backwards.
 
-    Matches of other seasons are passed over unless `season` is `ANY_SEASON`. Counts are whole numbers, so that no sum
-    is rounded. `turned` takes the same from the view of the other side, unless it is empty. Return how many matches
-    there were.
+    Every sum has `PRESENT` on top for each match that it counts. Counts are whole numbers, so that none is rounded.
+    Matches of other seasons are passed over unless `season` is `ANY_SEASON`. Return how many matches there were.
     """
     counts, seasons = rings.counts[slot], rings.seasons[slot]
-    sums[:] = 0
-    wins, draws, found, window = 0, 0, 0, 0
+    found, window = 0, 0
+    totals[0] = 0
     for place in range(rings.used[slot]):
         if season != ANY_SEASON and seasons[place] != season:
             continue
+        sums = totals[window]
+        win = np.int32(counts[place, 0] > counts[place, 1])
+        draw = np.int32(counts[place, 0] == counts[place, 1])
+        sums[0] += PRESENT + win
+        sums[1] += PRESENT + draw
+        sums[2] += PRESENT + 1 - win - draw
+        sums[3] += PRESENT + 3 * win + draw
         for count in range(COUNTS):
-            sums[count] += counts[place, count]
-        wins += counts[place, 0] > counts[place, 1]
-        draws += counts[place, 0] == counts[place, 1]
+            sums[FIRST_COUNT + count] += counts[place, count]
         found += 1
-        if found == windows[window]:
-            _quotients(sums, wins, draws, found, means, turned, window)
+        if found == windows[window] and window + 1 < windows.size:
             window += 1
-    for shorter in range(window, windows.size):
-        _quotients(sums, wins, draws, found, means, turned, shorter)
+            totals[window] = sums
+    for longer in range(window + 1, windows.size):
+        totals[longer] = totals[window]
     return found
 
 
-@njit(cache=True, error_model="numpy")
-def _quotients(
-    sums: NDArray[np.int32],
-    wins: int,
-    draws: int,
-    found: int,
-    means: NDArray[np.float64],
-    turned: NDArray[np.float64],
-    window: int,
-) -> None:
-    """Write the means of `found` matches over one window, from the sums of what they have."""
-    if found == 0:
-        means[window] = np.nan
-        turned[window : window + 1] = np.nan
-        return
-    own = means[window]
-    losses = found - wins - draws
-    own[0] = wins / found
-    own[1] = draws / found
-    own[2] = losses / found
-    own[3] = (3 * wins + draws) / found
-    for count in range(COUNTS):
-        there = sums[count] >> PRESENT_BITS
-        mean = (sums[count] & (PRESENT - 1)) / there
-        own[FIRST_COUNT + count] = mean if there > 0 else np.nan
-    if len(turned):
-        other = turned[window]
+@njit(cache=True)
+def _turn(totals: NDArray[np.int32], turned: NDArray[np.int32]) -> None:
+    """Write the sums of the same matches from the view of the other side."""
+    for window in range(len(totals)):
+        own, other = totals[window], turned[window]
         other[0], other[1], other[2] = own[2], own[1], own[0]
-        other[3] = (3 * losses + draws) / found
-        for count in range(0, COUNTS, 2):
-            other[FIRST_COUNT + count] = own[FIRST_COUNT + count + 1]
-            other[FIRST_COUNT + count + 1] = own[FIRST_COUNT + count]
+        # A point for each draw, three for each defeat of ours.
+        other[3] = own[1] + 3 * (own[2] & (PRESENT - 1))
+        for count in range(FIRST_COUNT, len(STATS), 2):
+            other[count], other[count + 1] = own[count + 1], own[count]
+
+
+@njit(cache=True, error_model="numpy")
+def _divide(totals: NDArray[np.int32], means: NDArray[np.float64]) -> None:
+    """Write what sums are in the mean, shape (n,); NaN where nothing was counted."""
+    for place in range(totals.size):
+        there = totals[place] >> PRESENT_BITS
+        mean = (totals[place] & (PRESENT - 1)) / there
+        means[place] = mean if there > 0 else np.nan
 
 
 @njit(cache=True)
@@ -385,39 +366,43 @@ def describe(
     windows: NDArray[np.int64],
     chosen: NDArray[np.bool_],
     fixture: Any,
-    sums: NDArray[np.int32],
+    totals: NDArray[np.int32],
     means: NDArray[np.float64],
     out: NDArray[np.float64],
 ) -> None:
     """Write means of both sides, their differences and the coverage, for every scope and window."""
     column = 0
-    found, nothing = np.zeros(2, dtype=np.int64), means[0, :0]
+    home_found, away_found = 0, 0
     for scope in range(len(chosen)):
         if not chosen[scope].any():
             continue
         if scope == HEAD_TO_HEAD:
             slot = pairs.slots[_place(pairs, _pair(fixture))]
             own = 0 if fixture.team[0] <= fixture.team[1] else 1
-            found[:] = _means(pairs, slot, ANY_SEASON, windows, sums, means[own], means[1 - own])
+            home_found = away_found = _sum(pairs, slot, ANY_SEASON, windows, totals[own])
+            _turn(totals[own], totals[1 - own])
+        elif scope in (ALL, VENUE):
+            home, away = (0, 0) if scope == ALL else (1, 2)
+            home_found = _sum(teams, RINGS * fixture.team[0] + home, ANY_SEASON, windows, totals[0])
+            away_found = _sum(teams, RINGS * fixture.team[1] + away, ANY_SEASON, windows, totals[1])
         else:
-            for side in range(2):
-                if scope in (ALL, VENUE):
-                    ring = RINGS * fixture.team[side] + (0 if scope == ALL else 1 + side)
-                    found[side] = _means(teams, ring, ANY_SEASON, windows, sums, means[side], nothing)
-                else:
-                    slot = entrants.slots[_place(entrants, _entrant(fixture, side))]
-                    season = fixture.season if scope == SEASON else ANY_SEASON
-                    found[side] = _means(entrants, slot, season, windows, sums, means[side], nothing)
+            season = fixture.season if scope == SEASON else ANY_SEASON
+            home = entrants.slots[_place(entrants, _entrant(fixture, 0))]
+            away = entrants.slots[_place(entrants, _entrant(fixture, 1))]
+            home_found = _sum(entrants, home, season, windows, totals[0])
+            away_found = _sum(entrants, away, season, windows, totals[1])
+        _divide(totals.ravel(), means.ravel())
         for window in range(windows.size):
             for stat in range(len(STATS)):
                 if chosen[scope, stat]:
-                    home, away = means[0, window, stat], means[1, window, stat]
-                    out[column] = home
-                    out[column + 1] = away
-                    out[column + 2] = home - away
+                    out[column] = means[0, window, stat]
+                    out[column + 1] = means[1, window, stat]
+                    out[column + 2] = out[column] - out[column + 1]
                     column += 3
-            for side in range(1 if scope == HEAD_TO_HEAD else 2):
-                out[column] = min(found[side], windows[window]) / windows[window]
+            out[column] = min(home_found, windows[window]) / windows[window]
+            column += 1
+            if scope != HEAD_TO_HEAD:
+                out[column] = min(away_found, windows[window]) / windows[window]
                 column += 1
 
 
@@ -432,9 +417,10 @@ def _fold(
     out: NDArray[np.float64],
     first: int,
 ) -> None:
-    sums, means = np.empty(COUNTS, dtype=np.int32), np.empty((2, windows.size, len(STATS)))
+    totals = np.empty((2, windows.size, len(STATS)), dtype=np.int32)
+    means = np.empty((2, windows.size, len(STATS)))
     for event in events:
         if event.kind == OBSERVE:
             observe(teams, entrants, pairs, event)
         else:
-            describe(teams, entrants, pairs, windows, chosen, event, sums, means, out[event.row, first:])
+            describe(teams, entrants, pairs, windows, chosen, event, totals, means, out[event.row, first:])

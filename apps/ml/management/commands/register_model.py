@@ -15,13 +15,14 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 from django.utils import timezone
+from pyarrow import dataset
 
 from apps.ml import registry, selectors
 from apps.ml.forecasting import estimators
 from apps.ml.models import Dossier, FeatureCatalogue, ModelVersion, PipelineRun
 from apps.ml.pipeline import bundle as bundles
 from apps.ml.pipeline import card, comparison, evaluate, files, gates
-from apps.ml.pipeline.columns import CALIBRATED, KEYS
+from apps.ml.pipeline.columns import CALIBRATED
 from apps.ml.pipeline.revision import code_revision, sources_sha256
 
 KEPT_BESIDE: Final = (
@@ -127,7 +128,8 @@ class Command(BaseCommand):
         best, inputs = metrics["best"], metrics["inputs"][metrics["best"]]
         model = root / files.MODEL / best
         is_labelled = inputs != files.NO_ODDS
-        features, _, names = read_all(root, with_prices=is_labelled)
+        taken = files.read_catalogue(root, with_prices=is_labelled)
+        names = tuple(row["name"] for row in taken)
         content = bundles.pack(
             manifest=bundles.Manifest(
                 world=manifest.world,
@@ -146,8 +148,8 @@ class Command(BaseCommand):
             ),
             model=model,
             state=(root / files.STATE).read_bytes(),
-            catalogue=files.read_catalogue(root, with_prices=is_labelled),
-            golden=golden_rows(features, params["gates"]["golden_rows"]),
+            catalogue=taken,
+            golden=golden_rows(root, params["gates"]["golden_rows"], names),
             tolerance=params["gates"]["golden_tolerance"],
         )
         found_gates = [*metrics["gates"], golden_gate(content, params["gates"])]
@@ -221,16 +223,6 @@ class Command(BaseCommand):
         return ModelVersion.objects.get(pk=version.pk)
 
 
-def read_all(root: Path, *, with_prices: bool = False) -> tuple[np.ndarray, Any, tuple[str, ...]]:
-    """Return the features of all matches, fixtures included, their keys and the names of the columns."""
-    frame = files.read_frame(root / files.FEATURES)
-    if with_prices:
-        prices = files.read_frame(root / files.PRICES)
-        frame = frame.join(prices[[name for name in prices.columns if name not in KEYS.names]])
-    names = tuple(name for name in frame.columns if name not in KEYS.names)
-    return frame[list(names)].to_numpy(dtype=np.float64), frame[KEYS.names], names
-
-
 def metrics_of_labelled(root: Path, metrics: dict[str, Any], params: dict[str, Any]) -> dict[str, Any] | None:
     """Return what the evaluation says of the best model that looks at prices; None where none was trained.
 
@@ -250,9 +242,18 @@ def metrics_of_labelled(root: Path, metrics: dict[str, Any], params: dict[str, A
     }
 
 
-def golden_rows(features: np.ndarray, count: int) -> np.ndarray:
-    """Return rows spread evenly over the history, the first and the latest among them."""
-    return features[np.unique(np.linspace(0, len(features) - 1, count).round().astype(int))]
+def golden_rows(root: Path, count: int, names: tuple[str, ...]) -> np.ndarray:
+    """Return rows spread evenly over the history, the first and the latest among them, shape (count, names).
+
+    No more than these rows are kept in memory: a long history with all its columns may not fit into it.
+    """
+    parts = []
+    for path in (files.FEATURES, files.PRICES):
+        table = dataset.dataset(root / path)
+        rows = np.unique(np.linspace(0, table.count_rows() - 1, count).round().astype(int))
+        own = [name for name in table.schema.names if name in names]
+        parts.append(table.take(rows, columns=own).select(own).to_pandas().to_numpy(dtype=np.float64))
+    return np.column_stack(parts)
 
 
 def golden_gate(content: bytes, section: dict[str, Any]) -> dict[str, Any]:
