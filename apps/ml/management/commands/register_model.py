@@ -252,7 +252,8 @@ def golden_rows(root: Path, count: int, names: tuple[str, ...]) -> np.ndarray:
         table = dataset.dataset(root / path)
         rows = np.unique(np.linspace(0, table.count_rows() - 1, count).round().astype(int))
         own = [name for name in table.schema.names if name in names]
-        parts.append(table.take(rows, columns=own).select(own).to_pandas().to_numpy(dtype=np.float64))
+        if own:
+            parts.append(table.take(rows, columns=own).select(own).to_pandas().to_numpy(dtype=np.float64))
     return np.column_stack(parts)
 
 
