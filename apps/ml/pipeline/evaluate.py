@@ -165,7 +165,13 @@ def evaluated(root: Path) -> dict[Path, Any]:
         "competitions": tables.pop("competitions"),
         "seasons": tables.pop("seasons"),
         "reliability": reliability.by_outcome(models[best], section),
-        "gates": gates.passed(models[best][CALIBRATED].to_numpy(), best, scores, params["gates"]),
+        "gates": gates.passed(
+            models[best][CALIBRATED].to_numpy(),
+            best,
+            scores,
+            params["gates"],
+            next((line for line in lines if line["name"] == LINES[0][0]), None),
+        ),
     }
     apart = {
         "steps": [step for step in steps if step["purpose"] == "test"],

@@ -134,11 +134,34 @@ def test_a_gate_refuses_what_its_bound_excludes_and_says_why(scores, floor, refu
     p = np.tile([0.5, 0.3, 0.2], (500, 1))
     p[0] = 1 - 2 * floor, floor, floor
     section = {"log_loss_below_base_rates": 0.005, "probability_floor": 0.001}
+    section |= {"least_gap_rps": 0.001, "least_gap_matches": 1000}
     section |= {"ece_quantile": 0.99, "ece_allowance": 0.01, "ece_draws": 20}
     found = gates.passed(p, "elo", {"elo": scores, "base_rates": {"log_loss": 1.05}}, section)
     assert [gate["name"] for gate in found if not gate["passed"]] == refused
     assert all("500" in gate["reason"] for gate in found)
     assert (gates.sentence(found) == "all 3 gates passed") is (not refused)
+
+
+@pytest.mark.parametrize(
+    ("mean", "low", "high", "n", "passed"),
+    [
+        (0.003, 0.0024, 0.0035, 18000, [True]),
+        (-0.02, -0.022, -0.018, 18000, [False]),
+        (0.0004, -0.002, 0.0028, 1200, [True]),
+        (-0.02, -0.022, -0.018, 999, []),
+    ],
+)
+def test_a_model_without_odds_that_beats_the_market_has_seen_the_future(mean, low, high, n, passed):
+    import numpy as np
+
+    p = np.tile([0.5, 0.3, 0.2], (500, 1))
+    section = {"log_loss_below_base_rates": 0.005, "probability_floor": 0.001}
+    section |= {"least_gap_rps": 0.001, "least_gap_matches": 1000}
+    section |= {"ece_quantile": 0.99, "ece_allowance": 0.01, "ece_draws": 20}
+    closing = {"name": "closing line", "n": n, "gap": {"rps": {"mean": mean, "low": low, "high": high}}}
+    scores = {"elo": {"log_loss": 1.0, "ece": 0.0}, "base_rates": {"log_loss": 1.05}}
+    found = gates.passed(p, "elo", scores, section, closing)
+    assert [gate["passed"] for gate in found if gate["name"] == "no better than possible"] == passed
 
 
 def _is_alive(pid: int) -> bool:
