@@ -17,6 +17,7 @@ import psycopg
 import pytest
 from django.conf import settings as django_settings
 from django.db import connection
+from django.urls import get_resolver
 from django.utils import timezone
 
 from apps.api import feed, serializers, services
@@ -47,6 +48,8 @@ def many(count: int, first: int = 0) -> list[dict]:
 
 @pytest.fixture
 def office_face(settings):
+    # What is mounted is decided once, when it is first asked for: that must not be while the face is another.
+    _ = get_resolver().url_patterns
     settings.SPAI_FACE = "office"
 
 
