@@ -1,0 +1,69 @@
+"""What was forecast and how it went, in the office: read-only."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from apps.matches.admin import FactAdmin
+from apps.ml.models import (
+    FeatureSnapshot,
+    Prediction,
+    Score,
+    SeasonForecast,
+)
+
+
+@admin.register(Prediction)
+class PredictionAdmin(FactAdmin):
+    """Published forecasts."""
+
+    list_display = ("published_at", "match_id", "version", "p_home", "p_draw", "p_away", "data_snapshot")
+    list_filter = ("version__world",)
+    ordering = ("-id",)
+    show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Prediction]:
+        """Bring the version along, without its bundle."""
+        return super().get_queryset(request).select_related("version").defer("version__bundle")
+
+
+@admin.register(Score)
+class ScoreAdmin(FactAdmin):
+    """Grades of published forecasts."""
+
+    list_display = (
+        "settled_at",
+        "match_id",
+        "world",
+        "outcome",
+        "log_loss",
+        "rps",
+        "base_rps",
+        "market_rps",
+        "revision",
+    )
+    list_filter = ("world",)
+    ordering = ("-id",)
+    show_full_result_count = False
+
+
+@admin.register(FeatureSnapshot)
+class FeatureSnapshotAdmin(FactAdmin):
+    """Feature states that workers keep for the other processes."""
+
+    list_display = ("world", "version_id", "data_snapshot", "created_at")
+    exclude = ("state",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[FeatureSnapshot]:
+        """Leave the states in the database."""
+        return super().get_queryset(request).defer("state")
+
+
+@admin.register(SeasonForecast)
+class SeasonForecastAdmin(FactAdmin):
+    """Simulated ends of seasons."""
+
+    list_display = ("as_of", "season", "version_id", "data_snapshot", "simulations", "remaining", "is_whole")
+    list_select_related = ("season__competition",)

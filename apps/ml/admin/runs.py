@@ -1,0 +1,165 @@
+"""Pipeline runs in the office: asked for here, followed while they work."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django_htmx.http import HttpResponseClientRedirect
+from unfold.decorators import action, display
+from unfold.enums import ActionVariant
+from unfold.forms import BaseDialogForm
+from unfold.widgets import UnfoldAdminDateWidget, UnfoldAdminSelectWidget
+
+from apps.matches.admin import FactAdmin
+from apps.matches.models import World
+from apps.ml import services
+from apps.ml.models import (
+    PipelineRun,
+)
+
+STOP_POLLING = 286
+"""The status by which a partial tells htmx to ask no more."""
+
+
+class RunForm(BaseDialogForm):
+    """What to build: the world, how much work to put in, and as of when."""
+
+    world = forms.ChoiceField(choices=World.choices, widget=UnfoldAdminSelectWidget)
+    profile = forms.ChoiceField(
+        choices=[("production", "production"), ("smoke", "smoke: minutes less, and never better")],
+        widget=UnfoldAdminSelectWidget,
+    )
+    as_of_date = forms.DateField(
+        required=False,
+        label="As of",
+        help_text="Facts before 00:00 UTC of this day. Empty for today.",
+        widget=UnfoldAdminDateWidget,
+    )
+
+    def clean_as_of_date(self) -> date | None:
+        """Refuse a day that has not begun."""
+        day: date | None = self.cleaned_data["as_of_date"]
+        if day is not None and day > timezone.now().date():
+            raise forms.ValidationError("That day has not begun in UTC; choose today or an earlier day.")
+        return day
+
+
+@admin.register(PipelineRun)
+class PipelineRunAdmin(FactAdmin):
+    """Runs of the pipeline, with live progress."""
+
+    list_display = ("id", "world", "shown_status", "as_of", "profile", "shown_stage", "requested_by", "created_at")
+    list_filter = ("world", "status", "profile")
+    ordering = ("-id",)
+    actions_list = ("run_pipeline",)
+    actions_detail = ("run_again",)
+    change_form_template = "admin/ml/pipelinerun/change_form.html"
+
+    @display(
+        description="status",
+        label={"queued": "info", "running": "info", "succeeded": "success", "unchanged": "success", "failed": "danger"},
+    )
+    def shown_status(self, run: PipelineRun) -> str:
+        """The status as a label."""
+        return run.status
+
+    @display(description="stage")
+    def shown_stage(self, run: PipelineRun) -> str:
+        """The stage under way, or how many there were."""
+        running = [stage["name"] for stage in run.stages if stage["status"] == "running"]
+        done = sum(stage["status"] in ("done", "unchanged") for stage in run.stages)
+        return running[0] if running else f"{done} of {len(run.stages)}"
+
+    @action(
+        description="Run the pipeline",
+        icon="play_arrow",
+        variant=ActionVariant.PRIMARY,
+        permissions=["run"],
+        dialog={
+            "title": "Run the pipeline",
+            "description": "Exports the matches, builds features, trains, evaluates and registers a version. "
+            "It promotes nothing unless the world has no champion yet.",
+            "form_class": RunForm,
+            "form_submit_text": "Run",
+        },
+    )
+    def run_pipeline(self, request: HttpRequest, form: RunForm) -> HttpResponse:
+        """Queue a run and go to its page."""
+        day = form.cleaned_data["as_of_date"]
+        run = services.queue_run(
+            world=World(form.cleaned_data["world"]),
+            profile=form.cleaned_data["profile"],
+            as_of=datetime.combine(day, time(), tzinfo=UTC) if day else None,
+            requested_by=request.user.get_username(),
+            reason="asked for in the admin",
+            now=timezone.now(),
+        )
+        messages.success(request, f"{run} is queued; this page follows it.".capitalize())
+        return HttpResponseClientRedirect(reverse("admin:ml_pipelinerun_change", args=[run.pk]))
+
+    @action(
+        description="Run again as of the same day",
+        icon="replay",
+        permissions=["run"],
+        dialog={
+            "title": "Run again",
+            "description": "The same world, profile and day. Stages whose inputs did not change are not repeated.",
+            "form_class": BaseDialogForm,
+            "form_submit_text": "Run again",
+        },
+    )
+    def run_again(self, request: HttpRequest, form: BaseDialogForm, object_id: int) -> HttpResponse:
+        """Queue a run with the pinned day of this one."""
+        earlier = PipelineRun.objects.get(pk=object_id)
+        run = services.queue_run(
+            world=World(earlier.world),
+            profile=earlier.profile,
+            as_of=earlier.as_of,
+            requested_by=request.user.get_username(),
+            reason=f"run {earlier.pk} again",
+            now=timezone.now(),
+        )
+        messages.success(request, f"{run} is queued; this page follows it.".capitalize())
+        return HttpResponseClientRedirect(reverse("admin:ml_pipelinerun_change", args=[run.pk]))
+
+    def has_run_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Whether the user may queue runs."""
+        return bool(request.user.has_perm("ml.add_pipelinerun"))
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the partial that the page of a run asks for once a second."""
+        progress = path(
+            "<int:run_id>/progress/", self.admin_site.admin_view(self.progress), name="ml_pipelinerun_progress"
+        )
+        return [progress, *super().get_urls()]
+
+    def progress(self, request: HttpRequest, run_id: int) -> HttpResponse:
+        """Render how far a run is."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        run = PipelineRun.objects.filter(pk=run_id).first()
+        if run is None:
+            raise Http404
+        status = STOP_POLLING if run.is_over else 200
+        return render(
+            request,
+            "admin/ml/pipelinerun/progress.html",
+            {"run": run, "versions": run.versions.defer("bundle")},
+            status=status,
+        )
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the run with its versions beside the read-only fields."""
+        run = PipelineRun.objects.filter(pk=object_id).first() if object_id.isdigit() else None
+        context = {"run": run, "versions": run.versions.defer("bundle") if run else (), **(extra_context or {})}
+        return super().change_view(request, object_id, form_url, context)

@@ -1,0 +1,248 @@
+"""Registered versions in the office: compared, read about and promoted here."""
+
+from __future__ import annotations
+
+import gzip
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django_htmx.http import HttpResponseClientRedirect
+from unfold.decorators import action, display
+from unfold.enums import ActionVariant
+from unfold.forms import BaseDialogForm
+
+from apps.matches.admin import FactAdmin, ReasonForm
+from apps.matches.models import World
+from apps.ml import selectors, services
+from apps.ml.models import (
+    Comparison,
+    Dossier,
+    FeatureCatalogue,
+    ModelVersion,
+)
+from apps.ml.pipeline import card
+
+REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
+"""What the report of a run may do in a browser: look like something."""
+
+COMPARISONS_SHOWN = 5
+
+
+class PromoteForm(ReasonForm):
+    """A reason, beside what speaks against the version."""
+
+    def __init__(self, *args: Any, object_id: int | str | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, object_id=object_id, **kwargs)
+        version = selectors.versions().filter(pk=object_id).first() if object_id else None
+        against = selectors.against_promotion(version) if version else []
+        if against:
+            self.fields["reason"].help_text = format_html(
+                "<b>Against it:</b><ul>{}</ul>{}",
+                format_html_join("", "<li>{}</li>", ((line,) for line in against)),
+                self.fields["reason"].help_text,
+            )
+
+
+@admin.register(ModelVersion)
+class ModelVersionAdmin(FactAdmin):
+    """Registered versions; they are compared and promoted here."""
+
+    list_display = (
+        "number",
+        "world",
+        "shown_stage",
+        "estimator",
+        "shown_log_loss",
+        "shown_gates",
+        "profile",
+        "as_of",
+        "created_at",
+    )
+    list_filter = ("world", "estimator", "profile")
+    ordering = ("-id",)
+    exclude = ("bundle",)
+    actions_detail = ("promote_version", "compare_again")
+    change_form_template = "admin/ml/modelversion/change_form.html"
+
+    def has_promote_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Whether the user may make a champion."""
+        return bool(request.user.has_perm("ml.add_promotion"))
+
+    def has_compare_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Whether the user may ask for a comparison."""
+        return bool(request.user.has_perm("ml.add_comparison"))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ModelVersion]:
+        """Leave the bundles in the database."""
+        return super().get_queryset(request).defer("bundle")
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Ask once for all rows where each stands."""
+        # Another request may put newer ones in their place meanwhile; they are as true for this one.
+        self.stands = {world: selectors.stages(world) for world in World}
+        return super().changelist_view(request, extra_context)
+
+    @display(
+        description="stage",
+        label={
+            "champion": "success",
+            "challenger": "primary",
+            "candidate": "info",
+            "smoke": "info",
+            "labelled": "warning",
+            "refused": "danger",
+        },
+    )
+    def shown_stage(self, version: ModelVersion) -> str:
+        """Where the version stands."""
+        return self.stands[World(version.world)].of(version).value
+
+    @display(description="log loss")
+    def shown_log_loss(self, version: ModelVersion) -> str:
+        """Log loss of the walk-forward evaluation, in nats."""
+        model = version.metrics.get("models", {}).get(version.estimator, {})
+        return f"{model['log_loss']:.4f}" if "log_loss" in model else "–"
+
+    @display(description="gates", label={"passed": "success", "not passed": "danger"})
+    def shown_gates(self, version: ModelVersion) -> str:
+        """Whether every gate let it through."""
+        return "passed" if version.passed_gates else "not passed"
+
+    @action(
+        description="Promote to champion",
+        icon="workspace_premium",
+        variant=ActionVariant.PRIMARY,
+        permissions=["promote"],
+        dialog={
+            "title": "Promote to champion",
+            "description": "Every process serves this version within seconds, and new forecasts are published by it. "
+            "Forecasts already published stay as they are. A rollback takes it back.",
+            "form_class": PromoteForm,
+            "form_submit_text": "Promote",
+        },
+    )
+    def promote_version(self, request: HttpRequest, form: PromoteForm, object_id: int) -> HttpResponse:
+        """Make the version champion."""
+        version = selectors.versions().get(pk=object_id)
+        against = selectors.against_promotion(version)
+        try:
+            services.promote(version=version, user=request.user, reason=form.cleaned_data["reason"], now=timezone.now())
+        except services.PromotionRefusedError as refusal:
+            messages.error(request, str(refusal))
+        else:
+            note = f" Against it spoke: {'; '.join(against)}." if against else ""
+            messages.success(request, f"{version} is champion.{note}".capitalize())
+        return HttpResponseClientRedirect(reverse("admin:ml_modelversion_change", args=[version.pk]))
+
+    @action(
+        description="Compare with the champion again",
+        icon="balance",
+        permissions=["compare"],
+        dialog={
+            "title": "Compare with the champion",
+            "description": "Both are judged by their forecasts of the same matches, made before those were played, "
+            "under the rules in params.yaml. Nothing is promoted; the same files and rules give the row that is there.",
+            "form_class": BaseDialogForm,
+            "form_submit_text": "Compare",
+        },
+    )
+    def compare_again(self, request: HttpRequest, form: BaseDialogForm, object_id: int) -> HttpResponse:
+        """Compare the version with the present champion."""
+        version = selectors.versions().get(pk=object_id)
+        try:
+            found = services.compare(version=version, now=timezone.now())
+        except services.NothingToCompareError as nothing:
+            messages.warning(request, str(nothing))
+        else:
+            messages.success(request, f"{version} {found.get_verdict_display()}: {found.reason}.".capitalize())
+        return HttpResponseClientRedirect(reverse("admin:ml_modelversion_change", args=[version.pk]))
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the way to the report of the evaluation."""
+        report = path(
+            "<int:version_id>/report/", self.admin_site.admin_view(self.report), name="ml_modelversion_report"
+        )
+        return [report, *super().get_urls()]
+
+    def report(self, request: HttpRequest, version_id: int) -> HttpResponse:
+        """Show the report that a run wrote: it brings its own style and drawings, and runs nothing."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        kept = Dossier.objects.filter(version_id=version_id).values_list("report", flat=True).first()
+        if kept is None:
+            raise Http404("No report is kept of this version.")
+        response = HttpResponse(gzip.decompress(bytes(kept)), content_type="text/html; charset=utf-8")
+        response["X-Content-Type-Options"] = "nosniff"
+        response["Content-Security-Policy"] = REPORT_POLICY
+        return response
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show where the version stands and why beside the read-only fields."""
+        version = selectors.versions().filter(pk=object_id).first() if object_id.isdigit() else None
+        context = dict(extra_context or {})
+        if version is not None:
+            compared = list(selectors.comparisons(version)[:COMPARISONS_SHOWN])
+            facts = selectors.card_facts(version, compared[0] if compared else None)
+            context |= {
+                "version": version,
+                "stage": selectors.stages(World(version.world)).of(version),
+                "compared": compared,
+                "has_report": Dossier.objects.filter(version=version).exists(),
+                "card": card.markdown(facts),
+            }
+        return super().change_view(request, object_id, form_url, context)
+
+
+@admin.register(Comparison)
+class ComparisonAdmin(FactAdmin):
+    """Which candidate was compared with which champion, and what came of it."""
+
+    list_display = ("decided_at", "world", "shown_candidate", "champion", "shown_verdict", "n", "reason")
+    list_filter = ("world", "verdict")
+    ordering = ("-id",)
+    change_form_template = "admin/ml/comparison/change_form.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Comparison]:
+        """Bring the versions along, without their bundles."""
+        rows = super().get_queryset(request).select_related("candidate", "champion")
+        return rows.defer("candidate__bundle", "champion__bundle", "candidate__metrics", "champion__metrics")
+
+    @display(description="candidate")
+    def shown_candidate(self, comparison: Comparison) -> SafeString:
+        """The candidate, as a link."""
+        address = reverse("admin:ml_modelversion_change", args=[comparison.candidate_id])
+        return format_html('<a class="spai-link" href="{}">{}</a>', address, comparison.candidate)
+
+    @display(description="verdict", label={"may take over": "success", "stays a candidate": "warning"})
+    def shown_verdict(self, comparison: Comparison) -> str:
+        """The verdict in words."""
+        return comparison.get_verdict_display()
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the criteria as a table."""
+        row = self.get_queryset(request).filter(pk=object_id).first() if object_id.isdigit() else None
+        return super().change_view(request, object_id, form_url, {"comparison": row, **(extra_context or {})})
+
+
+@admin.register(FeatureCatalogue)
+class FeatureCatalogueAdmin(FactAdmin):
+    """What features meant, run by run."""
+
+    list_display = ("sha256", "shown_size", "created_at")
+    ordering = ("-created_at",)
+
+    @display(description="features")
+    def shown_size(self, catalogue: FeatureCatalogue) -> int:
+        """How many features it describes."""
+        return len(catalogue.features)
