@@ -122,7 +122,9 @@ def main(root: Path = Path()) -> None:
         both = Matrix.read(root, priced, files.FEATURES, files.PRICES)
         matrices |= dict.fromkeys((estimator.kind for estimator in priced), both)
     latest = plain.keys[plain.keys["as_of"] >= _latest_begin(plain.keys, params)]
-    steps = [_step(plain.keys, step) for step in plan["folds"]]
+    at_most = sections.get("fit_rows")
+    latest = latest.tail(at_most or len(latest))
+    steps = [_step(plain.keys, step, at_most) for step in plan["folds"]]
     # The last one is the model that is served: it learns from everything and is asked for nothing.
     everything = Step(len(steps), datetime.max.replace(tzinfo=latest["as_of"].dt.tz), latest, latest.head(0))
     out: dict[str, list[pd.DataFrame]] = {name: [] for name in wanted}
@@ -152,10 +154,10 @@ def main(root: Path = Path()) -> None:
     files.write_json(root / files.TRAINED / files.ABOUT, about)
 
 
-def _step(keys: pd.DataFrame, step: Mapping[str, Any]) -> Step:
+def _step(keys: pd.DataFrame, step: Mapping[str, Any], at_most: int | None) -> Step:
     start = datetime.fromisoformat(step["start"])
     learnt = training_rows(keys, datetime.fromisoformat(step["train_from"]), start)
-    return Step(step["number"], start, learnt, test_rows(keys, dict(step)))
+    return Step(step["number"], start, learnt.tail(at_most or len(learnt)), test_rows(keys, dict(step)))
 
 
 def _feature_names(path: Path) -> list[str]:

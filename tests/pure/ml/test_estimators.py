@@ -22,6 +22,7 @@ from apps.ml.forecasting.estimators import (
 )
 from apps.ml.forecasting.estimators.base import chosen
 from apps.ml.forecasting.estimators.calibration import centred
+from apps.ml.forecasting.estimators.hist_boosting import bin_edges, binned
 from apps.ml.forecasting.estimators.logit import ConvergenceError, newton
 from apps.ml.forecasting.estimators.pool import fitted_weights
 from apps.ml.forecasting.features import build_features
@@ -326,11 +327,20 @@ def test_our_walk_through_the_trees_of_scikit_learn_is_its_own(plain, params):
     own = x[:, [names.index(name) for name in found._of_trees()]]
     own = own[:, ~np.isnan(own).all(axis=0)]
     assert np.isnan(own).any()
+    own = np.stack([binned(column, bin_edges(column, 63)) for column in own.T], axis=1)
     for place in range(3):
         curve = p[:, place] * (1.0 - p[:, place])
         theirs = HistGradientBoostingRegressor(**section["trees"], early_stopping=False, random_state=3 + place)
         theirs.fit(own, ((y == place) - p[:, place]) / curve, sample_weight=curve)
         assert added[:, place] == pytest.approx(0.5 * theirs.predict(own), abs=1e-9)
+
+
+def test_a_value_lies_in_the_bin_that_its_edge_ends():
+    column = np.array([3.0, 1.0, np.nan, 2.0, 2.0, 5.0])
+    edges = bin_edges(column, 4)
+    # Quarters of 1, 2, 2, 3, 5 end with 2, 2 and 3.
+    assert edges.tolist() == [2.0, 3.0]
+    np.testing.assert_array_equal(binned(column, edges), [1.0, 0.0, np.nan, 0.0, 0.0, 2.0])
 
 
 def test_trees_take_a_column_that_nobody_has_filled_yet(plain, params):
