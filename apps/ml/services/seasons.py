@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from django.db import DatabaseError, transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 
 from apps.matches.locks import Lock, alone
 from apps.matches.models import Match, Season, Team, World
@@ -112,16 +112,18 @@ def _running(world: World, now: datetime) -> list[Season]:
 
 
 def _is_due(season: Season, served: serving.Served, now: datetime) -> bool:
-    of_version = season.forecasts.filter(version_id=served.version_id).only("data_snapshot", "as_of")
-    latest = of_version.order_by("-as_of").first()
-    return latest is None or (latest.data_snapshot != served.data_snapshot and latest.as_of <= now - AT_MOST_EVERY)
+    latest = season.forecasts.only("version_id", "data_snapshot", "as_of").order_by("-as_of", "-id").first()
+    # After a rollback the forecast that is shown is of the version that was taken back.
+    if latest is None or latest.version_id != served.version_id:
+        return True
+    return latest.data_snapshot != served.data_snapshot and latest.as_of <= now - AT_MOST_EVERY
 
 
 def _keep(forecast: SeasonForecast) -> None:
-    """Store a forecast in place of the season's earlier one of the same day."""
-    same_day = SeasonForecast.objects.filter(season=forecast.season, as_of__date=forecast.as_of.date())
+    """Store a forecast in place of those of the same day, and of that by the same version on the same facts."""
+    same = Q(as_of__date=forecast.as_of.date()) | Q(version=forecast.version_id, data_snapshot=forecast.data_snapshot)
     with transaction.atomic():
-        same_day.delete()
+        SeasonForecast.objects.filter(same, season=forecast.season).delete()
         forecast.save(force_insert=True)
 
 

@@ -72,6 +72,19 @@ def test_a_new_champion_simulates_at_once(simulated, make_version, now):
     assert services.simulate_due(now=now + timedelta(minutes=1)).simulated == {"sandbox": 4}
 
 
+def test_a_champion_that_comes_back_simulates_again_though_no_fact_changed(simulated, champion, make_version, now):
+    SeasonForecast.objects.update(as_of=now - timedelta(days=1))
+    services.promote(version=make_version(2), user=None, reason="newer", now=now)
+    services.simulate_due(now=now)
+    services.rollback(world=World.SANDBOX, user=None, reason="worse", now=now)
+    later = now + timedelta(minutes=1)
+    assert services.simulate_due(now=later).simulated == {"sandbox": 4}
+    for season in Season.objects.filter(forecasts__isnull=False).distinct():
+        shown = selectors.season_forecast(season)
+        assert (shown.version_id, shown.as_of) == (champion.pk, later)
+        assert season.forecasts.filter(version=champion).count() == 1
+
+
 def test_without_a_champion_or_with_a_broken_one_nothing_is_simulated(stored, make_version, now):
     assert services.simulate_due(now=now).simulated == {}
     services.promote(version=make_version(1, broken=True), user=None, reason="first", now=now)
