@@ -37,7 +37,8 @@ class Command(BaseCommand):
     help = (
         "Search better parameters of one estimator on walk-forward steps before the first tested one.\n"
         "Start it several times, on several machines, to search faster: they share a study in PostgreSQL.\n"
-        "Stopped, it goes on where it was. --apply writes what was found into apps/ml/params.yaml, for you to commit."
+        "Stopped, it goes on where it was; on a later day --as-of names the day of the first search, because other "
+        "facts make another study. --apply writes what was found into apps/ml/params.yaml, for you to commit."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
