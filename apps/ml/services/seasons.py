@@ -34,6 +34,9 @@ PARAMS: Final[Mapping[str, Any]] = {"simulations": 10_000, "doubt": 0.4}
 TO_PLAY: Final = (Match.Status.SCHEDULED, Match.Status.LIVE, Match.Status.POSTPONED, Match.Status.UNKNOWN)
 """Statuses of a match that is still to be decided on the field."""
 
+OFF_THE_FIELD: Final = (Match.Status.CANCELLED, Match.Status.AWARDED)
+"""Statuses of a match that nobody will play."""
+
 UNDATED_AFTER: Final = timedelta(days=14)
 """A match that no source has listed yet is described as if it came so long after the latest listed one."""
 
@@ -185,17 +188,20 @@ def _calendar(season: Season) -> Calendar:
     missing = [(home, away) for home in ordered for away in ordered if home != away and (home.pk, away.pk) not in met]
     before = _met_before(season)
     teams_before = {team for pair in before for team in pair}
+    is_double = max(met.values()) == 1 and _is_double_round(before)
+    over = {(match.home_team_id, match.away_team_id) for match in matches if match.status in OFF_THE_FIELD}
     undated: list[Match] = []
-    if missing and max(met.values()) == 1 and _is_double_round(before):
+    if is_double:
         at = counted[-1].kickoff_at + UNDATED_AFTER
         undated = [
             Match(season=season, home_team=home, away_team=away, kickoff_at=at, status=Match.Status.SCHEDULED)
             for home, away in missing
+            if (home.pk, away.pk) not in over
         ]
     # Leagues that split in spring are whole when a club has as many matches as a year ago.
     is_as_long = bool(before) and met.total() * len(teams_before) >= before.total() * len(ordered)
     is_even = not missing and len(set(met.values())) == 1
-    return Calendar(ordered, results, fixtures, undated, is_whole=bool(undated) or is_even or is_as_long)
+    return Calendar(ordered, results, fixtures, undated, is_whole=is_double or is_even or is_as_long)
 
 
 def _met_before(season: Season) -> Counter[tuple[int, int]]:

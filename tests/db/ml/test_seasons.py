@@ -130,6 +130,16 @@ def test_a_postponed_match_is_still_to_be_played_and_a_cancelled_one_is_not(cham
     assert (row.played + row.remaining, row.is_whole) == (131, False)
 
 
+def test_a_match_that_was_called_off_or_awarded_is_not_made_up_as_one_that_nobody_has_listed(champion, now):
+    season = running_season(now)
+    first, second = Match.objects.filter(season=season, status="scheduled").order_by("-kickoff_at")[:2]
+    Match.objects.filter(pk=first.pk).update(status="cancelled")
+    Match.objects.filter(pk=second.pk).update(status="awarded")
+    services.simulate_due(now=now)
+    row = selectors.season_forecast(season)
+    assert (row.played + row.remaining, row.undated, row.is_whole) == (130, 0, True)
+
+
 def test_a_season_as_long_as_the_one_before_is_whole_however_often_pairs_meet(champion, now):
     season = running_season(now)
     first = Match.objects.filter(season=season, status="scheduled").order_by("-kickoff_at").first()
