@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from html import unescape
 
 import pytest
 
@@ -87,6 +88,7 @@ class TestTheEndOfASeason:
         [
             ("/api/v1/competitions/nowhere/season-forecast/", 404, "unknown-competition"),
             (f"{REST_END}?season=1888", 404, "unknown-season"),
+            (f"{REST_END}?season=18%0088", 404, "unknown-season"),
             (f"{REST_END}?when=now", 400, "bad-input"),
             ("/api/v1/competitions/aldermark-shield-league/season-forecast/", 404, "no-forecast"),
         ],
@@ -118,6 +120,14 @@ class TestWhatIf:
         asked = {"home": "redfield", "away": "old-mill", "competition": "aldermark-crown-league", "neutral": "on"}
         text = text_of(client.get(WHAT_IF, asked))
         assert "Crown League, Aldermark · on neutral ground" in text
+
+    def test_the_link_for_programs_asks_the_api_for_the_same_match(self, client, clubs, answers):
+        asked = {"home": "redfield", "away": "old-mill", "competition": "aldermark-crown-league", "neutral": "on"}
+        page = client.get(WHAT_IF, {**asked, "world": "sandbox"}).content.decode()
+        (address,) = re.findall(r'href="(/api/v1/what-if/[^"]*)"', page)
+        body = client.get(unescape(address)).json()
+        assert (body["home_team"]["slug"], body["away_team"]["slug"]) == ("redfield", "old-mill")
+        assert (body["competition"]["slug"], body["is_neutral"]) == ("aldermark-crown-league", True)
 
     def test_a_part_of_a_name_asks_which_team_is_meant(self, client, clubs, answers):
         page = client.get(WHAT_IF, {"home": "r", "away": "Old Mill"}).content.decode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from urllib.parse import urlencode
 
 from django.http import HttpResponse, QueryDict
 from django.utils.dateparse import parse_date
@@ -11,7 +12,7 @@ from django.views.decorators.http import require_safe
 
 from apps.api import charts, selectors, services
 from apps.api.pages.frame import Frame, HtmxRequest, frame_of, show
-from apps.matches.models import Team, World
+from apps.matches.models import Match, Team, World
 from apps.ml import services as ml_services
 
 LETTERS = 80
@@ -95,7 +96,7 @@ def _answer(home: Team, away: Team, day: date, asked: QueryDict, frame: Frame) -
         "heat": charts.heat(outlook.grid),
         "pushes": charts.pushes(outlook.contributions),
         "swapped": _with(asked, home=away.slug, away=home.slug),
-        "api_query": _with(asked, home=home.slug, away=away.slug, date=day.isoformat()),
+        "api_query": _for_programs(match, day),
     }
 
 
@@ -114,6 +115,17 @@ def _with(asked: QueryDict, **values: str) -> str:
     for name, value in values.items():
         query[name] = value
     return query.urlencode()
+
+
+def _for_programs(match: Match, day: date) -> str:
+    """Return the query of the API that asks for the same match."""
+    query = {
+        "home": match.home_team.slug,
+        "away": match.away_team.slug,
+        "date": day.isoformat(),
+        "competition": match.season.competition.slug,
+    }
+    return urlencode(query | ({"neutral": "true"} if match.is_neutral else {}))
 
 
 def _day(text: str) -> date:

@@ -49,7 +49,7 @@ class CompetitionViewSet(viewsets.ViewSet):
         competition = Competition.objects.select_related("region").filter(slug=slug).first()
         if competition is None:
             raise Unknown("unknown-competition", f"There is no competition with the slug {slug[:160]}.")
-        asked = request.query_params.get("season", "")
+        asked = request.query_params.get("season", "").replace("\x00", "")
         seasons = matches.seasons(competition)
         season = (seasons.filter(label=asked) if asked else seasons).first()
         if season is None:

@@ -221,9 +221,9 @@ def _against_champion(facts: Facts) -> Section | None:
 
 def _limits(facts: Facts) -> Section:
     paragraphs = [
-        "It knows results, goals and, where a source tells them, shots and corners. It knows no line-up, injury, "
-        "weather, transfer or motive that results do not show; a club that has just arrived is taken for a usual "
-        "newcomer.",
+        "It knows results, goals and, where a source tells them, shots and corners; of line-ups and absences at most "
+        "what a source told before the forecast. It knows no weather, transfer or motive that results do not show; a "
+        "club that has just arrived is taken for a usual newcomer.",
         "Probabilities are averages over many matches. Leagues differ in how well they can be forecast; the report "
         "beside the model tells each apart.",
     ]

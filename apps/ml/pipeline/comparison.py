@@ -19,6 +19,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from apps.ml.forecasting import scoring
+from apps.ml.forecasting.features import StateFormatError
 from apps.ml.forecasting.features.schema import TIMESTAMP
 from apps.ml.pipeline import bundle as bundles
 from apps.ml.pipeline import files
@@ -182,14 +183,15 @@ def files_criteria(candidate: Contender, champion: Contender) -> list[Criterion]
     with tempfile.TemporaryDirectory() as folder:
         try:
             own = bundles.unpack(candidate.bundle, Path(folder) / "candidate")
-        except bundles.BundleError as error:
+            described = own.state().names
+        except (bundles.BundleError, StateFormatError) as error:
             reason = f"the served files cannot be loaded: {error}"
             return [Criterion(name, False, reason) for name in ("schema", GOLDEN_ROWS)]
         rows = len(own.golden["features"])
         tolerance = float(own.golden["tolerance"])
         schema = schema_criterion(
             read=own.estimator.columns,
-            described=own.state().names,
+            described=described,
             before=bundles.names_of(champion.bundle),
         )
     golden = Criterion(

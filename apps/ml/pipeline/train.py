@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from apps.ml.forecasting.estimators import REGISTRY, Estimator, Pool, create
+from apps.ml.forecasting.estimators import REGISTRY, Estimator, NoPricesError, Pool, create
 from apps.ml.pipeline import columns, files
 from apps.ml.pipeline.columns import KEYS, RAW
 from apps.ml.pipeline.split import test_rows, training_rows
@@ -131,13 +131,19 @@ def main(root: Path = Path()) -> None:
     took = dict.fromkeys(wanted, 0.0)
     for step in (*steps, everything):
         models: dict[str, Estimator] = {}
-        for name in wanted:
+        for name in list(wanted):
             began, matrix = time.perf_counter(), matrices[name]
             if name == Pool.kind:
                 members = {member: models[member] for member in sections[name]["members"]}
                 models[name] = pooled(sections[name], seed, members, out, step.start, matrix)
             else:
-                models[name] = fitted(name, sections[name], seed, step.learnt, matrix)
+                try:
+                    models[name] = fitted(name, sections[name], seed, step.learnt, matrix)
+                except NoPricesError as error:
+                    # It goes from every step: models are compared on the same matches.
+                    files.say(f"left out: {error}")
+                    del wanted[name], out[name], took[name]
+                    continue
             if step is everything:
                 models[name].taking(matrix.all_names).save(root / files.TRAINED / name)
             else:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
 from apps.matches import events
 from apps.matches.locks import Lock, wait_for
 from apps.matches.models import World
-from apps.ml import selectors
+from apps.ml import metrics, selectors
 from apps.ml.models import Comparison, Dossier, ModelVersion
 from apps.ml.pipeline import files
 from apps.ml.services import workspaces
 
 if TYPE_CHECKING:
     from apps.ml.pipeline.comparison import Contender
+
+
+logger = logging.getLogger(__name__)
 
 
 class NothingToCompareError(Exception):
@@ -88,8 +92,17 @@ def compare_due(*, now: datetime) -> list[Comparison]:
     made = []
     for world in World:
         version = selectors.to_compare(world)
-        if version is not None:
+        if version is None:
+            continue
+        try:
             made.append(compare(version=version, now=now))
+        except NothingToCompareError as nothing:
+            # Somebody promoted it meanwhile.
+            logger.info("compare_due: %s", nothing)
+        except (DatabaseError, ValueError) as error:
+            # One world's trouble is neither the other's nor that of a run which is over.
+            metrics.ERRORS.labels("compare").inc()
+            logger.exception("%s is not compared: %s", version, error)
     return made
 
 

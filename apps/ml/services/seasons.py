@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from django.db import DatabaseError, transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 
 from apps.matches.locks import Lock, alone
 from apps.matches.models import Match, Season, Team, World
@@ -33,6 +33,9 @@ PARAMS: Final[Mapping[str, Any]] = {"simulations": 10_000, "doubt": 0.4}
 
 TO_PLAY: Final = (Match.Status.SCHEDULED, Match.Status.LIVE, Match.Status.POSTPONED, Match.Status.UNKNOWN)
 """Statuses of a match that is still to be decided on the field."""
+
+OFF_THE_FIELD: Final = (Match.Status.CANCELLED, Match.Status.AWARDED)
+"""Statuses of a match that nobody will play."""
 
 UNDATED_AFTER: Final = timedelta(days=14)
 """A match that no source has listed yet is described as if it came so long after the latest listed one."""
@@ -112,16 +115,18 @@ def _running(world: World, now: datetime) -> list[Season]:
 
 
 def _is_due(season: Season, served: serving.Served, now: datetime) -> bool:
-    of_version = season.forecasts.filter(version_id=served.version_id).only("data_snapshot", "as_of")
-    latest = of_version.order_by("-as_of").first()
-    return latest is None or (latest.data_snapshot != served.data_snapshot and latest.as_of <= now - AT_MOST_EVERY)
+    latest = season.forecasts.only("version_id", "data_snapshot", "as_of").order_by("-as_of", "-id").first()
+    # After a rollback the forecast that is shown is of the version that was taken back.
+    if latest is None or latest.version_id != served.version_id:
+        return True
+    return latest.data_snapshot != served.data_snapshot and latest.as_of <= now - AT_MOST_EVERY
 
 
 def _keep(forecast: SeasonForecast) -> None:
-    """Store a forecast in place of the season's earlier one of the same day."""
-    same_day = SeasonForecast.objects.filter(season=forecast.season, as_of__date=forecast.as_of.date())
+    """Store a forecast in place of those of the same day, and of that by the same version on the same facts."""
+    same = Q(as_of__date=forecast.as_of.date()) | Q(version=forecast.version_id, data_snapshot=forecast.data_snapshot)
     with transaction.atomic():
-        same_day.delete()
+        SeasonForecast.objects.filter(same, season=forecast.season).delete()
         forecast.save(force_insert=True)
 
 
@@ -183,17 +188,20 @@ def _calendar(season: Season) -> Calendar:
     missing = [(home, away) for home in ordered for away in ordered if home != away and (home.pk, away.pk) not in met]
     before = _met_before(season)
     teams_before = {team for pair in before for team in pair}
+    is_double = max(met.values()) == 1 and _is_double_round(before)
+    over = {(match.home_team_id, match.away_team_id) for match in matches if match.status in OFF_THE_FIELD}
     undated: list[Match] = []
-    if missing and max(met.values()) == 1 and _is_double_round(before):
+    if is_double:
         at = counted[-1].kickoff_at + UNDATED_AFTER
         undated = [
             Match(season=season, home_team=home, away_team=away, kickoff_at=at, status=Match.Status.SCHEDULED)
             for home, away in missing
+            if (home.pk, away.pk) not in over
         ]
     # Leagues that split in spring are whole when a club has as many matches as a year ago.
     is_as_long = bool(before) and met.total() * len(teams_before) >= before.total() * len(ordered)
     is_even = not missing and len(set(met.values())) == 1
-    return Calendar(ordered, results, fixtures, undated, is_whole=bool(undated) or is_even or is_as_long)
+    return Calendar(ordered, results, fixtures, undated, is_whole=is_double or is_even or is_as_long)
 
 
 def _met_before(season: Season) -> Counter[tuple[int, int]]:

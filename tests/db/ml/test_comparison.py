@@ -8,7 +8,7 @@ from django.db import IntegrityError, InternalError, transaction
 from apps.matches.models import Event, World
 from apps.ml import selectors, services
 from apps.ml.forecasting.estimators import Estimator
-from apps.ml.models import NO_ODDS, Comparison, ModelVersion
+from apps.ml.models import NO_ODDS, Comparison, Dossier, ModelVersion
 from apps.ml.selectors import Stage
 from apps.ml.services import workspaces
 
@@ -133,6 +133,21 @@ def test_files_of_a_candidate_that_cannot_be_loaded_are_a_reason_and_no_crash(ma
     made = services.compare(version=make_version(2, home=0.6, broken=True), now=now)
     assert made.verdict == "candidate"
     assert {"schema", "golden rows"} <= {line["name"] for line in made.failed}
+
+
+def test_what_cannot_be_compared_is_told_and_troubles_neither_other_worlds_nor_the_run(
+    make_version, champion, now, monkeypatch, caplog
+):
+    candidate = make_version(2, home=0.6)
+    asked = []
+    due = {World.REAL: champion, World.SANDBOX: candidate}
+    monkeypatch.setattr(selectors, "to_compare", lambda world: asked.append(world) or due[world])
+    Dossier.objects.filter(version=candidate).update(forecasts=b"no parquet", forecasts_sha256="0" * 64)
+    # The other world's candidate was promoted meanwhile, and this one's file is damaged.
+    assert services.compare_due(now=now) == []
+    assert set(asked) == set(World)
+    assert f"{candidate} is not compared" in caplog.text
+    assert Comparison.objects.count() == 0
 
 
 def test_there_is_nothing_to_compare_without_a_champion_or_with_oneself(make_version, now):

@@ -72,6 +72,19 @@ def test_a_new_champion_simulates_at_once(simulated, make_version, now):
     assert services.simulate_due(now=now + timedelta(minutes=1)).simulated == {"sandbox": 4}
 
 
+def test_a_champion_that_comes_back_simulates_again_though_no_fact_changed(simulated, champion, make_version, now):
+    SeasonForecast.objects.update(as_of=now - timedelta(days=1))
+    services.promote(version=make_version(2), user=None, reason="newer", now=now)
+    services.simulate_due(now=now)
+    services.rollback(world=World.SANDBOX, user=None, reason="worse", now=now)
+    later = now + timedelta(minutes=1)
+    assert services.simulate_due(now=later).simulated == {"sandbox": 4}
+    for season in Season.objects.filter(forecasts__isnull=False).distinct():
+        shown = selectors.season_forecast(season)
+        assert (shown.version_id, shown.as_of) == (champion.pk, later)
+        assert season.forecasts.filter(version=champion).count() == 1
+
+
 def test_without_a_champion_or_with_a_broken_one_nothing_is_simulated(stored, make_version, now):
     assert services.simulate_due(now=now).simulated == {}
     services.promote(version=make_version(1, broken=True), user=None, reason="first", now=now)
@@ -115,6 +128,16 @@ def test_a_postponed_match_is_still_to_be_played_and_a_cancelled_one_is_not(cham
     services.simulate_due(now=now)
     row = selectors.season_forecast(season)
     assert (row.played + row.remaining, row.is_whole) == (131, False)
+
+
+def test_a_match_that_was_called_off_or_awarded_is_not_made_up_as_one_that_nobody_has_listed(champion, now):
+    season = running_season(now)
+    first, second = Match.objects.filter(season=season, status="scheduled").order_by("-kickoff_at")[:2]
+    Match.objects.filter(pk=first.pk).update(status="cancelled")
+    Match.objects.filter(pk=second.pk).update(status="awarded")
+    services.simulate_due(now=now)
+    row = selectors.season_forecast(season)
+    assert (row.played + row.remaining, row.undated, row.is_whole) == (130, 0, True)
 
 
 def test_a_season_as_long_as_the_one_before_is_whole_however_often_pairs_meet(champion, now):

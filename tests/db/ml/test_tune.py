@@ -46,6 +46,21 @@ def test_what_was_found_is_written_and_all_else_stays(settings, tmp_path):
     assert "eta: 0.0625" in moved[1][1]
 
 
+def test_what_moves_along_because_it_shares_an_anchor_is_named(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_text(
+        "train:\n"
+        "  smoke:\n"
+        "    logit: &logit {columns: [a], l2: 1.0}\n"
+        "  production:\n"
+        "    logit: *logit\n"
+        "    xgboost: {rounds: 2, logit: *logit}\n"
+    )
+    moved = tune_model.apply(path, "production", "logit", {"l2": 5.0})
+    assert moved == ["smoke.logit.l2", "production.xgboost.logit.l2"]
+    assert tune_model.apply(path, "production", "xgboost", {"rounds": 3}) == []
+
+
 @pytest.mark.django_db
 def test_an_estimator_without_a_space_is_refused_with_those_that_have_one():
     with pytest.raises(CommandError, match="base_rates has no search space; there are xgboost"):

@@ -57,6 +57,7 @@ def test_the_card_tells_use_data_measures_limits_and_lineage(facts):
     own = facts.metrics["models"][facts.estimator]
     gap = facts.metrics["benchmarks"][0]["gap"]["log_loss"]
     assert f"{own['log_loss']:.4f}" in text
+    assert "of line-ups and absences at most" in text
     assert f"{gap['low']:+.4f}".replace("-", "−") in text
     for said in ("# Model 7 (sandbox)", "league-0", f"{facts.rows:,} finished matches", "simulated", "smoke", "d" * 64):
         assert said in text

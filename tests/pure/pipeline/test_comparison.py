@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import log_loss
 
+from apps.ml.forecasting.features import state
 from apps.ml.pipeline import bundle as bundles
 from apps.ml.pipeline import comparison, files
 from apps.ml.pipeline.columns import CALIBRATED, RAW
@@ -138,6 +139,14 @@ def test_files_that_do_not_give_their_golden_rows_fail_two_lines(contender):
     lines = by_name(comparison.compare(broken, contender("logit"), RULES))
     assert not lines["schema"].passed
     assert "cannot be loaded" in lines["golden rows"].reason
+
+
+def test_a_state_of_another_format_fails_the_same_lines(contender, monkeypatch):
+    candidate, champion = contender("logit", 2), contender("logit")
+    monkeypatch.setattr(state, "FORMAT", state.FORMAT + 1)
+    lines = by_name(comparison.compare(candidate, champion, RULES))
+    assert not lines["schema"].passed
+    assert "feature state of format" in lines["golden rows"].reason
 
 
 def test_a_column_that_the_served_state_does_not_describe_is_named():

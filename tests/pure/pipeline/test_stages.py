@@ -19,7 +19,7 @@ from apps.ml.forecasting.estimators.base import MARKET_PREFIXES
 from apps.ml.forecasting.estimators.calibration import centred
 from apps.ml.forecasting.estimators.pool import fitted_weights
 from apps.ml.forecasting.features import FAMILIES, FeatureState, build_features
-from apps.ml.forecasting.features.schema import LINEUPS
+from apps.ml.forecasting.features.schema import LINEUPS, ODDS
 from apps.ml.forecasting.prices import before_the_match, with_prices
 from apps.ml.pipeline import bundle as bundles
 from apps.ml.pipeline import (
@@ -372,6 +372,20 @@ def test_a_column_of_odds_among_the_features_stops_the_training(copy):
     files.write_frame(copy / files.FEATURES, shifted, columns.features((*names, "odds_home")))
     with pytest.raises(MarketInputError, match="odds_home"):
         train.main(copy)
+
+
+def test_a_world_without_prices_is_trained_without_the_models_that_look_at_them(copy, capsys):
+    files.write_table(copy / files.ODDS, ODDS.empty_table())
+    shutil.rmtree(copy / files.TRAINED)
+    shutil.rmtree(copy / files.MODEL)
+    for stage in (featurize, train, calibrate, evaluate):
+        stage.main(copy)
+    labelled = {name for name, kind in REGISTRY.items() if kind.uses_market}
+    sections = files.read_params(copy)["train"]["smoke"]
+    models = set(files.read_json(copy / files.METRICS)["models"])
+    assert models == set(sections) - labelled
+    assert {path.name for path in (copy / files.MODEL).iterdir()} == models
+    assert "market_aware: no match has a line to learn from" in capsys.readouterr().out
 
 
 def test_the_line_before_a_match_is_the_mean_of_those_quoted_and_the_one_left_behind_the_first(frame):

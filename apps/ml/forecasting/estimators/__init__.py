@@ -14,7 +14,7 @@ from apps.ml.forecasting.estimators.calibration import Calibrated, Calibration, 
 from apps.ml.forecasting.estimators.dixon_coles import DixonColes, ScoreDriven
 from apps.ml.forecasting.estimators.hist_boosting import HistBoosting
 from apps.ml.forecasting.estimators.logit import EloLogit, Logit
-from apps.ml.forecasting.estimators.market import MarketAware, PriceRating
+from apps.ml.forecasting.estimators.market import MarketAware, NoPricesError, PriceRating
 from apps.ml.forecasting.estimators.pool import Pool
 from apps.ml.forecasting.estimators.trees import XGBoost
 
@@ -25,6 +25,7 @@ __all__ = [
     "Estimator",
     "MarketInputError",
     "ModelFormatError",
+    "NoPricesError",
     "Pool",
     "create",
     "fit_calibration",

@@ -16,6 +16,10 @@ SEEN: Final = "price_seen_"
 """Beginning of the columns that say how many earlier matches of a side had a price."""
 
 
+class NoPricesError(ValueError):
+    """No match that is learnt from has a price."""
+
+
 class PricedLogit(Logit):
     """A logit that may see prices: a part of the estimators below, never one by itself."""
 
@@ -40,7 +44,10 @@ class PriceRating(XGBoost):
     begins_at = PricedLogit
 
     def _fit(self, X: Floats, y: NDArray[np.int64], weights: Floats) -> None:
-        seen = X[:, [name.startswith(SEEN) for name in self.columns]].min(axis=1) >= self.params["least_seen"]
+        priced = X[:, [name.startswith(SEEN) for name in self.columns]]
+        if not (priced > 0.0).any():
+            raise NoPricesError(f"{self.kind}: no match was priced before those to learn from")
+        seen = priced.min(axis=1) >= self.params["least_seen"]
         rows = seen if seen.any() else np.ones(len(X), dtype=bool)
         super()._fit(X[rows], y[rows], weights[rows])
 
@@ -99,7 +106,7 @@ class MarketAware(Estimator):
         line = chosen(self.columns, self.params["columns"])
         quoted = _complete(X[:, [self.columns.index(name) for name in line]])
         if not quoted.any():
-            raise ValueError(f"{self.kind}: no match has a line to learn from")
+            raise NoPricesError(f"{self.kind}: no match has a line to learn from")
         self._with.fit(X[quoted], y[quoted], names=self.columns, weights=weights[quoted])
 
     def _state(self) -> dict[str, Any]:

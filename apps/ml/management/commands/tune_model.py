@@ -15,10 +15,11 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 from django.utils import timezone
+from yaml import safe_load
 
 from apps.matches.locks import Lock, alone
 from apps.matches.models import World
-from apps.ml import selectors
+from apps.ml import registry, selectors
 from apps.ml.management.commands.export_matches import parse_as_of
 from apps.ml.pipeline import files, tune
 from apps.ml.services import workspaces
@@ -36,7 +37,8 @@ class Command(BaseCommand):
     help = (
         "Search better parameters of one estimator on walk-forward steps before the first tested one.\n"
         "Start it several times, on several machines, to search faster: they share a study in PostgreSQL.\n"
-        "Stopped, it goes on where it was. --apply writes what was found into apps/ml/params.yaml, for you to commit."
+        "Stopped, it goes on where it was; on a later day --as-of names the day of the first search, because other "
+        "facts make another study. --apply writes what was found into apps/ml/params.yaml, for you to commit."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -71,7 +73,9 @@ class Command(BaseCommand):
         for name, value in found["values"].items():
             self.stdout.write(f"  train.{profile}.{kind}.{name}: {value}")
         if options["apply"]:
-            apply(settings.BASE_DIR / files.PARAMS, profile, kind, found["values"])
+            moved = apply(settings.BASE_DIR / files.PARAMS, profile, kind, found["values"])
+            for name in moved:
+                self.stdout.write(f"  moved with it, by an anchor of the file: train.{name}")
             self.stdout.write(f"Written into {files.PARAMS}; look at the change, and commit it.")
 
     def _prepared(self, world: World, profile: str, as_of: datetime, params: dict[str, Any]) -> Path:
@@ -96,8 +100,11 @@ def study_url() -> str:
     return f"postgresql+psycopg://{user}:{password}@{place}/{own['NAME']}?options=-csearch_path%3D{SCHEMA}"
 
 
-def apply(path: Path, profile: str, kind: str, values: dict[str, Any]) -> None:
-    """Write values, named by dots, into the section of an estimator, and leave all else of the file as it is."""
+def apply(path: Path, profile: str, kind: str, values: dict[str, Any]) -> list[str]:
+    """Write values, named by dots, into the section of an estimator, and leave all else of the file as it is.
+
+    Return the names, below ``train``, of other values that moved along: sections that share an anchor share its values.
+    """
     from ruamel.yaml import YAML
 
     yaml = YAML()
@@ -105,6 +112,7 @@ def apply(path: Path, profile: str, kind: str, values: dict[str, Any]) -> None:
     yaml.width = 4096
     yaml.indent(mapping=2, sequence=4, offset=2)
     content = yaml.load(path.read_text(encoding="utf-8"))
+    before = registry.flat(safe_load(path.read_text(encoding="utf-8"))["train"])
     for name, value in values.items():
         *way, latest = name.split(".")
         place = content["train"][profile][kind]
@@ -113,6 +121,9 @@ def apply(path: Path, profile: str, kind: str, values: dict[str, Any]) -> None:
         place[latest] = value
     with path.open("w", encoding="utf-8") as file:
         yaml.dump(content, file)
+    after = registry.flat(safe_load(path.read_text(encoding="utf-8"))["train"])
+    wanted = {f"{profile}.{kind}.{name}" for name in values}
+    return [name for name, value in after.items() if value != before.get(name) and name not in wanted]
 
 
 def _status(command: list[str], root: Path, more: dict[str, str]) -> int:
