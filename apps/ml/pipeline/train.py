@@ -122,7 +122,7 @@ def main(root: Path = Path()) -> None:
         both = Matrix.read(root, priced, files.FEATURES, files.PRICES)
         matrices |= dict.fromkeys((estimator.kind for estimator in priced), both)
     latest = plain.keys[plain.keys["as_of"] >= _latest_begin(plain.keys, params)]
-    at_most = sections.get("fit_rows")
+    at_most = params["split"]["fit_rows"].get(plan["profile"])
     latest = latest.tail(at_most or len(latest))
     steps = [_step(plain.keys, step, at_most) for step in plan["folds"]]
     # The last one is the model that is served: it learns from everything and is asked for nothing.

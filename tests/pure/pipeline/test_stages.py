@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from sklearn.metrics import log_loss
 
 from apps.ml.forecasting.estimators import REGISTRY, Estimator, MarketInputError
@@ -372,6 +373,20 @@ def test_a_column_of_odds_among_the_features_stops_the_training(copy):
     files.write_frame(copy / files.FEATURES, shifted, columns.features((*names, "odds_home")))
     with pytest.raises(MarketInputError, match="odds_home"):
         train.main(copy)
+
+
+def test_a_result_that_leaks_into_a_rating_is_refused_by_the_gate(copy):
+    params = files.read_params(copy)
+    params["gates"]["least_gap_matches"] = 200
+    files.write_text(copy / files.PARAMS, yaml.safe_dump(params))
+    table = pd.read_parquet(copy / files.FEATURES)
+    names = tuple(name for name in table if name not in KEYS.names)
+    told = (1.0 - table["outcome"].astype("float32").fillna(1.0)) * 60.0
+    files.write_frame(copy / files.FEATURES, table.assign(elo_diff=table["elo_diff"] + told), columns.features(names))
+    for stage in (train, calibrate, evaluate):
+        stage.main(copy)
+    refused = [gate for gate in files.read_json(copy / files.METRICS)["gates"] if not gate["passed"]]
+    assert "no better than possible" in {gate["name"] for gate in refused}
 
 
 def test_a_world_without_prices_is_trained_without_the_models_that_look_at_them(copy, capsys):
