@@ -72,7 +72,7 @@ def forecast(data: Path, first: int, latest: int, profile: str, folder: Path) ->
     print(f"{report.ingest.created} matches imported in {(datetime.now(UTC) - now).seconds} s", flush=True)
     params = workspaces.read_params()
     # A season may reach into the summer after it; the steps of that summer are described, and not looked at.
-    params["split"]["test_refits"] = latest - first + 2
+    params["split"] |= {"test_refits": latest - first + 2, "enough_tested": {}}
     run = SimpleNamespace(
         pk=0, params=params, world="real", profile=profile, as_of=min(datetime(latest + 1, 9, 1, tzinfo=UTC), now)
     )

@@ -43,7 +43,8 @@ def calibrated_steps(
 
 
 def fit(rows: pd.DataFrame, section: dict[str, Any]) -> Calibration:
-    """Return the calibration that past forecasts ask for."""
+    """Return the calibration that past forecasts ask for, the latest `at_most` of them where that is said."""
+    rows = rows.tail(section.get("at_most") or len(rows))
     return fit_calibration(
         rows[RAW].to_numpy(),
         rows["outcome"].to_numpy(),
@@ -55,10 +56,10 @@ def fit(rows: pd.DataFrame, section: dict[str, Any]) -> Calibration:
 
 def main(root: Path = Path()) -> None:
     """Run the stage in the workspace `root`."""
-    section = files.read_params(root)["calibrate"]
+    section, plan = files.read_params(root)["calibrate"], files.read_json(root / files.FOLDS)
+    section["at_most"] = section["most_past"].get(plan["profile"])
     raw, out = files.read_frame(root / files.OUT_OF_SAMPLE), []
-    steps = files.read_json(root / files.FOLDS)["folds"]
-    starts = {step["number"]: datetime.fromisoformat(step["start"]) for step in steps}
+    starts = {step["number"]: datetime.fromisoformat(step["start"]) for step in plan["folds"]}
     for name, rows in raw.groupby("model", sort=False):
         found = calibrated_steps(rows, section, starts)
         out.append(rows.assign(**{name: found[:, place] for place, name in enumerate(CALIBRATED)}))

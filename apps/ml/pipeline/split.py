@@ -19,7 +19,7 @@ class TooLittleHistoryError(ValueError):
     """The history is too short for one step of the walk forward."""
 
 
-def folds(matches: pd.DataFrame, params: dict[str, Any]) -> list[dict[str, Any]]:
+def folds(matches: pd.DataFrame, params: dict[str, Any], profile: str = "production") -> list[dict[str, Any]]:
     """Return the steps in the order of time.
 
     Each names when its model is fitted (`start`), until when it forecasts (`end`, null for the last), from when on its
@@ -50,7 +50,7 @@ def folds(matches: pd.DataFrame, params: dict[str, Any]) -> list[dict[str, Any]]
                     "test_rows": len(split.test),
                 }
             )
-    tested = section["test_refits"]
+    tested = min(section["test_refits"], _steps_with(found, section["enough_tested"].get(profile)))
     found = found[-(tested + section["calibrate_refits"]) :]
     if not found:
         raise TooLittleHistoryError(
@@ -63,6 +63,16 @@ def folds(matches: pd.DataFrame, params: dict[str, Any]) -> list[dict[str, Any]]
         fold | {"number": number, "purpose": "test" if number >= len(found) - tested else "calibrate"}
         for number, fold in enumerate(found)
     ]
+
+
+def _steps_with(steps: list[dict[str, Any]], rows: int | None) -> int:
+    """Return how many of the latest steps hold so many tested rows together; all of them where it is not said."""
+    held = 0
+    for number, step in enumerate(reversed(steps), start=1):
+        held += step["test_rows"]
+        if rows is not None and held >= rows:
+            return number
+    return len(steps)
 
 
 def training_rows(matches: pd.DataFrame, train_from: datetime, start: datetime) -> pd.DataFrame:
@@ -89,8 +99,9 @@ def _long_enough(matches: pd.DataFrame, starts: list[datetime], least_rows: int)
 def main(root: Path = Path()) -> None:
     """Run the stage in the workspace `root`."""
     matches = files.read_frame(root / files.FINISHED, ["as_of", "known_at"])
-    found = folds(matches, files.read_params(root))
-    files.write_json(root / files.FOLDS, {"profile": files.RawManifest.read(root).profile, "folds": found})
+    profile = files.RawManifest.read(root).profile
+    found = folds(matches, files.read_params(root), profile)
+    files.write_json(root / files.FOLDS, {"profile": profile, "folds": found})
     for fold in found:
         files.say(
             f"{fold['start'][:10]} {fold['purpose']}: {fold['train_rows']} to train, {fold['test_rows']} to forecast"

@@ -59,6 +59,9 @@ def check(frame: pd.DataFrame, subject: Subject) -> list[dict[str, Any]]:
     for number, one in enumerate(subject.checks):
         one.expectation.meta = {"number": number}
     suite = gx.ExpectationSuite(name="gate", expectations=[one.expectation for one in subject.checks])
+    # Most files are sound, and to name the rows that are not takes several times as long as to say that none is.
+    if batch.validate(suite, result_format="BOOLEAN_ONLY").success:
+        return [_sound(one, subject) for one in subject.checks]
     wanted = {
         "result_format": "COMPLETE",
         "unexpected_index_column_names": list(subject.keys),
@@ -72,10 +75,14 @@ def check(frame: pd.DataFrame, subject: Subject) -> list[dict[str, Any]]:
     return [_verdict(one, found[number], frame, subject) for number, one in enumerate(subject.checks)]
 
 
+def _sound(one: Check, subject: Subject) -> dict[str, Any]:
+    return {"name": one.name, "file": subject.path.as_posix(), "passed": True}
+
+
 def _verdict(one: Check, result: Any, frame: pd.DataFrame, subject: Subject) -> dict[str, Any]:
-    verdict = {"name": one.name, "file": subject.path.as_posix(), "passed": bool(result.success)}
     if result.success:
-        return verdict
+        return _sound(one, subject)
+    verdict = _sound(one, subject) | {"passed": False}
     broken = result.result.get("unexpected_index_list") or []
     count = result.result.get("unexpected_count", len(broken))
     verdict |= {"count": int(count), "rows": [_row(values, frame, subject) for values in broken[:ROWS_SHOWN]]}

@@ -173,7 +173,7 @@ def test_a_step_trains_on_nothing_that_was_unknown_when_it_began(built):
 
 def test_a_step_that_is_too_short_is_joined_to_the_one_before(frame):
     finished = frame[frame["status"] == "finished"].assign(as_of=lambda rows: rows["kickoff_at"] - HOUR)
-    section = {"refit_month": 7, "refit_day": 1, "warm_up_days": 300, "train_days": 5000}
+    section = {"refit_month": 7, "refit_day": 1, "warm_up_days": 300, "train_days": 5000, "enough_tested": {}}
     params = {"split": section | {"least_rows": 200, "test_refits": 9, "calibrate_refits": 0}}
     # The fifth season has 260 rows before AS_OF; cut off in October it has fewer than a step needs.
     short = finished[finished["kickoff_at"] < "2023-10-15"]
@@ -184,6 +184,18 @@ def test_a_step_that_is_too_short_is_joined_to_the_one_before(frame):
     assert joined["test_rows"] > 270
 
 
+def test_a_profile_that_tests_little_tests_as_few_steps_as_hold_enough(built):
+    finished = pd.read_parquet(built / files.FINISHED)
+    section = files.read_params(built)["split"]
+    plan = split.folds(finished, {"split": section}, "smoke")
+    assert [step["purpose"] for step in plan] == ["calibrate", "test", "test"]
+    latest = plan[-1]["test_rows"]
+    for enough, steps in ((latest, 1), (latest + 1, 2), (10**9, 2)):
+        few = split.folds(finished, {"split": section | {"enough_tested": {"smoke": enough}}}, "smoke")
+        assert sum(step["purpose"] == "test" for step in few) == steps
+        assert few[-1]["start"] == plan[-1]["start"]
+
+
 def test_a_history_of_one_season_is_refused_with_what_is_missing(frame):
     season = frame[frame["season_id"] == 1].assign(as_of=lambda rows: rows["kickoff_at"])
     section = {
@@ -191,6 +203,7 @@ def test_a_history_of_one_season_is_refused_with_what_is_missing(frame):
         "refit_day": 1,
         "warm_up_days": 30,
         "train_days": 50,
+        "enough_tested": {},
         "least_rows": 200,
         "test_refits": 1,
         "calibrate_refits": 0,
