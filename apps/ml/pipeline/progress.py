@@ -85,6 +85,11 @@ class Progress:
             self._end_running(FAILED if stage["status"] == RUNNING else DONE, now)
             stage["status"] = FAILED
 
+    def skip(self) -> None:
+        """Take it that no stage needs to be executed."""
+        for stage in self.stages:
+            stage["status"] = UNCHANGED
+
     def end(self, *, succeeded: bool, now: datetime) -> None:
         """Take the end of the output."""
         self._end_running(DONE if succeeded else FAILED, now)

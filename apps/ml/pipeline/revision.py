@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from apps.ml.pipeline import files
 
@@ -14,6 +17,9 @@ CODE: Final = Path(__file__).resolve().parents[1]
 ROOT: Final = CODE.parents[1]
 """The checkout."""
 
+DIRTY: Final = "+dirty"
+"""End of a revision whose files are not those of git."""
+
 MATTERS: Final = ("forecasting", "pipeline", "pyfunc_model.py")
 """What decides the numbers of a model."""
 
@@ -21,6 +27,11 @@ MATTERS: Final = ("forecasting", "pipeline", "pyfunc_model.py")
 def sources_sha256() -> str:
     """Return the hash over the code that decides the numbers of a model."""
     return files.sources_sha256(*(CODE / name for name in MATTERS))
+
+
+def params_sha256(params: Mapping[str, Any], profile: str) -> str:
+    """Return the hash over the parameters and the profile that a version was made with."""
+    return hashlib.sha256(json.dumps([params, profile], sort_keys=True).encode()).hexdigest()
 
 
 def code_revision(given: str = "") -> str:
@@ -32,7 +43,7 @@ def code_revision(given: str = "") -> str:
         Revision of an image that carries no git history.
     """
     if (ROOT / ".git").exists():
-        command = ["git", "describe", "--always", "--abbrev=12", "--dirty=+dirty"]
+        command = ["git", "describe", "--always", "--abbrev=12", f"--dirty={DIRTY}"]
         try:
             found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20, check=True)  # noqa: S603
             return found.stdout.strip()

@@ -29,7 +29,7 @@ from apps.ml import selectors
 from apps.ml.models import ModelVersion, PipelineRun
 from apps.ml.pipeline import files, leash
 from apps.ml.pipeline.progress import Progress, stage_names
-from apps.ml.pipeline.revision import code_revision
+from apps.ml.pipeline.revision import DIRTY, code_revision, params_sha256
 from apps.ml.services import workspaces
 from apps.ml.services.champion import SYSTEM, promote_first_champion
 from apps.ml.services.comparison import compare_due
@@ -153,6 +153,9 @@ def execute_run(
     run.attempts, run.error = run.attempts + 1, {}
     run.code_revision = code_revision(settings.SPAI_REVISION)
     _keep(run, progress, clock())
+    same = _made_of_the_same(run) if command is None else None
+    if same is not None:
+        return _leave_as_it_is(run, same, progress, clock)
     folder = workspaces.make(run)
     _publish(run, clock())
     try:
@@ -167,6 +170,44 @@ def execute_run(
         run.error = run.error or error_of(folder, progress)
         run.status = PipelineRun.Status.FAILED
     _take_results(run, folder)
+    run.finished_at = clock()
+    _keep(run, progress, clock())
+    _publish(run, clock())
+    return run
+
+
+def _made_of_the_same(run: PipelineRun) -> ModelVersion | None:
+    """Return the version that the same facts, parameters and code have made already, which DVC would find out too.
+
+    Code that git does not know may have changed since; then the stages look for themselves.
+    """
+    # The bridge to frames brings pandas along, which the processes that only ask for runs do without.
+    from apps.ml import dataset
+
+    if run.code_revision.endswith(DIRTY) or not run.params:
+        return None
+    return (
+        selectors.model_versions(World(run.world))
+        .filter(
+            as_of=run.as_of,
+            code_revision=run.code_revision,
+            data_snapshot=dataset.data_snapshot(World(run.world)),
+            inputs=files.NO_ODDS,
+            params_sha256=params_sha256(run.params, run.profile),
+            profile=run.profile,
+        )
+        .first()
+    )
+
+
+def _leave_as_it_is(
+    run: PipelineRun, version: ModelVersion, progress: Progress, clock: Callable[[], datetime]
+) -> PipelineRun:
+    """End a run before its stages: what it would make is there."""
+    progress.skip()
+    progress.read(f"{version} was made of the same facts, parameters and code", now=clock())
+    run.status, run.metrics = PipelineRun.Status.UNCHANGED, version.metrics
+    _decide(run, progress, clock)
     run.finished_at = clock()
     _keep(run, progress, clock())
     _publish(run, clock())
@@ -297,14 +338,19 @@ def _succeed(run: PipelineRun, folder: Path, progress: Progress, clock: Callable
     is_new = registered["created"] or version.pipeline_run_id == run.pk
     run.status = PipelineRun.Status.SUCCEEDED if is_new else PipelineRun.Status.UNCHANGED
     progress.read(f"{'new' if is_new else 'the same as'} {version}", now=clock())
-    promote_first_champion(world=World(run.world), now=clock())
-    for made in compare_due(now=clock()):
-        progress.read(f"model {made.candidate.number} {made.get_verdict_display()}: {made.reason}", now=clock())
+    _decide(run, progress, clock)
     if progress.changed:
         # What came of the run stands before the copy to the remote, which may take long and which no run waits for.
         run.finished_at = clock()
         _keep(run, progress, clock())
         progress.read(f"dvc push: {push(folder)}", now=clock())
+
+
+def _decide(run: PipelineRun, progress: Progress, clock: Callable[[], datetime]) -> None:
+    """Promote a first champion, and compare a candidate with the one that there is."""
+    promote_first_champion(world=World(run.world), now=clock())
+    for made in compare_due(now=clock()):
+        progress.read(f"model {made.candidate.number} {made.get_verdict_display()}: {made.reason}", now=clock())
 
 
 def push(folder: Path) -> str:

@@ -19,9 +19,10 @@ from django.db import connection
 from django.utils import timezone
 
 from apps.matches.models import Event, World
-from apps.ml import tasks
+from apps.ml import dataset, tasks
 from apps.ml.models import ModelVersion, PipelineRun, Promotion
 from apps.ml.pipeline import files
+from apps.ml.pipeline.revision import params_sha256
 from apps.ml.services import promote, runs, workspaces
 from tests.factories import CompetitionFactory, FinishedMatchFactory, SeasonFactory
 
@@ -212,6 +213,31 @@ def test_a_second_run_trains_nothing_and_says_unchanged(toy, version, wakes):
     assert by_stage(again) == {"export": "done", "validate_raw": "unchanged", "train": "unchanged", "register": "done"}
     assert trained(toy) == 1
     assert (workspaces.folder_of(again) / "data" / "model.txt").read_text() == "facts learnt"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("revision", "snapshot", "rounds", "is_left"),
+    [("c", 1, 3, True), ("c+dirty", 1, 3, False), ("d", 1, 3, False), ("c", 2, 3, False), ("c", 1, 4, False)],
+)
+def test_what_the_same_facts_parameters_and_code_have_made_is_not_made_again(
+    toy, version, wakes, monkeypatch, revision, snapshot, rounds, is_left
+):
+    made = version(created=False)
+    made.params_sha256 = params_sha256({"train": {"rounds": 3}}, "smoke")
+    made.code_revision = "c+dirty" if revision == "c+dirty" else "c"
+    made.metrics = {"best": "toy"}
+    made.save()
+    monkeypatch.setattr(runs, "code_revision", lambda _: revision)
+    monkeypatch.setattr(dataset, "data_snapshot", lambda _: snapshot)
+    (toy / files.PARAMS).write_text(f"train: {{rounds: {rounds}}}\n")
+    run = queued()
+    runs.run_due(now=NOW)
+    run.refresh_from_db()
+    assert run.status == "unchanged"
+    assert workspaces.folder_of(run).exists() is not is_left
+    assert (set(by_stage(run).values()) == {"unchanged"}) is is_left
+    assert run.metrics["best"] == "toy"
 
 
 @pytest.mark.django_db

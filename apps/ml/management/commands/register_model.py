@@ -23,7 +23,7 @@ from apps.ml.models import Dossier, FeatureCatalogue, ModelVersion, PipelineRun
 from apps.ml.pipeline import bundle as bundles
 from apps.ml.pipeline import card, comparison, evaluate, files, gates
 from apps.ml.pipeline.columns import CALIBRATED
-from apps.ml.pipeline.revision import code_revision, sources_sha256
+from apps.ml.pipeline.revision import code_revision, params_sha256, sources_sha256
 
 KEPT_BESIDE: Final = (
     *(files.METRICS, files.BREAKDOWN, files.EXPLAINED, files.BETTING),
@@ -54,9 +54,7 @@ class Command(BaseCommand):
         metrics, manifest = files.read_json(root / files.METRICS), files.RawManifest.read(root)
         hashes = {
             "data_sha256": files.sha256(root / files.MATCHES, root / files.ODDS, root / files.LINEUPS),
-            "params_sha256": hashlib.sha256(
-                json.dumps([params, manifest.profile], sort_keys=True).encode()
-            ).hexdigest(),
+            "params_sha256": params_sha256(params, manifest.profile),
             "sources_sha256": sources_sha256(),
         }
         about_labelled = metrics_of_labelled(root, metrics, params)
