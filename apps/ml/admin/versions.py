@@ -67,7 +67,8 @@ class ModelVersionAdmin(FactAdmin):
     )
     list_filter = ("world", "estimator", "profile")
     ordering = ("-id",)
-    exclude = ("bundle",)
+    # The report and the model card say what the numbers and the columns are; as raw JSON they are a yard long.
+    exclude = ("bundle", "metrics", "columns")
     actions_detail = ("promote_version", "compare_again")
     change_form_template = "admin/ml/modelversion/change_form.html"
 
