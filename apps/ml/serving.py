@@ -156,11 +156,16 @@ def forget() -> None:
         _warm.clear()
 
 
+def described(served: Served, fixtures: pd.DataFrame, *, now: datetime) -> np.ndarray:
+    """Return the features of `fixtures` (rows of `dataset.fixtures`) as of `now`, with the line-ups known by then."""
+    asked = fixtures.assign(as_of=now)
+    return served.state.describe(asked, lineups=_lineups(served.state, asked, now=now))
+
+
 def answer(served: Served, fixtures: pd.DataFrame, *, now: datetime) -> Answer:
     """Forecast `fixtures` (rows of `dataset.fixtures`) as of `now`."""
     began = time.perf_counter()
-    asked = fixtures.assign(as_of=now)
-    features = served.state.describe(asked, lineups=_lineups(served.state, asked, now=now))
+    features = described(served, fixtures, now=now)
     model_began = time.perf_counter()
     forecast = served.bundle.forecast(features)
     ended = time.perf_counter()

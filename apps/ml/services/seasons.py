@@ -242,7 +242,7 @@ def _forecast(calendar: Calendar, served: serving.Served, *, now: datetime) -> t
     )
     # A match that should have begun already is as good as one that begins now.
     kickoff = frame["kickoff_at"].where(frame["kickoff_at"] >= now, pd.Timestamp(now).as_unit("us"))
-    features = as_trained(served.state.describe(frame.assign(kickoff_at=kickoff, as_of=now)))
+    features = as_trained(serving.described(served, frame.assign(kickoff_at=kickoff), now=now))
     return served.bundle.estimator.predict_proba(features), served.bundle.estimator.expected_goals(features)
 
 

@@ -190,6 +190,7 @@ class FeatureState:
         """Do what `fold` does and give the described fixtures block by block, in the order of time.
 
         The same numbers, rounded to 32 bits, in a fraction of the memory and with several families at work at once.
+        Until the last block nobody else may ask the state: it claims to know all results from the first on.
 
         Parameters
         ----------
@@ -211,8 +212,9 @@ class FeatureState:
             As `fold` does, before anything is observed.
         """
         self.schedule(_calendar(results, fixtures) if schedule is None else schedule)
-        timeline = self._timeline(events.result_rows(results), events.fixture_rows(fixtures))
-        self._tell(lineups)
+        with self._lock:
+            timeline = self._timeline(events.result_rows(results), events.fixture_rows(fixtures))
+            self._tell(lineups)
         start = 0
         with ThreadPoolExecutor(threads) as pool:
             workers = Workers(pool, self._families, self._widths)
