@@ -65,3 +65,31 @@ def test_what_moves_along_because_it_shares_an_anchor_is_named(tmp_path):
 def test_an_estimator_without_a_space_is_refused_with_those_that_have_one():
     with pytest.raises(CommandError, match="base_rates has no search space; there are xgboost"):
         call_command("tune_model", "base_rates", stdout=StringIO())
+
+
+@pytest.mark.django_db
+def test_the_operator_is_told_what_was_found_by_a_search_in_a_folder_of_its_own(monkeypatch, settings, tmp_path):
+    settings.SPAI_VAR_DIR = tmp_path
+    started = []
+
+    def status(command, root, more):
+        started.append((command[2], more))
+        pinned = files.read_params(root)["run"]
+        assert (pinned["world"], pinned["profile"], pinned["as_of"]) == (
+            "sandbox",
+            "smoke",
+            "2026-11-24T00:00:00+00:00",
+        )
+        if command[2] == "apps.ml.pipeline.tune":
+            found = {"log_loss": 1.0, "log_loss_before": 1.1, "values": {"l2": 123.0}}
+            files.write_json(root / tune_model.tune.RESULT, found)
+        return 0
+
+    monkeypatch.setattr(tune_model, "_status", status)
+    monkeypatch.setattr(tune_model, "study_url", lambda: "sqlite://")
+    out = StringIO()
+    given = {"world": "sandbox", "profile": "smoke", "as_of": "2026-11-24T00:00:00Z"}
+    call_command("tune_model", "logit", **given, stdout=out)
+    assert [name for name, _ in started] == ["dvc", "apps.ml.pipeline.tune"]
+    assert started[1][1] == {tune_model.tune.STUDY_URL: "sqlite://"}
+    assert "train.smoke.logit.l2: 123.0" in out.getvalue()

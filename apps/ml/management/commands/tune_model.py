@@ -80,7 +80,8 @@ class Command(BaseCommand):
 
     def _prepared(self, world: World, profile: str, as_of: datetime, params: dict[str, Any]) -> Path:
         """Return a folder in which the stages up to the split have run; processes of one study share it."""
-        run = SimpleNamespace(pk=f"tune-{world}-{profile}", params=params, world=world, profile=profile, as_of=as_of)
+        name = f"tune-{world.value}-{profile}"
+        run = SimpleNamespace(pk=name, params=params, world=world.value, profile=profile, as_of=as_of)
         with alone(Lock.RUN) as is_ours:
             if not is_ours:
                 raise CommandError("A run of the pipeline is at work; search when it has ended.")
