@@ -120,7 +120,7 @@ def run(command: list[str], doing: str) -> None:
         try:
             for line in process.stdout:
                 lines.append(line.rstrip())
-                if line.startswith(("Resolved", "Prepared", "Installed", "Uninstalled", "Audited", "warning")):
+                if line.startswith(("Resolved", "Prepared", "Installed", "Uninstalled", "Audited", "Bytecode", "warning")):
                     say(f"uv: {line.strip()}")
         except KeyboardInterrupt:
             process.terminate()
@@ -170,7 +170,10 @@ def main() -> None:
     count = sum("==" in line for line in LOCK.read_text().splitlines())
     say(f"installing up to {count} packages from requirements/all.txt (about 1.8 GB on the disk)")
     uv = str(BINARIES / "uv")
-    run([uv, "pip", "sync", *certificates(), "--require-hashes", "--python", own, str(LOCK)], "installing packages")
+    # Compiled once, here: Python may be told to keep no bytecode (PYTHONDONTWRITEBYTECODE, a folder that it may not
+    # write to), and then every process of the stack and every stage of the pipeline compiles all that it imports.
+    options = ["--compile-bytecode", *certificates(), "--require-hashes", "--python", own]
+    run([uv, "pip", "sync", *options, str(LOCK)], "installing packages")
     STAMP.write_text(stamp())
     say("the environment is ready")
 

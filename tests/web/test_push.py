@@ -6,6 +6,7 @@ import asyncio
 import json
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import wraps
 
 import pytest
 import websockets
@@ -52,13 +53,26 @@ async def silent(socket, seconds: float = 0.5) -> bool:
     return False
 
 
-@sync_to_async
+def elsewhere(function):
+    """Make a function of the database awaitable; its thread outlives the test, its session must not."""
+
+    @sync_to_async
+    @wraps(function)
+    def run(*args, **kwargs):
+        try:
+            return function(*args, **kwargs)
+        finally:
+            connection.close()
+
+    return run
+
+
+@elsewhere
 def write(topic: str, key: str, **payload) -> None:
     events.publish(topic=topic, key=key, now=datetime.now(UTC), payload=payload)
-    connection.close()
 
 
-@sync_to_async
+@elsewhere
 def numbered(*rows: tuple[int, str, str]) -> None:
     """Events that the relay numbered before anybody listened."""
     Event.objects.bulk_create(
