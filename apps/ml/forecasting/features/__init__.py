@@ -2,9 +2,9 @@
 
 from apps.ml.forecasting.features.blocks import Block
 from apps.ml.forecasting.features.catalogue import Feature
+from apps.ml.forecasting.features.family import FeatureFamily
 from apps.ml.forecasting.features.state import (
     FAMILIES,
-    FeatureFamily,
     FeatureState,
     LateResultError,
     LookAheadError,

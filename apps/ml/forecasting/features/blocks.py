@@ -10,16 +10,14 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from apps.ml.forecasting.features.events import DESCRIBE, Events, Sizes
-
-if TYPE_CHECKING:
-    from apps.ml.forecasting.features.state import FeatureFamily
+from apps.ml.forecasting.features.family import FeatureFamily
 
 FIXTURES: Final = 1024
 """Fixtures that a family describes at once: their rows stay in the cache until they are turned into columns."""

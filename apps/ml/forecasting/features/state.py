@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, Self
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,8 @@ from apps.ml.forecasting.features.base_rates import BaseRates
 from apps.ml.forecasting.features.blocks import Block, Workers
 from apps.ml.forecasting.features.catalogue import Feature
 from apps.ml.forecasting.features.context import Context
-from apps.ml.forecasting.features.events import Events, Index, Rows, Sizes, Timeline
+from apps.ml.forecasting.features.events import Index, Rows, Timeline
+from apps.ml.forecasting.features.family import FeatureFamily
 from apps.ml.forecasting.features.form import Form
 from apps.ml.forecasting.features.lineups import Lineups
 from apps.ml.forecasting.features.ratings import DixonColes, Elo, Gap, Market, Pi, PoissonFilter
@@ -48,28 +49,6 @@ class LookAheadError(ValueError):
 
 class StateFormatError(ValueError):
     """Bytes are no feature state of this format."""
-
-
-class FeatureFamily(Protocol):
-    """A fold: a state that observes results and describes fixtures."""
-
-    name: str
-
-    def features(self) -> tuple[Feature, ...]:
-        """Return the columns of the family, in order."""
-        ...
-
-    def fold(self, events: Events, sizes: Sizes, out: NDArray[np.float64], first: int) -> None:
-        """Walk over the events: observe every result, describe every fixture into `out`, from column `first`."""
-        ...
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the state as named arrays."""
-        ...
-
-    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take the state that `arrays` gave."""
-        ...
 
 
 FAMILIES: Final[dict[str, Callable[[Mapping[str, Any]], FeatureFamily]]] = {

@@ -19,7 +19,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from apps.ml.forecasting.features.catalogue import SIDES, Feature, Side
-from apps.ml.forecasting.features.events import OBSERVE, Events, Sizes, grown
+from apps.ml.forecasting.features.events import OBSERVE, Events
+from apps.ml.forecasting.features.family import TeamsAndCompetitions
 from apps.ml.forecasting.features.places import LINES
 
 MOST_TEAMS: Final = 64
@@ -81,7 +82,7 @@ class Constants(NamedTuple):
     tie_variance: float
 
 
-class Table:
+class Table(TeamsAndCompetitions):
     """Place, points, progress of the season, promotion and relegation, and stakes of both sides.
 
     Parameters
@@ -101,8 +102,7 @@ class Table:
             match_variance=float(params["match_variance"]),
             tie_variance=float(params["tie_variance"]),
         )
-        self._teams = np.zeros(1, dtype=TEAM)
-        self._competitions = np.zeros(1, dtype=COMPETITION)
+        super().__init__(np.zeros(1, dtype=TEAM), np.zeros(1, dtype=COMPETITION))
 
     def features(self) -> tuple[Feature, ...]:
         """Return the columns of the family, in order."""
@@ -137,19 +137,8 @@ class Table:
         rows.append(Feature("table_progress", self.name, match, "season", None, "share", meaning))
         return tuple(rows)
 
-    def fold(self, events: Events, sizes: Sizes, out: NDArray[np.float64], first: int) -> None:
-        """Walk over the events: observe every result, describe every fixture into `out`, from column `first`."""
-        self._teams = grown(self._teams, np.zeros(1, dtype=TEAM), sizes.teams)
-        self._competitions = grown(self._competitions, np.zeros(1, dtype=COMPETITION), sizes.competitions)
+    def _walk(self, events: Events, out: NDArray[np.float64], first: int) -> None:
         _fold(self._teams, self._competitions, self._constants, events, out, first)
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the state as named arrays."""
-        return {"teams": self._teams, "competitions": self._competitions}
-
-    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take the state that `arrays` gave."""
-        self._teams, self._competitions = arrays["teams"], arrays["competitions"]
 
 
 @njit(cache=True)

@@ -14,7 +14,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from apps.ml.forecasting.features.catalogue import Feature, Side
-from apps.ml.forecasting.features.events import OBSERVE, Events, Sizes, grown
+from apps.ml.forecasting.features.events import OBSERVE, Events
+from apps.ml.forecasting.features.family import TeamsAndCompetitions
 
 TEAM: Final = np.dtype([("rating", np.float64), ("played", np.int64), ("season", np.int64)])
 """State of a team: points, observed matches, id of the season of the latest league match."""
@@ -37,7 +38,7 @@ class Constants(NamedTuple):
     season_pull: float
 
 
-class Elo:
+class Elo(TeamsAndCompetitions):
     """Elo ratings over all competitions at once.
 
     Parameters
@@ -64,9 +65,8 @@ class Elo:
             mean_rate=float(params["mean_rate"]),
             season_pull=float(params["season_pull"]),
         )
-        self._fresh_competition = np.array([(0.0, 0, float(params["home_edge"]))], dtype=COMPETITION)
-        self._teams = np.zeros(1, dtype=TEAM)
-        self._competitions = self._fresh_competition.copy()
+        competition = np.array([(0.0, 0, float(params["home_edge"]))], dtype=COMPETITION)
+        super().__init__(np.zeros(1, dtype=TEAM), competition)
 
     def features(self) -> tuple[Feature, ...]:
         """Return the columns of the family, in order."""
@@ -81,19 +81,8 @@ class Elo:
         )
         return tuple(Feature(name, self.name, side, "all", None, unit, meaning) for name, side, unit, meaning in rows)
 
-    def fold(self, events: Events, sizes: Sizes, out: NDArray[np.float64], first: int) -> None:
-        """Walk over the events: observe every result, describe every fixture into `out`, from column `first`."""
-        self._teams = grown(self._teams, np.zeros(1, dtype=TEAM), sizes.teams)
-        self._competitions = grown(self._competitions, self._fresh_competition, sizes.competitions)
+    def _walk(self, events: Events, out: NDArray[np.float64], first: int) -> None:
         _fold(self._teams, self._competitions, self._constants, events, out, first)
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the state as named arrays."""
-        return {"teams": self._teams, "competitions": self._competitions}
-
-    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take the state that `arrays` gave."""
-        self._teams, self._competitions = arrays["teams"], arrays["competitions"]
 
 
 @njit(cache=True)

@@ -16,15 +16,9 @@ from numba import njit
 from numpy.typing import NDArray
 
 from apps.ml.forecasting.features.catalogue import Feature, Side
-from apps.ml.forecasting.features.events import OBSERVE, SIGNALS, Events, Sizes, grown
-
-COUNTED: Final = ("goals", *SIGNALS)
-"""What is rated, in this order."""
-
-GOALS: Final = 0
-
-ATTACK: Final = 0
-CONCESSION: Final = 1
+from apps.ml.forecasting.features.events import OBSERVE, Events
+from apps.ml.forecasting.features.family import TeamsAndCompetitions
+from apps.ml.forecasting.features.ratings.counts import ATTACK, CONCESSION, COUNTED, GOALS, count, count_of
 
 TEAM: Final = np.dtype([("rating", np.float64, (len(COUNTED), 2, 2)), ("played", np.int64), ("season", np.int64)])
 """State of a team: ratings by count, venue (home, away) and kind (attack, concession), observed matches, id of its
@@ -54,7 +48,7 @@ class Constants(NamedTuple):
     surprise_cap: float
 
 
-class Gap:
+class Gap(TeamsAndCompetitions):
     """Attack and concession ratings, at home and away, on goals, shots, shots on target and corners.
 
     Parameters
@@ -73,8 +67,7 @@ class Gap:
     def __init__(self, params: Mapping[str, Any]) -> None:
         self._rates = np.array([float(params["rates"][counted]) for counted in COUNTED])
         self._constants = Constants(**{field: params[field] for field in Constants._fields})
-        self._teams = np.zeros(1, dtype=TEAM)
-        self._competitions = np.zeros(1, dtype=COMPETITION)
+        super().__init__(np.zeros(1, dtype=TEAM), np.zeros(1, dtype=COMPETITION))
 
     def features(self) -> tuple[Feature, ...]:
         """Return the columns of the family, in order."""
@@ -92,19 +85,8 @@ class Gap:
             ]
         return tuple(rows)
 
-    def fold(self, events: Events, sizes: Sizes, out: NDArray[np.float64], first: int) -> None:
-        """Walk over the events: observe every result, describe every fixture into `out`, from column `first`."""
-        self._teams = grown(self._teams, np.zeros(1, dtype=TEAM), sizes.teams)
-        self._competitions = grown(self._competitions, np.zeros(1, dtype=COMPETITION), sizes.competitions)
+    def _walk(self, events: Events, out: NDArray[np.float64], first: int) -> None:
         _fold(self._teams, self._competitions, self._rates, self._constants, events, out, first)
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the state as named arrays."""
-        return {"teams": self._teams, "competitions": self._competitions}
-
-    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take the state that `arrays` gave."""
-        self._teams, self._competitions = arrays["teams"], arrays["competitions"]
 
 
 @njit(cache=True)
@@ -160,8 +142,7 @@ def observe(
     """Move the ratings of both teams and the means of the competition by one result."""
     competition = competitions[result.competition]
     for counted in range(len(COUNTED)):
-        home = result.goals[0] if counted == GOALS else result.signals[0, counted - 1]
-        away = result.goals[1] if counted == GOALS else result.signals[1, counted - 1]
+        home, away = count_of(result, 0, counted), count_of(result, 1, counted)
         is_counted = not (np.isnan(home) or np.isnan(away))
         source = counted if is_counted else GOALS
         if not is_counted:
@@ -186,28 +167,12 @@ def observe(
                     part = step if venue == 1 - side else constants.other_venue * step
                     entering[1 - side, venue, CONCESSION] += part
         _settle(teams, competition, counted, constants, result, entering)
-    _count(competition, constants, result)
+    count(competition, constants.mean_rate, result)
     for side in range(2):
         team = teams[result.team[side]]
         team.played += 1
         if result.level > 0:
             team.season = result.season
-
-
-@njit(cache=True)
-def _count(competition: Any, constants: Constants, result: Any) -> None:
-    """Move the mean counts of the competition, after every strength has moved."""
-    competition.played += 1
-    if result.neutral:
-        return
-    for counted in range(len(COUNTED)):
-        home = result.goals[0] if counted == GOALS else result.signals[0, counted - 1]
-        away = result.goals[1] if counted == GOALS else result.signals[1, counted - 1]
-        if not (np.isnan(home) or np.isnan(away)):
-            rate = max(constants.mean_rate, 1.0 / (competition.seen[counted] + 1.0))
-            competition.mean[0, counted] += rate * (home - competition.mean[0, counted])
-            competition.mean[1, counted] += rate * (away - competition.mean[1, counted])
-            competition.seen[counted] += 1.0
 
 
 @njit(cache=True)

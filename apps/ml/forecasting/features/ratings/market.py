@@ -16,7 +16,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from apps.ml.forecasting.features.catalogue import Feature, Side
-from apps.ml.forecasting.features.events import DAY, OBSERVE, Events, Sizes, grown
+from apps.ml.forecasting.features.events import DAY, OBSERVE, Events
+from apps.ml.forecasting.features.family import TeamsAndCompetitions
 
 TEAM: Final = np.dtype(
     [
@@ -54,7 +55,7 @@ class Constants(NamedTuple):
     goal: float
 
 
-class Market:
+class Market(TeamsAndCompetitions):
     """Strength and draws of both sides as the prices of their earlier matches have them.
 
     Parameters
@@ -71,8 +72,7 @@ class Market:
 
     def __init__(self, params: Mapping[str, Any]) -> None:
         self._constants = Constants(**{field: params[field] for field in Constants._fields})
-        self._teams = np.zeros(1, dtype=TEAM)
-        self._competitions = np.zeros(1, dtype=COMPETITION)
+        super().__init__(np.zeros(1, dtype=TEAM), np.zeros(1, dtype=COMPETITION))
 
     def features(self) -> tuple[Feature, ...]:
         """Return the columns of the family, in order."""
@@ -87,19 +87,8 @@ class Market:
         )
         return tuple(Feature(name, self.name, side, "all", None, unit, meaning) for name, side, unit, meaning in rows)
 
-    def fold(self, events: Events, sizes: Sizes, out: NDArray[np.float64], first: int) -> None:
-        """Walk over the events: observe every result, describe every fixture into `out`, from column `first`."""
-        self._teams = grown(self._teams, np.zeros(1, dtype=TEAM), sizes.teams)
-        self._competitions = grown(self._competitions, np.zeros(1, dtype=COMPETITION), sizes.competitions)
+    def _walk(self, events: Events, out: NDArray[np.float64], first: int) -> None:
         _fold(self._teams, self._competitions, self._constants, events, out, first)
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the state as named arrays."""
-        return {"teams": self._teams, "competitions": self._competitions}
-
-    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take the state that `arrays` gave."""
-        self._teams, self._competitions = arrays["teams"], arrays["competitions"]
 
 
 @njit(cache=True)

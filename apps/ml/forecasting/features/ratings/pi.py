@@ -15,7 +15,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from apps.ml.forecasting.features.catalogue import Feature, Side
-from apps.ml.forecasting.features.events import OBSERVE, Events, Sizes, grown
+from apps.ml.forecasting.features.events import OBSERVE, Events
+from apps.ml.forecasting.features.family import TeamsAndCompetitions
 
 BASE: Final = 10.0
 """Base of the logarithm that damps large errors; `b` of the paper."""
@@ -40,7 +41,7 @@ class Constants(NamedTuple):
     season_pull: float
 
 
-class Pi:
+class Pi(TeamsAndCompetitions):
     """Pi-ratings over all competitions at once.
 
     Parameters
@@ -57,8 +58,7 @@ class Pi:
 
     def __init__(self, params: Mapping[str, Any]) -> None:
         self._constants = Constants(**{field: params[field] for field in Constants._fields})
-        self._teams = np.zeros(1, dtype=TEAM)
-        self._competitions = np.zeros(1, dtype=COMPETITION)
+        super().__init__(np.zeros(1, dtype=TEAM), np.zeros(1, dtype=COMPETITION))
 
     def features(self) -> tuple[Feature, ...]:
         """Return the columns of the family, in order."""
@@ -71,19 +71,8 @@ class Pi:
             Feature(name, self.name, side, "all", None, "goals of advantage", text) for name, side, text in rows
         )
 
-    def fold(self, events: Events, sizes: Sizes, out: NDArray[np.float64], first: int) -> None:
-        """Walk over the events: observe every result, describe every fixture into `out`, from column `first`."""
-        self._teams = grown(self._teams, np.zeros(1, dtype=TEAM), sizes.teams)
-        self._competitions = grown(self._competitions, np.zeros(1, dtype=COMPETITION), sizes.competitions)
+    def _walk(self, events: Events, out: NDArray[np.float64], first: int) -> None:
         _fold(self._teams, self._competitions, self._constants, events, out, first)
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the state as named arrays."""
-        return {"teams": self._teams, "competitions": self._competitions}
-
-    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take the state that `arrays` gave."""
-        self._teams, self._competitions = arrays["teams"], arrays["competitions"]
 
 
 @njit(cache=True)

@@ -22,18 +22,13 @@ from numba import njit
 from numpy.typing import NDArray
 
 from apps.ml.forecasting.features.catalogue import Feature, Side
-from apps.ml.forecasting.features.events import DAY, OBSERVE, SIGNALS, Events, Sizes, grown
-
-COUNTED: Final = ("goals", *SIGNALS)
-"""What is followed, in this order."""
-
-GOALS: Final = 0
+from apps.ml.forecasting.features.events import DAY, OBSERVE, Events
+from apps.ml.forecasting.features.family import TeamsAndCompetitions
+from apps.ml.forecasting.features.ratings.counts import ATTACK, CONCESSION, COUNTED, GOALS, count, count_of
 
 STATES: Final = ("attack", "concession", "edge")
 """Axis 1 of the strengths of a team: what it makes, what it lets the other side make, what its own ground gives it."""
 
-ATTACK: Final = 0
-CONCESSION: Final = 1
 EDGE: Final = 2
 
 TEAM: Final = np.dtype(
@@ -74,7 +69,7 @@ class Constants(NamedTuple):
     goals: float
 
 
-class PoissonFilter:
+class PoissonFilter(TeamsAndCompetitions):
     """Filtered attack, concession and home edge of every team in goals, shots, shots on target and corners.
 
     Parameters
@@ -100,8 +95,7 @@ class PoissonFilter:
         self._noise = np.array(noise, dtype=np.float64)
         self._dispersion = np.array([float(params["dispersion"][counted]) for counted in COUNTED])
         self._constants = Constants(**{field: params[field] for field in Constants._fields})
-        self._teams = np.zeros(1, dtype=TEAM)
-        self._competitions = np.zeros(1, dtype=COMPETITION)
+        super().__init__(np.zeros(1, dtype=TEAM), np.zeros(1, dtype=COMPETITION))
 
     def features(self) -> tuple[Feature, ...]:
         """Return the columns of the family, in order."""
@@ -136,19 +130,8 @@ class PoissonFilter:
         rows += [Feature(name, self.name, side, "all", None, unit, meaning) for name, side, unit, meaning in more]
         return tuple(rows)
 
-    def fold(self, events: Events, sizes: Sizes, out: NDArray[np.float64], first: int) -> None:
-        """Walk over the events: observe every result, describe every fixture into `out`, from column `first`."""
-        self._teams = grown(self._teams, np.zeros(1, dtype=TEAM), sizes.teams)
-        self._competitions = grown(self._competitions, np.zeros(1, dtype=COMPETITION), sizes.competitions)
+    def _walk(self, events: Events, out: NDArray[np.float64], first: int) -> None:
         _fold(self._teams, self._competitions, self._noise, self._dispersion, self._constants, events, out, first)
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the state as named arrays."""
-        return {"teams": self._teams, "competitions": self._competitions}
-
-    def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take the state that `arrays` gave."""
-        self._teams, self._competitions = arrays["teams"], arrays["competitions"]
 
 
 @njit(cache=True)
@@ -240,8 +223,7 @@ def observe(
         for side in range(2):
             team = teams[result.team[side]]
             enter(team, competition, counted, noise, constants, result, scratch[0, side], scratch[1, side])
-        home = result.goals[0] if counted == GOALS else result.signals[0, counted - 1]
-        away = result.goals[1] if counted == GOALS else result.signals[1, counted - 1]
+        home, away = count_of(result, 0, counted), count_of(result, 1, counted)
         is_counted = not (np.isnan(home) or np.isnan(away))
         source = counted if is_counted else GOALS
         if not is_counted:
@@ -251,7 +233,7 @@ def observe(
         if competition.seen[source] > 0.0:
             _move(competition, counted, source, dispersion, constants, result, home, away, scratch)
         _settle(teams, competition, counted, constants, result, scratch)
-    _count(competition, constants, result)
+    count(competition, constants.mean_rate, result)
     for side in range(2):
         team = teams[result.team[side]]
         rate = max(constants.counted_rate, 1.0 / (team.played + 1.0))
@@ -297,22 +279,6 @@ def _move(
         variance[side, ATTACK] *= 1.0 - variance[side, ATTACK] * weight * gain
         variance[1 - side, CONCESSION] *= 1.0 - variance[1 - side, CONCESSION] * weight * gain
         variance[0, EDGE] *= 1.0 - edge_weight**2 * variance[0, EDGE] * weight * gain
-
-
-@njit(cache=True)
-def _count(competition: Any, constants: Constants, result: Any) -> None:
-    """Move the mean counts of the competition, after every strength has moved."""
-    competition.played += 1
-    if result.neutral:
-        return
-    for counted in range(len(COUNTED)):
-        home = result.goals[0] if counted == GOALS else result.signals[0, counted - 1]
-        away = result.goals[1] if counted == GOALS else result.signals[1, counted - 1]
-        if not (np.isnan(home) or np.isnan(away)):
-            rate = max(constants.mean_rate, 1.0 / (competition.seen[counted] + 1.0))
-            competition.mean[0, counted] += rate * (home - competition.mean[0, counted])
-            competition.mean[1, counted] += rate * (away - competition.mean[1, counted])
-            competition.seen[counted] += 1.0
 
 
 @njit(cache=True)

@@ -1,0 +1,47 @@
+"""What the ratings of attack and concession count in a match, and the mean counts of a competition."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numba import njit
+
+from apps.ml.forecasting.features.events import SIGNALS
+
+COUNTED: Final = ("goals", *SIGNALS)
+"""What is counted of each side, in this order."""
+
+GOALS: Final = 0
+
+ATTACK: Final = 0
+CONCESSION: Final = 1
+
+
+@njit(cache=True)
+def count_of(result: Any, side: int, counted: int) -> float:
+    """Return what a side made in a match, NaN where nobody counted it."""
+    return result.goals[side] if counted == GOALS else result.signals[side, counted - 1]
+
+
+@njit(cache=True)
+def count(competition: Any, mean_rate: float, result: Any) -> None:
+    """Move the mean counts of the competition, after every strength has moved.
+
+    Parameters
+    ----------
+    competition : record
+        With ``mean``, shape (2, counts), ``seen``, shape (counts,), and ``played``.
+    mean_rate : float
+        Share by which a mean moves per match at least.
+    """
+    competition.played += 1
+    if result.neutral:
+        return
+    for counted in range(len(COUNTED)):
+        home, away = count_of(result, 0, counted), count_of(result, 1, counted)
+        if not (np.isnan(home) or np.isnan(away)):
+            rate = max(mean_rate, 1.0 / (competition.seen[counted] + 1.0))
+            competition.mean[0, counted] += rate * (home - competition.mean[0, counted])
+            competition.mean[1, counted] += rate * (away - competition.mean[1, counted])
+            competition.seen[counted] += 1.0
