@@ -120,7 +120,9 @@ def run(command: list[str], doing: str) -> None:
         try:
             for line in process.stdout:
                 lines.append(line.rstrip())
-                if line.startswith(("Resolved", "Prepared", "Installed", "Uninstalled", "Audited", "Bytecode", "warning")):
+                if line.startswith(
+                    ("Resolved", "Prepared", "Installed", "Uninstalled", "Audited", "Bytecode", "warning")
+                ):
                     say(f"uv: {line.strip()}")
         except KeyboardInterrupt:
             process.terminate()
