@@ -330,29 +330,30 @@ def champion(build):
     return version
 
 
+def made_now(champion: ModelVersion, match_id: int | None, now: datetime) -> Forecast:
+    """A forecast that the loaded champion makes when it is asked."""
+    return Forecast(
+        match_id=match_id,
+        version_number=champion.number,
+        data_snapshot=5,
+        as_of=now,
+        p_home=0.5,
+        p_draw=0.3,
+        p_away=0.2,
+        home_expected_goals=1.6,
+        away_expected_goals=1.1,
+        base_home=0.45,
+        base_draw=0.27,
+        base_away=0.28,
+        contributions={"elo": 0.4},
+        degraded="",
+    )
+
+
 @pytest.fixture
-def answers(monkeypatch, build, champion):
+def answers(monkeypatch, champion):
     """The loaded champion answers for matches that are stored nowhere."""
-
-    def answer(match: Match, *, now: datetime) -> Forecast:
-        return Forecast(
-            match_id=None,
-            version_number=champion.number,
-            data_snapshot=5,
-            as_of=now,
-            p_home=0.5,
-            p_draw=0.3,
-            p_away=0.2,
-            home_expected_goals=1.6,
-            away_expected_goals=1.1,
-            base_home=0.45,
-            base_draw=0.27,
-            base_away=0.28,
-            contributions={"elo": 0.4},
-            degraded="",
-        )
-
-    monkeypatch.setattr(ml_services, "what_if", answer)
+    monkeypatch.setattr(ml_services, "what_if", lambda match, *, now: made_now(champion, None, now))
 
 
 def read_json(name: str) -> dict:

@@ -11,7 +11,7 @@ from django.core.management import call_command
 
 from apps.ml import services as ml_services
 from apps.ml.models import ServedWorld
-from tests.web.conftest import HERE, read_json
+from tests.web.conftest import HERE, made_now, read_json
 
 LIST = "/api/v1/matches/"
 
@@ -70,28 +70,9 @@ def test_before_the_first_champion_the_missing_forecast_is_explained(client, bui
 
 
 @pytest.fixture
-def live(monkeypatch, build, champion):
+def live(monkeypatch, champion):
     """The loaded champion answers for fixtures of which nothing is published."""
-
-    def answer(match_id: int, *, now: datetime) -> ml_services.Forecast:
-        return ml_services.Forecast(
-            match_id=match_id,
-            version_number=champion.number,
-            data_snapshot=5,
-            as_of=now,
-            p_home=0.5,
-            p_draw=0.3,
-            p_away=0.2,
-            home_expected_goals=1.6,
-            away_expected_goals=1.1,
-            base_home=0.45,
-            base_draw=0.27,
-            base_away=0.28,
-            contributions={"elo": 0.4},
-            degraded="",
-        )
-
-    monkeypatch.setattr(ml_services, "forecast", answer)
+    monkeypatch.setattr(ml_services, "forecast", lambda match_id, *, now: made_now(champion, match_id, now))
 
 
 def test_a_fixture_without_a_published_forecast_gets_one_made_now(client, build, live):
