@@ -44,13 +44,13 @@ class Table:
         self, learnt: pd.Index, asked: pd.Index, names: Sequence[str], seed: int, section: dict[str, Any]
     ) -> Trial:
         """Return the trial of the rows that stand at these positions of `keys`, with these columns, in 32 bits."""
-        values = files.read_frame(self._path, list(names)).to_numpy()
+        values = files.read_rows(self._path, list(names), self._places[learnt.append(asked)]).to_numpy()
         y = self.keys["outcome"].to_numpy(dtype=np.int64)
         return Trial(
             names=tuple(names),
-            X=values[self._places[learnt]],
+            X=values[: len(learnt)],
             y=y[learnt],
-            asked=values[self._places[asked]],
+            asked=values[len(learnt) :],
             asked_y=y[asked],
             asked_days=self.keys.loc[asked, "as_of"].dt.floor("D").to_numpy(dtype="datetime64[us]"),
             seed=seed,

@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING, Any, Final
 import yaml
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
     import pyarrow as pa
+    from numpy.typing import NDArray
 
 PARAMS: Final = Path("apps/ml/params.yaml")
 MATCHES: Final = Path("data/raw/matches.parquet")
@@ -139,6 +141,36 @@ def read_frame(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
     import pandas as pd
 
     return pd.read_parquet(path, columns=columns)
+
+
+def read_rows(path: Path, columns: list[str], rows: NDArray[np.integer[Any]]) -> pd.DataFrame:
+    """Return rows of a parquet file by their position, in the given order, without reading the groups between them.
+
+    Parameters
+    ----------
+    rows : ndarray of int, shape (n,)
+        Positions in the file; n > 0.
+
+    Returns
+    -------
+    DataFrame, shape (n, columns)
+        With a new index.
+    """
+    import numpy as np
+    import pandas as pd
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        counts = [file.metadata.row_group(group).num_rows for group in range(file.metadata.num_row_groups)]
+        ends = np.cumsum(counts)
+        group_of = np.searchsorted(ends, rows, side="right")
+        # One group at a time: a long history with all its columns may not fit into memory.
+        parts = []
+        for group in np.unique(group_of).tolist():
+            here = np.flatnonzero(group_of == group)
+            taken = file.read_row_group(group, columns=columns).take(rows[here] - (ends[group] - counts[group]))
+            parts.append(taken.to_pandas().set_axis(here))
+    return pd.concat(parts).sort_index()[columns]
 
 
 def sha256(*paths: Path) -> str:

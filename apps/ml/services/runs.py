@@ -63,12 +63,18 @@ CORRECT_ROWS: Final = "Look at the rows in the admin under Matches, correct or r
 NEXT_STEPS: Final = {
     "export": "The database could not be read, or holds no matches of this world. Import some, then run again.",
     "validate_raw": CORRECT_ROWS,
-    "validate_finished": CORRECT_ROWS,
-    "validate_upcoming": CORRECT_ROWS,
+    "validate_matches": CORRECT_ROWS,
     "validate_features": "A feature is out of bounds: look at the teams' matches before these rows, then run again.",
     "split": "The history is too short for a walk forward. Import older seasons, then run again.",
     "register": "Is MLflow up? `manage.py stack status` tells. Then run again: nothing is trained twice.",
 }
+GATES_OF: Final = {
+    "validate_raw": ("raw",),
+    "validate_matches": ("finished", "upcoming"),
+    "validate_features": ("features",),
+}
+"""The gates that a stage runs."""
+
 NEXT_STEP: Final = (
     "Read the last lines of the log; when they do not tell enough, run again, which resumes at this stage."
 )
@@ -220,14 +226,12 @@ class RunTookTooLongError(RuntimeError):
 
 def error_of(folder: Path, progress: Progress) -> dict[str, Any]:
     """Return what a failed run says of itself: the stage, the rows that a gate refused, a message, the next step."""
-    stage, rows, message = progress.failed, [], ""
-    if stage and stage.startswith("validate_"):
-        result = folder / files.VALIDATION / f"{stage.removeprefix('validate_')}.json"
-        broken = files.read_json(result)["broken"] if result.is_file() else []
-        rows = [_named(verdict, row) for verdict in broken for row in verdict.get("rows", ())]
-        message = "; ".join(f"{verdict['name']}: {verdict.get('count', 0)} rows are not so" for verdict in broken)
-    if not message:
-        message = _last_words(progress.log)
+    stage = progress.failed
+    results = [folder / files.VALIDATION / f"{gate}.json" for gate in GATES_OF.get(stage or "", ())]
+    broken = [verdict for result in results if result.is_file() for verdict in files.read_json(result)["broken"]]
+    rows = [_named(verdict, row) for verdict in broken for row in verdict.get("rows", ())]
+    message = "; ".join(f"{verdict['name']}: {verdict.get('count', 0)} rows are not so" for verdict in broken)
+    message = message or _last_words(progress.log)
     return {"stage": stage, "rows": rows, "message": message, "next_step": NEXT_STEPS.get(stage or "", NEXT_STEP)}
 
 

@@ -283,6 +283,17 @@ def test_a_gate_shows_twenty_rows_of_many_and_counts_the_rest(spoiled, capsys):
     assert "; and 10 more" in capsys.readouterr().out
 
 
+def test_two_gates_are_both_run_though_the_first_one_fails(good, tmp_path):
+    root = Path(shutil.copytree(good, tmp_path / "root"))
+    for path, name in ((files.FINISHED, "status"), (files.UPCOMING, "status")):
+        frame = pd.read_parquet(root / path)
+        frame.loc[0, name] = "halted"
+        files.write_frame(root / path, frame, SCHEMAS[path])
+    assert validate.main(["finished", "upcoming"], root) == 1
+    for gate in ("finished", "upcoming"):
+        assert len(files.read_json(root / files.VALIDATION / f"{gate}.json")["broken"]) == 1
+
+
 def test_an_unknown_gate_is_refused(capsys):
     assert validate.main(["doors"]) == 2
     assert "there are raw, finished, upcoming, features" in capsys.readouterr().out

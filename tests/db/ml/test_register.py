@@ -28,7 +28,6 @@ from django.core.management import CommandError, call_command
 
 from apps.matches.models import World
 from apps.ml import registry, selectors, services
-from apps.ml.management.commands.register_model import golden_rows
 from apps.ml.models import ModelVersion, PipelineRun
 from apps.ml.pipeline import bundle as bundles
 from apps.ml.pipeline import (
@@ -44,6 +43,7 @@ from apps.ml.pipeline import (
     split,
     train,
 )
+from apps.ml.services import registration
 from tests.pure.pipeline.small_world import AS_OF, matches, write_export
 
 # MLflow and what it stands on warn of their own old habits, at import and in use.
@@ -344,10 +344,10 @@ def test_golden_rows_are_spread_over_the_history_and_hold_the_columns_of_both_fi
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         name = "elo_diff" if path == files.FEATURES else "price_diff"
         pd.DataFrame({"match_id": range(100), name: first + np.arange(100.0)}).to_parquet(tmp_path / path)
-    assert golden_rows(tmp_path, 5, ("elo_diff",)).ravel().tolist() == [0.0, 25.0, 50.0, 74.0, 99.0]
-    both = golden_rows(tmp_path, 2, ("elo_diff", "price_diff"))
-    assert both.tolist() == [[0.0, 1000.0], [99.0, 1099.0]]
-    assert len(golden_rows(tmp_path, 200, ("elo_diff",))) == 100
+    five = registration.golden_rows(tmp_path, 5)
+    assert five["elo_diff"].tolist() == [0.0, 25.0, 50.0, 74.0, 99.0]
+    assert registration.golden_rows(tmp_path, 2).to_numpy().tolist() == [[0.0, 1000.0], [99.0, 1099.0]]
+    assert len(registration.golden_rows(tmp_path, 200)) == 100
 
 
 def test_nested_numbers_get_dotted_names_and_tables_stay_in_their_files():

@@ -428,9 +428,16 @@ def test_nothing_is_learnt_before_all_four_gates_have_passed():
         direct = {made_by[dep] for dep in STAGES[name]["deps"] if dep in made_by}
         return direct.union(*(before(earlier) for earlier in direct))
 
-    assert {"validate_raw", "validate_finished", "validate_upcoming", "validate_features"} <= before("train")
-    assert "validate_raw" in before("validate_finished")
+    assert set(runs.GATES_OF) <= before("train")
+    assert "validate_raw" in before("validate_matches")
     assert before("register") | {"register"} == set(STAGES)
+
+
+def test_each_stage_runs_the_gates_that_its_failure_is_told_by():
+    commands = {name: stage["cmd"].partition("apps.ml.pipeline.validate ") for name, stage in STAGES.items()}
+    found = {name: tuple(gates.split()) for name, (_, gate, gates) in commands.items() if gate}
+    assert found == runs.GATES_OF
+    assert [gate for gates in found.values() for gate in gates] == ["raw", "finished", "upcoming", "features"]
 
 
 def _path(out: str | dict) -> str:

@@ -1,0 +1,334 @@
+"""The last stage of the pipeline: the best model of a run becomes a version in MLflow and a row with its served files.
+
+Not among the names of the package: it reads frames and estimators, which no process of the site loads to answer.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import logging
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+from django.conf import settings
+from django.db import transaction
+
+from apps.ml import registry, selectors
+from apps.ml.forecasting import estimators
+from apps.ml.models import Dossier, FeatureCatalogue, ModelVersion, PipelineRun
+from apps.ml.pipeline import bundle as bundles
+from apps.ml.pipeline import card, comparison, evaluate, files, gates
+from apps.ml.pipeline.columns import CALIBRATED, KEYS
+from apps.ml.pipeline.revision import code_revision, params_sha256, sources_sha256
+
+logger = logging.getLogger(__name__)
+
+KEPT_BESIDE: Final = (
+    *(files.METRICS, files.BREAKDOWN, files.EXPLAINED, files.BETTING),
+    *(files.REPORT, files.PLOTS, files.CATALOGUE, files.VALIDATION),
+)
+"""What MLflow keeps beside a model: the evaluation as numbers and as a page, the catalogue, what the gates said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """A version, and whether this call made it."""
+
+    version: ModelVersion
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A run whose stages are done.
+
+    Parameters
+    ----------
+    root : Path
+        Its folder.
+    params : dict
+        Everything in its ``params.yaml`` but the section ``run``.
+    manifest : RawManifest
+        What was exported.
+    hashes : dict
+        Of data, parameters and sources: what every version of the run was made from.
+    golden : DataFrame
+        The golden rows, with the columns of both feature files.
+    run_id : int or None
+        The `PipelineRun`, where the site started it.
+    """
+
+    root: Path
+    params: dict[str, Any]
+    manifest: files.RawManifest
+    hashes: dict[str, str]
+    golden: pd.DataFrame
+    run_id: int | None
+
+    @classmethod
+    def read(cls, root: Path) -> Finished:
+        """Read what lies in the folder of a run."""
+        params = files.read_params(root)
+        run = params.pop("run", None) or {}
+        manifest = files.RawManifest.read(root)
+        hashes = {
+            "data_sha256": files.sha256(root / files.MATCHES, root / files.ODDS, root / files.LINEUPS),
+            "params_sha256": params_sha256(params, manifest.profile),
+            "sources_sha256": sources_sha256(),
+        }
+        return cls(root, params, manifest, hashes, golden_rows(root, params["gates"]["golden_rows"]), run.get("id"))
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A model of a run that becomes a version.
+
+    Parameters
+    ----------
+    run : Finished
+        The run.
+    metrics : dict
+        What the evaluation says, with the model's name as ``best``.
+    key : str
+        Hash of all that it was made from.
+    """
+
+    run: Finished
+    metrics: dict[str, Any]
+    key: str
+
+    @property
+    def name(self) -> str:
+        """Name of the estimator."""
+        return str(self.metrics["best"])
+
+    @property
+    def inputs(self) -> str:
+        """What it looks at: `files.NO_ODDS`, or its label."""
+        return str(self.metrics["inputs"][self.name])
+
+    @property
+    def folder(self) -> Path:
+        """Where the saved estimator is."""
+        return self.run.root / files.MODEL / self.name
+
+
+def register(root: Path, *, now: datetime) -> list[Registration]:
+    """Register the best model of a finished run, and before it, labelled, the best that looks at prices.
+
+    The last one is the version that may be served; `files.REGISTERED` names it.
+
+    Raises
+    ------
+    registry.RegistryError
+        When MLflow cannot be reached or refuses.
+    """
+    run, metrics = Finished.read(root), files.read_json(root / files.METRICS)
+    chosen = [Chosen(run, metrics, _key(run.manifest.world, run.hashes))]
+    labelled = metrics_of_labelled(root, metrics, run.params)
+    if labelled is not None:
+        # First, so that the newest version of a run is the one that may be served.
+        chosen.insert(0, Chosen(run, labelled, _key(run.manifest.world, run.hashes, labelled["best"])))
+    made = [_once(one, now) for one in chosen]
+    version = made[-1].version
+    about = {"world": version.world, "number": version.number, "key": version.key, "id": version.pk}
+    files.write_json(root / files.REGISTERED, about | {"created": made[-1].created})
+    return made
+
+
+def _key(*made_of: object) -> str:
+    return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
+
+
+def _once(chosen: Chosen, now: datetime) -> Registration:
+    """Return the version that was made of the same, else a new one."""
+    same = ModelVersion.objects.filter(world=chosen.run.manifest.world, key=chosen.key)
+    present = same.defer("bundle").first()
+    if present is not None:
+        return Registration(present, created=False)
+    content = _packed(chosen)
+    tags = _tags(chosen, content)
+    registered = registry.register(
+        world=chosen.run.manifest.world,
+        key=chosen.key,
+        bundle=content,
+        names=_names(chosen),
+        params={"profile": chosen.run.manifest.profile, **chosen.run.params},
+        metrics=chosen.metrics | {"rows_trained": _about(chosen)["rows"]},
+        tags=tags | ({"pipeline_run": str(chosen.run.run_id)} if chosen.run.run_id else {}),
+        files=[chosen.run.root / path for path in KEPT_BESIDE if (chosen.run.root / path).exists()],
+    )
+    version = _stored(chosen, registered, content, tags, now)
+    try:
+        registry.describe(world=version.world, registered=registered, card=card.markdown(selectors.card_facts(version)))
+    except registry.RegistryError as error:
+        # The version is whole without its card; the mirror of the aliases writes it as soon as MLflow answers.
+        logger.warning("%s", error)
+    return Registration(version, created=True)
+
+
+def _about(chosen: Chosen) -> dict[str, Any]:
+    """Return how many rows the model was fitted to, and of which days."""
+    found: dict[str, Any] = files.read_json(chosen.run.root / files.TRAINED / files.ABOUT)
+    return found
+
+
+def _catalogue(chosen: Chosen) -> list[dict[str, Any]]:
+    """Return the features that a row has which the model is asked with."""
+    return files.read_catalogue(chosen.run.root, with_prices=chosen.inputs != files.NO_ODDS)
+
+
+def _names(chosen: Chosen) -> tuple[str, ...]:
+    return tuple(row["name"] for row in _catalogue(chosen))
+
+
+def _packed(chosen: Chosen) -> bytes:
+    """Return the served files."""
+    run, about, names = chosen.run, _about(chosen), _names(chosen)
+    manifest = bundles.Manifest(
+        world=run.manifest.world,
+        estimator=chosen.name,
+        inputs=chosen.inputs,
+        profile=run.manifest.profile,
+        as_of=run.manifest.as_of,
+        data_snapshot=_snapshot(run),
+        rows=about["rows"],
+        trained_from=date.fromisoformat(about["from"]),
+        trained_to=date.fromisoformat(about["to"]),
+        names=names,
+        params=run.params,
+        catalogue_sha256=_catalogue_sha256(run),
+        **run.hashes,
+    )
+    return bundles.pack(
+        manifest=manifest,
+        model=chosen.folder,
+        state=(run.root / files.STATE).read_bytes(),
+        catalogue=_catalogue(chosen),
+        golden=run.golden[list(names)].to_numpy(dtype=np.float64),
+        tolerance=run.params["gates"]["golden_tolerance"],
+    )
+
+
+def _snapshot(run: Finished) -> int:
+    return int(files.read_json(run.root / files.SNAPSHOT)["data_snapshot"])
+
+
+def _catalogue_sha256(run: Finished) -> str:
+    return files.json_sha256(files.read_catalogue(run.root, with_prices=True))
+
+
+def _tags(chosen: Chosen, content: bytes) -> dict[str, str]:
+    """Return where the model comes from, as MLflow keeps it on the run and on the version."""
+    run, about = chosen.run, _about(chosen)
+    return run.hashes | {
+        "key": chosen.key,
+        "catalogue_sha256": _catalogue_sha256(run),
+        "bundle_sha256": hashlib.sha256(content).hexdigest(),
+        "code_revision": code_revision(settings.SPAI_REVISION),
+        "data_snapshot": str(_snapshot(run)),
+        "world": run.manifest.world,
+        "as_of": run.manifest.as_of.isoformat(),
+        "profile": run.manifest.profile,
+        "estimator": chosen.name,
+        "inputs": chosen.inputs,
+        "rows": str(about["rows"]),
+        "trained_from": about["from"],
+        "trained_to": about["to"],
+    }
+
+
+def _stored(
+    chosen: Chosen, registered: registry.Registered, content: bytes, tags: Mapping[str, str], now: datetime
+) -> ModelVersion:
+    """Store the version with its catalogue and its dossier, and return it as the database has it."""
+    run, about, forecasts = chosen.run, _about(chosen), comparison.keep(chosen.run.root, chosen.name)
+    with transaction.atomic():
+        catalogue, _ = FeatureCatalogue.objects.get_or_create(
+            sha256=tags["catalogue_sha256"],
+            defaults={"features": files.read_catalogue(run.root, with_prices=True), "created_at": now},
+        )
+        version = ModelVersion.objects.create(
+            world=run.manifest.world,
+            number=registered.number,
+            mlflow_run_id=registered.run_id,
+            estimator=chosen.name,
+            inputs=chosen.inputs,
+            profile=run.manifest.profile,
+            key=chosen.key,
+            data_sha256=run.hashes["data_sha256"],
+            params_sha256=run.hashes["params_sha256"],
+            code_revision=tags["code_revision"],
+            data_snapshot=_snapshot(run),
+            as_of=run.manifest.as_of,
+            rows=about["rows"],
+            trained_from=about["from"],
+            trained_to=about["to"],
+            metrics=chosen.metrics,
+            gates=[*chosen.metrics["gates"], golden_gate(content, run.params["gates"])],
+            bundle=content,
+            bundle_sha256=tags["bundle_sha256"],
+            catalogue=catalogue,
+            columns=list(estimators.load(chosen.folder).columns),
+            pipeline_run=PipelineRun.objects.filter(pk=run.run_id).first() if run.run_id else None,
+            created_at=now,
+        )
+        Dossier.objects.create(
+            version=version,
+            forecasts=forecasts,
+            forecasts_sha256=hashlib.sha256(forecasts).hexdigest(),
+            # The time in the header of the file would make two of the same report differ.
+            report=gzip.compress((run.root / files.REPORT).read_bytes(), mtime=0),
+            created_at=now,
+        )
+    return ModelVersion.objects.get(pk=version.pk)
+
+
+def metrics_of_labelled(root: Path, metrics: dict[str, Any], params: dict[str, Any]) -> dict[str, Any] | None:
+    """Return what the evaluation says of the best model that looks at prices; None where none was trained.
+
+    What was measured of the best model alone, such as its leagues and its distance to the lines, is left out.
+    """
+    scores, inputs = metrics["models"], metrics["inputs"]
+    labelled = [name for name in scores if inputs[name] != files.NO_ODDS]
+    if not labelled:
+        return None
+    best = min(labelled, key=lambda name: scores[name]["log_loss"])
+    steps = files.read_json(root / files.FOLDS)["folds"]
+    rows = evaluate.tested(files.read_frame(root / files.CALIBRATED), steps)[best]
+    kept = {name: metrics[name] for name in ("world", "profile", "as_of", "rows", "inputs", "test", "models")}
+    return kept | {
+        "best": best,
+        "gates": gates.passed(rows[CALIBRATED].to_numpy(), best, scores, params["gates"]),
+    }
+
+
+def golden_rows(root: Path, count: int) -> pd.DataFrame:
+    """Return rows spread evenly over the history, the first and the latest among them, with all features."""
+    parts = []
+    for path in (files.FEATURES, files.PRICES):
+        schema, total = pq.read_schema(root / path), pq.read_metadata(root / path).num_rows
+        rows = np.unique(np.linspace(0, total - 1, count).round().astype(int))
+        parts.append(files.read_rows(root / path, [name for name in schema.names if name not in KEYS.names], rows))
+    return pd.concat(parts, axis=1)
+
+
+def golden_gate(content: bytes, section: dict[str, Any]) -> dict[str, Any]:
+    """Return the gate that a loaded copy of the served files gives the forecasts that it was made with."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            bundles.unpack(content, Path(folder) / "bundle")
+            passed, reason = True, f"a loaded copy gives the same forecast for {section['golden_rows']} kept matches"
+        except bundles.BundleError as error:
+            passed, reason = False, str(error)
+    bound = section["golden_tolerance"]
+    return {"name": "golden rows", "passed": passed, "value": None, "bound": bound, "reason": reason}
