@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,9 @@ from apps.ml.pipeline.columns import KEYS, RAW
 from apps.ml.pipeline.split import test_rows, training_rows
 
 Floats = NDArray[np.float64]
+
+THREADS: Final = 2
+"""Models that are fitted at once: some of each fit runs on one processor alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,31 @@ class Step:
     asked: pd.DataFrame
 
 
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A model fitted at a step.
+
+    Parameters
+    ----------
+    model : Estimator
+        The model.
+    p : ndarray, shape (asked, 3)
+        What it forecasts for the rows that the step asks for.
+    seconds : float
+        What both took.
+    """
+
+    model: Estimator
+    p: Floats
+    seconds: float
+
+    @classmethod
+    def of(cls, model: Estimator, step: Step, matrix: Matrix, began: float) -> Fit:
+        """Ask a model for the rows of its step."""
+        p = model.predict_proba(matrix.X[step.asked.index]) if len(step.asked) else np.zeros((0, 3))
+        return cls(model, p, time.perf_counter() - began)
+
+
 def fitted(name: str, params: Mapping[str, Any], seed: int, rows: pd.DataFrame, matrix: Matrix) -> Estimator:
     """Return one estimator fitted to the rows that `rows` names by their position."""
     estimator = create(name, params, seed=seed)
@@ -109,55 +138,84 @@ def forecasts(model: str, fold: int, rows: pd.DataFrame, p: Floats) -> pd.DataFr
     return keys.assign(model=model, fold=fold, **found)
 
 
+def fit_step(
+    step: Step,
+    names: Sequence[str],
+    sections: Mapping[str, Mapping[str, Any]],
+    seed: int,
+    matrices: Mapping[str, Matrix],
+    past: Mapping[str, Sequence[pd.DataFrame]],
+) -> dict[str, Fit]:
+    """Return the models of a step with what they forecast; one that finds no prices to learn from is not among them.
+
+    Several models are fitted at once. Each is fitted by one thread and shares nothing with the others, so that its
+    numbers are those that it gives alone.
+    """
+
+    def fit(name: str) -> Fit | None:
+        began = time.perf_counter()
+        try:
+            model = fitted(name, sections[name], seed, step.learnt, matrices[name])
+        except NoPricesError as error:
+            files.say(f"left out: {error}")
+            return None
+        return Fit.of(model, step, matrices[name], began)
+
+    single = [name for name in names if name != Pool.kind]
+    with ThreadPoolExecutor(THREADS) as threads:
+        found = {name: one for name, one in zip(single, threads.map(fit, single), strict=True) if one is not None}
+    if Pool.kind in names:
+        began, section, matrix = time.perf_counter(), sections[Pool.kind], matrices[Pool.kind]
+        members = {member: found[member].model for member in section["members"]}
+        found[Pool.kind] = Fit.of(pooled(section, seed, members, past, step.start, matrix), step, matrix, began)
+    return found
+
+
 def main(root: Path = Path()) -> None:
     """Run the stage in the workspace `root`."""
     params, plan = files.read_params(root), files.read_json(root / files.FOLDS)
     seed, sections = params["train"]["seed"], params["train"][plan["profile"]]
     wanted = {name: create(name, sections[name], seed=seed) for name in REGISTRY if name in sections}
-    blind = [estimator for estimator in wanted.values() if not estimator.uses_market]
-    priced = [estimator for estimator in wanted.values() if estimator.uses_market]
-    plain = Matrix.read(root, blind, files.FEATURES)
-    matrices = dict.fromkeys((estimator.kind for estimator in blind), plain)
-    if priced:
-        both = Matrix.read(root, priced, files.FEATURES, files.PRICES)
-        matrices |= dict.fromkeys((estimator.kind for estimator in priced), both)
-    latest = plain.keys[plain.keys["as_of"] >= _latest_begin(plain.keys, params)]
+    matrices = _matrices(root, wanted)
+    keys = next(iter(matrices.values())).keys
+    latest = keys[keys["as_of"] >= _latest_begin(keys, params)]
     at_most = params["split"]["fit_rows"].get(plan["profile"])
     latest = latest.tail(at_most or len(latest))
-    steps = [_step(plain.keys, step, at_most) for step in plan["folds"]]
+    steps = [_step(keys, step, at_most) for step in plan["folds"]]
     # The last one is the model that is served: it learns from everything and is asked for nothing.
     everything = Step(len(steps), datetime.max.replace(tzinfo=latest["as_of"].dt.tz), latest, latest.head(0))
     out: dict[str, list[pd.DataFrame]] = {name: [] for name in wanted}
     took = dict.fromkeys(wanted, 0.0)
     for step in (*steps, everything):
-        models: dict[str, Estimator] = {}
-        for name in list(wanted):
-            began, matrix = time.perf_counter(), matrices[name]
-            if name == Pool.kind:
-                members = {member: models[member] for member in sections[name]["members"]}
-                models[name] = pooled(sections[name], seed, members, out, step.start, matrix)
-            else:
-                try:
-                    models[name] = fitted(name, sections[name], seed, step.learnt, matrix)
-                except NoPricesError as error:
-                    # It goes from every step: models are compared on the same matches.
-                    files.say(f"left out: {error}")
-                    del wanted[name], out[name], took[name]
-                    continue
+        fits = fit_step(step, list(out), sections, seed, matrices, out)
+        # Who has no prices at one step goes from every step: models are compared on the same matches.
+        out = {
+            name: [*out[name], forecasts(name, step.number, step.asked, fits[name].p)] for name in out if name in fits
+        }
+        for name, fit in fits.items():
+            took[name] += fit.seconds
             if step is everything:
-                models[name].taking(matrix.all_names).save(root / files.TRAINED / name)
-            else:
-                p = models[name].predict_proba(matrix.X[step.asked.index])
-                out[name].append(forecasts(name, step.number, step.asked, p))
-            took[name] += time.perf_counter() - began
+                fit.model.taking(matrices[name].all_names).save(root / files.TRAINED / name)
         files.say(f"step {step.number + 1} of {len(steps) + 1}: fitted to {len(step.learnt)} matches")
-    for name, seconds in took.items():
-        files.say(f"{name}: {len(steps)} steps and the whole in {seconds:.1f} s")
+    for name in out:
+        files.say(f"{name}: {len(steps)} steps and the whole in {took[name]:.1f} s, beside others")
     said = pd.concat([part for parts in out.values() for part in parts], ignore_index=True)
     files.write_frame(root / files.OUT_OF_SAMPLE, said, columns.OUT_OF_SAMPLE)
     days = latest["kickoff_at"].dt.date
     about = {"rows": len(latest), "from": days.min().isoformat(), "to": days.max().isoformat()}
     files.write_json(root / files.TRAINED / files.ABOUT, about)
+
+
+def _matrices(root: Path, wanted: Mapping[str, Estimator]) -> dict[str, Matrix]:
+    """Return what each model learns from: those that look at prices get their columns too."""
+    blind = [estimator for estimator in wanted.values() if not estimator.uses_market]
+    priced = [estimator for estimator in wanted.values() if estimator.uses_market]
+    plain = Matrix.read(root, blind, files.FEATURES)
+    found = dict.fromkeys((estimator.kind for estimator in blind), plain)
+    if priced:
+        both = Matrix.read(root, priced, files.FEATURES, files.PRICES)
+        found |= dict.fromkeys((estimator.kind for estimator in priced), both)
+    return found
 
 
 def _step(keys: pd.DataFrame, step: Mapping[str, Any], at_most: int | None) -> Step:
