@@ -17,6 +17,7 @@ NAMES = ("elo_diff", "form_noise", "filter_signal_home", "gap_copy_home")
 SECTIONS = {"logit": {"columns": ["elo_*", "form_*", "filter_*", "gap_*"], "l2": 1.0}}
 BOOSTER = {"eta": 0.1, "max_depth": 3, "min_child_weight": 20, "nthread": 1, "max_bin": 32}
 TREES = {"logit": {"columns": ["elo_*"], "l2": 1.0}, "columns": ["elo_*", "filter_*"], "rounds": 5, "booster": BOOSTER}
+BOOSTED = {"logit": {"columns": ["elo_*"], "l2": 1.0}, "columns": ["elo_*", "filter_*"], "trees": {"max_iter": 5}}
 
 
 @pytest.fixture(scope="module")
@@ -132,13 +133,14 @@ def test_the_learning_curve_falls_and_ends_with_all_rows(trial):
     [
         ("logit", SECTIONS["logit"]),
         ("xgboost", TREES),
+        ("hist_boosting", BOOSTED),
         ("pool", {"later": 0.2, "members": {"logit": SECTIONS["logit"], "xgboost": TREES}}),
     ],
 )
 def test_the_parts_of_columns_sum_to_the_scores(trial, name, section):
     model = trial.fitted(name, section)
     X = trial.asked[:50]
-    total, scores = sum(importance.by_column(model, X).values()), model.scores(X)
+    total, scores = sum(model.parts(X, str).values()), model.scores(X)
     np.testing.assert_allclose(
         total - total.mean(axis=1, keepdims=True), scores - scores.mean(axis=1, keepdims=True), atol=1e-9
     )
@@ -147,7 +149,7 @@ def test_the_parts_of_columns_sum_to_the_scores(trial, name, section):
 def test_the_parts_of_columns_sum_to_those_of_the_groups_that_forecasts_show(trial):
     model = trial.fitted("xgboost", TREES)
     X = trial.asked[:50]
-    groups, columns = model.parts(X), importance.by_column(model, X)
+    groups, columns = model.parts(X), model.parts(X, str)
     np.testing.assert_allclose(columns["elo_diff"], groups["elo"], atol=1e-9)
     np.testing.assert_allclose(columns["filter_signal_home"], groups["goals and shots"], atol=1e-9)
 
@@ -165,7 +167,8 @@ def test_a_goal_model_keeps_its_groups_because_its_columns_do_not_add(built):
     names = tuple(row["name"] for row in files.read_catalogue(built))
     X = pd.read_parquet(built / files.FEATURES)[list(names)].to_numpy(dtype=np.float64)[:300]
     model = create("dixon_coles", {"fit_rows": 300}, seed=0).fit(X, np.arange(300) % 3, names=names)
-    assert all(name.startswith(importance.WHOLE) for name in importance.by_column(model, X))
+    assert list(model.parts(X, str)) == list(model.parts(X))
+    assert importance.shapley(model, X, 5)["columns"] == []
 
 
 def test_the_latest_steps_are_joined_until_they_hold_enough_matches():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -48,6 +48,12 @@ GROUPS: Final = (
 CONTEXT: Final = "context"
 
 Floats = NDArray[np.float64]
+Grouping = Callable[[str], str]
+
+
+def group_of(name: str) -> str:
+    """Return the group of contributions that a column belongs to."""
+    return next((group for prefix, group in GROUPS if name.startswith(prefix)), CONTEXT)
 
 
 class MarketInputError(ValueError):
@@ -174,8 +180,21 @@ class Estimator(ABC):
         """Return scores whose softmax is the forecast, shape (n, 3)."""
 
     @abstractmethod
-    def parts(self, X: Floats) -> dict[str, Floats]:
-        """Return what each group adds to the scores, up to a number common to the classes; shape (n, 3) each."""
+    def parts(self, X: Floats, by: Grouping = group_of) -> dict[str, Floats]:
+        """Return what each group of columns adds to the scores, up to a number common to the classes.
+
+        Parameters
+        ----------
+        X : ndarray, shape (n, k)
+            Features.
+        by : callable
+            Names the group of a column; `str` lets each stand by itself. What no single column stands behind, such as
+            a baseline or the strengths of a goal model, keeps the name of its group.
+
+        Returns
+        -------
+        dict of str to ndarray, shape (n, 3)
+        """
 
     @abstractmethod
     def _wanted(self, names: Sequence[str]) -> Sequence[str]:
@@ -279,15 +298,10 @@ def chosen(names: Sequence[str], patterns: Sequence[str], left_out: Sequence[str
     ]
 
 
-def grouped(names: Sequence[str], parts: Floats) -> dict[str, Floats]:
+def grouped(names: Sequence[str], parts: Floats, by: Grouping) -> dict[str, Floats]:
     """Return sums of parts, shape (n, k, 3) for k columns, by group of columns; shape (n, 3) each."""
     found: dict[str, Floats] = {}
     for place, name in enumerate(names):
-        group, part = group_of(name), parts[:, place]
+        group, part = by(name), parts[:, place]
         found[group] = found[group] + part if group in found else part.copy()
     return found
-
-
-def group_of(name: str) -> str:
-    """Return the group of contributions that a column belongs to."""
-    return next((group for prefix, group in GROUPS if name.startswith(prefix)), CONTEXT)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.ml.forecasting.estimators.base import BASELINE, Estimator, Floats
+from apps.ml.forecasting.estimators.base import BASELINE, Estimator, Floats, Grouping, group_of
 
 RATES = ("base_home", "base_draw", "base_away")
 GOALS = ("base_goals_home", "base_goals_away")
@@ -24,7 +24,7 @@ class BaseRates(Estimator):
         logs: Floats = np.log(self._own(X)[:, :3])
         return logs
 
-    def parts(self, X: Floats) -> dict[str, Floats]:
+    def parts(self, X: Floats, by: Grouping = group_of) -> dict[str, Floats]:
         """Return the scores as the baseline; no team adds anything."""
         return {BASELINE: self.scores(X)}
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.ml.forecasting.estimators.base import BASELINE, Estimator, Floats
+from apps.ml.forecasting.estimators.base import BASELINE, Estimator, Floats, Grouping, group_of
 from apps.ml.forecasting.goals import outcome_probabilities
 from apps.ml.forecasting.scoring import FLOOR
 
@@ -50,7 +50,7 @@ class DixonColes(Estimator):
         own = self._own(X)
         return _goals(own[:, :2], own[:, 2:], self._theta)
 
-    def parts(self, X: Floats) -> dict[str, Floats]:
+    def parts(self, X: Floats, by: Grouping = group_of) -> dict[str, Floats]:
         """Return Shapley values of the four strengths on the log-probabilities, and what is left without them."""
         own = self._own(X)
         base, teams = own[:, :2], own[:, 2:]

@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from apps.ml.forecasting.estimators.base import BASELINE, Estimator, Floats, chosen, group_of
+from apps.ml.forecasting.estimators.base import BASELINE, Estimator, Floats, Grouping, chosen, group_of
 from apps.ml.forecasting.estimators.logit import Logit
 
 FILE: Final = "trees.npy"
@@ -63,14 +63,14 @@ class HistBoosting(Estimator):
             _walk(self._nodes, self._roots[place], own, added[:, place])
         return self._logit.scores(own) + added
 
-    def parts(self, X: Floats) -> dict[str, Floats]:
+    def parts(self, X: Floats, by: Grouping = group_of) -> dict[str, Floats]:
         """Return the parts of the logit, and of the trees what each split on the way moved, by group of columns.
 
         See Palczewska et al. (2013), "Interpreting random forest models using a feature contribution method".
         """
         own = self._own(X)
-        found = self._logit.parts(own)
-        groups = [group_of(name) for name in self.columns]
+        found = self._logit.parts(own, by)
+        groups = [by(name) for name in self.columns]
         names = sorted(set(groups))
         number = np.array([names.index(group) for group in groups], dtype=np.int64)
         moved = np.zeros((len(names), len(own), 3))

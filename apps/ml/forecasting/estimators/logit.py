@@ -8,7 +8,16 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.ml.forecasting.estimators.base import BASELINE, Estimator, Floats, chosen, grouped, softmax
+from apps.ml.forecasting.estimators.base import (
+    BASELINE,
+    Estimator,
+    Floats,
+    Grouping,
+    chosen,
+    group_of,
+    grouped,
+    softmax,
+)
 from apps.ml.forecasting.scoring import log_loss
 
 TOLERANCE: Final = 1e-10
@@ -47,10 +56,10 @@ class Logit(Estimator):
         """Return scores of the three classes, that of the draw being 0; shape (n, 3)."""
         return (self._own(X) - self._mean) / self._scale @ self._slopes + self._intercept
 
-    def parts(self, X: Floats) -> dict[str, Floats]:
+    def parts(self, X: Floats, by: Grouping = group_of) -> dict[str, Floats]:
         """Return the scores by group of columns, and the intercept with the baseline."""
         standard = (self._own(X) - self._mean) / self._scale
-        found = grouped(self.columns, standard[:, :, None] * self._slopes)
+        found = grouped(self.columns, standard[:, :, None] * self._slopes, by)
         found[BASELINE] = found.get(BASELINE, 0.0) + np.tile(self._intercept, (len(X), 1))
         return found
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.ml.forecasting.estimators.base import Estimator, Floats, chosen
+from apps.ml.forecasting.estimators.base import Estimator, Floats, Grouping, chosen, group_of
 from apps.ml.forecasting.estimators.logit import Logit
 from apps.ml.forecasting.estimators.trees import XGBoost
 
@@ -76,13 +76,13 @@ class MarketAware(Estimator):
         found[~quoted] = self._without.scores(own[~quoted])
         return found
 
-    def parts(self, X: Floats) -> dict[str, Floats]:
+    def parts(self, X: Floats, by: Grouping = group_of) -> dict[str, Floats]:
         """Return the scores by group of columns; what a match has no part in is 0."""
         own = self._own(X)
         quoted = self._quoted(own)
         found: dict[str, Floats] = {}
         for rows, logit in ((quoted, self._with), (~quoted, self._without)):
-            for group, part in logit.parts(own[rows]).items():
+            for group, part in logit.parts(own[rows], by).items():
                 found.setdefault(group, np.zeros((len(own), 3)))[rows] = part
         return found
 

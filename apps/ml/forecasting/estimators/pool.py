@@ -10,7 +10,7 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.ml.forecasting.estimators.base import Estimator, Floats, softmax
+from apps.ml.forecasting.estimators.base import Estimator, Floats, Grouping, group_of, softmax
 from apps.ml.forecasting.estimators.calibration import centred
 from apps.ml.forecasting.estimators.dixon_coles import DixonColes, ScoreDriven
 from apps.ml.forecasting.estimators.hist_boosting import HistBoosting
@@ -88,12 +88,12 @@ class Pool(Estimator):
             total += weight * centred(member.scores(own))
         return total
 
-    def parts(self, X: Floats) -> dict[str, Floats]:
+    def parts(self, X: Floats, by: Grouping = group_of) -> dict[str, Floats]:
         """Return the weighted sums of the members' parts by group."""
         own = self._own(X)
         found: dict[str, Floats] = {}
         for weight, member in zip(self._weights, self._members, strict=True):
-            for group, part in member.parts(own).items():
+            for group, part in member.parts(own, by).items():
                 added = weight * centred(part)
                 found[group] = found[group] + added if group in found else added
         return found

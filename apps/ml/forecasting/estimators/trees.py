@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.ml.forecasting.estimators.base import BASELINE, Estimator, Floats, chosen, grouped
+from apps.ml.forecasting.estimators.base import BASELINE, Estimator, Floats, Grouping, chosen, group_of, grouped
 from apps.ml.forecasting.estimators.logit import Logit
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class XGBoost(Estimator):
         own = self._own(X)
         return self._logit.scores(own) + self._added(own)
 
-    def parts(self, X: Floats) -> dict[str, Floats]:
+    def parts(self, X: Floats, by: Grouping = group_of) -> dict[str, Floats]:
         """Return the parts of the logit and the sums of the trees' Shapley values by group of columns.
 
         The trees add in single precision; what rounding leaves over goes to the baseline, so that the parts are exact.
@@ -58,8 +58,8 @@ class XGBoost(Estimator):
         data = xgboost.DMatrix(own, base_margin=_nothing(own))
         values = self._booster.predict(data, pred_contribs=True).astype(np.float64)
         values = values.reshape(len(own), 3, len(self.columns) + 1).transpose(0, 2, 1)
-        found = self._logit.parts(own)
-        for group, part in grouped(self.columns, values[:, :-1]).items():
+        found = self._logit.parts(own, by)
+        for group, part in grouped(self.columns, values[:, :-1], by).items():
             found[group] = found[group] + part if group in found else part
         found[BASELINE] += self.scores(X) - sum(found.values())
         return found
