@@ -190,6 +190,7 @@ def main(root: Path = Path(), arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--minutes", type=float, default=30.0, help="no trial begins after these")
     parser.add_argument("--trials", type=int, help="most trials of this process")
     parser.add_argument("--study", help="default: named after the estimator, the profile, the data and the space")
+    parser.add_argument("--result", type=Path, default=root / RESULT, help=f"default: {RESULT}")
     given = parser.parse_args(arguments)
     params, plan = files.read_params(root), files.read_json(root / files.FOLDS)
     spaces, profile = params["tune"]["spaces"], plan["profile"]
@@ -212,7 +213,7 @@ def main(root: Path = Path(), arguments: Sequence[str] | None = None) -> None:
         seconds=60.0 * given.minutes,
         trials=given.trials,
     )
-    files.write_json(root / RESULT, found)
+    files.write_json(given.result, found)
     files.say(f"log loss {found['log_loss_before']:.5f} before, {found['log_loss']:.5f} with {found['values']}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -82,7 +83,7 @@ def test_the_operator_is_told_what_was_found_by_a_search_in_a_folder_of_its_own(
         )
         if command[2] == "apps.ml.pipeline.tune":
             found = {"log_loss": 1.0, "log_loss_before": 1.1, "values": {"l2": 123.0}}
-            files.write_json(root / tune_model.tune.RESULT, found)
+            files.write_json(Path(command[command.index("--result") + 1]), found)
         return 0
 
     monkeypatch.setattr(tune_model, "_status", status)

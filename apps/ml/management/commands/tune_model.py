@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 from argparse import RawDescriptionHelpFormatter
 from datetime import datetime
 from pathlib import Path
@@ -62,11 +63,12 @@ class Command(BaseCommand):
         root = self._prepared(world, profile, as_of, params)
         command = [sys.executable, "-m", "apps.ml.pipeline.tune", kind, "--minutes", str(options["minutes"])]
         command += ["--trials", str(options["trials"])] if options["trials"] else []
-        result = root / tune.RESULT
-        result.unlink(missing_ok=True)
-        if _status(command, root, {tune.STUDY_URL: study_url()}):
-            raise CommandError("The search ended early; the lines above say why. Start it again: it goes on.")
-        found = files.read_json(result)
+        # Searches of one study share the folder, and each has its own result.
+        with tempfile.TemporaryDirectory() as own:
+            result = Path(own) / tune.RESULT.name
+            if _status([*command, "--result", str(result)], root, {tune.STUDY_URL: study_url()}):
+                raise CommandError("The search ended early; the lines above say why. Start it again: it goes on.")
+            found = files.read_json(result)
         if found["log_loss"] >= found["log_loss_before"]:
             self.stdout.write("Nothing better than the parameters of today was found; more time may find it.")
             return
