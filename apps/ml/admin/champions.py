@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.text import capfirst
 from django_htmx.http import HttpResponseClientRedirect
 from unfold.decorators import action, display
 from unfold.forms import BaseDialogForm
@@ -84,7 +85,7 @@ class PromotionAdmin(FactAdmin):
         except services.PromotionRefusedError as refusal:
             messages.error(request, str(refusal))
         else:
-            messages.success(request, f"{promotion.version} is champion again.".capitalize())
+            messages.success(request, capfirst(f"{promotion.version} is champion again."))
         return HttpResponseClientRedirect(reverse("admin:ml_promotion_changelist"))
 
     @action(

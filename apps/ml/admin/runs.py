@@ -12,6 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
+from django.utils.text import capfirst
 from django_htmx.http import HttpResponseClientRedirect
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
@@ -102,7 +103,7 @@ class PipelineRunAdmin(FactAdmin):
             reason="asked for in the admin",
             now=timezone.now(),
         )
-        messages.success(request, f"{run} is queued; this page follows it.".capitalize())
+        messages.success(request, capfirst(f"{run} is queued; this page follows it."))
         return HttpResponseClientRedirect(reverse("admin:ml_pipelinerun_change", args=[run.pk]))
 
     @action(
@@ -127,7 +128,7 @@ class PipelineRunAdmin(FactAdmin):
             reason=f"run {earlier.pk} again",
             now=timezone.now(),
         )
-        messages.success(request, f"{run} is queued; this page follows it.".capitalize())
+        messages.success(request, capfirst(f"{run} is queued; this page follows it."))
         return HttpResponseClientRedirect(reverse("admin:ml_pipelinerun_change", args=[run.pk]))
 
     def has_run_permission(self, request: HttpRequest, object_id: Any = None) -> bool:

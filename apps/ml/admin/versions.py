@@ -13,6 +13,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django_htmx.http import HttpResponseClientRedirect
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
@@ -139,7 +140,7 @@ class ModelVersionAdmin(FactAdmin):
             messages.error(request, str(refusal))
         else:
             note = f" Against it spoke: {'; '.join(against)}." if against else ""
-            messages.success(request, f"{version} is champion.{note}".capitalize())
+            messages.success(request, capfirst(f"{version} is champion.{note}"))
         return HttpResponseClientRedirect(reverse("admin:ml_modelversion_change", args=[version.pk]))
 
     @action(
@@ -162,7 +163,7 @@ class ModelVersionAdmin(FactAdmin):
         except services.NothingToCompareError as nothing:
             messages.warning(request, str(nothing))
         else:
-            messages.success(request, f"{version} {found.get_verdict_display()}: {found.reason}.".capitalize())
+            messages.success(request, capfirst(f"{version} {found.get_verdict_display()}: {found.reason}."))
         return HttpResponseClientRedirect(reverse("admin:ml_modelversion_change", args=[version.pk]))
 
     def get_urls(self) -> list[URLPattern]:

@@ -135,6 +135,9 @@ def test_a_promotion_names_what_speaks_against_it(office, make_version, now):
     assert "log loss: candidate − champion is +" in dialog
     office.post(address, {"reason": "I know better", "_form_submitted": "on"})
     assert selectors.champion(World.SANDBOX).version_id == candidate.pk
+    # The names of measures keep their capitals: RPS, ECE.
+    said = office.get(reverse("admin:ml_modelversion_change", args=[candidate.pk])).content.decode()
+    assert "Model 2 (sandbox) is champion. Against it spoke:" in said
 
 
 def test_a_labelled_version_is_refused_with_the_reason(office, make_version):
