@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from apps.matches.standings import Rule, rule_of
+from apps.matches.standings import Rule, points_for_win, rule_of
 from apps.ml.forecasting import estimators, season
 from apps.ml.forecasting.features import FeatureState, offline_as_of
 from apps.ml.forecasting.features.schema import STATS
@@ -41,12 +41,18 @@ class Case:
 
     stage: str
     rule: Rule
+    win: int
     clubs: int
     played: np.ndarray
     fixtures: np.ndarray
     p: np.ndarray
     expected: np.ndarray
     ended: np.ndarray
+
+    @property
+    def common(self) -> dict[str, Any]:
+        """What simulating and ranking are told alike."""
+        return {"clubs": self.clubs, "played": self.played, "rule": self.rule, "win": self.win}
 
 
 def history(folder: Path) -> pd.DataFrame:
@@ -105,7 +111,8 @@ def cases(matches: pd.DataFrame, params: dict[str, Any]) -> list[Case]:
     for (stage, past, left), own in zip(about, rows[1:], strict=True):
         year = str(left["season"].iloc[0])
         if year not in models:
-            earlier = (matches["season"] < year).to_numpy()
+            begins = matches.loc[matches["season"] == year, "kickoff_at"].min()
+            earlier = (matches["known_at"] < begins).to_numpy()
             outcome = 1 - np.sign(matches["home_goals"] - matches["away_goals"]).to_numpy(dtype=np.int64)
             models[year] = estimators.create("logit", params["train"]["smoke"]["logit"], seed=1).fit(
                 rows[0][earlier], outcome[earlier], names=state.names
@@ -116,6 +123,7 @@ def cases(matches: pd.DataFrame, params: dict[str, Any]) -> list[Case]:
             Case(
                 stage=stage,
                 rule=rule_of(str(left["region"].iloc[0])),
+                win=points_for_win(str(left["region"].iloc[0]), year),
                 clubs=len(number),
                 played=both[0],
                 fixtures=both[1][:, :2],
@@ -146,7 +154,7 @@ def judged(found: Sequence[Case], doubt: float) -> dict[str, float]:
     """Return the share of final points within their interval of nine in ten, and the Brier score of each line."""
     within, squares = [], defaultdict(list)
     for case in found:
-        common: dict[str, Any] = {"clubs": case.clubs, "played": case.played, "rule": case.rule}
+        common = case.common
         outcome = season.simulate(
             **common, fixtures=case.fixtures, p=case.p, expected=case.expected, doubt=doubt, simulations=SIMULATIONS
         )
@@ -164,7 +172,7 @@ def by_place(found: Sequence[Case]) -> dict[str, float]:
     hits: dict[tuple[str, int], list[bool]] = defaultdict(list)
     nothing = np.empty((0, 2), dtype=np.int64)
     for case in found:
-        common: dict[str, Any] = {"clubs": case.clubs, "played": case.played, "rule": case.rule}
+        common = case.common
         now, _ = season.rank(**common, fixtures=nothing, scores=np.empty((1, 0, 2), dtype=np.int8))
         end, _ = season.rank(**common, fixtures=case.fixtures, scores=case.ended[None].astype(np.int8))
         for line, count in LINES.items():

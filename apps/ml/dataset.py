@@ -128,11 +128,6 @@ def data_snapshot(world: World) -> int:
     return newest.values_list("id", flat=True).first() or 0
 
 
-def everything(world: World, *, before: datetime) -> pd.DataFrame:
-    """Return all matches as an export as of `before` shows them, to build a feature state anew."""
-    return _at(world, before).to_pandas()
-
-
 def fixtures(match_ids: Iterable[int]) -> pd.DataFrame:
     """Return matches in the order of their ids; results, statistics and `known_at` are empty."""
     ids = list(match_ids)

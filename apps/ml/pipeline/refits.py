@@ -92,7 +92,7 @@ class Trial:
 
 def wanted(name: str, section: Mapping[str, Any], names: Sequence[str]) -> list[str]:
     """Return the columns that an estimator would use."""
-    return list(create(name, section, seed=0)._wanted(names))
+    return create(name, section, seed=0).wanted(names)
 
 
 def narrowed(section: Mapping[str, Any], names: Sequence[str], dropped: Collection[str]) -> dict[str, Any]:

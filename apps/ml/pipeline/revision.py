@@ -23,6 +23,9 @@ DIRTY: Final = "+dirty"
 MATTERS: Final = ("forecasting", "pipeline", "pyfunc_model.py")
 """What decides the numbers of a model."""
 
+WHOLE: Final = (CODE, CODE.parent / "matches")
+"""What decides what a run exports, makes and registers."""
+
 
 def sources_sha256() -> str:
     """Return the hash over the code that decides the numbers of a model."""
@@ -49,4 +52,4 @@ def code_revision(given: str = "") -> str:
             return found.stdout.strip()
         except (OSError, subprocess.SubprocessError):
             pass
-    return given or f"src-{sources_sha256()[:16]}"
+    return given or f"src-{files.sources_sha256(*WHOLE)[:16]}"

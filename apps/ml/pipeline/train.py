@@ -148,8 +148,8 @@ def fit_step(
 ) -> dict[str, Fit]:
     """Return the models of a step with what they forecast; one that finds no prices to learn from is not among them.
 
-    Several models are fitted at once. Each is fitted by one thread and shares nothing with the others, so that its
-    numbers are those that it gives alone.
+    Several models are fitted at once. They share nothing but the rows, so that the numbers of each are those that it
+    gives alone.
     """
 
     def fit(name: str) -> Fit | None:
@@ -176,6 +176,7 @@ def main(root: Path = Path()) -> None:
     params, plan = files.read_params(root), files.read_json(root / files.FOLDS)
     seed, sections = params["train"]["seed"], params["train"][plan["profile"]]
     wanted = {name: create(name, sections[name], seed=seed) for name in REGISTRY if name in sections}
+    _check_pool(sections)
     matrices = _matrices(root, wanted)
     keys = next(iter(matrices.values())).keys
     latest = keys[keys["as_of"] >= _latest_begin(keys, params)]
@@ -204,6 +205,13 @@ def main(root: Path = Path()) -> None:
     days = latest["kickoff_at"].dt.date
     about = {"rows": len(latest), "from": days.min().isoformat(), "to": days.max().isoformat()}
     files.write_json(root / files.TRAINED / files.ABOUT, about)
+
+
+def _check_pool(sections: Mapping[str, Mapping[str, Any]]) -> None:
+    """Refuse a pool whose members are not the models that are fitted: those it is made of, and their names are kept."""
+    for member, section in sections.get(Pool.kind, {}).get("members", {}).items():
+        if sections.get(member) != section:
+            raise ValueError(f"pool.members.{member} is not what the profile fits as {member}; let both be one anchor")
 
 
 def _matrices(root: Path, wanted: Mapping[str, Estimator]) -> dict[str, Matrix]:

@@ -208,7 +208,7 @@ def main(root: Path = Path(), arguments: Sequence[str] | None = None) -> None:
         profile,
         matrix,
         steps,
-        name=given.study or study_name(given.estimator, profile, root, params),
+        name=given.study or study_name(given.estimator, profile, [root / path for path in paths], params),
         storage=os.environ.get(STUDY_URL, NOTHING_KEPT),
         seconds=60.0 * given.minutes,
         trials=given.trials,
@@ -217,11 +217,11 @@ def main(root: Path = Path(), arguments: Sequence[str] | None = None) -> None:
     files.say(f"log loss {found['log_loss_before']:.5f} before, {found['log_loss']:.5f} with {found['values']}")
 
 
-def study_name(kind: str, profile: str, root: Path, params: Mapping[str, Any]) -> str:
-    """Return a name that two searches share when their trials can be compared."""
+def study_name(kind: str, profile: str, learnt_from: Sequence[Path], params: Mapping[str, Any]) -> str:
+    """Return a name that two searches share when their trials can be compared: the same files, the same rules."""
     same = json.dumps([params["tune"], params["split"], params["train"][profile][kind]], sort_keys=True)
     digest = hashlib.sha256(same.encode()).hexdigest()
-    return f"{kind} {profile} {files.sha256(root / files.FEATURES)[:12]} {digest[:12]}"
+    return f"{kind} {profile} {files.sha256(*learnt_from)[:12]} {digest[:12]}"
 
 
 if __name__ == "__main__":

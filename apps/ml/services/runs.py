@@ -185,7 +185,8 @@ def execute_run(
 def _made_of_the_same(run: PipelineRun) -> ModelVersion | None:
     """Return the version that the same facts, parameters and code have made already, which DVC would find out too.
 
-    Code that git does not know may have changed since; then the stages look for themselves.
+    Code that git does not know may have changed since; then the stages look for themselves. So they do for a version
+    that an earlier attempt of this run made before it died: what comes after its registration is still to be done.
     """
     # The bridge to frames brings pandas along, which the processes that only ask for runs do without.
     from apps.ml import dataset
@@ -202,6 +203,7 @@ def _made_of_the_same(run: PipelineRun) -> ModelVersion | None:
             params_sha256=params_sha256(run.params, run.profile),
             profile=run.profile,
         )
+        .exclude(pipeline_run=run)
         .first()
     )
 

@@ -67,7 +67,7 @@ def rows_of(frame: pd.DataFrame, world: dict[str, Match]) -> dict[str, pd.Series
 
 
 def test_facts_known_before_an_instant_are_shown_and_later_ones_are_hidden(world):
-    rows = rows_of(dataset.everything(World.REAL, before=AS_OF), world)
+    rows = rows_of(dataset.export(World.REAL, as_of=AS_OF).matches.to_pandas(), world)
     assert {name: row["status"] for name, row in rows.items()} == {
         "known": "finished",
         "just known": "finished",
@@ -115,7 +115,7 @@ def test_names_with_quotes_commas_and_line_ends_arrive_whole(world):
     team = world["known"].home_team
     team.name = 'The "A", B\nC'
     team.save()
-    assert team.name in dataset.everything(World.REAL, before=AS_OF)["home_team"].tolist()
+    assert team.name in dataset.export(World.REAL, as_of=AS_OF).matches.to_pandas()["home_team"].tolist()
 
 
 def test_a_world_without_matches_exports_empty_tables(db):
@@ -133,7 +133,7 @@ def test_a_match_that_was_called_off_later_was_still_a_fixture(world, later, sta
     off = world["cancelled"]
     moment = AS_OF if later else AS_OF - timedelta(microseconds=1)
     changed(off, moment, {"status": "scheduled"}, {"status": "cancelled"})
-    assert rows_of(dataset.everything(World.REAL, before=AS_OF), world)["cancelled"]["status"] == status
+    assert rows_of(dataset.export(World.REAL, as_of=AS_OF).matches.to_pandas(), world)["cancelled"]["status"] == status
 
 
 def test_of_several_changes_since_an_instant_the_first_says_what_stood(world):
@@ -141,7 +141,9 @@ def test_of_several_changes_since_an_instant_the_first_says_what_stood(world):
     changed(match, AS_OF - DAY, {"status": "scheduled"}, {"status": "postponed"})
     changed(match, AS_OF + DAY, {"status": "postponed"}, {"status": "scheduled"})
     changed(match, AS_OF + 2 * DAY, {"status": "scheduled"}, {"status": "cancelled"})
-    assert rows_of(dataset.everything(World.REAL, before=AS_OF), world)["to come"]["status"] == "postponed"
+    assert (
+        rows_of(dataset.export(World.REAL, as_of=AS_OF).matches.to_pandas(), world)["to come"]["status"] == "postponed"
+    )
 
 
 def test_a_match_that_was_moved_later_shows_the_kickoff_that_was_planned(world):
@@ -154,16 +156,16 @@ def test_a_match_that_was_moved_later_shows_the_kickoff_that_was_planned(world):
         {"kickoff_at": match.kickoff_at.isoformat(), "kickoff_precision": "minute"},
     )
     changed(match, AS_OF + DAY, {"status": "scheduled"}, {"status": "finished"})
-    row = rows_of(dataset.everything(World.REAL, before=AS_OF), world)["finished later"]
+    row = rows_of(dataset.export(World.REAL, as_of=AS_OF).matches.to_pandas(), world)["finished later"]
     assert (row["kickoff_at"], row["kickoff_precision"], row["status"]) == (pd.Timestamp(planned), "date", "scheduled")
-    row = rows_of(dataset.everything(World.REAL, before=AS_OF + 3 * DAY), world)["finished later"]
+    row = rows_of(dataset.export(World.REAL, as_of=AS_OF + 3 * DAY).matches.to_pandas(), world)["finished later"]
     assert (row["kickoff_at"], row["kickoff_precision"]) == (pd.Timestamp(match.kickoff_at), "minute")
 
 
 def test_a_result_that_was_known_keeps_the_kickoff_that_it_has(world):
     match = world["known"]
     changed(match, AS_OF + HOUR, {"kickoff_at": (AS_OF + DAY).isoformat(), "status": "postponed"}, {})
-    row = rows_of(dataset.everything(World.REAL, before=AS_OF), world)["known"]
+    row = rows_of(dataset.export(World.REAL, as_of=AS_OF).matches.to_pandas(), world)["known"]
     assert (row["kickoff_at"], row["status"]) == (pd.Timestamp(match.kickoff_at), "finished")
 
 

@@ -241,6 +241,21 @@ def test_what_the_same_facts_parameters_and_code_have_made_is_not_made_again(
 
 
 @pytest.mark.django_db
+def test_a_version_that_an_earlier_attempt_of_the_run_made_ends_it_as_succeeded(toy, version, wakes, monkeypatch):
+    run = queued()
+    made = version(created=False)
+    made.params_sha256, made.pipeline_run = params_sha256(run.params, "smoke"), run
+    made.save()
+    monkeypatch.setattr(runs, "code_revision", lambda _: "c")
+    monkeypatch.setattr(dataset, "data_snapshot", lambda _: 1)
+    runs.run_due(now=NOW)
+    run.refresh_from_db()
+    assert run.status == "succeeded"
+    assert by_stage(run)["train"] == "done"
+    assert run.dvc_lock
+
+
+@pytest.mark.django_db
 def test_other_parameters_train_again(toy, version, wakes):
     stages = yaml.safe_load((toy / "dvc.yaml").read_text())
     stages["stages"]["train"]["params"] = [{"apps/ml/params.yaml": ["train"]}]

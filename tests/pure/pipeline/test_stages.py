@@ -337,6 +337,15 @@ def test_nothing_that_a_run_writes_is_pickled(built):
     }
 
 
+def test_a_pool_of_other_members_than_those_that_are_fitted_is_refused(built, tmp_path):
+    root = Path(shutil.copytree(built, tmp_path / "root"))
+    params = files.read_params(root)
+    params["train"]["smoke"]["logit"] = {**params["train"]["smoke"]["logit"], "l2": 2.0}
+    files.write_text(root / files.PARAMS, yaml.safe_dump(params))
+    with pytest.raises(ValueError, match=r"pool\.members\.logit is not what the profile fits as logit"):
+        train.main(root)
+
+
 def test_the_members_of_the_pool_are_the_models_of_the_same_step(built):
     rows = pd.read_parquet(built / files.OUT_OF_SAMPLE)
     weights = files.read_json(built / files.TRAINED / "pool" / "estimator.json")["state"]["weights"]

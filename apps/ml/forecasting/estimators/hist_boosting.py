@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from apps.ml.forecasting.estimators.base import BASELINE, Estimator, Floats, Grouping, chosen, group_of
 from apps.ml.forecasting.estimators.logit import Logit
+from apps.ml.forecasting.kernels import njit
 
 FILE: Final = "trees.npy"
 

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from apps.ml.forecasting.features.catalogue import Feature
 from apps.ml.forecasting.features.events import OBSERVE, UNSEEN, Events, Sizes, grown
+from apps.ml.forecasting.kernels import njit
 
 
 class Constants(NamedTuple):

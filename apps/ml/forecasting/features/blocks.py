@@ -13,11 +13,11 @@ from itertools import pairwise
 from typing import Final
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from apps.ml.forecasting.features.events import DESCRIBE, Events, Sizes
 from apps.ml.forecasting.features.family import FeatureFamily
+from apps.ml.forecasting.kernels import njit
 
 FIXTURES: Final = 1024
 """Fixtures that a family describes at once: their rows stay in the cache until they are turned into columns."""

@@ -15,11 +15,11 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from apps.ml.forecasting.features.catalogue import SIDES, Feature, Side
 from apps.ml.forecasting.features.events import DAY, OBSERVE, Events, Sizes, country_of
+from apps.ml.forecasting.kernels import njit
 
 SLACK_DAYS: Final = 30
 """Days of the calendar that are kept beyond the longest look back, for fixtures described after their kick-off."""

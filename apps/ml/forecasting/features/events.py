@@ -5,7 +5,6 @@ fixture comes first, because a forecast may use only what was known *before* it;
 order of (kick-off, match id). A fixture carries no goals and no statistics into the kernels, whatever its frame holds.
 
 States and events are structured arrays: a kernel reads ``event.kickoff`` and writes ``teams[event.team[0]].rating``.
-Kernels are kept compiled beside their own file; whoever changes a constant of this one deletes those ``__pycache__``.
 """
 
 from __future__ import annotations

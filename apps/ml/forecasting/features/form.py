@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from apps.ml.forecasting.features.catalogue import SIDES, Feature
 from apps.ml.forecasting.features.events import OBSERVE, SIGNALS, UNSEEN, Events, Sizes
+from apps.ml.forecasting.kernels import njit
 
 SCOPES: Final = {
     "all": "latest matches",

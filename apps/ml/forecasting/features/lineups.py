@@ -19,12 +19,12 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numba import njit
 from numpy.typing import NDArray
 
 from apps.ml.forecasting.features.catalogue import SIDES, Feature
 from apps.ml.forecasting.features.events import OBSERVE, UNSEEN, Events, Sizes, Slots, grown
 from apps.ml.forecasting.features.schema import ROLES
+from apps.ml.forecasting.kernels import njit
 
 ELEVEN: Final = 11
 

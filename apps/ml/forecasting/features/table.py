@@ -15,13 +15,13 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from apps.ml.forecasting.features.catalogue import SIDES, Feature, Side
 from apps.ml.forecasting.features.events import OBSERVE, Events
 from apps.ml.forecasting.features.family import TeamsAndCompetitions
 from apps.ml.forecasting.features.places import LINES
+from apps.ml.forecasting.kernels import njit
 
 MOST_TEAMS: Final = 64
 """Largest number of clubs of a season that are told apart."""

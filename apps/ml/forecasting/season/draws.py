@@ -12,11 +12,11 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from apps.ml.forecasting import goals
+from apps.ml.forecasting.kernels import njit
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from apps.matches.standings import GOALS_FIRST, MUTUAL, Decider
+from apps.ml.forecasting.kernels import njit
 
 Integers = NDArray[np.int64]
 

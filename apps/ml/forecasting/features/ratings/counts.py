@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 import numpy as np
-from numba import njit
 
 from apps.ml.forecasting.features.events import SIGNALS
+from apps.ml.forecasting.kernels import njit
 
 COUNTED: Final = ("goals", *SIGNALS)
 """What is counted of each side, in this order."""

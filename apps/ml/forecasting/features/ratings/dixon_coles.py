@@ -17,11 +17,11 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from apps.ml.forecasting.features.catalogue import Feature, Side
 from apps.ml.forecasting.features.events import DAY, OBSERVE, Events, Sizes, grown
+from apps.ml.forecasting.kernels import njit
 
 LEVELS: Final = 12
 """Levels of a pyramid that are told apart; deeper ones share the last."""

@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from apps.ml.forecasting.features.catalogue import Feature, Side
 from apps.ml.forecasting.features.events import OBSERVE, Events
 from apps.ml.forecasting.features.family import TeamsAndCompetitions
+from apps.ml.forecasting.kernels import njit
 
 TEAM: Final = np.dtype([("rating", np.float64), ("played", np.int64), ("season", np.int64)])
 """State of a team: points, observed matches, id of the season of the latest league match."""

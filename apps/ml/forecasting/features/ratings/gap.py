@@ -12,13 +12,13 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from apps.ml.forecasting.features.catalogue import Feature, Side
 from apps.ml.forecasting.features.events import OBSERVE, Events
 from apps.ml.forecasting.features.family import TeamsAndCompetitions
 from apps.ml.forecasting.features.ratings.counts import ATTACK, CONCESSION, COUNTED, GOALS, count, count_of
+from apps.ml.forecasting.kernels import njit
 
 TEAM: Final = np.dtype([("rating", np.float64, (len(COUNTED), 2, 2)), ("played", np.int64), ("season", np.int64)])
 """State of a team: ratings by count, venue (home, away) and kind (attack, concession), observed matches, id of its

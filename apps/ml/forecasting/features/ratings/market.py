@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from apps.ml.forecasting.features.catalogue import Feature, Side
 from apps.ml.forecasting.features.events import DAY, OBSERVE, Events
 from apps.ml.forecasting.features.family import TeamsAndCompetitions
+from apps.ml.forecasting.kernels import njit
 
 TEAM: Final = np.dtype(
     [

@@ -18,13 +18,13 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from apps.ml.forecasting.features.catalogue import Feature, Side
 from apps.ml.forecasting.features.events import DAY, OBSERVE, Events
 from apps.ml.forecasting.features.family import TeamsAndCompetitions
 from apps.ml.forecasting.features.ratings.counts import ATTACK, CONCESSION, COUNTED, GOALS, count, count_of
+from apps.ml.forecasting.kernels import njit
 
 STATES: Final = ("attack", "concession", "edge")
 """Axis 1 of the strengths of a team: what it makes, what it lets the other side make, what its own ground gives it."""
