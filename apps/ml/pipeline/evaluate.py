@@ -31,6 +31,13 @@ LINES: Final = (
 )
 """What the models are compared with on the matches where it is quoted: name, bookmaker, moment."""
 
+CLOSING: Final = (
+    LINES[0],
+    ("average closing line", "Avg", "closing"),
+    ("closing line of Bet365", "B365", "closing"),
+)
+"""Lines that no model without odds can come near to, from the best to the last resort: not every year has each."""
+
 Floats = NDArray[np.float64]
 
 
@@ -53,27 +60,38 @@ def comparisons(
     models: dict[str, pd.DataFrame], best: str, odds: pd.DataFrame, section: dict[str, Any]
 ) -> list[dict[str, Any]]:
     """Return for each quoted line the scores of all on the same matches, and how far `best` is from it."""
-    found = []
-    for name, bookmaker, moment in LINES:
-        prices = odds[(odds["bookmaker"] == bookmaker) & (odds["moment"] == moment)].set_index("match_id")
-        quoted = models[best]["match_id"].isin(prices.index).to_numpy()
-        if not quoted.any():
-            continue
-        rows = {model: part[quoted] for model, part in models.items()}
-        p = scoring.devig(prices.loc[rows[best]["match_id"], list(OUTCOMES)].to_numpy(), section["devig"])
-        y, own = rows[best]["outcome"].to_numpy(dtype=np.int64), rows[best][CALIBRATED].to_numpy()
-        found.append(
-            {
-                "name": name,
-                "bookmaker": bookmaker,
-                "n": int(quoted.sum()),
-                "scores": scoring.score(p, y).as_dict(),
-                "models": {model: _scores(part, CALIBRATED) for model, part in rows.items()},
-                "gap": gaps(own, p, y, rows[best]["as_of"], section),
-            }
-            | ({"mean_kl": float((p * np.log(p / own)).sum(axis=1).mean())} if bookmaker == TRUTH else {})
-        )
-    return found
+    found = (comparison(models, best, odds, section, line) for line in LINES)
+    return [one for one in found if one is not None]
+
+
+def comparison(
+    models: dict[str, pd.DataFrame], best: str, odds: pd.DataFrame, section: dict[str, Any], line: tuple[str, str, str]
+) -> dict[str, Any] | None:
+    """Return the same for one line: name, bookmaker, moment; None where it quotes no tested match."""
+    name, bookmaker, moment = line
+    prices = odds[(odds["bookmaker"] == bookmaker) & (odds["moment"] == moment)].set_index("match_id")
+    quoted = models[best]["match_id"].isin(prices.index).to_numpy()
+    if not quoted.any():
+        return None
+    rows = {model: part[quoted] for model, part in models.items()}
+    p = scoring.devig(prices.loc[rows[best]["match_id"], list(OUTCOMES)].to_numpy(), section["devig"])
+    y, own = rows[best]["outcome"].to_numpy(dtype=np.int64), rows[best][CALIBRATED].to_numpy()
+    return {
+        "name": name,
+        "bookmaker": bookmaker,
+        "n": int(quoted.sum()),
+        "scores": scoring.score(p, y).as_dict(),
+        "models": {model: _scores(part, CALIBRATED) for model, part in rows.items()},
+        "gap": gaps(own, p, y, rows[best]["as_of"], section),
+    } | ({"mean_kl": float((p * np.log(p / own)).sum(axis=1).mean())} if bookmaker == TRUTH else {})
+
+
+def closing_line(
+    models: dict[str, pd.DataFrame], best: str, odds: pd.DataFrame, section: dict[str, Any], least: int
+) -> dict[str, Any] | None:
+    """Return how `best` compares with the first line of `CLOSING` that quotes so many tested matches."""
+    found = (comparison(models, best, odds, section, line) for line in CLOSING)
+    return next((one for one in found if one is not None and one["n"] >= least), None)
 
 
 def together(models: dict[str, pd.DataFrame], odds: pd.DataFrame, section: dict[str, Any]) -> dict[str, Any] | None:
@@ -165,13 +183,12 @@ def evaluated(root: Path) -> dict[Path, Any]:
         "competitions": tables.pop("competitions"),
         "seasons": tables.pop("seasons"),
         "reliability": reliability.by_outcome(models[best], section),
-        "gates": gates.passed(
-            models[best][CALIBRATED].to_numpy(),
-            best,
-            scores,
-            params["gates"],
-            next((line for line in lines if line["name"] == LINES[0][0]), None),
-        ),
+        "gates": [
+            gates.no_better_than_possible(
+                closing_line(models, best, odds, section, params["gates"]["least_gap_matches"]), params["gates"]
+            ),
+            *gates.passed(models[best][CALIBRATED].to_numpy(), best, scores, params["gates"]),
+        ],
     }
     apart = {
         "steps": [step for step in steps if step["purpose"] == "test"],

@@ -15,7 +15,6 @@ def passed(
     best: str,
     scores: dict[str, dict[str, float]],
     section: dict[str, Any],
-    closing: dict[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
     """Return each gate with what was measured, its bound, and in words why it let the version through or not.
 
@@ -29,17 +28,12 @@ def passed(
         Scores by model, the base rates among them, on the same matches.
     section : dict
         Section ``gates`` of the parameters.
-    closing : dict, optional
-        How the best model compares with a closing line, as `evaluate.comparisons` says it, where one was quoted and
-        the model has seen no prices: the market knows more than the past of both clubs, so that a model that comes
-        too near to it has seen what it must not.
     """
     gain = scores["base_rates"]["log_loss"] - scores[best]["log_loss"]
     limit = scoring.ece_limit(p, section["ece_quantile"], section["ece_draws"]) + section["ece_allowance"]
     error, floor = scores[best]["ece"], float(p.min())
     n = len(p)
     return [
-        *_suspicion(closing, section["least_gap_rps"], section["least_gap_matches"]),
         _gate(
             "better than base rates",
             gain >= section["log_loss_below_base_rates"],
@@ -64,20 +58,32 @@ def passed(
     ]
 
 
-def _suspicion(closing: dict[str, Any] | None, least: float, matches: int) -> list[dict[str, Any]]:
-    if closing is None or closing["n"] < matches:
-        return []
+def no_better_than_possible(closing: dict[str, Any] | None, section: dict[str, Any]) -> dict[str, Any]:
+    """Return the gate that a model without odds stays behind the market, which knows more than the past of both clubs.
+
+    One that comes too near to it has seen what it must not: no name of a column tells of such a leak.
+
+    Parameters
+    ----------
+    closing : dict or None
+        How the model compares with a closing line, as `evaluate.comparison` says it; None where none was quoted often
+        enough. Then nothing was looked at, and the gate says so in its name.
+    section : dict
+        Section ``gates`` of the parameters.
+    """
+    name, least = "no better than possible", section["least_gap_rps"]
+    if closing is None:
+        reason = f"no closing line was quoted for {section['least_gap_matches']} of the tested matches"
+        return {"name": f"{name}: not checked", "passed": True, "value": None, "bound": float(least), "reason": reason}
     gap = closing["gap"]["rps"]
-    return [
-        _gate(
-            "no better than possible",
-            gap["high"] >= least,
-            gap["high"],
-            least,
-            f"RPS lies {gap['mean']:+.4f} [{gap['low']:+.4f}, {gap['high']:+.4f}] from the {closing['name']} on "
-            f"{closing['n']} matches; a model without odds that comes nearer than {least} has seen the future",
-        )
-    ]
+    return _gate(
+        name,
+        gap["high"] >= least,
+        gap["high"],
+        least,
+        f"RPS lies {gap['mean']:+.4f} [{gap['low']:+.4f}, {gap['high']:+.4f}] from the {closing['name']} on "
+        f"{closing['n']} matches; a model without odds that comes nearer than {least} has seen the future",
+    )
 
 
 def sentence(found: list[dict[str, Any]]) -> str:

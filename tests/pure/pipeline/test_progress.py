@@ -134,7 +134,6 @@ def test_a_gate_refuses_what_its_bound_excludes_and_says_why(scores, floor, refu
     p = np.tile([0.5, 0.3, 0.2], (500, 1))
     p[0] = 1 - 2 * floor, floor, floor
     section = {"log_loss_below_base_rates": 0.005, "probability_floor": 0.001}
-    section |= {"least_gap_rps": 0.001, "least_gap_matches": 1000}
     section |= {"ece_quantile": 0.99, "ece_allowance": 0.01, "ece_draws": 20}
     found = gates.passed(p, "elo", {"elo": scores, "base_rates": {"log_loss": 1.05}}, section)
     assert [gate["name"] for gate in found if not gate["passed"]] == refused
@@ -143,25 +142,21 @@ def test_a_gate_refuses_what_its_bound_excludes_and_says_why(scores, floor, refu
 
 
 @pytest.mark.parametrize(
-    ("mean", "low", "high", "n", "passed"),
-    [
-        (0.003, 0.0024, 0.0035, 18000, [True]),
-        (-0.02, -0.022, -0.018, 18000, [False]),
-        (0.0004, -0.002, 0.0028, 1200, [True]),
-        (-0.02, -0.022, -0.018, 999, []),
-    ],
+    ("mean", "low", "high", "passed"),
+    [(0.003, 0.0024, 0.0035, True), (-0.02, -0.022, -0.018, False), (0.0004, -0.002, 0.0028, True)],
 )
-def test_a_model_without_odds_that_beats_the_market_has_seen_the_future(mean, low, high, n, passed):
-    import numpy as np
+def test_a_model_without_odds_that_beats_the_market_has_seen_the_future(mean, low, high, passed):
+    section = {"least_gap_rps": 0.001, "least_gap_matches": 1000}
+    closing = {"name": "closing line", "n": 18000, "gap": {"rps": {"mean": mean, "low": low, "high": high}}}
+    gate = gates.no_better_than_possible(closing, section)
+    assert (gate["name"], gate["passed"], gate["value"]) == ("no better than possible", passed, high)
+    assert "from the closing line on 18000 matches" in gate["reason"]
 
-    p = np.tile([0.5, 0.3, 0.2], (500, 1))
-    section = {"log_loss_below_base_rates": 0.005, "probability_floor": 0.001}
-    section |= {"least_gap_rps": 0.001, "least_gap_matches": 1000}
-    section |= {"ece_quantile": 0.99, "ece_allowance": 0.01, "ece_draws": 20}
-    closing = {"name": "closing line", "n": n, "gap": {"rps": {"mean": mean, "low": low, "high": high}}}
-    scores = {"elo": {"log_loss": 1.0, "ece": 0.0}, "base_rates": {"log_loss": 1.05}}
-    found = gates.passed(p, "elo", scores, section, closing)
-    assert [gate["passed"] for gate in found if gate["name"] == "no better than possible"] == passed
+
+def test_a_gate_that_had_nothing_to_look_at_says_so():
+    gate = gates.no_better_than_possible(None, {"least_gap_rps": 0.001, "least_gap_matches": 1000})
+    assert (gate["name"], gate["passed"]) == ("no better than possible: not checked", True)
+    assert gate["reason"] == "no closing line was quoted for 1000 of the tested matches"
 
 
 def _is_alive(pid: int) -> bool:
