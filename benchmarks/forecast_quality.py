@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,7 +27,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.ingest import own_database
-from benchmarks.report import machine, parser
+from benchmarks.report import folder_of, machine, parser
 
 TOP_FIVE: Final = ("England", "France", "Germany", "Italy", "Spain")
 """Regions whose highest leagues are looked at by themselves."""
@@ -36,12 +37,24 @@ CLOSING: Final = ("PS", "closing")
 PER_LEAGUE: Final = "Dixon-Coles per league"
 """Time-weighted, refitted at every match day, each league by itself; rho, scale and lean walk forward as of a model."""
 
+REFERENCES: Final = ("Pinnacle closing", "average closing")
+"""Lines that gaps are measured to, the better one first: not every year has it."""
+
+ENOUGH: Final = 0.95
+"""Share of the matches with any closing line that the better one quotes, from which on it speaks for all of them."""
+
 LINES: Final = {
     "Pinnacle closing": CLOSING,
+    "average closing": ("Avg", "closing"),
     "average before the match": ("Avg", "opening"),
     "Bet365 before the match": ("B365", "opening"),
 }
 """What the models are compared with: bookmaker and moment."""
+
+FIRST_YEAR: Final = 1863
+"""Of the first rules of the game; a number before it, such as the 1415 of a folder, is no year."""
+
+PROFILES: Final = ("production", "smoke")
 
 TARGETS: Final = {
     "no odds": "gap ≤ 0.0034 RPS and ≤ 0.0115 log loss, aim 0.0028 and 0.0090; ECE ≤ 0.60 %; "
@@ -51,8 +64,22 @@ TARGETS: Final = {
 }
 
 
-def forecast(data: Path, first: int, latest: int, profile: str, folder: Path) -> Path:
-    """Import the files, run the stages to the evaluation, and return the workspace.
+def imported(data: Path) -> list[str]:
+    """Import the files, and return the labels of the seasons that they hold, sorted."""
+    from django.core.management import call_command
+
+    from apps.matches.models import Match
+    from apps.scraping.services import import_files
+
+    now = datetime.now(UTC)
+    call_command("migrate", verbosity=0, skip_checks=True)
+    report = import_files([data], source="football-data", now=now)
+    print(f"{report.ingest.created} matches imported in {(datetime.now(UTC) - now).seconds} s", flush=True)
+    return sorted(set(Match.objects.values_list("season__label", flat=True)))
+
+
+def forecast(first: int, latest: int, profile: str) -> Path:
+    """Run the stages to the evaluation, and return the workspace.
 
     Parameters
     ----------
@@ -60,16 +87,11 @@ def forecast(data: Path, first: int, latest: int, profile: str, folder: Path) ->
         Years in which the first and the latest tested season began.
     """
     from django.conf import settings
-    from django.core.management import call_command
 
     from apps.ml.pipeline import files
     from apps.ml.services import workspaces
-    from apps.scraping.services import import_files
 
     now = datetime.now(UTC)
-    call_command("migrate", verbosity=0, skip_checks=True)
-    report = import_files([data], source="football-data", now=now)
-    print(f"{report.ingest.created} matches imported in {(datetime.now(UTC) - now).seconds} s", flush=True)
     params = workspaces.read_params()
     # A season may reach into the summer after it; the steps of that summer are described, and not looked at.
     params["split"] |= {"test_refits": latest - first + 2, "enough_tested": {}}
@@ -137,22 +159,59 @@ def read(root: Path, seasons: Sequence[str]) -> tuple[pd.DataFrame, dict[str, An
     return matches, models, lines
 
 
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Scores of all on one set of matches: a name for programs, a title for people, a row for each forecast."""
+
+    name: str
+    title: str
+    rows: list[dict[str, Any]]
+
+
+def tables(
+    matches: pd.DataFrame, models: dict[str, Any], lines: dict[str, Any], groups: dict[str, np.ndarray[Any, Any]]
+) -> list[Table]:
+    """Return the tables of each group of matches: with gaps to the first of `REFERENCES` that quotes any.
+
+    Where that one leaves many matches out that the next quotes, a second table has the gaps to the next.
+    """
+    found = []
+    for group, rows in groups.items():
+        quoted = {name: rows & np.isfinite(lines[name][:, 0]) for name in REFERENCES}
+        either = np.logical_or.reduce(list(quoted.values())).sum()
+        name = group
+        for reference in REFERENCES:
+            if quoted[reference].any():
+                own = matches.loc[quoted[reference], "season"]
+                title = f"{group}, {own.min()} to {own.max()}, matches with the line {reference}"
+                found.append(Table(name, title, compared(matches, models, lines, quoted[reference], reference)))
+                name = f"{group}, beside the next line"
+            if quoted[reference].sum() >= ENOUGH * either:
+                break
+        if not either:
+            found.append(Table(group, f"{group}: no tested match has one of the lines {', '.join(REFERENCES)}", []))
+    return found
+
+
 def compared(
-    matches: pd.DataFrame, models: dict[str, Any], lines: dict[str, Any], rows: np.ndarray[Any, Any]
+    matches: pd.DataFrame,
+    models: dict[str, Any],
+    lines: dict[str, Any],
+    rows: np.ndarray[Any, Any],
+    reference: str,
 ) -> list[dict[str, Any]]:
-    """Return the scores of all on the chosen matches that Pinnacle quoted, and their gaps to its closing line."""
+    """Return the scores of all on the chosen matches, which the reference quotes, and their gaps to it."""
     from apps.ml.forecasting import scoring
     from apps.ml.forecasting.estimators import REGISTRY
 
-    closing = lines["Pinnacle closing"]
-    rows = rows & np.isfinite(closing[:, 0])
+    closing = lines[reference]
     found = []
     for name, p in {**lines, **models}.items():
         here = rows & np.isfinite(p[:, 0])
         if not here.any():
             continue
         y, days = matches.loc[here, "outcome"].to_numpy(), matches.loc[here, "as_of"].dt.floor("D").to_numpy()
-        row = {"name": name, "inputs": REGISTRY[name].inputs if name in REGISTRY else "–"}
+        row = {"name": name, "inputs": REGISTRY[name].inputs if name in REGISTRY else "–", "gap_to": reference}
         row |= scoring.score(p[here], y).as_dict()
         row["ece_of_a_perfect_forecaster"] = scoring.ece_limit(p[here])
         for measure, each in (("rps", scoring.rps_each), ("log_loss", scoring.log_loss_each)):
@@ -178,20 +237,24 @@ def divisions(matches: pd.DataFrame, models: dict[str, Any]) -> list[dict[str, A
     ]
 
 
-def tell(title: str, rows: list[dict[str, Any]]) -> None:
+def tell(table: Table) -> None:
     """Print the scores of all on one set of matches."""
-    print(f"\n{title}")
+    print(f"\n{table.title}")
+    if not table.rows:
+        return
     print(
         f"  {'forecast':<26} {'n':>6} {'RPS':>7} {'log loss':>8} {'Brier':>7} {'acc %':>6} {'ECE %':>6} "
         f"{'gap RPS [95 %]':>26} {'gap log loss [95 %]':>28} {'RPS ahead of DC per league':>28}"
     )
-    for row in rows:
+    for row in table.rows:
         gaps = [row["gap_rps"], row["gap_log_loss"], row["ahead_rps"]]
         texts = [f"{gap['mean']:+.5f} [{gap['low']:+.4f}, {gap['high']:+.4f}]" for gap in gaps]
         print(
             f"  {row['name']:<26} {row['n']:>6} {row['rps']:>7.5f} {row['log_loss']:>8.5f} {row['brier']:>7.4f} "
             f"{100 * row['accuracy']:>6.2f} {100 * row['ece']:>6.2f} {texts[0]:>26} {texts[1]:>28} {texts[2]:>28}"
         )
+    if len({row["n"] for row in table.rows}) > 1:
+        print("  where n is smaller, the gaps alone compare: they are over the matches that both forecast")
 
 
 def tell_divisions(rows: list[dict[str, Any]]) -> None:
@@ -210,7 +273,8 @@ def tell_divisions(rows: list[dict[str, Any]]) -> None:
 def season_year(text: str) -> int:
     """Return the year in which a season such as ``2014-15`` begins."""
     year, _, end = text.partition("-")
-    if not (year.isdigit() and len(year) == 4 and (not end or int(end) == (int(year) + 1) % 100)):
+    is_year = year.isdigit() and len(year) == 4 and int(year) >= FIRST_YEAR
+    if not is_year or (end and (not end.isdigit() or int(end) != (int(year) + 1) % 100)):
         raise SystemExit(f"{text!r} is no season; write it as 2014-15")
     return int(year)
 
@@ -221,15 +285,25 @@ def seasons_between(first: int, latest: int) -> list[str]:
     return [name for year in years for name in (f"{year}", f"{year}-{(year + 1) % 100:02d}")]
 
 
-def folder_of(given: str | None) -> Path:
-    """Return the folder that holds the files, or end with what is missing."""
-    if not given:
-        raise SystemExit("there is nothing to measure with: give --data DIR, or set SPAI_REAL_DATA")
-    data = Path(given)
-    data = data / "football-data" if (data / "football-data").is_dir() else data
-    if not any(data.rglob("*.csv")):
-        raise SystemExit(f"{data} holds no csv files")
-    return data
+def asked_seasons(held: Sequence[str], first: str | None, latest: str | None) -> tuple[int, int]:
+    """Return the years in which the first and the latest tested season begin, or end with what is wrong.
+
+    Parameters
+    ----------
+    held : sequence of str
+        Labels of the seasons that the files hold.
+    first, latest : str, optional
+        What was asked for; by default ten seasons, to the latest that there is.
+    """
+    if not held:
+        raise SystemExit("the files hold no match that could be read")
+    last = season_year(latest or max(held))
+    begin = season_year(first) if first else last - 9
+    if begin > last:
+        raise SystemExit(f"--test-from {first} lies after --test-to {latest or max(held)}")
+    if not set(seasons_between(begin, last)) & set(held):
+        raise SystemExit(f"no match of the seasons {begin} to {last}: the files hold {min(held)} to {max(held)}")
+    return begin, last
 
 
 def main() -> int:
@@ -238,16 +312,11 @@ def main() -> int:
     options.add_argument("--data", default=os.environ.get("SPAI_REAL_DATA"), help="folder of files")
     options.add_argument("--test-from", default=None, metavar="SEASON", help="default: nine seasons before --test-to")
     options.add_argument("--test-to", default=None, metavar="SEASON", help="default: the latest season of the files")
-    options.add_argument("--profile", default="production")
+    options.add_argument("--profile", choices=PROFILES, default="production")
     given = options.parse_args()
     data, began = folder_of(given.data), time.perf_counter()
-    named = [path.name for path in data.iterdir() if path.is_dir() and path.name[:4].isdigit()]
-    if not given.test_to and not named:
-        raise SystemExit(f"{data} has no folders of seasons: say which to test by --test-from and --test-to")
-    latest = season_year(given.test_to or max(named))
-    first = season_year(given.test_from) if given.test_from else latest - 9
-    if first > latest:
-        raise SystemExit(f"--test-from {given.test_from} lies after --test-to {given.test_to or max(named)}")
+    for season in filter(None, (given.test_from, given.test_to)):
+        season_year(season)
     with tempfile.TemporaryDirectory(prefix="spai-benchmark-") as folder:
         os.environ |= {
             "SPAI_VAR_DIR": folder,
@@ -258,16 +327,15 @@ def main() -> int:
 
         django.setup()
         with own_database():
-            root = forecast(data, first, latest, given.profile, Path(folder))
+            first, latest = asked_seasons(imported(data), given.test_from, given.test_to)
+            root = forecast(first, latest, given.profile)
         matches, models, lines = read(root, seasons_between(first, latest))
     top = (matches["region"].isin(TOP_FIVE) & (matches["level"] == 1)).to_numpy()
-    found = {
-        "top five leagues": compared(matches, models, lines, top),
-        "all competitions": compared(matches, models, lines, np.ones(len(matches), dtype=bool)),
-    }
+    groups = {"top five leagues": top, "all competitions": np.ones(len(matches), dtype=bool)}
+    found = tables(matches, models, lines, groups)
     by_division = divisions(matches, models)
-    for title, rows in found.items():
-        tell(f"{title}, {min(matches['season'])} to {max(matches['season'])}, matches with Pinnacle's close", rows)
+    for table in found:
+        tell(table)
     tell_divisions(by_division)
     for name, target in TARGETS.items():
         print(f"{name}: {target}")
@@ -275,7 +343,7 @@ def main() -> int:
     print(f"{seconds / 60:.1f} minutes; no more than 40 are allowed")
     if given.json:
         document = {"benchmark": "forecast quality", "machine": machine(), "seconds": seconds, "targets": TARGETS}
-        document |= {"tables": found, "competitions": by_division}
+        document |= {"tables": {table.name: table.rows for table in found}, "competitions": by_division}
         given.json.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return 0
 

@@ -44,6 +44,17 @@ def parser(description: str) -> argparse.ArgumentParser:
     return options
 
 
+def folder_of(given: str | None) -> Path:
+    """Return the folder that holds files in football-data form, or end with what is missing."""
+    if not given:
+        raise SystemExit("there is nothing to measure with: give --data DIR, or set SPAI_REAL_DATA")
+    data = Path(given)
+    data = data / "football-data" if (data / "football-data").is_dir() else data
+    if not any(data.rglob("*.csv")):
+        raise SystemExit(f"{data} holds no csv files")
+    return data
+
+
 def machine() -> dict[str, str | int | float]:
     """Return what the numbers depend on: processors, their load, versions."""
     return {
