@@ -52,7 +52,7 @@ LINES: Final = {
 """What the models are compared with: bookmaker and moment."""
 
 FIRST_YEAR: Final = 1863
-"""Of the first rules of the game; a number before it, such as the 1415 of a folder, is no year."""
+"""Of the first rules of football; a number before it, such as the 1415 of a folder, is no year."""
 
 PROFILES: Final = ("production", "smoke")
 

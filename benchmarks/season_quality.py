@@ -8,6 +8,7 @@ clubs ended above a line from the same place of the table, in all the other seas
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -25,7 +26,7 @@ from apps.ml.forecasting.features import FeatureState, offline_as_of
 from apps.ml.forecasting.features.schema import STATS
 from apps.scraping.sources import SOURCES
 from apps.scraping.sources.base import ParseError
-from benchmarks.report import Measure, parser, tell
+from benchmarks.report import Measure, folder_of, parser, tell
 
 FAMILIES: Final = ("base_rates", "elo", "poisson_filter", "gap", "pi")
 STAGES: Final = {"start": 0.0, "half": 0.5, "three quarters": 0.75}
@@ -55,9 +56,8 @@ class Case:
         return {"clubs": self.clubs, "played": self.played, "rule": self.rule, "win": self.win}
 
 
-def history(folder: Path) -> pd.DataFrame:
+def history(root: Path) -> pd.DataFrame:
     """Return every finished match of a folder, in the order of kick-off."""
-    root = folder / "football-data" if (folder / "football-data").is_dir() else folder
     rows = []
     for path in sorted(root.glob("*/*.csv")):
         try:
@@ -194,11 +194,11 @@ def _hit(places: np.ndarray, count: int, clubs: int) -> np.ndarray:
 def main() -> int:
     """Measure and tell."""
     options = parser(__doc__ or "")
-    options.add_argument("--data", type=Path, required=True, help="files in football-data form")
+    options.add_argument("--data", default=os.environ.get("SPAI_REAL_DATA"), help="files in football-data form")
     asked = options.parse_args()
     params = yaml.safe_load(Path("apps/ml/params.yaml").read_text(encoding="utf-8"))
     doubt = params["season"]["doubt"]
-    found = cases(history(asked.data), params)
+    found = cases(history(folder_of(asked.data)), params)
     measures = []
     for stage in STAGES:
         own = [case for case in found if case.stage == stage]

@@ -1,4 +1,4 @@
-"""What the benchmark of forecasts compares, whatever files it is given; the stages that it runs have their own tests."""
+"""What the benchmark of forecasts compares, whatever files it is given; its stages have tests of their own."""
 
 from __future__ import annotations
 
