@@ -246,6 +246,9 @@ class Prediction(models.Model):
     p_away = models.FloatField(validators=PROBABILITY)
     home_expected_goals = models.FloatField()
     away_expected_goals = models.FloatField()
+    rho = models.FloatField(
+        default=0.0, db_default=0.0, help_text="Dixon-Coles correction of low scores in the scoreline grid."
+    )
     base_home = models.FloatField(help_text="Base rate of the competition at the same moment, the plain alternative.")
     base_draw = models.FloatField()
     base_away = models.FloatField()

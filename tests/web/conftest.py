@@ -342,6 +342,7 @@ def made_now(champion: ModelVersion, match_id: int | None, now: datetime) -> For
         p_away=0.2,
         home_expected_goals=1.6,
         away_expected_goals=1.1,
+        rho=0.0,
         base_home=0.45,
         base_draw=0.27,
         base_away=0.28,

@@ -56,6 +56,20 @@ def test_the_prediction_is_the_latest_before_kickoff_and_agrees_with_itself(clie
     assert cells[best["home_goals"], best["away_goals"]] == max(cells.values())
 
 
+def test_a_correction_of_low_scores_moves_scorelines_and_leaves_the_outcomes(client, build, champion):
+    shown = []
+    for snapshot, rho in ((1, 0.0), (2, -0.1)):
+        match = build.match("Oldgate", "Westham", kickoff_at=build.now + timedelta(hours=snapshot))
+        build.prediction(match, champion, (0.5, 0.3, 0.2), data_snapshot=snapshot, rho=rho)
+        shown.append(client.get(f"{LIST}{match.pk}/prediction/").json())
+    plain, corrected = (body["scorelines"] for body in shown)
+    assert shown[0]["probabilities"] == shown[1]["probabilities"]
+    # Below 0 it makes 0-0 and 1-1 likelier, among the draws at the cost of 2-2; 1-0 rarer, among the home wins.
+    assert corrected[0][0] > plain[0][0]
+    assert corrected[2][2] < plain[2][2]
+    assert corrected[1][0] < plain[1][0]
+
+
 def test_a_forecast_after_the_kickoff_as_it_came_to_be_is_not_shown(client, build, champion):
     match = build.match(goals=(1, 0), kickoff_at=build.now - timedelta(hours=3))
     build.prediction(match, champion, before_kickoff=timedelta(minutes=-10))

@@ -71,13 +71,11 @@ def outlook_of_imagined(match: Match, *, now: datetime) -> Outlook:
 
 def likely_score(prediction: Prediction) -> tuple[int, int]:
     """Return the likeliest scoreline of a published forecast: home goals, away goals."""
-    return _grid(prediction.home_expected_goals, prediction.away_expected_goals, prediction.probabilities)[
-        1
-    ].most_likely
+    return _grid_of(prediction)[1].most_likely
 
 
 def _published(prediction: Prediction) -> Outlook:
-    grid, markets = _grid(prediction.home_expected_goals, prediction.away_expected_goals, prediction.probabilities)
+    grid, markets = _grid_of(prediction)
     return Outlook(
         p=prediction.probabilities,
         base_rates=(prediction.base_home, prediction.base_draw, prediction.base_away),
@@ -94,7 +92,7 @@ def _published(prediction: Prediction) -> Outlook:
 
 def _live(match: Match, forecast: ml_services.Forecast) -> Outlook:
     p = (forecast.p_home, forecast.p_draw, forecast.p_away)
-    grid, markets = _grid(forecast.home_expected_goals, forecast.away_expected_goals, p)
+    grid, markets = _grid(forecast.home_expected_goals, forecast.away_expected_goals, p, forecast.rho)
     number, world = forecast.version_number, match.season.competition.world
     return Outlook(
         p=p,
@@ -110,10 +108,18 @@ def _live(match: Match, forecast: ml_services.Forecast) -> Outlook:
     )
 
 
+def _grid_of(prediction: Prediction) -> tuple[goals.ScorelineGrid, goals.Markets]:
+    return _grid(
+        prediction.home_expected_goals, prediction.away_expected_goals, prediction.probabilities, prediction.rho
+    )
+
+
 # Grids of published forecasts never change.
 @lru_cache(maxsize=4096)
-def _grid(mu_home: float, mu_away: float, p: tuple[float, float, float]) -> tuple[goals.ScorelineGrid, goals.Markets]:
-    grid = goals.grid(mu_home, mu_away, p)
+def _grid(
+    mu_home: float, mu_away: float, p: tuple[float, float, float], rho: float
+) -> tuple[goals.ScorelineGrid, goals.Markets]:
+    grid = goals.grid(mu_home, mu_away, p, rho)
     return grid, grid.markets()
 
 

@@ -18,6 +18,9 @@ FLOOR: Final = 1e-15
 
 Devig = Literal["power", "multiplicative", "shin"]
 
+BINS: Final = 10
+"""Bins of the calibration error: one number for scores, gates, reports and comparisons, which are held side by side."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scores:
@@ -104,13 +107,13 @@ def accuracy(p: ArrayLike, y: ArrayLike) -> float:
     return float((forecasts.argmax(axis=1) == outcomes).mean())
 
 
-def ece(p: ArrayLike, y: ArrayLike, bins: int = 10) -> float:
+def ece(p: ArrayLike, y: ArrayLike, bins: int = BINS) -> float:
     """Return the expected calibration error over equal-width bins, the three outcomes pooled; in [0, 1]."""
     forecasts, outcomes = _checked(p, y)
     return float(_ece(forecasts.ravel(), _hot(outcomes).ravel(), _bins(forecasts.ravel(), bins), bins))
 
 
-def ece_limit(p: ArrayLike, quantile: float = 0.975, draws: int = 200, seed: int = 0, bins: int = 10) -> float:
+def ece_limit(p: ArrayLike, quantile: float = 0.975, draws: int = 200, seed: int = 0, bins: int = BINS) -> float:
     """Return the ECE that forecasts as good as true would exceed with probability ``1 - quantile``.
 
     Outcomes are drawn from the forecasts themselves, so the limit knows how many there are and how they are spread.

@@ -28,7 +28,7 @@ def by_outcome(rows: pd.DataFrame, section: dict[str, Any]) -> list[dict[str, An
     for place, outcome in enumerate(OUTCOMES):
         hit = (rows["outcome"] == place).to_numpy()
         raw, own = rows[RAW[place]].to_numpy(), rows[CALIBRATED[place]].to_numpy()
-        bins = section["ece_bins"]
+        bins = scoring.BINS
         found.append(
             {
                 "outcome": outcome,
@@ -51,15 +51,15 @@ def by_competition(rows: pd.DataFrame, competitions: pd.Series, section: dict[st
             continue
         y = part["outcome"].to_numpy(dtype=np.int64)
         raw, own = part[RAW].to_numpy(), part[CALIBRATED].to_numpy()
-        quantile, draws, bins = section["ece_quantile"], section["ece_draws"], section["ece_bins"]
+        quantile, draws = section["ece_quantile"], section["ece_draws"]
         found.append(
             {
                 "competition": str(name),
                 "n": len(part),
-                "ece": scoring.ece(own, y, bins),
-                "ece_limit": scoring.ece_limit(own, quantile, draws, bins=bins),
+                "ece": scoring.ece(own, y),
+                "ece_limit": scoring.ece_limit(own, quantile, draws),
                 "log_loss": scoring.log_loss(own, y),
-                "before": {"ece": scoring.ece(raw, y, bins), "log_loss": scoring.log_loss(raw, y)},
+                "before": {"ece": scoring.ece(raw, y), "log_loss": scoring.log_loss(raw, y)},
                 "outcomes": [_brief(row) for row in by_outcome(part, section)],
             }
         )
@@ -91,8 +91,7 @@ def error(p: Floats, hit: NDArray[np.bool_], bins: int) -> float:
 def limit(p: Floats, section: dict[str, Any], seed: int = 0) -> float:
     """Return the error of one outcome that a perfect forecaster with these forecasts seldom exceeds."""
     generator = np.random.default_rng(seed)
-    bins, draws = section["ece_bins"], section["ece_draws"]
-    errors = [error(p, generator.random(len(p)) < p, bins) for _ in range(draws)]
+    errors = [error(p, generator.random(len(p)) < p, scoring.BINS) for _ in range(section["ece_draws"])]
     return float(np.quantile(errors, section["ece_quantile"]))
 
 

@@ -67,6 +67,7 @@ class Forecast:
     p_away: float
     home_expected_goals: float
     away_expected_goals: float
+    rho: float
     base_home: float
     base_draw: float
     base_away: float
@@ -151,6 +152,7 @@ def _base_rates(match: Match, *, now: datetime) -> Forecast:
         p_away=away,
         home_expected_goals=float(home_goals),
         away_expected_goals=float(away_goals),
+        rho=0.0,
         base_home=home,
         base_draw=draw,
         base_away=away,
@@ -288,6 +290,7 @@ def _rows(served: serving.Served, matches: list[Match], answer: serving.Answer, 
             "p_away": float(answer.probabilities[i, 2]),
             "home_expected_goals": float(answer.goals[i, 0]),
             "away_expected_goals": float(answer.goals[i, 1]),
+            "rho": served.bundle.estimator.rho,
             "base_home": float(answer.base_rates[i, 0]),
             "base_draw": float(answer.base_rates[i, 1]),
             "base_away": float(answer.base_rates[i, 2]),

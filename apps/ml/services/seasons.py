@@ -151,6 +151,7 @@ def _simulated(season: Season, served: serving.Served, *, now: datetime) -> Seas
         fixtures=np.array([(number[match.home_team_id], number[match.away_team_id]) for match in to_play]),
         p=p,
         expected=expected,
+        rho=served.bundle.estimator.rho,
         doubt=params["doubt"],
         rule=rule_of(region),
         win=points_for_win(region, season.label),

@@ -10,7 +10,7 @@ from django.db import IntegrityError, InternalError, connection, transaction
 
 from apps.matches.models import Event, Match, World
 from apps.matches.services import ingest
-from apps.ml import selectors, services
+from apps.ml import selectors, services, serving
 from apps.ml.models import Prediction, Score
 
 
@@ -161,6 +161,14 @@ def test_a_live_forecast_equals_the_published_one_on_the_same_facts(published, n
     live = services.forecast(row.match_id, now=now)
     assert (live.p_home, live.p_draw, live.p_away) == row.probabilities
     assert (live.version_number, live.degraded, live.published_at) == (1, "", None)
+
+
+def test_a_forecast_carries_its_models_correction_of_low_scores(champion, now, monkeypatch):
+    served = serving.current(World.SANDBOX, now=now)
+    monkeypatch.setattr(served.bundle.estimator, "rho", -0.07)
+    services.predict_due(now=now)
+    assert set(Prediction.objects.values_list("rho", flat=True)) == {-0.07}
+    assert services.forecast(Prediction.objects.order_by("kickoff_at").last().match_id, now=now).rho == -0.07
 
 
 def test_without_any_model_that_loads_the_base_rates_answer_and_say_so(make_version, now):

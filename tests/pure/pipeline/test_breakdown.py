@@ -14,7 +14,6 @@ SECTION = {
     "bootstrap_draws": 20,
     "bootstrap_level": 0.95,
     "devig": "power",
-    "ece_bins": 10,
     "ece_draws": 200,
     "ece_quantile": 0.975,
     "least_matches": 4,
