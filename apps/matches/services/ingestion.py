@@ -139,10 +139,13 @@ class Ingestion:
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        self._stack.enter_context(transaction.atomic())
-        tables.lock()
-        self._began = time.perf_counter()
-        self._names = Names(source=self.source, aliases=self._aliases, now=self.now)
+        # Nobody calls `__exit__` when this raises: what was entered by then must be left here.
+        with ExitStack() as stack:
+            stack.enter_context(transaction.atomic())
+            tables.lock()
+            self._began = time.perf_counter()
+            self._names = Names(source=self.source, aliases=self._aliases, now=self.now)
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(
