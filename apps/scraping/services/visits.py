@@ -261,7 +261,6 @@ def _store(run: ScrapeRun, told: Told, clock: Callable[[], datetime]) -> ScrapeR
         inputs = plausibility.apart(told.records)
     else:
         inputs = iter([plausibility.together((record for _, record in told.records), in_time=True)])
-        _remember_counts(run, told, clock())
     for records in inputs:
         report = ingest(records, source=run.source.name, now=clock(), aliases=aliases_for)
         changed = changed or report.changed_facts
@@ -269,6 +268,9 @@ def _store(run: ScrapeRun, told: Told, clock: Callable[[], datetime]) -> ScrapeR
         metrics.count_records(
             run.source.name, created=report.created, changed=report.changed, same=report.same, refused=report.refused
         )
+    if run.scope != ScrapeRun.Scope.REPARSE:
+        # Not before: what is marked as taken is not read again.
+        _remember_counts(run, told, clock())
     _take_refusals(run, told)
     if told.faults:
         outcome = next((grave for grave in GRAVEST if any(f.outcome == grave for f in told.faults)), Outcome.FAILED)

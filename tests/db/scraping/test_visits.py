@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import psycopg
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 
 from apps.matches.locks import LockClass
 from apps.matches.models import Event, Ingest, Match
@@ -203,6 +203,20 @@ def test_what_a_broken_chain_told_is_told_again_by_the_next_visit(filled):
     filled.doors.faults, filled.doors.pages[MORE] = {}, page_of()
     filled.clock.later(minutes=2)
     assert filled.visit().created == 3
+
+
+def test_what_could_not_be_stored_is_told_again_by_the_next_visit(filled, monkeypatch):
+    filled.site.rules = {FEED: {"final_after": NOW, "is_leaf": True}}
+
+    def broken(*args, **kwargs):
+        raise OperationalError("the server closed the connection")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("apps.scraping.services.visits.ingest", broken)
+        assert filled.visit().outcome == "failed"
+    filled.clock.later(minutes=2)
+    report = filled.visit()
+    assert (report.outcome, report.created) == ("stored", 3)
 
 
 def test_a_count_that_comes_three_times_is_believed(filled):
