@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
 from apps.matches.records import MatchRecord
@@ -59,6 +59,8 @@ class Told:
     ----------
     records : list of (datetime, MatchRecord)
         In the order of their pages, each with the moment at which its page came.
+    tellers : list of Request
+        The page that told each record; of a chain alone.
     counts : dict of str to int
         Matches told by each address.
     notes : Counter of str
@@ -72,6 +74,7 @@ class Told:
     """
 
     records: list[tuple[datetime, MatchRecord]] = field(default_factory=list)
+    tellers: list[Request] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     notes: Counter[str] = field(default_factory=Counter)
     refusals: list[dict[str, Any]] = field(default_factory=list)
@@ -84,6 +87,7 @@ class Told:
     def read(self, request: Request, page: Page, reading: Reading) -> None:
         """Take what one page says."""
         self.records.extend((page.fetched_at, record) for record in reading.records)
+        self.tellers.extend([request] * len(reading.records))
         self.counts[request.url] = len(reading.records)
         self.notes.update(reading.notes)
         self.refusals.extend(
@@ -167,23 +171,27 @@ class Crawl:
             self.told.known += len(follow)
             waiting.extend(following for following in follow if not following.begins_chain)
             chains.extend(following for following in follow if following.begins_chain)
-        if reason := self._contradiction(chain):
-            return self._fail(first, FetchError(Outcome.INVALID, f"{reason} (pages from {first.url} on)"))
+        try:
+            self._compare(chain)
+        except plausibility.ImplausibleError as error:
+            doubted = [
+                teller
+                for (_, record), teller in zip(chain.records, chain.tellers, strict=True)
+                if plausibility.key_of(record) == error.match
+            ]
+            reason = f"{error} (pages from {first.url} on)"
+            return self._fail(first, FetchError(Outcome.INVALID, reason), doubted)
         self.told.join(chain)
         return None
 
-    def _contradiction(self, chain: Told) -> str:
-        """Return where the pages of a chain contradict each other, empty when they do not."""
-        try:
-            plausibility.together(record for _, record in chain.records)
-        except plausibility.ImplausibleError as error:
-            return str(error)
-        return ""
+    def _compare(self, chain: Told) -> None:
+        """Refuse pages of one chain that contradict each other."""
+        plausibility.together(record for _, record in chain.records)
 
     def _visit(self, request: Request, chain: Told) -> list[Request]:
         """Take what one page tells; return the pages that it leads to."""
         known = selectors.address(self.run.source, request.url)
-        if request.is_leaf and known is not None and known.taken_at is not None and _is_final(request, known):
+        if request.is_leaf and known is not None and _is_final(request, known) and _is_taken(known):
             self._note(request, "taken before", known.snapshot, 0)
             return []
         found = self._obtain(request, known, chain)
@@ -268,18 +276,31 @@ class Crawl:
         known.snapshot, known.seen_at = snapshot, now
         known.save(update_fields=["snapshot", "seen_at"])
 
-    def _fail(self, request: Request, error: FetchError | ParseError) -> Fault:
+    def _fail(self, request: Request, error: FetchError | ParseError, doubted: Sequence[Request] = ()) -> Fault:
+        """End a chain at a page; of pages that contradict each other, `doubted` are the ones that do."""
         if isinstance(error, ParseError):
             fault = Fault(Outcome.CHANGED_LAYOUT, f"{request.url} does not show {error.missing}", request.url)
         else:
             fault = Fault(error.outcome, error.reason, request.url)
-        # Not asked for again in this visit; a kept page of it is not seen, so that the next visit asks.
-        self.run.met[request.url] = {"outcome": fault.outcome.value, "reason": fault.reason}
+        # Not asked for again in this visit, but in the next one, also where the kept page would serve for ever.
+        for each in (request, *doubted):
+            self.run.met[each.url] = {"outcome": fault.outcome.value, "reason": fault.reason}
+        if fault.outcome is Outcome.INVALID:
+            for each in doubted or (request,):
+                self._unsettle(each)
         self.told.faults.append(fault)
         self.told.done += 1
         latest = Snapshot.objects.filter(source=self.run.source, url=request.url).order_by("-fetched_at").first()
         self._note(request, fault.outcome.value, latest, 0, is_fault=True)
         return fault
+
+    def _unsettle(self, request: Request) -> None:
+        """Take back that a page is final: the site may correct what cannot be true."""
+        known = selectors.address(self.run.source, request.url)
+        if known is None or request.final_after is None or known.seen_at < request.final_after:
+            return
+        known.seen_at = request.final_after - timedelta(seconds=1)
+        known.save(update_fields=["seen_at"])
 
     def _note(
         self, request: Request, came: str, snapshot: Snapshot | None, records: int, *, is_fault: bool = False
@@ -307,8 +328,8 @@ class Reread(Crawl):
         lists = Errand(Scope.FIXTURES, self.errand.window, self.errand.now)
         return [*self.site.start(self.errand), *self.site.start(lists)]
 
-    def _contradiction(self, chain: Told) -> str:
-        return ""  # What was told later corrects what was told before.
+    def _compare(self, chain: Told) -> None:
+        """Let what was told later correct what was told before."""
 
     def _visit(self, request: Request, chain: Told) -> list[Request]:
         follow: dict[str, Request] = {}
@@ -348,6 +369,10 @@ def _objection(request: Request, reading: Reading) -> FetchError | None:
 
 def _is_final(request: Request, known: Address) -> bool:
     return request.final_after is not None and known.seen_at >= request.final_after
+
+
+def _is_taken(known: Address) -> bool:
+    return known.taken_at is not None and known.taken_at >= known.seen_at
 
 
 def _readable(snapshot: Snapshot) -> Page | None:

@@ -290,6 +290,50 @@ def test_a_leaf_that_a_visit_has_taken_is_not_even_read_again(filled):
     assert ScrapeRun.objects.order_by("-pk")[0].pages[1]["came"] == "taken before"
 
 
+def test_the_final_version_of_a_leaf_is_taken_although_an_earlier_one_was(filled):
+    filled.site.rules = {FEED: {"final_after": NOW + timedelta(hours=6), "is_leaf": True}}
+    filled.visit()
+    filled.doors.pages[HOME] = page_of(follow=(FEED, MORE))
+    filled.doors.pages[FEED] = page_of(ONE | {"goals": (2, 2)}, TWO, COMING)
+    filled.doors.faults = {MORE: FetchError(Outcome.HTTP_ERROR, "reset")}
+    filled.clock.later(hours=7)
+    assert filled.visit().outcome == "http_error"
+    filled.doors.faults, filled.doors.pages[MORE] = {}, page_of()
+    filled.clock.later(minutes=2)
+    assert filled.visit().changed == 1
+    assert Match.objects.get(refs__source_id="1").away_goals == 2
+    assert filled.doors.asked.count(FEED) == 2
+
+
+def test_final_pages_that_contradict_each_other_are_asked_for_again_by_the_next_visit_alone(filled):
+    filled.doors.pages[HOME] = page_of(follow=(FEED, MORE, "http://fake/third"))
+    filled.doors.pages |= {MORE: page_of(ONE | {"goals": (3, 3)}), "http://fake/third": page_of({"number": 9})}
+    filled.site.rules = dict.fromkeys((FEED, MORE, "http://fake/third"), {"final_after": NOW - timedelta(days=9)})
+    assert filled.visit().outcome == "invalid"
+    filled.doors.pages[MORE] = page_of(ONE)
+    filled.clock.later(minutes=2)
+    assert filled.visit().outcome == "stored"
+    assert filled.doors.asked.count(FEED) == filled.doors.asked.count(MORE) == 2
+    assert filled.doors.asked.count("http://fake/third") == 1
+    filled.clock.later(minutes=2)
+    assert filled.visit().outcome == "unchanged"
+    assert filled.doors.asked.count(MORE) == 2
+
+
+def test_pages_that_contradict_each_other_are_not_asked_for_again_by_a_later_slice(filled):
+    other = door_of("http://fake/other")
+    filled.site.first = [*filled.site.first, other]
+    filled.doors.pages[HOME] = page_of(ONE, follow=(FEED,))
+    filled.doors.pages |= {FEED: page_of(ONE | {"goals": (3, 3)}), other.url: page_of(follow=(MORE,)), MORE: page_of()}
+    filled.site.rules = {FEED: {"final_after": NOW - timedelta(days=9)}}
+    filled.ask()
+    somebody_waits(filled)
+    reports = [report for report in filled.work(slice_seconds=0.0) if report.source == "sandbox"]
+    assert reports[-1].outcome == "invalid"
+    # Once for each of the two sources.
+    assert filled.doors.asked.count(FEED) == 2
+
+
 def test_a_kept_page_whose_bytes_are_gone_is_asked_for_anew(filled, raw_pages):
     filled.site.rules = {FEED: {"final_after": NOW - timedelta(days=9)}}
     filled.visit()
