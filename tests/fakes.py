@@ -14,7 +14,7 @@ from typing import Any
 from apps.matches.records import CompetitionKey, MatchRecord, Status
 from apps.scraping.models import Snapshot
 from apps.scraping.responses import FetchError, Outcome, Response
-from apps.scraping.sources import Door, Errand, Page, ParseError, Reading, Request
+from apps.scraping.sources import Door, Errand, Page, ParseError, Reading, RefusedRow, Request
 
 LEAGUE = CompetitionKey("Norland", "First", is_simulated=True)
 
@@ -45,7 +45,7 @@ class FakeDoors:
 
 @dataclass
 class FakeSite:
-    """A site whose first page lists others: {"matches": […], "follow": [url, …]}."""
+    """A site whose first page lists others: {"matches": […], "follow": [url, …], "refused": […], "notes": {}}."""
 
     first: list[Request] = field(default_factory=lambda: [Request("http://fake/home", "home")])
     name: str = "sandbox"
@@ -63,7 +63,11 @@ class FakeSite:
             raise ParseError("the list of matches", request.url) from error
         follow = [Request(url, "list", **self.rules.get(url, {})) for url in told.get("follow", [])]
         return Reading(
-            records=[match(**values) for values in matches], follow=follow, may_be_empty=told.get("may_be_empty", True)
+            records=[match(**values) for values in matches],
+            follow=follow,
+            refused=[RefusedRow(**row) for row in told.get("refused", [])],
+            notes=told.get("notes", {}),
+            may_be_empty=told.get("may_be_empty", True),
         )
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
-from apps.matches.records import MatchRecord
+from apps.matches.records import MatchRecord, readable
 from apps.scraping import plausibility, selectors
 from apps.scraping.models import Address, ScrapeRun, Snapshot
 from apps.scraping.responses import FetchError, Outcome, Response
@@ -89,7 +89,8 @@ class Told:
         self.records.extend((page.fetched_at, record) for record in reading.records)
         self.tellers.extend([request] * len(reading.records))
         self.counts[request.url] = len(reading.records)
-        self.notes.update(reading.notes)
+        for note, count in reading.notes.items():
+            self.notes[readable(note)] += count
         self.refusals.extend(
             {"page": row.file, "line": row.line, "row": row.row, "reason": row.reason} for row in reading.refused
         )
@@ -217,7 +218,7 @@ class Crawl:
                 raise FetchError(Outcome(met["outcome"]), met["reason"])
             response = self._ask(request, known.snapshot if known is not None and kept is not None else None)
         except FetchError as error:
-            self.run.met[request.url] = {"outcome": error.outcome.value, "reason": error.reason}
+            self.run.met[request.url] = {"outcome": error.outcome.value, "reason": readable(error.reason)}
             is_missing = error.response is not None and error.response.status == NOT_FOUND
             if request.may_be_missing and (is_missing or (met or {}).get("is_missing")):
                 self.run.met[request.url]["is_missing"] = True
@@ -279,9 +280,10 @@ class Crawl:
     def _fail(self, request: Request, error: FetchError | ParseError, doubted: Sequence[Request] = ()) -> Fault:
         """End a chain at a page; of pages that contradict each other, `doubted` are the ones that do."""
         if isinstance(error, ParseError):
-            fault = Fault(Outcome.CHANGED_LAYOUT, f"{request.url} does not show {error.missing}", request.url)
+            reason = f"{request.url} does not show {error.missing}"
+            fault = Fault(Outcome.CHANGED_LAYOUT, readable(reason), request.url)
         else:
-            fault = Fault(error.outcome, error.reason, request.url)
+            fault = Fault(error.outcome, readable(error.reason), request.url)
         # Not asked for again in this visit, but in the next one, also where the kept page would serve for ever.
         for each in (request, *doubted):
             self.run.met[each.url] = {"outcome": fault.outcome.value, "reason": fault.reason}
@@ -342,7 +344,7 @@ class Reread(Crawl):
                 reading = self.site.read(request, page, self.errand)
             except ParseError as error:
                 # It told nothing when it came, and the pages around it did.
-                chain.notes[f"kept pages without {error.missing}"] += 1
+                chain.notes[readable(f"kept pages without {error.missing}")] += 1
                 self._note(request, Outcome.CHANGED_LAYOUT.value, snapshot, 0)
                 continue
             count = len(reading.records)

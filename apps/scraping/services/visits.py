@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from apps.matches.events import publish
 from apps.matches.locks import LockClass, alone_with
+from apps.matches.records import readable
 from apps.matches.services import IngestReport, ingest
 from apps.scraping import metrics, plausibility, selectors
 from apps.scraping.models import Address, ScrapeRun, Source
@@ -310,7 +311,7 @@ def _advised(outcome: Outcome, reason: str) -> str:
 
 
 def _end(run: ScrapeRun, outcome: Outcome, now: datetime, *, detail: str = "") -> ScrapeReport:
-    run.outcome, run.detail, run.doing = outcome.value, detail[:DETAIL_LIMIT], ""
+    run.outcome, run.detail, run.doing = outcome.value, readable(detail[:DETAIL_LIMIT]), ""
     run.finished_at = max(now, run.started_at or now)
     run.save()
     metrics.RUNS.labels(run.source.name, outcome.value).inc()

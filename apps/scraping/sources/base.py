@@ -17,7 +17,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, Protocol
 
-from apps.matches.records import MatchRecord
+from apps.matches.records import MatchRecord, readable
 
 ROW_TEXT_LIMIT: Final = 120
 """Characters of a refused row that are kept for the report."""
@@ -63,6 +63,11 @@ class RefusedRow:
     reason: str
     row: str
     is_contradiction: bool = False
+
+    def __post_init__(self) -> None:
+        # A page may say anything, and what it says here is stored and printed.
+        for name in ("file", "reason", "row"):
+            object.__setattr__(self, name, readable(getattr(self, name)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from apps.scraping.politeness import host_of
 from apps.scraping.responses import FetchError, Outcome, Response
 from apps.scraping.services import visits
 from apps.scraping.services.visits import ATTEMPTS
+from apps.scraping.sources import ParseError
 from apps.scraping.tasks import scrape_due as scrape_due_task
 from tests.db.scraping.conftest import NOW
 from tests.fakes import door_of, page_of
@@ -245,6 +246,42 @@ def test_a_page_that_begins_a_chain_of_its_own_fails_alone(stage):
     stage.doors.pages = {HOME: page_of(follow=(FEED, MORE)), FEED: page_of(ONE, TWO)}
     report = stage.visit()
     assert (report.outcome, report.created) == ("http_error", 2)
+
+
+NUL_AND_HALF = "a\x00b\ud800c"
+"""What neither text nor jsonb of PostgreSQL takes."""
+
+
+def test_what_no_database_takes_is_told_in_text_that_it_takes(filled):
+    row = {"file": NUL_AND_HALF, "line": 1, "reason": NUL_AND_HALF, "row": NUL_AND_HALF}
+    filled.doors.pages[FEED] = page_of(ONE, refused=[row], notes={f"status {NUL_AND_HALF}": 2})
+    report = filled.visit()
+    assert (report.outcome, report.created, report.refused) == ("stored", 1, 1)
+    notes = ScrapeRun.objects.get().notes
+    assert notes == {
+        "status a␀b?c": 2,
+        "refused": [{"page": "a␀b?c", "line": 1, "row": "a␀b?c", "reason": "a␀b?c"}],
+    }
+    filled.doors.pages[FEED] = page_of(ONE, refused=[row | {"is_contradiction": True}])
+    filled.clock.later(minutes=2)
+    report = filled.visit()
+    assert report.outcome == "invalid"
+    assert "a␀b?c" in ScrapeRun.objects.get(pk=report.run_id).detail
+
+
+def test_a_failure_that_quotes_what_no_database_takes_ends_its_visit(filled, monkeypatch):
+    def broken(request, page, errand):
+        raise ValueError(f"no moment: {NUL_AND_HALF}")
+
+    def without(request, page, errand):
+        raise ParseError(f"the key {NUL_AND_HALF}", page.url)
+
+    monkeypatch.setattr(filled.site, "read", broken)
+    assert filled.visit().detail == "ValueError: no moment: a␀b?c"
+    monkeypatch.setattr(filled.site, "read", without)
+    filled.clock.later(minutes=2)
+    report = filled.visit()
+    assert (report.outcome, "a␀b?c" in report.detail) == ("changed_layout", True)
 
 
 def test_a_defect_in_a_reader_is_the_outcome_of_its_visit(filled):
