@@ -21,13 +21,14 @@ LEAGUE = CompetitionKey("Norland", "First", is_simulated=True)
 
 @dataclass
 class FakeDoors:
-    """Answers with the pages that it is given; keeps what it was asked for."""
+    """Answers with the pages that it is given, or that one is unchanged; keeps what it was asked for."""
 
     pages: dict[str, Any]
     clock: Any
     asked: list[str] = field(default_factory=list)
     faults: dict[str, BaseException] = field(default_factory=dict)
     seconds: float = 0.0
+    unchanged: set[str] = field(default_factory=set)
 
     def get(self, request: Request, *, kept: Snapshot | None) -> Response:
         self.asked.append(request.url)
@@ -35,6 +36,8 @@ class FakeDoors:
             self.clock.later(seconds=self.seconds)
         if request.url in self.faults:
             raise self.faults[request.url]
+        if kept is not None and request.url in self.unchanged:
+            return Response(request.url, 304, b"", self.clock())
         if request.url not in self.pages:
             missing = Response(request.url, 404, b"no such page", self.clock())
             raise FetchError(Outcome.HTTP_ERROR, f"404 for {request.url}", missing)

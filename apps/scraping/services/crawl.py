@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
@@ -211,7 +211,9 @@ class Crawl:
         """Return a page, its row, and whether a request was made; None for one that may be missing and is."""
         kept = None if known is None else _readable(known.snapshot)
         if known is not None and kept is not None and self._serves(request, known):
-            return kept, known.snapshot, False
+            # An earlier slice of this visit saw it then; what a price is worth depends on when it still stood.
+            moment = known.seen_at if known.seen_at >= self._began else kept.fetched_at
+            return replace(kept, fetched_at=moment), known.snapshot, False
         met = self.run.met.get(request.url)
         try:
             if met is not None:
@@ -227,7 +229,7 @@ class Crawl:
                 return None
             raise
         if response.status == NOT_MODIFIED and known is not None and kept is not None:
-            return kept, known.snapshot, True
+            return replace(kept, fetched_at=response.fetched_at), known.snapshot, True
         snapshot = snapshots.keep(run=self.run, request=request, response=response, outcome=Outcome.STORED)
         content_type = response.headers.get("content-type", "")
         return Page(response.url, response.body, response.fetched_at, content_type), snapshot, True
@@ -242,10 +244,13 @@ class Crawl:
                 snapshots.keep(run=self.run, request=request, response=error.response, outcome=error.outcome)
             raise
 
+    @property
+    def _began(self) -> datetime:
+        return self.run.started_at or self.errand.now
+
     def _serves(self, request: Request, known: Address) -> bool:
         """Whether the kept page serves: final, young enough, or seen since this visit began."""
-        began = self.run.started_at or self.errand.now
-        if known.seen_at >= began or _is_final(request, known):
+        if known.seen_at >= self._began or _is_final(request, known):
             return True
         return request.max_age is not None and self.clock() - known.seen_at < request.max_age
 

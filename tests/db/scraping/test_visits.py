@@ -371,6 +371,46 @@ def test_pages_that_contradict_each_other_are_not_asked_for_again_by_a_later_sli
     assert filled.doors.asked.count(FEED) == 2
 
 
+@pytest.fixture
+def moments(filled, monkeypatch):
+    """The moments at which the feed came, as its reader was told."""
+    told = []
+    original = filled.site.read
+
+    def read(request, page, errand):
+        if request.url == FEED:
+            told.append(page.fetched_at)
+        return original(request, page, errand)
+
+    monkeypatch.setattr(filled.site, "read", read)
+    return told
+
+
+@pytest.mark.parametrize("answers", ["304", "the same page"])
+def test_a_page_that_is_as_it_was_counts_from_the_moment_of_its_confirmation(filled, moments, answers):
+    filled.visit()
+    filled.doors.unchanged = {FEED} if answers == "304" else set()
+    filled.clock.later(hours=3)
+    filled.doors.pages[HOME] = page_of(follow=(FEED, MORE))
+    filled.doors.pages[MORE] = page_of()
+    filled.ask()
+    somebody_waits(filled)
+    filled.doors.seconds = 1
+    filled.work(slice_seconds=0.0)
+    # The feed is the second page of its slice's visit; a later slice reads it as of the same moment.
+    assert moments[0] == NOW
+    assert len(moments) > 2
+    assert all(moment - NOW >= timedelta(hours=3) for moment in moments[1:])
+
+
+def test_a_final_page_counts_from_the_moment_at_which_it_came(filled, moments):
+    filled.site.rules = {FEED: {"final_after": NOW - timedelta(days=9)}}
+    filled.visit()
+    filled.clock.later(days=1)
+    filled.visit()
+    assert moments == [NOW, NOW]
+
+
 def test_a_kept_page_whose_bytes_are_gone_is_asked_for_anew(filled, raw_pages):
     filled.site.rules = {FEED: {"final_after": NOW - timedelta(days=9)}}
     filled.visit()
