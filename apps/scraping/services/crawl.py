@@ -22,7 +22,7 @@ from apps.scraping import plausibility, selectors
 from apps.scraping.models import Address, ScrapeRun, Snapshot
 from apps.scraping.responses import FetchError, Outcome, Response
 from apps.scraping.services import snapshots
-from apps.scraping.sources import Errand, Page, ParseError, Reading, Request, Scope, Site
+from apps.scraping.sources import Errand, Page, ParseError, Reading, Request, Site
 
 logger = logging.getLogger(__name__)
 
@@ -138,7 +138,7 @@ class Crawl:
 
     def walk(self) -> Iterator[str]:
         """Go from page to page; yields the address of each before it is visited, for the caller to note or to rest."""
-        chains = deque(self._first())
+        chains = deque(self.site.start(self.errand))
         self.told.known = len(chains)
         in_a_row = 0
         while chains:
@@ -146,9 +146,6 @@ class Crawl:
             in_a_row = in_a_row + 1 if fault and fault.outcome is Outcome.HTTP_ERROR else 0
             if fault and (fault.outcome in ENDING or in_a_row >= FAULTS_IN_A_ROW):
                 return
-
-    def _first(self) -> list[Request]:
-        return self.site.start(self.errand)
 
     def _chain(self, first: Request, chains: deque[Request]) -> Generator[str, None, Fault | None]:
         """Walk one chain; what is a chain of its own is put behind the others."""
@@ -212,8 +209,9 @@ class Crawl:
         kept = None if known is None else _readable(known.snapshot)
         if known is not None and kept is not None and self._serves(request, known):
             # An earlier slice of this visit saw it then; what a price is worth depends on when it still stood.
-            moment = known.seen_at if known.seen_at >= self._began else kept.fetched_at
-            return replace(kept, fetched_at=moment), known.snapshot, False
+            if known.seen_at >= self._began:
+                kept = replace(kept, fetched_at=max(known.seen_at, kept.fetched_at))
+            return kept, known.snapshot, False
         met = self.run.met.get(request.url)
         try:
             if met is not None:
@@ -331,10 +329,6 @@ class Reread(Crawl):
     of its address before, is passed over again.
     """
 
-    def _first(self) -> list[Request]:
-        lists = Errand(Scope.FIXTURES, self.errand.window, self.errand.now)
-        return [*self.site.start(self.errand), *self.site.start(lists)]
-
     def _compare(self, chain: Told) -> None:
         """Let what was told later correct what was told before."""
 
@@ -360,7 +354,7 @@ class Reread(Crawl):
             counts = [*counts, count][-plausibility.VISITS_COMPARED :]
             chain.read(request, page, reading)
             self._note(request, "kept", snapshot, count)
-            follow.update((following.url, following) for following in reading.follow)
+            follow.update((each.url, each) for each in reading.follow)
         return list(follow.values())
 
 

@@ -327,5 +327,6 @@ def _end(run: ScrapeRun, outcome: Outcome, now: datetime, *, detail: str = "") -
 
 
 def _errand(run: ScrapeRun) -> Errand:
-    scope = Scope.BACKFILL if run.scope == ScrapeRun.Scope.REPARSE else Scope(run.scope)
-    return Errand(scope, Window(run.window_start, run.window_end), (run.started_at or run.requested_at).astimezone(UTC))
+    return Errand(
+        Scope(run.scope), Window(run.window_start, run.window_end), (run.started_at or run.requested_at).astimezone(UTC)
+    )

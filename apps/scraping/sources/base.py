@@ -130,6 +130,8 @@ class Scope(StrEnum):
     FIXTURES = "fixtures"
     ODDS = "odds"
     BACKFILL = "backfill"
+    REPARSE = "reparse"
+    """Every page that a visit of any of the others can have kept; none is asked for."""
 
 
 class Door(StrEnum):

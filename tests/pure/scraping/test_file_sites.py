@@ -74,6 +74,12 @@ def test_a_back_fill_asks_for_each_season_in_the_window_that_the_site_has() -> N
     assert "/new/ARG.csv" in paths(FootballDataSite(), errand(Scope.BACKFILL, date(2012, 9, 1)), FOOTBALL_DATA)
 
 
+def test_a_re_reading_takes_the_lists_of_fixtures_before_the_files_that_correct_them() -> None:
+    asked = errand(Scope.REPARSE, date(2024, 9, 1), date(2024, 10, 1))
+    found = paths(FootballDataSite(divisions=ENGLAND, countries=["ARG"]), asked, FOOTBALL_DATA)
+    assert found == ["/fixtures.csv", "/new_league_fixtures.csv", "/mmz4281/2425/E0.csv", "/new/ARG.csv"]
+
+
 def test_in_summer_both_seasons_are_asked_for_and_the_young_one_may_be_missing() -> None:
     requests = FootballDataSite(divisions=ENGLAND, countries=()).start(errand(Scope.RESULTS, date(2020, 7, 26)))
     assert [(request.url[-11:], request.may_be_missing) for request in requests] == [

@@ -88,10 +88,10 @@ class FootballDataSite:
         A file of a season is final in October after it; an extra file never is, since its latest season goes on.
         """
         if errand.scope in (Scope.FIXTURES, Scope.ODDS):
-            lists = ["fixtures.csv"] if self._divisions else []
-            lists += ["new_league_fixtures.csv"] if self._countries else []
-            return [self._request(path, "fixtures") for path in lists]
-        requests = [
+            return self._lists()
+        # A file of results corrects what a list of fixtures told, so that it comes after them.
+        lists = self._lists() if errand.scope is Scope.REPARSE else []
+        divisions = [
             self._request(
                 f"mmz4281/{start % 100:02d}{(start + 1) % 100:02d}/{division}.csv",
                 "division",
@@ -102,7 +102,12 @@ class FootballDataSite:
             for start in season_starts(errand.window, first=FIRST_SEASONS.get(division, FIRST_SEASON))
         ]
         countries = self._countries if errand.window.end.year >= FIRST_EXTRA_YEAR else ()
-        return requests + [self._request(f"new/{country}.csv", "country") for country in countries]
+        return [*lists, *divisions, *(self._request(f"new/{country}.csv", "country") for country in countries)]
+
+    def _lists(self) -> list[Request]:
+        lists = ["fixtures.csv"] if self._divisions else []
+        lists += ["new_league_fixtures.csv"] if self._countries else []
+        return [self._request(path, "fixtures") for path in lists]
 
     def read(self, request: Request, page: Page, errand: Errand) -> Reading:
         """Read one file; see `apps.scraping.sources.base.Site`."""
