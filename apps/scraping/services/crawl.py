@@ -11,6 +11,7 @@ read from where it is kept, and one that was missing or failed is not asked for 
 from __future__ import annotations
 
 import logging
+import math
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -125,6 +126,8 @@ class Crawl:
         Tells the time.
     """
 
+    most_pages: float = MOST_PAGES
+
     def __init__(
         self, run: ScrapeRun, site: Site, errand: Errand, doors: Doors, *, clock: Callable[[], datetime]
     ) -> None:
@@ -135,6 +138,11 @@ class Crawl:
         self.clock = clock
         self.told = Told()
         self._seen: set[str] = set()
+
+    @property
+    def is_further(self) -> bool:
+        """Whether the next walk has less to do than this one: a request was made whose answer is kept."""
+        return bool(self.told.asked)
 
     def walk(self) -> Iterator[str]:
         """Go from page to page; yields the address of each before it is visited, for the caller to note or to rest."""
@@ -159,8 +167,9 @@ class Crawl:
             self._seen.add(request.url)
             yield request.url
             try:
-                if len(self._seen) > MOST_PAGES:
-                    raise FetchError(Outcome.INVALID, f"the site leads to more than {MOST_PAGES} pages: in circles?")
+                if len(self._seen) > self.most_pages:
+                    reason = f"the site leads to more than {self.most_pages} pages: in circles?"
+                    raise FetchError(Outcome.INVALID, reason)
                 follow = self._visit(request, chain)
             except (FetchError, ParseError) as error:
                 self.told.known -= len(waiting)
@@ -179,8 +188,12 @@ class Crawl:
             ]
             reason = f"{error} (pages from {first.url} on)"
             return self._fail(first, FetchError(Outcome.INVALID, reason), doubted)
-        self.told.join(chain)
+        self._join(first, chain)
         return None
+
+    def _join(self, first: Request, chain: Told) -> None:
+        """Take what a whole chain told."""
+        self.told.join(chain)
 
     def _compare(self, chain: Told) -> None:
         """Refuse pages of one chain that contradict each other."""
@@ -326,8 +339,47 @@ class Reread(Crawl):
     """The walk over kept pages: every page of an address that was ever kept is read, and none is asked for.
 
     A page that was not believed when it came, because it contradicted itself or told far fewer matches than the pages
-    of its address before, is passed over again.
+    of its address before, is passed over again. A chain whose records are stored is noted in the row
+    (`ScrapeRun.met`): the next slice passes over it, or walks it for the chains that it leads to alone.
     """
+
+    most_pages = math.inf
+    _unstored: dict[str, dict[str, Any]]
+
+    @property
+    def is_further(self) -> bool:
+        """Whether a chain came whole that no earlier slice has stored."""
+        return bool(self._unstored)
+
+    def walk(self) -> Iterator[str]:
+        """Go from chain to chain, past those that an earlier slice has stored."""
+        self._unstored = {}
+        self.told.pages = self.run.pages
+        return super().walk()
+
+    def settle(self) -> None:
+        """Note that what the whole chains told is stored."""
+        self.run.met |= self._unstored
+        self._unstored = {}
+
+    def _chain(self, first: Request, chains: deque[Request]) -> Generator[str, None, Fault | None]:
+        stored = self.run.met.get(first.url)
+        if stored is not None and not stored["leads_on"]:
+            self.told.done += stored["pages"]
+            self.told.known += stored["pages"] - 1
+            return None
+        done, others = self.told.done, len(chains)
+        fault = yield from super()._chain(first, chains)
+        if stored is None:
+            pages, leads_on = self.told.done - done, len(chains) > others
+            self._unstored.setdefault(
+                first.url, {"outcome": Outcome.STORED.value, "reason": "", "pages": pages, "leads_on": leads_on}
+            )
+        return fault
+
+    def _join(self, first: Request, chain: Told) -> None:
+        if first.url not in self.run.met:
+            super()._join(first, chain)
 
     def _compare(self, chain: Told) -> None:
         """Let what was told later correct what was told before."""

@@ -7,6 +7,7 @@ pages that are kept by then end. So does the worker that takes up a visit whose 
 from __future__ import annotations
 
 import logging
+import math
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -36,6 +37,9 @@ SLICE: Final = 20.0
 
 BUDGET: Final = 500.0
 """Seconds for which one task works; less than its time limit by a page's longest time and the storing."""
+
+FAIR_TIME: Final = BUDGET / 2
+"""Seconds of reading kept pages, with nothing gained, that are an attempt; less is left of a task's time by chance."""
 
 SIGN_OF_LIFE: Final = 0.5
 """Shortest time in seconds between two writes of a visit's progress."""
@@ -164,8 +168,7 @@ def scrape_due(
             run.refresh_from_db()
             if run.is_over:
                 continue
-            until = min(end, time.monotonic() + slice_seconds)
-            yield _work(run, make_site, make_doors, clock, until, end)
+            yield _work(run, make_site, make_doors, clock, slice_seconds, end)
 
 
 def accept_counts(*, run: ScrapeRun) -> int:
@@ -179,7 +182,7 @@ def _work(
     make_site: MakeSite,
     make_doors: MakeDoors,
     clock: Callable[[], datetime],
-    until: float,
+    slice_seconds: float,
     end: float,
 ) -> ScrapeReport:
     """Take a visit up, go on with it for a slice, and end it when the way is walked."""
@@ -188,11 +191,12 @@ def _work(
     if not is_reparse and (reason := why_off(run.source)):
         return _end(run, Outcome.FAILED, clock(), detail=f"No request left: {reason}")
     if not _take_up(run, clock()):
-        return _end(run, Outcome.FAILED, clock(), detail=f"Its worker was lost {ATTEMPTS} times, at {run.doing}.")
+        reason = f"Its worker was lost, or its time was used up by kept pages alone, {ATTEMPTS} times, at {run.doing}."
+        return _end(run, Outcome.FAILED, clock(), detail=f"{reason}\nA visit of fewer days has fewer pages.")
     try:
         with make_doors(run.source) as doors:
             crawl = (Reread if is_reparse else Crawl)(run, make_site(run.source), _errand(run), doors, clock=clock)
-            is_over = _walk(run, crawl, clock, until, end)
+            is_over = _walk(run, crawl, clock, slice_seconds, end)
         if not is_over:
             run.refresh_from_db()
             return ScrapeReport.of(run)
@@ -218,23 +222,44 @@ def _take_up(run: ScrapeRun, now: datetime) -> bool:
     return True
 
 
-def _walk(run: ScrapeRun, crawl: Crawl, clock: Callable[[], datetime], until: float, end: float) -> bool:
-    """Go on until the way is walked (True), or the slice is over or somebody has ended the visit (False)."""
-    latest = 0.0
+def _walk(run: ScrapeRun, crawl: Crawl, clock: Callable[[], datetime], slice_seconds: float, end: float) -> bool:
+    """Go on until the way is walked (True), or the slice is over or somebody has ended the visit (False).
+
+    The time of a slice begins where it comes further than the one before.
+    """
+    began, latest, until = time.monotonic(), 0.0, math.inf
     for url in crawl.walk():
         moment = time.monotonic()
-        if moment >= until and crawl.told.asked:
+        if crawl.is_further:
+            until = min(until, moment + slice_seconds)
+        if moment >= min(until, end):
             if moment >= end or selectors.is_anybody_waiting(run):
-                run.doing, run.attempts = "", 0
-                _note_progress(run, crawl.told, clock())
+                _rest(run, crawl, clock, seconds=moment - began)
                 return False
-            until = moment + SLICE
+            until = moment + slice_seconds
         if moment - latest >= SIGN_OF_LIFE:
             latest = moment
             run.doing = url
             if not _note_progress(run, crawl.told, clock()):
                 return False
     return _note_progress(run, crawl.told, clock())
+
+
+def _rest(run: ScrapeRun, crawl: Crawl, clock: Callable[[], datetime], *, seconds: float) -> None:
+    """End a slice of some seconds, so that the next one can go on."""
+    if not crawl.is_further:
+        # The next one would fare no better if this had its time: then it counts as if its worker were lost.
+        run.doing = run.doing if seconds >= FAIR_TIME else ""
+        _note_progress(run, crawl.told, clock())
+        return
+    if isinstance(crawl, Reread):
+        if not _note_progress(run, crawl.told, clock()):
+            return
+        _take(run, crawl.told, clock)
+        crawl.settle()
+        run.save(update_fields=["met", "pages", "notes", "records", "ingest", "created", "changed", "same", "refused"])
+    run.doing, run.attempts = "", 0
+    _note_progress(run, crawl.told, clock())
 
 
 def _note_progress(run: ScrapeRun, told: Told, now: datetime) -> bool:
@@ -253,18 +278,28 @@ def _note_progress(run: ScrapeRun, told: Told, now: datetime) -> bool:
 
 
 def _store(run: ScrapeRun, told: Told, clock: Callable[[], datetime]) -> ScrapeReport:
-    """Store what whole chains told, unless it cannot be true, and end the visit."""
-    run.pages, run.notes = told.pages, dict(told.notes)
+    """Store what whole chains told, and end the visit."""
     run.pages_done = run.pages_known = told.done
-    run.records = len(told.records)
-    changed = False
+    _take(run, told, clock)
+    if told.faults:
+        outcome = next((grave for grave in GRAVEST if any(f.outcome == grave for f in told.faults)), Outcome.FAILED)
+        reasons = "\n".join(fault.reason for fault in told.faults[:5])
+        return _end(run, outcome, clock(), detail=_advised(outcome, reasons))
+    return _end(run, Outcome.STORED if run.created or run.changed else Outcome.UNCHANGED, clock())
+
+
+def _take(run: ScrapeRun, told: Told, clock: Callable[[], datetime]) -> None:
+    """Store what whole chains told, and keep the account of it in the row, which is not saved here."""
+    run.pages = told.pages
+    run.records += len(told.records)
+    for note, count in told.notes.items():
+        run.notes[note] = run.notes.get(note, 0) + count
     if run.scope == ScrapeRun.Scope.REPARSE:
         inputs = plausibility.apart(told.records)
     else:
         inputs = iter([plausibility.together((record for _, record in told.records), in_time=True)])
     for records in inputs:
         report = ingest(records, source=run.source.name, now=clock(), aliases=aliases_for)
-        changed = changed or report.changed_facts
         _take_report(run, report)
         metrics.count_records(
             run.source.name, created=report.created, changed=report.changed, same=report.same, refused=report.refused
@@ -273,11 +308,6 @@ def _store(run: ScrapeRun, told: Told, clock: Callable[[], datetime]) -> ScrapeR
         # Not before: what is marked as taken is not read again.
         _remember_counts(run, told, clock())
     _take_refusals(run, told)
-    if told.faults:
-        outcome = next((grave for grave in GRAVEST if any(f.outcome == grave for f in told.faults)), Outcome.FAILED)
-        reasons = "\n".join(fault.reason for fault in told.faults[:5])
-        return _end(run, outcome, clock(), detail=_advised(outcome, reasons))
-    return _end(run, Outcome.STORED if changed else Outcome.UNCHANGED, clock())
 
 
 def _take_report(run: ScrapeRun, report: IngestReport) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import timedelta
 
 import psycopg
@@ -16,7 +17,7 @@ from apps.scraping.politeness import host_of
 from apps.scraping.responses import FetchError, Outcome, Response
 from apps.scraping.services import visits
 from apps.scraping.services.visits import ATTEMPTS
-from apps.scraping.sources import ParseError
+from apps.scraping.sources import ParseError, Request
 from apps.scraping.tasks import scrape_due as scrape_due_task
 from tests.db.scraping.conftest import NOW
 from tests.fakes import door_of, page_of
@@ -345,7 +346,7 @@ def test_the_final_version_of_a_leaf_is_taken_although_an_earlier_one_was(filled
 def test_final_pages_that_contradict_each_other_are_asked_for_again_by_the_next_visit_alone(filled):
     filled.doors.pages[HOME] = page_of(follow=(FEED, MORE, "http://fake/third"))
     filled.doors.pages |= {MORE: page_of(ONE | {"goals": (3, 3)}), "http://fake/third": page_of({"number": 9})}
-    filled.site.rules = dict.fromkeys((FEED, MORE, "http://fake/third"), {"final_after": NOW - timedelta(days=9)})
+    filled.site.rules = {key: {"final_after": NOW - timedelta(days=9)} for key in (FEED, MORE, "http://fake/third")}
     assert filled.visit().outcome == "invalid"
     filled.doors.pages[MORE] = page_of(ONE)
     filled.clock.later(minutes=2)
@@ -584,6 +585,52 @@ def test_a_kept_page_that_could_never_be_read_is_passed_over(filled):
 def test_a_source_without_a_kept_page_cannot_be_read_again(stage):
     with pytest.raises(services.WindowError, match="No page of sandbox is kept yet"):
         services.request_reparse(source=stage.source, by="somebody", now=NOW)
+
+
+def test_a_re_reading_that_others_wait_for_goes_on_behind_the_chains_that_it_has_stored(filled, monkeypatch):
+    filled.doors.pages[HOME] = page_of({"number": 7, "goals": (0, 1)}, follow=(FEED, MORE))
+    filled.doors.pages[MORE] = page_of({"number": 4, "goals": (1, 1)}, notes={"odd": 2})
+    filled.site.rules = {key: {"begins_chain": True} for key in (FEED, MORE)}
+    assert filled.visit().created == 5
+    forget_matches()
+    services.request_reparse(source=filled.source, by="somebody", now=filled.clock())
+    read = []
+    original = filled.site.read
+
+    def reading(request, page, errand):
+        read.append(request.url)
+        return original(request, page, errand)
+
+    monkeypatch.setattr(filled.site, "read", reading)
+    monkeypatch.setattr(selectors, "is_anybody_waiting", lambda run: True)
+    reports = filled.work(slice_seconds=0.0)
+    assert [report.outcome for report in reports] == ["", "", "stored"]
+    assert [report.created for report in reports] == [1, 4, 5]
+    assert read == [HOME, HOME, FEED, HOME, MORE]
+    run = ScrapeRun.objects.get(scope="reparse")
+    assert (run.created, run.same, run.records, run.pages_done, run.pages_known) == (5, 0, 5, 3, 3)
+    assert run.notes == {"odd": 2}
+    assert Match.objects.count() == 5
+
+
+@pytest.mark.parametrize("scope", ["reparse", "results"])
+def test_a_visit_whose_kept_pages_alone_use_up_the_time_ends_and_says_so(filled, monkeypatch, scope):
+    filled.site.rules = {FEED: {"final_after": NOW - timedelta(days=9)}}
+    filled.doors.pages[HOME] = page_of(follow=(FEED, MORE))
+    filled.site.first = [Request(HOME, "home", final_after=NOW - timedelta(days=9))]
+    filled.visit()
+    if scope == "reparse":
+        services.request_reparse(source=filled.source, by="somebody", now=filled.clock())
+    else:
+        filled.ask()
+    monkeypatch.setattr(visits, "FAIR_TIME", 0.0)
+    seconds = itertools.count(step=10.0)
+    monkeypatch.setattr(visits.time, "monotonic", lambda: next(seconds))
+    reports = []
+    while not reports or not reports[-1].outcome:
+        reports += filled.work(budget=25.0)
+    assert (len(reports), reports[-1].outcome) == (ATTEMPTS + 1, "failed")
+    assert "used up by kept pages alone" in reports[-1].detail
 
 
 # ── What the office and the metrics ask ──────────────────────────────────────────────────────────────────────────────
