@@ -64,7 +64,8 @@ NEXT_STEPS: Final = {
     Outcome.BLOCKED: "Nothing is tried before the pause is over. Open the page yourself, ask the site's owner; then "
     "resume the lane in the admin, or switch the source off.",
     Outcome.CHANGED_LAYOUT: "The page is kept and the tables are as they were. Mend the reader, then re-parse.",
-    Outcome.INVALID: "The tables are as they were. Look at the kept page; if it is right after all, accept its counts.",
+    Outcome.INVALID: "The tables are as they were. Look at the kept page; where only its count was not believed and "
+    "it is right, accept it.",
     Outcome.EMPTY: "The tables are as they were. Look at the kept page: is there no football, or no list any more?",
     Outcome.TIMEOUT: "The site did not answer in time; the next visit takes what this one missed.",
     Outcome.HTTP_ERROR: "The site did not answer as it should; the next visit takes what this one missed.",
@@ -172,9 +173,11 @@ def scrape_due(
 
 
 def accept_counts(*, run: ScrapeRun) -> int:
-    """Forget what the pages of a visit used to hold, so that the next visit believes them; return how many pages."""
-    urls = [page["url"] for page in run.pages]
-    return Address.objects.filter(source=run.source, url__in=urls).update(counts=[])
+    """Forget what the pages used to hold whose counts a visit did not believe; return how many pages.
+
+    The next visit believes them. The other pages of the visit are held against their counts as before.
+    """
+    return selectors.doubted_addresses(run).update(counts=[], doubts=[])
 
 
 def _work(

@@ -13,6 +13,7 @@ from django_celery_beat.models import PeriodicTask
 from apps.matches.admin import FactAdmin
 from apps.scraping import services
 from apps.scraping.models import Lane, ScrapeRun, Snapshot, Source
+from apps.scraping.plausibility import VISITS_COMPARED
 from apps.scraping.politeness import host_of
 from spai.beat import write_timetable
 from spai.celery import TIMETABLE
@@ -210,3 +211,24 @@ def test_the_timetable_can_be_read_beside_its_policy(office, visited):
 
 def test_moments_are_told_in_utc_beside_how_long_ago(stage):
     assert "09:00:30 UTC" in site._registry[Source].shown_fresh(type("Row", (), {"complete_at": NOW})())
+
+
+def test_accepting_counts_is_offered_where_a_count_was_not_believed_and_nowhere_else(office, visited):
+    twenty = [{"number": number, "goals": (1, 0)} for number in range(20)]
+    visited.doors.pages[HOME] = page_of(*twenty)
+    for _ in range(VISITS_COMPARED):
+        visited.clock.later(minutes=2)
+        visited.visit()
+    visited.clock.later(minutes=2)
+    visited.doors.pages[HOME] = page_of(*twenty, {"number": 1, "goals": (3, 3)})
+    contradicting = ScrapeRun.objects.get(pk=visited.visit().run_id)
+    visited.clock.later(minutes=2)
+    visited.doors.pages[HOME] = page_of({"number": 1, "goals": (1, 0)})
+    shrunk = ScrapeRun.objects.get(pk=visited.visit().run_id)
+    assert (contradicting.outcome, shrunk.outcome) == ("invalid", "invalid")
+    shown = office.get(reverse("admin:scraping_scraperun_change", args=[shrunk.pk])).content.decode()
+    assert "Accept its counts" in shown
+    services.accept_counts(run=shrunk)
+    for run in (contradicting, shrunk):
+        shown = office.get(reverse("admin:scraping_scraperun_change", args=[run.pk])).content.decode()
+        assert "Accept its counts" not in shown

@@ -159,7 +159,10 @@ def test_counts_that_the_operator_accepts_are_believed_from_then_on(filled):
         filled.clock.later(minutes=2)
     filled.doors.pages[FEED] = page_of({"number": 1, "goals": (5, 5)})
     refused = filled.visit()
-    assert services.accept_counts(run=ScrapeRun.objects.get(pk=refused.run_id)) == 2
+    run = ScrapeRun.objects.get(pk=refused.run_id)
+    assert services.accept_counts(run=run) == 1
+    assert services.accept_counts(run=run) == 0
+    assert Address.objects.get(url=HOME).counts == [0, 0, 0]
     filled.clock.later(minutes=2)
     assert filled.visit().outcome == "stored"
 
