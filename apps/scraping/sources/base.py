@@ -19,6 +19,9 @@ from typing import Any, Final, Protocol
 
 from apps.matches.records import MatchRecord, readable
 
+BACKFILL_AGE: Final = timedelta(days=1)
+"""A back-fill comes month by month, and one file serves many months: one that is kept and younger serves."""
+
 ROW_TEXT_LIMIT: Final = 120
 """Characters of a refused row that are kept for the report."""
 
@@ -275,6 +278,13 @@ class Site(Protocol):
             When the page is not what its kind promises; `missing` names the selector, variable or key.
         """
         ...
+
+
+def age_that_serves(errand: Errand, otherwise: timedelta | None) -> timedelta | None:
+    """Return the age up to which a kept file serves an errand: a back-fill's, or what the site has `otherwise`."""
+    if errand.scope is not Scope.BACKFILL:
+        return otherwise
+    return max(BACKFILL_AGE, otherwise or BACKFILL_AGE)
 
 
 def shorten(cells: Iterable[object]) -> str:
