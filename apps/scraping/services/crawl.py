@@ -20,7 +20,7 @@ from typing import Any, Final, Protocol
 
 from apps.matches.records import MatchRecord, readable
 from apps.scraping import plausibility, selectors
-from apps.scraping.models import Address, ScrapeRun, Snapshot
+from apps.scraping.models import LONGEST_URL, Address, ScrapeRun, Snapshot
 from apps.scraping.responses import FetchError, Outcome, Response
 from apps.scraping.services import snapshots
 from apps.scraping.sources import Errand, Page, ParseError, Reading, Request, Site
@@ -38,6 +38,9 @@ PAGES_LISTED: Final = 300
 
 FAULTS_IN_A_ROW: Final = 3
 """Broken chains, one after the other, that end the visit."""
+
+URL_SHOWN: Final = 100
+"""Characters of an address that cannot be one, in the reason of its refusal."""
 
 MOST_PAGES: Final = 20_000
 """A site that leads to more pages in one visit leads in circles."""
@@ -165,6 +168,10 @@ class Crawl:
                 self.told.known -= 1
                 continue
             self._seen.add(request.url)
+            if (url := readable(request.url)[:LONGEST_URL]) != request.url:
+                self.told.known -= len(waiting)
+                reason = f"an address has {len(request.url):,} characters, or some that none has: {url[:URL_SHOWN]}"
+                return self._fail(replace(request, url=url), FetchError(Outcome.INVALID, reason))
             yield request.url
             try:
                 if len(self._seen) > self.most_pages:

@@ -252,6 +252,16 @@ def test_a_page_that_begins_a_chain_of_its_own_fails_alone(stage):
     assert (report.outcome, report.created) == ("http_error", 2)
 
 
+@pytest.mark.parametrize("url", [f"http://fake/{'x' * 1000}", "http://fake/a\x00b\ud800c"])
+def test_an_address_that_cannot_be_one_is_invalid_and_ends_its_chain_alone(stage, url):
+    stage.site.first = [*stage.site.first, *FIRST_OF_TWO]
+    stage.doors.pages = {HOME: page_of(ONE, follow=(url,)), MORE: page_of(TWO)}
+    report = stage.visit()
+    assert (report.outcome, report.created) == ("invalid", 1)
+    assert "an address has 1,0" in report.detail or "a␀b?c" in report.detail
+    assert stage.doors.asked == [HOME, MORE]
+
+
 NUL_AND_HALF = "a\x00b\ud800c"
 """What neither text nor jsonb of PostgreSQL takes."""
 
