@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import timedelta
 
 import pytest
@@ -175,6 +176,19 @@ def test_a_raw_page_is_shown_as_text_and_never_run(office, visited):
     assert answer["X-Content-Type-Options"] == "nosniff"
     assert "sandbox" in answer["Content-Security-Policy"]
     assert office.get(reverse("admin:scraping_snapshot_raw", args=[0])).status_code == 404
+
+
+def test_a_long_raw_page_says_how_much_is_shown_and_can_be_saved_whole(office, visited, monkeypatch):
+    monkeypatch.setattr("apps.scraping.admin.pages.PAGE_SHOWN", 10)
+    kept = Snapshot.objects.get(outcome="stored", sha256=hashlib.sha256(SCRIPT).hexdigest())
+    address = reverse("admin:scraping_snapshot_raw", args=[kept.pk])
+    shown = office.get(address).content
+    assert shown.startswith(SCRIPT[:10] + b"\n")
+    assert f"The first 10 of {len(SCRIPT)} bytes are shown".encode() in shown
+    saved = office.get(address, {"save": "1"})
+    assert saved.content == SCRIPT
+    assert saved["Content-Disposition"] == f'attachment; filename="page-{kept.pk}.txt"'
+    assert (saved["Content-Type"], saved["X-Content-Type-Options"]) == ("text/plain; charset=utf-8", "nosniff")
 
 
 def test_a_raw_page_whose_bytes_are_lost_says_so(office, visited, raw_pages):
