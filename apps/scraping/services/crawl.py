@@ -371,17 +371,15 @@ class Reread(Crawl):
 
     def _chain(self, first: Request, chains: deque[Request]) -> Generator[str, None, Fault | None]:
         stored = self.run.met.get(first.url)
-        if stored is not None and not stored["leads_on"]:
+        if stored is not None and not stored.get("leads_on", True):
             self.told.done += stored["pages"]
             self.told.known += stored["pages"] - 1
             return None
         done, others = self.told.done, len(chains)
         fault = yield from super()._chain(first, chains)
-        if stored is None:
+        if stored is None and fault is None:
             pages, leads_on = self.told.done - done, len(chains) > others
-            self._unstored.setdefault(
-                first.url, {"outcome": Outcome.STORED.value, "reason": "", "pages": pages, "leads_on": leads_on}
-            )
+            self._unstored.setdefault(first.url, {"pages": pages, "leads_on": leads_on})
         return fault
 
     def _join(self, first: Request, chain: Told) -> None:

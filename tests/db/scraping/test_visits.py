@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from datetime import timedelta
 
 import psycopg
@@ -624,6 +625,26 @@ def test_a_re_reading_that_others_wait_for_goes_on_behind_the_chains_that_it_has
     assert (run.created, run.same, run.records, run.pages_done, run.pages_known) == (5, 0, 5, 3, 3)
     assert run.notes == {"odd": 2}
     assert Match.objects.count() == 5
+
+
+def test_a_chain_that_cannot_be_read_again_is_told_at_the_end_of_all_slices(filled, monkeypatch):
+    filled.doors.pages[HOME] = page_of(follow=(FEED, MORE))
+    filled.doors.pages[MORE] = page_of({"number": 4, "goals": (1, 1)})
+    filled.site.rules = {url: {"begins_chain": True} for url in (FEED, MORE)}
+    filled.visit()
+    forget_matches()
+    services.request_reparse(source=filled.source, by="somebody", now=filled.clock())
+    original = filled.site.read
+
+    def reading(request, page, errand):
+        told = original(request, page, errand)
+        return replace(told, follow=[door_of("http://fake/" + "x" * 1000)]) if request.url == FEED else told
+
+    monkeypatch.setattr(filled.site, "read", reading)
+    monkeypatch.setattr(selectors, "is_anybody_waiting", lambda run: True)
+    reports = filled.work(slice_seconds=0.0)
+    assert len(reports) > 1
+    assert (reports[-1].outcome, reports[-1].created) == ("invalid", 1)
 
 
 @pytest.mark.parametrize("scope", ["reparse", "results"])
