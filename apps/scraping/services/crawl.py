@@ -11,7 +11,6 @@ read from where it is kept, and one that was missing or failed is not asked for 
 from __future__ import annotations
 
 import logging
-import math
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -226,7 +225,7 @@ class Crawl:
 
     def _obtain(self, request: Request, known: Address | None, chain: Told) -> tuple[Page, Snapshot, bool] | None:
         """Return a page, its row, and whether a request was made; None for one that may be missing and is."""
-        kept = None if known is None else _readable(known.snapshot)
+        kept = None if known is None else readable_page(known.snapshot)
         if known is not None and kept is not None and self._serves(request, known):
             # An earlier slice of this visit saw it then; what a price is worth depends on when it still stood.
             if known.seen_at >= self._began:
@@ -274,7 +273,7 @@ class Crawl:
 
     def _check(self, request: Request, reading: Reading, known: Address | None) -> None:
         """Refuse a page that contradicts itself, holds nothing although it must, or far more or less than ever."""
-        if reason := _objection(request, reading):
+        if reason := objection(request, reading):
             raise reason
         earlier = known.counts if known is not None and not reading.varies else ()
         count = len(reading.records)
@@ -342,80 +341,7 @@ class Crawl:
             )
 
 
-class Reread(Crawl):
-    """The walk over kept pages: every page of an address that was ever kept is read, and none is asked for.
-
-    A page that was not believed when it came, because it contradicted itself or told far fewer matches than the pages
-    of its address before, is passed over again. A chain whose records are stored is noted in the row
-    (`ScrapeRun.met`): the next slice passes over it, or walks it for the chains that it leads to alone.
-    """
-
-    most_pages = math.inf
-    _unstored: dict[str, dict[str, Any]]
-
-    @property
-    def is_further(self) -> bool:
-        """Whether a chain came whole that no earlier slice has stored."""
-        return bool(self._unstored)
-
-    def walk(self) -> Iterator[str]:
-        """Go from chain to chain, past those that an earlier slice has stored."""
-        self._unstored = {}
-        self.told.pages = self.run.pages
-        return super().walk()
-
-    def settle(self) -> None:
-        """Note that what the whole chains told is stored."""
-        self.run.met |= self._unstored
-        self._unstored = {}
-
-    def _chain(self, first: Request, chains: deque[Request]) -> Generator[str, None, Fault | None]:
-        stored = self.run.met.get(first.url)
-        if stored is not None and not stored.get("leads_on", True):
-            self.told.done += stored["pages"]
-            self.told.known += stored["pages"] - 1
-            return None
-        done, others = self.told.done, len(chains)
-        fault = yield from super()._chain(first, chains)
-        if stored is None and fault is None:
-            pages, leads_on = self.told.done - done, len(chains) > others
-            self._unstored.setdefault(first.url, {"pages": pages, "leads_on": leads_on})
-        return fault
-
-    def _join(self, first: Request, chain: Told) -> None:
-        if first.url not in self.run.met:
-            super()._join(first, chain)
-
-    def _compare(self, chain: Told) -> None:
-        """Let what was told later correct what was told before."""
-
-    def _visit(self, request: Request, chain: Told) -> list[Request]:
-        follow: dict[str, Request] = {}
-        counts: list[int] = []
-        for snapshot in selectors.pages_of(self.run.source, request.url):
-            page = _readable(snapshot)
-            try:
-                if page is None:
-                    raise ParseError("the bytes that were kept", snapshot.stored_as)
-                reading = self.site.read(request, page, self.errand)
-            except ParseError as error:
-                # It told nothing when it came, and the pages around it did.
-                chain.notes[readable(f"kept pages without {error.missing}")] += 1
-                self._note(request, Outcome.CHANGED_LAYOUT.value, snapshot, 0)
-                continue
-            count = len(reading.records)
-            if _objection(request, reading) or (not reading.varies and plausibility.out_of_band(count, counts)):
-                chain.notes["kept pages that were not believed"] += 1
-                self._note(request, Outcome.INVALID.value, snapshot, 0)
-                continue
-            counts = [*counts, count][-plausibility.VISITS_COMPARED :]
-            chain.read(request, page, reading)
-            self._note(request, "kept", snapshot, count)
-            follow.update((each.url, each) for each in reading.follow)
-        return list(follow.values())
-
-
-def _objection(request: Request, reading: Reading) -> FetchError | None:
+def objection(request: Request, reading: Reading) -> FetchError | None:
     """Return what speaks against a page in itself."""
     for row in reading.refused:
         if row.is_contradiction:
@@ -433,7 +359,8 @@ def _is_taken(known: Address) -> bool:
     return known.taken_at is not None and known.taken_at >= known.seen_at
 
 
-def _readable(snapshot: Snapshot) -> Page | None:
+def readable_page(snapshot: Snapshot) -> Page | None:
+    """Return a kept page, None when its bytes are gone."""
     try:
         return snapshots.page_of(snapshot)
     except snapshots.LostPageError as error:

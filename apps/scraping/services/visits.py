@@ -25,7 +25,8 @@ from apps.matches.services import IngestReport, ingest
 from apps.scraping import metrics, plausibility, selectors
 from apps.scraping.models import Address, ScrapeRun, Source
 from apps.scraping.responses import Outcome
-from apps.scraping.services.crawl import Crawl, Doors, Reread, Told
+from apps.scraping.services.crawl import Crawl, Doors, Told
+from apps.scraping.services.reread import Reread
 from apps.scraping.services.sources import base_url_of, site_of, why_off
 from apps.scraping.sources import Errand, Scope, Site, Window
 from apps.scraping.sources.aliases import aliases_for
