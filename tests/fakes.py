@@ -14,20 +14,21 @@ from typing import Any
 from apps.matches.records import CompetitionKey, MatchRecord, Status
 from apps.scraping.models import Snapshot
 from apps.scraping.responses import FetchError, Outcome, Response
-from apps.scraping.sources import Door, Errand, Page, ParseError, Reading, Request
+from apps.scraping.sources import Door, Errand, Page, ParseError, Reading, RefusedRow, Request
 
 LEAGUE = CompetitionKey("Norland", "First", is_simulated=True)
 
 
 @dataclass
 class FakeDoors:
-    """Answers with the pages that it is given; keeps what it was asked for."""
+    """Answers with the pages that it is given, or that one is unchanged; keeps what it was asked for."""
 
     pages: dict[str, Any]
     clock: Any
     asked: list[str] = field(default_factory=list)
     faults: dict[str, BaseException] = field(default_factory=dict)
     seconds: float = 0.0
+    unchanged: set[str] = field(default_factory=set)
 
     def get(self, request: Request, *, kept: Snapshot | None) -> Response:
         self.asked.append(request.url)
@@ -35,6 +36,8 @@ class FakeDoors:
             self.clock.later(seconds=self.seconds)
         if request.url in self.faults:
             raise self.faults[request.url]
+        if kept is not None and request.url in self.unchanged:
+            return Response(request.url, 304, b"", self.clock())
         if request.url not in self.pages:
             missing = Response(request.url, 404, b"no such page", self.clock())
             raise FetchError(Outcome.HTTP_ERROR, f"404 for {request.url}", missing)
@@ -45,7 +48,7 @@ class FakeDoors:
 
 @dataclass
 class FakeSite:
-    """A site whose first page lists others: {"matches": […], "follow": [url, …]}."""
+    """A site whose first page lists others: {"matches": […], "follow": [url, …], "refused": […], "notes": {}}."""
 
     first: list[Request] = field(default_factory=lambda: [Request("http://fake/home", "home")])
     name: str = "sandbox"
@@ -63,7 +66,11 @@ class FakeSite:
             raise ParseError("the list of matches", request.url) from error
         follow = [Request(url, "list", **self.rules.get(url, {})) for url in told.get("follow", [])]
         return Reading(
-            records=[match(**values) for values in matches], follow=follow, may_be_empty=told.get("may_be_empty", True)
+            records=[match(**values) for values in matches],
+            follow=follow,
+            refused=[RefusedRow(**row) for row in told.get("refused", [])],
+            notes=told.get("notes", {}),
+            may_be_empty=told.get("may_be_empty", True),
         )
 
 

@@ -368,3 +368,8 @@ def result_known_at(kickoff_at: datetime, precision: KickoffPrecision, finished_
         next_day: date = (kickoff_at + timedelta(days=1)).date()
         return datetime.combine(next_day, DATE_ONLY_KNOWN_AT, tzinfo=UTC)
     return kickoff_at + RESULT_DELAY
+
+
+def readable(text: str) -> str:
+    """Return a stranger's text as every database and terminal takes it: no NUL, no half of a surrogate pair."""
+    return text.encode("utf-8", "replace").decode().replace("\x00", "␀")

@@ -28,7 +28,11 @@ BELIEVED_AFTER: Final = 3
 
 
 class ImplausibleError(ValueError):
-    """The pages tell what cannot be true; the text says what."""
+    """The pages tell what cannot be true; the text says what, `match` is the key of the match (`key_of`)."""
+
+    def __init__(self, reason: str, match: tuple[object, ...]) -> None:
+        super().__init__(reason)
+        self.match = match
 
 
 def out_of_band(count: int, earlier: Sequence[int]) -> str:
@@ -107,18 +111,20 @@ def together(records: Iterable[MatchRecord], *, in_time: bool = False) -> list[M
     """
     found: dict[tuple[object, ...], MatchRecord] = {}
     for record in records:
-        key = _key(record)
+        key = key_of(record)
         earlier = found.get(key)
         if earlier is not None and not in_time and _contradict(earlier, record):
             raise ImplausibleError(
                 f"the pages contradict each other: {record.home_team} – {record.away_team} on "
-                f"{record.kickoff_at:%Y-%m-%d} ended {_score(earlier)} and {_score(record)}"
+                f"{record.kickoff_at:%Y-%m-%d} ended {_score(earlier)} and {_score(record)}",
+                key,
             )
         found[key] = record if earlier is None else _completed(record, earlier)
     return list(found.values())
 
 
-def _key(record: MatchRecord) -> tuple[object, ...]:
+def key_of(record: MatchRecord) -> tuple[object, ...]:
+    """Return what makes a record tell of the same match as another one of its source."""
     if record.source_id:
         return (record.source_id,)
     day = record.kickoff_at.date()

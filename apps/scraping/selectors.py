@@ -120,6 +120,12 @@ def address(source: Source, url: str) -> Address | None:
     return Address.objects.select_related("snapshot").filter(source=source, url=url).first()
 
 
+def doubted_addresses(run: ScrapeRun) -> QuerySet[Address]:
+    """Return the addresses of a visit whose pages told far more or fewer matches than before."""
+    urls = [page["url"] for page in run.pages if page["came"] == Outcome.INVALID.value]
+    return Address.objects.filter(source=run.source_id, url__in=urls).exclude(doubts=[])
+
+
 def pages_of(source: Source, url: str) -> QuerySet[Snapshot]:
     """Return the pages of an address that a reader, mended meanwhile, may read, in the order in which they came."""
     readable = (Outcome.STORED.value, Outcome.CHANGED_LAYOUT.value)

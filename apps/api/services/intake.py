@@ -18,6 +18,7 @@ from apps.matches.records import (
     Status,
 )
 from apps.matches.services import Ingestion, Outcome
+from apps.matches.services.rows import RESULTS
 
 BATCH: Final = 10_000
 """Records that are stored at a time; a batch is cut where a season ends."""
@@ -240,7 +241,10 @@ def _key(record: MatchRecord) -> Key:
 
 
 def _stored(source: str, source_ids: Iterable[str]) -> dict[str, MatchRecord]:
-    """Return what is stored of the matches that a source told under some ids, in its own names of the teams."""
+    """Return the matches that a source told under some ids, in its own names of the teams and without their results.
+
+    A result that stands need not be the word of this source; one that only quotes prices says nothing of it.
+    """
     wanted = list(source_ids)
     if not wanted:
         return {}
@@ -267,9 +271,7 @@ def _stored(source: str, source_ids: Iterable[str]) -> dict[str, MatchRecord]:
             away_team=away[0],
             kickoff_at=match.kickoff_at,
             kickoff_precision=KickoffPrecision(match.kickoff_precision),
-            status=Status(match.status),
-            home_goals=match.home_goals,
-            away_goals=match.away_goals,
+            status=Status.SCHEDULED if match.status in RESULTS else Status(match.status),
             source_id=source_id,
             home_team_id=home[1],
             away_team_id=away[1],

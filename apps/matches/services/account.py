@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
 
-from apps.matches.records import MatchRecord
+from apps.matches.records import MatchRecord, readable
 
 TEXT_LIMIT: Final = 500
 """Characters of a refused record that are kept."""
@@ -31,7 +31,7 @@ class Refusal:
     @classmethod
     def of(cls, record: str, reason: str) -> Refusal:
         """Return a refusal in text that every database and terminal takes."""
-        return cls(_readable(record), _readable(reason))
+        return cls(readable(record[:TEXT_LIMIT]), readable(reason[:TEXT_LIMIT]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,3 @@ def describe(record: MatchRecord) -> str:
         f"{competition.region}, {competition.name} {record.season}: {record.home_team} – {record.away_team} "
         f"on {record.kickoff_at:%Y-%m-%d}"
     )
-
-
-def _readable(text: str) -> str:
-    return text[:TEXT_LIMIT].encode("utf-8", "replace").decode().replace("\x00", "␀")

@@ -7,7 +7,6 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from types import TracebackType
@@ -22,10 +21,10 @@ from apps.matches.services import tables
 from apps.matches.services.account import Batch, BatchOutcome, IngestReport, Outcome, Refusal
 from apps.matches.services.changes import keep_history, publish_matches
 from apps.matches.services.contradictions import Contradictions, Standing
+from apps.matches.services.drafts import Draft, Finder, rounds
 from apps.matches.services.fitness import unfit
-from apps.matches.services.identity import SAME_DAY, Doubt, days_apart, identify
 from apps.matches.services.names import Aliases, NameConflictError, Names, WorldConflictError
-from apps.matches.services.rows import RESULTS, ContradictionError, MatchRow, merge, new_row, only_word_differs
+from apps.matches.services.rows import ContradictionError, MatchRow, merge, new_row, only_word_differs
 from apps.matches.services.sheets import Sheets
 
 BATCH: Final = 10_000
@@ -37,25 +36,6 @@ MANY: Final = 1_000
 """New matches in one batch from which the planner is told of them at once."""
 
 REFUSALS_KEPT: Final = 100
-
-
-@dataclass(slots=True)
-class Draft:
-    """A record whose names are resolved."""
-
-    index: int
-    record: MatchRecord
-    competition_id: int
-    season_id: int
-    home_team_id: int
-    away_team_id: int
-    row: MatchRow | None = None
-    is_new: bool = False
-
-    @property
-    def pair(self) -> tuple[int, int, int]:
-        """Season, home team and away team."""
-        return self.season_id, self.home_team_id, self.away_team_id
 
 
 def ingest(
@@ -130,19 +110,20 @@ class Ingestion:
         self._row: Ingest | None = None
         self._is_simulated: bool | None = None
         self._is_bulk = False
-        # Match → the day that this input told it for: an input tells each match once.
-        self._told: dict[int, int] = {}
-        self._repeats: dict[int, bool] = {}
         self._competition_ids: dict[CompetitionKey, int] = {}
+        self._finder = Finder(source=source, now=self.now)
         self._sheets = Sheets(source)
         self._contradictions = Contradictions(self.now)
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        self._stack.enter_context(transaction.atomic())
-        tables.lock()
-        self._began = time.perf_counter()
-        self._names = Names(source=self.source, aliases=self._aliases, now=self.now)
+        # Nobody calls `__exit__` when this raises: what was entered by then must be left here.
+        with ExitStack() as stack:
+            stack.enter_context(transaction.atomic())
+            tables.lock()
+            self._began = time.perf_counter()
+            self._names = Names(source=self.source, aliases=self._aliases, now=self.now)
+            self._stack = stack.pop_all()
         return self
 
     def __exit__(
@@ -177,7 +158,7 @@ class Ingestion:
         batch = Batch([Outcome.SAME] * len(records))
         with _uncollected():
             drafts = self._resolve(records, batch)
-            for round_of_drafts in self._rounds(drafts, batch):
+            for round_of_drafts in rounds(drafts, batch, source=self.source):
                 self._store_round(round_of_drafts, batch)
         for outcome in batch.outcomes:
             self._counts[outcome] += 1
@@ -237,40 +218,6 @@ class Ingestion:
             )
         return competition_id
 
-    def _rounds(self, drafts: list[Draft], batch: Batch) -> Iterator[list[Draft]]:
-        """Yield drafts so that no round tells a match twice: what is told again comes in a later round and wins.
-
-        Two results under one id cannot both be right: the earlier record is refused. Two ids for one pair on one day
-        are refused, since a pair does not meet twice on a day.
-        """
-        while drafts:
-            now: list[Draft] = []
-            later: list[Draft] = []
-            seen: dict[object, Draft] = {}
-            for draft in drafts:
-                record = draft.record
-                day = (*draft.pair, record.kickoff_at.toordinal())
-                key: object = record.source_id or day
-                earlier = seen.get(key)
-                if earlier is None and record.source_id and day in seen:
-                    other = seen[day].record.source_id
-                    batch.refuse(
-                        draft.index, record, f"{self.source} tells these teams' match of this day as {other} too"
-                    )
-                elif earlier is None:
-                    seen[key] = seen[day] = draft
-                    now.append(draft)
-                else:
-                    if record.source_id and _results_differ(earlier.record, record):
-                        batch.refuse(earlier.index, earlier.record, "the same id comes again later with another result")
-                        now.remove(earlier)
-                        seen[key] = draft
-                        now.append(draft)
-                    else:
-                        later.append(draft)
-            yield now
-            drafts = later
-
     # ── From rows to what is written ─────────────────────────────────────────────────────────────────────────────────
     def _store_round(self, drafts: list[Draft], batch: Batch) -> None:
         if not drafts:
@@ -283,108 +230,15 @@ class Ingestion:
             by_id[row.id] = row
         source_ids = [draft.record.source_id for draft in drafts if draft.record.source_id]
         refs = tables.load_refs(self.source, source_ids, season_ids) if source_ids else {}
-        self._identify(drafts, batch, stored=stored, by_id=by_id, refs=refs)
+        self._finder.find(drafts, batch, stored=stored, by_id=by_id, refs=refs)
         drafts = [draft for draft in drafts if batch.outcomes[draft.index] != Outcome.REFUSED]
         self._make_new_rows([draft for draft in drafts if draft.is_new], stored)
         changes = self._merge([draft for draft in drafts if not draft.is_new], batch)
         drafts = [draft for draft in drafts if batch.outcomes[draft.index] != Outcome.REFUSED]
         for draft in drafts:
             assert draft.row is not None
-            self._told[draft.row.id] = draft.record.kickoff_at.toordinal()
+            self._finder.note(draft.record, draft.row)
         self._write(drafts, changes, refs, batch)
-
-    def _identify(
-        self,
-        drafts: list[Draft],
-        batch: Batch,
-        *,
-        stored: dict[tuple[int, int, int], list[MatchRow]],
-        by_id: dict[int, MatchRow],
-        refs: dict[str, int],
-    ) -> None:
-        """Give each draft its stored match, or mark it as new, or refuse it."""
-        known_here = set(refs.values())
-        pairs: dict[tuple[int, int, int], list[Draft]] = defaultdict(list)
-        taken: set[int] = set()
-        for draft in drafts:
-            match_id = refs.get(draft.record.source_id) if draft.record.source_id else None
-            if match_id is None:
-                pairs[draft.pair].append(draft)
-                continue
-            row = by_id.get(match_id)
-            if row is None or (row.season_id, row.home_team_id, row.away_team_id) != draft.pair:
-                reason = (
-                    f"{self.source} told another season or other teams under the id {draft.record.source_id} before"
-                )
-                batch.refuse(draft.index, draft.record, reason)
-                continue
-            draft.row = row
-            taken.add(match_id)
-        for pair, group in pairs.items():
-            candidates = [row for row in stored.get(pair, ()) if row.id not in taken]
-            if not candidates:
-                for draft in group:
-                    draft.is_new = True
-            elif len(group) == len(candidates) == 1 and self._is_plainly(group[0], candidates[0], known_here):
-                group[0].row = candidates[0]
-            else:
-                self._identify_pair(group, candidates, known_here, batch)
-
-    def _is_plainly(self, draft: Draft, row: MatchRow, known_here: set[int]) -> bool:
-        """Whether the only record of a pair and its only match lie on one day, so that there is nothing to weigh."""
-        return (
-            days_apart(draft.record.kickoff_at, row.kickoff_at) <= SAME_DAY
-            and row.id not in self._told
-            and not (draft.record.source_id and row.id in known_here)
-        )
-
-    def _identify_pair(
-        self, group: list[Draft], candidates: list[MatchRow], known_here: set[int], batch: Batch
-    ) -> None:
-        waiting = []
-        for draft in group:
-            record = draft.record
-            day = record.kickoff_at.toordinal()
-            same_day = [row for row in candidates if row.kickoff_at.toordinal() == day]
-            again = next((row for row in candidates if self._told.get(row.id) == day), None)
-            if record.source_id and any(row.id in known_here for row in same_day):
-                batch.refuse(
-                    draft.index, record, f"{self.source} tells these teams' match of this day under another id"
-                )
-            elif again is None:
-                waiting.append(draft)
-            elif _results_differ(record, again):
-                batch.refuse(draft.index, record, "the same match comes earlier in this input with another result")
-            else:
-                draft.row = again
-        free = [row for row in candidates if row.id not in self._told]
-        competition_id = group[0].competition_id
-        told_on_days = len({draft.record.kickoff_at.toordinal() for draft in group})
-        # A match that the source tells under an id is none of its matches of another id.
-        for has_id in (True, False):
-            of_kind = [draft for draft in waiting if bool(draft.record.source_id) == has_id]
-            answers = identify(
-                [draft.record for draft in of_kind],
-                [row for row in free if not (has_id and row.id in known_here)],
-                repeats=lambda: told_on_days > 1 or self._pairs_repeat(competition_id),
-                now=self.now,
-            )
-            for draft, answer in zip(of_kind, answers, strict=True):
-                if isinstance(answer, Doubt):
-                    batch.refuse(draft.index, draft.record, answer.reason)
-                elif answer is None:
-                    draft.is_new = True
-                else:
-                    draft.row = answer
-                    free.remove(answer)
-
-    def _pairs_repeat(self, competition_id: int) -> bool:
-        """Whether teams of a competition meet more than once at one ground in a season."""
-        known = self._repeats.get(competition_id)
-        if known is None:
-            known = tables.pairs_repeat(competition_id)
-            self._repeats[competition_id] = known
-        return known
 
     def _make_new_rows(self, drafts: list[Draft], stored: dict[tuple[int, int, int], list[MatchRow]]) -> None:
         drafts.sort(key=lambda draft: (draft.record.kickoff_at, draft.index))
@@ -536,11 +390,3 @@ def _odds_rows(drafts: Iterable[Draft]) -> Iterator[tuple[Any, ...]]:
         match_id = _row(draft).id
         for quote in by_key.values():
             yield (match_id, *_odds_values(quote))
-
-
-def _results_differ(one: MatchRecord | MatchRow, other: MatchRecord | MatchRow) -> bool:
-    return (
-        one.status in RESULTS
-        and other.status in RESULTS
-        and (one.home_goals, one.away_goals) != (other.home_goals, other.away_goals)
-    )

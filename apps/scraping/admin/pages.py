@@ -17,7 +17,10 @@ from apps.scraping import services
 from apps.scraping.models import Address, Lane, Snapshot
 
 PAGE_SHOWN: Final = 2_000_000
-"""Bytes of a raw page that the office shows; the whole page can be saved."""
+"""Bytes of a raw page that the office shows; the whole page can be saved (`SAVE`)."""
+
+SAVE: Final = "save"
+"""The parameter of the address of a raw page by which the browser saves it in place of showing it."""
 
 
 @admin.register(Lane)
@@ -74,8 +77,12 @@ class SnapshotAdmin(FactAdmin):
     @display(description="raw page")
     def shown_link(self, snapshot: Snapshot) -> SafeString:
         """The way to the bytes."""
-        address = reverse("admin:scraping_snapshot_raw", args=[snapshot.pk])
-        return format_html('<a class="spai-link" href="{}" target="_blank" rel="noopener">open</a>', address)
+        return format_html(
+            '<a class="spai-link" href="{0}" target="_blank" rel="noopener">open</a> · '
+            '<a class="spai-link" href="{0}?{1}=1">save</a>',
+            reverse("admin:scraping_snapshot_raw", args=[snapshot.pk]),
+            SAVE,
+        )
 
     def get_urls(self) -> list[URLPattern]:
         """Add the way to the raw bytes."""
@@ -83,7 +90,7 @@ class SnapshotAdmin(FactAdmin):
         return [raw, *super().get_urls()]
 
     def raw(self, request: HttpRequest, snapshot_id: int) -> HttpResponse:
-        """Show a page as text: what a stranger wrote is read here, never run."""
+        """Show a page as text, or let it be saved as such: what a stranger wrote is read here, never run."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         snapshot = Snapshot.objects.filter(pk=snapshot_id).first()
@@ -93,7 +100,19 @@ class SnapshotAdmin(FactAdmin):
             body = services.content_of(snapshot)
         except services.LostPageError as error:
             return HttpResponse(str(error), status=410, content_type="text/plain; charset=utf-8")
-        response = HttpResponse(body[:PAGE_SHOWN], content_type="text/plain; charset=utf-8")
+        is_saved = SAVE in request.GET
+        shown = body if is_saved or len(body) <= PAGE_SHOWN else body[:PAGE_SHOWN] + _cut(len(body))
+        response = HttpResponse(shown, content_type="text/plain; charset=utf-8")
+        if is_saved:
+            response["Content-Disposition"] = f'attachment; filename="page-{snapshot.pk}.txt"'
         response["X-Content-Type-Options"] = "nosniff"
         response["Content-Security-Policy"] = "default-src 'none'; sandbox"
         return response
+
+
+def _cut(size: int) -> bytes:
+    """Return what stands below a page that is not shown to its end."""
+    return (
+        f"\n\n[The first {PAGE_SHOWN:,} of {size:,} bytes are shown. "
+        f"To save the whole page, add ?{SAVE}=1 to its address.]\n"
+    ).encode()

@@ -16,7 +16,7 @@ from unfold.decorators import action, display
 from unfold.forms import BaseDialogForm
 
 from apps.matches.admin import FactAdmin
-from apps.scraping import services
+from apps.scraping import selectors, services
 from apps.scraping.models import ScrapeRun
 
 STOP_POLLING: Final = 286
@@ -78,7 +78,8 @@ class ScrapeRunAdmin(FactAdmin):
 
     def has_accept_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Whether the user may accept counts, and they were not believed."""
-        return self.has_visit_permission(request) and ScrapeRun.objects.filter(pk=object_id, outcome="invalid").exists()
+        run = ScrapeRun.objects.filter(pk=object_id, outcome="invalid").first()
+        return self.has_visit_permission(request) and run is not None and selectors.doubted_addresses(run).exists()
 
     @display(description="outcome", label=OUTCOME_LABELS)
     def shown_outcome(self, run: ScrapeRun) -> str:

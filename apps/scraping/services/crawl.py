@@ -12,17 +12,17 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
-from apps.matches.records import MatchRecord
+from apps.matches.records import MatchRecord, readable
 from apps.scraping import plausibility, selectors
-from apps.scraping.models import Address, ScrapeRun, Snapshot
+from apps.scraping.models import LONGEST_URL, Address, ScrapeRun, Snapshot
 from apps.scraping.responses import FetchError, Outcome, Response
 from apps.scraping.services import snapshots
-from apps.scraping.sources import Errand, Page, ParseError, Reading, Request, Scope, Site
+from apps.scraping.sources import Errand, Page, ParseError, Reading, Request, Site
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +37,9 @@ PAGES_LISTED: Final = 300
 
 FAULTS_IN_A_ROW: Final = 3
 """Broken chains, one after the other, that end the visit."""
+
+URL_SHOWN: Final = 100
+"""Characters of an address that cannot be one, in the reason of its refusal."""
 
 MOST_PAGES: Final = 20_000
 """A site that leads to more pages in one visit leads in circles."""
@@ -59,6 +62,8 @@ class Told:
     ----------
     records : list of (datetime, MatchRecord)
         In the order of their pages, each with the moment at which its page came.
+    tellers : list of Request
+        The page that told each record; of a chain alone.
     counts : dict of str to int
         Matches told by each address.
     notes : Counter of str
@@ -72,6 +77,7 @@ class Told:
     """
 
     records: list[tuple[datetime, MatchRecord]] = field(default_factory=list)
+    tellers: list[Request] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     notes: Counter[str] = field(default_factory=Counter)
     refusals: list[dict[str, Any]] = field(default_factory=list)
@@ -84,8 +90,10 @@ class Told:
     def read(self, request: Request, page: Page, reading: Reading) -> None:
         """Take what one page says."""
         self.records.extend((page.fetched_at, record) for record in reading.records)
+        self.tellers.extend([request] * len(reading.records))
         self.counts[request.url] = len(reading.records)
-        self.notes.update(reading.notes)
+        for note, count in reading.notes.items():
+            self.notes[readable(note)] += count
         self.refusals.extend(
             {"page": row.file, "line": row.line, "row": row.row, "reason": row.reason} for row in reading.refused
         )
@@ -120,6 +128,8 @@ class Crawl:
         Tells the time.
     """
 
+    most_pages: float = MOST_PAGES
+
     def __init__(
         self, run: ScrapeRun, site: Site, errand: Errand, doors: Doors, *, clock: Callable[[], datetime]
     ) -> None:
@@ -131,9 +141,14 @@ class Crawl:
         self.told = Told()
         self._seen: set[str] = set()
 
+    @property
+    def is_further(self) -> bool:
+        """Whether the next walk has less to do than this one: a request was made whose answer is kept."""
+        return bool(self.told.asked)
+
     def walk(self) -> Iterator[str]:
         """Go from page to page; yields the address of each before it is visited, for the caller to note or to rest."""
-        chains = deque(self._first())
+        chains = deque(self.site.start(self.errand))
         self.told.known = len(chains)
         in_a_row = 0
         while chains:
@@ -141,9 +156,6 @@ class Crawl:
             in_a_row = in_a_row + 1 if fault and fault.outcome is Outcome.HTTP_ERROR else 0
             if fault and (fault.outcome in ENDING or in_a_row >= FAULTS_IN_A_ROW):
                 return
-
-    def _first(self) -> list[Request]:
-        return self.site.start(self.errand)
 
     def _chain(self, first: Request, chains: deque[Request]) -> Generator[str, None, Fault | None]:
         """Walk one chain; what is a chain of its own is put behind the others."""
@@ -155,10 +167,15 @@ class Crawl:
                 self.told.known -= 1
                 continue
             self._seen.add(request.url)
+            if (url := readable(request.url)[:LONGEST_URL]) != request.url:
+                self.told.known -= len(waiting)
+                reason = f"an address has {len(request.url):,} characters, or some that none has: {url[:URL_SHOWN]}"
+                return self._fail(replace(request, url=url), FetchError(Outcome.INVALID, reason))
             yield request.url
             try:
-                if len(self._seen) > MOST_PAGES:
-                    raise FetchError(Outcome.INVALID, f"the site leads to more than {MOST_PAGES} pages: in circles?")
+                if len(self._seen) > self.most_pages:
+                    reason = f"the site leads to more than {self.most_pages} pages: in circles?"
+                    raise FetchError(Outcome.INVALID, reason)
                 follow = self._visit(request, chain)
             except (FetchError, ParseError) as error:
                 self.told.known -= len(waiting)
@@ -167,23 +184,31 @@ class Crawl:
             self.told.known += len(follow)
             waiting.extend(following for following in follow if not following.begins_chain)
             chains.extend(following for following in follow if following.begins_chain)
-        if reason := self._contradiction(chain):
-            return self._fail(first, FetchError(Outcome.INVALID, f"{reason} (pages from {first.url} on)"))
-        self.told.join(chain)
+        try:
+            self._compare(chain)
+        except plausibility.ImplausibleError as error:
+            doubted = [
+                teller
+                for (_, record), teller in zip(chain.records, chain.tellers, strict=True)
+                if plausibility.key_of(record) == error.match
+            ]
+            reason = f"{error} (pages from {first.url} on)"
+            return self._fail(first, FetchError(Outcome.INVALID, reason), doubted)
+        self._join(first, chain)
         return None
 
-    def _contradiction(self, chain: Told) -> str:
-        """Return where the pages of a chain contradict each other, empty when they do not."""
-        try:
-            plausibility.together(record for _, record in chain.records)
-        except plausibility.ImplausibleError as error:
-            return str(error)
-        return ""
+    def _join(self, first: Request, chain: Told) -> None:
+        """Take what a whole chain told."""
+        self.told.join(chain)
+
+    def _compare(self, chain: Told) -> None:
+        """Refuse pages of one chain that contradict each other."""
+        plausibility.together(record for _, record in chain.records)
 
     def _visit(self, request: Request, chain: Told) -> list[Request]:
         """Take what one page tells; return the pages that it leads to."""
         known = selectors.address(self.run.source, request.url)
-        if request.is_leaf and known is not None and known.taken_at is not None and _is_final(request, known):
+        if request.is_leaf and known is not None and _is_final(request, known) and _is_taken(known):
             self._note(request, "taken before", known.snapshot, 0)
             return []
         found = self._obtain(request, known, chain)
@@ -200,8 +225,11 @@ class Crawl:
 
     def _obtain(self, request: Request, known: Address | None, chain: Told) -> tuple[Page, Snapshot, bool] | None:
         """Return a page, its row, and whether a request was made; None for one that may be missing and is."""
-        kept = None if known is None else _readable(known.snapshot)
+        kept = None if known is None else readable_page(known.snapshot)
         if known is not None and kept is not None and self._serves(request, known):
+            # An earlier slice of this visit saw it then; what a price is worth depends on when it still stood.
+            if known.seen_at >= self._began:
+                kept = replace(kept, fetched_at=max(known.seen_at, kept.fetched_at))
             return kept, known.snapshot, False
         met = self.run.met.get(request.url)
         try:
@@ -209,7 +237,7 @@ class Crawl:
                 raise FetchError(Outcome(met["outcome"]), met["reason"])
             response = self._ask(request, known.snapshot if known is not None and kept is not None else None)
         except FetchError as error:
-            self.run.met[request.url] = {"outcome": error.outcome.value, "reason": error.reason}
+            self.run.met[request.url] = {"outcome": error.outcome.value, "reason": readable(error.reason)}
             is_missing = error.response is not None and error.response.status == NOT_FOUND
             if request.may_be_missing and (is_missing or (met or {}).get("is_missing")):
                 self.run.met[request.url]["is_missing"] = True
@@ -218,7 +246,7 @@ class Crawl:
                 return None
             raise
         if response.status == NOT_MODIFIED and known is not None and kept is not None:
-            return kept, known.snapshot, True
+            return replace(kept, fetched_at=response.fetched_at), known.snapshot, True
         snapshot = snapshots.keep(run=self.run, request=request, response=response, outcome=Outcome.STORED)
         content_type = response.headers.get("content-type", "")
         return Page(response.url, response.body, response.fetched_at, content_type), snapshot, True
@@ -233,16 +261,19 @@ class Crawl:
                 snapshots.keep(run=self.run, request=request, response=error.response, outcome=error.outcome)
             raise
 
+    @property
+    def _began(self) -> datetime:
+        return self.run.started_at or self.errand.now
+
     def _serves(self, request: Request, known: Address) -> bool:
         """Whether the kept page serves: final, young enough, or seen since this visit began."""
-        began = self.run.started_at or self.errand.now
-        if known.seen_at >= began or _is_final(request, known):
+        if known.seen_at >= self._began or _is_final(request, known):
             return True
         return request.max_age is not None and self.clock() - known.seen_at < request.max_age
 
     def _check(self, request: Request, reading: Reading, known: Address | None) -> None:
         """Refuse a page that contradicts itself, holds nothing although it must, or far more or less than ever."""
-        if reason := _objection(request, reading):
+        if reason := objection(request, reading):
             raise reason
         earlier = known.counts if known is not None and not reading.varies else ()
         count = len(reading.records)
@@ -268,18 +299,32 @@ class Crawl:
         known.snapshot, known.seen_at = snapshot, now
         known.save(update_fields=["snapshot", "seen_at"])
 
-    def _fail(self, request: Request, error: FetchError | ParseError) -> Fault:
+    def _fail(self, request: Request, error: FetchError | ParseError, doubted: Sequence[Request] = ()) -> Fault:
+        """End a chain at a page; of pages that contradict each other, `doubted` are the ones that do."""
         if isinstance(error, ParseError):
-            fault = Fault(Outcome.CHANGED_LAYOUT, f"{request.url} does not show {error.missing}", request.url)
+            reason = f"{request.url} does not show {error.missing}"
+            fault = Fault(Outcome.CHANGED_LAYOUT, readable(reason), request.url)
         else:
-            fault = Fault(error.outcome, error.reason, request.url)
-        # Not asked for again in this visit; a kept page of it is not seen, so that the next visit asks.
-        self.run.met[request.url] = {"outcome": fault.outcome.value, "reason": fault.reason}
+            fault = Fault(error.outcome, readable(error.reason), request.url)
+        # Not asked for again in this visit, but in the next one, also where the kept page would serve for ever.
+        for each in (request, *doubted):
+            self.run.met[each.url] = {"outcome": fault.outcome.value, "reason": fault.reason}
+        if fault.outcome is Outcome.INVALID:
+            for each in doubted or (request,):
+                self._unsettle(each)
         self.told.faults.append(fault)
         self.told.done += 1
         latest = Snapshot.objects.filter(source=self.run.source, url=request.url).order_by("-fetched_at").first()
         self._note(request, fault.outcome.value, latest, 0, is_fault=True)
         return fault
+
+    def _unsettle(self, request: Request) -> None:
+        """Take back that a page is final: the site may correct what cannot be true."""
+        known = selectors.address(self.run.source, request.url)
+        if known is None or request.final_after is None or known.seen_at < request.final_after:
+            return
+        known.seen_at = request.final_after - timedelta(seconds=1)
+        known.save(update_fields=["seen_at"])
 
     def _note(
         self, request: Request, came: str, snapshot: Snapshot | None, records: int, *, is_fault: bool = False
@@ -296,47 +341,7 @@ class Crawl:
             )
 
 
-class Reread(Crawl):
-    """The walk over kept pages: every page of an address that was ever kept is read, and none is asked for.
-
-    A page that was not believed when it came, because it contradicted itself or told far fewer matches than the pages
-    of its address before, is passed over again.
-    """
-
-    def _first(self) -> list[Request]:
-        lists = Errand(Scope.FIXTURES, self.errand.window, self.errand.now)
-        return [*self.site.start(self.errand), *self.site.start(lists)]
-
-    def _contradiction(self, chain: Told) -> str:
-        return ""  # What was told later corrects what was told before.
-
-    def _visit(self, request: Request, chain: Told) -> list[Request]:
-        follow: dict[str, Request] = {}
-        counts: list[int] = []
-        for snapshot in selectors.pages_of(self.run.source, request.url):
-            page = _readable(snapshot)
-            try:
-                if page is None:
-                    raise ParseError("the bytes that were kept", snapshot.stored_as)
-                reading = self.site.read(request, page, self.errand)
-            except ParseError as error:
-                # It told nothing when it came, and the pages around it did.
-                chain.notes[f"kept pages without {error.missing}"] += 1
-                self._note(request, Outcome.CHANGED_LAYOUT.value, snapshot, 0)
-                continue
-            count = len(reading.records)
-            if _objection(request, reading) or (not reading.varies and plausibility.out_of_band(count, counts)):
-                chain.notes["kept pages that were not believed"] += 1
-                self._note(request, Outcome.INVALID.value, snapshot, 0)
-                continue
-            counts = [*counts, count][-plausibility.VISITS_COMPARED :]
-            chain.read(request, page, reading)
-            self._note(request, "kept", snapshot, count)
-            follow.update((following.url, following) for following in reading.follow)
-        return list(follow.values())
-
-
-def _objection(request: Request, reading: Reading) -> FetchError | None:
+def objection(request: Request, reading: Reading) -> FetchError | None:
     """Return what speaks against a page in itself."""
     for row in reading.refused:
         if row.is_contradiction:
@@ -350,7 +355,12 @@ def _is_final(request: Request, known: Address) -> bool:
     return request.final_after is not None and known.seen_at >= request.final_after
 
 
-def _readable(snapshot: Snapshot) -> Page | None:
+def _is_taken(known: Address) -> bool:
+    return known.taken_at is not None and known.taken_at >= known.seen_at
+
+
+def readable_page(snapshot: Snapshot) -> Page | None:
+    """Return a kept page, None when its bytes are gone."""
     try:
         return snapshots.page_of(snapshot)
     except snapshots.LostPageError as error:

@@ -7,6 +7,7 @@ pages that are kept by then end. So does the worker that takes up a visit whose 
 from __future__ import annotations
 
 import logging
+import math
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -19,11 +20,13 @@ from django.utils import timezone
 
 from apps.matches.events import publish
 from apps.matches.locks import LockClass, alone_with
+from apps.matches.records import readable
 from apps.matches.services import IngestReport, ingest
 from apps.scraping import metrics, plausibility, selectors
 from apps.scraping.models import Address, ScrapeRun, Source
 from apps.scraping.responses import Outcome
-from apps.scraping.services.crawl import Crawl, Doors, Reread, Told
+from apps.scraping.services.crawl import Crawl, Doors, Told
+from apps.scraping.services.reread import Reread
 from apps.scraping.services.sources import base_url_of, site_of, why_off
 from apps.scraping.sources import Errand, Scope, Site, Window
 from apps.scraping.sources.aliases import aliases_for
@@ -35,6 +38,9 @@ SLICE: Final = 20.0
 
 BUDGET: Final = 500.0
 """Seconds for which one task works; less than its time limit by a page's longest time and the storing."""
+
+FAIR_TIME: Final = BUDGET / 2
+"""Seconds of reading kept pages, with nothing gained, that are an attempt; less is left of a task's time by chance."""
 
 SIGN_OF_LIFE: Final = 0.5
 """Shortest time in seconds between two writes of a visit's progress."""
@@ -59,7 +65,8 @@ NEXT_STEPS: Final = {
     Outcome.BLOCKED: "Nothing is tried before the pause is over. Open the page yourself, ask the site's owner; then "
     "resume the lane in the admin, or switch the source off.",
     Outcome.CHANGED_LAYOUT: "The page is kept and the tables are as they were. Mend the reader, then re-parse.",
-    Outcome.INVALID: "The tables are as they were. Look at the kept page; if it is right after all, accept its counts.",
+    Outcome.INVALID: "The tables are as they were. Look at the kept page; where only its count was not believed and "
+    "it is right, accept it.",
     Outcome.EMPTY: "The tables are as they were. Look at the kept page: is there no football, or no list any more?",
     Outcome.TIMEOUT: "The site did not answer in time; the next visit takes what this one missed.",
     Outcome.HTTP_ERROR: "The site did not answer as it should; the next visit takes what this one missed.",
@@ -163,14 +170,15 @@ def scrape_due(
             run.refresh_from_db()
             if run.is_over:
                 continue
-            until = min(end, time.monotonic() + slice_seconds)
-            yield _work(run, make_site, make_doors, clock, until, end)
+            yield _work(run, make_site, make_doors, clock, slice_seconds, end)
 
 
 def accept_counts(*, run: ScrapeRun) -> int:
-    """Forget what the pages of a visit used to hold, so that the next visit believes them; return how many pages."""
-    urls = [page["url"] for page in run.pages]
-    return Address.objects.filter(source=run.source, url__in=urls).update(counts=[])
+    """Forget what the pages used to hold whose counts a visit did not believe; return how many pages.
+
+    The next visit believes them. The other pages of the visit are held against their counts as before.
+    """
+    return selectors.doubted_addresses(run).update(counts=[], doubts=[])
 
 
 def _work(
@@ -178,7 +186,7 @@ def _work(
     make_site: MakeSite,
     make_doors: MakeDoors,
     clock: Callable[[], datetime],
-    until: float,
+    slice_seconds: float,
     end: float,
 ) -> ScrapeReport:
     """Take a visit up, go on with it for a slice, and end it when the way is walked."""
@@ -187,11 +195,12 @@ def _work(
     if not is_reparse and (reason := why_off(run.source)):
         return _end(run, Outcome.FAILED, clock(), detail=f"No request left: {reason}")
     if not _take_up(run, clock()):
-        return _end(run, Outcome.FAILED, clock(), detail=f"Its worker was lost {ATTEMPTS} times, at {run.doing}.")
+        reason = f"Its worker was lost, or its time was used up by kept pages alone, {ATTEMPTS} times, at {run.doing}."
+        return _end(run, Outcome.FAILED, clock(), detail=f"{reason}\nA visit of fewer days has fewer pages.")
     try:
         with make_doors(run.source) as doors:
             crawl = (Reread if is_reparse else Crawl)(run, make_site(run.source), _errand(run), doors, clock=clock)
-            is_over = _walk(run, crawl, clock, until, end)
+            is_over = _walk(run, crawl, clock, slice_seconds, end)
         if not is_over:
             run.refresh_from_db()
             return ScrapeReport.of(run)
@@ -217,23 +226,44 @@ def _take_up(run: ScrapeRun, now: datetime) -> bool:
     return True
 
 
-def _walk(run: ScrapeRun, crawl: Crawl, clock: Callable[[], datetime], until: float, end: float) -> bool:
-    """Go on until the way is walked (True), or the slice is over or somebody has ended the visit (False)."""
-    latest = 0.0
+def _walk(run: ScrapeRun, crawl: Crawl, clock: Callable[[], datetime], slice_seconds: float, end: float) -> bool:
+    """Go on until the way is walked (True), or the slice is over or somebody has ended the visit (False).
+
+    The time of a slice begins where it comes further than the one before.
+    """
+    began, latest, until = time.monotonic(), 0.0, math.inf
     for url in crawl.walk():
         moment = time.monotonic()
-        if moment >= until and crawl.told.asked:
+        if crawl.is_further:
+            until = min(until, moment + slice_seconds)
+        if moment >= min(until, end):
             if moment >= end or selectors.is_anybody_waiting(run):
-                run.doing, run.attempts = "", 0
-                _note_progress(run, crawl.told, clock())
+                _rest(run, crawl, clock, seconds=moment - began)
                 return False
-            until = moment + SLICE
+            until = moment + slice_seconds
         if moment - latest >= SIGN_OF_LIFE:
             latest = moment
             run.doing = url
             if not _note_progress(run, crawl.told, clock()):
                 return False
     return _note_progress(run, crawl.told, clock())
+
+
+def _rest(run: ScrapeRun, crawl: Crawl, clock: Callable[[], datetime], *, seconds: float) -> None:
+    """End a slice of some seconds, so that the next one can go on."""
+    if not crawl.is_further:
+        # The next one would fare no better if this had its time: then it counts as if its worker were lost.
+        run.doing = run.doing if seconds >= FAIR_TIME else ""
+        _note_progress(run, crawl.told, clock())
+        return
+    if isinstance(crawl, Reread):
+        if not _note_progress(run, crawl.told, clock()):
+            return
+        _take(run, crawl.told, clock)
+        crawl.settle()
+        run.save(update_fields=["met", "pages", "notes", "records", "ingest", "created", "changed", "same", "refused"])
+    run.doing, run.attempts = "", 0
+    _note_progress(run, crawl.told, clock())
 
 
 def _note_progress(run: ScrapeRun, told: Told, now: datetime) -> bool:
@@ -252,29 +282,36 @@ def _note_progress(run: ScrapeRun, told: Told, now: datetime) -> bool:
 
 
 def _store(run: ScrapeRun, told: Told, clock: Callable[[], datetime]) -> ScrapeReport:
-    """Store what whole chains told, unless it cannot be true, and end the visit."""
-    run.pages, run.notes = told.pages, dict(told.notes)
+    """Store what whole chains told, and end the visit."""
     run.pages_done = run.pages_known = told.done
-    run.records = len(told.records)
-    changed = False
-    if run.scope == ScrapeRun.Scope.REPARSE:
-        inputs = plausibility.apart(told.records)
-    else:
-        inputs = iter([plausibility.together((record for _, record in told.records), in_time=True)])
-        _remember_counts(run, told, clock())
-    for records in inputs:
-        report = ingest(records, source=run.source.name, now=clock(), aliases=aliases_for)
-        changed = changed or report.changed_facts
-        _take_report(run, report)
-        metrics.count_records(
-            run.source.name, created=report.created, changed=report.changed, same=report.same, refused=report.refused
-        )
-    _take_refusals(run, told)
+    _take(run, told, clock)
     if told.faults:
         outcome = next((grave for grave in GRAVEST if any(f.outcome == grave for f in told.faults)), Outcome.FAILED)
         reasons = "\n".join(fault.reason for fault in told.faults[:5])
         return _end(run, outcome, clock(), detail=_advised(outcome, reasons))
-    return _end(run, Outcome.STORED if changed else Outcome.UNCHANGED, clock())
+    return _end(run, Outcome.STORED if run.created or run.changed else Outcome.UNCHANGED, clock())
+
+
+def _take(run: ScrapeRun, told: Told, clock: Callable[[], datetime]) -> None:
+    """Store what whole chains told, and keep the account of it in the row, which is not saved here."""
+    run.pages = told.pages
+    run.records += len(told.records)
+    for note, count in told.notes.items():
+        run.notes[note] = run.notes.get(note, 0) + count
+    if run.scope == ScrapeRun.Scope.REPARSE:
+        inputs = plausibility.apart(told.records)
+    else:
+        inputs = iter([plausibility.together((record for _, record in told.records), in_time=True)])
+    for records in inputs:
+        report = ingest(records, source=run.source.name, now=clock(), aliases=aliases_for)
+        _take_report(run, report)
+        metrics.count_records(
+            run.source.name, created=report.created, changed=report.changed, same=report.same, refused=report.refused
+        )
+    if run.scope != ScrapeRun.Scope.REPARSE:
+        # Not before: what is marked as taken is not read again.
+        _remember_counts(run, told, clock())
+    _take_refusals(run, told)
 
 
 def _take_report(run: ScrapeRun, report: IngestReport) -> None:
@@ -308,7 +345,7 @@ def _advised(outcome: Outcome, reason: str) -> str:
 
 
 def _end(run: ScrapeRun, outcome: Outcome, now: datetime, *, detail: str = "") -> ScrapeReport:
-    run.outcome, run.detail, run.doing = outcome.value, detail[:DETAIL_LIMIT], ""
+    run.outcome, run.detail, run.doing = outcome.value, readable(detail[:DETAIL_LIMIT]), ""
     run.finished_at = max(now, run.started_at or now)
     run.save()
     metrics.RUNS.labels(run.source.name, outcome.value).inc()
@@ -324,5 +361,6 @@ def _end(run: ScrapeRun, outcome: Outcome, now: datetime, *, detail: str = "") -
 
 
 def _errand(run: ScrapeRun) -> Errand:
-    scope = Scope.BACKFILL if run.scope == ScrapeRun.Scope.REPARSE else Scope(run.scope)
-    return Errand(scope, Window(run.window_start, run.window_end), (run.started_at or run.requested_at).astimezone(UTC))
+    return Errand(
+        Scope(run.scope), Window(run.window_start, run.window_end), (run.started_at or run.requested_at).astimezone(UTC)
+    )

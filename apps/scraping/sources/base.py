@@ -17,7 +17,10 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, Protocol
 
-from apps.matches.records import MatchRecord
+from apps.matches.records import MatchRecord, readable
+
+BACKFILL_AGE: Final = timedelta(days=1)
+"""A back-fill comes month by month, and one file serves many months: one that is kept and younger serves."""
 
 ROW_TEXT_LIMIT: Final = 120
 """Characters of a refused row that are kept for the report."""
@@ -63,6 +66,11 @@ class RefusedRow:
     reason: str
     row: str
     is_contradiction: bool = False
+
+    def __post_init__(self) -> None:
+        # A page may say anything, and what it says here is stored and printed.
+        for name in ("file", "reason", "row"):
+            object.__setattr__(self, name, readable(getattr(self, name)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +133,8 @@ class Scope(StrEnum):
     FIXTURES = "fixtures"
     ODDS = "odds"
     BACKFILL = "backfill"
+    REPARSE = "reparse"
+    """Every page that a visit of any of the others can have kept; none is asked for."""
 
 
 class Door(StrEnum):
@@ -268,6 +278,13 @@ class Site(Protocol):
             When the page is not what its kind promises; `missing` names the selector, variable or key.
         """
         ...
+
+
+def age_that_serves(errand: Errand, otherwise: timedelta | None) -> timedelta | None:
+    """Return the age up to which a kept file serves an errand: a back-fill's, or what the site has `otherwise`."""
+    if errand.scope is not Scope.BACKFILL:
+        return otherwise
+    return max(BACKFILL_AGE, otherwise or BACKFILL_AGE)
 
 
 def shorten(cells: Iterable[object]) -> str:

@@ -14,7 +14,7 @@ from prometheus_client import REGISTRY
 from apps.api import services
 from apps.api.models import IdempotencyKey, Upload
 from apps.api.services import intake
-from apps.matches.models import Event, Ingest, Match, MatchStats, Odds, Team, TeamAlias
+from apps.matches.models import Contradiction, Event, Ingest, Match, MatchStats, Odds, Team, TeamAlias
 from apps.matches.services import WorldConflictError
 from tests.db.api.conftest import NOW, body_of, quoted, told
 
@@ -181,6 +181,19 @@ def test_odds_of_a_match_whose_result_another_source_told(key, make_key):
     assert counts(push(key, quoted("m1"), now=now)) == (0, 1, 0, 0)
     match = Match.objects.get()
     assert (match.told_by, match.home_goals) == ("other", 3)
+
+
+def test_odds_do_not_end_a_contradiction_of_their_feed(key, make_key):
+    now = datetime(2026, 11, 25, tzinfo=UTC)
+    over = {"source_id": "m1", "status": "finished", "away_goals": 0}
+    push(make_key("other").row, told(**over, home_goals=3), now=now)
+    push(key, told(source_id="m1"), now=now)
+    assert counts(push(key, told(**over, home_goals=2), now=now)) == (0, 0, 0, 1)
+    assert counts(push(key, quoted("m1"), now=now)) == (0, 1, 0, 0)
+    contradiction = Contradiction.objects.get()
+    assert (contradiction.source, contradiction.home_goals, contradiction.resolved_at) == ("feed", 2, None)
+    match = Match.objects.get()
+    assert (match.status, match.home_goals, match.told_by) == ("finished", 3, "other")
 
 
 # ── Worlds and names ─────────────────────────────────────────────────────────────────────────────────────────────────

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
 from apps.matches.locks import Lock
@@ -348,3 +348,15 @@ def test_hostile_names_are_only_names(store):
 def test_a_source_needs_a_name_of_at_most_forty_characters():
     with pytest.raises(ValueError, match="1 to 40 characters"):
         ingest([FULL], source="s" * 41, now=NOW)
+
+
+def test_an_ingest_that_cannot_begin_leaves_no_transaction_open(transactional_db, monkeypatch):
+    def refused():
+        raise OperationalError("canceling statement due to lock timeout")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("apps.matches.services.ingestion.tables.lock", refused)
+        with pytest.raises(OperationalError, match="lock timeout"):
+            ingest([FULL], source="football-data", now=NOW)
+    assert not connection.in_atomic_block
+    assert counts(ingest([FULL], source="football-data", now=NOW)) == (1, 0, 0, 0)

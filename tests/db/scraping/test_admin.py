@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import timedelta
 
 import pytest
@@ -13,6 +14,7 @@ from django_celery_beat.models import PeriodicTask
 from apps.matches.admin import FactAdmin
 from apps.scraping import services
 from apps.scraping.models import Lane, ScrapeRun, Snapshot, Source
+from apps.scraping.plausibility import VISITS_COMPARED
 from apps.scraping.politeness import host_of
 from spai.beat import write_timetable
 from spai.celery import TIMETABLE
@@ -176,6 +178,19 @@ def test_a_raw_page_is_shown_as_text_and_never_run(office, visited):
     assert office.get(reverse("admin:scraping_snapshot_raw", args=[0])).status_code == 404
 
 
+def test_a_long_raw_page_says_how_much_is_shown_and_can_be_saved_whole(office, visited, monkeypatch):
+    monkeypatch.setattr("apps.scraping.admin.pages.PAGE_SHOWN", 10)
+    kept = Snapshot.objects.get(outcome="stored", sha256=hashlib.sha256(SCRIPT).hexdigest())
+    address = reverse("admin:scraping_snapshot_raw", args=[kept.pk])
+    shown = office.get(address).content
+    assert shown.startswith(SCRIPT[:10] + b"\n")
+    assert f"The first 10 of {len(SCRIPT)} bytes are shown".encode() in shown
+    saved = office.get(address, {"save": "1"})
+    assert saved.content == SCRIPT
+    assert saved["Content-Disposition"] == f'attachment; filename="page-{kept.pk}.txt"'
+    assert (saved["Content-Type"], saved["X-Content-Type-Options"]) == ("text/plain; charset=utf-8", "nosniff")
+
+
 def test_a_raw_page_whose_bytes_are_lost_says_so(office, visited, raw_pages):
     for file in raw_pages.rglob("*.gz"):
         file.unlink()
@@ -210,3 +225,24 @@ def test_the_timetable_can_be_read_beside_its_policy(office, visited):
 
 def test_moments_are_told_in_utc_beside_how_long_ago(stage):
     assert "09:00:30 UTC" in site._registry[Source].shown_fresh(type("Row", (), {"complete_at": NOW})())
+
+
+def test_accepting_counts_is_offered_where_a_count_was_not_believed_and_nowhere_else(office, visited):
+    twenty = [{"number": number, "goals": (1, 0)} for number in range(20)]
+    visited.doors.pages[HOME] = page_of(*twenty)
+    for _ in range(VISITS_COMPARED):
+        visited.clock.later(minutes=2)
+        visited.visit()
+    visited.clock.later(minutes=2)
+    visited.doors.pages[HOME] = page_of(*twenty, {"number": 1, "goals": (3, 3)})
+    contradicting = ScrapeRun.objects.get(pk=visited.visit().run_id)
+    visited.clock.later(minutes=2)
+    visited.doors.pages[HOME] = page_of({"number": 1, "goals": (1, 0)})
+    shrunk = ScrapeRun.objects.get(pk=visited.visit().run_id)
+    assert (contradicting.outcome, shrunk.outcome) == ("invalid", "invalid")
+    shown = office.get(reverse("admin:scraping_scraperun_change", args=[shrunk.pk])).content.decode()
+    assert "Accept its counts" in shown
+    services.accept_counts(run=shrunk)
+    for run in (contradicting, shrunk):
+        shown = office.get(reverse("admin:scraping_scraperun_change", args=[run.pk])).content.decode()
+        assert "Accept its counts" not in shown

@@ -6,10 +6,13 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from apps.scraping import services
-from apps.scraping.models import ScrapeRun, Source
+from apps.scraping.models import Lane, ScrapeRun, Source
+from apps.scraping.politeness import host_of
 from apps.scraping.services.asking import months
 from tests.db.scraping.conftest import NOW
 
@@ -227,3 +230,20 @@ def test_no_request_leaves_for_a_source_that_was_switched_off_while_its_visit_wa
 
 def test_the_times_of_a_wish_are_aware(stage):
     assert due().run.requested_at.astimezone(UTC) == NOW
+
+
+def test_a_back_fill_from_a_shell_says_that_its_host_is_halted_and_leaves(stage, woken, monkeypatch):
+    def silence(seconds):
+        raise AssertionError("the command waits")
+
+    monkeypatch.setattr("apps.scraping.management.commands.scrape.time.sleep", silence)
+    Lane.objects.create(
+        host=host_of(services.base_url_of(stage.source)),
+        state="open",
+        open_until=timezone.now() + timedelta(days=7),
+        reason="answered 403",
+    )
+    today = f"{timezone.now():%Y-%m-%d}"
+    with pytest.raises(CommandError, match=r"is halted until .* UTC: answered 403\. 1 visits wait"):
+        call_command("scrape", "backfill", "sandbox", "--from", today, "--to", today)
+    assert ScrapeRun.objects.get().finished_at is None

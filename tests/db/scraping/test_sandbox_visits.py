@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
 
 from apps.matches.models import Absence, Incident, Lineup, Match, MatchStats, Odds
 from apps.scraping import services
@@ -148,6 +149,24 @@ def test_kept_pages_give_the_same_rows_without_a_request(sandbox):
     (report,) = visits.scrape_due(now=sandbox.now, clock=sandbox.clock)
     assert (report.outcome, report.created, report.changed) == ("unchanged", 0, 0)
     assert sandbox.server.log.entries() == []
+
+
+def absent_players() -> list[tuple[object, ...]]:
+    """Return who misses which match, as told by the source, and when that was known."""
+    names = ("match__refs__source_id", "player__source_player_id", "reason", "status", "known_at")
+    return sorted(Absence.objects.values_list(*names))
+
+
+def test_kept_previews_tell_again_who_was_missing(sandbox):
+    sandbox.visit("fixtures")
+    before = absent_players()
+    assert before
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE matches_match CASCADE")
+    sandbox.later(days=9)
+    services.request_reparse(source=sandbox.source, by="ann", now=sandbox.now)
+    list(visits.scrape_due(now=sandbox.now, clock=sandbox.clock))
+    assert absent_players() == before
 
 
 @pytest.mark.parametrize(

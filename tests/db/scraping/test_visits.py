@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import replace
 from datetime import timedelta
 
 import psycopg
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 
 from apps.matches.locks import LockClass
 from apps.matches.models import Event, Ingest, Match
@@ -16,6 +18,7 @@ from apps.scraping.politeness import host_of
 from apps.scraping.responses import FetchError, Outcome, Response
 from apps.scraping.services import visits
 from apps.scraping.services.visits import ATTEMPTS
+from apps.scraping.sources import ParseError, Request
 from apps.scraping.tasks import scrape_due as scrape_due_task
 from tests.db.scraping.conftest import NOW
 from tests.fakes import door_of, page_of
@@ -157,7 +160,10 @@ def test_counts_that_the_operator_accepts_are_believed_from_then_on(filled):
         filled.clock.later(minutes=2)
     filled.doors.pages[FEED] = page_of({"number": 1, "goals": (5, 5)})
     refused = filled.visit()
-    assert services.accept_counts(run=ScrapeRun.objects.get(pk=refused.run_id)) == 2
+    run = ScrapeRun.objects.get(pk=refused.run_id)
+    assert services.accept_counts(run=run) == 1
+    assert services.accept_counts(run=run) == 0
+    assert Address.objects.get(url=HOME).counts == [0, 0, 0]
     filled.clock.later(minutes=2)
     assert filled.visit().outcome == "stored"
 
@@ -205,6 +211,20 @@ def test_what_a_broken_chain_told_is_told_again_by_the_next_visit(filled):
     assert filled.visit().created == 3
 
 
+def test_what_could_not_be_stored_is_told_again_by_the_next_visit(filled, monkeypatch):
+    filled.site.rules = {FEED: {"final_after": NOW, "is_leaf": True}}
+
+    def broken(*args, **kwargs):
+        raise OperationalError("the server closed the connection")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("apps.scraping.services.visits.ingest", broken)
+        assert filled.visit().outcome == "failed"
+    filled.clock.later(minutes=2)
+    report = filled.visit()
+    assert (report.outcome, report.created) == ("stored", 3)
+
+
 def test_a_count_that_comes_three_times_is_believed(filled):
     filled.doors.pages[FEED] = page_of(*({"number": number, "goals": (1, 0)} for number in range(20)))
     for _ in range(3):
@@ -231,6 +251,52 @@ def test_a_page_that_begins_a_chain_of_its_own_fails_alone(stage):
     stage.doors.pages = {HOME: page_of(follow=(FEED, MORE)), FEED: page_of(ONE, TWO)}
     report = stage.visit()
     assert (report.outcome, report.created) == ("http_error", 2)
+
+
+@pytest.mark.parametrize("url", [f"http://fake/{'x' * 1000}", "http://fake/a\x00b\ud800c"])
+def test_an_address_that_cannot_be_one_is_invalid_and_ends_its_chain_alone(stage, url):
+    stage.site.first = [*stage.site.first, *FIRST_OF_TWO]
+    stage.doors.pages = {HOME: page_of(ONE, follow=(url,)), MORE: page_of(TWO)}
+    report = stage.visit()
+    assert (report.outcome, report.created) == ("invalid", 1)
+    assert "an address has 1,0" in report.detail or "a␀b?c" in report.detail
+    assert stage.doors.asked == [HOME, MORE]
+
+
+NUL_AND_HALF = "a\x00b\ud800c"
+"""What neither text nor jsonb of PostgreSQL takes."""
+
+
+def test_what_no_database_takes_is_told_in_text_that_it_takes(filled):
+    row = {"file": NUL_AND_HALF, "line": 1, "reason": NUL_AND_HALF, "row": NUL_AND_HALF}
+    filled.doors.pages[FEED] = page_of(ONE, refused=[row], notes={f"status {NUL_AND_HALF}": 2})
+    report = filled.visit()
+    assert (report.outcome, report.created, report.refused) == ("stored", 1, 1)
+    notes = ScrapeRun.objects.get().notes
+    assert notes == {
+        "status a␀b?c": 2,
+        "refused": [{"page": "a␀b?c", "line": 1, "row": "a␀b?c", "reason": "a␀b?c"}],
+    }
+    filled.doors.pages[FEED] = page_of(ONE, refused=[row | {"is_contradiction": True}])
+    filled.clock.later(minutes=2)
+    report = filled.visit()
+    assert report.outcome == "invalid"
+    assert "a␀b?c" in ScrapeRun.objects.get(pk=report.run_id).detail
+
+
+def test_a_failure_that_quotes_what_no_database_takes_ends_its_visit(filled, monkeypatch):
+    def broken(request, page, errand):
+        raise ValueError(f"no moment: {NUL_AND_HALF}")
+
+    def without(request, page, errand):
+        raise ParseError(f"the key {NUL_AND_HALF}", page.url)
+
+    monkeypatch.setattr(filled.site, "read", broken)
+    assert filled.visit().detail == "ValueError: no moment: a␀b?c"
+    monkeypatch.setattr(filled.site, "read", without)
+    filled.clock.later(minutes=2)
+    report = filled.visit()
+    assert (report.outcome, "a␀b?c" in report.detail) == ("changed_layout", True)
 
 
 def test_a_defect_in_a_reader_is_the_outcome_of_its_visit(filled):
@@ -274,6 +340,90 @@ def test_a_leaf_that_a_visit_has_taken_is_not_even_read_again(filled):
     report = filled.visit()
     assert (report.outcome, report.same) == ("unchanged", 0)
     assert ScrapeRun.objects.order_by("-pk")[0].pages[1]["came"] == "taken before"
+
+
+def test_the_final_version_of_a_leaf_is_taken_although_an_earlier_one_was(filled):
+    filled.site.rules = {FEED: {"final_after": NOW + timedelta(hours=6), "is_leaf": True}}
+    filled.visit()
+    filled.doors.pages[HOME] = page_of(follow=(FEED, MORE))
+    filled.doors.pages[FEED] = page_of(ONE | {"goals": (2, 2)}, TWO, COMING)
+    filled.doors.faults = {MORE: FetchError(Outcome.HTTP_ERROR, "reset")}
+    filled.clock.later(hours=7)
+    assert filled.visit().outcome == "http_error"
+    filled.doors.faults, filled.doors.pages[MORE] = {}, page_of()
+    filled.clock.later(minutes=2)
+    assert filled.visit().changed == 1
+    assert Match.objects.get(refs__source_id="1").away_goals == 2
+    assert filled.doors.asked.count(FEED) == 2
+
+
+def test_final_pages_that_contradict_each_other_are_asked_for_again_by_the_next_visit_alone(filled):
+    filled.doors.pages[HOME] = page_of(follow=(FEED, MORE, "http://fake/third"))
+    filled.doors.pages |= {MORE: page_of(ONE | {"goals": (3, 3)}), "http://fake/third": page_of({"number": 9})}
+    filled.site.rules = {key: {"final_after": NOW - timedelta(days=9)} for key in (FEED, MORE, "http://fake/third")}
+    assert filled.visit().outcome == "invalid"
+    filled.doors.pages[MORE] = page_of(ONE)
+    filled.clock.later(minutes=2)
+    assert filled.visit().outcome == "stored"
+    assert filled.doors.asked.count(FEED) == filled.doors.asked.count(MORE) == 2
+    assert filled.doors.asked.count("http://fake/third") == 1
+    filled.clock.later(minutes=2)
+    assert filled.visit().outcome == "unchanged"
+    assert filled.doors.asked.count(MORE) == 2
+
+
+def test_pages_that_contradict_each_other_are_not_asked_for_again_by_a_later_slice(filled):
+    other = door_of("http://fake/other")
+    filled.site.first = [*filled.site.first, other]
+    filled.doors.pages[HOME] = page_of(ONE, follow=(FEED,))
+    filled.doors.pages |= {FEED: page_of(ONE | {"goals": (3, 3)}), other.url: page_of(follow=(MORE,)), MORE: page_of()}
+    filled.site.rules = {FEED: {"final_after": NOW - timedelta(days=9)}}
+    filled.ask()
+    somebody_waits(filled)
+    reports = [report for report in filled.work(slice_seconds=0.0) if report.source == "sandbox"]
+    assert reports[-1].outcome == "invalid"
+    # Once for each of the two sources.
+    assert filled.doors.asked.count(FEED) == 2
+
+
+@pytest.fixture
+def moments(filled, monkeypatch):
+    """The moments at which the feed came, as its reader was told."""
+    told = []
+    original = filled.site.read
+
+    def read(request, page, errand):
+        if request.url == FEED:
+            told.append(page.fetched_at)
+        return original(request, page, errand)
+
+    monkeypatch.setattr(filled.site, "read", read)
+    return told
+
+
+@pytest.mark.parametrize("answers", ["304", "the same page"])
+def test_a_page_that_is_as_it_was_counts_from_the_moment_of_its_confirmation(filled, moments, answers):
+    filled.visit()
+    filled.doors.unchanged = {FEED} if answers == "304" else set()
+    filled.clock.later(hours=3)
+    filled.doors.pages[HOME] = page_of(follow=(FEED, MORE))
+    filled.doors.pages[MORE] = page_of()
+    filled.ask()
+    somebody_waits(filled)
+    filled.doors.seconds = 1
+    filled.work(slice_seconds=0.0)
+    # The feed is the second page of its slice's visit; a later slice reads it as of the same moment.
+    assert moments[0] == NOW
+    assert len(moments) > 2
+    assert all(moment - NOW >= timedelta(hours=3) for moment in moments[1:])
+
+
+def test_a_final_page_counts_from_the_moment_at_which_it_came(filled, moments):
+    filled.site.rules = {FEED: {"final_after": NOW - timedelta(days=9)}}
+    filled.visit()
+    filled.clock.later(days=1)
+    filled.visit()
+    assert moments == [NOW, NOW]
 
 
 def test_a_kept_page_whose_bytes_are_gone_is_asked_for_anew(filled, raw_pages):
@@ -449,6 +599,72 @@ def test_a_kept_page_that_could_never_be_read_is_passed_over(filled):
 def test_a_source_without_a_kept_page_cannot_be_read_again(stage):
     with pytest.raises(services.WindowError, match="No page of sandbox is kept yet"):
         services.request_reparse(source=stage.source, by="somebody", now=NOW)
+
+
+def test_a_re_reading_that_others_wait_for_goes_on_behind_the_chains_that_it_has_stored(filled, monkeypatch):
+    filled.doors.pages[HOME] = page_of({"number": 7, "goals": (0, 1)}, follow=(FEED, MORE))
+    filled.doors.pages[MORE] = page_of({"number": 4, "goals": (1, 1)}, notes={"odd": 2})
+    filled.site.rules = {key: {"begins_chain": True} for key in (FEED, MORE)}
+    assert filled.visit().created == 5
+    forget_matches()
+    services.request_reparse(source=filled.source, by="somebody", now=filled.clock())
+    read = []
+    original = filled.site.read
+
+    def reading(request, page, errand):
+        read.append(request.url)
+        return original(request, page, errand)
+
+    monkeypatch.setattr(filled.site, "read", reading)
+    monkeypatch.setattr(selectors, "is_anybody_waiting", lambda run: True)
+    reports = filled.work(slice_seconds=0.0)
+    assert [report.outcome for report in reports] == ["", "", "stored"]
+    assert [report.created for report in reports] == [1, 4, 5]
+    assert read == [HOME, HOME, FEED, HOME, MORE]
+    run = ScrapeRun.objects.get(scope="reparse")
+    assert (run.created, run.same, run.records, run.pages_done, run.pages_known) == (5, 0, 5, 3, 3)
+    assert run.notes == {"odd": 2}
+    assert Match.objects.count() == 5
+
+
+def test_a_chain_that_cannot_be_read_again_is_told_at_the_end_of_all_slices(filled, monkeypatch):
+    filled.doors.pages[HOME] = page_of(follow=(FEED, MORE))
+    filled.doors.pages[MORE] = page_of({"number": 4, "goals": (1, 1)})
+    filled.site.rules = {url: {"begins_chain": True} for url in (FEED, MORE)}
+    filled.visit()
+    forget_matches()
+    services.request_reparse(source=filled.source, by="somebody", now=filled.clock())
+    original = filled.site.read
+
+    def reading(request, page, errand):
+        told = original(request, page, errand)
+        return replace(told, follow=[door_of("http://fake/" + "x" * 1000)]) if request.url == FEED else told
+
+    monkeypatch.setattr(filled.site, "read", reading)
+    monkeypatch.setattr(selectors, "is_anybody_waiting", lambda run: True)
+    reports = filled.work(slice_seconds=0.0)
+    assert len(reports) > 1
+    assert (reports[-1].outcome, reports[-1].created) == ("invalid", 1)
+
+
+@pytest.mark.parametrize("scope", ["reparse", "results"])
+def test_a_visit_whose_kept_pages_alone_use_up_the_time_ends_and_says_so(filled, monkeypatch, scope):
+    filled.site.rules = {FEED: {"final_after": NOW - timedelta(days=9)}}
+    filled.doors.pages[HOME] = page_of(follow=(FEED, MORE))
+    filled.site.first = [Request(HOME, "home", final_after=NOW - timedelta(days=9))]
+    filled.visit()
+    if scope == "reparse":
+        services.request_reparse(source=filled.source, by="somebody", now=filled.clock())
+    else:
+        filled.ask()
+    monkeypatch.setattr(visits, "FAIR_TIME", 0.0)
+    seconds = itertools.count(step=10.0)
+    monkeypatch.setattr(visits.time, "monotonic", lambda: next(seconds))
+    reports = []
+    while not reports or not reports[-1].outcome:
+        reports += filled.work(budget=25.0)
+    assert (len(reports), reports[-1].outcome) == (ATTEMPTS + 1, "failed")
+    assert "used up by kept pages alone" in reports[-1].detail
 
 
 # ── What the office and the metrics ask ──────────────────────────────────────────────────────────────────────────────

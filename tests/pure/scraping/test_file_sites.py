@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -72,6 +72,19 @@ def test_a_back_fill_asks_for_each_season_in_the_window_that_the_site_has() -> N
     turn = errand(Scope.BACKFILL, date(1999, 9, 1), date(2000, 5, 1))
     assert paths(FootballDataSite(divisions=ENGLAND), turn, FOOTBALL_DATA) == ["/mmz4281/9900/E0.csv"]
     assert "/new/ARG.csv" in paths(FootballDataSite(), errand(Scope.BACKFILL, date(2012, 9, 1)), FOOTBALL_DATA)
+
+
+@pytest.mark.parametrize("site", [FootballDataSite(divisions=ENGLAND), OpenfootballSite()], ids=lambda site: site.name)
+def test_a_file_of_today_serves_every_month_of_a_back_fill_and_no_visit_for_results(site: Site) -> None:
+    window = date(2018, 1, 1), date(2024, 10, 1)
+    assert {request.max_age for request in site.start(errand(Scope.BACKFILL, *window))} == {timedelta(days=1)}
+    assert {request.max_age for request in site.start(errand(Scope.RESULTS, *window))} == {None}
+
+
+def test_a_re_reading_takes_the_lists_of_fixtures_before_the_files_that_correct_them() -> None:
+    asked = errand(Scope.REPARSE, date(2024, 9, 1), date(2024, 10, 1))
+    found = paths(FootballDataSite(divisions=ENGLAND, countries=["ARG"]), asked, FOOTBALL_DATA)
+    assert found == ["/fixtures.csv", "/new_league_fixtures.csv", "/mmz4281/2425/E0.csv", "/new/ARG.csv"]
 
 
 def test_in_summer_both_seasons_are_asked_for_and_the_young_one_may_be_missing() -> None:

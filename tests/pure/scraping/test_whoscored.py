@@ -510,6 +510,13 @@ def test_a_visit_for_fixtures_asks_for_previews_and_one_for_odds_for_feeds_only(
     assert seen[4:] == []
 
 
+def test_a_re_reading_follows_to_match_centres_and_to_previews_of_any_time() -> None:
+    site = WhoScored(base_url="https://football.test", is_simulated=True)
+    errand = Errand(Scope.REPARSE, Window(date(2032, 2, 1), date(2032, 2, 16)), FETCHED_AT + timedelta(days=300))
+    seen, _ = walk(site, WORLD, errand)
+    assert seen[5:] == ["/matches/1/live/isles", "/matches/2/preview/isles"]
+
+
 def test_a_back_fill_asks_for_every_month_with_a_day_in_the_window() -> None:
     site = WhoScored(base_url="https://football.test", is_simulated=True)
     stage = Stage(Season(Tournament(5, 9), 101, "x"), 7)

@@ -128,6 +128,8 @@ class Command(BaseCommand):
                 bar.update(len(wanted) - left - bar.n)
                 if not left:
                     break
+                if reason := _why_held(wanted):
+                    raise CommandError(reason)
                 time.sleep(LOOK_EVERY)
         ended = list(ScrapeRun.objects.filter(pk__in=wanted).select_related("source").order_by("pk"))
         for run in ended:
@@ -141,6 +143,26 @@ class Command(BaseCommand):
         troubled = [run for run in ended if run.outcome in selectors.TROUBLED]
         if troubled:
             raise CommandError(f"{len(troubled)} of {len(ended)} visits did not end well.")
+
+
+def _why_held(wanted: set[int]) -> str:
+    """Return why none of the visits that are left goes on, empty when one does.
+
+    A back-fill waits for its host to be well, which can take days.
+    """
+    left = ScrapeRun.objects.filter(pk__in=wanted, finished_at__isnull=True).select_related("source")
+    halted = None
+    for run in left:
+        url = services.base_url_of(run.source)
+        if run.scope != ScrapeRun.Scope.BACKFILL or not selectors.is_halted(url, timezone.now()):
+            return ""
+        halted = selectors.lane_of(url)
+    if halted is None:
+        return ""
+    return (
+        f"{halted.host} is halted until {halted.open_until:%Y-%m-%d %H:%M} UTC: {halted.reason}. {len(left)} visits "
+        "wait, and a worker takes them up when it is over; or resume the lane in the admin and ask again."
+    )
 
 
 def _source(name: str) -> Source:

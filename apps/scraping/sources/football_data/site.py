@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from apps.matches.records import CompetitionKey, MatchRecord
-from apps.scraping.sources.base import Errand, Page, ParseError, Reading, Request, Scope
+from apps.scraping.sources.base import Errand, Page, ParseError, Reading, Request, Scope, age_that_serves
 from apps.scraping.sources.competitions import DIVISIONS, LEAGUES
 from apps.scraping.sources.football_data.reader import MATCH_MISSING, FootballData
 from apps.scraping.sources.years import season_starts
@@ -88,11 +88,12 @@ class FootballDataSite:
         A file of a season is final in October after it; an extra file never is, since its latest season goes on.
         """
         if errand.scope in (Scope.FIXTURES, Scope.ODDS):
-            lists = ["fixtures.csv"] if self._divisions else []
-            lists += ["new_league_fixtures.csv"] if self._countries else []
-            return [self._request(path, "fixtures") for path in lists]
-        requests = [
+            return self._lists(errand)
+        # A file of results corrects what a list of fixtures told, so that it comes after them.
+        lists = self._lists(errand) if errand.scope is Scope.REPARSE else []
+        divisions = [
             self._request(
+                errand,
                 f"mmz4281/{start % 100:02d}{(start + 1) % 100:02d}/{division}.csv",
                 "division",
                 final_after=datetime(start + 1, 10, 1, tzinfo=UTC),
@@ -102,7 +103,12 @@ class FootballDataSite:
             for start in season_starts(errand.window, first=FIRST_SEASONS.get(division, FIRST_SEASON))
         ]
         countries = self._countries if errand.window.end.year >= FIRST_EXTRA_YEAR else ()
-        return requests + [self._request(f"new/{country}.csv", "country") for country in countries]
+        return [*lists, *divisions, *(self._request(errand, f"new/{country}.csv", "country") for country in countries)]
+
+    def _lists(self, errand: Errand) -> list[Request]:
+        lists = ["fixtures.csv"] if self._divisions else []
+        lists += ["new_league_fixtures.csv"] if self._countries else []
+        return [self._request(errand, path, "fixtures") for path in lists]
 
     def read(self, request: Request, page: Page, errand: Errand) -> Reading:
         """Read one file; see `apps.scraping.sources.base.Site`."""
@@ -132,14 +138,20 @@ class FootballDataSite:
         )
 
     def _request(
-        self, path: str, kind: str, *, final_after: datetime | None = None, may_be_missing: bool = False
+        self,
+        errand: Errand,
+        path: str,
+        kind: str,
+        *,
+        final_after: datetime | None = None,
+        may_be_missing: bool = False,
     ) -> Request:
         return Request(
             f"{self._base_url}/{path}",
             kind,
             about=path.removeprefix("mmz4281/"),
             final_after=final_after,
-            max_age=self._file_age,
+            max_age=age_that_serves(errand, self._file_age),
             may_be_missing=may_be_missing,
         )
 

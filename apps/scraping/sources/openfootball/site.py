@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from apps.scraping.sources.base import Errand, Page, Reading, Request, Scope
+from apps.scraping.sources.base import Errand, Page, Reading, Request, Scope, age_that_serves
 from apps.scraping.sources.competitions import OPENFOOTBALL_CODES
 from apps.scraping.sources.openfootball.reader import Openfootball
 from apps.scraping.sources.years import season_starts
@@ -73,7 +73,7 @@ class OpenfootballSite:
                 "file",
                 about=f"{folder}/{code}.json",
                 final_after=final_after,
-                max_age=self._file_age,
+                max_age=age_that_serves(errand, self._file_age),
                 may_be_missing=True,
             )
             for code in self._codes

@@ -189,8 +189,10 @@ class WhoScored:
 
     def _follow_matches(self, feed: Feed, slug: str, errand: Errand) -> list[Request]:
         matches = [record for record in feed.records if record.kickoff_at in errand.window]
-        if errand.scope in (Scope.RESULTS, Scope.BACKFILL) and self._with_match_centres:
-            return [
+        is_reparse = errand.scope is Scope.REPARSE
+        follow: list[Request] = []
+        if (is_reparse or errand.scope in (Scope.RESULTS, Scope.BACKFILL)) and self._with_match_centres:
+            follow += [
                 self._browse(
                     f"/matches/{match.source_id}/live/{slug}",
                     "match_centre",
@@ -203,8 +205,8 @@ class WhoScored:
                 for match in matches
                 if match.status is Status.FINISHED
             ]
-        if errand.scope is Scope.FIXTURES:
-            return [
+        if is_reparse or errand.scope is Scope.FIXTURES:
+            follow += [
                 self._browse(
                     f"/matches/{match.source_id}/preview/{slug}",
                     "preview",
@@ -215,10 +217,10 @@ class WhoScored:
                 )
                 for match in matches
                 if match.status is Status.SCHEDULED
-                and errand.now < match.kickoff_at <= errand.now + self._preview_before
+                and (is_reparse or errand.now < match.kickoff_at <= errand.now + self._preview_before)
                 and match.source_id not in feed.without_preview
             ]
-        return []
+        return follow
 
     def _feed(self, stage: Stage, year: int, month: int) -> Request:
         ends_at = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)
