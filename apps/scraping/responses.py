@@ -97,3 +97,10 @@ class FetchError(Exception):
         self.outcome = outcome
         self.reason = reason
         self.response = response
+
+
+class NotAskedError(FetchError):
+    """A request that was not made, for a reason of our own that another try would meet again."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(Outcome.FAILED, f"No request leaves: {reason}")

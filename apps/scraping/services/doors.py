@@ -13,7 +13,7 @@ from django.conf import settings
 
 from apps.scraping import browser, http, politeness
 from apps.scraping.models import Snapshot, Source
-from apps.scraping.responses import FetchError, Outcome, Response
+from apps.scraping.responses import FetchError, NotAskedError, Outcome, Response
 from apps.scraping.services import lanes
 from apps.scraping.services.sources import why_off
 from apps.scraping.sources import Door, Request
@@ -77,23 +77,21 @@ class OpenDoors:
         FetchError
             When nothing usable came; the outcome says how, the response is what did come.
         """
-        # Asked anew each time: an operator who switches a source off means now.
-        self.source.refresh_from_db()
-        if reason := why_off(self.source):
-            raise FetchError(Outcome.FAILED, f"No request leaves: {reason}")
+        self._refuse_if_off()
         door = self._door(request)
         conditions = politeness.conditional_headers(kept.headers) if kept is not None else {}
 
         def ask() -> Response:
+            self._refuse_if_off()
             if door is Door.HTTP:
                 return self._client.fetch(request.url, headers=conditions, on_redirect=self._wait)
             return self._browse(request, conditions)
 
         for life in range(1, BROWSER_LIVES + 1):
             try:
-                return lanes.go(request.url, ask, manners=self.manners, ask_robots=self._client.fetch)
+                return lanes.go(request.url, ask, manners=self.manners, ask_robots=self._ask_robots)
             except FetchError as error:
-                if error.outcome is not Outcome.FAILED:
+                if error.outcome is not Outcome.FAILED or isinstance(error, NotAskedError):
                     raise
                 # Playwright tells its whole log.
                 said = error.reason.splitlines()[0]
@@ -103,10 +101,21 @@ class OpenDoors:
                 self.manners.sleep(REST * life)
         raise AssertionError("the last life has returned or raised")
 
+    def _refuse_if_off(self) -> None:
+        """Refuse to ask for a source that is off, asked anew before each request: whoever switches it off means now."""
+        self.source.refresh_from_db()
+        if reason := why_off(self.source):
+            raise NotAskedError(reason)
+
+    def _ask_robots(self, url: str) -> Response:
+        self._refuse_if_off()
+        return self._client.fetch(url)
+
     def _wait(self, url: str) -> None:
         """Keep the pace of the lane, and the rules of the host, before a redirect is followed, too."""
         lanes.refuse_hop(url)
         self.manners.sleep(self.manners.delay.total_seconds())
+        self._refuse_if_off()
 
     def _door(self, request: Request) -> Door:
         """Return the door that a page goes through; the sandbox's pages can do without a browser."""

@@ -22,7 +22,7 @@ from apps.matches.locks import LockClass, alone_with
 from apps.scraping import metrics, politeness
 from apps.scraping.models import Lane
 from apps.scraping.politeness import host_of
-from apps.scraping.responses import FetchError, Outcome, Response
+from apps.scraping.responses import FetchError, NotAskedError, Outcome, Response
 
 logger = logging.getLogger(__name__)
 
@@ -211,6 +211,9 @@ def _robots(lane: Lane, url: str, manners: Manners, ask_robots: AskRobots) -> po
     try:
         rules = urljoin(url, "/robots.txt")
         answer = _take_turn(lane, lambda: ask_robots(rules), manners.delay, manners, _judge_rules)
+    except NotAskedError:
+        # It says nothing of the host.
+        raise
     except FetchError as error:
         answer = error.response
     robots = politeness.Robots.of(answer)
