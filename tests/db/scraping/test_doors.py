@@ -24,12 +24,8 @@ class Home(Site):
 
     rules = b""
 
-    def do_GET(self):
-        if self.path == "/robots.txt":
-            self.server.asked.append((self.path, dict(self.headers.items()), self.client_address))
-            self.send(self.rules)
-        else:
-            super().do_GET()
+    def robots_txt(self):
+        self.send(self.rules)
 
 
 @pytest.fixture
@@ -75,9 +71,9 @@ def switch_off() -> None:
 
 
 def test_no_request_leaves_for_a_source_that_is_switched_off_while_its_lane_waits(source, server, clock):
-    with opened(source, clock, then=switch_off) as doors:
-        with pytest.raises(NotAskedError, match="No request leaves: It is switched off") as error:
-            doors.get(page(server), kept=None)
+    off = pytest.raises(NotAskedError, match="No request leaves: It is switched off")
+    with opened(source, clock, then=switch_off) as doors, off as error:
+        doors.get(page(server), kept=None)
     assert error.value.outcome is Outcome.FAILED
     assert paths(server) == ["/robots.txt"]
     assert clock() == NOW + timedelta(seconds=5)  # nothing is tried again
