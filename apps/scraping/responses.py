@@ -99,6 +99,22 @@ class FetchError(Exception):
         self.response = response
 
 
+class LeadsOnError(FetchError):
+    """A page leads to another one, which was not asked for; the site has answered as it should.
+
+    Parameters
+    ----------
+    url : str
+        The page.
+    target : str
+        Where it leads, by a redirect, a refresh or a script.
+    """
+
+    def __init__(self, url: str, target: str) -> None:
+        super().__init__(Outcome.STORED, f"{url}: leads on to {target}")
+        self.target = target
+
+
 class NotAskedError(FetchError):
     """A request that was not made, for a reason of our own that another try would meet again."""
 

@@ -104,7 +104,8 @@ class Browser:
             usual one, or ``".example.org"`` for all below it.
         with_parts : bool
             Whether a page may ask for its scripts, style sheets and frames. Without them the site is asked for one
-            thing at a time, and scripts that stand in the page itself still run.
+            thing a call: scripts that stand in the page itself still run, and where the page leads to another one the
+            call raises `LeadsOnError`.
         """
         engine = self._engine
         if engine is not None and (engine.pages >= self._max_pages or engine.megabytes() > self._max_megabytes):
@@ -166,6 +167,8 @@ class Unit:
             `CHANGED_LAYOUT`, with the page, when it came without the selector; `TIMEOUT`; `INVALID` for an address that
             is none, leads to a host that is not allowed, or is a download; `HTTP_ERROR` for no connection, a page that
             is too large, or redirects without an end; `FAILED` when the browser died or did not start.
+        LeadsOnError
+            When the page leads to another one, and the unit asks for one thing a call; its cookies are kept.
         """
         try:
             self._allowed.add(host_of(url))

@@ -6,6 +6,7 @@ import atexit
 import logging
 import os
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import cache
 from typing import Final, Self
 
@@ -13,7 +14,7 @@ from django.conf import settings
 
 from apps.scraping import browser, http, politeness
 from apps.scraping.models import Snapshot, Source
-from apps.scraping.responses import FetchError, NotAskedError, Outcome, Response
+from apps.scraping.responses import FetchError, LeadsOnError, NotAskedError, Outcome, Response
 from apps.scraping.services import lanes
 from apps.scraping.services.sources import why_off
 from apps.scraping.sources import Door, Request
@@ -78,12 +79,22 @@ class OpenDoors:
             When nothing usable came; the outcome says how, the response is what did come.
         """
         self._refuse_if_off()
-        door = self._door(request)
+        request = replace(request, door=self._door(request))
         conditions = politeness.conditional_headers(kept.headers) if kept is not None else {}
+        for _ in range(http.MAX_REDIRECTS + 1):
+            try:
+                return self._in_turn(request, conditions)
+            except LeadsOnError as page:
+                # The next page has a turn of its own, and the rules of the host are for it, too.
+                request = replace(request, url=page.target)
+        raise FetchError(Outcome.HTTP_ERROR, f"{request.url}: more than {http.MAX_REDIRECTS} redirects")
+
+    def _in_turn(self, request: Request, conditions: dict[str, str]) -> Response:
+        """Ask for a page when it is the host's turn, and again when our browser died under it."""
 
         def ask() -> Response:
             self._refuse_if_off()
-            if door is Door.HTTP:
+            if request.door is Door.HTTP:
                 return self._client.fetch(request.url, headers=conditions, on_redirect=self._wait)
             return self._browse(request, conditions)
 
