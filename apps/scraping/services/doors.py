@@ -120,12 +120,15 @@ class OpenDoors:
 
     def _ask_robots(self, url: str) -> Response:
         self._refuse_if_off()
-        return self._client.fetch(url)
+        return self._client.fetch(url, on_redirect=self._pause)
 
     def _wait(self, url: str) -> None:
         """Keep the pace of the lane, and the rules of the host, before a redirect is followed, too."""
         lanes.refuse_hop(url)
-        self.manners.sleep(self.manners.delay.total_seconds())
+        self._pause(url)
+
+    def _pause(self, url: str) -> None:
+        lanes.pause(url, self.manners)
         self._refuse_if_off()
 
     def _door(self, request: Request) -> Door:

@@ -20,12 +20,19 @@ pytestmark = pytest.mark.django_db
 
 
 class Home(Site):
-    """A site with a robots.txt."""
+    """A site with a robots.txt, which may have moved."""
 
-    rules = b""
+    content = b"User-agent: *\nDisallow: /secret\n"
+    moved_to = ""
 
     def robots_txt(self):
-        self.send(self.rules)
+        if self.moved_to:
+            self.send(b"", 301, location=self.moved_to)
+        else:
+            self.rules()
+
+    def rules(self):
+        self.send(self.content)
 
 
 @pytest.fixture
@@ -98,3 +105,33 @@ def test_no_redirect_is_followed_for_a_source_that_is_switched_off_meanwhile(sou
     with opened(source, clock, then=switch_off) as doors, pytest.raises(FetchError, match="It is switched off"):
         doors.get(page(server, "/moved"), kept=None)
     assert paths(server) == ["/robots.txt", "/page", "/moved"]
+
+
+# a robots.txt that moved
+
+
+def test_a_robots_txt_that_moved_is_followed_at_the_pace_of_its_host(source, server, clock, monkeypatch):
+    monkeypatch.setattr(Home, "moved_to", "/to?/to?/rules")
+    with opened(source, clock) as doors:
+        doors.get(page(server), kept=None)
+        with pytest.raises(FetchError, match="does not permit"):
+            doors.get(page(server, "/secret"), kept=None)
+    assert paths(server) == ["/robots.txt", "/to?/to?/rules", "/to?/rules", "/rules", "/page"]
+    assert clock() == NOW + timedelta(seconds=4 * 5)
+
+
+def test_a_robots_txt_that_leads_to_another_host_is_not_taken_for_one_that_forbids(source, server, clock, monkeypatch):
+    monkeypatch.setattr(Home, "moved_to", f"http://localhost:{server.server_port}/rules")
+    with opened(source, clock) as doors, pytest.raises(FetchError, match="could not be read") as error:
+        doors.get(page(server), kept=None)
+    assert "it leads to another host" in error.value.reason
+    assert error.value.outcome is Outcome.HTTP_ERROR
+    assert paths(server) == ["/robots.txt"]
+
+
+def test_a_redirect_is_followed_after_the_pause_that_robots_txt_asks_for(source, server, clock, monkeypatch):
+    monkeypatch.setattr(Home, "content", b"User-agent: *\nCrawl-delay: 20\n")
+    with opened(source, clock) as doors:
+        doors.get(page(server, "/moved"), kept=None)
+    assert paths(server) == ["/robots.txt", "/moved", "/page?after=1"]
+    assert clock() == NOW + timedelta(seconds=2 * 20)
