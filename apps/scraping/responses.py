@@ -28,7 +28,8 @@ class Outcome(StrEnum):
     UNCHANGED = "unchanged"
     """Pages came and told nothing new."""
     BLOCKED = "blocked"
-    """The site refused: 403, 429, a challenge page, or its robots.txt. The lane of its host is halted."""
+    """The site refused: by 403, 429 or a challenge page, which halt the lane of its host, or by its robots.txt, which
+    does not."""
     CHANGED_LAYOUT = "changed_layout"
     """A page came that does not show what its kind promises."""
     EMPTY = "empty"
