@@ -1,4 +1,4 @@
-"""Pages that lead on to others, in a real browser: each has a turn of its own, at the pace of its host."""
+"""The doors of a visit in a real browser: each page has a turn of its own, and the browser does not grow old."""
 
 from __future__ import annotations
 
@@ -147,3 +147,18 @@ def test_a_refusal_is_taken_for_one_wherever_it_leads(opened, server):
 def test_a_cookie_that_a_redirect_sets_comes_with_the_next_request(opened, server):
     assert b"Eastmoor" in opened.get(page(server, "/welcome"), kept=None).body
     assert asked(server) == ["/robots.txt", "/welcome", "/welcome"]
+
+
+def test_a_browser_that_has_shown_enough_is_replaced_within_a_visit(opened, server):
+    opened.manners = replace(opened.manners, delay=timedelta(0))
+    opened.get(page(server, "/results"), kept=None)
+    running = doors._browser()
+    running._max_pages = 2
+    for _ in range(2):
+        opened.get(page(server, "/page", Door.IN_PAGE), kept=None)
+    assert (running.starts, running.is_worn()) == (1, True)
+    for _ in range(2):
+        opened.get(page(server, "/results"), kept=None)
+    assert (running.starts, running.is_worn()) == (2, True)
+    opened.get(page(server, "/results"), kept=None)
+    assert running.starts == 3

@@ -55,6 +55,7 @@ class OpenDoors:
         self._client = self._opened.enter_context(
             http.Client(user_agent=self.manners.agent, timeout=PAGE_SECONDS, max_bytes=MOST_BYTES)
         )
+        self._of_unit = self._opened.enter_context(ExitStack())
         self._unit: browser.Unit | None = None
         self._shows_a_page = False
 
@@ -144,19 +145,27 @@ class OpenDoors:
 
     def _browse(self, request: Request, conditions: dict[str, str]) -> Response:
         """Show a page, or let the page that is shown ask for another."""
-        if self._unit is None:
-            # A page's parts would be asked for beside one another, past the lane; what SPAI reads stands in the page.
-            self._unit = self._opened.enter_context(_browser().unit(with_parts=False))
-        if request.door is Door.IN_PAGE and self._shows_a_page:
+        if self._unit is not None and request.door is Door.IN_PAGE and self._shows_a_page:
             try:
                 return self._unit.fetch(request.url, headers=conditions, timeout=PAGE_SECONDS, max_bytes=MOST_BYTES)
             except FetchError as error:
                 # The next try shows the page itself: what was shown went with its browser.
                 self._shows_a_page = error.outcome is not Outcome.FAILED
                 raise
-        response = self._unit.open(request.url, wait_for=request.wait_for, timeout=PAGE_SECONDS, max_bytes=MOST_BYTES)
+        response = self._fresh_unit().open(
+            request.url, wait_for=request.wait_for, timeout=PAGE_SECONDS, max_bytes=MOST_BYTES
+        )
         self._shows_a_page = True
         return response
+
+    def _fresh_unit(self) -> browser.Unit:
+        """Return the unit of this visit, a new one where its browser has shown so much that it must be replaced."""
+        running = _browser()
+        if self._unit is None or running.is_worn():
+            self._of_unit.close()
+            # A page's parts would be asked for beside one another, past the lane; what SPAI reads stands in the page.
+            self._unit = self._of_unit.enter_context(running.unit(with_parts=False))
+        return self._unit
 
 
 @cache
