@@ -11,7 +11,7 @@ import pytest
 from django.utils import timezone
 
 from apps.scraping import services
-from apps.scraping.models import Source
+from apps.scraping.models import Lane, Source
 from apps.scraping.responses import FetchError, Outcome
 from apps.scraping.services import doors
 from apps.scraping.sources import Door, Request
@@ -55,6 +55,10 @@ class Hops(Site):
 
     def later(self):
         self.show(f"<script>setTimeout(() => {{ location = '{self.target()}' }}, 300)</script>")
+
+    def restless(self):
+        """Show the page, and leave it when nobody looks any more."""
+        self.show("<p id=results>Eastmoor<script>setTimeout(() => { location = '/results?again' }, 200)</script>")
 
     def refused(self):
         self.send(b"<html><meta http-equiv=refresh content='0; url=/results'>No", 403, content_type="text/html")
@@ -147,6 +151,15 @@ def test_a_refusal_is_taken_for_one_wherever_it_leads(opened, server):
 def test_a_cookie_that_a_redirect_sets_comes_with_the_next_request(opened, server):
     assert b"Eastmoor" in opened.get(page(server, "/welcome"), kept=None).body
     assert asked(server) == ["/robots.txt", "/welcome", "/welcome"]
+
+
+@pytest.mark.parametrize("door", [Door.BROWSER, Door.IN_PAGE])
+def test_what_a_page_wants_between_two_turns_is_not_asked_for_and_costs_no_turn(opened, server, door):
+    opened.get(page(server, "/restless"), kept=None)
+    time.sleep(0.5)
+    assert opened.get(page(server, "/results", door), kept=None).url == server.url + "/results"
+    assert asked(server) == ["/robots.txt", "/restless", "/results"]
+    assert Lane.objects.get().requests == 3
 
 
 def test_a_browser_that_has_shown_enough_is_replaced_within_a_visit(opened, server):
