@@ -7,7 +7,6 @@ from django.db import migrations, models
 
 import apps.scraping.models
 
-
 CUT = """
 UPDATE scraping_source SET delay = interval '60 seconds', is_enabled = false WHERE delay > interval '60 seconds';
 """
