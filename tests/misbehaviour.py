@@ -28,7 +28,7 @@ class Site(BaseHTTPRequestHandler):
 
     def do_GET(self):
         self.server.asked.append((self.path, dict(self.headers.items()), self.client_address))
-        name = self.path.partition("?")[0].strip("/").replace("-", "_") or "page"
+        name = self.path.partition("?")[0].strip("/").replace("-", "_").replace(".", "_") or "page"
         self.close_connection = False
         try:
             getattr(self, name)()

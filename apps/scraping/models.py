@@ -8,14 +8,25 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils.functional import Promise
 
+from apps.scraping.politeness import LONGEST_DELAY, host_of
 from apps.scraping.responses import Outcome as Came
 
 OUTCOMES: list[tuple[str, str | Promise]] = [(outcome.value, outcome.value.replace("_", " ")) for outcome in Came]
 LONGEST_URL = 1000
+
+
+def check_site(url: str) -> None:
+    """Refuse an address that names no host whose lane could be kept."""
+    try:
+        host_of(url)
+    except ValueError as error:
+        raise ValidationError(f"Give the address of a site, such as https://www.example.org: {error}.") from error
 
 
 class Source(models.Model):
@@ -31,12 +42,22 @@ class Source(models.Model):
         max_length=16, choices=Reader, help_text="Whose pages they are; the code that reads them."
     )
     base_url = models.URLField(
-        max_length=200, blank=True, help_text="Where the site is; empty for the address that the reader knows."
+        max_length=200,
+        blank=True,
+        validators=[check_site],
+        help_text="Where the site is; empty for the address that the reader knows.",
     )
     is_simulated = models.BooleanField(default=False, help_text="A site that shows the sandbox.")
     is_enabled = models.BooleanField(default=False, help_text="Switched off, no request leaves for it.")
     delay = models.DurationField(
-        default=timedelta(seconds=7), help_text="Least time from the end of one request to the next of the same host."
+        default=timedelta(seconds=7),
+        validators=[
+            MaxValueValidator(
+                LONGEST_DELAY,
+                f"At most {LONGEST_DELAY.total_seconds():.0f} seconds: a worker waits them out before each request.",
+            )
+        ],
+        help_text="Least time from the end of one request to the next of the same host.",
     )
     competitions = models.JSONField(
         default=list, blank=True, help_text="Which competitions to follow, in the reader's own codes; empty for all."
@@ -60,6 +81,7 @@ class Source(models.Model):
                 violation_error_message="This source needs its owners' permission; confirm it first.",
             ),
             models.CheckConstraint(condition=Q(delay__gte=timedelta(0)), name="source_delay_not_negative"),
+            models.CheckConstraint(condition=Q(delay__lte=LONGEST_DELAY), name="source_delay_waited_out"),
         ]
 
     def __str__(self) -> str:

@@ -32,11 +32,14 @@ ROBOTS_LIMIT: Final = 500 * 1024
 """Bytes of a robots.txt that are read (RFC 9309, section 2.5)."""
 ROBOTS_KEEP: Final = timedelta(hours=24)
 """How long a copy serves (RFC 9309, section 2.4)."""
-ROBOTS_KEEP_UNREACHABLE: Final = timedelta(hours=1)
-"""How long the refusal that stands for an unreachable robots.txt serves before it is asked for again."""
+ROBOTS_KEEP_UNREACHABLE: Final = timedelta(minutes=1)
+"""How long the refusal that stands for an unreachable robots.txt serves before it is asked for again; five such answers
+in a row open the breaker."""
 ALLOW_ALL: Final = ""
 DISALLOW_ALL: Final = "User-agent: *\nDisallow: /\n"
 
+LONGEST_DELAY: Final = timedelta(seconds=60)
+"""The longest pause between two requests that a worker waits out; a host that asks for a longer one is not visited."""
 LONGEST_GAP: Final = timedelta(days=1)
 """A longer Crawl-delay is read as this."""
 LONGEST_RETRY_AFTER: Final = timedelta(days=7)

@@ -28,7 +28,8 @@ class Outcome(StrEnum):
     UNCHANGED = "unchanged"
     """Pages came and told nothing new."""
     BLOCKED = "blocked"
-    """The site refused: 403, 429, a challenge page, or its robots.txt. The lane of its host is halted."""
+    """The site refused: by 403, 429 or a challenge page, which halt the lane of its host, or by its robots.txt, which
+    does not."""
     CHANGED_LAYOUT = "changed_layout"
     """A page came that does not show what its kind promises."""
     EMPTY = "empty"
@@ -97,3 +98,26 @@ class FetchError(Exception):
         self.outcome = outcome
         self.reason = reason
         self.response = response
+
+
+class LeadsOnError(FetchError):
+    """A page leads to another one, which was not asked for; the site has answered as it should.
+
+    Parameters
+    ----------
+    url : str
+        The page.
+    target : str
+        Where it leads, by a redirect, a refresh or a script.
+    """
+
+    def __init__(self, url: str, target: str) -> None:
+        super().__init__(Outcome.STORED, f"{url}: leads on to {target}")
+        self.target = target
+
+
+class NotAskedError(FetchError):
+    """A request that was not made, for a reason of our own that another try would meet again."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(Outcome.FAILED, f"No request leaves: {reason}")

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from django.db.models import BooleanField, Count, ExpressionWrapper, F, Max, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Now
 
 from apps.scraping.models import Address, Lane, ScrapeRun, Snapshot, Source
 from apps.scraping.politeness import host_of
@@ -106,13 +106,17 @@ def troubled_runs(since: datetime) -> QuerySet[ScrapeRun]:
 
 
 def halted_lanes() -> QuerySet[Lane]:
-    """Return the hosts that are not visited because they refused or failed."""
-    return Lane.objects.exclude(state=Lane.State.CLOSED).order_by("host")
+    """Return the hosts that are not visited now because they refused or failed."""
+    return Lane.objects.exclude(state=Lane.State.CLOSED).filter(open_until__gt=Now()).order_by("host")
 
 
 def lane_of(url: str) -> Lane | None:
-    """Return the lane of an address's host, None before the first request."""
-    return Lane.objects.filter(host=host_of(url)).first()
+    """Return the lane of an address's host, None before the first request and for an address without a host."""
+    try:
+        host = host_of(url)
+    except ValueError:
+        return None
+    return Lane.objects.filter(host=host).first()
 
 
 def address(source: Source, url: str) -> Address | None:

@@ -429,9 +429,10 @@ def test_without_its_parts_a_site_is_asked_for_the_page_alone_and_for_what_the_p
         page = unit.open(f"{server.url}/strangers?{server.url}", wait_for="body", timeout=LIMIT)
         time.sleep(0.3)
         feed = unit.fetch(server.url + "/feed")
-        unit.open(f"{server.url}/to?{server.url}/results", wait_for="#results", timeout=LIMIT)
+        moved = refused(lambda: unit.open(f"{server.url}/to?{server.url}/results", wait_for="#results", timeout=LIMIT))
     assert (page.status, feed.body) == (200, b'{"tournaments":[1,2]}')
-    assert [path.partition("?")[0] for path, *_ in server.asked] == ["/strangers", "/feed", "/to", "/results"]
+    assert (moved.target, moved.outcome) == (server.url + "/results", Outcome.STORED)
+    assert [path.partition("?")[0] for path, *_ in server.asked] == ["/strangers", "/feed", "/to"]
 
 
 def test_a_page_that_leads_to_another_host_is_not_followed(browser, server, stranger):

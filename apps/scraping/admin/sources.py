@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
 from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.db import models
 from django.db.models import QuerySet
@@ -140,27 +141,18 @@ class SourceAdmin(ModelAdmin):
         services.ensure_sources(now=timezone.now())
         return selectors.sources()
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         """Ask once for what every row needs of the timetable, the lanes and the latest visits."""
-        self._gather()
-        return super().changelist_view(request, extra_context)
+        listed = super().get_changelist_instance(request)
+        _tell(listed.result_list)
+        return listed
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Source | None:
         """The same for one source."""
-        self._gather()
-        return super().change_view(request, object_id, form_url, extra_context)
-
-    def _gather(self) -> None:
-        sources = list(selectors.sources())
-        self._sparks = selectors.sparks(source.pk for source in sources)
-        self._lanes = {lane.host: lane for lane in Lane.objects.all()}
-        self._rows: dict[str, list[PeriodicTask]] = {}
-        for row in PeriodicTask.objects.filter(task="scraping.visit_due", enabled=True).select_related(
-            "interval", "crontab"
-        ):
-            self._rows.setdefault(json.loads(row.kwargs).get("source", ""), []).append(row)
+        source: Source | None = super().get_object(request, object_id, from_field)
+        if source is not None:
+            _tell([source])
+        return source
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Sources come with the code that can read them."""
@@ -218,30 +210,30 @@ class SourceAdmin(ModelAdmin):
         return (source.latest_outcome or "running").replace("_", " ")
 
     @display(description="next visit")
-    def shown_next(self, source: Source) -> str | SafeString:
+    def shown_next(self, source: Any) -> str | SafeString:
         """When the timetable asks next, and for what."""
         if services.why_off(source):
             return "–"
-        coming = [(_next_of(row), row) for row in self._rows.get(source.name, ())]
+        coming = [(_next_of(row), row) for row in source.told.rows]
         if not coming:
             return "not in the timetable"
         moment, row = min(coming, key=lambda pair: pair[0])
         return format_html("{} · {}", _moment(moment), json.loads(row.kwargs).get("scope", ""))
 
     @display(description="lane")
-    def shown_lane(self, source: Source) -> str:
+    def shown_lane(self, source: Any) -> str:
         """Whether the host may be visited, and why not."""
-        lane = self._lanes.get(host_of(services.base_url_of(source)))
+        lane = source.told.lane
         if lane is None:
             return "not visited yet"
-        if lane.state == Lane.State.CLOSED:
+        if lane.open_until is None or lane.open_until <= timezone.now():
             return "free"
         return f"{lane.get_state_display()} until {lane.open_until:%Y-%m-%d %H:%M} UTC: {lane.reason}"
 
     @display(description="latest visits")
-    def shown_spark(self, source: Source) -> SafeString:
+    def shown_spark(self, source: Any) -> SafeString:
         """A mark for each of the latest visits, as tall as it took long, in the colour of its outcome."""
-        return render_to_string("admin/scraping/spark.html", {"bars": _bars(self._sparks.get(source.pk, []))})
+        return render_to_string("admin/scraping/spark.html", {"bars": _bars(source.told.visits)})
 
     @action(
         description="Visit now",
@@ -423,6 +415,33 @@ class SourceAdmin(ModelAdmin):
             services.resume(lane=lane)
             messages.success(request, f"{lane.host} may be visited again.")
         return HttpResponseClientRedirect(_page_of(source))
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What other tables tell of a source: its lane, its rows of the timetable, and its latest visits, oldest first."""
+
+    lane: Lane | None
+    rows: list[PeriodicTask]
+    visits: list[ScrapeRun]
+
+
+def _tell(sources: Iterable[Any]) -> None:
+    """Give each source what other tables tell of it as `told`; three queries for all."""
+    shown = list(sources)
+    sparks = selectors.sparks(source.pk for source in shown)
+    lanes = {lane.host: lane for lane in Lane.objects.all()}
+    rows: dict[str, list[PeriodicTask]] = {}
+    for row in PeriodicTask.objects.filter(task="scraping.visit_due", enabled=True).select_related(
+        "interval", "crontab"
+    ):
+        rows.setdefault(json.loads(row.kwargs).get("source", ""), []).append(row)
+    for source in shown:
+        try:
+            lane = lanes.get(host_of(services.base_url_of(source)))
+        except ValueError:
+            lane = None  # The address has no host; `why_off` tells.
+        source.told = Told(lane, rows.get(source.name, []), sparks[source.pk])
 
 
 @dataclass(frozen=True, slots=True)

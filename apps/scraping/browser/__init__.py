@@ -48,8 +48,8 @@ class Browser:
     found : Found
         Which browser, as `find` found it.
     max_pages, max_megabytes : int
-        After so many pages, or with so much resident memory (its processes and the driver's, shared pages counted in
-        each), it is replaced before the next unit.
+        After so many pages, those included that a page asked for, or with so much resident memory (its processes and
+        the driver's, shared pages counted in each), it is replaced before the next unit.
     sandbox : bool or None
         Whether Chromium shuts its pages in; None for yes, except as root, where it cannot. A container that forbids
         user namespaces needs False.
@@ -93,6 +93,11 @@ class Browser:
         """Return the resident memory of the browser and its driver, shared pages counted in each process."""
         return 0.0 if self._engine is None else self._engine.megabytes()
 
+    def is_worn(self) -> bool:
+        """Return whether it has shown so many pages, or grown so large, that the next unit has a new one."""
+        engine = self._engine
+        return engine is not None and (engine.pages >= self._max_pages or engine.megabytes() > self._max_megabytes)
+
     @contextmanager
     def unit(self, allow: Collection[str] = (), *, with_parts: bool = True) -> Iterator[Unit]:
         """Give a unit of work a fresh context, which is closed however the unit ends.
@@ -104,10 +109,10 @@ class Browser:
             usual one, or ``".example.org"`` for all below it.
         with_parts : bool
             Whether a page may ask for its scripts, style sheets and frames. Without them the site is asked for one
-            thing at a time, and scripts that stand in the page itself still run.
+            thing a call: scripts that stand in the page itself still run, and where the page leads to another one the
+            call raises `LeadsOnError`.
         """
-        engine = self._engine
-        if engine is not None and (engine.pages >= self._max_pages or engine.megabytes() > self._max_megabytes):
+        if self.is_worn():
             self.close()
         unit = Unit(self, allow, with_parts=with_parts)
         try:
@@ -166,6 +171,8 @@ class Unit:
             `CHANGED_LAYOUT`, with the page, when it came without the selector; `TIMEOUT`; `INVALID` for an address that
             is none, leads to a host that is not allowed, or is a download; `HTTP_ERROR` for no connection, a page that
             is too large, or redirects without an end; `FAILED` when the browser died or did not start.
+        LeadsOnError
+            When the page leads to another one, and the unit asks for one thing a call; its cookies are kept.
         """
         try:
             self._allowed.add(host_of(url))
@@ -200,6 +207,7 @@ class Unit:
         engine, tab = self._engine, self._tab
         if engine is None or tab is None or not engine.is_alive() or not tab.is_usable():
             raise FetchError(Outcome.FAILED, f"{url}: no page is shown that could ask for it")
+        engine.pages += 1
         return self._call(engine, lambda: tab.fetch(url, dict(headers or {}), timeout, max_bytes), url, timeout)
 
     def _ready(self) -> tuple[Engine, Tab]:

@@ -98,7 +98,7 @@ class Engine:
         self._is_over = False
         self._gate = threading.Lock()
         self.pages = 0
-        """Pages that were opened."""
+        """Pages that were opened, or asked for by a page."""
         self.user_agent = ""
         """What the browser calls itself."""
         self._thread = threading.Thread(target=self._live, name="browser", daemon=True)

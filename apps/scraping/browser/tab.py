@@ -20,10 +20,12 @@ from playwright.sync_api import Response as PlaywrightResponse
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from apps.scraping.politeness import host_of, judge
-from apps.scraping.responses import FetchError, Outcome, Response, kept_headers
+from apps.scraping.responses import FetchError, LeadsOnError, Outcome, Response, kept_headers
 
 MAX_DOCUMENTS: Final = 9
 """Documents that one call may lead through: the first and eight redirects, of whatever kind."""
+GLANCE: Final = 0.25
+"""Seconds of a wait after which is looked whether the page leads to another one."""
 HEAVY_TYPES: Final = frozenset(
     {"image", "font", "media", "texttrack", "manifest", "ping", "cspviolationreport", "other"}
 )
@@ -85,7 +87,8 @@ class Tab:
         Hosts, as `politeness.host_of` names them, that it may ask; with a dot in front, all below one. The caller may
         let it grow.
     with_parts : bool
-        Whether the page may ask for its scripts, style sheets and frames, and for what its scripts want.
+        Whether the page may ask for its scripts, style sheets and frames, and for what its scripts want. Without
+        them a call makes one request: another page to which the first leads is told, not asked for.
     """
 
     def __init__(
@@ -94,10 +97,11 @@ class Tab:
         self._browser = browser
         self._allowed = allowed
         self._with_parts = with_parts
-        self._asked = ""
+        self._asked = self._leads_to = ""
         self._has_crashed = self._is_stuck = False
         self._refusal: tuple[Outcome, str] | None = None
         self._answer: PlaywrightResponse | None = None
+        self._first: str | None = None
         self._documents: set[str] = set()
         self._hops = self._bytes = self._limit = 0
         self._ends = 0.0
@@ -140,7 +144,8 @@ class Tab:
         began = self._begin(seconds, limit)
         try:
             try:
-                self._page.goto(url, wait_until="domcontentloaded", timeout=seconds * 1000)
+                self._page.goto(url, wait_until="commit", timeout=seconds * 1000)
+                self._settle()
             except PlaywrightError:
                 # An error status says enough, whatever became of its body; without one Chromium shows its own page.
                 if self._refusal is not None or self._answer is None or self._answer.status < 400:
@@ -149,18 +154,16 @@ class Tab:
                 return self._response(b"", began)
             if self._answer is None:
                 raise FetchError(Outcome.INVALID, f"{url}: is only another place on the page that is shown")
-            response = self._shown(began)
-            if not wait_for or judge(response) is not None:
-                return response
-            try:
-                self._page.wait_for_selector(wait_for, state="attached", timeout=self._left() * 1000)
-            except PlaywrightTimeout:
+            response, is_there = self._shown(began), False
+            if wait_for and judge(response) is None:
+                is_there = self._comes(wait_for)
                 response = self._shown(began)
-                if judge(response) is not None:
-                    return response
-                reason = f"{url}: no {wait_for} on the page"
-                raise FetchError(Outcome.CHANGED_LAYOUT, reason, response) from None
-            return self._shown(began)
+            if is_there or judge(response) is not None:
+                return response
+            self._go_no_further(url)
+            if wait_for:
+                raise FetchError(Outcome.CHANGED_LAYOUT, f"{url}: no {wait_for} on the page", response)
+            return response
         except PlaywrightError as error:
             raise self._explain(url, error) from error
 
@@ -178,13 +181,42 @@ class Tab:
             self._asked = ""
         if self._refusal is not None:
             raise FetchError(self._refusal[0], f"{url}: {self._refusal[1]}")
+        self._go_no_further(url)
         return _fetched(url, came, limit, time.monotonic() - began)
+
+    def _settle(self) -> None:
+        """Wait for the whole document; one that a script left while it was read is never read to its end."""
+        while not self._leads_to:
+            try:
+                self._page.wait_for_load_state("domcontentloaded", timeout=min(self._left(), GLANCE) * 1000)
+            except PlaywrightTimeout:
+                if self._left() < 0.01:
+                    raise
+            else:
+                return
+
+    def _comes(self, selector: str) -> bool:
+        """Wait for what must be on the page; False when the time is over or the page leads to another one."""
+        while True:
+            try:
+                self._page.wait_for_selector(selector, state="attached", timeout=min(self._left(), GLANCE) * 1000)
+            except PlaywrightTimeout:
+                if self._leads_to or self._left() < 0.01:
+                    return False
+            else:
+                return True
+
+    def _go_no_further(self, url: str) -> None:
+        """Tell where a page leads, if it led anywhere."""
+        if self._leads_to:
+            raise LeadsOnError(url, self._leads_to)
 
     def _left(self) -> float:
         return max(self._ends - time.monotonic(), 0.001)
 
     def _begin(self, seconds: float, limit: int) -> float:
         self._refusal = self._answer = None
+        self._leads_to, self._first = "", None
         self._documents.clear()
         self._hops = self._bytes = 0
         self._limit = limit
@@ -197,7 +229,7 @@ class Tab:
         while True:
             try:
                 text = self._page.evaluate(_SHOWN, self._limit)
-                if text != "" or self._left() < 0.01:
+                if text != "" or self._leads_to or self._left() < 0.01:
                     break
                 self._page.wait_for_timeout(20)
             except PlaywrightError as error:
@@ -223,6 +255,8 @@ class Tab:
 
     def _explain(self, url: str, error: PlaywrightError) -> FetchError:
         """Return what an error of Playwright means for a visit; the next page is better opened in a new tab."""
+        if self._refusal is None and self._leads_to and "ERR_ABORTED" in error.message:
+            return LeadsOnError(url, self._leads_to)
         # A script without an end would hold up the next page, and Chromium's page about an error interrupt it.
         self._is_stuck = True
         if self._refusal is not None:
@@ -232,7 +266,9 @@ class Tab:
         if self._page.is_closed():
             return FetchError(Outcome.HTTP_ERROR, f"{url}: the page closed itself")
         what = error.message.partition("\n")[0][:300]
-        if isinstance(error, PlaywrightTimeout) or "TIMED_OUT" in what:
+        if isinstance(error, PlaywrightTimeout):
+            return FetchError(Outcome.TIMEOUT, f"{url}: no whole page in time")
+        if "TIMED_OUT" in what:
             return FetchError(Outcome.TIMEOUT, f"{url}: {what}")
         if "net::" in what:
             return FetchError(Outcome.HTTP_ERROR, f"{url}: {what}")
@@ -282,11 +318,16 @@ class Tab:
         url, kind = event["request"]["url"], event["resourceType"]
         is_page = kind == "Document" and event["frameId"] == self._frame
         may_ask = self._may_ask(url, kind) and (self._with_parts or is_page or bool(self._asked))
-        if is_page:
+        is_one_more = may_ask and self._is_one_more(event, is_page=is_page)
+        if is_page and not is_one_more:
             self._documents.add(event.get("networkId", ""))
             self._hops += 1
         with suppress(PlaywrightError):
-            if may_ask and self._hops <= MAX_DOCUMENTS and self._refusal is None:
+            if is_one_more:
+                # What is aborted leaves the page that is shown as it is.
+                refusal = {"requestId": event["requestId"], "errorReason": "Aborted"}
+                self._session.send("Fetch.failRequest", refusal)
+            elif may_ask and self._hops <= MAX_DOCUMENTS and self._refusal is None:
                 self._session.send("Fetch.continueRequest", {"requestId": event["requestId"]})
             else:
                 refusal = {"requestId": event["requestId"], "errorReason": "BlockedByClient"}
@@ -295,6 +336,19 @@ class Tab:
             self._give_up(Outcome.INVALID, f"leads to another host: {url[:200]}")
         elif self._hops > MAX_DOCUMENTS:
             self._give_up(Outcome.HTTP_ERROR, f"leads through more than {MAX_DOCUMENTS} pages")
+
+    def _is_one_more(self, event: dict[str, Any], *, is_page: bool) -> bool:
+        """Return whether a request is more than the call makes without parts; note where what was asked for leads."""
+        if self._with_parts:
+            return False
+        url, number = event["request"]["url"], event.get("networkId", "")
+        is_ours = is_page != bool(self._asked)
+        if is_ours and self._first is None and self._asked in ("", url):
+            self._first = number
+            return False
+        if is_ours and (is_page or number == self._first):
+            self._leads_to = url
+        return True
 
     def _note_failure(self, event: dict[str, Any]) -> None:
         """Give a page up whose document broke off; the browser would wait for the rest of it."""

@@ -6,6 +6,7 @@ import atexit
 import logging
 import os
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import cache
 from typing import Final, Self
 
@@ -13,7 +14,7 @@ from django.conf import settings
 
 from apps.scraping import browser, http, politeness
 from apps.scraping.models import Snapshot, Source
-from apps.scraping.responses import FetchError, Outcome, Response
+from apps.scraping.responses import FetchError, LeadsOnError, NotAskedError, Outcome, Response
 from apps.scraping.services import lanes
 from apps.scraping.services.sources import why_off
 from apps.scraping.sources import Door, Request
@@ -54,6 +55,7 @@ class OpenDoors:
         self._client = self._opened.enter_context(
             http.Client(user_agent=self.manners.agent, timeout=PAGE_SECONDS, max_bytes=MOST_BYTES)
         )
+        self._of_unit = self._opened.enter_context(ExitStack())
         self._unit: browser.Unit | None = None
         self._shows_a_page = False
 
@@ -77,23 +79,31 @@ class OpenDoors:
         FetchError
             When nothing usable came; the outcome says how, the response is what did come.
         """
-        # Asked anew each time: an operator who switches a source off means now.
-        self.source.refresh_from_db()
-        if reason := why_off(self.source):
-            raise FetchError(Outcome.FAILED, f"No request leaves: {reason}")
-        door = self._door(request)
+        self._refuse_if_off()
+        request = replace(request, door=self._door(request))
         conditions = politeness.conditional_headers(kept.headers) if kept is not None else {}
+        for _ in range(http.MAX_REDIRECTS + 1):
+            try:
+                return self._in_turn(request, conditions)
+            except LeadsOnError as page:
+                # The next page has a turn of its own, and the rules of the host are for it, too.
+                request = replace(request, url=page.target)
+        raise FetchError(Outcome.HTTP_ERROR, f"{request.url}: more than {http.MAX_REDIRECTS} redirects")
+
+    def _in_turn(self, request: Request, conditions: dict[str, str]) -> Response:
+        """Ask for a page when it is the host's turn, and again when our browser died under it."""
 
         def ask() -> Response:
-            if door is Door.HTTP:
+            self._refuse_if_off()
+            if request.door is Door.HTTP:
                 return self._client.fetch(request.url, headers=conditions, on_redirect=self._wait)
             return self._browse(request, conditions)
 
         for life in range(1, BROWSER_LIVES + 1):
             try:
-                return lanes.go(request.url, ask, manners=self.manners, ask_robots=self._client.fetch)
+                return lanes.go(request.url, ask, manners=self.manners, ask_robots=self._ask_robots)
             except FetchError as error:
-                if error.outcome is not Outcome.FAILED:
+                if error.outcome is not Outcome.FAILED or isinstance(error, NotAskedError):
                     raise
                 # Playwright tells its whole log.
                 said = error.reason.splitlines()[0]
@@ -103,10 +113,24 @@ class OpenDoors:
                 self.manners.sleep(REST * life)
         raise AssertionError("the last life has returned or raised")
 
+    def _refuse_if_off(self) -> None:
+        """Refuse to ask for a source that is off, asked anew before each request: whoever switches it off means now."""
+        self.source.refresh_from_db()
+        if reason := why_off(self.source):
+            raise NotAskedError(reason)
+
+    def _ask_robots(self, url: str) -> Response:
+        self._refuse_if_off()
+        return self._client.fetch(url, on_redirect=self._pause)
+
     def _wait(self, url: str) -> None:
         """Keep the pace of the lane, and the rules of the host, before a redirect is followed, too."""
         lanes.refuse_hop(url)
-        self.manners.sleep(self.manners.delay.total_seconds())
+        self._pause(url)
+
+    def _pause(self, url: str) -> None:
+        lanes.pause(url, self.manners)
+        self._refuse_if_off()
 
     def _door(self, request: Request) -> Door:
         """Return the door that a page goes through; the sandbox's pages can do without a browser."""
@@ -121,19 +145,27 @@ class OpenDoors:
 
     def _browse(self, request: Request, conditions: dict[str, str]) -> Response:
         """Show a page, or let the page that is shown ask for another."""
-        if self._unit is None:
-            # A page's parts would be asked for beside one another, past the lane; what SPAI reads stands in the page.
-            self._unit = self._opened.enter_context(_browser().unit(with_parts=False))
-        if request.door is Door.IN_PAGE and self._shows_a_page:
+        if self._unit is not None and request.door is Door.IN_PAGE and self._shows_a_page:
             try:
                 return self._unit.fetch(request.url, headers=conditions, timeout=PAGE_SECONDS, max_bytes=MOST_BYTES)
             except FetchError as error:
                 # The next try shows the page itself: what was shown went with its browser.
                 self._shows_a_page = error.outcome is not Outcome.FAILED
                 raise
-        response = self._unit.open(request.url, wait_for=request.wait_for, timeout=PAGE_SECONDS, max_bytes=MOST_BYTES)
+        response = self._fresh_unit().open(
+            request.url, wait_for=request.wait_for, timeout=PAGE_SECONDS, max_bytes=MOST_BYTES
+        )
         self._shows_a_page = True
         return response
+
+    def _fresh_unit(self) -> browser.Unit:
+        """Return the unit of this visit, a new one where its browser has shown so much that it must be replaced."""
+        running = _browser()
+        if self._unit is None or running.is_worn():
+            self._of_unit.close()
+            # A page's parts would be asked for beside one another, past the lane; what SPAI reads stands in the page.
+            self._unit = self._of_unit.enter_context(running.unit(with_parts=False))
+        return self._unit
 
 
 @cache

@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Final
 from urllib.parse import urljoin
 
@@ -21,30 +22,23 @@ from django.utils import timezone
 from apps.matches.locks import LockClass, alone_with
 from apps.scraping import metrics, politeness
 from apps.scraping.models import Lane
-from apps.scraping.politeness import host_of
-from apps.scraping.responses import FetchError, Outcome, Response
+from apps.scraping.politeness import LONGEST_DELAY, host_of
+from apps.scraping.responses import FetchError, NotAskedError, Outcome, Response
 
 logger = logging.getLogger(__name__)
 
 PATIENCE: Final = 90.0
 """Longest wait in seconds for another process that has the right of way."""
 
-LONGEST_DELAY: Final = timedelta(seconds=60)
-"""A longer pause that robots.txt asks for is cut to this: a worker waits it out."""
-
 JITTER: Final = 0.5
 """Up to so much of the delay is added at random, so that visits keep no beat."""
 
 NO_SUCH_PAGE: Final = (404, 410)
-SERVER_ERROR: Final = 500
-UNREACHABLE: Final = (0, 429)
-"""What stands for the status of a robots.txt that nobody could read."""
-
-ROBOTS_AGAIN: Final = timedelta(minutes=1)
-"""After so long a robots.txt that could not be read is asked for again."""
+UNREACHABLE: Final = 0
+"""What stands for the status of a robots.txt when nothing came, or a challenge in its place."""
 
 LONGEST_WAIT: Final = 120.0
-"""A longer wait comes of a clock that was set back."""
+"""A longer wait comes of a clock that was set back: no delay is longer, chance included."""
 
 Judge = Callable[[Response], Outcome | None]
 Ask = Callable[[], Response]
@@ -93,7 +87,7 @@ def go(url: str, ask: Ask, *, manners: Manners, ask_robots: AskRobots) -> Respon
     Raises
     ------
     FetchError
-        When the host is halted, its robots.txt forbids the page, or what came is no answer.
+        When the host is halted, its robots.txt forbids the page or asks for too long a pause, or no answer came.
     """
     host = host_of(url)
     with alone_with(LockClass.HOST, _number(host), patience=PATIENCE) as is_ours:
@@ -102,9 +96,9 @@ def go(url: str, ask: Ask, *, manners: Manners, ask_robots: AskRobots) -> Respon
         lane, _ = Lane.objects.get_or_create(host=host)
         _refuse_if_halted(lane, manners.clock())
         robots = _robots(lane, url, manners, ask_robots)
+        _refuse_if_halted(lane, manners.clock())
         _refuse_if_forbidden(lane, robots, url)
-        delay = max(manners.delay, min(robots.crawl_delay() or timedelta(0), LONGEST_DELAY))
-        return _take_turn(lane, ask, delay, manners)
+        return _take_turn(lane, ask, _delay(robots, manners), manners)
 
 
 def refuse_hop(url: str) -> None:
@@ -112,6 +106,12 @@ def refuse_hop(url: str) -> None:
     lane = Lane.objects.filter(host=host_of(url)).first()
     if lane is not None and lane.robots_until is not None:
         _refuse_if_forbidden(lane, politeness.Robots(lane.robots), url)
+
+
+def pause(url: str, manners: Manners) -> None:
+    """Wait before a redirect is followed for as long as between any two requests to its host."""
+    lane = Lane.objects.filter(host=host_of(url)).first()
+    manners.sleep(_delay(politeness.Robots(lane.robots if lane else ""), manners).total_seconds())
 
 
 def resume(*, lane: Lane) -> None:
@@ -156,12 +156,24 @@ def _take_turn(lane: Lane, ask: Ask, delay: timedelta, manners: Manners, judge: 
     return response
 
 
+def _delay(robots: politeness.Robots, manners: Manners) -> timedelta:
+    """Return the least time from one request to the next: ours, or what the host asks for where it is longer."""
+    return max(manners.delay, min(robots.crawl_delay() or timedelta(0), LONGEST_DELAY))
+
+
 def _refuse_if_forbidden(lane: Lane, robots: politeness.Robots, url: str) -> None:
+    wished = robots.crawl_delay() or timedelta(0)
+    if wished > LONGEST_DELAY:
+        raise FetchError(
+            Outcome.BLOCKED,
+            f"robots.txt of {lane.host} asks for {wished.total_seconds():.0f} s between two requests, more than the "
+            f"{LONGEST_DELAY.total_seconds():.0f} s that SPAI waits, so that nothing is asked for",
+        )
     if robots.allows(url):
         return
-    if lane.robots_status in UNREACHABLE or (lane.robots_status or 0) >= SERVER_ERROR:
+    if why := _why_unread(lane.robots_status):
         raise FetchError(
-            Outcome.HTTP_ERROR, f"robots.txt of {lane.host} could not be read, so that nothing is asked for"
+            Outcome.HTTP_ERROR, f"robots.txt of {lane.host} could not be read, so that nothing is asked for: {why}"
         )
     raise FetchError(Outcome.BLOCKED, f"robots.txt of {lane.host} does not permit {url}")
 
@@ -211,18 +223,35 @@ def _robots(lane: Lane, url: str, manners: Manners, ask_robots: AskRobots) -> po
     try:
         rules = urljoin(url, "/robots.txt")
         answer = _take_turn(lane, lambda: ask_robots(rules), manners.delay, manners, _judge_rules)
+    except NotAskedError:
+        # It says nothing of the host.
+        raise
     except FetchError as error:
         answer = error.response
     robots = politeness.Robots.of(answer)
-    is_read = answer is not None and answer.status < SERVER_ERROR and robots.keep == politeness.ROBOTS_KEEP
-    if not is_read and lane.robots_status is not None and lane.robots_status not in UNREACHABLE:
+    status = UNREACHABLE if answer is None or politeness.challenge(answer) else answer.status
+    is_read = not _why_unread(status)
+    if not is_read and lane.robots_status is not None and not _why_unread(lane.robots_status):
         # Rules that were read once hold on (RFC 9309, section 2.3.1.4); they are asked for again soon.
         robots = politeness.Robots(lane.robots)
     else:
-        lane.robots, lane.robots_status = robots.text, answer.status if answer is not None else 0
-    lane.robots_until = manners.clock() + (politeness.ROBOTS_KEEP if is_read else ROBOTS_AGAIN)
+        lane.robots, lane.robots_status = robots.text, status
+    lane.robots_until = manners.clock() + (politeness.ROBOTS_KEEP if is_read else politeness.ROBOTS_KEEP_UNREACHABLE)
     lane.save(update_fields=["robots", "robots_status", "robots_until"])
+    # What they say of the pause counts from now.
+    _book(lane, max(lane.free_at or manners.clock(), manners.clock() + _delay(robots, manners)))
     return robots
+
+
+def _why_unread(status: int | None) -> str:
+    """Return why an answer of this status to the request for robots.txt tells no rules, empty when it tells some."""
+    if not status:
+        return "it did not come"
+    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+        return f"it leads to another host, or on without an end (status {status})"
+    if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return f"status {status}"
+    return ""
 
 
 def _judge_rules(response: Response) -> Outcome | None:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from apps.scraping.models import Source
+from apps.scraping.politeness import host_of
 from apps.scraping.sources import FootballDataSite, OpenfootballSite, Site, WhoScored
 from apps.scraping.sources.competitions import DIVISIONS, OPENFOOTBALL_CODES
 
@@ -40,6 +41,9 @@ BASE_URLS: Final[Mapping[str, str]] = {
     Source.Reader.OPENFOOTBALL: "https://raw.githubusercontent.com/openfootball/football.json/master",
 }
 """Where each reader's site is."""
+
+WHOSCORED_HOSTS: Final = ".whoscored.com"
+"""The end of every host of WhoScored's, with a dot in front."""
 
 SHIPPED: Final[Mapping[str, dict[str, Any]]] = {
     SANDBOX: {"reader": Source.Reader.WHOSCORED, "is_simulated": True, "is_enabled": True, "delay": AT_HOME},
@@ -124,10 +128,14 @@ def why_off(source: Source) -> str:
     """Return why no request leaves for a source, empty when requests may."""
     if source.is_simulated and not settings.SPAI_SANDBOX:
         return "The sandbox is switched off by SPAI_SANDBOX."
-    host = urlsplit(base_url_of(source)).hostname
+    try:
+        host_of(base_url_of(source))
+    except ValueError as error:
+        return f"Its address leads nowhere: {error}. Correct it in the admin under Sources."
+    host = (urlsplit(base_url_of(source)).hostname or "").rstrip(".")
     if source.is_simulated and host != urlsplit(settings.SPAI_SANDBOX_URL).hostname and host not in LOOPBACK:
         return f"It is a simulated source, and {host} is no site of this machine. Correct its address."
-    if not source.needs_permission and host == urlsplit(BASE_URLS[Source.Reader.WHOSCORED]).hostname:
+    if not source.needs_permission and f".{host}".endswith(WHOSCORED_HOSTS):
         return "Its address is WhoScored's, which is visited by the source whoscored alone. Correct its address."
     if source.needs_permission and source.permission_confirmed_at is None:
         return (

@@ -62,8 +62,9 @@ GRAVEST: Final = (
 """Of several faults of one visit the first of these names its outcome."""
 
 NEXT_STEPS: Final = {
-    Outcome.BLOCKED: "Nothing is tried before the pause is over. Open the page yourself, ask the site's owner; then "
-    "resume the lane in the admin, or switch the source off.",
+    Outcome.BLOCKED: "A halted lane is not tried before its pause is over: open the page yourself, ask the site's "
+    "owner, then resume the lane in the admin. What robots.txt forbids is never asked for: take it out of what the "
+    "source follows, or switch the source off.",
     Outcome.CHANGED_LAYOUT: "The page is kept and the tables are as they were. Mend the reader, then re-parse.",
     Outcome.INVALID: "The tables are as they were. Look at the kept page; where only its count was not believed and "
     "it is right, accept it.",

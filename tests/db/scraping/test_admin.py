@@ -12,7 +12,7 @@ from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 
 from apps.matches.admin import FactAdmin
-from apps.scraping import services
+from apps.scraping import selectors, services
 from apps.scraping.models import Lane, ScrapeRun, Snapshot, Source
 from apps.scraping.plausibility import VISITS_COMPARED
 from apps.scraping.politeness import host_of
@@ -78,6 +78,26 @@ def test_the_list_of_sources_tells_freshness_next_visit_lane_and_the_latest_visi
     assert "answered 403" in page
     assert page.count("<rect") == 2
     assert 'datetime="2026-11-23T09:00:30+00:00"' in page
+
+
+def test_the_list_of_sources_opens_although_an_address_has_no_host(office, visited):
+    Source.objects.filter(name="openfootball").update(base_url="http://files.example:99999")
+    assert "not visited yet" in office.get(reverse("admin:scraping_source_changelist")).content.decode()
+
+
+def test_a_halt_that_is_over_is_not_told_of(office, visited):
+    Lane.objects.update(open_until=timezone.now() - timedelta(minutes=1))
+    assert "answered 403" not in office.get(reverse("admin:scraping_source_changelist")).content.decode()
+    assert not selectors.halted_lanes().exists()
+
+
+def test_what_one_request_reads_of_a_source_is_not_what_another_shows(visited, rf):
+    sources, number = site._registry[Source], str(visited.source.pk)
+    first = sources.get_object(rf.get("/"), number)
+    Lane.objects.update(reason="answered 429")
+    second = sources.get_object(rf.get("/"), number)
+    assert "answered 403" in sources.shown_lane(first)
+    assert "answered 429" in sources.shown_lane(second)
 
 
 def test_the_list_of_sources_needs_the_same_queries_however_many_visits(office, visited, django_assert_max_num_queries):

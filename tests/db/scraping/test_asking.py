@@ -6,11 +6,12 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from apps.scraping import services
+from apps.scraping import selectors, services
 from apps.scraping.models import Lane, ScrapeRun, Source
 from apps.scraping.politeness import host_of
 from apps.scraping.services.asking import months
@@ -187,6 +188,38 @@ def test_a_simulated_source_cannot_be_pointed_at_a_real_site(stage, settings):
     files = Source.objects.get(name="football-data")
     files.is_enabled, files.base_url = True, "https://www.whoscored.com/files"
     assert "visited by the source whoscored alone" in services.why_off(files)
+
+
+@pytest.mark.parametrize("host", ["whoscored.com", "www.whoscored.com", "1xbet.WhoScored.com", "whoscored.com."])
+def test_no_host_of_whoscored_is_visited_without_a_permission(stage, host):
+    files = Source.objects.get(name="football-data")
+    files.is_enabled, files.base_url = True, f"https://{host}/files"
+    assert "visited by the source whoscored alone" in services.why_off(files)
+    files.base_url = "https://notwhoscored.com"
+    assert services.why_off(files) == ""
+
+
+NOWHERE = ["ftp://files.example", "http://ann:secret@files.example", "http://files.example:99999"]
+
+
+@pytest.mark.parametrize("address", NOWHERE)
+def test_an_address_without_a_host_is_refused_and_harms_nobody_who_meets_it(stage, address):
+    files = Source.objects.get(name="football-data")
+    files.is_enabled, files.base_url = True, address
+    with pytest.raises(ValidationError, match="Give the address of a site"):
+        files.full_clean()
+    assert "Its address leads nowhere" in services.why_off(files)
+    assert not selectors.is_halted(address, NOW)
+
+
+def test_a_delay_is_one_that_a_worker_waits_out(stage):
+    stage.source.delay = timedelta(seconds=60)
+    stage.source.full_clean()
+    stage.source.delay = timedelta(seconds=61)
+    with pytest.raises(ValidationError, match="At most 60 seconds"):
+        stage.source.full_clean()
+    with pytest.raises(IntegrityError, match="source_delay_waited_out"), transaction.atomic():
+        stage.source.save()
 
 
 # ── Permission ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -244,3 +244,45 @@ def test_manners_are_the_sources_own(visitor):
     visitor.go()
     visitor.go()
     assert visitor.gaps() == [30.0]
+
+
+def test_a_pause_that_is_longer_than_spai_waits_is_not_cut_short(visitor):
+    visitor.robots = Response("", 200, b"User-agent: *\nCrawl-delay: 61\n", visitor.clock())
+    with pytest.raises(FetchError, match="asks for 61 s between two requests, more than the 60 s") as error:
+        visitor.go()
+    assert error.value.outcome == Outcome.BLOCKED
+    assert [url for url, _ in visitor.asked] == ["https://fake.example/robots.txt"]
+    assert selectors.lane_of(SITE).state == Lane.State.CLOSED
+
+
+def test_the_longest_pause_is_waited_out_chance_included(clock):
+    visitor = Visitor(clock, draw=1.0)
+    visitor.robots = Response("", 200, b"User-agent: *\nCrawl-delay: 60\n", visitor.clock())
+    for _ in range(2):
+        visitor.go()
+    assert visitor.gaps() == [90.0]
+
+
+def test_the_pause_that_robots_txt_asks_for_begins_with_robots_txt(visitor):
+    visitor.robots = Response("", 200, b"User-agent: *\nCrawl-delay: 20\n", visitor.clock())
+    visitor.go()
+    assert visitor.asked[1][1] - visitor.asked[0][1] == timedelta(seconds=20)
+
+
+def test_a_robots_txt_that_leads_elsewhere_is_unread_and_forbids_nothing_by_itself(visitor):
+    visitor.robots = FetchError(Outcome.INVALID, "another host", Response("", 301, b"", visitor.clock()))
+    with pytest.raises(FetchError, match=r"could not be read.*: it leads to another host.*status 301") as error:
+        visitor.go()
+    assert error.value.outcome == Outcome.HTTP_ERROR
+    assert len(visitor.asked) == 1
+    visitor.clock.later(seconds=61)
+    visitor.robots = Response("", 200, b"", visitor.clock())
+    assert visitor.go().status == 200
+
+
+def test_a_challenge_in_place_of_robots_txt_halts_the_lane_and_says_so(visitor):
+    page = b"<html><title>Just a moment...</title><body>Ray ID: 8f3</body></html>"
+    visitor.robots = Response("https://fake.example/robots.txt", 200, page, visitor.clock())
+    with pytest.raises(FetchError, match="is halted until") as error:
+        visitor.go()
+    assert error.value.outcome == Outcome.BLOCKED
