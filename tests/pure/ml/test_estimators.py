@@ -120,7 +120,7 @@ def test_a_folder_brings_the_same_forecasts_back_without_pickle(fitted, data, ki
     ):
         assert one(data[0]).tobytes() == other(data[0]).tobytes()
     assert again.names == model.names == data[2]
-    assert {file.suffix for file in tmp_path.rglob("*") if file.is_file()} <= {".json", ".npy", ".ubj"}
+    assert {file.suffix for file in tmp_path.rglob("*") if file.is_file()} <= {".json", ".npy", ".npz", ".ubj"}
 
 
 @each_kind
@@ -312,6 +312,69 @@ def test_trees_begin_at_the_logit(data, params):
     logit = create("logit", section["logit"], seed=1).fit(x, y, names=names)
     assert none.predict_proba(x) == pytest.approx(logit.predict_proba(x), abs=1e-6)
     assert set(logit.columns) < set(none.columns)
+
+
+@pytest.fixture(scope="module")
+def network(params):
+    """A small network on three columns, one of them sometimes missing; what it was fitted to."""
+    generator = np.random.default_rng(4)
+    x = generator.normal(size=(600, 3))
+    y = np.where(x[:, 0] + x[:, 1] ** 2 > 0.5, 0, np.where(x[:, 2] > 0.3, 1, 2))
+    x[::7, 2] = np.nan
+    section = params["train"]["smoke"]["network"] | {"columns": ["elo_*"], "leave_out": [], "epochs": 40}
+    names = ("elo_diff", "elo_home", "elo_away")
+    return create("network", section, seed=5).fit(x, y, names=names), x, y, names, section
+
+
+def test_a_network_gives_the_probabilities_of_scikit_learn(network):
+    from scipy.special import log_softmax
+    from sklearn.neural_network import MLPClassifier
+
+    found, x, y, _, section = network
+    standard = found._standard(x)
+    logs = []
+    for number in range(section["networks"]):
+        theirs = MLPClassifier(
+            (section["hidden"],),
+            alpha=section["decay"] * section["batch"],
+            learning_rate_init=section["rate"],
+            batch_size=section["batch"],
+            random_state=np.random.RandomState(5 + number),
+        )
+        for _ in range(section["epochs"]):
+            theirs.partial_fit(standard, y, classes=[0, 1, 2])
+        logs.append(np.log(theirs.predict_proba(standard)))
+    expected = np.exp(log_softmax(np.mean(logs, axis=0), axis=1))
+    assert found.predict_proba(x) == pytest.approx(expected, abs=1e-9)
+    assert scoring.log_loss(found.predict_proba(x), y) < 0.8, "it has learnt a square, which no logit could"
+
+
+def test_the_parts_of_a_network_are_its_gradients_along_the_way_from_a_match_of_means(network):
+    found, x, _, _, _ = network
+    rows = x[:5]
+    standard = found._standard(rows)
+
+    def scores(at):
+        return found.scores(found._mean + at * found._scale)
+
+    steps, step = 4000, 1e-6
+    shares = (np.arange(steps) + 0.5) / steps
+    parts = found.parts(rows, str)
+    for column, name in enumerate(found.columns):
+        nudge = np.zeros(3)
+        nudge[column] = step
+        slope = np.mean([(scores(s * standard + nudge) - scores(s * standard - nudge)) / (2 * step) for s in shares], 0)
+        assert parts[name] == pytest.approx(slope * standard[:, [column]], abs=2e-3)
+    assert parts["baseline"][0] == pytest.approx(scores(np.zeros((1, 3)))[0], abs=1e-9)
+
+
+def test_a_network_takes_a_missing_value_for_the_mean_and_a_wild_one_for_a_large_one(network):
+    found, x, _, _, _ = network
+    missing, mean, wild, large = (x[[1]].copy() for _ in range(4))
+    missing[0, 2], mean[0, 2] = np.nan, found._mean[2]
+    wild[0, 0], large[0, 0] = 1e9, found._mean[0] + 4.0 * found._scale[0]
+    assert found.predict_proba(missing) == pytest.approx(found.predict_proba(mean), abs=1e-12)
+    assert found.predict_proba(wild) == pytest.approx(found.predict_proba(large), abs=1e-12)
 
 
 def test_our_walk_through_the_trees_of_scikit_learn_is_its_own(plain, params):

@@ -15,6 +15,7 @@ from apps.ml.forecasting.estimators.dixon_coles import DixonColes, ScoreDriven
 from apps.ml.forecasting.estimators.hist_boosting import HistBoosting
 from apps.ml.forecasting.estimators.logit import EloLogit, Logit
 from apps.ml.forecasting.estimators.market import MarketAware, NoPricesError, PriceRating
+from apps.ml.forecasting.estimators.network import Network
 from apps.ml.forecasting.estimators.pool import Pool
 from apps.ml.forecasting.estimators.trees import XGBoost
 
@@ -35,7 +36,7 @@ __all__ = [
 REGISTRY: Final[dict[str, type[Estimator]]] = {
     estimator.kind: estimator
     for estimator in (
-        *(BaseRates, EloLogit, DixonColes, ScoreDriven, Logit, XGBoost, HistBoosting, Pool),
+        *(BaseRates, EloLogit, DixonColes, ScoreDriven, Logit, XGBoost, HistBoosting, Network, Pool),
         *(PriceRating, MarketAware),
     )
 }

@@ -15,11 +15,12 @@ from apps.ml.forecasting.estimators.calibration import centred
 from apps.ml.forecasting.estimators.dixon_coles import DixonColes, ScoreDriven
 from apps.ml.forecasting.estimators.hist_boosting import HistBoosting
 from apps.ml.forecasting.estimators.logit import EloLogit, Logit
+from apps.ml.forecasting.estimators.network import Network
 from apps.ml.forecasting.estimators.trees import XGBoost
 from apps.ml.forecasting.scoring import FLOOR, log_loss
 
 MEMBERS: Final[Mapping[str, type[Estimator]]] = {
-    member.kind: member for member in (EloLogit, DixonColes, ScoreDriven, Logit, XGBoost, HistBoosting)
+    member.kind: member for member in (EloLogit, DixonColes, ScoreDriven, Logit, XGBoost, HistBoosting, Network)
 }
 """What a pool may be made of."""
 

@@ -1,0 +1,131 @@
+"""A few small neural networks, averaged: smooth where trees take steps, so that a pool of both says more than one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from apps.ml.forecasting.estimators.base import (
+    BASELINE,
+    CLASSES,
+    Estimator,
+    Floats,
+    Grouping,
+    chosen,
+    group_of,
+    grouped,
+)
+
+FILE: Final = "networks.npz"
+
+LIMIT: Final = 4.0
+"""Standard deviations from the mean beyond which a value counts no more: a network goes on where a tree would not."""
+
+
+STILL: Final = 1e-12
+"""Way of a unit below which it stands: whether it is active is read off its start."""
+
+
+class Network(Estimator):
+    """Multinomial networks of one hidden layer with rectifiers, by scikit-learn's Adam, their scores averaged.
+
+    A value that is missing counts as the mean of its column.
+
+    Parameters
+    ----------
+    params : mapping
+        ``columns`` and ``leave_out``, patterns of the columns that are used and of those that are not; ``hidden``,
+        units of the layer; ``networks``, how many are averaged; ``decay``, penalty on the squared weights for each
+        match; ``rate``, step of Adam; ``batch``, matches of a step; ``epochs``, rounds over all matches.
+    seed : int
+        Seed of the first network's starting weights and of the order of its matches; each further one has the next.
+    """
+
+    kind = "network"
+
+    def scores(self, X: Floats) -> Floats:
+        """Return the mean scores of the networks, shape (n, 3)."""
+        standard, total = self._standard(self._own(X)), np.zeros((len(X), len(CLASSES)))
+        for first, bias, second, start in self._layers():
+            total += np.maximum(standard @ first + bias, 0.0) @ second + start
+        return total / len(self._first)
+
+    def parts(self, X: Floats, by: Grouping = group_of) -> dict[str, Floats]:
+        """Return the integrated gradients along the straight way from a match of means, and its scores as the baseline.
+
+        A unit of the layer is active on a part of that way, which for a rectifier is known exactly; a column adds its
+        weight times that part. See Sundararajan et al. (2017), "Axiomatic attribution for deep networks", ICML 70.
+        """
+        standard = self._standard(self._own(X))
+        added = np.zeros((len(X), len(self.columns), len(CLASSES)))
+        start_scores = np.zeros(len(CLASSES))
+        for first, bias, second, start in self._layers():
+            way = standard @ first
+            moved = np.maximum(way + bias, 0.0) - np.maximum(bias, 0.0)
+            stands = np.abs(way) < STILL
+            active = np.where(stands, bias > 0.0, moved / np.where(stands, 1.0, way))
+            for place in CLASSES:
+                added[:, :, place] += standard * ((active * second[:, place]) @ first.T)
+            start_scores += np.maximum(bias, 0.0) @ second + start
+        found = grouped(self.columns, added / len(self._first), by)
+        found[BASELINE] = found.get(BASELINE, 0.0) + np.tile(start_scores / len(self._first), (len(X), 1))
+        return found
+
+    def _standard(self, own: Floats) -> Floats:
+        standard = np.clip((own - self._mean) / self._scale, -LIMIT, LIMIT)
+        return np.where(np.isnan(standard), 0.0, standard)
+
+    def _layers(self) -> zip[tuple[Floats, Floats, Floats, Floats]]:
+        return zip(self._first, self._bias, self._second, self._start, strict=True)
+
+    def _wanted(self, names: Sequence[str]) -> Sequence[str]:
+        return chosen(names, self.params["columns"], self.params.get("leave_out", ()))
+
+    def _fit(self, X: Floats, y: NDArray[np.int64], weights: Floats) -> None:
+        known = ~np.isnan(X)
+        counts = np.maximum(known.sum(axis=0), 1)
+        self._mean = np.where(known, X, 0.0).sum(axis=0) / counts
+        spread = np.sqrt((np.where(known, X - self._mean, 0.0) ** 2).sum(axis=0) / counts)
+        self._scale = np.where(spread > 0.0, spread, 1.0)
+        standard = self._standard(X)
+        fitted = [self._network(number, standard, y, weights) for number in range(int(self.params["networks"]))]
+        self._first = np.stack([network.coefs_[0] for network in fitted])
+        self._bias = np.stack([network.intercepts_[0] for network in fitted])
+        self._second = np.stack([network.coefs_[1] for network in fitted])
+        self._start = np.stack([network.intercepts_[1] for network in fitted])
+
+    def _network(self, number: int, standard: Floats, y: NDArray[np.int64], weights: Floats) -> Any:
+        from sklearn.neural_network import MLPClassifier
+
+        batch = min(int(self.params["batch"]), len(standard))
+        network = MLPClassifier(
+            (int(self.params["hidden"]),),
+            # scikit-learn divides its penalty by the matches of a batch.
+            alpha=float(self.params["decay"]) * batch,
+            learning_rate_init=float(self.params["rate"]),
+            batch_size=batch,
+            # An object, and no number, which each round would begin with anew.
+            random_state=np.random.RandomState(self.seed + number),
+        )
+        # Round by round: `fit` warns that it has not converged, which it is not meant to.
+        for _ in range(int(self.params["epochs"])):
+            network.partial_fit(standard, y, weights, classes=np.array(CLASSES))
+        return network
+
+    def _state(self) -> dict[str, Any]:
+        return {"networks": FILE, "mean": self._mean.tolist(), "scale": self._scale.tolist()}
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        self._mean, self._scale = np.array(state["mean"]), np.array(state["scale"])
+
+    def _save_more(self, folder: Path) -> None:
+        np.savez(folder / FILE, first=self._first, bias=self._bias, second=self._second, start=self._start)
+
+    def _load_more(self, folder: Path) -> None:
+        with np.load(folder / FILE, allow_pickle=False) as kept:
+            self._first, self._bias = kept["first"], kept["bias"]
+            self._second, self._start = kept["second"], kept["start"]
