@@ -327,6 +327,7 @@ def test_nothing_that_a_run_writes_is_pickled(built):
     assert [name for name, content in outs(built).items() if content[:2] in (b"\x80\x04", b"\x80\x05")] == []
     assert {Path(name).suffix for name in outs(built)} <= {
         ".parquet",
+        ".npz",
         ".json",
         ".yaml",
         ".bin",

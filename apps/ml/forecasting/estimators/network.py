@@ -123,7 +123,8 @@ class Network(Estimator):
         self._mean, self._scale = np.array(state["mean"]), np.array(state["scale"])
 
     def _save_more(self, folder: Path) -> None:
-        np.savez(folder / FILE, first=self._first, bias=self._bias, second=self._second, start=self._start)
+        layers = {"first": self._first, "bias": self._bias, "second": self._second, "start": self._start}
+        np.savez(folder / FILE, allow_pickle=False, **layers)
 
     def _load_more(self, folder: Path) -> None:
         with np.load(folder / FILE, allow_pickle=False) as kept:
