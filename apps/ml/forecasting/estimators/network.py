@@ -100,6 +100,7 @@ class Network(Estimator):
 
     def _network(self, number: int, standard: Floats, y: NDArray[np.int64], weights: Floats) -> Any:
         from sklearn.neural_network import MLPClassifier
+        from threadpoolctl import threadpool_limits
 
         batch = min(int(self.params["batch"]), len(standard))
         network = MLPClassifier(
@@ -111,9 +112,11 @@ class Network(Estimator):
             # An object, and no number, which each round would begin with anew.
             random_state=np.random.RandomState(self.seed + number),
         )
-        # Round by round: `fit` warns that it has not converged, which it is not meant to.
-        for _ in range(int(self.params["epochs"])):
-            network.partial_fit(standard, y, weights, classes=np.array(CLASSES))
+        # Round by round: `fit` warns that it has not converged, which it is not meant to. One thread: the products are
+        # small, and threads that wait for each other at every step take many times as long beside other work.
+        with threadpool_limits(limits=1, user_api="blas"):
+            for _ in range(int(self.params["epochs"])):
+                network.partial_fit(standard, y, weights, classes=np.array(CLASSES))
         return network
 
     def _state(self) -> dict[str, Any]:
