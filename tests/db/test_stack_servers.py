@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 from django.core.cache import cache
@@ -157,15 +158,34 @@ def test_the_lock_of_a_dead_server_is_removed_and_that_of_a_living_one_kept(tmp_
     lock.write_text(f"{os.getpid()}\n{tmp_path}\n")
     servers.drop_dead_lock(cluster)
     assert not lock.exists()
-    program = [sys.executable, "-c", "print(flush=True); input()", str(tmp_path)]
-    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
-        assert holder.stdout is not None
-        # Until it runs its own program it carries the command line of this one.
-        holder.stdout.readline()
+    moved = tmp_path.with_name(f"{tmp_path.name}-renamed")
+    # A stand-in that bears the name of the server and works in the folder of its files, as the server does.
+    program = tmp_path / "postgres"
+    program.symlink_to(shutil.which("sleep") or "")
+    with subprocess.Popen([program, "60"], cwd=tmp_path) as holder:
         lock.write_text(f"{holder.pid}\n{tmp_path}\n")
         servers.drop_dead_lock(cluster)
         assert lock.exists()
+        tmp_path.rename(moved)
+        renamed = Cluster(cluster.program, moved)
+        servers.drop_dead_lock(renamed)
+        assert (moved / "postmaster.pid").exists()
+        # On other files it says nothing.
+        elsewhere = Cluster(cluster.program, tmp_path)
+        tmp_path.mkdir()
+        lock.write_text(f"{holder.pid}\n{tmp_path}\n")
+        servers.drop_dead_lock(elsewhere)
+        assert not lock.exists()
         holder.kill()
+
+
+def test_a_process_that_may_not_be_looked_at_may_hold_the_lock(tmp_path, monkeypatch):
+    def refuse(process):
+        raise psutil.AccessDenied
+
+    monkeypatch.setattr(psutil.Process, "cwd", refuse)
+    monkeypatch.setattr(psutil.Process, "name", lambda process: "postgres")
+    assert servers.works_in(os.getpid(), tmp_path)
 
 
 def test_the_redis_configuration_is_private_and_asks_for_a_password(tmp_path):
