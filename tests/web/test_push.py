@@ -172,6 +172,14 @@ async def test_a_number_beyond_every_event_replays_nothing(push):
         assert (await heard(socket))["type"] == "error"
 
 
+async def test_brackets_without_end_are_refused_and_the_connection_stays(push):
+    async with connected(f"{push}events/") as (socket, _):
+        await socket.send("[" * consumers.MESSAGE_BYTES)
+        assert (await heard(socket))["type"] == "error"
+        await socket.send(json.dumps({"after": 10**30}))
+        assert (await heard(socket))["type"] == "error"
+
+
 async def test_a_message_that_is_too_big_closes_the_connection(push):
     async with connected(f"{push}events/") as (socket, _):
         await socket.send(" " * (consumers.MESSAGE_BYTES + 1))
