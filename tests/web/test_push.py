@@ -223,3 +223,19 @@ async def test_without_a_channel_layer_the_client_is_told_to_come_back(django_db
             assert socket.close_code == consumers.CLOSE_TRY_LATER
     finally:
         await asyncio.to_thread(stop, process)
+
+
+async def test_the_relay_goes_on_after_a_fault_that_nobody_foresaw(monkeypatch):
+    from spai import asgi
+
+    told: list[str] = []
+
+    def fail(ending):
+        raise RuntimeError("nobody foresaw this")
+
+    monkeypatch.setattr(asgi, "RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(asgi, "_relay_until_fault", fail)
+    monkeypatch.setattr(asgi.logger, "exception", told.append)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(asgi.relay(), 1.0)
+    assert len(told) > 1
