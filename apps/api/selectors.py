@@ -178,7 +178,7 @@ def nearest_day(seasons: list[int], now: datetime, zone: ZoneInfo) -> date:
     _, end = day_span(today, zone)
     _, date_end = day_span(today, ZoneInfo("UTC"))
     minute, date_only = Match.KickoffPrecision.MINUTE, Match.KickoffPrecision.DATE
-    # West of UTC a date may have begun there while the reader's today goes on: each kind is looked for from its own end.
+    # West of UTC the next date has begun before the reader's today ends: each kind is looked for from its own end.
     coming = [
         of.filter(kickoff_precision=precision, kickoff_at__gte=after).order_by("kickoff_at").first()
         for precision, after in ((minute, end), (date_only, date_end))
@@ -361,8 +361,8 @@ def season_end(season: Season) -> SeasonEnd | None:
 def to_come(now: datetime) -> Q:
     """Return the condition that a match is to come or under way, as far as anybody has told.
 
-    A file tells nothing between fixture and result, so that a match is waited for until `RESULT_WITHIN` has gone by since
-    its kick-off, or since its day began where only the date is known.
+    A file tells nothing between fixture and result, so that a match is waited for until `RESULT_WITHIN` has gone by
+    since its kick-off, or since its day began where only the date is known.
     """
     awaited = Q(status__in=AWAITED, kickoff_at__gt=now - RESULT_WITHIN)
     ahead = Q(kickoff_at__gt=now) & ~Q(status__in=SETTLED)

@@ -163,7 +163,8 @@ def test_where_no_password_is_kept_the_way_to_a_user_is_said(stack, capsys):
 
 
 def test_a_database_is_known_by_where_it_is_and_not_by_who_asks():
-    first, others = lifecycle.which_database("postgresql://a:b@db:5432/spai"), ("db:5432/x", "db:5433/spai", "d:5432/spai")
+    first = lifecycle.which_database("postgresql://a:b@db:5432/spai")
+    others = ("db:5432/x", "db:5433/spai", "d:5432/spai")
     assert lifecycle.which_database("postgres://c:d@db:5432/spai?sslmode=require") == first
     assert len({first, *(lifecycle.which_database(f"postgresql://a:b@{other}") for other in others)}) == 4
 

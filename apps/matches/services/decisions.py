@@ -19,7 +19,7 @@ from apps.matches.trust import OPERATOR
 REASON_LIMIT: Final = 400
 
 PATIENCE: Final = timedelta(seconds=5)
-"""Longest wait of an operator for another ingest, such as an import of files: who waits holds a thread of the office."""
+"""Longest wait of an operator for another ingest, such as an import: who waits holds a thread of the office."""
 
 
 def checked_reason(reason: str, error: type[Exception]) -> str:
@@ -33,7 +33,7 @@ def checked_reason(reason: str, error: type[Exception]) -> str:
 
 
 def take_turn(error: type[Exception]) -> None:
-    """Keep every other ingest out until the transaction ends; raise `error` where one does not end within `PATIENCE`."""
+    """Keep other ingests out until the transaction ends; raise `error` where one does not end within `PATIENCE`."""
     try:
         tables.lock(patience=PATIENCE)
     except StillBusyError as busy:

@@ -1,4 +1,4 @@
-"""An operator's decision while matches are being stored: it waits a moment, is refused in words, and is possible again."""
+"""An operator's decision while matches are being stored: it waits a moment, and is refused in words."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_a_decision_does_not_wait_for_an_import_to_end(stored, first, decide, re
     if first:
         first()
     ingests = Ingest.objects.count()
-    with import_under_way(), pytest.raises(refusal, match="^matches are being stored; try again in a moment$"):
+    with import_under_way(), pytest.raises(refusal, match=r"^matches are being stored; try again in a moment$"):
         decide()
     assert Ingest.objects.count() == ingests
     decide()
