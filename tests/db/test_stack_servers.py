@@ -116,6 +116,8 @@ def run_a_cluster(cluster: Cluster, way: str, log) -> int:
             with psycopg.connect(address) as session:
                 row = session.execute("SELECT current_setting('server_encoding'), 'é' < 'f', lower('É')").fetchone()
             assert row == ("UTF8", False, "é")
+            servers.drop_dead_lock(cluster)
+            assert (cluster.data / "postmaster.pid").exists()
         finally:
             process.terminate()
     return cluster.data.stat().st_uid
