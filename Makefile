@@ -6,20 +6,23 @@ LOCK = $(UV) pyproject.toml --override requirements/overrides.txt
 
 GROUP = $(LOCK) -c requirements/all.txt
 
-.PHONY: help up down restart status logs test test-pure test-faults lint lock lock-groups setup
+.PHONY: help up down restart status logs test test-pure test-faults lint lock lock-groups setup made
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 setup:  ## make .venv equal to the lock
 	@$(PYTHON) requirements/install.py --quiet
+# What looks at a running stack, or ends it, leaves alone what its processes import from.
+made:
+	@test -x $(RUN) || { echo "No .venv yet: run make up." >&2; exit 1; }
 up: setup  ## start everything on this machine, wait until the site answers, say where it is
 	@$(RUN) manage.py stack up
-down: setup  ## stop everything; all data is kept
+down: made  ## stop everything; all data is kept
 	@$(RUN) manage.py stack down
 restart: setup  ## stop and start everything, with the code of now
 	@$(RUN) manage.py stack restart
-status: setup  ## ask every part whether it does its work
+status: made  ## ask every part whether it does its work
 	@$(RUN) manage.py stack status
-logs: setup  ## follow the logs of all parts; Ctrl-C ends
+logs: made  ## follow the logs of all parts; Ctrl-C ends
 	@$(RUN) manage.py stack logs --follow
 test: setup  ## style, types, contracts, and all tests but those that kill a whole stack
 	$(RUN) -m pytest -m "not faults"

@@ -47,6 +47,9 @@ async def relay() -> None:
                 await sync_to_async(_relay_until_fault, thread_sensitive=False)(ending)
             except (DatabaseError, psycopg.Error, RedisError, OSError) as error:
                 logger.warning("relay: %s; trying again", error)
+            except Exception:
+                # Without the relay no event is numbered again until the process ends, and nobody would see why.
+                logger.exception("relay: a fault of the code; trying again")
             await asyncio.sleep(RETRY_SECONDS)
     finally:
         ending.set()

@@ -90,6 +90,9 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _https else Non
 SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^metrics$"]
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_HTTPONLY = True
+# Cookies know no port: two checkouts on one machine must not log each other out. All processes of one stack agree.
+_cookies = f"spai_{urlsplit(SPAI_OFFICE_URL).port or 'site'}"
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"{_cookies}_session", f"{_cookies}_csrf"
 X_FRAME_OPTIONS = "DENY"
 CSRF_FAILURE_VIEW = "django.views.csrf.csrf_failure"
 

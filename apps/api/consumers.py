@@ -102,7 +102,7 @@ class EventConsumer(AsyncJsonWebsocketConsumer):
             return
         try:
             content = json.loads(text_data)
-        except ValueError:
+        except (ValueError, RecursionError):
             await self._error("That is not JSON.")
             return
         number = content.get("after") if isinstance(content, dict) else None

@@ -132,7 +132,9 @@ class MatchPages(CursorPagination):
         asked = request.query_params.get(self.page_size_query_param)
         if asked is None:
             return self.page_size
-        if not asked.isascii() or not asked.isdigit() or not 1 <= int(asked[:9]) <= self.max_page_size:
+        digits = len(str(self.max_page_size))
+        is_number = asked.isascii() and asked.isdigit() and len(asked) <= digits
+        if not is_number or not 1 <= int(asked) <= self.max_page_size:
             raise ValidationError(
                 {self.page_size_query_param: f"It must be a whole number from 1 to {self.max_page_size}."}
             )

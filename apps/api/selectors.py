@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -33,6 +33,13 @@ WHOLE_DAY = 12
 """Up to so many matches of one competition and day are shown whole; of more, those around now."""
 STARTED_SHOWN = 4
 COMING_SHOWN = 8
+
+RESULT_WITHIN: Final = timedelta(hours=24)
+"""From the kick-off, or from the beginning of the day where only that is known: so long a result is waited for."""
+
+AWAITED: Final = (Match.Status.SCHEDULED, Match.Status.UNKNOWN)
+SETTLED: Final = (Match.Status.FINISHED, Match.Status.AWARDED, Match.Status.CANCELLED)
+"""Matches that nobody plays any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +74,7 @@ class Card:
             return "over"
         if status == Match.Status.LIVE:
             return "live"
-        if status not in (Match.Status.SCHEDULED, Match.Status.UNKNOWN):
+        if status not in AWAITED:
             return str(status)
         if self.match.kickoff_at > self.now:
             return "coming"
@@ -168,8 +175,19 @@ def nearest_day(seasons: list[int], now: datetime, zone: ZoneInfo) -> date:
     of = Match.objects.filter(season_id__in=seasons)
     if of.filter(on_days(today, 1, zone)).exists():
         return today
-    found = of.filter(kickoff_at__gte=now).order_by("kickoff_at").first() or of.order_by("-kickoff_at").first()
-    return local_day(found, zone) if found else today
+    _, end = day_span(today, zone)
+    _, date_end = day_span(today, ZoneInfo("UTC"))
+    minute, date_only = Match.KickoffPrecision.MINUTE, Match.KickoffPrecision.DATE
+    # West of UTC the next date has begun before the reader's today ends: each kind is looked for from its own end.
+    coming = [
+        of.filter(kickoff_precision=precision, kickoff_at__gte=after).order_by("kickoff_at").first()
+        for precision, after in ((minute, end), (date_only, date_end))
+    ]
+    days = [local_day(match, zone) for match in coming if match]
+    if days:
+        return min(days)
+    latest = of.order_by("-kickoff_at").first()
+    return local_day(latest, zone) if latest else today
 
 
 def neighbour_days(seasons: list[int], first: date, days: int, zone: ZoneInfo) -> tuple[date | None, date | None]:
@@ -279,6 +297,12 @@ def seasons_of_team(team: Team) -> list[Season]:
     return list(latest.values())
 
 
+def world_of(team: Team) -> World | None:
+    """Return the world of a team, which its region belongs to; None before anything is played there."""
+    competition = Competition.objects.filter(region=team.region_id).first()
+    return competition.world if competition else None
+
+
 def newest_league(team: Team) -> Match | None:
     """Return the latest league match of a team, played or to come, with its season and competition."""
     rows = (
@@ -334,16 +358,27 @@ def season_end(season: Season) -> SeasonEnd | None:
     return SeasonEnd(forecast, forecast.table["lines"], clubs)
 
 
+def to_come(now: datetime) -> Q:
+    """Return the condition that a match is to come or under way, as far as anybody has told.
+
+    A file tells nothing between fixture and result, so that a match is waited for until `RESULT_WITHIN` has gone by
+    since its kick-off, or since its day began where only the date is known.
+    """
+    awaited = Q(status__in=AWAITED, kickoff_at__gt=now - RESULT_WITHIN)
+    ahead = Q(kickoff_at__gt=now) & ~Q(status__in=SETTLED)
+    return Q(status=Match.Status.LIVE) | awaited | ahead
+
+
 def coming_of_team(team: Team, now: datetime, *, limit: int) -> list[Match]:
-    """Return the next matches of a team that are still to be played."""
-    rows = matches.matches().filter(Q(home_team=team) | Q(away_team=team), kickoff_at__gt=now)
-    return list(rows.exclude(status=Match.Status.CANCELLED).order_by("kickoff_at", "id")[:limit])
+    """Return the next matches of a team, those under way first."""
+    rows = matches.matches().filter(Q(home_team=team) | Q(away_team=team), to_come(now))
+    return list(rows.order_by("kickoff_at", "id")[:limit])
 
 
 def coming_of_season(season: Season, now: datetime, *, limit: int) -> list[Match]:
     """Return the next matches of a season, those under way first."""
-    rows = matches.matches().filter(season=season).filter(Q(kickoff_at__gt=now) | Q(status=Match.Status.LIVE))
-    return list(rows.exclude(status=Match.Status.FINISHED).order_by("kickoff_at", "id")[:limit])
+    rows = matches.matches().filter(to_come(now), season=season)
+    return list(rows.order_by("kickoff_at", "id")[:limit])
 
 
 def latest_of_season(season: Season, now: datetime, *, limit: int) -> list[Match]:

@@ -8,13 +8,19 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from enum import IntEnum, unique
 from typing import Final
 
-from django.db import connection
+from django.db import OperationalError, connection
+from psycopg.errors import LockNotAvailable
 
 POLL: Final = 0.05
 """Seconds between two tries of a lock that is waited for with patience."""
+
+
+class StillBusyError(Exception):
+    """A lock stayed taken for as long as its waiter has patience."""
 
 
 @unique
@@ -87,7 +93,29 @@ def alone_with(kind: LockClass, thing: int, *, patience: float = 0.0) -> Iterato
                 cursor.execute("SELECT pg_advisory_unlock(%s, %s)", halves)
 
 
-def wait_for(lock: Lock) -> None:
-    """Wait for a lock and hold it until the current transaction ends."""
+def wait_for(lock: Lock, *, patience: timedelta | None = None) -> None:
+    """Wait for a lock and hold it until the current transaction ends.
+
+    Parameters
+    ----------
+    lock : Lock
+    patience : timedelta, optional
+        Longest wait; without it there is no bound.
+
+    Raises
+    ------
+    StillBusyError
+        When the lock stays taken. The transaction can only be rolled back then.
+    """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [lock])
+        if patience is not None:
+            milliseconds = patience // timedelta(milliseconds=1)
+            cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{milliseconds}ms"])
+        try:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [lock])
+        except OperationalError as error:
+            if patience is None or not isinstance(error.__cause__, LockNotAvailable):
+                raise
+            raise StillBusyError(lock.name) from error
+        if patience is not None:
+            cursor.execute("SET LOCAL lock_timeout TO DEFAULT")

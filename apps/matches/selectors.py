@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from django.db import connection
-from django.db.models import Count, Exists, Max, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import Case, Count, Exists, Max, OuterRef, Prefetch, Q, QuerySet, Value, When
 from django.utils.text import slugify
 
 from apps.matches.models import (
@@ -234,11 +234,10 @@ def search_teams(text: str, world: World | None = None, limit: int = 20) -> list
     if world is not None:
         of_world = Competition.objects.filter(region=OuterRef("region"), is_simulated=world == World.SANDBOX)
         found = found.filter(Exists(of_world))
-    ranked = sorted(
-        found.order_by("name")[: limit * 10],
-        key=lambda team: (not team.slug.startswith(plain), not team.name.lower().startswith(text.lower()), team.name),
-    )
-    return ranked[:limit]
+    # Ranked before the cut: of many names that hold the text the one that is meant may be the last of the alphabet.
+    begins = (Q(slug__startswith=plain), Q(name__istartswith=text))
+    rank = [Case(When(condition, then=Value(0)), default=Value(1)) for condition in begins]
+    return list(found.order_by(*rank, "name")[:limit])
 
 
 def odds_of(match_ids: Iterable[int]) -> dict[int, MarketPrice]:

@@ -241,11 +241,12 @@ def catalogue(world: World) -> Catalogue | None:
 
 
 def promotions(world: World) -> QuerySet[Promotion]:
-    """Return who promoted what and why, newest first."""
+    """Return who promoted what and why, newest first, with the versions without what is large in them."""
+    large = ("bundle", "metrics", "gates", "columns")
     return (
         Promotion.objects.filter(world=world)
         .select_related("version", "previous")
-        .defer("version__bundle", "previous__bundle")
+        .defer(*(f"{side}__{name}" for side in ("version", "previous") for name in large))
         .order_by("-id")
     )
 

@@ -61,7 +61,16 @@ def run(options: argparse.Namespace) -> int:
         # Who read the lines has gone; nothing may complain about that at the end either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:
+        # Such as a full disk, or a folder that belongs to somebody else.
+        sys.stdout.flush()
+        sys.stderr.write(f"\nSPAI did not do it: {error.strerror or error}{_where(error)}\n")
+        return 1
     return 0
+
+
+def _where(error: OSError) -> str:
+    return f": {error.filename}" if error.filename else ""
 
 
 def show_logs(report: Report, part: str | None, *, follow: bool) -> int:

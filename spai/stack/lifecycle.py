@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import os
 import secrets
@@ -244,9 +245,11 @@ def make_database(stack: Stack, address: str) -> None:
                     sql.SQL("CREATE DATABASE {} ENCODING 'UTF8' TEMPLATE template0").format(sql.Identifier(name))
                 )
     except psycopg.Error as error:
+        of_mlflow = address == stack.mlflow_database
         raise StackError(
-            f"The database {name}, which MLflow needs, is missing and cannot be made: {error}"
-            f"Make it (CREATE DATABASE {name}), or let MLFLOW_TRACKING_URI name an MLflow server."
+            f"The database {name}, which {'MLflow' if of_mlflow else 'the site'} needs, is missing and cannot be made: "
+            f"{error}Make it (CREATE DATABASE {name})"
+            f"{', or let MLFLOW_TRACKING_URI name an MLflow server' if of_mlflow else ''}."
         ) from error
 
 
@@ -259,7 +262,12 @@ def prepare_site(stack: Stack, report: Report) -> str:
         When the site's code cannot be loaded, or one of the steps fails.
     """
     mark = stack.var / "prepared.json"
-    now = {"code": revision.fingerprint(), "packages": revision.packages(), "tables": applied_migrations(stack)}
+    now = {
+        "code": revision.fingerprint(),
+        "packages": revision.packages(),
+        "database": which_database(stack.value("DATABASE_URL")),
+        "tables": applied_migrations(stack),
+    }
     if now["tables"] and stack.static.is_dir() and revision.read_mark(mark) == now:
         report.say("Tables, static files and admin user are those of this code already")
         return ""
@@ -283,6 +291,12 @@ def prepare_site(stack: Stack, report: Report) -> str:
     report.say(f"Admin user: {'made' if password else 'there already'}")
     write_private(mark, json.dumps({**now, "tables": applied_migrations(stack)}))
     return password
+
+
+def which_database(address: str) -> str:
+    """Return a hash of host, port and name of a database: whatever else its address tells, it is the same one."""
+    told = urlsplit(address)
+    return hashlib.sha256(f"{told.hostname}:{told.port}{told.path}".encode()).hexdigest()
 
 
 def applied_migrations(stack: Stack) -> int:
@@ -366,7 +380,10 @@ def greet(stack: Stack, report: Report, first_password: str) -> None:
         page, outside = "/admin/" if part == "office" else "", f"  (outside: {told})" if told != own else ""
         report.plain(f"  {title + ':':16}{own}{page}{outside}")
     report.plain(f"  {'Browser:':16}{tell_browser(stack)}")
-    report.plain(f"  {'Login:':16}user {ADMIN}, password in {stack.password_file}")
+    login = f"user {ADMIN}, password in {stack.password_file}"
+    if not stack.password_file.exists():
+        login = "as a user that there is already, or one made by `.venv/bin/python manage.py createsuperuser`"
+    report.plain(f"  {'Login:':16}{login}")
     if first_password:
         report.plain(f"  {'':16}shown this once: {first_password}")
         report.plain()
@@ -432,6 +449,8 @@ def restart(report: Report, part: str | None = None) -> None:
             raise StackError(
                 "The stack does not run: `make up`." if chosen else f"There is no part {part!r}; see `make status`."
             )
+        if part not in supervisor.processes():
+            raise StackError(f"{part} was switched on after the stack was started: `make restart` starts it too.")
         supervisor.stop([part], PATIENCE)
         supervisor.start(part)
         await_ready(supervisor, chosen, report)

@@ -300,17 +300,31 @@ def make_cluster(cluster: Cluster, user: str, password: str, way: str | None = N
         target.rename(cluster.data)
 
 
+def works_in(number: int, data: Path) -> bool:
+    """Whether a process is a PostgreSQL on the files in `data`; one that may not be looked at counts as one.
+
+    It works in the folder of its files. Its command line says where that was when it was started, and the folder may
+    have been renamed since.
+    """
+    try:
+        process = psutil.Process(number)
+        return process.name().startswith("postgres") and data.samefile(process.cwd())
+    except psutil.AccessDenied:
+        return True
+    except (psutil.Error, OSError, OverflowError):
+        return False
+
+
 def drop_dead_lock(cluster: Cluster) -> None:
     """Remove a lock file whose process is not a PostgreSQL on these files: its number was given to somebody else."""
     lock = cluster.data / "postmaster.pid"
     try:
-        process = psutil.Process(int(lock.read_text().splitlines()[0]))
-        held = str(cluster.data) in process.cmdline()
+        number = int(lock.read_text().splitlines()[0])
     except FileNotFoundError:
         return
-    except (psutil.Error, ValueError, IndexError):
-        held = False
-    if not held:
+    except (ValueError, IndexError):
+        number = 0
+    if not number or not works_in(number, cluster.data):
         lock.unlink(missing_ok=True)
 
 

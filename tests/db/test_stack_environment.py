@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import stat
 import subprocess
+import sys
 from urllib.parse import urlsplit
 
 import pytest
@@ -114,6 +116,20 @@ def test_the_parts_see_our_secrets_and_no_telemetry(stack):
     assert told["SPAI_VAR_DIR"] == str(stack.var)
     assert told["GX_ANALYTICS_ENABLED"] == "false"
     assert told["MLFLOW_DISABLE_TELEMETRY"] == "true"
+
+
+def test_the_cookies_of_two_stacks_on_one_machine_have_different_names(stack):
+    def names(face, office):
+        told = {"SPAI_FACE": face, "SPAI_OFFICE_URL": office, "SPAI_VAR_DIR": str(stack.var), "SECRET_KEY": "s"}
+        told |= {"DATABASE_URL": "postgresql://a:b@127.0.0.1:1/c", "REDIS_URL": "redis://127.0.0.1:1/0"}
+        code = "from spai.settings import *; print(SESSION_COOKIE_NAME, CSRF_COOKIE_NAME)"
+        return subprocess.check_output([sys.executable, "-c", code], env=os.environ | told, text=True).split()
+
+    first = names("office", "http://127.0.0.1:8001")
+    assert len(set(first)) == 2
+    assert names("web", "http://127.0.0.1:8001") == first
+    assert not set(names("office", "http://127.0.0.1:9001")) & set(first)
+    assert names("office", "https://office.example.org") == ["spai_site_session", "spai_site_csrf"]
 
 
 def test_a_relative_folder_lies_in_the_checkout():

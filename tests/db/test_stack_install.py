@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -124,3 +125,24 @@ def test_every_make_target_is_two_lines_at_most_and_says_what_it_does():
     for number in targets:
         following = [line for line in lines[number + 1 : number + 4] if line.startswith("\t")]
         assert 1 <= len(following) <= 2
+
+
+def make(target: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    command = ["make", "--directory", str(folder), "--makefile", str(ROOT / "Makefile"), target]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+@pytest.mark.parametrize("target", ["down", "status", "logs"])
+def test_what_looks_at_a_stack_or_ends_it_installs_nothing(tmp_path, target):
+    missing = make(target, tmp_path)
+    assert missing.returncode != 0
+    assert "No .venv yet: run make up." in missing.stderr
+    binaries = tmp_path / ".venv" / "bin"
+    binaries.mkdir(parents=True)
+    (binaries / "python").write_text('#!/bin/sh\necho "asked: $*"\n')
+    (binaries / "python").chmod(0o755)
+    # The folder holds no requirements/install.py: whoever called it would fail.
+    done = make(target, tmp_path)
+    assert done.returncode == 0
+    assert f"asked: manage.py stack {target}" in done.stdout

@@ -8,6 +8,7 @@ import sys
 import time
 
 import psutil
+import psycopg
 import pytest
 
 from spai.stack import cli, environment, launch, lifecycle, logs, revision
@@ -140,6 +141,7 @@ def test_the_first_password_is_shown_and_later_ones_only_named(stack, capsys):
     with Claims(stack.var / "claims") as claims:
         settled = environment.settle(stack, claims)
     report = Report(sys.stdout)
+    settled.password_file.write_text("seen-once\n")
     lifecycle.greet(settled, report, "seen-once")
     told = capsys.readouterr().out
     assert "seen-once" in told
@@ -149,6 +151,77 @@ def test_the_first_password_is_shown_and_later_ones_only_named(stack, capsys):
     told = capsys.readouterr().out
     assert "seen-once" not in told
     assert str(settled.password_file) in told
+
+
+def test_where_no_password_is_kept_the_way_to_a_user_is_said(stack, capsys):
+    with Claims(stack.var / "claims") as claims:
+        settled = environment.settle(stack, claims)
+    lifecycle.greet(settled, Report(sys.stdout), "")
+    told = capsys.readouterr().out
+    assert "manage.py createsuperuser" in told
+    assert str(settled.password_file) not in told
+
+
+def test_a_database_is_known_by_where_it_is_and_not_by_who_asks():
+    first = lifecycle.which_database("postgresql://a:b@db:5432/spai")
+    others = ("db:5432/x", "db:5433/spai", "d:5432/spai")
+    assert lifecycle.which_database("postgres://c:d@db:5432/spai?sslmode=require") == first
+    assert len({first, *(lifecycle.which_database(f"postgresql://a:b@{other}") for other in others)}) == 4
+
+
+def test_another_database_is_prepared_anew(stack, monkeypatch, capsys):
+    def prepare(address):
+        # Two databases that have seen as many migrations.
+        chosen = load({"SPAI_VAR_DIR": str(stack.var), "DATABASE_URL": address})
+        chosen.static.mkdir(parents=True, exist_ok=True)
+        return lifecycle.prepare_site(chosen, Report(sys.stdout))
+
+    from spai.stack import site
+
+    prepared = []
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    monkeypatch.setattr(lifecycle, "applied_migrations", lambda stack: 50)
+    monkeypatch.setattr(site, "migrate", lambda: prepared.append("tables"))
+    monkeypatch.setattr(site, "collect_static", lambda stack: "there")
+    monkeypatch.setattr(site, "make_admin", lambda *told: "")
+    for address in ("postgresql://a:b@127.0.0.1:1/one", "postgresql://a:b@127.0.0.1:1/one"):
+        prepare(address)
+    assert len(prepared) == 1
+    prepare("postgresql://a:b@127.0.0.1:1/two")
+    assert len(prepared) == 2
+
+
+def test_a_part_that_was_switched_on_since_is_not_restarted_alone(stack, monkeypatch, capsys):
+    monkeypatch.setattr(lifecycle.Supervisor, "runs", lambda supervisor: True)
+    monkeypatch.setattr(lifecycle.Supervisor, "processes", lambda supervisor: {"web": {}})
+    monkeypatch.setattr(lifecycle.Supervisor, "stop", lambda *told: None)
+    monkeypatch.setattr(lifecycle.Supervisor, "start", lambda *told: None)
+    with Claims(stack.var / "claims") as claims:
+        environment.settle(stack, claims)
+    assert cli.main(["restart", "sandbox"]) == 1
+    assert "sandbox was switched on after the stack was started: `make restart`" in capsys.readouterr().err
+
+
+def test_a_fault_of_the_machine_is_said_in_words(stack, monkeypatch, capsys):
+    def fail(report):
+        raise PermissionError(13, "Permission denied", "/var/log/web.log")
+
+    monkeypatch.setattr(lifecycle, "down", fail)
+    assert cli.main(["down"]) == 1
+    assert "SPAI did not do it: Permission denied: /var/log/web.log" in capsys.readouterr().err
+
+
+def test_whose_database_is_missing_is_said(stack, monkeypatch):
+    def fail(*told, **more):
+        raise psycopg.OperationalError("no\n")
+
+    monkeypatch.setattr(lifecycle.psycopg, "connect", fail)
+    with Claims(stack.var / "claims") as claims:
+        settled = environment.settle(stack, claims)
+    with pytest.raises(lifecycle.StackError, match="The database spai, which the site needs"):
+        lifecycle.make_database(settled, settled.own["DATABASE_URL"])
+    with pytest.raises(lifecycle.StackError, match=r"(?s)The database mlflow, which MLflow needs.*MLFLOW_TRACKING_URI"):
+        lifecycle.make_database(settled, settled.mlflow_database)
 
 
 def test_a_sandbox_that_does_not_run_has_no_address(stack, capsys):

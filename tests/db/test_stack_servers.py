@@ -7,10 +7,10 @@ import shutil
 import socket
 import stat
 import subprocess
-import sys
 import time
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 from django.core.cache import cache
@@ -116,6 +116,8 @@ def run_a_cluster(cluster: Cluster, way: str, log) -> int:
             with psycopg.connect(address) as session:
                 row = session.execute("SELECT current_setting('server_encoding'), 'é' < 'f', lower('É')").fetchone()
             assert row == ("UTF8", False, "é")
+            servers.drop_dead_lock(cluster)
+            assert (cluster.data / "postmaster.pid").exists()
         finally:
             process.terminate()
     return cluster.data.stat().st_uid
@@ -157,15 +159,34 @@ def test_the_lock_of_a_dead_server_is_removed_and_that_of_a_living_one_kept(tmp_
     lock.write_text(f"{os.getpid()}\n{tmp_path}\n")
     servers.drop_dead_lock(cluster)
     assert not lock.exists()
-    program = [sys.executable, "-c", "print(flush=True); input()", str(tmp_path)]
-    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
-        assert holder.stdout is not None
-        # Until it runs its own program it carries the command line of this one.
-        holder.stdout.readline()
+    moved = tmp_path.with_name(f"{tmp_path.name}-renamed")
+    # A stand-in that bears the name of the server and works in the folder of its files, as the server does.
+    program = tmp_path / "postgres"
+    program.symlink_to(shutil.which("sleep") or "")
+    with subprocess.Popen([program, "60"], cwd=tmp_path) as holder:
         lock.write_text(f"{holder.pid}\n{tmp_path}\n")
         servers.drop_dead_lock(cluster)
         assert lock.exists()
+        tmp_path.rename(moved)
+        renamed = Cluster(cluster.program, moved)
+        servers.drop_dead_lock(renamed)
+        assert (moved / "postmaster.pid").exists()
+        # On other files it says nothing.
+        elsewhere = Cluster(cluster.program, tmp_path)
+        tmp_path.mkdir()
+        lock.write_text(f"{holder.pid}\n{tmp_path}\n")
+        servers.drop_dead_lock(elsewhere)
+        assert not lock.exists()
         holder.kill()
+
+
+def test_a_process_that_may_not_be_looked_at_may_hold_the_lock(tmp_path, monkeypatch):
+    def refuse(process):
+        raise psutil.AccessDenied
+
+    monkeypatch.setattr(psutil.Process, "cwd", refuse)
+    monkeypatch.setattr(psutil.Process, "name", lambda process: "postgres")
+    assert servers.works_in(os.getpid(), tmp_path)
 
 
 def test_the_redis_configuration_is_private_and_asks_for_a_password(tmp_path):

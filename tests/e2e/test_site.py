@@ -123,6 +123,21 @@ def test_a_row_that_is_replaced_keeps_the_focus(filled, build, open_page):
     assert page.evaluate("document.activeElement.id") == f"row-{match.pk}"
 
 
+@pytest.mark.parametrize("element", ["#fixtures nav a[aria-current]", "#fixtures header a", "#zone-summary"])
+def test_a_list_that_is_replaced_keeps_the_focus(filled, build, open_page, element):
+    page = open_page("/")
+    live(page)
+    page.locator(element).first.focus()
+    held = page.evaluate("document.activeElement.id")
+    page.evaluate("document.getElementById('fixtures').dataset.old = 'yes'")
+    ids = page.eval_on_selector_all("[data-match]", "rows => rows.map(row => row.dataset.match)")
+    events.publish_many(topic="match.changed", events=[(each, {}) for each in ids], now=timezone.now())
+    page.wait_for_selector("#fixtures:not([data-old])")
+    page.wait_for_timeout(100)
+    assert held
+    assert page.evaluate("document.activeElement.id") == held
+
+
 def test_times_are_those_of_the_readers_device_from_the_first_visit_on(filled, open_page, site):
     match, _ = filled
     page = open_page("/", zone="Australia/Adelaide")

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import OperationalError
+from django.utils import timezone
 
 from apps.matches.models import Match
 from apps.ml.models import ServedWorld
@@ -17,6 +18,10 @@ HTMX = {"HX-Request": "true"}
 
 def text_of(response) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", response.content.decode()))
+
+
+def ids_of(page: str) -> list[str]:
+    return re.findall(r'\sid="([^"]*)"', page)
 
 
 @pytest.fixture
@@ -94,6 +99,45 @@ class TestFixtures:
         assert "10 later today" in page
         whole = client.get("/?day=2026-11-23&competition=aldermark-crown-league").content.decode()
         assert whole.count('class="fx"') == 30
+
+    def test_today_is_said_of_today_alone(self, client, build, champion, noon):
+        for n in range(30):
+            build.match(f"Home {n}", f"Away {n}", kickoff_at=noon + timedelta(days=1, minutes=n))
+        page = text_of(client.get("/?day=2026-11-24"))
+        assert "22 later" in page
+        assert "later today" not in page
+
+    def test_west_of_utc_a_day_whose_date_has_begun_there_is_the_next_one(self, client, build, champion, monkeypatch):
+        # 19:00 of the 23rd in New York; a match of the 24th, and a later one with its time.
+        monkeypatch.setattr(timezone, "now", lambda: datetime(2026, 11, 24, 0, 30, tzinfo=UTC))
+        client.cookies["zone_here"] = "America/New_York"
+        build.match(kickoff_at=datetime(2026, 11, 26, 15, tzinfo=UTC))
+        assert "Thursday 26 November" in text_of(client.get("/"))
+        build.match("Redfield", kickoff_at=datetime(2026, 11, 24, tzinfo=UTC), kickoff_precision="date")
+        assert "Tuesday 24 November" in text_of(client.get("/"))
+
+    def test_of_a_date_and_a_time_the_earlier_day_of_the_reader_is_next(self, client, build, champion, noon):
+        # 20:00 of the 24th in New York comes after 00:00 UTC of the 25th, and on an earlier day.
+        client.cookies["zone_here"] = "America/New_York"
+        build.match(kickoff_at=datetime(2026, 11, 25, tzinfo=UTC), kickoff_precision="date")
+        build.match("Redfield", kickoff_at=datetime(2026, 11, 25, 1, tzinfo=UTC))
+        assert "Tuesday 24 November" in text_of(client.get("/"))
+
+    def test_whatever_may_have_the_focus_when_the_list_is_replaced_has_an_id_of_its_own(self, client, build, champion):
+        season = build.season()
+        for n in range(30):
+            build.match(f"Home {n}", f"Away {n}", season=season, kickoff_at=build.now + timedelta(minutes=4 * (n - 12)))
+        build.match("Redfield", season=build.season("Shield League"), kickoff_at=build.now)
+        for day in (-40, 40):
+            build.match("Lakeside", kickoff_at=build.now + timedelta(days=day))
+        for query in ("", "?day=2026-11-23&competition=aldermark-crown-league"):
+            body = client.get(f"/{query}", headers=HTMX).content.decode()
+            focusable = re.findall(r"<(?:a|summary)\b[^>]*>", body)
+            assert [each for each in focusable if not re.search(r'\sid="', each)] == []
+            assert len(set(ids_of(body))) == len(ids_of(body))
+
+    def test_a_competition_that_cannot_be_named_has_no_match(self, client, build, today):
+        assert client.get("/?competition=%00").status_code == 200
 
     @pytest.mark.parametrize(
         "query", ["day=tomorrow", "day=0001-01-01", "day=9999-12-31", "day=2026-02-30", "world=mars"]
@@ -192,6 +236,20 @@ class TestMatch:
         match = build.match(status=status)
         assert status in text_of(client.get(f"/matches/{match.pk}/"))
 
+    @pytest.mark.parametrize(
+        ("status", "said", "in_time"),
+        [("finished", "final", "FT"), ("awarded", "by verdict", "awarded"), ("abandoned", "abandoned", "abandoned")],
+    )
+    def test_only_what_was_played_to_its_end_is_final(self, client, build, champion, status, said, in_time):
+        match = build.match(goals=(2, 1), status=status, kickoff_at=build.now - timedelta(hours=3))
+        address = f"/matches/{match.pk}/"
+        row = client.get(address, headers={**HTMX, "HX-Target": f"row-{match.pk}"})
+        assert f"2–1 {said}" in text_of(row)
+        assert in_time in text_of(row).split("Northgate")[0]
+        page = text_of(client.get(address))
+        assert ("full time" in page) == (status == "finished")
+        assert status == "finished" or said in page
+
     def test_sources_that_disagree_on_the_result_are_named(self, client, build, champion):
         match = build.match(goals=(2, 1), kickoff_at=build.now - timedelta(hours=3))
         address = f"/matches/{match.pk}/"
@@ -231,6 +289,35 @@ class TestOtherPages:
         assert "4–0" in page
         assert "<option selected>2025-26</option>" in page
         assert client.get("/competitions/aldermark-crown-league/?season=1888").status_code == 404
+
+    @pytest.mark.parametrize(
+        ("fields", "hours", "is_to_come"),
+        [
+            ({}, 1, True),
+            # Files tell nothing between fixture and result: 23 hours after the kick-off it may still be on its way.
+            ({}, -23, True),
+            ({}, -25, False),
+            ({"status": "live"}, -2, True),
+            # It is noon: the day began twelve hours ago.
+            ({"kickoff_precision": "date"}, -12, True),
+            ({"kickoff_precision": "date"}, -36, False),
+            ({"status": "postponed"}, 48, True),
+            ({"status": "postponed"}, -2, False),
+            ({"status": "cancelled"}, 48, False),
+            ({"status": "cancelled"}, -2, False),
+            ({"status": "abandoned"}, -2, False),
+            ({"goals": (2, 1)}, -2, False),
+            ({"goals": (3, 0), "status": "awarded"}, -2, False),
+        ],
+    )
+    def test_a_team_and_its_competition_agree_on_what_is_to_come(
+        self, client, build, champion, fields, hours, is_to_come
+    ):
+        build.match(kickoff_at=build.now + timedelta(hours=hours), **fields)
+        for address in ("/teams/northgate/", "/competitions/aldermark-crown-league/"):
+            page = client.get(address).content.decode()
+            coming = re.search(r'id="coming".*?</section>', page, re.DOTALL)
+            assert bool(coming and 'class="fx"' in coming[0]) == is_to_come, address
 
     def test_competitions_and_teams_are_listed_and_found(self, client, today):
         assert "Crown League" in text_of(client.get("/competitions/"))

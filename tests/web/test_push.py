@@ -172,6 +172,14 @@ async def test_a_number_beyond_every_event_replays_nothing(push):
         assert (await heard(socket))["type"] == "error"
 
 
+async def test_brackets_without_end_are_refused_and_the_connection_stays(push):
+    async with connected(f"{push}events/") as (socket, _):
+        await socket.send("[" * consumers.MESSAGE_BYTES)
+        assert (await heard(socket))["type"] == "error"
+        await socket.send(json.dumps({"after": 10**30}))
+        assert (await heard(socket))["type"] == "error"
+
+
 async def test_a_message_that_is_too_big_closes_the_connection(push):
     async with connected(f"{push}events/") as (socket, _):
         await socket.send(" " * (consumers.MESSAGE_BYTES + 1))
@@ -215,3 +223,19 @@ async def test_without_a_channel_layer_the_client_is_told_to_come_back(django_db
             assert socket.close_code == consumers.CLOSE_TRY_LATER
     finally:
         await asyncio.to_thread(stop, process)
+
+
+async def test_the_relay_goes_on_after_a_fault_that_nobody_foresaw(monkeypatch):
+    from spai import asgi
+
+    told: list[str] = []
+
+    def fail(ending):
+        raise RuntimeError("nobody foresaw this")
+
+    monkeypatch.setattr(asgi, "RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(asgi, "_relay_until_fault", fail)
+    monkeypatch.setattr(asgi.logger, "exception", told.append)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(asgi.relay(), 1.0)
+    assert len(told) > 1

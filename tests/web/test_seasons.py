@@ -135,6 +135,20 @@ class TestWhatIf:
         assert 'href="/what-if/?home=redfield&amp;away=Old+Mill"' in page
         assert "No team is called “xyz”" in text_of(client.get(WHAT_IF, {"home": "xyz", "away": "Old Mill"}))
 
+    def test_the_page_of_a_team_asks_in_its_own_world(self, client, clubs):
+        page = client.get("/teams/leeds/").content.decode()
+        assert 'href="/what-if/?home=leeds&amp;world=real"' in page
+        assert 'href="/what-if/?home=northgate"' in client.get("/teams/northgate/").content.decode()
+
+    def test_where_no_world_is_asked_for_it_is_that_of_the_first_known_team(self, client, clubs):
+        for asked in ("home=leeds&away=hul", "home=hul&away=leeds"):
+            page = client.get(f"{WHAT_IF}?{asked}").content.decode()
+            assert "away=hull" in page or "home=hull" in page
+            assert '<input type="hidden" name="world" value="real">' in page
+            assert "simulated" not in text_of(client.get(f"{WHAT_IF}?{asked}"))
+        page = client.get(f"{WHAT_IF}?home=northgate&world=real").content.decode()
+        assert '<input type="hidden" name="world" value="real">' in page
+
     def test_names_are_suggested_while_one_writes(self, client, clubs):
         headers = {**HTMX, "HX-Target": "away-found"}
         body = client.get(WHAT_IF, {"home": "northgate", "away": "mil"}, headers=headers).content.decode()

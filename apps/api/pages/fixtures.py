@@ -48,7 +48,7 @@ def fixtures(request: HttpRequest) -> HttpResponse:
     today = frame.now.astimezone(frame.zone).date()
     seasons = selectors.season_ids(frame.world)
     day = _day(request.GET.get("day")) or selectors.nearest_day(seasons, frame.now, frame.zone)
-    whole = request.GET.get("competition", "")
+    whole = request.GET.get("competition", "").replace("\x00", "")
     first = day - timedelta(days=STRIP_BEFORE)
     counts = selectors.day_counts(frame.world, first, STRIP_DAYS, frame.zone)
     earlier, later = selectors.neighbour_days(seasons, first, STRIP_DAYS, frame.zone)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from urllib.parse import urlencode
 
@@ -53,9 +53,18 @@ class Side:
 
 @require_safe
 def what_if(request: HtmxRequest) -> HttpResponse:
-    """Ask for two teams and a day, and show the forecast of their match as if it were a fixture."""
+    """Ask for two teams and a day, and show the forecast of their match as if it were a fixture.
+
+    Where no world is asked for, it is that of the first team that is known.
+    """
     frame = frame_of(request)
-    sides = [_side(name, request.GET, frame.world) for name in SIDES]
+    sides = _sides(request.GET, frame.world)
+    known = next((side.team for side in sides if side.team), None)
+    if known and not request.GET.get("world"):
+        world = selectors.world_of(known)
+        if world and world != frame.world:
+            frame = replace(frame, world=world)
+            sides = _sides(request.GET, world)
     for side in sides:
         if request.htmx and request.htmx.target == f"{side.name}-found":
             return show(request, frame, "", {"side": side}, partial="partials/what_if/found.html")
@@ -98,6 +107,10 @@ def _answer(home: Team, away: Team, day: date, asked: QueryDict, frame: Frame) -
         "swapped": _with(asked, home=away.slug, away=home.slug),
         "api_query": _for_programs(match, day),
     }
+
+
+def _sides(asked: QueryDict, world: World) -> list[Side]:
+    return [_side(name, asked, world) for name in SIDES]
 
 
 def _side(name: str, asked: QueryDict, world: World) -> Side:

@@ -12,14 +12,13 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import OperationalError, connection, transaction
-from psycopg.errors import LockNotAvailable
+from django.db import transaction
 
 from apps.api.feed import Body
 from apps.api.models import ApiKey, IdempotencyKey, Upload
 from apps.api.services.intake import Intake, TooManyNamesError, WorldForbiddenError
 from apps.api.services.keys import worlds_of
-from apps.matches.locks import Lock, LockClass, alone_with, wait_for
+from apps.matches.locks import Lock, LockClass, StillBusyError, alone_with, wait_for
 from apps.matches.services import Ingestion
 from apps.scraping import metrics
 from apps.scraping.sources.aliases import aliases_for
@@ -225,16 +224,10 @@ def _wait_for_turn() -> None:
     BusyError
         When another ingest, such as an import of files, does not end within `PATIENCE`.
     """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{PATIENCE.total_seconds():.0f}s"])
     try:
-        wait_for(Lock.INGEST)
-    except OperationalError as error:
-        if not isinstance(error.__cause__, LockNotAvailable):
-            raise
+        wait_for(Lock.INGEST, patience=PATIENCE)
+    except StillBusyError as error:
         raise BusyError("Other matches are being stored; try again in a moment.", is_own=False) from error
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL lock_timeout TO DEFAULT")
 
 
 def _forget(now: datetime) -> None:

@@ -45,7 +45,7 @@ _id = OpenApiParameter("id", int, OpenApiParameter.PATH, description="Id of the 
     ),
 )
 class MatchViewSet(viewsets.ReadOnlyModelViewSet[Match]):
-    """Matches, with the latest published forecast of each."""
+    """Matches, each with the address of its forecast."""
 
     # Reads are open to everybody, and an answer that depends on no session may be shared by caches.
     authentication_classes: list[Any] = []

@@ -10,17 +10,35 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.forms import BaseDialogForm
+from unfold.views import ChangeList
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 LARGEST_ID: Final = 2**63 - 1
 
 
+class FactList(ChangeList):
+    """A page of a list of facts."""
+
+    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
+        """Leave in the database what the list does not show."""
+        return super().get_queryset(request, exclude_parameters).defer(*self.model_admin.not_listed)
+
+
 class FactAdmin(ModelAdmin):
-    """Rows that nobody edits by hand: they are shown, searched and filtered."""
+    """Rows that nobody edits by hand: they are shown, searched and filtered.
+
+    `not_listed` names large fields, of the row or of what comes along with it, that the list does not show.
+    """
+
+    not_listed: tuple[str, ...] = ()
 
     compressed_fields = True
     show_full_result_count = False
     actions: list[Any] = []
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[FactList]:
+        """List rows without what is not listed."""
+        return FactList
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Facts are recorded, not typed."""

@@ -17,11 +17,10 @@ from django.utils import timezone
 from django_htmx.http import HttpResponseClientRedirect
 from unfold.decorators import action, display
 from unfold.forms import BaseDialogForm
-from unfold.views import ChangeList
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from apps.matches import selectors, services
-from apps.matches.admin.facts import FactAdmin, FactInline, ReasonForm, number_of
+from apps.matches.admin.facts import FactAdmin, FactInline, FactList, ReasonForm, number_of
 from apps.matches.models import Competition, Team, TeamAlias, TeamMerge
 from apps.matches.suggestions import suggest
 
@@ -107,7 +106,7 @@ class MergeForm(forms.Form):
     )
 
 
-class ReviewList(ChangeList):
+class ReviewList(FactList):
     """A page of names; those that wait come with what an operator needs to decide, in a few queries for all."""
 
     result_list: Any
@@ -147,7 +146,7 @@ class TeamAliasAdmin(FactAdmin):
     actions = ["confirm_as_new"]
     actions_detail = ("merge_into",)
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[FactList]:
         """Show names with what is needed to decide on them."""
         return ReviewList
 
@@ -182,7 +181,7 @@ class TeamAliasAdmin(FactAdmin):
         messages.success(request, f"{confirmed} names confirmed as teams of their own.")
 
     def has_confirm_permission(self, request: HttpRequest) -> bool:
-        """Whoever may see names may confirm them."""
+        """Whether the user may confirm names: whoever may change them."""
         return request.user.has_perm("matches.change_teamalias")
 
     def has_merge_permission(self, request: HttpRequest, object_id: Any = None) -> bool:

@@ -12,7 +12,7 @@ from apps.matches.records import GOALS_LIMIT, KickoffPrecision, Status, result_k
 from apps.matches.services import tables
 from apps.matches.services.changes import keep_history, publish_matches
 from apps.matches.services.contradictions import Contradictions, Standing
-from apps.matches.services.decisions import checked_reason, operator_ingest
+from apps.matches.services.decisions import checked_reason, operator_ingest, take_turn
 from apps.matches.services.rows import GOALS, PLAYED, RESULTS, MatchRow, drop_impossible
 from apps.matches.trust import OPERATOR
 
@@ -64,7 +64,7 @@ def correct_result(
         raise CorrectionRefusedError(f"a match that is {status} has no result")
     if not (0 <= home_goals <= GOALS_LIMIT and 0 <= away_goals <= GOALS_LIMIT):
         raise CorrectionRefusedError(f"{home_goals}–{away_goals} is no result of a match")
-    with operator_ingest(world=_world(match_id), now=now) as ingest:
+    with operator_ingest(world=_world(match_id), now=now, error=CorrectionRefusedError) as ingest:
         row = _row(match_id)
         if row.kickoff_at > now:
             raise CorrectionRefusedError("the match has not kicked off")
@@ -94,7 +94,7 @@ def let_stand(*, contradiction_id: int, by: str, reason: str, now: datetime) -> 
     """
     with transaction.atomic():
         # Before the row: an ingest holds this lock when it comes to the row.
-        tables.lock()
+        take_turn(CorrectionRefusedError)
         told = Contradiction.objects.select_for_update().filter(pk=contradiction_id).first()
         if told is None or told.resolved_at is not None:
             raise CorrectionRefusedError("the contradiction has ended; nothing is left to decide")
@@ -121,7 +121,7 @@ def undo_correction(*, correction_id: int, by: str, reason: str, now: datetime) 
     correction = Correction.objects.filter(pk=correction_id).first()
     if correction is None:
         raise CorrectionRefusedError("there is no such correction")
-    with operator_ingest(world=_world(correction.match_id), now=now) as ingest:
+    with operator_ingest(world=_world(correction.match_id), now=now, error=CorrectionRefusedError) as ingest:
         correction.refresh_from_db()
         if correction.undone_at is not None:
             raise CorrectionRefusedError("the correction was taken back before")

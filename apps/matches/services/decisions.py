@@ -11,11 +11,15 @@ from typing import Final
 from django.db import transaction
 
 from apps.matches.events import wake
+from apps.matches.locks import StillBusyError
 from apps.matches.models import Ingest, World
 from apps.matches.services import tables
 from apps.matches.trust import OPERATOR
 
 REASON_LIMIT: Final = 400
+
+PATIENCE: Final = timedelta(seconds=5)
+"""Longest wait of an operator for another ingest, such as an import: who waits holds a thread of the office."""
 
 
 def checked_reason(reason: str, error: type[Exception]) -> str:
@@ -28,14 +32,23 @@ def checked_reason(reason: str, error: type[Exception]) -> str:
     return reason
 
 
+def take_turn(error: type[Exception]) -> None:
+    """Keep other ingests out until the transaction ends; raise `error` where one does not end within `PATIENCE`."""
+    try:
+        tables.lock(patience=PATIENCE)
+    except StillBusyError as busy:
+        raise error("matches are being stored; try again in a moment") from busy
+
+
 @contextmanager
-def operator_ingest(*, world: World, now: datetime) -> Iterator[Ingest]:
+def operator_ingest(*, world: World, now: datetime, error: type[Exception]) -> Iterator[Ingest]:
     """Yield the ingest that a decision belongs to, alone among ingests and in one transaction; an error undoes all.
 
-    The data snapshot of the world moves with it, and whoever works on facts is woken.
+    The data snapshot of the world moves with it, and whoever works on facts is woken. `error` is raised where another
+    ingest does not end within `PATIENCE`.
     """
     with transaction.atomic():
-        tables.lock()
+        take_turn(error)
         began = time.perf_counter()
         row = Ingest.objects.create(world=world, source=OPERATOR, started_at=now.astimezone(UTC))
         yield row

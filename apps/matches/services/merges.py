@@ -143,7 +143,7 @@ def merge_teams(*, team_id: int, into_id: int, by: str, reason: str, now: dateti
     """
     reason = checked_reason(reason, MergeRefusedError)
     now = now.astimezone(UTC)
-    with operator_ingest(world=_world(*_teams(team_id, into_id)), now=now) as ingest:
+    with operator_ingest(world=_world(*_teams(team_id, into_id)), now=now, error=MergeRefusedError) as ingest:
         plan = plan_merge(team_id=team_id, into_id=into_id, now=now)
         absorbed = {join.gone.id for join in plan.joined}
         survivors = {join.survivor.id for join in plan.joined}
@@ -200,7 +200,7 @@ def undo_merge(*, merge_id: int, by: str, reason: str, now: datetime) -> TeamMer
     done = TeamMerge.objects.filter(pk=merge_id).select_related("ingest", "region").first()
     if done is None:
         raise MergeRefusedError("there is no such merge")
-    with operator_ingest(world=World(done.ingest.world), now=now) as ingest:
+    with operator_ingest(world=World(done.ingest.world), now=now, error=MergeRefusedError) as ingest:
         done.refresh_from_db()
         into = _undoable(done)
         kept = done.moved

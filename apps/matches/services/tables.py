@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import connection, models
@@ -58,10 +58,16 @@ def _types(model: type[models.Model], columns: Sequence[str]) -> list[str]:
     return [by_column[column] for column in columns]
 
 
-def lock() -> None:
-    """Wait until no other ingest runs, and keep others out until the transaction ends."""
+def lock(*, patience: timedelta | None = None) -> None:
+    """Wait until no other ingest runs, and keep others out until the transaction ends.
+
+    Raises
+    ------
+    StillBusyError
+        When another ingest does not end within `patience`, if that is given.
+    """
     # One at a time, so that the numbers of ingests are in the order of their commits.
-    wait_for(Lock.INGEST)
+    wait_for(Lock.INGEST, patience=patience)
     with connection.cursor() as cursor:
         # Checked at each statement, not all at the commit: an error then names its batch.
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")

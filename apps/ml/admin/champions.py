@@ -50,6 +50,10 @@ class PromotionAdmin(FactAdmin):
 
     list_display = ("decided_at", "world", "kind", "shown_version", "shown_previous", "decided_by", "reason")
     list_filter = ("world", "kind")
+    not_listed = (
+        *("version__metrics", "version__gates", "version__columns"),
+        *("previous__metrics", "previous__gates", "previous__columns"),
+    )
     ordering = ("-id",)
     actions_list = ("roll_back_sandbox", "roll_back_real")
 

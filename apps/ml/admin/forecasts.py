@@ -21,6 +21,7 @@ class PredictionAdmin(FactAdmin):
 
     list_display = ("published_at", "match_id", "version", "p_home", "p_draw", "p_away", "data_snapshot")
     list_filter = ("version__world",)
+    not_listed = ("version__metrics", "version__gates", "version__columns")
     ordering = ("-id",)
     show_full_result_count = False
 
@@ -67,3 +68,4 @@ class SeasonForecastAdmin(FactAdmin):
 
     list_display = ("as_of", "season", "version_id", "data_snapshot", "simulations", "remaining", "is_whole")
     list_select_related = ("season__competition",)
+    not_listed = ("table",)

@@ -59,6 +59,7 @@ class PipelineRunAdmin(FactAdmin):
 
     list_display = ("id", "world", "shown_status", "as_of", "profile", "shown_stage", "requested_by", "created_at")
     list_filter = ("world", "status", "profile")
+    not_listed = ("log", "params", "dvc_lock", "metrics")
     ordering = ("-id",)
     actions_list = ("run_pipeline",)
     actions_detail = ("run_again",)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 
 import pytest
 from django.contrib.admin.sites import site
@@ -263,6 +264,13 @@ def test_whoever_may_not_merge_merges_nothing(office_process, client, django_use
     assert client.get(address).status_code == 403
     assert client.post(address, {"reason": "mine"}).status_code == 403
     assert not TeamMerge.objects.exists()
+
+
+def test_the_home_page_leads_to_the_names_that_wait(office):
+    TeamAliasFactory(name="Waiting FC", reviewed_at=None)
+    page = office.get(reverse("admin:index")).content.decode()
+    address = re.search(r'href="([^"]*)"\s*>1 team names', page)[1]
+    assert address == reverse("admin:matches_teamalias_changelist") + "?review=waiting"
 
 
 def test_many_names_to_review_need_the_queries_of_one(office, django_assert_max_num_queries):

@@ -171,6 +171,13 @@ def test_names_that_begin_with_the_text_come_first():
     assert [team.name for team in selectors.search_teams("avi")] == ["Avila", "Deportivo Avila", "Real Avila"]
 
 
+def test_a_name_that_begins_with_the_text_comes_first_however_many_hold_it():
+    for n in range(21):
+        TeamFactory(name=f"Atletico Avila {n:02}", slug=f"atletico-avila-{n:02}")
+    TeamFactory(name="Avila", slug="club-avila")
+    assert [team.name for team in selectors.search_teams("avila", limit=2)] == ["Avila", "Atletico Avila 00"]
+
+
 def test_teams_of_the_other_world_are_not_found():
     season = simulated_season()
     TeamFactory(name="Avila Norland", region=season.competition.region)
