@@ -264,6 +264,8 @@ class Tab:
         if not self._browser.is_connected() or self._has_crashed:
             return FetchError(Outcome.FAILED, f"{url}: the browser died")
         if self._page.is_closed():
+            if not self._browser_answers():
+                return FetchError(Outcome.FAILED, f"{url}: the browser died")
             return FetchError(Outcome.HTTP_ERROR, f"{url}: the page closed itself")
         what = error.message.partition("\n")[0][:300]
         if isinstance(error, PlaywrightTimeout):
@@ -275,6 +277,14 @@ class Tab:
         if "Download is starting" in what:
             return FetchError(Outcome.INVALID, f"{url}: is a download, not a page")
         return FetchError(Outcome.FAILED, f"{url}: {what}")
+
+    def _browser_answers(self) -> bool:
+        """Whether the browser is there: of one that was killed the pages are told as closed before the browser is."""
+        try:
+            self._page.context.cookies()
+        except PlaywrightError:
+            return False
+        return self._browser.is_connected()
 
     # What Playwright calls while it waits.
 
