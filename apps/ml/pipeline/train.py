@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +22,9 @@ from apps.ml.pipeline.columns import KEYS, RAW
 from apps.ml.pipeline.split import test_rows, training_rows
 
 Floats = NDArray[np.float64]
+
+LIBRARIES: Final = ("scipy.optimize", "sklearn.ensemble", "sklearn.neural_network", "threadpoolctl", "xgboost")
+"""What fits import where they need it: two threads that begin the same import at once may each see half of it."""
 
 THREADS: Final = 2
 """Models that are fitted at once: some of each fit runs on one processor alone."""
@@ -161,6 +165,8 @@ def fit_step(
             return None
         return Fit.of(model, step, matrices[name], began)
 
+    for library in LIBRARIES:
+        import_module(library)
     single = [name for name in names if name != Pool.kind]
     with ThreadPoolExecutor(THREADS) as threads:
         found = {name: one for name, one in zip(single, threads.map(fit, single), strict=True) if one is not None}
