@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from importlib import import_module
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,12 +20,6 @@ from apps.ml.pipeline.columns import KEYS, RAW
 from apps.ml.pipeline.split import test_rows, training_rows
 
 Floats = NDArray[np.float64]
-
-LIBRARIES: Final = ("scipy.optimize", "sklearn.ensemble", "sklearn.neural_network", "threadpoolctl", "xgboost")
-"""What fits import where they need it: two threads that begin the same import at once may each see half of it."""
-
-THREADS: Final = 2
-"""Models that are fitted at once: some of each fit runs on one processor alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,11 +142,7 @@ def fit_step(
     matrices: Mapping[str, Matrix],
     past: Mapping[str, Sequence[pd.DataFrame]],
 ) -> dict[str, Fit]:
-    """Return the models of a step with what they forecast; one that finds no prices to learn from is not among them.
-
-    Several models are fitted at once. They share nothing but the rows, so that the numbers of each are those that it
-    gives alone.
-    """
+    """Return the models of a step with what they forecast; one that finds no prices to learn from is not among them."""
 
     def fit(name: str) -> Fit | None:
         began = time.perf_counter()
@@ -165,11 +153,8 @@ def fit_step(
             return None
         return Fit.of(model, step, matrices[name], began)
 
-    for library in LIBRARIES:
-        import_module(library)
     single = [name for name in names if name != Pool.kind]
-    with ThreadPoolExecutor(THREADS) as threads:
-        found = {name: one for name, one in zip(single, threads.map(fit, single), strict=True) if one is not None}
+    found = {name: one for name in single if (one := fit(name)) is not None}
     if Pool.kind in names:
         began, section, matrix = time.perf_counter(), sections[Pool.kind], matrices[Pool.kind]
         members = {member: found[member].model for member in section["members"]}
@@ -205,7 +190,7 @@ def main(root: Path = Path()) -> None:
                 fit.model.taking(matrices[name].all_names).save(root / files.TRAINED / name)
         files.say(f"step {step.number + 1} of {len(steps) + 1}: fitted to {len(step.learnt)} matches")
     for name in out:
-        files.say(f"{name}: {len(steps)} steps and the whole in {took[name]:.1f} s, beside others")
+        files.say(f"{name}: {len(steps)} steps and the whole in {took[name]:.1f} s")
     said = pd.concat([part for parts in out.values() for part in parts], ignore_index=True)
     files.write_frame(root / files.OUT_OF_SAMPLE, said, columns.OUT_OF_SAMPLE)
     days = latest["kickoff_at"].dt.date
