@@ -87,10 +87,22 @@ def comparison(
 
 
 def closing_line(
-    models: dict[str, pd.DataFrame], best: str, odds: pd.DataFrame, section: dict[str, Any], least: int
+    lines: list[dict[str, Any]],
+    models: dict[str, pd.DataFrame],
+    best: str,
+    odds: pd.DataFrame,
+    section: dict[str, Any],
+    least: int,
 ) -> dict[str, Any] | None:
-    """Return how `best` compares with the first line of `CLOSING` that quotes so many tested matches."""
-    found = (comparison(models, best, odds, section, line) for line in CLOSING)
+    """Return how `best` compares with the first line of `CLOSING` that quotes so many tested matches.
+
+    Parameters
+    ----------
+    lines : list of dict
+        What `comparisons` has found already.
+    """
+    compared = {line["name"]: line for line in lines}
+    found = (compared.get(line[0]) or comparison(models, best, odds, section, line) for line in CLOSING)
     return next((one for one in found if one is not None and one["n"] >= least), None)
 
 
@@ -185,7 +197,7 @@ def evaluated(root: Path) -> dict[Path, Any]:
         "reliability": reliability.by_outcome(models[best], section),
         "gates": [
             gates.no_better_than_possible(
-                closing_line(models, best, odds, section, params["gates"]["least_gap_matches"]), params["gates"]
+                closing_line(lines, models, best, odds, section, params["gates"]["least_gap_matches"]), params["gates"]
             ),
             *gates.passed(models[best][CALIBRATED].to_numpy(), best, scores, params["gates"]),
         ],

@@ -61,6 +61,12 @@ class Finished:
         What was exported.
     hashes : dict
         Of data, parameters and sources: what every version of the run was made from.
+    about : dict
+        How many rows its models were fitted to, and of which days.
+    snapshot : int
+        Number of the data snapshot.
+    catalogue : list of dict
+        All features, those of prices among them, and `catalogue_sha256` its hash.
     golden : DataFrame
         The golden rows, with the columns of both feature files.
     run_id : int or None
@@ -71,6 +77,10 @@ class Finished:
     params: dict[str, Any]
     manifest: files.RawManifest
     hashes: dict[str, str]
+    about: dict[str, Any]
+    snapshot: int
+    catalogue: list[dict[str, Any]]
+    catalogue_sha256: str
     golden: pd.DataFrame
     run_id: int | None
 
@@ -85,7 +95,19 @@ class Finished:
             "params_sha256": params_sha256(params, manifest.profile),
             "sources_sha256": sources_sha256(),
         }
-        return cls(root, params, manifest, hashes, golden_rows(root, params["gates"]["golden_rows"]), run.get("id"))
+        catalogue = files.read_catalogue(root, with_prices=True)
+        return cls(
+            root=root,
+            params=params,
+            manifest=manifest,
+            hashes=hashes,
+            about=files.read_json(root / files.TRAINED / files.ABOUT),
+            snapshot=int(files.read_json(root / files.SNAPSHOT)["data_snapshot"]),
+            catalogue=catalogue,
+            catalogue_sha256=files.json_sha256(catalogue),
+            golden=golden_rows(root, params["gates"]["golden_rows"]),
+            run_id=run.get("id"),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +142,16 @@ class Chosen:
     def folder(self) -> Path:
         """Where the saved estimator is."""
         return self.run.root / files.MODEL / self.name
+
+    @property
+    def catalogue(self) -> list[dict[str, Any]]:
+        """The features of a row that the model is asked with: one without odds is given no price."""
+        return [row for row in self.run.catalogue if row["inputs"] == files.NO_ODDS or self.inputs != files.NO_ODDS]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Their names."""
+        return tuple(row["name"] for row in self.catalogue)
 
 
 def register(root: Path, *, now: datetime) -> list[Registration]:
@@ -161,9 +193,9 @@ def _once(chosen: Chosen, now: datetime) -> Registration:
         world=chosen.run.manifest.world,
         key=chosen.key,
         bundle=content,
-        names=_names(chosen),
+        names=chosen.names,
         params={"profile": chosen.run.manifest.profile, **chosen.run.params},
-        metrics=chosen.metrics | {"rows_trained": _about(chosen)["rows"]},
+        metrics=chosen.metrics | {"rows_trained": chosen.run.about["rows"]},
         tags=tags | ({"pipeline_run": str(chosen.run.run_id)} if chosen.run.run_id else {}),
         files=[chosen.run.root / path for path in KEPT_BESIDE if (chosen.run.root / path).exists()],
     )
@@ -176,66 +208,43 @@ def _once(chosen: Chosen, now: datetime) -> Registration:
     return Registration(version, created=True)
 
 
-def _about(chosen: Chosen) -> dict[str, Any]:
-    """Return how many rows the model was fitted to, and of which days."""
-    found: dict[str, Any] = files.read_json(chosen.run.root / files.TRAINED / files.ABOUT)
-    return found
-
-
-def _catalogue(chosen: Chosen) -> list[dict[str, Any]]:
-    """Return the features that a row has which the model is asked with."""
-    return files.read_catalogue(chosen.run.root, with_prices=chosen.inputs != files.NO_ODDS)
-
-
-def _names(chosen: Chosen) -> tuple[str, ...]:
-    return tuple(row["name"] for row in _catalogue(chosen))
-
-
 def _packed(chosen: Chosen) -> bytes:
     """Return the served files."""
-    run, about, names = chosen.run, _about(chosen), _names(chosen)
+    run, about, names = chosen.run, chosen.run.about, chosen.names
     manifest = bundles.Manifest(
         world=run.manifest.world,
         estimator=chosen.name,
         inputs=chosen.inputs,
         profile=run.manifest.profile,
         as_of=run.manifest.as_of,
-        data_snapshot=_snapshot(run),
+        data_snapshot=run.snapshot,
         rows=about["rows"],
         trained_from=date.fromisoformat(about["from"]),
         trained_to=date.fromisoformat(about["to"]),
         names=names,
         params=run.params,
-        catalogue_sha256=_catalogue_sha256(run),
+        catalogue_sha256=run.catalogue_sha256,
         **run.hashes,
     )
     return bundles.pack(
         manifest=manifest,
         model=chosen.folder,
         state=(run.root / files.STATE).read_bytes(),
-        catalogue=_catalogue(chosen),
+        catalogue=chosen.catalogue,
         golden=run.golden[list(names)].to_numpy(dtype=np.float64),
         tolerance=run.params["gates"]["golden_tolerance"],
     )
 
 
-def _snapshot(run: Finished) -> int:
-    return int(files.read_json(run.root / files.SNAPSHOT)["data_snapshot"])
-
-
-def _catalogue_sha256(run: Finished) -> str:
-    return files.json_sha256(files.read_catalogue(run.root, with_prices=True))
-
-
 def _tags(chosen: Chosen, content: bytes) -> dict[str, str]:
     """Return where the model comes from, as MLflow keeps it on the run and on the version."""
-    run, about = chosen.run, _about(chosen)
+    run, about = chosen.run, chosen.run.about
     return run.hashes | {
         "key": chosen.key,
-        "catalogue_sha256": _catalogue_sha256(run),
+        "catalogue_sha256": run.catalogue_sha256,
         "bundle_sha256": hashlib.sha256(content).hexdigest(),
         "code_revision": code_revision(settings.SPAI_REVISION),
-        "data_snapshot": str(_snapshot(run)),
+        "data_snapshot": str(run.snapshot),
         "world": run.manifest.world,
         "as_of": run.manifest.as_of.isoformat(),
         "profile": run.manifest.profile,
@@ -251,11 +260,11 @@ def _stored(
     chosen: Chosen, registered: registry.Registered, content: bytes, tags: Mapping[str, str], now: datetime
 ) -> ModelVersion:
     """Store the version with its catalogue and its dossier, and return it as the database has it."""
-    run, about, forecasts = chosen.run, _about(chosen), comparison.keep(chosen.run.root, chosen.name)
+    run, about, forecasts = chosen.run, chosen.run.about, comparison.keep(chosen.run.root, chosen.name)
     with transaction.atomic():
         catalogue, _ = FeatureCatalogue.objects.get_or_create(
             sha256=tags["catalogue_sha256"],
-            defaults={"features": files.read_catalogue(run.root, with_prices=True), "created_at": now},
+            defaults={"features": run.catalogue, "created_at": now},
         )
         version = ModelVersion.objects.create(
             world=run.manifest.world,
@@ -268,7 +277,7 @@ def _stored(
             data_sha256=run.hashes["data_sha256"],
             params_sha256=run.hashes["params_sha256"],
             code_revision=tags["code_revision"],
-            data_snapshot=_snapshot(run),
+            data_snapshot=run.snapshot,
             as_of=run.manifest.as_of,
             rows=about["rows"],
             trained_from=about["from"],

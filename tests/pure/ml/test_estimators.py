@@ -315,13 +315,21 @@ def test_trees_begin_at_the_logit(data, params):
 
 
 @pytest.fixture(scope="module")
-def network(params):
+def network():
     """A small network on three columns, one of them sometimes missing; what it was fitted to."""
     generator = np.random.default_rng(4)
     x = generator.normal(size=(600, 3))
     y = np.where(x[:, 0] + x[:, 1] ** 2 > 0.5, 0, np.where(x[:, 2] > 0.3, 1, 2))
     x[::7, 2] = np.nan
-    section = params["train"]["smoke"]["network"] | {"columns": ["elo_*"], "leave_out": [], "epochs": 40}
+    section = {
+        "columns": ["elo_*"],
+        "hidden": 16,
+        "networks": 2,
+        "decay": 0.01,
+        "rate": 0.001,
+        "batch": 200,
+        "epochs": 40,
+    }
     names = ("elo_diff", "elo_home", "elo_away")
     return create("network", section, seed=5).fit(x, y, names=names), x, y, names, section
 

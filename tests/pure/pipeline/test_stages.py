@@ -421,10 +421,10 @@ def test_the_gate_takes_the_first_closing_line_that_is_quoted_often_enough(copy)
     closing = odds[(odds["bookmaker"] == "PS") & (odds["moment"] == "closing") & odds["match_id"].isin(ids)]
     # Pinnacle quotes three matches, as in a year that it left; the average goes on.
     changed = pd.concat([closing.head(3), closing.assign(bookmaker="Avg")])
-    found = evaluate.closing_line(models, "elo_logit", changed, params["evaluate"], 200)
+    found = evaluate.closing_line([], models, "elo_logit", changed, params["evaluate"], 200)
     assert (found["name"], found["n"]) == ("average closing line", len(closing))
-    assert evaluate.closing_line(models, "elo_logit", closing, params["evaluate"], 200)["bookmaker"] == "PS"
-    assert evaluate.closing_line(models, "elo_logit", closing.head(3), params["evaluate"], 200) is None
+    assert evaluate.closing_line([], models, "elo_logit", closing, params["evaluate"], 200)["bookmaker"] == "PS"
+    assert evaluate.closing_line([], models, "elo_logit", closing.head(3), params["evaluate"], 200) is None
 
 
 def test_a_world_without_prices_is_trained_without_the_models_that_look_at_them(copy, capsys):
