@@ -22,6 +22,7 @@ from typing import Any
 
 from benchmarks.ingest import own_database
 from benchmarks.report import Measure, parser, tell
+from spai.stack.parts import OFFICE_THREADS, granian_command
 from spai.stack.ports import free_port
 
 LINES = 20_000
@@ -84,10 +85,15 @@ def office() -> Iterator[int]:
 
     at, port = settings.DATABASES["default"], free_port()
     url = f"postgresql://{at['USER']}:{at['PASSWORD']}@{at['HOST']}:{at['PORT']}/{at['NAME']}"
-    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--blocking-threads", "4", "--no-ws"]
     process = subprocess.Popen(
-        [*command, "--port", str(port), "--log-level", "warning", "spai.wsgi:application"],
-        env={**os.environ, "DATABASE_URL": url, "SPAI_FACE": "office", "LOG_LEVEL": "WARNING"},
+        granian_command(port, "spai.front:application"),
+        env={
+            **os.environ,
+            "DATABASE_URL": url,
+            "SPAI_FACE": "office",
+            "SPAI_THREADS": str(OFFICE_THREADS),
+            "LOG_LEVEL": "WARNING",
+        },
     )
     try:
         end = time.monotonic() + PATIENCE

@@ -10,10 +10,10 @@ import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from django.core.asgi import get_asgi_application
+from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spai.settings")
-django_application = get_asgi_application()
+wsgi_application = get_wsgi_application()
 
 import psycopg  # noqa: E402  Django must be set up before anything that reads its settings.
 from asgiref.sync import sync_to_async  # noqa: E402
@@ -26,6 +26,7 @@ from redis.exceptions import RedisError  # noqa: E402
 from apps.api.urls import websocket_urlpatterns  # noqa: E402
 from apps.matches import events  # noqa: E402
 from apps.matches.locks import Lock, try_take  # noqa: E402
+from spai.buffering import BufferedApplication  # noqa: E402
 
 logger = logging.getLogger(__name__)
 
@@ -106,7 +107,7 @@ class WithRelay:
 application = WithRelay(
     ProtocolTypeRouter(
         {
-            "http": django_application,
+            "http": BufferedApplication(wsgi_application, threads=1, alive={"face": settings.SPAI_FACE}),
             "websocket": PageOriginValidator(URLRouter(websocket_urlpatterns), settings.SPAI_PAGE_ORIGINS),
         }
     )

@@ -1,4 +1,4 @@
-"""What a process says of itself to those who run it: alive, ready, and its metrics."""
+"""What a process says of itself to those who run it: ready, and its metrics. `spai.buffering` answers `/livez`."""
 
 from __future__ import annotations
 
@@ -18,12 +18,6 @@ from apps.ml import serving
 from apps.ml.metrics import ModelCollector
 from apps.scraping.metrics import ScrapingCollector
 from spai.celery import QUEUES
-
-
-@require_safe
-def livez(request: HttpRequest) -> JsonResponse:
-    """Answer as long as the process answers anything."""
-    return JsonResponse({"status": "alive", "face": settings.SPAI_FACE})
 
 
 @require_safe

@@ -1,4 +1,4 @@
-"""The WSGI application of the process `sandbox`: the simulated world of this database as a web site.
+"""The application of the process `sandbox`: the simulated world of this database as a web site.
 
 The database is asked once, for seed and anchor of the world; until it answers, pages are 503 and say why.
 """
@@ -18,12 +18,14 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spai.settings")
 django.setup()
 
-from django.db import DatabaseError, connection  # noqa: E402  Django must be set up before anything that reads its settings.
+from django.conf import settings  # noqa: E402  Django must be set up before anything that reads its settings.
+from django.db import DatabaseError, connection  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from apps.scraping.sandbox.site import Site  # noqa: E402
 from apps.scraping.sandbox.world import World  # noqa: E402
 from apps.scraping.services import ensure_sandbox  # noqa: E402
+from spai.buffering import BufferedApplication  # noqa: E402
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -78,8 +80,6 @@ class SandboxApplication:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
         path = environ.get("PATH_INFO", "")
-        if path == "/livez":
-            return _say("200 OK", {"status": "alive"}, start_response)
         try:
             site = self.site()
         except NotReadyError as reason:
@@ -130,4 +130,4 @@ def _say(status: str, what: dict[str, str], start_response: StartResponse) -> It
     return [body]
 
 
-application = SandboxApplication()
+application = BufferedApplication(SandboxApplication(), threads=settings.SPAI_THREADS, reserved={("/readyz",): 1})

@@ -11,7 +11,6 @@ from apps.api.urls import ingest_urlpatterns
 from spai import probes
 
 probe_urls: list[URLPattern | URLResolver] = [
-    path("livez", probes.livez, name="livez"),
     path("readyz", probes.readyz, name="readyz"),
     path("metrics", probes.metrics, name="metrics"),
 ]

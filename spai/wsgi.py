@@ -1,4 +1,4 @@
-"""The WSGI application of the processes `web` and `office`; `web` loads its models before it is ready."""
+"""The WSGI application of the processes `web` and `office`, which `spai.front` serves; `web` loads models first."""
 
 import os
 import threading

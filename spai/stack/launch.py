@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import ctypes
 import os
+import resource
 import signal
 import sys
 
 import psutil
 
 PR_SET_PDEATHSIG = 1
+OPEN_FILES = 10_000
+"""Idle connections hold a file each; the usual limit of 1,024 would be reached by a few hundred of several kinds."""
 PATIENCE = 5.0
 """How long leftovers may take to end when asked, in seconds."""
 
@@ -58,10 +61,19 @@ def end_with_parent() -> None:
             sys.exit("the supervisor died while this part was starting")
 
 
+def raise_file_limit() -> None:
+    """Allow as many open files, and so connections, as the system lets this user have, up to `OPEN_FILES`."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def main() -> None:
     """Clear the way and become the command."""
     part, command = sys.argv[1], sys.argv[2:]
     end_with_parent()
+    raise_file_limit()
     end(leftovers(os.environ["SPAI_STACK"], part))
     os.execvp(command[0], command)  # noqa: S606  the whole purpose
 

@@ -14,8 +14,15 @@ from spai.stack.environment import Stack
 
 QUEUES = ("scrape", "ml", "default")
 SERVERS = ("postgres", "redis")
+OFFICE_THREADS = 4
 SANDBOX_THREADS = 32
 """More than a polite reader ever needs at once: the site plays one that hangs, and must answer others meanwhile."""
+CONNECTIONS = 4096
+"""Connections that one worker of a web process holds at a time, most of them idle."""
+HEAD_MILLISECONDS = 10_000
+"""Time in which the head of a request must arrive."""
+HEAD_BYTES = 65_536
+"""Largest head of a request."""
 POSTGRES_SETTINGS = {
     "max_connections": "100",
     "shared_buffers": "256MB",
@@ -163,62 +170,79 @@ def site_environment(stack: Stack, face: str) -> dict[str, str]:
 
 
 def granian(
-    stack: Stack,
-    name: str,
-    purpose: str,
-    workers: int,
-    application: str = "spai.wsgi:application",
-    threads: int = 1,
+    stack: Stack, name: str, purpose: str, application: str = "spai.front:application", *, workers: int, threads: int
 ) -> Part:
-    """Return a WSGI process; for short requests one blocking thread each was the quickest by far."""
+    """Return a process that serves a `BufferedApplication` with `threads` threads in each of its workers."""
     port = stack.port(name)
     return Part(
         name=name,
         purpose=purpose,
-        command=python(
-            "granian",
-            "--interface",
-            "wsgi",
-            "--host",
-            "127.0.0.1",
-            "--port",
-            str(port),
-            "--workers",
-            str(workers),
-            "--no-ws",
-            "--blocking-threads",
-            str(threads),
-            "--respawn-failed-workers",
-            "--respawn-interval",
-            "1",
-            "--workers-kill-timeout",
-            "5",
-            application,
-        ),
+        command=granian_command(port, application, workers=workers),
         alive=health.http(f"http://127.0.0.1:{port}/livez"),
         ready=health.http(f"http://127.0.0.1:{port}/readyz"),
         needs=SERVERS[:1],
-        environment=site_environment(stack, name) | {"DATABASE_POOL_SIZE": str(threads + 3)},
+        environment=site_environment(stack, name)
+        # One connection for each thread, for probes, for static files and API keys, and for the model of the day.
+        | {"SPAI_THREADS": str(threads), "DATABASE_POOL_SIZE": str(threads + 3)},
         port=port,
+    )
+
+
+def granian_command(port: int, application: str, *, workers: int = 1) -> list[str]:
+    """Return the command of a web server for this machine alone.
+
+    Granian receives the heads of requests outside Python, and closes a connection that sends one too slowly. It takes
+    no more connections than `CONNECTIONS` in each worker, idle ones included.
+    """
+    return python(
+        "granian",
+        "--interface",
+        "asgi",
+        "--http",
+        "1",
+        "--no-ws",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--workers",
+        str(workers),
+        "--backpressure",
+        str(CONNECTIONS),
+        "--http1-header-read-timeout",
+        str(HEAD_MILLISECONDS),
+        "--http1-buffer-size",
+        str(HEAD_BYTES),
+        "--respawn-failed-workers",
+        "--respawn-interval",
+        "1",
+        "--workers-kill-timeout",
+        "5",
+        application,
     )
 
 
 def web(stack: Stack) -> Part:
     """Return the process of pages and API, with as many workers as a small machine has processors."""
-    return granian(stack, "web", "pages and API", workers=min(4, os.cpu_count() or 1))
+    return granian(stack, "web", "pages and API", workers=min(4, os.cpu_count() or 1), threads=1)
 
 
 def office(stack: Stack) -> Part:
-    """Return the process of the admin, batches and exports, with threads left for people while a feed is stored."""
-    return granian(stack, "office", "admin, batches, exports", workers=1, threads=4)
+    """Return the process of the admin and of push-in, with threads left for people while a feed is stored."""
+    return granian(stack, "office", "admin", workers=1, threads=OFFICE_THREADS)
 
 
 def sandbox(stack: Stack) -> Part:
     """Return the process of the simulated world's site, where a request that hangs holds one thread of many."""
     part = granian(
-        stack, "sandbox", "the simulated world as a web site", 1, "spai.sandbox:application", SANDBOX_THREADS
+        stack,
+        "sandbox",
+        "the simulated world as a web site",
+        "spai.sandbox:application",
+        workers=1,
+        threads=SANDBOX_THREADS,
     )
-    return replace(part, environment=site_environment(stack, "office"))
+    return replace(part, environment=site_environment(stack, "office") | {"SPAI_THREADS": str(SANDBOX_THREADS)})
 
 
 def push(stack: Stack) -> Part:
@@ -227,26 +251,33 @@ def push(stack: Stack) -> Part:
     return Part(
         name="push",
         purpose="websocket and Server-Sent Events",
-        command=python(
-            "uvicorn",
-            "spai.asgi:application",
-            "--host",
-            "127.0.0.1",
-            "--port",
-            str(port),
-            "--lifespan",
-            "on",
-            "--ws",
-            "websockets-sansio",
-            "--no-access-log",
-            "--timeout-graceful-shutdown",
-            "3",
-        ),
+        command=uvicorn_command(port),
         alive=health.http(f"http://127.0.0.1:{port}/livez"),
         ready=health.http(f"http://127.0.0.1:{port}/readyz"),
         needs=SERVERS,
         environment=site_environment(stack, "push"),
         port=port,
+    )
+
+
+def uvicorn_command(port: int) -> list[str]:
+    """Return the command of the process that holds websockets, for this machine alone."""
+    return python(
+        "uvicorn",
+        "spai.asgi:application",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--lifespan",
+        "on",
+        "--http",
+        "spai.push_protocol:DeadlineProtocol",
+        "--ws",
+        "websockets-sansio",
+        "--no-access-log",
+        "--timeout-graceful-shutdown",
+        "3",
     )
 
 

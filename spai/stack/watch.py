@@ -5,6 +5,7 @@ An event listener of supervisor: it hears of every part that ends, and asks each
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import re
@@ -32,6 +33,10 @@ PAUSE_AFTER_FAILURE = 60.0
 """Seconds until a part that supervisor has given up is tried again."""
 PATIENCE = 6
 """So many silent rounds in a row, with the parts it needs in health, and a part is restarted."""
+LEAST_WORK = 0.02
+"""Share of one processor from which on a silent part counts as slow, not as stuck: it is at work."""
+LONGEST_WORK = 3600.0
+"""Seconds for which a silent part that is at work is left alone; then it is in an endless loop."""
 LONGEST_SILENCE = 120.0
 """Seconds within which a round of questions ends, even when several parts do not answer."""
 LONGEST_START = 300.0
@@ -106,6 +111,43 @@ def asks(stack: Stack) -> str:
     return f"asked all parts {age:.0f} s ago"
 
 
+@dataclass
+class Silence:
+    """Rounds in a row in which a part did not answer.
+
+    Attributes
+    ----------
+    since, latest_at : float
+        The first and the latest of them, on the monotonic clock.
+    rounds : int
+    idle_rounds : int
+        How many of the latest rounds in a row found that it had not used the processor either.
+    work : float
+        Processor time of its processes at the latest round, in seconds.
+    """
+
+    since: float
+    latest_at: float = 0.0
+    rounds: int = 0
+    idle_rounds: int = 0
+    work: float = 0.0
+
+
+def processor_seconds(pid: int) -> float:
+    """Return the processor time that a process and its descendants have used, 0 when it is gone."""
+    try:
+        root = psutil.Process(pid)
+        processes = [root, *root.children(recursive=True)]
+    except psutil.Error:
+        return 0.0
+    total = 0.0
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            times = process.cpu_times()
+            total += times.user + times.system
+    return total
+
+
 class Watch:
     """Asks the parts in rounds; knows how often each has been silent."""
 
@@ -114,7 +156,7 @@ class Watch:
         self.book = book
         self.supervisor = Supervisor(stack)
         self.asked = asked_file(stack)
-        self.silent: dict[str, int] = {}
+        self.silent: dict[str, Silence] = {}
         self.answered: dict[str, int] = {}
         """The process of each part that has answered."""
         self.expected: set[str] = set()
@@ -147,16 +189,31 @@ class Watch:
                     self.answered.get(part.name) != info["pid"] and info["now"] - info["start"] < LONGEST_START
                 )
                 if silent.isdisjoint(part.needs) and not is_starting:
-                    self.blame(part, str(reason))
+                    self.blame(part, info["pid"], str(reason))
             else:
                 self.silent.pop(part.name, None)
                 self.answered[part.name] = info["pid"]
 
-    def blame(self, part: Part, reason: str) -> None:
-        """Count a silence of `part`, and kill it when it was the last that it was allowed."""
-        self.silent[part.name] = self.silent.get(part.name, 0) + 1
-        logger.warning("%s: %s (%d of %d)", part.name, reason, self.silent[part.name], PATIENCE)
-        if self.silent[part.name] >= PATIENCE:
+    def blame(self, part: Part, pid: int, reason: str) -> None:
+        """Count a silence of `part`; kill it when it has been silent for too long without doing anything.
+
+        A part that uses the processor is slow, as everything is on a machine with too much to do: killing it would make
+        it slower yet. Only an endless loop keeps a part at work for `LONGEST_WORK` without one answer.
+        """
+        now, work = time.monotonic(), processor_seconds(pid)
+        silence = self.silent.setdefault(part.name, Silence(since=now))
+        worked = work - silence.work >= LEAST_WORK * (now - silence.latest_at)
+        # The first round has nothing to compare with.
+        silence.idle_rounds = 0 if worked and silence.rounds else silence.idle_rounds + 1
+        silence.rounds, silence.latest_at, silence.work = silence.rounds + 1, now, work
+        logger.warning(
+            "%s: %s (%d rounds, in the latest %d it did nothing)",
+            part.name,
+            reason,
+            silence.rounds,
+            silence.idle_rounds,
+        )
+        if silence.idle_rounds >= PATIENCE or now - silence.since >= LONGEST_WORK:
             del self.silent[part.name]
             self.expected.add(part.name)
             self.book.restart(part.name, f"no longer did its work ({reason}) and was killed")

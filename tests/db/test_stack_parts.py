@@ -5,16 +5,19 @@ from __future__ import annotations
 import http.server
 import os
 import stat
+import subprocess
+import sys
 import threading
 import time
 from configparser import RawConfigParser
 from datetime import UTC, datetime, timedelta
 
+import psutil
 import psycopg
 import pytest
 from supervisor.options import ServerOptions
 
-from spai.stack import environment, health, lifecycle, supervision, watch
+from spai.stack import environment, health, launch, lifecycle, supervision, watch
 from spai.stack.environment import load
 from spai.stack.parts import Part, table
 from spai.stack.ports import Claims
@@ -62,7 +65,7 @@ def test_the_sandbox_runs_where_it_is_wanted(stack, told, runs):
 
 def test_a_request_that_hangs_leaves_the_sandbox_threads_enough(stack):
     part = next(part for part in table(stack) if part.name == "sandbox")
-    assert int(part.command[part.command.index("--blocking-threads") + 1]) >= 8
+    assert int(part.environment["SPAI_THREADS"]) >= 8
     assert part.command[part.command.index("--workers") + 1] == "1"
     assert part.command[-1] == "spai.sandbox:application"
     assert part.environment["SPAI_FACE"] == "office"
@@ -235,7 +238,15 @@ class Answers:
 
 
 @pytest.fixture
-def watched(stack):
+def work(monkeypatch):
+    """Processor seconds of each process, as a test chooses; they stand still where it chooses none."""
+    seconds = {}
+    monkeypatch.setattr(watch, "processor_seconds", lambda pid: seconds.get(pid, 0.0))
+    return seconds
+
+
+@pytest.fixture
+def watched(stack, work):
     stack.run.mkdir()
     answers = Answers()
     observer = watch.Watch(stack, watch.Book(watch.records_file(stack)))
@@ -281,6 +292,34 @@ def test_one_answer_ends_the_count(watched):
         answers.silent = set()
         observer.round()
     assert observer.supervisor.killed == []
+
+
+def test_a_silent_part_that_is_at_work_is_slow_and_is_left_alone(watched, work, monkeypatch):
+    observer, answers = watched
+    answers.silent = {"web"}
+    for _ in range(3 * watch.PATIENCE):
+        work[1] = work.get(1, 0.0) + 1.0
+        observer.round()
+    assert observer.supervisor.killed == []
+    # Once it does nothing any more it is stuck.
+    for _ in range(watch.PATIENCE):
+        observer.round()
+    assert observer.supervisor.killed == ["web"]
+    # And no work excuses an endless loop.
+    monkeypatch.setattr(watch, "LONGEST_WORK", 0.0)
+    work[1] += 1.0
+    observer.round()
+    assert observer.supervisor.killed == ["web", "web"]
+
+
+def test_the_work_of_a_process_is_that_of_its_descendants_too():
+    parent = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'while True: pass'])"
+    with subprocess.Popen([sys.executable, "-c", parent]) as process:
+        tree = psutil.Process(process.pid)
+        while watch.processor_seconds(process.pid) < sum(tree.cpu_times()[:2]) + 0.2:
+            time.sleep(0.01)
+        launch.end([*tree.children(recursive=True), tree])
+    assert watch.processor_seconds(process.pid) == 0.0
 
 
 def test_a_part_that_has_not_answered_yet_may_take_its_time(watched):

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
 from pathlib import Path
 from urllib.request import urlopen
 
 from django.db import connection
 
-from spai.stack.parts import SANDBOX_THREADS
+from spai.stack.parts import OFFICE_THREADS, SANDBOX_THREADS, granian_command, uvicorn_command
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 60.0
@@ -37,9 +36,7 @@ def environment_of(face: str, **more: str) -> dict[str, str]:
 def start(command: list[str], port: int, log: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
     """Start a server of this environment and wait until it is ready."""
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", *command], cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT
-        )
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end and process.poll() is None:
         try:
@@ -49,32 +46,30 @@ def start(command: list[str], port: int, log: Path, environment: dict[str, str])
         except OSError:
             time.sleep(0.1)
     stop(process)
-    raise RuntimeError(f"{command[0]} did not start:\n{log.read_text(errors='replace')[-3000:]}")
+    raise RuntimeError(f"{' '.join(command)} did not start:\n{log.read_text(errors='replace')[-3000:]}")
 
 
 def start_push(port: int, log: Path, *, origin: str, **more: str) -> subprocess.Popen[bytes]:
-    """Start a push process that takes the pages of one site."""
-    command = ["uvicorn", "--port", str(port), "--log-level", "warning", "spai.asgi:application"]
-    return start(command, port, log, environment_of("push", SPAI_WEB_URL=origin, **more))
+    """Start a push process that takes the pages of one site, with the command of the stack."""
+    return start(uvicorn_command(port), port, log, environment_of("push", SPAI_WEB_URL=origin, **more))
 
 
 def start_web(port: int, log: Path, **more: str) -> subprocess.Popen[bytes]:
-    """Start a web process, as the stack does."""
-    command = ["granian", "--interface", "wsgi", "--blocking-threads", "1", "--no-ws", "--port", str(port)]
-    return start([*command, "spai.wsgi:application"], port, log, environment_of("web", **more))
+    """Start a web process, with the command of the stack."""
+    return start(granian_command(port, "spai.front:application"), port, log, environment_of("web", **more))
 
 
 def start_sandbox(port: int, log: Path, **more: str) -> subprocess.Popen[bytes]:
     """Start the process of the simulated world's site, with the command of the stack."""
-    command = ["granian", "--interface", "wsgi", "--blocking-threads", str(SANDBOX_THREADS), "--no-ws"]
-    command += ["--port", str(port), "spai.sandbox:application"]
-    return start(command, port, log, environment_of("office", **more))
+    threads = {"SPAI_THREADS": str(SANDBOX_THREADS)}
+    command = granian_command(port, "spai.sandbox:application")
+    return start(command, port, log, environment_of("office", **threads, **more))
 
 
 def start_office(port: int, log: Path, **more: str) -> subprocess.Popen[bytes]:
-    """Start an office process, as the stack does."""
-    command = ["granian", "--interface", "wsgi", "--blocking-threads", "4", "--no-ws", "--port", str(port)]
-    return start([*command, "spai.wsgi:application"], port, log, environment_of("office", **more))
+    """Start an office process, with the command of the stack."""
+    command = granian_command(port, "spai.front:application")
+    return start(command, port, log, environment_of("office", SPAI_THREADS=str(OFFICE_THREADS), **more))
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

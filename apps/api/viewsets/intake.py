@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from io import BytesIO
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.core.handlers.wsgi import WSGIRequest
+from django.urls import reverse
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, PolymorphicProxySerializer, extend_schema
 from rest_framework import viewsets
-from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.exceptions import APIException, NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.api import services
 from apps.api.auth import ApiKeyAuthentication, HasScope
-from apps.api.feed import BodyError, read_body
+from apps.api.feed import BYTES_LIMIT, BodyError, read_body
 from apps.api.models import ApiKey, Scope, Upload
 from apps.api.problems import MEDIA_TYPE, Problem, problem
 from apps.api.serializers import (
@@ -131,7 +135,7 @@ class IngestViewSet(viewsets.ViewSet):
         assert isinstance(request.auth, ApiKey)
         upload, from_line = _upload_of(request)
         idempotency_key = _idempotency_key_of(request)
-        if request.content_type.partition(";")[0].strip().lower() not in _LINES:
+        if not _is_lines(request):
             raise Problem(415, "not-ndjson", f"Send one JSON object a line, with the header Content-Type: {NDJSON}.")
         try:
             with services.turn_of(request.auth):
@@ -171,6 +175,36 @@ class IngestViewSet(viewsets.ViewSet):
         if found is None:
             raise NotFound("Nothing of this upload is stored; begin with line 1.")
         return Response(UploadSerializer(found).data, headers={"Cache-Control": "no-store"})
+
+
+def body_limit(environ: Mapping[str, Any]) -> int | None:
+    """Return how many bytes the body of a request may have, as its WSGI environ describes it; asked before it is read.
+
+    Returns
+    -------
+    int or None
+        `BYTES_LIMIT` for lines with a key that may push them in; 0 for a request that this view refuses by its headers
+        alone; None for requests of other views.
+
+    Raises
+    ------
+    DatabaseError
+        When the key cannot be looked up.
+    """
+    if environ["PATH_INFO"] != reverse("ingest"):
+        return None
+    request = Request(WSGIRequest(dict(environ) | {"wsgi.input": BytesIO()}), authenticators=[ApiKeyAuthentication()])
+    if settings.SPAI_FACE != "office" or not _is_lines(request):
+        return 0
+    try:
+        allowed = HasScope(Scope.INGEST).has_permission(request, IngestViewSet())
+    except APIException:
+        return 0
+    return BYTES_LIMIT if allowed else 0
+
+
+def _is_lines(request: Request) -> bool:
+    return request.content_type.partition(";")[0].strip().lower() in _LINES
 
 
 def _length_of(request: Request) -> int | None:

@@ -1,0 +1,38 @@
+"""The ASGI application of the processes `web` and `office`: the site, each request received whole before a thread."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+
+from spai.buffering import BODY_LIMIT, BufferedApplication, Environ, unavailable
+from spai.wsgi import application as wsgi_application
+
+from apps.api.viewsets import intake  # isort: skip  after the WSGI application, which sets Django up
+
+
+def body_limit(environ: Environ) -> int:
+    """Return how large the body of a request may be; see `BufferedApplication`.
+
+    Raises
+    ------
+    RefusedError
+        When the database, which knows the API keys, does not answer.
+    """
+    try:
+        limit = intake.body_limit(environ)
+    except DatabaseError as error:
+        raise unavailable("database", "The database does not answer. Try again in a moment.") from error
+    finally:
+        connection.close()
+    return BODY_LIMIT if limit is None else limit
+
+
+application = BufferedApplication(
+    wsgi_application,
+    threads=settings.SPAI_THREADS,
+    # A probe waits for no page, and a page that is there waits for no other to get its style.
+    reserved={("/readyz", "/metrics"): 1, (settings.STATIC_URL,): 1},
+    body_limit=body_limit,
+    alive={"face": settings.SPAI_FACE},
+)

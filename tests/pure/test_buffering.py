@@ -1,0 +1,319 @@
+"""The application in front of the WSGI one: what reaches a thread, and what is refused before it."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import threading
+
+import pytest
+from prometheus_client import REGISTRY
+
+from spai import buffering
+from spai.buffering import BODY_LIMIT, BufferedApplication
+
+
+class Application:
+    """A WSGI application that notes what it was given and answers when it may."""
+
+    def __init__(self) -> None:
+        self.requests = []
+        self.may_answer = threading.Event()
+        self.may_answer.set()
+        self.closed = 0
+
+    def __call__(self, environ, start_response):
+        self.requests.append((environ["REQUEST_METHOD"], environ["PATH_INFO"], environ["wsgi.input"].read()))
+        self.environ = environ
+        self.may_answer.wait(30)
+        start_response("200 OK", [("Content-Type", "text/plain"), ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")])
+        application = self
+
+        class Body:
+            def __iter__(self):
+                return iter([b"an ", b"answer"])
+
+            def close(self):
+                application.closed += 1
+
+        return Body()
+
+
+class Client:
+    """One request to an ASGI application, whose body comes as this client sends it."""
+
+    def __init__(self, method="GET", path="/", headers=(), body=None):
+        headers = [(name.lower().encode(), value.encode()) for name, value in headers]
+        if body is not None:
+            headers.append((b"content-length", str(len(body)).encode()))
+        self.scope = {
+            "type": "http",
+            "http_version": "1.1",
+            "method": method,
+            "scheme": "http",
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": b"a=b",
+            "headers": headers,
+            "server": ("127.0.0.1", 8000),
+            "client": ("127.0.0.1", 50000),
+        }
+        self.incoming = asyncio.Queue()
+        self.sent = []
+        if body is not None:
+            self.send_piece(body, more=False)
+
+    def send_piece(self, piece, *, more=True):
+        self.incoming.put_nowait({"type": "http.request", "body": piece, "more_body": more})
+
+    def leave(self):
+        self.incoming.put_nowait({"type": "http.disconnect"})
+
+    async def receive(self):
+        return await self.incoming.get()
+
+    async def send(self, message):
+        self.sent.append(message)
+
+    async def ask(self, application):
+        await application(self.scope, self.receive, self.send)
+        return self
+
+    @property
+    def status(self):
+        return self.sent[0]["status"]
+
+    @property
+    def headers(self):
+        return [(name.decode(), value.decode()) for name, value in self.sent[0]["headers"]]
+
+    @property
+    def body(self):
+        return b"".join(message["body"] for message in self.sent[1:])
+
+
+@pytest.fixture
+def application():
+    return Application()
+
+
+def half_sent(length=1000, **fields):
+    client = Client("POST", "/", [("Content-Length", str(length))], **fields)
+    client.send_piece(b"a=")
+    return client
+
+
+def refusals(reason):
+    return REGISTRY.get_sample_value("spai_requests_refused_total", {"reason": reason}) or 0
+
+
+async def test_a_request_reaches_the_application_as_wsgi_describes_it(application):
+    client = Client(
+        "POST",
+        "/caf%C3%A9%00/%ff",
+        [("Host", "site"), ("Cookie", "a=1"), ("Cookie", "b=2"), ("X-A", "1"), ("X-A", "2"), ("X_Forwarded_For", "x")],
+        body=b"whole",
+    )
+    await client.ask(BufferedApplication(application, threads=1))
+    assert application.requests == [("POST", b"/caf\xc3\xa9\0/\xff".decode("latin-1"), b"whole")]
+    environ = application.environ
+    assert (environ["CONTENT_LENGTH"], environ["QUERY_STRING"], environ["REMOTE_ADDR"]) == ("5", "a=b", "127.0.0.1")
+    assert (environ["HTTP_COOKIE"], environ["HTTP_X_A"], environ["HTTP_HOST"]) == ("a=1; b=2", "1,2", "site")
+    # A proxy's own header must not be overruled by one that only looks like it.
+    assert "HTTP_X_FORWARDED_FOR" not in environ
+    assert client.status == 200
+    assert client.body == b"an answer"
+    assert [value for name, value in client.headers if name == "set-cookie"] == ["a=1", "b=2"]
+    assert application.closed == 1
+
+
+async def test_a_half_sent_body_takes_no_thread(application):
+    site = BufferedApplication(application, threads=1)
+    waiting = [asyncio.create_task(half_sent().ask(site)) for _ in range(200)]
+    assert (await Client().ask(site)).status == 200
+    assert [request[0] for request in application.requests] == ["GET"]
+    for task in waiting:
+        task.cancel()
+
+
+async def test_a_body_that_does_not_arrive_in_time_is_refused(application, monkeypatch):
+    monkeypatch.setattr(buffering, "BODY_SECONDS", 0.05)
+    before = refusals("slow body")
+    client = await half_sent().ask(BufferedApplication(application, threads=1))
+    assert (client.status, application.requests) == (408, [])
+    assert ("connection", "close") in client.headers
+    assert refusals("slow body") == before + 1
+
+
+async def test_an_upload_that_keeps_its_rate_may_take_longer(application, monkeypatch):
+    monkeypatch.setattr(buffering, "BODY_SECONDS", 0.2)
+    monkeypatch.setattr(buffering, "BODY_RATE", 1000)
+    client = Client("POST", "/", [("Content-Length", "4000")])
+    asked = asyncio.create_task(client.ask(BufferedApplication(application, threads=1)))
+    for number in range(4):
+        client.send_piece(b"x" * 1000, more=number < 3)
+        await asyncio.sleep(0.1)
+    assert (await asked).status == 200
+    assert application.requests[0][2] == b"x" * 4000
+
+
+@pytest.mark.parametrize("is_announced", [True, False])
+async def test_a_body_larger_than_the_limit_is_refused(application, is_announced):
+    if is_announced:
+        client = Client("POST", "/api/v1/x/", [("Content-Length", str(BODY_LIMIT + 1))])
+    else:
+        client = Client("POST", "/api/v1/x/", [("Transfer-Encoding", "chunked")])
+    for _ in range(3):
+        client.send_piece(b"x" * (BODY_LIMIT // 2))
+    client.send_piece(b"", more=False)
+    await client.ask(BufferedApplication(application, threads=1))
+    assert (client.status, application.requests) == (413, [])
+    problem = json.loads(client.body)
+    assert (problem["status"], problem["instance"]) == (413, "/api/v1/x/")
+    assert f"{BODY_LIMIT:,}" in problem["detail"]
+    # What was sent is read, so that the client can read the refusal.
+    assert client.incoming.empty()
+
+
+async def test_the_application_says_which_requests_may_be_larger(application):
+    asked = []
+
+    def limit(environ):
+        asked.append(environ["PATH_INFO"])
+        return {"/large": 2 * BODY_LIMIT, "/by-headers": 0}[environ["PATH_INFO"]]
+
+    site = BufferedApplication(application, threads=1, body_limit=limit)
+    body = b"x" * (BODY_LIMIT + 1)
+    await Client("POST", "/large", body=body).ask(site)
+    assert application.requests[-1] == ("POST", "/large", body)
+    # The application refuses it without the body, which is never asked for.
+    client = Client("POST", "/by-headers", [("Content-Length", str(len(body)))])
+    await client.ask(site)
+    assert application.requests[-1] == ("POST", "/by-headers", b"")
+    await Client("POST", "/small", body=b"small").ask(site)
+    assert asked == ["/large", "/by-headers"]
+
+
+async def test_a_client_that_leaves_before_its_body_is_there_costs_nothing(application):
+    client = half_sent()
+    client.leave()
+    await client.ask(BufferedApplication(application, threads=1))
+    assert (client.sent, application.requests) == ([], [])
+
+
+# ── Overload ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+async def test_more_than_may_wait_is_refused_and_told_when_to_come_back(application, monkeypatch):
+    monkeypatch.setattr(buffering, "WAITING_LIMIT", 2)
+    application.may_answer.clear()
+    site = BufferedApplication(application, threads=1)
+    first = asyncio.create_task(Client().ask(site))
+    while not application.requests:
+        await asyncio.sleep(0)
+    others = [asyncio.create_task(Client().ask(site)) for _ in range(2)]
+    await asyncio.sleep(0)
+    before = refusals("overload")
+    refused = await Client(path="/matches/1/").ask(site)
+    assert refused.status == 503
+    assert ("retry-after", "5") in refused.headers
+    assert b"Try again" in refused.body
+    assert refusals("overload") == before + 1
+    application.may_answer.set()
+    assert [client.status for client in await asyncio.gather(first, *others)] == [200] * 3
+
+
+async def test_a_request_that_waited_too_long_is_refused_and_never_carried_out(application, monkeypatch):
+    monkeypatch.setattr(buffering, "WAITING_SECONDS", 0.05)
+    application.may_answer.clear()
+    site = BufferedApplication(application, threads=1)
+    first = asyncio.create_task(Client(path="/first").ask(site))
+    while not application.requests:
+        await asyncio.sleep(0)
+    second = await Client("POST", "/second", body=b"x").ask(site)
+    assert second.status == 503
+    application.may_answer.set()
+    assert (await first).status == 200
+    assert (await Client(path="/third").ask(site)).status == 200
+    assert [path for _, path, _ in application.requests] == ["/first", "/third"]
+
+
+async def test_liveness_and_reserved_paths_answer_while_every_thread_is_busy(application):
+    application.may_answer.clear()
+
+    def site_application(environ, start_response):
+        if environ["PATH_INFO"] == "/readyz":
+            start_response("200 OK", [])
+            return [b"ready"]
+        return application(environ, start_response)
+
+    site = BufferedApplication(site_application, threads=1, reserved={("/readyz",): 1}, alive={"face": "web"})
+    busy = [asyncio.create_task(Client().ask(site)) for _ in range(10)]
+    alive = await Client(path="/livez").ask(site)
+    assert (alive.status, json.loads(alive.body)) == (200, {"status": "alive", "face": "web"})
+    assert (await Client(path="/readyz").ask(site)).body == b"ready"
+    assert (await Client("POST", path="/livez", body=b"").ask(site)).status == 405
+    assert (await Client("HEAD", path="/livez").ask(site)).body == b""
+    application.may_answer.set()
+    await asyncio.gather(*busy)
+
+
+# ── Faults ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+async def test_an_answer_that_breaks_off_is_not_sent_as_if_it_were_whole():
+    def broken(environ, start_response):
+        start_response("200 OK", [("Content-Length", "10")])
+        yield b"first"
+        raise ConnectionResetError("the source is gone")
+
+    client = Client()
+    with pytest.raises(ConnectionResetError):
+        await client.ask(BufferedApplication(broken, threads=1))
+    assert client.body == b"first"
+    assert client.sent[-1]["more_body"] is True
+
+
+async def test_an_application_that_fails_leaves_its_thread_for_the_next_request():
+    def failing(environ, start_response):
+        if environ["PATH_INFO"] == "/fails":
+            raise ValueError("a fault")
+        start_response("204 No Content", [])
+        return []
+
+    site = BufferedApplication(failing, threads=1)
+    with pytest.raises(ValueError, match="a fault"):
+        await Client(path="/fails").ask(site)
+    assert (await Client().ask(site)).status == 204
+
+
+async def test_a_process_whose_threads_are_in_a_deadlock_ends_itself(application, monkeypatch):
+    ended = asyncio.Event()
+    monkeypatch.setattr(buffering, "STUCK_SECONDS", 0.1)
+    monkeypatch.setattr(buffering.os, "kill", lambda pid, number: ended.set())
+    monkeypatch.setattr(buffering.faulthandler, "dump_traceback", lambda: None)
+    application.may_answer.clear()
+    site = BufferedApplication(application, threads=1)
+    lifespan = Client()
+    lifespan.scope = {"type": "lifespan"}
+    lifespan.incoming.put_nowait({"type": "lifespan.startup"})
+    serving = asyncio.create_task(lifespan.ask(site))
+    busy = [asyncio.create_task(Client().ask(site)) for _ in range(2)]
+    await ended.wait()
+    application.may_answer.set()
+    lifespan.incoming.put_nowait({"type": "lifespan.shutdown"})
+    await asyncio.gather(serving, *busy)
+    assert [message["type"] for message in lifespan.sent] == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
+async def test_threads_that_go_on_taking_requests_are_slow_and_not_stuck(application):
+    application.may_answer.clear()
+    threads = buffering.Threads(application, 1, "test")
+    assert threads.stuck_for() == 0.0
+    asked = [
+        asyncio.create_task(threads.run({"REQUEST_METHOD": "GET", "PATH_INFO": "/", "wsgi.input": io.BytesIO()}))
+        for _ in range(3)
+    ]
+    while not application.requests:
+        await asyncio.sleep(0)
+    assert threads.stuck_for() > 0.0
+    application.may_answer.set()
+    await asyncio.gather(*asked)
+    assert threads.stuck_for() == 0.0
