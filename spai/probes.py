@@ -8,19 +8,19 @@ import redis
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from apps.api.methods import read_only
 from apps.ml import serving
 from apps.ml.metrics import ModelCollector
 from apps.scraping.metrics import ScrapingCollector
 from spai.celery import QUEUES
 
 
-@require_safe
+@read_only
 def readyz(request: HttpRequest) -> JsonResponse:
     """Answer 200 when PostgreSQL is there and migrated and the models are loaded; else 503 with the reason."""
     try:
@@ -53,7 +53,7 @@ class QueueCollector(Collector):
         yield lengths
 
 
-@require_safe
+@read_only
 def metrics(request: HttpRequest) -> HttpResponse:
     """Answer with the metrics of every process that shares PROMETHEUS_MULTIPROC_DIR, else of this one."""
     counted = REGISTRY

@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
 
+from apps.api.methods import read_only
 from apps.api.urls import ingest_urlpatterns
 from spai import probes
 
@@ -19,14 +20,14 @@ face_urls: dict[str, list[URLPattern | URLResolver]] = {
     "web": [
         re_path(
             r"^admin/(?P<rest>.*)$",
-            RedirectView.as_view(url=f"{settings.SPAI_OFFICE_URL}/admin/%(rest)s", query_string=True),
+            read_only(RedirectView.as_view(url=f"{settings.SPAI_OFFICE_URL}/admin/%(rest)s", query_string=True)),
         ),
         path("", include("apps.api.urls")),
     ],
     "office": [
         path("admin/", admin.site.urls),
         *ingest_urlpatterns,
-        path("", RedirectView.as_view(pattern_name="admin:index")),
+        path("", read_only(RedirectView.as_view(pattern_name="admin:index"))),
     ],
     "push": [],
 }

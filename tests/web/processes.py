@@ -6,6 +6,7 @@ import os
 import subprocess
 import time
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 from django.db import connection
@@ -37,16 +38,19 @@ def start(command: list[str], port: int, log: Path, environment: dict[str, str])
     """Start a server of this environment and wait until it is ready."""
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
-    end = time.monotonic() + PATIENCE
+    end, reason = time.monotonic() + PATIENCE, ""
     while time.monotonic() < end and process.poll() is None:
         try:
             with urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2) as answer:
                 if answer.status == 200:
                     return process
+        except HTTPError as error:
+            reason = error.read().decode()
         except OSError:
-            time.sleep(0.1)
+            pass
+        time.sleep(0.1)
     stop(process)
-    raise RuntimeError(f"{' '.join(command)} did not start:\n{log.read_text(errors='replace')[-3000:]}")
+    raise RuntimeError(f"{' '.join(command)} did not start: {reason}\n{log.read_text(errors='replace')[-3000:]}")
 
 
 def start_push(port: int, log: Path, *, origin: str, **more: str) -> subprocess.Popen[bytes]:
