@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from django.conf import settings
-
-from tests.servers import PASSWORD
 
 
 @pytest.fixture(scope="session")
-def django_db_keepdb(django_db_keepdb: bool) -> bool:
-    """Whether the test database stays: in a server of this run, which goes with all that it holds, it does."""
-    return django_db_keepdb or settings.DATABASES["default"]["PASSWORD"] == PASSWORD
+def django_db_keepdb() -> bool:
+    """Whether the test database stays: its server goes at the end of the run, with all that it holds."""
+    return True
