@@ -36,9 +36,12 @@ def import_under_way() -> Iterator[None]:
     """Hold the lock of ingests in a session of its own, as an import does for its whole transaction."""
     server = connection.get_connection_params()
     with psycopg.connect(**{key: server[key] for key in ("host", "port", "user", "password", "dbname")}) as other:
-        other.execute("SET lock_timeout = '10s'")
         other.execute("SELECT pg_advisory_lock(%s)", [int(Lock.INGEST)])
-        yield
+        try:
+            yield
+        finally:
+            # The server would let go of it only some time after the session has ended.
+            other.execute("SELECT pg_advisory_unlock(%s)", [int(Lock.INGEST)])
 
 
 @pytest.fixture(autouse=True)
