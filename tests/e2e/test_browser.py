@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -20,7 +21,7 @@ import pytest
 from tests.misbehaviour import CHALLENGE, Server, Site, started
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-from apps.scraping.browser import Browser, BrowserMissing, Found, Origin, engine, find  # noqa: E402
+from apps.scraping.browser import Browser, BrowserMissing, Found, Origin, find  # noqa: E402
 from apps.scraping.responses import FetchError, Outcome, Response  # noqa: E402
 
 pytestmark = pytest.mark.e2e
@@ -168,7 +169,10 @@ def refused(fetch: Callable[[], Response]) -> FetchError:
 def refused_when_shown(fetch: Callable[[float], Response]) -> FetchError:
     """Return the error of a call that must show a page before its time is over, however slow the machine is."""
     seconds = LIMIT
-    while (error := refused(lambda: fetch(seconds))).outcome is Outcome.TIMEOUT and seconds < PATIENCE:
+    while seconds < PATIENCE:
+        error = refused(partial(fetch, seconds))
+        if error.outcome is not Outcome.TIMEOUT:
+            break
         seconds *= 2
     return error
 
