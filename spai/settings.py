@@ -55,7 +55,7 @@ SECRET_KEY: str = required("SECRET_KEY")
 DEBUG: bool = env.bool("DEBUG", default=False)
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 SPAI_FACE = one_of("SPAI_FACE", ("web", "office", "push"), "web")
-"""Which of the three processes this is: pages and API, admin and long work, or push."""
+"""Which of the three processes this is: pages and API, admin and pushing in, or push."""
 SPAI_REVISION: str = env.str("SPAI_REVISION", default="")
 """Code revision of an image that carries no git history."""
 

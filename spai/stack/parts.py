@@ -109,7 +109,7 @@ def postgres(stack: Stack) -> Part:
 
 
 def redis_server(stack: Stack) -> Part:
-    """Redis or Valkey: the broker, the cache, the channel layer."""
+    """Redis or Valkey: the broker and the channel layer."""
     program = servers.find_redis(stack.value("SPAI_SERVERS") or "auto")
     port = stack.port("redis")
     check = health.redis_server(stack.own["REDIS_URL"])
@@ -209,8 +209,8 @@ def web(stack: Stack) -> Part:
 
 
 def office(stack: Stack) -> Part:
-    """Return the process of the admin, batches and exports, with threads left for people while a feed is stored."""
-    return granian(stack, "office", "admin, batches, exports", workers=1, threads=4)
+    """Return the process of the admin and of pushing in, with threads left for people while a feed is stored."""
+    return granian(stack, "office", "admin, pushing in", workers=1, threads=4)
 
 
 def sandbox(stack: Stack) -> Part:
@@ -222,11 +222,11 @@ def sandbox(stack: Stack) -> Part:
 
 
 def push(stack: Stack) -> Part:
-    """Return the process of websockets and Server-Sent Events."""
+    """Return the process of websockets."""
     port = stack.port("push")
     return Part(
         name="push",
-        purpose="websocket and Server-Sent Events",
+        purpose="websocket",
         command=python(
             "uvicorn",
             "spai.asgi:application",
