@@ -25,7 +25,7 @@ status: made  ## ask every part whether it does its work
 logs: made  ## follow the logs of all parts; Ctrl-C ends
 	@$(RUN) manage.py stack logs --follow
 test: setup  ## style, types, contracts, and all tests but those that kill a whole stack
-	$(RUN) -m pytest -m "not faults"
+	$(RUN) -m pytest -n auto --dist worksteal -m "not faults"
 test-pure: setup  ## the tests that need neither Django nor a server
 	$(RUN) -m pytest tests/pure
 test-faults: setup  ## a whole stack whose processes are killed and frozen

@@ -22,6 +22,7 @@ from apps.scraping.browser import Browser, find
 from apps.scraping.politeness import user_agent
 from apps.scraping.responses import FetchError
 from benchmarks.report import Measure, parser, tell
+from benchmarks.servers import STUCK, browser_or_end
 
 WARM = 50
 TRIES = 3
@@ -130,7 +131,7 @@ def strike(browser: Browser) -> None:
 
 def running(processes: set[psutil.Process]) -> int:
     """Return how many of these still run when those that were killed have had a moment to end."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + STUCK
     while time.monotonic() < deadline:
         left = [one for one in processes if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
         if not left:
@@ -148,6 +149,7 @@ def main() -> None:
     options.add_argument("--kills", type=int, default=10, help="how often the browser of the second run is killed")
     options.add_argument("--kill-pages", type=int, default=150, help="pages of the second run")
     chosen = options.parse_args()
+    browser_or_end()
     found = find()
     agent = user_agent("https://example.org/spai")
     with site() as url:

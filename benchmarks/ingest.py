@@ -1,63 +1,33 @@
 """How fast files of real matches become committed rows: `python -m benchmarks.ingest [--json FILE] [--data DIR]`.
 
-DIR (default: SPAI_REAL_DATA) holds football-data/. A database of its own is made in the server of DATABASE_URL, and
-dropped at the end. The table of matches, with all indexes and constraints, is empty at first.
+DIR (default: SPAI_REAL_DATA) holds files in football-data form (itself, or in football-data/). A PostgreSQL of its own
+is started. The table of matches, with all indexes and constraints, is empty at first.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
 import psutil
-import psycopg
-from psycopg import sql
 
-from benchmarks.report import Measure, parser, tell
+from benchmarks.report import Measure, Refusal, folder_of, parser, refusals_of, tell, tell_refused
+from benchmarks.servers import own_servers
 
 SOURCE = "football-data"
 T = TypeVar("T")
 
 
-@contextlib.contextmanager
-def own_database() -> Iterator[None]:
-    """Make a database beside the one of DATABASE_URL, point DATABASE_URL to it, and drop it at the end."""
-    from django.conf import settings
-
-    chosen = settings.DATABASES["default"]
-    name = f"spai_benchmark_{os.getpid()}"
-    server = psycopg.connect(
-        host=chosen["HOST"] or None,
-        port=chosen["PORT"] or None,
-        user=chosen["USER"] or None,
-        password=chosen["PASSWORD"] or None,
-        dbname=chosen["NAME"],
-        autocommit=True,
-    )
-    server.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    chosen["NAME"] = name
-    try:
-        yield
-    finally:
-        from django.db import connections
-
-        connections.close_all()
-        server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
-        server.close()
-
-
-def measure(folder: Path) -> list[Measure]:
+def measure(folder: Path) -> tuple[list[Measure], list[Refusal]]:
     """Import all files twice, then the matches with reference and statistics alone."""
     from celery import current_app
-    from django.core.management import call_command
     from django.db import connection
 
     from apps.matches.models import Match, MatchStats, Odds
@@ -65,7 +35,6 @@ def measure(folder: Path) -> list[Measure]:
     from apps.scraping.services import find_files, import_files
     from apps.scraping.sources import SOURCES
 
-    call_command("migrate", verbosity=0)
     # The first wake-up loads the tasks of all apps, which no worker does in the middle of its work.
     current_app.loader.import_default_modules()
     now = datetime.now(UTC)
@@ -74,15 +43,20 @@ def measure(folder: Path) -> list[Measure]:
     again, again_time = timed(lambda: import_files([folder], source=SOURCE, now=now))
     with connection.cursor() as cursor:
         cursor.execute("TRUNCATE matches_region, matches_ingest CASCADE")
+    unread = {file.name for file in first.failed}
     records = [
         replace(record, odds=())
         for file in find_files([folder], SOURCES[SOURCE])
+        if file.name not in unread
         for record in SOURCES[SOURCE].parse_file(file.name, file.path.read_bytes()).records
     ]
     records = [replace(record, source_id=str(number)) for number, record in enumerate(records)]
     bare, bare_time = timed(lambda: ingest(records, source="benchmark", now=now))
-    return [
+    refusals = refusals_of(first)
+    tell_refused(refusals, len(first.files))
+    measures = [
         Measure("files", len(first.files), ""),
+        Measure("files refused", len(first.failed), ""),
         Measure("matches stored", matches, ""),
         Measure("statistics stored", stats, ""),
         Measure("odds rows stored", odds, ""),
@@ -95,6 +69,7 @@ def measure(folder: Path) -> list[Measure]:
         Measure("  matches per second", bare.created / bare_time.clock, "matches/s", "≥ 25,000"),
         Measure("largest memory", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, "MiB"),
     ]
+    return measures, refusals
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,21 +118,12 @@ def database_seconds() -> float | None:
 def main() -> int:
     """Measure and tell."""
     options = parser(__doc__.splitlines()[0] if __doc__ else "")
-    options.add_argument("--data", type=Path, default=os.environ.get("SPAI_REAL_DATA") or None, metavar="DIR")
+    options.add_argument("--data", default=os.environ.get("SPAI_REAL_DATA"), metavar="DIR")
     chosen = options.parse_args()
-    folder = chosen.data / "football-data" if chosen.data else None
-    if folder is None or not folder.is_dir():
-        print("There is nothing to measure with: set SPAI_REAL_DATA, or give --data DIR that holds football-data/.")
-        return 2
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spai.settings")
-    # What is stored here is nobody's business: the workers of a running stack are not woken.
-    os.environ["CELERY_BROKER_URL"] = "memory://"
-    import django
-
-    django.setup()
-    with own_database():
-        measures = measure(folder)
-    tell("ingest", measures, chosen.json)
+    folder = folder_of(chosen.data)
+    with own_servers():
+        measures, refusals = measure(folder)
+    tell("ingest", measures, chosen.json, refusals)
     return 0
 
 

@@ -1,29 +1,33 @@
 """Seconds from export to a version: `python -m benchmarks.pipeline [--json FILE] [--data DIR] [--profile NAME]`.
 
-DIR (default: SPAI_REAL_DATA) holds football-data/; without it the simulated world is measured. A database of its own is
-made in the server of DATABASE_URL and dropped at the end; workspaces, caches and the MLflow store are in a temporary
-folder. Each profile runs on an empty cache of its own, then once more without a change.
+DIR (default: SPAI_REAL_DATA) holds files in football-data form (itself, or in football-data/); without it the simulated
+world is measured. A PostgreSQL of its own is started; workspaces, caches and MLflow's files are in a temporary folder.
+Each profile runs on an empty cache of its own, then once more without a change.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
-from benchmarks.ingest import own_database
-from benchmarks.report import Measure, folder_of, parser, tell
+from benchmarks.report import Measure, Refusal, folder_of, parser, refusals_of, tell, tell_refused
+from benchmarks.servers import own_servers
 
 TARGETS = {"production": "≤ 1200", "smoke": "≤ 90"}
 PROFILES = ("smoke", "production")
 
 
-def fill(data: Path | None) -> str:
-    """Store real matches, or simulated ones where there is no folder of real ones; return the world."""
+def fill(data: Path | None) -> tuple[str, list[Refusal] | None]:
+    """Store real matches, or simulated ones where there is no folder of real ones.
+
+    Returns
+    -------
+    tuple of str and list of Refusal or None
+        The world, and what was refused of real files.
+    """
     from apps.matches.services import ingest
     from apps.scraping.sandbox.world import World
     from apps.scraping.services import import_files
@@ -31,11 +35,13 @@ def fill(data: Path | None) -> str:
     now = datetime.now(UTC)
     if data is None:
         ingest(World(seed=1, anchor_at=now.replace(second=0, microsecond=0)).records(now), source="sandbox", now=now)
-        return "sandbox"
+        return "sandbox", None
     report = import_files([data], source="football-data", now=now)
+    refusals = refusals_of(report)
+    tell_refused(refusals, len(report.files))
     if not report.ingest.created:
         raise SystemExit(f"{data} holds no match that could be read")
-    return "real"
+    return "real", refusals
 
 
 def run(world: str, profile: str) -> list[Measure]:
@@ -81,31 +87,17 @@ def main() -> int:
     options.add_argument("--profile", choices=PROFILES, action="append", help="may be repeated; default: all")
     given = options.parse_args()
     data = folder_of(given.data) if given.data else None
-    with tempfile.TemporaryDirectory(prefix="spai-benchmark-") as folder:
-        os.environ |= {
-            "SPAI_VAR_DIR": folder,
-            "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db",
-            "DJANGO_SETTINGS_MODULE": "spai.settings",
-        }
-        import django
-
-        django.setup()
+    with own_servers() as folder:
         from django.conf import settings
-        from django.core.management import call_command
 
-        with own_database():
-            address = urlsplit(os.environ["DATABASE_URL"])
-            name = settings.DATABASES["default"]["NAME"]
-            os.environ["DATABASE_URL"] = urlunsplit(address._replace(path=f"/{name}"))
-            call_command("migrate", verbosity=0, skip_checks=True)
-            world = fill(data)
-            print(f"world: {world}", flush=True)
-            measures = []
-            for profile in given.profile or PROFILES:
-                # What a profile made would be taken from DVC's cache by the next one.
-                settings.SPAI_VAR_DIR = Path(folder) / profile
-                measures += run(world, profile)
-    tell(f"pipeline, {world} world", measures, given.json)
+        world, refusals = fill(data)
+        print(f"world: {world}", flush=True)
+        measures = []
+        for profile in given.profile or PROFILES:
+            # What a profile made would be taken from DVC's cache by the next one.
+            settings.SPAI_VAR_DIR = folder / profile
+            measures += run(world, profile)
+    tell(f"pipeline, {world} world", measures, given.json, refusals)
     return 0
 
 

@@ -1,7 +1,6 @@
 """How fast lines that a feed pushes in become committed rows: `python -m benchmarks.push_in [--json FILE]`.
 
-A body of 20,000 lines goes over HTTP to an office process of its own, on a database of its own in the server of
-DATABASE_URL, which is dropped at the end.
+A body of 20,000 lines goes over HTTP to an office process of its own, on a PostgreSQL of its own.
 """
 
 from __future__ import annotations
@@ -20,15 +19,14 @@ from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import Any
 
-from benchmarks.ingest import own_database
 from benchmarks.report import Measure, parser, tell
+from benchmarks.servers import STUCK, own_servers
 from spai.stack.parts import OFFICE_THREADS, granian_command
 from spai.stack.ports import free_port
 
 LINES = 20_000
 LEAGUES, CLUBS = 10, 20
 BOOKMAKERS = ("B365", "PS", "Avg")
-PATIENCE = 60.0
 
 
 def lines_of(*, is_rich: bool) -> list[dict[str, Any]]:
@@ -81,33 +79,38 @@ def body_of(lines: list[dict[str, Any]]) -> bytes:
 @contextlib.contextmanager
 def office() -> Iterator[int]:
     """Run an office process on the database that Django is pointed to; yield its port."""
-    from django.conf import settings
-
-    at, port = settings.DATABASES["default"], free_port()
-    url = f"postgresql://{at['USER']}:{at['PASSWORD']}@{at['HOST']}:{at['PORT']}/{at['NAME']}"
+    port = free_port()
     process = subprocess.Popen(
         granian_command(port, "spai.front:application"),
         env={
             **os.environ,
-            "DATABASE_URL": url,
             "SPAI_FACE": "office",
             "SPAI_THREADS": str(OFFICE_THREADS),
             "LOG_LEVEL": "WARNING",
         },
     )
     try:
-        end = time.monotonic() + PATIENCE
-        while time.monotonic() < end:
-            with contextlib.suppress(OSError):
-                link = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
-                link.request("GET", "/readyz")
-                if link.getresponse().status == 200:
-                    break
+        end = time.monotonic() + STUCK
+        while not ready(port):
+            if process.poll() is not None or time.monotonic() > end:
+                raise SystemExit("the office process did not start; the lines above say why")
             time.sleep(0.1)
         yield port
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait()
+
+
+def ready(port: int) -> bool:
+    """Whether the process that listens there says that it is ready."""
+    link = http.client.HTTPConnection("127.0.0.1", port, timeout=STUCK)
+    try:
+        link.request("GET", "/readyz")
+        return link.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        link.close()
 
 
 def sent(port: int, token: str, content: bytes, **headers: str) -> tuple[dict[str, Any], float]:
@@ -127,13 +130,11 @@ def sent(port: int, token: str, content: bytes, **headers: str) -> tuple[dict[st
 
 def measure() -> list[Measure]:
     """Push bodies of plain and of rich lines: new, again, packed, changed; and read them alone."""
-    from django.core.management import call_command
     from django.utils import timezone
 
     from apps.api import services
     from apps.api.feed import read_body, read_line
 
-    call_command("migrate", verbosity=0)
     measures: list[Measure] = []
     with office() as port:
         for name, is_rich in (("plain", False), ("with statistics and odds", True)):
@@ -171,13 +172,7 @@ def measure() -> list[Measure]:
 def main() -> int:
     """Measure and tell."""
     chosen = parser(__doc__.splitlines()[0] if __doc__ else "").parse_args()
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spai.settings")
-    # What is stored here is nobody's business: the workers of a running stack are not woken.
-    os.environ["CELERY_BROKER_URL"] = "memory://"
-    import django
-
-    django.setup()
-    with own_database():
+    with own_servers():
         measures = measure()
     tell("push in", measures, chosen.json)
     return 0

@@ -1,6 +1,7 @@
 """The form of every benchmark's answer: a table for people, the same numbers for programs.
 
-A benchmark calls `parser()` for its options, makes a list of `Measure`, and ends with `tell()`.
+A benchmark calls `parser()` for its options, makes a list of `Measure`, and ends with `tell()`. How long something took
+is told and never decides the exit code. What was refused of the files that it read is named by `tell_refused()`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    # At run time it needs Django, which not every benchmark sets up.
+    from apps.scraping.services import ImportReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,50 @@ class Measure:
     value: float
     unit: str
     target: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A row, or a whole file, that was not used.
+
+    Parameters
+    ----------
+    file : str
+        As named within its folder.
+    line : int or None
+        Of the row, where it is known; 0 for the whole file.
+    reason : str
+        Why, in words.
+    row : str, optional
+        What the row says.
+    """
+
+    file: str
+    line: int | None
+    reason: str
+    row: str = ""
+
+
+def refusals_of(report: ImportReport) -> list[Refusal]:
+    """Return what an import refused, in the order of its files."""
+    found = []
+    for file in report.files:
+        if file.error:
+            found.append(Refusal(file.name, 0, file.error))
+        found += [Refusal(file.name, row.line, row.reason, row.row) for row in file.refusals]
+    return found
+
+
+def tell_refused(refusals: Sequence[Refusal], files: int) -> None:
+    """Print how many of the files and rows were refused, and each of them with its reason."""
+    whole = [refusal for refusal in refusals if refusal.line == 0]
+    rows = [refusal for refusal in refusals if refusal.line != 0]
+    print(f"refused: {len(whole)} of {files} files, and {len(rows)} rows of {len({row.file for row in rows})} others")
+    for refusal in whole:
+        print(f"  {refusal.file}, the whole file: {refusal.reason}")
+    for refusal in rows:
+        place = f"{refusal.file}, line {refusal.line}" if refusal.line else refusal.file
+        print(f"  {place}: {refusal.reason} | {refusal.row}")
 
 
 def parser(description: str) -> argparse.ArgumentParser:
@@ -65,8 +115,10 @@ def machine() -> dict[str, str | int | float]:
     }
 
 
-def tell(title: str, measures: Sequence[Measure], json_file: Path | None) -> None:
-    """Print the table, and write the JSON where it was asked for."""
+def tell(
+    title: str, measures: Sequence[Measure], json_file: Path | None, refusals: Sequence[Refusal] | None = None
+) -> None:
+    """Print the table, and write the JSON where it was asked for, with what was refused of the files that were read."""
     about = machine()
     width = max(len(measure.name) for measure in measures)
     print(f"\n{title}  ({about['processors']} processors, load {about['load']} at the end)")
@@ -80,4 +132,6 @@ def tell(title: str, measures: Sequence[Measure], json_file: Path | None) -> Non
             "machine": about,
             "measures": [asdict(measure) for measure in measures],
         }
+        if refusals is not None:
+            document["refused"] = [asdict(refusal) for refusal in refusals]
         json_file.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")

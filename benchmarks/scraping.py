@@ -1,9 +1,9 @@
 """What a visit costs: `python -m benchmarks.scraping [--json FILE] [--pages N]`.
 
-Reads the sandbox's site, which runs in a process of its own, through a real browser into a database of its own in the
-server of DATABASE_URL. The site has four leagues in which a match ends each minute: an hour of it is far more than an
-hour of four real leagues, so that ten times its cost is an upper bound for forty. Beside it, in the same run, a plain
-Playwright loop opens the same pages and does nothing with them.
+Reads the sandbox's site, which runs in a process of its own, through a real browser into a PostgreSQL of its own. The
+site has four leagues in which a match ends each minute: an hour of it is far more than an hour of four real leagues, so
+that ten times its cost is an upper bound for forty. Beside it, in the same run, a plain Playwright loop opens the same
+pages and does nothing with them.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from typing import Any
 
 import psutil
 
-from benchmarks.ingest import own_database
 from benchmarks.report import Measure, parser, tell
+from benchmarks.servers import STUCK, browser_or_end, own_servers
 
 LEAGUES = 4
 WANTED_LEAGUES = 40
@@ -49,10 +49,10 @@ def site() -> Iterator[tuple[str, Synchronized[float]]]:
     process = context.Process(target=serve, args=(offset, address, stop), daemon=True)
     process.start()
     try:
-        yield address.get(timeout=60), offset
+        yield address.get(timeout=STUCK), offset
     finally:
         stop.set()
-        process.join(timeout=10)
+        process.join(timeout=STUCK)
 
 
 def processor_seconds(without: set[int]) -> float:
@@ -133,14 +133,12 @@ def our_loop(url: str, paths: list[str]) -> float:
 def measure(pages: int) -> list[Measure]:
     """Fill, then visit an hour later and a minute later, then race the plain loop."""
     from django.conf import settings
-    from django.core.management import call_command
     from django.utils import timezone
 
     from apps.matches.models import Match
     from apps.scraping import services
     from apps.scraping.services.doors import close_browser
 
-    call_command("migrate", verbosity=0)
     with site() as (url, offset):
         settings.SPAI_SANDBOX_URL, settings.SPAI_SANDBOX = url, True
         services.ensure_sources(now=timezone.now())
@@ -177,11 +175,8 @@ def main() -> None:
     options = parser(__doc__.splitlines()[0])
     options.add_argument("--pages", type=int, default=100, help="pages of the race with the plain loop")
     chosen = options.parse_args()
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spai.settings")
-    import django
-
-    django.setup()
-    with own_database():
+    browser_or_end()
+    with own_servers():
         measures = measure(chosen.pages)
     tell("scraping", measures, chosen.json)
 

@@ -6,16 +6,15 @@ within 45 s, with the tables as they were; a visit after it must store again.
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from datetime import UTC, datetime
 
 import httpx
 
-from benchmarks.ingest import own_database
 from benchmarks.report import Measure, parser, tell
 from benchmarks.scraping import site
+from benchmarks.servers import browser_or_end, own_servers
 
 FEEDS = "/tournaments/"
 LIMIT = "≤ 45"
@@ -67,13 +66,11 @@ def visit() -> tuple[str, float]:
 def measure() -> list[Measure]:
     """Break the site in each way."""
     from django.conf import settings
-    from django.core.management import call_command
     from django.utils import timezone
 
     from apps.scraping import services
     from apps.scraping.services.doors import close_browser
 
-    call_command("migrate", verbosity=0)
     measures = []
     with site() as (url, _):
         settings.SPAI_SANDBOX_URL, settings.SPAI_SANDBOX = url, True
@@ -98,11 +95,8 @@ def measure() -> list[Measure]:
 def main() -> None:
     """Measure and tell."""
     chosen = parser(__doc__.splitlines()[0]).parse_args()
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spai.settings")
-    import django
-
-    django.setup()
-    with own_database():
+    browser_or_end()
+    with own_servers():
         measures = measure()
     tell("scraping faults", measures, chosen.json)
 

@@ -26,7 +26,7 @@ from apps.ml.forecasting.features import FeatureState, offline_as_of
 from apps.ml.forecasting.features.schema import STATS
 from apps.scraping.sources import SOURCES
 from apps.scraping.sources.base import ParseError
-from benchmarks.report import Measure, folder_of, parser, tell
+from benchmarks.report import Measure, Refusal, folder_of, parser, tell, tell_refused
 
 FAMILIES: Final = ("base_rates", "elo", "poisson_filter", "gap", "pi")
 STAGES: Final = {"start": 0.0, "half": 0.5, "three quarters": 0.75}
@@ -56,15 +56,18 @@ class Case:
         return {"clubs": self.clubs, "played": self.played, "rule": self.rule, "win": self.win}
 
 
-def history(root: Path) -> pd.DataFrame:
-    """Return every finished match of a folder, in the order of kick-off."""
-    rows = []
-    for path in sorted(root.glob("*/*.csv")):
+def history(root: Path) -> tuple[pd.DataFrame, list[Refusal]]:
+    """Return every finished match of a folder, in the order of kick-off; and what was refused, which is told too."""
+    rows, refusals = [], []
+    paths = sorted(root.glob("*/*.csv"))
+    for path in paths:
+        name = f"{path.parent.name}/{path.name}"
         try:
-            parsed = SOURCES["football-data"].parse_file(f"{path.parent.name}/{path.name}", path.read_bytes())
+            parsed = SOURCES["football-data"].parse_file(name, path.read_bytes())
         except ParseError as error:
-            print(f"{path.name} of {path.parent.name} is left out: {error}", flush=True)
+            refusals.append(Refusal(name, 0, str(error)))
             continue
+        refusals += [Refusal(name, row.line, row.reason, row.row) for row in parsed.refused]
         for record in parsed.records:
             if record.home_goals is None:
                 continue
@@ -76,6 +79,9 @@ def history(root: Path) -> pd.DataFrame:
                 | {"kickoff_precision": str(record.kickoff_precision), "status": str(record.status)}
                 | {"stage": record.stage or ""}
             )
+    tell_refused(refusals, len(paths))
+    if not rows:
+        raise SystemExit(f"{root} holds no finished match that could be read")
     frame = pd.DataFrame(rows)
     for name in ("kickoff_at", "known_at"):
         frame[name] = pd.to_datetime(frame[name], utc=True).dt.as_unit("us")
@@ -88,7 +94,7 @@ def history(root: Path) -> pd.DataFrame:
     sides = pd.concat((frame["region"] + frame["home_team"], frame["region"] + frame["away_team"]))
     codes = pd.factorize(sides)[0] + 1
     frame["home_team_id"], frame["away_team_id"] = codes[: len(frame)], codes[len(frame) :]
-    return frame.assign(as_of=offline_as_of(frame, pd.Timedelta(hours=1)))
+    return frame.assign(as_of=offline_as_of(frame, pd.Timedelta(hours=1))), refusals
 
 
 def cases(matches: pd.DataFrame, params: dict[str, Any]) -> list[Case]:
@@ -198,7 +204,8 @@ def main() -> int:
     asked = options.parse_args()
     params = yaml.safe_load(Path("apps/ml/params.yaml").read_text(encoding="utf-8"))
     doubt = params["season"]["doubt"]
-    found = cases(history(folder_of(asked.data)), params)
+    matches, refusals = history(folder_of(asked.data))
+    found = cases(matches, params)
     measures = []
     for stage in STAGES:
         own = [case for case in found if case.stage == stage]
@@ -209,7 +216,7 @@ def main() -> int:
         for line in LINES:
             target = f"below {plain[line]:.4f}, by place" if STAGES[stage] else ""
             measures.append(Measure(f"{stage}: Brier score, {line}", with_doubt[line], "", target))
-    tell(f"Simulated seasons, doubt {doubt}", measures, asked.json)
+    tell(f"Simulated seasons, doubt {doubt}", measures, asked.json, refusals)
     return 0
 
 

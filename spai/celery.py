@@ -75,7 +75,7 @@ TIMETABLE: Final[dict[str, dict[str, Any]]] = {
     "grade what is due": _ask("ml.settle_due", MINUTE),
     "simulate the seasons that are due": _ask("ml.simulate_due", 5 * MINUTE),
     "start and resume pipeline runs": _ask("ml.run_due", 30 * SECOND),
-    "retrain when it is due": _ask("ml.retrain_due", 5 * MINUTE),
+    "train a first champion": _ask("ml.retrain_due", 5 * MINUTE),
     "compare candidates with the champion": _ask("ml.compare_due", 10 * MINUTE),
     "mirror the aliases in the registry": _ask("ml.mirror_aliases", 10 * MINUTE),
 }

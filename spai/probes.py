@@ -45,7 +45,7 @@ class QueueCollector(Collector):
         if not settings.CELERY_BROKER_URL.startswith("redis"):
             return
         try:
-            with redis.Redis.from_url(settings.CELERY_BROKER_URL, socket_connect_timeout=1, socket_timeout=1) as broker:
+            with redis.Redis.from_url(settings.CELERY_BROKER_URL, socket_connect_timeout=5, socket_timeout=5) as broker:
                 for queue in QUEUES:
                     lengths.add_metric([queue], broker.llen(queue))
         except redis.RedisError:

@@ -1,8 +1,8 @@
 """The only reader of the environment.
 
-Values come from the process environment, then `.env`, then `stack.env` in `SPAI_VAR_DIR` (written by the one-machine
-stack); the first that names a variable wins. A bad or missing value stops the start with its name. `.env.example` and
-the README list them all.
+Values come from the process environment, then `.env` (or the file that `SPAI_ENV_FILE` names), then `stack.env` in
+`SPAI_VAR_DIR` (written by the one-machine stack); the first that names a variable wins. A bad or missing value stops
+the start with its name. `.env.example` and the README list them all.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 # ── Environment ──────────────────────────────────────────────────────────────────────────────────────────────────────
 env = environ.Env()
-if (BASE_DIR / ".env").is_file():
-    env.read_env(BASE_DIR / ".env")
+_env_file = env.str("SPAI_ENV_FILE", default=".env")
+if _env_file and (BASE_DIR / _env_file).is_file():
+    env.read_env(BASE_DIR / _env_file)
 SPAI_VAR_DIR = Path(env.str("SPAI_VAR_DIR", default=str(BASE_DIR / "var")))
 """Everything that this machine keeps outside the database: logs, pipeline workspaces, verified model bundles."""
 if (SPAI_VAR_DIR / "stack.env").is_file():
@@ -54,7 +55,7 @@ SECRET_KEY: str = required("SECRET_KEY")
 DEBUG: bool = env.bool("DEBUG", default=False)
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 SPAI_FACE = one_of("SPAI_FACE", ("web", "office", "push"), "web")
-"""Which of the three processes this is: pages and API, admin and long work, or push."""
+"""Which of the three processes this is: pages and API, admin and pushing in, or push."""
 SPAI_THREADS: int = env.int("SPAI_THREADS", default=1)
 """How many requests one worker of `web` or `office` answers at a time."""
 if SPAI_THREADS < 1:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-import pytest
-from django.conf import settings
+from collections.abc import Generator
 
-from tests.servers import PASSWORD
+import pytest
 
 
 @pytest.fixture(scope="session")
-def django_db_keepdb(django_db_keepdb: bool) -> bool:
-    """Whether the test database stays: in a server of this run, which goes with all that it holds, it does."""
-    return django_db_keepdb or settings.DATABASES["default"]["PASSWORD"] == PASSWORD
+def django_db_keepdb() -> bool:
+    """Whether the test database stays: its server goes at the end of the run, with all that it holds."""
+    return True
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Write out what a test has logged and no encoding takes: half a character cannot be sent from a worker."""
+    report = yield
+    report.sections = [(name, text.encode("utf-8", "backslashreplace").decode()) for name, text in report.sections]
+    return report

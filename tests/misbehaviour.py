@@ -68,7 +68,7 @@ class Site(BaseHTTPRequestHandler):
         self.send(b"<p>no", 503, retry_after=30, content_type="text/html")
 
     def hang(self):
-        self.server.gate.wait(20)
+        self.server.gate.wait()
         self.end()
 
     def drip_head(self):

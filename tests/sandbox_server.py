@@ -13,7 +13,7 @@ from __future__ import annotations
 import socketserver
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from types import TracebackType
 from wsgiref.simple_server import ServerHandler, WSGIRequestHandler, WSGIServer
@@ -67,12 +67,16 @@ class SandboxServer:
         """The latest requests."""
         return self.site.log
 
+    def answer_by(self, application: Callable[..., Iterable[bytes]]) -> None:
+        """Let another application answer in place of the site."""
+        self._server.set_app(application)
+
     def stop(self) -> None:
         """End the server; requests that hang are let go."""
         self.site.close()
         self._server.shutdown()
         self._server.server_close()
-        self._thread.join(timeout=10)
+        self._thread.join()
 
     def __enter__(self) -> SandboxServer:
         return self

@@ -20,7 +20,7 @@ BIN = Path(sys.executable).parent
 def run(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a command of this environment at the root of the project."""
     return subprocess.run(
-        command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=False, timeout=280
+        command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=False
     )
 
 

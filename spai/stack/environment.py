@@ -164,8 +164,17 @@ class Stack:
 
 
 def load(environment: Mapping[str, str] | None = None) -> Stack:
-    """Return the stack of this checkout as it is written down now."""
-    outside = {**read_env_file(BASE / ".env"), **(os.environ if environment is None else environment)}
+    """Return the stack of this checkout as it is written down now.
+
+    Parameters
+    ----------
+    environment : mapping, optional
+        In place of the process environment and `.env`.
+    """
+    if environment is None:
+        file = os.environ.get("SPAI_ENV_FILE", ".env")
+        environment = {**(read_env_file(BASE / file) if file else {}), **os.environ}
+    outside = dict(environment)
     var = (BASE / (outside.get("SPAI_VAR_DIR") or "var")).resolve()
     return Stack(var=var, own=read_env_file(var / "stack.env"), outside=outside)
 

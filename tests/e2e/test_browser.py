@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -20,15 +21,17 @@ import pytest
 from tests.misbehaviour import CHALLENGE, Server, Site, started
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-from apps.scraping.browser import Browser, BrowserMissing, Found, Origin, engine, find  # noqa: E402
+from apps.scraping.browser import Browser, BrowserMissing, Found, Origin, find  # noqa: E402
 from apps.scraping.responses import FetchError, Outcome, Response  # noqa: E402
 
 pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).resolve().parents[2]
 AGENT = "SPAI/0.1.0 (+https://example.org/spai)"
-LIMIT = 3.0
-"""Seconds that a call of these tests may take; a page comes in a tenth of one."""
+LIMIT = 1.5
+"""Seconds of a call that is never answered."""
+PATIENCE = 300.0
+"""Seconds of a call that is answered, and of a process that ends: more than any busy machine needs."""
 
 
 class Pages(Site):
@@ -63,8 +66,9 @@ class Pages(Site):
     def loop(self):
         self.show("<script>while (true) {}</script>")
 
-    def loop_later(self):
-        self.show("<p id=there>there<script>setTimeout(() => { while (true) {} }, 400)</script>")
+    def loop_when_asked(self):
+        """Show a page that is busy for ever as soon as it is told to ask for something."""
+        self.show("<p id=there>there<script>window.fetch = () => { while (true) {} }</script>")
 
     def large_dom(self):
         self.show("<script>document.write('<p>' + 'x'.repeat(6e6))</script>")
@@ -140,7 +144,7 @@ def shared(found):
     with Browser(user_agent=AGENT, found=found) as running:
         yield running
         pids = pids_of(running)
-    assert wait_until_gone(pids, 1) == []
+    assert wait_until_gone(pids) == []
 
 
 @pytest.fixture
@@ -155,16 +159,25 @@ def unit(browser):
         yield opened
 
 
-def refused(fetch: Callable[[], Response], within: float = LIMIT) -> FetchError:
-    """Return the error of a call, which must have ended within its time and what ending a browser takes."""
-    began = time.monotonic()
+def refused(fetch: Callable[[], Response]) -> FetchError:
+    """Return the error of a call."""
     with pytest.raises(FetchError) as caught:
         fetch()
-    assert time.monotonic() - began < within + 5
     return caught.value
 
 
-def wait_until_gone(pids: list[int], seconds: float = 10) -> list[int]:
+def refused_when_shown(fetch: Callable[[float], Response]) -> FetchError:
+    """Return the error of a call that must show a page before its time is over, however slow the machine is."""
+    seconds = LIMIT
+    while seconds < PATIENCE:
+        error = refused(partial(fetch, seconds))
+        if error.outcome is not Outcome.TIMEOUT:
+            break
+        seconds *= 2
+    return error
+
+
+def wait_until_gone(pids: list[int], seconds: float = PATIENCE) -> list[int]:
     """Return which of these processes still run after so long."""
     processes = []
     for pid in pids:
@@ -196,16 +209,16 @@ def warmed(browser: Browser, server: Server) -> list[int]:
 
 
 def test_a_page_comes_with_what_was_waited_for(unit, server):
-    page = unit.open(server.url + "/results", wait_for="#results td", timeout=LIMIT)
+    page = unit.open(server.url + "/results", wait_for="#results td", timeout=PATIENCE)
     assert (page.status, page.url) == (200, server.url + "/results")
     assert b"<td>Eastmoor</td>" in page.body
     assert page.headers["etag"] == '"7"'
     assert "set-cookie" not in page.headers
-    assert 0 < page.seconds < LIMIT
+    assert page.seconds > 0
 
 
 def test_what_a_script_brings_late_is_waited_for(unit, server):
-    assert b"here" in unit.open(server.url + "/late", wait_for=".late", timeout=LIMIT).body
+    assert b"here" in unit.open(server.url + "/late", wait_for=".late", timeout=PATIENCE).body
 
 
 def test_the_site_is_told_who_asks_behind_the_name_of_the_browser(unit, server):
@@ -242,7 +255,7 @@ def test_every_context_is_closed_also_after_an_error(browser, server):
     with pytest.raises(ZeroDivisionError):
         fail()
     running = browser._engine
-    assert running.call(lambda: len(running.browser.contexts), LIMIT) == 0
+    assert running.call(lambda: len(running.browser.contexts), PATIENCE) == 0
 
 
 def test_a_unit_that_asks_for_nothing_starts_nothing(found):
@@ -255,7 +268,7 @@ def test_a_unit_that_asks_for_nothing_starts_nothing(found):
 
 def test_the_page_asks_with_its_own_cookies_and_gets_the_bytes(unit, server):
     unit.open(server.url + "/results")
-    answer = unit.fetch(server.url + "/echo", headers={"x-requested-with": "XMLHttpRequest"}, timeout=LIMIT)
+    answer = unit.fetch(server.url + "/echo", headers={"x-requested-with": "XMLHttpRequest"}, timeout=PATIENCE)
     assert (answer.status, answer.headers["content-type"]) == (201, "application/json")
     assert b"('Cookie', 'visit=1')" in answer.body
     assert b"('x-requested-with', 'XMLHttpRequest')" in answer.body
@@ -284,7 +297,8 @@ def test_a_feed_that_the_browser_shows_itself_comes_as_it_shows_it(unit, server)
 )
 def test_a_fault_ends_what_the_page_asks_for(unit, server, path, outcome, reason):
     unit.open(server.url + "/results")
-    error = refused(lambda: unit.fetch(server.url + path, timeout=1.5, max_bytes=10_000_000))
+    timeout = LIMIT if outcome is Outcome.TIMEOUT else PATIENCE
+    error = refused(lambda: unit.fetch(server.url + path, timeout=timeout, max_bytes=10_000_000))
     assert (error.outcome, reason in error.reason) == (outcome, True), error.reason
 
 
@@ -310,7 +324,9 @@ def test_without_a_page_nothing_is_asked_for(browser, server):
 
 
 def test_a_page_without_what_was_waited_for_is_kept_and_named(unit, server):
-    error = refused(lambda: unit.open(server.url + "/results", wait_for="#fixtures", timeout=1))
+    error = refused_when_shown(
+        lambda seconds: unit.open(server.url + "/results", wait_for="#fixtures", timeout=seconds)
+    )
     assert error.outcome is Outcome.CHANGED_LAYOUT
     assert "#fixtures" in error.reason
     assert b"Eastmoor" in error.response.body
@@ -319,10 +335,9 @@ def test_a_page_without_what_was_waited_for_is_kept_and_named(unit, server):
 @pytest.mark.parametrize(
     ("path", "status"), [("/forbidden", 403), ("/error", 503), ("/challenge", 200), ("/missing", 404)]
 )
-def test_a_page_that_is_refused_comes_back_at_once_for_its_judge(unit, server, path, status):
-    page = unit.open(server.url + path, wait_for="#results", timeout=60)
+def test_a_page_that_is_refused_comes_back_for_its_judge_without_what_was_waited_for(unit, server, path, status):
+    page = unit.open(server.url + path, wait_for="#results", timeout=PATIENCE)
     assert page.status == status
-    assert page.seconds < LIMIT
     assert path != "/challenge" or CHALLENGE[:40] in page.body
 
 
@@ -358,9 +373,17 @@ def test_a_selector_that_is_none_is_our_own_fault(unit, server):
         ("/download", Outcome.INVALID),
     ],
 )
-def test_a_fault_ends_in_its_outcome_within_its_time_and_the_next_page_comes(unit, server, path, outcome):
-    timeout = 1.5 if outcome in (Outcome.TIMEOUT, Outcome.CHANGED_LAYOUT) else 10
-    error = refused(lambda: unit.open(server.url + path, wait_for="#never", timeout=timeout, max_bytes=5_000_000))
+def test_a_fault_ends_in_its_outcome_and_the_next_page_comes(unit, server, path, outcome):
+    def ask(seconds: float) -> Response:
+        server.asked.clear()
+        return unit.open(server.url + path, wait_for="#never", timeout=seconds, max_bytes=5_000_000)
+
+    if outcome is Outcome.TIMEOUT:
+        error = refused(lambda: ask(LIMIT))
+    elif outcome is Outcome.CHANGED_LAYOUT:
+        error = refused_when_shown(ask)
+    else:
+        error = refused(lambda: ask(PATIENCE))
     assert error.outcome is outcome, error.reason
     assert unit.open(server.url + "/results", wait_for="#results").status == 200
     assert len(server.asked) < 15
@@ -370,8 +393,7 @@ def test_a_page_that_hangs_its_browser_is_ended_by_the_watchdog(browser, server)
     pids = warmed(browser, server)
     starts = browser.starts
     with browser.unit() as unit:
-        unit.open(server.url + "/loop-later", wait_for="#there", timeout=LIMIT)
-        time.sleep(0.6)
+        unit.open(server.url + "/loop-when-asked", wait_for="#there", timeout=PATIENCE)
         error = refused(lambda: unit.fetch(server.url + "/feed", timeout=0.5))
         assert error.outcome is Outcome.TIMEOUT
         assert "was ended" in error.reason
@@ -393,8 +415,8 @@ def test_what_is_no_address_is_not_opened(unit, url):
 
 
 def test_dialogs_do_not_hold_a_page(unit, server):
-    assert unit.open(server.url + "/dialogs", wait_for="#b", timeout=LIMIT).status == 200
-    assert unit.open(server.url + "/results", timeout=LIMIT).status == 200
+    assert unit.open(server.url + "/dialogs", wait_for="#b", timeout=PATIENCE).status == 200
+    assert unit.open(server.url + "/results", timeout=PATIENCE).status == 200
 
 
 # who is asked
@@ -402,7 +424,7 @@ def test_dialogs_do_not_hold_a_page(unit, server):
 
 def test_nobody_but_the_site_is_asked_for_anything_and_the_site_for_nothing_heavy(unit, server, stranger):
     stranger.asked.clear()
-    unit.open(f"{server.url}/strangers?{stranger.url}", wait_for="#done", timeout=LIMIT)
+    unit.open(f"{server.url}/strangers?{stranger.url}", wait_for="#done", timeout=PATIENCE)
     unit.fetch(server.url + "/feed")
     time.sleep(0.3)
     unit.open(server.url + "/results")
@@ -417,7 +439,7 @@ def test_whom_the_caller_allows_is_asked(browser, server, stranger, hosts):
     stranger.asked.clear()
     allow = [stranger.url.removeprefix("http://")] if hosts == "exact" else [".0.0.1"]
     with browser.unit(allow=allow) as unit:
-        unit.open(f"{server.url}/strangers?{stranger.url}", wait_for="#done", timeout=LIMIT)
+        unit.open(f"{server.url}/strangers?{stranger.url}", wait_for="#done", timeout=PATIENCE)
     paths = {path for path, *_ in stranger.asked}
     assert {"/script", "/frame", "/fetch"} <= paths
     assert {"/image", "/beacon"}.isdisjoint(paths)
@@ -426,10 +448,10 @@ def test_whom_the_caller_allows_is_asked(browser, server, stranger, hosts):
 def test_without_its_parts_a_site_is_asked_for_the_page_alone_and_for_what_the_page_is_told_to_ask(browser, server):
     server.asked.clear()
     with browser.unit(with_parts=False) as unit:
-        page = unit.open(f"{server.url}/strangers?{server.url}", wait_for="body", timeout=LIMIT)
+        page = unit.open(f"{server.url}/strangers?{server.url}", wait_for="body", timeout=PATIENCE)
         time.sleep(0.3)
         feed = unit.fetch(server.url + "/feed")
-        moved = refused(lambda: unit.open(f"{server.url}/to?{server.url}/results", wait_for="#results", timeout=LIMIT))
+        moved = refused(lambda: unit.open(f"{server.url}/to?{server.url}/results", timeout=PATIENCE))
     assert (page.status, feed.body) == (200, b'{"tournaments":[1,2]}')
     assert (moved.target, moved.outcome) == (server.url + "/results", Outcome.STORED)
     assert [path.partition("?")[0] for path, *_ in server.asked] == ["/strangers", "/feed", "/to"]
@@ -450,14 +472,18 @@ def test_a_page_that_leads_to_another_host_is_not_followed(browser, server, stra
 
 
 @contextmanager
-def after(seconds: float, work: Callable[[], None]):
-    """Do something while the body waits."""
-    timer = threading.Timer(seconds, work)
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.join()
+def once_asked_for(path: str, server: Server, work: Callable[[], None]):
+    """Do something as soon as the server was asked for a path, while the body waits for the answer."""
+
+    def wait() -> None:
+        while path not in [asked for asked, *_ in server.asked]:
+            time.sleep(0.01)
+        work()
+
+    thread = threading.Thread(target=wait, daemon=True)
+    thread.start()
+    yield
+    thread.join()
 
 
 def renderers(browser: Browser) -> list[int]:
@@ -479,8 +505,8 @@ def test_a_process_that_is_killed_during_a_call_fails_it_and_the_next_call_works
             for pid in victims:
                 os.kill(pid, signal.SIGKILL)
 
-        with after(0.3, strike):
-            error = refused(lambda: unit.open(server.url + "/hang", timeout=20), within=3)
+        with once_asked_for("/hang", server, strike):
+            error = refused(lambda: unit.open(server.url + "/hang", timeout=PATIENCE))
         # Of a page that had shown nothing yet the browser says only that it was left.
         assert error.outcome in (Outcome.FAILED, *[Outcome.HTTP_ERROR] * (victim == "renderers")), error.reason
         page = unit.open(server.url + "/results", wait_for="#results")
@@ -502,13 +528,15 @@ def test_a_browser_that_died_between_two_calls_is_replaced_unseen(browser, serve
 
 def test_nothing_outlives_a_process_that_was_killed(server, found, tmp_path):
     script = textwrap.dedent(f"""
-        import sys, time
+        import threading, time
         from apps.scraping.browser import Browser, Found, Origin
         browser = Browser(user_agent="SPAI", found=Found(Origin.GIVEN, {found.place!r}, "", ""))
         with browser.unit() as unit:
-            unit.open("{server.url}/loop-later", wait_for="#there")
+            unit.open("{server.url}/loop-when-asked", wait_for="#there", timeout={PATIENCE})
+            threading.Thread(target=unit.fetch, args=["{server.url}/feed"], kwargs={{"timeout": 1e6}}).start()
+            time.sleep(0.5)
             print(*[process.pid for process in browser.processes()], flush=True)
-            time.sleep(60)
+            time.sleep(1e6)
     """)
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     command = [sys.executable, "-c", script]
@@ -516,7 +544,7 @@ def test_nothing_outlives_a_process_that_was_killed(server, found, tmp_path):
         pids = [int(pid) for pid in process.stdout.readline().split()]
         process.kill()
     assert len(pids) > 3
-    assert wait_until_gone(pids, 15) == []
+    assert wait_until_gone(pids) == []
     assert list(tmp_path.glob("playwright*")) == []
 
 
@@ -526,7 +554,7 @@ def test_nothing_remains_of_a_browser_that_is_closed(found, server, tmp_path, mo
     pids = warmed(browser, server)
     assert list(tmp_path.glob("playwright*profile*"))
     browser.close()
-    assert wait_until_gone(pids, 1) == []
+    assert wait_until_gone(pids) == []
     assert list(tmp_path.glob("playwright*")) == []
     assert warmed(browser, server)
     os.kill(main_pid(browser), signal.SIGKILL)
@@ -558,7 +586,7 @@ def test_a_remote_browser_serves_and_outlives_its_guest(found, server, tmp_path)
     with subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True) as process:
         try:
             port = tmp_path / "DevToolsActivePort"
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + PATIENCE
             while not port.exists() or len(port.read_text().split()) < 2:
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
@@ -568,8 +596,7 @@ def test_a_remote_browser_serves_and_outlives_its_guest(found, server, tmp_path)
             with Browser(user_agent=AGENT, found=remote) as browser, browser.unit() as unit:
                 page = unit.open(server.url + "/results", wait_for="#results")
                 assert page.status == 200
-                unit.open(server.url + "/loop-later", wait_for="#there")
-                time.sleep(0.6)
+                unit.open(server.url + "/loop-when-asked", wait_for="#there")
                 assert refused(lambda: unit.fetch(server.url + "/feed", timeout=0.3)).outcome is Outcome.TIMEOUT
                 assert unit.open(server.url + "/results").status == 200
             assert process.poll() is None
@@ -578,12 +605,11 @@ def test_a_remote_browser_serves_and_outlives_its_guest(found, server, tmp_path)
 
 
 @pytest.mark.parametrize("place", ["/bin/false", "/nowhere/chromium", "ws"])
-def test_a_browser_that_does_not_start_is_our_own_fault(place, server, monkeypatch):
-    monkeypatch.setattr(engine, "START_LIMIT", 5.0)
+def test_a_browser_that_does_not_start_is_our_own_fault(place, server):
     origin = Origin.REMOTE if place == "ws" else Origin.GIVEN
     place = f"ws://127.0.0.1:{server.server_port}/missing" if place == "ws" else place
     with Browser(user_agent=AGENT, found=Found(origin, place, "", "")) as broken, broken.unit() as unit:
-        error = refused(lambda: unit.open(server.url + "/results"), within=6)
+        error = refused(lambda: unit.open(server.url + "/results"))
         assert error.outcome is Outcome.FAILED
         assert "did not start" in error.reason
         assert pids_of(broken) == []

@@ -58,7 +58,7 @@ class Hops(Site):
 
     def restless(self):
         """Show the page, and leave it when nobody looks any more."""
-        self.show("<p id=results>Eastmoor<script>setTimeout(() => { location = '/results?again' }, 200)</script>")
+        self.show("<p id=results>Eastmoor<script>setTimeout(() => { location = '/results?again' }, 1500)</script>")
 
     def refused(self):
         self.send(b"<html><meta http-equiv=refresh content='0; url=/results'>No", 403, content_type="text/html")
@@ -156,7 +156,7 @@ def test_a_cookie_that_a_redirect_sets_comes_with_the_next_request(opened, serve
 @pytest.mark.parametrize("door", [Door.BROWSER, Door.IN_PAGE])
 def test_what_a_page_wants_between_two_turns_is_not_asked_for_and_costs_no_turn(opened, server, door):
     opened.get(page(server, "/restless"), kept=None)
-    time.sleep(0.5)
+    time.sleep(2)
     assert opened.get(page(server, "/results", door), kept=None).url == server.url + "/results"
     assert asked(server) == ["/robots.txt", "/restless", "/results"]
     assert Lane.objects.get().requests == 3

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import threading
-import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -72,29 +70,39 @@ def test_the_site_sees_one_request_at_a_time_with_the_delay_between(sandbox):
 
 
 def test_a_browser_that_is_killed_again_and_again_costs_the_visit_nothing(sandbox):
-    over, kills = threading.Event(), []
+    kills: list[int] = []
 
-    def kill() -> None:
-        """End the main process of Chromium, the one below the driver, after every six pages."""
-        while not over.wait(0.02) and len(kills) < 3:
-            if len(sandbox.log.entries()) < 6 * (len(kills) + 1):
-                continue
-            for process in psutil.Process().children(recursive=True):
-                with suppress(psutil.NoSuchProcess):
-                    if "chrom" in process.name() and "--type=" not in " ".join(process.cmdline()):
-                        process.send_signal(signal.SIGKILL)
-                        kills.append(process.pid)
-                        break
+    def killing(environ, start_response):
+        """Answer as the site does, after the end of Chromium's main process at every sixth request."""
+        if len(kills) < 3 and len(sandbox.log.entries()) >= 6 * (len(kills) + 1):
+            kills.extend(kill_the_browser())
+        return sandbox.site(environ, start_response)
 
-    killer = threading.Thread(target=kill)
-    killer.start()
+    sandbox.answer_by(killing)
     run = visit()
-    over.set()
-    killer.join()
     assert len(kills) == 3
     assert run.outcome == "stored", run.detail
     assert Match.objects.filter(status="finished").count() >= 8
     doors.close_browser()
-    time.sleep(0.3)
-    left = [process.name() for process in psutil.Process().children(recursive=True) if "chrom" in process.name()]
+    _, left = psutil.wait_procs(browsers(), timeout=300)
     assert left == []
+
+
+def browsers() -> list[psutil.Process]:
+    """The processes of Chromium below this one."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            if "chrom" in process.name():
+                found.append(process)
+    return found
+
+
+def kill_the_browser() -> list[int]:
+    """Kill Chromium's main process, the one below the driver; return its number."""
+    for process in browsers():
+        with suppress(psutil.NoSuchProcess):
+            if "--type=" not in " ".join(process.cmdline()):
+                process.send_signal(signal.SIGKILL)
+                return [process.pid]
+    return []

@@ -15,24 +15,26 @@ from pathlib import Path
 import psutil
 import pytest
 
-from spai.stack import environment, launch, lifecycle
+from spai.stack import environment, launch, lifecycle, temporary
 from spai.stack.supervision import Supervisor
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(3600)]
 
 ROOT = Path(__file__).resolve().parents[2]
 # The sandbox does not run here, see below.
 PARTS = ["postgres", "redis", "mlflow", "web", "office", "push", "worker-scrape", "worker-ml", "worker-default", "beat"]
-OF_THE_TESTS = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "DJANGO_SETTINGS_MODULE", "SPAI_FACE")
+PATIENCE = 600.0
+"""Seconds after which what must happen counts as stuck."""
 
 
 class Running:
     """A stack, spoken to as a person would: by its commands."""
 
     def __init__(self, var: Path) -> None:
-        self.environment = {name: value for name, value in os.environ.items() if name not in OF_THE_TESTS}
+        # Nothing of the tests' own servers and nothing of a stack in use; the file `.env` is not read.
+        self.environment = temporary.without_stack(os.environ) | {"SPAI_VAR_DIR": str(var), "SPAI_ENV_FILE": ""}
         # Nothing may happen by itself while rows are counted and processes are killed.
-        self.environment |= {"SPAI_VAR_DIR": str(var), "SPAI_SANDBOX": "false", "SPAI_PROFILE": "smoke"}
+        self.environment |= {"SPAI_SANDBOX": "false", "SPAI_PROFILE": "smoke"}
         self.var = var
 
     @property
@@ -51,7 +53,7 @@ class Running:
 
     def run(self, *words: str) -> tuple[int, str]:
         process = self.command(*words)
-        output, _ = process.communicate(timeout=400)
+        output, _ = process.communicate(timeout=2 * PATIENCE)
         return process.returncode, output
 
     def up(self) -> str:
@@ -76,11 +78,13 @@ class Running:
                 found.add(process.environ().get("SPAI_PART", ""))
         return found
 
-    def wait_until_well(self, seconds: float = 120) -> dict[str, dict[str, object]]:
-        end = time.monotonic() + seconds
+    def wait_until_well(self, **restarts: int) -> dict[str, dict[str, object]]:
+        """Wait until all parts are healthy, and those that are named have been restarted so often at least."""
+        end = time.monotonic() + PATIENCE
         while True:
             status = self.status()
-            if status and all(row["healthy"] for row in status.values()):
+            enough = all(status[name]["restarts"] >= number for name, number in restarts.items() if name in status)
+            if status and enough and all(row["healthy"] for row in status.values()):
                 return status
             assert time.monotonic() < end, status
             time.sleep(0.5)
@@ -106,8 +110,8 @@ def fresh(tmp_path):
     assert stack.left() == []
 
 
-def wait_for(what, seconds=60):
-    end = time.monotonic() + seconds
+def wait_for(what):
+    end = time.monotonic() + PATIENCE
     while not (found := what()):
         assert time.monotonic() < end
         time.sleep(0.05)
@@ -120,7 +124,7 @@ def test_a_killed_part_is_started_again_and_status_says_so(running, part):
     victim = running.processes()[part]
     victim.kill()
     wait_for(lambda: not victim.is_running())
-    after = running.wait_until_well()
+    after = running.wait_until_well(**{part: before + 1})
     assert after[part]["restarts"] == before + 1
     assert "ended unexpectedly" in after[part]["latest_end_reason"]
     assert running.processes()[part].pid != victim.pid
@@ -132,8 +136,8 @@ def test_a_killed_part_is_started_again_and_status_says_so(running, part):
 def test_the_other_parts_go_on_when_postgresql_was_killed(running):
     before = {name: row["restarts"] for name, row in running.wait_until_well().items()}
     running.processes()["postgres"].kill()
-    time.sleep(1)
-    after = {name: row["restarts"] for name, row in running.wait_until_well().items()}
+    found = running.wait_until_well(postgres=before["postgres"] + 1)
+    after = {name: row["restarts"] for name, row in found.items()}
     assert {name: after[name] - before[name] for name in after if after[name] != before[name]} == {"postgres": 1}
 
 
@@ -145,7 +149,7 @@ def test_a_killed_child_of_the_web_process_is_replaced(running):
     wait_for(lambda: not workers[0].is_running() or workers[0].status() == psutil.STATUS_ZOMBIE)
     address = running.stack.address("web")
     for _ in range(20):
-        with urllib.request.urlopen(f"{address}/livez", timeout=20) as answer:
+        with urllib.request.urlopen(f"{address}/livez", timeout=PATIENCE) as answer:
             assert answer.status == 200
         time.sleep(0.1)
 
@@ -157,18 +161,16 @@ def test_a_frozen_part_is_noticed_and_restarted(running):
     # The watch believes in a part only after it has answered once.
     time.sleep(8)
     frozen.send_signal(signal.SIGSTOP)
-    wait_for(lambda: not frozen.is_running(), seconds=120)
-    after = running.wait_until_well()
+    wait_for(lambda: not frozen.is_running())
+    after = running.wait_until_well(push=before + 1)
     assert after["push"]["restarts"] == before + 1
     assert "no longer did its work" in after["push"]["latest_end_reason"]
 
 
 def test_a_second_start_finds_the_first(running):
     processes = running.processes()
-    began = time.monotonic()
     output = running.up()
     assert "already runs" in output
-    assert time.monotonic() - began < 30
     assert running.processes() == processes
 
 
@@ -194,7 +196,7 @@ def test_after_the_supervisor_was_killed_the_next_start_heals(fresh):
     supervisor = psutil.Process(Supervisor(fresh.stack).ask("getPID"))
     database = fresh.stack.own["DATABASE_URL"]
     supervisor.kill()
-    supervisor.wait(10)
+    supervisor.wait(PATIENCE)
     assert fresh.run("status")[0] == 1
     fresh.up()
     fresh.wait_until_well()
@@ -205,12 +207,12 @@ def test_after_the_supervisor_was_killed_the_next_start_heals(fresh):
 def test_an_interrupted_start_leaves_no_process(fresh, end):
     command = fresh.command("up")
     try:
-        wait_for(lambda: "worker-ml" in fresh.parts_left(), seconds=200)
+        wait_for(lambda: "worker-ml" in fresh.parts_left())
     finally:
         command.send_signal(end)
-        output, _ = command.communicate(timeout=120)
+        output, _ = command.communicate(timeout=PATIENCE)
     # A command that was killed itself cannot tidy up; the watch does that for it.
-    wait_for(lambda: fresh.left() == [], seconds=90)
+    wait_for(lambda: fresh.left() == [])
     assert command.returncode != 0
     if end != signal.SIGKILL:
         assert "everything that was started has been ended" in output

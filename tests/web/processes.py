@@ -9,18 +9,12 @@ from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
-from django.db import connection
-
 from spai.stack.parts import OFFICE_THREADS, SANDBOX_THREADS, granian_command, uvicorn_command
+from tests.database import database_url
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 60.0
-
-
-def database_url() -> str:
-    """The address of the test database, for another process."""
-    at = connection.settings_dict
-    return f"postgresql://{at['USER']}:{at['PASSWORD']}@{at['HOST']}:{at['PORT']}/{at['NAME']}"
+PATIENCE = 300.0
+"""Seconds after which a process that does not answer, or does not end, counts as stuck."""
 
 
 def environment_of(face: str, **more: str) -> dict[str, str]:
@@ -41,7 +35,7 @@ def start(command: list[str], port: int, log: Path, environment: dict[str, str])
     end, reason = time.monotonic() + PATIENCE, ""
     while time.monotonic() < end and process.poll() is None:
         try:
-            with urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2) as answer:
+            with urlopen(f"http://127.0.0.1:{port}/readyz", timeout=PATIENCE) as answer:
                 if answer.status == 200:
                     return process
         except HTTPError as error:
@@ -80,7 +74,7 @@ def stop(process: subprocess.Popen[bytes]) -> None:
     """End a server."""
     process.terminate()
     try:
-        process.wait(timeout=20)
+        process.wait(timeout=PATIENCE)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

@@ -9,11 +9,10 @@ import logging
 import socket
 import threading
 import time
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import timedelta
 from uuid import uuid4
 
-import psycopg
 import pytest
 from django.conf import settings as django_settings
 from django.db import connection
@@ -27,10 +26,13 @@ from apps.api.services import pushes
 from apps.matches.locks import Lock, LockClass
 from apps.matches.models import Ingest, Match
 from spai.stack.ports import free_port
+from tests.database import locked_elsewhere
 from tests.db.api.conftest import quoted, told
 from tests.web.conftest import read_json
-from tests.web.processes import database_url, start_office, stop
+from tests.web.processes import start_office, stop
 
+# Names of tests must be the same in every process of a run.
+AN_UPLOAD = "00000000-0000-4000-8000-000000000001"
 ADDRESS = "/api/v1/ingest/"
 NDJSON = "application/x-ndjson"
 
@@ -241,12 +243,12 @@ def test_another_world_is_forbidden_and_worlds_are_not_mixed(send):
         ("?upload=", "upload"),
         ("?upload=%00", "upload"),
         ("?from_line=1", "from_line"),
-        (f"?upload={uuid4()}", "from_line"),
-        (f"?upload={uuid4()}&from_line=0", "from_line"),
-        (f"?upload={uuid4()}&from_line=-1", "from_line"),
-        (f"?upload={uuid4()}&from_line=1e3", "from_line"),
-        (f"?upload={uuid4()}&from_line=٣", "from_line"),
-        (f"?upload={uuid4()}&from_line=9999999999999999999999", "from_line"),
+        (f"?upload={AN_UPLOAD}", "from_line"),
+        (f"?upload={AN_UPLOAD}&from_line=0", "from_line"),
+        (f"?upload={AN_UPLOAD}&from_line=-1", "from_line"),
+        (f"?upload={AN_UPLOAD}&from_line=1e3", "from_line"),
+        (f"?upload={AN_UPLOAD}&from_line=٣", "from_line"),
+        (f"?upload={AN_UPLOAD}&from_line=9999999999999999999999", "from_line"),
         ("?uplaod=1", "uplaod"),
     ],
 )
@@ -304,18 +306,14 @@ def test_an_upload_of_another_key_is_not_found(send, client):
 
 
 # ── One at a time ────────────────────────────────────────────────────────────────────────────────────────────────────
-@contextmanager
-def another_session():
-    """A database session that is not this one's."""
-    with psycopg.connect(database_url(), autocommit=True) as session:
-        yield session
+PATIENCE = 300.0
+"""Seconds after which an answer that must come counts as lost."""
 
 
 @pytest.mark.django_db(transaction=True)
 def test_while_a_request_of_the_key_is_under_way_the_next_is_told_to_wait(send):
     key = ApiKey.objects.get()
-    with another_session() as session:
-        session.execute("SELECT pg_advisory_lock(%s, %s)", [int(LockClass.API_KEY), key.pk])
+    with locked_elsewhere(int(LockClass.API_KEY), key.pk):
         response = send(told())
         problem_of(response, 409, "request-under-way")
         assert response["Retry-After"] == "5"
@@ -325,12 +323,9 @@ def test_while_a_request_of_the_key_is_under_way_the_next_is_told_to_wait(send):
 @pytest.mark.django_db(transaction=True)
 def test_while_an_import_is_under_way_a_feed_is_told_to_wait(send, monkeypatch):
     monkeypatch.setattr(pushes, "PATIENCE", timedelta(seconds=1))
-    with another_session() as session:
-        session.execute("SELECT pg_advisory_lock(%s)", [int(Lock.INGEST)])
-        began = time.monotonic()
+    with locked_elsewhere(int(Lock.INGEST)):
         response = send(told(), Idempotency_Key="a")
         problem_of(response, 503, "busy")
-        assert time.monotonic() - began < 10
         assert response["Retry-After"] == "5"
     assert not Match.objects.exists()
     assert send(told(), Idempotency_Key="a").status_code == 200
@@ -396,7 +391,7 @@ def head_of(token: str, length: int, query: str = "") -> bytes:
 
 
 def posted(port: int, token: str, content: bytes, query: str = "", **headers: str) -> tuple[int, dict, dict]:
-    link = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    link = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     given = {"Authorization": f"Bearer {token}", "Content-Type": NDJSON} | headers
     link.request("POST", ADDRESS + query, body=content, headers=given)
     answer = link.getresponse()
@@ -405,8 +400,19 @@ def posted(port: int, token: str, content: bytes, query: str = "", **headers: st
     return told_back
 
 
+def posted_until(wanted: Callable[[int], bool], *arguments, **headers: str) -> tuple[int, dict, dict]:
+    """Post again and again until the status is the one that must come at last."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        answer = posted(*arguments, **headers)
+        if wanted(answer[0]):
+            return answer
+        assert time.monotonic() < end, answer
+        time.sleep(0.1)
+
+
 def next_line(port: int, token: str, upload: object) -> int:
-    link = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    link = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     link.request("GET", f"{ADDRESS}{upload}/", headers={"X-API-Key": token})
     answer = link.getresponse()
     found = json.loads(answer.read())
@@ -443,15 +449,13 @@ def test_an_answer_that_was_lost_is_given_again(office, token):
         head = head_of(token, len(content)).replace(b"\r\n\r\n", b"\r\nIdempotency-Key: once\r\n\r\n")
         link.sendall(head + content)
         # The link stays until the lines are stored: a server may drop a request whose client has gone before it began.
-        end = time.monotonic() + 30
+        end = time.monotonic() + PATIENCE
         while Match.objects.count() < 50 and time.monotonic() < end:
             time.sleep(0.1)
     assert Match.objects.count() == 50
-    for _ in range(50):
-        status, account, headers = posted(office, token, content, **{"Idempotency-Key": "once"})
-        if status != 409:
-            break
-        time.sleep(0.1)
+    status, account, headers = posted_until(
+        lambda status: status != 409, office, token, content, **{"Idempotency-Key": "once"}
+    )
     assert (status, account["created"], headers["idempotency-replayed"]) == (200, 50, "true")
     assert Ingest.objects.count() == 1
 
@@ -470,10 +474,13 @@ def test_two_equal_requests_at_once_are_worked_on_once(office, token):
         thread.start()
     for thread in threads:
         thread.join()
-    statuses = sorted(answer[0] for answer in answers)
-    assert statuses == [200, 409]
-    refused = next(answer for answer in answers if answer[0] == 409)
-    assert (refused[1]["type"], refused[2]["retry-after"]) == ("urn:spai:problem:request-under-way", "5")
+    for status, account, headers in answers:
+        if status == 409:
+            assert (account["type"], headers["retry-after"]) == ("urn:spai:problem:request-under-way", "5")
+        else:
+            # On a busy machine the second may come when the first has its answer already; then it gets the same one.
+            assert (status, account["created"]) == (200, 3_000)
+    assert 200 in [status for status, *_ in answers]
     status, account, headers = posted(office, token, content, **{"Idempotency-Key": "both"})
     assert (status, account["created"], headers["idempotency-replayed"]) == (200, 3_000, "true")
     assert (Ingest.objects.count(), Match.objects.count()) == (1, 3_000)
@@ -483,9 +490,9 @@ def test_two_equal_requests_at_once_are_worked_on_once(office, token):
 def test_a_client_that_falls_silent_keeps_nobody_else_waiting(office, token):
     with socket.create_connection(("127.0.0.1", office)) as link:
         link.sendall(head_of(token, 1_000) + b"{")
-        time.sleep(0.5)
+        posted_until(lambda status: status == 409, office, token, body_of(told()))
         for path in ("/livez", "/readyz", "/metrics"):
-            other = http.client.HTTPConnection("127.0.0.1", office, timeout=10)
+            other = http.client.HTTPConnection("127.0.0.1", office, timeout=PATIENCE)
             other.request("GET", path)
             assert other.getresponse().status == 200
             other.close()
@@ -497,7 +504,7 @@ def test_a_client_that_falls_silent_keeps_nobody_else_waiting(office, token):
 def test_a_client_that_asks_first_is_refused_before_it_sends(office, token):
     def asked(token: str, length: int, content_type: str = NDJSON) -> int:
         head = head_of(token, length).replace(NDJSON.encode(), content_type.encode())
-        with socket.create_connection(("127.0.0.1", office), timeout=30) as link:
+        with socket.create_connection(("127.0.0.1", office), timeout=PATIENCE) as link:
             link.sendall(head.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n"))
             return int(link.recv(4096).split()[1])
 
@@ -512,7 +519,7 @@ def test_a_body_in_chunks_is_refused_because_its_end_cannot_be_known(office, tok
     def chunks():
         yield body_of(told())
 
-    link = http.client.HTTPConnection("127.0.0.1", office, timeout=60)
+    link = http.client.HTTPConnection("127.0.0.1", office, timeout=PATIENCE)
     headers = {"Authorization": f"Bearer {token}", "Content-Type": NDJSON}
     link.request("POST", ADDRESS, body=chunks(), headers=headers, encode_chunked=True)
     assert link.getresponse().status == 411

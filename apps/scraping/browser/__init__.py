@@ -32,7 +32,7 @@ MAX_BYTES: Final = 20 * 1024 * 1024
 """Decoded bytes that a page may load, and characters that it may show."""
 SLACK: Final = 2.0
 """Seconds after its time when a call that Playwright has not ended is ended by killing the browser."""
-CONTEXT_LIMIT: Final = 10.0
+CONTEXT_LIMIT: Final = 60.0
 """Seconds that a context may take to open or close."""
 MAX_PAGES: Final = 200
 MAX_MEGABYTES: Final = 1500

@@ -33,14 +33,14 @@ from playwright.sync_api import Playwright, sync_playwright
 
 from apps.scraping.browser.finding import Found, Origin
 
-START_LIMIT: Final = 30.0
+START_LIMIT: Final = 120.0
 """Seconds that a browser may take to start."""
 STOP_LIMIT: Final = 8.0
 """Seconds that it may take to close before it is killed."""
 KILL_LIMIT: Final = 5.0
 """Seconds that a call may take to notice that its browser was killed, before the driver is killed too."""
 
-PULSE_LIMIT: Final = 5.0
+PULSE_LIMIT: Final = 30.0
 """Seconds that it may take to say that it is alive."""
 
 FLAGS: Final = (

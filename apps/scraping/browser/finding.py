@@ -17,7 +17,7 @@ from typing import Final
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import sync_playwright
 
-VERSION_LIMIT: Final = 15.0
+VERSION_LIMIT: Final = 60.0
 """Seconds that a browser may take to say its version."""
 UNPACK_LIMIT: Final = 60.0
 """Seconds that an npm package may take to unpack its browser."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import timedelta
 
-import psycopg
 import pytest
 from django.db import connection
 from django.urls import reverse
@@ -23,6 +21,7 @@ from apps.matches.services import (
     undo_correction,
     undo_merge,
 )
+from tests.database import locked_elsewhere
 from tests.db.matches.conftest import NOW, record
 
 # In transactions of their own: the lock of an ingest goes with its transaction, and a test's would keep it.
@@ -31,14 +30,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 WORD = {"by": "ann", "reason": "I was there", "now": NOW}
 
 
-@contextmanager
-def import_under_way() -> Iterator[None]:
+def import_under_way() -> AbstractContextManager[None]:
     """Hold the lock of ingests in a session of its own, as an import does for its whole transaction."""
-    server = connection.get_connection_params()
-    with psycopg.connect(**{key: server[key] for key in ("host", "port", "user", "password", "dbname")}) as other:
-        other.execute("SET lock_timeout = '10s'")
-        other.execute("SELECT pg_advisory_lock(%s)", [int(Lock.INGEST)])
-        yield
+    return locked_elsewhere(int(Lock.INGEST))
 
 
 @pytest.fixture(autouse=True)

@@ -390,10 +390,10 @@ def test_mlflow_models_serve_answers_with_the_same_forecast(built, tmp_path, sto
 def _post(address: str, body: str, server: subprocess.Popen, log: Path) -> dict:
     """Ask until the server is up."""
     request = urllib.request.Request(address, body.encode(), {"Content-Type": "application/json"})
-    end = time.monotonic() + 120
+    end = time.monotonic() + 600
     while time.monotonic() < end and server.poll() is None:
         try:
-            with urllib.request.urlopen(request, timeout=30) as response:
+            with urllib.request.urlopen(request, timeout=300) as response:
                 return json.load(response)
         except urllib.error.HTTPError as error:
             pytest.fail(error.read().decode())

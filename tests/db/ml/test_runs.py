@@ -15,7 +15,6 @@ import grimp
 import pytest
 import yaml
 from django.conf import settings as real_settings
-from django.db import connection
 from django.utils import timezone
 
 from apps.matches.models import Event, World
@@ -24,6 +23,7 @@ from apps.ml.models import ModelVersion, PipelineRun, Promotion
 from apps.ml.pipeline import files
 from apps.ml.pipeline.revision import params_sha256
 from apps.ml.services import promote, runs, workspaces
+from tests.database import database_url
 from tests.factories import CompetitionFactory, FinishedMatchFactory, SeasonFactory
 
 ROOT = real_settings.BASE_DIR
@@ -471,10 +471,8 @@ runs.run_due(now=timezone.now())
 
 
 def _environment() -> dict[str, str]:
-    chosen = connection.settings_dict
-    address = f"postgresql://{chosen['USER']}:{chosen['PASSWORD']}@{chosen['HOST']}:{chosen['PORT']}/{chosen['NAME']}"
     more = {"SPAI_VAR_DIR": str(real_settings.SPAI_VAR_DIR), "TOY_HOME": str(real_settings.BASE_DIR)}
-    return os.environ | {"DATABASE_URL": address, "DJANGO_SETTINGS_MODULE": "spai.settings"} | more
+    return os.environ | {"DATABASE_URL": database_url(), "DJANGO_SETTINGS_MODULE": "spai.settings"} | more
 
 
 def _fresh(run: PipelineRun) -> PipelineRun:
@@ -493,7 +491,7 @@ def _processes(folder: Path) -> list[int]:
     return found
 
 
-def _wait(condition, worker=None, patience: float = 60.0) -> None:
+def _wait(condition, worker=None, patience: float = 300.0) -> None:
     end = time.monotonic() + patience
     while time.monotonic() < end:
         if condition():

@@ -6,9 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
-import psycopg
 import pytest
-from django.db import connection
 
 from apps.matches.locks import LockClass
 from apps.scraping import selectors, services
@@ -16,6 +14,7 @@ from apps.scraping.models import Lane
 from apps.scraping.politeness import host_of
 from apps.scraping.responses import FetchError, Outcome, Response
 from apps.scraping.services import lanes
+from tests.database import locked_elsewhere
 from tests.db.scraping.conftest import NOW
 
 pytestmark = pytest.mark.django_db
@@ -102,9 +101,7 @@ def test_a_worker_that_died_in_its_request_has_used_its_turn(visitor):
 
 def test_another_process_at_the_same_host_goes_first(visitor, monkeypatch):
     monkeypatch.setattr(lanes, "PATIENCE", 0.1)
-    parameters = connection.get_connection_params()
-    with psycopg.connect(**{key: parameters[key] for key in ("host", "port", "user", "password", "dbname")}) as other:
-        other.execute("SELECT pg_advisory_lock(%s, %s)", [int(LockClass.HOST), lanes._number(host_of(SITE))])
+    with locked_elsewhere(int(LockClass.HOST), lanes._number(host_of(SITE))):
         with pytest.raises(FetchError, match="another process has been visiting fake"):
             visitor.go()
         assert visitor.go("https://other.example/").status == 200

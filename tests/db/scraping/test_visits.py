@@ -6,7 +6,6 @@ import itertools
 from dataclasses import replace
 from datetime import timedelta
 
-import psycopg
 import pytest
 from django.db import OperationalError, connection
 
@@ -20,6 +19,7 @@ from apps.scraping.services import visits
 from apps.scraping.services.visits import ATTEMPTS
 from apps.scraping.sources import ParseError, Request
 from apps.scraping.tasks import scrape_due as scrape_due_task
+from tests.database import locked_elsewhere
 from tests.db.scraping.conftest import NOW
 from tests.fakes import door_of, page_of
 
@@ -524,9 +524,7 @@ def test_a_visit_that_kills_its_worker_again_and_again_ends_as_failed(filled, mo
 
 def test_only_one_process_visits_a_source_at_a_time(filled):
     filled.ask()
-    parameters = connection.get_connection_params()
-    with psycopg.connect(**{key: parameters[key] for key in ("host", "port", "user", "password", "dbname")}) as other:
-        other.execute("SELECT pg_advisory_lock(%s, %s)", [int(LockClass.SOURCE), filled.source.pk])
+    with locked_elsewhere(int(LockClass.SOURCE), filled.source.pk):
         assert filled.work() == []
     assert filled.work()[-1].outcome == "stored"
 

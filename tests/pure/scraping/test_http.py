@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import httpcore
 import pytest
@@ -21,7 +22,9 @@ from apps.scraping.responses import HEADER_LIMIT, FetchError, Outcome, Response
 from tests.misbehaviour import CSV, Server, started
 
 LIMIT = 0.5
-"""Seconds that a fetch of these tests may take."""
+"""Seconds that a fetch may take which is never answered."""
+PATIENCE = 300.0
+"""Seconds that a fetch may take which is answered: more than any busy machine needs."""
 
 
 @pytest.fixture(scope="module")
@@ -42,16 +45,14 @@ def authorities():
 
 @pytest.fixture
 def client(authorities):
-    with Client(user_agent="SPAI/0.1.0 (+tests)", timeout=LIMIT, verify=authorities) as opened:
+    with Client(user_agent="SPAI/0.1.0 (+tests)", timeout=PATIENCE, verify=authorities) as opened:
         yield opened
 
 
-def refused(fetch: Callable[[], Response], within: float = LIMIT) -> FetchError:
-    """Return the error of a fetch, which must have ended within its time."""
-    began = time.monotonic()
+def refused(fetch: Callable[[], Response]) -> FetchError:
+    """Return the error of a fetch."""
     with pytest.raises(FetchError) as caught:
         fetch()
-    assert time.monotonic() - began < within + 0.5
     return caught.value
 
 
@@ -66,7 +67,7 @@ def test_a_page_comes_with_the_headers_that_matter_in_lower_case(client, server)
     assert page.headers["content-type"] == "text/csv"
     assert {"set-cookie", "x-secret"}.isdisjoint(page.headers)
     assert before <= page.fetched_at <= datetime.now(UTC)
-    assert 0 < page.seconds < LIMIT
+    assert page.seconds > 0
 
 
 def test_the_server_is_told_who_asks_and_what_is_kept_already(client, server):
@@ -102,17 +103,17 @@ def test_every_status_is_an_answer(client, server, path, status):
 
 @pytest.mark.parametrize("path", ["/hang", "/drip-head", "/drip-body", "/endless-informational"])
 def test_a_server_that_takes_too_long_is_left(client, server, path):
-    error = refused(lambda: client.fetch(server.url + path))
+    error = refused(lambda: client.fetch(server.url + path, timeout=LIMIT))
     assert error.outcome is Outcome.TIMEOUT
     assert "within 0.5 s" in error.reason
-
-
-def test_a_call_may_have_a_time_of_its_own(client, server):
-    began = time.monotonic()
-    with pytest.raises(FetchError):
-        client.fetch(server.url + "/hang", timeout=0.2)
-    assert time.monotonic() - began < 0.7
     assert client.fetch(server.url + "/page").status == 200
+
+
+def test_a_call_without_a_time_of_its_own_has_the_time_of_its_client(authorities, server):
+    with Client(user_agent="SPAI", timeout=LIMIT, verify=authorities) as impatient:
+        error = refused(lambda: impatient.fetch(server.url + "/hang"))
+    assert error.outcome is Outcome.TIMEOUT
+    assert "within 0.5 s" in error.reason
 
 
 @pytest.mark.parametrize(
@@ -134,7 +135,7 @@ def test_a_call_may_have_a_time_of_its_own(client, server):
     ],
 )
 def test_an_answer_that_is_broken_or_endless_is_an_error_of_http(client, server, path, reason):
-    error = refused(lambda: client.fetch(server.url + path, timeout=5), within=5)
+    error = refused(lambda: client.fetch(server.url + path))
     assert error.outcome is Outcome.HTTP_ERROR
     assert reason in error.reason
     assert client.fetch(server.url + "/page").body == CSV
@@ -153,7 +154,7 @@ def test_a_page_that_swells_does_not_fill_the_memory(client, server):
     client.fetch(server.url + "/page")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     refused(lambda: client.fetch(server.url + "/large-unannounced", max_bytes=1024 * 1024))
-    refused(lambda: client.fetch(server.url + "/dense-bomb", max_bytes=1024 * 1024, timeout=5), within=5)
+    refused(lambda: client.fetch(server.url + "/dense-bomb", max_bytes=1024 * 1024))
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 80 * 1024
 
 
@@ -202,8 +203,10 @@ def test_a_redirect_on_the_same_host_is_followed(client, server):
     assert asked == [server.url + "/page?after=1"]
 
 
-def test_waiting_for_a_turn_before_a_redirect_does_not_count(client, server):
-    page = client.fetch(server.url + "/moved", timeout=0.3, on_redirect=lambda _: time.sleep(0.4))
+def test_waiting_for_a_turn_before_a_redirect_does_not_count(client, server, monkeypatch):
+    waited = []
+    monkeypatch.setattr(http, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + sum(waited)))
+    page = client.fetch(server.url + "/moved", on_redirect=lambda _: waited.append(2 * PATIENCE))
     assert page.status == 200
 
 
@@ -297,11 +300,11 @@ def test_a_resolver_that_hangs_ends_with_the_deadline(client, monkeypatch):
     gate = threading.Event()
 
     def hang(*_, **__):
-        gate.wait(10)
+        gate.wait()
         return []
 
     monkeypatch.setattr(http.socket, "getaddrinfo", hang)
-    error = refused(lambda: client.fetch("http://slow.example/"))
+    error = refused(lambda: client.fetch("http://slow.example/", timeout=LIMIT))
     gate.set()
     assert error.outcome is Outcome.TIMEOUT
 
@@ -338,7 +341,7 @@ def certificate(tmp_path_factory):
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
     command += ["-addext", "subjectAltName=DNS:localhost", "-out", str(paths[0]), "-keyout", str(paths[1])]
     try:
-        subprocess.run(command, check=True, capture_output=True, timeout=30)
+        subprocess.run(command, check=True, capture_output=True)
     except FileNotFoundError:
         pytest.skip("no openssl on this machine to make a certificate with")
     return paths
@@ -358,7 +361,7 @@ def secure(certificate, server):
                 accepted, _ = listening.accept()
                 with accepted, context.wrap_socket(accepted, server_side=True) as stream:
                     stream.recv(4096)
-                    stream.sendall(answers.get(timeout=5))
+                    stream.sendall(answers.get(timeout=PATIENCE))
             except (ssl.SSLError, OSError):
                 return
 
@@ -366,7 +369,7 @@ def secure(certificate, server):
         thread.start()
         yield f"https://localhost:{listening.getsockname()[1]}", trusting, answers
         listening.close()
-        thread.join(6)
+        thread.join(PATIENCE)
 
 
 def test_a_certificate_that_nobody_signed_is_an_error_of_http(client, secure):
@@ -378,7 +381,7 @@ def test_a_certificate_that_nobody_signed_is_an_error_of_http(client, secure):
 def test_a_page_over_tls_comes_and_leads_to_no_plain_one(server, secure):
     url, trusting, answers = secure
     answers.put(f"HTTP/1.1 302 Found\r\ncontent-length: 0\r\nlocation: {server.url}/page\r\n\r\n".encode())
-    with Client(user_agent="SPAI", timeout=LIMIT, verify=trusting) as trusted:
+    with Client(user_agent="SPAI", timeout=PATIENCE, verify=trusting) as trusted:
         error = refused(lambda: trusted.fetch(url + "/", follow_redirects_to=[server.url.removeprefix("http://")]))
     assert "from https to http" in error.reason
     assert error.response.status == 302
@@ -387,5 +390,5 @@ def test_a_page_over_tls_comes_and_leads_to_no_plain_one(server, secure):
 
 def test_a_server_that_accepts_and_never_shakes_hands_is_left(client):
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        error = refused(lambda: client.fetch(f"https://127.0.0.1:{silent.getsockname()[1]}/"))
+        error = refused(lambda: client.fetch(f"https://127.0.0.1:{silent.getsockname()[1]}/", timeout=LIMIT))
     assert error.outcome is Outcome.TIMEOUT

@@ -549,7 +549,6 @@ def test_another_process_serves_the_same_bytes(site: Site) -> None:
         check=True,
         cwd=Path(__file__).parents[3],
         env={"PYTHONHASHSEED": "99"},
-        timeout=60,
     )
     assert other.stdout.strip() == digest(site)
 

@@ -106,7 +106,6 @@ def test_another_process_sees_the_same_world(world: World) -> None:
         check=True,
         cwd=Path(__file__).parents[3],
         env={"PYTHONHASHSEED": "99"},
-        timeout=60,
     )
     assert other.stdout.strip() == digest(world, now)
 

@@ -60,6 +60,8 @@ def test_a_page_of_an_unknown_kind_or_place_is_an_error() -> None:
 
 
 N = 150_000
+WORK = 60.0
+"""Processor seconds, which no other process uses up; work that grows with the square of N takes many more."""
 HOSTILE = {
     "nested elements": b"<div>" * N,
     "nested and closed elements": b"<div>" * N + b"</div>" * N,
@@ -85,7 +87,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("what", HOSTILE)
-def test_a_hostile_page_ends_as_a_parse_error_soon(what: str) -> None:
+def test_a_hostile_page_ends_as_a_parse_error_after_little_work(what: str) -> None:
     for name in (
         "home.html",
         "tournament.html",
@@ -95,18 +97,18 @@ def test_a_hostile_page_ends_as_a_parse_error_soon(what: str) -> None:
         "match_centre.html",
         "preview.html",
     ):
-        began = time.perf_counter()
+        began = time.process_time()
         with pytest.raises(ParseError):
             read(name, HOSTILE[what])
-        assert time.perf_counter() - began < 10, name
+        assert time.process_time() - began < WORK, name
 
 
-def test_a_page_as_deep_as_the_limit_is_read_in_a_moment() -> None:
+def test_a_page_as_deep_as_the_limit_is_read_with_little_work() -> None:
     body = b"<div>" * (DEEPEST_NESTING - 1) + b"<p>x</p>" * 500_000 + b"</div>" * (DEEPEST_NESTING - 1)
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(ParseError, match="select#seasons"):
         read("tournament.html", body)
-    assert time.perf_counter() - began < 20
+    assert time.process_time() - began < WORK
 
 
 @settings(max_examples=60, deadline=None)

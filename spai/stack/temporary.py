@@ -1,0 +1,171 @@
+"""A PostgreSQL and a Redis for one test run or one benchmark, in an environment that knows of no other stack.
+
+Whoever sources `var/stack.env`, or has a `.env` that names the servers of a site in use, must be able to run tests and
+benchmarks beside it: nothing that names such a server reaches them or the processes that they start.
+"""
+
+# ruff: noqa: S603  every command here is our own
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+
+import psycopg
+import redis
+
+from spai.stack import servers
+from spai.stack.environment import QUIET
+from spai.stack.ports import free_port
+
+ATTEMPTS = 5
+"""How many ports are tried: another process may take one between its choice and the start of the server."""
+PATIENCE = 120.0
+"""Seconds after which a server that runs and does not answer counts as stuck."""
+STOP_PATIENCE = 30.0
+"""Seconds after which a server that was asked to end is killed."""
+OF_A_STACK = (
+    *(
+        "SPAI_",
+        "DATABASE_",
+        "REDIS_",
+        "CELERY_",
+        "MLFLOW_",
+        "PROMETHEUS_",
+        "DJANGO_",
+        "BROWSER_",
+        "AWS_",
+        "DVC_",
+        "GX_",
+    ),
+    # What libpq reads where an address leaves something open.
+    "PG",
+)
+"""Beginnings of the variables that settings, the stack, and the libraries of both read."""
+ALSO_OF_A_STACK = ("SECRET_KEY", "DEBUG", "LOG_LEVEL", "ALLOWED_HOSTS", "DO_NOT_TRACK")
+OF_THE_MACHINE = ("SPAI_SERVERS", "SPAI_REAL_DATA", "SPAI_BROWSER")
+"""Variables that name programs and files of this machine, and no server."""
+
+
+def without_stack(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment without the variables of any stack; programs and files of the machine keep theirs."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if name in OF_THE_MACHINE or not (name.upper().startswith(OF_A_STACK) or name in ALSO_OF_A_STACK)
+    }
+
+
+def isolate(folder: Path) -> None:
+    """Make the environment of this process one of no stack, whose files lie in `folder` and whose key is new."""
+    kept = without_stack(os.environ)
+    for name in set(os.environ) - set(kept):
+        del os.environ[name]
+    os.environ.update(
+        QUIET | {"SECRET_KEY": secrets.token_urlsafe(48), "SPAI_VAR_DIR": str(folder / "var"), "SPAI_ENV_FILE": ""}
+    )
+
+
+class TemporaryServers:
+    """Servers of one run and the folder that holds their files; both go when it is left.
+
+    Parameters
+    ----------
+    prefix : str
+        Beginning of the name of the folder.
+    """
+
+    def __init__(self, prefix: str) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix=prefix))
+        self.processes: list[subprocess.Popen[bytes]] = []
+        # New each time: the server of another run that took our port does not let us in.
+        self.password = secrets.token_urlsafe(24)
+
+    def start_postgres(self, settings: dict[str, str]) -> str:
+        """Start a PostgreSQL with these settings; return its address."""
+        if servers.root_way() == "nobody":
+            self.folder.chmod(0o755)
+        cluster = servers.find_cluster(self.folder, os.environ.get("SPAI_SERVERS", "auto"))
+        servers.make_cluster(cluster, "spai", self.password)
+
+        def address(port: int) -> str:
+            return f"postgresql://spai:{self.password}@127.0.0.1:{port}/postgres"
+
+        def answers(port: int) -> bool:
+            try:
+                with psycopg.connect(address(port), connect_timeout=int(PATIENCE)) as connection:
+                    connection.execute("SELECT 1")
+            except psycopg.OperationalError:
+                return False
+            return True
+
+        return address(self._run("postgres", lambda port: servers.postgres_command(cluster, port, settings), answers))
+
+    def start_redis(self) -> str:
+        """Start a Redis that keeps nothing on disk; return its address."""
+        program = servers.find_redis(os.environ.get("SPAI_SERVERS", "auto"))
+
+        def address(port: int) -> str:
+            return f"redis://:{self.password}@127.0.0.1:{port}/0"
+
+        def command(port: int) -> list[str]:
+            return servers.redis_command(
+                program, self.folder / "redis", port, self.password, ['save ""', "appendonly no"]
+            )
+
+        def answers(port: int) -> bool:
+            try:
+                with redis.Redis.from_url(address(port), socket_timeout=PATIENCE) as client:
+                    return bool(client.ping())
+            except redis.RedisError:
+                return False
+
+        return address(self._run("redis", command, answers))
+
+    def _run(self, name: str, command: Callable[[int], list[str]], answers: Callable[[int], bool]) -> int:
+        """Start a server on a free port, on another one when somebody else was quicker; return the port."""
+        log = self.folder / f"{name}.log"
+        for _ in range(ATTEMPTS):
+            port = free_port()
+            with log.open("ab") as output:
+                process = subprocess.Popen(
+                    command(port), cwd="/", stdout=output, stderr=output, stdin=subprocess.DEVNULL
+                )
+            self.processes.append(process)
+            end = time.monotonic() + PATIENCE
+            while process.poll() is None and time.monotonic() < end:
+                if answers(port):
+                    return port
+                time.sleep(0.02)
+            process.kill()
+            process.wait()
+        raise servers.ServerError(f"{name} did not start:\n{log.read_text(errors='replace')[-4000:]}")
+
+    def stop(self) -> None:
+        """End the servers and remove their files; a second call does nothing."""
+        for process in self.processes:
+            process.send_signal(signal.SIGINT)
+        for process in self.processes:
+            try:
+                process.wait(timeout=STOP_PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self.processes = []
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self) -> TemporaryServers:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
