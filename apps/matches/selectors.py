@@ -8,7 +8,24 @@ from datetime import datetime
 from typing import Final
 
 from django.db import connection
-from django.db.models import Case, Count, Exists, Max, OuterRef, Prefetch, Q, QuerySet, Value, When
+from django.db.models import (
+    BigIntegerField,
+    BooleanField,
+    Case,
+    Count,
+    DateTimeField,
+    Exists,
+    Func,
+    Max,
+    OuterRef,
+    Prefetch,
+    Q,
+    QuerySet,
+    Value,
+    When,
+)
+from django.db.models.expressions import RawSQL
+from django.db.models.lookups import GreaterThan, LessThan
 from django.utils.text import slugify
 
 from apps.matches.models import (
@@ -79,7 +96,42 @@ def data_snapshot(world: World) -> int:
 def matches(world: World | None = None) -> QuerySet[Match]:
     """Return matches with competition, region, stage and teams, unordered; of one world or of both."""
     found = Match.objects.select_related("season__competition__region", "home_team", "away_team", "stage")
-    return found if world is None else found.filter(season__competition__is_simulated=world == World.SANDBOX)
+    return found if world is None else found.filter(world=world)
+
+
+def merged(branches: Iterable[QuerySet[Match]], *order: str, limit: int) -> QuerySet[Match]:
+    """Return the first matches that any of some queries finds, in an order that is that of an index for each of them.
+
+    PostgreSQL reads an OR of two indexes in full and sorts what it finds; of each branch it reads `limit` rows at most.
+    """
+    found = [branch for branch in branches if not branch.query.is_empty()]
+    if not found:
+        return Match.objects.none()
+    if len(found) == 1:
+        return found[0].order_by(*order)[:limit]
+    columns = dict.fromkeys(("id", *(name.removeprefix("-") for name in order)))
+    first, *others = (branch.order_by(*order).values_list(*columns)[:limit] for branch in found)
+    statement, values = first.union(*others).order_by(*order)[:limit].query.sql_with_params()
+    ids = RawSQL(f"SELECT page.id FROM ({statement}) AS page", values)
+    return matches().filter(pk__in=ids).order_by(*order)
+
+
+class _Row(Func):
+    """A row of values, which PostgreSQL compares column by column as the order of an index does."""
+
+    function = "ROW"
+    output_field = BooleanField()
+
+
+def beyond(found: QuerySet[Match], kickoff_at: datetime, match_id: int, *, backwards: bool = False) -> QuerySet[Match]:
+    """Return the matches that come after a place in the order of kick-off and id, or before it."""
+    place = _Row(Value(kickoff_at, DateTimeField()), Value(match_id, BigIntegerField()))
+    return found.filter((LessThan if backwards else GreaterThan)(_Row("kickoff_at", "id"), place))
+
+
+def of_team(found: QuerySet[Match], team: Team) -> list[QuerySet[Match]]:
+    """Return the matches of a team at home and those away, the branches that `merged` puts together."""
+    return [found.filter(home_team=team), found.filter(away_team=team)]
 
 
 def matches_between(
@@ -87,7 +139,7 @@ def matches_between(
 ) -> QuerySet[Match]:
     """Return the matches that kick off from `start` to before `end`, in the order of kick-off."""
     found = matches(world).filter(kickoff_at__gte=start, kickoff_at__lt=end).order_by("kickoff_at", "id")
-    return found if competition is None else found.filter(season__competition=competition)
+    return found if competition is None else found.filter(competition=competition)
 
 
 def upcoming(world: World, now: datetime, until: datetime) -> QuerySet[Match]:
@@ -150,21 +202,16 @@ def recent_form(team_ids: Iterable[int], before: datetime, limit: int = 5) -> di
 
 def head_to_head(a: int, b: int, before: datetime, limit: int = 10) -> QuerySet[Match]:
     """Return the latest finished matches between two teams whose results were known before an instant, newest first."""
-    return (
-        matches()
-        .filter(
-            Q(home_team=a, away_team=b) | Q(home_team=b, away_team=a),
-            status=Match.Status.FINISHED,
-            known_at__lt=before,
-        )
-        .order_by("-kickoff_at", "-id")[:limit]
-    )
+    played = matches().filter(status=Match.Status.FINISHED, known_at__lt=before)
+    return played.filter(Q(home_team=a, away_team=b) | Q(home_team=b, away_team=a)).order_by("-kickoff_at", "-id")[
+        :limit
+    ]
 
 
 def competitions(world: World) -> QuerySet[Competition]:
     """Return the competitions of a world by region and tier, each with `latest_season`, the label of its newest."""
     return (
-        Competition.objects.filter(is_simulated=world == World.SANDBOX)
+        Competition.objects.filter(world=world)
         .select_related("region")
         .annotate(latest_season=Max("seasons__label"))
         .order_by("region__name", "level", "name")
@@ -232,7 +279,7 @@ def search_teams(text: str, world: World | None = None, limit: int = 20) -> list
         holds |= Q(slug__contains=plain)
     found = Team.objects.filter(holds).select_related("region")
     if world is not None:
-        of_world = Competition.objects.filter(region=OuterRef("region"), is_simulated=world == World.SANDBOX)
+        of_world = Competition.objects.filter(region=OuterRef("region"), world=world)
         found = found.filter(Exists(of_world))
     # Ranked before the cut: of many names that hold the text the one that is meant may be the last of the alphabet.
     begins = (Q(slug__startswith=plain), Q(name__istartswith=text))
@@ -287,7 +334,7 @@ def open_contradictions(world: World | None = None) -> QuerySet[Contradiction]:
         "match__season__competition__region", "match__home_team", "match__away_team"
     )
     if world is not None:
-        found = found.filter(match__season__competition__is_simulated=world == World.SANDBOX)
+        found = found.filter(match__world=world)
     return found.order_by("-first_seen_at", "-id")
 
 

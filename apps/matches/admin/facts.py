@@ -13,6 +13,8 @@ from unfold.forms import BaseDialogForm
 from unfold.views import ChangeList
 from unfold.widgets import UnfoldAdminTextareaWidget
 
+from apps.matches.models import World
+
 LARGEST_ID: Final = 2**63 - 1
 
 
@@ -70,21 +72,21 @@ class FactInline(TabularInline):
 
 
 class WorldFilter(admin.SimpleListFilter):
-    """Real or simulated, by a competition's mark."""
+    """Real or simulated."""
 
     title = "world"
     parameter_name = "world"
-    lookup = "season__competition__is_simulated"
+    lookup = "world"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Name the two worlds."""
-        return [("real", "real"), ("sandbox", "sandbox")]
+        return list(World.choices)
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Keep the rows of the chosen world."""
-        if self.value() not in ("real", "sandbox"):
+        if self.value() not in World.values:
             return queryset
-        return queryset.filter(**{self.lookup: self.value() == "sandbox"})
+        return queryset.filter(**{self.lookup: self.value()})
 
 
 def number_of(text: str | int) -> int:

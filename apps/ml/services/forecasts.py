@@ -132,8 +132,8 @@ def answered(match: Match, fixture: Callable[[], pd.DataFrame], *, now: datetime
 def _base_rates(match: Match, *, now: datetime) -> Forecast:
     """Return how the latest matches of the competition ended: the last step of the ladder, without any model."""
     results = Match.objects.filter(
-        season__competition=match.season.competition_id, status=Match.Status.FINISHED, known_at__lt=now
-    ).order_by("-known_at")[:BASE_MATCHES]
+        competition=match.season.competition_id, status=Match.Status.FINISHED, known_at__lt=now
+    ).order_by("-kickoff_at")[:BASE_MATCHES]
     goals = np.array(results.values_list("home_goals", "away_goals"), dtype=np.float64).reshape(-1, 2)
     if not len(goals):
         raise NoForecastError("No model can be loaded, and no match of this competition has ended yet.")
@@ -186,7 +186,7 @@ def _predict_world(served: serving.Served, *, now: datetime) -> tuple[int, int]:
     matches = {
         match.pk: match
         for match in Match.objects.filter(
-            season__competition__is_simulated=served.world == World.SANDBOX,
+            world=served.world,
             status=Match.Status.SCHEDULED,
             kickoff_at__gt=now + MARGIN,
             kickoff_at__lte=now + WINDOW,

@@ -106,7 +106,7 @@ def _running(world: World, now: datetime) -> list[Season]:
     return list(
         Season.objects.filter(
             Exists(coming.exclude(stage__name=PLAY_OFF_STAGE)),
-            competition__is_simulated=world == World.SANDBOX,
+            world=world,
             competition__level__gte=1,
         )
         .select_related("competition__region")
