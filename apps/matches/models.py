@@ -79,9 +79,7 @@ class Season(models.Model):
     """One season of one competition."""
 
     # The foreign key in the database covers the world too.
-    competition = models.ForeignKey(
-        Competition, on_delete=models.PROTECT, related_name="seasons", db_constraint=False
-    )
+    competition = models.ForeignKey(Competition, on_delete=models.PROTECT, related_name="seasons", db_constraint=False)
     label = models.CharField(max_length=24, help_text="2023-24, or 2023 within one year.")
     world = WorldField(db_default=Value(""), editable=False, help_text="Of the competition; the database fills it.")
 
@@ -261,6 +259,9 @@ class Match(models.Model):
             models.Index(fields=["away_team", "competition", "kickoff_at"], name="match_by_away_competition"),
             models.Index(fields=["known_at"], name="match_by_known_at"),
             models.Index(fields=["stage"], condition=Q(stage__isnull=False), name="match_by_stage"),
+            models.Index(
+                fields=["status", "kickoff_at", "id"], condition=~Q(status="finished"), name="match_open_by_status"
+            ),
             *(
                 models.Index(
                     fields=[owner, "status", "kickoff_at"],

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection
 from django.db.models import (
@@ -48,6 +49,9 @@ MARKET_PREFERENCE: Final = ("PS", "Avg", "B365", "Max")
 
 TRUTH: Final = "TRUE"
 """The simulator's own probabilities as prices; never the market."""
+
+COUNTED: Final = 1000
+"""Rows that are counted one by one where only their number is shown."""
 
 PLAY_OFF_STAGE: Final = "play-offs"
 """Matches of this stage are outside the table of their league."""
@@ -112,7 +116,7 @@ def merged(branches: Iterable[QuerySet[Match]], *order: str, limit: int) -> Quer
     columns = dict.fromkeys(("id", *(name.removeprefix("-") for name in order)))
     first, *others = (branch.order_by(*order).values_list(*columns)[:limit] for branch in found)
     statement, values = first.union(*others).order_by(*order)[:limit].query.sql_with_params()
-    ids = RawSQL(f"SELECT page.id FROM ({statement}) AS page", values)
+    ids = RawSQL(f"SELECT page.id FROM ({statement}) AS page", values)  # noqa: S611 – compiled by Django
     return matches().filter(pk__in=ids).order_by(*order)
 
 
@@ -341,6 +345,29 @@ def open_contradictions(world: World | None = None) -> QuerySet[Contradiction]:
 def aliases_to_review() -> QuerySet[TeamAlias]:
     """Return the names that became new teams and wait for an operator, oldest first."""
     return TeamAlias.objects.filter(reviewed_at__isnull=True).select_related("team", "region").order_by("created_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """How many rows there are; of very many, about how many."""
+
+    n: int
+    is_exact: bool
+
+    def __bool__(self) -> bool:
+        return self.n > 0
+
+    def __str__(self) -> str:
+        return f"{self.n:,}" if self.is_exact else f"about {round(self.n, -3):,}"
+
+
+def amount(found: QuerySet[Any]) -> Amount:
+    """Return how many rows a query finds: counted up to `COUNTED`, beyond that as PostgreSQL's statistics tell."""
+    counted = found.order_by()[: COUNTED + 1].count()
+    if counted <= COUNTED:
+        return Amount(counted, is_exact=True)
+    (plan,) = json.loads(found.order_by().explain(format="json"))
+    return Amount(max(int(plan["Plan"]["Plan Rows"]), counted), is_exact=False)
 
 
 def match_counts(team_ids: Iterable[int]) -> dict[int, int]:

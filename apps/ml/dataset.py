@@ -207,9 +207,7 @@ def unobserved(world: World, observed_until: datetime | None, now: datetime) -> 
     An export pins its facts to an earlier instant than its data snapshot, and a result may be stored before it counts
     as known.
     """
-    finished = Match.objects.filter(
-        world=world, status=Match.Status.FINISHED, known_at__lt=now
-    )
+    finished = Match.objects.filter(world=world, status=Match.Status.FINISHED, known_at__lt=now)
     return finished.filter(known_at__gt=observed_until).exists() if observed_until else finished.exists()
 
 

@@ -183,9 +183,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="match",
-            index=models.Index(
-                condition=models.Q(("stage__isnull", False)), fields=["stage"], name="match_by_stage"
-            ),
+            index=models.Index(condition=models.Q(("stage__isnull", False)), fields=["stage"], name="match_by_stage"),
         ),
         migrations.AddIndex(
             model_name="match",
@@ -212,6 +210,14 @@ class Migration(migrations.Migration):
             model_name="match",
             constraint=models.UniqueConstraint(
                 fields=("home_team", "away_team", "season", "occurrence"), name="match_identity_unique"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="match",
+            index=models.Index(
+                condition=models.Q(("status", "finished"), _negated=True),
+                fields=["status", "kickoff_at", "id"],
+                name="match_open_by_status",
             ),
         ),
         *(_open_matches(owner) for owner in ("competition", "season", "home_team", "away_team")),

@@ -325,7 +325,9 @@ def _upsert(
 def _fresh(temporary: str, table: str) -> None:
     """Make an empty temporary table of a table's columns."""
     with connection.cursor() as cursor:
-        cursor.execute(f"CREATE TEMPORARY TABLE IF NOT EXISTS {temporary} (LIKE {table} INCLUDING DEFAULTS) ON COMMIT DROP")
+        cursor.execute(
+            f"CREATE TEMPORARY TABLE IF NOT EXISTS {temporary} (LIKE {table} INCLUDING DEFAULTS) ON COMMIT DROP"
+        )
         cursor.execute(f"TRUNCATE {temporary}")
 
 
