@@ -187,18 +187,24 @@ def nearest_day(world: World, now: datetime, zone: ZoneInfo) -> date:
 
 def neighbour_days(world: World, first: date, days: int, zone: ZoneInfo) -> tuple[date | None, date | None]:
     """Return the latest day with a match before some days, and the first one after them."""
-    start, _ = day_span(first, zone)
-    _, end = day_span(first + timedelta(days=days - 1), zone)
-    of = Match.objects.filter(world=world)
-    day = timedelta(days=1)
-    # A date-only match sits at 00:00 UTC, which may lie a day off in the reader's zone: look a day further and compare.
-    others = of.exclude(on_days(first, days, zone))
-    before = others.filter(kickoff_at__lt=start + day).order_by("-kickoff_at", "-id").first()
-    after = others.filter(kickoff_at__gte=end - day).order_by("kickoff_at", "id").first()
-    earlier = local_day(before, zone) if before else None
-    later = local_day(after, zone) if after else None
     last = first + timedelta(days=days - 1)
-    return earlier if earlier and earlier < first else None, later if later and later > last else None
+    utc = ZoneInfo("UTC")
+    (start, _), (date_start, _) = day_span(first, zone), day_span(first, utc)
+    (_, end), (_, date_end) = day_span(last, zone), day_span(last, utc)
+    of = Match.objects.filter(world=world)
+    minute, date_only = (Q(kickoff_precision=precision) for precision in Match.KickoffPrecision)
+    # A date-only match sits at 00:00 UTC, which may lie a day off in the reader's zone: each kind has its own bounds.
+    earlier_ones = of.filter(
+        (minute & Q(kickoff_at__lt=start)) | (date_only & Q(kickoff_at__lt=date_start)),
+        kickoff_at__lt=max(start, date_start),
+    )
+    later_ones = of.filter(
+        (minute & Q(kickoff_at__gte=end)) | (date_only & Q(kickoff_at__gte=date_end)),
+        kickoff_at__gte=min(end, date_end),
+    )
+    before = earlier_ones.order_by("-kickoff_at", "-id").first()
+    after = later_ones.order_by("kickoff_at", "id").first()
+    return local_day(before, zone) if before else None, local_day(after, zone) if after else None
 
 
 def local_day(match: Match, zone: ZoneInfo) -> date:
@@ -380,20 +386,20 @@ def to_come(found: QuerySet[Match], now: datetime) -> list[QuerySet[Match]]:
 
 def coming_of_team(team: Team, now: datetime, *, limit: int) -> list[Match]:
     """Return the next matches of a team, those under way first."""
-    branches = [each for side in matches.of_team(matches.matches(), team) for each in to_come(side, now)]
+    branches = [each for side in matches.of_team(Match.objects.all(), team) for each in to_come(side, now)]
     return list(matches.merged(branches, "kickoff_at", "id", limit=limit))
 
 
 def coming_of_season(season: Season, now: datetime, *, limit: int) -> list[Match]:
     """Return the next matches of a season, those under way first."""
-    branches = to_come(matches.matches().filter(season=season), now)
+    branches = to_come(Match.objects.filter(season=season), now)
     return list(matches.merged(branches, "kickoff_at", "id", limit=limit))
 
 
 def latest_of_season(season: Season, now: datetime, *, limit: int) -> list[Match]:
     """Return the latest results of a season, newest first."""
-    rows = matches.matches().filter(season=season, home_goals__isnull=False, kickoff_at__lte=now)
-    return list(rows.order_by("-kickoff_at", "-id")[:limit])
+    rows = Match.objects.filter(season=season, home_goals__isnull=False, kickoff_at__lte=now)
+    return list(matches.merged([rows], "-kickoff_at", "-id", limit=limit))
 
 
 def other_world(world: World) -> World | None:

@@ -252,11 +252,11 @@ class Match(models.Model):
             models.Index(fields=["world", "kickoff_at", "id"], name="match_by_world"),
             models.Index(fields=["world", "status", "kickoff_at", "id"], name="match_by_status"),
             models.Index(fields=["competition", "kickoff_at", "id"], name="match_by_competition"),
-            models.Index(fields=["season", "kickoff_at"], name="match_by_season"),
-            models.Index(fields=["home_team", "kickoff_at"], name="match_by_home_team"),
-            models.Index(fields=["away_team", "kickoff_at"], name="match_by_away_team"),
-            models.Index(fields=["home_team", "competition", "kickoff_at"], name="match_by_home_competition"),
-            models.Index(fields=["away_team", "competition", "kickoff_at"], name="match_by_away_competition"),
+            models.Index(fields=["season", "kickoff_at", "id"], name="match_by_season"),
+            models.Index(fields=["home_team", "kickoff_at", "id"], name="match_by_home_team"),
+            models.Index(fields=["away_team", "kickoff_at", "id"], name="match_by_away_team"),
+            models.Index(fields=["home_team", "competition", "kickoff_at", "id"], name="match_by_home_competition"),
+            models.Index(fields=["away_team", "competition", "kickoff_at", "id"], name="match_by_away_competition"),
             models.Index(fields=["known_at"], name="match_by_known_at"),
             models.Index(fields=["stage"], condition=Q(stage__isnull=False), name="match_by_stage"),
             models.Index(
@@ -264,7 +264,7 @@ class Match(models.Model):
             ),
             *(
                 models.Index(
-                    fields=[owner, "status", "kickoff_at"],
+                    fields=[owner, "status", "kickoff_at", "id"],
                     condition=~Q(status="finished"),
                     name=f"match_open_by_{owner}",
                 )

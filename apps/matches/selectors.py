@@ -17,11 +17,11 @@ from django.db.models import (
     DateTimeField,
     Exists,
     Func,
-    Max,
     OuterRef,
     Prefetch,
     Q,
     QuerySet,
+    Subquery,
     Value,
     When,
 )
@@ -106,16 +106,16 @@ def matches(world: World | None = None) -> QuerySet[Match]:
 def merged(branches: Iterable[QuerySet[Match]], *order: str, limit: int) -> QuerySet[Match]:
     """Return the first matches that any of some queries finds, in an order that is that of an index for each of them.
 
-    PostgreSQL reads an OR of two indexes in full and sorts what it finds; of each branch it reads `limit` rows at most.
+    Of each branch at most `limit` rows are read, where PostgreSQL reads an OR of two indexes in full and sorts what it
+    finds. Teams and competitions are looked up for the matches that are returned alone.
     """
     found = [branch for branch in branches if not branch.query.is_empty()]
     if not found:
         return Match.objects.none()
-    if len(found) == 1:
-        return found[0].order_by(*order)[:limit]
     columns = dict.fromkeys(("id", *(name.removeprefix("-") for name in order)))
     first, *others = (branch.order_by(*order).values_list(*columns)[:limit] for branch in found)
-    statement, values = first.union(*others).order_by(*order)[:limit].query.sql_with_params()
+    page = first.union(*others).order_by(*order)[:limit] if others else first
+    statement, values = page.query.sql_with_params()
     ids = RawSQL(f"SELECT page.id FROM ({statement}) AS page", values)  # noqa: S611 – compiled by Django
     return matches().filter(pk__in=ids).order_by(*order)
 
@@ -206,18 +206,18 @@ def recent_form(team_ids: Iterable[int], before: datetime, limit: int = 5) -> di
 
 def head_to_head(a: int, b: int, before: datetime, limit: int = 10) -> QuerySet[Match]:
     """Return the latest finished matches between two teams whose results were known before an instant, newest first."""
-    played = matches().filter(status=Match.Status.FINISHED, known_at__lt=before)
-    return played.filter(Q(home_team=a, away_team=b) | Q(home_team=b, away_team=a)).order_by("-kickoff_at", "-id")[
-        :limit
-    ]
+    played = Match.objects.filter(status=Match.Status.FINISHED, known_at__lt=before)
+    branches = [played.filter(home_team=home, away_team=away) for home, away in ((a, b), (b, a))]
+    return merged(branches, "-kickoff_at", "-id", limit=limit)
 
 
 def competitions(world: World) -> QuerySet[Competition]:
     """Return the competitions of a world by region and tier, each with `latest_season`, the label of its newest."""
+    newest = Season.objects.filter(competition=OuterRef("pk")).order_by("-label")
     return (
         Competition.objects.filter(world=world)
         .select_related("region")
-        .annotate(latest_season=Max("seasons__label"))
+        .annotate(latest_season=Subquery(newest.values("label")[:1]))
         .order_by("region__name", "level", "name")
     )
 

@@ -66,7 +66,7 @@ class MatchViewSet(viewsets.ReadOnlyModelViewSet[Match]):
         if unknown:
             known = ", ".join(sorted(self.known_parameters))
             raise ValidationError(dict.fromkeys(unknown, f"There is no such parameter; there are {known}."))
-        asked = MatchFilter(request.query_params, queryset=self.get_queryset(), request=request)
+        asked = MatchFilter(request.query_params, queryset=Match.objects.all(), request=request)
         if not asked.is_valid():
             raise translate_validation(asked.errors)
         pages = MatchPages()

@@ -79,10 +79,19 @@ def _open_matches(owner: str) -> migrations.AddIndex:
         model_name="match",
         index=models.Index(
             condition=models.Q(("status", "finished"), _negated=True),
-            fields=[owner, "status", "kickoff_at"],
+            fields=[owner, "status", "kickoff_at", "id"],
             name=f"match_open_by_{owner}",
         ),
     )
+
+
+def _in_order_of_id_too(owner: str) -> list[migrations.RemoveIndex | migrations.AddIndex]:
+    name = f"match_by_{owner}"
+    index = models.Index(fields=[owner, "kickoff_at", "id"], name=name)
+    return [
+        migrations.RemoveIndex(model_name="match", name=name),
+        migrations.AddIndex(model_name="match", index=index),
+    ]
 
 
 class Migration(migrations.Migration):
@@ -199,12 +208,17 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="match",
-            index=models.Index(fields=["home_team", "competition", "kickoff_at"], name="match_by_home_competition"),
+            index=models.Index(
+                fields=["home_team", "competition", "kickoff_at", "id"], name="match_by_home_competition"
+            ),
         ),
         migrations.AddIndex(
             model_name="match",
-            index=models.Index(fields=["away_team", "competition", "kickoff_at"], name="match_by_away_competition"),
+            index=models.Index(
+                fields=["away_team", "competition", "kickoff_at", "id"], name="match_by_away_competition"
+            ),
         ),
+        *(step for owner in ("season", "home_team", "away_team") for step in _in_order_of_id_too(owner)),
         migrations.RemoveConstraint(model_name="match", name="match_identity_unique"),
         migrations.AddConstraint(
             model_name="match",
