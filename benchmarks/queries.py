@@ -26,6 +26,9 @@ TABLE_SCANS = frozenset(
 )
 """Nodes of a plan that read a table or an index; other scans read what these have read."""
 
+COUNTS = re.compile(r"\bCOUNT\(|\bOVER \(")
+"""What stands in a query that returns how many rows there are, or which of them come first."""
+
 LINK = re.compile(r'href="(/(?:matches|teams|competitions)/[^"?#]+|[^"]*/(?:\d+)/change/)')
 
 
@@ -35,14 +38,16 @@ class Explained:
 
     Parameters
     ----------
-    returned, read : int
-        Rows that it gave, and rows that its scans read, those included that they dropped.
+    returned, counted, read : int
+        Rows that it gave, rows that came together in its counts and sums, and rows that its scans read, those included
+        that they dropped.
     planning, execution : float
         Milliseconds.
     """
 
     sql: str
     returned: int
+    counted: int
     read: int
     planning: float
     execution: float
@@ -76,6 +81,14 @@ def rows_read(plan: dict[str, Any]) -> int:
     return own + sum(rows_read(below) for below in plan.get("Plans", ()))
 
 
+def rows_counted(plan: dict[str, Any]) -> int:
+    """Return the rows that the topmost counts or ranks of a plan are made of."""
+    below = plan.get("Plans", ())
+    if plan["Node Type"] in ("Aggregate", "WindowAgg"):
+        return sum(round(each["Actual Rows"] * each["Actual Loops"]) for each in below)
+    return max((rows_counted(each) for each in below), default=0)
+
+
 def explain(sql: str, *, times: int = 1) -> Explained:
     """Execute a query under EXPLAIN; of several times the quickest counts."""
     from django.db import connection
@@ -91,6 +104,7 @@ def explain(sql: str, *, times: int = 1) -> Explained:
                 Explained(
                     sql,
                     round(plan["Actual Rows"] * plan["Actual Loops"]),
+                    rows_counted(plan) if COUNTS.search(sql) else 0,
                     rows_read(plan),
                     top["Planning Time"],
                     top["Execution Time"],
@@ -99,17 +113,22 @@ def explain(sql: str, *, times: int = 1) -> Explained:
     return min(found, key=lambda each: each.planning + each.execution)
 
 
-def ask(client: Any, address: str, *, times: int = 1) -> Answer:
+def explained(captured: Any, *, times: int = 1) -> list[Explained]:
+    """Explain every SELECT that a CaptureQueriesContext has recorded."""
+    statements = [each["sql"] for each in captured.captured_queries]
+    return [explain(sql, times=times) for sql in statements if sql.lstrip().startswith("SELECT")]
+
+
+def ask(client: Any, address: str, *, times: int = 1, follow: bool = False) -> Answer:
     """Ask the site for an address, then explain every SELECT that it made."""
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
     with CaptureQueriesContext(connection) as captured:
-        response = client.get(address)
+        response = client.get(address, follow=follow)
     if response.status_code != 200:
         raise RuntimeError(f"{address} is answered with {response.status_code}")
-    selects = [each["sql"] for each in captured.captured_queries if each["sql"].lstrip().startswith("SELECT")]
-    return Answer(address, shown_by(response), [explain(sql, times=times) for sql in selects])
+    return Answer(address, shown_by(response), explained(captured, times=times))
 
 
 def shown_by(response: Any) -> int:
