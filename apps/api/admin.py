@@ -22,6 +22,7 @@ from apps.api import services
 from apps.api.models import ApiKey, Scope, Upload
 from apps.matches.admin import FactAdmin
 from apps.matches.models import Ingest, Match, TeamAlias, World
+from apps.matches.selectors import Amount, amount
 from apps.ml import selectors as ml_selectors
 from apps.ml.models import PipelineRun, Prediction, Promotion, Score
 from apps.scraping import selectors as scraping_selectors
@@ -39,18 +40,18 @@ class WorldPanel:
     is_served: bool
     champion: Promotion | None
     run: PipelineRun | None
-    matches: int
-    results: int
+    matches: Amount
+    results: Amount
     fresh_at: datetime | None
     data_snapshot: int | None
     fixtures: int
     forecasts: int
-    scored: int
+    scored: Amount
 
 
 def world_panel(world: World, *, served: World, now: datetime) -> WorldPanel:
     """Collect the figures of one world."""
-    matches = Match.objects.filter(season__competition__is_simulated=world == World.SANDBOX)
+    matches = Match.objects.filter(world=world)
     fixtures = matches.filter(status=Match.Status.SCHEDULED, kickoff_at__gt=now, kickoff_at__lte=now + COVERED)
     newest = Ingest.objects.filter(world=world, changed_facts=True).order_by("-id").first()
     return WorldPanel(
@@ -58,13 +59,13 @@ def world_panel(world: World, *, served: World, now: datetime) -> WorldPanel:
         is_served=world == served,
         champion=ml_selectors.champion(world),
         run=ml_selectors.latest_run(world),
-        matches=matches.count(),
-        results=matches.filter(status=Match.Status.FINISHED).count(),
+        matches=amount(matches),
+        results=amount(matches.filter(status=Match.Status.FINISHED)),
         fresh_at=newest.finished_at if newest else None,
         data_snapshot=newest.pk if newest else None,
         fixtures=fixtures.count(),
         forecasts=fixtures.filter(Exists(Prediction.objects.filter(match_id=OuterRef("id")))).count(),
-        scored=Score.objects.filter(world=world).count(),
+        scored=amount(Score.objects.filter(world=world)),
     )
 
 

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from base64 import b64decode
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qs
 
 import django_filters
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.forms import DateTimeField, Field
 from django.utils.dateparse import parse_date, parse_datetime
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
 
-from apps.api import selectors
+from apps.matches import selectors as matches
 from apps.matches.models import Competition, Match, Team, World
 from apps.ml import selectors as forecasts
+
+LARGEST_ID: Final = 2**63 - 2
+"""Of a match; one more still fits into the column."""
 
 
 class MomentField(Field):
@@ -58,14 +62,14 @@ class MomentFilter(django_filters.Filter):
 
 
 class MatchFilter(django_filters.FilterSet):
-    """What the match list can be narrowed by."""
+    """What the match list can be narrowed by; `branches` has the list."""
 
     world = django_filters.ChoiceFilter(
-        choices=World.choices, method="of_world", help_text="Default: the world that the site shows first."
+        choices=World.choices, help_text="Default: the world that the site shows first."
     )
     competition = django_filters.ModelChoiceFilter(
         queryset=Competition.objects.all(),
-        field_name="season__competition",
+        field_name="competition",
         to_field_name="slug",
         help_text="Slug of a competition.",
         error_messages={"invalid_choice": "There is no competition with this slug."},
@@ -101,24 +105,33 @@ class MatchFilter(django_filters.FilterSet):
             ),
         }
 
+    @property
+    def branches(self) -> list[QuerySet[Match]]:
+        """The list as queries that `selectors.merged` puts together: of a team, its matches at home and those away."""
+        team = self.form.cleaned_data.get("team")
+        found = matches.of_team(self.queryset, team) if team else [self.queryset]
+        return [self.filter_queryset(each) for each in found]
+
     def filter_queryset(self, queryset: QuerySet[Match]) -> QuerySet[Match]:
         """Narrow the list; a named competition or team says its world itself."""
-        named = any(self.form.cleaned_data.get(name) for name in ("world", "competition", "team"))
-        if not named:
-            queryset = self.of_world(queryset, "world", forecasts.served_world())
+        asked = self.form.cleaned_data
+        if not any(asked.get(name) for name in ("world", "competition", "team")):
+            queryset = queryset.filter(world=forecasts.served_world())
+        if asked.get("world") and asked.get("competition") and asked["world"] != asked["competition"].world:
+            return queryset.none()
         return super().filter_queryset(queryset)
 
-    def of_world(self, queryset: QuerySet[Match], name: str, value: str) -> QuerySet[Match]:
-        """Keep the matches of one world."""
-        return queryset.filter(season_id__in=selectors.season_ids(World(value)))
-
     def of_team(self, queryset: QuerySet[Match], name: str, value: Team) -> QuerySet[Match]:
-        """Keep the matches of one team."""
-        return queryset.filter(Q(home_team=value) | Q(away_team=value))
+        """Leave a branch as it is: it is one side of the team already, and an OR of both sides is read in full."""
+        return queryset
 
 
 class MatchPages(CursorPagination):
-    """Pages in the order of kick-off, each naming the next by a cursor."""
+    """Pages in the order of kick-off and id, each naming the next by a cursor.
+
+    A cursor holds both of the match that it follows: a page begins at its place in the index, however many matches
+    kick off together.
+    """
 
     page_size = 50
     max_page_size = 200
@@ -140,6 +153,44 @@ class MatchPages(CursorPagination):
             )
         return int(asked)
 
+    def page_of(self, branches: Sequence[QuerySet[Match]], request: Request) -> list[Match]:
+        """Return the page of a request, from a list that is given as branches of `selectors.merged`."""
+        self.request, self.base_url = request, request.build_absolute_uri()
+        size = self.get_page_size(request)
+        self.cursor = self.decode_cursor(request)
+        backwards = self.cursor is not None and self.cursor.reverse
+        if self.cursor is not None:
+            place = _place_of(self.cursor)
+            branches = [matches.beyond(branch, *place, backwards=backwards) for branch in branches]
+        order = ("-kickoff_at", "-id") if backwards else ("kickoff_at", "id")
+        found = list(matches.merged(branches, *order, limit=size + 1))
+        self.page = found[:size][::-1] if backwards else found[:size]
+        has_more, is_inside = len(found) > size, self.cursor is not None
+        self.has_next, self.has_previous = (is_inside, has_more) if backwards else (has_more, is_inside)
+        return self.page
+
+    def paginate_queryset(self, queryset: QuerySet[Match], request: Request, view: Any = None) -> list[Match]:
+        """Return the page of a request."""
+        return self.page_of([queryset], request)
+
+    def get_next_link(self) -> str | None:
+        """Return the address of the page after this one."""
+        return self._link(self.page[-1:], -1, is_back=False) if self.has_next else None
+
+    def get_previous_link(self) -> str | None:
+        """Return the address of the page before this one."""
+        return self._link(self.page[:1], 1, is_back=True) if self.has_previous else None
+
+    def _link(self, edge: list[Match], step: int, *, is_back: bool) -> str:
+        if edge:
+            kickoff_at, match_id = edge[0].kickoff_at, edge[0].pk
+        else:
+            # The page is empty because matches went since: the way back includes the one that the cursor names.
+            kickoff_at, match_id = _place_of(self.cursor)
+            match_id += step
+        position = f"{kickoff_at.astimezone(UTC).isoformat()} {match_id}"
+        return self.encode_cursor(Cursor(offset=0, reverse=is_back, position=position))
+
     def decode_cursor(self, request: Request) -> Cursor | None:
         """Return the place that a cursor names; one that no page gave is refused."""
         wrong = ValidationError({self.cursor_query_param: "It must come from `next` or `previous` of a page."})
@@ -148,12 +199,19 @@ class MatchPages(CursorPagination):
             return None
         try:
             tokens = parse_qs(b64decode(encoded, validate=True).decode("ascii"))
-            if not tokens or not tokens.keys() <= {"o", "r", "p"}:
+            if not {"p"} <= tokens.keys() <= {"r", "p"}:
                 raise wrong
             cursor = super().decode_cursor(request)
-            moment = parse_datetime(tokens["p"][0]) if "p" in tokens else datetime.min.replace(tzinfo=UTC)
+            _place_of(cursor)
         except (NotFound, ValueError) as error:
             raise wrong from error
-        if moment is None or moment.tzinfo is None:
-            raise wrong
         return cursor
+
+
+def _place_of(cursor: Cursor) -> tuple[datetime, int]:
+    """Return the kick-off and id of the match that a cursor follows; ValueError when it names none."""
+    text, _, number = cursor.position.partition(" ")
+    moment = parse_datetime(text)
+    if moment is None or moment.tzinfo is None or not number.isascii() or not number.isdigit() or len(number) > 19:
+        raise ValueError("a place is a moment and a number")
+    return moment, min(int(number), LARGEST_ID)

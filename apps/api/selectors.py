@@ -15,12 +15,13 @@ from django.db.models import (
     Count,
     DateField,
     F,
-    Max,
     Q,
+    QuerySet,
     Value,
     When,
     Window,
 )
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import RowNumber, TruncDate
 
 from apps.matches import selectors as matches
@@ -40,6 +41,8 @@ RESULT_WITHIN: Final = timedelta(hours=24)
 AWAITED: Final = (Match.Status.SCHEDULED, Match.Status.UNKNOWN)
 SETTLED: Final = (Match.Status.FINISHED, Match.Status.AWARDED, Match.Status.CANCELLED)
 """Matches that nobody plays any more."""
+
+_OF_DAY: Final = ("has_started", "of_its_kind")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,20 +119,6 @@ class Price:
     probabilities: tuple[float, float, float]
 
 
-def of_world(world: World) -> Q:
-    """Return the condition that a match belongs to a world."""
-    return Q(season__competition__is_simulated=world == World.SANDBOX)
-
-
-def season_ids(world: World) -> list[int]:
-    """Return the seasons of a world.
-
-    A search for the first match of a world in the order of kick-off names them one by one: by a join alone PostgreSQL
-    cannot know how few of all matches are in the smaller world, and walks through the other one.
-    """
-    return list(Season.objects.filter(competition__is_simulated=world == World.SANDBOX).values_list("id", flat=True))
-
-
 def day_span(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
     """Return the first instant of a day in a zone and the first of the next, in UTC."""
     start = datetime.combine(day, clock(), tzinfo=zone)
@@ -146,15 +135,17 @@ def on_days(first: date, days: int, zone: ZoneInfo) -> Q:
     _, end = day_span(first + timedelta(days=days - 1), zone)
     date_start, _ = day_span(first, ZoneInfo("UTC"))
     _, date_end = day_span(first + timedelta(days=days - 1), ZoneInfo("UTC"))
-    return Q(kickoff_precision=Match.KickoffPrecision.MINUTE, kickoff_at__gte=start, kickoff_at__lt=end) | Q(
+    is_on = Q(kickoff_precision=Match.KickoffPrecision.MINUTE, kickoff_at__gte=start, kickoff_at__lt=end) | Q(
         kickoff_precision=Match.KickoffPrecision.DATE, kickoff_at__gte=date_start, kickoff_at__lt=date_end
     )
+    # One span around both: an index is read from its beginning to its end.
+    return Q(kickoff_at__gte=min(start, date_start), kickoff_at__lt=max(end, date_end)) & is_on
 
 
 def day_counts(world: World, first: date, days: int, zone: ZoneInfo) -> dict[date, int]:
     """Return how many matches of a world are on each of some days in a zone; days without any are left out."""
     rows = (
-        Match.objects.filter(of_world(world), on_days(first, days, zone))
+        Match.objects.filter(on_days(first, days, zone), world=world)
         .annotate(
             day=Case(
                 When(kickoff_precision=Match.KickoffPrecision.DATE, then=TruncDate("kickoff_at", tzinfo=UTC)),
@@ -169,40 +160,51 @@ def day_counts(world: World, first: date, days: int, zone: ZoneInfo) -> dict[dat
     return dict(rows)
 
 
-def nearest_day(seasons: list[int], now: datetime, zone: ZoneInfo) -> date:
+def nearest_day(world: World, now: datetime, zone: ZoneInfo) -> date:
     """Return today when a match is on it or none is anywhere, else the next day with a match, else the latest one."""
     today = now.astimezone(zone).date()
-    of = Match.objects.filter(season_id__in=seasons)
+    of = Match.objects.filter(world=world)
     if of.filter(on_days(today, 1, zone)).exists():
         return today
     _, end = day_span(today, zone)
     _, date_end = day_span(today, ZoneInfo("UTC"))
     minute, date_only = Match.KickoffPrecision.MINUTE, Match.KickoffPrecision.DATE
-    # West of UTC the next date has begun before the reader's today ends: each kind is looked for from its own end.
-    coming = [
-        of.filter(kickoff_precision=precision, kickoff_at__gte=after).order_by("kickoff_at").first()
-        for precision, after in ((minute, end), (date_only, date_end))
-    ]
-    days = [local_day(match, zone) for match in coming if match]
-    if days:
-        return min(days)
-    latest = of.order_by("-kickoff_at").first()
+    # West of UTC the next date has begun before the reader's today ends: each kind counts from its own end.
+    ahead = of.filter(
+        Q(kickoff_precision=minute, kickoff_at__gte=end) | Q(kickoff_precision=date_only, kickoff_at__gte=date_end),
+        kickoff_at__gte=min(end, date_end),
+    ).order_by("kickoff_at", "id")
+    coming = ahead.first()
+    if coming and coming.kickoff_precision == date_only:
+        # There, a kick-off of the hours after 00:00 UTC of a date is on the day before it.
+        soon = ahead.filter(kickoff_precision=minute, kickoff_at__lt=coming.kickoff_at + timedelta(days=1)).first()
+        return min(local_day(match, zone) for match in (coming, soon) if match)
+    if coming:
+        return local_day(coming, zone)
+    latest = of.order_by("-kickoff_at", "-id").first()
     return local_day(latest, zone) if latest else today
 
 
-def neighbour_days(seasons: list[int], first: date, days: int, zone: ZoneInfo) -> tuple[date | None, date | None]:
+def neighbour_days(world: World, first: date, days: int, zone: ZoneInfo) -> tuple[date | None, date | None]:
     """Return the latest day with a match before some days, and the first one after them."""
-    start, _ = day_span(first, zone)
-    _, end = day_span(first + timedelta(days=days - 1), zone)
-    of = Match.objects.filter(season_id__in=seasons)
-    day = timedelta(days=1)
-    # A date-only match sits at 00:00 UTC, which may lie a day off in the reader's zone: look a day further and compare.
-    before = of.filter(kickoff_at__lt=start + day).exclude(on_days(first, days, zone)).order_by("-kickoff_at").first()
-    after = of.filter(kickoff_at__gte=end - day).exclude(on_days(first, days, zone)).order_by("kickoff_at").first()
-    earlier = local_day(before, zone) if before else None
-    later = local_day(after, zone) if after else None
     last = first + timedelta(days=days - 1)
-    return earlier if earlier and earlier < first else None, later if later and later > last else None
+    utc = ZoneInfo("UTC")
+    (start, _), (date_start, _) = day_span(first, zone), day_span(first, utc)
+    (_, end), (_, date_end) = day_span(last, zone), day_span(last, utc)
+    of = Match.objects.filter(world=world)
+    minute, date_only = (Q(kickoff_precision=precision) for precision in Match.KickoffPrecision)
+    # A date-only match sits at 00:00 UTC, which may lie a day off in the reader's zone: each kind has its own bounds.
+    earlier_ones = of.filter(
+        (minute & Q(kickoff_at__lt=start)) | (date_only & Q(kickoff_at__lt=date_start)),
+        kickoff_at__lt=max(start, date_start),
+    )
+    later_ones = of.filter(
+        (minute & Q(kickoff_at__gte=end)) | (date_only & Q(kickoff_at__gte=date_end)),
+        kickoff_at__gte=min(end, date_end),
+    )
+    before = earlier_ones.order_by("-kickoff_at", "-id").first()
+    after = later_ones.order_by("kickoff_at", "id").first()
+    return local_day(before, zone) if before else None, local_day(after, zone) if after else None
 
 
 def local_day(match: Match, zone: ZoneInfo) -> date:
@@ -220,11 +222,11 @@ def fixtures_of_day(world: World, day: date, zone: ZoneInfo, *, now: datetime, w
     whole : str
         Slug of a competition whose matches are all returned, and no other's.
     """
-    competition = F("season__competition_id")
+    competition = F("competition_id")
     started = Q(kickoff_at__lte=now)
-    rows = matches.matches().filter(of_world(world), on_days(day, 1, zone))
+    rows = Match.objects.filter(on_days(day, 1, zone), world=world)
     if whole:
-        rows = rows.filter(season__competition__slug=whole)
+        rows = rows.filter(competition__slug=whole)
     rows = rows.annotate(
         has_started=Case(When(started, then=Value(1)), default=Value(0)),
         on_day=Window(Count("id"), partition_by=competition),
@@ -238,7 +240,10 @@ def fixtures_of_day(world: World, day: date, zone: ZoneInfo, *, now: datetime, w
             | Q(has_started=1, started_rank__lte=STARTED_SHOWN)
             | Q(has_started=0, coming_rank__lte=COMING_SHOWN)
         )
-    rows = rows.order_by(
+    # What is shown of a match is read for those that are shown alone, not for all of the day.
+    shown = {match_id: (bool(began), count) for match_id, began, count in rows.values_list("id", *_OF_DAY)}
+    found = matches.matches().filter(pk__in=shown)
+    found = found.order_by(
         "season__competition__region__name",
         "season__competition__level",
         "season__competition__name",
@@ -246,7 +251,7 @@ def fixtures_of_day(world: World, day: date, zone: ZoneInfo, *, now: datetime, w
         "kickoff_at",
         "id",
     )
-    return [OnDay(row, bool(row.has_started), row.of_its_kind) for row in rows]
+    return [OnDay(match, *shown[match.pk]) for match in found]
 
 
 def cards(found: Sequence[Match], *, now: datetime) -> list[Card]:
@@ -289,12 +294,21 @@ def market_prices(match_ids: Iterable[int]) -> dict[int, Price]:
 
 def seasons_of_team(team: Team) -> list[Season]:
     """Return the latest season of each competition that a team plays or played in, the most recent first."""
-    of_team = Q(matches__home_team=team) | Q(matches__away_team=team)
-    rows = Season.objects.filter(of_team).annotate(at=Max("matches__kickoff_at")).order_by("-at", "-label")
-    latest: dict[int, Season] = {}
-    for season in rows.select_related("competition__region"):
-        latest.setdefault(season.competition_id, season)
-    return list(latest.values())
+    newest = RawSQL(
+        """
+        SELECT f.id FROM matches_competition c CROSS JOIN LATERAL (
+            (SELECT id, kickoff_at FROM matches_match WHERE home_team_id = %s AND competition_id = c.id
+                ORDER BY kickoff_at DESC LIMIT 1)
+            UNION ALL
+            (SELECT id, kickoff_at FROM matches_match WHERE away_team_id = %s AND competition_id = c.id
+                ORDER BY kickoff_at DESC LIMIT 1)
+            ORDER BY kickoff_at DESC LIMIT 1
+        ) AS f
+        """,
+        [team.pk, team.pk],
+    )
+    rows = Match.objects.filter(pk__in=newest).select_related("season__competition__region")
+    return [match.season for match in rows.order_by("-kickoff_at", "-id")]
 
 
 def world_of(team: Team) -> World | None:
@@ -306,7 +320,7 @@ def world_of(team: Team) -> World | None:
 def newest_league(team: Team) -> Match | None:
     """Return the latest league match of a team, played or to come, with its season and competition."""
     rows = (
-        Match.objects.filter(season__competition__level__gte=1)
+        Match.objects.filter(competition__level__gte=1)
         .select_related("season__competition__region")
         .order_by("-kickoff_at")
     )
@@ -358,39 +372,40 @@ def season_end(season: Season) -> SeasonEnd | None:
     return SeasonEnd(forecast, forecast.table["lines"], clubs)
 
 
-def to_come(now: datetime) -> Q:
-    """Return the condition that a match is to come or under way, as far as anybody has told.
+def to_come(found: QuerySet[Match], now: datetime) -> list[QuerySet[Match]]:
+    """Return which of some matches are to come or under way, as far as anybody has told: branches of `matches.merged`.
 
     A file tells nothing between fixture and result, so that a match is waited for until `RESULT_WITHIN` has gone by
     since its kick-off, or since its day began where only the date is known.
     """
-    awaited = Q(status__in=AWAITED, kickoff_at__gt=now - RESULT_WITHIN)
+    since = now - RESULT_WITHIN
+    awaited = Q(status__in=AWAITED)
     ahead = Q(kickoff_at__gt=now) & ~Q(status__in=SETTLED)
-    return Q(status=Match.Status.LIVE) | awaited | ahead
+    return [found.filter(status=Match.Status.LIVE), found.filter(awaited | ahead, kickoff_at__gt=since)]
 
 
 def coming_of_team(team: Team, now: datetime, *, limit: int) -> list[Match]:
     """Return the next matches of a team, those under way first."""
-    rows = matches.matches().filter(Q(home_team=team) | Q(away_team=team), to_come(now))
-    return list(rows.order_by("kickoff_at", "id")[:limit])
+    branches = [each for side in matches.of_team(Match.objects.all(), team) for each in to_come(side, now)]
+    return list(matches.merged(branches, "kickoff_at", "id", limit=limit))
 
 
 def coming_of_season(season: Season, now: datetime, *, limit: int) -> list[Match]:
     """Return the next matches of a season, those under way first."""
-    rows = matches.matches().filter(to_come(now), season=season)
-    return list(rows.order_by("kickoff_at", "id")[:limit])
+    branches = to_come(Match.objects.filter(season=season), now)
+    return list(matches.merged(branches, "kickoff_at", "id", limit=limit))
 
 
 def latest_of_season(season: Season, now: datetime, *, limit: int) -> list[Match]:
     """Return the latest results of a season, newest first."""
-    rows = matches.matches().filter(season=season, home_goals__isnull=False, kickoff_at__lte=now)
-    return list(rows.order_by("-kickoff_at", "-id")[:limit])
+    rows = Match.objects.filter(season=season, home_goals__isnull=False, kickoff_at__lte=now)
+    return list(matches.merged([rows], "-kickoff_at", "-id", limit=limit))
 
 
 def other_world(world: World) -> World | None:
     """Return the other world when it has competitions too."""
     other = World.REAL if world == World.SANDBOX else World.SANDBOX
-    return other if Competition.objects.filter(is_simulated=other == World.SANDBOX).exists() else None
+    return other if Competition.objects.filter(world=other).exists() else None
 
 
 def search_competitions(text: str, *, world: World, limit: int = 20) -> list[Competition]:

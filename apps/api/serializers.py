@@ -31,7 +31,7 @@ class TeamSerializer(serializers.ModelSerializer[Team]):
 class MatchSerializer(serializers.ModelSerializer[Match]):
     """One match; every moment is in UTC."""
 
-    world = serializers.ChoiceField(choices=World.choices, source="season.competition.world")
+    world = serializers.ChoiceField(choices=World.choices)
     competition = CompetitionSerializer(source="season.competition")
     season = serializers.CharField(source="season.label", help_text="2023-24, or 2023 within one year.")
     stage = serializers.SerializerMethodField(help_text="Part of the season with rules of its own; empty otherwise.")

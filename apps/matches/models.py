@@ -1,13 +1,16 @@
 """What football is: competitions, teams, matches, prices, and the record of every change.
 
 Facts (`MatchChange`, `Event`) are append-only and PostgreSQL enforces it (migration 0002). Rows of matches, references,
-statistics and odds are written by `services.ingest` alone.
+statistics and odds are written by `services.ingest` alone. A trigger of PostgreSQL copies the competition and the world
+of a match from its season, and a foreign key over all three columns keeps them equal (migration 0006).
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, Value, When
 
 from apps.matches import records, trust
 
@@ -17,6 +20,22 @@ class World(models.TextChoices):
 
     REAL = "real", "real"
     SANDBOX = "sandbox", "sandbox"
+
+
+class WorldField(models.CharField):
+    """The name of a world; a value that is read from the database is a `World`."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"max_length": 7, "choices": World.choices, **options})
+
+    def deconstruct(self) -> tuple[str, str, Any, Any]:
+        """Return the field as the plain text column that it is in migrations."""
+        name, _, args, options = super().deconstruct()
+        return name, "django.db.models.CharField", args, options
+
+    def from_db_value(self, value: str | None, expression: Any, connection: Any) -> World | None:
+        """Return the world that a value names."""
+        return None if value is None else World(value)
 
 
 class Region(models.Model):
@@ -39,27 +58,37 @@ class Competition(models.Model):
     slug = models.SlugField(max_length=160, unique=True)
     level = models.PositiveSmallIntegerField(help_text="Tier of the pyramid, 1 at the top; 0 for cups.")
     is_simulated = models.BooleanField(default=False, db_index=True)
+    world = models.GeneratedField(
+        expression=Case(When(is_simulated=True, then=Value(World.SANDBOX.value)), default=Value(World.REAL.value)),
+        output_field=WorldField(),
+        db_persist=True,
+    )
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["region", "name"], name="competition_region_name_unique")]
+        constraints = [
+            models.UniqueConstraint(fields=["region", "name"], name="competition_region_name_unique"),
+            # What the foreign key of seasons refers to.
+            models.UniqueConstraint(fields=["id", "world"], name="competition_world_unique"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.region.name}: {self.name}" if "region" in self._state.fields_cache else self.name
-
-    @property
-    def world(self) -> World:
-        """The world that the competition belongs to."""
-        return World.SANDBOX if self.is_simulated else World.REAL
 
 
 class Season(models.Model):
     """One season of one competition."""
 
-    competition = models.ForeignKey(Competition, on_delete=models.PROTECT, related_name="seasons")
+    # The foreign key in the database covers the world too.
+    competition = models.ForeignKey(Competition, on_delete=models.PROTECT, related_name="seasons", db_constraint=False)
     label = models.CharField(max_length=24, help_text="2023-24, or 2023 within one year.")
+    world = WorldField(db_default=Value(""), editable=False, help_text="Of the competition; the database fills it.")
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["competition", "label"], name="season_competition_label_unique")]
+        constraints = [
+            models.UniqueConstraint(fields=["competition", "label"], name="season_competition_label_unique"),
+            # What the foreign key of matches refers to.
+            models.UniqueConstraint(fields=["id", "competition", "world"], name="season_competition_world_unique"),
+        ]
 
     def __str__(self) -> str:
         return self.label
@@ -136,9 +165,25 @@ class Match(models.Model):
         MINUTE = records.KickoffPrecision.MINUTE.value
         DATE = records.KickoffPrecision.DATE.value
 
-    # Three indexes of a column alone would double the indexes below, at a fifth of the cost of storing a match.
-    season = models.ForeignKey(Season, on_delete=models.PROTECT, related_name="matches", db_index=False)
-    stage = models.ForeignKey(Stage, on_delete=models.PROTECT, null=True, blank=True, related_name="matches")
+    # Indexes of a column alone would double the indexes below, at a fifth of the cost of storing a match.
+    # The foreign key in the database covers season, competition and world.
+    season = models.ForeignKey(
+        Season, on_delete=models.PROTECT, related_name="matches", db_index=False, db_constraint=False
+    )
+    competition = models.ForeignKey(
+        Competition,
+        on_delete=models.PROTECT,
+        related_name="matches",
+        db_index=False,
+        db_constraint=False,
+        db_default=Value(0),
+        editable=False,
+        help_text="Of the season; the database fills it.",
+    )
+    world = WorldField(db_default=Value(""), editable=False, help_text="Of the competition; the database fills it.")
+    stage = models.ForeignKey(
+        Stage, on_delete=models.PROTECT, null=True, blank=True, related_name="matches", db_index=False
+    )
     round = models.CharField(max_length=60, blank=True)
     home_team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="home_matches", db_index=False)
     away_team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="away_matches", db_index=False)
@@ -180,8 +225,9 @@ class Match(models.Model):
     class Meta:
         verbose_name_plural = "matches"
         constraints = [
+            # The pair first: its index finds the meetings of two teams too.
             models.UniqueConstraint(
-                fields=["season", "home_team", "away_team", "occurrence"], name="match_identity_unique"
+                fields=["home_team", "away_team", "season", "occurrence"], name="match_identity_unique"
             ),
             models.CheckConstraint(condition=~Q(home_team=F("away_team")), name="match_two_teams"),
             models.CheckConstraint(
@@ -200,12 +246,30 @@ class Match(models.Model):
                 condition=Q(known_at__isnull=True) | Q(known_at__gt=F("kickoff_at")), name="match_known_after_kickoff"
             ),
         ]
+        # One for each list, in its order. The partial ones are small: nearly all matches are finished.
         indexes = [
             models.Index(fields=["kickoff_at", "id"], name="match_by_kickoff"),
-            models.Index(fields=["season", "kickoff_at"], name="match_by_season"),
-            models.Index(fields=["home_team", "kickoff_at"], name="match_by_home_team"),
-            models.Index(fields=["away_team", "kickoff_at"], name="match_by_away_team"),
+            models.Index(fields=["world", "kickoff_at", "id"], name="match_by_world"),
+            models.Index(fields=["world", "status", "kickoff_at", "id"], name="match_by_status"),
+            models.Index(fields=["competition", "kickoff_at", "id"], name="match_by_competition"),
+            models.Index(fields=["season", "kickoff_at", "id"], name="match_by_season"),
+            models.Index(fields=["home_team", "kickoff_at", "id"], name="match_by_home_team"),
+            models.Index(fields=["away_team", "kickoff_at", "id"], name="match_by_away_team"),
+            models.Index(fields=["home_team", "competition", "kickoff_at", "id"], name="match_by_home_competition"),
+            models.Index(fields=["away_team", "competition", "kickoff_at", "id"], name="match_by_away_competition"),
             models.Index(fields=["known_at"], name="match_by_known_at"),
+            models.Index(fields=["stage"], condition=Q(stage__isnull=False), name="match_by_stage"),
+            models.Index(
+                fields=["status", "kickoff_at", "id"], condition=~Q(status="finished"), name="match_open_by_status"
+            ),
+            *(
+                models.Index(
+                    fields=[owner, "status", "kickoff_at", "id"],
+                    condition=~Q(status="finished"),
+                    name=f"match_open_by_{owner}",
+                )
+                for owner in ("competition", "season", "home_team", "away_team")
+            ),
         ]
 
     def __str__(self) -> str:

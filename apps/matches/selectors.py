@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection
-from django.db.models import Case, Count, Exists, Max, OuterRef, Prefetch, Q, QuerySet, Value, When
+from django.db.models import (
+    BigIntegerField,
+    BooleanField,
+    Case,
+    Count,
+    DateTimeField,
+    Exists,
+    Func,
+    OuterRef,
+    Prefetch,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+)
+from django.db.models.expressions import RawSQL
+from django.db.models.lookups import GreaterThan, LessThan
 from django.utils.text import slugify
 
 from apps.matches.models import (
@@ -31,6 +49,9 @@ MARKET_PREFERENCE: Final = ("PS", "Avg", "B365", "Max")
 
 TRUTH: Final = "TRUE"
 """The simulator's own probabilities as prices; never the market."""
+
+COUNTED: Final = 1000
+"""Rows that are counted one by one where only their number is shown."""
 
 PLAY_OFF_STAGE: Final = "play-offs"
 """Matches of this stage are outside the table of their league."""
@@ -79,7 +100,42 @@ def data_snapshot(world: World) -> int:
 def matches(world: World | None = None) -> QuerySet[Match]:
     """Return matches with competition, region, stage and teams, unordered; of one world or of both."""
     found = Match.objects.select_related("season__competition__region", "home_team", "away_team", "stage")
-    return found if world is None else found.filter(season__competition__is_simulated=world == World.SANDBOX)
+    return found if world is None else found.filter(world=world)
+
+
+def merged(branches: Iterable[QuerySet[Match]], *order: str, limit: int) -> QuerySet[Match]:
+    """Return the first matches that any of some queries finds, in an order that is that of an index for each of them.
+
+    Of each branch at most `limit` rows are read, where PostgreSQL reads an OR of two indexes in full and sorts what it
+    finds. Teams and competitions are looked up for the matches that are returned alone.
+    """
+    found = [branch for branch in branches if not branch.query.is_empty()]
+    if not found:
+        return Match.objects.none()
+    columns = dict.fromkeys(("id", *(name.removeprefix("-") for name in order)))
+    first, *others = (branch.order_by(*order).values_list(*columns)[:limit] for branch in found)
+    page = first.union(*others).order_by(*order)[:limit] if others else first
+    statement, values = page.query.sql_with_params()
+    ids = RawSQL(f"SELECT page.id FROM ({statement}) AS page", values)  # noqa: S611 – compiled by Django
+    return matches().filter(pk__in=ids).order_by(*order)
+
+
+class _Row(Func):
+    """A row of values, which PostgreSQL compares column by column as the order of an index does."""
+
+    function = "ROW"
+    output_field = BooleanField()
+
+
+def beyond(found: QuerySet[Match], kickoff_at: datetime, match_id: int, *, backwards: bool = False) -> QuerySet[Match]:
+    """Return the matches that come after a place in the order of kick-off and id, or before it."""
+    place = _Row(Value(kickoff_at, DateTimeField()), Value(match_id, BigIntegerField()))
+    return found.filter((LessThan if backwards else GreaterThan)(_Row("kickoff_at", "id"), place))
+
+
+def of_team(found: QuerySet[Match], team: Team) -> list[QuerySet[Match]]:
+    """Return the matches of a team at home and those away, the branches that `merged` puts together."""
+    return [found.filter(home_team=team), found.filter(away_team=team)]
 
 
 def matches_between(
@@ -87,7 +143,7 @@ def matches_between(
 ) -> QuerySet[Match]:
     """Return the matches that kick off from `start` to before `end`, in the order of kick-off."""
     found = matches(world).filter(kickoff_at__gte=start, kickoff_at__lt=end).order_by("kickoff_at", "id")
-    return found if competition is None else found.filter(season__competition=competition)
+    return found if competition is None else found.filter(competition=competition)
 
 
 def upcoming(world: World, now: datetime, until: datetime) -> QuerySet[Match]:
@@ -150,23 +206,18 @@ def recent_form(team_ids: Iterable[int], before: datetime, limit: int = 5) -> di
 
 def head_to_head(a: int, b: int, before: datetime, limit: int = 10) -> QuerySet[Match]:
     """Return the latest finished matches between two teams whose results were known before an instant, newest first."""
-    return (
-        matches()
-        .filter(
-            Q(home_team=a, away_team=b) | Q(home_team=b, away_team=a),
-            status=Match.Status.FINISHED,
-            known_at__lt=before,
-        )
-        .order_by("-kickoff_at", "-id")[:limit]
-    )
+    played = Match.objects.filter(status=Match.Status.FINISHED, known_at__lt=before)
+    branches = [played.filter(home_team=home, away_team=away) for home, away in ((a, b), (b, a))]
+    return merged(branches, "-kickoff_at", "-id", limit=limit)
 
 
 def competitions(world: World) -> QuerySet[Competition]:
     """Return the competitions of a world by region and tier, each with `latest_season`, the label of its newest."""
+    newest = Season.objects.filter(competition=OuterRef("pk")).order_by("-label")
     return (
-        Competition.objects.filter(is_simulated=world == World.SANDBOX)
+        Competition.objects.filter(world=world)
         .select_related("region")
-        .annotate(latest_season=Max("seasons__label"))
+        .annotate(latest_season=Subquery(newest.values("label")[:1]))
         .order_by("region__name", "level", "name")
     )
 
@@ -232,7 +283,7 @@ def search_teams(text: str, world: World | None = None, limit: int = 20) -> list
         holds |= Q(slug__contains=plain)
     found = Team.objects.filter(holds).select_related("region")
     if world is not None:
-        of_world = Competition.objects.filter(region=OuterRef("region"), is_simulated=world == World.SANDBOX)
+        of_world = Competition.objects.filter(region=OuterRef("region"), world=world)
         found = found.filter(Exists(of_world))
     # Ranked before the cut: of many names that hold the text the one that is meant may be the last of the alphabet.
     begins = (Q(slug__startswith=plain), Q(name__istartswith=text))
@@ -287,13 +338,36 @@ def open_contradictions(world: World | None = None) -> QuerySet[Contradiction]:
         "match__season__competition__region", "match__home_team", "match__away_team"
     )
     if world is not None:
-        found = found.filter(match__season__competition__is_simulated=world == World.SANDBOX)
+        found = found.filter(match__world=world)
     return found.order_by("-first_seen_at", "-id")
 
 
 def aliases_to_review() -> QuerySet[TeamAlias]:
     """Return the names that became new teams and wait for an operator, oldest first."""
     return TeamAlias.objects.filter(reviewed_at__isnull=True).select_related("team", "region").order_by("created_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """How many rows there are; of very many, about how many."""
+
+    n: int
+    is_exact: bool
+
+    def __bool__(self) -> bool:
+        return self.n > 0
+
+    def __str__(self) -> str:
+        return f"{self.n:,}" if self.is_exact else f"about {round(self.n, -3):,}"
+
+
+def amount(found: QuerySet[Any]) -> Amount:
+    """Return how many rows a query finds: counted up to `COUNTED`, beyond that as PostgreSQL's statistics tell."""
+    counted = found.order_by()[: COUNTED + 1].count()
+    if counted <= COUNTED:
+        return Amount(counted, is_exact=True)
+    (plan,) = json.loads(found.order_by().explain(format="json"))
+    return Amount(max(int(plan["Plan"]["Plan Rows"]), counted), is_exact=False)
 
 
 def match_counts(team_ids: Iterable[int]) -> dict[int, int]:

@@ -15,7 +15,7 @@ from django.db import connection
 from django.utils.text import slugify
 from rapidfuzz import fuzz, process
 
-from apps.matches.models import Team, TeamAlias
+from apps.matches.models import Team, TeamAlias, World
 from apps.matches.records import Status
 
 LIKE: Final = 62.0
@@ -132,7 +132,7 @@ def _essence(slug: str) -> str:
 def _alike(asked: dict[int, Team]) -> dict[int, dict[int, float]]:
     """Return for each team the likeness of the clubs whose names are most like its own."""
     names: dict[int | None, dict[tuple[int, str], str]] = defaultdict(dict)
-    simulated = set(Team.objects.filter(region__competitions__is_simulated=True).values_list("pk", flat=True))
+    simulated = set(Team.objects.filter(region__competitions__world=World.SANDBOX).values_list("pk", flat=True))
     rows = [*Team.objects.values_list("pk", "region_id", "name")]
     rows += TeamAlias.objects.values_list("team_id", "team__region_id", "name")
     for team_id, region_id, name in rows:

@@ -164,15 +164,15 @@ def imagined(matches: Sequence[Match]) -> pd.DataFrame:
 def upcoming(world: World, *, now: datetime, until: datetime) -> pd.DataFrame:
     """Return the scheduled matches that kick off after `now` and not after `until`, in the order of kick-off."""
     where = """m.status = 'scheduled' AND m.kickoff_at > %(now)s AND m.kickoff_at <= %(until)s
-        AND c.is_simulated = %(simulated)s"""
-    values = {"now": now, "until": until, "simulated": world == World.SANDBOX}
+        AND m.world = %(world)s"""
+    values = {"now": now, "until": until, "world": world}
     return _select(where, values, _BLIND).sort_by([("kickoff_at", "ascending"), ("match_id", "ascending")]).to_pandas()
 
 
 def results_between(world: World, *, after: datetime | None, before: datetime) -> pd.DataFrame:
     """Return finished matches with ``after < known_at < before`` in the order in which they are observed."""
-    where = "m.status = 'finished' AND m.known_at < %(before)s AND c.is_simulated = %(simulated)s"
-    values: dict[str, Any] = {"before": before, "simulated": world == World.SANDBOX}
+    where = "m.status = 'finished' AND m.known_at < %(before)s AND m.world = %(world)s"
+    values: dict[str, Any] = {"before": before, "world": world}
     if after is not None:
         where, values = where + " AND m.known_at > %(after)s", values | {"after": after}
     order = [("known_at", "ascending"), ("kickoff_at", "ascending"), ("match_id", "ascending")]
@@ -186,8 +186,8 @@ def lineups_of(match_ids: Iterable[int], *, before: datetime) -> pd.DataFrame:
 
 def lineups_between(world: World, *, after: datetime | None, before: datetime) -> pd.DataFrame:
     """Return the line-ups of the matches that `results_between` returns, with the columns of `LINEUPS`."""
-    where = "m.status = 'finished' AND m.known_at < %(at)s AND c.is_simulated = %(simulated)s"
-    values: dict[str, Any] = {"at": before, "simulated": world == World.SANDBOX}
+    where = "m.status = 'finished' AND m.known_at < %(at)s AND m.world = %(world)s"
+    values: dict[str, Any] = {"at": before, "world": world}
     if after is not None:
         where, values = where + " AND m.known_at > %(after)s", values | {"after": after}
     return _lineups(where, values).to_pandas()
@@ -196,8 +196,8 @@ def lineups_between(world: World, *, after: datetime | None, before: datetime) -
 def schedule(world: World, *, start: datetime, until: datetime) -> pd.DataFrame:
     """Return every match with a kick-off from `start` to `until`, played or not, that was not called off."""
     where = """m.status NOT IN ('postponed', 'cancelled') AND m.kickoff_at >= %(start)s AND m.kickoff_at <= %(until)s
-        AND c.is_simulated = %(simulated)s"""
-    values = {"start": start, "until": until, "simulated": world == World.SANDBOX}
+        AND m.world = %(world)s"""
+    values = {"start": start, "until": until, "world": world}
     return _select(where, values, _TODAY).to_pandas()
 
 
@@ -207,9 +207,7 @@ def unobserved(world: World, observed_until: datetime | None, now: datetime) -> 
     An export pins its facts to an earlier instant than its data snapshot, and a result may be stored before it counts
     as known.
     """
-    finished = Match.objects.filter(
-        status=Match.Status.FINISHED, known_at__lt=now, season__competition__is_simulated=world == World.SANDBOX
-    )
+    finished = Match.objects.filter(world=world, status=Match.Status.FINISHED, known_at__lt=now)
     return finished.filter(known_at__gt=observed_until).exists() if observed_until else finished.exists()
 
 
@@ -218,23 +216,22 @@ def changed_behind(world: World, *, snapshot: int, observed_until: datetime) -> 
 
     A feature state that has observed so far must then be built anew; otherwise it moves on by observing what is newer.
     """
-    simulated = world == World.SANDBOX
-    touched = Match.objects.filter(ingest_id__gt=snapshot, season__competition__is_simulated=simulated)
+    touched = Match.objects.filter(ingest_id__gt=snapshot, world=world)
     if touched.filter(known_at__lte=observed_until).exists():
         return True
     # A result that was taken back or moved behind that instant left its old value in the history alone.
-    changes = MatchChange.objects.filter(ingest_id__gt=snapshot, match__season__competition__is_simulated=simulated)
+    changes = MatchChange.objects.filter(ingest_id__gt=snapshot, match__world=world)
     taken_back = changes.filter(match__kickoff_at__lte=observed_until, before__has_any_keys=["home_goals", "known_at"])
     return taken_back.exclude(before__home_goals=None).exists()
 
 
 def _at(world: World, at: datetime) -> pa.Table:
-    where, values = "c.is_simulated = %(simulated)s", {"simulated": world == World.SANDBOX, "at": at}
+    where, values = "m.world = %(world)s", {"world": world, "at": at}
     return _select(where, values, _AT)
 
 
 def _lineups_at(world: World, at: datetime) -> pa.Table:
-    return _lineups("c.is_simulated = %(simulated)s", {"simulated": world == World.SANDBOX, "at": at})
+    return _lineups("m.world = %(world)s", {"world": world, "at": at})
 
 
 def _select(where: str, values: dict[str, Any], shown: _Shown) -> pa.Table:
@@ -270,9 +267,9 @@ def _odds(world: World, at: datetime) -> pa.Table:
         JOIN matches_match m ON m.id = o.match_id
         JOIN matches_season s ON s.id = m.season_id
         JOIN matches_competition c ON c.id = s.competition_id
-        WHERE c.is_simulated = %(simulated)s AND m.status = 'finished' AND m.known_at < %(at)s
+        WHERE m.world = %(world)s AND m.status = 'finished' AND m.known_at < %(at)s
             AND o.home IS NOT NULL AND o.draw IS NOT NULL AND o.away IS NOT NULL"""
-    table = _copy(statement, {"simulated": world == World.SANDBOX, "at": at}, ODDS)
+    table = _copy(statement, {"world": world, "at": at}, ODDS)
     return table.sort_by([(name, "ascending") for name in ("match_id", "bookmaker", "moment")])
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 from django.db.models import Exists, F, OuterRef, QuerySet, TextChoices
+from django.db.models.expressions import RawSQL
 
 from apps.matches.models import Match, Season, World
 from apps.ml.forecasting import scoring
@@ -266,15 +267,31 @@ def predictions_in_time() -> QuerySet[Prediction]:
     return Prediction.objects.filter(published_at__lt=F("match__kickoff_at"))
 
 
+def newest_predictions(
+    match_ids: Iterable[int], *, version_id: int | None = None, in_time: bool = False
+) -> QuerySet[Prediction]:
+    """Return the newest prediction of each match, of one version or of all; of those before kick-off or of all.
+
+    One row a match is read, however often a match was forecast.
+    """
+    statement = """
+        SELECT p.id FROM matches_match m CROSS JOIN LATERAL (
+            SELECT id FROM ml_prediction
+            WHERE match_id = m.id AND (NOT %s OR published_at < m.kickoff_at)
+                AND (%s::bigint IS NULL OR version_id = %s)
+            ORDER BY published_at DESC, id DESC LIMIT 1
+        ) AS p WHERE m.id = ANY(%s)
+        """
+    newest = RawSQL(statement, [in_time, version_id, version_id, list(match_ids)])  # noqa: S611 – all are parameters
+    return Prediction.objects.filter(pk__in=newest)
+
+
 def latest_predictions(match_ids: Iterable[int]) -> dict[int, Prediction]:
     """Return for each match the latest prediction published before kick-off; for a finished match the graded one."""
     rows = (
-        predictions_in_time()
-        .filter(match_id__in=list(match_ids))
+        newest_predictions(match_ids, in_time=True)
         .select_related("version")
         .defer("version__bundle", "version__metrics", "version__gates")
-        .order_by("match_id", "-published_at", "-id")
-        .distinct("match_id")
     )
     return {row.match_id: row for row in rows}
 
@@ -362,15 +379,14 @@ class TrackRecord:
 def track_record(world: World, *, since: datetime | None = None) -> TrackRecord:
     """Return the grades of the published forecasts of a world beside base rates and market on the same matches."""
     scores = scores_that_count(world)
-    finished = Match.objects.filter(
-        season__competition__is_simulated=world == World.SANDBOX, status=Match.Status.FINISHED
+    late = Prediction.objects.filter(
+        match__world=world, match__status=Match.Status.FINISHED, published_at__gte=F("match__kickoff_at")
     )
     if since:
         scores = scores.filter(match__kickoff_at__gte=since)
-        finished = finished.filter(kickoff_at__gte=since)
-    any_prediction = Prediction.objects.filter(match_id=OuterRef("id"))
-    in_time = predictions_in_time().filter(match_id=OuterRef("id"))
-    void = finished.filter(Exists(any_prediction), ~Exists(in_time)).count()
+        late = late.filter(match__kickoff_at__gte=since)
+    in_time = predictions_in_time().filter(match_id=OuterRef("match_id"))
+    void = late.filter(~Exists(in_time)).values("match_id").distinct().count()
     rows = list(
         scores.order_by("match__kickoff_at", "match_id").values_list(
             "match__kickoff_at",

@@ -9,10 +9,11 @@ from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.utils import timezone
 from django.utils.cache import get_conditional_response, patch_cache_control
+from django_filters.utils import translate_validation
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import viewsets
 from rest_framework.decorators import action
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -65,14 +66,22 @@ class MatchViewSet(viewsets.ReadOnlyModelViewSet[Match]):
         if unknown:
             known = ", ".join(sorted(self.known_parameters))
             raise ValidationError(dict.fromkeys(unknown, f"There is no such parameter; there are {known}."))
-        return super().list(request, *args, **kwargs)
+        asked = MatchFilter(request.query_params, queryset=Match.objects.all(), request=request)
+        if not asked.is_valid():
+            raise translate_validation(asked.errors)
+        pages = MatchPages()
+        return pages.get_paginated_response(self.get_serializer(pages.page_of(asked.branches, request), many=True).data)
 
     def get_object(self) -> Match:
         """Return the match that the address names; an id that is no whole number is refused."""
         value = str(self.kwargs["pk"])
         if not value.isascii() or not value.isdigit() or len(value) > 19 or int(value) > LARGEST_ID:
             raise ValidationError({"id": "It must be a whole number."})
-        return super().get_object()
+        # Not by the filters of the list: without parameters they keep the matches of the world that is shown first.
+        found = self.get_queryset().filter(pk=int(value)).first()
+        if found is None:
+            raise NotFound("There is no such match.")
+        return found
 
     @extend_schema(
         summary="The latest forecast of one match",

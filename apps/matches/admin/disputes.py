@@ -34,7 +34,7 @@ def match_link(match: Match) -> str:
 class MatchWorldFilter(WorldFilter):
     """Real or simulated, by the match."""
 
-    lookup = "match__season__competition__is_simulated"
+    lookup = "match__world"
 
 
 class OpenFilter(admin.SimpleListFilter):

@@ -6,14 +6,21 @@ from typing import Any, Final
 
 from django import forms
 from django.contrib import admin
+from django.core.paginator import Page, Paginator
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
+from django.utils.functional import cached_property
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.forms import BaseDialogForm
 from unfold.views import ChangeList
 from unfold.widgets import UnfoldAdminTextareaWidget
 
+from apps.matches.models import World
+
 LARGEST_ID: Final = 2**63 - 1
+
+PAGES: Final = 10
+"""Pages of a list: to show a page PostgreSQL reads those before it."""
 
 
 class FactList(ChangeList):
@@ -22,6 +29,38 @@ class FactList(ChangeList):
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
         """Leave in the database what the list does not show."""
         return super().get_queryset(request, exclude_parameters).defer(*self.model_admin.not_listed)
+
+
+class FactPaginator(Paginator):
+    """The first pages of a list, however long it is: `count` ends there, and nothing behind is read or counted.
+
+    What lies behind is found by search and filters.
+    """
+
+    template_name = "admin/first_pages.html"
+
+    @cached_property
+    def count(self) -> int:
+        """Number of rows, at most those of `PAGES` pages."""
+        return int(self.object_list.order_by()[: self.limit].count())
+
+    @property
+    def limit(self) -> int:
+        """Number of rows of the pages that there are at most."""
+        return PAGES * int(self.per_page)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether there may be more rows than pages."""
+        return self.count == self.limit
+
+    def page(self, number: int | str) -> Page:
+        """Return a page; what comes along with its rows is read for them alone, not for the rows before them."""
+        page = super().page(number)
+        rows: Any = self.object_list
+        ids = rows.values("pk")[page.start_index() - 1 : page.end_index()]
+        page.object_list = rows.filter(pk__in=ids)
+        return page
 
 
 class FactAdmin(ModelAdmin):
@@ -33,6 +72,7 @@ class FactAdmin(ModelAdmin):
     not_listed: tuple[str, ...] = ()
 
     compressed_fields = True
+    paginator = FactPaginator
     show_full_result_count = False
     actions: list[Any] = []
 
@@ -70,21 +110,21 @@ class FactInline(TabularInline):
 
 
 class WorldFilter(admin.SimpleListFilter):
-    """Real or simulated, by a competition's mark."""
+    """Real or simulated."""
 
     title = "world"
     parameter_name = "world"
-    lookup = "season__competition__is_simulated"
+    lookup = "world"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Name the two worlds."""
-        return [("real", "real"), ("sandbox", "sandbox")]
+        return list(World.choices)
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Keep the rows of the chosen world."""
-        if self.value() not in ("real", "sandbox"):
+        if self.value() not in World.values:
             return queryset
-        return queryset.filter(**{self.lookup: self.value() == "sandbox"})
+        return queryset.filter(**{self.lookup: self.value()})
 
 
 def number_of(text: str | int) -> int:

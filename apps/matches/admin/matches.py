@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -30,6 +30,7 @@ from apps.matches.models import (
     MatchStats,
     Odds,
     Player,
+    Team,
 )
 from apps.matches.records import GOALS_LIMIT, Status
 
@@ -131,11 +132,12 @@ class MatchAdmin(FactAdmin):
     """Matches with everything that is known of them."""
 
     list_display = ("kickoff_at", "shown_teams", "shown_score", "status", "shown_competition", "revision")
-    list_filter = (WorldFilter, "status", "season__competition__region", "kickoff_precision")
+    list_filter = (WorldFilter, "status", "competition__region", "kickoff_precision")
+    # No index keeps the order of another column.
+    sortable_by = ("kickoff_at",)
     list_select_related = ("home_team", "away_team", "season__competition__region")
     search_fields = ("home_team__name", "away_team__name")
     ordering = ("-kickoff_at", "-id")
-    date_hierarchy = None
     inlines = (
         ContradictionInline,
         MatchStatsInline,
@@ -147,6 +149,15 @@ class MatchAdmin(FactAdmin):
     )
     readonly_fields = ("shown_odds",)
     actions_detail = ("correct",)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Match], search_term: str
+    ) -> tuple[QuerySet[Match], bool]:
+        """Find matches by the names of their teams: the teams first, then by index the matches of these."""
+        for word in search_term.split():
+            teams = list(Team.objects.filter(name__icontains=word.replace("\x00", "")).values_list("pk", flat=True))
+            queryset = queryset.filter(Q(home_team__in=teams) | Q(away_team__in=teams))
+        return queryset, False
 
     def has_correct_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Whether the user may set a result over the word of the sources."""
@@ -246,6 +257,7 @@ class MatchChangeAdmin(FactAdmin):
 
     list_display = ("changed_at", "match", "before", "after", "ingest")
     list_select_related = ("match", "ingest")
+    sortable_by = ()
     search_fields = ("match__home_team__name", "match__away_team__name")
     ordering = ("-id",)
 
@@ -256,5 +268,6 @@ class EventAdmin(FactAdmin):
 
     list_display = ("number", "topic", "key", "payload", "created_at")
     list_filter = ("topic",)
+    sortable_by = ()
     search_fields = ("=key",)
     ordering = ("-id",)

@@ -295,7 +295,12 @@ class Ingestion:
         old = [draft for draft in drafts if not draft.is_new]
         for draft in new:
             batch.outcomes[draft.index] = Outcome.CREATED
-        tables.insert_matches([_row(draft) for draft in new], ingest_id=ingest_id, now=self.now)
+        tables.insert_matches(
+            [(_row(draft), draft.competition_id) for draft in new],
+            world=self._row.world,
+            ingest_id=ingest_id,
+            now=self.now,
+        )
         if len(new) >= MANY and not self._is_bulk:
             self._is_bulk = True
             tables.refresh_statistics(tables.MATCHES)

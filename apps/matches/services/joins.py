@@ -31,8 +31,8 @@ _ONE_OF_EACH: Final = {
 CHILDREN: Final = (tables.STATS, tables.ODDS, tables.REFS, *_ONE_OF_EACH)
 """What belongs to a match besides its history, which only moves, and what other apps keep of it, which stays."""
 
-_BESIDE: Final = frozenset({"ingest_id", "updated_at", "seen_at"})
-"""Columns that may differ although nothing of a match has changed."""
+_BESIDE: Final = frozenset({"ingest_id", "updated_at", "seen_at", "competition_id", "world"})
+"""Columns that may differ although nothing of a match has changed; rows from before migration 0006 lack two."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ INCIDENTS: Final = "matches_incident"
 ABSENCES: Final = "matches_absence"
 
 MATCH_COLUMNS: Final = (*COLUMNS, "ingest_id", "created_at", "updated_at")
+NEW_MATCH_COLUMNS: Final = (*MATCH_COLUMNS, "world", "competition_id")
 STATS_COLUMNS: Final = ("match_id", *(field.name for field in fields(StatsRecord)))
 ODDS_COLUMNS: Final = ("match_id", *(field.name for field in fields(OddsRecord)))
 REF_COLUMNS: Final = ("match_id", "source", "source_id")
@@ -115,7 +116,7 @@ def load_matches_of_team(team_id: int, season_ids: Iterable[int] | None = None) 
 
 def pairs_repeat(competition_id: int) -> bool:
     """Whether teams of a competition are known to meet more than once at one ground in a season."""
-    again = Match.objects.filter(season__competition_id=competition_id, occurrence=2)
+    again = Match.objects.filter(competition_id=competition_id, occurrence=2)
     return len(again.values_list("id")[:REPEATED_PAIRS]) == REPEATED_PAIRS
 
 
@@ -140,10 +141,10 @@ def next_ids(table: str, count: int) -> list[int]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def insert_matches(rows: Sequence[MatchRow], *, ingest_id: int, now: datetime) -> None:
-    """Store new matches."""
-    tail = (ingest_id, now, now)
-    _copy(MATCHES, Match, MATCH_COLUMNS, (row.values() + tail for row in rows))
+def insert_matches(rows: Iterable[tuple[MatchRow, int]], *, world: str, ingest_id: int, now: datetime) -> None:
+    """Store new matches of a world, each given with the id of its competition."""
+    tail = (ingest_id, now, now, world)
+    _copy(MATCHES, Match, NEW_MATCH_COLUMNS, ((*row.values(), *tail, competition_id) for row, competition_id in rows))
 
 
 def update_matches(rows: Sequence[MatchRow], *, ingest_id: int, now: datetime) -> None:
@@ -324,7 +325,9 @@ def _upsert(
 def _fresh(temporary: str, table: str) -> None:
     """Make an empty temporary table of a table's columns."""
     with connection.cursor() as cursor:
-        cursor.execute(f"CREATE TEMPORARY TABLE IF NOT EXISTS {temporary} (LIKE {table}) ON COMMIT DROP")
+        cursor.execute(
+            f"CREATE TEMPORARY TABLE IF NOT EXISTS {temporary} (LIKE {table} INCLUDING DEFAULTS) ON COMMIT DROP"
+        )
         cursor.execute(f"TRUNCATE {temporary}")
 
 

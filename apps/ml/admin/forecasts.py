@@ -23,7 +23,7 @@ class PredictionAdmin(FactAdmin):
     list_filter = ("version__world",)
     not_listed = ("version__metrics", "version__gates", "version__columns")
     ordering = ("-id",)
-    show_full_result_count = False
+    sortable_by = ()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Prediction]:
         """Bring the version along, without its bundle."""
@@ -47,7 +47,7 @@ class ScoreAdmin(FactAdmin):
     )
     list_filter = ("world",)
     ordering = ("-id",)
-    show_full_result_count = False
+    sortable_by = ()
 
 
 @admin.register(FeatureSnapshot)

@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 from apps.matches import events
 from apps.matches import selectors as match_selectors
 from apps.matches.locks import Lock, alone
-from apps.matches.models import Match, Odds, World
+from apps.matches.models import Ingest, Match, Odds, World
 from apps.ml import metrics, selectors, serving
 from apps.ml.forecasting import scoring
 from apps.ml.models import Prediction, Score
@@ -48,6 +48,10 @@ MATERIAL: Final = 0.001
 
 MARGIN: Final = timedelta(seconds=2)
 """A fixture about to kick off is left alone: the database would refuse the forecast by its own clock."""
+
+
+LOOKED_BACK: Final = timedelta(days=1)
+"""Results of ingests that began within this time are looked at in every round of grading."""
 
 
 class NoForecastError(Exception):
@@ -132,8 +136,8 @@ def answered(match: Match, fixture: Callable[[], pd.DataFrame], *, now: datetime
 def _base_rates(match: Match, *, now: datetime) -> Forecast:
     """Return how the latest matches of the competition ended: the last step of the ladder, without any model."""
     results = Match.objects.filter(
-        season__competition=match.season.competition_id, status=Match.Status.FINISHED, known_at__lt=now
-    ).order_by("-known_at")[:BASE_MATCHES]
+        competition=match.season.competition_id, status=Match.Status.FINISHED, known_at__lt=now
+    ).order_by("-kickoff_at")[:BASE_MATCHES]
     goals = np.array(results.values_list("home_goals", "away_goals"), dtype=np.float64).reshape(-1, 2)
     if not len(goals):
         raise NoForecastError("No model can be loaded, and no match of this competition has ended yet.")
@@ -186,7 +190,7 @@ def _predict_world(served: serving.Served, *, now: datetime) -> tuple[int, int]:
     matches = {
         match.pk: match
         for match in Match.objects.filter(
-            season__competition__is_simulated=served.world == World.SANDBOX,
+            world=served.world,
             status=Match.Status.SCHEDULED,
             kickoff_at__gt=now + MARGIN,
             kickoff_at__lte=now + WINDOW,
@@ -194,18 +198,12 @@ def _predict_world(served: serving.Served, *, now: datetime) -> tuple[int, int]:
     }
     latest = {
         row.match_id: row
-        for row in Prediction.objects.filter(match_id__in=matches, version_id=served.version_id)
-        .only("match_id", "features_sha256", "published_at", "data_snapshot", "p_home", "p_draw", "p_away")
-        .order_by("match_id", "-published_at", "-id")
-        .distinct("match_id")
+        for row in selectors.newest_predictions(matches, version_id=served.version_id).only(
+            "match_id", "features_sha256", "published_at", "data_snapshot", "p_home", "p_draw", "p_away"
+        )
     }
     # After a rollback the newest forecast is by the version that was taken back: the champion's takes its place.
-    newest = (
-        Prediction.objects.filter(match_id__in=matches)
-        .order_by("match_id", "-published_at", "-id")
-        .distinct("match_id")
-        .values_list("match_id", "version_id")
-    )
+    newest = selectors.newest_predictions(matches).values_list("match_id", "version_id")
     taken_back = {match_id for match_id, version_id in newest if version_id != served.version_id}
     asked = [
         match_id
@@ -307,14 +305,14 @@ def settle_due(*, now: datetime, limit: int = 5000) -> SettleReport:
         if not ours:
             return SettleReport(0, busy=True)
         in_time = Prediction.objects.filter(match_id=OuterRef("id"), published_at__lt=OuterRef("kickoff_at"))
+        changed = Match.objects.filter(ingest_id__gt=_graded_until(now))
         latest = in_time.order_by("-published_at", "-id").values("id")[:1]
         graded = Score.objects.filter(prediction_id=OuterRef("latest_id"), revision=OuterRef("revision"))
         matches = {
             match.pk: match
-            for match in Match.objects.filter(Exists(in_time), status=Match.Status.FINISHED, home_goals__isnull=False)
+            for match in changed.filter(Exists(in_time), status=Match.Status.FINISHED, home_goals__isnull=False)
             .annotate(latest_id=Subquery(latest))
             .filter(~Exists(graded))
-            .select_related("season__competition")
             .order_by("kickoff_at", "id")[:limit]
         }
         if not matches:
@@ -328,6 +326,18 @@ def settle_due(*, now: datetime, limit: int = 5000) -> SettleReport:
         for row in scores:
             metrics.SETTLED.labels(row.world).inc()
         return SettleReport(len(scores))
+
+
+def _graded_until(now: datetime) -> int:
+    """Return the number of the ingest up to which all results were graded; 0 where all are looked at.
+
+    Only an ingest brings or changes a result. Those of the latest day are looked at each time; all of them before the
+    first grade and in the first minute of each hour, which finds what a broken round may have left.
+    """
+    if now.minute == 0 or not Score.objects.exists():
+        return 0
+    before = Ingest.objects.filter(started_at__lt=now - LOOKED_BACK).order_by("-id")
+    return before.values_list("id", flat=True).first() or 0
 
 
 def _scores(matches: Mapping[int, Match], *, now: datetime) -> list[Score]:
@@ -349,7 +359,7 @@ def _scores(matches: Mapping[int, Match], *, now: datetime) -> list[Score]:
         Score(
             prediction=predictions[match_id],
             match_id=match_id,
-            world=matches[match_id].season.competition.world,
+            world=matches[match_id].world,
             revision=matches[match_id].revision,
             outcome=int(outcomes[i]),
             log_loss=of_model[i, 0],

@@ -136,9 +136,7 @@ def retrain_due(*, now: datetime) -> list[PipelineRun]:
         lately = runs.filter(finished_at__gte=now - timedelta(days=1))
         if selectors.champion(world) is not None or (under_way | lately).exists():
             continue
-        finished = Match.objects.filter(
-            season__competition__is_simulated=world == World.SANDBOX, status=Match.Status.FINISHED
-        )
+        finished = Match.objects.filter(world=world, status=Match.Status.FINISHED)
         if finished[:LEAST_MATCHES].count() >= LEAST_MATCHES:
             asked.append(queue_run(world=world, requested_by=SYSTEM, reason="first champion", now=now))
     return asked

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from django.db import DatabaseError, transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import OuterRef, Q, Subquery
 
 from apps.matches.locks import Lock, alone
 from apps.matches.models import Match, Season, Team, World
@@ -103,10 +103,13 @@ def simulate_due(*, now: datetime) -> SeasonsReport:
 def _running(world: World, now: datetime) -> list[Season]:
     """Return the league seasons of a world that have a match to come."""
     coming = Match.objects.filter(season=OuterRef("pk"), status=Match.Status.SCHEDULED, kickoff_at__gt=now)
+    # The first one of each season, by index: an EXISTS is turned into a join that reads every fixture.
+    first = coming.exclude(stage__name=PLAY_OFF_STAGE).order_by("kickoff_at", "id").values("kickoff_at")[:1]
     return list(
-        Season.objects.filter(
-            Exists(coming.exclude(stage__name=PLAY_OFF_STAGE)),
-            competition__is_simulated=world == World.SANDBOX,
+        Season.objects.annotate(next_at=Subquery(first))
+        .filter(
+            next_at__isnull=False,
+            world=world,
             competition__level__gte=1,
         )
         .select_related("competition__region")

@@ -11,7 +11,7 @@ from typing import Final
 from django.db import IntegrityError, transaction
 
 from apps.matches.events import wake
-from apps.matches.models import Match
+from apps.matches.models import Match, World
 from apps.scraping import selectors
 from apps.scraping.models import ScrapeRun, Snapshot, Source
 from apps.scraping.services.sources import UnknownSourceError, ensure_sources, why_off
@@ -214,9 +214,9 @@ def _refuse_if_off(source: Source) -> None:
 
 def _is_match_day(source: Source, now: datetime) -> bool:
     return Match.objects.filter(
+        world=World.SANDBOX if source.is_simulated else World.REAL,
         kickoff_at__gte=now - timedelta(hours=3),
         kickoff_at__lte=now + ODDS_AHEAD,
-        season__competition__is_simulated=source.is_simulated,
         status=Match.Status.SCHEDULED,
     ).exists()
 
