@@ -253,7 +253,9 @@ SPAI_PROFILE = one_of("SPAI_PROFILE", ("smoke", "production"), "production")
 """How much work training puts in: `smoke` for tests, `production` otherwise."""
 _stage_minutes = env.int("SPAI_STAGE_LIMIT_MINUTES", default=720)
 if _stage_minutes < 1:
-    raise ImproperlyConfigured(f"SPAI_STAGE_LIMIT_MINUTES is {_stage_minutes}; it must be a number of minutes, 1 or more")
+    raise ImproperlyConfigured(
+        f"SPAI_STAGE_LIMIT_MINUTES is {_stage_minutes}; it must be a number of minutes from 1 on"
+    )
 SPAI_STAGE_LIMIT = timedelta(minutes=_stage_minutes)
 """Longest that one stage of a pipeline run may take; far above what a slow machine needs."""
 SPAI_SANDBOX: bool = env.bool("SPAI_SANDBOX", default=True)

@@ -38,9 +38,7 @@ class PipelineRun(models.Model):
     created_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
-    heartbeat_at = models.DateTimeField(
-        null=True, blank=True, help_text="Written every second while it runs."
-    )
+    heartbeat_at = models.DateTimeField(null=True, blank=True, help_text="Written every second while it runs.")
     executor = models.CharField(
         max_length=100, blank=True, help_text="The process that works on it; only this one may write the row."
     )

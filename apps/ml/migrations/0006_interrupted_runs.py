@@ -4,35 +4,52 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('ml', '0005_low_scores'),
+        ("ml", "0005_low_scores"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='pipelinerun',
-            name='executor',
-            field=models.CharField(blank=True, help_text='The process that works on it; only this one may write the row.', max_length=100),
+            model_name="pipelinerun",
+            name="executor",
+            field=models.CharField(
+                blank=True, help_text="The process that works on it; only this one may write the row.", max_length=100
+            ),
         ),
         migrations.AddField(
-            model_name='pipelinerun',
-            name='interruptions',
-            field=models.JSONField(blank=True, default=list, help_text='[{at, stage, kind, cause}]: what stopped it before it resumed.'),
+            model_name="pipelinerun",
+            name="interruptions",
+            field=models.JSONField(
+                blank=True, default=list, help_text="[{at, stage, kind, cause}]: what stopped it before it resumed."
+            ),
         ),
         migrations.AlterField(
-            model_name='pipelinerun',
-            name='attempts',
-            field=models.PositiveSmallIntegerField(default=0, help_text='1 once it began, and 1 more for each crash of a stage. Interruptions do not count.'),
+            model_name="pipelinerun",
+            name="attempts",
+            field=models.PositiveSmallIntegerField(
+                default=0,
+                help_text="1 once it began, and 1 more for each crash of a stage. Interruptions do not count.",
+            ),
         ),
         migrations.AlterField(
-            model_name='pipelinerun',
-            name='heartbeat_at',
-            field=models.DateTimeField(blank=True, help_text='Written every second while it runs.', null=True),
+            model_name="pipelinerun",
+            name="heartbeat_at",
+            field=models.DateTimeField(blank=True, help_text="Written every second while it runs.", null=True),
         ),
         migrations.AlterField(
-            model_name='pipelinerun',
-            name='status',
-            field=models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('interrupted', 'Interrupted, resumes'), ('succeeded', 'Succeeded'), ('unchanged', 'Unchanged'), ('failed', 'Failed')], default='queued', max_length=11),
+            model_name="pipelinerun",
+            name="status",
+            field=models.CharField(
+                choices=[
+                    ("queued", "Queued"),
+                    ("running", "Running"),
+                    ("interrupted", "Interrupted, resumes"),
+                    ("succeeded", "Succeeded"),
+                    ("unchanged", "Unchanged"),
+                    ("failed", "Failed"),
+                ],
+                default="queued",
+                max_length=11,
+            ),
         ),
     ]

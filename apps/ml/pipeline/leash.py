@@ -22,7 +22,7 @@ def _wait_for_the_end() -> None:
 
 
 def main(command: Sequence[str]) -> int:
-    """Run the command in this process group and return its exit status: 128 and the number of a signal, as shells do."""
+    """Run the command in this process group and return its exit status; for a signal, 128 and its number."""
     if os.getpgrp() != os.getpid():
         os.setpgrp()
     threading.Thread(target=_wait_for_the_end, daemon=True).start()

@@ -148,16 +148,12 @@ def retrain_due(*, now: datetime) -> list[PipelineRun]:
         )
         if finished[:LEAST_MATCHES].count() >= LEAST_MATCHES:
             # A history that is too short ends as a failed run, which the page shows with its reason.
-            asked.append(
-                _queue(world, latest_midnight(now), settings.SPAI_PROFILE, SYSTEM, "first champion", now)
-            )
+            asked.append(_queue(world, latest_midnight(now), settings.SPAI_PROFILE, SYSTEM, "first champion", now))
     return asked
 
 
 @transaction.atomic
-def _queue(
-    world: World, as_of: datetime, profile: str, requested_by: str, reason: str, now: datetime
-) -> PipelineRun:
+def _queue(world: World, as_of: datetime, profile: str, requested_by: str, reason: str, now: datetime) -> PipelineRun:
     wanted = {"world": world.value, "as_of": as_of, "profile": profile}
     waiting = PipelineRun.objects.filter(status=PipelineRun.Status.QUEUED, **wanted).first()
     run = waiting or PipelineRun.objects.create(
@@ -170,16 +166,17 @@ def _queue(
 
 def _not_before(runs: QuerySet[PipelineRun], now: datetime) -> datetime:
     """Return when the next run of a world without a champion may be asked for, by how its runs ended."""
-    ended = list(
-        runs.filter(finished_at__isnull=False).order_by("-finished_at").values_list("status", "finished_at")[:20]
-    )
-    if not ended:
+    ended = runs.filter(finished_at__isnull=False).order_by("-finished_at")
+    latest = ended.first()
+    if latest is None or latest.finished_at is None:
         return now
     failures = 0
-    while failures < len(ended) and ended[failures][0] == PipelineRun.Status.FAILED:
+    # Twenty failures are more than the longest wait needs.
+    for status in ended.values_list("status", flat=True)[:20]:
+        if status != PipelineRun.Status.FAILED:
+            break
         failures += 1
-    wait = min(FIRST_WAIT * 2 ** (failures - 1), LONGEST_WAIT) if failures else LONGEST_WAIT
-    return ended[0][1] + wait
+    return latest.finished_at + (min(FIRST_WAIT * 2 ** (failures - 1), LONGEST_WAIT) if failures else LONGEST_WAIT)
 
 
 def _next(now: datetime) -> PipelineRun | None:

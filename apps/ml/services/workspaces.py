@@ -16,7 +16,7 @@ import yaml
 from django.conf import settings
 
 from apps.ml.models import PipelineRun
-from apps.ml.pipeline import files
+from apps.ml.pipeline import files, finished_steps
 
 QUIET: Final = {
     "DVC_NO_ANALYTICS": "true",
@@ -86,10 +86,19 @@ def make(run: PipelineRun) -> Path:
     for name in ("dvc.yaml", ".dvcignore"):
         shutil.copy(settings.BASE_DIR / name, folder / name)
     _link_code(folder)
+    _link_steps(folder)
     run.params = run.params or read_params()
     pinned = {"world": run.world, "as_of": run.as_of.isoformat(), "profile": run.profile, "id": run.pk}
     files.write_text(folder / files.PARAMS, yaml.safe_dump(run.params | {"run": pinned}, sort_keys=False))
     return folder
+
+
+def _link_steps(folder: Path) -> None:
+    """Share finished steps of the training among runs: one that is asked for again finds those of the failed one."""
+    shared, link = settings.SPAI_VAR_DIR / "finished-steps", folder / finished_steps.FOLDER
+    shared.mkdir(parents=True, exist_ok=True)
+    if not link.is_symlink():
+        link.symlink_to(shared)
 
 
 def read_params() -> dict[str, Any]:

@@ -592,7 +592,9 @@ def test_a_world_with_matches_enough_and_no_champion_gets_a_run(toy, version, wa
     PipelineRun.objects.update(status="interrupted")
     assert runs.retrain_due(now=NOW + timedelta(days=2)) == [], "it resumes"
     PipelineRun.objects.update(status="succeeded", finished_at=NOW)
-    assert runs.retrain_due(now=NOW + timedelta(hours=23)) == [], "its version did not pass: the same facts are no better"
+    assert runs.retrain_due(now=NOW + timedelta(hours=23)) == [], (
+        "its version did not pass: the same facts are no better"
+    )
     assert len(runs.retrain_due(now=NOW + timedelta(days=1))) == 1
     PipelineRun.objects.all().delete()
     promote(version=version(created=True), user=None, reason="first champion", now=NOW)
@@ -600,7 +602,9 @@ def test_a_world_with_matches_enough_and_no_champion_gets_a_run(toy, version, wa
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(("failures", "minutes"), [(1, 5), (2, 10), (3, 20), (8, 640), (9, 1280), (10, 1440), (30, 1440)])
+@pytest.mark.parametrize(
+    ("failures", "minutes"), [(1, 5), (2, 10), (3, 20), (8, 640), (9, 1280), (10, 1440), (30, 1440)]
+)
 def test_a_failed_first_champion_is_tried_again_after_minutes_then_less_and_less_often(
     toy, wakes, monkeypatch, failures, minutes
 ):
@@ -711,7 +715,9 @@ os.wait()
 @contextlib.contextmanager
 def _worker() -> Iterator[subprocess.Popen]:
     """A process that executes the run that is due."""
-    with subprocess.Popen([sys.executable, "-c", _WORKER], cwd=ROOT, env=_environment(), stderr=subprocess.PIPE) as found:
+    with subprocess.Popen(
+        [sys.executable, "-c", _WORKER], cwd=ROOT, env=_environment(), stderr=subprocess.PIPE
+    ) as found:
         try:
             yield found
         finally:

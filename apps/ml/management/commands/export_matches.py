@@ -60,8 +60,8 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         if exported.matches["known_at"].null_count == exported.matches.num_rows:
             raise CommandError(
-                f"There is no match of the {world} world known before {as_of:%Y-%m-%d %H:%M} UTC. Choose a later day, or "
-                "import older seasons."
+                f"There is no match of the {world} world known before {as_of:%Y-%m-%d %H:%M} UTC. "
+                "Choose a later day, or import older seasons."
             )
         files.write_table(root / files.MATCHES, exported.matches)
         files.write_table(root / files.ODDS, exported.odds)
