@@ -23,8 +23,8 @@ SYSTEM: Final = "system"
 
 
 SMOKE_IS_NO_CHAMPION: Final = (
-    "was made with the smoke profile, which checks the pipeline and puts little work into the model. It never forecasts "
-    "the real world. Run the pipeline with the production profile, and promote what comes of it."
+    "was made with the smoke profile, which checks the pipeline and puts little work into the model. It never "
+    "forecasts the real world. Run the pipeline with the production profile, and promote what comes of it."
 )
 
 

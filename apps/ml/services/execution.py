@@ -238,8 +238,8 @@ class Execution:
             raise error
         if self._is_connected:
             self._say(
-                f"The connection to PostgreSQL was lost at {self.clock():%H:%M:%S} UTC: {connections.first_line(error)}. "
-                "The stages go on, and the row follows once the database is back."
+                f"The connection to PostgreSQL was lost at {self.clock():%H:%M:%S} UTC: "
+                f"{connections.first_line(error)}. The stages go on, and the row follows once the database is back."
             )
         self._is_connected = self._is_locked = False
 

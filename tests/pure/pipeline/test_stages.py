@@ -341,7 +341,7 @@ def test_nothing_that_a_run_writes_is_pickled(built):
 
 @pytest.fixture
 def stopped(copy, monkeypatch):
-    """The stage in the folder `copy`, stopped in its last fit; returns the numbers of the steps that are fitted later."""
+    """The stage in the folder `copy`, stopped in its last fit; returns the numbers of the steps fitted later."""
     fit_step, last, fitted_since = train.fit_step, len(files.read_json(copy / files.FOLDS)["folds"]), []
 
     def interrupted(step, *more):
