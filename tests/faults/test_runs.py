@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import urllib.request
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +21,8 @@ WITHOUT_REDIS = 60.0
 
 PATIENCE = 1800.0
 
+COLUMNS = ("status", "attempts", "stages", "interruptions", "log", "metrics", "error", "heartbeat_at")
+
 
 class Followed:
     """The pipeline run of a stack, read from its row."""
@@ -31,11 +34,10 @@ class Followed:
         """Return the oldest run; nothing while there is none or the database is away."""
         try:
             with psycopg.connect(self.running.stack.value("DATABASE_URL"), connect_timeout=3) as connection:
-                names = ("id", "status", "attempts", "stages", "interruptions", "log", "metrics", "error", "heartbeat_at")
-                found = connection.execute(f"SELECT {', '.join(names)} FROM ml_pipelinerun ORDER BY id").fetchone()
+                found = connection.execute(f"SELECT {', '.join(COLUMNS)} FROM ml_pipelinerun ORDER BY id").fetchone()
         except psycopg.OperationalError:
             return {}
-        return dict(zip(names, found, strict=True)) if found else {}
+        return dict(zip(COLUMNS, found, strict=True)) if found else {}
 
     def is_in(self, *stages: str) -> bool:
         """Whether one of these stages is under way."""
@@ -111,7 +113,5 @@ def test_a_run_whose_worker_is_killed_is_shown_as_interrupted_and_resumes(simula
 
 
 def _page(address: str) -> str:
-    import urllib.request
-
     with urllib.request.urlopen(address, timeout=20) as answer:
         return answer.read().decode()

@@ -86,7 +86,7 @@ class FinishedSteps:
     def read(self, number: int) -> dict[str, Forecast] | None:
         """Return the forecasts of a step by model; None when they are not kept, or not whole."""
         try:
-            with np.load(self._path(number), allow_pickle=False) as kept:
+            with self._path(number).open("rb") as file, np.load(file, allow_pickle=False) as kept:
                 names = [name.removeprefix("p ") for name in kept.files if name.startswith("p ")]
                 return {name: Forecast(kept[f"p {name}"], float(kept[f"seconds {name}"])) for name in names}
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
