@@ -39,7 +39,7 @@ class WakeUp(Task):
     abstract = True
     acks_late = False
     reject_on_worker_lost = False
-    Request = "apps.ml.requests:WakeUpRequest"
+    Request = "apps.ml.task_requests:WakeUpRequest"
 
 
 @shared_task(name="ml.predict_due", soft_time_limit=240, time_limit=300)

@@ -103,6 +103,10 @@ class Progress:
         """Whether a stage was executed that looks at nothing but files."""
         return any(stage["status"] == DONE for stage in self.stages if stage["name"] not in ("export", "register"))
 
+    def note(self, line: str) -> None:
+        """Add a line to the log that the pipeline did not write."""
+        self._lines.append(line)
+
     def read(self, line: str, *, now: datetime) -> None:
         """Take one line of output."""
         # A progress bar overwrites itself: what stands at the end counts.

@@ -143,11 +143,18 @@ class Execution:
         """Execute the run to its end, or until this process has to stop."""
         try:
             self._begin()
-            self._make(command)
+            self._make_or_fail(command)
         except RunInterruptedError as interrupted:
             self._interrupt(str(interrupted))
         except RunTakenOverError as taken:
             logger.warning("%s", taken)
+        return self.run
+
+    def _make_or_fail(self, command: tuple[str, ...] | None) -> None:
+        try:
+            self._make(command)
+        except (RunInterruptedError, RunTakenOverError):
+            raise
         except StageTookTooLongError as error:
             self._fail({"message": str(error), "next_step": AFTER_LIMIT})
         except Exception as error:
@@ -155,7 +162,6 @@ class Execution:
             if not self.run.is_over:
                 message = f"{type(error).__name__}: {connections.first_line(error)}"
                 self._fail({"message": message, "next_step": NEXT_STEP})
-        return self.run
 
     # ── The row ──────────────────────────────────────────────────────────────────────────────────────────────────────
     def _begin(self) -> None:
@@ -245,7 +251,7 @@ class Execution:
 
     def _say(self, line: str) -> None:
         logger.info("%s: %s", self.run, line)
-        self.progress.read(line, now=self.clock())
+        self.progress.note(line)
         self._is_new = True
 
     def _note_interruption(self, kind: str, cause: str, *, stage: str | None, at: datetime) -> None:
