@@ -259,6 +259,13 @@ SPAI_WORLD = one_of("SPAI_WORLD", ("", "real", "sandbox"), "")
 """The world that `dvc repro` in a shell works on; empty for the one that is served first."""
 SPAI_PROFILE = one_of("SPAI_PROFILE", ("smoke", "production"), "production")
 """How much work training puts in: `smoke` for tests, `production` otherwise."""
+_stage_minutes = env.int("SPAI_STAGE_LIMIT_MINUTES", default=720)
+if _stage_minutes < 1:
+    raise ImproperlyConfigured(
+        f"SPAI_STAGE_LIMIT_MINUTES is {_stage_minutes}; it must be a number of minutes from 1 on"
+    )
+SPAI_STAGE_LIMIT = timedelta(minutes=_stage_minutes)
+"""Longest that one stage of a pipeline run may take; far above what a slow machine needs."""
 SPAI_SANDBOX: bool = env.bool("SPAI_SANDBOX", default=True)
 """Whether the simulated world is kept up to date."""
 
@@ -276,7 +283,10 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_HARD_LIMIT = 3600
-"""Hardest time limit of any task in seconds; redelivery waits at least twice as long."""
+"""Hardest time limit of any task in seconds; redelivery waits at least twice as long.
+
+A pipeline run lasts longer: the message that wakes it is acknowledged at once and never delivered again.
+"""
 if CELERY_BROKER_URL.startswith(("redis", "rediss")):
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         **_redis_timeouts,

@@ -52,6 +52,18 @@ def try_take(lock: Lock) -> bool:
         return bool(cursor.fetchone()[0])
 
 
+def is_taken(lock: Lock) -> bool:
+    """Whether any session of this database holds a lock."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+            " AND classid = %s AND objid = %s)",
+            [lock >> 32, lock & 0xFFFF_FFFF],
+        )
+        return bool(cursor.fetchone()[0])
+
+
 @contextmanager
 def alone(lock: Lock) -> Iterator[bool]:
     """Hold a lock of this database session, which goes with it when the process dies; yield False when it is taken."""

@@ -10,14 +10,12 @@ from collections.abc import Iterator
 from typing import Final
 
 from django.db import DatabaseError
-from django.db.models import Count
 from prometheus_client import Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from apps.matches.models import World
 from apps.ml import selectors
-from apps.ml.models import PipelineRun
 
 PREDICTIONS: Final = Counter("spai_predictions_total", "Forecasts made, by what became of them.", ["world", "kind"])
 """`kind` is published (kept and graded) or live (answered, not kept)."""
@@ -69,8 +67,8 @@ class ModelCollector(Collector):
                 labels = [str(world), str(version.number), version.estimator, version.profile, version.code_revision]
                 info.add_metric(labels, 1)
                 registered.add_metric([str(world)], version.created_at.timestamp())
-            for row in PipelineRun.objects.values("status").annotate(n=Count("id")).order_by("status"):
-                waiting.add_metric([row["status"]], row["n"])
+            for status, count in selectors.runs_by_status().items():
+                waiting.add_metric([status], count)
         except DatabaseError:
             return
         yield from (info, registered, waiting)

@@ -23,12 +23,13 @@ class PipelineRun(models.Model):
     class Status(models.TextChoices):
         QUEUED = "queued"
         RUNNING = "running"
+        INTERRUPTED = "interrupted", "Interrupted, resumes"
         SUCCEEDED = "succeeded"
         UNCHANGED = "unchanged"
         FAILED = "failed"
 
     world = models.CharField(max_length=7, choices=World)
-    status = models.CharField(max_length=9, choices=Status, default=Status.QUEUED)
+    status = models.CharField(max_length=11, choices=Status, default=Status.QUEUED)
     as_of = models.DateTimeField(help_text="Facts known before it, fixtures after it.")
     profile = models.CharField(max_length=12)
     params = models.JSONField(default=dict, help_text="params.yaml as the run used it.")
@@ -37,10 +38,16 @@ class PipelineRun(models.Model):
     created_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
-    heartbeat_at = models.DateTimeField(
-        null=True, blank=True, help_text="Written while it runs; an old one is a dead run."
+    heartbeat_at = models.DateTimeField(null=True, blank=True, help_text="Written every second while it runs.")
+    executor = models.CharField(
+        max_length=100, blank=True, help_text="The process that works on it; only this one may write the row."
     )
-    attempts = models.PositiveSmallIntegerField(default=0)
+    attempts = models.PositiveSmallIntegerField(
+        default=0, help_text="1 once it began, and 1 more for each crash of a stage. Interruptions do not count."
+    )
+    interruptions = models.JSONField(
+        default=list, blank=True, help_text="[{at, stage, kind, cause}]: what stopped it before it resumed."
+    )
     stages = models.JSONField(default=list, help_text="[{name, status, started_at, seconds}] in the order of the DAG.")
     log = models.TextField(blank=True, help_text="The latest lines of its output.")
     error = models.JSONField(default=dict, blank=True, help_text="Of a failed run: stage, rows, message, next step.")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import numpy as np
-from django.db.models import Exists, F, OuterRef, QuerySet, TextChoices
+from django.db.models import Count, Exists, F, Min, OuterRef, QuerySet, TextChoices
 from django.db.models.expressions import RawSQL
+from django.utils import timezone
 
+from apps.matches.locks import Lock, is_taken
 from apps.matches.models import Match, Season, World
 from apps.ml.forecasting import scoring
 from apps.ml.models import Comparison as Duel
@@ -22,6 +24,12 @@ INTERVAL_FROM: Final = 30
 
 PROFILES: Final = ("smoke", "production")
 """Profiles from the least work to the most."""
+
+UNDER_WAY: Final = (PipelineRun.Status.QUEUED, PipelineRun.Status.RUNNING, PipelineRun.Status.INTERRUPTED)
+"""Statuses of runs that are not over."""
+
+SILENT_AFTER: Final = timedelta(seconds=3)
+"""Age of the heartbeat of a run from which on the lock tells whether its executor lives."""
 
 
 class Stage(TextChoices):
@@ -91,6 +99,8 @@ class Stages:
             return Stage.LABELLED
         if version.pk in self.former:
             return Stage.FORMER
+        if not may_be_champion(World(version.world), version.profile):
+            return Stage.SMOKE
         if not version.passed_gates:
             return Stage.REFUSED
         if champion is None:
@@ -101,6 +111,11 @@ class Stages:
         if _thoroughness(version.profile) < _thoroughness(champion.profile):
             return Stage.SMOKE
         return Stage.CHALLENGER if version.pk in self.favoured else Stage.CANDIDATE
+
+
+def may_be_champion(world: World, profile: str) -> bool:
+    """Whether versions made with a profile may serve a world: smoke checks the pipeline, and no real forecast."""
+    return world != World.REAL or profile != PROFILES[0]
 
 
 def _thoroughness(profile: str) -> int:
@@ -258,8 +273,86 @@ def runs(world: World) -> QuerySet[PipelineRun]:
 
 
 def latest_run(world: World) -> PipelineRun | None:
-    """Return the newest pipeline run of a world."""
-    return runs(world).first()
+    """Return the newest pipeline run of a world, as it stands."""
+    run = runs(world).first()
+    return None if run is None else as_it_stands(run)
+
+
+def as_it_stands(run: PipelineRun) -> PipelineRun:
+    """Return a run to be shown, as interrupted where its executor died and nobody could write that down.
+
+    A heartbeat alone may be late on a busy machine; the lock of an executor is free as soon as that is dead.
+    """
+    if run.status == PipelineRun.Status.RUNNING and run.heartbeat_at is not None:
+        is_silent = timezone.now() - run.heartbeat_at > SILENT_AFTER
+        if is_silent and not is_taken(Lock.RUN):
+            run.status = PipelineRun.Status.INTERRUPTED
+            run.stages = [
+                stage | {"status": "interrupted"} if stage["status"] == "running" else stage for stage in run.stages
+            ]
+    return run
+
+
+def runs_by_status() -> dict[str, int]:
+    """Return how many runs there are of each status, as they stand."""
+    found = dict(PipelineRun.objects.values_list("status").annotate(n=Count("id")).order_by("status"))
+    for run in PipelineRun.objects.filter(status=PipelineRun.Status.RUNNING).only("status", "heartbeat_at", "stages"):
+        if as_it_stands(run).status != PipelineRun.Status.RUNNING:
+            found[PipelineRun.Status.RUNNING] -= 1
+            found[run.status] = found.get(run.status, 0) + 1
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What a run as of some instant would have to learn from.
+
+    Parameters
+    ----------
+    first_known_at, first_kickoff_at : datetime or None
+        When the first result of the world was known, and the first match with a result kicked off.
+    known : int
+        Matches whose result was known before the instant.
+    warm_up_days, least_rows : int
+        What a walk forward asks for.
+    is_enough : bool
+        Whether one step of it has enough matches on both sides.
+    """
+
+    first_known_at: datetime | None
+    first_kickoff_at: datetime | None
+    known: int
+    warm_up_days: int
+    least_rows: int
+    is_enough: bool
+
+
+def history(world: World, *, as_of: datetime, split: Mapping[str, Any]) -> History:
+    """Return what was known of a world before an instant, measured by the section `split` of the parameters.
+
+    The pipeline looks more closely; what is not enough here is not enough there.
+    """
+    finished = Match.objects.filter(
+        season__competition__is_simulated=world == World.SANDBOX, status=Match.Status.FINISHED, known_at__isnull=False
+    )
+    first = finished.aggregate(known_at=Min("known_at"), kickoff_at=Min("kickoff_at"))
+    known, least = finished.filter(known_at__lt=as_of), split["least_rows"]
+    is_enough = False
+    if first["kickoff_at"] is not None:
+        begin = first["kickoff_at"] + timedelta(days=split["warm_up_days"])
+        # The latest refit that leaves enough matches after it has the most before it.
+        latest = known.order_by("-kickoff_at").values_list("kickoff_at", flat=True)[least - 1 : least].first()
+        starts = scoring.season_starts(begin, latest or begin, split["refit_month"], split["refit_day"])
+        before = known.filter(kickoff_at__gte=begin, known_at__lt=starts[-1]) if starts else known.none()
+        is_enough = before[:least].count() >= least
+    return History(
+        first_known_at=first["known_at"],
+        first_kickoff_at=first["kickoff_at"],
+        known=known.count(),
+        warm_up_days=split["warm_up_days"],
+        least_rows=least,
+        is_enough=is_enough,
+    )
 
 
 def predictions_in_time() -> QuerySet[Prediction]:

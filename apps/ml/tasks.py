@@ -3,13 +3,43 @@
 from __future__ import annotations
 
 import logging
+import mmap
+from typing import Any, Final
 
-from celery import shared_task
+from celery import Task, shared_task
+from celery.signals import worker_shutting_down
 from django.utils import timezone
 
 from apps.ml import services
 
 logger = logging.getLogger(__name__)
+
+_SHUTDOWN: Final = mmap.mmap(-1, 1)
+"""One byte that the processes of a worker share with the main one, which forks them; 1 once it was asked to end."""
+
+
+@worker_shutting_down.connect
+def note_shutdown(**_: Any) -> None:
+    """Tell the processes of this worker that it was asked to end."""
+    _SHUTDOWN[0] = 1
+
+
+def is_shutting_down() -> bool:
+    """Whether the worker of this process was asked to end."""
+    return bool(_SHUTDOWN[0])
+
+
+class WakeUp(Task):
+    """A task that may take longer than any limit, because its message carries no work: the rows do.
+
+    The message is acknowledged before the work begins, so that no broker delivers it again while the work lasts. The
+    connection to the broker may be lost meanwhile.
+    """
+
+    abstract = True
+    acks_late = False
+    reject_on_worker_lost = False
+    Request = "apps.ml.task_requests:WakeUpRequest"
 
 
 @shared_task(name="ml.predict_due", soft_time_limit=240, time_limit=300)
@@ -30,10 +60,10 @@ def simulate_due() -> None:
     logger.info("simulate_due: %s", services.simulate_due(now=timezone.now()))
 
 
-@shared_task(name="ml.run_due", soft_time_limit=3300, time_limit=3600)
+@shared_task(name="ml.run_due", base=WakeUp)
 def run_due() -> None:
-    """Execute the pipeline run that waits longest, if any."""
-    logger.info("run_due: %s", services.run_due(now=timezone.now()))
+    """Execute the oldest pipeline run that is not over, if any; its stages have limits of their own."""
+    logger.info("run_due: %s", services.run_due(now=timezone.now(), is_stopping=is_shutting_down))
 
 
 @shared_task(name="ml.retrain_due", soft_time_limit=50, time_limit=60)

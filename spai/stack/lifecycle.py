@@ -20,7 +20,7 @@ import psutil
 import psycopg
 from psycopg import sql
 
-from spai.stack import environment, health, revision, servers, supervision
+from spai.stack import environment, health, revision, runs, servers, supervision
 from spai.stack.environment import Stack, write_private
 from spai.stack.parts import SERVERS, Part
 from spai.stack.ports import Claims
@@ -419,6 +419,8 @@ def end(stack: Stack, report: Report) -> None:
     """End the stack and say so."""
     ran = Supervisor(stack).runs()
     if ran:
+        if run := runs.under_way(stack):
+            report.say(f"{run}: it is interrupted now and resumes at the next `make up`; finished stages are kept")
         report.say("Ending all parts; a worker may finish what it is doing, for at most 15 s")
     left = supervision.stop(stack, patience=60)
     if left:
@@ -451,6 +453,8 @@ def restart(report: Report, part: str | None = None) -> None:
             )
         if part not in supervisor.processes():
             raise StackError(f"{part} was switched on after the stack was started: `make restart` starts it too.")
+        if part == runs.WORKER and (run := runs.under_way(stack)):
+            report.say(f"{run}: it is interrupted now and resumes once {part} is back; finished stages are kept")
         supervisor.stop([part], PATIENCE)
         supervisor.start(part)
         await_ready(supervisor, chosen, report)

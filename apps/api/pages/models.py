@@ -46,7 +46,10 @@ def models(request: HttpRequest) -> HttpResponse:
         "champion": champion,
         "versions": versions,
         "promotions": ml_selectors.promotions(frame.world)[:VERSIONS_SHOWN],
-        "runs": ml_selectors.runs(frame.world).defer("log", "params", "dvc_lock", "metrics")[:RUNS_SHOWN],
+        "runs": [
+            ml_selectors.as_it_stands(run)
+            for run in ml_selectors.runs(frame.world).defer("log", "params", "dvc_lock", "metrics")[:RUNS_SHOWN]
+        ],
     }
     return show(request, frame, "pages/models.html", context, partial="partials/models.html")
 

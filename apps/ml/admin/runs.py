@@ -21,7 +21,7 @@ from unfold.widgets import UnfoldAdminDateWidget, UnfoldAdminSelectWidget
 
 from apps.matches.admin import FactAdmin
 from apps.matches.models import World
-from apps.ml import services
+from apps.ml import selectors, services
 from apps.ml.models import (
     PipelineRun,
 )
@@ -52,6 +52,25 @@ class RunForm(BaseDialogForm):
             raise forms.ValidationError("That day has not begun in UTC; choose today or an earlier day.")
         return day
 
+    @property
+    def as_of(self) -> datetime | None:
+        """The instant that was chosen, None for the latest midnight."""
+        day = self.cleaned_data.get("as_of_date")
+        return datetime.combine(day, time(), tzinfo=UTC) if day else None
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse a run that has nothing to learn from."""
+        given: dict[str, Any] = super().clean() or self.cleaned_data
+        if "world" in given and "as_of_date" in given:
+            now = timezone.now()
+            try:
+                services.refuse_impossible(
+                    world=World(given["world"]), as_of=self.as_of or services.latest_midnight(now), now=now
+                )
+            except services.RunRefusedError as refusal:
+                self.add_error("as_of_date" if self.as_of else "world", str(refusal))
+        return given
+
 
 @admin.register(PipelineRun)
 class PipelineRunAdmin(FactAdmin):
@@ -67,16 +86,23 @@ class PipelineRunAdmin(FactAdmin):
 
     @display(
         description="status",
-        label={"queued": "info", "running": "info", "succeeded": "success", "unchanged": "success", "failed": "danger"},
+        label={
+            "Queued": "info",
+            "Running": "info",
+            "Interrupted, resumes": "warning",
+            "Succeeded": "success",
+            "Unchanged": "success",
+            "Failed": "danger",
+        },
     )
     def shown_status(self, run: PipelineRun) -> str:
         """The status as a label."""
-        return run.status
+        return selectors.as_it_stands(run).get_status_display()
 
     @display(description="stage")
     def shown_stage(self, run: PipelineRun) -> str:
         """The stage under way, or how many there were."""
-        running = [stage["name"] for stage in run.stages if stage["status"] == "running"]
+        running = [stage["name"] for stage in run.stages if stage["status"] in ("running", "interrupted")]
         done = sum(stage["status"] in ("done", "unchanged") for stage in run.stages)
         return running[0] if running else f"{done} of {len(run.stages)}"
 
@@ -95,11 +121,10 @@ class PipelineRunAdmin(FactAdmin):
     )
     def run_pipeline(self, request: HttpRequest, form: RunForm) -> HttpResponse:
         """Queue a run and go to its page."""
-        day = form.cleaned_data["as_of_date"]
         run = services.queue_run(
             world=World(form.cleaned_data["world"]),
             profile=form.cleaned_data["profile"],
-            as_of=datetime.combine(day, time(), tzinfo=UTC) if day else None,
+            as_of=form.as_of,
             requested_by=request.user.get_username(),
             reason="asked for in the admin",
             now=timezone.now(),
@@ -121,16 +146,25 @@ class PipelineRunAdmin(FactAdmin):
     def run_again(self, request: HttpRequest, form: BaseDialogForm, object_id: int) -> HttpResponse:
         """Queue a run with the pinned day of this one."""
         earlier = PipelineRun.objects.get(pk=object_id)
-        run = services.queue_run(
-            world=World(earlier.world),
-            profile=earlier.profile,
-            as_of=earlier.as_of,
-            requested_by=request.user.get_username(),
-            reason=f"run {earlier.pk} again",
-            now=timezone.now(),
-        )
+        try:
+            run = services.queue_run(
+                world=World(earlier.world),
+                profile=earlier.profile,
+                as_of=earlier.as_of,
+                requested_by=request.user.get_username(),
+                reason=f"run {earlier.pk} again",
+                now=timezone.now(),
+            )
+        except services.RunRefusedError as refusal:
+            messages.error(request, str(refusal))
+            return HttpResponseClientRedirect(reverse("admin:ml_pipelinerun_change", args=[earlier.pk]))
         messages.success(request, capfirst(f"{run} is queued; this page follows it."))
         return HttpResponseClientRedirect(reverse("admin:ml_pipelinerun_change", args=[run.pk]))
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> PipelineRun | None:
+        """Return the run as it stands."""
+        run = super().get_object(request, object_id, from_field)
+        return None if run is None else selectors.as_it_stands(run)
 
     def has_run_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Whether the user may queue runs."""
@@ -150,6 +184,7 @@ class PipelineRunAdmin(FactAdmin):
         run = PipelineRun.objects.filter(pk=run_id).first()
         if run is None:
             raise Http404
+        run = selectors.as_it_stands(run)
         status = STOP_POLLING if run.is_over else 200
         return render(
             request,
@@ -162,6 +197,6 @@ class PipelineRunAdmin(FactAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Show the run with its versions beside the read-only fields."""
-        run = PipelineRun.objects.filter(pk=object_id).first() if object_id.isdigit() else None
+        run = self.get_object(request, object_id) if object_id.isdigit() else None
         context = {"run": run, "versions": run.versions.defer("bundle") if run else (), **(extra_context or {})}
         return super().change_view(request, object_id, form_url, context)

@@ -22,11 +22,12 @@ def _wait_for_the_end() -> None:
 
 
 def main(command: Sequence[str]) -> int:
-    """Run the command in this process group and return its exit status."""
+    """Run the command in this process group and return its exit status; for a signal, 128 and its number."""
     if os.getpgrp() != os.getpid():
         os.setpgrp()
     threading.Thread(target=_wait_for_the_end, daemon=True).start()
-    return subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode  # noqa: S603
+    status = subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode  # noqa: S603
+    return status if status >= 0 else 128 - status
 
 
 if __name__ == "__main__":

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import signal
 from collections import deque
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -12,11 +14,13 @@ import yaml
 LOG_LINES: Final = 200
 """Latest lines that a run keeps."""
 
-WAITING, RUNNING, DONE, UNCHANGED, FAILED = "waiting", "running", "done", "unchanged", "failed"
+WAITING, RUNNING, INTERRUPTED = "waiting", "running", "interrupted"
+DONE, UNCHANGED, FAILED = "done", "unchanged", "failed"
 
 _RUNNING: Final = re.compile(r"^Running stage '([\w-]+)'")
 _SKIPPED: Final = re.compile(r"^Stage '([\w-]+)' (?:didn't change, skipping|is cached - skipping run)")
 _FAILED: Final = re.compile(r"failed to reproduce '([\w-]+)'")
+_EXITED: Final = re.compile(r", exited with (-?\d+)$")
 _NOISE: Final = (
     "Updating lock file",
     "Generating lock file",
@@ -32,27 +36,62 @@ def stage_names(dvc_yaml: str) -> list[str]:
     return list(yaml.safe_load(dvc_yaml)["stages"])
 
 
+def signal_of(status: int) -> signal.Signals | None:
+    """Return the signal that ended a process by its exit status, which a shell tells as 128 and its number."""
+    number = -status if status < 0 else status - 128
+    return signal.Signals(number) if number in set(signal.Signals) else None
+
+
 class Progress:
     """How far a run is, kept up line by line.
+
+    Parameters
+    ----------
+    names : list of str
+        The stages.
+    stages : iterable of dict
+        What earlier attempts of the same run made of them. What they finished counts as done by this run.
+    log : str
+        What earlier attempts wrote.
 
     Attributes
     ----------
     stages : list of dict
-        ``{name, status, started_at, seconds}`` in the order of the DAG; `status` is waiting, running, done, unchanged
-        or failed.
+        ``{name, status, started_at, seconds}`` in the order of the DAG; `status` is waiting, running, interrupted,
+        done, unchanged or failed.
+    ended_by : Signals or None
+        The signal that ended the stage that failed.
     """
 
-    def __init__(self, names: list[str]) -> None:
-        self.stages: list[dict[str, Any]] = [
-            {"name": name, "status": WAITING, "started_at": None, "seconds": None} for name in names
-        ]
-        self._lines: deque[str] = deque(maxlen=LOG_LINES)
+    def __init__(self, names: list[str], *, stages: Iterable[Mapping[str, Any]] = (), log: str = "") -> None:
+        before = {stage["name"]: stage for stage in stages}
+        self.stages: list[dict[str, Any]] = [dict(before.get(name) or _untouched(name)) for name in names]
+        self._lines: deque[str] = deque(log.splitlines(), maxlen=LOG_LINES)
         self._began: datetime | None = None
+        self.begin()
+
+    def begin(self) -> None:
+        """Start an attempt: what did not end well waits again."""
+        for stage in self.stages:
+            if stage["status"] in (RUNNING, INTERRUPTED, FAILED):
+                stage |= _untouched(stage["name"])
+        self._attempt: deque[str] = deque(maxlen=LOG_LINES)
+        self.ended_by: signal.Signals | None = None
 
     @property
     def log(self) -> str:
         """The latest lines."""
         return "\n".join(self._lines)
+
+    @property
+    def attempt_log(self) -> str:
+        """The latest lines of this attempt."""
+        return "\n".join(self._attempt)
+
+    @property
+    def running(self) -> str | None:
+        """Name of the stage that runs."""
+        return next((stage["name"] for stage in self.stages if stage["status"] == RUNNING), None)
 
     @property
     def failed(self) -> str | None:
@@ -64,6 +103,10 @@ class Progress:
         """Whether a stage was executed that looks at nothing but files."""
         return any(stage["status"] == DONE for stage in self.stages if stage["name"] not in ("export", "register"))
 
+    def note(self, line: str) -> None:
+        """Add a line to the log that the pipeline did not write."""
+        self._lines.append(line)
+
     def read(self, line: str, *, now: datetime) -> None:
         """Take one line of output."""
         # A progress bar overwrites itself: what stands at the end counts.
@@ -71,6 +114,7 @@ class Progress:
         if not line or line.startswith(_NOISE):
             return
         self._lines.append(line)
+        self._attempt.append(line)
         if found := _RUNNING.match(line):
             self._end_running(DONE, now)
             stage = self._stage(found[1])
@@ -78,17 +122,25 @@ class Progress:
             self._began = now
         elif found := _SKIPPED.match(line):
             self._end_running(DONE, now)
-            self._stage(found[1])["status"] = UNCHANGED
+            stage = self._stage(found[1])
+            if stage["status"] != DONE:
+                stage["status"] = UNCHANGED
         elif found := _FAILED.search(line):
             # DVC also refuses a stage before it starts, when the one before has ended well.
             stage = self._stage(found[1])
             self._end_running(FAILED if stage["status"] == RUNNING else DONE, now)
             stage["status"] = FAILED
+            if status := _EXITED.search(line):
+                self.ended_by = signal_of(int(status[1]))
 
     def skip(self) -> None:
         """Take it that no stage needs to be executed."""
         for stage in self.stages:
             stage["status"] = UNCHANGED
+
+    def interrupt(self, *, now: datetime) -> None:
+        """Take it that the stage that runs was stopped, and will be repeated."""
+        self._end_running(INTERRUPTED, now)
 
     def end(self, *, succeeded: bool, now: datetime) -> None:
         """Take the end of the output."""
@@ -104,5 +156,9 @@ class Progress:
         for stage in self.stages:
             if stage["name"] == name:
                 return stage
-        self.stages.append({"name": name, "status": WAITING, "started_at": None, "seconds": None})
+        self.stages.append(_untouched(name))
         return self.stages[-1]
+
+
+def _untouched(name: str) -> dict[str, Any]:
+    return {"name": name, "status": WAITING, "started_at": None, "seconds": None}

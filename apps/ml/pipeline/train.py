@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from apps.ml.forecasting.estimators import REGISTRY, Estimator, NoPricesError, Pool, create
 from apps.ml.pipeline import columns, files
 from apps.ml.pipeline.columns import KEYS, RAW
+from apps.ml.pipeline.finished_steps import FinishedSteps, Forecast, key_of
 from apps.ml.pipeline.split import test_rows, training_rows
 
 Floats = NDArray[np.float64]
@@ -178,17 +179,27 @@ def main(root: Path = Path()) -> None:
     everything = Step(len(steps), datetime.max.replace(tzinfo=latest["as_of"].dt.tz), latest, latest.head(0))
     out: dict[str, list[pd.DataFrame]] = {name: [] for name in wanted}
     took = dict.fromkeys(wanted, 0.0)
+    finished = FinishedSteps(root, key_of(root, params))
     for step in (*steps, everything):
-        fits = fit_step(step, list(out), sections, seed, matrices, out)
+        found = None if step is everything else finished.read(step.number)
+        line = f"step {step.number + 1} of {len(steps) + 1}: fitted to {len(step.learnt)} matches"
+        if found is not None:
+            files.say(f"{line} before the stage was stopped")
+        else:
+            fits = fit_step(step, list(out), sections, seed, matrices, out)
+            found = {name: Forecast(fit.p, fit.seconds) for name, fit in fits.items()}
+            if step is everything:
+                for name, fit in fits.items():
+                    fit.model.taking(matrices[name].all_names).save(root / files.TRAINED / name)
+            else:
+                finished.write(step.number, found)
+            files.say(line)
         # Who has no prices at one step goes from every step: models are compared on the same matches.
         out = {
-            name: [*out[name], forecasts(name, step.number, step.asked, fits[name].p)] for name in out if name in fits
+            name: [*out[name], forecasts(name, step.number, step.asked, found[name].p)] for name in out if name in found
         }
-        for name, fit in fits.items():
-            took[name] += fit.seconds
-            if step is everything:
-                fit.model.taking(matrices[name].all_names).save(root / files.TRAINED / name)
-        files.say(f"step {step.number + 1} of {len(steps) + 1}: fitted to {len(step.learnt)} matches")
+        for name, forecast in found.items():
+            took[name] += forecast.seconds
     for name in out:
         files.say(f"{name}: {len(steps)} steps and the whole in {took[name]:.1f} s")
     said = pd.concat([part for parts in out.values() for part in parts], ignore_index=True)
@@ -196,6 +207,7 @@ def main(root: Path = Path()) -> None:
     days = latest["kickoff_at"].dt.date
     about = {"rows": len(latest), "from": days.min().isoformat(), "to": days.max().isoformat()}
     files.write_json(root / files.TRAINED / files.ABOUT, about)
+    finished.clear()
 
 
 def _check_pool(sections: Mapping[str, Mapping[str, Any]]) -> None:

@@ -18,7 +18,14 @@ from apps.ml.services.forecasts import (
     predict_due,
     settle_due,
 )
-from apps.ml.services.runs import queue_run, retrain_due, run_due
+from apps.ml.services.runs import (
+    RunRefusedError,
+    latest_midnight,
+    queue_run,
+    refuse_impossible,
+    retrain_due,
+    run_due,
+)
 from apps.ml.services.seasons import SeasonsReport, simulate_due
 from apps.ml.services.what_if import AHEAD, QuestionRefusedError, imagine, next_saturday, what_if
 
@@ -30,6 +37,7 @@ __all__ = [
     "PredictReport",
     "PromotionRefusedError",
     "QuestionRefusedError",
+    "RunRefusedError",
     "SeasonsReport",
     "SettleReport",
     "choose_served_world",
@@ -37,12 +45,14 @@ __all__ = [
     "compare_due",
     "forecast",
     "imagine",
+    "latest_midnight",
     "mirror_aliases",
     "next_saturday",
     "predict_due",
     "promote",
     "promote_first_champion",
     "queue_run",
+    "refuse_impossible",
     "retrain_due",
     "rollback",
     "run_due",

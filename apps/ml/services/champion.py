@@ -22,6 +22,12 @@ SYSTEM: Final = "system"
 """Name of the decider where no person decided."""
 
 
+SMOKE_IS_NO_CHAMPION: Final = (
+    "was made with the smoke profile, which checks the pipeline and puts little work into the model. It never "
+    "forecasts the real world. Run the pipeline with the production profile, and promote what comes of it."
+)
+
+
 class PromotionRefusedError(Exception):
     """The version cannot become champion; the message says why."""
 
@@ -40,8 +46,11 @@ def promote(
     Raises
     ------
     PromotionRefusedError
-        Without a reason, when the version is champion already, or when it looks at prices.
+        Without a reason, when the version is champion already, looks at prices, or was made for the real world with
+        the smoke profile.
     """
+    if not selectors.may_be_champion(World(version.world), version.profile):
+        raise PromotionRefusedError(f"{version} {SMOKE_IS_NO_CHAMPION}")
     if version.is_labelled:
         raise PromotionRefusedError(
             f"{version} looks at {version.inputs}, and serving has no prices of coming matches: it would forecast "
@@ -116,7 +125,11 @@ def promote_first_champion(*, world: World, now: datetime) -> Promotion | None:
     if selectors.champion(world) is not None:
         return None
     versions = selectors.model_versions(world).order_by("number")
-    passed = [version for version in versions if version.passed_gates and not version.is_labelled]
+    passed = [
+        version
+        for version in versions
+        if version.passed_gates and not version.is_labelled and selectors.may_be_champion(world, version.profile)
+    ]
     if not passed:
         return None
     return promote(version=passed[0], user=None, reason="first champion", now=now)

@@ -15,6 +15,7 @@ from apps.ml import metrics, selectors
 from apps.ml.models import Comparison, Dossier, ModelVersion
 from apps.ml.pipeline import files
 from apps.ml.services import workspaces
+from apps.ml.services.champion import SMOKE_IS_NO_CHAMPION
 
 if TYPE_CHECKING:
     from apps.ml.pipeline.comparison import Contender
@@ -35,8 +36,10 @@ def compare(*, version: ModelVersion, now: datetime) -> Comparison:
     Raises
     ------
     NothingToCompareError
-        When the world has no champion, or the version is champion itself.
+        When the version may never be champion, the world has no champion, or the version is champion itself.
     """
+    if not selectors.may_be_champion(World(version.world), version.profile):
+        raise NothingToCompareError(f"{version} {SMOKE_IS_NO_CHAMPION}")
     # Frames and estimators load where a comparison is made, not where the services are imported.
     from apps.ml.pipeline import comparison as pure
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +16,7 @@ import yaml
 from django.conf import settings
 
 from apps.ml.models import PipelineRun
-from apps.ml.pipeline import files
+from apps.ml.pipeline import files, finished_steps
 
 QUIET: Final = {
     "DVC_NO_ANALYTICS": "true",
@@ -25,6 +29,9 @@ QUIET: Final = {
     # Two fits at once on two cores spend their time waiting for each other in a loop otherwise.
     "OMP_WAIT_POLICY": "passive",
 }
+
+PATIENCE: Final = 20.0
+"""Seconds to wait for the processes of an earlier executor to end."""
 
 CONFIG: Final = """[core]
     no_scm = true
@@ -43,6 +50,29 @@ def folder_of(run: PipelineRun) -> Path:
     return settings.SPAI_VAR_DIR / "runs" / str(run.pk)
 
 
+@contextmanager
+def hold(run: PipelineRun) -> Iterator[int | None]:
+    """Let no other process of this machine work in the folder of a run; yield an open file, None when another does.
+
+    The hold lasts until this process and all that have inherited the file have ended, so that stages of an executor
+    that was replaced are never at work beside those of the next.
+    """
+    folder_of(run).mkdir(parents=True, exist_ok=True)
+    with (folder_of(run) / ".held").open("w") as file:
+        end = time.monotonic() + PATIENCE
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() >= end:
+                    yield None
+                    return
+                time.sleep(0.1)
+            else:
+                yield file.fileno()
+                return
+
+
 def make(run: PipelineRun) -> Path:
     """Make the workspace of a run, or take up the one that an earlier attempt left."""
     folder = folder_of(run)
@@ -50,16 +80,25 @@ def make(run: PipelineRun) -> Path:
     cache = settings.SPAI_VAR_DIR / "dvc-cache"
     remote = settings.SPAI_DVC_REMOTE or str(settings.SPAI_VAR_DIR / "dvc-remote")
     (folder / ".dvc" / "config").write_text(CONFIG.format(cache=cache, remote=remote), encoding="utf-8")
-    # Whoever held these is dead: one run works at a time, and it is this one.
+    # Whoever held these is dead: one process works in the folder at a time, see `hold`.
     for lock in ("lock", "rwlock", "rwlock.lock"):
         (folder / ".dvc" / "tmp" / lock).unlink(missing_ok=True)
     for name in ("dvc.yaml", ".dvcignore"):
         shutil.copy(settings.BASE_DIR / name, folder / name)
     _link_code(folder)
+    _link_steps(folder)
     run.params = run.params or read_params()
     pinned = {"world": run.world, "as_of": run.as_of.isoformat(), "profile": run.profile, "id": run.pk}
     files.write_text(folder / files.PARAMS, yaml.safe_dump(run.params | {"run": pinned}, sort_keys=False))
     return folder
+
+
+def _link_steps(folder: Path) -> None:
+    """Share finished steps of the training among runs: one that is asked for again finds those of the failed one."""
+    shared, link = settings.SPAI_VAR_DIR / "finished-steps", folder / finished_steps.FOLDER
+    shared.mkdir(parents=True, exist_ok=True)
+    if not link.is_symlink():
+        link.symlink_to(shared)
 
 
 def read_params() -> dict[str, Any]:

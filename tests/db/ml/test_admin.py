@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import connection
@@ -11,6 +13,8 @@ from django.urls import reverse
 from apps.matches.models import World
 from apps.ml import selectors
 from apps.ml.models import Comparison, PipelineRun, Promotion
+from apps.ml.services import workspaces
+from tests.factories import CompetitionFactory, FinishedMatchFactory, SeasonFactory
 from tests.web.conftest import Builder
 
 
@@ -38,7 +42,17 @@ def test_the_home_panel_tells_of_both_worlds(office, stored):
     assert "No real match is stored" in page
 
 
-def test_a_run_is_queued_from_its_dialog(office):
+@pytest.fixture
+def history(db, monkeypatch):
+    """Results of the sandbox around 1 July 2024, of which a walk forward asks for no more than one on both sides."""
+    split = workspaces.read_params()["split"] | {"least_rows": 1, "warm_up_days": 30}
+    monkeypatch.setattr(workspaces, "read_params", lambda: {"split": split})
+    season = SeasonFactory(competition=CompetitionFactory(is_simulated=True))
+    for month in (3, 6, 8):
+        FinishedMatchFactory(season=season, kickoff_at=datetime(2024, month, 9, 15, tzinfo=UTC))
+
+
+def test_a_run_is_queued_from_its_dialog(office, history):
     address = reverse("admin:ml_pipelinerun_run_pipeline")
     dialog = office.get(address).content.decode()
     assert "Exports the matches" in dialog
@@ -48,7 +62,7 @@ def test_a_run_is_queued_from_its_dialog(office):
     assert answer.headers["HX-Redirect"] == reverse("admin:ml_pipelinerun_change", args=[run.pk])
 
 
-def test_a_double_click_queues_one_run(office):
+def test_a_double_click_queues_one_run(office, history):
     address = reverse("admin:ml_pipelinerun_run_pipeline")
     for _ in range(2):
         office.post(address, {"world": "sandbox", "profile": "smoke", "as_of_date": "", "_form_submitted": "on"})
@@ -60,6 +74,65 @@ def test_a_day_that_has_not_begun_is_refused(office):
     form = {"world": "sandbox", "profile": "smoke", "as_of_date": "2999-01-01", "_form_submitted": "on"}
     assert "has not begun" in office.post(address, form).content.decode()
     assert not PipelineRun.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("world", "day", "said"),
+    [
+        ("sandbox", "2010-01-01", "no match known before 2010-01-01 00:00 UTC: the first result of the sandbox world"),
+        ("sandbox", "2024-03-09", "no match known before 2024-03-09"),
+        ("sandbox", "2024-07-15", "is too short: 2 matches with a result since 2024-03-09"),
+        ("real", "2024-12-01", "The real world has no match with a result yet"),
+        ("real", "", "The real world has no match with a result yet"),
+    ],
+)
+def test_a_run_that_has_nothing_to_learn_from_is_refused_in_its_dialog(office, history, world, day, said):
+    address = reverse("admin:ml_pipelinerun_run_pipeline")
+    form = {"world": world, "profile": "smoke", "as_of_date": day, "_form_submitted": "on"}
+    assert said in office.post(address, form).content.decode()
+    assert not PipelineRun.objects.exists()
+
+
+def test_a_run_as_of_a_day_with_history_enough_is_queued(office, history):
+    address = reverse("admin:ml_pipelinerun_run_pipeline")
+    office.post(address, {"world": "sandbox", "profile": "smoke", "as_of_date": "2024-08-11", "_form_submitted": "on"})
+    assert PipelineRun.objects.get().as_of == datetime(2024, 8, 11, tzinfo=UTC)
+
+
+def test_a_run_that_cannot_be_repeated_says_why(office, run):
+    answer = office.post(reverse("admin:ml_pipelinerun_run_again", args=[run.pk]), {"_form_submitted": "on"})
+    page = office.get(answer.headers["HX-Redirect"]).content.decode()
+    assert "The sandbox world has no match with a result yet" in page
+    assert PipelineRun.objects.get() == run
+
+
+def test_an_interrupted_run_is_shown_so_with_its_cause(office, run, now):
+    run.status = PipelineRun.Status.INTERRUPTED
+    run.stages[1]["status"] = "interrupted"
+    run.interruptions = [{"at": now.isoformat(), "stage": "validate_raw", "kind": "stopped", "cause": "a storm"}]
+    run.save()
+    for address in (
+        reverse("admin:ml_pipelinerun_changelist"),
+        reverse("admin:ml_pipelinerun_change", args=[run.pk]),
+        reverse("admin:ml_pipelinerun_progress", args=[run.pk]),
+    ):
+        assert "Interrupted, resumes" in office.get(address).content.decode(), address
+    assert "Interrupted in validate_raw" in office.get(address).content.decode()
+    assert "a storm" in office.get(address).content.decode()
+    assert office.get(address).status_code == 200, "its page goes on following it"
+
+
+def test_a_run_whose_worker_is_dead_is_shown_as_interrupted(office, run, now):
+    run.heartbeat_at = now - timedelta(seconds=10)
+    run.save()
+    for address in (
+        reverse("admin:ml_pipelinerun_changelist"),
+        reverse("admin:ml_pipelinerun_change", args=[run.pk]),
+        reverse("admin:ml_pipelinerun_progress", args=[run.pk]),
+    ):
+        page = office.get(address).content.decode()
+        assert "Interrupted, resumes" in page, address
+    assert "interrupted, resumes" in office.get(reverse("admin:index")).content.decode()
 
 
 def test_the_page_of_a_run_follows_it_until_it_is_over(office, run):

@@ -84,6 +84,43 @@ def test_the_first_version_that_passes_its_gates_becomes_champion_by_the_system(
     assert services.promote_first_champion(world=World.SANDBOX, now=now) is None
 
 
+@pytest.fixture
+def smoke(make_version):
+    """A version of the real world that was made with the smoke profile and passed its gates."""
+    version = make_version(1, profile="smoke")
+    version.world = World.REAL
+    version.save()
+    return version
+
+
+def test_a_smoke_version_never_becomes_champion_of_the_real_world(smoke, make_version, operator, now):
+    with pytest.raises(services.PromotionRefusedError, match=r"smoke profile.*production profile"):
+        services.promote(version=smoke, user=operator, reason="it is all there is", now=now)
+    assert services.promote_first_champion(world=World.REAL, now=now) is None
+    assert selectors.champion(World.REAL) is None
+    assert selectors.stages(World.REAL).of(smoke) == selectors.Stage.SMOKE
+    thorough = make_version(2, profile="production")
+    thorough.world = World.REAL
+    thorough.save()
+    assert services.promote_first_champion(world=World.REAL, now=now).version == thorough
+    assert selectors.to_compare(World.REAL) is None
+    with pytest.raises(services.NothingToCompareError, match="smoke profile"):
+        services.compare(version=smoke, now=now)
+
+
+def test_no_rollback_brings_a_smoke_version_of_the_real_world_back(smoke, make_version, operator, now):
+    # As an earlier release may have left it.
+    about = {"world": World.REAL, "kind": "promote", "decided_by": "system", "reason": "first", "decided_at": now}
+    thorough = make_version(2, profile="production")
+    thorough.world = World.REAL
+    thorough.save()
+    for version in (smoke, thorough):
+        Promotion.objects.create(version=version, **about)
+    with pytest.raises(services.PromotionRefusedError, match="smoke profile"):
+        services.rollback(world=World.REAL, user=operator, reason="worse", now=now)
+    assert selectors.champion(World.REAL).version == thorough
+
+
 def test_no_version_is_promoted_when_none_passes_its_gates(make_version, now):
     make_version(1, passed=False)
     assert services.promote_first_champion(world=World.SANDBOX, now=now) is None

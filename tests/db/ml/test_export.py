@@ -7,9 +7,11 @@ from io import StringIO
 from pathlib import Path
 
 import pandas as pd
+import psycopg
 import pyarrow.parquet as pq
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from apps.matches.models import Absence, Lineup, Match, MatchChange, Player, World
 from apps.ml import dataset
@@ -312,6 +314,27 @@ def test_an_export_that_is_there_already_is_left_alone(world, tmp_path):
     IngestFactory()
     export(tmp_path, **asked)
     assert (tmp_path / files.MATCHES).stat().st_mtime_ns > before
+
+
+def test_an_instant_before_every_result_is_refused_by_its_name_and_no_row_is_blamed(world, tmp_path):
+    with pytest.raises(CommandError, match="no match of the real world known before 2010-01-01 00:00 UTC"):
+        export(tmp_path, world="real", as_of="2010-01-01T00:00:00Z")
+
+
+def test_an_export_whose_connection_was_lost_is_repeated_and_says_why(transactional_db, world, tmp_path, monkeypatch):
+    plain, calls = dataset.export, []
+
+    def lost_once(*arguments, **options):
+        calls.append(arguments)
+        if len(calls) == 1:
+            connection.close()
+            raise psycopg.OperationalError("terminating connection due to administrator command")
+        return plain(*arguments, **options)
+
+    monkeypatch.setattr(dataset, "export", lost_once)
+    assert export(tmp_path, world="real", as_of=AS_OF.isoformat())
+    assert len(calls) == 2
+    assert "was lost (terminating connection due to administrator command)" in (tmp_path / "said.txt").read_text()
 
 
 @pytest.mark.parametrize(

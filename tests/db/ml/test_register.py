@@ -25,6 +25,7 @@ import pytest
 import yaml
 from django.conf import settings as real_settings
 from django.core.management import CommandError, call_command
+from django.db import OperationalError, connection
 
 from apps.matches.models import World
 from apps.ml import registry, selectors, services
@@ -410,3 +411,20 @@ def test_a_password_in_the_address_of_the_registry_is_not_told(settings, monkeyp
     with pytest.raises(registry.RegistryError, match="aliases of spai-real are not set") as raised:
         registry.set_aliases(world="real", aliases={"champion": 1})
     assert "secret" not in str(raised.value)
+
+
+def test_a_registration_whose_connection_was_lost_is_repeated_and_says_why(transactional_db, monkeypatch, tmp_path):
+    calls = []
+
+    def lost_once(root, *, now):
+        calls.append(root)
+        if len(calls) == 1:
+            connection.close()
+            raise OperationalError("server closed the connection unexpectedly")
+        return []
+
+    monkeypatch.setattr(registration, "register", lost_once)
+    said = StringIO()
+    call_command("register_model", root=tmp_path, stdout=said)
+    assert calls == [tmp_path, tmp_path]
+    assert "was lost (server closed the connection unexpectedly)" in said.getvalue()

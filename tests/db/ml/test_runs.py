@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import grimp
 import pytest
 import yaml
+from celery import current_app
+from celery.utils.imports import symbol_by_name
 from django.conf import settings as real_settings
+from django.db import connection
 from django.utils import timezone
 
+from apps.matches.locks import Lock, alone
 from apps.matches.models import Event, World
-from apps.ml import dataset, tasks
+from apps.ml import dataset, selectors, tasks
 from apps.ml.models import ModelVersion, PipelineRun, Promotion
 from apps.ml.pipeline import files
 from apps.ml.pipeline.revision import params_sha256
-from apps.ml.services import promote, runs, workspaces
+from apps.ml.services import execution, promote, runs, workspaces
 from tests.database import database_url
 from tests.factories import CompetitionFactory, FinishedMatchFactory, SeasonFactory
 
@@ -67,7 +73,7 @@ def _var(tmp_path, settings):
 def _no_push(monkeypatch, request):
     """Pushing takes as long as the rest of a toy run; the tests that are about it take it back."""
     if "pushed" not in request.fixturenames:
-        monkeypatch.setattr(runs, "push", lambda folder: "not in this test")
+        monkeypatch.setattr(execution.Execution, "push", lambda *_: "not in this test")
 
 
 @pytest.fixture
@@ -85,8 +91,12 @@ def wakes(monkeypatch) -> list[str]:
 
 
 @pytest.fixture
-def toy(tmp_path, settings) -> Path:
-    """A checkout whose pipeline has four small stages; returns the folder of their script."""
+def toy(tmp_path, settings, monkeypatch) -> Path:
+    """A checkout whose pipeline has four small stages; returns the folder of their script.
+
+    Its worlds hold no matches, which a run would otherwise be refused for.
+    """
+    monkeypatch.setattr(runs, "refuse_impossible", lambda **_: None)
     home = tmp_path / "toy"
     (home / "apps" / "ml").mkdir(parents=True)
     (home / "toy.py").write_text(TOY)
@@ -228,7 +238,7 @@ def test_what_the_same_facts_parameters_and_code_have_made_is_not_made_again(
     made.code_revision = "c+dirty" if revision == "c+dirty" else "c"
     made.metrics = {"best": "toy"}
     made.save()
-    monkeypatch.setattr(runs, "code_revision", lambda _: revision)
+    monkeypatch.setattr(execution, "code_revision", lambda _: revision)
     monkeypatch.setattr(dataset, "data_snapshot", lambda _: snapshot)
     (toy / files.PARAMS).write_text(f"train: {{rounds: {rounds}}}\n")
     run = queued()
@@ -246,7 +256,7 @@ def test_a_version_that_an_earlier_attempt_of_the_run_made_ends_it_as_succeeded(
     made = version(created=False)
     made.params_sha256, made.pipeline_run = params_sha256(run.params, "smoke"), run
     made.save()
-    monkeypatch.setattr(runs, "code_revision", lambda _: "c")
+    monkeypatch.setattr(execution, "code_revision", lambda _: "c")
     monkeypatch.setattr(dataset, "data_snapshot", lambda _: 1)
     runs.run_due(now=NOW)
     run.refresh_from_db()
@@ -336,36 +346,222 @@ def test_a_run_whose_worker_was_killed_dies_with_it_and_is_resumed(toy, version,
     later = timezone.now() + timedelta(minutes=1)
     _wait(lambda: runs.run_due(now=later) is not None)
     run = _fresh(run)
-    assert (run.status, run.attempts) == ("succeeded", 2)
-    assert by_stage(run)["validate_raw"] == "unchanged", "finished stages are not repeated"
+    assert (run.status, run.attempts) == ("succeeded", 1)
+    assert by_stage(run)["validate_raw"] == "done", "what an earlier attempt finished was done by this run"
+    assert trained(toy) == 2, "only the stage that was under way is repeated"
+    (noted,) = run.interruptions
+    assert (noted["kind"], noted["stage"]) == ("died", "train")
+    assert "ended without notice" in run.log
     assert made.number == 1
 
 
 @pytest.mark.django_db
-def test_a_run_that_died_three_times_ends_as_failed(toy, wakes):
+def test_a_stage_ended_by_a_signal_costs_an_attempt_and_is_repeated(toy, version, wakes):
+    version(created=True)
+    _crash_in_train(toy, times=1)
     run = queued()
-    PipelineRun.objects.filter(pk=run.pk).update(
-        status="running",
-        attempts=3,
-        heartbeat_at=NOW - timedelta(minutes=2),
-        stages=[{"name": "train", "status": "running"}],
-    )
-    assert runs.run_due(now=NOW) is None
+    runs.run_due(now=NOW)
     run.refresh_from_db()
-    assert (run.status, run.error["stage"]) == ("failed", "train")
-    assert "3 times" in run.error["message"]
+    assert (run.status, run.attempts, run.error) == ("succeeded", 2, {})
+    assert [(noted["kind"], noted["stage"], noted["cause"]) for noted in run.interruptions] == [
+        ("crashed", "train", "its process was ended by SIGKILL")
+    ]
+    assert by_stage(run)["train"] == "done"
 
 
 @pytest.mark.django_db
-def test_a_run_that_takes_too_long_is_stopped(toy, version, wakes, monkeypatch):
-    monkeypatch.setattr(runs, "LIMIT", timedelta(seconds=3))
+def test_a_stage_that_crashes_each_time_ends_the_run_with_its_cause(toy, version, wakes):
+    version(created=True)
+    _crash_in_train(toy, times=99)
+    run = queued()
+    runs.run_due(now=NOW)
+    run.refresh_from_db()
+    assert (run.status, run.attempts, run.error["stage"]) == ("failed", 3, "train")
+    assert "SIGKILL" in run.error["message"]
+    assert "memory" in run.error["next_step"]
+
+
+@pytest.mark.django_db
+def test_a_worker_that_is_asked_to_end_leaves_the_run_interrupted_and_the_next_one_resumes_it(toy, version, wakes):
+    version(created=True)
+    run = queued()
+    later = queued(profile="production")
+    folder = workspaces.make(run)
+    (folder / "hang").touch()
+    runs.run_due(now=NOW, is_stopping=lambda: trained(toy) > 0)
+    run.refresh_from_db()
+    assert (run.status, run.attempts, by_stage(run)["train"]) == ("interrupted", 1, "interrupted")
+    assert run.get_status_display() == "Interrupted, resumes"
+    (noted,) = run.interruptions
+    assert (noted["kind"], noted["stage"]) == ("stopped", "train")
+    assert "SIGTERM" in noted["cause"]
+    assert not _processes(folder), "nothing of it is left at work"
+    assert Event.objects.filter(topic="run.changed", payload__status="interrupted").exists()
+    (folder / "hang").unlink()
+    assert runs.run_due(now=NOW) == run, "no later run overtakes it"
+    run.refresh_from_db()
+    assert (run.status, run.attempts) == ("succeeded", 1)
+    assert "Interrupted in train" in run.log
+    assert run.metrics == {"best": "toy"}
+    assert _fresh(later).status == "queued"
+
+
+@pytest.mark.django_db
+def test_a_worker_that_is_asked_to_end_begins_no_run(toy, wakes):
+    run = queued()
+    assert runs.run_due(now=NOW, is_stopping=lambda: True) is None
+    assert _fresh(run).status == "queued"
+
+
+@pytest.mark.django_db
+def test_no_run_overtakes_one_whose_executor_may_be_alive(toy, wakes):
+    run = queued()
+    queued(profile="production")
+    PipelineRun.objects.filter(pk=run.pk).update(status="running", heartbeat_at=NOW - timedelta(seconds=5))
+    assert runs.run_due(now=NOW) is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_run_goes_on_while_the_database_is_away_and_names_it(toy, version, wakes):
+    version(created=True)
     run = queued()
     folder = workspaces.make(run)
     (folder / "hang").touch()
+    with _worker() as worker:
+        _wait(lambda: by_stage(_fresh(run)).get("train") == "running", worker)
+        before = _fresh(run).heartbeat_at
+        _end_other_sessions()
+        _wait(lambda: "The connection to PostgreSQL was lost" in _fresh(run).log, worker)
+        assert _fresh(run).heartbeat_at > before
+        assert runs.run_due(now=timezone.now()) is None, "it holds the lock again"
+        (folder / "hang").unlink()
+        assert worker.wait(60) == 0
+    run = _fresh(run)
+    assert (run.status, run.attempts, run.interruptions) == ("succeeded", 1, [])
+    assert trained(toy) == 1, "the stage went on"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_executor_that_was_replaced_stops_its_stages_and_writes_nothing_more(toy, version, wakes):
+    run = queued()
+    folder = workspaces.make(run)
+    (folder / "hang").touch()
+    with _worker() as worker:
+        _wait(lambda: by_stage(_fresh(run)).get("train") == "running", worker)
+        PipelineRun.objects.filter(pk=run.pk).update(executor="another process", log="its log")
+        assert worker.wait(60) == 0
+    assert not _processes(folder)
+    assert (_fresh(run).status, _fresh(run).log) == ("running", "its log")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_ended_by_a_signal_puts_its_run_in_order_first(toy, version, wakes):
+    run = queued()
+    folder = workspaces.make(run)
+    (folder / "hang").touch()
+    with _worker() as worker:
+        _wait(lambda: by_stage(_fresh(run)).get("train") == "running", worker)
+        worker.terminate()
+        assert worker.wait(60) == -signal.SIGTERM
+    assert (_fresh(run).status, _fresh(run).interruptions[0]["kind"]) == ("interrupted", "stopped")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_run_whose_worker_was_killed_is_shown_as_interrupted(toy, version, wakes):
+    run = queued()
+    (workspaces.make(run) / "hang").touch()
+    with _worker() as worker:
+        _wait(lambda: by_stage(_fresh(run)).get("train") == "running", worker)
+        assert selectors.latest_run(World.SANDBOX).status == "running"
+        assert selectors.runs_by_status() == {"running": 1}
+        worker.kill()
+        worker.wait()
+    _wait(lambda: selectors.latest_run(World.SANDBOX).status == "interrupted", patience=20)
+    assert by_stage(selectors.latest_run(World.SANDBOX))["train"] == "interrupted"
+    assert selectors.runs_by_status() == {"running": 0, "interrupted": 1}
+
+
+@pytest.mark.django_db
+def test_a_late_heartbeat_does_not_make_a_run_interrupted(toy, wakes):
+    run = queued()
+    PipelineRun.objects.filter(pk=run.pk).update(status="running", heartbeat_at=NOW)
+    with alone(Lock.RUN):
+        assert selectors.latest_run(World.SANDBOX).status == "running"
+    assert selectors.latest_run(World.SANDBOX).status == "interrupted"
+
+
+@pytest.mark.django_db
+def test_what_fails_outside_the_stages_ends_the_run_with_its_cause(toy, wakes, monkeypatch):
+    def full(run):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(workspaces, "make", full)
+    run = queued()
     runs.run_due(now=NOW)
     run.refresh_from_db()
-    assert run.status == "failed"
+    assert (run.status, run.error["message"]) == ("failed", "OSError: [Errno 28] No space left on device")
+
+
+def test_the_message_of_a_run_is_neither_delivered_again_nor_its_work_cancelled_with_the_broker():
+    task = tasks.run_due
+    assert (task.acks_late, task.time_limit, task.soft_time_limit) == (False, None, None)
+    request = symbol_by_name(task.Request)
+
+    class Pool:
+        def terminate_job(self, *_):
+            pytest.fail("the run was ended")
+
+    assert request.cancel(SimpleNamespace(time_start=1.0, worker_pid=1, _apply_result=None), Pool()) is None
+
+
+@pytest.mark.parametrize("name", sorted(name for name in current_app.tasks if name.startswith(("ml.", "scraping."))))
+def test_a_task_that_is_delivered_again_ends_long_before_that(name):
+    task = current_app.tasks[name]
+    timeout = real_settings.CELERY_BROKER_TRANSPORT_OPTIONS["visibility_timeout"]
+    if task.acks_late:
+        assert 2 * task.time_limit <= timeout
+
+
+def test_the_processes_of_a_worker_know_that_it_was_asked_to_end():
+    child = subprocess.run(
+        [sys.executable, "-c", _FORKED], cwd=ROOT, env=_environment(), capture_output=True, text=True, check=True
+    )
+    assert child.stdout.split() == ["False", "True"]
+
+
+@pytest.mark.django_db
+def test_a_run_whose_workers_die_again_and_again_in_one_stage_gives_way_to_the_next(toy, version, wakes):
+    version(created=True)
+    run, later = queued(), queued(profile="production")
+    died = {"at": NOW.isoformat(), "stage": "train", "kind": "died", "cause": "it was killed"}
+    PipelineRun.objects.filter(pk=run.pk).update(
+        status="running",
+        heartbeat_at=NOW - timedelta(minutes=2),
+        stages=[{"name": "train", "status": "running"}],
+        interruptions=[died] * (runs.DEATHS - 1),
+    )
+    assert runs.run_due(now=NOW) == later
+    run.refresh_from_db()
+    assert (run.status, run.error["stage"]) == ("failed", "train")
+    assert f"died {runs.DEATHS} times" in run.error["message"]
+
+
+@pytest.mark.django_db
+def test_a_stage_that_takes_too_long_is_stopped_and_named_with_what_to_do(toy, version, wakes, settings):
+    run = queued()
+    folder = workspaces.make(run)
+    (folder / "hang").touch()
+
+    def limit_once_it_trains() -> bool:
+        if trained(toy):
+            settings.SPAI_STAGE_LIMIT = timedelta()
+        return False
+
+    runs.run_due(now=NOW, is_stopping=limit_once_it_trains)
+    run.refresh_from_db()
+    assert (run.status, run.error["stage"]) == ("failed", "train")
     assert "was stopped" in run.error["message"]
+    assert "SPAI_STAGE_LIMIT_MINUTES" in run.error["next_step"]
     assert not _processes(folder)
 
 
@@ -385,7 +581,7 @@ def test_a_stage_that_says_much_writes_the_row_twice_a_second_and_keeps_the_late
 
 
 @pytest.mark.django_db
-def test_a_world_with_matches_enough_and_no_champion_gets_a_run_a_day(toy, version, wakes, monkeypatch):
+def test_a_world_with_matches_enough_and_no_champion_gets_a_run(toy, version, wakes, monkeypatch):
     monkeypatch.setattr(runs, "LEAST_MATCHES", 2)
     season = SeasonFactory(competition=CompetitionFactory(is_simulated=True))
     FinishedMatchFactory(season=season)
@@ -394,20 +590,50 @@ def test_a_world_with_matches_enough_and_no_champion_gets_a_run_a_day(toy, versi
     (run,) = runs.retrain_due(now=NOW)
     assert (run.world, run.requested_by, run.reason) == (World.SANDBOX, "system", "first champion")
     assert runs.retrain_due(now=NOW) == [], "one is under way"
-    PipelineRun.objects.update(status="failed", finished_at=NOW)
-    assert runs.retrain_due(now=NOW + timedelta(hours=1)) == [], "one failed today"
-    assert len(runs.retrain_due(now=NOW + timedelta(days=2))) == 1
+    PipelineRun.objects.update(status="interrupted")
+    assert runs.retrain_due(now=NOW + timedelta(days=2)) == [], "it resumes"
+    PipelineRun.objects.update(status="succeeded", finished_at=NOW)
+    assert runs.retrain_due(now=NOW + timedelta(hours=23)) == [], (
+        "its version did not pass: the same facts are no better"
+    )
+    assert len(runs.retrain_due(now=NOW + timedelta(days=1))) == 1
     PipelineRun.objects.all().delete()
     promote(version=version(created=True), user=None, reason="first champion", now=NOW)
     assert runs.retrain_due(now=NOW) == [], "there is a champion"
 
 
-def test_a_run_and_its_copy_to_the_remote_fit_into_the_time_of_their_task():
-    assert runs.LIMIT.total_seconds() + runs.PUSH_LIMIT < tasks.run_due.soft_time_limit
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("failures", "minutes"), [(1, 5), (2, 10), (3, 20), (8, 640), (9, 1280), (10, 1440), (30, 1440)]
+)
+def test_a_failed_first_champion_is_tried_again_after_minutes_then_less_and_less_often(
+    toy, wakes, monkeypatch, failures, minutes
+):
+    monkeypatch.setattr(runs, "LEAST_MATCHES", 1)
+    FinishedMatchFactory(season=SeasonFactory(competition=CompetitionFactory(is_simulated=True)))
+    about = {"world": "sandbox", "as_of": MIDNIGHT, "profile": "smoke", "requested_by": "system", "created_at": NOW}
+    PipelineRun.objects.create(**about, status="succeeded", finished_at=NOW - timedelta(days=99))
+    for number in range(failures):
+        PipelineRun.objects.create(**about, status="failed", finished_at=NOW - timedelta(days=number))
+    wait = timedelta(minutes=minutes)
+    assert runs.retrain_due(now=NOW + wait - timedelta(seconds=1)) == []
+    assert len(runs.retrain_due(now=NOW + wait)) == 1
 
 
 @pytest.mark.django_db
-def test_the_workspace_of_a_real_run_pins_what_it_was_asked_for(wakes):
+def test_no_smoke_run_is_asked_for_where_its_version_could_not_be_champion(toy, wakes, monkeypatch, settings):
+    monkeypatch.setattr(runs, "LEAST_MATCHES", 1)
+    FinishedMatchFactory(season=SeasonFactory(competition=CompetitionFactory(is_simulated=False)))
+    settings.SPAI_PROFILE = "smoke"
+    assert runs.retrain_due(now=NOW) == []
+    settings.SPAI_PROFILE = "production"
+    (run,) = runs.retrain_due(now=NOW)
+    assert (run.world, run.profile) == ("real", "production")
+
+
+@pytest.mark.django_db
+def test_the_workspace_of_a_real_run_pins_what_it_was_asked_for(wakes, monkeypatch):
+    monkeypatch.setattr(runs, "refuse_impossible", lambda **_: None)
     run = queued(as_of=MIDNIGHT - timedelta(days=3))
     folder = workspaces.make(run)
     params = yaml.safe_load((folder / files.PARAMS).read_text())
@@ -443,7 +669,7 @@ def test_nothing_is_learnt_before_all_four_gates_have_passed():
         direct = {made_by[dep] for dep in STAGES[name]["deps"] if dep in made_by}
         return direct.union(*(before(earlier) for earlier in direct))
 
-    assert set(runs.GATES_OF) <= before("train")
+    assert set(execution.GATES_OF) <= before("train")
     assert "validate_raw" in before("validate_matches")
     assert before("register") | {"register"} == set(STAGES)
 
@@ -451,7 +677,7 @@ def test_nothing_is_learnt_before_all_four_gates_have_passed():
 def test_each_stage_runs_the_gates_that_its_failure_is_told_by():
     commands = {name: stage["cmd"].partition("apps.ml.pipeline.validate ") for name, stage in STAGES.items()}
     found = {name: tuple(gates.split()) for name, (_, gate, gates) in commands.items() if gate}
-    assert found == runs.GATES_OF
+    assert found == execution.GATES_OF
     assert [gate for gates in found.values() for gate in gates] == ["raw", "finished", "upcoming", "features"]
 
 
@@ -468,6 +694,56 @@ from django.utils import timezone
 from apps.ml.services import runs
 runs.run_due(now=timezone.now())
 """
+
+
+_FORKED = """
+import django; django.setup()
+import os
+from celery.signals import worker_shutting_down
+from apps.ml import tasks
+print(tasks.is_shutting_down(), flush=True)
+read, write = os.pipe()
+if os.fork() == 0:
+    os.read(read, 1)
+    print(tasks.is_shutting_down(), flush=True)
+    os._exit(0)
+worker_shutting_down.send(sender="main", sig="SIGTERM", how="Warm", exitcode=0)
+os.write(write, b"x")
+os.wait()
+"""
+
+
+@contextlib.contextmanager
+def _worker() -> Iterator[subprocess.Popen]:
+    """A process that executes the run that is due."""
+    with subprocess.Popen(
+        [sys.executable, "-c", _WORKER], cwd=ROOT, env=_environment(), stderr=subprocess.PIPE
+    ) as found:
+        try:
+            yield found
+        finally:
+            found.kill()
+
+
+def _end_other_sessions() -> None:
+    """End the connections of all other processes, as a restart of PostgreSQL does."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+
+def _crash_in_train(toy: Path, *, times: int) -> None:
+    """Let the stage be killed, as the system does when memory runs out, as often as it is said."""
+    script = f"""elif stage == "train":
+    count = pathlib.Path(__file__).parent / "crashes"
+    done = int(count.read_text()) if count.exists() else 0
+    if done < {times}:
+        count.write_text(str(done + 1))
+        os.kill(os.getpid(), 9)
+"""
+    (toy / "toy.py").write_text(TOY.replace('elif stage == "train":\n', script))
 
 
 def _environment() -> dict[str, str]:

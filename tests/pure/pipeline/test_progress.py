@@ -68,6 +68,35 @@ def test_a_stage_that_dvc_refuses_to_start_does_not_blame_the_one_before():
     assert progress.failed == "train"
 
 
+def test_what_an_earlier_attempt_finished_stays_done_and_what_it_did_not_waits():
+    earlier = followed("Running stage 'export':", "Running stage 'train':", "at work")
+    earlier.interrupt(now=START + timedelta(seconds=9))
+    assert statuses(earlier) == ["done", "interrupted", "waiting"]
+    later = Progress(["export", "train", "register"], stages=earlier.stages, log=earlier.log)
+    assert statuses(later) == ["done", "waiting", "waiting"]
+    later.read("Stage 'export' didn't change, skipping", now=START + timedelta(seconds=20))
+    later.note("The run resumes.")
+    assert (later.stages[0]["status"], later.stages[0]["seconds"]) == ("done", 1.0)
+    assert later.log.splitlines()[-3:] == ["at work", "Stage 'export' didn't change, skipping", "The run resumes."]
+    assert later.attempt_log == "Stage 'export' didn't change, skipping"
+
+
+@pytest.mark.parametrize(
+    ("status", "ended_by"), [(-9, signal.SIGKILL), (139, signal.SIGSEGV), (1, None), (3, None), (255, None)]
+)
+def test_a_stage_that_a_signal_ended_is_told_from_one_that_gave_an_answer(status, ended_by):
+    line = f"ERROR: failed to reproduce 'train': failed to run: x, exited with {status}"
+    progress = followed("Running stage 'train':", line)
+    assert (progress.failed, progress.ended_by) == ("train", ended_by)
+    progress.begin()
+    assert (progress.failed, progress.ended_by) == (None, None)
+
+
+def test_a_command_on_a_leash_that_a_signal_ends_says_which():
+    with subprocess.Popen([sys.executable, leash.__file__, "sh", "-c", "kill -9 $$"], stdin=subprocess.PIPE) as held:
+        assert held.wait(timeout=60) == 128 + signal.SIGKILL
+
+
 def test_the_log_keeps_the_latest_lines_and_the_end_of_a_progress_bar():
     progress = followed(
         *(f"line {number}" for number in range(LOG_LINES + 5)), "10%\r50%\r100% done", "", "git add dvc.lock"

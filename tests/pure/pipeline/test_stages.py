@@ -30,6 +30,7 @@ from apps.ml.pipeline import (
     evaluate,
     featurize,
     files,
+    finished_steps,
     preprocess,
     report,
     split,
@@ -336,6 +337,69 @@ def test_nothing_that_a_run_writes_is_pickled(built):
         ".svg",
         ".html",
     }
+
+
+@pytest.fixture
+def stopped(copy, monkeypatch):
+    """The stage in the folder `copy`, stopped in its last fit; returns the numbers of the steps fitted later."""
+    fit_step, last, fitted_since = train.fit_step, len(files.read_json(copy / files.FOLDS)["folds"]), []
+
+    def interrupted(step, *more):
+        if step.number == last:
+            raise KeyboardInterrupt
+        return fit_step(step, *more)
+
+    def noted(step, *more):
+        fitted_since.append(step.number)
+        return fit_step(step, *more)
+
+    shutil.rmtree(copy / files.TRAINED)
+    (copy / files.OUT_OF_SAMPLE).unlink()
+    monkeypatch.setattr(train, "fit_step", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        train.main(copy)
+    monkeypatch.setattr(train, "fit_step", noted)
+    return fitted_since
+
+
+def test_a_training_that_was_stopped_fits_no_finished_step_again_and_ends_in_equal_bytes(built, copy, stopped, capsys):
+    train.main(copy)
+    last = len(files.read_json(copy / files.FOLDS)["folds"])
+    assert last > 1
+    assert stopped == [last]
+    assert "before the stage was stopped" in capsys.readouterr().out
+    for path in (files.TRAINED, files.OUT_OF_SAMPLE):
+        places = sorted((built / path).rglob("*")) if (built / path).is_dir() else [built / path]
+        for place in places:
+            if place.is_file():
+                assert (copy / place.relative_to(built)).read_bytes() == place.read_bytes(), place
+    assert not any((copy / finished_steps.FOLDER).iterdir()), "nothing is kept of a stage that is done"
+
+
+@pytest.mark.parametrize("what", ["data", "parameters", "a torn file"])
+def test_a_step_of_other_data_or_parameters_is_fitted_anew(copy, stopped, what):
+    if what == "data":
+        table = pd.read_parquet(copy / files.FEATURES)
+        names = tuple(name for name in table if name not in KEYS.names)
+        files.write_frame(copy / files.FEATURES, table.assign(elo_diff=table["elo_diff"] + 1), columns.features(names))
+    elif what == "parameters":
+        params = files.read_params(copy)
+        params["train"]["seed"] += 1
+        files.write_text(copy / files.PARAMS, yaml.safe_dump(params))
+    else:
+        for path in (copy / finished_steps.FOLDER).rglob("*.npz"):
+            path.write_bytes(path.read_bytes()[:100])
+    train.main(copy)
+    assert stopped == list(range(len(files.read_json(copy / files.FOLDS)["folds"]) + 1))
+
+
+def test_steps_of_the_latest_stopped_stages_alone_are_kept(tmp_path):
+    for number in range(2 * finished_steps.KEYS_KEPT):
+        finished_steps.FinishedSteps(tmp_path, f"key-{number}")
+        os.utime(tmp_path / finished_steps.FOLDER / f"key-{number}", (number, number))
+    kept = {path.name for path in (tmp_path / finished_steps.FOLDER).iterdir()}
+    assert len(kept) == finished_steps.KEYS_KEPT
+    assert f"key-{2 * finished_steps.KEYS_KEPT - 1}" in kept
 
 
 def test_a_pool_of_other_members_than_those_that_are_fitted_is_refused(built, tmp_path):

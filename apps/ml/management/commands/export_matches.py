@@ -11,9 +11,13 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
+from apps.matches import connections
 from apps.matches.models import World
 from apps.ml import dataset, selectors
 from apps.ml.pipeline import files
+
+PATIENCE = 600.0
+"""Seconds without the database after which the stage gives up."""
 
 
 class Command(BaseCommand):
@@ -37,6 +41,11 @@ class Command(BaseCommand):
         world = World(options["world"] or pinned.get("world") or settings.SPAI_WORLD or selectors.served_world())
         as_of = parse_as_of(options["as_of"] or pinned.get("as_of"), now=timezone.now())
         profile = options["profile"] or pinned.get("profile") or settings.SPAI_PROFILE
+        connections.repeat_when_lost(
+            lambda: self._export(root, world, as_of, profile), report=self.stdout.write, patience=PATIENCE
+        )
+
+    def _export(self, root: Path, world: World, as_of: datetime, profile: str) -> None:
         source = {"data_snapshot": dataset.data_snapshot(world), "code": code_sha256()}
         if source["data_snapshot"] == 0:
             raise CommandError(
@@ -49,6 +58,11 @@ class Command(BaseCommand):
             exported = dataset.export(world, as_of=as_of)
         except dataset.UnsettledFactsError as error:
             raise CommandError(str(error)) from error
+        if exported.matches["known_at"].null_count == exported.matches.num_rows:
+            raise CommandError(
+                f"There is no match of the {world} world known before {as_of:%Y-%m-%d %H:%M} UTC. "
+                "Choose a later day, or import older seasons."
+            )
         files.write_table(root / files.MATCHES, exported.matches)
         files.write_table(root / files.ODDS, exported.odds)
         files.write_table(root / files.LINEUPS, exported.lineups)

@@ -8,8 +8,12 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
+from apps.matches import connections
 from apps.ml.registry import RegistryError
 from apps.ml.services import registration
+
+PATIENCE = 600.0
+"""Seconds without the database after which the stage gives up."""
 
 
 class Command(BaseCommand):
@@ -29,7 +33,12 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         """Register, unless a version was made from the same data, params and code."""
         try:
-            made = registration.register(options["root"], now=timezone.now())
+            # A version that was made before the connection was lost is found again.
+            made = connections.repeat_when_lost(
+                lambda: registration.register(options["root"], now=timezone.now()),
+                report=self.stdout.write,
+                patience=PATIENCE,
+            )
         except RegistryError as error:
             raise CommandError(str(error)) from error
         for one in made:

@@ -1,0 +1,66 @@
+"""What to do when the connection to PostgreSQL is lost: say so, wait, connect again, repeat the work."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+import psycopg
+from django.db import InterfaceError, OperationalError, connection
+
+Result = TypeVar("Result")
+
+ERRORS: Final = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
+"""Errors that a lost connection raises; COPY raises those of psycopg itself. They have other causes too."""
+
+PAUSE: Final = 1.0
+"""Seconds between two tries."""
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether an error came of a lost connection; the broken one is closed, so that the next query opens another."""
+    if not isinstance(error, ERRORS) or connection.is_usable():
+        return False
+    connection.close()
+    return True
+
+
+def first_line(error: BaseException) -> str:
+    """Return what PostgreSQL or its driver said, without the hints below it."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+def repeat_when_lost(work: Callable[[], Result], *, report: Callable[[str], None], patience: float) -> Result:
+    """Return what `work` returns; when the connection is lost meanwhile, repeat it once the database is back.
+
+    Parameters
+    ----------
+    work : callable
+        Does no harm when it is repeated.
+    report : callable
+        Takes one line for each loss.
+    patience : float
+        Seconds without the database after which the error is raised.
+    """
+    while True:
+        try:
+            return work()
+        except ERRORS as error:
+            if not is_lost(error):
+                raise
+            report(f"The connection to the database was lost ({first_line(error)}); repeated once it is back.")
+            _wait_for_database(time.monotonic() + patience)
+
+
+def _wait_for_database(end: float) -> None:
+    while True:
+        try:
+            connection.ensure_connection()
+        except ERRORS:
+            if time.monotonic() >= end:
+                raise
+            time.sleep(PAUSE)
+        else:
+            return

@@ -1,0 +1,110 @@
+"""Finished steps of the walk forward, kept until their stage is done: one that was stopped does not fit them again."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shutil
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from apps.ml.pipeline import files
+
+FOLDER: Final = Path(".steps")
+"""Where they are kept. The workspaces of all runs link it to one folder, so that a run that is asked for again finds
+those of the failed one."""
+
+KEYS_KEPT: Final = 4
+"""Stages whose steps are kept: the one at work, and the latest that were stopped."""
+
+CODE: Final = Path(__file__).resolve().parents[1]
+DECIDES: Final = (
+    CODE / "forecasting",
+    *(CODE / "pipeline" / f"{name}.py" for name in ("columns", "files", "finished_steps", "split", "train")),
+)
+"""Code that decides what a step forecasts."""
+
+LIBRARIES: Final = ("numpy", "scipy", "pandas", "scikit-learn", "xgboost", "numba")
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What a model forecast at a step.
+
+    Parameters
+    ----------
+    p : ndarray, shape (asked, 3)
+        Its forecasts.
+    seconds : float
+        What fitting and forecasting took.
+    """
+
+    p: NDArray[np.float64]
+    seconds: float
+
+
+def key_of(root: Path, params: Mapping[str, Any]) -> str:
+    """Return the hash of everything that decides the forecasts of the steps: data, parameters, code, libraries."""
+    digest = hashlib.sha256()
+    for path in (files.FEATURES, files.PRICES, files.FOLDS):
+        with (root / path).open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    versions = {name: metadata.version(name) for name in LIBRARIES} | {"python": platform.python_version()}
+    about = [params["split"], params["train"], files.sources_sha256(*DECIDES), versions]
+    digest.update(files.json_sha256(about).encode())
+    return digest.hexdigest()
+
+
+class FinishedSteps:
+    """The steps that are kept under one key.
+
+    Parameters
+    ----------
+    root : Path
+        The workspace.
+    key : str
+        See `key_of`.
+    """
+
+    def __init__(self, root: Path, key: str) -> None:
+        self._folder = root / FOLDER / key
+        self._folder.mkdir(parents=True, exist_ok=True)
+        # The newest last; this one is in use, whatever its age.
+        os.utime(self._folder)
+        others = sorted(self._folder.parent.iterdir(), key=lambda path: path.stat().st_mtime)
+        for path in others[:-KEYS_KEPT]:
+            shutil.rmtree(path, ignore_errors=True)
+
+    def read(self, number: int) -> dict[str, Forecast] | None:
+        """Return the forecasts of a step by model; None when they are not kept, or not whole."""
+        try:
+            with self._path(number).open("rb") as file, np.load(file, allow_pickle=False) as kept:
+                names = [name.removeprefix("p ") for name in kept.files if name.startswith("p ")]
+                return {name: Forecast(kept[f"p {name}"], float(kept[f"seconds {name}"])) for name in names}
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            return None
+
+    def write(self, number: int, forecasts: Mapping[str, Forecast]) -> None:
+        """Keep the forecasts of a step."""
+        arrays: dict[str, NDArray[np.float64]] = {}
+        for name, forecast in forecasts.items():
+            arrays |= {f"p {name}": forecast.p, f"seconds {name}": np.array(forecast.seconds)}
+        unfinished = self._path(number).with_suffix(".new")
+        with unfinished.open("wb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
+        unfinished.replace(self._path(number))
+
+    def clear(self) -> None:
+        """Drop the steps: their stage is done."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _path(self, number: int) -> Path:
+        return self._folder / f"{number:03d}.npz"
