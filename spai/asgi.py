@@ -9,6 +9,7 @@ import os
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.core.asgi import get_asgi_application
 
@@ -18,7 +19,7 @@ django_application = get_asgi_application()
 import psycopg  # noqa: E402  Django must be set up before anything that reads its settings.
 from asgiref.sync import sync_to_async  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
-from channels.security.websocket import OriginValidator  # noqa: E402
+from channels.security.websocket import OriginValidator, WebsocketDenier  # noqa: E402
 from django.conf import settings  # noqa: E402
 from django.db import DatabaseError, connection  # noqa: E402
 from redis.exceptions import RedisError  # noqa: E402
@@ -75,9 +76,23 @@ def _relay_until_fault(ending: threading.Event) -> None:
 class PageOriginValidator(OriginValidator):
     """Lets pages of this site in, and programs, which name no origin; other sites' pages stay out."""
 
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve a connection whose origin is allowed; refuse any other with 403, one that is no address too."""
+        origin = dict(scope["headers"]).get(b"origin", b"")
+        served = super().__call__ if _is_address(origin) else WebsocketDenier()
+        await served(scope, receive, send)
+
     def valid_origin(self, parsed_origin: Any) -> bool:
         """Whether a connection from this origin is served."""
         return parsed_origin is None or super().valid_origin(parsed_origin)
+
+
+def _is_address(origin: bytes) -> bool:
+    try:
+        _ = urlsplit(origin.decode("latin1")).port
+    except ValueError:
+        return False
+    return True
 
 
 class WithRelay:
