@@ -11,14 +11,15 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spai.settings")
 django.setup()
 
-from django.db import DatabaseError, connection  # noqa: E402  Django must be set up before anything that reads its settings.
+from django.conf import settings  # noqa: E402  Django must be set up before anything that reads its settings.
+from django.db import DatabaseError, connection  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from apps.scraping.sandbox.site import Site  # noqa: E402
@@ -34,6 +35,21 @@ PAUSE_SECONDS: Final = 1.0
 """The database is asked again at the earliest so long after it failed to answer."""
 PATIENCE_SECONDS: Final = 5.0
 """So long a request waits while another one asks the database."""
+
+
+SECURITY_HEADERS: Final = (
+    # Its pages carry their data in inline scripts, as the sites do that they stand for.
+    (
+        "Content-Security-Policy",
+        "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+        "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    ),
+    ("X-Frame-Options", settings.X_FRAME_OPTIONS),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", settings.SECURE_REFERRER_POLICY),
+    ("Cross-Origin-Opener-Policy", settings.SECURE_CROSS_ORIGIN_OPENER_POLICY),
+)
+"""What Django's middleware adds to each answer of the other processes."""
 
 
 class NotReadyError(Exception):
@@ -76,7 +92,14 @@ class SandboxApplication:
         self._failed: tuple[float, str] = (float("-inf"), "")
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer one request."""
+        """Answer one request, with the security headers that every answer carries."""
+
+        def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Callable[[bytes], object]:
+            return start_response(status, [*headers, *SECURITY_HEADERS], *exc_info)
+
+        return self._answer(environ, start)
+
+    def _answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
         if path == "/livez":
             return _say("200 OK", {"status": "alive"}, start_response)

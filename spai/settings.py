@@ -150,13 +150,14 @@ MIDDLEWARE = [
     "django_guid.middleware.guid_middleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
+    # Above WhiteNoise: static files carry the header too.
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
@@ -241,6 +242,8 @@ SPAI_REAL_DATA: str = env.str("SPAI_REAL_DATA", default="")
 
 PROMETHEUS_MULTIPROC_DIR: str = env.str("PROMETHEUS_MULTIPROC_DIR", default="")
 """Folder in which the processes of one machine share their metrics; prometheus_client reads it too."""
+SPAI_METRICS_TOKEN: str = env.str("SPAI_METRICS_TOKEN", default="")
+"""What a program sends as Bearer to read `/metrics`; empty leaves them to logged-in staff alone."""
 
 # ── Forecasting ──────────────────────────────────────────────────────────────────────────────────────────────────────
 MLFLOW_TRACKING_URI: str = env.str("MLFLOW_TRACKING_URI", default="")

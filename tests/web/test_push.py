@@ -211,7 +211,9 @@ async def test_an_address_that_there_is_not_is_a_404(push, path):
     assert b"nothing at this address" in refused.value.response.body
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://[", "http://127.0.0.1:port", "http://a:99999"])
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", "http://[", "http://127.0.0.1:port", "http://a:99999"]
+)
 async def test_pages_of_other_sites_may_not_listen(push, origin):
     with pytest.raises(websockets.InvalidStatus) as refused:
         async with connected(f"{push}events/", origin=origin):
