@@ -96,6 +96,27 @@ SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"{_cookies}_session", f"{_cookies}_csrf
 X_FRAME_OPTIONS = "DENY"
 CSRF_FAILURE_VIEW = "django.views.csrf.csrf_failure"
 
+# ── Logins ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+SPAI_PROXIES: int = env.int("SPAI_PROXIES", default=0)
+"""How many proxies stand before this process; so many addresses at the end of X-Forwarded-For are believed."""
+if SPAI_PROXIES < 0:
+    raise ImproperlyConfigured(f"SPAI_PROXIES is {SPAI_PROXIES}; it must be a number of proxies, or 0 for none")
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+# Five wrong passwords for one account from one address; spai/logins.py adds a limit for the address.
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_HANDLER = "spai.logins.LoginHandler"
+AXES_CLIENT_IP_CALLABLE = "spai.logins.client_address"
+AXES_LOCKOUT_CALLABLE = "spai.logins.too_many"
+AXES_RESET_ON_SUCCESS = True
+# The wait ends when the page says so, whatever is tried meanwhile.
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_DISABLE_ACCESS_LOG = True
+AXES_VERBOSE = False
+# spai/admin.py shows failed logins in Unfold's forms.
+AXES_ENABLE_ADMIN = False
+
 # Pages carry no inline script or style. Unfold's Alpine evaluates strings: the office has a policy of its own.
 _push_sources = [SPAI_PUSH_URL, SPAI_PUSH_WS_URL]
 CONTENT_SECURITY_POLICY: dict[str, Any] = {
@@ -135,6 +156,7 @@ INSTALLED_APPS = [
     "django_htmx",
     "django_guid",
     "csp",
+    "axes",
     "channels",
     "django_celery_beat",
     "django_prometheus",
@@ -159,6 +181,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "axes.middleware.AxesMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 DJANGO_GUID = {"GUID_HEADER_NAME": "X-Request-ID", "VALIDATE_GUID": True, "RETURN_HEADER": True, "UUID_FORMAT": "hex"}
@@ -373,6 +396,7 @@ UNFOLD = {
             "950": "oklch(25% .060 259)",
         }
     },
+    "LOGIN": {"form": "spai.logins.LoginForm"},
     "STYLES": [lambda request: static("spai/admin.css")],
     "DASHBOARD_CALLBACK": "apps.api.admin.home_panel",
 }
