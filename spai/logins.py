@@ -35,9 +35,9 @@ def client_address(request: HttpRequest) -> str | None:
 
     X-Forwarded-For is believed as far from its end as SPAI_PROXIES says; what a client wrote itself stands before that.
     """
-    seen = [*request.headers.get("X-Forwarded-For", "").split(","), request.META.get("REMOTE_ADDR", "")]
-    told = seen[-1 - settings.SPAI_PROXIES] if settings.SPAI_PROXIES < len(seen) else seen[-1]
-    for candidate in (told, seen[-1]):
+    passed = [*request.headers.get("X-Forwarded-For", "").split(","), request.META.get("REMOTE_ADDR", "")]
+    told = passed[-1 - settings.SPAI_PROXIES] if len(passed) > settings.SPAI_PROXIES else passed[-1]
+    for candidate in (told, passed[-1]):
         try:
             address = ip_address(candidate.strip())
         except ValueError:
@@ -108,6 +108,7 @@ class LoginForm(AuthenticationForm):  # type: ignore[misc]  # Unfold carries no 
         self.request.axes_locked_out, self.request.login_wait = True, wait
         minutes = math.ceil(wait.total_seconds() / 60)
         return ValidationError(
-            f"{what} Try again in {minutes} {'minute' if minutes == 1 else 'minutes'}, at {timezone.now() + wait:%H:%M:%S}"
-            " UTC. Whoever runs this machine can end the wait: manage.py axes_reset"
+            f"{what} Try again in {minutes} {'minute' if minutes == 1 else 'minutes'},"
+            f" at {timezone.now() + wait:%H:%M:%S} UTC."
+            " Whoever runs this machine can end the wait: manage.py axes_reset"
         )

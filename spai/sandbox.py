@@ -41,8 +41,8 @@ SECURITY_HEADERS: Final = (
     # Its pages carry their data in inline scripts, as the sites do that they stand for.
     (
         "Content-Security-Policy",
-        "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-        "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+        "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+        "img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     ),
     ("X-Frame-Options", settings.X_FRAME_OPTIONS),
     ("X-Content-Type-Options", "nosniff"),

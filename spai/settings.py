@@ -26,8 +26,22 @@ if (BASE_DIR / ".env").is_file():
     env.read_env(BASE_DIR / ".env")
 SPAI_VAR_DIR = Path(env.str("SPAI_VAR_DIR", default=str(BASE_DIR / "var")))
 """Everything that this machine keeps outside the database: logs, pipeline workspaces, verified model bundles."""
+
+
+class StackFile(environ.Env):
+    """What `stack.env` says, apart from the environment."""
+
+    ENVIRON: dict[str, str] = {}
+
+
 if (SPAI_VAR_DIR / "stack.env").is_file():
-    env.read_env(SPAI_VAR_DIR / "stack.env")
+    StackFile.read_env(SPAI_VAR_DIR / "stack.env")
+if env.str("MLFLOW_TRACKING_URI", default="") not in ("", StackFile.ENVIRON.get("MLFLOW_TRACKING_URI")):
+    # Whoever names another MLflow server says how to log in there; the stack's own password is not shown to it.
+    for _name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
+        StackFile.ENVIRON.pop(_name, None)
+for _name, _value in StackFile.ENVIRON.items():
+    env.ENVIRON.setdefault(_name, _value)
 
 
 def required(name: str) -> str:
@@ -271,6 +285,9 @@ SPAI_METRICS_TOKEN: str = env.str("SPAI_METRICS_TOKEN", default="")
 # ── Forecasting ──────────────────────────────────────────────────────────────────────────────────────────────────────
 MLFLOW_TRACKING_URI: str = env.str("MLFLOW_TRACKING_URI", default="")
 """Address of the MLflow server; only workers, admin actions and pipeline stages use it."""
+MLFLOW_TRACKING_USERNAME: str = env.str("MLFLOW_TRACKING_USERNAME", default="")
+MLFLOW_TRACKING_PASSWORD: str = env.str("MLFLOW_TRACKING_PASSWORD", default="")
+"""How to log in there; MLflow reads both from the environment."""
 SPAI_DVC_REMOTE: str = env.str("SPAI_DVC_REMOTE", default="")
 """Where `dvc push` keeps what a run made: a folder or an s3:// address; empty for `SPAI_VAR_DIR/dvc-remote`."""
 SPAI_WORLD = one_of("SPAI_WORLD", ("", "real", "sandbox"), "")
@@ -349,6 +366,8 @@ STORAGES = {
     },
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
+# Raw pages and static files are read by the processes of this user alone.
+FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o600, 0o700
 
 # ── REST ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 REST_FRAMEWORK = {
