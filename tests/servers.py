@@ -19,8 +19,10 @@ import psycopg
 import pytest
 import redis
 
-from spai.stack import servers
+from spai.stack import health, servers
+from spai.stack.environment import DATABASE_USER, SUPERUSER
 from spai.stack.ports import free_port
+from spai.stack.roles import RETENTION
 
 ATTEMPTS = 5
 PATIENCE = 30.0
@@ -53,22 +55,26 @@ class TestServers:
         if servers.root_way() == "nobody":
             self.folder.chmod(0o755)
         cluster = servers.find_cluster(self.folder, os.environ.get("SPAI_SERVERS", "auto"))
-        servers.make_cluster(cluster, "spai", PASSWORD)
+        servers.make_cluster(cluster, SUPERUSER, PASSWORD)
 
-        def address(port: int) -> str:
-            return f"postgresql://spai:{PASSWORD}@127.0.0.1:{port}/postgres"
+        def address(port: int, user: str) -> str:
+            return f"postgresql://{user}:{PASSWORD}@127.0.0.1:{port}/postgres"
 
         def answers(port: int) -> bool:
             try:
-                with psycopg.connect(address(port), connect_timeout=2) as connection:
+                with psycopg.connect(address(port, SUPERUSER), connect_timeout=2) as connection:
                     connection.execute("SELECT 1")
             except psycopg.OperationalError:
                 return False
             return True
 
-        return address(
-            self._run("postgres", lambda port: servers.postgres_command(cluster, port, POSTGRES_SETTINGS), answers)
-        )
+        port = self._run("postgres", lambda port: servers.postgres_command(cluster, port, POSTGRES_SETTINGS), answers)
+        with psycopg.connect(address(port, SUPERUSER), autocommit=True) as connection:
+            # The site's role is as ordinary as in the stack, but that tests make databases.
+            connection.execute(f"CREATE ROLE {DATABASE_USER} LOGIN CREATEDB PASSWORD '{PASSWORD}'")
+            connection.execute(f"CREATE ROLE {RETENTION} NOLOGIN")
+            connection.execute(f"GRANT {RETENTION} TO {DATABASE_USER}")
+        return address(port, DATABASE_USER)
 
     def start_redis(self) -> str:
         """Start a Redis that keeps nothing on disk; return its address."""
@@ -121,6 +127,19 @@ class TestServers:
                 process.kill()
                 process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def wait_until(check: health.Check, process: subprocess.Popen[bytes]) -> None:
+    """Wait until a server answers."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            check()
+            return
+        except health.Unhealthy:
+            assert process.poll() is None
+            assert time.monotonic() < end
+            time.sleep(0.05)
 
 
 def only_pure(paths: list[str]) -> bool:
