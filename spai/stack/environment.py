@@ -169,7 +169,7 @@ class Stack:
     def mlflow_database(self) -> str:
         """The address of MLflow's own database, which lies beside the one that DATABASE_URL names."""
         if not self.elsewhere("postgres"):
-            login = f"{MLFLOW_USER}:{self.maintenance['MLFLOW_DATABASE_PASSWORD']}"
+            login = f"{MLFLOW_USER}:{self.maintenance.get('MLFLOW_DATABASE_PASSWORD', '')}"
             return f"postgresql://{login}@127.0.0.1:{self.port('postgres')}/mlflow"
         address = urlsplit(self.value("DATABASE_URL"))
         return urlunsplit(address._replace(scheme="postgresql", path=f"/{address.path.strip('/')}_mlflow"))

@@ -126,7 +126,9 @@ def redis_server(stack: Stack) -> Part:
 def mlflow(stack: Stack) -> Part:
     """MLflow with PostgreSQL behind it, for this machine only, and for those who log in."""
     port = stack.port("mlflow")
-    name, password = (stack.own[variable] for variable in MLFLOW_LOGIN)
+    # A stack that an earlier version started has none of these until it is started again.
+    name, password = (stack.own.get(variable, "") for variable in MLFLOW_LOGIN)
+    login = (name, password) if password else None
     return Part(
         name="mlflow",
         purpose="MLflow: runs and model registry",
@@ -147,7 +149,7 @@ def mlflow(stack: Stack) -> Part:
             "--no-access-log",
         ),
         alive=health.http(f"http://127.0.0.1:{port}/health"),
-        ready=health.http(f"http://127.0.0.1:{port}/version", (name, password)),
+        ready=health.http(f"http://127.0.0.1:{port}/version", login),
         needs=("postgres",),
         environment={
             "MLFLOW_BACKEND_STORE_URI": sqlalchemy_address(stack.mlflow_database),
@@ -155,7 +157,7 @@ def mlflow(stack: Stack) -> Part:
             "MLFLOW_AUTH_CONFIG_PATH": str(stack.mlflow_auth_file),
             "MLFLOW_AUTH_ADMIN_USERNAME": name,
             "MLFLOW_AUTH_ADMIN_PASSWORD": password,
-            "MLFLOW_FLASK_SERVER_SECRET_KEY": stack.maintenance["MLFLOW_FLASK_SERVER_SECRET_KEY"],
+            "MLFLOW_FLASK_SERVER_SECRET_KEY": stack.maintenance.get("MLFLOW_FLASK_SERVER_SECRET_KEY", ""),
         },
         port=port,
         directory=str(stack.var),

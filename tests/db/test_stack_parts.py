@@ -124,6 +124,14 @@ def test_the_configuration_is_private(stack):
     assert stat.S_IMODE((stack.run / "supervisord.conf").stat().st_mode) == 0o600
 
 
+def test_a_stack_that_an_earlier_version_started_can_still_be_asked(stack):
+    early = ("SECRET_KEY", *environment.ADDRESSES.values())
+    stack.env_file.write_text(environment.lines({name: stack.own[name] for name in early}))
+    stack.maintenance_file.unlink()
+    running = load({"SPAI_VAR_DIR": str(stack.var), "PATH": os.environ["PATH"]})
+    assert [part.name for part in table(running)] == [part.name for part in table(stack)]
+
+
 def test_mlflow_asks_for_a_login_and_keeps_its_users_in_its_database(stack):
     part = next(part for part in table(stack) if part.name == "mlflow")
     assert part.command[part.command.index("--app-name") + 1] == "basic-auth"
