@@ -44,8 +44,11 @@ def close(var: Path) -> int:
 
 
 def _limit(path: Path, most: int) -> bool:
-    """Take all rights from `path` but those in `most`; whether it had others."""
-    with contextlib.suppress(FileNotFoundError):
+    """Take all rights from `path` but those in `most`; whether it had others.
+
+    What is gone meanwhile, or is somebody else's, stays as it is: the folder around it is closed.
+    """
+    with contextlib.suppress(FileNotFoundError, PermissionError):
         found = path.lstat()
         mode = stat.S_IMODE(found.st_mode)
         if mode & ~most & OTHERS and not stat.S_ISLNK(found.st_mode):
