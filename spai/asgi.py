@@ -34,6 +34,16 @@ RETRY_SECONDS = 1.0
 """How long the relay waits for its lock, for a notification, and after a fault, before it looks again."""
 
 
+def _without_tracebacks_for_clients(record: logging.LogRecord) -> bool:
+    # uvicorn logs a text frame that is no text with a traceback, as if that were a fault of this process.
+    if record.exc_info and isinstance(record.exc_info[1], UnicodeDecodeError):
+        record.exc_info = None
+    return True
+
+
+logging.getLogger("uvicorn.error").addFilter(_without_tracebacks_for_clients)
+
+
 async def relay() -> None:
     """Number committed events and broadcast them, for as long as this process lives.
 

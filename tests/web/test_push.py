@@ -26,10 +26,16 @@ SOON = 10.0
 
 
 @pytest.fixture(scope="module")
-def push(django_db_setup, tmp_path_factory):
+def push_log(tmp_path_factory):
+    """The file that the push process writes to."""
+    return tmp_path_factory.mktemp("push") / "log"
+
+
+@pytest.fixture(scope="module")
+def push(django_db_setup, push_log):
     """A push process on the test database; its address."""
     port = free_port()
-    process = start_push(port, tmp_path_factory.mktemp("push") / "log", origin=ORIGIN)
+    process = start_push(port, push_log, origin=ORIGIN)
     yield f"ws://127.0.0.1:{port}/ws/v1/"
     stop(process)
 
@@ -219,6 +225,20 @@ async def test_pages_of_other_sites_may_not_listen(push, origin):
         async with connected(f"{push}events/", origin=origin):
             pass
     assert refused.value.response.status_code == 403
+
+
+async def test_what_strangers_send_leaves_no_traceback_in_the_log(push, push_log):
+    for path, origin in (("nothing/", ORIGIN), ("events/", "http://["), (UNKNOWN[-1], ORIGIN)):
+        with pytest.raises(websockets.InvalidStatus):
+            async with connected(push + path, origin=origin):
+                pass
+    async with connected(f"{push}events/") as (socket, _):
+        await socket.send(b"\xff\xfe", text=True)
+        with pytest.raises(websockets.ConnectionClosed):
+            await heard(socket)
+        assert socket.close_code == 1007
+    assert "Invalid UTF-8" in push_log.read_text()
+    assert "Traceback" not in push_log.read_text()
 
 
 async def test_a_server_that_cannot_answer_a_handshake_closes_it():
