@@ -9,6 +9,7 @@ import os
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.core.wsgi import get_wsgi_application
 
@@ -18,7 +19,7 @@ wsgi_application = get_wsgi_application()
 import psycopg  # noqa: E402  Django must be set up before anything that reads its settings.
 from asgiref.sync import sync_to_async  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
-from channels.security.websocket import OriginValidator  # noqa: E402
+from channels.security.websocket import OriginValidator, WebsocketDenier  # noqa: E402
 from django.conf import settings  # noqa: E402
 from django.db import DatabaseError, connection  # noqa: E402
 from redis.exceptions import RedisError  # noqa: E402
@@ -32,6 +33,16 @@ logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 1.0
 """How long the relay waits for its lock, for a notification, and after a fault, before it looks again."""
+
+
+def _without_tracebacks_for_clients(record: logging.LogRecord) -> bool:
+    # uvicorn logs a text frame that is no text with a traceback, as if that were a fault of this process.
+    if record.exc_info and isinstance(record.exc_info[1], UnicodeDecodeError):
+        record.exc_info = None
+    return True
+
+
+logging.getLogger("uvicorn.error").addFilter(_without_tracebacks_for_clients)
 
 
 async def relay() -> None:
@@ -76,9 +87,23 @@ def _relay_until_fault(ending: threading.Event) -> None:
 class PageOriginValidator(OriginValidator):
     """Lets pages of this site in, and programs, which name no origin; other sites' pages stay out."""
 
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve a connection whose origin is allowed; refuse any other with 403, one that is no address too."""
+        origin = dict(scope["headers"]).get(b"origin", b"")
+        served = super().__call__ if _is_address(origin) else WebsocketDenier()
+        await served(scope, receive, send)
+
     def valid_origin(self, parsed_origin: Any) -> bool:
         """Whether a connection from this origin is served."""
         return parsed_origin is None or super().valid_origin(parsed_origin)
+
+
+def _is_address(origin: bytes) -> bool:
+    try:
+        _ = urlsplit(origin.decode("latin1")).port
+    except ValueError:
+        return False
+    return True
 
 
 class WithRelay:

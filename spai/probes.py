@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 
 import redis
@@ -53,9 +54,36 @@ class QueueCollector(Collector):
         yield lengths
 
 
+def _refusal_of_metrics(request: HttpRequest) -> HttpResponse | None:
+    """Return why whoever asks may not see the metrics, None when he may."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and settings.SPAI_METRICS_TOKEN:
+        if secrets.compare_digest(token.strip().encode(), settings.SPAI_METRICS_TOKEN.encode()):
+            return None
+    elif request.user.is_authenticated:
+        if request.user.is_active and request.user.is_staff:
+            return None
+        said = "Metrics are shown to staff. Log in as a user with staff status.\n"
+        return HttpResponse(said, status=403, content_type="text/plain; charset=utf-8")
+    said = (
+        "Metrics are shown to staff who are logged in, and to programs that send SPAI_METRICS_TOKEN as Bearer token.\n"
+    )
+    return HttpResponse(
+        said,
+        status=401,
+        content_type="text/plain; charset=utf-8",
+        headers={"WWW-Authenticate": 'Bearer realm="metrics"'},
+    )
+
+
 @read_only
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Answer with the metrics of every process that shares PROMETHEUS_MULTIPROC_DIR, else of this one."""
+    """Answer with the metrics of every process that shares PROMETHEUS_MULTIPROC_DIR, else of this one.
+
+    Staff may see them, and programs that know SPAI_METRICS_TOKEN; others are refused with 401 or 403.
+    """
+    if refusal := _refusal_of_metrics(request):
+        return refusal
     counted = REGISTRY
     if settings.PROMETHEUS_MULTIPROC_DIR:
         counted = CollectorRegistry()

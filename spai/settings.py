@@ -27,8 +27,22 @@ if _env_file and (BASE_DIR / _env_file).is_file():
     env.read_env(BASE_DIR / _env_file)
 SPAI_VAR_DIR = Path(env.str("SPAI_VAR_DIR", default=str(BASE_DIR / "var")))
 """Everything that this machine keeps outside the database: logs, pipeline workspaces, verified model bundles."""
+
+
+class StackFile(environ.Env):
+    """What `stack.env` says, apart from the environment."""
+
+    ENVIRON: dict[str, str] = {}
+
+
 if (SPAI_VAR_DIR / "stack.env").is_file():
-    env.read_env(SPAI_VAR_DIR / "stack.env")
+    StackFile.read_env(SPAI_VAR_DIR / "stack.env")
+if env.str("MLFLOW_TRACKING_URI", default="") not in ("", StackFile.ENVIRON.get("MLFLOW_TRACKING_URI")):
+    # Whoever names another MLflow server says how to log in there; the stack's own password is not shown to it.
+    for _name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
+        StackFile.ENVIRON.pop(_name, None)
+for _name, _value in StackFile.ENVIRON.items():
+    env.ENVIRON.setdefault(_name, _value)
 
 
 def required(name: str) -> str:
@@ -101,6 +115,27 @@ SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"{_cookies}_session", f"{_cookies}_csrf
 X_FRAME_OPTIONS = "DENY"
 CSRF_FAILURE_VIEW = "django.views.csrf.csrf_failure"
 
+# ── Logins ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+SPAI_PROXIES: int = env.int("SPAI_PROXIES", default=0)
+"""How many proxies stand before this process; so many addresses at the end of X-Forwarded-For are believed."""
+if SPAI_PROXIES < 0:
+    raise ImproperlyConfigured(f"SPAI_PROXIES is {SPAI_PROXIES}; it must be a number of proxies, or 0 for none")
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+# Five wrong passwords for one account from one address; spai/logins.py adds a limit for the address.
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_HANDLER = "spai.logins.LoginHandler"
+AXES_CLIENT_IP_CALLABLE = "spai.logins.client_address"
+AXES_LOCKOUT_CALLABLE = "spai.logins.too_many"
+AXES_RESET_ON_SUCCESS = True
+# The wait ends when the page says so, whatever is tried meanwhile.
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_DISABLE_ACCESS_LOG = True
+AXES_VERBOSE = False
+# spai/admin.py shows failed logins in Unfold's forms.
+AXES_ENABLE_ADMIN = False
+
 # Pages carry no inline script or style. Unfold's Alpine evaluates strings: the office has a policy of its own.
 _push_sources = [SPAI_PUSH_URL, SPAI_PUSH_WS_URL]
 CONTENT_SECURITY_POLICY: dict[str, Any] = {
@@ -140,6 +175,7 @@ INSTALLED_APPS = [
     "django_htmx",
     "django_guid",
     "csp",
+    "axes",
     "channels",
     "django_celery_beat",
     "django_prometheus",
@@ -155,14 +191,16 @@ MIDDLEWARE = [
     "django_guid.middleware.guid_middleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
+    # Above WhiteNoise: static files carry the header too.
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "axes.middleware.AxesMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
 DJANGO_GUID = {"GUID_HEADER_NAME": "X-Request-ID", "VALIDATE_GUID": True, "RETURN_HEADER": True, "UUID_FORMAT": "hex"}
@@ -249,10 +287,15 @@ SPAI_REAL_DATA: str = env.str("SPAI_REAL_DATA", default="")
 
 PROMETHEUS_MULTIPROC_DIR: str = env.str("PROMETHEUS_MULTIPROC_DIR", default="")
 """Folder in which the processes of one machine share their metrics; prometheus_client reads it too."""
+SPAI_METRICS_TOKEN: str = env.str("SPAI_METRICS_TOKEN", default="")
+"""What a program sends as Bearer to read `/metrics`; empty leaves them to logged-in staff alone."""
 
 # ── Forecasting ──────────────────────────────────────────────────────────────────────────────────────────────────────
 MLFLOW_TRACKING_URI: str = env.str("MLFLOW_TRACKING_URI", default="")
 """Address of the MLflow server; only workers, admin actions and pipeline stages use it."""
+MLFLOW_TRACKING_USERNAME: str = env.str("MLFLOW_TRACKING_USERNAME", default="")
+MLFLOW_TRACKING_PASSWORD: str = env.str("MLFLOW_TRACKING_PASSWORD", default="")
+"""How to log in there; MLflow reads both from the environment."""
 SPAI_DVC_REMOTE: str = env.str("SPAI_DVC_REMOTE", default="")
 """Where `dvc push` keeps what a run made: a folder or an s3:// address; empty for `SPAI_VAR_DIR/dvc-remote`."""
 SPAI_WORLD = one_of("SPAI_WORLD", ("", "real", "sandbox"), "")
@@ -341,6 +384,8 @@ STORAGES = {
     },
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
+# Raw pages and static files are read by the processes of this user alone.
+FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o600, 0o700
 
 # ── REST ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 REST_FRAMEWORK = {
@@ -388,6 +433,7 @@ UNFOLD = {
             "950": "oklch(25% .060 259)",
         }
     },
+    "LOGIN": {"form": "spai.logins.LoginForm"},
     "STYLES": [lambda request: static("spai/admin.css")],
     "DASHBOARD_CALLBACK": "apps.api.admin.home_panel",
 }

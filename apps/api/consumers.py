@@ -47,6 +47,17 @@ CLOSE_TRY_LATER: Final = 1013
 CLOSE_TOO_MANY: Final = 4429
 
 
+async def not_found(scope: Any, receive: Any, send: Any) -> None:
+    """Answer 404 to a websocket handshake whose path nothing serves."""
+    await receive()
+    if "websocket.http.response" not in scope.get("extensions", {}):
+        await send({"type": "websocket.close"})
+        return
+    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"x-content-type-options", b"nosniff")]
+    await send({"type": "websocket.http.response.start", "status": 404, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": b"There is nothing at this address.\n"})
+
+
 class EventConsumer(AsyncJsonWebsocketConsumer):
     """One listener to every event, or to those of one match."""
 

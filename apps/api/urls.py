@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.routers import SimpleRouter
 
 from apps.api import pages
-from apps.api.consumers import EventConsumer
+from apps.api.consumers import EventConsumer, not_found
 from apps.api.pages import reference
 from apps.api.viewsets import CompetitionViewSet, FeaturesView, IngestViewSet, MatchViewSet, WhatIfViewSet
 
@@ -51,4 +51,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
 websocket_urlpatterns: list[URLPattern] = [
     path("ws/v1/events/", EventConsumer.as_asgi()),
     path("ws/v1/matches/<int:match_id>/", EventConsumer.as_asgi()),
+    re_path("", not_found),
 ]

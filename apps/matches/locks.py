@@ -43,6 +43,7 @@ class LockClass(IntEnum):
     SOURCE = 0x5350_4149
     HOST = 0x5350_414A
     API_KEY = 0x5350_414B
+    LOGIN = 0x5350_414C
 
 
 def try_take(lock: Lock) -> bool:

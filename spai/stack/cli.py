@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from spai.stack import environment, lifecycle, logs
 from spai.stack.lifecycle import StackError
+from spai.stack.privacy import private_umask
 from spai.stack.report import Report
 from spai.stack.servers import ServerError
 from spai.stack.status import print_status
@@ -39,7 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Do what `options` ask; return the exit code."""
-    report = Report(sys.stdout)
+    with private_umask():
+        return _run(options, Report(sys.stdout))
+
+
+def _run(options: argparse.Namespace, report: Report) -> int:
     try:
         if options.action == "up":
             lifecycle.up(report)

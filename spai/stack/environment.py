@@ -1,6 +1,7 @@
 """What the stack knows of itself: its folders, its secrets, its ports, and what the operator points elsewhere.
 
-All of it is kept in `var/stack.env` (0600), which settings read after the process environment and `.env`.
+What the parts need is kept in `var/stack.env` (0600), which settings read after the process environment and `.env`;
+what the stack alone needs is kept in `var/maintenance.env` (0600), which no part reads.
 """
 
 from __future__ import annotations
@@ -31,6 +32,13 @@ ADDRESSES = {
 MAY_BE_ELSEWHERE = ("mlflow", "postgres", "redis")
 DATABASE_USER = "spai"
 DATABASE_NAME = "spai"
+SUPERUSER = "spai_superuser"
+"""Who makes roles and databases in a cluster of our own, and does nothing else."""
+MLFLOW_USER = "mlflow"
+"""The role that MLflow logs in as."""
+MLFLOW_LOGIN = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
+"""With what people, workers and pipeline stages log in to MLflow."""
+SECRETS_OF_MAINTENANCE = ("SUPERUSER_PASSWORD", "MLFLOW_DATABASE_PASSWORD", "MLFLOW_FLASK_SERVER_SECRET_KEY")
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
@@ -69,16 +77,29 @@ class Stack:
         What `stack.env` holds: addresses and secrets of the parts that the stack itself runs.
     outside : mapping
         What the process environment and `.env` say; it wins over `own`.
+    maintenance : mapping
+        What `maintenance.env` holds: secrets that no part but the one that they are of may know.
     """
 
     var: Path
     own: Mapping[str, str]
     outside: Mapping[str, str]
+    maintenance: Mapping[str, str]
 
     @property
     def env_file(self) -> Path:
         """The file of the stack's own values."""
         return self.var / "stack.env"
+
+    @property
+    def maintenance_file(self) -> Path:
+        """The file of the secrets that the stack alone needs."""
+        return self.var / "maintenance.env"
+
+    @property
+    def mlflow_auth_file(self) -> Path:
+        """The file that tells MLflow how it knows its users."""
+        return self.var / "mlflow-auth.ini"
 
     @property
     def logs(self) -> Path:
@@ -139,20 +160,31 @@ class Stack:
         return urlunsplit(urlsplit(self.own["DATABASE_URL"])._replace(path="/postgres"))
 
     @property
+    def superuser_database(self) -> str:
+        """The address of the same database for the superuser, who looks after a cluster of our own."""
+        login = f"{SUPERUSER}:{self.maintenance['SUPERUSER_PASSWORD']}"
+        return f"postgresql://{login}@127.0.0.1:{self.port('postgres')}/postgres"
+
+    @property
     def mlflow_database(self) -> str:
         """The address of MLflow's own database, which lies beside the one that DATABASE_URL names."""
+        if not self.elsewhere("postgres"):
+            login = f"{MLFLOW_USER}:{self.maintenance.get('MLFLOW_DATABASE_PASSWORD', '')}"
+            return f"postgresql://{login}@127.0.0.1:{self.port('postgres')}/mlflow"
         address = urlsplit(self.value("DATABASE_URL"))
-        name = address.path.strip("/")
-        path = "/mlflow" if not self.elsewhere("postgres") else f"/{name}_mlflow"
-        return urlunsplit(address._replace(scheme="postgresql", path=path))
+        return urlunsplit(address._replace(scheme="postgresql", path=f"/{address.path.strip('/')}_mlflow"))
 
     def process_environment(self) -> dict[str, str]:
         """Return the environment in which every part runs."""
         binaries = str(BASE / ".venv" / "bin")
         path = self.outside.get("PATH", os.defpath)
+        own = dict(self.own)
+        if self.elsewhere("mlflow"):
+            # Another server is not shown the password of ours.
+            own |= dict.fromkeys(MLFLOW_LOGIN, "")
         return {
             **QUIET,
-            **self.own,
+            **own,
             **self.outside,
             **{name: self.address(part) for part, name in ADDRESSES.items() if part in MAY_BE_ELSEWHERE},
             "SPAI_VAR_DIR": str(self.var),
@@ -176,7 +208,12 @@ def load(environment: Mapping[str, str] | None = None) -> Stack:
         environment = {**(read_env_file(BASE / file) if file else {}), **os.environ}
     outside = dict(environment)
     var = (BASE / (outside.get("SPAI_VAR_DIR") or "var")).resolve()
-    return Stack(var=var, own=read_env_file(var / "stack.env"), outside=outside)
+    return Stack(
+        var=var,
+        own=read_env_file(var / "stack.env"),
+        outside=outside,
+        maintenance=read_env_file(var / "maintenance.env"),
+    )
 
 
 def settle(stack: Stack, claims: Claims) -> Stack:
@@ -186,6 +223,10 @@ def settle(stack: Stack, claims: Claims) -> Stack:
     """
     own = dict(stack.own)
     own.setdefault("SECRET_KEY", secrets.token_urlsafe(48))
+    own.setdefault("SPAI_METRICS_TOKEN", secrets.token_urlsafe(24))
+    for name, value in zip(MLFLOW_LOGIN, (DATABASE_USER, secrets.token_urlsafe(24)), strict=True):
+        own.setdefault(name, value)
+    maintenance = {name: secrets.token_urlsafe(24) for name in SECRETS_OF_MAINTENANCE} | dict(stack.maintenance)
     # A part that has to move does not take the place of another one.
     taken = {stack.port(part) for part in ADDRESSES}
     following = FIRST_PORT
@@ -203,10 +244,20 @@ def settle(stack: Stack, claims: Claims) -> Stack:
     if own != dict(stack.own):
         write_private(
             stack.env_file,
-            "# Written by `manage.py stack up`; settings read it last, after the environment and .env.\n"
-            + "".join(f"{name}='{value}'\n" for name, value in own.items()),
+            "# Written by `manage.py stack up`; settings read it last, after the environment and .env.\n" + lines(own),
         )
-    return Stack(var=stack.var, own=own, outside=stack.outside)
+    if maintenance != dict(stack.maintenance):
+        write_private(
+            stack.maintenance_file,
+            "# Written by `manage.py stack up`, which alone reads it: secrets that no part of the site needs.\n"
+            + lines(maintenance),
+        )
+    return Stack(var=stack.var, own=own, outside=stack.outside, maintenance=maintenance)
+
+
+def lines(values: Mapping[str, str]) -> str:
+    """Return names and values as `read_env_file` reads them."""
+    return "".join(f"{name}='{value}'\n" for name, value in values.items())
 
 
 def write_private(path: Path, text: str) -> None:

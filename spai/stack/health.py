@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import json
 import urllib.error
@@ -27,14 +28,17 @@ class Unhealthy(Exception):  # noqa: N818  "raise Unhealthy" says it
     """A part did not do what it was asked; the text says what it did instead."""
 
 
-def http(address: str) -> Check:
-    """Return the check that `address` answers 200."""
+def http(address: str, login: tuple[str, str] | None = None) -> Check:
+    """Return the check that `address` answers 200, to this name and password where it asks for them."""
+    request = urllib.request.Request(address)  # noqa: S310  our own addresses
+    if login:
+        request.add_header("Authorization", f"Basic {base64.b64encode(':'.join(login).encode()).decode()}")
 
     def ask() -> str:
         # Environment variables for proxies are not meant for this machine's own addresses.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            with opener.open(address, timeout=PATIENCE) as answer:
+            with opener.open(request, timeout=PATIENCE) as answer:
                 return f"answers {answer.status}"
         except urllib.error.HTTPError as error:
             raise Unhealthy(f"{address} answers {error.code}{reason_in(error.read())}") from error
@@ -51,6 +55,17 @@ def reason_in(body: bytes) -> str:
     except ValueError:
         return ""
     return f": {said['reason']}" if isinstance(said, dict) and "reason" in said else ""
+
+
+def postgres_listens(address: str) -> Check:
+    """Return the check that PostgreSQL takes connections, whoever may then log in."""
+
+    def ask() -> str:
+        if psycopg.pq.PGconn.ping(address.encode()) != psycopg.pq.Ping.OK:
+            raise Unhealthy("PostgreSQL does not take connections")
+        return "takes connections"
+
+    return ask
 
 
 def postgres(address: str) -> Check:

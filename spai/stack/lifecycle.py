@@ -13,6 +13,7 @@ import signal
 import time
 import traceback
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,9 +21,9 @@ import psutil
 import psycopg
 from psycopg import sql
 
-from spai.stack import environment, health, revision, runs, servers, supervision
+from spai.stack import environment, health, privacy, revision, roles, runs, servers, supervision
 from spai.stack.environment import Stack, write_private
-from spai.stack.parts import SERVERS, Part
+from spai.stack.parts import SERVERS, Part, mlflow_auth
 from spai.stack.ports import Claims
 from spai.stack.report import Report
 from spai.stack.supervision import Supervisor
@@ -133,6 +134,8 @@ def begin(stack: Stack, report: Report) -> None:
         report.say(f"Ended what an earlier run had left: {', '.join(left)}")
     with Claims() as claims:
         stack = environment.settle(stack, claims)
+        if closed := privacy.close(stack.var):
+            report.say(f"Closed {closed} files and folders in {stack.var} to other users of this machine")
         first_password = begin_parts(stack, claims, report)
     greet(stack, report, first_password)
 
@@ -196,20 +199,25 @@ def launch(stack: Stack, parts: Sequence[Part], claims: Claims) -> Supervisor:
 
 
 def prepare_files(stack: Stack, report: Report) -> None:
-    """Make the files of a new PostgreSQL cluster where there are none; drop a lock file that nobody holds."""
+    """Write what MLflow reads; make the files of a new PostgreSQL cluster; drop a lock file that nobody holds."""
+    if not stack.elsewhere("mlflow"):
+        write_private(stack.mlflow_auth_file, mlflow_auth(stack))
     if stack.elsewhere("postgres"):
         return
     cluster = servers.find_cluster(stack.var, stack.value("SPAI_SERVERS") or "auto")
     if not cluster.exists:
         program = cluster.program
         report.say(f"Making the database files in {cluster.data} (PostgreSQL {program.major}, {program.origin})")
-        servers.make_cluster(cluster, environment.DATABASE_USER, stack.password("postgres"))
+        servers.make_cluster(cluster, environment.SUPERUSER, stack.maintenance["SUPERUSER_PASSWORD"])
     servers.drop_dead_lock(cluster)
 
 
 def start_servers(stack: Stack, supervisor: Supervisor, parts: Sequence[Part], report: Report) -> None:
     """Start PostgreSQL and Redis, or ask those that lie elsewhere, and make the databases."""
     own = [part for part in parts if part.name in SERVERS]
+    # The roles that it is asked as later are made below.
+    listens = health.postgres_listens(stack.own["DATABASE_URL"])
+    own = [replace(part, ready=listens) if part.name == "postgres" else part for part in own]
     for part in own:
         supervisor.start(part.name)
     await_ready(supervisor, own, report)
@@ -222,34 +230,46 @@ def start_servers(stack: Stack, supervisor: Supervisor, parts: Sequence[Part], r
                     f"{environment.ADDRESSES[name]} names a server that does not answer: {reason}"
                 ) from reason
             report.say(f"{name}: the one that {environment.ADDRESSES[name]} names answers")
-    wanted = [] if stack.elsewhere("postgres") else [stack.own["DATABASE_URL"]]
-    wanted += [] if stack.elsewhere("mlflow") else [stack.mlflow_database]
-    for address in wanted:
-        make_database(stack, address)
+    if not stack.elsewhere("postgres"):
+        settle_roles(stack, report)
+    elif not stack.elsewhere("mlflow"):
+        make_mlflow_database(stack)
 
 
-def make_database(stack: Stack, address: str) -> None:
-    """Make the database that `address` names where it is missing.
+def settle_roles(stack: Stack, report: Report) -> None:
+    """Put the roles and databases of our own PostgreSQL right.
 
     Raises
     ------
     StackError
-        When the operator's server refuses.
+        When that fails.
     """
-    name = urlsplit(address).path.strip("/")
-    maintenance = stack.value("DATABASE_URL") if stack.elsewhere("postgres") else stack.maintenance_database
     try:
-        with psycopg.connect(maintenance, autocommit=True) as connection:
+        if roles.settle(stack):
+            report.say(f"postgres: the superuser is {environment.SUPERUSER} now; the site has a role of its own")
+    except (roles.RolesError, psycopg.Error) as error:
+        raise StackError(f"The roles of PostgreSQL could not be put right: {error}.") from error
+
+
+def make_mlflow_database(stack: Stack) -> None:
+    """Make the database of MLflow on the operator's server where it is missing.
+
+    Raises
+    ------
+    StackError
+        When that server refuses.
+    """
+    name = urlsplit(stack.mlflow_database).path.strip("/")
+    try:
+        with psycopg.connect(stack.value("DATABASE_URL"), autocommit=True) as connection:
             if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone() is None:
                 connection.execute(
                     sql.SQL("CREATE DATABASE {} ENCODING 'UTF8' TEMPLATE template0").format(sql.Identifier(name))
                 )
     except psycopg.Error as error:
-        of_mlflow = address == stack.mlflow_database
         raise StackError(
-            f"The database {name}, which {'MLflow' if of_mlflow else 'the site'} needs, is missing and cannot be made: "
-            f"{error}Make it (CREATE DATABASE {name})"
-            f"{', or let MLFLOW_TRACKING_URI name an MLflow server' if of_mlflow else ''}."
+            f"The database {name}, which MLflow needs, is missing and cannot be made: {error}Make it (CREATE DATABASE "
+            f"{name}), or let MLFLOW_TRACKING_URI name an MLflow server."
         ) from error
 
 
@@ -384,6 +404,9 @@ def greet(stack: Stack, report: Report, first_password: str) -> None:
     if not stack.password_file.exists():
         login = "as a user that there is already, or one made by `.venv/bin/python manage.py createsuperuser`"
     report.plain(f"  {'Login:':16}{login}")
+    if not stack.elsewhere("mlflow"):
+        user, key = environment.MLFLOW_LOGIN
+        report.plain(f"  {'':16}in MLflow: user {stack.value(user)}, password {key} in {stack.env_file}")
     if first_password:
         report.plain(f"  {'':16}shown this once: {first_password}")
         report.plain()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from spai.stack import health, servers
-from spai.stack.environment import Stack
+from spai.stack.environment import MLFLOW_LOGIN, Stack
 
 QUEUES = ("scrape", "ml", "default")
 SERVERS = ("postgres", "redis")
@@ -131,15 +131,19 @@ def redis_server(stack: Stack) -> Part:
 
 
 def mlflow(stack: Stack) -> Part:
-    """MLflow with PostgreSQL behind it, for this machine only."""
+    """MLflow with PostgreSQL behind it, for this machine only, and for those who log in."""
     port = stack.port("mlflow")
-    check = health.http(f"http://127.0.0.1:{port}/health")
+    # A stack that an earlier version started has none of these until it is started again.
+    name, password = (stack.own.get(variable, "") for variable in MLFLOW_LOGIN)
+    login = (name, password) if password else None
     return Part(
         name="mlflow",
         purpose="MLflow: runs and model registry",
         command=python(
             "mlflow",
             "server",
+            "--app-name",
+            "basic-auth",
             "--host",
             "127.0.0.1",
             "--port",
@@ -151,16 +155,40 @@ def mlflow(stack: Stack) -> Part:
             "--uvicorn-opts",
             "--no-access-log",
         ),
-        alive=check,
-        ready=check,
+        alive=health.http(f"http://127.0.0.1:{port}/health"),
+        ready=health.http(f"http://127.0.0.1:{port}/version", login),
         needs=("postgres",),
         environment={
-            "MLFLOW_BACKEND_STORE_URI": stack.mlflow_database.replace("postgresql://", "postgresql+psycopg://", 1),
+            "MLFLOW_BACKEND_STORE_URI": sqlalchemy_address(stack.mlflow_database),
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+            "MLFLOW_AUTH_CONFIG_PATH": str(stack.mlflow_auth_file),
+            "MLFLOW_AUTH_ADMIN_USERNAME": name,
+            "MLFLOW_AUTH_ADMIN_PASSWORD": password,
+            "MLFLOW_FLASK_SERVER_SECRET_KEY": stack.maintenance.get("MLFLOW_FLASK_SERVER_SECRET_KEY", ""),
         },
         port=port,
         directory=str(stack.var),
     )
+
+
+def sqlalchemy_address(address: str) -> str:
+    """Return an address of PostgreSQL as SQLAlchemy wants it, with the driver that there is."""
+    return address.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+def mlflow_auth(stack: Stack) -> str:
+    """Return MLflow's configuration of logins: users lie in its database; one without a role may do nothing."""
+    # A percent sign would begin a reference to another value.
+    address = sqlalchemy_address(stack.mlflow_database).replace("%", "%%")
+    lines = [
+        "[mlflow]",
+        f"database_uri = {address}",
+        "default_permission = NO_PERMISSIONS",
+        "authorization_function = mlflow.server.auth:authenticate_request_basic_auth",
+        # A password is hashed once in so many seconds, not at each of the hundred requests of a registration.
+        "auth_cache_ttl_seconds = 300",
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def site_environment(stack: Stack, face: str) -> dict[str, str]:

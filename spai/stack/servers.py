@@ -238,6 +238,11 @@ def find_cluster(folder: Path, choice: str = "auto", way: str | None = None) -> 
     return Cluster(program, data)
 
 
+def passes_through(folder: Path) -> bool:
+    """Whether PostgreSQL, as the user nobody, comes through `folder` to the cluster that lies in it."""
+    return root_way() == "nobody" and cluster_major(folder / "postgres") is not None
+
+
 def copy_program(program: Program, folder: Path) -> Program:
     """Copy an embedded PostgreSQL, with the libraries beside it, to where every user may run it."""
     install = program.path.parents[1]
@@ -250,6 +255,9 @@ def copy_program(program: Program, folder: Path) -> Program:
             libraries = package.with_name(f"{package.name}.libs")
             if libraries.is_dir():
                 shutil.copytree(libraries, Path(made) / "tree" / libraries.name, symlinks=True)
+            for path in (Path(made) / "tree", Path(made) / "tree" / package.name):
+                # Whatever this process gives to new folders.
+                path.chmod(0o755)
             (Path(made) / "tree").rename(target)
     return Program(target / package.name / install.name / "bin" / "postgres", program.major, program.origin)
 
@@ -271,6 +279,8 @@ def make_cluster(cluster: Cluster, user: str, password: str, way: str | None = N
     """
     way = way or root_way()
     cluster.data.parent.mkdir(parents=True, exist_ok=True)
+    if way == "nobody" and not open_to_all(cluster.data.parent):
+        cluster.data.parent.chmod(0o711)
     locale = ["--locale=C.UTF-8"]
     if cluster.program.major >= 17:
         locale = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]

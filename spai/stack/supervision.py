@@ -26,6 +26,7 @@ from spai.stack import launch
 from spai.stack.environment import Stack, write_private
 from spai.stack.parts import SERVERS, Part, table
 from spai.stack.ports import Claims
+from spai.stack.privacy import OTHERS
 
 LAUNCH = Path(launch.__file__)
 LONGEST_SOCKET_PATH = 100
@@ -66,6 +67,7 @@ def configuration(stack: Stack, parts: Sequence[Part]) -> str:
             "pidfile": stack.run / "supervisor.pid",
             "childlogdir": stack.logs,
             "directory": stack.var,
+            "umask": "077",
             "identifier": "spai",
             # Supervisor warns root unless it is told that root is meant.
             **({"user": "root"} if os.geteuid() == 0 else {}),
@@ -251,6 +253,7 @@ def start(stack: Stack, parts: Sequence[Part], claims: Claims) -> Supervisor:
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=file,
+            umask=OTHERS,
             # A Ctrl-C in the terminal is for the command that starts it.
             start_new_session=True,
             pass_fds=claims.descriptors,

@@ -23,8 +23,9 @@ import psycopg
 import redis
 
 from spai.stack import servers
-from spai.stack.environment import QUIET
+from spai.stack.environment import DATABASE_USER, QUIET, SUPERUSER
 from spai.stack.ports import free_port
+from spai.stack.roles import RETENTION
 
 ATTEMPTS = 5
 """How many ports are tried: another process may take one between its choice and the start of the server."""
@@ -90,24 +91,32 @@ class TemporaryServers:
         self.password = secrets.token_urlsafe(24)
 
     def start_postgres(self, settings: dict[str, str]) -> str:
-        """Start a PostgreSQL with these settings; return its address."""
+        """Start a PostgreSQL with these settings; return its address.
+
+        The role in it is as ordinary as the site's in a stack, but that it may make databases.
+        """
         if servers.root_way() == "nobody":
             self.folder.chmod(0o755)
         cluster = servers.find_cluster(self.folder, os.environ.get("SPAI_SERVERS", "auto"))
-        servers.make_cluster(cluster, "spai", self.password)
+        servers.make_cluster(cluster, SUPERUSER, self.password)
 
-        def address(port: int) -> str:
-            return f"postgresql://spai:{self.password}@127.0.0.1:{port}/postgres"
+        def address(port: int, user: str) -> str:
+            return f"postgresql://{user}:{self.password}@127.0.0.1:{port}/postgres"
 
         def answers(port: int) -> bool:
             try:
-                with psycopg.connect(address(port), connect_timeout=int(PATIENCE)) as connection:
+                with psycopg.connect(address(port, SUPERUSER), connect_timeout=int(PATIENCE)) as connection:
                     connection.execute("SELECT 1")
             except psycopg.OperationalError:
                 return False
             return True
 
-        return address(self._run("postgres", lambda port: servers.postgres_command(cluster, port, settings), answers))
+        port = self._run("postgres", lambda port: servers.postgres_command(cluster, port, settings), answers)
+        with psycopg.connect(address(port, SUPERUSER), autocommit=True) as connection:
+            connection.execute(f"CREATE ROLE {DATABASE_USER} LOGIN CREATEDB PASSWORD '{self.password}'")
+            connection.execute(f"CREATE ROLE {RETENTION} NOLOGIN")
+            connection.execute(f"GRANT {RETENTION} TO {DATABASE_USER}")
+        return address(port, DATABASE_USER)
 
     def start_redis(self) -> str:
         """Start a Redis that keeps nothing on disk; return its address."""

@@ -46,6 +46,51 @@ def test_a_second_start_keeps_secrets_and_ports(stack):
     first = settle(stack)
     second = settle(load({"SPAI_VAR_DIR": str(stack.var)}))
     assert second.own == first.own
+    assert second.maintenance == first.maintenance
+
+
+def test_secrets_of_maintenance_lie_in_a_private_file_that_no_part_is_given(stack):
+    settled = settle(stack)
+    assert stat.S_IMODE(settled.maintenance_file.stat().st_mode) == 0o600
+    assert read_env_file(settled.maintenance_file) == settled.maintenance
+    secrets = set(settled.maintenance.values())
+    assert len(secrets) == len(environment.SECRETS_OF_MAINTENANCE)
+    given = " ".join(settled.process_environment().values())
+    assert not [secret for secret in secrets if secret in given]
+    assert urlsplit(settled.own["DATABASE_URL"]).username == "spai"
+    assert urlsplit(settled.superuser_database).username == environment.SUPERUSER
+    assert urlsplit(settled.mlflow_database).username == "mlflow"
+
+
+def test_a_stack_of_an_earlier_version_gets_the_secrets_that_it_lacks(stack):
+    first = settle(stack)
+    lacking = {name: value for name, value in first.own.items() if not name.startswith(("MLFLOW_TRACKING_", "SPAI_M"))}
+    first.env_file.write_text(environment.lines(lacking))
+    first.maintenance_file.unlink()
+    second = settle(load({"SPAI_VAR_DIR": str(stack.var)}))
+    assert {name: second.own[name] for name in lacking if name != "MLFLOW_TRACKING_URI"}.items() <= lacking.items()
+    assert {"MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "SPAI_METRICS_TOKEN"} <= set(second.own)
+    assert set(second.maintenance) == set(first.maintenance)
+
+
+def test_another_mlflow_server_is_not_shown_our_password(stack):
+    own = settle(stack)
+    password = own.own["MLFLOW_TRACKING_PASSWORD"]
+    assert own.process_environment()["MLFLOW_TRACKING_PASSWORD"] == password
+    told = {"SPAI_VAR_DIR": str(stack.var), "MLFLOW_TRACKING_URI": "https://mlflow.example"}
+    given = load(told).process_environment()
+    assert (given["MLFLOW_TRACKING_USERNAME"], given["MLFLOW_TRACKING_PASSWORD"]) == ("", "")
+    theirs = {"MLFLOW_TRACKING_USERNAME": "ann", "MLFLOW_TRACKING_PASSWORD": "theirs"}
+    assert theirs.items() <= load(told | theirs).process_environment().items()
+
+    def seen(**more):
+        bare = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_TRACKING")}
+        code = "import os, spai.settings; print(os.environ.get('MLFLOW_TRACKING_PASSWORD'))"
+        command = [sys.executable, "-c", code]
+        return subprocess.check_output(command, env=bare | {"SPAI_VAR_DIR": str(stack.var)} | more, text=True).strip()
+
+    assert seen() == seen(MLFLOW_TRACKING_URI=own.own["MLFLOW_TRACKING_URI"]) == password
+    assert seen(MLFLOW_TRACKING_URI="https://mlflow.example") == "None"
 
 
 def test_a_port_that_somebody_took_meanwhile_is_replaced_and_the_password_kept(stack):

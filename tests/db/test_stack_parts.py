@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from configparser import RawConfigParser
+from configparser import ConfigParser, RawConfigParser
 from datetime import UTC, datetime, timedelta
 
 import psutil
@@ -19,7 +19,7 @@ from supervisor.options import ServerOptions
 
 from spai.stack import environment, health, launch, lifecycle, supervision, watch
 from spai.stack.environment import load
-from spai.stack.parts import Part, table
+from spai.stack.parts import Part, mlflow_auth, table
 from spai.stack.ports import Claims
 
 
@@ -83,6 +83,7 @@ def test_every_part_listens_on_this_machine_only(stack):
 
 def test_no_secret_stands_on_a_command_line(stack):
     secrets = [stack.own["SECRET_KEY"], stack.password("postgres"), stack.password("redis")]
+    secrets += [stack.own["MLFLOW_TRACKING_PASSWORD"], stack.own["SPAI_METRICS_TOKEN"], *stack.maintenance.values()]
     for part in table(stack):
         assert not [secret for secret in secrets if secret in " ".join(part.command)], part.name
 
@@ -113,21 +114,51 @@ def test_a_long_path_gets_a_socket_elsewhere(stack, tmp_path):
 
 def test_the_configuration_is_private(stack):
     parser = RawConfigParser()
-    parser.read_string(supervision.configuration(stack, table(stack)))
+    text = supervision.configuration(stack, table(stack))
+    parser.read_string(text)
     assert parser["unix_http_server"]["chmod"] == "0700"
-    # MLflow's database password is in it.
-    assert stack.password("postgres") in parser["program:mlflow"]["environment"]
+    # MLflow's database password is in it, for MLflow alone; that of the superuser is not.
+    assert stack.maintenance["MLFLOW_DATABASE_PASSWORD"] in parser["program:mlflow"]["environment"]
+    assert stack.maintenance["SUPERUSER_PASSWORD"] not in text
+    assert {parser["supervisord"]["umask"]} == {"077"}
     from spai.stack.environment import write_private
 
     write_private(stack.run / "supervisord.conf", "x")
     assert stat.S_IMODE((stack.run / "supervisord.conf").stat().st_mode) == 0o600
 
 
+def test_a_stack_that_an_earlier_version_started_can_still_be_asked(stack):
+    early = ("SECRET_KEY", *environment.ADDRESSES.values())
+    stack.env_file.write_text(environment.lines({name: stack.own[name] for name in early}))
+    stack.maintenance_file.unlink()
+    running = load({"SPAI_VAR_DIR": str(stack.var), "PATH": os.environ["PATH"]})
+    assert [part.name for part in table(running)] == [part.name for part in table(stack)]
+
+
+def test_mlflow_asks_for_a_login_and_keeps_its_users_in_its_database(stack):
+    part = next(part for part in table(stack) if part.name == "mlflow")
+    assert part.command[part.command.index("--app-name") + 1] == "basic-auth"
+    assert part.environment["MLFLOW_AUTH_ADMIN_PASSWORD"] == stack.own["MLFLOW_TRACKING_PASSWORD"]
+    lifecycle.write_private(stack.mlflow_auth_file, mlflow_auth(stack))
+    assert stat.S_IMODE(stack.mlflow_auth_file.stat().st_mode) == 0o600
+    parser = ConfigParser()
+    parser.read(stack.mlflow_auth_file)
+    assert parser["mlflow"]["database_uri"] == part.environment["MLFLOW_BACKEND_STORE_URI"]
+    assert parser["mlflow"]["default_permission"] == "NO_PERMISSIONS"
+    # An operator's password may hold what the file takes for a reference.
+    theirs = load({"SPAI_VAR_DIR": str(stack.var), "DATABASE_URL": "postgresql://a:b%2Fc@db.example/spai"})
+    parser.read_string(mlflow_auth(theirs))
+    assert parser["mlflow"]["database_uri"] == "postgresql+psycopg://a:b%2Fc@db.example/spai_mlflow"
+
+
 # ── Health ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 class Answer(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         body = b'{"reason": "the database is not migrated"}'
-        self.send_response(200 if self.path == "/livez" else 503)
+        if self.path == "/login":
+            self.send_response(200 if self.headers["Authorization"] == "Basic YW5uOnNlY3JldA==" else 401)
+        else:
+            self.send_response(200 if self.path == "/livez" else 503)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -154,11 +185,20 @@ def test_a_page_that_answers_is_well_and_one_that_does_not_says_why(site):
         health.http("http://127.0.0.1:1/livez")()
 
 
+def test_a_page_that_asks_for_a_login_is_given_it(site):
+    assert health.http(f"{site}/login", ("ann", "secret"))() == "answers 200"
+    with pytest.raises(health.Unhealthy, match="answers 401"):
+        health.http(f"{site}/login", ("ann", "guess"))()
+
+
 def test_servers_are_asked_for_work(django_db_setup, settings):
     assert health.redis_server(settings.REDIS_URL)() == "answers PING"
     with pytest.raises(health.Unhealthy, match="does not answer"):
         health.redis_server("redis://127.0.0.1:1/0")()
     assert health.postgres(os.environ["DATABASE_URL"])() == "evaluates queries"
+    assert health.postgres_listens(os.environ["DATABASE_URL"].replace(":only-for-tests@", ":guess@"))()
+    with pytest.raises(health.Unhealthy, match="does not take connections"):
+        health.postgres_listens("postgresql://a:b@127.0.0.1:1/x")()
     with pytest.raises(health.Unhealthy, match="does not answer"):
         health.postgres("postgresql://a:b@127.0.0.1:1/x")()
 

@@ -148,6 +148,8 @@ def test_the_first_password_is_shown_and_later_ones_only_named(stack, capsys):
     assert "seen-once" in told
     for part in ("web", "office", "push", "sandbox", "mlflow"):
         assert settled.address(part) in told
+    assert f"in MLflow: user spai, password MLFLOW_TRACKING_PASSWORD in {settled.env_file}" in told
+    assert settled.own["MLFLOW_TRACKING_PASSWORD"] not in told
     lifecycle.greet(settled, report, "")
     told = capsys.readouterr().out
     assert "seen-once" not in told
@@ -212,17 +214,15 @@ def test_a_fault_of_the_machine_is_said_in_words(stack, monkeypatch, capsys):
     assert "SPAI did not do it: Permission denied: /var/log/web.log" in capsys.readouterr().err
 
 
-def test_whose_database_is_missing_is_said(stack, monkeypatch):
+def test_a_database_that_an_operators_server_refuses_to_make_is_named(stack, monkeypatch):
     def fail(*told, **more):
         raise psycopg.OperationalError("no\n")
 
     monkeypatch.setattr(lifecycle.psycopg, "connect", fail)
-    with Claims(stack.var / "claims") as claims:
-        settled = environment.settle(stack, claims)
-    with pytest.raises(lifecycle.StackError, match="The database spai, which the site needs"):
-        lifecycle.make_database(settled, settled.own["DATABASE_URL"])
-    with pytest.raises(lifecycle.StackError, match=r"(?s)The database mlflow, which MLflow needs.*MLFLOW_TRACKING_URI"):
-        lifecycle.make_database(settled, settled.mlflow_database)
+    elsewhere = load({"SPAI_VAR_DIR": str(stack.var), "DATABASE_URL": "postgresql://a:b@db.example/spai"})
+    told = r"(?s)The database spai_mlflow, which MLflow needs.*MLFLOW_TRACKING_URI"
+    with pytest.raises(lifecycle.StackError, match=told):
+        lifecycle.make_mlflow_database(elsewhere)
 
 
 def test_a_sandbox_that_does_not_run_has_no_address(stack, capsys):

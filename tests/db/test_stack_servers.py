@@ -141,11 +141,14 @@ def test_without_user_namespaces_root_runs_postgresql_as_nobody(tmp_path, monkey
     # A stand-in for /var/lib: somewhere that every user may enter.
     monkeypatch.setattr(servers, "OPEN_FOLDER", Path("/var/tmp"))
     tmp_path.chmod(0o700)
+    # As the stack does it: what it makes is closed to others, who must come to these files all the same.
+    before = os.umask(0o077)
     cluster = servers.find_cluster(tmp_path, "embedded", "nobody")
     try:
         assert cluster.data.is_relative_to("/var/tmp")
         assert run_a_cluster(cluster, "nobody", tmp_path / "log") != 0
     finally:
+        os.umask(before)
         shutil.rmtree(cluster.data.parent)
         if cluster.program.path.is_relative_to("/var/tmp"):
             shutil.rmtree(cluster.program.path.parents[3])

@@ -27,10 +27,16 @@ PATIENCE = 300.0
 
 
 @pytest.fixture(scope="module")
-def push(django_db_setup, tmp_path_factory):
+def push_log(tmp_path_factory):
+    """The file that the push process writes to."""
+    return tmp_path_factory.mktemp("push") / "log"
+
+
+@pytest.fixture(scope="module")
+def push(django_db_setup, push_log):
     """A push process on the test database; its address."""
     port = free_port()
-    process = start_push(port, tmp_path_factory.mktemp("push") / "log", origin=ORIGIN)
+    process = start_push(port, push_log, origin=ORIGIN)
     yield f"ws://127.0.0.1:{port}/ws/v1/"
     stop(process)
 
@@ -200,17 +206,53 @@ async def test_too_many_messages_close_the_connection(push):
         assert socket.close_code == consumers.CLOSE_TOO_MANY
 
 
-@pytest.mark.parametrize("path", ["matches/abc/", "nothing/", "matches/1/2/"])
-async def test_an_address_that_there_is_not_is_refused(push, path):
-    with pytest.raises((websockets.InvalidStatus, websockets.ConnectionClosed)):
+UNKNOWN = ["matches/abc/", "nothing/", "matches/1/2/", "events/%0a", "events/%00", "%ff%fe/", f"matches/{'9' * 5000}/"]
+
+
+@pytest.mark.parametrize("path", UNKNOWN, ids=range(len(UNKNOWN)))
+async def test_an_address_that_there_is_not_is_a_404(push, path):
+    with pytest.raises(websockets.InvalidStatus) as refused:
         async with connected(push + path):
             pass
+    assert refused.value.response.status_code == 404
+    assert b"nothing at this address" in refused.value.response.body
 
 
-async def test_pages_of_other_sites_may_not_listen(push):
-    with pytest.raises(websockets.InvalidStatus):
-        async with connected(f"{push}events/", origin="https://evil.example"):
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", "http://[", "http://127.0.0.1:port", "http://a:99999"]
+)
+async def test_pages_of_other_sites_may_not_listen(push, origin):
+    with pytest.raises(websockets.InvalidStatus) as refused:
+        async with connected(f"{push}events/", origin=origin):
             pass
+    assert refused.value.response.status_code == 403
+
+
+async def test_what_strangers_send_leaves_no_traceback_in_the_log(push, push_log):
+    for path, origin in (("nothing/", ORIGIN), ("events/", "http://["), (UNKNOWN[-1], ORIGIN)):
+        with pytest.raises(websockets.InvalidStatus):
+            async with connected(push + path, origin=origin):
+                pass
+    async with connected(f"{push}events/") as (socket, _):
+        await socket.send(b"\xff\xfe", text=True)
+        with pytest.raises(websockets.ConnectionClosed):
+            await heard(socket)
+        assert socket.close_code == 1007
+    assert "Invalid UTF-8" in push_log.read_text()
+    assert "Traceback" not in push_log.read_text()
+
+
+async def test_a_server_that_cannot_answer_a_handshake_closes_it():
+    sent = []
+
+    async def receive():
+        return {"type": "websocket.connect"}
+
+    async def send(message):
+        sent.append(message)
+
+    await consumers.not_found({"type": "websocket", "path": "/nothing", "headers": []}, receive, send)
+    assert sent == [{"type": "websocket.close"}]
 
 
 async def test_without_a_channel_layer_the_client_is_told_to_come_back(django_db_setup, tmp_path):

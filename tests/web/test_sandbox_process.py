@@ -167,6 +167,20 @@ def test_the_world_is_served(port):
     assert get(port, "/readyz")[0] == get(port, "/livez")[0] == 200
 
 
+@pytest.mark.parametrize("target", ["/", MATCH, "/nowhere", "/livez", "/_log"])
+def test_every_answer_carries_the_security_headers_of_the_other_processes(port, client, target):
+    others = client.get("/livez").headers
+    headers = {name.lower(): value for name, value in get(port, target)[1].items()}
+    for name in ("X-Frame-Options", "X-Content-Type-Options", "Referrer-Policy", "Cross-Origin-Opener-Policy"):
+        assert headers[name.lower()] == others[name]
+    policies = [
+        dict(directive.strip().split(" ", 1) for directive in told.split(";"))
+        for told in (headers["content-security-policy"], others["Content-Security-Policy"])
+    ]
+    for name in ("default-src", "object-src", "base-uri", "form-action", "frame-ancestors"):
+        assert policies[0][name] == policies[1][name]
+
+
 def test_a_client_of_this_machine_is_known_as_such(port):
     assert json.loads(get(port, "/_faults")[2]) == []
     entries = json.loads(get(port, "/_log")[2])

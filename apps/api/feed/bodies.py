@@ -23,6 +23,9 @@ LINES_LIMIT: Final = 200_000
 LINE_LIMIT: Final = 64 * 1024
 """Bytes of one line."""
 
+MEMBERS_LIMIT: Final = 2_000
+"""Members of a gzip body; each costs work of its own, even when it is empty. 64 MiB in bgzip's blocks are 1,029."""
+
 PIECE: Final = 16 * 1024
 """Bytes that are asked for at a time; a client that does not send so many within `PATIENCE` is too slow."""
 
@@ -185,15 +188,21 @@ class _Gunzip:
 
     def __init__(self) -> None:
         self._content = bytearray()
-        self._member = zlib.decompressobj(_GZIP)
-        self._has_begun = False
+        self._member: zlib._Decompress | None = None
+        self._members = 0
 
     def feed(self, piece: bytes) -> None:
         while piece:
-            if self._member.eof:
+            if self._member is None or self._member.eof:
                 # A packed file may be several, one after the other.
-                self._member, self._has_begun = zlib.decompressobj(_GZIP), False
-            self._has_begun = True
+                self._members += 1
+                if self._members > MEMBERS_LIMIT:
+                    raise BodyError(
+                        413,
+                        "too-many-members",
+                        f"The gzip body consists of more than {MEMBERS_LIMIT:,} members; pack it as one.",
+                    )
+                self._member = zlib.decompressobj(_GZIP)
             try:
                 self._content += self._member.decompress(piece, _UNPACKED_AT_ONCE)
             except zlib.error as error:
@@ -203,7 +212,7 @@ class _Gunzip:
             piece = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
 
     def finish(self) -> bytearray:
-        if self._has_begun and not self._member.eof:
+        if self._member is not None and not self._member.eof:
             raise self._broken()
         return self._content
 
@@ -228,18 +237,23 @@ def _pieces(stream: Stream, length: int, *, patience: float, longest: float) -> 
 
 
 class _Reader:
-    """A thread that reads a stream piece by piece, and is left behind when the stream stays silent."""
+    """A thread that reads a stream piece by piece, and is left behind when the stream stays silent.
+
+    A piece is handed over when it is whole: a stream that gives single bytes costs no exchange of threads for each.
+    """
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
         self._wanted: SimpleQueue[int] = SimpleQueue()
         self._given: SimpleQueue[bytes] = SimpleQueue()
+        self._is_left = False
 
     def __enter__(self) -> _Reader:
         threading.Thread(target=self._run, name="body", daemon=True).start()
         return self
 
     def __exit__(self, *about: object) -> None:
+        self._is_left = True
         self._wanted.put(0)
 
     def read(self, size: int, *, patience: float) -> bytes:
@@ -251,8 +265,13 @@ class _Reader:
 
     def _run(self) -> None:
         while size := self._wanted.get():
-            try:
-                piece = self._stream.read(size)
-            except OSError:
-                piece = b""
-            self._given.put(piece)
+            piece = bytearray()
+            while len(piece) < size and not self._is_left:
+                try:
+                    part = self._stream.read(size - len(piece))
+                except OSError:
+                    part = b""
+                if not part:
+                    break
+                piece += part
+            self._given.put(bytes(piece))

@@ -49,7 +49,8 @@ curl http://127.0.0.1:8001/api/v1/ingest/ \\
 that is wrong and the reason. What a line does not tell is never erased, and a line that tells what is known changes
 nothing. A body belongs to one world. It may be packed (`Content-Encoding: gzip`) and needs a `Content-Length`.
 
-**Limits.** 64 MiB unpacked, 200,000 lines, 64 KiB a line, 5,000 different names. Beyond one of them nothing is stored.
+**Limits.** 64 MiB unpacked, 200,000 lines, 64 KiB a line, 5,000 different names, 2,000 members of a gzip body. Beyond
+one of them nothing is stored.
 
 **Once.** With an `Idempotency-Key` the same request within 48 hours gets the same answer again without work, marked
 `Idempotency-Replayed: true`; another request under the same key is refused. One request of an API key runs at a time:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import io
 import json
 import logging
 import re
@@ -194,6 +195,15 @@ def test_the_command_asks_before_it_revokes(monkeypatch):
         command("revoke", prefix)
     monkeypatch.setattr("builtins.input", lambda question: "y")
     command("revoke", prefix)
+    assert ApiKey.objects.get().revoked_at
+
+
+@pytest.mark.parametrize("given", [io.StringIO(), None])
+def test_without_a_terminal_the_command_revokes_and_asks_nobody(monkeypatch, given):
+    prefix = command("create", "x", "--source", "live")[0][5:13]
+    # A script's standard input: empty, or closed.
+    monkeypatch.setattr("sys.stdin", given)
+    assert "is revoked" in command("revoke", prefix)[0]
     assert ApiKey.objects.get().revoked_at
 
 

@@ -75,6 +75,38 @@ def test_a_bomb_is_unpacked_no_further_than_the_limit():
     assert time.process_time() - began < 30
 
 
+def test_a_body_of_empty_members_is_refused_after_the_first_few():
+    member = gzip.compress(b"", mtime=0)
+    stream = io.BytesIO(member * (4 * 1024 * 1024 // len(member)))
+    with pytest.raises(BodyError) as error:
+        read_body(stream, length=len(stream.getvalue()), encoding="gzip")
+    assert (error.value.status, error.value.kind) == (413, "too-many-members")
+    # What is refused is not read to its end.
+    assert stream.tell() <= bodies.MEMBERS_LIMIT * len(member) + 2 * bodies.PIECE
+
+
+def test_as_many_members_as_are_allowed_are_unpacked(monkeypatch):
+    monkeypatch.setattr(bodies, "MEMBERS_LIMIT", 3)
+    packed = [gzip.compress(f"{number}\n".encode()) for number in range(4)]
+    assert lines_of(b"".join(packed[:3]), "gzip") == [(1, b"0"), (2, b"1"), (3, b"2")]
+    assert refusal(b"".join(packed), encoding="gzip") == (413, "too-many-members")
+
+
+def test_a_stream_of_single_bytes_is_handed_over_in_whole_pieces(monkeypatch):
+    class Single(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            return super().read(1)
+
+    handed = []
+    read = bodies._Reader.read
+    monkeypatch.setattr(
+        bodies._Reader, "read", lambda reader, size, **more: handed.append(size) or read(reader, size, **more)
+    )
+    content = b"a\n" * bodies.PIECE
+    assert read_body(Single(content), length=len(content), encoding="").content == content
+    assert handed == [bodies.PIECE, bodies.PIECE]
+
+
 def test_a_body_that_announces_too_much_is_not_read():
     class Untouched(io.BytesIO):
         def read(self, size: int | None = -1, /) -> bytes:

@@ -46,7 +46,7 @@ class Command(BaseCommand):
         listed.add_argument("--json", action="store_true", help="answer with one JSON document")
         revoke = what.add_parser("revoke", help="end a key at once and for good")
         revoke.add_argument("prefix", help="the eight characters after spai_")
-        revoke.add_argument("--yes", action="store_true", help="do not ask")
+        revoke.add_argument("--yes", action="store_true", help="do not ask; without a terminal nobody is asked anyway")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Do it."""
@@ -117,12 +117,21 @@ class Command(BaseCommand):
         key = ApiKey.objects.filter(prefix=prefix).first()
         if key is None:
             raise CommandError(f"There is no key {prefix!r}; `manage.py api_key list` shows all.")
-        if not options["yes"] and input(f"Revoke {key}, which stores under {key.source}, for good? [y/N] ") != "y":
+        if not options["yes"] and not _agreed(f"Revoke {key}, which stores under {key.source}, for good? [y/N] "):
             raise CommandError("Nothing was revoked.")
         if services.revoke_key(key=key, by=_operator(), now=timezone.now()):
             self.stdout.write(f"{key} is revoked.")
         else:
             self.stdout.write(f"{key} was revoked before.")
+
+
+def _agreed(question: str) -> bool:
+    """Ask whoever sits at the terminal; True where nobody does, such as in a script: the command names the key."""
+    try:
+        return input(question).strip().lower() in ("y", "yes")
+    except (EOFError, RuntimeError):
+        # Standard input is empty, or closed.
+        return True
 
 
 def _operator() -> str:

@@ -1,0 +1,114 @@
+"""Logins by password: how often a wrong one may come from an address, and what whoever must wait is told.
+
+django-axes counts. An account is locked for one address alone, so that nobody can lock the operator out from elsewhere;
+an address that guesses at many accounts is locked for them all.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from datetime import timedelta
+from ipaddress import IPv6Address, ip_address, ip_network
+from typing import Any, Final
+
+from axes.handlers.database import AxesDatabaseHandler
+from axes.helpers import get_client_username
+from axes.models import AccessAttempt
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.db.models import Max, QuerySet, Sum
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from unfold.forms import AuthenticationForm
+
+from apps.matches.locks import LockClass, alone_with
+
+ADDRESS_LIMIT: Final = 30
+"""So many wrong passwords from one address, for whatever accounts, lock it for all of them."""
+PATIENCE: Final = 10.0
+"""Longest wait for the other logins from the same address, in seconds."""
+
+
+def client_address(request: HttpRequest) -> str | None:
+    """Return the address that a request comes from; of an IPv6 address the network, which is one customer's.
+
+    X-Forwarded-For is believed as far from its end as SPAI_PROXIES says; what a client wrote itself stands before that.
+    """
+    passed = [*request.headers.get("X-Forwarded-For", "").split(","), request.META.get("REMOTE_ADDR", "")]
+    told = passed[-1 - settings.SPAI_PROXIES] if len(passed) > settings.SPAI_PROXIES else passed[-1]
+    for candidate in (told, passed[-1]):
+        try:
+            address = ip_address(candidate.strip())
+        except ValueError:
+            continue
+        if isinstance(address, IPv6Address):
+            return str(address.ipv4_mapped or ip_network((int(address), 64), strict=False).network_address)
+        return str(address)
+    return None
+
+
+def _recent(request: HttpRequest) -> QuerySet[AccessAttempt]:
+    """Return the failures that still count of the address that asks."""
+    since = timezone.now() - settings.AXES_COOLOFF_TIME
+    return AccessAttempt.objects.filter(ip_address=client_address(request), attempt_time__gte=since)
+
+
+class LoginHandler(AxesDatabaseHandler):  # type: ignore[misc]  # axes carries no types
+    """Counts as django-axes does, and an address over all accounts besides."""
+
+    def is_locked(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> bool:
+        """Whether this login is refused before the password is looked at."""
+        failures = _recent(request).aggregate(sum=Sum("failures_since_start"))["sum"] or 0
+        return failures >= ADDRESS_LIMIT or super().is_locked(request, credentials)
+
+
+def wait_of(request: HttpRequest, credentials: dict[str, Any]) -> timedelta:
+    """Return how long the sender of a locked request has to wait."""
+    failures = _recent(request)
+    if (failures.aggregate(sum=Sum("failures_since_start"))["sum"] or 0) < ADDRESS_LIMIT:
+        failures = failures.filter(username=get_client_username(request, credentials))
+    latest = failures.aggregate(latest=Max("attempt_time"))["latest"] or timezone.now()
+    return max(latest + settings.AXES_COOLOFF_TIME - timezone.now(), timedelta())
+
+
+def too_many(request: HttpRequest, response: HttpResponse, credentials: dict[str, Any] | None = None) -> HttpResponse:
+    """Return the login page, which says it in words, as the refusal that programs understand."""
+    response.status_code = 429
+    response["Retry-After"] = str(math.ceil(request.login_wait.total_seconds()))  # type: ignore[attr-defined]
+    return response
+
+
+class LoginForm(AuthenticationForm):  # type: ignore[misc]  # Unfold carries no types
+    """The login form, which checks one password of an address at a time: many sent at once are counted one by one."""
+
+    def clean(self) -> dict[str, Any]:
+        """Check name and password.
+
+        Raises
+        ------
+        ValidationError
+            When they are wrong, or after too many wrong ones; the text says when to try again.
+        """
+        address = str(client_address(self.request))
+        with alone_with(LockClass.LOGIN, zlib.crc32(address.encode()) - 2**31, patience=PATIENCE) as is_next:
+            if not is_next:
+                raise self._refusal(timedelta(minutes=1), "Too many logins from your address are waiting.")
+            try:
+                checked: dict[str, Any] = super().clean()
+            except ValidationError as error:
+                if not getattr(self.request, "axes_locked_out", False):
+                    raise
+                wait = wait_of(self.request, self.cleaned_data)
+                raise self._refusal(wait, "Too many wrong passwords from your address.") from error
+        return checked
+
+    def _refusal(self, wait: timedelta, what: str) -> ValidationError:
+        """Mark the request for `too_many`; return the error that says when to try again."""
+        self.request.axes_locked_out, self.request.login_wait = True, wait
+        minutes = math.ceil(wait.total_seconds() / 60)
+        return ValidationError(
+            f"{what} Try again in {minutes} {'minute' if minutes == 1 else 'minutes'},"
+            f" at {timezone.now() + wait:%H:%M:%S} UTC."
+            " Whoever runs this machine can end the wait: manage.py axes_reset"
+        )

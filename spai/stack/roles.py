@@ -1,0 +1,184 @@
+"""Who may do what in the stack's own PostgreSQL: one superuser for maintenance, an ordinary role for each database.
+
+The roles are put right at every start. Clusters of earlier versions, whose superuser was the site's own role, are
+brought over: that superuser is renamed, an ordinary role takes its name, and it is given all that the superuser owned.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+import psycopg
+from psycopg import sql
+
+from spai.stack.environment import DATABASE_USER, SUPERUSER, Stack
+
+RETENTION = "spai_retention"
+"""The role that may delete old raw pages; the site takes it for that alone (apps/scraping/migrations/0003_facts.py)."""
+PASSING = "spai_upgrade"
+"""A superuser for the moment in which the one that is logged in cannot be renamed."""
+
+OWNED = """
+SELECT CASE named.type WHEN 'composite type' THEN 'type' WHEN 'statistics object' THEN 'statistics' ELSE named.type END,
+       named.identity
+FROM (
+    SELECT 'pg_class'::regclass AS catalogue, oid FROM pg_class AS relation
+    WHERE relowner = %(owner)s::regrole AND relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c')
+      -- A sequence that belongs to a column goes with its table.
+      AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = relation.oid
+                      AND relkind = 'S' AND refclassid = 'pg_class'::regclass AND deptype IN ('a', 'i'))
+    UNION ALL SELECT 'pg_proc'::regclass, oid FROM pg_proc WHERE proowner = %(owner)s::regrole
+    UNION ALL SELECT 'pg_type'::regclass, oid FROM pg_type
+              WHERE typowner = %(owner)s::regrole AND typtype IN ('e', 'd', 'r')
+    UNION ALL SELECT 'pg_namespace'::regclass, oid FROM pg_namespace WHERE nspowner = %(owner)s::regrole
+    UNION ALL SELECT 'pg_collation'::regclass, oid FROM pg_collation WHERE collowner = %(owner)s::regrole
+    UNION ALL SELECT 'pg_operator'::regclass, oid FROM pg_operator WHERE oprowner = %(owner)s::regrole
+    UNION ALL SELECT 'pg_opclass'::regclass, oid FROM pg_opclass WHERE opcowner = %(owner)s::regrole
+    UNION ALL SELECT 'pg_opfamily'::regclass, oid FROM pg_opfamily WHERE opfowner = %(owner)s::regrole
+    UNION ALL SELECT 'pg_ts_config'::regclass, oid FROM pg_ts_config WHERE cfgowner = %(owner)s::regrole
+    UNION ALL SELECT 'pg_ts_dict'::regclass, oid FROM pg_ts_dict WHERE dictowner = %(owner)s::regrole
+    UNION ALL SELECT 'pg_statistic_ext'::regclass, oid FROM pg_statistic_ext WHERE stxowner = %(owner)s::regrole
+    UNION ALL SELECT 'pg_largeobject'::regclass, oid FROM pg_largeobject_metadata WHERE lomowner = %(owner)s::regrole
+) AS thing, pg_identify_object(thing.catalogue, thing.oid, 0) AS named
+-- Lower numbers came with the cluster; what an extension brought stays with it.
+WHERE thing.oid >= 16384 AND NOT EXISTS (
+    SELECT FROM pg_depend WHERE classid = thing.catalogue AND objid = thing.oid AND deptype = 'e')
+"""
+"""What a role owns in the current database; REASSIGN OWNED refuses that of a cluster's first superuser."""
+
+
+class RolesError(Exception):
+    """The roles cannot be put right; the text says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Owner:
+    """An ordinary role, its password, and the database that it owns."""
+
+    role: str
+    password: str
+    database: str
+
+
+def owner_in(address: str) -> Owner:
+    """Return the role, password and database that an address of PostgreSQL names."""
+    told = urlsplit(address)
+    return Owner(unquote(told.username or ""), unquote(told.password or ""), told.path.strip("/"))
+
+
+def settle(stack: Stack) -> bool:
+    """Make or mend roles, databases and ownership; return whether a cluster of an earlier version was brought over.
+
+    Raises
+    ------
+    RolesError
+        When no superuser can log in.
+    psycopg.Error
+        When PostgreSQL refuses a step; the next call goes on from there.
+    """
+    owners = [owner_in(stack.own["DATABASE_URL"])]
+    if not stack.elsewhere("mlflow"):
+        owners.append(owner_in(stack.mlflow_database))
+    is_old = not _logs_in(stack.superuser_database)
+    if is_old:
+        _rename_superuser(stack)
+    with psycopg.connect(stack.superuser_database, autocommit=True) as session:
+        session.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(PASSING)))
+        for owner in owners:
+            _make_role(session, owner)
+        _make_retention(session)
+        for owner in owners:
+            if not _exists(session, "pg_database", "datname", owner.database):
+                session.execute(
+                    sql.SQL("CREATE DATABASE {} OWNER {} ENCODING 'UTF8' TEMPLATE template0").format(
+                        sql.Identifier(owner.database), sql.Identifier(owner.role)
+                    )
+                )
+        _hand_over_databases(session, owners)
+    return is_old
+
+
+def _logs_in(address: str) -> bool:
+    try:
+        with psycopg.connect(address):
+            return True
+    except psycopg.OperationalError:
+        return False
+
+
+def _rename_superuser(stack: Stack) -> None:
+    """Turn the superuser that the site logged in as into the one of maintenance."""
+    passing = secrets.token_urlsafe(24)
+    try:
+        with psycopg.connect(stack.maintenance_database, autocommit=True) as session:
+            row = session.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone()
+            if row != (True,):
+                raise RolesError(
+                    f"the superuser {SUPERUSER} does not take the password in {stack.maintenance_file}. Put that file"
+                    " back from a copy; without it the databases cannot be looked after"
+                )
+            session.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(PASSING)))
+            session.execute(
+                sql.SQL("CREATE ROLE {} SUPERUSER LOGIN PASSWORD {}").format(
+                    sql.Identifier(PASSING), sql.Literal(passing)
+                )
+            )
+    except psycopg.OperationalError as error:
+        raise RolesError(
+            f"neither the superuser of {stack.maintenance_file} nor the role of {stack.env_file} can log in: {error}"
+            "Put these files back from a copy"
+        ) from error
+    address = urlsplit(stack.maintenance_database)
+    own = urlunsplit(address._replace(netloc=f"{PASSING}:{passing}@{address.hostname}:{address.port}"))
+    with psycopg.connect(own) as session:
+        session.execute(
+            sql.SQL("ALTER ROLE {} RENAME TO {}").format(sql.Identifier(DATABASE_USER), sql.Identifier(SUPERUSER))
+        )
+        session.execute(
+            sql.SQL("ALTER ROLE {} PASSWORD {}").format(
+                sql.Identifier(SUPERUSER), sql.Literal(owner_in(stack.superuser_database).password)
+            )
+        )
+
+
+def _exists(session: psycopg.Connection, catalogue: str, column: str, name: str) -> bool:
+    query = sql.SQL("SELECT FROM {} WHERE {} = %s").format(sql.Identifier(catalogue), sql.Identifier(column))
+    return session.execute(query, [name]).fetchone() is not None
+
+
+def _make_role(session: psycopg.Connection, owner: Owner) -> None:
+    verb = "ALTER" if _exists(session, "pg_roles", "rolname", owner.role) else "CREATE"
+    session.execute(
+        sql.SQL(f"{verb} ROLE {{}} LOGIN NOSUPERUSER PASSWORD {{}}").format(
+            sql.Identifier(owner.role), sql.Literal(owner.password)
+        )
+    )
+
+
+def _make_retention(session: psycopg.Connection) -> None:
+    if not _exists(session, "pg_roles", "rolname", RETENTION):
+        session.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(RETENTION)))
+    session.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(RETENTION), sql.Identifier(DATABASE_USER)))
+
+
+def _hand_over_databases(session: psycopg.Connection, owners: list[Owner]) -> None:
+    """Give what the superuser owns to the ordinary roles: of a database that has none of its own, to the site's."""
+    roles = {owner.database: owner.role for owner in owners}
+    found = session.execute(
+        "SELECT datname, pg_get_userbyid(datdba) = %s FROM pg_database WHERE NOT datistemplate AND datallowconn"
+        " AND datname <> 'postgres'",
+        [SUPERUSER],
+    ).fetchall()
+    for name, is_superusers in found:
+        if name not in roles and not is_superusers:
+            continue
+        role = sql.Identifier(roles.get(name, DATABASE_USER))
+        if is_superusers:
+            session.execute(sql.SQL("ALTER DATABASE {} OWNER TO {}").format(sql.Identifier(name), role))
+        with psycopg.connect(session.info.dsn, password=session.info.password, dbname=name) as inside:
+            for kind, identity in inside.execute(OWNED, {"owner": SUPERUSER}).fetchall():
+                inside.execute(
+                    sql.SQL("ALTER {} {} OWNER TO {}").format(sql.SQL(kind), sql.SQL(identity), role)  # type: ignore[arg-type]
+                )
