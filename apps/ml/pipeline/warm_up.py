@@ -10,9 +10,10 @@ matches. The first process on a machine compiles while the others wait for it, t
 from __future__ import annotations
 
 import fcntl
+import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -47,9 +48,14 @@ def run() -> float:
 @contextmanager
 def one_at_a_time() -> Iterator[None]:
     """Wait until no other process compiles into the same folder, and keep the others waiting."""
-    with (cache_folder() / "compiling.lock").open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    folder = os.open(cache_folder(), os.O_RDONLY)
+    try:
+        # A file system without locks costs time, since several processes compile the same; no more.
+        with suppress(OSError):
+            fcntl.flock(folder, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(folder)
 
 
 def fold() -> None:
