@@ -1,7 +1,5 @@
 """Up, down, restart, status: what a person asks of the stack, said in plain lines while it happens."""
 
-# ruff: noqa: S603  every command here is our own
-
 from __future__ import annotations
 
 import contextlib
@@ -306,7 +304,7 @@ def prepare_site(stack: Stack, report: Report) -> str:
 
 
 def compile_kernels(stack: Stack) -> None:
-    """Begin to compile the kernels of the forecasts, beside the rest of the start; who needs one waits until it is there.
+    """Begin to compile the kernels of the forecasts, beside the rest of the start; whoever needs them waits for them.
 
     Without this the workers would do it, later.
     """

@@ -13,7 +13,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from numba import config, njit
-from numba.core.caching import CompileResultCacheImpl, InTreeCacheLocator, UserProvidedCacheLocator, UserWideCacheLocator
+from numba.core.caching import (
+    CompileResultCacheImpl,
+    InTreeCacheLocator,
+    UserProvidedCacheLocator,
+    UserWideCacheLocator,
+)
 
 __all__ = ["cache_folder", "njit"]
 
