@@ -131,6 +131,7 @@ def keep_current(*, clock: Callable[[], datetime], rounds: int | None = None) ->
             logger.warning("models are not looked after: %s; trying again", error)
             connection.close()
         _warm.set()
+        # While it waits for another process that compiles there is no champion: one that there is has loaded above.
         prepare()
         rounds = None if rounds is None else rounds - 1
         time.sleep(CHECK_SECONDS if rounds is None else 0)
@@ -148,6 +149,8 @@ def _answer_one(served: Served, *, now: datetime) -> None:
 @cache
 def prepare() -> None:
     """Import what a forecast needs and load its kernels, once in the life of a process."""
+    import xgboost  # noqa: F401  of the trees in most champions
+
     from apps.ml import dataset  # noqa: F401
     from apps.ml.pipeline import warm_up
 

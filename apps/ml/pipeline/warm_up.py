@@ -1,10 +1,10 @@
 """Compile every kernel, or load what an earlier process has compiled, before anybody waits for one.
 
-A kernel is compiled the first time that it is called. All of them together take a minute on a small machine, and each
-process that meets an empty cache at the same time would compile them once more. `run` calls each on a few invented
+A kernel is compiled the first time that it is called. All of them together take most of a minute of one processor, and
+each process that meets an empty cache at the same time would compile them once more. `run` calls each on a few invented
 matches. The first process on a machine compiles while the others wait for it, then everybody loads the same files.
 
-``python -m apps.ml.pipeline.warm_up`` does it for an installation or an image.
+``python -m apps.ml.pipeline.warm_up`` does it for an installation or an image, on all processors.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,13 +25,19 @@ import pandas as pd
 from apps.matches.standings import GOALS_FIRST
 from apps.ml.forecasting import season
 from apps.ml.forecasting.estimators import hist_boosting
-from apps.ml.forecasting.features import FeatureState, offline_as_of
+from apps.ml.forecasting.features import FAMILIES, FeatureState, offline_as_of
 from apps.ml.forecasting.features.schema import LINEUPS, MATCHES, STATS
 from apps.ml.forecasting.kernels import cache_folder
 from apps.ml.forecasting.prices import EARLIER
 from apps.ml.pipeline import files
 
 CHECKOUT: Final = Path(__file__).parents[3]
+TREES: Final = "trees"
+SEASONS: Final = "seasons"
+# Form has the largest kernels and comes first, so that no process is left with it alone at the end.
+PARTS: Final = ("form", *(family for family in FAMILIES if family != "form"), TREES, SEASONS)
+PROCESSES: Final = 4
+"""So many compile at most: each takes half a gigabyte."""
 CLUBS: Final = 4
 PLAYERS: Final = 11
 START: Final = pd.Timestamp("2020-08-01 15:00", tz="UTC")
@@ -39,10 +47,19 @@ def run() -> float:
     """Call every kernel once with each kind of argument that it meets at work; return the seconds that it took."""
     began = time.perf_counter()
     with one_at_a_time():
-        fold()
-        hist_boosting.call_kernels()
-        simulate()
+        for part in PARTS:
+            call(part)
     return time.perf_counter() - began
+
+
+def call(part: str) -> None:
+    """Call the kernels of one family of features, of the trees, or of the seasons."""
+    if part == TREES:
+        hist_boosting.call_kernels()
+    elif part == SEASONS:
+        simulate()
+    else:
+        fold(part)
 
 
 @contextmanager
@@ -58,12 +75,12 @@ def one_at_a_time() -> Iterator[None]:
         os.close(folder)
 
 
-def fold() -> None:
-    """Fold invented matches as the pipeline and as serving do."""
+def fold(family: str) -> None:
+    """Fold invented matches into one family as the pipeline and as serving do."""
     params = files.read_params(CHECKOUT)["features"]
     matches, lineups = invented_matches(), invented_lineups()
     played, coming = matches[:-2], matches[-2:].assign(home_goals=np.nan, away_goals=np.nan, status="scheduled")
-    state = FeatureState.new(params)
+    state = FeatureState.new(params, [family])
     for _ in state.stream(played, played, schedule=matches, lineups=lineups, threads=1):
         pass
     restored = FeatureState.from_bytes(state.to_bytes())
@@ -141,8 +158,11 @@ def invented_lineups() -> pd.DataFrame:
 
 
 def main() -> None:
-    """Compile what is not compiled yet."""
-    files.say(f"kernels are compiled, in {run():.1f} s; they are kept in {cache_folder()}")
+    """Compile what is not compiled yet, a part in each of several processes."""
+    began = time.perf_counter()
+    with one_at_a_time(), ProcessPoolExecutor(min(PROCESSES, os.cpu_count() or 1), get_context("spawn")) as pool:
+        list(pool.map(call, PARTS))
+    files.say(f"kernels are compiled, in {time.perf_counter() - began:.1f} s; they are kept in {cache_folder()}")
 
 
 if __name__ == "__main__":
