@@ -12,9 +12,11 @@ from datetime import datetime
 from spai.stack import health, servers
 from spai.stack.environment import MLFLOW_LOGIN, Stack
 
-QUEUES = ("scrape", "ml", "default")
+QUEUES = ("scrape", "ml", "forecast", "default")
 SERVERS = ("postgres", "redis")
 OFFICE_THREADS = 4
+SITE = ("web", "office", "push", "sandbox")
+"""Parts that answer people; the stack is ready when they are."""
 SANDBOX_THREADS = 32
 """More than a polite reader ever needs at once: the site plays one that hangs, and must answer others meanwhile."""
 CONNECTIONS = 4096
