@@ -74,9 +74,7 @@ def every_state(build: Builder) -> States:
         {"name": name, "passed": passed, "value": 0.01, "bound": 0.02, "reason": "ECE 0.01, at most 0.02"}
         for name, passed in (("better than base rates", True), ("calibrated", True), ("no better than possible", False))
     ]
-    champion = build.version(
-        metrics=metrics, gates=gates, catalogue=build.catalogue(), columns=["elo_diff"], rows=3144
-    )
+    champion = build.version(metrics=metrics, gates=gates, catalogue=build.catalogue(), columns=["elo_diff"], rows=3144)
     build.promote(champion)
     candidate = build.version(2, metrics=metrics, rows=3144)
     build.comparison(candidate, champion)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from django.utils import timezone
 
 from tests.e2e.states import every_state
-from tests.web.conftest import Builder
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -56,7 +54,7 @@ OUTSIDE = """
     if (!at.width || (at.right <= innerWidth + 1 && at.left >= -1)) continue;
     const scroller = each.closest(".scroll[data-more]");
     if (scroller && getComputedStyle(scroller, "::before").content.includes("sideways")) continue;
-    found.push(`${each.tagName.toLowerCase()}.${each.getAttribute("class") ?? ""} ${each.textContent.trim().slice(0, 30)}`);
+    found.push(`${each.tagName} ${each.getAttribute("class") ?? ""} ${each.textContent.trim().slice(0, 30)}`);
   }
   return found;
 }
