@@ -371,6 +371,7 @@ UNFOLD = {
         }
     },
     "STYLES": [lambda request: static("spai/admin.css")],
+    "SCRIPTS": [lambda request: static("spai/admin.js")],
     "DASHBOARD_CALLBACK": "apps.api.admin.home_panel",
 }
 
