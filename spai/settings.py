@@ -348,6 +348,8 @@ SPECTACULAR_SETTINGS = {
 
 # ── Admin ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 LOGIN_URL = reverse_lazy("admin:login") if SPAI_FACE == "office" else f"{SPAI_OFFICE_URL}/admin/login/"
+# Whoever signs in without having asked for a page comes to the first one.
+LOGIN_REDIRECT_URL = "/admin/"
 UNFOLD = {
     "SITE_TITLE": "SPAI office",
     "SITE_HEADER": "SPAI office",
