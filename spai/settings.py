@@ -411,6 +411,8 @@ SPECTACULAR_SETTINGS = {
 
 # ── Admin ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 LOGIN_URL = reverse_lazy("admin:login") if SPAI_FACE == "office" else f"{SPAI_OFFICE_URL}/admin/login/"
+# Whoever signs in without having asked for a page comes to the first one.
+LOGIN_REDIRECT_URL = "/admin/"
 UNFOLD = {
     "SITE_TITLE": "SPAI office",
     "SITE_HEADER": "SPAI office",
@@ -435,6 +437,7 @@ UNFOLD = {
     },
     "LOGIN": {"form": "spai.logins.LoginForm"},
     "STYLES": [lambda request: static("spai/admin.css")],
+    "SCRIPTS": [lambda request: static("spai/admin.js")],
     "DASHBOARD_CALLBACK": "apps.api.admin.home_panel",
 }
 

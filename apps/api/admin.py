@@ -202,6 +202,10 @@ class ApiKeyAdmin(FactAdmin):
         }
         return render(request, "admin/api/apikey/created.html", context)
 
+    def offers_revoke(self, row_id: int) -> bool:
+        """Whether the key was not revoked before."""
+        return ApiKey.objects.filter(pk=row_id, revoked_at__isnull=True).exists()
+
     @action(
         description="Revoke",
         icon="key_off",

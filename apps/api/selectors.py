@@ -35,6 +35,9 @@ WHOLE_DAY = 12
 STARTED_SHOWN = 4
 COMING_SHOWN = 8
 
+IN_PLAY_WITHIN: Final = timedelta(minutes=150)
+"""From the kick-off: so long a match of which no source has told since counts as in play."""
+
 RESULT_WITHIN: Final = timedelta(hours=24)
 """From the kick-off, or from the beginning of the day where only that is known: so long a result is waited for."""
 
@@ -95,9 +98,36 @@ class Card:
         return round(100.0 * (self.prediction.p_home - self.market[0]))
 
     @property
-    def beat_base_rates(self) -> bool | None:
-        """Whether the graded forecast did better than the base rates; None before it is graded."""
-        return None if self.score is None else self.score.rps < self.score.base_rps
+    def is_in_play(self) -> bool:
+        """Whether the match is under way: a source says so, or it kicked off so lately that it must be."""
+        if self.phase != "started":
+            return self.phase == "live"
+        is_timed = self.match.kickoff_precision == Match.KickoffPrecision.MINUTE
+        return is_timed and self.now < self.match.kickoff_at + IN_PLAY_WITHIN
+
+    @property
+    def changes_at(self) -> datetime | None:
+        """When what is shown of the match changes by the clock alone; None where it does not."""
+        if self.match.kickoff_precision == Match.KickoffPrecision.MINUTE:
+            if self.phase == "coming":
+                return self.match.kickoff_at
+            if self.phase == "started" and self.is_in_play:
+                return self.match.kickoff_at + IN_PLAY_WITHIN
+        return None
+
+    @property
+    def may_kick_off(self) -> bool:
+        """Whether the kick-off lies ahead, or is not known to lie behind."""
+        return self.phase == "coming" or (self.match.status not in SETTLED and self.match.kickoff_at > self.now)
+
+    @property
+    def favourite_won(self) -> bool | None:
+        """Whether the outcome came that the graded forecast had called most likely; None without either."""
+        outcome = self.match.outcome
+        if self.score is None or self.prediction is None or outcome is None:
+            return None
+        p = self.prediction.probabilities
+        return p[outcome] == max(p)
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,8 +427,9 @@ def coming_of_season(season: Season, now: datetime, *, limit: int) -> list[Match
 
 
 def latest_of_season(season: Season, now: datetime, *, limit: int) -> list[Match]:
-    """Return the latest results of a season, newest first."""
-    rows = Match.objects.filter(season=season, home_goals__isnull=False, kickoff_at__lte=now)
+    """Return the latest results of a season, newest first; the score of a match under way is none."""
+    is_over = Q(status__in=(Match.Status.FINISHED, Match.Status.AWARDED), home_goals__isnull=False)
+    rows = Match.objects.filter(is_over, season=season, kickoff_at__lte=now)
     return list(matches.merged([rows], "-kickoff_at", "-id", limit=limit))
 
 

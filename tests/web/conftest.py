@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from django.utils import timezone
+from django.utils.text import slugify
 
 from apps.matches.models import Competition, Event, Ingest, Match, Odds, Region, Season, Team, World
 from apps.matches.records import result_known_at
@@ -68,7 +69,7 @@ class Builder:
         return Season.objects.get_or_create(competition=competition, label=label)[0]
 
     def team(self, name: str, *, region: Region) -> Team:
-        slug = name.lower().replace(" ", "-")
+        slug = slugify(name)
         return Team.objects.get_or_create(region=region, name=name, defaults={"slug": slug})[0]
 
     def match(

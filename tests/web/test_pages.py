@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from html import unescape
 
 import pytest
 from django.db import OperationalError
@@ -43,11 +44,11 @@ class TestFixtures:
         page = client.get("/").content.decode()
         assert 'aria-label="home 46 %, draw 27 %, away 27 %"' in page
         assert "RPS 0.19" in page
-        assert "better than the base rates" in page
+        assert "the most likely outcome came" in page
         assert '<span class="chip live">live</span>' in page
         assert page.count('class="fx"') == 3
         assert "Forecasts by <a" in page
-        assert re.search(r'class="up"[^>]*>\+20<', page)
+        assert re.search(r'title="Home win: points above what the market’s price says"\s*>\+20<', page)
 
     def test_a_row_that_is_pulled_comes_alone(self, client, today):
         over = today[0]
@@ -67,7 +68,7 @@ class TestFixtures:
         client.cookies["zone_here"] = "America/New_York"
         page = client.get("/?day=2026-11-23").content.decode()
         assert '<time datetime="2026-11-24T00:30:00Z">19:30</time>' in page
-        assert "Times in America/New_York" in page
+        assert "Times in America/New_York" in re.sub(r"<[^>]+>", "", page)
 
     def test_a_match_without_a_time_stays_on_its_date_everywhere(self, client, build, champion, noon):
         build.match(kickoff_at=datetime(2026, 11, 24, tzinfo=UTC), kickoff_precision="date")
@@ -168,7 +169,7 @@ class TestFirstStart:
     def test_before_anything_is_stored_the_page_says_what_happens(self, client, db):
         page = text_of(client.get("/"))
         assert "Waiting for the first matches" in page
-        assert "every 5s" in client.get("/").content.decode()
+        assert 'data-refresh="soon"' in client.get("/").content.decode()
 
     def test_the_stages_of_the_first_run_are_shown(self, client, build):
         build.match()
@@ -265,6 +266,171 @@ class TestMatch:
     def test_an_unknown_match_is_not_found(self, client, db):
         assert client.get("/matches/12/").status_code == 404
         assert client.get(f"/matches/{10**30}/").status_code == 404
+
+
+class TestSignals:
+    """What stands beside a match says what is true of it, and not the opposite."""
+
+    @pytest.mark.parametrize(
+        ("minutes", "fields", "score", "said"),
+        [
+            (60, {}, "1–1", "likely"),
+            (-1, {"status": "live"}, "", "in play"),
+            (5, {"status": "live"}, "", "in play"),
+            (-30, {"status": "live", "goals": (2, 0)}, "2–0", "in play"),
+            (-1, {}, "", "in play"),
+            (-149, {}, "", "in play"),
+            (-151, {}, "", "awaiting result"),
+            (-1, {"status": "unknown"}, "", "in play"),
+            (-36 * 60, {"kickoff_precision": "date"}, "", "awaiting result"),
+            (-150, {"goals": (2, 0)}, "2–0", "final"),
+            (-150, {"goals": (3, 0), "status": "awarded"}, "3–0", "by verdict"),
+            (-150, {"goals": (1, 0), "status": "abandoned"}, "1–0", "abandoned"),
+            (-150, {"status": "abandoned"}, "", ""),
+            (60, {"status": "postponed"}, "", ""),
+            (60, {"status": "cancelled"}, "", ""),
+        ],
+    )
+    def test_after_kickoff_only_a_score_or_its_state_stands_in_its_place(
+        self, client, build, champion, minutes, fields, score, said
+    ):
+        status = {"status": fields["status"]} if "status" in fields else {}
+        match = build.match(kickoff_at=build.now + timedelta(minutes=minutes), **{**fields, **status})
+        build.prediction(match, champion)
+        for address in (f"/?day={match.kickoff_at:%Y-%m-%d}", "/teams/northgate/"):
+            row = re.search(
+                r'<span class="score">(.*?)</span>\s*<span class="mkt">', client.get(address).content.decode(), re.S
+            )
+            if row or address.startswith("/?"):
+                assert re.sub(r"<[^>]+>", " ", row[1]).split() == [*filter(None, [score]), *said.split()]
+        hero = re.search(
+            r'<span class="when">(.*?)<a class="team a"', client.get(f"/matches/{match.pk}/").content.decode(), re.S
+        )
+        shown = " ".join(re.sub(r"<[^>]+>", " ", hero[1]).split())
+        if said == "likely":
+            assert shown.startswith("13:00")
+        elif score or said in ("in play", "awaiting result"):
+            assert shown.startswith(score or said)
+
+    @pytest.mark.parametrize(
+        ("p", "goals", "is_filled"),
+        [
+            ((0.45, 0.30, 0.25), (2, 1), True),
+            ((0.45, 0.30, 0.25), (0, 1), False),
+            ((0.20, 0.30, 0.50), (0, 1), True),
+            ((0.43, 0.27, 0.30), (0, 0), False),
+        ],
+    )
+    def test_a_dot_is_filled_where_the_favourite_won_and_open_where_it_did_not(
+        self, client, build, champion, p, goals, is_filled
+    ):
+        match = build.match(kickoff_at=build.now - timedelta(hours=3), goals=goals)
+        # Better or worse than the base rates is another question.
+        build.score(build.prediction(match, champion, p), rps=0.5 if is_filled else 0.1, base_rps=0.3)
+        for address in ("/", f"/matches/{match.pk}/"):
+            page = client.get(address).content.decode()
+            assert page.count('class="verdict"') == is_filled
+            assert page.count('class="verdict miss"') == (not is_filled)
+            assert ("nother outcome than the most likely one came" in page) == (not is_filled)
+
+    def test_whatever_is_said_of_a_price_is_true_at_that_moment(self, client, build, champion):
+        coming = build.match(kickoff_at=build.now + timedelta(minutes=1))
+        over = build.match("Redfield", "Lakeside", kickoff_at=build.now - timedelta(hours=3), goals=(1, 0))
+        early = build.match("Harbour City", "Kingsmoor")
+        for match in (coming, over):
+            build.prediction(match, champion)
+            build.odds(match)
+        build.prediction(early, champion)
+        build.odds(early, "B365", "opening")
+        for match, said in ((coming, "Pinnacle, latest"), (over, "Pinnacle, closing"), (early, "Bet365, opening")):
+            assert f"Market ({said})" in text_of(client.get(f"/matches/{match.pk}/"))
+
+    def test_matches_that_trained_and_matches_that_tested_are_told_apart(self, client, build):
+        measures = {"n": 911, "log_loss": 0.98, "rps": 0.2, "brier": 0.58, "accuracy": 0.52, "ece": 0.01}
+        build.version(rows=3144, metrics={"models": {"elo_logit": measures}})
+        page = client.get("/models/").content.decode()
+        head = re.findall(r'<th scope="col"[^>]*>([^<]+)</th>', page.split("Versions", 1)[1])
+        cells = re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", re.search(r"<tbody>(.*?)</tbody>", page, re.S)[1], re.S)
+        shown = {name: re.sub(r"<[^>]+>", "", cell).strip() for name, cell in zip(head, cells, strict=False)}
+        assert shown["Trained on"] == "3,144 matches"
+        assert shown["Tested on"] == "911 matches"
+
+    def test_a_match_under_way_is_no_result_and_stands_in_one_list(self, client, build, champion):
+        build.match(kickoff_at=build.now - timedelta(minutes=30), goals=(1, 0), status="live")
+        page = client.get("/competitions/aldermark-crown-league/").content.decode()
+        assert page.count('class="fx"') == 1
+        assert "None yet." in text_of(client.get("/competitions/aldermark-crown-league/"))
+
+    @pytest.mark.parametrize(
+        ("minutes", "fields", "said"),
+        [
+            (60, {}, "Frozen at kick-off, then graded in"),
+            (-5, {}, "it will be graded in"),
+            (-150, {"goals": (2, 0)}, "it will be graded in"),
+            (-150, {"goals": (3, 0), "status": "awarded"}, "Only a match that is played to its end is graded in"),
+            (60, {"status": "cancelled"}, "Only a match that is played to its end is graded in"),
+        ],
+    )
+    def test_what_is_said_of_grading_is_true(self, client, build, champion, minutes, fields, said):
+        match = build.match(kickoff_at=build.now + timedelta(minutes=minutes), **fields)
+        address = f"/matches/{match.pk}/"
+        assert "graded in" not in text_of(client.get(address))
+        build.prediction(match, champion)
+        assert said in text_of(client.get(address))
+
+    def test_a_long_history_says_how_much_of_it_is_listed(self, client, build, champion):
+        match = build.match(kickoff_at=build.now + timedelta(hours=1))
+        for n in range(52):
+            build.prediction(match, champion, before_kickoff=timedelta(hours=60 - n), data_snapshot=n)
+        page = client.get(f"/matches/{match.pk}/").content.decode()
+        assert "52 forecasts before kick-off, the latest 50 listed" in " ".join(page.split())
+        assert len(re.findall(r"<th scope=\"row\"><time", page)) == 50
+
+
+class TestRefresh:
+    """A part that has not changed is not sent again."""
+
+    def etag_of(self, page: str) -> str:
+        return unescape(re.search(r'data-etag="([^"]+)"', page)[1])
+
+    @pytest.mark.parametrize("address", ["/", "/competitions/aldermark-crown-league/", "/models/", "/matches/{}/"])
+    @pytest.mark.parametrize("is_served", [True, False])
+    def test_an_idle_page_is_answered_without_a_body(self, client, build, address, is_served):
+        match = build.match()
+        if is_served:
+            version = build.version()
+            build.promote(version)
+            build.prediction(match, version)
+        address = address.format(match.pk)
+        etag = self.etag_of(client.get(address).content.decode())
+        response = client.get(address, headers={**HTMX, "If-None-Match": etag})
+        assert (response.status_code, response.content, response["ETag"]) == (304, b"", etag)
+        assert "HX-Request" in response["Vary"]
+        build.match("Redfield", "Northgate", kickoff_at=build.now + timedelta(minutes=5), status="live")
+        build.run(status="failed")
+        type(match).objects.filter(pk=match.pk).update(status="cancelled")
+        response = client.get(address, headers={**HTMX, "If-None-Match": etag})
+        assert response.status_code == 200
+        assert response["ETag"] != etag
+
+    def test_a_page_without_a_champion_sends_no_zones_again(self, client, build):
+        build.match()
+        assert "Asia/Tokyo" in client.get("/").content.decode()
+        assert "Asia/Tokyo" not in client.get("/", headers=HTMX).content.decode()
+
+    def test_a_step_back_in_the_history_brings_the_whole_page(self, client, today):
+        restored = client.get("/", headers={**HTMX, "HX-History-Restore-Request": "true"})
+        assert "<html" in restored.content.decode()
+
+    def test_a_row_says_when_it_changes_by_the_clock(self, client, build, champion):
+        build.match(kickoff_at=build.now + timedelta(minutes=5))
+        build.match("Redfield", "Lakeside", kickoff_at=build.now - timedelta(minutes=30))
+        build.match("Harbour City", "Kingsmoor", kickoff_at=build.now - timedelta(hours=3), goals=(1, 0))
+        page = client.get("/").content.decode()
+        assert re.findall(r'data-changes-at="([^"]+)"', page) == [
+            "2026-11-23T14:00:00+00:00",
+            "2026-11-23T12:05:00+00:00",
+        ]
 
 
 class TestOtherPages:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -9,11 +10,13 @@ from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotModified, HttpResponseRedirect
+from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.cache import patch_cache_control, patch_vary_headers
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.http import parse_etags, quote_etag, url_has_allowed_host_and_scheme
+from django.utils.safestring import mark_safe
 from django.views.decorators.http import require_safe
 from django_htmx.middleware import HtmxDetails
 
@@ -107,23 +110,37 @@ def show(
 ) -> HttpResponse:
     """Render a page, or only its changing part where a script of the page asks for it.
 
+    The part carries an entity tag, which the page around it knows: who asks for a part that has not changed is
+    answered 304, without a body.
+
     Parameters
     ----------
     partial : str
-        Template of the changing part; empty where the page is always shown whole.
+        Template of the changing part, which the page shows as `part`; empty where the page is always shown whole.
     """
-    only_part = bool(partial) and bool(getattr(request, "htmx", False))
+    htmx = getattr(request, "htmx", None)
+    # A step back in the history asks for the whole page.
+    only_part = bool(partial and htmx) and not htmx.history_restore_request
     context = {"frame": frame, "now": frame.now, **context}
-    if not only_part:
-        other = selectors.other_world(frame.world)
-        context |= {
-            "push_url": settings.SPAI_PUSH_WS_URL,
-            "event_number": selectors.newest_event_number(),
-            "other_world": other,
-            "other_query": f"?world={other.value}" if other and other != frame.served else "",
-        }
+    response: HttpResponse
     with timezone.override(frame.zone):
-        response = TemplateResponse(request, partial if only_part else template, context, status=status).render()
+        part = render_to_string(partial, context, request) if partial else ""
+        etag = quote_etag(hashlib.sha256(part.encode()).hexdigest()[:32]) if partial else ""
+        if only_part:
+            asked = parse_etags(request.headers.get("If-None-Match", ""))
+            response = HttpResponseNotModified() if etag in asked else HttpResponse(part, status=status)
+            response["ETag"] = etag
+        else:
+            other = selectors.other_world(frame.world)
+            context |= {
+                "part": mark_safe(part),  # noqa: S308 - a template made it
+                "part_etag": etag,
+                "push_url": settings.SPAI_PUSH_WS_URL,
+                "event_number": selectors.newest_event_number(),
+                "other_world": other,
+                "other_query": f"?world={other.value}" if other and other != frame.served else "",
+            }
+            response = TemplateResponse(request, template, context, status=status).render()
     patch_vary_headers(response, ["Cookie", "HX-Request", "HX-Target"])
     patch_cache_control(response, private=True, no_cache=True)
     return response

@@ -33,6 +33,15 @@ GROUPS: Final = {
 """Groups of inputs in plain words; a group that is not here is shown by its own name."""
 
 
+BOOKMAKERS: Final = {
+    "PS": "Pinnacle",
+    "Avg": "average of bookmakers",
+    "B365": "Bet365",
+    "Max": "best of bookmakers",
+}
+"""Prices that stand for the market, by the codes of the sources."""
+
+
 LINES: Final = {
     "title": ("first place", "first place"),
     "first": ("the highest continental competition", "direct promotion"),
@@ -201,6 +210,12 @@ def measure(value: float | Literal[""] | None) -> str:
     if float(value).is_integer():
         return f"{value:,.0f}"
     return f"{value:.5f}" if abs(value) >= 5e-6 else f"{value:.0e}"
+
+
+@register.filter
+def bookmaker_name(code: str) -> str:
+    """Write a bookmaker by name; one that is not known is shown by its code."""
+    return BOOKMAKERS.get(code, code)
 
 
 @register.filter

@@ -1,6 +1,16 @@
 """The office's view of matches: facts are read-only, names are reviewed, disputes are decided."""
 
 from apps.matches.admin import disputes, matches, names
-from apps.matches.admin.facts import FactAdmin, FactInline, ReasonForm, WorldFilter
+from apps.matches.admin.facts import FactAdmin, FactInline, OfferingAdmin, ReasonForm, WorldFilter, number_of
 
-__all__ = ["FactAdmin", "FactInline", "ReasonForm", "WorldFilter", "disputes", "matches", "names"]
+__all__ = [
+    "FactAdmin",
+    "FactInline",
+    "OfferingAdmin",
+    "ReasonForm",
+    "WorldFilter",
+    "disputes",
+    "matches",
+    "names",
+    "number_of",
+]

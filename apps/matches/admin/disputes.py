@@ -104,6 +104,10 @@ class ContradictionAdmin(FactAdmin):
         """Whether it lasts, or how it ended."""
         return row.get_resolution_display() or "open"
 
+    def offers_let_stand(self, row_id: int) -> bool:
+        """Whether the sources still disagree."""
+        return Contradiction.objects.filter(pk=row_id, resolved_at__isnull=True).exists()
+
     @action(
         description="Let the other source stand",
         icon="gavel",
@@ -168,6 +172,10 @@ class CorrectionAdmin(FactAdmin):
     def shown_state(self, correction: Correction) -> str:
         """Whether it stands."""
         return "taken back" if correction.undone_at else "stands"
+
+    def offers_undo(self, row_id: int) -> bool:
+        """Whether the correction is what stands."""
+        return not services.why_correction_stays(row_id)
 
     @action(
         description="Take the correction back",

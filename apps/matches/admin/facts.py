@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
 from django.utils.functional import cached_property
 from unfold.admin import ModelAdmin, TabularInline
+from unfold.dataclasses import UnfoldAction
 from unfold.forms import BaseDialogForm
 from unfold.views import ChangeList
 from unfold.widgets import UnfoldAdminTextareaWidget
@@ -63,7 +64,27 @@ class FactPaginator(Paginator):
         return page
 
 
-class FactAdmin(ModelAdmin):
+class OfferingAdmin(ModelAdmin):
+    """An admin that offers an action only where it would not be refused.
+
+    A method `offers_NAME` says so of the action `NAME`: it takes the id of the row, or nothing where the action belongs
+    to the list. Whoever asks all the same, from a page that is older than what was decided since, is told why not.
+    """
+
+    def get_actions_list(self, request: HttpRequest) -> list[UnfoldAction]:
+        """Leave out what would be refused."""
+        return [each for each in super().get_actions_list(request) if self._offers(each)]
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[UnfoldAction]:
+        """Leave out what would be refused for this row."""
+        return [each for each in super().get_actions_detail(request, object_id) if self._offers(each, object_id)]
+
+    def _offers(self, action: UnfoldAction, *row_id: Any) -> bool:
+        offers = getattr(self, f"offers_{action.method.original_function_name}", None)
+        return offers is None or bool(offers(*map(number_of, row_id)))
+
+
+class FactAdmin(OfferingAdmin):
     """Rows that nobody edits by hand: they are shown, searched and filtered.
 
     `not_listed` names large fields, of the row or of what comes along with it, that the list does not show.

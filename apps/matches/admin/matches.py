@@ -163,6 +163,10 @@ class MatchAdmin(FactAdmin):
         """Whether the user may set a result over the word of the sources."""
         return bool(request.user.has_perm("matches.add_correction"))
 
+    def offers_correct(self, row_id: int) -> bool:
+        """Whether the match has kicked off."""
+        return Match.objects.filter(pk=row_id, kickoff_at__lte=timezone.now()).exists()
+
     @action(
         description="Correct the result",
         icon="edit",

@@ -274,6 +274,10 @@ class TeamMergeAdmin(FactAdmin):
         """Whether the teams are one."""
         return "undone" if done.undone_at else "merged"
 
+    def offers_undo(self, row_id: int) -> bool:
+        """Whether the teams can be parted again."""
+        return not services.why_merge_stays(row_id)
+
     @action(
         description="Undo the merge",
         icon="undo",

@@ -6,9 +6,17 @@ from apps.matches.services.corrections import (
     correct_result,
     let_stand,
     undo_correction,
+    why_correction_stays,
 )
 from apps.matches.services.ingestion import Ingestion, batches, ingest
-from apps.matches.services.merges import MergePlan, MergeRefusedError, merge_teams, plan_merge, undo_merge
+from apps.matches.services.merges import (
+    MergePlan,
+    MergeRefusedError,
+    merge_teams,
+    plan_merge,
+    undo_merge,
+    why_merge_stays,
+)
 from apps.matches.services.names import Aliases, WorldConflictError
 from apps.matches.services.review import confirm_aliases
 
@@ -32,4 +40,6 @@ __all__ = [
     "plan_merge",
     "undo_correction",
     "undo_merge",
+    "why_correction_stays",
+    "why_merge_stays",
 ]

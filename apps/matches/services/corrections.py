@@ -109,6 +109,21 @@ def let_stand(*, contradiction_id: int, by: str, reason: str, now: datetime) -> 
         )
 
 
+def why_correction_stays(correction_id: int) -> str:
+    """Return why a correction cannot be taken back; empty where it can."""
+    correction = Correction.objects.filter(pk=correction_id).first()
+    if correction is None:
+        return "there is no such correction"
+    if correction.undone_at is not None:
+        return "the correction was taken back before"
+    row = _row(correction.match_id)
+    if any(getattr(row, name) != correction.after[name] for name in DECISIVE) or (
+        Correction.objects.filter(match_id=row.id, undone_at__isnull=True, pk__gt=correction.pk).exists()
+    ):
+        return "a later correction of the match stands; take that back first"
+    return ""
+
+
 def undo_correction(*, correction_id: int, by: str, reason: str, now: datetime) -> Correction:
     """Put back the result, and the source whose word it was, that a correction replaced.
 
@@ -122,14 +137,10 @@ def undo_correction(*, correction_id: int, by: str, reason: str, now: datetime) 
     if correction is None:
         raise CorrectionRefusedError("there is no such correction")
     with operator_ingest(world=_world(correction.match_id), now=now, error=CorrectionRefusedError) as ingest:
+        if why_not := why_correction_stays(correction_id):
+            raise CorrectionRefusedError(why_not)
         correction.refresh_from_db()
-        if correction.undone_at is not None:
-            raise CorrectionRefusedError("the correction was taken back before")
         row = _row(correction.match_id)
-        if any(getattr(row, name) != correction.after[name] for name in DECISIVE) or (
-            Correction.objects.filter(match_id=row.id, undone_at__isnull=True, pk__gt=correction.pk).exists()
-        ):
-            raise CorrectionRefusedError("a later correction of the match stands; take that back first")
         changed = {name: value for name, value in correction.before.items() if value != correction.after[name]}
         _set(row, changed, ingest=ingest, now=now, resolution=Contradiction.Resolution.AGREED)
         correction.undone_at, correction.undone_by, correction.undo_reason = now, by, reason

@@ -224,6 +224,18 @@ def undo_merge(*, merge_id: int, by: str, reason: str, now: datetime) -> TeamMer
     return done
 
 
+def why_merge_stays(merge_id: int) -> str:
+    """Return why a merge cannot be undone, as far as is known before it is tried; empty where it can."""
+    done = TeamMerge.objects.filter(pk=merge_id).select_related("region").first()
+    if done is None:
+        return "there is no such merge"
+    try:
+        _undoable(done)
+    except MergeRefusedError as refusal:
+        return str(refusal)
+    return ""
+
+
 # ── What is refused ──────────────────────────────────────────────────────────────────────────────────────────────────
 def _teams(team_id: int, into_id: int) -> tuple[Team, Team]:
     found = Team.objects.select_related("region").in_bulk([team_id, into_id])

@@ -61,6 +61,14 @@ class PromotionAdmin(FactAdmin):
         """Whether the user may unmake a champion."""
         return bool(request.user.has_perm("ml.add_promotion"))
 
+    def offers_roll_back_sandbox(self) -> bool:
+        """Whether the sandbox had a champion before."""
+        return services.champion_before(World.SANDBOX) is not None
+
+    def offers_roll_back_real(self) -> bool:
+        """Whether the real world had a champion before."""
+        return services.champion_before(World.REAL) is not None
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Promotion]:
         """Bring the versions along, without their bundles."""
         rows = super().get_queryset(request).select_related("version", "previous")

@@ -81,6 +81,16 @@ class ModelVersionAdmin(FactAdmin):
         """Whether the user may ask for a comparison."""
         return bool(request.user.has_perm("ml.add_comparison"))
 
+    def offers_promote_version(self, row_id: int) -> bool:
+        """Whether the version may become champion."""
+        version = selectors.versions().filter(pk=row_id).first()
+        return version is not None and not services.why_not_champion(version)
+
+    def offers_compare_again(self, row_id: int) -> bool:
+        """Whether there is a champion to compare the version with."""
+        version = selectors.versions().filter(pk=row_id).first()
+        return version is not None and not services.why_not_compared(version)
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[ModelVersion]:
         """Leave the bundles in the database."""
         return super().get_queryset(request).defer("bundle")
@@ -197,6 +207,7 @@ class ModelVersionAdmin(FactAdmin):
             context |= {
                 "version": version,
                 "stage": selectors.stages(World(version.world)).of(version),
+                "why_not_champion": services.why_not_champion(version),
                 "compared": compared,
                 "has_report": Dossier.objects.filter(version=version).exists(),
                 "card": card.markdown(facts),

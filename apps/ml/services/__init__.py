@@ -2,13 +2,15 @@
 
 from apps.ml.services.champion import (
     PromotionRefusedError,
+    champion_before,
     choose_served_world,
     mirror_aliases,
     promote,
     promote_first_champion,
     rollback,
+    why_not_champion,
 )
-from apps.ml.services.comparison import NothingToCompareError, compare, compare_due
+from apps.ml.services.comparison import NothingToCompareError, compare, compare_due, why_not_compared
 from apps.ml.services.forecasts import (
     Forecast,
     NoForecastError,
@@ -40,6 +42,7 @@ __all__ = [
     "RunRefusedError",
     "SeasonsReport",
     "SettleReport",
+    "champion_before",
     "choose_served_world",
     "compare",
     "compare_due",
@@ -59,4 +62,6 @@ __all__ = [
     "settle_due",
     "simulate_due",
     "what_if",
+    "why_not_champion",
+    "why_not_compared",
 ]

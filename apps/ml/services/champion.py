@@ -32,6 +32,21 @@ class PromotionRefusedError(Exception):
     """The version cannot become champion; the message says why."""
 
 
+def why_not_champion(version: ModelVersion) -> str:
+    """Return why a version cannot become champion; empty where it can."""
+    if not selectors.may_be_champion(World(version.world), version.profile):
+        return f"{version} {SMOKE_IS_NO_CHAMPION}"
+    if version.is_labelled:
+        return (
+            f"{version} looks at {version.inputs}, and serving has no prices of coming matches: it would forecast "
+            "without what it was trained on. It stays a labelled version to compare with."
+        )
+    present = selectors.champion(World(version.world))
+    if present is not None and present.version_id == version.pk:
+        return f"{version} is champion already, since {present.decided_at:%Y-%m-%d %H:%M} UTC."
+    return ""
+
+
 @transaction.atomic
 def promote(
     *,
@@ -49,21 +64,14 @@ def promote(
         Without a reason, when the version is champion already, looks at prices, or was made for the real world with
         the smoke profile.
     """
-    if not selectors.may_be_champion(World(version.world), version.profile):
-        raise PromotionRefusedError(f"{version} {SMOKE_IS_NO_CHAMPION}")
-    if version.is_labelled:
-        raise PromotionRefusedError(
-            f"{version} looks at {version.inputs}, and serving has no prices of coming matches: it would forecast "
-            "without what it was trained on. It stays a labelled version to compare with."
-        )
     reason = reason.strip()
     if not reason:
         raise PromotionRefusedError("Say why: a promotion without a reason is of no use to whoever reads it later.")
     # Two decisions at once would each see the same previous.
     wait_for(Lock.PROMOTION)
+    if why_not := why_not_champion(version):
+        raise PromotionRefusedError(why_not)
     present = selectors.champion(World(version.world))
-    if present is not None and present.version_id == version.pk:
-        raise PromotionRefusedError(f"{version} is champion already, since {present.decided_at:%Y-%m-%d %H:%M} UTC.")
     promotion = Promotion.objects.create(
         world=version.world,
         version=version,
@@ -82,6 +90,17 @@ def promote(
     )
     events.wake("promoted")
     return promotion
+
+
+def champion_before(world: World) -> int | None:
+    """Return the id of the version that a rollback would make champion again; None where there is none."""
+    line: list[int] = []
+    for kind, version_id in Promotion.objects.filter(world=world).order_by("id").values_list("kind", "version_id"):
+        if kind == Promotion.Kind.ROLLBACK:
+            line.pop()
+        else:
+            line.append(version_id)
+    return line[-2] if len(line) > 1 else None
 
 
 @transaction.atomic
@@ -108,15 +127,10 @@ def rollback(
         raise PromotionRefusedError(
             f"The champion changed meanwhile: it is {present.version}. Look again, then decide."
         )
-    line: list[int] = []
-    for kind, version_id in Promotion.objects.filter(world=world).order_by("id").values_list("kind", "version_id"):
-        if kind == Promotion.Kind.ROLLBACK:
-            line.pop()
-        else:
-            line.append(version_id)
-    if len(line) < 2:
+    before = champion_before(world)
+    if before is None:
         raise PromotionRefusedError("There is no earlier champion to roll back to.")
-    previous = ModelVersion.objects.defer("bundle").get(pk=line[-2])
+    previous = ModelVersion.objects.defer("bundle").get(pk=before)
     return promote(version=previous, user=user, reason=reason, now=now, kind=Promotion.Kind.ROLLBACK)
 
 

@@ -28,6 +28,14 @@ class NothingToCompareError(Exception):
     """The version cannot be compared; the message says why."""
 
 
+def why_not_compared(version: ModelVersion) -> str:
+    """Return why a version cannot be compared with the champion of its world; empty where it can."""
+    promotion = selectors.champion(World(version.world))
+    if promotion is None:
+        return f"The {version.world} world has no champion to compare with."
+    return f"{version} is the champion itself." if promotion.version_id == version.pk else ""
+
+
 def compare(*, version: ModelVersion, now: datetime) -> Comparison:
     """Compare a version with the champion of its world on the matches that both forecast out of sample.
 
@@ -44,10 +52,8 @@ def compare(*, version: ModelVersion, now: datetime) -> Comparison:
     from apps.ml.pipeline import comparison as pure
 
     promotion = selectors.champion(World(version.world))
-    if promotion is None:
-        raise NothingToCompareError(f"The {version.world} world has no champion to compare with.")
-    if promotion.version_id == version.pk:
-        raise NothingToCompareError(f"{version} is the champion itself.")
+    if promotion is None or promotion.version_id == version.pk:
+        raise NothingToCompareError(why_not_compared(version))
     rules = workspaces.read_params()["compare"]
     kept = dict(
         Dossier.objects.filter(version_id__in=[version.pk, promotion.version_id]).values_list(

@@ -22,7 +22,6 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django_celery_beat.models import PeriodicTask
 from django_htmx.http import HttpResponseClientRedirect
-from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.forms import BaseDialogForm
@@ -33,9 +32,10 @@ from unfold.widgets import (
     UnfoldAdminURLInputWidget,
 )
 
+from apps.matches.admin import OfferingAdmin, number_of
 from apps.scraping import selectors, services
 from apps.scraping.admin.visits import OUTCOME_LABELS
-from apps.scraping.models import Lane, ScrapeRun, Source
+from apps.scraping.models import Lane, ScrapeRun, Snapshot, Source
 from apps.scraping.politeness import host_of
 
 REFUSALS: Final = (
@@ -88,7 +88,7 @@ class PermissionForm(BaseDialogForm):
 
 
 @admin.register(Source)
-class SourceAdmin(ModelAdmin):
+class SourceAdmin(OfferingAdmin):
     """Where matches come from."""
 
     list_display = ("name", "shown_state", "shown_fresh", "shown_outcome", "shown_next", "shown_lane", "shown_spark")
@@ -97,6 +97,7 @@ class SourceAdmin(ModelAdmin):
         "reader",
         "is_simulated",
         "shown_state",
+        "shown_why_off",
         "shown_lane",
         "shown_next",
         "needs_permission",
@@ -107,7 +108,20 @@ class SourceAdmin(ModelAdmin):
         "anchor_at",
     )
     fieldsets = (
-        (None, {"fields": ("name", "reader", "is_simulated", "shown_state", "shown_lane", "shown_next")}),
+        (
+            None,
+            {
+                "fields": (
+                    "name",
+                    "reader",
+                    "is_simulated",
+                    "shown_state",
+                    "shown_why_off",
+                    "shown_lane",
+                    "shown_next",
+                )
+            },
+        ),
         ("How it is visited", {"fields": ("base_url", "delay", "competitions")}),
         (
             "Permission",
@@ -188,7 +202,32 @@ class SourceAdmin(ModelAdmin):
 
     def _rules_over(self, request: HttpRequest, object_id: Any, **state: Any) -> bool:
         """Whether the user may rule over a source that is in a state; a lever that would do nothing is not shown."""
-        return self.has_rule_permission(request) and Source.objects.filter(pk=object_id, **state).exists()
+        if not self.has_rule_permission(request):
+            return False
+        return Source.objects.filter(pk=number_of(object_id), **state).exists()
+
+    def offers_visit_now(self, row_id: int) -> bool:
+        """Whether requests may leave for the source."""
+        source = Source.objects.filter(pk=row_id).first()
+        return source is not None and not services.why_off(source)
+
+    def offers_back_fill(self, row_id: int) -> bool:
+        """Whether requests may leave for the source."""
+        return self.offers_visit_now(row_id)
+
+    def offers_reparse(self, row_id: int) -> bool:
+        """Whether a page of the source is kept."""
+        return Snapshot.objects.filter(source=row_id).exists()
+
+    def offers_switch_on(self, row_id: int) -> bool:
+        """Whether its owners have permitted visits, where they want to be asked."""
+        return not Source.objects.filter(pk=row_id, needs_permission=True, permission_confirmed_at=None).exists()
+
+    def offers_resume_lane(self, row_id: int) -> bool:
+        """Whether its lane is halted."""
+        source = Source.objects.filter(pk=row_id).first()
+        lane = selectors.lane_of(services.base_url_of(source)) if source else None
+        return lane is not None and lane.state != Lane.State.CLOSED
 
     @display(description="state", label={"on": "success", "off": "info", "needs permission": "warning"})
     def shown_state(self, source: Source) -> str:
@@ -196,6 +235,11 @@ class SourceAdmin(ModelAdmin):
         if source.needs_permission and source.permission_confirmed_at is None:
             return "needs permission"
         return "off" if services.why_off(source) else "on"
+
+    @display(description="why it is off")
+    def shown_why_off(self, source: Source) -> str:
+        """Why no request leaves for it."""
+        return services.why_off(source) or "–"
 
     @display(description="complete")
     def shown_fresh(self, source: Any) -> str | SafeString:

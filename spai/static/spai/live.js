@@ -10,7 +10,8 @@
   // The server groups days by the zone of the cookie. On a first visit, or after a journey, ask for the page anew.
   const here = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
   const cookie = (name) => document.cookie.split("; ").find((each) => each.startsWith(name + "="))?.slice(name.length + 1);
-  const list = () => document.querySelector("[data-list], #match");
+  const LIST = "[data-list], #match";
+  const list = () => document.querySelector(LIST);
 
   const localise = (root) => {
     for (const time of root.querySelectorAll("time[datetime*='T']")) {
@@ -21,6 +22,8 @@
   };
 
   if (!body.hasAttribute("data-zone-chosen") && body.dataset.zone && body.dataset.zone !== here) {
+    const zone = document.getElementById("zone-name");
+    if (zone) zone.textContent = here;
     document.cookie = `zone_here=${here}; path=/; max-age=31536000; samesite=lax`;
     if (cookie("zone_here") === here) {
       document.addEventListener("DOMContentLoaded", () => { const part = list(); if (part) htmx.trigger(part, "pull"); });
@@ -30,23 +33,24 @@
     }
   }
 
-  // ── The day that is shown lies in the middle of the strip ────────────────────────────────────────────────────────
-  const centre = () => {
-    const day = document.querySelector(".days [aria-current]");
-    if (day) day.parentElement.scrollLeft = day.offsetLeft - day.parentElement.offsetLeft - (day.parentElement.clientWidth - day.clientWidth) / 2;
+  // ── A table that is wider than its card says so ──────────────────────────────────────────────────────────────────
+  const measureTables = () => {
+    for (const box of document.querySelectorAll(".scroll")) {
+      box.toggleAttribute("data-more", box.scrollWidth > box.clientWidth + 1);
+    }
   };
-  centre();
-  document.addEventListener("htmx:afterSettle", (event) => { if (event.target.matches?.("[data-list]")) centre(); });
+  measureTables();
+  addEventListener("resize", measureTables);
+  document.addEventListener("htmx:afterSettle", measureTables);
 
   // ── Push: the fact arrives, the state is pulled ──────────────────────────────────────────────────────────────────
   const SOON = 250;
   const SETTLED = 100;
   const ROWS_AT_ONCE = 8;
-  const POLL = 60000;
+  const PARTS = "[data-list], [data-match]";
   const address = body.dataset.push;
   let number = Number(body.dataset.number || 0);
   let attempt = 0;
-  let poll = null;
   let waiting = new Set();
   let timer = null;
   const changed = new Set();
@@ -56,19 +60,20 @@
   // A list that was asked for before a fact arrived must not overwrite what was pulled after it: wait for it.
   let listAsked = 0;
   document.addEventListener("htmx:beforeSend", (event) => {
-    if (!event.detail.elt.matches("[data-list], #match")) return;
+    if (!event.detail.elt.matches(LIST)) return;
     listAsked += 1;
     event.detail.xhr.addEventListener("loadend", () => setTimeout(() => { listAsked -= 1; }, SETTLED));
   });
 
   const pull = () => {
     timer = null;
+    if (document.hidden) return;
     if (listAsked) { timer = setTimeout(pull, SOON); return; }
     const ids = [...waiting];
     waiting = new Set();
     const shown = ids.filter((id) => document.querySelector(`[data-match="${id}"]`));
     for (const id of shown) changed.add(id);
-    if (ids.includes("*") || shown.length > ROWS_AT_ONCE) { pullAll(); return; }
+    if (ids.includes("*") || (shown.length > ROWS_AT_ONCE && list())) { pullAll(); return; }
     for (const id of shown) for (const part of document.querySelectorAll(`[data-match="${id}"]`)) htmx.trigger(part, "pull");
   };
 
@@ -104,37 +109,147 @@
     }
   });
 
-  // What the reader has opened stays open, and nothing is replaced while a zone is being chosen.
-  let opened = [];
+  // ── Nothing that the reader holds is replaced: a selection, a field being filled in, an open choice ──────────────
+  const knowsOpen = CSS.supports("selector(select:open)");
+  const isHeld = (part) => {
+    const selection = getSelection();
+    if (selection && !selection.isCollapsed && selection.containsNode(part, true)) return true;
+    const focused = document.activeElement;
+    if (!part.contains(focused)) return false;
+    return focused.matches("select") ? !knowsOpen || focused.matches(":open") : focused.matches("input, textarea");
+  };
+  const refreshesItself = (event) => event.detail.elt === event.detail.target && event.detail.elt.matches(PARTS);
+  const held = new Set();
+  let released = null;
+
   document.addEventListener("htmx:beforeRequest", (event) => {
-    if (event.target.matches("[data-list], #match") && document.querySelector(".zone[open]")) event.preventDefault();
+    if (!refreshesItself(event) || !isHeld(event.detail.elt)) return;
+    event.preventDefault();
+    held.add(event.detail.elt);
+    awaitRelease();
   });
-  document.addEventListener("htmx:beforeSwap", () => {
-    opened = [...document.querySelectorAll("details[open][id]")].map((each) => each.id);
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const part = event.detail.target;
+    if (refreshesItself(event) && event.detail.shouldSwap && isHeld(part)) {
+      event.detail.shouldSwap = false;
+      held.add(part);
+      awaitRelease();
+    }
+  });
+  const awaitRelease = () => {
+    if (released === null) released = setInterval(release, SOON);
+  };
+  const release = () => {
+    for (const part of held) {
+      if (part.isConnected && isHeld(part)) continue;
+      held.delete(part);
+      if (part.isConnected) htmx.trigger(part, "pull");
+    }
+    if (!held.size) { clearInterval(released); released = null; }
+  };
+
+  // What is opened or closed, scrolled sideways or has the focus stays so. htmx itself keeps the focus of what has an id.
+  const FOCUSABLE = "a, button, summary, select, input, textarea";
+  const likeIt = (element) => [...document.querySelectorAll(FOCUSABLE)].filter(
+    (each) => each.tagName === element.tagName && each.getAttribute("href") === element.getAttribute("href"),
+  );
+  let kept = null;
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const focused = document.activeElement;
+    const isInside = event.detail.target.contains(focused) && !focused.id && focused.matches(FOCUSABLE);
+    kept = {
+      details: new Map([...document.querySelectorAll("details[id]")].map((each) => [each.id, each.open])),
+      scrolled: [...document.querySelectorAll(".scroll")].map((each) => each.scrollLeft),
+      focused: isInside ? [focused, likeIt(focused).indexOf(focused)] : null,
+    };
   });
   document.addEventListener("htmx:afterSwap", () => {
-    for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
+    if (!kept) return;
+    for (const [id, isOpen] of kept.details) document.getElementById(id)?.toggleAttribute("open", isOpen);
+    const boxes = [...document.querySelectorAll(".scroll")];
+    if (boxes.length === kept.scrolled.length) boxes.forEach((each, n) => { each.scrollLeft = kept.scrolled[n]; });
+    if (kept.focused) likeIt(kept.focused[0])[kept.focused[1]]?.focus({ preventScroll: true });
+    kept = null;
   });
 
-  // A part with a rhythm of its own asks anew by itself.
-  const pollOnce = () => { if (!list()?.getAttribute("hx-trigger").includes("every")) pullAll(); };
-  const startPolling = () => { if (poll === null) poll = setInterval(pollOnce, POLL); };
-  const stopPolling = () => { clearInterval(poll); poll = null; };
+  // ── An idle page asks whether it changed, more rarely each time that it did not, and not at all while hidden ─────
+  const OFTEN = 5000;
+  const USUAL = 60000;
+  const SELDOM = 240000;
+  const LATE = 2000;
+  let etag = body.dataset.etag;
+  let pause = null;
+  let next = null;
+
+  // The shortest and the longest pause. With push alone most parts need none.
+  const pauses = () => {
+    const part = list();
+    const isPushed = body.dataset.live === "on";
+    if (!part || (isPushed && !part.hasAttribute("data-refresh"))) return [Infinity, Infinity];
+    if (part.dataset.refresh === "soon") return [isPushed ? USUAL : OFTEN, USUAL];
+    return [USUAL, SELDOM];
+  };
+  const plan = (isChanged) => {
+    clearTimeout(next);
+    const [least, most] = pauses();
+    pause = isChanged || pause === null ? least : Math.min(Math.max(2 * pause, least), most);
+    if (!document.hidden && pause < Infinity) next = setTimeout(pullAll, pause);
+  };
+
+  document.addEventListener("htmx:configRequest", (event) => {
+    if (etag && event.detail.elt.matches(LIST)) event.detail.headers["If-None-Match"] = etag;
+  });
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (event.detail.target.matches(LIST)) etag = event.detail.xhr.getResponseHeader("ETag");
+  });
+  document.addEventListener("htmx:afterRequest", (event) => {
+    if (event.detail.elt.matches(LIST)) plan(event.detail.successful && event.detail.xhr.status === 200);
+  });
+
+  // A row says when it changes by the clock alone, such as at its kick-off.
+  let turn = null;
+  const done = new Set();
+  const awaitTurn = () => {
+    clearTimeout(turn);
+    if (document.hidden) return;
+    const due = [...document.querySelectorAll("[data-changes-at]")]
+      .map((row) => [Date.parse(row.dataset.changesAt), row.dataset.match])
+      .filter(([at, id]) => !done.has(`${id} ${at}`));
+    if (!due.length) return;
+    const first = Math.min(...due.map(([at]) => at));
+    turn = setTimeout(() => {
+      for (const [at, id] of due) if (at <= Date.now()) { done.add(`${id} ${at}`); later(id); }
+      awaitTurn();
+    }, Math.min(Math.max(first - Date.now(), 0) + LATE * (0.5 + Math.random()), 2 ** 31 - 1));
+  };
+  document.addEventListener("htmx:afterSettle", awaitTurn);
+  document.addEventListener("visibilitychange", () => {
+    awaitTurn();
+    if (document.hidden) { clearTimeout(next); return; }
+    waiting.clear();
+    if (list()) pullAll();
+    else for (const row of document.querySelectorAll("[data-match]")) htmx.trigger(row, "pull");
+  });
+  awaitTurn();
 
   const connect = () => {
     let socket;
+    const without = () => {
+      body.dataset.live = "off";
+      plan(true);
+    };
     try {
       socket = new WebSocket(address);
     } catch {
-      startPolling();
+      without();
       return;
     }
     socket.addEventListener("message", (message) => {
       const said = JSON.parse(message.data);
       if (said.type === "hello") {
         attempt = 0;
-        stopPolling();
         body.dataset.live = "on";
+        plan(true);
         if (said.number > number) socket.send(JSON.stringify({ after: number }));
       } else if (said.type === "event") {
         told(said);
@@ -144,8 +259,7 @@
       }
     });
     socket.addEventListener("close", () => {
-      body.dataset.live = "off";
-      startPolling();
+      if (body.dataset.live !== "off") without();
       // Twice as long each time, at most a minute, and never all readers at once.
       const wait = Math.min(1000 * 2 ** attempt, 60000) * (0.5 + Math.random() / 2);
       attempt += 1;
@@ -153,6 +267,7 @@
     });
   };
   if (address && "WebSocket" in window && document.querySelector("[data-list], [data-match]")) connect();
+  else plan(true);
 
   // ── Keys ─────────────────────────────────────────────────────────────────────────────────────────────────────────
   const help = document.getElementById("help");

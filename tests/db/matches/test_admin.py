@@ -57,7 +57,8 @@ def a_bit_of_everything():
     )  # fmt: skip
     TeamMerge.objects.create(
         name="Arsenal FC", region=match.home_team.region, into=match.home_team, into_name="Arsenal",
-        ingest=match.ingest, moved={}, matches_moved=1, matches_joined=1, merged_by="ann", reason="one club",
+        ingest=match.ingest, matches_moved=1, matches_joined=1, merged_by="ann", reason="one club",
+        moved={"team": {"id": 0, "slug": "arsenal-fc"}, "joins": [], "after": {}},
         merged_at=timezone.now(),
     )  # fmt: skip
     return match

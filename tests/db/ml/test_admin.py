@@ -138,7 +138,7 @@ def test_a_run_whose_worker_is_dead_is_shown_as_interrupted(office, run, now):
 def test_the_page_of_a_run_follows_it_until_it_is_over(office, run):
     page = office.get(reverse("admin:ml_pipelinerun_change", args=[run.pk])).content.decode()
     assert "validate_raw" in page
-    assert 'hx-trigger="every 1s"' in page
+    assert 'hx-trigger="every 1s [!document.hidden]"' in page
     progress = reverse("admin:ml_pipelinerun_progress", args=[run.pk])
     assert office.get(progress).status_code == 200
     PipelineRun.objects.filter(pk=run.pk).update(

@@ -1,0 +1,11 @@
+// A part of an admin page that follows a run: what the reader opened or selected in it stays when it is replaced.
+"use strict";
+
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const selection = getSelection();
+  if (!selection.isCollapsed && selection.containsNode(event.detail.target, true)) event.detail.shouldSwap = false;
+  const opened = [...event.detail.target.querySelectorAll("details[open][id]")].map((each) => each.id);
+  document.addEventListener("htmx:afterSwap", () => {
+    for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
+  }, { once: true });
+});

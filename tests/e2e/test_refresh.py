@@ -1,0 +1,226 @@
+"""What an open page asks for by itself, and what of the reader's stays when a part of it is replaced."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+from django.utils import timezone
+
+from apps.matches import events
+from apps.matches.models import Match
+from tests.e2e.conftest import FOREIGN
+from tests.e2e.states import every_state
+
+pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
+
+SELECT_A_NAME = """
+() => {
+  const range = document.createRange();
+  range.selectNodeContents(document.querySelector("main .fx .name"));
+  getSelection().removeAllRanges();
+  getSelection().addRange(range);
+  return getSelection().toString();
+}
+"""
+
+
+def asked(page) -> list:
+    """The answers to what the page asks for from now on."""
+    found: list = []
+    page.on("response", lambda response: found.append(response))
+    return found
+
+
+def hide(page, is_hidden: bool) -> None:
+    page.evaluate(
+        """(isHidden) => {
+          Object.defineProperty(document, "hidden", { value: isHidden, configurable: true });
+          document.dispatchEvent(new Event("visibilitychange"));
+        }""",
+        is_hidden,
+    )
+
+
+def with_clock(open_page, site, path: str, *, push: bool = False):
+    """A page whose clock stands, and moves on when it is told to."""
+    page = open_page("/about/", push=push)
+    page.clock.install()
+    page.goto(site + path)
+    page.wait_for_selector("body[data-live]")
+    return page
+
+
+def pass_by(page, seconds: float) -> None:
+    page.clock.run_for(seconds * 1000)
+    page.wait_for_load_state("networkidle")
+
+
+def test_an_idle_page_without_a_champion_asks_ever_more_rarely_and_gets_no_body(build, open_page, site):
+    build.match()
+    page = with_clock(open_page, site, "/")
+    answers = asked(page)
+    counts = []
+    for _ in range(4):
+        for _ in range(12):
+            pass_by(page, 5)
+        counts.append(len(answers))
+    assert {answer.status for answer in answers} == {304}
+    assert counts[0] <= 4
+    assert all(later - earlier <= 1 for earlier, later in pairwise(counts[1:]))
+    assert counts[-1] > counts[0]
+
+
+def test_a_hidden_page_asks_for_nothing_and_catches_up_when_it_is_seen(build, open_page, site):
+    match = build.match()
+    page = with_clock(open_page, site, "/")
+    hide(page, True)
+    answers = asked(page)
+    for _ in range(10):
+        pass_by(page, 60)
+    assert answers == []
+    Match.objects.filter(pk=match.pk).update(status="cancelled")
+    hide(page, False)
+    page.wait_for_selector(f"#row-{match.pk} :text('cancelled')")
+
+
+def test_a_row_is_asked_for_anew_at_its_kickoff(build, open_page, site):
+    version = build.version()
+    build.promote(version)
+    soon = build.match("Northgate", "Old Mill", kickoff_at=timezone.now() + timedelta(seconds=6))
+    build.prediction(soon, version, before_kickoff=timedelta(hours=1))
+    page = open_page("/teams/northgate/", push=False)
+    assert "likely" in page.locator(f"#row-{soon.pk} .score").inner_text()
+    page.wait_for_selector(f"#row-{soon.pk} .score :text('in play')", timeout=20_000)
+
+
+def replace_all(page, matches) -> None:
+    """Let every row change, so that the whole list is asked for anew."""
+    events.publish_many(topic="match.changed", events=[(str(each.pk), {}) for each in matches], now=timezone.now())
+
+
+def live(page) -> None:
+    page.wait_for_selector("body[data-live=on]")
+    page.evaluate("document.querySelector('[data-list], #match').dataset.old = 'yes'")
+
+
+def replaced(page) -> None:
+    page.wait_for_selector(":is([data-list], #match):not([data-old])", state="attached")
+
+
+@pytest.fixture
+def states(build):
+    return every_state(build)
+
+
+def change_all(states) -> None:
+    Match.objects.filter(status="scheduled").update(status="cancelled")
+
+
+def test_the_zone_chooser_stays_open_with_its_choice_while_the_list_is_replaced(states, open_page):
+    page = open_page("/")
+    live(page)
+    page.locator("#zone summary").click()
+    page.locator("#zone-choice").select_option("Asia/Tokyo")
+    page.locator("#zone-choice").focus()
+    change_all(states)
+    replace_all(page, states.matches.values())
+    replaced(page)
+    assert page.locator("#zone").get_attribute("open") is not None
+    assert page.locator("#zone-choice").input_value() == "Asia/Tokyo"
+    assert page.evaluate("document.activeElement.id") == "zone-choice"
+
+
+def test_a_search_that_is_being_written_stays(states, open_page):
+    page = open_page("/")
+    live(page)
+    page.locator("#search").press_sequentially("wolv")
+    page.wait_for_selector("#found a")
+    change_all(states)
+    replace_all(page, states.matches.values())
+    replaced(page)
+    assert page.locator("#search").input_value() == "wolv"
+    assert page.locator("#found a").count() == 1
+    assert page.evaluate("document.activeElement.id") == "search"
+
+
+@pytest.mark.parametrize("is_list", [True, False])
+def test_what_is_selected_stays_and_is_replaced_when_it_is_let_go(states, open_page, is_list):
+    page = open_page("/competitions/aldermark-crown-league/")
+    live(page)
+    selected = page.evaluate(SELECT_A_NAME)
+    match = states.matches["late"]
+    change_all(states)
+    row = page.locator(f"#row-{match.pk}")
+    page.evaluate("id => { document.getElementById(id).dataset.old = 'yes'; }", f"row-{match.pk}")
+    replace_all(page, states.matches.values() if is_list else [match])
+    page.wait_for_timeout(1000)
+    assert page.evaluate("getSelection().toString()") == selected
+    assert row.get_attribute("data-old") == "yes"
+    page.evaluate("getSelection().removeAllRanges()")
+    page.wait_for_selector(f"#row-{match.pk}[data-old]", state="detached")
+
+
+def test_an_open_choice_of_a_season_is_not_closed(states, open_page):
+    page = open_page("/competitions/aldermark-crown-league/")
+    live(page)
+    page.locator("#season").click()
+    assert page.evaluate("document.querySelector('#season').matches(':open')")
+    change_all(states)
+    replace_all(page, states.matches.values())
+    page.wait_for_timeout(1000)
+    assert page.evaluate("document.querySelector('#season').matches(':open')")
+    page.keyboard.press("Escape")
+    replaced(page)
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_what_is_opened_or_closed_on_a_match_page_stays_so(states, open_page, is_open):
+    match = states.matches["coming"]
+    page = open_page(f"/matches/{match.pk}/")
+    live(page)
+    page.evaluate("(isOpen) => { document.getElementById('history').open = isOpen; }", is_open)
+    Match.objects.filter(pk=match.pk).update(round="Round of the last sixteen")
+    replace_all(page, [match])
+    replaced(page)
+    assert (page.locator("#history").get_attribute("open") is not None) == is_open
+
+
+def test_the_focus_and_the_place_in_a_wide_table_stay(states, build, open_page):
+    page = open_page("/models/", width=390)
+    live(page)
+    link = page.locator("main .scroll a").first
+    link.focus()
+    page.evaluate("document.querySelector('.scroll').scrollLeft = 120")
+    build.run(status="failed")
+    events.publish(topic="run.changed", key="1", now=timezone.now())
+    replaced(page)
+    assert page.evaluate("document.querySelector('.scroll').scrollLeft") == 120
+    assert page.evaluate("document.activeElement.getAttribute('href')") == link.get_attribute("href")
+
+
+def test_no_page_loads_anything_from_another_host(states, open_page, site):
+    page = open_page("/about/")
+    hosts: set[str] = set()
+    page.on("request", lambda request: hosts.add(request.url.split("/")[2] if "//" in request.url else ""))
+    for path in [*states.pages, "/api/docs/", "/api/redoc/"]:
+        page.goto(site + path)
+        if path == "/api/redoc/":
+            page.get_by_role("heading", name="Matches in the order of kick-off").wait_for()
+        page.wait_for_load_state("networkidle")
+        assert page.evaluate(FOREIGN) == [], path
+    assert {host for host in hosts if host and not host.startswith("127.0.0.1:")} == set()
+
+
+def test_on_paper_dots_and_bars_keep_their_colours_and_the_page_is_light(states, open_page):
+    page = open_page("/?day=" + f"{states.matches['favourite won'].kickoff_at:%Y-%m-%d}")
+    screen = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+    page.emulate_media(media="print", color_scheme="dark")
+    style = """(css) => { const style = getComputedStyle(document.querySelector(css)); return [style.printColorAdjust,
+      style.borderTopWidth, style.borderTopStyle, style.width]; }"""
+    assert page.evaluate(style, ".verdict:not(.miss)") == ["exact", "4px", "solid", "8px"]
+    assert page.evaluate(style, ".verdict.miss") == ["exact", "2px", "solid", "8px"]
+    assert page.evaluate(style, ".bar")[0] == "exact"
+    assert page.evaluate("getComputedStyle(document.documentElement).backgroundColor") == "rgb(255, 255, 255)"
+    assert screen != "rgb(255, 255, 255)"

@@ -1,0 +1,107 @@
+"""What is really seen at the widths of phones, tablets and desks: names, columns, menus, and no sideways scroll."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.e2e.states import every_state
+
+pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
+
+WIDTHS = (320, 390, 768, 834, 900, 1024, 1440)
+LETTERS = 8
+
+# Letters of each name that lie inside every box that cuts it off, less the one that an ellipsis takes.
+SHORT_NAMES = """
+(least) => {
+  const clips = (box) => getComputedStyle(box).overflowX !== "visible";
+  const short = [];
+  for (const name of document.querySelectorAll(".name")) {
+    if (!name.checkVisibility()) continue;
+    const text = name.firstChild;
+    const all = text.textContent.trim();
+    const from = text.textContent.indexOf(all);
+    let right = innerWidth, left = 0, bottom = Infinity;
+    for (let box = name; box; box = box.parentElement) {
+      if (!clips(box)) continue;
+      const at = box.getBoundingClientRect();
+      right = Math.min(right, at.right);
+      left = Math.max(left, at.left);
+      bottom = Math.min(bottom, at.bottom);
+    }
+    const range = document.createRange();
+    let shown = 0;
+    for (let n = 0; n < all.length; n++) {
+      range.setStart(text, from + n);
+      range.setEnd(text, from + n + 1);
+      const [letter] = range.getClientRects();
+      if (letter && letter.left >= left - 1 && letter.right <= right + 1 && letter.top < bottom - 2) shown++;
+    }
+    const isCut = shown < all.length;
+    if (shown - (isCut ? 2 : 0) < Math.min(least, all.length)) short.push(`${all.slice(0, 20)}: ${shown}`);
+  }
+  return short;
+}
+"""
+
+# Columns, menu items and figures that lie outside the window, but for those in a box that says that it scrolls.
+OUTSIDE = """
+() => {
+  const found = [];
+  for (const each of document.querySelectorAll("main *, header *, footer *")) {
+    if (!each.checkVisibility() || each.closest(".quiet, .skip")) continue;
+    const at = each.getBoundingClientRect();
+    if (!at.width || (at.right <= innerWidth + 1 && at.left >= -1)) continue;
+    const scroller = each.closest(".scroll[data-more]");
+    if (scroller && getComputedStyle(scroller, "::before").content.includes("sideways")) continue;
+    found.push(`${each.tagName} ${each.getAttribute("class") ?? ""} ${each.textContent.trim().slice(0, 30)}`);
+  }
+  return found;
+}
+"""
+
+# Text that is wider than its box and neither wraps nor is cut off with an ellipsis, so that it lies on its neighbour.
+OVERLAPS = """
+() => [...document.querySelectorAll(".fx > *, .hero > *, .days > *, .grid4 > *")]
+  .filter((each) => each.checkVisibility() && each.scrollWidth > each.clientWidth + 6 && each.tagName !== "svg")
+  .map((each) => each.textContent.trim().replace(/\\s+/g, " "))
+"""
+
+
+@pytest.fixture
+def states(build):
+    return every_state(build)
+
+
+def visit(page, site, path: str, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(site + path)
+    page.wait_for_function("document.readyState === 'complete'")
+
+
+def test_at_every_width_every_page_shows_its_names_and_fits(states, open_page, site):
+    page = open_page("/about/", push=False)
+    faults = {}
+    for width in WIDTHS:
+        for path in states.pages:
+            visit(page, site, path, width)
+            found = {
+                "sideways": page.evaluate("document.documentElement.scrollWidth > innerWidth"),
+                "short": page.evaluate(SHORT_NAMES, LETTERS),
+                "outside": page.evaluate(OUTSIDE),
+                "overlaps": page.evaluate(OVERLAPS),
+            }
+            if any(found.values()):
+                faults[width, path] = {kind: value for kind, value in found.items() if value}
+    assert faults == {}
+
+
+def test_a_phone_shows_the_points_of_a_table_and_the_chances_of_a_season(states, open_page, site):
+    page = open_page("/about/", push=False)
+    for width in (320, 390):
+        visit(page, site, "/competitions/aldermark-crown-league/", width)
+        for column in page.locator(".standings tbody tr:first-child td:visible").all():
+            box = column.bounding_box()
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= width
+        assert page.locator(".standings:not(.ends-table) thead th:last-child").inner_text() == "Points"
