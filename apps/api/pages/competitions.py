@@ -6,9 +6,9 @@ from itertools import groupby
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.views.decorators.http import require_safe
 
 from apps.api import charts, selectors
+from apps.api.methods import read_only
 from apps.api.pages.frame import frame_of, show
 from apps.matches import selectors as matches
 from apps.matches.models import Competition, Team
@@ -16,7 +16,7 @@ from apps.matches.models import Competition, Team
 SHOWN = 8
 
 
-@require_safe
+@read_only
 def competitions(request: HttpRequest) -> HttpResponse:
     """List the competitions of a world, region by region."""
     frame = frame_of(request)
@@ -25,7 +25,7 @@ def competitions(request: HttpRequest) -> HttpResponse:
     return show(request, frame, "pages/competitions.html", {"regions": regions})
 
 
-@require_safe
+@read_only
 def competition(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the table of a season, its coming matches and its latest results."""
     found = Competition.objects.select_related("region").filter(slug=slug).first()

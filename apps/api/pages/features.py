@@ -10,8 +10,8 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
-from django.views.decorators.http import require_safe
 
+from apps.api.methods import read_only
 from apps.api.pages.frame import frame_of, show
 from apps.ml import selectors as ml_selectors
 
@@ -80,7 +80,7 @@ class Family:
     is_chosen: bool
 
 
-@require_safe
+@read_only
 def features(request: HttpRequest) -> HttpResponse:
     """List the features of the champion, family by family, with what each means."""
     frame, asked = frame_of(request), Asked.of(request.GET)

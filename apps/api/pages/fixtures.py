@@ -8,9 +8,9 @@ from itertools import groupby
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.dateparse import parse_date
-from django.views.decorators.http import require_safe
 
 from apps.api import selectors
+from apps.api.methods import read_only
 from apps.api.pages.frame import frame_of, show, zone_names
 from apps.api.selectors import Card, OnDay
 from apps.matches import selectors as matches
@@ -41,7 +41,7 @@ class League:
     later: int
 
 
-@require_safe
+@read_only
 def fixtures(request: HttpRequest) -> HttpResponse:
     """Show the matches of a day, competition by competition."""
     frame = frame_of(request)
@@ -100,7 +100,7 @@ def _leagues(rows: list[OnDay], cards: list[Card]) -> list[League]:
     return leagues
 
 
-@require_safe
+@read_only
 def search(request: HttpRequest) -> HttpResponse:
     """Find teams and competitions by a part of their name."""
     frame = frame_of(request)

@@ -17,10 +17,10 @@ from django.utils import timezone
 from django.utils.cache import patch_cache_control, patch_vary_headers
 from django.utils.http import parse_etags, quote_etag, url_has_allowed_host_and_scheme
 from django.utils.safestring import mark_safe
-from django.views.decorators.http import require_safe
 from django_htmx.middleware import HtmxDetails
 
 from apps.api import selectors
+from apps.api.methods import read_only
 from apps.matches.models import World
 from apps.ml import selectors as ml_selectors
 
@@ -146,7 +146,7 @@ def show(
     return response
 
 
-@require_safe
+@read_only
 def choose_zone(request: HttpRequest) -> HttpResponse:
     """Keep the zone that the reader chose, or forget it, and go back."""
     back = request.GET.get("next", "/")

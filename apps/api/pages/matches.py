@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from django.http import Http404, HttpResponse
-from django.views.decorators.http import require_safe
 
 from apps.api import charts, selectors, services
+from apps.api.methods import read_only
 from apps.api.pages.frame import HtmxRequest, frame_of, show
 from apps.matches import selectors as matches
 from apps.ml import selectors as ml_selectors
@@ -16,7 +16,7 @@ FORM_SHOWN = 6
 MEETINGS_SHOWN = 8
 
 
-@require_safe
+@read_only
 def match(request: HtmxRequest, match_id: int) -> HttpResponse:
     """Show one match: its forecast, what the forecast rests on, and afterwards how it did."""
     found = matches.matches().filter(pk=match_id).first() if match_id <= LARGEST_ID else None

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.views.decorators.http import require_safe
 
+from apps.api.methods import read_only
 from apps.api.pages.frame import frame_of, show
 from apps.matches.models import World
 from apps.ml import selectors as ml_selectors
@@ -15,7 +15,7 @@ RUNS_SHOWN = 10
 LARGEST_NUMBER = 2**31 - 1
 
 
-@require_safe
+@read_only
 def track_record(request: HttpRequest) -> HttpResponse:
     """Show how the published forecasts did beside base rates and market, on the same matches."""
     frame = frame_of(request)
@@ -26,7 +26,7 @@ def track_record(request: HttpRequest) -> HttpResponse:
     return show(request, frame, "pages/track_record.html", context)
 
 
-@require_safe
+@read_only
 def models(request: HttpRequest) -> HttpResponse:
     """Show the registered versions, their measures and gates, and who promoted which and why."""
     frame = frame_of(request)
@@ -54,7 +54,7 @@ def models(request: HttpRequest) -> HttpResponse:
     return show(request, frame, "pages/models.html", context, partial="partials/models.html")
 
 
-@require_safe
+@read_only
 def model_version(request: HttpRequest, world: str, number: int) -> HttpResponse:
     """Show the model card of one version: what it is for, how good it is, and how it compares with the champion."""
     if world not in World.values:
@@ -73,7 +73,7 @@ def model_version(request: HttpRequest, world: str, number: int) -> HttpResponse
     return show(request, frame, "pages/model_version.html", context)
 
 
-@require_safe
+@read_only
 def about(request: HttpRequest) -> HttpResponse:
     """Say what the numbers mean and where the matches come from."""
     return show(request, frame_of(request), "pages/about.html", {})

@@ -6,17 +6,18 @@ from csp.constants import SELF
 from csp.decorators import csp_update
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_safe
+
+from apps.api.methods import read_only
 
 
-@require_safe
+@read_only
 def swagger(request: HttpRequest) -> HttpResponse:
     """Show the API with Swagger UI, to try it out."""
     return render(request, "pages/swagger.html")
 
 
 # Redoc styles itself by style elements and searches in a worker that it makes from a blob.
-@require_safe
+@read_only
 @csp_update({"style-src": [SELF, "'unsafe-inline'"], "worker-src": ["blob:"]})
 def redoc(request: HttpRequest) -> HttpResponse:
     """Show the API with Redoc, to read it."""

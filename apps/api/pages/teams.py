@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.views.decorators.http import require_safe
 
 from apps.api import selectors
+from apps.api.methods import read_only
 from apps.api.pages.frame import frame_of, show
 from apps.matches import selectors as matches
 from apps.matches.models import Team
@@ -14,7 +14,7 @@ COMING_SHOWN = 6
 PLAYED_SHOWN = 10
 
 
-@require_safe
+@read_only
 def team(request: HttpRequest, slug: str) -> HttpResponse:
     """Show what is next for a team and how it did of late."""
     found = Team.objects.select_related("region").filter(slug=slug).first()

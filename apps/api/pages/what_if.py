@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 
 from django.http import HttpResponse, QueryDict
 from django.utils.dateparse import parse_date
-from django.views.decorators.http import require_safe
 
 from apps.api import charts, selectors, services
+from apps.api.methods import read_only
 from apps.api.pages.frame import Frame, HtmxRequest, frame_of, show
 from apps.matches.models import Match, Team, World
 from apps.ml import services as ml_services
@@ -51,7 +51,7 @@ class Side:
         return self.team.name if self.team else self.text
 
 
-@require_safe
+@read_only
 def what_if(request: HtmxRequest) -> HttpResponse:
     """Ask for two teams and a day, and show the forecast of their match as if it were a fixture.
 
