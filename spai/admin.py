@@ -32,7 +32,7 @@ class OfficeGroupAdmin(GroupAdmin, ModelAdmin):
 
 
 @admin.register(AccessAttempt)
-class AccessAttemptAdmin(ModelAdmin):  # type: ignore[misc]  # Unfold carries no types
+class AccessAttemptAdmin(ModelAdmin):
     """Failed logins of late; deleting a row forgets them and ends a wait."""
 
     list_display = ("username", "ip_address", "failures_since_start", "attempt_time", "user_agent")

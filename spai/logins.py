@@ -54,7 +54,7 @@ def _recent(request: HttpRequest) -> QuerySet[AccessAttempt]:
     return AccessAttempt.objects.filter(ip_address=client_address(request), attempt_time__gte=since)
 
 
-class LoginHandler(AxesDatabaseHandler):  # type: ignore[misc]  # axes carries no types
+class LoginHandler(AxesDatabaseHandler):
     """Counts as django-axes does, and an address over all accounts besides."""
 
     def is_locked(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> bool:
@@ -79,7 +79,7 @@ def too_many(request: HttpRequest, response: HttpResponse, credentials: dict[str
     return response
 
 
-class LoginForm(AuthenticationForm):  # type: ignore[misc]  # Unfold carries no types
+class LoginForm(AuthenticationForm):
     """The login form, which checks one password of an address at a time: many sent at once are counted one by one."""
 
     def clean(self) -> dict[str, Any]:

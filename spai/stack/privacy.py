@@ -32,7 +32,7 @@ def close(var: Path) -> int:
     The files of PostgreSQL are left alone: it looks after them, and may run as somebody else, who is let through then.
     """
     passed = servers.passes_through(var)
-    closed = _limit(var, 0o711 if passed else 0o700)
+    closed = int(_limit(var, 0o711 if passed else 0o700))
     for place, folders, files in os.walk(var):
         here = Path(place)
         if here == var and "postgres" in folders:

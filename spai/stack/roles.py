@@ -179,6 +179,4 @@ def _hand_over_databases(session: psycopg.Connection, owners: list[Owner]) -> No
             session.execute(sql.SQL("ALTER DATABASE {} OWNER TO {}").format(sql.Identifier(name), role))
         with psycopg.connect(session.info.dsn, password=session.info.password, dbname=name) as inside:
             for kind, identity in inside.execute(OWNED, {"owner": SUPERUSER}).fetchall():
-                inside.execute(
-                    sql.SQL("ALTER {} {} OWNER TO {}").format(sql.SQL(kind), sql.SQL(identity), role)  # type: ignore[arg-type]
-                )
+                inside.execute(sql.SQL("ALTER {} {} OWNER TO {}").format(sql.SQL(kind), sql.SQL(identity), role))

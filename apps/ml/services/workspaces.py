@@ -84,7 +84,11 @@ def make(run: PipelineRun) -> Path:
     for lock in ("lock", "rwlock", "rwlock.lock"):
         (folder / ".dvc" / "tmp" / lock).unlink(missing_ok=True)
     for name in ("dvc.yaml", ".dvcignore"):
-        shutil.copy(settings.BASE_DIR / name, folder / name)
+        # The content alone: what lies here is private, whoever may read the checkout.
+        shutil.copyfile(settings.BASE_DIR / name, folder / name)
+    # DVC would make them for every user of the machine to write into.
+    for place in (_site_cache(), _site_cache() / "repo"):
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
     _link_code(folder)
     _link_steps(folder)
     run.params = run.params or read_params()
@@ -110,8 +114,12 @@ def read_params() -> dict[str, Any]:
 
 def environment() -> dict[str, str]:
     """Return what the stages of a run find in their environment."""
-    site_cache = str(settings.SPAI_VAR_DIR / "dvc-site")
-    return os.environ | QUIET | {"PYTHONPATH": str(settings.BASE_DIR), "DVC_SITE_CACHE_DIR": site_cache}
+    places = {"PYTHONPATH": str(settings.BASE_DIR), "DVC_SITE_CACHE_DIR": str(_site_cache())}
+    return os.environ | QUIET | places
+
+
+def _site_cache() -> Path:
+    return settings.SPAI_VAR_DIR / "dvc-site"
 
 
 def _link_code(folder: Path) -> None:

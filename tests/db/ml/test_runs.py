@@ -203,6 +203,25 @@ def test_a_run_goes_through_its_stages_and_promotes_a_first_champion(toy, versio
 
 
 @pytest.mark.django_db
+def test_what_a_run_leaves_is_for_its_owner_alone(toy, version, wakes, pushed, tmp_path):
+    version(created=True)
+    queued()
+    # As every part of the stack runs.
+    before = os.umask(0o077)
+    try:
+        assert runs.run_due(now=NOW).status == "succeeded"
+    finally:
+        os.umask(before)
+    var = tmp_path / "var"
+    assert not [path for path in (var, *var.iterdir()) if path.is_dir() and path.stat().st_mode & 0o077]
+    files = [path for path in (var / "runs").rglob("*") if path.is_file() and not path.is_symlink()]
+    ours = [path for path in files if not path.resolve().is_relative_to(toy) and ".venv" not in path.parts]
+    assert ours
+    # DVC's own mark is the only one left, behind closed folders: r--r--r--.
+    assert {oct(path.stat().st_mode & 0o777) for path in ours if path.stat().st_mode & 0o077} <= {"0o444"}
+
+
+@pytest.mark.django_db
 def test_a_version_that_a_gate_refused_is_not_promoted(toy, version, wakes):
     version(created=True, passed=False)
     queued()
