@@ -1,9 +1,9 @@
 """What the queries of lists and pages cost on real matches: `python -m benchmarks.queries [--json FILE] [--data DIR]`.
 
-DIR (default: SPAI_REAL_DATA) holds football-data/. A database of its own is made in the server of DATABASE_URL, filled
-by the importer and dropped at the end; `--database NAME` takes one that is there instead, and leaves it as it is. Of
-each address the table says how many rows the page or list shows, how many rows its queries read, and their milliseconds
-of planning and execution, each query explained once more after the answer (the best of three).
+DIR (default: SPAI_REAL_DATA) holds files in football-data form (itself, or in football-data/). A PostgreSQL of its own
+is started and filled by the importer. Of each address the table says how many rows the page or list shows, how many
+rows its queries read, and their milliseconds of planning and execution, each query explained once more after the answer
+(the best of three).
 """
 
 from __future__ import annotations
@@ -13,13 +13,12 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-from benchmarks.report import Measure, parser, tell
+from benchmarks.report import Measure, folder_of, parser, refusals_of, tell, tell_refused
+from benchmarks.servers import own_servers
 
 TABLE_SCANS = frozenset(
     {"Seq Scan", "Index Scan", "Index Only Scan", "Bitmap Heap Scan", "Bitmap Index Scan", "Sample Scan", "Tid Scan"}
@@ -205,36 +204,21 @@ def measure(times: int = 3) -> list[Measure]:
 def main() -> int:
     """Measure and tell."""
     options = parser(__doc__.splitlines()[0] if __doc__ else "")
-    options.add_argument("--data", type=Path, default=os.environ.get("SPAI_REAL_DATA") or None, metavar="DIR")
-    options.add_argument("--database", metavar="NAME", help="a filled database of the server, instead of a new one")
+    options.add_argument("--data", default=os.environ.get("SPAI_REAL_DATA"), metavar="DIR")
     chosen = options.parse_args()
-    folder = chosen.data / "football-data" if chosen.data else None
-    if chosen.database is None and (folder is None or not folder.is_dir()):
-        print("There is nothing to measure with: set SPAI_REAL_DATA, or give --data DIR that holds football-data/.")
-        return 2
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spai.settings")
-    # What is stored here is nobody's business: the workers of a running stack are not woken.
-    os.environ["CELERY_BROKER_URL"] = "memory://"
-    import django
+    folder = folder_of(chosen.data)
+    with own_servers():
+        from django.db import connection
 
-    django.setup()
-    from django.conf import settings
-    from django.core.management import call_command
-    from django.db import connection
+        from apps.scraping.services import import_files
 
-    from apps.scraping.services import import_files
-    from benchmarks.ingest import SOURCE, own_database
-
-    if chosen.database:
-        settings.DATABASES["default"]["NAME"] = chosen.database
-    with nullcontext() if chosen.database else own_database():
-        if chosen.database is None:
-            call_command("migrate", verbosity=0)
-            import_files([folder], source=SOURCE, now=datetime.now(UTC))
-            with connection.cursor() as cursor:
-                cursor.execute("ANALYZE")
+        report = import_files([folder], source="football-data", now=datetime.now(UTC))
+        refusals = refusals_of(report)
+        tell_refused(refusals, len(report.files))
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE")
         measures = measure()
-    tell("queries", measures, chosen.json)
+    tell("queries", measures, chosen.json, refusals)
     return 0
 
 

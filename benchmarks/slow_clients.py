@@ -146,7 +146,10 @@ async def measure(count: int, loaded_seconds: float) -> list[Measure]:
         if address.hostname is None or address.port is None:
             raise SystemExit("The stack of this checkout does not run; `make up` starts it.")
         at = (address.hostname, address.port)
-        measures += measures_of(f"{part}, alone", *await liveness(at, HELD_SECONDS / 3))
+        times, failed = await liveness(at, HELD_SECONDS / 3)
+        if failed == len(times):
+            raise SystemExit(f"{part} of this checkout's stack does not answer; `make up` starts it.")
+        measures += measures_of(f"{part}, alone", times, failed)
         for kind in kinds:
             measures += await hold(part, at, [kind], count)
         measures += await hold(part, at, kinds, count)

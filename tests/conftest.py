@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Generator
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes, or making one, says something of the machine and nothing of the code.
+settings.register_profile("spai", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("spai")
 
 
 @pytest.fixture(scope="session")

@@ -72,7 +72,7 @@ def test_files_of_which_none_can_be_read_are_named_and_end_it(files, name):
     assert errors.strip().endswith("that could be read")
 
 
-@pytest.mark.parametrize("name", ["ingest", "forecast_quality", "season_quality"])
+@pytest.mark.parametrize("name", ["ingest", "queries", "forecast_quality", "season_quality"])
 def test_without_files_a_benchmark_says_in_one_line_what_it_needs(name, monkeypatch):
     monkeypatch.delenv("SPAI_REAL_DATA", raising=False)
     assert run(name)[0::2] == (1, "there is nothing to measure with: give --data DIR, or set SPAI_REAL_DATA\n")

@@ -19,8 +19,6 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(3600)]
 WITHOUT_REDIS = 60.0
 """Seconds for which the broker is away."""
 
-PATIENCE = 1800.0
-
 COLUMNS = ("status", "attempts", "stages", "interruptions", "log", "metrics", "error", "heartbeat_at")
 
 
@@ -33,7 +31,7 @@ class Followed:
     def row(self) -> dict[str, Any]:
         """Return the oldest run; nothing while there is none or the database is away."""
         try:
-            with psycopg.connect(self.running.stack.value("DATABASE_URL"), connect_timeout=3) as connection:
+            with psycopg.connect(self.running.stack.value("DATABASE_URL"), connect_timeout=60) as connection:
                 found = connection.execute(f"SELECT {', '.join(COLUMNS)} FROM ml_pipelinerun ORDER BY id").fetchone()
         except psycopg.OperationalError:
             return {}
@@ -46,7 +44,7 @@ class Followed:
     def is_alive(self) -> bool:
         """Whether its executor has just written the row."""
         beat = self.row().get("heartbeat_at")
-        return beat is not None and (datetime.now(UTC) - beat).total_seconds() < 3
+        return beat is not None and (datetime.now(UTC) - beat).total_seconds() < 30
 
     def is_over(self) -> bool:
         return self.row().get("status") in ("succeeded", "unchanged", "failed")
@@ -66,7 +64,7 @@ def simulated(tmp_path):
 def test_a_run_survives_its_servers_and_the_stack_and_ends_as_if_nothing_had_happened(simulated):
     run = Followed(simulated)
     supervisor = Supervisor(simulated.stack)
-    wait_for(lambda: run.is_in("export", "validate_raw"), seconds=PATIENCE)
+    wait_for(lambda: run.is_in("export", "validate_raw"))
 
     supervisor.stop(["redis"], 30)
     end = time.monotonic() + WITHOUT_REDIS
@@ -78,10 +76,10 @@ def test_a_run_survives_its_servers_and_the_stack_and_ends_as_if_nothing_had_hap
 
     code, output = simulated.run("restart", "postgres")
     assert code == 0, output
-    wait_for(lambda: "The connection to PostgreSQL was lost" in run.row().get("log", ""), seconds=60)
-    wait_for(run.is_alive, seconds=60)
+    wait_for(lambda: "The connection to PostgreSQL was lost" in run.row().get("log", ""))
+    wait_for(run.is_alive)
 
-    wait_for(lambda: run.is_in("train", "calibrate", "evaluate", "explain", "report"), seconds=PATIENCE)
+    wait_for(lambda: run.is_in("train", "calibrate", "evaluate", "explain", "report"))
     code, output = simulated.run("down")
     assert code == 0, output
     assert "(sandbox world) is under way, in the stage" in output
@@ -89,7 +87,7 @@ def test_a_run_survives_its_servers_and_the_stack_and_ends_as_if_nothing_had_hap
     assert simulated.left() == []
 
     simulated.up()
-    wait_for(run.is_over, seconds=PATIENCE)
+    wait_for(run.is_over)
     row = run.row()
     assert (row["status"], row["attempts"], row["error"]) == ("succeeded", 1, {}), json.dumps(row, default=str)
     (noted,) = row["interruptions"]
@@ -102,16 +100,16 @@ def test_a_run_survives_its_servers_and_the_stack_and_ends_as_if_nothing_had_hap
 
 def test_a_run_whose_worker_is_killed_is_shown_as_interrupted_and_resumes(simulated):
     run = Followed(simulated)
-    wait_for(lambda: run.is_in("preprocess", "validate_matches", "featurize"), seconds=PATIENCE)
+    wait_for(lambda: run.is_in("preprocess", "validate_matches", "featurize"))
     address = f"{simulated.stack.address('web')}/models/"
     simulated.processes()["worker-ml"].kill()
-    wait_for(lambda: "Interrupted, resumes" in _page(address), seconds=20)
-    wait_for(run.is_over, seconds=PATIENCE)
+    wait_for(lambda: "Interrupted, resumes" in _page(address))
+    wait_for(run.is_over)
     row = run.row()
     assert (row["status"], row["attempts"]) == ("succeeded", 1)
     assert {noted["kind"] for noted in row["interruptions"]} <= {"died", "stopped"}
 
 
 def _page(address: str) -> str:
-    with urllib.request.urlopen(address, timeout=20) as answer:
+    with urllib.request.urlopen(address, timeout=300) as answer:
         return answer.read().decode()

@@ -492,7 +492,7 @@ def test_a_client_that_falls_silent_keeps_nobody_else_waiting(office, token):
         link.sendall(head_of(token, 1_000) + b"{")
         time.sleep(0.5)
         for path, status in (("/livez", 200), ("/readyz", 200), ("/metrics", 401)):
-            other = http.client.HTTPConnection("127.0.0.1", office, timeout=10)
+            other = http.client.HTTPConnection("127.0.0.1", office, timeout=PATIENCE)
             other.request("GET", path)
             assert other.getresponse().status == status
             other.close()

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from spai.stack.ports import free_port
-from tests.web.processes import start_office, start_push, start_web, stop
+from tests.web.processes import PATIENCE, start_office, start_push, start_web, stop
 
 # The processes use the test database, which is made for tests that say so.
 pytestmark = pytest.mark.django_db
@@ -43,14 +43,14 @@ def connected(port: int, text: str, *, receive_buffer: int = 0) -> socket.socket
     link = socket.socket()
     if receive_buffer:
         link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-    link.settimeout(30)
+    link.settimeout(PATIENCE)
     link.connect(("127.0.0.1", port))
     link.sendall(text.encode())
     return link
 
 
 def status_of(port: int, path: str) -> int:
-    link = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    link = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     try:
         link.request("GET", path)
         return link.getresponse().status
@@ -82,7 +82,7 @@ def test_slow_clients_hold_no_thread(process, kind):
             links.enter_context(kind(port, page))
         assert [status_of(port, path) for path in ("/livez", "/readyz", "/metrics")] == [200, 200, 401]
         # A page may be refused while a hundred others are asked for, and then is to be had again.
-        end = time.monotonic() + 60
+        end = time.monotonic() + PATIENCE
         while (status := status_of(port, page)) == 503 and time.monotonic() < end:
             time.sleep(0.1)
         assert status in (200, 302)

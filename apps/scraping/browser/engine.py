@@ -35,9 +35,9 @@ from apps.scraping.browser.finding import Found, Origin
 
 START_LIMIT: Final = 120.0
 """Seconds that a browser may take to start."""
-STOP_LIMIT: Final = 8.0
+STOP_LIMIT: Final = 30.0
 """Seconds that it may take to close before it is killed."""
-KILL_LIMIT: Final = 5.0
+KILL_LIMIT: Final = 30.0
 """Seconds that a call may take to notice that its browser was killed, before the driver is killed too."""
 
 PULSE_LIMIT: Final = 30.0

@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.api.feed import LineError, OddsLine, read_line
@@ -196,7 +196,6 @@ anything = st.recursive(
 
 
 # The first text of a process takes seconds to draw: tables of Unicode are made for it.
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.dictionaries(
         st.sampled_from(

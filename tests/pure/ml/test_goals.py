@@ -19,7 +19,7 @@ def region(cells, sign: int) -> float:
     return math.fsum(cells[h][a] for h in range(11) for a in range(11) if (h > a) - (h < a) == sign)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(means, means, shares, st.floats(-0.3, 0.3))
 def test_regions_of_the_grid_sum_to_the_forecast_to_the_last_bit(mu_home, mu_away, p, rho):
     grid = goals.grid(mu_home, mu_away, p, rho)

@@ -94,7 +94,7 @@ def test_a_stage_that_a_signal_ended_is_told_from_one_that_gave_an_answer(status
 
 def test_a_command_on_a_leash_that_a_signal_ends_says_which():
     with subprocess.Popen([sys.executable, leash.__file__, "sh", "-c", "kill -9 $$"], stdin=subprocess.PIPE) as held:
-        assert held.wait(timeout=60) == 128 + signal.SIGKILL
+        assert held.wait(timeout=300) == 128 + signal.SIGKILL
 
 
 def test_the_log_keeps_the_latest_lines_and_the_end_of_a_progress_bar():

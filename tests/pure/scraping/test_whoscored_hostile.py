@@ -111,13 +111,13 @@ def test_a_page_as_deep_as_the_limit_is_read_with_little_work() -> None:
     assert time.process_time() - began < WORK
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(CASES), st.binary(max_size=300))
 def test_random_bytes_are_read_or_end_as_a_parse_error(name: str, content: bytes) -> None:
     accepts_or_refuses(name, content)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_a_damaged_page_is_read_or_ends_as_a_parse_error(data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(CASES))
@@ -146,7 +146,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.dictionaries(st.sampled_from([*entry(), "incidents", "bets", "winnerField", "homePenaltyScore"]), JSON))
 def test_whatever_an_entry_holds_it_is_a_match_or_a_refusal(more: dict[str, Any]) -> None:
     found = feed(entry(**more), entry(id=77))
@@ -155,7 +155,7 @@ def test_whatever_an_entry_holds_it_is_a_match_or_a_refusal(more: dict[str, Any]
     assert "77" in {record.source_id for record in found.records}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.dictionaries(st.sampled_from(CENTRE_KEYS), JSON))
 def test_whatever_a_match_centre_holds_it_is_read_or_ends_as_a_parse_error(more: dict[str, Any]) -> None:
     accepts_or_refuses("match_centre.html", centre(**more))
