@@ -1,13 +1,15 @@
 "use strict";
 // Redoc shows a logo that it loads from a host of its makers, and no option leaves it out: pictures come from here alone.
-const source = Object.getOwnPropertyDescriptor(HTMLImageElement.prototype, "src");
-Object.defineProperty(HTMLImageElement.prototype, "src", {
-  ...source,
-  set(value) {
-    const { protocol, origin } = new URL(value, location);
-    if (origin === location.origin || !/^https?:$/.test(protocol)) source.set.call(this, value);
-    else this.hidden = true;
-  },
-});
+const picture = HTMLImageElement.prototype;
+const source = Object.getOwnPropertyDescriptor(picture, "src");
+const isForeign = (value) => {
+  const { protocol, origin } = new URL(value, location);
+  return /^https?:$/.test(protocol) && origin !== location.origin;
+};
+Object.defineProperty(picture, "src", { ...source, set(value) { if (!isForeign(value)) source.set.call(this, value); } });
+picture.setAttribute = function (name, value) {
+  if (name === "src" && isForeign(value)) this.hidden = true;
+  else Element.prototype.setAttribute.call(this, name, value);
+};
 const box = document.getElementById("redoc");
 Redoc.init(box.dataset.schema, { hideLoading: true, nativeScrollbars: true }, box);
