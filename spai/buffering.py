@@ -54,6 +54,15 @@ RETRY_SECONDS: Final = 5
 STUCK_SECONDS: Final = 300.0
 """Every thread busy with the same request for so long counts as a deadlock, and the process ends itself."""
 LIVENESS: Final = "/livez"
+OWN_HEADERS: Final = (
+    ("Cache-Control", "no-store"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Referrer-Policy", "same-origin"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+)
+"""Headers of the answers that come from here: what Django's middleware adds to those of the application."""
 
 refused = Counter("spai_requests_refused", "Requests that no thread was given to, by the reason.", ["reason"])
 
@@ -320,11 +329,7 @@ class BufferedApplication:
         return self._threads
 
     def _livez(self, method: str) -> tuple[int, Headers, bytes]:
-        headers = [
-            ("Content-Type", "application/json"),
-            ("Cache-Control", "no-store"),
-            ("X-Content-Type-Options", "nosniff"),
-        ]
+        headers = [("Content-Type", "application/json"), *OWN_HEADERS]
         if method not in ("GET", "HEAD"):
             return HTTPStatus.METHOD_NOT_ALLOWED, [("Allow", "GET, HEAD"), *headers], b""
         return HTTPStatus.OK, headers, self._alive if method == "GET" else b""
@@ -459,11 +464,7 @@ async def _discard(receive: Receive) -> None:
 
 def refusal(error: RefusedError, path: str) -> Answer:
     """Return the answer to a refused request: problem details under /api/, a small page elsewhere."""
-    headers = [
-        ("Cache-Control", "no-store"),
-        ("X-Content-Type-Options", "nosniff"),
-        ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
-    ]
+    headers = [*OWN_HEADERS]
     if error.status is HTTPStatus.SERVICE_UNAVAILABLE:
         headers.append(("Retry-After", str(RETRY_SECONDS)))
     else:

@@ -26,16 +26,38 @@ _MODELS: Final = (
     "apps.ml.pipeline.bundle",
     "apps.ml.pipeline.comparison",
     "apps.ml.pipeline.warm_up",
+    "pandas.api.internals",
+    "pandas.core.arrays.arrow.extension_types",
+    "pyarrow.dataset",
+    "pyarrow.parquet",
     "xgboost",
+)
+_MLFLOW: Final = (
+    "IPython.core.interactiveshell",
+    "IPython.display",
+    "mlflow",
+    "mlflow.store.artifact.mlflow_artifacts_repo",
+    "mlflow.tracing.export.utils",
+    "mlflow.tracing.processor.base_mlflow",
+    "mlflow.tracing.utils.environment",
+    "mlflow.tracking.request_header.registry",
+    "netrc",
+)
+_SITES: Final = (
+    "anyio",
+    "apps.scraping.sandbox.clubs",
+    "apps.scraping.sandbox.site.addresses",
+    "apps.scraping.services.doors",
+    "httpcore",
 )
 
 PRELOADED: Final[dict[str, tuple[str, ...]]] = {
-    "scrape": (),
-    "ml": (*_MODELS, "mlflow"),
+    "scrape": _SITES,
+    "ml": _MODELS + _MLFLOW,
     "forecast": _MODELS,
     "default": (),
 }
-"""Queue → modules that its tasks import inside functions."""
+"""Queue → modules that its tasks import inside functions, the libraries' own late imports among them."""
 
 USE_KERNELS: Final = frozenset({"ml", "forecast"})
 """Queues whose tasks, or the pipeline stages that they start, call compiled kernels."""
@@ -45,7 +67,11 @@ def preload(queue: str) -> None:
     """Import what the tasks of a queue import, and have the kernels that they call compiled."""
     began = time.monotonic()
     for name in PRELOADED.get(queue, ()):
-        import_module(name)
+        try:
+            import_module(name)
+        except ModuleNotFoundError as missing:
+            # MLflow shows things by IPython where that is installed; an image does without it.
+            logger.warning("%s is not imported before the first task: %s", name, missing)
     if queue in USE_KERNELS:
         import_module("apps.ml.pipeline.warm_up").run()
     logger.info("tasks of the queue %s find their libraries imported, after %.1f s", queue, time.monotonic() - began)

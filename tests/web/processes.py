@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
+from apps.ml.pipeline import warm_up
 from spai.stack.parts import OFFICE_THREADS, SANDBOX_THREADS, granian_command, uvicorn_command
 from tests.database import database_url
 
@@ -53,7 +54,8 @@ def start_push(port: int, log: Path, *, origin: str, **more: str) -> subprocess.
 
 
 def start_web(port: int, log: Path, **more: str) -> subprocess.Popen[bytes]:
-    """Start a web process, with the command of the stack."""
+    """Start a web process, with the command of the stack: where kernels are compiled already."""
+    warm_up.run()
     return start(granian_command(port, "spai.front:application"), port, log, environment_of("web", **more))
 
 

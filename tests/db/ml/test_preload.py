@@ -45,11 +45,13 @@ print(json.dumps([ended, sorted(name for name in set(sys.modules) - present if n
 
 
 class Registry(BaseHTTPRequestHandler):
-    """As much of MLflow as it takes to set an alias and to read a version that has its card already."""
+    """As much of MLflow as it takes to set an alias and to keep a card."""
 
     def do_GET(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
         version = {"name": "spai-sandbox", "version": "1", "run_id": "run1", "description": ""}
-        body = {"registered_model": {"name": "spai-sandbox", "aliases": []}, "model_version": version}
+        run = {"info": {"run_id": "run1", "artifact_uri": "mlflow-artifacts:/0/run1/artifacts"}, "data": {}}
+        body = {"registered_model": {"name": "spai-sandbox", "aliases": []}, "model_version": version, "run": run}
         content = json.dumps(body).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
@@ -57,7 +59,7 @@ class Registry(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    do_POST = do_PATCH = do_DELETE = do_GET  # noqa: N815
+    do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815
 
     def log_message(self, *arguments: object) -> None:
         return
@@ -93,7 +95,6 @@ def test_no_task_imports_anything_that_its_worker_has_not_imported(make_version,
     # The first asks for the visit that `scrape` then makes.
     found = {queue: execute(queue) for queue in ("default", "scrape", "ml", "forecast")}
     assert set(found) == set(QUEUES)
-    Path("/tmp/start/found.json").write_text(json.dumps(found))
     ended = {name: said for executed, _ in found.values() for name, said in executed.items()}
     assert not {name: said for name, said in ended.items() if said != "None" and name != "ml.mirror_aliases"}
     assert {queue: imported for queue, (_, imported) in found.items() if imported} == {}
