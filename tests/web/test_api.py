@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.core.management import call_command
 
+from apps.matches.models import Match, World
 from apps.ml import services as ml_services
 from apps.ml.models import ServedWorld
 from tests.web.conftest import HERE, made_now, read_json
@@ -200,6 +201,9 @@ def test_the_page_before_is_named_too(client, build):
         ("cursor=" + b64encode(b"p=yesterday").decode(), "cursor"),
         ("cursor=" + b64encode(b"p=2026-11-23").decode(), "cursor"),
         ("cursor=" + b64encode(b"o=-4").decode(), "cursor"),
+        ("cursor=" + b64encode(b"p=2026-11-23T00:00:00").decode(), "cursor"),
+        ("cursor=" + b64encode(b"p=2026-11-23T00:00:00Z x").decode(), "cursor"),
+        ("cursor=" + b64encode(b"p=2026-11-23 1").decode(), "cursor"),
         ("competition=nowhere", "competition"),
         ("competition=%00", "competition"),
         ("team=nobody", "team"),
@@ -220,6 +224,61 @@ def test_an_id_that_is_no_whole_number_is_refused(client, build, wrong):
     for suffix in ("", "prediction/"):
         body = problem_of(client.get(f"{LIST}{wrong}/{suffix}"), 400)
         assert body["errors"][0]["parameter"] == "id"
+
+
+@pytest.mark.parametrize("served", World.values)
+def test_what_a_list_links_to_is_there_whichever_world_is_shown_first(client, build, served):
+    ServedWorld.objects.create(pk=1, world=served, chosen_at=build.now)
+    for simulated in (True, False):
+        season = build.season(simulated=simulated)
+        version = build.version(world=World.SANDBOX if simulated else World.REAL)
+        names = ("Northgate", "Old Mill") if simulated else ("Leeds", "Hull")
+        build.prediction(build.match(*names, season=season), version)
+        (listed,) = client.get(f"{LIST}?world={version.world}").json()["results"]
+        assert client.get(listed["url"]).json() == listed
+        assert client.get(listed["prediction_url"]).json()["model"]["world"] == version.world
+        for page in (
+            f"/matches/{listed['id']}/",
+            f"/teams/{listed['home_team']['slug']}/",
+            f"/competitions/{listed['competition']['slug']}/",
+            f"/models/{version.world}/{version.number}/",
+        ):
+            assert client.get(page).status_code == 200
+
+
+@pytest.mark.parametrize("size", [1, 3, 7])
+@pytest.mark.parametrize("query", ["", "team=northgate", "competition=aldermark-crown-league&status=scheduled"])
+def test_pages_hold_each_match_once_where_many_kick_off_together(client, build, size, query):
+    for n in range(20):
+        kickoff_at = build.now + timedelta(hours=1 + n // 8)
+        build.match(*(("Northgate", f"Club {n}") if n % 2 else (f"Club {n}", "Northgate")), kickoff_at=kickoff_at)
+    expected = list(Match.objects.order_by("kickoff_at", "id").values_list("id", flat=True))
+    body = client.get(f"{LIST}?page_size={size}&{query}").json()
+    pages = [body]
+    while body["next"]:
+        body = client.get(body["next"]).json()
+        pages.append(body)
+    assert [match["id"] for page in pages for match in page["results"]] == expected
+    for page in reversed(pages[:-1]):
+        body = client.get(body["previous"]).json()
+        assert body["results"] == page["results"]
+    assert body["previous"] is None
+
+
+def test_the_way_back_from_a_page_whose_matches_are_gone_loses_none(client, build):
+    first, second, last = (build.match(kickoff_at=build.now + timedelta(hours=n)) for n in (1, 2, 3))
+    following = client.get(f"{LIST}?page_size=2").json()["next"]
+    last.delete()
+    empty = client.get(following).json()
+    assert (empty["results"], empty["next"]) == ([], None)
+    assert [match["id"] for match in client.get(empty["previous"]).json()["results"]] == [first.pk, second.pk]
+
+
+def test_a_world_and_a_competition_of_the_other_have_no_match_in_common(client, build):
+    build.match()
+    query = "competition=aldermark-crown-league"
+    assert len(client.get(f"{LIST}?{query}&world=sandbox").json()["results"]) == 1
+    assert client.get(f"{LIST}?{query}&world=real").json()["results"] == []
 
 
 def test_an_unknown_match_is_not_found(client, db):

@@ -20,7 +20,7 @@ from apps.matches.models import World
 
 LARGEST_ID: Final = 2**63 - 1
 
-PAGES: Final = 10
+PAGES: Final = 8
 """Pages of a list: to show a page PostgreSQL reads those before it."""
 
 

@@ -135,7 +135,6 @@ class MatchAdmin(FactAdmin):
     list_filter = (WorldFilter, "status", "competition__region", "kickoff_precision")
     # No index keeps the order of another column.
     sortable_by = ("kickoff_at",)
-    list_select_related = ("home_team", "away_team", "season__competition__region")
     search_fields = ("home_team__name", "away_team__name")
     ordering = ("-kickoff_at", "-id")
     inlines = (
@@ -149,6 +148,10 @@ class MatchAdmin(FactAdmin):
     )
     readonly_fields = ("shown_odds",)
     actions_detail = ("correct",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Match]:
+        """Bring teams and competitions along, each once for the whole list."""
+        return super().get_queryset(request).prefetch_related("home_team", "away_team", "season__competition__region")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Match], search_term: str

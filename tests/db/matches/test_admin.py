@@ -10,7 +10,7 @@ from django.contrib.admin.sites import site
 from django.urls import reverse
 from django.utils import timezone
 
-from apps.matches.admin import FactAdmin
+from apps.matches.admin import FactAdmin, facts
 from apps.matches.models import (
     Absence,
     Contradiction,
@@ -27,7 +27,7 @@ from apps.matches.models import (
     TeamMerge,
 )
 from tests.db.matches.conftest import record
-from tests.factories import ContradictionFactory, MatchStatsFactory, OddsFactory, TeamAliasFactory
+from tests.factories import ContradictionFactory, MatchFactory, MatchStatsFactory, OddsFactory, TeamAliasFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -279,3 +279,19 @@ def test_many_names_to_review_need_the_queries_of_one(office, django_assert_max_
         TeamAliasFactory(team__name=f"Northgate {number}")
     with django_assert_max_num_queries(24):
         assert office.get(reverse("admin:matches_teamalias_changelist")).status_code == 200
+
+
+def test_a_long_list_ends_after_its_first_pages_and_says_so(office, monkeypatch):
+    monkeypatch.setattr(facts, "PAGES", 2)
+    monkeypatch.setattr(site._registry[Match], "list_per_page", 2)
+    matches = [MatchFactory() for _ in range(5)]
+    address = reverse("admin:matches_match_changelist")
+    pages = [" ".join(office.get(f"{address}?p={number}").content.decode().split()) for number in (1, 2)]
+    shown = [re.findall(r"/match/(\d+)/change/", page) for page in pages]
+    assert [list(dict.fromkeys(map(int, page))) for page in shown] == [
+        [match.pk for match in reversed(matches[3:])],
+        [match.pk for match in reversed(matches[1:3])],
+    ]
+    assert all("the first 4 matches; search or filter to find others" in page for page in pages)
+    found = office.get(f"{address}?q={matches[0].home_team.name.split()[-1]}&p=1")
+    assert f"/match/{matches[0].pk}/change/" in found.content.decode()

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from apps.matches.models import (
     Absence,
+    Competition,
     Correction,
     Event,
     Incident,
@@ -24,6 +25,7 @@ from apps.matches.models import (
     Team,
     TeamAlias,
     TeamMerge,
+    World,
 )
 from apps.matches.records import Moment
 from tests.factories import (
@@ -266,3 +268,57 @@ def test_facts_may_be_deleted_by_the_retention_role_alone():
         cursor.execute("DELETE FROM matches_matchchange")
         cursor.execute("RESET ROLE")
     assert not MatchChange.objects.exists()
+
+
+# ── Competition and world of a match ─────────────────────────────────────────────────────────────────────────────────
+def kept_of(match: Match) -> tuple[int, str]:
+    return Match.objects.values_list("competition_id", "world").get(pk=match.pk)
+
+
+@pytest.mark.parametrize(("is_simulated", "world"), [(False, World.REAL), (True, World.SANDBOX)])
+def test_a_match_gets_the_competition_and_world_of_its_season(is_simulated, world):
+    season = SeasonFactory(competition=CompetitionFactory(is_simulated=is_simulated))
+    match = MatchFactory(season=season)
+    assert season.world == season.competition.world == match.world == world
+    assert match.competition_id == season.competition_id
+    assert Match.objects.get(world=world) == match
+
+
+def test_what_an_update_says_of_world_and_competition_is_put_right():
+    match, other = MatchFactory(), CompetitionFactory(is_simulated=True)
+    Match.objects.filter(pk=match.pk).update(world=World.SANDBOX, competition=other)
+    assert kept_of(match) == (match.season.competition_id, World.REAL)
+    Season.objects.filter(pk=match.season_id).update(world=World.SANDBOX)
+    assert Season.objects.get(pk=match.season_id).world == World.REAL
+
+
+def test_a_match_that_passes_to_another_season_passes_to_its_world():
+    match, season = MatchFactory(), SeasonFactory(competition=CompetitionFactory(is_simulated=True))
+    match.season = season
+    match.save()
+    assert kept_of(match) == (season.competition_id, World.SANDBOX)
+
+
+def test_a_row_that_is_stored_with_the_wrong_world_is_refused():
+    match = MatchFactory()
+    columns = [field.column for field in Match._meta.concrete_fields if field.column not in ("id", "world")]
+    with refused("match_of_season"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO matches_match (world, occurrence, {', '.join(c for c in columns if c != 'occurrence')}) "
+            f"SELECT 'sandbox', 2, {', '.join(c for c in columns if c != 'occurrence')} FROM matches_match"
+        )
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    assert Match.objects.count() == 1
+    assert kept_of(match)[1] == World.REAL
+
+
+def test_a_competition_with_seasons_and_a_season_with_matches_stay_where_they_are():
+    match = MatchFactory()
+    for rows, change in (
+        (Competition.objects.filter(pk=match.competition_id), {"is_simulated": True}),
+        (Season.objects.filter(pk=match.season_id), {"competition": CompetitionFactory()}),
+    ):
+        with refused("match_of_season|season_of_competition"), transaction.atomic():
+            rows.update(**change)
+            with connection.cursor() as cursor:
+                cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")

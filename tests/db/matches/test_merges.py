@@ -336,6 +336,18 @@ def test_undo_restores_every_row(two_names, names):
     assert selectors.data_snapshot(World.REAL) == Ingest.objects.filter(source="operator").latest("id").pk
 
 
+def test_a_merge_from_before_matches_had_a_world_is_undone(two_names):
+    before = everything()["Match"]
+    done = merge()
+    for kept in (done.moved["before"], done.moved["after"]):
+        for row in kept["matches_match"]:
+            del row["world"], row["competition_id"]
+    done.save()
+    undo(done)
+    of_season = [(row["competition_id"], row["world"]) for row in before]
+    assert list(Match.objects.order_by("pk").values_list("competition_id", "world")) == of_season
+
+
 def test_a_row_with_references_is_parted_too(two_names):
     corrected("Celtic FC")
     before = everything()

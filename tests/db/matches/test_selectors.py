@@ -239,3 +239,14 @@ def test_matches_of_a_team_and_of_a_season():
     Match.objects.exclude(pk__in=[match.pk, away.pk]).delete()
     assert list(selectors.team_matches(match.home_team)) == [away, match]
     assert list(selectors.season_matches(match.season)) == [match, away]
+
+
+def test_few_rows_are_counted_and_many_are_estimated(monkeypatch):
+    for _ in range(3):
+        MatchFactory()
+    assert str(selectors.amount(Match.objects.all())) == "3"
+    assert not selectors.amount(Match.objects.none())
+    monkeypatch.setattr(selectors, "COUNTED", 2)
+    many = selectors.amount(Match.objects.all())
+    assert many.n >= 3
+    assert str(many).startswith("about ")
