@@ -1,19 +1,16 @@
 """The body of a request that pushes lines in: read to its end within limits, or not at all.
 
-A server tells of a connection that broke as if the body had ended there, and waits for a silent client for ever. So the
-number of bytes is compared with the announced one, and the reading is done by a thread of its own that can be left.
+It has arrived whole before a view reads it (`spai.buffering`). A server that does not see to that tells of a broken
+connection as if the body had ended there: the number of bytes is compared with the announced one.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-import threading
-import time
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from queue import Empty, SimpleQueue
 from typing import Final, Protocol
 
 BYTES_LIMIT: Final = 64 * 1024 * 1024
@@ -27,13 +24,7 @@ MEMBERS_LIMIT: Final = 2_000
 """Members of a gzip body; each costs work of its own, even when it is empty. 64 MiB in bgzip's blocks are 1,029."""
 
 PIECE: Final = 16 * 1024
-"""Bytes that are asked for at a time; a client that does not send so many within `PATIENCE` is too slow."""
-
-PATIENCE: Final = 30.0
-"""Longest wait for one piece, in seconds."""
-
-LONGEST: Final = 600.0
-"""Longest wait for a whole body, in seconds."""
+"""Bytes that are unpacked at a time."""
 
 _UNPACKED_AT_ONCE: Final = 1024 * 1024
 _GZIP: Final = 16 + zlib.MAX_WBITS
@@ -102,9 +93,7 @@ class Body:
                 yield number, line
 
 
-def read_body(
-    stream: Stream, *, length: int | None, encoding: str, patience: float = PATIENCE, longest: float = LONGEST
-) -> Body:
+def read_body(stream: Stream, *, length: int | None, encoding: str) -> Body:
     """Read a body to its end.
 
     Parameters
@@ -114,20 +103,13 @@ def read_body(
         Number of bytes that were announced; None when none was.
     encoding : str
         How it is packed: empty, ``"identity"`` or ``"gzip"``.
-    patience, longest : float
-        Seconds to wait for the next piece, and for all of them.
 
     Raises
     ------
     BodyError
-        When it has no announced length, exceeds a limit, is packed wrongly, breaks off, does not come, or is empty.
+        When it has no announced length, exceeds a limit, is packed wrongly, breaks off, or is empty.
     """
-    unpack: _Plain | _Gunzip
-    if encoding in ("", "identity"):
-        unpack = _Plain()
-    elif encoding in ("gzip", "x-gzip"):
-        unpack = _Gunzip()
-    else:
+    if encoding not in ("", "identity", "gzip", "x-gzip"):
         raise BodyError(415, "unknown-encoding", f"Content-Encoding {encoding!r} is not known; send gzip, or none.")
     if length is None:
         raise BodyError(
@@ -135,9 +117,9 @@ def read_body(
         )
     if length > BYTES_LIMIT:
         raise _too_large()
-    for piece in _pieces(stream, length, patience=patience, longest=longest):
-        unpack.feed(piece)
-    content = unpack.finish()
+    content: bytes | bytearray = _received(stream, length)
+    if encoding in ("gzip", "x-gzip"):
+        content = _unpacked(content)
     _check_lines(content)
     lines = content.count(b"\n") + (not content.endswith(b"\n"))
     if not _SOMETHING.search(content, len(_BOM) if content.startswith(_BOM) else 0):
@@ -153,7 +135,7 @@ def _too_large() -> BodyError:
     )
 
 
-def _check_lines(content: bytearray) -> None:
+def _check_lines(content: bytes | bytearray) -> None:
     # Counted before they are looked at: 64 MiB may hold as many million lines.
     if content.count(b"\n") + (not content.endswith(b"\n")) > LINES_LIMIT:
         raise BodyError(
@@ -170,108 +152,50 @@ def _check_lines(content: bytearray) -> None:
         start, number = stop + 1, number + 1
 
 
-class _Plain:
-    """A body that is not packed."""
+def _received(stream: Stream, length: int) -> bytes:
+    try:
+        content = stream.read(length)
+    except OSError:
+        content = b""
+    if len(content) < length:
+        raise BodyError(
+            400, "broken-off", f"The body broke off after {len(content):,} of {length:,} bytes; send it again."
+        )
+    return content
 
-    def __init__(self) -> None:
-        self._content = bytearray()
 
-    def feed(self, piece: bytes) -> None:
-        self._content += piece
-
-    def finish(self) -> bytearray:
-        return self._content
-
-
-class _Gunzip:
-    """A body packed by gzip, unpacked no further than `BYTES_LIMIT`."""
-
-    def __init__(self) -> None:
-        self._content = bytearray()
-        self._member: zlib._Decompress | None = None
-        self._members = 0
-
-    def feed(self, piece: bytes) -> None:
+def _unpacked(packed: bytes) -> bytearray:
+    """Return what gzip packed, unpacked no further than `BYTES_LIMIT`."""
+    content = bytearray()
+    member: zlib._Decompress | None = None
+    members = 0
+    # Piece by piece: zlib copies what follows a member, which would be the rest of the body each time.
+    for start in range(0, len(packed), PIECE):
+        piece = packed[start : start + PIECE]
         while piece:
-            if self._member is None or self._member.eof:
+            if member is None or member.eof:
                 # A packed file may be several, one after the other.
-                self._members += 1
-                if self._members > MEMBERS_LIMIT:
-                    raise BodyError(
-                        413,
-                        "too-many-members",
-                        f"The gzip body consists of more than {MEMBERS_LIMIT:,} members; pack it as one.",
-                    )
-                self._member = zlib.decompressobj(_GZIP)
+                members += 1
+                if members > MEMBERS_LIMIT:
+                    raise _too_many_members()
+                member = zlib.decompressobj(_GZIP)
             try:
-                self._content += self._member.decompress(piece, _UNPACKED_AT_ONCE)
+                content += member.decompress(piece, _UNPACKED_AT_ONCE)
             except zlib.error as error:
-                raise self._broken() from error
-            if len(self._content) > BYTES_LIMIT:
+                raise _broken_gzip() from error
+            if len(content) > BYTES_LIMIT:
                 raise _too_large()
-            piece = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
-
-    def finish(self) -> bytearray:
-        if self._member is not None and not self._member.eof:
-            raise self._broken()
-        return self._content
-
-    @staticmethod
-    def _broken() -> BodyError:
-        return BodyError(400, "broken-gzip", "The body says that it is gzip, and it is none, or breaks off.")
+            piece = member.unused_data if member.eof else member.unconsumed_tail
+    if member is not None and not member.eof:
+        raise _broken_gzip()
+    return content
 
 
-def _pieces(stream: Stream, length: int, *, patience: float, longest: float) -> Iterator[bytes]:
-    """Yield what a stream gives until all announced bytes are there."""
-    left = length
-    end = time.monotonic() + longest
-    with _Reader(stream) as reader:
-        while left:
-            piece = reader.read(min(PIECE, left), patience=min(patience, end - time.monotonic()))
-            if not piece:
-                raise BodyError(
-                    400, "broken-off", f"The body broke off after {length - left:,} of {length:,} bytes; send it again."
-                )
-            left -= len(piece)
-            yield piece
+def _too_many_members() -> BodyError:
+    return BodyError(
+        413, "too-many-members", f"The gzip body consists of more than {MEMBERS_LIMIT:,} members; pack it as one."
+    )
 
 
-class _Reader:
-    """A thread that reads a stream piece by piece, and is left behind when the stream stays silent.
-
-    A piece is handed over when it is whole: a stream that gives single bytes costs no exchange of threads for each.
-    """
-
-    def __init__(self, stream: Stream) -> None:
-        self._stream = stream
-        self._wanted: SimpleQueue[int] = SimpleQueue()
-        self._given: SimpleQueue[bytes] = SimpleQueue()
-        self._is_left = False
-
-    def __enter__(self) -> _Reader:
-        threading.Thread(target=self._run, name="body", daemon=True).start()
-        return self
-
-    def __exit__(self, *about: object) -> None:
-        self._is_left = True
-        self._wanted.put(0)
-
-    def read(self, size: int, *, patience: float) -> bytes:
-        self._wanted.put(size)
-        try:
-            return self._given.get(timeout=max(patience, 0.0))
-        except Empty as error:
-            raise BodyError(408, "too-slow", "The body did not come in time; send it again.") from error
-
-    def _run(self) -> None:
-        while size := self._wanted.get():
-            piece = bytearray()
-            while len(piece) < size and not self._is_left:
-                try:
-                    part = self._stream.read(size - len(piece))
-                except OSError:
-                    part = b""
-                if not part:
-                    break
-                piece += part
-            self._given.put(bytes(piece))
+def _broken_gzip() -> BodyError:
+    return BodyError(400, "broken-gzip", "The body says that it is gzip, and it is none, or breaks off.")
