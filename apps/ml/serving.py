@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -108,16 +109,15 @@ def current(
 def keep_current(*, clock: Callable[[], datetime], rounds: int | None = None) -> None:
     """Load, warm up and swap what is champion, once a second, in a thread beside the one that answers.
 
-    Heavy libraries load in its first round, between the start of the process and its being ready; after that no
-    question waits for a library, a kernel or a model.
+    A champion that there is loads in the first round, between the start of the process and its being ready. Where there
+    is none yet, libraries and kernels load right after that round, so that the first champion answers within seconds.
+    No question waits for a library, a kernel or a model.
 
     Parameters
     ----------
     rounds
         How often to look; for ever by default.
     """
-    from apps.ml import dataset
-
     warmed: dict[World, int] = {}
     while rounds is None or rounds > 0:
         try:
@@ -125,16 +125,36 @@ def keep_current(*, clock: Callable[[], datetime], rounds: int | None = None) ->
                 served = current(world, now=clock())
                 if served is None or warmed.get(world) == served.version_id:
                     continue
-                fixtures = dataset.upcoming(world, now=clock(), until=clock() + SCHEDULE_AHEAD).head(1)
-                if len(fixtures):
-                    answer(served, fixtures, now=clock())
+                _answer_one(served, now=clock())
                 warmed[world] = served.version_id
         except (DatabaseError, ValueError) as error:
             logger.warning("models are not looked after: %s; trying again", error)
             connection.close()
         _warm.set()
+        # While it waits for another process that compiles there is no champion: one that there is has loaded above.
+        prepare()
         rounds = None if rounds is None else rounds - 1
         time.sleep(CHECK_SECONDS if rounds is None else 0)
+
+
+def _answer_one(served: Served, *, now: datetime) -> None:
+    """Forecast one fixture, if there is any: what a model loads at its first forecast is loaded then."""
+    from apps.ml import dataset
+
+    fixtures = dataset.upcoming(served.world, now=now, until=now + SCHEDULE_AHEAD).head(1)
+    if len(fixtures):
+        answer(served, fixtures, now=now)
+
+
+@cache
+def prepare() -> None:
+    """Import what a forecast needs and load its kernels, once in the life of a process."""
+    import xgboost  # noqa: F401  of the trees in most champions
+
+    from apps.ml import dataset  # noqa: F401
+    from apps.ml.pipeline import warm_up
+
+    logger.info("kernels loaded in %.1f s", warm_up.run())
 
 
 def latest(world: World, *, now: datetime) -> Served | None:
@@ -224,6 +244,7 @@ def _latest_good(world: World, *, but: int) -> Served | None:
 def _load(world: World, version_id: int, *, degraded: str) -> Served:
     """Load a version with its state and warm both up; every check of the bundle is made here."""
     # Heavy libraries load here, after the process has started and before it is asked for a forecast.
+    prepare()
     from apps.ml.pipeline import bundle as bundles
 
     began = time.perf_counter()

@@ -11,6 +11,7 @@ from urllib.request import urlopen
 
 from django.db import connection
 
+from apps.ml.pipeline import warm_up
 from spai.stack.parts import SANDBOX_THREADS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,7 +60,8 @@ def start_push(port: int, log: Path, *, origin: str, **more: str) -> subprocess.
 
 
 def start_web(port: int, log: Path, **more: str) -> subprocess.Popen[bytes]:
-    """Start a web process, as the stack does."""
+    """Start a web process, as the stack does: where kernels are compiled already."""
+    warm_up.run()
     command = ["granian", "--interface", "wsgi", "--blocking-threads", "1", "--no-ws", "--port", str(port)]
     return start([*command, "spai.wsgi:application"], port, log, environment_of("web", **more))
 

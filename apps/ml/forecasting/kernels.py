@@ -13,9 +13,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from numba import config, njit
-from numba.core.caching import InTreeCacheLocator, UserProvidedCacheLocator, UserWideCacheLocator
+from numba.core.caching import (
+    CompileResultCacheImpl,
+    InTreeCacheLocator,
+    UserProvidedCacheLocator,
+    UserWideCacheLocator,
+)
 
-__all__ = ["njit"]
+__all__ = ["cache_folder", "njit"]
 
 PACKAGE: Final = Path(__file__).parent
 
@@ -27,6 +32,12 @@ def stamp() -> str:
     for path in sorted(PACKAGE.rglob("*.py")):
         digest.update(path.relative_to(PACKAGE).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
+
+
+@lru_cache(maxsize=1)
+def cache_folder() -> Path:
+    """Return the folder in which this process finds and keeps the kernels of this file's folder."""
+    return Path(CompileResultCacheImpl(stamp.__wrapped__).locator.get_cache_path())
 
 
 class _OfThePackage:

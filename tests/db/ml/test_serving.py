@@ -147,6 +147,21 @@ def test_the_keeper_loads_and_warms_what_is_champion_and_then_requests_only_read
     assert serving.latest(World.SANDBOX, now=now).version_number == 1
 
 
+def test_libraries_and_kernels_are_there_before_the_first_champion_and_no_page_waits_for_them(db, now, monkeypatch):
+    ready_before = []
+    monkeypatch.setattr(serving, "prepare", lambda: ready_before.append(serving.is_warm()))
+    serving.keep_current(clock=lambda: now, rounds=1)
+    assert ready_before == [True]
+
+
+def test_a_champion_loads_after_its_libraries_and_kernels(make_version, now, monkeypatch):
+    services.promote(version=make_version(1), user=None, reason="first", now=now)
+    ready_before = []
+    monkeypatch.setattr(serving, "prepare", lambda: ready_before.append(serving.is_warm()))
+    serving.keep_current(clock=lambda: now, rounds=1)
+    assert ready_before[0] is False
+
+
 @pytest.mark.parametrize("n", [1, 40])
 def test_an_answer_has_a_row_for_each_fixture_asked(make_version, now, n):
     services.promote(version=make_version(1), user=None, reason="first", now=now)

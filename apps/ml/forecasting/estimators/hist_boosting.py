@@ -228,3 +228,14 @@ def _split_up(
                 below = _next(nodes, number, X[row])
                 out[group[nodes[number].column], row] += nodes[below].value - nodes[number].value
                 number = below
+
+
+def call_kernels() -> None:
+    """Call each kernel once with every kind of argument that it meets at work: `pipeline.warm_up` has them compiled."""
+    nodes, roots, group = np.zeros(1, dtype=NODE), np.zeros(1, dtype=np.int64), np.zeros(2, dtype=np.int64)
+    nodes["column"] = -1
+    rows = np.zeros((2, 2))
+    # All columns in the order of their rows; some of them; one row, which is both.
+    for own in (rows, np.asfortranarray(rows), rows[:1]):
+        _walk(nodes, roots, own, np.zeros((len(own), 3))[:, 0])
+        _split_up(nodes, roots, own, group, np.zeros((1, len(own), 3))[:, :, 0])
