@@ -8,20 +8,31 @@ from typing import Any, Final
 from celery import Celery
 from celery.schedules import crontab
 
+from spai import preload  # noqa: F401  connects itself to the start of a worker
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spai.settings")
 
 app = Celery("spai")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
-QUEUES: Final = ("scrape", "ml", "default")
-"""Queues of the workers: visits to sites, pipeline runs, and everything short."""
+QUEUES: Final = ("scrape", "ml", "forecast", "default")
+"""Queues of the workers, each of which executes one task at a time.
 
-# Celery deprecates a queue at the task's own declaration; what is not named here is short and goes to `default`.
+`scrape` visits sites. `ml` has what may take an hour and can wait as long: pipeline runs, their mirror in MLflow, the
+deletion of old pages. `forecast` has what uses the champion. `default` has tasks that end within a minute, so that
+visits are asked for and results graded whatever the others do.
+"""
+
+# Celery deprecates a queue at the task's own declaration; what is not named here goes to `default`.
 app.conf.task_routes = {
     "scraping.scrape_due": {"queue": "scrape"},
+    "scraping.prune": {"queue": "ml"},
     "ml.run_due": {"queue": "ml"},
     "ml.mirror_aliases": {"queue": "ml"},
+    "ml.predict_due": {"queue": "forecast"},
+    "ml.simulate_due": {"queue": "forecast"},
+    "ml.compare_due": {"queue": "forecast"},
 }
 
 SECOND: Final = 1.0

@@ -18,7 +18,7 @@ def predict_due() -> None:
     logger.info("predict_due: %s", services.predict_due(now=timezone.now()))
 
 
-@shared_task(name="ml.settle_due", soft_time_limit=240, time_limit=300)
+@shared_task(name="ml.settle_due", soft_time_limit=50, time_limit=60)
 def settle_due() -> None:
     """Grade the forecasts whose matches have ended."""
     logger.info("settle_due: %s", services.settle_due(now=timezone.now()))

@@ -12,8 +12,10 @@ from datetime import datetime
 from spai.stack import health, servers
 from spai.stack.environment import Stack
 
-QUEUES = ("scrape", "ml", "default")
+QUEUES = ("scrape", "ml", "forecast", "default")
 SERVERS = ("postgres", "redis")
+SITE = ("web", "office", "push", "sandbox")
+"""Parts that answer people; the stack is ready when they are."""
 SANDBOX_THREADS = 32
 """More than a polite reader ever needs at once: the site plays one that hangs, and must answer others meanwhile."""
 POSTGRES_SETTINGS = {

@@ -38,6 +38,7 @@ def test_every_part_is_there_once_and_servers_come_first(stack):
         "sandbox",
         "worker-scrape",
         "worker-ml",
+        "worker-forecast",
         "worker-default",
         "beat",
     ]

@@ -301,7 +301,7 @@ def _rows(served: serving.Served, matches: list[Match], answer: serving.Answer, 
     ]
 
 
-def settle_due(*, now: datetime, limit: int = 5000) -> SettleReport:
+def settle_due(*, now: datetime, limit: int = 2000) -> SettleReport:
     """Grade the latest forecast of every finished match against the newest revision of its result."""
     with alone(Lock.SETTLE) as ours:
         if not ours:

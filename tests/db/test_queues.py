@@ -1,0 +1,52 @@
+"""Which tasks share a worker, and what that worker has imported before it takes one."""
+
+from __future__ import annotations
+
+import pytest
+from celery.signals import worker_init
+
+from spai import preload
+from spai.celery import QUEUES, TIMETABLE, app
+from spai.stack import parts
+
+MINUTE = 60
+
+
+@pytest.fixture(scope="module")
+def by_queue() -> dict[str, dict[str, object]]:
+    """Queue → name → task, of the tasks of this project."""
+    app.loader.import_default_modules()
+    found: dict[str, dict[str, object]] = {}
+    for name, task in app.tasks.items():
+        if not name.startswith("celery."):
+            found.setdefault(app.amqp.router.route({}, name)["queue"].name, {})[name] = task
+    return found
+
+
+def test_every_queue_has_a_worker_and_a_table_of_imports(by_queue):
+    assert set(by_queue) == set(QUEUES) == set(parts.QUEUES) == set(preload.PRELOADED)
+
+
+def test_whoever_asks_for_visits_never_waits_longer_than_a_tick_lives(by_queue):
+    assert set(by_queue["default"]) >= {"scraping.visit_due", "ml.settle_due", "ml.retrain_due"}
+    lifetimes = {entry["options"]["expires"] for entry in TIMETABLE.values() if entry["task"] == "scraping.visit_due"}
+    assert max(task.time_limit for task in by_queue["default"].values()) <= min(lifetimes) == MINUTE
+
+
+def test_visits_runs_forecasts_and_grading_have_workers_of_their_own(by_queue):
+    tasks = ("scraping.scrape_due", "ml.run_due", "ml.predict_due", "ml.settle_due")
+    queues = [queue for queue, names in by_queue.items() for task in tasks if task in names]
+    assert sorted(queues) == sorted(QUEUES)
+
+
+def test_a_worker_imports_for_its_queues_before_it_starts_the_processes_of_tasks(monkeypatch):
+    class Worker:
+        class app:  # noqa: N801
+            class amqp:  # noqa: N801
+                class queues:  # noqa: N801
+                    consume_from = {"forecast": None}
+
+    seen = []
+    monkeypatch.setattr(preload, "preload", seen.append)
+    worker_init.send(sender=Worker)
+    assert seen == ["forecast"]
