@@ -10,9 +10,11 @@ import os
 import secrets
 import shutil
 import signal
+import subprocess
+import sys
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,7 +24,7 @@ from psycopg import sql
 
 from spai.stack import environment, health, revision, servers, supervision
 from spai.stack.environment import Stack, write_private
-from spai.stack.parts import SERVERS, Part
+from spai.stack.parts import SERVERS, SITE, Part
 from spai.stack.ports import Claims
 from spai.stack.report import Report
 from spai.stack.supervision import Supervisor
@@ -110,7 +112,7 @@ def starting(stack: Stack) -> Iterator[None]:
 
 # ── Up ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
 def up(report: Report) -> None:
-    """Start what does not run, wait until the site answers, and say where it is.
+    """Start what does not run, wait until the site answers, and say where it is and what is still starting.
 
     Raises
     ------
@@ -134,19 +136,19 @@ def begin(stack: Stack, report: Report) -> None:
     with Claims() as claims:
         stack = environment.settle(stack, claims)
         first_password = begin_parts(stack, claims, report)
-    greet(stack, report, first_password)
+    background = [part.name for part in supervision.parts_of(stack) if part.name not in (*SERVERS, *SITE)]
+    report.say(f"Starting in the background: {', '.join(background)}; `make status` tells when each is ready")
+    greet(stack, report, first_password, background)
 
 
 def begin_parts(stack: Stack, claims: Claims, report: Report) -> str:
-    """Start all parts and wait until they are ready; return the admin's password when it is new."""
+    """Start all parts, wait until the site is ready, and return the admin's password when it is new."""
     with starting(stack):
         try:
             parts = supervision.parts_of(stack)
             prepare_files(stack, report)
             supervisor = launch(stack, parts, claims)
             start_servers(stack, supervisor, parts, report)
-            if any(part.name == "mlflow" for part in parts):
-                supervisor.start("mlflow")
             first_password = prepare_site(stack, report)
         except (KeyboardInterrupt, Exception) as error:
             with uninterrupted():
@@ -155,9 +157,13 @@ def begin_parts(stack: Stack, claims: Claims, report: Report) -> str:
                 report.say("Interrupted: everything that was started has been ended.")
             raise
         try:
+            site = [part for part in parts if part.name in SITE]
+            for part in site:
+                supervisor.start(part.name)
+            await_ready(supervisor, site, report)
+            # No page waits for these, and they would keep the processors from the site while it starts.
             for part in parts:
                 supervisor.start(part.name)
-            await_ready(supervisor, [part for part in parts if part.name not in SERVERS], report)
         except KeyboardInterrupt:
             with uninterrupted():
                 supervision.stop(stack, patience=30)
@@ -176,13 +182,16 @@ def adopt(stack: Stack, report: Report) -> None:
     for name in lying:
         supervisor.start(name)
     report.say(f"The stack already runs{'; started what did not: ' if lying else ''}{', '.join(lying)}")
-    await_ready(supervisor, known, report, quiet=True)
+    await_ready(supervisor, [part for part in known if part.name in (*SERVERS, *SITE)], report, quiet=True)
+    unready = reasons_of_unready(supervisor, [part for part in known if part.name not in (*SERVERS, *SITE)])
+    for name, reason in unready.items():
+        report.say(f"{name} is not ready: {reason}; `make status` tells when it is, `make logs` why it is not")
     written = stack.run / "supervisord.conf"
     if written.read_text() != supervision.configuration(stack, parts):
         report.say("Its settings have changed since it was started: `make restart` applies them.")
     if revision.of_start(stack) != revision.fingerprint():
         report.say("Its code has changed since it was started: `make restart` runs the new code.")
-    greet(stack, report, "")
+    greet(stack, report, "", unready)
 
 
 def launch(stack: Stack, parts: Sequence[Part], claims: Claims) -> Supervisor:
@@ -278,6 +287,7 @@ def prepare_site(stack: Stack, report: Report) -> str:
         django.setup()
         from spai.stack import site
 
+        compile_kernels(stack)
         report.say(f"Database: {site.migrate()}")
         report.say(f"Static files: {site.collect_static(stack)}")
         password = site.make_admin(stack, ADMIN, secrets.token_urlsafe(12))
@@ -291,6 +301,23 @@ def prepare_site(stack: Stack, report: Report) -> str:
     report.say(f"Admin user: {'made' if password else 'there already'}")
     write_private(mark, json.dumps({**now, "tables": applied_migrations(stack)}))
     return password
+
+
+def compile_kernels(stack: Stack) -> None:
+    """Begin to compile the kernels of the forecasts, beside the rest of the start; whoever needs them waits for them.
+
+    Without this the workers would do it, later.
+    """
+    with (stack.logs / "kernels.log").open("wb") as log:
+        subprocess.Popen(
+            [sys.executable, "-m", "apps.ml.pipeline.warm_up"],
+            cwd=environment.BASE,
+            env={**stack.process_environment(), "SPAI_PART": "kernels"},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
 
 
 def which_database(address: str) -> str:
@@ -348,6 +375,22 @@ def await_ready(supervisor: Supervisor, parts: Sequence[Part], report: Report, *
             pause = min(pause * 1.2, LONGEST_PAUSE)
 
 
+def reasons_of_unready(supervisor: Supervisor, parts: Sequence[Part]) -> dict[str, str]:
+    """Ask each part once whether it is ready, and return why those that are not are not, by name."""
+    processes = supervisor.processes()
+    reasons = {}
+    for part in parts:
+        info = processes[part.name]
+        try:
+            if supervision.is_up(info):
+                part.ready()
+            else:
+                reasons[part.name] = str(info["statename"]).lower()
+        except health.Unhealthy as reason:
+            reasons[part.name] = str(reason)
+    return reasons
+
+
 def failure(stack: Stack, part: Part, what: str) -> StackError:
     """Return the error that names a part, the end of its log and what to do."""
     log = stack.logs / f"{part.name}.log"
@@ -368,8 +411,8 @@ def last_lines(path: Path, count: int = LINES_OF_LOG) -> str:
     return "\n".join(f"    {line}" for line in lines) or "    (nothing was written)"
 
 
-def greet(stack: Stack, report: Report, first_password: str) -> None:
-    """Say where everything is and how to log in."""
+def greet(stack: Stack, report: Report, first_password: str, unready: Collection[str] = ()) -> None:
+    """Say where everything is and how to log in; of the parts that are `unready`, that they are."""
     report.say(f"Ready. Revision {revision.running(stack)}.")
     report.plain()
     for part, title in FACES.items():
@@ -378,7 +421,7 @@ def greet(stack: Stack, report: Report, first_password: str) -> None:
         told = stack.value(environment.ADDRESSES[part])
         own = stack.address(part)
         page, outside = "/admin/" if part == "office" else "", f"  (outside: {told})" if told != own else ""
-        report.plain(f"  {title + ':':16}{own}{page}{outside}")
+        report.plain(f"  {title + ':':16}{own}{page}{outside}{'  (not ready yet)' if part in unready else ''}")
     report.plain(f"  {'Browser:':16}{tell_browser(stack)}")
     login = f"user {ADMIN}, password in {stack.password_file}"
     if not stack.password_file.exists():

@@ -43,6 +43,8 @@ def status() -> list[PartStatus]:
         except health.Unhealthy as reason:
             says, healthy = str(reason), False
         seconds = int(info["now"] - info["start"]) if runs else 0
+        if runs and not healthy and seconds < watch.LONGEST_START:
+            says = f"not ready {seconds} s after its start: {says}"
         return PartStatus(name, healthy, says, seconds, record.restarts, record.latest_end_at, record.reason, purpose)
 
     rows = [entry(part.name, part.purpose, part.ready) for part in supervision.parts_of(stack)]

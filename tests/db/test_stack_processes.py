@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -181,6 +182,7 @@ def test_another_database_is_prepared_anew(stack, monkeypatch, capsys):
     prepared = []
     monkeypatch.setattr(os, "environ", os.environ.copy())
     monkeypatch.setattr(lifecycle, "applied_migrations", lambda stack: 50)
+    monkeypatch.setattr(lifecycle, "compile_kernels", lambda stack: None)
     monkeypatch.setattr(site, "migrate", lambda: prepared.append("tables"))
     monkeypatch.setattr(site, "collect_static", lambda stack: "there")
     monkeypatch.setattr(site, "make_admin", lambda *told: "")
@@ -189,6 +191,89 @@ def test_another_database_is_prepared_anew(stack, monkeypatch, capsys):
     assert len(prepared) == 1
     prepare("postgresql://a:b@127.0.0.1:1/two")
     assert len(prepared) == 2
+
+
+# ── Whom a start waits for ───────────────────────────────────────────────────────────────────────────────────────────
+@pytest.fixture
+def simulated(stack, monkeypatch):
+    """A stack of which the site is ready at once and everything else never; and what was done with it, in order."""
+    from spai.stack import health, supervision
+    from spai.stack.parts import SITE, Part
+
+    done = []
+
+    def part(name):
+        def ready():
+            done.append(f"asked {name}")
+            if name not in (*SITE, "postgres", "redis"):
+                raise health.Unhealthy(f"{name} does not answer")
+            return "answers"
+
+        return Part(name, name, [], ready, ready)
+
+    class Simulated:
+        def __init__(self, stack):
+            self.stack = stack
+
+        def start(self, name):
+            done.append(f"started {name}")
+
+        def processes(self):
+            return {name: {"statename": "RUNNING", "pid": 1, "start": 1} for name in names}
+
+    names = ("postgres", "redis", "mlflow", *SITE, "worker-ml", "beat")
+    parts = [part(name) for name in names]
+    monkeypatch.setattr(lifecycle, "PATIENCE", 0.2)
+    monkeypatch.setattr(lifecycle, "Supervisor", Simulated)
+    monkeypatch.setattr(supervision, "parts_of", lambda stack: parts)
+    monkeypatch.setattr(lifecycle, "launch", lambda stack, parts, claims: Simulated(stack))
+    for step in ("prepare_files", "start_servers"):
+        monkeypatch.setattr(lifecycle, step, lambda *given: None)
+    monkeypatch.setattr(lifecycle, "prepare_site", lambda stack, report: "")
+    stack.run.mkdir(parents=True)
+    return done
+
+
+def test_a_start_waits_for_the_site_and_names_what_is_still_starting(stack, simulated, capsys):
+    lifecycle.begin(stack, Report(sys.stdout))
+    told = capsys.readouterr().out
+    assert "Starting in the background: mlflow, worker-ml, beat; `make status` tells when each is ready" in told
+    assert re.search(r"MLflow: .*\(not ready yet\)", told)
+    assert not re.search(r"Site: .*\(not ready yet\)", told)
+    last_answer = max(number for number, what in enumerate(simulated) if what.startswith("asked"))
+    assert {"started mlflow", "started worker-ml", "started beat"} <= set(simulated[last_answer:])
+    assert "started mlflow" not in simulated[:last_answer]
+
+
+def test_a_second_start_of_a_running_stack_names_what_is_not_ready_and_why(stack, simulated, capsys, monkeypatch):
+    monkeypatch.setattr(lifecycle.supervision, "configuration", lambda stack, parts: "")
+    (stack.run / "supervisord.conf").write_text("")
+    with Claims(stack.var / "claims") as claims:
+        settled = environment.settle(stack, claims)
+    lifecycle.adopt(settled, Report(sys.stdout))
+    told = capsys.readouterr().out
+    for name in ("mlflow", "worker-ml", "beat"):
+        assert f"{name} is not ready: {name} does not answer; `make status` tells when it is" in told
+    assert "web is not ready" not in told
+
+
+def test_preparing_the_site_has_the_kernels_compiled_beside_it(stack, monkeypatch):
+    from spai.stack import site
+
+    started = []
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    monkeypatch.setattr(lifecycle, "applied_migrations", lambda stack: 50)
+    monkeypatch.setattr(lifecycle.subprocess, "Popen", lambda command, **how: started.append((command, how)))
+    monkeypatch.setattr(site, "migrate", lambda: started.append("tables"))
+    monkeypatch.setattr(site, "collect_static", lambda stack: "there")
+    monkeypatch.setattr(site, "make_admin", lambda *told: "")
+    chosen = load({"SPAI_VAR_DIR": str(stack.var), "DATABASE_URL": "postgresql://a:b@127.0.0.1:1/one"})
+    chosen.logs.mkdir(parents=True)
+    lifecycle.prepare_site(chosen, Report(sys.stdout))
+    (command, how), second = started
+    assert command[1:] == ["-m", "apps.ml.pipeline.warm_up"]
+    assert how["env"]["SPAI_STACK"] == str(chosen.var)
+    assert second == "tables"
 
 
 def test_a_part_that_was_switched_on_since_is_not_restarted_alone(stack, monkeypatch, capsys):

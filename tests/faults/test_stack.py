@@ -22,7 +22,8 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).resolve().parents[2]
 # The sandbox does not run here, see below.
-PARTS = ["postgres", "redis", "mlflow", "web", "office", "push", "worker-scrape", "worker-ml", "worker-default", "beat"]
+PARTS = ["postgres", "redis", "mlflow", "web", "office", "push", "beat"]
+PARTS += ["worker-scrape", "worker-ml", "worker-forecast", "worker-default"]
 OF_THE_TESTS = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "DJANGO_SETTINGS_MODULE", "SPAI_FACE")
 
 
@@ -205,7 +206,7 @@ def test_after_the_supervisor_was_killed_the_next_start_heals(fresh):
 def test_an_interrupted_start_leaves_no_process(fresh, end):
     command = fresh.command("up")
     try:
-        wait_for(lambda: "worker-ml" in fresh.parts_left(), seconds=200)
+        wait_for(lambda: "push" in fresh.parts_left(), seconds=200)
     finally:
         command.send_signal(end)
         output, _ = command.communicate(timeout=120)
