@@ -39,6 +39,7 @@ _MLFLOW: Final = (
     "mlflow.store.artifact.mlflow_artifacts_repo",
     "mlflow.tracing.export.utils",
     "mlflow.tracing.processor.base_mlflow",
+    "mlflow.tracing.processor.otel",
     "mlflow.tracing.utils.environment",
     "mlflow.tracking.request_header.registry",
     "netrc",
@@ -49,6 +50,9 @@ _SITES: Final = (
     "apps.scraping.sandbox.site.addresses",
     "apps.scraping.services.doors",
     "httpcore",
+    "playwright._impl.json_pipe",
+    "playwright._impl.local_utils",
+    "playwright._impl.protocol_channels",
 )
 
 PRELOADED: Final[dict[str, tuple[str, ...]]] = {

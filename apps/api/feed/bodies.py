@@ -117,9 +117,8 @@ def read_body(stream: Stream, *, length: int | None, encoding: str) -> Body:
         )
     if length > BYTES_LIMIT:
         raise _too_large()
-    content: bytes | bytearray = _received(stream, length)
-    if encoding in ("gzip", "x-gzip"):
-        content = _unpacked(content)
+    received = _received(stream, length)
+    content = _unpacked(received) if encoding in ("gzip", "x-gzip") else received
     _check_lines(content)
     lines = content.count(b"\n") + (not content.endswith(b"\n"))
     if not _SOMETHING.search(content, len(_BOM) if content.startswith(_BOM) else 0):

@@ -73,6 +73,8 @@ def registry() -> Iterator[str]:
         server.shutdown()
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)  # on a new checkout it is the first to have the kernels compiled
 @pytest.mark.django_db(transaction=True)
 def test_no_task_imports_anything_that_its_worker_has_not_imported(make_version, registry, now, tmp_path, monkeypatch):
     # The columns that there are in the small world of these tests.

@@ -51,6 +51,7 @@ print(json.dumps([sorted(later), sorted(set(kernels()) - known), len(before)]))
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # on a new checkout it is the first to have the kernels compiled
 def test_no_stage_compiles_a_kernel_that_the_warm_up_has_not_called(tmp_path):
     warm_up.run()
     root = write_export(tmp_path, matches())
@@ -59,7 +60,7 @@ def test_no_stage_compiles_a_kernel_that_the_warm_up_has_not_called(tmp_path):
     assert done.returncode == 0, done.stderr
     later, unknown, called = json.loads(done.stdout.splitlines()[-1])
     assert (later, unknown) == ([], [])
-    assert called > 20
+    assert called > 10
 
 
 def test_a_second_process_waits_for_the_one_that_compiles():
