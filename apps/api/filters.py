@@ -164,12 +164,12 @@ class MatchPages(CursorPagination):
             branches = [matches.beyond(branch, *place, backwards=backwards) for branch in branches]
         order = ("-kickoff_at", "-id") if backwards else ("kickoff_at", "id")
         found = list(matches.merged(branches, *order, limit=size + 1))
-        self.page = found[:size][::-1] if backwards else found[:size]
+        self.page: list[Match] = found[:size][::-1] if backwards else found[:size]
         has_more, is_inside = len(found) > size, self.cursor is not None
         self.has_next, self.has_previous = (is_inside, has_more) if backwards else (has_more, is_inside)
         return self.page
 
-    def paginate_queryset(self, queryset: QuerySet[Match], request: Request, view: Any = None) -> list[Match]:
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         """Return the page of a request."""
         return self.page_of([queryset], request)
 
@@ -186,9 +186,11 @@ class MatchPages(CursorPagination):
             kickoff_at, match_id = edge[0].kickoff_at, edge[0].pk
         else:
             # The page is empty because matches went since: the way back includes the one that the cursor names.
+            assert self.cursor is not None
             kickoff_at, match_id = _place_of(self.cursor)
             match_id += step
-        position = f"{kickoff_at.astimezone(UTC).isoformat()} {match_id}"
+        # A text, whatever the types of the framework say.
+        position: Any = f"{kickoff_at.astimezone(UTC).isoformat()} {match_id}"
         return self.encode_cursor(Cursor(offset=0, reverse=is_back, position=position))
 
     def decode_cursor(self, request: Request) -> Cursor | None:
@@ -202,6 +204,7 @@ class MatchPages(CursorPagination):
             if not {"p"} <= tokens.keys() <= {"r", "p"}:
                 raise wrong
             cursor = super().decode_cursor(request)
+            assert cursor is not None
             _place_of(cursor)
         except (NotFound, ValueError) as error:
             raise wrong from error
@@ -210,7 +213,7 @@ class MatchPages(CursorPagination):
 
 def _place_of(cursor: Cursor) -> tuple[datetime, int]:
     """Return the kick-off and id of the match that a cursor follows; ValueError when it names none."""
-    text, _, number = cursor.position.partition(" ")
+    text, _, number = str(cursor.position).partition(" ")
     moment = parse_datetime(text)
     if moment is None or moment.tzinfo is None or not number.isascii() or not number.isdigit() or len(number) > 19:
         raise ValueError("a place is a moment and a number")

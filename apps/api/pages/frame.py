@@ -118,7 +118,7 @@ def show(
     partial : str
         Template of the changing part, which the page shows as `part`; empty where the page is always shown whole.
     """
-    htmx = getattr(request, "htmx", None)
+    htmx: Any = getattr(request, "htmx", None)
     # A step back in the history asks for the whole page.
     only_part = bool(partial and htmx) and not htmx.history_restore_request
     context = {"frame": frame, "now": frame.now, **context}

@@ -43,7 +43,8 @@ class FactPaginator(Paginator):
     @cached_property
     def count(self) -> int:
         """Number of rows, at most those of `PAGES` pages."""
-        return int(self.object_list.order_by()[: self.limit].count())
+        rows: Any = self.object_list
+        return int(rows.order_by()[: self.limit].count())
 
     @property
     def limit(self) -> int:

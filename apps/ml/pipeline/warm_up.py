@@ -148,9 +148,9 @@ def invented_matches() -> pd.DataFrame:
 def invented_lineups() -> pd.DataFrame:
     """Return the line-ups of those matches, each known before its kick-off."""
     rows = [
-        (match.match_id, "paper", side, 100 * team + number, "absent" if number == 0 else "starter", match.as_of)
-        for match in invented_matches().itertuples()
-        for side, team in (("home", match.home_team_id), ("away", match.away_team_id))
+        (match["match_id"], "paper", side, 100 * team + number, "absent" if number == 0 else "starter", match["as_of"])
+        for match in invented_matches().to_dict("records")
+        for side, team in (("home", match["home_team_id"]), ("away", match["away_team_id"]))
         for number in range(PLAYERS + 1)
     ]
     frame = pd.DataFrame(rows, columns=LINEUPS.names)
