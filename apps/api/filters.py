@@ -17,6 +17,7 @@ from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
 
+from apps.api import selectors
 from apps.matches import selectors as matches
 from apps.matches.models import Competition, Match, Team, World
 from apps.ml import selectors as forecasts
@@ -65,7 +66,7 @@ class MatchFilter(django_filters.FilterSet):
     """What the match list can be narrowed by; `branches` has the list."""
 
     world = django_filters.ChoiceFilter(
-        choices=World.choices, help_text="Default: the world that the site shows first."
+        choices=World.choices, method="of_world", help_text="Default: the world that the site shows first."
     )
     competition = django_filters.ModelChoiceFilter(
         queryset=Competition.objects.all(),
@@ -108,18 +109,23 @@ class MatchFilter(django_filters.FilterSet):
     @property
     def branches(self) -> list[QuerySet[Match]]:
         """The list as queries that `selectors.merged` puts together: of a team, its matches at home and those away."""
-        team = self.form.cleaned_data.get("team")
-        found = matches.of_team(self.queryset, team) if team else [self.queryset]
-        return [self.filter_queryset(each) for each in found]
-
-    def filter_queryset(self, queryset: QuerySet[Match]) -> QuerySet[Match]:
-        """Narrow the list; a named competition or team says its world itself."""
         asked = self.form.cleaned_data
-        if not any(asked.get(name) for name in ("world", "competition", "team")):
-            queryset = queryset.filter(world=forecasts.served_world())
-        if asked.get("world") and asked.get("competition") and asked["world"] != asked["competition"].world:
-            return queryset.none()
-        return super().filter_queryset(queryset)
+        world, competition, team = asked.get("world"), asked.get("competition"), asked.get("team")
+        found = self.queryset
+        if not competition and not team:
+            found = found.filter(world=world or forecasts.served_world())
+        elif world:
+            # A competition or team says its world itself; what it says need not be looked for in each match.
+            worlds = {competition.world} if competition else {each.world for each in selectors.seasons_of_team(team)}
+            if world not in worlds:
+                return []
+            if len(worlds) > 1:
+                found = found.filter(world=world)
+        return [self.filter_queryset(each) for each in (matches.of_team(found, team) if team else [found])]
+
+    def of_world(self, queryset: QuerySet[Match], name: str, value: str) -> QuerySet[Match]:
+        """Leave a branch as it is: it is of the world already."""
+        return queryset
 
     def of_team(self, queryset: QuerySet[Match], name: str, value: Team) -> QuerySet[Match]:
         """Leave a branch as it is: it is one side of the team already, and an OR of both sides is read in full."""

@@ -252,6 +252,7 @@ class Match(models.Model):
             models.Index(fields=["world", "kickoff_at", "id"], name="match_by_world"),
             models.Index(fields=["world", "status", "kickoff_at", "id"], name="match_by_status"),
             models.Index(fields=["competition", "kickoff_at", "id"], name="match_by_competition"),
+            models.Index(fields=["competition", "status", "kickoff_at", "id"], name="match_by_competition_status"),
             models.Index(fields=["season", "kickoff_at", "id"], name="match_by_season"),
             models.Index(fields=["home_team", "kickoff_at", "id"], name="match_by_home_team"),
             models.Index(fields=["away_team", "kickoff_at", "id"], name="match_by_away_team"),
@@ -268,7 +269,7 @@ class Match(models.Model):
                     condition=~Q(status="finished"),
                     name=f"match_open_by_{owner}",
                 )
-                for owner in ("competition", "season", "home_team", "away_team")
+                for owner in ("season", "home_team", "away_team")
             ),
         ]
 

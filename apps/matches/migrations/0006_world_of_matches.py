@@ -209,6 +209,12 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="match",
             index=models.Index(
+                fields=["competition", "status", "kickoff_at", "id"], name="match_by_competition_status"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="match",
+            index=models.Index(
                 fields=["home_team", "competition", "kickoff_at", "id"], name="match_by_home_competition"
             ),
         ),
@@ -234,7 +240,7 @@ class Migration(migrations.Migration):
                 name="match_open_by_status",
             ),
         ),
-        *(_open_matches(owner) for owner in ("competition", "season", "home_team", "away_team")),
+        *(_open_matches(owner) for owner in ("season", "home_team", "away_team")),
         # Autovacuum does not count a rewrite as a change, and without counts of worlds every plan is a guess.
         migrations.RunSQL("ANALYZE matches_match, matches_season, matches_competition", migrations.RunSQL.noop),
     ]
