@@ -248,7 +248,8 @@ class Match(models.Model):
         ]
         # One for each list, in its order. The partial ones are small: nearly all matches are finished.
         indexes = [
-            models.Index(fields=["kickoff_at", "id"], name="match_by_kickoff"),
+            # The admin lists both worlds; the order of these two is its own, so that no other list is lured to them.
+            models.Index(fields=["-kickoff_at", "id"], name="match_by_kickoff"),
             models.Index(fields=["world", "kickoff_at", "id"], name="match_by_world"),
             models.Index(fields=["world", "status", "kickoff_at", "id"], name="match_by_status"),
             models.Index(fields=["competition", "kickoff_at", "id"], name="match_by_competition"),
@@ -261,7 +262,7 @@ class Match(models.Model):
             models.Index(fields=["known_at"], name="match_by_known_at"),
             models.Index(fields=["stage"], condition=Q(stage__isnull=False), name="match_by_stage"),
             models.Index(
-                fields=["status", "kickoff_at", "id"], condition=~Q(status="finished"), name="match_open_by_status"
+                fields=["status", "-kickoff_at", "id"], condition=~Q(status="finished"), name="match_open_by_status"
             ),
             *(
                 models.Index(

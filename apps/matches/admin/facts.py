@@ -19,7 +19,7 @@ from apps.matches.models import World
 
 LARGEST_ID: Final = 2**63 - 1
 
-PAGES: Final = 8
+PAGES: Final = 6
 """Pages of a list: to show a page PostgreSQL reads those before it."""
 
 
@@ -42,7 +42,8 @@ class FactPaginator(Paginator):
     @cached_property
     def count(self) -> int:
         """Number of rows, at most those of `PAGES` pages."""
-        return int(self.object_list.order_by()[: self.limit].count())
+        rows: Any = self.object_list
+        return int(rows.order_by()[: self.limit].count())
 
     @property
     def limit(self) -> int:

@@ -224,6 +224,10 @@ class Migration(migrations.Migration):
                 fields=["away_team", "competition", "kickoff_at", "id"], name="match_by_away_competition"
             ),
         ),
+        migrations.RemoveIndex(model_name="match", name="match_by_kickoff"),
+        migrations.AddIndex(
+            model_name="match", index=models.Index(fields=["-kickoff_at", "id"], name="match_by_kickoff")
+        ),
         *(step for owner in ("season", "home_team", "away_team") for step in _in_order_of_id_too(owner)),
         migrations.RemoveConstraint(model_name="match", name="match_identity_unique"),
         migrations.AddConstraint(
@@ -236,7 +240,7 @@ class Migration(migrations.Migration):
             model_name="match",
             index=models.Index(
                 condition=models.Q(("status", "finished"), _negated=True),
-                fields=["status", "kickoff_at", "id"],
+                fields=["status", "-kickoff_at", "id"],
                 name="match_open_by_status",
             ),
         ),
