@@ -223,9 +223,12 @@ class Place:
         moment = parse_datetime(text)
         if moment is None or moment.tzinfo is None or not number.isascii() or not number.isdigit() or len(number) > 19:
             raise ValueError("a place is a moment and a number")
-        return cls(moment, min(int(number), LARGEST_ID), "r" in tokens)
+        try:
+            return cls(moment.astimezone(UTC), min(int(number), LARGEST_ID), "r" in tokens)
+        except OverflowError as error:
+            raise ValueError("no match is so early or so late") from error
 
     def as_cursor(self) -> str:
         """Return the text that names the place in an address."""
-        tokens = {"p": f"{self.kickoff_at.astimezone(UTC).isoformat()} {self.match_id}"}
+        tokens = {"p": f"{self.kickoff_at.isoformat()} {self.match_id}"}
         return b64encode(urlencode(tokens | ({"r": "1"} if self.backwards else {})).encode("ascii")).decode("ascii")
