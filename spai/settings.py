@@ -191,7 +191,7 @@ if "postgresql" not in DATABASES["default"]["ENGINE"]:
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 # The tables lie in memory or on an SSD, where a page costs the same in any order and the work on its rows counts more.
 # By the defaults, made for spinning discs, PostgreSQL rather reads all teams and seasons than look up the hundred that
-# a list shows. Compiling never pays here (jit). Options in DATABASE_URL take the place of these.
+# a list shows. At these costs compiling (jit) would start too early. Options in DATABASE_URL take the place of these.
 DATABASES["default"].setdefault("OPTIONS", {}).setdefault(
     "options", "-c random_page_cost=1.1 -c cpu_tuple_cost=0.05 -c jit=off"
 )
