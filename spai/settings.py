@@ -234,8 +234,10 @@ if "postgresql" not in DATABASES["default"]["ENGINE"]:
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 # The tables lie in memory or on an SSD, where a page costs the same in any order and the work on its rows counts more.
 # By the defaults, made for spinning discs, PostgreSQL rather reads all teams and seasons than look up the hundred that
-# a list shows. Options in DATABASE_URL take the place of these.
-DATABASES["default"].setdefault("OPTIONS", {}).setdefault("options", "-c random_page_cost=1.1 -c cpu_tuple_cost=0.03")
+# a list shows. At these costs compiling (jit) would start too early. Options in DATABASE_URL take the place of these.
+DATABASES["default"].setdefault("OPTIONS", {}).setdefault(
+    "options", "-c random_page_cost=1.1 -c cpu_tuple_cost=0.05 -c jit=off"
+)
 DATABASE_POOL_SIZE: int = env.int("DATABASE_POOL_SIZE", default=0)
 """Largest number of pooled connections of this process; 0 opens one per thread and request instead."""
 if DATABASE_POOL_SIZE:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlencode
 
 import django_filters
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db.models import QuerySet
 from django.forms import DateTimeField, Field
 from django.utils.dateparse import parse_date, parse_datetime
-from rest_framework.exceptions import NotFound, ValidationError
-from rest_framework.pagination import Cursor, CursorPagination
+from rest_framework.exceptions import ValidationError
+from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
+from rest_framework.utils.urls import replace_query_param
 
+from apps.api import selectors
 from apps.matches import selectors as matches
 from apps.matches.models import Competition, Match, Team, World
 from apps.ml import selectors as forecasts
@@ -65,7 +68,7 @@ class MatchFilter(django_filters.FilterSet):
     """What the match list can be narrowed by; `branches` has the list."""
 
     world = django_filters.ChoiceFilter(
-        choices=World.choices, help_text="Default: the world that the site shows first."
+        choices=World.choices, method="of_world", help_text="Default: the world that the site shows first."
     )
     competition = django_filters.ModelChoiceFilter(
         queryset=Competition.objects.all(),
@@ -108,18 +111,23 @@ class MatchFilter(django_filters.FilterSet):
     @property
     def branches(self) -> list[QuerySet[Match]]:
         """The list as queries that `selectors.merged` puts together: of a team, its matches at home and those away."""
-        team = self.form.cleaned_data.get("team")
-        found = matches.of_team(self.queryset, team) if team else [self.queryset]
-        return [self.filter_queryset(each) for each in found]
-
-    def filter_queryset(self, queryset: QuerySet[Match]) -> QuerySet[Match]:
-        """Narrow the list; a named competition or team says its world itself."""
         asked = self.form.cleaned_data
-        if not any(asked.get(name) for name in ("world", "competition", "team")):
-            queryset = queryset.filter(world=forecasts.served_world())
-        if asked.get("world") and asked.get("competition") and asked["world"] != asked["competition"].world:
-            return queryset.none()
-        return super().filter_queryset(queryset)
+        world, competition, team = asked.get("world"), asked.get("competition"), asked.get("team")
+        found = self.queryset
+        if not competition and not team:
+            found = found.filter(world=world or forecasts.served_world())
+        elif world:
+            # A competition or team says its world itself; what it says need not be looked for in each match.
+            worlds = {competition.world} if competition else {each.world for each in selectors.seasons_of_team(team)}
+            if world not in worlds:
+                return []
+            if len(worlds) > 1:
+                found = found.filter(world=world)
+        return [self.filter_queryset(each) for each in (matches.of_team(found, team) if team else [found])]
+
+    def of_world(self, queryset: QuerySet[Match], name: str, value: str) -> QuerySet[Match]:
+        """Leave a branch as it is: it is of the world already."""
+        return queryset
 
     def of_team(self, queryset: QuerySet[Match], name: str, value: Team) -> QuerySet[Match]:
         """Leave a branch as it is: it is one side of the team already, and an OR of both sides is read in full."""
@@ -155,66 +163,72 @@ class MatchPages(CursorPagination):
 
     def page_of(self, branches: Sequence[QuerySet[Match]], request: Request) -> list[Match]:
         """Return the page of a request, from a list that is given as branches of `selectors.merged`."""
-        self.request, self.base_url = request, request.build_absolute_uri()
-        size = self.get_page_size(request)
-        self.cursor = self.decode_cursor(request)
-        backwards = self.cursor is not None and self.cursor.reverse
-        if self.cursor is not None:
-            place = _place_of(self.cursor)
-            branches = [matches.beyond(branch, *place, backwards=backwards) for branch in branches]
+        self._address = request.build_absolute_uri()
+        size, place = self.get_page_size(request), self._place_of(request)
+        backwards = place is not None and place.backwards
+        if place is not None:
+            branches = [
+                matches.beyond(branch, place.kickoff_at, place.match_id, backwards=backwards) for branch in branches
+            ]
         order = ("-kickoff_at", "-id") if backwards else ("kickoff_at", "id")
         found = list(matches.merged(branches, *order, limit=size + 1))
-        self.page: list[Match] = found[:size][::-1] if backwards else found[:size]
-        has_more, is_inside = len(found) > size, self.cursor is not None
-        self.has_next, self.has_previous = (is_inside, has_more) if backwards else (has_more, is_inside)
-        return self.page
-
-    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
-        """Return the page of a request."""
-        return self.page_of([queryset], request)
+        page = found[:size][::-1] if backwards else found[:size]
+        has_more, is_inside = len(found) > size, place is not None
+        has_next, has_previous = (is_inside, has_more) if backwards else (has_more, is_inside)
+        if page:
+            first, last = ((match.kickoff_at, match.pk) for match in (page[0], page[-1]))
+        elif place is not None:
+            # The page is empty because matches went since: the way back includes the one that the cursor names.
+            first, last = (place.kickoff_at, place.match_id + 1), (place.kickoff_at, place.match_id - 1)
+        self._next = self._link(Place(*last)) if has_next else None
+        self._previous = self._link(Place(*first, backwards=True)) if has_previous else None
+        return page
 
     def get_next_link(self) -> str | None:
         """Return the address of the page after this one."""
-        return self._link(self.page[-1:], -1, is_back=False) if self.has_next else None
+        return self._next
 
     def get_previous_link(self) -> str | None:
         """Return the address of the page before this one."""
-        return self._link(self.page[:1], 1, is_back=True) if self.has_previous else None
+        return self._previous
 
-    def _link(self, edge: list[Match], step: int, *, is_back: bool) -> str:
-        if edge:
-            kickoff_at, match_id = edge[0].kickoff_at, edge[0].pk
-        else:
-            # The page is empty because matches went since: the way back includes the one that the cursor names.
-            assert self.cursor is not None
-            kickoff_at, match_id = _place_of(self.cursor)
-            match_id += step
-        # A text, whatever the types of the framework say.
-        position: Any = f"{kickoff_at.astimezone(UTC).isoformat()} {match_id}"
-        return self.encode_cursor(Cursor(offset=0, reverse=is_back, position=position))
+    def _link(self, place: Place) -> str:
+        return replace_query_param(self._address, self.cursor_query_param, place.as_cursor())
 
-    def decode_cursor(self, request: Request) -> Cursor | None:
-        """Return the place that a cursor names; one that no page gave is refused."""
-        wrong = ValidationError({self.cursor_query_param: "It must come from `next` or `previous` of a page."})
-        encoded = request.query_params.get(self.cursor_query_param)
-        if encoded is None:
-            return None
+    def _place_of(self, request: Request) -> Place | None:
+        cursor = request.query_params.get(self.cursor_query_param)
         try:
-            tokens = parse_qs(b64decode(encoded, validate=True).decode("ascii"))
-            if not {"p"} <= tokens.keys() <= {"r", "p"}:
-                raise wrong
-            cursor = super().decode_cursor(request)
-            assert cursor is not None
-            _place_of(cursor)
-        except (NotFound, ValueError) as error:
-            raise wrong from error
-        return cursor
+            return None if cursor is None else Place.of(cursor)
+        except ValueError as error:
+            raise ValidationError(
+                {self.cursor_query_param: "It must come from `next` or `previous` of a page."}
+            ) from error
 
 
-def _place_of(cursor: Cursor) -> tuple[datetime, int]:
-    """Return the kick-off and id of the match that a cursor follows; ValueError when it names none."""
-    text, _, number = str(cursor.position).partition(" ")
-    moment = parse_datetime(text)
-    if moment is None or moment.tzinfo is None or not number.isascii() or not number.isdigit() or len(number) > 19:
-        raise ValueError("a place is a moment and a number")
-    return moment, min(int(number), LARGEST_ID)
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page begins in the order of kick-off and id: after a match, or before it where it is read backwards."""
+
+    kickoff_at: datetime
+    match_id: int
+    backwards: bool = False
+
+    @classmethod
+    def of(cls, cursor: str) -> Place:
+        """Return the place that a cursor names; ValueError when no page gave it."""
+        tokens = parse_qs(b64decode(cursor, validate=True).decode("ascii"))
+        if not {"p"} <= tokens.keys() <= {"r", "p"}:
+            raise ValueError("a cursor has a place and perhaps a direction")
+        text, _, number = tokens["p"][0].partition(" ")
+        moment = parse_datetime(text)
+        if moment is None or moment.tzinfo is None or not number.isascii() or not number.isdigit() or len(number) > 19:
+            raise ValueError("a place is a moment and a number")
+        try:
+            return cls(moment.astimezone(UTC), min(int(number), LARGEST_ID), "r" in tokens)
+        except OverflowError as error:
+            raise ValueError("no match is so early or so late") from error
+
+    def as_cursor(self) -> str:
+        """Return the text that names the place in an address."""
+        tokens = {"p": f"{self.kickoff_at.isoformat()} {self.match_id}"}
+        return b64encode(urlencode(tokens | ({"r": "1"} if self.backwards else {})).encode("ascii")).decode("ascii")

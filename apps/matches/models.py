@@ -248,10 +248,12 @@ class Match(models.Model):
         ]
         # One for each list, in its order. The partial ones are small: nearly all matches are finished.
         indexes = [
-            models.Index(fields=["kickoff_at", "id"], name="match_by_kickoff"),
+            # The admin lists both worlds, in an order of its own, so that PostgreSQL uses these two for no other list.
+            models.Index(fields=["-kickoff_at", "id"], name="match_by_kickoff"),
             models.Index(fields=["world", "kickoff_at", "id"], name="match_by_world"),
             models.Index(fields=["world", "status", "kickoff_at", "id"], name="match_by_status"),
             models.Index(fields=["competition", "kickoff_at", "id"], name="match_by_competition"),
+            models.Index(fields=["competition", "status", "kickoff_at", "id"], name="match_by_competition_status"),
             models.Index(fields=["season", "kickoff_at", "id"], name="match_by_season"),
             models.Index(fields=["home_team", "kickoff_at", "id"], name="match_by_home_team"),
             models.Index(fields=["away_team", "kickoff_at", "id"], name="match_by_away_team"),
@@ -260,7 +262,7 @@ class Match(models.Model):
             models.Index(fields=["known_at"], name="match_by_known_at"),
             models.Index(fields=["stage"], condition=Q(stage__isnull=False), name="match_by_stage"),
             models.Index(
-                fields=["status", "kickoff_at", "id"], condition=~Q(status="finished"), name="match_open_by_status"
+                fields=["status", "-kickoff_at", "id"], condition=~Q(status="finished"), name="match_open_by_status"
             ),
             *(
                 models.Index(
@@ -268,7 +270,7 @@ class Match(models.Model):
                     condition=~Q(status="finished"),
                     name=f"match_open_by_{owner}",
                 )
-                for owner in ("competition", "season", "home_team", "away_team")
+                for owner in ("season", "home_team", "away_team")
             ),
         ]
 

@@ -204,6 +204,7 @@ def test_the_page_before_is_named_too(client, build):
         ("cursor=" + b64encode(b"p=2026-11-23T00:00:00").decode(), "cursor"),
         ("cursor=" + b64encode(b"p=2026-11-23T00:00:00Z x").decode(), "cursor"),
         ("cursor=" + b64encode(b"p=2026-11-23 1").decode(), "cursor"),
+        ("cursor=" + b64encode(b"r=1&p=0001-01-01T00:00:00%2B14:00 1").decode(), "cursor"),
         ("competition=nowhere", "competition"),
         ("competition=%00", "competition"),
         ("team=nobody", "team"),

@@ -20,7 +20,7 @@ from apps.matches.models import World
 
 LARGEST_ID: Final = 2**63 - 1
 
-PAGES: Final = 8
+PAGES: Final = 6
 """Pages of a list: to show a page PostgreSQL reads those before it."""
 
 

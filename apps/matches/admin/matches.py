@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import Q, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -19,6 +19,7 @@ from apps.matches import services
 from apps.matches.admin.facts import FactAdmin, FactInline, ReasonForm, WorldFilter, number_of
 from apps.matches.models import (
     Absence,
+    Competition,
     Contradiction,
     Event,
     Incident,
@@ -135,8 +136,9 @@ class MatchAdmin(FactAdmin):
     list_filter = (WorldFilter, "status", "competition__region", "kickoff_precision")
     # No index keeps the order of another column.
     sortable_by = ("kickoff_at",)
+    list_select_related = ("home_team", "away_team", "season")
     search_fields = ("home_team__name", "away_team__name")
-    ordering = ("-kickoff_at", "-id")
+    ordering = ("-kickoff_at", "id")
     inlines = (
         ContradictionInline,
         MatchStatsInline,
@@ -150,8 +152,9 @@ class MatchAdmin(FactAdmin):
     actions_detail = ("correct",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Match]:
-        """Bring teams and competitions along, each once for the whole list."""
-        return super().get_queryset(request).prefetch_related("home_team", "away_team", "season__competition__region")
+        """Bring the competitions along, each once for the whole list."""
+        competitions = Prefetch("competition", Competition.objects.select_related("region"))
+        return super().get_queryset(request).prefetch_related(competitions)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Match], search_term: str
@@ -213,7 +216,7 @@ class MatchAdmin(FactAdmin):
     @display(description="competition")
     def shown_competition(self, match: Match) -> str:
         """Competition and season."""
-        return f"{match.season.competition} {match.season.label}"
+        return f"{match.competition} {match.season.label}"
 
     @display(description="odds")
     def shown_odds(self, match: Match) -> str:

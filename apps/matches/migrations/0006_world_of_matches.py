@@ -209,6 +209,12 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="match",
             index=models.Index(
+                fields=["competition", "status", "kickoff_at", "id"], name="match_by_competition_status"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="match",
+            index=models.Index(
                 fields=["home_team", "competition", "kickoff_at", "id"], name="match_by_home_competition"
             ),
         ),
@@ -217,6 +223,10 @@ class Migration(migrations.Migration):
             index=models.Index(
                 fields=["away_team", "competition", "kickoff_at", "id"], name="match_by_away_competition"
             ),
+        ),
+        migrations.RemoveIndex(model_name="match", name="match_by_kickoff"),
+        migrations.AddIndex(
+            model_name="match", index=models.Index(fields=["-kickoff_at", "id"], name="match_by_kickoff")
         ),
         *(step for owner in ("season", "home_team", "away_team") for step in _in_order_of_id_too(owner)),
         migrations.RemoveConstraint(model_name="match", name="match_identity_unique"),
@@ -230,11 +240,11 @@ class Migration(migrations.Migration):
             model_name="match",
             index=models.Index(
                 condition=models.Q(("status", "finished"), _negated=True),
-                fields=["status", "kickoff_at", "id"],
+                fields=["status", "-kickoff_at", "id"],
                 name="match_open_by_status",
             ),
         ),
-        *(_open_matches(owner) for owner in ("competition", "season", "home_team", "away_team")),
+        *(_open_matches(owner) for owner in ("season", "home_team", "away_team")),
         # Autovacuum does not count a rewrite as a change, and without counts of worlds every plan is a guess.
         migrations.RunSQL("ANALYZE matches_match, matches_season, matches_competition", migrations.RunSQL.noop),
     ]
