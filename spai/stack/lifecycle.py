@@ -25,7 +25,7 @@ from psycopg import sql
 
 from spai.stack import environment, health, privacy, revision, roles, runs, servers, supervision
 from spai.stack.environment import Stack, write_private
-from spai.stack.parts import SERVERS, SITE, Part, mlflow_auth
+from spai.stack.parts import KERNELS, SERVERS, SITE, Part, mlflow_auth
 from spai.stack.ports import Claims
 from spai.stack.report import Report
 from spai.stack.supervision import Supervisor
@@ -328,11 +328,11 @@ def compile_kernels(stack: Stack) -> None:
 
     Without this the workers would do it, later.
     """
-    with (stack.logs / "kernels.log").open("wb") as log:
+    with (stack.logs / f"{KERNELS}.log").open("wb") as log:
         subprocess.Popen(
             [sys.executable, "-m", "apps.ml.pipeline.warm_up"],
             cwd=environment.BASE,
-            env={**stack.process_environment(), "SPAI_PART": "kernels"},
+            env={**stack.process_environment(), "SPAI_PART": KERNELS},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

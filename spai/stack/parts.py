@@ -15,6 +15,8 @@ from spai.stack.environment import MLFLOW_LOGIN, Stack
 QUEUES = ("scrape", "ml", "forecast", "default")
 SERVERS = ("postgres", "redis")
 OFFICE_THREADS = 4
+KERNELS = "kernels"
+"""Mark of the process that compiles kernels while the stack is started, which supervisor does not know."""
 SITE = ("web", "office", "push", "sandbox")
 """Parts that answer people; the stack is ready when they are."""
 SANDBOX_THREADS = 32

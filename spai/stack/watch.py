@@ -20,9 +20,9 @@ from typing import Any
 import psutil
 from supervisor.childutils import get_headers, listener
 
-from spai.stack import environment, health
+from spai.stack import environment, health, launch
 from spai.stack.environment import Stack, write_private
-from spai.stack.parts import Part
+from spai.stack.parts import KERNELS, Part
 from spai.stack.supervision import WATCH, Supervisor, is_up, parts_of, running_since
 
 logger = logging.getLogger("spai.stack")
@@ -273,6 +273,7 @@ def ask_in_rounds(watch: Watch) -> None:
         time.sleep(PAUSE)
         if abandoned(watch.stack):
             logger.error("the command that was starting the stack is gone; ending what it had started")
+            launch.end(launch.leftovers(str(watch.stack.var), KERNELS))
             watch.supervisor.shutdown()
             return
         try:
