@@ -6,6 +6,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
 
 from spai.stack import temporary
 from spai.stack.parts import POSTGRES_SETTINGS
@@ -25,11 +28,14 @@ def own_servers() -> Iterator[Path]:
     with temporary.TemporaryServers("spai-benchmark-") as running:
         temporary.isolate(running.folder)
         try:
-            os.environ["DATABASE_URL"] = running.start_postgres(POSTGRES_SETTINGS)
+            server = running.start_postgres(POSTGRES_SETTINGS)
             os.environ["REDIS_URL"] = running.start_redis()
         except ServerError as error:
             raise SystemExit(f"The servers of the benchmark did not start. {error}") from error
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute("CREATE DATABASE benchmark")
         os.environ |= {
+            "DATABASE_URL": urlunsplit(urlsplit(server)._replace(path="/benchmark")),
             "DJANGO_SETTINGS_MODULE": "spai.settings",
             "CELERY_BROKER_URL": "memory://",
             "MLFLOW_TRACKING_URI": f"sqlite:///{running.folder}/mlflow.db",

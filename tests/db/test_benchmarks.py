@@ -58,7 +58,7 @@ def test_what_is_refused_is_named_before_seasons_are_chosen(files):
     assert code == 1
     assert REFUSED_FILE in said
     assert REFUSED_ROW in said
-    assert errors.strip() == "no match of the seasons 2020 to 2020: the files hold 2023-24 to 2023-24"
+    assert errors.splitlines()[-1] == "no match of the seasons 2020 to 2020: the files hold 2023-24 to 2023-24"
 
 
 @pytest.mark.slow

@@ -57,7 +57,7 @@ def names_of_settings() -> set[str]:
 
 
 def test_every_variable_of_settings_and_of_the_stack_is_taken_out(tmp_path):
-    stack = environment.Stack(tmp_path, {}, {})
+    stack = environment.load({"SPAI_VAR_DIR": str(tmp_path)})
     written = {*names_of_settings(), *environment.ADDRESSES.values(), *stack.process_environment()}
     written |= {"MLFLOW_BACKEND_STORE_URI", "SPAI_STACK", "SPAI_PART", "AWS_ACCESS_KEY_ID", "PGPASSWORD", *STACK_ENV}
     assert len(written) > 40

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import threading
 import time
@@ -526,7 +527,14 @@ def test_a_browser_that_died_between_two_calls_is_replaced_unseen(browser, serve
     assert wait_until_gone(pids) == []
 
 
-def test_nothing_outlives_a_process_that_was_killed(server, found, tmp_path):
+@pytest.fixture
+def short_folder():
+    """A folder for temporary files of a browser: it keeps a socket there, whose path must be short."""
+    with tempfile.TemporaryDirectory(prefix="spai-") as folder:
+        yield Path(folder)
+
+
+def test_nothing_outlives_a_process_that_was_killed(server, found, short_folder):
     script = textwrap.dedent(f"""
         import threading, time
         from apps.scraping.browser import Browser, Found, Origin
@@ -538,29 +546,29 @@ def test_nothing_outlives_a_process_that_was_killed(server, found, tmp_path):
             print(*[process.pid for process in browser.processes()], flush=True)
             time.sleep(1e6)
     """)
-    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    environment = {**os.environ, "TMPDIR": str(short_folder)}
     command = [sys.executable, "-c", script]
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
         pids = [int(pid) for pid in process.stdout.readline().split()]
         process.kill()
     assert len(pids) > 3
     assert wait_until_gone(pids) == []
-    assert list(tmp_path.glob("playwright*")) == []
+    assert list(short_folder.glob("playwright*")) == []
 
 
-def test_nothing_remains_of_a_browser_that_is_closed(found, server, tmp_path, monkeypatch):
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
+def test_nothing_remains_of_a_browser_that_is_closed(found, server, short_folder, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(short_folder))
     browser = Browser(user_agent=AGENT, found=found)
     pids = warmed(browser, server)
-    assert list(tmp_path.glob("playwright*profile*"))
+    assert list(short_folder.glob("playwright*profile*"))
     browser.close()
     assert wait_until_gone(pids) == []
-    assert list(tmp_path.glob("playwright*")) == []
+    assert list(short_folder.glob("playwright*")) == []
     assert warmed(browser, server)
     os.kill(main_pid(browser), signal.SIGKILL)
     browser.close()
     # A driver that had to be killed too, on a busy machine, leaves the empty folder of its artifacts behind.
-    left = [path for path in tmp_path.glob("playwright*") if "artifacts" not in path.name or any(path.iterdir())]
+    left = [path for path in short_folder.glob("playwright*") if "artifacts" not in path.name or any(path.iterdir())]
     assert left == []
 
 

@@ -17,11 +17,18 @@ OF_FORECASTS = (
 OF_MODELS = ("spai_model_info", "spai_model_registered_timestamp_seconds")
 
 
+@pytest.fixture
+def told(client, settings):
+    """What a program that may see the metrics is answered."""
+    settings.SPAI_METRICS_TOKEN = "scraper"
+    return lambda: client.get("/metrics", headers={"Authorization": "Bearer scraper"}).content.decode()
+
+
 @pytest.mark.django_db
-def test_requests_forecasts_and_the_champion_are_told(client, build):
+def test_requests_forecasts_and_the_champion_are_told(client, build, told):
     build.promote(build.version())
     client.get("/livez")
-    said = client.get("/metrics").content.decode()
+    said = told()
     missing = [
         name
         for name in (*OF_REQUESTS, *OF_FORECASTS, *OF_MODELS)
@@ -32,7 +39,7 @@ def test_requests_forecasts_and_the_champion_are_told(client, build):
 
 
 @pytest.mark.django_db
-def test_visits_and_queues_are_told(client):
-    said = client.get("/metrics").content.decode()
+def test_visits_and_queues_are_told(told):
+    said = told()
     assert "spai_scrape_runs_waiting" in said
     assert "spai_queue_length" in said
