@@ -111,7 +111,9 @@ def open_page(browser, site):
     contexts = []
 
     def listen(message) -> None:
-        if message.type in ("error", "warning"):
+        # A browser notes by itself that a page which is not there was not there.
+        is_lost = message.location.get("url") == f"{site}/nothing/"
+        if message.type in ("error", "warning") and not is_lost:
             complaints.append(message.text)
 
     def opened(path: str, *, width: int = 1280, zone: str = WHERE, push: bool = True):

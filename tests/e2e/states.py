@@ -42,8 +42,7 @@ class States:
         days = sorted({f"{match.kickoff_at:%Y-%m-%d}" for match in self.matches.values()})
         return [
             "/",
-            *(f"/?day={day}" for day in days),
-            f"/?day={days[-1]}&competition=aldermark-crown-league",
+            *(f"/?day={day}&competition=aldermark-crown-league" for day in days),
             "/competitions/",
             "/competitions/aldermark-crown-league/",
             f"/teams/{team}/",

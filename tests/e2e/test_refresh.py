@@ -217,7 +217,9 @@ def test_no_page_loads_anything_from_another_host(states, open_page, site):
 
 
 def test_on_paper_dots_and_bars_keep_their_colours_and_the_page_is_light(states, open_page):
-    page = open_page("/?day=" + f"{states.matches['favourite won'].kickoff_at:%Y-%m-%d}")
+    page = open_page(
+        "/?day=" + f"{states.matches['favourite won'].kickoff_at:%Y-%m-%d}&competition=aldermark-crown-league"
+    )
     screen = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
     page.emulate_media(media="print", color_scheme="dark")
     style = """(css) => { const style = getComputedStyle(document.querySelector(css)); return [style.printColorAdjust,

@@ -9,6 +9,7 @@ import pytest
 from django.utils import timezone
 
 from apps.matches import events
+from apps.matches.models import Match
 from tests.e2e.conftest import WHERE
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
@@ -71,6 +72,7 @@ def test_many_facts_at_once_pull_the_list_and_not_each_match(filled, build, open
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     ids = page.eval_on_selector_all("[data-match]", "rows => rows.map(row => row.dataset.match)")
+    Match.objects.filter(status="scheduled").update(status="postponed")
     events.publish_many(topic="match.changed", events=[(each, {}) for each in ids], now=timezone.now())
     said(page, "matches updated")
     page.wait_for_timeout(600)
@@ -133,6 +135,7 @@ def test_a_list_that_is_replaced_keeps_the_focus(filled, build, open_page, eleme
     held = page.evaluate("document.activeElement.id")
     page.evaluate("document.getElementById('fixtures').dataset.old = 'yes'")
     ids = page.eval_on_selector_all("[data-match]", "rows => rows.map(row => row.dataset.match)")
+    Match.objects.filter(status="scheduled").update(status="postponed")
     events.publish_many(topic="match.changed", events=[(each, {}) for each in ids], now=timezone.now())
     page.wait_for_selector("#fixtures:not([data-old])")
     assert held

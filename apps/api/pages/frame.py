@@ -120,7 +120,7 @@ def show(
     """
     htmx: Any = getattr(request, "htmx", None)
     # A step back in the history asks for the whole page.
-    only_part = bool(partial and htmx) and not htmx.history_restore_request
+    only_part = bool(partial) and bool(htmx) and not getattr(htmx, "history_restore_request", False)
     context = {"frame": frame, "now": frame.now, **context}
     response: HttpResponse
     with timezone.override(frame.zone):

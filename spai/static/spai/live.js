@@ -203,7 +203,9 @@
     if (event.detail.target.matches(LIST)) etag = event.detail.xhr.getResponseHeader("ETag");
   });
   document.addEventListener("htmx:afterRequest", (event) => {
-    if (event.detail.elt.matches(LIST)) plan(event.detail.successful && event.detail.xhr.status === 200);
+    if (!event.detail.elt.matches(LIST)) return;
+    if (event.detail.xhr.status === 304) changed.clear();
+    plan(event.detail.xhr.status === 200);
   });
 
   // A row says when it changes by the clock alone, such as at its kick-off.
