@@ -101,6 +101,8 @@ class Answer:
     headers : list of (str, str)
     body : bytes
         All of it, or what there was when `error` came.
+    is_streamed : bool
+        Whether the application did not announce its length; then the server sends it in chunks.
     error : Exception or None
         What the body ended with after the application had begun to answer.
     """
@@ -108,6 +110,7 @@ class Answer:
     status: int
     headers: Headers
     body: bytes
+    is_streamed: bool = False
     error: Exception | None = None
 
 
@@ -248,7 +251,8 @@ def call(application: WsgiApplication, environ: Environ) -> Answer:
         if hasattr(pieces, "close"):
             pieces.close()
     status, headers = begun[0]
-    return Answer(int(status[:3]), headers, b"".join(written), failure)
+    is_streamed = len(written) > 1 and not any(name.lower() == "content-length" for name, _ in headers)
+    return Answer(int(status[:3]), headers, b"".join(written), is_streamed, failure)
 
 
 class BufferedApplication:
@@ -293,7 +297,7 @@ class BufferedApplication:
             await self._lifespan(receive, send)
             return
         if scope["path"] == LIVENESS:
-            await _reply(send, *self._livez(scope["method"]))
+            await _reply(send, self._livez(scope["method"]))
             return
         try:
             answer = await self._answer(scope, receive)
@@ -304,7 +308,7 @@ class BufferedApplication:
             answer = refusal(error, scope["path"])
             if error.status is HTTPStatus.REQUEST_ENTITY_TOO_LARGE and not _asks_first(scope):
                 await _discard(receive)
-        await _reply(send, answer.status, answer.headers, answer.body, complete=answer.error is None)
+        await _reply(send, answer)
         if answer.error is not None:
             # The server closes the connection, so that a broken answer cannot be taken for a whole one.
             raise answer.error
@@ -328,11 +332,11 @@ class BufferedApplication:
                 return pool
         return self._threads
 
-    def _livez(self, method: str) -> tuple[int, Headers, bytes]:
+    def _livez(self, method: str) -> Answer:
         headers = [("Content-Type", "application/json"), *OWN_HEADERS]
         if method not in ("GET", "HEAD"):
-            return HTTPStatus.METHOD_NOT_ALLOWED, [("Allow", "GET, HEAD"), *headers], b""
-        return HTTPStatus.OK, headers, self._alive if method == "GET" else b""
+            return Answer(HTTPStatus.METHOD_NOT_ALLOWED, [("Allow", "GET, HEAD"), *headers], b"")
+        return Answer(HTTPStatus.OK, headers, self._alive if method == "GET" else b"")
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -490,7 +494,10 @@ def refusal(error: RefusedError, path: str) -> Answer:
     return Answer(error.status, [("Content-Type", "text/html; charset=utf-8"), *headers], page.encode())
 
 
-async def _reply(send: Send, status: int, headers: Headers, body: bytes, *, complete: bool = True) -> None:
-    encoded = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-    await send({"type": "http.response.start", "status": int(status), "headers": encoded})
-    await send({"type": "http.response.body", "body": body, "more_body": not complete})
+async def _reply(send: Send, answer: Answer) -> None:
+    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
+    await send({"type": "http.response.start", "status": int(answer.status), "headers": headers})
+    goes_on = answer.is_streamed or answer.error is not None
+    await send({"type": "http.response.body", "body": answer.body, "more_body": goes_on})
+    if goes_on and answer.error is None:
+        await send({"type": "http.response.body", "body": b""})

@@ -66,12 +66,6 @@ def test_without_its_world_the_site_says_why_and_tries_again(monkeypatch):
     assert database.asked == 2
 
 
-def test_the_process_lives_before_it_knows_its_world():
-    database = Database()
-    assert call(SandboxApplication(database), "/livez")[::2] == (200, b'{"status": "alive"}')
-    assert database.asked == 0
-
-
 def test_many_first_requests_make_one_world():
     def slowly():
         database.asked += 1
@@ -167,9 +161,9 @@ def test_the_world_is_served(port):
     assert get(port, "/readyz")[0] == get(port, "/livez")[0] == 200
 
 
-@pytest.mark.parametrize("target", ["/", MATCH, "/nowhere", "/livez", "/_log"])
+@pytest.mark.parametrize("target", ["/", MATCH, "/nowhere", "/_log"])
 def test_every_answer_carries_the_security_headers_of_the_other_processes(port, client, target):
-    others = client.get("/livez").headers
+    others = client.get("/readyz").headers
     headers = {name.lower(): value for name, value in get(port, target)[1].items()}
     for name in ("X-Frame-Options", "X-Content-Type-Options", "Referrer-Policy", "Cross-Origin-Opener-Policy"):
         assert headers[name.lower()] == others[name]
