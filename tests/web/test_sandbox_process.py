@@ -163,7 +163,7 @@ def test_the_world_is_served(port):
 
 @pytest.mark.parametrize("target", ["/", MATCH, "/nowhere", "/_log"])
 def test_every_answer_carries_the_security_headers_of_the_other_processes(port, client, target):
-    others = client.get("/readyz").headers
+    others = client.get("/metrics").headers
     headers = {name.lower(): value for name, value in get(port, target)[1].items()}
     for name in ("X-Frame-Options", "X-Content-Type-Options", "Referrer-Policy", "Cross-Origin-Opener-Policy"):
         assert headers[name.lower()] == others[name]
