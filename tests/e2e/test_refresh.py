@@ -98,13 +98,19 @@ def test_a_row_is_asked_for_anew_at_its_kickoff(build, open_page, site):
     page.wait_for_selector(f"#row-{soon.pk} .score :text('in play')")
 
 
-def replace_all(page, matches) -> None:
-    """Let every row change, so that the whole list is asked for anew."""
-    events.publish_many(topic="match.changed", events=[(str(each.pk), {}) for each in matches], now=timezone.now())
+def replace_all() -> None:
+    """Let the whole list be asked for anew."""
+    events.publish(topic="promotion.made", key="sandbox", now=timezone.now())
+
+
+def replace_row(match: Match) -> None:
+    """Let one row be asked for anew."""
+    events.publish(topic="match.changed", key=str(match.pk), now=timezone.now())
 
 
 def live(page) -> None:
     page.wait_for_selector("body[data-live=on]")
+    page.wait_for_load_state("networkidle")
     page.evaluate("document.querySelector('[data-list], #match').dataset.old = 'yes'")
 
 
@@ -117,7 +123,7 @@ def states(build):
     return every_state(build)
 
 
-def change_all(states) -> None:
+def change_all() -> None:
     Match.objects.filter(status="scheduled").update(status="cancelled")
 
 
@@ -127,8 +133,8 @@ def test_the_zone_chooser_stays_open_with_its_choice_while_the_list_is_replaced(
     page.locator("#zone summary").click()
     page.locator("#zone-choice").select_option("Asia/Tokyo")
     page.locator("#zone-choice").focus()
-    change_all(states)
-    replace_all(page, states.matches.values())
+    change_all()
+    replace_all()
     replaced(page)
     assert page.locator("#zone").get_attribute("open") is not None
     assert page.locator("#zone-choice").input_value() == "Asia/Tokyo"
@@ -140,8 +146,8 @@ def test_a_search_that_is_being_written_stays(states, open_page):
     live(page)
     page.locator("#search").press_sequentially("wolv")
     page.wait_for_selector("#found a")
-    change_all(states)
-    replace_all(page, states.matches.values())
+    change_all()
+    replace_all()
     replaced(page)
     assert page.locator("#search").input_value() == "wolv"
     assert page.locator("#found a").count() == 1
@@ -154,10 +160,13 @@ def test_what_is_selected_stays_and_is_replaced_when_it_is_let_go(states, open_p
     live(page)
     selected = page.evaluate(SELECT_A_NAME)
     match = states.matches["late"]
-    change_all(states)
+    change_all()
     row = page.locator(f"#row-{match.pk}")
     page.evaluate("id => { document.getElementById(id).dataset.old = 'yes'; }", f"row-{match.pk}")
-    replace_all(page, states.matches.values() if is_list else [match])
+    if is_list:
+        replace_all()
+    else:
+        replace_row(match)
     page.wait_for_timeout(1000)
     assert page.evaluate("getSelection().toString()") == selected
     assert row.get_attribute("data-old") == "yes"
@@ -170,8 +179,8 @@ def test_an_open_choice_of_a_season_is_not_closed(states, open_page):
     live(page)
     page.locator("#season").click()
     assert page.evaluate("document.querySelector('#season').matches(':open')")
-    change_all(states)
-    replace_all(page, states.matches.values())
+    change_all()
+    replace_all()
     page.wait_for_timeout(1000)
     assert page.evaluate("document.querySelector('#season').matches(':open')")
     page.keyboard.press("Escape")
@@ -185,7 +194,7 @@ def test_what_is_opened_or_closed_on_a_match_page_stays_so(states, open_page, is
     live(page)
     page.evaluate("(isOpen) => { document.getElementById('history').open = isOpen; }", is_open)
     Match.objects.filter(pk=match.pk).update(round="Round of the last sixteen")
-    replace_all(page, [match])
+    replace_row(match)
     replaced(page)
     assert (page.locator("#history").get_attribute("open") is not None) == is_open
 

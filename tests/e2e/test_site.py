@@ -127,6 +127,19 @@ def test_a_row_that_is_replaced_keeps_the_focus(filled, build, open_page):
     assert page.evaluate("document.activeElement.id") == f"row-{match.pk}"
 
 
+def test_a_fact_of_one_match_pulls_its_row_and_not_the_list(filled, build, open_page):
+    match, _ = filled
+    page = open_page("/")
+    live(page)
+    page.wait_for_load_state("networkidle")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    events.publish(topic="match.changed", key=str(match.pk), now=timezone.now())
+    said(page, "Harbour City")
+    page.wait_for_load_state("networkidle")
+    assert [url.rsplit("/", 2)[1] for url in asked] == [str(match.pk)]
+
+
 @pytest.mark.parametrize("element", ["#fixtures nav a[aria-current]", "#fixtures header a", "#zone-summary"])
 def test_a_list_that_is_replaced_keeps_the_focus(filled, build, open_page, element):
     page = open_page("/")

@@ -53,7 +53,8 @@
   let attempt = 0;
   let waiting = new Set();
   let timer = null;
-  const changed = new Set();
+  // Matches that are told as updated once they are shown anew: alone, or with the whole list.
+  const changed = new Map();
 
   const pullAll = () => { const part = list(); if (part) htmx.trigger(part, "pull"); };
 
@@ -72,8 +73,9 @@
     const ids = [...waiting];
     waiting = new Set();
     const shown = ids.filter((id) => document.querySelector(`[data-match="${id}"]`));
-    for (const id of shown) changed.add(id);
-    if (ids.includes("*") || (shown.length > ROWS_AT_ONCE && list())) { pullAll(); return; }
+    const isWhole = ids.includes("*") || (shown.length > ROWS_AT_ONCE && list());
+    for (const id of shown) changed.set(id, isWhole ? "list" : "row");
+    if (isWhole) { pullAll(); return; }
     for (const id of shown) for (const part of document.querySelectorAll(`[data-match="${id}"]`)) htmx.trigger(part, "pull");
   };
 
@@ -204,7 +206,7 @@
   });
   document.addEventListener("htmx:afterRequest", (event) => {
     if (!event.detail.elt.matches(LIST)) return;
-    if (event.detail.xhr.status === 304) changed.clear();
+    if (event.detail.xhr.status === 304) for (const [id, how] of changed) if (how === "list") changed.delete(id);
     plan(event.detail.xhr.status === 200);
   });
 
