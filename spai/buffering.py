@@ -182,9 +182,10 @@ class Threads:
 
     def stuck_for(self) -> float:
         """Return for how many seconds no thread has taken a request although some wait, 0 when none waits."""
-        if self._waiting.empty() or len(self._begun) < self._count:
+        begun = self._begun.copy()
+        if self._waiting.empty() or len(begun) < self._count:
             return 0.0
-        return time.monotonic() - max(self._begun.copy().values())
+        return time.monotonic() - max(begun.values())
 
     def _run(self, number: int) -> None:
         while True:
@@ -197,6 +198,8 @@ class Threads:
                 outcome = call(self._application, job.environ)
             except Exception as error:
                 outcome = error
+            except BaseException as error:  # such as SystemExit, which must not end the thread
+                outcome = RuntimeError(f"the application raised {error!r}")
             del self._begun[number]
             # The loop is closed where the process ended while this request was running.
             with contextlib.suppress(RuntimeError):

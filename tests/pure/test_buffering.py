@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import sys
 import threading
 
 import pytest
@@ -257,6 +258,12 @@ async def test_liveness_and_reserved_paths_answer_while_every_thread_is_busy(app
     await asyncio.gather(*busy)
 
 
+async def test_an_answer_of_unknown_length_is_left_to_the_server_to_cut(application):
+    client = await Client().ask(BufferedApplication(application, threads=1))
+    assert [message.get("more_body") for message in client.sent[1:]] == [True, None]
+    assert client.body == b"an answer"
+
+
 # ── Faults ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 async def test_an_answer_that_breaks_off_is_not_sent_as_if_it_were_whole():
     def broken(environ, start_response):
@@ -275,12 +282,16 @@ async def test_an_application_that_fails_leaves_its_thread_for_the_next_request(
     def failing(environ, start_response):
         if environ["PATH_INFO"] == "/fails":
             raise ValueError("a fault")
+        if environ["PATH_INFO"] == "/exits":
+            sys.exit("enough")
         start_response("204 No Content", [])
         return []
 
     site = BufferedApplication(failing, threads=1)
     with pytest.raises(ValueError, match="a fault"):
         await Client(path="/fails").ask(site)
+    with pytest.raises(RuntimeError, match="SystemExit"):
+        await Client(path="/exits").ask(site)
     assert (await Client().ask(site)).status == 204
 
 
