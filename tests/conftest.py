@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 
 import pytest
+from django.conf import settings as django_settings
 from hypothesis import HealthCheck, settings
 
 # How long an example takes, or making one, says something of the machine and nothing of the code.
@@ -16,6 +17,12 @@ settings.load_profile("spai")
 def django_db_keepdb() -> bool:
     """Whether the test database stays: its server goes at the end of the run, with all that it holds."""
     return True
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_password_hashes() -> None:
+    """Hash passwords quickly: hundreds of tests make an account, and none is about the strength of its hash."""
+    django_settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.hookimpl(wrapper=True)

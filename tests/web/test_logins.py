@@ -31,8 +31,6 @@ TOO_MANY = "Too many wrong passwords from your address"
 def office(settings, db):
     """The operator's account on the process that serves the admin."""
     settings.ROOT_URLCONF = "tests.db.office_urls"
-    # A quick hash: what is tested is not its strength.
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     clear_url_caches()
     yield get_user_model().objects.create_superuser("ann", password=PASSWORD)
     clear_url_caches()
