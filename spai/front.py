@@ -31,7 +31,7 @@ def body_limit(environ: Environ) -> int:
 application = BufferedApplication(
     wsgi_application,
     threads=settings.SPAI_THREADS,
-    # A probe waits for no page, and a page that is there waits for no other to get its style.
+    # Probes and static files have threads of their own, so that a loaded page gets its style while others are made.
     reserved={("/readyz", "/metrics"): 1, (settings.STATIC_URL,): 1},
     body_limit=body_limit,
     alive={"face": settings.SPAI_FACE},

@@ -45,7 +45,10 @@ class DeadlineProtocol(H11Protocol):
 
     def _await_head(self) -> None:
         self._cancel_timer()
-        self._head_timer = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+        # A request that was sent before the last one was answered is under way already.
+        if self.conn.their_state is h11.IDLE:
+            # `close` would wait for the client to read what it was sent.
+            self._head_timer = self.loop.call_later(HEAD_SECONDS, self.transport.abort)
 
     def _cancel_timer(self) -> None:
         if self._head_timer is not None:

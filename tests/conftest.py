@@ -22,7 +22,8 @@ def django_db_keepdb() -> bool:
 @pytest.fixture(scope="session", autouse=True)
 def _quick_password_hashes() -> None:
     """Hash passwords quickly: hundreds of tests make an account, and none is about the strength of its hash."""
-    django_settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    quick = "django.contrib.auth.hashers.MD5PasswordHasher"
+    django_settings.PASSWORD_HASHERS = [quick, *django_settings.PASSWORD_HASHERS]
 
 
 @pytest.hookimpl(wrapper=True)

@@ -203,16 +203,24 @@ def nearest_day(world: World, now: datetime, zone: ZoneInfo) -> date:
     ahead = of.filter(
         Q(kickoff_precision=minute, kickoff_at__gte=end) | Q(kickoff_precision=date_only, kickoff_at__gte=date_end),
         kickoff_at__gte=min(end, date_end),
-    ).order_by("kickoff_at", "id")
-    coming = ahead.first()
-    if coming and coming.kickoff_precision == date_only:
-        # There, a kick-off of the hours after 00:00 UTC of a date is on the day before it.
-        soon = ahead.filter(kickoff_precision=minute, kickoff_at__lt=coming.kickoff_at + timedelta(days=1)).first()
-        return min(local_day(match, zone) for match in (coming, soon) if match)
-    if coming:
-        return local_day(coming, zone)
-    latest = of.order_by("-kickoff_at", "-id").first()
-    return local_day(latest, zone) if latest else today
+    )
+    return edge_day(ahead, zone) or edge_day(of, zone, is_latest=True) or today
+
+
+def edge_day(found: QuerySet[Match], zone: ZoneInfo, *, is_latest: bool = False) -> date | None:
+    """Return the first day that has one of some matches, or the latest; None where there is no match."""
+    order = ("-kickoff_at", "-id") if is_latest else ("kickoff_at", "id")
+    first = found.order_by(*order).first()
+    if first is None:
+        return None
+    days = [local_day(first, zone)]
+    offset = first.kickoff_at.astimezone(zone).utcoffset()
+    if offset is not None and offset < timedelta():
+        # West of UTC a date-only match, which sits at 00:00 UTC, comes before matches of the evening before its date.
+        near = (first.kickoff_at - timedelta(days=1), first.kickoff_at + timedelta(days=1))
+        other = found.exclude(kickoff_precision=first.kickoff_precision).filter(kickoff_at__range=near)
+        days += [local_day(match, zone) for match in other.order_by(*order)[:1]]
+    return max(days) if is_latest else min(days)
 
 
 def neighbour_days(world: World, first: date, days: int, zone: ZoneInfo) -> tuple[date | None, date | None]:
@@ -232,9 +240,7 @@ def neighbour_days(world: World, first: date, days: int, zone: ZoneInfo) -> tupl
         (minute & Q(kickoff_at__gte=end)) | (date_only & Q(kickoff_at__gte=date_end)),
         kickoff_at__gte=min(end, date_end),
     )
-    before = earlier_ones.order_by("-kickoff_at", "-id").first()
-    after = later_ones.order_by("kickoff_at", "id").first()
-    return local_day(before, zone) if before else None, local_day(after, zone) if after else None
+    return edge_day(earlier_ones, zone, is_latest=True), edge_day(later_ones, zone)
 
 
 def local_day(match: Match, zone: ZoneInfo) -> date:

@@ -224,7 +224,7 @@ def prepare_files(stack: Stack, report: Report) -> None:
 def start_servers(stack: Stack, supervisor: Supervisor, parts: Sequence[Part], report: Report) -> None:
     """Start PostgreSQL and Redis, or ask those that lie elsewhere, and make the databases."""
     own = [part for part in parts if part.name in SERVERS]
-    # The roles that it is asked as later are made below.
+    # The roles do not exist yet, so only ask whether it takes connections.
     listens = health.postgres_listens(stack.own["DATABASE_URL"])
     own = [replace(part, ready=listens) if part.name == "postgres" else part for part in own]
     for part in own:

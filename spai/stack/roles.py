@@ -81,9 +81,10 @@ def settle(stack: Stack) -> bool:
     owners = [owner_in(stack.own["DATABASE_URL"])]
     if not stack.elsewhere("mlflow"):
         owners.append(owner_in(stack.mlflow_database))
-    is_old = not _logs_in(stack.superuser_database)
+    refusal = _refusal(stack.superuser_database)
+    is_old = bool(refusal)
     if is_old:
-        _rename_superuser(stack)
+        _rename_superuser(stack, refusal)
     with psycopg.connect(stack.superuser_database, autocommit=True) as session:
         session.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(PASSING)))
         for owner in owners:
@@ -100,15 +101,16 @@ def settle(stack: Stack) -> bool:
     return is_old
 
 
-def _logs_in(address: str) -> bool:
+def _refusal(address: str) -> str:
+    """Return why nobody can log in under an address, empty where one can."""
     try:
         with psycopg.connect(address):
-            return True
-    except psycopg.OperationalError:
-        return False
+            return ""
+    except psycopg.OperationalError as error:
+        return str(error).strip()
 
 
-def _rename_superuser(stack: Stack) -> None:
+def _rename_superuser(stack: Stack, refusal: str) -> None:
     """Turn the superuser that the site logged in as into the one of maintenance."""
     passing = secrets.token_urlsafe(24)
     try:
@@ -116,8 +118,9 @@ def _rename_superuser(stack: Stack) -> None:
             row = session.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone()
             if row != (True,):
                 raise RolesError(
-                    f"the superuser {SUPERUSER} does not take the password in {stack.maintenance_file}. Put that file"
-                    " back from a copy; without it the databases cannot be looked after"
+                    f"the superuser {SUPERUSER} cannot log in with the password in {stack.maintenance_file}: {refusal}."
+                    " If it is the password, put that file back from a copy; without it the databases cannot be looked"
+                    " after"
                 )
             session.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(PASSING)))
             session.execute(

@@ -146,7 +146,7 @@ def test_a_cluster_whose_superuser_the_site_was_is_brought_over_without_loss(sta
 
 def test_an_upgrade_that_was_interrupted_goes_on(stack, started):
     started("spai", stack.password("postgres"))
-    roles._rename_superuser(stack)
+    roles._rename_superuser(stack, roles._refusal(stack.superuser_database))
     assert roles.settle(stack) is False
     assert asked(stack.own["DATABASE_URL"], "SELECT current_user") == [("spai",)]
 

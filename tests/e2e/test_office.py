@@ -14,6 +14,7 @@ from unfold.admin import ModelAdmin
 
 from tests.e2e.conftest import FOREIGN
 from tests.e2e.states import every_state
+from tests.web.processes import PATIENCE, strong_hash
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -68,10 +69,13 @@ UNSEEN = """
 def operator(build, browser, office_site):
     """The pages of the admin's models with a row each, and a context of a browser that has signed in."""
     every_state(build)
-    user = get_user_model().objects.create_superuser("ada", "ada@example.org", "secret")
+    user = get_user_model().objects.create_superuser("ada", "ada@example.org")
+    user.password = strong_hash("secret")
+    user.save()
     Group.objects.create(name="operators")
     PeriodicTask.objects.create(name="nightly", task="ml.retrain_due", crontab=CrontabSchedule.objects.create())
     context = browser.new_context(viewport={"width": 1440, "height": 900})
+    context.set_default_timeout(PATIENCE * 1000)
     page = context.new_page()
     page.goto(office_site + "/admin/login/")
     page.fill("[name=username]", "ada")

@@ -72,6 +72,27 @@ def test_an_idle_page_without_a_champion_asks_ever_more_rarely_and_gets_no_body(
     assert counts[-1] > counts[0]
 
 
+def test_a_page_that_changed_goes_on_asking(build, open_page, site):
+    match = build.match()
+    page = with_clock(open_page, site, "/")
+    for status in ("postponed", "cancelled"):
+        Match.objects.filter(pk=match.pk).update(status=status)
+        for _ in range(30):
+            pass_by(page, 5)
+        assert page.locator(f"#row-{match.pk} :text('{status}')").count() == 1
+
+
+def test_a_row_of_a_list_of_several_days_keeps_its_day_when_it_is_asked_for_anew(build, open_page, site):
+    match = build.match("Northgate", "Old Mill")
+    page = with_clock(open_page, site, "/teams/northgate/")
+    day = page.locator(f"#row-{match.pk} .day").inner_text()
+    Match.objects.filter(pk=match.pk).update(status="cancelled")
+    hide(page, True)
+    hide(page, False)
+    page.wait_for_selector(f"#row-{match.pk} :text('cancelled')")
+    assert page.locator(f"#row-{match.pk} .day").inner_text() == day
+
+
 def test_a_hidden_page_asks_for_nothing_and_catches_up_when_it_is_seen(build, open_page, site):
     match = build.match()
     page = with_clock(open_page, site, "/")

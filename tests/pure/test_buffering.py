@@ -11,8 +11,8 @@ import threading
 import pytest
 from prometheus_client import REGISTRY
 
-from spai import buffering
-from spai.buffering import BODY_LIMIT, BufferedApplication
+from spai.buffering import BODY_LIMIT, BufferedApplication, bodies, threads
+from spai.buffering import application as buffering
 
 
 class Application:
@@ -139,7 +139,7 @@ async def test_a_half_sent_body_takes_no_thread(application):
 
 
 async def test_a_body_that_does_not_arrive_in_time_is_refused(application, monkeypatch):
-    monkeypatch.setattr(buffering, "BODY_SECONDS", 0.05)
+    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.05)
     before = refusals("slow body")
     client = await half_sent().ask(BufferedApplication(application, threads=1))
     assert (client.status, application.requests) == (408, [])
@@ -148,8 +148,8 @@ async def test_a_body_that_does_not_arrive_in_time_is_refused(application, monke
 
 
 async def test_an_upload_that_keeps_its_rate_may_take_longer(application, monkeypatch):
-    monkeypatch.setattr(buffering, "BODY_SECONDS", 0.2)
-    monkeypatch.setattr(buffering, "BODY_RATE", 1000)
+    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.2)
+    monkeypatch.setattr(bodies, "BODY_RATE", 1000)
     client = Client("POST", "/", [("Content-Length", "4000")])
     asked = asyncio.create_task(client.ask(BufferedApplication(application, threads=1)))
     for number in range(4):
@@ -177,7 +177,8 @@ async def test_a_body_larger_than_the_limit_is_refused(application, is_announced
     assert client.incoming.empty()
 
 
-async def test_the_application_says_which_requests_may_be_larger(application):
+async def test_the_application_says_which_requests_may_be_larger(application, monkeypatch):
+    monkeypatch.setattr(bodies, "DISCARD_SECONDS", 0.05)
     asked = []
 
     def limit(environ):
@@ -188,12 +189,52 @@ async def test_the_application_says_which_requests_may_be_larger(application):
     body = b"x" * (BODY_LIMIT + 1)
     await Client("POST", "/large", body=body).ask(site)
     assert application.requests[-1] == ("POST", "/large", body)
-    # The application refuses it without the body, which is never asked for.
-    client = Client("POST", "/by-headers", [("Content-Length", str(len(body)))])
+    # The application refuses it without the body, which is dropped: its sender reads the refusal after it has sent all.
+    client = Client("POST", "/by-headers", body=body)
     await client.ask(site)
     assert application.requests[-1] == ("POST", "/by-headers", b"")
+    assert client.incoming.empty()
+    # Who asks first is refused at once, and is never told to send the body.
+    client = Client("POST", "/by-headers", [("Expect", "100-continue")], body=body)
+    await client.ask(site)
+    assert client.status == 200
+    assert not client.incoming.empty()
     await Client("POST", "/small", body=b"small").ask(site)
-    assert asked == ["/large", "/by-headers"]
+    assert asked == ["/large", "/by-headers", "/by-headers"]
+
+
+async def test_a_request_is_refused_when_it_cannot_be_found_out_how_large_it_may_be(application, monkeypatch):
+    monkeypatch.setattr(buffering, "WAITING_SECONDS", 0.05)
+    may_end = threading.Event()
+
+    def limit(environ):
+        may_end.wait(30)
+        return BODY_LIMIT
+
+    site = BufferedApplication(application, threads=1, body_limit=limit)
+    clients = [Client("POST", "/", body=b"x" * (BODY_LIMIT + 1)) for _ in range(3)]
+    await asyncio.gather(*[client.ask(site) for client in clients])
+    may_end.set()
+    assert [client.status for client in clients] == [503] * 3
+    assert application.requests == []
+
+
+async def test_all_bodies_together_have_a_limit(application, monkeypatch):
+    monkeypatch.setattr(bodies, "MEMORY_LIMIT", 10)
+    monkeypatch.setattr(bodies, "DISCARD_SECONDS", 0.05)
+    site = BufferedApplication(application, threads=1)
+    waiting = [asyncio.create_task(half_sent().ask(site)) for _ in range(4)]
+    await asyncio.sleep(0.01)
+    before = refusals("memory")
+    refused = await Client("POST", "/", body=b"xyz").ask(site)
+    assert refused.status == 503
+    assert ("retry-after", "5") in refused.headers
+    assert refusals("memory") == before + 1
+    assert (await Client("POST", "/", body=b"xy").ask(site)).status == 200
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    assert (await Client("POST", "/", body=b"x" * 10).ask(site)).status == 200
 
 
 async def test_a_client_that_leaves_before_its_body_is_there_costs_nothing(application):
@@ -205,7 +246,7 @@ async def test_a_client_that_leaves_before_its_body_is_there_costs_nothing(appli
 
 # ── Overload ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 async def test_more_than_may_wait_is_refused_and_told_when_to_come_back(application, monkeypatch):
-    monkeypatch.setattr(buffering, "WAITING_LIMIT", 2)
+    monkeypatch.setattr(threads, "WAITING_LIMIT", 2)
     application.may_answer.clear()
     site = BufferedApplication(application, threads=1)
     first = asyncio.create_task(Client().ask(site))
@@ -224,7 +265,7 @@ async def test_more_than_may_wait_is_refused_and_told_when_to_come_back(applicat
 
 
 async def test_a_request_that_waited_too_long_is_refused_and_never_carried_out(application, monkeypatch):
-    monkeypatch.setattr(buffering, "WAITING_SECONDS", 0.05)
+    monkeypatch.setattr(threads, "WAITING_SECONDS", 0.05)
     application.may_answer.clear()
     site = BufferedApplication(application, threads=1)
     first = asyncio.create_task(Client(path="/first").ask(site))
@@ -236,6 +277,40 @@ async def test_a_request_that_waited_too_long_is_refused_and_never_carried_out(a
     assert (await first).status == 200
     assert (await Client(path="/third").ask(site)).status == 200
     assert [path for _, path, _ in application.requests] == ["/first", "/third"]
+
+
+async def test_requests_that_were_refused_take_no_place_of_those_that_wait(application, monkeypatch):
+    monkeypatch.setattr(threads, "WAITING_SECONDS", 0.05)
+    monkeypatch.setattr(threads, "WAITING_LIMIT", 2)
+    application.may_answer.clear()
+    site = BufferedApplication(application, threads=1)
+    first = asyncio.create_task(Client(path="/first").ask(site))
+    while not application.requests:
+        await asyncio.sleep(0)
+    await asyncio.gather(*[Client().ask(site) for _ in range(2)])
+    monkeypatch.setattr(threads, "WAITING_SECONDS", 30)
+    last = asyncio.create_task(Client(path="/last").ask(site))
+    await asyncio.sleep(0.01)
+    application.may_answer.set()
+    assert (await last).status == 200
+    await first
+
+
+async def test_a_request_whose_client_left_while_it_waited_is_not_carried_out(application):
+    application.may_answer.clear()
+    site = BufferedApplication(application, threads=1)
+    first = asyncio.create_task(Client(path="/first").ask(site))
+    while not application.requests:
+        await asyncio.sleep(0)
+    gone = Client("POST", "/gone", body=b"x")
+    waiting = asyncio.create_task(gone.ask(site))
+    gone.leave()
+    await waiting
+    assert gone.sent == []
+    application.may_answer.set()
+    await first
+    assert (await Client(path="/next").ask(site)).status == 200
+    assert [path for _, path, _ in application.requests] == ["/first", "/next"]
 
 
 async def test_liveness_and_reserved_paths_answer_while_every_thread_is_busy(application):
@@ -278,20 +353,22 @@ async def test_an_answer_that_breaks_off_is_not_sent_as_if_it_were_whole():
     assert client.sent[-1]["more_body"] is True
 
 
-async def test_an_application_that_fails_leaves_its_thread_for_the_next_request():
+async def test_an_application_that_fails_is_logged_and_leaves_its_thread_for_the_next_request(caplog):
     def failing(environ, start_response):
         if environ["PATH_INFO"] == "/fails":
             raise ValueError("a fault")
-        if environ["PATH_INFO"] == "/exits":
+        if environ["PATH_INFO"] == "/api/exits":
             sys.exit("enough")
         start_response("204 No Content", [])
         return []
 
     site = BufferedApplication(failing, threads=1)
-    with pytest.raises(ValueError, match="a fault"):
-        await Client(path="/fails").ask(site)
-    with pytest.raises(RuntimeError, match="SystemExit"):
-        await Client(path="/exits").ask(site)
+    failed = await Client(path="/fails").ask(site)
+    assert (failed.status, b"failed to answer" in failed.body) == (500, True)
+    assert "ValueError: a fault" in caplog.text
+    exited = await Client(path="/api/exits").ask(site)
+    assert (exited.status, json.loads(exited.body)["status"]) == (500, 500)
+    assert "SystemExit" in caplog.text
     assert (await Client().ask(site)).status == 204
 
 
@@ -316,15 +393,15 @@ async def test_a_process_whose_threads_are_in_a_deadlock_ends_itself(application
 
 async def test_threads_that_go_on_taking_requests_are_slow_and_not_stuck(application):
     application.may_answer.clear()
-    threads = buffering.Threads(application, 1, "test")
-    assert threads.stuck_for() == 0.0
+    pool = threads.Threads(application, 1, "test")
+    assert pool.stuck_for() == 0.0
     asked = [
-        asyncio.create_task(threads.run({"REQUEST_METHOD": "GET", "PATH_INFO": "/", "wsgi.input": io.BytesIO()}))
+        asyncio.create_task(pool.run({"REQUEST_METHOD": "GET", "PATH_INFO": "/", "wsgi.input": io.BytesIO()}))
         for _ in range(3)
     ]
     while not application.requests:
         await asyncio.sleep(0)
-    assert threads.stuck_for() > 0.0
+    assert pool.stuck_for() > 0.0
     application.may_answer.set()
     await asyncio.gather(*asked)
-    assert threads.stuck_for() == 0.0
+    assert pool.stuck_for() == 0.0

@@ -9,6 +9,8 @@ from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
+from django.contrib.auth.hashers import make_password
+
 from apps.ml.pipeline import warm_up
 from spai.stack.parts import OFFICE_THREADS, SANDBOX_THREADS, granian_command, uvicorn_command
 from tests.database import database_url
@@ -27,6 +29,11 @@ def environment_of(face: str, **more: str) -> dict[str, str]:
         "DJANGO_SETTINGS_MODULE": "spai.settings",
         **more,
     }
+
+
+def strong_hash(password: str) -> str:
+    """Hash a password as these processes do; tests themselves use a quick hash, which a process does not know."""
+    return make_password(password, hasher="pbkdf2_sha256")
 
 
 def start(command: list[str], port: int, log: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:

@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from spai import logins
 from spai.stack.ports import free_port
-from tests.web.processes import PATIENCE, start_office, stop
+from tests.web.processes import PATIENCE, start_office, stop, strong_hash
 
 PASSWORD = "a-long-right-one"
 WRONG = "Please enter the correct username and password"
@@ -140,7 +140,7 @@ def test_as_many_proxies_are_believed_as_there_are(settings, proxies, forwarded,
 
 @pytest.mark.django_db(transaction=True)
 def test_forty_wrong_passwords_at_once_are_not_forty_answers(django_user_model, tmp_path):
-    django_user_model.objects.create_superuser("ann", password=PASSWORD)
+    django_user_model.objects.create(username="ann", password=strong_hash(PASSWORD), is_staff=True, is_superuser=True)
     port = free_port()
     process = start_office(port, tmp_path / "log", DATABASE_POOL_SIZE="7", DEBUG="true")
     try:
@@ -166,9 +166,9 @@ def test_forty_wrong_passwords_at_once_are_not_forty_answers(django_user_model, 
     finally:
         stop(process)
         connection.close()
-    # On a slow machine some are refused before their turn comes.
+    # On a slow machine some are refused before their turn comes, by the login or, after ten seconds, by the process.
     assert 1 <= answers.count(200) <= 4
-    assert answers.count(429) == 40 - answers.count(200)
+    assert answers.count(429) + answers.count(503) == 40 - answers.count(200)
 
 
 def test_a_login_whose_turn_does_not_come_is_refused(office, monkeypatch):

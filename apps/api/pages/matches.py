@@ -25,7 +25,9 @@ def match(request: HtmxRequest, match_id: int) -> HttpResponse:
     frame = frame_of(request, world=found.season.competition.world)
     (card,) = selectors.cards([found], now=frame.now)
     if request.htmx and request.htmx.target == f"row-{found.pk}":
-        return show(request, frame, "", {"card": card}, partial="partials/row.html")
+        # A list of several days shows the day in each row.
+        context = {"card": card, "dated": "dated" in request.GET}
+        return show(request, frame, "", context, partial="partials/row.html")
     history = list(ml_selectors.prediction_history(found.pk))
     in_time = [each for each in history if each.published_at < found.kickoff_at]
     why_none = ""

@@ -120,7 +120,8 @@
     if (!part.contains(focused)) return false;
     return focused.matches("select") ? !knowsOpen || focused.matches(":open") : focused.matches("input, textarea");
   };
-  const refreshesItself = (event) => event.detail.elt === event.detail.target && event.detail.elt.matches(PARTS);
+  // beforeSwap is sent to the target: only the request says who asked.
+  const refreshesItself = ({ detail }) => detail.requestConfig.elt === detail.target && detail.target.matches(PARTS);
   const held = new Set();
   let released = null;
 
@@ -205,7 +206,8 @@
     if (event.detail.target.matches(LIST)) etag = event.detail.xhr.getResponseHeader("ETag");
   });
   document.addEventListener("htmx:afterRequest", (event) => {
-    if (!event.detail.elt.matches(LIST)) return;
+    // htmx sends this event to the parent of a part that was replaced; who asked stands in the request.
+    if (!event.detail.requestConfig.elt.matches(LIST)) return;
     if (event.detail.xhr.status === 304) for (const [id, how] of changed) if (how === "list") changed.delete(id);
     plan(event.detail.xhr.status === 200);
   });

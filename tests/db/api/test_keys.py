@@ -207,6 +207,17 @@ def test_without_a_terminal_the_command_revokes_and_asks_nobody(monkeypatch, giv
     assert ApiKey.objects.get().revoked_at
 
 
+@pytest.mark.parametrize("typed", ["", "\n", "no\n"])
+def test_the_command_revokes_nothing_at_a_terminal_that_does_not_say_yes(monkeypatch, typed):
+    prefix = command("create", "x", "--source", "live")[0][5:13]
+    terminal = StringIO(typed)
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr("sys.stdin", terminal)
+    with pytest.raises(CommandError, match="Nothing was revoked"):
+        command("revoke", prefix)
+    assert ApiKey.objects.get().revoked_at is None
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

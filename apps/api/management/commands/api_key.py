@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import sys
 from argparse import ArgumentParser
 from datetime import timedelta
 from typing import Any
@@ -130,8 +131,8 @@ def _agreed(question: str) -> bool:
     try:
         return input(question).strip().lower() in ("y", "yes")
     except (EOFError, RuntimeError):
-        # Standard input is empty, or closed.
-        return True
+        # Ctrl-D at a terminal is a no; where input is empty or closed there is nobody to ask.
+        return sys.stdin is None or not sys.stdin.isatty()
 
 
 def _operator() -> str:

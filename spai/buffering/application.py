@@ -1,0 +1,164 @@
+"""The ASGI application in front of a WSGI application."""
+
+from __future__ import annotations
+
+import asyncio
+import faulthandler
+import io
+import json
+import logging
+import os
+import signal
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
+from typing import Final
+
+from spai.buffering.bodies import BODY_LIMIT, Body, Memory
+from spai.buffering.refusals import (
+    OWN_HEADERS,
+    ClientGoneError,
+    RefusedError,
+    failed,
+    overloaded,
+    refused,
+    response_to,
+)
+from spai.buffering.threads import WAITING_SECONDS, Threads
+from spai.buffering.wsgi import Environ, Receive, Response, Scope, Send, WsgiApplication, environ_of
+
+logger = logging.getLogger(__name__)
+
+STUCK_SECONDS: Final = 300.0
+"""Every thread busy with the same request for so long counts as a deadlock, and the process ends itself."""
+LIVENESS: Final = "/livez"
+
+
+class BufferedApplication:
+    """Receives each request whole, has a thread answer it, and sends the answer whole.
+
+    Parameters
+    ----------
+    application : callable
+        The WSGI application.
+    threads : int
+        How many requests it answers at a time.
+    reserved : mapping of tuple of str to int, optional
+        Prefixes of paths → number of threads that answer nothing but these, so that they wait for no other request.
+    body_limit : callable, optional
+        Takes the environ of a request that announces more than `BODY_LIMIT` bytes, in a thread, and returns how many
+        bytes may come; 0 where the application refuses the request by its headers, and the body is not received.
+        `BODY_LIMIT` for all requests by default.
+    alive : mapping, optional
+        What `/livez` answers.
+    """
+
+    def __init__(
+        self,
+        application: WsgiApplication,
+        *,
+        threads: int,
+        reserved: Mapping[tuple[str, ...], int] | None = None,
+        body_limit: Callable[[Environ], int] | None = None,
+        alive: Mapping[str, str] | None = None,
+    ) -> None:
+        self._threads = Threads(application, threads, "request")
+        self._reserved = [
+            (prefixes, Threads(application, count, prefixes[0].strip("/")))
+            for prefixes, count in (reserved or {}).items()
+        ]
+        self._memory = Memory()
+        self._body_limit = body_limit
+        self._limits = ThreadPoolExecutor(1, "body-limit")
+        self._alive = json.dumps({"status": "alive", **(alive or {})}).encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection of the server."""
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+            return
+        if scope["path"] == LIVENESS:
+            await self._livez(scope["method"]).send_to(send)
+            return
+        body = Body(scope, receive, self._memory)
+        try:
+            response = await self._answer(scope, body)
+        except ClientGoneError:
+            return
+        except RefusedError as error:
+            refused.labels(error.reason).inc()
+            response = response_to(error, scope["path"])
+        except Exception:
+            logger.exception("%s %s was not answered", scope["method"], scope["path"])
+            response = response_to(failed(), scope["path"])
+        finally:
+            body.release()
+        if body.is_coming:
+            await body.discard()
+        await response.send_to(send)
+        if response.error is not None:
+            # The server closes the connection, so that a broken answer cannot be taken for a whole one.
+            raise response.error
+
+    async def _answer(self, scope: Scope, body: Body) -> Response:
+        environ = environ_of(scope)
+        limit = await self._limit_of(environ)
+        environ["wsgi.input"] = io.BytesIO(await body.read(limit) if limit else b"")
+        disconnected = body.wait_for_disconnect if limit else None
+        return await self._threads_for(scope["path"]).run(environ, disconnected)
+
+    async def _limit_of(self, environ: Environ) -> int:
+        """Return how large the body of this request may be.
+
+        Raises
+        ------
+        RefusedError
+            When it cannot be found out in time.
+        """
+        if self._body_limit is None or _announced(environ) <= BODY_LIMIT:
+            return BODY_LIMIT
+        try:
+            async with asyncio.timeout(WAITING_SECONDS):
+                return await asyncio.get_running_loop().run_in_executor(self._limits, self._body_limit, environ)
+        except TimeoutError:
+            raise overloaded() from None
+
+    def _threads_for(self, path: str) -> Threads:
+        for prefixes, threads in self._reserved:
+            if path.startswith(prefixes):
+                return threads
+        return self._threads
+
+    def _livez(self, method: str) -> Response:
+        headers = [("Content-Type", "application/json"), *OWN_HEADERS]
+        if method not in ("GET", "HEAD"):
+            return Response(HTTPStatus.METHOD_NOT_ALLOWED, [("Allow", "GET, HEAD"), *headers], b"")
+        return Response(HTTPStatus.OK, headers, self._alive if method == "GET" else b"")
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        ending = asyncio.create_task(self._end_when_stuck())
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        ending.cancel()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _end_when_stuck(self) -> None:
+        """End this process when its threads are in a deadlock; the server starts another one.
+
+        Slowness is no deadlock: a thread that takes a new request shows that the process makes progress.
+        """
+        while self._threads.stuck_for() < STUCK_SECONDS:
+            await asyncio.sleep(STUCK_SECONDS / 30)
+        logger.critical(
+            "no thread has taken a request for %.0f s and some wait; this process ends itself. Its threads:",
+            STUCK_SECONDS,
+        )
+        faulthandler.dump_traceback()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _announced(environ: Environ) -> int:
+    """Return the Content-Length of a request, 0 when there is none or it is no number."""
+    text = environ.get("CONTENT_LENGTH", "")
+    return int(text) if text.isascii() and text.isdigit() else 0

@@ -1,0 +1,145 @@
+"""The threads that run the WSGI application, and the requests that wait for one of them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import queue
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from spai.buffering.refusals import ClientGoneError, overloaded
+from spai.buffering.wsgi import Environ, Response, WsgiApplication, call
+
+WAITING_LIMIT: Final = 64
+"""Requests that may wait for a thread of one process; further ones are refused."""
+WAITING_SECONDS: Final = 10.0
+"""Longest wait for a thread; what waited longer is refused, because its sender has probably gone."""
+
+
+@dataclass(slots=True)
+class Job:
+    """A request that waits for a thread.
+
+    Attributes
+    ----------
+    environ : dict
+        The request as WSGI describes it.
+    done : asyncio.Future
+        Receives the `Response`, or the error.
+    claim : Lock
+        Belongs to who decides: the thread that answers the request, or the event loop that refuses it. Never both, so
+        that a request that was refused has not been carried out.
+    """
+
+    environ: Environ
+    done: asyncio.Future[Response]
+    claim: threading.Lock = field(default_factory=threading.Lock)
+
+    def end(self, error: Exception) -> None:
+        """End the request with an error, unless a thread has taken it."""
+        if self.claim.acquire(blocking=False):
+            settle(self.done, error)
+
+
+class Threads:
+    """Threads that run a WSGI application.
+
+    Parameters
+    ----------
+    application : callable
+        The WSGI application.
+    count : int
+        Number of threads.
+    name : str
+        Name of the threads, for stack traces.
+    """
+
+    def __init__(self, application: WsgiApplication, count: int, name: str) -> None:
+        self._application = application
+        self._waiting: queue.SimpleQueue[Job] = queue.SimpleQueue()
+        self._begun: dict[int, float] = {}
+        """Thread → when it began its present request, on the monotonic clock."""
+        self._count = count
+        self._open = 0
+        """Requests that wait or are being answered. The queue also holds those that were refused meanwhile."""
+        for number in range(count):
+            threading.Thread(target=self._run, args=(number,), name=f"{name}-{number}", daemon=True).start()
+
+    async def run(self, environ: Environ, disconnected: Callable[[], Awaitable[None]] | None = None) -> Response:
+        """Have a thread answer a request.
+
+        Parameters
+        ----------
+        environ : dict
+            The request as WSGI describes it.
+        disconnected : callable, optional
+            Returns an awaitable that ends when the client has closed the connection. Nobody looks by default.
+
+        Raises
+        ------
+        RefusedError
+            When too many wait already, or this one has waited too long.
+        ClientGoneError
+            When the client has gone before a thread took the request, which is not carried out then.
+        """
+        if self._open >= self._count + WAITING_LIMIT:
+            raise overloaded()
+        loop = asyncio.get_running_loop()
+        job = Job(environ, loop.create_future())
+        watching = None
+        if disconnected is not None and self._open >= self._count:
+            watching = loop.create_task(_end_when_gone(job, disconnected))
+        self._open += 1
+        self._waiting.put(job)
+        timer = loop.call_later(WAITING_SECONDS, lambda: job.end(overloaded()))
+        try:
+            return await job.done
+        finally:
+            self._open -= 1
+            timer.cancel()
+            if watching is not None:
+                watching.cancel()
+
+    def stuck_for(self) -> float:
+        """Return for how many seconds no thread has taken a request although some came, 0 when none did."""
+        begun = self._begun.copy()
+        if self._waiting.empty() or len(begun) < self._count:
+            return 0.0
+        return time.monotonic() - max(begun.values())
+
+    def _run(self, number: int) -> None:
+        while True:
+            job = self._waiting.get()
+            if not job.claim.acquire(blocking=False):
+                continue
+            self._begun[number] = time.monotonic()
+            outcome: Response | Exception
+            try:
+                outcome = call(self._application, job.environ)
+            except Exception as error:
+                outcome = error
+            except BaseException as error:  # such as SystemExit, which must not end the thread
+                outcome = RuntimeError(f"the application raised {error!r}")
+            del self._begun[number]
+            # The loop is closed where the process ended while this request was running.
+            with contextlib.suppress(RuntimeError):
+                job.done.get_loop().call_soon_threadsafe(settle, job.done, outcome)
+
+
+async def _end_when_gone(job: Job, disconnected: Callable[[], Awaitable[None]]) -> None:
+    await disconnected()
+    job.end(ClientGoneError())
+
+
+def settle(done: asyncio.Future[Response], outcome: Response | Exception) -> None:
+    """Set the outcome of a request that is still awaited."""
+    if done.done():
+        return
+    if isinstance(outcome, Exception):
+        done.set_exception(outcome)
+    else:
+        done.set_result(outcome)
