@@ -23,7 +23,7 @@ import httpcore
 import httpx
 
 from apps.scraping.politeness import host_of, judge
-from apps.scraping.responses import FetchError, Outcome, Response, kept_headers
+from apps.scraping.responses import FetchError, FetchOutcome, FetchResponse, kept_headers
 
 TIMEOUT: Final = 30.0
 """Seconds from the request to the last byte, redirects included."""
@@ -90,7 +90,7 @@ class Client:
         accept: Collection[str] = (),
         follow_redirects_to: Collection[str] = (),
         on_redirect: Callable[[str], None] | None = None,
-    ) -> Response:
+    ) -> FetchResponse:
         """Return what a server answers, whatever its status.
 
         Parameters
@@ -136,30 +136,32 @@ class Client:
                 self._deadline.ends += time.monotonic() - before
             url = target
 
-    def _ask(self, url: str, headers: Mapping[str, str], limit: int, started: float) -> Response:
+    def _ask(self, url: str, headers: Mapping[str, str], limit: int, started: float) -> FetchResponse:
         """Ask once, and read the answer to its end."""
         try:
             with self._httpx.stream("GET", url, headers=dict(headers)) as answer:
                 return _response(answer, _read(answer, limit), started)
         except _BrokenBodyError as error:
-            raise FetchError(Outcome.HTTP_ERROR, f"{url}: {error}", _response(answer, error.body, started)) from error
+            raise FetchError(
+                FetchOutcome.HTTP_ERROR, f"{url}: {error}", _response(answer, error.body, started)
+            ) from error
         except httpx.InvalidURL as error:
-            raise FetchError(Outcome.INVALID, f"{url[:200]!r} is no address: {error}") from error
+            raise FetchError(FetchOutcome.INVALID, f"{url[:200]!r} is no address: {error}") from error
         except httpx.TimeoutException as error:
             allowed = self._deadline.ends - started
-            raise FetchError(Outcome.TIMEOUT, f"{url}: no complete answer within {allowed:.1f} s") from error
+            raise FetchError(FetchOutcome.TIMEOUT, f"{url}: no complete answer within {allowed:.1f} s") from error
         except httpx.TransportError as error:
-            raise FetchError(Outcome.HTTP_ERROR, f"{url}: {error or type(error).__name__}") from error
+            raise FetchError(FetchOutcome.HTTP_ERROR, f"{url}: {error or type(error).__name__}") from error
 
 
 def _host(url: str) -> str:
     try:
         return host_of(url)
     except ValueError as error:
-        raise FetchError(Outcome.INVALID, str(error)) from error
+        raise FetchError(FetchOutcome.INVALID, str(error)) from error
 
 
-def _redirect(response: Response) -> str:
+def _redirect(response: FetchResponse) -> str:
     """Return where an answer leads, ``""`` when it leads nowhere; httpx has refused what is no address."""
     location = response.headers.get("location", "")
     if response.status not in _REDIRECTS or not location:
@@ -168,35 +170,35 @@ def _redirect(response: Response) -> str:
 
 
 def _objection(
-    response: Response, target: str, allowed: Collection[str], seen: Collection[str]
-) -> tuple[Outcome, str] | None:
+    response: FetchResponse, target: str, allowed: Collection[str], seen: Collection[str]
+) -> tuple[FetchOutcome, str] | None:
     """Return why a redirect is not followed, None when it is."""
     if target in seen:
-        return Outcome.HTTP_ERROR, f"{response.url}: redirects in a circle to {target[:200]}"
+        return FetchOutcome.HTTP_ERROR, f"{response.url}: redirects in a circle to {target[:200]}"
     if len(seen) > MAX_REDIRECTS:
-        return Outcome.HTTP_ERROR, f"{response.url}: more than {MAX_REDIRECTS} redirects"
+        return FetchOutcome.HTTP_ERROR, f"{response.url}: more than {MAX_REDIRECTS} redirects"
     if response.url.startswith("https:") and not target.startswith("https:"):
-        return Outcome.INVALID, f"{response.url}: redirects from https to {target[:200]}"
+        return FetchOutcome.INVALID, f"{response.url}: redirects from https to {target[:200]}"
     try:
         host = _host(target)
     except FetchError as error:
         return error.outcome, f"{response.url}: redirects to what is not followed: {error}"
     if host not in allowed:
-        return Outcome.INVALID, f"{response.url}: redirects to {host}, which is another host"
+        return FetchOutcome.INVALID, f"{response.url}: redirects to {host}, which is another host"
     return None
 
 
-def _checked(response: Response, accept: Collection[str]) -> Response:
+def _checked(response: FetchResponse, accept: Collection[str]) -> FetchResponse:
     """Return the answer unless it is a page of a type that nobody asked for."""
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     family = kind.partition("/")[0] + "/*"
     if not accept or not kind or kind in accept or family in accept or response.status == 304 or judge(response):
         return response
-    raise FetchError(Outcome.INVALID, f"{response.url}: is {kind}, not {' or '.join(sorted(accept))}", response)
+    raise FetchError(FetchOutcome.INVALID, f"{response.url}: is {kind}, not {' or '.join(sorted(accept))}", response)
 
 
-def _response(answer: httpx.Response, body: bytes, started: float) -> Response:
-    return Response(
+def _response(answer: httpx.Response, body: bytes, started: float) -> FetchResponse:
+    return FetchResponse(
         url=str(answer.url),
         status=answer.status_code,
         body=body,

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from protego import Protego
 from selectolax.lexbor import LexborHTMLParser
 
-from apps.scraping.responses import Outcome, Response
+from apps.scraping.responses import FetchOutcome, FetchResponse
 
 VERSION: Final = "0.1.0"
 AGENT: Final = f"SPAI/{VERSION}"
@@ -123,12 +123,12 @@ class Robots:
         return cls(raw.decode("utf-8", "replace").removeprefix("\ufeff"))
 
     @classmethod
-    def of(cls, response: Response | None) -> Robots:
+    def of(cls, response: FetchResponse | None) -> Robots:
         """Return the rules that an answer to the request for robots.txt makes (RFC 9309, section 2.3.1).
 
         Parameters
         ----------
-        response : Response or None
+        response : FetchResponse or None
             None when nothing came. Then, and when the server failed, nothing may be fetched for now. A robots.txt that
             does not exist (4xx) forbids nothing. A 429 and a challenge page say nothing about what exists, so that
             they count as a server that failed.
@@ -257,12 +257,12 @@ class Breaker:
             return self
         return replace(self, state=BreakerState.HALF_OPEN, open_until=now + PROBE_LIMIT)
 
-    def after(self, outcome: Outcome, now: datetime, wait: timedelta | None = None, reason: str = "") -> Breaker:
+    def after(self, outcome: FetchOutcome, now: datetime, wait: timedelta | None = None, reason: str = "") -> Breaker:
         """Return the state after a request.
 
         Parameters
         ----------
-        outcome : Outcome
+        outcome : FetchOutcome
             What came of it. `BLOCKED` opens at once; the fifth `TIMEOUT` or `HTTP_ERROR` in a row does, and the first
             one of a probe. `FAILED` is our own fault and says nothing about the site. Every other one says that the
             site answers, and closes.
@@ -275,16 +275,16 @@ class Breaker:
         """
         # Of a request that began before the breaker opened: it cannot close it, nor count twice.
         is_straggler = self.state is BreakerState.OPEN and not self.allows(now)
-        if outcome is Outcome.FAILED:
+        if outcome is FetchOutcome.FAILED:
             is_probe = self.state is BreakerState.HALF_OPEN
             return replace(self, state=BreakerState.OPEN, open_until=now) if is_probe else self
-        if outcome not in (Outcome.BLOCKED, Outcome.TIMEOUT, Outcome.HTTP_ERROR):
+        if outcome not in (FetchOutcome.BLOCKED, FetchOutcome.TIMEOUT, FetchOutcome.HTTP_ERROR):
             return self if is_straggler else Breaker()
         if is_straggler:
             assert self.open_until is not None
             return replace(self, open_until=max(self.open_until, now + (wait or timedelta())))
-        failures = self.failures + (outcome is not Outcome.BLOCKED)
-        is_trip = outcome is Outcome.BLOCKED or failures >= FAILURE_LIMIT or self.state is not BreakerState.CLOSED
+        failures = self.failures + (outcome is not FetchOutcome.BLOCKED)
+        is_trip = outcome is FetchOutcome.BLOCKED or failures >= FAILURE_LIMIT or self.state is not BreakerState.CLOSED
         if not is_trip and not wait:
             return replace(self, failures=failures)
         trips = self.trips + is_trip
@@ -318,7 +318,7 @@ _GENERIC_PHRASES: Final = (
 )
 
 
-def challenge(response: Response) -> str:
+def challenge(response: FetchResponse) -> str:
     """Return whose challenge or block page came in place of the page, ``""`` when none did.
 
     Block pages often come with status 200. What decides is a header or the title, or the words of a page that is small
@@ -353,16 +353,16 @@ def challenge(response: Response) -> str:
     return "captcha" if any(phrase in title or phrase in shown for phrase in _GENERIC_PHRASES) else ""
 
 
-def judge(response: Response) -> Outcome | None:
+def judge(response: FetchResponse) -> FetchOutcome | None:
     """Return what an answer means before anybody reads it, None when it may be read.
 
     A refusal (403, 429, 451) or a challenge is `BLOCKED`; 304 may be "read"; any other status but 2xx is `HTTP_ERROR`.
     """
     if response.status in (403, 429, 451) or challenge(response):
-        return Outcome.BLOCKED
+        return FetchOutcome.BLOCKED
     if 200 <= response.status < 300 or response.status == 304:
         return None
-    return Outcome.HTTP_ERROR
+    return FetchOutcome.HTTP_ERROR
 
 
 def conditional_headers(kept: Mapping[str, str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The one door to Playwright: a real browser that asks for pages, within time, memory and manners.
+"""The one door to Playwright: a real browser that asks for pages, within time, memory and policy.
 
 `find` says which browser serves. A `Browser` runs one for as long as a worker wants and replaces it when it has grown,
 hung or died; `Browser.unit` gives each unit of work a fresh context, with no memory of the one before. Only the site
@@ -19,10 +19,10 @@ import psutil
 from playwright.sync_api import Error as PlaywrightError
 
 from apps.scraping.browser.engine import Engine, EngineDied, Overrun
-from apps.scraping.browser.finding import BrowserMissing, Found, Origin, find
+from apps.scraping.browser.finding import BrowserMissing, FoundBrowser, Origin, find
 from apps.scraping.browser.tab import Tab
 from apps.scraping.politeness import host_of
-from apps.scraping.responses import FetchError, Outcome, Response
+from apps.scraping.responses import FetchError, FetchOutcome, FetchResponse
 
 __all__ = ["Browser", "BrowserMissing", "Found", "Origin", "Unit", "find"]
 
@@ -45,7 +45,7 @@ class Browser:
     ----------
     user_agent : str
         Who asks, as `politeness.user_agent` says it; it stands after the browser's own name.
-    found : Found
+    found : FoundBrowser
         Which browser, as `find` found it.
     max_pages, max_megabytes : int
         After so many pages, those included that a page asked for, or with so much resident memory (its processes and
@@ -59,7 +59,7 @@ class Browser:
         self,
         *,
         user_agent: str,
-        found: Found,
+        found: FoundBrowser,
         max_pages: int = MAX_PAGES,
         max_megabytes: int = MAX_MEGABYTES,
         sandbox: bool | None = None,
@@ -128,7 +128,7 @@ class Browser:
             try:
                 self._engine = Engine(self.found, sandbox=self._sandbox)
             except EngineDied as error:
-                raise FetchError(Outcome.FAILED, str(error)) from error
+                raise FetchError(FetchOutcome.FAILED, str(error)) from error
             self.starts += 1
         return self._engine
 
@@ -148,7 +148,9 @@ class Unit:
         self._engine: Engine | None = None
         self._tab: Tab | None = None
 
-    def open(self, url: str, *, wait_for: str = "", timeout: float = TIMEOUT, max_bytes: int = MAX_BYTES) -> Response:
+    def open(
+        self, url: str, *, wait_for: str = "", timeout: float = TIMEOUT, max_bytes: int = MAX_BYTES
+    ) -> FetchResponse:
         """Show a page, and return its HTML as it stands when the wait is over.
 
         A page that `politeness.judge` refuses, such as a challenge, comes back at once with its status, so that the
@@ -177,7 +179,7 @@ class Unit:
         try:
             self._allowed.add(host_of(url))
         except ValueError as error:
-            raise FetchError(Outcome.INVALID, str(error)) from error
+            raise FetchError(FetchOutcome.INVALID, str(error)) from error
         engine, tab = self._ready()
         engine.pages += 1
         return self._call(engine, lambda: tab.open(url, wait_for, timeout, max_bytes), url, timeout)
@@ -189,7 +191,7 @@ class Unit:
         headers: Mapping[str, str] | None = None,
         timeout: float = TIMEOUT,
         max_bytes: int = MAX_BYTES,
-    ) -> Response:
+    ) -> FetchResponse:
         """Return what the page that is shown gets when it asks for an address of its site, with its own cookies.
 
         Raises
@@ -201,12 +203,12 @@ class Unit:
         try:
             is_ours = host_of(url) in self._allowed
         except ValueError as error:
-            raise FetchError(Outcome.INVALID, str(error)) from error
+            raise FetchError(FetchOutcome.INVALID, str(error)) from error
         if not is_ours:
-            raise FetchError(Outcome.INVALID, f"{url[:200]}: is not of the site that is shown")
+            raise FetchError(FetchOutcome.INVALID, f"{url[:200]}: is not of the site that is shown")
         engine, tab = self._engine, self._tab
         if engine is None or tab is None or not engine.is_alive() or not tab.is_usable():
-            raise FetchError(Outcome.FAILED, f"{url}: no page is shown that could ask for it")
+            raise FetchError(FetchOutcome.FAILED, f"{url}: no page is shown that could ask for it")
         engine.pages += 1
         return self._call(engine, lambda: tab.fetch(url, dict(headers or {}), timeout, max_bytes), url, timeout)
 
@@ -226,20 +228,20 @@ class Unit:
             except (PlaywrightError, EngineDied, Overrun) as error:
                 self._browser.close()
                 if is_last:
-                    raise FetchError(Outcome.FAILED, f"the browser gave no context: {error}") from error
+                    raise FetchError(FetchOutcome.FAILED, f"the browser gave no context: {error}") from error
             else:
                 self._engine, self._tab = engine, tab
                 return engine, tab
         raise AssertionError("the second try has returned or raised")
 
-    def _call(self, engine: Engine, work: Callable[[], Response], url: str, timeout: float) -> Response:
+    def _call(self, engine: Engine, work: Callable[[], FetchResponse], url: str, timeout: float) -> FetchResponse:
         try:
             return engine.call(work, timeout + SLACK)
         except Overrun as error:
             reason = f"{url}: the browser gave no answer within {timeout + SLACK:.1f} s and was ended"
-            raise FetchError(Outcome.TIMEOUT, reason) from error
+            raise FetchError(FetchOutcome.TIMEOUT, reason) from error
         except EngineDied as error:
-            raise FetchError(Outcome.FAILED, f"{url}: {error}") from error
+            raise FetchError(FetchOutcome.FAILED, f"{url}: {error}") from error
 
     def _close(self) -> None:
         engine, tab = self._engine, self._tab

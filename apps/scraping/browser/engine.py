@@ -31,7 +31,7 @@ from playwright.sync_api import Browser as PlaywrightBrowser
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Playwright, sync_playwright
 
-from apps.scraping.browser.finding import Found, Origin
+from apps.scraping.browser.finding import FoundBrowser, Origin
 
 START_LIMIT: Final = 120.0
 """Seconds that a browser may take to start."""
@@ -73,7 +73,7 @@ class Engine:
 
     Parameters
     ----------
-    found : Found
+    found : FoundBrowser
         Which browser.
     sandbox : bool
         Whether Chromium shuts its pages in; it refuses to as root.
@@ -84,7 +84,7 @@ class Engine:
         When it does not start.
     """
 
-    def __init__(self, found: Found, *, sandbox: bool) -> None:
+    def __init__(self, found: FoundBrowser, *, sandbox: bool) -> None:
         if found.origin is not Origin.REMOTE and not os.access(found.place, os.X_OK):
             raise EngineDied(f"{found.place} did not start: it is no program")  # Playwright would leave its folders
         self._found = found

@@ -47,7 +47,7 @@ class Origin(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundBrowser:
     """The browser that is used.
 
     Parameters
@@ -84,7 +84,7 @@ class BrowserMissing(Exception):  # noqa: N818 -- the word that doctor and `make
         self.command = command
 
 
-def find(*, remote: str = "", given: str = "", folder: Path | None = None) -> Found:
+def find(*, remote: str = "", given: str = "", folder: Path | None = None) -> FoundBrowser:
     """Return the browser that would be used, and why.
 
     A remote one and a given path are taken or refused, since the operator asked for them. Else the first that can say
@@ -110,16 +110,16 @@ def find(*, remote: str = "", given: str = "", folder: Path | None = None) -> Fo
     if remote:
         if not remote.startswith(("ws://", "wss://", "http://", "https://")):
             raise BrowserMissing(f"the address of the remote browser is no ws or http address: {remote[:200]!r}", how())
-        return Found(Origin.REMOTE, remote, "", "the settings name a remote browser")
+        return FoundBrowser(Origin.REMOTE, remote, "", "the settings name a remote browser")
     if given:
         version = _version(given)
         if not version:
             raise BrowserMissing(f"{given} is named by the settings but does not say its version", how())
-        return Found(Origin.GIVEN, given, version, "the settings name it")
+        return FoundBrowser(Origin.GIVEN, given, version, "the settings name it")
     broken = []
     for origin, place, why in _candidates(folder or Path.cwd()):
         if version := _version(place):
-            return Found(origin, place, version, why)
+            return FoundBrowser(origin, place, version, why)
         broken.append(place)
     looked = f"{', '.join(_NAMES)}, Playwright's own, and {_NPM_PACKAGE}"
     wrong = f"; broken: {', '.join(broken)}" if broken else ""

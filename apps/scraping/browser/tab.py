@@ -20,7 +20,7 @@ from playwright.sync_api import Response as PlaywrightResponse
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from apps.scraping.politeness import host_of, judge
-from apps.scraping.responses import FetchError, LeadsOnError, Outcome, Response, kept_headers
+from apps.scraping.responses import FetchError, FetchOutcome, FetchResponse, LeadsOnError, kept_headers
 
 MAX_DOCUMENTS: Final = 9
 """Documents that one call may lead through: the first and eight redirects, of whatever kind."""
@@ -99,7 +99,7 @@ class Tab:
         self._with_parts = with_parts
         self._asked = self._leads_to = ""
         self._has_crashed = self._is_stuck = False
-        self._refusal: tuple[Outcome, str] | None = None
+        self._refusal: tuple[FetchOutcome, str] | None = None
         self._answer: PlaywrightResponse | None = None
         self._first: str | None = None
         self._documents: set[str] = set()
@@ -139,7 +139,7 @@ class Tab:
         with suppress(PlaywrightError):
             self._context.close()
 
-    def open(self, url: str, wait_for: str, seconds: float, limit: int) -> Response:
+    def open(self, url: str, wait_for: str, seconds: float, limit: int) -> FetchResponse:
         """Go to an address; see `Unit.open`."""
         began = self._begin(seconds, limit)
         try:
@@ -153,7 +153,7 @@ class Tab:
                 self._is_stuck = True
                 return self._response(b"", began)
             if self._answer is None:
-                raise FetchError(Outcome.INVALID, f"{url}: is only another place on the page that is shown")
+                raise FetchError(FetchOutcome.INVALID, f"{url}: is only another place on the page that is shown")
             response, is_there = self._shown(began), False
             if wait_for and judge(response) is None:
                 is_there = self._comes(wait_for)
@@ -162,12 +162,12 @@ class Tab:
                 return response
             self._go_no_further(url)
             if wait_for:
-                raise FetchError(Outcome.CHANGED_LAYOUT, f"{url}: no {wait_for} on the page", response)
+                raise FetchError(FetchOutcome.CHANGED_LAYOUT, f"{url}: no {wait_for} on the page", response)
             return response
         except PlaywrightError as error:
             raise self._explain(url, error) from error
 
-    def fetch(self, url: str, headers: dict[str, str], seconds: float, limit: int) -> Response:
+    def fetch(self, url: str, headers: dict[str, str], seconds: float, limit: int) -> FetchResponse:
         """Ask inside the page; see `Unit.fetch`."""
         # The script counts to the limit; this count is for what else the page may do meanwhile.
         began = self._begin(seconds, 2 * limit + 1024**2)
@@ -224,7 +224,7 @@ class Tab:
         self._ends = began + seconds
         return began
 
-    def _shown(self, began: float) -> Response:
+    def _shown(self, began: float) -> FetchResponse:
         """Return the page as it stands, and when it was just leaving for another, that one."""
         while True:
             try:
@@ -239,12 +239,12 @@ class Tab:
         if self._refusal is not None:
             raise FetchError(self._refusal[0], f"{self._page.url}: {self._refusal[1]}")
         if not isinstance(text, str):
-            raise FetchError(Outcome.HTTP_ERROR, f"{self._page.url}: shows more than {self._limit:,} characters")
+            raise FetchError(FetchOutcome.HTTP_ERROR, f"{self._page.url}: shows more than {self._limit:,} characters")
         return self._response(text.encode("utf-8", "replace"), began)
 
-    def _response(self, body: bytes, began: float) -> Response:
+    def _response(self, body: bytes, began: float) -> FetchResponse:
         answer = self._answer
-        return Response(
+        return FetchResponse(
             url=self._page.url if body else (answer.url if answer else self._page.url),
             status=answer.status if answer else 0,
             body=body,
@@ -262,21 +262,21 @@ class Tab:
         if self._refusal is not None:
             return FetchError(self._refusal[0], f"{url}: {self._refusal[1]}")
         if not self._browser.is_connected() or self._has_crashed:
-            return FetchError(Outcome.FAILED, f"{url}: the browser died")
+            return FetchError(FetchOutcome.FAILED, f"{url}: the browser died")
         if self._page.is_closed():
             if not self._browser_answers():
-                return FetchError(Outcome.FAILED, f"{url}: the browser died")
-            return FetchError(Outcome.HTTP_ERROR, f"{url}: the page closed itself")
+                return FetchError(FetchOutcome.FAILED, f"{url}: the browser died")
+            return FetchError(FetchOutcome.HTTP_ERROR, f"{url}: the page closed itself")
         what = error.message.partition("\n")[0][:300]
         if isinstance(error, PlaywrightTimeout):
-            return FetchError(Outcome.TIMEOUT, f"{url}: no whole page in time")
+            return FetchError(FetchOutcome.TIMEOUT, f"{url}: no whole page in time")
         if "TIMED_OUT" in what:
-            return FetchError(Outcome.TIMEOUT, f"{url}: {what}")
+            return FetchError(FetchOutcome.TIMEOUT, f"{url}: {what}")
         if "net::" in what:
-            return FetchError(Outcome.HTTP_ERROR, f"{url}: {what}")
+            return FetchError(FetchOutcome.HTTP_ERROR, f"{url}: {what}")
         if "Download is starting" in what:
-            return FetchError(Outcome.INVALID, f"{url}: is a download, not a page")
-        return FetchError(Outcome.FAILED, f"{url}: {what}")
+            return FetchError(FetchOutcome.INVALID, f"{url}: is a download, not a page")
+        return FetchError(FetchOutcome.FAILED, f"{url}: {what}")
 
     def _browser_answers(self) -> bool:
         """Whether the browser is there: of one that was killed the pages are told as closed before the browser is."""
@@ -343,9 +343,9 @@ class Tab:
                 refusal = {"requestId": event["requestId"], "errorReason": "BlockedByClient"}
                 self._session.send("Fetch.failRequest", refusal)
         if is_page and not may_ask:
-            self._give_up(Outcome.INVALID, f"leads to another host: {url[:200]}")
+            self._give_up(FetchOutcome.INVALID, f"leads to another host: {url[:200]}")
         elif self._hops > MAX_DOCUMENTS:
-            self._give_up(Outcome.HTTP_ERROR, f"leads through more than {MAX_DOCUMENTS} pages")
+            self._give_up(FetchOutcome.HTTP_ERROR, f"leads through more than {MAX_DOCUMENTS} pages")
 
     def _is_one_more(self, event: dict[str, Any], *, is_page: bool) -> bool:
         """Return whether a request is more than the call makes without parts; note where what was asked for leads."""
@@ -364,7 +364,7 @@ class Tab:
         """Give a page up whose document broke off; the browser would wait for the rest of it."""
         is_begun = self._answer is not None and self._answer.status < 400
         if is_begun and event["requestId"] in self._documents and not event.get("canceled"):
-            self._give_up(Outcome.HTTP_ERROR, f"ended before its end: {event.get('errorText', '')}")
+            self._give_up(FetchOutcome.HTTP_ERROR, f"ended before its end: {event.get('errorText', '')}")
 
     def _note_answer(self, answer: PlaywrightResponse) -> None:
         with suppress(PlaywrightError):
@@ -372,14 +372,16 @@ class Tab:
                 self._answer = answer
                 length = answer.headers.get("content-length", "")
                 if length.isascii() and length.isdigit() and len(length) < 20 and int(length) > self._limit:
-                    self._give_up(Outcome.HTTP_ERROR, f"announces {int(length):,} bytes, more than {self._limit:,}")
+                    self._give_up(
+                        FetchOutcome.HTTP_ERROR, f"announces {int(length):,} bytes, more than {self._limit:,}"
+                    )
 
     def _count(self, event: dict[str, Any]) -> None:
         self._bytes += int(event["dataLength"])
         if self._limit and self._bytes > self._limit:
-            self._give_up(Outcome.HTTP_ERROR, f"has loaded more than {self._limit:,} bytes")
+            self._give_up(FetchOutcome.HTTP_ERROR, f"has loaded more than {self._limit:,} bytes")
 
-    def _give_up(self, outcome: Outcome, reason: str) -> None:
+    def _give_up(self, outcome: FetchOutcome, reason: str) -> None:
         """Leave a page: with its context closed it ends every wait, and can hold and ask for nothing more.
 
         To close the page alone is not enough: Chromium forgets the request while it is going to another one.
@@ -402,19 +404,21 @@ def _hang_up(socket: WebSocketRoute) -> None:
         socket.close()
 
 
-def _fetched(url: str, came: Any, limit: int, seconds: float) -> Response:
+def _fetched(url: str, came: Any, limit: int, seconds: float) -> FetchResponse:
     """Return what a page says that it fetched; a page can say anything, so that each part is checked."""
     failed = came.get("failed") if isinstance(came, dict) else "nothing"
     if failed == "time":
-        raise FetchError(Outcome.TIMEOUT, f"{url}: no complete answer in time")
+        raise FetchError(FetchOutcome.TIMEOUT, f"{url}: no complete answer in time")
     if failed == "size":
-        raise FetchError(Outcome.HTTP_ERROR, f"{url}: has more than {limit:,} bytes")
+        raise FetchError(FetchOutcome.HTTP_ERROR, f"{url}: has more than {limit:,} bytes")
     if failed is not None:
-        raise FetchError(Outcome.HTTP_ERROR, f"{url}: {str(failed)[:300]}")
+        raise FetchError(FetchOutcome.HTTP_ERROR, f"{url}: {str(failed)[:300]}")
     try:
         pairs = [(str(name), str(value)) for name, value in came["headers"]]
         body = base64.b64decode(came["body"], validate=True)
         host_of(came["url"])
-        return Response(str(came["url"]), int(came["status"]), body, datetime.now(UTC), kept_headers(pairs), seconds)
+        return FetchResponse(
+            str(came["url"]), int(came["status"]), body, datetime.now(UTC), kept_headers(pairs), seconds
+        )
     except (KeyError, TypeError, ValueError) as error:
-        raise FetchError(Outcome.INVALID, f"{url}: the page answered in place of the server: {error}") from error
+        raise FetchError(FetchOutcome.INVALID, f"{url}: the page answered in place of the server: {error}") from error
