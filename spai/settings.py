@@ -68,23 +68,23 @@ def one_of(name: str, choices: tuple[str, ...], default: str) -> str:
 SECRET_KEY: str = required("SECRET_KEY")
 DEBUG: bool = env.bool("DEBUG", default=False)
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
-SPAI_FACE = one_of("SPAI_FACE", ("web", "office", "push"), "web")
+SPAI_ROLE = one_of("SPAI_ROLE", ("web", "admin", "push"), "web")
 """Which of the three processes this is: pages and API, admin and pushing in, or push."""
 SPAI_THREADS: int = env.int("SPAI_THREADS", default=1)
-"""How many requests one worker of `web` or `office` answers at a time."""
+"""How many requests one worker of `web` or `admin` answers at a time."""
 if SPAI_THREADS < 1:
     raise ImproperlyConfigured(f"SPAI_THREADS is {SPAI_THREADS}; it must be 1 or more")
 SPAI_REVISION: str = env.str("SPAI_REVISION", default="")
 """Code revision of an image that carries no git history."""
 
 SPAI_WEB_URL: str = env.str("SPAI_WEB_URL", default="http://127.0.0.1:8000").rstrip("/")
-SPAI_OFFICE_URL: str = env.str("SPAI_OFFICE_URL", default="http://127.0.0.1:8001").rstrip("/")
+SPAI_ADMIN_URL: str = env.str("SPAI_ADMIN_URL", default="http://127.0.0.1:8001").rstrip("/")
 SPAI_PUSH_URL: str = env.str("SPAI_PUSH_URL", default="http://127.0.0.1:8002").rstrip("/")
 SPAI_SANDBOX_URL: str = env.str("SPAI_SANDBOX_URL", default="http://127.0.0.1:8003").rstrip("/")
 """Where the simulated world is a web site."""
 for _name, _address in (
     ("SPAI_WEB_URL", SPAI_WEB_URL),
-    ("SPAI_OFFICE_URL", SPAI_OFFICE_URL),
+    ("SPAI_ADMIN_URL", SPAI_ADMIN_URL),
     ("SPAI_PUSH_URL", SPAI_PUSH_URL),
     ("SPAI_SANDBOX_URL", SPAI_SANDBOX_URL),
 ):
@@ -97,7 +97,7 @@ _https = SPAI_WEB_URL.startswith("https://")
 SPAI_PAGE_ORIGINS = sorted(
     {
         address.replace("//127.0.0.1", f"//{name}")
-        for address in (SPAI_WEB_URL, SPAI_OFFICE_URL)
+        for address in (SPAI_WEB_URL, SPAI_ADMIN_URL)
         for name in ("127.0.0.1", "localhost")
     }
 )
@@ -110,7 +110,7 @@ SECURE_REDIRECT_EXEMPT = [r"^readyz$", r"^metrics$"]
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_HTTPONLY = True
 # Cookies know no port: two checkouts on one machine must not log each other out. All processes of one stack agree.
-_cookies = f"spai_{urlsplit(SPAI_OFFICE_URL).port or 'site'}"
+_cookies = f"spai_{urlsplit(SPAI_ADMIN_URL).port or 'site'}"
 SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"{_cookies}_session", f"{_cookies}_csrf"
 X_FRAME_OPTIONS = "DENY"
 CSRF_FAILURE_VIEW = "django.views.csrf.csrf_failure"
@@ -136,7 +136,7 @@ AXES_VERBOSE = False
 # spai/admin.py shows failed logins in Unfold's forms.
 AXES_ENABLE_ADMIN = False
 
-# Pages carry no inline script or style. Unfold's Alpine evaluates strings: the office has a policy of its own.
+# Pages carry no inline script or style. Unfold's Alpine evaluates strings: the admin has a policy of its own.
 _push_sources = [SPAI_PUSH_URL, SPAI_PUSH_WS_URL]
 CONTENT_SECURITY_POLICY: dict[str, Any] = {
     "DIRECTIVES": {
@@ -149,7 +149,7 @@ CONTENT_SECURITY_POLICY: dict[str, Any] = {
         "frame-ancestors": [NONE],
     }
 }
-if SPAI_FACE == "office":
+if SPAI_ROLE == "admin":
     CONTENT_SECURITY_POLICY["DIRECTIVES"] |= {
         "script-src": [SELF, "'unsafe-inline'", "'unsafe-eval'"],
         "style-src": [SELF, "'unsafe-inline'"],
@@ -413,12 +413,12 @@ SPECTACULAR_SETTINGS = {
 }
 
 # ── Admin ────────────────────────────────────────────────────────────────────────────────────────────────────────────
-LOGIN_URL = reverse_lazy("admin:login") if SPAI_FACE == "office" else f"{SPAI_OFFICE_URL}/admin/login/"
+LOGIN_URL = reverse_lazy("admin:login") if SPAI_ROLE == "admin" else f"{SPAI_ADMIN_URL}/admin/login/"
 # Whoever signs in without having asked for a page comes to the first one.
 LOGIN_REDIRECT_URL = "/admin/"
 UNFOLD = {
-    "SITE_TITLE": "SPAI office",
-    "SITE_HEADER": "SPAI office",
+    "SITE_TITLE": "SPAI admin",
+    "SITE_HEADER": "SPAI admin",
     "SITE_URL": SPAI_WEB_URL,
     "SITE_SYMBOL": "sports_soccer",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("spai/icon.svg")}],
