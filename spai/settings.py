@@ -18,6 +18,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 
+from spai.stack import renamed
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 # ── Environment ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -25,6 +27,8 @@ env = environ.Env()
 _env_file = env.str("SPAI_ENV_FILE", default=".env")
 if _env_file and (BASE_DIR / _env_file).is_file():
     env.read_env(BASE_DIR / _env_file)
+if _error := renamed.error_in(env.ENVIRON):
+    raise ImproperlyConfigured(_error)
 SPAI_VAR_DIR = Path(env.str("SPAI_VAR_DIR", default=str(BASE_DIR / "var")))
 """Everything that this machine keeps outside the database: logs, pipeline workspaces, verified model bundles."""
 
@@ -41,7 +45,7 @@ if env.str("MLFLOW_TRACKING_URI", default="") not in ("", StackFile.ENVIRON.get(
     # Whoever names another MLflow server says how to log in there; the stack's own password is not shown to it.
     for _name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
         StackFile.ENVIRON.pop(_name, None)
-for _name, _value in StackFile.ENVIRON.items():
+for _name, _value in renamed.with_current_names(StackFile.ENVIRON).items():
     env.ENVIRON.setdefault(_name, _value)
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+from spai.stack import renamed
 from spai.stack.ports import Claims, free_port
 
 BASE = Path(__file__).resolve().parents[2]
@@ -210,7 +211,7 @@ def load(environment: Mapping[str, str] | None = None) -> Stack:
     var = (BASE / (outside.get("SPAI_VAR_DIR") or "var")).resolve()
     return Stack(
         var=var,
-        own=read_env_file(var / "stack.env"),
+        own=renamed.with_current_names(read_env_file(var / "stack.env")),
         outside=outside,
         maintenance=read_env_file(var / "maintenance.env"),
     )
@@ -243,7 +244,7 @@ def settle(stack: Stack, claims: Claims) -> Stack:
         }.get(process, f"http://127.0.0.1:{port}")
     if stack.var != BASE / "var":
         own["SPAI_VAR_DIR"] = str(stack.var)
-    if own != dict(stack.own):
+    if own != read_env_file(stack.env_file):
         write_private(
             stack.env_file,
             "# Written by `manage.py stack up`; settings read it last, after the environment and .env.\n" + lines(own),

@@ -23,7 +23,7 @@ import psutil
 import psycopg
 from psycopg import sql
 
-from spai.stack import environment, health, privacy, revision, roles, runs, servers, supervision
+from spai.stack import environment, health, privacy, renamed, revision, roles, runs, servers, supervision
 from spai.stack.environment import Stack, write_private
 from spai.stack.ports import Claims
 from spai.stack.processes import KERNELS, SERVERS, SITE, Process, mlflow_auth
@@ -123,11 +123,24 @@ def up(report: Report) -> None:
         When interrupted; everything that this call started has been ended.
     """
     stack = environment.load()
+    refuse_old_names(stack)
+    supervisor = Supervisor(stack)
     with alone(stack), interruptible():
-        if Supervisor(stack).runs():
+        runs = supervisor.runs()
+        if runs and not supervisor.is_of_earlier_version():
             adopt(stack, report)
-        else:
-            begin(stack, report)
+            return
+        if runs:
+            report.say("An earlier version started the stack that runs; it is restarted with this version.")
+            with uninterrupted():
+                end(stack, report)
+        begin(stack, report)
+
+
+def refuse_old_names(stack: Stack) -> None:
+    """Raise `StackError` when the operator sets a variable under the name that an earlier version used."""
+    if error := renamed.error_in(stack.outside):
+        raise StackError(error)
 
 
 def begin(stack: Stack, report: Report) -> None:
@@ -138,6 +151,7 @@ def begin(stack: Stack, report: Report) -> None:
         stack = environment.settle(stack, claims)
         if closed := privacy.close(stack.var):
             report.say(f"Closed {closed} files and folders in {stack.var} to other users of this machine")
+        renamed.rename_logs(stack.logs)
         first_password = begin_processes(stack, claims, report)
     background = [process.name for process in supervision.processes_of(stack) if process.name not in (*SERVERS, *SITE)]
     report.say(f"Starting in the background: {', '.join(background)}; `make status` tells when each is ready")
@@ -505,6 +519,7 @@ def restart(report: Report, process: str | None = None) -> None:
         As `up`; also when there is no such process, or the stack does not run.
     """
     stack = environment.load()
+    refuse_old_names(stack)
     with alone(stack), interruptible():
         if process is None:
             with uninterrupted():
@@ -519,6 +534,8 @@ def restart(report: Report, process: str | None = None) -> None:
                 if chosen
                 else f"There is no process {process!r}; see `make status`."
             )
+        if supervisor.is_of_earlier_version():
+            raise StackError("An earlier version started the stack: `make restart` restarts it with this one.")
         if process not in supervisor.states():
             raise StackError(f"{process} was switched on after the stack was started: `make restart` starts it too.")
         if process == runs.WORKER and (run := runs.under_way(stack)):

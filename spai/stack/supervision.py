@@ -185,6 +185,10 @@ class Supervisor:
         """Return what it knows of each process; see `getAllProcessInfo` in supervisor's manual."""
         return {info["name"]: info for info in self.ask("getAllProcessInfo")}
 
+    def is_of_earlier_version(self) -> bool:
+        """Whether a version started it whose processes and variables had other names."""
+        return MONITOR not in self.states()
+
     def start(self, process: str) -> None:
         """Start a process that does not run; not waiting for it."""
         with contextlib.suppress(xmlrpc.client.Fault):

@@ -281,7 +281,7 @@ def test_preparing_the_site_has_the_kernels_compiled_beside_it(stack, monkeypatc
 
 def test_a_part_that_was_switched_on_since_is_not_restarted_alone(stack, monkeypatch, capsys):
     monkeypatch.setattr(lifecycle.Supervisor, "runs", lambda supervisor: True)
-    monkeypatch.setattr(lifecycle.Supervisor, "processes", lambda supervisor: {"web": {}})
+    monkeypatch.setattr(lifecycle.Supervisor, "states", lambda supervisor: {"web": {}, "monitor": {}})
     monkeypatch.setattr(lifecycle.Supervisor, "stop", lambda *told: None)
     monkeypatch.setattr(lifecycle.Supervisor, "start", lambda *told: None)
     with Claims(stack.var / "claims") as claims:
