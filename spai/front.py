@@ -1,4 +1,4 @@
-"""The ASGI application of the processes `web` and `office`: the site, each request received whole before a thread."""
+"""The ASGI application of the processes `web` and `admin`: the site, each request received whole before a thread."""
 
 from __future__ import annotations
 
@@ -34,5 +34,5 @@ application = BufferedApplication(
     # Probes and static files have threads of their own, so that a loaded page gets its style while others are made.
     reserved={("/readyz", "/metrics"): 1, (settings.STATIC_URL,): 1},
     body_limit=body_limit,
-    alive={"face": settings.SPAI_FACE},
+    alive={"role": settings.SPAI_ROLE},
 )

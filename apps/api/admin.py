@@ -1,4 +1,4 @@
-"""The home panel of the office, and the keys of the programs that push matches in."""
+"""The home panel of the admin, and the keys of the programs that push matches in."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def world_panel(world: World, *, served: World, now: datetime) -> WorldPanel:
 
 
 def home_panel(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Add the panel to the context of the office's home page."""
+    """Add the panel to the context of the admin's home page."""
     now = timezone.now()
     served = ml_selectors.served_world()
     since = now - FAILURES_SHOWN

@@ -103,7 +103,7 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):
 
     def get_security_definition(self, auto_schema: Any) -> list[dict[str, Any]]:
         """Return the two schemes, in the order of their names."""
-        how = "An API key, as the operator made it in the office or by `manage.py api_key create`."
+        how = "An API key, as the operator made it in the admin or by `manage.py api_key create`."
         return [
             {"type": "http", "scheme": "bearer", "description": how},
             {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": how},

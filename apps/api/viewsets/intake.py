@@ -37,7 +37,7 @@ _LINES = frozenset({NDJSON, "application/ndjson", "application/jsonl"})
 _LONGEST_KEY = 200
 
 _HOW_TO_PUSH = """
-Send fixtures, results and odds, one JSON object a line, to the office's address, with an API key of the scope `ingest`:
+Send fixtures, results and odds, one JSON object a line, to the admin's address, with an API key of the scope `ingest`:
 
 ```
 curl http://127.0.0.1:8001/api/v1/ingest/ \\
@@ -62,9 +62,9 @@ line of the body, from 1. After a broken connection `GET /api/v1/ingest/UUID/` t
 
 ```
 UPLOAD=$(uuidgen)
-curl "$OFFICE/api/v1/ingest/?upload=$UPLOAD&from_line=1" ... --data-binary @<(head -n 5000 all.ndjson)
-curl "$OFFICE/api/v1/ingest/$UPLOAD/" -H "Authorization: Bearer $SPAI_KEY"        # next_line: 5001
-curl "$OFFICE/api/v1/ingest/?upload=$UPLOAD&from_line=5001" ... --data-binary @<(tail -n +5001 all.ndjson)
+curl "$ADMIN/api/v1/ingest/?upload=$UPLOAD&from_line=1" ... --data-binary @<(head -n 5000 all.ndjson)
+curl "$ADMIN/api/v1/ingest/$UPLOAD/" -H "Authorization: Bearer $SPAI_KEY"        # next_line: 5001
+curl "$ADMIN/api/v1/ingest/?upload=$UPLOAD&from_line=5001" ... --data-binary @<(tail -n +5001 all.ndjson)
 ```
 """
 
@@ -80,12 +80,12 @@ class IngestViewSet(viewsets.ViewSet):
     permission_classes = [HasScope(Scope.INGEST)]  # type: ignore[list-item]  # one that makes itself
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Send away who calls another process than the office, before the key is looked at.
+        """Send away who calls another process than the admin, before the key is looked at.
 
         A redirect would not do: clients drop the key when they follow one to another port.
         """
-        if settings.SPAI_FACE != "office":
-            address = f"{settings.SPAI_OFFICE_URL}{request.path}"
+        if settings.SPAI_ROLE != "admin":
+            address = f"{settings.SPAI_ADMIN_URL}{request.path}"
             raise Problem(
                 421,
                 "other-address",
@@ -124,7 +124,7 @@ class IngestViewSet(viewsets.ViewSet):
             (411, MEDIA_TYPE): _refusal("Content-Length is missing."),
             (413, MEDIA_TYPE): _refusal("The body exceeds a limit; nothing was stored."),
             (415, MEDIA_TYPE): _refusal("The body is not NDJSON, or packed in an unknown way."),
-            (421, MEDIA_TYPE): _refusal("This is not the office; `address` says where it is."),
+            (421, MEDIA_TYPE): _refusal("This is not the admin; `address` says where it is."),
             (422, MEDIA_TYPE): OpenApiResponse(
                 PushProblemSerializer, description="No line could be used; or the body as a whole cannot be."
             ),
@@ -166,7 +166,7 @@ class IngestViewSet(viewsets.ViewSet):
             (401, MEDIA_TYPE): _refusal("There is no key, or it may not be used now."),
             (403, MEDIA_TYPE): _refusal("The key lacks the scope."),
             (404, MEDIA_TYPE): _refusal("Nothing of this upload is stored; begin with line 1."),
-            (421, MEDIA_TYPE): _refusal("This is not the office; `address` says where it is."),
+            (421, MEDIA_TYPE): _refusal("This is not the admin; `address` says where it is."),
         },
     )
     def retrieve(self, request: Request, upload: UUID) -> Response:
@@ -195,7 +195,7 @@ def body_limit(environ: Mapping[str, Any]) -> int | None:
     if environ["PATH_INFO"] != reverse("ingest"):
         return None
     request = Request(WSGIRequest(dict(environ) | {"wsgi.input": BytesIO()}), authenticators=[ApiKeyAuthentication()])
-    if settings.SPAI_FACE != "office" or not _is_lines(request):
+    if settings.SPAI_ROLE != "admin" or not _is_lines(request):
         return 0
     try:
         allowed = HasScope(Scope.INGEST).has_permission(request, IngestViewSet())
