@@ -15,8 +15,8 @@ from typing import Any, Final
 
 from playwright.sync_api import Browser as PlaywrightBrowser
 from playwright.sync_api import Error as PlaywrightError
+from playwright.sync_api import FetchResponse as PlaywrightResponse
 from playwright.sync_api import Page, Request, Route, WebSocketRoute
-from playwright.sync_api import Response as PlaywrightResponse
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from apps.scraping.politeness import host_of, judge
