@@ -105,7 +105,7 @@ def test_a_young_file_without_a_match_is_a_note_and_an_old_one_an_error() -> Non
         answer(site, old, header, summer)
 
 
-@pytest.mark.parametrize("content", [b"<!DOCTYPE html><html><h1>404 Not FoundBrowser</h1></html>", b"", b"\x00\x01"])
+@pytest.mark.parametrize("content", [b"<!DOCTYPE html><html><h1>404 Not Found</h1></html>", b"", b"\x00\x01"])
 def test_an_error_page_is_no_file(content: bytes) -> None:
     site = FootballDataSite()
     for asked in (job(ScrapeScope.RESULTS, date(2024, 10, 1)), job(ScrapeScope.FIXTURES, date(2024, 10, 1))):
@@ -192,4 +192,4 @@ def test_an_openfootball_file_gives_the_records_of_the_imported_one() -> None:
     assert {record.season for record in reading.records} == {"2025-26"}
     assert {record.competition for record in reading.records} == {DIVISIONS["E0"]}
     with pytest.raises(ParseError, match="valid JSON is missing"):
-        answer(site, request, b"404: Not FoundBrowser", asked)
+        answer(site, request, b"404: Not Found", asked)

@@ -94,7 +94,7 @@ def test_compressed_pages_come_decoded(client, server, path, body):
     ("path", "status"), [("/unchanged", 304), ("/error", 503), ("/missing", 404), ("/nowhere", 302)]
 )
 def test_every_status_is_an_answer(client, server, path, status):
-    assert client.fetch(server.url + path, accept=["text/csv"]).status == status
+    assert client.fetch(server.url + path).status == status
     assert len(server.asked) == 1  # nothing is retried
 
 
@@ -123,7 +123,7 @@ def test_a_call_without_a_time_of_its_own_has_the_time_of_its_client(authorities
         ("/large-unannounced", "has more than 20,971,520 bytes"),
         ("/bomb", "has more than 20,971,520 bytes"),
         ("/dense-bomb", "has more than 20,971,520 bytes"),
-        ("/cut-gzip", "is broken gzip: it was cut"),
+        ("/cut-gzip", "is broken gzip: it is truncated"),
         ("/broken-gzip", "is broken gzip"),
         ("/brotli", "is encoded as 'br'"),
         ("/cut", "ended before its end"),
@@ -162,30 +162,6 @@ def test_a_limit_counts_decoded_bytes(client, server):
     assert client.fetch(server.url + "/zipped-twice", max_bytes=2 * len(CSV)).body == CSV + CSV
     error = refused(lambda: client.fetch(server.url + "/zipped-large", max_bytes=1000))
     assert "has more than" in error.reason
-
-
-# media types
-
-
-def test_a_page_of_another_type_is_refused_and_kept(client, server):
-    error = refused(lambda: client.fetch(server.url + "/html", accept=["text/csv"]))
-    assert error.outcome is FetchOutcome.INVALID
-    assert error.response.body == b"<p>Eastmoor"
-    assert "is text/html, not text/csv" in error.reason
-
-
-@pytest.mark.parametrize(
-    ("path", "accept"),
-    [
-        ("/html", ["text/html"]),
-        ("/html", ["text/*"]),
-        ("/html", []),
-        ("/untyped", ["text/csv"]),
-        ("/challenge", ["text/csv"]),
-    ],
-)
-def test_a_page_of_a_wanted_type_or_none_passes_and_a_challenge_is_left_to_its_judge(client, server, path, accept):
-    assert client.fetch(server.url + path, accept=accept).status == 200
 
 
 # redirects
@@ -227,13 +203,11 @@ def test_redirects_without_an_end_are_an_error_of_http(client, server, path, rea
     assert error.response.status in (302, 307)
 
 
-def test_a_redirect_to_another_host_is_followed_only_where_the_caller_allows_it(client, server):
+def test_a_redirect_to_another_host_is_not_followed(client, server):
     error = refused(lambda: client.fetch(server.url + "/elsewhere"))
     assert error.outcome is FetchOutcome.INVALID
     assert "another host" in error.reason
     assert len(server.asked) == 1
-    host = f"localhost:{server.server_port}"
-    assert client.fetch(server.url + "/elsewhere", follow_redirects_to=[host]).body == CSV
 
 
 @pytest.mark.parametrize(
@@ -293,7 +267,7 @@ def test_a_name_that_nobody_knows_is_an_error_of_http(client, monkeypatch):
     monkeypatch.setattr(http.socket, "getaddrinfo", unknown)
     error = refused(lambda: client.fetch("http://nowhere.example/"))
     assert error.outcome is FetchOutcome.HTTP_ERROR
-    assert "the address of nowhere.example is not known" in error.reason
+    assert "nowhere.example cannot be resolved" in error.reason
 
 
 def test_a_resolver_that_hangs_ends_with_the_deadline(client, monkeypatch):
@@ -380,9 +354,9 @@ def test_a_certificate_that_nobody_signed_is_an_error_of_http(client, secure):
 
 def test_a_page_over_tls_comes_and_leads_to_no_plain_one(server, secure):
     url, trusting, answers = secure
-    answers.put(f"HTTP/1.1 302 FoundBrowser\r\ncontent-length: 0\r\nlocation: {server.url}/page\r\n\r\n".encode())
+    answers.put(f"HTTP/1.1 302 Found\r\ncontent-length: 0\r\nlocation: {server.url}/page\r\n\r\n".encode())
     with Client(user_agent="SPAI", timeout=PATIENCE, verify=trusting) as trusted:
-        error = refused(lambda: trusted.fetch(url + "/", follow_redirects_to=[server.url.removeprefix("http://")]))
+        error = refused(lambda: trusted.fetch(url + "/"))
     assert "from https to http" in error.reason
     assert error.response.status == 302
     assert server.asked == []

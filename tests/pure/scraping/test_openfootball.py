@@ -230,7 +230,7 @@ def test_an_entry_that_cannot_be_a_match_is_refused_with_its_reason(bad: Any, re
     ("content", "missing"),
     [
         (b"", "valid JSON"),
-        (b"<html>Not FoundBrowser</html>", "valid JSON"),
+        (b"<html>Not Found</html>", "valid JSON"),
         (b"\xff\xfe", "valid JSON"),
         (b"[]", "key name"),
         (b'{"matches": []}', "key name"),

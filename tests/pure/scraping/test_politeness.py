@@ -193,19 +193,15 @@ def test_a_robots_txt_that_does_not_come_is_a_refusal_and_one_that_does_not_exis
     st.timedeltas(timedelta(), timedelta(hours=1)),
     st.floats(0, 10),
     st.floats(0, 1),
-    st.none() | st.timedeltas(timedelta(), timedelta(hours=1)),
 )
-def test_a_gap_is_never_shorter_than_the_delay_nor_than_what_robots_txt_asks(delay, jitter, draw, crawl_delay):
-    found = gap(delay, jitter, draw, crawl_delay=crawl_delay)
-    assert found >= delay
-    assert found >= (crawl_delay or timedelta())
+def test_a_gap_is_never_shorter_than_the_delay(delay, jitter, draw):
+    assert gap(delay, jitter, draw) >= delay
 
 
 def test_a_gap_grows_with_the_draw():
     seven = timedelta(seconds=7)
     assert gap(seven, 0.5, 0) == seven
     assert gap(seven, 0.5, 0.5) == timedelta(seconds=8.75)
-    assert gap(seven, 0.5, 0, crawl_delay=timedelta(seconds=30)) == timedelta(seconds=30)
 
 
 @pytest.mark.parametrize(

@@ -712,7 +712,7 @@ def test_bytes_that_are_no_text_are_no_address(site: SandboxSite) -> None:
     body = validator(site)(environ, lambda status, headers, exc_info=None: told.append(status))
     assert b"no page has this address" in b"".join(body)
     body.close()
-    assert told == ["404 Not FoundBrowser"]
+    assert told == ["404 Not Found"]
 
 
 def test_before_the_world_begins_there_is_no_page_but_a_reason(clock: Clock, site: SandboxSite) -> None:
