@@ -93,7 +93,7 @@ class Browser:
         return 0.0 if self._engine is None else self._engine.megabytes()
 
     def is_worn(self) -> bool:
-        """Return whether it has shown so many pages, or grown so large, that it will be replaced before the next unit."""
+        """Return whether it will be replaced before the next unit, for its number of pages or its size."""
         engine = self._engine
         return engine is not None and (engine.pages >= self._max_pages or engine.megabytes() > self._max_megabytes)
 
@@ -195,8 +195,8 @@ class Unit:
         Raises
         ------
         FetchError
-            `TIMEOUT`; `HTTP_ERROR`; `INVALID` for an address of another host; `FAILED` when no page is open, because none
-            was opened or the latest one failed, or when the browser crashed.
+            `TIMEOUT`; `HTTP_ERROR`; `INVALID` for an address of another host; `FAILED` when no page is open, because
+            none was opened or the latest one failed, or when the browser crashed.
         """
         try:
             is_ours = host_of(url) in self._allowed

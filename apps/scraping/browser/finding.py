@@ -99,8 +99,8 @@ def find(*, remote: str = "", given: str = "", folder: Path | None = None) -> Fo
     given : str
         Path of a program.
     folder : Path, optional
-        Where npm packages are installed (in its ``node_modules``), the current one by default. `@sparticuz/chromium` is unpacked
-        beside its archive, by the system's ``node``.
+        Where npm packages are installed (in its ``node_modules``), the current one by default. `@sparticuz/chromium` is
+        unpacked beside its archive, by the system's ``node``.
 
     Raises
     ------
@@ -110,7 +110,7 @@ def find(*, remote: str = "", given: str = "", folder: Path | None = None) -> Fo
     if remote:
         if not remote.startswith(("ws://", "wss://", "http://", "https://")):
             raise BrowserMissing(
-                f"the address of the remote browser is not a ws or http address: {remote[:200]!r}", how()
+                f"the remote browser has no ws or http address: {remote[:200]!r}", how()
             )
         return FoundBrowser(Origin.REMOTE, remote, "", "the settings name a remote browser")
     if given:

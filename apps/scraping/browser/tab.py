@@ -147,7 +147,7 @@ class Tab:
                 self._page.goto(url, wait_until="commit", timeout=seconds * 1000)
                 self._settle()
             except PlaywrightError:
-                # An error status is enough, even if its body is broken; without a body Chromium shows its own error page.
+                # An error status is enough, even with a broken body; without a body Chromium shows its own error page.
                 if self._refusal is not None or self._answer is None or self._answer.status < 400:
                     raise
                 self._is_stuck = True
