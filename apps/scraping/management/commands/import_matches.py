@@ -23,8 +23,8 @@ class Command(BaseCommand):
     """Import of match files."""
 
     help = (
-        "Import match files of a source. PATH is a file, or a folder that is searched with its subfolders. Matches that "
-        "are stored already stay as they are, so that the same files can be imported again at any time."
+        "Import match files of a source. PATH is a file, or a folder that is searched with its subfolders. Matches "
+        "that are stored already stay as they are, so that the same files can be imported again at any time."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

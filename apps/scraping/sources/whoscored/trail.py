@@ -34,6 +34,7 @@ class Tournament:
 
     @property
     def path(self) -> str:
+        """Path of its page."""
         return _path(f"/regions/{self.region_id}/tournaments/{self.tournament_id}", self.slug)
 
 
@@ -48,6 +49,7 @@ class WhoScoredSeason:
 
     @property
     def path(self) -> str:
+        """Path of its page."""
         return _path(f"{_bare(self.tournament)}/seasons/{self.season_id}", self.slug)
 
     @property
