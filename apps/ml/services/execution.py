@@ -31,7 +31,7 @@ from apps.matches.locks import Lock, try_take
 from apps.matches.models import World
 from apps.ml import selectors
 from apps.ml.models import ModelVersion, PipelineRun
-from apps.ml.pipeline import files, leash
+from apps.ml.pipeline import files, kill_with_parent
 from apps.ml.pipeline.progress import Progress, signal_of, stage_names
 from apps.ml.pipeline.revision import DIRTY, code_revision, params_sha256
 from apps.ml.services import workspaces
@@ -167,12 +167,12 @@ class Execution:
     def _begin(self) -> None:
         """Become the executor of the run."""
         run, now = self.run, self.clock()
-        if run.status == PipelineRun.Status.RUNNING:
+        if run.status == PipelineRun.RunStatus.RUNNING:
             self._note_interruption("died", DIED, stage=running_stage(run), at=run.heartbeat_at or now)
-        elif run.status == PipelineRun.Status.INTERRUPTED:
+        elif run.status == PipelineRun.RunStatus.INTERRUPTED:
             self._say("The run resumes.")
         found = PipelineRun.objects.filter(pk=run.pk, status=run.status, executor=run.executor)
-        run.status, run.started_at, run.finished_at = PipelineRun.Status.RUNNING, run.started_at or now, None
+        run.status, run.started_at, run.finished_at = PipelineRun.RunStatus.RUNNING, run.started_at or now, None
         run.attempts, run.error = max(run.attempts, 1), {}
         run.code_revision = code_revision(settings.SPAI_REVISION)
         if not self._persist(lambda: found.update(executor=self._executor, status=run.status, heartbeat_at=now)):
@@ -268,7 +268,7 @@ class Execution:
             now, stage = self.clock(), self.progress.running
             self.progress.interrupt(now=now)
             self._note_interruption("stopped", cause, stage=stage, at=now)
-            self.run.status = PipelineRun.Status.INTERRUPTED
+            self.run.status = PipelineRun.RunStatus.INTERRUPTED
         try:
             self._write(WRITTEN)
             publish(self.run, self.clock())
@@ -362,7 +362,7 @@ class Execution:
         """End a run before its stages: what it would make is there."""
         self.progress.skip()
         self._say(f"{version} was made of the same facts, parameters and code")
-        self.run.status, self.run.metrics = PipelineRun.Status.UNCHANGED, version.metrics
+        self.run.status, self.run.metrics = PipelineRun.RunStatus.UNCHANGED, version.metrics
         self._decide()
         self._finish()
 
@@ -374,7 +374,7 @@ class Execution:
         is_new = registered["created"] or version.pipeline_run_id == run.pk
         self._say(f"{'new' if is_new else 'the same as'} {version}")
         self._decide()
-        run.status = PipelineRun.Status.SUCCEEDED if is_new else PipelineRun.Status.UNCHANGED
+        run.status = PipelineRun.RunStatus.SUCCEEDED if is_new else PipelineRun.RunStatus.UNCHANGED
         run.metrics = files.read_json(folder / files.METRICS)
         self._take_lock_file(folder)
         # What came of the run stands before the copy to the remote, which may take long and which no run waits for.
@@ -392,7 +392,7 @@ class Execution:
 
     def _fail(self, error: dict[str, Any]) -> None:
         self.progress.end(succeeded=False, now=self.clock())
-        self.run.status = PipelineRun.Status.FAILED
+        self.run.status = PipelineRun.RunStatus.FAILED
         self.run.error = {"stage": self.progress.failed, "rows": []} | error
         self.run.metrics = {}
         self._take_lock_file(workspaces.folder_of(self.run))
@@ -504,7 +504,7 @@ def _started(
         A file descriptor that stays open for as long as the command runs.
     """
     process = subprocess.Popen(  # noqa: S603  our own interpreter and modules
-        [sys.executable, "-I", leash.__file__, *command],
+        [sys.executable, "-I", kill_with_parent.__file__, *command],
         cwd=folder,
         env=workspaces.environment(),
         stdin=subprocess.PIPE,

@@ -166,7 +166,7 @@ def test_a_champion_loads_after_its_libraries_and_kernels(make_version, now, mon
 def test_an_answer_has_a_row_for_each_fixture_asked(make_version, now, n):
     services.promote(version=make_version(1), user=None, reason="first", now=now)
     served = serving.current(World.SANDBOX, now=now)
-    answer = serving.answer(served, dataset.fixtures(fixture_ids(n)), now=now)
+    answer = serving.forecast(served, dataset.fixtures(fixture_ids(n)), now=now)
     assert answer.probabilities.shape == (n, 3)
     assert answer.goals.shape == (n, 2)
     assert len(answer.features_sha256) == n
