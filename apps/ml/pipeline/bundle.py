@@ -109,7 +109,7 @@ class Manifest:
 
 
 @dataclass(frozen=True, slots=True)
-class Forecast:
+class ModelForecast:
     """What the model says of some fixtures.
 
     Parameters
@@ -141,10 +141,10 @@ class Bundle:
         """Return a fresh feature state that has observed what the model was trained on."""
         return FeatureState.from_bytes(self.state_bytes)
 
-    def forecast(self, values: NDArray[np.float64]) -> Forecast:
+    def forecast(self, values: NDArray[np.float64]) -> ModelForecast:
         """Return the forecasts of features as `FeatureState.describe` gives them, shape (n, features)."""
         seen = as_trained(values)
-        return Forecast(
+        return ModelForecast(
             p=self.estimator.predict_proba(seen),
             goals=self.estimator.expected_goals(seen),
             contributions=self.estimator.contributions(seen),
