@@ -198,7 +198,7 @@ def test_servers_are_asked_for_work(django_db_setup, settings):
         health.redis_server("redis://127.0.0.1:1/0")()
     assert health.postgres(os.environ["DATABASE_URL"])() == "evaluates queries"
     assert health.postgres_listens(os.environ["DATABASE_URL"].replace(":only-for-tests@", ":guess@"))()
-    with pytest.raises(health.Unhealthy, match="does not take connections"):
+    with pytest.raises(health.Unhealthy, match="does not accept connections"):
         health.postgres_listens("postgresql://a:b@127.0.0.1:1/x")()
     with pytest.raises(health.Unhealthy, match="does not answer"):
         health.postgres("postgresql://a:b@127.0.0.1:1/x")()
@@ -207,7 +207,7 @@ def test_servers_are_asked_for_work(django_db_setup, settings):
 def test_a_worker_that_nobody_started_does_not_answer_pings(settings):
     with pytest.raises(health.Unhealthy, match="no answer to a ping"):
         health.worker("nobody@nowhere", settings.REDIS_URL)()
-    with pytest.raises(health.Unhealthy, match="could not be asked"):
+    with pytest.raises(health.Unhealthy, match="broker does not answer"):
         health.worker("nobody@nowhere", "redis://127.0.0.1:1/0")()
 
 

@@ -119,7 +119,7 @@ def test_a_cluster_whose_superuser_the_site_was_is_brought_over_without_loss(sta
         session.execute("CREATE ROLE reader LOGIN PASSWORD 'own'")
         session.execute("CREATE ROLE spai_retention NOLOGIN")
         # What an attempt left that was interrupted.
-        session.execute(f"CREATE ROLE {roles.PASSING} SUPERUSER")
+        session.execute(f"CREATE ROLE {roles.TEMPORARY} SUPERUSER")
     for name in ("spai", "mlflow", "test_spai"):
         with psycopg.connect(urlsplit(old)._replace(path=f"/{name}").geturl()) as session:
             session.execute(EVERYTHING)
