@@ -133,7 +133,7 @@ def measure() -> list[Measure]:
     from django.utils import timezone
 
     from apps.api import services
-    from apps.api.feed import read_body, read_line
+    from apps.api.intake import read_body, read_line
 
     measures: list[Measure] = []
     with admin() as port:

@@ -19,7 +19,7 @@ from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldBooleanSwitchWidget
 
 from apps.api import services
-from apps.api.models import ApiKey, Scope, Upload
+from apps.api.models import ApiKey, ApiKeyScope, Upload
 from apps.matches.admin import FactAdmin
 from apps.matches.models import Ingest, Match, TeamAlias, World
 from apps.matches.selectors import Amount, amount
@@ -92,7 +92,7 @@ class ApiKeyForm(forms.ModelForm):
     """What a new key is for."""
 
     scopes = forms.MultipleChoiceField(
-        choices=Scope.choices, initial=[Scope.INGEST], widget=UnfoldAdminCheckboxSelectMultipleWidget
+        choices=ApiKeyScope.choices, initial=[ApiKeyScope.INGEST], widget=UnfoldAdminCheckboxSelectMultipleWidget
     )
     worlds = forms.MultipleChoiceField(
         choices=World.choices, help_text="The worlds it may write to.", widget=UnfoldAdminCheckboxSelectMultipleWidget

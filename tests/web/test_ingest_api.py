@@ -19,10 +19,9 @@ from django.db import connection
 from django.urls import get_resolver
 from django.utils import timezone
 
-from apps.api import feed, serializers, services
-from apps.api.feed import lines as feed_lines
+from apps.api import intake, services
+from apps.api.intake import bodies, lines, pushes, serializers
 from apps.api.models import ApiKey, Upload
-from apps.api.services import pushes
 from apps.matches.locks import Lock, LockClass
 from apps.matches.models import Ingest, Match
 from spai.stack.ports import free_port
@@ -104,7 +103,7 @@ def test_the_account_of_a_body(send):
     }
     assert account["ingest"] == Ingest.objects.get().pk
     assert account["errors"][0]["line"] == 2
-    assert set(account) == set(serializers.PushAccountSerializer().fields)
+    assert set(account) == set(serializers.PushReportSerializer().fields)
 
 
 def test_a_packed_body_is_taken(send):
@@ -200,14 +199,14 @@ def test_a_broken_packing_is_refused(send):
 
 
 def test_a_body_that_is_too_large_is_refused(send, monkeypatch):
-    monkeypatch.setattr(feed.bodies, "BYTES_LIMIT", 1_000)
+    monkeypatch.setattr(bodies, "BYTES_LIMIT", 1_000)
     problem_of(send(*[told()] * 20), 413, "body-too-large")
     problem_of(send(content=gzip.compress(body_of(*[told()] * 20)), Content_Encoding="gzip"), 413, "body-too-large")
     assert not Match.objects.exists()
 
 
 def test_a_body_of_too_many_lines_is_refused(send, monkeypatch):
-    monkeypatch.setattr(feed.bodies, "LINES_LIMIT", 19)
+    monkeypatch.setattr(bodies, "LINES_LIMIT", 19)
     problem_of(send(*[told()] * 20), 413, "too-many-lines")
 
 
@@ -333,7 +332,7 @@ def test_while_an_import_is_under_way_a_feed_is_told_to_wait(send, monkeypatch):
 
 def test_a_full_process_tells_feeds_to_wait(send, monkeypatch):
     monkeypatch.setattr(pushes, "_seats", threading.BoundedSemaphore(1))
-    with services.turn_of(ApiKey.objects.get()):
+    with intake.exclusive_use(ApiKey.objects.get()):
         problem_of(send(told()), 503, "busy")
     for _ in range(3):
         assert send(told()).status_code == 200
@@ -359,7 +358,7 @@ def test_a_place_is_given_back_whatever_happens(send, monkeypatch):
 )
 def test_the_description_has_the_fields_that_are_read(name, serializer):
     fields = set(serializer().fields)
-    assert fields - {"type"} == feed_lines.FIELDS[name]
+    assert fields - {"type"} == lines.FIELDS[name]
 
 
 def test_the_schema_asks_for_a_key_in_one_header_or_the_other():
