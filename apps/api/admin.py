@@ -82,8 +82,8 @@ def home_panel(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
             "-id"
         )[:5],
         "sources": [(source, why_off(source)) for source in scraping_selectors.sources()],
-        "troubled_visits": scraping_selectors.troubled_runs(since)[:5],
-        "halted_lanes": scraping_selectors.halted_lanes(),
+        "troubled_runs": scraping_selectors.troubled_runs(since)[:5],
+        "halted_hosts": scraping_selectors.halted_hosts(),
         "names_to_review": TeamAlias.objects.filter(reviewed_at__isnull=True).count(),
     }
 

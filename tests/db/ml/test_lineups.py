@@ -10,20 +10,20 @@ import pandas as pd
 import pytest
 
 from apps.matches.models import Absence, Lineup, Match
-from apps.matches.models import World as WorldName
+from apps.matches.models import SimulatedWorld as WorldName
 from apps.matches.records import MatchRecord, SheetRecord
 from apps.matches.services import ingest
 from apps.ml import dataset, services, serving
 from apps.ml.forecasting.features import FeatureState
 from apps.scraping.sandbox.timetable import MATCHES_PER_SEASON
-from apps.scraping.sandbox.world import FIRST_SOURCE_ID, World
+from apps.scraping.sandbox.world import FIRST_SOURCE_ID, SimulatedWorld
 from tests.db.ml import conftest
 
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
 
 
-def with_people(world: World, record: MatchRecord, *, now: datetime) -> MatchRecord:
+def with_people(world: SimulatedWorld, record: MatchRecord, *, now: datetime) -> MatchRecord:
     """The record with what a match centre tells of a finished match, and a preview of one to come."""
     number, match = divmod(int(record.source_id) - FIRST_SOURCE_ID, MATCHES_PER_SEASON)
     story = world.sheet(number).story(match)
