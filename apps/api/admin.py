@@ -78,7 +78,7 @@ def home_panel(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "panels": [
             world_panel(world, served=served, now=now) for world in (served, *(w for w in World if w != served))
         ],
-        "failed_runs": PipelineRun.objects.filter(status=PipelineRun.Status.FAILED, finished_at__gte=since).order_by(
+        "failed_runs": PipelineRun.objects.filter(status=PipelineRun.RunStatus.FAILED, finished_at__gte=since).order_by(
             "-id"
         )[:5],
         "sources": [(source, why_off(source)) for source in scraping_selectors.sources()],

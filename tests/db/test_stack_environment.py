@@ -136,14 +136,14 @@ def test_a_promise_lasts_as_long_as_a_process_that_inherited_it(tmp_path):
 
 def test_an_address_in_the_environment_is_somebody_elses_server(stack):
     own = settle(stack)
-    assert not own.elsewhere("postgres")
+    assert not own.is_external("postgres")
     elsewhere = load({"SPAI_VAR_DIR": str(stack.var), "DATABASE_URL": "postgresql://a:b@db.example/spai"})
-    assert elsewhere.elsewhere("postgres")
+    assert elsewhere.is_external("postgres")
     assert elsewhere.address("postgres") == "postgresql://a:b@db.example/spai"
     assert elsewhere.mlflow_database == "postgresql://a:b@db.example/spai_mlflow"
-    assert not elsewhere.elsewhere("redis")
+    assert not elsewhere.is_external("redis")
     # A shell that has read stack.env names our own server.
-    assert not load({"SPAI_VAR_DIR": str(stack.var), **own.own}).elsewhere("postgres")
+    assert not load({"SPAI_VAR_DIR": str(stack.var), **own.own}).is_external("postgres")
 
 
 def test_the_address_that_the_world_sees_does_not_move_the_process(stack):
@@ -151,7 +151,7 @@ def test_the_address_that_the_world_sees_does_not_move_the_process(stack):
     behind_proxy = load({"SPAI_VAR_DIR": str(stack.var), "SPAI_WEB_URL": "https://spai.example"})
     assert behind_proxy.process_environment()["SPAI_WEB_URL"] == "https://spai.example"
     assert behind_proxy.port("web") == urlsplit(behind_proxy.own["SPAI_WEB_URL"]).port
-    assert not behind_proxy.elsewhere("web")
+    assert not behind_proxy.is_external("web")
 
 
 def test_the_parts_see_our_secrets_and_no_telemetry(stack):

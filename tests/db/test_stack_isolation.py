@@ -46,7 +46,7 @@ from tests.faults.test_stack import Running
 def test_told():
     stack = Running(pathlib.Path("stack")).stack
     seen = {name: str(getattr(settings, name)) for name in dir(settings) if name.isupper()}
-    told = {"settings": seen, "environment": dict(os.environ), "stack": [dict(stack.own), dict(stack.outside)]}
+    told = {"settings": seen, "environment": dict(os.environ), "stack": [dict(stack.own), dict(stack.overrides)]}
     pathlib.Path("told.json").write_text(json.dumps(told))
 """
 

@@ -17,7 +17,7 @@ import psycopg
 import pytest
 from supervisor.options import ServerOptions
 
-from spai.stack import environment, health, launch, lifecycle, monitor, supervision
+from spai.stack import environment, guards, health, launch, monitor, supervision
 from spai.stack.environment import load
 from spai.stack.ports import Claims
 from spai.stack.processes import Process, mlflow_auth, table
@@ -140,7 +140,7 @@ def test_mlflow_asks_for_a_login_and_keeps_its_users_in_its_database(stack):
     process = next(process for process in table(stack) if process.name == "mlflow")
     assert process.command[process.command.index("--app-name") + 1] == "basic-auth"
     assert process.environment["MLFLOW_AUTH_ADMIN_PASSWORD"] == stack.own["MLFLOW_TRACKING_PASSWORD"]
-    lifecycle.write_private(stack.mlflow_auth_file, mlflow_auth(stack))
+    environment.write_private(stack.mlflow_auth_file, mlflow_auth(stack))
     assert stat.S_IMODE(stack.mlflow_auth_file.stat().st_mode) == 0o600
     parser = ConfigParser()
     parser.read(stack.mlflow_auth_file)
@@ -198,7 +198,7 @@ def test_servers_are_asked_for_work(django_db_setup, settings):
         health.redis_server("redis://127.0.0.1:1/0")()
     assert health.postgres(os.environ["DATABASE_URL"])() == "evaluates queries"
     assert health.postgres_listens(os.environ["DATABASE_URL"].replace(":only-for-tests@", ":guess@"))()
-    with pytest.raises(health.Unhealthy, match="does not take connections"):
+    with pytest.raises(health.Unhealthy, match="does not accept connections"):
         health.postgres_listens("postgresql://a:b@127.0.0.1:1/x")()
     with pytest.raises(health.Unhealthy, match="does not answer"):
         health.postgres("postgresql://a:b@127.0.0.1:1/x")()
@@ -207,7 +207,7 @@ def test_servers_are_asked_for_work(django_db_setup, settings):
 def test_a_worker_that_nobody_started_does_not_answer_pings(settings):
     with pytest.raises(health.Unhealthy, match="no answer to a ping"):
         health.worker("nobody@nowhere", settings.REDIS_URL)()
-    with pytest.raises(health.Unhealthy, match="could not be asked"):
+    with pytest.raises(health.Unhealthy, match="broker does not answer"):
         health.worker("nobody@nowhere", "redis://127.0.0.1:1/0")()
 
 
@@ -227,7 +227,7 @@ def beat_rows():
 
 @pytest.mark.parametrize(
     ("started_minutes_ago", "ran_minutes_ago", "says"),
-    [(1, None, "nothing was due yet"), (90, 1, "started tasks 6"), (90, 20, None), (90, None, None), (None, 1, None)],
+    [(1, None, "nothing was due yet"), (90, 1, "sent tasks 6"), (90, 20, None), (90, None, None), (None, 1, None)],
 )
 def test_beat_is_believed_by_the_rows_it_writes(beat_rows, started_minutes_ago, ran_minutes_ago, says):
     now = datetime.now(UTC)
@@ -290,37 +290,37 @@ def work(monkeypatch):
 def watched(stack, work):
     stack.run.mkdir()
     answers = Answers()
-    observer = monitor.Monitor(stack, monitor.Book(monitor.records_file(stack)))
+    observer = monitor.Monitor(stack, monitor.RestartLog(monitor.records_file(stack)))
     observer.processes = [
         Process("postgres", "", [], answers.of("postgres"), answers.of("postgres")),
         Process("web", "", [], answers.of("web"), answers.of("web"), needs=["postgres"]),
     ]
     observer.supervisor = Processes(["postgres", "web"])
-    observer.round()
+    observer.check_all()
     return observer, answers
 
 
 def test_a_part_that_is_silent_again_and_again_is_killed_and_that_is_written_down(watched, stack):
     observer, answers = watched
     answers.silent = {"web"}
-    for _ in range(monitor.PATIENCE - 1):
-        observer.round()
+    for _ in range(monitor.MAX_FAILURES - 1):
+        observer.check_all()
     assert observer.supervisor.killed == []
-    observer.round()
+    observer.check_all()
     assert observer.supervisor.killed == ["web"]
     record = monitor.read_records(monitor.records_file(stack))["web"]
     assert record["restarts"] == 1
     assert "no longer did its work (no answer)" in record["reason"]
     # Supervisor's report of that very end is not a second restart.
-    observer.heard("PROCESS_STATE_EXITED", "processname:web groupname:web from_state:RUNNING expected:0 pid:1")
+    observer.handle_event("PROCESS_STATE_EXITED", "processname:web groupname:web from_state:RUNNING expected:0 pid:1")
     assert monitor.read_records(monitor.records_file(stack))["web"]["restarts"] == 1
 
 
 def test_a_part_is_not_blamed_for_the_silence_of_what_it_needs(watched):
     observer, answers = watched
     answers.silent = {"postgres", "web"}
-    for _ in range(monitor.PATIENCE):
-        observer.round()
+    for _ in range(monitor.MAX_FAILURES):
+        observer.check_all()
     assert observer.supervisor.killed == ["postgres"]
 
 
@@ -328,28 +328,28 @@ def test_one_answer_ends_the_count(watched):
     observer, answers = watched
     for _ in range(3):
         answers.silent = {"web"}
-        for _ in range(monitor.PATIENCE - 1):
-            observer.round()
+        for _ in range(monitor.MAX_FAILURES - 1):
+            observer.check_all()
         answers.silent = set()
-        observer.round()
+        observer.check_all()
     assert observer.supervisor.killed == []
 
 
 def test_a_silent_part_that_is_at_work_is_slow_and_is_left_alone(watched, work, monkeypatch):
     observer, answers = watched
     answers.silent = {"web"}
-    for _ in range(3 * monitor.PATIENCE):
+    for _ in range(3 * monitor.MAX_FAILURES):
         work[1] = work.get(1, 0.0) + 1.0
-        observer.round()
+        observer.check_all()
     assert observer.supervisor.killed == []
     # Once it does nothing any more it is stuck.
-    for _ in range(monitor.PATIENCE):
-        observer.round()
+    for _ in range(monitor.MAX_FAILURES):
+        observer.check_all()
     assert observer.supervisor.killed == ["web"]
     # And no work excuses an endless loop.
     monkeypatch.setattr(monitor, "LONGEST_WORK", 0.0)
     work[1] += 1.0
-    observer.round()
+    observer.check_all()
     assert observer.supervisor.killed == ["web", "web"]
 
 
@@ -367,29 +367,29 @@ def test_a_part_that_has_not_answered_yet_may_take_its_time(watched):
     observer, answers = watched
     answers.silent = {"web"}
     observer.supervisor.pids["web"], observer.supervisor.age = 2, 30
-    for _ in range(2 * monitor.PATIENCE):
-        observer.round()
+    for _ in range(2 * monitor.MAX_FAILURES):
+        observer.check_all()
     assert observer.supervisor.killed == []
     observer.supervisor.age = monitor.LONGEST_START + 1
-    for _ in range(monitor.PATIENCE):
-        observer.round()
+    for _ in range(monitor.MAX_FAILURES):
+        observer.check_all()
     assert observer.supervisor.killed == ["web"]
 
 
 def test_a_part_that_ends_by_itself_is_written_down(watched, stack):
     observer, _ = watched
-    observer.heard("PROCESS_STATE_EXITED", "processname:web groupname:web from_state:RUNNING expected:0 pid:1")
+    observer.handle_event("PROCESS_STATE_EXITED", "processname:web groupname:web from_state:RUNNING expected:0 pid:1")
     record = monitor.read_records(monitor.records_file(stack))["web"]
     assert (record["restarts"], record["reason"]) == (1, "ended unexpectedly")
 
 
 def test_a_start_whose_command_is_gone_is_abandoned(stack):
     stack.run.mkdir()
-    assert not monitor.abandoned(stack)
-    with lifecycle.starting(stack):
-        assert not monitor.abandoned(stack)
+    assert not guards.is_abandoned(stack)
+    with guards.starting(stack):
+        assert not guards.is_abandoned(stack)
         mark = stack.run / "starting"
         pid, _ = mark.read_text().split()
         mark.write_text(f"{pid} 1.0")
-        assert monitor.abandoned(stack)
-    assert not monitor.abandoned(stack)
+        assert guards.is_abandoned(stack)
+    assert not guards.is_abandoned(stack)

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from spai.stack import environment, launch, lifecycle, temporary
+from spai.stack import environment, guards, launch, temporary
 from spai.stack.supervision import Supervisor
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(3600)]
@@ -185,7 +185,7 @@ def test_the_password_is_shown_once_and_kept_in_a_private_file(running):
 
 
 def test_two_commands_at_once_do_not_meet(running):
-    with lifecycle.alone(running.stack):
+    with guards.alone(running.stack):
         code, output = running.run("up")
     assert code == 1
     assert "Another command is already starting or stopping this stack" in output
@@ -194,7 +194,7 @@ def test_two_commands_at_once_do_not_meet(running):
 
 def test_after_the_supervisor_was_killed_the_next_start_heals(fresh):
     fresh.up()
-    supervisor = psutil.Process(Supervisor(fresh.stack).ask("getPID"))
+    supervisor = psutil.Process(Supervisor(fresh.stack).call("getPID"))
     database = fresh.stack.own["DATABASE_URL"]
     supervisor.kill()
     supervisor.wait(PATIENCE)

@@ -81,7 +81,7 @@ def what_if(request: HtmxRequest) -> HttpResponse:
     if home.team and away.team:
         try:
             context |= _answer(home.team, away.team, _day(day), request.GET, frame)
-        except (ml_services.QuestionRefusedError, ml_services.NoForecastError) as error:
+        except (ml_services.WhatIfRefusedError, ml_services.NoForecastError) as error:
             context["why_none"] = str(error)
     return show(request, frame, "pages/what_if.html", context, partial="partials/what_if.html")
 
@@ -147,5 +147,5 @@ def _day(text: str) -> date:
     except ValueError:
         day = None
     if day is None:
-        raise ml_services.QuestionRefusedError("no-date", "date", "A day is written like 2026-11-28.")
+        raise ml_services.WhatIfRefusedError("no-date", "date", "A day is written like 2026-11-28.")
     return day

@@ -128,7 +128,7 @@ class WhatIfViewSet(viewsets.ViewSet):
                 now=now,
             )
             seen = services.outlook_of_imagined(question.match, now=now)
-        except ml_services.QuestionRefusedError as error:
+        except ml_services.WhatIfRefusedError as error:
             raise Problem(422, error.kind, str(error), members={"parameter": error.about}) from error
         except ml_services.NoForecastError as error:
             raise NoForecastYet(str(error)) from error

@@ -31,7 +31,7 @@ from apps.matches.locks import Lock, try_take
 from apps.matches.models import World
 from apps.ml import selectors
 from apps.ml.models import ModelVersion, PipelineRun
-from apps.ml.pipeline import files, leash
+from apps.ml.pipeline import files, kill_with_parent
 from apps.ml.pipeline.progress import Progress, signal_of, stage_names, storable
 from apps.ml.pipeline.revision import DIRTY, code_revision, params_sha256
 from apps.ml.services import workspaces
@@ -168,12 +168,12 @@ class Execution:
     def _begin(self) -> None:
         """Become the executor of the run."""
         run, now = self.run, self.clock()
-        if run.status == PipelineRun.Status.RUNNING:
+        if run.status == PipelineRun.RunStatus.RUNNING:
             self._note_interruption("died", DIED, stage=running_stage(run), at=run.heartbeat_at or now)
-        elif run.status == PipelineRun.Status.INTERRUPTED:
+        elif run.status == PipelineRun.RunStatus.INTERRUPTED:
             self._say("The run resumes.")
         found = PipelineRun.objects.filter(pk=run.pk, status=run.status, executor=run.executor)
-        run.status, run.started_at, run.finished_at = PipelineRun.Status.RUNNING, run.started_at or now, None
+        run.status, run.started_at, run.finished_at = PipelineRun.RunStatus.RUNNING, run.started_at or now, None
         run.attempts, run.error = max(run.attempts, 1), {}
         run.code_revision = code_revision(settings.SPAI_REVISION)
         if not self._persist(lambda: found.update(executor=self._executor, status=run.status, heartbeat_at=now)):
@@ -290,7 +290,7 @@ class Execution:
             now, stage = self.clock(), self.progress.running
             self.progress.interrupt(now=now)
             self._note_interruption("stopped", cause, stage=stage, at=now)
-            self.run.status = PipelineRun.Status.INTERRUPTED
+            self.run.status = PipelineRun.RunStatus.INTERRUPTED
         try:
             self._write(WRITTEN)
             publish(self.run, self.clock())
@@ -386,7 +386,7 @@ class Execution:
         self._say(f"{version} was made of the same facts, parameters and code")
         self._decide()
         self.run.metrics = version.metrics
-        self._finish(PipelineRun.Status.UNCHANGED)
+        self._finish(PipelineRun.RunStatus.UNCHANGED)
 
     def _succeed(self, folder: Path, handle: int) -> None:
         """Take the registered version, promote a first champion, compare, and copy the files to the remote."""
@@ -400,7 +400,7 @@ class Execution:
         self._decide()
         run.metrics, run.dvc_lock = metrics, lock_file
         # What came of the run stands before the copy to the remote, which may take long and which no run waits for.
-        self._finish(PipelineRun.Status.SUCCEEDED if is_new else PipelineRun.Status.UNCHANGED)
+        self._finish(PipelineRun.RunStatus.SUCCEEDED if is_new else PipelineRun.RunStatus.UNCHANGED)
         if self.progress.changed:
             self._say(f"dvc push: {self.push(folder, handle)}")
             self._keep()
@@ -419,9 +419,9 @@ class Execution:
         # The failure is written even when this file is what cannot be read.
         with contextlib.suppress(OSError):
             self.run.dvc_lock = read_lock_file(workspaces.folder_of(self.run))
-        self._finish(PipelineRun.Status.FAILED)
+        self._finish(PipelineRun.RunStatus.FAILED)
 
-    def _finish(self, status: PipelineRun.Status) -> None:
+    def _finish(self, status: PipelineRun.RunStatus) -> None:
         """End the run. Its status is set last, when everything else that is written with it is known."""
         self.run.finished_at, self.run.status = self.clock(), status
         self._keep()
@@ -530,7 +530,7 @@ def _started(
         A file descriptor that stays open for as long as the command runs.
     """
     process = subprocess.Popen(  # noqa: S603  our own interpreter and modules
-        [sys.executable, "-I", leash.__file__, *command],
+        [sys.executable, "-I", kill_with_parent.__file__, *command],
         cwd=folder,
         env=workspaces.environment(),
         stdin=subprocess.PIPE,

@@ -20,7 +20,7 @@ from apps.matches.services import ingest
 from apps.ml import dataset, serving
 from apps.ml.forecasting import estimators
 from apps.ml.forecasting.features import FeatureState, catalogue
-from apps.ml.models import Dossier, ModelVersion
+from apps.ml.models import EvaluationArtifacts, ModelVersion
 from apps.ml.pipeline import bundle as bundles
 from apps.scraping.sandbox.world import SimulatedWorld
 
@@ -128,7 +128,7 @@ def make_version(stored, now, tmp_path):
         )
         if home is not None:
             kept = kept_forecasts(home)
-            Dossier.objects.create(
+            EvaluationArtifacts.objects.create(
                 version=version,
                 forecasts=kept,
                 forecasts_sha256=hashlib.sha256(kept).hexdigest(),

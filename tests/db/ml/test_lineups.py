@@ -91,7 +91,7 @@ def test_line_ups_that_come_after_a_result_was_observed_build_the_state_anew(
     asked: list[list[int]] = []
     ask = dataset.lineups_of
     monkeypatch.setattr(dataset, "lineups_of", lambda ids, **more: asked.append(list(ids)) or ask(ids, **more))
-    serving.answer(first, fixtures, now=now)
+    serving.forecast(first, fixtures, now=now)
     assert asked == []
     late = [record for record in world.records(now) if record.status == "finished"][-40:]
     later = now + timedelta(seconds=5)
@@ -102,7 +102,7 @@ def test_line_ups_that_come_after_a_result_was_observed_build_the_state_anew(
     worker = serving.current(WorldName.SANDBOX, now=later, may_rebuild=True)
     assert worker.data_snapshot == report.ingest_id
     assert worker.state.reads_lineups
-    answer = serving.answer(worker, fixtures, now=later)
+    answer = serving.forecast(worker, fixtures, now=later)
     assert asked == [fixtures["match_id"].tolist()]
     assert np.isfinite(answer.probabilities).all()
 

@@ -197,7 +197,7 @@ def test_a_champion_whose_libraries_fail_does_not_end_the_keeper(make_version, n
 def test_an_answer_has_a_row_for_each_fixture_asked(make_version, now, n):
     services.promote(version=make_version(1), user=None, reason="first", now=now)
     served = serving.current(World.SANDBOX, now=now)
-    answer = serving.answer(served, dataset.fixtures(fixture_ids(n)), now=now)
+    answer = serving.forecast(served, dataset.fixtures(fixture_ids(n)), now=now)
     assert answer.probabilities.shape == (n, 3)
     assert answer.goals.shape == (n, 2)
     assert len(answer.features_sha256) == n
