@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from apps.matches.models import Absence, Lineup, Match
-from apps.matches.models import SimulatedWorld as WorldName
+from apps.matches.models import World as WorldName
 from apps.matches.records import MatchRecord, SheetRecord
 from apps.matches.services import ingest
 from apps.ml import dataset, services, serving
