@@ -85,7 +85,8 @@ def give_up(text: str) -> None:
 def probe(python: str) -> Python:
     """Return what the interpreter `python` is; an empty version when it does not run."""
     try:
-        answer = subprocess.run([python, "-c", PROBE], capture_output=True, text=True, timeout=PATIENCE, check=True).stdout
+        command = [python, "-c", PROBE]
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True).stdout
         numbers, path = answer.splitlines()
         major, minor, is_ordinary, is_complete = (int(number) for number in numbers.split())
         return Python((major, minor), path, bool(is_ordinary), bool(is_complete))
