@@ -55,7 +55,7 @@ def wait_until(check: health.Check, process: subprocess.Popen[bytes]) -> None:
 def stack(tmp_path):
     with Claims(tmp_path / "claims") as claims:
         stack = environment.settle(load({"SPAI_VAR_DIR": str(tmp_path / "var")}), claims)
-    if servers.root_way() == "nobody":
+    if servers.unprivileged_mode() == "nobody":
         pytest.skip("the folders of tests are closed to the user nobody")
     return stack
 
