@@ -27,7 +27,7 @@ logs: made  ## follow the logs of all parts; Ctrl-C ends
 dev: setup  ## one web process that starts anew when a file changes, beside the stack or with servers of its own
 	@$(RUN) -m spai.stack.dev
 fmt: setup  ## format the code and fix what ruff can fix
-	.venv/bin/ruff check --fix --quiet . ; .venv/bin/ruff format .
+	.venv/bin/ruff format --quiet . && .venv/bin/ruff check --fix .
 test: setup  ## style, types, contracts, and all tests but those that kill a whole stack
 	$(RUN) -m pytest -n auto --dist worksteal -m "not faults"
 test-pure: setup  ## the tests that need neither Django nor a server
