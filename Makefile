@@ -1,7 +1,9 @@
 # Each target is a line or two that a machine without make can type as they stand.
-PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
+# Any Python 3 runs install.py, which picks the newest supported one for .venv; PYTHON=/path/to/python3.12 names it.
+PYTHON ?= $(shell command -v python3 || command -v python3.13 || command -v python3.12 || command -v python3.11 || echo python3)
 RUN = .venv/bin/python
-UV = .venv/bin/uv pip compile --quiet --system-certs --universal --generate-hashes --no-header --no-emit-index-url
+# fewest: one version of a package for all supported Pythons, so that they compute the same.
+UV = .venv/bin/uv pip compile --quiet --system-certs --universal --generate-hashes --no-header --no-emit-index-url --fork-strategy fewest
 LOCK = $(UV) pyproject.toml --override requirements/overrides.txt
 
 GROUP = $(LOCK) -c requirements/all.txt

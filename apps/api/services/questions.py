@@ -58,30 +58,30 @@ def ask(
 
     Raises
     ------
-    QuestionRefusedError
+    WhatIfRefusedError
         When they cannot meet, or nothing can be said of that day.
     """
     leagues = []
     for about, team in (("home", home_team), ("away", away_team)):
         newest = selectors.newest_league(team)
         if newest is None:
-            raise ml_services.QuestionRefusedError(
+            raise ml_services.WhatIfRefusedError(
                 "no-league", about, f"{team.name} plays in no league that is followed here."
             )
         leagues.append(newest)
     worlds = {match.season.competition.world for match in leagues}
     if len(worlds) > 1:
-        raise ml_services.QuestionRefusedError(
+        raise ml_services.WhatIfRefusedError(
             "two-worlds", "away", f"{home_team.name} and {away_team.name} are of two worlds: one of them is simulated."
         )
     seasons = selectors.newest_seasons(match.season.competition_id for match in leagues)
     season = next((each for each in seasons if each.competition.slug == competition), None)
     if season is None and competition:
         names = " or ".join(each.competition.slug for each in seasons)
-        raise ml_services.QuestionRefusedError(
+        raise ml_services.WhatIfRefusedError(
             "other-competition", "competition", f"They could meet in {names}, not in {competition[:160]}."
         )
-    match = ml_services.imagine(
+    match = ml_services.hypothetical_match(
         home_team=home_team,
         away_team=away_team,
         season=season or seasons[0],

@@ -1,0 +1,200 @@
+"""The body of a request that pushes lines in: read to its end within limits, or not at all.
+
+It has arrived whole before a view reads it (`spai.buffering`). A server that does not see to that tells of a broken
+connection as if the body had ended there: the number of bytes is compared with the announced one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+BYTES_LIMIT: Final = 64 * 1024 * 1024
+"""Of a body, as sent and as unpacked."""
+
+LINES_LIMIT: Final = 200_000
+LINE_LIMIT: Final = 64 * 1024
+"""Bytes of one line."""
+
+MEMBERS_LIMIT: Final = 2_000
+"""Members of a gzip body; each costs work of its own, even when it is empty. 64 MiB in bgzip's blocks are 1,029."""
+
+PIECE: Final = 16 * 1024
+"""Bytes that are unpacked at a time."""
+
+_UNPACKED_AT_ONCE: Final = 1024 * 1024
+_GZIP: Final = 16 + zlib.MAX_WBITS
+_BOM: Final = b"\xef\xbb\xbf"
+_SOMETHING: Final = re.compile(rb"[^ \t\r\n]")
+
+
+class BodyError(Exception):
+    """A body that cannot be used; nothing of it is.
+
+    Parameters
+    ----------
+    status : int
+        HTTP status that says so.
+    kind : str
+        Short name of what is wrong.
+    detail : str
+        What is wrong and what to do, for a person.
+    """
+
+    def __init__(self, status: int, kind: str, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.kind = kind
+        self.detail = detail
+
+
+class Stream(Protocol):
+    """Where a body is read from; an empty piece is its end."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return at most `size` bytes."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PushBody:
+    """A whole body, unpacked.
+
+    Parameters
+    ----------
+    content : bytes or bytearray
+        Lines, each of at most `LINE_LIMIT` bytes.
+    lines : int
+        Number of lines, blank ones included.
+    """
+
+    content: bytes | bytearray
+    lines: int
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the unpacked content, equal however it was packed."""
+        return hashlib.sha256(self.content).hexdigest()
+
+    def numbered(self) -> Iterator[tuple[int, bytes | bytearray]]:
+        """Yield the lines that are not blank, each with its number, from 1."""
+        start, end = 0, len(self.content)
+        for number in range(1, self.lines + 1):
+            stop = self.content.find(b"\n", start)
+            line = self.content[start : end if stop < 0 else stop].strip(b" \t\r")
+            if number == 1:
+                line = line.removeprefix(_BOM)
+            start = stop + 1
+            if line:
+                yield number, line
+
+
+def read_body(stream: Stream, *, length: int | None, encoding: str) -> PushBody:
+    """Read a body to its end.
+
+    Parameters
+    ----------
+    stream : Stream
+    length : int or None
+        Number of bytes that were announced; None when none was.
+    encoding : str
+        How it is packed: empty, ``"identity"`` or ``"gzip"``.
+
+    Raises
+    ------
+    BodyError
+        When it has no announced length, exceeds a limit, is packed wrongly, breaks off, or is empty.
+    """
+    if encoding not in ("", "identity", "gzip", "x-gzip"):
+        raise BodyError(415, "unknown-encoding", f"Content-Encoding {encoding!r} is not known; send gzip, or none.")
+    if length is None:
+        raise BodyError(
+            411, "no-length", "Content-Length is missing. Only with it can a body that broke off be told from a whole."
+        )
+    if length > BYTES_LIMIT:
+        raise _too_large()
+    received = _received(stream, length)
+    content = _unpacked(received) if encoding in ("gzip", "x-gzip") else received
+    _check_lines(content)
+    lines = content.count(b"\n") + (not content.endswith(b"\n"))
+    if not _SOMETHING.search(content, len(_BOM) if content.startswith(_BOM) else 0):
+        raise BodyError(422, "empty-body", "The body holds no line. Send one JSON object a line.")
+    return PushBody(content, lines)
+
+
+def _too_large() -> BodyError:
+    return BodyError(
+        413,
+        "body-too-large",
+        f"A body may have {BYTES_LIMIT // 1024 // 1024} MiB unpacked; send it in several requests, see `upload`.",
+    )
+
+
+def _check_lines(content: bytes | bytearray) -> None:
+    # Counted before they are looked at: 64 MiB may hold as many million lines.
+    if content.count(b"\n") + (not content.endswith(b"\n")) > LINES_LIMIT:
+        raise BodyError(
+            413, "too-many-lines", f"A body may have {LINES_LIMIT:,} lines; send it in several requests, see `upload`."
+        )
+    start, number = 0, 1
+    while start < len(content):
+        stop = content.find(b"\n", start)
+        stop = len(content) if stop < 0 else stop
+        if stop - start > LINE_LIMIT:
+            raise BodyError(
+                422, "line-too-long", f"Line {number} has {stop - start:,} bytes of at most {LINE_LIMIT:,}."
+            )
+        start, number = stop + 1, number + 1
+
+
+def _received(stream: Stream, length: int) -> bytes:
+    try:
+        content = stream.read(length)
+    except OSError:
+        content = b""
+    if len(content) < length:
+        raise BodyError(
+            400, "broken-off", f"The body broke off after {len(content):,} of {length:,} bytes; send it again."
+        )
+    return content
+
+
+def _unpacked(packed: bytes) -> bytearray:
+    """Return what gzip packed, unpacked no further than `BYTES_LIMIT`."""
+    content = bytearray()
+    member: zlib._Decompress | None = None
+    members = 0
+    # Piece by piece: zlib copies what follows a member, which would be the rest of the body each time.
+    for start in range(0, len(packed), PIECE):
+        piece = packed[start : start + PIECE]
+        while piece:
+            if member is None or member.eof:
+                # A packed file may be several, one after the other.
+                members += 1
+                if members > MEMBERS_LIMIT:
+                    raise _too_many_members()
+                member = zlib.decompressobj(_GZIP)
+            try:
+                content += member.decompress(piece, _UNPACKED_AT_ONCE)
+            except zlib.error as error:
+                raise _broken_gzip() from error
+            if len(content) > BYTES_LIMIT:
+                raise _too_large()
+            piece = member.unused_data if member.eof else member.unconsumed_tail
+    if member is not None and not member.eof:
+        raise _broken_gzip()
+    return content
+
+
+def _too_many_members() -> BodyError:
+    return BodyError(
+        413, "too-many-members", f"The gzip body consists of more than {MEMBERS_LIMIT:,} members; pack it as one."
+    )
+
+
+def _broken_gzip() -> BodyError:
+    return BodyError(400, "broken-gzip", "The body says that it is gzip, and it is none, or breaks off.")

@@ -1,0 +1,285 @@
+"""REST for live feeds that push matches in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from io import BytesIO
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.core.handlers.wsgi import WSGIRequest
+from django.urls import reverse
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, PolymorphicProxySerializer, extend_schema
+from rest_framework import viewsets
+from rest_framework.exceptions import APIException, NotFound, ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.api.intake.bodies import BYTES_LIMIT, BodyError, read_body
+from apps.api.intake.line_ingest import TooManyNamesError, WorldForbiddenError
+from apps.api.intake.pushes import (
+    REFUSALS,
+    RETRY_AFTER,
+    BusyError,
+    OtherRequestError,
+    OutOfStepError,
+    PushResult,
+    exclusive_use,
+    push,
+)
+from apps.api.intake.serializers import (
+    MatchLineSerializer,
+    OddsLineSerializer,
+    PushProblemSerializer,
+    PushReportSerializer,
+    UploadSerializer,
+)
+from apps.api.models import ApiKey, ApiKeyScope, Upload
+from apps.api.rest import MEDIA_TYPE, ApiKeyAuthentication, HasScope, Problem, ProblemSerializer, problem
+from apps.matches.services import WorldConflictError
+
+NDJSON = "application/x-ndjson"
+_LINES = frozenset({NDJSON, "application/ndjson", "application/jsonl"})
+_LONGEST_KEY = 200
+
+_HOW_TO_PUSH = """
+Send fixtures, results and odds, one JSON object a line, to the admin's address, with an API key of the scope `ingest`:
+
+```
+curl http://127.0.0.1:8001/api/v1/ingest/ \\
+  -H "Authorization: Bearer $SPAI_KEY" -H "Content-Type: application/x-ndjson" \\
+  -H "Idempotency-Key: $(uuidgen)" --data-binary @matches.ndjson
+```
+
+**Lines.** All good lines of a body are stored in one ingest; each refused line is listed with its number, the field
+that is wrong and the reason. What a line does not tell is never erased, and a line that tells what is known changes
+nothing. A body belongs to one world. It may be packed (`Content-Encoding: gzip`) and needs a `Content-Length`.
+
+**Limits.** 64 MiB unpacked, 200,000 lines, 64 KiB a line, 5,000 different names, 2,000 members of a gzip body. Beyond
+one of them nothing is stored.
+
+**Once.** With an `Idempotency-Key` the same request within 48 hours gets the same answer again without work, marked
+`Idempotency-Replayed: true`; another request under the same key is refused. One request of an API key runs at a time:
+the next gets 409 with `Retry-After`.
+
+**On and on.** A request stores all of its good lines or, when it breaks off, none. To send more lines than fit into
+one, choose a UUID and send them in several requests with `?upload=UUID&from_line=N`, N being the number of the first
+line of the body, from 1. After a broken connection `GET /api/v1/ingest/UUID/` tells the `next_line`; go on from there:
+
+```
+UPLOAD=$(uuidgen)
+curl "$ADMIN/api/v1/ingest/?upload=$UPLOAD&from_line=1" ... --data-binary @<(head -n 5000 all.ndjson)
+curl "$ADMIN/api/v1/ingest/$UPLOAD/" -H "Authorization: Bearer $SPAI_KEY"        # next_line: 5001
+curl "$ADMIN/api/v1/ingest/?upload=$UPLOAD&from_line=5001" ... --data-binary @<(tail -n +5001 all.ndjson)
+```
+"""
+
+
+def _refusal(description: str) -> OpenApiResponse:
+    return OpenApiResponse(ProblemSerializer, description=description)
+
+
+class IngestViewSet(viewsets.ViewSet):
+    """Lines that a live feed pushes in."""
+
+    authentication_classes = [ApiKeyAuthentication]
+    permission_classes = [HasScope(ApiKeyScope.INGEST)]  # type: ignore[list-item]  # one that makes itself
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Send away who calls another process than the admin, before the key is looked at.
+
+        A redirect would not do: clients drop the key when they follow one to another port.
+        """
+        if settings.SPAI_ROLE != "admin":
+            address = f"{settings.SPAI_ADMIN_URL}{request.path}"
+            raise Problem(
+                421,
+                "other-address",
+                f"This process takes no lines. Send the same request to {address}.",
+                members={"address": address},
+            )
+        super().initial(request, *args, **kwargs)
+
+    @extend_schema(
+        operation_id="ingest",
+        summary="Push matches in",
+        description=_HOW_TO_PUSH,
+        request={
+            NDJSON: PolymorphicProxySerializer(
+                component_name="Line",
+                serializers=[MatchLineSerializer, OddsLineSerializer],
+                resource_type_field_name=None,
+            )
+        },
+        parameters=[
+            OpenApiParameter("upload", UUID, description="The upload that the lines belong to; a UUID of your choice."),
+            OpenApiParameter("from_line", int, description="Number of the first line within the upload, from 1."),
+            OpenApiParameter(
+                "Idempotency-Key", str, OpenApiParameter.HEADER, description="At most 200 visible ASCII characters."
+            ),
+        ],
+        responses={
+            200: PushReportSerializer,
+            (400, MEDIA_TYPE): _refusal("A parameter or header is wrong, or the body broke off; nothing was stored."),
+            (401, MEDIA_TYPE): _refusal("There is no key, or it may not be used now."),
+            (403, MEDIA_TYPE): _refusal("The key lacks the scope, or may not write to the world of a line."),
+            (408, MEDIA_TYPE): _refusal("The body did not come in time; nothing was stored."),
+            (409, MEDIA_TYPE): OpenApiResponse(
+                PushProblemSerializer, description="A request of the key is under way; or `next_line` is another."
+            ),
+            (411, MEDIA_TYPE): _refusal("Content-Length is missing."),
+            (413, MEDIA_TYPE): _refusal("The body exceeds a limit; nothing was stored."),
+            (415, MEDIA_TYPE): _refusal("The body is not NDJSON, or packed in an unknown way."),
+            (421, MEDIA_TYPE): _refusal("This is not the admin; `address` says where it is."),
+            (422, MEDIA_TYPE): OpenApiResponse(
+                PushProblemSerializer, description="No line could be used; or the body as a whole cannot be."
+            ),
+            (503, MEDIA_TYPE): _refusal("Other matches are being stored; try again after `Retry-After`."),
+        },
+    )
+    def create(self, request: Request) -> Response:
+        """Store the lines of the body."""
+        assert isinstance(request.auth, ApiKey)
+        upload, from_line = _upload_of(request)
+        idempotency_key = _idempotency_key_of(request)
+        if not _is_lines(request):
+            raise Problem(415, "not-ndjson", f"Send one JSON object a line, with the header Content-Type: {NDJSON}.")
+        try:
+            with exclusive_use(request.auth):
+                body = read_body(
+                    request._request,
+                    length=_length_of(request),
+                    encoding=request.headers.get("Content-Encoding", "").strip().lower(),
+                )
+                answer = push(
+                    body,
+                    key=request.auth,
+                    now=timezone.now(),
+                    idempotency_key=idempotency_key,
+                    upload=upload,
+                    from_line=from_line,
+                )
+        except (BodyError, WorldConflictError, *REFUSALS) as error:
+            raise _problem_of(error) from error
+        return _answered(request, answer)
+
+    @extend_schema(
+        operation_id="upload",
+        summary="How far an upload got",
+        parameters=[OpenApiParameter("upload", UUID, OpenApiParameter.PATH, description="As you chose it.")],
+        responses={
+            200: UploadSerializer,
+            (401, MEDIA_TYPE): _refusal("There is no key, or it may not be used now."),
+            (403, MEDIA_TYPE): _refusal("The key lacks the scope."),
+            (404, MEDIA_TYPE): _refusal("Nothing of this upload is stored; begin with line 1."),
+            (421, MEDIA_TYPE): _refusal("This is not the admin; `address` says where it is."),
+        },
+    )
+    def retrieve(self, request: Request, upload: UUID) -> Response:
+        """Answer with the line to go on with."""
+        assert isinstance(request.auth, ApiKey)
+        found = Upload.objects.filter(api_key=request.auth, uuid=upload).first()
+        if found is None:
+            raise NotFound("Nothing of this upload is stored; begin with line 1.")
+        return Response(UploadSerializer(found).data, headers={"Cache-Control": "no-store"})
+
+
+def body_limit(environ: Mapping[str, Any]) -> int | None:
+    """Return how many bytes the body of a request may have, as its WSGI environ describes it; asked before it is read.
+
+    Returns
+    -------
+    int or None
+        `BYTES_LIMIT` for lines with a key that may push them in; 0 for a request that this view refuses by its headers
+        alone; None for requests of other views.
+
+    Raises
+    ------
+    DatabaseError
+        When the key cannot be looked up.
+    """
+    if environ["PATH_INFO"] != reverse("ingest"):
+        return None
+    request = Request(WSGIRequest(dict(environ) | {"wsgi.input": BytesIO()}), authenticators=[ApiKeyAuthentication()])
+    if settings.SPAI_ROLE != "admin" or not _is_lines(request):
+        return 0
+    try:
+        allowed = HasScope(ApiKeyScope.INGEST).has_permission(request, IngestViewSet())
+    except APIException:
+        return 0
+    return BYTES_LIMIT if allowed else 0
+
+
+def _is_lines(request: Request) -> bool:
+    return request.content_type.partition(";")[0].strip().lower() in _LINES
+
+
+def _length_of(request: Request) -> int | None:
+    text = request.META.get("CONTENT_LENGTH") or ""
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _upload_of(request: Request) -> tuple[UUID | None, int]:
+    """Return the upload and the first line that the address names."""
+    unknown = sorted(set(request.query_params) - {"upload", "from_line"})
+    if unknown:
+        raise ValidationError(dict.fromkeys(unknown, "There is no such parameter; there are from_line, upload."))
+    named, first = request.query_params.get("upload"), request.query_params.get("from_line")
+    if named is None:
+        if first is not None:
+            raise ValidationError({"from_line": "It means something with upload alone."})
+        return None, 1
+    try:
+        upload = UUID(named)
+    except ValueError as error:
+        raise ValidationError({"upload": "It must be a UUID."}) from error
+    if first is None:
+        raise ValidationError({"from_line": "It must say which line of the upload the body begins with, from 1."})
+    if not first.isascii() or not first.isdigit() or not 1 <= len(first) <= 15 or int(first) < 1:
+        raise ValidationError({"from_line": "It must be a whole number, from 1."})
+    return upload, int(first)
+
+
+def _idempotency_key_of(request: Request) -> str:
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return ""
+    if not 1 <= len(key) <= _LONGEST_KEY or not all("!" <= character <= "~" for character in key):
+        raise ValidationError({"Idempotency-Key": f"It must have 1 to {_LONGEST_KEY} visible ASCII characters."})
+    return key
+
+
+def _problem_of(error: Exception) -> Problem:
+    """Return the problem that tells a client why nothing was stored."""
+    detail = str(error)
+    if isinstance(error, BodyError):
+        return Problem(error.status, error.kind, detail)
+    if isinstance(error, BusyError):
+        status, kind = (409, "request-under-way") if error.is_own else (503, "busy")
+        return Problem(status, kind, detail, wait=RETRY_AFTER)
+    if isinstance(error, OutOfStepError):
+        return Problem(409, "out-of-step", detail, members={"next_line": error.next_line})
+    if isinstance(error, OtherRequestError):
+        return Problem(422, "other-request", detail)
+    if isinstance(error, WorldForbiddenError):
+        return Problem(403, "world-forbidden", detail)
+    if isinstance(error, TooManyNamesError):
+        return Problem(422, "too-many-names", detail)
+    return Problem(422, "mixed-worlds", f"{detail}. Nothing was stored.")
+
+
+def _answered(request: Request, answer: PushResult) -> Response:
+    content, headers = answer.content, {"Cache-Control": "no-store"}
+    if answer.is_replayed:
+        headers["Idempotency-Replayed"] = "true"
+    if answer.status == 200:
+        return Response(content, headers=headers)
+    told = problem(
+        answer.status,
+        f"None of the {content['refused']:,} lines could be used; each is listed with its reason.",
+        instance=request.path,
+        kind="no-usable-line",
+    )
+    return Response(told | content, status=answer.status, headers=headers, content_type=MEDIA_TYPE)

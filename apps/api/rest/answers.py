@@ -1,0 +1,14 @@
+"""Answers that several routes give, as the API describes them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from drf_spectacular.utils import OpenApiResponse
+
+from apps.api.rest.problems import MEDIA_TYPE
+from apps.api.rest.serializers import ProblemSerializer
+
+BAD_INPUT: Final = {
+    (400, MEDIA_TYPE): OpenApiResponse(ProblemSerializer, description="A parameter is wrong; `errors` names it.")
+}

@@ -1,0 +1,177 @@
+"""REST of what may come: the end of a season, and matches that nobody plays."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import date
+from typing import Any
+
+from django.utils import timezone
+from django.utils.dateparse import parse_date
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import viewsets
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.api import selectors, services
+from apps.api.rest.answers import BAD_INPUT
+from apps.api.rest.problems import MEDIA_TYPE, NoForecastYet, Problem, Unknown
+from apps.api.rest.serializers import ProblemSerializer, SeasonForecastSerializer, WhatIfSerializer
+from apps.matches import selectors as matches
+from apps.matches.models import Competition, Team
+from apps.ml import services as ml_services
+
+
+class CompetitionViewSet(viewsets.ViewSet):
+    """Competitions: how their seasons may end."""
+
+    authentication_classes: list[Any] = []
+
+    @extend_schema(
+        operation_id="season_forecast",
+        summary="How a season may end",
+        parameters=[
+            OpenApiParameter("slug", str, OpenApiParameter.PATH, description="Slug of the competition."),
+            OpenApiParameter("season", str, description="Such as 2026-27; the newest by default."),
+        ],
+        responses={
+            200: SeasonForecastSerializer,
+            **BAD_INPUT,
+            (404, MEDIA_TYPE): OpenApiResponse(
+                ProblemSerializer, description="No such competition or season, or it was not simulated."
+            ),
+        },
+    )
+    def season_forecast(self, request: Request, slug: str) -> Response:
+        """Answer with the latest simulation of a season."""
+        _refuse_unknown(request, {"season"})
+        competition = Competition.objects.select_related("region").filter(slug=slug).first()
+        if competition is None:
+            raise Unknown("unknown-competition", f"There is no competition with the slug {slug[:160]}.")
+        asked = request.query_params.get("season", "").replace("\x00", "")
+        seasons = matches.seasons(competition)
+        season = (seasons.filter(label=asked) if asked else seasons).first()
+        if season is None:
+            raise Unknown("unknown-season", f"{competition.name} has no such season.")
+        end = selectors.season_end(season)
+        if end is None:
+            raise NoForecastYet("This season was not simulated: it is over, a cup, or waits for a champion.")
+        forecast = end.forecast
+        shape = {
+            "competition": competition,
+            "season": season.label,
+            "lines": end.lines,
+            "clubs": [row | {"team": team} for team, row in end.clubs],
+            "model": services.model_shape(forecast.version),
+        } | {
+            name: getattr(forecast, name)
+            for name in (
+                "simulations",
+                "doubt",
+                "played",
+                "remaining",
+                "undated",
+                "is_whole",
+                "data_snapshot",
+                "as_of",
+            )
+        }
+        return Response(SeasonForecastSerializer(shape).data, headers={"Cache-Control": "no-cache"})
+
+
+class WhatIfViewSet(viewsets.ViewSet):
+    """Matches that nobody plays."""
+
+    authentication_classes: list[Any] = []
+    known_parameters = frozenset({"home", "away", "date", "competition", "neutral"})
+
+    @extend_schema(
+        operation_id="what_if",
+        summary="The forecast of any two teams on a day to come",
+        description=(
+            "From what is known now: the teams are as strong as they are today. Nothing is stored. Past matches have "
+            "forecasts of their own, published before their kick-off."
+        ),
+        parameters=[
+            OpenApiParameter("home", str, required=True, description="Slug of the home team."),
+            OpenApiParameter("away", str, required=True, description="Slug of the away team, of the same world."),
+            OpenApiParameter("date", date, description="The day, at most a year ahead; the next Saturday by default."),
+            OpenApiParameter("competition", str, description="Slug; the home team's league by default."),
+            OpenApiParameter("neutral", bool, description="Whether nobody is at home; false by default."),
+        ],
+        responses={
+            200: WhatIfSerializer,
+            **BAD_INPUT,
+            (404, MEDIA_TYPE): OpenApiResponse(ProblemSerializer, description="No such team, or no champion yet."),
+            (422, MEDIA_TYPE): OpenApiResponse(
+                ProblemSerializer,
+                description=(
+                    "They cannot meet: same-team, two-worlds, no-league, other-competition; or nothing can be said of "
+                    "the day: past, too-far."
+                ),
+            ),
+        },
+    )
+    def retrieve(self, request: Request) -> Response:
+        """Answer with the forecast of a match of two teams."""
+        _refuse_unknown(request, self.known_parameters)
+        now = timezone.now()
+        asked = request.query_params
+        try:
+            question = services.ask(
+                home_team=_team_of(request, "home"),
+                away_team=_team_of(request, "away"),
+                day=_day_of(asked["date"]) if "date" in asked else ml_services.next_saturday(now),
+                competition=asked.get("competition", ""),
+                is_neutral=_truth_of(request, "neutral"),
+                now=now,
+            )
+            seen = services.outlook_of_imagined(question.match, now=now)
+        except ml_services.WhatIfRefusedError as error:
+            raise Problem(422, error.kind, str(error), members={"parameter": error.about}) from error
+        except ml_services.NoForecastError as error:
+            raise NoForecastYet(str(error)) from error
+        match = question.match
+        shape = services.forecast_shape(match, seen, now=now) | {
+            "home_team": match.home_team,
+            "away_team": match.away_team,
+            "season": match.season,
+            "is_neutral": match.is_neutral,
+            "notes": question.notes,
+        }
+        return Response(WhatIfSerializer(shape).data, headers={"Cache-Control": "no-store"})
+
+
+def _refuse_unknown(request: Request, known: Collection[str]) -> None:
+    unknown = sorted(set(request.query_params) - set(known))
+    if unknown:
+        told = ", ".join(sorted(known))
+        raise ValidationError(dict.fromkeys(unknown, f"There is no such parameter; there are {told}."))
+
+
+def _team_of(request: Request, name: str) -> Team:
+    slug = request.query_params.get(name, "")
+    if not slug:
+        raise ValidationError({name: "It must be the slug of a team."})
+    found = Team.objects.select_related("region").filter(slug=slug.replace("\x00", "")).first()
+    if found is None:
+        raise Unknown("unknown-team", f"There is no team with the slug {slug[:160]}.")
+    return found
+
+
+def _day_of(text: str) -> date:
+    try:
+        day = parse_date(text)
+    except ValueError:
+        day = None
+    if day is None:
+        raise ValidationError({"date": "It must be a day such as 2026-11-28."})
+    return day
+
+
+def _truth_of(request: Request, name: str) -> bool:
+    text = request.query_params.get(name, "false")
+    if text not in ("true", "false"):
+        raise ValidationError({name: "It must be true or false."})
+    return text == "true"

@@ -1,0 +1,264 @@
+"""Shapes of what the REST API shows."""
+
+from __future__ import annotations
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from apps.matches.models import Competition, Match, Team, World
+
+
+class CompetitionSerializer(serializers.ModelSerializer[Competition]):
+    """A competition as a match names it."""
+
+    region = serializers.CharField(source="region.name")
+    level = serializers.IntegerField(help_text="Tier of the pyramid, 1 at the top; 0 for cups.")
+
+    class Meta:
+        model = Competition
+        fields = ["slug", "region", "name", "level", "is_simulated"]
+
+
+class TeamSerializer(serializers.ModelSerializer[Team]):
+    """A team as a match names it."""
+
+    class Meta:
+        model = Team
+        fields = ["slug", "name"]
+
+
+class MatchSerializer(serializers.ModelSerializer[Match]):
+    """One match; every moment is in UTC."""
+
+    world = serializers.ChoiceField(choices=World.choices)
+    competition = CompetitionSerializer(source="season.competition")
+    season = serializers.CharField(source="season.label", help_text="2023-24, or 2023 within one year.")
+    stage = serializers.SerializerMethodField(help_text="Part of the season with rules of its own; empty otherwise.")
+    home_team = TeamSerializer()
+    away_team = TeamSerializer()
+    url = serializers.HyperlinkedIdentityField(view_name="match-detail")
+    prediction_url = serializers.HyperlinkedIdentityField(view_name="match-prediction")
+
+    class Meta:
+        model = Match
+        fields = [
+            "id",
+            "url",
+            "world",
+            "competition",
+            "season",
+            "stage",
+            "round",
+            "home_team",
+            "away_team",
+            "kickoff_at",
+            "kickoff_precision",
+            "finished_at",
+            "known_at",
+            "status",
+            "is_neutral",
+            "home_goals",
+            "away_goals",
+            "home_goals_half_time",
+            "away_goals_half_time",
+            "home_goals_extra_time",
+            "away_goals_extra_time",
+            "home_penalties",
+            "away_penalties",
+            "revision",
+            "updated_at",
+            "prediction_url",
+        ]
+
+    @extend_schema_field(serializers.CharField())
+    def get_stage(self, match: Match) -> str:
+        """Return the name of the stage."""
+        return match.stage.name if match.stage else ""
+
+
+class FeatureSerializer(serializers.Serializer[dict[str, object]]):
+    """What one column of the features is."""
+
+    name = serializers.CharField()
+    family = serializers.CharField(help_text="Family that computes it.")
+    side = serializers.CharField(help_text="home, away, diff (home minus away) or match.")
+    scope = serializers.CharField(help_text="Matches that count: all, venue, competition, region …")
+    window = serializers.IntegerField(allow_null=True, help_text="Number of latest matches; null for the whole past.")
+    unit = serializers.CharField()
+    meaning = serializers.CharField()
+    inputs = serializers.CharField(help_text="What of the market it is made of; `no odds` for nothing.")
+    is_read = serializers.BooleanField(help_text="Whether the champion looks at it.")
+
+
+class FeatureListSerializer(serializers.Serializer[dict[str, object]]):
+    """The catalogue of features of a world's champion."""
+
+    world = serializers.CharField()
+    version = serializers.IntegerField(help_text="Number of the champion.")
+    catalogue_sha256 = serializers.CharField(help_text="Of the whole catalogue, as its model card and lineage name it.")
+    count = serializers.IntegerField(help_text="Features in `results`.")
+    results = FeatureSerializer(many=True)
+
+
+class OutcomesSerializer(serializers.Serializer[dict[str, float]]):
+    """One number for each outcome, in the order home, draw, away."""
+
+    home = serializers.FloatField()
+    draw = serializers.FloatField()
+    away = serializers.FloatField()
+
+
+class FairOddsSerializer(serializers.Serializer[dict[str, float]]):
+    """Decimal odds for each outcome; null for one that cannot happen."""
+
+    home = serializers.FloatField(allow_null=True)
+    draw = serializers.FloatField(allow_null=True)
+    away = serializers.FloatField(allow_null=True)
+
+
+class GoalsSerializer(serializers.Serializer[dict[str, float]]):
+    """Expected goals of both sides in 90 minutes and stoppage time."""
+
+    home = serializers.FloatField()
+    away = serializers.FloatField()
+
+
+class ScorelineSerializer(serializers.Serializer[dict[str, float]]):
+    """One scoreline and its probability."""
+
+    home_goals = serializers.IntegerField()
+    away_goals = serializers.IntegerField()
+    probability = serializers.FloatField()
+
+
+class GoalLineSerializer(serializers.Serializer[dict[str, float]]):
+    """Probabilities of more and of fewer goals than a line."""
+
+    line = serializers.FloatField()
+    over = serializers.FloatField()
+    under = serializers.FloatField()
+
+
+class MarketsSerializer(serializers.Serializer[dict[str, object]]):
+    """What the scoreline grid says of other questions; the grid agrees with the 1X2 probabilities exactly."""
+
+    goal_lines = GoalLineSerializer(many=True)
+    both_score = serializers.FloatField(help_text="Probability that both sides score.")
+    most_likely = ScorelineSerializer()
+
+
+class ModelSerializer(serializers.Serializer[dict[str, object]]):
+    """The model version that made a forecast."""
+
+    world = serializers.ChoiceField(choices=World.choices)
+    version = serializers.IntegerField()
+    estimator = serializers.CharField()
+    inputs = serializers.CharField(help_text="What the model may look at.")
+
+
+class PredictionSerializer(serializers.Serializer[dict[str, object]]):
+    """A forecast of one match: published before kick-off, frozen then, graded afterwards."""
+
+    match = serializers.IntegerField(help_text="Id of the match.")
+    kickoff_at = serializers.DateTimeField()
+    probabilities = OutcomesSerializer(help_text="Calibrated; they sum to 1.")
+    fair_odds = FairOddsSerializer(help_text="Decimal odds without a margin, 1 / probability.")
+    expected_goals = GoalsSerializer()
+    markets = MarketsSerializer()
+    scorelines = serializers.ListField(
+        child=serializers.ListField(child=serializers.FloatField(), min_length=11, max_length=11),
+        min_length=11,
+        max_length=11,
+        help_text="Probability of each scoreline: rows are home goals 0 to 10, columns away; 10 means 10 or more.",
+    )
+    base_rates = OutcomesSerializer(help_text="Share of outcomes in the competition, the plain alternative.")
+    contributions = serializers.DictField(
+        child=serializers.FloatField(), help_text="Group of inputs → log-odds, home against away."
+    )
+    model = ModelSerializer(allow_null=True, help_text="Null where the base rates stand in for a model.")
+    data_snapshot = serializers.IntegerField(help_text="Number of the data snapshot that the forecast saw.")
+    as_of = serializers.DateTimeField(help_text="It used facts known before this moment, and no later ones.")
+    published_at = serializers.DateTimeField(allow_null=True, help_text="Null for one that was made for this request.")
+    is_frozen = serializers.BooleanField(help_text="True from kick-off on: nothing replaces it any more.")
+    degraded = serializers.CharField(
+        allow_blank=True, help_text="Which step of the fallback ladder made it; empty for the champion."
+    )
+
+
+class WhatIfSerializer(PredictionSerializer):
+    """A forecast of a match that nobody plays: made for the one who asks, and kept nowhere."""
+
+    # These say what becomes of a forecast that is kept.
+    match = None  # type: ignore[assignment]
+    published_at = None  # type: ignore[assignment]
+    is_frozen = None  # type: ignore[assignment]
+    home_team = TeamSerializer()
+    away_team = TeamSerializer()
+    competition = CompetitionSerializer(source="season.competition")
+    season = serializers.CharField(source="season.label")
+    is_neutral = serializers.BooleanField()
+    notes = serializers.ListField(
+        child=serializers.CharField(), help_text="What makes the answer less sure than that of a fixture."
+    )
+
+
+class TableLineSerializer(serializers.Serializer[dict[str, object]]):
+    """A line of a table that somebody may be glad or sorry to end above or below."""
+
+    name = serializers.ChoiceField(choices=["title", "first", "second", "play_off", "down"])
+    places = serializers.IntegerField(help_text="How many places it parts off.")
+    from_end = serializers.BooleanField(help_text="Whether they are the last ones.")
+
+
+class ClubEndSerializer(serializers.Serializer[dict[str, object]]):
+    """How the season may end for one club."""
+
+    team = TeamSerializer()
+    points = serializers.IntegerField(help_text="So far.")
+    expected = serializers.FloatField(help_text="Mean of the points at the end.")
+    low = serializers.IntegerField(help_text="One in twenty simulated seasons ends with fewer points.")
+    high = serializers.IntegerField(help_text="One in twenty ends with more.")
+    chances = serializers.DictField(child=serializers.FloatField(), help_text="Name of a line → probability.")
+    places = serializers.ListField(
+        child=serializers.FloatField(), help_text="Probability of each place, from the first on."
+    )
+
+
+class SeasonForecastSerializer(serializers.Serializer[dict[str, object]]):
+    """How a season may end, by simulation of the matches that are left."""
+
+    competition = CompetitionSerializer()
+    season = serializers.CharField()
+    simulations = serializers.IntegerField(help_text="Simulated seasons.")
+    doubt = serializers.FloatField(
+        help_text="Standard deviation of a club's strength between simulated seasons, log-odds of home against away."
+    )
+    played = serializers.IntegerField(help_text="Matches that count already.")
+    remaining = serializers.IntegerField(help_text="Matches that were simulated.")
+    undated = serializers.IntegerField(help_text="Of those, the ones that no source has listed yet.")
+    is_whole = serializers.BooleanField(help_text="Whether these are all matches to the end of the season.")
+    lines = TableLineSerializer(many=True)
+    clubs = ClubEndSerializer(many=True, help_text="The club with the most expected points first.")
+    model = ModelSerializer()
+    data_snapshot = serializers.IntegerField(help_text="Number of the data snapshot that the simulation saw.")
+    as_of = serializers.DateTimeField(help_text="It used facts known before this moment, and no later ones.")
+
+
+class ProblemErrorSerializer(serializers.Serializer[dict[str, str]]):
+    """One bad part of the input."""
+
+    parameter = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class ProblemSerializer(serializers.Serializer[dict[str, object]]):
+    """RFC 9457 problem details."""
+
+    type = serializers.CharField(help_text="about:blank, or a urn that names the kind of problem.")
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    detail = serializers.CharField()
+    # The metaclass of serializers takes the fields away: these two do not shadow the attributes of the same name.
+    instance = serializers.CharField()  # type: ignore[assignment]
+    request_id = serializers.CharField(help_text="Name it when you ask for help; the log lines carry it.")
+    errors = ProblemErrorSerializer(many=True, required=False)  # type: ignore[assignment]

@@ -1,0 +1,360 @@
+"""The table of the stack's processes: command, environment and health checks."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from spai.celery import QUEUES
+from spai.stack import health, servers
+from spai.stack.environment import MLFLOW_LOGIN, Stack
+
+SERVERS = ("postgres", "redis")
+ADMIN_THREADS = 4
+KERNELS = "kernels"
+"""Mark of the process that compiles the kernels during the start, outside supervisor."""
+SITE = ("web", "admin", "push", "sandbox")
+"""The processes that serve people; the stack is ready when they are."""
+SANDBOX_THREADS = 32
+"""The sandbox simulates requests that hang; each holds a thread, and other requests must be answered meanwhile."""
+CONNECTIONS = 4096
+"""Largest number of connections to one worker of a web process, idle ones included."""
+HEAD_MILLISECONDS = 10_000
+"""Time in which the head of a request must arrive."""
+HEAD_BYTES = 65_536
+"""Largest head of a request."""
+POSTGRES_SETTINGS = {
+    "max_connections": "100",
+    "shared_buffers": "256MB",
+    "max_wal_size": "4GB",
+    "jit": "off",
+    "log_min_messages": "warning",
+}
+REDIS_SETTINGS = ("save 300 1", "appendonly no", "maxmemory 256mb", "maxmemory-policy noeviction")
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process of the stack.
+
+    Attributes
+    ----------
+    alive : Check
+        Tests the least that shows that the process works; the monitor restarts a process that keeps failing it.
+    ready : Check
+        Tests what its users need; it may fail because of another process.
+    needs : sequence of str
+        The processes that this one depends on: while one of them is unhealthy, failures of this one do not count.
+    port : int
+        The port that it listens on, 0 for none.
+    stop_signal, stop_seconds
+        The signal that stops it, and how long it may take before it is killed.
+    """
+
+    name: str
+    purpose: str
+    command: list[str]
+    alive: health.Check
+    ready: health.Check
+    needs: Sequence[str] = ()
+    environment: dict[str, str] = field(default_factory=dict)
+    port: int = 0
+    directory: str = ""
+    stop_signal: str = "TERM"
+    stop_seconds: int = 15
+
+
+def table(stack: Stack, beat_started_at: Callable[[], datetime | None] = lambda: None) -> list[Process]:
+    """Return the processes that this stack runs, in the order of their start: each after those that it needs.
+
+    Raises
+    ------
+    ServerError
+        When a server's program cannot be found.
+    """
+    processes = []
+    if not stack.is_external("postgres"):
+        processes.append(postgres(stack))
+    if not stack.is_external("redis"):
+        processes.append(redis_server(stack))
+    if not stack.is_external("mlflow"):
+        processes.append(mlflow(stack))
+    processes += [web(stack), admin(stack), push(stack)]
+    if stack.runs_sandbox:
+        processes.append(sandbox(stack))
+    processes += [worker(stack, queue) for queue in QUEUES]
+    processes.append(beat(stack, beat_started_at))
+    return processes
+
+
+def python(module: str, *arguments: str) -> list[str]:
+    """Return the command that runs `module` with the same Python as this process."""
+    return [sys.executable, "-m", module, *arguments]
+
+
+def postgres(stack: Stack) -> Process:
+    """Return the process of PostgreSQL, of the machine or embedded."""
+    cluster = servers.find_cluster(stack.var, stack.value("SPAI_SERVERS") or "auto")
+    check = health.postgres(stack.maintenance_database)
+    return Process(
+        name="postgres",
+        purpose=f"PostgreSQL {cluster.program.major} ({cluster.program.origin})",
+        command=servers.postgres_command(cluster, stack.port("postgres"), POSTGRES_SETTINGS),
+        alive=check,
+        ready=check,
+        port=stack.port("postgres"),
+        directory="/",
+        # PostgreSQL's fast shutdown: it closes open connections and loses nothing.
+        stop_signal="INT",
+        stop_seconds=30,
+    )
+
+
+def redis_server(stack: Stack) -> Process:
+    """Return the process of Redis or Valkey: broker, cache and channel layer."""
+    program = servers.find_redis(stack.value("SPAI_SERVERS") or "auto")
+    port = stack.port("redis")
+    check = health.redis_server(stack.own["REDIS_URL"])
+    return Process(
+        name="redis",
+        purpose=f"{'Valkey' if 'valkey' in program.path.name else 'Redis'} {program.major} ({program.origin})",
+        command=servers.redis_command(program, stack.var / "redis", port, stack.password("redis"), REDIS_SETTINGS),
+        alive=check,
+        ready=check,
+        port=port,
+    )
+
+
+def mlflow(stack: Stack) -> Process:
+    """Return the process of MLflow, which stores in PostgreSQL, listens on loopback and requires a login."""
+    port = stack.port("mlflow")
+    # Both are missing from the stack.env of an early version until the next start.
+    name, password = (stack.own.get(variable, "") for variable in MLFLOW_LOGIN)
+    login = (name, password) if password else None
+    return Process(
+        name="mlflow",
+        purpose="MLflow: runs and model registry",
+        command=python(
+            "mlflow",
+            "server",
+            "--app-name",
+            "basic-auth",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(port),
+            "--workers",
+            "1",
+            "--artifacts-destination",
+            str(stack.var / "mlflow"),
+            "--uvicorn-opts",
+            "--no-access-log",
+        ),
+        alive=health.http(f"http://127.0.0.1:{port}/health"),
+        ready=health.http(f"http://127.0.0.1:{port}/version", login),
+        needs=("postgres",),
+        environment={
+            "MLFLOW_BACKEND_STORE_URI": sqlalchemy_address(stack.mlflow_database),
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+            "MLFLOW_AUTH_CONFIG_PATH": str(stack.mlflow_auth_file),
+            "MLFLOW_AUTH_ADMIN_USERNAME": name,
+            "MLFLOW_AUTH_ADMIN_PASSWORD": password,
+            "MLFLOW_FLASK_SERVER_SECRET_KEY": stack.maintenance.get("MLFLOW_FLASK_SERVER_SECRET_KEY", ""),
+        },
+        port=port,
+        directory=str(stack.var),
+    )
+
+
+def sqlalchemy_address(address: str) -> str:
+    """Return an address of PostgreSQL in SQLAlchemy's form, with the name of the driver."""
+    return address.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+def mlflow_auth(stack: Stack) -> str:
+    """Return MLflow's configuration of logins: users are in its database; one without a role may do nothing."""
+    # A percent sign would begin an interpolation.
+    address = sqlalchemy_address(stack.mlflow_database).replace("%", "%%")
+    lines = [
+        "[mlflow]",
+        f"database_uri = {address}",
+        "default_permission = NO_PERMISSIONS",
+        "authorization_function = mlflow.server.auth:authenticate_request_basic_auth",
+        # A password is hashed once in so many seconds, not at each of the hundred requests of a registration.
+        "auth_cache_ttl_seconds = 300",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def site_environment(stack: Stack, role: str) -> dict[str, str]:
+    """Return the variables of a process that runs the site's code; they share their metrics in one folder."""
+    return {"SPAI_ROLE": role, "PROMETHEUS_MULTIPROC_DIR": str(stack.metrics)}
+
+
+def granian(
+    stack: Stack, name: str, purpose: str, application: str = "spai.front:application", *, workers: int, threads: int
+) -> Process:
+    """Return a process that serves a `BufferedApplication` with `threads` threads in each of its workers."""
+    port = stack.port(name)
+    return Process(
+        name=name,
+        purpose=purpose,
+        command=granian_command(port, application, workers=workers),
+        alive=health.http(f"http://127.0.0.1:{port}/livez"),
+        ready=health.http(f"http://127.0.0.1:{port}/readyz"),
+        needs=SERVERS[:1],
+        environment=site_environment(stack, name)
+        # A connection for each thread, for probes, for static files and API keys, and for loading models.
+        | {"SPAI_THREADS": str(threads), "DATABASE_POOL_SIZE": str(threads + 3)},
+        port=port,
+    )
+
+
+def granian_command(port: int, application: str, *, workers: int = 1) -> list[str]:
+    """Return the command of a web server that listens on loopback.
+
+    Granian receives the heads of requests outside Python and closes a connection that sends one too slowly. Each worker
+    accepts at most `CONNECTIONS` connections.
+    """
+    return python(
+        "granian",
+        "--interface",
+        "asgi",
+        "--http",
+        "1",
+        "--no-ws",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--workers",
+        str(workers),
+        "--backpressure",
+        str(CONNECTIONS),
+        "--http1-header-read-timeout",
+        str(HEAD_MILLISECONDS),
+        "--http1-buffer-size",
+        str(HEAD_BYTES),
+        "--respawn-failed-workers",
+        "--respawn-interval",
+        "1",
+        "--workers-kill-timeout",
+        "5",
+        application,
+    )
+
+
+def web(stack: Stack) -> Process:
+    """Return the process of pages and API, with a worker for each processor of a small machine."""
+    return granian(stack, "web", "pages and API", workers=min(4, os.cpu_count() or 1), threads=1)
+
+
+def admin(stack: Stack) -> Process:
+    """Return the process of the admin and of push-in, with threads left for people while push-in stores matches."""
+    return granian(stack, "admin", "admin and push-in", workers=1, threads=ADMIN_THREADS)
+
+
+def sandbox(stack: Stack) -> Process:
+    """Return the process of the simulated world's web site."""
+    process = granian(
+        stack,
+        "sandbox",
+        "web site of the simulated world",
+        "spai.sandbox:application",
+        workers=1,
+        threads=SANDBOX_THREADS,
+    )
+    return replace(process, environment=site_environment(stack, "admin") | {"SPAI_THREADS": str(SANDBOX_THREADS)})
+
+
+def push(stack: Stack) -> Process:
+    """Return the process of websockets."""
+    port = stack.port("push")
+    return Process(
+        name="push",
+        purpose="websocket",
+        command=uvicorn_command(port),
+        alive=health.http(f"http://127.0.0.1:{port}/livez"),
+        ready=health.http(f"http://127.0.0.1:{port}/readyz"),
+        needs=SERVERS,
+        environment=site_environment(stack, "push"),
+        port=port,
+    )
+
+
+def uvicorn_command(port: int) -> list[str]:
+    """Return the command of the process of websockets, which listens on loopback."""
+    return python(
+        "uvicorn",
+        "spai.asgi:application",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--lifespan",
+        "on",
+        "--http",
+        "spai.push_protocol:DeadlineProtocol",
+        "--ws",
+        "websockets-sansio",
+        "--no-access-log",
+        "--timeout-graceful-shutdown",
+        "3",
+    )
+
+
+def worker(stack: Stack, queue: str) -> Process:
+    """Return the Celery worker of one queue."""
+    # Several stacks may share an external broker: the name of a worker identifies its stack.
+    name = f"{queue}@{hashlib.sha256(str(stack.var).encode()).hexdigest()[:8]}"
+    check = health.worker(name, stack.value("CELERY_BROKER_URL") or stack.address("redis"))
+    return Process(
+        name=f"worker-{queue}",
+        purpose=f"Celery worker of the queue {queue}",
+        command=celery(
+            "worker",
+            "--queues",
+            queue,
+            "--hostname",
+            name,
+            "--concurrency",
+            "1",
+            "--loglevel",
+            "INFO",
+            "--without-gossip",
+            "--without-mingle",
+        ),
+        alive=check,
+        ready=check,
+        needs=SERVERS,
+        environment=site_environment(stack, "admin"),
+    )
+
+
+def beat(stack: Stack, started_at: Callable[[], datetime | None]) -> Process:
+    """Return the process of celery-beat, which sends the tasks of the timetable."""
+    check = health.beat(stack.address("postgres"), started_at)
+    return Process(
+        name="beat",
+        purpose="celery-beat: the timetable",
+        command=celery("beat", "--loglevel", "INFO", "--pidfile", ""),
+        alive=check,
+        ready=check,
+        needs=SERVERS,
+        environment=site_environment(stack, "admin"),
+    )
+
+
+def celery(*arguments: str) -> list[str]:
+    """Return a Celery command without the warning against root, which would begin each log."""
+    return [
+        sys.executable,
+        "-W",
+        "ignore:You're running the worker with superuser",
+        *python("celery", "-A", "spai")[1:],
+        *arguments,
+    ]
