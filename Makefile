@@ -29,7 +29,7 @@ logs: made  ## follow the logs of all processes; Ctrl-C ends
 dev: setup  ## one web process that restarts when a file changes, with the servers of the stack or its own
 	@$(RUN) -m spai.stack.dev
 fmt: setup  ## format the code and fix what ruff can fix
-	.venv/bin/ruff check --fix --quiet . ; .venv/bin/ruff format .
+	.venv/bin/ruff format --quiet . && .venv/bin/ruff check --fix .
 test: setup  ## style, types, contracts, and all tests but those that kill a whole stack
 	$(RUN) -m pytest -n auto --dist worksteal -m "not faults"
 test-pure: setup  ## the tests that need neither Django nor a server
