@@ -18,8 +18,8 @@ admin.site.unregister(Group)
 
 
 @admin.register(User)
-class OfficeUserAdmin(UserAdmin, ModelAdmin):
-    """Accounts of the office."""
+class UnfoldUserAdmin(UserAdmin, ModelAdmin):
+    """Accounts of the admin."""
 
     form = UserChangeForm
     add_form = UserCreationForm
@@ -27,7 +27,7 @@ class OfficeUserAdmin(UserAdmin, ModelAdmin):
 
 
 @admin.register(Group)
-class OfficeGroupAdmin(GroupAdmin, ModelAdmin):
+class UnfoldGroupAdmin(GroupAdmin, ModelAdmin):
     """Groups of accounts that share permissions."""
 
 

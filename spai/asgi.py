@@ -132,7 +132,7 @@ class WithRelay:
 application = WithRelay(
     ProtocolTypeRouter(
         {
-            "http": BufferedApplication(wsgi_application, threads=1, alive={"face": settings.SPAI_FACE}),
+            "http": BufferedApplication(wsgi_application, threads=1, alive={"role": settings.SPAI_ROLE}),
             "websocket": PageOriginValidator(URLRouter(websocket_urlpatterns), settings.SPAI_PAGE_ORIGINS),
         }
     )

@@ -1,4 +1,4 @@
-"""The ASGI application of the processes `web` and `office`: the site, each request received whole before a thread."""
+"""The ASGI application of the processes `web` and `admin`: the site, each request received whole before a thread."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.db import DatabaseError, connection
 from spai.buffering import BODY_LIMIT, BufferedApplication, Environ, unavailable
 from spai.wsgi import application as wsgi_application
 
-from apps.api.viewsets import intake  # isort: skip  after the WSGI application, which sets Django up
+from apps.api.intake import body_limit as push_body_limit  # isort: skip  after the WSGI application, which sets Django up
 
 
 def body_limit(environ: Environ) -> int:
@@ -20,7 +20,7 @@ def body_limit(environ: Environ) -> int:
         When the database, which knows the API keys, does not answer.
     """
     try:
-        limit = intake.body_limit(environ)
+        limit = push_body_limit(environ)
     except DatabaseError as error:
         raise unavailable("database", "The database does not answer. Try again in a moment.") from error
     finally:
@@ -34,5 +34,5 @@ application = BufferedApplication(
     # Probes and static files have threads of their own, so that a loaded page gets its style while others are made.
     reserved={("/readyz", "/metrics"): 1, (settings.STATIC_URL,): 1},
     body_limit=body_limit,
-    alive={"face": settings.SPAI_FACE},
+    alive={"role": settings.SPAI_ROLE},
 )

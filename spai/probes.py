@@ -32,9 +32,9 @@ def readyz(request: HttpRequest) -> JsonResponse:
         return JsonResponse({"status": "not ready", "reason": f"database: {error.__class__.__name__}"}, status=503)
     if not migrated:
         return JsonResponse({"status": "not ready", "reason": "the database is not migrated"}, status=503)
-    if settings.SPAI_FACE == "web" and not serving.is_warm():
+    if settings.SPAI_ROLE == "web" and not serving.is_warm():
         return JsonResponse({"status": "not ready", "reason": "the models are being loaded"}, status=503)
-    return JsonResponse({"status": "ready", "face": settings.SPAI_FACE})
+    return JsonResponse({"status": "ready", "role": settings.SPAI_ROLE})
 
 
 class QueueCollector(Collector):

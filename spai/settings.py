@@ -18,6 +18,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 
+from spai.stack import renamed
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 # ── Environment ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -25,6 +27,8 @@ env = environ.Env()
 _env_file = env.str("SPAI_ENV_FILE", default=".env")
 if _env_file and (BASE_DIR / _env_file).is_file():
     env.read_env(BASE_DIR / _env_file)
+if _error := renamed.error_in(env.ENVIRON):
+    raise ImproperlyConfigured(_error)
 SPAI_VAR_DIR = Path(env.str("SPAI_VAR_DIR", default=str(BASE_DIR / "var")))
 """Everything that this machine keeps outside the database: logs, pipeline workspaces, verified model bundles."""
 
@@ -41,7 +45,7 @@ if env.str("MLFLOW_TRACKING_URI", default="") not in ("", StackFile.ENVIRON.get(
     # Whoever names another MLflow server says how to log in there; the stack's own password is not shown to it.
     for _name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
         StackFile.ENVIRON.pop(_name, None)
-for _name, _value in StackFile.ENVIRON.items():
+for _name, _value in renamed.with_current_names(StackFile.ENVIRON).items():
     env.ENVIRON.setdefault(_name, _value)
 
 
@@ -68,23 +72,23 @@ def one_of(name: str, choices: tuple[str, ...], default: str) -> str:
 SECRET_KEY: str = required("SECRET_KEY")
 DEBUG: bool = env.bool("DEBUG", default=False)
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
-SPAI_FACE = one_of("SPAI_FACE", ("web", "office", "push"), "web")
+SPAI_ROLE = one_of("SPAI_ROLE", ("web", "admin", "push"), "web")
 """Which of the three processes this is: pages and API, admin and pushing in, or push."""
 SPAI_THREADS: int = env.int("SPAI_THREADS", default=1)
-"""How many requests one worker of `web` or `office` answers at a time."""
+"""How many requests one worker of `web` or `admin` answers at a time."""
 if SPAI_THREADS < 1:
     raise ImproperlyConfigured(f"SPAI_THREADS is {SPAI_THREADS}; it must be 1 or more")
 SPAI_REVISION: str = env.str("SPAI_REVISION", default="")
 """Code revision of an image that carries no git history."""
 
 SPAI_WEB_URL: str = env.str("SPAI_WEB_URL", default="http://127.0.0.1:8000").rstrip("/")
-SPAI_OFFICE_URL: str = env.str("SPAI_OFFICE_URL", default="http://127.0.0.1:8001").rstrip("/")
+SPAI_ADMIN_URL: str = env.str("SPAI_ADMIN_URL", default="http://127.0.0.1:8001").rstrip("/")
 SPAI_PUSH_URL: str = env.str("SPAI_PUSH_URL", default="http://127.0.0.1:8002").rstrip("/")
 SPAI_SANDBOX_URL: str = env.str("SPAI_SANDBOX_URL", default="http://127.0.0.1:8003").rstrip("/")
 """Where the simulated world is a web site."""
 for _name, _address in (
     ("SPAI_WEB_URL", SPAI_WEB_URL),
-    ("SPAI_OFFICE_URL", SPAI_OFFICE_URL),
+    ("SPAI_ADMIN_URL", SPAI_ADMIN_URL),
     ("SPAI_PUSH_URL", SPAI_PUSH_URL),
     ("SPAI_SANDBOX_URL", SPAI_SANDBOX_URL),
 ):
@@ -97,7 +101,7 @@ _https = SPAI_WEB_URL.startswith("https://")
 SPAI_PAGE_ORIGINS = sorted(
     {
         address.replace("//127.0.0.1", f"//{name}")
-        for address in (SPAI_WEB_URL, SPAI_OFFICE_URL)
+        for address in (SPAI_WEB_URL, SPAI_ADMIN_URL)
         for name in ("127.0.0.1", "localhost")
     }
 )
@@ -110,7 +114,7 @@ SECURE_REDIRECT_EXEMPT = [r"^readyz$", r"^metrics$"]
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_HTTPONLY = True
 # Cookies know no port: two checkouts on one machine must not log each other out. All processes of one stack agree.
-_cookies = f"spai_{urlsplit(SPAI_OFFICE_URL).port or 'site'}"
+_cookies = f"spai_{urlsplit(SPAI_ADMIN_URL).port or 'site'}"
 SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"{_cookies}_session", f"{_cookies}_csrf"
 X_FRAME_OPTIONS = "DENY"
 CSRF_FAILURE_VIEW = "django.views.csrf.csrf_failure"
@@ -136,7 +140,7 @@ AXES_VERBOSE = False
 # spai/admin.py shows failed logins in Unfold's forms.
 AXES_ENABLE_ADMIN = False
 
-# Pages carry no inline script or style. Unfold's Alpine evaluates strings: the office has a policy of its own.
+# Pages carry no inline script or style. Unfold's Alpine evaluates strings: the admin has a policy of its own.
 _push_sources = [SPAI_PUSH_URL, SPAI_PUSH_WS_URL]
 CONTENT_SECURITY_POLICY: dict[str, Any] = {
     "DIRECTIVES": {
@@ -149,7 +153,7 @@ CONTENT_SECURITY_POLICY: dict[str, Any] = {
         "frame-ancestors": [NONE],
     }
 }
-if SPAI_FACE == "office":
+if SPAI_ROLE == "admin":
     CONTENT_SECURITY_POLICY["DIRECTIVES"] |= {
         "script-src": [SELF, "'unsafe-inline'", "'unsafe-eval'"],
         "style-src": [SELF, "'unsafe-inline'"],
@@ -398,7 +402,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "apps.api.problems.exception_handler",
+    "EXCEPTION_HANDLER": "apps.api.rest.exception_handler",
     "UNAUTHENTICATED_USER": None,
 }
 SPECTACULAR_SETTINGS = {
@@ -413,12 +417,12 @@ SPECTACULAR_SETTINGS = {
 }
 
 # ── Admin ────────────────────────────────────────────────────────────────────────────────────────────────────────────
-LOGIN_URL = reverse_lazy("admin:login") if SPAI_FACE == "office" else f"{SPAI_OFFICE_URL}/admin/login/"
+LOGIN_URL = reverse_lazy("admin:login") if SPAI_ROLE == "admin" else f"{SPAI_ADMIN_URL}/admin/login/"
 # Whoever signs in without having asked for a page comes to the first one.
 LOGIN_REDIRECT_URL = "/admin/"
 UNFOLD = {
-    "SITE_TITLE": "SPAI office",
-    "SITE_HEADER": "SPAI office",
+    "SITE_TITLE": "SPAI admin",
+    "SITE_HEADER": "SPAI admin",
     "SITE_URL": SPAI_WEB_URL,
     "SITE_SYMBOL": "sports_soccer",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("spai/icon.svg")}],

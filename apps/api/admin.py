@@ -1,4 +1,4 @@
-"""The home panel of the office, and the keys of the programs that push matches in."""
+"""The home panel of the admin, and the keys of the programs that push matches in."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldBooleanSwitchWidget
 
 from apps.api import services
-from apps.api.models import ApiKey, Scope, Upload
+from apps.api.models import ApiKey, ApiKeyScope, Upload
 from apps.matches.admin import FactAdmin
 from apps.matches.models import Ingest, Match, TeamAlias, World
 from apps.matches.selectors import Amount, amount
@@ -70,7 +70,7 @@ def world_panel(world: World, *, served: World, now: datetime) -> WorldPanel:
 
 
 def home_panel(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Add the panel to the context of the office's home page."""
+    """Add the panel to the context of the admin's home page."""
     now = timezone.now()
     served = ml_selectors.served_world()
     since = now - FAILURES_SHOWN
@@ -92,7 +92,7 @@ class ApiKeyForm(forms.ModelForm):
     """What a new key is for."""
 
     scopes = forms.MultipleChoiceField(
-        choices=Scope.choices, initial=[Scope.INGEST], widget=UnfoldAdminCheckboxSelectMultipleWidget
+        choices=ApiKeyScope.choices, initial=[ApiKeyScope.INGEST], widget=UnfoldAdminCheckboxSelectMultipleWidget
     )
     worlds = forms.MultipleChoiceField(
         choices=World.choices, help_text="The worlds it may write to.", widget=UnfoldAdminCheckboxSelectMultipleWidget

@@ -25,7 +25,7 @@ WORDS_WITHOUT_INITIAL: Final = frozenset({"fc", "afc", "cf", "sc", "ac", "as", "
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class BarSegment:
     """One outcome of a bar: where it lies, in per cent of the width, and its whole number."""
 
     outcome: str
@@ -54,7 +54,7 @@ def whole_percents(shares: Sequence[float]) -> list[int]:
     return whole
 
 
-def bar(p: Sequence[float]) -> list[Part]:
+def bar(p: Sequence[float]) -> list[BarSegment]:
     """Return the three parts of a probability bar; each is wide enough for its number."""
     percents = whole_percents(p)
     wanted = [max(100.0 * share, LEAST_WIDTH) for share in p]
@@ -62,7 +62,7 @@ def bar(p: Sequence[float]) -> list[Part]:
     parts, x = [], 0.0
     for outcome, width, percent in zip(OUTCOMES, wanted, percents, strict=True):
         width = round(100.0 * width / total, 3)
-        parts.append(Part(outcome, round(x, 3), width, round(x + width / 2.0, 3), percent))
+        parts.append(BarSegment(outcome, round(x, 3), width, round(x + width / 2.0, 3), percent))
         x += width
     return parts
 
@@ -183,7 +183,7 @@ def pushes(contributions: dict[str, float]) -> list[Push]:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class OutcomePath:
     """The path of one outcome in a box of 1000 × 200, and the share at its end."""
 
     outcome: str
@@ -195,7 +195,7 @@ class Line:
 class Movement:
     """How a forecast moved: three lines, the per cents of the grid lines with their place, and what time it covers."""
 
-    lines: list[Line]
+    lines: list[OutcomePath]
     scale: list[tuple[int, float]]
     start: datetime
     end: datetime
@@ -228,7 +228,7 @@ def movement(history: Sequence[tuple[datetime, tuple[float, float, float]]], end
     for i, outcome in enumerate(OUTCOMES):
         steps = [f"M0 {y(history[0][1][i])}"]
         steps += [f"H{x(at)}V{y(p[i])}" for at, p in history[1:]]
-        lines.append(Line(outcome, "".join(steps) + f"H{WIDE:.0f}", latest[i]))
+        lines.append(OutcomePath(outcome, "".join(steps) + f"H{WIDE:.0f}", latest[i]))
     first = whole_percents(history[0][1])
     label = ", ".join(
         f"{outcome} from {was} to {now} per cent" for outcome, was, now in zip(OUTCOMES, first, latest, strict=True)

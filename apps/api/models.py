@@ -12,7 +12,7 @@ from django.db.models import F, Q
 from apps.matches.models import World
 
 
-class Scope(models.TextChoices):
+class ApiKeyScope(models.TextChoices):
     """What a key may be used for."""
 
     INGEST = "ingest", "push matches in"
@@ -24,7 +24,7 @@ class ApiKey(models.Model):
     name = models.CharField(max_length=80, help_text="Who uses it, for those who read this list later.")
     prefix = models.CharField(max_length=8, unique=True, help_text="The part of the key that is shown.")
     secret_sha256 = models.CharField(max_length=64)
-    scopes = ArrayField(models.CharField(max_length=12, choices=Scope))
+    scopes = ArrayField(models.CharField(max_length=12, choices=ApiKeyScope))
     worlds = ArrayField(models.CharField(max_length=7, choices=World), help_text="The worlds it may write to.")
     source = models.SlugField(max_length=40, help_text="Name under which its records are stored.")
     created_at = models.DateTimeField()

@@ -25,7 +25,7 @@ from django.db.models.expressions import RawSQL
 from django.db.models.functions import RowNumber, TruncDate
 
 from apps.matches import selectors as matches
-from apps.matches.models import Competition, Event, Match, Season, Team, World
+from apps.matches.models import Competition, Match, Season, Team, World
 from apps.ml import selectors as forecasts
 from apps.ml.forecasting.scoring import devig
 from apps.ml.models import Prediction, Score, SeasonForecast
@@ -451,18 +451,3 @@ def search_competitions(text: str, *, world: World, limit: int = 20) -> list[Com
         return []
     named = Q(name__icontains=text) | Q(region__name__icontains=text)
     return list(matches.competitions(world).filter(named)[:limit])
-
-
-def newest_event_number() -> int:
-    """Return the number of the newest numbered event; 0 before the first."""
-    return Event.objects.filter(number__isnull=False).order_by("-number").values_list("number", flat=True).first() or 0
-
-
-def events_after(number: int, *, limit: int, key: str = "", topics: Sequence[str] = ()) -> list[Event]:
-    """Return the numbered events after `number` in order, at most `limit`; of one key and some topics if given."""
-    rows = Event.objects.filter(number__gt=number)
-    if key:
-        rows = rows.filter(key=key)
-    if topics:
-        rows = rows.filter(topic__in=topics)
-    return list(rows.order_by("number")[:limit])

@@ -7,9 +7,9 @@ from drf_spectacular.views import SpectacularAPIView
 from rest_framework.routers import SimpleRouter
 
 from apps.api import pages
-from apps.api.consumers import EventConsumer, not_found
-from apps.api.pages import reference
-from apps.api.viewsets import CompetitionViewSet, FeaturesView, IngestViewSet, MatchViewSet, WhatIfViewSet
+from apps.api.intake import IngestViewSet
+from apps.api.push import EventConsumer, not_found
+from apps.api.rest import CompetitionViewSet, FeaturesView, MatchViewSet, WhatIfViewSet
 
 router = SimpleRouter()
 router.register("matches", MatchViewSet, basename="match")
@@ -41,11 +41,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     path("api/v1/what-if/", WhatIfViewSet.as_view({"get": "retrieve"}), name="api-what-if"),
     path("api/v1/features/", FeaturesView.as_view(), name="features-api"),
-    # Described here, and answered by the office.
+    # Described here, and answered by the admin.
     *ingest_urlpatterns,
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("api/docs/", reference.swagger, name="docs"),
-    path("api/redoc/", reference.redoc, name="redoc"),
+    path("api/docs/", pages.swagger, name="docs"),
+    path("api/redoc/", pages.redoc, name="redoc"),
 ]
 
 websocket_urlpatterns: list[URLPattern] = [

@@ -119,6 +119,7 @@ def keep_current(*, clock: Callable[[], datetime], rounds: int | None = None) ->
         How often to look; for ever by default.
     """
     warmed: dict[World, int] = {}
+    prepare_at = time.monotonic()
     while rounds is None or rounds > 0:
         try:
             for world in World:
@@ -130,9 +131,18 @@ def keep_current(*, clock: Callable[[], datetime], rounds: int | None = None) ->
         except (DatabaseError, ValueError) as error:
             logger.warning("models are not looked after: %s; trying again", error)
             connection.close()
+        except Exception:
+            # This thread has to live: without it the process would never see another champion.
+            logger.exception("models are not looked after; trying again")
         _warm.set()
-        # While it waits for another process that compiles there is no champion: one that there is has loaded above.
-        prepare()
+        if time.monotonic() >= prepare_at:
+            try:
+                # This may wait for another process that compiles. An existing champion has been loaded above, unless
+                # that failed.
+                prepare()
+            except Exception:
+                logger.exception("libraries and kernels cannot be loaded; trying again in %.0f s", RETRY_SECONDS)
+                prepare_at = time.monotonic() + RETRY_SECONDS
         rounds = None if rounds is None else rounds - 1
         time.sleep(CHECK_SECONDS if rounds is None else 0)
 

@@ -25,7 +25,7 @@ from spai.buffering.refusals import (
     response_to,
 )
 from spai.buffering.threads import WAITING_SECONDS, Threads
-from spai.buffering.wsgi import Environ, Receive, Response, Scope, Send, WsgiApplication, environ_of
+from spai.buffering.wsgi import Environ, Receive, Scope, Send, WsgiApplication, WsgiResponse, environ_of
 
 logger = logging.getLogger(__name__)
 
@@ -100,7 +100,7 @@ class BufferedApplication:
             # The server closes the connection, so that a broken answer cannot be taken for a whole one.
             raise response.error
 
-    async def _answer(self, scope: Scope, body: Body) -> Response:
+    async def _answer(self, scope: Scope, body: Body) -> WsgiResponse:
         environ = environ_of(scope)
         limit = await self._limit_of(environ)
         environ["wsgi.input"] = io.BytesIO(await body.read(limit) if limit else b"")
@@ -129,11 +129,11 @@ class BufferedApplication:
                 return threads
         return self._threads
 
-    def _livez(self, method: str) -> Response:
+    def _livez(self, method: str) -> WsgiResponse:
         headers = [("Content-Type", "application/json"), *OWN_HEADERS]
         if method not in ("GET", "HEAD"):
-            return Response(HTTPStatus.METHOD_NOT_ALLOWED, [("Allow", "GET, HEAD"), *headers], b"")
-        return Response(HTTPStatus.OK, headers, self._alive if method == "GET" else b"")
+            return WsgiResponse(HTTPStatus.METHOD_NOT_ALLOWED, [("Allow", "GET, HEAD"), *headers], b"")
+        return WsgiResponse(HTTPStatus.OK, headers, self._alive if method == "GET" else b"")
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()

@@ -8,7 +8,7 @@ from typing import Final
 
 from prometheus_client import Counter
 
-from spai.buffering.wsgi import Response
+from spai.buffering.wsgi import WsgiResponse
 
 RETRY_SECONDS: Final = 5
 """What a refused client is asked to wait before it tries again."""
@@ -69,7 +69,7 @@ def failed() -> RefusedError:
     )
 
 
-def response_to(error: RefusedError, path: str) -> Response:
+def response_to(error: RefusedError, path: str) -> WsgiResponse:
     """Return the answer to a refused request: problem details under /api/, a small page elsewhere."""
     headers = [*OWN_HEADERS]
     if error.status is HTTPStatus.SERVICE_UNAVAILABLE:
@@ -86,7 +86,7 @@ def response_to(error: RefusedError, path: str) -> Response:
             "instance": path,
             "request_id": "",
         }
-        return Response(
+        return WsgiResponse(
             error.status, [("Content-Type", "application/problem+json"), *headers], json.dumps(problem).encode()
         )
     page = (
@@ -94,4 +94,4 @@ def response_to(error: RefusedError, path: str) -> Response:
         f'<meta name="color-scheme" content="light dark"><title>{title} · SPAI</title>'
         f"<h1>{title}</h1><p>{error.detail}</p></html>"
     )
-    return Response(error.status, [("Content-Type", "text/html; charset=utf-8"), *headers], page.encode())
+    return WsgiResponse(error.status, [("Content-Type", "text/html; charset=utf-8"), *headers], page.encode())

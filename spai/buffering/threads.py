@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from spai.buffering.refusals import ClientGoneError, overloaded
-from spai.buffering.wsgi import Environ, Response, WsgiApplication, call
+from spai.buffering.wsgi import Environ, WsgiApplication, WsgiResponse, call
 
 WAITING_LIMIT: Final = 64
 """Requests that may wait for a thread of one process; further ones are refused."""
@@ -29,14 +29,14 @@ class Job:
     environ : dict
         The request as WSGI describes it.
     done : asyncio.Future
-        Receives the `Response`, or the error.
+        Receives the `WsgiResponse`, or the error.
     claim : Lock
         Belongs to who decides: the thread that answers the request, or the event loop that refuses it. Never both, so
         that a request that was refused has not been carried out.
     """
 
     environ: Environ
-    done: asyncio.Future[Response]
+    done: asyncio.Future[WsgiResponse]
     claim: threading.Lock = field(default_factory=threading.Lock)
 
     def end(self, error: Exception) -> None:
@@ -69,7 +69,7 @@ class Threads:
         for number in range(count):
             threading.Thread(target=self._run, args=(number,), name=f"{name}-{number}", daemon=True).start()
 
-    async def run(self, environ: Environ, disconnected: Callable[[], Awaitable[None]] | None = None) -> Response:
+    async def run(self, environ: Environ, disconnected: Callable[[], Awaitable[None]] | None = None) -> WsgiResponse:
         """Have a thread answer a request.
 
         Parameters
@@ -117,7 +117,7 @@ class Threads:
             if not job.claim.acquire(blocking=False):
                 continue
             self._begun[number] = time.monotonic()
-            outcome: Response | Exception
+            outcome: WsgiResponse | Exception
             try:
                 outcome = call(self._application, job.environ)
             except Exception as error:
@@ -135,7 +135,7 @@ async def _end_when_gone(job: Job, disconnected: Callable[[], Awaitable[None]]) 
     job.end(ClientGoneError())
 
 
-def settle(done: asyncio.Future[Response], outcome: Response | Exception) -> None:
+def settle(done: asyncio.Future[WsgiResponse], outcome: WsgiResponse | Exception) -> None:
     """Set the outcome of a request that is still awaited."""
     if done.done():
         return

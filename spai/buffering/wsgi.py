@@ -17,7 +17,7 @@ WsgiApplication = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
 
 @dataclass(slots=True)
-class Response:
+class WsgiResponse:
     """What the WSGI application answered.
 
     Attributes
@@ -85,7 +85,7 @@ def environ_of(scope: Scope) -> Environ:
     return environ
 
 
-def call(application: WsgiApplication, environ: Environ) -> Response:
+def call(application: WsgiApplication, environ: Environ) -> WsgiResponse:
     """Run a WSGI application for one request and collect its answer.
 
     Raises
@@ -114,4 +114,4 @@ def call(application: WsgiApplication, environ: Environ) -> Response:
             pieces.close()
     status, headers = begun[0]
     is_streamed = len(written) > 1 and not any(name.lower() == "content-length" for name, _ in headers)
-    return Response(int(status[:3]), headers, b"".join(written), is_streamed, failure)
+    return WsgiResponse(int(status[:3]), headers, b"".join(written), is_streamed, failure)

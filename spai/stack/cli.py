@@ -29,12 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="{up,down,restart,status,logs}")
     actions.add_parser("up", help="start everything, wait until it answers, say where it is")
     actions.add_parser("down", help="stop everything; all data is kept")
-    restart = actions.add_parser("restart", help="stop and start everything, or one part, with the code of now")
-    restart.add_argument("part", nargs="?", help="a name that `status` lists")
-    status = actions.add_parser("status", help="ask every part whether it does its work; exit code 0 when all do")
+    restart = actions.add_parser("restart", help="stop and start everything, or one process, with the code of now")
+    restart.add_argument("process", nargs="?", help="a name that `status` lists")
+    status = actions.add_parser("status", help="ask every process whether it does its work; exit code 0 when all do")
     status.add_argument("--json", action="store_true", help="the answers for programs")
-    log = actions.add_parser("logs", help="show the latest lines of all logs, or of one part")
-    log.add_argument("part", nargs="?", help="a name that `status` lists")
+    log = actions.add_parser("logs", help="show the latest lines of all logs, or of one process")
+    log.add_argument("process", nargs="?", help="a name that `status` lists")
     log.add_argument("--follow", "-f", action="store_true", help="go on with every new line")
 
 
@@ -51,11 +51,11 @@ def _run(options: argparse.Namespace, report: Report) -> int:
         elif options.action == "down":
             lifecycle.down(report)
         elif options.action == "restart":
-            lifecycle.restart(report, options.part)
+            lifecycle.restart(report, options.process)
         elif options.action == "status":
             return 0 if print_status(report, as_json=options.json) else 1
         else:
-            return show_logs(report, options.part, follow=options.follow)
+            return show_logs(report, options.process, follow=options.follow)
     except (StackError, ServerError, SupervisorError) as error:
         sys.stdout.flush()
         sys.stderr.write(f"\nSPAI did not do it: {error}\n")
@@ -78,14 +78,14 @@ def _where(error: OSError) -> str:
     return f": {error.filename}" if error.filename else ""
 
 
-def show_logs(report: Report, part: str | None, *, follow: bool) -> int:
+def show_logs(report: Report, process: str | None, *, follow: bool) -> int:
     """Write log lines until there are no more, or until Ctrl-C."""
     stack = environment.load()
-    if not logs.log_files(stack, part):
-        report.plain(f"There is no log {f'of {part!r} ' if part else ''}in {stack.logs}.")
+    if not logs.log_files(stack, process):
+        report.plain(f"There is no log {f'of {process!r} ' if process else ''}in {stack.logs}.")
         return 1
     with contextlib.suppress(KeyboardInterrupt):
-        for line in logs.lines(stack, part, follow=follow):
+        for line in logs.lines(stack, process, follow=follow):
             report.plain(line)
     return 0
 

@@ -1,7 +1,7 @@
 """What the stack knows of itself: its folders, its secrets, its ports, and what the operator points elsewhere.
 
-What the parts need is kept in `var/stack.env` (0600), which settings read after the process environment and `.env`;
-what the stack alone needs is kept in `var/maintenance.env` (0600), which no part reads.
+What the processes need is kept in `var/stack.env` (0600), which settings read after the process environment and `.env`;
+what the stack alone needs is kept in `var/maintenance.env` (0600), which no process reads.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+from spai.stack import renamed
 from spai.stack.ports import Claims, free_port
 
 BASE = Path(__file__).resolve().parents[2]
 FIRST_PORT = 8000
-# Which variable holds the address of which part, in the order in which ports are given out.
+# Which variable holds the address of which process, in the order in which ports are given out.
 ADDRESSES = {
     "web": "SPAI_WEB_URL",
-    "office": "SPAI_OFFICE_URL",
+    "admin": "SPAI_ADMIN_URL",
     "push": "SPAI_PUSH_URL",
     "sandbox": "SPAI_SANDBOX_URL",
     "mlflow": "MLFLOW_TRACKING_URI",
@@ -74,11 +75,11 @@ class Stack:
     var : Path
         The folder of all its data.
     own : mapping
-        What `stack.env` holds: addresses and secrets of the parts that the stack itself runs.
+        What `stack.env` holds: addresses and secrets of the processes that the stack itself runs.
     outside : mapping
         What the process environment and `.env` say; it wins over `own`.
     maintenance : mapping
-        What `maintenance.env` holds: secrets that no part but the one that they are of may know.
+        What `maintenance.env` holds: secrets that no process but the one that they are of may know.
     """
 
     var: Path
@@ -103,7 +104,7 @@ class Stack:
 
     @property
     def logs(self) -> Path:
-        """The folder with one log per part."""
+        """The folder with one log per process."""
         return self.var / "log"
 
     @property
@@ -130,29 +131,29 @@ class Stack:
         """Return the value that settings will see, empty when there is none."""
         return self.outside.get(name) or self.own.get(name, "")
 
-    def elsewhere(self, part: str) -> bool:
-        """Whether the operator points `part` to a server that is not ours."""
-        name = ADDRESSES[part]
+    def elsewhere(self, process: str) -> bool:
+        """Whether the operator points `process` to a server that is not ours."""
+        name = ADDRESSES[process]
         told = self.outside.get(name, "")
-        return part in MAY_BE_ELSEWHERE and bool(told) and told != self.own.get(name)
+        return process in MAY_BE_ELSEWHERE and bool(told) and told != self.own.get(name)
 
     @property
     def runs_sandbox(self) -> bool:
         """Whether the operator wants the simulated world, in the words that settings take for yes."""
         return (self.value("SPAI_SANDBOX") or "true").strip().lower() in ("true", "on", "ok", "y", "yes", "1")
 
-    def port(self, part: str) -> int:
-        """Return the port that the stack's own `part` listens on, 0 before one is chosen."""
-        return urlsplit(self.own.get(ADDRESSES[part], "")).port or 0
+    def port(self, process: str) -> int:
+        """Return the port that the stack's own `process` listens on, 0 before one is chosen."""
+        return urlsplit(self.own.get(ADDRESSES[process], "")).port or 0
 
-    def address(self, part: str) -> str:
-        """Return where `part` is reached on this machine, or where the operator says that it is."""
-        name = ADDRESSES[part]
-        return self.outside[name] if self.elsewhere(part) else self.own.get(name, "")
+    def address(self, process: str) -> str:
+        """Return where `process` is reached on this machine, or where the operator says that it is."""
+        name = ADDRESSES[process]
+        return self.outside[name] if self.elsewhere(process) else self.own.get(name, "")
 
-    def password(self, part: str) -> str:
-        """Return the password in the stack's own address of `part`, empty when there is none."""
-        return urlsplit(self.own.get(ADDRESSES[part], "")).password or ""
+    def password(self, process: str) -> str:
+        """Return the password in the stack's own address of `process`, empty when there is none."""
+        return urlsplit(self.own.get(ADDRESSES[process], "")).password or ""
 
     @property
     def maintenance_database(self) -> str:
@@ -175,7 +176,7 @@ class Stack:
         return urlunsplit(address._replace(scheme="postgresql", path=f"/{address.path.strip('/')}_mlflow"))
 
     def process_environment(self) -> dict[str, str]:
-        """Return the environment in which every part runs."""
+        """Return the environment in which every process runs."""
         binaries = str(BASE / ".venv" / "bin")
         path = self.outside.get("PATH", os.defpath)
         own = dict(self.own)
@@ -186,7 +187,7 @@ class Stack:
             **QUIET,
             **own,
             **self.outside,
-            **{name: self.address(part) for part, name in ADDRESSES.items() if part in MAY_BE_ELSEWHERE},
+            **{name: self.address(process) for process, name in ADDRESSES.items() if process in MAY_BE_ELSEWHERE},
             "SPAI_VAR_DIR": str(self.var),
             "SPAI_STACK": str(self.var),
             "DJANGO_SETTINGS_MODULE": "spai.settings",
@@ -210,7 +211,7 @@ def load(environment: Mapping[str, str] | None = None) -> Stack:
     var = (BASE / (outside.get("SPAI_VAR_DIR") or "var")).resolve()
     return Stack(
         var=var,
-        own=read_env_file(var / "stack.env"),
+        own=renamed.with_current_names(read_env_file(var / "stack.env")),
         outside=outside,
         maintenance=read_env_file(var / "maintenance.env"),
     )
@@ -219,7 +220,7 @@ def load(environment: Mapping[str, str] | None = None) -> Stack:
 def settle(stack: Stack, claims: Claims) -> Stack:
     """Choose what is still open – secrets once, ports that are free now – and write it down; return the new state.
 
-    A port of an earlier start is kept where it is still free. `claims` hold the ports until the parts listen on them.
+    A port of an earlier start is kept where it is still free. `claims` hold the ports until the processes listen.
     """
     own = dict(stack.own)
     own.setdefault("SECRET_KEY", secrets.token_urlsafe(48))
@@ -227,21 +228,23 @@ def settle(stack: Stack, claims: Claims) -> Stack:
     for name, value in zip(MLFLOW_LOGIN, (DATABASE_USER, secrets.token_urlsafe(24)), strict=True):
         own.setdefault(name, value)
     maintenance = {name: secrets.token_urlsafe(24) for name in SECRETS_OF_MAINTENANCE} | dict(stack.maintenance)
-    # A part that has to move does not take the place of another one.
-    taken = {stack.port(part) for part in ADDRESSES}
+    # A process that has to move does not take the place of another one.
+    taken = {stack.port(process) for process in ADDRESSES}
     following = FIRST_PORT
-    for part, name in ADDRESSES.items():
-        port = free_port(stack.port(part) or following, taken - {stack.port(part)}, upwards=True, claim=claims.claim)
+    for process, name in ADDRESSES.items():
+        port = free_port(
+            stack.port(process) or following, taken - {stack.port(process)}, upwards=True, claim=claims.claim
+        )
         taken.add(port)
         following = max(following, port) + 1 if port < FIRST_PORT + 1000 else following
-        key = stack.password(part) or secrets.token_urlsafe(24)
+        key = stack.password(process) or secrets.token_urlsafe(24)
         own[name] = {
             "postgres": f"postgresql://{DATABASE_USER}:{key}@127.0.0.1:{port}/{DATABASE_NAME}",
             "redis": f"redis://:{key}@127.0.0.1:{port}/0",
-        }.get(part, f"http://127.0.0.1:{port}")
+        }.get(process, f"http://127.0.0.1:{port}")
     if stack.var != BASE / "var":
         own["SPAI_VAR_DIR"] = str(stack.var)
-    if own != dict(stack.own):
+    if own != read_env_file(stack.env_file):
         write_private(
             stack.env_file,
             "# Written by `manage.py stack up`; settings read it last, after the environment and .env.\n" + lines(own),
@@ -249,7 +252,7 @@ def settle(stack: Stack, claims: Claims) -> Stack:
     if maintenance != dict(stack.maintenance):
         write_private(
             stack.maintenance_file,
-            "# Written by `manage.py stack up`, which alone reads it: secrets that no part of the site needs.\n"
+            "# Written by `manage.py stack up`, which alone reads it: secrets that no process of the site needs.\n"
             + lines(maintenance),
         )
     return Stack(var=stack.var, own=own, outside=stack.outside, maintenance=maintenance)

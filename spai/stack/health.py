@@ -1,4 +1,4 @@
-"""Whether a part does its work: each is asked to do a little of it, none is believed because its process exists."""
+"""Whether a process does its work: each is asked to do a little of it, none is believed because its process exists."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import redis
 from celery import Celery
 
 Check = Callable[[], str]
-"""Asks a part for a little work; returns what it answered in a few words, raises `Unhealthy` with the reason."""
+"""Asks a process for a little work; returns what it answered in a few words, raises `Unhealthy` with the reason."""
 
 PATIENCE = 5.0
 """Longest wait for one answer, in seconds."""
@@ -25,7 +25,7 @@ LONGEST_SILENCE_OF_BEAT = timedelta(minutes=5)
 
 
 class Unhealthy(Exception):  # noqa: N818  "raise Unhealthy" says it
-    """A part did not do what it was asked; the text says what it did instead."""
+    """A process did not do what it was asked; the text says what it did instead."""
 
 
 def http(address: str, login: tuple[str, str] | None = None) -> Check:

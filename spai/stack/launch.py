@@ -1,4 +1,4 @@
-"""Turns into one part of the stack: ends what an earlier run left, ties itself to its parent, becomes the command.
+"""Turns into one name of the stack: ends what an earlier run left, ties itself to its parent, becomes the command.
 
 Run as a file, not as a module, so that it starts in a tenth of a second: `python -P launch.py PART COMMAND…`, with
 SPAI_STACK (the folder of the stack's data) in the environment.
@@ -21,8 +21,8 @@ PATIENCE = 5.0
 """How long leftovers may take to end when asked, in seconds."""
 
 
-def leftovers(stack: str, part: str | None = None) -> list[psutil.Process]:
-    """Return the processes that carry the mark of this stack, or of one part, except this one and its forebears."""
+def leftovers(stack: str, name: str | None = None) -> list[psutil.Process]:
+    """Return the processes that carry the mark of this stack, or of one name, except this one and its forebears."""
     own = {os.getpid(), *(process.pid for process in psutil.Process().parents())}
     found = []
     for process in psutil.process_iter():
@@ -32,7 +32,7 @@ def leftovers(stack: str, part: str | None = None) -> list[psutil.Process]:
             environment = process.environ()
         except (psutil.Error, OSError):
             continue
-        if environment.get("SPAI_STACK") == stack and part in (None, environment.get("SPAI_PART")):
+        if environment.get("SPAI_STACK") == stack and name in (None, environment.get("SPAI_PROCESS")):
             found.append(process)
     return found
 
@@ -58,7 +58,7 @@ def end_with_parent() -> None:
         parent = os.getppid()
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
-            sys.exit("the supervisor died while this part was starting")
+            sys.exit("the supervisor died while this name was starting")
 
 
 def raise_file_limit() -> None:
@@ -71,10 +71,10 @@ def raise_file_limit() -> None:
 
 def main() -> None:
     """Clear the way and become the command."""
-    part, command = sys.argv[1], sys.argv[2:]
+    name, command = sys.argv[1], sys.argv[2:]
     end_with_parent()
     raise_file_limit()
-    end(leftovers(os.environ["SPAI_STACK"], part))
+    end(leftovers(os.environ["SPAI_STACK"], name))
     os.execvp(command[0], command)  # noqa: S606  the whole purpose
 
 

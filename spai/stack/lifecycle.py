@@ -23,22 +23,22 @@ import psutil
 import psycopg
 from psycopg import sql
 
-from spai.stack import environment, health, privacy, revision, roles, runs, servers, supervision
+from spai.stack import environment, health, privacy, renamed, revision, roles, runs, servers, supervision
 from spai.stack.environment import Stack, write_private
-from spai.stack.parts import KERNELS, SERVERS, SITE, Part, mlflow_auth
 from spai.stack.ports import Claims
+from spai.stack.processes import KERNELS, SERVERS, SITE, Process, mlflow_auth
 from spai.stack.report import Report
 from spai.stack.supervision import Supervisor
 
 PATIENCE = 300.0
-"""Longest wait for the parts to be ready, in seconds; crash recovery of a large database is the slowest."""
+"""Longest wait for the processes to be ready, in seconds; crash recovery of a large database is the slowest."""
 LONGEST_PAUSE = 1.0
-"""Longest pause between two questions whether the parts are ready, in seconds."""
+"""Longest pause between two questions whether the processes are ready, in seconds."""
 TRIES = 6
-"""So many processes and pauses between them may a part need until it is ready."""
+"""So many processes and pauses between them may a process need until it is ready."""
 LINES_OF_LOG = 15
 ADMIN = "admin"
-FACES = {"web": "Site", "office": "Office (admin)", "push": "Push", "sandbox": "Sandbox", "mlflow": "MLflow"}
+TITLES = {"web": "Site", "admin": "Admin", "push": "Push", "sandbox": "Sandbox", "mlflow": "MLflow"}
 
 
 class StackError(Exception):
@@ -102,7 +102,7 @@ def uninterrupted() -> Iterator[None]:
 
 @contextlib.contextmanager
 def starting(stack: Stack) -> Iterator[None]:
-    """Mark the stack as being started by this process: should it be killed, the watch ends what it had started."""
+    """Mark the stack as being started by this process: should it be killed, the monitor ends what it had started."""
     mark = stack.run / "starting"
     mark.write_text(f"{os.getpid()} {psutil.Process().create_time()!r}")
     try:
@@ -118,16 +118,29 @@ def up(report: Report) -> None:
     Raises
     ------
     StackError
-        When a part fails; its name, the end of its log and the next step are in the text.
+        When a process fails; its name, the end of its log and the next step are in the text.
     KeyboardInterrupt
         When interrupted; everything that this call started has been ended.
     """
     stack = environment.load()
+    refuse_old_names(stack)
+    supervisor = Supervisor(stack)
     with alone(stack), interruptible():
-        if Supervisor(stack).runs():
+        runs = supervisor.runs()
+        if runs and not supervisor.is_of_earlier_version():
             adopt(stack, report)
-        else:
-            begin(stack, report)
+            return
+        if runs:
+            report.say("An earlier version started the stack that runs; it is restarted with this version.")
+            with uninterrupted():
+                end(stack, report)
+        begin(stack, report)
+
+
+def refuse_old_names(stack: Stack) -> None:
+    """Raise `StackError` when the operator sets a variable under the name that an earlier version used."""
+    if error := renamed.error_in(stack.outside):
+        raise StackError(error)
 
 
 def begin(stack: Stack, report: Report) -> None:
@@ -138,20 +151,21 @@ def begin(stack: Stack, report: Report) -> None:
         stack = environment.settle(stack, claims)
         if closed := privacy.close(stack.var):
             report.say(f"Closed {closed} files and folders in {stack.var} to other users of this machine")
-        first_password = begin_parts(stack, claims, report)
-    background = [part.name for part in supervision.parts_of(stack) if part.name not in (*SERVERS, *SITE)]
+        renamed.rename_logs(stack.logs)
+        first_password = begin_processes(stack, claims, report)
+    background = [process.name for process in supervision.processes_of(stack) if process.name not in (*SERVERS, *SITE)]
     report.say(f"Starting in the background: {', '.join(background)}; `make status` tells when each is ready")
     greet(stack, report, first_password, background)
 
 
-def begin_parts(stack: Stack, claims: Claims, report: Report) -> str:
-    """Start all parts, wait until the site is ready, and return the admin's password when it is new."""
+def begin_processes(stack: Stack, claims: Claims, report: Report) -> str:
+    """Start all processes, wait until the site is ready, and return the admin's password when it is new."""
     with starting(stack):
         try:
-            parts = supervision.parts_of(stack)
+            processes = supervision.processes_of(stack)
             prepare_files(stack, report)
-            supervisor = launch(stack, parts, claims)
-            start_servers(stack, supervisor, parts, report)
+            supervisor = launch(stack, processes, claims)
+            start_servers(stack, supervisor, processes, report)
             first_password = prepare_site(stack, report)
         except (KeyboardInterrupt, Exception) as error:
             with uninterrupted():
@@ -160,13 +174,13 @@ def begin_parts(stack: Stack, claims: Claims, report: Report) -> str:
                 report.say("Interrupted: everything that was started has been ended.")
             raise
         try:
-            site = [part for part in parts if part.name in SITE]
-            for part in site:
-                supervisor.start(part.name)
+            site = [process for process in processes if process.name in SITE]
+            for process in site:
+                supervisor.start(process.name)
             await_ready(supervisor, site, report)
             # No page waits for these, and they would keep the processors from the site while it starts.
-            for part in parts:
-                supervisor.start(part.name)
+            for process in processes:
+                supervisor.start(process.name)
         except KeyboardInterrupt:
             with uninterrupted():
                 supervision.stop(stack, patience=30)
@@ -176,35 +190,35 @@ def begin_parts(stack: Stack, claims: Claims, report: Report) -> str:
 
 
 def adopt(stack: Stack, report: Report) -> None:
-    """Start the parts that do not run in a stack that does."""
-    parts = supervision.parts_of(stack)
+    """Start the processes that do not run in a stack that does."""
+    processes = supervision.processes_of(stack)
     supervisor = Supervisor(stack)
-    processes = supervisor.processes()
-    known = [part for part in parts if part.name in processes]
-    lying = [part.name for part in known if not supervision.is_up(processes[part.name])]
+    states = supervisor.states()
+    known = [process for process in processes if process.name in states]
+    lying = [process.name for process in known if not supervision.is_up(states[process.name])]
     for name in lying:
         supervisor.start(name)
     report.say(f"The stack already runs{'; started what did not: ' if lying else ''}{', '.join(lying)}")
-    await_ready(supervisor, [part for part in known if part.name in (*SERVERS, *SITE)], report, quiet=True)
-    unready = reasons_of_unready(supervisor, [part for part in known if part.name not in (*SERVERS, *SITE)])
+    await_ready(supervisor, [process for process in known if process.name in (*SERVERS, *SITE)], report, quiet=True)
+    unready = reasons_of_unready(supervisor, [process for process in known if process.name not in (*SERVERS, *SITE)])
     for name, reason in unready.items():
         report.say(f"{name} is not ready: {reason}; `make status` tells when it is, `make logs` why it is not")
     written = stack.run / "supervisord.conf"
-    if written.read_text() != supervision.configuration(stack, parts):
+    if written.read_text() != supervision.configuration(stack, processes):
         report.say("Its settings have changed since it was started: `make restart` applies them.")
     if revision.of_start(stack) != revision.fingerprint():
         report.say("Its code has changed since it was started: `make restart` runs the new code.")
     greet(stack, report, "", unready)
 
 
-def launch(stack: Stack, parts: Sequence[Part], claims: Claims) -> Supervisor:
+def launch(stack: Stack, processes: Sequence[Process], claims: Claims) -> Supervisor:
     """Start supervisor with a clean slate of restarts and counts."""
     shutil.rmtree(stack.metrics, ignore_errors=True)
     stack.metrics.mkdir(parents=True, mode=0o700)
-    for name in ("restarts.json", "watched-by"):
+    for name in ("restarts.json", "monitored-by"):
         (stack.run / name).unlink(missing_ok=True)
     revision.note(stack)
-    return supervision.start(stack, parts, claims)
+    return supervision.start(stack, processes, claims)
 
 
 def prepare_files(stack: Stack, report: Report) -> None:
@@ -221,14 +235,14 @@ def prepare_files(stack: Stack, report: Report) -> None:
     servers.drop_dead_lock(cluster)
 
 
-def start_servers(stack: Stack, supervisor: Supervisor, parts: Sequence[Part], report: Report) -> None:
+def start_servers(stack: Stack, supervisor: Supervisor, processes: Sequence[Process], report: Report) -> None:
     """Start PostgreSQL and Redis, or ask those that lie elsewhere, and make the databases."""
-    own = [part for part in parts if part.name in SERVERS]
+    own = [process for process in processes if process.name in SERVERS]
     # The roles do not exist yet, so only ask whether it takes connections.
     listens = health.postgres_listens(stack.own["DATABASE_URL"])
-    own = [replace(part, ready=listens) if part.name == "postgres" else part for part in own]
-    for part in own:
-        supervisor.start(part.name)
+    own = [replace(process, ready=listens) if process.name == "postgres" else process for process in own]
+    for process in own:
+        supervisor.start(process.name)
     await_ready(supervisor, own, report)
     for name, check in (("postgres", health.postgres), ("redis", health.redis_server)):
         if stack.elsewhere(name):
@@ -332,7 +346,7 @@ def compile_kernels(stack: Stack) -> None:
         subprocess.Popen(
             [sys.executable, "-m", "apps.ml.pipeline.warm_up"],
             cwd=environment.BASE,
-            env={**stack.process_environment(), "SPAI_PART": KERNELS},
+            env={**stack.process_environment(), "SPAI_PROCESS": KERNELS},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -356,8 +370,8 @@ def applied_migrations(stack: Stack) -> int:
     return int(row[0]) if row else 0
 
 
-def await_ready(supervisor: Supervisor, parts: Sequence[Part], report: Report, *, quiet: bool = False) -> None:
-    """Wait until every part does its work, saying so for each.
+def await_ready(supervisor: Supervisor, processes: Sequence[Process], report: Report, *, quiet: bool = False) -> None:
+    """Wait until every process does its work, saying so for each.
 
     Raises
     ------
@@ -365,18 +379,18 @@ def await_ready(supervisor: Supervisor, parts: Sequence[Part], report: Report, *
         When one does not within `PATIENCE`, or supervisor gives it up.
     """
     end, pause = time.monotonic() + PATIENCE, 0.05
-    waiting = {part.name: part for part in parts}
+    waiting = {process.name: process for process in processes}
     reasons: dict[str, str] = {}
-    tried: dict[str, set[int]] = {part.name: set() for part in parts}
+    tried: dict[str, set[int]] = {process.name: set() for process in processes}
     while waiting:
-        processes = supervisor.processes()
-        for name, part in list(waiting.items()):
-            info = processes[name]
+        states = supervisor.states()
+        for name, process in list(waiting.items()):
+            info = states[name]
             tried[name].add(info["pid"] or info["start"])
             if info["statename"] in ("FATAL", "EXITED") or len(tried[name]) > TRIES:
-                raise failure(supervisor.stack, part, "ends right after its start, again and again")
+                raise failure(supervisor.stack, process, "ends right after its start, again and again")
             try:
-                answer = part.ready() if supervision.is_up(info) else ""
+                answer = process.ready() if supervision.is_up(info) else ""
             except health.Unhealthy as reason:
                 reasons[name] = str(reason)
                 continue
@@ -385,39 +399,39 @@ def await_ready(supervisor: Supervisor, parts: Sequence[Part], report: Report, *
                 continue
             del waiting[name]
             if not quiet:
-                report.say(f"{name}: {part.purpose}{f', port {part.port}' if part.port else ''}; {answer}")
+                report.say(f"{name}: {process.purpose}{f', port {process.port}' if process.port else ''}; {answer}")
         if waiting and time.monotonic() > end:
-            name, part = next(iter(waiting.items()))
+            name, process = next(iter(waiting.items()))
             why = reasons.get(name, "no answer")
-            raise failure(supervisor.stack, part, f"was not ready after {PATIENCE:.0f} s: {why}")
+            raise failure(supervisor.stack, process, f"was not ready after {PATIENCE:.0f} s: {why}")
         if waiting:
             time.sleep(pause)
             pause = min(pause * 1.2, LONGEST_PAUSE)
 
 
-def reasons_of_unready(supervisor: Supervisor, parts: Sequence[Part]) -> dict[str, str]:
-    """Ask each part once whether it is ready, and return why those that are not are not, by name."""
-    processes = supervisor.processes()
+def reasons_of_unready(supervisor: Supervisor, processes: Sequence[Process]) -> dict[str, str]:
+    """Ask each process once whether it is ready, and return why those that are not are not, by name."""
+    states = supervisor.states()
     reasons = {}
-    for part in parts:
-        info = processes[part.name]
+    for process in processes:
+        info = states[process.name]
         try:
             if supervision.is_up(info):
-                part.ready()
+                process.ready()
             else:
-                reasons[part.name] = str(info["statename"]).lower()
+                reasons[process.name] = str(info["statename"]).lower()
         except health.Unhealthy as reason:
-            reasons[part.name] = str(reason)
+            reasons[process.name] = str(reason)
     return reasons
 
 
-def failure(stack: Stack, part: Part, what: str) -> StackError:
-    """Return the error that names a part, the end of its log and what to do."""
-    log = stack.logs / f"{part.name}.log"
+def failure(stack: Stack, process: Process, what: str) -> StackError:
+    """Return the error that names a process, the end of its log and what to do."""
+    log = stack.logs / f"{process.name}.log"
     return StackError(
-        f"{part.name} ({part.purpose}) {what}.\n"
+        f"{process.name} ({process.purpose}) {what}.\n"
         f"The last lines of {log}:\n{last_lines(log)}\n"
-        f"Mend what they say, then run `make up` again. `make logs` shows all logs, `make status` the other parts, and"
+        f"Mend what they say, then run `make up` again. `make logs` shows all logs, `make status` the others, and"
         f" `make down` ends them."
     )
 
@@ -432,16 +446,16 @@ def last_lines(path: Path, count: int = LINES_OF_LOG) -> str:
 
 
 def greet(stack: Stack, report: Report, first_password: str, unready: Collection[str] = ()) -> None:
-    """Say where everything is and how to log in; of the parts that are `unready`, that they are."""
+    """Say where everything is and how to log in; of the processes that are `unready`, that they are."""
     report.say(f"Ready. Revision {revision.running(stack)}.")
     report.plain()
-    for part, title in FACES.items():
-        if part == "sandbox" and not stack.runs_sandbox:
+    for process, title in TITLES.items():
+        if process == "sandbox" and not stack.runs_sandbox:
             continue
-        told = stack.value(environment.ADDRESSES[part])
-        own = stack.address(part)
-        page, outside = "/admin/" if part == "office" else "", f"  (outside: {told})" if told != own else ""
-        report.plain(f"  {title + ':':16}{own}{page}{outside}{'  (not ready yet)' if part in unready else ''}")
+        told = stack.value(environment.ADDRESSES[process])
+        own = stack.address(process)
+        page, outside = "/admin/" if process == "admin" else "", f"  (outside: {told})" if told != own else ""
+        report.plain(f"  {title + ':':16}{own}{page}{outside}{'  (not ready yet)' if process in unready else ''}")
     report.plain(f"  {'Browser:':16}{tell_browser(stack)}")
     login = f"user {ADMIN}, password in {stack.password_file}"
     if not stack.password_file.exists():
@@ -455,7 +469,7 @@ def greet(stack: Stack, report: Report, first_password: str, unready: Collection
         report.plain()
         report.plain("  The first model is made in the first minutes; the site shows how far it is.")
     report.plain()
-    report.plain("  `make logs` follows the logs, `make status` asks every part, `make down` stops all.")
+    report.plain("  `make logs` follows the logs, `make status` asks every process, `make down` stops all.")
 
 
 def tell_browser(stack: Stack) -> str:
@@ -487,7 +501,7 @@ def end(stack: Stack, report: Report) -> None:
     if ran:
         if run := runs.under_way(stack):
             report.say(f"{run}: it is interrupted now and resumes at the next `make up`; finished stages are kept")
-        report.say("Ending all parts; a worker may finish what it is doing, for at most 15 s")
+        report.say("Ending all processes; a worker may finish what it is doing, for at most 15 s")
     left = supervision.stop(stack, patience=60)
     if left:
         report.say(f"Ended what was left: {', '.join(left)}")
@@ -496,31 +510,36 @@ def end(stack: Stack, report: Report) -> None:
     )
 
 
-def restart(report: Report, part: str | None = None) -> None:
-    """End and start one part, or everything.
+def restart(report: Report, process: str | None = None) -> None:
+    """End and start one process, or everything.
 
     Raises
     ------
     StackError
-        As `up`; also when there is no such part, or the stack does not run.
+        As `up`; also when there is no such process, or the stack does not run.
     """
     stack = environment.load()
+    refuse_old_names(stack)
     with alone(stack), interruptible():
-        if part is None:
+        if process is None:
             with uninterrupted():
                 end(stack, report)
             begin(stack, report)
             return
         supervisor = Supervisor(stack)
-        chosen = [known for known in supervision.parts_of(stack) if known.name == part]
+        chosen = [known for known in supervision.processes_of(stack) if known.name == process]
         if not supervisor.runs() or not chosen:
             raise StackError(
-                "The stack does not run: `make up`." if chosen else f"There is no part {part!r}; see `make status`."
+                "The stack does not run: `make up`."
+                if chosen
+                else f"There is no process {process!r}; see `make status`."
             )
-        if part not in supervisor.processes():
-            raise StackError(f"{part} was switched on after the stack was started: `make restart` starts it too.")
-        if part == runs.WORKER and (run := runs.under_way(stack)):
-            report.say(f"{run}: it is interrupted now and resumes once {part} is back; finished stages are kept")
-        supervisor.stop([part], PATIENCE)
-        supervisor.start(part)
+        if supervisor.is_of_earlier_version():
+            raise StackError("An earlier version started the stack: `make restart` restarts it with this one.")
+        if process not in supervisor.states():
+            raise StackError(f"{process} was switched on after the stack was started: `make restart` starts it too.")
+        if process == runs.WORKER and (run := runs.under_way(stack)):
+            report.say(f"{run}: it is interrupted now and resumes once {process} is back; finished stages are kept")
+        supervisor.stop([process], PATIENCE)
+        supervisor.start(process)
         await_ready(supervisor, chosen, report)

@@ -1,4 +1,4 @@
-"""The logs of all parts in one stream, each line with the name of its part."""
+"""The logs of all processes in one stream, each line with the name of its process."""
 
 from __future__ import annotations
 
@@ -52,17 +52,19 @@ class Tail:
         return [line.decode(errors="replace") for line in lines]
 
 
-def log_files(stack: Stack, part: str | None = None) -> dict[str, Path]:
-    """Return the log of each part, or of one, by name."""
-    return {path.stem: path for path in sorted(stack.logs.glob("*.log")) if part in (None, path.stem)}
+def log_files(stack: Stack, process: str | None = None) -> dict[str, Path]:
+    """Return the log of each process, or of one, by name."""
+    return {path.stem: path for path in sorted(stack.logs.glob("*.log")) if process in (None, path.stem)}
 
 
-def lines(stack: Stack, part: str | None, *, follow: bool, wait: Callable[[float], None] = time.sleep) -> Iterator[str]:
+def lines(
+    stack: Stack, process: str | None, *, follow: bool, wait: Callable[[float], None] = time.sleep
+) -> Iterator[str]:
     """Give the last lines of each log, then, with `follow`, every new one as it is written."""
     tails: dict[str, Tail] = {}
     first = True
     while first or follow:
-        for name, path in log_files(stack, part).items():
+        for name, path in log_files(stack, process).items():
             # A log that appears while we follow is shown from its beginning.
             fresh = name not in tails
             tail = tails.setdefault(name, Tail(path))

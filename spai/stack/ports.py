@@ -64,7 +64,7 @@ def free_port(
 class Claims:
     """Ports that one stack was promised, by a lock on a file of each, until the last process that holds it ends.
 
-    A part starts to listen seconds after its port was chosen; two stacks that start at the same time must not choose
+    A process starts to listen seconds after its port was chosen; two stacks that start at the same time must not choose
     the same. The supervisor inherits the locks, so that they last as long as the stack.
     """
 

@@ -7,7 +7,7 @@ import psycopg
 from spai.stack.environment import Stack
 
 WORKER = "worker-ml"
-"""The part that executes pipeline runs."""
+"""The process that executes pipeline runs."""
 
 QUERY = """
     SELECT id, world, (SELECT stage->>'name' FROM jsonb_array_elements(stages) AS stage

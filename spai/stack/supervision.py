@@ -1,4 +1,4 @@
-"""The door to supervisor, the library that keeps the parts running: configuration, start, questions, end."""
+"""The door to supervisor, the library that keeps the processes running: configuration, start, questions, end."""
 
 # ruff: noqa: S603  every command here is our own
 
@@ -24,9 +24,9 @@ import psutil
 
 from spai.stack import launch
 from spai.stack.environment import Stack, write_private
-from spai.stack.parts import SERVERS, Part, table
 from spai.stack.ports import Claims
 from spai.stack.privacy import OTHERS
+from spai.stack.processes import SERVERS, Process, table
 
 LAUNCH = Path(launch.__file__)
 LONGEST_SOCKET_PATH = 100
@@ -35,7 +35,7 @@ LOG_BYTES = "10MB"
 LOG_BACKUPS = 3
 PATIENCE = 10.0
 """Longest wait for an answer of supervisor, in seconds."""
-WATCH = "watch"
+MONITOR = "monitor"
 """The process that checks health and writes down every restart."""
 
 
@@ -55,8 +55,8 @@ def socket_path(stack: Stack) -> Path:
     return Path(tempfile.gettempdir()) / f"spai-{os.getuid()}-{mark}" / "supervisor.sock"
 
 
-def configuration(stack: Stack, parts: Sequence[Part]) -> str:
-    """Return supervisor's configuration for `parts`; the environment that they share is supervisor's own."""
+def configuration(stack: Stack, processes: Sequence[Process]) -> str:
+    """Return supervisor's configuration for `processes`; the environment that they share is supervisor's own."""
     path = socket_path(stack)
     sections: dict[str, dict[str, Any]] = {
         "supervisord": {
@@ -77,11 +77,11 @@ def configuration(stack: Stack, parts: Sequence[Part]) -> str:
             "supervisor.rpcinterface_factory": "supervisor.rpcinterface:make_main_rpcinterface",
         },
         "supervisorctl": {"serverurl": f"unix://{path}"},
-        f"eventlistener:{WATCH}": {
-            "command": shlex.join([sys.executable, "-m", "spai.stack.watch"]),
+        f"eventlistener:{MONITOR}": {
+            "command": shlex.join([sys.executable, "-m", "spai.stack.monitor"]),
             "events": "PROCESS_STATE",
             "buffer_size": 200,
-            "environment": quoted({"SPAI_PART": WATCH}),
+            "environment": quoted({"SPAI_PROCESS": MONITOR}),
             "directory": LAUNCH.parents[2],
             "autostart": "true",
             "autorestart": "true",
@@ -89,27 +89,27 @@ def configuration(stack: Stack, parts: Sequence[Part]) -> str:
             "priority": 0,
             # Its standard output is its conversation with supervisor.
             "stdout_logfile": "NONE",
-            "stderr_logfile": stack.logs / f"{WATCH}.log",
+            "stderr_logfile": stack.logs / f"{MONITOR}.log",
             "stderr_logfile_maxbytes": LOG_BYTES,
             "stderr_logfile_backups": LOG_BACKUPS,
         },
     }
-    for number, part in enumerate(parts, start=1):
-        sections[f"program:{part.name}"] = {
-            "command": shlex.join([sys.executable, "-P", str(LAUNCH), part.name, *part.command]),
-            "environment": quoted({**part.environment, "SPAI_PART": part.name}),
-            "directory": part.directory or LAUNCH.parents[2],
+    for number, process in enumerate(processes, start=1):
+        sections[f"program:{process.name}"] = {
+            "command": shlex.join([sys.executable, "-P", str(LAUNCH), process.name, *process.command]),
+            "environment": quoted({**process.environment, "SPAI_PROCESS": process.name}),
+            "directory": process.directory or LAUNCH.parents[2],
             "autostart": "false",
             "autorestart": "true",
             # Python takes seconds to find that a module is broken: so long, an end counts as a failed start.
-            "startsecs": 1 if part.name in SERVERS else 10,
+            "startsecs": 1 if process.name in SERVERS else 10,
             "startretries": 12,
-            "stopsignal": part.stop_signal,
-            "stopwaitsecs": part.stop_seconds,
+            "stopsignal": process.stop_signal,
+            "stopwaitsecs": process.stop_seconds,
             "killasgroup": "true",
             "priority": number,
             "redirect_stderr": "true",
-            "stdout_logfile": stack.logs / f"{part.name}.log",
+            "stdout_logfile": stack.logs / f"{process.name}.log",
             "stdout_logfile_maxbytes": LOG_BYTES,
             "stdout_logfile_backups": LOG_BACKUPS,
         }
@@ -181,30 +181,34 @@ class Supervisor:
         except UNREACHABLE:
             return False
 
-    def processes(self) -> dict[str, dict[str, Any]]:
-        """Return what it knows of each part; see `getAllProcessInfo` in supervisor's manual."""
+    def states(self) -> dict[str, dict[str, Any]]:
+        """Return what it knows of each process; see `getAllProcessInfo` in supervisor's manual."""
         return {info["name"]: info for info in self.ask("getAllProcessInfo")}
 
-    def start(self, part: str) -> None:
-        """Start a part that does not run; not waiting for it."""
-        with contextlib.suppress(xmlrpc.client.Fault):
-            self.ask("startProcess", part, False)
+    def is_of_earlier_version(self) -> bool:
+        """Whether a version started it whose processes and variables had other names."""
+        return MONITOR not in self.states()
 
-    def stop(self, parts: Sequence[str], patience: float) -> None:
-        """Stop `parts` side by side, and wait until they have ended, but not for more than `patience` seconds."""
-        for part in parts:
+    def start(self, process: str) -> None:
+        """Start a process that does not run; not waiting for it."""
+        with contextlib.suppress(xmlrpc.client.Fault):
+            self.ask("startProcess", process, False)
+
+    def stop(self, processes: Sequence[str], patience: float) -> None:
+        """Stop `processes` side by side, and wait until they have ended, but not for more than `patience` seconds."""
+        for process in processes:
             with contextlib.suppress(xmlrpc.client.Fault):
-                self.ask("stopProcess", part, False)
+                self.ask("stopProcess", process, False)
         end = time.monotonic() + patience
         while time.monotonic() < end:
-            if all(info["pid"] == 0 for name, info in self.processes().items() if name in parts):
+            if all(info["pid"] == 0 for name, info in self.states().items() if name in processes):
                 return
             time.sleep(0.1)
 
-    def kill(self, part: str) -> None:
-        """Kill a part that no longer reacts; it is started again."""
+    def kill(self, process: str) -> None:
+        """Kill a process that no longer reacts; it is started again."""
         with contextlib.suppress(xmlrpc.client.Fault):
-            self.ask("signalProcess", part, "KILL")
+            self.ask("signalProcess", process, "KILL")
 
     def shutdown(self) -> None:
         """Ask it to end everything and itself; not waiting for it."""
@@ -213,23 +217,23 @@ class Supervisor:
 
 
 def is_up(info: dict[str, Any]) -> bool:
-    """Whether a part has a process, as supervisor's description of it says."""
+    """Whether a process has a process, as supervisor's description of it says."""
     return info.get("statename") in ("STARTING", "RUNNING")
 
 
-def running_since(supervisor: Supervisor, part: str) -> datetime | None:
-    """Return when `part` was started, None when it does not run."""
-    info = supervisor.processes().get(part, {})
+def running_since(supervisor: Supervisor, process: str) -> datetime | None:
+    """Return when `process` was started, None when it does not run."""
+    info = supervisor.states().get(process, {})
     return datetime.fromtimestamp(info["start"], UTC) if is_up(info) else None
 
 
-def parts_of(stack: Stack) -> list[Part]:
-    """Return the table of parts, with what only supervisor knows: since when celery-beat runs."""
+def processes_of(stack: Stack) -> list[Process]:
+    """Return the table of processes, with what only supervisor knows: since when celery-beat runs."""
     return table(stack, lambda: running_since(Supervisor(stack), "beat"))
 
 
-def start(stack: Stack, parts: Sequence[Part], claims: Claims) -> Supervisor:
-    """Write the configuration and start supervisor, which keeps `claims`, with no part running yet but the watch.
+def start(stack: Stack, processes: Sequence[Process], claims: Claims) -> Supervisor:
+    """Write the configuration and start supervisor, which keeps `claims`, with no process running yet but the monitor.
 
     Raises
     ------
@@ -243,7 +247,7 @@ def start(stack: Stack, parts: Sequence[Part], claims: Claims) -> Supervisor:
                 f"{folder} belongs to another user; remove it, or set SPAI_VAR_DIR to a shorter path."
             )
     written = stack.run / "supervisord.conf"
-    write_private(written, configuration(stack, parts))
+    write_private(written, configuration(stack, processes))
     output = stack.logs / "supervisor.out"
     with output.open("wb") as file:
         process = subprocess.Popen(
@@ -270,7 +274,7 @@ def start(stack: Stack, parts: Sequence[Part], claims: Claims) -> Supervisor:
 
 
 def stop(stack: Stack, patience: float) -> list[str]:
-    """End supervisor and all parts in good order, then whatever still carries this stack's mark.
+    """End supervisor and all processes in good order, then whatever still carries this stack's mark.
 
     Parameters
     ----------
@@ -280,24 +284,24 @@ def stop(stack: Stack, patience: float) -> list[str]:
     Returns
     -------
     list of str
-        The parts (or commands) of which something was left and had to be ended one by one.
+        The processes (or commands) of which something was left and had to be ended one by one.
     """
     supervisor = Supervisor(stack)
     with contextlib.suppress(*UNREACHABLE, psutil.Error):
         process = psutil.Process(supervisor.ask("getPID"))
-        # Alone, supervisor would end one part after the other.
-        supervisor.stop([name for name in supervisor.processes() if name not in (*SERVERS, WATCH)], patience)
+        # Alone, supervisor would end one process after the other.
+        supervisor.stop([name for name in supervisor.states() if name not in (*SERVERS, MONITOR)], patience)
         supervisor.ask("shutdown")
         process.wait(patience)
     return sweep(stack)
 
 
 def sweep(stack: Stack) -> list[str]:
-    """End every process that carries this stack's mark; return which parts they were of."""
+    """End every process that carries this stack's mark; return which processes they were of."""
     left = launch.leftovers(str(stack.var))
     names = []
     for process in left:
         with contextlib.suppress(psutil.Error):
-            names.append(process.environ().get("SPAI_PART") or process.name())
+            names.append(process.environ().get("SPAI_PROCESS") or process.name())
     launch.end(left)
     return sorted(set(names))

@@ -29,14 +29,14 @@ def stack(tmp_path, monkeypatch):
     return load({"SPAI_VAR_DIR": str(tmp_path)})
 
 
-def marked(stack, part):
-    return {**os.environ, "SPAI_STACK": str(stack.var), "SPAI_PART": part}
+def marked(stack, process):
+    return {**os.environ, "SPAI_STACK": str(stack.var), "SPAI_PROCESS": process}
 
 
 def test_a_part_ends_what_its_last_run_left_and_nothing_else(stack, tmp_path):
     other = load({"SPAI_VAR_DIR": str(tmp_path / "other")})
     owners = [(stack, "web"), (stack, "push"), (other, "web")]
-    sleepers = [subprocess.Popen(SLEEP, env=marked(owner, part)) for owner, part in owners]
+    sleepers = [subprocess.Popen(SLEEP, env=marked(owner, process)) for owner, process in owners]
     command = [sys.executable, "-P", str(LAUNCH), "web", "echo", "became the command"]
     done = subprocess.run(command, env=marked(stack, "web"), capture_output=True, text=True, check=True)
     assert done.stdout == "became the command\n"
@@ -75,13 +75,13 @@ def test_a_part_dies_with_its_supervisor(stack):
 
 
 # ── Logs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
-def follow(stack, part=None):
+def follow(stack, process=None):
     """Return a stream of log lines, and the list that gets None whenever the stream waits."""
     waits = []
-    return logs.lines(stack, part, follow=True, wait=waits.append), waits
+    return logs.lines(stack, process, follow=True, wait=waits.append), waits
 
 
-def test_each_line_carries_the_name_of_its_part(stack):
+def test_each_line_carries_the_name_of_its_process(stack):
     stack.logs.mkdir()
     (stack.logs / "web.log").write_text("one\ntwo\n")
     (stack.logs / "beat.log").write_text("tick\n")
@@ -147,8 +147,8 @@ def test_the_first_password_is_shown_and_later_ones_only_named(stack, capsys):
     lifecycle.greet(settled, report, "seen-once")
     told = capsys.readouterr().out
     assert "seen-once" in told
-    for part in ("web", "office", "push", "sandbox", "mlflow"):
-        assert settled.address(part) in told
+    for process in ("web", "admin", "push", "sandbox", "mlflow"):
+        assert settled.address(process) in told
     assert f"in MLflow: user spai, password MLFLOW_TRACKING_PASSWORD in {settled.env_file}" in told
     assert settled.own["MLFLOW_TRACKING_PASSWORD"] not in told
     lifecycle.greet(settled, report, "")
@@ -201,18 +201,18 @@ def test_another_database_is_prepared_anew(stack, monkeypatch, capsys):
 def simulated(stack, monkeypatch):
     """A stack of which the site is ready at once and everything else never; and what was done with it, in order."""
     from spai.stack import health, supervision
-    from spai.stack.parts import SITE, Part
+    from spai.stack.processes import SITE, Process
 
     done = []
 
-    def part(name):
+    def process(name):
         def ready():
             done.append(f"asked {name}")
             if name not in (*SITE, "postgres", "redis"):
                 raise health.Unhealthy(f"{name} does not answer")
             return "answers"
 
-        return Part(name, name, [], ready, ready)
+        return Process(name, name, [], ready, ready)
 
     class Simulated:
         def __init__(self, stack):
@@ -221,15 +221,15 @@ def simulated(stack, monkeypatch):
         def start(self, name):
             done.append(f"started {name}")
 
-        def processes(self):
+        def states(self):
             return {name: {"statename": "RUNNING", "pid": 1, "start": 1} for name in names}
 
     names = ("postgres", "redis", "mlflow", *SITE, "worker-ml", "beat")
-    parts = [part(name) for name in names]
+    processes = [process(name) for name in names]
     monkeypatch.setattr(lifecycle, "PATIENCE", 0.2)
     monkeypatch.setattr(lifecycle, "Supervisor", Simulated)
-    monkeypatch.setattr(supervision, "parts_of", lambda stack: parts)
-    monkeypatch.setattr(lifecycle, "launch", lambda stack, parts, claims: Simulated(stack))
+    monkeypatch.setattr(supervision, "processes_of", lambda stack: processes)
+    monkeypatch.setattr(lifecycle, "launch", lambda stack, processes, claims: Simulated(stack))
     for step in ("prepare_files", "start_servers"):
         monkeypatch.setattr(lifecycle, step, lambda *given: None)
     monkeypatch.setattr(lifecycle, "prepare_site", lambda stack, report: "")
@@ -249,7 +249,7 @@ def test_a_start_waits_for_the_site_and_names_what_is_still_starting(stack, simu
 
 
 def test_a_second_start_of_a_running_stack_names_what_is_not_ready_and_why(stack, simulated, capsys, monkeypatch):
-    monkeypatch.setattr(lifecycle.supervision, "configuration", lambda stack, parts: "")
+    monkeypatch.setattr(lifecycle.supervision, "configuration", lambda stack, processes: "")
     (stack.run / "supervisord.conf").write_text("")
     with Claims(stack.var / "claims") as claims:
         settled = environment.settle(stack, claims)
@@ -281,7 +281,7 @@ def test_preparing_the_site_has_the_kernels_compiled_beside_it(stack, monkeypatc
 
 def test_a_part_that_was_switched_on_since_is_not_restarted_alone(stack, monkeypatch, capsys):
     monkeypatch.setattr(lifecycle.Supervisor, "runs", lambda supervisor: True)
-    monkeypatch.setattr(lifecycle.Supervisor, "processes", lambda supervisor: {"web": {}})
+    monkeypatch.setattr(lifecycle.Supervisor, "states", lambda supervisor: {"web": {}, "monitor": {}})
     monkeypatch.setattr(lifecycle.Supervisor, "stop", lambda *told: None)
     monkeypatch.setattr(lifecycle.Supervisor, "start", lambda *told: None)
     with Claims(stack.var / "claims") as claims:
@@ -318,11 +318,11 @@ def test_a_sandbox_that_does_not_run_has_no_address(stack, capsys):
 
 
 def test_the_end_of_a_log_is_part_of_a_failure(stack):
-    from spai.stack.parts import Part
+    from spai.stack.processes import Process
 
     stack.logs.mkdir()
     (stack.logs / "web.log").write_text("".join(f"line {number}\n" for number in range(50)))
-    told = str(lifecycle.failure(stack, Part("web", "pages", [], str, str), "cannot be started"))
+    told = str(lifecycle.failure(stack, Process("web", "pages", [], str, str), "cannot be started"))
     assert "web (pages) cannot be started" in told
     assert "line 49" in told
     assert "line 10\n" not in told

@@ -13,7 +13,7 @@ import websockets
 from asgiref.sync import sync_to_async
 from django.db import connection
 
-from apps.api import consumers
+from apps.api.push import consumers
 from apps.matches import events
 from apps.matches.models import Event
 from spai.stack.ports import free_port

@@ -7,6 +7,7 @@ from apps.api.pages.fixtures import fixtures, search
 from apps.api.pages.frame import choose_zone
 from apps.api.pages.matches import match
 from apps.api.pages.models import about, model_version, models, track_record
+from apps.api.pages.reference import redoc, swagger
 from apps.api.pages.teams import team
 from apps.api.pages.what_if import what_if
 
@@ -23,8 +24,10 @@ __all__ = [
     "model_version",
     "models",
     "not_found",
+    "redoc",
     "search",
     "server_error",
+    "swagger",
     "team",
     "track_record",
     "what_if",

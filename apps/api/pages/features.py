@@ -27,7 +27,7 @@ SORTS: Final = ("family", "name", "side", "window")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class FeatureQuery:
     """What of the catalogue is asked for; an empty text asks for all."""
 
     chosen: Mapping[str, str]
@@ -37,7 +37,7 @@ class Asked:
     page: int
 
     @classmethod
-    def of(cls, query: QueryDict) -> Asked:
+    def of(cls, query: QueryDict) -> FeatureQuery:
         """Return what an address asks for.
 
         Raises
@@ -83,7 +83,7 @@ class Family:
 @read_only
 def features(request: HttpRequest) -> HttpResponse:
     """List the features of the champion, family by family, with what each means."""
-    frame, asked = frame_of(request), Asked.of(request.GET)
+    frame, asked = frame_of(request), FeatureQuery.of(request.GET)
     world = "" if frame.world == frame.served else frame.world.value
     found = ml_selectors.catalogue(frame.world)
     context: dict[str, Any] = {"champion": ml_selectors.champion(frame.world), "catalogue": found, "asked": asked}
@@ -112,7 +112,7 @@ def features(request: HttpRequest) -> HttpResponse:
     return show(request, frame, "pages/features.html", context, partial="partials/features.html")
 
 
-def _families(found: ml_selectors.Catalogue, asked: Asked, world: str) -> list[Family]:
+def _families(found: ml_selectors.Catalogue, asked: FeatureQuery, world: str) -> list[Family]:
     rows = [row for row in found.features if asked.wants(row, found.read, but="family")]
     n = Counter(row["family"] for row in rows)
     read = Counter(row["family"] for row in rows if row["name"] in found.read)

@@ -32,7 +32,7 @@ class Day:
 
 
 @dataclass(frozen=True, slots=True)
-class League:
+class CompetitionFixtures:
     """The matches of one competition on the day; `earlier` and `later` count those that are left out."""
 
     competition: Competition
@@ -82,7 +82,7 @@ def _day(text: str | None) -> date | None:
     return day
 
 
-def _leagues(rows: list[OnDay], cards: list[Card]) -> list[League]:
+def _leagues(rows: list[OnDay], cards: list[Card]) -> list[CompetitionFixtures]:
     leagues = []
     pairs = zip(rows, cards, strict=True)
     for _, group in groupby(pairs, key=lambda pair: pair[0].match.season.competition_id):
@@ -90,7 +90,7 @@ def _leagues(rows: list[OnDay], cards: list[Card]) -> list[League]:
         started = [row for row, _ in found if row.has_started]
         coming = [row for row, _ in found if not row.has_started]
         leagues.append(
-            League(
+            CompetitionFixtures(
                 competition=found[0][0].match.season.competition,
                 cards=[card for _, card in found],
                 earlier=started[0].of_its_kind - len(started) if started else 0,

@@ -21,6 +21,7 @@ from django_htmx.middleware import HtmxDetails
 
 from apps.api import selectors
 from apps.api.methods import read_only
+from apps.api.push import newest_event_number
 from apps.matches.models import World
 from apps.ml import selectors as ml_selectors
 
@@ -136,7 +137,7 @@ def show(
                 "part": mark_safe(part),  # noqa: S308 - a template made it
                 "part_etag": etag,
                 "push_url": settings.SPAI_PUSH_WS_URL,
-                "event_number": selectors.newest_event_number(),
+                "event_number": newest_event_number(),
                 "other_world": other,
                 "other_query": f"?world={other.value}" if other and other != frame.served else "",
             }

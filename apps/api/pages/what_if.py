@@ -20,7 +20,7 @@ SIDES = ("home", "away")
 
 
 @dataclass(slots=True)
-class Side:
+class TeamChoice:
     """One of the two teams, as far as the reader has chosen it.
 
     Parameters
@@ -109,16 +109,16 @@ def _answer(home: Team, away: Team, day: date, asked: QueryDict, frame: Frame) -
     }
 
 
-def _sides(asked: QueryDict, world: World) -> list[Side]:
+def _sides(asked: QueryDict, world: World) -> list[TeamChoice]:
     return [_side(name, asked, world) for name in SIDES]
 
 
-def _side(name: str, asked: QueryDict, world: World) -> Side:
+def _side(name: str, asked: QueryDict, world: World) -> TeamChoice:
     text = " ".join(asked.get(name, "").replace("\x00", "").split())[:LETTERS]
     if not text:
-        return Side(name, "", None, [])
+        return TeamChoice(name, "", None, [])
     team, candidates = services.team_called(text, world)
-    return Side(name, text, team, [(each, _with(asked, **{name: each.slug})) for each in candidates])
+    return TeamChoice(name, text, team, [(each, _with(asked, **{name: each.slug})) for each in candidates])
 
 
 def _with(asked: QueryDict, **values: str) -> str:

@@ -1,6 +1,5 @@
-"""What the faces say of a match, keys of programs, and lines that programs push in."""
+"""What the faces say of a match, and keys of programs."""
 
-from apps.api.services.intake import TooManyNamesError, WorldForbiddenError
 from apps.api.services.keys import (
     KeyRefusedError,
     NewKey,
@@ -11,6 +10,7 @@ from apps.api.services.keys import (
     note_use,
     revoke_key,
     state_of,
+    worlds_of,
 )
 from apps.api.services.outlooks import (
     Outlook,
@@ -20,32 +20,14 @@ from apps.api.services.outlooks import (
     outlook_of,
     outlook_of_imagined,
 )
-from apps.api.services.pushes import (
-    REFUSALS,
-    RETRY_AFTER,
-    Answer,
-    BusyError,
-    OtherRequestError,
-    OutOfStepError,
-    push,
-    turn_of,
-)
 from apps.api.services.questions import Question, ask, team_called
 
 __all__ = [
-    "REFUSALS",
-    "RETRY_AFTER",
-    "Answer",
-    "BusyError",
     "KeyRefusedError",
     "NewKey",
-    "OtherRequestError",
-    "OutOfStepError",
     "Outlook",
     "Question",
     "SourceTakenError",
-    "TooManyNamesError",
-    "WorldForbiddenError",
     "ask",
     "check_source",
     "create_key",
@@ -56,9 +38,8 @@ __all__ = [
     "note_use",
     "outlook_of",
     "outlook_of_imagined",
-    "push",
     "revoke_key",
     "state_of",
     "team_called",
-    "turn_of",
+    "worlds_of",
 ]

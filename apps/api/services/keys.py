@@ -14,7 +14,7 @@ from typing import Final
 from django.db import transaction
 from django.db.models import Q
 
-from apps.api.models import ApiKey, Scope
+from apps.api.models import ApiKey, ApiKeyScope
 from apps.matches.models import Ingest, World
 from apps.scraping.models import Source
 from apps.scraping.services.sources import SHIPPED
@@ -61,7 +61,7 @@ def create_key(
     worlds: Sequence[str],
     created_by: str,
     now: datetime,
-    scopes: Sequence[str] = (Scope.INGEST,),
+    scopes: Sequence[str] = (ApiKeyScope.INGEST,),
     expires_at: datetime | None = None,
     shares_source: bool = False,
 ) -> NewKey:

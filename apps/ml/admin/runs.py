@@ -1,4 +1,4 @@
-"""Pipeline runs in the office: asked for here, followed while they work."""
+"""Pipeline runs in the admin: asked for here, followed while they work."""
 
 from __future__ import annotations
 

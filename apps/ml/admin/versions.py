@@ -1,4 +1,4 @@
-"""Registered versions in the office: compared, read about and promoted here."""
+"""Registered versions in the admin: compared, read about and promoted here."""
 
 from __future__ import annotations
 

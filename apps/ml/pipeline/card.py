@@ -236,7 +236,7 @@ def _lineage(facts: CardFacts) -> CardSection:
     return CardSection(
         "Lineage and how to make it again",
         (
-            "Check out the code revision, pin the run's day, profile and world (“Run again” in the office does all "
+            "Check out the code revision, pin the run's day, profile and world (“Run again” in the admin does all "
             "three), and run dvc repro: the same data, parameters and code give the same bytes, and nothing is "
             "registered twice.",
         ),

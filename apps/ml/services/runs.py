@@ -19,6 +19,7 @@ from apps.matches.locks import Lock, alone
 from apps.matches.models import Match, World
 from apps.ml import selectors
 from apps.ml.models import PipelineRun
+from apps.ml.pipeline.progress import FAILED, RUNNING
 from apps.ml.services import workspaces
 from apps.ml.services.champion import SYSTEM
 from apps.ml.services.execution import execute_run, publish, running_stage
@@ -193,7 +194,8 @@ def _next(now: datetime) -> PipelineRun | None:
             "message": f"The worker that executed it died {DEATHS} times in a row in this stage.",
             "next_step": "Look at the log of the worker, and at the memory of the machine; then run again.",
         }
-        run.save(update_fields=["status", "finished_at", "error"])
+        run.stages = [stage | {"status": FAILED} if stage["status"] == RUNNING else stage for stage in run.stages]
+        run.save(update_fields=["status", "finished_at", "error", "stages"])
         publish(run, now)
     return None
 

@@ -1,4 +1,4 @@
-"""The office's view of lanes, addresses and raw pages."""
+"""The admin's view of lanes, addresses and raw pages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from apps.scraping import services
 from apps.scraping.models import Address, Lane, Snapshot
 
 PAGE_SHOWN: Final = 2_000_000
-"""Bytes of a raw page that the office shows; the whole page can be saved (`SAVE`)."""
+"""Bytes of a raw page that the admin shows; the whole page can be saved (`SAVE`)."""
 
 SAVE: Final = "save"
 """The parameter of the address of a raw page by which the browser saves it in place of showing it."""

@@ -1,4 +1,4 @@
-"""The office's view of sources: what is fresh, what failed and why, and the levers, each of which calls one service."""
+"""The admin's view of sources: what is fresh, what failed and why, and the levers, each of which calls one service."""
 
 from __future__ import annotations
 

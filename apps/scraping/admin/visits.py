@@ -1,4 +1,4 @@
-"""The office's view of visits: live while they run, and what came of them."""
+"""The admin's view of visits: live while they run, and what came of them."""
 
 from __future__ import annotations
 

@@ -125,7 +125,7 @@ class ScrapeReport:
 
 def open_doors(source: Source) -> AbstractContextManager[Doors]:
     """Return the doors that lead outside."""
-    # The office asks for visits and has no library of a browser: only who makes them loads it.
+    # The admin asks for visits and has no library of a browser: only who makes them loads it.
     from apps.scraping.services.doors import OpenDoors
 
     return OpenDoors(source)

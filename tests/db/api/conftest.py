@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from apps.api import services
-from apps.api.feed import Body, read_body
+from apps.api.intake import PushBody, read_body
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -32,7 +32,7 @@ def quoted(source_id: str, bookmaker: str = "B365", moment: str = "closing", **p
     return {"type": "odds", "source_id": source_id, "odds": [quote]}
 
 
-def body_of(*lines: dict | str) -> Body:
+def body_of(*lines: dict | str) -> PushBody:
     """A body of lines."""
     content = "".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines).encode()
     return read_body(io.BytesIO(content), length=len(content), encoding="")

@@ -11,9 +11,9 @@ import pytest
 from django.db import connection
 from prometheus_client import REGISTRY
 
-from apps.api import services
+from apps.api import intake, services
+from apps.api.intake import line_ingest
 from apps.api.models import IdempotencyKey, Upload
-from apps.api.services import intake
 from apps.matches.models import Contradiction, Event, Ingest, Match, MatchStats, Odds, Team, TeamAlias
 from apps.matches.services import WorldConflictError
 from tests.db.api.conftest import NOW, body_of, quoted, told
@@ -24,7 +24,7 @@ SANDBOX = {"region": "Aldermark", "name": "Crown League", "is_simulated": True}
 
 
 def push(key, *lines, **options):
-    return services.push(body_of(*lines), key=key, **({"now": NOW} | options))
+    return intake.push(body_of(*lines), key=key, **({"now": NOW} | options))
 
 
 def counts(answer) -> tuple[int, int, int, int]:
@@ -132,7 +132,7 @@ def test_nothing_usable_is_422_and_leaves_no_ingest(key):
 
 
 def test_the_first_thousand_errors_are_told_in_order(key, monkeypatch):
-    monkeypatch.setattr(intake, "ERRORS_TOLD", 10)
+    monkeypatch.setattr(line_ingest, "ERRORS_TOLD", 10)
     lines = [told(), told(home_team="x" * 200), *["{"] * 95]
     answer = push(key, *lines)
     assert [each["line"] for each in answer.content["errors"]] == list(range(2, 12))
@@ -198,9 +198,9 @@ def test_odds_do_not_end_a_contradiction_of_their_feed(key, make_key):
 
 # ── Worlds and names ─────────────────────────────────────────────────────────────────────────────────────────────────
 def test_a_key_writes_to_its_worlds_alone(key, make_key):
-    with pytest.raises(services.WorldForbiddenError, match="Line 2 tells of the sandbox"):
+    with pytest.raises(intake.WorldForbiddenError, match="Line 2 tells of the sandbox"):
         push(key, told(), told(competition=SANDBOX))
-    with pytest.raises(services.WorldForbiddenError, match="Line 1 tells of the real"):
+    with pytest.raises(intake.WorldForbiddenError, match="Line 1 tells of the real"):
         push(make_key("play", worlds=["sandbox"]).row, told())
     assert not Match.objects.exists()
 
@@ -219,7 +219,7 @@ def test_odds_of_the_other_world_are_refused_too(make_key):
     first = make_key(worlds=["sandbox"]).row
     push(first, told(competition=SANDBOX, source_id="s1"))
     services.revoke_key(key=first, by="ada", now=NOW)
-    with pytest.raises(services.WorldForbiddenError, match="Line 1"):
+    with pytest.raises(intake.WorldForbiddenError, match="Line 1"):
         push(make_key(worlds=["real"]).row, quoted("s1"))
 
 
@@ -238,8 +238,8 @@ def test_clubs_are_known_by_their_other_names(key):
 
 
 def test_a_body_of_too_many_names_stores_nothing(key, monkeypatch):
-    monkeypatch.setattr(intake, "NAMES_LIMIT", 20)
-    with pytest.raises(services.TooManyNamesError, match="more than 20"):
+    monkeypatch.setattr(line_ingest, "NAMES_LIMIT", 20)
+    with pytest.raises(intake.TooManyNamesError, match="more than 20"):
         push(key, *[told(home_team=f"Club {n}") for n in range(30)])
     assert not Team.objects.exists()
 
@@ -248,7 +248,7 @@ def test_the_same_match_again_and_again_is_refused_before_it_costs(key):
     lines = [told(source_id="m1", round=f"Round {n}") for n in range(2_000)]
     began = time.process_time()
     answer = push(key, *lines)
-    assert counts(answer) == (1, intake.TELLINGS_LIMIT - 1, 0, 2_000 - intake.TELLINGS_LIMIT)
+    assert counts(answer) == (1, line_ingest.TELLINGS_LIMIT - 1, 0, 2_000 - line_ingest.TELLINGS_LIMIT)
     assert "more than 20 times" in answer.content["errors"][0]["reason"]
     assert time.process_time() - began < 20
     # Odds come as often as they change.
@@ -258,8 +258,8 @@ def test_the_same_match_again_and_again_is_refused_before_it_costs(key):
 
 
 def test_batches_lose_no_line(key, monkeypatch):
-    monkeypatch.setattr(intake, "BATCH", 4)
-    monkeypatch.setattr(intake, "LARGEST_BATCH", 6)
+    monkeypatch.setattr(line_ingest, "BATCH", 4)
+    monkeypatch.setattr(line_ingest, "LARGEST_BATCH", 6)
     lines = [
         told(home_team=f"Club {n}", season="2025-26" if n < 15 else "2026-27", source_id=f"m{n}") for n in range(23)
     ]
@@ -336,7 +336,7 @@ def test_another_request_under_the_same_key_is_refused(key, make_key):
     upload = uuid4()
     push(key, told(), idempotency_key="a")
     for line, options in ((told(home_team="Derby"), {}), (told(), {"upload": upload})):
-        with pytest.raises(services.OtherRequestError):
+        with pytest.raises(intake.OtherRequestError):
             push(key, line, idempotency_key="a", **options)
     assert not push(make_key("other").row, told(home_team="Bury"), idempotency_key="a").is_replayed
 
@@ -373,14 +373,14 @@ def test_an_upload_goes_on_where_it_stopped(key):
 def test_lines_that_do_not_follow_are_refused_with_the_line_that_does(key, from_line):
     upload = uuid4()
     push(key, told(), told(home_team="Derby"), upload=upload)
-    with pytest.raises(services.OutOfStepError) as error:
+    with pytest.raises(intake.OutOfStepError) as error:
         push(key, told(home_team="Bury"), upload=upload, from_line=from_line)
     assert error.value.next_line == 3
     assert Match.objects.count() == 2
 
 
 def test_an_upload_begins_with_its_first_line(key):
-    with pytest.raises(services.OutOfStepError) as error:
+    with pytest.raises(intake.OutOfStepError) as error:
         push(key, told(), upload=uuid4(), from_line=5)
     assert error.value.next_line == 1
 
@@ -393,11 +393,11 @@ def test_uploads_of_two_keys_have_nothing_to_do_with_each_other(key, make_key):
 
 
 def test_a_failure_in_the_middle_stores_nothing(key, monkeypatch):
-    monkeypatch.setattr(intake, "BATCH", 2)
-    monkeypatch.setattr(intake, "LARGEST_BATCH", 2)
+    monkeypatch.setattr(line_ingest, "BATCH", 2)
+    monkeypatch.setattr(line_ingest, "LARGEST_BATCH", 2)
     upload = uuid4()
     push(key, told(), upload=upload)
-    real, calls = intake._stored, []
+    real, calls = line_ingest._stored, []
 
     def failing(*arguments):
         calls.append(arguments)
@@ -405,7 +405,7 @@ def test_a_failure_in_the_middle_stores_nothing(key, monkeypatch):
             raise ZeroDivisionError
         return real(*arguments)
 
-    monkeypatch.setattr(intake, "_stored", failing)
+    monkeypatch.setattr(line_ingest, "_stored", failing)
     with pytest.raises(ZeroDivisionError):
         push(key, *[told(home_team=f"Club {n}") for n in range(9)], upload=upload, from_line=2, idempotency_key="a")
     assert (Match.objects.count(), Ingest.objects.count(), IdempotencyKey.objects.count()) == (1, 1, 0)

@@ -85,7 +85,7 @@ def test_no_task_imports_anything_that_its_worker_has_not_imported(make_version,
     services.promote(version=make_version(1, estimator="xgboost", home=0.55), user=None, reason="first", now=now)
     make_version(2, home=0.6)
     environment = environment_of(
-        "office", MLFLOW_TRACKING_URI=registry, SPAI_SANDBOX_URL=registry, SPAI_VAR_DIR=str(tmp_path)
+        "admin", MLFLOW_TRACKING_URI=registry, SPAI_SANDBOX_URL=registry, SPAI_VAR_DIR=str(tmp_path)
     )
 
     def execute(queue: str) -> tuple[dict[str, str], list[str]]:

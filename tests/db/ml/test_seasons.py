@@ -246,7 +246,7 @@ class TestWhatIf:
             services.what_if(imagined, now=now)
 
 
-def test_the_office_lists_what_was_simulated(office, simulated):
+def test_the_admin_lists_what_was_simulated(admin, simulated):
     row = SeasonForecast.objects.order_by("pk").first()
-    assert str(row.season) in office.get(reverse("admin:ml_seasonforecast_changelist")).content.decode()
-    assert "10000" in office.get(reverse("admin:ml_seasonforecast_change", args=[row.pk])).content.decode()
+    assert str(row.season) in admin.get(reverse("admin:ml_seasonforecast_changelist")).content.decode()
+    assert "10000" in admin.get(reverse("admin:ml_seasonforecast_change", args=[row.pk])).content.decode()

@@ -665,7 +665,7 @@ def test_a_visit_whose_kept_pages_alone_use_up_the_time_ends_and_says_so(filled,
     assert "used up by kept pages alone" in reports[-1].detail
 
 
-# ── What the office and the metrics ask ──────────────────────────────────────────────────────────────────────────────
+# ── What the admin and the metrics ask ──────────────────────────────────────────────────────────────────────────────
 def test_freshness_is_when_the_latest_visit_that_took_all_was_asked_for(filled):
     filled.visit()
     filled.doors.faults = {FEED: FetchError(Outcome.TIMEOUT, "silence")}

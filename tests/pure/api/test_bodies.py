@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.api.feed import BodyError, bodies, read_body
+from apps.api.intake import BodyError, bodies, read_body
 
 
 def lines_of(content: bytes, encoding: str = "") -> list[tuple[int, bytes]]:

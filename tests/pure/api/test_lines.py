@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.api.feed import LineError, OddsLine, read_line
+from apps.api.intake import LineError, OddsLine, read_line
 from apps.matches.records import KickoffPrecision, MatchRecord, Moment, Status
 
 PLAIN = {

@@ -54,6 +54,20 @@ def test_skipped_and_restored_stages_are_unchanged():
     assert progress.changed is False
 
 
+def test_a_nul_byte_is_replaced_since_postgresql_refuses_it():
+    progress = followed("Running stage 'train':", "step\0 1")
+    progress.note("it\0 goes on")
+    assert progress.log.splitlines()[1:] == ["step\ufffd 1", "it\ufffd goes on"]
+    assert progress.attempt_log.endswith("step\ufffd 1")
+
+
+def test_a_note_that_repeats_the_latest_line_is_left_out():
+    progress = followed()
+    for line in ("it resumes", "it resumes", "it stops", "it resumes"):
+        progress.note(line)
+    assert progress.log.splitlines() == ["it resumes", "it stops", "it resumes"]
+
+
 def test_a_failed_stage_is_named():
     progress = followed(
         "Running stage 'train':", "it broke", "ERROR: failed to reproduce 'train': failed to run: x, exited with 1"

@@ -15,7 +15,7 @@ from django.core.validators import validate_slug
 from django.utils import timezone
 
 from apps.api import services
-from apps.api.models import ApiKey, Scope
+from apps.api.models import ApiKey, ApiKeyScope
 from apps.matches.models import World
 
 LONGEST_NAME = 80
@@ -37,7 +37,7 @@ class Command(BaseCommand):
             "--world", action="append", choices=World.values, help="it may write to it; repeatable; default: real"
         )
         create.add_argument(
-            "--scope", action="append", choices=Scope.values, help="what it is for; repeatable; default: ingest"
+            "--scope", action="append", choices=ApiKeyScope.values, help="what it is for; repeatable; default: ingest"
         )
         create.add_argument("--days", type=int, help="how long it lasts; default: until it is revoked")
         create.add_argument(
@@ -71,7 +71,7 @@ class Command(BaseCommand):
                 name=name,
                 source=source,
                 worlds=sorted(set(options["world"] or [World.REAL])),
-                scopes=sorted(set(options["scope"] or [Scope.INGEST])),
+                scopes=sorted(set(options["scope"] or [ApiKeyScope.INGEST])),
                 created_by=_operator(),
                 now=now,
                 expires_at=now + timedelta(days=days) if days else None,

@@ -61,7 +61,7 @@ class Stream(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Body:
+class PushBody:
     """A whole body, unpacked.
 
     Parameters
@@ -93,7 +93,7 @@ class Body:
                 yield number, line
 
 
-def read_body(stream: Stream, *, length: int | None, encoding: str) -> Body:
+def read_body(stream: Stream, *, length: int | None, encoding: str) -> PushBody:
     """Read a body to its end.
 
     Parameters
@@ -123,7 +123,7 @@ def read_body(stream: Stream, *, length: int | None, encoding: str) -> Body:
     lines = content.count(b"\n") + (not content.endswith(b"\n"))
     if not _SOMETHING.search(content, len(_BOM) if content.startswith(_BOM) else 0):
         raise BodyError(422, "empty-body", "The body holds no line. Send one JSON object a line.")
-    return Body(content, lines)
+    return PushBody(content, lines)
 
 
 def _too_large() -> BodyError:

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from apps.api import services
-from apps.api.models import ApiKey, Scope
+from apps.api.models import ApiKey, ApiKeyScope
 
 CHALLENGE: Final = 'Bearer realm="spai"'
 
@@ -62,11 +62,11 @@ class HasScope(BasePermission):
 
     Parameters
     ----------
-    scope : Scope
+    scope : ApiKeyScope
         What the view does.
     """
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: ApiKeyScope) -> None:
         self.scope = scope
 
     def __call__(self) -> HasScope:
@@ -103,7 +103,7 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):
 
     def get_security_definition(self, auto_schema: Any) -> list[dict[str, Any]]:
         """Return the two schemes, in the order of their names."""
-        how = "An API key, as the operator made it in the office or by `manage.py api_key create`."
+        how = "An API key, as the operator made it in the admin or by `manage.py api_key create`."
         return [
             {"type": "http", "scheme": "bearer", "description": how},
             {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": how},

@@ -22,7 +22,7 @@ from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from django.db import DatabaseError
 from redis.exceptions import RedisError
 
-from apps.api import selectors
+from apps.api.push.event_feed import events_after, newest_event_number
 from apps.matches.events import EVERYTHING, group_of
 from apps.matches.models import Event
 
@@ -90,7 +90,7 @@ class EventConsumer(AsyncJsonWebsocketConsumer):
             await self.channel_layer.group_add(name, self.channel_name)
             self.groups.append(name)
         try:
-            self.latest = await database_sync_to_async(selectors.newest_event_number)()
+            self.latest = await database_sync_to_async(newest_event_number)()
         except DatabaseError as error:
             await self._out_of_order(error)
             return
@@ -158,11 +158,11 @@ class EventConsumer(AsyncJsonWebsocketConsumer):
 
     def _missed(self, after: int) -> tuple[int, list[Event] | None]:
         """Return the newest number, and the events after `after`; None when they are too many."""
-        newest = selectors.newest_event_number()
+        newest = newest_event_number()
         if newest - after > REPLAY_WINDOW:
             return newest, None
         key, topics = ("", ()) if self.match_id is None else (str(self.match_id), MATCH_TOPICS)
-        events = selectors.events_after(after, limit=REPLAY_LIMIT + 1, key=key, topics=topics)
+        events = events_after(after, limit=REPLAY_LIMIT + 1, key=key, topics=topics)
         if len(events) > REPLAY_LIMIT:
             return newest, None
         return max([newest, *(event.number or 0 for event in events)]), events

@@ -1,4 +1,4 @@
-"""The parts of the stack in one table: command, environment, and how each is known to be healthy."""
+"""The processes of the stack in one table: command, environment, and how each is known to be healthy."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from spai.stack.environment import MLFLOW_LOGIN, Stack
 
 QUEUES = ("scrape", "ml", "forecast", "default")
 SERVERS = ("postgres", "redis")
-OFFICE_THREADS = 4
+ADMIN_THREADS = 4
 KERNELS = "kernels"
 """Mark of the process that compiles kernels while the stack is started, which supervisor does not know."""
-SITE = ("web", "office", "push", "sandbox")
+SITE = ("web", "admin", "push", "sandbox")
 """Parts that answer people; the stack is ready when they are."""
 SANDBOX_THREADS = 32
 """More than a polite reader ever needs at once: the site plays one that hangs, and must answer others meanwhile."""
@@ -38,19 +38,19 @@ REDIS_SETTINGS = ("save 300 1", "appendonly no", "maxmemory 256mb", "maxmemory-p
 
 
 @dataclass(frozen=True)
-class Part:
+class Process:
     """One process of the stack.
 
     Attributes
     ----------
     alive : Check
-        Asks for the least that only a working process can do; a part that fails it again and again is restarted.
+        Asks for the least that only a working process can do; a process that fails it again and again is restarted.
     ready : Check
-        Asks for what its users need of it, which may fail for a fault of another part.
+        Asks for what its users need of it, which may fail for a fault of another process.
     needs : sequence of str
-        The parts without which this one cannot be blamed.
+        The processes without which this one cannot be blamed.
     port : int
-        Where it listens; 0 for parts that only ask others.
+        Where it listens; 0 for processes that only ask others.
     stop_signal, stop_seconds
         How it is asked to end, and how long it may take before it is killed.
     """
@@ -73,27 +73,27 @@ def started_never() -> datetime | None:
     return None
 
 
-def table(stack: Stack, beat_started_at: Callable[[], datetime | None] = started_never) -> list[Part]:
-    """Return the parts that this stack runs, in the order of their start.
+def table(stack: Stack, beat_started_at: Callable[[], datetime | None] = started_never) -> list[Process]:
+    """Return the processes that this stack runs, in the order of their start.
 
     Raises
     ------
     ServerError
         When a server's program cannot be found.
     """
-    parts = []
+    processes = []
     if not stack.elsewhere("postgres"):
-        parts.append(postgres(stack))
+        processes.append(postgres(stack))
     if not stack.elsewhere("redis"):
-        parts.append(redis_server(stack))
+        processes.append(redis_server(stack))
     if not stack.elsewhere("mlflow"):
-        parts.append(mlflow(stack))
-    parts += [web(stack), office(stack), push(stack)]
+        processes.append(mlflow(stack))
+    processes += [web(stack), admin(stack), push(stack)]
     if stack.runs_sandbox:
-        parts.append(sandbox(stack))
-    parts += [worker(stack, queue) for queue in QUEUES]
-    parts.append(beat(stack, beat_started_at))
-    return parts
+        processes.append(sandbox(stack))
+    processes += [worker(stack, queue) for queue in QUEUES]
+    processes.append(beat(stack, beat_started_at))
+    return processes
 
 
 def python(module: str, *arguments: str) -> list[str]:
@@ -101,11 +101,11 @@ def python(module: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", module, *arguments]
 
 
-def postgres(stack: Stack) -> Part:
+def postgres(stack: Stack) -> Process:
     """PostgreSQL, from the machine's program or the embedded one."""
     cluster = servers.find_cluster(stack.var, stack.value("SPAI_SERVERS") or "auto")
     check = health.postgres(stack.maintenance_database)
-    return Part(
+    return Process(
         name="postgres",
         purpose=f"PostgreSQL {cluster.program.major} ({cluster.program.origin})",
         command=servers.postgres_command(cluster, stack.port("postgres"), POSTGRES_SETTINGS),
@@ -119,12 +119,12 @@ def postgres(stack: Stack) -> Part:
     )
 
 
-def redis_server(stack: Stack) -> Part:
+def redis_server(stack: Stack) -> Process:
     """Redis or Valkey: the broker and the channel layer."""
     program = servers.find_redis(stack.value("SPAI_SERVERS") or "auto")
     port = stack.port("redis")
     check = health.redis_server(stack.own["REDIS_URL"])
-    return Part(
+    return Process(
         name="redis",
         purpose=f"{'Valkey' if 'valkey' in program.path.name else 'Redis'} {program.major} ({program.origin})",
         command=servers.redis_command(program, stack.var / "redis", port, stack.password("redis"), REDIS_SETTINGS),
@@ -134,13 +134,13 @@ def redis_server(stack: Stack) -> Part:
     )
 
 
-def mlflow(stack: Stack) -> Part:
+def mlflow(stack: Stack) -> Process:
     """MLflow with PostgreSQL behind it, for this machine only, and for those who log in."""
     port = stack.port("mlflow")
     # A stack that an earlier version started has none of these until it is started again.
     name, password = (stack.own.get(variable, "") for variable in MLFLOW_LOGIN)
     login = (name, password) if password else None
-    return Part(
+    return Process(
         name="mlflow",
         purpose="MLflow: runs and model registry",
         command=python(
@@ -195,18 +195,18 @@ def mlflow_auth(stack: Stack) -> str:
     return "\n".join(lines) + "\n"
 
 
-def site_environment(stack: Stack, face: str) -> dict[str, str]:
-    """Return what a process of the site's code needs beyond what all parts share."""
+def site_environment(stack: Stack, role: str) -> dict[str, str]:
+    """Return what a process of the site's code needs beyond what all processes share."""
     # All of them count into one total, which any of them can tell.
-    return {"SPAI_FACE": face, "PROMETHEUS_MULTIPROC_DIR": str(stack.metrics)}
+    return {"SPAI_ROLE": role, "PROMETHEUS_MULTIPROC_DIR": str(stack.metrics)}
 
 
 def granian(
     stack: Stack, name: str, purpose: str, application: str = "spai.front:application", *, workers: int, threads: int
-) -> Part:
+) -> Process:
     """Return a process that serves a `BufferedApplication` with `threads` threads in each of its workers."""
     port = stack.port(name)
-    return Part(
+    return Process(
         name=name,
         purpose=purpose,
         command=granian_command(port, application, workers=workers),
@@ -254,19 +254,19 @@ def granian_command(port: int, application: str, *, workers: int = 1) -> list[st
     )
 
 
-def web(stack: Stack) -> Part:
+def web(stack: Stack) -> Process:
     """Return the process of pages and API, with as many workers as a small machine has processors."""
     return granian(stack, "web", "pages and API", workers=min(4, os.cpu_count() or 1), threads=1)
 
 
-def office(stack: Stack) -> Part:
+def admin(stack: Stack) -> Process:
     """Return the process of the admin and of push-in, with threads left for people while a feed is stored."""
-    return granian(stack, "office", "admin, pushing in", workers=1, threads=OFFICE_THREADS)
+    return granian(stack, "admin", "admin, pushing in", workers=1, threads=ADMIN_THREADS)
 
 
-def sandbox(stack: Stack) -> Part:
+def sandbox(stack: Stack) -> Process:
     """Return the process of the simulated world's site, where a request that hangs holds one thread of many."""
-    part = granian(
+    process = granian(
         stack,
         "sandbox",
         "the simulated world as a web site",
@@ -274,13 +274,13 @@ def sandbox(stack: Stack) -> Part:
         workers=1,
         threads=SANDBOX_THREADS,
     )
-    return replace(part, environment=site_environment(stack, "office") | {"SPAI_THREADS": str(SANDBOX_THREADS)})
+    return replace(process, environment=site_environment(stack, "admin") | {"SPAI_THREADS": str(SANDBOX_THREADS)})
 
 
-def push(stack: Stack) -> Part:
+def push(stack: Stack) -> Process:
     """Return the process of websockets."""
     port = stack.port("push")
-    return Part(
+    return Process(
         name="push",
         purpose="websocket",
         command=uvicorn_command(port),
@@ -313,12 +313,12 @@ def uvicorn_command(port: int) -> list[str]:
     )
 
 
-def worker(stack: Stack, queue: str) -> Part:
+def worker(stack: Stack, queue: str) -> Process:
     """Return the Celery worker of one queue."""
     # A broker elsewhere may be shared: the name says whose worker this is.
     name = f"{queue}@{hashlib.sha256(str(stack.var).encode()).hexdigest()[:8]}"
     check = health.worker(name, stack.value("CELERY_BROKER_URL") or stack.address("redis"))
-    return Part(
+    return Process(
         name=f"worker-{queue}",
         purpose=f"Celery worker of the queue {queue}",
         command=celery(
@@ -337,21 +337,21 @@ def worker(stack: Stack, queue: str) -> Part:
         alive=check,
         ready=check,
         needs=SERVERS,
-        environment=site_environment(stack, "office"),
+        environment=site_environment(stack, "admin"),
     )
 
 
-def beat(stack: Stack, started_at: Callable[[], datetime | None]) -> Part:
+def beat(stack: Stack, started_at: Callable[[], datetime | None]) -> Process:
     """Return the one clock, which starts what the timetable says."""
     check = health.beat(stack.address("postgres"), started_at)
-    return Part(
+    return Process(
         name="beat",
         purpose="celery-beat: the timetable",
         command=celery("beat", "--loglevel", "INFO", "--pidfile", ""),
         alive=check,
         ready=check,
         needs=SERVERS,
-        environment=site_environment(stack, "office"),
+        environment=site_environment(stack, "admin"),
     )
 
 

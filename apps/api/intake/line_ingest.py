@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
-from apps.api.feed import Body, LineError, OddsLine, read_line
+from apps.api.intake.bodies import PushBody
+from apps.api.intake.lines import LineError, OddsLine, read_line
 from apps.matches.models import MatchRef, TeamAlias, World
 from apps.matches.records import (
     CompetitionKey,
@@ -57,7 +58,7 @@ class LineRefusal:
 Key = tuple[object, ...]
 
 
-class Intake:
+class LineIngest:
     """Takes the lines of one body into one ingest, and keeps the account of them.
 
     A line of odds joins the line of its match in the same batch, else the stored match. Of two equal lines the second
@@ -121,7 +122,7 @@ class Intake:
         """The refused lines in order, the first `ERRORS_TOLD` of them."""
         return sorted(self._errors, key=lambda each: each.line)[:ERRORS_TOLD]
 
-    def take(self, body: Body, run: Ingestion) -> None:
+    def take(self, body: PushBody, run: Ingestion) -> None:
         """Take every line of a body.
 
         Raises

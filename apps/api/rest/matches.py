@@ -18,10 +18,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.api import services
-from apps.api.filters import MatchFilter, MatchPages
-from apps.api.problems import MEDIA_TYPE, NoForecastYet
-from apps.api.serializers import MatchSerializer, PredictionSerializer, ProblemSerializer
-from apps.api.viewsets.answers import WRONG
+from apps.api.rest.answers import BAD_INPUT
+from apps.api.rest.filters import MatchFilter
+from apps.api.rest.pagination import MatchPages
+from apps.api.rest.problems import MEDIA_TYPE, NoForecastYet
+from apps.api.rest.serializers import MatchSerializer, PredictionSerializer, ProblemSerializer
 from apps.matches import selectors as matches
 from apps.matches.models import Match
 from apps.ml import selectors as ml_selectors
@@ -39,10 +40,10 @@ _id = OpenApiParameter("id", int, OpenApiParameter.PATH, description="Id of the 
 @extend_schema_view(
     list=extend_schema(
         summary="Matches in the order of kick-off",
-        responses={200: MatchSerializer(many=True), **WRONG},
+        responses={200: MatchSerializer(many=True), **BAD_INPUT},
     ),
     retrieve=extend_schema(
-        summary="One match", parameters=[_id], responses={200: MatchSerializer, **WRONG, **_unknown}
+        summary="One match", parameters=[_id], responses={200: MatchSerializer, **BAD_INPUT, **_unknown}
     ),
 )
 class MatchViewSet(viewsets.ReadOnlyModelViewSet[Match]):
@@ -86,7 +87,7 @@ class MatchViewSet(viewsets.ReadOnlyModelViewSet[Match]):
     @extend_schema(
         summary="The latest forecast of one match",
         parameters=[_id],
-        responses={200: PredictionSerializer, **WRONG, **_none_yet},
+        responses={200: PredictionSerializer, **BAD_INPUT, **_none_yet},
     )
     @action(detail=True, filterset_class=None, pagination_class=None)
     def prediction(self, request: Request, pk: str | None = None) -> Response:

@@ -10,9 +10,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from apps.api.problems import MEDIA_TYPE
-from apps.api.serializers import FeatureListSerializer, ProblemSerializer
-from apps.api.viewsets.answers import WRONG
+from apps.api.rest.answers import BAD_INPUT
+from apps.api.rest.problems import MEDIA_TYPE
+from apps.api.rest.serializers import FeatureListSerializer, ProblemSerializer
 from apps.matches.models import World
 from apps.ml import selectors as ml_selectors
 
@@ -40,7 +40,7 @@ class FeaturesView(APIView):
         ],
         responses={
             200: FeatureListSerializer,
-            **WRONG,
+            **BAD_INPUT,
             (404, MEDIA_TYPE): OpenApiResponse(ProblemSerializer, description="The world has no champion with a list."),
         },
     )

@@ -14,10 +14,10 @@ from uuid import UUID
 
 from django.db import transaction
 
-from apps.api.feed import Body
+from apps.api.intake.bodies import PushBody
+from apps.api.intake.line_ingest import LineIngest, TooManyNamesError, WorldForbiddenError
 from apps.api.models import ApiKey, IdempotencyKey, Upload
-from apps.api.services.intake import Intake, TooManyNamesError, WorldForbiddenError
-from apps.api.services.keys import worlds_of
+from apps.api.services import worlds_of
 from apps.matches.locks import Lock, LockClass, StillBusyError, alone_with, wait_for
 from apps.matches.services import Ingestion
 from apps.scraping import metrics
@@ -79,7 +79,7 @@ REFUSALS: Final = (BusyError, OtherRequestError, OutOfStepError, TooManyNamesErr
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class PushResult:
     """What a client is told.
 
     Parameters
@@ -98,7 +98,7 @@ class Answer:
 
 
 @contextmanager
-def turn_of(key: ApiKey) -> Iterator[None]:
+def exclusive_use(key: ApiKey) -> Iterator[None]:
     """Hold the turn of a key: one request of it at a time, from the first byte to the answer.
 
     The turn belongs to the database session and goes with it when the process dies.
@@ -120,19 +120,19 @@ def turn_of(key: ApiKey) -> Iterator[None]:
 
 
 def push(
-    body: Body,
+    body: PushBody,
     *,
     key: ApiKey,
     now: datetime,
     idempotency_key: str = "",
     upload: UUID | None = None,
     from_line: int = 1,
-) -> Answer:
-    """Store the lines of a body, in one ingest and one transaction; within `turn_of` the key.
+) -> PushResult:
+    """Store the lines of a body, in one ingest and one transaction; within `exclusive_use` the key.
 
     Parameters
     ----------
-    body : Body
+    body : PushBody
     key : ApiKey
         Whose lines they are.
     now : datetime
@@ -157,10 +157,10 @@ def push(
         if kept is not None and kept.created_at > now - ANSWERS_KEPT:
             if kept.request_sha256 != request_sha256:
                 raise OtherRequestError(f"The Idempotency-Key {idempotency_key!r} belongs to another request.")
-            return Answer(kept.status, kept.answer, is_replayed=True)
+            return PushResult(kept.status, kept.answer, is_replayed=True)
         _forget(now)
         progress = _progress(key, upload, from_line, now) if upload else None
-        intake = Intake(worlds=worlds_of(key), source=key.source, from_line=from_line)
+        intake = LineIngest(worlds=worlds_of(key), source=key.source, from_line=from_line)
         _wait_for_turn()
         with Ingestion(source=key.source, now=now, aliases=aliases_for) as run:
             intake.take(body, run)
@@ -191,7 +191,9 @@ def push(
     return answer
 
 
-def _answer(body: Body, intake: Intake, *, ingest_id: int | None, upload: UUID | None, from_line: int) -> Answer:
+def _answer(
+    body: PushBody, intake: LineIngest, *, ingest_id: int | None, upload: UUID | None, from_line: int
+) -> PushResult:
     content = {
         "ingest": ingest_id,
         "lines": body.lines,
@@ -204,7 +206,7 @@ def _answer(body: Body, intake: Intake, *, ingest_id: int | None, upload: UUID |
         "upload": str(upload) if upload else None,
         "next_line": from_line + body.lines,
     }
-    return Answer(200 if intake.stored else 422, content)
+    return PushResult(200 if intake.stored else 422, content)
 
 
 def _progress(key: ApiKey, upload: UUID, from_line: int, now: datetime) -> Upload:

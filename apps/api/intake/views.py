@@ -17,19 +17,27 @@ from rest_framework.exceptions import APIException, NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.api import services
-from apps.api.auth import ApiKeyAuthentication, HasScope
-from apps.api.feed import BYTES_LIMIT, BodyError, read_body
-from apps.api.models import ApiKey, Scope, Upload
-from apps.api.problems import MEDIA_TYPE, Problem, problem
-from apps.api.serializers import (
+from apps.api.intake.bodies import BYTES_LIMIT, BodyError, read_body
+from apps.api.intake.line_ingest import TooManyNamesError, WorldForbiddenError
+from apps.api.intake.pushes import (
+    REFUSALS,
+    RETRY_AFTER,
+    BusyError,
+    OtherRequestError,
+    OutOfStepError,
+    PushResult,
+    exclusive_use,
+    push,
+)
+from apps.api.intake.serializers import (
     MatchLineSerializer,
     OddsLineSerializer,
-    ProblemSerializer,
-    PushAccountSerializer,
     PushProblemSerializer,
+    PushReportSerializer,
     UploadSerializer,
 )
+from apps.api.models import ApiKey, ApiKeyScope, Upload
+from apps.api.rest import MEDIA_TYPE, ApiKeyAuthentication, HasScope, Problem, ProblemSerializer, problem
 from apps.matches.services import WorldConflictError
 
 NDJSON = "application/x-ndjson"
@@ -37,7 +45,7 @@ _LINES = frozenset({NDJSON, "application/ndjson", "application/jsonl"})
 _LONGEST_KEY = 200
 
 _HOW_TO_PUSH = """
-Send fixtures, results and odds, one JSON object a line, to the office's address, with an API key of the scope `ingest`:
+Send fixtures, results and odds, one JSON object a line, to the admin's address, with an API key of the scope `ingest`:
 
 ```
 curl http://127.0.0.1:8001/api/v1/ingest/ \\
@@ -62,9 +70,9 @@ line of the body, from 1. After a broken connection `GET /api/v1/ingest/UUID/` t
 
 ```
 UPLOAD=$(uuidgen)
-curl "$OFFICE/api/v1/ingest/?upload=$UPLOAD&from_line=1" ... --data-binary @<(head -n 5000 all.ndjson)
-curl "$OFFICE/api/v1/ingest/$UPLOAD/" -H "Authorization: Bearer $SPAI_KEY"        # next_line: 5001
-curl "$OFFICE/api/v1/ingest/?upload=$UPLOAD&from_line=5001" ... --data-binary @<(tail -n +5001 all.ndjson)
+curl "$ADMIN/api/v1/ingest/?upload=$UPLOAD&from_line=1" ... --data-binary @<(head -n 5000 all.ndjson)
+curl "$ADMIN/api/v1/ingest/$UPLOAD/" -H "Authorization: Bearer $SPAI_KEY"        # next_line: 5001
+curl "$ADMIN/api/v1/ingest/?upload=$UPLOAD&from_line=5001" ... --data-binary @<(tail -n +5001 all.ndjson)
 ```
 """
 
@@ -77,15 +85,15 @@ class IngestViewSet(viewsets.ViewSet):
     """Lines that a live feed pushes in."""
 
     authentication_classes = [ApiKeyAuthentication]
-    permission_classes = [HasScope(Scope.INGEST)]  # type: ignore[list-item]  # one that makes itself
+    permission_classes = [HasScope(ApiKeyScope.INGEST)]  # type: ignore[list-item]  # one that makes itself
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Send away who calls another process than the office, before the key is looked at.
+        """Send away who calls another process than the admin, before the key is looked at.
 
         A redirect would not do: clients drop the key when they follow one to another port.
         """
-        if settings.SPAI_FACE != "office":
-            address = f"{settings.SPAI_OFFICE_URL}{request.path}"
+        if settings.SPAI_ROLE != "admin":
+            address = f"{settings.SPAI_ADMIN_URL}{request.path}"
             raise Problem(
                 421,
                 "other-address",
@@ -113,7 +121,7 @@ class IngestViewSet(viewsets.ViewSet):
             ),
         ],
         responses={
-            200: PushAccountSerializer,
+            200: PushReportSerializer,
             (400, MEDIA_TYPE): _refusal("A parameter or header is wrong, or the body broke off; nothing was stored."),
             (401, MEDIA_TYPE): _refusal("There is no key, or it may not be used now."),
             (403, MEDIA_TYPE): _refusal("The key lacks the scope, or may not write to the world of a line."),
@@ -124,7 +132,7 @@ class IngestViewSet(viewsets.ViewSet):
             (411, MEDIA_TYPE): _refusal("Content-Length is missing."),
             (413, MEDIA_TYPE): _refusal("The body exceeds a limit; nothing was stored."),
             (415, MEDIA_TYPE): _refusal("The body is not NDJSON, or packed in an unknown way."),
-            (421, MEDIA_TYPE): _refusal("This is not the office; `address` says where it is."),
+            (421, MEDIA_TYPE): _refusal("This is not the admin; `address` says where it is."),
             (422, MEDIA_TYPE): OpenApiResponse(
                 PushProblemSerializer, description="No line could be used; or the body as a whole cannot be."
             ),
@@ -139,13 +147,13 @@ class IngestViewSet(viewsets.ViewSet):
         if not _is_lines(request):
             raise Problem(415, "not-ndjson", f"Send one JSON object a line, with the header Content-Type: {NDJSON}.")
         try:
-            with services.turn_of(request.auth):
+            with exclusive_use(request.auth):
                 body = read_body(
                     request._request,
                     length=_length_of(request),
                     encoding=request.headers.get("Content-Encoding", "").strip().lower(),
                 )
-                answer = services.push(
+                answer = push(
                     body,
                     key=request.auth,
                     now=timezone.now(),
@@ -153,7 +161,7 @@ class IngestViewSet(viewsets.ViewSet):
                     upload=upload,
                     from_line=from_line,
                 )
-        except (BodyError, WorldConflictError, *services.REFUSALS) as error:
+        except (BodyError, WorldConflictError, *REFUSALS) as error:
             raise _problem_of(error) from error
         return _answered(request, answer)
 
@@ -166,7 +174,7 @@ class IngestViewSet(viewsets.ViewSet):
             (401, MEDIA_TYPE): _refusal("There is no key, or it may not be used now."),
             (403, MEDIA_TYPE): _refusal("The key lacks the scope."),
             (404, MEDIA_TYPE): _refusal("Nothing of this upload is stored; begin with line 1."),
-            (421, MEDIA_TYPE): _refusal("This is not the office; `address` says where it is."),
+            (421, MEDIA_TYPE): _refusal("This is not the admin; `address` says where it is."),
         },
     )
     def retrieve(self, request: Request, upload: UUID) -> Response:
@@ -195,10 +203,10 @@ def body_limit(environ: Mapping[str, Any]) -> int | None:
     if environ["PATH_INFO"] != reverse("ingest"):
         return None
     request = Request(WSGIRequest(dict(environ) | {"wsgi.input": BytesIO()}), authenticators=[ApiKeyAuthentication()])
-    if settings.SPAI_FACE != "office" or not _is_lines(request):
+    if settings.SPAI_ROLE != "admin" or not _is_lines(request):
         return 0
     try:
-        allowed = HasScope(Scope.INGEST).has_permission(request, IngestViewSet())
+        allowed = HasScope(ApiKeyScope.INGEST).has_permission(request, IngestViewSet())
     except APIException:
         return 0
     return BYTES_LIMIT if allowed else 0
@@ -248,21 +256,21 @@ def _problem_of(error: Exception) -> Problem:
     detail = str(error)
     if isinstance(error, BodyError):
         return Problem(error.status, error.kind, detail)
-    if isinstance(error, services.BusyError):
+    if isinstance(error, BusyError):
         status, kind = (409, "request-under-way") if error.is_own else (503, "busy")
-        return Problem(status, kind, detail, wait=services.RETRY_AFTER)
-    if isinstance(error, services.OutOfStepError):
+        return Problem(status, kind, detail, wait=RETRY_AFTER)
+    if isinstance(error, OutOfStepError):
         return Problem(409, "out-of-step", detail, members={"next_line": error.next_line})
-    if isinstance(error, services.OtherRequestError):
+    if isinstance(error, OtherRequestError):
         return Problem(422, "other-request", detail)
-    if isinstance(error, services.WorldForbiddenError):
+    if isinstance(error, WorldForbiddenError):
         return Problem(403, "world-forbidden", detail)
-    if isinstance(error, services.TooManyNamesError):
+    if isinstance(error, TooManyNamesError):
         return Problem(422, "too-many-names", detail)
     return Problem(422, "mixed-worlds", f"{detail}. Nothing was stored.")
 
 
-def _answered(request: Request, answer: services.Answer) -> Response:
+def _answered(request: Request, answer: PushResult) -> Response:
     content, headers = answer.content, {"Cache-Control": "no-store"}
     if answer.is_replayed:
         headers["Idempotency-Replayed"] = "true"

@@ -6,9 +6,9 @@ from typing import Final
 
 from drf_spectacular.utils import OpenApiResponse
 
-from apps.api.problems import MEDIA_TYPE
-from apps.api.serializers import ProblemSerializer
+from apps.api.rest.problems import MEDIA_TYPE
+from apps.api.rest.serializers import ProblemSerializer
 
-WRONG: Final = {
+BAD_INPUT: Final = {
     (400, MEDIA_TYPE): OpenApiResponse(ProblemSerializer, description="A parameter is wrong; `errors` names it.")
 }

@@ -15,9 +15,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.api import selectors, services
-from apps.api.problems import MEDIA_TYPE, NoForecastYet, Problem, Unknown
-from apps.api.serializers import ProblemSerializer, SeasonForecastSerializer, WhatIfSerializer
-from apps.api.viewsets.answers import WRONG
+from apps.api.rest.answers import BAD_INPUT
+from apps.api.rest.problems import MEDIA_TYPE, NoForecastYet, Problem, Unknown
+from apps.api.rest.serializers import ProblemSerializer, SeasonForecastSerializer, WhatIfSerializer
 from apps.matches import selectors as matches
 from apps.matches.models import Competition, Team
 from apps.ml import services as ml_services
@@ -37,7 +37,7 @@ class CompetitionViewSet(viewsets.ViewSet):
         ],
         responses={
             200: SeasonForecastSerializer,
-            **WRONG,
+            **BAD_INPUT,
             (404, MEDIA_TYPE): OpenApiResponse(
                 ProblemSerializer, description="No such competition or season, or it was not simulated."
             ),
@@ -102,7 +102,7 @@ class WhatIfViewSet(viewsets.ViewSet):
         ],
         responses={
             200: WhatIfSerializer,
-            **WRONG,
+            **BAD_INPUT,
             (404, MEDIA_TYPE): OpenApiResponse(ProblemSerializer, description="No such team, or no champion yet."),
             (422, MEDIA_TYPE): OpenApiResponse(
                 ProblemSerializer,

@@ -1,0 +1,26 @@
+"""The REST API: viewsets, serializers, filters, authentication by API keys, and errors as problem details."""
+
+from apps.api.rest.answers import BAD_INPUT
+from apps.api.rest.authentication import ApiKeyAuthentication, HasScope
+from apps.api.rest.features import FeaturesView
+from apps.api.rest.matches import MatchViewSet
+from apps.api.rest.outlooks import CompetitionViewSet, WhatIfViewSet
+from apps.api.rest.problems import MEDIA_TYPE, Problem, exception_handler, is_api, problem, problem_response
+from apps.api.rest.serializers import ProblemSerializer
+
+__all__ = [
+    "BAD_INPUT",
+    "MEDIA_TYPE",
+    "ApiKeyAuthentication",
+    "CompetitionViewSet",
+    "FeaturesView",
+    "HasScope",
+    "MatchViewSet",
+    "Problem",
+    "ProblemSerializer",
+    "WhatIfViewSet",
+    "exception_handler",
+    "is_api",
+    "problem",
+    "problem_response",
+]
