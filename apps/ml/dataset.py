@@ -18,7 +18,8 @@ import pyarrow.compute as pc
 from django.db import connection
 from pyarrow import csv
 
-from apps.matches.models import Ingest, Match, MatchChange, World
+from apps.matches.models import Match, MatchChange, World
+from apps.matches.selectors import data_snapshot
 from apps.ml.forecasting.features.schema import LINEUPS, MATCHES, ODDS, STATS, TIMESTAMP
 
 ATTEMPTS: Final = 5
@@ -120,12 +121,6 @@ def export(world: World, *, as_of: datetime) -> Export:
         if data_snapshot(world) == before:
             return Export(matches, odds, lineups, before)
     raise UnsettledFactsError(f"facts of the {world} world changed during each of {ATTEMPTS} exports; try again later")
-
-
-def data_snapshot(world: World) -> int:
-    """Return the number of the latest committed ingest that changed a fact of the world; 0 before the first."""
-    newest = Ingest.objects.filter(world=world, changed_facts=True, finished_at__isnull=False).order_by("-id")
-    return newest.values_list("id", flat=True).first() or 0
 
 
 def fixtures(match_ids: Iterable[int]) -> pd.DataFrame:

@@ -23,6 +23,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 
 from apps.matches.models import World
+from apps.matches.selectors import data_snapshot
 from apps.ml import metrics, selectors
 from apps.ml.models import FeatureSnapshot, ModelVersion
 
@@ -279,18 +280,10 @@ def _caught_up(served: ServedModel, *, now: datetime, may_rebuild: bool) -> Serv
     # The bridge to frames brings pandas along: like the model's own libraries it loads in the warm-up.
     from apps.ml import dataset
 
-    newest = dataset.data_snapshot(served.world)
+    newest = data_snapshot(served.world)
     if newest == served.data_snapshot and not dataset.unobserved(served.world, served.state.observed_until, now):
         return served
-    kept = (
-        FeatureSnapshot.objects.filter(
-            version_id=served.version_id, data_snapshot__gt=served.data_snapshot, data_snapshot__lte=newest
-        )
-        .order_by("-data_snapshot")
-        .first()
-    )
-    if kept is not None:
-        served = replace(served, state=_restored(bytes(kept.state)), data_snapshot=kept.data_snapshot)
+    served = _with_stored_state(served, newest, may_delete=may_rebuild)
     until = served.state.observed_until
     behind = until is not None and dataset.changed_behind(
         served.world, snapshot=served.data_snapshot, observed_until=until
@@ -308,6 +301,39 @@ def _caught_up(served: ServedModel, *, now: datetime, may_rebuild: bool) -> Serv
     if may_rebuild and (behind or not _kept_lately(served.version_id, now)):
         _keep(moved, now=now)
     return moved
+
+
+def _with_stored_state(served: ServedModel, newest: int, *, may_delete: bool) -> ServedModel:
+    """Return the model with the newest feature state that a worker stored, or as it is where there is none.
+
+    A stored state whose bytes have changed, or that this code cannot read, is refused: the state is then brought up to
+    date from what this process has, and a worker deletes the row, so that it stores a sound one.
+    """
+    from apps.ml.forecasting.features import StateFormatError
+
+    stored = (
+        FeatureSnapshot.objects.filter(
+            version_id=served.version_id, data_snapshot__gt=served.data_snapshot, data_snapshot__lte=newest
+        )
+        .order_by("-data_snapshot")
+        .first()
+    )
+    if stored is None:
+        return served
+    content = bytes(stored.state)
+    try:
+        if hashlib.sha256(content).hexdigest() != stored.state_sha256:
+            raise StateFormatError("its bytes do not have the sha256 that was stored with them")
+        return replace(served, state=_restored(content), data_snapshot=stored.data_snapshot)
+    except StateFormatError as error:
+        metrics.ERRORS.labels("state").inc()
+        logger.error(
+            "the feature state of model %s (%s) at data snapshot %s is refused: %s",
+            *(served.version_number, served.world, stored.data_snapshot, error),
+        )
+    if may_delete:
+        stored.delete()
+    return served
 
 
 def _kept_lately(version_id: int, now: datetime) -> bool:

@@ -29,6 +29,7 @@ from django.utils import timezone
 from apps.matches import connections, events
 from apps.matches.locks import Lock, try_take
 from apps.matches.models import World
+from apps.matches.selectors import data_snapshot
 from apps.ml import selectors
 from apps.ml.models import ModelVersion, PipelineRun
 from apps.ml.pipeline import files, kill_with_parent
@@ -498,9 +499,6 @@ def _made_of_the_same(run: PipelineRun) -> ModelVersion | None:
     Code that git does not know may have changed since; then the stages look for themselves. So they do for a version
     that this run made before it was interrupted: what comes after its registration is still to be done.
     """
-    # The bridge to frames brings pandas along, which the processes that only ask for runs do without.
-    from apps.ml import dataset
-
     if run.code_revision.endswith(DIRTY) or not run.params:
         return None
     return (
@@ -508,7 +506,7 @@ def _made_of_the_same(run: PipelineRun) -> ModelVersion | None:
         .filter(
             as_of=run.as_of,
             code_revision=run.code_revision,
-            data_snapshot=dataset.data_snapshot(World(run.world)),
+            data_snapshot=data_snapshot(World(run.world)),
             inputs=files.NO_ODDS,
             params_sha256=params_sha256(run.params, run.profile),
             profile=run.profile,

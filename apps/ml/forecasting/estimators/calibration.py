@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from apps.ml.forecasting.contributions import CALIBRATION
 from apps.ml.forecasting.estimators.base import Estimator, Floats, softmax
 from apps.ml.forecasting.scoring import FLOOR, log_loss
 
@@ -29,8 +30,6 @@ Knots = tuple[tuple[float, ...], tuple[float, ...]]
 """Forecast probabilities in rising order, and what each is mapped to; between them the map is straight."""
 
 FILE: Final = "calibration.json"
-
-GROUP: Final = "calibration"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +137,9 @@ class Calibrated:
             found[group] = scaled[:, 0] - scaled[:, 2]
         if self.calibration.knots:
             # A map that is not straight moves each forecast by itself: what it moved is a reason of its own.
-            found[GROUP] = self.raw_score(X) - sum(found.values())
+            found[CALIBRATION] = self.raw_score(X) - sum(found.values())
         elif self.calibration.method != "none":
-            found[GROUP] = np.full(len(X), self.calibration.shift[0] - self.calibration.shift[2])
+            found[CALIBRATION] = np.full(len(X), self.calibration.shift[0] - self.calibration.shift[2])
         return found
 
     def save(self, folder: Path) -> None:

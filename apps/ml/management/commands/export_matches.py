@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from apps.matches import connections
 from apps.matches.models import World
+from apps.matches.selectors import data_snapshot
 from apps.ml import dataset, selectors
 from apps.ml.pipeline import files
 
@@ -46,7 +47,7 @@ class Command(BaseCommand):
         )
 
     def _export(self, root: Path, world: World, as_of: datetime, profile: str) -> None:
-        source = {"data_snapshot": dataset.data_snapshot(world), "code": code_sha256()}
+        source = {"data_snapshot": data_snapshot(world), "code": code_sha256()}
         if source["data_snapshot"] == 0:
             raise CommandError(
                 f"The {world} world has no matches yet. Import some first: manage.py import_matches --help"
