@@ -10,18 +10,14 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import queue
 import signal
 import socket
-import subprocess
-import sys
-import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import IO, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from django.conf import settings
 from django.utils import timezone
@@ -32,12 +28,14 @@ from apps.matches.models import World
 from apps.matches.selectors import data_snapshot
 from apps.ml import selectors
 from apps.ml.models import ModelVersion, PipelineRun
-from apps.ml.pipeline import files, kill_with_parent
+from apps.ml.pipeline import files
 from apps.ml.pipeline.progress import Progress, signal_of, stage_names, storable
 from apps.ml.pipeline.revision import DIRTY, code_revision, params_sha256
 from apps.ml.services import workspaces
 from apps.ml.services.champion import promote_first_champion
 from apps.ml.services.comparison import compare_due
+from apps.ml.services.failures import AFTER_CRASHES, AFTER_LIMIT, NEXT_STEP, error_of
+from apps.ml.services.processes import POLL_SECONDS, dvc, next_line, sigterm_noted, started
 
 logger = logging.getLogger(__name__)
 
@@ -45,9 +43,6 @@ Result = TypeVar("Result")
 
 ATTEMPTS: Final = 3
 """How often a run is begun when its stages crash; then it ends as failed."""
-
-BEAT: Final = 0.5
-"""Longest wait for a line, and shortest time between two writes of the row, in seconds."""
 
 SILENCE: Final = 1.0
 """Longest time in seconds between two heartbeats."""
@@ -61,40 +56,18 @@ STOP_PATIENCE: Final = 5.0
 TOPIC: Final = "run.changed"
 
 STOPPED: Final = "its worker was stopped (SIGTERM), as `make down` and `make restart` do"
+
 DIED: Final = "the worker that executed it ended without notice: it was killed, or the machine went down"
+
 BUSY: Final = "another process still works in its folder"
 
 WRITTEN_WHILE_RUNNING: Final = ("heartbeat_at", "stages", "log")
+
 WRITTEN: Final = (
     *WRITTEN_WHILE_RUNNING,
     *("status", "started_at", "finished_at", "attempts", "error", "interruptions"),
     *("params", "code_revision", "dvc_lock", "metrics"),
 )
-
-CORRECT_ROWS: Final = "Look at the rows in the admin under Matches, correct or re-import their source, then run again."
-NEXT_STEPS: Final = {
-    "export": "The database could not be read, or holds no matches of this world. Import some, then run again.",
-    "validate_raw": CORRECT_ROWS,
-    "validate_matches": CORRECT_ROWS,
-    "validate_features": "A feature is out of bounds: look at the teams' matches before these rows, then run again.",
-    "split": "The history is too short for a walk forward. Import older seasons, then run again.",
-    "register": "Is MLflow up? `manage.py stack status` tells. Then run again: nothing is trained twice.",
-}
-GATES_OF: Final = {
-    "validate_raw": ("raw",),
-    "validate_matches": ("finished", "upcoming"),
-    "validate_features": ("features",),
-}
-"""The gates that a stage runs."""
-
-NEXT_STEP: Final = (
-    "Read the last lines of the log; when they do not tell enough, run again, which resumes at this stage."
-)
-AFTER_CRASHES: Final = (
-    "SIGKILL is what the system sends when memory runs out: look at the memory of the machine. Then run again, which "
-    "resumes at this stage."
-)
-AFTER_LIMIT: Final = "Raise SPAI_STAGE_LIMIT_MINUTES, then run again, which resumes at this stage."
 
 
 class RunInterruptedError(Exception):
@@ -125,7 +98,7 @@ def execute_run(
     command : tuple of str, optional
         What to start instead of ``dvc repro``.
     """
-    with _sigterm_noted() as is_terminated:
+    with sigterm_noted() as is_terminated:
         return Execution(run, clock, lambda: is_terminated() or is_stopping()).execute(command)
 
 
@@ -220,7 +193,7 @@ class Execution:
     def _beat(self) -> None:
         """Write the row when it is time; without the database the stages go on, and the next beat tries again."""
         since = time.monotonic() - self._written
-        if since < (BEAT if self._is_new else SILENCE):
+        if since < (POLL_SECONDS if self._is_new else SILENCE):
             return
         try:
             self._write(WRITTEN_WHILE_RUNNING)
@@ -255,7 +228,7 @@ class Execution:
                 self._note_loss(error)
             if self.is_stopping():
                 raise RunInterruptedError(STOPPED)
-            time.sleep(BEAT)
+            time.sleep(POLL_SECONDS)
 
     def _note_loss(self, error: Exception) -> None:
         """Take note of a lost connection; raise what has another cause."""
@@ -356,7 +329,7 @@ class Execution:
             while time.monotonic() < end:
                 if self.is_stopping():
                     raise RunInterruptedError(STOPPED)
-                time.sleep(BEAT)
+                time.sleep(POLL_SECONDS)
         self._note_interruption(
             "crashed", f"its process was ended by {crash.name}", stage=self.progress.failed, at=self.clock()
         )
@@ -370,8 +343,8 @@ class Execution:
         check: Callable[[], None],
     ) -> int:
         """Start a command, hand its lines to `take`, keep the row up meanwhile, and return its exit status."""
-        with _started(folder, command, handle) as (process, lines):
-            while (line := _next_line(lines)) is not None:
+        with started(folder, command, handle) as (process, lines):
+            while (line := next_line(lines)) is not None:
                 if line:
                     take(line)
                 if self.is_stopping():
@@ -462,37 +435,6 @@ def publish(run: PipelineRun, now: datetime) -> None:
     events.publish(topic=TOPIC, key=str(run.pk), now=now, payload=payload)
 
 
-def dvc(*arguments: str) -> tuple[str, ...]:
-    """Return the command that runs DVC with this very Python."""
-    return (sys.executable, "-m", "dvc", *arguments)
-
-
-def error_of(folder: Path, progress: Progress) -> dict[str, Any]:
-    """Return what a failed run says of itself: the stage, the rows that a gate refused, a message, the next step."""
-    stage = progress.failed
-    results = [folder / files.VALIDATION / f"{gate}.json" for gate in GATES_OF.get(stage or "", ())]
-    broken = [verdict for result in results if result.is_file() for verdict in files.read_json(result)["broken"]]
-    rows = [_named(verdict, row) for verdict in broken for row in verdict.get("rows", ())]
-    message = "; ".join(f"{verdict['name']}: {verdict.get('count', 0)} rows are not so" for verdict in broken)
-    message = message or _last_words(progress.attempt_log)
-    return {"stage": stage, "rows": rows, "message": message, "next_step": NEXT_STEPS.get(stage or "", NEXT_STEP)}
-
-
-def _last_words(log: str) -> str:
-    """Return what DVC refused, or the latest line of the stage that failed."""
-    lines = [line for line in log.splitlines() if not line.startswith(">")]
-    refused = [line for line in lines if line.startswith("ERROR: ")]
-    if refused and "failed to run" not in refused[0]:
-        return refused[0].removeprefix("ERROR: ")
-    said = [line for line in lines if not line.startswith("ERROR: ")]
-    return said[-1] if said else "It ended without a word."
-
-
-def _named(verdict: dict[str, Any], row: dict[str, Any]) -> str:
-    values = ", ".join(f"{name}={'none' if value is None else value}" for name, value in row.items())
-    return f"{verdict['file']}: {verdict['name']}: {values}"
-
-
 def _made_of_the_same(run: PipelineRun) -> ModelVersion | None:
     """Return the version that the same facts, parameters and code have made already, which DVC would find out too.
 
@@ -514,74 +456,3 @@ def _made_of_the_same(run: PipelineRun) -> ModelVersion | None:
         .exclude(pipeline_run=run)
         .first()
     )
-
-
-@contextlib.contextmanager
-def _started(
-    folder: Path, command: tuple[str, ...], handle: int
-) -> Iterator[tuple[subprocess.Popen[str], queue.Queue[str | None]]]:
-    """Start a command that dies with this process, and with the end of the context; its output comes line by line.
-
-    Parameters
-    ----------
-    handle : int
-        A file descriptor that stays open for as long as the command runs.
-    """
-    process = subprocess.Popen(  # noqa: S603  our own interpreter and modules
-        [sys.executable, "-I", kill_with_parent.__file__, *command],
-        cwd=folder,
-        env=workspaces.environment(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-        pass_fds=(handle,),
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    lines: queue.Queue[str | None] = queue.Queue()
-    reader = threading.Thread(target=_read, args=(process.stdout, lines), daemon=True)
-    reader.start()
-    try:
-        yield process, lines
-    finally:
-        if process.returncode is None:
-            # Its group has its number for as long as nobody has asked for its exit status.
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-        process.stdin.close()
-        process.wait()
-        reader.join()
-        process.stdout.close()
-
-
-def _read(output: IO[str], lines: queue.Queue[str | None]) -> None:
-    for line in output:
-        lines.put(line)
-    lines.put(None)
-
-
-def _next_line(lines: queue.Queue[str | None]) -> str | None:
-    """Return the next line, an empty text when none came in time, None at the end."""
-    try:
-        return lines.get(timeout=BEAT)
-    except queue.Empty:
-        return ""
-
-
-@contextlib.contextmanager
-def _sigterm_noted() -> Iterator[Callable[[], bool]]:
-    """Let a SIGTERM wait until the context is left, and yield whether there was one."""
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: False
-        return
-    noted: list[int] = []
-    before = signal.signal(signal.SIGTERM, lambda number, frame: noted.append(number))
-    try:
-        yield lambda: bool(noted)
-    finally:
-        signal.signal(signal.SIGTERM, before)
-        if noted:
-            os.kill(os.getpid(), signal.SIGTERM)

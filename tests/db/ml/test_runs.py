@@ -29,7 +29,7 @@ from apps.ml import dataset, selectors, tasks
 from apps.ml.models import ModelVersion, PipelineRun, Promotion
 from apps.ml.pipeline import files
 from apps.ml.pipeline.revision import params_sha256
-from apps.ml.services import execution, promote, runs, workspaces
+from apps.ml.services import execution, failures, promote, runs, workspaces
 from tests.database import database_url
 from tests.factories import CompetitionFactory, FinishedMatchFactory, SeasonFactory
 
@@ -816,7 +816,7 @@ def test_nothing_is_learnt_before_all_four_gates_have_passed():
         direct = {made_by[dep] for dep in STAGES[name]["deps"] if dep in made_by}
         return direct.union(*(before(earlier) for earlier in direct))
 
-    assert set(execution.GATES_OF) <= before("train")
+    assert set(failures.GATES_OF) <= before("train")
     assert "validate_raw" in before("validate_matches")
     assert before("register") | {"register"} == set(STAGES)
 
@@ -824,7 +824,7 @@ def test_nothing_is_learnt_before_all_four_gates_have_passed():
 def test_each_stage_runs_the_gates_that_its_failure_is_told_by():
     commands = {name: stage["cmd"].partition("apps.ml.pipeline.validate ") for name, stage in STAGES.items()}
     found = {name: tuple(gates.split()) for name, (_, gate, gates) in commands.items() if gate}
-    assert found == execution.GATES_OF
+    assert found == failures.GATES_OF
     assert [gate for gates in found.values() for gate in gates] == ["raw", "finished", "upcoming", "features"]
 
 
