@@ -20,20 +20,20 @@ from apps.ml.models import (
 )
 
 INTERVAL_FROM: Final = 30
-"""Matches from which a bootstrap interval means anything."""
+"""Fewest matches for a bootstrap interval."""
 
 
 def predictions_before_kickoff() -> QuerySet[Prediction]:
-    """Return the predictions that were published before the kick-off as it came to be; a late one is void."""
+    """Return predictions published before the actual kick-off; later ones are void."""
     return Prediction.objects.filter(published_at__lt=F("match__kickoff_at"))
 
 
 def newest_predictions(
     match_ids: Iterable[int], *, version_id: int | None = None, in_time: bool = False
 ) -> QuerySet[Prediction]:
-    """Return the newest prediction of each match, of one version or of all; of those before kick-off or of all.
+    """Return the newest prediction of each match, optionally by one version or published before the kick-off only.
 
-    One row a match is read, however often a match was forecast.
+    Reads one row for each match, however often it was forecast.
     """
     statement = """
         SELECT p.id FROM matches_match m CROSS JOIN LATERAL (
@@ -48,7 +48,7 @@ def newest_predictions(
 
 
 def latest_predictions(match_ids: Iterable[int]) -> dict[int, Prediction]:
-    """Return for each match the latest prediction published before kick-off; for a finished match the graded one."""
+    """Return the latest prediction of each match published before the kick-off: the one that is scored."""
     rows = (
         newest_predictions(match_ids, in_time=True)
         .select_related("version")
@@ -58,7 +58,7 @@ def latest_predictions(match_ids: Iterable[int]) -> dict[int, Prediction]:
 
 
 def prediction_history(match_id: int) -> QuerySet[Prediction]:
-    """Return every prediction of a match in the order of time."""
+    """Return all predictions of a match in the order of time."""
     return (
         Prediction.objects.filter(match_id=match_id)
         .select_related("version")
@@ -68,7 +68,7 @@ def prediction_history(match_id: int) -> QuerySet[Prediction]:
 
 
 def season_forecast(season: Season) -> SeasonForecast | None:
-    """Return the latest simulation of a season with the version that made it, the bundle left in the database."""
+    """Return the latest simulation of a season with its version, without the bundle."""
     return (
         SeasonForecast.objects.filter(season=season)
         .select_related("version")
@@ -79,7 +79,7 @@ def season_forecast(season: Season) -> SeasonForecast | None:
 
 
 def valid_scores(world: World | None = None) -> QuerySet[Score]:
-    """Return the scores of graded predictions against the newest revision of the result."""
+    """Return scores for the newest revision of the result, of the latest prediction of each match."""
     later = predictions_before_kickoff().filter(
         match_id=OuterRef("match_id"), published_at__gt=OuterRef("prediction__published_at")
     )
@@ -93,13 +93,13 @@ def valid_scores(world: World | None = None) -> QuerySet[Score]:
 
 
 def newest_scores(match_ids: Iterable[int]) -> dict[int, Score]:
-    """Return the score that counts of each match that has one."""
+    """Return the valid score of each match that has one."""
     return {row.match_id: row for row in valid_scores().filter(match_id__in=list(match_ids))}
 
 
 @dataclass(frozen=True, slots=True)
 class MeanScores:
-    """Mean scores over some matches; log loss in nats, RPS in [0, 1]."""
+    """Mean scores over matches; log loss in nats, RPS in [0, 1]."""
 
     n: int
     log_loss: float
@@ -110,8 +110,8 @@ class MeanScores:
 class ScoreComparison:
     """The model and an alternative on the same matches.
 
-    `difference` is that of log loss (model − alternative), `interval` its paired bootstrap interval; None while there
-    are fewer than `INTERVAL_FROM` matches, which no interval describes.
+    `difference` is that of log loss (model − alternative), `interval` its paired bootstrap interval, None with fewer
+    than `INTERVAL_FROM` matches.
     """
 
     model: MeanScores
@@ -122,10 +122,10 @@ class ScoreComparison:
 
 @dataclass(frozen=True, slots=True)
 class TrackRecord:
-    """How the published forecasts of a world did.
+    """Scores of the published forecasts of a world.
 
-    `brier` is that of the model on all graded matches; `void` counts finished matches whose every forecast came after
-    the kick-off as it came to be.
+    `brier` is the model's on all scored matches; `void` counts finished matches that were only forecast after the
+    actual kick-off.
     """
 
     n: int
@@ -138,7 +138,7 @@ class TrackRecord:
 
 
 def track_record(world: World, *, since: datetime | None = None) -> TrackRecord:
-    """Return the grades of the published forecasts of a world beside base rates and market on the same matches."""
+    """Return the scores of the published forecasts of a world with those of base rates and market."""
     scores = valid_scores(world)
     late = Prediction.objects.filter(
         match__world=world, match__status=Match.Status.FINISHED, published_at__gte=F("match__kickoff_at")
@@ -164,7 +164,7 @@ def track_record(world: World, *, since: datetime | None = None) -> TrackRecord:
         return TrackRecord(0, None, None, None, None, None, void)
     kickoffs = [row[0] for row in rows]
     table = np.array([row[1:] for row in rows], dtype=np.float64)
-    # Matches that kick off together share their news: the bootstrap draws kick-offs, not matches.
+    # Matches that kick off together are correlated: the bootstrap draws kick-offs, not matches.
     together = np.array([int(at.timestamp()) for at in kickoffs])
     with_market = ~np.isnan(table[:, 5])
     return TrackRecord(

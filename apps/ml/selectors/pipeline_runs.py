@@ -18,10 +18,10 @@ from apps.ml.models import (
 )
 
 UNFINISHED: Final = (PipelineRun.RunStatus.QUEUED, PipelineRun.RunStatus.RUNNING, PipelineRun.RunStatus.INTERRUPTED)
-"""Statuses of runs that are not over."""
+"""Statuses of unfinished runs."""
 
 SILENT_AFTER: Final = timedelta(seconds=3)
-"""Age of the heartbeat of a run from which on the lock tells whether its executor lives."""
+"""Age of the heartbeat after which the lock decides whether the executor of a run is alive."""
 
 
 def runs(world: World) -> QuerySet[PipelineRun]:
@@ -30,15 +30,15 @@ def runs(world: World) -> QuerySet[PipelineRun]:
 
 
 def latest_run(world: World) -> PipelineRun | None:
-    """Return the newest pipeline run of a world, as it stands."""
+    """Return the newest pipeline run of a world, with its actual status."""
     run = runs(world).first()
     return None if run is None else with_actual_status(run)
 
 
 def with_actual_status(run: PipelineRun) -> PipelineRun:
-    """Return a run to be shown, as interrupted where its executor died and nobody could write that down.
+    """Return a run for display: as interrupted when its executor died without updating the row.
 
-    A heartbeat alone may be late on a busy machine; the lock of an executor is free as soon as that is dead.
+    The heartbeat alone does not decide, because it may be late on a busy machine; the lock of a dead executor is free.
     """
     if run.status == PipelineRun.RunStatus.RUNNING and run.heartbeat_at is not None:
         is_silent = timezone.now() - run.heartbeat_at > SILENT_AFTER
@@ -51,7 +51,7 @@ def with_actual_status(run: PipelineRun) -> PipelineRun:
 
 
 def runs_by_status() -> dict[str, int]:
-    """Return how many runs there are of each status, as they stand."""
+    """Return the number of runs by their actual status."""
     found = dict(PipelineRun.objects.values_list("status").annotate(n=Count("id")).order_by("status"))
     for run in PipelineRun.objects.filter(status=PipelineRun.RunStatus.RUNNING).only(
         "status", "heartbeat_at", "stages"
@@ -64,7 +64,7 @@ def runs_by_status() -> dict[str, int]:
 
 @dataclass(frozen=True, slots=True)
 class TrainingHistory:
-    """What a run as of some instant would have to learn from.
+    """The history that a run as of some instant would learn from.
 
     Parameters
     ----------
@@ -73,9 +73,9 @@ class TrainingHistory:
     known : int
         Matches whose result was known before the instant.
     warm_up_days, least_rows : int
-        What a walk forward asks for.
+        Requirements of the walk-forward evaluation.
     is_enough : bool
-        Whether one step of it has enough matches on both sides.
+        Whether one step has enough matches to train on and to test.
     """
 
     first_known_at: datetime | None
@@ -87,19 +87,17 @@ class TrainingHistory:
 
 
 def history(world: World, *, as_of: datetime, split: Mapping[str, Any]) -> TrainingHistory:
-    """Return what was known of a world before an instant, measured by the section `split` of the parameters.
+    """Return the history of a world before an instant, and whether it suffices for the section `split`.
 
-    The pipeline looks more closely; what is not enough here is not enough there.
+    The stage `split` checks more closely: a history that is too short here is too short there.
     """
-    finished = Match.objects.filter(
-        season__competition__is_simulated=world == World.SANDBOX, status=Match.Status.FINISHED, known_at__isnull=False
-    )
+    finished = Match.objects.filter(world=world, status=Match.Status.FINISHED, known_at__isnull=False)
     first = finished.aggregate(known_at=Min("known_at"), kickoff_at=Min("kickoff_at"))
     known, least = finished.filter(known_at__lt=as_of), split["least_rows"]
     is_enough = False
     if first["kickoff_at"] is not None:
         begin = first["kickoff_at"] + timedelta(days=split["warm_up_days"])
-        # The latest refit that leaves enough matches after it has the most before it.
+        # Of the refits with enough matches after them, the latest has the most matches before it.
         latest = known.order_by("-kickoff_at").values_list("kickoff_at", flat=True)[least - 1 : least].first()
         starts = scoring.season_starts(begin, latest or begin, split["refit_month"], split["refit_day"])
         before = known.filter(kickoff_at__gte=begin, known_at__lt=starts[-1]) if starts else known.none()

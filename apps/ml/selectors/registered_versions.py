@@ -18,11 +18,11 @@ from apps.ml.models import (
 from apps.ml.pipeline.card import CardFacts
 
 PROFILES: Final = ("smoke", "production")
-"""Profiles from the least work to the most."""
+"""Training profiles, from the least work to the most."""
 
 
 class VersionStage(TextChoices):
-    """Where a version stands on its way to the forecasts; some of the names are aliases in MLflow."""
+    """Stage of a version on the way to champion; some are aliases in MLflow."""
 
     CHAMPION = "champion"
     CHALLENGER = "challenger"
@@ -41,21 +41,21 @@ ALIASES: Final = (
     VersionStage.CHAMPION,
     VersionStage.LABELLED,
 )
-"""Stages that MLflow mirrors: the way in its order, and beside it the models that look at prices."""
+"""Stages that are aliases in MLflow: the way to champion in its order, and labelled models, which use prices."""
 
 
 @dataclass(frozen=True, slots=True)
 class VersionStages:
-    """Where the versions of a world stand, by what was decided of them.
+    """The stages of the versions of a world, derived from promotions and comparisons.
 
     Parameters
     ----------
     champion : Promotion or None
         The newest promotion of the world.
     former : frozenset of int
-        Ids of all versions that were champion before.
+        Ids of all former champions.
     favoured : frozenset of int
-        Ids of versions whose newest comparison with the present champion found that they may take over.
+        Ids of versions that may take over, by their newest comparison with the champion.
     """
 
     champion: Promotion | None
@@ -79,14 +79,14 @@ class VersionStages:
             return VersionStage.CANDIDATE
         if version.number < champion.number:
             return VersionStage.PASSED_OVER
-        # Less work than the champion's may check the pipeline; it never takes over.
+        # A version trained with less work than the champion never takes over.
         if _thoroughness(version.profile) < _thoroughness(champion.profile):
             return VersionStage.SMOKE
         return VersionStage.CHALLENGER if version.pk in self.favoured else VersionStage.CANDIDATE
 
 
 def may_be_champion(world: World, profile: str) -> bool:
-    """Whether versions made with a profile may serve a world: smoke checks the pipeline, and no real forecast."""
+    """Return whether versions of a profile may serve a world: smoke versions do not forecast the real world."""
     return world != World.REAL or profile != PROFILES[0]
 
 
@@ -95,35 +95,35 @@ def _thoroughness(profile: str) -> int:
 
 
 def served_world() -> World:
-    """Return the world that pages show first: the operator's choice, else the sandbox."""
+    """Return the world that pages show first: the operator's choice, or the sandbox."""
     chosen = ServedWorld.objects.values_list("world", flat=True).first()
     return World(chosen) if chosen else World.SANDBOX
 
 
 def champion(world: World) -> Promotion | None:
-    """Return the newest promotion of a world with its version, the bundle left in the database."""
+    """Return the newest promotion of a world with its version, without the bundle."""
     return (
         Promotion.objects.filter(world=world).select_related("version").defer("version__bundle").order_by("-id").first()
     )
 
 
 def versions() -> QuerySet[ModelVersion]:
-    """Return all registered versions, the bundles left in the database."""
+    """Return all registered versions, without their bundles."""
     return ModelVersion.objects.defer("bundle")
 
 
 def model_versions(world: World) -> QuerySet[ModelVersion]:
-    """Return the registered versions of a world, newest first, the bundles left in the database."""
+    """Return the registered versions of a world, newest first, without their bundles."""
     return versions().filter(world=world).order_by("-number")
 
 
 def model_version(world: World, number: int) -> ModelVersion | None:
-    """Return one version of a world with the run that made it, the bundle left in the database."""
+    """Return one version of a world with the run that made it, without the bundle."""
     return model_versions(world).filter(number=number).select_related("pipeline_run").first()
 
 
 def stages(world: World) -> VersionStages:
-    """Return where the versions of a world stand: three queries, however many there are."""
+    """Return the stages of the versions of a world, with three queries."""
     present = champion(world)
     if present is None:
         return VersionStages(None, frozenset(), frozenset())
@@ -142,14 +142,14 @@ def stages(world: World) -> VersionStages:
 
 
 def aliases(world: World) -> dict[str, ModelVersion | None]:
-    """Return the version that each alias names: the champion, and the newest of every other kind.
+    """Return the version of each alias: the champion, and the newest version of every other stage.
 
-    A challenger is a candidate too; once it is champion neither alias names it any more.
+    A challenger has the alias of candidates too, until it becomes champion.
     """
     found: dict[str, ModelVersion | None] = dict.fromkeys((alias.value for alias in ALIASES), None)
-    stands = stages(world)
+    stages_of_world = stages(world)
     for version in model_versions(world).defer("bundle", "metrics"):
-        stage = stands.of(version)
+        stage = stages_of_world.of(version)
         names = [stage.value] if stage in ALIASES else []
         if stage == VersionStage.CHALLENGER:
             names.append(VersionStage.CANDIDATE.value)
@@ -161,41 +161,43 @@ def aliases(world: World) -> dict[str, ModelVersion | None]:
 
 
 def to_compare(world: World) -> ModelVersion | None:
-    """Return the newest version that may challenge the champion and was not compared with it; None without one."""
-    stands = stages(world)
-    if stands.champion is None:
+    """Return the newest candidate, if it has not been compared with the champion; else None."""
+    stages_of_world = stages(world)
+    if stages_of_world.champion is None:
         return None
     for version in model_versions(world).defer("bundle", "metrics"):
-        if stands.of(version) in (VersionStage.CANDIDATE, VersionStage.CHALLENGER):
-            done = Comparison.objects.filter(candidate=version, champion_id=stands.champion.version_id).exists()
+        if stages_of_world.of(version) in (VersionStage.CANDIDATE, VersionStage.CHALLENGER):
+            done = Comparison.objects.filter(
+                candidate=version, champion_id=stages_of_world.champion.version_id
+            ).exists()
             return None if done else version
     return None
 
 
 def comparisons(version: ModelVersion) -> QuerySet[Comparison]:
-    """Return the comparisons that a version was the candidate of, newest first."""
+    """Return the comparisons of a candidate with champions, newest first."""
     return version.comparisons.select_related("champion").defer("champion__bundle", "champion__metrics").order_by("-id")
 
 
 def newest_comparison(version: ModelVersion) -> Comparison | None:
-    """Return the newest comparison that a version was the candidate of."""
+    """Return the newest comparison of a candidate with a champion."""
     return comparisons(version).first()
 
 
 def promotion_warnings(version: ModelVersion) -> list[str]:
-    """Return in words what speaks against making a version champion: gates, and the comparison with the champion."""
+    """Return the reasons against promoting a version: failed gates and criteria of the comparison."""
     found = [f"gate “{gate['name']}” did not pass: {gate['reason']}" for gate in version.gates if not gate["passed"]]
     present = champion(World(version.world))
     if present is None or present.version_id == version.pk:
         return found
     compared = comparisons(version).filter(champion_id=present.version_id).first()
     if compared is None:
-        return [*found, f"it was not compared with the champion, {present.version}"]
+        return [*found, f"it has not been compared with the champion, {present.version}"]
     return [*found, *(f"{line['name']}: {line['reason']}" for line in compared.failed)]
 
 
 def card_facts(version: ModelVersion, comparison: Comparison | None = None) -> CardFacts:
-    """Return what the model card of a version is made of."""
+    """Return the content of the model card of a version."""
     lineage = {
         "data": version.data_sha256,
         "data snapshot": str(version.data_snapshot),
@@ -234,7 +236,7 @@ def card_facts(version: ModelVersion, comparison: Comparison | None = None) -> C
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """What the features of the champion mean; `read` names those that it looks at."""
+    """Features of the champion; `read` are the names of those that the model uses."""
 
     version: ModelVersion
     sha256: str
@@ -243,7 +245,7 @@ class Catalogue:
 
 
 def catalogue(world: World) -> Catalogue | None:
-    """Return the features of the champion of a world; None without one that kept them."""
+    """Return the features of the champion of a world; None without a champion that has a catalogue."""
     present = champion(world)
     if present is None or present.version.catalogue is None:
         return None
@@ -252,7 +254,7 @@ def catalogue(world: World) -> Catalogue | None:
 
 
 def promotions(world: World) -> QuerySet[Promotion]:
-    """Return who promoted what and why, newest first, with the versions without what is large in them."""
+    """Return the promotions of a world, newest first, with both versions but without their large fields."""
     large = ("bundle", "metrics", "gates", "columns")
     return (
         Promotion.objects.filter(world=world)

@@ -24,12 +24,12 @@ POLL_SECONDS: Final = 0.5
 def started(
     folder: Path, command: tuple[str, ...], handle: int
 ) -> Iterator[tuple[subprocess.Popen[str], queue.Queue[str | None]]]:
-    """Start a command that dies with this process, and with the end of the context; its output comes line by line.
+    """Start a command that is killed with this process and at the end of the context; yield its output by line.
 
     Parameters
     ----------
     handle : int
-        A file descriptor that stays open for as long as the command runs.
+        A file descriptor that the command inherits and keeps open.
     """
     process = subprocess.Popen(  # noqa: S603  our own interpreter and modules
         [sys.executable, "-I", kill_with_parent.__file__, *command],
@@ -52,7 +52,7 @@ def started(
         yield process, lines
     finally:
         if process.returncode is None:
-            # Its group has its number for as long as nobody has asked for its exit status.
+            # The process group keeps its number until the exit status is read.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
         process.stdin.close()
@@ -68,7 +68,7 @@ def _read(output: IO[str], lines: queue.Queue[str | None]) -> None:
 
 
 def next_line(lines: queue.Queue[str | None]) -> str | None:
-    """Return the next line, an empty text when none came in time, None at the end."""
+    """Return the next line; an empty text when none came in time, None at the end of the output."""
     try:
         return lines.get(timeout=POLL_SECONDS)
     except queue.Empty:
@@ -77,7 +77,7 @@ def next_line(lines: queue.Queue[str | None]) -> str | None:
 
 @contextlib.contextmanager
 def sigterm_noted() -> Iterator[Callable[[], bool]]:
-    """Let a SIGTERM wait until the context is left, and yield whether there was one."""
+    """Delay a SIGTERM until the end of the context; yield a function that returns whether there was one."""
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return

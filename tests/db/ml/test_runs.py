@@ -315,7 +315,7 @@ def test_a_failed_gate_names_its_rows_and_leaves_what_comes_after_untouched(toy,
     assert run.error["rows"] == [
         "data/raw/matches.parquet: a team does not play itself: match_id=17, home_team=Leeds, away_team=Leeds"
     ]
-    assert run.error["message"] == "a team does not play itself: 1 rows are not so"
+    assert run.error["message"] == "a team does not play itself: broken by 1 rows"
     assert "correct or re-import" in run.error["next_step"]
     assert (folder / "data" / "model.txt").read_text() == "of an earlier attempt"
     assert trained(toy) == 0
@@ -595,7 +595,7 @@ def test_a_run_that_fails_at_the_promotion_is_failed_though_it_made_nothing_new(
 
     monkeypatch.setattr(execution, "promote_first_champion", refuse)
     made = version(created=False)
-    monkeypatch.setattr(execution, "_made_of_the_same", lambda _: made)
+    monkeypatch.setattr(execution, "_made_from_the_same", lambda _: made)
     run = queued()
     runs.run_due(now=NOW)
     run.refresh_from_db()

@@ -92,7 +92,7 @@ def test_the_state_moves_on_by_observing_and_equals_one_built_anew(make_version,
     assert (before.data_snapshot, moved.data_snapshot) == (dataset_before(before), report.ingest_id)
     fixtures = dataset.fixtures(fixture_ids())
     serving.forget()
-    anew = serving._built_anew(moved, now=later)
+    anew = serving._rebuilt(moved, now=later)
     anew.schedule(
         dataset.schedule(World.SANDBOX, start=later - serving.SCHEDULE_BACK, until=later + serving.SCHEDULE_AHEAD)
     )

@@ -94,30 +94,24 @@ class Calibrated:
 
     @property
     def kind(self) -> str:
-        """Name of the estimator."""
         return self.estimator.kind
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the columns of `X`, in order."""
         return self.estimator.names
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Columns that the estimator uses."""
         return self.estimator.columns
 
     @property
     def rho(self) -> float:
-        """Dixon-Coles correction for the scoreline grid."""
         return self.estimator.rho
 
     def predict_proba(self, X: Floats) -> Floats:
-        """Return calibrated probabilities of home, draw and away, shape (n, 3)."""
         return self.calibration.apply(self.estimator.predict_proba(X))
 
     def expected_goals(self, X: Floats) -> Floats:
-        """Return expected goals of home and away, shape (n, 2)."""
         return self.estimator.expected_goals(X)
 
     def raw_score(self, X: Floats) -> Floats:

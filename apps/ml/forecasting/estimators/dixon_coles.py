@@ -45,7 +45,6 @@ class DixonColes(Estimator):
         return self._log_p(own[:, :2], own[:, 2:])
 
     def expected_goals(self, X: Floats) -> Floats:
-        """Return expected goals of home and away, shape (n, 2)."""
         own = self._own(X)
         return _goals(own[:, :2], own[:, 2:], self._theta)
 
