@@ -15,23 +15,12 @@ from django.utils.safestring import SafeString
 
 from apps.api import charts, services
 from apps.matches.models import Match, Team
+from apps.ml.forecasting import contributions
 from apps.ml.models import Prediction
 
 register = template.Library()
 
 MINUS: Final = "−"
-
-GROUPS: Final = {
-    "baseline": "Playing at home, and draws as usual here",
-    "elo": "Elo ratings",
-    "attack and defence": "Attack and defence",
-    "shots": "Shots",
-    "form": "Form",
-    "context": "Rest, congestion and calendar",
-    "calibration": "Calibration",
-}
-"""Groups of inputs in plain words; a group that is not here is shown by its own name."""
-
 
 BOOKMAKERS: Final = {
     "PS": "Pinnacle",
@@ -221,7 +210,7 @@ def bookmaker_name(code: str) -> str:
 @register.filter
 def group_name(group: str) -> str:
     """Write a group of inputs in plain words."""
-    return GROUPS.get(group, group.replace("_", " ").capitalize())
+    return contributions.label_of(group)
 
 
 @register.filter
