@@ -42,7 +42,8 @@ RESULT_WITHIN: Final = timedelta(hours=24)
 """From the kick-off, or from the beginning of the day where only that is known: so long a result is waited for."""
 
 AWAITED: Final = (Match.Status.SCHEDULED, Match.Status.UNKNOWN)
-SETTLED: Final = (Match.Status.FINISHED, Match.Status.AWARDED, Match.Status.CANCELLED)
+WITH_RESULT: Final = (Match.Status.FINISHED, Match.Status.AWARDED)
+SETTLED: Final = (*WITH_RESULT, Match.Status.CANCELLED)
 """Matches that nobody plays any more."""
 
 _OF_DAY: Final = ("has_started", "of_its_kind")
@@ -76,7 +77,7 @@ class Card:
     def phase(self) -> str:
         """Where the match stands: coming, live, started, over, or why it is not played."""
         status = self.match.status
-        if self.match.home_goals is not None and status in (Match.Status.FINISHED, Match.Status.AWARDED):
+        if self.match.home_goals is not None and status in WITH_RESULT:
             return "over"
         if status == Match.Status.LIVE:
             return "live"
@@ -434,7 +435,7 @@ def coming_of_season(season: Season, now: datetime, *, limit: int) -> list[Match
 
 def latest_of_season(season: Season, now: datetime, *, limit: int) -> list[Match]:
     """Return the latest results of a season, newest first; the score of a match under way is none."""
-    is_over = Q(status__in=(Match.Status.FINISHED, Match.Status.AWARDED), home_goals__isnull=False)
+    is_over = Q(status__in=WITH_RESULT, home_goals__isnull=False)
     rows = Match.objects.filter(is_over, season=season, kickoff_at__lte=now)
     return list(matches.merged([rows], "-kickoff_at", "-id", limit=limit))
 

@@ -2,25 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from datetime import date
-from typing import Any
+from typing import Any, Final
 
 from django.utils import timezone
-from django.utils.dateparse import parse_date
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
-from rest_framework import viewsets
-from rest_framework.exceptions import ValidationError
+from rest_framework import serializers, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.api import selectors, services
 from apps.api.rest.answers import BAD_INPUT
+from apps.api.rest.parameters import QuerySerializer, TextField, TrueFalseField
 from apps.api.rest.problems import MEDIA_TYPE, NoForecastYet, Problem, Unknown
 from apps.api.rest.serializers import ProblemSerializer, SeasonForecastSerializer, WhatIfSerializer
 from apps.matches import selectors as matches
 from apps.matches.models import Competition, Team
 from apps.ml import services as ml_services
+
+_NO_SLUG: Final = dict.fromkeys(("required", "blank"), "It must be the slug of a team.")
+
+
+class SeasonForecastQuery(QuerySerializer):
+    """Which season of a competition."""
+
+    season = TextField(required=False, allow_blank=True, help_text="Such as 2026-27; the newest by default.")
+
+
+class WhatIfQuery(QuerySerializer):
+    """A match that is not a fixture."""
+
+    home = TextField(help_text="Slug of the home team.", error_messages=_NO_SLUG)
+    away = TextField(help_text="Slug of the away team, of the same world.", error_messages=_NO_SLUG)
+    date = serializers.DateField(
+        required=False,
+        help_text="The day, at most a year ahead; the next Saturday by default.",
+        error_messages={"invalid": "It must be a day such as 2026-11-28."},
+    )
+    competition = TextField(required=False, allow_blank=True, help_text="Slug; the home team's league by default.")
+    neutral = TrueFalseField(default=False, help_text="Whether the venue is neutral.")
 
 
 class CompetitionViewSet(viewsets.ViewSet):
@@ -33,7 +52,7 @@ class CompetitionViewSet(viewsets.ViewSet):
         summary="How a season may end",
         parameters=[
             OpenApiParameter("slug", str, OpenApiParameter.PATH, description="Slug of the competition."),
-            OpenApiParameter("season", str, description="Such as 2026-27; the newest by default."),
+            SeasonForecastQuery,
         ],
         responses={
             200: SeasonForecastSerializer,
@@ -45,13 +64,12 @@ class CompetitionViewSet(viewsets.ViewSet):
     )
     def season_forecast(self, request: Request, slug: str) -> Response:
         """Answer with the latest simulation of a season."""
-        _refuse_unknown(request, {"season"})
+        label = SeasonForecastQuery.read(request).get("season")
         competition = Competition.objects.select_related("region").filter(slug=slug).first()
         if competition is None:
             raise Unknown("unknown-competition", f"There is no competition with the slug {slug[:160]}.")
-        asked = request.query_params.get("season", "").replace("\x00", "")
         seasons = matches.seasons(competition)
-        season = (seasons.filter(label=asked) if asked else seasons).first()
+        season = (seasons.filter(label=label) if label else seasons).first()
         if season is None:
             raise Unknown("unknown-season", f"{competition.name} has no such season.")
         end = selectors.season_end(season)
@@ -84,7 +102,6 @@ class WhatIfViewSet(viewsets.ViewSet):
     """Matches that nobody plays."""
 
     authentication_classes: list[Any] = []
-    known_parameters = frozenset({"home", "away", "date", "competition", "neutral"})
 
     @extend_schema(
         operation_id="what_if",
@@ -93,13 +110,7 @@ class WhatIfViewSet(viewsets.ViewSet):
             "From what is known now: the teams are as strong as they are today. Nothing is stored. Past matches have "
             "forecasts of their own, published before their kick-off."
         ),
-        parameters=[
-            OpenApiParameter("home", str, required=True, description="Slug of the home team."),
-            OpenApiParameter("away", str, required=True, description="Slug of the away team, of the same world."),
-            OpenApiParameter("date", date, description="The day, at most a year ahead; the next Saturday by default."),
-            OpenApiParameter("competition", str, description="Slug; the home team's league by default."),
-            OpenApiParameter("neutral", bool, description="Whether nobody is at home; false by default."),
-        ],
+        parameters=[WhatIfQuery],
         responses={
             200: WhatIfSerializer,
             **BAD_INPUT,
@@ -115,16 +126,14 @@ class WhatIfViewSet(viewsets.ViewSet):
     )
     def retrieve(self, request: Request) -> Response:
         """Answer with the forecast of a match of two teams."""
-        _refuse_unknown(request, self.known_parameters)
-        now = timezone.now()
-        asked = request.query_params
+        query, now = WhatIfQuery.read(request), timezone.now()
         try:
             question = services.ask(
-                home_team=_team_of(request, "home"),
-                away_team=_team_of(request, "away"),
-                day=_day_of(asked["date"]) if "date" in asked else ml_services.next_saturday(now),
-                competition=asked.get("competition", ""),
-                is_neutral=_truth_of(request, "neutral"),
+                home_team=_team(query["home"]),
+                away_team=_team(query["away"]),
+                day=query.get("date") or ml_services.next_saturday(now),
+                competition=query.get("competition", ""),
+                is_neutral=query["neutral"],
                 now=now,
             )
             seen = services.outlook_of_imagined(question.match, now=now)
@@ -143,35 +152,8 @@ class WhatIfViewSet(viewsets.ViewSet):
         return Response(WhatIfSerializer(shape).data, headers={"Cache-Control": "no-store"})
 
 
-def _refuse_unknown(request: Request, known: Collection[str]) -> None:
-    unknown = sorted(set(request.query_params) - set(known))
-    if unknown:
-        told = ", ".join(sorted(known))
-        raise ValidationError(dict.fromkeys(unknown, f"There is no such parameter; there are {told}."))
-
-
-def _team_of(request: Request, name: str) -> Team:
-    slug = request.query_params.get(name, "")
-    if not slug:
-        raise ValidationError({name: "It must be the slug of a team."})
-    found = Team.objects.select_related("region").filter(slug=slug.replace("\x00", "")).first()
+def _team(slug: str) -> Team:
+    found = Team.objects.select_related("region").filter(slug=slug).first()
     if found is None:
         raise Unknown("unknown-team", f"There is no team with the slug {slug[:160]}.")
     return found
-
-
-def _day_of(text: str) -> date:
-    try:
-        day = parse_date(text)
-    except ValueError:
-        day = None
-    if day is None:
-        raise ValidationError({"date": "It must be a day such as 2026-11-28."})
-    return day
-
-
-def _truth_of(request: Request, name: str) -> bool:
-    text = request.query_params.get(name, "false")
-    if text not in ("true", "false"):
-        raise ValidationError({name: "It must be true or false."})
-    return text == "true"
