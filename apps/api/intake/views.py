@@ -178,7 +178,7 @@ class IngestViewSet(viewsets.ViewSet):
     def create(self, request: Request) -> Response:
         """Store the lines of the body."""
         assert isinstance(request.auth, ApiKey)
-        place = UploadQuery.read(request)
+        place = UploadQuery.parse(request)
         idempotency_key = _idempotency_key_of(request)
         if not _is_lines(request):
             raise Problem(415, "not-ndjson", f"Send one JSON object per line, with the header Content-Type: {NDJSON}.")

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.api.rest.answers import BAD_INPUT
-from apps.api.rest.parameters import QuerySerializer, TextField, WorldField
+from apps.api.rest.parameters import QuerySerializer, TextField, WorldParameterField
 from apps.api.rest.problems import MEDIA_TYPE
 from apps.api.rest.serializers import FeatureListSerializer, ProblemSerializer
 from apps.matches.models import World
@@ -21,7 +21,7 @@ from apps.ml import selectors as ml_selectors
 class FeaturesQuery(QuerySerializer):
     """Filters of the feature list."""
 
-    world = WorldField()
+    world = WorldParameterField()
     family = TextField(required=False, allow_blank=True, help_text="Only features of this family.")
     side = TextField(required=False, allow_blank=True, help_text="Only features of this side.")
     scope = TextField(required=False, allow_blank=True, help_text="Only features of this scope.")
@@ -29,7 +29,7 @@ class FeaturesQuery(QuerySerializer):
 
 
 class FeaturesView(APIView):
-    """What the features of the champion mean."""
+    """The catalogue of the champion's features."""
 
     authentication_classes: list[Any] = []
     permission_classes: list[Any] = []
@@ -47,7 +47,7 @@ class FeaturesView(APIView):
     )
     def get(self, request: Request) -> Response:
         """Return the features in the order of the columns."""
-        wanted = FeaturesQuery.read(request)
+        wanted = FeaturesQuery.parse(request)
         world = World(wanted.pop("world", "") or ml_selectors.served_world())
         catalogue = ml_selectors.catalogue(world)
         if catalogue is None:

@@ -22,7 +22,7 @@ from apps.api.rest.answers import BAD_INPUT
 from apps.api.rest.filters import MatchFilter
 from apps.api.rest.pagination import MatchPageQuery, MatchPages
 from apps.api.rest.parameters import WholeNumberField
-from apps.api.rest.problems import MEDIA_TYPE, NoForecastYet
+from apps.api.rest.problems import MEDIA_TYPE, NoForecastProblem
 from apps.api.rest.serializers import MatchSerializer, PredictionSerializer, ProblemSerializer
 from apps.matches import selectors as matches
 from apps.matches.models import Match
@@ -50,7 +50,7 @@ _id = OpenApiParameter("id", int, OpenApiParameter.PATH, description="Id of the 
 class MatchViewSet(viewsets.ReadOnlyModelViewSet[Match]):
     """Matches, each with the address of its forecast."""
 
-    # Reads are open to everybody, and an answer that depends on no session may be shared by caches.
+    # Reads need no key, and a response that depends on no session may be shared by caches.
     authentication_classes: list[Any] = []
     serializer_class = MatchSerializer
     pagination_class = MatchPages
@@ -58,12 +58,12 @@ class MatchViewSet(viewsets.ReadOnlyModelViewSet[Match]):
     http_method_names = ["get", "head", "options"]
 
     def get_queryset(self) -> QuerySet[Match]:
-        """Return every match with what its shape names."""
+        """Return all matches with the rows that the serializer reads."""
         return matches.matches()
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Return one page of matches."""
-        query = MatchPageQuery.read(request, others=MatchFilter.base_filters)
+        query = MatchPageQuery.parse(request, others=MatchFilter.base_filters)
         filters = MatchFilter(request.query_params, queryset=Match.objects.all(), request=request)
         if not filters.is_valid():
             raise translate_validation(filters.errors)
@@ -90,17 +90,17 @@ class MatchViewSet(viewsets.ReadOnlyModelViewSet[Match]):
     )
     @action(detail=True, filterset_class=None, pagination_class=None)
     def prediction(self, request: Request, pk: str | None = None) -> Response:
-        """Answer with the forecast published latest before kick-off; of a fixture without one, one made now."""
+        """Return the latest forecast published before kick-off; for a fixture without one, make one now."""
         match, now = self.get_object(), timezone.now()
         try:
             published = ml_selectors.latest_predictions([match.pk]).get(match.pk)
-            seen = services.outlook_of(match, published, now=now)
+            details = services.forecast_details(match, published, now=now)
         except ml_services.NoForecastError as error:
-            raise NoForecastYet(str(error)) from error
-        return Response(PredictionSerializer(services.forecast_shape(match, seen, now=now)).data)
+            raise NoForecastProblem(str(error)) from error
+        return Response(PredictionSerializer(services.forecast_shape(match, details, now=now)).data)
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
-        """Name the content by an ETag and answer 304 to who has it; caches ask again each time."""
+        """Add an ETag, and answer 304 when the client has the content; caches must revalidate each time."""
         response = super().finalize_response(request, response, *args, **kwargs)
         if response.status_code != 200:
             return response

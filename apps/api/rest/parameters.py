@@ -47,7 +47,7 @@ class TrueFalseField(serializers.BooleanField):
     default_error_messages = {"invalid": "It must be true or false."}
 
 
-class WorldField(serializers.ChoiceField):
+class WorldParameterField(serializers.ChoiceField):
     """A world; an empty text stands for the default."""
 
     def __init__(self) -> None:
@@ -58,7 +58,7 @@ class WorldField(serializers.ChoiceField):
             error_messages={"invalid_choice": f"It must be one of {', '.join(World.values)}."},
         )
 
-    def to_internal_value(self, data: str) -> str:
+    def to_internal_value(self, data: Any) -> Any:
         return data and super().to_internal_value(data)
 
 
@@ -66,7 +66,7 @@ class QuerySerializer(serializers.Serializer[dict[str, Any]]):
     """The parameters of a route."""
 
     @classmethod
-    def read(cls, request: Request, *, others: Iterable[str] = ()) -> dict[str, Any]:
+    def parse(cls, request: Request, *, others: Iterable[str] = ()) -> dict[str, Any]:
         """Return the validated parameters of a request.
 
         Parameters

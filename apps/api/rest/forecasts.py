@@ -1,4 +1,4 @@
-"""REST of what may come: the end of a season, and matches that nobody plays."""
+"""REST of season forecasts and what-if matches."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from apps.api import selectors, services
 from apps.api.rest.answers import BAD_INPUT
 from apps.api.rest.parameters import QuerySerializer, TextField, TrueFalseField
-from apps.api.rest.problems import MEDIA_TYPE, NoForecastYet, Problem, Unknown
+from apps.api.rest.problems import MEDIA_TYPE, NoForecastProblem, NotFoundProblem, Problem
 from apps.api.rest.serializers import ProblemSerializer, SeasonForecastSerializer, WhatIfSerializer
 from apps.matches import selectors as matches
 from apps.matches.models import Competition, Team
@@ -43,13 +43,13 @@ class WhatIfQuery(QuerySerializer):
 
 
 class CompetitionViewSet(viewsets.ViewSet):
-    """Competitions: how their seasons may end."""
+    """Season forecasts of competitions."""
 
     authentication_classes: list[Any] = []
 
     @extend_schema(
         operation_id="season_forecast",
-        summary="How a season may end",
+        summary="The forecast of a season",
         parameters=[
             OpenApiParameter("slug", str, OpenApiParameter.PATH, description="Slug of the competition."),
             SeasonForecastQuery,
@@ -58,23 +58,23 @@ class CompetitionViewSet(viewsets.ViewSet):
             200: SeasonForecastSerializer,
             **BAD_INPUT,
             (404, MEDIA_TYPE): OpenApiResponse(
-                ProblemSerializer, description="No such competition or season, or it was not simulated."
+                ProblemSerializer, description="No such competition or season, or no simulation of it."
             ),
         },
     )
     def season_forecast(self, request: Request, slug: str) -> Response:
-        """Answer with the latest simulation of a season."""
-        label = SeasonForecastQuery.read(request).get("season")
+        """Return the latest simulation of a season."""
+        label = SeasonForecastQuery.parse(request).get("season")
         competition = Competition.objects.select_related("region").filter(slug=slug).first()
         if competition is None:
-            raise Unknown("unknown-competition", f"There is no competition with the slug {slug[:160]}.")
+            raise NotFoundProblem("unknown-competition", f"There is no competition with the slug {slug[:160]}.")
         seasons = matches.seasons(competition)
         season = (seasons.filter(label=label) if label else seasons).first()
         if season is None:
-            raise Unknown("unknown-season", f"{competition.name} has no such season.")
+            raise NotFoundProblem("unknown-season", f"{competition.name} has no such season.")
         end = selectors.season_end(season)
         if end is None:
-            raise NoForecastYet("This season was not simulated: it is over, a cup, or waits for a champion.")
+            raise NoForecastProblem("This season has no simulation: it is over, a cup, or there is no champion yet.")
         forecast = end.forecast
         shape = {
             "competition": competition,
@@ -99,16 +99,16 @@ class CompetitionViewSet(viewsets.ViewSet):
 
 
 class WhatIfViewSet(viewsets.ViewSet):
-    """Matches that nobody plays."""
+    """Forecasts of matches that are not fixtures."""
 
     authentication_classes: list[Any] = []
 
     @extend_schema(
         operation_id="what_if",
-        summary="The forecast of any two teams on a day to come",
+        summary="The forecast of a match of any two teams",
         description=(
-            "From what is known now: the teams are as strong as they are today. Nothing is stored. Past matches have "
-            "forecasts of their own, published before their kick-off."
+            "The forecast uses what is known now: both teams keep their ratings of today. Nothing is stored. Past "
+            "matches have forecasts of their own, published before their kick-off."
         ),
         parameters=[WhatIfQuery],
         responses={
@@ -118,17 +118,17 @@ class WhatIfViewSet(viewsets.ViewSet):
             (422, MEDIA_TYPE): OpenApiResponse(
                 ProblemSerializer,
                 description=(
-                    "They cannot meet: same-team, two-worlds, no-league, other-competition; or nothing can be said of "
-                    "the day: past, too-far."
+                    "The teams cannot meet: same-team, two-worlds, no-league, other-competition; or the day cannot be "
+                    "forecast: past, too-far."
                 ),
             ),
         },
     )
     def retrieve(self, request: Request) -> Response:
-        """Answer with the forecast of a match of two teams."""
-        query, now = WhatIfQuery.read(request), timezone.now()
+        """Return the forecast of a match of two teams."""
+        query, now = WhatIfQuery.parse(request), timezone.now()
         try:
-            question = services.ask(
+            imagined = services.imagine_match(
                 home_team=_team(query["home"]),
                 away_team=_team(query["away"]),
                 day=query.get("date") or ml_services.next_saturday(now),
@@ -136,18 +136,18 @@ class WhatIfViewSet(viewsets.ViewSet):
                 is_neutral=query["neutral"],
                 now=now,
             )
-            seen = services.outlook_of_imagined(question.match, now=now)
+            details = services.what_if_details(imagined.match, now=now)
         except ml_services.QuestionRefusedError as error:
             raise Problem(422, error.kind, str(error), members={"parameter": error.about}) from error
         except ml_services.NoForecastError as error:
-            raise NoForecastYet(str(error)) from error
-        match = question.match
-        shape = services.forecast_shape(match, seen, now=now) | {
+            raise NoForecastProblem(str(error)) from error
+        match = imagined.match
+        shape = services.forecast_shape(match, details, now=now) | {
             "home_team": match.home_team,
             "away_team": match.away_team,
             "season": match.season,
             "is_neutral": match.is_neutral,
-            "notes": question.notes,
+            "notes": imagined.notes,
         }
         return Response(WhatIfSerializer(shape).data, headers={"Cache-Control": "no-store"})
 
@@ -155,5 +155,5 @@ class WhatIfViewSet(viewsets.ViewSet):
 def _team(slug: str) -> Team:
     found = Team.objects.select_related("region").filter(slug=slug).first()
     if found is None:
-        raise Unknown("unknown-team", f"There is no team with the slug {slug[:160]}.")
+        raise NotFoundProblem("unknown-team", f"There is no team with the slug {slug[:160]}.")
     return found
