@@ -1,12 +1,14 @@
 # Each target is a line or two that a machine without make can type as they stand.
-PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
+# Any Python 3 runs install.py, which picks the newest supported one for .venv; PYTHON=/path/to/python3.12 names it.
+PYTHON ?= $(shell command -v python3 || command -v python3.13 || command -v python3.12 || command -v python3.11 || echo python3)
 RUN = .venv/bin/python
-UV = .venv/bin/uv pip compile --quiet --system-certs --universal --generate-hashes --no-header --no-emit-index-url
+# fewest: one version of a package for all supported Pythons, so that they compute the same.
+UV = .venv/bin/uv pip compile --quiet --system-certs --universal --generate-hashes --no-header --no-emit-index-url --fork-strategy fewest
 LOCK = $(UV) pyproject.toml --override requirements/overrides.txt
 
 GROUP = $(LOCK) -c requirements/all.txt
 
-.PHONY: help up down restart status logs test test-pure test-faults lint lock lock-groups setup made
+.PHONY: help up down restart status logs dev fmt test test-pure test-faults lint coverage lock lock-groups setup made
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 setup:  ## make .venv equal to the lock
@@ -24,6 +26,10 @@ status: made  ## ask every part whether it does its work
 	@$(RUN) manage.py stack status
 logs: made  ## follow the logs of all parts; Ctrl-C ends
 	@$(RUN) manage.py stack logs --follow
+dev: setup  ## one web process that starts anew when a file changes, beside the stack or with servers of its own
+	@$(RUN) -m spai.stack.dev
+fmt: setup  ## format the code and fix what ruff can fix
+	.venv/bin/ruff check --fix --quiet . ; .venv/bin/ruff format .
 test: setup  ## style, types, contracts, and all tests but those that kill a whole stack
 	$(RUN) -m pytest -n auto --dist worksteal -m "not faults"
 test-pure: setup  ## the tests that need neither Django nor a server
@@ -32,6 +38,10 @@ test-faults: setup  ## a whole stack whose processes are killed and frozen
 	$(RUN) -m pytest tests/faults -m faults
 lint: setup  ## style, types, which module may know which
 	$(RUN) -m pytest -q tests/test_architecture.py
+# A failed test does not keep the figures back: they are for reading, and nothing is refused for them.
+coverage: setup  ## run the tests (or TESTS=tests/pure) and list the modules whose lines they execute least
+	-$(RUN) -m pytest -q -n auto --dist worksteal -m "not faults" --cov --cov-report= $(TESTS)
+	@.venv/bin/coverage report --sort=cover --skip-empty | sed -n '1,42p;$$p'
 lock: setup  ## resolve the requirements anew, with hashes
 	$(LOCK) --all-extras -o requirements/all.txt
 	echo uv | $(UV) - -o requirements/bootstrap.txt

@@ -1,6 +1,6 @@
 """How fast lines that a feed pushes in become committed rows: `python -m benchmarks.push_in [--json FILE]`.
 
-A body of 20,000 lines goes over HTTP to an office process of its own, on a PostgreSQL of its own.
+A body of 20,000 lines goes over HTTP to an admin process of its own, on a PostgreSQL of its own.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from typing import Any
 
 from benchmarks.report import Measure, parser, tell
 from benchmarks.servers import STUCK, own_servers
-from spai.stack.parts import OFFICE_THREADS, granian_command
 from spai.stack.ports import free_port
+from spai.stack.processes import ADMIN_THREADS, granian_command
 
 LINES = 20_000
 LEAGUES, CLUBS = 10, 20
@@ -77,15 +77,15 @@ def body_of(lines: list[dict[str, Any]]) -> bytes:
 
 
 @contextlib.contextmanager
-def office() -> Iterator[int]:
-    """Run an office process on the database that Django is pointed to; yield its port."""
+def admin() -> Iterator[int]:
+    """Run an admin process on the database that Django is pointed to; yield its port."""
     port = free_port()
     process = subprocess.Popen(
         granian_command(port, "spai.front:application"),
         env={
             **os.environ,
-            "SPAI_FACE": "office",
-            "SPAI_THREADS": str(OFFICE_THREADS),
+            "SPAI_ROLE": "admin",
+            "SPAI_THREADS": str(ADMIN_THREADS),
             "LOG_LEVEL": "WARNING",
         },
     )
@@ -93,7 +93,7 @@ def office() -> Iterator[int]:
         end = time.monotonic() + STUCK
         while not ready(port):
             if process.poll() is not None or time.monotonic() > end:
-                raise SystemExit("the office process did not start; the lines above say why")
+                raise SystemExit("the admin process did not start; the lines above say why")
             time.sleep(0.1)
         yield port
     finally:
@@ -124,7 +124,7 @@ def sent(port: int, token: str, content: bytes, **headers: str) -> tuple[dict[st
     seconds = time.perf_counter() - began
     link.close()
     if answer.status != 200:
-        raise RuntimeError(f"the office answered {answer.status}: {account}")
+        raise RuntimeError(f"the admin answered {answer.status}: {account}")
     return account, seconds
 
 
@@ -136,7 +136,7 @@ def measure() -> list[Measure]:
     from apps.api.intake import read_body, read_line
 
     measures: list[Measure] = []
-    with office() as port:
+    with admin() as port:
         for name, is_rich in (("plain", False), ("with statistics and odds", True)):
             lines = lines_of(is_rich=is_rich)
             source = "rich" if is_rich else "plain"

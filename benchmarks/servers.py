@@ -11,7 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 
 from spai.stack import temporary
-from spai.stack.parts import POSTGRES_SETTINGS
+from spai.stack.processes import POSTGRES_SETTINGS
 from spai.stack.servers import ServerError
 
 STUCK = 300.0

@@ -25,7 +25,7 @@ PAUSE = 0.05
 PATIENCE = 30.0
 LOADED_SECONDS = 20.0
 CLIENTS = 8
-PAGES = {"web": "/", "office": "/admin/login/", "push": "/readyz"}
+PAGES = {"web": "/", "admin": "/admin/login/", "push": "/readyz"}
 
 Address = tuple[str, int]
 

@@ -22,8 +22,8 @@ from django.conf import settings  # noqa: E402  Django must be set up before any
 from django.db import DatabaseError, connection  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from apps.scraping.sandbox.site import Site  # noqa: E402
-from apps.scraping.sandbox.world import World  # noqa: E402
+from apps.scraping.sandbox.site import SandboxSite  # noqa: E402
+from apps.scraping.sandbox.world import SimulatedWorld  # noqa: E402
 from apps.scraping.services import ensure_sandbox  # noqa: E402
 from spai.buffering import BufferedApplication  # noqa: E402
 
@@ -57,7 +57,7 @@ class NotReadyError(Exception):
     """The world is not known yet; the text says why."""
 
 
-def load_world() -> World:
+def load_world() -> SimulatedWorld:
     """Return the world of this database's source `sandbox`, which is made where it is missing.
 
     Raises
@@ -74,7 +74,7 @@ def load_world() -> World:
         connection.close()
     if source.seed is None or source.anchor_at is None:
         raise NotReadyError("the source sandbox has lost its seed or its anchor; restore them in the admin")
-    return World(source.seed, source.anchor_at)
+    return SimulatedWorld(source.seed, source.anchor_at)
 
 
 class SandboxApplication:
@@ -86,10 +86,10 @@ class SandboxApplication:
         Returns the world or raises `NotReadyError`.
     """
 
-    def __init__(self, load: Callable[[], World] = load_world) -> None:
+    def __init__(self, load: Callable[[], SimulatedWorld] = load_world) -> None:
         self._load = load
         self._lock = threading.Lock()
-        self._site: Site | None = None
+        self._site: SandboxSite | None = None
         self._failed: tuple[float, str] = (float("-inf"), "")
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -110,7 +110,7 @@ class SandboxApplication:
             return _say("200 OK", {"status": "ready"}, start_response)
         return site(environ, start_response)
 
-    def site(self) -> Site:
+    def site(self) -> SandboxSite:
         """Return the site, which is made when it is first asked for.
 
         Raises
@@ -129,7 +129,7 @@ class SandboxApplication:
         finally:
             self._lock.release()
 
-    def _make(self) -> Site:
+    def _make(self) -> SandboxSite:
         failed_at, reason = self._failed
         if time.monotonic() - failed_at < PAUSE_SECONDS:
             raise NotReadyError(reason)
@@ -140,7 +140,7 @@ class SandboxApplication:
             self._failed = time.monotonic(), str(error)
             raise
         logger.info("sandbox: serving the world of seed %d, anchored at %s", world.seed, world.anchor_at)
-        return Site(world, timezone.now)
+        return SandboxSite(world, timezone.now)
 
 
 def _say(status: str, what: dict[str, str], start_response: StartResponse) -> Iterable[bytes]:

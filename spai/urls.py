@@ -1,4 +1,4 @@
-"""What is mounted where: each of the three processes shows its own."""
+"""The URLs of each process, by its role."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ probe_urls: list[URLPattern | URLResolver] = [
     path("metrics", probes.metrics, name="metrics"),
 ]
 
-face_urls: dict[str, list[URLPattern | URLResolver]] = {
+role_urls: dict[str, list[URLPattern | URLResolver]] = {
     "web": [
         re_path(
             r"^admin/(?P<rest>.*)$",
-            read_only(RedirectView.as_view(url=f"{settings.SPAI_OFFICE_URL}/admin/%(rest)s", query_string=True)),
+            read_only(RedirectView.as_view(url=f"{settings.SPAI_ADMIN_URL}/admin/%(rest)s", query_string=True)),
         ),
         path("", include("apps.api.urls")),
     ],
-    "office": [
+    "admin": [
         path("admin/", admin.site.urls),
         *ingest_urlpatterns,
         path("", read_only(RedirectView.as_view(pattern_name="admin:index"))),
@@ -32,7 +32,7 @@ face_urls: dict[str, list[URLPattern | URLResolver]] = {
     "push": [],
 }
 
-urlpatterns = probe_urls + face_urls[settings.SPAI_FACE]
+urlpatterns = probe_urls + role_urls[settings.SPAI_ROLE]
 handler400 = "apps.api.pages.bad_request"
 handler403 = "apps.api.pages.forbidden"
 handler404 = "apps.api.pages.not_found"

@@ -1,4 +1,4 @@
-"""The WSGI application of the processes `web` and `office`, which `spai.front` serves; `web` loads models first."""
+"""The WSGI application of the processes `web` and `admin`, which `spai.front` serves; `web` also loads the models."""
 
 import os
 import threading
@@ -18,5 +18,5 @@ def _keep_current() -> None:
     serving.keep_current(clock=timezone.now)
 
 
-if settings.SPAI_FACE == "web":
+if settings.SPAI_ROLE == "web":
     threading.Thread(target=_keep_current, name="models", daemon=True).start()

@@ -74,7 +74,7 @@ def test_a_web_process_loads_no_pipeline_library_at_start():
         "import sys; heavy = ('mlflow', 'great_expectations', 'dvc', 'xgboost', 'numba', 'pandas'); "
         "print([name for name in heavy if name in sys.modules])"
     )
-    done = run(sys.executable, "-W", "ignore", "-c", code, SPAI_FACE="web", DJANGO_SETTINGS_MODULE="spai.settings")
+    done = run(sys.executable, "-W", "ignore", "-c", code, SPAI_ROLE="web", DJANGO_SETTINGS_MODULE="spai.settings")
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
 
 
@@ -129,7 +129,7 @@ def test_deployment_checks_pass_behind_https():
         "WARNING",
         DATABASE_URL=address,
         SPAI_WEB_URL="https://spai.example.org",
-        SPAI_OFFICE_URL="https://office.spai.example.org",
+        SPAI_ADMIN_URL="https://admin.spai.example.org",
         SECRET_KEY="a-long-random-text-for-this-check-alone-0123456789-abcdefghij",
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -78,12 +78,12 @@ def home_panel(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "panels": [
             world_panel(world, served=served, now=now) for world in (served, *(w for w in World if w != served))
         ],
-        "failed_runs": PipelineRun.objects.filter(status=PipelineRun.Status.FAILED, finished_at__gte=since).order_by(
+        "failed_runs": PipelineRun.objects.filter(status=PipelineRun.RunStatus.FAILED, finished_at__gte=since).order_by(
             "-id"
         )[:5],
         "sources": [(source, why_off(source)) for source in scraping_selectors.sources()],
-        "troubled_visits": scraping_selectors.troubled_runs(since)[:5],
-        "halted_lanes": scraping_selectors.halted_lanes(),
+        "troubled_runs": scraping_selectors.troubled_runs(since)[:5],
+        "halted_hosts": scraping_selectors.halted_hosts(),
         "names_to_review": TeamAlias.objects.filter(reviewed_at__isnull=True).count(),
     }
 

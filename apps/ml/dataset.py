@@ -135,7 +135,7 @@ def fixtures(match_ids: Iterable[int]) -> pd.DataFrame:
     return rows.set_index("match_id", drop=False).loc[ids].reset_index(drop=True)
 
 
-def imagined(matches: Sequence[Match]) -> pd.DataFrame:
+def hypothetical_fixtures(matches: Sequence[Match]) -> pd.DataFrame:
     """Return matches that are not stored as `fixtures` would return them, in the caller's order."""
     rows = [
         {

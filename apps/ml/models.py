@@ -20,7 +20,7 @@ PROBABILITY = [MinValueValidator(0.0), MaxValueValidator(1.0)]
 class PipelineRun(models.Model):
     """One run of the DVC pipeline in a workspace of its own."""
 
-    class Status(models.TextChoices):
+    class RunStatus(models.TextChoices):
         QUEUED = "queued"
         RUNNING = "running"
         INTERRUPTED = "interrupted", "Interrupted, resumes"
@@ -29,7 +29,7 @@ class PipelineRun(models.Model):
         FAILED = "failed"
 
     world = models.CharField(max_length=7, choices=World)
-    status = models.CharField(max_length=11, choices=Status, default=Status.QUEUED)
+    status = models.CharField(max_length=11, choices=RunStatus, default=RunStatus.QUEUED)
     as_of = models.DateTimeField(help_text="Facts known before it, fixtures after it.")
     profile = models.CharField(max_length=12)
     params = models.JSONField(default=dict, help_text="params.yaml as the run used it.")
@@ -64,7 +64,7 @@ class PipelineRun(models.Model):
     @property
     def is_over(self) -> bool:
         """True when nothing more will happen to the run."""
-        return self.status in (self.Status.SUCCEEDED, self.Status.UNCHANGED, self.Status.FAILED)
+        return self.status in (self.RunStatus.SUCCEEDED, self.RunStatus.UNCHANGED, self.RunStatus.FAILED)
 
 
 class FeatureCatalogue(models.Model):
@@ -134,17 +134,17 @@ class ModelVersion(models.Model):
         return self.inputs != NO_ODDS
 
 
-class Dossier(models.Model):
+class EvaluationArtifacts(models.Model):
     """What is kept of a version beside what is served: its forecasts for later comparisons, and its report."""
 
-    version = models.OneToOneField(ModelVersion, on_delete=models.CASCADE, related_name="dossier")
+    version = models.OneToOneField(ModelVersion, on_delete=models.CASCADE, related_name="evaluation_artifacts")
     forecasts = models.BinaryField(help_text="Its calibrated out-of-sample forecasts, parquet.")
     forecasts_sha256 = models.CharField(max_length=64)
     report = models.BinaryField(help_text="report.html of its evaluation, gzip.")
     created_at = models.DateTimeField()
 
     def __str__(self) -> str:
-        return f"dossier of version {self.version_id}"
+        return f"evaluation artifacts of version {self.version_id}"
 
 
 class Comparison(models.Model):
@@ -186,14 +186,14 @@ class Comparison(models.Model):
 class Promotion(models.Model):
     """Which version is champion from when on, by whom and why. The newest row of a world counts. Append-only."""
 
-    class Kind(models.TextChoices):
+    class Action(models.TextChoices):
         PROMOTE = "promote"
         ROLLBACK = "rollback"
 
     world = models.CharField(max_length=7, choices=World)
     version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="promotions")
     previous = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, null=True, related_name="+")
-    kind = models.CharField(max_length=8, choices=Kind)
+    kind = models.CharField(max_length=8, choices=Action)
     decided_by = models.CharField(max_length=150, help_text="The user name, or system.")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
     reason = models.CharField(max_length=400)

@@ -43,7 +43,7 @@ class RegistryError(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
-class Registered:
+class RegisteredVersion:
     """A version in the registry: its number and the run that made it."""
 
     number: int
@@ -65,7 +65,7 @@ def register(
     metrics: Mapping[str, Any],
     tags: Mapping[str, str],
     files: Sequence[Path],
-) -> Registered:
+) -> RegisteredVersion:
     """Log a run and register its model; the version with this `key` where there is one already.
 
     Parameters
@@ -105,8 +105,8 @@ def register(
             model_uri = _log_model(bundle, names)
         version = mlflow.register_model(model_uri, name_of(world), tags={"key": key, **tags})
     except mlflow.exceptions.MlflowException as error:
-        raise RegistryError(f"MLflow refused the model: {_said(error)}") from error
-    return Registered(int(version.version), run.info.run_id)
+        raise RegistryError(f"MLflow refused the model: {_without_address(error)}") from error
+    return RegisteredVersion(int(version.version), run.info.run_id)
 
 
 def set_aliases(*, world: str, aliases: Mapping[str, int | None]) -> None:
@@ -129,10 +129,10 @@ def set_aliases(*, world: str, aliases: Mapping[str, int | None]) -> None:
             elif number is not None and str(present.get(alias)) != str(number):
                 client.set_registered_model_alias(name, alias, str(number))
     except mlflow.exceptions.MlflowException as error:
-        raise RegistryError(f"the aliases of {name} are not set: {_said(error)}") from error
+        raise RegistryError(f"the aliases of {name} are not set: {_without_address(error)}") from error
 
 
-def describe(*, world: str, registered: Registered, card: str) -> bool:
+def describe(*, world: str, registered: RegisteredVersion, card: str) -> bool:
     """Keep a model card beside its version and as its description; return whether it was another before.
 
     Raises
@@ -152,7 +152,9 @@ def describe(*, world: str, registered: Registered, card: str) -> bool:
         # Written last: whoever finds this description finds the whole card beside it.
         client.update_model_version(name, str(registered.number), description=text)
     except mlflow.exceptions.MlflowException as error:
-        raise RegistryError(f"version {registered.number} of {name} is not described: {_said(error)}") from error
+        raise RegistryError(
+            f"version {registered.number} of {name} is not described: {_without_address(error)}"
+        ) from error
     return True
 
 
@@ -167,7 +169,7 @@ def flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
-def _said(error: Exception) -> str:
+def _without_address(error: Exception) -> str:
     # The address may hold a password, and what is said here is shown on the page of a run.
     return str(error).replace(settings.MLFLOW_TRACKING_URI, "the server of MLFLOW_TRACKING_URI")
 
@@ -182,9 +184,9 @@ def _client() -> MlflowClient:
     return mlflow.MlflowClient()
 
 
-def _with_key(client: MlflowClient, world: str, key: str) -> Registered | None:
+def _with_key(client: MlflowClient, world: str, key: str) -> RegisteredVersion | None:
     found = client.search_model_versions(f"name='{name_of(world)}' and tags.`key`='{key}'", max_results=1)
-    return Registered(int(found[0].version), str(found[0].run_id)) if found else None
+    return RegisteredVersion(int(found[0].version), str(found[0].run_id)) if found else None
 
 
 def _log_model(bundle: bytes, names: Sequence[str]) -> str:

@@ -15,9 +15,17 @@ from django.utils import timezone
 from apps.matches.locks import Lock, is_taken
 from apps.matches.models import Match, Season, World
 from apps.ml.forecasting import scoring
-from apps.ml.models import Comparison as Duel
-from apps.ml.models import ModelVersion, PipelineRun, Prediction, Promotion, Score, SeasonForecast, ServedWorld
-from apps.ml.pipeline.card import Facts
+from apps.ml.models import (
+    Comparison,
+    ModelVersion,
+    PipelineRun,
+    Prediction,
+    Promotion,
+    Score,
+    SeasonForecast,
+    ServedWorld,
+)
+from apps.ml.pipeline.card import CardFacts
 
 INTERVAL_FROM: Final = 30
 """Matches from which a bootstrap interval means anything."""
@@ -25,14 +33,14 @@ INTERVAL_FROM: Final = 30
 PROFILES: Final = ("smoke", "production")
 """Profiles from the least work to the most."""
 
-UNDER_WAY: Final = (PipelineRun.Status.QUEUED, PipelineRun.Status.RUNNING, PipelineRun.Status.INTERRUPTED)
+UNFINISHED: Final = (PipelineRun.RunStatus.QUEUED, PipelineRun.RunStatus.RUNNING, PipelineRun.RunStatus.INTERRUPTED)
 """Statuses of runs that are not over."""
 
 SILENT_AFTER: Final = timedelta(seconds=3)
 """Age of the heartbeat of a run from which on the lock tells whether its executor lives."""
 
 
-class Stage(TextChoices):
+class VersionStage(TextChoices):
     """Where a version stands on its way to the forecasts; some of the names are aliases in MLflow."""
 
     CHAMPION = "champion"
@@ -45,7 +53,13 @@ class Stage(TextChoices):
     REFUSED = "refused"
 
 
-ALIASES: Final = (Stage.SMOKE, Stage.CANDIDATE, Stage.CHALLENGER, Stage.CHAMPION, Stage.LABELLED)
+ALIASES: Final = (
+    VersionStage.SMOKE,
+    VersionStage.CANDIDATE,
+    VersionStage.CHALLENGER,
+    VersionStage.CHAMPION,
+    VersionStage.LABELLED,
+)
 """Stages that MLflow mirrors: the way in its order, and beside it the models that look at prices."""
 
 
@@ -73,7 +87,7 @@ def model_versions(world: World) -> QuerySet[ModelVersion]:
 
 
 @dataclass(frozen=True, slots=True)
-class Stages:
+class VersionStages:
     """Where the versions of a world stand, by what was decided of them.
 
     Parameters
@@ -90,27 +104,27 @@ class Stages:
     former: frozenset[int]
     favoured: frozenset[int]
 
-    def of(self, version: ModelVersion) -> Stage:
+    def of(self, version: ModelVersion) -> VersionStage:
         """Return the stage of a version."""
         champion = self.champion.version if self.champion else None
         if champion is not None and champion.pk == version.pk:
-            return Stage.CHAMPION
+            return VersionStage.CHAMPION
         if version.is_labelled:
-            return Stage.LABELLED
+            return VersionStage.LABELLED
         if version.pk in self.former:
-            return Stage.FORMER
+            return VersionStage.FORMER
         if not may_be_champion(World(version.world), version.profile):
-            return Stage.SMOKE
+            return VersionStage.SMOKE
         if not version.passed_gates:
-            return Stage.REFUSED
+            return VersionStage.REFUSED
         if champion is None:
-            return Stage.CANDIDATE
+            return VersionStage.CANDIDATE
         if version.number < champion.number:
-            return Stage.PASSED_OVER
+            return VersionStage.PASSED_OVER
         # Less work than the champion's may check the pipeline; it never takes over.
         if _thoroughness(version.profile) < _thoroughness(champion.profile):
-            return Stage.SMOKE
-        return Stage.CHALLENGER if version.pk in self.favoured else Stage.CANDIDATE
+            return VersionStage.SMOKE
+        return VersionStage.CHALLENGER if version.pk in self.favoured else VersionStage.CANDIDATE
 
 
 def may_be_champion(world: World, profile: str) -> bool:
@@ -122,22 +136,22 @@ def _thoroughness(profile: str) -> int:
     return PROFILES.index(profile) if profile in PROFILES else -1
 
 
-def stages(world: World) -> Stages:
+def stages(world: World) -> VersionStages:
     """Return where the versions of a world stand: three queries, however many there are."""
     present = champion(world)
     if present is None:
-        return Stages(None, frozenset(), frozenset())
+        return VersionStages(None, frozenset(), frozenset())
     ever = set(Promotion.objects.filter(world=world).values_list("version_id", flat=True))
     newest = (
-        Duel.objects.filter(champion_id=present.version_id)
+        Comparison.objects.filter(champion_id=present.version_id)
         .order_by("candidate_id", "-id")
         .distinct("candidate_id")
         .values_list("candidate_id", "verdict")
     )
-    return Stages(
+    return VersionStages(
         present,
         frozenset(ever - {present.version_id}),
-        frozenset(candidate for candidate, verdict in newest if verdict == Duel.Verdict.CHALLENGER),
+        frozenset(candidate for candidate, verdict in newest if verdict == Comparison.Verdict.CHALLENGER),
     )
 
 
@@ -151,10 +165,10 @@ def aliases(world: World) -> dict[str, ModelVersion | None]:
     for version in model_versions(world).defer("bundle", "metrics"):
         stage = stands.of(version)
         names = [stage.value] if stage in ALIASES else []
-        if stage == Stage.CHALLENGER:
-            names.append(Stage.CANDIDATE.value)
+        if stage == VersionStage.CHALLENGER:
+            names.append(VersionStage.CANDIDATE.value)
         if version.profile == PROFILES[0] and not version.is_labelled:
-            names.append(Stage.SMOKE.value)
+            names.append(VersionStage.SMOKE.value)
         for name in names:
             found[name] = found[name] or version
     return found
@@ -166,23 +180,23 @@ def to_compare(world: World) -> ModelVersion | None:
     if stands.champion is None:
         return None
     for version in model_versions(world).defer("bundle", "metrics"):
-        if stands.of(version) in (Stage.CANDIDATE, Stage.CHALLENGER):
-            done = Duel.objects.filter(candidate=version, champion_id=stands.champion.version_id).exists()
+        if stands.of(version) in (VersionStage.CANDIDATE, VersionStage.CHALLENGER):
+            done = Comparison.objects.filter(candidate=version, champion_id=stands.champion.version_id).exists()
             return None if done else version
     return None
 
 
-def comparisons(version: ModelVersion) -> QuerySet[Duel]:
+def comparisons(version: ModelVersion) -> QuerySet[Comparison]:
     """Return the comparisons that a version was the candidate of, newest first."""
     return version.comparisons.select_related("champion").defer("champion__bundle", "champion__metrics").order_by("-id")
 
 
-def newest_comparison(version: ModelVersion) -> Duel | None:
+def newest_comparison(version: ModelVersion) -> Comparison | None:
     """Return the newest comparison that a version was the candidate of."""
     return comparisons(version).first()
 
 
-def against_promotion(version: ModelVersion) -> list[str]:
+def promotion_warnings(version: ModelVersion) -> list[str]:
     """Return in words what speaks against making a version champion: gates, and the comparison with the champion."""
     found = [f"gate “{gate['name']}” did not pass: {gate['reason']}" for gate in version.gates if not gate["passed"]]
     present = champion(World(version.world))
@@ -199,7 +213,7 @@ def model_version(world: World, number: int) -> ModelVersion | None:
     return model_versions(world).filter(number=number).select_related("pipeline_run").first()
 
 
-def card_facts(version: ModelVersion, comparison: Duel | None = None) -> Facts:
+def card_facts(version: ModelVersion, comparison: Comparison | None = None) -> CardFacts:
     """Return what the model card of a version is made of."""
     lineage = {
         "data": version.data_sha256,
@@ -211,7 +225,7 @@ def card_facts(version: ModelVersion, comparison: Duel | None = None) -> Facts:
         "all of these": version.key,
         "MLflow run": version.mlflow_run_id,
     }
-    return Facts(
+    return CardFacts(
         world=version.world,
         number=version.number,
         estimator=version.estimator,
@@ -275,18 +289,18 @@ def runs(world: World) -> QuerySet[PipelineRun]:
 def latest_run(world: World) -> PipelineRun | None:
     """Return the newest pipeline run of a world, as it stands."""
     run = runs(world).first()
-    return None if run is None else as_it_stands(run)
+    return None if run is None else with_actual_status(run)
 
 
-def as_it_stands(run: PipelineRun) -> PipelineRun:
+def with_actual_status(run: PipelineRun) -> PipelineRun:
     """Return a run to be shown, as interrupted where its executor died and nobody could write that down.
 
     A heartbeat alone may be late on a busy machine; the lock of an executor is free as soon as that is dead.
     """
-    if run.status == PipelineRun.Status.RUNNING and run.heartbeat_at is not None:
+    if run.status == PipelineRun.RunStatus.RUNNING and run.heartbeat_at is not None:
         is_silent = timezone.now() - run.heartbeat_at > SILENT_AFTER
         if is_silent and not is_taken(Lock.RUN):
-            run.status = PipelineRun.Status.INTERRUPTED
+            run.status = PipelineRun.RunStatus.INTERRUPTED
             run.stages = [
                 stage | {"status": "interrupted"} if stage["status"] == "running" else stage for stage in run.stages
             ]
@@ -296,15 +310,17 @@ def as_it_stands(run: PipelineRun) -> PipelineRun:
 def runs_by_status() -> dict[str, int]:
     """Return how many runs there are of each status, as they stand."""
     found = dict(PipelineRun.objects.values_list("status").annotate(n=Count("id")).order_by("status"))
-    for run in PipelineRun.objects.filter(status=PipelineRun.Status.RUNNING).only("status", "heartbeat_at", "stages"):
-        if as_it_stands(run).status != PipelineRun.Status.RUNNING:
-            found[PipelineRun.Status.RUNNING] -= 1
+    for run in PipelineRun.objects.filter(status=PipelineRun.RunStatus.RUNNING).only(
+        "status", "heartbeat_at", "stages"
+    ):
+        if with_actual_status(run).status != PipelineRun.RunStatus.RUNNING:
+            found[PipelineRun.RunStatus.RUNNING] -= 1
             found[run.status] = found.get(run.status, 0) + 1
     return found
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class TrainingHistory:
     """What a run as of some instant would have to learn from.
 
     Parameters
@@ -327,7 +343,7 @@ class History:
     is_enough: bool
 
 
-def history(world: World, *, as_of: datetime, split: Mapping[str, Any]) -> History:
+def history(world: World, *, as_of: datetime, split: Mapping[str, Any]) -> TrainingHistory:
     """Return what was known of a world before an instant, measured by the section `split` of the parameters.
 
     The pipeline looks more closely; what is not enough here is not enough there.
@@ -345,7 +361,7 @@ def history(world: World, *, as_of: datetime, split: Mapping[str, Any]) -> Histo
         starts = scoring.season_starts(begin, latest or begin, split["refit_month"], split["refit_day"])
         before = known.filter(kickoff_at__gte=begin, known_at__lt=starts[-1]) if starts else known.none()
         is_enough = before[:least].count() >= least
-    return History(
+    return TrainingHistory(
         first_known_at=first["known_at"],
         first_kickoff_at=first["kickoff_at"],
         known=known.count(),
@@ -355,7 +371,7 @@ def history(world: World, *, as_of: datetime, split: Mapping[str, Any]) -> Histo
     )
 
 
-def predictions_in_time() -> QuerySet[Prediction]:
+def predictions_before_kickoff() -> QuerySet[Prediction]:
     """Return the predictions that were published before the kick-off as it came to be; a late one is void."""
     return Prediction.objects.filter(published_at__lt=F("match__kickoff_at"))
 
@@ -410,9 +426,9 @@ def season_forecast(season: Season) -> SeasonForecast | None:
     )
 
 
-def scores_that_count(world: World | None = None) -> QuerySet[Score]:
+def valid_scores(world: World | None = None) -> QuerySet[Score]:
     """Return the scores of graded predictions against the newest revision of the result."""
-    later = predictions_in_time().filter(
+    later = predictions_before_kickoff().filter(
         match_id=OuterRef("match_id"), published_at__gt=OuterRef("prediction__published_at")
     )
     rows = Score.objects.filter(
@@ -426,11 +442,11 @@ def scores_that_count(world: World | None = None) -> QuerySet[Score]:
 
 def newest_scores(match_ids: Iterable[int]) -> dict[int, Score]:
     """Return the score that counts of each match that has one."""
-    return {row.match_id: row for row in scores_that_count().filter(match_id__in=list(match_ids))}
+    return {row.match_id: row for row in valid_scores().filter(match_id__in=list(match_ids))}
 
 
 @dataclass(frozen=True, slots=True)
-class Measures:
+class MeanScores:
     """Mean scores over some matches; log loss in nats, RPS in [0, 1]."""
 
     n: int
@@ -439,15 +455,15 @@ class Measures:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class ScoreComparison:
     """The model and an alternative on the same matches.
 
     `difference` is that of log loss (model − alternative), `interval` its paired bootstrap interval; None while there
     are fewer than `INTERVAL_FROM` matches, which no interval describes.
     """
 
-    model: Measures
-    other: Measures
+    model: MeanScores
+    other: MeanScores
     difference: float
     interval: scoring.Interval | None
 
@@ -462,8 +478,8 @@ class TrackRecord:
 
     n: int
     brier: float | None
-    against_base_rates: Comparison | None
-    against_market: Comparison | None
+    against_base_rates: ScoreComparison | None
+    against_market: ScoreComparison | None
     first_at: datetime | None
     latest_at: datetime | None
     void: int
@@ -471,14 +487,14 @@ class TrackRecord:
 
 def track_record(world: World, *, since: datetime | None = None) -> TrackRecord:
     """Return the grades of the published forecasts of a world beside base rates and market on the same matches."""
-    scores = scores_that_count(world)
+    scores = valid_scores(world)
     late = Prediction.objects.filter(
         match__world=world, match__status=Match.Status.FINISHED, published_at__gte=F("match__kickoff_at")
     )
     if since:
         scores = scores.filter(match__kickoff_at__gte=since)
         late = late.filter(match__kickoff_at__gte=since)
-    in_time = predictions_in_time().filter(match_id=OuterRef("match_id"))
+    in_time = predictions_before_kickoff().filter(match_id=OuterRef("match_id"))
     void = late.filter(~Exists(in_time)).values("match_id").distinct().count()
     rows = list(
         scores.order_by("match__kickoff_at", "match_id").values_list(
@@ -512,11 +528,11 @@ def track_record(world: World, *, since: datetime | None = None) -> TrackRecord:
     )
 
 
-def _compare(model: np.ndarray, other: np.ndarray, together: np.ndarray) -> Comparison:
+def _compare(model: np.ndarray, other: np.ndarray, together: np.ndarray) -> ScoreComparison:
     difference = model[:, 0] - other[:, 0]
-    return Comparison(
-        model=Measures(len(model), float(model[:, 0].mean()), float(model[:, 1].mean())),
-        other=Measures(len(other), float(other[:, 0].mean()), float(other[:, 1].mean())),
+    return ScoreComparison(
+        model=MeanScores(len(model), float(model[:, 0].mean()), float(model[:, 1].mean())),
+        other=MeanScores(len(other), float(other[:, 0].mean()), float(other[:, 1].mean())),
         difference=float(difference.mean()),
         interval=scoring.paired_bootstrap(difference, together) if len(difference) >= INTERVAL_FROM else None,
     )

@@ -1,7 +1,7 @@
 """The loaded model and its feature state as one reference, swapped whole.
 
 A process asks for the newest promotion once a second. A new champion is loaded, checked and warmed up beside the old
-one, and takes its place in one assignment; when it cannot be loaded the latest good one stays and every answer says
+one, and takes its place in one assignment; when it cannot be loaded the latest good one stays and every forecast says
 so. Between data snapshots the state moves on by observing the new results. Only a worker builds a state anew, which
 takes long; a web process keeps its own until the worker has stored one.
 """
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 CHECK_SECONDS: Final = 1.0
-"""How old the answer to "who is champion, what is the data snapshot" may be."""
+"""How old the forecast to "who is champion, what is the data snapshot" may be."""
 
 RETRY_SECONDS: Final = 60.0
 """How long after a failed load a champion is tried again: a full disk may have been emptied."""
@@ -52,7 +52,7 @@ LATEST_GOOD: Final = "latest good version"
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class ServedModel:
     """A model and the state that it reads, which belong together.
 
     `degraded` is empty for the champion itself.
@@ -68,7 +68,7 @@ class Served:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ServedForecasts:
     """Forecasts of some fixtures in the order asked: arrays of `n` rows, outcome order home, draw, away."""
 
     probabilities: np.ndarray
@@ -78,7 +78,7 @@ class Answer:
     features_sha256: list[str]
 
 
-_served: dict[World, Served] = {}
+_served: dict[World, ServedModel] = {}
 _checked: dict[World, float] = {}
 _refused: dict[World, tuple[int, float]] = {}
 _lock = threading.Lock()
@@ -87,7 +87,7 @@ _warm = threading.Event()
 
 def current(
     world: World, *, now: datetime, may_rebuild: bool = False, clock: Callable[[], float] = time.monotonic
-) -> Served | None:
+) -> ServedModel | None:
     """Return what this process serves for a world, brought up to date; None while there is no champion to load.
 
     Parameters
@@ -119,6 +119,7 @@ def keep_current(*, clock: Callable[[], datetime], rounds: int | None = None) ->
         How often to look; for ever by default.
     """
     warmed: dict[World, int] = {}
+    prepare_at = time.monotonic()
     while rounds is None or rounds > 0:
         try:
             for world in World:
@@ -130,20 +131,29 @@ def keep_current(*, clock: Callable[[], datetime], rounds: int | None = None) ->
         except (DatabaseError, ValueError) as error:
             logger.warning("models are not looked after: %s; trying again", error)
             connection.close()
+        except Exception:
+            # This thread has to live: without it the process would never see another champion.
+            logger.exception("models are not looked after; trying again")
         _warm.set()
-        # While it waits for another process that compiles there is no champion: one that there is has loaded above.
-        prepare()
+        if time.monotonic() >= prepare_at:
+            try:
+                # This may wait for another process that compiles. An existing champion has been loaded above, unless
+                # that failed.
+                prepare()
+            except Exception:
+                logger.exception("libraries and kernels cannot be loaded; trying again in %.0f s", RETRY_SECONDS)
+                prepare_at = time.monotonic() + RETRY_SECONDS
         rounds = None if rounds is None else rounds - 1
         time.sleep(CHECK_SECONDS if rounds is None else 0)
 
 
-def _answer_one(served: Served, *, now: datetime) -> None:
+def _answer_one(served: ServedModel, *, now: datetime) -> None:
     """Forecast one fixture, if there is any: what a model loads at its first forecast is loaded then."""
     from apps.ml import dataset
 
     fixtures = dataset.upcoming(served.world, now=now, until=now + SCHEDULE_AHEAD).head(1)
     if len(fixtures):
-        answer(served, fixtures, now=now)
+        forecast(served, fixtures, now=now)
 
 
 @cache
@@ -157,7 +167,7 @@ def prepare() -> None:
     logger.info("kernels loaded in %.1f s", warm_up.run())
 
 
-def latest(world: World, *, now: datetime) -> Served | None:
+def latest(world: World, *, now: datetime) -> ServedModel | None:
     """Return what `keep_current` has loaded; where it does not run, load it now."""
     return _served.get(world) if is_warm() else current(world, now=now)
 
@@ -176,16 +186,16 @@ def forget() -> None:
         _warm.clear()
 
 
-def described(served: Served, fixtures: pd.DataFrame, *, now: datetime) -> np.ndarray:
+def features_of(served: ServedModel, fixtures: pd.DataFrame, *, now: datetime) -> np.ndarray:
     """Return the features of `fixtures` (rows of `dataset.fixtures`) as of `now`, with the line-ups known by then."""
     asked = fixtures.assign(as_of=now)
     return served.state.describe(asked, lineups=_lineups(served.state, asked, now=now))
 
 
-def answer(served: Served, fixtures: pd.DataFrame, *, now: datetime) -> Answer:
+def forecast(served: ServedModel, fixtures: pd.DataFrame, *, now: datetime) -> ServedForecasts:
     """Forecast `fixtures` (rows of `dataset.fixtures`) as of `now`."""
     began = time.perf_counter()
-    features = described(served, fixtures, now=now)
+    features = features_of(served, fixtures, now=now)
     model_began = time.perf_counter()
     forecast = served.bundle.forecast(features)
     ended = time.perf_counter()
@@ -195,7 +205,7 @@ def answer(served: Served, fixtures: pd.DataFrame, *, now: datetime) -> Answer:
         metrics.CONFIDENCE.labels(served.world).observe(confidence)
     names = served.bundle.manifest.names
     base = [names.index(name) for name in ("base_home", "base_draw", "base_away")]
-    return Answer(
+    return ServedForecasts(
         probabilities=forecast.p,
         goals=forecast.goals,
         base_rates=features[:, base] / features[:, base].sum(axis=1, keepdims=True),
@@ -204,7 +214,7 @@ def answer(served: Served, fixtures: pd.DataFrame, *, now: datetime) -> Answer:
     )
 
 
-def _champion_loaded(world: World, clock: Callable[[], float]) -> Served | None:
+def _champion_loaded(world: World, clock: Callable[[], float]) -> ServedModel | None:
     """Return the champion, loaded if it is not yet; else the latest good version."""
     promotion = selectors.champion(world)
     if promotion is None:
@@ -226,7 +236,7 @@ def _champion_loaded(world: World, clock: Callable[[], float]) -> Served | None:
     return _latest_good(world, but=promotion.version_id)
 
 
-def _latest_good(world: World, *, but: int) -> Served | None:
+def _latest_good(world: World, *, but: int) -> ServedModel | None:
     """Return the newest earlier champion that can be loaded."""
     tried = {but}
     for earlier in selectors.promotions(world):
@@ -241,7 +251,7 @@ def _latest_good(world: World, *, but: int) -> Served | None:
     return None
 
 
-def _load(world: World, version_id: int, *, degraded: str) -> Served:
+def _load(world: World, version_id: int, *, degraded: str) -> ServedModel:
     """Load a version with its state and warm both up; every check of the bundle is made here."""
     # Heavy libraries load here, after the process has started and before it is asked for a forecast.
     prepare()
@@ -251,7 +261,7 @@ def _load(world: World, version_id: int, *, degraded: str) -> Served:
     version = ModelVersion.objects.get(pk=version_id)
     folder = settings.SPAI_VAR_DIR / "bundles" / version.bundle_sha256
     bundle = bundles.unpack(bytes(version.bundle), folder, sha256=version.bundle_sha256)
-    served = Served(
+    served = ServedModel(
         world=world,
         version_id=version.pk,
         version_number=version.number,
@@ -264,7 +274,7 @@ def _load(world: World, version_id: int, *, degraded: str) -> Served:
     return served
 
 
-def _caught_up(served: Served, *, now: datetime, may_rebuild: bool) -> Served:
+def _caught_up(served: ServedModel, *, now: datetime, may_rebuild: bool) -> ServedModel:
     """Bring the state to the newest data snapshot, by a stored state, by observing, or (in a worker) anew."""
     # The bridge to frames brings pandas along: like the model's own libraries it loads in the warm-up.
     from apps.ml import dataset
@@ -325,7 +335,7 @@ def _lineups(state: FeatureState, fixtures: pd.DataFrame, *, now: datetime) -> p
     return dataset.lineups_of(fixtures["match_id"], before=now) if state.reads_lineups else None
 
 
-def _built_anew(served: Served, *, now: datetime) -> FeatureState:
+def _built_anew(served: ServedModel, *, now: datetime) -> FeatureState:
     from apps.ml.forecasting.features import FeatureState
 
     began = time.perf_counter()
@@ -335,7 +345,7 @@ def _built_anew(served: Served, *, now: datetime) -> FeatureState:
     return state
 
 
-def _keep(served: Served, *, now: datetime) -> None:
+def _keep(served: ServedModel, *, now: datetime) -> None:
     """Store the state for the other processes; older states of the version are of no more use."""
     state = served.state.to_bytes()
     kept, _ = FeatureSnapshot.objects.update_or_create(

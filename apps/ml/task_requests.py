@@ -7,8 +7,8 @@ from typing import Any
 from celery.worker.request import Request
 
 
-class WakeUpRequest(Request):
-    """The request of a `tasks.WakeUp`, which goes on when the worker loses the broker."""
+class LongTaskRequest(Request):
+    """The request of a `tasks.LongTask`, which goes on when the worker loses the broker."""
 
     def cancel(self, pool: Any, signal: Any = None, emit_retry: bool = True) -> None:
         """Do nothing: the message was acknowledged, so nobody else is given it, and the work does not need the broker.

@@ -29,7 +29,7 @@ def is_shutting_down() -> bool:
     return bool(_SHUTDOWN[0])
 
 
-class WakeUp(Task):
+class LongTask(Task):
     """A task that may take longer than any limit, because its message carries no work: the rows do.
 
     The message is acknowledged before the work begins, so that no broker delivers it again while the work lasts. The
@@ -39,7 +39,7 @@ class WakeUp(Task):
     abstract = True
     acks_late = False
     reject_on_worker_lost = False
-    Request = "apps.ml.task_requests:WakeUpRequest"
+    Request = "apps.ml.task_requests:LongTaskRequest"
 
 
 @shared_task(name="ml.predict_due", soft_time_limit=240, time_limit=300)
@@ -60,7 +60,7 @@ def simulate_due() -> None:
     logger.info("simulate_due: %s", services.simulate_due(now=timezone.now()))
 
 
-@shared_task(name="ml.run_due", base=WakeUp)
+@shared_task(name="ml.run_due", base=LongTask)
 def run_due() -> None:
     """Execute the oldest pipeline run that is not over, if any; its stages have limits of their own."""
     logger.info("run_due: %s", services.run_due(now=timezone.now(), is_stopping=is_shutting_down))

@@ -7,9 +7,9 @@ from django.urls import clear_url_caches
 
 
 @pytest.fixture
-def office_process(settings, tmp_path):
+def admin_process(settings, tmp_path):
     """This process as the one that serves the admin."""
-    settings.ROOT_URLCONF = "tests.db.office_urls"
+    settings.ROOT_URLCONF = "tests.db.admin_urls"
     settings.STATIC_ROOT = tmp_path
     settings.STORAGES = settings.STORAGES | {
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
@@ -20,6 +20,6 @@ def office_process(settings, tmp_path):
 
 
 @pytest.fixture
-def office(office_process, admin_client):
+def admin(admin_process, admin_client):
     """The operator's browser on the process that serves the admin."""
     return admin_client

@@ -1,4 +1,4 @@
-"""The office offers an action only where it would not be refused, and tells whoever asks all the same why not."""
+"""The admin offers an action only where it would not be refused, and tells whoever asks all the same why not."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from apps.matches import services as matches
 from apps.matches.models import Correction, World
 from apps.matches.records import Status
 from apps.ml import services as models
-from apps.scraping.models import Lane, Snapshot, Source
+from apps.scraping.models import HostState, Snapshot, Source
+from apps.scraping.politeness import BreakerState
 from tests.factories import ContradictionFactory, MatchFactory
 from tests.web.conftest import Builder
 
@@ -26,19 +27,19 @@ def build(db):
 
 
 @pytest.fixture
-def offers(office):
+def offers(admin):
     """A function that tells whether an action is on the page of a row, or of a list where no row is given."""
 
     def found(model: str, action: str, *row: int) -> bool:
         page = reverse(f"admin:{model}_{'change' if row else 'changelist'}", args=row)
-        response = office.get(page)
+        response = admin.get(page)
         assert response.status_code == 200
         return reverse(f"admin:{model}_{action}", args=row) in response.content.decode()
 
     return found
 
 
-def test_a_version_is_promoted_and_compared_where_it_may_be(offers, office, build):
+def test_a_version_is_promoted_and_compared_where_it_may_be(offers, admin, build):
     first, second = build.version(1), build.version(2)
     labelled = build.version(3, inputs="prices before the match")
     assert offers("ml_modelversion", "promote_version", first.pk)
@@ -51,8 +52,8 @@ def test_a_version_is_promoted_and_compared_where_it_may_be(offers, office, buil
     assert offers("ml_modelversion", "compare_again", second.pk)
     for version, said in ((labelled, "serving has no prices of coming matches"), (first, "is champion already")):
         page = reverse("admin:ml_modelversion_change", args=[version.pk])
-        assert f"Not to be promoted: {version}" in office.get(page).content.decode()
-        assert said in office.get(page).content.decode()
+        assert f"Not to be promoted: {version}" in admin.get(page).content.decode()
+        assert said in admin.get(page).content.decode()
 
 
 def test_a_champion_is_rolled_back_where_there_was_one_before(offers, build):
@@ -118,34 +119,36 @@ def test_a_key_is_revoked_once(offers, build):
     assert not offers("api_apikey", "revoke", made.row.pk)
 
 
-def test_a_source_is_visited_where_requests_may_leave(offers, office, build, settings):
+def test_a_source_is_visited_where_requests_may_leave(offers, admin, build, settings):
     settings.SPAI_CONTACT = "mail@example.org"
-    office.get(reverse("admin:scraping_source_changelist"))
+    admin.get(reverse("admin:scraping_source_changelist"))
     asks = Source.objects.get(name="whoscored")
-    levers = ("visit_now", "back_fill", "switch_on", "reparse", "resume_lane")
+    levers = ("scrape_now", "back_fill", "switch_on", "reparse", "resume_host")
     assert [each for each in levers if offers("scraping_source", each, asks.pk)] == []
     page = reverse("admin:scraping_source_change", args=[asks.pk])
-    assert "Its owners want to be asked first." in office.get(page).content.decode()
+    assert "Its owners want to be asked first." in admin.get(page).content.decode()
     asks.permission_confirmed_at = build.now
     asks.save()
     assert [each for each in levers if offers("scraping_source", each, asks.pk)] == ["switch_on"]
     asks.is_enabled = True
     asks.save()
-    assert [each for each in levers if offers("scraping_source", each, asks.pk)] == ["visit_now", "back_fill"]
-    Lane.objects.create(host="www.whoscored.com", state=Lane.State.OPEN, open_until=build.now + timedelta(hours=1))
+    assert [each for each in levers if offers("scraping_source", each, asks.pk)] == ["scrape_now", "back_fill"]
+    HostState.objects.create(
+        host="www.whoscored.com", state=BreakerState.OPEN, open_until=build.now + timedelta(hours=1)
+    )
     Snapshot.objects.create(
         source=asks, run_id=1, url="https://www.whoscored.com/", fetched_at=build.now, status=200, size=1
     )
     assert [each for each in levers if offers("scraping_source", each, asks.pk)] == [
-        "visit_now",
+        "scrape_now",
         "back_fill",
         "reparse",
-        "resume_lane",
+        "resume_host",
     ]
 
 
 @pytest.mark.parametrize("model", ["ml_modelversion", "matches_match", "scraping_source", "api_apikey"])
 @pytest.mark.parametrize("row", ["0", "x", "9" * 30])
-def test_a_row_that_is_not_there_is_no_fault(office, model, row):
-    response = office.get(reverse(f"admin:{model}_change", args=[row]), follow=True)
+def test_a_row_that_is_not_there_is_no_fault(admin, model, row):
+    response = admin.get(reverse(f"admin:{model}_change", args=[row]), follow=True)
     assert response.status_code in (200, 404)

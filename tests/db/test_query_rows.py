@@ -22,7 +22,7 @@ from apps.matches.models import Match, World
 from apps.ml import services, serving
 from apps.ml.models import Prediction, ServedWorld
 from apps.ml.services import seasons
-from apps.scraping.services.asking import visit_due
+from apps.scraping.services.run_requests import request_scheduled_run
 from benchmarks.queries import Answer, Explained, ask, explained
 
 pytestmark = pytest.mark.slow
@@ -216,8 +216,8 @@ class TestRowsThatAreRead(TestCase):
             answer = ask(self.client, f"/track-record/?world={world}")
             assert max(query.read for query in answer.queries) <= 3 * forecasts
 
-    @override_settings(ROOT_URLCONF="tests.db.office_urls")
-    def test_no_list_of_the_office_reads_more_than_ten_times_what_it_shows(self):
+    @override_settings(ROOT_URLCONF="tests.db.admin_urls")
+    def test_no_list_of_the_admin_reads_more_than_ten_times_what_it_shows(self):
         self.client.force_login(get_user_model().objects.create_superuser("operator"))
         match, addresses = "/admin/matches/match/", ["/admin/"]
         addresses += [match, f"{match}?p=6", f"{match}?world=real", f"{match}?world=sandbox&p=6"]
@@ -235,7 +235,7 @@ class TestRowsThatAreRead(TestCase):
 
         def visits() -> None:
             for source in ("sandbox", "football-data"):
-                visit_due(source=source, scope="odds", now=NOW)
+                request_scheduled_run(source=source, scope="odds", now=NOW)
 
         self.monkeypatch.setattr(serving, "current", current)
         self.monkeypatch.setattr(seasons, "_is_due", lambda *details: False)

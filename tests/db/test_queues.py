@@ -7,7 +7,7 @@ from celery.signals import worker_init
 
 from spai import preload
 from spai.celery import QUEUES, TIMETABLE, app
-from spai.stack import parts
+from spai.stack import processes
 
 MINUTE = 60
 
@@ -24,12 +24,14 @@ def by_queue() -> dict[str, dict[str, object]]:
 
 
 def test_every_queue_has_a_worker_and_a_table_of_imports(by_queue):
-    assert set(by_queue) == set(QUEUES) == set(parts.QUEUES) == set(preload.PRELOADED)
+    assert set(by_queue) == set(QUEUES) == set(processes.QUEUES) == set(preload.PRELOADED)
 
 
 def test_whoever_asks_for_visits_never_waits_longer_than_a_tick_lives(by_queue):
-    assert set(by_queue["default"]) >= {"scraping.visit_due", "ml.settle_due", "ml.retrain_due"}
-    lifetimes = {entry["options"]["expires"] for entry in TIMETABLE.values() if entry["task"] == "scraping.visit_due"}
+    assert set(by_queue["default"]) >= {"scraping.request_scheduled_run", "ml.settle_due", "ml.retrain_due"}
+    lifetimes = {
+        entry["options"]["expires"] for entry in TIMETABLE.values() if entry["task"] == "scraping.request_scheduled_run"
+    }
     assert max(task.time_limit for task in by_queue["default"].values()) <= min(lifetimes) == MINUTE
 
 

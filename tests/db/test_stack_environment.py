@@ -30,7 +30,7 @@ def stack(tmp_path, monkeypatch):
 
 
 def ports(stack):
-    return [stack.port(part) for part in ADDRESSES]
+    return [stack.port(process) for process in ADDRESSES]
 
 
 def test_the_first_start_writes_a_private_file_that_settings_can_read(stack):
@@ -102,7 +102,7 @@ def test_a_port_that_somebody_took_meanwhile_is_replaced_and_the_password_kept(s
         second = settle(load({"SPAI_VAR_DIR": str(stack.var)}))
     assert second.port("postgres") not in ports(first)
     assert second.password("postgres") == first.password("postgres")
-    assert {part for part in ADDRESSES if second.port(part) != first.port(part)} == {"postgres"}
+    assert {process for process in ADDRESSES if second.port(process) != first.port(process)} == {"postgres"}
 
 
 def test_two_stacks_that_run_at_the_same_time_share_no_port(stack, tmp_path):
@@ -136,14 +136,14 @@ def test_a_promise_lasts_as_long_as_a_process_that_inherited_it(tmp_path):
 
 def test_an_address_in_the_environment_is_somebody_elses_server(stack):
     own = settle(stack)
-    assert not own.elsewhere("postgres")
+    assert not own.is_external("postgres")
     elsewhere = load({"SPAI_VAR_DIR": str(stack.var), "DATABASE_URL": "postgresql://a:b@db.example/spai"})
-    assert elsewhere.elsewhere("postgres")
+    assert elsewhere.is_external("postgres")
     assert elsewhere.address("postgres") == "postgresql://a:b@db.example/spai"
     assert elsewhere.mlflow_database == "postgresql://a:b@db.example/spai_mlflow"
-    assert not elsewhere.elsewhere("redis")
+    assert not elsewhere.is_external("redis")
     # A shell that has read stack.env names our own server.
-    assert not load({"SPAI_VAR_DIR": str(stack.var), **own.own}).elsewhere("postgres")
+    assert not load({"SPAI_VAR_DIR": str(stack.var), **own.own}).is_external("postgres")
 
 
 def test_the_address_that_the_world_sees_does_not_move_the_process(stack):
@@ -151,7 +151,7 @@ def test_the_address_that_the_world_sees_does_not_move_the_process(stack):
     behind_proxy = load({"SPAI_VAR_DIR": str(stack.var), "SPAI_WEB_URL": "https://spai.example"})
     assert behind_proxy.process_environment()["SPAI_WEB_URL"] == "https://spai.example"
     assert behind_proxy.port("web") == urlsplit(behind_proxy.own["SPAI_WEB_URL"]).port
-    assert not behind_proxy.elsewhere("web")
+    assert not behind_proxy.is_external("web")
 
 
 def test_the_parts_see_our_secrets_and_no_telemetry(stack):
@@ -164,17 +164,17 @@ def test_the_parts_see_our_secrets_and_no_telemetry(stack):
 
 
 def test_the_cookies_of_two_stacks_on_one_machine_have_different_names(stack):
-    def names(face, office):
-        told = {"SPAI_FACE": face, "SPAI_OFFICE_URL": office, "SPAI_VAR_DIR": str(stack.var), "SECRET_KEY": "s"}
+    def names(role, admin):
+        told = {"SPAI_ROLE": role, "SPAI_ADMIN_URL": admin, "SPAI_VAR_DIR": str(stack.var), "SECRET_KEY": "s"}
         told |= {"DATABASE_URL": "postgresql://a:b@127.0.0.1:1/c", "REDIS_URL": "redis://127.0.0.1:1/0"}
         code = "from spai.settings import *; print(SESSION_COOKIE_NAME, CSRF_COOKIE_NAME)"
         return subprocess.check_output([sys.executable, "-c", code], env=os.environ | told, text=True).split()
 
-    first = names("office", "http://127.0.0.1:8001")
+    first = names("admin", "http://127.0.0.1:8001")
     assert len(set(first)) == 2
     assert names("web", "http://127.0.0.1:8001") == first
-    assert not set(names("office", "http://127.0.0.1:9001")) & set(first)
-    assert names("office", "https://office.example.org") == ["spai_site_session", "spai_site_csrf"]
+    assert not set(names("admin", "http://127.0.0.1:9001")) & set(first)
+    assert names("admin", "https://admin.example.org") == ["spai_site_session", "spai_site_csrf"]
 
 
 def test_a_relative_folder_lies_in_the_checkout():

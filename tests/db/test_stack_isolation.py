@@ -25,7 +25,7 @@ STACK_ENV = {
     "CELERY_BROKER_URL": f"redis://:{PLANTED}@127.0.0.1:1/1",
     "MLFLOW_TRACKING_URI": f"http://{PLANTED}.example",
     "SPAI_WEB_URL": f"http://{PLANTED}.example",
-    "SPAI_OFFICE_URL": f"http://{PLANTED}.example",
+    "SPAI_ADMIN_URL": f"http://{PLANTED}.example",
     "SPAI_PUSH_URL": f"http://{PLANTED}.example",
     "SPAI_SANDBOX_URL": f"http://{PLANTED}.example",
     "SPAI_DVC_REMOTE": f"s3://{PLANTED}/dvc",
@@ -46,7 +46,7 @@ from tests.faults.test_stack import Running
 def test_told():
     stack = Running(pathlib.Path("stack")).stack
     seen = {name: str(getattr(settings, name)) for name in dir(settings) if name.isupper()}
-    told = {"settings": seen, "environment": dict(os.environ), "stack": [dict(stack.own), dict(stack.outside)]}
+    told = {"settings": seen, "environment": dict(os.environ), "stack": [dict(stack.own), dict(stack.overrides)]}
     pathlib.Path("told.json").write_text(json.dumps(told))
 """
 
@@ -59,7 +59,7 @@ def names_of_settings() -> set[str]:
 def test_every_variable_of_settings_and_of_the_stack_is_taken_out(tmp_path):
     stack = environment.load({"SPAI_VAR_DIR": str(tmp_path)})
     written = {*names_of_settings(), *environment.ADDRESSES.values(), *stack.process_environment()}
-    written |= {"MLFLOW_BACKEND_STORE_URI", "SPAI_STACK", "SPAI_PART", "AWS_ACCESS_KEY_ID", "PGPASSWORD", *STACK_ENV}
+    written |= {"MLFLOW_BACKEND_STORE_URI", "SPAI_STACK", "SPAI_PROCESS", "AWS_ACCESS_KEY_ID", "PGPASSWORD", *STACK_ENV}
     assert len(written) > 40
     kept = set(temporary.without_stack(dict.fromkeys(written, "x")))
     assert kept <= {*temporary.OF_THE_MACHINE, "PATH", "PYTHONUNBUFFERED"}

@@ -12,8 +12,9 @@ import psutil
 import psycopg
 import pytest
 
-from spai.stack import cli, environment, launch, lifecycle, logs, revision
+from spai.stack import cli, environment, guards, launch, lifecycle, logs, preparation, readiness, revision, summary
 from spai.stack.environment import load
+from spai.stack.errors import StackError
 from spai.stack.ports import Claims
 from spai.stack.report import Report
 from spai.stack.supervision import LAUNCH
@@ -29,14 +30,14 @@ def stack(tmp_path, monkeypatch):
     return load({"SPAI_VAR_DIR": str(tmp_path)})
 
 
-def marked(stack, part):
-    return {**os.environ, "SPAI_STACK": str(stack.var), "SPAI_PART": part}
+def marked(stack, process):
+    return {**os.environ, "SPAI_STACK": str(stack.var), "SPAI_PROCESS": process}
 
 
 def test_a_part_ends_what_its_last_run_left_and_nothing_else(stack, tmp_path):
     other = load({"SPAI_VAR_DIR": str(tmp_path / "other")})
     owners = [(stack, "web"), (stack, "push"), (other, "web")]
-    sleepers = [subprocess.Popen(SLEEP, env=marked(owner, part)) for owner, part in owners]
+    sleepers = [subprocess.Popen(SLEEP, env=marked(owner, process)) for owner, process in owners]
     command = [sys.executable, "-P", str(LAUNCH), "web", "echo", "became the command"]
     done = subprocess.run(command, env=marked(stack, "web"), capture_output=True, text=True, check=True)
     assert done.stdout == "became the command\n"
@@ -75,13 +76,13 @@ def test_a_part_dies_with_its_supervisor(stack):
 
 
 # ── Logs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
-def follow(stack, part=None):
+def follow(stack, process=None):
     """Return a stream of log lines, and the list that gets None whenever the stream waits."""
     waits = []
-    return logs.lines(stack, part, follow=True, wait=waits.append), waits
+    return logs.lines(stack, process, follow=True, wait=waits.append), waits
 
 
-def test_each_line_carries_the_name_of_its_part(stack):
+def test_each_line_carries_the_name_of_its_process(stack):
     stack.logs.mkdir()
     (stack.logs / "web.log").write_text("one\ntwo\n")
     (stack.logs / "beat.log").write_text("tick\n")
@@ -126,7 +127,7 @@ def test_a_stack_that_does_not_run_says_how_to_start_it(stack, capsys):
 
 
 def test_a_second_command_waits_for_nobody(stack, capsys):
-    with lifecycle.alone(stack):
+    with guards.alone(stack):
         assert cli.main(["down"]) == 1
     told = capsys.readouterr().err
     assert f"Another command is already starting or stopping this stack (process {os.getpid()})" in told
@@ -144,14 +145,14 @@ def test_the_first_password_is_shown_and_later_ones_only_named(stack, capsys):
         settled = environment.settle(stack, claims)
     report = Report(sys.stdout)
     settled.password_file.write_text("seen-once\n")
-    lifecycle.greet(settled, report, "seen-once")
+    summary.print_summary(settled, report, "seen-once")
     told = capsys.readouterr().out
     assert "seen-once" in told
-    for part in ("web", "office", "push", "sandbox", "mlflow"):
-        assert settled.address(part) in told
+    for process in ("web", "admin", "push", "sandbox", "mlflow"):
+        assert settled.address(process) in told
     assert f"in MLflow: user spai, password MLFLOW_TRACKING_PASSWORD in {settled.env_file}" in told
     assert settled.own["MLFLOW_TRACKING_PASSWORD"] not in told
-    lifecycle.greet(settled, report, "")
+    summary.print_summary(settled, report, "")
     told = capsys.readouterr().out
     assert "seen-once" not in told
     assert str(settled.password_file) in told
@@ -160,17 +161,17 @@ def test_the_first_password_is_shown_and_later_ones_only_named(stack, capsys):
 def test_where_no_password_is_kept_the_way_to_a_user_is_said(stack, capsys):
     with Claims(stack.var / "claims") as claims:
         settled = environment.settle(stack, claims)
-    lifecycle.greet(settled, Report(sys.stdout), "")
+    summary.print_summary(settled, Report(sys.stdout), "")
     told = capsys.readouterr().out
     assert "manage.py createsuperuser" in told
     assert str(settled.password_file) not in told
 
 
 def test_a_database_is_known_by_where_it_is_and_not_by_who_asks():
-    first = lifecycle.which_database("postgresql://a:b@db:5432/spai")
+    first = preparation.database_fingerprint("postgresql://a:b@db:5432/spai")
     others = ("db:5432/x", "db:5433/spai", "d:5432/spai")
-    assert lifecycle.which_database("postgres://c:d@db:5432/spai?sslmode=require") == first
-    assert len({first, *(lifecycle.which_database(f"postgresql://a:b@{other}") for other in others)}) == 4
+    assert preparation.database_fingerprint("postgres://c:d@db:5432/spai?sslmode=require") == first
+    assert len({first, *(preparation.database_fingerprint(f"postgresql://a:b@{other}") for other in others)}) == 4
 
 
 def test_another_database_is_prepared_anew(stack, monkeypatch, capsys):
@@ -178,14 +179,14 @@ def test_another_database_is_prepared_anew(stack, monkeypatch, capsys):
         # Two databases that have seen as many migrations.
         chosen = load({"SPAI_VAR_DIR": str(stack.var), "DATABASE_URL": address})
         chosen.static.mkdir(parents=True, exist_ok=True)
-        return lifecycle.prepare_site(chosen, Report(sys.stdout))
+        return preparation.prepare_site(chosen, Report(sys.stdout))
 
     from spai.stack import site
 
     prepared = []
     monkeypatch.setattr(os, "environ", os.environ.copy())
-    monkeypatch.setattr(lifecycle, "applied_migrations", lambda stack: 50)
-    monkeypatch.setattr(lifecycle, "compile_kernels", lambda stack: None)
+    monkeypatch.setattr(preparation, "applied_migrations", lambda stack: 50)
+    monkeypatch.setattr(preparation, "compile_kernels", lambda stack: None)
     monkeypatch.setattr(site, "migrate", lambda: prepared.append("tables"))
     monkeypatch.setattr(site, "collect_static", lambda stack: "there")
     monkeypatch.setattr(site, "make_admin", lambda *told: "")
@@ -201,18 +202,18 @@ def test_another_database_is_prepared_anew(stack, monkeypatch, capsys):
 def simulated(stack, monkeypatch):
     """A stack of which the site is ready at once and everything else never; and what was done with it, in order."""
     from spai.stack import health, supervision
-    from spai.stack.parts import SITE, Part
+    from spai.stack.processes import SITE, Process
 
     done = []
 
-    def part(name):
+    def process(name):
         def ready():
             done.append(f"asked {name}")
             if name not in (*SITE, "postgres", "redis"):
                 raise health.Unhealthy(f"{name} does not answer")
             return "answers"
 
-        return Part(name, name, [], ready, ready)
+        return Process(name, name, [], ready, ready)
 
     class Simulated:
         def __init__(self, stack):
@@ -221,15 +222,15 @@ def simulated(stack, monkeypatch):
         def start(self, name):
             done.append(f"started {name}")
 
-        def processes(self):
+        def states(self):
             return {name: {"statename": "RUNNING", "pid": 1, "start": 1} for name in names}
 
     names = ("postgres", "redis", "mlflow", *SITE, "worker-ml", "beat")
-    parts = [part(name) for name in names]
-    monkeypatch.setattr(lifecycle, "PATIENCE", 0.2)
+    processes = [process(name) for name in names]
+    monkeypatch.setattr(readiness, "PATIENCE", 0.2)
     monkeypatch.setattr(lifecycle, "Supervisor", Simulated)
-    monkeypatch.setattr(supervision, "parts_of", lambda stack: parts)
-    monkeypatch.setattr(lifecycle, "launch", lambda stack, parts, claims: Simulated(stack))
+    monkeypatch.setattr(supervision, "processes_of", lambda stack: processes)
+    monkeypatch.setattr(lifecycle, "launch", lambda stack, processes, claims: Simulated(stack))
     for step in ("prepare_files", "start_servers"):
         monkeypatch.setattr(lifecycle, step, lambda *given: None)
     monkeypatch.setattr(lifecycle, "prepare_site", lambda stack, report: "")
@@ -240,7 +241,7 @@ def simulated(stack, monkeypatch):
 def test_a_start_waits_for_the_site_and_names_what_is_still_starting(stack, simulated, capsys):
     lifecycle.begin(stack, Report(sys.stdout))
     told = capsys.readouterr().out
-    assert "Starting in the background: mlflow, worker-ml, beat; `make status` tells when each is ready" in told
+    assert "Starting in the background: mlflow, worker-ml, beat; `make status` shows when each is ready" in told
     assert re.search(r"MLflow: .*\(not ready yet\)", told)
     assert not re.search(r"Site: .*\(not ready yet\)", told)
     last_answer = max(number for number, what in enumerate(simulated) if what.startswith("asked"))
@@ -249,14 +250,14 @@ def test_a_start_waits_for_the_site_and_names_what_is_still_starting(stack, simu
 
 
 def test_a_second_start_of_a_running_stack_names_what_is_not_ready_and_why(stack, simulated, capsys, monkeypatch):
-    monkeypatch.setattr(lifecycle.supervision, "configuration", lambda stack, parts: "")
+    monkeypatch.setattr(lifecycle.supervision, "configuration", lambda stack, processes: "")
     (stack.run / "supervisord.conf").write_text("")
     with Claims(stack.var / "claims") as claims:
         settled = environment.settle(stack, claims)
     lifecycle.adopt(settled, Report(sys.stdout))
     told = capsys.readouterr().out
     for name in ("mlflow", "worker-ml", "beat"):
-        assert f"{name} is not ready: {name} does not answer; `make status` tells when it is" in told
+        assert f"{name} is not ready: {name} does not answer; `make status` shows when it is" in told
     assert "web is not ready" not in told
 
 
@@ -265,14 +266,14 @@ def test_preparing_the_site_has_the_kernels_compiled_beside_it(stack, monkeypatc
 
     started = []
     monkeypatch.setattr(os, "environ", os.environ.copy())
-    monkeypatch.setattr(lifecycle, "applied_migrations", lambda stack: 50)
-    monkeypatch.setattr(lifecycle.subprocess, "Popen", lambda command, **how: started.append((command, how)))
+    monkeypatch.setattr(preparation, "applied_migrations", lambda stack: 50)
+    monkeypatch.setattr(preparation.subprocess, "Popen", lambda command, **how: started.append((command, how)))
     monkeypatch.setattr(site, "migrate", lambda: started.append("tables"))
     monkeypatch.setattr(site, "collect_static", lambda stack: "there")
     monkeypatch.setattr(site, "make_admin", lambda *told: "")
     chosen = load({"SPAI_VAR_DIR": str(stack.var), "DATABASE_URL": "postgresql://a:b@127.0.0.1:1/one"})
     chosen.logs.mkdir(parents=True)
-    lifecycle.prepare_site(chosen, Report(sys.stdout))
+    preparation.prepare_site(chosen, Report(sys.stdout))
     (command, how), second = started
     assert command[1:] == ["-m", "apps.ml.pipeline.warm_up"]
     assert how["env"]["SPAI_STACK"] == str(chosen.var)
@@ -280,8 +281,8 @@ def test_preparing_the_site_has_the_kernels_compiled_beside_it(stack, monkeypatc
 
 
 def test_a_part_that_was_switched_on_since_is_not_restarted_alone(stack, monkeypatch, capsys):
-    monkeypatch.setattr(lifecycle.Supervisor, "runs", lambda supervisor: True)
-    monkeypatch.setattr(lifecycle.Supervisor, "processes", lambda supervisor: {"web": {}})
+    monkeypatch.setattr(lifecycle.Supervisor, "is_running", lambda supervisor: True)
+    monkeypatch.setattr(lifecycle.Supervisor, "states", lambda supervisor: {"web": {}, "monitor": {}})
     monkeypatch.setattr(lifecycle.Supervisor, "stop", lambda *told: None)
     monkeypatch.setattr(lifecycle.Supervisor, "start", lambda *told: None)
     with Claims(stack.var / "claims") as claims:
@@ -296,33 +297,33 @@ def test_a_fault_of_the_machine_is_said_in_words(stack, monkeypatch, capsys):
 
     monkeypatch.setattr(lifecycle, "down", fail)
     assert cli.main(["down"]) == 1
-    assert "SPAI did not do it: Permission denied: /var/log/web.log" in capsys.readouterr().err
+    assert "The command failed: Permission denied: /var/log/web.log" in capsys.readouterr().err
 
 
 def test_a_database_that_an_operators_server_refuses_to_make_is_named(stack, monkeypatch):
     def fail(*told, **more):
         raise psycopg.OperationalError("no\n")
 
-    monkeypatch.setattr(lifecycle.psycopg, "connect", fail)
+    monkeypatch.setattr(preparation.psycopg, "connect", fail)
     elsewhere = load({"SPAI_VAR_DIR": str(stack.var), "DATABASE_URL": "postgresql://a:b@db.example/spai"})
     told = r"(?s)The database spai_mlflow, which MLflow needs.*MLFLOW_TRACKING_URI"
-    with pytest.raises(lifecycle.StackError, match=told):
-        lifecycle.make_mlflow_database(elsewhere)
+    with pytest.raises(StackError, match=told):
+        preparation.make_mlflow_database(elsewhere)
 
 
 def test_a_sandbox_that_does_not_run_has_no_address(stack, capsys):
     with Claims(stack.var / "claims") as claims:
         settled = environment.settle(load({"SPAI_VAR_DIR": str(stack.var), "SPAI_SANDBOX": "false"}), claims)
-    lifecycle.greet(settled, Report(sys.stdout), "")
+    summary.print_summary(settled, Report(sys.stdout), "")
     assert "Sandbox:" not in capsys.readouterr().out
 
 
 def test_the_end_of_a_log_is_part_of_a_failure(stack):
-    from spai.stack.parts import Part
+    from spai.stack.processes import Process
 
     stack.logs.mkdir()
     (stack.logs / "web.log").write_text("".join(f"line {number}\n" for number in range(50)))
-    told = str(lifecycle.failure(stack, Part("web", "pages", [], str, str), "cannot be started"))
+    told = str(readiness.failure(stack, Process("web", "pages", [], str, str), "cannot be started"))
     assert "web (pages) cannot be started" in told
     assert "line 49" in told
     assert "line 10\n" not in told

@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from spai.stack import environment, health, lifecycle, roles, servers
+from spai.stack import environment, health, preparation, roles, servers
 from spai.stack.environment import SUPERUSER, load
+from spai.stack.errors import StackError
 from spai.stack.ports import Claims
 from spai.stack.report import Report
 from spai.stack.temporary import PATIENCE
@@ -118,7 +119,7 @@ def test_a_cluster_whose_superuser_the_site_was_is_brought_over_without_loss(sta
         session.execute("CREATE ROLE reader LOGIN PASSWORD 'own'")
         session.execute("CREATE ROLE spai_retention NOLOGIN")
         # What an attempt left that was interrupted.
-        session.execute(f"CREATE ROLE {roles.PASSING} SUPERUSER")
+        session.execute(f"CREATE ROLE {roles.TEMPORARY} SUPERUSER")
     for name in ("spai", "mlflow", "test_spai"):
         with psycopg.connect(urlsplit(old)._replace(path=f"/{name}").geturl()) as session:
             session.execute(EVERYTHING)
@@ -153,5 +154,5 @@ def test_an_upgrade_that_was_interrupted_goes_on(stack, started):
 
 def test_a_lost_password_is_named_with_its_file(stack, started, capsys):
     started(SUPERUSER, "another")
-    with pytest.raises(lifecycle.StackError, match=r"neither the superuser of .*maintenance\.env nor the role of"):
-        lifecycle.settle_roles(stack, Report(None))
+    with pytest.raises(StackError, match=r"neither the superuser of .*maintenance\.env nor the role of"):
+        preparation.settle_roles(stack, Report(None))

@@ -116,7 +116,7 @@ def run_a_cluster(cluster: Cluster, way: str, log) -> int:
             with psycopg.connect(address) as session:
                 row = session.execute("SELECT current_setting('server_encoding'), 'é' < 'f', lower('É')").fetchone()
             assert row == ("UTF8", False, "é")
-            servers.drop_dead_lock(cluster)
+            servers.remove_stale_lock(cluster)
             assert (cluster.data / "postmaster.pid").exists()
         finally:
             process.terminate()
@@ -157,10 +157,10 @@ def test_without_user_namespaces_root_runs_postgresql_as_nobody(tmp_path, monkey
 def test_the_lock_of_a_dead_server_is_removed_and_that_of_a_living_one_kept(tmp_path):
     cluster = Cluster(Program(tmp_path, 18, "embedded"), tmp_path)
     lock = tmp_path / "postmaster.pid"
-    servers.drop_dead_lock(cluster)
+    servers.remove_stale_lock(cluster)
     # This very process is no PostgreSQL on these files.
     lock.write_text(f"{os.getpid()}\n{tmp_path}\n")
-    servers.drop_dead_lock(cluster)
+    servers.remove_stale_lock(cluster)
     assert not lock.exists()
     moved = tmp_path.with_name(f"{tmp_path.name}-renamed")
     # A stand-in that bears the name of the server and works in the folder of its files, as the server does.
@@ -168,17 +168,17 @@ def test_the_lock_of_a_dead_server_is_removed_and_that_of_a_living_one_kept(tmp_
     program.symlink_to(shutil.which("sleep") or "")
     with subprocess.Popen([program, "100000"], cwd=tmp_path) as holder:
         lock.write_text(f"{holder.pid}\n{tmp_path}\n")
-        servers.drop_dead_lock(cluster)
+        servers.remove_stale_lock(cluster)
         assert lock.exists()
         tmp_path.rename(moved)
         renamed = Cluster(cluster.program, moved)
-        servers.drop_dead_lock(renamed)
+        servers.remove_stale_lock(renamed)
         assert (moved / "postmaster.pid").exists()
         # On other files it says nothing.
         elsewhere = Cluster(cluster.program, tmp_path)
         tmp_path.mkdir()
         lock.write_text(f"{holder.pid}\n{tmp_path}\n")
-        servers.drop_dead_lock(elsewhere)
+        servers.remove_stale_lock(elsewhere)
         assert not lock.exists()
         holder.kill()
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from spai.stack.ports import free_port
 from tests.web.conftest import Builder
-from tests.web.processes import PATIENCE, ROOT, environment_of, start_office, start_push, start_web, stop
+from tests.web.processes import PATIENCE, ROOT, environment_of, start_admin, start_push, start_web, stop
 
 FOREIGN = """
 () => [...document.querySelectorAll("script[src], img[src], link[href], iframe[src], source[src], use[href]")]
@@ -53,11 +53,11 @@ def var_folder(browser, django_db_setup, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def office_site(var_folder):
-    """An office process on the test database; its address."""
+def admin_url(var_folder):
+    """An admin process on the test database; its address."""
     port = free_port()
     address = f"http://127.0.0.1:{port}"
-    process = start_office(port, var_folder / "office.log", SPAI_OFFICE_URL=address, SPAI_VAR_DIR=str(var_folder))
+    process = start_admin(port, var_folder / "admin.log", SPAI_ADMIN_URL=address, SPAI_VAR_DIR=str(var_folder))
     yield address
     stop(process)
 

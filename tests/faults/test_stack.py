@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from spai.stack import environment, launch, lifecycle, temporary
+from spai.stack import environment, guards, launch, temporary
 from spai.stack.supervision import Supervisor
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(3600)]
@@ -24,8 +24,8 @@ ROOT = Path(__file__).resolve().parents[2]
 # The sandbox does not run here, see below.
 PATIENCE = 1800.0
 """Seconds after which what must happen counts as stuck."""
-PARTS = ["postgres", "redis", "mlflow", "web", "office", "push", "beat"]
-PARTS += ["worker-scrape", "worker-ml", "worker-forecast", "worker-default"]
+PROCESSES = ["postgres", "redis", "mlflow", "web", "admin", "push", "beat"]
+PROCESSES += ["worker-scrape", "worker-ml", "worker-forecast", "worker-default"]
 
 
 class Running:
@@ -66,7 +66,7 @@ class Running:
         return {row["name"]: row for row in json.loads(self.run("status", "--json")[1])}
 
     def processes(self) -> dict[str, psutil.Process]:
-        return {name: psutil.Process(info["pid"]) for name, info in Supervisor(self.stack).processes().items()}
+        return {name: psutil.Process(info["pid"]) for name, info in Supervisor(self.stack).states().items()}
 
     def left(self) -> list[psutil.Process]:
         return launch.leftovers(str(self.var))
@@ -76,11 +76,11 @@ class Running:
         for process in self.left():
             # It may end while it is looked at.
             with contextlib.suppress(psutil.Error, OSError):
-                found.add(process.environ().get("SPAI_PART", ""))
+                found.add(process.environ().get("SPAI_PROCESS", ""))
         return found
 
     def wait_until_well(self, **restarts: int) -> dict[str, dict[str, object]]:
-        """Wait until all parts are healthy, and those that are named have been restarted so often at least."""
+        """Wait until all processes are healthy, and those that are named have been restarted so often at least."""
         end = time.monotonic() + PATIENCE
         while True:
             status = self.status()
@@ -119,19 +119,19 @@ def wait_for(what):
     return found
 
 
-@pytest.mark.parametrize("part", [*PARTS, "watch"])
-def test_a_killed_part_is_started_again_and_status_says_so(running, part):
-    before = running.wait_until_well()[part]["restarts"]
-    victim = running.processes()[part]
+@pytest.mark.parametrize("process", [*PROCESSES, "monitor"])
+def test_a_killed_process_is_started_again_and_status_says_so(running, process):
+    before = running.wait_until_well()[process]["restarts"]
+    victim = running.processes()[process]
     victim.kill()
     wait_for(lambda: not victim.is_running())
-    after = running.wait_until_well(**{part: before + 1})
-    assert after[part]["restarts"] == before + 1
-    assert "ended unexpectedly" in after[part]["latest_end_reason"]
-    assert running.processes()[part].pid != victim.pid
-    if part != "watch":
-        assert "(terminated by SIGKILL)" in after[part]["latest_end_reason"]
-    assert f"{part} ended unexpectedly" in (running.var / "log" / "watch.log").read_text()
+    after = running.wait_until_well(**{process: before + 1})
+    assert after[process]["restarts"] == before + 1
+    assert "ended unexpectedly" in after[process]["latest_end_reason"]
+    assert running.processes()[process].pid != victim.pid
+    if process != "monitor":
+        assert "(terminated by SIGKILL)" in after[process]["latest_end_reason"]
+    assert f"{process} ended unexpectedly" in (running.var / "log" / "monitor.log").read_text()
 
 
 def test_the_other_parts_go_on_when_postgresql_was_killed(running):
@@ -159,7 +159,7 @@ def test_a_frozen_part_is_noticed_and_restarted(running):
     running.wait_until_well()
     before = running.status()["push"]["restarts"]
     frozen = running.processes()["push"]
-    # The watch believes in a part only after it has answered once.
+    # The monitor believes in a process only after it has answered once.
     time.sleep(8)
     frozen.send_signal(signal.SIGSTOP)
     wait_for(lambda: not frozen.is_running())
@@ -185,7 +185,7 @@ def test_the_password_is_shown_once_and_kept_in_a_private_file(running):
 
 
 def test_two_commands_at_once_do_not_meet(running):
-    with lifecycle.alone(running.stack):
+    with guards.alone(running.stack):
         code, output = running.run("up")
     assert code == 1
     assert "Another command is already starting or stopping this stack" in output
@@ -194,7 +194,7 @@ def test_two_commands_at_once_do_not_meet(running):
 
 def test_after_the_supervisor_was_killed_the_next_start_heals(fresh):
     fresh.up()
-    supervisor = psutil.Process(Supervisor(fresh.stack).ask("getPID"))
+    supervisor = psutil.Process(Supervisor(fresh.stack).call("getPID"))
     database = fresh.stack.own["DATABASE_URL"]
     supervisor.kill()
     supervisor.wait(PATIENCE)
@@ -212,7 +212,7 @@ def test_an_interrupted_start_leaves_no_process(fresh, end):
     finally:
         command.send_signal(end)
         output, _ = command.communicate(timeout=PATIENCE)
-    # A command that was killed itself cannot tidy up; the watch does that for it.
+    # A command that was killed itself cannot tidy up; the monitor does that for it.
     wait_for(lambda: fresh.left() == [])
     assert command.returncode != 0
     if end != signal.SIGKILL:

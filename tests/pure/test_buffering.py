@@ -322,10 +322,10 @@ async def test_liveness_and_reserved_paths_answer_while_every_thread_is_busy(app
             return [b"ready"]
         return application(environ, start_response)
 
-    site = BufferedApplication(site_application, threads=1, reserved={("/readyz",): 1}, alive={"face": "web"})
+    site = BufferedApplication(site_application, threads=1, reserved={("/readyz",): 1}, alive={"role": "web"})
     busy = [asyncio.create_task(Client().ask(site)) for _ in range(10)]
     alive = await Client(path="/livez").ask(site)
-    assert (alive.status, json.loads(alive.body)) == (200, {"status": "alive", "face": "web"})
+    assert (alive.status, json.loads(alive.body)) == (200, {"status": "alive", "role": "web"})
     assert (await Client(path="/readyz").ask(site)).body == b"ready"
     assert (await Client("POST", path="/livez", body=b"").ask(site)).status == 405
     assert (await Client("HEAD", path="/livez").ask(site)).body == b""

@@ -12,7 +12,7 @@ from urllib.request import urlopen
 from django.contrib.auth.hashers import make_password
 
 from apps.ml.pipeline import warm_up
-from spai.stack.parts import OFFICE_THREADS, SANDBOX_THREADS, granian_command, uvicorn_command
+from spai.stack.processes import ADMIN_THREADS, SANDBOX_THREADS, granian_command, uvicorn_command
 from tests.database import database_url
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,12 +20,12 @@ PATIENCE = 300.0
 """Seconds after which a process that does not answer, or does not end, counts as stuck."""
 
 
-def environment_of(face: str, **more: str) -> dict[str, str]:
-    """The environment of one face of the site."""
+def environment_of(role: str, **more: str) -> dict[str, str]:
+    """The environment of one role of the site."""
     return {
         **os.environ,
         "DATABASE_URL": database_url(),
-        "SPAI_FACE": face,
+        "SPAI_ROLE": role,
         "DJANGO_SETTINGS_MODULE": "spai.settings",
         **more,
     }
@@ -70,13 +70,13 @@ def start_sandbox(port: int, log: Path, **more: str) -> subprocess.Popen[bytes]:
     """Start the process of the simulated world's site, with the command of the stack."""
     threads = {"SPAI_THREADS": str(SANDBOX_THREADS)}
     command = granian_command(port, "spai.sandbox:application")
-    return start(command, port, log, environment_of("office", **threads, **more))
+    return start(command, port, log, environment_of("admin", **threads, **more))
 
 
-def start_office(port: int, log: Path, **more: str) -> subprocess.Popen[bytes]:
-    """Start an office process, with the command of the stack."""
+def start_admin(port: int, log: Path, **more: str) -> subprocess.Popen[bytes]:
+    """Start an admin process, with the command of the stack."""
     command = granian_command(port, "spai.front:application")
-    return start(command, port, log, environment_of("office", SPAI_THREADS=str(OFFICE_THREADS), **more))
+    return start(command, port, log, environment_of("admin", SPAI_THREADS=str(ADMIN_THREADS), **more))
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

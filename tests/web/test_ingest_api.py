@@ -28,7 +28,7 @@ from spai.stack.ports import free_port
 from tests.database import locked_elsewhere
 from tests.db.api.conftest import quoted, told
 from tests.web.conftest import read_json
-from tests.web.processes import start_office, stop
+from tests.web.processes import start_admin, stop
 
 # Names of tests must be the same in every process of a run.
 AN_UPLOAD = "00000000-0000-4000-8000-000000000001"
@@ -48,14 +48,14 @@ def many(count: int, first: int = 0) -> list[dict]:
 
 
 @pytest.fixture
-def office_face(settings):
-    # What is mounted is decided once, when it is first asked for: that must not be while the face is another.
+def admin_role(settings):
+    # What is mounted is decided once, when it is first asked for: that must not be while the role is another.
     _ = get_resolver().url_patterns
-    settings.SPAI_FACE = "office"
+    settings.SPAI_ROLE = "admin"
 
 
 @pytest.fixture
-def token(db, office_face) -> str:
+def token(db, admin_role) -> str:
     made = services.create_key(name="Ada's feed", source="feed", worlds=["real"], created_by="ada", now=timezone.now())
     return made.token
 
@@ -153,7 +153,7 @@ def test_a_key_for_other_things_is_told_the_scope(send, monkeypatch):
     assert "'ingest'" in problem_of(send(told()), 403)["detail"]
 
 
-def test_a_session_of_the_office_is_no_key(client, admin_client, office_face):
+def test_a_session_of_the_admin_is_no_key(client, admin_client, admin_role):
     response = admin_client.post(ADDRESS, data=body_of(told()), content_type=NDJSON)
     problem_of(response, 401)
 
@@ -178,10 +178,10 @@ def test_the_key_is_in_no_log_and_in_no_answer(send, token, caplog):
     assert all(token[14:] not in answer.content.decode() for answer in answers)
 
 
-def test_another_process_names_the_office(send, settings):
-    settings.SPAI_FACE = "web"
+def test_another_process_names_the_admin(send, settings):
+    settings.SPAI_ROLE = "web"
     body = problem_of(send(told(), Authorization=None), 421, "other-address")
-    assert body["address"] == f"{django_settings.SPAI_OFFICE_URL}/api/v1/ingest/"
+    assert body["address"] == f"{django_settings.SPAI_ADMIN_URL}/api/v1/ingest/"
 
 
 # ── What is refused as a whole ───────────────────────────────────────────────────────────────────────────────────────
@@ -365,10 +365,10 @@ def test_the_schema_asks_for_a_key_in_one_header_or_the_other():
 
 # ── A real server on a real socket ───────────────────────────────────────────────────────────────────────────────────
 @pytest.fixture(scope="module")
-def office(django_db_setup, tmp_path_factory):
-    """The port of an office process on the test database."""
+def admin(django_db_setup, tmp_path_factory):
+    """The port of an admin process on the test database."""
     port = free_port()
-    process = start_office(port, tmp_path_factory.mktemp("office") / "log")
+    process = start_admin(port, tmp_path_factory.mktemp("admin") / "log")
     yield port
     stop(process)
 
@@ -415,17 +415,17 @@ def next_line(port: int, token: str, upload: object) -> int:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_feed_goes_on_after_its_connection_broke(office, token):
+def test_a_feed_goes_on_after_its_connection_broke(admin, token):
     lines, upload = many(600), uuid4()
-    status, account, _ = posted(office, token, body_of(*lines[:200]), f"?upload={upload}&from_line=1")
+    status, account, _ = posted(admin, token, body_of(*lines[:200]), f"?upload={upload}&from_line=1")
     assert (status, account["created"], account["next_line"]) == (200, 200, 201)
     content = body_of(*lines[200:400])
-    with socket.create_connection(("127.0.0.1", office)) as link:
+    with socket.create_connection(("127.0.0.1", admin)) as link:
         link.sendall(head_of(token, len(content), f"?upload={upload}&from_line=201") + content[: len(content) // 2])
-    while (at := next_line(office, token, upload)) != 600 + 1:
+    while (at := next_line(admin, token, upload)) != 600 + 1:
         assert at == 1 + Upload.objects.get().stored
         content = body_of(*lines[at - 1 : at + 199])
-        status, account, headers = posted(office, token, content, f"?upload={upload}&from_line={at}")
+        status, account, headers = posted(admin, token, content, f"?upload={upload}&from_line={at}")
         if status == 409:
             # The server has not noticed yet that the first connection is gone.
             assert headers["retry-after"] == "5"
@@ -437,9 +437,9 @@ def test_a_feed_goes_on_after_its_connection_broke(office, token):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_answer_that_was_lost_is_given_again(office, token):
+def test_an_answer_that_was_lost_is_given_again(admin, token):
     content = body_of(*many(50))
-    with socket.create_connection(("127.0.0.1", office)) as link:
+    with socket.create_connection(("127.0.0.1", admin)) as link:
         head = head_of(token, len(content)).replace(b"\r\n\r\n", b"\r\nIdempotency-Key: once\r\n\r\n")
         link.sendall(head + content)
         # The link stays until the lines are stored: a server may drop a request whose client has gone before it began.
@@ -448,20 +448,20 @@ def test_an_answer_that_was_lost_is_given_again(office, token):
             time.sleep(0.1)
     assert Match.objects.count() == 50
     status, account, headers = posted_until(
-        lambda status: status != 409, office, token, content, **{"Idempotency-Key": "once"}
+        lambda status: status != 409, admin, token, content, **{"Idempotency-Key": "once"}
     )
     assert (status, account["created"], headers["idempotency-replayed"]) == (200, 50, "true")
     assert Ingest.objects.count() == 1
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_equal_requests_at_once_are_worked_on_once(office, token):
+def test_two_equal_requests_at_once_are_worked_on_once(admin, token):
     content, answers = body_of(*many(3_000)), []
     ready = threading.Barrier(2)
 
     def send() -> None:
         ready.wait()
-        answers.append(posted(office, token, content, **{"Idempotency-Key": "both"}))
+        answers.append(posted(admin, token, content, **{"Idempotency-Key": "both"}))
 
     threads = [threading.Thread(target=send) for _ in range(2)]
     for thread in threads:
@@ -475,30 +475,30 @@ def test_two_equal_requests_at_once_are_worked_on_once(office, token):
             # On a busy machine the second may come when the first has its answer already; then it gets the same one.
             assert (status, account["created"]) == (200, 3_000)
     assert 200 in [status for status, *_ in answers]
-    status, account, headers = posted(office, token, content, **{"Idempotency-Key": "both"})
+    status, account, headers = posted(admin, token, content, **{"Idempotency-Key": "both"})
     assert (status, account["created"], headers["idempotency-replayed"]) == (200, 3_000, "true")
     assert (Ingest.objects.count(), Match.objects.count()) == (1, 3_000)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_client_that_falls_silent_keeps_nobody_else_waiting(office, token):
-    with socket.create_connection(("127.0.0.1", office)) as link:
+def test_a_client_that_falls_silent_keeps_nobody_else_waiting(admin, token):
+    with socket.create_connection(("127.0.0.1", admin)) as link:
         link.sendall(head_of(token, 1_000) + b"{")
         time.sleep(0.5)
         for path, status in (("/livez", 200), ("/readyz", 200), ("/metrics", 401)):
-            other = http.client.HTTPConnection("127.0.0.1", office, timeout=PATIENCE)
+            other = http.client.HTTPConnection("127.0.0.1", admin, timeout=PATIENCE)
             other.request("GET", path)
             assert other.getresponse().status == status
             other.close()
         # Nor does it hold the turn of its key, which begins when the body is there.
-        assert posted(office, token, body_of(told()))[0] == 200
+        assert posted(admin, token, body_of(told()))[0] == 200
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_client_that_asks_first_is_refused_before_it_sends(office, token):
+def test_a_client_that_asks_first_is_refused_before_it_sends(admin, token):
     def asked(token: str, length: int, content_type: str = NDJSON) -> int:
         head = head_of(token, length).replace(NDJSON.encode(), content_type.encode())
-        with socket.create_connection(("127.0.0.1", office), timeout=PATIENCE) as link:
+        with socket.create_connection(("127.0.0.1", admin), timeout=PATIENCE) as link:
             link.sendall(head.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n"))
             return int(link.recv(4096).split()[1])
 
@@ -509,11 +509,11 @@ def test_a_client_that_asks_first_is_refused_before_it_sends(office, token):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_body_in_chunks_is_refused_because_its_end_cannot_be_known(office, token):
+def test_a_body_in_chunks_is_refused_because_its_end_cannot_be_known(admin, token):
     def chunks():
         yield body_of(told())
 
-    link = http.client.HTTPConnection("127.0.0.1", office, timeout=PATIENCE)
+    link = http.client.HTTPConnection("127.0.0.1", admin, timeout=PATIENCE)
     headers = {"Authorization": f"Bearer {token}", "Content-Type": NDJSON}
     link.request("POST", ADDRESS, body=chunks(), headers=headers, encode_chunked=True)
     assert link.getresponse().status == 411

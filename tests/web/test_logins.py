@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from spai import logins
 from spai.stack.ports import free_port
-from tests.web.processes import PATIENCE, start_office, stop, strong_hash
+from tests.web.processes import PATIENCE, start_admin, stop, strong_hash
 
 PASSWORD = "a-long-right-one"
 WRONG = "Please enter the correct username and password"
@@ -28,9 +28,9 @@ TOO_MANY = "Too many wrong passwords from your address"
 
 
 @pytest.fixture
-def office(settings, db):
+def admin(settings, db):
     """The operator's account on the process that serves the admin."""
-    settings.ROOT_URLCONF = "tests.db.office_urls"
+    settings.ROOT_URLCONF = "tests.db.admin_urls"
     clear_url_caches()
     yield get_user_model().objects.create_superuser("ann", password=PASSWORD)
     clear_url_caches()
@@ -46,7 +46,7 @@ def guess(times: int, **more: str) -> list[int]:
     return [tried("wrong", **more).status_code for _ in range(times)]
 
 
-def test_the_fifth_wrong_password_locks_and_the_page_says_until_when(office):
+def test_the_fifth_wrong_password_locks_and_the_page_says_until_when(admin):
     assert guess(4) == [200] * 4
     assert WRONG in tried("wrong", address="192.0.2.2").text
     refused = tried("wrong")
@@ -58,24 +58,24 @@ def test_the_fifth_wrong_password_locks_and_the_page_says_until_when(office):
     assert tried(PASSWORD).status_code == 429
 
 
-def test_nobody_locks_the_operator_out_from_another_address(office):
+def test_nobody_locks_the_operator_out_from_another_address(admin):
     guess(9)
     assert tried(PASSWORD, address="192.0.2.2").status_code == 302
 
 
 @pytest.mark.parametrize("header", ["X-Forwarded-For", "X-Real-IP", "Forwarded", "Client-IP"])
-def test_a_header_that_a_client_writes_itself_is_no_way_around(office, header):
+def test_a_header_that_a_client_writes_itself_is_no_way_around(admin, header):
     answers = [tried("wrong", **{header: f"198.51.100.{number}"}).status_code for number in range(8)]
     assert answers == [200] * 4 + [429] * 4
 
 
 @pytest.mark.parametrize("header", ["User-Agent", "Accept"])
-def test_another_program_of_the_same_address_is_counted_with_it(office, header):
+def test_another_program_of_the_same_address_is_counted_with_it(admin, header):
     answers = [tried("wrong", **{header: f"x/{number}"}).status_code for number in range(8)]
     assert answers == [200] * 4 + [429] * 4
 
 
-def test_an_address_that_tries_many_accounts_is_locked_for_all(office):
+def test_an_address_that_tries_many_accounts_is_locked_for_all(admin):
     answers = [tried("wrong", name=f"user{number}").status_code for number in range(logins.ADDRESS_LIMIT + 5)]
     assert answers == [200] * logins.ADDRESS_LIMIT + [429] * 5
     refused = tried(PASSWORD)
@@ -83,7 +83,7 @@ def test_an_address_that_tries_many_accounts_is_locked_for_all(office):
     assert tried(PASSWORD, address="192.0.2.2").status_code == 302
 
 
-def test_what_is_tried_during_the_wait_does_not_make_it_longer(office):
+def test_what_is_tried_during_the_wait_does_not_make_it_longer(admin):
     guess(5)
     AccessAttempt.objects.update(attempt_time=timezone.now() - timedelta(minutes=14))
     refused = tried("wrong")
@@ -93,22 +93,22 @@ def test_what_is_tried_during_the_wait_does_not_make_it_longer(office):
     assert tried(PASSWORD).status_code == 302
 
 
-def test_the_right_password_ends_the_count(office):
+def test_the_right_password_ends_the_count(admin):
     for _ in range(3):
         assert guess(4) == [200] * 4
         assert tried(PASSWORD).status_code == 302
 
 
-def test_an_operator_unlocks_by_command(office, capsys):
+def test_an_operator_unlocks_by_command(admin, capsys):
     guess(5)
     call_command("axes_reset_username", "ann")
     assert tried(PASSWORD).status_code == 302
 
 
-def test_an_operator_unlocks_in_the_admin_and_no_password_is_kept(office):
+def test_an_operator_unlocks_in_the_admin_and_no_password_is_kept(admin):
     guess(5)
     client = Client(REMOTE_ADDR="192.0.2.2")
-    client.force_login(office, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(admin, backend="django.contrib.auth.backends.ModelBackend")
     listed = client.get(reverse("admin:axes_accessattempt_changelist")).text
     assert "192.0.2.1" in listed
     row = AccessAttempt.objects.get()
@@ -142,7 +142,7 @@ def test_as_many_proxies_are_believed_as_there_are(settings, proxies, forwarded,
 def test_forty_wrong_passwords_at_once_are_not_forty_answers(django_user_model, tmp_path):
     django_user_model.objects.create(username="ann", password=strong_hash(PASSWORD), is_staff=True, is_superuser=True)
     port = free_port()
-    process = start_office(port, tmp_path / "log", DATABASE_POOL_SIZE="7", DEBUG="true")
+    process = start_admin(port, tmp_path / "log", DATABASE_POOL_SIZE="7", DEBUG="true")
     try:
         link = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
         link.request("GET", "/admin/login/")
@@ -171,7 +171,7 @@ def test_forty_wrong_passwords_at_once_are_not_forty_answers(django_user_model, 
     assert answers.count(429) + answers.count(503) == 40 - answers.count(200)
 
 
-def test_a_login_whose_turn_does_not_come_is_refused(office, monkeypatch):
+def test_a_login_whose_turn_does_not_come_is_refused(admin, monkeypatch):
     @contextmanager
     def taken(*given, **more):
         yield False

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from spai.stack.ports import free_port
-from tests.web.processes import PATIENCE, start_office, start_push, start_web, stop
+from tests.web.processes import PATIENCE, start_admin, start_push, start_web, stop
 
 # The processes use the test database, which is made for tests that say so.
 pytestmark = pytest.mark.django_db
@@ -60,7 +60,7 @@ def status_of(port: int, path: str) -> int:
 
 STARTS = {
     "web": (start_web, "/api/schema/"),
-    "office": (start_office, "/"),
+    "admin": (start_admin, "/"),
     "push": (lambda port, log: start_push(port, log, origin="http://127.0.0.1:8000"), "/readyz"),
 }
 

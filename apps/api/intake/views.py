@@ -128,8 +128,8 @@ class IngestViewSet(viewsets.ViewSet):
 
         A redirect would not work: clients drop the key when they follow one to another port.
         """
-        if settings.SPAI_FACE != "office":
-            address = f"{settings.SPAI_OFFICE_URL}{request.path}"
+        if settings.SPAI_ROLE != "admin":
+            address = f"{settings.SPAI_ADMIN_URL}{request.path}"
             raise Problem(
                 421,
                 "other-address",
@@ -238,7 +238,7 @@ def body_limit(environ: Mapping[str, Any]) -> int | None:
     if environ["PATH_INFO"] != reverse("ingest"):
         return None
     request = Request(WSGIRequest(dict(environ) | {"wsgi.input": BytesIO()}), authenticators=[ApiKeyAuthentication()])
-    if settings.SPAI_FACE != "office" or not _is_lines(request):
+    if settings.SPAI_ROLE != "admin" or not _is_lines(request):
         return 0
     try:
         allowed = HasScope(ApiKeyScope.INGEST).has_permission(request, IngestViewSet())

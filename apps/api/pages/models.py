@@ -46,7 +46,7 @@ def models(request: HttpRequest) -> HttpResponse:
         "versions": versions,
         "promotions": ml_selectors.promotions(page.world)[:VERSIONS_SHOWN],
         "runs": [
-            ml_selectors.as_it_stands(run)
+            ml_selectors.with_actual_status(run)
             for run in ml_selectors.runs(page.world).defer("log", "params", "dvc_lock", "metrics")[:RUNS_SHOWN]
         ],
     }

@@ -86,7 +86,7 @@ def what_if(request: HtmxRequest) -> HttpResponse:
     elif home.team and away.team:
         try:
             context |= _forecast(home.team, away.team, query["date"] or next_saturday, query, request.GET, page)
-        except (ml_services.QuestionRefusedError, ml_services.NoForecastError) as error:
+        except (ml_services.WhatIfRefusedError, ml_services.NoForecastError) as error:
             context["why_none"] = str(error)
     return render_page(request, page, "pages/what_if.html", context, partial="partials/what_if.html")
 
@@ -94,7 +94,7 @@ def what_if(request: HtmxRequest) -> HttpResponse:
 def _forecast(
     home: Team, away: Team, day: date, query: dict[str, Any], parameters: QueryDict, page: PageContext
 ) -> dict[str, object]:
-    imagined = services.imagine_match(
+    what_if = services.what_if_match(
         home_team=home,
         away_team=away,
         day=day,
@@ -102,10 +102,10 @@ def _forecast(
         is_neutral=query["neutral"],
         now=page.now,
     )
-    match = imagined.match
+    match = what_if.match
     forecast = services.what_if_details(match, now=page.now)
     return {
-        "imagined": imagined,
+        "what_if": what_if,
         "match": match,
         "card": selectors.MatchCard(match=match, now=page.now),
         "forecast": forecast,

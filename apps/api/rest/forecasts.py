@@ -128,7 +128,7 @@ class WhatIfViewSet(viewsets.ViewSet):
         """Return the forecast of a match of two teams."""
         query, now = WhatIfQuery.parse(request), timezone.now()
         try:
-            imagined = services.imagine_match(
+            what_if = services.what_if_match(
                 home_team=_team(query["home"]),
                 away_team=_team(query["away"]),
                 day=query.get("date") or ml_services.next_saturday(now),
@@ -136,18 +136,18 @@ class WhatIfViewSet(viewsets.ViewSet):
                 is_neutral=query["neutral"],
                 now=now,
             )
-            details = services.what_if_details(imagined.match, now=now)
-        except ml_services.QuestionRefusedError as error:
+            details = services.what_if_details(what_if.match, now=now)
+        except ml_services.WhatIfRefusedError as error:
             raise Problem(422, error.kind, str(error), members={"parameter": error.about}) from error
         except ml_services.NoForecastError as error:
             raise NoForecastProblem(str(error)) from error
-        match = imagined.match
+        match = what_if.match
         shape = services.forecast_shape(match, details, now=now) | {
             "home_team": match.home_team,
             "away_team": match.away_team,
             "season": match.season,
             "is_neutral": match.is_neutral,
-            "notes": imagined.notes,
+            "notes": what_if.notes,
         }
         return Response(WhatIfSerializer(shape).data, headers={"Cache-Control": "no-store"})
 

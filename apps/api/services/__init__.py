@@ -20,26 +20,26 @@ from apps.api.services.keys import (
     state_of,
     worlds_of,
 )
-from apps.api.services.what_if import ImaginedMatch, find_team, imagine_match
+from apps.api.services.what_if import WhatIfMatch, find_team, what_if_match
 
 __all__ = [
     "ForecastDetails",
-    "ImaginedMatch",
     "KeyRefusedError",
     "NewKey",
     "SourceTakenError",
+    "WhatIfMatch",
     "check_source",
     "create_key",
     "find_key",
     "find_team",
     "forecast_details",
     "forecast_shape",
-    "imagine_match",
     "likely_score",
     "model_shape",
     "record_use",
     "revoke_key",
     "state_of",
     "what_if_details",
+    "what_if_match",
     "worlds_of",
 ]

@@ -90,7 +90,7 @@ def _published(prediction: Prediction) -> ForecastDetails:
     )
 
 
-def _live(match: Match, forecast: ml_services.Forecast) -> ForecastDetails:
+def _live(match: Match, forecast: ml_services.LiveForecast) -> ForecastDetails:
     p = (forecast.p_home, forecast.p_draw, forecast.p_away)
     grid, markets = _grid(forecast.home_expected_goals, forecast.away_expected_goals, p, forecast.rho)
     number, world = forecast.version_number, match.season.competition.world

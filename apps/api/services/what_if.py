@@ -18,7 +18,7 @@ INACTIVE_AFTER: Final = timedelta(days=400)
 
 
 @dataclass(frozen=True, slots=True)
-class ImaginedMatch:
+class WhatIfMatch:
     """A match that is not a fixture.
 
     Parameters
@@ -46,9 +46,9 @@ def find_team(text: str, world: World) -> tuple[Team | None, list[Team]]:
     return (exact[0], []) if len(exact) == 1 else (None, exact or candidates)
 
 
-def imagine_match(
+def what_if_match(
     *, home_team: Team, away_team: Team, day: date, competition: str = "", is_neutral: bool = False, now: datetime
-) -> ImaginedMatch:
+) -> WhatIfMatch:
     """Return a match of two teams on a day.
 
     Parameters
@@ -58,20 +58,20 @@ def imagine_match(
 
     Raises
     ------
-    QuestionRefusedError
+    WhatIfRefusedError
         When they cannot meet, or the day cannot be forecast.
     """
     leagues = []
     for about, team in (("home", home_team), ("away", away_team)):
         newest = selectors.newest_league(team)
         if newest is None:
-            raise ml_services.QuestionRefusedError(
+            raise ml_services.WhatIfRefusedError(
                 "no-league", about, f"{team.name} plays in no league that SPAI follows."
             )
         leagues.append(newest)
     worlds = {match.season.competition.world for match in leagues}
     if len(worlds) > 1:
-        raise ml_services.QuestionRefusedError(
+        raise ml_services.WhatIfRefusedError(
             "two-worlds",
             "away",
             f"{home_team.name} and {away_team.name} belong to different worlds: one of them is simulated.",
@@ -80,10 +80,10 @@ def imagine_match(
     season = next((each for each in seasons if each.competition.slug == competition), None)
     if season is None and competition:
         names = " or ".join(each.competition.slug for each in seasons)
-        raise ml_services.QuestionRefusedError(
+        raise ml_services.WhatIfRefusedError(
             "other-competition", "competition", f"They could meet in {names}, not in {competition[:160]}."
         )
-    match = ml_services.imagine(
+    match = ml_services.hypothetical_match(
         home_team=home_team,
         away_team=away_team,
         season=season or seasons[0],
@@ -91,7 +91,7 @@ def imagine_match(
         is_neutral=is_neutral,
         now=now,
     )
-    return ImaginedMatch(match, seasons, _notes(home_team, away_team, leagues, now))
+    return WhatIfMatch(match, seasons, _notes(home_team, away_team, leagues, now))
 
 
 def _notes(home_team: Team, away_team: Team, leagues: list[Match], now: datetime) -> list[str]:

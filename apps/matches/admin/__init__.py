@@ -1,4 +1,4 @@
-"""The office's view of matches: facts are read-only, names are reviewed, disputes are decided."""
+"""The admin's view of matches: facts are read-only, names are reviewed, disputes are decided."""
 
 from apps.matches.admin import disputes, matches, names
 from apps.matches.admin.facts import FactAdmin, FactInline, OfferingAdmin, ReasonForm, WorldFilter, number_of

@@ -1,4 +1,4 @@
-"""How facts are shown in the office, and how a decision on one is asked for."""
+"""How facts are shown in the admin, and how a decision on one is asked for."""
 
 from __future__ import annotations
 

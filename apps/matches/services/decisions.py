@@ -19,7 +19,7 @@ from apps.matches.trust import OPERATOR
 REASON_LIMIT: Final = 400
 
 PATIENCE: Final = timedelta(seconds=5)
-"""Longest wait of an operator for another ingest, such as an import: who waits holds a thread of the office."""
+"""Longest wait of an operator for another ingest, such as an import: who waits holds a thread of the admin."""
 
 
 def checked_reason(reason: str, error: type[Exception]) -> str:

@@ -1,4 +1,4 @@
-"""The office's view of models: runs are asked for, versions promoted, facts read."""
+"""The admin's view of models: runs are asked for, versions promoted, facts read."""
 
 from apps.ml.admin import champions, forecasts, runs, versions
 

@@ -1,4 +1,4 @@
-"""What was forecast and how it went, in the office: read-only."""
+"""What was forecast and how it went, in the admin: read-only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pipeline runs in the office: asked for here, followed while they work."""
+"""Pipeline runs in the admin: asked for here, followed while they work."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class PipelineRunAdmin(FactAdmin):
     )
     def shown_status(self, run: PipelineRun) -> str:
         """The status as a label."""
-        return selectors.as_it_stands(run).get_status_display()
+        return selectors.with_actual_status(run).get_status_display()
 
     @display(description="stage")
     def shown_stage(self, run: PipelineRun) -> str:
@@ -164,7 +164,7 @@ class PipelineRunAdmin(FactAdmin):
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> PipelineRun | None:
         """Return the run as it stands."""
         run = super().get_object(request, object_id, from_field)
-        return None if run is None else selectors.as_it_stands(run)
+        return None if run is None else selectors.with_actual_status(run)
 
     def has_run_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Whether the user may queue runs."""
@@ -184,7 +184,7 @@ class PipelineRunAdmin(FactAdmin):
         run = PipelineRun.objects.filter(pk=run_id).first()
         if run is None:
             raise Http404
-        run = selectors.as_it_stands(run)
+        run = selectors.with_actual_status(run)
         status = STOP_POLLING if run.is_over else 200
         return render(
             request,

@@ -1,4 +1,4 @@
-"""Registered versions in the office: compared, read about and promoted here."""
+"""Registered versions in the admin: compared, read about and promoted here."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from apps.matches.models import World
 from apps.ml import selectors, services
 from apps.ml.models import (
     Comparison,
-    Dossier,
+    EvaluationArtifacts,
     FeatureCatalogue,
     ModelVersion,
 )
@@ -42,7 +42,7 @@ class PromoteForm(ReasonForm):
     def __init__(self, *args: Any, object_id: int | str | None = None, **kwargs: Any) -> None:
         super().__init__(*args, object_id=object_id, **kwargs)
         version = selectors.versions().filter(pk=object_id).first() if object_id else None
-        against = selectors.against_promotion(version) if version else []
+        against = selectors.promotion_warnings(version) if version else []
         if against:
             self.fields["reason"].help_text = format_html(
                 "<b>Against it:</b><ul>{}</ul>{}",
@@ -143,7 +143,7 @@ class ModelVersionAdmin(FactAdmin):
     def promote_version(self, request: HttpRequest, form: PromoteForm, object_id: int) -> HttpResponse:
         """Make the version champion."""
         version = selectors.versions().get(pk=object_id)
-        against = selectors.against_promotion(version)
+        against = selectors.promotion_warnings(version)
         try:
             services.promote(version=version, user=request.user, reason=form.cleaned_data["reason"], now=timezone.now())
         except services.PromotionRefusedError as refusal:
@@ -187,7 +187,7 @@ class ModelVersionAdmin(FactAdmin):
         """Show the report that a run wrote: it brings its own style and drawings, and runs nothing."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        kept = Dossier.objects.filter(version_id=version_id).values_list("report", flat=True).first()
+        kept = EvaluationArtifacts.objects.filter(version_id=version_id).values_list("report", flat=True).first()
         if kept is None:
             raise Http404("No report is kept of this version.")
         response = HttpResponse(gzip.decompress(bytes(kept)), content_type="text/html; charset=utf-8")
@@ -209,7 +209,7 @@ class ModelVersionAdmin(FactAdmin):
                 "stage": selectors.stages(World(version.world)).of(version),
                 "why_not_champion": services.why_not_champion(version),
                 "compared": compared,
-                "has_report": Dossier.objects.filter(version=version).exists(),
+                "has_report": EvaluationArtifacts.objects.filter(version=version).exists(),
                 "card": card.markdown(facts),
             }
         return super().change_view(request, object_id, form_url, context)

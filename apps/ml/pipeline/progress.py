@@ -42,6 +42,11 @@ def signal_of(status: int) -> signal.Signals | None:
     return signal.Signals(number) if number in set(signal.Signals) else None
 
 
+def storable(text: str) -> str:
+    """Return a text that PostgreSQL stores: it refuses NUL, which is replaced by U+FFFD."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
 class Progress:
     """How far a run is, kept up line by line.
 
@@ -104,13 +109,15 @@ class Progress:
         return any(stage["status"] == DONE for stage in self.stages if stage["name"] not in ("export", "register"))
 
     def note(self, line: str) -> None:
-        """Add a line to the log that the pipeline did not write."""
-        self._lines.append(line)
+        """Add a line to the log that the pipeline did not write, unless it repeats the latest one."""
+        line = storable(line)
+        if not self._lines or self._lines[-1] != line:
+            self._lines.append(line)
 
     def read(self, line: str, *, now: datetime) -> None:
         """Take one line of output."""
         # A progress bar overwrites itself: what stands at the end counts.
-        line = line.rstrip("\n").rsplit("\r", 1)[-1].rstrip()
+        line = storable(line).rstrip("\n").rsplit("\r", 1)[-1].rstrip()
         if not line or line.startswith(_NOISE):
             return
         self._lines.append(line)

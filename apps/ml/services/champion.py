@@ -54,7 +54,7 @@ def promote(
     user: User | AnonymousUser | None,
     reason: str,
     now: datetime,
-    kind: str = Promotion.Kind.PROMOTE,
+    kind: str = Promotion.Action.PROMOTE,
 ) -> Promotion:
     """Make `version` the champion of its world; doing so twice leaves one promotion.
 
@@ -96,7 +96,7 @@ def champion_before(world: World) -> int | None:
     """Return the id of the version that a rollback would make champion again; None where there is none."""
     line: list[int] = []
     for kind, version_id in Promotion.objects.filter(world=world).order_by("id").values_list("kind", "version_id"):
-        if kind == Promotion.Kind.ROLLBACK:
+        if kind == Promotion.Action.ROLLBACK:
             line.pop()
         else:
             line.append(version_id)
@@ -131,7 +131,7 @@ def rollback(
     if before is None:
         raise PromotionRefusedError("There is no earlier champion to roll back to.")
     previous = ModelVersion.objects.defer("bundle").get(pk=before)
-    return promote(version=previous, user=user, reason=reason, now=now, kind=Promotion.Kind.ROLLBACK)
+    return promote(version=previous, user=user, reason=reason, now=now, kind=Promotion.Action.ROLLBACK)
 
 
 def promote_first_champion(*, world: World, now: datetime) -> Promotion | None:
@@ -174,7 +174,7 @@ def mirror_aliases() -> dict[str, dict[str, int | None]]:
             facts = selectors.card_facts(version, selectors.newest_comparison(version))
             registry.describe(
                 world=world,
-                registered=registry.Registered(version.number, version.mlflow_run_id),
+                registered=registry.RegisteredVersion(version.number, version.mlflow_run_id),
                 card=card.markdown(facts),
             )
         mirrored[str(world)] = numbers

@@ -12,7 +12,7 @@ from apps.matches import events
 from apps.matches.locks import Lock, wait_for
 from apps.matches.models import World
 from apps.ml import metrics, selectors
-from apps.ml.models import Comparison, Dossier, ModelVersion
+from apps.ml.models import Comparison, EvaluationArtifacts, ModelVersion
 from apps.ml.pipeline import files
 from apps.ml.services import workspaces
 from apps.ml.services.champion import SMOKE_IS_NO_CHAMPION
@@ -56,7 +56,7 @@ def compare(*, version: ModelVersion, now: datetime) -> Comparison:
         raise NothingToCompareError(why_not_compared(version))
     rules = workspaces.read_params()["compare"]
     kept = dict(
-        Dossier.objects.filter(version_id__in=[version.pk, promotion.version_id]).values_list(
+        EvaluationArtifacts.objects.filter(version_id__in=[version.pk, promotion.version_id]).values_list(
             "version_id", "forecasts_sha256"
         )
     )
@@ -118,6 +118,6 @@ def compare_due(*, now: datetime) -> list[Comparison]:
 def _contender(version: ModelVersion) -> Contender:
     from apps.ml.pipeline.comparison import Contender
 
-    forecasts = Dossier.objects.filter(version_id=version.pk).values_list("forecasts", flat=True).first()
+    forecasts = EvaluationArtifacts.objects.filter(version_id=version.pk).values_list("forecasts", flat=True).first()
     content = ModelVersion.objects.values_list("bundle", flat=True).get(pk=version.pk)
     return Contender(version.number, bytes(content), None if forecasts is None else bytes(forecasts))

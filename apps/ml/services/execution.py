@@ -31,8 +31,8 @@ from apps.matches.locks import Lock, try_take
 from apps.matches.models import World
 from apps.ml import selectors
 from apps.ml.models import ModelVersion, PipelineRun
-from apps.ml.pipeline import files, leash
-from apps.ml.pipeline.progress import Progress, signal_of, stage_names
+from apps.ml.pipeline import files, kill_with_parent
+from apps.ml.pipeline.progress import Progress, signal_of, stage_names, storable
 from apps.ml.pipeline.revision import DIRTY, code_revision, params_sha256
 from apps.ml.services import workspaces
 from apps.ml.services.champion import promote_first_champion
@@ -61,6 +61,7 @@ TOPIC: Final = "run.changed"
 
 STOPPED: Final = "its worker was stopped (SIGTERM), as `make down` and `make restart` do"
 DIED: Final = "the worker that executed it ended without notice: it was killed, or the machine went down"
+BUSY: Final = "another process still works in its folder"
 
 WRITTEN_WHILE_RUNNING: Final = ("heartbeat_at", "stages", "log")
 WRITTEN: Final = (
@@ -167,12 +168,12 @@ class Execution:
     def _begin(self) -> None:
         """Become the executor of the run."""
         run, now = self.run, self.clock()
-        if run.status == PipelineRun.Status.RUNNING:
+        if run.status == PipelineRun.RunStatus.RUNNING:
             self._note_interruption("died", DIED, stage=running_stage(run), at=run.heartbeat_at or now)
-        elif run.status == PipelineRun.Status.INTERRUPTED:
+        elif run.status == PipelineRun.RunStatus.INTERRUPTED:
             self._say("The run resumes.")
         found = PipelineRun.objects.filter(pk=run.pk, status=run.status, executor=run.executor)
-        run.status, run.started_at, run.finished_at = PipelineRun.Status.RUNNING, run.started_at or now, None
+        run.status, run.started_at, run.finished_at = PipelineRun.RunStatus.RUNNING, run.started_at or now, None
         run.attempts, run.error = max(run.attempts, 1), {}
         run.code_revision = code_revision(settings.SPAI_REVISION)
         if not self._persist(lambda: found.update(executor=self._executor, status=run.status, heartbeat_at=now)):
@@ -188,13 +189,26 @@ class Execution:
     def _write(self, names: tuple[str, ...]) -> None:
         run = self.run
         run.heartbeat_at, run.stages, run.log = self.clock(), self.progress.stages, self.progress.log
-        if not self._is_locked:
-            # The lock went with the lost connection. Should another process hold it, the name in the row decides.
-            self._is_locked = try_take(Lock.RUN)
+        # Should another process hold the lock, the name in the row decides.
+        self._lock_again()
         values = {name: getattr(run, name) for name in names}
         if not PipelineRun.objects.filter(pk=run.pk, executor=self._executor).update(**values):
             raise RunTakenOverError(f"{run} was taken over by another process; this one stops")
         self._written = time.monotonic()
+
+    def _lock_again(self) -> bool:
+        """Take the lock again if it went with a lost connection; return whether this process holds it.
+
+        Raises
+        ------
+        RunTakenOverError
+            When another process has taken the run over meanwhile.
+        """
+        if not self._is_locked:
+            self._is_locked = try_take(Lock.RUN)
+            if not PipelineRun.objects.filter(pk=self.run.pk, executor=self.run.executor).exists():
+                raise RunTakenOverError(f"{self.run} was taken over by another process; this one stops")
+        return self._is_locked
 
     def _publish(self) -> None:
         try:
@@ -221,22 +235,26 @@ class Execution:
     def _persist(self, work: Callable[[], Result]) -> Result:
         """Return what `work` returns, repeated for as long as the database is away.
 
+        It is repeated under the lock of the runs only, so that it never runs beside another executor.
+
         Raises
         ------
         RunInterruptedError
             When this process has to end meanwhile.
+        RunTakenOverError
+            When another process has taken the run over meanwhile.
         """
         while True:
             try:
-                found = work()
+                if self._lock_again():
+                    found = work()
+                    self._is_connected = True
+                    return found
             except connections.ERRORS as error:
                 self._note_loss(error)
-                if self.is_stopping():
-                    raise RunInterruptedError(STOPPED) from error
-                time.sleep(BEAT)
-            else:
-                self._is_connected = True
-                return found
+            if self.is_stopping():
+                raise RunInterruptedError(STOPPED)
+            time.sleep(BEAT)
 
     def _note_loss(self, error: Exception) -> None:
         """Take note of a lost connection; raise what has another cause."""
@@ -255,6 +273,10 @@ class Execution:
         self._is_new = True
 
     def _note_interruption(self, kind: str, cause: str, *, stage: str | None, at: datetime) -> None:
+        latest = self.run.interruptions[-1:]
+        if cause == BUSY and [noted["cause"] for noted in latest] == [BUSY]:
+            # The same interruption still lasts: the run is tried again every few seconds.
+            return
         noted = {"at": at.isoformat(), "stage": stage, "kind": kind, "cause": cause}
         self.run.interruptions = [*self.run.interruptions, noted]
         self._say(f"Interrupted in {stage or 'the start'}: {cause}.")
@@ -268,7 +290,7 @@ class Execution:
             now, stage = self.clock(), self.progress.running
             self.progress.interrupt(now=now)
             self._note_interruption("stopped", cause, stage=stage, at=now)
-            self.run.status = PipelineRun.Status.INTERRUPTED
+            self.run.status = PipelineRun.RunStatus.INTERRUPTED
         try:
             self._write(WRITTEN)
             publish(self.run, self.clock())
@@ -284,7 +306,7 @@ class Execution:
             return
         with workspaces.hold(run) as handle:
             if handle is None:
-                raise RunInterruptedError("another process still works in its folder")
+                raise RunInterruptedError(BUSY)
             folder = workspaces.make(run)
             while True:
                 status = self._reproduce(folder, command or dvc("repro"), handle)
@@ -362,23 +384,23 @@ class Execution:
         """End a run before its stages: what it would make is there."""
         self.progress.skip()
         self._say(f"{version} was made of the same facts, parameters and code")
-        self.run.status, self.run.metrics = PipelineRun.Status.UNCHANGED, version.metrics
         self._decide()
-        self._finish()
+        self.run.metrics = version.metrics
+        self._finish(PipelineRun.RunStatus.UNCHANGED)
 
     def _succeed(self, folder: Path, handle: int) -> None:
         """Take the registered version, promote a first champion, compare, and copy the files to the remote."""
         run, registered = self.run, files.read_json(folder / files.REGISTERED)
+        # A run whose files cannot be read fails before anything comes of it.
+        metrics, lock_file = files.read_json(folder / files.METRICS), read_lock_file(folder)
         version = self._persist(lambda: ModelVersion.objects.defer("bundle").get(pk=registered["id"]))
         # A version that this run itself made, before it was interrupted, is new all the same.
         is_new = registered["created"] or version.pipeline_run_id == run.pk
         self._say(f"{'new' if is_new else 'the same as'} {version}")
         self._decide()
-        run.status = PipelineRun.Status.SUCCEEDED if is_new else PipelineRun.Status.UNCHANGED
-        run.metrics = files.read_json(folder / files.METRICS)
-        self._take_lock_file(folder)
+        run.metrics, run.dvc_lock = metrics, lock_file
         # What came of the run stands before the copy to the remote, which may take long and which no run waits for.
-        self._finish()
+        self._finish(PipelineRun.RunStatus.SUCCEEDED if is_new else PipelineRun.RunStatus.UNCHANGED)
         if self.progress.changed:
             self._say(f"dvc push: {self.push(folder, handle)}")
             self._keep()
@@ -392,18 +414,16 @@ class Execution:
 
     def _fail(self, error: dict[str, Any]) -> None:
         self.progress.end(succeeded=False, now=self.clock())
-        self.run.status = PipelineRun.Status.FAILED
         self.run.error = {"stage": self.progress.failed, "rows": []} | error
         self.run.metrics = {}
-        self._take_lock_file(workspaces.folder_of(self.run))
-        self._finish()
+        # The failure is written even when this file is what cannot be read.
+        with contextlib.suppress(OSError):
+            self.run.dvc_lock = read_lock_file(workspaces.folder_of(self.run))
+        self._finish(PipelineRun.RunStatus.FAILED)
 
-    def _take_lock_file(self, folder: Path) -> None:
-        lock = folder / "dvc.lock"
-        self.run.dvc_lock = lock.read_text(encoding="utf-8") if lock.is_file() else ""
-
-    def _finish(self) -> None:
-        self.run.finished_at = self.clock()
+    def _finish(self, status: PipelineRun.RunStatus) -> None:
+        """End the run. Its status is set last, when everything else that is written with it is known."""
+        self.run.finished_at, self.run.status = self.clock(), status
         self._keep()
 
     def push(self, folder: Path, handle: int) -> str:
@@ -427,6 +447,12 @@ class Execution:
 def running_stage(run: PipelineRun) -> str | None:
     """Return the stage that a run is in."""
     return next((stage["name"] for stage in run.stages if stage["status"] == "running"), None)
+
+
+def read_lock_file(folder: Path) -> str:
+    """Return what DVC wrote of the stages of a run; nothing when it did not come so far."""
+    path = folder / "dvc.lock"
+    return storable(path.read_text(encoding="utf-8", errors="replace")) if path.is_file() else ""
 
 
 def publish(run: PipelineRun, now: datetime) -> None:
@@ -504,7 +530,7 @@ def _started(
         A file descriptor that stays open for as long as the command runs.
     """
     process = subprocess.Popen(  # noqa: S603  our own interpreter and modules
-        [sys.executable, "-I", leash.__file__, *command],
+        [sys.executable, "-I", kill_with_parent.__file__, *command],
         cwd=folder,
         env=workspaces.environment(),
         stdin=subprocess.PIPE,

@@ -59,7 +59,7 @@ class NoForecastError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Forecast:
+class LiveForecast:
     """A live answer that was not published: the fields of a Prediction; no `match_id` where no match is stored."""
 
     match_id: int | None
@@ -97,7 +97,7 @@ class SettleReport:
     busy: bool = False
 
 
-def forecast(match_id: int, *, now: datetime) -> Forecast:
+def forecast(match_id: int, *, now: datetime) -> LiveForecast:
     """Forecast one fixture live, by the champion that this process has loaded; nothing is kept.
 
     Raises
@@ -110,10 +110,10 @@ def forecast(match_id: int, *, now: datetime) -> Forecast:
         raise NoForecastError("There is no such match.")
     if match.kickoff_at <= now or match.status != Match.Status.SCHEDULED:
         raise NoForecastError("The match is not a coming fixture, and no forecast of it was published in time.")
-    return answered(match, lambda: _frame([match_id]), now=now)
+    return live_forecast(match, lambda: _frame([match_id]), now=now)
 
 
-def answered(match: Match, fixture: Callable[[], pd.DataFrame], *, now: datetime) -> Forecast:
+def live_forecast(match: Match, fixture: Callable[[], pd.DataFrame], *, now: datetime) -> LiveForecast:
     """Answer for one match, stored or not, whose row of `dataset.fixtures` is made when it is needed.
 
     Raises
@@ -127,13 +127,13 @@ def answered(match: Match, fixture: Callable[[], pd.DataFrame], *, now: datetime
         raise NoForecastError("No model is champion yet: the first one is being trained, or did not pass its gates.")
     if served is None:
         return _base_rates(match, now=now)
-    answer = serving.answer(served, fixture(), now=now)
+    answer = serving.forecast(served, fixture(), now=now)
     metrics.PREDICTIONS.labels(served.world, "live").inc()
     (row,) = _rows(served, [match], answer, now=now)
-    return Forecast(version_number=served.version_number, **row)
+    return LiveForecast(version_number=served.version_number, **row)
 
 
-def _base_rates(match: Match, *, now: datetime) -> Forecast:
+def _base_rates(match: Match, *, now: datetime) -> LiveForecast:
     """Return how the latest matches of the competition ended: the last step of the ladder, without any model."""
     results = Match.objects.filter(
         competition=match.season.competition_id, status=Match.Status.FINISHED, known_at__lt=now
@@ -146,7 +146,7 @@ def _base_rates(match: Match, *, now: datetime) -> Forecast:
     home, draw, away = ((int((margin == sign).sum()) + 1) / (len(goals) + 3) for sign in (1, 0, -1))
     home_goals, away_goals = goals.mean(axis=0)
     metrics.PREDICTIONS.labels(match.season.competition.world, "live").inc()
-    return Forecast(
+    return LiveForecast(
         match_id=match.pk,
         version_number=None,
         data_snapshot=match_selectors.data_snapshot(match.season.competition.world),
@@ -185,7 +185,7 @@ def predict_due(*, now: datetime) -> PredictReport:
         return PredictReport(published, looked_at)
 
 
-def _predict_world(served: serving.Served, *, now: datetime) -> tuple[int, int]:
+def _predict_world(served: serving.ServedModel, *, now: datetime) -> tuple[int, int]:
     """Return how many fixtures were looked at and how many forecasts were published."""
     matches = {
         match.pk: match
@@ -216,7 +216,7 @@ def _predict_world(served: serving.Served, *, now: datetime) -> tuple[int, int]:
     ]
     if not asked:
         return len(matches), 0
-    answer = serving.answer(served, _frame(asked), now=now)
+    answer = serving.forecast(served, _frame(asked), now=now)
     rows = _rows(served, [matches[match_id] for match_id in asked], answer, now=now)
     due = [
         Prediction(
@@ -234,7 +234,7 @@ def _predict_world(served: serving.Served, *, now: datetime) -> tuple[int, int]:
     return len(matches), published
 
 
-def _publish(served: serving.Served, due: list[Prediction], *, now: datetime) -> int:
+def _publish(served: serving.ServedModel, due: list[Prediction], *, now: datetime) -> int:
     """Write forecasts whose matches have not kicked off by the database's clock; return how many."""
     for _ in range(TRIES):
         open_still = set(
@@ -276,7 +276,9 @@ def _is_due(latest: Prediction | None, row: dict, features_sha256: str) -> bool:
     return max(moved) >= MATERIAL
 
 
-def _rows(served: serving.Served, matches: list[Match], answer: serving.Answer, *, now: datetime) -> list[dict]:
+def _rows(
+    served: serving.ServedModel, matches: list[Match], answer: serving.ServedForecasts, *, now: datetime
+) -> list[dict]:
     """Return the fields that a published and a live forecast share, one row a match."""
     return [
         {

@@ -24,7 +24,7 @@ from django.db import transaction
 
 from apps.ml import registry, selectors
 from apps.ml.forecasting import estimators
-from apps.ml.models import Dossier, FeatureCatalogue, ModelVersion, PipelineRun
+from apps.ml.models import EvaluationArtifacts, FeatureCatalogue, ModelVersion, PipelineRun
 from apps.ml.pipeline import bundle as bundles
 from apps.ml.pipeline import card, comparison, evaluate, files, gates
 from apps.ml.pipeline.columns import CALIBRATED, KEYS
@@ -48,7 +48,7 @@ class Registration:
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
+class FinishedRun:
     """A run whose stages are done.
 
     Parameters
@@ -85,7 +85,7 @@ class Finished:
     run_id: int | None
 
     @classmethod
-    def read(cls, root: Path) -> Finished:
+    def read(cls, root: Path) -> FinishedRun:
         """Read what lies in the folder of a run."""
         params = files.read_params(root)
         run = params.pop("run", None) or {}
@@ -111,12 +111,12 @@ class Finished:
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class ChosenModel:
     """A model of a run that becomes a version.
 
     Parameters
     ----------
-    run : Finished
+    run : FinishedRun
         The run.
     metrics : dict
         What the evaluation says, with the model's name as ``best``.
@@ -124,7 +124,7 @@ class Chosen:
         Hash of all that it was made from.
     """
 
-    run: Finished
+    run: FinishedRun
     metrics: dict[str, Any]
     key: str
 
@@ -164,12 +164,12 @@ def register(root: Path, *, now: datetime) -> list[Registration]:
     registry.RegistryError
         When MLflow cannot be reached or refuses.
     """
-    run, metrics = Finished.read(root), files.read_json(root / files.METRICS)
-    chosen = [Chosen(run, metrics, _key(run.manifest.world, run.hashes))]
+    run, metrics = FinishedRun.read(root), files.read_json(root / files.METRICS)
+    chosen = [ChosenModel(run, metrics, _key(run.manifest.world, run.hashes))]
     labelled = metrics_of_labelled(root, metrics, run.params)
     if labelled is not None:
         # First, so that the newest version of a run is the one that may be served.
-        chosen.insert(0, Chosen(run, labelled, _key(run.manifest.world, run.hashes, labelled["best"])))
+        chosen.insert(0, ChosenModel(run, labelled, _key(run.manifest.world, run.hashes, labelled["best"])))
     made = [_once(one, now) for one in chosen]
     version = made[-1].version
     about = {"world": version.world, "number": version.number, "key": version.key, "id": version.pk}
@@ -181,7 +181,7 @@ def _key(*made_of: object) -> str:
     return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
 
 
-def _once(chosen: Chosen, now: datetime) -> Registration:
+def _once(chosen: ChosenModel, now: datetime) -> Registration:
     """Return the version that was made of the same, else a new one."""
     same = ModelVersion.objects.filter(world=chosen.run.manifest.world, key=chosen.key)
     present = same.defer("bundle").first()
@@ -208,7 +208,7 @@ def _once(chosen: Chosen, now: datetime) -> Registration:
     return Registration(version, created=True)
 
 
-def _packed(chosen: Chosen) -> bytes:
+def _packed(chosen: ChosenModel) -> bytes:
     """Return the served files."""
     run, about, names = chosen.run, chosen.run.about, chosen.names
     manifest = bundles.Manifest(
@@ -236,7 +236,7 @@ def _packed(chosen: Chosen) -> bytes:
     )
 
 
-def _tags(chosen: Chosen, content: bytes) -> dict[str, str]:
+def _tags(chosen: ChosenModel, content: bytes) -> dict[str, str]:
     """Return where the model comes from, as MLflow keeps it on the run and on the version."""
     run, about = chosen.run, chosen.run.about
     return run.hashes | {
@@ -257,9 +257,9 @@ def _tags(chosen: Chosen, content: bytes) -> dict[str, str]:
 
 
 def _stored(
-    chosen: Chosen, registered: registry.Registered, content: bytes, tags: Mapping[str, str], now: datetime
+    chosen: ChosenModel, registered: registry.RegisteredVersion, content: bytes, tags: Mapping[str, str], now: datetime
 ) -> ModelVersion:
-    """Store the version with its catalogue and its dossier, and return it as the database has it."""
+    """Store the version with its catalogue and its evaluation artifacts, and return it as the database has it."""
     run, about, forecasts = chosen.run, chosen.run.about, comparison.keep(chosen.run.root, chosen.name)
     with transaction.atomic():
         catalogue, _ = FeatureCatalogue.objects.get_or_create(
@@ -291,7 +291,7 @@ def _stored(
             pipeline_run=PipelineRun.objects.filter(pk=run.run_id).first() if run.run_id else None,
             created_at=now,
         )
-        Dossier.objects.create(
+        EvaluationArtifacts.objects.create(
             version=version,
             forecasts=forecasts,
             forecasts_sha256=hashlib.sha256(forecasts).hexdigest(),

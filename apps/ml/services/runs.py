@@ -19,6 +19,7 @@ from apps.matches.locks import Lock, alone
 from apps.matches.models import Match, World
 from apps.ml import selectors
 from apps.ml.models import PipelineRun
+from apps.ml.pipeline.progress import FAILED, RUNNING
 from apps.ml.services import workspaces
 from apps.ml.services.champion import SYSTEM
 from apps.ml.services.execution import execute_run, publish, running_stage
@@ -139,7 +140,7 @@ def retrain_due(*, now: datetime) -> list[PipelineRun]:
     asked = []
     for world in World:
         runs = PipelineRun.objects.filter(world=world)
-        if selectors.champion(world) is not None or runs.filter(status__in=selectors.UNDER_WAY).exists():
+        if selectors.champion(world) is not None or runs.filter(status__in=selectors.UNFINISHED).exists():
             continue
         if not selectors.may_be_champion(world, settings.SPAI_PROFILE) or now < _not_before(runs, now):
             continue
@@ -153,7 +154,7 @@ def retrain_due(*, now: datetime) -> list[PipelineRun]:
 @transaction.atomic
 def _queue(world: World, as_of: datetime, profile: str, requested_by: str, reason: str, now: datetime) -> PipelineRun:
     wanted = {"world": world.value, "as_of": as_of, "profile": profile}
-    waiting = PipelineRun.objects.filter(status=PipelineRun.Status.QUEUED, **wanted).first()
+    waiting = PipelineRun.objects.filter(status=PipelineRun.RunStatus.QUEUED, **wanted).first()
     run = waiting or PipelineRun.objects.create(
         **wanted, requested_by=requested_by, reason=reason, created_at=now, params=workspaces.read_params()
     )
@@ -171,7 +172,7 @@ def _not_before(runs: QuerySet[PipelineRun], now: datetime) -> datetime:
     failures = 0
     # Twenty failures are more than the longest wait needs.
     for status in ended.values_list("status", flat=True)[:20]:
-        if status != PipelineRun.Status.FAILED:
+        if status != PipelineRun.RunStatus.FAILED:
             break
         failures += 1
     return latest.finished_at + (min(FIRST_WAIT * 2 ** (failures - 1), LONGEST_WAIT) if failures else LONGEST_WAIT)
@@ -179,21 +180,22 @@ def _not_before(runs: QuerySet[PipelineRun], now: datetime) -> datetime:
 
 def _next(now: datetime) -> PipelineRun | None:
     """Return the oldest run that is not over, unless its executor may be alive; the others wait for it."""
-    for run in PipelineRun.objects.filter(status__in=selectors.UNDER_WAY).order_by("id"):
-        if run.status != PipelineRun.Status.RUNNING:
+    for run in PipelineRun.objects.filter(status__in=selectors.UNFINISHED).order_by("id"):
+        if run.status != PipelineRun.RunStatus.RUNNING:
             return run
         if run.heartbeat_at and now - run.heartbeat_at < DEAD_AFTER:
             return None
         if _deaths(run) < DEATHS:
             return run
-        run.status, run.finished_at = PipelineRun.Status.FAILED, now
+        run.status, run.finished_at = PipelineRun.RunStatus.FAILED, now
         run.error = {
             "stage": running_stage(run),
             "rows": [],
             "message": f"The worker that executed it died {DEATHS} times in a row in this stage.",
             "next_step": "Look at the log of the worker, and at the memory of the machine; then run again.",
         }
-        run.save(update_fields=["status", "finished_at", "error"])
+        run.stages = [stage | {"status": FAILED} if stage["status"] == RUNNING else stage for stage in run.stages]
+        run.save(update_fields=["status", "finished_at", "error", "stages"])
         publish(run, now)
     return None
 

@@ -117,7 +117,7 @@ def _running(world: World, now: datetime) -> list[Season]:
     )
 
 
-def _is_due(season: Season, served: serving.Served, now: datetime) -> bool:
+def _is_due(season: Season, served: serving.ServedModel, now: datetime) -> bool:
     latest = season.forecasts.only("version_id", "data_snapshot", "as_of").order_by("-as_of", "-id").first()
     # After a rollback the forecast that is shown is of the version that was taken back.
     if latest is None or latest.version_id != served.version_id:
@@ -133,7 +133,7 @@ def _keep(forecast: SeasonForecast) -> None:
         forecast.save(force_insert=True)
 
 
-def _simulated(season: Season, served: serving.Served, *, now: datetime) -> SeasonForecast:
+def _simulated(season: Season, served: serving.ServedModel, *, now: datetime) -> SeasonForecast:
     """Return the forecast of a season, not yet stored."""
     # The mathematics brings numba along: like the model's own libraries it loads where it is used.
     from apps.ml.forecasting import season as mathematics
@@ -226,7 +226,7 @@ def _is_double_round(met: Counter[tuple[int, int]]) -> bool:
     return len(met) == met.total() == teams * (teams - 1) > 0
 
 
-def _forecast(calendar: Calendar, served: serving.Served, *, now: datetime) -> tuple[np.ndarray, np.ndarray]:
+def _forecast(calendar: Calendar, served: serving.ServedModel, *, now: datetime) -> tuple[np.ndarray, np.ndarray]:
     """Return probabilities, shape (n, 3), and expected goals, (n, 2), of what is to play, as of now."""
     import pandas as pd
 
@@ -238,7 +238,7 @@ def _forecast(calendar: Calendar, served: serving.Served, *, now: datetime) -> t
             frame
             for frame in (
                 dataset.fixtures(match.pk for match in calendar.fixtures),
-                dataset.imagined(calendar.undated),
+                dataset.hypothetical_fixtures(calendar.undated),
             )
             if len(frame)
         ],
@@ -246,7 +246,7 @@ def _forecast(calendar: Calendar, served: serving.Served, *, now: datetime) -> t
     )
     # A match that should have begun already is as good as one that begins now.
     kickoff = frame["kickoff_at"].where(frame["kickoff_at"] >= now, pd.Timestamp(now).as_unit("us"))
-    features = as_trained(serving.described(served, frame.assign(kickoff_at=kickoff), now=now))
+    features = as_trained(serving.features_of(served, frame.assign(kickoff_at=kickoff), now=now))
     return served.bundle.estimator.predict_proba(features), served.bundle.estimator.expected_goals(features)
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Final
 
 from apps.matches.models import Match, Season, Team
-from apps.ml.services.forecasts import Forecast, answered
+from apps.ml.services.forecasts import LiveForecast, live_forecast
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +21,7 @@ LEAST_NOTICE: Final = timedelta(hours=1)
 """A match of today is imagined at least so long from now."""
 
 
-class QuestionRefusedError(ValueError):
+class WhatIfRefusedError(ValueError):
     """A match cannot be imagined; the message says why, `kind` names the kind of trouble, `about` the parameter."""
 
     def __init__(self, kind: str, about: str, detail: str) -> None:
@@ -30,20 +30,20 @@ class QuestionRefusedError(ValueError):
         self.about = about
 
 
-def imagine(
+def hypothetical_match(
     *, home_team: Team, away_team: Team, season: Season, day: date, is_neutral: bool = False, now: datetime
 ) -> Match:
     """Return a match that is stored nowhere.
 
     Raises
     ------
-    QuestionRefusedError
+    WhatIfRefusedError
         When a team would meet itself, or the day is over or too far away.
     """
     if home_team == away_team:
-        raise QuestionRefusedError("same-team", "away", f"{home_team.name} cannot meet itself. Choose two teams.")
+        raise WhatIfRefusedError("same-team", "away", f"{home_team.name} cannot meet itself. Choose two teams.")
     if day < now.astimezone(UTC).date():
-        raise QuestionRefusedError(
+        raise WhatIfRefusedError(
             "past",
             "date",
             "This day is over, and what was known on it is not kept. Forecasts of past matches are on their pages.",
@@ -51,7 +51,7 @@ def imagine(
     kickoff_at = max(datetime.combine(day, USUAL_KICKOFF, tzinfo=UTC), now + LEAST_NOTICE)
     if kickoff_at > now + AHEAD:
         latest = (now + AHEAD - timedelta(days=1)).date()
-        raise QuestionRefusedError("too-far", "date", f"The latest day that can be asked for is {latest.isoformat()}.")
+        raise WhatIfRefusedError("too-far", "date", f"The latest day that can be asked for is {latest.isoformat()}.")
     return Match(
         season=season,
         home_team=home_team,
@@ -72,8 +72,8 @@ def next_saturday(now: datetime) -> date:
     return today.date() + timedelta(days=ahead)
 
 
-def what_if(match: Match, *, now: datetime) -> Forecast:
-    """Forecast a match that `imagine` returned, from what is known now.
+def what_if(match: Match, *, now: datetime) -> LiveForecast:
+    """Forecast a match that `hypothetical_match` returned, from what is known now.
 
     The ratings are those of today: what would be played between now and then is not made up. Rest and congestion look
     at the fixtures that are known.
@@ -88,6 +88,6 @@ def what_if(match: Match, *, now: datetime) -> Forecast:
         # The bridge to frames brings pandas along, which a web process loads in its warm-up and not at its start.
         from apps.ml import dataset
 
-        return dataset.imagined([match])
+        return dataset.hypothetical_fixtures([match])
 
-    return answered(match, fixture, now=now)
+    return live_forecast(match, fixture, now=now)

@@ -67,7 +67,7 @@ def draw_habits(rng: np.random.Generator) -> tuple[Floats, Floats]:
     return roughness, crowd
 
 
-class Counts:
+class SimulatedCounts:
     """What was counted in all matches of one season, in the order of the fixture list.
 
     Shots and corners grow with the expected goals of their side, and every goal was a shot on target.

@@ -44,7 +44,7 @@ class View:
     over: Floats
 
 
-class Market:
+class SimulatedMarket:
     """The quotes for all matches of one season, in the order of the fixture list.
 
     Parameters

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from apps.scraping.sandbox.clubs import CLUBS, COMPETITIONS, LEAGUE_SIZE
 from apps.scraping.sandbox.scores import draw_scores, outcome_probabilities, over_probability, score_grid
-from apps.scraping.sandbox.strengths import REGIONS, State, members, walk
+from apps.scraping.sandbox.strengths import REGIONS, LeagueState, members, walk
 from apps.scraping.sandbox.timetable import (
     MATCHES_PER_LEAGUE,
     MATCHES_PER_ROUND,
@@ -77,7 +77,7 @@ class Play:
     places: Ints
 
 
-def play_season(state: State, *, is_dense: bool, rng: np.random.Generator) -> Play:
+def play_season(state: LeagueState, *, is_dense: bool, rng: np.random.Generator) -> Play:
     """Play all 528 matches of a season; past seasons have a few postponed ones."""
     strengths = walk(state, rng)
     home, away = draw_fixtures(state, rng)
@@ -100,7 +100,9 @@ def play_season(state: State, *, is_dense: bool, rng: np.random.Generator) -> Pl
     )
 
 
-def expected_goals(state: State, strengths: Floats, home: Ints, away: Ints, rounds: Ints) -> tuple[Floats, Floats]:
+def expected_goals(
+    state: LeagueState, strengths: Floats, home: Ints, away: Ints, rounds: Ints
+) -> tuple[Floats, Floats]:
     """Return the expected goals of both sides of each match with the strengths of the given rounds."""
     region = np.repeat(np.arange(REGIONS), MATCHES_PER_SEASON // REGIONS)
     half_edge = 0.5 * state.home_edge[region]
@@ -110,7 +112,7 @@ def expected_goals(state: State, strengths: Floats, home: Ints, away: Ints, roun
     return np.exp(home_log), np.exp(away_log)
 
 
-def draw_fixtures(state: State, rng: np.random.Generator) -> tuple[Ints, Ints]:
+def draw_fixtures(state: LeagueState, rng: np.random.Generator) -> tuple[Ints, Ints]:
     """Draw the double round robin of each league: home and away club numbers, each of shape (528,)."""
     home, away = [], []
     for league in range(len(COMPETITIONS)):

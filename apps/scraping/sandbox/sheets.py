@@ -11,20 +11,20 @@ import numpy as np
 
 from apps.matches.records import MatchRecord, Moment, StatsRecord, Status
 from apps.scraping.sandbox.clubs import CLUBS, COMPETITIONS
-from apps.scraping.sandbox.counts import Counts, Floats, draw_half_time
-from apps.scraping.sandbox.market import Market, View
+from apps.scraping.sandbox.counts import Floats, SimulatedCounts, draw_half_time
+from apps.scraping.sandbox.market import SimulatedMarket, View
 from apps.scraping.sandbox.play import Play, expected_goals, opening_rounds
 from apps.scraping.sandbox.scores import outcome_probabilities, over_probability, score_grid
 from apps.scraping.sandbox.squads import Squad
-from apps.scraping.sandbox.story import Score, Story, draw_story
-from apps.scraping.sandbox.strengths import State
+from apps.scraping.sandbox.story import SimulatedScore, Story, draw_story
+from apps.scraping.sandbox.strengths import LeagueState
 from apps.scraping.sandbox.timetable import (
     CALLED_OFF_BEFORE,
     MATCHES_PER_LEAGUE,
     MATCHES_PER_SEASON,
     REARRANGED_AFTER,
     Dates,
-    Season,
+    SimulatedSeason,
     rounds_of_matches,
 )
 
@@ -49,8 +49,8 @@ class SeasonSheet:
 
     Parameters
     ----------
-    season : Season
-    state : State
+    season : SimulatedSeason
+    state : LeagueState
         The world at the start of the season.
     play : Play
     dates : list of Dates
@@ -69,8 +69,8 @@ class SeasonSheet:
     def __init__(
         self,
         *,
-        season: Season,
-        state: State,
+        season: SimulatedSeason,
+        state: LeagueState,
         play: Play,
         dates: list[Dates],
         first_source_id: int,
@@ -90,8 +90,8 @@ class SeasonSheet:
         self._rounds = [f"Matchday {number + 1}" for number in rounds_of_matches().tolist()]
         half_time = draw_half_time(play, counts_rng)
         self._goals = [column.tolist() for column in (play.home_goals, play.away_goals, half_time[0], half_time[1])]
-        self._counts = Counts(play, state.tier, habits, counts_rng)
-        self._market = Market(
+        self._counts = SimulatedCounts(play, state.tier, habits, counts_rng)
+        self._market = SimulatedMarket(
             _opening_view(state, play, is_dense=season.is_dense), View(play.truth, play.truth_over), market_rng
         )
         self._made: dict[tuple[int, Phase], MatchRecord] = {}
@@ -119,7 +119,7 @@ class SeasonSheet:
         return draw_story(
             f"{self._stories_key} {match}",
             (self._squads[clubs[0]], self._squads[clubs[1]]),
-            Score(*(column[match] for column in self._goals)),
+            SimulatedScore(*(column[match] for column in self._goals)),
             self._counts.record(match),
         )
 
@@ -185,7 +185,7 @@ def phase_at(dates: Dates, now: datetime) -> Phase:
     return Phase.PRICED if dates.priced_at <= now else Phase.DATED
 
 
-def _opening_view(state: State, play: Play, *, is_dense: bool) -> View:
+def _opening_view(state: LeagueState, play: Play, *, is_dense: bool) -> View:
     """Return the probabilities of each match with the strengths that were known when the market opened."""
     rounds = opening_rounds(is_dense=is_dense)
     grid = score_grid(*expected_goals(state, play.strengths, play.home, play.away, rounds))

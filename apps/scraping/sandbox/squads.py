@@ -43,7 +43,7 @@ OLDEST: Final = 35
 
 
 @dataclass(frozen=True, slots=True)
-class Player:
+class SimulatedPlayer:
     """One footballer.
 
     Parameters
@@ -74,7 +74,7 @@ class Player:
         return "M" if self.position[0] == "A" or self.position == "DMC" else self.position[0]
 
 
-Squad = tuple[Player, ...]
+Squad = tuple[SimulatedPlayer, ...]
 
 
 def draw_squads(seed: int) -> tuple[Squad, ...]:
@@ -88,7 +88,7 @@ def draw_squads(seed: int) -> tuple[Squad, ...]:
         families = rng.sample(FAMILY_NAMES[region].split(), len(POSITIONS))
         squads.append(
             tuple(
-                Player(
+                SimulatedPlayer(
                     id=str(FIRST_PLAYER_ID + IDS_PER_CLUB * club.number + shirt),
                     name=f"{rng.choice(given)} {family}",
                     shirt_number=shirt,

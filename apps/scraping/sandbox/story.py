@@ -20,7 +20,7 @@ from apps.matches.records import (
     Side,
     StatsRecord,
 )
-from apps.scraping.sandbox.squads import Player, Squad
+from apps.scraping.sandbox.squads import SimulatedPlayer, Squad
 
 HALF: Final = 45
 FULL: Final = 94
@@ -52,7 +52,7 @@ SENDINGS_OFF: Final = frozenset({IncidentKind.RED_CARD, IncidentKind.SECOND_YELL
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
+class SimulatedScore:
     """Goals of both sides at full time and at half time."""
 
     home: int
@@ -86,12 +86,12 @@ class Story:
 class _Presence:
     """One side on the pitch: whom a minute finds there."""
 
-    starters: list[Player]
-    bench: list[Player]
+    starters: list[SimulatedPlayer]
+    bench: list[SimulatedPlayer]
     since: dict[str, int]
     until: dict[str, int]
 
-    def at(self, minute: int) -> list[Player]:
+    def at(self, minute: int) -> list[SimulatedPlayer]:
         """Return who was on the pitch for the whole of a minute."""
         return [
             player
@@ -100,7 +100,7 @@ class _Presence:
         ]
 
 
-def draw_story(key: str, squads: tuple[Squad, Squad], score: Score, stats: StatsRecord) -> Story:
+def draw_story(key: str, squads: tuple[Squad, Squad], score: SimulatedScore, stats: StatsRecord) -> Story:
     """Draw the story of one match.
 
     Parameters
@@ -109,7 +109,7 @@ def draw_story(key: str, squads: tuple[Squad, Squad], score: Score, stats: Stats
         Names the stream; equal keys and counts give equal stories.
     squads : tuple of Squad
         Home and away.
-    score : Score
+    score : SimulatedScore
     stats : StatsRecord
         With all counts.
     """
@@ -132,12 +132,12 @@ def draw_story(key: str, squads: tuple[Squad, Squad], score: Score, stats: Stats
     return Story(tuple(absences), tuple(lineups), tuple(incidents), _minutes(rng, stats, incidents))
 
 
-def _absent(rng: random.Random, squad: Squad) -> list[Player]:
+def _absent(rng: random.Random, squad: Squad) -> list[SimulatedPlayer]:
     """Draw who misses the match; the first goalkeeper never does."""
     return sorted(rng.sample(squad[1:], rng.randint(1, MOST_ABSENT)), key=lambda player: player.shirt_number)
 
 
-def _pick(rng: random.Random, available: Sequence[Player]) -> _Presence:
+def _pick(rng: random.Random, available: Sequence[SimulatedPlayer]) -> _Presence:
     """Choose starters and bench: mostly the lower shirts, sometimes somebody else."""
     order = sorted(available, key=lambda player: player.shirt_number + 6.0 * rng.random())
     starters = [
@@ -184,7 +184,7 @@ def _cards(rng: random.Random, side: Side, presence: _Presence, yellow: int, red
     return made
 
 
-def _goals(rng: random.Random, presences: Mapping[Side, _Presence], score: Score) -> list[IncidentRecord]:
+def _goals(rng: random.Random, presences: Mapping[Side, _Presence], score: SimulatedScore) -> list[IncidentRecord]:
     """Draw the goals of both sides, no two in one minute."""
     made = []
     halves = (
@@ -233,10 +233,10 @@ def _any(rng: random.Random, count: int) -> list[int]:
     return [rng.randint(1, FULL) for _ in range(count)]
 
 
-def _entry(player: Player, side: Side, *, is_starter: bool) -> LineupRecord:
+def _entry(player: SimulatedPlayer, side: Side, *, is_starter: bool) -> LineupRecord:
     position = player.position if is_starter else "Sub"
     return LineupRecord(_key(player), side, is_starter, position, player.shirt_number)
 
 
-def _key(player: Player) -> PlayerKey:
+def _key(player: SimulatedPlayer) -> PlayerKey:
     return PlayerKey(player.id, player.name)

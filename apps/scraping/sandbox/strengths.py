@@ -42,7 +42,7 @@ REGION_MEMORY: Final = 0.7
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class LeagueState:
     """What the next season grows from, at its first kick-off.
 
     Parameters
@@ -62,7 +62,7 @@ class State:
     home_edge: Floats
 
 
-def first_state(rng: np.random.Generator) -> State:
+def first_state(rng: np.random.Generator) -> LeagueState:
     """Draw the world before its first season; the stronger half of each region starts on the first level."""
     luck = rng.normal(0.0, LEVEL_SPREAD, len(CLUBS))
     tier = np.empty(len(CLUBS), dtype=np.int64)
@@ -70,7 +70,7 @@ def first_state(rng: np.random.Generator) -> State:
         clubs = slice(region * REGION_SIZE, (region + 1) * REGION_SIZE)
         tier[clubs] = np.argsort(np.argsort(-luck[clubs])) // LEAGUE_SIZE
     stationary = FORM_STEP / np.sqrt(1.0 - FORM_MEMORY**2)
-    return State(
+    return LeagueState(
         tier=tier,
         level=_level_mean(tier) + _pairs(rng, LEVEL_SPREAD),
         form=rng.normal(0.0, stationary, (len(CLUBS), 2)),
@@ -79,7 +79,7 @@ def first_state(rng: np.random.Generator) -> State:
     )
 
 
-def walk(state: State, rng: np.random.Generator) -> Floats:
+def walk(state: LeagueState, rng: np.random.Generator) -> Floats:
     """Return the attack and defence of each club in each round, shape (22, 48, 2); round 0 is the present state."""
     form = state.form
     rounds = np.empty((ROUNDS, len(CLUBS), 2))
@@ -90,12 +90,12 @@ def walk(state: State, rng: np.random.Generator) -> Floats:
     return rounds
 
 
-def next_state(state: State, final_strengths: Floats, places: Ints, rng: np.random.Generator) -> State:
+def next_state(state: LeagueState, final_strengths: Floats, places: Ints, rng: np.random.Generator) -> LeagueState:
     """Return the world after a summer: promotion, relegation, new squads.
 
     Parameters
     ----------
-    state : State
+    state : LeagueState
         At the start of the season that is over.
     final_strengths : array of float64, shape (48, 2)
         Attack and defence in its last round.
@@ -109,7 +109,7 @@ def next_state(state: State, final_strengths: Floats, places: Ints, rng: np.rand
     mean = _level_mean(tier)
     fresh = np.sqrt(1.0 - LEVEL_MEMORY**2)
     fresh_region = np.sqrt(1.0 - REGION_MEMORY**2)
-    return State(
+    return LeagueState(
         tier=tier,
         level=mean + LEVEL_MEMORY * (state.level - mean) + _pairs(rng, LEVEL_SPREAD * fresh),
         form=FORM_OVER_SUMMER * (final_strengths - state.level),
@@ -122,7 +122,7 @@ def next_state(state: State, final_strengths: Floats, places: Ints, rng: np.rand
     )
 
 
-def members(state: State, league: int) -> Ints:
+def members(state: LeagueState, league: int) -> Ints:
     """Return the numbers of the twelve clubs of a league, in rising order."""
     region, tier = divmod(league, len(COMPETITIONS) // REGIONS)
     numbers = np.arange(region * REGION_SIZE, (region + 1) * REGION_SIZE)

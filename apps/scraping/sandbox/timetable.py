@@ -76,7 +76,7 @@ LONGEST_PAST_MATCH: Final = 118
 
 
 @dataclass(frozen=True, slots=True)
-class Season:
+class SimulatedSeason:
     """One season of all four leagues, as far as the calendar goes.
 
     Parameters
@@ -142,13 +142,13 @@ class Timetable:
         self._final_saturday = latest - timedelta(days=(latest.weekday() - 5) % 7)
         self._base_year = anchor.year if anchor.month >= 7 else anchor.year - 1
 
-    def season(self, number: int) -> Season:
+    def season(self, number: int) -> SimulatedSeason:
         """Return the season with a number from 0 on; past the label's four digits it raises LookupError."""
         if not 0 <= number <= LATEST_SEASON:
             raise LookupError(f"the sandbox has no season {number}")
         if number < PAST_SEASONS:
             first = datetime.combine(self._first_saturday(number), time(0), tzinfo=UTC)
-            return Season(
+            return SimulatedSeason(
                 number=number,
                 label=self._years(self._base_year - PAST_SEASONS + number),
                 announced_at=first - PAST_ANNOUNCEMENT,
@@ -157,7 +157,7 @@ class Timetable:
             )
         dense = number - PAST_SEASONS
         starts_at = self.dense_starts_at + dense * DENSE_PERIOD
-        return Season(
+        return SimulatedSeason(
             number=number,
             label=f"{self._years(self._base_year)} S{dense + 1:04d}",
             announced_at=starts_at - DENSE_PAUSE,
@@ -175,12 +175,14 @@ class Timetable:
                 return number
         raise LookupError(f"the sandbox begins at {self.season(0).announced_at}, after {now}")
 
-    def dates(self, season: Season, moved_to_week: npt.NDArray[np.int64], rng: np.random.Generator) -> list[Dates]:
+    def dates(
+        self, season: SimulatedSeason, moved_to_week: npt.NDArray[np.int64], rng: np.random.Generator
+    ) -> list[Dates]:
         """Return the dates of all matches of a season, league by league in the order of the fixture list.
 
         Parameters
         ----------
-        season : Season
+        season : SimulatedSeason
         moved_to_week : array of int64, shape (528,)
             Where a match was postponed, the week that it was moved to; elsewhere −1.
         rng : numpy.random.Generator
@@ -241,7 +243,7 @@ def rounds_played(moved_to_week: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]
     return np.where(moved_to_week < 0, rounds_of_matches(), latest)
 
 
-def _dense_dates(season: Season, match: int) -> Dates:
+def _dense_dates(season: SimulatedSeason, match: int) -> Dates:
     league, place = divmod(match, MATCHES_PER_LEAGUE)
     kickoff_at = season.starts_at + timedelta(minutes=league) + place * DENSE_STEP
     return Dates(kickoff_at=kickoff_at, finished_at=kickoff_at + DENSE_LENGTH, priced_at=season.announced_at)

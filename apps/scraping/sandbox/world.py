@@ -15,8 +15,8 @@ from apps.scraping.sandbox.counts import draw_habits
 from apps.scraping.sandbox.play import Play, play_season
 from apps.scraping.sandbox.sheets import SeasonSheet
 from apps.scraping.sandbox.squads import draw_squads
-from apps.scraping.sandbox.strengths import State, first_state, next_state
-from apps.scraping.sandbox.timetable import LATEST_SEASON, MATCHES_PER_SEASON, PAST_SEASONS, Season, Timetable
+from apps.scraping.sandbox.strengths import LeagueState, first_state, next_state
+from apps.scraping.sandbox.timetable import LATEST_SEASON, MATCHES_PER_SEASON, PAST_SEASONS, SimulatedSeason, Timetable
 
 FIRST_SOURCE_ID: Final = 1_000_000
 """The source id of the first match of the first season; the others follow in the order of the fixture lists."""
@@ -36,7 +36,7 @@ class Draw(IntEnum):
     MARKET = 6
 
 
-class World:
+class SimulatedWorld:
     """Two pyramids of two leagues, eight past seasons, and dense seasons from the anchor on, without end.
 
     Equal seeds and anchors give equal worlds to the last bit, whatever was asked before. Seasons are played when they
@@ -88,7 +88,7 @@ class World:
         for number in range(first, current + 1):
             yield from self.sheet(number).records(now, since)
 
-    def season_at(self, now: datetime) -> Season:
+    def season_at(self, now: datetime) -> SimulatedSeason:
         """Return the latest season whose fixtures were out at `now`; LookupError before the first."""
         return self._timetable.season(self._timetable.number_at(_in_utc(now, "now")))
 
@@ -115,7 +115,7 @@ class World:
         except LookupError:
             return 0
 
-    def season(self, number: int) -> Season:
+    def season(self, number: int) -> SimulatedSeason:
         """Return the calendar of a season, from 0 on; LookupError where there is none."""
         return self._timetable.season(number)
 
@@ -150,7 +150,7 @@ class World:
             self._sheets.popitem(last=False)
         return sheet
 
-    def _state(self, number: int) -> State:
+    def _state(self, number: int) -> LeagueState:
         """Return the world at the start of a season, playing all before it that were not yet played."""
         while len(self._states) <= number:
             latest = len(self._states) - 1
@@ -160,7 +160,7 @@ class World:
             self._states.append(next_state(state, play.strengths[-1], play.places, self._rng(Draw.SUMMER, latest)))
         return self._states[number]
 
-    def _play(self, number: int, state: State) -> Play:
+    def _play(self, number: int, state: LeagueState) -> Play:
         return play_season(state, is_dense=number >= PAST_SEASONS, rng=self._rng(Draw.PLAY, number))
 
     def _rng(self, draw: Draw, season: int = 0) -> np.random.Generator:

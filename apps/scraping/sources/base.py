@@ -18,6 +18,7 @@ from enum import StrEnum
 from typing import Any, Final, Protocol
 
 from apps.matches.records import MatchRecord, readable
+from apps.scraping.scopes import ScrapeScope
 
 BACKFILL_AGE: Final = timedelta(days=1)
 """A back-fill comes month by month, and one file serves many months: one that is kept and younger serves."""
@@ -95,7 +96,7 @@ class ParsedFile:
     notes: dict[str, int] = field(default_factory=dict)
 
 
-class Source(Protocol):
+class FileReader(Protocol):
     """One site whose files or pages can be read."""
 
     @property
@@ -126,18 +127,7 @@ class Source(Protocol):
         ...
 
 
-class Scope(StrEnum):
-    """What a visit is after."""
-
-    RESULTS = "results"
-    FIXTURES = "fixtures"
-    ODDS = "odds"
-    BACKFILL = "backfill"
-    REPARSE = "reparse"
-    """Every page that a visit of any of the others can have kept; none is asked for."""
-
-
-class Door(StrEnum):
+class FetchMethod(StrEnum):
     """How a page is asked for."""
 
     HTTP = "http"
@@ -163,18 +153,18 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class CrawlJob:
     """What a visit is asked to bring.
 
     Parameters
     ----------
-    scope : Scope
+    scope : ScrapeScope
     window : Window
     now : datetime
         When the visit began, aware, UTC.
     """
 
-    scope: Scope
+    scope: ScrapeScope
     window: Window
     now: datetime
 
@@ -189,7 +179,7 @@ class Request:
         Absolute.
     kind : str
         Which kind of page it is, such as ``"feed"``; names its golden pages, and what is missing in an error.
-    door : Door
+    method : FetchMethod
         How it is asked for.
     wait_for : str
         CSS selector of what the page must show; a page without it has changed its layout.
@@ -210,7 +200,7 @@ class Request:
 
     url: str
     kind: str
-    door: Door = Door.HTTP
+    method: FetchMethod = FetchMethod.HTTP
     wait_for: str = ""
     about: Any = None
     final_after: datetime | None = None
@@ -265,11 +255,11 @@ class Site(Protocol):
         """The name under which its records are stored."""
         ...
 
-    def start(self, errand: Errand) -> list[Request]:
+    def start(self, job: CrawlJob) -> list[Request]:
         """Return the pages to ask for first."""
         ...
 
-    def read(self, request: Request, page: Page, errand: Errand) -> Reading:
+    def read(self, request: Request, page: Page, job: CrawlJob) -> Reading:
         """Read one page.
 
         Raises
@@ -280,9 +270,9 @@ class Site(Protocol):
         ...
 
 
-def age_that_serves(errand: Errand, otherwise: timedelta | None) -> timedelta | None:
-    """Return the age up to which a kept file serves an errand: a back-fill's, or what the site has `otherwise`."""
-    if errand.scope is not Scope.BACKFILL:
+def age_that_serves(job: CrawlJob, otherwise: timedelta | None) -> timedelta | None:
+    """Return the age up to which a kept file serves an job: a back-fill's, or what the site has `otherwise`."""
+    if job.scope is not ScrapeScope.BACKFILL:
         return otherwise
     return max(BACKFILL_AGE, otherwise or BACKFILL_AGE)
 

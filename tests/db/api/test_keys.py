@@ -238,7 +238,7 @@ def test_the_command_says_what_is_wrong(arguments, said):
     assert not ApiKey.objects.exists()
 
 
-# ── The office ───────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── The admin ───────────────────────────────────────────────────────────────────────────────────────────────────────
 FORM = {
     "name": "Ada's feed",
     "source": "live",
@@ -250,9 +250,9 @@ FORM = {
 ADD = "admin:api_apikey_add"
 
 
-def test_the_office_shows_a_new_key_once(office):
-    assert "Speak with the word" in office.get(reverse(ADD)).content.decode()
-    response = office.post(reverse(ADD), FORM)
+def test_the_admin_shows_a_new_key_once(admin):
+    assert "Speak with the word" in admin.get(reverse(ADD)).content.decode()
+    response = admin.post(reverse(ADD), FORM)
     assert "no-store" in response["Cache-Control"]
     (token,) = set(TOKEN.findall(response.content.decode()))
     row = services.find_key(token, now=timezone.now())
@@ -265,12 +265,12 @@ def test_the_office_shows_a_new_key_once(office):
         reverse("admin:index"),
     ]
     for page in pages:
-        shown = office.get(page)
+        shown = admin.get(page)
         assert shown.status_code == 200
         assert secret not in shown.content.decode()
         assert row.secret_sha256 not in shown.content.decode()
     assert secret not in everything_stored()
-    assert secret not in str(office.cookies)
+    assert secret not in str(admin.cookies)
     assert all(secret not in str(session.get_decoded()) for session in Session.objects.all())
     assert LogEntry.objects.get().object_id == str(row.pk)
 
@@ -287,46 +287,46 @@ def test_the_office_shows_a_new_key_once(office):
         ({"name": ""}, "required"),
     ],
 )
-def test_the_office_says_what_is_wrong_with_a_new_key(office, fields, said):
-    response = office.post(reverse(ADD), FORM | fields)
+def test_the_admin_says_what_is_wrong_with_a_new_key(admin, fields, said):
+    response = admin.post(reverse(ADD), FORM | fields)
     assert response.status_code == 200
     assert said in response.content.decode()
     assert not ApiKey.objects.exists()
 
 
-def test_the_office_refuses_a_source_that_another_key_has_and_a_form_sent_twice(office):
-    office.post(reverse(ADD), FORM)
-    assert "Another key stores under live" in office.post(reverse(ADD), FORM).content.decode()
+def test_the_admin_refuses_a_source_that_another_key_has_and_a_form_sent_twice(admin):
+    admin.post(reverse(ADD), FORM)
+    assert "Another key stores under live" in admin.post(reverse(ADD), FORM).content.decode()
     assert ApiKey.objects.count() == 1
 
 
-def test_the_office_takes_a_scraped_name_that_is_meant(office):
-    office.post(reverse(ADD), FORM | {"source": "football-data", "shares_source": "on"})
+def test_the_admin_takes_a_scraped_name_that_is_meant(admin):
+    admin.post(reverse(ADD), FORM | {"source": "football-data", "shares_source": "on"})
     assert ApiKey.objects.get().source == "football-data"
 
 
-def test_a_key_is_revoked_after_a_question(office, key):
+def test_a_key_is_revoked_after_a_question(admin, key):
     address = reverse("admin:api_apikey_revoke", args=[key.pk])
-    assert "no way back" in office.get(address).content.decode()
+    assert "no way back" in admin.get(address).content.decode()
     key.refresh_from_db()
     assert key.revoked_at is None
-    office.post(address, {"_form_submitted": "on"})
+    admin.post(address, {"_form_submitted": "on"})
     key.refresh_from_db()
     assert key.revoked_by == "admin"
-    assert "revoked" in office.get(reverse("admin:api_apikey_changelist")).content.decode()
+    assert "revoked" in admin.get(reverse("admin:api_apikey_changelist")).content.decode()
 
 
-def test_nothing_of_a_key_is_edited_or_deleted(office, key):
+def test_nothing_of_a_key_is_edited_or_deleted(admin, key):
     address = reverse("admin:api_apikey_change", args=[key.pk])
-    page = office.get(address).content.decode()
+    page = admin.get(address).content.decode()
     assert 'name="source"' not in page
-    assert office.post(address, FORM | {"source": "stolen"}).status_code == 403
-    assert office.post(reverse("admin:api_apikey_delete", args=[key.pk]), {"post": "yes"}).status_code == 403
+    assert admin.post(address, FORM | {"source": "stolen"}).status_code == 403
+    assert admin.post(reverse("admin:api_apikey_delete", args=[key.pk]), {"post": "yes"}).status_code == 403
     key.refresh_from_db()
     assert key.source == "feed"
 
 
-def test_whoever_is_not_allowed_makes_and_revokes_no_key(office_process, client, key):
+def test_whoever_is_not_allowed_makes_and_revokes_no_key(admin_process, client, key):
     client.force_login(get_user_model().objects.create_user("eve", is_staff=True))
     assert client.post(reverse(ADD), FORM).status_code == 403
     assert client.post(reverse("admin:api_apikey_revoke", args=[key.pk]), {"_form_submitted": "on"}).status_code == 403

@@ -93,12 +93,12 @@ def test_a_decision_does_not_wait_for_an_import_to_end(stored, first, decide, re
         assert cursor.fetchone() == ("0",)
 
 
-def test_the_office_says_so(office, stored):
+def test_the_admin_says_so(admin, stored):
     match = Match.objects.get(away_team__name="Rangers")
     address = reverse("admin:matches_match_correct", args=[match.pk])
     with import_under_way():
-        answer = office.post(
+        answer = admin.post(
             address, {"home_goals": 3, "away_goals": 0, "status": "finished", "reason": "seen", "_form_submitted": "on"}
         )
-    page = office.get(answer.headers["HX-Redirect"]).content.decode()
+    page = admin.get(answer.headers["HX-Redirect"]).content.decode()
     assert "Nothing was changed: matches are being stored; try again in a moment." in page

@@ -18,7 +18,7 @@ from tests.db.ml.conftest import PARAMS
 from tests.web.processes import environment_of
 
 ROOT = Path(__file__).resolve().parents[3]
-ARGUMENTS = {"scraping.visit_due": {"source": "sandbox", "scope": "results"}}
+ARGUMENTS = {"scraping.request_scheduled_run": {"source": "sandbox", "scope": "results"}}
 
 EXECUTE = f"""
 import json, sys
@@ -85,7 +85,7 @@ def test_no_task_imports_anything_that_its_worker_has_not_imported(make_version,
     services.promote(version=make_version(1, estimator="xgboost", home=0.55), user=None, reason="first", now=now)
     make_version(2, home=0.6)
     environment = environment_of(
-        "office", MLFLOW_TRACKING_URI=registry, SPAI_SANDBOX_URL=registry, SPAI_VAR_DIR=str(tmp_path)
+        "admin", MLFLOW_TRACKING_URI=registry, SPAI_SANDBOX_URL=registry, SPAI_VAR_DIR=str(tmp_path)
     )
 
     def execute(queue: str) -> tuple[dict[str, str], list[str]]:

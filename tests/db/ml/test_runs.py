@@ -14,6 +14,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import grimp
+import psycopg
 import pytest
 import yaml
 from celery import current_app
@@ -22,7 +23,7 @@ from django.conf import settings as real_settings
 from django.db import connection
 from django.utils import timezone
 
-from apps.matches.locks import Lock, alone
+from apps.matches.locks import Lock, alone, is_taken
 from apps.matches.models import Event, World
 from apps.ml import dataset, selectors, tasks
 from apps.ml.models import ModelVersion, PipelineRun, Promotion
@@ -474,6 +475,54 @@ def test_an_executor_that_was_replaced_stops_its_stages_and_writes_nothing_more(
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_run_that_was_taken_over_while_the_database_was_away_repeats_nothing(toy, version, wakes, monkeypatch):
+    version(created=True)
+    run = queued()
+    tried = []
+
+    def lose_the_run(**_) -> None:
+        tried.append("promote")
+        if len(tried) == 1:
+            PipelineRun.objects.filter(pk=run.pk).update(executor="another process", log="its log")
+            _end_own_session()
+
+    monkeypatch.setattr(execution, "promote_first_champion", lose_the_run)
+    runs.run_due(now=timezone.now())
+    assert tried == ["promote"]
+    assert (_fresh(run).status, _fresh(run).log) == ("running", "its log")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_a_lost_database_cut_short_is_repeated_under_the_lock_only(toy, version, wakes, monkeypatch):
+    version(created=True)
+    run = queued()
+    held = []
+
+    def lose_the_lock(**_) -> None:
+        connection.ensure_connection()
+        held.append(_holds(connection.connection.info.backend_pid))
+        if len(held) == 1:
+            ours = connection.connection.info.backend_pid
+            other.execute("SELECT pg_terminate_backend(%s)", [ours])
+            other.execute("SELECT pg_advisory_lock(%s)", [Lock.RUN])
+            connection.cursor().execute("SELECT 1")
+
+    def release() -> bool:
+        # Asked between two tries: the lock of the other session is seen once, then it is released.
+        if held and not other.closed:
+            assert _holds(other.info.backend_pid)
+            other.close()
+        return False
+
+    monkeypatch.setattr(execution, "promote_first_champion", lose_the_lock)
+    with psycopg.connect(database_url(), autocommit=True) as other:
+        runs.run_due(now=timezone.now(), is_stopping=release)
+    assert held == [True, True]
+    assert _fresh(run).status == "succeeded"
+    assert not is_taken(Lock.RUN)
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_worker_ended_by_a_signal_puts_its_run_in_order_first(toy, version, wakes):
     run = queued()
     folder = workspaces.make(run)
@@ -521,6 +570,90 @@ def test_what_fails_outside_the_stages_ends_the_run_with_its_cause(toy, wakes, m
     assert (run.status, run.error["message"]) == ("failed", "OSError: [Errno 28] No space left on device")
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", ["metrics.json", "dvc.lock"])
+def test_a_run_whose_results_cannot_be_read_fails_and_promotes_nothing(toy, version, wakes, monkeypatch, name):
+    version(created=True)
+    before = Path.read_text
+
+    def read_text(path: Path, *args, **kwargs) -> str:
+        if path.name == name:
+            raise OSError(5, "Input/output error")
+        return before(path, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "read_text", read_text)
+    run = queued()
+    runs.run_due(now=NOW)
+    run.refresh_from_db()
+    assert (run.status, run.metrics, run.error["message"]) == ("failed", {}, "OSError: [Errno 5] Input/output error")
+    assert run.finished_at
+    assert not Promotion.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_run_that_fails_at_the_promotion_is_failed_though_it_made_nothing_new(toy, version, wakes, monkeypatch):
+    def refuse(**_):
+        raise ValueError("no promotion")
+
+    monkeypatch.setattr(execution, "promote_first_champion", refuse)
+    made = version(created=False)
+    monkeypatch.setattr(execution, "_made_of_the_same", lambda _: made)
+    run = queued()
+    runs.run_due(now=NOW)
+    run.refresh_from_db()
+    assert (run.status, run.error["message"]) == ("failed", "ValueError: no promotion")
+
+
+@pytest.mark.django_db
+def test_nul_bytes_in_the_output_and_the_lock_file_do_not_keep_a_run_from_ending(toy, version, wakes):
+    version(created=True)
+    (toy / "toy.py").write_text(TOY.replace('elif stage == "train":', 'elif stage == "train":\n    sys.exit("a\\0b")'))
+    run = queued()
+    runs.run_due(now=NOW)
+    run.refresh_from_db()
+    assert (run.status, run.error["stage"], run.error["message"]) == ("failed", "train", "a\ufffdb")
+    assert "a\ufffdb" in run.log
+
+
+@pytest.mark.django_db
+def test_a_lock_file_that_a_crash_of_the_machine_left_full_of_nul_fails_the_run(toy, version, wakes):
+    run = queued()
+    (workspaces.make(run) / "dvc.lock").write_bytes(b"\0" * 10)
+    runs.run_due(now=NOW)
+    run.refresh_from_db()
+    assert (run.status, run.dvc_lock) == ("failed", "\ufffd" * 10)
+
+
+@pytest.mark.django_db
+def test_a_folder_that_another_process_works_in_is_one_interruption_however_often_it_is_tried(
+    toy, version, wakes, monkeypatch
+):
+    monkeypatch.setattr(workspaces, "PATIENCE", 0.0)
+    version(created=True)
+    run = queued()
+    with workspaces.hold(run) as handle:
+        assert handle is not None
+        for _ in range(3):
+            runs.run_due(now=NOW)
+    run.refresh_from_db()
+    assert run.status == "interrupted"
+    (noted,) = run.interruptions
+    assert noted["cause"] == execution.BUSY
+    assert len(run.log.splitlines()) == 2
+    runs.run_due(now=NOW)
+    assert _fresh(run).status == "succeeded"
+
+
+@pytest.mark.django_db
+def test_a_worker_that_is_stopped_again_in_the_same_stage_is_noted_again(toy, version, wakes):
+    version(created=True)
+    run = queued()
+    (workspaces.make(run) / "hang").touch()
+    for times in (1, 2):
+        runs.run_due(now=NOW, is_stopping=lambda times=times: trained(toy) >= times)
+    assert [noted["stage"] for noted in _fresh(run).interruptions] == ["train", "train"]
+
+
 def test_the_message_of_a_run_is_neither_delivered_again_nor_its_work_cancelled_with_the_broker():
     task = tasks.run_due
     assert (task.acks_late, task.time_limit, task.soft_time_limit) == (False, None, None)
@@ -556,13 +689,14 @@ def test_a_run_whose_workers_die_again_and_again_in_one_stage_gives_way_to_the_n
     PipelineRun.objects.filter(pk=run.pk).update(
         status="running",
         heartbeat_at=NOW - timedelta(minutes=2),
-        stages=[{"name": "train", "status": "running"}],
+        stages=[{"name": "export", "status": "done"}, {"name": "train", "status": "running"}],
         interruptions=[died] * (runs.DEATHS - 1),
     )
     assert runs.run_due(now=NOW) == later
     run.refresh_from_db()
     assert (run.status, run.error["stage"]) == ("failed", "train")
     assert f"died {runs.DEATHS} times" in run.error["message"]
+    assert by_stage(run) == {"export": "done", "train": "failed"}
 
 
 @pytest.mark.django_db
@@ -751,6 +885,22 @@ def _end_other_sessions() -> None:
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
+
+
+def _end_own_session() -> None:
+    """End the connection of this process; raises what a lost connection raises."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+
+def _holds(pid: int) -> bool:
+    """Whether a session of PostgreSQL holds the lock of the runs."""
+    with psycopg.connect(database_url()) as look:
+        found = look.execute(
+            "SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = %s AND classid = %s AND objid = %s",
+            [pid, Lock.RUN >> 32, Lock.RUN & 0xFFFF_FFFF],
+        )
+        return found.fetchone() is not None
 
 
 def _crash_in_train(toy: Path, *, times: int) -> None:

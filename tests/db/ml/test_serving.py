@@ -162,11 +162,42 @@ def test_a_champion_loads_after_its_libraries_and_kernels(make_version, now, mon
     assert ready_before[0] is False
 
 
+def test_a_failed_preparation_loses_neither_the_champion_nor_the_next_one(make_version, now, monkeypatch, caplog):
+    services.promote(version=make_version(1), user=None, reason="first", now=now)
+    serving.current(World.SANDBOX, now=now)
+    failures = []
+
+    def fail() -> None:
+        failures.append("once")
+        if len(failures) == 1:
+            services.promote(version=make_version(2), user=None, reason="newer", now=now)
+            serving._checked.clear()
+            raise ImportError("no xgboost")
+
+    monkeypatch.setattr(serving, "prepare", fail)
+    serving.keep_current(clock=lambda: now, rounds=2)
+    assert "libraries and kernels cannot be loaded" in caplog.text
+    assert "no xgboost" in caplog.text
+    assert serving.latest(World.SANDBOX, now=now).version_number == 2
+
+
+def test_a_champion_whose_libraries_fail_does_not_end_the_keeper(make_version, now, monkeypatch, caplog):
+    services.promote(version=make_version(1), user=None, reason="first", now=now)
+
+    def fail() -> None:
+        raise ImportError("no xgboost")
+
+    monkeypatch.setattr(serving, "prepare", fail)
+    serving.keep_current(clock=lambda: now, rounds=2)
+    assert serving.is_warm()
+    assert "models are not looked after" in caplog.text
+
+
 @pytest.mark.parametrize("n", [1, 40])
 def test_an_answer_has_a_row_for_each_fixture_asked(make_version, now, n):
     services.promote(version=make_version(1), user=None, reason="first", now=now)
     served = serving.current(World.SANDBOX, now=now)
-    answer = serving.answer(served, dataset.fixtures(fixture_ids(n)), now=now)
+    answer = serving.forecast(served, dataset.fixtures(fixture_ids(n)), now=now)
     assert answer.probabilities.shape == (n, 3)
     assert answer.goals.shape == (n, 2)
     assert len(answer.features_sha256) == n

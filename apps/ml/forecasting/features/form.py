@@ -143,7 +143,7 @@ class Rings(NamedTuple):
         return rings
 
 
-class Form:
+class FormFeatures:
     """Means of results, goals and shots over the latest matches of both sides.
 
     The state is a ring of the latest matches of every team (all, at home, away), of every team in every competition,

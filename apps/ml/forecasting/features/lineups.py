@@ -62,7 +62,7 @@ STATS: Final = ("usual", "strength", "missing")
 """Numbers of both sides and their difference, in the order of the columns."""
 
 
-class Constants(NamedTuple):
+class LineupConstants(NamedTuple):
     """Numbers of the family, from ``features.lineups`` of the parameters."""
 
     latest: int
@@ -73,7 +73,7 @@ class Constants(NamedTuple):
     level_gap: float
 
 
-class Lineups:
+class LineupFeatures:
     """Strength of the usual and of the named eleven, usual starters who are missing, and how much is known.
 
     The state is an array of `PLAYER`, one of `CLUB`, both only of those whom a line-up has named, and the home edge in
@@ -91,7 +91,7 @@ class Lineups:
     name = "lineups"
 
     def __init__(self, params: Mapping[str, Any]) -> None:
-        self._constants = Constants(
+        self._constants = LineupConstants(
             latest=int(params["latest"]),
             keep=0.5 ** (1.0 / float(params["half_life"])),
             rate=float(params["rate"]),
@@ -293,7 +293,7 @@ def observe(
     players: NDArray[Any],
     clubs: NDArray[Any],
     edge: NDArray[np.float64],
-    constants: Constants,
+    constants: LineupConstants,
     result: Any,
     own: NDArray[np.int64],
     sheet: NDArray[Any],
@@ -338,7 +338,7 @@ def observe(
 def describe(
     players: NDArray[Any],
     clubs: NDArray[Any],
-    constants: Constants,
+    constants: LineupConstants,
     fixture: Any,
     own: NDArray[np.int64],
     sheet: NDArray[Any],
@@ -390,7 +390,7 @@ def _fold(
     players: NDArray[Any],
     clubs: NDArray[Any],
     edge: NDArray[np.float64],
-    constants: Constants,
+    constants: LineupConstants,
     events: Events,
     own: NDArray[np.int64],
     rows: NDArray[Any],

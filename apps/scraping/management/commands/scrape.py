@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from apps.scraping import selectors, services
 from apps.scraping.models import ScrapeRun, Source
+from apps.scraping.scopes import ScrapeScope
 from apps.scraping.services.doctor import examine
 
 MONTH_LENGTH: Final = len("2024-08")
@@ -80,7 +81,7 @@ class Command(BaseCommand):
                 self.stdout.write(f"{'':<16} off: {reason}")
 
     def _now(self, options: dict[str, Any]) -> None:
-        run = services.request_visit(
+        run = services.request_run(
             source=_source(options["source"]), scope=options["scope"], by=OPERATOR, now=timezone.now()
         )
         self._follow([run])
@@ -154,9 +155,9 @@ def _why_held(wanted: set[int]) -> str:
     halted = None
     for run in left:
         url = services.base_url_of(run.source)
-        if run.scope != ScrapeRun.Scope.BACKFILL or not selectors.is_halted(url, timezone.now()):
+        if run.scope != ScrapeScope.BACKFILL or not selectors.is_halted(url, timezone.now()):
             return ""
-        halted = selectors.lane_of(url)
+        halted = selectors.host_state_of(url)
     if halted is None:
         return ""
     return (

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 from apps.matches.records import CompetitionKey
 from apps.scraping.sandbox.clubs import COMPETITIONS, LEVELS
-from apps.scraping.sandbox.timetable import LATEST_SEASON, Season
+from apps.scraping.sandbox.timetable import LATEST_SEASON, SimulatedSeason
 
 CLOCK: Final = ZoneInfo("Europe/London")
 """The clock of kick-offs in the feed and in the files, as on the sites whose shape they have."""
@@ -33,7 +33,7 @@ LABEL: Final = re.compile(r"(\d{4})-(\d{2})")
 
 
 @dataclass(frozen=True, slots=True)
-class League:
+class SandboxLeague:
     """One league of the world as the site counts it.
 
     Parameters
@@ -74,22 +74,22 @@ class League:
         """The path of the league."""
         return f"/regions/{self.region_id}/tournaments/{self.tournament_id}/{self.slug}"
 
-    def season_id(self, season: Season) -> int:
+    def season_id(self, season: SimulatedSeason) -> int:
         """Return the site's id of one season of this league."""
         return FIRST_SEASON_ID + season.number * len(COMPETITIONS) + self.number
 
-    def stage_id(self, season: Season) -> int:
+    def stage_id(self, season: SimulatedSeason) -> int:
         """Return the id of the only stage of a season of this league."""
         return FIRST_STAGE_ID + season.number * len(COMPETITIONS) + self.number
 
-    def season_path(self, season: Season) -> str:
+    def season_path(self, season: SimulatedSeason) -> str:
         """Return the path of a season, spelled as in the list of seasons."""
         return (
             f"/Regions/{self.region_id}/Tournaments/{self.tournament_id}/Seasons/{self.season_id(season)}"
             f"/{self.slug}-{slug(season_name(season))}"
         )
 
-    def stage_path(self, season: Season) -> str:
+    def stage_path(self, season: SimulatedSeason) -> str:
         """Return the path of the fixtures of a season's stage."""
         return (
             f"/regions/{self.region_id}/tournaments/{self.tournament_id}/seasons/{self.season_id(season)}"
@@ -97,10 +97,10 @@ class League:
         )
 
 
-LEAGUES: Final = tuple(League(number) for number in range(len(COMPETITIONS)))
+LEAGUES: Final = tuple(SandboxLeague(number) for number in range(len(COMPETITIONS)))
 
 
-def season_and_league(stage_or_season_id: int, first_id: int) -> tuple[int, League]:
+def season_and_league(stage_or_season_id: int, first_id: int) -> tuple[int, SandboxLeague]:
     """Return the number of the season and the league that an id means.
 
     Raises
@@ -114,7 +114,7 @@ def season_and_league(stage_or_season_id: int, first_id: int) -> tuple[int, Leag
     return number, LEAGUES[league]
 
 
-def season_name(season: Season) -> str:
+def season_name(season: SimulatedSeason) -> str:
     """Return a season's name on the site: ``"2018/2019"``, and of a dense season its label."""
     found = LABEL.fullmatch(season.label)
     if found is None:
@@ -123,7 +123,7 @@ def season_name(season: Season) -> str:
     return f"{first}/{first + 1}"
 
 
-def season_code(season: Season) -> str:
+def season_code(season: SimulatedSeason) -> str:
     """Return how the paths of the files name a past season, such as ``"1819"``."""
     return season.label[2:4] + season.label[5:7]
 

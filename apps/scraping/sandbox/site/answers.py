@@ -24,7 +24,7 @@ TEXT: Final = "text/plain; charset=utf-8"
 
 
 @dataclass(frozen=True)
-class Answer:
+class SiteAnswer:
     """What is sent back.
 
     Parameters
@@ -71,9 +71,11 @@ class Answer:
         return self.modified_at.replace(microsecond=0) <= (since if since.tzinfo else since.replace(tzinfo=UTC))
 
 
-def json_answer(value: Any, status: HTTPStatus = HTTPStatus.OK) -> Answer:
+def json_answer(value: Any, status: HTTPStatus = HTTPStatus.OK) -> SiteAnswer:
     """Return an answer for programs, which no cache keeps."""
-    return Answer(json.dumps(value, ensure_ascii=False).encode(), JSON, status, headers={"Cache-Control": "no-store"})
+    return SiteAnswer(
+        json.dumps(value, ensure_ascii=False).encode(), JSON, status, headers={"Cache-Control": "no-store"}
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +87,12 @@ class Sent:
     body: Iterable[bytes]
 
 
-def prepare(answer: Answer, *, method: str, headers: Mapping[str, str]) -> Sent:
+def prepare(answer: SiteAnswer, *, method: str, headers: Mapping[str, str]) -> Sent:
     """Return what goes out for an answer.
 
     Parameters
     ----------
-    answer : Answer
+    answer : SiteAnswer
     method : str
         With ``HEAD`` there is no body.
     headers : mapping of str to str

@@ -9,8 +9,8 @@ from typing import Any, Final
 from apps.matches.records import IncidentKind, IncidentRecord, LineupRecord, Side
 from apps.scraping.sandbox.site.addresses import on_clock
 from apps.scraping.sandbox.site.script import json_in_page
-from apps.scraping.sandbox.site.stages import MatchView, Stage
-from apps.scraping.sandbox.squads import Player
+from apps.scraping.sandbox.site.stages import MatchView, SandboxStage
+from apps.scraping.sandbox.squads import SimulatedPlayer
 from apps.scraping.sandbox.story import FULL, GOALS, HALF
 
 STARTED: Final = 3
@@ -42,14 +42,14 @@ EVENT_TYPES: Final = {"goalNormal": 2, "penaltyScored": 5, "goalOwn": 6, "yellow
 FORMATION: Final = {"formationId": 2, "formationName": "442"}
 
 
-def centre_script(stage: Stage, view: MatchView, players: Mapping[str, Player]) -> str:
+def centre_script(stage: SandboxStage, view: MatchView, players: Mapping[str, SimulatedPlayer]) -> str:
     """Return the script of the match centre; without data until the line-ups are out.
 
     Parameters
     ----------
-    stage : Stage
+    stage : SandboxStage
     view : MatchView
-    players : mapping of str to Player
+    players : mapping of str to SimulatedPlayer
         All players by id.
     """
     record = view.record
@@ -64,7 +64,7 @@ def centre_script(stage: Stage, view: MatchView, players: Mapping[str, Player]) 
     )
 
 
-def centre_data(stage: Stage, view: MatchView, players: Mapping[str, Player]) -> dict[str, Any]:
+def centre_data(stage: SandboxStage, view: MatchView, players: Mapping[str, SimulatedPlayer]) -> dict[str, Any]:
     """Return what the match centre tells of a match whose line-ups are out."""
     record, home, away = view.record, *view.goals
     half = [incident for incident in view.incidents if incident.minute <= HALF]
@@ -111,8 +111,8 @@ def _side(
     side: Side,
     team_id: str,
     name: str,
-    stage: Stage,
-    players: Mapping[str, Player],
+    stage: SandboxStage,
+    players: Mapping[str, SimulatedPlayer],
 ) -> dict[str, Any]:
     lineup = [entry for entry in view.story.lineups if entry.side is side]
     starters = [int(entry.player.source_player_id) for entry in lineup if entry.is_starter]
@@ -156,7 +156,7 @@ def _stats(view: MatchView, side: Side) -> dict[str, dict[str, int]]:
     return found
 
 
-def _player(entry: LineupRecord, players: Mapping[str, Player]) -> dict[str, Any]:
+def _player(entry: LineupRecord, players: Mapping[str, SimulatedPlayer]) -> dict[str, Any]:
     player = players[entry.player.source_player_id]
     return {
         "playerId": int(entry.player.source_player_id),

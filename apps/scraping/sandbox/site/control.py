@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, urlsplit
 
-from apps.scraping.sandbox.site.answers import Answer, json_answer
+from apps.scraping.sandbox.site.answers import SiteAnswer, json_answer
 from apps.scraping.sandbox.site.faults import FaultError, Faults
 from apps.scraping.sandbox.site.log import RequestLog
 from apps.scraping.sandbox.site.pages import error_answer
@@ -23,7 +23,7 @@ LONGEST_BODY: Final = 10_000
 LOOPBACK_NAMES: Final = ("127.0.0.1", "localhost", "::1")
 
 
-def control(path: str, query: str, environ: WSGIEnvironment, faults: Faults, log: RequestLog) -> Answer:
+def control(path: str, query: str, environ: WSGIEnvironment, faults: Faults, log: RequestLog) -> SiteAnswer:
     """Answer a program on this machine; others are refused.
 
     ``GET``, ``PUT`` and ``DELETE`` of ``/_faults`` (``?path=`` to mend one), ``GET`` and ``DELETE`` of ``/_log``; each

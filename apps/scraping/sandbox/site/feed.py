@@ -9,7 +9,7 @@ from typing import Any, Final
 from apps.matches.records import IncidentKind, IncidentRecord, Moment, Side
 from apps.scraping.sandbox.sheets import Phase
 from apps.scraping.sandbox.site.addresses import on_clock, season_name, utc_text
-from apps.scraping.sandbox.site.stages import MatchView, Stage
+from apps.scraping.sandbox.site.stages import MatchView, SandboxStage
 from apps.scraping.sandbox.story import GOALS, HALF
 
 STATUSES: Final = {
@@ -54,15 +54,15 @@ LOCALIZATION: Final = {
 DOTNET_EPOCH: Final = datetime(1, 1, 1, tzinfo=UTC)
 
 
-class Feed:
+class FeedWriter:
     """The feed of one stage; what does not change of an entry is made once.
 
     Parameters
     ----------
-    stage : Stage
+    stage : SandboxStage
     """
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: SandboxStage) -> None:
         self.stage = stage
         self._made: dict[int, tuple[tuple[int, int], str]] = {}
 
@@ -97,7 +97,7 @@ class Feed:
         return made[1]
 
 
-def entry(stage: Stage, view: MatchView) -> dict[str, Any]:
+def entry(stage: SandboxStage, view: MatchView) -> dict[str, Any]:
     """Return what the feed tells of one match."""
     record, dates = view.record, view.dates
     region = stage.league.competition.region
@@ -174,7 +174,7 @@ def _head(changed_at: datetime) -> dict[str, Any]:
     }
 
 
-def _tournament(stage: Stage) -> dict[str, Any]:
+def _tournament(stage: SandboxStage) -> dict[str, Any]:
     league, competition = stage.league, stage.league.competition
     return {
         "tournamentId": league.tournament_id,

@@ -9,14 +9,14 @@ from typing import Final
 
 from apps.matches.records import IncidentKind, IncidentRecord, MatchRecord, Side, StatsRecord
 from apps.scraping.sandbox.sheets import CLOSING_BEFORE, Phase, SeasonSheet, phase_at
-from apps.scraping.sandbox.site.addresses import League, on_clock
+from apps.scraping.sandbox.site.addresses import SandboxLeague, on_clock
 from apps.scraping.sandbox.story import FULL, GOALS, SENDINGS_OFF, Story
 from apps.scraping.sandbox.timetable import (
     CALLED_OFF_BEFORE,
     MATCHES_PER_LEAGUE,
     REARRANGED_AFTER,
     Dates,
-    Season,
+    SimulatedSeason,
 )
 
 LINEUPS_BEFORE: Final = timedelta(hours=1)
@@ -40,7 +40,7 @@ class MatchView:
         The minute of play: 0 before kick-off, `story.FULL` when it is over.
     has_preview, has_lineups : bool
         Whether absences and line-ups are out.
-    stage : Stage
+    stage : SandboxStage
     match : int
         Its number in the fixture list of the season.
     """
@@ -51,7 +51,7 @@ class MatchView:
     minute: int
     has_preview: bool
     has_lineups: bool
-    stage: Stage
+    stage: SandboxStage
     match: int
 
     @property
@@ -108,16 +108,16 @@ class MatchView:
         return sides.count(Side.HOME), sides.count(Side.AWAY)
 
 
-class Stage:
+class SandboxStage:
     """The only stage of one season of one league. An instance is not to be shared between threads.
 
     Parameters
     ----------
     sheet : SeasonSheet
-    league : League
+    league : SandboxLeague
     """
 
-    def __init__(self, sheet: SeasonSheet, league: League) -> None:
+    def __init__(self, sheet: SeasonSheet, league: SandboxLeague) -> None:
         self.sheet = sheet
         self.league = league
         first = league.number * MATCHES_PER_LEAGUE
@@ -127,7 +127,7 @@ class Stage:
         self._stories: dict[int, Story] = {}
 
     @property
-    def season(self) -> Season:
+    def season(self) -> SimulatedSeason:
         """The season that the stage is of."""
         return self.sheet.season
 

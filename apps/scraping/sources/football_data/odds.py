@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from apps.matches.records import Moment, OddsRecord
-from apps.scraping.sources.football_data.table import Table
+from apps.scraping.sources.football_data.table import CsvTable
 
 LIMIT_OF_PRICE: Final = 10_000.0
 """No bookmaker quotes as much; it is the limit of `OddsRecord` too."""
@@ -137,7 +137,7 @@ def plan_odds(header: Sequence[str], *, closing_only: bool) -> list[OddsColumns]
     ]
 
 
-def read_odds(table: Table, notes: Counter[str]) -> list[tuple[OddsRecord, ...]]:
+def read_odds(table: CsvTable, notes: Counter[str]) -> list[tuple[OddsRecord, ...]]:
     """Return the prices of each row of a table.
 
     A text that is no price leaves its place empty; an Asian handicap counts only with its line and both prices.
@@ -156,7 +156,7 @@ def read_odds(table: Table, notes: Counter[str]) -> list[tuple[OddsRecord, ...]]
 
 
 def _quotes(
-    table: Table, place: OddsColumns, prices: Prices, lines: Lines, notes: Counter[str]
+    table: CsvTable, place: OddsColumns, prices: Prices, lines: Lines, notes: Counter[str]
 ) -> list[OddsRecord | None]:
     """Return one bookmaker's quote for each row, None where it has none."""
     empty: list[float | None] = [None] * len(table.rows)

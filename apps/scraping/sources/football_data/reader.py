@@ -17,7 +17,7 @@ from apps.scraping.sources.base import ParsedFile, ParseError, RefusedRow
 from apps.scraping.sources.competitions import CALENDAR_YEAR_REGIONS, DIVISIONS, LEAGUES
 from apps.scraping.sources.football_data.odds import read_odds
 from apps.scraping.sources.football_data.play_offs import mark_play_offs
-from apps.scraping.sources.football_data.table import Table, read_table
+from apps.scraping.sources.football_data.table import CsvTable, read_table
 
 CLOCK: Final = ZoneInfo("Europe/London")
 """The clock of the column ``Time``, for the leagues of every country."""
@@ -70,7 +70,7 @@ class FootballData:
         return file.stem in self._divisions or is_country or file.stem.endswith("fixtures")
 
     def parse_file(self, name: str, content: bytes) -> ParsedFile:
-        """Read one file; see `apps.scraping.sources.base.Source`.
+        """Read one file; see `apps.scraping.sources.base.FileReader`.
 
         A match that the file lists without goals is `SCHEDULED` when it kicks off later than every match with goals,
         else `UNKNOWN`: it was annulled, awarded or never entered, and the file does not say which.
@@ -84,7 +84,7 @@ class FootballData:
         return ParsedFile(name, records, refused, {note: count for note, count in notes.items() if count})
 
 
-class Counts(dict[str, int | None]):
+class MatchCounts(dict[str, int | None]):
     """Text of a cell → count; None for an empty cell and for what is no count, whose texts `dropped` keeps."""
 
     def __init__(self) -> None:
@@ -120,12 +120,12 @@ class Kickoffs(dict[tuple[str, str], Kickoff | None]):
 
 
 def _read_matches(
-    table: Table, known: Mapping[str, CompetitionKey], refused: list[RefusedRow], notes: Counter[str]
+    table: CsvTable, known: Mapping[str, CompetitionKey], refused: list[RefusedRow], notes: Counter[str]
 ) -> list[MatchRecord]:
     """Return a record of each row that has one; the others go to `refused`."""
     rows = len(table.rows)
     empty = ("",) * rows
-    counts, kickoffs_of = Counts(), Kickoffs()
+    counts, kickoffs_of = MatchCounts(), Kickoffs()
     dates, times = table.required("Date"), table.column("Time") or empty
     kickoffs = [kickoffs_of[texts] for texts in zip(dates, times, strict=True)]
     notes["times that cannot be read"] += sum(
@@ -178,7 +178,7 @@ def _read_matches(
 
 
 def _competitions(
-    table: Table, known: Mapping[str, CompetitionKey], kickoffs: list[Kickoff | None], notes: Counter[str]
+    table: CsvTable, known: Mapping[str, CompetitionKey], kickoffs: list[Kickoff | None], notes: Counter[str]
 ) -> list[tuple[CompetitionKey, str] | str]:
     """Return competition and season of each row, or what is wrong with them."""
     if not table.is_extra:
@@ -243,7 +243,7 @@ def _league(country: str, league: str, notes: Counter[str]) -> CompetitionKey:
     return CompetitionKey(country, league, 0)
 
 
-def _read_statistics(table: Table, counts: Counts, notes: Counter[str]) -> list[StatsRecord | None]:
+def _read_statistics(table: CsvTable, counts: MatchCounts, notes: Counter[str]) -> list[StatsRecord | None]:
     """Return the statistics of each row, None where nothing was counted."""
     names = [name for name in STATISTICS if name in table.header]
     referees = table.column("Referee")
@@ -259,7 +259,7 @@ def _read_statistics(table: Table, counts: Counts, notes: Counter[str]) -> list[
     return [None if record == NOT_COUNTED else record for record in map(StatsRecord, *columns, people)]
 
 
-def _goals(counts: Counts, home: str, away: str, result: str) -> tuple[int, int] | tuple[None, None]:
+def _goals(counts: MatchCounts, home: str, away: str, result: str) -> tuple[int, int] | tuple[None, None]:
     """Return the goals of a row.
 
     Raises

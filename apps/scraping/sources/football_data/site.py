@@ -1,4 +1,4 @@
-"""football-data.co.uk as a site: where its files are, and which of them an errand needs."""
+"""football-data.co.uk as a site: where its files are, and which of them an job needs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from apps.matches.records import CompetitionKey, MatchRecord
-from apps.scraping.sources.base import Errand, Page, ParseError, Reading, Request, Scope, age_that_serves
+from apps.scraping.sources.base import CrawlJob, Page, ParseError, Reading, Request, ScrapeScope, age_that_serves
 from apps.scraping.sources.competitions import DIVISIONS, LEAGUES
 from apps.scraping.sources.football_data.reader import MATCH_MISSING, FootballData
 from apps.scraping.sources.years import season_starts
@@ -82,35 +82,35 @@ class FootballDataSite:
         """The name under which its records are stored."""
         return self._name
 
-    def start(self, errand: Errand) -> list[Request]:
+    def start(self, job: CrawlJob) -> list[Request]:
         """Return the lists of fixtures, which have the odds too; or the files of seasons that can overlap the window.
 
         A file of a season is final in October after it; an extra file never is, since its latest season goes on.
         """
-        if errand.scope in (Scope.FIXTURES, Scope.ODDS):
-            return self._lists(errand)
+        if job.scope in (ScrapeScope.FIXTURES, ScrapeScope.ODDS):
+            return self._lists(job)
         # A file of results corrects what a list of fixtures told, so that it comes after them.
-        lists = self._lists(errand) if errand.scope is Scope.REPARSE else []
+        lists = self._lists(job) if job.scope is ScrapeScope.REPARSE else []
         divisions = [
             self._request(
-                errand,
+                job,
                 f"mmz4281/{start % 100:02d}{(start + 1) % 100:02d}/{division}.csv",
                 "division",
                 final_after=datetime(start + 1, 10, 1, tzinfo=UTC),
-                may_be_missing=division not in DIVISIONS or _is_young(start, errand),
+                may_be_missing=division not in DIVISIONS or _is_young(start, job),
             )
             for division in self._divisions
-            for start in season_starts(errand.window, first=FIRST_SEASONS.get(division, FIRST_SEASON))
+            for start in season_starts(job.window, first=FIRST_SEASONS.get(division, FIRST_SEASON))
         ]
-        countries = self._countries if errand.window.end.year >= FIRST_EXTRA_YEAR else ()
-        return [*lists, *divisions, *(self._request(errand, f"new/{country}.csv", "country") for country in countries)]
+        countries = self._countries if job.window.end.year >= FIRST_EXTRA_YEAR else ()
+        return [*lists, *divisions, *(self._request(job, f"new/{country}.csv", "country") for country in countries)]
 
-    def _lists(self, errand: Errand) -> list[Request]:
+    def _lists(self, job: CrawlJob) -> list[Request]:
         lists = ["fixtures.csv"] if self._divisions else []
         lists += ["new_league_fixtures.csv"] if self._countries else []
-        return [self._request(errand, path, "fixtures") for path in lists]
+        return [self._request(job, path, "fixtures") for path in lists]
 
-    def read(self, request: Request, page: Page, errand: Errand) -> Reading:
+    def read(self, request: Request, page: Page, job: CrawlJob) -> Reading:
         """Read one file; see `apps.scraping.sources.base.Site`."""
         try:
             parsed = self._files.parse_file(str(request.about or page.url), page.content)
@@ -128,7 +128,7 @@ class FootballDataSite:
             label = _season_of(str(request.about))
             records = [replace(record, season=label) for record in records]
         elif request.kind == "country":
-            records = _of_window(records, errand)
+            records = _of_window(records, job)
         return Reading(
             records,
             refused=parsed.refused,
@@ -139,7 +139,7 @@ class FootballDataSite:
 
     def _request(
         self,
-        errand: Errand,
+        job: CrawlJob,
         path: str,
         kind: str,
         *,
@@ -151,7 +151,7 @@ class FootballDataSite:
             kind,
             about=path.removeprefix("mmz4281/"),
             final_after=final_after,
-            max_age=age_that_serves(errand, self._file_age),
+            max_age=age_that_serves(job, self._file_age),
             may_be_missing=may_be_missing,
         )
 
@@ -163,13 +163,13 @@ def _season_of(path: str) -> str:
     return f"{year}-{(year + 1) % 100:02d}"
 
 
-def _is_young(start: int, errand: Errand) -> bool:
-    return errand.now < datetime(start, 7, 10, tzinfo=UTC) + YOUNG
+def _is_young(start: int, job: CrawlJob) -> bool:
+    return job.now < datetime(start, 7, 10, tzinfo=UTC) + YOUNG
 
 
-def _of_window(records: list[MatchRecord], errand: Errand) -> list[MatchRecord]:
-    """Return the records of an extra file that an errand is after."""
-    start, end = errand.window.start, errand.window.end
-    if errand.scope is Scope.RESULTS:
+def _of_window(records: list[MatchRecord], job: CrawlJob) -> list[MatchRecord]:
+    """Return the records of an extra file that an job is after."""
+    start, end = job.window.start, job.window.end
+    if job.scope is ScrapeScope.RESULTS:
         start -= CORRECTED_WITHIN
     return [record for record in records if start <= record.kickoff_at.date() <= end]

@@ -21,7 +21,7 @@ ALSO_CALLED: Final[dict[str, tuple[str, ...]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class CsvTable:
     """The rows of a file that hold anything, each as long as the header.
 
     Parameters
@@ -74,7 +74,7 @@ class Table:
         return RefusedRow(self.name, self.lines[position], reason, shorten(self.rows[position]))
 
 
-def read_table(name: str, content: bytes, notes: Counter[str]) -> Table:
+def read_table(name: str, content: bytes, notes: Counter[str]) -> CsvTable:
     """Return the table that a file holds.
 
     Raises
@@ -105,7 +105,7 @@ def read_table(name: str, content: bytes, notes: Counter[str]) -> Table:
             del row[width:]
     is_cut = is_short and not content.endswith((b"\n", b"\r"))
     columns: list[tuple[str, ...]] = list(zip(*rows, strict=True)) if rows else [()] * width
-    return Table(name, header, rows, lines, columns, is_cut)
+    return CsvTable(name, header, rows, lines, columns, is_cut)
 
 
 def _header(cells: list[str]) -> list[str]:

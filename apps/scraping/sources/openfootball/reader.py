@@ -137,7 +137,7 @@ class Openfootball:
         return file.suffix == ".json" and file.stem in OPENFOOTBALL_CODES
 
     def parse_file(self, name: str, content: bytes) -> ParsedFile:
-        """Read one file; see `apps.scraping.sources.base.Source`.
+        """Read one file; see `apps.scraping.sources.base.FileReader`.
 
         A match without goals and without a status is `SCHEDULED` when it kicks off later than every match with goals,
         else `UNKNOWN`.

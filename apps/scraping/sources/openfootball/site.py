@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from apps.scraping.sources.base import Errand, Page, Reading, Request, Scope, age_that_serves
+from apps.scraping.sources.base import CrawlJob, Page, Reading, Request, ScrapeScope, age_that_serves
 from apps.scraping.sources.competitions import OPENFOOTBALL_CODES
 from apps.scraping.sources.openfootball.reader import Openfootball
 from apps.scraping.sources.years import season_starts
@@ -63,9 +63,9 @@ class OpenfootballSite:
         """The name under which its records are stored."""
         return self._name
 
-    def start(self, errand: Errand) -> list[Request]:
+    def start(self, job: CrawlJob) -> list[Request]:
         """Return the files of the seasons that can overlap the window; it has no odds."""
-        if errand.scope is Scope.ODDS:
+        if job.scope is ScrapeScope.ODDS:
             return []
         return [
             Request(
@@ -73,22 +73,22 @@ class OpenfootballSite:
                 "file",
                 about=f"{folder}/{code}.json",
                 final_after=final_after,
-                max_age=age_that_serves(errand, self._file_age),
+                max_age=age_that_serves(job, self._file_age),
                 may_be_missing=True,
             )
             for code in self._codes
-            for folder, final_after in _folders(code, errand)
+            for folder, final_after in _folders(code, job)
         ]
 
-    def read(self, request: Request, page: Page, errand: Errand) -> Reading:
+    def read(self, request: Request, page: Page, job: CrawlJob) -> Reading:
         """Read one file; see `apps.scraping.sources.base.Site`."""
         parsed = self._files.parse_file(str(request.about or page.url), page.content)
         return Reading(parsed.records, refused=parsed.refused, notes=parsed.notes, may_be_empty=False)
 
 
-def _folders(code: str, errand: Errand) -> list[tuple[str, datetime]]:
+def _folders(code: str, job: CrawlJob) -> list[tuple[str, datetime]]:
     """Return the folders of the seasons that can overlap the window, and when each of them is final."""
-    window = errand.window
+    window = job.window
     if code in CALENDAR_YEAR_CODES:
         # Covid moved the ends of some seasons into the next year.
         years = range(max(window.start.year - (window.start.month <= 2), FIRST_SEASON), window.end.year + 1)

@@ -50,7 +50,7 @@ LATEST_YEAR: Final = 2200
 
 
 @dataclass(slots=True)
-class Feed:
+class WhoScoredFeed:
     """What one month of a stage holds.
 
     Parameters
@@ -68,7 +68,7 @@ class Feed:
     without_preview: set[str] = field(default_factory=set)
 
 
-def read_feed(page: Page, tournament: Tournament | None = None) -> Feed:
+def read_feed(page: Page, tournament: Tournament | None = None) -> WhoScoredFeed:
     """Return the matches of a monthly feed.
 
     Parameters
@@ -85,7 +85,7 @@ def read_feed(page: Page, tournament: Tournament | None = None) -> Feed:
         When the page is no feed, or that of another tournament.
     """
     document = as_json(page.content, page.url)
-    feed = Feed()
+    feed = WhoScoredFeed()
     for listed in required(document, "tournaments", list, page.url):
         matches = required(listed, "matches", list, page.url)
         context = _Context.of(listed, tournament, page)
@@ -147,7 +147,7 @@ class _Context:
         )
 
 
-def _drop_doubles(feed: Feed, where: str) -> None:
+def _drop_doubles(feed: WhoScoredFeed, where: str) -> None:
     """Leave one of equal entries for one match, and none of entries that contradict each other."""
     told: dict[str, list[MatchRecord]] = {}
     for record in feed.records:
@@ -164,7 +164,7 @@ def _drop_doubles(feed: Feed, where: str) -> None:
     feed.notes = +feed.notes  # without the zeros
 
 
-def _read_entry(match: Any, line: int, context: _Context, feed: Feed) -> None:
+def _read_entry(match: Any, line: int, context: _Context, feed: WhoScoredFeed) -> None:
     """Add what one entry, at a place of its list, says to the feed."""
     try:
         if not isinstance(match, dict):

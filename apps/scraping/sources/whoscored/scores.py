@@ -34,7 +34,7 @@ NO_GOALS: Final = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
+class WhoScoredScore:
     """Goals of the home and of the away side.
 
     Parameters
@@ -55,7 +55,7 @@ class Score:
     notes: tuple[str, ...] = ()
 
 
-def read_score(match: Mapping[str, Any]) -> Score:
+def read_score(match: Mapping[str, Any]) -> WhoScoredScore:
     """Return the score of a finished match.
 
     Raises
@@ -78,7 +78,7 @@ def read_score(match: Mapping[str, Any]) -> Score:
     if written is not None and not _reaches(written, total):
         raise ValueError(f"the score FT {written[0]}:{written[1]} is above the last one, {total[0]}:{total[1]}")
     if not went_on and written in (None, total):
-        return Score(total, notes=_contradictions(match, total, total, None))
+        return WhoScoredScore(total, notes=_contradictions(match, total, total, None))
     counted = _counted(match, total)
     full_time = written or counted or _before(match, total, own_extra)
     if full_time is None:
@@ -87,7 +87,7 @@ def read_score(match: Mapping[str, Any]) -> Score:
     notes = _contradictions(match, full_time, total, penalties)
     if counted is not None and counted != full_time:
         notes = (*notes, "goals that contradict the score after 90 minutes")
-    return Score(full_time, total if played_on else None, penalties, notes)
+    return WhoScoredScore(full_time, total if played_on else None, penalties, notes)
 
 
 def _pair(match: Mapping[str, Any], home: str, away: str) -> Goals | None:

@@ -9,14 +9,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar
 
 from apps.matches.records import MatchRecord, Status
-from apps.scraping.sources.base import Door, Errand, Page, ParseError, Reading, Request, Scope
-from apps.scraping.sources.whoscored.feed import Feed, read_feed
+from apps.scraping.sources.base import CrawlJob, FetchMethod, Page, ParseError, Reading, Request, ScrapeScope
+from apps.scraping.sources.whoscored.feed import WhoScoredFeed, read_feed
 from apps.scraping.sources.whoscored.home import read_home
 from apps.scraping.sources.whoscored.match_centre import read_match_centre
 from apps.scraping.sources.whoscored.preview import MISSING_PLAYERS, read_preview
 from apps.scraping.sources.whoscored.season import FIXTURES_LINK, SEASONS, read_season, read_tournament
 from apps.scraping.sources.whoscored.stage import read_calendar
-from apps.scraping.sources.whoscored.trail import Season, Stage, Tournament, seasons_to_enter
+from apps.scraping.sources.whoscored.trail import Tournament, WhoScoredSeason, WhoScoredStage, seasons_to_enter
 
 BASE_URL: Final = "https://www.whoscored.com"
 
@@ -101,18 +101,18 @@ class WhoScored:
         """The name under which its records are stored."""
         return self._name
 
-    def start(self, errand: Errand) -> list[Request]:
+    def start(self, job: CrawlJob) -> list[Request]:
         """Return the request of the home page."""
         return [self._browse("/", "home", wait_for=SCRIPT, max_age=self._navigation_age)]
 
-    def read(self, request: Request, page: Page, errand: Errand) -> Reading:
+    def read(self, request: Request, page: Page, job: CrawlJob) -> Reading:
         """Read one page; see `apps.scraping.sources.base.Site`."""
         reader = self._readers.get(request.kind)
         if reader is None:
             raise ParseError(f"a reader of pages of the kind {request.kind!r}", page.url)
-        return reader(request, page, errand)
+        return reader(request, page, job)
 
-    def _read_home(self, request: Request, page: Page, errand: Errand) -> Reading:
+    def _read_home(self, request: Request, page: Page, job: CrawlJob) -> Reading:
         notes: Counter[str] = Counter()
         tournaments = read_home(page, self._tournaments, is_simulated=self._is_simulated, notes=notes)
         follow = [
@@ -124,7 +124,7 @@ class WhoScored:
         ]
         return Reading(follow=follow, notes=dict(notes))
 
-    def _read_tournament(self, request: Request, page: Page, errand: Errand) -> Reading:
+    def _read_tournament(self, request: Request, page: Page, job: CrawlJob) -> Reading:
         seasons = read_tournament(page, _about(request, Tournament, page))
         follow = [
             self._browse(
@@ -135,12 +135,12 @@ class WhoScored:
                 final_after=season.final_after,
                 max_age=self._navigation_age,
             )
-            for season in seasons_to_enter(seasons, errand.window)
+            for season in seasons_to_enter(seasons, job.window)
         ]
         return Reading(follow=follow, notes={} if follow else {"tournaments without a season in the window": 1})
 
-    def _read_season(self, request: Request, page: Page, errand: Errand) -> Reading:
-        season = _about(request, Season, page)
+    def _read_season(self, request: Request, page: Page, job: CrawlJob) -> Reading:
+        season = _about(request, WhoScoredSeason, page)
         follow = [
             self._browse(
                 stage.path,
@@ -154,15 +154,15 @@ class WhoScored:
         ]
         return Reading(follow=follow)
 
-    def _read_stage(self, request: Request, page: Page, errand: Errand) -> Reading:
-        stage = _about(request, Stage, page)
-        months = dict.fromkeys((day.year, day.month) for day in read_calendar(page) if day in errand.window)
+    def _read_stage(self, request: Request, page: Page, job: CrawlJob) -> Reading:
+        stage = _about(request, WhoScoredStage, page)
+        months = dict.fromkeys((day.year, day.month) for day in read_calendar(page) if day in job.window)
         return Reading(follow=[self._feed(stage, year, month) for year, month in months])
 
-    def _read_feed(self, request: Request, page: Page, errand: Errand) -> Reading:
-        tournament = _about(request, Stage, page).season.tournament
+    def _read_feed(self, request: Request, page: Page, job: CrawlJob) -> Reading:
+        tournament = _about(request, WhoScoredStage, page).season.tournament
         feed = read_feed(page, tournament)
-        follow = self._follow_matches(feed, tournament.slug or NO_SLUG, errand)
+        follow = self._follow_matches(feed, tournament.slug or NO_SLUG, job)
         return Reading(
             [self._without_sheet(record) for record in feed.records],
             follow,
@@ -172,10 +172,10 @@ class WhoScored:
             may_be_empty=bool(feed.notes),
         )
 
-    def _read_match_centre(self, request: Request, page: Page, errand: Errand) -> Reading:
+    def _read_match_centre(self, request: Request, page: Page, job: CrawlJob) -> Reading:
         return read_match_centre(page, _about(request, MatchRecord, page))
 
-    def _read_preview(self, request: Request, page: Page, errand: Errand) -> Reading:
+    def _read_preview(self, request: Request, page: Page, job: CrawlJob) -> Reading:
         return read_preview(page, _about(request, MatchRecord, page))
 
     def _without_sheet(self, record: MatchRecord) -> MatchRecord:
@@ -187,11 +187,11 @@ class WhoScored:
         """
         return replace(record, sheet=None) if self._with_match_centres else record
 
-    def _follow_matches(self, feed: Feed, slug: str, errand: Errand) -> list[Request]:
-        matches = [record for record in feed.records if record.kickoff_at in errand.window]
-        is_reparse = errand.scope is Scope.REPARSE
+    def _follow_matches(self, feed: WhoScoredFeed, slug: str, job: CrawlJob) -> list[Request]:
+        matches = [record for record in feed.records if record.kickoff_at in job.window]
+        is_reparse = job.scope is ScrapeScope.REPARSE
         follow: list[Request] = []
-        if (is_reparse or errand.scope in (Scope.RESULTS, Scope.BACKFILL)) and self._with_match_centres:
+        if (is_reparse or job.scope in (ScrapeScope.RESULTS, ScrapeScope.BACKFILL)) and self._with_match_centres:
             follow += [
                 self._browse(
                     f"/matches/{match.source_id}/live/{slug}",
@@ -205,7 +205,7 @@ class WhoScored:
                 for match in matches
                 if match.status is Status.FINISHED
             ]
-        if is_reparse or errand.scope is Scope.FIXTURES:
+        if is_reparse or job.scope is ScrapeScope.FIXTURES:
             follow += [
                 self._browse(
                     f"/matches/{match.source_id}/preview/{slug}",
@@ -217,17 +217,17 @@ class WhoScored:
                 )
                 for match in matches
                 if match.status is Status.SCHEDULED
-                and (is_reparse or errand.now < match.kickoff_at <= errand.now + self._preview_before)
+                and (is_reparse or job.now < match.kickoff_at <= job.now + self._preview_before)
                 and match.source_id not in feed.without_preview
             ]
         return follow
 
-    def _feed(self, stage: Stage, year: int, month: int) -> Request:
+    def _feed(self, stage: WhoScoredStage, year: int, month: int) -> Request:
         ends_at = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)
         return Request(
             f"{self._base_url}/tournaments/{stage.stage_id}/data/?d={year:04d}{month:02d}&isAggregate=false",
             "feed",
-            Door.IN_PAGE,
+            FetchMethod.IN_PAGE,
             about=stage,
             final_after=ends_at + FEED_IS_FINAL,
         )
@@ -247,7 +247,7 @@ class WhoScored:
         return Request(
             self._base_url + path,
             kind,
-            Door.BROWSER,
+            FetchMethod.BROWSER,
             wait_for,
             about,
             final_after,

@@ -39,7 +39,7 @@ class Tournament:
 
 
 @dataclass(frozen=True, slots=True)
-class Season:
+class WhoScoredSeason:
     """A season of a tournament, `name` as the site writes it."""
 
     tournament: Tournament
@@ -60,10 +60,10 @@ class Season:
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class WhoScoredStage:
     """A stage of a season, such as a group phase; most leagues have one."""
 
-    season: Season
+    season: WhoScoredSeason
     stage_id: int
     name: str = ""
     slug: str = ""
@@ -109,7 +109,7 @@ def season_span(name: str, *, is_cup: bool) -> tuple[date, date] | None:
     return date(first, 1, 1), date(last + 1, 3, 31)
 
 
-def seasons_to_enter(seasons: list[Season], window: Window) -> list[Season]:
+def seasons_to_enter(seasons: list[WhoScoredSeason], window: Window) -> list[WhoScoredSeason]:
     """Return the seasons that can overlap a window, in their order.
 
     One whose name does not say its years is entered when it is the newest or the one before: a season that ended this
@@ -127,7 +127,7 @@ def clean_slug(slug: str | None) -> str:
     return quote(unquote(slug or ""), safe="-_.~")
 
 
-def _can_overlap(season: Season, window: Window, newest: list[int]) -> bool:
+def _can_overlap(season: WhoScoredSeason, window: Window, newest: list[int]) -> bool:
     competition = season.tournament.competition
     span = season_span(season.name, is_cup=competition is None or competition.level == 0)
     if span is None:

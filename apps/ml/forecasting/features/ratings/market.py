@@ -38,7 +38,7 @@ STRENGTH: Final = 0
 DRAW: Final = 1
 
 
-class Constants(NamedTuple):
+class MarketConstants(NamedTuple):
     """Numbers of the family, from ``features.market`` of the parameters."""
 
     start: float
@@ -55,7 +55,7 @@ class Constants(NamedTuple):
     goal: float
 
 
-class Market(TeamsAndCompetitions):
+class MarketRatings(TeamsAndCompetitions):
     """Strength and draws of both sides as the prices of their earlier matches have them.
 
     Parameters
@@ -71,7 +71,7 @@ class Market(TeamsAndCompetitions):
     name = "market"
 
     def __init__(self, params: Mapping[str, Any]) -> None:
-        self._constants = Constants(**{field: params[field] for field in Constants._fields})
+        self._constants = MarketConstants(**{field: params[field] for field in MarketConstants._fields})
         super().__init__(np.zeros(1, dtype=TEAM), np.zeros(1, dtype=COMPETITION))
 
     def features(self) -> tuple[Feature, ...]:
@@ -92,7 +92,7 @@ class Market(TeamsAndCompetitions):
 
 
 @njit(cache=True)
-def enter(team: Any, competition: Any, constants: Constants, event: Any, entering: NDArray[np.float64]) -> None:
+def enter(team: Any, competition: Any, constants: MarketConstants, event: Any, entering: NDArray[np.float64]) -> None:
     """Write strength, draws and both variances with which a team enters a match."""
     if team.seen == 0:
         settled = competition.seen >= constants.settled_matches
@@ -117,7 +117,7 @@ def enter(team: Any, competition: Any, constants: Constants, event: Any, enterin
 def observe(
     teams: NDArray[Any],
     competitions: NDArray[Any],
-    constants: Constants,
+    constants: MarketConstants,
     result: Any,
     entering: NDArray[np.float64],
 ) -> None:
@@ -174,7 +174,7 @@ def _store(teams: NDArray[Any], result: Any, entering: NDArray[np.float64]) -> N
 def describe(
     teams: NDArray[Any],
     competitions: NDArray[Any],
-    constants: Constants,
+    constants: MarketConstants,
     fixture: Any,
     entering: NDArray[np.float64],
     out: NDArray[np.float64],
@@ -195,7 +195,7 @@ def describe(
 def _fold(
     teams: NDArray[Any],
     competitions: NDArray[Any],
-    constants: Constants,
+    constants: MarketConstants,
     events: Events,
     out: NDArray[np.float64],
     first: int,

@@ -11,10 +11,10 @@ import pytest
 from django.utils import timezone
 
 from apps.scraping import services
-from apps.scraping.models import Lane, Source
-from apps.scraping.responses import FetchError, Outcome
-from apps.scraping.services import doors
-from apps.scraping.sources import Door, Request
+from apps.scraping.models import HostState, Source
+from apps.scraping.responses import FetchError, FetchOutcome
+from apps.scraping.services import fetching
+from apps.scraping.sources import FetchMethod, Request
 from tests.misbehaviour import Server, Site, started
 
 pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
@@ -73,7 +73,7 @@ class Hops(Site):
 
 @pytest.fixture
 def server(settings, db):
-    found, missing = doors.found_browser()
+    found, missing = fetching.found_browser()
     if found is None:
         pytest.skip(f"no browser: {missing}")
     settings.SPAI_SANDBOX = True
@@ -81,7 +81,7 @@ def server(settings, db):
     running.times = []
     with started(running):
         yield running
-    doors.close_browser()
+    fetching.close_browser()
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def opened(server):
     source = Source.objects.get(name="sandbox")
     source.base_url, source.delay = server.url, timedelta(seconds=DELAY)
     source.save()
-    with doors.OpenDoors(source) as found:
+    with fetching.SourceFetcher(source) as found:
         yield found
 
 
@@ -102,8 +102,8 @@ def shortest_gap(server: Server) -> float:
     return min(later[1] - earlier[2] for earlier, later in pairwise(server.times))
 
 
-def page(server: Server, path: str, door: Door = Door.BROWSER) -> Request:
-    return Request(server.url + path, "page", door, wait_for="#results")
+def page(server: Server, path: str, method: FetchMethod = FetchMethod.BROWSER) -> Request:
+    return Request(server.url + path, "page", method, wait_for="#results")
 
 
 @pytest.mark.parametrize("way", ["to", "refresh", "script", "later"])
@@ -119,32 +119,32 @@ def test_a_page_to_which_another_leads_is_asked_for_after_the_delay(opened, serv
 def test_a_page_that_robots_txt_forbids_is_not_asked_for_however_another_leads_to_it(opened, server, way):
     with pytest.raises(FetchError, match="does not permit") as error:
         opened.get(page(server, f"/{way}?/secret"), kept=None)
-    assert error.value.outcome is Outcome.BLOCKED
+    assert error.value.outcome is FetchOutcome.BLOCKED
     assert asked(server) == ["/robots.txt", f"/{way}?/secret"]
 
 
 def test_what_the_page_fetches_is_asked_for_after_the_delay_when_it_moved(opened, server):
     opened.get(page(server, "/results"), kept=None)
-    response = opened.get(page(server, "/to?/page", Door.IN_PAGE), kept=None)
+    response = opened.get(page(server, "/to?/page", FetchMethod.IN_PAGE), kept=None)
     assert response.body.startswith(b"Div,Date")
     with pytest.raises(FetchError, match="does not permit"):
-        opened.get(page(server, "/to?/secret", Door.IN_PAGE), kept=None)
+        opened.get(page(server, "/to?/secret", FetchMethod.IN_PAGE), kept=None)
     assert asked(server) == ["/robots.txt", "/results", "/to?/page", "/page", "/to?/secret"]
     assert shortest_gap(server) >= DELAY
 
 
 def test_pages_that_lead_on_without_an_end_are_left(opened, server):
-    opened.manners = replace(opened.manners, delay=timedelta(0))
+    opened.policy = replace(opened.policy, delay=timedelta(0))
     with pytest.raises(FetchError, match="more than 8 redirects") as error:
         opened.get(page(server, "/endless"), kept=None)
-    assert error.value.outcome is Outcome.HTTP_ERROR
+    assert error.value.outcome is FetchOutcome.HTTP_ERROR
     assert len(asked(server)) == 1 + 9
 
 
 def test_a_refusal_is_taken_for_one_wherever_it_leads(opened, server):
     with pytest.raises(FetchError, match="answered 403") as error:
         opened.get(page(server, "/refused"), kept=None)
-    assert error.value.outcome is Outcome.BLOCKED
+    assert error.value.outcome is FetchOutcome.BLOCKED
     assert asked(server) == ["/robots.txt", "/refused"]
 
 
@@ -153,22 +153,22 @@ def test_a_cookie_that_a_redirect_sets_comes_with_the_next_request(opened, serve
     assert asked(server) == ["/robots.txt", "/welcome", "/welcome"]
 
 
-@pytest.mark.parametrize("door", [Door.BROWSER, Door.IN_PAGE])
-def test_what_a_page_wants_between_two_turns_is_not_asked_for_and_costs_no_turn(opened, server, door):
+@pytest.mark.parametrize("method", [FetchMethod.BROWSER, FetchMethod.IN_PAGE])
+def test_what_a_page_wants_between_two_turns_is_not_asked_for_and_costs_no_turn(opened, server, method):
     opened.get(page(server, "/restless"), kept=None)
     time.sleep(2)
-    assert opened.get(page(server, "/results", door), kept=None).url == server.url + "/results"
+    assert opened.get(page(server, "/results", method), kept=None).url == server.url + "/results"
     assert asked(server) == ["/robots.txt", "/restless", "/results"]
-    assert Lane.objects.get().requests == 3
+    assert HostState.objects.get().requests == 3
 
 
 def test_a_browser_that_has_shown_enough_is_replaced_within_a_visit(opened, server):
-    opened.manners = replace(opened.manners, delay=timedelta(0))
+    opened.policy = replace(opened.policy, delay=timedelta(0))
     opened.get(page(server, "/results"), kept=None)
-    running = doors._browser()
+    running = fetching._browser()
     running._max_pages = 2
     for _ in range(2):
-        opened.get(page(server, "/page", Door.IN_PAGE), kept=None)
+        opened.get(page(server, "/page", FetchMethod.IN_PAGE), kept=None)
     assert (running.starts, running.is_worn()) == (1, True)
     for _ in range(2):
         opened.get(page(server, "/results"), kept=None)

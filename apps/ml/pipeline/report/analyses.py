@@ -5,11 +5,11 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
-from apps.ml.pipeline.report.findings import Findings
+from apps.ml.pipeline.report.data import ReportData
 from apps.ml.pipeline.report.tables import NONE, Row, bullets, interval, note, number, paragraph, picture, table
 
 
-def learning(found: Findings, pictures: dict[str, str]) -> str:
+def learning(found: ReportData, pictures: dict[str, str]) -> str:
     """Return what models lose that learn from fewer matches."""
     explained = found.explained
     rows = [
@@ -38,7 +38,7 @@ def learning(found: Findings, pictures: dict[str, str]) -> str:
     )
 
 
-def families(found: Findings) -> str:
+def families(found: ReportData) -> str:
     """Return what is lost without each family of features, and what each says by itself."""
     explained = found.explained
     names = [row["model"] for row in explained["families"][0]["models"]]
@@ -73,7 +73,7 @@ def families(found: Findings) -> str:
     )
 
 
-def importance(found: Findings, pictures: dict[str, str]) -> str:
+def importance(found: ReportData, pictures: dict[str, str]) -> str:
     """Return what shuffling costs the best model and the mean sizes of its Shapley values."""
     explained = found.explained
     shuffled, shapley = explained["shuffled"], explained["shapley"]
@@ -108,7 +108,7 @@ def importance(found: Findings, pictures: dict[str, str]) -> str:
     )
 
 
-def betting(found: Findings) -> str:
+def betting(found: ReportData) -> str:
     """Return what betting by the forecasts would have returned, and in words what that shows."""
     exhibit = found.betting
     settings = exhibit["settings"]

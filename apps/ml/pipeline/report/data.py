@@ -10,7 +10,7 @@ from apps.ml.pipeline import files
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class ReportData:
     """The contents of the files that the report is made of.
 
     Parameters

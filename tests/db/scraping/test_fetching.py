@@ -10,9 +10,9 @@ import pytest
 
 from apps.scraping import services
 from apps.scraping.models import Source
-from apps.scraping.responses import FetchError, NotAskedError, Outcome
-from apps.scraping.services.doors import OpenDoors
-from apps.scraping.sources import Door, Request
+from apps.scraping.responses import FetchError, FetchOutcome, NotSentError
+from apps.scraping.services.fetching import SourceFetcher
+from apps.scraping.sources import FetchMethod, Request
 from tests.db.scraping.conftest import NOW
 from tests.misbehaviour import Server, Site, started
 
@@ -55,19 +55,19 @@ def paths(server: Server) -> list[str]:
 
 
 def page(server: Server, path: str = "/page") -> Request:
-    return Request(server.url + path, "page", Door.HTTP)
+    return Request(server.url + path, "page", FetchMethod.HTTP)
 
 
-def opened(source: Source, clock, *, then: Callable[[], object] = lambda: None) -> OpenDoors:
-    """Return doors whose clock moves only when they sleep; after each sleep something happens."""
-    doors = OpenDoors(source)
+def opened(source: Source, clock, *, then: Callable[[], object] = lambda: None) -> SourceFetcher:
+    """Return fetcher whose clock moves only when they sleep; after each sleep something happens."""
+    fetcher = SourceFetcher(source)
 
     def sleep(seconds: float) -> None:
         clock.later(seconds=seconds)
         then()
 
-    doors.manners = replace(doors.manners, clock=clock, sleep=sleep, draw=lambda: 0.0)
-    return doors
+    fetcher.policy = replace(fetcher.policy, clock=clock, sleep=sleep, draw=lambda: 0.0)
+    return fetcher
 
 
 def switch_off() -> None:
@@ -78,32 +78,32 @@ def switch_off() -> None:
 
 
 def test_no_request_leaves_for_a_source_that_is_switched_off_while_its_lane_waits(source, server, clock):
-    off = pytest.raises(NotAskedError, match="No request leaves: It is switched off")
-    with opened(source, clock, then=switch_off) as doors, off as error:
-        doors.get(page(server), kept=None)
-    assert error.value.outcome is Outcome.FAILED
+    off = pytest.raises(NotSentError, match="No request is sent: It is switched off")
+    with opened(source, clock, then=switch_off) as fetcher, off as error:
+        fetcher.get(page(server), kept=None)
+    assert error.value.outcome is FetchOutcome.FAILED
     assert paths(server) == ["/robots.txt"]
     assert clock() == NOW + timedelta(seconds=5)  # nothing is tried again
 
 
 def test_no_robots_txt_is_asked_for_by_a_source_that_is_switched_off_while_its_lane_waits(source, server, clock):
-    with opened(source, clock) as doors:
-        doors.get(page(server), kept=None)
+    with opened(source, clock) as fetcher:
+        fetcher.get(page(server), kept=None)
     clock.now = NOW + timedelta(days=1, seconds=-2)
-    with opened(source, clock) as doors:
-        doors.get(page(server), kept=None)
+    with opened(source, clock) as fetcher:
+        fetcher.get(page(server), kept=None)
     clock.now = NOW + timedelta(days=1, seconds=1)
-    with opened(source, clock, then=switch_off) as doors, pytest.raises(FetchError, match="It is switched off"):
-        doors.get(page(server), kept=None)
+    with opened(source, clock, then=switch_off) as fetcher, pytest.raises(FetchError, match="It is switched off"):
+        fetcher.get(page(server), kept=None)
     assert paths(server) == ["/robots.txt", "/page", "/page"]
 
 
 def test_no_redirect_is_followed_for_a_source_that_is_switched_off_meanwhile(source, server, clock):
-    with opened(source, clock) as doors:
-        doors.get(page(server), kept=None)
+    with opened(source, clock) as fetcher:
+        fetcher.get(page(server), kept=None)
     clock.later(minutes=1)
-    with opened(source, clock, then=switch_off) as doors, pytest.raises(FetchError, match="It is switched off"):
-        doors.get(page(server, "/moved"), kept=None)
+    with opened(source, clock, then=switch_off) as fetcher, pytest.raises(FetchError, match="It is switched off"):
+        fetcher.get(page(server, "/moved"), kept=None)
     assert paths(server) == ["/robots.txt", "/page", "/moved"]
 
 
@@ -112,26 +112,26 @@ def test_no_redirect_is_followed_for_a_source_that_is_switched_off_meanwhile(sou
 
 def test_a_robots_txt_that_moved_is_followed_at_the_pace_of_its_host(source, server, clock, monkeypatch):
     monkeypatch.setattr(Home, "moved_to", "/to?/to?/rules")
-    with opened(source, clock) as doors:
-        doors.get(page(server), kept=None)
+    with opened(source, clock) as fetcher:
+        fetcher.get(page(server), kept=None)
         with pytest.raises(FetchError, match="does not permit"):
-            doors.get(page(server, "/secret"), kept=None)
+            fetcher.get(page(server, "/secret"), kept=None)
     assert paths(server) == ["/robots.txt", "/to?/to?/rules", "/to?/rules", "/rules", "/page"]
     assert clock() == NOW + timedelta(seconds=4 * 5)
 
 
 def test_a_robots_txt_that_leads_to_another_host_is_not_taken_for_one_that_forbids(source, server, clock, monkeypatch):
     monkeypatch.setattr(Home, "moved_to", f"http://localhost:{server.server_port}/rules")
-    with opened(source, clock) as doors, pytest.raises(FetchError, match="could not be read") as error:
-        doors.get(page(server), kept=None)
+    with opened(source, clock) as fetcher, pytest.raises(FetchError, match="could not be read") as error:
+        fetcher.get(page(server), kept=None)
     assert "it leads to another host" in error.value.reason
-    assert error.value.outcome is Outcome.HTTP_ERROR
+    assert error.value.outcome is FetchOutcome.HTTP_ERROR
     assert paths(server) == ["/robots.txt"]
 
 
 def test_a_redirect_is_followed_after_the_pause_that_robots_txt_asks_for(source, server, clock, monkeypatch):
     monkeypatch.setattr(Home, "content", b"User-agent: *\nCrawl-delay: 20\n")
-    with opened(source, clock) as doors:
-        doors.get(page(server, "/moved"), kept=None)
+    with opened(source, clock) as fetcher:
+        fetcher.get(page(server, "/moved"), kept=None)
     assert paths(server) == ["/robots.txt", "/moved", "/page?after=1"]
     assert clock() == NOW + timedelta(seconds=2 * 20)

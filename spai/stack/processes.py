@@ -1,4 +1,4 @@
-"""The parts of the stack in one table: command, environment, and how each is known to be healthy."""
+"""The table of the stack's processes: command, environment and health checks."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from spai.celery import QUEUES
 from spai.stack import health, servers
 from spai.stack.environment import MLFLOW_LOGIN, Stack
 
-QUEUES = ("scrape", "ml", "forecast", "default")
 SERVERS = ("postgres", "redis")
-OFFICE_THREADS = 4
+ADMIN_THREADS = 4
 KERNELS = "kernels"
-"""Mark of the process that compiles kernels while the stack is started, which supervisor does not know."""
-SITE = ("web", "office", "push", "sandbox")
-"""Parts that answer people; the stack is ready when they are."""
+"""Mark of the process that compiles the kernels during the start, outside supervisor."""
+SITE = ("web", "admin", "push", "sandbox")
+"""The processes that serve people; the stack is ready when they are."""
 SANDBOX_THREADS = 32
-"""More than a polite reader ever needs at once: the site plays one that hangs, and must answer others meanwhile."""
+"""The sandbox simulates requests that hang; each holds a thread, and other requests must be answered meanwhile."""
 CONNECTIONS = 4096
-"""Connections that one worker of a web process holds at a time, most of them idle."""
+"""Largest number of connections to one worker of a web process, idle ones included."""
 HEAD_MILLISECONDS = 10_000
 """Time in which the head of a request must arrive."""
 HEAD_BYTES = 65_536
@@ -38,21 +38,21 @@ REDIS_SETTINGS = ("save 300 1", "appendonly no", "maxmemory 256mb", "maxmemory-p
 
 
 @dataclass(frozen=True)
-class Part:
+class Process:
     """One process of the stack.
 
     Attributes
     ----------
     alive : Check
-        Asks for the least that only a working process can do; a part that fails it again and again is restarted.
+        Tests the least that shows that the process works; the monitor restarts a process that keeps failing it.
     ready : Check
-        Asks for what its users need of it, which may fail for a fault of another part.
+        Tests what its users need; it may fail because of another process.
     needs : sequence of str
-        The parts without which this one cannot be blamed.
+        The processes that this one depends on: while one of them is unhealthy, failures of this one do not count.
     port : int
-        Where it listens; 0 for parts that only ask others.
+        The port that it listens on, 0 for none.
     stop_signal, stop_seconds
-        How it is asked to end, and how long it may take before it is killed.
+        The signal that stops it, and how long it may take before it is killed.
     """
 
     name: str
@@ -68,44 +68,39 @@ class Part:
     stop_seconds: int = 15
 
 
-def started_never() -> datetime | None:
-    """Return None: nothing is known of a start."""
-    return None
-
-
-def table(stack: Stack, beat_started_at: Callable[[], datetime | None] = started_never) -> list[Part]:
-    """Return the parts that this stack runs, in the order of their start.
+def table(stack: Stack, beat_started_at: Callable[[], datetime | None] = lambda: None) -> list[Process]:
+    """Return the processes that this stack runs, in the order of their start: each after those that it needs.
 
     Raises
     ------
     ServerError
         When a server's program cannot be found.
     """
-    parts = []
-    if not stack.elsewhere("postgres"):
-        parts.append(postgres(stack))
-    if not stack.elsewhere("redis"):
-        parts.append(redis_server(stack))
-    if not stack.elsewhere("mlflow"):
-        parts.append(mlflow(stack))
-    parts += [web(stack), office(stack), push(stack)]
+    processes = []
+    if not stack.is_external("postgres"):
+        processes.append(postgres(stack))
+    if not stack.is_external("redis"):
+        processes.append(redis_server(stack))
+    if not stack.is_external("mlflow"):
+        processes.append(mlflow(stack))
+    processes += [web(stack), admin(stack), push(stack)]
     if stack.runs_sandbox:
-        parts.append(sandbox(stack))
-    parts += [worker(stack, queue) for queue in QUEUES]
-    parts.append(beat(stack, beat_started_at))
-    return parts
+        processes.append(sandbox(stack))
+    processes += [worker(stack, queue) for queue in QUEUES]
+    processes.append(beat(stack, beat_started_at))
+    return processes
 
 
 def python(module: str, *arguments: str) -> list[str]:
-    """Return the command that runs `module` with this very Python."""
+    """Return the command that runs `module` with the same Python as this process."""
     return [sys.executable, "-m", module, *arguments]
 
 
-def postgres(stack: Stack) -> Part:
-    """PostgreSQL, from the machine's program or the embedded one."""
+def postgres(stack: Stack) -> Process:
+    """Return the process of PostgreSQL, of the machine or embedded."""
     cluster = servers.find_cluster(stack.var, stack.value("SPAI_SERVERS") or "auto")
     check = health.postgres(stack.maintenance_database)
-    return Part(
+    return Process(
         name="postgres",
         purpose=f"PostgreSQL {cluster.program.major} ({cluster.program.origin})",
         command=servers.postgres_command(cluster, stack.port("postgres"), POSTGRES_SETTINGS),
@@ -113,18 +108,18 @@ def postgres(stack: Stack) -> Part:
         ready=check,
         port=stack.port("postgres"),
         directory="/",
-        # The fast shutdown: open connections are ended, nothing is lost.
+        # PostgreSQL's fast shutdown: it closes open connections and loses nothing.
         stop_signal="INT",
         stop_seconds=30,
     )
 
 
-def redis_server(stack: Stack) -> Part:
-    """Redis or Valkey: the broker and the channel layer."""
+def redis_server(stack: Stack) -> Process:
+    """Return the process of Redis or Valkey: broker, cache and channel layer."""
     program = servers.find_redis(stack.value("SPAI_SERVERS") or "auto")
     port = stack.port("redis")
     check = health.redis_server(stack.own["REDIS_URL"])
-    return Part(
+    return Process(
         name="redis",
         purpose=f"{'Valkey' if 'valkey' in program.path.name else 'Redis'} {program.major} ({program.origin})",
         command=servers.redis_command(program, stack.var / "redis", port, stack.password("redis"), REDIS_SETTINGS),
@@ -134,13 +129,13 @@ def redis_server(stack: Stack) -> Part:
     )
 
 
-def mlflow(stack: Stack) -> Part:
-    """MLflow with PostgreSQL behind it, for this machine only, and for those who log in."""
+def mlflow(stack: Stack) -> Process:
+    """Return the process of MLflow, which stores in PostgreSQL, listens on loopback and requires a login."""
     port = stack.port("mlflow")
-    # A stack that an earlier version started has none of these until it is started again.
+    # Both are missing from the stack.env of an early version until the next start.
     name, password = (stack.own.get(variable, "") for variable in MLFLOW_LOGIN)
     login = (name, password) if password else None
-    return Part(
+    return Process(
         name="mlflow",
         purpose="MLflow: runs and model registry",
         command=python(
@@ -176,13 +171,13 @@ def mlflow(stack: Stack) -> Part:
 
 
 def sqlalchemy_address(address: str) -> str:
-    """Return an address of PostgreSQL as SQLAlchemy wants it, with the driver that there is."""
+    """Return an address of PostgreSQL in SQLAlchemy's form, with the name of the driver."""
     return address.replace("postgresql://", "postgresql+psycopg://", 1)
 
 
 def mlflow_auth(stack: Stack) -> str:
-    """Return MLflow's configuration of logins: users lie in its database; one without a role may do nothing."""
-    # A percent sign would begin a reference to another value.
+    """Return MLflow's configuration of logins: users are in its database; one without a role may do nothing."""
+    # A percent sign would begin an interpolation.
     address = sqlalchemy_address(stack.mlflow_database).replace("%", "%%")
     lines = [
         "[mlflow]",
@@ -195,18 +190,17 @@ def mlflow_auth(stack: Stack) -> str:
     return "\n".join(lines) + "\n"
 
 
-def site_environment(stack: Stack, face: str) -> dict[str, str]:
-    """Return what a process of the site's code needs beyond what all parts share."""
-    # All of them count into one total, which any of them can tell.
-    return {"SPAI_FACE": face, "PROMETHEUS_MULTIPROC_DIR": str(stack.metrics)}
+def site_environment(stack: Stack, role: str) -> dict[str, str]:
+    """Return the variables of a process that runs the site's code; they share their metrics in one folder."""
+    return {"SPAI_ROLE": role, "PROMETHEUS_MULTIPROC_DIR": str(stack.metrics)}
 
 
 def granian(
     stack: Stack, name: str, purpose: str, application: str = "spai.front:application", *, workers: int, threads: int
-) -> Part:
+) -> Process:
     """Return a process that serves a `BufferedApplication` with `threads` threads in each of its workers."""
     port = stack.port(name)
-    return Part(
+    return Process(
         name=name,
         purpose=purpose,
         command=granian_command(port, application, workers=workers),
@@ -214,17 +208,17 @@ def granian(
         ready=health.http(f"http://127.0.0.1:{port}/readyz"),
         needs=SERVERS[:1],
         environment=site_environment(stack, name)
-        # One connection for each thread, for probes, for static files and API keys, and for the model of the day.
+        # A connection for each thread, for probes, for static files and API keys, and for loading models.
         | {"SPAI_THREADS": str(threads), "DATABASE_POOL_SIZE": str(threads + 3)},
         port=port,
     )
 
 
 def granian_command(port: int, application: str, *, workers: int = 1) -> list[str]:
-    """Return the command of a web server for this machine alone.
+    """Return the command of a web server that listens on loopback.
 
-    Granian receives the heads of requests outside Python, and closes a connection that sends one too slowly. It takes
-    no more connections than `CONNECTIONS` in each worker, idle ones included.
+    Granian receives the heads of requests outside Python and closes a connection that sends one too slowly. Each worker
+    accepts at most `CONNECTIONS` connections.
     """
     return python(
         "granian",
@@ -254,33 +248,33 @@ def granian_command(port: int, application: str, *, workers: int = 1) -> list[st
     )
 
 
-def web(stack: Stack) -> Part:
-    """Return the process of pages and API, with as many workers as a small machine has processors."""
+def web(stack: Stack) -> Process:
+    """Return the process of pages and API, with a worker for each processor of a small machine."""
     return granian(stack, "web", "pages and API", workers=min(4, os.cpu_count() or 1), threads=1)
 
 
-def office(stack: Stack) -> Part:
-    """Return the process of the admin and of push-in, with threads left for people while a feed is stored."""
-    return granian(stack, "office", "admin, pushing in", workers=1, threads=OFFICE_THREADS)
+def admin(stack: Stack) -> Process:
+    """Return the process of the admin and of push-in, with threads left for people while push-in stores matches."""
+    return granian(stack, "admin", "admin and push-in", workers=1, threads=ADMIN_THREADS)
 
 
-def sandbox(stack: Stack) -> Part:
-    """Return the process of the simulated world's site, where a request that hangs holds one thread of many."""
-    part = granian(
+def sandbox(stack: Stack) -> Process:
+    """Return the process of the simulated world's web site."""
+    process = granian(
         stack,
         "sandbox",
-        "the simulated world as a web site",
+        "web site of the simulated world",
         "spai.sandbox:application",
         workers=1,
         threads=SANDBOX_THREADS,
     )
-    return replace(part, environment=site_environment(stack, "office") | {"SPAI_THREADS": str(SANDBOX_THREADS)})
+    return replace(process, environment=site_environment(stack, "admin") | {"SPAI_THREADS": str(SANDBOX_THREADS)})
 
 
-def push(stack: Stack) -> Part:
+def push(stack: Stack) -> Process:
     """Return the process of websockets."""
     port = stack.port("push")
-    return Part(
+    return Process(
         name="push",
         purpose="websocket",
         command=uvicorn_command(port),
@@ -293,7 +287,7 @@ def push(stack: Stack) -> Part:
 
 
 def uvicorn_command(port: int) -> list[str]:
-    """Return the command of the process that holds websockets, for this machine alone."""
+    """Return the command of the process of websockets, which listens on loopback."""
     return python(
         "uvicorn",
         "spai.asgi:application",
@@ -313,12 +307,12 @@ def uvicorn_command(port: int) -> list[str]:
     )
 
 
-def worker(stack: Stack, queue: str) -> Part:
+def worker(stack: Stack, queue: str) -> Process:
     """Return the Celery worker of one queue."""
-    # A broker elsewhere may be shared: the name says whose worker this is.
+    # Several stacks may share an external broker: the name of a worker identifies its stack.
     name = f"{queue}@{hashlib.sha256(str(stack.var).encode()).hexdigest()[:8]}"
     check = health.worker(name, stack.value("CELERY_BROKER_URL") or stack.address("redis"))
-    return Part(
+    return Process(
         name=f"worker-{queue}",
         purpose=f"Celery worker of the queue {queue}",
         command=celery(
@@ -337,26 +331,26 @@ def worker(stack: Stack, queue: str) -> Part:
         alive=check,
         ready=check,
         needs=SERVERS,
-        environment=site_environment(stack, "office"),
+        environment=site_environment(stack, "admin"),
     )
 
 
-def beat(stack: Stack, started_at: Callable[[], datetime | None]) -> Part:
-    """Return the one clock, which starts what the timetable says."""
+def beat(stack: Stack, started_at: Callable[[], datetime | None]) -> Process:
+    """Return the process of celery-beat, which sends the tasks of the timetable."""
     check = health.beat(stack.address("postgres"), started_at)
-    return Part(
+    return Process(
         name="beat",
         purpose="celery-beat: the timetable",
         command=celery("beat", "--loglevel", "INFO", "--pidfile", ""),
         alive=check,
         ready=check,
         needs=SERVERS,
-        environment=site_environment(stack, "office"),
+        environment=site_environment(stack, "admin"),
     )
 
 
 def celery(*arguments: str) -> list[str]:
-    """Return a Celery command; that it may run as root is settled here, not in each log."""
+    """Return a Celery command without the warning against root, which would begin each log."""
     return [
         sys.executable,
         "-W",

@@ -10,9 +10,9 @@ from django.db import connection
 
 from apps.matches.models import Absence, Incident, Lineup, Match, MatchStats, Odds
 from apps.scraping import services
-from apps.scraping.models import Lane, ScrapeRun, Snapshot, Source
-from apps.scraping.sandbox.world import World
-from apps.scraping.services import doors, visits
+from apps.scraping.models import HostState, ScrapeRun, Snapshot, Source
+from apps.scraping.sandbox.world import SimulatedWorld
+from apps.scraping.services import fetching, runs
 from tests.sandbox_server import SEED, SandboxServer
 
 pytestmark = pytest.mark.django_db
@@ -25,7 +25,7 @@ ANCHOR = START - timedelta(minutes=6)
 class Sandbox:
     """The site, its two sources, and the one clock of the world and of the visits."""
 
-    def __init__(self, server_world: World, settings) -> None:
+    def __init__(self, server_world: SimulatedWorld, settings) -> None:
         self.now = START
         self.server = SandboxServer(world=server_world, clock=self.clock)
         settings.SPAI_SANDBOX_URL = self.server.url
@@ -40,21 +40,21 @@ class Sandbox:
         self.now += timedelta(**delta)
 
     def visit(self, scope: str = "results", source: Source | None = None) -> ScrapeRun:
-        run = services.request_visit(source=source or self.source, scope=scope, by="ann", now=self.now)
-        list(visits.scrape_due(now=self.now, clock=self.clock))
+        run = services.request_run(source=source or self.source, scope=scope, by="ann", now=self.now)
+        list(runs.scrape_due(now=self.now, clock=self.clock))
         run.refresh_from_db()
         return run
 
 
 @pytest.fixture(scope="module")
-def world() -> World:
-    return World(SEED, ANCHOR)
+def world() -> SimulatedWorld:
+    return SimulatedWorld(SEED, ANCHOR)
 
 
 @pytest.fixture
 def sandbox(world, settings, monkeypatch, db):
     # Plain HTTP, as on a machine without a browser; tests/e2e reads the same site through one.
-    monkeypatch.setattr(doors, "found_browser", lambda: (None, "there is none"))
+    monkeypatch.setattr(fetching, "found_browser", lambda: (None, "there is none"))
     here = Sandbox(world, settings)
     yield here
     here.server.stop()
@@ -122,8 +122,8 @@ def test_fixtures_bring_who_is_missing(sandbox):
 
 
 def test_past_seasons_come_as_files_with_counts_and_prices(sandbox, world):
-    run = services.visit_due(source="sandbox-files", scope="backfill", now=sandbox.now).run
-    list(visits.scrape_due(now=sandbox.now, clock=sandbox.clock))
+    run = services.request_scheduled_run(source="sandbox-files", scope="backfill", now=sandbox.now).run
+    list(runs.scrape_due(now=sandbox.now, clock=sandbox.clock))
     run.refresh_from_db()
     assert (run.outcome, run.created, run.refused) == ("stored", 8 * 528, 0), (run.detail, run.notes)
     assert MatchStats.objects.count() == 8 * 528
@@ -136,7 +136,10 @@ def test_past_seasons_come_as_files_with_counts_and_prices(sandbox, world):
             match.away_goals,
         )
     assert (
-        services.visit_due(source="sandbox-files", scope="backfill", now=sandbox.now + timedelta(hours=1)).run is None
+        services.request_scheduled_run(
+            source="sandbox-files", scope="backfill", now=sandbox.now + timedelta(hours=1)
+        ).run
+        is None
     )
 
 
@@ -146,7 +149,7 @@ def test_kept_pages_give_the_same_rows_without_a_request(sandbox):
     sandbox.visit()
     sandbox.server.log.clear()
     services.request_reparse(source=sandbox.source, by="ann", now=sandbox.now)
-    (report,) = visits.scrape_due(now=sandbox.now, clock=sandbox.clock)
+    (report,) = runs.scrape_due(now=sandbox.now, clock=sandbox.clock)
     assert (report.outcome, report.created, report.changed) == ("unchanged", 0, 0)
     assert sandbox.server.log.entries() == []
 
@@ -165,7 +168,7 @@ def test_kept_previews_tell_again_who_was_missing(sandbox):
         cursor.execute("TRUNCATE matches_match CASCADE")
     sandbox.later(days=9)
     services.request_reparse(source=sandbox.source, by="ann", now=sandbox.now)
-    list(visits.scrape_due(now=sandbox.now, clock=sandbox.clock))
+    list(runs.scrape_due(now=sandbox.now, clock=sandbox.clock))
     assert absent_players() == before
 
 
@@ -198,7 +201,7 @@ def test_each_fault_ends_in_its_outcome_with_the_tables_untouched(sandbox, path,
     assert run.outcome == outcome, run.detail
     assert run.detail
     assert (Match.objects.count(), Match.objects.filter(status="finished").count(), Lineup.objects.count()) == before
-    Lane.objects.update(state="closed", open_until=None, failures=0, free_at=None)
+    HostState.objects.update(state="closed", open_until=None, failures=0, free_at=None)
     assert sandbox.visit().outcome == "stored"
 
 
@@ -210,7 +213,7 @@ def test_what_is_only_slow_or_said_twice_is_stored(sandbox, mode):
 
 
 def test_a_site_that_hangs_is_given_up(sandbox, monkeypatch):
-    monkeypatch.setattr(doors, "PAGE_SECONDS", 1.0)
+    monkeypatch.setattr(fetching, "PAGE_SECONDS", 1.0)
     with broken(sandbox, "/regions/", "hang"):
         run = sandbox.visit()
     # A site that is waited for to the end answers 504 at last, and that is another outcome.
@@ -233,9 +236,9 @@ def test_no_request_leaves_for_whoscored_while_it_is_off(sandbox):
     whoscored = Source.objects.get(name="whoscored")
     Source.objects.filter(pk=whoscored.pk).update(base_url=sandbox.server.url)
     for scope in ("results", "fixtures", "odds"):
-        assert services.visit_due(source="whoscored", scope=scope, now=sandbox.now).run is None
+        assert services.request_scheduled_run(source="whoscored", scope=scope, now=sandbox.now).run is None
     with pytest.raises(services.SourceIsOffError):
-        services.request_visit(source=whoscored, scope="results", by="ann", now=sandbox.now)
+        services.request_run(source=whoscored, scope="results", by="ann", now=sandbox.now)
     run = ScrapeRun.objects.create(
         source=whoscored,
         scope="results",
@@ -244,7 +247,7 @@ def test_no_request_leaves_for_whoscored_while_it_is_off(sandbox):
         requested_at=sandbox.now,
         requested_by="a row that should not be",
     )
-    list(visits.scrape_due(now=sandbox.now, clock=sandbox.clock))
+    list(runs.scrape_due(now=sandbox.now, clock=sandbox.clock))
     run.refresh_from_db()
     assert run.outcome == "failed"
     assert sandbox.server.log.entries() == []

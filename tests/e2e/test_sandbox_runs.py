@@ -13,7 +13,7 @@ import pytest
 from apps.matches.models import Lineup, Match
 from apps.scraping import services
 from apps.scraping.models import ScrapeRun, Source
-from apps.scraping.services import doors, visits
+from apps.scraping.services import fetching, runs
 from tests.sandbox_server import SEED, SandboxServer
 
 pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
@@ -24,7 +24,7 @@ START = datetime.now(UTC).replace(microsecond=0)
 
 @pytest.fixture
 def sandbox(settings, tmp_path):
-    found, missing = doors.found_browser()
+    found, missing = fetching.found_browser()
     if found is None:
         pytest.skip(f"no browser: {missing}")
     settings.STORAGES = settings.STORAGES | {
@@ -38,14 +38,14 @@ def sandbox(settings, tmp_path):
         settings.SPAI_SANDBOX_URL = server.url
         services.ensure_sources(now=START)
         yield server
-    doors.close_browser()
+    fetching.close_browser()
 
 
 def visit(scope: str = "results", *, delay: float = 0.0) -> ScrapeRun:
     Source.objects.filter(name="sandbox").update(delay=timedelta(seconds=delay))
     source = Source.objects.get(name="sandbox")
-    run = services.request_visit(source=source, scope=scope, by="ann", now=START)
-    list(visits.scrape_due(now=START))
+    run = services.request_run(source=source, scope=scope, by="ann", now=START)
+    list(runs.scrape_due(now=START))
     run.refresh_from_db()
     return run
 
@@ -83,7 +83,7 @@ def test_a_browser_that_is_killed_again_and_again_costs_the_visit_nothing(sandbo
     assert len(kills) == 3
     assert run.outcome == "stored", run.detail
     assert Match.objects.filter(status="finished").count() >= 8
-    doors.close_browser()
+    fetching.close_browser()
     _, left = psutil.wait_procs(browsers(), timeout=300)
     assert left == []
 

@@ -1,4 +1,4 @@
-"""Run a command that must not outlive whoever started it: ``python leash.py COMMAND…``.
+"""Run a command that must not outlive whoever started it: ``python kill_with_parent.py COMMAND…``.
 
 The starter holds the other end of standard input. When it dies, however it dies, the input ends, and the whole process
 group is killed: the command, the stages that it runs, and this process.

@@ -12,9 +12,9 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from apps.scraping import selectors, services
-from apps.scraping.models import Lane, ScrapeRun, Source
+from apps.scraping.models import HostState, ScrapeRun, Source
 from apps.scraping.politeness import host_of
-from apps.scraping.services.asking import months
+from apps.scraping.services.run_requests import months
 from tests.db.scraping.conftest import NOW
 
 pytestmark = pytest.mark.django_db
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def woken(monkeypatch):
     topics: list[str] = []
-    monkeypatch.setattr("apps.scraping.services.asking.wake", topics.append)
+    monkeypatch.setattr("apps.scraping.services.run_requests.wake", topics.append)
     return topics
 
 
@@ -33,7 +33,7 @@ def whoscored(stage) -> Source:
 
 
 def due(source: str = "sandbox", scope: str = "results", now: datetime = NOW) -> services.Asked:
-    return services.visit_due(source=source, scope=scope, now=now)
+    return services.request_scheduled_run(source=source, scope=scope, now=now)
 
 
 def complete(run: ScrapeRun, now: datetime) -> None:
@@ -77,7 +77,7 @@ def test_two_beats_ask_once(stage):
     assert due(now=NOW + timedelta(seconds=1)).run in (None, first)
     complete(first, NOW)
     again = due(now=NOW + timedelta(seconds=20))
-    assert (again.run, str(again)) == (None, "sandbox was asked for results a moment ago")
+    assert (again.run, str(again)) == (None, "results of sandbox were requested a moment ago")
     assert due(now=NOW + timedelta(seconds=60)).run is not None
     assert ScrapeRun.objects.count() == 2
 
@@ -114,7 +114,9 @@ def test_without_the_sandbox_its_world_stands_still(stage, settings):
 def test_past_seasons_are_asked_for_until_a_visit_has_brought_them_all(stage):
     run = due("sandbox-files", "backfill").run
     complete(run, NOW)
-    assert str(due("sandbox-files", "backfill", NOW + timedelta(hours=1))) == "sandbox-files has been filled already"
+    assert (
+        str(due("sandbox-files", "backfill", NOW + timedelta(hours=1))) == "sandbox-files has been back-filled already"
+    )
 
 
 def test_odds_are_read_on_match_days_only(stage):
@@ -122,14 +124,14 @@ def test_odds_are_read_on_match_days_only(stage):
 
 
 def test_an_unknown_source_or_scope_is_named(stage):
-    with pytest.raises(services.UnknownSourceError, match="no source is called 'flashscore'; there are football-data"):
+    with pytest.raises(services.UnknownSourceError, match="there is no source 'flashscore'; there are football-data"):
         due("flashscore")
-    with pytest.raises(services.UnknownSourceError, match="nothing is called 'everything'"):
+    with pytest.raises(services.UnknownSourceError, match="there is no scope 'everything'"):
         due(scope="everything")
 
 
 def test_an_operators_wish_wakes_the_worker_and_a_double_click_is_one_visit(stage, woken):
-    first, second = (services.request_visit(source=stage.source, scope="results", by="ann", now=NOW) for _ in range(2))
+    first, second = (services.request_run(source=stage.source, scope="results", by="ann", now=NOW) for _ in range(2))
     assert first == second
     assert first.requested_by == "ann"
     assert woken == ["scrape_requested", "scrape_requested"]
@@ -159,8 +161,8 @@ def test_months_meet_without_a_gap_for_thirty_years():
     ("start", "end", "complaint"),
     [
         (date(2026, 10, 2), date(2026, 10, 1), "lies before the first"),
-        (date(1900, 1, 1), date(2026, 10, 1), "no stretch that a source can tell of"),
-        (date(2026, 10, 1), date(2031, 10, 1), "no stretch that a source can tell of"),
+        (date(1900, 1, 1), date(2026, 10, 1), "No source has matches for all of"),
+        (date(2026, 10, 1), date(2031, 10, 1), "No source has matches for all of"),
     ],
 )
 def test_days_that_are_no_stretch_are_refused(stage, start, end, complaint):
@@ -226,7 +228,7 @@ def test_a_delay_is_one_that_a_worker_waits_out(stage):
 def test_whoscored_is_off_until_a_permission_is_confirmed_and_says_so(whoscored):
     assert "want to be asked first" in services.why_off(whoscored)
     with pytest.raises(services.SourceIsOffError, match="want to be asked first"):
-        services.request_visit(source=whoscored, scope="results", by="ann", now=NOW)
+        services.request_run(source=whoscored, scope="results", by="ann", now=NOW)
     with pytest.raises(services.PermissionMissingError):
         services.switch(source=whoscored, is_on=True)
 
@@ -258,7 +260,7 @@ def test_no_request_leaves_for_a_source_that_was_switched_off_while_its_visit_wa
     report = stage.work()[-1]
     assert report.outcome == "failed"
     assert report.detail.startswith("No request left: It is switched off")
-    assert stage.doors.asked == []
+    assert stage.fetcher.asked == []
 
 
 def test_the_times_of_a_wish_are_aware(stage):
@@ -270,7 +272,7 @@ def test_a_back_fill_from_a_shell_says_that_its_host_is_halted_and_leaves(stage,
         raise AssertionError("the command waits")
 
     monkeypatch.setattr("apps.scraping.management.commands.scrape.time.sleep", silence)
-    Lane.objects.create(
+    HostState.objects.create(
         host=host_of(services.base_url_of(stage.source)),
         state="open",
         open_until=timezone.now() + timedelta(days=7),

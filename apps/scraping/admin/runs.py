@@ -1,4 +1,4 @@
-"""The office's view of visits: live while they run, and what came of them."""
+"""Admin of the scrape runs: their progress while they are at work, and their outcome."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from apps.scraping import selectors, services
 from apps.scraping.models import ScrapeRun
 
 STOP_POLLING: Final = 286
-"""The status by which a partial tells htmx to ask no more."""
+"""HTTP status that makes htmx stop polling."""
 
 OUTCOME_LABELS: Final = {
     "stored": "success",
@@ -40,7 +40,7 @@ OUTCOME_LABELS: Final = {
 
 @admin.register(ScrapeRun)
 class ScrapeRunAdmin(FactAdmin):
-    """Every visit to a source, live while it runs."""
+    """Scrape runs, with live progress."""
 
     list_display = (
         "requested_at",
@@ -58,42 +58,37 @@ class ScrapeRunAdmin(FactAdmin):
     list_select_related = ("source",)
     ordering = ("-requested_at", "-pk")
     exclude = ("pages", "notes", "doing")
-    actions_detail = ("cancel_visit", "accept_counts")
+    actions_detail = ("cancel_run", "accept_counts")
     change_form_template = "admin/scraping/scraperun/change_form.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ScrapeRun]:
-        """Leave the long lists in the database."""
+        """Defer the long lists."""
         return super().get_queryset(request).defer("pages", "notes")
 
-    def has_visit_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Whether the user may ask for visits, and end them."""
+    def has_scrape_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         return bool(request.user.has_perm("scraping.add_scraperun"))
 
     def has_cancel_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Whether the user may end a visit, and it is not over."""
         return (
-            self.has_visit_permission(request)
+            self.has_scrape_permission(request)
             and ScrapeRun.objects.filter(pk=object_id, finished_at__isnull=True).exists()
         )
 
     def has_accept_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Whether the user may accept counts, and they were not believed."""
+        """Offer it for runs that refused counts."""
         run = ScrapeRun.objects.filter(pk=object_id, outcome="invalid").first()
-        return self.has_visit_permission(request) and run is not None and selectors.doubted_addresses(run).exists()
+        return self.has_scrape_permission(request) and run is not None and selectors.doubted_addresses(run).exists()
 
     @display(description="outcome", label=OUTCOME_LABELS)
     def shown_outcome(self, run: ScrapeRun) -> str:
-        """What came of it."""
         return run.get_outcome_display() or ("running" if run.started_at else "waiting")
 
     @display(description="pages")
     def shown_pages(self, run: ScrapeRun) -> str:
-        """Pages behind it, of those that are known."""
         return str(run.pages_done) if run.is_over else f"{run.pages_done} of {run.pages_known or '?'}"
 
     @display(description="seconds")
     def shown_seconds(self, run: ScrapeRun) -> str:
-        """From its first page to its end."""
         return "" if run.seconds is None else f"{run.seconds:.1f}"
 
     @action(
@@ -101,19 +96,18 @@ class ScrapeRunAdmin(FactAdmin):
         icon="cancel",
         permissions=["cancel"],
         dialog={
-            "title": "Cancel the visit",
-            "description": "It ends after the page that it is at; nothing of it is stored.",
+            "title": "Cancel the run",
+            "description": "It ends after its current page, and none of its matches are stored.",
             "form_class": BaseDialogForm,
-            "form_submit_text": "Cancel the visit",
+            "form_submit_text": "Cancel the run",
         },
     )
-    def cancel_visit(self, request: HttpRequest, form: BaseDialogForm, object_id: int) -> HttpResponse:
-        """End a visit that is not over."""
+    def cancel_run(self, request: HttpRequest, form: BaseDialogForm, object_id: int) -> HttpResponse:
         run = ScrapeRun.objects.get(pk=object_id)
         if services.cancel(run=run, by=request.user.get_username(), now=timezone.now()):
             messages.success(request, "Cancelled.")
         else:
-            messages.info(request, "It was over already.")
+            messages.info(request, "The run was over already.")
         return HttpResponseClientRedirect(reverse("admin:scraping_scraperun_change", args=[run.pk]))
 
     @action(
@@ -122,28 +116,26 @@ class ScrapeRunAdmin(FactAdmin):
         permissions=["accept"],
         dialog={
             "title": "Accept its counts",
-            "description": "The pages told far more or fewer matches than before. When that is right after all, the "
-            "next visit believes them.",
+            "description": "The pages list far more or fewer matches than before. When that is right, the next run "
+            "accepts them.",
             "form_class": BaseDialogForm,
             "form_submit_text": "Accept",
         },
     )
     def accept_counts(self, request: HttpRequest, form: BaseDialogForm, object_id: int) -> HttpResponse:
-        """Forget what its pages used to hold."""
         run = ScrapeRun.objects.select_related("source").get(pk=object_id)
         pages = services.accept_counts(run=run)
-        messages.success(request, f"The earlier counts of {pages} pages are forgotten; visit {run.source.name} again.")
+        messages.success(request, f"Earlier counts of {pages} pages are forgotten; now scrape {run.source.name} again.")
         return HttpResponseClientRedirect(reverse("admin:scraping_scraperun_change", args=[run.pk]))
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the partial that the page of a visit asks for once a second."""
+        """Add the partial that the page of a run polls once a second."""
         progress = path(
             "<int:run_id>/progress/", self.admin_site.admin_view(self.progress), name="scraping_scraperun_progress"
         )
         return [progress, *super().get_urls()]
 
     def progress(self, request: HttpRequest, run_id: int) -> HttpResponse:
-        """Render how far a visit is."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         run = ScrapeRun.objects.select_related("source").filter(pk=run_id).first()
@@ -155,6 +147,6 @@ class ScrapeRunAdmin(FactAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Show how far it is above the read-only fields."""
+        """Show the progress above the read-only fields."""
         run = ScrapeRun.objects.select_related("source").filter(pk=object_id).first() if object_id.isdigit() else None
         return super().change_view(request, object_id, form_url, {"run": run, **(extra_context or {})})

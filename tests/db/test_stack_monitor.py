@@ -1,4 +1,4 @@
-"""The table of parts, supervisor's configuration made of it, and what each part is asked."""
+"""The stack's processes: their table, supervisor's configuration made of it, health checks and the monitor."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ import psycopg
 import pytest
 from supervisor.options import ServerOptions
 
-from spai.stack import environment, health, launch, lifecycle, supervision, watch
+from spai.stack import environment, guards, health, launch, monitor, supervision
 from spai.stack.environment import load
-from spai.stack.parts import Part, mlflow_auth, table
 from spai.stack.ports import Claims
+from spai.stack.processes import Process, mlflow_auth, table
 
 
 @pytest.fixture
@@ -30,13 +30,13 @@ def stack(tmp_path):
 
 
 def test_every_part_is_there_once_and_servers_come_first(stack):
-    names = [part.name for part in table(stack)]
+    names = [process.name for process in table(stack)]
     assert names == [
         "postgres",
         "redis",
         "mlflow",
         "web",
-        "office",
+        "admin",
         "push",
         "sandbox",
         "worker-scrape",
@@ -53,31 +53,31 @@ def test_what_the_operator_runs_elsewhere_is_not_started(stack):
         "REDIS_URL": "redis://cache.example/0",
         "MLFLOW_TRACKING_URI": "http://mlflow.example",
     }
-    names = [part.name for part in table(load({"SPAI_VAR_DIR": str(stack.var), **told}))]
+    names = [process.name for process in table(load({"SPAI_VAR_DIR": str(stack.var), **told}))]
     assert {"postgres", "redis", "mlflow"}.isdisjoint(names)
     assert "web" in names
 
 
 @pytest.mark.parametrize(("told", "runs"), [("false", False), ("0", False), ("Yes", True), ("1", True), ("", True)])
 def test_the_sandbox_runs_where_it_is_wanted(stack, told, runs):
-    parts = table(load({"SPAI_VAR_DIR": str(stack.var), "SPAI_SANDBOX": told}))
-    assert ("sandbox" in [part.name for part in parts]) == runs
+    processes = table(load({"SPAI_VAR_DIR": str(stack.var), "SPAI_SANDBOX": told}))
+    assert ("sandbox" in [process.name for process in processes]) == runs
 
 
 def test_a_request_that_hangs_leaves_the_sandbox_threads_enough(stack):
-    part = next(part for part in table(stack) if part.name == "sandbox")
-    assert int(part.environment["SPAI_THREADS"]) >= 8
-    assert part.command[part.command.index("--workers") + 1] == "1"
-    assert part.command[-1] == "spai.sandbox:application"
-    assert part.environment["SPAI_FACE"] == "office"
-    assert part.port == stack.port("sandbox") > 0
+    process = next(process for process in table(stack) if process.name == "sandbox")
+    assert int(process.environment["SPAI_THREADS"]) >= 8
+    assert process.command[process.command.index("--workers") + 1] == "1"
+    assert process.command[-1] == "spai.sandbox:application"
+    assert process.environment["SPAI_ROLE"] == "admin"
+    assert process.port == stack.port("sandbox") > 0
 
 
 def test_every_part_listens_on_this_machine_only(stack):
-    for part in table(stack):
-        assert "0.0.0.0" not in part.command, part.name
-        if part.port and part.name not in ("postgres", "redis"):
-            assert part.command[part.command.index("--host") + 1] == "127.0.0.1"
+    for process in table(stack):
+        assert "0.0.0.0" not in process.command, process.name
+        if process.port and process.name not in ("postgres", "redis"):
+            assert process.command[process.command.index("--host") + 1] == "127.0.0.1"
     postgres = table(stack)[0]
     assert "listen_addresses=127.0.0.1" in postgres.command
 
@@ -85,23 +85,23 @@ def test_every_part_listens_on_this_machine_only(stack):
 def test_no_secret_stands_on_a_command_line(stack):
     secrets = [stack.own["SECRET_KEY"], stack.password("postgres"), stack.password("redis")]
     secrets += [stack.own["MLFLOW_TRACKING_PASSWORD"], stack.own["SPAI_METRICS_TOKEN"], *stack.maintenance.values()]
-    for part in table(stack):
-        assert not [secret for secret in secrets if secret in " ".join(part.command)], part.name
+    for process in table(stack):
+        assert not [secret for secret in secrets if secret in " ".join(process.command)], process.name
 
 
 def test_supervisor_reads_its_configuration_as_it_was_meant(stack):
-    parts = table(stack)
-    parts.append(Part("odd", "percent and blank", ["echo", "100 %", "a b"], str, str, environment={"A": "50%"}))
+    processes = table(stack)
+    processes.append(Process("odd", "percent and blank", ["echo", "100 %", "a b"], str, str, environment={"A": "50%"}))
     for folder in (stack.run, stack.logs):
         folder.mkdir()
     file = stack.run / "supervisord.conf"
-    file.write_text(supervision.configuration(stack, parts))
+    file.write_text(supervision.configuration(stack, processes))
     options = ServerOptions()
     options.realize(args=["-c", str(file)])
     known = {group.name: group.process_configs[0] for group in options.process_group_configs}
-    assert set(known) == {*(part.name for part in parts), supervision.WATCH}
+    assert set(known) == {*(process.name for process in processes), supervision.MONITOR}
     assert known["odd"].command.endswith("odd echo '100 %' 'a b'")
-    assert known["odd"].environment == {"A": "50%", "SPAI_PART": "odd"}
+    assert known["odd"].environment == {"A": "50%", "SPAI_PROCESS": "odd"}
     assert known["postgres"].stopsignal == 2
     assert not known["web"].autostart
 
@@ -133,18 +133,18 @@ def test_a_stack_that_an_earlier_version_started_can_still_be_asked(stack):
     stack.env_file.write_text(environment.lines({name: stack.own[name] for name in early}))
     stack.maintenance_file.unlink()
     running = load({"SPAI_VAR_DIR": str(stack.var), "PATH": os.environ["PATH"]})
-    assert [part.name for part in table(running)] == [part.name for part in table(stack)]
+    assert [process.name for process in table(running)] == [process.name for process in table(stack)]
 
 
 def test_mlflow_asks_for_a_login_and_keeps_its_users_in_its_database(stack):
-    part = next(part for part in table(stack) if part.name == "mlflow")
-    assert part.command[part.command.index("--app-name") + 1] == "basic-auth"
-    assert part.environment["MLFLOW_AUTH_ADMIN_PASSWORD"] == stack.own["MLFLOW_TRACKING_PASSWORD"]
-    lifecycle.write_private(stack.mlflow_auth_file, mlflow_auth(stack))
+    process = next(process for process in table(stack) if process.name == "mlflow")
+    assert process.command[process.command.index("--app-name") + 1] == "basic-auth"
+    assert process.environment["MLFLOW_AUTH_ADMIN_PASSWORD"] == stack.own["MLFLOW_TRACKING_PASSWORD"]
+    environment.write_private(stack.mlflow_auth_file, mlflow_auth(stack))
     assert stat.S_IMODE(stack.mlflow_auth_file.stat().st_mode) == 0o600
     parser = ConfigParser()
     parser.read(stack.mlflow_auth_file)
-    assert parser["mlflow"]["database_uri"] == part.environment["MLFLOW_BACKEND_STORE_URI"]
+    assert parser["mlflow"]["database_uri"] == process.environment["MLFLOW_BACKEND_STORE_URI"]
     assert parser["mlflow"]["default_permission"] == "NO_PERMISSIONS"
     # An operator's password may hold what the file takes for a reference.
     theirs = load({"SPAI_VAR_DIR": str(stack.var), "DATABASE_URL": "postgresql://a:b%2Fc@db.example/spai"})
@@ -198,7 +198,7 @@ def test_servers_are_asked_for_work(django_db_setup, settings):
         health.redis_server("redis://127.0.0.1:1/0")()
     assert health.postgres(os.environ["DATABASE_URL"])() == "evaluates queries"
     assert health.postgres_listens(os.environ["DATABASE_URL"].replace(":only-for-tests@", ":guess@"))()
-    with pytest.raises(health.Unhealthy, match="does not take connections"):
+    with pytest.raises(health.Unhealthy, match="does not accept connections"):
         health.postgres_listens("postgresql://a:b@127.0.0.1:1/x")()
     with pytest.raises(health.Unhealthy, match="does not answer"):
         health.postgres("postgresql://a:b@127.0.0.1:1/x")()
@@ -207,7 +207,7 @@ def test_servers_are_asked_for_work(django_db_setup, settings):
 def test_a_worker_that_nobody_started_does_not_answer_pings(settings):
     with pytest.raises(health.Unhealthy, match="no answer to a ping"):
         health.worker("nobody@nowhere", settings.REDIS_URL)()
-    with pytest.raises(health.Unhealthy, match="could not be asked"):
+    with pytest.raises(health.Unhealthy, match="broker does not answer"):
         health.worker("nobody@nowhere", "redis://127.0.0.1:1/0")()
 
 
@@ -227,7 +227,7 @@ def beat_rows():
 
 @pytest.mark.parametrize(
     ("started_minutes_ago", "ran_minutes_ago", "says"),
-    [(1, None, "nothing was due yet"), (90, 1, "started tasks 6"), (90, 20, None), (90, None, None), (None, 1, None)],
+    [(1, None, "nothing was due yet"), (90, 1, "sent tasks 6"), (90, 20, None), (90, None, None), (None, 1, None)],
 )
 def test_beat_is_believed_by_the_rows_it_writes(beat_rows, started_minutes_ago, ran_minutes_ago, says):
     now = datetime.now(UTC)
@@ -244,23 +244,23 @@ def test_beat_is_believed_by_the_rows_it_writes(beat_rows, started_minutes_ago, 
             check()
 
 
-# ── The watch ────────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── The monitor ───────────────────────────────────────────────────────────────────────────────────────────────────────
 class Processes:
-    """Stands in for supervisor: parts that run, and those that were killed."""
+    """Stands in for supervisor: processes that run, and those that were killed."""
 
     def __init__(self, names):
         self.pids = dict.fromkeys(names, 1)
         self.age = 1000.0
         self.killed = []
 
-    def processes(self):
+    def states(self):
         now = time.time()
         return {
             n: {"statename": "RUNNING", "pid": p, "start": now - self.age, "now": now} for n, p in self.pids.items()
         }
 
-    def kill(self, part):
-        self.killed.append(part)
+    def kill(self, process):
+        self.killed.append(process)
 
 
 class Answers:
@@ -282,7 +282,7 @@ class Answers:
 def work(monkeypatch):
     """Processor seconds of each process, as a test chooses; they stand still where it chooses none."""
     seconds = {}
-    monkeypatch.setattr(watch, "processor_seconds", lambda pid: seconds.get(pid, 0.0))
+    monkeypatch.setattr(monitor, "processor_seconds", lambda pid: seconds.get(pid, 0.0))
     return seconds
 
 
@@ -290,37 +290,37 @@ def work(monkeypatch):
 def watched(stack, work):
     stack.run.mkdir()
     answers = Answers()
-    observer = watch.Watch(stack, watch.Book(watch.records_file(stack)))
-    observer.parts = [
-        Part("postgres", "", [], answers.of("postgres"), answers.of("postgres")),
-        Part("web", "", [], answers.of("web"), answers.of("web"), needs=["postgres"]),
+    observer = monitor.Monitor(stack, monitor.RestartLog(monitor.records_file(stack)))
+    observer.processes = [
+        Process("postgres", "", [], answers.of("postgres"), answers.of("postgres")),
+        Process("web", "", [], answers.of("web"), answers.of("web"), needs=["postgres"]),
     ]
     observer.supervisor = Processes(["postgres", "web"])
-    observer.round()
+    observer.check_all()
     return observer, answers
 
 
 def test_a_part_that_is_silent_again_and_again_is_killed_and_that_is_written_down(watched, stack):
     observer, answers = watched
     answers.silent = {"web"}
-    for _ in range(watch.PATIENCE - 1):
-        observer.round()
+    for _ in range(monitor.MAX_FAILURES - 1):
+        observer.check_all()
     assert observer.supervisor.killed == []
-    observer.round()
+    observer.check_all()
     assert observer.supervisor.killed == ["web"]
-    record = watch.read_records(watch.records_file(stack))["web"]
+    record = monitor.read_records(monitor.records_file(stack))["web"]
     assert record["restarts"] == 1
     assert "no longer did its work (no answer)" in record["reason"]
     # Supervisor's report of that very end is not a second restart.
-    observer.heard("PROCESS_STATE_EXITED", "processname:web groupname:web from_state:RUNNING expected:0 pid:1")
-    assert watch.read_records(watch.records_file(stack))["web"]["restarts"] == 1
+    observer.handle_event("PROCESS_STATE_EXITED", "processname:web groupname:web from_state:RUNNING expected:0 pid:1")
+    assert monitor.read_records(monitor.records_file(stack))["web"]["restarts"] == 1
 
 
 def test_a_part_is_not_blamed_for_the_silence_of_what_it_needs(watched):
     observer, answers = watched
     answers.silent = {"postgres", "web"}
-    for _ in range(watch.PATIENCE):
-        observer.round()
+    for _ in range(monitor.MAX_FAILURES):
+        observer.check_all()
     assert observer.supervisor.killed == ["postgres"]
 
 
@@ -328,28 +328,28 @@ def test_one_answer_ends_the_count(watched):
     observer, answers = watched
     for _ in range(3):
         answers.silent = {"web"}
-        for _ in range(watch.PATIENCE - 1):
-            observer.round()
+        for _ in range(monitor.MAX_FAILURES - 1):
+            observer.check_all()
         answers.silent = set()
-        observer.round()
+        observer.check_all()
     assert observer.supervisor.killed == []
 
 
 def test_a_silent_part_that_is_at_work_is_slow_and_is_left_alone(watched, work, monkeypatch):
     observer, answers = watched
     answers.silent = {"web"}
-    for _ in range(3 * watch.PATIENCE):
+    for _ in range(3 * monitor.MAX_FAILURES):
         work[1] = work.get(1, 0.0) + 1.0
-        observer.round()
+        observer.check_all()
     assert observer.supervisor.killed == []
     # Once it does nothing any more it is stuck.
-    for _ in range(watch.PATIENCE):
-        observer.round()
+    for _ in range(monitor.MAX_FAILURES):
+        observer.check_all()
     assert observer.supervisor.killed == ["web"]
     # And no work excuses an endless loop.
-    monkeypatch.setattr(watch, "LONGEST_WORK", 0.0)
+    monkeypatch.setattr(monitor, "LONGEST_WORK", 0.0)
     work[1] += 1.0
-    observer.round()
+    observer.check_all()
     assert observer.supervisor.killed == ["web", "web"]
 
 
@@ -357,39 +357,39 @@ def test_the_work_of_a_process_is_that_of_its_descendants_too():
     parent = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'while True: pass'])"
     with subprocess.Popen([sys.executable, "-c", parent]) as process:
         tree = psutil.Process(process.pid)
-        while watch.processor_seconds(process.pid) < sum(tree.cpu_times()[:2]) + 0.2:
+        while monitor.processor_seconds(process.pid) < sum(tree.cpu_times()[:2]) + 0.2:
             time.sleep(0.01)
         launch.end([*tree.children(recursive=True), tree])
-    assert watch.processor_seconds(process.pid) == 0.0
+    assert monitor.processor_seconds(process.pid) == 0.0
 
 
 def test_a_part_that_has_not_answered_yet_may_take_its_time(watched):
     observer, answers = watched
     answers.silent = {"web"}
     observer.supervisor.pids["web"], observer.supervisor.age = 2, 30
-    for _ in range(2 * watch.PATIENCE):
-        observer.round()
+    for _ in range(2 * monitor.MAX_FAILURES):
+        observer.check_all()
     assert observer.supervisor.killed == []
-    observer.supervisor.age = watch.LONGEST_START + 1
-    for _ in range(watch.PATIENCE):
-        observer.round()
+    observer.supervisor.age = monitor.LONGEST_START + 1
+    for _ in range(monitor.MAX_FAILURES):
+        observer.check_all()
     assert observer.supervisor.killed == ["web"]
 
 
 def test_a_part_that_ends_by_itself_is_written_down(watched, stack):
     observer, _ = watched
-    observer.heard("PROCESS_STATE_EXITED", "processname:web groupname:web from_state:RUNNING expected:0 pid:1")
-    record = watch.read_records(watch.records_file(stack))["web"]
+    observer.handle_event("PROCESS_STATE_EXITED", "processname:web groupname:web from_state:RUNNING expected:0 pid:1")
+    record = monitor.read_records(monitor.records_file(stack))["web"]
     assert (record["restarts"], record["reason"]) == (1, "ended unexpectedly")
 
 
 def test_a_start_whose_command_is_gone_is_abandoned(stack):
     stack.run.mkdir()
-    assert not watch.abandoned(stack)
-    with lifecycle.starting(stack):
-        assert not watch.abandoned(stack)
+    assert not guards.is_abandoned(stack)
+    with guards.starting(stack):
+        assert not guards.is_abandoned(stack)
         mark = stack.run / "starting"
         pid, _ = mark.read_text().split()
         mark.write_text(f"{pid} 1.0")
-        assert watch.abandoned(stack)
-    assert not watch.abandoned(stack)
+        assert guards.is_abandoned(stack)
+    assert not guards.is_abandoned(stack)

@@ -66,7 +66,7 @@ UNSEEN = """
 
 
 @pytest.fixture
-def operator(build, browser, office_site):
+def operator(build, browser, admin_url):
     """The pages of the admin's models with a row each, and a context of a browser that has signed in."""
     every_state(build)
     user = get_user_model().objects.create_superuser("ada", "ada@example.org")
@@ -77,7 +77,7 @@ def operator(build, browser, office_site):
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     context.set_default_timeout(PATIENCE * 1000)
     page = context.new_page()
-    page.goto(office_site + "/admin/login/")
+    page.goto(admin_url + "/admin/login/")
     page.fill("[name=username]", "ada")
     page.fill("[name=password]", "secret")
     page.click("button[type=submit]")
@@ -98,17 +98,17 @@ def addresses(user) -> list[str]:
     return found
 
 
-def test_every_field_of_every_page_is_seen_in_light_and_dark(operator, office_site):
+def test_every_field_of_every_page_is_seen_in_light_and_dark(operator, admin_url):
     context, user = operator
     page = context.new_page()
     hosts: set[str] = set()
     page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
     unseen, foreign, fields = {}, {}, 0
     signed_out = page.context.browser.new_page()
-    signed_out.goto(office_site + "/admin/login/")
+    signed_out.goto(admin_url + "/admin/login/")
     for address in [*addresses(user), "/admin/login/"]:
         shown = signed_out if address == "/admin/login/" else page
-        response = shown.goto(office_site + address)
+        response = shown.goto(admin_url + address)
         if address.endswith("/add/") and response.status == 403:
             continue
         assert (response.status, urlsplit(shown.url).path) == (200, address)
@@ -123,13 +123,13 @@ def test_every_field_of_every_page_is_seen_in_light_and_dark(operator, office_si
     assert fields > 50
     assert unseen == {}
     assert foreign == {}
-    assert hosts - {urlsplit(office_site).netloc, ""} == set()
+    assert hosts - {urlsplit(admin_url).netloc, ""} == set()
 
 
-def test_a_plain_field_of_any_form_is_seen(operator, office_site):
+def test_a_plain_field_of_any_form_is_seen(operator, admin_url):
     context, _ = operator
     page = context.new_page()
-    page.goto(office_site + "/admin/auth/group/add/")
+    page.goto(admin_url + "/admin/auth/group/add/")
     page.evaluate(
         """() => {
           const form = document.querySelector("[name=name]").form;
