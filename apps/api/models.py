@@ -21,8 +21,8 @@ class ApiKeyScope(models.TextChoices):
 class ApiKey(models.Model):
     """A key with which one program calls the API. Its secret is shown once, at creation, and not stored."""
 
-    name = models.CharField(max_length=80, help_text="Who uses it, for those who read this list later.")
-    prefix = models.CharField(max_length=8, unique=True, help_text="The part of the key that is shown.")
+    name = models.CharField(max_length=80, help_text="The program that uses the key.")
+    prefix = models.CharField(max_length=8, unique=True, help_text="The public part of the key.")
     secret_sha256 = models.CharField(max_length=64)
     scopes = ArrayField(models.CharField(max_length=12, choices=ApiKeyScope))
     worlds = ArrayField(models.CharField(max_length=7, choices=World), help_text="The worlds it may write to.")

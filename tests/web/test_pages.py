@@ -48,7 +48,7 @@ class TestFixtures:
         assert '<span class="chip live">live</span>' in page
         assert page.count('class="fx"') == 3
         assert "Forecasts by <a" in page
-        assert re.search(r'title="Home win: points above what the market’s price says"\s*>\+20<', page)
+        assert re.search(r'title="Home win: points above what the market price implies"\s*>\+20<', page)
 
     def test_a_row_that_is_pulled_comes_alone(self, client, today):
         over = today[0]
