@@ -92,7 +92,7 @@ def main() -> int:
         return 1
     missing = missing_servers(stack)
     named = [name for name in missing if stack.is_external(name)]
-    if external:
+    if named:
         report.line(
             "\n".join(f"{ADDRESSES[name]} names a server that cannot be used: {missing[name]}" for name in named)
             + "\nStart it, or remove its address from the environment and .env: `make dev` then starts its own servers."
