@@ -1,7 +1,9 @@
 # Each target is a line or two that a machine without make can type as they stand.
-PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
+# Any Python 3 runs install.py, which picks the newest supported one for .venv; PYTHON=/path/to/python3.12 names it.
+PYTHON ?= $(shell command -v python3 || command -v python3.13 || command -v python3.12 || command -v python3.11 || echo python3)
 RUN = .venv/bin/python
-UV = .venv/bin/uv pip compile --quiet --system-certs --universal --generate-hashes --no-header --no-emit-index-url
+# fewest: one version of a package for all supported Pythons, so that they compute the same.
+UV = .venv/bin/uv pip compile --quiet --system-certs --universal --generate-hashes --no-header --no-emit-index-url --fork-strategy fewest
 LOCK = $(UV) pyproject.toml --override requirements/overrides.txt
 
 GROUP = $(LOCK) -c requirements/all.txt
@@ -27,7 +29,7 @@ logs: made  ## follow the logs of all processes; Ctrl-C ends
 dev: setup  ## one web process that restarts when a file changes, with the servers of the stack or its own
 	@$(RUN) -m spai.stack.dev
 fmt: setup  ## format the code and fix what ruff can fix
-	.venv/bin/ruff check --fix --quiet . ; .venv/bin/ruff format .
+	.venv/bin/ruff format --quiet . && .venv/bin/ruff check --fix .
 test: setup  ## style, types, contracts, and all tests but those that kill a whole stack
 	$(RUN) -m pytest -n auto --dist worksteal -m "not faults"
 test-pure: setup  ## the tests that need neither Django nor a server

@@ -51,7 +51,7 @@ ONCE: Final = "Requests one back-fill of everything; once that is complete, it d
 
 def _scrape(source: str, scope: str, schedule: Any, missed: str) -> dict[str, Any]:
     return {
-        "task": "scraping.visit_due",
+        "task": "scraping.request_scheduled_run",
         "schedule": schedule,
         "kwargs": {"source": source, "scope": scope},
         "options": {"expires": schedule if isinstance(schedule, float) else HOUR},

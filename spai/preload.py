@@ -48,7 +48,7 @@ _SITES: Final = (
     "anyio",
     "apps.scraping.sandbox.clubs",
     "apps.scraping.sandbox.site.addresses",
-    "apps.scraping.services.doors",
+    "apps.scraping.services.fetching",
     "httpcore",
     "playwright._impl.json_pipe",
     "playwright._impl.local_utils",

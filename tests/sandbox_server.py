@@ -18,8 +18,8 @@ from datetime import UTC, datetime
 from types import TracebackType
 from wsgiref.simple_server import ServerHandler, WSGIRequestHandler, WSGIServer
 
-from apps.scraping.sandbox.site import Faults, RequestLog, Site
-from apps.scraping.sandbox.world import World
+from apps.scraping.sandbox.site import Faults, RequestLog, SandboxSite
+from apps.scraping.sandbox.world import SimulatedWorld
 
 SEED = 7
 ANCHOR = datetime(2026, 11, 23, 8, 30, tzinfo=UTC)
@@ -34,7 +34,7 @@ class SandboxServer:
         Of the world.
     clock : callable, optional
         Returns the time at which the world is shown; real time by default.
-    world : World, optional
+    world : SimulatedWorld, optional
         Replaces seed and anchor; it belongs to the site from then on.
     """
 
@@ -44,9 +44,9 @@ class SandboxServer:
         seed: int = SEED,
         anchor: datetime = ANCHOR,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        world: World | None = None,
+        world: SimulatedWorld | None = None,
     ) -> None:
-        self.site = Site(world or World(seed, anchor), clock)
+        self.site = SandboxSite(world or SimulatedWorld(seed, anchor), clock)
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.set_app(self.site)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
