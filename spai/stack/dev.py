@@ -84,7 +84,7 @@ def main() -> int:
     report = Report(sys.stdout)
     stack = environment.load()
     if error := renamed.error_in(stack.overrides):
-        report.plain(error)
+        report.line(error)
         return 1
     role = stack.overrides.get("SPAI_ROLE") or "web"
     if role not in ("web", "admin"):
