@@ -126,7 +126,7 @@ def test_a_source_is_visited_where_requests_may_leave(offers, admin, build, sett
     levers = ("scrape_now", "back_fill", "switch_on", "reparse", "resume_host")
     assert [each for each in levers if offers("scraping_source", each, asks.pk)] == []
     page = reverse("admin:scraping_source_change", args=[asks.pk])
-    assert "Its owners want to be asked first." in admin.get(page).content.decode()
+    assert "It needs its owners' permission." in admin.get(page).content.decode()
     asks.permission_confirmed_at = build.now
     asks.save()
     assert [each for each in levers if offers("scraping_source", each, asks.pk)] == ["switch_on"]

@@ -325,7 +325,7 @@ def agrees(entry: dict, record: MatchRecord) -> None:
 
 
 def test_a_postponed_match_is_called_off_and_comes_back_with_a_new_date(world: SimulatedWorld) -> None:
-    sheet = world.sheet(7)
+    sheet = world.season_records(7)
     match = next(m for m in range(528) if sheet.dates[m].called_off_kickoff_at)
     dates, clock = sheet.dates[match], Clock()
     site = SandboxSite(SimulatedWorld(SEED, ANCHOR), clock)

@@ -189,8 +189,8 @@ def test_the_final_whistle_is_taken_where_it_is_told() -> None:
         ({"homeScore": 100}, "match: 100 goals"),
         ({"startTimeUtc": None, "startTime": None}, "startTimeUtc None cannot be read"),
         ({"startTimeUtc": "0001-01-01T00:00:00Z", "startTime": ""}, "cannot be read"),
-        ({"id": None}, "id None is no id"),
-        ({"id": "x"}, "id 'x' is no id"),
+        ({"id": None}, "id None is not an id"),
+        ({"id": "x"}, "id 'x' is not an id"),
         ({"homeTeamName": ""}, "both teams need a name"),
         ({"awayTeamId": 301, "awayTeamName": "Eastmoor"}, "cannot play itself"),
     ],
@@ -425,8 +425,8 @@ def test_a_match_without_offers_has_no_odds(bets: Any) -> None:
 def test_a_match_told_twice_alike_is_one_and_told_differently_is_none() -> None:
     found = feed(entry(), entry(id=2), entry(), entry(id=2, homeScore=3))
     assert [record.source_id for record in found.records] == ["1"]
-    assert [row.reason for row in found.refused] == ["the page tells this match twice, and differently"]
-    assert found.notes == {"matches told twice": 1}
+    assert [row.reason for row in found.refused] == ["the page lists this match twice, with different data"]
+    assert found.notes == {"matches listed twice": 1}
 
 
 def test_the_feed_of_another_tournament_is_refused_as_a_whole() -> None:

@@ -113,7 +113,6 @@ class LineupFeatures:
         return len(self._club_slots) > 1
 
     def features(self) -> tuple[Feature, ...]:
-        """Return the columns of the family, in order."""
         units = {"usual": "goals of advantage", "strength": "goals of advantage", "missing": "players"}
         meanings = {
             "usual": "mean rating of the usual eleven",
@@ -140,7 +139,6 @@ class LineupFeatures:
         self._sheets = _rows(lineups)
 
     def fold(self, events: Events, sizes: Sizes, out: NDArray[np.float64], first: int) -> None:
-        """Walk over the events: observe every result, describe every fixture into `out`, from column `first`."""
         if not self._sheets.size and not self.has_history:
             # No line-up was ever known: NaN, and a coverage of nothing.
             coverage = first + len(STATS) * len(SIDES) + 2
@@ -161,7 +159,6 @@ class LineupFeatures:
         _fold(self._players, self._clubs, self._edge, self._constants, *whose, out, first)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the state as named arrays."""
         return {
             "players": self._players,
             "player_ids": np.array(self._player_slots.ids, dtype=np.int64),
@@ -171,7 +168,6 @@ class LineupFeatures:
         }
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take the state that `arrays` gave."""
         self._players, self._clubs, self._edge = arrays["players"], arrays["clubs"], arrays["edge"]
         self._player_slots = Slots(arrays["player_ids"].tolist())
         self._club_slots = Slots(arrays["club_ids"].tolist())

@@ -1,4 +1,4 @@
-"""What if two teams met: who they are, where they could meet, and the match that is asked about."""
+"""What-if matches: finding the teams, the competition they could meet in, and the unsaved match."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from apps.ml import services as ml_services
 
 SUGGESTIONS: Final = 8
 
-LONG_AGO: Final = timedelta(days=400)
-"""A club whose latest league match is older than this has left the leagues that are followed."""
+INACTIVE_AFTER: Final = timedelta(days=400)
+"""A club without a league match for so long has left the leagues that SPAI follows."""
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """A match that is asked about.
+class WhatIfMatch:
+    """A match that is not a fixture.
 
     Parameters
     ----------
     match : Match
-        Stored nowhere.
+        Not saved.
     seasons : list of Season
-        Where the two could meet: the newest season of the league of each.
+        Seasons that the two could meet in: the newest of the league of each.
     notes : list of str
-        What makes the answer less sure than that of a fixture, for people.
+        Reasons why the forecast is less certain than that of a fixture.
     """
 
     match: Match
@@ -36,8 +36,8 @@ class Question:
     notes: list[str]
 
 
-def team_called(text: str, world: World) -> tuple[Team | None, list[Team]]:
-    """Return the team that a slug or a name means, and the teams that it may mean where that is not sure."""
+def find_team(text: str, world: World) -> tuple[Team | None, list[Team]]:
+    """Return the team of a slug or a name; where none or several fit, return None and the candidates."""
     found = Team.objects.select_related("region").filter(slug=text).first()
     if found is not None:
         return found, []
@@ -46,33 +46,35 @@ def team_called(text: str, world: World) -> tuple[Team | None, list[Team]]:
     return (exact[0], []) if len(exact) == 1 else (None, exact or candidates)
 
 
-def ask(
+def what_if_match(
     *, home_team: Team, away_team: Team, day: date, competition: str = "", is_neutral: bool = False, now: datetime
-) -> Question:
-    """Return the match of two teams on a day.
+) -> WhatIfMatch:
+    """Return a match of two teams on a day.
 
     Parameters
     ----------
     competition : str
-        Slug of the competition that they would meet in; the home team's league by default.
+        Slug of the competition; the home team's league by default.
 
     Raises
     ------
     WhatIfRefusedError
-        When they cannot meet, or nothing can be said of that day.
+        When they cannot meet, or the day cannot be forecast.
     """
     leagues = []
     for about, team in (("home", home_team), ("away", away_team)):
         newest = selectors.newest_league(team)
         if newest is None:
             raise ml_services.WhatIfRefusedError(
-                "no-league", about, f"{team.name} plays in no league that is followed here."
+                "no-league", about, f"{team.name} plays in no league that SPAI follows."
             )
         leagues.append(newest)
     worlds = {match.season.competition.world for match in leagues}
     if len(worlds) > 1:
         raise ml_services.WhatIfRefusedError(
-            "two-worlds", "away", f"{home_team.name} and {away_team.name} are of two worlds: one of them is simulated."
+            "two-worlds",
+            "away",
+            f"{home_team.name} and {away_team.name} belong to different worlds: one of them is simulated.",
         )
     seasons = selectors.newest_seasons(match.season.competition_id for match in leagues)
     season = next((each for each in seasons if each.competition.slug == competition), None)
@@ -89,18 +91,18 @@ def ask(
         is_neutral=is_neutral,
         now=now,
     )
-    return Question(match, seasons, _notes(home_team, away_team, leagues, now))
+    return WhatIfMatch(match, seasons, _notes(home_team, away_team, leagues, now))
 
 
 def _notes(home_team: Team, away_team: Team, leagues: list[Match], now: datetime) -> list[str]:
     notes = [
-        f"{team.name} has played no league match since {match.kickoff_at:%B %Y}: its strength is that of then."
+        f"{team.name} has played no league match since {match.kickoff_at:%B %Y}: its rating dates from then."
         for team, match in zip((home_team, away_team), leagues, strict=True)
-        if match.kickoff_at < now - LONG_AGO
+        if match.kickoff_at < now - INACTIVE_AFTER
     ]
     if home_team.region_id != away_team.region_id:
         notes.append(
-            "The two play in different countries, whose leagues hardly ever meet in matches that are stored here: how "
+            "The two play in different countries, and matches between their leagues are rare in the data: how "
             "they compare is assumed rather than measured."
         )
     return notes

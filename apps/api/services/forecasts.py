@@ -1,4 +1,4 @@
-"""What the faces say of one match: the published forecast, and everything that is read off its grid."""
+"""The forecast of one match with its scoreline grid, for pages and REST."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from apps.ml.models import ModelVersion, Prediction
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
-    """A forecast with its scoreline grid and the markets read off it.
+class ForecastDetails:
+    """A forecast with its scoreline grid and the markets that follow from it.
 
     Parameters
     ----------
     p, base_rates : tuple of float
         Home, draw, away.
     published_at : datetime or None
-        None for a forecast that was made for the one who asks, and is not kept.
+        None for a forecast that was made for this request and is not stored.
     version : ModelVersion or None
-        None where no version made it, but the base rates.
+        None where the base rates stand in for a model.
     """
 
     p: tuple[float, float, float]
@@ -39,13 +39,13 @@ class Outlook:
     markets: goals.Markets
 
 
-def outlook_of(match: Match, prediction: Prediction | None, *, now: datetime) -> Outlook:
+def forecast_details(match: Match, prediction: Prediction | None, *, now: datetime) -> ForecastDetails:
     """Return the published forecast of a match; of a fixture without one, a forecast made now.
 
     Raises
     ------
     NoForecastError
-        When there is none and none can be made; the message says why.
+        With the reason, when there is none and none can be made.
     """
     if prediction is not None:
         return _published(prediction)
@@ -58,13 +58,13 @@ def outlook_of(match: Match, prediction: Prediction | None, *, now: datetime) ->
     return _live(match, ml_services.forecast(match.pk, now=now))
 
 
-def outlook_of_imagined(match: Match, *, now: datetime) -> Outlook:
-    """Return the forecast of a match that is stored nowhere.
+def what_if_details(match: Match, *, now: datetime) -> ForecastDetails:
+    """Return the forecast of a match that is not stored.
 
     Raises
     ------
     NoForecastError
-        When none can be made; the message says why.
+        With the reason, when none can be made.
     """
     return _live(match, ml_services.what_if(match, now=now))
 
@@ -74,9 +74,9 @@ def likely_score(prediction: Prediction) -> tuple[int, int]:
     return _grid_of(prediction)[1].most_likely
 
 
-def _published(prediction: Prediction) -> Outlook:
+def _published(prediction: Prediction) -> ForecastDetails:
     grid, markets = _grid_of(prediction)
-    return Outlook(
+    return ForecastDetails(
         p=prediction.probabilities,
         base_rates=(prediction.base_home, prediction.base_draw, prediction.base_away),
         contributions=prediction.contributions,
@@ -90,11 +90,11 @@ def _published(prediction: Prediction) -> Outlook:
     )
 
 
-def _live(match: Match, forecast: ml_services.LiveForecast) -> Outlook:
+def _live(match: Match, forecast: ml_services.LiveForecast) -> ForecastDetails:
     p = (forecast.p_home, forecast.p_draw, forecast.p_away)
     grid, markets = _grid(forecast.home_expected_goals, forecast.away_expected_goals, p, forecast.rho)
     number, world = forecast.version_number, match.season.competition.world
-    return Outlook(
+    return ForecastDetails(
         p=p,
         base_rates=(forecast.base_home, forecast.base_draw, forecast.base_away),
         contributions=forecast.contributions,
@@ -114,7 +114,7 @@ def _grid_of(prediction: Prediction) -> tuple[goals.ScorelineGrid, goals.Markets
     )
 
 
-# Grids of published forecasts never change.
+# A cache, because published forecasts never change and their grids take long to compute.
 @lru_cache(maxsize=4096)
 def _grid(
     mu_home: float, mu_away: float, p: tuple[float, float, float], rho: float
@@ -123,37 +123,37 @@ def _grid(
     return grid, grid.markets()
 
 
-def forecast_shape(match: Match, seen: Outlook, *, now: datetime) -> dict[str, object]:
+def forecast_shape(match: Match, details: ForecastDetails, *, now: datetime) -> dict[str, object]:
     """Return a forecast in the shape of the API."""
-    home_goals, away_goals = seen.markets.most_likely
-    version = seen.version
+    home_goals, away_goals = details.markets.most_likely
+    version = details.version
     return {
         "match": match.pk,
         "kickoff_at": match.kickoff_at,
-        "probabilities": _named(seen.p),
-        "fair_odds": {name: 1.0 / value if value > 0 else None for name, value in _named(seen.p).items()},
-        "expected_goals": {"home": seen.markets.expected_home, "away": seen.markets.expected_away},
+        "probabilities": _named(details.p),
+        "fair_odds": {name: 1.0 / value if value > 0 else None for name, value in _named(details.p).items()},
+        "expected_goals": {"home": details.markets.expected_home, "away": details.markets.expected_away},
         "markets": {
             "goal_lines": [
-                {"line": line, "over": over, "under": seen.markets.under[line]}
-                for line, over in seen.markets.over.items()
+                {"line": line, "over": over, "under": details.markets.under[line]}
+                for line, over in details.markets.over.items()
             ],
-            "both_score": seen.markets.both_score,
+            "both_score": details.markets.both_score,
             "most_likely": {
                 "home_goals": home_goals,
                 "away_goals": away_goals,
-                "probability": seen.markets.p_most_likely,
+                "probability": details.markets.p_most_likely,
             },
         },
-        "scorelines": seen.grid.cells,
-        "base_rates": _named(seen.base_rates),
-        "contributions": seen.contributions,
+        "scorelines": details.grid.cells,
+        "base_rates": _named(details.base_rates),
+        "contributions": details.contributions,
         "model": version and model_shape(version),
-        "data_snapshot": seen.data_snapshot,
-        "as_of": seen.as_of,
-        "published_at": seen.published_at,
+        "data_snapshot": details.data_snapshot,
+        "as_of": details.as_of,
+        "published_at": details.published_at,
         "is_frozen": match.kickoff_at <= now,
-        "degraded": seen.degraded,
+        "degraded": details.degraded,
     }
 
 

@@ -1,4 +1,4 @@
-"""The records of one season as they can be seen at any moment of it."""
+"""The records of one season at any moment."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from apps.scraping.sandbox.play import Play, expected_goals, opening_rounds
 from apps.scraping.sandbox.scores import outcome_probabilities, over_probability, score_grid
 from apps.scraping.sandbox.squads import Squad
 from apps.scraping.sandbox.story import SimulatedScore, Story, draw_story
-from apps.scraping.sandbox.strengths import LeagueState
+from apps.scraping.sandbox.strengths import WorldState
 from apps.scraping.sandbox.timetable import (
     CALLED_OFF_BEFORE,
     MATCHES_PER_LEAGUE,
@@ -29,11 +29,11 @@ from apps.scraping.sandbox.timetable import (
 )
 
 CLOSING_BEFORE: Final = timedelta(minutes=10)
-"""Closing odds are out this long before kick-off."""
+"""Closing odds are published this long before kick-off."""
 
 
 class Phase(Enum):
-    """What can be seen of one match; it passes through these in order, most matches through few of them."""
+    """What is published of one match; the phases come in this order, and most matches skip some."""
 
     PLANNED = auto()
     CALLED_OFF = auto()
@@ -44,33 +44,33 @@ class Phase(Enum):
     FINISHED = auto()
 
 
-class SeasonSheet:
-    """All records of one season, each made once, when its phase is first seen.
+class SeasonRecords:
+    """All records of one season, each made when it is first needed.
 
     Parameters
     ----------
     season : SimulatedSeason
-    state : LeagueState
+    state : WorldState
         The world at the start of the season.
     play : Play
     dates : list of Dates
-        In the order of the fixture list, as all that follows.
+        In the order of the fixture list.
     first_source_id : int
-        The id of the first match; the others count up from it.
+        Id of the first match; the others follow.
     habits : tuple of two arrays
         See `counts.draw_habits`.
     counts_rng, market_rng : numpy.random.Generator
     squads : tuple of Squad
         Of each club.
     stories_key : str
-        Names the streams that the stories of the matches are drawn from.
+        Key of the random streams from which the stories of the matches are drawn.
     """
 
     def __init__(
         self,
         *,
         season: SimulatedSeason,
-        state: LeagueState,
+        state: WorldState,
         play: Play,
         dates: list[Dates],
         first_source_id: int,
@@ -97,7 +97,7 @@ class SeasonSheet:
         self._made: dict[tuple[int, Phase], MatchRecord] = {}
 
     def records(self, now: datetime, since: datetime | None = None) -> Iterator[MatchRecord]:
-        """Yield the records as seen at `now` in the order of kick-off, without results known at `since` already."""
+        """Yield the records at `now` in the order of kick-off, without results that were known at `since`."""
         if now < self.season.announced_at:
             return
         for match in self._order:
@@ -107,14 +107,14 @@ class SeasonSheet:
             yield self.record(match, phase_at(dates, now))
 
     def record(self, match: int, phase: Phase) -> MatchRecord:
-        """Return what is told of one match, 0 to 527 in the order of the fixture list, while it is in a phase."""
+        """Return the record of one match, 0 to 527 in the order of the fixture list, in a phase."""
         made = self._made.get((match, phase))
         if made is None:
             made = self._made[match, phase] = self._make(match, phase)
         return made
 
     def story(self, match: int) -> Story:
-        """Return who plays and is absent, and when what happens, whether it was told already or not."""
+        """Return line-ups, absences and incidents of one match, whether they are published yet or not."""
         clubs = int(self.play.home[match]), int(self.play.away[match])
         return draw_story(
             f"{self._stories_key} {match}",
@@ -124,7 +124,7 @@ class SeasonSheet:
         )
 
     def stats(self, match: int) -> StatsRecord:
-        """Return the counts of one match, whether it was told already or not."""
+        """Return the statistics of one match, whether they are published yet or not."""
         return self._counts.record(match)
 
     def _make(self, match: int, phase: Phase) -> MatchRecord:
@@ -139,10 +139,10 @@ class SeasonSheet:
             away_team_id=away.id,
             source_id=str(self._first_source_id + match),
             round=self._rounds[match],
-            **self._seen(match, phase, dates),
+            **self._published(match, phase, dates),
         )
 
-    def _seen(self, match: int, phase: Phase, dates: Dates) -> dict[str, Any]:
+    def _published(self, match: int, phase: Phase, dates: Dates) -> dict[str, Any]:
         """Return the fields that change from phase to phase."""
         if phase in (Phase.PLANNED, Phase.CALLED_OFF):
             status = Status.SCHEDULED if phase is Phase.PLANNED else Status.POSTPONED
@@ -172,7 +172,7 @@ class SeasonSheet:
 
 
 def phase_at(dates: Dates, now: datetime) -> Phase:
-    """Return the phase that a match of a season already announced is in."""
+    """Return the phase of a match whose season has been announced."""
     if dates.finished_at <= now:
         return Phase.FINISHED
     if dates.kickoff_at <= now:
@@ -185,7 +185,7 @@ def phase_at(dates: Dates, now: datetime) -> Phase:
     return Phase.PRICED if dates.priced_at <= now else Phase.DATED
 
 
-def _opening_view(state: LeagueState, play: Play, *, is_dense: bool) -> View:
+def _opening_view(state: WorldState, play: Play, *, is_dense: bool) -> View:
     """Return the probabilities of each match with the strengths that were known when the market opened."""
     rounds = opening_rounds(is_dense=is_dense)
     grid = score_grid(*expected_goals(state, play.strengths, play.home, play.away, rounds))
