@@ -91,10 +91,10 @@ def main() -> int:
         report.line(f"SPAI_ROLE is {role!r}; `make dev` serves web or admin. `make up` starts the process push.")
         return 1
     missing = missing_servers(stack)
-    named = [name for name in missing if stack.is_external(name)]
-    if named:
+    external = [name for name in missing if stack.is_external(name)]
+    if external:
         report.line(
-            "\n".join(f"{ADDRESSES[name]} names a server that cannot be used: {missing[name]}" for name in named)
+            "\n".join(f"{ADDRESSES[name]} names a server that cannot be used: {missing[name]}" for name in external)
             + "\nStart it, or remove its address from the environment and .env: `make dev` then starts its own servers."
         )
         return 1
