@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from apps.matches.records import CompetitionKey, MatchRecord, Status
+from apps.matches.records import CompetitionKey, MatchRecord, MatchStatus
 from apps.scraping.models import Snapshot
 from apps.scraping.responses import FetchError, Outcome, Response
 from apps.scraping.sources import Door, Errand, Page, ParseError, Reading, RefusedRow, Request
@@ -76,7 +76,7 @@ class FakeSite:
 
 def match(number: int, *, goals: tuple[int, int] | None = None, day: int = 20) -> MatchRecord:
     """Return a match of the fake league; with goals it is finished."""
-    result = {"status": Status.FINISHED, "home_goals": goals[0], "away_goals": goals[1]} if goals else {}
+    result = {"status": MatchStatus.FINISHED, "home_goals": goals[0], "away_goals": goals[1]} if goals else {}
     return MatchRecord(
         LEAGUE,
         "2026-27",

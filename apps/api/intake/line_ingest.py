@@ -15,10 +15,10 @@ from apps.matches.records import (
     CompetitionKey,
     KickoffPrecision,
     MatchRecord,
+    MatchStatus,
     OddsRecord,
-    Status,
 )
-from apps.matches.services import Ingestion, Outcome
+from apps.matches.services import Ingestion, RecordOutcome
 from apps.matches.services.rows import RESULTS
 
 BATCH: Final = 10_000
@@ -78,7 +78,7 @@ class LineIngest:
         self._worlds = worlds
         self._source = source
         self._offset = from_line - 1
-        self._outcomes: Counter[Outcome] = Counter()
+        self._outcomes: Counter[RecordOutcome] = Counter()
         self._errors: list[LineRefusal] = []
         self._names: set[Key] = set()
         self._begin_batch()
@@ -95,22 +95,22 @@ class LineIngest:
     @property
     def created(self) -> int:
         """Number of lines that told something new."""
-        return self._outcomes[Outcome.CREATED]
+        return self._outcomes[RecordOutcome.CREATED]
 
     @property
     def changed(self) -> int:
         """Number of lines that changed something."""
-        return self._outcomes[Outcome.CHANGED]
+        return self._outcomes[RecordOutcome.CHANGED]
 
     @property
     def same(self) -> int:
         """Number of lines that told what was known."""
-        return self._outcomes[Outcome.SAME]
+        return self._outcomes[RecordOutcome.SAME]
 
     @property
     def refused(self) -> int:
         """Number of lines that were not stored."""
-        return self._outcomes[Outcome.REFUSED]
+        return self._outcomes[RecordOutcome.REFUSED]
 
     @property
     def stored(self) -> int:
@@ -184,7 +184,7 @@ class LineIngest:
         self._first.append(line)
 
     def _refuse(self, run: Ingestion, line: int, reason: str, pointer: str = "") -> None:
-        self._outcomes[Outcome.REFUSED] += 1
+        self._outcomes[RecordOutcome.REFUSED] += 1
         run.refuse(f"line {line}", f"{pointer}: {reason}"[:REASON_LIMIT] if pointer else reason[:REASON_LIMIT])
         self._tell(line, reason, pointer)
 
@@ -198,13 +198,13 @@ class LineIngest:
         batch = run.store(self._records)
         for index, outcome in enumerate(batch.outcomes):
             lines = [self._first[index], *self._again.get(index, ())]
-            if outcome == Outcome.REFUSED:
+            if outcome == RecordOutcome.REFUSED:
                 for line in lines:
                     self._tell(line, batch.refused[index].reason)
                 self._outcomes[outcome] += len(lines)
             else:
                 self._outcomes[outcome] += 1
-                self._outcomes[Outcome.SAME] += len(lines) - 1
+                self._outcomes[RecordOutcome.SAME] += len(lines) - 1
         self._begin_batch()
 
     # ── Odds ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -272,7 +272,7 @@ def _stored(source: str, source_ids: Iterable[str]) -> dict[str, MatchRecord]:
             away_team=away[0],
             kickoff_at=match.kickoff_at,
             kickoff_precision=KickoffPrecision(match.kickoff_precision),
-            status=Status.SCHEDULED if match.status in RESULTS else Status(match.status),
+            status=MatchStatus.SCHEDULED if match.status in RESULTS else MatchStatus(match.status),
             source_id=source_id,
             home_team_id=home[1],
             away_team_id=away[1],

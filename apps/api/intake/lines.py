@@ -19,10 +19,10 @@ from apps.matches.records import (
     CompetitionKey,
     KickoffPrecision,
     MatchRecord,
+    MatchStatus,
     Moment,
     OddsRecord,
     StatsRecord,
-    Status,
 )
 
 LARGEST_COUNT: Final = 32_767
@@ -310,7 +310,7 @@ _MATCH: Final[Mapping[str, Reader]] = {
     "away_team": _text,
     "kickoff_at": _moment_in_time,
     "kickoff_precision": _one_of(KickoffPrecision),
-    "status": _one_of(Status),
+    "status": _one_of(MatchStatus),
     "home_goals": _count,
     "away_goals": _count,
     "home_goals_half_time": _count,

@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from apps.api.models import Upload
 from apps.api.rest import ProblemSerializer
-from apps.matches.models import Match, Odds
+from apps.matches.models import Match, Odds, choices_of
 
 
 class CompetitionLineSerializer(serializers.Serializer[dict[str, object]]):
@@ -44,7 +44,7 @@ class QuoteLineSerializer(serializers.Serializer[dict[str, object]]):
     """Decimal prices of one bookmaker at one moment; a price that is not quoted is left out."""
 
     bookmaker = serializers.RegexField("^[A-Za-z0-9]{1,12}$", help_text="Code such as B365, PS (Pinnacle), Avg, Max.")
-    moment = serializers.ChoiceField(choices=Odds.Moment.choices)
+    moment = serializers.ChoiceField(choices=choices_of(Odds.Moment))
     home = serializers.FloatField(required=False)
     draw = serializers.FloatField(required=False)
     away = serializers.FloatField(required=False)
@@ -65,10 +65,10 @@ class MatchLineSerializer(serializers.Serializer[dict[str, object]]):
     away_team = serializers.CharField()
     kickoff_at = serializers.CharField(help_text="ISO 8601 with its zone; a day where only that is known.")
     kickoff_precision = serializers.ChoiceField(
-        choices=Match.KickoffPrecision.choices, required=False, help_text="date where only the day is known."
+        choices=choices_of(Match.KickoffPrecision), required=False, help_text="date where only the day is known."
     )
     status = serializers.ChoiceField(
-        choices=Match.Status.choices,
+        choices=choices_of(Match.Status),
         required=False,
         help_text="scheduled if it is not told; finished needs both goals.",
     )

@@ -1,12 +1,11 @@
 """Writes of matches: `ingest()` is the one way in for sources; an operator corrects results and reviews names."""
 
-from apps.matches.services.account import BatchOutcome, IngestReport, Outcome, Refusal
 from apps.matches.services.corrections import (
     CorrectionRefusedError,
+    accept_contradiction,
     correct_result,
-    let_stand,
     undo_correction,
-    why_correction_stays,
+    undo_correction_obstacle,
 )
 from apps.matches.services.ingestion import Ingestion, batches, ingest
 from apps.matches.services.merges import (
@@ -15,9 +14,10 @@ from apps.matches.services.merges import (
     merge_teams,
     plan_merge,
     undo_merge,
-    why_merge_stays,
+    undo_merge_obstacle,
 )
 from apps.matches.services.names import Aliases, WorldConflictError
+from apps.matches.services.report import BatchOutcome, IngestReport, RecordOutcome, Refusal
 from apps.matches.services.review import confirm_aliases
 
 __all__ = [
@@ -28,18 +28,18 @@ __all__ = [
     "Ingestion",
     "MergePlan",
     "MergeRefusedError",
-    "Outcome",
+    "RecordOutcome",
     "Refusal",
     "WorldConflictError",
+    "accept_contradiction",
     "batches",
     "confirm_aliases",
     "correct_result",
     "ingest",
-    "let_stand",
     "merge_teams",
     "plan_merge",
     "undo_correction",
+    "undo_correction_obstacle",
     "undo_merge",
-    "why_correction_stays",
-    "why_merge_stays",
+    "undo_merge_obstacle",
 ]

@@ -9,8 +9,8 @@ from datetime import datetime
 
 from apps.matches.records import MatchRecord
 from apps.matches.services import tables
-from apps.matches.services.account import Batch
 from apps.matches.services.identity import SAME_DAY, Doubt, days_apart, identify
+from apps.matches.services.report import Batch
 from apps.matches.services.rows import RESULTS, MatchRow
 
 

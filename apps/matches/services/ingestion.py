@@ -14,18 +14,18 @@ from typing import Any, Final, Self
 
 from django.db import transaction
 
-from apps.matches.events import wake
+from apps.matches.events import start_tasks_after_commit
 from apps.matches.models import Ingest, World
 from apps.matches.records import CompetitionKey, MatchRecord, OddsRecord, StatsRecord
 from apps.matches.services import tables
-from apps.matches.services.account import Batch, BatchOutcome, IngestReport, Outcome, Refusal
 from apps.matches.services.changes import keep_history, publish_matches
-from apps.matches.services.contradictions import Contradictions, Standing
+from apps.matches.services.contradictions import Contradictions, StandingResult
 from apps.matches.services.drafts import Draft, Finder, rounds
-from apps.matches.services.fitness import unfit
+from apps.matches.services.match_details import DetailsWriter
 from apps.matches.services.names import Aliases, NameConflictError, Names, WorldConflictError
-from apps.matches.services.rows import ContradictionError, MatchRow, merge, new_row, only_word_differs
-from apps.matches.services.sheets import Sheets
+from apps.matches.services.report import Batch, BatchOutcome, IngestReport, RecordOutcome, Refusal
+from apps.matches.services.rows import ContradictionError, MatchRow, merge, new_row, only_source_differs
+from apps.matches.services.validation import rejection_reason
 
 BATCH: Final = 10_000
 """Records that are stored at a time; a batch is cut where a season ends."""
@@ -46,9 +46,7 @@ def ingest(
     Names become competitions, seasons and teams (`names.Names`), records find their matches (`identity`), and only
     what differs is written. What a record does not tell never erases what is known, and "scheduled" does not undo a
     result (`rows.merge`); line-ups, incidents and absences replace what the source told of them before
-    (`sheets.Sheets`). Every change of a stored result, kick-off or status is kept as `MatchChange`, and the
-    revision of a match counts its results. A second ingest of the same input writes nothing but its own row. One ingest
-    runs at a time; others wait.
+    (`match_details.DetailsWriter`). Every change of a stored result, kick-off or status is kept as `MatchChange`, and
 
     Parameters
     ----------
@@ -112,7 +110,7 @@ class Ingestion:
         self._is_bulk = False
         self._competition_ids: dict[CompetitionKey, int] = {}
         self._finder = Finder(source=source, now=self.now)
-        self._sheets = Sheets(source)
+        self._details = DetailsWriter(source)
         self._contradictions = Contradictions(self.now)
         self._stack = ExitStack()
 
@@ -142,10 +140,10 @@ class Ingestion:
         """Return the account of the whole ingest."""
         return IngestReport(
             ingest_id=self._row.pk if self._row else None,
-            created=self._counts[Outcome.CREATED],
-            changed=self._counts[Outcome.CHANGED],
-            same=self._counts[Outcome.SAME],
-            refused=self._counts[Outcome.REFUSED],
+            created=self._counts[RecordOutcome.CREATED],
+            changed=self._counts[RecordOutcome.CHANGED],
+            same=self._counts[RecordOutcome.SAME],
+            refused=self._counts[RecordOutcome.REFUSED],
             refusals=tuple(self._refusals),
             seconds=self._seconds,
         )
@@ -155,7 +153,7 @@ class Ingestion:
 
         Records of one season should come in one batch: a pair's meetings are told apart with all of them in sight.
         """
-        batch = Batch([Outcome.SAME] * len(records))
+        batch = Batch([RecordOutcome.SAME] * len(records))
         with _uncollected():
             drafts = self._resolve(records, batch)
             for round_of_drafts in rounds(drafts, batch, source=self.source):
@@ -167,7 +165,7 @@ class Ingestion:
 
     def refuse(self, record: str, reason: str) -> None:
         """Count a row that its source could not turn into a record, so that the account is whole."""
-        self._counts[Outcome.REFUSED] += 1
+        self._counts[RecordOutcome.REFUSED] += 1
         self._refusals.append(Refusal.of(record, reason))
 
     # ── From names to rows ───────────────────────────────────────────────────────────────────────────────────────────
@@ -175,7 +173,7 @@ class Ingestion:
         names = self._names
         drafts = []
         for index, record in enumerate(records):
-            reason = unfit(record, self.now)
+            reason = rejection_reason(record, self.now)
             if reason:
                 batch.refuse(index, record, reason)
                 continue
@@ -231,10 +229,10 @@ class Ingestion:
         source_ids = [draft.record.source_id for draft in drafts if draft.record.source_id]
         refs = tables.load_refs(self.source, source_ids, season_ids) if source_ids else {}
         self._finder.find(drafts, batch, stored=stored, by_id=by_id, refs=refs)
-        drafts = [draft for draft in drafts if batch.outcomes[draft.index] != Outcome.REFUSED]
+        drafts = [draft for draft in drafts if batch.outcomes[draft.index] != RecordOutcome.REFUSED]
         self._make_new_rows([draft for draft in drafts if draft.is_new], stored)
         changes = self._merge([draft for draft in drafts if not draft.is_new], batch)
-        drafts = [draft for draft in drafts if batch.outcomes[draft.index] != Outcome.REFUSED]
+        drafts = [draft for draft in drafts if batch.outcomes[draft.index] != RecordOutcome.REFUSED]
         for draft in drafts:
             assert draft.row is not None
             self._finder.note(draft.record, draft.row)
@@ -269,7 +267,7 @@ class Ingestion:
         for draft in drafts:
             row = draft.row
             assert row is not None
-            before, standing = row.values(), Standing.of(row)
+            before, standing = row.values(), StandingResult.of(row)
             try:
                 merge(row, draft.record, stage_id=self._stage(draft), source=self.source)
             except ContradictionError as error:
@@ -279,7 +277,7 @@ class Ingestion:
             self._contradictions.accepted(row, draft.record, source=self.source, before=standing)
             if row.values() != before:
                 changes.append((row, before))
-                batch.outcomes[draft.index] = Outcome.CHANGED
+                batch.outcomes[draft.index] = RecordOutcome.CHANGED
         return changes
 
     def _write(
@@ -294,7 +292,7 @@ class Ingestion:
         new = [draft for draft in drafts if draft.is_new]
         old = [draft for draft in drafts if not draft.is_new]
         for draft in new:
-            batch.outcomes[draft.index] = Outcome.CREATED
+            batch.outcomes[draft.index] = RecordOutcome.CREATED
         tables.insert_matches(
             [(_row(draft), draft.competition_id) for draft in new],
             world=self._row.world,
@@ -305,8 +303,10 @@ class Ingestion:
             self._is_bulk = True
             tables.refresh_statistics(tables.MATCHES)
         # Who has observed a match need not look again when nothing but the source of its result is another one.
-        tables.pass_word([row.id for row, before in changes if only_word_differs(row, before)], self.source, self.now)
-        changes = [(row, before) for row, before in changes if not only_word_differs(row, before)]
+        tables.set_result_source(
+            [row.id for row, before in changes if only_source_differs(row, before)], self.source, self.now
+        )
+        changes = [(row, before) for row, before in changes if not only_source_differs(row, before)]
         tables.update_matches([row for row, _ in changes], ingest_id=ingest_id, now=self.now)
         keep_history(changes, ingest_id=ingest_id, now=self.now)
         self._contradictions.store(ingest_id=ingest_id)
@@ -320,27 +320,27 @@ class Ingestion:
         counted = tables.upsert_stats(list(_stats_rows(old)))
         # Features read statistics: who has observed the match must learn that it is another one now.
         tables.mark_changed(counted, ingest_id=ingest_id, now=self.now)
-        touched = counted | tables.upsert_odds(list(_odds_rows(old))) | self._store_sheets(new, old, ingest_id)
+        touched = counted | tables.upsert_odds(list(_odds_rows(old))) | self._store_details(new, old, ingest_id)
         for draft in old:
             if _row(draft).id in touched:
-                batch.outcomes[draft.index] = Outcome.CHANGED
+                batch.outcomes[draft.index] = RecordOutcome.CHANGED
         publish_matches([_row(draft) for draft in new] + [row for row, _ in changes], now=self.now)
 
-    def _store_sheets(self, new: list[Draft], old: list[Draft], ingest_id: int) -> set[int]:
-        """Store the people of matches; return the matches whose sheet changed."""
-        told = [(_row(draft).id, draft.record.sheet) for draft in (*new, *old) if draft.record.sheet is not None]
+    def _store_details(self, new: list[Draft], old: list[Draft], ingest_id: int) -> set[int]:
+        """Store the people of matches; return the matches whose details changed."""
+        told = [(_row(draft).id, draft.record.details) for draft in (*new, *old) if draft.record.details is not None]
         if not told:
             return set()
-        changed = self._sheets.store(told, empty={_row(draft).id for draft in new})
+        changed = self._details.store(told, empty={_row(draft).id for draft in new})
         # Features read line-ups as they read statistics.
-        with_lineups = {match_id for match_id, sheet in told if sheet.lineups} & changed
+        with_lineups = {match_id for match_id, details in told if details.lineups} & changed
         tables.mark_changed(with_lineups, ingest_id=ingest_id, now=self.now)
         return changed
 
     def _close(self) -> None:
         if self._row is None:
             return
-        self._sheets.close()
+        self._details.close()
         report = self.report()
         self._row.created, self._row.changed = report.created, report.changed
         self._row.same, self._row.refused = report.same, report.refused
@@ -353,7 +353,7 @@ class Ingestion:
         if self._is_bulk:
             tables.refresh_statistics(tables.MATCHES, tables.REFS, tables.STATS, tables.ODDS)
         if report.changed_facts:
-            wake("facts_changed")
+            start_tasks_after_commit("facts_changed")
 
 
 @contextmanager

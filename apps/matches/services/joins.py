@@ -122,7 +122,7 @@ def absorb(joins: Sequence[Join]) -> dict[int, list[int]]:
     return history
 
 
-def part(survivor_ids: Sequence[int], before: Snapshot, history: dict[int, list[int]]) -> None:
+def split_matches(survivor_ids: Sequence[int], before: Snapshot, history: dict[int, list[int]]) -> None:
     """Put back the rows that were absorbed, and what belonged to either row; the survivors' own rows are not touched.
 
     Parameters

@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 
 from apps.matches import events
 from apps.matches import selectors as match_selectors
-from apps.matches.locks import Lock, alone
+from apps.matches.locks import Lock, try_lock
 from apps.matches.models import Ingest, Match, Odds, World
 from apps.ml import metrics, selectors, serving
 from apps.ml.forecasting import scoring
@@ -167,7 +167,7 @@ def _base_rates(match: Match, *, now: datetime) -> Forecast:
 
 def predict_due(*, now: datetime) -> PredictReport:
     """Publish a forecast for every fixture within 15 days whose features changed since the champion's latest."""
-    with alone(Lock.PREDICT) as ours:
+    with try_lock(Lock.PREDICT) as ours:
         if not ours:
             return PredictReport({}, {}, busy=True)
         published, looked_at = {}, {}
@@ -301,7 +301,7 @@ def _rows(served: serving.Served, matches: list[Match], answer: serving.Answer, 
 
 def settle_due(*, now: datetime, limit: int = 2000) -> SettleReport:
     """Grade the latest forecast of every finished match against the newest revision of its result."""
-    with alone(Lock.SETTLE) as ours:
+    with try_lock(Lock.SETTLE) as ours:
         if not ours:
             return SettleReport(0, busy=True)
         in_time = Prediction.objects.filter(match_id=OuterRef("id"), published_at__lt=OuterRef("kickoff_at"))

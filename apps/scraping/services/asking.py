@@ -10,7 +10,7 @@ from typing import Final
 
 from django.db import IntegrityError, transaction
 
-from apps.matches.events import wake
+from apps.matches.events import start_tasks_after_commit
 from apps.matches.models import Match, World
 from apps.scraping import selectors
 from apps.scraping.models import ScrapeRun, Snapshot, Source
@@ -90,7 +90,7 @@ def visit_due(*, source: str, scope: str, now: datetime) -> Asked:
         return Asked(None, f"{source} has no match within a day: no odds are read")
     with transaction.atomic():
         run = _ask(row, wanted, start, end, by=TIMETABLE, now=now)
-        wake("scrape_requested")
+        start_tasks_after_commit("scrape_requested")
     return Asked(run)
 
 
@@ -106,7 +106,7 @@ def request_visit(*, source: Source, scope: str, by: str, now: datetime) -> Scra
     start, end = window_of(source, _scope(scope), now)
     with transaction.atomic():
         run = _ask(source, _scope(scope), start, end, by=by, now=now)
-        wake("scrape_requested")
+        start_tasks_after_commit("scrape_requested")
     return run
 
 
@@ -130,7 +130,7 @@ def request_backfill(*, source: Source, start: date, end: date, by: str, now: da
         runs = [
             _ask(source, Scope.BACKFILL, first, last, by=by, now=now, batch=batch) for first, last in months(start, end)
         ]
-        wake("scrape_requested")
+        start_tasks_after_commit("scrape_requested")
     return runs
 
 
@@ -154,7 +154,7 @@ def request_reparse(
         raise WindowError(f"The last day, {last}, lies before the first, {first}.")
     with transaction.atomic():
         run = _ask(source, Scope.REPARSE, first, last, by=by, now=now)
-        wake("scrape_requested")
+        start_tasks_after_commit("scrape_requested")
     return run
 
 

@@ -19,7 +19,7 @@ from urllib.parse import urljoin
 
 from django.utils import timezone
 
-from apps.matches.locks import LockClass, alone_with
+from apps.matches.locks import LockClass, try_lock_of
 from apps.scraping import metrics, politeness
 from apps.scraping.models import Lane
 from apps.scraping.politeness import LONGEST_DELAY, host_of
@@ -90,7 +90,7 @@ def go(url: str, ask: Ask, *, manners: Manners, ask_robots: AskRobots) -> Respon
         When the host is halted, its robots.txt forbids the page or asks for too long a pause, or no answer came.
     """
     host = host_of(url)
-    with alone_with(LockClass.HOST, _number(host), patience=PATIENCE) as is_ours:
+    with try_lock_of(LockClass.HOST, _number(host), patience=PATIENCE) as is_ours:
         if not is_ours:
             raise FetchError(Outcome.TIMEOUT, f"another process has been visiting {host} for {PATIENCE:.0f} s")
         lane, _ = Lane.objects.get_or_create(host=host)

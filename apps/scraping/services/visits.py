@@ -18,8 +18,9 @@ from typing import Final
 
 from django.utils import timezone
 
+from apps.matches.aliases import aliases_for
 from apps.matches.events import publish
-from apps.matches.locks import LockClass, alone_with
+from apps.matches.locks import LockClass, try_lock_of
 from apps.matches.records import readable
 from apps.matches.services import IngestReport, ingest
 from apps.scraping import metrics, plausibility, selectors
@@ -29,7 +30,6 @@ from apps.scraping.services.crawl import Crawl, Doors, Told
 from apps.scraping.services.reread import Reread
 from apps.scraping.services.sources import base_url_of, site_of, why_off
 from apps.scraping.sources import Errand, Scope, Site, Window
-from apps.scraping.sources.aliases import aliases_for
 
 logger = logging.getLogger(__name__)
 
@@ -163,7 +163,7 @@ def scrape_due(
             # What is old can wait until the host is well; what is fresh ends and says that it is halted.
             busy.add(run.source_id)
             continue
-        with alone_with(LockClass.SOURCE, run.source_id) as is_ours:
+        with try_lock_of(LockClass.SOURCE, run.source_id) as is_ours:
             if not is_ours:
                 # Another worker is at this source; it will take the next visit too.
                 busy.add(run.source_id)

@@ -44,7 +44,7 @@ def test_a_fixture_its_odds_and_its_result_enter_as_one_match(key):
     )
     assert counts(push(key, over, now=NOW + timedelta(days=2))) == (0, 1, 0, 0)
     match = Match.objects.get()
-    assert (match.status, match.home_goals, match.away_goals, match.told_by) == ("finished", 2, 1, "feed")
+    assert (match.status, match.home_goals, match.away_goals, match.result_source) == ("finished", 2, 1, "feed")
     assert match.known_at == datetime(2026, 11, 24, 16, 54, tzinfo=UTC)
     assert MatchStats.objects.get(match=match).home_shots == 11
     assert Odds.objects.get(match_id=match.pk).home == 2.0
@@ -180,7 +180,7 @@ def test_odds_of_a_match_whose_result_another_source_told(key, make_key):
     push(make_key("other").row, told(status="finished", home_goals=3, away_goals=0), now=now)
     assert counts(push(key, quoted("m1"), now=now)) == (0, 1, 0, 0)
     match = Match.objects.get()
-    assert (match.told_by, match.home_goals) == ("other", 3)
+    assert (match.result_source, match.home_goals) == ("other", 3)
 
 
 def test_odds_do_not_end_a_contradiction_of_their_feed(key, make_key):
@@ -193,7 +193,7 @@ def test_odds_do_not_end_a_contradiction_of_their_feed(key, make_key):
     contradiction = Contradiction.objects.get()
     assert (contradiction.source, contradiction.home_goals, contradiction.resolved_at) == ("feed", 2, None)
     match = Match.objects.get()
-    assert (match.status, match.home_goals, match.told_by) == ("finished", 3, "other")
+    assert (match.status, match.home_goals, match.result_source) == ("finished", 3, "other")
 
 
 # ── Worlds and names ─────────────────────────────────────────────────────────────────────────────────────────────────

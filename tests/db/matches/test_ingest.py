@@ -23,7 +23,7 @@ from apps.matches.models import (
     Team,
     TeamAlias,
 )
-from apps.matches.records import CompetitionKey, Moment, OddsRecord, StatsRecord, Status
+from apps.matches.records import CompetitionKey, MatchStatus, Moment, OddsRecord, StatsRecord
 from apps.matches.selectors import data_snapshot
 from apps.matches.services import Ingestion, WorldConflictError, batches, ingest
 from tests.db.matches.conftest import LEAGUE, NOW, at, record
@@ -51,7 +51,7 @@ def test_a_record_becomes_a_match_with_statistics_and_odds(store):
     assert str(match.season.competition) == "Scotland: Premiership"
     assert (match.season.label, match.home_team.name, match.away_team.name) == ("2023-24", "Celtic", "Rangers")
     assert (match.home_goals, match.away_goals, match.home_goals_half_time) == (2, 1, 1)
-    assert (match.status, match.revision, match.occurrence, match.told_by) == ("finished", 1, 1, "football-data")
+    assert (match.status, match.revision, match.occurrence, match.result_source) == ("finished", 1, 1, "football-data")
     assert match.known_at == at("2024-03-02 18:00")
     assert (match.stats.home_shots, match.stats.attendance, match.stats.referee) == (14, 58_000, "W Collum")
     assert match.stats.home_corners is None
@@ -116,21 +116,21 @@ def test_the_first_result_is_revision_one_and_a_correction_two(store):
 
 def test_a_source_that_is_behind_does_not_undo_a_result(store):
     store(FULL)
-    for status in (Status.SCHEDULED, Status.LIVE, Status.POSTPONED, Status.UNKNOWN):
+    for status in (MatchStatus.SCHEDULED, MatchStatus.LIVE, MatchStatus.POSTPONED, MatchStatus.UNKNOWN):
         assert counts(store(record("2024-03-02 15:00", status=status))) == (0, 0, 1, 0)
     assert Match.objects.get().status == "finished"
 
 
 def test_an_annulled_match_loses_its_result_and_history_keeps_it(store):
     store(FULL)
-    store(record("2024-03-02 15:00", status=Status.CANCELLED))
+    store(record("2024-03-02 15:00", status=MatchStatus.CANCELLED))
     match = Match.objects.get()
     assert (match.status, match.home_goals, match.known_at, match.revision) == ("cancelled", None, None, 2)
     assert MatchChange.objects.get().before["home_goals"] == 2
 
 
 def test_goals_of_a_match_under_way_are_no_result(store):
-    store(record("2024-03-02 15:00", status=Status.LIVE, home_goals=1, away_goals=0))
+    store(record("2024-03-02 15:00", status=MatchStatus.LIVE, home_goals=1, away_goals=0))
     match = Match.objects.get()
     assert (match.status, match.home_goals, match.known_at, match.revision) == ("live", None, None, 0)
 
@@ -143,7 +143,7 @@ def test_another_source_adds_what_is_missing_and_does_not_overrule(store):
     assert counts(store(other, source="openfootball")) == (0, 1, 0, 0)
     match = Match.objects.get()
     assert (match.kickoff_at, match.kickoff_precision) == (at("2024-03-02 15:00"), "minute")
-    assert (match.home_goals_half_time, match.round, match.told_by) == (1, "Matchday 28", "football-data")
+    assert (match.home_goals_half_time, match.round, match.result_source) == (1, "Matchday 28", "football-data")
     assert match.refs.get().source_id == "77"
     assert counts(store(record("2024-03-02", "2-1"))) == (0, 0, 1, 0)
 
@@ -168,7 +168,7 @@ def test_another_result_of_another_source_is_refused_for_review(store):
 def test_the_source_that_tells_a_result_first_has_the_word(store):
     store(record("2024-03-02 15:00"), source="openfootball")
     store(record("2024-03-02", "2-1"))
-    assert Match.objects.get().told_by == "football-data"
+    assert Match.objects.get().result_source == "football-data"
     assert counts(store(record("2024-03-02 15:00", "3-1"), source="openfootball")) == (0, 0, 0, 1)
 
 
@@ -223,7 +223,7 @@ def test_listeners_hear_of_matches_near_in_time_only(store):
 
 def test_changed_facts_wake_whoever_works_on_them(store, monkeypatch):
     woken = []
-    monkeypatch.setattr("apps.matches.services.ingestion.wake", woken.append)
+    monkeypatch.setattr("apps.matches.services.ingestion.start_tasks_after_commit", woken.append)
     store(FULL)
     store(FULL)
     assert woken == ["facts_changed"]

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def woken(monkeypatch):
     topics: list[str] = []
-    monkeypatch.setattr("apps.scraping.services.asking.wake", topics.append)
+    monkeypatch.setattr("apps.scraping.services.asking.start_tasks_after_commit", topics.append)
     return topics
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar
 
-from apps.matches.records import MatchRecord, Status
+from apps.matches.records import MatchRecord, MatchStatus
 from apps.scraping.sources.base import Door, Errand, Page, ParseError, Reading, Request, Scope
 from apps.scraping.sources.whoscored.feed import Feed, read_feed
 from apps.scraping.sources.whoscored.home import read_home
@@ -185,7 +185,7 @@ class WhoScored:
         each other for ever. Where match centres are asked for, it is theirs, and a match that is not covered gives the
         feed's there.
         """
-        return replace(record, sheet=None) if self._with_match_centres else record
+        return replace(record, details=None) if self._with_match_centres else record
 
     def _follow_matches(self, feed: Feed, slug: str, errand: Errand) -> list[Request]:
         matches = [record for record in feed.records if record.kickoff_at in errand.window]
@@ -203,7 +203,7 @@ class WhoScored:
                     may_be_missing=True,
                 )
                 for match in matches
-                if match.status is Status.FINISHED
+                if match.status is MatchStatus.FINISHED
             ]
         if is_reparse or errand.scope is Scope.FIXTURES:
             follow += [
@@ -216,7 +216,7 @@ class WhoScored:
                     may_be_missing=True,
                 )
                 for match in matches
-                if match.status is Status.SCHEDULED
+                if match.status is MatchStatus.SCHEDULED
                 and (is_reparse or errand.now < match.kickoff_at <= errand.now + self._preview_before)
                 and match.source_id not in feed.without_preview
             ]

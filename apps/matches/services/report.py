@@ -12,7 +12,7 @@ TEXT_LIMIT: Final = 500
 """Characters of a refused record that are kept."""
 
 
-class Outcome(IntEnum):
+class RecordOutcome(IntEnum):
     """What became of one record."""
 
     SAME = 0
@@ -60,7 +60,7 @@ class IngestReport:
 
     @property
     def changed_facts(self) -> bool:
-        """Whether a match, statistic, price or sheet was written."""
+        """Whether a match, statistic, price or match detail was written."""
         return bool(self.created or self.changed)
 
 
@@ -68,7 +68,7 @@ class IngestReport:
 class BatchOutcome:
     """What became of the records of one `Ingestion.store`: one outcome each, and the refused by position."""
 
-    outcomes: list[Outcome]
+    outcomes: list[RecordOutcome]
     refused: dict[int, Refusal]
 
 
@@ -76,12 +76,12 @@ class BatchOutcome:
 class Batch:
     """The working set of one round of `Ingestion.store`."""
 
-    outcomes: list[Outcome]
+    outcomes: list[RecordOutcome]
     refused: dict[int, Refusal] = field(default_factory=dict)
 
     def refuse(self, index: int, record: MatchRecord, reason: str) -> None:
         """Leave a record out for a reason."""
-        self.outcomes[index] = Outcome.REFUSED
+        self.outcomes[index] = RecordOutcome.REFUSED
         self.refused[index] = Refusal.of(describe(record), reason)
 
 
