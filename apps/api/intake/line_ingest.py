@@ -10,6 +10,7 @@ from typing import Final
 
 from apps.api.intake.bodies import PushBody
 from apps.api.intake.lines import LineError, OddsLine, read_line
+from apps.matches.ingest import RESULTS, Ingestion, RecordOutcome, is_full
 from apps.matches.models import MatchRef, TeamAlias, World
 from apps.matches.records import (
     CompetitionKey,
@@ -18,13 +19,6 @@ from apps.matches.records import (
     MatchStatus,
     OddsRecord,
 )
-from apps.matches.services import Ingestion, RecordOutcome
-from apps.matches.services.rows import RESULTS
-
-BATCH: Final = 10_000
-"""Records that are stored at a time; a batch is cut where a season ends."""
-
-LARGEST_BATCH: Final = 4 * BATCH
 
 ERRORS_TOLD: Final = 1_000
 
@@ -141,7 +135,7 @@ class LineIngest:
                 self._admit(line, told)
                 before, season = season, (told.competition, told.season)
                 size = len(self._records)
-                if size >= BATCH and (season != before or size >= LARGEST_BATCH):
+                if is_full(size, season_ends=season != before):
                     self._store(run)
                 self._add(line, told)
             except LineError as error:

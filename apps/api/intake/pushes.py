@@ -19,8 +19,8 @@ from apps.api.intake.line_ingest import LineIngest, TooManyNamesError, WorldForb
 from apps.api.models import ApiKey, IdempotencyKey, Upload
 from apps.api.services import worlds_of
 from apps.matches.aliases import aliases_for
+from apps.matches.ingest import Ingestion
 from apps.matches.locks import Lock, LockClass, StillBusyError, try_lock_of, wait_for
-from apps.matches.services import Ingestion
 from apps.scraping import metrics
 
 logger = logging.getLogger(__name__)

@@ -38,7 +38,7 @@ from apps.api.intake.serializers import (
 )
 from apps.api.models import ApiKey, ApiKeyScope, Upload
 from apps.api.rest import MEDIA_TYPE, ApiKeyAuthentication, HasScope, Problem, ProblemSerializer, problem
-from apps.matches.services import WorldConflictError
+from apps.matches.ingest import WorldConflictError
 
 NDJSON = "application/x-ndjson"
 _LINES = frozenset({NDJSON, "application/ndjson", "application/jsonl"})

@@ -104,7 +104,7 @@ class ContradictionAdmin(FactAdmin):
         """Whether it lasts, or how it ended."""
         return row.get_resolution_display() or "open"
 
-    def offers_let_stand(self, row_id: int) -> bool:
+    def offers_accept_contradiction(self, row_id: int) -> bool:
         """Whether the sources still disagree."""
         return Contradiction.objects.filter(pk=row_id, resolved_at__isnull=True).exists()
 

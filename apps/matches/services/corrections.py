@@ -7,13 +7,13 @@ from typing import Any, Final
 
 from django.db import transaction
 
+from apps.matches.ingest import tables
+from apps.matches.ingest.changes import keep_history, publish_matches
+from apps.matches.ingest.contradictions import Contradictions, StandingResult
+from apps.matches.ingest.rows import GOALS, PLAYED, RESULTS, MatchRow, drop_impossible
 from apps.matches.models import Contradiction, Correction, Ingest, Match, World
 from apps.matches.records import GOALS_LIMIT, KickoffPrecision, MatchStatus, result_known_at
-from apps.matches.services import tables
-from apps.matches.services.changes import keep_history, publish_matches
-from apps.matches.services.contradictions import Contradictions, StandingResult
 from apps.matches.services.decisions import acquire_ingest_lock, checked_reason, operator_ingest
-from apps.matches.services.rows import GOALS, PLAYED, RESULTS, MatchRow, drop_impossible
 from apps.matches.trust import OPERATOR
 
 KEPT: Final = ("result_source", "status", *GOALS)

@@ -11,9 +11,9 @@ from typing import Final
 from django.db import transaction
 
 from apps.matches.events import start_tasks_after_commit
+from apps.matches.ingest import tables
 from apps.matches.locks import StillBusyError
 from apps.matches.models import Ingest, World
-from apps.matches.services import tables
 from apps.matches.trust import OPERATOR
 
 REASON_LIMIT: Final = 400

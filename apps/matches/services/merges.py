@@ -11,15 +11,16 @@ from typing import Any, Final
 
 from django.db.models import Q
 
+from apps.matches.ingest import tables
+from apps.matches.ingest.changes import keep_history, publish_matches
+from apps.matches.ingest.contradictions import Contradictions, StandingResult
+from apps.matches.ingest.identity import Doubt, identify
+from apps.matches.ingest.rows import COLUMNS, GOALS, ContradictionError, MatchRow, merge
 from apps.matches.models import Competition, Match, MatchRef, Season, Team, TeamAlias, TeamMerge, World
 from apps.matches.records import CompetitionKey, KickoffPrecision, MatchRecord, MatchStatus
-from apps.matches.services import joins, tables
-from apps.matches.services.changes import keep_history, publish_matches
-from apps.matches.services.contradictions import Contradictions, StandingResult
+from apps.matches.services import joins
 from apps.matches.services.decisions import checked_reason, operator_ingest
-from apps.matches.services.identity import Doubt, identify
 from apps.matches.services.joins import Join
-from apps.matches.services.rows import COLUMNS, GOALS, ContradictionError, MatchRow, merge
 from apps.matches.trust import OPERATOR
 
 NAMED: Final = 3

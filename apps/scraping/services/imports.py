@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from apps.matches.aliases import aliases_for
+from apps.matches.ingest import Ingestion, IngestReport, RecordOutcome
 from apps.matches.records import MatchRecord
-from apps.matches.services import Ingestion, IngestReport, RecordOutcome
 from apps.scraping import metrics
 from apps.scraping.services.sources import UnknownSourceError
 from apps.scraping.sources import SOURCES, ParsedFile, ParseError, Source

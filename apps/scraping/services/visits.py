@@ -20,9 +20,9 @@ from django.utils import timezone
 
 from apps.matches.aliases import aliases_for
 from apps.matches.events import publish
+from apps.matches.ingest import IngestReport, ingest
 from apps.matches.locks import LockClass, try_lock_of
 from apps.matches.records import readable
-from apps.matches.services import IngestReport, ingest
 from apps.scraping import metrics, plausibility, selectors
 from apps.scraping.models import Address, ScrapeRun, Source
 from apps.scraping.responses import Outcome

@@ -14,8 +14,8 @@ from prometheus_client import REGISTRY
 from apps.api import intake, services
 from apps.api.intake import line_ingest
 from apps.api.models import IdempotencyKey, Upload
+from apps.matches.ingest import WorldConflictError, ingestion
 from apps.matches.models import Contradiction, Event, Ingest, Match, MatchStats, Odds, Team, TeamAlias
-from apps.matches.services import WorldConflictError
 from tests.db.api.conftest import NOW, body_of, quoted, told
 
 pytestmark = pytest.mark.django_db
@@ -258,8 +258,8 @@ def test_the_same_match_again_and_again_is_refused_before_it_costs(key):
 
 
 def test_batches_lose_no_line(key, monkeypatch):
-    monkeypatch.setattr(line_ingest, "BATCH", 4)
-    monkeypatch.setattr(line_ingest, "LARGEST_BATCH", 6)
+    monkeypatch.setattr(ingestion, "BATCH", 4)
+    monkeypatch.setattr(ingestion, "LARGEST_BATCH", 6)
     lines = [
         told(home_team=f"Club {n}", season="2025-26" if n < 15 else "2026-27", source_id=f"m{n}") for n in range(23)
     ]
@@ -393,8 +393,8 @@ def test_uploads_of_two_keys_have_nothing_to_do_with_each_other(key, make_key):
 
 
 def test_a_failure_in_the_middle_stores_nothing(key, monkeypatch):
-    monkeypatch.setattr(line_ingest, "BATCH", 2)
-    monkeypatch.setattr(line_ingest, "LARGEST_BATCH", 2)
+    monkeypatch.setattr(ingestion, "BATCH", 2)
+    monkeypatch.setattr(ingestion, "LARGEST_BATCH", 2)
     upload = uuid4()
     push(key, told(), upload=upload)
     real, calls = line_ingest._stored, []

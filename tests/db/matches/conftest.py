@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from apps.matches.ingest import IngestReport, ingest
 from apps.matches.records import CompetitionKey, KickoffPrecision, MatchRecord, MatchStatus
-from apps.matches.services import IngestReport, ingest
 
 LEAGUE = CompetitionKey("Scotland", "Premiership", 1)
 NOW = datetime(2024, 7, 1, 12, 0, tzinfo=UTC)

@@ -107,7 +107,7 @@ def test_a_contradiction_is_listed_filtered_and_decided(admin):
         assert said in page
     assert ended.match.home_team.name not in page
     assert "the sources agree" in admin.get(listed + "?state=resolved").content.decode()
-    address = reverse("admin:matches_contradiction_let_stand", args=[row.pk])
+    address = reverse("admin:matches_contradiction_accept_contradiction", args=[row.pk])
     assert "no source overrules it" in admin.get(address).content.decode()
     admin.post(address, {"reason": "", "_form_submitted": "on"})
     assert not Correction.objects.exists()
@@ -140,7 +140,7 @@ def test_a_correction_is_made_and_taken_back_in_the_admin(admin):
 def test_whoever_may_not_correct_corrects_nothing(admin_process, client, django_user_model):
     row = ContradictionFactory()
     client.force_login(django_user_model.objects.create_user("bob", is_staff=True))
-    for name, key in (("contradiction_let_stand", row.pk), ("match_correct", row.match_id)):
+    for name, key in (("contradiction_accept_contradiction", row.pk), ("match_correct", row.match_id)):
         answer = client.post(reverse(f"admin:matches_{name}", args=[key]), {"reason": "x", "_form_submitted": "on"})
         assert answer.status_code == 403
     assert not Correction.objects.exists()

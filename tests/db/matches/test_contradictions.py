@@ -42,7 +42,7 @@ def test_a_less_trusted_result_is_refused_and_recorded_once(store):
     for hour in range(3):
         report = store(told("2-0"), source="openfootball", now=NOW + timedelta(hours=hour))
         assert counts(report) == (0, 0, 0, 1)
-    assert report.refusals[0].reason == "openfootball tells 2–0 where football-data told 2–1"
+    assert report.refusals[0].reason == "openfootball reports 2–0, football-data has reported 2–1"
     assert only() == ("2–0 by openfootball against 2–1 by football-data", "open", "trust")
     row = Contradiction.objects.get()
     assert (row.first_seen_at, row.seen_at) == (NOW, NOW)

@@ -224,7 +224,7 @@ def test_an_id_that_names_other_teams_is_refused(store):
     store(record("2024-03-02", source_id="1"))
     report = store(record("2024-03-02", home_team="Hearts", source_id="1"))
     assert counts(report) == (0, 0, 0, 1)
-    assert "under the id 1 before" in report.refusals[0].reason
+    assert "used the id 1 before" in report.refusals[0].reason
 
 
 def test_an_id_that_names_another_season_is_refused(store):

@@ -250,7 +250,7 @@ def test_many_matches_with_sheets_need_no_more_queries_than_one(tell):
         ({"absences": (AbsenceRecord(PlayerKey("1" * 41, "x"), Side.HOME),)}, "a player's name or id is too long"),
         (
             {"incidents": (IncidentRecord(IncidentKind.GOAL, Side.HOME, 1, other_player=PlayerKey("1", "\x00")),)},
-            "a player's name or id holds a character that is none",
+            "a player's name or id holds a character that cannot be stored",
         ),
         (
             {"incidents": (IncidentRecord(IncidentKind.GOAL, Side.HOME, 1),) * 32_768},
@@ -266,7 +266,7 @@ def test_many_matches_with_sheets_need_no_more_queries_than_one(tell):
         ),
         (
             {"lineups": (LineupRecord(PlayerKey("\ud800", "x"), Side.HOME, is_starter=True),)},
-            "a player's name or id holds a character that is none",
+            "a player's name or id holds a character that cannot be stored",
         ),
         (
             {"absences": (AbsenceRecord(HART, Side.HOME, reason="r" * 81),)},
@@ -274,7 +274,7 @@ def test_many_matches_with_sheets_need_no_more_queries_than_one(tell):
         ),
         (
             {"absences": (AbsenceRecord(HART, Side.HOME, status="\x00"),)},
-            "the reason or status of an absence holds a character that is none",
+            "the reason or status of an absence holds a character that cannot be stored",
         ),
     ],
 )

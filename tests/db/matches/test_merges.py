@@ -189,7 +189,7 @@ def test_after_a_merge_both_sources_tell_of_one_match_and_write_nothing(two_name
     assert counts(store(theirs, source="openfootball")) == (0, 0, 1, 0)
     again = record("2024-03-02 15:00", "2-0", home_team="Celtic FC", source_id="of1")
     assert store(again, source="openfootball").refusals[0].reason == (
-        "openfootball tells 2–0 where football-data told 2–1"
+        "openfootball reports 2–0, football-data has reported 2–1"
     )
     assert Contradiction.objects.count() == 1
 

@@ -11,10 +11,10 @@ import pytest
 
 from apps.matches import selectors
 from apps.matches.aliases import aliases_for
+from apps.matches.ingest import RecordOutcome, ingest
+from apps.matches.ingest.ingestion import Ingestion
 from apps.matches.models import Contradiction, Match, TeamAlias, World
 from apps.matches.records import MatchRecord, MatchStatus
-from apps.matches.services import RecordOutcome, ingest
-from apps.matches.services.ingestion import Ingestion
 from apps.scraping.sources import SOURCES
 from tests.db.matches.conftest import at
 

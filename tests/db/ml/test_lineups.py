@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from apps.matches.ingest import ingest
 from apps.matches.models import Absence, Lineup, Match
 from apps.matches.models import World as WorldName
 from apps.matches.records import MatchDetails, MatchRecord
-from apps.matches.services import ingest
 from apps.ml import dataset, services, serving
 from apps.ml.forecasting.features import FeatureState
 from apps.scraping.sandbox.timetable import MATCHES_PER_SEASON

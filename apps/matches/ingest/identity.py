@@ -30,8 +30,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from apps.matches.ingest.rows import PLAYED, RESULTS, MatchRow
 from apps.matches.records import MatchRecord, MatchStatus
-from apps.matches.services.rows import PLAYED, RESULTS, MatchRow
 
 SAME_DAY: Final = 1
 """Days between two dates that are still the same match."""

@@ -12,10 +12,10 @@ from typing import Any, Final
 
 from django.db import connection, models
 
+from apps.matches.ingest.rows import COLUMNS, MatchRow
 from apps.matches.locks import Lock, wait_for
 from apps.matches.models import Absence, Incident, Lineup, Match, MatchRef, MatchStats, Odds, Player
 from apps.matches.records import OddsRecord, StatsRecord
-from apps.matches.services.rows import COLUMNS, MatchRow
 
 MATCHES: Final = "matches_match"
 REFS: Final = "matches_matchref"

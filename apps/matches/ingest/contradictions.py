@@ -6,9 +6,9 @@ from collections import defaultdict
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
+from apps.matches.ingest.rows import RESULTS, MatchRow
 from apps.matches.models import Contradiction
 from apps.matches.records import MatchRecord
-from apps.matches.services.rows import RESULTS, MatchRow
 from apps.matches.trust import decision
 
 SEEN_AGAIN: Final = timedelta(days=1)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
@@ -68,25 +69,12 @@ class IngestReport:
 class BatchOutcome:
     """What became of the records of one `Ingestion.store`: one outcome each, and the refused by position."""
 
-    outcomes: list[RecordOutcome]
-    refused: dict[int, Refusal]
-
-
-@dataclass(slots=True)
-class Batch:
-    """The working set of one round of `Ingestion.store`."""
-
-    outcomes: list[RecordOutcome]
-    refused: dict[int, Refusal] = field(default_factory=dict)
-
-    def refuse(self, index: int, record: MatchRecord, reason: str) -> None:
-        """Leave a record out for a reason."""
-        self.outcomes[index] = RecordOutcome.REFUSED
-        self.refused[index] = Refusal.of(describe(record), reason)
+    outcomes: Sequence[RecordOutcome]
+    refused: Mapping[int, Refusal]
 
 
 def describe(record: MatchRecord) -> str:
-    """Return what a record is about, in words."""
+    """Return a record in words: competition, teams and day."""
     competition = record.competition
     return (
         f"{competition.region}, {competition.name} {record.season}: {record.home_team} – {record.away_team} "

@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, 
 from datetime import datetime
 from typing import Any, TypeVar
 
+from apps.matches.ingest import tables
 from apps.matches.records import MatchDetails, PlayerKey, Side
-from apps.matches.services import tables
 
 Told = Sequence[tuple[int, MatchDetails]]
 """Matches, each with what a source tells of its people."""

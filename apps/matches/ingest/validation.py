@@ -1,7 +1,8 @@
-"""What the database cannot hold or no match can be: refused before it is stored."""
+"""The first step: records that the database cannot hold, or that describe no possible match, are rejected."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
 from math import isfinite
@@ -10,6 +11,7 @@ from typing import Final
 
 from django.db.models import Model
 
+from apps.matches.ingest.items import Rejected, Validated
 from apps.matches.models import (
     Absence,
     Competition,
@@ -80,8 +82,20 @@ _REASON: Final = _longest(Absence, "reason")
 _STATUS: Final = _longest(Absence, "status")
 
 
+def validate(records: Sequence[MatchRecord], *, now: datetime) -> tuple[list[Validated], list[Rejected]]:
+    """Return the records that can be stored, and those that cannot."""
+    accepted, rejected = [], []
+    for position, record in enumerate(records):
+        reason = rejection_reason(record, now)
+        if reason:
+            rejected.append(Rejected(position, record, reason))
+        else:
+            accepted.append(Validated(position, record))
+    return accepted, rejected
+
+
 def rejection_reason(record: MatchRecord, now: datetime) -> str:
-    """Return why a record cannot be stored, empty when it can."""
+    """Return why a record cannot be stored; empty when it can."""
     texts = _texts(record)
     if any(map(gt, map(len, texts), _limits)) or _is_broken("".join(texts)):
         return _text_rejection(texts)
@@ -91,9 +105,9 @@ def rejection_reason(record: MatchRecord, now: datetime) -> str:
     if len(competition.name) > _COMPETITION or len(competition.region) > _REGION:
         return "the competition's name or region is too long"
     if _is_broken(competition.name) or _is_broken(competition.region):
-        return "the competition's name or region holds a character that is none"
+        return "the competition's name or region holds a character that cannot be stored"
     if competition.level > LARGEST_COUNT:
-        return f"the competition's level {competition.level} is none"
+        return f"the competition's level {competition.level} is out of range"
     if record.kickoff_at.year < FIRST_YEAR or record.kickoff_at > now + FARTHEST:
         return f"no match kicks off on {record.kickoff_at:%Y-%m-%d}"
     if record.status == MatchStatus.FINISHED and record.kickoff_at > now + timedelta(days=1):
@@ -113,7 +127,7 @@ def _text_rejection(texts: tuple[str, ...]) -> str:
         if len(text) > limit:
             return f"{name} has {len(text)} characters of at most {limit}"
         if _is_broken(text):
-            return f"{name} holds a character that is none"
+            return f"{name} holds a character that cannot be stored"
     return ""
 
 
@@ -163,7 +177,7 @@ def _details_rejection(details: MatchDetails) -> str:
         if len(absence.reason) > _REASON or len(absence.status) > _STATUS:
             return "the reason or status of an absence is too long"
         if _is_broken(absence.reason) or _is_broken(absence.status):
-            return "the reason or status of an absence holds a character that is none"
+            return "the reason or status of an absence holds a character that cannot be stored"
     return ""
 
 
@@ -173,10 +187,10 @@ def _player_rejection(player: PlayerKey | None) -> str:
     if len(player.name) > _PLAYER or len(player.source_player_id) > _PLAYER_ID:
         return "a player's name or id is too long"
     if _is_broken(player.name) or _is_broken(player.source_player_id):
-        return "a player's name or id holds a character that is none"
+        return "a player's name or id holds a character that cannot be stored"
     return ""
 
 
 def _is_broken(text: str) -> bool:
-    """Whether a text holds what is no character: a NUL, or half of a pair."""
+    """Whether a text holds what PostgreSQL does not store: a NUL, or half of a surrogate pair."""
     return "\x00" in text or (not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text))
