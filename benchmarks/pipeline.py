@@ -29,12 +29,16 @@ def fill(data: Path | None) -> tuple[str, list[Refusal] | None]:
         The world, and what was refused of real files.
     """
     from apps.matches.ingest import ingest
-    from apps.scraping.sandbox.world import World
+    from apps.scraping.sandbox.world import SimulatedWorld
     from apps.scraping.services import import_files
 
     now = datetime.now(UTC)
     if data is None:
-        ingest(World(seed=1, anchor_at=now.replace(second=0, microsecond=0)).records(now), source="sandbox", now=now)
+        ingest(
+            SimulatedWorld(seed=1, anchor_at=now.replace(second=0, microsecond=0)).records(now),
+            source="sandbox",
+            now=now,
+        )
         return "sandbox", None
     report = import_files([data], source="football-data", now=now)
     refusals = refusals_of(report)
@@ -55,7 +59,7 @@ def run(world: str, profile: str) -> list[Measure]:
         queue_run(world=world, profile=profile, requested_by="benchmark", reason=reason, now=now)
         done = run_due(now=now)
         assert done is not None
-        if done.status == PipelineRun.Status.FAILED:
+        if done.status == PipelineRun.RunStatus.FAILED:
             raise SystemExit(f"the run failed: {done.error}\n{done.log}")
         return done, time.perf_counter() - began
 
@@ -70,7 +74,7 @@ def run(world: str, profile: str) -> list[Measure]:
         print(f"  on {line['n']} matches RPS of the {line['name']} {line['scores']['rps']:.4f}; {rps}", flush=True)
     stages = [Measure(f"{profile}: {stage['name']}", stage["seconds"], "s") for stage in first.stages]
     again, unchanged = once("again")
-    assert again.status == PipelineRun.Status.UNCHANGED, again.status
+    assert again.status == PipelineRun.RunStatus.UNCHANGED, again.status
     return [
         *stages,
         Measure(f"{profile}: export to registered version", seconds, "s", TARGETS[profile]),

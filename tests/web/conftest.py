@@ -24,7 +24,7 @@ from apps.ml.models import (
     Score,
     SeasonForecast,
 )
-from apps.ml.services import Forecast
+from apps.ml.services import LiveForecast
 
 HERE = Path(__file__).resolve().parent
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -331,9 +331,9 @@ def champion(build):
     return version
 
 
-def made_now(champion: ModelVersion, match_id: int | None, now: datetime) -> Forecast:
+def made_now(champion: ModelVersion, match_id: int | None, now: datetime) -> LiveForecast:
     """A forecast that the loaded champion makes when it is asked."""
-    return Forecast(
+    return LiveForecast(
         match_id=match_id,
         version_number=champion.number,
         data_snapshot=5,

@@ -1,6 +1,6 @@
-"""An exhibit apart: what betting by the forecasts would have returned at past prices, and what that does not show.
+"""An simulation apart: what betting by the forecasts would have returned at past prices, and what that does not show.
 
-Nobody bets here. Prices are a benchmark; the exhibit asks what they leave over, the hardest test of a forecast.
+Nobody bets here. Prices are a benchmark; the simulation asks what they leave over, the hardest test of a forecast.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def closing_value(
     return found | {"positive": float((value > 0.0).mean())}
 
 
-def exhibit(
+def simulation(
     models: dict[str, pd.DataFrame],
     best: str,
     odds: pd.DataFrame,
@@ -139,7 +139,7 @@ def exhibit(
     section: dict[str, Any],
     evaluate: dict[str, Any],
 ) -> dict[str, Any]:
-    """Return the exhibit: each strategy of each model at each line, and in words what they show.
+    """Return the simulation: each strategy of each model at each line, and in words what they show.
 
     Parameters
     ----------
@@ -176,9 +176,11 @@ def exhibit(
 
 
 def sentences(best: str, strategies: list[dict[str, Any]], settings: dict[str, Any]) -> list[str]:
-    """Return what the exhibit shows, and what it does not, in words."""
+    """Return what the simulation shows, and what it does not, in words."""
     if not strategies:
-        return ["No price was quoted before the tested matches: there is nothing to bet at, and this exhibit is empty."]
+        return [
+            "No price was quoted before the tested matches: there is nothing to bet at, and this simulation is empty."
+        ]
     said = []
     for row in strategies:
         if row["model"] != best or row["stakes"] == "kelly":

@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import io
 import json
+import platform
 import shutil
 import tempfile
 import zipfile
@@ -33,6 +34,12 @@ FORMAT: Final = 1
 
 GOLDEN_TOLERANCE: Final = 1e-6
 """Largest difference of a golden forecast, where the parameters name none."""
+
+OTHER_PYTHON_TOLERANCE: Final = 1e-9
+"""The same where another minor version of Python serves the bundle than made it."""
+
+FIRST_PYTHON: Final = "3.11"
+"""The version that made the bundles that do not name one."""
 
 MANIFEST: Final = "manifest.json"
 CATALOGUE: Final = "catalogue.json"
@@ -109,7 +116,7 @@ class Manifest:
 
 
 @dataclass(frozen=True, slots=True)
-class Forecast:
+class ModelForecast:
     """What the model says of some fixtures.
 
     Parameters
@@ -141,10 +148,10 @@ class Bundle:
         """Return a fresh feature state that has observed what the model was trained on."""
         return FeatureState.from_bytes(self.state_bytes)
 
-    def forecast(self, values: NDArray[np.float64]) -> Forecast:
+    def forecast(self, values: NDArray[np.float64]) -> ModelForecast:
         """Return the forecasts of features as `FeatureState.describe` gives them, shape (n, features)."""
         seen = as_trained(values)
-        return Forecast(
+        return ModelForecast(
             p=self.estimator.predict_proba(seen),
             goals=self.estimator.expected_goals(seen),
             contributions=self.estimator.contributions(seen),
@@ -286,14 +293,25 @@ def check_golden(estimator: Estimator | Calibrated, golden: Mapping[str, Any]) -
     Raises
     ------
     BundleError
-        When a probability or an expected number of goals differs by more than the tolerance beside them.
+        When a probability or an expected number of goals differs by more than the tolerance beside them, or by more
+        than `OTHER_PYTHON_TOLERANCE` where another version of Python made the bundle.
     """
+    tolerance, made_with, here = golden["tolerance"], golden.get("python", FIRST_PYTHON), running_python()
+    origin = "those of the training machine"
+    if made_with != here:
+        tolerance = min(tolerance, OTHER_PYTHON_TOLERANCE)
+        origin = f"those of Python {made_with}, which made the bundle; this is Python {here}"
     values = np.array(golden["features"], dtype=np.float64).reshape(-1, len(estimator.names))
     for name, got in (("p", estimator.predict_proba(values)), ("goals", estimator.expected_goals(values))):
         expected = np.array(golden[name], dtype=np.float64).reshape(got.shape)
         difference = float(np.abs(got - expected).max(initial=0.0))
-        if not difference <= golden["tolerance"]:
-            raise BundleError(f"golden rows: {name} differ by {difference:.3g} from those of the training machine")
+        if not difference <= tolerance:
+            raise BundleError(f"golden rows: {name} differ by {difference:.3g} from {origin}")
+
+
+def running_python() -> str:
+    """Return the minor version of the running Python, such as 3.13."""
+    return ".".join(platform.python_version_tuple()[:2])
 
 
 def _golden_rows(estimator: Estimator | Calibrated, values: NDArray[np.float64]) -> dict[str, Any]:
@@ -301,6 +319,7 @@ def _golden_rows(estimator: Estimator | Calibrated, values: NDArray[np.float64])
         "features": [[None if np.isnan(number) else number for number in row] for row in values.tolist()],
         "p": estimator.predict_proba(values).tolist(),
         "goals": estimator.expected_goals(values).tolist(),
+        "python": running_python(),
     }
 
 

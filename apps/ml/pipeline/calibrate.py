@@ -67,7 +67,7 @@ def main(root: Path = Path()) -> None:
         assert isinstance(estimator, Estimator)
         calibration = fit(rows, section if len(rows) >= section["least_past"] else section | {"methods": ["none"]})
         Calibrated(estimator, calibration).save(root / files.MODEL / str(name))
-        files.say(f"{name}: {calibration.method}, log loss {calibration.tried}")
+        files.log_line(f"{name}: {calibration.method}, log loss {calibration.tried}")
     files.write_frame(root / files.CALIBRATED, pd.concat(out, ignore_index=True), columns.FORECASTS)
 
 

@@ -36,7 +36,7 @@ SMOKE: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class CardFacts:
     """What is kept of a version.
 
     Parameters
@@ -74,7 +74,7 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class CardTable:
     """Rows of text under headings; the first column names the row."""
 
     head: tuple[str, ...]
@@ -82,15 +82,15 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class CardSection:
     """A part of the card: paragraphs, then a table where there is one."""
 
     title: str
     paragraphs: tuple[str, ...]
-    table: Table | None = None
+    table: CardTable | None = None
 
 
-def sections(facts: Facts) -> tuple[Section, ...]:
+def sections(facts: CardFacts) -> tuple[CardSection, ...]:
     """Return the card of a version."""
     found = [
         _about(facts),
@@ -105,7 +105,7 @@ def sections(facts: Facts) -> tuple[Section, ...]:
     return tuple(section for section in found if section is not None)
 
 
-def markdown(facts: Facts) -> str:
+def markdown(facts: CardFacts) -> str:
     """Return the card as Markdown."""
     parts = [f"# Model {facts.number} ({facts.world})"]
     for section in sections(facts):
@@ -126,7 +126,7 @@ def shortened(text: str, length: int, where: str) -> str:
     return kept[: kept.rfind("\n\n")].rstrip() + ending
 
 
-def _about(facts: Facts) -> Section:
+def _about(facts: CardFacts) -> CardSection:
     paragraphs = [
         f"{facts.estimator} on {facts.columns} features, {facts.inputs}, trained with the {facts.profile} profile. "
         "It forecasts home win, draw and away win after 90 minutes and stoppage time of matches of the competitions "
@@ -136,13 +136,13 @@ def _about(facts: Facts) -> Section:
     ]
     if facts.inputs != NO_ODDS:
         paragraphs.insert(1, LABELLED.format(inputs=facts.inputs))
-    return Section("Intended use", tuple(paragraphs))
+    return CardSection("Intended use", tuple(paragraphs))
 
 
-def _training(facts: Facts) -> Section:
+def _training(facts: CardFacts) -> CardSection:
     competitions = [row["competition"] for row in facts.metrics.get("competitions", ())]
     named = f", {len(competitions)} of them tested" if competitions else ""
-    return Section(
+    return CardSection(
         "Training data",
         (
             f"{facts.rows:,} finished matches from {facts.trained_from} to {facts.trained_to}; facts known before "
@@ -155,7 +155,7 @@ def _training(facts: Facts) -> Section:
     )
 
 
-def _evaluation(facts: Facts) -> Section | None:
+def _evaluation(facts: CardFacts) -> CardSection | None:
     models = facts.metrics.get("models", {})
     if facts.estimator not in models:
         return None
@@ -168,18 +168,18 @@ def _evaluation(facts: Facts) -> Section | None:
         interval = f"{_signed(gap['mean'])} ({_signed(gap['low'])} to {_signed(gap['high'])})"
         rows.append((line["name"], *_scores(line["scores"]), interval))
     head = ("forecaster", "matches", "log loss", "RPS", "Brier", "accuracy", "ECE", "log loss of the model − it, 95 %")
-    return Section(
+    return CardSection(
         "Evaluation",
         (
             f"Walk forward on {own['n']:,} matches{when} that the model had not seen, refitted once a season. Log loss "
             "in nats, RPS in [0, 1]; intervals by paired bootstrap over match days. A line of prices is compared on "
             "the matches where it is quoted.",
         ),
-        Table(head, tuple(rows)),
+        CardTable(head, tuple(rows)),
     )
 
 
-def _calibration(facts: Facts) -> Section | None:
+def _calibration(facts: CardFacts) -> CardSection | None:
     own = facts.metrics.get("models", {}).get(facts.estimator)
     if own is None:
         return None
@@ -193,18 +193,18 @@ def _calibration(facts: Facts) -> Section | None:
             f" Of the bins with 100 forecasts or more the widest gap is at {widest['low']:.0%} to {widest['high']:.0%}"
             f": called {widest['mean_p']:.1%}, came {widest['frequency']:.1%} of {widest['n']:,}."
         )
-    return Section(
+    return CardSection(
         "Calibration",
         (f"Expected calibration error {own['ece']:.4f} over ten equal bins, the outcomes pooled.{before}{said}",),
     )
 
 
-def _gates(facts: Facts) -> Section:
+def _gates(facts: CardFacts) -> CardSection:
     rows = tuple((gate["name"], "passed" if gate["passed"] else "not passed", gate["reason"]) for gate in facts.gates)
-    return Section("Gates", (), Table(("gate", "verdict", "why"), rows))
+    return CardSection("Gates", (), CardTable(("gate", "verdict", "why"), rows))
 
 
-def _against_champion(facts: Facts) -> Section | None:
+def _against_champion(facts: CardFacts) -> CardSection | None:
     found = facts.comparison
     if found is None:
         return None
@@ -212,14 +212,14 @@ def _against_champion(facts: Facts) -> Section | None:
         (line["name"], _number(line["candidate"]), _number(line["champion"]), _verdict(line), line["reason"])
         for line in found["criteria"]
     )
-    return Section(
+    return CardSection(
         f"Against model {found['champion']}",
         (f"{found['verdict'].capitalize()}: {found['reason']}.",),
-        Table(("criterion", "this model", f"model {found['champion']}", "verdict", "why"), rows),
+        CardTable(("criterion", "this model", f"model {found['champion']}", "verdict", "why"), rows),
     )
 
 
-def _limits(facts: Facts) -> Section:
+def _limits(facts: CardFacts) -> CardSection:
     paragraphs = [
         "It knows results, goals and, where a source tells them, shots and corners; of line-ups and absences at most "
         "what a source told before the forecast. It knows no weather, transfer or motive that results do not show; a "
@@ -229,18 +229,18 @@ def _limits(facts: Facts) -> Section:
     ]
     if facts.profile == "smoke":
         paragraphs.append(SMOKE)
-    return Section("Limitations", tuple(paragraphs))
+    return CardSection("Limitations", tuple(paragraphs))
 
 
-def _lineage(facts: Facts) -> Section:
-    return Section(
+def _lineage(facts: CardFacts) -> CardSection:
+    return CardSection(
         "Lineage and how to make it again",
         (
             "Check out the code revision, pin the run's day, profile and world (“Run again” in the admin does all "
             "three), and run dvc repro: the same data, parameters and code give the same bytes, and nothing is "
             "registered twice.",
         ),
-        Table(("what", "value"), tuple((name, value) for name, value in facts.lineage.items())),
+        CardTable(("what", "value"), tuple((name, value) for name, value in facts.lineage.items())),
     )
 
 

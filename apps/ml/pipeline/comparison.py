@@ -86,7 +86,7 @@ class Contender:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ComparisonResult:
     """What a comparison found: every criterion, and how many matches both had forecast."""
 
     criteria: tuple[Criterion, ...]
@@ -123,7 +123,7 @@ def keep(root: Path, model: str) -> bytes:
     return buffer.getvalue()
 
 
-def compare(candidate: Contender, champion: Contender, section: Mapping[str, Any]) -> Outcome:
+def compare(candidate: Contender, champion: Contender, section: Mapping[str, Any]) -> ComparisonResult:
     """Return how a candidate does against the champion.
 
     Parameters
@@ -150,7 +150,7 @@ def compare(candidate: Contender, champion: Contender, section: Mapping[str, Any
     if enough:
         found += forecast_criteria(common, section)
     found += files_criteria(candidate, champion)
-    return Outcome(tuple(found), n)
+    return ComparisonResult(tuple(found), n)
 
 
 def forecast_criteria(common: pd.DataFrame, section: Mapping[str, Any]) -> list[Criterion]:

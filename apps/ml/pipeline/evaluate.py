@@ -212,7 +212,7 @@ def evaluated(root: Path) -> dict[Path, Any]:
         "least_matches": section["least_matches"],
         "level": section["bootstrap_level"],
     }
-    bets = betting.exhibit(models, best, odds, closing, params["betting"], section)
+    bets = betting.simulation(models, best, odds, closing, params["betting"], section)
     return {files.METRICS: metrics, files.BREAKDOWN: apart, files.BETTING: bets}
 
 
@@ -227,8 +227,8 @@ def main(root: Path = Path()) -> None:
         files.write_json(root / path, content)
     metrics = found[files.METRICS]
     for name, scores in metrics["models"].items():
-        files.say(f"{name}: log loss {scores['log_loss']:.4f}, RPS {scores['rps']:.4f}, ECE {scores['ece']:.4f}")
-    files.say(f"best by log loss: {metrics['best']}; " + gates.sentence(metrics["gates"]))
+        files.log_line(f"{name}: log loss {scores['log_loss']:.4f}, RPS {scores['rps']:.4f}, ECE {scores['ece']:.4f}")
+    files.log_line(f"best by log loss: {metrics['best']}; " + gates.sentence(metrics["gates"]))
 
 
 if __name__ == "__main__":

@@ -93,7 +93,7 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class CheckedFile:
     """A file that a gate looks at: its path, the columns that identify a row, and what is expected."""
 
     path: Path
@@ -101,7 +101,7 @@ class Subject:
     checks: Sequence[Check]
 
 
-def raw(as_of: pd.Timestamp) -> list[Subject]:
+def raw(as_of: pd.Timestamp) -> list[CheckedFile]:
     """Return what an export must show: facts known before `as_of`, fixtures after it, and nothing impossible."""
     finished, scheduled = (
         Column("status") == MatchStatus.FINISHED.value,
@@ -197,13 +197,13 @@ def raw(as_of: pd.Timestamp) -> list[Subject]:
         ),
     ]
     return [
-        Subject(files.MATCHES, ("match_id",), matches),
-        Subject(files.ODDS, ("match_id", "bookmaker", "moment"), odds),
-        Subject(files.LINEUPS, ("match_id", "player_id", "role"), lineups),
+        CheckedFile(files.MATCHES, ("match_id",), matches),
+        CheckedFile(files.ODDS, ("match_id", "bookmaker", "moment"), odds),
+        CheckedFile(files.LINEUPS, ("match_id", "player_id", "role"), lineups),
     ]
 
 
-def finished(as_of: pd.Timestamp, least_rows: int) -> list[Subject]:
+def finished(as_of: pd.Timestamp, least_rows: int) -> list[CheckedFile]:
     """Return what matches must show to be learnt from."""
     checks = [
         Check(f"there are at least {least_rows} matches", gxe.ExpectTableRowCountToBeBetween(min_value=least_rows)),
@@ -230,10 +230,10 @@ def finished(as_of: pd.Timestamp, least_rows: int) -> list[Subject]:
             _between("known_at", None, as_of.isoformat(), strict_max=True),
         ),
     ]
-    return [Subject(files.FINISHED, ("match_id",), checks)]
+    return [CheckedFile(files.FINISHED, ("match_id",), checks)]
 
 
-def upcoming(as_of: pd.Timestamp) -> list[Subject]:
+def upcoming(as_of: pd.Timestamp) -> list[CheckedFile]:
     """Return what fixtures must show to be forecast; there may be none."""
     nothing = ("home_goals", "away_goals", "known_at", *STATS)
     checks = [
@@ -252,10 +252,10 @@ def upcoming(as_of: pd.Timestamp) -> list[Subject]:
         ),
         *(Check(f"a fixture has no {name}", gxe.ExpectColumnValuesToBeNull(column=name)) for name in nothing),
     ]
-    return [Subject(files.UPCOMING, ("match_id",), checks)]
+    return [CheckedFile(files.UPCOMING, ("match_id",), checks)]
 
 
-def features(units: Sequence[str], required: Sequence[str], rows: int) -> list[Subject]:
+def features(units: Sequence[str], required: Sequence[str], rows: int) -> list[CheckedFile]:
     """Return what the feature matrix must show: a row for each match, and values that their units allow.
 
     Parameters
@@ -278,7 +278,7 @@ def features(units: Sequence[str], required: Sequence[str], rows: int) -> list[S
             for word, which in (("small", LEAST), ("large", MOST))
         ),
     ]
-    return [Subject(files.FEATURES, ("match_id",), checks)]
+    return [CheckedFile(files.FEATURES, ("match_id",), checks)]
 
 
 def required(catalogue: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from apps.ml.pipeline import files, importance, refits
 from apps.ml.pipeline.columns import KEYS
-from apps.ml.pipeline.refits import Trial
+from apps.ml.pipeline.refits import RefitData
 from apps.ml.pipeline.split import test_rows, training_rows
 
 AT_ONCE: Final = 100
@@ -30,7 +30,7 @@ def latest_steps(steps: list[dict[str, Any]], least_rows: int) -> list[dict[str,
     return found
 
 
-class Table:
+class FeatureTable:
     """The features of finished matches in the order of `as_of`, of which columns are read when they are asked for."""
 
     def __init__(self, root: Path) -> None:
@@ -42,11 +42,11 @@ class Table:
 
     def trial(
         self, learnt: pd.Index, asked: pd.Index, names: Sequence[str], seed: int, section: dict[str, Any]
-    ) -> Trial:
+    ) -> RefitData:
         """Return the trial of the rows that stand at these positions of `keys`, with these columns, in 32 bits."""
         values = files.read_rows(self._path, list(names), self._places[learnt.append(asked)]).to_numpy()
         y = self.keys["outcome"].to_numpy(dtype=np.int64)
-        return Trial(
+        return RefitData(
             names=tuple(names),
             X=values[: len(learnt)],
             y=y[learnt],
@@ -67,7 +67,7 @@ def explained(root: Path) -> dict[str, Any]:
     families = _families(root)
     all_names = [name for columns in families.values() for name in columns]
     steps = latest_steps(plan["folds"], params["explain"]["least_rows"])
-    table, start = Table(root), datetime.fromisoformat(steps[0]["start"])
+    table, start = FeatureTable(root), datetime.fromisoformat(steps[0]["start"])
     learnt = training_rows(table.keys, datetime.fromisoformat(steps[0]["train_from"]), start).index
     learnt = learnt[-max(settings[name] for name in ("rows", "learning_rows", "refit_rows")) :]
     asked = pd.concat([test_rows(table.keys, step) for step in steps]).index
@@ -79,7 +79,7 @@ def explained(root: Path) -> dict[str, Any]:
 
     began = time.perf_counter()
     model = trial.latest(settings["rows"]).fitted(best, sections[best])
-    files.say(f"{best}: fitted before {start:%Y-%m-%d} in {time.perf_counter() - began:.1f} s")
+    files.log_line(f"{best}: fitted before {start:%Y-%m-%d} in {time.perf_counter() - began:.1f} s")
     found = {
         "model": best,
         "train": _span(table.keys.loc[learnt[-settings["rows"] :]]),
@@ -91,7 +91,7 @@ def explained(root: Path) -> dict[str, Any]:
         **_importance(model, trial, families, settings),
         "learning": refits.learning_curve(trial.latest(settings["learning_rows"]), refitted, settings["shares"]),
     }
-    files.say(f"importance and learning curve after {time.perf_counter() - began:.1f} s")
+    files.log_line(f"importance and learning curve after {time.perf_counter() - began:.1f} s")
     families_of = refits.without_families(trial.latest(settings["refit_rows"]), refitted, families)
     del trial
     few = learnt[-settings["refit_rows"] :]
@@ -100,11 +100,13 @@ def explained(root: Path) -> dict[str, Any]:
         part = table.trial(few, asked, columns, train["seed"], params["evaluate"])
         row["columns"] = len(columns)
         row["alone"] = _alone(part, settings["alone_columns"], params["explain"]["alone_l2"])
-    files.say(f"families after {time.perf_counter() - began:.1f} s")
+    files.log_line(f"families after {time.perf_counter() - began:.1f} s")
     return found | {"families": families_of}
 
 
-def _importance(model: Any, trial: Trial, families: dict[str, list[str]], settings: dict[str, Any]) -> dict[str, Any]:
+def _importance(
+    model: Any, trial: RefitData, families: dict[str, list[str]], settings: dict[str, Any]
+) -> dict[str, Any]:
     """Return Shapley values and what shuffling costs, on the latest of the asked matches."""
     few = trial.tail(settings["asked"])
     values = importance.shapley(model, few.asked, settings["columns"])
@@ -118,7 +120,7 @@ def _importance(model: Any, trial: Trial, families: dict[str, list[str]], settin
     }
 
 
-def _alone(trial: Trial, most: int, l2: float) -> dict[str, Any]:
+def _alone(trial: RefitData, most: int, l2: float) -> dict[str, Any]:
     """Return what a logit on the columns of the trial scores; of many columns, on those that tell most."""
     kept = list(trial.names)
     while len(kept) > most:

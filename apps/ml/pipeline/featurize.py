@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from apps.ml.forecasting.features import FAMILIES, Block, Feature, FeatureState
+from apps.ml.forecasting.features import FAMILIES, Feature, FeatureBlock, FeatureState
 from apps.ml.forecasting.prices import before_the_match, with_prices
 from apps.ml.pipeline import columns, files
 from apps.ml.pipeline.columns import KEYS
@@ -67,7 +67,11 @@ def catalogue_of(state: FeatureState, params: dict[str, Any]) -> list[dict[str, 
 
 
 def write(
-    path: Path, keys: pd.DataFrame, blocks: Iterable[Block], names: tuple[str, ...], repeating: Iterable[str] = ()
+    path: Path,
+    keys: pd.DataFrame,
+    blocks: Iterable[FeatureBlock],
+    names: tuple[str, ...],
+    repeating: Iterable[str] = (),
 ) -> int:
     """Write keys and values, in 32 bits, as one file, and return the number of its rows.
 
@@ -89,9 +93,9 @@ def write(
     return rows
 
 
-def as_block(values: np.ndarray, first: int = 0) -> Block:
+def as_block(values: np.ndarray, first: int = 0) -> FeatureBlock:
     """Return described rows, shape (n, features), as the block of those from number `first` on."""
-    return Block(np.arange(first, first + len(values)), np.ascontiguousarray(values.T, dtype=np.float32))
+    return FeatureBlock(np.arange(first, first + len(values)), np.ascontiguousarray(values.T, dtype=np.float32))
 
 
 def main(root: Path = Path()) -> None:
@@ -104,7 +108,7 @@ def main(root: Path = Path()) -> None:
     keys = described.assign(outcome=outcomes(described))[KEYS.names]
     state = FeatureState.new(params["features"], [name for name in FAMILIES if name not in MARKET])
 
-    def fixtures() -> Iterable[Block]:
+    def fixtures() -> Iterable[FeatureBlock]:
         # Kept before any fixture is described: ratings may move on to the time that they are asked for.
         kept = state.to_bytes()
         (root / files.STATE).write_bytes(kept)
@@ -116,7 +120,7 @@ def main(root: Path = Path()) -> None:
     values, names = priced(matches, described, files.read_frame(root / files.ODDS), params)
     write(root / files.PRICES, keys, [as_block(values)], names)
     files.write_json(root / files.CATALOGUE, catalogue_of(state, params))
-    files.say(f"{len(state.names)} features of {rows} matches; results observed until {state.observed_until}")
+    files.log_line(f"{len(state.names)} features of {rows} matches; results observed until {state.observed_until}")
 
 
 if __name__ == "__main__":

@@ -197,7 +197,7 @@ def sources_sha256(*places: Path) -> str:
     return digest.hexdigest()
 
 
-def say(text: str) -> None:
+def log_line(text: str) -> None:
     """Write one line of progress, at once, for the page of the run."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()

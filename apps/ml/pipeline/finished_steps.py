@@ -36,7 +36,7 @@ LIBRARIES: Final = ("numpy", "scipy", "pandas", "scikit-learn", "xgboost", "numb
 
 
 @dataclass(frozen=True, slots=True)
-class Forecast:
+class StepForecast:
     """What a model forecast at a step.
 
     Parameters
@@ -83,16 +83,16 @@ class FinishedSteps:
         for path in others[:-KEYS_KEPT]:
             shutil.rmtree(path, ignore_errors=True)
 
-    def read(self, number: int) -> dict[str, Forecast] | None:
+    def read(self, number: int) -> dict[str, StepForecast] | None:
         """Return the forecasts of a step by model; None when they are not kept, or not whole."""
         try:
             with self._path(number).open("rb") as file, np.load(file, allow_pickle=False) as kept:
                 names = [name.removeprefix("p ") for name in kept.files if name.startswith("p ")]
-                return {name: Forecast(kept[f"p {name}"], float(kept[f"seconds {name}"])) for name in names}
+                return {name: StepForecast(kept[f"p {name}"], float(kept[f"seconds {name}"])) for name in names}
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return None
 
-    def write(self, number: int, forecasts: Mapping[str, Forecast]) -> None:
+    def write(self, number: int, forecasts: Mapping[str, StepForecast]) -> None:
         """Keep the forecasts of a step."""
         arrays: dict[str, NDArray[np.float64]] = {}
         for name, forecast in forecasts.items():

@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 
 from apps.ml.forecasting import scoring
 from apps.ml.forecasting.estimators import Estimator
-from apps.ml.pipeline.refits import Trial
+from apps.ml.pipeline.refits import RefitData
 
 Floats = NDArray[np.float64]
 
 
-def shuffled(model: Estimator, trial: Trial, groups: Mapping[str, Sequence[str]], repeats: int) -> list[dict[str, Any]]:
+def shuffled(
+    model: Estimator, trial: RefitData, groups: Mapping[str, Sequence[str]], repeats: int
+) -> list[dict[str, Any]]:
     """Return for each group of columns what shuffling them among the asked matches adds to the log loss.
 
     The columns of a group move together, match by match; the others stay. Columns that say much the same stand in for

@@ -36,7 +36,7 @@ def main(root: Path = Path()) -> None:
     upcoming = upcoming_matches(matches, params, pd.Timestamp(manifest.as_of))
     files.write_frame(root / files.FINISHED, finished, columns.DESCRIBED)
     files.write_frame(root / files.UPCOMING, upcoming, columns.DESCRIBED)
-    files.say(f"{len(finished)} finished matches, {len(upcoming)} fixtures as of {manifest.as_of.isoformat()}")
+    files.log_line(f"{len(finished)} finished matches, {len(upcoming)} fixtures as of {manifest.as_of.isoformat()}")
 
 
 if __name__ == "__main__":

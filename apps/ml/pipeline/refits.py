@@ -21,7 +21,7 @@ Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class RefitData:
     """Matches to learn from, and later ones to be scored on, both in the order of time.
 
     Parameters
@@ -50,19 +50,19 @@ class Trial:
     draws: int
     level: float
 
-    def latest(self, rows: int) -> Trial:
+    def latest(self, rows: int) -> RefitData:
         """Return the trial that learns from the latest rows alone."""
         return replace(self, X=self.X[-rows:], y=self.y[-rows:])
 
-    def tail(self, rows: int) -> Trial:
+    def tail(self, rows: int) -> RefitData:
         """Return the trial that is scored on the latest rows alone."""
         return replace(self, asked=self.asked[-rows:], asked_y=self.asked_y[-rows:], asked_days=self.asked_days[-rows:])
 
-    def in_64_bits(self) -> Trial:
+    def in_64_bits(self) -> RefitData:
         """Return the trial with its features in 64 bits, as estimators take them."""
         return replace(self, X=self.X.astype(np.float64), asked=self.asked.astype(np.float64))
 
-    def only(self, names: Sequence[str]) -> Trial:
+    def only(self, names: Sequence[str]) -> RefitData:
         """Return the trial with these columns alone, each missing value being the mean of those learnt from."""
         places = [self.names.index(name) for name in names]
         X, asked = self.X[:, places].astype(np.float64), self.asked[:, places].astype(np.float64)
@@ -117,7 +117,7 @@ def narrowed(section: Mapping[str, Any], names: Sequence[str], dropped: Collecti
 
 
 def learning_curve(
-    trial: Trial, sections: Mapping[str, Mapping[str, Any]], shares: Sequence[float]
+    trial: RefitData, sections: Mapping[str, Mapping[str, Any]], shares: Sequence[float]
 ) -> list[dict[str, Any]]:
     """Return what each model loses when it learns from a share of the matches, the latest; shares rise to 1."""
     found = []
@@ -144,7 +144,7 @@ def learning_curve(
 
 
 def without_families(
-    trial: Trial, sections: Mapping[str, Mapping[str, Any]], families: Mapping[str, Sequence[str]]
+    trial: RefitData, sections: Mapping[str, Mapping[str, Any]], families: Mapping[str, Sequence[str]]
 ) -> list[dict[str, Any]]:
     """Return by family what each model loses without it, null where the model does not use it anyway."""
     whole = {name: trial.fitted(name, section) for name, section in sections.items()}
@@ -163,7 +163,7 @@ def without_families(
     return found
 
 
-def family_alone(trial: Trial, names: Sequence[str], l2: float) -> dict[str, Any]:
+def family_alone(trial: RefitData, names: Sequence[str], l2: float) -> dict[str, Any]:
     """Return what a logit on these columns alone scores on the matches that are asked."""
     narrow = trial.only(names)
     p = narrow.fitted(LOGIT, {"columns": list(names), "l2": l2}).predict_proba(narrow.asked)
@@ -174,7 +174,7 @@ def family_alone(trial: Trial, names: Sequence[str], l2: float) -> dict[str, Any
     }
 
 
-def screened(trial: Trial, most: int) -> list[str]:
+def screened(trial: RefitData, most: int) -> list[str]:
     """Return at most so many columns, those that go most with the result among the matches learnt from, in order."""
     result = 1.0 - trial.y
     result = result - result.mean()

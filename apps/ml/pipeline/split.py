@@ -103,7 +103,7 @@ def main(root: Path = Path()) -> None:
     found = folds(matches, files.read_params(root), profile)
     files.write_json(root / files.FOLDS, {"profile": profile, "folds": found})
     for fold in found:
-        files.say(
+        files.log_line(
             f"{fold['start'][:10]} {fold['purpose']}: {fold['train_rows']} to train, {fold['test_rows']} to forecast"
         )
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from apps.ml.forecasting.estimators import REGISTRY, Estimator, NoPricesError, Pool, create
 from apps.ml.pipeline import columns, files
 from apps.ml.pipeline.columns import KEYS, RAW
-from apps.ml.pipeline.finished_steps import FinishedSteps, Forecast, key_of
+from apps.ml.pipeline.finished_steps import FinishedSteps, StepForecast, key_of
 from apps.ml.pipeline.split import test_rows, training_rows
 
 Floats = NDArray[np.float64]
@@ -150,7 +150,7 @@ def fit_step(
         try:
             model = fitted(name, sections[name], seed, step.learnt, matrices[name])
         except NoPricesError as error:
-            files.say(f"left out: {error}")
+            files.log_line(f"left out: {error}")
             return None
         return Fit.of(model, step, matrices[name], began)
 
@@ -184,16 +184,16 @@ def main(root: Path = Path()) -> None:
         found = None if step is everything else finished.read(step.number)
         line = f"step {step.number + 1} of {len(steps) + 1}: fitted to {len(step.learnt)} matches"
         if found is not None:
-            files.say(f"{line} before the stage was stopped")
+            files.log_line(f"{line} before the stage was stopped")
         else:
             fits = fit_step(step, list(out), sections, seed, matrices, out)
-            found = {name: Forecast(fit.p, fit.seconds) for name, fit in fits.items()}
+            found = {name: StepForecast(fit.p, fit.seconds) for name, fit in fits.items()}
             if step is everything:
                 for name, fit in fits.items():
                     fit.model.taking(matrices[name].all_names).save(root / files.TRAINED / name)
             else:
                 finished.write(step.number, found)
-            files.say(line)
+            files.log_line(line)
         # Who has no prices at one step goes from every step: models are compared on the same matches.
         out = {
             name: [*out[name], forecasts(name, step.number, step.asked, found[name].p)] for name in out if name in found
@@ -201,7 +201,7 @@ def main(root: Path = Path()) -> None:
         for name, forecast in found.items():
             took[name] += forecast.seconds
     for name in out:
-        files.say(f"{name}: {len(steps)} steps and the whole in {took[name]:.1f} s")
+        files.log_line(f"{name}: {len(steps)} steps and the whole in {took[name]:.1f} s")
     said = pd.concat([part for parts in out.values() for part in parts], ignore_index=True)
     files.write_frame(root / files.OUT_OF_SAMPLE, said, columns.OUT_OF_SAMPLE)
     days = latest["kickoff_at"].dt.date

@@ -44,7 +44,7 @@ class NothingToTuneError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class TuningStep:
     """One step of the walk forward: positions of the rows to learn from and of those to forecast."""
 
     start: datetime
@@ -52,7 +52,7 @@ class Rows:
     asked: pd.Index[Any]
 
 
-def steps_before(keys: pd.DataFrame, first_tested: datetime, params: Mapping[str, Any]) -> list[Rows]:
+def steps_before(keys: pd.DataFrame, first_tested: datetime, params: Mapping[str, Any]) -> list[TuningStep]:
     """Return the latest steps that end before a moment, nothing of which was known only after it.
 
     Raises
@@ -70,7 +70,7 @@ def steps_before(keys: pd.DataFrame, first_tested: datetime, params: Mapping[str
     for step in plan:
         start = datetime.fromisoformat(step["start"])
         learnt = split.training_rows(past, datetime.fromisoformat(step["train_from"]), start)
-        found.append(Rows(start, learnt.index, split.test_rows(past, step).index))
+        found.append(TuningStep(start, learnt.index, split.test_rows(past, step).index))
     return found
 
 
@@ -98,7 +98,9 @@ def changed(section: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, 
     return found
 
 
-def losses(kind: str, section: Mapping[str, Any], seed: int, matrix: Matrix, steps: Sequence[Rows]) -> Iterator[float]:
+def losses(
+    kind: str, section: Mapping[str, Any], seed: int, matrix: Matrix, steps: Sequence[TuningStep]
+) -> Iterator[float]:
     """Yield the mean log loss of all rows forecast so far, after each step."""
     y, said = matrix.keys["outcome"].to_numpy(dtype=np.int64), np.zeros(0)
     for rows in steps:
@@ -112,13 +114,13 @@ def search(
     params: Mapping[str, Any],
     profile: str,
     matrix: Matrix,
-    steps: Sequence[Rows],
+    steps: Sequence[TuningStep],
     *,
     name: str,
     storage: str,
     seconds: float,
     trials: int | None,
-    say: Callable[[str], None] = files.say,
+    say: Callable[[str], None] = files.log_line,
 ) -> dict[str, Any]:
     """Try parameters until the time is over, and return the best ones found by anybody in the study.
 
@@ -201,7 +203,9 @@ def main(root: Path = Path(), arguments: Sequence[str] | None = None) -> None:
     matrix = Matrix.read(root, [estimator], *paths)
     tested = next(step for step in plan["folds"] if step["purpose"] == "test")
     steps = steps_before(matrix.keys, datetime.fromisoformat(tested["start"]), params)
-    files.say(f"{len(steps)} steps from {steps[0].start:%Y-%m-%d}; the first tested one begins {tested['start'][:10]}")
+    files.log_line(
+        f"{len(steps)} steps from {steps[0].start:%Y-%m-%d}; the first tested one begins {tested['start'][:10]}"
+    )
     found = search(
         given.estimator,
         params,
@@ -214,7 +218,7 @@ def main(root: Path = Path(), arguments: Sequence[str] | None = None) -> None:
         trials=given.trials,
     )
     files.write_json(given.result, found)
-    files.say(f"log loss {found['log_loss_before']:.5f} before, {found['log_loss']:.5f} with {found['values']}")
+    files.log_line(f"log loss {found['log_loss_before']:.5f} before, {found['log_loss']:.5f} with {found['values']}")
 
 
 def study_name(kind: str, profile: str, learnt_from: Sequence[Path], params: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ import great_expectations as gx
 from great_expectations.data_context.types.base import ProgressBarsConfig
 
 from apps.ml.pipeline import expectations, files
-from apps.ml.pipeline.expectations import Check, Subject
+from apps.ml.pipeline.expectations import Check, CheckedFile
 
 GATES: Final = ("raw", "finished", "upcoming", "features")
 
@@ -28,7 +28,7 @@ TITLE: Final = ("kickoff_at", "home_team", "away_team")
 """What people know a match by, shown beside its id."""
 
 
-def subjects_of(gate: str, root: Path) -> list[Subject]:
+def subjects_of(gate: str, root: Path) -> list[CheckedFile]:
     """Return the files that a gate looks at, with what it expects of them."""
     as_of = pd.Timestamp(files.RawManifest.read(root).as_of)
     if gate == "raw":
@@ -43,7 +43,7 @@ def subjects_of(gate: str, root: Path) -> list[Subject]:
     return expectations.features(list(dict.fromkeys(row["unit"] for row in catalogue)), required, rows)
 
 
-def frame_of(gate: str, subject: Subject, root: Path) -> pd.DataFrame:
+def frame_of(gate: str, subject: CheckedFile, root: Path) -> pd.DataFrame:
     """Return the rows that a gate looks at."""
     if subject.path == files.MATCHES:
         return expectations.matches(root / subject.path)
@@ -52,7 +52,7 @@ def frame_of(gate: str, subject: Subject, root: Path) -> pd.DataFrame:
     return files.read_frame(root / subject.path)
 
 
-def check(frame: pd.DataFrame, subject: Subject) -> list[dict[str, Any]]:
+def check(frame: pd.DataFrame, subject: CheckedFile) -> list[dict[str, Any]]:
     """Return for each expectation whether it holds, how many rows break it and the first of them."""
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
@@ -77,11 +77,11 @@ def check(frame: pd.DataFrame, subject: Subject) -> list[dict[str, Any]]:
     return [_verdict(one, found[number], frame, subject) for number, one in enumerate(subject.checks)]
 
 
-def _sound(one: Check, subject: Subject) -> dict[str, Any]:
+def _sound(one: Check, subject: CheckedFile) -> dict[str, Any]:
     return {"name": one.name, "file": subject.path.as_posix(), "passed": True}
 
 
-def _verdict(one: Check, result: Any, frame: pd.DataFrame, subject: Subject) -> dict[str, Any]:
+def _verdict(one: Check, result: Any, frame: pd.DataFrame, subject: CheckedFile) -> dict[str, Any]:
     if result.success:
         return _sound(one, subject)
     verdict = _sound(one, subject) | {"passed": False}
@@ -94,7 +94,7 @@ def _verdict(one: Check, result: Any, frame: pd.DataFrame, subject: Subject) -> 
     return verdict | ({"error": message} if message else {})
 
 
-def _row(values: dict[str, Any], frame: pd.DataFrame, subject: Subject) -> dict[str, Any]:
+def _row(values: dict[str, Any], frame: pd.DataFrame, subject: CheckedFile) -> dict[str, Any]:
     """Return the offending values with the key of the row and what people know the match by."""
     here = frame[(frame[list(subject.keys)] == [values[key] for key in subject.keys]).all(axis=1)]
     title = {name: here[name].iloc[0] for name in TITLE if name in frame and len(here)}
@@ -129,8 +129,8 @@ def passes(gate: str, root: Path) -> bool:
     result = {"gate": gate, "passed": not broken, "expectations": len(checks), "broken": broken}
     files.write_json(root / files.VALIDATION / f"{gate}.json", result)
     for verdict in broken:
-        files.say(line(verdict))
-    files.say(f"gate {gate}: {len(checks) - len(broken)} of {len(checks)} expectations hold")
+        files.log_line(line(verdict))
+    files.log_line(f"gate {gate}: {len(checks) - len(broken)} of {len(checks)} expectations hold")
     return not broken
 
 
@@ -141,7 +141,7 @@ def main(arguments: Sequence[str], root: Path = Path()) -> int:
     """
     unknown = [gate for gate in arguments if gate not in GATES]
     if unknown or not arguments:
-        files.say(f"unknown gates {unknown}; there are {', '.join(GATES)}")
+        files.log_line(f"unknown gates {unknown}; there are {', '.join(GATES)}")
         return 2
     verdicts = [passes(gate, root) for gate in arguments]
     return 0 if all(verdicts) else 1

@@ -162,7 +162,7 @@ def main() -> None:
     began = time.perf_counter()
     with one_at_a_time(), ProcessPoolExecutor(min(PROCESSES, os.cpu_count() or 1), get_context("spawn")) as pool:
         list(pool.map(call, PARTS))
-    files.say(f"kernels are compiled, in {time.perf_counter() - began:.1f} s; they are kept in {cache_folder()}")
+    files.log_line(f"kernels are compiled, in {time.perf_counter() - began:.1f} s; they are kept in {cache_folder()}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What changes models and predictions: one door over the modules of this package."""
+"""Services that change models and predictions; import them from here."""
 
 from apps.ml.services.champion import (
     PromotionRefusedError,
@@ -12,7 +12,7 @@ from apps.ml.services.champion import (
 )
 from apps.ml.services.comparison import NothingToCompareError, compare, compare_due, why_not_compared
 from apps.ml.services.forecasts import (
-    Forecast,
+    LiveForecast,
     NoForecastError,
     PredictReport,
     SettleReport,
@@ -29,25 +29,25 @@ from apps.ml.services.runs import (
     run_due,
 )
 from apps.ml.services.seasons import SeasonsReport, simulate_due
-from apps.ml.services.what_if import AHEAD, QuestionRefusedError, imagine, next_saturday, what_if
+from apps.ml.services.what_if import AHEAD, WhatIfRefusedError, hypothetical_match, next_saturday, what_if
 
 __all__ = [
     "AHEAD",
-    "Forecast",
+    "LiveForecast",
     "NoForecastError",
     "NothingToCompareError",
     "PredictReport",
     "PromotionRefusedError",
-    "QuestionRefusedError",
     "RunRefusedError",
     "SeasonsReport",
     "SettleReport",
+    "WhatIfRefusedError",
     "champion_before",
     "choose_served_world",
     "compare",
     "compare_due",
     "forecast",
-    "imagine",
+    "hypothetical_match",
     "latest_midnight",
     "mirror_aliases",
     "next_saturday",

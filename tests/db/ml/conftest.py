@@ -20,9 +20,9 @@ from apps.matches.models import World as WorldName
 from apps.ml import dataset, serving
 from apps.ml.forecasting import estimators
 from apps.ml.forecasting.features import FeatureState, catalogue
-from apps.ml.models import Dossier, ModelVersion
+from apps.ml.models import EvaluationArtifacts, ModelVersion
 from apps.ml.pipeline import bundle as bundles
-from apps.scraping.sandbox.world import World
+from apps.scraping.sandbox.world import SimulatedWorld
 
 PARAMS = yaml.safe_load((settings.BASE_DIR / "apps" / "ml" / "params.yaml").read_text())
 ALL_FEATURES = PARAMS["features"]
@@ -45,7 +45,7 @@ def now():
 @pytest.fixture
 def world(now):
     """A simulated world whose dense season began an hour ago; the next kick-off is half a minute away."""
-    return World(seed=11, anchor_at=now - timedelta(hours=1, seconds=30))
+    return SimulatedWorld(seed=11, anchor_at=now - timedelta(hours=1, seconds=30))
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ def make_version(stored, now, tmp_path):
         )
         if home is not None:
             kept = kept_forecasts(home)
-            Dossier.objects.create(
+            EvaluationArtifacts.objects.create(
                 version=version,
                 forecasts=kept,
                 forecasts_sha256=hashlib.sha256(kept).hexdigest(),

@@ -22,7 +22,7 @@ from tests.web.conftest import Builder
 def run(db, now):
     return PipelineRun.objects.create(
         world=World.SANDBOX,
-        status=PipelineRun.Status.RUNNING,
+        status=PipelineRun.RunStatus.RUNNING,
         as_of=now,
         profile="smoke",
         requested_by="ada",
@@ -107,7 +107,7 @@ def test_a_run_that_cannot_be_repeated_says_why(admin, run):
 
 
 def test_an_interrupted_run_is_shown_so_with_its_cause(admin, run, now):
-    run.status = PipelineRun.Status.INTERRUPTED
+    run.status = PipelineRun.RunStatus.INTERRUPTED
     run.stages[1]["status"] = "interrupted"
     run.interruptions = [{"at": now.isoformat(), "stage": "validate_raw", "kind": "stopped", "cause": "a storm"}]
     run.save()

@@ -98,7 +98,7 @@ def test_a_smoke_version_never_becomes_champion_of_the_real_world(smoke, make_ve
         services.promote(version=smoke, user=operator, reason="it is all there is", now=now)
     assert services.promote_first_champion(world=World.REAL, now=now) is None
     assert selectors.champion(World.REAL) is None
-    assert selectors.stages(World.REAL).of(smoke) == selectors.Stage.SMOKE
+    assert selectors.stages(World.REAL).of(smoke) == selectors.VersionStage.SMOKE
     thorough = make_version(2, profile="production")
     thorough.world = World.REAL
     thorough.save()

@@ -8,8 +8,8 @@ from django.db import IntegrityError, InternalError, transaction
 from apps.matches.models import Event, World
 from apps.ml import selectors, services
 from apps.ml.forecasting.estimators import Estimator
-from apps.ml.models import NO_ODDS, Comparison, Dossier, ModelVersion
-from apps.ml.selectors import Stage
+from apps.ml.models import NO_ODDS, Comparison, EvaluationArtifacts, ModelVersion
+from apps.ml.selectors import VersionStage
 from apps.ml.services import workspaces
 
 
@@ -17,7 +17,7 @@ def promote(version: ModelVersion, now) -> None:
     services.promote(version=version, user=None, reason="better", now=now)
 
 
-def stage(version: ModelVersion) -> Stage:
+def stage(version: ModelVersion) -> VersionStage:
     return selectors.stages(World(version.world)).of(version)
 
 
@@ -36,12 +36,12 @@ def champion(make_version, now):
 def test_a_better_candidate_becomes_challenger_and_nothing_is_promoted(make_version, champion, now):
     # Three in five are home wins: 0.6 is what a perfect forecaster says.
     candidate = make_version(2, home=0.6)
-    assert stage(candidate) == Stage.CANDIDATE
+    assert stage(candidate) == VersionStage.CANDIDATE
     (made,) = services.compare_due(now=now)
     assert (made.candidate, made.champion_id, made.verdict, made.n) == (candidate, champion.pk, "challenger", 600)
     assert made.reason == "all 7 criteria are met on 600 matches"
     assert made.rules == workspaces.read_params()["compare"]
-    assert stage(candidate) == Stage.CHALLENGER
+    assert stage(candidate) == VersionStage.CHALLENGER
     assert numbers() == {"smoke": 2, "candidate": 2, "challenger": 2, "champion": 1, "labelled": None}
     assert selectors.champion(World.SANDBOX).version_id == champion.pk
     assert Event.objects.get(topic="comparison.made").payload == {
@@ -52,7 +52,7 @@ def test_a_better_candidate_becomes_challenger_and_nothing_is_promoted(make_vers
 def test_a_worse_candidate_stays_one_and_the_row_says_why(make_version, champion, now):
     candidate = make_version(2, home=0.4)
     (made,) = services.compare_due(now=now)
-    assert (made.verdict, stage(candidate)) == ("candidate", Stage.CANDIDATE)
+    assert (made.verdict, stage(candidate)) == ("candidate", VersionStage.CANDIDATE)
     assert "log loss" in {line["name"] for line in made.failed}
     assert made.reason.startswith("not met: log loss")
     assert numbers()["challenger"] is None
@@ -73,7 +73,7 @@ def test_other_rules_give_a_row_of_their_own_and_the_newest_counts(make_version,
     params["compare"]["least_matches"] = 601
     monkeypatch.setattr(workspaces, "read_params", lambda: params)
     again = services.compare(version=candidate, now=now)
-    assert (again.verdict, stage(candidate)) == ("candidate", Stage.CANDIDATE)
+    assert (again.verdict, stage(candidate)) == ("candidate", VersionStage.CANDIDATE)
     assert "a comparison needs 601" in again.reason
     monkeypatch.undo()
     assert services.compare(version=candidate, now=now).verdict == "challenger"
@@ -85,7 +85,7 @@ def test_a_promotion_makes_every_later_candidate_due_again(make_version, champio
     services.compare(version=second, now=now)
     services.compare(version=third, now=now)
     promote(second, now)
-    assert stage(third) == Stage.CANDIDATE
+    assert stage(third) == VersionStage.CANDIDATE
     (made,) = services.compare_due(now=now)
     assert (made.candidate, made.champion) == (third, second)
     assert numbers() == {
@@ -97,11 +97,11 @@ def test_a_promotion_makes_every_later_candidate_due_again(make_version, champio
 def test_less_work_than_the_champions_checks_the_pipeline_and_takes_over_nothing(make_version, now):
     promote(make_version(1, profile="production", home=0.55), now)
     quick = make_version(2, home=0.6)
-    assert stage(quick) == Stage.SMOKE
+    assert stage(quick) == VersionStage.SMOKE
     assert services.compare_due(now=now) == []
     assert numbers() == {"smoke": 2, "candidate": None, "challenger": None, "champion": 1, "labelled": None}
     thorough = make_version(3, profile="production", home=0.6)
-    assert stage(thorough) == Stage.CANDIDATE
+    assert stage(thorough) == VersionStage.CANDIDATE
 
 
 def test_a_version_that_was_champion_is_no_candidate_after_a_rollback(make_version, champion, now):
@@ -109,7 +109,7 @@ def test_a_version_that_was_champion_is_no_candidate_after_a_rollback(make_versi
     services.compare_due(now=now)
     promote(second, now)
     services.rollback(world=World.SANDBOX, user=None, reason="worse on derbies", now=now)
-    assert (stage(champion), stage(second)) == (Stage.CHAMPION, Stage.FORMER)
+    assert (stage(champion), stage(second)) == (VersionStage.CHAMPION, VersionStage.FORMER)
     assert numbers() == {"smoke": 2, "candidate": None, "challenger": None, "champion": 1, "labelled": None}
 
 
@@ -117,7 +117,7 @@ def test_what_did_not_pass_its_gates_or_is_older_than_the_champion_waits_for_not
     older = make_version(1, home=0.6)
     promote(make_version(2, home=0.55), now)
     refused = make_version(3, passed=False, home=0.6)
-    assert (stage(older), stage(refused)) == (Stage.PASSED_OVER, Stage.REFUSED)
+    assert (stage(older), stage(refused)) == (VersionStage.PASSED_OVER, VersionStage.REFUSED)
     assert services.compare_due(now=now) == []
 
 
@@ -142,7 +142,7 @@ def test_what_cannot_be_compared_is_told_and_troubles_neither_other_worlds_nor_t
     asked = []
     due = {World.REAL: champion, World.SANDBOX: candidate}
     monkeypatch.setattr(selectors, "to_compare", lambda world: asked.append(world) or due[world])
-    Dossier.objects.filter(version=candidate).update(forecasts=b"no parquet", forecasts_sha256="0" * 64)
+    EvaluationArtifacts.objects.filter(version=candidate).update(forecasts=b"no parquet", forecasts_sha256="0" * 64)
     # The other world's candidate was promoted meanwhile, and this one's file is damaged.
     assert services.compare_due(now=now) == []
     assert set(asked) == set(World)
@@ -161,14 +161,14 @@ def test_there_is_nothing_to_compare_without_a_champion_or_with_oneself(make_ver
 
 def test_manual_promotion_stays_possible_against_every_line_and_those_are_named(make_version, champion, now):
     candidate = make_version(2, home=0.4, passed=False)
-    assert "not compared" in selectors.against_promotion(candidate)[-1]
+    assert "not compared" in selectors.promotion_warnings(candidate)[-1]
     services.compare(version=candidate, now=now)
-    against = selectors.against_promotion(candidate)
+    against = selectors.promotion_warnings(candidate)
     assert against[0].startswith("gate “log loss” did not pass")
     assert any(line.startswith("log loss: candidate − champion is +") for line in against)
     promote(candidate, now)
-    assert stage(candidate) == Stage.CHAMPION
-    assert selectors.against_promotion(candidate) == against[:1]
+    assert stage(candidate) == VersionStage.CHAMPION
+    assert selectors.promotion_warnings(candidate) == against[:1]
 
 
 def test_a_labelled_version_is_compared_with_but_never_promoted(make_version, now):
@@ -176,7 +176,7 @@ def test_a_labelled_version_is_compared_with_but_never_promoted(make_version, no
     assert services.promote_first_champion(world=World.SANDBOX, now=now) is None
     with pytest.raises(services.PromotionRefusedError, match="looks at prices before the match"):
         promote(labelled, now)
-    assert stage(labelled) == Stage.LABELLED
+    assert stage(labelled) == VersionStage.LABELLED
     assert numbers() == {"smoke": None, "candidate": None, "challenger": None, "champion": None, "labelled": 1}
 
 

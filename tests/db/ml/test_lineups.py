@@ -16,17 +16,17 @@ from apps.matches.records import MatchDetails, MatchRecord
 from apps.ml import dataset, services, serving
 from apps.ml.forecasting.features import FeatureState
 from apps.scraping.sandbox.timetable import MATCHES_PER_SEASON
-from apps.scraping.sandbox.world import FIRST_SOURCE_ID, World
+from apps.scraping.sandbox.world import FIRST_SOURCE_ID, SimulatedWorld
 from tests.db.ml import conftest
 
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
 
 
-def with_people(world: World, record: MatchRecord, *, now: datetime) -> MatchRecord:
+def with_people(world: SimulatedWorld, record: MatchRecord, *, now: datetime) -> MatchRecord:
     """The record with what a match centre tells of a finished match, and a preview of one to come."""
     number, match = divmod(int(record.source_id) - FIRST_SOURCE_ID, MATCHES_PER_SEASON)
-    story = world.details(number).story(match)
+    story = world.season_records(number).story(match)
     known_at = min(now - MINUTE, record.kickoff_at - HOUR)
     if record.status == "finished":
         return replace(record, details=MatchDetails(known_at, lineups=story.lineups))
@@ -91,7 +91,7 @@ def test_line_ups_that_come_after_a_result_was_observed_build_the_state_anew(
     asked: list[list[int]] = []
     ask = dataset.lineups_of
     monkeypatch.setattr(dataset, "lineups_of", lambda ids, **more: asked.append(list(ids)) or ask(ids, **more))
-    serving.answer(first, fixtures, now=now)
+    serving.forecast(first, fixtures, now=now)
     assert asked == []
     late = [record for record in world.records(now) if record.status == "finished"][-40:]
     later = now + timedelta(seconds=5)
@@ -102,7 +102,7 @@ def test_line_ups_that_come_after_a_result_was_observed_build_the_state_anew(
     worker = serving.current(WorldName.SANDBOX, now=later, may_rebuild=True)
     assert worker.data_snapshot == report.ingest_id
     assert worker.state.reads_lineups
-    answer = serving.answer(worker, fixtures, now=later)
+    answer = serving.forecast(worker, fixtures, now=later)
     assert asked == [fixtures["match_id"].tolist()]
     assert np.isfinite(answer.probabilities).all()
 
@@ -111,7 +111,7 @@ def test_an_incident_that_comes_late_is_nothing_that_features_read(stored, world
     record = [record for record in world.records(now) if record.status == "finished"][-1]
     until = now
     number, match = divmod(int(record.source_id) - FIRST_SOURCE_ID, MATCHES_PER_SEASON)
-    incidents = world.details(number).story(match).incidents
+    incidents = world.season_records(number).story(match).incidents
     assert incidents
     told = replace(record, details=MatchDetails(record.kickoff_at - HOUR, incidents=incidents))
     assert ingest([told], source="sandbox", now=now).changed == 1

@@ -247,10 +247,10 @@ def test_the_origin_stands_on_the_run_on_the_version_and_in_the_served_files(bui
 
 def test_a_version_keeps_its_forecasts_and_its_report(built):
     register(built)
-    dossier = plain().dossier
-    assert bytes(dossier.forecasts) == comparison.keep(built, plain().estimator)
-    assert dossier.forecasts_sha256 == hashlib.sha256(bytes(dossier.forecasts)).hexdigest()
-    assert gzip.decompress(bytes(dossier.report)) == (built / files.REPORT).read_bytes()
+    evaluation_artifacts = plain().evaluation_artifacts
+    assert bytes(evaluation_artifacts.forecasts) == comparison.keep(built, plain().estimator)
+    assert evaluation_artifacts.forecasts_sha256 == hashlib.sha256(bytes(evaluation_artifacts.forecasts)).hexdigest()
+    assert gzip.decompress(bytes(evaluation_artifacts.report)) == (built / files.REPORT).read_bytes()
 
 
 def test_the_model_card_is_an_artifact_and_the_description_of_the_version(built):
@@ -263,7 +263,7 @@ def test_the_model_card_is_an_artifact_and_the_description_of_the_version(built)
     assert entry.description == card.shortened(text, 5000, "the artifact model_card.md of the run")
     kept = mlflow.artifacts.load_text(f"runs:/{version.mlflow_run_id}/model_card.md")
     assert kept == text
-    registered = registry.Registered(version.number, version.mlflow_run_id)
+    registered = registry.RegisteredVersion(version.number, version.mlflow_run_id)
     assert registry.describe(world="sandbox", registered=registered, card=text) is False
     assert registry.describe(world="sandbox", registered=registered, card="# Another") is True
     assert client().get_model_version("spai-sandbox", str(version.number)).description == "# Another"

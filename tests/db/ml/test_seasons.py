@@ -157,7 +157,7 @@ class TestWhatIf:
             "season__competition__region", "home_team", "away_team"
         )
         match = stored.order_by("-kickoff_at", "id").first()
-        imagined = services.imagine(
+        imagined = services.hypothetical_match(
             home_team=match.home_team,
             away_team=match.away_team,
             season=match.season,
@@ -172,7 +172,7 @@ class TestWhatIf:
 
     def test_its_row_has_the_columns_and_types_of_a_stored_fixture(self, champion, now):
         match = match_selectors.matches().filter(status="scheduled").order_by("pk").first()
-        frame, stored = dataset.imagined([match]), dataset.fixtures([match.pk])
+        frame, stored = dataset.hypothetical_fixtures([match]), dataset.fixtures([match.pk])
         assert frame.dtypes.to_dict() == stored.dtypes.to_dict()
         for name in set(stored.columns) - {"match_id"}:
             assert frame[name].equals(stored[name]), name
@@ -181,7 +181,7 @@ class TestWhatIf:
         match = match_selectors.matches().filter(status="scheduled").order_by("pk").first()
         before = serving.current(World.SANDBOX, now=now).state.to_bytes()
         count = Match.objects.count()
-        imagined = services.imagine(
+        imagined = services.hypothetical_match(
             home_team=match.away_team,
             away_team=match.home_team,
             season=match.season,
@@ -196,8 +196,8 @@ class TestWhatIf:
     @pytest.mark.parametrize(("days", "kind"), [(-1, "past"), (366, "too-far")])
     def test_a_day_that_is_over_or_far_away_is_refused(self, stored, now, days, kind):
         match = match_selectors.matches().order_by("pk").first()
-        with pytest.raises(services.QuestionRefusedError) as refused:
-            services.imagine(
+        with pytest.raises(services.WhatIfRefusedError) as refused:
+            services.hypothetical_match(
                 home_team=match.home_team,
                 away_team=match.away_team,
                 season=match.season,
@@ -208,15 +208,15 @@ class TestWhatIf:
 
     def test_a_team_cannot_meet_itself(self, stored, now):
         match = match_selectors.matches().order_by("pk").first()
-        with pytest.raises(services.QuestionRefusedError, match="cannot meet itself"):
-            services.imagine(
+        with pytest.raises(services.WhatIfRefusedError, match="cannot meet itself"):
+            services.hypothetical_match(
                 home_team=match.home_team, away_team=match.home_team, season=match.season, day=now.date(), now=now
             )
 
     def test_a_match_of_today_begins_in_the_future(self, stored):
         match = match_selectors.matches().order_by("pk").first()
         evening = datetime(2026, 11, 24, 19, 30, tzinfo=UTC)
-        imagined = services.imagine(
+        imagined = services.hypothetical_match(
             home_team=match.home_team,
             away_team=match.away_team,
             season=match.season,
@@ -239,7 +239,7 @@ class TestWhatIf:
 
     def test_without_a_champion_there_is_no_answer(self, stored, now):
         match = match_selectors.matches().order_by("pk").first()
-        imagined = services.imagine(
+        imagined = services.hypothetical_match(
             home_team=match.home_team, away_team=match.away_team, season=match.season, day=now.date(), now=now
         )
         with pytest.raises(services.NoForecastError, match="No model is champion"):

@@ -95,7 +95,7 @@ def test_closing_value_is_the_price_over_the_fair_closing_price():
 
 def test_the_exhibit_holds_the_strategies_by_hand():
     nothing = np.full((4, 3), np.nan)
-    found = betting.exhibit({"logit": forecasts()}, "logit", quoted(), nothing, SECTION, EVALUATE)
+    found = betting.simulation({"logit": forecasts()}, "logit", quoted(), nothing, SECTION, EVALUATE)
     blind, flat, kelly = found["strategies"]
     assert (blind["model"], blind["bets"], blind["matches"]) == (betting.EVERYTHING, 9, 3)
     # Winners paid 2.4, 4.0 and 3.6 for nine units.
@@ -114,13 +114,13 @@ def test_the_exhibit_holds_the_strategies_by_hand():
 def test_a_forecast_that_sees_no_edge_places_no_bet_and_says_so():
     same = np.tile([0.4, 0.3, 0.3], (4, 1))
     low = np.full((4, 3), 2.0)
-    found = betting.exhibit({"logit": forecasts(same)}, "logit", quoted(low), low * 0.2, SECTION, EVALUATE)
+    found = betting.simulation({"logit": forecasts(same)}, "logit", quoted(low), low * 0.2, SECTION, EVALUATE)
     assert [row["roi"] for row in found["strategies"][1:]] == [None, None]
     assert "no bet would have been placed" in found["says"][0]
 
 
 def test_without_prices_the_exhibit_is_empty_and_says_so():
-    found = betting.exhibit({"logit": forecasts()}, "logit", quoted().iloc[:0], P * np.nan, SECTION, EVALUATE)
+    found = betting.simulation({"logit": forecasts()}, "logit", quoted().iloc[:0], P * np.nan, SECTION, EVALUATE)
     assert found["strategies"] == []
     assert found["says"] == [
         "No price was quoted before the tested matches: there is nothing to bet at, and this exhibit is empty."
@@ -129,11 +129,11 @@ def test_without_prices_the_exhibit_is_empty_and_says_so():
 
 def test_a_profit_on_paper_is_called_one_to_doubt_and_a_clear_loss_a_loss():
     lucky = np.where(np.arange(3) == Y[:, None], 0.9, 0.05)
-    won = betting.exhibit({"logit": forecasts(lucky)}, "logit", quoted(), P * np.nan, SECTION, EVALUATE)
+    won = betting.simulation({"logit": forecasts(lucky)}, "logit", quoted(), P * np.nan, SECTION, EVALUATE)
     assert "must be doubted first" in won["says"][0]
     assert any(said.startswith("Above 0 on paper: logit (no odds) at the average, flat stakes") for said in won["says"])
     wrong = np.roll(lucky, 1, axis=1)
-    lost = betting.exhibit({"logit": forecasts(wrong)}, "logit", quoted(), P * np.nan, SECTION, EVALUATE)
+    lost = betting.simulation({"logit": forecasts(wrong)}, "logit", quoted(), P * np.nan, SECTION, EVALUATE)
     assert "lost 100.0% of the stakes" in lost["says"][0]
     assert "a loss that chance does not explain" in lost["says"][0]
 

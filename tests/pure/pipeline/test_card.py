@@ -23,10 +23,10 @@ CRITERION = {
 
 
 @pytest.fixture
-def facts(built) -> card.Facts:
+def facts(built) -> card.CardFacts:
     metrics = files.read_json(built / files.METRICS)
     about = files.read_json(built / files.TRAINED / files.ABOUT)
-    return card.Facts(
+    return card.CardFacts(
         world="sandbox",
         number=7,
         estimator=metrics["best"],

@@ -63,7 +63,7 @@ def contender(built):
     return make
 
 
-def by_name(found: comparison.Outcome) -> dict[str, comparison.Criterion]:
+def by_name(found: comparison.ComparisonResult) -> dict[str, comparison.Criterion]:
     return {criterion.name: criterion for criterion in found.criteria}
 
 

@@ -21,7 +21,7 @@ BOOSTED = {"logit": {"columns": ["elo_*"], "l2": 1.0}, "columns": ["elo_*", "fil
 
 
 @pytest.fixture(scope="module")
-def trial() -> refits.Trial:
+def trial() -> refits.RefitData:
     """3,000 matches made of one rating and one signal, beside noise and a copy of the signal; 1,000 more are asked."""
     generator = np.random.default_rng(11)
     X = generator.normal(size=(4000, 4))
@@ -31,7 +31,7 @@ def trial() -> refits.Trial:
     bounds = np.cumsum(powers / powers.sum(axis=1, keepdims=True), axis=1)[:, :2]
     y = (generator.random((4000, 1)) >= bounds).sum(axis=1)
     days = np.repeat(np.arange(100), 10)
-    return refits.Trial(NAMES, X[:3000], y[:3000], X[3000:], y[3000:], days, seed=3, draws=100, level=0.95)
+    return refits.RefitData(NAMES, X[:3000], y[:3000], X[3000:], y[3000:], days, seed=3, draws=100, level=0.95)
 
 
 def test_shuffling_a_column_that_the_model_does_not_use_costs_nothing_at_all(trial):
@@ -106,7 +106,7 @@ def test_what_a_family_says_by_itself_is_a_logit_on_its_columns_with_gaps_filled
     assert informed["log_loss"] < plain - 0.1
     holes = trial.X.copy()
     holes[::2, 0] = np.nan
-    narrow = refits.Trial(
+    narrow = refits.RefitData(
         NAMES, holes, trial.y, trial.asked, trial.asked_y, trial.asked_days, seed=3, draws=10, level=0.95
     ).only(["elo_diff"])
     assert narrow.X[::2, 0] == pytest.approx(trial.X[1::2, 0].mean())
@@ -185,7 +185,7 @@ def test_what_is_explained_was_fitted_before_what_it_is_asked(built):
     found = files.read_json(built / files.EXPLAINED)
     metrics, plan = files.read_json(built / files.METRICS), files.read_json(built / files.FOLDS)["folds"]
     step = explain.latest_steps(plan, 4000)[0]
-    keys = explain.Table(built).keys
+    keys = explain.FeatureTable(built).keys
     start = datetime.fromisoformat(step["start"])
     learnt = training_rows(keys, datetime.fromisoformat(step["train_from"]), start)
     assert found["model"] == metrics["best"]

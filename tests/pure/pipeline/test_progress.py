@@ -1,4 +1,4 @@
-"""What DVC prints as stages, the leash of a run, and the name of the code."""
+"""What DVC prints as stages, how a run dies with its worker, and the name of the code."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from apps.ml.pipeline import files, gates, leash, revision
+from apps.ml.pipeline import files, gates, kill_with_parent, revision
 from apps.ml.pipeline.progress import LOG_LINES, Progress, stage_names
 
 START = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -106,8 +106,10 @@ def test_a_stage_that_a_signal_ended_is_told_from_one_that_gave_an_answer(status
     assert (progress.failed, progress.ended_by) == (None, None)
 
 
-def test_a_command_on_a_leash_that_a_signal_ends_says_which():
-    with subprocess.Popen([sys.executable, leash.__file__, "sh", "-c", "kill -9 $$"], stdin=subprocess.PIPE) as held:
+def test_a_command_that_a_signal_ends_reports_the_signal():
+    with subprocess.Popen(
+        [sys.executable, kill_with_parent.__file__, "sh", "-c", "kill -9 $$"], stdin=subprocess.PIPE
+    ) as held:
         assert held.wait(timeout=300) == 128 + signal.SIGKILL
 
 
@@ -120,16 +122,18 @@ def test_the_log_keeps_the_latest_lines_and_the_end_of_a_progress_bar():
     assert lines[-2:] == [f"line {LOG_LINES + 4}", "100% done"]
 
 
-def test_a_command_on_a_leash_gives_its_exit_status():
-    done = subprocess.run([sys.executable, leash.__file__, "sh", "-c", "exit 3"], stdin=subprocess.PIPE, check=False)
+def test_a_command_gives_its_exit_status():
+    done = subprocess.run(
+        [sys.executable, kill_with_parent.__file__, "sh", "-c", "exit 3"], stdin=subprocess.PIPE, check=False
+    )
     assert done.returncode in (3, -signal.SIGKILL)
 
 
-def test_a_command_on_a_leash_dies_with_its_starter(tmp_path):
+def test_a_command_dies_with_its_starter(tmp_path):
     pid_file = tmp_path / "pid"
     script = f"echo $$ > {pid_file}.new; mv {pid_file}.new {pid_file}; exec sleep 100000"
     held = subprocess.Popen(
-        [sys.executable, leash.__file__, "sh", "-c", script], stdin=subprocess.PIPE, start_new_session=True
+        [sys.executable, kill_with_parent.__file__, "sh", "-c", script], stdin=subprocess.PIPE, start_new_session=True
     )
     _wait(pid_file.exists)
     grandchild = int(pid_file.read_text())

@@ -51,8 +51,8 @@ def page(built) -> str:
 
 
 @pytest.fixture
-def found(built) -> report.Findings:
-    return report.Findings.read(built)
+def found(built) -> report.ReportData:
+    return report.ReportData.read(built)
 
 
 def test_every_element_is_closed_and_every_entry_of_the_contents_leads_somewhere(page):

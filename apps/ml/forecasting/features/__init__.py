@@ -1,6 +1,6 @@
 """Features as folds: `build_features` for the past, `FeatureState` for what comes, the same kernels in both."""
 
-from apps.ml.forecasting.features.blocks import Block
+from apps.ml.forecasting.features.blocks import FeatureBlock
 from apps.ml.forecasting.features.catalogue import Feature
 from apps.ml.forecasting.features.family import FeatureFamily
 from apps.ml.forecasting.features.state import (
@@ -16,8 +16,8 @@ from apps.ml.forecasting.features.state import (
 
 __all__ = [
     "FAMILIES",
-    "Block",
     "Feature",
+    "FeatureBlock",
     "FeatureFamily",
     "FeatureState",
     "LateResultError",

@@ -18,7 +18,7 @@ from apps.ml.forecasting.features.events import OBSERVE, UNSEEN, Events, Sizes, 
 from apps.ml.forecasting.kernels import njit
 
 
-class Constants(NamedTuple):
+class BaseRateConstants(NamedTuple):
     """Numbers of the family, from ``features.base_rates`` of the parameters."""
 
     keep: float
@@ -28,7 +28,7 @@ class Constants(NamedTuple):
     shift_doubt: float
 
 
-class BaseRates:
+class BaseRateFeatures:
     """Causal outcome rates and mean goals of the competition, shrunk to those of all competitions.
 
     The state is an array of decayed sums, shape (competitions, 5): home, draw, away, goals of home sides, goals of away
@@ -46,7 +46,7 @@ class BaseRates:
     name = "base_rates"
 
     def __init__(self, params: Mapping[str, Any]) -> None:
-        self._constants = Constants(
+        self._constants = BaseRateConstants(
             keep=0.5 ** (1.0 / float(params["half_life"])),
             keep_all=0.5 ** (1.0 / float(params["half_life_all"])),
             keep_shift=0.5 ** (1.0 / float(params["half_life_shift"])),
@@ -58,7 +58,6 @@ class BaseRates:
         self._shift = np.zeros(4)
 
     def features(self) -> tuple[Feature, ...]:
-        """Return the columns of the family, in order."""
         rates = (
             ("base_home", "probability", "share of home wins in the competition"),
             ("base_draw", "probability", "share of draws in the competition"),
@@ -76,16 +75,13 @@ class BaseRates:
         )
 
     def fold(self, events: Events, sizes: Sizes, out: NDArray[np.float64], first: int) -> None:
-        """Walk over the events: observe every result, describe every fixture into `out`, from column `first`."""
         self._sums = grown(self._sums, np.zeros((1, 5)), sizes.competitions)
         _fold(self._sums, self._shift, self._prior, self._constants, events, out, first)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the state as named arrays."""
         return {"sums": self._sums, "shift": self._shift}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take the state that `arrays` gave."""
         self._sums, self._shift = arrays["sums"], arrays["shift"]
 
 
@@ -94,7 +90,7 @@ def observe(
     sums: NDArray[np.float64],
     shift: NDArray[np.float64],
     prior: NDArray[np.float64],
-    constants: Constants,
+    constants: BaseRateConstants,
     result: Any,
     rates: NDArray[np.float64],
 ) -> None:
@@ -120,7 +116,7 @@ def observe(
 
 
 @njit(cache=True)
-def shift_of(shift: NDArray[np.float64], constants: Constants) -> float:
+def shift_of(shift: NDArray[np.float64], constants: BaseRateConstants) -> float:
     """Return what home sides have lately won beyond the rates, as far as it is not chance."""
     if shift[2] == 0.0:
         return 0.0
@@ -135,7 +131,7 @@ def shift_of(shift: NDArray[np.float64], constants: Constants) -> float:
 def _rates(
     sums: NDArray[np.float64],
     prior: NDArray[np.float64],
-    constants: Constants,
+    constants: BaseRateConstants,
     competition: int,
     rates: NDArray[np.float64],
 ) -> None:
@@ -154,7 +150,7 @@ def describe(
     sums: NDArray[np.float64],
     shift: NDArray[np.float64],
     prior: NDArray[np.float64],
-    constants: Constants,
+    constants: BaseRateConstants,
     fixture: Any,
     out: NDArray[np.float64],
 ) -> None:
@@ -175,7 +171,7 @@ def _fold(
     sums: NDArray[np.float64],
     shift: NDArray[np.float64],
     prior: NDArray[np.float64],
-    constants: Constants,
+    constants: BaseRateConstants,
     events: Events,
     out: NDArray[np.float64],
     first: int,

@@ -27,7 +27,7 @@ TILE: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class FeatureBlock:
     """Some described fixtures.
 
     Parameters
@@ -42,7 +42,7 @@ class Block:
     values: NDArray[np.float32]
 
 
-class Workers:
+class FamilyWorkers:
     """Families that fold the same events at the same time.
 
     A family is folded by one thread at a time and shares nothing with the others, so that its numbers are those that
@@ -57,7 +57,7 @@ class Workers:
         ]
         self._seconds = [float(width) for width in widths]
 
-    def block(self, events: Events, sizes: Sizes) -> Block:
+    def block(self, events: Events, sizes: Sizes) -> FeatureBlock:
         """Observe the results among the events and describe the fixtures; rows of the events are changed."""
         described = np.flatnonzero(events["kind"] == DESCRIBE)
         rows = events["row"][described]
@@ -78,7 +78,7 @@ class Workers:
 
         longest_first = sorted(range(len(self._parts)), key=lambda number: -self._seconds[number])
         list(self._pool.map(fold, longest_first))
-        return Block(rows, values)
+        return FeatureBlock(rows, values)
 
 
 @njit(cache=True, nogil=True)

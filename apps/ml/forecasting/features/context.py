@@ -36,7 +36,7 @@ EVERYWHERE: Final = -1
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Constants(NamedTuple):
+class ContextConstants(NamedTuple):
     """Numbers of the family, from ``features.context`` of the parameters; times in microseconds."""
 
     rest_cap: int
@@ -44,7 +44,7 @@ class Constants(NamedTuple):
     season: int
 
 
-class Context:
+class ContextFeatures:
     """Rest days, congestion, matches into the season, level, neutral ground and closed doors.
 
     The state is the calendar, an array of `ENTRY` sorted by (team, kick-off).
@@ -61,7 +61,7 @@ class Context:
 
     def __init__(self, params: Mapping[str, Any]) -> None:
         self._congestion_days = int(params["congestion_days"])
-        self._constants = Constants(
+        self._constants = ContextConstants(
             rest_cap=round(float(params["rest_cap_days"]) * DAY),
             congestion=self._congestion_days * DAY,
             season=round(float(params["season_days"]) * DAY),
@@ -70,7 +70,6 @@ class Context:
         self._calendar = np.empty(0, dtype=ENTRY)
 
     def features(self) -> tuple[Feature, ...]:
-        """Return the columns of the family, in order."""
         sided = (
             ("rest", "days", "days since the latest scheduled match before this one, capped"),
             (
@@ -134,11 +133,9 @@ class Context:
         _fold(self._calendar, self._orders, self._constants, events, out, first)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the state as named arrays."""
         return {"calendar": self._calendar}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take the state that `arrays` gave."""
         self._calendar = arrays["calendar"]
 
 
@@ -167,7 +164,7 @@ def _first_not_before(calendar: NDArray[Any], team: int, kickoff: int) -> int:
 
 @njit(cache=True)
 def describe(
-    calendar: NDArray[Any], orders: NDArray[Any], constants: Constants, fixture: Any, out: NDArray[np.float64]
+    calendar: NDArray[Any], orders: NDArray[Any], constants: ContextConstants, fixture: Any, out: NDArray[np.float64]
 ) -> None:
     """Write rest, congestion and matches of the season of both sides, and what kind of match it is."""
     for side in range(2):
@@ -205,7 +202,7 @@ def describe(
 def _fold(
     calendar: NDArray[Any],
     orders: NDArray[Any],
-    constants: Constants,
+    constants: ContextConstants,
     events: Events,
     out: NDArray[np.float64],
     first: int,

@@ -109,19 +109,19 @@ class Slots:
         return table[codes]
 
 
-class Rows(NamedTuple):
+class EventRows(NamedTuple):
     """Events without slots, and the ids that the slots will stand for: names of regions, ids of competitions."""
 
     events: Events
     region: NDArray[Any]
     competition: NDArray[np.int64]
 
-    def take(self, order: NDArray[Any]) -> Rows:
+    def take(self, order: NDArray[Any]) -> EventRows:
         """Return the chosen rows, in that order."""
-        return Rows(self.events[order], self.region[order], self.competition[order])
+        return EventRows(self.events[order], self.region[order], self.competition[order])
 
 
-class Index:
+class SlotIndex:
     """The slots of everything that the families keep state for."""
 
     def __init__(
@@ -141,7 +141,7 @@ class Index:
         """Number of slots of each kind."""
         return Sizes(len(self.teams), len(self.entrants), len(self.competitions), len(self.regions))
 
-    def learn(self, rows: Rows) -> None:
+    def learn(self, rows: EventRows) -> None:
         """Give slots to what the results name; the rows must be in the order of their events."""
         team = rows.events["team_id"]
         self.teams.learn(team.ravel())
@@ -149,7 +149,7 @@ class Index:
         self.regions.learn(rows.region)
         self.entrants.learn(_entrant(self.regions.find(rows.region), team).ravel())
 
-    def fill(self, rows: Rows) -> None:
+    def fill(self, rows: EventRows) -> None:
         """Write the slots into the events."""
         events = rows.events
         events["competition"] = self.competitions.find(rows.competition)
@@ -160,7 +160,7 @@ class Index:
             events["entrant"][:, side] = self.entrants.find(_entrant(events["region"], team[:, None])[:, 0])
 
 
-def result_rows(results: pd.DataFrame) -> Rows:
+def result_rows(results: pd.DataFrame) -> EventRows:
     """Return the observed results of a frame in the order of their events.
 
     Rows that are not finished, or lack goals or `known_at`, carry no result and are left out.
@@ -184,7 +184,7 @@ def result_rows(results: pd.DataFrame) -> Rows:
     return rows if np.array_equal(order, np.arange(len(results))) else rows.take(order)
 
 
-def fixture_rows(fixtures: pd.DataFrame) -> Rows:
+def fixture_rows(fixtures: pd.DataFrame) -> EventRows:
     """Return the fixtures of a frame in its own order, without goals and statistics.
 
     Raises
@@ -206,7 +206,7 @@ class Timeline:
     Events are large: they stay where they were made, and a stretch of them is gathered when it is its turn.
     """
 
-    def __init__(self, index: Index, results: Rows | None, fixtures: Rows | None) -> None:
+    def __init__(self, index: SlotIndex, results: EventRows | None, fixtures: EventRows | None) -> None:
         self._parts = [rows.events for rows in (results, fixtures) if rows is not None]
         for rows in (results, fixtures):
             if rows is not None:
@@ -253,7 +253,7 @@ def grown(state: NDArray[Any], fresh: NDArray[Any], size: int) -> NDArray[Any]:
     return np.concatenate((state, np.repeat(fresh, size - len(state), axis=0)))
 
 
-def _rows(frame: pd.DataFrame, kind: int, at: NDArray[np.int64]) -> Rows:
+def _rows(frame: pd.DataFrame, kind: int, at: NDArray[np.int64]) -> EventRows:
     events = np.empty(len(frame), dtype=EVENT)
     events["kind"] = kind
     events["row"] = -1
@@ -271,7 +271,7 @@ def _rows(frame: pd.DataFrame, kind: int, at: NDArray[np.int64]) -> Rows:
     events["goals"] = np.nan
     events["signals"] = np.nan
     events["price"] = np.nan
-    return Rows(events, frame["region"].to_numpy(dtype=object), events["competition_id"].copy())
+    return EventRows(events, frame["region"].to_numpy(dtype=object), events["competition_id"].copy())
 
 
 def _countries_and_places(frame: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

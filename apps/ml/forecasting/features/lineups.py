@@ -62,7 +62,7 @@ STATS: Final = ("usual", "strength", "missing")
 """Numbers of both sides and their difference, in the order of the columns."""
 
 
-class Constants(NamedTuple):
+class LineupConstants(NamedTuple):
     """Numbers of the family, from ``features.lineups`` of the parameters."""
 
     latest: int
@@ -73,7 +73,7 @@ class Constants(NamedTuple):
     level_gap: float
 
 
-class Lineups:
+class LineupFeatures:
     """Strength of the usual and of the named eleven, usual starters who are missing, and how much is known.
 
     The state is an array of `PLAYER`, one of `CLUB`, both only of those whom a line-up has named, and the home edge in
@@ -91,7 +91,7 @@ class Lineups:
     name = "lineups"
 
     def __init__(self, params: Mapping[str, Any]) -> None:
-        self._constants = Constants(
+        self._constants = LineupConstants(
             latest=int(params["latest"]),
             keep=0.5 ** (1.0 / float(params["half_life"])),
             rate=float(params["rate"]),
@@ -113,7 +113,6 @@ class Lineups:
         return len(self._club_slots) > 1
 
     def features(self) -> tuple[Feature, ...]:
-        """Return the columns of the family, in order."""
         units = {"usual": "goals of advantage", "strength": "goals of advantage", "missing": "players"}
         meanings = {
             "usual": "mean rating of the usual eleven",
@@ -140,7 +139,6 @@ class Lineups:
         self._sheets = _rows(lineups)
 
     def fold(self, events: Events, sizes: Sizes, out: NDArray[np.float64], first: int) -> None:
-        """Walk over the events: observe every result, describe every fixture into `out`, from column `first`."""
         if not self._sheets.size and not self.has_history:
             # No line-up was ever known: NaN, and a coverage of nothing.
             coverage = first + len(STATS) * len(SIDES) + 2
@@ -161,7 +159,6 @@ class Lineups:
         _fold(self._players, self._clubs, self._edge, self._constants, *whose, out, first)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the state as named arrays."""
         return {
             "players": self._players,
             "player_ids": np.array(self._player_slots.ids, dtype=np.int64),
@@ -171,7 +168,6 @@ class Lineups:
         }
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take the state that `arrays` gave."""
         self._players, self._clubs, self._edge = arrays["players"], arrays["clubs"], arrays["edge"]
         self._player_slots = Slots(arrays["player_ids"].tolist())
         self._club_slots = Slots(arrays["club_ids"].tolist())
@@ -293,7 +289,7 @@ def observe(
     players: NDArray[Any],
     clubs: NDArray[Any],
     edge: NDArray[np.float64],
-    constants: Constants,
+    constants: LineupConstants,
     result: Any,
     own: NDArray[np.int64],
     details: NDArray[Any],
@@ -338,7 +334,7 @@ def observe(
 def describe(
     players: NDArray[Any],
     clubs: NDArray[Any],
-    constants: Constants,
+    constants: LineupConstants,
     fixture: Any,
     own: NDArray[np.int64],
     details: NDArray[Any],
@@ -390,7 +386,7 @@ def _fold(
     players: NDArray[Any],
     clubs: NDArray[Any],
     edge: NDArray[np.float64],
-    constants: Constants,
+    constants: LineupConstants,
     events: Events,
     own: NDArray[np.int64],
     rows: NDArray[Any],

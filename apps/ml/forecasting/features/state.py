@@ -16,16 +16,23 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from apps.ml.forecasting.features import events
-from apps.ml.forecasting.features.base_rates import BaseRates
-from apps.ml.forecasting.features.blocks import Block, Workers
+from apps.ml.forecasting.features.base_rates import BaseRateFeatures
+from apps.ml.forecasting.features.blocks import FamilyWorkers, FeatureBlock
 from apps.ml.forecasting.features.catalogue import Feature
-from apps.ml.forecasting.features.context import Context
-from apps.ml.forecasting.features.events import Index, Rows, Timeline
+from apps.ml.forecasting.features.context import ContextFeatures
+from apps.ml.forecasting.features.events import EventRows, SlotIndex, Timeline
 from apps.ml.forecasting.features.family import FeatureFamily
-from apps.ml.forecasting.features.form import Form
-from apps.ml.forecasting.features.lineups import Lineups
-from apps.ml.forecasting.features.ratings import DixonColes, Elo, Gap, Market, Pi, PoissonFilter
-from apps.ml.forecasting.features.table import Table
+from apps.ml.forecasting.features.form import FormFeatures
+from apps.ml.forecasting.features.lineups import LineupFeatures
+from apps.ml.forecasting.features.ratings import (
+    DixonColesRatings,
+    EloRatings,
+    GapRatings,
+    MarketRatings,
+    PiRatings,
+    PoissonFilterRatings,
+)
+from apps.ml.forecasting.features.table import LeagueTable
 
 FORMAT: Final = 4
 """Version of the bytes; raise it when the state of any family changes its shape or its meaning."""
@@ -52,17 +59,17 @@ class StateFormatError(ValueError):
 
 
 FAMILIES: Final[dict[str, Callable[[Mapping[str, Any]], FeatureFamily]]] = {
-    "base_rates": BaseRates,
-    "elo": Elo,
-    "dixon_coles": DixonColes,
-    "poisson_filter": PoissonFilter,
-    "gap": Gap,
-    "pi": Pi,
-    "form": Form,
-    "context": Context,
-    "table": Table,
-    "lineups": Lineups,
-    "market": Market,
+    "base_rates": BaseRateFeatures,
+    "elo": EloRatings,
+    "dixon_coles": DixonColesRatings,
+    "poisson_filter": PoissonFilterRatings,
+    "gap": GapRatings,
+    "pi": PiRatings,
+    "form": FormFeatures,
+    "context": ContextFeatures,
+    "table": LeagueTable,
+    "lineups": LineupFeatures,
+    "market": MarketRatings,
 }
 """Every family, in the order of their columns. A new one comes with the three property tests, which run over this."""
 
@@ -74,7 +81,9 @@ class FeatureState:
     `describe` refits ratings whose period has ended, with the same numbers in any order of calls.
     """
 
-    def __init__(self, params: Mapping[str, Any], families: Sequence[str], index: Index, latest: Sequence[int]) -> None:
+    def __init__(
+        self, params: Mapping[str, Any], families: Sequence[str], index: SlotIndex, latest: Sequence[int]
+    ) -> None:
         unknown = [name for name in families if name not in FAMILIES]
         if unknown:
             raise ValueError(f"unknown feature families {unknown}; there are {list(FAMILIES)}")
@@ -105,7 +114,7 @@ class FeatureState:
         unknown = wanted - set(FAMILIES)
         if unknown:
             raise ValueError(f"unknown feature families {sorted(unknown)}; there are {list(FAMILIES)}")
-        return cls(params, [name for name in FAMILIES if name in wanted], Index(), ())
+        return cls(params, [name for name in FAMILIES if name in wanted], SlotIndex(), ())
 
     @property
     def families(self) -> tuple[str, ...]:
@@ -120,7 +129,7 @@ class FeatureState:
     @property
     def reads_lineups(self) -> bool:
         """Whether line-ups of a fixture would move its row: without those of earlier matches they say nothing."""
-        return any(isinstance(family, Lineups) and family.has_history for family in self._families)
+        return any(isinstance(family, LineupFeatures) and family.has_history for family in self._families)
 
     def fold(
         self,
@@ -165,7 +174,7 @@ class FeatureState:
         lineups: pd.DataFrame | None = None,
         block: int = BLOCK,
         threads: int = THREADS,
-    ) -> Iterator[Block]:
+    ) -> Iterator[FeatureBlock]:
         """Do what `fold` does and give the described fixtures block by block, in the order of time.
 
         The same numbers, rounded to 32 bits, in a fraction of the memory and with several families at work at once.
@@ -196,7 +205,7 @@ class FeatureState:
             self._tell(lineups)
         start = 0
         with ThreadPoolExecutor(threads) as pool:
-            workers = Workers(pool, self._families, self._widths)
+            workers = FamilyWorkers(pool, self._families, self._widths)
             for end in timeline.cuts(block):
                 with self._lock:
                     described = workers.block(timeline.stretch(start, end), self._index.sizes)
@@ -248,7 +257,7 @@ class FeatureState:
         rows = events.scheduled(matches)
         with self._lock:
             for family in self._families:
-                if isinstance(family, Context):
+                if isinstance(family, ContextFeatures):
                     family.schedule(
                         rows["match_id"].to_numpy(dtype=np.int64),
                         rows["competition_id"].to_numpy(dtype=np.int64),
@@ -258,7 +267,9 @@ class FeatureState:
                         rows["kickoff_at"].to_numpy(dtype="datetime64[us]").view(np.int64),
                     )
 
-    def _run(self, results: Rows | None, fixtures: Rows | None, lineups: pd.DataFrame | None) -> NDArray[np.float64]:
+    def _run(
+        self, results: EventRows | None, fixtures: EventRows | None, lineups: pd.DataFrame | None
+    ) -> NDArray[np.float64]:
         out = np.full((0 if fixtures is None else fixtures.events.size, len(self.names)), np.nan)
         with self._lock:
             timeline = self._timeline(results, fixtures)
@@ -273,10 +284,10 @@ class FeatureState:
     def _tell(self, lineups: pd.DataFrame | None) -> None:
         """Hand the line-ups to the family that reads them, in place of those of the fold before."""
         for family in self._families:
-            if isinstance(family, Lineups):
+            if isinstance(family, LineupFeatures):
                 family.tell(lineups)
 
-    def _timeline(self, results: Rows | None, fixtures: Rows | None) -> Timeline:
+    def _timeline(self, results: EventRows | None, fixtures: EventRows | None) -> Timeline:
         """Check that fixtures and results lie after all observed before, make room, and bring them into order."""
         with self._lock:
             if fixtures is not None and fixtures.events.size and self._latest:
@@ -290,7 +301,7 @@ class FeatureState:
                 self._admit(results)
             return Timeline(self._index, results, fixtures)
 
-    def _admit(self, results: Rows) -> None:
+    def _admit(self, results: EventRows) -> None:
         """Check that the results lie after all observed before, and make room for what they name."""
         first, latest = _key(results.events[0]), _key(results.events[-1])
         if self._latest and first <= self._latest:
@@ -317,7 +328,7 @@ class FeatureState:
             with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
                 archive.writestr(zipfile.ZipInfo("state.json"), json.dumps(header, separators=(",", ":")))
                 for family in self._families:
-                    if isinstance(family, Context) and self._latest:
+                    if isinstance(family, ContextFeatures) and self._latest:
                         family.trim(self._latest[0])
                     for name, array in family.arrays().items():
                         content = io.BytesIO()
@@ -339,7 +350,7 @@ class FeatureState:
                 header = json.loads(archive.read("state.json"))
                 if header["format"] != FORMAT:
                     raise StateFormatError(f"feature state of format {header['format']}; this code reads {FORMAT}")
-                index = Index(header["teams"], header["competitions"], header["regions"], header["entrants"])
+                index = SlotIndex(header["teams"], header["competitions"], header["regions"], header["entrants"])
                 state = cls(header["params"], list(header["params"]), index, header["latest"])
                 for family in state._families:
                     members = [member for member in archive.namelist() if member.startswith(f"{family.name}/")]

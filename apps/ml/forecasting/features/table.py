@@ -73,7 +73,7 @@ COMPETITION: Final = np.dtype(
 numbers of the season before."""
 
 
-class Constants(NamedTuple):
+class LeagueTableConstants(NamedTuple):
     """Numbers of the family, from ``features.table`` of the parameters."""
 
     cap: float
@@ -82,7 +82,7 @@ class Constants(NamedTuple):
     tie_variance: float
 
 
-class Table(TeamsAndCompetitions):
+class LeagueTable(TeamsAndCompetitions):
     """Place, points, progress of the season, promotion and relegation, and stakes of both sides.
 
     Parameters
@@ -96,7 +96,7 @@ class Table(TeamsAndCompetitions):
     name = "table"
 
     def __init__(self, params: Mapping[str, Any]) -> None:
-        self._constants = Constants(
+        self._constants = LeagueTableConstants(
             cap=float(params["cap"]),
             tenure_cap=int(params["tenure_cap"]),
             match_variance=float(params["match_variance"]),
@@ -105,7 +105,6 @@ class Table(TeamsAndCompetitions):
         super().__init__(np.zeros(1, dtype=TEAM), np.zeros(1, dtype=COMPETITION))
 
     def features(self) -> tuple[Feature, ...]:
-        """Return the columns of the family, in order."""
         sided = [
             ("table_place", "share", "place in the table, 0 the first and 1 the last; one half before the first match"),
             ("table_points", "points per match", "points per match of the season"),
@@ -153,7 +152,7 @@ def _begin(competition: Any, season: int) -> None:
 
 
 @njit(cache=True)
-def _join(team: Any, slot: int, competition: Any, level: int, constants: Constants) -> None:
+def _join(team: Any, slot: int, competition: Any, level: int, constants: LeagueTableConstants) -> None:
     """Enter a team into the table of the season."""
     team.before = team.level
     stayed = team.level > 0 and team.level <= level
@@ -169,7 +168,7 @@ def _join(team: Any, slot: int, competition: Any, level: int, constants: Constan
 
 
 @njit(cache=True)
-def observe(teams: NDArray[Any], competitions: NDArray[Any], constants: Constants, result: Any) -> None:
+def observe(teams: NDArray[Any], competitions: NDArray[Any], constants: LeagueTableConstants, result: Any) -> None:
     """Count one result of a league's regular season; a late one of the season before changes nothing."""
     competition = competitions[result.competition]
     if result.level < 1 or not result.regular or (result.season == competition.before and competition.before != 0):
@@ -236,7 +235,7 @@ def _chance(points: float, deviation: float) -> float:
 def _stakes(
     team: Any,
     competition: Any,
-    constants: Constants,
+    constants: LeagueTableConstants,
     fixture: Any,
     side: int,
     place: int,
@@ -259,7 +258,13 @@ def _stakes(
 
 @njit(cache=True)
 def _standing(
-    team: Any, competition: Any, constants: Constants, fixture: Any, side: int, left: int, out: NDArray[np.float64]
+    team: Any,
+    competition: Any,
+    constants: LeagueTableConstants,
+    fixture: Any,
+    side: int,
+    left: int,
+    out: NDArray[np.float64],
 ) -> None:
     """Write points, matches left, promotion or relegation and tenure of one side; its place comes from the table."""
     is_member = team.season == fixture.season and team.played > 0
@@ -279,7 +284,7 @@ def _standing(
 def describe(
     teams: NDArray[Any],
     competitions: NDArray[Any],
-    constants: Constants,
+    constants: LeagueTableConstants,
     fixture: Any,
     points: NDArray[np.int64],
     out: NDArray[np.float64],
@@ -313,7 +318,7 @@ def describe(
 def _fold(
     teams: NDArray[Any],
     competitions: NDArray[Any],
-    constants: Constants,
+    constants: LeagueTableConstants,
     events: Events,
     out: NDArray[np.float64],
     first: int,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from html import escape
 from typing import Final, NamedTuple
 
-from apps.ml.pipeline.report import exhibits, sections
-from apps.ml.pipeline.report.findings import Findings
+from apps.ml.pipeline.report import analyses, sections
+from apps.ml.pipeline.report.data import ReportData
 from apps.ml.pipeline.report.tables import note
 
 STYLE: Final = """:root{color-scheme:light dark;--page:#fff;--ink:#1d2733;--soft:#57636f;--line:#dde3ea;
@@ -27,7 +27,7 @@ figure{margin:1rem 0}figcaption,.note{color:var(--soft);font-size:.9rem}svg{max-
 svg text{fill:currentColor}@media print{.scroll{overflow:visible}}"""
 
 
-class Section(NamedTuple):
+class ReportSection(NamedTuple):
     """A part of the page: its place in the address, its title and its content."""
 
     anchor: str
@@ -35,22 +35,22 @@ class Section(NamedTuple):
     body: str
 
 
-def page(found: Findings, pictures: dict[str, str]) -> str:
+def page(found: ReportData, pictures: dict[str, str]) -> str:
     """Return the report as one HTML page without anything from outside."""
     metrics = found.metrics
     parts = [
-        Section("models", "Models", sections.models(found)),
-        Section("steps", "Steps of the walk forward", sections.steps(found)),
-        Section("gates", "Gates", sections.gates(found)),
-        Section("market", "Against the market", sections.market(found)),
-        Section("calibration", "Calibration", sections.calibration(found, pictures)),
-        Section("seasons", "Seasons and months", sections.seasons(found, pictures)),
-        Section("competitions", "Competitions", sections.competitions(found)),
-        Section("kinds", "Kinds of matches", sections.kinds(found)),
-        Section("learning", "Learning curve", exhibits.learning(found, pictures)),
-        Section("families", "Families of features", exhibits.families(found)),
-        Section("importance", "Importance", exhibits.importance(found, pictures)),
-        Section("betting", "Betting: an exhibit apart", exhibits.betting(found)),
+        ReportSection("models", "Models", sections.models(found)),
+        ReportSection("steps", "Steps of the walk forward", sections.steps(found)),
+        ReportSection("gates", "Gates", sections.gates(found)),
+        ReportSection("market", "Against the market", sections.market(found)),
+        ReportSection("calibration", "Calibration", sections.calibration(found, pictures)),
+        ReportSection("seasons", "Seasons and months", sections.seasons(found, pictures)),
+        ReportSection("competitions", "Competitions", sections.competitions(found)),
+        ReportSection("kinds", "Kinds of matches", sections.kinds(found)),
+        ReportSection("learning", "Learning curve", analyses.learning(found, pictures)),
+        ReportSection("families", "Families of features", analyses.families(found)),
+        ReportSection("importance", "Importance", analyses.importance(found, pictures)),
+        ReportSection("betting", "Betting: an exhibit apart", analyses.betting(found)),
     ]
     test = metrics["test"]
     head = (

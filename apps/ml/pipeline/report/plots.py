@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
-from apps.ml.pipeline.report.findings import Findings
+from apps.ml.pipeline.report.data import ReportData
 
 COLOURS: Final = {"home": "#2f81f7", "draw": "#b58900", "away": "#d6336c"}
 OWN: Final = "#2f81f7"
@@ -38,7 +38,7 @@ IDS: Final = re.compile(r' id="(?!m|p[0-9a-f]|C)[A-Za-z0-9]+_[0-9_]+"')
 """Names of the parts of a picture that nothing refers to."""
 
 
-def plots(found: Findings) -> dict[str, str]:
+def plots(found: ReportData) -> dict[str, str]:
     """Return the pictures by name; one for which there are no numbers is left out."""
     import matplotlib
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from apps.ml.pipeline.report.findings import Findings
+from apps.ml.pipeline.report.data import ReportData
 from apps.ml.pipeline.report.plots import FEWEST
 from apps.ml.pipeline.report.tables import (
     MEASURES,
@@ -24,7 +24,7 @@ from apps.ml.pipeline.report.tables import (
 NO_LINE = "No line was quoted on the tested matches: there is no market to compare with."
 
 
-def models(found: Findings) -> str:
+def models(found: ReportData) -> str:
     """Return the scores of all models, what calibration changed of them, and how sure their differences are."""
     metrics = found.metrics
     best = metrics["best"]
@@ -49,7 +49,7 @@ def models(found: Findings) -> str:
     )
 
 
-def steps(found: Findings) -> str:
+def steps(found: ReportData) -> str:
     """Return when the models were fitted anew, to how much, and what they forecast until the next time."""
     rows = [
         Row(step["start"][:10], [step["train_from"][:10], str(step["train_rows"]), str(step["test_rows"])])
@@ -60,7 +60,7 @@ def steps(found: Findings) -> str:
     ) + table(["fitted on", "learnt from matches since", "matches learnt from", "matches forecast"], rows, "Steps")
 
 
-def gates(found: Findings) -> str:
+def gates(found: ReportData) -> str:
     """Return each gate with its verdict and its reason."""
     items = []
     for gate in found.metrics["gates"]:
@@ -69,7 +69,7 @@ def gates(found: Findings) -> str:
     return f"<ul>{''.join(items)}</ul>"
 
 
-def market(found: Findings) -> str:
+def market(found: ReportData) -> str:
     """Return lines and models on the matches that every line quotes, and each line on all that it quotes."""
     best, lines = found.metrics["best"], found.metrics["benchmarks"]
     truth = found.metrics["truth"]
@@ -124,7 +124,7 @@ def market(found: Findings) -> str:
     return "".join(parts)
 
 
-def calibration(found: Findings, pictures: dict[str, str]) -> str:
+def calibration(found: ReportData, pictures: dict[str, str]) -> str:
     """Return what calibration changed, how reliable each outcome is called, and the same by competition."""
     metrics, rows = found.metrics, found.breakdown["reliability"]
     by_model = [
@@ -189,7 +189,7 @@ def calibration(found: Findings, pictures: dict[str, str]) -> str:
     )
 
 
-def seasons(found: Findings, pictures: dict[str, str]) -> str:
+def seasons(found: ReportData, pictures: dict[str, str]) -> str:
     """Return the scores by season, by month of the calendar and over time."""
     rows = found.metrics["seasons"]
     return (
@@ -201,12 +201,12 @@ def seasons(found: Findings, pictures: dict[str, str]) -> str:
     )
 
 
-def competitions(found: Findings) -> str:
+def competitions(found: ReportData) -> str:
     """Return the scores by competition."""
     return _groups(found.metrics["competitions"], "competition", "Scores by competition")
 
 
-def kinds(found: Findings) -> str:
+def kinds(found: ReportData) -> str:
     """Return the scores by promotion and relegation, by rating gap and by part of the season."""
     groups = found.breakdown["groups"]
     return (

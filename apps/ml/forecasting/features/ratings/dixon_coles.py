@@ -106,7 +106,7 @@ class Sides(NamedTuple):
     exposure: NDArray[np.float64]
 
 
-class Constants(NamedTuple):
+class DixonColesConstants(NamedTuple):
     """Numbers of the family, from ``features.dixon_coles`` of the parameters; times in microseconds."""
 
     half_life: float
@@ -123,7 +123,7 @@ class Constants(NamedTuple):
     newcomer_concession: float
 
 
-class DixonColes:
+class DixonColesRatings:
     """Expected goals from attack and concession of each team.
 
     Parameters
@@ -139,7 +139,7 @@ class DixonColes:
     name = "dixon_coles"
 
     def __init__(self, params: Mapping[str, Any]) -> None:
-        self._constants = Constants(
+        self._constants = DixonColesConstants(
             half_life=float(params["half_life_days"]) * DAY,
             window=round(float(params["window_days"]) * DAY),
             period=round(float(params["refit_days"]) * DAY),
@@ -163,7 +163,6 @@ class DixonColes:
         self._matches = np.empty(0, dtype=MATCH)
 
     def features(self) -> tuple[Feature, ...]:
-        """Return the columns of the family, in order."""
         rows: tuple[tuple[str, Side, str, str], ...] = (
             ("dc_mu_home", "home", "goals", "expected goals of the home side"),
             ("dc_mu_away", "away", "goals", "expected goals of the away side"),
@@ -192,7 +191,6 @@ class DixonColes:
         )
 
     def fold(self, events: Events, sizes: Sizes, out: NDArray[np.float64], first: int) -> None:
-        """Walk over the events: observe every result, describe every fixture into `out`, from column `first`."""
         self._entrants = grown(self._entrants, self._fresh_entrant, sizes.entrants)
         self._regions = grown(self._regions, self._fresh_region, sizes.regions)
         coming = events["region"][events["kind"] == OBSERVE]
@@ -233,12 +231,10 @@ class DixonColes:
         regions["start"], regions["end"] = starts, starts + counts
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the state as named arrays."""
         self._arrange(np.zeros(self._regions.size, dtype=np.int64))
         return {"entrants": self._entrants, "regions": self._regions, "matches": self._matches}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take the state that `arrays` gave."""
         self._entrants, self._regions, self._matches = arrays["entrants"], arrays["regions"], arrays["matches"]
 
 
@@ -259,7 +255,7 @@ def _gather(
     entrants: NDArray[Any],
     region: Any,
     matches: NDArray[Any],
-    constants: Constants,
+    constants: DixonColesConstants,
     moment: int,
     pairs: Pairs,
     sides: Sides,
@@ -328,7 +324,7 @@ def _estimate(
     goals: NDArray[np.float64],
     strength: NDArray[np.float64],
     means: NDArray[np.float64],
-    constants: Constants,
+    constants: DixonColesConstants,
 ) -> None:
     """Set every strength between its goals and the mean of its level, then the means from the strengths."""
     total, weights = np.zeros(LEVELS), np.zeros(LEVELS)
@@ -347,7 +343,7 @@ def _estimate(
 
 
 @njit(cache=True)
-def _without_home(pairs: Pairs, sides: Sides, constants: Constants) -> float:
+def _without_home(pairs: Pairs, sides: Sides, constants: DixonColesConstants) -> float:
     """Return what the goals of home sides would be without a home factor, with those of the prior."""
     without = constants.prior * constants.goals
     for number in range(pairs.weight.size):
@@ -358,7 +354,9 @@ def _without_home(pairs: Pairs, sides: Sides, constants: Constants) -> float:
 
 
 @njit(cache=True)
-def refit(entrants: NDArray[Any], region: Any, matches: NDArray[Any], constants: Constants, moment: int) -> None:
+def refit(
+    entrants: NDArray[Any], region: Any, matches: NDArray[Any], constants: DixonColesConstants, moment: int
+) -> None:
     """Fit one region to the results of its window, each weighted by its age at `moment`, from the fit before."""
     while region.start < region.end and matches[region.start].at < moment - constants.window:
         region.start += 1
@@ -396,7 +394,7 @@ def refit(entrants: NDArray[Any], region: Any, matches: NDArray[Any], constants:
 
 
 @njit(cache=True)
-def observe(region: Any, matches: NDArray[Any], constants: Constants, result: Any) -> None:
+def observe(region: Any, matches: NDArray[Any], constants: DixonColesConstants, result: Any) -> None:
     """Keep one result after those of its region, and open the period that it lies in."""
     match = matches[region.end]
     match.at = result.at
@@ -414,7 +412,9 @@ def observe(region: Any, matches: NDArray[Any], constants: Constants, result: An
 
 
 @njit(cache=True)
-def describe(entrants: NDArray[Any], region: Any, constants: Constants, fixture: Any, out: NDArray[np.float64]) -> None:
+def describe(
+    entrants: NDArray[Any], region: Any, constants: DixonColesConstants, fixture: Any, out: NDArray[np.float64]
+) -> None:
     """Write expected goals, what they are made of, and the weight behind them."""
     level = min(max(fixture.level, 0), LEVELS - 1)
     mean_attack, mean_concession = region.attack[level], region.concession[level]
@@ -437,7 +437,7 @@ def _fold(
     entrants: NDArray[Any],
     regions: NDArray[Any],
     matches: NDArray[Any],
-    constants: Constants,
+    constants: DixonColesConstants,
     events: Events,
     out: NDArray[np.float64],
     first: int,

@@ -24,7 +24,7 @@ COMPETITION: Final = np.dtype([("mean", np.float64), ("played", np.int64), ("edg
 """State of a competition: mean rating of its sides, observed matches, home edge; points."""
 
 
-class Constants(NamedTuple):
+class EloConstants(NamedTuple):
     """Numbers of the family, from ``features.elo`` of the parameters."""
 
     base: float
@@ -38,7 +38,7 @@ class Constants(NamedTuple):
     season_pull: float
 
 
-class Elo(TeamsAndCompetitions):
+class EloRatings(TeamsAndCompetitions):
     """Elo ratings over all competitions at once.
 
     Parameters
@@ -54,7 +54,7 @@ class Elo(TeamsAndCompetitions):
     name = "elo"
 
     def __init__(self, params: Mapping[str, Any]) -> None:
-        self._constants = Constants(
+        self._constants = EloConstants(
             base=float(params["base"]),
             level_gap=float(params["level_gap"]),
             newcomer_gap=float(params["newcomer_gap"]),
@@ -69,7 +69,6 @@ class Elo(TeamsAndCompetitions):
         super().__init__(np.zeros(1, dtype=TEAM), competition)
 
     def features(self) -> tuple[Feature, ...]:
-        """Return the columns of the family, in order."""
         rows: tuple[tuple[str, Side, str, str], ...] = (
             ("elo_home", "home", "points", "Elo rating of the home side"),
             ("elo_away", "away", "points", "Elo rating of the away side"),
@@ -86,7 +85,7 @@ class Elo(TeamsAndCompetitions):
 
 
 @njit(cache=True)
-def rating_of(team: Any, competition: Any, constants: Constants, event: Any) -> float:
+def rating_of(team: Any, competition: Any, constants: EloConstants, event: Any) -> float:
     """Return the rating with which a team enters a match of a competition, in points."""
     mean = constants.base - constants.level_gap * (max(event.level, 1) - 1)
     if competition.played > 0:
@@ -105,7 +104,7 @@ def expected_score(difference: float) -> float:
 
 
 @njit(cache=True)
-def observe(teams: NDArray[Any], competitions: NDArray[Any], constants: Constants, result: Any) -> None:
+def observe(teams: NDArray[Any], competitions: NDArray[Any], constants: EloConstants, result: Any) -> None:
     """Move both ratings, and the mean and the home edge of the competition, by one result."""
     home, away = teams[result.team[0]], teams[result.team[1]]
     competition = competitions[result.competition]
@@ -134,7 +133,7 @@ def observe(teams: NDArray[Any], competitions: NDArray[Any], constants: Constant
 
 @njit(cache=True)
 def describe(
-    teams: NDArray[Any], competitions: NDArray[Any], constants: Constants, fixture: Any, out: NDArray[np.float64]
+    teams: NDArray[Any], competitions: NDArray[Any], constants: EloConstants, fixture: Any, out: NDArray[np.float64]
 ) -> None:
     """Write ratings, their difference with the home edge, and the expected score."""
     home, away = teams[fixture.team[0]], teams[fixture.team[1]]
@@ -152,7 +151,7 @@ def describe(
 def _fold(
     teams: NDArray[Any],
     competitions: NDArray[Any],
-    constants: Constants,
+    constants: EloConstants,
     events: Events,
     out: NDArray[np.float64],
     first: int,

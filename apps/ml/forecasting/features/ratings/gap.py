@@ -35,7 +35,7 @@ COMPETITION: Final = np.dtype(
 """State of a competition: mean counts of home and away sides, matches behind them, mean attack and concession."""
 
 
-class Constants(NamedTuple):
+class GapConstants(NamedTuple):
     """Numbers of the family, from ``features.gap`` of the parameters."""
 
     other_venue: float
@@ -48,7 +48,7 @@ class Constants(NamedTuple):
     surprise_cap: float
 
 
-class Gap(TeamsAndCompetitions):
+class GapRatings(TeamsAndCompetitions):
     """Attack and concession ratings, at home and away, on goals, shots, shots on target and corners.
 
     Parameters
@@ -66,11 +66,10 @@ class Gap(TeamsAndCompetitions):
 
     def __init__(self, params: Mapping[str, Any]) -> None:
         self._rates = np.array([float(params["rates"][counted]) for counted in COUNTED])
-        self._constants = Constants(**{field: params[field] for field in Constants._fields})
+        self._constants = GapConstants(**{field: params[field] for field in GapConstants._fields})
         super().__init__(np.zeros(1, dtype=TEAM), np.zeros(1, dtype=COMPETITION))
 
     def features(self) -> tuple[Feature, ...]:
-        """Return the columns of the family, in order."""
         rows = []
         for counted in COUNTED:
             label = counted.replace("_", " ")
@@ -90,7 +89,7 @@ class Gap(TeamsAndCompetitions):
 
 
 @njit(cache=True)
-def level_of(competition: Any, counted: int, kind: int, constants: Constants, event: Any) -> float:
+def level_of(competition: Any, counted: int, kind: int, constants: GapConstants, event: Any) -> float:
     """Return the mean rating of the sides of a competition, in means of a count."""
     if competition.played > 0:
         return competition.rating[counted, kind]
@@ -100,7 +99,7 @@ def level_of(competition: Any, counted: int, kind: int, constants: Constants, ev
 
 @njit(cache=True)
 def rating_of(
-    team: Any, competition: Any, counted: int, venue: int, kind: int, constants: Constants, event: Any
+    team: Any, competition: Any, counted: int, venue: int, kind: int, constants: GapConstants, event: Any
 ) -> float:
     """Return the rating with which a team enters a match."""
     level = level_of(competition, counted, kind, constants, event)
@@ -114,7 +113,9 @@ def rating_of(
 
 
 @njit(cache=True)
-def expected(teams: NDArray[Any], competition: Any, counted: int, side: int, constants: Constants, event: Any) -> float:
+def expected(
+    teams: NDArray[Any], competition: Any, counted: int, side: int, constants: GapConstants, event: Any
+) -> float:
     """Return what to expect of a side less the mean of such sides, in means of the count."""
     own, other = teams[event.team[side]], teams[event.team[1 - side]]
     if event.neutral:
@@ -135,7 +136,7 @@ def observe(
     teams: NDArray[Any],
     competitions: NDArray[Any],
     rates: NDArray[np.float64],
-    constants: Constants,
+    constants: GapConstants,
     result: Any,
     entering: NDArray[np.float64],
 ) -> None:
@@ -180,7 +181,7 @@ def _settle(
     teams: NDArray[Any],
     competition: Any,
     counted: int,
-    constants: Constants,
+    constants: GapConstants,
     result: Any,
     entering: NDArray[np.float64],
 ) -> None:
@@ -199,7 +200,7 @@ def _settle(
 
 @njit(cache=True)
 def describe(
-    teams: NDArray[Any], competitions: NDArray[Any], constants: Constants, fixture: Any, out: NDArray[np.float64]
+    teams: NDArray[Any], competitions: NDArray[Any], constants: GapConstants, fixture: Any, out: NDArray[np.float64]
 ) -> None:
     """Write what is to be expected of both sides in every count."""
     competition = competitions[fixture.competition]
@@ -214,7 +215,7 @@ def _fold(
     teams: NDArray[Any],
     competitions: NDArray[Any],
     rates: NDArray[np.float64],
-    constants: Constants,
+    constants: GapConstants,
     events: Events,
     out: NDArray[np.float64],
     first: int,

@@ -38,7 +38,7 @@ STRENGTH: Final = 0
 DRAW: Final = 1
 
 
-class Constants(NamedTuple):
+class MarketConstants(NamedTuple):
     """Numbers of the family, from ``features.market`` of the parameters."""
 
     start: float
@@ -55,7 +55,7 @@ class Constants(NamedTuple):
     goal: float
 
 
-class Market(TeamsAndCompetitions):
+class MarketRatings(TeamsAndCompetitions):
     """Strength and draws of both sides as the prices of their earlier matches have them.
 
     Parameters
@@ -71,11 +71,10 @@ class Market(TeamsAndCompetitions):
     name = "market"
 
     def __init__(self, params: Mapping[str, Any]) -> None:
-        self._constants = Constants(**{field: params[field] for field in Constants._fields})
+        self._constants = MarketConstants(**{field: params[field] for field in MarketConstants._fields})
         super().__init__(np.zeros(1, dtype=TEAM), np.zeros(1, dtype=COMPETITION))
 
     def features(self) -> tuple[Feature, ...]:
-        """Return the columns of the family, in order."""
         rows: tuple[tuple[str, Side, str, str], ...] = (
             ("price_strength_home", "home", "log-odds", "strength of the home side behind its earlier prices"),
             ("price_strength_away", "away", "log-odds", "strength of the away side behind its earlier prices"),
@@ -92,7 +91,7 @@ class Market(TeamsAndCompetitions):
 
 
 @njit(cache=True)
-def enter(team: Any, competition: Any, constants: Constants, event: Any, entering: NDArray[np.float64]) -> None:
+def enter(team: Any, competition: Any, constants: MarketConstants, event: Any, entering: NDArray[np.float64]) -> None:
     """Write strength, draws and both variances with which a team enters a match."""
     if team.seen == 0:
         settled = competition.seen >= constants.settled_matches
@@ -117,7 +116,7 @@ def enter(team: Any, competition: Any, constants: Constants, event: Any, enterin
 def observe(
     teams: NDArray[Any],
     competitions: NDArray[Any],
-    constants: Constants,
+    constants: MarketConstants,
     result: Any,
     entering: NDArray[np.float64],
 ) -> None:
@@ -174,7 +173,7 @@ def _store(teams: NDArray[Any], result: Any, entering: NDArray[np.float64]) -> N
 def describe(
     teams: NDArray[Any],
     competitions: NDArray[Any],
-    constants: Constants,
+    constants: MarketConstants,
     fixture: Any,
     entering: NDArray[np.float64],
     out: NDArray[np.float64],
@@ -195,7 +194,7 @@ def describe(
 def _fold(
     teams: NDArray[Any],
     competitions: NDArray[Any],
-    constants: Constants,
+    constants: MarketConstants,
     events: Events,
     out: NDArray[np.float64],
     first: int,

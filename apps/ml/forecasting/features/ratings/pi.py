@@ -28,7 +28,7 @@ COMPETITION: Final = np.dtype([("rating", np.float64, (2,)), ("played", np.int64
 """State of a competition: mean ratings of home sides at home and away sides away, observed matches."""
 
 
-class Constants(NamedTuple):
+class PiConstants(NamedTuple):
     """Numbers of the family, from ``features.pi`` of the parameters."""
 
     rate: float
@@ -41,7 +41,7 @@ class Constants(NamedTuple):
     season_pull: float
 
 
-class Pi(TeamsAndCompetitions):
+class PiRatings(TeamsAndCompetitions):
     """Pi-ratings over all competitions at once.
 
     Parameters
@@ -57,11 +57,10 @@ class Pi(TeamsAndCompetitions):
     name = "pi"
 
     def __init__(self, params: Mapping[str, Any]) -> None:
-        self._constants = Constants(**{field: params[field] for field in Constants._fields})
+        self._constants = PiConstants(**{field: params[field] for field in PiConstants._fields})
         super().__init__(np.zeros(1, dtype=TEAM), np.zeros(1, dtype=COMPETITION))
 
     def features(self) -> tuple[Feature, ...]:
-        """Return the columns of the family, in order."""
         rows: tuple[tuple[str, Side, str], ...] = (
             ("pi_home", "home", "pi-rating of the home side at home"),
             ("pi_away", "away", "pi-rating of the away side away"),
@@ -76,7 +75,7 @@ class Pi(TeamsAndCompetitions):
 
 
 @njit(cache=True)
-def rating_of(team: Any, competition: Any, venue: int, constants: Constants, event: Any) -> float:
+def rating_of(team: Any, competition: Any, venue: int, constants: PiConstants, event: Any) -> float:
     """Return the rating at a venue (0 home, 1 away) with which a team enters a match."""
     level = -constants.level_gap * (max(event.level, 1) - 1)
     if competition.played > 0:
@@ -89,14 +88,14 @@ def rating_of(team: Any, competition: Any, venue: int, constants: Constants, eve
 
 
 @njit(cache=True)
-def goals_of(rating: float, constants: Constants) -> float:
+def goals_of(rating: float, constants: PiConstants) -> float:
     """Return the goals by which a team of this rating is expected to beat an average opponent."""
     goals = BASE ** (abs(rating) / constants.spread) - 1.0
     return goals if rating >= 0.0 else -goals
 
 
 @njit(cache=True)
-def venue_rating(team: Any, competition: Any, side: int, constants: Constants, event: Any) -> float:
+def venue_rating(team: Any, competition: Any, side: int, constants: PiConstants, event: Any) -> float:
     """Return the rating that counts in a match: the mean of both on neutral ground."""
     if event.neutral:
         return (
@@ -106,7 +105,7 @@ def venue_rating(team: Any, competition: Any, side: int, constants: Constants, e
 
 
 @njit(cache=True)
-def observe(teams: NDArray[Any], competitions: NDArray[Any], constants: Constants, result: Any) -> None:
+def observe(teams: NDArray[Any], competitions: NDArray[Any], constants: PiConstants, result: Any) -> None:
     """Move the ratings of both teams, and the means of the competition, by one result."""
     competition = competitions[result.competition]
     home, away = teams[result.team[0]], teams[result.team[1]]
@@ -137,7 +136,7 @@ def observe(teams: NDArray[Any], competitions: NDArray[Any], constants: Constant
 
 @njit(cache=True)
 def describe(
-    teams: NDArray[Any], competitions: NDArray[Any], constants: Constants, fixture: Any, out: NDArray[np.float64]
+    teams: NDArray[Any], competitions: NDArray[Any], constants: PiConstants, fixture: Any, out: NDArray[np.float64]
 ) -> None:
     """Write both ratings and the expected goal difference."""
     competition = competitions[fixture.competition]
@@ -150,7 +149,7 @@ def describe(
 def _fold(
     teams: NDArray[Any],
     competitions: NDArray[Any],
-    constants: Constants,
+    constants: PiConstants,
     events: Events,
     out: NDArray[np.float64],
     first: int,

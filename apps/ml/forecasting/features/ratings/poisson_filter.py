@@ -55,7 +55,7 @@ COMPETITION: Final = np.dtype(
 """State of a competition: mean counts of home and away sides, matches behind them, mean attack and concession."""
 
 
-class Constants(NamedTuple):
+class PoissonFilterConstants(NamedTuple):
     """Numbers of the family, from ``features.poisson_filter`` of the parameters."""
 
     mean_rate: float
@@ -69,7 +69,7 @@ class Constants(NamedTuple):
     goals: float
 
 
-class PoissonFilter(TeamsAndCompetitions):
+class PoissonFilterRatings(TeamsAndCompetitions):
     """Filtered attack, concession and home edge of every team in goals, shots, shots on target and corners.
 
     Parameters
@@ -94,11 +94,10 @@ class PoissonFilter(TeamsAndCompetitions):
             raise ValueError(f"{self.name}: start, drift and jump need a number for each of {STATES}")
         self._noise = np.array(noise, dtype=np.float64)
         self._dispersion = np.array([float(params["dispersion"][counted]) for counted in COUNTED])
-        self._constants = Constants(**{field: params[field] for field in Constants._fields})
+        self._constants = PoissonFilterConstants(**{field: params[field] for field in PoissonFilterConstants._fields})
         super().__init__(np.zeros(1, dtype=TEAM), np.zeros(1, dtype=COMPETITION))
 
     def features(self) -> tuple[Feature, ...]:
-        """Return the columns of the family, in order."""
         rows = []
         for counted in COUNTED:
             label = counted.replace("_", " ")
@@ -135,7 +134,7 @@ class PoissonFilter(TeamsAndCompetitions):
 
 
 @njit(cache=True)
-def level_of(competition: Any, counted: int, state: int, constants: Constants, event: Any) -> float:
+def level_of(competition: Any, counted: int, state: int, constants: PoissonFilterConstants, event: Any) -> float:
     """Return the mean strength of the sides of a competition."""
     if state == EDGE:
         return 0.0
@@ -151,7 +150,7 @@ def enter(
     competition: Any,
     counted: int,
     noise: NDArray[np.float64],
-    constants: Constants,
+    constants: PoissonFilterConstants,
     event: Any,
     strength: NDArray[np.float64],
     variance: NDArray[np.float64],
@@ -178,7 +177,7 @@ def enter(
 def expected(
     competition: Any,
     counted: int,
-    constants: Constants,
+    constants: PoissonFilterConstants,
     event: Any,
     strength: NDArray[np.float64],
     found: NDArray[np.float64],
@@ -212,7 +211,7 @@ def observe(
     competitions: NDArray[Any],
     noise: NDArray[np.float64],
     dispersion: NDArray[np.float64],
-    constants: Constants,
+    constants: PoissonFilterConstants,
     result: Any,
     scratch: NDArray[np.float64],
 ) -> None:
@@ -250,7 +249,7 @@ def _move(
     counted: int,
     source: int,
     dispersion: NDArray[np.float64],
-    constants: Constants,
+    constants: PoissonFilterConstants,
     result: Any,
     home: float,
     away: float,
@@ -286,7 +285,7 @@ def _settle(
     teams: NDArray[Any],
     competition: Any,
     counted: int,
-    constants: Constants,
+    constants: PoissonFilterConstants,
     result: Any,
     scratch: NDArray[np.float64],
 ) -> None:
@@ -308,7 +307,7 @@ def describe(
     teams: NDArray[Any],
     competitions: NDArray[Any],
     noise: NDArray[np.float64],
-    constants: Constants,
+    constants: PoissonFilterConstants,
     fixture: Any,
     scratch: NDArray[np.float64],
     out: NDArray[np.float64],
@@ -332,7 +331,11 @@ def describe(
 
 @njit(cache=True)
 def _goals(
-    competition: Any, constants: Constants, fixture: Any, scratch: NDArray[np.float64], out: NDArray[np.float64]
+    competition: Any,
+    constants: PoissonFilterConstants,
+    fixture: Any,
+    scratch: NDArray[np.float64],
+    out: NDArray[np.float64],
 ) -> None:
     """Write what the expected goals are made of, and how sure the ratio of both sides is."""
     edge = 0.0 if fixture.neutral else scratch[0, 0, EDGE] / 2.0
@@ -355,7 +358,7 @@ def _fold(
     competitions: NDArray[Any],
     noise: NDArray[np.float64],
     dispersion: NDArray[np.float64],
-    constants: Constants,
+    constants: PoissonFilterConstants,
     events: Events,
     out: NDArray[np.float64],
     first: int,

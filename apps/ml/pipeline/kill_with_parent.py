@@ -1,0 +1,34 @@
+"""Run a command that must not outlive whoever started it: ``python kill_with_parent.py COMMAND…``.
+
+The starter holds the other end of standard input. When it dies, however it dies, the input ends, and the whole process
+group is killed: the command, the stages that it runs, and this process.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+
+
+def _wait_for_the_end() -> None:
+    # Not through sys.stdin, whose lock the end of the interpreter would wait for.
+    while os.read(0, 1024):
+        pass
+    os.killpg(0, signal.SIGKILL)
+
+
+def main(command: Sequence[str]) -> int:
+    """Run the command in this process group and return its exit status; for a signal, 128 and its number."""
+    if os.getpgrp() != os.getpid():
+        os.setpgrp()
+    threading.Thread(target=_wait_for_the_end, daemon=True).start()
+    status = subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode  # noqa: S603
+    return status if status >= 0 else 128 - status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
