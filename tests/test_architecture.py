@@ -57,6 +57,7 @@ def test_the_types_hold():
         "apps.scraping.politeness",
         "apps.scraping.sandbox.world",
         "apps.scraping.sandbox.site",
+        "apps.matches.aliases",
         "apps.matches.records",
         "apps.matches.standings",
         "apps.matches.trust",
