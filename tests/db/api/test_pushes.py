@@ -14,8 +14,8 @@ from prometheus_client import REGISTRY
 from apps.api import intake, services
 from apps.api.intake import line_ingest
 from apps.api.models import IdempotencyKey, Upload
+from apps.matches.ingest import WorldConflictError, ingestion
 from apps.matches.models import Contradiction, Event, Ingest, Match, MatchStats, Odds, Team, TeamAlias
-from apps.matches.services import WorldConflictError
 from tests.db.api.conftest import NOW, body_of, quoted, told
 
 pytestmark = pytest.mark.django_db
@@ -44,7 +44,7 @@ def test_a_fixture_its_odds_and_its_result_enter_as_one_match(key):
     )
     assert counts(push(key, over, now=NOW + timedelta(days=2))) == (0, 1, 0, 0)
     match = Match.objects.get()
-    assert (match.status, match.home_goals, match.away_goals, match.told_by) == ("finished", 2, 1, "feed")
+    assert (match.status, match.home_goals, match.away_goals, match.result_source) == ("finished", 2, 1, "feed")
     assert match.known_at == datetime(2026, 11, 24, 16, 54, tzinfo=UTC)
     assert MatchStats.objects.get(match=match).home_shots == 11
     assert Odds.objects.get(match_id=match.pk).home == 2.0
@@ -132,7 +132,7 @@ def test_nothing_usable_is_422_and_leaves_no_ingest(key):
 
 
 def test_the_first_thousand_errors_are_told_in_order(key, monkeypatch):
-    monkeypatch.setattr(line_ingest, "ERRORS_TOLD", 10)
+    monkeypatch.setattr(line_ingest, "ERRORS_LISTED", 10)
     lines = [told(), told(home_team="x" * 200), *["{"] * 95]
     answer = push(key, *lines)
     assert [each["line"] for each in answer.content["errors"]] == list(range(2, 12))
@@ -154,7 +154,7 @@ def test_odds_of_an_unknown_match_are_refused(key, make_key):
     assert answer.content["errors"][0] == {
         "line": 1,
         "pointer": "/source_id",
-        "reason": "feed has told no match under this id",
+        "reason": "no match of feed has this id",
     }
 
 
@@ -180,7 +180,7 @@ def test_odds_of_a_match_whose_result_another_source_told(key, make_key):
     push(make_key("other").row, told(status="finished", home_goals=3, away_goals=0), now=now)
     assert counts(push(key, quoted("m1"), now=now)) == (0, 1, 0, 0)
     match = Match.objects.get()
-    assert (match.told_by, match.home_goals) == ("other", 3)
+    assert (match.result_source, match.home_goals) == ("other", 3)
 
 
 def test_odds_do_not_end_a_contradiction_of_their_feed(key, make_key):
@@ -193,14 +193,14 @@ def test_odds_do_not_end_a_contradiction_of_their_feed(key, make_key):
     contradiction = Contradiction.objects.get()
     assert (contradiction.source, contradiction.home_goals, contradiction.resolved_at) == ("feed", 2, None)
     match = Match.objects.get()
-    assert (match.status, match.home_goals, match.told_by) == ("finished", 3, "other")
+    assert (match.status, match.home_goals, match.result_source) == ("finished", 3, "other")
 
 
 # ── Worlds and names ─────────────────────────────────────────────────────────────────────────────────────────────────
 def test_a_key_writes_to_its_worlds_alone(key, make_key):
-    with pytest.raises(intake.WorldForbiddenError, match="Line 2 tells of the sandbox"):
+    with pytest.raises(intake.WorldForbiddenError, match="Line 2 belongs to the sandbox"):
         push(key, told(), told(competition=SANDBOX))
-    with pytest.raises(intake.WorldForbiddenError, match="Line 1 tells of the real"):
+    with pytest.raises(intake.WorldForbiddenError, match="Line 1 belongs to the real"):
         push(make_key("play", worlds=["sandbox"]).row, told())
     assert not Match.objects.exists()
 
@@ -248,8 +248,8 @@ def test_the_same_match_again_and_again_is_refused_before_it_costs(key):
     lines = [told(source_id="m1", round=f"Round {n}") for n in range(2_000)]
     began = time.process_time()
     answer = push(key, *lines)
-    assert counts(answer) == (1, line_ingest.TELLINGS_LIMIT - 1, 0, 2_000 - line_ingest.TELLINGS_LIMIT)
-    assert "more than 20 times" in answer.content["errors"][0]["reason"]
+    assert counts(answer) == (1, line_ingest.VERSIONS_LIMIT - 1, 0, 2_000 - line_ingest.VERSIONS_LIMIT)
+    assert "more than 20 versions" in answer.content["errors"][0]["reason"]
     assert time.process_time() - began < 20
     # Odds come as often as they change.
     answer = push(key, *[quoted("m1", home=2.0 + n / 1000) for n in range(2_000)])
@@ -258,8 +258,8 @@ def test_the_same_match_again_and_again_is_refused_before_it_costs(key):
 
 
 def test_batches_lose_no_line(key, monkeypatch):
-    monkeypatch.setattr(line_ingest, "BATCH", 4)
-    monkeypatch.setattr(line_ingest, "LARGEST_BATCH", 6)
+    monkeypatch.setattr(ingestion, "BATCH", 4)
+    monkeypatch.setattr(ingestion, "LARGEST_BATCH", 6)
     lines = [
         told(home_team=f"Club {n}", season="2025-26" if n < 15 else "2026-27", source_id=f"m{n}") for n in range(23)
     ]
@@ -393,8 +393,8 @@ def test_uploads_of_two_keys_have_nothing_to_do_with_each_other(key, make_key):
 
 
 def test_a_failure_in_the_middle_stores_nothing(key, monkeypatch):
-    monkeypatch.setattr(line_ingest, "BATCH", 2)
-    monkeypatch.setattr(line_ingest, "LARGEST_BATCH", 2)
+    monkeypatch.setattr(ingestion, "BATCH", 2)
+    monkeypatch.setattr(ingestion, "LARGEST_BATCH", 2)
     upload = uuid4()
     push(key, told(), upload=upload)
     real, calls = line_ingest._stored, []

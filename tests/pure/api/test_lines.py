@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.api.intake import LineError, OddsLine, read_line
-from apps.matches.records import KickoffPrecision, MatchRecord, Moment, Status
+from apps.matches.records import KickoffPrecision, MatchRecord, MatchStatus, Moment
 
 PLAIN = {
     "competition": {"region": "England", "name": "Premier League"},
@@ -46,7 +46,7 @@ def test_a_line_becomes_the_record_that_it_tells():
         round="Matchday 12",
     )
     assert record.kickoff_at == datetime(2026, 11, 23, 15, tzinfo=UTC)
-    assert (record.status, record.home_goals, record.away_goals) == (Status.FINISHED, 2, 1)
+    assert (record.status, record.home_goals, record.away_goals) == (MatchStatus.FINISHED, 2, 1)
     assert record.known_at == datetime(2026, 11, 23, 16, 54, tzinfo=UTC)
     assert (record.competition.level, record.competition.is_simulated) == (4, True)
     assert (record.stats.home_shots, record.stats.away_shots, record.stats.referee) == (11, None, "A. Taylor")
@@ -73,19 +73,19 @@ def test_a_line_of_odds_names_its_match_by_the_id():
 @pytest.mark.parametrize(
     ("raw", "said"),
     [
-        (b"{", "no JSON"),
+        (b"{", "not valid JSON"),
         (b"[]", "one JSON object"),
         (b"12", "one JSON object"),
         (b'"text"', "one JSON object"),
-        (b'{"a": 1} {"b": 2}', "no JSON"),
+        (b'{"a": 1} {"b": 2}', "not valid JSON"),
         (b'{"home_team": "\xff"}', "byte 16 is not UTF-8"),
-        (b'{"home_team": "a\x00b"}', "no JSON"),
-        (b'{"odds": [{"home": NaN}]}', "NaN is no number"),
-        (b'{"odds": [{"home": -Infinity}]}', "-Infinity is no number"),
+        (b'{"home_team": "a\x00b"}', "not valid JSON"),
+        (b'{"odds": [{"home": NaN}]}', "NaN is not a number"),
+        (b'{"odds": [{"home": -Infinity}]}', "-Infinity is not a number"),
         (b"[" * 60_000, "nested too deeply"),
         (b'{"home_goals": ' + b"9" * 5_000 + b"}", "a number that is too long"),
         (b'{"season": "2026", "season": "2027"}', "'season' comes twice"),
-        ("{\ufeff}".encode(), "no JSON"),
+        ("{\ufeff}".encode(), "not valid JSON"),
         (json.dumps(PLAIN).encode("utf-16"), "not UTF-8"),
     ],
 )
@@ -117,14 +117,14 @@ def test_what_is_no_line_is_refused_as_a_whole(raw, said):
         ({"home_team": " \u00a0 "}, "/home_team", "missing"),
         ({"home_team": "Lee\u0000ds"}, "/home_team", "control character"),
         ({"home_team": "Lee\nds"}, "/home_team", "control character"),
-        ({"home_team": "Lee\ud800ds"}, "/home_team", "no character"),
+        ({"home_team": "Lee\ud800ds"}, "/home_team", "not a character"),
         ({"home_team": ["Leeds"]}, "/home_team", "a text"),
         ({"kickoff_at": "2026-11-23T15:00:00"}, "/kickoff_at", "no zone"),
-        ({"kickoff_at": "tomorrow"}, "/kickoff_at", "no moment"),
+        ({"kickoff_at": "tomorrow"}, "/kickoff_at", "not a moment"),
         ({"kickoff_at": 1764000000}, "/kickoff_at", "a text"),
-        ({"kickoff_at": "0001-01-01T00:00:00+14:00"}, "/kickoff_at", "no moment"),
+        ({"kickoff_at": "0001-01-01T00:00:00+14:00"}, "/kickoff_at", "not a moment"),
         ({"kickoff_at": "2026-11-23"}, "/kickoff_at", "kickoff_precision date"),
-        ({"kickoff_precision": "date"}, "/kickoff_at", "it is a day"),
+        ({"kickoff_precision": "date"}, "/kickoff_at", "must be a day"),
         ({"kickoff_precision": "second"}, "/kickoff_precision", "none of minute, date"),
         ({"status": "over"}, "/status", "none of scheduled"),
         ({"status": {}}, "/status", "none of scheduled"),
@@ -152,7 +152,7 @@ def test_what_is_no_line_is_refused_as_a_whole(raw, said):
         ({"home_goals": 120, "away_goals": 0}, "", "120 goals"),
         ({"away_team": "Leeds"}, "", "cannot play itself"),
         ({"finished_at": "2026-11-23T14:00:00Z"}, "", "not after kick-off"),
-        ({"sheet": {}}, "/sheet", "no field"),
+        ({"details": {}}, "/details", "no field"),
     ],
 )
 def test_what_is_wrong_is_named_by_its_place(fields, pointer, said):
