@@ -1,4 +1,4 @@
-"""What a visit costs: `python -m benchmarks.scraping [--json FILE] [--pages N]`.
+"""What a scrape run costs: `python -m benchmarks.scraping [--json FILE] [--pages N]`.
 
 Reads the sandbox's site, which runs in a process of its own, through a real browser into a PostgreSQL of its own. The
 site has four leagues in which a match ends each minute: an hour of it is far more than an hour of four real leagues, so
@@ -68,8 +68,8 @@ def processor_seconds(without: set[int]) -> float:
     return total
 
 
-def visit(scope: str, offset: Synchronized[float], without: set[int]) -> tuple[float, float, int]:
-    """Make one visit; return its processor seconds, its duration in seconds and its pages."""
+def scrape_once(scope: str, offset: Synchronized[float], without: set[int]) -> tuple[float, float, int]:
+    """Make one scrape run; return its processor seconds, its duration in seconds and its pages."""
     from apps.scraping import services
     from apps.scraping.models import Source
     from apps.scraping.services.runs import scrape_due
@@ -85,7 +85,7 @@ def visit(scope: str, offset: Synchronized[float], without: set[int]) -> tuple[f
     took = time.perf_counter() - began
     run.refresh_from_db()
     if run.outcome not in ("stored", "unchanged"):
-        sys.exit(f"the visit ended {run.outcome}: {run.detail}")
+        sys.exit(f"the run ended {run.outcome}: {run.detail}")
     return processor_seconds(without) - before, took, run.pages_done
 
 
@@ -111,7 +111,7 @@ def plain_loop(url: str, paths: list[str]) -> float:
 
 
 def our_loop(url: str, paths: list[str]) -> float:
-    """Ask for the same pages through our fetcher, lane and raw store; return the seconds."""
+    """Fetch the same pages by our fetcher, with delays and storage; return the seconds."""
     from apps.scraping.models import ScrapeRun, Source
     from apps.scraping.responses import FetchOutcome
     from apps.scraping.services import snapshots
@@ -131,7 +131,7 @@ def our_loop(url: str, paths: list[str]) -> float:
 
 
 def measure(pages: int) -> list[Measure]:
-    """Fill, then visit an hour later and a minute later, then race the plain loop."""
+    """Fill, then scrape an hour later and a minute later, then race the plain loop."""
     from django.conf import settings
     from django.utils import timezone
 
@@ -143,11 +143,11 @@ def measure(pages: int) -> list[Measure]:
         settings.SPAI_SANDBOX_URL, settings.SPAI_SANDBOX = url, True
         services.ensure_sources(now=timezone.now())
         ours = {process.pid for process in psutil.Process().children(recursive=True)}
-        _, first_seconds, first_pages = visit("results", offset, ours)
+        _, first_seconds, first_pages = scrape_once("results", offset, ours)
         offset.value = HOUR
-        hour_cpu, hour_seconds, hour_pages = visit("results", offset, ours)
+        hour_cpu, hour_seconds, hour_pages = scrape_once("results", offset, ours)
         offset.value = HOUR + 60
-        minute_cpu, minute_seconds, minute_pages = visit("results", offset, ours)
+        minute_cpu, minute_seconds, minute_pages = scrape_once("results", offset, ours)
         ids = Match.objects.filter(status="finished").values_list("refs__source_id", flat=True)[:pages]
         paths = [f"/matches/{match}/live" for match in ids]
         own = our_loop(url, paths)
@@ -155,8 +155,8 @@ def measure(pages: int) -> list[Measure]:
         plain = plain_loop(url, paths)
     share = 100 * hour_cpu * WANTED_LEAGUES / LEAGUES / HOUR
     return [
-        Measure("first visit", first_seconds, "s"),
-        Measure("first visit, pages", first_pages, "pages"),
+        Measure("first run", first_seconds, "s"),
+        Measure("first run, pages", first_pages, "pages"),
         Measure("an hour later", hour_seconds, "s"),
         Measure("an hour later, pages", hour_pages, "pages"),
         Measure("an hour later, processor", hour_cpu, "s"),
@@ -164,7 +164,7 @@ def measure(pages: int) -> list[Measure]:
         Measure("a minute later", minute_seconds, "s"),
         Measure("a minute later, pages", minute_pages, "pages"),
         Measure("a minute later, processor", minute_cpu, "s"),
-        Measure("our fetcher, lane and raw store", 60 * len(paths) / own, "pages/min"),
+        Measure("our fetcher, delays and storage", 60 * len(paths) / own, "pages/min"),
         Measure("plain Playwright loop", 60 * len(paths) / plain, "pages/min"),
         Measure("ours to plain", plain / own, "ratio"),
     ]

@@ -1,7 +1,7 @@
 """How long each fault of a site takes to end in its outcome: `python -m benchmarks.scraping_faults [--json FILE]`.
 
 The sandbox's site breaks in one way after the other, where the browser asks for its feeds. Each must end in its outcome
-within 45 s, with the tables as they were; a visit after it must store again.
+within 45 s, with the tables as they were; a run after it must store again.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ def tables() -> tuple[int, int, int]:
     return Match.objects.count(), Match.objects.filter(status="finished").count(), Lineup.objects.count()
 
 
-def visit() -> tuple[str, float]:
-    """Make one visit for results; return its outcome and its seconds."""
+def scrape_once() -> tuple[str, float]:
+    """Scrape the results once; return its outcome and its seconds."""
     from apps.scraping import services
     from apps.scraping.models import HostState, Source
     from apps.scraping.services.runs import scrape_due
@@ -75,18 +75,18 @@ def measure() -> list[Measure]:
     with site() as (url, _):
         settings.SPAI_SANDBOX_URL, settings.SPAI_SANDBOX = url, True
         services.ensure_sources(now=timezone.now())
-        visit()
+        scrape_once()
         for mode, expected in MODES.items():
             before = tables()
             httpx.put(f"{url}/_faults", json={"path": FEEDS, "mode": mode}).raise_for_status()
-            outcome, took = visit()
+            outcome, took = scrape_once()
             httpx.delete(f"{url}/_faults").raise_for_status()
             is_untouched = "stored" in expected or tables() == before
             if outcome not in expected or not is_untouched:
                 sys.exit(f"{mode} ended {outcome}, not {' or '.join(expected)}; tables {before} then {tables()}")
-            healed, _ = visit()
+            healed, _ = scrape_once()
             if healed not in ("stored", "unchanged"):
-                sys.exit(f"the visit after {mode} ended {healed}")
+                sys.exit(f"the run after {mode} ended {healed}")
             measures.append(Measure(f"{mode}: {outcome}", took, "s", LIMIT))
         close_browser()
     return measures

@@ -89,7 +89,7 @@ def host_of(url: str) -> str:
     except ValueError as error:
         raise ValueError(f"{url[:200]!r} is not an address: {error}") from error
     if parts.scheme not in _PORTS or not parts.hostname or parts.username is not None:
-        raise ValueError(f"{url[:200]!r} is not an http address without a user name")
+        raise ValueError(f"{url[:200]!r} is not an http or https address, or has a user name")
     return parts.hostname if port in (None, _PORTS[parts.scheme]) else f"{parts.hostname}:{port}"
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from apps.scraping.sandbox.clubs import CLUBS, COMPETITIONS, LEAGUE_SIZE
 from apps.scraping.sandbox.scores import draw_scores, outcome_probabilities, over_probability, score_grid
-from apps.scraping.sandbox.strengths import REGIONS, WorldState, members, walk
+from apps.scraping.sandbox.strengths import REGIONS, WorldState, members, strengths_by_round
 from apps.scraping.sandbox.timetable import (
     MATCHES_PER_LEAGUE,
     MATCHES_PER_ROUND,
@@ -79,7 +79,7 @@ class Play:
 
 def play_season(state: WorldState, *, is_dense: bool, rng: np.random.Generator) -> Play:
     """Play all 528 matches of a season; past seasons have a few postponed ones."""
-    strengths = walk(state, rng)
+    strengths = strengths_by_round(state, rng)
     home, away = draw_fixtures(state, rng)
     moved_to_week = np.full(MATCHES_PER_SEASON, -1, dtype=np.int64) if is_dense else draw_postponements(rng)
     home_expected, away_expected = expected_goals(state, strengths, home, away, rounds_played(moved_to_week))

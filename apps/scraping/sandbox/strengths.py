@@ -79,7 +79,7 @@ def first_state(rng: np.random.Generator) -> WorldState:
     )
 
 
-def walk(state: WorldState, rng: np.random.Generator) -> Floats:
+def strengths_by_round(state: WorldState, rng: np.random.Generator) -> Floats:
     """Return the attack and defence of each club in each round, shape (22, 48, 2); round 0 is the present state."""
     form = state.form
     rounds = np.empty((ROUNDS, len(CLUBS), 2))

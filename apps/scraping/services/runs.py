@@ -28,7 +28,7 @@ from apps.scraping.models import Address, ScrapeRun, Source
 from apps.scraping.responses import FetchOutcome
 from apps.scraping.scopes import ScrapeScope
 from apps.scraping.services.crawl import Crawl, CrawlResult, Fetcher
-from apps.scraping.services.reread import Reread
+from apps.scraping.services.reparse import ReparseCrawl
 from apps.scraping.services.sources import base_url_of, site_of, why_off
 from apps.scraping.sources import CrawlJob, Site, Window
 
@@ -204,7 +204,7 @@ def _work(
         return _end(run, FetchOutcome.FAILED, clock(), detail=f"{reason}\nRequest fewer days: they have fewer pages.")
     try:
         with make_fetcher(run.source) as fetcher:
-            crawl = (Reread if is_reparse else Crawl)(run, make_site(run.source), _job(run), fetcher, clock=clock)
+            crawl = (ReparseCrawl if is_reparse else Crawl)(run, make_site(run.source), _job(run), fetcher, clock=clock)
             is_over = _crawl_slice(run, crawl, clock, slice_seconds, end)
         if not is_over:
             run.refresh_from_db()
@@ -261,7 +261,7 @@ def _end_slice(run: ScrapeRun, crawl: Crawl, clock: Callable[[], datetime], *, s
         run.doing = run.doing if seconds >= FAIR_TIME else ""
         _save_progress(run, crawl.result, clock())
         return
-    if isinstance(crawl, Reread):
+    if isinstance(crawl, ReparseCrawl):
         if not _save_progress(run, crawl.result, clock()):
             return
         _store(run, crawl.result, clock)

@@ -240,7 +240,7 @@ def test_the_first_page_of_the_office_tells_of_troubled_visits_and_halted_hosts(
 def test_the_timetable_can_be_read_beside_its_policy(admin, visited):
     row = PeriodicTask.objects.get(name="whoscored: odds")
     page = admin.get(reverse("admin:django_celery_beat_periodictask_change", args=[row.pk])).content.decode()
-    assert "prices of then are gone" in page
+    assert "prices of a missed run are lost" in page
 
 
 def test_moments_are_told_in_utc_beside_how_long_ago(stage):

@@ -124,7 +124,7 @@ def test_a_robots_txt_that_leads_to_another_host_is_not_taken_for_one_that_forbi
     monkeypatch.setattr(Home, "moved_to", f"http://localhost:{server.server_port}/rules")
     with opened(source, clock) as fetcher, pytest.raises(FetchError, match="could not be read") as error:
         fetcher.get(page(server), kept=None)
-    assert "it leads to another host" in error.value.reason
+    assert "it redirects to another host" in error.value.reason
     assert error.value.outcome is FetchOutcome.HTTP_ERROR
     assert paths(server) == ["/robots.txt"]
 

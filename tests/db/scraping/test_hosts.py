@@ -272,7 +272,7 @@ def test_the_pause_that_robots_txt_asks_for_begins_with_robots_txt(visitor):
 
 def test_a_robots_txt_that_leads_elsewhere_is_unread_and_forbids_nothing_by_itself(visitor):
     visitor.robots = FetchError(FetchOutcome.INVALID, "another host", FetchResponse("", 301, b"", visitor.clock()))
-    with pytest.raises(FetchError, match=r"could not be read.*: it leads to another host.*status 301") as error:
+    with pytest.raises(FetchError, match=r"could not be read.*: it redirects to another host.*status 301") as error:
         visitor.go()
     assert error.value.outcome == FetchOutcome.HTTP_ERROR
     assert len(visitor.asked) == 1

@@ -210,7 +210,7 @@ def test_an_address_without_a_host_is_refused_and_harms_nobody_who_meets_it(stag
     files.is_enabled, files.base_url = True, address
     with pytest.raises(ValidationError, match="Give the address of a site"):
         files.full_clean()
-    assert "Its address leads nowhere" in services.why_off(files)
+    assert "Its address is invalid" in services.why_off(files)
     assert not selectors.is_halted(address, NOW)
 
 

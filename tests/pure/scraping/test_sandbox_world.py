@@ -145,11 +145,11 @@ def test_the_anchor_may_be_given_in_any_zone(world: SimulatedWorld) -> None:
 
 
 def test_a_time_without_a_zone_and_a_negative_seed_are_refused(world: SimulatedWorld) -> None:
-    with pytest.raises(ValueError, match=r"anchor_at .* has no zone"):
+    with pytest.raises(ValueError, match=r"anchor_at .* has no time zone"):
         SimulatedWorld(SEED, ANCHOR.replace(tzinfo=None))
     with pytest.raises(ValueError, match="seed -1 is negative"):
         SimulatedWorld(-1, ANCHOR)
-    with pytest.raises(ValueError, match=r"now .* has no zone"):
+    with pytest.raises(ValueError, match=r"now .* has no time zone"):
         next(world.records(ANCHOR.replace(tzinfo=None)))
 
 

@@ -17,7 +17,7 @@ from apps.matches.records import CompetitionKey, MatchRecord, MatchStatus
 from apps.scraping.sources import SOURCES, CrawlJob, Page, ParsedFile, Reading, Request, ScrapeScope, WhoScored, Window
 from apps.scraping.sources.competitions import WHOSCORED
 from apps.scraping.sources.whoscored.feed import WhoScoredFeed, read_feed
-from apps.scraping.sources.whoscored.trail import Tournament, WhoScoredSeason, WhoScoredStage
+from apps.scraping.sources.whoscored.tournaments import Tournament, WhoScoredSeason, WhoScoredStage
 
 REAL_DATA = os.environ.get("SPAI_REAL_DATA", "")
 

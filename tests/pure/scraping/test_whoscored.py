@@ -25,7 +25,7 @@ from apps.scraping.sources import CrawlJob, FetchMethod, Page, ParseError, Reque
 from apps.scraping.sources.whoscored.feed import WhoScoredFeed, read_feed, season_label
 from apps.scraping.sources.whoscored.incidents import as_minute
 from apps.scraping.sources.whoscored.scores import WhoScoredScore, read_score
-from apps.scraping.sources.whoscored.trail import (
+from apps.scraping.sources.whoscored.tournaments import (
     Tournament,
     WhoScoredSeason,
     WhoScoredStage,

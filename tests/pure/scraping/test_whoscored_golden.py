@@ -27,7 +27,7 @@ from apps.matches.records import (
 )
 from apps.scraping.sources import CrawlJob, Page, Reading, Request, ScrapeScope, WhoScored, Window
 from apps.scraping.sources.competitions import WHOSCORED
-from apps.scraping.sources.whoscored.trail import Tournament, WhoScoredSeason, WhoScoredStage
+from apps.scraping.sources.whoscored.tournaments import Tournament, WhoScoredSeason, WhoScoredStage
 from tests.pure.scraping.test_sources_golden import PAGES, SUFFIX, plain
 
 FOLDER = PAGES / "whoscored"

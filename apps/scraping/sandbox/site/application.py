@@ -157,8 +157,8 @@ class SandboxSite:
         return SiteAnswer(pages.stage_page(shown, shown.days(now), around))
 
     def _month(self, now: datetime, query: str, stage: str) -> SiteAnswer:
-        asked = parse_qs(query).get("d", [""])[-1]
-        found = re.fullmatch(r"([0-9]{4})([0-9]{2})", asked)
+        month = parse_qs(query).get("d", [""])[-1]
+        found = re.fullmatch(r"([0-9]{4})([0-9]{2})", month)
         if found is None or not 1 <= int(found[2]) <= 12 or not int(found[1]):
             raise BadRequestError("d must be a year and a month from 01 to 12, such as d=202611")
         number, league = season_and_league(int(stage), FIRST_STAGE_ID)
@@ -169,7 +169,7 @@ class SandboxSite:
             body = feed.month(int(found[1]), int(found[2]), now, since)
             return _Kept(SiteAnswer(body, JSON, modified_at=since), since, until)
 
-        return self._keep(f"feed {stage} {asked}", now, make)
+        return self._keep(f"feed {stage} {month}", now, make)
 
     def _live(self, now: datetime, query: str, match: str) -> SiteAnswer:
         feed, view = self._match(match, now)

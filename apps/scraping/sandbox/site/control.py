@@ -71,9 +71,9 @@ def _fault_in(environ: WSGIEnvironment) -> dict[str, Any]:
     if not 0 < length <= LONGEST_BODY:
         raise FaultError(f"send JSON of at most {LONGEST_BODY} bytes, with Content-Length")
     try:
-        asked = json.loads(environ["wsgi.input"].read(length))
+        value = json.loads(environ["wsgi.input"].read(length))
     except (ValueError, RecursionError) as error:
         raise FaultError(f"the body is no JSON: {error}") from error
-    if not isinstance(asked, dict) or not {"path", "mode"} <= set(asked) <= {"path", "mode", "times", "seconds"}:
+    if not isinstance(value, dict) or not {"path", "mode"} <= set(value) <= {"path", "mode", "times", "seconds"}:
         raise FaultError('send {"path": "/…", "mode": "…"}, and if need be "times" and "seconds"')
-    return asked
+    return value

@@ -17,7 +17,7 @@ from apps.scraping.sources.whoscored.incidents import details_known_at, read_inc
 from apps.scraping.sources.whoscored.offers import read_offers
 from apps.scraping.sources.whoscored.pages import as_count, as_json, as_words, required
 from apps.scraping.sources.whoscored.scores import read_score
-from apps.scraping.sources.whoscored.trail import Tournament
+from apps.scraping.sources.whoscored.tournaments import Tournament
 
 STATUSES: Final = {
     1: MatchStatus.SCHEDULED,

@@ -11,7 +11,7 @@ from apps.matches.records import CompetitionKey
 from apps.scraping.sources.base import Page, ParseError
 from apps.scraping.sources.competitions import WHOSCORED
 from apps.scraping.sources.whoscored.pages import as_count, as_text, as_words, assigned
-from apps.scraping.sources.whoscored.trail import PATH, Tournament, clean_slug
+from apps.scraping.sources.whoscored.tournaments import PATH, Tournament, clean_slug
 
 REGIONS: Final = re.compile(r"\ballRegions\s*=\s*")
 

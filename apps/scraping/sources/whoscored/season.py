@@ -8,7 +8,7 @@ from selectolax.lexbor import LexborHTMLParser
 
 from apps.scraping.sources.base import Page, ParseError
 from apps.scraping.sources.whoscored.pages import as_text, as_tree, as_words
-from apps.scraping.sources.whoscored.trail import PATH, Tournament, WhoScoredSeason, WhoScoredStage, clean_slug
+from apps.scraping.sources.whoscored.tournaments import PATH, Tournament, WhoScoredSeason, WhoScoredStage, clean_slug
 
 SEASONS: Final = "select#seasons"
 STAGES: Final = "select#stages"

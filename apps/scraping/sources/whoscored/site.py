@@ -16,7 +16,7 @@ from apps.scraping.sources.whoscored.match_centre import read_match_centre
 from apps.scraping.sources.whoscored.preview import MISSING_PLAYERS, read_preview
 from apps.scraping.sources.whoscored.season import FIXTURES_LINK, SEASONS, read_season, read_tournament
 from apps.scraping.sources.whoscored.stage import read_calendar
-from apps.scraping.sources.whoscored.trail import Tournament, WhoScoredSeason, WhoScoredStage, seasons_to_enter
+from apps.scraping.sources.whoscored.tournaments import Tournament, WhoScoredSeason, WhoScoredStage, seasons_to_enter
 
 BASE_URL: Final = "https://www.whoscored.com"
 

@@ -14,7 +14,7 @@ from apps.scraping.services.crawl import Crawl, CrawlResult, PageFailure, load_p
 from apps.scraping.sources import ParseError, Request
 
 
-class Reread(Crawl):
+class ReparseCrawl(Crawl):
     """A crawl that parses every stored page of each address and fetches none.
 
     A page that was refused when it came, because it contradicted itself or listed far fewer matches than the earlier
