@@ -294,17 +294,8 @@ def make_cluster(cluster: Cluster, user: str, password: str, mode: str | None = 
             for path in (Path(made), target, key):
                 shutil.chown(path, "nobody", "nogroup")
         command = [
-            str(cluster.program.path.with_name("initdb")),
-            "--pgdata",
-            str(target),
-            "--username",
-            user,
-            "--pwfile",
-            str(key),
-            "--auth=scram-sha-256",
-            "--encoding=UTF8",
-            "--no-instructions",
-            *locale,
+            *(str(cluster.program.path.with_name("initdb")), "--pgdata", str(target), "--username", user),
+            *("--pwfile", str(key), "--auth=scram-sha-256", "--encoding=UTF8", "--no-instructions", *locale),
         ]
         done = subprocess.run(unprivileged(command, mode), cwd="/", capture_output=True, text=True, check=False)
         if done.returncode:

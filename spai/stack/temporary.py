@@ -34,19 +34,8 @@ PATIENCE = 120.0
 STOP_PATIENCE = 30.0
 """Seconds after which a server that was told to stop is killed."""
 OF_A_STACK = (
-    *(
-        "SPAI_",
-        "DATABASE_",
-        "REDIS_",
-        "CELERY_",
-        "MLFLOW_",
-        "PROMETHEUS_",
-        "DJANGO_",
-        "BROWSER_",
-        "AWS_",
-        "DVC_",
-        "GX_",
-    ),
+    *("SPAI_", "DATABASE_", "REDIS_", "CELERY_", "MLFLOW_", "PROMETHEUS_"),
+    *("DJANGO_", "BROWSER_", "AWS_", "DVC_", "GX_"),
     # libpq reads these for what an address omits.
     "PG",
 )

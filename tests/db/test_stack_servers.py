@@ -65,7 +65,7 @@ def test_a_cluster_whose_version_is_gone_says_which_one_to_install(monkeypatch, 
     monkeypatch.setattr(servers, "embedded_postgres", lambda: Program(tmp_path, 18, "embedded"))
     (tmp_path / "postgres").mkdir()
     (tmp_path / "postgres" / "PG_VERSION").write_text("15\n")
-    with pytest.raises(ServerError, match=r"made by version 15, .*\(found: 18\).*apt-get install postgresql-15"):
+    with pytest.raises(ServerError, match=r"created by version 15, .*\(found: 18\).*apt-get install postgresql-15"):
         servers.find_cluster(tmp_path, mode="plain")
 
 
