@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
 import sys
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -57,6 +59,7 @@ def test_the_types_hold():
         "apps.scraping.politeness",
         "apps.scraping.sandbox.world",
         "apps.scraping.sandbox.site",
+        "apps.matches.aliases",
         "apps.matches.records",
         "apps.matches.standings",
         "apps.matches.trust",
@@ -91,6 +94,20 @@ def test_no_module_is_a_drawer():
     drawers = {"utils", "helpers", "common", "core", "managers", "constants", "interfaces", "misc"}
     found = [path for folder in ("apps", "spai") for path in (ROOT / folder).rglob("*.py") if path.stem in drawers]
     assert found == []
+
+
+def test_no_two_public_classes_have_the_same_name():
+    places = defaultdict(list)
+    for package in ("apps", "spai"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            if path.parent.name == "migrations":
+                continue
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                    places[node.name].append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    # Django looks for classes of these names.
+    names = places.keys() - {"Meta", "Command"}
+    assert {name: places[name] for name in names if len(places[name]) > 1} == {}
 
 
 def test_the_environment_is_read_in_settings_and_nowhere_else():

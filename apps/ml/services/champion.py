@@ -88,7 +88,7 @@ def promote(
         now=now,
         payload={"version": version.number, "kind": kind, "decided_by": promotion.decided_by},
     )
-    events.wake("promoted")
+    events.start_tasks_after_commit("promoted")
     return promotion
 
 

@@ -92,7 +92,7 @@ def compare(*, version: ModelVersion, now: datetime) -> Comparison:
             now=now,
             payload={"version": version.number, "champion": champion.number, "verdict": str(verdict)},
         )
-        events.wake("compared")
+        events.start_tasks_after_commit("compared")
     return made
 
 

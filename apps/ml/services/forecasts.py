@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 
 from apps.matches import events
 from apps.matches import selectors as match_selectors
-from apps.matches.locks import Lock, alone
+from apps.matches.locks import Lock, try_lock
 from apps.matches.models import Ingest, Match, Odds, World
 from apps.ml import metrics, selectors, serving
 from apps.ml.forecasting import scoring
@@ -167,7 +167,7 @@ def _base_rates(match: Match, *, now: datetime) -> LiveForecast:
 
 def predict_due(*, now: datetime) -> PredictReport:
     """Publish a forecast of each fixture within 15 days whose features changed since the champion's latest one."""
-    with alone(Lock.PREDICT) as ours:
+    with try_lock(Lock.PREDICT) as ours:
         if not ours:
             return PredictReport({}, {}, busy=True)
         published, looked_at = {}, {}
@@ -303,7 +303,7 @@ def _rows(
 
 def settle_due(*, now: datetime, limit: int = 2000) -> SettleReport:
     """Score the latest forecast of each finished match for the newest revision of its result."""
-    with alone(Lock.SETTLE) as ours:
+    with try_lock(Lock.SETTLE) as ours:
         if not ours:
             return SettleReport(0, busy=True)
         in_time = Prediction.objects.filter(match_id=OuterRef("id"), published_at__lt=OuterRef("kickoff_at"))

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from apps.matches import events
-from apps.matches.locks import Lock, alone
+from apps.matches.locks import Lock, try_lock
 from apps.matches.models import Match, World
 from apps.ml import selectors
 from apps.ml.models import PipelineRun
@@ -122,7 +122,7 @@ def run_due(*, now: datetime, is_stopping: Callable[[], bool] = lambda: False) -
     """
     if is_stopping():
         return None
-    with alone(Lock.RUN) as is_ours:
+    with try_lock(Lock.RUN) as is_ours:
         if not is_ours:
             return None
         run = _next(now)
@@ -159,7 +159,7 @@ def _queue(world: World, as_of: datetime, profile: str, requested_by: str, reaso
         **wanted, requested_by=requested_by, reason=reason, created_at=now, params=workspaces.read_params()
     )
     publish(run, now)
-    events.wake("run_requested")
+    events.start_tasks_after_commit("run_requested")
     return run
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from django.db import DatabaseError, transaction
 from django.db.models import OuterRef, Q, Subquery
 
-from apps.matches.locks import Lock, alone
+from apps.matches.locks import Lock, try_lock
 from apps.matches.models import Match, Season, Team, World
 from apps.matches.selectors import PLAY_OFF_STAGE
 from apps.matches.standings import points_for_win, rule_of
@@ -78,7 +78,7 @@ class Calendar:
 
 def simulate_due(*, now: datetime) -> SeasonsReport:
     """Simulate each running league season whose facts or champion changed since its latest simulation."""
-    with alone(Lock.SEASONS) as ours:
+    with try_lock(Lock.SEASONS) as ours:
         if not ours:
             return SeasonsReport({}, {}, busy=True)
         looked_at, simulated = {}, {}

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from apps.matches.records import MatchRecord, Moment, StatsRecord, Status
+from apps.matches.records import MatchRecord, MatchStatus, Moment, StatsRecord
 from apps.scraping.sandbox.clubs import CLUBS, COMPETITIONS
 from apps.scraping.sandbox.counts import Floats, SimulatedCounts, draw_half_time
 from apps.scraping.sandbox.market import SimulatedMarket, View
@@ -145,7 +145,7 @@ class SeasonRecords:
     def _published(self, match: int, phase: Phase, dates: Dates) -> dict[str, Any]:
         """Return the fields that change from phase to phase."""
         if phase in (Phase.PLANNED, Phase.CALLED_OFF):
-            status = Status.SCHEDULED if phase is Phase.PLANNED else Status.POSTPONED
+            status = MatchStatus.SCHEDULED if phase is Phase.PLANNED else MatchStatus.POSTPONED
             return {"kickoff_at": dates.called_off_kickoff_at, "status": status}
         if phase is Phase.DATED:
             return {"kickoff_at": dates.kickoff_at}
@@ -156,12 +156,12 @@ class SeasonRecords:
         if phase is Phase.CLOSED:
             return {"kickoff_at": dates.kickoff_at, "odds": odds}
         if phase is Phase.LIVE:
-            return {"kickoff_at": dates.kickoff_at, "odds": odds, "status": Status.LIVE}
+            return {"kickoff_at": dates.kickoff_at, "odds": odds, "status": MatchStatus.LIVE}
         home_goals, away_goals, home_half, away_half = (column[match] for column in self._goals)
         return {
             "kickoff_at": dates.kickoff_at,
             "odds": odds,
-            "status": Status.FINISHED,
+            "status": MatchStatus.FINISHED,
             "finished_at": dates.finished_at,
             "home_goals": home_goals,
             "away_goals": away_goals,

@@ -23,7 +23,7 @@ from django.conf import settings as real_settings
 from django.db import connection
 from django.utils import timezone
 
-from apps.matches.locks import Lock, alone, is_taken
+from apps.matches.locks import Lock, is_taken, try_lock
 from apps.matches.models import Event, World
 from apps.ml import dataset, selectors, tasks
 from apps.ml.models import ModelVersion, PipelineRun, Promotion
@@ -87,7 +87,7 @@ def pushed(tmp_path) -> Callable[[], list[Path]]:
 def wakes(monkeypatch) -> list[str]:
     """Topics that were woken."""
     topics: list[str] = []
-    monkeypatch.setattr("apps.matches.events.wake", topics.append)
+    monkeypatch.setattr("apps.matches.events.start_tasks_after_commit", topics.append)
     return topics
 
 
@@ -553,7 +553,7 @@ def test_a_run_whose_worker_was_killed_is_shown_as_interrupted(toy, version, wak
 def test_a_late_heartbeat_does_not_make_a_run_interrupted(toy, wakes):
     run = queued()
     PipelineRun.objects.filter(pk=run.pk).update(status="running", heartbeat_at=NOW)
-    with alone(Lock.RUN):
+    with try_lock(Lock.RUN):
         assert selectors.latest_run(World.SANDBOX).status == "running"
     assert selectors.latest_run(World.SANDBOX).status == "interrupted"
 

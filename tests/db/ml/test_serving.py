@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
+from apps.matches.ingest import ingest
 from apps.matches.models import Match, World
-from apps.matches.services import ingest
 from apps.ml import dataset, services, serving
 from apps.ml.models import FeatureSnapshot
 

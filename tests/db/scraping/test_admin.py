@@ -30,7 +30,7 @@ SCRIPT = b"<script>alert(document.cookie)</script>"
 @pytest.fixture(autouse=True)
 def woken(monkeypatch):
     topics: list[str] = []
-    monkeypatch.setattr("apps.scraping.services.run_requests.wake", topics.append)
+    monkeypatch.setattr("apps.scraping.services.run_requests.start_tasks_after_commit", topics.append)
     return topics
 
 

@@ -249,7 +249,7 @@ def test_manners_are_the_sources_own(visitor):
 
 def test_a_pause_that_is_longer_than_spai_waits_is_not_cut_short(visitor):
     visitor.robots = FetchResponse("", 200, b"User-agent: *\nCrawl-delay: 61\n", visitor.clock())
-    with pytest.raises(FetchError, match="asks for 61 s between two requests, more than the 60 s") as error:
+    with pytest.raises(FetchError, match="demands 61 s between two requests, more than the 60 s") as error:
         visitor.go()
     assert error.value.outcome == FetchOutcome.BLOCKED
     assert [url for url, _ in visitor.asked] == ["https://fake.example/robots.txt"]

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def woken(monkeypatch):
     topics: list[str] = []
-    monkeypatch.setattr("apps.scraping.services.run_requests.wake", topics.append)
+    monkeypatch.setattr("apps.scraping.services.run_requests.start_tasks_after_commit", topics.append)
     return topics
 
 

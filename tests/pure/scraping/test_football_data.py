@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apps.matches.records import CompetitionKey, KickoffPrecision, MatchRecord, Moment, Status
+from apps.matches.records import CompetitionKey, KickoffPrecision, MatchRecord, MatchStatus, Moment
 from apps.scraping.sources import SOURCES, ParsedFile, ParseError
 from apps.scraping.sources.competitions import DIVISIONS
 
@@ -143,7 +143,7 @@ def test_fixtures_without_a_season_follow_the_calendar_of_their_country(country:
         name="new_league_fixtures.csv",
     )
     assert only(parsed).season == label
-    assert only(parsed).status == Status.SCHEDULED
+    assert only(parsed).status == MatchStatus.SCHEDULED
 
 
 # competitions
@@ -252,7 +252,12 @@ def test_a_match_without_goals_is_scheduled_when_it_lies_ahead_and_unknown_other
         "E0,20/08/22,Glenfoot,Harwell,,,",
         "E0,27/08/22,Northbridge,Glenfoot,,,",
     )
-    assert [r.status for r in parsed.records] == [Status.UNKNOWN, Status.FINISHED, Status.UNKNOWN, Status.SCHEDULED]
+    assert [r.status for r in parsed.records] == [
+        MatchStatus.UNKNOWN,
+        MatchStatus.FINISHED,
+        MatchStatus.UNKNOWN,
+        MatchStatus.SCHEDULED,
+    ]
     assert parsed.notes == {"matches without a result": 2}
 
 
@@ -267,7 +272,7 @@ def test_a_row_in_which_the_file_breaks_off_is_kept_only_with_a_known_club() -> 
     cut = SOURCE.parse_file("E0.csv", (start + "E0,27/08/22,Northbridge,Eastm").encode())
     assert refusal(cut) == "the file ends within this row, and 'Eastm' is not a known club"
     whole = SOURCE.parse_file("E0.csv", (start + "E0,27/08/22,Eastmoor,Northbridge").encode())
-    assert [r.status for r in whole.records] == [Status.FINISHED, Status.SCHEDULED]
+    assert [r.status for r in whole.records] == [MatchStatus.FINISHED, MatchStatus.SCHEDULED]
 
 
 # files

@@ -196,13 +196,13 @@ def _rows(lineups: pd.DataFrame | None) -> NDArray[Any]:
 
 
 @njit(cache=True, nogil=True)
-def named(sheet: NDArray[Any], side: int, before: int, eleven: NDArray[np.int64]) -> int:
+def named(details: NDArray[Any], side: int, before: int, eleven: NDArray[np.int64]) -> int:
     """Write the slots of the starters whom the first source names before a moment; return how many, 0 for none."""
     place = 0
-    while place < sheet.size:
-        source, count = sheet[place].source, 0
-        while place < sheet.size and sheet[place].source == source:
-            row = sheet[place]
+    while place < details.size:
+        source, count = details[place].source, 0
+        while place < details.size and details[place].source == source:
+            row = details[place]
             if row.side == side and row.role == STARTER and row.known < before:
                 if count < ELEVEN:
                     eleven[count] = row.player
@@ -214,17 +214,17 @@ def named(sheet: NDArray[Any], side: int, before: int, eleven: NDArray[np.int64]
 
 
 @njit(cache=True, nogil=True)
-def reported(sheet: NDArray[Any], side: int, before: int, club: Any, missing: NDArray[np.bool_]) -> bool:
+def reported(details: NDArray[Any], side: int, before: int, club: Any, missing: NDArray[np.bool_]) -> bool:
     """Mark the places of a squad whose players the first source reports missing; False where none has reported yet.
 
     A source that reports of one side has looked at both.
     """
     missing[:] = False
     place = 0
-    while place < sheet.size:
-        source, told = sheet[place].source, False
-        while place < sheet.size and sheet[place].source == source:
-            row = sheet[place]
+    while place < details.size:
+        source, told = details[place].source, False
+        while place < details.size and details[place].source == source:
+            row = details[place]
             if row.role >= ABSENT and row.known < before:
                 told = True
                 if row.role == ABSENT and row.side == side and row.player != UNSEEN:
@@ -292,7 +292,7 @@ def observe(
     constants: LineupConstants,
     result: Any,
     own: NDArray[np.int64],
-    sheet: NDArray[Any],
+    details: NDArray[Any],
     elevens: NDArray[np.int64],
     missing: NDArray[np.bool_],
 ) -> None:
@@ -301,7 +301,7 @@ def observe(
     means = np.zeros(2)
     for side in range(2):
         club = clubs[own[side]]
-        counts[side] = named(sheet, side, result.at + 1, elevens[side])
+        counts[side] = named(details, side, result.at + 1, elevens[side])
         if own[side] != UNSEEN:
             club.known = ((club.known << 1) | (1 if counts[side] > 0 else 0)) & ((1 << constants.latest) - 1)
         if counts[side] == 0:
@@ -337,7 +337,7 @@ def describe(
     constants: LineupConstants,
     fixture: Any,
     own: NDArray[np.int64],
-    sheet: NDArray[Any],
+    details: NDArray[Any],
     elevens: NDArray[np.int64],
     missing: NDArray[np.bool_],
     out: NDArray[np.float64],
@@ -356,12 +356,12 @@ def describe(
             continue
         mean = mean_rating(players, elevens[2], regulars, 0.0)
         out[side] = mean
-        count = named(sheet, side, fixture.at, elevens[side])
+        count = named(details, side, fixture.at, elevens[side])
         out[9 + side] = 1.0 if count > 0 else 0.0
         if count > 0:
             out[3 + side] = mean_rating(players, elevens[side], count, mean) - mean
             out[6 + side] = regulars - _shared(elevens[2], regulars, elevens[side], count)
-        elif reported(sheet, side, fixture.at, club, missing):
+        elif reported(details, side, fixture.at, club, missing):
             count = usual(club, missing, elevens[side])
             if count > 0:
                 out[3 + side] = mean_rating(players, elevens[side], count, mean) - mean
@@ -398,8 +398,8 @@ def _fold(
     elevens = np.zeros((3, ELEVEN), dtype=np.int64)
     missing = np.zeros(SQUAD, dtype=np.bool_)
     for number in range(events.size):
-        event, sheet = events[number], rows[starts[number] : stops[number]]
+        event, details = events[number], rows[starts[number] : stops[number]]
         if event.kind == OBSERVE:
-            observe(players, clubs, edge, constants, event, own[number], sheet, elevens, missing)
+            observe(players, clubs, edge, constants, event, own[number], details, elevens, missing)
         else:
-            describe(players, clubs, constants, event, own[number], sheet, elevens, missing, out[event.row, first:])
+            describe(players, clubs, constants, event, own[number], details, elevens, missing, out[event.row, first:])

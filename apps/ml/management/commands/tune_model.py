@@ -18,7 +18,7 @@ from django.db import connection
 from django.utils import timezone
 from yaml import safe_load
 
-from apps.matches.locks import Lock, alone
+from apps.matches.locks import Lock, try_lock
 from apps.matches.models import World
 from apps.ml import registry, selectors
 from apps.ml.management.commands.export_matches import parse_as_of
@@ -83,7 +83,7 @@ class Command(BaseCommand):
         """Return a workspace in which the stages up to the split have run; all processes of a study share it."""
         name = f"tune-{world.value}-{profile}"
         run = SimpleNamespace(pk=name, params=params, world=world.value, profile=profile, as_of=as_of)
-        with alone(Lock.RUN) as is_ours:
+        with try_lock(Lock.RUN) as is_ours:
             if not is_ours:
                 raise CommandError("A pipeline run is in progress; try again when it has ended.")
             root = workspaces.make(cast("PipelineRun", run))

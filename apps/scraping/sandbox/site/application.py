@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs
 
-from apps.matches.records import MatchRecord, Status
+from apps.matches.records import MatchRecord, MatchStatus
 from apps.scraping.sandbox.clubs import CLUBS
 from apps.scraping.sandbox.site import pages, tables
 from apps.scraping.sandbox.site.addresses import (
@@ -197,7 +197,7 @@ class SandboxSite:
             stage = self._feed(season.number, league, now).stage
             since, until = stage.window(now)
             records = [stage.record(match, now) for match in stage.matches]
-            played = [record for record in records if record.status is Status.FINISHED]
+            played = [record for record in records if record.status is MatchStatus.FINISHED]
             body = tables.season_file(sorted(played, key=_by_kickoff))
             return _Kept(SiteAnswer(body, CSV, modified_at=since), since, until)
 
@@ -209,7 +209,7 @@ class SandboxSite:
             windows = [stage.window(now) for stage in stages]
             since, until = max(window[0] for window in windows), min(window[1] for window in windows)
             records = [stage.record(match, now) for stage in stages for match in stage.matches]
-            coming = [record for record in records if record.status is Status.SCHEDULED]
+            coming = [record for record in records if record.status is MatchStatus.SCHEDULED]
             body = tables.fixtures_file(sorted(coming, key=_by_kickoff))
             return _Kept(SiteAnswer(body, CSV, modified_at=since), since, until)
 

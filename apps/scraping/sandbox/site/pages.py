@@ -241,8 +241,8 @@ def centre_page(stage: SandboxStage, view: MatchView, players: Mapping[str, Simu
 
 def player_page(player: SimulatedPlayer, club: str) -> bytes:
     """Return the page of a player."""
-    told = {"shirt": player.shirt_number, "position": player.position, "age": player.age}
-    return page(player.name, PLAYER.substitute(club=escape(club), **told))
+    fields = {"shirt": player.shirt_number, "position": player.position, "age": player.age}
+    return page(player.name, PLAYER.substitute(club=escape(club), **fields))
 
 
 def error_answer(status: HTTPStatus, reason: str, headers: Mapping[str, str] | None = None) -> SiteAnswer:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+from apps.matches.aliases import aliases_for
 from apps.matches.records import CompetitionKey, MatchRecord
-from apps.scraping.sources.aliases import aliases_for
 
 STAGE: Final = "play-offs"
 

@@ -11,8 +11,8 @@ from statistics import median_low
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from apps.matches.records import GOALS_LIMIT, CompetitionKey, KickoffPrecision, MatchRecord, StatsRecord, Status
-from apps.scraping.sources.aliases import aliases_for
+from apps.matches.aliases import aliases_for
+from apps.matches.records import GOALS_LIMIT, CompetitionKey, KickoffPrecision, MatchRecord, MatchStatus, StatsRecord
 from apps.scraping.sources.base import ParsedFile, ParseError, RefusedRow
 from apps.scraping.sources.competitions import CALENDAR_YEAR_REGIONS, DIVISIONS, LEAGUES
 from apps.scraping.sources.football_data.odds import read_odds
@@ -295,13 +295,13 @@ def _half_time(
 
 def _status(
     goals: tuple[int, int] | tuple[None, None], kickoff_at: datetime, latest: datetime | None, notes: Counter[str]
-) -> Status:
+) -> MatchStatus:
     if goals[0] is not None:
-        return Status.FINISHED
+        return MatchStatus.FINISHED
     if latest is None or kickoff_at > latest:
-        return Status.SCHEDULED
+        return MatchStatus.SCHEDULED
     notes["matches without a result"] += 1
-    return Status.UNKNOWN
+    return MatchStatus.UNKNOWN
 
 
 def _is_whole(aways: list[str], competitions: list[tuple[CompetitionKey, str] | str]) -> bool:

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from apps.matches.records import CompetitionKey, KickoffPrecision, MatchRecord, Status
+from apps.matches.records import CompetitionKey, KickoffPrecision, MatchRecord, MatchStatus
 from apps.scraping.sources.base import ParsedFile, ParseError, RefusedRow, shorten
 from apps.scraping.sources.competitions import OPENFOOTBALL_CODES
 
@@ -47,10 +47,10 @@ CLOCKS: Final[dict[str, ZoneInfo]] = {
 European, wherever they are played."""
 
 STATUSES: Final = {
-    "awarded": Status.AWARDED,
-    "cancelled": Status.CANCELLED,
-    "postponed": Status.POSTPONED,
-    "abandoned": Status.ABANDONED,
+    "awarded": MatchStatus.AWARDED,
+    "cancelled": MatchStatus.CANCELLED,
+    "postponed": MatchStatus.POSTPONED,
+    "abandoned": MatchStatus.ABANDONED,
 }
 
 REGIONS: Final = {
@@ -346,19 +346,19 @@ def _record(
     )
 
 
-def _status(draft: _Draft, latest: datetime | None, notes: Counter[str]) -> Status:
+def _status(draft: _Draft, latest: datetime | None, notes: Counter[str]) -> MatchStatus:
     written = draft.match.get("status")
     if written is not None:
         if isinstance(written, str) and written in STATUSES:
             return STATUSES[written]
         notes[f"status {written!r} is unknown"] += 1
-        return Status.UNKNOWN
+        return MatchStatus.UNKNOWN
     if "ft" in draft.score:
-        return Status.FINISHED
+        return MatchStatus.FINISHED
     if latest is None or draft.kickoff_at > latest:
-        return Status.SCHEDULED
+        return MatchStatus.SCHEDULED
     notes["matches without a result"] += 1
-    return Status.UNKNOWN
+    return MatchStatus.UNKNOWN
 
 
 def _stage_and_round(match: Mapping[str, Any]) -> tuple[str, str]:

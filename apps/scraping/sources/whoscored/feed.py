@@ -10,24 +10,24 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from apps.matches.records import CompetitionKey, MatchRecord, SheetRecord, StatsRecord, Status
+from apps.matches.records import CompetitionKey, MatchDetails, MatchRecord, MatchStatus, StatsRecord
 from apps.scraping.sources.base import Page, ParseError, RefusedRow, shorten
 from apps.scraping.sources.competitions import WHOSCORED, WHOSCORED_WORLD_REGIONS
-from apps.scraping.sources.whoscored.incidents import read_incidents, sheet_known_at
+from apps.scraping.sources.whoscored.incidents import details_known_at, read_incidents
 from apps.scraping.sources.whoscored.offers import read_offers
 from apps.scraping.sources.whoscored.pages import as_count, as_json, as_words, required
 from apps.scraping.sources.whoscored.scores import read_score
 from apps.scraping.sources.whoscored.trail import Tournament
 
 STATUSES: Final = {
-    1: Status.SCHEDULED,
-    2: Status.POSTPONED,
-    3: Status.LIVE,
-    4: Status.LIVE,
-    5: Status.ABANDONED,
-    6: Status.FINISHED,
-    7: Status.CANCELLED,
-    8: Status.UNKNOWN,
+    1: MatchStatus.SCHEDULED,
+    2: MatchStatus.POSTPONED,
+    3: MatchStatus.LIVE,
+    4: MatchStatus.LIVE,
+    5: MatchStatus.ABANDONED,
+    6: MatchStatus.FINISHED,
+    7: MatchStatus.CANCELLED,
+    8: MatchStatus.UNKNOWN,
 }
 PLACEHOLDER: Final = 0
 """Status of a match of a draw whose teams are not decided yet."""
@@ -193,14 +193,14 @@ def _record(match: Mapping[str, Any], context: _Context, notes: Counter[str]) ->
     status = STATUSES.get(code if code is not None else -1)
     if status is None:
         notes[f"status code {code if code is not None else shorten([match.get('status')])} is unknown"] += 1
-        status = Status.UNKNOWN
-    score = read_score(match) if status is Status.FINISHED else None
+        status = MatchStatus.UNKNOWN
+    score = read_score(match) if status is MatchStatus.FINISHED else None
     full_time, extra_time, penalties = (
         (score.full_time, score.extra_time or NO_GOALS, score.penalties or NO_GOALS) if score else (NO_GOALS,) * 3
     )
     notes.update(score.notes if score else ())
-    incidents = read_incidents(match, notes) if status is Status.FINISHED else ()
-    coming = status is Status.SCHEDULED
+    incidents = read_incidents(match, notes) if status is MatchStatus.FINISHED else ()
+    coming = status is MatchStatus.SCHEDULED
     fetched_at = context.page.fetched_at
     return MatchRecord(
         competition=context.competition,
@@ -222,9 +222,9 @@ def _record(match: Mapping[str, Any], context: _Context, notes: Counter[str]) ->
         home_region=as_words(match.get("homeTeamCountryName")) if context.is_world else "",
         away_region=as_words(match.get("awayTeamCountryName")) if context.is_world else "",
         stage=context.stage,
-        stats=_cards(match) if status is Status.FINISHED else None,
+        stats=_cards(match) if status is MatchStatus.FINISHED else None,
         odds=read_offers(match, kickoff_at, fetched_at, notes) if coming else (),
-        sheet=SheetRecord(sheet_known_at(kickoff_at, fetched_at), incidents=incidents) if incidents else None,
+        details=MatchDetails(details_known_at(kickoff_at, fetched_at), incidents=incidents) if incidents else None,
     )
 
 

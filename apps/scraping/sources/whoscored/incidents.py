@@ -40,8 +40,8 @@ def read_incidents(match: Mapping[str, Any], notes: Counter[str]) -> tuple[Incid
     return tuple(records)
 
 
-def sheet_known_at(kickoff_at: datetime, fetched_at: datetime) -> datetime:
-    """Return when the line-ups of a match could first have been known; see `SheetRecord`."""
+def details_known_at(kickoff_at: datetime, fetched_at: datetime) -> datetime:
+    """Return when the line-ups of a match could first have been known; see `MatchDetails`."""
     return min(fetched_at, kickoff_at - LINEUPS_BEFORE)
 
 

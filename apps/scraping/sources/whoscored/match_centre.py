@@ -13,14 +13,14 @@ from apps.matches.records import (
     IncidentKind,
     IncidentRecord,
     LineupRecord,
+    MatchDetails,
     MatchRecord,
     PlayerKey,
-    SheetRecord,
     Side,
     StatsRecord,
 )
 from apps.scraping.sources.base import Page, ParseError, Reading, RefusedRow, shorten
-from apps.scraping.sources.whoscored.incidents import as_minute, as_player, sheet_known_at
+from apps.scraping.sources.whoscored.incidents import as_minute, as_player, details_known_at
 from apps.scraping.sources.whoscored.pages import as_count, as_name, as_text, as_words, assigned, required
 
 ARGUMENTS: Final = re.compile(r"\brequire\.config\.params\s*(?:\[\s*[\"']args[\"']\s*\]|\.args)\s*=\s*")
@@ -54,7 +54,7 @@ def read_match_centre(page: Page, match: MatchRecord) -> Reading:
     ----------
     page : Page
     match : MatchRecord
-        From the feed, finished, with the feed's goals and cards in its sheet.
+        From the feed, finished, with the feed's goals and cards in its details.
 
     Returns
     -------
@@ -79,8 +79,8 @@ def read_match_centre(page: Page, match: MatchRecord) -> Reading:
         row = [match.source_id, match.home_team, match.away_team]
         return Reading(refused=[RefusedRow(page.url, 1, reason, shorten(row), is_contradiction=True)])
     notes: Counter[str] = Counter()
-    sheet = SheetRecord(
-        sheet_known_at(match.kickoff_at, page.fetched_at),
+    details = MatchDetails(
+        details_known_at(match.kickoff_at, page.fetched_at),
         lineups=_lineups(home, away, notes),
         incidents=_incidents(data, home, away, match, notes),
     )
@@ -90,7 +90,7 @@ def read_match_centre(page: Page, match: MatchRecord) -> Reading:
         home_goals_half_time=half_time[0],
         away_goals_half_time=half_time[1],
         stats=_statistics(data, home, away, match, notes),
-        sheet=sheet,
+        details=details,
     )
     return Reading([record], notes=dict(notes))
 
@@ -199,7 +199,7 @@ def _incidents(
     The feed counts minutes from 1, and the events of genuine pages count them from 0: if all their goals are one minute
     before the feed's, all events are moved by a minute, so that a goal has the same minute in both.
     """
-    of_feed = match.sheet.incidents if match.sheet else ()
+    of_feed = match.details.incidents if match.details else ()
     events = data.get("events")
     if not isinstance(events, list) or not events:
         return of_feed

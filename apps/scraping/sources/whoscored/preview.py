@@ -9,9 +9,9 @@ from typing import Final
 
 from selectolax.lexbor import LexborNode
 
-from apps.matches.records import AbsenceRecord, MatchRecord, SheetRecord, Side
+from apps.matches.records import AbsenceRecord, MatchDetails, MatchRecord, Side
 from apps.scraping.sources.base import Page, ParseError, Reading
-from apps.scraping.sources.whoscored.incidents import as_player, sheet_known_at
+from apps.scraping.sources.whoscored.incidents import as_player, details_known_at
 from apps.scraping.sources.whoscored.pages import as_text, as_tree, as_words
 
 MISSING_PLAYERS: Final = "div#missing-players"
@@ -46,9 +46,9 @@ def read_preview(page: Page, match: MatchRecord) -> Reading:
                 notes["missing players left out"] += 1
             else:
                 absences.setdefault(absence.player.source_player_id, absence)
-    sheet = SheetRecord(sheet_known_at(match.kickoff_at, page.fetched_at), absences=tuple(absences.values()))
+    details = MatchDetails(details_known_at(match.kickoff_at, page.fetched_at), absences=tuple(absences.values()))
     # The feed gives the prices; here they would count a second time.
-    return Reading([replace(match, odds=(), sheet=sheet)] if absences else [], notes=dict(notes))
+    return Reading([replace(match, odds=(), details=details)] if absences else [], notes=dict(notes))
 
 
 def _parts(block: LexborNode) -> list[tuple[Side, LexborNode]]:

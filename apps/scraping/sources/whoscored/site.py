@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar
 
-from apps.matches.records import MatchRecord, Status
+from apps.matches.records import MatchRecord, MatchStatus
 from apps.scraping.sources.base import CrawlJob, FetchMethod, Page, ParseError, Reading, Request, ScrapeScope
 from apps.scraping.sources.whoscored.feed import WhoScoredFeed, read_feed
 from apps.scraping.sources.whoscored.home import read_home
@@ -184,7 +184,7 @@ class WhoScored:
         Only one page may give them: otherwise those of the feed and of the match centre would replace each other at
         each run. For a match without a match centre, `read_match_centre` returns those of the feed.
         """
-        return replace(record, sheet=None) if self._with_match_centres else record
+        return replace(record, details=None) if self._with_match_centres else record
 
     def _follow_matches(self, feed: WhoScoredFeed, slug: str, job: CrawlJob) -> list[Request]:
         matches = [record for record in feed.records if record.kickoff_at in job.window]
@@ -202,7 +202,7 @@ class WhoScored:
                     may_be_missing=True,
                 )
                 for match in matches
-                if match.status is Status.FINISHED
+                if match.status is MatchStatus.FINISHED
             ]
         if is_reparse or job.scope is ScrapeScope.FIXTURES:
             follow += [
@@ -215,7 +215,7 @@ class WhoScored:
                     may_be_missing=True,
                 )
                 for match in matches
-                if match.status is Status.SCHEDULED
+                if match.status is MatchStatus.SCHEDULED
                 and (is_reparse or job.now < match.kickoff_at <= job.now + self._preview_before)
                 and match.source_id not in feed.without_preview
             ]

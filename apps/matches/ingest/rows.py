@@ -1,4 +1,4 @@
-"""A stored match in memory, and what becomes of it when a source tells of it again."""
+"""A stored match in memory, and what becomes of it when a source reports it again."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any, Final
 
-from apps.matches.records import KickoffPrecision, MatchRecord, Status, result_known_at
+from apps.matches.records import KickoffPrecision, MatchRecord, MatchStatus, result_known_at
 from apps.matches.trust import outranks
 
-RESULTS: Final = frozenset({Status.FINISHED, Status.AWARDED})
+RESULTS: Final = frozenset({MatchStatus.FINISHED, MatchStatus.AWARDED})
 """A match of one of these has a result, on the pitch or by verdict."""
 
-PLAYED: Final = RESULTS | {Status.ABANDONED}
+PLAYED: Final = RESULTS | {MatchStatus.ABANDONED}
 """A match of one of these is over; its goals are kept. Goals that a source gives with any other status are not."""
 
-OPEN: Final = frozenset({Status.SCHEDULED, Status.LIVE, Status.POSTPONED, Status.UNKNOWN})
-"""What a source that is behind may say of a match that is over."""
+OPEN: Final = frozenset({MatchStatus.SCHEDULED, MatchStatus.LIVE, MatchStatus.POSTPONED, MatchStatus.UNKNOWN})
+"""What a source that is behind may report of a match that is over."""
 
 GOALS: Final = (
     "home_goals",
@@ -35,12 +35,12 @@ HISTORY: Final = ("status", "kickoff_at", "kickoff_precision", "finished_at", *G
 
 
 class ContradictionError(Exception):
-    """A source tells another result than the source whose word stands."""
+    """A source reports another result than the stored one, which is from a source that is trusted as much or more."""
 
 
 @dataclass(slots=True)
 class MatchRow:
-    """The columns of a match that a source can tell, and the identity that they are stored under."""
+    """The columns of a match that sources fill, and those by which the match is identified."""
 
     id: int
     season_id: int
@@ -55,7 +55,7 @@ class MatchRow:
     known_at: datetime | None
     status: str
     is_neutral: bool
-    told_by: str
+    result_source: str
     home_goals: int | None
     away_goals: int | None
     home_goals_half_time: int | None
@@ -73,7 +73,7 @@ class MatchRow:
     @property
     def result(self) -> tuple[int | None, int | None] | None:
         """The goals that count for forecasts; None when there are none."""
-        return (self.home_goals, self.away_goals) if self.status == Status.FINISHED else None
+        return (self.home_goals, self.away_goals) if self.status == MatchStatus.FINISHED else None
 
 
 COLUMNS: Final = tuple(field.name for field in fields(MatchRow))
@@ -123,49 +123,49 @@ def new_row(
         record.is_neutral,
         source,
         *goals,
-        1 if record.status == Status.FINISHED else 0,
+        1 if record.status == MatchStatus.FINISHED else 0,
     )
 
 
 def merge(row: MatchRow, record: MatchRecord, *, stage_id: int | None, source: str) -> None:
-    """Change a row to what is known once `source` has told `record`.
+    """Change a row to what is known now that `source` has reported `record`.
 
-    What a record does not tell is never erased, and a source that is behind does not undo a result. Only a match that
-    is annulled or will be replayed under its old id loses its goals; its history keeps them. Where two sources disagree
-    the word of `row.told_by` stands: it alone corrects a result or moves a match that was played. It passes to the
-    first source that tells a result, and from there to a more trusted one that tells a result too, the same or another
-    (`trust`). Every other source fills what is empty and may know the minute of the kick-off where only the date was
-    known.
+    - What a record leaves out is never erased, and a source that is behind does not undo a result. Only a match that is
+      annulled, or will be replayed under its old id, loses its goals; they stay in its history.
+    - The source of the stored result (`row.result_source`) alone corrects it or moves a match that was played. It is
+      the first source that reported a result, until a more trusted one reports a result too, the same or another one
+      (`trust`).
+    - Every other source fills what is empty, and gives the minute of the kick-off where only the date was known.
 
     Raises
     ------
     ContradictionError
-        When the record has another result than the stored one and its source is trusted no more than the one that told
-        it.
+        When the record has another result than the stored one and its source is trusted no more than the one that
+        reported it.
     """
     has_result = row.status in RESULTS
     brings_result = record.status in RESULTS and record.home_goals is not None
-    takes_over = brings_result and (not has_result or outranks(source, row.told_by))
-    owns = takes_over or row.told_by == source
+    takes_over = brings_result and (not has_result or outranks(source, row.result_source))
+    owns = takes_over or row.result_source == source
     goals_differ = (record.home_goals, record.away_goals) != (row.home_goals, row.away_goals)
     if brings_result and has_result and row.home_goals is not None and not owns and goals_differ:
         raise ContradictionError(
-            f"{source} tells {record.home_goals}–{record.away_goals} where {row.told_by} told "
+            f"{source} reports {record.home_goals}–{record.away_goals}, {row.result_source} has reported "
             f"{row.home_goals}–{row.away_goals}"
         )
     result_before, kickoff_before = row.result, row.kickoff_at
     _merge_kickoff(row, record, owns=owns)
     row.status = _merged_status(row.status, record, kickoff_before, owns=owns)
     if takes_over:
-        row.told_by = source
+        row.result_source = source
     if record.status in PLAYED:
         if owns and goals_differ and record.home_goals is not None:
             row.home_goals, row.away_goals = record.home_goals, record.away_goals
             drop_impossible(row)
         for name in GOALS:
-            told = getattr(record, name)
-            if told is not None and (owns or getattr(row, name) is None):
-                setattr(row, name, told)
+            goals = getattr(record, name)
+            if goals is not None and (owns or getattr(row, name) is None):
+                setattr(row, name, goals)
         if record.finished_at is not None and (owns or row.finished_at is None):
             row.finished_at = record.finished_at
     if row.status not in PLAYED:
@@ -186,10 +186,20 @@ def merge(row: MatchRow, record: MatchRecord, *, stage_id: int | None, source: s
         row.revision += 1
 
 
-def only_word_differs(row: MatchRow, before: tuple[Any, ...]) -> bool:
-    """Whether a row differs from its values before in nothing but the source whose word stands."""
+def only_source_differs(row: MatchRow, before: tuple[Any, ...]) -> bool:
+    """Whether a row differs from its values before in nothing but the source of its result."""
     return all(
-        column == "told_by" or now == then for column, now, then in zip(COLUMNS, row.values(), before, strict=True)
+        column == "result_source" or now == then
+        for column, now, then in zip(COLUMNS, row.values(), before, strict=True)
+    )
+
+
+def results_differ(one: MatchRecord | MatchRow, other: MatchRecord | MatchRow) -> bool:
+    """Whether both have a result and it is not the same."""
+    return (
+        one.status in RESULTS
+        and other.status in RESULTS
+        and (one.home_goals, one.away_goals) != (other.home_goals, other.away_goals)
     )
 
 
@@ -205,16 +215,16 @@ def drop_impossible(row: MatchRow) -> None:
 
 
 def _merged_status(stored: str, record: MatchRecord, kickoff_before: datetime, *, owns: bool) -> str:
-    told = record.status
+    reported = record.status
     same_day = abs(record.kickoff_at.toordinal() - kickoff_before.toordinal()) <= 1
     is_behind = (
-        (stored in RESULTS and (told in OPEN or not owns))
-        or (stored == Status.ABANDONED and told in OPEN and same_day)
-        or (told == Status.UNKNOWN and stored != Status.SCHEDULED)
-        or (told == Status.SCHEDULED and stored == Status.LIVE and record.kickoff_at <= kickoff_before)
-        or (told == Status.SCHEDULED and stored != Status.SCHEDULED and same_day and not owns)
+        (stored in RESULTS and (reported in OPEN or not owns))
+        or (stored == MatchStatus.ABANDONED and reported in OPEN and same_day)
+        or (reported == MatchStatus.UNKNOWN and stored != MatchStatus.SCHEDULED)
+        or (reported == MatchStatus.SCHEDULED and stored == MatchStatus.LIVE and record.kickoff_at <= kickoff_before)
+        or (reported == MatchStatus.SCHEDULED and stored != MatchStatus.SCHEDULED and same_day and not owns)
     )
-    return stored if is_behind else told
+    return stored if is_behind else reported
 
 
 def _merge_kickoff(row: MatchRow, record: MatchRecord, *, owns: bool) -> None:

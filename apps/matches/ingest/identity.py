@@ -30,8 +30,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from apps.matches.records import MatchRecord, Status
-from apps.matches.services.rows import PLAYED, RESULTS, MatchRow
+from apps.matches.ingest.rows import PLAYED, RESULTS, MatchRow
+from apps.matches.records import MatchRecord, MatchStatus
 
 SAME_DAY: Final = 1
 """Days between two dates that are still the same match."""
@@ -186,7 +186,7 @@ def _played(
 def _against_played(record: MatchRecord, row: MatchRow, *, repeats: Callable[[], bool], now: datetime) -> Answer:
     days = days_apart(record.kickoff_at, row.kickoff_at)
     played_on = f"the same teams' match of {row.kickoff_at:%Y-%m-%d}"
-    if Status.ABANDONED in (record.status, row.status) and record.status in PLAYED:
+    if MatchStatus.ABANDONED in (record.status, row.status) and record.status in PLAYED:
         return NEW
     if record.status in RESULTS:
         same_goals = (record.home_goals, record.away_goals) == (row.home_goals, row.away_goals)

@@ -12,10 +12,10 @@ from typing import Any, Final
 
 from django.db import connection, models
 
+from apps.matches.ingest.rows import COLUMNS, MatchRow
 from apps.matches.locks import Lock, wait_for
 from apps.matches.models import Absence, Incident, Lineup, Match, MatchRef, MatchStats, Odds, Player
 from apps.matches.records import OddsRecord, StatsRecord
-from apps.matches.services.rows import COLUMNS, MatchRow
 
 MATCHES: Final = "matches_match"
 REFS: Final = "matches_matchref"
@@ -160,10 +160,10 @@ def update_matches(rows: Sequence[MatchRow], *, ingest_id: int, now: datetime) -
         cursor.execute(f"UPDATE matches_match m SET {assignments} FROM ingest_match t WHERE m.id = t.id")
 
 
-def pass_word(match_ids: Sequence[int], source: str, now: datetime) -> None:
+def set_result_source(match_ids: Sequence[int], source: str, now: datetime) -> None:
     """Note that the word of another source stands for matches that are otherwise as they were."""
     if match_ids:
-        Match.objects.filter(pk__in=match_ids).update(told_by=source, updated_at=now)
+        Match.objects.filter(pk__in=match_ids).update(result_source=source, updated_at=now)
 
 
 def insert_refs(refs: Iterable[tuple[int, str, str]]) -> None:

@@ -6,9 +6,9 @@ from collections import defaultdict
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
+from apps.matches.ingest.rows import RESULTS, MatchRow
 from apps.matches.models import Contradiction
 from apps.matches.records import MatchRecord
-from apps.matches.services.rows import RESULTS, MatchRow
 from apps.matches.trust import decision
 
 SEEN_AGAIN: Final = timedelta(days=1)
@@ -31,7 +31,7 @@ _FACTS: Final = (
 _UPDATED: Final = tuple(name.removesuffix("_id") for name in _FACTS)
 
 
-class Standing(NamedTuple):
+class StandingResult(NamedTuple):
     """A result, and the source whose word it is."""
 
     source: str
@@ -40,9 +40,9 @@ class Standing(NamedTuple):
     away_goals: int | None
 
     @classmethod
-    def of(cls, row: MatchRow) -> Standing:
+    def of(cls, row: MatchRow) -> StandingResult:
         """Return the result of a stored match."""
-        return cls(row.told_by, row.status, row.home_goals, row.away_goals)
+        return cls(row.result_source, row.status, row.home_goals, row.away_goals)
 
     @property
     def is_result(self) -> bool:
@@ -71,10 +71,10 @@ class Contradictions:
 
     def refused(self, row: MatchRow, record: MatchRecord, *, source: str) -> None:
         """Record that `source` tells another result than the one that stands."""
-        told = Standing(source, record.status, record.home_goals, record.away_goals)
-        self._contradict(row.id, told, Standing.of(row))
+        told = StandingResult(source, record.status, record.home_goals, record.away_goals)
+        self._contradict(row.id, told, StandingResult.of(row))
 
-    def accepted(self, row: MatchRow, record: MatchRecord, *, source: str, before: Standing) -> None:
+    def accepted(self, row: MatchRow, record: MatchRecord, *, source: str, before: StandingResult) -> None:
         """End what the word of `source` settles; record the result that a more trusted one has replaced.
 
         Parameters
@@ -85,10 +85,10 @@ class Contradictions:
             What the source told.
         source : str
             Who told it.
-        before : Standing
+        before : StandingResult
             What stood before.
         """
-        standing = Standing.of(row)
+        standing = StandingResult.of(row)
         if standing != before:
             self.replaced(row, before=before)
         if record.status not in RESULTS or not standing.is_result:
@@ -101,7 +101,7 @@ class Contradictions:
         self,
         row: MatchRow,
         *,
-        before: Standing,
+        before: StandingResult,
         resolution: Contradiction.Resolution = Contradiction.Resolution.AGREED,
     ) -> None:
         """Compare every open contradiction of a match with the result that stands now, and the replaced result too.
@@ -110,12 +110,12 @@ class Contradictions:
         ----------
         row : MatchRow
             As it is now.
-        before : Standing
+        before : StandingResult
             What stood before.
         resolution : Contradiction.Resolution
             How a contradiction ends whose word stands now.
         """
-        standing = Standing.of(row)
+        standing = StandingResult.of(row)
         for told in list(self._open(row.id).values()):
             if not standing.is_result:
                 self._resolve(told, Contradiction.Resolution.WITHDRAWN)
@@ -135,7 +135,7 @@ class Contradictions:
 
     def reopened(self, told: Contradiction, row: MatchRow) -> None:
         """Open a contradiction again that a decision had ended, unless its source agrees with what stands now."""
-        standing = Standing.of(row)
+        standing = StandingResult.of(row)
         if (
             standing.is_result
             and told.source != standing.source
@@ -145,7 +145,9 @@ class Contradictions:
             )
             != standing.goals
         ):
-            self._contradict(row.id, Standing(told.source, told.status, told.home_goals, told.away_goals), standing)
+            self._contradict(
+                row.id, StandingResult(told.source, told.status, told.home_goals, told.away_goals), standing
+            )
 
     def store(self, *, ingest_id: int) -> int:
         """Write what differs; return the number of rows that were written."""
@@ -178,7 +180,7 @@ class Contradictions:
                 self._by_match[told.match_id][told.source] = told
         return self._by_match.get(match_id, {})
 
-    def _contradict(self, match_id: int, told: Standing, standing: Standing) -> None:
+    def _contradict(self, match_id: int, told: StandingResult, standing: StandingResult) -> None:
         row = self._open(match_id).get(told.source)
         if row is None:
             row = Contradiction(match_id=match_id, source=told.source, first_seen_at=self._now, seen_at=self._now)
@@ -191,7 +193,7 @@ class Contradictions:
         row.resolved_at, row.resolution = None, ""
         self._set_standing(row, standing)
 
-    def _set_standing(self, row: Contradiction, standing: Standing) -> None:
+    def _set_standing(self, row: Contradiction, standing: StandingResult) -> None:
         assert standing.home_goals is not None
         assert standing.away_goals is not None
         row.standing_source, row.standing_status = standing.source, standing.status

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from apps.matches.events import publish_many
+from apps.matches.ingest.rows import COLUMNS, HISTORY, MatchRow
 from apps.matches.models import MatchChange
-from apps.matches.services.rows import COLUMNS, HISTORY, MatchRow
 
 QUIET_BEFORE: Final = timedelta(days=3)
 QUIET_AFTER: Final = timedelta(days=15)

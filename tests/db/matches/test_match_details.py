@@ -9,15 +9,14 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from apps.matches import models, records
 from apps.matches.models import Absence, Incident, Ingest, Lineup, Match, Player
 from apps.matches.records import (
     AbsenceRecord,
     IncidentKind,
     IncidentRecord,
     LineupRecord,
+    MatchDetails,
     PlayerKey,
-    SheetRecord,
     Side,
 )
 from apps.matches.selectors import data_snapshot
@@ -26,7 +25,7 @@ from tests.db.matches.conftest import NOW, at, record
 HART, MCGREGOR, MAEDA = PlayerKey("1", "Joe Hart"), PlayerKey("42", "Callum McGregor"), PlayerKey("38", "Daizen Maeda")
 TAVERNIER, BUTLAND = PlayerKey("2", "James Tavernier"), PlayerKey("11", "Jack Butland")
 READ_AT = at("2024-03-02 14:00")
-SHEET = SheetRecord(
+SHEET = MatchDetails(
     known_at=READ_AT,
     lineups=(
         LineupRecord(HART, Side.HOME, is_starter=True, position="GK", shirt_number=1),
@@ -44,8 +43,8 @@ EVERYTHING = (Match, Player, Lineup, Incident, Absence)
 
 
 def told(**parts):
-    """Return the record of a finished match with a sheet that differs in some parts."""
-    return record("2024-03-02 15:00", "2-0", sheet=replace(SHEET, **parts))
+    """Return the record of a finished match with a details that differs in some parts."""
+    return record("2024-03-02 15:00", "2-0", details=replace(SHEET, **parts))
 
 
 def counts(report):
@@ -134,7 +133,7 @@ def test_an_empty_part_erases_nothing(tell, part):
     tell(told())
     before = rows()
     assert counts(tell(told(**{part: ()}))) == (0, 0, 1, 0)
-    assert counts(tell(record("2024-03-02 15:00", "2-0", sheet=SheetRecord(known_at=READ_AT)))) == (0, 0, 1, 0)
+    assert counts(tell(record("2024-03-02 15:00", "2-0", details=MatchDetails(known_at=READ_AT)))) == (0, 0, 1, 0)
     assert counts(tell(record("2024-03-02 15:00", "2-0"))) == (0, 0, 1, 0)
     assert rows() == before
 
@@ -190,7 +189,7 @@ def test_a_player_is_known_by_id_and_a_new_name_is_followed(tell):
 def test_an_input_that_names_a_player_twice_ends_with_the_later_name_and_is_the_same_when_repeated(tell):
     other = record(
         "2024-03-09 15:00", "1-0", home_team="Hearts",
-        sheet=SheetRecord(READ_AT, incidents=(
+        details=MatchDetails(READ_AT, incidents=(
             IncidentRecord(IncidentKind.GOAL, Side.HOME, 3, player=replace(MAEDA, name="D. Maeda")),)),
     )  # fmt: skip
     tell(told(), other)
@@ -228,7 +227,7 @@ def test_many_matches_with_sheets_need_no_more_queries_than_one(tell):
     def season(label):
         teams = ("Celtic", "Rangers", "Hearts", "Dundee")
         return [
-            record("2024-03-02 15:00", "2-0", home_team=home, away_team=away, season=label, sheet=SHEET)
+            record("2024-03-02 15:00", "2-0", home_team=home, away_team=away, season=label, details=SHEET)
             for home in teams
             for away in teams
             if home != away
@@ -251,7 +250,7 @@ def test_many_matches_with_sheets_need_no_more_queries_than_one(tell):
         ({"absences": (AbsenceRecord(PlayerKey("1" * 41, "x"), Side.HOME),)}, "a player's name or id is too long"),
         (
             {"incidents": (IncidentRecord(IncidentKind.GOAL, Side.HOME, 1, other_player=PlayerKey("1", "\x00")),)},
-            "a player's name or id holds a character that is none",
+            "a player's name or id holds a character that cannot be stored",
         ),
         (
             {"incidents": (IncidentRecord(IncidentKind.GOAL, Side.HOME, 1),) * 32_768},
@@ -267,7 +266,7 @@ def test_many_matches_with_sheets_need_no_more_queries_than_one(tell):
         ),
         (
             {"lineups": (LineupRecord(PlayerKey("\ud800", "x"), Side.HOME, is_starter=True),)},
-            "a player's name or id holds a character that is none",
+            "a player's name or id holds a character that cannot be stored",
         ),
         (
             {"absences": (AbsenceRecord(HART, Side.HOME, reason="r" * 81),)},
@@ -275,7 +274,7 @@ def test_many_matches_with_sheets_need_no_more_queries_than_one(tell):
         ),
         (
             {"absences": (AbsenceRecord(HART, Side.HOME, status="\x00"),)},
-            "the reason or status of an absence holds a character that is none",
+            "the reason or status of an absence holds a character that cannot be stored",
         ),
     ],
 )
@@ -284,17 +283,3 @@ def test_a_sheet_that_cannot_be_stored_is_refused_with_its_match(tell, parts, re
     assert counts(report) == (0, 0, 0, 1)
     assert report.refusals[0].reason == reason
     assert not Player.objects.exists()
-
-
-@pytest.mark.parametrize(
-    ("choices", "words"),
-    [
-        (Match.Status, records.Status),
-        (Match.KickoffPrecision, records.KickoffPrecision),
-        (models.Odds.Moment, records.Moment),
-        (models.Side, records.Side),
-        (Incident.Kind, records.IncidentKind),
-    ],
-)
-def test_the_choices_of_the_models_are_the_words_of_the_records(choices, words):
-    assert {choice.name: choice.value for choice in choices} == {word.name: word.value for word in words}

@@ -6,7 +6,7 @@ import csv
 
 import pytest
 
-from apps.scraping.sources.aliases import TABLE, aliases_for
+from apps.matches.aliases import TABLE, aliases_for
 from apps.scraping.sources.competitions import DIVISIONS, LEAGUES, OPENFOOTBALL_CODES
 
 

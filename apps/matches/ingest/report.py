@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
@@ -12,7 +13,7 @@ TEXT_LIMIT: Final = 500
 """Characters of a refused record that are kept."""
 
 
-class Outcome(IntEnum):
+class RecordOutcome(IntEnum):
     """What became of one record."""
 
     SAME = 0
@@ -60,7 +61,7 @@ class IngestReport:
 
     @property
     def changed_facts(self) -> bool:
-        """Whether a match, statistic, price or sheet was written."""
+        """Whether a match, statistic, price or match detail was written."""
         return bool(self.created or self.changed)
 
 
@@ -68,25 +69,12 @@ class IngestReport:
 class BatchOutcome:
     """What became of the records of one `Ingestion.store`: one outcome each, and the refused by position."""
 
-    outcomes: list[Outcome]
-    refused: dict[int, Refusal]
-
-
-@dataclass(slots=True)
-class Batch:
-    """The working set of one round of `Ingestion.store`."""
-
-    outcomes: list[Outcome]
-    refused: dict[int, Refusal] = field(default_factory=dict)
-
-    def refuse(self, index: int, record: MatchRecord, reason: str) -> None:
-        """Leave a record out for a reason."""
-        self.outcomes[index] = Outcome.REFUSED
-        self.refused[index] = Refusal.of(describe(record), reason)
+    outcomes: Sequence[RecordOutcome]
+    refused: Mapping[int, Refusal]
 
 
 def describe(record: MatchRecord) -> str:
-    """Return what a record is about, in words."""
+    """Return a record in words: competition, teams and day."""
     competition = record.competition
     return (
         f"{competition.region}, {competition.name} {record.season}: {record.home_team} – {record.away_team} "

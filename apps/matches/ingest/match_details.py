@@ -7,25 +7,25 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, 
 from datetime import datetime
 from typing import Any, TypeVar
 
-from apps.matches.records import PlayerKey, SheetRecord, Side
-from apps.matches.services import tables
+from apps.matches.ingest import tables
+from apps.matches.records import MatchDetails, PlayerKey, Side
 
-Told = Sequence[tuple[int, SheetRecord]]
+Told = Sequence[tuple[int, MatchDetails]]
 """Matches, each with what a source tells of its people."""
 
 Key = TypeVar("Key", bound=Hashable)
 
 
-class Sheets:
+class DetailsWriter:
     """What one source tells of the people of matches, for the length of one ingest.
 
-    A sheet has four parts: the line-up of either side, the incidents, the absences. A part that is told and differs is
-    replaced as a whole; a part that is not told, or is empty, erases nothing. What is told again and is equal keeps the
-    moment at which it was known, or learns an earlier one; it never counts as known later. Line-ups of different
+    Details have four parts: the line-up of either side, the incidents, the absences. A part that is told and differs
+    is replaced as a whole; a part that is not told, or is empty, erases nothing. What is told again and is equal keeps
+    the moment at which it was known, or learns an earlier one; it never counts as known later. Line-ups of different
     sources stand side by side.
 
     Players are found by the source's id of them. The name told latest in the input is kept; a new name alone is no
-    change of a sheet.
+    change of a details.
     """
 
     def __init__(self, source: str) -> None:
@@ -35,11 +35,11 @@ class Sheets:
         self._told_names: dict[int, str] = {}
 
     def store(self, told: Told, *, empty: Collection[int]) -> set[int]:
-        """Store sheets; return the matches of which one changed.
+        """Store match details; return the matches of which one changed.
 
         Parameters
         ----------
-        told : sequence of (int, SheetRecord)
+        told : sequence of (int, MatchDetails)
             Each match once.
         empty : collection of int
             Matches of which nothing can be stored yet, because they are new.
@@ -62,7 +62,7 @@ class Sheets:
             self._stored_names |= renamed
 
     def _find_players(self, told: Told) -> None:
-        names = {player.source_player_id: player.name for _, sheet in told for player in _players(sheet)}
+        names = {player.source_player_id: player.name for _, details in told for player in _players(details)}
         unknown = [source_id for source_id in names if source_id not in self._ids]
         for source_id, player_id, name in tables.load_players(self._source, unknown) if unknown else ():
             self._ids[source_id] = player_id
@@ -90,9 +90,9 @@ class Sheets:
         gone: list[int] = []
         new: list[tuple[Any, ...]] = []
         changed: set[int] = set()
-        for match_id, sheet in told:
+        for match_id, details in told:
             by_side: dict[Side, list[tuple[Any, ...]]] = defaultdict(list)
-            for entry in sheet.lineups:
+            for entry in details.lineups:
                 by_side[entry.side].append(
                     (
                         match_id,
@@ -101,12 +101,12 @@ class Sheets:
                         entry.is_starter,
                         entry.position,
                         entry.shirt_number,
-                        sheet.known_at,
+                        details.known_at,
                     )
                 )
             for side, rows in by_side.items():
                 before = stored.get((match_id, side), [])
-                if _is_told_again(before, rows, known_at=sheet.known_at):
+                if _is_told_again(before, rows, known_at=details.known_at):
                     continue
                 changed.add(match_id)
                 gone += [row[0] for row in before]
@@ -123,7 +123,7 @@ class Sheets:
         gone: list[int] = []
         new: list[tuple[Any, ...]] = []
         changed: set[int] = set()
-        for match_id, sheet in told:
+        for match_id, details in told:
             rows = [
                 (
                     match_id,
@@ -135,7 +135,7 @@ class Sheets:
                     self._id(incident.player),
                     self._id(incident.other_player),
                 )
-                for number, incident in enumerate(sheet.incidents, start=1)
+                for number, incident in enumerate(details.incidents, start=1)
             ]
             before = stored.get(match_id, [])
             if rows and rows != [row[1:] for row in before]:
@@ -150,7 +150,7 @@ class Sheets:
         gone: list[int] = []
         new: list[tuple[Any, ...]] = []
         changed: set[int] = set()
-        for match_id, sheet in told:
+        for match_id, details in told:
             # Of two absences of one player the later counts.
             rows = {
                 self._id(absence.player): (
@@ -159,9 +159,9 @@ class Sheets:
                     absence.side,
                     absence.reason,
                     absence.status,
-                    sheet.known_at,
+                    details.known_at,
                 )
-                for absence in sheet.absences
+                for absence in details.absences
             }
             before = {row[2]: row for row in stored.get(match_id, [])}
             if not rows:
@@ -169,7 +169,7 @@ class Sheets:
             kept = {
                 player_id
                 for player_id, row in rows.items()
-                if player_id in before and _is_told_again([before[player_id]], [row], known_at=sheet.known_at)
+                if player_id in before and _is_told_again([before[player_id]], [row], known_at=details.known_at)
             }
             if kept == before.keys() == rows.keys():
                 continue
@@ -198,13 +198,13 @@ def _grouped(
     return groups
 
 
-def _players(sheet: SheetRecord) -> Iterator[PlayerKey]:
-    for entry in sheet.lineups:
+def _players(details: MatchDetails) -> Iterator[PlayerKey]:
+    for entry in details.lineups:
         yield entry.player
-    for incident in sheet.incidents:
+    for incident in details.incidents:
         if incident.player is not None:
             yield incident.player
         if incident.other_player is not None:
             yield incident.other_player
-    for absence in sheet.absences:
+    for absence in details.absences:
         yield absence.player

@@ -1,7 +1,8 @@
-"""What the database cannot hold or no match can be: refused before it is stored."""
+"""The first step: records that the database cannot hold, or that describe no possible match, are rejected."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
 from math import isfinite
@@ -10,6 +11,7 @@ from typing import Final
 
 from django.db.models import Model
 
+from apps.matches.ingest.items import Rejected, Validated
 from apps.matches.models import (
     Absence,
     Competition,
@@ -25,7 +27,7 @@ from apps.matches.models import (
     Team,
     TeamAlias,
 )
-from apps.matches.records import MatchRecord, PlayerKey, SheetRecord, StatsRecord, Status
+from apps.matches.records import MatchDetails, MatchRecord, MatchStatus, PlayerKey, StatsRecord
 
 LARGEST_COUNT: Final = 32_767
 """Of a small integer column."""
@@ -80,40 +82,56 @@ _REASON: Final = _longest(Absence, "reason")
 _STATUS: Final = _longest(Absence, "status")
 
 
-def unfit(record: MatchRecord, now: datetime) -> str:
-    """Return why a record cannot be stored, empty when it can."""
+def validate(records: Sequence[MatchRecord], *, now: datetime) -> tuple[list[Validated], list[Rejected]]:
+    """Return the records that can be stored, and those that cannot."""
+    accepted, rejected = [], []
+    for position, record in enumerate(records):
+        reason = rejection_reason(record, now)
+        if reason:
+            rejected.append(Rejected(position, record, reason))
+        else:
+            accepted.append(Validated(position, record))
+    return accepted, rejected
+
+
+def rejection_reason(record: MatchRecord, now: datetime) -> str:
+    """Return why a record cannot be stored; empty when it can."""
     texts = _texts(record)
     if any(map(gt, map(len, texts), _limits)) or _is_broken("".join(texts)):
-        return _unfit_text(texts)
+        return _text_rejection(texts)
     if not record.home_team.strip() or not record.away_team.strip():
         return "a team's name is blank"
     competition = record.competition
     if len(competition.name) > _COMPETITION or len(competition.region) > _REGION:
         return "the competition's name or region is too long"
     if _is_broken(competition.name) or _is_broken(competition.region):
-        return "the competition's name or region holds a character that is none"
+        return "the competition's name or region holds a character that cannot be stored"
     if competition.level > LARGEST_COUNT:
-        return f"the competition's level {competition.level} is none"
+        return f"the competition's level {competition.level} is out of range"
     if record.kickoff_at.year < FIRST_YEAR or record.kickoff_at > now + FARTHEST:
         return f"no match kicks off on {record.kickoff_at:%Y-%m-%d}"
-    if record.status == Status.FINISHED and record.kickoff_at > now + timedelta(days=1):
+    if record.status == MatchStatus.FINISHED and record.kickoff_at > now + timedelta(days=1):
         return "it is finished before it has begun"
     goals = [count for count in _counts(record) if count is not None]
     if goals and not 0 <= min(goals) <= max(goals) <= LARGEST_COUNT:
         return "a count of goals is out of range"
-    return _unfit_stats(record) or _unfit_odds(record) or (_unfit_sheet(record.sheet) if record.sheet else "")
+    return (
+        _stats_rejection(record)
+        or _odds_rejection(record)
+        or (_details_rejection(record.details) if record.details else "")
+    )
 
 
-def _unfit_text(texts: tuple[str, ...]) -> str:
+def _text_rejection(texts: tuple[str, ...]) -> str:
     for text, (name, limit) in zip(texts, _TEXTS, strict=True):
         if len(text) > limit:
             return f"{name} has {len(text)} characters of at most {limit}"
         if _is_broken(text):
-            return f"{name} holds a character that is none"
+            return f"{name} holds a character that cannot be stored"
     return ""
 
 
-def _unfit_stats(record: MatchRecord) -> str:
+def _stats_rejection(record: MatchRecord) -> str:
     stats = record.stats
     if stats is None:
         return ""
@@ -127,7 +145,7 @@ def _unfit_stats(record: MatchRecord) -> str:
     return ""
 
 
-def _unfit_odds(record: MatchRecord) -> str:
+def _odds_rejection(record: MatchRecord) -> str:
     for quote in record.odds:
         bookmaker = quote.bookmaker
         if len(bookmaker) > _BOOKMAKER or not bookmaker.isalnum() or not bookmaker.isascii():
@@ -137,42 +155,42 @@ def _unfit_odds(record: MatchRecord) -> str:
     return ""
 
 
-def _unfit_sheet(sheet: SheetRecord) -> str:
-    for entry in sheet.lineups:
-        reason = _unfit_player(entry.player)
+def _details_rejection(details: MatchDetails) -> str:
+    for entry in details.lineups:
+        reason = _player_rejection(entry.player)
         if reason:
             return reason
         if len(entry.position) > _POSITION or _is_broken(entry.position):
             return f"the position {entry.position!r} does not fit"
         if entry.shirt_number is not None and not 0 <= entry.shirt_number <= LARGEST_COUNT:
             return f"a shirt number of {entry.shirt_number} is out of range"
-    for incident in sheet.incidents:
-        reason = _unfit_player(incident.player) or _unfit_player(incident.other_player)
+    for incident in details.incidents:
+        reason = _player_rejection(incident.player) or _player_rejection(incident.other_player)
         if reason:
             return reason
-    if len(sheet.incidents) > LARGEST_COUNT:
-        return f"no match has {len(sheet.incidents)} incidents"
-    for absence in sheet.absences:
-        reason = _unfit_player(absence.player)
+    if len(details.incidents) > LARGEST_COUNT:
+        return f"no match has {len(details.incidents)} incidents"
+    for absence in details.absences:
+        reason = _player_rejection(absence.player)
         if reason:
             return reason
         if len(absence.reason) > _REASON or len(absence.status) > _STATUS:
             return "the reason or status of an absence is too long"
         if _is_broken(absence.reason) or _is_broken(absence.status):
-            return "the reason or status of an absence holds a character that is none"
+            return "the reason or status of an absence holds a character that cannot be stored"
     return ""
 
 
-def _unfit_player(player: PlayerKey | None) -> str:
+def _player_rejection(player: PlayerKey | None) -> str:
     if player is None:
         return ""
     if len(player.name) > _PLAYER or len(player.source_player_id) > _PLAYER_ID:
         return "a player's name or id is too long"
     if _is_broken(player.name) or _is_broken(player.source_player_id):
-        return "a player's name or id holds a character that is none"
+        return "a player's name or id holds a character that cannot be stored"
     return ""
 
 
 def _is_broken(text: str) -> bool:
-    """Whether a text holds what is no character: a NUL, or half of a pair."""
+    """Whether a text holds what PostgreSQL does not store: a NUL, or half of a surrogate pair."""
     return "\x00" in text or (not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text))

@@ -14,9 +14,9 @@ from apps.matches.models import Contradiction, Correction, Ingest, Match, Team, 
 from apps.matches.services import (
     CorrectionRefusedError,
     MergeRefusedError,
+    accept_contradiction,
     correct_result,
     decisions,
-    let_stand,
     merge_teams,
     undo_correction,
     undo_merge,
@@ -59,7 +59,7 @@ def correct():
 
 
 def stand():
-    return let_stand(contradiction_id=Contradiction.objects.get().pk, **WORD)
+    return accept_contradiction(contradiction_id=Contradiction.objects.get().pk, **WORD)
 
 
 def take_back():

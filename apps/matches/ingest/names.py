@@ -1,18 +1,19 @@
-"""From the names that a source writes to the rows that they stand for."""
+"""The second step: the names that a source uses become the rows that they stand for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 from django.utils.text import slugify
 
-from apps.matches.models import Competition, Region, Season, Stage, Team, TeamAlias
+from apps.matches.ingest.items import Rejected, Resolved, Validated
+from apps.matches.models import Competition, Region, Season, Stage, Team, TeamAlias, World
 from apps.matches.records import CompetitionKey
 from apps.matches.trust import OPERATOR
 
 Aliases = Callable[[str], Mapping[str, str]]
-"""Region → (a source's name of a team → the name that the team is kept under)."""
+"""Region → (a source's name of a team → the name under which the team is stored)."""
 
 
 class NameConflictError(Exception):
@@ -26,10 +27,10 @@ class WorldConflictError(Exception):
 class Names:
     """The rows behind names, for the length of one ingest; what is missing is created.
 
-    A team is found by the source's id of it, else by the source's name of it in its region, else by the name that the
-    alias table gives, else by its own name, else by a name that an operator has merged into another. A name that leads
-    nowhere becomes a new team whose alias waits for review; it is never guessed into another club. Simulated teams need
-    no review: their world names them without error.
+    A team is found by the source's id of it, else by the source's name of it in its region, else by the name in the
+    alias table, else by its own name, else by a name that an operator has merged into another. A name without any of
+    these becomes a new team whose alias waits for review: names are never matched by similarity. Simulated teams need
+    no review, because the sandbox spells their names correctly.
 
     Parameters
     ----------
@@ -56,7 +57,58 @@ class Names:
         self._found: dict[tuple[str, str, str], int] = {}
         self._slugs: set[str] | None = None
         self._known_regions: set[str] = set()
+        self._admitted: dict[CompetitionKey, int] = {}
         self._load_ids()
+
+    @property
+    def world(self) -> World | None:
+        """The world of all competitions so far; None before the first."""
+        for key in self._admitted:
+            return World.SANDBOX if key.is_simulated else World.REAL
+        return None
+
+    def resolve(self, items: Iterable[Validated]) -> tuple[list[Resolved], list[Rejected]]:
+        """Return the records with the rows of their names, and those whose teams cannot be told apart.
+
+        Raises
+        ------
+        WorldConflictError
+            When a record belongs to another world than those before it.
+        """
+        accepted: list[Resolved] = []
+        rejected: list[Rejected] = []
+        for position, record in items:
+            key = record.competition
+            competition_id = self._admitted.get(key)
+            if competition_id is None:
+                competition_id = self._admit(key)
+            region, is_simulated = key.region, key.is_simulated
+            try:
+                home_id = self.team(
+                    record.home_region or region, record.home_team, record.home_team_id, is_simulated=is_simulated
+                )
+                away_id = self.team(
+                    record.away_region or region, record.away_team, record.away_team_id, is_simulated=is_simulated
+                )
+            except NameConflictError as error:
+                rejected.append(Rejected(position, record, str(error)))
+                continue
+            if home_id == away_id:
+                rejected.append(Rejected(position, record, "both names stand for one team"))
+                continue
+            season_id = self.season(competition_id, record.season)
+            accepted.append(Resolved(position, record, competition_id, season_id, home_id, away_id))
+        return accepted, rejected
+
+    def _admit(self, key: CompetitionKey) -> int:
+        """Return the id of a competition that is new to this ingest."""
+        if self.world not in (None, World.SANDBOX if key.is_simulated else World.REAL):
+            raise WorldConflictError(
+                f"{key.region}: {key.name} and what came before it belong to different worlds; "
+                "simulated and real competitions enter by separate inputs"
+            )
+        found = self._admitted[key] = self.competition(key).pk
+        return found
 
     def competition(self, key: CompetitionKey) -> Competition:
         """Return the competition of a key.
