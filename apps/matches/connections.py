@@ -1,4 +1,4 @@
-"""What to do when the connection to PostgreSQL is lost: say so, wait, connect again, repeat the work."""
+"""What to do when the connection to PostgreSQL is lost: report it, wait, connect again, repeat the work."""
 
 from __future__ import annotations
 

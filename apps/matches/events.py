@@ -1,9 +1,9 @@
-"""The push feed: a row per event, its number given after the commit, and wake-ups of what works on the new rows.
+"""The push feed: a row per event, which gets its number after the commit; and tasks that start after a commit.
 
-An event is published inside the transaction that it tells of. One relay, which runs in the push process under an
-advisory lock, numbers committed rows without gaps and hands them to the channel layer; who missed a message replays by
-number from PostgreSQL. A wake-up is one Celery message after the commit; losing it costs seconds, because beat asks
-the same question again.
+An event is published inside the transaction of the change. One relay, which runs in the push process under an advisory
+lock, numbers committed rows without gaps and sends them to the channel layer; a client that missed a message replays
+it by number from PostgreSQL. A task after a commit is one Celery message. Losing it costs seconds, because beat starts
+the same task on its schedule.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from apps.matches.models import Event
 logger = logging.getLogger(__name__)
 
 EVERYTHING: Final = "events"
-"""Group of the channel layer that hears of every event."""
+"""Group of the channel layer that receives every event."""
 
 
 def publish(*, topic: str, key: str, now: datetime, payload: Mapping[str, Any] | None = None) -> None:
@@ -45,7 +45,7 @@ def start_tasks_after_commit(topic: str) -> None:
     Raises
     ------
     KeyError
-        When the timetable knows no such topic.
+        When no task is configured for the topic.
     """
     names = current_app.conf["tasks_by_topic"][topic]
     transaction.on_commit(lambda: _send(names), robust=True)
@@ -56,7 +56,7 @@ def _send(names: tuple[str, ...]) -> None:
         try:
             current_app.tasks[name].apply_async(retry=False)
         except (OperationalError, OSError) as error:
-            logger.warning("wake-up of %s not sent (%s); the timetable will start it", name, error)
+            logger.warning("the message that starts %s was not sent (%s); the timetable will start it", name, error)
 
 
 def number_events(*, limit: int = 500) -> list[Event]:
@@ -75,12 +75,12 @@ def number_events(*, limit: int = 500) -> list[Event]:
 
 
 def group_of(topic: str, key: str) -> str:
-    """Return the group of the channel layer that hears of one thing, such as one match."""
+    """Return the group of the channel layer that receives the events of one thing, such as one match."""
     return f"{topic.split('.', 1)[0]}.{key}"
 
 
 def broadcast(events: list[Event]) -> None:
-    """Hand numbered events to everybody who listens, over the channel layer."""
+    """Send numbered events to all subscribers, over the channel layer."""
     send = async_to_sync(get_channel_layer().group_send)
     for event in events:
         message = {

@@ -1,6 +1,6 @@
 """Advisory locks of PostgreSQL: where two at once would do harm, one holds the lock and the other does not wait.
 
-All numbers stand here, so that no two uses share one.
+All numbers are listed here, so that no two uses share one.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The frozen shape that every source produces and that `ingest()` takes.
 
-Pure Python. A record is checked when it is made, so that a source that misread a page fails where it stands, with the
-name of the field, and nothing wrong travels on.
+Pure Python. A record is checked when it is made, so that a source that misread a page fails at once, with the
+name of the field.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ DATE_ONLY_KNOWN_AT: Final = time(6, 0)
 
 
 class MatchStatus(StrEnum):
-    """What a source says of a match. Only `FINISHED` carries a result that counts for forecasts."""
+    """The status of a match. Only `FINISHED` carries a result that counts for forecasts."""
 
     SCHEDULED = "scheduled"
     LIVE = "live"
@@ -155,7 +155,7 @@ class Side(StrEnum):
 
 
 class IncidentKind(StrEnum):
-    """What happened in a match that its summary tells."""
+    """Incidents of the summary of a match."""
 
     GOAL = "goal"
     PENALTY = "penalty"
@@ -168,7 +168,7 @@ class IncidentKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PlayerKey:
-    """A footballer as one source knows him or her.
+    """A footballer, by the id of one source.
 
     Parameters
     ----------
@@ -239,7 +239,7 @@ class AbsenceRecord:
 
 @dataclass(frozen=True, slots=True)
 class MatchDetails:
-    """The people of one match. What is empty was not told; what is told replaces what the source told before.
+    """Line-ups, incidents and absences of one match. What is empty is unknown; the rest replaces earlier reports.
 
     Parameters
     ----------
@@ -262,12 +262,12 @@ class MatchDetails:
             raise ValueError(f"details: known_at {self.known_at} is not in UTC")
         named = [entry.player.source_player_id for entry in self.lineups]
         if len(set(named)) != len(named):
-            raise ValueError("details: a player stands twice in the line-ups")
+            raise ValueError("details: a player is listed twice in the line-ups")
 
 
 @dataclass(frozen=True, slots=True)
 class MatchRecord:
-    """What one source says of one match.
+    """One match, as one source reports it.
 
     Parameters
     ----------
@@ -371,5 +371,5 @@ def result_known_at(kickoff_at: datetime, precision: KickoffPrecision, finished_
 
 
 def readable(text: str) -> str:
-    """Return a stranger's text as every database and terminal takes it: no NUL, no half of a surrogate pair."""
+    """Return text that every database and terminal accepts: no NUL, no half of a surrogate pair."""
     return text.encode("utf-8", "replace").decode().replace("\x00", "␀")

@@ -18,7 +18,6 @@ from django.db.models import (
     Exists,
     Func,
     OuterRef,
-    Prefetch,
     Q,
     QuerySet,
     Subquery,
@@ -34,18 +33,16 @@ from apps.matches.models import (
     Contradiction,
     Ingest,
     Match,
-    MatchChange,
-    Odds,
     Season,
     Team,
     TeamAlias,
     World,
 )
-from apps.matches.records import KickoffPrecision, Moment
+from apps.matches.records import Moment
 from apps.matches.standings import Result, Standing, points_for_win, rule_of, table
 
 MARKET_PREFERENCE: Final = ("PS", "Avg", "B365", "Max")
-"""Bookmakers in the order in which their closing, then opening, 1X2 prices stand for the market."""
+"""Bookmakers in the order in which their closing, then opening, 1X2 prices are taken as the market's."""
 
 TRUTH: Final = "TRUE"
 """The simulator's own probabilities as prices; never the market."""
@@ -81,7 +78,7 @@ class FormEntry:
 
 @dataclass(frozen=True, slots=True)
 class MarketPrice:
-    """Decimal 1X2 prices that stand for the market of one match."""
+    """Decimal 1X2 prices that represent the market for one match."""
 
     match_id: int
     bookmaker: str
@@ -136,42 +133,6 @@ def beyond(found: QuerySet[Match], kickoff_at: datetime, match_id: int, *, backw
 def of_team(found: QuerySet[Match], team: Team) -> list[QuerySet[Match]]:
     """Return the matches of a team at home and those away, the branches that `merged` puts together."""
     return [found.filter(home_team=team), found.filter(away_team=team)]
-
-
-def matches_between(
-    start: datetime, end: datetime, world: World, competition: Competition | None = None
-) -> QuerySet[Match]:
-    """Return the matches that kick off from `start` to before `end`, in the order of kick-off."""
-    found = matches(world).filter(kickoff_at__gte=start, kickoff_at__lt=end).order_by("kickoff_at", "id")
-    return found if competition is None else found.filter(competition=competition)
-
-
-def upcoming(world: World, now: datetime, until: datetime) -> QuerySet[Match]:
-    """Return the fixtures that kick off from `now` to before `until`, in the order of kick-off.
-
-    A fixture of which only the date is known is to come until its day ends.
-    """
-    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    return (
-        matches(world)
-        .filter(
-            Q(kickoff_at__gte=now) | Q(kickoff_at=today, kickoff_precision=KickoffPrecision.DATE),
-            status=Match.Status.SCHEDULED,
-            kickoff_at__gte=today,
-            kickoff_at__lt=until,
-        )
-        .order_by("kickoff_at", "id")
-    )
-
-
-def live(world: World) -> QuerySet[Match]:
-    """Return the matches that are under way."""
-    return matches(world).filter(status=Match.Status.LIVE).order_by("kickoff_at", "id")
-
-
-def finished(world: World) -> QuerySet[Match]:
-    """Return the matches with a result that counts, newest first."""
-    return matches(world).filter(status=Match.Status.FINISHED).order_by("-kickoff_at", "-id")
 
 
 def recent_form(team_ids: Iterable[int], before: datetime, limit: int = 5) -> dict[int, list[FormEntry]]:
@@ -263,11 +224,6 @@ def league_table(season: Season, at: datetime | None = None) -> list[Standing[Te
     )
 
 
-def team_matches(team: Team) -> QuerySet[Match]:
-    """Return all matches of a team, newest first."""
-    return matches().filter(Q(home_team=team) | Q(away_team=team)).order_by("-kickoff_at", "-id")
-
-
 def search_teams(text: str, world: World | None = None, limit: int = 20) -> list[Team]:
     """Return teams whose name, or name in a source, holds a text; accents and case do not matter.
 
@@ -292,7 +248,7 @@ def search_teams(text: str, world: World | None = None, limit: int = 20) -> list
 
 
 def odds_of(match_ids: Iterable[int]) -> dict[int, MarketPrice]:
-    """Return the 1X2 prices that stand for the market of each match, where there are any.
+    """Return the 1X2 prices that represent the market for each match, where there are any.
 
     Closing before opening, and within each Pinnacle, the average, Bet365, the best, then any other bookmaker.
     """
@@ -312,39 +268,9 @@ def odds_of(match_ids: Iterable[int]) -> dict[int, MarketPrice]:
         return {row[0]: MarketPrice(*row) for row in cursor.fetchall()}
 
 
-def match_detail(match_id: int) -> Match | None:
-    """Return one match with statistics, prices, references and history, or None."""
-    return (
-        matches()
-        .select_related("stats", "ingest")
-        .prefetch_related(
-            Prefetch("odds", Odds.objects.order_by("bookmaker", "moment")),
-            "refs",
-            Prefetch("changes", MatchChange.objects.order_by("-changed_at", "-id")),
-        )
-        .filter(pk=match_id)
-        .first()
-    )
-
-
 def contradictions_of(match_id: int) -> QuerySet[Contradiction]:
-    """Return the sources that tell another result of a match than the one that stands, in the order of their names."""
+    """Return the open contradictions of a match, ordered by source."""
     return Contradiction.objects.filter(match=match_id, resolved_at__isnull=True).order_by("source")
-
-
-def open_contradictions(world: World | None = None) -> QuerySet[Contradiction]:
-    """Return the contradictions on which sources have not come to agree, newest first, with match and competition."""
-    found = Contradiction.objects.filter(resolved_at__isnull=True).select_related(
-        "match__season__competition__region", "match__home_team", "match__away_team"
-    )
-    if world is not None:
-        found = found.filter(match__world=world)
-    return found.order_by("-first_seen_at", "-id")
-
-
-def aliases_to_review() -> QuerySet[TeamAlias]:
-    """Return the names that became new teams and wait for an operator, oldest first."""
-    return TeamAlias.objects.filter(reviewed_at__isnull=True).select_related("team", "region").order_by("created_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,7 +288,7 @@ class Amount:
 
 
 def amount(found: QuerySet[Any]) -> Amount:
-    """Return how many rows a query finds: counted up to `COUNTED`, beyond that as PostgreSQL's statistics tell."""
+    """Return how many rows a query finds: counted up to `COUNTED`, beyond that as PostgreSQL estimates."""
     counted = found.order_by()[: COUNTED + 1].count()
     if counted <= COUNTED:
         return Amount(counted, is_exact=True)

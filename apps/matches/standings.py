@@ -191,7 +191,7 @@ def table(
     teams : iterable, optional
         Teams that are in the table even before they have played.
     deductions : mapping, optional
-        Points that were taken from teams; results do not tell them.
+        Points that were taken from teams; results do not contain them.
     name : callable, optional
         The name that orders teams between which nothing else decides.
     """

@@ -1,6 +1,6 @@
-"""Which stored club a new name may stand for: likeness of names, weighed with what the matches of both say.
+"""Which stored club a new name may mean: similar names, weighed with the matches of both.
 
-A suggestion is a question to an operator, never an answer. Two teams that met, that one source tells of in one season
+A suggestion is a question to an operator, never an answer. Two teams that met, that one source names in one season
 of one competition, or whose matches of a season contradict each other are two clubs and are never suggested.
 """
 
@@ -36,12 +36,12 @@ BONUS: Final = 15.0
 _COMMON_WORDS: Final = frozenset(
     {"fc", "cf", "afc", "sc", "ac", "fk", "sk", "bk", "if", "cd", "ud", "sv", "vfb", "vfl", "tsv", "club", "football"}
 )
-"""Words that clubs add and leave out; they tell no two apart."""
+"""Words that clubs add and leave out; they distinguish no two clubs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A club that a new name may stand for.
+    """A club that a new name may mean.
 
     Parameters
     ----------
@@ -78,20 +78,20 @@ def suggest(teams: Iterable[Team], *, limit: int = 3) -> dict[int, list[Suggesti
     limit : int, optional
         Suggestions for one team.
     """
-    asked = {team.pk: team for team in teams}
-    if not asked:
+    teams_by_id = {team.pk: team for team in teams}
+    if not teams_by_id:
         return {}
-    alike = _alike(asked)
+    alike = _alike(teams_by_id)
     pairs = {(ours, theirs) for ours, found in alike.items() for theirs in found}
     if not pairs:
-        return {team_id: [] for team_id in asked}
+        return {team_id: [] for team_id in teams_by_id}
     involved = sorted({team_id for pair in pairs for team_id in pair})
-    seasons, told = _seasons(involved)
-    pairs -= _strangers(pairs, seasons=seasons, told=told)
+    seasons, reported = _seasons(involved)
+    pairs -= _strangers(pairs, seasons=seasons, reported=reported)
     common = {pair: seasons[pair[0]].keys() & seasons[pair[1]].keys() for pair in pairs}
     results = _results({pair: found for pair, found in common.items() if found})
     clubs = Team.objects.select_related("region").in_bulk({theirs for _, theirs in pairs})
-    answer: dict[int, list[Suggestion]] = {team_id: [] for team_id in asked}
+    answer: dict[int, list[Suggestion]] = {team_id: [] for team_id in teams_by_id}
     compared = {pair: _compare(results.get(pair, [])) for pair in pairs}
     proven = {ours for (ours, _), (agreeing, _) in compared.items() if agreeing >= SAME_RESULTS}
     for (ours, theirs), (agreeing, differing) in compared.items():
@@ -103,7 +103,7 @@ def suggest(teams: Iterable[Team], *, limit: int = 3) -> dict[int, list[Suggesti
             Suggestion(
                 clubs[theirs],
                 round(min(score, 100.0), 1),
-                _evidence(asked[ours], clubs[theirs], agreeing=agreeing, competitions=competitions),
+                _evidence(teams_by_id[ours], clubs[theirs], agreeing=agreeing, competitions=competitions),
             )
         )
     for found in answer.values():
@@ -129,7 +129,7 @@ def _essence(slug: str) -> str:
     return " ".join(words) or slug.replace("-", " ")
 
 
-def _alike(asked: dict[int, Team]) -> dict[int, dict[int, float]]:
+def _alike(teams_by_id: dict[int, Team]) -> dict[int, dict[int, float]]:
     """Return for each team the likeness of the clubs whose names are most like its own."""
     names: dict[int | None, dict[tuple[int, str], str]] = defaultdict(dict)
     simulated = set(Team.objects.filter(region__competitions__world=World.SANDBOX).values_list("pk", flat=True))
@@ -139,7 +139,7 @@ def _alike(asked: dict[int, Team]) -> dict[int, dict[int, float]]:
         slug = slugify(name)
         names[region_id][team_id, slug] = names[None][team_id, slug] = _essence(slug)
     alike: dict[int, dict[int, float]] = {}
-    for team in asked.values():
+    for team in teams_by_id.values():
         slug = slugify(team.name)
         found: dict[int, float] = {}
         for region, least in ((team.region_id, LIKE), (None, LIKE_ELSEWHERE)):
@@ -158,9 +158,9 @@ def _alike(asked: dict[int, Team]) -> dict[int, dict[int, float]]:
 
 
 def _seasons(team_ids: Sequence[int]) -> tuple[dict[int, dict[int, str]], dict[int, set[tuple[int, str]]]]:
-    """Return for each team its seasons with their competitions, and which source told it of which season."""
+    """Return for each team its seasons with their competitions, and which source named it in which season."""
     seasons: dict[int, dict[int, str]] = defaultdict(dict)
-    told: dict[int, set[tuple[int, str]]] = defaultdict(set)
+    reported: dict[int, set[tuple[int, str]]] = defaultdict(set)
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -178,14 +178,14 @@ def _seasons(team_ids: Sequence[int]) -> tuple[dict[int, dict[int, str]], dict[i
         )
         for team_id, season_id, competition, source in cursor.fetchall():
             seasons[team_id][season_id] = competition
-            told[team_id].add((season_id, source))
-    return seasons, told
+            reported[team_id].add((season_id, source))
+    return seasons, reported
 
 
 def _strangers(
-    pairs: set[tuple[int, int]], *, seasons: dict[int, dict[int, str]], told: dict[int, set[tuple[int, str]]]
+    pairs: set[tuple[int, int]], *, seasons: dict[int, dict[int, str]], reported: dict[int, set[tuple[int, str]]]
 ) -> set[tuple[int, int]]:
-    """Return the pairs that met, or of which one source tells in one season."""
+    """Return the pairs that met, or that one source names in one season."""
     involved = sorted({team_id for pair in pairs for team_id in pair})
     sources: dict[int, set[str]] = defaultdict(set)
     for team_id, source in TeamAlias.objects.filter(team_id__in=involved).values_list("team_id", "source"):
@@ -201,7 +201,7 @@ def _strangers(
         strangers = set(cursor.fetchall())
     for one, other in pairs:
         shared = seasons[one].keys() & seasons[other].keys()
-        if told[one] & told[other] or (shared and sources[one] & sources[other]):
+        if reported[one] & reported[other] or (shared and sources[one] & sources[other]):
             strangers.add((one, other))
     return strangers
 

@@ -1,6 +1,6 @@
-"""Whose word stands where sources tell different results of one match: the order of trust.
+"""The order of trust: which result is stored where sources report different results of one match.
 
-Pure Python. A newcomer who adds a source gives it a place here, or leaves it out: what is not named is trusted least.
+Pure Python. A new source gets a place here or is left out: what is not named is trusted least.
 Decision record 0012 gives the reasons.
 """
 
@@ -14,13 +14,13 @@ OPERATOR: Final = "operator"
 
 ORDER: Final = (OPERATOR, "football-data", "whoscored", "openfootball")
 """The most trusted first. Every other source comes after these, and all others are equal: among them, the sandbox's two
-ways in (``sandbox``, ``sandbox-files``) included, whoever tells a result first stands."""
+ways in (``sandbox``, ``sandbox-files``) included, the first reported result is kept."""
 
 _RANKS: Final = {source: rank for rank, source in enumerate(ORDER)}
 
 
 class DecisionReason(StrEnum):
-    """Why one of two results stands."""
+    """Why one of two results is stored."""
 
     TRUST = "trust"
     FIRST = "first"
@@ -38,7 +38,7 @@ def outranks(source: str, other: str) -> bool:
 
 
 def decision(*, standing: str, other: str) -> DecisionReason:
-    """Return why the word of the source `standing` stands against that of `other`."""
+    """Return why the result of the source `standing` is stored, and not that of `other`."""
     if standing == OPERATOR:
         return DecisionReason.OPERATOR
     return DecisionReason.TRUST if outranks(standing, other) else DecisionReason.FIRST

@@ -56,10 +56,10 @@ class OpenFilter(admin.SimpleListFilter):
 
 @admin.register(Contradiction)
 class ContradictionAdmin(FactAdmin):
-    """Matches of which a source tells another result than the one that stands."""
+    """Matches of which a source reports another result than the stored one."""
 
     list_display = (
-        "shown_told",
+        "shown_reported",
         "shown_standing",
         "shown_match",
         "shown_competition",
@@ -76,17 +76,17 @@ class ContradictionAdmin(FactAdmin):
     actions_detail = ("accept_contradiction",)
 
     def has_correct_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Whether the user may set a result over the word of the sources."""
+        """Whether the user may set a result that no source overrules."""
         return bool(request.user.has_perm("matches.add_correction"))
 
-    @display(description="told")
-    def shown_told(self, row: Contradiction) -> str:
-        """What the source tells."""
-        return f"{row.told} by {row.source}"
+    @display(description="reported")
+    def shown_reported(self, row: Contradiction) -> str:
+        """The result that the source reports."""
+        return f"{row.reported} by {row.source}"
 
-    @display(description="stands")
+    @display(description="stored")
     def shown_standing(self, row: Contradiction) -> str:
-        """The result that stands."""
+        """The stored result."""
         return f"{row.standing} by {row.standing_source}"
 
     @display(description="match")
@@ -109,20 +109,20 @@ class ContradictionAdmin(FactAdmin):
         return Contradiction.objects.filter(pk=row_id, resolved_at__isnull=True).exists()
 
     @action(
-        description="Let the other source stand",
+        description="Accept the reported result",
         icon="gavel",
         variant=ActionVariant.PRIMARY,
         permissions=["correct"],
         dialog={
-            "title": "Let the other source stand",
-            "description": "The result becomes what this source tells, as your word: no source overrules it until the "
-            "correction is taken back. The history keeps what stood; forecasts of the match are graded anew.",
+            "title": "Accept the reported result",
+            "description": "The result of this source is stored as your decision: no source overrules it until the "
+            "correction is taken back. The history keeps the result before; forecasts of the match are graded anew.",
             "form_class": ReasonForm,
-            "form_submit_text": "Let it stand",
+            "form_submit_text": "Accept",
         },
     )
     def accept_contradiction(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
-        """Correct the result to what the source tells."""
+        """Store the result that the source reports."""
         try:
             correction = services.accept_contradiction(
                 contradiction_id=number_of(object_id),
@@ -133,7 +133,7 @@ class ContradictionAdmin(FactAdmin):
         except services.CorrectionRefusedError as refusal:
             messages.error(request, f"Nothing was changed: {refusal}.")
             return HttpResponseClientRedirect(reverse("admin:matches_contradiction_change", args=[object_id]))
-        messages.success(request, "The result is what the other source tells; here it can be taken back.")
+        messages.success(request, "The reported result is stored. You can take the correction back on this page.")
         return HttpResponseClientRedirect(reverse("admin:matches_correction_change", args=[correction.pk]))
 
 
@@ -150,7 +150,7 @@ class CorrectionAdmin(FactAdmin):
     actions_detail = ("undo",)
 
     def has_correct_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Whether the user may set a result over the word of the sources."""
+        """Whether the user may set a result that no source overrules."""
         return bool(request.user.has_perm("matches.add_correction"))
 
     @display(description="match")
@@ -160,7 +160,7 @@ class CorrectionAdmin(FactAdmin):
 
     @display(description="before")
     def shown_before(self, correction: Correction) -> str:
-        """The result that stood, and whose word it was."""
+        """The result before, and its source."""
         return _shown(correction.before)
 
     @display(description="after")
@@ -168,13 +168,13 @@ class CorrectionAdmin(FactAdmin):
         """The result that the operator set."""
         return _shown(correction.after)
 
-    @display(description="state", label={"stands": "success", "taken back": "info"})
+    @display(description="state", label={"in force": "success", "taken back": "info"})
     def shown_state(self, correction: Correction) -> str:
-        """Whether it stands."""
-        return "taken back" if correction.undone_at else "stands"
+        """Whether it is in force."""
+        return "taken back" if correction.undone_at else "in force"
 
     def offers_undo(self, row_id: int) -> bool:
-        """Whether the correction is what stands."""
+        """Whether the correction can be taken back."""
         return not services.undo_correction_obstacle(row_id)
 
     @action(
@@ -183,7 +183,7 @@ class CorrectionAdmin(FactAdmin):
         permissions=["correct"],
         dialog={
             "title": "Take the correction back",
-            "description": "The result that stood before, and the source whose word it was, come back.",
+            "description": "The result before the correction is stored again, with its source.",
             "form_class": ReasonForm,
             "form_submit_text": "Take back",
         },
@@ -200,7 +200,7 @@ class CorrectionAdmin(FactAdmin):
         except services.CorrectionRefusedError as refusal:
             messages.error(request, f"Nothing was changed: {refusal}.")
         else:
-            messages.success(request, "The result that stood before stands again.")
+            messages.success(request, "The correction was taken back; the result before it is stored again.")
         return HttpResponseClientRedirect(reverse("admin:matches_correction_change", args=[object_id]))
 
 

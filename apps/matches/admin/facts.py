@@ -1,4 +1,4 @@
-"""How facts are shown in the admin, and how a decision on one is asked for."""
+"""How facts are shown in the admin, and the form of a decision on one."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ class FactPaginator(Paginator):
 class OfferingAdmin(ModelAdmin):
     """An admin that offers an action only where it would not be refused.
 
-    A method `offers_NAME` says so of the action `NAME`: it takes the id of the row, or nothing where the action belongs
-    to the list. Whoever asks all the same, from a page that is older than what was decided since, is told why not.
+    A method `offers_NAME` decides it for the action `NAME`: it takes the id of the row, or nothing where the action
+    belongs to the list. An action from an outdated page is refused with its reason.
     """
 
     def get_actions_list(self, request: HttpRequest) -> list[UnfoldAction]:
@@ -168,6 +168,6 @@ class ReasonForm(BaseDialogForm):
 
     reason = forms.CharField(
         max_length=400,
-        help_text="Kept with the decision, for whoever reads it later.",
+        help_text="Stored with the decision.",
         widget=UnfoldAdminTextareaWidget,
     )

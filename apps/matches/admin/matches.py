@@ -61,7 +61,7 @@ class PlayerInline(FactInline):
 
 
 class LineupInline(PlayerInline):
-    """Who was in the squads, as each source tells it."""
+    """The squads, as each source reports them."""
 
     model = Lineup
     fields = ("side", "player", "is_starter", "position", "shirt_number", "known_at")
@@ -69,7 +69,7 @@ class LineupInline(PlayerInline):
 
 
 class IncidentInline(PlayerInline):
-    """Goals, cards and substitutions, as each source tells them."""
+    """Goals, cards and substitutions, as each source reports them."""
 
     model = Incident
     fields = ("source", "minute", "kind", "side", "player", "other_player")
@@ -90,11 +90,11 @@ class AbsenceInline(PlayerInline):
 
 
 class ContradictionInline(FactInline):
-    """Which sources tell another result."""
+    """Sources that report another result."""
 
     model = Contradiction
-    fields = ("source", "told", "standing", "standing_source", "decided_by", "first_seen_at", "resolution")
-    readonly_fields = ("told", "standing")
+    fields = ("source", "reported", "standing", "standing_source", "decided_by", "first_seen_at", "resolution")
+    readonly_fields = ("reported", "standing")
     ordering = ("source",)
     show_change_link = True
 
@@ -166,7 +166,7 @@ class MatchAdmin(FactAdmin):
         return queryset, False
 
     def has_correct_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Whether the user may set a result over the word of the sources."""
+        """Whether the user may set a result that no source overrules."""
         return bool(request.user.has_perm("matches.add_correction"))
 
     def offers_correct(self, row_id: int) -> bool:
@@ -179,14 +179,14 @@ class MatchAdmin(FactAdmin):
         permissions=["correct"],
         dialog={
             "title": "Correct the result",
-            "description": "Your word stands over every source until the correction is taken back. The history keeps "
+            "description": "No source overrules this result until the correction is taken back. The history keeps "
             "what was there before; forecasts of the match are graded anew.",
             "form_class": ResultForm,
             "form_submit_text": "Correct",
         },
     )
     def correct(self, request: HttpRequest, form: ResultForm, object_id: str) -> HttpResponse:
-        """Set the result as the operator's word."""
+        """Set the result, which no source overrules then."""
         try:
             services.correct_result(
                 match_id=number_of(object_id),
@@ -228,7 +228,7 @@ class MatchAdmin(FactAdmin):
 
 @admin.register(Player)
 class PlayerAdmin(FactAdmin):
-    """Footballers, each as one source knows him or her."""
+    """Footballers, each by the id of one source."""
 
     list_display = ("name", "source", "source_player_id")
     list_filter = ("source",)

@@ -82,7 +82,7 @@ class ReviewFilter(admin.SimpleListFilter):
 
 
 class SlugForm(BaseDialogForm):
-    """Which team a name stands for, when no suggestion names it."""
+    """Which team a name means, when no suggestion names it."""
 
     team = forms.CharField(
         max_length=160, help_text="The last part of the address of its page.", widget=UnfoldAdminTextInputWidget
@@ -101,7 +101,7 @@ class MergeForm(forms.Form):
 
     reason = forms.CharField(
         max_length=400,
-        help_text="Kept with the merge, for whoever reads it later.",
+        help_text="Stored with the merge.",
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}),
     )
 
@@ -164,7 +164,7 @@ class TeamAliasAdmin(FactAdmin):
 
     @display(description="may be")
     def shown_suggestions(self, alias: Any) -> str:
-        """The clubs that the name may stand for; each leads to the page that confirms the merge."""
+        """The clubs that the name may mean, each with a link to the page that confirms the merge."""
         return render_to_string(
             "admin/matches/teamalias/suggestions.html", {"alias": alias, "suggestions": alias.suggested}
         )
@@ -181,7 +181,7 @@ class TeamAliasAdmin(FactAdmin):
         messages.success(request, f"{confirmed} names confirmed as teams of their own.")
 
     def has_confirm_permission(self, request: HttpRequest) -> bool:
-        """Whether the user may confirm names: whoever may change them."""
+        """Whether the user may confirm names."""
         return request.user.has_perm("matches.change_teamalias")
 
     def has_merge_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
@@ -194,7 +194,7 @@ class TeamAliasAdmin(FactAdmin):
         permissions=["merge"],
         dialog={
             "title": "Merge its team into another",
-            "description": "The next page shows what would move, and asks again.",
+            "description": "The next page shows what would move and asks for confirmation.",
             "form_class": SlugForm,
             "form_submit_text": "Show what would move",
         },
@@ -286,7 +286,7 @@ class TeamMergeAdmin(FactAdmin):
             "title": "Undo the merge",
             "description": "Both teams, their names and their matches come back as they were. Matches that came since "
             "go to the team whose names their source uses. Where later changes make that impossible nothing happens, "
-            "and the reason is told.",
+            "and a message gives the reason.",
             "form_class": ReasonForm,
             "form_submit_text": "Undo",
         },

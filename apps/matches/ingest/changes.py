@@ -1,4 +1,4 @@
-"""What becomes of a change of a match: it is kept as history, and told to whoever listens."""
+"""Changes of matches: kept as history, and published in the push feed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from apps.matches.models import MatchChange
 
 QUIET_BEFORE: Final = timedelta(days=3)
 QUIET_AFTER: Final = timedelta(days=15)
-"""A change is pushed to listeners when the kick-off is at most so long ago or ahead; a bulk import stays quiet."""
+"""A change is published when the kick-off is at most so long ago or ahead, so that a bulk import publishes nothing."""
 
 
 def keep_history(changes: Sequence[tuple[MatchRow, tuple[Any, ...]]], *, ingest_id: int, now: datetime) -> None:
@@ -35,7 +35,7 @@ def keep_history(changes: Sequence[tuple[MatchRow, tuple[Any, ...]]], *, ingest_
 
 
 def publish_matches(rows: Iterable[MatchRow], *, now: datetime) -> None:
-    """Tell listeners of matches that changed, as far as they are near in time."""
+    """Publish an event for each changed match that kicks off near the present."""
     start, end = now - QUIET_BEFORE, now + QUIET_AFTER
     events: list[tuple[str, Mapping[str, Any]]] = [
         (

@@ -1,4 +1,4 @@
-"""Which sources tell another result of a match than the one that stands: recorded once, ended when they agree."""
+"""Contradictions: sources that report another result than the stored one. Recorded once, resolved when they agree."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from apps.matches.records import MatchRecord
 from apps.matches.trust import decision
 
 SEEN_AGAIN: Final = timedelta(days=1)
-"""That a contradiction was told again is noted after so long, so that hourly visits write nothing."""
+"""`seen_at` moves at most this often, so that hourly scrape runs write nothing."""
 
 _FACTS: Final = (
     "status",
@@ -32,7 +32,7 @@ _UPDATED: Final = tuple(name.removesuffix("_id") for name in _FACTS)
 
 
 class StandingResult(NamedTuple):
-    """A result, and the source whose word it is."""
+    """A result and its source."""
 
     source: str
     status: str
@@ -70,23 +70,23 @@ class Contradictions:
         self._touched: dict[tuple[int, str], Contradiction] = {}
 
     def refused(self, row: MatchRow, record: MatchRecord, *, source: str) -> None:
-        """Record that `source` tells another result than the one that stands."""
-        told = StandingResult(source, record.status, record.home_goals, record.away_goals)
-        self._contradict(row.id, told, StandingResult.of(row))
+        """Record that `source` reports another result than the stored one."""
+        reported = StandingResult(source, record.status, record.home_goals, record.away_goals)
+        self._contradict(row.id, reported, StandingResult.of(row))
 
     def accepted(self, row: MatchRow, record: MatchRecord, *, source: str, before: StandingResult) -> None:
-        """End what the word of `source` settles; record the result that a more trusted one has replaced.
+        """Resolve the contradiction of `source` if it agrees now; record a result that it has replaced.
 
         Parameters
         ----------
         row : MatchRow
             As it is now.
         record : MatchRecord
-            What the source told.
+            What the source reported.
         source : str
-            Who told it.
+            The source of the record.
         before : StandingResult
-            What stood before.
+            The stored result before.
         """
         standing = StandingResult.of(row)
         if standing != before:
@@ -104,27 +104,27 @@ class Contradictions:
         before: StandingResult,
         resolution: Contradiction.Resolution = Contradiction.Resolution.AGREED,
     ) -> None:
-        """Compare every open contradiction of a match with the result that stands now, and the replaced result too.
+        """Compare every open contradiction of a match with the stored result, and the replaced result too.
 
         Parameters
         ----------
         row : MatchRow
             As it is now.
         before : StandingResult
-            What stood before.
+            The stored result before.
         resolution : Contradiction.Resolution
-            How a contradiction ends whose word stands now.
+            How a contradiction with the same result as the stored one is resolved.
         """
         standing = StandingResult.of(row)
-        for told in list(self._open(row.id).values()):
+        for reported in list(self._open(row.id).values()):
             if not standing.is_result:
-                self._resolve(told, Contradiction.Resolution.WITHDRAWN)
-            elif (told.home_goals, told.away_goals) == standing.goals:
-                self._resolve(told, resolution)
-            elif told.source != standing.source:
-                self._set_standing(told, standing)
+                self._resolve(reported, Contradiction.Resolution.WITHDRAWN)
+            elif (reported.home_goals, reported.away_goals) == standing.goals:
+                self._resolve(reported, resolution)
+            elif reported.source != standing.source:
+                self._set_standing(reported, standing)
             else:
-                self._resolve(told, Contradiction.Resolution.AGREED)
+                self._resolve(reported, Contradiction.Resolution.AGREED)
         if (
             before.is_result
             and standing.is_result
@@ -133,20 +133,22 @@ class Contradictions:
         ):
             self._contradict(row.id, before, standing)
 
-    def reopened(self, told: Contradiction, row: MatchRow) -> None:
-        """Open a contradiction again that a decision had ended, unless its source agrees with what stands now."""
+    def reopened(self, reported: Contradiction, row: MatchRow) -> None:
+        """Open a contradiction again that a decision had ended, unless its source agrees with the stored result."""
         standing = StandingResult.of(row)
         if (
             standing.is_result
-            and told.source != standing.source
+            and reported.source != standing.source
             and (
-                told.home_goals,
-                told.away_goals,
+                reported.home_goals,
+                reported.away_goals,
             )
             != standing.goals
         ):
             self._contradict(
-                row.id, StandingResult(told.source, told.status, told.home_goals, told.away_goals), standing
+                row.id,
+                StandingResult(reported.source, reported.status, reported.home_goals, reported.away_goals),
+                standing,
             )
 
     def store(self, *, ingest_id: int) -> int:
@@ -160,15 +162,15 @@ class Contradictions:
         }
         new: list[Contradiction] = []
         changed: list[Contradiction] = []
-        for key, told in touched.items():
+        for key, reported in touched.items():
             stored = known.get(key)
             if stored is not None:
-                told.pk = stored.pk
-                told.first_seen_at = stored.first_seen_at
-                if not self._differs(told, stored):
+                reported.pk = stored.pk
+                reported.first_seen_at = stored.first_seen_at
+                if not self._differs(reported, stored):
                     continue
-            told.ingest_id = ingest_id
-            (new if stored is None else changed).append(told)
+            reported.ingest_id = ingest_id
+            (new if stored is None else changed).append(reported)
         Contradiction.objects.bulk_create(new, batch_size=2_000)
         Contradiction.objects.bulk_update(changed, _UPDATED, batch_size=1_000)
         return len(new) + len(changed)
@@ -176,19 +178,19 @@ class Contradictions:
     def _open(self, match_id: int) -> dict[str, Contradiction]:
         if self._by_match is None:
             self._by_match = defaultdict(dict)
-            for told in Contradiction.objects.filter(resolved_at__isnull=True):
-                self._by_match[told.match_id][told.source] = told
+            for reported in Contradiction.objects.filter(resolved_at__isnull=True):
+                self._by_match[reported.match_id][reported.source] = reported
         return self._by_match.get(match_id, {})
 
-    def _contradict(self, match_id: int, told: StandingResult, standing: StandingResult) -> None:
-        row = self._open(match_id).get(told.source)
+    def _contradict(self, match_id: int, reported: StandingResult, standing: StandingResult) -> None:
+        row = self._open(match_id).get(reported.source)
         if row is None:
-            row = Contradiction(match_id=match_id, source=told.source, first_seen_at=self._now, seen_at=self._now)
+            row = Contradiction(match_id=match_id, source=reported.source, first_seen_at=self._now, seen_at=self._now)
             assert self._by_match is not None
-            self._by_match[match_id][told.source] = row
-        assert told.home_goals is not None
-        assert told.away_goals is not None
-        row.status, row.home_goals, row.away_goals = told.status, told.home_goals, told.away_goals
+            self._by_match[match_id][reported.source] = row
+        assert reported.home_goals is not None
+        assert reported.away_goals is not None
+        row.status, row.home_goals, row.away_goals = reported.status, reported.home_goals, reported.away_goals
         row.seen_at = self._now
         row.resolved_at, row.resolution = None, ""
         self._set_standing(row, standing)

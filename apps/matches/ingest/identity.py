@@ -1,9 +1,9 @@
-"""Which stored match a record tells of.
+"""Which stored match a record describes.
 
-A record with an id that its source used before tells of the same match as then. Every other record is compared with
-the stored matches of the same season, home team and away team. One input tells each match once, so that two of its
+A record with an id that its source used before describes the same match as then. Every other record is compared with
+the stored matches of the same season, home team and away team. One input reports each match once, so that two of its
 records of one pair on different days are two meetings, and a stored match that one record has taken is no candidate for
-another; nor is a match that the source already tells under another id. The records of one pair are settled together,
+another; nor is a match to which the source has given another id. The records of one pair are settled together,
 the surest first:
 
 1. **Same day.** Not more than one day apart: sources differ by a day where one writes local dates, the other UTC. In
@@ -17,8 +17,8 @@ the surest first:
    - a result two days away has other goals, or a result further away has the same ones although the competition is
      not known to pair teams more than once: it is in doubt;
    - the record has no result: when it kicks off in the future after the played one it is another meeting; else it is a
-     stale list that tells of the played one, or is in doubt where pairs meet more than once.
-   The replay of an abandoned match is another meeting, and so is an abandoned match that is told after its replay.
+     stale list that contains the played one, or is in doubt where pairs meet more than once.
+   The replay of an abandoned match is another meeting, and so is an abandoned match that is reported after its replay.
 
 What is in doubt is refused with its reason, never merged.
 """
@@ -45,7 +45,7 @@ MOVE: Final = 30
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """A record that may or may not tell of a stored match."""
+    """A record that may or may not describe a stored match."""
 
     reason: str
 
@@ -68,8 +68,7 @@ def identify(
     stored : sequence of MatchRow
         The candidates: of the same season and teams, not taken by another record.
     repeats : callable
-        Tells whether teams of the competition meet more than once at one ground in a season; asked only when it
-        matters.
+        Whether teams of the competition meet more than once at one ground in a season; called only when it matters.
     now : datetime
         The present, aware.
     """

@@ -158,7 +158,7 @@ class Ingestion:
     def store(self, records: Sequence[MatchRecord]) -> BatchOutcome:
         """Store a batch of records; return what became of each.
 
-        Records of one season should come in one batch: the meetings of a pair are told apart by comparing all of them.
+        Records of one season should come in one batch: all meetings of a pair are compared with each other.
         """
         outcomes = [RecordOutcome.REFUSED] * len(records)
         with _garbage_collection_paused():
@@ -203,7 +203,9 @@ class Ingestion:
     def _begin(self) -> Writer:
         """Return the writer; the first call stores the row of the ingest, whose world is known by then."""
         if self._writer is None:
-            self._row = Ingest.objects.create(world=self._names.world, source=self.source, started_at=self.now)
+            world = self._names.world
+            assert world is not None
+            self._row = Ingest.objects.create(world=world, source=self.source, started_at=self.now)
             self._writer = Writer(self._row, now=self.now)
         return self._writer
 

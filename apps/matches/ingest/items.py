@@ -30,7 +30,7 @@ class Validated(NamedTuple):
 
 
 class Resolved(NamedTuple):
-    """A record with the rows that its names stand for."""
+    """A record with the rows of its names."""
 
     position: int
     record: MatchRecord

@@ -1,4 +1,4 @@
-"""The people of matches: line-ups, incidents and absences replace what the same source told of a match before."""
+"""Match details: line-ups, incidents and absences replace those that the same source has reported before."""
 
 from __future__ import annotations
 
@@ -10,59 +10,59 @@ from typing import Any, TypeVar
 from apps.matches.ingest import tables
 from apps.matches.records import MatchDetails, PlayerKey, Side
 
-Told = Sequence[tuple[int, MatchDetails]]
-"""Matches, each with what a source tells of its people."""
+Reported = Sequence[tuple[int, MatchDetails]]
+"""Ids of matches, each with the details that a source reports."""
 
 Key = TypeVar("Key", bound=Hashable)
 
 
 class DetailsWriter:
-    """What one source tells of the people of matches, for the length of one ingest.
+    """Stores the details that one source reports, for the length of one ingest.
 
-    Details have four parts: the line-up of either side, the incidents, the absences. A part that is told and differs
-    is replaced as a whole; a part that is not told, or is empty, erases nothing. What is told again and is equal keeps
-    the moment at which it was known, or learns an earlier one; it never counts as known later. Line-ups of different
-    sources stand side by side.
+    Details have four parts: the line-up of either side, the incidents, the absences. A part that is reported and
+    differs is replaced as a whole; a part that is empty erases nothing. What is reported again and is equal keeps the
+    moment at which it was known, or gets an earlier one, never a later one. Line-ups of different sources are stored
+    side by side.
 
-    Players are found by the source's id of them. The name told latest in the input is kept; a new name alone is no
-    change of a details.
+    Players are found by the source's id of them. The latest name in the input is stored; a new name alone is no
+    change of the details.
     """
 
     def __init__(self, source: str) -> None:
         self._source = source
         self._ids: dict[str, int] = {}
         self._stored_names: dict[int, str] = {}
-        self._told_names: dict[int, str] = {}
+        self._latest_names: dict[int, str] = {}
 
-    def store(self, told: Told, *, empty: Collection[int]) -> set[int]:
+    def store(self, reported: Reported, *, empty: Collection[int]) -> set[int]:
         """Store match details; return the matches of which one changed.
 
         Parameters
         ----------
-        told : sequence of (int, MatchDetails)
+        reported : sequence of (int, MatchDetails)
             Each match once.
         empty : collection of int
             Matches of which nothing can be stored yet, because they are new.
         """
-        self._find_players(told)
-        match_ids = [match_id for match_id, _ in told if match_id not in empty]
+        self._find_players(reported)
+        match_ids = [match_id for match_id, _ in reported if match_id not in empty]
         return (
-            self._store_lineups(told, match_ids)
-            | self._store_incidents(told, match_ids)
-            | self._store_absences(told, match_ids)
+            self._store_lineups(reported, match_ids)
+            | self._store_incidents(reported, match_ids)
+            | self._store_absences(reported, match_ids)
         )
 
     def close(self) -> None:
-        """Follow the players whose names have changed."""
+        """Store the new names of players."""
         renamed = {
-            player_id: name for player_id, name in self._told_names.items() if name != self._stored_names[player_id]
+            player_id: name for player_id, name in self._latest_names.items() if name != self._stored_names[player_id]
         }
         if renamed:
             tables.rename_players(renamed)
             self._stored_names |= renamed
 
-    def _find_players(self, told: Told) -> None:
-        names = {player.source_player_id: player.name for _, details in told for player in _players(details)}
+    def _find_players(self, reported: Reported) -> None:
+        names = {player.source_player_id: player.name for _, details in reported for player in _players(details)}
         unknown = [source_id for source_id in names if source_id not in self._ids]
         for source_id, player_id, name in tables.load_players(self._source, unknown) if unknown else ():
             self._ids[source_id] = player_id
@@ -78,19 +78,19 @@ class DetailsWriter:
             self._ids[source_id] = player_id
             self._stored_names[player_id] = name
         for source_id, name in names.items():
-            self._told_names[self._ids[source_id]] = name
+            self._latest_names[self._ids[source_id]] = name
 
     def _id(self, player: PlayerKey | None) -> int | None:
         return None if player is None else self._ids[player.source_player_id]
 
-    def _store_lineups(self, told: Told, match_ids: Sequence[int]) -> set[int]:
+    def _store_lineups(self, reported: Reported, match_ids: Sequence[int]) -> set[int]:
         stored = _grouped(
             tables.load_lineups(self._source, match_ids) if match_ids else (), lambda row: (row[1], str(row[2]))
         )
         gone: list[int] = []
         new: list[tuple[Any, ...]] = []
         changed: set[int] = set()
-        for match_id, details in told:
+        for match_id, details in reported:
             by_side: dict[Side, list[tuple[Any, ...]]] = defaultdict(list)
             for entry in details.lineups:
                 by_side[entry.side].append(
@@ -106,24 +106,24 @@ class DetailsWriter:
                 )
             for side, rows in by_side.items():
                 before = stored.get((match_id, side), [])
-                if _is_told_again(before, rows, known_at=details.known_at):
+                if _is_reported_again(before, rows, known_at=details.known_at):
                     continue
                 changed.add(match_id)
                 gone += [row[0] for row in before]
                 new += rows
-                # Who is told for the other side now is taken off this one.
+                # A player who is reported for the other side now is removed from this one.
                 other = stored.get((match_id, Side.AWAY if side is Side.HOME else Side.HOME), [])
                 moved = {row[2] for row in rows}
                 gone += [row[0] for row in other if row[3] in moved]
         tables.replace_lineups(gone, new)
         return changed
 
-    def _store_incidents(self, told: Told, match_ids: Sequence[int]) -> set[int]:
+    def _store_incidents(self, reported: Reported, match_ids: Sequence[int]) -> set[int]:
         stored = _grouped(tables.load_incidents(self._source, match_ids) if match_ids else (), lambda row: row[1])
         gone: list[int] = []
         new: list[tuple[Any, ...]] = []
         changed: set[int] = set()
-        for match_id, details in told:
+        for match_id, details in reported:
             rows = [
                 (
                     match_id,
@@ -145,12 +145,12 @@ class DetailsWriter:
         tables.replace_incidents(gone, new)
         return changed
 
-    def _store_absences(self, told: Told, match_ids: Sequence[int]) -> set[int]:
+    def _store_absences(self, reported: Reported, match_ids: Sequence[int]) -> set[int]:
         stored = _grouped(tables.load_absences(self._source, match_ids) if match_ids else (), lambda row: row[1])
         gone: list[int] = []
         new: list[tuple[Any, ...]] = []
         changed: set[int] = set()
-        for match_id, details in told:
+        for match_id, details in reported:
             # Of two absences of one player the later counts.
             rows = {
                 self._id(absence.player): (
@@ -169,7 +169,7 @@ class DetailsWriter:
             kept = {
                 player_id
                 for player_id, row in rows.items()
-                if player_id in before and _is_told_again([before[player_id]], [row], known_at=details.known_at)
+                if player_id in before and _is_reported_again([before[player_id]], [row], known_at=details.known_at)
             }
             if kept == before.keys() == rows.keys():
                 continue
@@ -180,12 +180,14 @@ class DetailsWriter:
         return changed
 
 
-def _is_told_again(stored: Sequence[tuple[Any, ...]], told: Sequence[tuple[Any, ...]], *, known_at: datetime) -> bool:
+def _is_reported_again(
+    stored: Sequence[tuple[Any, ...]], reported: Sequence[tuple[Any, ...]], *, known_at: datetime
+) -> bool:
     """Whether rows equal the stored ones in all but the moment, which is not earlier than the stored one.
 
     Both end with the moment; the stored ones begin with their id.
     """
-    same = sorted(row[1:-1] for row in stored) == sorted(row[:-1] for row in told)
+    same = sorted(row[1:-1] for row in stored) == sorted(row[:-1] for row in reported)
     return same and all(row[-1] <= known_at for row in stored)
 
 

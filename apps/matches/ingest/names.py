@@ -1,4 +1,4 @@
-"""The second step: the names that a source uses become the rows that they stand for."""
+"""The second step: the names that a source uses become rows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Aliases = Callable[[str], Mapping[str, str]]
 
 
 class NameConflictError(Exception):
-    """A name or id of a team stands for two teams, so that a record must not be stored under either."""
+    """A name or id of a team means two teams, so that a record must not be stored under either."""
 
 
 class WorldConflictError(Exception):
@@ -68,7 +68,7 @@ class Names:
         return None
 
     def resolve(self, items: Iterable[Validated]) -> tuple[list[Resolved], list[Rejected]]:
-        """Return the records with the rows of their names, and those whose teams cannot be told apart.
+        """Return the records with the rows of their names, and those whose teams cannot be distinguished.
 
         Raises
         ------
@@ -94,7 +94,7 @@ class Names:
                 rejected.append(Rejected(position, record, str(error)))
                 continue
             if home_id == away_id:
-                rejected.append(Rejected(position, record, "both names stand for one team"))
+                rejected.append(Rejected(position, record, "both names mean one team"))
                 continue
             season_id = self.season(competition_id, record.season)
             accepted.append(Resolved(position, record, competition_id, season_id, home_id, away_id))

@@ -1,4 +1,4 @@
-"""The fourth step: what a record says and what is stored become the row that is to be stored."""
+"""The fourth step: a record and what is stored become the row that is to be stored."""
 
 from __future__ import annotations
 

@@ -121,7 +121,7 @@ def pairs_repeat(competition_id: int) -> bool:
 
 
 def load_refs(source: str, source_ids: Iterable[str], season_ids: Iterable[int]) -> dict[str, int]:
-    """Return source id → match, of these ids and of all that the source tells of these seasons."""
+    """Return source id → match, of these ids and of all that the source has given to matches of these seasons."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT source_id, match_id FROM matches_matchref WHERE source = %s AND source_id = ANY(%s) "
@@ -133,7 +133,7 @@ def load_refs(source: str, source_ids: Iterable[str], season_ids: Iterable[int])
 
 
 def next_ids(table: str, count: int) -> list[int]:
-    """Take numbers for new rows of a table."""
+    """Reserve ids for new rows of a table."""
     if not count:
         return []
     with connection.cursor() as cursor:
@@ -161,7 +161,7 @@ def update_matches(rows: Sequence[MatchRow], *, ingest_id: int, now: datetime) -
 
 
 def set_result_source(match_ids: Sequence[int], source: str, now: datetime) -> None:
-    """Note that the word of another source stands for matches that are otherwise as they were."""
+    """Store another source of the result of matches that are otherwise unchanged."""
     if match_ids:
         Match.objects.filter(pk__in=match_ids).update(result_source=source, updated_at=now)
 
@@ -223,17 +223,17 @@ def rename_players(names: dict[int, str]) -> None:
 
 
 def load_lineups(source: str, match_ids: Sequence[int]) -> list[tuple[Any, ...]]:
-    """Return the line-ups that a source told of matches: row, then `LINEUP_COLUMNS`."""
+    """Return the line-ups that a source has reported: row, then `LINEUP_COLUMNS`."""
     return _load_of_players(LINEUPS, LINEUP_COLUMNS, source, match_ids)
 
 
 def load_absences(source: str, match_ids: Sequence[int]) -> list[tuple[Any, ...]]:
-    """Return the absences that a source told of matches: row, then `ABSENCE_COLUMNS`."""
+    """Return the absences that a source has reported: row, then `ABSENCE_COLUMNS`."""
     return _load_of_players(ABSENCES, ABSENCE_COLUMNS, source, match_ids)
 
 
 def load_incidents(source: str, match_ids: Sequence[int]) -> list[tuple[Any, ...]]:
-    """Return the incidents that a source told of matches, in the order of play: row, then `INCIDENT_COLUMNS`."""
+    """Return the incidents that a source has reported, in the order of play: row, then `INCIDENT_COLUMNS`."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT id, {', '.join(INCIDENT_COLUMNS)} FROM {INCIDENTS} WHERE source = %s AND match_id = ANY(%s) "
@@ -300,9 +300,9 @@ def _upsert(
     _fresh(temporary, table)
     _copy(temporary, model, columns, rows)
     values = [column for column in columns if column not in key]
-    told = {column: f"NULLIF(t.{column}, '')" if column in blank else f"t.{column}" for column in values}
+    given = {column: f"NULLIF(t.{column}, '')" if column in blank else f"t.{column}" for column in values}
     differs = " OR ".join(
-        f"({told[column]} IS NOT NULL AND {told[column]} IS DISTINCT FROM s.{column})" for column in values
+        f"({given[column]} IS NOT NULL AND {given[column]} IS DISTINCT FROM s.{column})" for column in values
     )
     merged = ", ".join(
         f"{column} = COALESCE(NULLIF(excluded.{column}, ''), s.{column})"

@@ -1,7 +1,7 @@
-"""What football is: competitions, teams, matches, prices, and the record of every change.
+"""Competitions, teams, matches, prices, and the history of every change.
 
 Facts (`MatchChange`, `Event`) are append-only and PostgreSQL enforces it (migration 0002). Rows of matches, references,
-statistics and odds are written by `services.ingest` alone. A trigger of PostgreSQL copies the competition and the world
+statistics and odds are written by `ingest` alone. A trigger of PostgreSQL copies the competition and the world
 of a match from its season, and a foreign key over all three columns keeps them equal (migration 0006).
 """
 

@@ -16,21 +16,21 @@ from apps.matches.trust import DecisionReason
 
 DECISIONS: Final = [
     (DecisionReason.TRUST.value, "order of trust"),
-    (DecisionReason.FIRST.value, "told first"),
+    (DecisionReason.FIRST.value, "reported first"),
     (DecisionReason.OPERATOR.value, "operator"),
 ]
 
 
 class Contradiction(models.Model):
-    """A source tells another result of a match than the one that stands. One row for a match and a source.
+    """A source reports another result than the stored one. One row for a match and a source.
 
-    It is open as long as the source was not seen to agree; `decided_by` says why the standing result stands.
+    It is open as long as the source was not seen to agree; `decided_by` is the reason why the stored result was kept.
     """
 
     class Resolution(models.TextChoices):
         AGREED = "agreed", "the sources agree"
-        CORRECTED = "corrected", "an operator let it stand"
-        WITHDRAWN = "withdrawn", "the standing result was taken back"
+        CORRECTED = "corrected", "an operator accepted it"
+        WITHDRAWN = "withdrawn", "the stored result was taken back"
 
     match = models.ForeignKey(Match, on_delete=models.CASCADE, related_name="contradictions", db_index=False)
     source = models.CharField(max_length=40)
@@ -41,9 +41,9 @@ class Contradiction(models.Model):
     standing_status = models.CharField(max_length=10, choices=choices_of(MatchStatus))
     standing_home_goals = models.PositiveSmallIntegerField()
     standing_away_goals = models.PositiveSmallIntegerField()
-    decided_by = models.CharField(max_length=8, choices=DECISIONS, help_text="Why the standing result stands.")
+    decided_by = models.CharField(max_length=8, choices=DECISIONS, help_text="Why the stored result was kept.")
     first_seen_at = models.DateTimeField()
-    seen_at = models.DateTimeField(help_text="When it was told the latest time, to the day.")
+    seen_at = models.DateTimeField(help_text="When it was last reported, to the day.")
     ingest = models.ForeignKey(
         "Ingest", on_delete=models.PROTECT, related_name="contradictions", help_text="The latest that changed the row."
     )
@@ -72,25 +72,25 @@ class Contradiction(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.told} by {self.source} against {self.standing} by {self.standing_source}"
+        return f"{self.reported} by {self.source} against {self.standing} by {self.standing_source}"
 
     @property
-    def told(self) -> str:
-        """What the source tells, such as 2–0."""
+    def reported(self) -> str:
+        """The result of the source, such as 2–0."""
         return f"{self.home_goals}–{self.away_goals}"
 
     @property
     def standing(self) -> str:
-        """The result that stands, such as 2–1."""
+        """The stored result, such as 2–1."""
         return f"{self.standing_home_goals}–{self.standing_away_goals}"
 
 
 class Correction(models.Model):
-    """A result that an operator set, over the word of every source, with what was there before."""
+    """A result that an operator set, which no source overrules, with the result before."""
 
     match = models.ForeignKey(Match, on_delete=models.PROTECT, related_name="corrections")
     ingest = models.ForeignKey("Ingest", on_delete=models.PROTECT, related_name="+")
-    before = models.JSONField(help_text="Who told the result, and the result, as they were.")
+    before = models.JSONField(help_text="The result and its source, as they were.")
     after = models.JSONField(help_text="The same, as they became.")
     decided_by = models.CharField(max_length=150, help_text="The user name.")
     reason = models.CharField(max_length=400)
@@ -114,7 +114,7 @@ class Correction(models.Model):
 
 
 class TeamMerge(models.Model):
-    """Two teams that an operator found to be one club, with all that is needed to part them again."""
+    """Two teams that an operator found to be one club, with all that is needed to separate them again."""
 
     name = models.CharField(max_length=120, help_text="Of the team that is no more.")
     region = models.ForeignKey(Region, on_delete=models.PROTECT, related_name="+")

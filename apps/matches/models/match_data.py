@@ -62,7 +62,7 @@ class Odds(models.Model):
 
 
 class Player(models.Model):
-    """A footballer, known by the id of the source that names him or her."""
+    """A footballer, identified by the id of one source."""
 
     source = models.CharField(max_length=40)
     source_player_id = models.CharField(max_length=40)
@@ -76,7 +76,7 @@ class Player(models.Model):
 
 
 class Lineup(models.Model):
-    """A player in the squad of one side of one match, as the source of the player tells it."""
+    """A player in the squad of one side of one match, as the source of the player reports it."""
 
     match = models.ForeignKey(Match, on_delete=models.CASCADE, related_name="lineups")
     player = models.ForeignKey(Player, on_delete=models.PROTECT, related_name="lineups")
@@ -94,7 +94,7 @@ class Lineup(models.Model):
 
 
 class Incident(models.Model):
-    """A goal, card or substitution, as one source tells it."""
+    """A goal, card or substitution, as one source reports it."""
 
     Kind = IncidentKind
 
@@ -117,7 +117,7 @@ class Incident(models.Model):
 
 
 class Absence(models.Model):
-    """A player who was reported missing from one side of one match, as the source of the player tells it."""
+    """A player who was reported missing from one side of one match, as the source of the player reports it."""
 
     match = models.ForeignKey(Match, on_delete=models.CASCADE, related_name="absences", db_index=False)
     player = models.ForeignKey(Player, on_delete=models.PROTECT, related_name="absences")

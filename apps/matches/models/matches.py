@@ -13,7 +13,7 @@ from apps.matches.records import KickoffPrecision, MatchStatus
 
 
 class Match(models.Model):
-    """One match, whatever the number of sources that tell of it."""
+    """One match, whatever the number of sources that report it."""
 
     Status = MatchStatus
     KickoffPrecision = KickoffPrecision
@@ -56,7 +56,7 @@ class Match(models.Model):
     result_source = models.CharField(
         max_length=40,
         blank=True,
-        help_text="Whose word stands where two disagree: the most trusted who told the result, of equals the first.",
+        help_text="The source of the stored result: the most trusted one that reported a result; of equals, the first.",
     )
     home_goals = models.PositiveSmallIntegerField(
         null=True, blank=True, help_text="After 90 minutes and stoppage time."
@@ -147,7 +147,7 @@ class Match(models.Model):
 
 
 class MatchRef(models.Model):
-    """The id that a source gives a match, and when the source was last seen to tell of it."""
+    """The id that a source gives a match."""
 
     match = models.ForeignKey(Match, on_delete=models.CASCADE, related_name="refs")
     source = models.CharField(max_length=40)

@@ -1,4 +1,4 @@
-"""An operator's word on a result: it stands over every source, is kept with its reason, and can be taken back."""
+"""Corrections: results that an operator sets. No source overrules them; each has a reason and can be taken back."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def correct_result(
     now: datetime,
     status: MatchStatus = MatchStatus.FINISHED,
 ) -> Correction:
-    """Set the result of a match as the operator's word, which no source overrules.
+    """Set the result of a match, which no source overrules then.
 
     Parameters
     ----------
@@ -57,7 +57,8 @@ def correct_result(
     Raises
     ------
     CorrectionRefusedError
-        When there is no such match, it has not kicked off, the result is none or stands already, or no reason is given.
+        When there is no such match, it has not kicked off, the result is impossible or stored already, or there is no
+        reason.
     """
     reason = checked_reason(reason, CorrectionRefusedError)
     if status not in RESULTS:
@@ -74,7 +75,7 @@ def correct_result(
             home_goals,
             away_goals,
         ):
-            raise CorrectionRefusedError("the operator's word is this result already")
+            raise CorrectionRefusedError("an operator has set this result already")
         before = {name: getattr(row, name) for name in KEPT}
         after = before | {
             "result_source": OPERATOR,
@@ -95,7 +96,7 @@ def correct_result(
 
 
 def accept_contradiction(*, contradiction_id: int, by: str, reason: str, now: datetime) -> Correction:
-    """Let the result stand that the other source of an open contradiction tells, as the operator's word.
+    """Store the result that the source of an open contradiction reports, as a correction.
 
     Raises
     ------
@@ -105,14 +106,14 @@ def accept_contradiction(*, contradiction_id: int, by: str, reason: str, now: da
     with transaction.atomic():
         # Before the row: an ingest holds this lock when it comes to the row.
         acquire_ingest_lock(CorrectionRefusedError)
-        told = Contradiction.objects.select_for_update().filter(pk=contradiction_id).first()
-        if told is None or told.resolved_at is not None:
+        reported = Contradiction.objects.select_for_update().filter(pk=contradiction_id).first()
+        if reported is None or reported.resolved_at is not None:
             raise CorrectionRefusedError("the contradiction has ended; nothing is left to decide")
         return correct_result(
-            match_id=told.match_id,
-            home_goals=told.home_goals,
-            away_goals=told.away_goals,
-            status=MatchStatus(told.status),
+            match_id=reported.match_id,
+            home_goals=reported.home_goals,
+            away_goals=reported.away_goals,
+            status=MatchStatus(reported.status),
             by=by,
             reason=reason,
             now=now,
@@ -130,17 +131,17 @@ def undo_correction_obstacle(correction_id: int) -> str:
     if any(getattr(row, name) != correction.after[name] for name in DECISIVE) or (
         Correction.objects.filter(match_id=row.id, undone_at__isnull=True, pk__gt=correction.pk).exists()
     ):
-        return "a later correction of the match stands; take that back first"
+        return "a later correction of the match is in force; take that back first"
     return ""
 
 
 def undo_correction(*, correction_id: int, by: str, reason: str, now: datetime) -> Correction:
-    """Put back the result, and the source whose word it was, that a correction replaced.
+    """Put back the result, and its source, that a correction replaced.
 
     Raises
     ------
     CorrectionRefusedError
-        When it was taken back before, or a later correction stands.
+        When it was taken back before, or a later correction is in force.
     """
     reason = checked_reason(reason, CorrectionRefusedError)
     correction = Correction.objects.filter(pk=correction_id).first()
@@ -182,8 +183,8 @@ def _set(
     contradictions.replaced(row, before=before, resolution=resolution)
     if resolution != Contradiction.Resolution.CORRECTED:
         ended = Contradiction.objects.filter(match_id=row.id, resolution=Contradiction.Resolution.CORRECTED)
-        for told in ended:
-            contradictions.reopened(told, row)
+        for reported in ended:
+            contradictions.reopened(reported, row)
     contradictions.store(ingest_id=ingest.pk)
     publish_matches([row], now=now)
     ingest.changed = 1

@@ -19,14 +19,14 @@ from apps.matches.trust import OPERATOR
 REASON_LIMIT: Final = 400
 
 PATIENCE: Final = timedelta(seconds=5)
-"""Longest wait of an operator for another ingest, such as an import: who waits holds a thread of the admin."""
+"""Longest wait of an operator for another ingest, such as an import: meanwhile a thread of the admin is occupied."""
 
 
 def checked_reason(reason: str, error: type[Exception]) -> str:
     """Return a reason without white space around it; raise `error` where it is none."""
     reason = reason.strip()
     if not reason:
-        raise error("a reason is needed, for whoever reads it later")
+        raise error("a reason is needed")
     if len(reason) > REASON_LIMIT or "\x00" in reason:
         raise error(f"a reason has at most {REASON_LIMIT} readable characters")
     return reason
@@ -42,10 +42,10 @@ def acquire_ingest_lock(error: type[Exception]) -> None:
 
 @contextmanager
 def operator_ingest(*, world: World, now: datetime, error: type[Exception]) -> Iterator[Ingest]:
-    """Yield the ingest that a decision belongs to, alone among ingests and in one transaction; an error undoes all.
+    """Yield the ingest that a decision belongs to, in one transaction and with the lock of ingests.
 
-    The data snapshot of the world moves with it, and whoever works on facts is woken. `error` is raised where another
-    ingest does not end within `PATIENCE`.
+    The data snapshot of the world moves with it, and the tasks that use facts start after the commit. `error` is raised
+    where another ingest does not end within `PATIENCE`.
     """
     with transaction.atomic():
         acquire_ingest_lock(error)

@@ -1,4 +1,4 @@
-"""Two teams turn out to be one club: their matches become one team's, and can be parted again."""
+"""Two teams turn out to be one club: their matches become one team's, and can be separated again."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class MergePlan:
 def plan_merge(*, team_id: int, into_id: int, now: datetime) -> MergePlan:
     """Return what merging one team into another would do.
 
-    Records of a match of both are told apart and put together as `ingest()` does it (`identity`).
+    Records of a match of both are distinguished and joined as `ingest()` does it (`identity`).
 
     Raises
     ------
@@ -185,7 +185,7 @@ def merge_teams(*, team_id: int, into_id: int, by: str, reason: str, now: dateti
 
 
 def undo_merge(*, merge_id: int, by: str, reason: str, now: datetime) -> TeamMerge:
-    """Part two teams again: names, matches and what belongs to them are as they were before the merge.
+    """Separate two teams again: names, matches and what belongs to them are as they were before the merge.
 
     Matches that came since go to the team whose names their source uses.
 
@@ -193,7 +193,7 @@ def undo_merge(*, merge_id: int, by: str, reason: str, now: datetime) -> TeamMer
     ------
     MergeRefusedError
         When it was undone before, or when later changes make it impossible: a match that was joined has changed, a
-        match has been joined with another or is told by a source that names both teams, the team that took the place
+        match has been joined with another or is from a source that names both teams, the team that took the place
         was itself merged, or its name is taken again.
     """
     reason = checked_reason(reason, MergeRefusedError)
@@ -217,7 +217,7 @@ def undo_merge(*, merge_id: int, by: str, reason: str, now: datetime) -> TeamMer
         _number(since, [*rows, *map(_row, kept["before"][tables.MATCHES])])
         rows += since
         tables.update_matches(rows, ingest_id=ingest.pk, now=now)
-        rows += _part(kept, ingest_id=ingest.pk, now=now)
+        rows += _split(kept, ingest_id=ingest.pk, now=now)
         publish_matches(rows, now=now)
         ingest.changed = len(rows)
         done.undone_at, done.undone_by, done.undo_reason = now, by, reason
@@ -289,10 +289,10 @@ def _choose_survivors(joined: Sequence[Join]) -> list[Join]:
         day = f"the match of {join.survivor.kickoff_at:%Y-%m-%d}"
         twice = sources[join.survivor.id] & sources[join.gone.id]
         if twice:
-            raise MergeRefusedError(f"{day}: {min(twice)} tells it of both teams, under two ids")
+            raise MergeRefusedError(f"{day}: {min(twice)} reports it for both teams, under two ids")
         ours, theirs = StandingResult.of(join.survivor), StandingResult.of(join.gone)
         if ours.is_result and theirs.is_result and ours.goals != theirs.goals and ours.source == theirs.source:
-            raise MergeRefusedError(f"{day}: {ours.source} tells it of both teams, with different results")
+            raise MergeRefusedError(f"{day}: {ours.source} reports it for both teams, with different results")
         if join.gone.id not in kept:
             chosen.append(join)
         elif join.survivor.id not in kept:
@@ -316,7 +316,7 @@ def _undoable(done: TeamMerge) -> Team:
     changed = joins.differing(done.moved["after"], joins.snapshot(survivors))
     if changed:
         raise MergeRefusedError(
-            f"{_listed(changed)} of both teams changed since, and nobody can tell which team's row it was"
+            f"{_listed(changed)} of both teams changed since, so that the team of each row is no longer known"
         )
     return into
 
@@ -354,7 +354,7 @@ def _join(joined: Sequence[Join], *, ingest_id: int, now: datetime, kept: dict[s
 
 
 def _pass_names(plan: MergePlan, *, now: datetime) -> int | None:
-    """Let the names of a team lead to the other one, in every source; return the row that says so, where it is new."""
+    """Let the names of a team lead to the other one, in every source; return the new alias, if one was needed."""
     plan.team.aliases.filter(reviewed_at__isnull=True).update(reviewed_at=now)
     plan.team.aliases.update(team=plan.into)
     alias, is_new = TeamAlias.objects.get_or_create(
@@ -392,7 +392,7 @@ def _by_pair(rows: Sequence[MatchRow]) -> dict[tuple[int, int, int], list[MatchR
 
 
 def _record(row: MatchRow, season: Season) -> MatchRecord:
-    """Return what a stored match would be told as."""
+    """Return a stored match as a record."""
     competition = season.competition
     finished_at = row.finished_at.astimezone(UTC) if row.finished_at else None
     return MatchRecord(
@@ -433,7 +433,7 @@ def _came_since(done: TeamMerge, into: Team) -> list[MatchRow]:
     """Return the matches stored since the merge that belong to the team that comes back."""
     kept = done.moved
     back = Q(pk__in=kept["aliases"]) | Q(region=done.region, name=done.name, created_at__gt=done.merged_at)
-    # What an operator has corrected may have been told by any source.
+    # What an operator has corrected may be from any source.
     ours = {*into.aliases.filter(back).values_list("source", flat=True), OPERATOR}
     theirs = {*into.aliases.exclude(back).values_list("source", flat=True), OPERATOR}
     known = {each["before"]["id"] for each in kept["matches"]}
@@ -458,7 +458,7 @@ def _number(new: Sequence[MatchRow], present: Sequence[MatchRow]) -> None:
             row.occurrence = number
 
 
-def _part(kept: dict[str, Any], *, ingest_id: int, now: datetime) -> list[MatchRow]:
+def _split(kept: dict[str, Any], *, ingest_id: int, now: datetime) -> list[MatchRow]:
     """Put two rows in the place of each that was made of two; return the rows of both."""
     survivors = [survivor for survivor, _ in kept["joins"]]
     if not survivors:

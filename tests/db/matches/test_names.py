@@ -88,7 +88,7 @@ def test_one_name_with_two_ids_is_refused(store):
 
 def test_two_names_of_one_team_cannot_play_each_other(store):
     report = store(record("2024-03-02", away_team="Celtic FC"), aliases=aliases_for)
-    assert report.refusals[0].reason == "both names stand for one team"
+    assert report.refusals[0].reason == "both names mean one team"
     assert not Match.objects.exists()
 
 

@@ -15,7 +15,6 @@ from tests.factories import (
     FinishedMatchFactory,
     IngestFactory,
     MatchFactory,
-    MatchStatsFactory,
     OddsFactory,
     RegionFactory,
     SeasonFactory,
@@ -32,47 +31,18 @@ def simulated_season():
     return SeasonFactory(competition=CompetitionFactory(region=region, is_simulated=True))
 
 
-def test_matches_between_two_instants_come_with_all_that_a_row_shows(django_assert_num_queries):
+def test_matches_come_with_all_that_a_row_shows(django_assert_num_queries):
     season = SeasonFactory()
     first, second = (MatchFactory(season=season, kickoff_at=KICKOFF + n * DAY) for n in (0, 1))
-    MatchFactory(season=season, kickoff_at=KICKOFF + 2 * DAY)
     MatchFactory(season=simulated_season())
     with django_assert_num_queries(1):
-        found = list(selectors.matches_between(KICKOFF, KICKOFF + 2 * DAY, World.REAL))
+        found = list(selectors.matches(World.REAL).order_by("kickoff_at"))
         assert found == [first, second]
         for match in found:
             assert match.season.competition.region.name
             assert match.home_team.name
             assert match.away_team.name
             assert match.stage is None
-
-
-def test_matches_between_of_one_competition():
-    match = MatchFactory()
-    MatchFactory()
-    found = selectors.matches_between(KICKOFF, KICKOFF + DAY, World.REAL, match.season.competition)
-    assert list(found) == [match]
-
-
-def test_upcoming_are_fixtures_that_have_not_begun():
-    season = SeasonFactory()
-    now = KICKOFF
-    at_now = MatchFactory(season=season, kickoff_at=now)
-    tomorrow = MatchFactory(season=season, kickoff_at=now + DAY)
-    today = MatchFactory(season=season, kickoff_at=now.replace(hour=0), kickoff_precision="date")
-    MatchFactory(season=season, kickoff_at=now - timedelta(minutes=1))
-    MatchFactory(season=season, kickoff_at=now + DAY, status="postponed")
-    MatchFactory(season=season, kickoff_at=now + 9 * DAY)
-    assert list(selectors.upcoming(World.REAL, now, now + 2 * DAY)) == [today, at_now, tomorrow]
-    assert not selectors.upcoming(World.SANDBOX, now, now + 2 * DAY).exists()
-
-
-def test_live_and_finished_keep_to_their_world():
-    live = MatchFactory(status="live", season=simulated_season())
-    done = FinishedMatchFactory()
-    assert list(selectors.live(World.SANDBOX)) == [live]
-    assert list(selectors.live(World.REAL)) == []
-    assert list(selectors.finished(World.REAL)) == [done]
 
 
 def test_form_is_seen_from_each_team_and_knows_no_later_result(django_assert_num_queries):
@@ -206,18 +176,6 @@ def test_the_market_is_the_best_closing_price_and_never_the_truth():
     assert selectors.odds_of([]) == {}
 
 
-def test_the_detail_of_a_match_needs_four_queries(django_assert_num_queries):
-    stats = MatchStatsFactory()
-    OddsFactory(match=stats.match)
-    with django_assert_num_queries(4):
-        match = selectors.match_detail(stats.match_id)
-        assert match.stats.home_shots == 12
-        assert [quote.bookmaker for quote in match.odds.all()] == ["PS"]
-        assert list(match.refs.all()) == []
-        assert list(match.changes.all()) == []
-    assert selectors.match_detail(0) is None
-
-
 def test_the_data_snapshot_is_the_newest_finished_ingest_that_changed_a_fact():
     counted = IngestFactory()
     IngestFactory(changed_facts=False)
@@ -226,18 +184,10 @@ def test_the_data_snapshot_is_the_newest_finished_ingest_that_changed_a_fact():
     assert selectors.data_snapshot(World.REAL) == counted.pk
 
 
-def test_names_to_review_are_listed_oldest_first():
-    late = TeamAliasFactory(created_at=KICKOFF + DAY)
-    early = TeamAliasFactory()
-    TeamAliasFactory(reviewed_at=KICKOFF)
-    assert list(selectors.aliases_to_review()) == [early, late]
-
-
-def test_matches_of_a_team_and_of_a_season():
+def test_matches_of_a_season():
     match = MatchFactory()
     away = MatchFactory(away_team=match.home_team, kickoff_at=KICKOFF + DAY, season=match.season)
     Match.objects.exclude(pk__in=[match.pk, away.pk]).delete()
-    assert list(selectors.team_matches(match.home_team)) == [away, match]
     assert list(selectors.season_matches(match.season)) == [match, away]
 
 
