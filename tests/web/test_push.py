@@ -215,7 +215,7 @@ async def test_an_address_that_there_is_not_is_a_404(push, path):
         async with connected(push + path):
             pass
     assert refused.value.response.status_code == 404
-    assert b"nothing at this address" in refused.value.response.body
+    assert b"address does not exist" in refused.value.response.body
 
 
 @pytest.mark.parametrize(
