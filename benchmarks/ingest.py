@@ -30,8 +30,8 @@ def measure(folder: Path) -> tuple[list[Measure], list[Refusal]]:
     from celery import current_app
     from django.db import connection
 
+    from apps.matches.ingest import ingest
     from apps.matches.models import Match, MatchStats, Odds
-    from apps.matches.services import ingest
     from apps.scraping.services import find_files, import_files
     from apps.scraping.sources import SOURCES
 

@@ -28,7 +28,7 @@ def fill(data: Path | None) -> tuple[str, list[Refusal] | None]:
     tuple of str and list of Refusal or None
         The world, and what was refused of real files.
     """
-    from apps.matches.services import ingest
+    from apps.matches.ingest import ingest
     from apps.scraping.sandbox.world import SimulatedWorld
     from apps.scraping.services import import_files
 

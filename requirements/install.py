@@ -29,6 +29,8 @@ BOOTSTRAP = BASE / "requirements" / "bootstrap.txt"
 STAMP = VENV / "installed.sha256"
 PAUSE = 10
 """Seconds between two signs of life while packages are fetched."""
+PATIENCE = 120
+"""Seconds after which an interpreter or apt counts as not working: a busy machine takes long, and then .venv stays."""
 MEGABYTE = 1_000_000
 # Run by each candidate: its version, whether it is an ordinary CPython, whether it can make environments, and the
 # interpreter beneath it: an environment that is made with the Python of another one must not depend on that one.
@@ -83,7 +85,8 @@ def give_up(text: str) -> None:
 def probe(python: str) -> Python:
     """Return what the interpreter `python` is; an empty version when it does not run."""
     try:
-        answer = subprocess.run([python, "-c", PROBE], capture_output=True, text=True, timeout=20, check=True).stdout
+        command = [python, "-c", PROBE]
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True).stdout
         numbers, path = answer.splitlines()
         major, minor, is_ordinary, is_complete = (int(number) for number in numbers.split())
         return Python((major, minor), path, bool(is_ordinary), bool(is_complete))
@@ -168,7 +171,7 @@ def apt_has(package: str) -> bool:
     """Whether apt can install `package`."""
     command = ["apt-cache", "show", "--no-all-versions", package]
     try:
-        return subprocess.run(command, capture_output=True, timeout=20, check=False).returncode == 0
+        return subprocess.run(command, capture_output=True, timeout=PATIENCE, check=False).returncode == 0
     except (OSError, subprocess.SubprocessError):
         return False
 

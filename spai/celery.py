@@ -91,8 +91,8 @@ TIMETABLE: Final[dict[str, dict[str, Any]]] = {
     "mirror the aliases in the registry": _every("ml.mirror_aliases", 10 * MINUTE),
 }
 
-# Topic of `apps.matches.events.wake` → tasks that it sends at once.
-app.conf.wake_ups = {
+# Topic of `apps.matches.events.start_tasks_after_commit` → tasks that it sends at once.
+app.conf.tasks_by_topic = {
     "facts_changed": ("ml.settle_due", "ml.predict_due", "ml.retrain_due"),
     "scrape_requested": ("scraping.scrape_due",),
     "run_requested": ("ml.run_due",),

@@ -22,7 +22,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from unfold.forms import AuthenticationForm
 
-from apps.matches.locks import LockClass, alone_with
+from apps.matches.locks import LockClass, try_lock_of
 
 ADDRESS_LIMIT: Final = 30
 """Wrong passwords from one address, for any accounts, that lock it for all of them."""
@@ -91,7 +91,7 @@ class LoginForm(AuthenticationForm):
             When they are wrong, or after too many failures; the message contains when to try again.
         """
         address = str(client_address(self.request))
-        with alone_with(LockClass.LOGIN, zlib.crc32(address.encode()) - 2**31, patience=PATIENCE) as is_next:
+        with try_lock_of(LockClass.LOGIN, zlib.crc32(address.encode()) - 2**31, patience=PATIENCE) as is_next:
             if not is_next:
                 raise self._refusal(timedelta(minutes=1), "Too many logins from your address are waiting.")
             try:

@@ -42,7 +42,7 @@ class QueueCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield the lengths; without the broker none, so that the other metrics are still delivered."""
-        lengths = GaugeMetricFamily("spai_queue_length", "Wake-ups that wait for a worker.", labels=["queue"])
+        lengths = GaugeMetricFamily("spai_queue_length", "Messages that wait for a worker.", labels=["queue"])
         if not settings.CELERY_BROKER_URL.startswith("redis"):
             return
         try:

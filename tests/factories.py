@@ -21,6 +21,7 @@ from apps.matches.models import (
     World,
 )
 from apps.matches.records import KickoffPrecision, Moment, result_known_at
+from apps.matches.trust import DecisionReason
 
 KICKOFF = datetime(2024, 3, 2, 15, 0, tzinfo=UTC)
 """A Saturday afternoon."""
@@ -94,7 +95,7 @@ class MatchFactory(DjangoModelFactory):
     home_team = factory.SubFactory(TeamFactory)
     away_team = factory.SubFactory(TeamFactory)
     kickoff_at = KICKOFF
-    told_by = "football-data"
+    result_source = "football-data"
     ingest = factory.SubFactory(IngestFactory)
     created_at = KICKOFF
     updated_at = KICKOFF
@@ -146,7 +147,7 @@ class ContradictionFactory(DjangoModelFactory):
     standing_status = Match.Status.FINISHED
     standing_home_goals = 2
     standing_away_goals = 1
-    decided_by = Contradiction.Decision.TRUST
+    decided_by = DecisionReason.TRUST
     first_seen_at = KICKOFF
     seen_at = KICKOFF
     ingest = factory.SelfAttribute("match.ingest")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from apps.matches.records import CompetitionKey, MatchRecord, Status
+from apps.matches.records import CompetitionKey, MatchRecord, MatchStatus
 from apps.scraping.models import Snapshot
 from apps.scraping.responses import FetchError, FetchOutcome, FetchResponse
 from apps.scraping.sources import CrawlJob, FetchMethod, Page, ParseError, Reading, RefusedRow, Request
@@ -78,7 +78,7 @@ class FakeSite:
 
 def match(number: int, *, goals: tuple[int, int] | None = None, day: int = 20) -> MatchRecord:
     """Return a match of the fake league; with goals it is finished."""
-    result = {"status": Status.FINISHED, "home_goals": goals[0], "away_goals": goals[1]} if goals else {}
+    result = {"status": MatchStatus.FINISHED, "home_goals": goals[0], "away_goals": goals[1]} if goals else {}
     return MatchRecord(
         LEAGUE,
         "2026-27",

@@ -1,11 +1,13 @@
-"""The shape of the house: which module may know which, what the pure core loads, what the documents must name."""
+"""The architecture: which module may import which, what the pure core loads, what the documents must name."""
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
 import sys
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -57,6 +59,7 @@ def test_the_types_hold():
         "apps.scraping.politeness",
         "apps.scraping.sandbox.world",
         "apps.scraping.sandbox.site",
+        "apps.matches.aliases",
         "apps.matches.records",
         "apps.matches.standings",
         "apps.matches.trust",
@@ -93,6 +96,20 @@ def test_no_module_is_a_drawer():
     assert found == []
 
 
+def test_no_two_public_classes_have_the_same_name():
+    places = defaultdict(list)
+    for package in ("apps", "spai"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            if path.parent.name == "migrations":
+                continue
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                    places[node.name].append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    # Django looks for classes of these names.
+    names = places.keys() - {"Meta", "Command"}
+    assert {name: places[name] for name in names if len(places[name]) > 1} == {}
+
+
 def test_the_environment_is_read_in_settings_and_nowhere_else():
     allowed = {"spai/settings.py"}
     found = []
@@ -100,13 +117,13 @@ def test_the_environment_is_read_in_settings_and_nowhere_else():
         for path in (ROOT / folder).rglob("*.py"):
             name = str(path.relative_to(ROOT))
             text = path.read_text()
-            # Wiring says where settings are.
+            # Every entry point names the settings module.
             text = text.replace('os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spai.settings")', "")
             if name not in allowed and re.search(r"os\.environ|os\.getenv", text):
                 found.append(name)
-    # These hand an environment on: to processes that they start, and to MLflow, which reads nothing else.
-    handed_on = {"spai/stack", "apps/ml/pipeline", "apps/ml/registry.py", "apps/ml/services/workspaces.py"}
-    assert [name for name in found if not any(name.startswith(folder) for folder in handed_on)] == []
+    # These pass an environment on: to processes that they start, and to MLflow, which reads nothing else.
+    passed_on = {"spai/stack", "apps/ml/pipeline", "apps/ml/registry.py", "apps/ml/services/workspaces.py"}
+    assert [name for name in found if not any(name.startswith(folder) for folder in passed_on)] == []
 
 
 @pytest.mark.django_db

@@ -207,19 +207,26 @@ def nearest_day(world: World, now: datetime, zone: ZoneInfo) -> date:
 
 
 def edge_day(found: QuerySet[Match], zone: ZoneInfo, *, is_latest: bool = False) -> date | None:
-    """Return the first day of some matches, or the latest; None for no matches."""
-    order = ("-kickoff_at", "-id") if is_latest else ("kickoff_at", "id")
-    first = found.order_by(*order).first()
-    if first is None:
+    """Return the first day that has one of some matches, or the latest; None where there is no match.
+
+    A date-only match has its date in every zone and is stored at 00:00 UTC of it. West of UTC the matches of the
+    evening before that date are stored after it, so the order of the instants is not always that of the days.
+    """
+    edge = found.order_by(*(("-kickoff_at", "-id") if is_latest else ("kickoff_at", "id"))).first()
+    if edge is None:
         return None
-    days = [local_day(first, zone)]
-    offset = first.kickoff_at.astimezone(zone).utcoffset()
-    if offset is not None and offset < timedelta():
-        # A date-only match is stored at 00:00 UTC; west of UTC, that is before the evening matches of the day before.
-        near = (first.kickoff_at - timedelta(days=1), first.kickoff_at + timedelta(days=1))
-        other = found.exclude(kickoff_precision=first.kickoff_precision).filter(kickoff_at__range=near)
-        days += [local_day(match, zone) for match in other.order_by(*order)[:1]]
-    return max(days) if is_latest else min(days)
+    day, at = local_day(edge, zone), edge.kickoff_at
+    is_dated = edge.kickoff_precision == Match.KickoffPrecision.DATE
+    offset = at.astimezone(zone).utcoffset() or timedelta()
+    if offset >= timedelta() or is_dated == is_latest:
+        return day
+    if is_latest:
+        midnight = datetime.combine(at.astimezone(UTC), clock(), UTC)
+        others = found.filter(kickoff_precision=Match.KickoffPrecision.DATE, kickoff_at=midnight)
+    else:
+        others = found.filter(kickoff_precision=Match.KickoffPrecision.MINUTE, kickoff_at__range=(at, at - offset))
+    other = others.order_by("kickoff_at", "id").first()
+    return local_day(other, zone) if other else day
 
 
 def neighbour_days(world: World, first: date, days: int, zone: ZoneInfo) -> tuple[date | None, date | None]:

@@ -39,7 +39,7 @@ def publish_many(*, topic: str, events: list[tuple[str, Mapping[str, Any]]], now
     )
 
 
-def wake(topic: str) -> None:
+def start_tasks_after_commit(topic: str) -> None:
     """Start the tasks that listen to `topic` once the current transaction has committed.
 
     Raises
@@ -47,7 +47,7 @@ def wake(topic: str) -> None:
     KeyError
         When the timetable knows no such topic.
     """
-    names = current_app.conf["wake_ups"][topic]
+    names = current_app.conf["tasks_by_topic"][topic]
     transaction.on_commit(lambda: _send(names), robust=True)
 
 

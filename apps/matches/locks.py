@@ -66,7 +66,7 @@ def is_taken(lock: Lock) -> bool:
 
 
 @contextmanager
-def alone(lock: Lock) -> Iterator[bool]:
+def try_lock(lock: Lock) -> Iterator[bool]:
     """Hold a lock of this database session, which goes with it when the process dies; yield False when it is taken."""
     taken = try_take(lock)
     try:
@@ -78,7 +78,7 @@ def alone(lock: Lock) -> Iterator[bool]:
 
 
 @contextmanager
-def alone_with(kind: LockClass, thing: int, *, patience: float = 0.0) -> Iterator[bool]:
+def try_lock_of(kind: LockClass, thing: int, *, patience: float = 0.0) -> Iterator[bool]:
     """Hold the lock of one thing for this database session; yield False when it stays taken.
 
     Parameters

@@ -24,7 +24,7 @@ DATE_ONLY_KNOWN_AT: Final = time(6, 0)
 """A match of which only the date is known has its result known at this time (UTC) of the next day."""
 
 
-class Status(StrEnum):
+class MatchStatus(StrEnum):
     """What a source says of a match. Only `FINISHED` carries a result that counts for forecasts."""
 
     SCHEDULED = "scheduled"
@@ -238,7 +238,7 @@ class AbsenceRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class SheetRecord:
+class MatchDetails:
     """The people of one match. What is empty was not told; what is told replaces what the source told before.
 
     Parameters
@@ -259,10 +259,10 @@ class SheetRecord:
 
     def __post_init__(self) -> None:
         if self.known_at.tzinfo is not UTC:
-            raise ValueError(f"sheet: known_at {self.known_at} is not in UTC")
+            raise ValueError(f"details: known_at {self.known_at} is not in UTC")
         named = [entry.player.source_player_id for entry in self.lineups]
         if len(set(named)) != len(named):
-            raise ValueError("sheet: a player stands twice in the line-ups")
+            raise ValueError("details: a player stands twice in the line-ups")
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +279,7 @@ class MatchRecord:
         Names as the source writes them, trimmed.
     kickoff_at : datetime
         Aware, UTC; with `kickoff_precision` ``date`` it is 00:00 UTC of the day.
-    status : Status
+    status : MatchStatus
         `FINISHED` requires both goals.
     home_goals, away_goals : int or None
         After 90 minutes and stoppage time.
@@ -307,7 +307,7 @@ class MatchRecord:
     away_team: str
     kickoff_at: datetime
     kickoff_precision: KickoffPrecision = KickoffPrecision.MINUTE
-    status: Status = Status.SCHEDULED
+    status: MatchStatus = MatchStatus.SCHEDULED
     home_goals: int | None = None
     away_goals: int | None = None
     home_goals_half_time: int | None = None
@@ -327,7 +327,7 @@ class MatchRecord:
     round: str = ""
     stats: StatsRecord | None = None
     odds: tuple[OddsRecord, ...] = ()
-    sheet: SheetRecord | None = None
+    details: MatchDetails | None = None
 
     def __post_init__(self) -> None:
         if not self.home_team or not self.away_team:
@@ -342,7 +342,7 @@ class MatchRecord:
             raise ValueError(f"match: final whistle {self.finished_at} is not after kick-off {self.kickoff_at}")
         if (self.home_goals is None) != (self.away_goals is None):
             raise ValueError("match: one side's goals are missing")
-        if self.status == Status.FINISHED and self.home_goals is None:
+        if self.status == MatchStatus.FINISHED and self.home_goals is None:
             raise ValueError("match: finished without goals")
         for goals in (self.home_goals, self.away_goals):
             if goals is not None and not 0 <= goals <= GOALS_LIMIT:

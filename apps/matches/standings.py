@@ -138,7 +138,7 @@ class Standing(Generic[T]):
 
 
 @dataclass(slots=True)
-class Line:
+class TeamTotals:
     """The sums of one team."""
 
     won: int = 0
@@ -196,10 +196,10 @@ def table(
         The name that orders teams between which nothing else decides.
     """
     played = list(results)
-    lines: dict[T, Line] = {team: Line() for team in teams}
+    lines: dict[T, TeamTotals] = {team: TeamTotals() for team in teams}
     for result in played:
         for team in (result.home, result.away):
-            lines.setdefault(team, Line())
+            lines.setdefault(team, TeamTotals())
     _add_up(played, lines)
     taken = deductions or {}
     points = {team: win * line.won + line.drawn - taken.get(team, 0) for team, line in lines.items()}
@@ -223,7 +223,7 @@ def table(
     ]
 
 
-def _add_up(results: Iterable[Result[T]], lines: dict[T, Line]) -> None:
+def _add_up(results: Iterable[Result[T]], lines: dict[T, TeamTotals]) -> None:
     for result in results:
         lines[result.home].add(result.home_goals, result.away_goals, away=False)
         lines[result.away].add(result.away_goals, result.home_goals, away=True)
@@ -238,12 +238,12 @@ def _split(teams: Sequence[T], value: Callable[[T], int]) -> list[list[T]]:
 
 
 def _decide(
-    level: Sequence[T], rule: Sequence[Decider], results: Sequence[Result[T]], lines: Mapping[T, Line], win: int
+    level: Sequence[T], rule: Sequence[Decider], results: Sequence[Result[T]], lines: Mapping[T, TeamTotals], win: int
 ) -> list[T]:
     """Return level teams in order. Where a decider parts them, the matches between those still level count anew."""
     if len(level) == 1 or not rule:
         return list(level)
-    mutual: dict[T, Line] = {team: Line() for team in level}
+    mutual: dict[T, TeamTotals] = {team: TeamTotals() for team in level}
     if any(decider in MUTUAL for decider in rule):
         between = [result for result in results if result.home in mutual and result.away in mutual]
         if _all_have_met(level, between):
@@ -265,7 +265,7 @@ def _all_have_met(level: Sequence[T], between: Sequence[Result[T]]) -> bool:
     return len(counts) == 1 and 0 not in counts
 
 
-def _value(decider: Decider, line: Line, mutual: Line, win: int) -> int:
+def _value(decider: Decider, line: TeamTotals, mutual: TeamTotals, win: int) -> int:
     match decider:
         case Decider.GOAL_DIFFERENCE:
             return line.goals_for - line.goals_against

@@ -16,7 +16,7 @@ from django.utils.text import slugify
 from rapidfuzz import fuzz, process
 
 from apps.matches.models import Team, TeamAlias, World
-from apps.matches.records import Status
+from apps.matches.records import MatchStatus
 
 LIKE: Final = 62.0
 """Likeness from which a name of the same region is suggested, 0 to 100."""
@@ -164,12 +164,12 @@ def _seasons(team_ids: Sequence[int]) -> tuple[dict[int, dict[int, str]], dict[i
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT DISTINCT t.team_id, m.season_id, c.name, m.told_by
+            SELECT DISTINCT t.team_id, m.season_id, c.name, m.result_source
             FROM unnest(%s::bigint[]) AS t (team_id)
             JOIN matches_match m ON m.home_team_id = t.team_id
             JOIN matches_season s ON s.id = m.season_id JOIN matches_competition c ON c.id = s.competition_id
             UNION
-            SELECT DISTINCT t.team_id, m.season_id, c.name, m.told_by
+            SELECT DISTINCT t.team_id, m.season_id, c.name, m.result_source
             FROM unnest(%s::bigint[]) AS t (team_id)
             JOIN matches_match m ON m.away_team_id = t.team_id
             JOIN matches_season s ON s.id = m.season_id JOIN matches_competition c ON c.id = s.competition_id
@@ -219,7 +219,7 @@ def _results(
         cursor.execute(
             "SELECT season_id, home_team_id, away_team_id, kickoff_at, home_goals, away_goals FROM matches_match "
             "WHERE season_id = ANY(%s) AND status = %s AND (home_team_id = ANY(%s) OR away_team_id = ANY(%s))",
-            [season_ids, Status.FINISHED, team_ids, team_ids],
+            [season_ids, MatchStatus.FINISHED, team_ids, team_ids],
         )
         for season_id, home_id, away_id, kickoff_at, home_goals, away_goals in cursor.fetchall():
             day = kickoff_at.toordinal()

@@ -19,7 +19,7 @@ ways in (``sandbox``, ``sandbox-files``) included, whoever tells a result first 
 _RANKS: Final = {source: rank for rank, source in enumerate(ORDER)}
 
 
-class Decision(StrEnum):
+class DecisionReason(StrEnum):
     """Why one of two results stands."""
 
     TRUST = "trust"
@@ -37,8 +37,8 @@ def outranks(source: str, other: str) -> bool:
     return rank(source) < rank(other)
 
 
-def decision(*, standing: str, other: str) -> Decision:
+def decision(*, standing: str, other: str) -> DecisionReason:
     """Return why the word of the source `standing` stands against that of `other`."""
     if standing == OPERATOR:
-        return Decision.OPERATOR
-    return Decision.TRUST if outranks(standing, other) else Decision.FIRST
+        return DecisionReason.OPERATOR
+    return DecisionReason.TRUST if outranks(standing, other) else DecisionReason.FIRST

@@ -1,4 +1,4 @@
-"""The app of machine learning: kept matches become probabilities."""
+"""The app that trains models on stored matches and publishes forecasts."""
 
 from django.apps import AppConfig
 

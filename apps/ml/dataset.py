@@ -1,7 +1,7 @@
-"""The one bridge from the database to frames, for the export and for serving.
+"""Matches, odds and line-ups from the database as Arrow tables and pandas frames, for the export and for serving.
 
-Every frame has the columns of `forecasting.features.schema.MATCHES`. Rows travel by COPY into Arrow: 280,000 matches
-take two seconds, one fixture takes a few milliseconds.
+Every frame of matches has the columns of `forecasting.features.schema.MATCHES`. Rows are read by COPY into Arrow:
+280,000 matches take two seconds, one fixture takes a few milliseconds.
 """
 
 from __future__ import annotations
@@ -18,19 +18,20 @@ import pyarrow.compute as pc
 from django.db import connection
 from pyarrow import csv
 
-from apps.matches.models import Ingest, Match, MatchChange, World
+from apps.matches.models import Match, MatchChange, World
+from apps.matches.selectors import data_snapshot
 from apps.ml.forecasting.features.schema import LINEUPS, MATCHES, ODDS, STATS, TIMESTAMP
 
 ATTEMPTS: Final = 5
-"""How often the export begins anew because facts changed while it read them."""
+"""How often the export starts over because facts changed while it read them."""
 
 _NOT_PLAYED: Final = "('postponed', 'cancelled', 'abandoned')"
 
-# What an instant did not know yet is hidden: a match after it is a fixture whatever came of it, and one that had begun
-# without a known result keeps its place in the calendar of its teams, no more. That a match was called off or moved
-# counts from the moment at which it was stored: before that it stood as the history of its changes says.
+# An export as of an instant hides what was not known then. A match after the instant is a fixture, whatever came of it;
+# one that had begun without a known result is only a date in the calendar of its teams. A cancellation or a new date
+# counts from the moment it was stored; before that, `matches_matchchange` has the status and kick-off of the time.
 _KNOWN_AT: Final = "m.known_at < %(at)s"
-_STOOD: Final = """LEFT JOIN (
+_EARLIER_VALUES: Final = """LEFT JOIN (
             SELECT DISTINCT ON (match_id) match_id, before->>'status' AS status
             FROM matches_matchchange WHERE changed_at >= %(at)s AND before->>'status' IS NOT NULL
             ORDER BY match_id, changed_at, id
@@ -48,15 +49,15 @@ _STOOD: Final = """LEFT JOIN (
 
 
 @dataclass(frozen=True, slots=True)
-class _Shown:
-    """SQL expressions of what the rows of matches show.
+class _MatchColumns:
+    """SQL expressions for the columns of matches that depend on what is known.
 
     Parameters
     ----------
     known : str
-        Condition under which results and statistics are shown.
+        Condition under which results and statistics are columns.
     status, kickoff, precision, joined : str
-        Status, kick-off and its precision, and the joins that they read.
+        Status, kick-off and its precision, and the joins that these expressions need.
     """
 
     known: str
@@ -69,29 +70,29 @@ class _Shown:
 _PLANNED: Final = f"CASE WHEN {_KNOWN_AT} THEN m.kickoff_at ELSE coalesce(planned.kickoff_at, m.kickoff_at) END"
 _STATUS: Final = "coalesce(was.status, m.status)"
 
-_TODAY: Final = _Shown(known="true")
-_BLIND: Final = _Shown(known="false")
-_AT: Final = _Shown(
+_CURRENT: Final = _MatchColumns(known="true")
+_NO_RESULTS: Final = _MatchColumns(known="false")
+_AT: Final = _MatchColumns(
     known=_KNOWN_AT,
     status=f"""CASE WHEN {_KNOWN_AT} THEN m.status WHEN {_STATUS} IN {_NOT_PLAYED} THEN {_STATUS}
         WHEN {_PLANNED} >= %(at)s THEN 'scheduled' ELSE 'unknown' END""",
     kickoff=_PLANNED,
     precision=f"""CASE WHEN {_KNOWN_AT} THEN m.kickoff_precision
         ELSE coalesce(precise.kickoff_precision, m.kickoff_precision) END""",
-    joined=_STOOD,
+    joined=_EARLIER_VALUES,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """The facts of one world as they were known at an instant.
+    """The facts of one world that were known at an instant.
 
     Parameters
     ----------
     matches, odds, lineups : Table
         Rows of the schemas `MATCHES`, `ODDS` and `LINEUPS`, in their order.
     data_snapshot : int
-        Number of the ingest whose state they show.
+        Number of the latest ingest that they include.
     """
 
     matches: pa.Table
@@ -105,12 +106,12 @@ class UnsettledFactsError(RuntimeError):
 
 
 def export(world: World, *, as_of: datetime) -> Export:
-    """Return what was known before `as_of`, and the fixtures after it.
+    """Return the facts known before `as_of`, and the fixtures after it.
 
     Raises
     ------
     UnsettledFactsError
-        When every attempt met an ingest.
+        When an ingest changed facts during every attempt.
     """
     for _ in range(ATTEMPTS):
         before = data_snapshot(world)
@@ -122,21 +123,15 @@ def export(world: World, *, as_of: datetime) -> Export:
     raise UnsettledFactsError(f"facts of the {world} world changed during each of {ATTEMPTS} exports; try again later")
 
 
-def data_snapshot(world: World) -> int:
-    """Return the number of the latest committed ingest that changed a fact of the world; 0 before the first."""
-    newest = Ingest.objects.filter(world=world, changed_facts=True, finished_at__isnull=False).order_by("-id")
-    return newest.values_list("id", flat=True).first() or 0
-
-
 def fixtures(match_ids: Iterable[int]) -> pd.DataFrame:
-    """Return matches in the order of their ids; results, statistics and `known_at` are empty."""
+    """Return matches in the order of `match_ids`; results, statistics and `known_at` are empty."""
     ids = list(match_ids)
-    rows = _select("m.id = ANY(%(ids)s)", {"ids": ids}, _BLIND).to_pandas()
+    rows = _select("m.id = ANY(%(ids)s)", {"ids": ids}, _NO_RESULTS).to_pandas()
     return rows.set_index("match_id", drop=False).loc[ids].reset_index(drop=True)
 
 
 def hypothetical_fixtures(matches: Sequence[Match]) -> pd.DataFrame:
-    """Return matches that are not stored as `fixtures` would return them, in the caller's order."""
+    """Return matches that are not stored in the columns that `fixtures` returns, in the given order."""
     rows = [
         {
             "match_id": 0,
@@ -166,17 +161,21 @@ def upcoming(world: World, *, now: datetime, until: datetime) -> pd.DataFrame:
     where = """m.status = 'scheduled' AND m.kickoff_at > %(now)s AND m.kickoff_at <= %(until)s
         AND m.world = %(world)s"""
     values = {"now": now, "until": until, "world": world}
-    return _select(where, values, _BLIND).sort_by([("kickoff_at", "ascending"), ("match_id", "ascending")]).to_pandas()
+    return (
+        _select(where, values, _NO_RESULTS)
+        .sort_by([("kickoff_at", "ascending"), ("match_id", "ascending")])
+        .to_pandas()
+    )
 
 
 def results_between(world: World, *, after: datetime | None, before: datetime) -> pd.DataFrame:
-    """Return finished matches with ``after < known_at < before`` in the order in which they are observed."""
+    """Return finished matches with ``after < known_at < before`` in the order in which a state observes them."""
     where = "m.status = 'finished' AND m.known_at < %(before)s AND m.world = %(world)s"
     values: dict[str, Any] = {"before": before, "world": world}
     if after is not None:
         where, values = where + " AND m.known_at > %(after)s", values | {"after": after}
     order = [("known_at", "ascending"), ("kickoff_at", "ascending"), ("match_id", "ascending")]
-    return _select(where, values, _TODAY).sort_by(order).to_pandas()
+    return _select(where, values, _CURRENT).sort_by(order).to_pandas()
 
 
 def lineups_of(match_ids: Iterable[int], *, before: datetime) -> pd.DataFrame:
@@ -194,32 +193,32 @@ def lineups_between(world: World, *, after: datetime | None, before: datetime) -
 
 
 def schedule(world: World, *, start: datetime, until: datetime) -> pd.DataFrame:
-    """Return every match with a kick-off from `start` to `until`, played or not, that was not called off."""
+    """Return every match with a kick-off from `start` to `until` that was neither postponed nor cancelled."""
     where = """m.status NOT IN ('postponed', 'cancelled') AND m.kickoff_at >= %(start)s AND m.kickoff_at <= %(until)s
         AND m.world = %(world)s"""
     values = {"start": start, "until": until, "world": world}
-    return _select(where, values, _TODAY).to_pandas()
+    return _select(where, values, _CURRENT).to_pandas()
 
 
 def unobserved(world: World, observed_until: datetime | None, now: datetime) -> bool:
-    """Whether a result is known by `now` that a state which observed until then has not seen.
+    """Return whether a result known by `now` is missing from a state that has observed results until `observed_until`.
 
-    An export pins its facts to an earlier instant than its data snapshot, and a result may be stored before it counts
-    as known.
+    This happens without a new data snapshot: an export may be as of an earlier instant, and a result may be stored
+    before its `known_at`.
     """
     finished = Match.objects.filter(world=world, status=Match.Status.FINISHED, known_at__lt=now)
     return finished.filter(known_at__gt=observed_until).exists() if observed_until else finished.exists()
 
 
 def changed_behind(world: World, *, snapshot: int, observed_until: datetime) -> bool:
-    """Whether an ingest after `snapshot` added, corrected or removed a fact that was known by `observed_until`.
+    """Return whether an ingest after `snapshot` changed a fact that was known by `observed_until`.
 
-    A feature state that has observed so far must then be built anew; otherwise it moves on by observing what is newer.
+    A feature state that has observed results until then must be rebuilt; otherwise it observes the newer results.
     """
     touched = Match.objects.filter(ingest_id__gt=snapshot, world=world)
     if touched.filter(known_at__lte=observed_until).exists():
         return True
-    # A result that was taken back or moved behind that instant left its old value in the history alone.
+    # A result that was withdrawn, or moved after that instant, is found only in the history of changes.
     changes = MatchChange.objects.filter(ingest_id__gt=snapshot, match__world=world)
     taken_back = changes.filter(match__kickoff_at__lte=observed_until, before__has_any_keys=["home_goals", "known_at"])
     return taken_back.exclude(before__home_goals=None).exists()
@@ -234,16 +233,16 @@ def _lineups_at(world: World, at: datetime) -> pa.Table:
     return _lineups("m.world = %(world)s", {"world": world, "at": at})
 
 
-def _select(where: str, values: dict[str, Any], shown: _Shown) -> pa.Table:
-    """Return the matches that a condition names, with what is shown of them."""
+def _select(where: str, values: dict[str, Any], columns: _MatchColumns) -> pa.Table:
+    """Return the matches that fulfil a condition."""
 
     def if_known(expression: str) -> str:
-        return expression if shown is _TODAY else f"CASE WHEN {shown.known} THEN {expression} END"
+        return expression if columns is _CURRENT else f"CASE WHEN {columns.known} THEN {expression} END"
 
     statement = f"""
         SELECT m.id, c.id, c.slug, r.name, c.level, s.id, s.label, coalesce(g.name, ''), m.home_team_id, m.away_team_id,
-            h.name, a.name, {_microseconds(shown.kickoff)}, {shown.precision},
-            {if_known(_microseconds("m.known_at"))}, {shown.status}, m.is_neutral,
+            h.name, a.name, {_microseconds(columns.kickoff)}, {columns.precision},
+            {if_known(_microseconds("m.known_at"))}, {columns.status}, m.is_neutral,
             {if_known("m.home_goals")}, {if_known("m.away_goals")},
             {", ".join(if_known(f"x.{name}") for name in STATS)}
         FROM matches_match m
@@ -254,13 +253,13 @@ def _select(where: str, values: dict[str, Any], shown: _Shown) -> pa.Table:
         JOIN matches_team a ON a.id = m.away_team_id
         LEFT JOIN matches_stage g ON g.id = m.stage_id
         LEFT JOIN matches_matchstats x ON x.match_id = m.id
-        {shown.joined}
+        {columns.joined}
         WHERE {where}"""
     return _copy(statement, values, MATCHES)
 
 
 def _odds(world: World, at: datetime) -> pa.Table:
-    """Return complete 1X2 prices of the matches whose result was known; those of a fixture would tell of the future."""
+    """Return complete 1X2 prices of matches with a known result; prices of a fixture would leak information."""
     statement = """
         SELECT o.match_id, o.bookmaker, o.moment, o.home, o.draw, o.away
         FROM matches_odds o
@@ -274,9 +273,9 @@ def _odds(world: World, at: datetime) -> pa.Table:
 
 
 def _lineups(where: str, values: dict[str, Any]) -> pa.Table:
-    """Return squads and absences that were known before the instant `at`, of the matches that a condition names.
+    """Return squads and absences known before the instant `at`, of the matches that fulfil a condition.
 
-    An absence that its source calls doubtful, in any wording that begins so, is kept apart.
+    An absence whose status begins with "doubt" has the role ``doubtful``.
     """
     statement = f"""
         SELECT x.match_id, p.source, x.side, x.player_id, x.role, {_microseconds("x.known_at")}
@@ -310,7 +309,7 @@ def _copy(statement: str, values: dict[str, Any], schema: pa.Schema) -> pa.Table
     if not content.tell():
         return schema.empty_table()
     content.seek(0)
-    # PostgreSQL writes a missing value as nothing, an empty text as "", truth as t or f.
+    # PostgreSQL writes NULL as nothing, an empty text as "", and booleans as t or f.
     read_as = [pa.int64() if field.type == TIMESTAMP else field.type for field in schema]
     table = csv.read_csv(
         content,

@@ -1,7 +1,7 @@
-"""What the models tell Prometheus.
+"""Prometheus metrics of the models.
 
-Counters and histograms are written where the work is done; what the database knows is asked of it at each scrape, so
-that a restart loses nothing.
+Counters and histograms are written where the work is done. Gauges are read from the database at each scrape, so that a
+restart loses nothing.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from prometheus_client.registry import Collector
 from apps.matches.models import World
 from apps.ml import selectors
 
-PREDICTIONS: Final = Counter("spai_predictions_total", "Forecasts made, by what became of them.", ["world", "kind"])
-"""`kind` is published (kept and graded) or live (answered, not kept)."""
+PREDICTIONS: Final = Counter("spai_predictions_total", "Forecasts made, published or live.", ["world", "kind"])
+"""`kind` is published (stored and scored) or live (returned, not stored)."""
 
 PREDICTION_SECONDS: Final = Histogram(
     "spai_prediction_seconds",
-    "From the question to the forecast, features included, for one batch.",
+    "Duration of a forecast, features included, for one batch.",
     ["world"],
     buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30),
 )
 
 INFERENCE_SECONDS: Final = Histogram(
     "spai_inference_seconds",
-    "The model alone, for one batch.",
+    "Duration of the model's prediction, without features, for one batch.",
     ["world"],
     buckets=(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1),
 )
@@ -41,16 +41,16 @@ CONFIDENCE: Final = Histogram(
     buckets=(0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.8, 0.9, 1.0),
 )
 
-SETTLED: Final = Counter("spai_scores_total", "Forecasts graded.", ["world"])
+SETTLED: Final = Counter("spai_scores_total", "Forecasts scored.", ["world"])
 
-ERRORS: Final = Counter("spai_model_errors_total", "What went wrong with models, by step.", ["step"])
+ERRORS: Final = Counter("spai_model_errors_total", "Errors of models, by step.", ["step"])
 
 
 class ModelCollector(Collector):
-    """Champion, its age and the runs that wait, read from the database at each scrape."""
+    """Gauges of the champion and of the pipeline runs, read from the database at each scrape."""
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the gauges; without the database none, and the scrape still answers."""
+        """Yield the gauges; none while the database is away, so that the other metrics are still served."""
         info = GaugeMetricFamily(
             "spai_model_info", "The champion: 1.", labels=["world", "version", "estimator", "profile", "revision"]
         )

@@ -1,4 +1,4 @@
-"""Model versions, the runs that made them, what they predicted, and how well.
+"""Model versions, the pipeline runs that made them, their predictions and their scores.
 
 `Promotion`, `Comparison`, `FeatureCatalogue`, `Prediction` and `Score` are facts: append-only, enforced by PostgreSQL
 (migrations 0002 and 0003), which also refuses a prediction of a match that has kicked off.
@@ -18,7 +18,7 @@ PROBABILITY = [MinValueValidator(0.0), MaxValueValidator(1.0)]
 
 
 class PipelineRun(models.Model):
-    """One run of the DVC pipeline in a workspace of its own."""
+    """One run of the DVC pipeline in its own workspace."""
 
     class RunStatus(models.TextChoices):
         QUEUED = "queued"
@@ -63,12 +63,12 @@ class PipelineRun(models.Model):
 
     @property
     def is_over(self) -> bool:
-        """True when nothing more will happen to the run."""
+        """Whether the run has ended for good."""
         return self.status in (self.RunStatus.SUCCEEDED, self.RunStatus.UNCHANGED, self.RunStatus.FAILED)
 
 
 class FeatureCatalogue(models.Model):
-    """What every column of a run's features is; equal catalogues are one row. Append-only."""
+    """Descriptions of all features of a run; equal catalogues share a row. Append-only."""
 
     sha256 = models.CharField(max_length=64, primary_key=True, help_text="Of the rows as canonical JSON.")
     features = models.JSONField(help_text="[{name, family, side, scope, window, unit, meaning, inputs}].")
@@ -125,17 +125,17 @@ class ModelVersion(models.Model):
 
     @property
     def passed_gates(self) -> bool:
-        """True when every gate let it through."""
+        """Whether all gates passed."""
         return all(gate["passed"] for gate in self.gates)
 
     @property
     def is_labelled(self) -> bool:
-        """True when the model looks at prices."""
+        """Whether the model uses prices."""
         return self.inputs != NO_ODDS
 
 
 class EvaluationArtifacts(models.Model):
-    """What is kept of a version beside what is served: its forecasts for later comparisons, and its report."""
+    """Files of a version that are stored but not served: forecasts for later comparisons, and the report."""
 
     version = models.OneToOneField(ModelVersion, on_delete=models.CASCADE, related_name="evaluation_artifacts")
     forecasts = models.BinaryField(help_text="Its calibrated out-of-sample forecasts, parquet.")
@@ -148,7 +148,7 @@ class EvaluationArtifacts(models.Model):
 
 
 class Comparison(models.Model):
-    """A candidate against the then champion on the same matches. The newest row of a pair counts. Append-only."""
+    """A candidate compared with a champion on the same matches. The newest row of a pair counts. Append-only."""
 
     class Verdict(models.TextChoices):
         CHALLENGER = "challenger", "may take over"
@@ -179,12 +179,12 @@ class Comparison(models.Model):
 
     @property
     def failed(self) -> list[dict[str, object]]:
-        """The criteria that were not met."""
+        """Criteria that were not met."""
         return [criterion for criterion in self.criteria if not criterion["passed"]]
 
 
 class Promotion(models.Model):
-    """Which version is champion from when on, by whom and why. The newest row of a world counts. Append-only."""
+    """A decision about the champion, by whom and why. The newest row of a world counts. Append-only."""
 
     class Action(models.TextChoices):
         PROMOTE = "promote"
@@ -208,7 +208,7 @@ class Promotion(models.Model):
 
 
 class ServedWorld(models.Model):
-    """Which world the pages show first; one row, chosen by the operator."""
+    """The world that the pages show first; a single row, chosen by the operator."""
 
     world = models.CharField(max_length=7, choices=World, default=World.SANDBOX)
     chosen_at = models.DateTimeField()
@@ -221,7 +221,7 @@ class ServedWorld(models.Model):
 
 
 class FeatureSnapshot(models.Model):
-    """A FeatureState as bytes, keyed by the data snapshot that it has observed."""
+    """A serialized `FeatureState`, keyed by the data snapshot that it has observed."""
 
     world = models.CharField(max_length=7, choices=World)
     version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="feature_snapshots")
@@ -240,7 +240,7 @@ class FeatureSnapshot(models.Model):
 
 
 class Prediction(models.Model):
-    """A published forecast. Append-only and refused by the database once the match has kicked off."""
+    """A published forecast. Append-only; the database refuses one after the kick-off."""
 
     match = models.ForeignKey(Match, on_delete=models.PROTECT, related_name="predictions")
     version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="predictions")
@@ -291,7 +291,7 @@ class Prediction(models.Model):
 
 
 class Score(models.Model):
-    """How well one prediction did against one revision of the result; the newest revision counts. Append-only."""
+    """The score of a prediction for one revision of the result; the newest revision counts. Append-only."""
 
     prediction = models.ForeignKey(Prediction, on_delete=models.PROTECT, related_name="scores")
     match = models.ForeignKey(Match, on_delete=models.PROTECT, related_name="scores")
@@ -319,7 +319,7 @@ class Score(models.Model):
 
 
 class SeasonForecast(models.Model):
-    """How a season may end, simulated by one version on one data snapshot; a day keeps its latest one."""
+    """Simulated final tables of a season by one version; the latest one of each day is kept."""
 
     season = models.ForeignKey(Season, on_delete=models.CASCADE, related_name="forecasts")
     version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="season_forecasts")

@@ -1,8 +1,8 @@
-"""The MLflow wrapper of a bundle: features in by name, probabilities and expected goals out.
+"""MLflow wrapper of a bundle: takes features by name, returns probabilities and expected goals.
 
 MLflow copies this file into the model and runs it there (models from code), so that nothing is pickled and
-``mlflow models serve`` works on every registered version. The code of the estimators travels beside it; where another
-copy of that code answers instead, the golden rows of the bundle tell.
+``mlflow models serve`` works on every registered version. The code of the estimators is stored with the model; the
+golden rows of the bundle detect when a different copy of that code is imported instead.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ OUTPUTS: Final = ("p_home", "p_draw", "p_away", "home_expected_goals", "away_exp
 
 
 class Forecaster(PythonModel):
-    """Forecasts from features, one row a match."""
+    """Forecasts matches from their features, one row each."""
 
     def load_context(self, context: Any) -> None:
-        """Unpack the bundle that the model carries and check that it forecasts here as it did where it was made."""
+        """Unpack the bundle and check that it gives the same golden forecasts as where it was made."""
         with tempfile.TemporaryDirectory() as folder:
             with zipfile.ZipFile(context.artifacts["bundle"]) as archive:
                 archive.extractall(folder)

@@ -1,7 +1,7 @@
-"""The one door to MLflow: log a run, register its model, set its aliases, describe it.
+"""The only module that calls MLflow: log a run, register its model, set aliases, store model cards.
 
-MLflow is imported inside the functions, so that a process which only reaches this module through services never loads
-it. Everything is absolute: doing it twice leaves what doing it once leaves.
+MLflow is imported inside the functions, because it is slow to load and most processes never use it. All functions are
+idempotent.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 REQUIREMENTS: Final = ("mlflow", "numpy", "pandas", "scipy", "numba", "xgboost")
-"""What the registered model needs to run, each at the version that it was made with."""
+"""Packages that the registered model needs, pinned to the versions that it was made with."""
 
 PARAM_LENGTH: Final = 6000
 """Longest value of a parameter that MLflow takes."""
@@ -33,18 +33,18 @@ DESCRIPTION_LENGTH: Final = 5000
 """Longest description of a version that MLflow keeps."""
 
 CARD: Final = "model_card.md"
-"""Artifact of a run that holds the model card of its version."""
+"""Artifact of a run with the model card of its version."""
 
 CODE: Final = Path(__file__).resolve().parent
 
 
 class RegistryError(RuntimeError):
-    """The registry could not be reached or refused; the message says what to do."""
+    """MLflow cannot be reached, or refused a request; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class RegisteredVersion:
-    """A version in the registry: its number and the run that made it."""
+    """A version in the registry: its number and its MLflow run."""
 
     number: int
     run_id: str
@@ -66,22 +66,22 @@ def register(
     tags: Mapping[str, str],
     files: Sequence[Path],
 ) -> RegisteredVersion:
-    """Log a run and register its model; the version with this `key` where there is one already.
+    """Log a run and register its model, unless a version with this `key` exists; return the version.
 
     Parameters
     ----------
     world, key : str
-        Whose model it is, and the hash of data, params and code that it was made from.
+        World of the model, and the hash of data, parameters and code that it was made from.
     bundle : bytes
         The served files.
     names : sequence of str
         Features that the model takes, in order.
     params, metrics : mapping
-        Nested; numbers and texts are logged under dotted names.
+        Nested mappings; numbers and texts are logged under dotted names.
     tags : mapping
         Hashes, code revision and the like.
     files : sequence of Path
-        Files and folders that are kept beside the model: plots, report, metrics.
+        Files and folders to store with the run: plots, report, metrics.
 
     Raises
     ------
@@ -110,12 +110,12 @@ def register(
 
 
 def set_aliases(*, world: str, aliases: Mapping[str, int | None]) -> None:
-    """Let each alias of the world's registered model name its version, and none where that is None.
+    """Set the aliases of the world's registered model; delete those whose version is None.
 
     Raises
     ------
     RegistryError
-        When MLflow cannot be reached or knows no such version.
+        When MLflow cannot be reached or has no such version.
     """
     import mlflow
 
@@ -133,12 +133,12 @@ def set_aliases(*, world: str, aliases: Mapping[str, int | None]) -> None:
 
 
 def describe(*, world: str, registered: RegisteredVersion, card: str) -> bool:
-    """Keep a model card beside its version and as its description; return whether it was another before.
+    """Store a model card as artifact and description of a version; return whether it changed.
 
     Raises
     ------
     RegistryError
-        When MLflow cannot be reached or knows no such version.
+        When MLflow cannot be reached or has no such version.
     """
     import mlflow
 
@@ -149,7 +149,7 @@ def describe(*, world: str, registered: RegisteredVersion, card: str) -> bool:
         if client.get_model_version(name, str(registered.number)).description == text:
             return False
         client.log_text(registered.run_id, card, CARD)
-        # Written last: whoever finds this description finds the whole card beside it.
+        # Written last, so that a version with this description always has the artifact too.
         client.update_model_version(name, str(registered.number), description=text)
     except mlflow.exceptions.MlflowException as error:
         raise RegistryError(
@@ -159,7 +159,7 @@ def describe(*, world: str, registered: RegisteredVersion, card: str) -> bool:
 
 
 def flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return the leaves of nested mappings by dotted names; lists of mappings are left to the files."""
+    """Return the leaves of nested mappings by dotted names, without lists of mappings."""
     found: dict[str, Any] = {}
     for name, value in nested.items():
         if isinstance(value, Mapping):
@@ -170,7 +170,7 @@ def flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _without_address(error: Exception) -> str:
-    # The address may hold a password, and what is said here is shown on the page of a run.
+    # The address may contain a password, and the message is shown on the page of the run.
     return str(error).replace(settings.MLFLOW_TRACKING_URI, "the server of MLFLOW_TRACKING_URI")
 
 
@@ -190,7 +190,7 @@ def _with_key(client: MlflowClient, world: str, key: str) -> RegisteredVersion |
 
 
 def _log_model(bundle: bytes, names: Sequence[str]) -> str:
-    """Log the bundle as a pyfunc with the code that it needs; return the address of the model."""
+    """Log the bundle as a pyfunc with the code that it needs; return the URI of the model."""
     import mlflow
 
     from apps.ml.pyfunc_model import OUTPUTS
@@ -200,7 +200,7 @@ def _log_model(bundle: bytes, names: Sequence[str]) -> str:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "bundle.zip").write_bytes(bundle)
         with warnings.catch_warnings():
-            # It asks for an example of the input; the signature names every column, and golden rows check the model.
+            # MLflow asks for an example input; the signature names every column, and golden rows check the model.
             warnings.filterwarnings("ignore", "An input example was not provided|.*input_example", UserWarning)
             logged = mlflow.pyfunc.log_model(
                 name="model",
@@ -214,7 +214,7 @@ def _log_model(bundle: bytes, names: Sequence[str]) -> str:
 
 
 def _code(folder: Path) -> Path:
-    """Copy the code that a model needs to forecast, and nothing of the site; return the folder of the package."""
+    """Copy the code that a model needs to forecast; return the folder of the package."""
     package = folder / "code" / "apps"
     shutil.copytree(CODE / "forecasting", package / "ml" / "forecasting", ignore=shutil.ignore_patterns("__pycache__"))
     for source in (CODE.parent / "__init__.py", CODE / "__init__.py"):

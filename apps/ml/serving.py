@@ -1,9 +1,9 @@
-"""The loaded model and its feature state as one reference, swapped whole.
+"""The champion of each world with its feature state, loaded in this process and replaced atomically.
 
-A process asks for the newest promotion once a second. A new champion is loaded, checked and warmed up beside the old
-one, and takes its place in one assignment; when it cannot be loaded the latest good one stays and every forecast says
-so. Between data snapshots the state moves on by observing the new results. Only a worker builds a state anew, which
-takes long; a web process keeps its own until the worker has stored one.
+A process looks for a new promotion once a second. It loads and checks the new champion while the old one still serves,
+then replaces it in one assignment. When loading fails, the latest good version stays, and its forecasts are marked as
+degraded. After a new data snapshot the state observes the new results. Only a worker rebuilds a state from scratch,
+which takes long; a web process keeps its own state until a worker has stored a new one.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 
 from apps.matches.models import World
+from apps.matches.selectors import data_snapshot
 from apps.ml import metrics, selectors
 from apps.ml.models import FeatureSnapshot, ModelVersion
 
@@ -35,25 +36,25 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 CHECK_SECONDS: Final = 1.0
-"""How old the forecast to "who is champion, what is the data snapshot" may be."""
+"""Longest time between two looks at the champion and the data snapshot."""
 
 RETRY_SECONDS: Final = 60.0
-"""How long after a failed load a champion is tried again: a full disk may have been emptied."""
+"""Time after a failed load before the champion is tried again."""
 
 SCHEDULE_BACK: Final = timedelta(days=400)
 SCHEDULE_AHEAD: Final = timedelta(days=400)
-"""The part of the fixture list that rest, congestion and the progress of a season look at."""
+"""The part of the fixture list that rest, congestion and the progress of a season need."""
 
 KEEP_EVERY: Final = timedelta(minutes=10)
-"""A worker stores the state that it has moved on at most this often."""
+"""Shortest time between two states that a worker stores for a version."""
 
 LATEST_GOOD: Final = "latest good version"
-"""Step of the fallback ladder below the champion; the base rates are below it."""
+"""First fallback when the champion cannot be loaded; base rates are the second."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
-    """A model and the state that it reads, which belong together.
+    """A loaded model with the feature state that it reads.
 
     `degraded` is empty for the champion itself.
     """
@@ -69,7 +70,7 @@ class ServedModel:
 
 @dataclass(frozen=True, slots=True)
 class ServedForecasts:
-    """Forecasts of some fixtures in the order asked: arrays of `n` rows, outcome order home, draw, away."""
+    """Forecasts of fixtures in the given order: arrays of `n` rows, outcomes in the order home, draw, away."""
 
     probabilities: np.ndarray
     goals: np.ndarray
@@ -88,12 +89,12 @@ _warm = threading.Event()
 def current(
     world: World, *, now: datetime, may_rebuild: bool = False, clock: Callable[[], float] = time.monotonic
 ) -> ServedModel | None:
-    """Return what this process serves for a world, brought up to date; None while there is no champion to load.
+    """Return the up-to-date model of a world in this process; None when no champion can be loaded.
 
     Parameters
     ----------
     may_rebuild
-        True in workers: a correction of a known result builds the state anew, which takes up to a minute.
+        Whether to rebuild the state after a correction of a known result, which takes up to a minute. True in workers.
     """
     if not may_rebuild and clock() - _checked.get(world, -CHECK_SECONDS) < CHECK_SECONDS:
         return _served.get(world)
@@ -102,21 +103,21 @@ def current(
         served = _champion_loaded(world, clock)
         if served is None:
             return None
-        _served[world] = _caught_up(served, now=now, may_rebuild=may_rebuild)
+        _served[world] = _up_to_date(served, now=now, may_rebuild=may_rebuild)
         return _served[world]
 
 
 def keep_current(*, clock: Callable[[], datetime], rounds: int | None = None) -> None:
-    """Load, warm up and swap what is champion, once a second, in a thread beside the one that answers.
+    """Load, warm up and replace the champions once a second, in a background thread.
 
-    A champion that there is loads in the first round, between the start of the process and its being ready. Where there
-    is none yet, libraries and kernels load right after that round, so that the first champion answers within seconds.
-    No question waits for a library, a kernel or a model.
+    Existing champions are loaded in the first round, before the process reports that it is ready. Without one,
+    libraries and kernels are loaded after that round, so that the first champion serves within seconds. No request
+    waits for a library, a kernel or a model.
 
     Parameters
     ----------
     rounds
-        How often to look; for ever by default.
+        Number of rounds; endless by default.
     """
     warmed: dict[World, int] = {}
     prepare_at = time.monotonic()
@@ -129,11 +130,11 @@ def keep_current(*, clock: Callable[[], datetime], rounds: int | None = None) ->
                 _answer_one(served, now=clock())
                 warmed[world] = served.version_id
         except (DatabaseError, ValueError) as error:
-            logger.warning("models are not looked after: %s; trying again", error)
+            logger.warning("the champions cannot be updated: %s; trying again", error)
             connection.close()
         except Exception:
-            # This thread has to live: without it the process would never see another champion.
-            logger.exception("models are not looked after; trying again")
+            # The thread must not end: without it the process would never load another champion.
+            logger.exception("the champions cannot be updated; trying again")
         _warm.set()
         if time.monotonic() >= prepare_at:
             try:
@@ -148,7 +149,7 @@ def keep_current(*, clock: Callable[[], datetime], rounds: int | None = None) ->
 
 
 def _answer_one(served: ServedModel, *, now: datetime) -> None:
-    """Forecast one fixture, if there is any: what a model loads at its first forecast is loaded then."""
+    """Forecast one fixture, if there is any, so that lazily loaded parts of the model are loaded."""
     from apps.ml import dataset
 
     fixtures = dataset.upcoming(served.world, now=now, until=now + SCHEDULE_AHEAD).head(1)
@@ -158,8 +159,8 @@ def _answer_one(served: ServedModel, *, now: datetime) -> None:
 
 @cache
 def prepare() -> None:
-    """Import what a forecast needs and load its kernels, once in the life of a process."""
-    import xgboost  # noqa: F401  of the trees in most champions
+    """Import the libraries of a forecast and load its kernels, once in a process."""
+    import xgboost  # noqa: F401  most champions contain trees
 
     from apps.ml import dataset  # noqa: F401
     from apps.ml.pipeline import warm_up
@@ -168,17 +169,17 @@ def prepare() -> None:
 
 
 def latest(world: World, *, now: datetime) -> ServedModel | None:
-    """Return what `keep_current` has loaded; where it does not run, load it now."""
+    """Return the model that `keep_current` has loaded; load it now where that does not run."""
     return _served.get(world) if is_warm() else current(world, now=now)
 
 
 def is_warm() -> bool:
-    """Whether the first round of `keep_current` is over."""
+    """Return whether the first round of `keep_current` is over."""
     return _warm.is_set()
 
 
 def forget() -> None:
-    """Drop everything loaded, as a restart would."""
+    """Drop all loaded models, as a restart would."""
     with _lock:
         _served.clear()
         _checked.clear()
@@ -215,7 +216,7 @@ def forecast(served: ServedModel, fixtures: pd.DataFrame, *, now: datetime) -> S
 
 
 def _champion_loaded(world: World, clock: Callable[[], float]) -> ServedModel | None:
-    """Return the champion, loaded if it is not yet; else the latest good version."""
+    """Return the loaded champion, or the latest good version when it cannot be loaded."""
     promotion = selectors.champion(world)
     if promotion is None:
         return None
@@ -252,8 +253,8 @@ def _latest_good(world: World, *, but: int) -> ServedModel | None:
 
 
 def _load(world: World, version_id: int, *, degraded: str) -> ServedModel:
-    """Load a version with its state and warm both up; every check of the bundle is made here."""
-    # Heavy libraries load here, after the process has started and before it is asked for a forecast.
+    """Load a version with its feature state, and check its bundle."""
+    # Heavy libraries are loaded here, after the start of the process and before its first request.
     prepare()
     from apps.ml.pipeline import bundle as bundles
 
@@ -274,23 +275,15 @@ def _load(world: World, version_id: int, *, degraded: str) -> ServedModel:
     return served
 
 
-def _caught_up(served: ServedModel, *, now: datetime, may_rebuild: bool) -> ServedModel:
-    """Bring the state to the newest data snapshot, by a stored state, by observing, or (in a worker) anew."""
-    # The bridge to frames brings pandas along: like the model's own libraries it loads in the warm-up.
+def _up_to_date(served: ServedModel, *, now: datetime, may_rebuild: bool) -> ServedModel:
+    """Return the model with its state at the newest data snapshot: stored, updated or (in a worker) rebuilt."""
+    # Loads pandas: like the model's libraries, only when it is needed.
     from apps.ml import dataset
 
-    newest = dataset.data_snapshot(served.world)
+    newest = data_snapshot(served.world)
     if newest == served.data_snapshot and not dataset.unobserved(served.world, served.state.observed_until, now):
         return served
-    kept = (
-        FeatureSnapshot.objects.filter(
-            version_id=served.version_id, data_snapshot__gt=served.data_snapshot, data_snapshot__lte=newest
-        )
-        .order_by("-data_snapshot")
-        .first()
-    )
-    if kept is not None:
-        served = replace(served, state=_restored(bytes(kept.state)), data_snapshot=kept.data_snapshot)
+    served = _with_stored_state(served, newest, may_delete=may_rebuild)
     until = served.state.observed_until
     behind = until is not None and dataset.changed_behind(
         served.world, snapshot=served.data_snapshot, observed_until=until
@@ -298,19 +291,52 @@ def _caught_up(served: ServedModel, *, now: datetime, may_rebuild: bool) -> Serv
     if behind and not may_rebuild:
         return served
     if behind:
-        state = _built_anew(served, now=now)
+        state = _rebuilt(served, now=now)
     else:
-        # A copy is moved on, never the state that another thread is reading.
+        # Update a copy, because another thread may be reading the state.
         state = _restored(served.state.to_bytes())
         _observe(state, served.world, after=until, before=now)
     state.schedule(dataset.schedule(served.world, start=now - SCHEDULE_BACK, until=now + SCHEDULE_AHEAD))
     moved = replace(served, state=state, data_snapshot=newest)
-    if may_rebuild and (behind or not _kept_lately(served.version_id, now)):
-        _keep(moved, now=now)
+    if may_rebuild and (behind or not _stored_lately(served.version_id, now)):
+        _store(moved, now=now)
     return moved
 
 
-def _kept_lately(version_id: int, now: datetime) -> bool:
+def _with_stored_state(served: ServedModel, newest: int, *, may_delete: bool) -> ServedModel:
+    """Return the model with the newest feature state that a worker stored, or as it is where there is none.
+
+    A stored state whose bytes have changed, or that this code cannot read, is refused: the state is then brought up to
+    date from what this process has, and a worker deletes the row, so that it stores a sound one.
+    """
+    from apps.ml.forecasting.features import StateFormatError
+
+    stored = (
+        FeatureSnapshot.objects.filter(
+            version_id=served.version_id, data_snapshot__gt=served.data_snapshot, data_snapshot__lte=newest
+        )
+        .order_by("-data_snapshot")
+        .first()
+    )
+    if stored is None:
+        return served
+    content = bytes(stored.state)
+    try:
+        if hashlib.sha256(content).hexdigest() != stored.state_sha256:
+            raise StateFormatError("its bytes do not have the sha256 that was stored with them")
+        return replace(served, state=_restored(content), data_snapshot=stored.data_snapshot)
+    except StateFormatError as error:
+        metrics.ERRORS.labels("state").inc()
+        logger.error(
+            "the feature state of model %s (%s) at data snapshot %s is refused: %s",
+            *(served.version_number, served.world, stored.data_snapshot, error),
+        )
+    if may_delete:
+        stored.delete()
+    return served
+
+
+def _stored_lately(version_id: int, now: datetime) -> bool:
     return FeatureSnapshot.objects.filter(version_id=version_id, created_at__gt=now - KEEP_EVERY).exists()
 
 
@@ -321,7 +347,7 @@ def _restored(state: bytes) -> FeatureState:
 
 
 def _observe(state: FeatureState, world: World, *, after: datetime | None, before: datetime) -> None:
-    """Show a state the results of a span, with their line-ups."""
+    """Let a state observe the results of a period, with their line-ups."""
     from apps.ml import dataset
 
     results = dataset.results_between(world, after=after, before=before)
@@ -329,24 +355,24 @@ def _observe(state: FeatureState, world: World, *, after: datetime | None, befor
 
 
 def _lineups(state: FeatureState, fixtures: pd.DataFrame, *, now: datetime) -> pd.DataFrame | None:
-    """Return what is known of the line-ups of fixtures; nothing is asked for a state that could not use it."""
+    """Return the known line-ups of fixtures; None, without a query, for a state that does not use them."""
     from apps.ml import dataset
 
     return dataset.lineups_of(fixtures["match_id"], before=now) if state.reads_lineups else None
 
 
-def _built_anew(served: ServedModel, *, now: datetime) -> FeatureState:
+def _rebuilt(served: ServedModel, *, now: datetime) -> FeatureState:
     from apps.ml.forecasting.features import FeatureState
 
     began = time.perf_counter()
     state = FeatureState.new(served.state.params, served.state.families)
     _observe(state, served.world, after=None, before=now)
-    logger.info("state of %s built anew in %.1f s", served.world, time.perf_counter() - began)
+    logger.info("state of %s rebuilt in %.1f s", served.world, time.perf_counter() - began)
     return state
 
 
-def _keep(served: ServedModel, *, now: datetime) -> None:
-    """Store the state for the other processes; older states of the version are of no more use."""
+def _store(served: ServedModel, *, now: datetime) -> None:
+    """Store the state for the other processes, and delete older states of the version."""
     state = served.state.to_bytes()
     kept, _ = FeatureSnapshot.objects.update_or_create(
         version_id=served.version_id,

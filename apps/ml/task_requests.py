@@ -1,4 +1,4 @@
-"""How a Celery worker treats the messages of tasks that outlast the connection to the broker."""
+"""Celery requests of tasks that continue when the connection to the broker is lost."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from celery.worker.request import Request
 
 
 class LongTaskRequest(Request):
-    """The request of a `tasks.LongTask`, which goes on when the worker loses the broker."""
+    """The request of a `tasks.LongTask`, which continues when the worker loses the broker."""
 
     def cancel(self, pool: Any, signal: Any = None, emit_retry: bool = True) -> None:
-        """Do nothing: the message was acknowledged, so nobody else is given it, and the work does not need the broker.
+        """Do nothing: the message was acknowledged, so it is not delivered again, and the task needs no broker.
 
-        A worker that ends is told so by `tasks.is_shutting_down`, which the work heeds.
+        When the worker shuts down, the task notices it by `tasks.is_shutting_down`.
         """

@@ -1,4 +1,4 @@
-"""Tasks of the models: each takes the clock, calls one service and logs its report."""
+"""Celery tasks of the models: each calls one service with the current time and logs its report."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from apps.ml import services
 logger = logging.getLogger(__name__)
 
 _SHUTDOWN: Final = mmap.mmap(-1, 1)
-"""One byte that the processes of a worker share with the main one, which forks them; 1 once it was asked to end."""
+"""One byte shared by the main process of a worker and its forked children; 1 once the worker shuts down."""
 
 
 @worker_shutting_down.connect
 def note_shutdown(**_: Any) -> None:
-    """Tell the processes of this worker that it was asked to end."""
+    """Let all processes of this worker see that it shuts down."""
     _SHUTDOWN[0] = 1
 
 
 def is_shutting_down() -> bool:
-    """Whether the worker of this process was asked to end."""
+    """Return whether the worker of this process shuts down."""
     return bool(_SHUTDOWN[0])
 
 
 class LongTask(Task):
-    """A task that may take longer than any limit, because its message carries no work: the rows do.
+    """A task without a time limit that survives the loss of the broker; its work is in rows, not in the message.
 
-    The message is acknowledged before the work begins, so that no broker delivers it again while the work lasts. The
-    connection to the broker may be lost meanwhile.
+    The message is acknowledged before the task begins, so that the broker does not deliver it again meanwhile. All
+    other tasks are acknowledged late, by `CELERY_TASK_ACKS_LATE`.
     """
 
     abstract = True
@@ -44,25 +44,25 @@ class LongTask(Task):
 
 @shared_task(name="ml.predict_due", soft_time_limit=240, time_limit=300)
 def predict_due() -> None:
-    """Publish the forecasts that are due."""
+    """Publish forecasts that are due."""
     logger.info("predict_due: %s", services.predict_due(now=timezone.now()))
 
 
 @shared_task(name="ml.settle_due", soft_time_limit=50, time_limit=60)
 def settle_due() -> None:
-    """Grade the forecasts whose matches have ended."""
+    """Score forecasts whose matches have ended."""
     logger.info("settle_due: %s", services.settle_due(now=timezone.now()))
 
 
 @shared_task(name="ml.simulate_due", soft_time_limit=240, time_limit=300)
 def simulate_due() -> None:
-    """Simulate the rest of the seasons that are due."""
+    """Simulate seasons that are due."""
     logger.info("simulate_due: %s", services.simulate_due(now=timezone.now()))
 
 
 @shared_task(name="ml.run_due", base=LongTask)
 def run_due() -> None:
-    """Execute the oldest pipeline run that is not over, if any; its stages have limits of their own."""
+    """Execute the oldest unfinished pipeline run, if any; its stages have time limits of their own."""
     logger.info("run_due: %s", services.run_due(now=timezone.now(), is_stopping=is_shutting_down))
 
 
@@ -74,7 +74,7 @@ def retrain_due() -> None:
 
 @shared_task(name="ml.compare_due", soft_time_limit=240, time_limit=300)
 def compare_due() -> None:
-    """Compare candidates with a champion that they were not yet compared with."""
+    """Compare candidates that have not been compared with the champion."""
     logger.info("compare_due: %s", services.compare_due(now=timezone.now()))
 
 

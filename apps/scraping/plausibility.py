@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Final
 
-from apps.matches.records import MatchRecord, SheetRecord
+from apps.matches.records import MatchDetails, MatchRecord
 
 RUNS_COMPARED: Final = 8
 """Earlier runs with whose counts a page is compared."""
@@ -145,14 +145,14 @@ def _completed(later: MatchRecord, earlier: MatchRecord) -> MatchRecord:
         later,
         odds=tuple(quotes.values()),
         stats=later.stats if later.stats is not None else earlier.stats,
-        sheet=_sheets(later.sheet, earlier.sheet),
+        details=_merged_details(later.details, earlier.details),
     )
 
 
-def _sheets(later: SheetRecord | None, earlier: SheetRecord | None) -> SheetRecord | None:
+def _merged_details(later: MatchDetails | None, earlier: MatchDetails | None) -> MatchDetails | None:
     if later is None or earlier is None:
         return later or earlier
-    return SheetRecord(
+    return MatchDetails(
         known_at=min(later.known_at, earlier.known_at) if later.lineups == earlier.lineups else later.known_at,
         lineups=later.lineups or earlier.lineups,
         incidents=later.incidents or earlier.incidents,

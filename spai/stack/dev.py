@@ -17,7 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 
-from spai.stack import environment, health, temporary
+from spai.stack import environment, health, renamed, temporary
 from spai.stack.environment import ADDRESSES, BASE, Stack
 from spai.stack.errors import StackError
 from spai.stack.guards import interruptible
@@ -83,15 +83,18 @@ def main() -> int:
     """Find or start the servers, then serve; return the exit code."""
     report = Report(sys.stdout)
     stack = environment.load()
+    if error := renamed.error_in(stack.overrides):
+        report.line(error)
+        return 1
     role = stack.overrides.get("SPAI_ROLE") or "web"
     if role not in ("web", "admin"):
         report.line(f"SPAI_ROLE is {role!r}; `make dev` serves web or admin. `make up` starts the process push.")
         return 1
     missing = missing_servers(stack)
-    named = [name for name in missing if stack.is_external(name)]
-    if named:
+    external = [name for name in missing if stack.is_external(name)]
+    if external:
         report.line(
-            "\n".join(f"{ADDRESSES[name]} names a server that cannot be used: {missing[name]}" for name in named)
+            "\n".join(f"{ADDRESSES[name]} names a server that cannot be used: {missing[name]}" for name in external)
             + "\nStart it, or remove its address from the environment and .env: `make dev` then starts its own servers."
         )
         return 1

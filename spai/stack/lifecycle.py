@@ -57,7 +57,7 @@ def begin(stack: Stack, report: Report) -> None:
         stack = environment.settle(stack, claims)
         if closed := privacy.close(stack.var):
             report.step(f"Closed {closed} files and folders in {stack.var} to other users of this machine")
-        renamed.rename_logs(stack.logs)
+        renamed.convert_files(stack.logs, stack.run)
         first_password = begin_processes(stack, claims, report)
     background = [process.name for process in supervision.processes_of(stack) if process.name not in (*SERVERS, *SITE)]
     report.step(f"Starting in the background: {', '.join(background)}; `make status` shows when each is ready")

@@ -31,7 +31,7 @@ def close(var: Path) -> int:
 
     PostgreSQL checks the permissions of its files itself. Where it runs as another user, `var` stays traversable.
     """
-    closed = int(_limit(var, 0o711 if servers.passes_through(var) else 0o700))
+    closed = int(_limit(var, 0o711 if servers.is_traversed_by_postgres(var) else 0o700))
     for place, folders, files in os.walk(var):
         here = Path(place)
         if here == var and "postgres" in folders:

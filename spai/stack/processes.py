@@ -139,20 +139,8 @@ def mlflow(stack: Stack) -> Process:
         name="mlflow",
         purpose="MLflow: runs and model registry",
         command=python(
-            "mlflow",
-            "server",
-            "--app-name",
-            "basic-auth",
-            "--host",
-            "127.0.0.1",
-            "--port",
-            str(port),
-            "--workers",
-            "1",
-            "--artifacts-destination",
-            str(stack.var / "mlflow"),
-            "--uvicorn-opts",
-            "--no-access-log",
+            *f"mlflow server --app-name basic-auth --host 127.0.0.1 --port {port} --workers 1".split(),
+            *("--artifacts-destination", str(stack.var / "mlflow"), "--uvicorn-opts", "--no-access-log"),
         ),
         alive=health.http(f"http://127.0.0.1:{port}/health"),
         ready=health.http(f"http://127.0.0.1:{port}/version", login),
@@ -221,30 +209,10 @@ def granian_command(port: int, application: str, *, workers: int = 1) -> list[st
     accepts at most `CONNECTIONS` connections.
     """
     return python(
-        "granian",
-        "--interface",
-        "asgi",
-        "--http",
-        "1",
-        "--no-ws",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-        "--workers",
-        str(workers),
-        "--backpressure",
-        str(CONNECTIONS),
-        "--http1-header-read-timeout",
-        str(HEAD_MILLISECONDS),
-        "--http1-buffer-size",
-        str(HEAD_BYTES),
-        "--respawn-failed-workers",
-        "--respawn-interval",
-        "1",
-        "--workers-kill-timeout",
-        "5",
-        application,
+        *f"granian --interface asgi --http 1 --no-ws --host 127.0.0.1 --port {port} --workers {workers}".split(),
+        *f"--backpressure {CONNECTIONS} --http1-header-read-timeout {HEAD_MILLISECONDS}".split(),
+        *f"--http1-buffer-size {HEAD_BYTES} --respawn-failed-workers --respawn-interval 1".split(),
+        *("--workers-kill-timeout", "5", application),
     )
 
 
@@ -260,14 +228,8 @@ def admin(stack: Stack) -> Process:
 
 def sandbox(stack: Stack) -> Process:
     """Return the process of the simulated world's web site."""
-    process = granian(
-        stack,
-        "sandbox",
-        "web site of the simulated world",
-        "spai.sandbox:application",
-        workers=1,
-        threads=SANDBOX_THREADS,
-    )
+    purpose = "web site of the simulated world"
+    process = granian(stack, "sandbox", purpose, "spai.sandbox:application", workers=1, threads=SANDBOX_THREADS)
     return replace(process, environment=site_environment(stack, "admin") | {"SPAI_THREADS": str(SANDBOX_THREADS)})
 
 
@@ -289,21 +251,9 @@ def push(stack: Stack) -> Process:
 def uvicorn_command(port: int) -> list[str]:
     """Return the command of the process of websockets, which listens on loopback."""
     return python(
-        "uvicorn",
-        "spai.asgi:application",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-        "--lifespan",
-        "on",
-        "--http",
-        "spai.push_protocol:DeadlineProtocol",
-        "--ws",
-        "websockets-sansio",
-        "--no-access-log",
-        "--timeout-graceful-shutdown",
-        "3",
+        *f"uvicorn spai.asgi:application --host 127.0.0.1 --port {port} --lifespan on".split(),
+        *("--http", "spai.push_protocol:DeadlineProtocol", "--ws", "websockets-sansio", "--no-access-log"),
+        *("--timeout-graceful-shutdown", "3"),
     )
 
 
@@ -316,17 +266,8 @@ def worker(stack: Stack, queue: str) -> Process:
         name=f"worker-{queue}",
         purpose=f"Celery worker of the queue {queue}",
         command=celery(
-            "worker",
-            "--queues",
-            queue,
-            "--hostname",
-            name,
-            "--concurrency",
-            "1",
-            "--loglevel",
-            "INFO",
-            "--without-gossip",
-            "--without-mingle",
+            *f"worker --queues {queue} --hostname {name} --concurrency 1 --loglevel INFO".split(),
+            *("--without-gossip", "--without-mingle"),
         ),
         alive=check,
         ready=check,

@@ -7,6 +7,8 @@ from pathlib import Path
 
 VARIABLES = {"SPAI_FACE": "SPAI_ROLE", "SPAI_OFFICE_URL": "SPAI_ADMIN_URL"}
 LOGS = {"office": "admin", "watch": "monitor"}
+RUN_FILES = ("asked", "watched-by")
+"""Files in `var/run` that have another name now and are written anew at each start."""
 
 
 def error_in(environment: Mapping[str, str]) -> str:
@@ -25,10 +27,12 @@ def with_current_names(values: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def rename_logs(folder: Path) -> None:
-    """Rename the logs of processes that have another name now, with their rotated files; overwrite none."""
+def convert_files(logs: Path, run: Path) -> None:
+    """Rename logs and their rotated files without overwriting any; remove old files in `run`."""
     for old, new in LOGS.items():
-        for path in folder.glob(f"{old}.log*"):
+        for path in logs.glob(f"{old}.log*"):
             target = path.with_name(path.name.replace(old, new, 1))
             if not target.exists():
                 path.rename(target)
+    for name in RUN_FILES:
+        (run / name).unlink(missing_ok=True)

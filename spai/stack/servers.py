@@ -163,7 +163,7 @@ def runs(command: Sequence[str]) -> bool:
 
 
 @functools.cache
-def root_way() -> str:
+def unprivileged_mode() -> str:
     """Return how PostgreSQL, which refuses to run as root, is started: `plain`, `namespace` or `nobody`.
 
     Raises
@@ -184,14 +184,14 @@ def root_way() -> str:
 
 
 @functools.cache
-def setpriv_signals() -> bool:
+def has_parent_death_signal() -> bool:
     """Whether this machine can signal a process when its parent dies (Linux with util-linux)."""
     return runs(["setpriv", "--pdeathsig", "KILL", "true"])
 
 
-def ends_with_parent(command: Sequence[str], signal: str = "KILL") -> list[str]:
+def with_parent_death_signal(command: Sequence[str], signal: str = "KILL") -> list[str]:
     """Prefix `command` so that it receives `signal` when its parent dies, where the machine supports it."""
-    return ["setpriv", "--pdeathsig", signal, *command] if setpriv_signals() else list(command)
+    return ["setpriv", "--pdeathsig", signal, *command] if has_parent_death_signal() else list(command)
 
 
 # ── PostgreSQL ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -216,31 +216,31 @@ def cluster_major(data: Path) -> int | None:
         return None
 
 
-def open_to_all(folder: Path) -> bool:
+def is_traversable_by_all(folder: Path) -> bool:
     """Whether any user of this machine may traverse `folder` and its parents."""
     return all(path.stat().st_mode & 0o001 for path in (folder, *folder.parents) if path.exists())
 
 
-def find_cluster(folder: Path, choice: str = "auto", way: str | None = None) -> Cluster:
+def find_cluster(folder: Path, choice: str = "auto", mode: str | None = None) -> Cluster:
     """Return the cluster of `folder`, which need not exist yet, with a suitable program.
 
     Where PostgreSQL runs as `nobody` and cannot reach `folder`, the cluster is in a folder in OPEN_FOLDER that is named
     after `folder`; where it cannot reach its own program, a copy of that is in OPEN_FOLDER.
     """
-    way = way or root_way()
+    mode = mode or unprivileged_mode()
     data = folder / "postgres"
-    if way == "nobody" and not open_to_all(folder):
+    if mode == "nobody" and not is_traversable_by_all(folder):
         mark = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]
         data = OPEN_FOLDER / f"spai-{mark}" / "postgres"
     program = find_postgres(choice, cluster_major(data))
-    if way == "nobody" and not open_to_all(program.path.parent):
+    if mode == "nobody" and not is_traversable_by_all(program.path.parent):
         program = copy_program(program, OPEN_FOLDER)
     return Cluster(program, data)
 
 
-def passes_through(folder: Path) -> bool:
+def is_traversed_by_postgres(folder: Path) -> bool:
     """Whether PostgreSQL, running as the user nobody, must traverse `folder` to reach its cluster."""
-    return root_way() == "nobody" and cluster_major(folder / "postgres") is not None
+    return unprivileged_mode() == "nobody" and cluster_major(folder / "postgres") is not None
 
 
 def copy_program(program: Program, folder: Path) -> Program:
@@ -262,14 +262,14 @@ def copy_program(program: Program, folder: Path) -> Program:
     return Program(target / package.name / install.name / "bin" / "postgres", program.major, program.origin)
 
 
-def unprivileged(command: Sequence[str], way: str | None = None) -> list[str]:
+def unprivileged(command: Sequence[str], mode: str | None = None) -> list[str]:
     """Prefix `command` so that PostgreSQL runs when this process is root."""
-    way = way or root_way()
-    prefix = {"plain": [], "namespace": USER_NAMESPACE, "nobody": NOBODY}[way]
+    mode = mode or unprivileged_mode()
+    prefix = {"plain": [], "namespace": USER_NAMESPACE, "nobody": NOBODY}[mode]
     return [*prefix, *command]
 
 
-def make_cluster(cluster: Cluster, user: str, password: str, way: str | None = None) -> None:
+def make_cluster(cluster: Cluster, user: str, password: str, mode: str | None = None) -> None:
     """Create the files of a new cluster whose superuser is `user`.
 
     Raises
@@ -277,9 +277,9 @@ def make_cluster(cluster: Cluster, user: str, password: str, way: str | None = N
     ServerError
         When initdb fails; it leaves nothing in the folder.
     """
-    way = way or root_way()
+    mode = mode or unprivileged_mode()
     cluster.data.parent.mkdir(parents=True, exist_ok=True)
-    if way == "nobody" and not open_to_all(cluster.data.parent):
+    if mode == "nobody" and not is_traversable_by_all(cluster.data.parent):
         cluster.data.parent.chmod(0o711)
     locale = ["--locale=C.UTF-8"]
     if cluster.program.major >= 17:
@@ -290,7 +290,7 @@ def make_cluster(cluster: Cluster, user: str, password: str, way: str | None = N
         key = Path(made) / "password"
         key.write_text(password)
         key.chmod(0o600)
-        if way == "nobody":
+        if mode == "nobody":
             for path in (Path(made), target, key):
                 shutil.chown(path, "nobody", "nogroup")
         command = [
@@ -306,7 +306,7 @@ def make_cluster(cluster: Cluster, user: str, password: str, way: str | None = N
             "--no-instructions",
             *locale,
         ]
-        done = subprocess.run(unprivileged(command, way), cwd="/", capture_output=True, text=True, check=False)
+        done = subprocess.run(unprivileged(command, mode), cwd="/", capture_output=True, text=True, check=False)
         if done.returncode:
             raise ServerError(
                 f"initdb could not create the database files in {cluster.data}:\n{done.stdout}{done.stderr}"
@@ -342,7 +342,7 @@ def remove_stale_lock(cluster: Cluster) -> None:
         lock.unlink(missing_ok=True)
 
 
-def postgres_command(cluster: Cluster, port: int, settings: dict[str, str], way: str | None = None) -> list[str]:
+def postgres_command(cluster: Cluster, port: int, settings: dict[str, str], mode: str | None = None) -> list[str]:
     """Return the command that runs `cluster` on a loopback port in the foreground, until its parent dies."""
     chosen = {
         "listen_addresses": "127.0.0.1",
@@ -353,7 +353,7 @@ def postgres_command(cluster: Cluster, port: int, settings: dict[str, str], way:
     command = [str(cluster.program.path), "-D", str(cluster.data)]
     for name, value in chosen.items():
         command += ["-c", f"{name}={value}"]
-    return unprivileged(ends_with_parent(command, "INT"), way)
+    return unprivileged(with_parent_death_signal(command, "INT"), mode)
 
 
 # ── Redis ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -379,4 +379,4 @@ def redis_command(program: Program, folder: Path, port: int, password: str, sett
     ]
     configuration.touch(mode=0o600)
     configuration.write_text("\n".join(lines) + "\n")
-    return ends_with_parent([str(program.path), str(configuration)])
+    return with_parent_death_signal([str(program.path), str(configuration)])

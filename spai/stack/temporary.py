@@ -96,7 +96,7 @@ class TemporaryServers:
         The role in the address has the rights of the site's role in a stack, and may also create databases and disable
         triggers.
         """
-        if servers.root_way() == "nobody":
+        if servers.unprivileged_mode() == "nobody":
             self.folder.chmod(0o755)
         cluster = servers.find_cluster(self.folder, os.environ.get("SPAI_SERVERS", "auto"))
         servers.make_cluster(cluster, SUPERUSER, self.password)

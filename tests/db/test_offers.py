@@ -11,7 +11,7 @@ from django.utils import timezone
 from apps.api import services as keys
 from apps.matches import services as matches
 from apps.matches.models import Correction, World
-from apps.matches.records import Status
+from apps.matches.records import MatchStatus
 from apps.ml import services as models
 from apps.scraping.models import HostState, Snapshot, Source
 from apps.scraping.politeness import BreakerState
@@ -77,10 +77,10 @@ def test_a_result_is_corrected_from_the_kickoff_on(offers, build):
 
 def test_a_contradiction_is_decided_while_it_lasts(offers, build):
     row = ContradictionFactory()
-    assert offers("matches_contradiction", "let_stand", row.pk)
+    assert offers("matches_contradiction", "accept_contradiction", row.pk)
     row.resolved_at, row.resolution = build.now, "agreed"
     row.save()
-    assert not offers("matches_contradiction", "let_stand", row.pk)
+    assert not offers("matches_contradiction", "accept_contradiction", row.pk)
 
 
 def test_the_latest_correction_is_taken_back_and_each_once(offers, build):
@@ -90,7 +90,7 @@ def test_the_latest_correction_is_taken_back_and_each_once(offers, build):
             match_id=match.pk,
             home_goals=goals,
             away_goals=0,
-            status=Status.FINISHED,
+            status=MatchStatus.FINISHED,
             by="ann",
             reason="seen",
             now=build.now,
@@ -126,7 +126,7 @@ def test_a_source_is_visited_where_requests_may_leave(offers, admin, build, sett
     levers = ("scrape_now", "back_fill", "switch_on", "reparse", "resume_host")
     assert [each for each in levers if offers("scraping_source", each, asks.pk)] == []
     page = reverse("admin:scraping_source_change", args=[asks.pk])
-    assert "Its owners want to be asked first." in admin.get(page).content.decode()
+    assert "Confirm it in the admin" in admin.get(page).content.decode()
     asks.permission_confirmed_at = build.now
     asks.save()
     assert [each for each in levers if offers("scraping_source", each, asks.pk)] == ["switch_on"]

@@ -56,7 +56,7 @@ INSERT INTO matches_ingest (id, world, source, started_at, finished_at, created,
         1, 0, 0, 0, '[]', true
     FROM generate_series(1, 8) n, unnest(ARRAY['real']) w;
 INSERT INTO matches_match (season_id, competition_id, world, round, home_team_id, away_team_id, occurrence, kickoff_at,
-        kickoff_precision, known_at, status, is_neutral, told_by, home_goals, away_goals, revision, ingest_id,
+        kickoff_precision, known_at, status, is_neutral, result_source, home_goals, away_goals, revision, ingest_id,
         created_at, updated_at)
     SELECT season_id, competition_id, world, '', home, away, 1, at,
         CASE WHEN y > 6 AND world = 'real' THEN 'date' ELSE 'minute' END,

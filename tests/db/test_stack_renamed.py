@@ -63,8 +63,12 @@ def test_a_variable_under_its_old_name_is_refused_with_the_new_one(old_stack, ol
 def test_logs_go_on_under_the_new_name_and_none_is_overwritten(tmp_path):
     for name in ("office.log", "office.log.1", "watch.log", "monitor.log", "web.log"):
         (tmp_path / name).write_text(name)
-    renamed.rename_logs(tmp_path)
-    found = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "watched-by").write_text("1")
+    renamed.convert_files(tmp_path, run)
+    assert list(run.iterdir()) == []
+    found = {path.name: path.read_text() for path in tmp_path.glob("*.log*")}
     assert found == {
         "admin.log": "office.log",
         "admin.log.1": "office.log.1",

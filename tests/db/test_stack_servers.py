@@ -66,7 +66,7 @@ def test_a_cluster_whose_version_is_gone_says_which_one_to_install(monkeypatch, 
     (tmp_path / "postgres").mkdir()
     (tmp_path / "postgres" / "PG_VERSION").write_text("15\n")
     with pytest.raises(ServerError, match=r"made by version 15, .*\(found: 18\).*apt-get install postgresql-15"):
-        servers.find_cluster(tmp_path, way="plain")
+        servers.find_cluster(tmp_path, mode="plain")
 
 
 def test_no_postgresql_at_all_says_what_to_install(monkeypatch):
@@ -102,11 +102,11 @@ def answers(address: str, process: subprocess.Popen[bytes]) -> bool:
     return False
 
 
-def run_a_cluster(cluster: Cluster, way: str, log) -> int:
+def run_a_cluster(cluster: Cluster, mode: str, log) -> int:
     """Make and run `cluster` in this way; return the user that its files belong to."""
-    servers.make_cluster(cluster, "spai", "a/secret", way)
+    servers.make_cluster(cluster, "spai", "a/secret", mode)
     port = ports.free_port()
-    command = servers.postgres_command(cluster, port, {"fsync": "off", "shared_buffers": "16MB"}, way)
+    command = servers.postgres_command(cluster, port, {"fsync": "off", "shared_buffers": "16MB"}, mode)
     with log.open("wb") as output, subprocess.Popen(command, cwd="/", stdout=output, stderr=output) as process:
         try:
             address = f"postgresql://spai:a%2Fsecret@127.0.0.1:{port}/postgres"
@@ -125,14 +125,14 @@ def run_a_cluster(cluster: Cluster, way: str, log) -> int:
 
 @pytest.mark.parametrize("choice", ["embedded", "system"])
 def test_a_new_cluster_wants_its_password_and_sorts_by_code_point(tmp_path, choice):
-    way = servers.root_way()
+    mode = servers.unprivileged_mode()
     try:
-        cluster = servers.find_cluster(tmp_path, choice, way)
+        cluster = servers.find_cluster(tmp_path, choice, mode)
     except ServerError as reason:
         pytest.skip(str(reason))
-    if way == "nobody":
+    if mode == "nobody":
         pytest.skip("the next test runs PostgreSQL as nobody")
-    assert run_a_cluster(cluster, way, tmp_path / "log") == os.getuid()
+    assert run_a_cluster(cluster, mode, tmp_path / "log") == os.getuid()
     assert stat.S_IMODE(cluster.data.stat().st_mode) == 0o700
 
 

@@ -134,7 +134,7 @@ def test_a_killed_process_is_started_again_and_status_says_so(running, process):
     assert f"{process} ended unexpectedly" in (running.var / "log" / "monitor.log").read_text()
 
 
-def test_the_other_parts_go_on_when_postgresql_was_killed(running):
+def test_the_other_processes_go_on_when_postgresql_was_killed(running):
     before = {name: row["restarts"] for name, row in running.wait_until_well().items()}
     running.processes()["postgres"].kill()
     found = running.wait_until_well(postgres=before["postgres"] + 1)
@@ -155,7 +155,7 @@ def test_a_killed_child_of_the_web_process_is_replaced(running):
         time.sleep(0.1)
 
 
-def test_a_frozen_part_is_noticed_and_restarted(running):
+def test_a_frozen_process_is_noticed_and_restarted(running):
     running.wait_until_well()
     before = running.status()["push"]["restarts"]
     frozen = running.processes()["push"]
@@ -219,7 +219,7 @@ def test_an_interrupted_start_leaves_no_process(fresh, end):
         assert "everything that was started has been ended" in output
 
 
-def test_a_part_that_cannot_start_is_named_with_its_log_and_a_next_step(fresh):
+def test_a_process_that_cannot_start_is_named_with_its_log_and_a_next_step(fresh):
     fresh.environment["DATABASE_URL"] = "postgresql://nobody:wrong@127.0.0.1:1/none"
     code, output = fresh.run("up")
     assert code == 1

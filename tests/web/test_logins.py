@@ -176,7 +176,7 @@ def test_a_login_whose_turn_does_not_come_is_refused(admin, monkeypatch):
     def taken(*given, **more):
         yield False
 
-    monkeypatch.setattr(logins, "alone_with", taken)
+    monkeypatch.setattr(logins, "try_lock_of", taken)
     refused = tried(PASSWORD)
     assert (refused.status_code, refused["Retry-After"]) == (429, "60")
     assert "logins from your address are waiting" in refused.text

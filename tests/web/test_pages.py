@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from html import unescape
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import OperationalError
 from django.utils import timezone
 
-from apps.matches.models import Match
+from apps.api.selectors import nearest_day, neighbour_days
+from apps.matches.models import Match, World
 from apps.ml.models import ServedWorld
 from tests.factories import ContradictionFactory
 
@@ -76,6 +78,16 @@ class TestFixtures:
             client.cookies["zone_here"] = zone
             assert 'class="fx"' in client.get("/?day=2026-11-24").content.decode()
             assert 'class="fx"' not in client.get("/?day=2026-11-23").content.decode()
+
+    def test_west_of_utc_the_nearest_days_are_found_by_day_and_not_by_instant(self, build):
+        # A date-only match is stored at 00:00 UTC of its date, which is still the evening before in New York.
+        midnight, zone = datetime(2026, 11, 30, tzinfo=UTC), ZoneInfo("America/New_York")
+        build.match("Ashby", "Birk", kickoff_at=midnight, kickoff_precision="date")
+        build.match("Cray", "Dorn", kickoff_at=midnight + timedelta(minutes=30))
+        assert neighbour_days(World.SANDBOX, date(2026, 11, 20), 3, zone) == (None, date(2026, 11, 29))
+        assert neighbour_days(World.SANDBOX, date(2026, 12, 10), 3, zone) == (date(2026, 11, 30), None)
+        assert nearest_day(World.SANDBOX, datetime(2026, 11, 20, tzinfo=UTC), zone) == date(2026, 11, 29)
+        assert nearest_day(World.SANDBOX, datetime(2026, 12, 20, tzinfo=UTC), zone) == date(2026, 11, 30)
 
     def test_the_strip_counts_days_and_names_the_nearest_beyond_it(self, client, build, champion, noon):
         for day in (1, 22, 23, 23):

@@ -85,7 +85,7 @@ def test_a_request_does_not_wait_for_ever_while_another_asks(monkeypatch):
     application = SandboxApplication(lambda: SimulatedWorld(7, ANCHOR))
     with application._lock:
         status, _, body = call(application, "/")
-    assert (status, json.loads(body)["reason"]) == (503, "the database has not answered yet")
+    assert (status, json.loads(body)["reason"]) == (503, "the database has not responded yet")
 
 
 def test_a_database_that_is_away_is_named(monkeypatch):
@@ -93,7 +93,7 @@ def test_a_database_that_is_away_is_named(monkeypatch):
         raise OperationalError("connection refused, with a password in it")
 
     monkeypatch.setattr(sandbox, "ensure_sandbox", fails)
-    with pytest.raises(NotReadyError, match=r"^the database does not tell which world this is: OperationalError$"):
+    with pytest.raises(NotReadyError, match=r"^the world cannot be loaded from the database: OperationalError$"):
         load_world()
 
 

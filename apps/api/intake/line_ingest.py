@@ -11,20 +11,15 @@ from typing import Final
 from apps.api.intake.bodies import PushBody
 from apps.api.intake.lines import LineError, OddsLine, read_line
 from apps.api.selectors import WITH_RESULT
+from apps.matches.ingest import Ingestion, RecordOutcome, is_full
 from apps.matches.models import MatchRef, TeamAlias, World
 from apps.matches.records import (
     CompetitionKey,
     KickoffPrecision,
     MatchRecord,
+    MatchStatus,
     OddsRecord,
-    Status,
 )
-from apps.matches.services import Ingestion, Outcome
-
-BATCH: Final = 10_000
-"""Records that are stored at a time; a batch ends with a season, so that a season is read once."""
-
-LARGEST_BATCH: Final = 4 * BATCH
 
 ERRORS_LISTED: Final = 1_000
 
@@ -78,7 +73,7 @@ class LineIngest:
         self._worlds = worlds
         self._source = source
         self._offset = from_line - 1
-        self._outcomes: Counter[Outcome] = Counter()
+        self._outcomes: Counter[RecordOutcome] = Counter()
         self._errors: list[LineRefusal] = []
         self._names: set[Key] = set()
         self._begin_batch()
@@ -96,22 +91,22 @@ class LineIngest:
     @property
     def created(self) -> int:
         """Number of lines that created a match."""
-        return self._outcomes[Outcome.CREATED]
+        return self._outcomes[RecordOutcome.CREATED]
 
     @property
     def changed(self) -> int:
         """Number of lines that changed something."""
-        return self._outcomes[Outcome.CHANGED]
+        return self._outcomes[RecordOutcome.CHANGED]
 
     @property
     def same(self) -> int:
         """Number of lines that equal what is stored."""
-        return self._outcomes[Outcome.SAME]
+        return self._outcomes[RecordOutcome.SAME]
 
     @property
     def refused(self) -> int:
         """Number of lines that were not stored."""
-        return self._outcomes[Outcome.REFUSED]
+        return self._outcomes[RecordOutcome.REFUSED]
 
     @property
     def stored(self) -> int:
@@ -142,7 +137,7 @@ class LineIngest:
                 self._check_limits(line, record)
                 before, season = season, (record.competition, record.season)
                 size = len(self._records)
-                if size >= BATCH and (season != before or size >= LARGEST_BATCH):
+                if is_full(size, season_ends=season != before):
                     self._store_batch(run)
                 self._add(line, record)
             except LineError as error:
@@ -185,7 +180,7 @@ class LineIngest:
         self._first.append(line)
 
     def _refuse(self, run: Ingestion, line: int, reason: str, pointer: str = "") -> None:
-        self._outcomes[Outcome.REFUSED] += 1
+        self._outcomes[RecordOutcome.REFUSED] += 1
         run.refuse(f"line {line}", f"{pointer}: {reason}"[:REASON_LIMIT] if pointer else reason[:REASON_LIMIT])
         self._list(line, reason, pointer)
 
@@ -199,13 +194,13 @@ class LineIngest:
         batch = run.store(self._records)
         for index, outcome in enumerate(batch.outcomes):
             lines = [self._first[index], *self._others.get(index, ())]
-            if outcome == Outcome.REFUSED:
+            if outcome == RecordOutcome.REFUSED:
                 for line in lines:
                     self._list(line, batch.refused[index].reason)
                 self._outcomes[outcome] += len(lines)
             else:
                 self._outcomes[outcome] += 1
-                self._outcomes[Outcome.SAME] += len(lines) - 1
+                self._outcomes[RecordOutcome.SAME] += len(lines) - 1
         self._begin_batch()
 
     # ── Odds ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -274,7 +269,7 @@ def _stored(source: str, source_ids: Iterable[str]) -> dict[str, MatchRecord]:
             away_team=away[0],
             kickoff_at=match.kickoff_at,
             kickoff_precision=KickoffPrecision(match.kickoff_precision),
-            status=Status.SCHEDULED if match.status in WITH_RESULT else Status(match.status),
+            status=MatchStatus.SCHEDULED if match.status in WITH_RESULT else MatchStatus(match.status),
             source_id=source_id,
             home_team_id=home[1],
             away_team_id=away[1],

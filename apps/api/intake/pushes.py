@@ -21,10 +21,10 @@ from apps.api.intake.bodies import PushBody
 from apps.api.intake.line_ingest import LineIngest, TooManyNamesError, WorldForbiddenError
 from apps.api.models import ApiKey, IdempotencyKey, Upload
 from apps.api.services import worlds_of
-from apps.matches.locks import Lock, LockClass, StillBusyError, alone_with, wait_for
-from apps.matches.services import Ingestion
+from apps.matches.aliases import aliases_for
+from apps.matches.ingest import Ingestion
+from apps.matches.locks import Lock, LockClass, StillBusyError, try_lock_of, wait_for
 from apps.scraping import metrics
-from apps.scraping.sources.aliases import aliases_for
 
 logger = logging.getLogger(__name__)
 
@@ -114,7 +114,7 @@ def exclusive_use(key: ApiKey) -> Iterator[None]:
     if not _slots.acquire(blocking=False):
         raise BusyError("The maximum number of pushes is in progress; try again in a moment.", is_own=False)
     try:
-        with alone_with(LockClass.API_KEY, key.pk) as is_alone:
+        with try_lock_of(LockClass.API_KEY, key.pk) as is_alone:
             if not is_alone:
                 raise BusyError(
                     "A request of this API key is in progress; send the next one when it has ended.", is_own=True

@@ -15,8 +15,8 @@ from rest_framework import serializers
 
 from apps.api.models import Upload
 from apps.api.rest import ProblemSerializer
-from apps.matches.models import Match, Odds
-from apps.matches.records import KickoffPrecision, Moment, Status
+from apps.matches.models import Match, Odds, choices_of
+from apps.matches.records import KickoffPrecision, MatchStatus, Moment
 
 LARGEST_COUNT: Final = 32_767
 """Counts are small integers in the database."""
@@ -89,7 +89,7 @@ class QuoteLineSerializer(serializers.Serializer[dict[str, object]]):
         reason="it must be a code of 1 to 12 letters and digits",
         help_text="Code such as B365, PS (Pinnacle), Avg, Max.",
     )
-    moment = EnumField(Moment, choices=Odds.Moment.choices)
+    moment = EnumField(Moment, choices=choices_of(Odds.Moment))
     home = serializers.FloatField(required=False)
     draw = serializers.FloatField(required=False)
     away = serializers.FloatField(required=False)
@@ -115,13 +115,13 @@ class MatchLineSerializer(serializers.Serializer[dict[str, object]]):
     kickoff_at = TimestampField(help_text="ISO 8601 with its zone; a day where only that is known.")
     kickoff_precision = EnumField(
         KickoffPrecision,
-        choices=Match.KickoffPrecision.choices,
+        choices=choices_of(Match.KickoffPrecision),
         required=False,
         help_text="date where only the day is known.",
     )
     status = EnumField(
-        Status,
-        choices=Match.Status.choices,
+        MatchStatus,
+        choices=choices_of(Match.Status),
         required=False,
         help_text="Default: scheduled. finished needs both goals.",
     )

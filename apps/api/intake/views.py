@@ -47,7 +47,7 @@ from apps.api.rest import (
     WholeNumberField,
     problem,
 )
-from apps.matches.services import WorldConflictError
+from apps.matches.ingest import WorldConflictError
 
 NDJSON = "application/x-ndjson"
 _LINES = frozenset({NDJSON, "application/ndjson", "application/jsonl"})

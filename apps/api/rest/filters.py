@@ -13,7 +13,7 @@ from django.utils.dateparse import parse_date, parse_datetime
 
 from apps.api import selectors
 from apps.matches import selectors as matches
-from apps.matches.models import Competition, Match, Team, World
+from apps.matches.models import Competition, Match, Team, World, choices_of
 from apps.ml import selectors as forecasts
 
 
@@ -72,7 +72,7 @@ class MatchFilter(django_filters.FilterSet):
         help_text="Slug of a team, at home or away.",
         error_messages={"invalid_choice": "There is no team with this slug."},
     )
-    status = django_filters.ChoiceFilter(choices=Match.Status.choices, help_text="Status of the match.")
+    status = django_filters.ChoiceFilter(choices=choices_of(Match.Status), help_text="Status of the match.")
 
     class Meta:
         model = Match

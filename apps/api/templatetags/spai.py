@@ -15,23 +15,12 @@ from django.utils.safestring import SafeString
 
 from apps.api import charts, services
 from apps.matches.models import Match, Team
+from apps.ml.forecasting import contributions
 from apps.ml.models import Prediction
 
 register = template.Library()
 
 MINUS: Final = "−"
-
-GROUPS: Final = {
-    "baseline": "Playing at home, and draws as usual here",
-    "elo": "Elo ratings",
-    "attack and defence": "Attack and defence",
-    "shots": "Shots",
-    "form": "Form",
-    "context": "Rest, congestion and calendar",
-    "calibration": "Calibration",
-}
-"""Labels of groups of inputs; a group without one is shown by its name."""
-
 
 BOOKMAKERS: Final = {
     "PS": "Pinnacle",
@@ -221,7 +210,7 @@ def bookmaker_name(code: str) -> str:
 @register.filter
 def group_name(group: str) -> str:
     """Write the label of a group of inputs."""
-    return GROUPS.get(group, group.replace("_", " ").capitalize())
+    return contributions.label_of(group)
 
 
 @register.filter

@@ -73,7 +73,7 @@ class ContradictionAdmin(FactAdmin):
     search_fields = ("match__home_team__name", "match__away_team__name")
     ordering = ("-first_seen_at", "-id")
     readonly_fields = ("shown_match",)
-    actions_detail = ("let_stand",)
+    actions_detail = ("accept_contradiction",)
 
     def has_correct_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
         """Whether the user may set a result over the word of the sources."""
@@ -104,7 +104,7 @@ class ContradictionAdmin(FactAdmin):
         """Whether it lasts, or how it ended."""
         return row.get_resolution_display() or "open"
 
-    def offers_let_stand(self, row_id: int) -> bool:
+    def offers_accept_contradiction(self, row_id: int) -> bool:
         """Whether the sources still disagree."""
         return Contradiction.objects.filter(pk=row_id, resolved_at__isnull=True).exists()
 
@@ -121,10 +121,10 @@ class ContradictionAdmin(FactAdmin):
             "form_submit_text": "Let it stand",
         },
     )
-    def let_stand(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+    def accept_contradiction(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
         """Correct the result to what the source tells."""
         try:
-            correction = services.let_stand(
+            correction = services.accept_contradiction(
                 contradiction_id=number_of(object_id),
                 by=request.user.get_username(),
                 reason=form.cleaned_data["reason"],
@@ -175,7 +175,7 @@ class CorrectionAdmin(FactAdmin):
 
     def offers_undo(self, row_id: int) -> bool:
         """Whether the correction is what stands."""
-        return not services.why_correction_stays(row_id)
+        return not services.undo_correction_obstacle(row_id)
 
     @action(
         description="Take the correction back",
@@ -207,5 +207,5 @@ class CorrectionAdmin(FactAdmin):
 def _shown(result: dict[str, Any]) -> str:
     """Return a kept result in words."""
     if result["home_goals"] is None:
-        return f"{result['status']}, by {result['told_by']}"
-    return f"{result['home_goals']}–{result['away_goals']} by {result['told_by']}"
+        return f"{result['status']}, by {result['result_source']}"
+    return f"{result['home_goals']}–{result['away_goals']} by {result['result_source']}"

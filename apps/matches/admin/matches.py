@@ -33,7 +33,7 @@ from apps.matches.models import (
     Player,
     Team,
 )
-from apps.matches.records import GOALS_LIMIT, Status
+from apps.matches.records import GOALS_LIMIT, MatchStatus
 
 
 class MatchStatsInline(StackedInline):
@@ -122,7 +122,7 @@ class ResultForm(ReasonForm):
     )
     away_goals = forms.IntegerField(min_value=0, max_value=GOALS_LIMIT, widget=UnfoldAdminIntegerFieldWidget)
     status = forms.ChoiceField(
-        choices=[(Status.FINISHED.value, "played"), (Status.AWARDED.value, "awarded by verdict")],
+        choices=[(MatchStatus.FINISHED.value, "played"), (MatchStatus.AWARDED.value, "awarded by verdict")],
         widget=UnfoldAdminSelectWidget,
     )
     field_order = ("home_goals", "away_goals", "status", "reason")
@@ -192,7 +192,7 @@ class MatchAdmin(FactAdmin):
                 match_id=number_of(object_id),
                 home_goals=form.cleaned_data["home_goals"],
                 away_goals=form.cleaned_data["away_goals"],
-                status=Status(form.cleaned_data["status"]),
+                status=MatchStatus(form.cleaned_data["status"]),
                 by=request.user.get_username(),
                 reason=form.cleaned_data["reason"],
                 now=timezone.now(),

@@ -276,7 +276,7 @@ class TeamMergeAdmin(FactAdmin):
 
     def offers_undo(self, row_id: int) -> bool:
         """Whether the teams can be parted again."""
-        return not services.why_merge_stays(row_id)
+        return not services.undo_merge_obstacle(row_id)
 
     @action(
         description="Undo the merge",

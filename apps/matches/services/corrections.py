@@ -7,19 +7,19 @@ from typing import Any, Final
 
 from django.db import transaction
 
+from apps.matches.ingest import tables
+from apps.matches.ingest.changes import keep_history, publish_matches
+from apps.matches.ingest.contradictions import Contradictions, StandingResult
+from apps.matches.ingest.rows import GOALS, PLAYED, RESULTS, MatchRow, drop_impossible
 from apps.matches.models import Contradiction, Correction, Ingest, Match, World
-from apps.matches.records import GOALS_LIMIT, KickoffPrecision, Status, result_known_at
-from apps.matches.services import tables
-from apps.matches.services.changes import keep_history, publish_matches
-from apps.matches.services.contradictions import Contradictions, Standing
-from apps.matches.services.decisions import checked_reason, operator_ingest, take_turn
-from apps.matches.services.rows import GOALS, PLAYED, RESULTS, MatchRow, drop_impossible
+from apps.matches.records import GOALS_LIMIT, KickoffPrecision, MatchStatus, result_known_at
+from apps.matches.services.decisions import acquire_ingest_lock, checked_reason, operator_ingest
 from apps.matches.trust import OPERATOR
 
-KEPT: Final = ("told_by", "status", *GOALS)
+KEPT: Final = ("result_source", "status", *GOALS)
 """What a correction may change, kept as it was and as it became."""
 
-DECISIVE: Final = ("told_by", "status", "home_goals", "away_goals")
+DECISIVE: Final = ("result_source", "status", "home_goals", "away_goals")
 """What must still be as the correction left it when it is taken back; the rest may have been filled in since."""
 
 
@@ -35,7 +35,7 @@ def correct_result(
     by: str,
     reason: str,
     now: datetime,
-    status: Status = Status.FINISHED,
+    status: MatchStatus = MatchStatus.FINISHED,
 ) -> Correction:
     """Set the result of a match as the operator's word, which no source overrules.
 
@@ -51,7 +51,7 @@ def correct_result(
         Kept with the correction.
     now : datetime
         Aware.
-    status : Status, optional
+    status : MatchStatus, optional
         Finished, or awarded for a result by verdict.
 
     Raises
@@ -68,10 +68,20 @@ def correct_result(
         row = _row(match_id)
         if row.kickoff_at > now:
             raise CorrectionRefusedError("the match has not kicked off")
-        if (row.told_by, row.status, row.home_goals, row.away_goals) == (OPERATOR, status, home_goals, away_goals):
+        if (row.result_source, row.status, row.home_goals, row.away_goals) == (
+            OPERATOR,
+            status,
+            home_goals,
+            away_goals,
+        ):
             raise CorrectionRefusedError("the operator's word is this result already")
         before = {name: getattr(row, name) for name in KEPT}
-        after = before | {"told_by": OPERATOR, "status": status, "home_goals": home_goals, "away_goals": away_goals}
+        after = before | {
+            "result_source": OPERATOR,
+            "status": status,
+            "home_goals": home_goals,
+            "away_goals": away_goals,
+        }
         _set(row, after, ingest=ingest, now=now, resolution=Contradiction.Resolution.CORRECTED)
         return Correction.objects.create(
             match_id=match_id,
@@ -84,7 +94,7 @@ def correct_result(
         )
 
 
-def let_stand(*, contradiction_id: int, by: str, reason: str, now: datetime) -> Correction:
+def accept_contradiction(*, contradiction_id: int, by: str, reason: str, now: datetime) -> Correction:
     """Let the result stand that the other source of an open contradiction tells, as the operator's word.
 
     Raises
@@ -94,7 +104,7 @@ def let_stand(*, contradiction_id: int, by: str, reason: str, now: datetime) -> 
     """
     with transaction.atomic():
         # Before the row: an ingest holds this lock when it comes to the row.
-        take_turn(CorrectionRefusedError)
+        acquire_ingest_lock(CorrectionRefusedError)
         told = Contradiction.objects.select_for_update().filter(pk=contradiction_id).first()
         if told is None or told.resolved_at is not None:
             raise CorrectionRefusedError("the contradiction has ended; nothing is left to decide")
@@ -102,14 +112,14 @@ def let_stand(*, contradiction_id: int, by: str, reason: str, now: datetime) -> 
             match_id=told.match_id,
             home_goals=told.home_goals,
             away_goals=told.away_goals,
-            status=Status(told.status),
+            status=MatchStatus(told.status),
             by=by,
             reason=reason,
             now=now,
         )
 
 
-def why_correction_stays(correction_id: int) -> str:
+def undo_correction_obstacle(correction_id: int) -> str:
     """Return why a correction cannot be taken back; empty where it can."""
     correction = Correction.objects.filter(pk=correction_id).first()
     if correction is None:
@@ -137,7 +147,7 @@ def undo_correction(*, correction_id: int, by: str, reason: str, now: datetime) 
     if correction is None:
         raise CorrectionRefusedError("there is no such correction")
     with operator_ingest(world=_world(correction.match_id), now=now, error=CorrectionRefusedError) as ingest:
-        if why_not := why_correction_stays(correction_id):
+        if why_not := undo_correction_obstacle(correction_id):
             raise CorrectionRefusedError(why_not)
         correction.refresh_from_db()
         row = _row(correction.match_id)
@@ -152,7 +162,7 @@ def _set(
     row: MatchRow, values: dict[str, Any], *, ingest: Ingest, now: datetime, resolution: Contradiction.Resolution
 ) -> None:
     """Change a result, with history, contradictions and news of it."""
-    columns_before, before = row.values(), Standing.of(row)
+    columns_before, before = row.values(), StandingResult.of(row)
     result_before = row.result
     for name, value in values.items():
         setattr(row, name, value)

@@ -10,10 +10,10 @@ from typing import Final
 
 from django.db import transaction
 
-from apps.matches.events import wake
+from apps.matches.events import start_tasks_after_commit
+from apps.matches.ingest import tables
 from apps.matches.locks import StillBusyError
 from apps.matches.models import Ingest, World
-from apps.matches.services import tables
 from apps.matches.trust import OPERATOR
 
 REASON_LIMIT: Final = 400
@@ -32,7 +32,7 @@ def checked_reason(reason: str, error: type[Exception]) -> str:
     return reason
 
 
-def take_turn(error: type[Exception]) -> None:
+def acquire_ingest_lock(error: type[Exception]) -> None:
     """Keep other ingests out until the transaction ends; raise `error` where one does not end within `PATIENCE`."""
     try:
         tables.lock(patience=PATIENCE)
@@ -48,11 +48,11 @@ def operator_ingest(*, world: World, now: datetime, error: type[Exception]) -> I
     ingest does not end within `PATIENCE`.
     """
     with transaction.atomic():
-        take_turn(error)
+        acquire_ingest_lock(error)
         began = time.perf_counter()
         row = Ingest.objects.create(world=world, source=OPERATOR, started_at=now.astimezone(UTC))
         yield row
         row.changed_facts = True
         row.finished_at = row.started_at + timedelta(seconds=time.perf_counter() - began)
         row.save()
-        wake("facts_changed")
+        start_tasks_after_commit("facts_changed")

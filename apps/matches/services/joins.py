@@ -10,9 +10,9 @@ from typing import Any, Final
 from django.db import connection
 from django.db.models import PROTECT
 
+from apps.matches.ingest import tables
+from apps.matches.ingest.rows import MatchRow
 from apps.matches.models import Match
-from apps.matches.services import tables
-from apps.matches.services.rows import MatchRow
 
 Snapshot = dict[str, list[dict[str, Any]]]
 """Table → its rows, column by column, as JSON holds them."""
@@ -122,7 +122,7 @@ def absorb(joins: Sequence[Join]) -> dict[int, list[int]]:
     return history
 
 
-def part(survivor_ids: Sequence[int], before: Snapshot, history: dict[int, list[int]]) -> None:
+def split_matches(survivor_ids: Sequence[int], before: Snapshot, history: dict[int, list[int]]) -> None:
     """Put back the rows that were absorbed, and what belonged to either row; the survivors' own rows are not touched.
 
     Parameters

@@ -11,15 +11,16 @@ from typing import Any, Final
 
 from django.db.models import Q
 
+from apps.matches.ingest import tables
+from apps.matches.ingest.changes import keep_history, publish_matches
+from apps.matches.ingest.contradictions import Contradictions, StandingResult
+from apps.matches.ingest.identity import Doubt, identify
+from apps.matches.ingest.rows import COLUMNS, GOALS, ContradictionError, MatchRow, merge
 from apps.matches.models import Competition, Match, MatchRef, Season, Team, TeamAlias, TeamMerge, World
-from apps.matches.records import CompetitionKey, KickoffPrecision, MatchRecord, Status
-from apps.matches.services import joins, tables
-from apps.matches.services.changes import keep_history, publish_matches
-from apps.matches.services.contradictions import Contradictions, Standing
+from apps.matches.records import CompetitionKey, KickoffPrecision, MatchRecord, MatchStatus
+from apps.matches.services import joins
 from apps.matches.services.decisions import checked_reason, operator_ingest
-from apps.matches.services.identity import Doubt, identify
 from apps.matches.services.joins import Join
-from apps.matches.services.rows import COLUMNS, GOALS, ContradictionError, MatchRow, merge
 from apps.matches.trust import OPERATOR
 
 NAMED: Final = 3
@@ -108,9 +109,9 @@ def plan_merge(*, team_id: int, into_id: int, now: datetime) -> MergePlan:
         rows=tuple(moved),
         joined=tuple(joined),
         contradictions=sum(
-            Standing.of(join.survivor).is_result
-            and Standing.of(join.gone).is_result
-            and Standing.of(join.survivor).goals != Standing.of(join.gone).goals
+            StandingResult.of(join.survivor).is_result
+            and StandingResult.of(join.gone).is_result
+            and StandingResult.of(join.survivor).goals != StandingResult.of(join.gone).goals
             for join in joined
         ),
     )
@@ -224,7 +225,7 @@ def undo_merge(*, merge_id: int, by: str, reason: str, now: datetime) -> TeamMer
     return done
 
 
-def why_merge_stays(merge_id: int) -> str:
+def undo_merge_obstacle(merge_id: int) -> str:
     """Return why a merge cannot be undone, as far as is known before it is tried; empty where it can."""
     done = TeamMerge.objects.filter(pk=merge_id).select_related("region").first()
     if done is None:
@@ -289,7 +290,7 @@ def _choose_survivors(joined: Sequence[Join]) -> list[Join]:
         twice = sources[join.survivor.id] & sources[join.gone.id]
         if twice:
             raise MergeRefusedError(f"{day}: {min(twice)} tells it of both teams, under two ids")
-        ours, theirs = Standing.of(join.survivor), Standing.of(join.gone)
+        ours, theirs = StandingResult.of(join.survivor), StandingResult.of(join.gone)
         if ours.is_result and theirs.is_result and ours.goals != theirs.goals and ours.source == theirs.source:
             raise MergeRefusedError(f"{day}: {ours.source} tells it of both teams, with different results")
         if join.gone.id not in kept:
@@ -330,14 +331,14 @@ def _join(joined: Sequence[Join], *, ingest_id: int, now: datetime, kept: dict[s
     for join in joined:
         row, record = join.survivor, _record(join.gone, seasons[join.gone.season_id])
         before[row.id] = (row, stored[row.id].values())
-        standing = Standing.of(row)
+        standing = StandingResult.of(row)
         try:
-            merge(row, record, stage_id=join.gone.stage_id, source=join.gone.told_by)
+            merge(row, record, stage_id=join.gone.stage_id, source=join.gone.result_source)
             refused = False
         except ContradictionError:
             refused = True
             row.round, row.stage_id = row.round or join.gone.round, row.stage_id or join.gone.stage_id
-        merged.append((row, record, standing, join.gone.told_by, refused))
+        merged.append((row, record, standing, join.gone.result_source, refused))
     # The rows that go make room for those that take their place.
     kept["changes"] = {str(match_id): ids for match_id, ids in joins.absorb(joined).items()} if joined else {}
     rows = [row for row, *_ in merged]
@@ -403,7 +404,7 @@ def _record(row: MatchRow, season: Season) -> MatchRecord:
         away_team=str(row.away_team_id),
         kickoff_at=row.kickoff_at.astimezone(UTC),
         kickoff_precision=KickoffPrecision(row.kickoff_precision),
-        status=Status(row.status),
+        status=MatchStatus(row.status),
         finished_at=finished_at,
         is_neutral=row.is_neutral,
         round=row.round,
@@ -438,12 +439,12 @@ def _came_since(done: TeamMerge, into: Team) -> list[MatchRow]:
     known = {each["before"]["id"] for each in kept["matches"]}
     new = Match.objects.filter(Q(home_team=into) | Q(away_team=into), created_at__gt=done.merged_at)
     rows = tables.load_matches_by_id(list(new.exclude(pk__in=known).values_list("pk", flat=True)))
-    doubtful = [row.id for row in rows if row.told_by in ours and row.told_by in theirs]
+    doubtful = [row.id for row in rows if row.result_source in ours and row.result_source in theirs]
     if doubtful:
         raise MergeRefusedError(
             f"{_listed(doubtful)} came since from a source that names both teams, and may be of either"
         )
-    return [_moved(row, into.pk, kept["team"]["id"]) for row in rows if row.told_by in ours]
+    return [_moved(row, into.pk, kept["team"]["id"]) for row in rows if row.result_source in ours]
 
 
 def _number(new: Sequence[MatchRow], present: Sequence[MatchRow]) -> None:
@@ -469,7 +470,7 @@ def _part(kept: dict[str, Any], *, ingest_id: int, now: datetime) -> list[MatchR
         was.revision = row.revision + (was.result != row.result)
         changes.append((was, row.values()))
     tables.update_matches([was for was, _ in changes], ingest_id=ingest_id, now=now)
-    joins.part(survivors, kept["before"], {int(key): ids for key, ids in kept["changes"].items()})
+    joins.split_matches(survivors, kept["before"], {int(key): ids for key, ids in kept["changes"].items()})
     gone = [gone for _, gone in kept["joins"]]
     tables.mark_changed(set(gone), ingest_id=ingest_id, now=now)
     keep_history(changes, ingest_id=ingest_id, now=now)

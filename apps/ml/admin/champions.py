@@ -1,4 +1,4 @@
-"""Who is champion and which world is shown: undone and chosen here."""
+"""Admin of champions and of the world that pages show first."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from apps.ml.models import (
 
 
 class RollBackForm(ReasonForm):
-    """A reason, and the promotion that the operator looks at while writing it."""
+    """A reason, and the newest promotion at the time when the form was opened."""
 
     world = World.REAL
     seen = forms.IntegerField(required=False, widget=forms.HiddenInput)
@@ -39,14 +39,14 @@ class RollBackForm(ReasonForm):
 
 
 class RollBackSandboxForm(RollBackForm):
-    """The same for the sandbox."""
+    """The form for the sandbox."""
 
     world = World.SANDBOX
 
 
 @admin.register(Promotion)
 class PromotionAdmin(FactAdmin):
-    """Who was champion when, by whose decision and why."""
+    """Promotions and rollbacks."""
 
     list_display = ("decided_at", "world", "kind", "shown_version", "shown_previous", "decided_by", "reason")
     list_filter = ("world", "kind")
@@ -58,31 +58,27 @@ class PromotionAdmin(FactAdmin):
     actions_list = ("roll_back_sandbox", "roll_back_real")
 
     def has_promote_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Whether the user may unmake a champion."""
         return bool(request.user.has_perm("ml.add_promotion"))
 
     def offers_roll_back_sandbox(self) -> bool:
-        """Whether the sandbox had a champion before."""
+        """Return whether the sandbox has an earlier champion."""
         return services.champion_before(World.SANDBOX) is not None
 
     def offers_roll_back_real(self) -> bool:
-        """Whether the real world had a champion before."""
+        """Return whether the real world has an earlier champion."""
         return services.champion_before(World.REAL) is not None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Promotion]:
-        """Bring the versions along, without their bundles."""
         rows = super().get_queryset(request).select_related("version", "previous")
         return rows.defer("version__bundle", "previous__bundle")
 
     @display(description="champion")
     def shown_version(self, promotion: Promotion) -> str:
-        """The version that became champion, as a link."""
         address = reverse("admin:ml_modelversion_change", args=[promotion.version_id])
         return format_html('<a href="{}">{}</a>', address, promotion.version)
 
     @display(description="before")
     def shown_previous(self, promotion: Promotion) -> str:
-        """The version that was champion before."""
         return str(promotion.previous) if promotion.previous else "–"
 
     def _roll_back(self, request: HttpRequest, form: RollBackForm) -> HttpResponse:
@@ -106,13 +102,12 @@ class PromotionAdmin(FactAdmin):
         permissions=["promote"],
         dialog={
             "title": "Roll back the sandbox",
-            "description": "The version that was champion before the present one becomes champion again.",
+            "description": "The previous champion becomes champion again.",
             "form_class": RollBackSandboxForm,
             "form_submit_text": "Roll back",
         },
     )
     def roll_back_sandbox(self, request: HttpRequest, form: RollBackSandboxForm) -> HttpResponse:
-        """Undo the newest promotion of the sandbox."""
         return self._roll_back(request, form)
 
     @action(
@@ -121,18 +116,17 @@ class PromotionAdmin(FactAdmin):
         permissions=["promote"],
         dialog={
             "title": "Roll back the real world",
-            "description": "The version that was champion before the present one becomes champion again.",
+            "description": "The previous champion becomes champion again.",
             "form_class": RollBackForm,
             "form_submit_text": "Roll back",
         },
     )
     def roll_back_real(self, request: HttpRequest, form: RollBackForm) -> HttpResponse:
-        """Undo the newest promotion of the real world."""
         return self._roll_back(request, form)
 
 
 class ServedWorldForm(BaseDialogForm):
-    """Which world the pages show first."""
+    """The world that the pages show first."""
 
     world = forms.ChoiceField(choices=World.choices, widget=UnfoldAdminSelectWidget)
 
@@ -145,7 +139,6 @@ class ServedWorldAdmin(FactAdmin):
     actions_list = ("choose",)
 
     def has_choose_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Whether the user may choose the world that is shown first."""
         return bool(request.user.has_perm("ml.change_servedworld"))
 
     @action(
@@ -154,13 +147,12 @@ class ServedWorldAdmin(FactAdmin):
         permissions=["choose"],
         dialog={
             "title": "Choose a world",
-            "description": "Both stay reachable; this one is shown to whoever does not ask for the other.",
+            "description": "Both worlds stay reachable; pages show this one unless the visitor chooses the other.",
             "form_class": ServedWorldForm,
             "form_submit_text": "Choose",
         },
     )
     def choose(self, request: HttpRequest, form: ServedWorldForm) -> HttpResponse:
-        """Let the pages show the chosen world first."""
         world = World(form.cleaned_data["world"])
         services.choose_served_world(world=world, now=timezone.now())
         messages.success(request, f"Pages show the {world.label} world first.")

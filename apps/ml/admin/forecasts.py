@@ -26,13 +26,12 @@ class PredictionAdmin(FactAdmin):
     sortable_by = ()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Prediction]:
-        """Bring the version along, without its bundle."""
         return super().get_queryset(request).select_related("version").defer("version__bundle")
 
 
 @admin.register(Score)
 class ScoreAdmin(FactAdmin):
-    """Grades of published forecasts."""
+    """Scores of published forecasts."""
 
     list_display = (
         "settled_at",
@@ -52,19 +51,18 @@ class ScoreAdmin(FactAdmin):
 
 @admin.register(FeatureSnapshot)
 class FeatureSnapshotAdmin(FactAdmin):
-    """Feature states that workers keep for the other processes."""
+    """Feature states that workers stored for the other processes."""
 
     list_display = ("world", "version_id", "data_snapshot", "created_at")
     exclude = ("state",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[FeatureSnapshot]:
-        """Leave the states in the database."""
         return super().get_queryset(request).defer("state")
 
 
 @admin.register(SeasonForecast)
 class SeasonForecastAdmin(FactAdmin):
-    """Simulated ends of seasons."""
+    """Simulated seasons."""
 
     list_display = ("as_of", "season", "version_id", "data_snapshot", "simulations", "remaining", "is_whole")
     list_select_related = ("season__competition",)

@@ -27,15 +27,15 @@ from apps.ml.models import (
 )
 
 STOP_POLLING = 286
-"""The status by which a partial tells htmx to ask no more."""
+"""HTTP status that makes htmx stop polling."""
 
 
 class RunForm(BaseDialogForm):
-    """What to build: the world, how much work to put in, and as of when."""
+    """World, profile and day of a run."""
 
     world = forms.ChoiceField(choices=World.choices, widget=UnfoldAdminSelectWidget)
     profile = forms.ChoiceField(
-        choices=[("production", "production"), ("smoke", "smoke: minutes less, and never better")],
+        choices=[("production", "production"), ("smoke", "smoke: quicker, only checks the pipeline")],
         widget=UnfoldAdminSelectWidget,
     )
     as_of_date = forms.DateField(
@@ -46,7 +46,7 @@ class RunForm(BaseDialogForm):
     )
 
     def clean_as_of_date(self) -> date | None:
-        """Refuse a day that has not begun."""
+        """Refuse a day in the future."""
         day: date | None = self.cleaned_data["as_of_date"]
         if day is not None and day > timezone.now().date():
             raise forms.ValidationError("That day has not begun in UTC; choose today or an earlier day.")
@@ -54,12 +54,12 @@ class RunForm(BaseDialogForm):
 
     @property
     def as_of(self) -> datetime | None:
-        """The instant that was chosen, None for the latest midnight."""
+        """The chosen instant; None for the latest midnight."""
         day = self.cleaned_data.get("as_of_date")
         return datetime.combine(day, time(), tzinfo=UTC) if day else None
 
     def clean(self) -> dict[str, Any]:
-        """Refuse a run that has nothing to learn from."""
+        """Refuse a run with too little history."""
         given: dict[str, Any] = super().clean() or self.cleaned_data
         if "world" in given and "as_of_date" in given:
             now = timezone.now()
@@ -96,12 +96,11 @@ class PipelineRunAdmin(FactAdmin):
         },
     )
     def shown_status(self, run: PipelineRun) -> str:
-        """The status as a label."""
         return selectors.with_actual_status(run).get_status_display()
 
     @display(description="stage")
     def shown_stage(self, run: PipelineRun) -> str:
-        """The stage under way, or how many there were."""
+        """Return the running stage, or the number of finished ones."""
         running = [stage["name"] for stage in run.stages if stage["status"] in ("running", "interrupted")]
         done = sum(stage["status"] in ("done", "unchanged") for stage in run.stages)
         return running[0] if running else f"{done} of {len(run.stages)}"
@@ -120,13 +119,12 @@ class PipelineRunAdmin(FactAdmin):
         },
     )
     def run_pipeline(self, request: HttpRequest, form: RunForm) -> HttpResponse:
-        """Queue a run and go to its page."""
         run = services.queue_run(
             world=World(form.cleaned_data["world"]),
             profile=form.cleaned_data["profile"],
             as_of=form.as_of,
             requested_by=request.user.get_username(),
-            reason="asked for in the admin",
+            reason="requested in the admin",
             now=timezone.now(),
         )
         messages.success(request, capfirst(f"{run} is queued; this page follows it."))
@@ -162,23 +160,20 @@ class PipelineRunAdmin(FactAdmin):
         return HttpResponseClientRedirect(reverse("admin:ml_pipelinerun_change", args=[run.pk]))
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> PipelineRun | None:
-        """Return the run as it stands."""
         run = super().get_object(request, object_id, from_field)
         return None if run is None else selectors.with_actual_status(run)
 
     def has_run_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Whether the user may queue runs."""
         return bool(request.user.has_perm("ml.add_pipelinerun"))
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the partial that the page of a run asks for once a second."""
+        """Add the partial that the page of a run polls once a second."""
         progress = path(
             "<int:run_id>/progress/", self.admin_site.admin_view(self.progress), name="ml_pipelinerun_progress"
         )
         return [progress, *super().get_urls()]
 
     def progress(self, request: HttpRequest, run_id: int) -> HttpResponse:
-        """Render how far a run is."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         run = PipelineRun.objects.filter(pk=run_id).first()
@@ -196,7 +191,6 @@ class PipelineRunAdmin(FactAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Show the run with its versions beside the read-only fields."""
         run = self.get_object(request, object_id) if object_id.isdigit() else None
         context = {"run": run, "versions": run.versions.defer("bundle") if run else (), **(extra_context or {})}
         return super().change_view(request, object_id, form_url, context)

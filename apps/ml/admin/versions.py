@@ -31,13 +31,13 @@ from apps.ml.models import (
 from apps.ml.pipeline import card
 
 REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
-"""What the report of a run may do in a browser: look like something."""
+"""Content security policy of the report: it may use its own styles and pictures, and run nothing."""
 
 COMPARISONS_SHOWN = 5
 
 
 class PromoteForm(ReasonForm):
-    """A reason, beside what speaks against the version."""
+    """A reason, with the warnings about the version."""
 
     def __init__(self, *args: Any, object_id: int | str | None = None, **kwargs: Any) -> None:
         super().__init__(*args, object_id=object_id, **kwargs)
@@ -45,7 +45,7 @@ class PromoteForm(ReasonForm):
         against = selectors.promotion_warnings(version) if version else []
         if against:
             self.fields["reason"].help_text = format_html(
-                "<b>Against it:</b><ul>{}</ul>{}",
+                "<b>Warnings:</b><ul>{}</ul>{}",
                 format_html_join("", "<li>{}</li>", ((line,) for line in against)),
                 self.fields["reason"].help_text,
             )
@@ -53,7 +53,7 @@ class PromoteForm(ReasonForm):
 
 @admin.register(ModelVersion)
 class ModelVersionAdmin(FactAdmin):
-    """Registered versions; they are compared and promoted here."""
+    """Registered versions."""
 
     list_display = (
         "number",
@@ -68,37 +68,34 @@ class ModelVersionAdmin(FactAdmin):
     )
     list_filter = ("world", "estimator", "profile")
     ordering = ("-id",)
-    # The report and the model card say what the numbers and the columns are; as raw JSON they are a yard long.
+    # The report and the model card show metrics and columns in readable form.
     exclude = ("bundle", "metrics", "columns")
     actions_detail = ("promote_version", "compare_again")
     change_form_template = "admin/ml/modelversion/change_form.html"
 
     def has_promote_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Whether the user may make a champion."""
         return bool(request.user.has_perm("ml.add_promotion"))
 
     def has_compare_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Whether the user may ask for a comparison."""
         return bool(request.user.has_perm("ml.add_comparison"))
 
     def offers_promote_version(self, row_id: int) -> bool:
-        """Whether the version may become champion."""
+        """Return whether the version can become champion."""
         version = selectors.versions().filter(pk=row_id).first()
         return version is not None and not services.why_not_champion(version)
 
     def offers_compare_again(self, row_id: int) -> bool:
-        """Whether there is a champion to compare the version with."""
+        """Return whether the version can be compared with a champion."""
         version = selectors.versions().filter(pk=row_id).first()
         return version is not None and not services.why_not_compared(version)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ModelVersion]:
-        """Leave the bundles in the database."""
         return super().get_queryset(request).defer("bundle")
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Ask once for all rows where each stands."""
-        # Another request may put newer ones in their place meanwhile; they are as true for this one.
-        self.stands = {world: selectors.stages(world) for world in World}
+        """Read the stages of all rows at once."""
+        # A parallel request may replace them by newer ones, which are as good for this one.
+        self.stages_by_world = {world: selectors.stages(world) for world in World}
         return super().changelist_view(request, extra_context)
 
     @display(
@@ -113,8 +110,7 @@ class ModelVersionAdmin(FactAdmin):
         },
     )
     def shown_stage(self, version: ModelVersion) -> str:
-        """Where the version stands."""
-        return self.stands[World(version.world)].of(version).value
+        return self.stages_by_world[World(version.world)].of(version).value
 
     @display(description="log loss")
     def shown_log_loss(self, version: ModelVersion) -> str:
@@ -124,7 +120,6 @@ class ModelVersionAdmin(FactAdmin):
 
     @display(description="gates", label={"passed": "success", "not passed": "danger"})
     def shown_gates(self, version: ModelVersion) -> str:
-        """Whether every gate let it through."""
         return "passed" if version.passed_gates else "not passed"
 
     @action(
@@ -134,14 +129,13 @@ class ModelVersionAdmin(FactAdmin):
         permissions=["promote"],
         dialog={
             "title": "Promote to champion",
-            "description": "Every process serves this version within seconds, and new forecasts are published by it. "
-            "Forecasts already published stay as they are. A rollback takes it back.",
+            "description": "Every process serves this version within seconds and publishes new forecasts with it. "
+            "Published forecasts stay as they are. A rollback undoes the promotion.",
             "form_class": PromoteForm,
             "form_submit_text": "Promote",
         },
     )
     def promote_version(self, request: HttpRequest, form: PromoteForm, object_id: int) -> HttpResponse:
-        """Make the version champion."""
         version = selectors.versions().get(pk=object_id)
         against = selectors.promotion_warnings(version)
         try:
@@ -149,7 +143,7 @@ class ModelVersionAdmin(FactAdmin):
         except services.PromotionRefusedError as refusal:
             messages.error(request, str(refusal))
         else:
-            note = f" Against it spoke: {'; '.join(against)}." if against else ""
+            note = f" Warnings: {'; '.join(against)}." if against else ""
             messages.success(request, capfirst(f"{version} is champion.{note}"))
         return HttpResponseClientRedirect(reverse("admin:ml_modelversion_change", args=[version.pk]))
 
@@ -159,14 +153,13 @@ class ModelVersionAdmin(FactAdmin):
         permissions=["compare"],
         dialog={
             "title": "Compare with the champion",
-            "description": "Both are judged by their forecasts of the same matches, made before those were played, "
-            "under the rules in params.yaml. Nothing is promoted; the same files and rules give the row that is there.",
+            "description": "Both are compared by their out-of-sample forecasts of the same matches, "
+            "under the rules in params.yaml. Nothing is promoted. An earlier comparison of the same files is reused.",
             "form_class": BaseDialogForm,
             "form_submit_text": "Compare",
         },
     )
     def compare_again(self, request: HttpRequest, form: BaseDialogForm, object_id: int) -> HttpResponse:
-        """Compare the version with the present champion."""
         version = selectors.versions().get(pk=object_id)
         try:
             found = services.compare(version=version, now=timezone.now())
@@ -177,19 +170,19 @@ class ModelVersionAdmin(FactAdmin):
         return HttpResponseClientRedirect(reverse("admin:ml_modelversion_change", args=[version.pk]))
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the way to the report of the evaluation."""
+        """Add the URL of the report."""
         report = path(
             "<int:version_id>/report/", self.admin_site.admin_view(self.report), name="ml_modelversion_report"
         )
         return [report, *super().get_urls()]
 
     def report(self, request: HttpRequest, version_id: int) -> HttpResponse:
-        """Show the report that a run wrote: it brings its own style and drawings, and runs nothing."""
+        """Return the report of the evaluation: a self-contained page without scripts."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         kept = EvaluationArtifacts.objects.filter(version_id=version_id).values_list("report", flat=True).first()
         if kept is None:
-            raise Http404("No report is kept of this version.")
+            raise Http404("There is no report of this version.")
         response = HttpResponse(gzip.decompress(bytes(kept)), content_type="text/html; charset=utf-8")
         response["X-Content-Type-Options"] = "nosniff"
         response["Content-Security-Policy"] = REPORT_POLICY
@@ -198,7 +191,7 @@ class ModelVersionAdmin(FactAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Show where the version stands and why beside the read-only fields."""
+        """Add stage, comparisons and model card to the page."""
         version = selectors.versions().filter(pk=object_id).first() if object_id.isdigit() else None
         context = dict(extra_context or {})
         if version is not None:
@@ -217,7 +210,7 @@ class ModelVersionAdmin(FactAdmin):
 
 @admin.register(Comparison)
 class ComparisonAdmin(FactAdmin):
-    """Which candidate was compared with which champion, and what came of it."""
+    """Comparisons of candidates with champions."""
 
     list_display = ("decided_at", "world", "shown_candidate", "champion", "shown_verdict", "n", "reason")
     list_filter = ("world", "verdict")
@@ -225,37 +218,32 @@ class ComparisonAdmin(FactAdmin):
     change_form_template = "admin/ml/comparison/change_form.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Comparison]:
-        """Bring the versions along, without their bundles."""
         rows = super().get_queryset(request).select_related("candidate", "champion")
         return rows.defer("candidate__bundle", "champion__bundle", "candidate__metrics", "champion__metrics")
 
     @display(description="candidate")
     def shown_candidate(self, comparison: Comparison) -> SafeString:
-        """The candidate, as a link."""
         address = reverse("admin:ml_modelversion_change", args=[comparison.candidate_id])
         return format_html('<a class="spai-link" href="{}">{}</a>', address, comparison.candidate)
 
     @display(description="verdict", label={"may take over": "success", "stays a candidate": "warning"})
     def shown_verdict(self, comparison: Comparison) -> str:
-        """The verdict in words."""
         return comparison.get_verdict_display()
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Show the criteria as a table."""
         row = self.get_queryset(request).filter(pk=object_id).first() if object_id.isdigit() else None
         return super().change_view(request, object_id, form_url, {"comparison": row, **(extra_context or {})})
 
 
 @admin.register(FeatureCatalogue)
 class FeatureCatalogueAdmin(FactAdmin):
-    """What features meant, run by run."""
+    """Catalogues of features."""
 
     list_display = ("sha256", "shown_size", "created_at")
     ordering = ("-created_at",)
 
     @display(description="features")
     def shown_size(self, catalogue: FeatureCatalogue) -> int:
-        """How many features it describes."""
         return len(catalogue.features)

@@ -1,8 +1,8 @@
-"""Where compiled kernels are kept, and until when: as long as no file of this package has changed.
+"""Numba's `njit` with an on-disk cache that is valid until any file of this package changes.
 
-Numba by itself looks at the file of a kernel alone. Kernels call each other across files and have constants of other
-files compiled into them, so that a change there would leave the old numbers at work, under the name of the new code.
-Kernels take their `njit` from here, so that the classes below are asked before Numba's own.
+Numba checks only the file that defines a kernel. Our kernels call each other across files and have constants of other
+files compiled into them, so a change there would silently keep the old machine code. Import `njit` from this module, so
+that its cache locators come before Numba's own.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any, Final
 from numba import config, njit
 from numba.core.caching import (
     CompileResultCacheImpl,
+    IndexDataCacheFile,
     InTreeCacheLocator,
     UserProvidedCacheLocator,
     UserWideCacheLocator,
@@ -36,12 +37,12 @@ def stamp() -> str:
 
 @lru_cache(maxsize=1)
 def cache_folder() -> Path:
-    """Return the folder in which this process finds and keeps the kernels of this file's folder."""
+    """Return the folder in which this process caches the kernels of this file's folder."""
     return Path(CompileResultCacheImpl(stamp.__wrapped__).locator.get_cache_path())
 
 
-class _OfThePackage:
-    """Takes the kernels of this package alone, and looks at all of its files."""
+class _PackageLocator:
+    """Handles the kernels of this package only, and uses `stamp` to tell whether they are up to date."""
 
     @classmethod
     def from_function(cls, py_func: Any, py_file: str) -> Any:
@@ -51,24 +52,38 @@ class _OfThePackage:
         return stamp()
 
 
-class WhereSaid(_OfThePackage, UserProvidedCacheLocator):
-    """In the folder that `NUMBA_CACHE_DIR` names."""
+class ConfiguredFolderLocator(_PackageLocator, UserProvidedCacheLocator):
+    """Caches in the folder that `NUMBA_CACHE_DIR` names."""
 
 
-class BesideTheCode(_OfThePackage, InTreeCacheLocator):
-    """In `__pycache__`, where it may be written."""
+class PycacheLocator(_PackageLocator, InTreeCacheLocator):
+    """Caches in `__pycache__`, where that is writable."""
 
 
-class InTheHome(_OfThePackage, UserWideCacheLocator):
-    """In the cache of the user."""
+class UserFolderLocator(_PackageLocator, UserWideCacheLocator):
+    """Caches in the user's cache folder."""
 
 
-# Ours first, then Numba's own for the code of others. The configuration, and not the environment: a child process may
-# use Numba without this package.
+# Our locators first, then Numba's for everybody else's code. Set in the configuration rather than the environment:
+# child processes may use Numba without this package.
 config.CACHE_LOCATOR_CLASSES = ",".join(  # type: ignore[attr-defined]
     [
-        *(f"{__name__}.{where.__name__}" for where in (WhereSaid, BesideTheCode, InTheHome)),
+        *(f"{__name__}.{locator.__name__}" for locator in (ConfiguredFolderLocator, PycacheLocator, UserFolderLocator)),
         *("UserProvidedCacheLocator", "InTreeCacheLocator", "UserWideCacheLocator", "IPythonCacheLocator"),
         "ZipCacheLocator",
     ]
 )
+
+_load_index = IndexDataCacheFile._load_index
+
+
+def _index_or_nothing(cache_file: IndexDataCacheFile) -> Any:
+    try:
+        return _load_index(cache_file)
+    except (AttributeError, ImportError):
+        return {}
+
+
+# Numba unpickles an index before it compares the stamp, and an index written by older code may name classes that no
+# longer exist. Such an index is out of date, so the kernel is compiled again.
+IndexDataCacheFile._load_index = _index_or_nothing  # type: ignore[method-assign]

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from great_expectations import expectations as gxe
 from great_expectations.expectations.row_conditions import Column
 
-from apps.matches.records import GOALS_LIMIT, KickoffPrecision, Status
+from apps.matches.records import GOALS_LIMIT, KickoffPrecision, MatchStatus
 from apps.ml.forecasting.features.schema import ROLES, STATS
 from apps.ml.pipeline import files
 from apps.ml.pipeline.columns import KEYS
@@ -103,7 +103,10 @@ class CheckedFile:
 
 def raw(as_of: pd.Timestamp) -> list[CheckedFile]:
     """Return what an export must show: facts known before `as_of`, fixtures after it, and nothing impossible."""
-    finished, scheduled = Column("status") == Status.FINISHED.value, Column("status") == Status.SCHEDULED.value
+    finished, scheduled = (
+        Column("status") == MatchStatus.FINISHED.value,
+        Column("status") == MatchStatus.SCHEDULED.value,
+    )
     matches = [
         Check("there are matches", gxe.ExpectTableRowCountToBeBetween(min_value=1)),
         Check("each match is there once", gxe.ExpectColumnValuesToBeUnique(column="match_id")),
@@ -119,7 +122,7 @@ def raw(as_of: pd.Timestamp) -> list[CheckedFile]:
         ),
         Check(
             "the status is a known one",
-            gxe.ExpectColumnValuesToBeInSet(column="status", value_set=[status.value for status in Status]),
+            gxe.ExpectColumnValuesToBeInSet(column="status", value_set=[status.value for status in MatchStatus]),
         ),
         Check(
             "the precision is minute or date",
@@ -206,7 +209,8 @@ def finished(as_of: pd.Timestamp, least_rows: int) -> list[CheckedFile]:
         Check(f"there are at least {least_rows} matches", gxe.ExpectTableRowCountToBeBetween(min_value=least_rows)),
         Check("each match is there once", gxe.ExpectColumnValuesToBeUnique(column="match_id")),
         Check(
-            "only finished matches", gxe.ExpectColumnValuesToBeInSet(column="status", value_set=[Status.FINISHED.value])
+            "only finished matches",
+            gxe.ExpectColumnValuesToBeInSet(column="status", value_set=[MatchStatus.FINISHED.value]),
         ),
         Check("home goals are there", gxe.ExpectColumnValuesToNotBeNull(column="home_goals")),
         Check("away goals are there", gxe.ExpectColumnValuesToNotBeNull(column="away_goals")),
@@ -236,7 +240,7 @@ def upcoming(as_of: pd.Timestamp) -> list[CheckedFile]:
         Check("each fixture is there once", gxe.ExpectColumnValuesToBeUnique(column="match_id")),
         Check(
             "only scheduled matches",
-            gxe.ExpectColumnValuesToBeInSet(column="status", value_set=[Status.SCHEDULED.value]),
+            gxe.ExpectColumnValuesToBeInSet(column="status", value_set=[MatchStatus.SCHEDULED.value]),
         ),
         Check("a fixture lies after the export's as_of", _between("kickoff_at", as_of.isoformat(), None)),
         Check("a fixture is forecast not before the export's as_of", _between("as_of", as_of.isoformat(), None)),

@@ -1,4 +1,4 @@
-"""What changes models and predictions: one door over the modules of this package."""
+"""Services that change models and predictions; import them from here."""
 
 from apps.ml.services.champion import (
     PromotionRefusedError,

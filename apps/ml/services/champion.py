@@ -1,4 +1,4 @@
-"""Who is champion: promotion, rollback, and the mirror of both in the MLflow registry."""
+"""Promotion and rollback of champions, and their aliases in the MLflow registry."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from apps.ml.pipeline import card
 logger = logging.getLogger(__name__)
 
 SYSTEM: Final = "system"
-"""Name of the decider where no person decided."""
+"""Value of `decided_by` where no person decided."""
 
 
 SMOKE_IS_NO_CHAMPION: Final = (
-    "was made with the smoke profile, which checks the pipeline and puts little work into the model. It never "
-    "forecasts the real world. Run the pipeline with the production profile, and promote what comes of it."
+    "was made with the smoke profile, which only checks that the pipeline works. It never forecasts the real world. "
+    "Run the pipeline with the production profile, and promote the version that it makes."
 )
 
 
@@ -38,12 +38,12 @@ def why_not_champion(version: ModelVersion) -> str:
         return f"{version} {SMOKE_IS_NO_CHAMPION}"
     if version.is_labelled:
         return (
-            f"{version} looks at {version.inputs}, and serving has no prices of coming matches: it would forecast "
-            "without what it was trained on. It stays a labelled version to compare with."
+            f"{version} uses {version.inputs}, which are not available for coming matches. It stays a labelled "
+            "version for comparisons."
         )
     present = selectors.champion(World(version.world))
     if present is not None and present.version_id == version.pk:
-        return f"{version} is champion already, since {present.decided_at:%Y-%m-%d %H:%M} UTC."
+        return f"{version} has been champion since {present.decided_at:%Y-%m-%d %H:%M} UTC."
     return ""
 
 
@@ -56,18 +56,18 @@ def promote(
     now: datetime,
     kind: str = Promotion.Action.PROMOTE,
 ) -> Promotion:
-    """Make `version` the champion of its world; doing so twice leaves one promotion.
+    """Make `version` the champion of its world; a second call is refused.
 
     Raises
     ------
     PromotionRefusedError
-        Without a reason, when the version is champion already, looks at prices, or was made for the real world with
+        Without a reason, or when the version is already champion, uses prices, or was made for the real world with
         the smoke profile.
     """
     reason = reason.strip()
     if not reason:
-        raise PromotionRefusedError("Say why: a promotion without a reason is of no use to whoever reads it later.")
-    # Two decisions at once would each see the same previous.
+        raise PromotionRefusedError("Give a reason, so that others can understand the promotion later.")
+    # Otherwise two simultaneous decisions would record the same previous champion.
     wait_for(Lock.PROMOTION)
     if why_not := why_not_champion(version):
         raise PromotionRefusedError(why_not)
@@ -88,12 +88,12 @@ def promote(
         now=now,
         payload={"version": version.number, "kind": kind, "decided_by": promotion.decided_by},
     )
-    events.wake("promoted")
+    events.start_tasks_after_commit("promoted")
     return promotion
 
 
 def champion_before(world: World) -> int | None:
-    """Return the id of the version that a rollback would make champion again; None where there is none."""
+    """Return the id of the version that a rollback would restore; None where there is none."""
     line: list[int] = []
     for kind, version_id in Promotion.objects.filter(world=world).order_by("id").values_list("kind", "version_id"):
         if kind == Promotion.Action.ROLLBACK:
@@ -107,14 +107,15 @@ def champion_before(world: World) -> int | None:
 def rollback(
     *, world: World, user: User | AnonymousUser | None, reason: str, now: datetime, seen: int | None = None
 ) -> Promotion:
-    """Take the newest promotion back: the champion before it becomes champion again.
+    """Undo the newest promotion: the champion before it becomes champion again.
 
-    A second rollback goes one further back; it never brings back what the first one took away.
+    A second rollback goes one step further back; it does not undo the first.
 
     Parameters
     ----------
     seen
-        Id of the newest promotion that the decider saw; a double click, or another's decision meanwhile, is refused.
+        Id of the newest promotion that the user saw. When it is no longer the newest, because of a double click or of
+        another user's decision, the rollback is refused.
 
     Raises
     ------
@@ -125,7 +126,7 @@ def rollback(
     present = selectors.champion(world)
     if present is not None and seen is not None and present.pk != seen:
         raise PromotionRefusedError(
-            f"The champion changed meanwhile: it is {present.version}. Look again, then decide."
+            f"The champion changed meanwhile: it is now {present.version}. Reload the page, then decide."
         )
     before = champion_before(world)
     if before is None:
@@ -135,7 +136,7 @@ def rollback(
 
 
 def promote_first_champion(*, world: World, now: datetime) -> Promotion | None:
-    """Promote the first version that passes its gates while a world has no champion; else do nothing, return None."""
+    """Promote the oldest version that passed its gates, if a world has no champion; else return None."""
     if selectors.champion(world) is not None:
         return None
     versions = selectors.model_versions(world).order_by("number")
@@ -150,18 +151,18 @@ def promote_first_champion(*, world: World, now: datetime) -> Promotion | None:
 
 
 def choose_served_world(*, world: World, now: datetime) -> ServedWorld:
-    """Let the pages show `world` first."""
+    """Make the pages show `world` first."""
     chosen, _ = ServedWorld.objects.update_or_create(pk=1, defaults={"world": world, "chosen_at": now})
     return chosen
 
 
 def mirror_aliases() -> dict[str, dict[str, int | None]]:
-    """Set the aliases and the model cards in the MLflow registry to what the database says of each world.
+    """Update the aliases and model cards in the MLflow registry from the database.
 
     Returns
     -------
     dict
-        World → alias → version number, None where the alias names none; worlds without a version are left out.
+        World → alias → version number, None for an unset alias; worlds without a version are left out.
     """
     mirrored = {}
     for world in World:

@@ -1,4 +1,4 @@
-"""Candidates against the champion: the decision is a row with its reasons, and promotion stays a decision of people."""
+"""Comparisons of candidates with the champion. They are stored with their reasons and never promote anything."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ def why_not_compared(version: ModelVersion) -> str:
 def compare(*, version: ModelVersion, now: datetime) -> Comparison:
     """Compare a version with the champion of its world on the matches that both forecast out of sample.
 
-    The same files under the same rules give the row that is there already.
+    If the same files were compared under the same rules before, that row is returned.
 
     Raises
     ------
     NothingToCompareError
-        When the version may never be champion, the world has no champion, or the version is champion itself.
+        When the version can never be champion, the world has no champion, or the version is the champion.
     """
     if not selectors.may_be_champion(World(version.world), version.profile):
         raise NothingToCompareError(f"{version} {SMOKE_IS_NO_CHAMPION}")
-    # Frames and estimators load where a comparison is made, not where the services are imported.
+    # Loads pandas and the estimators: only when a comparison is made.
     from apps.ml.pipeline import comparison as pure
 
     promotion = selectors.champion(World(version.world))
@@ -69,7 +69,7 @@ def compare(*, version: ModelVersion, now: datetime) -> Comparison:
     found = pure.compare(_contender(version), _contender(champion), rules)
     verdict = Comparison.Verdict.CHALLENGER if found.may_take_over else Comparison.Verdict.CANDIDATE
     with transaction.atomic():
-        # Two comparisons at once would leave two equal rows.
+        # Otherwise two simultaneous comparisons would store two equal rows.
         wait_for(Lock.PROMOTION)
         present = Comparison.objects.filter(candidate=version, champion=champion).order_by("-id").first()
         if present is not None and present.key == key:
@@ -92,12 +92,12 @@ def compare(*, version: ModelVersion, now: datetime) -> Comparison:
             now=now,
             payload={"version": version.number, "champion": champion.number, "verdict": str(verdict)},
         )
-        events.wake("compared")
+        events.start_tasks_after_commit("compared")
     return made
 
 
 def compare_due(*, now: datetime) -> list[Comparison]:
-    """Compare the newest candidate of each world with a champion that it was not yet compared with."""
+    """Compare the newest candidate of each world, unless it was compared with the champion before."""
     made = []
     for world in World:
         version = selectors.to_compare(world)
@@ -106,10 +106,10 @@ def compare_due(*, now: datetime) -> list[Comparison]:
         try:
             made.append(compare(version=version, now=now))
         except NothingToCompareError as nothing:
-            # Somebody promoted it meanwhile.
+            # It was promoted meanwhile.
             logger.info("compare_due: %s", nothing)
         except (DatabaseError, ValueError) as error:
-            # One world's trouble is neither the other's nor that of a run which is over.
+            # An error in one world must stop neither the other world nor a run that has finished.
             metrics.ERRORS.labels("compare").inc()
             logger.exception("%s is not compared: %s", version, error)
     return made

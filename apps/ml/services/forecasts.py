@@ -1,4 +1,4 @@
-"""Forecasts: published for every fixture whose features changed, graded when its match has ended."""
+"""Forecasts: published for each fixture whose features changed, scored when the match has ended."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 
 from apps.matches import events
 from apps.matches import selectors as match_selectors
-from apps.matches.locks import Lock, alone
+from apps.matches.locks import Lock, try_lock
 from apps.matches.models import Ingest, Match, Odds, World
 from apps.ml import metrics, selectors, serving
 from apps.ml.forecasting import scoring
@@ -33,25 +33,25 @@ AT_MOST_EVERY: Final = timedelta(minutes=5)
 """A fixture gets a new forecast at most this often."""
 
 BASE_RATES: Final = "base rates"
-"""Last step of the fallback ladder."""
+"""Value of `degraded` for the last fallback."""
 
 BASE_MATCHES: Final = 2000
-"""Latest matches of a competition that its base rates are taken from."""
+"""Number of latest matches of a competition that its base rates are computed from."""
 
 CHUNK: Final = 200
-"""Forecasts that are written at a time: a refused one costs no more than its neighbours a second try."""
+"""Forecasts in one transaction; when the database refuses one, only these are tried again."""
 
 TRIES: Final = 3
 
 MATERIAL: Final = 0.001
-"""How far a probability must have moved for a new forecast; every result moves base rates in a later digit."""
+"""Smallest change of a probability that is published; every result changes base rates in later digits."""
 
 MARGIN: Final = timedelta(seconds=2)
-"""A fixture about to kick off is left alone: the database would refuse the forecast by its own clock."""
+"""Fixtures that kick off within this time are skipped: the database compares with its own clock."""
 
 
 LOOKED_BACK: Final = timedelta(days=1)
-"""Results of ingests that began within this time are looked at in every round of grading."""
+"""Results of ingests that began within this time are considered in each round of scoring."""
 
 
 class NoForecastError(Exception):
@@ -60,7 +60,7 @@ class NoForecastError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class LiveForecast:
-    """A live answer that was not published: the fields of a Prediction; no `match_id` where no match is stored."""
+    """A forecast that is not stored, with the fields of `Prediction`; without `match_id` for a hypothetical match."""
 
     match_id: int | None
     version_number: int | None
@@ -82,7 +82,7 @@ class LiveForecast:
 
 @dataclass(frozen=True, slots=True)
 class PredictReport:
-    """What one round published, by world; `busy` when another round was under way."""
+    """Fixtures considered and forecasts published in one round, by world; `busy` when another round was running."""
 
     published: dict[str, int]
     looked_at: dict[str, int]
@@ -91,19 +91,19 @@ class PredictReport:
 
 @dataclass(frozen=True, slots=True)
 class SettleReport:
-    """How many forecasts were graded; `busy` when another round was under way."""
+    """Number of scored forecasts; `busy` when another round was running."""
 
     settled: int
     busy: bool = False
 
 
 def forecast(match_id: int, *, now: datetime) -> LiveForecast:
-    """Forecast one fixture live, by the champion that this process has loaded; nothing is kept.
+    """Forecast one fixture by the champion that this process has loaded; nothing is stored.
 
     Raises
     ------
     NoForecastError
-        When the match is unknown, has kicked off, or its world has no champion yet.
+        When there is no such match, it has kicked off, or its world has no champion yet.
     """
     match = Match.objects.select_related("season__competition").filter(pk=match_id).first()
     if match is None:
@@ -114,7 +114,7 @@ def forecast(match_id: int, *, now: datetime) -> LiveForecast:
 
 
 def live_forecast(match: Match, fixture: Callable[[], pd.DataFrame], *, now: datetime) -> LiveForecast:
-    """Answer for one match, stored or not, whose row of `dataset.fixtures` is made when it is needed.
+    """Forecast one match, stored or not; `fixture` returns its row of `dataset.fixtures` when it is needed.
 
     Raises
     ------
@@ -134,7 +134,7 @@ def live_forecast(match: Match, fixture: Callable[[], pd.DataFrame], *, now: dat
 
 
 def _base_rates(match: Match, *, now: datetime) -> LiveForecast:
-    """Return how the latest matches of the competition ended: the last step of the ladder, without any model."""
+    """Return the base rates of the competition as a forecast: the last fallback, without any model."""
     results = Match.objects.filter(
         competition=match.season.competition_id, status=Match.Status.FINISHED, known_at__lt=now
     ).order_by("-kickoff_at")[:BASE_MATCHES]
@@ -142,7 +142,7 @@ def _base_rates(match: Match, *, now: datetime) -> LiveForecast:
     if not len(goals):
         raise NoForecastError("No model can be loaded, and no match of this competition has ended yet.")
     margin = np.sign(goals[:, 0] - goals[:, 1])
-    # One match of each kind is added: no outcome is impossible because it did not happen lately.
+    # One match of each outcome is added, so that no outcome has probability 0.
     home, draw, away = ((int((margin == sign).sum()) + 1) / (len(goals) + 3) for sign in (1, 0, -1))
     home_goals, away_goals = goals.mean(axis=0)
     metrics.PREDICTIONS.labels(match.season.competition.world, "live").inc()
@@ -166,27 +166,27 @@ def _base_rates(match: Match, *, now: datetime) -> LiveForecast:
 
 
 def predict_due(*, now: datetime) -> PredictReport:
-    """Publish a forecast for every fixture within 15 days whose features changed since the champion's latest."""
-    with alone(Lock.PREDICT) as ours:
+    """Publish a forecast of each fixture within 15 days whose features changed since the champion's latest one."""
+    with try_lock(Lock.PREDICT) as ours:
         if not ours:
             return PredictReport({}, {}, busy=True)
         published, looked_at = {}, {}
         for world in World:
             try:
                 served = serving.current(world, now=now, may_rebuild=True)
-                # Only the champion publishes: a forecast by an earlier version would be graded as the champion's.
+                # Only the champion publishes: a forecast by an earlier version would be scored as the champion's.
                 if served is None or served.degraded:
                     continue
                 looked_at[str(world)], published[str(world)] = _predict_world(served, now=now)
             except (DatabaseError, ValueError) as error:
-                # One world's trouble is not the other's.
+                # An error in one world must not stop the other.
                 metrics.ERRORS.labels("predict").inc()
                 logger.exception("forecasts of the %s world: %s", world, error)
         return PredictReport(published, looked_at)
 
 
 def _predict_world(served: serving.ServedModel, *, now: datetime) -> tuple[int, int]:
-    """Return how many fixtures were looked at and how many forecasts were published."""
+    """Return the numbers of fixtures considered and of forecasts published."""
     matches = {
         match.pk: match
         for match in Match.objects.filter(
@@ -202,22 +202,22 @@ def _predict_world(served: serving.ServedModel, *, now: datetime) -> tuple[int, 
             "match_id", "features_sha256", "published_at", "data_snapshot", "p_home", "p_draw", "p_away"
         )
     }
-    # After a rollback the newest forecast is by the version that was taken back: the champion's takes its place.
+    # After a rollback the newest forecast is by the former champion, and is replaced.
     newest = selectors.newest_predictions(matches).values_list("match_id", "version_id")
-    taken_back = {match_id for match_id, version_id in newest if version_id != served.version_id}
-    asked = [
+    superseded = {match_id for match_id, version_id in newest if version_id != served.version_id}
+    due_ids = [
         match_id
         for match_id in matches
         if match_id not in latest
         or (
-            (latest[match_id].published_at <= now - AT_MOST_EVERY or match_id in taken_back)
+            (latest[match_id].published_at <= now - AT_MOST_EVERY or match_id in superseded)
             and latest[match_id].data_snapshot != served.data_snapshot
         )
     ]
-    if not asked:
+    if not due_ids:
         return len(matches), 0
-    answer = serving.forecast(served, _frame(asked), now=now)
-    rows = _rows(served, [matches[match_id] for match_id in asked], answer, now=now)
+    answer = serving.forecast(served, _frame(due_ids), now=now)
+    rows = _rows(served, [matches[match_id] for match_id in due_ids], answer, now=now)
     due = [
         Prediction(
             **{name: value for name, value in row.items() if name != "degraded"},
@@ -227,7 +227,7 @@ def _predict_world(served: serving.ServedModel, *, now: datetime) -> tuple[int, 
             features_sha256=sha256,
         )
         for row, sha256 in zip(rows, answer.features_sha256, strict=True)
-        if row["match_id"] in taken_back or _is_due(latest.get(row["match_id"]), row, sha256)
+        if row["match_id"] in superseded or _is_due(latest.get(row["match_id"]), row, sha256)
     ]
     published = sum(_publish(served, due[start : start + CHUNK], now=now) for start in range(0, len(due), CHUNK))
     metrics.PREDICTIONS.labels(served.world, "published").inc(published)
@@ -235,14 +235,14 @@ def _predict_world(served: serving.ServedModel, *, now: datetime) -> tuple[int, 
 
 
 def _publish(served: serving.ServedModel, due: list[Prediction], *, now: datetime) -> int:
-    """Write forecasts whose matches have not kicked off by the database's clock; return how many."""
+    """Store forecasts of matches that have not kicked off by the database's clock; return how many."""
     for _ in range(TRIES):
-        open_still = set(
+        not_begun = set(
             Match.objects.filter(pk__in=[row.match_id for row in due], kickoff_at__gt=Now() + MARGIN).values_list(
                 "id", flat=True
             )
         )
-        due = [row for row in due if row.match_id in open_still]
+        due = [row for row in due if row.match_id in not_begun]
         try:
             with transaction.atomic():
                 Prediction.objects.bulk_create(due, ignore_conflicts=True)
@@ -252,7 +252,7 @@ def _publish(served: serving.ServedModel, due: list[Prediction], *, now: datetim
                     now=now,
                 )
         except IntegrityError as error:
-            # Writing waited for an ingest under way, and a match kicked off meanwhile.
+            # The transaction waited for an ingest, and a match kicked off meanwhile.
             logger.info("forecasts refused, looking again at what is open: %s", error)
         else:
             return len(due)
@@ -260,14 +260,14 @@ def _publish(served: serving.ServedModel, due: list[Prediction], *, now: datetim
 
 
 def _frame(match_ids: list[int]) -> pd.DataFrame:
-    # The bridge to frames brings pandas along, which a web process loads in its warm-up and not at its start.
+    # Loads pandas, which a web process does in its warm-up and not at its start.
     from apps.ml import dataset
 
     return dataset.fixtures(match_ids)
 
 
 def _is_due(latest: Prediction | None, row: dict, features_sha256: str) -> bool:
-    """Whether a forecast says something that the latest one of its fixture does not."""
+    """Return whether a forecast differs enough from the latest one of its fixture to be published."""
     if latest is None:
         return True
     if latest.features_sha256 == features_sha256:
@@ -279,7 +279,7 @@ def _is_due(latest: Prediction | None, row: dict, features_sha256: str) -> bool:
 def _rows(
     served: serving.ServedModel, matches: list[Match], answer: serving.ServedForecasts, *, now: datetime
 ) -> list[dict]:
-    """Return the fields that a published and a live forecast share, one row a match."""
+    """Return the fields common to published and live forecasts, one row for each match."""
     return [
         {
             "match_id": match.pk,
@@ -302,12 +302,12 @@ def _rows(
 
 
 def settle_due(*, now: datetime, limit: int = 2000) -> SettleReport:
-    """Grade the latest forecast of every finished match against the newest revision of its result."""
-    with alone(Lock.SETTLE) as ours:
+    """Score the latest forecast of each finished match for the newest revision of its result."""
+    with try_lock(Lock.SETTLE) as ours:
         if not ours:
             return SettleReport(0, busy=True)
         in_time = Prediction.objects.filter(match_id=OuterRef("id"), published_at__lt=OuterRef("kickoff_at"))
-        changed = Match.objects.filter(ingest_id__gt=_graded_until(now))
+        changed = Match.objects.filter(ingest_id__gt=_scored_until(now))
         latest = in_time.order_by("-published_at", "-id").values("id")[:1]
         graded = Score.objects.filter(prediction_id=OuterRef("latest_id"), revision=OuterRef("revision"))
         matches = {
@@ -330,11 +330,11 @@ def settle_due(*, now: datetime, limit: int = 2000) -> SettleReport:
         return SettleReport(len(scores))
 
 
-def _graded_until(now: datetime) -> int:
-    """Return the number of the ingest up to which all results were graded; 0 where all are looked at.
+def _scored_until(now: datetime) -> int:
+    """Return the number of the ingest up to which all results are scored; 0 to consider all of them.
 
-    Only an ingest brings or changes a result. Those of the latest day are looked at each time; all of them before the
-    first grade and in the first minute of each hour, which finds what a broken round may have left.
+    Only an ingest adds or changes results, so the ingests of the latest day suffice. All are considered before the
+    first score and in the first minute of each hour, in case a round failed.
     """
     if now.minute == 0 or not Score.objects.exists():
         return 0

@@ -1,6 +1,6 @@
-"""The last stage of the pipeline: the best model of a run becomes a version in MLflow and a row with its served files.
+"""The last stage of the pipeline: register the best model of a run in MLflow and as a row with its bundle.
 
-Not among the names of the package: it reads frames and estimators, which no process of the site loads to answer.
+Not imported by the package: it loads pandas and the estimators, which web processes do not need.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ KEPT_BESIDE: Final = (
     *(files.METRICS, files.BREAKDOWN, files.EXPLAINED, files.BETTING),
     *(files.REPORT, files.PLOTS, files.CATALOGUE, files.VALIDATION),
 )
-"""What MLflow keeps beside a model: the evaluation as numbers and as a page, the catalogue, what the gates said."""
+"""Files that MLflow stores with a model: the evaluation as data and as a page, the catalogue, the gates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Registration:
 
 @dataclass(frozen=True, slots=True)
 class FinishedRun:
-    """A run whose stages are done.
+    """A run whose other stages have finished.
 
     Parameters
     ----------
@@ -60,13 +60,13 @@ class FinishedRun:
     manifest : RawManifest
         What was exported.
     hashes : dict
-        Of data, parameters and sources: what every version of the run was made from.
+        Of data, parameters and source code.
     about : dict
-        How many rows its models were fitted to, and of which days.
+        Number of training rows, and the days of the first and last.
     snapshot : int
         Number of the data snapshot.
     catalogue : list of dict
-        All features, those of prices among them, and `catalogue_sha256` its hash.
+        All features, including those made of prices; `catalogue_sha256` is its hash.
     golden : DataFrame
         The golden rows, with the columns of both feature files.
     run_id : int or None
@@ -86,7 +86,7 @@ class FinishedRun:
 
     @classmethod
     def read(cls, root: Path) -> FinishedRun:
-        """Read what lies in the folder of a run."""
+        """Read the files in the folder of a run."""
         params = files.read_params(root)
         run = params.pop("run", None) or {}
         manifest = files.RawManifest.read(root)
@@ -112,16 +112,16 @@ class FinishedRun:
 
 @dataclass(frozen=True, slots=True)
 class ChosenModel:
-    """A model of a run that becomes a version.
+    """A model of a run that is registered as a version.
 
     Parameters
     ----------
     run : FinishedRun
         The run.
     metrics : dict
-        What the evaluation says, with the model's name as ``best``.
+        Results of the evaluation, with the model's name as ``best``.
     key : str
-        Hash of all that it was made from.
+        Hash of everything that it was made from.
     """
 
     run: FinishedRun
@@ -135,29 +135,29 @@ class ChosenModel:
 
     @property
     def inputs(self) -> str:
-        """What it looks at: `files.NO_ODDS`, or its label."""
+        """Its inputs: `files.NO_ODDS`, or its label."""
         return str(self.metrics["inputs"][self.name])
 
     @property
     def folder(self) -> Path:
-        """Where the saved estimator is."""
+        """Folder of the saved estimator."""
         return self.run.root / files.MODEL / self.name
 
     @property
     def catalogue(self) -> list[dict[str, Any]]:
-        """The features of a row that the model is asked with: one without odds is given no price."""
+        """Features of the model's input rows; those made of prices only for a model that uses them."""
         return [row for row in self.run.catalogue if row["inputs"] == files.NO_ODDS or self.inputs != files.NO_ODDS]
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Their names."""
+        """Names of these features."""
         return tuple(row["name"] for row in self.catalogue)
 
 
 def register(root: Path, *, now: datetime) -> list[Registration]:
-    """Register the best model of a finished run, and before it, labelled, the best that looks at prices.
+    """Register the best model of a finished run and, before it, the best one that uses prices, as labelled.
 
-    The last one is the version that may be served; `files.REGISTERED` names it.
+    The last one is the version that can be served; `files.REGISTERED` names it.
 
     Raises
     ------
@@ -168,9 +168,9 @@ def register(root: Path, *, now: datetime) -> list[Registration]:
     chosen = [ChosenModel(run, metrics, _key(run.manifest.world, run.hashes))]
     labelled = metrics_of_labelled(root, metrics, run.params)
     if labelled is not None:
-        # First, so that the newest version of a run is the one that may be served.
+        # First, so that the newest version of a run is the one that can be served.
         chosen.insert(0, ChosenModel(run, labelled, _key(run.manifest.world, run.hashes, labelled["best"])))
-    made = [_once(one, now) for one in chosen]
+    made = [_registered(one, now) for one in chosen]
     version = made[-1].version
     about = {"world": version.world, "number": version.number, "key": version.key, "id": version.pk}
     files.write_json(root / files.REGISTERED, about | {"created": made[-1].created})
@@ -181,13 +181,13 @@ def _key(*made_of: object) -> str:
     return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
 
 
-def _once(chosen: ChosenModel, now: datetime) -> Registration:
-    """Return the version that was made of the same, else a new one."""
+def _registered(chosen: ChosenModel, now: datetime) -> Registration:
+    """Return the version made from the same inputs, or a new one."""
     same = ModelVersion.objects.filter(world=chosen.run.manifest.world, key=chosen.key)
     present = same.defer("bundle").first()
     if present is not None:
         return Registration(present, created=False)
-    content = _packed(chosen)
+    content = _bundle(chosen)
     tags = _tags(chosen, content)
     registered = registry.register(
         world=chosen.run.manifest.world,
@@ -203,13 +203,13 @@ def _once(chosen: ChosenModel, now: datetime) -> Registration:
     try:
         registry.describe(world=version.world, registered=registered, card=card.markdown(selectors.card_facts(version)))
     except registry.RegistryError as error:
-        # The version is whole without its card; the mirror of the aliases writes it as soon as MLflow answers.
+        # The card can wait: `mirror_aliases` stores it as soon as MLflow can be reached.
         logger.warning("%s", error)
     return Registration(version, created=True)
 
 
-def _packed(chosen: ChosenModel) -> bytes:
-    """Return the served files."""
+def _bundle(chosen: ChosenModel) -> bytes:
+    """Return the bundle."""
     run, about, names = chosen.run, chosen.run.about, chosen.names
     manifest = bundles.Manifest(
         world=run.manifest.world,
@@ -237,7 +237,7 @@ def _packed(chosen: ChosenModel) -> bytes:
 
 
 def _tags(chosen: ChosenModel, content: bytes) -> dict[str, str]:
-    """Return where the model comes from, as MLflow keeps it on the run and on the version."""
+    """Return the lineage of the model as tags of the MLflow run and version."""
     run, about = chosen.run, chosen.run.about
     return run.hashes | {
         "key": chosen.key,
@@ -259,7 +259,7 @@ def _tags(chosen: ChosenModel, content: bytes) -> dict[str, str]:
 def _stored(
     chosen: ChosenModel, registered: registry.RegisteredVersion, content: bytes, tags: Mapping[str, str], now: datetime
 ) -> ModelVersion:
-    """Store the version with its catalogue and its evaluation artifacts, and return it as the database has it."""
+    """Store the version with its catalogue and evaluation artifacts, and return it as read from the database."""
     run, about, forecasts = chosen.run, chosen.run.about, comparison.keep(chosen.run.root, chosen.name)
     with transaction.atomic():
         catalogue, _ = FeatureCatalogue.objects.get_or_create(
@@ -295,7 +295,7 @@ def _stored(
             version=version,
             forecasts=forecasts,
             forecasts_sha256=hashlib.sha256(forecasts).hexdigest(),
-            # The time in the header of the file would make two of the same report differ.
+            # Without a time in the header, equal reports give equal bytes.
             report=gzip.compress((run.root / files.REPORT).read_bytes(), mtime=0),
             created_at=now,
         )
@@ -303,9 +303,9 @@ def _stored(
 
 
 def metrics_of_labelled(root: Path, metrics: dict[str, Any], params: dict[str, Any]) -> dict[str, Any] | None:
-    """Return what the evaluation says of the best model that looks at prices; None where none was trained.
+    """Return the evaluation of the best model that uses prices; None where none was trained.
 
-    What was measured of the best model alone, such as its leagues and its distance to the lines, is left out.
+    Results that exist for the best model only, such as those by competition, are left out.
     """
     scores, inputs = metrics["models"], metrics["inputs"]
     labelled = [name for name in scores if inputs[name] != files.NO_ODDS]
@@ -322,7 +322,7 @@ def metrics_of_labelled(root: Path, metrics: dict[str, Any], params: dict[str, A
 
 
 def golden_rows(root: Path, count: int) -> pd.DataFrame:
-    """Return rows spread evenly over the history, the first and the latest among them, with all features."""
+    """Return feature rows spread evenly over the history, including the first and the last."""
     parts = []
     for path in (files.FEATURES, files.PRICES):
         schema, total = pq.read_schema(root / path), pq.read_metadata(root / path).num_rows
@@ -332,7 +332,7 @@ def golden_rows(root: Path, count: int) -> pd.DataFrame:
 
 
 def golden_gate(content: bytes, section: dict[str, Any]) -> dict[str, Any]:
-    """Return the gate that a loaded copy of the served files gives the forecasts that it was made with."""
+    """Return the gate that a loaded copy of the bundle reproduces its golden forecasts."""
     with tempfile.TemporaryDirectory() as folder:
         try:
             bundles.unpack(content, Path(folder) / "bundle")

@@ -1,6 +1,6 @@
-"""Pipeline runs: asked for as rows, executed one at a time in the order of their numbers, resumed when interrupted.
+"""Pipeline runs: requested as rows, executed one at a time in the order of their numbers, resumed when interrupted.
 
-A run is a row. Whoever holds the advisory lock executes the oldest one that is not over; none overtakes it.
+The process that holds the advisory lock executes the oldest unfinished run.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from apps.matches import events
-from apps.matches.locks import Lock, alone
+from apps.matches.locks import Lock, try_lock
 from apps.matches.models import Match, World
 from apps.ml import selectors
 from apps.ml.models import PipelineRun
@@ -27,25 +27,25 @@ from apps.ml.services.execution import execute_run, publish, running_stage
 logger = logging.getLogger(__name__)
 
 DEAD_AFTER: Final = timedelta(seconds=15)
-"""Age of the heartbeat from which on another process may take a run whose executor no longer holds the lock.
+"""Age of the heartbeat after which another process may take over a run whose executor no longer holds the lock.
 
-One that lost its connection to PostgreSQL takes the lock again within a second or two.
+An executor that lost its connection to PostgreSQL takes the lock again within a second or two.
 """
 
 DEATHS: Final = 10
-"""How often in a row a worker may die in the same stage; then the run ends as failed, and the next one has its turn."""
+"""Consecutive deaths of workers in the same stage after which a run fails, so that the next one can begin."""
 
 LEAST_MATCHES: Final = 1000
-"""Finished matches from which on a world without a champion gets a run."""
+"""Fewest finished matches for an automatic run in a world without a champion."""
 
 FIRST_WAIT: Final = timedelta(minutes=5)
-"""Wait after the first failed run of a world without a champion; each further failure doubles it, up to a day."""
+"""Wait after the first failed automatic run; each further failure doubles it, up to `LONGEST_WAIT`."""
 
 LONGEST_WAIT: Final = timedelta(days=1)
 
 
 class RunRefusedError(ValueError):
-    """No run can come of what was asked for; the message says why and what to choose instead."""
+    """The requested run cannot succeed; the message says why and what to choose instead."""
 
 
 def queue_run(
@@ -57,7 +57,7 @@ def queue_run(
     reason: str,
     now: datetime,
 ) -> PipelineRun:
-    """Ask for a run; one that waits already with the same world, `as_of` and profile is returned instead.
+    """Queue a run, unless one with the same world, `as_of` and profile is queued already; return it.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def queue_run(
     Raises
     ------
     RunRefusedError
-        When no run can come of it: see `refuse_impossible`.
+        When the run cannot succeed: see `refuse_impossible`.
     """
     as_of = as_of or latest_midnight(now)
     refuse_impossible(world=World(world), as_of=as_of, now=now)
@@ -77,21 +77,21 @@ def queue_run(
 
 
 def latest_midnight(now: datetime) -> datetime:
-    """Return the latest 00:00 UTC, by which a run pins its facts unless it is told otherwise."""
+    """Return the latest 00:00 UTC, the default `as_of` of a run."""
     return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def refuse_impossible(*, world: World, as_of: datetime, now: datetime) -> None:
-    """Refuse a run that has no facts to learn from.
+    """Refuse a run that has too few facts to learn from.
 
     Raises
     ------
     RunRefusedError
-        When `as_of` lies ahead, the world has no results, none was known before `as_of`, or those known then are too
-        few for one step of the walk forward.
+        When `as_of` is in the future, the world has no results, none was known before `as_of`, or too few were for
+        one step of the walk-forward evaluation.
     """
     if as_of > now:
-        raise RunRefusedError(f"{_moment(as_of)} lies ahead: a run looks back. Choose today or an earlier day.")
+        raise RunRefusedError(f"{_moment(as_of)} is in the future. Choose today or an earlier day.")
     history = selectors.history(world, as_of=as_of, split=workspaces.read_params()["split"])
     if history.first_known_at is None:
         raise RunRefusedError(
@@ -113,16 +113,16 @@ def refuse_impossible(*, world: World, as_of: datetime, now: datetime) -> None:
 
 
 def run_due(*, now: datetime, is_stopping: Callable[[], bool] = lambda: False) -> PipelineRun | None:
-    """Execute the oldest run that is not over; None when there is none, or a process is at work on it.
+    """Execute the oldest unfinished run; return None when there is none, or another process executes it.
 
     Parameters
     ----------
     is_stopping : callable
-        Whether this process has to end soon.
+        Returns whether this process is shutting down.
     """
     if is_stopping():
         return None
-    with alone(Lock.RUN) as is_ours:
+    with try_lock(Lock.RUN) as is_ours:
         if not is_ours:
             return None
         run = _next(now)
@@ -132,12 +132,12 @@ def run_due(*, now: datetime, is_stopping: Callable[[], bool] = lambda: False) -
 
 
 def retrain_due(*, now: datetime) -> list[PipelineRun]:
-    """Ask for a run of each world that has matches enough and no champion.
+    """Queue a run for each world that has enough matches and no champion.
 
-    None is asked for while one is under way, within a day of one whose version did not pass, or too soon after a
-    failed one: that is tried again after minutes, then less and less often.
+    No run is queued while another is unfinished, within a day of one whose version did not pass its gates, or soon
+    after a failed one: the wait begins with minutes and doubles with each failure.
     """
-    asked = []
+    queued = []
     for world in World:
         runs = PipelineRun.objects.filter(world=world)
         if selectors.champion(world) is not None or runs.filter(status__in=selectors.UNFINISHED).exists():
@@ -146,9 +146,9 @@ def retrain_due(*, now: datetime) -> list[PipelineRun]:
             continue
         finished = Match.objects.filter(world=world, status=Match.Status.FINISHED)
         if finished[:LEAST_MATCHES].count() >= LEAST_MATCHES:
-            # A history that is too short ends as a failed run, which the page shows with its reason.
-            asked.append(_queue(world, latest_midnight(now), settings.SPAI_PROFILE, SYSTEM, "first champion", now))
-    return asked
+            # If the history is too short, the run fails and its page shows the reason.
+            queued.append(_queue(world, latest_midnight(now), settings.SPAI_PROFILE, SYSTEM, "first champion", now))
+    return queued
 
 
 @transaction.atomic
@@ -159,12 +159,12 @@ def _queue(world: World, as_of: datetime, profile: str, requested_by: str, reaso
         **wanted, requested_by=requested_by, reason=reason, created_at=now, params=workspaces.read_params()
     )
     publish(run, now)
-    events.wake("run_requested")
+    events.start_tasks_after_commit("run_requested")
     return run
 
 
 def _not_before(runs: QuerySet[PipelineRun], now: datetime) -> datetime:
-    """Return when the next run of a world without a champion may be asked for, by how its runs ended."""
+    """Return when the next run of a world without a champion may be queued, given how its runs ended."""
     ended = runs.filter(finished_at__isnull=False).order_by("-finished_at")
     latest = ended.first()
     if latest is None or latest.finished_at is None:
@@ -179,7 +179,7 @@ def _not_before(runs: QuerySet[PipelineRun], now: datetime) -> datetime:
 
 
 def _next(now: datetime) -> PipelineRun | None:
-    """Return the oldest run that is not over, unless its executor may be alive; the others wait for it."""
+    """Return the oldest unfinished run; None while its executor may be alive, because runs keep their order."""
     for run in PipelineRun.objects.filter(status__in=selectors.UNFINISHED).order_by("id"):
         if run.status != PipelineRun.RunStatus.RUNNING:
             return run
@@ -201,7 +201,7 @@ def _next(now: datetime) -> PipelineRun | None:
 
 
 def _deaths(run: PipelineRun) -> int:
-    """Return how often in a row a worker died in the stage that the run is in, this time included."""
+    """Return how often in a row, this time included, a worker died in the running stage."""
     count = 1
     for noted in reversed(run.interruptions):
         if (noted["kind"], noted["stage"]) != ("died", running_stage(run)):

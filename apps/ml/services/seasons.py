@@ -1,4 +1,4 @@
-"""How running seasons may end: simulated by the champion when facts or the champion changed."""
+"""Simulations of running seasons, repeated when facts or the champion change."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from django.db import DatabaseError, transaction
 from django.db.models import OuterRef, Q, Subquery
 
-from apps.matches.locks import Lock, alone
+from apps.matches.locks import Lock, try_lock
 from apps.matches.models import Match, Season, Team, World
 from apps.matches.selectors import PLAY_OFF_STAGE
 from apps.matches.standings import points_for_win, rule_of
@@ -26,27 +26,27 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 AT_MOST_EVERY: Final = timedelta(minutes=10)
-"""A season is simulated anew by one version at most this often."""
+"""Shortest time between two simulations of a season by one version."""
 
 PARAMS: Final[Mapping[str, Any]] = {"simulations": 10_000, "doubt": 0.4}
-"""Section ``season`` of the parameters, for versions that were trained before it was there."""
+"""Section ``season`` of the parameters, for versions that were trained before it existed."""
 
 TO_PLAY: Final = (Match.Status.SCHEDULED, Match.Status.LIVE, Match.Status.POSTPONED, Match.Status.UNKNOWN)
-"""Statuses of a match that is still to be decided on the field."""
+"""Statuses of a match that is still to be played."""
 
 OFF_THE_FIELD: Final = (Match.Status.CANCELLED, Match.Status.AWARDED)
-"""Statuses of a match that nobody will play."""
+"""Statuses of a match that will not be played."""
 
 UNDATED_AFTER: Final = timedelta(days=14)
-"""A match that no source has listed yet is described as if it came so long after the latest listed one."""
+"""Assumed time between the latest listed match and those that no source has listed yet."""
 
 DIGITS: Final = 4
-"""Digits of a chance that are kept: those that 10,000 simulations can tell."""
+"""Decimals of a stored probability: more are noise with 10,000 simulations."""
 
 
 @dataclass(frozen=True, slots=True)
 class SeasonsReport:
-    """How many seasons were running and how many were simulated, by world; `busy` when another round was under way."""
+    """Numbers of running and of simulated seasons, by world; `busy` when another round was running."""
 
     looked_at: dict[str, int]
     simulated: dict[str, int]
@@ -64,7 +64,7 @@ class Calendar:
     results, fixtures : list of Match
         Those with a result, and those still to be played.
     undated : list of Match
-        Pairs that have to meet and that no source has listed; not stored.
+        Matches that have to be played and that no source has listed; not stored.
     is_whole : bool
         Whether these are all matches to the end of the season.
     """
@@ -77,8 +77,8 @@ class Calendar:
 
 
 def simulate_due(*, now: datetime) -> SeasonsReport:
-    """Simulate every running league season whose facts or champion changed since it was simulated last."""
-    with alone(Lock.SEASONS) as ours:
+    """Simulate each running league season whose facts or champion changed since its latest simulation."""
+    with try_lock(Lock.SEASONS) as ours:
         if not ours:
             return SeasonsReport({}, {}, busy=True)
         looked_at, simulated = {}, {}
@@ -94,7 +94,7 @@ def simulate_due(*, now: datetime) -> SeasonsReport:
                     _keep(_simulated(season, served, now=now))
                 simulated[str(world)] = len(due)
             except (DatabaseError, ValueError) as error:
-                # One world's trouble is not the other's.
+                # An error in one world must not stop the other.
                 metrics.ERRORS.labels("simulate").inc()
                 logger.exception("seasons of the %s world: %s", world, error)
         return SeasonsReport(looked_at, simulated)
@@ -103,7 +103,7 @@ def simulate_due(*, now: datetime) -> SeasonsReport:
 def _running(world: World, now: datetime) -> list[Season]:
     """Return the league seasons of a world that have a match to come."""
     coming = Match.objects.filter(season=OuterRef("pk"), status=Match.Status.SCHEDULED, kickoff_at__gt=now)
-    # The first one of each season, by index: an EXISTS is turned into a join that reads every fixture.
+    # The first fixture of each season, found by index. PostgreSQL turns EXISTS into a join that reads all fixtures.
     first = coming.exclude(stage__name=PLAY_OFF_STAGE).order_by("kickoff_at", "id").values("kickoff_at")[:1]
     return list(
         Season.objects.annotate(next_at=Subquery(first))
@@ -119,14 +119,14 @@ def _running(world: World, now: datetime) -> list[Season]:
 
 def _is_due(season: Season, served: serving.ServedModel, now: datetime) -> bool:
     latest = season.forecasts.only("version_id", "data_snapshot", "as_of").order_by("-as_of", "-id").first()
-    # After a rollback the forecast that is shown is of the version that was taken back.
+    # After a rollback the latest forecast is by the former champion.
     if latest is None or latest.version_id != served.version_id:
         return True
     return latest.data_snapshot != served.data_snapshot and latest.as_of <= now - AT_MOST_EVERY
 
 
 def _keep(forecast: SeasonForecast) -> None:
-    """Store a forecast in place of those of the same day, and of that by the same version on the same facts."""
+    """Store a forecast, and delete those of the same day and those by the same version on the same facts."""
     same = Q(as_of__date=forecast.as_of.date()) | Q(version=forecast.version_id, data_snapshot=forecast.data_snapshot)
     with transaction.atomic():
         SeasonForecast.objects.filter(same, season=forecast.season).delete()
@@ -135,8 +135,8 @@ def _keep(forecast: SeasonForecast) -> None:
 
 def _simulated(season: Season, served: serving.ServedModel, *, now: datetime) -> SeasonForecast:
     """Return the forecast of a season, not yet stored."""
-    # The mathematics brings numba along: like the model's own libraries it loads where it is used.
-    from apps.ml.forecasting import season as mathematics
+    # Loads numba: only where it is used.
+    from apps.ml.forecasting import season as season_simulation
 
     calendar = _calendar(season)
     params = {**PARAMS, **served.bundle.manifest.params.get("season", {})}
@@ -148,7 +148,7 @@ def _simulated(season: Season, served: serving.ServedModel, *, now: datetime) ->
         (number[match.home_team_id], number[match.away_team_id], match.home_goals, match.away_goals)
         for match in calendar.results
     ]
-    outcome = mathematics.simulate(
+    outcome = season_simulation.simulate(
         clubs=len(calendar.teams),
         played=np.array(played, dtype=np.int64).reshape(-1, 4),
         fixtures=np.array([(number[match.home_team_id], number[match.away_team_id]) for match in to_play]),
@@ -202,7 +202,7 @@ def _calendar(season: Season) -> Calendar:
             for home, away in missing
             if (home.pk, away.pk) not in over
         ]
-    # Leagues that split in spring are whole when a club has as many matches as a year ago.
+    # Leagues that split in spring are complete when each club has as many matches as a year ago.
     is_as_long = bool(before) and met.total() * len(teams_before) >= before.total() * len(ordered)
     is_even = not missing and len(set(met.values())) == 1
     return Calendar(ordered, results, fixtures, undated, is_whole=is_double or is_even or is_as_long)
@@ -221,13 +221,13 @@ def _met_before(season: Season) -> Counter[tuple[int, int]]:
 
 
 def _is_double_round(met: Counter[tuple[int, int]]) -> bool:
-    """Whether everybody met everybody once at home, and no oftener."""
+    """Return whether each team met each other team exactly once at home."""
     teams = len({team for pair in met for team in pair})
     return len(met) == met.total() == teams * (teams - 1) > 0
 
 
 def _forecast(calendar: Calendar, served: serving.ServedModel, *, now: datetime) -> tuple[np.ndarray, np.ndarray]:
-    """Return probabilities, shape (n, 3), and expected goals, (n, 2), of what is to play, as of now."""
+    """Return probabilities, shape (n, 3), and expected goals, shape (n, 2), of the remaining matches as of now."""
     import pandas as pd
 
     from apps.ml import dataset
@@ -244,14 +244,14 @@ def _forecast(calendar: Calendar, served: serving.ServedModel, *, now: datetime)
         ],
         ignore_index=True,
     )
-    # A match that should have begun already is as good as one that begins now.
+    # A match that should have begun already is described as if it began now.
     kickoff = frame["kickoff_at"].where(frame["kickoff_at"] >= now, pd.Timestamp(now).as_unit("us"))
     features = as_trained(serving.features_of(served, frame.assign(kickoff_at=kickoff), now=now))
     return served.bundle.estimator.predict_proba(features), served.bundle.estimator.expected_goals(features)
 
 
 def _lines(season: Season) -> list[dict[str, Any]]:
-    """Return the lines of the table, each number of places once."""
+    """Return the lines of the table, such as promotion; lines at the same place are merged."""
     from apps.ml.forecasting.features.places import places_of
 
     places = places_of(season.competition.region.name, season.competition.level)

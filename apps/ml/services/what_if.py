@@ -1,4 +1,4 @@
-"""A match of any two teams on a day to come, forecast for the one who asks; nothing is kept."""
+"""Forecasts of hypothetical matches between any two teams; nothing is stored."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
     import pandas as pd
 
 AHEAD: Final = timedelta(days=365)
-"""How far ahead a match may be imagined: beyond it, the clubs of today say nothing."""
+"""Longest time ahead of a hypothetical match: ratings say little about clubs in more than a year."""
 
 USUAL_KICKOFF: Final = time(15)
-"""Kick-off of an imagined match, UTC."""
+"""Kick-off of a hypothetical match, UTC."""
 
 LEAST_NOTICE: Final = timedelta(hours=1)
-"""A match of today is imagined at least so long from now."""
+"""Shortest time until the kick-off of a hypothetical match of today."""
 
 
 class WhatIfRefusedError(ValueError):
-    """A match cannot be imagined; the message says why, `kind` names the kind of trouble, `about` the parameter."""
+    """The match cannot be forecast; the message says why, `kind` is a code for it, `about` the parameter."""
 
     def __init__(self, kind: str, about: str, detail: str) -> None:
         super().__init__(detail)
@@ -33,7 +33,7 @@ class WhatIfRefusedError(ValueError):
 def hypothetical_match(
     *, home_team: Team, away_team: Team, season: Season, day: date, is_neutral: bool = False, now: datetime
 ) -> Match:
-    """Return a match that is stored nowhere.
+    """Return a match that is not stored.
 
     Raises
     ------
@@ -46,12 +46,12 @@ def hypothetical_match(
         raise WhatIfRefusedError(
             "past",
             "date",
-            "This day is over, and what was known on it is not kept. Forecasts of past matches are on their pages.",
+            "This day is over. Forecasts of past matches are on their pages.",
         )
     kickoff_at = max(datetime.combine(day, USUAL_KICKOFF, tzinfo=UTC), now + LEAST_NOTICE)
     if kickoff_at > now + AHEAD:
         latest = (now + AHEAD - timedelta(days=1)).date()
-        raise WhatIfRefusedError("too-far", "date", f"The latest day that can be asked for is {latest.isoformat()}.")
+        raise WhatIfRefusedError("too-far", "date", f"The latest day that can be forecast is {latest.isoformat()}.")
     return Match(
         season=season,
         home_team=home_team,
@@ -64,7 +64,7 @@ def hypothetical_match(
 
 
 def next_saturday(now: datetime) -> date:
-    """Return the day of the usual next match: today on a Saturday before the usual kick-off, else the next one."""
+    """Return the next Saturday; today, on a Saturday before the usual kick-off."""
     today = now.astimezone(UTC)
     ahead = (5 - today.weekday()) % 7
     if ahead == 0 and today.time() >= USUAL_KICKOFF:
@@ -73,10 +73,10 @@ def next_saturday(now: datetime) -> date:
 
 
 def what_if(match: Match, *, now: datetime) -> LiveForecast:
-    """Forecast a match that `hypothetical_match` returned, from what is known now.
+    """Forecast a match that `hypothetical_match` returned.
 
-    The ratings are those of today: what would be played between now and then is not made up. Rest and congestion look
-    at the fixtures that are known.
+    Ratings are those of today; results between now and then are not simulated. Rest and congestion use the known
+    fixtures.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def what_if(match: Match, *, now: datetime) -> LiveForecast:
     """
 
     def fixture() -> pd.DataFrame:
-        # The bridge to frames brings pandas along, which a web process loads in its warm-up and not at its start.
+        # Loads pandas, which a web process does in its warm-up and not at its start.
         from apps.ml import dataset
 
         return dataset.hypothetical_fixtures([match])

@@ -1,4 +1,4 @@
-"""The folder of a run: links to the code, parameters of its own, and a share in one DVC cache."""
+"""Workspaces of runs: a folder with links to the code, its own parameters, and the shared DVC cache."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ QUIET: Final = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "NO_COLOR": "1",
     "PYTHONUNBUFFERED": "1",
-    # Two fits at once on two cores spend their time waiting for each other in a loop otherwise.
+    # Otherwise two simultaneous fits on two cores waste their time in busy-waiting.
     "OMP_WAIT_POLICY": "passive",
 }
 
 PATIENCE: Final = 20.0
-"""Seconds to wait for the processes of an earlier executor to end."""
+"""Seconds to wait for the processes of an earlier executor."""
 
 CONFIG: Final = """[core]
     no_scm = true
@@ -46,16 +46,16 @@ CONFIG: Final = """[core]
 
 
 def folder_of(run: PipelineRun) -> Path:
-    """Return where a run works."""
+    """Return the folder of a run."""
     return settings.SPAI_VAR_DIR / "runs" / str(run.pk)
 
 
 @contextmanager
 def hold(run: PipelineRun) -> Iterator[int | None]:
-    """Let no other process of this machine work in the folder of a run; yield an open file, None when another does.
+    """Lock the folder of a run on this machine; yield the lock's file descriptor, or None when it is taken.
 
-    The hold lasts until this process and all that have inherited the file have ended, so that stages of an executor
-    that was replaced are never at work beside those of the next.
+    The lock lasts until this process and all that inherited the descriptor have ended, so that stages of an earlier
+    executor never run beside those of the next.
     """
     folder_of(run).mkdir(parents=True, exist_ok=True)
     with (folder_of(run) / ".held").open("w") as file:
@@ -74,19 +74,19 @@ def hold(run: PipelineRun) -> Iterator[int | None]:
 
 
 def make(run: PipelineRun) -> Path:
-    """Make the workspace of a run, or take up the one that an earlier attempt left."""
+    """Make the workspace of a run, or reuse the one of an earlier attempt; return its folder."""
     folder = folder_of(run)
     (folder / ".dvc").mkdir(parents=True, exist_ok=True)
     cache = settings.SPAI_VAR_DIR / "dvc-cache"
     remote = settings.SPAI_DVC_REMOTE or str(settings.SPAI_VAR_DIR / "dvc-remote")
     (folder / ".dvc" / "config").write_text(CONFIG.format(cache=cache, remote=remote), encoding="utf-8")
-    # Whoever held these is dead: one process works in the folder at a time, see `hold`.
+    # The processes that held these locks have ended: only one works in the folder at a time, see `hold`.
     for lock in ("lock", "rwlock", "rwlock.lock"):
         (folder / ".dvc" / "tmp" / lock).unlink(missing_ok=True)
     for name in ("dvc.yaml", ".dvcignore"):
-        # The content alone: what lies here is private, whoever may read the checkout.
+        # Copy the content without its permissions: this folder is private.
         shutil.copyfile(settings.BASE_DIR / name, folder / name)
-    # DVC would make them for every user of the machine to write into.
+    # DVC would make these folders writable for all users of the machine.
     for place in (_site_cache(), _site_cache() / "repo"):
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
     _link_code(folder)
@@ -98,7 +98,7 @@ def make(run: PipelineRun) -> Path:
 
 
 def _link_steps(folder: Path) -> None:
-    """Share finished steps of the training among runs: one that is asked for again finds those of the failed one."""
+    """Share finished training steps among runs, so that a repeated run reuses those of the failed one."""
     shared, link = settings.SPAI_VAR_DIR / "finished-steps", folder / finished_steps.FOLDER
     shared.mkdir(parents=True, exist_ok=True)
     if not link.is_symlink():
@@ -106,14 +106,14 @@ def _link_steps(folder: Path) -> None:
 
 
 def read_params() -> dict[str, Any]:
-    """Return the parameters of the checkout, without what a run pins."""
+    """Return the parameters of the checkout, without the section `run`."""
     params = files.read_params(settings.BASE_DIR)
     params.pop("run", None)
     return params
 
 
 def environment() -> dict[str, str]:
-    """Return what the stages of a run find in their environment."""
+    """Return the environment of the stages of a run."""
     places = {"PYTHONPATH": str(settings.BASE_DIR), "DVC_SITE_CACHE_DIR": str(_site_cache())}
     return os.environ | QUIET | places
 
@@ -123,10 +123,10 @@ def _site_cache() -> Path:
 
 
 def _link_code(folder: Path) -> None:
-    """Link the code, so that dvc.yaml finds it under the same names as in the checkout.
+    """Link the code, so that `dvc.yaml` finds it under the same paths as in the checkout.
 
-    `apps/__init__.py` is left out: the folder must not hide the package of the checkout from Django, which puts the
-    current folder on its path.
+    `apps/__init__.py` is left out. Python puts the current folder first on its path, and this folder must not hide the
+    package of the checkout.
     """
     source = settings.BASE_DIR
     links = {folder / "manage.py": source / "manage.py", folder / ".venv": Path(sys.prefix)}

@@ -109,9 +109,7 @@ def find(*, remote: str = "", given: str = "", folder: Path | None = None) -> Fo
     """
     if remote:
         if not remote.startswith(("ws://", "wss://", "http://", "https://")):
-            raise BrowserMissing(
-                f"the remote browser has no ws or http address: {remote[:200]!r}", how()
-            )
+            raise BrowserMissing(f"the remote browser has no ws or http address: {remote[:200]!r}", how())
         return FoundBrowser(Origin.REMOTE, remote, "", "the settings name a remote browser")
     if given:
         version = _version(given)

@@ -100,7 +100,7 @@ class Tab:
         self._fetched_url = self._leads_to = ""
         self._has_crashed = self._is_stuck = False
         self._refusal: tuple[FetchOutcome, str] | None = None
-        self._response: PlaywrightResponse | None = None
+        self._answer: PlaywrightResponse | None = None
         self._first: str | None = None
         self._documents: set[str] = set()
         self._hops = self._bytes = self._limit = 0

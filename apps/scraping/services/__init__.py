@@ -1,4 +1,4 @@
-"""Visits to sources and imports of files."""
+"""Scrape runs of sources, imports of files, politeness per host."""
 
 from apps.scraping.services.hosts import resume
 from apps.scraping.services.imports import FileReport, ImportReport, RefusedRecord, find_files, import_files

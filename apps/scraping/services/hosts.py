@@ -19,7 +19,7 @@ from urllib.parse import urljoin
 
 from django.utils import timezone
 
-from apps.matches.locks import LockClass, alone_with
+from apps.matches.locks import LockClass, try_lock_of
 from apps.scraping import metrics, politeness
 from apps.scraping.models import HostState
 from apps.scraping.politeness import LONGEST_DELAY, host_of
@@ -89,7 +89,7 @@ def fetch_politely(url: str, send: Send, *, policy: FetchPolicy, fetch_robots: F
         When the host is halted, its robots.txt forbids the page or demands too long a delay, or no response came.
     """
     host = host_of(url)
-    with alone_with(LockClass.HOST, _lock_number(host), patience=PATIENCE) as is_ours:
+    with try_lock_of(LockClass.HOST, _lock_number(host), patience=PATIENCE) as is_ours:
         if not is_ours:
             raise FetchError(FetchOutcome.TIMEOUT, f"another process has held {host} for {PATIENCE:.0f} s")
         state, _ = HostState.objects.get_or_create(host=host)

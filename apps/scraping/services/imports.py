@@ -10,15 +10,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from apps.matches.aliases import aliases_for
+from apps.matches.ingest import BATCH, Ingestion, IngestReport, RecordOutcome
 from apps.matches.records import MatchRecord
-from apps.matches.services import Ingestion, IngestReport, Outcome
 from apps.scraping import metrics
 from apps.scraping.services.sources import UnknownSourceError
 from apps.scraping.sources import SOURCES, FileReader, ParsedFile, ParseError
-from apps.scraping.sources.aliases import aliases_for
-
-BATCH: Final = 10_000
-"""Records that are stored at once, always of whole files."""
 
 FILES_AHEAD: Final = 40
 """Files that are read ahead of the one that is stored."""
@@ -184,10 +181,10 @@ def _store(run: Ingestion, waiting: list[tuple[FileReport, ParsedFile]], on_file
     for report, parsed in waiting:
         end = start + len(parsed.records)
         outcomes = batch.outcomes[start:end]
-        report.created = outcomes.count(Outcome.CREATED)
-        report.changed = outcomes.count(Outcome.CHANGED)
-        report.same = outcomes.count(Outcome.SAME)
-        report.refused = outcomes.count(Outcome.REFUSED) + len(parsed.refused)
+        report.created = outcomes.count(RecordOutcome.CREATED)
+        report.changed = outcomes.count(RecordOutcome.CHANGED)
+        report.same = outcomes.count(RecordOutcome.SAME)
+        report.refused = outcomes.count(RecordOutcome.REFUSED) + len(parsed.refused)
         report.notes = parsed.notes
         for row in parsed.refused:
             report.refusals.append(RefusedRecord(row.line, row.row, row.reason))

@@ -10,7 +10,7 @@ from typing import Final
 
 from django.db import IntegrityError, transaction
 
-from apps.matches.events import wake
+from apps.matches.events import start_tasks_after_commit
 from apps.matches.models import Match, World
 from apps.scraping import selectors
 from apps.scraping.models import ScrapeRun, Snapshot, Source
@@ -89,7 +89,7 @@ def request_scheduled_run(*, source: str, scope: str, now: datetime) -> RunReque
         return RunRequest(None, f"{source} has no match within a day: no odds are read")
     with transaction.atomic():
         run = _request(row, wanted, start, end, by=TIMETABLE, now=now)
-        wake("scrape_requested")
+        start_tasks_after_commit("scrape_requested")
     return RunRequest(run)
 
 
@@ -104,7 +104,7 @@ def request_run(*, source: Source, scope: str, by: str, now: datetime) -> Scrape
     start, end = window_of(source, _scope(scope), now)
     with transaction.atomic():
         run = _request(source, _scope(scope), start, end, by=by, now=now)
-        wake("scrape_requested")
+        start_tasks_after_commit("scrape_requested")
     return run
 
 
@@ -131,7 +131,7 @@ def request_backfill(*, source: Source, start: date, end: date, by: str, now: da
             _request(source, ScrapeScope.BACKFILL, first, last, by=by, now=now, batch=batch)
             for first, last in months(start, end)
         ]
-        wake("scrape_requested")
+        start_tasks_after_commit("scrape_requested")
     return runs
 
 
@@ -155,7 +155,7 @@ def request_reparse(
         raise WindowError(f"The last day, {last}, lies before the first, {first}.")
     with transaction.atomic():
         run = _request(source, ScrapeScope.REPARSE, first, last, by=by, now=now)
-        wake("scrape_requested")
+        start_tasks_after_commit("scrape_requested")
     return run
 
 

@@ -18,10 +18,11 @@ from typing import Final
 
 from django.utils import timezone
 
+from apps.matches.aliases import aliases_for
 from apps.matches.events import publish
-from apps.matches.locks import LockClass, alone_with
+from apps.matches.ingest import IngestReport, ingest
+from apps.matches.locks import LockClass, try_lock_of
 from apps.matches.records import readable
-from apps.matches.services import IngestReport, ingest
 from apps.scraping import metrics, plausibility, selectors
 from apps.scraping.models import Address, ScrapeRun, Source
 from apps.scraping.responses import FetchOutcome
@@ -30,7 +31,6 @@ from apps.scraping.services.crawl import Crawl, CrawlResult, Fetcher
 from apps.scraping.services.reread import Reread
 from apps.scraping.services.sources import base_url_of, site_of, why_off
 from apps.scraping.sources import CrawlJob, Site, Window
-from apps.scraping.sources.aliases import aliases_for
 
 logger = logging.getLogger(__name__)
 
@@ -165,7 +165,7 @@ def scrape_due(
             # A back-fill can wait until the host is resumed; any other run ends and reports that it is halted.
             busy.add(run.source_id)
             continue
-        with alone_with(LockClass.SOURCE, run.source_id) as is_ours:
+        with try_lock_of(LockClass.SOURCE, run.source_id) as is_ours:
             if not is_ours:
                 # Another worker scrapes this source; it will take the next run too.
                 busy.add(run.source_id)

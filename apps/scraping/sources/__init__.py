@@ -1,4 +1,4 @@
-"""Sources: pure parsers, one per site, behind one protocol."""
+"""Sources: pure parsers, one package per site, behind the protocols in `base`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from apps.scraping.sources.openfootball import Openfootball, OpenfootballSite
 from apps.scraping.sources.whoscored import WhoScored
 
 SOURCES: Final[dict[str, FileReader]] = {source.name: source for source in (FootballData(), Openfootball())}
-"""Every source by its name."""
+"""Readers of imported files by the name of their source."""
 
 __all__ = [
     "SOURCES",

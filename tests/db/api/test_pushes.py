@@ -14,8 +14,8 @@ from prometheus_client import REGISTRY
 from apps.api import intake, services
 from apps.api.intake import line_ingest
 from apps.api.models import IdempotencyKey, Upload
+from apps.matches.ingest import WorldConflictError, ingestion
 from apps.matches.models import Contradiction, Event, Ingest, Match, MatchStats, Odds, Team, TeamAlias
-from apps.matches.services import WorldConflictError
 from tests.db.api.conftest import NOW, body_of, quoted, told
 
 pytestmark = pytest.mark.django_db
@@ -44,7 +44,7 @@ def test_a_fixture_its_odds_and_its_result_enter_as_one_match(key):
     )
     assert counts(push(key, over, now=NOW + timedelta(days=2))) == (0, 1, 0, 0)
     match = Match.objects.get()
-    assert (match.status, match.home_goals, match.away_goals, match.told_by) == ("finished", 2, 1, "feed")
+    assert (match.status, match.home_goals, match.away_goals, match.result_source) == ("finished", 2, 1, "feed")
     assert match.known_at == datetime(2026, 11, 24, 16, 54, tzinfo=UTC)
     assert MatchStats.objects.get(match=match).home_shots == 11
     assert Odds.objects.get(match_id=match.pk).home == 2.0
@@ -180,7 +180,7 @@ def test_odds_of_a_match_whose_result_another_source_told(key, make_key):
     push(make_key("other").row, told(status="finished", home_goals=3, away_goals=0), now=now)
     assert counts(push(key, quoted("m1"), now=now)) == (0, 1, 0, 0)
     match = Match.objects.get()
-    assert (match.told_by, match.home_goals) == ("other", 3)
+    assert (match.result_source, match.home_goals) == ("other", 3)
 
 
 def test_odds_do_not_end_a_contradiction_of_their_feed(key, make_key):
@@ -193,7 +193,7 @@ def test_odds_do_not_end_a_contradiction_of_their_feed(key, make_key):
     contradiction = Contradiction.objects.get()
     assert (contradiction.source, contradiction.home_goals, contradiction.resolved_at) == ("feed", 2, None)
     match = Match.objects.get()
-    assert (match.status, match.home_goals, match.told_by) == ("finished", 3, "other")
+    assert (match.status, match.home_goals, match.result_source) == ("finished", 3, "other")
 
 
 # ── Worlds and names ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -258,8 +258,8 @@ def test_the_same_match_again_and_again_is_refused_before_it_costs(key):
 
 
 def test_batches_lose_no_line(key, monkeypatch):
-    monkeypatch.setattr(line_ingest, "BATCH", 4)
-    monkeypatch.setattr(line_ingest, "LARGEST_BATCH", 6)
+    monkeypatch.setattr(ingestion, "BATCH", 4)
+    monkeypatch.setattr(ingestion, "LARGEST_BATCH", 6)
     lines = [
         told(home_team=f"Club {n}", season="2025-26" if n < 15 else "2026-27", source_id=f"m{n}") for n in range(23)
     ]
@@ -393,8 +393,8 @@ def test_uploads_of_two_keys_have_nothing_to_do_with_each_other(key, make_key):
 
 
 def test_a_failure_in_the_middle_stores_nothing(key, monkeypatch):
-    monkeypatch.setattr(line_ingest, "BATCH", 2)
-    monkeypatch.setattr(line_ingest, "LARGEST_BATCH", 2)
+    monkeypatch.setattr(ingestion, "BATCH", 2)
+    monkeypatch.setattr(ingestion, "LARGEST_BATCH", 2)
     upload = uuid4()
     push(key, told(), upload=upload)
     real, calls = line_ingest._stored, []

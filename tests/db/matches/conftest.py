@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from apps.matches.records import CompetitionKey, KickoffPrecision, MatchRecord, Status
-from apps.matches.services import IngestReport, ingest
+from apps.matches.ingest import IngestReport, ingest
+from apps.matches.records import CompetitionKey, KickoffPrecision, MatchRecord, MatchStatus
 
 LEAGUE = CompetitionKey("Scotland", "Premiership", 1)
 NOW = datetime(2024, 7, 1, 12, 0, tzinfo=UTC)
@@ -32,7 +32,7 @@ def record(kickoff: str, result: str = "", /, **fields: Any) -> MatchRecord:
     }
     if result:
         home, away = result.split("-")
-        told |= {"status": Status.FINISHED, "home_goals": int(home), "away_goals": int(away)}
+        told |= {"status": MatchStatus.FINISHED, "home_goals": int(home), "away_goals": int(away)}
     return MatchRecord(**(told | fields))
 
 

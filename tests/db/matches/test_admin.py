@@ -50,7 +50,7 @@ def a_bit_of_everything():
         match=match, source="whoscored", number=1, kind="goal", side="home", minute=88, player=player
     )
     ContradictionFactory(match=match)
-    result = {"told_by": "football-data", "status": "finished", "home_goals": 2, "away_goals": 1}
+    result = {"result_source": "football-data", "status": "finished", "home_goals": 2, "away_goals": 1}
     Correction.objects.create(
         match=match, ingest=match.ingest, before=result, after=result, decided_by="ann", reason="seen",
         decided_at=timezone.now(),
@@ -107,7 +107,7 @@ def test_a_contradiction_is_listed_filtered_and_decided(admin):
         assert said in page
     assert ended.match.home_team.name not in page
     assert "the sources agree" in admin.get(listed + "?state=resolved").content.decode()
-    address = reverse("admin:matches_contradiction_let_stand", args=[row.pk])
+    address = reverse("admin:matches_contradiction_accept_contradiction", args=[row.pk])
     assert "no source overrules it" in admin.get(address).content.decode()
     admin.post(address, {"reason": "", "_form_submitted": "on"})
     assert not Correction.objects.exists()
@@ -116,7 +116,7 @@ def test_a_contradiction_is_listed_filtered_and_decided(admin):
     assert answer.headers["HX-Redirect"] == reverse("admin:matches_correction_change", args=[correction.pk])
     assert (correction.decided_by, correction.reason) == ("admin", "I was there")
     row.match.refresh_from_db()
-    assert (row.match.away_goals, row.match.told_by) == (0, "operator")
+    assert (row.match.away_goals, row.match.result_source) == (0, "operator")
     answer = admin.post(address, {"reason": "again", "_form_submitted": "on"})
     assert "the contradiction has ended" in admin.get(answer.headers["HX-Redirect"]).content.decode()
 
@@ -126,13 +126,13 @@ def test_a_correction_is_made_and_taken_back_in_the_admin(admin):
     form = {"home_goals": 4, "away_goals": 4, "status": "finished", "reason": "seen", "_form_submitted": "on"}
     admin.post(reverse("admin:matches_match_correct", args=[match.pk]), form)
     match.refresh_from_db()
-    assert (match.home_goals, match.told_by) == (4, "operator")
+    assert (match.home_goals, match.result_source) == (4, "operator")
     correction = Correction.objects.get()
     assert "4–4 by operator" in admin.get(reverse("admin:matches_correction_changelist")).content.decode()
     address = reverse("admin:matches_correction_undo", args=[correction.pk])
     admin.post(address, {"reason": "not seen", "_form_submitted": "on"})
     match.refresh_from_db()
-    assert (match.home_goals, match.told_by) == (2, "football-data")
+    assert (match.home_goals, match.result_source) == (2, "football-data")
     answer = admin.post(address, {"reason": "again", "_form_submitted": "on"})
     assert "taken back before" in admin.get(answer.headers["HX-Redirect"]).content.decode()
 
@@ -140,7 +140,7 @@ def test_a_correction_is_made_and_taken_back_in_the_admin(admin):
 def test_whoever_may_not_correct_corrects_nothing(admin_process, client, django_user_model):
     row = ContradictionFactory()
     client.force_login(django_user_model.objects.create_user("bob", is_staff=True))
-    for name, key in (("contradiction_let_stand", row.pk), ("match_correct", row.match_id)):
+    for name, key in (("contradiction_accept_contradiction", row.pk), ("match_correct", row.match_id)):
         answer = client.post(reverse(f"admin:matches_{name}", args=[key]), {"reason": "x", "_form_submitted": "on"})
         assert answer.status_code == 403
     assert not Correction.objects.exists()
@@ -244,7 +244,7 @@ def test_a_merge_that_cannot_be_says_why(admin, two_names):
 def test_a_decision_on_a_row_that_is_not_there_is_not_made(admin, number):
     form = {"reason": "r", "home_goals": 1, "away_goals": 0, "status": "finished", "team": "x", "_form_submitted": "on"}
     for model, name in (
-        ("contradiction", "let_stand"),
+        ("contradiction", "accept_contradiction"),
         ("correction", "undo"),
         ("match", "correct"),
         ("teammerge", "undo"),

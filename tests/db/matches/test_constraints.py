@@ -21,13 +21,12 @@ from apps.matches.models import (
     Odds,
     Player,
     Season,
-    Side,
     Team,
     TeamAlias,
     TeamMerge,
     World,
 )
-from apps.matches.records import Moment
+from apps.matches.records import Moment, Side
 from tests.factories import (
     KICKOFF,
     CompetitionFactory,

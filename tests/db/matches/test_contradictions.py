@@ -10,8 +10,8 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.matches import selectors
 from apps.matches.models import Contradiction, Correction, Ingest, Match, MatchChange, World
-from apps.matches.records import CompetitionKey, Status
-from apps.matches.services import CorrectionRefusedError, correct_result, let_stand, undo_correction
+from apps.matches.records import CompetitionKey, MatchStatus
+from apps.matches.services import CorrectionRefusedError, accept_contradiction, correct_result, undo_correction
 from tests.db.matches.conftest import NOW, at, record
 
 LATER = NOW + timedelta(days=2)
@@ -27,7 +27,7 @@ def told(result="2-0", **fields):
 
 def result():
     match = Match.objects.get()
-    return f"{match.home_goals}-{match.away_goals}", match.told_by, match.revision
+    return f"{match.home_goals}-{match.away_goals}", match.result_source, match.revision
 
 
 def only(**fields):
@@ -42,7 +42,7 @@ def test_a_less_trusted_result_is_refused_and_recorded_once(store):
     for hour in range(3):
         report = store(told("2-0"), source="openfootball", now=NOW + timedelta(hours=hour))
         assert counts(report) == (0, 0, 0, 1)
-    assert report.refusals[0].reason == "openfootball tells 2–0 where football-data told 2–1"
+    assert report.refusals[0].reason == "openfootball reports 2–0, football-data has reported 2–1"
     assert only() == ("2–0 by openfootball against 2–1 by football-data", "open", "trust")
     row = Contradiction.objects.get()
     assert (row.first_seen_at, row.seen_at) == (NOW, NOW)
@@ -90,7 +90,7 @@ def test_sources_that_are_trusted_alike_leave_the_word_to_the_first(store):
 
 def test_a_match_under_way_contradicts_nothing(store):
     store(told("2-1"))
-    store(record("2024-03-02", status=Status.LIVE, home_goals=1, away_goals=0), source="openfootball")
+    store(record("2024-03-02", status=MatchStatus.LIVE, home_goals=1, away_goals=0), source="openfootball")
     assert not Contradiction.objects.exists()
 
 
@@ -182,7 +182,7 @@ def test_it_begins_again_when_they_disagree_again(store):
 def test_it_ends_when_the_standing_result_is_taken_back(store):
     store(told("2-1"))
     store(told("2-0"), source="openfootball")
-    store(record("2024-03-02", status=Status.CANCELLED))
+    store(record("2024-03-02", status=MatchStatus.CANCELLED))
     assert only()[1] == "withdrawn"
 
 
@@ -203,12 +203,14 @@ def dispute(store):
 
 
 def decide(row, **fields):
-    return let_stand(contradiction_id=row.pk, **({"by": "ann", "reason": "I was there", "now": NOW} | fields))
+    return accept_contradiction(
+        contradiction_id=row.pk, **({"by": "ann", "reason": "I was there", "now": NOW} | fields)
+    )
 
 
 def test_letting_the_other_source_stand_is_the_operators_word(dispute, store, monkeypatch):
     woken = []
-    monkeypatch.setattr("apps.matches.services.decisions.wake", woken.append)
+    monkeypatch.setattr("apps.matches.services.decisions.start_tasks_after_commit", woken.append)
     correction = decide(dispute)
     assert result() == ("2-0", "operator", 2)
     assert Match.objects.get().home_goals_half_time is None
@@ -256,7 +258,7 @@ def test_only_the_latest_correction_is_taken_back(dispute):
     first = decide(dispute)
     second = correct_result(
         match_id=dispute.match_id, home_goals=0, away_goals=0, by="ann", reason="the league said so", now=LATER,
-        status=Status.AWARDED,
+        status=MatchStatus.AWARDED,
     )  # fmt: skip
     with pytest.raises(CorrectionRefusedError, match="later correction"):
         undo_correction(correction_id=first.pk, by="ann", reason="no", now=LATER)
@@ -275,7 +277,7 @@ def test_a_match_without_a_result_may_be_corrected_and_loses_it_again(store):
     assert (match.status, match.known_at) == ("finished", at("2024-03-03 06:00"))
     undo_correction(correction_id=correction.pk, by="ann", reason="not seen", now=NOW)
     match.refresh_from_db()
-    assert (match.status, match.home_goals, match.known_at, match.told_by) == (
+    assert (match.status, match.home_goals, match.known_at, match.result_source) == (
         "scheduled", None, None, "football-data"
     )  # fmt: skip
 
@@ -288,7 +290,7 @@ def test_a_match_without_a_result_may_be_corrected_and_loses_it_again(store):
         ({"reason": "\x00"}, "at most 400 readable characters"),
         ({"home_goals": -1}, "is no result"),
         ({"home_goals": 100}, "is no result"),
-        ({"status": Status.LIVE}, "has no result"),
+        ({"status": MatchStatus.LIVE}, "has no result"),
         ({"now": at("2024-03-01")}, "has not kicked off"),
         ({"match_id": 0}, "no such match"),
     ],

@@ -52,10 +52,10 @@ def test_an_event_of_a_transaction_that_fails_was_never_there(now):
 @pytest.mark.django_db
 def test_a_wake_up_starts_its_tasks_after_the_commit(monkeypatch, django_capture_on_commit_callbacks):
     started = []
-    for name in current_app.conf["wake_ups"]["promoted"]:
+    for name in current_app.conf["tasks_by_topic"]["promoted"]:
         monkeypatch.setattr(current_app.tasks[name], "apply_async", lambda name=name, **_: started.append(name))
     with django_capture_on_commit_callbacks(execute=True):
-        events.wake("promoted")
+        events.start_tasks_after_commit("promoted")
         assert started == []
     assert started == ["ml.predict_due", "ml.simulate_due", "ml.compare_due", "ml.mirror_aliases"]
 
@@ -65,20 +65,20 @@ def test_a_wake_up_without_a_broker_is_said_and_fails_nothing(monkeypatch, caplo
     def refuse(**_):
         raise OperationalError("connection refused")
 
-    for name in current_app.conf["wake_ups"]["run_requested"]:
+    for name in current_app.conf["tasks_by_topic"]["run_requested"]:
         monkeypatch.setattr(current_app.tasks[name], "apply_async", refuse)
     with caplog.at_level(logging.WARNING), django_capture_on_commit_callbacks(execute=True):
-        events.wake("run_requested")
+        events.start_tasks_after_commit("run_requested")
     assert "the timetable will start it" in caplog.text
 
 
 def test_an_unknown_topic_is_an_error():
     with pytest.raises(KeyError):
-        events.wake("nonsense")
+        events.start_tasks_after_commit("nonsense")
 
 
 def test_every_wake_up_and_every_line_of_the_timetable_names_a_task():
-    named = {task for tasks in current_app.conf["wake_ups"].values() for task in tasks}
+    named = {task for tasks in current_app.conf["tasks_by_topic"].values() for task in tasks}
     named |= {entry["task"] for entry in current_app.conf["beat_schedule"].values()}
     assert named <= set(current_app.tasks)
     assert len(named) > 5

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from apps.matches.models import Match
-from apps.matches.records import CompetitionKey, Status
+from apps.matches.records import CompetitionKey, MatchStatus
 from tests.db.matches.conftest import NOW, at, record
 
 ENGLAND = CompetitionKey("England", "Premier League", 1)
@@ -74,7 +74,9 @@ def test_a_later_fixture_of_a_pair_that_has_played_is_another_meeting(store):
 
 
 # ── Postponed and moved ──────────────────────────────────────────────────────────────────────────────────────────────
-@pytest.mark.parametrize("status", [Status.SCHEDULED, Status.POSTPONED, Status.CANCELLED, Status.UNKNOWN])
+@pytest.mark.parametrize(
+    "status", [MatchStatus.SCHEDULED, MatchStatus.POSTPONED, MatchStatus.CANCELLED, MatchStatus.UNKNOWN]
+)
 def test_a_match_that_was_not_played_and_is_played_weeks_later_keeps_its_row(store, status):
     store(record("2023-11-25 15:00", status=status, competition=ENGLAND))
     row = Match.objects.get().pk
@@ -89,7 +91,7 @@ def test_a_match_that_was_not_played_and_is_played_weeks_later_keeps_its_row(sto
 
 def test_a_postponed_match_keeps_its_row_while_it_waits(store):
     store(record("2023-11-25 15:00"))
-    store(record("2023-11-25 15:00", status=Status.POSTPONED))
+    store(record("2023-11-25 15:00", status=MatchStatus.POSTPONED))
     store(record("2024-01-30 19:45"), now=at("2024-01-02"))
     assert stored() == [("2024-01-30", 1, "scheduled", None)]
 
@@ -129,7 +131,7 @@ def test_a_fixture_revised_by_months_is_the_same_where_pairs_meet_once(store):
 
 # ── Replayed ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 def test_the_replay_of_an_abandoned_match_is_another_match(store):
-    store(record("2023-12-16 15:00", status=Status.ABANDONED, home_goals=1, away_goals=1))
+    store(record("2023-12-16 15:00", status=MatchStatus.ABANDONED, home_goals=1, away_goals=1))
     assert counts(store(record("2024-03-13 19:45", "4-3"))) == (1, 0, 0, 0)
     assert stored() == [("2023-12-16", 1, "abandoned", 1), ("2024-03-13", 2, "finished", 4)]
     abandoned = Match.objects.get(status="abandoned")
@@ -137,20 +139,20 @@ def test_the_replay_of_an_abandoned_match_is_another_match(store):
 
 
 def test_an_abandoned_match_that_is_ended_the_next_day_keeps_its_row(store):
-    store(record("2023-12-16 15:00", status=Status.ABANDONED, home_goals=1, away_goals=1))
+    store(record("2023-12-16 15:00", status=MatchStatus.ABANDONED, home_goals=1, away_goals=1))
     store(record("2023-12-17 12:00", "2-1"))
     assert stored() == [("2023-12-17", 1, "finished", 2)]
 
 
 def test_a_replay_under_the_old_id_keeps_its_row(store):
-    store(record("2023-12-16 15:00", status=Status.ABANDONED, home_goals=1, away_goals=1, source_id="9"))
+    store(record("2023-12-16 15:00", status=MatchStatus.ABANDONED, home_goals=1, away_goals=1, source_id="9"))
     store(record("2024-03-13 19:45", source_id="9"), now=at("2024-01-01"))
     assert stored() == [("2024-03-13", 1, "scheduled", None)]
 
 
 def test_an_abandoned_match_told_after_its_replay_is_another_match(store):
     store(record("2024-03-13", "4-3"))
-    assert counts(store(record("2023-12-16", status=Status.ABANDONED))) == (1, 0, 0, 0)
+    assert counts(store(record("2023-12-16", status=MatchStatus.ABANDONED))) == (1, 0, 0, 0)
 
 
 # ── Date and minute, one source and another ──────────────────────────────────────────────────────────────────────────
@@ -222,7 +224,7 @@ def test_an_id_that_names_other_teams_is_refused(store):
     store(record("2024-03-02", source_id="1"))
     report = store(record("2024-03-02", home_team="Hearts", source_id="1"))
     assert counts(report) == (0, 0, 0, 1)
-    assert "under the id 1 before" in report.refusals[0].reason
+    assert "used the id 1 before" in report.refusals[0].reason
 
 
 def test_an_id_that_names_another_season_is_refused(store):

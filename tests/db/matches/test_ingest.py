@@ -10,6 +10,7 @@ import pytest
 from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
+from apps.matches.ingest import Ingestion, WorldConflictError, batches, ingest
 from apps.matches.locks import Lock
 from apps.matches.models import (
     Competition,
@@ -23,9 +24,8 @@ from apps.matches.models import (
     Team,
     TeamAlias,
 )
-from apps.matches.records import CompetitionKey, Moment, OddsRecord, StatsRecord, Status
+from apps.matches.records import CompetitionKey, MatchStatus, Moment, OddsRecord, StatsRecord
 from apps.matches.selectors import data_snapshot
-from apps.matches.services import Ingestion, WorldConflictError, batches, ingest
 from tests.db.matches.conftest import LEAGUE, NOW, at, record
 
 FULL = record(
@@ -51,7 +51,7 @@ def test_a_record_becomes_a_match_with_statistics_and_odds(store):
     assert str(match.season.competition) == "Scotland: Premiership"
     assert (match.season.label, match.home_team.name, match.away_team.name) == ("2023-24", "Celtic", "Rangers")
     assert (match.home_goals, match.away_goals, match.home_goals_half_time) == (2, 1, 1)
-    assert (match.status, match.revision, match.occurrence, match.told_by) == ("finished", 1, 1, "football-data")
+    assert (match.status, match.revision, match.occurrence, match.result_source) == ("finished", 1, 1, "football-data")
     assert match.known_at == at("2024-03-02 18:00")
     assert (match.stats.home_shots, match.stats.attendance, match.stats.referee) == (14, 58_000, "W Collum")
     assert match.stats.home_corners is None
@@ -116,21 +116,21 @@ def test_the_first_result_is_revision_one_and_a_correction_two(store):
 
 def test_a_source_that_is_behind_does_not_undo_a_result(store):
     store(FULL)
-    for status in (Status.SCHEDULED, Status.LIVE, Status.POSTPONED, Status.UNKNOWN):
+    for status in (MatchStatus.SCHEDULED, MatchStatus.LIVE, MatchStatus.POSTPONED, MatchStatus.UNKNOWN):
         assert counts(store(record("2024-03-02 15:00", status=status))) == (0, 0, 1, 0)
     assert Match.objects.get().status == "finished"
 
 
 def test_an_annulled_match_loses_its_result_and_history_keeps_it(store):
     store(FULL)
-    store(record("2024-03-02 15:00", status=Status.CANCELLED))
+    store(record("2024-03-02 15:00", status=MatchStatus.CANCELLED))
     match = Match.objects.get()
     assert (match.status, match.home_goals, match.known_at, match.revision) == ("cancelled", None, None, 2)
     assert MatchChange.objects.get().before["home_goals"] == 2
 
 
 def test_goals_of_a_match_under_way_are_no_result(store):
-    store(record("2024-03-02 15:00", status=Status.LIVE, home_goals=1, away_goals=0))
+    store(record("2024-03-02 15:00", status=MatchStatus.LIVE, home_goals=1, away_goals=0))
     match = Match.objects.get()
     assert (match.status, match.home_goals, match.known_at, match.revision) == ("live", None, None, 0)
 
@@ -143,7 +143,7 @@ def test_another_source_adds_what_is_missing_and_does_not_overrule(store):
     assert counts(store(other, source="openfootball")) == (0, 1, 0, 0)
     match = Match.objects.get()
     assert (match.kickoff_at, match.kickoff_precision) == (at("2024-03-02 15:00"), "minute")
-    assert (match.home_goals_half_time, match.round, match.told_by) == (1, "Matchday 28", "football-data")
+    assert (match.home_goals_half_time, match.round, match.result_source) == (1, "Matchday 28", "football-data")
     assert match.refs.get().source_id == "77"
     assert counts(store(record("2024-03-02", "2-1"))) == (0, 0, 1, 0)
 
@@ -152,7 +152,7 @@ def test_another_result_of_another_source_is_refused_for_review(store):
     store(record("2024-03-02", "2-1"))
     report = store(record("2024-03-02", "2-0", odds=(OddsRecord("PS", Moment.CLOSING, 2.0),)), source="openfootball")
     assert counts(report) == (0, 0, 0, 1)
-    assert report.refusals[0].reason == "openfootball tells 2–0 where football-data told 2–1"
+    assert report.refusals[0].reason == "openfootball reports 2–0, football-data has reported 2–1"
     assert Match.objects.get().away_goals == 1
     assert not Odds.objects.exists()
     stored = Ingest.objects.get(pk=report.ingest_id)
@@ -160,7 +160,7 @@ def test_another_result_of_another_source_is_refused_for_review(store):
     assert stored.refusals == [
         {
             "record": "Scotland, Premiership 2023-24: Celtic – Rangers on 2024-03-02",
-            "reason": "openfootball tells 2–0 where football-data told 2–1",
+            "reason": "openfootball reports 2–0, football-data has reported 2–1",
         }
     ]
 
@@ -168,7 +168,7 @@ def test_another_result_of_another_source_is_refused_for_review(store):
 def test_the_source_that_tells_a_result_first_has_the_word(store):
     store(record("2024-03-02 15:00"), source="openfootball")
     store(record("2024-03-02", "2-1"))
-    assert Match.objects.get().told_by == "football-data"
+    assert Match.objects.get().result_source == "football-data"
     assert counts(store(record("2024-03-02 15:00", "3-1"), source="openfootball")) == (0, 0, 0, 1)
 
 
@@ -223,15 +223,15 @@ def test_listeners_hear_of_matches_near_in_time_only(store):
 
 def test_changed_facts_wake_whoever_works_on_them(store, monkeypatch):
     woken = []
-    monkeypatch.setattr("apps.matches.services.ingestion.wake", woken.append)
+    monkeypatch.setattr("apps.matches.ingest.ingestion.start_tasks_after_commit", woken.append)
     store(FULL)
     store(FULL)
     assert woken == ["facts_changed"]
 
 
 def test_a_batch_ends_where_a_season_ends(monkeypatch):
-    monkeypatch.setattr("apps.matches.services.ingestion.BATCH", 2)
-    monkeypatch.setattr("apps.matches.services.ingestion.LARGEST_BATCH", 4)
+    monkeypatch.setattr("apps.matches.ingest.ingestion.BATCH", 2)
+    monkeypatch.setattr("apps.matches.ingest.ingestion.LARGEST_BATCH", 4)
     one = [replace(FULL, season="2022-23")] * 3
     two = [FULL] * 6
     assert [len(batch) for batch in batches(one + two)] == [3, 4, 2]
@@ -243,8 +243,8 @@ def test_many_batches_give_the_same_rows_as_one(store, monkeypatch):
         record(f"2024-0{1 + index % 6}-0{1 + index % 9} 15:00", f"{index % 3}-1", home_team=home, away_team=away)
         for index, (home, away) in enumerate((h, a) for h in teams for a in teams if h != a)
     ]
-    monkeypatch.setattr("apps.matches.services.ingestion.BATCH", 2)
-    monkeypatch.setattr("apps.matches.services.ingestion.LARGEST_BATCH", 3)
+    monkeypatch.setattr("apps.matches.ingest.ingestion.BATCH", 2)
+    monkeypatch.setattr("apps.matches.ingest.ingestion.LARGEST_BATCH", 3)
     assert counts(store(*records)) == (12, 0, 0, 0)
     monkeypatch.undo()
     assert counts(store(*records)) == (0, 0, 12, 0)
@@ -307,8 +307,8 @@ def test_a_competition_keeps_one_slug_and_a_name_taken_elsewhere_gets_its_region
     ("fields", "reason"),
     [
         ({"home_team": "C" * 121}, "home_team has 121 characters of at most 120"),
-        ({"home_team": "Cel\x00tic"}, "home_team holds a character that is none"),
-        ({"home_team": "Cel\ud800tic"}, "home_team holds a character that is none"),
+        ({"home_team": "Cel\x00tic"}, "home_team holds a character that cannot be stored"),
+        ({"home_team": "Cel\ud800tic"}, "home_team holds a character that cannot be stored"),
         ({"home_team": "  "}, "a team's name is blank"),
         ({"season": "2" * 25}, "season has 25 characters of at most 24"),
         ({"round": "r" * 61}, "round has 61 characters of at most 60"),
@@ -316,7 +316,7 @@ def test_a_competition_keeps_one_slug_and_a_name_taken_elsewhere_gets_its_region
         ({"competition": CompetitionKey("Scotland", "P" * 121)}, "the competition's name or region is too long"),
         (
             {"competition": CompetitionKey("Scot\x00land", "P")},
-            "the competition's name or region holds a character that is none",
+            "the competition's name or region holds a character that cannot be stored",
         ),
         ({"kickoff_at": datetime(1724, 3, 2, tzinfo=UTC)}, "no match kicks off on 1724-03-02"),
         ({"kickoff_at": datetime(2924, 3, 2, tzinfo=UTC)}, "no match kicks off on 2924-03-02"),
@@ -355,7 +355,7 @@ def test_an_ingest_that_cannot_begin_leaves_no_transaction_open(transactional_db
         raise OperationalError("canceling statement due to lock timeout")
 
     with monkeypatch.context() as patch:
-        patch.setattr("apps.matches.services.ingestion.tables.lock", refused)
+        patch.setattr("apps.matches.ingest.ingestion.tables.lock", refused)
         with pytest.raises(OperationalError, match="lock timeout"):
             ingest([FULL], source="football-data", now=NOW)
     assert not connection.in_atomic_block

@@ -31,13 +31,13 @@ from apps.matches.records import (
     IncidentKind,
     IncidentRecord,
     LineupRecord,
+    MatchDetails,
+    MatchStatus,
     Moment,
     OddsRecord,
     PlayerKey,
-    SheetRecord,
     Side,
     StatsRecord,
-    Status,
 )
 from apps.matches.services import (
     MergeRefusedError,
@@ -52,7 +52,7 @@ from tests.web.conftest import Builder
 
 LATER = NOW + timedelta(days=1)
 KEPT = (Team, TeamAlias, Match, MatchRef, MatchStats, Odds, Player, Lineup, Incident, Absence, Contradiction)
-SHEET = SheetRecord(
+SHEET = MatchDetails(
     known_at=at("2024-03-02 14:00"),
     lineups=(LineupRecord(PlayerKey("1", "Joe Hart"), Side.HOME, is_starter=True),),
     incidents=(IncidentRecord(IncidentKind.GOAL, Side.HOME, 12),),
@@ -112,7 +112,7 @@ def two_names(store):
     store(record("2024-03-02 15:00", home_team="Celtic FC"), source="openfootball")
     store(
         record(
-            "2024-03-02 15:00", "2-0", home_team="Celtic FC", source_id="of1", sheet=SHEET, round="Matchday 28",
+            "2024-03-02 15:00", "2-0", home_team="Celtic FC", source_id="of1", details=SHEET, round="Matchday 28",
             stats=StatsRecord(home_shots=13, away_shots=7),
             odds=(OddsRecord("PS", Moment.CLOSING, 1.8, 3.5), OddsRecord("B365", Moment.OPENING, 1.7, 3.7, 4.4)),
         ),
@@ -139,7 +139,12 @@ def test_two_rows_of_one_match_become_one_with_all_that_both_had(two_names):
     )
     match = Match.objects.select_related("stats").get(home_team__name="Celtic", away_team__name="Rangers")
     assert match.pk == stayed
-    assert (match.home_goals, match.away_goals, match.told_by, match.round) == (2, 1, "football-data", "Matchday 28")
+    assert (match.home_goals, match.away_goals, match.result_source, match.round) == (
+        2,
+        1,
+        "football-data",
+        "Matchday 28",
+    )
     assert set(match.refs.values_list("source", "source_id")) == {("football-data", "fd1"), ("openfootball", "of1")}
     assert (match.stats.home_shots, match.stats.away_shots, match.stats.referee) == (14, 7, "W Collum")
     odds = {(quote.bookmaker, quote.home, quote.away) for quote in match.odds.all()}
@@ -164,7 +169,7 @@ def test_the_other_matches_and_the_names_pass_to_the_team_that_stays(two_names):
 
 def test_a_merge_moves_the_data_snapshot_and_wakes_whoever_works_on_facts(two_names, monkeypatch):
     woken = []
-    monkeypatch.setattr("apps.matches.services.decisions.wake", woken.append)
+    monkeypatch.setattr("apps.matches.services.decisions.start_tasks_after_commit", woken.append)
     done = merge()
     assert selectors.data_snapshot(World.REAL) == done.ingest_id
     assert woken == ["facts_changed"]
@@ -184,7 +189,7 @@ def test_after_a_merge_both_sources_tell_of_one_match_and_write_nothing(two_name
     assert counts(store(theirs, source="openfootball")) == (0, 0, 1, 0)
     again = record("2024-03-02 15:00", "2-0", home_team="Celtic FC", source_id="of1")
     assert store(again, source="openfootball").refusals[0].reason == (
-        "openfootball tells 2–0 where football-data told 2–1"
+        "openfootball reports 2–0, football-data has reported 2–1"
     )
     assert Contradiction.objects.count() == 1
 
@@ -199,7 +204,7 @@ def test_the_merged_name_leads_to_the_team_in_every_source(two_names, store):
 def test_the_more_trusted_result_stands_whichever_team_goes(two_names):
     merge("Celtic", "Celtic FC")
     match = Match.objects.get(home_team__name="Celtic FC", away_team__name="Rangers")
-    assert (match.away_goals, match.told_by) == (1, "football-data")
+    assert (match.away_goals, match.result_source) == (1, "football-data")
     assert str(match.contradictions.get()) == "2–0 by openfootball against 2–1 by football-data"
     assert (match.stats.home_shots, match.stats.away_shots) == (13, 7)
 
@@ -279,7 +284,7 @@ def test_a_row_that_something_refers_to_is_the_one_that_stays(two_names):
     kept = corrected("Celtic FC")
     merge()
     match = Match.objects.get(home_team__name="Celtic", away_team__name="Rangers")
-    assert (match.pk, match.home_goals, match.told_by) == (kept, 5, "operator")
+    assert (match.pk, match.home_goals, match.result_source) == (kept, 5, "operator")
     assert set(match.contradictions.values_list("source", flat=True)) == {"openfootball", "football-data"}
     assert match.stats.referee == "W Collum"
 
@@ -453,11 +458,11 @@ def test_a_correction_is_taken_back_after_merge_and_undo(two_names):
     undo(merge())
     correction = Match.objects.get(pk=match_id).corrections.get()
     undo_correction(correction_id=correction.pk, by="ann", reason="r", now=LATER)
-    assert Match.objects.get(pk=match_id).told_by == "openfootball"
+    assert Match.objects.get(pk=match_id).result_source == "openfootball"
 
 
 def test_a_postponed_row_and_its_played_row_become_one(store):
-    store(record("2024-03-02 15:00", status=Status.POSTPONED))
+    store(record("2024-03-02 15:00", status=MatchStatus.POSTPONED))
     store(record("2024-03-20 19:45", "2-1", home_team="Celtic FC"), source="openfootball")
     done = merge()
     match = Match.objects.get()

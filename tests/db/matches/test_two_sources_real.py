@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from apps.matches import selectors
+from apps.matches.aliases import aliases_for
+from apps.matches.ingest import RecordOutcome, ingest
+from apps.matches.ingest.ingestion import Ingestion
 from apps.matches.models import Contradiction, Match, TeamAlias, World
-from apps.matches.records import MatchRecord, Status
-from apps.matches.services import Outcome, ingest
-from apps.matches.services.ingestion import Ingestion
+from apps.matches.records import MatchRecord, MatchStatus
 from apps.scraping.sources import SOURCES
-from apps.scraping.sources.aliases import aliases_for
 from tests.db.matches.conftest import at
 
 NOW = at("2024-07-01 12:00")
@@ -59,7 +59,11 @@ def key(record: MatchRecord) -> Key:
 
 
 def score(record: MatchRecord) -> str:
-    return f"{record.home_goals}–{record.away_goals}" if record.status in (Status.FINISHED, Status.AWARDED) else ""
+    return (
+        f"{record.home_goals}–{record.away_goals}"
+        if record.status in (MatchStatus.FINISHED, MatchStatus.AWARDED)
+        else ""
+    )
 
 
 @pytest.mark.django_db
@@ -112,7 +116,7 @@ def test_over_999_of_1000_common_matches_of_the_top_five_leagues_join_and_every_
     joined = [
         record
         for record in common
-        if outcomes[key(record)] in (Outcome.SAME, Outcome.CHANGED) or key(record) in disputed_keys
+        if outcomes[key(record)] in (RecordOutcome.SAME, RecordOutcome.CHANGED) or key(record) in disputed_keys
     ]
     assert len(joined) > 0.999 * len(common)
     assert run.report().created == len(theirs) - len(common)

@@ -15,8 +15,8 @@ import yaml
 from django.conf import settings
 from django.utils import timezone
 
-from apps.matches.models import SimulatedWorld as WorldName
-from apps.matches.services import ingest
+from apps.matches.ingest import ingest
+from apps.matches.models import World as WorldName
 from apps.ml import dataset, serving
 from apps.ml.forecasting import estimators
 from apps.ml.forecasting.features import FeatureState, catalogue

@@ -14,6 +14,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from apps.matches.models import Absence, Lineup, Match, MatchChange, Player, World
+from apps.matches.selectors import data_snapshot
 from apps.ml import dataset
 from apps.ml.forecasting.features.schema import LINEUPS, MATCHES, ODDS
 from apps.ml.pipeline import files
@@ -228,12 +229,12 @@ def test_an_export_among_endless_ingests_gives_up_and_says_so(world, monkeypatch
 
 
 def test_the_data_snapshot_is_the_latest_ingest_that_changed_a_fact_of_the_world(db):
-    assert dataset.data_snapshot(World.REAL) == 0
+    assert data_snapshot(World.REAL) == 0
     changed = IngestFactory()
     IngestFactory(changed_facts=False)
     IngestFactory(finished_at=None)
     IngestFactory(world=World.SANDBOX)
-    assert dataset.data_snapshot(World.REAL) == changed.pk
+    assert data_snapshot(World.REAL) == changed.pk
 
 
 def test_fixtures_come_in_the_order_asked_and_without_what_they_brought(world):

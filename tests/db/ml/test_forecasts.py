@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 from django.db import IntegrityError, InternalError, connection, transaction
 
+from apps.matches.ingest import ingest
 from apps.matches.models import Event, Match, World
-from apps.matches.services import ingest
 from apps.ml import selectors, services, serving
 from apps.ml.models import Prediction, Score
 

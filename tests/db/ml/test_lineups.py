@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from apps.matches.ingest import ingest
 from apps.matches.models import Absence, Lineup, Match
-from apps.matches.models import SimulatedWorld as WorldName
-from apps.matches.records import MatchRecord, SheetRecord
-from apps.matches.services import ingest
+from apps.matches.models import World as WorldName
+from apps.matches.records import MatchDetails, MatchRecord
 from apps.ml import dataset, services, serving
 from apps.ml.forecasting.features import FeatureState
 from apps.scraping.sandbox.timetable import MATCHES_PER_SEASON
@@ -26,11 +26,11 @@ MINUTE = timedelta(minutes=1)
 def with_people(world: SimulatedWorld, record: MatchRecord, *, now: datetime) -> MatchRecord:
     """The record with what a match centre tells of a finished match, and a preview of one to come."""
     number, match = divmod(int(record.source_id) - FIRST_SOURCE_ID, MATCHES_PER_SEASON)
-    story = world.sheet(number).story(match)
+    story = world.season_records(number).story(match)
     known_at = min(now - MINUTE, record.kickoff_at - HOUR)
     if record.status == "finished":
-        return replace(record, sheet=SheetRecord(known_at, lineups=story.lineups))
-    return replace(record, sheet=SheetRecord(known_at, absences=story.absences))
+        return replace(record, details=MatchDetails(known_at, lineups=story.lineups))
+    return replace(record, details=MatchDetails(known_at, absences=story.absences))
 
 
 @pytest.fixture
@@ -111,8 +111,8 @@ def test_an_incident_that_comes_late_is_nothing_that_features_read(stored, world
     record = [record for record in world.records(now) if record.status == "finished"][-1]
     until = now
     number, match = divmod(int(record.source_id) - FIRST_SOURCE_ID, MATCHES_PER_SEASON)
-    incidents = world.sheet(number).story(match).incidents
+    incidents = world.season_records(number).story(match).incidents
     assert incidents
-    told = replace(record, sheet=SheetRecord(record.kickoff_at - HOUR, incidents=incidents))
+    told = replace(record, details=MatchDetails(record.kickoff_at - HOUR, incidents=incidents))
     assert ingest([told], source="sandbox", now=now).changed == 1
     assert not dataset.changed_behind(WorldName.SANDBOX, snapshot=stored.ingest_id, observed_until=until)

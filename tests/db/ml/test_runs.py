@@ -23,13 +23,13 @@ from django.conf import settings as real_settings
 from django.db import connection
 from django.utils import timezone
 
-from apps.matches.locks import Lock, alone, is_taken
+from apps.matches.locks import Lock, is_taken, try_lock
 from apps.matches.models import Event, World
 from apps.ml import dataset, selectors, tasks
 from apps.ml.models import ModelVersion, PipelineRun, Promotion
 from apps.ml.pipeline import files
 from apps.ml.pipeline.revision import params_sha256
-from apps.ml.services import execution, promote, runs, workspaces
+from apps.ml.services import execution, failures, promote, runs, workspaces
 from tests.database import database_url
 from tests.factories import CompetitionFactory, FinishedMatchFactory, SeasonFactory
 
@@ -87,7 +87,7 @@ def pushed(tmp_path) -> Callable[[], list[Path]]:
 def wakes(monkeypatch) -> list[str]:
     """Topics that were woken."""
     topics: list[str] = []
-    monkeypatch.setattr("apps.matches.events.wake", topics.append)
+    monkeypatch.setattr("apps.matches.events.start_tasks_after_commit", topics.append)
     return topics
 
 
@@ -315,7 +315,7 @@ def test_a_failed_gate_names_its_rows_and_leaves_what_comes_after_untouched(toy,
     assert run.error["rows"] == [
         "data/raw/matches.parquet: a team does not play itself: match_id=17, home_team=Leeds, away_team=Leeds"
     ]
-    assert run.error["message"] == "a team does not play itself: 1 rows are not so"
+    assert run.error["message"] == "a team does not play itself: broken by 1 rows"
     assert "correct or re-import" in run.error["next_step"]
     assert (folder / "data" / "model.txt").read_text() == "of an earlier attempt"
     assert trained(toy) == 0
@@ -553,7 +553,7 @@ def test_a_run_whose_worker_was_killed_is_shown_as_interrupted(toy, version, wak
 def test_a_late_heartbeat_does_not_make_a_run_interrupted(toy, wakes):
     run = queued()
     PipelineRun.objects.filter(pk=run.pk).update(status="running", heartbeat_at=NOW)
-    with alone(Lock.RUN):
+    with try_lock(Lock.RUN):
         assert selectors.latest_run(World.SANDBOX).status == "running"
     assert selectors.latest_run(World.SANDBOX).status == "interrupted"
 
@@ -597,7 +597,7 @@ def test_a_run_that_fails_at_the_promotion_is_failed_though_it_made_nothing_new(
 
     monkeypatch.setattr(execution, "promote_first_champion", refuse)
     made = version(created=False)
-    monkeypatch.setattr(execution, "_made_of_the_same", lambda _: made)
+    monkeypatch.setattr(execution, "_made_from_the_same", lambda _: made)
     run = queued()
     runs.run_due(now=NOW)
     run.refresh_from_db()
@@ -822,7 +822,7 @@ def test_nothing_is_learnt_before_all_four_gates_have_passed():
         direct = {made_by[dep] for dep in STAGES[name]["deps"] if dep in made_by}
         return direct.union(*(before(earlier) for earlier in direct))
 
-    assert set(execution.GATES_OF) <= before("train")
+    assert set(failures.GATES_OF) <= before("train")
     assert "validate_raw" in before("validate_matches")
     assert before("register") | {"register"} == set(STAGES)
 
@@ -830,7 +830,7 @@ def test_nothing_is_learnt_before_all_four_gates_have_passed():
 def test_each_stage_runs_the_gates_that_its_failure_is_told_by():
     commands = {name: stage["cmd"].partition("apps.ml.pipeline.validate ") for name, stage in STAGES.items()}
     found = {name: tuple(gates.split()) for name, (_, gate, gates) in commands.items() if gate}
-    assert found == execution.GATES_OF
+    assert found == failures.GATES_OF
     assert [gate for gates in found.values() for gate in gates] == ["raw", "finished", "upcoming", "features"]
 
 

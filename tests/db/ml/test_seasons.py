@@ -10,8 +10,8 @@ import pytest
 from django.urls import reverse
 
 from apps.matches import selectors as match_selectors
+from apps.matches.ingest import ingest
 from apps.matches.models import Match, Season, World
-from apps.matches.services import ingest
 from apps.ml import dataset, selectors, services, serving
 from apps.ml.models import SeasonForecast
 

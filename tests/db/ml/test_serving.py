@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import timedelta
 
 import pytest
 
+from apps.matches.ingest import ingest
 from apps.matches.models import Match, World
-from apps.matches.services import ingest
 from apps.ml import dataset, services, serving
 from apps.ml.models import FeatureSnapshot
 
@@ -91,7 +92,7 @@ def test_the_state_moves_on_by_observing_and_equals_one_built_anew(make_version,
     assert (before.data_snapshot, moved.data_snapshot) == (dataset_before(before), report.ingest_id)
     fixtures = dataset.fixtures(fixture_ids())
     serving.forget()
-    anew = serving._built_anew(moved, now=later)
+    anew = serving._rebuilt(moved, now=later)
     anew.schedule(
         dataset.schedule(World.SANDBOX, start=later - serving.SCHEDULE_BACK, until=later + serving.SCHEDULE_AHEAD)
     )
@@ -135,6 +136,25 @@ def test_a_web_process_takes_the_state_that_a_worker_kept(make_version, world, n
     assert web.data_snapshot == worker.data_snapshot
     asked = dataset.fixtures(fixture_ids()).assign(as_of=later)
     assert web.state.describe(asked).tobytes() == worker.state.describe(asked).tobytes()
+
+
+@pytest.mark.parametrize("damage", [{"state": b"broken"}, {"state_sha256": "0" * 64}])
+def test_a_damaged_stored_state_is_refused_and_a_worker_stores_a_sound_one(make_version, world, now, damage, caplog):
+    services.promote(version=make_version(1), user=None, reason="first", now=now)
+    later = now + timedelta(minutes=20)
+    ingest(world.records(later, since=now - timedelta(minutes=5)), source="sandbox", now=later)
+    worker = serving.current(World.SANDBOX, now=later, may_rebuild=True)
+    sound = FeatureSnapshot.objects.get().state_sha256
+    FeatureSnapshot.objects.update(**damage)
+    asked = dataset.fixtures(fixture_ids()).assign(as_of=later)
+    for may_rebuild in (False, True):
+        serving.forget()
+        served = serving.current(World.SANDBOX, now=later, may_rebuild=may_rebuild)
+        assert "is refused: its bytes do not have the sha256" in caplog.text
+        assert served.data_snapshot == worker.data_snapshot
+        assert served.state.describe(asked).tobytes() == worker.state.describe(asked).tobytes()
+    stored = FeatureSnapshot.objects.get()
+    assert stored.state_sha256 == hashlib.sha256(bytes(stored.state)).hexdigest() == sound
 
 
 def test_the_keeper_loads_and_warms_what_is_champion_and_then_requests_only_read(make_version, now):

@@ -30,7 +30,7 @@ SCRIPT = b"<script>alert(document.cookie)</script>"
 @pytest.fixture(autouse=True)
 def woken(monkeypatch):
     topics: list[str] = []
-    monkeypatch.setattr("apps.scraping.services.run_requests.wake", topics.append)
+    monkeypatch.setattr("apps.scraping.services.run_requests.start_tasks_after_commit", topics.append)
     return topics
 
 
@@ -82,7 +82,7 @@ def test_the_list_of_sources_tells_freshness_next_visit_lane_and_the_latest_visi
 
 def test_the_list_of_sources_opens_although_an_address_has_no_host(admin, visited):
     Source.objects.filter(name="openfootball").update(base_url="http://files.example:99999")
-    assert "not visited yet" in admin.get(reverse("admin:scraping_source_changelist")).content.decode()
+    assert "no request yet" in admin.get(reverse("admin:scraping_source_changelist")).content.decode()
 
 
 def test_a_halt_that_is_over_is_not_told_of(admin, visited):
@@ -177,7 +177,7 @@ def test_a_visit_is_followed_live_and_no_longer_asked_about_when_it_is_over(admi
     stage.work()
     over = admin.get(progress)
     assert over.status_code == 286
-    assert "1 matches told: 1 created" in over.content.decode()
+    assert "1 matches found: 1 created" in over.content.decode()
     assert admin.get(reverse("admin:scraping_scraperun_progress", args=[0])).status_code == 404
 
 

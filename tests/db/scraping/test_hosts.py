@@ -106,7 +106,7 @@ def test_a_worker_that_died_in_its_request_has_used_its_turn(visitor):
 def test_another_process_at_the_same_host_goes_first(visitor, monkeypatch):
     monkeypatch.setattr(hosts, "PATIENCE", 0.1)
     with locked_elsewhere(int(LockClass.HOST), hosts._lock_number(host_of(SITE))):
-        with pytest.raises(FetchError, match="another process has been visiting fake"):
+        with pytest.raises(FetchError, match="another process has held fake"):
             visitor.go()
         assert visitor.go("https://other.example/").status == 200
     assert visitor.go().status == 200
@@ -249,7 +249,7 @@ def test_manners_are_the_sources_own(visitor):
 
 def test_a_pause_that_is_longer_than_spai_waits_is_not_cut_short(visitor):
     visitor.robots = FetchResponse("", 200, b"User-agent: *\nCrawl-delay: 61\n", visitor.clock())
-    with pytest.raises(FetchError, match="asks for 61 s between two requests, more than the 60 s") as error:
+    with pytest.raises(FetchError, match="demands 61 s between two requests, more than the 60 s") as error:
         visitor.go()
     assert error.value.outcome == FetchOutcome.BLOCKED
     assert [url for url, _ in visitor.asked] == ["https://fake.example/robots.txt"]

@@ -103,7 +103,7 @@ def test_a_contradiction_of_two_sources_is_told_with_the_file(folder):
     report = import_files([folder], source="openfootball", now=NOW)
     (told,) = report.files
     assert told.refused == 1
-    assert told.refusals[0].reason == "openfootball tells 2–2 where football-data told 2–1"
+    assert told.refusals[0].reason == "openfootball reports 2–2, football-data has reported 2–1"
     other.write_text(
         json.dumps({"name": "English Premier League 2023/24", "matches": [match | {"score": {"ft": [2, 1]}}]})
     )

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def woken(monkeypatch):
     topics: list[str] = []
-    monkeypatch.setattr("apps.scraping.services.run_requests.wake", topics.append)
+    monkeypatch.setattr("apps.scraping.services.run_requests.start_tasks_after_commit", topics.append)
     return topics
 
 
@@ -189,14 +189,14 @@ def test_a_simulated_source_cannot_be_pointed_at_a_real_site(stage, settings):
         assert "Correct its address" in services.why_off(stage.source)
     files = Source.objects.get(name="football-data")
     files.is_enabled, files.base_url = True, "https://www.whoscored.com/files"
-    assert "visited by the source whoscored alone" in services.why_off(files)
+    assert "only the source whoscored may scrape" in services.why_off(files)
 
 
 @pytest.mark.parametrize("host", ["whoscored.com", "www.whoscored.com", "1xbet.WhoScored.com", "whoscored.com."])
 def test_no_host_of_whoscored_is_visited_without_a_permission(stage, host):
     files = Source.objects.get(name="football-data")
     files.is_enabled, files.base_url = True, f"https://{host}/files"
-    assert "visited by the source whoscored alone" in services.why_off(files)
+    assert "only the source whoscored may scrape" in services.why_off(files)
     files.base_url = "https://notwhoscored.com"
     assert services.why_off(files) == ""
 
@@ -226,8 +226,8 @@ def test_a_delay_is_one_that_a_worker_waits_out(stage):
 
 # ── Permission ───────────────────────────────────────────────────────────────────────────────────────────────────────
 def test_whoscored_is_off_until_a_permission_is_confirmed_and_says_so(whoscored):
-    assert "want to be asked first" in services.why_off(whoscored)
-    with pytest.raises(services.SourceIsOffError, match="want to be asked first"):
+    assert "needs its owners' permission" in services.why_off(whoscored)
+    with pytest.raises(services.SourceIsOffError, match="needs its owners' permission"):
         services.request_run(source=whoscored, scope="results", by="ann", now=NOW)
     with pytest.raises(services.PermissionMissingError):
         services.switch(source=whoscored, is_on=True)
@@ -259,7 +259,7 @@ def test_no_request_leaves_for_a_source_that_was_switched_off_while_its_visit_wa
     services.switch(source=stage.source, is_on=False)
     report = stage.work()[-1]
     assert report.outcome == "failed"
-    assert report.detail.startswith("No request left: It is switched off")
+    assert report.detail.startswith("No request was sent: It is switched off")
     assert stage.fetcher.asked == []
 
 
@@ -279,6 +279,6 @@ def test_a_back_fill_from_a_shell_says_that_its_host_is_halted_and_leaves(stage,
         reason="answered 403",
     )
     today = f"{timezone.now():%Y-%m-%d}"
-    with pytest.raises(CommandError, match=r"is halted until .* UTC: answered 403\. 1 visits wait"):
+    with pytest.raises(CommandError, match=r"is halted until .* UTC: answered 403\. 1 runs wait"):
         call_command("scrape", "backfill", "sandbox", "--from", today, "--to", today)
     assert ScrapeRun.objects.get().finished_at is None

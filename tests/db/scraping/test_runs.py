@@ -595,7 +595,7 @@ def test_a_kept_page_that_could_never_be_read_is_passed_over(filled):
     services.request_reparse(source=filled.source, by="somebody", now=filled.clock())
     report = filled.work()[-1]
     assert (report.outcome, report.created) == ("stored", 3)
-    assert ScrapeRun.objects.get(pk=report.run_id).notes == {"kept pages without the list of matches": 1}
+    assert ScrapeRun.objects.get(pk=report.run_id).notes == {"stored pages without the list of matches": 1}
 
 
 def test_a_source_without_a_kept_page_cannot_be_read_again(stage):
@@ -666,7 +666,7 @@ def test_a_visit_whose_kept_pages_alone_use_up_the_time_ends_and_says_so(filled,
     while not reports or not reports[-1].outcome:
         reports += filled.work(budget=25.0)
     assert (len(reports), reports[-1].outcome) == (ATTEMPTS + 1, "failed")
-    assert "used up by kept pages alone" in reports[-1].detail
+    assert "spent its time on stored pages alone" in reports[-1].detail
 
 
 # ── What the admin and the metrics ask ──────────────────────────────────────────────────────────────────────────────

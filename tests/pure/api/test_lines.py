@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.api.intake import LineError, OddsLine, read_line
-from apps.matches.records import KickoffPrecision, MatchRecord, Moment, Status
+from apps.matches.records import KickoffPrecision, MatchRecord, MatchStatus, Moment
 
 PLAIN = {
     "competition": {"region": "England", "name": "Premier League"},
@@ -46,7 +46,7 @@ def test_a_line_becomes_the_record_that_it_tells():
         round="Matchday 12",
     )
     assert record.kickoff_at == datetime(2026, 11, 23, 15, tzinfo=UTC)
-    assert (record.status, record.home_goals, record.away_goals) == (Status.FINISHED, 2, 1)
+    assert (record.status, record.home_goals, record.away_goals) == (MatchStatus.FINISHED, 2, 1)
     assert record.known_at == datetime(2026, 11, 23, 16, 54, tzinfo=UTC)
     assert (record.competition.level, record.competition.is_simulated) == (4, True)
     assert (record.stats.home_shots, record.stats.away_shots, record.stats.referee) == (11, None, "A. Taylor")
@@ -152,7 +152,7 @@ def test_what_is_no_line_is_refused_as_a_whole(raw, said):
         ({"home_goals": 120, "away_goals": 0}, "", "120 goals"),
         ({"away_team": "Leeds"}, "", "cannot play itself"),
         ({"finished_at": "2026-11-23T14:00:00Z"}, "", "not after kick-off"),
-        ({"sheet": {}}, "/sheet", "no field"),
+        ({"details": {}}, "/details", "no field"),
     ],
 )
 def test_what_is_wrong_is_named_by_its_place(fields, pointer, said):

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from apps.matches.trust import OPERATOR, ORDER, Decision, decision, outranks
+from apps.matches.trust import OPERATOR, ORDER, DecisionReason, decision, outranks
 
 
 def test_the_operator_comes_first_and_a_source_without_a_place_last():
@@ -26,10 +26,10 @@ def test_equals_do_not_outrank_each_other(pair):
 @pytest.mark.parametrize(
     ("standing", "other", "why"),
     [
-        (OPERATOR, "football-data", Decision.OPERATOR),
-        ("football-data", "openfootball", Decision.TRUST),
-        ("openfootball", "somebody", Decision.TRUST),
-        ("sandbox", "sandbox-files", Decision.FIRST),
+        (OPERATOR, "football-data", DecisionReason.OPERATOR),
+        ("football-data", "openfootball", DecisionReason.TRUST),
+        ("openfootball", "somebody", DecisionReason.TRUST),
+        ("sandbox", "sandbox-files", DecisionReason.FIRST),
     ],
 )
 def test_a_decision_has_its_reason(standing, other, why):

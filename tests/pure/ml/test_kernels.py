@@ -46,8 +46,8 @@ def package(tmp_path) -> Path:
     return folder
 
 
-def said(package: Path, **environment: str) -> str:
-    """What the outer kernel gives in a process of its own, and whether it was found compiled."""
+def result_of(package: Path, **environment: str) -> str:
+    """Return what the outer kernel gives in a new process, and whether it came from the cache."""
     command = [sys.executable, "-m", "apps.ml.forecasting.outer"]
     done = subprocess.run(command, cwd=package.parents[2], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -56,21 +56,32 @@ def said(package: Path, **environment: str) -> str:
 
 def test_a_change_in_the_file_of_a_called_kernel_reaches_the_caller(package):
     (package / "inner.py").write_text(INNER.format(factor=10))
-    assert said(package) == "20 0"
-    assert said(package) == "20 1", "compiled once"
+    assert result_of(package) == "20 0"
+    assert result_of(package) == "20 1", "compiled once"
     (package / "inner.py").write_text(INNER.format(factor=1000))
-    assert said(package) == "1010 0"
-    assert said(package) == "1010 1"
+    assert result_of(package) == "1010 0"
+    assert result_of(package) == "1010 1"
 
 
 def test_a_folder_that_the_operator_names_is_used(package, tmp_path):
     (package / "inner.py").write_text(INNER.format(factor=10))
-    assert said(package, NUMBA_CACHE_DIR=str(tmp_path / "kept")) == "20 0"
-    assert said(package, NUMBA_CACHE_DIR=str(tmp_path / "kept")) == "20 1"
+    assert result_of(package, NUMBA_CACHE_DIR=str(tmp_path / "kept")) == "20 0"
+    assert result_of(package, NUMBA_CACHE_DIR=str(tmp_path / "kept")) == "20 1"
     assert list((tmp_path / "kept").rglob("*.nbi"))
+
+
+def test_a_cache_that_names_a_class_that_is_gone_is_compiled_again(package):
+    for name in ("Constants", "InnerConstants"):
+        typed = f"from typing import NamedTuple\n\nclass {name}(NamedTuple):\n    factor: int\n"
+        (package / "inner.py").write_text(typed + INNER.format(factor=10).replace("* x", "* x.factor"))
+        (package / "outer.py").write_text(
+            OUTER.replace("import inner", f"import {name}, inner").replace("outer(1)", f"outer({name}(1))")
+        )
+        assert result_of(package) == "20 0"
+    assert result_of(package) == "20 1"
 
 
 def test_the_kernels_of_the_features_look_at_the_whole_package():
     locator = elo._fold._cache._impl.locator
-    assert isinstance(locator, kernels.BesideTheCode | kernels.WhereSaid | kernels.InTheHome)
+    assert isinstance(locator, kernels.PycacheLocator | kernels.ConfiguredFolderLocator | kernels.UserFolderLocator)
     assert locator.get_source_stamp() == kernels.stamp()

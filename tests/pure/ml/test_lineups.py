@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from apps.ml.forecasting.contributions import group_of
 from apps.ml.forecasting.estimators import create
-from apps.ml.forecasting.estimators.base import group_of
 from apps.ml.forecasting.features import FAMILIES, FeatureState, build_features, catalogue
 from apps.ml.forecasting.features.schema import LINEUPS
 from tests.pure.ml.test_features_families import matches

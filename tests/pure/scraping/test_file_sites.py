@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from apps.matches.records import CompetitionKey, KickoffPrecision, Status
+from apps.matches.records import CompetitionKey, KickoffPrecision, MatchStatus
 from apps.scraping.sources import (
     CrawlJob,
     FetchMethod,
@@ -133,7 +133,7 @@ def test_a_list_of_fixtures_may_be_empty_and_leaves_out_what_is_not_followed() -
     rows = b"E0,05/10/2024,15:00,Eastmoor,Harwell,1.8,3.6,4.5\nD1,05/10/2024,14:30,Talbach,Seeburg,2,3,4\n"
     reading = answer(site, request, header + rows, asked)
     (record,) = reading.records
-    assert (record.home_team, record.status, record.odds[0].home) == ("Eastmoor", Status.SCHEDULED, 1.8)
+    assert (record.home_team, record.status, record.odds[0].home) == ("Eastmoor", MatchStatus.SCHEDULED, 1.8)
     assert record.kickoff_at == datetime(2024, 10, 5, 14, tzinfo=UTC)
     assert reading.notes == {"fixtures of competitions that are not followed": 1}
 

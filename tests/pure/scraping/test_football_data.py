@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apps.matches.records import CompetitionKey, KickoffPrecision, MatchRecord, Moment, Status
+from apps.matches.records import CompetitionKey, KickoffPrecision, MatchRecord, MatchStatus, Moment
 from apps.scraping.sources import SOURCES, ParsedFile, ParseError
 from apps.scraping.sources.competitions import DIVISIONS
 
@@ -143,7 +143,7 @@ def test_fixtures_without_a_season_follow_the_calendar_of_their_country(country:
         name="new_league_fixtures.csv",
     )
     assert only(parsed).season == label
-    assert only(parsed).status == Status.SCHEDULED
+    assert only(parsed).status == MatchStatus.SCHEDULED
 
 
 # competitions
@@ -210,11 +210,11 @@ def test_a_pair_that_meets_twice_at_home_gives_both_matches() -> None:
     ("row", "reason"),
     [
         ("E0,20/08/22,Eastmoor,Harwell,1,0,A", "result 'A' contradicts the goals 1-0"),
-        ("E0,20/08/22,Eastmoor,Harwell,1,,H", "goals '1' and '' are no result"),
-        ("E0,20/08/22,Eastmoor,Harwell,x,y,H", "goals 'x' and 'y' are no result"),
-        ("E0,20/08/22,Eastmoor,Harwell,-1,0,A", "goals '-1' and '0' are no result"),
-        ("E0,20/08/22,Eastmoor,Harwell,1.5,0,H", "goals '1.5' and '0' are no result"),
-        ("E0,20/08/22,Eastmoor,Harwell,100,0,H", "goals '100' and '0' are no result"),
+        ("E0,20/08/22,Eastmoor,Harwell,1,,H", "goals '1' and '' are not a result"),
+        ("E0,20/08/22,Eastmoor,Harwell,x,y,H", "goals 'x' and 'y' are not a result"),
+        ("E0,20/08/22,Eastmoor,Harwell,-1,0,A", "goals '-1' and '0' are not a result"),
+        ("E0,20/08/22,Eastmoor,Harwell,1.5,0,H", "goals '1.5' and '0' are not a result"),
+        ("E0,20/08/22,Eastmoor,Harwell,100,0,H", "goals '100' and '0' are not a result"),
         ("E0,20/08/22,,Harwell,1,0,H", "match: both teams need a name"),
         ("E0,20/08/22,Harwell,Harwell,1,0,H", "match: Harwell cannot play itself"),
     ],
@@ -252,7 +252,12 @@ def test_a_match_without_goals_is_scheduled_when_it_lies_ahead_and_unknown_other
         "E0,20/08/22,Glenfoot,Harwell,,,",
         "E0,27/08/22,Northbridge,Glenfoot,,,",
     )
-    assert [r.status for r in parsed.records] == [Status.UNKNOWN, Status.FINISHED, Status.UNKNOWN, Status.SCHEDULED]
+    assert [r.status for r in parsed.records] == [
+        MatchStatus.UNKNOWN,
+        MatchStatus.FINISHED,
+        MatchStatus.UNKNOWN,
+        MatchStatus.SCHEDULED,
+    ]
     assert parsed.notes == {"matches without a result": 2}
 
 
@@ -265,9 +270,9 @@ def test_a_list_of_fixtures_may_be_empty_and_a_division_may_not() -> None:
 def test_a_row_in_which_the_file_breaks_off_is_kept_only_with_a_known_club() -> None:
     start = f"{MAIN}\nE0,20/08/22,Eastmoor,Northbridge,1,0,H\n"
     cut = SOURCE.parse_file("E0.csv", (start + "E0,27/08/22,Northbridge,Eastm").encode())
-    assert refusal(cut) == "the file ends within this row, and 'Eastm' is no known club"
+    assert refusal(cut) == "the file ends within this row, and 'Eastm' is not a known club"
     whole = SOURCE.parse_file("E0.csv", (start + "E0,27/08/22,Eastmoor,Northbridge").encode())
-    assert [r.status for r in whole.records] == [Status.FINISHED, Status.SCHEDULED]
+    assert [r.status for r in whole.records] == [MatchStatus.FINISHED, MatchStatus.SCHEDULED]
 
 
 # files

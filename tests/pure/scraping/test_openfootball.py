@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apps.matches.records import KickoffPrecision, MatchRecord, Status
+from apps.matches.records import KickoffPrecision, MatchRecord, MatchStatus
 from apps.scraping.sources import SOURCES, ParsedFile, ParseError
 from apps.scraping.sources.competitions import DIVISIONS, LEAGUES, OPENFOOTBALL_CODES
 
@@ -146,19 +146,19 @@ def test_part_scores_that_contradict_the_result_are_dropped_and_noted() -> None:
 @pytest.mark.parametrize(
     ("written", "status"),
     [
-        ("awarded", Status.AWARDED),
-        ("cancelled", Status.CANCELLED),
-        ("postponed", Status.POSTPONED),
-        ("abandoned", Status.ABANDONED),
+        ("awarded", MatchStatus.AWARDED),
+        ("cancelled", MatchStatus.CANCELLED),
+        ("postponed", MatchStatus.POSTPONED),
+        ("abandoned", MatchStatus.ABANDONED),
     ],
 )
-def test_a_status_is_kept(written: str, status: Status) -> None:
+def test_a_status_is_kept(written: str, status: MatchStatus) -> None:
     assert only(parse(entry(status=written))).status == status
 
 
 def test_a_new_status_is_unknown_and_noted() -> None:
     parsed = parse(entry(status="replayed"))
-    assert only(parsed).status == Status.UNKNOWN
+    assert only(parsed).status == MatchStatus.UNKNOWN
     assert parsed.notes == {"status 'replayed' is unknown": 1}
 
 
@@ -170,7 +170,7 @@ def test_a_match_without_goals_is_scheduled_when_it_lies_ahead_and_unknown_other
         entry(date="2018-08-19", score=None),
     )
     assert [r.status for r in parsed.records] == [
-        Status.UNKNOWN, Status.FINISHED, Status.SCHEDULED, Status.SCHEDULED
+        MatchStatus.UNKNOWN, MatchStatus.FINISHED, MatchStatus.SCHEDULED, MatchStatus.SCHEDULED
     ]  # fmt: skip
 
 
@@ -215,8 +215,8 @@ def test_stage_and_round_are_told_apart(fields: dict[str, Any], stage: str, roun
         (entry(score={"ft": [1]}), "score ft [1] is not two counts"),
         (entry(score={"ft": ["1", "0"]}), "score ft ['1', '0'] is not two counts"),
         (entry(score={"ft": [-1, 0]}), "score ft [-1, 0] is not two counts"),
-        (entry(score="2-1"), "score '2-1' is no object"),
-        ("2-1", "the entry is no object"),
+        (entry(score="2-1"), "score '2-1' is not an object"),
+        ("2-1", "the entry is not an object"),
     ],
 )
 def test_an_entry_that_cannot_be_a_match_is_refused_with_its_reason(bad: Any, reason: str) -> None:

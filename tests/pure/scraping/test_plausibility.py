@@ -11,14 +11,14 @@ from apps.matches.records import (
     AbsenceRecord,
     CompetitionKey,
     LineupRecord,
+    MatchDetails,
     MatchRecord,
+    MatchStatus,
     Moment,
     OddsRecord,
     PlayerKey,
-    SheetRecord,
     Side,
     StatsRecord,
-    Status,
 )
 from apps.scraping.plausibility import ImplausibleError, is_believed_at_last, merge, merge_in_batches, out_of_band
 
@@ -32,7 +32,7 @@ def record(**values) -> MatchRecord:
 
 
 def result(home: int, away: int, **values) -> MatchRecord:
-    return record(status=Status.FINISHED, home_goals=home, away_goals=away, **values)
+    return record(status=MatchStatus.FINISHED, home_goals=home, away_goals=away, **values)
 
 
 @pytest.mark.parametrize(
@@ -62,11 +62,13 @@ def test_the_reason_names_the_counts():
 def test_two_records_of_one_match_become_one_that_keeps_what_either_told():
     opening = OddsRecord("B365", Moment.OPENING, 2.0, 3.0, 4.0)
     closing = OddsRecord("B365", Moment.CLOSING, 2.1, 3.1, 3.9)
-    sheet = SheetRecord(KICKOFF - timedelta(hours=1), lineups=(LineupRecord(PLAYER, Side.HOME, True),))
+    details = MatchDetails(KICKOFF - timedelta(hours=1), lineups=(LineupRecord(PLAYER, Side.HOME, True),))
     first = record(source_id="1", odds=(opening,), stats=StatsRecord(home_shots=9))
-    second = result(2, 1, source_id="1", odds=(closing,), sheet=sheet)
+    second = result(2, 1, source_id="1", odds=(closing,), details=details)
     (merged,) = merge([first, second])
-    assert merged == result(2, 1, source_id="1", odds=(opening, closing), sheet=sheet, stats=StatsRecord(home_shots=9))
+    assert merged == result(
+        2, 1, source_id="1", odds=(opening, closing), details=details, stats=StatsRecord(home_shots=9)
+    )
 
 
 def test_a_later_price_of_the_same_bookmaker_and_moment_stands():
@@ -94,10 +96,10 @@ def test_the_parts_of_a_sheet_complete_each_other_and_an_equal_line_up_keeps_its
     early, late = KICKOFF - timedelta(hours=2), KICKOFF - timedelta(hours=1)
     lineups = (LineupRecord(PLAYER, Side.HOME, True),)
     absences = (AbsenceRecord(PLAYER, Side.AWAY, "injured", "out"),)
-    one = record(source_id="1", sheet=SheetRecord(early, lineups=lineups, absences=absences))
-    two = record(source_id="1", sheet=SheetRecord(late, lineups=lineups))
+    one = record(source_id="1", details=MatchDetails(early, lineups=lineups, absences=absences))
+    two = record(source_id="1", details=MatchDetails(late, lineups=lineups))
     (merged,) = merge([one, two])
-    assert merged.sheet == SheetRecord(early, lineups=lineups, absences=absences)
+    assert merged.details == MatchDetails(early, lineups=lineups, absences=absences)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from apps.matches.records import MatchRecord, Status
+from apps.matches.records import MatchRecord, MatchStatus
 from apps.scraping.sandbox.clubs import COMPETITIONS
 from apps.scraping.sandbox.site import SandboxSite
 from apps.scraping.sandbox.site.addresses import LEAGUES
@@ -78,7 +78,7 @@ def test_a_file_of_a_past_season_lies_in_one_season_of_its_reader(site: SandboxS
 
 
 def test_the_coming_matches_come_back_equal(site: SandboxSite, told: list[MatchRecord]) -> None:
-    coming = [as_in_a_file(record) for record in told if record.status is Status.SCHEDULED]
+    coming = [as_in_a_file(record) for record in told if record.status is MatchStatus.SCHEDULED]
     assert len(coming) > 400
     assert {len(record.odds) for record in coming} == {4, 9}
     read_back = [as_in_a_file(record) for record in read(site, "/fixtures.csv")]
@@ -88,7 +88,9 @@ def test_the_coming_matches_come_back_equal(site: SandboxSite, told: list[MatchR
 def test_a_running_season_shows_what_was_played_so_far() -> None:
     middle = ANCHOR - timedelta(days=120)
     played = [
-        r for r in SimulatedWorld(SEED, ANCHOR).records(middle) if r.season == "2025-26" and r.status is Status.FINISHED
+        r
+        for r in SimulatedWorld(SEED, ANCHOR).records(middle)
+        if r.season == "2025-26" and r.status is MatchStatus.FINISHED
     ]
     site = SandboxSite(SimulatedWorld(SEED, ANCHOR), lambda: middle)
     found = [record for code in CODES for record in read(site, f"/mmz4281/2526/{code}.csv")]

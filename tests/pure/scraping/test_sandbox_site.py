@@ -22,7 +22,7 @@ from zoneinfo import ZoneInfo
 import chompjs
 import pytest
 
-from apps.matches.records import MatchRecord, Moment, Status
+from apps.matches.records import MatchRecord, MatchStatus, Moment
 from apps.scraping.sandbox.clubs import COMPETITIONS
 from apps.scraping.sandbox.site import SandboxSite
 from apps.scraping.sandbox.site.script import literal
@@ -289,12 +289,14 @@ def agrees(entry: dict, record: MatchRecord) -> None:
     assert entry["startTime"] == f"{kickoff.astimezone(LONDON):%Y-%m-%dT%H:%M:%S}"
     assert (str(entry["homeTeamId"]), entry["homeTeamName"]) == (record.home_team_id, record.home_team)
     assert (str(entry["awayTeamId"]), entry["awayTeamName"]) == (record.away_team_id, record.away_team)
-    expected = {Status.SCHEDULED: 1, Status.POSTPONED: 2, Status.LIVE: 3, Status.FINISHED: 6}[record.status]
+    expected = {MatchStatus.SCHEDULED: 1, MatchStatus.POSTPONED: 2, MatchStatus.LIVE: 3, MatchStatus.FINISHED: 6}[
+        record.status
+    ]
     assert entry["status"] == expected
     goals = Counter(incident["field"] for incident in entry["incidents"] if incident["type"] == 1)
     reds = Counter(incident["field"] for incident in entry["incidents"] if incident["type"] == 2)
     assert (entry["homeRedCards"], entry["awayRedCards"]) == (reds[0], reds[1])
-    if record.status is Status.FINISHED:
+    if record.status is MatchStatus.FINISHED:
         assert record.finished_at
         assert record.stats
         assert entry["elapsed"] == "FT"
@@ -306,7 +308,7 @@ def agrees(entry: dict, record: MatchRecord) -> None:
         assert (halves[0], halves[1]) == (record.home_goals_half_time, record.away_goals_half_time)
         assert (reds[0], reds[1]) == (record.stats.home_red_cards, record.stats.away_red_cards)
         assert entry["winnerField"] == (None if goals[0] == goals[1] else int(goals[0] < goals[1]))
-    elif record.status is Status.LIVE:
+    elif record.status is MatchStatus.LIVE:
         assert re.fullmatch(r"[0-9]{1,2}'", entry["elapsed"])
         assert (entry["homeScore"], entry["awayScore"]) == (goals[0], goals[1])
         assert entry["winnerField"] is None
@@ -315,7 +317,7 @@ def agrees(entry: dict, record: MatchRecord) -> None:
         assert entry["incidents"] == []
     latest = {quote.moment: quote for quote in record.odds}
     moment = Moment.CLOSING if Moment.CLOSING in latest else Moment.OPENING
-    if record.status is Status.SCHEDULED and record.odds:
+    if record.status is MatchStatus.SCHEDULED and record.odds:
         for market, field in (("home", "home"), ("draw", "draw"), ("away", "away"), ("over25", "over_2_5")):
             offers = {o["bettingProvider"]: o["oddsDecimal"] for o in entry["bets"][market]["offers"]}
             assert offers == {q.bookmaker: getattr(q, field) for q in record.odds if q.moment is moment}
@@ -325,7 +327,7 @@ def agrees(entry: dict, record: MatchRecord) -> None:
 
 
 def test_a_postponed_match_is_called_off_and_comes_back_with_a_new_date(world: SimulatedWorld) -> None:
-    sheet = world.sheet(7)
+    sheet = world.season_records(7)
     match = next(m for m in range(528) if sheet.dates[m].called_off_kickoff_at)
     dates, clock = sheet.dates[match], Clock()
     site = SandboxSite(SimulatedWorld(SEED, ANCHOR), clock)

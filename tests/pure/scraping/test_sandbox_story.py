@@ -7,7 +7,7 @@ import pytest
 
 from apps.matches.records import IncidentKind, Side, StatsRecord
 from apps.scraping.sandbox.clubs import CLUBS
-from apps.scraping.sandbox.sheets import Phase
+from apps.scraping.sandbox.season_records import Phase
 from apps.scraping.sandbox.squads import IDS_PER_CLUB, draw_squads
 from apps.scraping.sandbox.story import FULL, GOALS, HALF, SENDINGS_OFF, SimulatedScore, Story, draw_story
 from apps.scraping.sandbox.world import SimulatedWorld
@@ -74,7 +74,7 @@ def test_equal_seeds_give_equal_squads_and_others_do_not() -> None:
 
 
 def test_the_stories_of_a_season_fit_what_was_counted() -> None:
-    sheet = SimulatedWorld(SEED, ANCHOR).sheet(3)
+    sheet = SimulatedWorld(SEED, ANCHOR).season_records(3)
     kinds: Counter[IncidentKind] = Counter()
     for match in range(528):
         record, story = sheet.record(match, Phase.FINISHED), sheet.story(match)
@@ -97,7 +97,7 @@ def test_the_wildest_match_has_a_story(key: int) -> None:
 
 def test_a_story_does_not_depend_on_what_was_asked_before() -> None:
     first, second = SimulatedWorld(SEED, ANCHOR), SimulatedWorld(SEED, ANCHOR)
-    late = second.sheet(9).story(500)
-    assert first.sheet(0).story(3) == second.sheet(0).story(3)
-    assert first.sheet(9).story(500) == late
-    assert first.sheet(9).story(499) != late
+    late = second.season_records(9).story(500)
+    assert first.season_records(0).story(3) == second.season_records(0).story(3)
+    assert first.season_records(9).story(500) == late
+    assert first.season_records(9).story(499) != late

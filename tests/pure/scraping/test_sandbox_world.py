@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from apps.matches.records import MatchRecord, Moment, Status
+from apps.matches.records import MatchRecord, MatchStatus, Moment
 from apps.scraping.sandbox.clubs import CLUB_NAMES, CLUBS, COMPETITIONS
 from apps.scraping.sandbox.world import SimulatedWorld
 
@@ -31,13 +31,13 @@ def world() -> SimulatedWorld:
 @pytest.fixture(scope="module")
 def past(world: SimulatedWorld) -> list[MatchRecord]:
     """The eight past seasons."""
-    return [record for record in world.records(ANCHOR) if record.status is Status.FINISHED]
+    return [record for record in world.records(ANCHOR) if record.status is MatchStatus.FINISHED]
 
 
 @pytest.fixture(scope="module")
 def dense(world: SimulatedWorld) -> list[MatchRecord]:
     """The first dense season, all played."""
-    return [record for record in world.records(AFTER_ONE_DENSE_SEASON, ANCHOR) if record.status is Status.FINISHED]
+    return [record for record in world.records(AFTER_ONE_DENSE_SEASON, ANCHOR) if record.status is MatchStatus.FINISHED]
 
 
 def by_season(records: list[MatchRecord]) -> dict[str, list[MatchRecord]]:
@@ -115,7 +115,7 @@ def test_the_order_of_questions_changes_no_answer(past: list[MatchRecord]) -> No
     late = ANCHOR + 6 * DENSE_PERIOD
     backwards = SimulatedWorld(SEED, ANCHOR)
     last = list(backwards.records(late, late - MINUTE))
-    first = [record for record in backwards.records(ANCHOR) if record.status is Status.FINISHED]
+    first = [record for record in backwards.records(ANCHOR) if record.status is MatchStatus.FINISHED]
     assert first == past
     assert last == list(SimulatedWorld(SEED, ANCHOR).records(late, late - MINUTE))
 
@@ -288,8 +288,8 @@ def test_the_fixtures_of_the_next_season_appear_when_the_last_whistle_went(world
     assert {record.season for record in before} == {"2026-27 S0001"}
     after = list(world.records(AFTER_ONE_DENSE_SEASON, AFTER_ONE_DENSE_SEASON - MINUTE))
     assert Counter((record.season, record.status) for record in after) == {
-        ("2026-27 S0001", Status.FINISHED): 1,
-        ("2026-27 S0002", Status.SCHEDULED): 528,
+        ("2026-27 S0001", MatchStatus.FINISHED): 1,
+        ("2026-27 S0002", MatchStatus.SCHEDULED): 528,
     }
 
 
@@ -307,14 +307,14 @@ def test_no_result_is_seen_before_the_final_whistle(world: SimulatedWorld) -> No
     moments += [ANCHOR + 2 * MINUTE, ANCHOR + 2 * MINUTE - timedelta(microseconds=1)]
     for now in moments:
         for record in world.records(now, now - timedelta(days=3)):
-            if record.status is Status.FINISHED:
+            if record.status is MatchStatus.FINISHED:
                 assert record.finished_at is not None
                 assert record.finished_at <= now
                 assert record.known_at == record.finished_at
             else:
                 assert record.home_goals is record.home_goals_half_time is record.stats is record.finished_at is None
-                assert record.status is not Status.LIVE or record.kickoff_at <= now
-                assert record.status is not Status.SCHEDULED or record.kickoff_at > now
+                assert record.status is not MatchStatus.LIVE or record.kickoff_at <= now
+                assert record.status is not MatchStatus.SCHEDULED or record.kickoff_at > now
 
 
 def test_a_match_is_seen_scheduled_then_closed_then_live_then_finished(
@@ -328,14 +328,14 @@ def test_a_match_is_seen_scheduled_then_closed_then_live_then_finished(
 
     just = timedelta(microseconds=1)
     announced = seen(ANCHOR)
-    assert announced.status is Status.SCHEDULED
+    assert announced.status is MatchStatus.SCHEDULED
     assert {odds.moment for odds in announced.odds} == {Moment.OPENING}
     assert seen(played.kickoff_at - 10 * MINUTE - just) == announced
     closed = seen(played.kickoff_at - 10 * MINUTE)
-    assert closed.status is Status.SCHEDULED
+    assert closed.status is MatchStatus.SCHEDULED
     assert closed.odds == played.odds
     assert seen(played.kickoff_at - just) == closed
-    assert seen(played.kickoff_at).status is seen(played.finished_at - just).status is Status.LIVE
+    assert seen(played.kickoff_at).status is seen(played.finished_at - just).status is MatchStatus.LIVE
     assert seen(played.finished_at) == played
 
 
@@ -347,9 +347,9 @@ def test_a_catch_up_equals_the_union_of_all_minutes() -> None:
     now = start
     while now < end:
         fresh = stepping.records(now + MINUTE, now)
-        union += [record for record in fresh if record.status is Status.FINISHED]
+        union += [record for record in fresh if record.status is MatchStatus.FINISHED]
         now += MINUTE
-    caught_up = [record for record in down.records(end, start) if record.status is Status.FINISHED]
+    caught_up = [record for record in down.records(end, start) if record.status is MatchStatus.FINISHED]
     assert union == caught_up
     # 8:40:20 to 9:30:20 holds the last nine whistles of the season (8:41 to 8:49) and the first twenty of the next.
     assert Counter(record.season for record in caught_up) == {"2026-27 S0001": 9, "2026-27 S0002": 20}
@@ -358,7 +358,7 @@ def test_a_catch_up_equals_the_union_of_all_minutes() -> None:
 def test_a_stack_that_was_down_for_two_days_misses_nothing() -> None:
     now = ANCHOR + timedelta(days=2)
     caught_up = list(SimulatedWorld(SEED, ANCHOR).records(now, ANCHOR))
-    finished = [record for record in caught_up if record.status is Status.FINISHED]
+    finished = [record for record in caught_up if record.status is MatchStatus.FINISHED]
     whole, rest = divmod(now - ANCHOR, DENSE_PERIOD)
     assert whole == 5
     assert len(finished) == whole * 528 + min(rest // MINUTE - 1, 528)
@@ -370,15 +370,15 @@ def test_hour_long_steps_bring_sixty_results_each(world: SimulatedWorld) -> None
         now = ANCHOR + timedelta(hours=hour)
         records = list(world.records(now, now - timedelta(hours=1)))
         statuses = Counter(record.status for record in records)
-        assert statuses[Status.FINISHED] == (60 if hour > 1 else 59)
-        assert statuses[Status.LIVE] == 2
+        assert statuses[MatchStatus.FINISHED] == (60 if hour > 1 else 59)
+        assert statuses[MatchStatus.LIVE] == 2
         assert len(records) == 528 - (60 * (hour - 1) - 1 if hour > 1 else 0)
 
 
 def test_since_after_now_repeats_nothing_and_keeps_the_fixtures(world: SimulatedWorld) -> None:
     now = ANCHOR + timedelta(hours=1)
     statuses = Counter(record.status for record in world.records(now, now + timedelta(hours=3)))
-    assert statuses == {Status.LIVE: 2, Status.SCHEDULED: 528 - 61}
+    assert statuses == {MatchStatus.LIVE: 2, MatchStatus.SCHEDULED: 528 - 61}
 
 
 # Postponed matches
@@ -390,13 +390,13 @@ def test_a_postponed_match_keeps_its_id_and_is_played_later(world: SimulatedWorl
     while now < first.over_at:
         now += timedelta(days=1)
         for record in world.records(now, now - timedelta(days=1)):
-            if record.status is Status.POSTPONED:
+            if record.status is MatchStatus.POSTPONED:
                 moved[record.source_id] = record
     final = {record.source_id: record for record in world.records(first.over_at, first.announced_at)}
     assert 1 <= len(moved) <= 12
     for source_id, called_off in moved.items():
         played = final[source_id]
-        assert played.status is Status.FINISHED
+        assert played.status is MatchStatus.FINISHED
         assert (played.home_team, played.away_team) == (called_off.home_team, called_off.away_team)
         assert played.kickoff_at - called_off.kickoff_at > timedelta(days=8)
         assert not called_off.odds

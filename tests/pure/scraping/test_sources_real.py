@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from apps.matches.records import CompetitionKey, MatchRecord, Status
+from apps.matches.aliases import aliases_for
+from apps.matches.records import CompetitionKey, MatchRecord, MatchStatus
 from apps.scraping.sources import SOURCES, CrawlJob, Page, ParsedFile, Reading, Request, ScrapeScope, WhoScored, Window
-from apps.scraping.sources.aliases import aliases_for
 from apps.scraping.sources.competitions import WHOSCORED
 from apps.scraping.sources.whoscored.feed import WhoScoredFeed, read_feed
 from apps.scraping.sources.whoscored.trail import Tournament, WhoScoredSeason, WhoScoredStage
@@ -126,7 +126,7 @@ def test_each_file_has_as_many_matches_as_rows(football_data: Read) -> None:
 
 
 def test_three_matches_have_no_result(football_data: Read) -> None:
-    unknown = [(r.season, r.home_team, r.away_team) for r in football_data.records if r.status != Status.FINISHED]
+    unknown = [(r.season, r.home_team, r.away_team) for r in football_data.records if r.status != MatchStatus.FINISHED]
     assert unknown == [
         ("1995-96", "Ein Frankfurt", "Dusseld"),  # where the file breaks off
         ("2014-15", "Niki Volos", "OFI"),  # both clubs had withdrawn
@@ -189,11 +189,11 @@ def test_openfootball_is_read_without_a_refusal(openfootball: Read) -> None:
     assert sum(len(parsed.records) for parsed in openfootball.files.values()) == 75_730
     assert [row for parsed in openfootball.files.values() for row in parsed.refused] == []
     assert Counter(record.status for record in openfootball.records) == {
-        Status.FINISHED: 74_785,
-        Status.CANCELLED: 583,
-        Status.SCHEDULED: 315,
-        Status.AWARDED: 46,
-        Status.POSTPONED: 1,
+        MatchStatus.FINISHED: 74_785,
+        MatchStatus.CANCELLED: 583,
+        MatchStatus.SCHEDULED: 315,
+        MatchStatus.AWARDED: 46,
+        MatchStatus.POSTPONED: 1,
     }
 
 
@@ -330,7 +330,7 @@ def test_every_match_of_a_genuine_feed_is_that_of_football_data(
 
 def test_the_goals_of_a_genuine_feed_make_its_scores(feed: WhoScoredFeed) -> None:
     for record in feed.records:
-        incidents = record.sheet.incidents if record.sheet else ()
+        incidents = record.details.incidents if record.details else ()
         goals = Counter(i.side.value for i in incidents if i.kind.value in ("goal", "penalty", "own_goal"))
         assert (goals["home"], goals["away"]) == (record.home_goals, record.away_goals)
 

@@ -15,11 +15,11 @@ from apps.matches.records import (
     IncidentKind,
     IncidentRecord,
     MatchRecord,
+    MatchStatus,
     Moment,
     OddsRecord,
     PlayerKey,
     Side,
-    Status,
 )
 from apps.scraping.sources import CrawlJob, FetchMethod, Page, ParseError, Request, ScrapeScope, WhoScored, Window
 from apps.scraping.sources.whoscored.feed import WhoScoredFeed, read_feed, season_label
@@ -85,17 +85,17 @@ def only(found: WhoScoredFeed) -> MatchRecord:
 @pytest.mark.parametrize(
     ("code", "status"),
     [
-        (1, Status.SCHEDULED),
-        (2, Status.POSTPONED),
-        (3, Status.LIVE),
-        (4, Status.LIVE),
-        (5, Status.ABANDONED),
-        (6, Status.FINISHED),
-        (7, Status.CANCELLED),
-        (8, Status.UNKNOWN),
+        (1, MatchStatus.SCHEDULED),
+        (2, MatchStatus.POSTPONED),
+        (3, MatchStatus.LIVE),
+        (4, MatchStatus.LIVE),
+        (5, MatchStatus.ABANDONED),
+        (6, MatchStatus.FINISHED),
+        (7, MatchStatus.CANCELLED),
+        (8, MatchStatus.UNKNOWN),
     ],
 )
-def test_each_status_code_has_its_meaning(code: int, status: Status) -> None:
+def test_each_status_code_has_its_meaning(code: int, status: MatchStatus) -> None:
     found = feed(entry(status=code))
     assert only(found).status is status
     assert found.notes == {}
@@ -104,7 +104,7 @@ def test_each_status_code_has_its_meaning(code: int, status: Status) -> None:
 @pytest.mark.parametrize("code", [9, 42, -1, None, "x", [], True])
 def test_an_unknown_status_code_is_kept_and_counted(code: Any) -> None:
     found = feed(entry(status=code))
-    assert only(found).status is Status.UNKNOWN
+    assert only(found).status is MatchStatus.UNKNOWN
     assert len(found.notes) == 1
     assert all(note.startswith("status code ") and note.endswith(" is unknown") for note in found.notes)
 
@@ -189,8 +189,8 @@ def test_the_final_whistle_is_taken_where_it_is_told() -> None:
         ({"homeScore": 100}, "match: 100 goals"),
         ({"startTimeUtc": None, "startTime": None}, "startTimeUtc None cannot be read"),
         ({"startTimeUtc": "0001-01-01T00:00:00Z", "startTime": ""}, "cannot be read"),
-        ({"id": None}, "id None is no id"),
-        ({"id": "x"}, "id 'x' is no id"),
+        ({"id": None}, "id None is not an id"),
+        ({"id": "x"}, "id 'x' is not an id"),
         ({"homeTeamName": ""}, "both teams need a name"),
         ({"awayTeamId": 301, "awayTeamName": "Eastmoor"}, "cannot play itself"),
     ],
@@ -330,10 +330,10 @@ def test_goals_and_cards_of_the_feed_are_told_in_their_order() -> None:
         {"minute": "94", "type": 7, "subType": 3, "field": 0},
     ]  # fmt: skip
     found = feed(entry(winnerField=0, incidents=incidents))
-    sheet = only(found).sheet
-    assert sheet is not None
-    assert sheet.known_at == datetime(2020, 9, 12, 10, 30, tzinfo=UTC)
-    assert sheet.incidents == (
+    details = only(found).details
+    assert details is not None
+    assert details.known_at == datetime(2020, 9, 12, 10, 30, tzinfo=UTC)
+    assert details.incidents == (
         IncidentRecord(IncidentKind.GOAL, Side.HOME, 8, PlayerKey("11", "Bo Lind"), PlayerKey("12", "Cy Orr")),
         IncidentRecord(IncidentKind.PENALTY, Side.AWAY, 46, PlayerKey("21", "Dan Mott")),
         IncidentRecord(IncidentKind.SECOND_YELLOW_CARD, Side.AWAY, 70, PlayerKey("21", "Dan Mott")),
@@ -425,8 +425,8 @@ def test_a_match_without_offers_has_no_odds(bets: Any) -> None:
 def test_a_match_told_twice_alike_is_one_and_told_differently_is_none() -> None:
     found = feed(entry(), entry(id=2), entry(), entry(id=2, homeScore=3))
     assert [record.source_id for record in found.records] == ["1"]
-    assert [row.reason for row in found.refused] == ["the page tells this match twice, and differently"]
-    assert found.notes == {"matches told twice": 1}
+    assert [row.reason for row in found.refused] == ["the page lists this match twice, with different data"]
+    assert found.notes == {"matches listed twice": 1}
 
 
 def test_the_feed_of_another_tournament_is_refused_as_a_whole() -> None:
@@ -538,8 +538,8 @@ def test_without_match_centres_the_goals_are_those_of_the_feed() -> None:
     site = WhoScored(base_url="https://football.test", with_match_centres=False)
     reading = read("feed.month.json", content, site)
     assert reading.follow == []
-    assert [len(record.sheet.incidents) if record.sheet else 0 for record in reading.records] == [4, 0]
-    assert all(record.sheet is None for record in read("feed.month.json", content).records)
+    assert [len(record.details.incidents) if record.details else 0 for record in reading.records] == [4, 0]
+    assert all(record.details is None for record in read("feed.month.json", content).records)
 
 
 def test_what_is_followed_can_be_chosen_and_an_unlisted_one_is_counted() -> None:
@@ -679,9 +679,9 @@ def test_events_that_contradict_the_score_leave_the_feeds_goals() -> None:
     reading = read("match_centre.html", centre(events=[{"type": "Goal", "teamId": 301, "minute": 3}]))
     (record,) = reading.records
     assert reading.notes == {"events that contradict the score": 1}
-    assert record.sheet is not None
-    assert FINISHED.sheet is not None
-    assert record.sheet.incidents == FINISHED.sheet.incidents
+    assert record.details is not None
+    assert FINISHED.details is not None
+    assert record.details.incidents == FINISHED.details.incidents
 
 
 def test_events_that_count_minutes_like_the_feed_stay_where_they_are() -> None:
@@ -692,8 +692,8 @@ def test_events_that_count_minutes_like_the_feed_stay_where_they_are() -> None:
         {"type": "Goal", "teamId": 302, "minute": 93, "isOwnGoal": True},
     ]
     (record,) = read("match_centre.html", centre(events=events)).records
-    assert record.sheet is not None
-    assert [(incident.kind.value, incident.minute) for incident in record.sheet.incidents] == [
+    assert record.details is not None
+    assert [(incident.kind.value, incident.minute) for incident in record.details.incidents] == [
         ("goal", 8),
         ("yellow_card", 21),
         ("penalty", 46),
@@ -705,8 +705,8 @@ def test_a_player_named_twice_stands_once_in_the_line_ups() -> None:
     home = {"teamId": 301, "players": [{"playerId": 5, "name": "A"}, {"playerId": 5, "name": "A"}, {"name": "B"}, 7]}
     reading = read("match_centre.html", centre(home=home))
     (record,) = reading.records
-    assert record.sheet is not None
-    assert [entry.player.name for entry in record.sheet.lineups if entry.side is Side.HOME] == ["A"]
+    assert record.details is not None
+    assert [entry.player.name for entry in record.details.lineups if entry.side is Side.HOME] == ["A"]
     assert reading.notes["players left out of the line-ups"] == 3
 
 

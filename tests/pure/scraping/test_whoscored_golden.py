@@ -18,12 +18,12 @@ from apps.matches.records import (
     CompetitionKey,
     IncidentKind,
     IncidentRecord,
+    MatchDetails,
     MatchRecord,
+    MatchStatus,
     PlayerKey,
-    SheetRecord,
     Side,
     StatsRecord,
-    Status,
 )
 from apps.scraping.sources import CrawlJob, Page, Reading, Request, ScrapeScope, WhoScored, Window
 from apps.scraping.sources.competitions import WHOSCORED
@@ -52,14 +52,14 @@ FINISHED = MatchRecord(
     home_team="Eastmoor",
     away_team="Northbridge United",
     kickoff_at=datetime(2031, 9, 6, 11, 30, tzinfo=UTC),
-    status=Status.FINISHED,
+    status=MatchStatus.FINISHED,
     home_goals=2,
     away_goals=1,
     source_id="7001",
     home_team_id="301",
     away_team_id="302",
     stats=StatsRecord(home_yellow_cards=2, away_yellow_cards=3, home_red_cards=0, away_red_cards=1),
-    sheet=SheetRecord(
+    details=MatchDetails(
         datetime(2031, 9, 6, 10, 30, tzinfo=UTC),
         incidents=(
             IncidentRecord(IncidentKind.GOAL, Side.HOME, 8, PlayerKey("9001", "Alan Pike"), BO_LIND),

@@ -151,7 +151,7 @@ JSON = st.recursive(
 def test_whatever_an_entry_holds_it_is_a_match_or_a_refusal(more: dict[str, Any]) -> None:
     found = feed(entry(**more), entry(id=77))
     placeholders = found.notes["placeholders whose teams are not decided"]
-    assert len(found.records) + len(found.refused) + placeholders + found.notes["matches told twice"] >= 1
+    assert len(found.records) + len(found.refused) + placeholders + found.notes["matches listed twice"] >= 1
     assert "77" in {record.source_id for record in found.records}
 
 

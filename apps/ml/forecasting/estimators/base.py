@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from apps.ml.forecasting import goals
+from apps.ml.forecasting.contributions import group_of
 
 FORMAT: Final = 2
 """Version of the files of an estimator."""
@@ -22,38 +23,11 @@ FORMAT: Final = 2
 CLASSES: Final = (0, 1, 2)
 """Home, draw, away."""
 
-BASELINE: Final = "baseline"
-"""Group of contributions that no feature of the two teams stands behind."""
-
 MARKET_PREFIXES: Final = ("odds_", "price_")
 """Columns made of prices; only an estimator that says so takes them."""
 
-GROUPS: Final = (
-    ("base_", BASELINE),
-    ("elo_", "elo"),
-    ("dc_", "attack and defence"),
-    ("filter_", "goals and shots"),
-    ("gap_", "goals and shots"),
-    ("pi_", "goal differences"),
-    ("form_", "form"),
-    ("table_", "season so far"),
-    ("stake_", "what is at stake"),
-    ("leverage_", "what is at stake"),
-    ("lineup_", "line-ups"),
-    ("price_", "prices"),
-    ("odds_", "prices"),
-)
-"""Group of contributions by the beginning of a column's name; every other column is `CONTEXT`."""
-
-CONTEXT: Final = "context"
-
 Floats = NDArray[np.float64]
 Grouping = Callable[[str], str]
-
-
-def group_of(name: str) -> str:
-    """Return the group of contributions that a column belongs to."""
-    return next((group for prefix, group in GROUPS if name.startswith(prefix)), CONTEXT)
 
 
 class MarketInputError(ValueError):

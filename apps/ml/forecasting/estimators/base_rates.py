@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.ml.forecasting.estimators.base import BASELINE, Estimator, Floats, Grouping, group_of
+from apps.ml.forecasting.contributions import BASELINE, group_of
+from apps.ml.forecasting.estimators.base import Estimator, Floats, Grouping
 
 RATES = ("base_home", "base_draw", "base_away")
 GOALS = ("base_goals_home", "base_goals_away")

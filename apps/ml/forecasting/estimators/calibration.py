@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from apps.ml.forecasting.contributions import CALIBRATION
 from apps.ml.forecasting.estimators.base import Estimator, Floats, softmax
 from apps.ml.forecasting.scoring import FLOOR, log_loss
 
@@ -29,8 +30,6 @@ Knots = tuple[tuple[float, ...], tuple[float, ...]]
 """Forecast probabilities in rising order, and what each is mapped to; between them the map is straight."""
 
 FILE: Final = "calibration.json"
-
-GROUP: Final = "calibration"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,30 +94,24 @@ class Calibrated:
 
     @property
     def kind(self) -> str:
-        """Name of the estimator."""
         return self.estimator.kind
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the columns of `X`, in order."""
         return self.estimator.names
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Columns that the estimator uses."""
         return self.estimator.columns
 
     @property
     def rho(self) -> float:
-        """Dixon-Coles correction for the scoreline grid."""
         return self.estimator.rho
 
     def predict_proba(self, X: Floats) -> Floats:
-        """Return calibrated probabilities of home, draw and away, shape (n, 3)."""
         return self.calibration.apply(self.estimator.predict_proba(X))
 
     def expected_goals(self, X: Floats) -> Floats:
-        """Return expected goals of home and away, shape (n, 2)."""
         return self.estimator.expected_goals(X)
 
     def raw_score(self, X: Floats) -> Floats:
@@ -138,9 +131,9 @@ class Calibrated:
             found[group] = scaled[:, 0] - scaled[:, 2]
         if self.calibration.knots:
             # A map that is not straight moves each forecast by itself: what it moved is a reason of its own.
-            found[GROUP] = self.raw_score(X) - sum(found.values())
+            found[CALIBRATION] = self.raw_score(X) - sum(found.values())
         elif self.calibration.method != "none":
-            found[GROUP] = np.full(len(X), self.calibration.shift[0] - self.calibration.shift[2])
+            found[CALIBRATION] = np.full(len(X), self.calibration.shift[0] - self.calibration.shift[2])
         return found
 
     def save(self, folder: Path) -> None:

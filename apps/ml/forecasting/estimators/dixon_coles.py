@@ -10,7 +10,8 @@ from typing import Any, ClassVar, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.ml.forecasting.estimators.base import BASELINE, Estimator, Floats, Grouping, group_of
+from apps.ml.forecasting.contributions import BASELINE, GOAL_MODEL_GROUPS, group_of
+from apps.ml.forecasting.estimators.base import Estimator, Floats, Grouping
 from apps.ml.forecasting.goals import outcome_probabilities
 from apps.ml.forecasting.scoring import FLOOR
 
@@ -18,8 +19,6 @@ BASE: Final = ("base_home", "base_away")
 
 TEAMS: Final = ("attack_home", "concession_away", "attack_away", "concession_home")
 """Columns in which teams differ from the level's mean; the first two act on the goals of the home side."""
-
-GROUP_NAMES: Final = ("home attack", "away defence", "away attack", "home defence")
 
 
 class DixonColes(Estimator):
@@ -46,7 +45,6 @@ class DixonColes(Estimator):
         return self._log_p(own[:, :2], own[:, 2:])
 
     def expected_goals(self, X: Floats) -> Floats:
-        """Return expected goals of home and away, shape (n, 2)."""
         own = self._own(X)
         return _goals(own[:, :2], own[:, 2:], self._theta)
 
@@ -62,7 +60,7 @@ class DixonColes(Estimator):
                 present[:, chosen] = teams[:, chosen]
                 value[chosen] = self._log_p(base, present)
         found = {BASELINE: value[()]}
-        for player, name in enumerate(GROUP_NAMES):
+        for player, name in enumerate(GOAL_MODEL_GROUPS):
             total = np.zeros((len(X), 3))
             for chosen, before in value.items():
                 if player not in chosen:

@@ -9,7 +9,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.ml.forecasting.estimators.base import BASELINE, Estimator, Floats, Grouping, chosen, group_of
+from apps.ml.forecasting.contributions import BASELINE, group_of
+from apps.ml.forecasting.estimators.base import Estimator, Floats, Grouping, chosen
 from apps.ml.forecasting.estimators.logit import Logit
 from apps.ml.forecasting.kernels import njit
 

@@ -8,16 +8,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.ml.forecasting.estimators.base import (
-    BASELINE,
-    Estimator,
-    Floats,
-    Grouping,
-    chosen,
-    group_of,
-    grouped,
-    softmax,
-)
+from apps.ml.forecasting.contributions import BASELINE, group_of
+from apps.ml.forecasting.estimators.base import Estimator, Floats, Grouping, chosen, grouped, softmax
 from apps.ml.forecasting.scoring import log_loss
 
 TOLERANCE: Final = 1e-10

@@ -9,16 +9,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.ml.forecasting.estimators.base import (
-    BASELINE,
-    CLASSES,
-    Estimator,
-    Floats,
-    Grouping,
-    chosen,
-    group_of,
-    grouped,
-)
+from apps.ml.forecasting.contributions import BASELINE, group_of
+from apps.ml.forecasting.estimators.base import CLASSES, Estimator, Floats, Grouping, chosen, grouped
 
 FILE: Final = "networks.npz"
 

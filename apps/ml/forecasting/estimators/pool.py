@@ -10,7 +10,8 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.ml.forecasting.estimators.base import Estimator, Floats, Grouping, group_of, softmax
+from apps.ml.forecasting.contributions import group_of
+from apps.ml.forecasting.estimators.base import Estimator, Floats, Grouping, softmax
 from apps.ml.forecasting.estimators.calibration import centred
 from apps.ml.forecasting.estimators.dixon_coles import DixonColes, ScoreDriven
 from apps.ml.forecasting.estimators.hist_boosting import HistBoosting

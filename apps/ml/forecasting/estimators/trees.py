@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.ml.forecasting.estimators.base import BASELINE, Estimator, Floats, Grouping, chosen, group_of, grouped
+from apps.ml.forecasting.contributions import BASELINE, group_of
+from apps.ml.forecasting.estimators.base import Estimator, Floats, Grouping, chosen, grouped
 from apps.ml.forecasting.estimators.logit import Logit
 
 if TYPE_CHECKING:

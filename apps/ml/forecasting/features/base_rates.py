@@ -58,7 +58,6 @@ class BaseRateFeatures:
         self._shift = np.zeros(4)
 
     def features(self) -> tuple[Feature, ...]:
-        """Return the columns of the family, in order."""
         rates = (
             ("base_home", "probability", "share of home wins in the competition"),
             ("base_draw", "probability", "share of draws in the competition"),
@@ -76,16 +75,13 @@ class BaseRateFeatures:
         )
 
     def fold(self, events: Events, sizes: Sizes, out: NDArray[np.float64], first: int) -> None:
-        """Walk over the events: observe every result, describe every fixture into `out`, from column `first`."""
         self._sums = grown(self._sums, np.zeros((1, 5)), sizes.competitions)
         _fold(self._sums, self._shift, self._prior, self._constants, events, out, first)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the state as named arrays."""
         return {"sums": self._sums, "shift": self._shift}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take the state that `arrays` gave."""
         self._sums, self._shift = arrays["sums"], arrays["shift"]
 
 

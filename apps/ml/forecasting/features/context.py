@@ -70,7 +70,6 @@ class ContextFeatures:
         self._calendar = np.empty(0, dtype=ENTRY)
 
     def features(self) -> tuple[Feature, ...]:
-        """Return the columns of the family, in order."""
         sided = (
             ("rest", "days", "days since the latest scheduled match before this one, capped"),
             (
@@ -134,11 +133,9 @@ class ContextFeatures:
         _fold(self._calendar, self._orders, self._constants, events, out, first)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the state as named arrays."""
         return {"calendar": self._calendar}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take the state that `arrays` gave."""
         self._calendar = arrays["calendar"]
 
 

@@ -177,7 +177,6 @@ class FormFeatures:
         self._pairs = Rings.of(1, self._longest)
 
     def features(self) -> tuple[Feature, ...]:
-        """Return the columns of the family, in order."""
         rows = []
         for number, scope in enumerate(SCOPES):
             stats = [stat for place, stat in enumerate(STATS) if self._chosen[number, place]]
@@ -209,7 +208,6 @@ class FormFeatures:
         ]
 
     def fold(self, events: Events, sizes: Sizes, out: NDArray[np.float64], first: int) -> None:
-        """Walk over the events: observe every result, describe every fixture into `out`, from column `first`."""
         results = int((events["kind"] == OBSERVE).sum())
         self._teams = self._teams.with_room(RINGS * sizes.teams - int(self._teams.size[0]))
         self._teams.size[0] = RINGS * sizes.teams
@@ -219,7 +217,6 @@ class FormFeatures:
         _fold(self._teams, self._entrants, self._pairs, self._windows, self._chosen, events, out, first)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the state as named arrays."""
         return {
             **self._teams.arrays("teams"),
             **self._entrants.arrays("entrants"),
@@ -227,7 +224,6 @@ class FormFeatures:
         }
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take the state that `arrays` gave."""
         self._teams = Rings.restored(arrays, "teams", self._longest)
         self._entrants = Rings.restored(arrays, "entrants", self._longest)
         self._pairs = Rings.restored(arrays, "pairs", self._longest)

@@ -113,7 +113,6 @@ class LineupFeatures:
         return len(self._club_slots) > 1
 
     def features(self) -> tuple[Feature, ...]:
-        """Return the columns of the family, in order."""
         units = {"usual": "goals of advantage", "strength": "goals of advantage", "missing": "players"}
         meanings = {
             "usual": "mean rating of the usual eleven",
@@ -140,7 +139,6 @@ class LineupFeatures:
         self._sheets = _rows(lineups)
 
     def fold(self, events: Events, sizes: Sizes, out: NDArray[np.float64], first: int) -> None:
-        """Walk over the events: observe every result, describe every fixture into `out`, from column `first`."""
         if not self._sheets.size and not self.has_history:
             # No line-up was ever known: NaN, and a coverage of nothing.
             coverage = first + len(STATS) * len(SIDES) + 2
@@ -161,7 +159,6 @@ class LineupFeatures:
         _fold(self._players, self._clubs, self._edge, self._constants, *whose, out, first)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the state as named arrays."""
         return {
             "players": self._players,
             "player_ids": np.array(self._player_slots.ids, dtype=np.int64),
@@ -171,7 +168,6 @@ class LineupFeatures:
         }
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take the state that `arrays` gave."""
         self._players, self._clubs, self._edge = arrays["players"], arrays["clubs"], arrays["edge"]
         self._player_slots = Slots(arrays["player_ids"].tolist())
         self._club_slots = Slots(arrays["club_ids"].tolist())
@@ -200,13 +196,13 @@ def _rows(lineups: pd.DataFrame | None) -> NDArray[Any]:
 
 
 @njit(cache=True, nogil=True)
-def named(sheet: NDArray[Any], side: int, before: int, eleven: NDArray[np.int64]) -> int:
+def named(details: NDArray[Any], side: int, before: int, eleven: NDArray[np.int64]) -> int:
     """Write the slots of the starters whom the first source names before a moment; return how many, 0 for none."""
     place = 0
-    while place < sheet.size:
-        source, count = sheet[place].source, 0
-        while place < sheet.size and sheet[place].source == source:
-            row = sheet[place]
+    while place < details.size:
+        source, count = details[place].source, 0
+        while place < details.size and details[place].source == source:
+            row = details[place]
             if row.side == side and row.role == STARTER and row.known < before:
                 if count < ELEVEN:
                     eleven[count] = row.player
@@ -218,17 +214,17 @@ def named(sheet: NDArray[Any], side: int, before: int, eleven: NDArray[np.int64]
 
 
 @njit(cache=True, nogil=True)
-def reported(sheet: NDArray[Any], side: int, before: int, club: Any, missing: NDArray[np.bool_]) -> bool:
+def reported(details: NDArray[Any], side: int, before: int, club: Any, missing: NDArray[np.bool_]) -> bool:
     """Mark the places of a squad whose players the first source reports missing; False where none has reported yet.
 
     A source that reports of one side has looked at both.
     """
     missing[:] = False
     place = 0
-    while place < sheet.size:
-        source, told = sheet[place].source, False
-        while place < sheet.size and sheet[place].source == source:
-            row = sheet[place]
+    while place < details.size:
+        source, told = details[place].source, False
+        while place < details.size and details[place].source == source:
+            row = details[place]
             if row.role >= ABSENT and row.known < before:
                 told = True
                 if row.role == ABSENT and row.side == side and row.player != UNSEEN:
@@ -296,7 +292,7 @@ def observe(
     constants: LineupConstants,
     result: Any,
     own: NDArray[np.int64],
-    sheet: NDArray[Any],
+    details: NDArray[Any],
     elevens: NDArray[np.int64],
     missing: NDArray[np.bool_],
 ) -> None:
@@ -305,7 +301,7 @@ def observe(
     means = np.zeros(2)
     for side in range(2):
         club = clubs[own[side]]
-        counts[side] = named(sheet, side, result.at + 1, elevens[side])
+        counts[side] = named(details, side, result.at + 1, elevens[side])
         if own[side] != UNSEEN:
             club.known = ((club.known << 1) | (1 if counts[side] > 0 else 0)) & ((1 << constants.latest) - 1)
         if counts[side] == 0:
@@ -341,7 +337,7 @@ def describe(
     constants: LineupConstants,
     fixture: Any,
     own: NDArray[np.int64],
-    sheet: NDArray[Any],
+    details: NDArray[Any],
     elevens: NDArray[np.int64],
     missing: NDArray[np.bool_],
     out: NDArray[np.float64],
@@ -360,12 +356,12 @@ def describe(
             continue
         mean = mean_rating(players, elevens[2], regulars, 0.0)
         out[side] = mean
-        count = named(sheet, side, fixture.at, elevens[side])
+        count = named(details, side, fixture.at, elevens[side])
         out[9 + side] = 1.0 if count > 0 else 0.0
         if count > 0:
             out[3 + side] = mean_rating(players, elevens[side], count, mean) - mean
             out[6 + side] = regulars - _shared(elevens[2], regulars, elevens[side], count)
-        elif reported(sheet, side, fixture.at, club, missing):
+        elif reported(details, side, fixture.at, club, missing):
             count = usual(club, missing, elevens[side])
             if count > 0:
                 out[3 + side] = mean_rating(players, elevens[side], count, mean) - mean
@@ -402,8 +398,8 @@ def _fold(
     elevens = np.zeros((3, ELEVEN), dtype=np.int64)
     missing = np.zeros(SQUAD, dtype=np.bool_)
     for number in range(events.size):
-        event, sheet = events[number], rows[starts[number] : stops[number]]
+        event, details = events[number], rows[starts[number] : stops[number]]
         if event.kind == OBSERVE:
-            observe(players, clubs, edge, constants, event, own[number], sheet, elevens, missing)
+            observe(players, clubs, edge, constants, event, own[number], details, elevens, missing)
         else:
-            describe(players, clubs, constants, event, own[number], sheet, elevens, missing, out[event.row, first:])
+            describe(players, clubs, constants, event, own[number], details, elevens, missing, out[event.row, first:])

@@ -105,7 +105,6 @@ class LeagueTable(TeamsAndCompetitions):
         super().__init__(np.zeros(1, dtype=TEAM), np.zeros(1, dtype=COMPETITION))
 
     def features(self) -> tuple[Feature, ...]:
-        """Return the columns of the family, in order."""
         sided = [
             ("table_place", "share", "place in the table, 0 the first and 1 the last; one half before the first match"),
             ("table_points", "points per match", "points per match of the season"),

@@ -1,4 +1,4 @@
-"""`manage.py export_matches`: what was known at an instant, from the database into parquet files."""
+"""`manage.py export_matches`: write the facts known at an instant into parquet files."""
 
 from __future__ import annotations
 
@@ -13,29 +13,30 @@ from django.utils import timezone
 
 from apps.matches import connections
 from apps.matches.models import World
+from apps.matches.selectors import data_snapshot
 from apps.ml import dataset, selectors
 from apps.ml.pipeline import files
 
 PATIENCE = 600.0
-"""Seconds without the database after which the stage gives up."""
+"""Seconds to wait for the database before the stage fails."""
 
 
 class Command(BaseCommand):
-    """First stage of the pipeline; DVC starts it in the folder of a run."""
+    """The first stage of the pipeline; DVC runs it in the workspace."""
 
-    # A run starts two commands; checking the whole site each time would take longer than some stages.
+    # The system checks would take longer than some stages.
     requires_system_checks = ()
     help = "Write matches, odds and line-ups known before an instant, and the fixtures after it, as data/raw/*.parquet."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the options; each that is not given comes from the section `run` of the parameters."""
         parser.add_argument("--world", choices=World.values, help="default: SPAI_WORLD, else the served one")
-        parser.add_argument("--as-of", metavar="ISO", help="an instant with its zone; default: the latest 00:00 UTC")
+        parser.add_argument("--as-of", metavar="ISO", help="an instant with a time zone; default: the latest 00:00 UTC")
         parser.add_argument("--profile", help="how much work training puts in; default: SPAI_PROFILE")
         parser.add_argument("--root", type=Path, default=Path(), help="folder of the run; default: this one")
 
     def handle(self, **options: Any) -> None:
-        """Export, unless the files of the same facts are there."""
+        """Export, unless the workspace has the files of the same facts."""
         root: Path = options["root"]
         pinned = files.read_params(root).get("run") or {}
         world = World(options["world"] or pinned.get("world") or settings.SPAI_WORLD or selectors.served_world())
@@ -46,13 +47,13 @@ class Command(BaseCommand):
         )
 
     def _export(self, root: Path, world: World, as_of: datetime, profile: str) -> None:
-        source = {"data_snapshot": dataset.data_snapshot(world), "code": code_sha256()}
+        source = {"data_snapshot": data_snapshot(world), "code": code_sha256()}
         if source["data_snapshot"] == 0:
             raise CommandError(
                 f"The {world} world has no matches yet. Import some first: manage.py import_matches --help"
             )
-        if is_there(root, world, as_of, profile, source):
-            self.stdout.write(f"data snapshot {source['data_snapshot']} is exported already")
+        if is_exported(root, world, as_of, profile, source):
+            self.stdout.write(f"data snapshot {source['data_snapshot']} has been exported already")
             return
         try:
             exported = dataset.export(world, as_of=as_of)
@@ -77,35 +78,35 @@ class Command(BaseCommand):
 
 
 def parse_as_of(text: str | datetime | None, *, now: datetime) -> datetime:
-    """Return the instant that the text names, by default the latest 00:00 UTC.
+    """Parse an instant; by default the latest 00:00 UTC.
 
     Raises
     ------
     CommandError
-        When it is no instant, or has no zone.
+        When the text is not an instant with a time zone.
     """
     if text is None:
         return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     try:
         instant = datetime.fromisoformat(str(text))
     except ValueError as error:
-        raise CommandError(f"as_of {text!r} is no instant; write it as 2026-11-23T00:00:00Z") from error
+        raise CommandError(f"as_of {text!r} is not an instant; write it as 2026-11-23T00:00:00Z") from error
     if instant.tzinfo is None:
-        raise CommandError(f"as_of {text!r} has no zone; write it as 2026-11-23T00:00:00Z")
+        raise CommandError(f"as_of {text!r} has no time zone; write it as 2026-11-23T00:00:00Z")
     return instant.astimezone(UTC)
 
 
-def is_there(root: Path, world: World, as_of: datetime, profile: str, source: dict[str, Any]) -> bool:
-    """Whether the files of the same facts, made by the same code, are in the workspace."""
+def is_exported(root: Path, world: World, as_of: datetime, profile: str, source: dict[str, Any]) -> bool:
+    """Return whether the workspace has the files of the same facts, written by the same code."""
     wanted = (files.MATCHES, files.ODDS, files.LINEUPS, files.MANIFEST, files.SNAPSHOT)
     if not all((root / path).is_file() for path in wanted):
         return False
     manifest = files.RawManifest.read(root)
-    same_question = (manifest.world, manifest.as_of, manifest.profile) == (world.value, as_of, profile)
-    return same_question and files.read_json(root / files.SNAPSHOT) == source
+    is_same_export = (manifest.world, manifest.as_of, manifest.profile) == (world.value, as_of, profile)
+    return is_same_export and files.read_json(root / files.SNAPSHOT) == source
 
 
 def code_sha256() -> str:
-    """Return the hash of the code that exports."""
+    """Return the hash of the code of the export."""
     paths = [Path(dataset.__file__), Path(files.__file__), Path(__file__)]
     return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()

@@ -18,7 +18,7 @@ from django.db import connection
 from django.utils import timezone
 from yaml import safe_load
 
-from apps.matches.locks import Lock, alone
+from apps.matches.locks import Lock, try_lock
 from apps.matches.models import World
 from apps.ml import registry, selectors
 from apps.ml.management.commands.export_matches import parse_as_of
@@ -29,21 +29,20 @@ if TYPE_CHECKING:
     from apps.ml.models import PipelineRun
 
 SCHEMA: Final = "optuna"
-"""Schema of our database that Optuna keeps its own tables in."""
+"""Database schema of Optuna's tables."""
 
 
 class Command(BaseCommand):
-    """Stages up to the split in a folder of its own, then the search; what it finds is for `apps/ml/params.yaml`."""
+    """Run the stages up to the split in a separate workspace, then search parameters for `apps/ml/params.yaml`."""
 
     help = (
         "Search better parameters of one estimator on walk-forward steps before the first tested one.\n"
-        "Start it several times, on several machines, to search faster: they share a study in PostgreSQL.\n"
-        "Stopped, it goes on where it was; on a later day --as-of names the day of the first search, because other "
-        "facts make another study. --apply writes what was found into apps/ml/params.yaml, for you to commit."
+        "Run it several times, also on several machines, to search faster: all share a study in PostgreSQL.\n"
+        "A stopped search continues where it was. On a later day give the day of the first search as --as-of, because "
+        "other facts make another study. --apply writes the result into apps/ml/params.yaml, for you to commit."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare the options."""
         parser.formatter_class = RawDescriptionHelpFormatter
         parser.add_argument("estimator", help="one of tune.spaces in apps/ml/params.yaml, such as xgboost")
         parser.add_argument("--world", choices=World.values, help="default: the served one")
@@ -54,7 +53,7 @@ class Command(BaseCommand):
         parser.add_argument("--apply", action="store_true", help="write what was found into apps/ml/params.yaml")
 
     def handle(self, **options: Any) -> None:
-        """Prepare the folder, search, and say what was found."""
+        """Prepare the workspace, search, and print the result."""
         params, kind, profile = workspaces.read_params(), options["estimator"], options["profile"]
         if kind not in params["tune"]["spaces"]:
             raise CommandError(f"{kind} has no search space; there are {', '.join(params['tune']['spaces'])}")
@@ -67,34 +66,34 @@ class Command(BaseCommand):
         with tempfile.TemporaryDirectory() as own:
             result = Path(own) / tune.RESULT.name
             if _status([*command, "--result", str(result)], root, {tune.STUDY_URL: study_url()}):
-                raise CommandError("The search ended early; the lines above say why. Start it again: it goes on.")
+                raise CommandError("The search ended early; see the lines above. Start it again to continue.")
             found = files.read_json(result)
         if found["log_loss"] >= found["log_loss_before"]:
-            self.stdout.write("Nothing better than the parameters of today was found; more time may find it.")
+            self.stdout.write("Nothing better than the current parameters was found; more time may help.")
             return
         for name, value in found["values"].items():
             self.stdout.write(f"  train.{profile}.{kind}.{name}: {value}")
         if options["apply"]:
             moved = apply(settings.BASE_DIR / files.PARAMS, profile, kind, found["values"])
             for name in moved:
-                self.stdout.write(f"  moved with it, by an anchor of the file: train.{name}")
-            self.stdout.write(f"Written into {files.PARAMS}; look at the change, and commit it.")
+                self.stdout.write(f"  changed too, by a shared anchor: train.{name}")
+            self.stdout.write(f"Written into {files.PARAMS}; review the change and commit it.")
 
     def _prepared(self, world: World, profile: str, as_of: datetime, params: dict[str, Any]) -> Path:
-        """Return a folder in which the stages up to the split have run; processes of one study share it."""
+        """Return a workspace in which the stages up to the split have run; all processes of a study share it."""
         name = f"tune-{world.value}-{profile}"
         run = SimpleNamespace(pk=name, params=params, world=world.value, profile=profile, as_of=as_of)
-        with alone(Lock.RUN) as is_ours:
+        with try_lock(Lock.RUN) as is_ours:
             if not is_ours:
-                raise CommandError("A run of the pipeline is at work; search when it has ended.")
+                raise CommandError("A pipeline run is in progress; try again when it has ended.")
             root = workspaces.make(cast("PipelineRun", run))
             if _status([sys.executable, "-m", "dvc", "repro", "split"], root, {}):
-                raise CommandError("A stage before the search failed; the lines above say which and why.")
+                raise CommandError("A stage before the search failed; see the lines above.")
         return root
 
 
 def study_url() -> str:
-    """Return the address of our database as SQLAlchemy writes it, with a schema for Optuna's tables, which is made."""
+    """Create the schema of Optuna's tables; return the URL of the database with it, for SQLAlchemy."""
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
     own = connection.settings_dict
@@ -104,9 +103,9 @@ def study_url() -> str:
 
 
 def apply(path: Path, profile: str, kind: str, values: dict[str, Any]) -> list[str]:
-    """Write values, named by dots, into the section of an estimator, and leave all else of the file as it is.
+    """Write values by their dotted names into the section of an estimator; leave the rest of the file as it is.
 
-    Return the names, below ``train``, of other values that moved along: sections that share an anchor share its values.
+    Return the names, below ``train``, of other values that changed too, because sections share an anchor.
     """
     from ruamel.yaml import YAML
 
@@ -117,11 +116,11 @@ def apply(path: Path, profile: str, kind: str, values: dict[str, Any]) -> list[s
     content = yaml.load(path.read_text(encoding="utf-8"))
     before = registry.flat(safe_load(path.read_text(encoding="utf-8"))["train"])
     for name, value in values.items():
-        *way, latest = name.split(".")
+        *path_names, last = name.split(".")
         place = content["train"][profile][kind]
-        for part in way:
+        for part in path_names:
             place = place[part]
-        place[latest] = value
+        place[last] = value
     with path.open("w", encoding="utf-8") as file:
         yaml.dump(content, file)
     after = registry.flat(safe_load(path.read_text(encoding="utf-8"))["train"])

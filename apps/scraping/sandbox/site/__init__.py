@@ -1,4 +1,4 @@
-"""The simulated world as a web site: WhoScored's shape and football-data's files, written anew, without a framework.
+"""The simulated world as a web site, with pages like WhoScored's and files like football-data's.
 
 | address | what it shows |
 |---|---|
@@ -12,8 +12,7 @@
 | ``/_faults``, ``/_log`` | for programs on this machine: see `control` |
 
 `SandboxSite` is a WSGI application. Its pages are a pure function of the world and the clock: equal seeds, anchors and
-moments give equal bytes. It also plays the broken site (`faults`) and counts its requests (`log`), for the tests and
-benchmarks of whoever reads it.
+moments give equal bytes. For tests and benchmarks it can also misbehave (`faults`) and lists its requests (`log`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The site's ids, names and paths: what stands in a link and what it leads to.
+"""Ids, names and paths of the site.
 
 Ids of different kinds do not overlap: regions from 901, tournaments from 911, seasons from 10,000, stages from
 100,000, players from 300,000, matches from 1,000,000.
@@ -18,7 +18,7 @@ from apps.scraping.sandbox.clubs import COMPETITIONS, LEVELS
 from apps.scraping.sandbox.timetable import LATEST_SEASON, SimulatedSeason
 
 CLOCK: Final = ZoneInfo("Europe/London")
-"""The clock of kick-offs in the feed and in the files, as on the sites whose shape they have."""
+"""Time zone of kick-offs in the feed and in the files, as on the real sites."""
 
 FIRST_REGION_ID: Final = 901
 FIRST_TOURNAMENT_ID: Final = 911
@@ -26,20 +26,20 @@ FIRST_SEASON_ID: Final = 10_000
 FIRST_STAGE_ID: Final = 100_000
 
 DIVISIONS: Final = ("XA1", "XA2", "XV1", "XV2")
-"""Codes of the leagues in football-data's form. Countries whose code begins with X do not exist: ISO 3166 leaves XA to
-XZ to its users, so no real division can be called so."""
+"""Codes of the leagues in the files. ISO 3166 reserves the country codes XA to XZ for users, so that no real division
+can have such a code."""
 
 LABEL: Final = re.compile(r"(\d{4})-(\d{2})")
 
 
 @dataclass(frozen=True, slots=True)
 class SandboxLeague:
-    """One league of the world as the site counts it.
+    """One league of the world with its ids and paths.
 
     Parameters
     ----------
     number : int
-        Its place in `clubs.COMPETITIONS`.
+        Its index in `clubs.COMPETITIONS`.
     """
 
     number: int
@@ -101,12 +101,12 @@ LEAGUES: Final = tuple(SandboxLeague(number) for number in range(len(COMPETITION
 
 
 def season_and_league(stage_or_season_id: int, first_id: int) -> tuple[int, SandboxLeague]:
-    """Return the number of the season and the league that an id means.
+    """Return number of the season and league of an id.
 
     Raises
     ------
     LookupError
-        When it means none.
+        When there is no such id.
     """
     number, league = divmod(stage_or_season_id - first_id, len(COMPETITIONS))
     if not 0 <= number <= LATEST_SEASON:
@@ -124,7 +124,7 @@ def season_name(season: SimulatedSeason) -> str:
 
 
 def season_code(season: SimulatedSeason) -> str:
-    """Return how the paths of the files name a past season, such as ``"1819"``."""
+    """Return the code of a past season in the paths of files, such as ``"1819"``."""
     return season.label[2:4] + season.label[5:7]
 
 
@@ -140,7 +140,7 @@ def slug(text: str) -> str:
 
 
 def on_clock(moment: datetime) -> datetime:
-    """Return a moment by the clock of the site."""
+    """Return a moment in the time zone of the site."""
     return moment.astimezone(CLOCK)
 
 

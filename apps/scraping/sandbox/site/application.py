@@ -1,4 +1,4 @@
-"""The WSGI application: from a path to an answer, with faults, a log, and a lock around the one world."""
+"""The WSGI application: routes, faults, the log, and a lock around the world."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs
 
-from apps.matches.records import MatchRecord, Status
+from apps.matches.records import MatchRecord, MatchStatus
 from apps.scraping.sandbox.clubs import CLUBS
 from apps.scraping.sandbox.site import pages, tables
 from apps.scraping.sandbox.site.addresses import (
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 FEEDS_KEPT: Final = 64
-"""Stages whose entries stay made; each takes about half a megabyte."""
+"""Stages whose entries are cached; each takes about half a megabyte."""
 ANSWERS_KEPT: Final = 64
 LONGEST_TARGET: Final = 2_000
 
@@ -46,7 +46,7 @@ ROBOTS: Final = b"User-agent: *\nAllow: /\n"
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """An answer that holds from one moment to another."""
+    """A response that is valid from one moment to another."""
 
     answer: SiteAnswer
     since: datetime
@@ -54,11 +54,11 @@ class _Kept:
 
 
 class NotFoundError(LookupError):
-    """No page has this address; the text says what is wrong with it."""
+    """There is no page at this address; the text says why."""
 
 
 class BadRequestError(ValueError):
-    """The address asks for something that cannot be; the text says what."""
+    """The address has an invalid parameter; the text says which."""
 
 
 class SandboxSite:
@@ -67,14 +67,14 @@ class SandboxSite:
     Parameters
     ----------
     world : SimulatedWorld
-        From now on the site's own: it is asked by one thread at a time.
+        Must not be used elsewhere afterwards: the site uses it in one thread at a time.
     clock : callable
-        Returns the moment, aware, at which the world is looked at.
+        Gives the moment, aware, at which the world is shown.
 
     Attributes
     ----------
     faults : Faults
-        Which paths are broken; programs on this machine switch them at ``/_faults``.
+        Faults of paths; programs on this machine change them at ``/_faults``.
     log : RequestLog
         The latest requests; programs on this machine read them at ``/_log``.
     """
@@ -92,7 +92,7 @@ class SandboxSite:
         self._clubs = {player.id: club for club, squad in zip(CLUBS, world.squads, strict=True) for player in squad}
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer one request."""
+        """Respond to one request."""
         path, query = _path_of(environ), environ.get("QUERY_STRING", "")
         method = environ["REQUEST_METHOD"]
         if path in CONTROL_PATHS:
@@ -110,11 +110,11 @@ class SandboxSite:
             raise
 
     def close(self) -> None:
-        """Let go of all requests that wait."""
+        """End all waiting requests."""
         self._closing.set()
 
     def page(self, path: str, query: str = "") -> SiteAnswer:
-        """Return the right answer for a path, whatever is broken."""
+        """Return the correct response for a path, whatever its faults."""
         try:
             if len(path) + len(query) > LONGEST_TARGET:
                 raise BadRequestError("the address is too long")
@@ -142,7 +142,7 @@ class SandboxSite:
     def _season(self, now: datetime, query: str, region: str, tournament: str, season: str) -> SiteAnswer:
         league = _league(region, tournament)
         number = _number(int(season), FIRST_SEASON_ID, league)
-        return SiteAnswer(pages.season_page(league, self._told(number, now), self._seasons(now)))
+        return SiteAnswer(pages.season_page(league, self._announced(number, now), self._seasons(now)))
 
     def _stage(self, now: datetime, query: str, region: str, tournament: str, season: str, stage: str) -> SiteAnswer:
         league = _league(region, tournament)
@@ -197,7 +197,7 @@ class SandboxSite:
             stage = self._feed(season.number, league, now).stage
             since, until = stage.window(now)
             records = [stage.record(match, now) for match in stage.matches]
-            played = [record for record in records if record.status is Status.FINISHED]
+            played = [record for record in records if record.status is MatchStatus.FINISHED]
             body = tables.season_file(sorted(played, key=_by_kickoff))
             return _Kept(SiteAnswer(body, CSV, modified_at=since), since, until)
 
@@ -209,7 +209,7 @@ class SandboxSite:
             windows = [stage.window(now) for stage in stages]
             since, until = max(window[0] for window in windows), min(window[1] for window in windows)
             records = [stage.record(match, now) for stage in stages for match in stage.matches]
-            coming = [record for record in records if record.status is Status.SCHEDULED]
+            coming = [record for record in records if record.status is MatchStatus.SCHEDULED]
             body = tables.fixtures_file(sorted(coming, key=_by_kickoff))
             return _Kept(SiteAnswer(body, CSV, modified_at=since), since, until)
 
@@ -218,23 +218,23 @@ class SandboxSite:
     def _robots(self, now: datetime, query: str) -> SiteAnswer:
         return SiteAnswer(ROBOTS, TEXT)
 
-    # ── What is known ────────────────────────────────────────────────────────────────────────────────────────────────
+    # ── Announced data ────────────────────────────────────────────────────────────────────────────────────────────────
     def _seasons(self, now: datetime) -> list[SimulatedSeason]:
-        """Return the seasons that are told of, the newest first; LookupError before the first."""
+        """Return the announced seasons, the newest first; LookupError before the first."""
         return [self._world.season(number) for number in range(self._world.season_at(now).number, -1, -1)]
 
-    def _told(self, number: int, now: datetime) -> SimulatedSeason:
-        """Return a season; LookupError until its fixtures are out."""
+    def _announced(self, number: int, now: datetime) -> SimulatedSeason:
+        """Return a season; LookupError until its fixtures are announced."""
         season = self._world.season(number)
         if now < season.announced_at:
             raise NotFoundError("this season is not known yet")
         return season
 
     def _feed(self, number: int, league: SandboxLeague, now: datetime) -> FeedWriter:
-        stage_id = league.stage_id(self._told(number, now))
+        stage_id = league.stage_id(self._announced(number, now))
         feed = self._feeds.get(stage_id)
         if feed is None:
-            feed = self._feeds[stage_id] = FeedWriter(SandboxStage(self._world.sheet(number), league))
+            feed = self._feeds[stage_id] = FeedWriter(SandboxStage(self._world.season_records(number), league))
             while len(self._feeds) > FEEDS_KEPT:
                 self._feeds.popitem(last=False)
         self._feeds.move_to_end(stage_id)
@@ -248,7 +248,7 @@ class SandboxSite:
         return feed, feed.stage.view(match, now)
 
     def _keep(self, key: str, now: datetime, make: Callable[[], _Kept]) -> SiteAnswer:
-        """Return an answer that was made before and still holds, else make it."""
+        """Return the cached response if it is still valid, else make it."""
         kept = self._kept.get(key)
         if kept is None or not kept.since <= now < kept.until:
             kept = self._kept[key] = make()
@@ -289,14 +289,14 @@ ROUTES: Final[tuple[tuple[re.Pattern[str], Make], ...]] = tuple(
         ("/robots\\.txt", SandboxSite._robots),
     )
 )
-"""Paths in small letters → what answers; the groups are handed on."""
+"""Path in lower case → method, which gets the groups as arguments."""
 
 
 class _Logged:
-    """The body of an answer.
+    """The body of a response that ends its entry in the log.
 
-    The log has its end before the last piece leaves, so that a client that has read it all and asks again at once is
-    alone; or when the answer is given up.
+    The entry ends before the last piece is sent, so that the next request of a client that has read the whole body does
+    not count as concurrent; or when the response is given up.
     """
 
     def __init__(self, body: Iterable[bytes], log: RequestLog, entry: LoggedRequest) -> None:
@@ -315,7 +315,7 @@ class _Logged:
             yield held
 
     def close(self) -> None:
-        """Called by the server at the end, whatever happened."""
+        """End the entry; called by the server in any case."""
         self._log.end(self._entry)
 
 
@@ -326,7 +326,7 @@ def _send(answer: SiteAnswer, environ: WSGIEnvironment, start_response: StartRes
 
 
 def _path_of(environ: WSGIEnvironment) -> str:
-    """Return the path as text; WSGI hands its bytes over as Latin-1."""
+    """Return the path as text; WSGI decodes its bytes as Latin-1."""
     return environ.get("PATH_INFO", "").encode("latin-1", "replace").decode("utf-8", "replace") or "/"
 
 
@@ -342,7 +342,7 @@ def _league(region: str, tournament: str) -> SandboxLeague:
 
 
 def _number(season_or_stage: int, first_id: int, league: SandboxLeague) -> int:
-    """Return the number of the season that an id of this league means."""
+    """Return the number of the season of an id of this league."""
     number, found = season_and_league(season_or_stage, first_id)
     if found != league:
         raise NotFoundError(f"{season_or_stage} belongs to another tournament than {league.tournament_id}")

@@ -1,4 +1,4 @@
-"""What each fault makes of a right answer."""
+"""Broken responses: what each fault sends in place of the correct one."""
 
 from __future__ import annotations
 
@@ -46,21 +46,21 @@ RENAMED: Final = (
     (b"Div,Date,", b"League,Day,"),
     (b"HomeTeam,AwayTeam", b"Hosts,Guests"),
 )
-"""What a changed layout calls otherwise."""
+"""Names that a changed layout replaces."""
 
 CENTRE_SCORE: Final = re.compile(rb'"(score|ftScore)":"(\d+) : (\d+)"')
 
 
 def spoil(fault: Fault, answer: SiteAnswer, target: str) -> SiteAnswer:
-    """Return what a fault sends in place of a right answer.
+    """Return what a fault sends in place of the correct response.
 
     Parameters
     ----------
     fault : Fault
-        `Mode.SLOW` and `Mode.HANG` leave the answer as it is: they are a matter of time.
+        `Mode.SLOW` and `Mode.HANG` do not change the response, only its time.
     answer : SiteAnswer
     target : str
-        Path and query that were asked for.
+        Path and query of the request.
     """
     match fault.mode:
         case Mode.SERVER_ERROR:
@@ -106,14 +106,14 @@ def _refusal(status: HTTPStatus) -> SiteAnswer:
 
 
 def _next_hop(target: str) -> str:
-    """Return where the loop goes on: the same page, never the same address."""
+    """Return the next address of a redirect loop: the same page with another query."""
     base, _, hop = target.partition("hop=")
     joint = "" if base.endswith(("?", "&")) else "&" if "?" in base else "?"
     return f"{base}{joint}hop={int(hop) + 1 if hop.isdecimal() and len(hop) < 10 else 1}"
 
 
 def _broken_off(body: bytes) -> Iterator[bytes]:
-    """Yield the first half of a body, in pieces of which the last may not leave any more, and lose the connection."""
+    """Yield the first half of a body in two pieces, then break the connection; the second piece may not be sent."""
     half = len(body) // 2
     yield body[: half // 2]
     yield body[half // 2 : half]
@@ -121,7 +121,7 @@ def _broken_off(body: bytes) -> Iterator[bytes]:
 
 
 def _edited(answer: SiteAnswer, edit: Any) -> SiteAnswer:
-    """Return the answer with another body, and so with another validator."""
+    """Return the response with another body, and so with another validator."""
     return replace(answer, body=edit(answer))
 
 
@@ -142,18 +142,18 @@ def _emptied(answer: SiteAnswer) -> bytes:
 
 
 def _duplicated(answer: SiteAnswer) -> bytes:
-    return _told_again(answer, lambda entry: entry, lambda cells: cells)
+    return _listed_twice(answer, lambda entry: entry, lambda cells: cells)
 
 
 def _contradicting(answer: SiteAnswer) -> bytes:
-    """Tell another result: one more goal for the home side."""
+    """Change a result: one more goal for the home side."""
     if answer.content_type == HTML:
         return CENTRE_SCORE.sub(lambda found: b'"%b":"%d : %b"' % (found[1], int(found[2]) + 1, found[3]), answer.body)
-    return _told_again(answer, _entry_with_a_goal_more, _row_with_a_goal_more)
+    return _listed_twice(answer, _entry_with_a_goal_more, _row_with_a_goal_more)
 
 
-def _told_again(answer: SiteAnswer, of_entry: Any, of_row: Any) -> bytes:
-    """Return a feed or file whose first finished match, else its first, stands in it twice."""
+def _listed_twice(answer: SiteAnswer, of_entry: Any, of_row: Any) -> bytes:
+    """Return a feed or file that lists its first finished match, else its first one, twice."""
     if answer.content_type == JSON:
         feed = json.loads(answer.body)
         for tournament in feed.get("tournaments", ()):

@@ -1,6 +1,6 @@
-"""The site's HTML: home, league, season, fixtures, preview, match centre, and what a person sees of an error.
+"""The HTML pages of the site: home, league, season, fixtures, preview, match centre, player, error.
 
-Scripts carry what a program reads, as on the site whose shape they have; the rest is for people.
+As on the real site, scripts contain what programs read; the rest is for people.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from apps.scraping.sandbox.squads import SimulatedPlayer
 from apps.scraping.sandbox.timetable import SimulatedSeason
 
 SHOWN: Final = 12
-"""Matches around now that the page of a stage shows to people."""
+"""Matches around the current moment on the page of a stage."""
 
 LOADER: Final = "var require = {config: {params: {}}};"
-"""Stands in for the script loader whose parameters carry the data of a match centre."""
+"""Replaces the script loader whose parameters contain the data of a match centre."""
 
 FRAME: Final = Template("""<!DOCTYPE html>
 <html lang="en">
@@ -133,7 +133,7 @@ def page(title: str, body: str, *scripts: str) -> bytes:
 
 
 def home_page(current: SimulatedSeason, past: Iterable[SimulatedSeason]) -> bytes:
-    """Return the page that names all leagues."""
+    """Return the home page, which lists all leagues."""
     rows = "\n".join(
         f"<tr><td>{escape(league.competition.region)}</td>"
         f'<td><a href="{league.path}">{escape(league.competition.name)}</a></td><td>{league.competition.level}</td>'
@@ -145,7 +145,7 @@ def home_page(current: SimulatedSeason, past: Iterable[SimulatedSeason]) -> byte
 
 
 def regions_script() -> str:
-    """Return the script that names the leagues of all regions."""
+    """Return the script that lists the leagues of all regions."""
     regions = [
         {
             "type": 0,
@@ -212,7 +212,7 @@ def calendar_script(stage: SandboxStage, days: set[date]) -> str:
 
 
 def preview_page(stage: SandboxStage, view: MatchView) -> bytes:
-    """Return the page of a coming match, with those who will miss it as soon as that is told."""
+    """Return the page of a coming match, with its absences once they are published."""
     record = view.record
     absences = view.story.absences if view.has_preview else ()
     body = _head(stage, view) + MISSING.substitute(
@@ -241,12 +241,12 @@ def centre_page(stage: SandboxStage, view: MatchView, players: Mapping[str, Simu
 
 def player_page(player: SimulatedPlayer, club: str) -> bytes:
     """Return the page of a player."""
-    told = {"shirt": player.shirt_number, "position": player.position, "age": player.age}
-    return page(player.name, PLAYER.substitute(club=escape(club), **told))
+    fields = {"shirt": player.shirt_number, "position": player.position, "age": player.age}
+    return page(player.name, PLAYER.substitute(club=escape(club), **fields))
 
 
 def error_answer(status: HTTPStatus, reason: str, headers: Mapping[str, str] | None = None) -> SiteAnswer:
-    """Return the answer that says what is wrong."""
+    """Return an error page."""
     body = page(f"{status.value} {status.phrase}", f"<p>{escape(reason)}</p>")
     return SiteAnswer(body, status=status, headers=headers or {})
 

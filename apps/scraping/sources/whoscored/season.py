@@ -1,4 +1,4 @@
-"""The pages of a tournament and of a season: which seasons there are, and which stages."""
+"""The pages of a tournament and of a season, which list the seasons and the stages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def read_tournament(page: Page, tournament: Tournament) -> list[WhoScoredSeason]
     Raises
     ------
     ParseError
-        When the page does not list them.
+        When the page lists no season.
     """
     tree = as_tree(as_text(page.content, page.url), page.url)
     seasons: dict[int, WhoScoredSeason] = {}
@@ -36,7 +36,7 @@ def read_tournament(page: Page, tournament: Tournament) -> list[WhoScoredSeason]
 
 
 def read_season(page: Page, season: WhoScoredSeason) -> list[WhoScoredStage]:
-    """Return the stages of a season, the one that the page shows first.
+    """Return the stages of a season; the one that the page shows comes first.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def _options(tree: LexborHTMLParser, selector: str, where: str, *, is_required: 
     Raises
     ------
     ParseError
-        When it is required and not there.
+        When it is required and missing.
     """
     node = tree.css_first(selector)
     if node is None:

@@ -1,4 +1,4 @@
-"""WhoScored as a site: from the home page to each match, and what each page leads to."""
+"""Crawler of WhoScored: which pages to fetch, from the home page to each match."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar
 
-from apps.matches.records import MatchRecord, Status
+from apps.matches.records import MatchRecord, MatchStatus
 from apps.scraping.sources.base import CrawlJob, FetchMethod, Page, ParseError, Reading, Request, ScrapeScope
 from apps.scraping.sources.whoscored.feed import WhoScoredFeed, read_feed
 from apps.scraping.sources.whoscored.home import read_home
@@ -21,13 +21,13 @@ from apps.scraping.sources.whoscored.trail import Tournament, WhoScoredSeason, W
 BASE_URL: Final = "https://www.whoscored.com"
 
 SCRIPT: Final = "script"
-"""What pages show whose data stand in a script; attached, never visible."""
+"""Selector for pages whose data are in a script, which is attached but never visible."""
 
 NO_SLUG: Final = "match"
-"""Ends the address of a match where its tournament has none; the site ignores it."""
+"""End of a match's address if its tournament has no slug; the site ignores it."""
 
 FEED_IS_FINAL: Final = timedelta(days=7)
-"""After the end of its month; until then corrections are seen."""
+"""After the end of its month; until then the site makes corrections."""
 
 DAY: Final = timedelta(days=1)
 QUARTER_DAY: Final = timedelta(hours=6)
@@ -36,30 +36,30 @@ T = TypeVar("T")
 
 
 class WhoScored:
-    """The site whoscored.com, and every site of its shape.
+    """The site whoscored.com, or one with the same pages.
 
     Parameters
     ----------
     base_url : str
-        Where the site is, such as ``"https://www.whoscored.com"``.
+        Such as ``"https://www.whoscored.com"``.
     tournaments : sequence of (int, int)
-        Ids of region and tournament of the competitions to follow; empty for all that the home page lists.
+        Ids of region and tournament of the competitions to follow; empty for all on the home page.
     is_simulated : bool
-        Whether its competitions are simulated ones. They have the names of the home page, and `sortOrder` is the tier.
+        Whether its competitions are simulated. They have the names on the home page, and `sortOrder` is the tier.
     name : str
-        The name under which its records are stored.
+        Name of the source of its records.
     navigation_age : timedelta
-        A kept home, tournament or season page younger than this serves in place of a new one.
+        A stored home, tournament or season page younger than this is not fetched again.
     calendar_age : timedelta
-        Likewise for the page of a stage, whose calendar says which months have matches.
+        Likewise for the page of a stage, whose calendar shows which months have matches.
     preview_age : timedelta
         Likewise for a preview.
     preview_before : timedelta
-        Previews are asked for from so long before kick-off.
+        Previews are fetched from so long before kick-off.
     match_is_final : timedelta
-        So long after kick-off a match centre does not change any more.
+        So long after kick-off a match centre is final.
     with_match_centres : bool
-        Whether to ask for the match centre of each finished match; without them goals and cards are those of the feed.
+        Whether to fetch the match centre of each finished match; otherwise goals and cards are those of the feed.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class WhoScored:
 
     @property
     def name(self) -> str:
-        """The name under which its records are stored."""
+        """Name of the source of its records."""
         return self._name
 
     def start(self, job: CrawlJob) -> list[Request]:
@@ -168,7 +168,7 @@ class WhoScored:
             follow,
             feed.refused,
             dict(feed.notes),
-            # The calendar said that the month has matches.
+            # According to the calendar the month has matches.
             may_be_empty=bool(feed.notes),
         )
 
@@ -179,13 +179,12 @@ class WhoScored:
         return read_preview(page, _about(request, MatchRecord, page))
 
     def _without_sheet(self, record: MatchRecord) -> MatchRecord:
-        """Return a record as the feed's page gives it.
+        """Drop the goals and cards of the feed where match centres are fetched.
 
-        Goals and cards are told by one page only, or those of the feed and those of the match centre would replace
-        each other for ever. Where match centres are asked for, it is theirs, and a match that is not covered gives the
-        feed's there.
+        Only one page may give them: otherwise those of the feed and of the match centre would replace each other at
+        each run. For a match without a match centre, `read_match_centre` returns those of the feed.
         """
-        return replace(record, sheet=None) if self._with_match_centres else record
+        return replace(record, details=None) if self._with_match_centres else record
 
     def _follow_matches(self, feed: WhoScoredFeed, slug: str, job: CrawlJob) -> list[Request]:
         matches = [record for record in feed.records if record.kickoff_at in job.window]
@@ -203,7 +202,7 @@ class WhoScored:
                     may_be_missing=True,
                 )
                 for match in matches
-                if match.status is Status.FINISHED
+                if match.status is MatchStatus.FINISHED
             ]
         if is_reparse or job.scope is ScrapeScope.FIXTURES:
             follow += [
@@ -216,7 +215,7 @@ class WhoScored:
                     may_be_missing=True,
                 )
                 for match in matches
-                if match.status is Status.SCHEDULED
+                if match.status is MatchStatus.SCHEDULED
                 and (is_reparse or job.now < match.kickoff_at <= job.now + self._preview_before)
                 and match.source_id not in feed.without_preview
             ]
@@ -258,13 +257,13 @@ class WhoScored:
 
 
 def _about(request: Request, kind: type[T], page: Page) -> T:
-    """Return what the pages before told.
+    """Return what is known from the pages before.
 
     Raises
     ------
     ParseError
-        When they told nothing, so that the page cannot be placed.
+        When nothing is, so that the page cannot be read.
     """
     if not isinstance(request.about, kind):
-        raise ParseError(f"what the pages before tell of this {kind.__name__}", page.url)
+        raise ParseError(f"the {kind.__name__} of the pages before", page.url)
     return request.about

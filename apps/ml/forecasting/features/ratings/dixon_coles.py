@@ -163,7 +163,6 @@ class DixonColesRatings:
         self._matches = np.empty(0, dtype=MATCH)
 
     def features(self) -> tuple[Feature, ...]:
-        """Return the columns of the family, in order."""
         rows: tuple[tuple[str, Side, str, str], ...] = (
             ("dc_mu_home", "home", "goals", "expected goals of the home side"),
             ("dc_mu_away", "away", "goals", "expected goals of the away side"),
@@ -192,7 +191,6 @@ class DixonColesRatings:
         )
 
     def fold(self, events: Events, sizes: Sizes, out: NDArray[np.float64], first: int) -> None:
-        """Walk over the events: observe every result, describe every fixture into `out`, from column `first`."""
         self._entrants = grown(self._entrants, self._fresh_entrant, sizes.entrants)
         self._regions = grown(self._regions, self._fresh_region, sizes.regions)
         coming = events["region"][events["kind"] == OBSERVE]
@@ -233,12 +231,10 @@ class DixonColesRatings:
         regions["start"], regions["end"] = starts, starts + counts
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return the state as named arrays."""
         self._arrange(np.zeros(self._regions.size, dtype=np.int64))
         return {"entrants": self._entrants, "regions": self._regions, "matches": self._matches}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take the state that `arrays` gave."""
         self._entrants, self._regions, self._matches = arrays["entrants"], arrays["regions"], arrays["matches"]
 
 

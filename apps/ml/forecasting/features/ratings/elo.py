@@ -69,7 +69,6 @@ class EloRatings(TeamsAndCompetitions):
         super().__init__(np.zeros(1, dtype=TEAM), competition)
 
     def features(self) -> tuple[Feature, ...]:
-        """Return the columns of the family, in order."""
         rows: tuple[tuple[str, Side, str, str], ...] = (
             ("elo_home", "home", "points", "Elo rating of the home side"),
             ("elo_away", "away", "points", "Elo rating of the away side"),

@@ -70,7 +70,6 @@ class GapRatings(TeamsAndCompetitions):
         super().__init__(np.zeros(1, dtype=TEAM), np.zeros(1, dtype=COMPETITION))
 
     def features(self) -> tuple[Feature, ...]:
-        """Return the columns of the family, in order."""
         rows = []
         for counted in COUNTED:
             label = counted.replace("_", " ")

@@ -75,7 +75,6 @@ class MarketRatings(TeamsAndCompetitions):
         super().__init__(np.zeros(1, dtype=TEAM), np.zeros(1, dtype=COMPETITION))
 
     def features(self) -> tuple[Feature, ...]:
-        """Return the columns of the family, in order."""
         rows: tuple[tuple[str, Side, str, str], ...] = (
             ("price_strength_home", "home", "log-odds", "strength of the home side behind its earlier prices"),
             ("price_strength_away", "away", "log-odds", "strength of the away side behind its earlier prices"),

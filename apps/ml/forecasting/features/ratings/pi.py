@@ -61,7 +61,6 @@ class PiRatings(TeamsAndCompetitions):
         super().__init__(np.zeros(1, dtype=TEAM), np.zeros(1, dtype=COMPETITION))
 
     def features(self) -> tuple[Feature, ...]:
-        """Return the columns of the family, in order."""
         rows: tuple[tuple[str, Side, str], ...] = (
             ("pi_home", "home", "pi-rating of the home side at home"),
             ("pi_away", "away", "pi-rating of the away side away"),

@@ -1,0 +1,59 @@
+"""What becomes of a change of a match: it is kept as history, and told to whoever listens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from apps.matches.events import publish_many
+from apps.matches.ingest.rows import COLUMNS, HISTORY, MatchRow
+from apps.matches.models import MatchChange
+
+QUIET_BEFORE: Final = timedelta(days=3)
+QUIET_AFTER: Final = timedelta(days=15)
+"""A change is pushed to listeners when the kick-off is at most so long ago or ahead; a bulk import stays quiet."""
+
+
+def keep_history(changes: Sequence[tuple[MatchRow, tuple[Any, ...]]], *, ingest_id: int, now: datetime) -> None:
+    """Keep what matches were before they changed, each with its values before in the order of `COLUMNS`."""
+    rows = []
+    for row, values in changes:
+        before = dict(zip(COLUMNS, values, strict=True))
+        names = [name for name in HISTORY if before[name] != getattr(row, name)]
+        if names:
+            rows.append(
+                MatchChange(
+                    match_id=row.id,
+                    ingest_id=ingest_id,
+                    changed_at=now,
+                    before={name: plain(before[name]) for name in names},
+                    after={name: plain(getattr(row, name)) for name in names},
+                )
+            )
+    MatchChange.objects.bulk_create(rows, batch_size=2_000)
+
+
+def publish_matches(rows: Iterable[MatchRow], *, now: datetime) -> None:
+    """Tell listeners of matches that changed, as far as they are near in time."""
+    start, end = now - QUIET_BEFORE, now + QUIET_AFTER
+    events: list[tuple[str, Mapping[str, Any]]] = [
+        (
+            str(row.id),
+            {
+                "status": str(row.status),
+                "kickoff_at": row.kickoff_at.isoformat(),
+                "home_goals": row.home_goals,
+                "away_goals": row.away_goals,
+            },
+        )
+        for row in rows
+        if start <= row.kickoff_at <= end
+    ]
+    if events:
+        publish_many(topic="match.changed", events=events, now=now)
+
+
+def plain(value: object) -> object:
+    """Return a value as JSON holds it."""
+    return value.isoformat() if isinstance(value, datetime) else value

@@ -1,0 +1,259 @@
+"""The second step: the names that a source uses become the rows that they stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+
+from django.utils.text import slugify
+
+from apps.matches.ingest.items import Rejected, Resolved, Validated
+from apps.matches.models import Competition, Region, Season, Stage, Team, TeamAlias, World
+from apps.matches.records import CompetitionKey
+from apps.matches.trust import OPERATOR
+
+Aliases = Callable[[str], Mapping[str, str]]
+"""Region → (a source's name of a team → the name under which the team is stored)."""
+
+
+class NameConflictError(Exception):
+    """A name or id of a team stands for two teams, so that a record must not be stored under either."""
+
+
+class WorldConflictError(Exception):
+    """An input holds simulated and real competitions, or calls one of the other world by its name."""
+
+
+class Names:
+    """The rows behind names, for the length of one ingest; what is missing is created.
+
+    A team is found by the source's id of it, else by the source's name of it in its region, else by the name in the
+    alias table, else by its own name, else by a name that an operator has merged into another. A name without any of
+    these becomes a new team whose alias waits for review: names are never matched by similarity. Simulated teams need
+    no review, because the sandbox spells their names correctly.
+
+    Parameters
+    ----------
+    source : str
+        The source that writes the names.
+    aliases : callable
+        Gives the names that are known to mean a team of another name in a region.
+    now : datetime
+        When new aliases were first seen, aware.
+    """
+
+    def __init__(self, *, source: str, aliases: Aliases, now: datetime) -> None:
+        self.source = source
+        self.aliases = aliases
+        self.now = now
+        self._regions: dict[str, int] = {}
+        self._competitions: dict[tuple[str, str], Competition] = {}
+        self._seasons: dict[tuple[int, str], int] = {}
+        self._stages: dict[tuple[int, str], int] = {}
+        self._teams: dict[tuple[str, str], Team] = {}
+        self._merged: dict[tuple[str, str], Team] = {}
+        self._alias_by_name: dict[tuple[str, str], TeamAlias] = {}
+        self._alias_by_id: dict[str, TeamAlias] = {}
+        self._found: dict[tuple[str, str, str], int] = {}
+        self._slugs: set[str] | None = None
+        self._known_regions: set[str] = set()
+        self._admitted: dict[CompetitionKey, int] = {}
+        self._load_ids()
+
+    @property
+    def world(self) -> World | None:
+        """The world of all competitions so far; None before the first."""
+        for key in self._admitted:
+            return World.SANDBOX if key.is_simulated else World.REAL
+        return None
+
+    def resolve(self, items: Iterable[Validated]) -> tuple[list[Resolved], list[Rejected]]:
+        """Return the records with the rows of their names, and those whose teams cannot be told apart.
+
+        Raises
+        ------
+        WorldConflictError
+            When a record belongs to another world than those before it.
+        """
+        accepted: list[Resolved] = []
+        rejected: list[Rejected] = []
+        for position, record in items:
+            key = record.competition
+            competition_id = self._admitted.get(key)
+            if competition_id is None:
+                competition_id = self._admit(key)
+            region, is_simulated = key.region, key.is_simulated
+            try:
+                home_id = self.team(
+                    record.home_region or region, record.home_team, record.home_team_id, is_simulated=is_simulated
+                )
+                away_id = self.team(
+                    record.away_region or region, record.away_team, record.away_team_id, is_simulated=is_simulated
+                )
+            except NameConflictError as error:
+                rejected.append(Rejected(position, record, str(error)))
+                continue
+            if home_id == away_id:
+                rejected.append(Rejected(position, record, "both names stand for one team"))
+                continue
+            season_id = self.season(competition_id, record.season)
+            accepted.append(Resolved(position, record, competition_id, season_id, home_id, away_id))
+        return accepted, rejected
+
+    def _admit(self, key: CompetitionKey) -> int:
+        """Return the id of a competition that is new to this ingest."""
+        if self.world not in (None, World.SANDBOX if key.is_simulated else World.REAL):
+            raise WorldConflictError(
+                f"{key.region}: {key.name} and what came before it belong to different worlds; "
+                "simulated and real competitions enter by separate inputs"
+            )
+        found = self._admitted[key] = self.competition(key).pk
+        return found
+
+    def competition(self, key: CompetitionKey) -> Competition:
+        """Return the competition of a key.
+
+        Raises
+        ------
+        WorldConflictError
+            When a competition of this name is stored as one of the other world.
+        """
+        found = self._competitions.get((key.region, key.name))
+        if found is None:
+            region_id = self.region(key.region)
+            found = Competition.objects.filter(region_id=region_id, name=key.name).first()
+            if found is None:
+                taken = set(Competition.objects.values_list("slug", flat=True))
+                found = Competition.objects.create(
+                    region_id=region_id,
+                    name=key.name,
+                    slug=_free_slug(f"{key.region} {key.name}", taken),
+                    level=key.level,
+                    is_simulated=key.is_simulated,
+                )
+            self._competitions[key.region, key.name] = found
+            for season_id, label in Season.objects.filter(competition=found).values_list("id", "label"):
+                self._seasons[found.pk, label] = season_id
+        if found.is_simulated != key.is_simulated:
+            raise WorldConflictError(f"{key.region}: {key.name} is stored as a competition of the {found.world} world")
+        return found
+
+    def season(self, competition_id: int, label: str) -> int:
+        """Return the id of a season of a competition that `competition` has returned."""
+        found = self._seasons.get((competition_id, label))
+        if found is None:
+            found = Season.objects.create(competition_id=competition_id, label=label).pk
+            self._seasons[competition_id, label] = found
+        return found
+
+    def stage(self, season_id: int, name: str) -> int:
+        """Return the id of a stage."""
+        found = self._stages.get((season_id, name))
+        if found is None:
+            found = Stage.objects.get_or_create(season_id=season_id, name=name)[0].pk
+            self._stages[season_id, name] = found
+        return found
+
+    def region(self, name: str) -> int:
+        """Return the id of a region."""
+        found = self._regions.get(name)
+        if found is None:
+            found = Region.objects.get_or_create(name=name)[0].pk
+            self._regions[name] = found
+        return found
+
+    def team(self, region: str, name: str, source_team_id: str, *, is_simulated: bool) -> int:
+        """Return the id of a team.
+
+        Raises
+        ------
+        NameConflictError
+            When the source gives one name to two of its own ids.
+        """
+        key = (region, name, source_team_id)
+        found = self._found.get(key)
+        if found is None:
+            found = self._find_team(region, name, source_team_id, is_simulated=is_simulated)
+            self._found[key] = found
+        return found
+
+    def _find_team(self, region: str, name: str, source_team_id: str, *, is_simulated: bool) -> int:
+        self._load_region(region)
+        if source_team_id and source_team_id in self._alias_by_id:
+            return self._alias_by_id[source_team_id].team_id
+        alias = self._alias_by_name.get((region, name))
+        if alias is not None:
+            self._add_id(alias, source_team_id)
+            return alias.team_id
+        table = self.aliases(region)
+        kept_name = table.get(name, name)
+        team = self._teams.get((region, kept_name)) or self._merged.get((region, kept_name))
+        is_known = team is not None or name in table or is_simulated
+        if team is None:
+            team = self._new_team(region, kept_name)
+        self._remember(
+            TeamAlias.objects.create(
+                source=self.source,
+                region_id=self.region(region),
+                name=name,
+                source_team_id=source_team_id,
+                team=team,
+                created_at=self.now,
+                reviewed_at=self.now if is_known else None,
+            ),
+            region,
+        )
+        return team.pk
+
+    def _add_id(self, alias: TeamAlias, source_team_id: str) -> None:
+        if not source_team_id:
+            return
+        if alias.source_team_id:
+            raise NameConflictError(
+                f"{self.source} names its teams {alias.source_team_id} and {source_team_id} both {alias.name}"
+            )
+        alias.source_team_id = source_team_id
+        alias.save(update_fields=["source_team_id"])
+        self._alias_by_id[source_team_id] = alias
+
+    def _new_team(self, region: str, name: str) -> Team:
+        if self._slugs is None:
+            self._slugs = set(Team.objects.values_list("slug", flat=True))
+        slug = _free_slug(name, self._slugs, wider=f"{name} {region}")
+        self._slugs.add(slug)
+        team = Team.objects.create(region_id=self.region(region), name=name, slug=slug)
+        self._teams[region, name] = team
+        return team
+
+    def _remember(self, alias: TeamAlias, region: str) -> None:
+        self._alias_by_name[region, alias.name] = alias
+        if alias.source_team_id:
+            self._alias_by_id[alias.source_team_id] = alias
+
+    def _load_ids(self) -> None:
+        for alias in TeamAlias.objects.filter(source=self.source).exclude(source_team_id=""):
+            self._alias_by_id[alias.source_team_id] = alias
+
+    def _load_region(self, region: str) -> None:
+        if region in self._known_regions:
+            return
+        self._known_regions.add(region)
+        region_id = self.region(region)
+        for team in Team.objects.filter(region_id=region_id):
+            self._teams[region, team.name] = team
+        for alias in TeamAlias.objects.filter(source=self.source, region_id=region_id):
+            self._remember(alias, region)
+        for alias in TeamAlias.objects.filter(source=OPERATOR, region_id=region_id).select_related("team"):
+            self._merged[region, alias.name] = alias.team
+
+
+def _free_slug(text: str, taken: set[str], *, wider: str = "") -> str:
+    """Return a slug of a text, of a wider one where it is taken, with a number where that is taken too."""
+    plain = slugify(text)[:150] or "x"
+    if plain not in taken:
+        return plain
+    base = slugify(wider)[:150] or plain
+    slug, number = base, 2
+    while slug in taken:
+        slug, number = f"{base}-{number}", number + 1
+    return slug

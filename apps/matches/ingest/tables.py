@@ -1,0 +1,341 @@
+"""Rows into PostgreSQL: binary COPY of new ones, and of what may differ by way of temporary tables.
+
+The columns come from the models, so that a field added there is written here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.db import connection, models
+
+from apps.matches.ingest.rows import COLUMNS, MatchRow
+from apps.matches.locks import Lock, wait_for
+from apps.matches.models import Absence, Incident, Lineup, Match, MatchRef, MatchStats, Odds, Player
+from apps.matches.records import OddsRecord, StatsRecord
+
+MATCHES: Final = "matches_match"
+REFS: Final = "matches_matchref"
+STATS: Final = "matches_matchstats"
+ODDS: Final = "matches_odds"
+PLAYERS: Final = "matches_player"
+LINEUPS: Final = "matches_lineup"
+INCIDENTS: Final = "matches_incident"
+ABSENCES: Final = "matches_absence"
+
+MATCH_COLUMNS: Final = (*COLUMNS, "ingest_id", "created_at", "updated_at")
+NEW_MATCH_COLUMNS: Final = (*MATCH_COLUMNS, "world", "competition_id")
+STATS_COLUMNS: Final = ("match_id", *(field.name for field in fields(StatsRecord)))
+ODDS_COLUMNS: Final = ("match_id", *(field.name for field in fields(OddsRecord)))
+REF_COLUMNS: Final = ("match_id", "source", "source_id")
+PLAYER_COLUMNS: Final = ("id", "source", "source_player_id", "name")
+LINEUP_COLUMNS: Final = ("match_id", "side", "player_id", "is_starter", "position", "shirt_number", "known_at")
+INCIDENT_COLUMNS: Final = ("match_id", "source", "number", "kind", "side", "minute", "player_id", "other_player_id")
+ABSENCE_COLUMNS: Final = ("match_id", "player_id", "side", "reason", "status", "known_at")
+
+REPEATED_PAIRS: Final = 3
+"""Pairs that met twice at one ground in one season, from which a competition counts as one in which pairs do so."""
+
+_TYPES: Final = {
+    "BigAutoField": "int8",
+    "ForeignKey": "int8",
+    "OneToOneField": "int8",
+    "PositiveSmallIntegerField": "int2",
+    "PositiveIntegerField": "int4",
+    "FloatField": "float8",
+    "BooleanField": "bool",
+    "DateTimeField": "timestamptz",
+    "CharField": "text",
+}
+
+
+def _types(model: type[models.Model], columns: Sequence[str]) -> list[str]:
+    by_column = {
+        field.column: _TYPES[field.get_internal_type()] for field in model._meta.concrete_fields if field.column
+    }
+    return [by_column[column] for column in columns]
+
+
+def lock(*, patience: timedelta | None = None) -> None:
+    """Wait until no other ingest runs, and keep others out until the transaction ends.
+
+    Raises
+    ------
+    StillBusyError
+        When another ingest does not end within `patience`, if that is given.
+    """
+    # One at a time, so that the numbers of ingests are in the order of their commits.
+    wait_for(Lock.INGEST, patience=patience)
+    with connection.cursor() as cursor:
+        # Checked at each statement, not all at the commit: an error then names its batch.
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        # A plan that was made while a table was small would read all of it for every foreign key when it has grown.
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        # What is read in full all the same, a temporary table, then looks so dear that compiling pays. It does not.
+        cursor.execute("SET LOCAL jit = off")
+
+
+def refresh_statistics(*tables: str) -> None:
+    """Count the rows of tables for the planner, those of this transaction included.
+
+    Others' counts see none of these, and a plan made from "no rows" looks a match up by reading a whole index: storing
+    48,000 matches took 131 s of work in place of 5. From here to the end of the transaction nobody else counts.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(f"ANALYZE {', '.join(tables)}")
+
+
+def load_matches(season_ids: Iterable[int]) -> list[MatchRow]:
+    """Return the stored matches of some seasons."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {', '.join(COLUMNS)} FROM matches_match WHERE season_id = ANY(%s)", [list(season_ids)])
+        return [MatchRow(*row) for row in cursor.fetchall()]
+
+
+def load_matches_by_id(match_ids: Iterable[int]) -> list[MatchRow]:
+    """Return stored matches by number; what is not stored is left out."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {', '.join(COLUMNS)} FROM matches_match WHERE id = ANY(%s)", [list(match_ids)])
+        return [MatchRow(*row) for row in cursor.fetchall()]
+
+
+def load_matches_of_team(team_id: int, season_ids: Iterable[int] | None = None) -> list[MatchRow]:
+    """Return the stored matches of a team, of all seasons or of some."""
+    where, values = "(home_team_id = %s OR away_team_id = %s)", [team_id, team_id]
+    with connection.cursor() as cursor:
+        statement = f"SELECT {', '.join(COLUMNS)} FROM matches_match WHERE {where}"
+        if season_ids is None:
+            cursor.execute(statement, values)
+        else:
+            cursor.execute(f"{statement} AND season_id = ANY(%s)", [*values, list(season_ids)])
+        return [MatchRow(*row) for row in cursor.fetchall()]
+
+
+def pairs_repeat(competition_id: int) -> bool:
+    """Whether teams of a competition are known to meet more than once at one ground in a season."""
+    again = Match.objects.filter(competition_id=competition_id, occurrence=2)
+    return len(again.values_list("id")[:REPEATED_PAIRS]) == REPEATED_PAIRS
+
+
+def load_refs(source: str, source_ids: Iterable[str], season_ids: Iterable[int]) -> dict[str, int]:
+    """Return source id → match, of these ids and of all that the source tells of these seasons."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT source_id, match_id FROM matches_matchref WHERE source = %s AND source_id = ANY(%s) "
+            "UNION SELECT r.source_id, r.match_id FROM matches_matchref r JOIN matches_match m ON m.id = r.match_id "
+            "WHERE r.source = %s AND m.season_id = ANY(%s)",
+            [source, list(source_ids), source, list(season_ids)],
+        )
+        return dict(cursor.fetchall())
+
+
+def next_ids(table: str, count: int) -> list[int]:
+    """Take numbers for new rows of a table."""
+    if not count:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)", [table, count])
+        return [row[0] for row in cursor.fetchall()]
+
+
+def insert_matches(rows: Iterable[tuple[MatchRow, int]], *, world: str, ingest_id: int, now: datetime) -> None:
+    """Store new matches of a world, each given with the id of its competition."""
+    tail = (ingest_id, now, now, world)
+    _copy(MATCHES, Match, NEW_MATCH_COLUMNS, ((*row.values(), *tail, competition_id) for row, competition_id in rows))
+
+
+def update_matches(rows: Sequence[MatchRow], *, ingest_id: int, now: datetime) -> None:
+    """Store what stored matches have become."""
+    if not rows:
+        return
+    columns = [column for column in (*COLUMNS, "ingest_id", "updated_at") if column != "id"]
+    tail = (ingest_id, now, now)
+    _fresh("ingest_match", MATCHES)
+    _copy("ingest_match", Match, MATCH_COLUMNS, (row.values() + tail for row in rows))
+    with connection.cursor() as cursor:
+        assignments = ", ".join(f"{column} = t.{column}" for column in columns)
+        cursor.execute(f"UPDATE matches_match m SET {assignments} FROM ingest_match t WHERE m.id = t.id")
+
+
+def set_result_source(match_ids: Sequence[int], source: str, now: datetime) -> None:
+    """Note that the word of another source stands for matches that are otherwise as they were."""
+    if match_ids:
+        Match.objects.filter(pk__in=match_ids).update(result_source=source, updated_at=now)
+
+
+def insert_refs(refs: Iterable[tuple[int, str, str]]) -> None:
+    """Store new references: match, source, source id."""
+    _copy(REFS, MatchRef, REF_COLUMNS, refs)
+
+
+def insert_stats(rows: Iterable[tuple[Any, ...]]) -> None:
+    """Store the statistics of new matches, in the order of `STATS_COLUMNS`."""
+    _copy(STATS, MatchStats, STATS_COLUMNS, rows)
+
+
+def insert_odds(rows: Iterable[tuple[Any, ...]]) -> None:
+    """Store the prices of new matches, in the order of `ODDS_COLUMNS`."""
+    _copy(ODDS, Odds, ODDS_COLUMNS, rows)
+
+
+def mark_changed(match_ids: set[int], *, ingest_id: int, now: datetime) -> None:
+    """Note in matches whose statistics changed which ingest did it."""
+    if match_ids:
+        Match.objects.filter(pk__in=match_ids).update(ingest_id=ingest_id, updated_at=now)
+
+
+def upsert_stats(rows: Sequence[tuple[Any, ...]]) -> set[int]:
+    """Store statistics where they differ from what is stored; return the matches whose did."""
+    return _upsert(STATS, MatchStats, STATS_COLUMNS, ("match_id",), rows, blank=("referee",))
+
+
+def upsert_odds(rows: Sequence[tuple[Any, ...]]) -> set[int]:
+    """Store prices where they differ from what is stored; return the matches whose did."""
+    return _upsert(ODDS, Odds, ODDS_COLUMNS, ("match_id", "bookmaker", "moment"), rows)
+
+
+def load_players(source: str, source_player_ids: Iterable[str]) -> list[tuple[str, int, str]]:
+    """Return source id, row and name of the players that a source has named before."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT source_player_id, id, name FROM matches_player WHERE source = %s AND source_player_id = ANY(%s)",
+            [source, list(source_player_ids)],
+        )
+        return cursor.fetchall()
+
+
+def insert_players(rows: Iterable[tuple[int, str, str, str]]) -> None:
+    """Store new players, in the order of `PLAYER_COLUMNS`."""
+    _copy(PLAYERS, Player, PLAYER_COLUMNS, rows)
+
+
+def rename_players(names: dict[int, str]) -> None:
+    """Store the names that players go by now."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE matches_player p SET name = t.name FROM unnest(%s::bigint[], %s::text[]) AS t (id, name) "
+            "WHERE p.id = t.id",
+            [list(names), list(names.values())],
+        )
+
+
+def load_lineups(source: str, match_ids: Sequence[int]) -> list[tuple[Any, ...]]:
+    """Return the line-ups that a source told of matches: row, then `LINEUP_COLUMNS`."""
+    return _load_of_players(LINEUPS, LINEUP_COLUMNS, source, match_ids)
+
+
+def load_absences(source: str, match_ids: Sequence[int]) -> list[tuple[Any, ...]]:
+    """Return the absences that a source told of matches: row, then `ABSENCE_COLUMNS`."""
+    return _load_of_players(ABSENCES, ABSENCE_COLUMNS, source, match_ids)
+
+
+def load_incidents(source: str, match_ids: Sequence[int]) -> list[tuple[Any, ...]]:
+    """Return the incidents that a source told of matches, in the order of play: row, then `INCIDENT_COLUMNS`."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT id, {', '.join(INCIDENT_COLUMNS)} FROM {INCIDENTS} WHERE source = %s AND match_id = ANY(%s) "
+            "ORDER BY match_id, number",
+            [source, list(match_ids)],
+        )
+        return cursor.fetchall()
+
+
+def replace_lineups(gone: Sequence[int], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Delete rows of line-ups by id, then store new ones in the order of `LINEUP_COLUMNS`."""
+    _replace(LINEUPS, Lineup, LINEUP_COLUMNS, gone, rows)
+
+
+def replace_incidents(gone: Sequence[int], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Delete incidents by id, then store new ones in the order of `INCIDENT_COLUMNS`."""
+    _replace(INCIDENTS, Incident, INCIDENT_COLUMNS, gone, rows)
+
+
+def replace_absences(gone: Sequence[int], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Delete absences by id, then store new ones in the order of `ABSENCE_COLUMNS`."""
+    _replace(ABSENCES, Absence, ABSENCE_COLUMNS, gone, rows)
+
+
+def _load_of_players(
+    table: str, columns: Sequence[str], source: str, match_ids: Sequence[int]
+) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT t.id, {', '.join(f't.{column}' for column in columns)} FROM {table} t "
+            "JOIN matches_player p ON p.id = t.player_id WHERE p.source = %s AND t.match_id = ANY(%s)",
+            [source, list(match_ids)],
+        )
+        return cursor.fetchall()
+
+
+def _replace(
+    table: str,
+    model: type[models.Model],
+    columns: Sequence[str],
+    gone: Sequence[int],
+    rows: Sequence[tuple[Any, ...]],
+) -> None:
+    if gone:
+        with connection.cursor() as cursor:
+            cursor.execute(f"DELETE FROM {table} WHERE id = ANY(%s)", [list(gone)])
+    if rows:
+        _copy(table, model, columns, rows)
+
+
+def _upsert(
+    table: str,
+    model: type[models.Model],
+    columns: Sequence[str],
+    key: Sequence[str],
+    rows: Sequence[tuple[Any, ...]],
+    *,
+    blank: Sequence[str] = (),
+) -> set[int]:
+    """Write what differs. An empty value never erases one that is known; an equal row is not even locked."""
+    if not rows:
+        return set()
+    temporary = table.replace("matches_", "ingest_")
+    _fresh(temporary, table)
+    _copy(temporary, model, columns, rows)
+    values = [column for column in columns if column not in key]
+    told = {column: f"NULLIF(t.{column}, '')" if column in blank else f"t.{column}" for column in values}
+    differs = " OR ".join(
+        f"({told[column]} IS NOT NULL AND {told[column]} IS DISTINCT FROM s.{column})" for column in values
+    )
+    merged = ", ".join(
+        f"{column} = COALESCE(NULLIF(excluded.{column}, ''), s.{column})"
+        if column in blank
+        else f"{column} = COALESCE(excluded.{column}, s.{column})"
+        for column in values
+    )
+    same_key = " AND ".join(f"s.{column} = t.{column}" for column in key)
+    names = ", ".join(columns)
+    with connection.cursor() as cursor:
+        cursor.execute(f"ANALYZE {temporary}")
+        cursor.execute(
+            f"INSERT INTO {table} AS s ({names}) SELECT {', '.join(f't.{column}' for column in columns)} "
+            f"FROM {temporary} t LEFT JOIN {table} s ON {same_key} WHERE s.match_id IS NULL OR {differs} "
+            f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {merged} RETURNING match_id"
+        )
+        return {row[0] for row in cursor.fetchall()}
+
+
+def _fresh(temporary: str, table: str) -> None:
+    """Make an empty temporary table of a table's columns."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"CREATE TEMPORARY TABLE IF NOT EXISTS {temporary} (LIKE {table} INCLUDING DEFAULTS) ON COMMIT DROP"
+        )
+        cursor.execute(f"TRUNCATE {temporary}")
+
+
+def _copy(table: str, model: type[models.Model], columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> None:
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT BINARY)") as copy,
+    ):
+        copy.set_types(_types(model, columns))
+        for row in rows:
+            copy.write_row(row)

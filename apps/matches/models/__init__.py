@@ -1,0 +1,41 @@
+"""What football is: competitions, teams, matches, prices, and the record of every change.
+
+Facts (`MatchChange`, `Event`) are append-only and PostgreSQL enforces it (migration 0002). Rows of matches, references,
+statistics and odds are written by `services.ingest` alone. A trigger of PostgreSQL copies the competition and the world
+of a match from its season, and a foreign key over all three columns keeps them equal (migration 0006).
+"""
+
+from apps.matches.models.choices import choices_of
+from apps.matches.models.competitions import Competition, Region, Season, Stage
+from apps.matches.models.decisions import Contradiction, Correction, TeamMerge
+from apps.matches.models.feed import Event, Ingest
+from apps.matches.models.match_data import Absence, Incident, Lineup, MatchStats, Odds, Player
+from apps.matches.models.matches import Match, MatchChange, MatchRef
+from apps.matches.models.teams import Team, TeamAlias
+from apps.matches.models.worlds import World, WorldField
+
+__all__ = [
+    "Absence",
+    "Competition",
+    "Contradiction",
+    "Correction",
+    "Event",
+    "Incident",
+    "Ingest",
+    "Lineup",
+    "Match",
+    "MatchChange",
+    "MatchRef",
+    "MatchStats",
+    "Odds",
+    "Player",
+    "Region",
+    "Season",
+    "Stage",
+    "Team",
+    "TeamAlias",
+    "TeamMerge",
+    "World",
+    "WorldField",
+    "choices_of",
+]

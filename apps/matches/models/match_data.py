@@ -1,0 +1,133 @@
+"""What is stored of a match besides its result: statistics, prices, line-ups, incidents, absences."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from apps.matches.models.choices import choices_of
+from apps.matches.models.matches import Match
+from apps.matches.records import IncidentKind, Moment, Side
+
+
+class MatchStats(models.Model):
+    """Counts of one match; what was not counted is empty."""
+
+    match = models.OneToOneField(Match, on_delete=models.CASCADE, primary_key=True, related_name="stats")
+    home_shots = models.PositiveSmallIntegerField(null=True)
+    away_shots = models.PositiveSmallIntegerField(null=True)
+    home_shots_on_target = models.PositiveSmallIntegerField(null=True)
+    away_shots_on_target = models.PositiveSmallIntegerField(null=True)
+    home_corners = models.PositiveSmallIntegerField(null=True)
+    away_corners = models.PositiveSmallIntegerField(null=True)
+    home_fouls = models.PositiveSmallIntegerField(null=True)
+    away_fouls = models.PositiveSmallIntegerField(null=True)
+    home_yellow_cards = models.PositiveSmallIntegerField(null=True)
+    away_yellow_cards = models.PositiveSmallIntegerField(null=True)
+    home_red_cards = models.PositiveSmallIntegerField(null=True)
+    away_red_cards = models.PositiveSmallIntegerField(null=True)
+    attendance = models.PositiveIntegerField(null=True)
+    referee = models.CharField(max_length=80, blank=True)
+
+    class Meta:
+        verbose_name_plural = "match statistics"
+
+    def __str__(self) -> str:
+        return f"statistics of match {self.match_id}"
+
+
+class Odds(models.Model):
+    """Decimal prices of one bookmaker for one match at one moment. Kept as the benchmark."""
+
+    Moment = Moment
+
+    # Two million rows: a surrogate key would cost a second index and nothing refers to a price.
+    pk = models.CompositePrimaryKey("match_id", "bookmaker", "moment")
+    match = models.ForeignKey(Match, on_delete=models.CASCADE, related_name="odds", db_index=False)
+    bookmaker = models.CharField(max_length=12)
+    moment = models.CharField(max_length=7, choices=choices_of(Moment))
+    home = models.FloatField(null=True)
+    draw = models.FloatField(null=True)
+    away = models.FloatField(null=True)
+    over_2_5 = models.FloatField(null=True)
+    under_2_5 = models.FloatField(null=True)
+    handicap = models.FloatField(null=True, help_text="Goals given to the home side.")
+    handicap_home = models.FloatField(null=True)
+    handicap_away = models.FloatField(null=True)
+
+    class Meta:
+        verbose_name_plural = "odds"
+
+    def __str__(self) -> str:
+        return f"{self.bookmaker} {self.moment} {self.home} {self.draw} {self.away}"
+
+
+class Player(models.Model):
+    """A footballer, known by the id of the source that names him or her."""
+
+    source = models.CharField(max_length=40)
+    source_player_id = models.CharField(max_length=40)
+    name = models.CharField(max_length=120)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["source", "source_player_id"], name="player_source_id_unique")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Lineup(models.Model):
+    """A player in the squad of one side of one match, as the source of the player tells it."""
+
+    match = models.ForeignKey(Match, on_delete=models.CASCADE, related_name="lineups")
+    player = models.ForeignKey(Player, on_delete=models.PROTECT, related_name="lineups")
+    side = models.CharField(max_length=4, choices=choices_of(Side))
+    is_starter = models.BooleanField()
+    position = models.CharField(max_length=12, blank=True)
+    shirt_number = models.PositiveSmallIntegerField(null=True)
+    known_at = models.DateTimeField(help_text="When the line-up could first have been known.")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["match", "player"], name="lineup_match_player_unique")]
+
+    def __str__(self) -> str:
+        return f"player {self.player_id} in match {self.match_id}"
+
+
+class Incident(models.Model):
+    """A goal, card or substitution, as one source tells it."""
+
+    Kind = IncidentKind
+
+    match = models.ForeignKey(Match, on_delete=models.CASCADE, related_name="incidents", db_index=False)
+    source = models.CharField(max_length=40)
+    number = models.PositiveSmallIntegerField(help_text="Order within the match, from 1.")
+    kind = models.CharField(max_length=20, choices=choices_of(IncidentKind))
+    side = models.CharField(max_length=4, choices=choices_of(Side))
+    minute = models.PositiveSmallIntegerField()
+    player = models.ForeignKey(Player, on_delete=models.PROTECT, null=True, related_name="+")
+    other_player = models.ForeignKey(Player, on_delete=models.PROTECT, null=True, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["match", "source", "number"], name="incident_match_source_number_unique")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} in minute {self.minute} of match {self.match_id}"
+
+
+class Absence(models.Model):
+    """A player who was reported missing from one side of one match, as the source of the player tells it."""
+
+    match = models.ForeignKey(Match, on_delete=models.CASCADE, related_name="absences", db_index=False)
+    player = models.ForeignKey(Player, on_delete=models.PROTECT, related_name="absences")
+    side = models.CharField(max_length=4, choices=choices_of(Side))
+    reason = models.CharField(max_length=80, blank=True, help_text="Such as injured or suspended.")
+    status = models.CharField(max_length=40, blank=True, help_text="How sure it is, such as out or doubtful.")
+    known_at = models.DateTimeField(help_text="When the absence could first have been known.")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["match", "player"], name="absence_match_player_unique")]
+
+    def __str__(self) -> str:
+        return f"player {self.player_id} missing from match {self.match_id}"

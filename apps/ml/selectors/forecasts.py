@@ -1,0 +1,190 @@
+"""Published predictions, their scores, and simulated seasons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import numpy as np
+from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models.expressions import RawSQL
+
+from apps.matches.models import Match, Season, World
+from apps.ml.forecasting import scoring
+from apps.ml.models import (
+    Prediction,
+    Score,
+    SeasonForecast,
+)
+
+INTERVAL_FROM: Final = 30
+"""Fewest matches for a bootstrap interval."""
+
+
+def predictions_before_kickoff() -> QuerySet[Prediction]:
+    """Return predictions published before the actual kick-off; later ones are void."""
+    return Prediction.objects.filter(published_at__lt=F("match__kickoff_at"))
+
+
+def newest_predictions(
+    match_ids: Iterable[int], *, version_id: int | None = None, in_time: bool = False
+) -> QuerySet[Prediction]:
+    """Return the newest prediction of each match, optionally by one version or published before the kick-off only.
+
+    Reads one row for each match, however often it was forecast.
+    """
+    statement = """
+        SELECT p.id FROM matches_match m CROSS JOIN LATERAL (
+            SELECT id FROM ml_prediction
+            WHERE match_id = m.id AND (NOT %s OR published_at < m.kickoff_at)
+                AND (%s::bigint IS NULL OR version_id = %s)
+            ORDER BY published_at DESC, id DESC LIMIT 1
+        ) AS p WHERE m.id = ANY(%s)
+        """
+    newest = RawSQL(statement, [in_time, version_id, version_id, list(match_ids)])  # noqa: S611 – all are parameters
+    return Prediction.objects.filter(pk__in=newest)
+
+
+def latest_predictions(match_ids: Iterable[int]) -> dict[int, Prediction]:
+    """Return the latest prediction of each match published before the kick-off: the one that is scored."""
+    rows = (
+        newest_predictions(match_ids, in_time=True)
+        .select_related("version")
+        .defer("version__bundle", "version__metrics", "version__gates")
+    )
+    return {row.match_id: row for row in rows}
+
+
+def prediction_history(match_id: int) -> QuerySet[Prediction]:
+    """Return all predictions of a match in the order of time."""
+    return (
+        Prediction.objects.filter(match_id=match_id)
+        .select_related("version")
+        .defer("version__bundle", "version__metrics", "version__gates")
+        .order_by("published_at", "id")
+    )
+
+
+def season_forecast(season: Season) -> SeasonForecast | None:
+    """Return the latest simulation of a season with its version, without the bundle."""
+    return (
+        SeasonForecast.objects.filter(season=season)
+        .select_related("version")
+        .defer("version__bundle", "version__metrics", "version__gates")
+        .order_by("-as_of", "-id")
+        .first()
+    )
+
+
+def valid_scores(world: World | None = None) -> QuerySet[Score]:
+    """Return scores for the newest revision of the result, of the latest prediction of each match."""
+    later = predictions_before_kickoff().filter(
+        match_id=OuterRef("match_id"), published_at__gt=OuterRef("prediction__published_at")
+    )
+    rows = Score.objects.filter(
+        ~Exists(later),
+        revision=F("match__revision"),
+        match__status=Match.Status.FINISHED,
+        prediction__published_at__lt=F("match__kickoff_at"),
+    )
+    return rows.filter(world=world) if world else rows
+
+
+def newest_scores(match_ids: Iterable[int]) -> dict[int, Score]:
+    """Return the valid score of each match that has one."""
+    return {row.match_id: row for row in valid_scores().filter(match_id__in=list(match_ids))}
+
+
+@dataclass(frozen=True, slots=True)
+class MeanScores:
+    """Mean scores over matches; log loss in nats, RPS in [0, 1]."""
+
+    n: int
+    log_loss: float
+    rps: float
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreComparison:
+    """The model and an alternative on the same matches.
+
+    `difference` is that of log loss (model − alternative), `interval` its paired bootstrap interval, None with fewer
+    than `INTERVAL_FROM` matches.
+    """
+
+    model: MeanScores
+    other: MeanScores
+    difference: float
+    interval: scoring.Interval | None
+
+
+@dataclass(frozen=True, slots=True)
+class TrackRecord:
+    """Scores of the published forecasts of a world.
+
+    `brier` is the model's on all scored matches; `void` counts finished matches that were only forecast after the
+    actual kick-off.
+    """
+
+    n: int
+    brier: float | None
+    against_base_rates: ScoreComparison | None
+    against_market: ScoreComparison | None
+    first_at: datetime | None
+    latest_at: datetime | None
+    void: int
+
+
+def track_record(world: World, *, since: datetime | None = None) -> TrackRecord:
+    """Return the scores of the published forecasts of a world with those of base rates and market."""
+    scores = valid_scores(world)
+    late = Prediction.objects.filter(
+        match__world=world, match__status=Match.Status.FINISHED, published_at__gte=F("match__kickoff_at")
+    )
+    if since:
+        scores = scores.filter(match__kickoff_at__gte=since)
+        late = late.filter(match__kickoff_at__gte=since)
+    in_time = predictions_before_kickoff().filter(match_id=OuterRef("match_id"))
+    void = late.filter(~Exists(in_time)).values("match_id").distinct().count()
+    rows = list(
+        scores.order_by("match__kickoff_at", "match_id").values_list(
+            "match__kickoff_at",
+            "log_loss",
+            "rps",
+            "brier",
+            "base_log_loss",
+            "base_rps",
+            "market_log_loss",
+            "market_rps",
+        )
+    )
+    if not rows:
+        return TrackRecord(0, None, None, None, None, None, void)
+    kickoffs = [row[0] for row in rows]
+    table = np.array([row[1:] for row in rows], dtype=np.float64)
+    # Matches that kick off together are correlated: the bootstrap draws kick-offs, not matches.
+    together = np.array([int(at.timestamp()) for at in kickoffs])
+    with_market = ~np.isnan(table[:, 5])
+    return TrackRecord(
+        n=len(rows),
+        brier=float(table[:, 2].mean()),
+        against_base_rates=_compare(table[:, 0:2], table[:, 3:5], together),
+        against_market=_compare(table[with_market, 0:2], table[with_market, 5:7], together[with_market])
+        if with_market.any()
+        else None,
+        first_at=kickoffs[0],
+        latest_at=kickoffs[-1],
+        void=void,
+    )
+
+
+def _compare(model: np.ndarray, other: np.ndarray, together: np.ndarray) -> ScoreComparison:
+    difference = model[:, 0] - other[:, 0]
+    return ScoreComparison(
+        model=MeanScores(len(model), float(model[:, 0].mean()), float(model[:, 1].mean())),
+        other=MeanScores(len(other), float(other[:, 0].mean()), float(other[:, 1].mean())),
+        difference=float(difference.mean()),
+        interval=scoring.paired_bootstrap(difference, together) if len(difference) >= INTERVAL_FROM else None,
+    )
