@@ -271,12 +271,12 @@ async def test_without_a_channel_layer_the_client_is_told_to_come_back(django_db
 async def test_the_relay_goes_on_after_a_fault_that_nobody_foresaw(monkeypatch):
     from spai import asgi
 
-    told: list[str] = []
+    logged: list[str] = []
     again = asyncio.Event()
 
     def tell(text):
-        told.append(text)
-        if len(told) > 1:
+        logged.append(text)
+        if len(logged) > 1:
             again.set()
 
     def fail(ending):
