@@ -18,7 +18,7 @@ from tests.web.processes import PATIENCE, strong_hash
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
-# Fields that cannot be told from what is behind them, or whose text cannot be read.
+# Fields that cannot be distinguished from the background, or whose text cannot be read.
 UNSEEN = """
 () => {
   const pen = document.createElement("canvas").getContext("2d", { willReadFrequently: true });

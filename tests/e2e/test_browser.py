@@ -1,4 +1,4 @@
-"""The door to a real browser before a site that misbehaves; without a browser these tests are skipped."""
+"""Fetching by a real browser from a site that misbehaves; skipped without a browser."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Pages(Site):
         self.show("<script>while (true) {}</script>")
 
     def loop_when_asked(self):
-        """Show a page that is busy for ever as soon as it is told to ask for something."""
+        """Show a page that is busy for ever as soon as it is made to request something."""
         self.show("<p id=there>there<script>window.fetch = () => { while (true) {} }</script>")
 
     def large_dom(self):

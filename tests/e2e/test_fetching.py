@@ -1,4 +1,4 @@
-"""The doors of a visit in a real browser: each page has a turn of its own, and the browser does not grow old."""
+"""Fetching by a real browser: one page per run, and the browser is restarted now and then."""
 
 from __future__ import annotations
 

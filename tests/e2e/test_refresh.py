@@ -1,4 +1,4 @@
-"""What an open page asks for by itself, and what of the reader's stays when a part of it is replaced."""
+"""What an open page requests by itself, and what of the reader's state survives when a part is replaced."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def hide(page, is_hidden: bool) -> None:
 
 
 def with_clock(open_page, site, path: str, *, push: bool = False):
-    """A page whose clock stands, and moves on when it is told to."""
+    """A page whose clock only moves when the test advances it."""
     page = open_page("/about/", push=push)
     page.clock.install()
     page.goto(site + path)

@@ -68,14 +68,14 @@ def test_a_new_forecast_moves_the_open_pages(filled, build, open_page):
 
 def test_many_facts_at_once_pull_the_list_and_not_each_match(filled, build, open_page, site):
     page = open_page("/about/")
-    told: list[str] = []
+    kept_back: list[str] = []
     sockets = []
 
     def hold_facts(socket) -> None:
         """Pass on what the server says, but events only when all of them are there."""
         sockets.append(socket)
         server = socket.connect_to_server()
-        server.on_message(lambda message: told.append(message) if '"event"' in message else socket.send(message))
+        server.on_message(lambda message: kept_back.append(message) if '"event"' in message else socket.send(message))
 
     page.route_web_socket("**/ws/**", hold_facts)
     page.goto(site + "/")
@@ -85,9 +85,9 @@ def test_many_facts_at_once_pull_the_list_and_not_each_match(filled, build, open
     ids = page.eval_on_selector_all("[data-match]", "rows => rows.map(row => row.dataset.match)")
     Match.objects.filter(status="scheduled").update(status="postponed")
     events.publish_many(topic="match.changed", events=[(each, {}) for each in ids], now=timezone.now())
-    while len(told) < len(ids):
+    while len(kept_back) < len(ids):
         page.wait_for_timeout(50)
-    for message in told:
+    for message in kept_back:
         sockets[-1].send(message)
     said(page, "matches updated")
     page.wait_for_load_state("networkidle")

@@ -50,7 +50,7 @@ def _plain_static(settings, tmp_path):
 
 
 class Builder:
-    """Makes rows; every number it is not told has one fixed value."""
+    """Makes rows; numbers that are not given have fixed values."""
 
     def __init__(self, now: datetime) -> None:
         self.now = now

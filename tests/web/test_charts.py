@@ -132,7 +132,7 @@ def test_a_counted_chance_is_never_rounded_to_certainty(share, text):
         ({"name": "title", "places": 1, "from_end": False}, 1, "Title", "first place"),
         ({"name": "first", "places": 4, "from_end": False}, 1, "Top 4", "the highest continental competition"),
         ({"name": "first", "places": 2, "from_end": False}, 2, "Top 2", "direct promotion"),
-        ({"name": "down", "places": 3, "from_end": True}, 2, "Bottom 3", "going down at once"),
+        ({"name": "down", "places": 3, "from_end": True}, 2, "Bottom 3", "direct relegation"),
     ],
 )
 def test_a_line_of_a_table_says_what_it_is_worth(line, level, short, meaning):

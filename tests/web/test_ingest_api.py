@@ -26,7 +26,7 @@ from apps.matches.locks import Lock, LockClass
 from apps.matches.models import Ingest, Match
 from spai.stack.ports import free_port
 from tests.database import locked_elsewhere
-from tests.db.api.conftest import quoted, told
+from tests.db.api.conftest import fixture, quotes
 from tests.web.conftest import read_json
 from tests.web.processes import start_admin, stop
 
@@ -42,7 +42,7 @@ def body_of(*lines: dict | str) -> bytes:
 
 def many(count: int, first: int = 0) -> list[dict]:
     return [
-        told(source_id=f"m{n}", home_team=f"Club {n % 90}", season=f"{1900 + n // 90}")
+        fixture(source_id=f"m{n}", home_team=f"Club {n % 90}", season=f"{1900 + n // 90}")
         for n in range(first, first + count)
     ]
 
@@ -90,7 +90,7 @@ def problem_of(response, status: int, kind: str = "") -> dict:
 
 
 def test_the_account_of_a_body(send):
-    response = send(told(source_id="m1"), "{", quoted("m1"))
+    response = send(fixture(source_id="m1"), "{", quotes("m1"))
     assert response.status_code == 200
     account = response.json()
     assert {name: account[name] for name in ("lines", "created", "changed", "same", "refused", "next_line")} == {
@@ -107,7 +107,7 @@ def test_the_account_of_a_body(send):
 
 
 def test_a_packed_body_is_taken(send):
-    response = send(content=gzip.compress(body_of(told())), Content_Encoding="GZIP")
+    response = send(content=gzip.compress(body_of(fixture())), Content_Encoding="GZIP")
     assert response.json()["created"] == 1
 
 
@@ -115,16 +115,16 @@ def test_a_packed_body_is_taken(send):
     "kind", ["application/ndjson", "application/jsonl", f"{NDJSON}; charset=utf-8", NDJSON.upper()]
 )
 def test_other_names_of_the_media_type_are_understood(send, kind):
-    assert send(told(), content_type=kind).status_code == 200
+    assert send(fixture(), content_type=kind).status_code == 200
 
 
 # ── Who may ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 def test_a_key_in_the_other_header_does_too(send, token):
-    assert send(told(), Authorization=None, X_API_Key=token).status_code == 200
+    assert send(fixture(), Authorization=None, X_API_Key=token).status_code == 200
 
 
 def test_without_a_key_one_is_asked_for(send):
-    response = send(told(), Authorization=None)
+    response = send(fixture(), Authorization=None)
     problem_of(response, 401)
     assert response["WWW-Authenticate"] == 'Bearer realm="spai"'
 
@@ -133,7 +133,7 @@ def test_without_a_key_one_is_asked_for(send):
     "header", ["Bearer x", "Bearer", "Bearer ", "Basic YTpi", "x", "Bearer spai_00000000_" + "0" * 64, "bearer \u00ff"]
 )
 def test_a_wrong_key_is_refused_and_not_repeated(send, header):
-    response = send(told(), Authorization=header)
+    response = send(fixture(), Authorization=header)
     body = problem_of(response, 401)
     assert response["WWW-Authenticate"] == 'Bearer realm="spai", error="invalid_token"'
     assert "00000000_0" not in body["detail"]
@@ -143,18 +143,18 @@ def test_a_wrong_key_is_refused_and_not_repeated(send, header):
 def test_a_revoked_and_an_expired_key_are_refused(send):
     key = ApiKey.objects.get()
     ApiKey.objects.update(created_at=key.created_at - timedelta(days=2), expires_at=key.created_at - timedelta(days=1))
-    assert "expired" in problem_of(send(told()), 401)["detail"]
+    assert "expired" in problem_of(send(fixture()), 401)["detail"]
     services.revoke_key(key=key, by="ada", now=timezone.now())
-    assert "revoked" in problem_of(send(told()), 401)["detail"]
+    assert "revoked" in problem_of(send(fixture()), 401)["detail"]
 
 
 def test_a_key_for_other_things_is_told_the_scope(send, monkeypatch):
     ApiKey.objects.update(scopes=["predict"])
-    assert "'ingest'" in problem_of(send(told()), 403)["detail"]
+    assert "'ingest'" in problem_of(send(fixture()), 403)["detail"]
 
 
 def test_a_session_of_the_admin_is_no_key(client, admin_client, admin_role):
-    response = admin_client.post(ADDRESS, data=body_of(told()), content_type=NDJSON)
+    response = admin_client.post(ADDRESS, data=body_of(fixture()), content_type=NDJSON)
     problem_of(response, 401)
 
 
@@ -162,16 +162,16 @@ def test_no_token_of_a_form_is_asked_for(token):
     from django.test import Client
 
     strict = Client(enforce_csrf_checks=True)
-    response = strict.post(ADDRESS, data=body_of(told()), content_type=NDJSON, headers={"X-API-Key": token})
+    response = strict.post(ADDRESS, data=body_of(fixture()), content_type=NDJSON, headers={"X-API-Key": token})
     assert response.status_code == 200
 
 
 def test_the_key_is_in_no_log_and_in_no_answer(send, token, caplog):
     with caplog.at_level(logging.DEBUG):
         answers = [
-            send(told()),
-            send(told(), Authorization=f"Bearer {token}0"),
-            send(told(), X_API_Key=token, Authorization="x"),
+            send(fixture()),
+            send(fixture(), Authorization=f"Bearer {token}0"),
+            send(fixture(), X_API_Key=token, Authorization="x"),
         ]
     assert "pushed 1 lines of feed" in caplog.text
     assert token[14:] not in caplog.text
@@ -180,38 +180,38 @@ def test_the_key_is_in_no_log_and_in_no_answer(send, token, caplog):
 
 def test_another_process_names_the_admin(send, settings):
     settings.SPAI_ROLE = "web"
-    body = problem_of(send(told(), Authorization=None), 421, "other-address")
+    body = problem_of(send(fixture(), Authorization=None), 421, "other-address")
     assert body["address"] == f"{django_settings.SPAI_ADMIN_URL}/api/v1/ingest/"
 
 
 # ── What is refused as a whole ───────────────────────────────────────────────────────────────────────────────────────
 def test_what_is_not_ndjson_is_refused_by_the_header(send):
     for kind in ("application/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""):
-        problem_of(send(told(), content_type=kind), 415, "not-ndjson")
+        problem_of(send(fixture(), content_type=kind), 415, "not-ndjson")
 
 
 def test_an_unknown_packing_is_refused(send):
-    problem_of(send(told(), Content_Encoding="br"), 415, "unknown-encoding")
+    problem_of(send(fixture(), Content_Encoding="br"), 415, "unknown-encoding")
 
 
 def test_a_broken_packing_is_refused(send):
-    problem_of(send(content=gzip.compress(body_of(told()))[:-3], Content_Encoding="gzip"), 400, "broken-gzip")
+    problem_of(send(content=gzip.compress(body_of(fixture()))[:-3], Content_Encoding="gzip"), 400, "broken-gzip")
 
 
 def test_a_body_that_is_too_large_is_refused(send, monkeypatch):
     monkeypatch.setattr(bodies, "BYTES_LIMIT", 1_000)
-    problem_of(send(*[told()] * 20), 413, "body-too-large")
-    problem_of(send(content=gzip.compress(body_of(*[told()] * 20)), Content_Encoding="gzip"), 413, "body-too-large")
+    problem_of(send(*[fixture()] * 20), 413, "body-too-large")
+    problem_of(send(content=gzip.compress(body_of(*[fixture()] * 20)), Content_Encoding="gzip"), 413, "body-too-large")
     assert not Match.objects.exists()
 
 
 def test_a_body_of_too_many_lines_is_refused(send, monkeypatch):
     monkeypatch.setattr(bodies, "LINES_LIMIT", 19)
-    problem_of(send(*[told()] * 20), 413, "too-many-lines")
+    problem_of(send(*[fixture()] * 20), 413, "too-many-lines")
 
 
 def test_a_line_that_is_too_long_is_refused_with_its_body(send):
-    body = problem_of(send(told(), told(home_team="x" * 70_000)), 422, "line-too-long")
+    body = problem_of(send(fixture(), fixture(home_team="x" * 70_000)), 422, "line-too-long")
     assert "Line 2" in body["detail"]
     assert not Match.objects.exists()
 
@@ -221,17 +221,17 @@ def test_an_empty_body_is_refused(send):
 
 
 def test_nothing_usable_is_a_problem_with_the_account(send):
-    body = problem_of(send("{", told(season="x")), 422, "no-usable-line")
+    body = problem_of(send("{", fixture(season="x")), 422, "no-usable-line")
     assert [each["pointer"] for each in body["errors"]] == ["", "/season"]
     assert (body["refused"], body["ingest"], body["next_line"]) == (2, None, 3)
     assert set(body) >= set(serializers.PushProblemSerializer().fields)
 
 
 def test_another_world_is_forbidden_and_worlds_are_not_mixed(send):
-    simulated = told(competition={"region": "Aldermark", "name": "Crown League", "is_simulated": True})
-    assert "Line 2" in problem_of(send(told(), simulated), 403, "world-forbidden")["detail"]
+    simulated = fixture(competition={"region": "Aldermark", "name": "Crown League", "is_simulated": True})
+    assert "Line 2" in problem_of(send(fixture(), simulated), 403, "world-forbidden")["detail"]
     ApiKey.objects.update(worlds=["real", "sandbox"])
-    assert "different worlds" in problem_of(send(told(), simulated), 422, "mixed-worlds")["detail"]
+    assert "different worlds" in problem_of(send(fixture(), simulated), 422, "mixed-worlds")["detail"]
     assert not Match.objects.exists()
 
 
@@ -252,13 +252,13 @@ def test_another_world_is_forbidden_and_worlds_are_not_mixed(send):
     ],
 )
 def test_a_wrong_parameter_is_named(send, query, parameter):
-    body = problem_of(send(told(), query=query), 400, "bad-input")
+    body = problem_of(send(fixture(), query=query), 400, "bad-input")
     assert [each["parameter"] for each in body["errors"]] == [parameter]
 
 
 @pytest.mark.parametrize("key", ["", "a b", "x" * 201, "é", "\x7f"])
 def test_a_wrong_idempotency_key_is_refused(send, key):
-    body = problem_of(send(told(), Idempotency_Key=key), 400, "bad-input")
+    body = problem_of(send(fixture(), Idempotency_Key=key), 400, "bad-input")
     assert body["errors"][0]["parameter"] == "Idempotency-Key"
 
 
@@ -271,12 +271,12 @@ def test_other_methods_are_refused(client, token):
 
 # ── Once, and on and on ──────────────────────────────────────────────────────────────────────────────────────────────
 def test_the_same_request_again_gets_the_same_answer(send):
-    first = send(told(), "{", Idempotency_Key="a")
-    again = send(content=gzip.compress(body_of(told(), "{")), Content_Encoding="gzip", Idempotency_Key="a")
+    first = send(fixture(), "{", Idempotency_Key="a")
+    again = send(content=gzip.compress(body_of(fixture(), "{")), Content_Encoding="gzip", Idempotency_Key="a")
     assert (again.status_code, again.json()) == (200, first.json())
     assert again["Idempotency-Replayed"] == "true"
     assert "Idempotency-Replayed" not in first
-    problem_of(send(told(), Idempotency_Key="a"), 422, "other-request")
+    problem_of(send(fixture(), Idempotency_Key="a"), 422, "other-request")
     assert Ingest.objects.count() == 1
 
 
@@ -284,7 +284,7 @@ def test_an_upload_tells_how_far_it_got(send, client, token):
     upload = uuid4()
     address = f"{ADDRESS}{upload}/"
     problem_of(client.get(address, headers={"X-API-Key": token}), 404)
-    assert send(told(), "{", query=f"?upload={upload}&from_line=1").json()["next_line"] == 3
+    assert send(fixture(), "{", query=f"?upload={upload}&from_line=1").json()["next_line"] == 3
     progress = client.get(address, headers={"X-API-Key": token}).json()
     assert {name: progress[name] for name in ("upload", "lines_stored", "lines_refused", "next_line")} == {
         "upload": str(upload),
@@ -292,14 +292,14 @@ def test_an_upload_tells_how_far_it_got(send, client, token):
         "lines_refused": 1,
         "next_line": 3,
     }
-    body = problem_of(send(told(), query=f"?upload={upload}&from_line=1"), 409, "out-of-step")
+    body = problem_of(send(fixture(), query=f"?upload={upload}&from_line=1"), 409, "out-of-step")
     assert body["next_line"] == 3
     problem_of(client.get(address), 401)
 
 
 def test_an_upload_of_another_key_is_not_found(send, client):
     upload = uuid4()
-    send(told(), query=f"?upload={upload}&from_line=1")
+    send(fixture(), query=f"?upload={upload}&from_line=1")
     other = services.create_key(name="x", source="other", worlds=["real"], created_by="x", now=timezone.now())
     problem_of(client.get(f"{ADDRESS}{upload}/", headers={"X-API-Key": other.token}), 404)
 
@@ -313,36 +313,36 @@ PATIENCE = 300.0
 def test_while_a_request_of_the_key_is_under_way_the_next_is_told_to_wait(send):
     key = ApiKey.objects.get()
     with locked_elsewhere(int(LockClass.API_KEY), key.pk):
-        response = send(told())
+        response = send(fixture())
         problem_of(response, 409, "request-under-way")
         assert response["Retry-After"] == "5"
-    assert send(told()).status_code == 200
+    assert send(fixture()).status_code == 200
 
 
 @pytest.mark.django_db(transaction=True)
 def test_while_an_import_is_under_way_a_feed_is_told_to_wait(send, monkeypatch):
     monkeypatch.setattr(pushes, "PATIENCE", timedelta(seconds=1))
     with locked_elsewhere(int(Lock.INGEST)):
-        response = send(told(), Idempotency_Key="a")
+        response = send(fixture(), Idempotency_Key="a")
         problem_of(response, 503, "busy")
         assert response["Retry-After"] == "5"
     assert not Match.objects.exists()
-    assert send(told(), Idempotency_Key="a").status_code == 200
+    assert send(fixture(), Idempotency_Key="a").status_code == 200
 
 
 def test_a_full_process_tells_feeds_to_wait(send, monkeypatch):
     monkeypatch.setattr(pushes, "_slots", threading.BoundedSemaphore(1))
     with intake.exclusive_use(ApiKey.objects.get()):
-        problem_of(send(told()), 503, "busy")
+        problem_of(send(fixture()), 503, "busy")
     for _ in range(3):
-        assert send(told()).status_code == 200
+        assert send(fixture()).status_code == 200
 
 
 def test_a_place_is_given_back_whatever_happens(send, monkeypatch):
     monkeypatch.setattr(pushes, "_slots", threading.BoundedSemaphore(1))
     for _ in range(3):
         problem_of(send(content=b"\n"), 422, "empty-body")
-    assert send(told()).status_code == 200
+    assert send(fixture()).status_code == 200
 
 
 # ── What is described ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -350,9 +350,9 @@ def test_the_described_limits_are_those_that_are_enforced(send):
     limits = read_json("openapi.json")["components"]["schemas"]["StatsLine"]["properties"]
     largest = {name: field["maximum"] for name, field in limits.items() if "maximum" in field}
     assert len(largest) == 13
-    assert send(told(stats=largest)).json()["created"] == 1
+    assert send(fixture(stats=largest)).json()["created"] == 1
     for name, limit in largest.items():
-        errors = send(told(stats={name: limit + 1})).json()["errors"]
+        errors = send(fixture(stats={name: limit + 1})).json()["errors"]
         assert [each["pointer"] for each in errors] == [f"/stats/{name}"]
 
 
@@ -389,9 +389,9 @@ def posted(port: int, token: str, content: bytes, query: str = "", **headers: st
     given = {"Authorization": f"Bearer {token}", "Content-Type": NDJSON} | headers
     link.request("POST", ADDRESS + query, body=content, headers=given)
     answer = link.getresponse()
-    told_back = answer.status, json.loads(answer.read()), dict(answer.headers)
+    response = answer.status, json.loads(answer.read()), dict(answer.headers)
     link.close()
-    return told_back
+    return response
 
 
 def posted_until(wanted: Callable[[int], bool], *arguments, **headers: str) -> tuple[int, dict, dict]:
@@ -491,7 +491,7 @@ def test_a_client_that_falls_silent_keeps_nobody_else_waiting(admin, token):
             assert other.getresponse().status == status
             other.close()
         # Nor does it hold the turn of its key, which begins when the body is there.
-        assert posted(admin, token, body_of(told()))[0] == 200
+        assert posted(admin, token, body_of(fixture()))[0] == 200
 
 
 @pytest.mark.django_db(transaction=True)
@@ -511,7 +511,7 @@ def test_a_client_that_asks_first_is_refused_before_it_sends(admin, token):
 @pytest.mark.django_db(transaction=True)
 def test_a_body_in_chunks_is_refused_because_its_end_cannot_be_known(admin, token):
     def chunks():
-        yield body_of(told())
+        yield body_of(fixture())
 
     link = http.client.HTTPConnection("127.0.0.1", admin, timeout=PATIENCE)
     headers = {"Authorization": f"Bearer {token}", "Content-Type": NDJSON}

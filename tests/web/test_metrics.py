@@ -1,4 +1,4 @@
-"""What Prometheus is told: every metric that the system had which SPAI replaces, but the drift score."""
+"""The metrics for Prometheus: every metric that the system had which SPAI replaces, but the drift score."""
 
 from __future__ import annotations
 

@@ -215,7 +215,7 @@ async def test_an_address_that_there_is_not_is_a_404(push, path):
         async with connected(push + path):
             pass
     assert refused.value.response.status_code == 404
-    assert b"nothing at this address" in refused.value.response.body
+    assert b"address does not exist" in refused.value.response.body
 
 
 @pytest.mark.parametrize(
@@ -271,12 +271,12 @@ async def test_without_a_channel_layer_the_client_is_told_to_come_back(django_db
 async def test_the_relay_goes_on_after_a_fault_that_nobody_foresaw(monkeypatch):
     from spai import asgi
 
-    told: list[str] = []
+    logged: list[str] = []
     again = asyncio.Event()
 
     def tell(text):
-        told.append(text)
-        if len(told) > 1:
+        logged.append(text)
+        if len(logged) > 1:
             again.set()
 
     def fail(ending):

@@ -26,10 +26,10 @@ MATCH = "/matches/1003696/live"
 
 def call(application, path):
     """Ask the application as a server would; status, headers and body."""
-    told = []
+    sent = []
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": path, "QUERY_STRING": "", "REMOTE_ADDR": "127.0.0.1"}
-    body = b"".join(application(environ, lambda status, headers, exc_info=None: told.append((status, dict(headers)))))
-    return int(told[0][0].split()[0]), told[0][1], body
+    body = b"".join(application(environ, lambda status, headers, exc_info=None: sent.append((status, dict(headers)))))
+    return int(sent[0][0].split()[0]), sent[0][1], body
 
 
 # Until the world is known
@@ -143,8 +143,8 @@ def fault(port):
     """Breaks a path of the served site; all are mended afterwards."""
 
     def put(path, mode, **more):
-        status, _, told = get(port, "/_faults", "PUT", json.dumps({"path": path, "mode": mode, **more}))
-        assert status == 200, told
+        status, _, sent = get(port, "/_faults", "PUT", json.dumps({"path": path, "mode": mode, **more}))
+        assert status == 200, sent
 
     yield put
     get(port, "/_faults", "DELETE")
@@ -168,8 +168,8 @@ def test_every_answer_carries_the_security_headers_of_the_other_processes(port, 
     for name in ("X-Frame-Options", "X-Content-Type-Options", "Referrer-Policy", "Cross-Origin-Opener-Policy"):
         assert headers[name.lower()] == others[name]
     policies = [
-        dict(directive.strip().split(" ", 1) for directive in told.split(";"))
-        for told in (headers["content-security-policy"], others["Content-Security-Policy"])
+        dict(directive.strip().split(" ", 1) for directive in sent.split(";"))
+        for sent in (headers["content-security-policy"], others["Content-Security-Policy"])
     ]
     for name in ("default-src", "object-src", "base-uri", "form-action", "frame-ancestors"):
         assert policies[0][name] == policies[1][name]

@@ -46,13 +46,13 @@ class TestTheEndOfASeason:
         assert "by model 1 on data snapshot 1" in text
         assert page.count('class="strip"') == 3
         assert "most often place 1, in 50 of 100 seasons" in page
-        assert "does not reach to the end" not in text
+        assert "ends before the season does" not in text
 
     def test_what_is_not_sure_is_said(self, client, ended):
         SeasonForecast.objects.update(is_whole=False, undated=9)
         text = text_of(client.get(LEAGUE))
-        assert "does not reach to the end of the season" in text
-        assert "9 of the matches left are not listed yet" in text
+        assert "The fixture list ends before the season does" in text
+        assert "9 of the remaining matches are not in the fixture list yet" in text
 
     def test_a_season_that_is_over_or_was_not_simulated_shows_none(self, client, build, champion, ended):
         Match.objects.all().delete()

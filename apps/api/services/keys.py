@@ -17,7 +17,7 @@ from django.db.models import Q
 from apps.api.models import ApiKey, ApiKeyScope
 from apps.matches.models import Ingest, World
 from apps.scraping.models import Source
-from apps.scraping.services.sources import SHIPPED
+from apps.scraping.services import SHIPPED
 from apps.scraping.sources import SOURCES
 
 TOKEN: Final = re.compile(r"spai_([0-9a-f]{8})_([0-9a-f]{64})", re.ASCII)

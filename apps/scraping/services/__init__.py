@@ -16,6 +16,7 @@ from apps.scraping.services.run_requests import (
 from apps.scraping.services.runs import ScrapeReport, accept_counts, scrape_due
 from apps.scraping.services.snapshots import LostPageError, content_of
 from apps.scraping.services.sources import (
+    SHIPPED,
     PermissionMissingError,
     UnknownSourceError,
     base_url_of,
@@ -28,6 +29,7 @@ from apps.scraping.services.sources import (
 )
 
 __all__ = [
+    "SHIPPED",
     "FileReport",
     "ImportReport",
     "LostPageError",

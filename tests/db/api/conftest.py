@@ -14,7 +14,7 @@ from apps.api.intake import PushBody, read_body
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
-def told(**fields) -> dict:
+def fixture(**fields) -> dict:
     """A line of a match."""
     return {
         "competition": {"region": "England", "name": "Premier League"},
@@ -26,7 +26,7 @@ def told(**fields) -> dict:
     }
 
 
-def quoted(source_id: str, bookmaker: str = "B365", moment: str = "closing", **prices) -> dict:
+def quotes(source_id: str, bookmaker: str = "B365", moment: str = "closing", **prices) -> dict:
     """A line of odds."""
     quote = {"bookmaker": bookmaker, "moment": moment, **({"home": 2.0, "draw": 3.5, "away": 4.0} | prices)}
     return {"type": "odds", "source_id": source_id, "odds": [quote]}
@@ -40,7 +40,7 @@ def body_of(*lines: dict | str) -> PushBody:
 
 @pytest.fixture
 def make_key(db):
-    """Makes keys; each that is not told otherwise writes to the real world."""
+    """Creates keys that write to the real world by default."""
 
     def make(source: str = "feed", **fields) -> services.NewKey:
         values = {"name": "Ada's feed", "worlds": ["real"], "created_by": "ada", "now": NOW}

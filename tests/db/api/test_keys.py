@@ -71,14 +71,14 @@ def test_nothing_of_the_secret_is_kept_or_shown(make_key, caplog):
 )
 def test_what_is_no_key_is_refused_without_a_hint(make_key, wrong):
     make_key()
-    with pytest.raises(services.KeyRefusedError, match="not known"):
+    with pytest.raises(services.KeyRefusedError, match="unknown"):
         services.find_key(wrong, now=NOW)
 
 
 def test_a_key_with_another_secret_is_refused_like_an_unknown_one(make_key):
     made = make_key()
     for wrong in (made.token[:-1] + ("0" if made.token[-1] != "0" else "1"), made.token.upper(), made.token + " "):
-        with pytest.raises(services.KeyRefusedError, match="not known"):
+        with pytest.raises(services.KeyRefusedError, match="unknown"):
             services.find_key(wrong, now=NOW)
 
 
@@ -111,7 +111,7 @@ def test_a_revoked_key_says_so_to_its_owner_alone(make_key):
     assert not services.revoke_key(key=made.row, by="eve", now=NOW + timedelta(days=1))
     with pytest.raises(services.KeyRefusedError, match="revoked"):
         services.find_key(made.token, now=NOW)
-    with pytest.raises(services.KeyRefusedError, match="not known"):
+    with pytest.raises(services.KeyRefusedError, match="unknown"):
         services.find_key(made.token[:-4] + "0000", now=NOW)
     made.row.refresh_from_db()
     assert (made.row.revoked_at, made.row.revoked_by) == (NOW, "ada")
@@ -127,12 +127,12 @@ def test_a_key_ends_at_its_moment(make_key):
 
 def test_a_use_is_written_at_most_once_a_minute(make_key, django_assert_num_queries):
     made = make_key()
-    services.note_use(made.row, now=NOW)
+    services.record_use(made.row, now=NOW)
     row = services.find_key(made.token, now=NOW)
     assert row.latest_used_at == NOW
     with django_assert_num_queries(0):
-        services.note_use(row, now=NOW + timedelta(seconds=59))
-    services.note_use(row, now=NOW + timedelta(seconds=60))
+        services.record_use(row, now=NOW + timedelta(seconds=59))
+    services.record_use(row, now=NOW + timedelta(seconds=60))
     row.refresh_from_db()
     assert row.latest_used_at == NOW + timedelta(seconds=60)
 
@@ -148,7 +148,7 @@ def test_two_keys_do_not_share_a_source_but_a_successor_takes_it_over(make_key):
 @pytest.mark.parametrize("source", ["football-data", "openfootball", "whoscored", "sandbox", "old-files"])
 def test_the_name_of_a_source_that_is_read_is_taken_on_purpose_alone(make_key, source):
     IngestFactory(source="old-files")
-    with pytest.raises(services.SourceTakenError, match="say that you mean it"):
+    with pytest.raises(services.SourceTakenError, match="confirm that the feed is that source"):
         make_key(source)
     assert make_key(source, shares_source=True).row.source == source
 
@@ -172,7 +172,7 @@ def test_the_command_prints_a_key_alone_and_once():
     out, err = command("create", "Ada's feed", "--source", "live", "--world", "real", "--world", "sandbox")
     token = out.strip()
     assert TOKEN.fullmatch(token)
-    assert "shown this once" in err
+    assert "shown only once" in err
     row = services.find_key(token, now=timezone.now())
     assert (row.name, row.source, row.worlds, row.scopes) == ("Ada's feed", "live", ["real", "sandbox"], ["ingest"])
     assert token[14:] not in err + command("list")[0] + command("list", "--json")[0]
@@ -251,7 +251,7 @@ ADD = "admin:api_apikey_add"
 
 
 def test_the_admin_shows_a_new_key_once(admin):
-    assert "Speak with the word" in admin.get(reverse(ADD)).content.decode()
+    assert "This feed is a source that SPAI reads itself" in admin.get(reverse(ADD)).content.decode()
     response = admin.post(reverse(ADD), FORM)
     assert "no-store" in response["Cache-Control"]
     (token,) = set(TOKEN.findall(response.content.decode()))
@@ -278,7 +278,7 @@ def test_the_admin_shows_a_new_key_once(admin):
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"source": "football-data"}, "say that you mean it"),
+        ({"source": "football-data"}, "confirm that the feed is that source"),
         ({"source": "my feed"}, "slug"),
         ({"worlds": []}, "required"),
         ({"worlds": ["mars"]}, "valid choice"),
@@ -307,7 +307,7 @@ def test_the_admin_takes_a_scraped_name_that_is_meant(admin):
 
 def test_a_key_is_revoked_after_a_question(admin, key):
     address = reverse("admin:api_apikey_revoke", args=[key.pk])
-    assert "no way back" in admin.get(address).content.decode()
+    assert "cannot be undone" in admin.get(address).content.decode()
     key.refresh_from_db()
     assert key.revoked_at is None
     admin.post(address, {"_form_submitted": "on"})

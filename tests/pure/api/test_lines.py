@@ -171,15 +171,15 @@ def test_a_price_beyond_every_number_is_refused():
 
 @pytest.mark.parametrize("name", sorted(PLAIN))
 def test_each_field_that_a_match_needs_is_asked_for(name):
-    told = {key: value for key, value in PLAIN.items() if key != name}
-    assert refusal(json.dumps(told).encode()) == (f"/{name}", f"{name} is missing")
+    line = {key: value for key, value in PLAIN.items() if key != name}
+    assert refusal(json.dumps(line).encode()) == (f"/{name}", f"{name} is missing")
 
 
 @pytest.mark.parametrize("name", ["source_id", "odds"])
 def test_each_field_that_odds_need_is_asked_for(name):
-    told = {"type": "odds", "source_id": "m1", "odds": [QUOTE]}
-    del told[name]
-    assert refusal(json.dumps(told).encode())[0] == f"/{name}"
+    line = {"type": "odds", "source_id": "m1", "odds": [QUOTE]}
+    del line[name]
+    assert refusal(json.dumps(line).encode())[0] == f"/{name}"
 
 
 def test_many_names_of_one_object_are_told_apart_quickly():
