@@ -126,7 +126,7 @@ def test_a_champion_from_before_dossiers_leaves_the_candidate_where_it_is(make_v
     make_version(2, home=0.6)
     (made,) = services.compare_due(now=now)
     assert made.verdict == "candidate"
-    assert "model 1 is from a time before forecasts were kept" in made.reason
+    assert "model 1 was made before forecasts were stored" in made.reason
 
 
 def test_files_of_a_candidate_that_cannot_be_loaded_are_a_reason_and_no_crash(make_version, champion, now):

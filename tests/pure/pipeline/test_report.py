@@ -91,7 +91,7 @@ def test_all_that_was_asked_of_the_evaluation_has_its_place(page, found):
     for words in (
         "Differences on the same matches", "All on the same", "before calibration", "Month of the calendar",
         "Promoted and relegated clubs", "Gap in ratings", "Part of the season", "Learning curve",
-        "log loss added", "Shapley values", "closing-line value", "gives no advice to bet",
+        "log loss added", "Shapley values", "closing-line value", "gives no betting advice",
     ):  # fmt: skip
         assert words in page, words
     assert [step["start"][:10] for step in found.breakdown["steps"]] == ["2022-07-01", "2023-07-01"]

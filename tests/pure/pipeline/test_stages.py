@@ -367,7 +367,7 @@ def test_a_training_that_was_stopped_fits_no_finished_step_again_and_ends_in_equ
     last = len(files.read_json(copy / files.FOLDS)["folds"])
     assert last > 1
     assert stopped == [last]
-    assert "before the stage was stopped" in capsys.readouterr().out
+    assert "before the stage was interrupted" in capsys.readouterr().out
     for path in (files.TRAINED, files.OUT_OF_SAMPLE):
         places = sorted((built / path).rglob("*")) if (built / path).is_dir() else [built / path]
         for place in places:
@@ -407,7 +407,7 @@ def test_a_pool_of_other_members_than_those_that_are_fitted_is_refused(built, tm
     params = files.read_params(root)
     params["train"]["smoke"]["logit"] = {**params["train"]["smoke"]["logit"], "l2": 2.0}
     files.write_text(root / files.PARAMS, yaml.safe_dump(params))
-    with pytest.raises(ValueError, match=r"pool\.members\.logit is not what the profile fits as logit"):
+    with pytest.raises(ValueError, match=r"pool\.members\.logit differs from train\.logit of the profile"):
         train.main(root)
 
 
