@@ -1,7 +1,9 @@
 # Each target is a line or two that a machine without make can type as they stand.
-PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
+# Any Python 3 runs install.py, which picks the newest supported one for .venv; PYTHON=/path/to/python3.12 names it.
+PYTHON ?= $(shell command -v python3 || command -v python3.13 || command -v python3.12 || command -v python3.11 || echo python3)
 RUN = .venv/bin/python
-UV = .venv/bin/uv pip compile --quiet --system-certs --universal --generate-hashes --no-header --no-emit-index-url
+# fewest: one version of a package for all supported Pythons, so that they compute the same.
+UV = .venv/bin/uv pip compile --quiet --system-certs --universal --generate-hashes --no-header --no-emit-index-url --fork-strategy fewest
 LOCK = $(UV) pyproject.toml --override requirements/overrides.txt
 
 GROUP = $(LOCK) -c requirements/all.txt
@@ -11,30 +13,30 @@ help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 setup:  ## make .venv equal to the lock
 	@$(PYTHON) requirements/install.py --quiet
-# What looks at a running stack, or ends it, leaves alone what its processes import from.
+# Commands on a running stack do not change the packages that its processes import.
 made:
 	@test -x $(RUN) || { echo "No .venv yet: run make up." >&2; exit 1; }
-up: setup  ## start everything on this machine, wait until the site answers, say where it is
+up: setup  ## start everything on this machine, wait until the site answers, print the addresses
 	@$(RUN) manage.py stack up
 down: made  ## stop everything; all data is kept
 	@$(RUN) manage.py stack down
-restart: setup  ## stop and start everything, with the code of now
+restart: setup  ## stop and start everything, with the current code
 	@$(RUN) manage.py stack restart
-status: made  ## ask every part whether it does its work
+status: made  ## check every process
 	@$(RUN) manage.py stack status
-logs: made  ## follow the logs of all parts; Ctrl-C ends
+logs: made  ## follow the logs of all processes; Ctrl-C ends
 	@$(RUN) manage.py stack logs --follow
-dev: setup  ## one web process that starts anew when a file changes, beside the stack or with servers of its own
+dev: setup  ## one web process that restarts when a file changes, with the servers of the stack or its own
 	@$(RUN) -m spai.stack.dev
 fmt: setup  ## format the code and fix what ruff can fix
-	.venv/bin/ruff check --fix --quiet . ; .venv/bin/ruff format .
+	.venv/bin/ruff format --quiet . && .venv/bin/ruff check --fix .
 test: setup  ## style, types, contracts, and all tests but those that kill a whole stack
 	$(RUN) -m pytest -n auto --dist worksteal -m "not faults"
 test-pure: setup  ## the tests that need neither Django nor a server
 	$(RUN) -m pytest tests/pure
 test-faults: setup  ## a whole stack whose processes are killed and frozen
 	$(RUN) -m pytest tests/faults -m faults
-lint: setup  ## style, types, which module may know which
+lint: setup  ## style, types, which module may import which
 	$(RUN) -m pytest -q tests/test_architecture.py
 # A failed test does not keep the figures back: they are for reading, and nothing is refused for them.
 coverage: setup  ## run the tests (or TESTS=tests/pure) and list the modules whose lines they execute least

@@ -1,12 +1,12 @@
 #!/usr/bin/env python
-"""The command line of SPAI: `manage.py help` lists what it can do."""
+"""The command line of SPAI: `manage.py help` lists the commands."""
 
 import os
 import sys
 
 
 def main() -> None:
-    """Hand the command to the stack, which writes what settings need, or to Django."""
+    """Run a command of the stack, which works without Django, or of Django."""
     if sys.argv[1:2] == ["stack"]:
         from spai.stack.cli import main as stack
 

@@ -29,12 +29,16 @@ def fill(data: Path | None) -> tuple[str, list[Refusal] | None]:
         The world, and what was refused of real files.
     """
     from apps.matches.services import ingest
-    from apps.scraping.sandbox.world import World
+    from apps.scraping.sandbox.world import SimulatedWorld
     from apps.scraping.services import import_files
 
     now = datetime.now(UTC)
     if data is None:
-        ingest(World(seed=1, anchor_at=now.replace(second=0, microsecond=0)).records(now), source="sandbox", now=now)
+        ingest(
+            SimulatedWorld(seed=1, anchor_at=now.replace(second=0, microsecond=0)).records(now),
+            source="sandbox",
+            now=now,
+        )
         return "sandbox", None
     report = import_files([data], source="football-data", now=now)
     refusals = refusals_of(report)

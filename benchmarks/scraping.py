@@ -72,13 +72,13 @@ def visit(scope: str, offset: Synchronized[float], without: set[int]) -> tuple[f
     """Make one visit; return its processor seconds, its duration in seconds and its pages."""
     from apps.scraping import services
     from apps.scraping.models import Source
-    from apps.scraping.services.visits import scrape_due
+    from apps.scraping.services.runs import scrape_due
 
     def clock() -> datetime:
         return datetime.now(UTC) + timedelta(seconds=offset.value)
 
     source = Source.objects.get(name="sandbox")
-    run = services.request_visit(source=source, scope=scope, by="benchmark", now=clock())
+    run = services.request_run(source=source, scope=scope, by="benchmark", now=clock())
     before, began = processor_seconds(without), time.perf_counter()
     for _ in scrape_due(now=clock(), clock=clock, slice_seconds=HOUR):
         pass
@@ -111,22 +111,22 @@ def plain_loop(url: str, paths: list[str]) -> float:
 
 
 def our_loop(url: str, paths: list[str]) -> float:
-    """Ask for the same pages through our doors, lane and raw store; return the seconds."""
+    """Ask for the same pages through our fetcher, lane and raw store; return the seconds."""
     from apps.scraping.models import ScrapeRun, Source
-    from apps.scraping.responses import Outcome
+    from apps.scraping.responses import FetchOutcome
     from apps.scraping.services import snapshots
-    from apps.scraping.services.doors import OpenDoors
-    from apps.scraping.sources import Door, Request
+    from apps.scraping.services.fetching import SourceFetcher
+    from apps.scraping.sources import FetchMethod, Request
 
     run = ScrapeRun.objects.select_related("source").order_by("pk").first()
     assert run is not None
-    with OpenDoors(Source.objects.get(name="sandbox")) as doors:
-        doors.get(Request(f"{url}/", "home", Door.BROWSER, "script"), kept=None)
+    with SourceFetcher(Source.objects.get(name="sandbox")) as fetcher:
+        fetcher.get(Request(f"{url}/", "home", FetchMethod.BROWSER, "script"), kept=None)
         began = time.perf_counter()
         for path in paths:
-            request = Request(url + path, "match_centre", Door.BROWSER, "script")
-            response = doors.get(request, kept=None)
-            snapshots.keep(run=run, request=request, response=response, outcome=Outcome.STORED)
+            request = Request(url + path, "match_centre", FetchMethod.BROWSER, "script")
+            response = fetcher.get(request, kept=None)
+            snapshots.keep(run=run, request=request, response=response, outcome=FetchOutcome.STORED)
         return time.perf_counter() - began
 
 
@@ -137,7 +137,7 @@ def measure(pages: int) -> list[Measure]:
 
     from apps.matches.models import Match
     from apps.scraping import services
-    from apps.scraping.services.doors import close_browser
+    from apps.scraping.services.fetching import close_browser
 
     with site() as (url, offset):
         settings.SPAI_SANDBOX_URL, settings.SPAI_SANDBOX = url, True
@@ -164,7 +164,7 @@ def measure(pages: int) -> list[Measure]:
         Measure("a minute later", minute_seconds, "s"),
         Measure("a minute later, pages", minute_pages, "pages"),
         Measure("a minute later, processor", minute_cpu, "s"),
-        Measure("our doors, lane and raw store", 60 * len(paths) / own, "pages/min"),
+        Measure("our fetcher, lane and raw store", 60 * len(paths) / own, "pages/min"),
         Measure("plain Playwright loop", 60 * len(paths) / plain, "pages/min"),
         Measure("ours to plain", plain / own, "ratio"),
     ]

@@ -50,12 +50,12 @@ def tables() -> tuple[int, int, int]:
 def visit() -> tuple[str, float]:
     """Make one visit for results; return its outcome and its seconds."""
     from apps.scraping import services
-    from apps.scraping.models import Lane, Source
-    from apps.scraping.services.visits import scrape_due
+    from apps.scraping.models import HostState, Source
+    from apps.scraping.services.runs import scrape_due
 
-    Lane.objects.update(state="closed", failures=0, trips=0, open_until=None, free_at=None)
+    HostState.objects.update(state="closed", failures=0, trips=0, open_until=None, free_at=None)
     now = datetime.now(UTC)
-    run = services.request_visit(source=Source.objects.get(name="sandbox"), scope="results", by="benchmark", now=now)
+    run = services.request_run(source=Source.objects.get(name="sandbox"), scope="results", by="benchmark", now=now)
     began = time.perf_counter()
     list(scrape_due(now=now))
     took = time.perf_counter() - began
@@ -69,7 +69,7 @@ def measure() -> list[Measure]:
     from django.utils import timezone
 
     from apps.scraping import services
-    from apps.scraping.services.doors import close_browser
+    from apps.scraping.services.fetching import close_browser
 
     measures = []
     with site() as (url, _):

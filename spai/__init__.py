@@ -1,4 +1,4 @@
-"""Wiring: settings, Celery, the three processes and the one-machine stack. No app imports this package."""
+"""The project package: settings, Celery, the web processes and the one-machine stack. No app imports it."""
 
 from spai.celery import app as celery_app
 

@@ -1,4 +1,4 @@
-"""The admin of models of other packages: with the look of Unfold, and with a way to let a locked-out person in."""
+"""Admin of the models of other packages: in the style of Unfold, with a list of failed logins."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ admin.site.unregister(Group)
 
 @admin.register(User)
 class UnfoldUserAdmin(UserAdmin, ModelAdmin):
-    """Accounts of the admin."""
+    """Users."""
 
     form = UserChangeForm
     add_form = UserCreationForm
@@ -28,12 +28,12 @@ class UnfoldUserAdmin(UserAdmin, ModelAdmin):
 
 @admin.register(Group)
 class UnfoldGroupAdmin(GroupAdmin, ModelAdmin):
-    """Groups of accounts that share permissions."""
+    """Groups of users that share permissions."""
 
 
 @admin.register(AccessAttempt)
 class AccessAttemptAdmin(ModelAdmin):
-    """Failed logins of late; deleting a row forgets them and ends a wait."""
+    """Recent failed logins; deleting a row unlocks the account at once."""
 
     list_display = ("username", "ip_address", "failures_since_start", "attempt_time", "user_agent")
     list_filter = ("attempt_time",)
@@ -42,19 +42,17 @@ class AccessAttemptAdmin(ModelAdmin):
     exclude = ("get_data", "post_data", "http_accept")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Nobody writes what did not happen."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: AccessAttempt | None = None) -> bool:
-        """What happened stands; it can only be forgotten."""
         return False
 
 
 def adopt_plain_admins() -> None:
-    """Give every registered admin that is not one of Unfold's the forms and widgets of Unfold.
+    """Re-register every plain ModelAdmin as one of Unfold.
 
-    Unfold's style sheet removes the borders of all fields and only its own widgets bring others: a field of a plain
-    admin cannot be seen.
+    Unfold's style sheet removes the borders of all fields and only its own widgets add them back: the fields of a plain
+    ModelAdmin would be invisible.
     """
     registered: dict[type[Model], admin.ModelAdmin[Any]] = dict(admin.site._registry)
     for model, found in registered.items():

@@ -1,15 +1,15 @@
-"""The wiring as a Django app: what must be in place once every app is loaded."""
+"""The Django app of the project package."""
 
 from django.apps import AppConfig
 
 
 class SpaiConfig(AppConfig):
-    """Makes every task known in every process, and every admin look alike."""
+    """Registers every Celery task in every process, and gives all admins one style."""
 
     name = "spai"
 
     def ready(self) -> None:
-        """Import the task modules of all apps, so that a wake-up finds its name and queue, and style their admins."""
+        """Import the task modules of all apps, so that any process can send them, and restyle the plain admins."""
         from spai.admin import adopt_plain_admins
         from spai.celery import app
 

@@ -1,4 +1,4 @@
-"""The ASGI application of the process `push`: websockets, probes, and the relay that numbers events."""
+"""The ASGI application of the process `push`: websockets, probes, and the relay that numbers and broadcasts events."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ from spai.buffering import BufferedApplication  # noqa: E402
 logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 1.0
-"""How long the relay waits for its lock, for a notification, and after a fault, before it looks again."""
+"""How long the relay waits for a notification, and before it tries again without the lock or after an error."""
 
 
 def _without_tracebacks_for_clients(record: logging.LogRecord) -> bool:
-    # uvicorn logs a text frame that is no text with a traceback, as if that were a fault of this process.
+    # uvicorn logs a text frame that is not UTF-8 with a traceback, although the client is at fault.
     if record.exc_info and isinstance(record.exc_info[1], UnicodeDecodeError):
         record.exc_info = None
     return True
@@ -46,22 +46,22 @@ logging.getLogger("uvicorn.error").addFilter(_without_tracebacks_for_clients)
 
 
 async def relay() -> None:
-    """Number committed events and broadcast them, for as long as this process lives.
+    """Number committed events and broadcast them for as long as this process runs.
 
-    A notification of PostgreSQL wakes it at once; without one it looks once a second. When the database or the channel
-    layer is gone it tries again: numbered events that were not broadcast are replayed to clients by number.
+    A notification of PostgreSQL triggers it at once; otherwise it checks once a second. It survives failures of the
+    database and the channel layer: clients fetch numbered events that were not broadcast by their number.
     """
     ending = threading.Event()
     try:
         while True:
             try:
-                # A thread of its own: the one that views and consumers share must stay free.
+                # Not in the thread that views and consumers share, which must stay free.
                 await sync_to_async(_relay_until_fault, thread_sensitive=False)(ending)
             except (DatabaseError, psycopg.Error, RedisError, OSError) as error:
                 logger.warning("relay: %s; trying again", error)
             except Exception:
-                # Without the relay no event is numbered again until the process ends, and nobody would see why.
-                logger.exception("relay: a fault of the code; trying again")
+                # Otherwise the relay would end silently, and no event would be numbered until the process restarts.
+                logger.exception("relay: unexpected error; trying again")
             await asyncio.sleep(RETRY_SECONDS)
     finally:
         ending.set()
@@ -85,16 +85,16 @@ def _relay_until_fault(ending: threading.Event) -> None:
 
 
 class PageOriginValidator(OriginValidator):
-    """Lets pages of this site in, and programs, which name no origin; other sites' pages stay out."""
+    """Accepts websockets of this site's pages, and of programs, which send no Origin header."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Serve a connection whose origin is allowed; refuse any other with 403, one that is no address too."""
+        """Serve a connection whose origin is allowed; refuse any other, and a malformed one, with 403."""
         origin = dict(scope["headers"]).get(b"origin", b"")
         served = super().__call__ if _is_address(origin) else WebsocketDenier()
         await served(scope, receive, send)
 
     def valid_origin(self, parsed_origin: Any) -> bool:
-        """Whether a connection from this origin is served."""
+        """Whether a connection from this origin is accepted."""
         return parsed_origin is None or super().valid_origin(parsed_origin)
 
 
@@ -107,7 +107,7 @@ def _is_address(origin: bytes) -> bool:
 
 
 class WithRelay:
-    """The application with the relay beside it, started and ended by the server's lifespan messages."""
+    """The application and the relay, which the server's lifespan messages start and stop."""
 
     def __init__(self, application: Any) -> None:
         self.application = application
@@ -115,7 +115,7 @@ class WithRelay:
     async def __call__(
         self, scope: Any, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
     ) -> None:
-        """Run the relay for the lifespan; pass everything else on."""
+        """Run the relay during the lifespan; pass everything else to the application."""
         if scope["type"] != "lifespan":
             await self.application(scope, receive, send)
             return

@@ -1,8 +1,8 @@
-"""The clock: django-celery-beat's scheduler, with a timetable that belongs to the operator once it is written.
+"""The scheduler of celery-beat, which keeps the operator's changes of the timetable.
 
-The stock scheduler writes the code's schedule over the row's at each start. Here a row is made once; afterwards the
-operator's choice of schedule, and whether it runs at all, stands. What the code means by default is kept in the row's
-description, so that a row that nobody has touched follows a new default, and a row whose entry is gone goes too.
+django-celery-beat's own scheduler overwrites the schedule of each row at every start. This one creates a row once;
+afterwards the operator decides when the task is sent, and whether it is. The description of a row contains the default
+schedule: a row that still has it follows a new default, and a row whose entry was removed from the code is deleted.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from spai.celery import TIMETABLE
 logger = logging.getLogger(__name__)
 
 MARK: Final = "By default "
-"""Begins the description of a row that the code has made."""
+"""Prefix of the description of a row that the code has created."""
 
 
 class Scheduler(DatabaseScheduler):
-    """The scheduler that keeps what the operator chose."""
+    """The scheduler that keeps the operator's changes."""
 
     def setup_schedule(self) -> None:
-        """Write the timetable into rows, then read it as it stands there."""
+        """Update the rows of the timetable, then load them."""
         write_timetable(TIMETABLE)
         self.update_from_dict({})
 
 
 @transaction.atomic
 def write_timetable(timetable: Mapping[str, Mapping[str, Any]]) -> None:
-    """Make the rows that are missing, move those that nobody has touched to the default of now, remove the others.
+    """Create missing rows, update unchanged ones to the current default, delete those that the code no longer has.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def write_timetable(timetable: Mapping[str, Mapping[str, Any]]) -> None:
     rows = {row.name: row for row in locked}
     for name, entry in timetable.items():
         schedule, kind = ModelEntry.to_model_schedule(entry["schedule"])
-        # As PostgreSQL keeps it: 60 seconds, not 60.0.
+        # As PostgreSQL stores it: 60 seconds, not 60.0.
         schedule.refresh_from_db()
         default = f"{MARK}{schedule}."
         fields = {
@@ -60,8 +60,8 @@ def write_timetable(timetable: Mapping[str, Mapping[str, Any]]) -> None:
             PeriodicTask.objects.create(name=name, **{kind: schedule}, **fields)
             continue
         present = row.interval or row.crontab or row.solar or row.clocked
-        is_untouched = row.description.startswith(f"{MARK}{present}.")
-        if is_untouched:
+        is_unchanged = row.description.startswith(f"{MARK}{present}.")
+        if is_unchanged:
             fields |= {"interval": None, "crontab": None, kind: schedule}
         if any(getattr(row, field) != value for field, value in fields.items()):
             PeriodicTask.objects.filter(pk=row.pk).update(**fields)

@@ -1,4 +1,4 @@
-"""The ASGI application of the processes `web` and `admin`: the site, each request received whole before a thread."""
+"""The ASGI application of the processes `web` and `admin`: the site behind `spai.buffering`."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from apps.api.intake import body_limit as push_body_limit  # isort: skip  after 
 
 
 def body_limit(environ: Environ) -> int:
-    """Return how large the body of a request may be; see `BufferedApplication`.
+    """Return the largest body of a request; see `BufferedApplication`.
 
     Raises
     ------
     RefusedError
-        When the database, which knows the API keys, does not answer.
+        When the database, which has the API keys, does not answer.
     """
     try:
         limit = push_body_limit(environ)
@@ -31,7 +31,7 @@ def body_limit(environ: Environ) -> int:
 application = BufferedApplication(
     wsgi_application,
     threads=settings.SPAI_THREADS,
-    # Probes and static files have threads of their own, so that a loaded page gets its style while others are made.
+    # Probes and static files have their own threads and do not wait for pages that are being rendered.
     reserved={("/readyz", "/metrics"): 1, (settings.STATIC_URL,): 1},
     body_limit=body_limit,
     alive={"role": settings.SPAI_ROLE},

@@ -1,7 +1,7 @@
-"""Logins by password: how often a wrong one may come from an address, and what whoever must wait is told.
+"""Logins by password: limits for wrong ones, and the message for those who must wait.
 
-django-axes counts. An account is locked for one address alone, so that nobody can lock the operator out from elsewhere;
-an address that guesses at many accounts is locked for them all.
+django-axes counts the failures. It locks an account for one address only, so that nobody can lock the operator out from
+another address; an address that tries many accounts is locked for all of them.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from unfold.forms import AuthenticationForm
 from apps.matches.locks import LockClass, alone_with
 
 ADDRESS_LIMIT: Final = 30
-"""So many wrong passwords from one address, for whatever accounts, lock it for all of them."""
+"""Wrong passwords from one address, for any accounts, that lock it for all of them."""
 PATIENCE: Final = 10.0
 """Longest wait for the other logins from the same address, in seconds."""
 
 
 def client_address(request: HttpRequest) -> str | None:
-    """Return the address that a request comes from; of an IPv6 address the network, which is one customer's.
+    """Return the address that a request comes from, for IPv6 the /64 network, which belongs to one customer.
 
-    X-Forwarded-For is believed as far from its end as SPAI_PROXIES says; what a client wrote itself stands before that.
+    The last SPAI_PROXIES addresses of X-Forwarded-For were added by our proxies; a client can forge those before them.
     """
     passed = [*request.headers.get("X-Forwarded-For", "").split(","), request.META.get("REMOTE_ADDR", "")]
-    told = passed[-1 - settings.SPAI_PROXIES] if len(passed) > settings.SPAI_PROXIES else passed[-1]
-    for candidate in (told, passed[-1]):
+    claimed = passed[-1 - settings.SPAI_PROXIES] if len(passed) > settings.SPAI_PROXIES else passed[-1]
+    for candidate in (claimed, passed[-1]):
         try:
             address = ip_address(candidate.strip())
         except ValueError:
@@ -49,22 +49,22 @@ def client_address(request: HttpRequest) -> str | None:
 
 
 def _recent(request: HttpRequest) -> QuerySet[AccessAttempt]:
-    """Return the failures that still count of the address that asks."""
+    """Return the failures from the address of a request that still count."""
     since = timezone.now() - settings.AXES_COOLOFF_TIME
     return AccessAttempt.objects.filter(ip_address=client_address(request), attempt_time__gte=since)
 
 
 class LoginHandler(AxesDatabaseHandler):
-    """Counts as django-axes does, and an address over all accounts besides."""
+    """Adds to django-axes a limit for an address over all accounts."""
 
     def is_locked(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> bool:
-        """Whether this login is refused before the password is looked at."""
+        """Whether this login is refused without checking the password."""
         failures = _recent(request).aggregate(sum=Sum("failures_since_start"))["sum"] or 0
         return failures >= ADDRESS_LIMIT or super().is_locked(request, credentials)
 
 
 def wait_of(request: HttpRequest, credentials: dict[str, Any]) -> timedelta:
-    """Return how long the sender of a locked request has to wait."""
+    """Return how long the client of a locked request has to wait."""
     failures = _recent(request)
     if (failures.aggregate(sum=Sum("failures_since_start"))["sum"] or 0) < ADDRESS_LIMIT:
         failures = failures.filter(username=get_client_username(request, credentials))
@@ -73,14 +73,14 @@ def wait_of(request: HttpRequest, credentials: dict[str, Any]) -> timedelta:
 
 
 def too_many(request: HttpRequest, response: HttpResponse, credentials: dict[str, Any] | None = None) -> HttpResponse:
-    """Return the login page, which says it in words, as the refusal that programs understand."""
+    """Give the login page, which explains the wait, the status and header that programs understand."""
     response.status_code = 429
     response["Retry-After"] = str(math.ceil(request.login_wait.total_seconds()))  # type: ignore[attr-defined]
     return response
 
 
 class LoginForm(AuthenticationForm):
-    """The login form, which checks one password of an address at a time: many sent at once are counted one by one."""
+    """The login form; it checks the passwords from one address one after the other, so that each failure is counted."""
 
     def clean(self) -> dict[str, Any]:
         """Check name and password.
@@ -88,7 +88,7 @@ class LoginForm(AuthenticationForm):
         Raises
         ------
         ValidationError
-            When they are wrong, or after too many wrong ones; the text says when to try again.
+            When they are wrong, or after too many failures; the message contains when to try again.
         """
         address = str(client_address(self.request))
         with alone_with(LockClass.LOGIN, zlib.crc32(address.encode()) - 2**31, patience=PATIENCE) as is_next:
@@ -104,11 +104,11 @@ class LoginForm(AuthenticationForm):
         return checked
 
     def _refusal(self, wait: timedelta, what: str) -> ValidationError:
-        """Mark the request for `too_many`; return the error that says when to try again."""
+        """Mark the request for `too_many`; return the error with the time to try again."""
         self.request.axes_locked_out, self.request.login_wait = True, wait
         minutes = math.ceil(wait.total_seconds() / 60)
         return ValidationError(
             f"{what} Try again in {minutes} {'minute' if minutes == 1 else 'minutes'},"
             f" at {timezone.now() + wait:%H:%M:%S} UTC."
-            " Whoever runs this machine can end the wait: manage.py axes_reset"
+            " The operator can end the wait: manage.py axes_reset"
         )

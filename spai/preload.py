@@ -1,11 +1,11 @@
-"""What a worker imports before it takes tasks, by queue.
+"""The modules that a worker imports before its first task, by queue.
 
-A time limit may end a task at any line. One that ends it inside an `import` leaves a module half imported, and every
-later task of that process fails on it. So a worker imports whatever its tasks import, and has their kernels compiled,
-before it asks for the first task. Its child processes inherit all of that, those too that replace a killed one.
+A time limit may interrupt a task at any line. Inside an `import` that leaves a module half imported, and every later
+task of the process fails on it. Therefore a worker imports everything that its tasks import, and compiles their
+kernels, before it accepts the first task. Its child processes inherit both, including those that replace a killed one.
 
 The site's processes start without these libraries: tasks and services import them inside functions. A test runs every
-task in a fresh process and compares what is imported then with this table.
+task in a fresh process and compares its imports with this table.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _SITES: Final = (
     "anyio",
     "apps.scraping.sandbox.clubs",
     "apps.scraping.sandbox.site.addresses",
-    "apps.scraping.services.doors",
+    "apps.scraping.services.fetching",
     "httpcore",
     "playwright._impl.json_pipe",
     "playwright._impl.local_utils",
@@ -61,28 +61,28 @@ PRELOADED: Final[dict[str, tuple[str, ...]]] = {
     "forecast": _MODELS,
     "default": (),
 }
-"""Queue → modules that its tasks import inside functions, the libraries' own late imports among them."""
+"""Queue → modules that its tasks import inside functions, including late imports of the libraries."""
 
 USE_KERNELS: Final = frozenset({"ml", "forecast"})
 """Queues whose tasks, or the pipeline stages that they start, call compiled kernels."""
 
 
 def preload(queue: str) -> None:
-    """Import what the tasks of a queue import, and have the kernels that they call compiled."""
+    """Import the modules of a queue's tasks and compile their kernels."""
     began = time.monotonic()
     for name in PRELOADED.get(queue, ()):
         try:
             import_module(name)
         except ModuleNotFoundError as missing:
-            # MLflow shows things by IPython where that is installed; an image does without it.
+            # MLflow uses IPython only where that is installed.
             logger.warning("%s is not imported before the first task: %s", name, missing)
     if queue in USE_KERNELS:
         import_module("apps.ml.pipeline.warm_up").run()
-    logger.info("tasks of the queue %s find their libraries imported, after %.1f s", queue, time.monotonic() - began)
+    logger.info("imported the libraries of the queue %s in %.1f s", queue, time.monotonic() - began)
 
 
 @worker_init.connect(dispatch_uid="spai.preload")
 def _before_the_first_task(sender: Any, **_: Any) -> None:
-    # This is the parent of the processes that execute tasks, before it starts them.
+    # Runs in the parent of the processes that execute tasks, before it starts them.
     for queue in sender.app.amqp.queues.consume_from:
         preload(queue)

@@ -1,4 +1,4 @@
-"""What a process says of itself to those who run it: ready, and its metrics. `spai.buffering` answers `/livez`."""
+"""Readiness probe and metrics. `spai.buffering` answers the liveness probe, `/livez`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from spai.celery import QUEUES
 
 @read_only
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Answer 200 when PostgreSQL is there and migrated and the models are loaded; else 503 with the reason."""
+    """Answer 200 when PostgreSQL answers, is migrated and the models are loaded; otherwise 503 with the reason."""
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT to_regclass('ml_prediction') IS NOT NULL")
@@ -38,11 +38,11 @@ def readyz(request: HttpRequest) -> JsonResponse:
 
 
 class QueueCollector(Collector):
-    """Messages that wait in each queue, asked of the broker at each scrape."""
+    """The lengths of the queues, read from the broker whenever the metrics are collected."""
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the lengths; without the broker none, and the scrape still answers."""
-        lengths = GaugeMetricFamily("spai_queue_length", "Wake-ups that wait for a worker.", labels=["queue"])
+        """Yield the lengths; without the broker none, so that the other metrics are still delivered."""
+        lengths = GaugeMetricFamily("spai_queue_length", "Messages that wait for a worker.", labels=["queue"])
         if not settings.CELERY_BROKER_URL.startswith("redis"):
             return
         try:
@@ -55,7 +55,7 @@ class QueueCollector(Collector):
 
 
 def _refusal_of_metrics(request: HttpRequest) -> HttpResponse | None:
-    """Return why whoever asks may not see the metrics, None when he may."""
+    """Return the refusal of a client that may not read the metrics, None for one that may."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer" and settings.SPAI_METRICS_TOKEN:
         if secrets.compare_digest(token.strip().encode(), settings.SPAI_METRICS_TOKEN.encode()):
@@ -63,13 +63,13 @@ def _refusal_of_metrics(request: HttpRequest) -> HttpResponse | None:
     elif request.user.is_authenticated:
         if request.user.is_active and request.user.is_staff:
             return None
-        said = "Metrics are shown to staff. Log in as a user with staff status.\n"
-        return HttpResponse(said, status=403, content_type="text/plain; charset=utf-8")
-    said = (
+        reason = "Metrics are shown to staff. Log in as a user with staff status.\n"
+        return HttpResponse(reason, status=403, content_type="text/plain; charset=utf-8")
+    reason = (
         "Metrics are shown to staff who are logged in, and to programs that send SPAI_METRICS_TOKEN as Bearer token.\n"
     )
     return HttpResponse(
-        said,
+        reason,
         status=401,
         content_type="text/plain; charset=utf-8",
         headers={"WWW-Authenticate": 'Bearer realm="metrics"'},
@@ -78,9 +78,9 @@ def _refusal_of_metrics(request: HttpRequest) -> HttpResponse | None:
 
 @read_only
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Answer with the metrics of every process that shares PROMETHEUS_MULTIPROC_DIR, else of this one.
+    """Answer with the metrics of all processes that share PROMETHEUS_MULTIPROC_DIR; without it, of this one.
 
-    Staff may see them, and programs that know SPAI_METRICS_TOKEN; others are refused with 401 or 403.
+    They are open to staff, and to programs that send SPAI_METRICS_TOKEN; others get 401 or 403.
     """
     if refusal := _refusal_of_metrics(request):
         return refusal
@@ -88,8 +88,8 @@ def metrics(request: HttpRequest) -> HttpResponse:
     if settings.PROMETHEUS_MULTIPROC_DIR:
         counted = CollectorRegistry()
         MultiProcessCollector(counted, path=settings.PROMETHEUS_MULTIPROC_DIR)
-    asked = CollectorRegistry()
-    asked.register(ModelCollector())
-    asked.register(QueueCollector())
-    asked.register(ScrapingCollector())
-    return HttpResponse(generate_latest(counted) + generate_latest(asked), content_type=CONTENT_TYPE_LATEST)
+    computed = CollectorRegistry()
+    computed.register(ModelCollector())
+    computed.register(QueueCollector())
+    computed.register(ScrapingCollector())
+    return HttpResponse(generate_latest(counted) + generate_latest(computed), content_type=CONTENT_TYPE_LATEST)

@@ -1,4 +1,4 @@
-"""HTTP of the process `push`: uvicorn's, with a deadline for the head of a request, which uvicorn does not have."""
+"""HTTP of the process `push`: uvicorn's protocol plus a deadline for the head of a request."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEAD_SECONDS: Final = 10.0
-"""Time in which a new connection, or one whose request was answered, must send a whole request line and headers."""
+"""Time in which a connection must send a complete request line and headers, from its start or the last response."""
 
 
 class DeadlineProtocol(H11Protocol):
@@ -18,36 +18,36 @@ class DeadlineProtocol(H11Protocol):
     _head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait for the first request."""
+        """Start the deadline of the first request."""
         super().connection_made(transport)
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop waiting."""
+        """Cancel the deadline."""
         self._cancel_timer()
         super().connection_lost(exc)
 
     def handle_events(self) -> None:
-        """Stop waiting once a request is under way; what has become a websocket keeps its own time."""
+        """Cancel the deadline once a head has arrived."""
         super().handle_events()
         if self.conn.their_state is not h11.IDLE:
             self._cancel_timer()
 
     def handle_websocket_upgrade(self, event: Any) -> None:
-        """Leave the connection to the websocket protocol."""
+        """Cancel the deadline: the websocket protocol has its own."""
         self._cancel_timer()
         super().handle_websocket_upgrade(event)
 
     def on_response_complete(self) -> None:
-        """Wait for the next request of the same connection."""
+        """Start the deadline of the next request."""
         super().on_response_complete()
         self._await_head()
 
     def _await_head(self) -> None:
         self._cancel_timer()
-        # A request that was sent before the last one was answered is under way already.
+        # A pipelined request may have arrived already.
         if self.conn.their_state is h11.IDLE:
-            # `close` would wait for the client to read what it was sent.
+            # `close` would wait until the client has read the responses.
             self._head_timer = self.loop.call_later(HEAD_SECONDS, self.transport.abort)
 
     def _cancel_timer(self) -> None:

@@ -1,6 +1,6 @@
-"""The application of the process `sandbox`: the simulated world of this database as a web site.
+"""WSGI application of the process `sandbox`: the simulated world of this database as a web site.
 
-The database is asked once, for seed and anchor of the world; until it answers, pages are 503 and say why.
+The database is queried once, for seed and anchor of the world; until it responds, pages have status 503 and say why.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from django.conf import settings  # noqa: E402  Django must be set up before any
 from django.db import DatabaseError, connection  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from apps.scraping.sandbox.site import Site  # noqa: E402
-from apps.scraping.sandbox.world import World  # noqa: E402
+from apps.scraping.sandbox.site import SandboxSite  # noqa: E402
+from apps.scraping.sandbox.world import SimulatedWorld  # noqa: E402
 from apps.scraping.services import ensure_sandbox  # noqa: E402
 from spai.buffering import BufferedApplication  # noqa: E402
 
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 PAUSE_SECONDS: Final = 1.0
-"""The database is asked again at the earliest so long after it failed to answer."""
+"""Shortest time between two queries while the database fails."""
 PATIENCE_SECONDS: Final = 5.0
-"""So long a request waits while another one asks the database."""
+"""Longest time that a request waits while another one queries the database."""
 
 
 SECURITY_HEADERS: Final = (
-    # Its pages carry their data in inline scripts, as the sites do that they stand for.
+    # The pages contain their data in inline scripts, like the real sites.
     (
         "Content-Security-Policy",
         "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
@@ -50,35 +50,35 @@ SECURITY_HEADERS: Final = (
     ("Referrer-Policy", settings.SECURE_REFERRER_POLICY),
     ("Cross-Origin-Opener-Policy", settings.SECURE_CROSS_ORIGIN_OPENER_POLICY),
 )
-"""What Django's middleware adds to each answer of the other processes."""
+"""Headers that Django's middleware adds to the responses of the other processes."""
 
 
 class NotReadyError(Exception):
-    """The world is not known yet; the text says why."""
+    """The world is not loaded yet; the text says why."""
 
 
-def load_world() -> World:
-    """Return the world of this database's source `sandbox`, which is made where it is missing.
+def load_world() -> SimulatedWorld:
+    """Return the world of this database's source `sandbox`, which is created if it is missing.
 
     Raises
     ------
     NotReadyError
-        When the database does not answer or the row says too little.
+        When the database does not respond, or the row lacks seed or anchor.
     """
     try:
         source = ensure_sandbox(now=timezone.now())
     except DatabaseError as error:
-        raise NotReadyError(f"the database does not tell which world this is: {error.__class__.__name__}") from error
+        raise NotReadyError(f"the world cannot be loaded from the database: {error.__class__.__name__}") from error
     finally:
-        # It is not asked again.
+        # No other query follows.
         connection.close()
     if source.seed is None or source.anchor_at is None:
         raise NotReadyError("the source sandbox has lost its seed or its anchor; restore them in the admin")
-    return World(source.seed, source.anchor_at)
+    return SimulatedWorld(source.seed, source.anchor_at)
 
 
 class SandboxApplication:
-    """The site, from the first moment at which its world is known.
+    """The site, once its world is loaded.
 
     Parameters
     ----------
@@ -86,14 +86,14 @@ class SandboxApplication:
         Returns the world or raises `NotReadyError`.
     """
 
-    def __init__(self, load: Callable[[], World] = load_world) -> None:
+    def __init__(self, load: Callable[[], SimulatedWorld] = load_world) -> None:
         self._load = load
         self._lock = threading.Lock()
-        self._site: Site | None = None
+        self._site: SandboxSite | None = None
         self._failed: tuple[float, str] = (float("-inf"), "")
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer one request, with the security headers that every answer carries."""
+        """Respond to one request, with the security headers."""
 
         def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Callable[[bytes], object]:
             return start_response(status, [*headers, *SECURITY_HEADERS], *exc_info)
@@ -105,23 +105,23 @@ class SandboxApplication:
         try:
             site = self.site()
         except NotReadyError as reason:
-            return _say("503 Service Unavailable", {"status": "not ready", "reason": str(reason)}, start_response)
+            return _json("503 Service Unavailable", {"status": "not ready", "reason": str(reason)}, start_response)
         if path == "/readyz":
-            return _say("200 OK", {"status": "ready"}, start_response)
+            return _json("200 OK", {"status": "ready"}, start_response)
         return site(environ, start_response)
 
-    def site(self) -> Site:
-        """Return the site, which is made when it is first asked for.
+    def site(self) -> SandboxSite:
+        """Return the site, which is created at the first call.
 
         Raises
         ------
         NotReadyError
-            When the world is not known; the next call but one second later tries again.
+            When the world cannot be loaded; a call at least a second later tries again.
         """
         if self._site is not None:
             return self._site
         if not self._lock.acquire(timeout=PATIENCE_SECONDS):
-            raise NotReadyError("the database has not answered yet")
+            raise NotReadyError("the database has not responded yet")
         try:
             if self._site is None:
                 self._site = self._make()
@@ -129,7 +129,7 @@ class SandboxApplication:
         finally:
             self._lock.release()
 
-    def _make(self) -> Site:
+    def _make(self) -> SandboxSite:
         failed_at, reason = self._failed
         if time.monotonic() - failed_at < PAUSE_SECONDS:
             raise NotReadyError(reason)
@@ -140,10 +140,10 @@ class SandboxApplication:
             self._failed = time.monotonic(), str(error)
             raise
         logger.info("sandbox: serving the world of seed %d, anchored at %s", world.seed, world.anchor_at)
-        return Site(world, timezone.now)
+        return SandboxSite(world, timezone.now)
 
 
-def _say(status: str, what: dict[str, str], start_response: StartResponse) -> Iterable[bytes]:
+def _json(status: str, what: dict[str, str], start_response: StartResponse) -> Iterable[bytes]:
     body = json.dumps(what).encode()
     headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body))), ("Cache-Control", "no-store")]
     if status.startswith("503"):

@@ -1,8 +1,8 @@
-"""The only reader of the environment.
+"""Settings; no other module of the site reads the environment.
 
 Values come from the process environment, then `.env` (or the file that `SPAI_ENV_FILE` names), then `stack.env` in
-`SPAI_VAR_DIR` (written by the one-machine stack); the first that names a variable wins. A bad or missing value stops
-the start with its name. `.env.example` and the README list them all.
+`SPAI_VAR_DIR` (written by the one-machine stack); the first that contains a variable wins. An invalid or missing value
+stops the start with an error that names it. `.env.example` and the README list all variables.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SPAI_VAR_DIR = Path(env.str("SPAI_VAR_DIR", default=str(BASE_DIR / "var")))
 
 
 class StackFile(environ.Env):
-    """What `stack.env` says, apart from the environment."""
+    """The content of `stack.env`, apart from the environment."""
 
     ENVIRON: dict[str, str] = {}
 
@@ -42,7 +42,7 @@ class StackFile(environ.Env):
 if (SPAI_VAR_DIR / "stack.env").is_file():
     StackFile.read_env(SPAI_VAR_DIR / "stack.env")
 if env.str("MLFLOW_TRACKING_URI", default="") not in ("", StackFile.ENVIRON.get("MLFLOW_TRACKING_URI")):
-    # Whoever names another MLflow server says how to log in there; the stack's own password is not shown to it.
+    # The password of the stack's own MLflow must not be sent to another server.
     for _name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
         StackFile.ENVIRON.pop(_name, None)
 for _name, _value in renamed.with_current_names(StackFile.ENVIRON).items():
@@ -73,9 +73,9 @@ SECRET_KEY: str = required("SECRET_KEY")
 DEBUG: bool = env.bool("DEBUG", default=False)
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 SPAI_ROLE = one_of("SPAI_ROLE", ("web", "admin", "push"), "web")
-"""Which of the three processes this is: pages and API, admin and pushing in, or push."""
+"""Which of the three processes this is: `web` (pages and API), `admin` (admin and push-in) or `push` (websockets)."""
 SPAI_THREADS: int = env.int("SPAI_THREADS", default=1)
-"""How many requests one worker of `web` or `admin` answers at a time."""
+"""Requests that one worker of `web` or `admin` answers at a time."""
 if SPAI_THREADS < 1:
     raise ImproperlyConfigured(f"SPAI_THREADS is {SPAI_THREADS}; it must be 1 or more")
 SPAI_REVISION: str = env.str("SPAI_REVISION", default="")
@@ -85,7 +85,7 @@ SPAI_WEB_URL: str = env.str("SPAI_WEB_URL", default="http://127.0.0.1:8000").rst
 SPAI_ADMIN_URL: str = env.str("SPAI_ADMIN_URL", default="http://127.0.0.1:8001").rstrip("/")
 SPAI_PUSH_URL: str = env.str("SPAI_PUSH_URL", default="http://127.0.0.1:8002").rstrip("/")
 SPAI_SANDBOX_URL: str = env.str("SPAI_SANDBOX_URL", default="http://127.0.0.1:8003").rstrip("/")
-"""Where the simulated world is a web site."""
+"""Address of the web site of the simulated world."""
 for _name, _address in (
     ("SPAI_WEB_URL", SPAI_WEB_URL),
     ("SPAI_ADMIN_URL", SPAI_ADMIN_URL),
@@ -97,7 +97,7 @@ for _name, _address in (
 SPAI_PUSH_WS_URL = SPAI_PUSH_URL.replace("http", "ws", 1)
 
 _https = SPAI_WEB_URL.startswith("https://")
-# One machine is called by either name.
+# A browser may use either name of this machine.
 SPAI_PAGE_ORIGINS = sorted(
     {
         address.replace("//127.0.0.1", f"//{name}")
@@ -113,7 +113,7 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _https else Non
 SECURE_REDIRECT_EXEMPT = [r"^readyz$", r"^metrics$"]
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_HTTPONLY = True
-# Cookies know no port: two checkouts on one machine must not log each other out. All processes of one stack agree.
+# Cookies are not separated by port: with the port in their names, two stacks on one machine do not log each other out.
 _cookies = f"spai_{urlsplit(SPAI_ADMIN_URL).port or 'site'}"
 SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"{_cookies}_session", f"{_cookies}_csrf"
 X_FRAME_OPTIONS = "DENY"
@@ -121,11 +121,11 @@ CSRF_FAILURE_VIEW = "django.views.csrf.csrf_failure"
 
 # ── Logins ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 SPAI_PROXIES: int = env.int("SPAI_PROXIES", default=0)
-"""How many proxies stand before this process; so many addresses at the end of X-Forwarded-For are believed."""
+"""Number of proxies in front of this process; so many addresses at the end of X-Forwarded-For are trusted."""
 if SPAI_PROXIES < 0:
     raise ImproperlyConfigured(f"SPAI_PROXIES is {SPAI_PROXIES}; it must be a number of proxies, or 0 for none")
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
-# Five wrong passwords for one account from one address; spai/logins.py adds a limit for the address.
+# Wrong passwords for one account from one address; spai/logins.py adds a limit for the address.
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
@@ -133,14 +133,14 @@ AXES_HANDLER = "spai.logins.LoginHandler"
 AXES_CLIENT_IP_CALLABLE = "spai.logins.client_address"
 AXES_LOCKOUT_CALLABLE = "spai.logins.too_many"
 AXES_RESET_ON_SUCCESS = True
-# The wait ends when the page says so, whatever is tried meanwhile.
+# Attempts during the wait must not extend it beyond the time that the page shows.
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
 # spai/admin.py shows failed logins in Unfold's forms.
 AXES_ENABLE_ADMIN = False
 
-# Pages carry no inline script or style. Unfold's Alpine evaluates strings: the admin has a policy of its own.
+# Pages have no inline scripts or styles. The admin needs a wider policy, because Unfold's Alpine evaluates strings.
 _push_sources = [SPAI_PUSH_URL, SPAI_PUSH_WS_URL]
 CONTENT_SECURITY_POLICY: dict[str, Any] = {
     "DIRECTIVES": {
@@ -195,7 +195,7 @@ MIDDLEWARE = [
     "django_guid.middleware.guid_middleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
-    # Above WhiteNoise: static files carry the header too.
+    # Before WhiteNoise, so that static files have the header too.
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -236,14 +236,14 @@ if "postgresql" not in DATABASES["default"]["ENGINE"]:
         "DATABASE_URL must name a PostgreSQL database: postgresql://user:password@host:port/name"
     )
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-# The tables lie in memory or on an SSD, where a page costs the same in any order and the work on its rows counts more.
-# By the defaults, made for spinning discs, PostgreSQL rather reads all teams and seasons than look up the hundred that
-# a list shows. At these costs compiling (jit) would start too early. Options in DATABASE_URL take the place of these.
+# Costs of tables in memory or on an SSD, where pages can be read in any order. With the defaults, which are for discs,
+# PostgreSQL scans all teams and seasons instead of looking up the hundred that a list shows. With these costs jit would
+# start too early. Options in DATABASE_URL replace them.
 DATABASES["default"].setdefault("OPTIONS", {}).setdefault(
     "options", "-c random_page_cost=1.1 -c cpu_tuple_cost=0.05 -c jit=off"
 )
 DATABASE_POOL_SIZE: int = env.int("DATABASE_POOL_SIZE", default=0)
-"""Largest number of pooled connections of this process; 0 opens one per thread and request instead."""
+"""Largest number of pooled connections of this process; 0 for a connection per thread instead."""
 if DATABASE_POOL_SIZE:
     DATABASES["default"]["OPTIONS"]["pool"] = {
         "min_size": 1,
@@ -272,22 +272,22 @@ CHANNEL_LAYERS = {
 
 # ── Scraping ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 SPAI_CONTACT: str = env.str("SPAI_CONTACT", default="")
-"""Who visits: an address or a mail that the user agent names, so that a site's owner can complain."""
+"""Address or mail in the user agent, by which the owner of a scraped site can reach the operator."""
 SPAI_BROWSER: str = env.str("SPAI_BROWSER", default="")
-"""Path of the browser to use; empty to look for one."""
+"""Path of the browser to use; empty to search for one."""
 BROWSER_WS_URL: str = env.str("BROWSER_WS_URL", default="")
-"""A remote browser over CDP, such as a Selenoid grid; wins over a local one."""
+"""A remote browser over CDP, such as a Selenoid grid; used in place of a local one."""
 if BROWSER_WS_URL and urlsplit(BROWSER_WS_URL).scheme not in ("ws", "wss", "http", "https"):
     raise ImproperlyConfigured(f"BROWSER_WS_URL is {BROWSER_WS_URL!r}; it must begin with ws:// or wss://")
 SPAI_SNAPSHOTS: str = env.str("SPAI_SNAPSHOTS", default="")
-"""Where raw pages are kept: a folder, or s3://bucket/prefix; empty for `SPAI_VAR_DIR/snapshots`."""
+"""Storage of raw pages: a folder, or s3://bucket/prefix; empty for `SPAI_VAR_DIR/snapshots`."""
 SPAI_S3_ENDPOINT: str = env.str("SPAI_S3_ENDPOINT", default="")
 """Address of an S3 service that is not Amazon's, such as MinIO."""
 _keep_days = env.int("SPAI_KEEP_DAYS", default=0)
 if _keep_days < 0:
     raise ImproperlyConfigured(f"SPAI_KEEP_DAYS is {_keep_days}; it must be a number of days, or 0 for ever")
 SPAI_KEEP = timedelta(days=_keep_days) if _keep_days else None
-"""How long raw pages and visits of real sources are kept; None for ever."""
+"""How long raw pages and scrape runs of real sources are kept; None for ever."""
 
 SPAI_REAL_DATA: str = env.str("SPAI_REAL_DATA", default="")
 """Folder of real match files for tests and benchmarks; the product never reads it."""
@@ -295,33 +295,33 @@ SPAI_REAL_DATA: str = env.str("SPAI_REAL_DATA", default="")
 PROMETHEUS_MULTIPROC_DIR: str = env.str("PROMETHEUS_MULTIPROC_DIR", default="")
 """Folder in which the processes of one machine share their metrics; prometheus_client reads it too."""
 SPAI_METRICS_TOKEN: str = env.str("SPAI_METRICS_TOKEN", default="")
-"""What a program sends as Bearer to read `/metrics`; empty leaves them to logged-in staff alone."""
+"""Bearer token with which a program reads `/metrics`; empty for logged-in staff alone."""
 
 # ── Forecasting ──────────────────────────────────────────────────────────────────────────────────────────────────────
 MLFLOW_TRACKING_URI: str = env.str("MLFLOW_TRACKING_URI", default="")
 """Address of the MLflow server; only workers, admin actions and pipeline stages use it."""
 MLFLOW_TRACKING_USERNAME: str = env.str("MLFLOW_TRACKING_USERNAME", default="")
 MLFLOW_TRACKING_PASSWORD: str = env.str("MLFLOW_TRACKING_PASSWORD", default="")
-"""How to log in there; MLflow reads both from the environment."""
+"""Login at that server; MLflow reads both from the environment."""
 SPAI_DVC_REMOTE: str = env.str("SPAI_DVC_REMOTE", default="")
-"""Where `dvc push` keeps what a run made: a folder or an s3:// address; empty for `SPAI_VAR_DIR/dvc-remote`."""
+"""Remote of `dvc push`: a folder or an s3:// address; empty for `SPAI_VAR_DIR/dvc-remote`."""
 SPAI_WORLD = one_of("SPAI_WORLD", ("", "real", "sandbox"), "")
-"""The world that `dvc repro` in a shell works on; empty for the one that is served first."""
+"""The world that `dvc repro` in a shell uses; empty for the one that the site shows by default."""
 SPAI_PROFILE = one_of("SPAI_PROFILE", ("smoke", "production"), "production")
-"""How much work training puts in: `smoke` for tests, `production` otherwise."""
+"""Effort of training: `smoke` for tests, `production` otherwise."""
 _stage_minutes = env.int("SPAI_STAGE_LIMIT_MINUTES", default=720)
 if _stage_minutes < 1:
     raise ImproperlyConfigured(
         f"SPAI_STAGE_LIMIT_MINUTES is {_stage_minutes}; it must be a number of minutes from 1 on"
     )
 SPAI_STAGE_LIMIT = timedelta(minutes=_stage_minutes)
-"""Longest that one stage of a pipeline run may take; far above what a slow machine needs."""
+"""Time limit of one stage of a pipeline run, far above what a slow machine needs."""
 SPAI_SANDBOX: bool = env.bool("SPAI_SANDBOX", default=True)
 """Whether the simulated world is kept up to date."""
 
 # ── Celery ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 CELERY_BROKER_URL: str = env.str("CELERY_BROKER_URL", default=REDIS_URL)
-# Rows are the queue and messages only wake: a result store would be a second truth.
+# The state of all work is in database rows; messages only trigger it. Stored results would duplicate the rows.
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
@@ -333,9 +333,9 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_HARD_LIMIT = 3600
-"""Hardest time limit of any task in seconds; redelivery waits at least twice as long.
+"""Longest hard time limit of a task, in seconds; a message is redelivered after twice that time.
 
-A pipeline run lasts longer: the message that wakes it is acknowledged at once and never delivered again.
+A pipeline run takes longer: its message is acknowledged at once and never redelivered.
 """
 if CELERY_BROKER_URL.startswith(("redis", "rediss")):
     CELERY_BROKER_TRANSPORT_OPTIONS = {
@@ -344,7 +344,7 @@ if CELERY_BROKER_URL.startswith(("redis", "rediss")):
         "visibility_timeout": 2 * CELERY_TASK_HARD_LIMIT,
         "unacked_restore_interval": 2,
         "unacked_restore_throttle": 1,
-        # A wake-up is not worth waiting for: without a broker it is given up at once, and the timetable makes it up.
+        # Without a broker, sending a task must fail at once; the timetable sends it again.
         "max_retries": 1,
         "interval_start": 0,
         "interval_step": 0.1,
@@ -353,7 +353,7 @@ if CELERY_BROKER_URL.startswith(("redis", "rediss")):
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "spai.beat:Scheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
-# Each start of a task is written to its row at once: what the stack knows of the health of beat.
+# Store the time of each task at once: the health check of celery-beat reads it.
 CELERY_BEAT_SYNC_EVERY = 1
 DJANGO_CELERY_BEAT_TZ_AWARE = True
 
@@ -374,7 +374,7 @@ def snapshot_storage(place: str) -> dict[str, Any]:
     bucket, _, prefix = place.removeprefix("s3://").partition("/")
     if not bucket:
         raise ImproperlyConfigured(f"SPAI_SNAPSHOTS is {place!r}; it must name a bucket: s3://bucket/prefix")
-    # Keys come from where boto3 looks for them: AWS_ACCESS_KEY_ID, a profile, the machine's role.
+    # boto3 finds the keys: in AWS_ACCESS_KEY_ID, a profile or the machine's role.
     options = {"bucket_name": bucket, "location": prefix, "file_overwrite": True, "default_acl": None}
     if SPAI_S3_ENDPOINT:
         options["endpoint_url"] = SPAI_S3_ENDPOINT
@@ -391,7 +391,7 @@ STORAGES = {
     },
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
-# Raw pages and static files are read by the processes of this user alone.
+# Only processes of this user read raw pages and static files.
 FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o600, 0o700
 
 # ── REST ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -418,7 +418,7 @@ SPECTACULAR_SETTINGS = {
 
 # ── Admin ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 LOGIN_URL = reverse_lazy("admin:login") if SPAI_ROLE == "admin" else f"{SPAI_ADMIN_URL}/admin/login/"
-# Whoever signs in without having asked for a page comes to the first one.
+# The page after a login that was not triggered by another page.
 LOGIN_REDIRECT_URL = "/admin/"
 UNFOLD = {
     "SITE_TITLE": "SPAI admin",
@@ -459,6 +459,6 @@ LOGGING = {
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
-    # httpx tells of each request; a visit has a row for that.
+    # httpx logs each request, which the scrape run stores already.
     "loggers": {"django_guid": {"level": "WARNING"}, "httpx": {"level": "WARNING"}},
 }

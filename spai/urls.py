@@ -1,4 +1,4 @@
-"""What is mounted where: each of the three processes shows its own."""
+"""The URLs of each process, by its role."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The WSGI application of the processes `web` and `admin`, which `spai.front` serves; `web` loads models first."""
+"""The WSGI application of the processes `web` and `admin`, which `spai.front` serves; `web` also loads the models."""
 
 import os
 import threading

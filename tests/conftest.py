@@ -1,4 +1,4 @@
-"""What all tests share; their servers are in tests/servers.py."""
+"""Configuration of all tests; tests/servers.py starts their servers."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ import pytest
 from django.conf import settings as django_settings
 from hypothesis import HealthCheck, settings
 
-# How long an example takes, or making one, says something of the machine and nothing of the code.
+# The time that an example takes, or its generation, depends on the machine and not on the code.
 settings.register_profile("spai", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("spai")
 
 
 @pytest.fixture(scope="session")
 def django_db_keepdb() -> bool:
-    """Whether the test database stays: its server goes at the end of the run, with all that it holds."""
+    """Keep the test database: its server is removed at the end of the run."""
     return True
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _quick_password_hashes() -> None:
-    """Hash passwords quickly: hundreds of tests make an account, and none is about the strength of its hash."""
+    """Hash passwords quickly: hundreds of tests create a user, and none tests the strength of the hash."""
     quick = "django.contrib.auth.hashers.MD5PasswordHasher"
     django_settings.PASSWORD_HASHERS = [quick, *django_settings.PASSWORD_HASHERS]
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Write out what a test has logged and no encoding takes: half a character cannot be sent from a worker."""
+    """Escape lone surrogates in what a test has logged: a worker cannot send them."""
     report = yield
     report.sections = [(name, text.encode("utf-8", "backslashreplace").decode()) for name, text in report.sections]
     return report

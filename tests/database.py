@@ -1,4 +1,4 @@
-"""The test database from outside the session of a test."""
+"""Access to the test database from another session than that of a test."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from django.db import connection
 
 
 def database_url() -> str:
-    """The address of the test database, for another process."""
+    """Return the address of the test database, for another process."""
     at = connection.settings_dict
     return f"postgresql://{at['USER']}:{at['PASSWORD']}@{at['HOST']}:{at['PORT']}/{at['NAME']}"
 
 
 @contextmanager
 def locked_elsewhere(*numbers: int) -> Iterator[None]:
-    """Hold an advisory lock in a session of its own, and give it back before the block ends.
+    """Hold an advisory lock in a session of its own, and release it before the block ends.
 
-    A session that only ends lets go of its locks some time later, whenever its server process gets to it.
+    Closing the session alone would release it only some time later.
     """
     marks = ", ".join(["%s"] * len(numbers))
     with psycopg.connect(database_url(), autocommit=True) as session:

@@ -1,7 +1,7 @@
 """Stand-ins for what lies outside: a site of a few pages, and doors that open on it.
 
-A fake behaves as the real thing does where a service looks: `FakeDoors` answers with a status, headers and bytes, or
-raises FetchError, as `apps.scraping.services.doors.OpenDoors` does.
+A fake behaves as the real thing does where a service looks: `FakeFetcher` answers with a status, headers and bytes, or
+raises FetchError, as `apps.scraping.services.fetching.OpenDoors` does.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import Any
 
 from apps.matches.records import CompetitionKey, MatchRecord, Status
 from apps.scraping.models import Snapshot
-from apps.scraping.responses import FetchError, Outcome, Response
-from apps.scraping.sources import Door, Errand, Page, ParseError, Reading, RefusedRow, Request
+from apps.scraping.responses import FetchError, FetchOutcome, FetchResponse
+from apps.scraping.sources import CrawlJob, FetchMethod, Page, ParseError, Reading, RefusedRow, Request
 
 LEAGUE = CompetitionKey("Norland", "First", is_simulated=True)
 
 
 @dataclass
-class FakeDoors:
+class FakeFetcher:
     """Answers with the pages that it is given, or that one is unchanged; keeps what it was asked for."""
 
     pages: dict[str, Any]
@@ -30,20 +30,22 @@ class FakeDoors:
     seconds: float = 0.0
     unchanged: set[str] = field(default_factory=set)
 
-    def get(self, request: Request, *, kept: Snapshot | None) -> Response:
+    def get(self, request: Request, *, kept: Snapshot | None) -> FetchResponse:
         self.asked.append(request.url)
         if self.seconds:
             self.clock.later(seconds=self.seconds)
         if request.url in self.faults:
             raise self.faults[request.url]
         if kept is not None and request.url in self.unchanged:
-            return Response(request.url, 304, b"", self.clock())
+            return FetchResponse(request.url, 304, b"", self.clock())
         if request.url not in self.pages:
-            missing = Response(request.url, 404, b"no such page", self.clock())
-            raise FetchError(Outcome.HTTP_ERROR, f"404 for {request.url}", missing)
+            missing = FetchResponse(request.url, 404, b"no such page", self.clock())
+            raise FetchError(FetchOutcome.HTTP_ERROR, f"404 for {request.url}", missing)
         body = self.pages[request.url]
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return Response(request.url, 200, content, self.clock(), {"content-type": "application/json", "x-noise": "1"})
+        return FetchResponse(
+            request.url, 200, content, self.clock(), {"content-type": "application/json", "x-noise": "1"}
+        )
 
 
 @dataclass
@@ -55,10 +57,10 @@ class FakeSite:
     may_be_empty: bool = True
     rules: dict[str, dict[str, Any]] = field(default_factory=dict)
 
-    def start(self, errand: Errand) -> list[Request]:
+    def start(self, job: CrawlJob) -> list[Request]:
         return self.first
 
-    def read(self, request: Request, page: Page, errand: Errand) -> Reading:
+    def read(self, request: Request, page: Page, job: CrawlJob) -> Reading:
         try:
             told = json.loads(page.content)
             matches = told["matches"]
@@ -95,4 +97,4 @@ def page_of(*matches: dict[str, Any], follow: tuple[str, ...] = (), **more: Any)
 
 def door_of(url: str) -> Request:
     """Return a plain request."""
-    return Request(url, "list", Door.HTTP)
+    return Request(url, "list", FetchMethod.HTTP)

@@ -1,4 +1,4 @@
-"""Web servers that misbehave, for the doors to the outside."""
+"""Web servers that misbehave, for tests of the fetchers."""
 
 from __future__ import annotations
 
@@ -185,12 +185,12 @@ class Server(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_port}"
 
     def handle_error(self, *_):
-        """Keep still about clients that leave, which is what these tests are about."""
+        """Log nothing: these tests are about clients that disconnect."""
 
 
 @contextmanager
 def started(server: Server) -> Iterator[Server]:
-    """Let a server answer until the end; whoever still waits for it is let go then."""
+    """Run a server until the end of the context; requests that still wait for it are released then."""
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     with server:
         thread.start()

@@ -1,11 +1,11 @@
-"""The sandbox's site on a port of its own, for tests that read it over the network.
+"""The sandbox's web site on a port of its own, for tests that fetch it over the network.
 
     with SandboxServer(seed=7, anchor=ANCHOR, clock=lambda: NOW) as server:
         server.url                         # "http://127.0.0.1:49152"
         server.faults.put("/matches/", "403", times=2)
         server.log.entries()[-1]["path"]
 
-Each request has a thread of its own, so that a slow or hanging one stops nobody else.
+Each request has a thread of its own, so that a slow or hanging one does not delay the others.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from datetime import UTC, datetime
 from types import TracebackType
 from wsgiref.simple_server import ServerHandler, WSGIRequestHandler, WSGIServer
 
-from apps.scraping.sandbox.site import Faults, RequestLog, Site
-from apps.scraping.sandbox.world import World
+from apps.scraping.sandbox.site import Faults, RequestLog, SandboxSite
+from apps.scraping.sandbox.world import SimulatedWorld
 
 SEED = 7
 ANCHOR = datetime(2026, 11, 23, 8, 30, tzinfo=UTC)
@@ -33,9 +33,9 @@ class SandboxServer:
     seed, anchor
         Of the world.
     clock : callable, optional
-        The moment at which the world is looked at; real time when not given.
-    world : World, optional
-        In place of seed and anchor, where a test has one; the site's own from then on.
+        Returns the time at which the world is shown; real time by default.
+    world : SimulatedWorld, optional
+        Replaces seed and anchor; it belongs to the site from then on.
     """
 
     def __init__(
@@ -44,9 +44,9 @@ class SandboxServer:
         seed: int = SEED,
         anchor: datetime = ANCHOR,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        world: World | None = None,
+        world: SimulatedWorld | None = None,
     ) -> None:
-        self.site = Site(world or World(seed, anchor), clock)
+        self.site = SandboxSite(world or SimulatedWorld(seed, anchor), clock)
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.set_app(self.site)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
@@ -68,11 +68,11 @@ class SandboxServer:
         return self.site.log
 
     def answer_by(self, application: Callable[..., Iterable[bytes]]) -> None:
-        """Let another application answer in place of the site."""
+        """Replace the site by another application."""
         self._server.set_app(application)
 
     def stop(self) -> None:
-        """End the server; requests that hang are let go."""
+        """Stop the server; requests that hang are released."""
         self.site.close()
         self._server.shutdown()
         self._server.server_close()
@@ -90,32 +90,32 @@ class SandboxServer:
 class _Server(socketserver.ThreadingMixIn, WSGIServer):
     daemon_threads = True
     block_on_close = False
-    # Many clients may come at once.
+    # Many clients may connect at once.
     request_queue_size = 128
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Keep quiet about clients that hang up; tell the rest."""
+        """Log errors, except those of clients that disconnect."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)
 
 
 class _AnswerHandler(ServerHandler):
     def log_exception(self, exc_info: object) -> None:
-        """Keep quiet about answers that are broken off on purpose; tell the rest."""
+        """Log errors, except those of responses that are cut off on purpose."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().log_exception(exc_info)
 
 
 class _Handler(WSGIRequestHandler):
     def address_string(self) -> str:
-        """Look nothing up."""
+        """Return the address without a DNS lookup."""
         return str(self.client_address[0])
 
     def log_message(self, *arguments: object) -> None:
-        """Write nothing: the site has a log of its own."""
+        """Log nothing: the site has a log of its own."""
 
     def handle(self) -> None:
-        """Answer one request, as wsgiref does, with our own handler."""
+        """Answer one request as wsgiref does, but with our own handler."""
         self.raw_requestline = self.rfile.readline(65_537)
         if len(self.raw_requestline) > 65_536:
             self.requestline = self.request_version = self.command = ""

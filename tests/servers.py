@@ -16,7 +16,7 @@ from spai.stack import temporary
 from spai.stack.servers import ServerError
 
 NOWHERE = {"DATABASE_URL": "postgresql://nobody:none@127.0.0.1:1/none", "REDIS_URL": "redis://127.0.0.1:1/0"}
-# Durability is not what tests are about; a lost power supply may take all of it.
+# Tests do not need durability: a power failure may destroy everything.
 POSTGRES_SETTINGS = {
     "fsync": "off",
     "synchronous_commit": "off",
@@ -29,27 +29,27 @@ POSTGRES_SETTINGS = {
 
 
 def only_pure(paths: list[str]) -> bool:
-    """Whether the command line names tests that need no server, and nothing else."""
+    """Whether the command line names only tests that need no server."""
     pure = Path(__file__).resolve().parent / "pure"
     return bool(paths) and all(Path(path.split("::")[0]).resolve().is_relative_to(pure) for path in paths)
 
 
-def leaves_tests_to_workers(options: object) -> bool:
-    """Whether this process hands its tests on to workers and runs none itself."""
+def is_coordinator(options: object) -> bool:
+    """Whether this process distributes its tests to workers and runs none itself."""
     return bool(getattr(options, "numprocesses", None)) and "PYTEST_XDIST_WORKER" not in os.environ
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    """Forget every other stack; then start servers, unless no test of this process needs one."""
+    """Remove the variables of every stack, then start servers, unless no test of this process needs one."""
     running = temporary.TemporaryServers("spai-tests-")
     early_config.add_cleanup(running.stop)
-    # A process that ends without its last hooks leaves nothing behind either.
+    # For a process that ends without calling its last hooks.
     atexit.register(running.stop)
     temporary.isolate(running.folder)
     os.environ.update(NOWHERE)
     options = early_config.known_args_namespace
-    if only_pure(options.file_or_dir) or options.help or options.version or leaves_tests_to_workers(options):
+    if only_pure(options.file_or_dir) or options.help or options.version or is_coordinator(options):
         return
     try:
         os.environ["DATABASE_URL"] = running.start_postgres(POSTGRES_SETTINGS)

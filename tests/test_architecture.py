@@ -1,4 +1,4 @@
-"""The shape of the house: which module may know which, what the pure core loads, what the documents must name."""
+"""The architecture: which module may import which, what the pure core loads, what the documents must name."""
 
 from __future__ import annotations
 
@@ -100,13 +100,13 @@ def test_the_environment_is_read_in_settings_and_nowhere_else():
         for path in (ROOT / folder).rglob("*.py"):
             name = str(path.relative_to(ROOT))
             text = path.read_text()
-            # Wiring says where settings are.
+            # Every entry point names the settings module.
             text = text.replace('os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spai.settings")', "")
             if name not in allowed and re.search(r"os\.environ|os\.getenv", text):
                 found.append(name)
-    # These hand an environment on: to processes that they start, and to MLflow, which reads nothing else.
-    handed_on = {"spai/stack", "apps/ml/pipeline", "apps/ml/registry.py", "apps/ml/services/workspaces.py"}
-    assert [name for name in found if not any(name.startswith(folder) for folder in handed_on)] == []
+    # These pass an environment on: to processes that they start, and to MLflow, which reads nothing else.
+    passed_on = {"spai/stack", "apps/ml/pipeline", "apps/ml/registry.py", "apps/ml/services/workspaces.py"}
+    assert [name for name in found if not any(name.startswith(folder) for folder in passed_on)] == []
 
 
 @pytest.mark.django_db

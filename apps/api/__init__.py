@@ -1,1 +1,1 @@
-"""Every face that is shown to people and programs."""
+"""Web interfaces for people and programs: pages, REST, push and push-in."""

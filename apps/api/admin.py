@@ -1,4 +1,4 @@
-"""The home panel of the admin, and the keys of the programs that push matches in."""
+"""The panels of the admin's home page, and the admin of API keys and uploads."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ COVERED = timedelta(days=15)
 
 @dataclass(frozen=True, slots=True)
 class WorldPanel:
-    """The state of one world in a few figures."""
+    """Key figures of one world."""
 
     world: World
     is_served: bool
@@ -70,7 +70,7 @@ def world_panel(world: World, *, served: World, now: datetime) -> WorldPanel:
 
 
 def home_panel(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Add the panel to the context of the admin's home page."""
+    """Add the panels to the context of the admin's home page."""
     now = timezone.now()
     served = ml_selectors.served_world()
     since = now - FAILURES_SHOWN
@@ -82,14 +82,14 @@ def home_panel(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
             "-id"
         )[:5],
         "sources": [(source, why_off(source)) for source in scraping_selectors.sources()],
-        "troubled_visits": scraping_selectors.troubled_runs(since)[:5],
-        "halted_lanes": scraping_selectors.halted_lanes(),
+        "troubled_runs": scraping_selectors.troubled_runs(since)[:5],
+        "halted_hosts": scraping_selectors.halted_hosts(),
         "names_to_review": TeamAlias.objects.filter(reviewed_at__isnull=True).count(),
     }
 
 
 class ApiKeyForm(forms.ModelForm):
-    """What a new key is for."""
+    """The form of a new key."""
 
     scopes = forms.MultipleChoiceField(
         choices=ApiKeyScope.choices, initial=[ApiKeyScope.INGEST], widget=UnfoldAdminCheckboxSelectMultipleWidget
@@ -99,8 +99,8 @@ class ApiKeyForm(forms.ModelForm):
     )
     shares_source = forms.BooleanField(
         required=False,
-        label="Speak with the word of a source that SPAI reads",
-        help_text="Only where this feed is that source: what it tells then counts as told by it.",
+        label="This feed is a source that SPAI reads itself",
+        help_text="Its matches are stored under the name of that source, and have the trust of that source.",
         widget=UnfoldBooleanSwitchWidget,
     )
 
@@ -109,14 +109,14 @@ class ApiKeyForm(forms.ModelForm):
         fields = ("name", "source", "worlds", "scopes", "expires_at")
 
     def clean_expires_at(self) -> datetime | None:
-        """Refuse an end that has passed."""
+        """Refuse a moment in the past."""
         expires_at: datetime | None = self.cleaned_data["expires_at"]
         if expires_at is not None and expires_at <= timezone.now():
-            raise forms.ValidationError("This moment has passed; choose a later one, or none.")
+            raise forms.ValidationError("This moment has passed. Choose a later one, or leave it empty.")
         return expires_at
 
     def clean(self) -> dict[str, Any]:
-        """Refuse the name of a source that is another's."""
+        """Refuse the name of a source that is in use."""
         given = super().clean() or self.cleaned_data
         if "source" in given:
             try:
@@ -128,7 +128,7 @@ class ApiKeyForm(forms.ModelForm):
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(FactAdmin):
-    """Keys of programs: made and revoked here, shown in full once."""
+    """API keys: created and revoked here; the secret is shown once."""
 
     list_display = ("name", "prefix", "source", "shown_worlds", "shown_scopes", "shown_state", "latest_used_at")
     list_filter = ("source",)
@@ -138,7 +138,7 @@ class ApiKeyAdmin(FactAdmin):
     form = ApiKeyForm
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Whether the user may make keys."""
+        """Allow creation, which `FactAdmin` forbids."""
         return bool(request.user.has_perm("api.add_apikey"))
 
     def has_revoke_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
@@ -146,20 +146,20 @@ class ApiKeyAdmin(FactAdmin):
         return bool(request.user.has_perm("api.change_apikey"))
 
     def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> tuple[str, ...]:
-        """Ask for what a new key needs; show of one that is there all but the hash."""
+        """Return the fields of the form, or everything but the hash of an existing key."""
         if obj is None:
             return (*ApiKeyForm.Meta.fields, "shares_source")
         kept = ("name", "prefix", "source", "shown_worlds", "shown_scopes", "shown_state", "created_at", "created_by")
         return (*kept, "expires_at", "latest_used_at", "revoked_at", "revoked_by")
 
     def get_form(self, request: HttpRequest, obj: ApiKey | None = None, change: bool = False, **more: Any) -> Any:
-        """Use the form for new keys alone."""
+        """Use `ApiKeyForm` for new keys only."""
         if obj is not None:
             more["form"] = forms.ModelForm
         return super().get_form(request, obj, change, **more)
 
     def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> tuple[str, ...]:
-        """Nothing of a key is edited."""
+        """Make existing keys read-only."""
         return () if obj is None else self.get_fields(request, obj)
 
     @display(description="worlds")
@@ -178,7 +178,7 @@ class ApiKeyAdmin(FactAdmin):
         return services.state_of(key, now=timezone.now())
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Make the key; the object carries its secret to the page that shows it, and no further."""
+        """Create the key; the object carries the secret to `response_add`, which shows it."""
         made = services.create_key(
             name=obj.name,
             source=obj.source,
@@ -192,7 +192,7 @@ class ApiKeyAdmin(FactAdmin):
         obj.pk, obj.prefix, obj.token = made.row.pk, made.row.prefix, made.token
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
-        """Show the secret, in this answer alone: no message, session or row holds it."""
+        """Show the secret in this response only: no message, session or row stores it."""
         context = self.admin_site.each_context(request) | {
             "title": "The new API key",
             "key": obj,
@@ -203,7 +203,7 @@ class ApiKeyAdmin(FactAdmin):
         return render(request, "admin/api/apikey/created.html", context)
 
     def offers_revoke(self, row_id: int) -> bool:
-        """Whether the key was not revoked before."""
+        """Whether the key is not revoked yet."""
         return ApiKey.objects.filter(pk=row_id, revoked_at__isnull=True).exists()
 
     @action(
@@ -212,14 +212,14 @@ class ApiKeyAdmin(FactAdmin):
         permissions=["revoke"],
         dialog={
             "title": "Revoke this key",
-            "description": "The program that uses it is refused from the next request on. What it stored stays. "
-            "There is no way back; make it another key instead.",
+            "description": "Requests with this key are refused from now on. Matches that it stored stay. "
+            "This cannot be undone; create a new key instead.",
             "form_class": BaseDialogForm,
             "form_submit_text": "Revoke",
         },
     )
     def revoke(self, request: HttpRequest, form: BaseDialogForm, object_id: int) -> HttpResponse:
-        """End the key."""
+        """Revoke the key."""
         key = ApiKey.objects.get(pk=object_id)
         if services.revoke_key(key=key, by=request.user.get_username(), now=timezone.now()):
             self.log_change(request, key, "Revoked.")
@@ -231,7 +231,7 @@ class ApiKeyAdmin(FactAdmin):
 
 @admin.register(Upload)
 class UploadAdmin(FactAdmin):
-    """How far the feeds got that send their lines in several requests."""
+    """The progress of uploads in several requests."""
 
     list_display = ("uuid", "api_key", "next_line", "stored", "refused", "created_at", "updated_at")
     list_filter = ("api_key",)

@@ -1,10 +1,10 @@
-"""The app of faces: pages, REST and push."""
+"""The app of pages, REST API, push and push-in."""
 
 from django.apps import AppConfig
 
 
 class ApiConfig(AppConfig):
-    """Everything that is shown to people and programs."""
+    """The web interfaces for people and programs."""
 
     name = "apps.api"
     verbose_name = "API"

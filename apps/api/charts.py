@@ -1,7 +1,7 @@
-"""The geometry of what pages draw: bars, marks, heat maps and lines, as numbers that templates put into SVG.
+"""The geometry of charts: bars, marks, heat maps and lines, as numbers that templates put into SVG.
 
-Nothing here is a colour or a style: the Content-Security-Policy has no inline style, and the style sheet knows the
-three outcomes by their classes.
+Colours are in the style sheet, by a class for each outcome, because the Content-Security-Policy allows no inline
+styles. Only the marks of teams have colours here.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from apps.ml.forecasting.goals import ScorelineGrid
 
 OUTCOMES: Final = ("home", "draw", "away")
 LEAST_WIDTH: Final = 7.0
-"""Least width of a part of a bar in per cent, so that its number fits."""
+"""Minimum width of a segment in per cent, so that its number fits."""
 HEAT_GOALS: Final = 6
 """The heat map has a row and column for each number of goals below it, and one for it and more."""
 HEAT_STEPS: Final = 20
@@ -26,7 +26,7 @@ WORDS_WITHOUT_INITIAL: Final = frozenset({"fc", "afc", "cf", "sc", "ac", "as", "
 
 @dataclass(frozen=True, slots=True)
 class BarSegment:
-    """One outcome of a bar: where it lies, in per cent of the width, and its whole number."""
+    """One outcome of a bar: its position in per cent of the width, and its whole number."""
 
     outcome: str
     x: float
@@ -36,7 +36,7 @@ class BarSegment:
 
 
 def whole_percents(shares: Sequence[float]) -> list[int]:
-    """Return whole per cents that sum to 100, by the largest remainder; equal remainders go to the earlier share.
+    """Return whole per cents that sum to 100, by the largest-remainder method; of equal remainders the first wins.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def whole_percents(shares: Sequence[float]) -> list[int]:
         When the shares do not sum to 1 within 1e-6.
     """
     if abs(math.fsum(shares) - 1.0) > 1e-6 or min(shares) < 0.0:
-        raise ValueError(f"{tuple(shares)} are no shares of a whole")
+        raise ValueError(f"{tuple(shares)} do not sum to 1")
     exact = [100.0 * share for share in shares]
     whole = [math.floor(value) for value in exact]
     rest = 100 - sum(whole)
@@ -55,7 +55,7 @@ def whole_percents(shares: Sequence[float]) -> list[int]:
 
 
 def bar(p: Sequence[float]) -> list[BarSegment]:
-    """Return the three parts of a probability bar; each is wide enough for its number."""
+    """Return the three segments of a probability bar, each wide enough for its number."""
     percents = whole_percents(p)
     wanted = [max(100.0 * share, LEAST_WIDTH) for share in p]
     total = math.fsum(wanted)
@@ -77,7 +77,7 @@ class Mark:
 
 
 def mark(name: str, seed: str) -> Mark:
-    """Return the mark of a team; the same seed, such as its slug, gives the same colours for ever."""
+    """Return the mark of a team; the seed, such as its slug, decides the colours."""
     words = [word for word in name.replace("-", " ").split() if word.lower() not in WORDS_WITHOUT_INITIAL] or [name]
     initials = words[0][0] + words[1][0] if len(words) > 1 else words[0][:2]
     digest = hashlib.sha256(seed.encode()).digest()
@@ -101,7 +101,7 @@ class Cell:
 
 
 def heat(grid: ScorelineGrid) -> list[tuple[str, list[Cell]]]:
-    """Return the rows of a heat map, home goals down and away goals across; the last of each holds all that is more."""
+    """Return the rows of a heat map, home goals down and away goals across; the last row and column are open-ended."""
     names = [*(str(goals) for goals in range(HEAT_GOALS)), f"{HEAT_GOALS}+"]
     sums = [[0.0] * len(names) for _ in names]
     for home, row in enumerate(grid.cells):
@@ -129,7 +129,7 @@ def heat(grid: ScorelineGrid) -> list[tuple[str, list[Cell]]]:
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """The places of one club as cells of a strip, in per cent of its width: (x, width, level of darkness 0 to 20)."""
+    """The final places of one club as cells, in per cent of the width: (x, width, darkness from 0 to 20)."""
 
     cells: list[tuple[float, float, int]]
     borders: list[float]
@@ -137,10 +137,10 @@ class Strip:
 
 
 def strips(lines: Sequence[dict[str, Any]], places: Sequence[Sequence[float]]) -> list[Strip]:
-    """Return the strips of the clubs of a table: how likely each ends at each place, the first at the left.
+    """Return a strip for each club of a table: the probability of each final place, the first at the left.
 
-    Darkness goes with the root of the share, so that what is unlikely is still seen. `borders` are those of the lines
-    of the table.
+    Darkness grows with the root of the probability, so that unlikely places stay visible. `borders` are the positions
+    of the lines of the table.
     """
     if not places:
         return []
@@ -163,7 +163,7 @@ def strips(lines: Sequence[dict[str, Any]], places: Sequence[Sequence[float]]) -
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """How far one group of inputs pushes the forecast: from the middle to the left for home, to the right for away."""
+    """The contribution of one group of inputs: a bar from the middle, to the left for home, to the right for away."""
 
     group: str
     value: float
@@ -173,7 +173,7 @@ class Push:
 
 
 def pushes(contributions: dict[str, float]) -> list[Push]:
-    """Return the groups by the size of their push; the longest reaches 46 % of the width from the middle."""
+    """Return the groups by the size of their contribution; the longest bar has 46 % of the width."""
     most = max((abs(value) for value in contributions.values()), default=0.0)
     rows = []
     for group, value in sorted(contributions.items(), key=lambda item: -abs(item[1])):
@@ -184,7 +184,7 @@ def pushes(contributions: dict[str, float]) -> list[Push]:
 
 @dataclass(frozen=True, slots=True)
 class OutcomePath:
-    """The path of one outcome in a box of 1000 × 200, and the share at its end."""
+    """The line of one outcome in a box of 1000 × 200, and its final percentage."""
 
     outcome: str
     path: str
@@ -193,7 +193,7 @@ class OutcomePath:
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """How a forecast moved: three lines, the per cents of the grid lines with their place, and what time it covers."""
+    """The history of a forecast: three lines, the grid lines as (per cent, position), and the time span."""
 
     lines: list[OutcomePath]
     scale: list[tuple[int, float]]
@@ -207,9 +207,9 @@ HIGH: Final = 200.0
 
 
 def movement(history: Sequence[tuple[datetime, tuple[float, float, float]]], end: datetime) -> Movement | None:
-    """Return the lines of a forecast's history up to `end`; None while there is only one forecast.
+    """Return the lines of a forecast's history up to `end`; None for fewer than two forecasts.
 
-    Each forecast stands until the next one, so the lines are steps.
+    Each forecast is valid until the next one, so the lines are steps.
     """
     if len(history) < 2:
         return None

@@ -1,4 +1,4 @@
-"""Which HTTP methods a view takes."""
+"""The HTTP methods that a view accepts."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ View = Callable[..., HttpResponseBase]
 def read_only(view: View) -> View:
     """Answer 405 to everything but GET and HEAD.
 
-    Django looks for a CSRF token, and reads the body for it, before a view may refuse the method. A view that changes
-    nothing needs no token.
+    Without `csrf_exempt` Django would read the body for a CSRF token before the view refuses the method; a view that
+    changes nothing needs none.
     """
     guarded: Any = csrf_exempt(require_safe(view))
     return guarded

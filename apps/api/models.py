@@ -1,6 +1,6 @@
-"""Who may call the API with what rights, and what must be remembered between calls.
+"""API keys, and the state of push-in between requests.
 
-No secret is kept: a key is stored as its hash, and a look-up goes by the part of it that everybody may see.
+No secret is stored: a key is found by its prefix, which is public, and checked by its hash.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from apps.matches.models import World
 
 
 class ApiKeyScope(models.TextChoices):
-    """What a key may be used for."""
+    """A right that a key gives."""
 
     INGEST = "ingest", "push matches in"
 
 
 class ApiKey(models.Model):
-    """The right of one program to call the API; the secret itself is shown once, when the key is made."""
+    """A key with which one program calls the API. Its secret is shown once, at creation, and not stored."""
 
-    name = models.CharField(max_length=80, help_text="Who uses it, for those who read this list later.")
-    prefix = models.CharField(max_length=8, unique=True, help_text="The part of the key that is shown.")
+    name = models.CharField(max_length=80, help_text="The program that uses the key.")
+    prefix = models.CharField(max_length=8, unique=True, help_text="The public part of the key.")
     secret_sha256 = models.CharField(max_length=64)
     scopes = ArrayField(models.CharField(max_length=12, choices=ApiKeyScope))
     worlds = ArrayField(models.CharField(max_length=7, choices=World), help_text="The worlds it may write to.")
@@ -37,7 +37,7 @@ class ApiKey(models.Model):
     class Meta:
         verbose_name = "API key"
         constraints = [
-            # A successor takes over the name of a key that was revoked: it is the same feed.
+            # A new key may reuse the source of a revoked one: it is the same feed.
             models.UniqueConstraint(
                 fields=["source"], condition=Q(revoked_at__isnull=True), name="apikey_source_unique"
             ),
@@ -53,10 +53,10 @@ class ApiKey(models.Model):
 
 
 class IdempotencyKey(models.Model):
-    """The answer to a request that its client may send again: the same request gets it without work.
+    """The stored response to a request, for a client that repeats the request.
 
-    It is written in the transaction of the work, so that there is no row of work that was lost. While the work is under
-    way, the lock of the API key is held, and goes with the process.
+    It is written in the transaction of the ingest, so that a row never stands for an ingest that was rolled back. While
+    the request is in progress, an advisory lock of the API key is held, which ends with the process.
     """
 
     api_key = models.ForeignKey(ApiKey, on_delete=models.CASCADE, related_name="+")
@@ -70,11 +70,11 @@ class IdempotencyKey(models.Model):
         constraints = [models.UniqueConstraint(fields=["api_key", "key"], name="idempotencykey_key_unique")]
 
     def __str__(self) -> str:
-        return f"answer {self.pk} of API key {self.api_key_id}"
+        return f"response {self.pk} of API key {self.api_key_id}"
 
 
 class Upload(models.Model):
-    """How far a feed got that sends its lines in several requests."""
+    """The progress of a feed that sends its lines in several requests."""
 
     api_key = models.ForeignKey(ApiKey, on_delete=models.CASCADE, related_name="+")
     uuid = models.UUIDField(help_text="As the client chose it.")

@@ -1,4 +1,4 @@
-"""Reads that put matches, forecasts, scores and prices side by side for the faces."""
+"""Reads that combine matches, forecasts, scores and prices for pages and REST."""
 
 from __future__ import annotations
 
@@ -31,37 +31,36 @@ from apps.ml.forecasting.scoring import devig
 from apps.ml.models import Prediction, Score, SeasonForecast
 
 WHOLE_DAY = 12
-"""Up to so many matches of one competition and day are shown whole; of more, those around now."""
+"""Up to this number all matches of a competition and day are shown; of more, those around now."""
 STARTED_SHOWN = 4
 COMING_SHOWN = 8
 
 IN_PLAY_WITHIN: Final = timedelta(minutes=150)
-"""From the kick-off: so long a match of which no source has told since counts as in play."""
+"""Time after kick-off for which a match without a newer report counts as in play."""
 
 RESULT_WITHIN: Final = timedelta(hours=24)
-"""From the kick-off, or from the beginning of the day where only that is known: so long a result is waited for."""
+"""Time after kick-off, or after the beginning of the day of a date-only match, in which a result may still come."""
 
 AWAITED: Final = (Match.Status.SCHEDULED, Match.Status.UNKNOWN)
-SETTLED: Final = (Match.Status.FINISHED, Match.Status.AWARDED, Match.Status.CANCELLED)
-"""Matches that nobody plays any more."""
-
-_OF_DAY: Final = ("has_started", "of_its_kind")
+WITH_RESULT: Final = (Match.Status.FINISHED, Match.Status.AWARDED)
+SETTLED: Final = (*WITH_RESULT, Match.Status.CANCELLED)
+"""Statuses of matches that will not be played any more."""
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
-    """One match with everything that a row says of it.
+class MatchCard:
+    """One match with everything that its row shows.
 
     Parameters
     ----------
     match : Match
         With its season, competition, region and teams loaded.
     now : datetime
-        The moment that it is shown at.
+        The moment of the request.
     prediction : Prediction or None
         The latest published before kick-off.
     score : Score or None
-        How that prediction did, once the match is graded.
+        The grade of that prediction, once the match is graded.
     market : tuple of float or None
         De-vigged probabilities (home, draw, away) of the market.
     """
@@ -74,9 +73,9 @@ class Card:
 
     @property
     def phase(self) -> str:
-        """Where the match stands: coming, live, started, over, or why it is not played."""
+        """The phase of the match: coming, live, started, over, or the status of one that is not played."""
         status = self.match.status
-        if self.match.home_goals is not None and status in (Match.Status.FINISHED, Match.Status.AWARDED):
+        if self.match.home_goals is not None and status in WITH_RESULT:
             return "over"
         if status == Match.Status.LIVE:
             return "live"
@@ -92,14 +91,14 @@ class Card:
 
     @property
     def over_market(self) -> int | None:
-        """Home probability less the market's, in points; None without both."""
+        """Home probability less the market's, in percentage points; None without both."""
         if self.prediction is None or self.market is None:
             return None
         return round(100.0 * (self.prediction.p_home - self.market[0]))
 
     @property
     def is_in_play(self) -> bool:
-        """Whether the match is under way: a source says so, or it kicked off so lately that it must be."""
+        """Whether the match is under way: by its status, or because it kicked off within `IN_PLAY_WITHIN`."""
         if self.phase != "started":
             return self.phase == "live"
         is_timed = self.match.kickoff_precision == Match.KickoffPrecision.MINUTE
@@ -107,7 +106,7 @@ class Card:
 
     @property
     def changes_at(self) -> datetime | None:
-        """When what is shown of the match changes by the clock alone; None where it does not."""
+        """When the row changes without new data, at kick-off for instance; None if it does not."""
         if self.match.kickoff_precision == Match.KickoffPrecision.MINUTE:
             if self.phase == "coming":
                 return self.match.kickoff_at
@@ -117,12 +116,12 @@ class Card:
 
     @property
     def may_kick_off(self) -> bool:
-        """Whether the kick-off lies ahead, or is not known to lie behind."""
+        """Whether the kick-off may still come."""
         return self.phase == "coming" or (self.match.status not in SETTLED and self.match.kickoff_at > self.now)
 
     @property
     def favourite_won(self) -> bool | None:
-        """Whether the outcome came that the graded forecast had called most likely; None without either."""
+        """Whether the most likely outcome of the graded forecast came true; None without a grade or outcome."""
         outcome = self.match.outcome
         if self.score is None or self.prediction is None or outcome is None:
             return None
@@ -131,8 +130,8 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
-class OnDay:
-    """A match of a day; `of_its_kind` counts the matches of its competition that have started too, or have not."""
+class DayMatch:
+    """A match of a day; `of_its_kind` counts those of its competition that have started like it, or have not."""
 
     match: Match
     has_started: bool
@@ -141,7 +140,7 @@ class OnDay:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What the market asked for one match, and which price it is."""
+    """The odds that stand for the market of one match, with the probabilities they imply."""
 
     bookmaker: str
     moment: str
@@ -159,7 +158,7 @@ def day_span(day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
 def on_days(first: date, days: int, zone: ZoneInfo) -> Q:
     """Return the condition that a match is on one of some days in a zone.
 
-    A match of which only the date is known belongs to its date wherever the reader is.
+    A match of which only the date is known belongs to that date in every zone.
     """
     start, _ = day_span(first, zone)
     _, end = day_span(first + timedelta(days=days - 1), zone)
@@ -168,12 +167,12 @@ def on_days(first: date, days: int, zone: ZoneInfo) -> Q:
     is_on = Q(kickoff_precision=Match.KickoffPrecision.MINUTE, kickoff_at__gte=start, kickoff_at__lt=end) | Q(
         kickoff_precision=Match.KickoffPrecision.DATE, kickoff_at__gte=date_start, kickoff_at__lt=date_end
     )
-    # One span around both: an index is read from its beginning to its end.
+    # The OR alone uses no index; one range around both parts does.
     return Q(kickoff_at__gte=min(start, date_start), kickoff_at__lt=max(end, date_end)) & is_on
 
 
 def day_counts(world: World, first: date, days: int, zone: ZoneInfo) -> dict[date, int]:
-    """Return how many matches of a world are on each of some days in a zone; days without any are left out."""
+    """Return the number of matches of a world on each of some days in a zone, without the days that have none."""
     rows = (
         Match.objects.filter(on_days(first, days, zone), world=world)
         .annotate(
@@ -191,7 +190,7 @@ def day_counts(world: World, first: date, days: int, zone: ZoneInfo) -> dict[dat
 
 
 def nearest_day(world: World, now: datetime, zone: ZoneInfo) -> date:
-    """Return today when a match is on it or none is anywhere, else the next day with a match, else the latest one."""
+    """Return today if it has a match, else the next day with one, else the latest; today in an empty world."""
     today = now.astimezone(zone).date()
     of = Match.objects.filter(world=world)
     if of.filter(on_days(today, 1, zone)).exists():
@@ -199,7 +198,7 @@ def nearest_day(world: World, now: datetime, zone: ZoneInfo) -> date:
     _, end = day_span(today, zone)
     _, date_end = day_span(today, ZoneInfo("UTC"))
     minute, date_only = Match.KickoffPrecision.MINUTE, Match.KickoffPrecision.DATE
-    # West of UTC the next date has begun before the reader's today ends: each kind counts from its own end.
+    # West of UTC the next date begins before the reader's day ends: the two kinds have different bounds.
     ahead = of.filter(
         Q(kickoff_precision=minute, kickoff_at__gte=end) | Q(kickoff_precision=date_only, kickoff_at__gte=date_end),
         kickoff_at__gte=min(end, date_end),
@@ -208,19 +207,26 @@ def nearest_day(world: World, now: datetime, zone: ZoneInfo) -> date:
 
 
 def edge_day(found: QuerySet[Match], zone: ZoneInfo, *, is_latest: bool = False) -> date | None:
-    """Return the first day that has one of some matches, or the latest; None where there is no match."""
-    order = ("-kickoff_at", "-id") if is_latest else ("kickoff_at", "id")
-    first = found.order_by(*order).first()
-    if first is None:
+    """Return the first day that has one of some matches, or the latest; None where there is no match.
+
+    A date-only match has its date in every zone and is stored at 00:00 UTC of it. West of UTC the matches of the
+    evening before that date are stored after it, so the order of the instants is not always that of the days.
+    """
+    edge = found.order_by(*(("-kickoff_at", "-id") if is_latest else ("kickoff_at", "id"))).first()
+    if edge is None:
         return None
-    days = [local_day(first, zone)]
-    offset = first.kickoff_at.astimezone(zone).utcoffset()
-    if offset is not None and offset < timedelta():
-        # West of UTC a date-only match, which sits at 00:00 UTC, comes before matches of the evening before its date.
-        near = (first.kickoff_at - timedelta(days=1), first.kickoff_at + timedelta(days=1))
-        other = found.exclude(kickoff_precision=first.kickoff_precision).filter(kickoff_at__range=near)
-        days += [local_day(match, zone) for match in other.order_by(*order)[:1]]
-    return max(days) if is_latest else min(days)
+    day, at = local_day(edge, zone), edge.kickoff_at
+    is_dated = edge.kickoff_precision == Match.KickoffPrecision.DATE
+    offset = at.astimezone(zone).utcoffset() or timedelta()
+    if offset >= timedelta() or is_dated == is_latest:
+        return day
+    if is_latest:
+        midnight = datetime.combine(at.astimezone(UTC), clock(), UTC)
+        others = found.filter(kickoff_precision=Match.KickoffPrecision.DATE, kickoff_at=midnight)
+    else:
+        others = found.filter(kickoff_precision=Match.KickoffPrecision.MINUTE, kickoff_at__range=(at, at - offset))
+    other = others.order_by("kickoff_at", "id").first()
+    return local_day(other, zone) if other else day
 
 
 def neighbour_days(world: World, first: date, days: int, zone: ZoneInfo) -> tuple[date | None, date | None]:
@@ -231,7 +237,7 @@ def neighbour_days(world: World, first: date, days: int, zone: ZoneInfo) -> tupl
     (_, end), (_, date_end) = day_span(last, zone), day_span(last, utc)
     of = Match.objects.filter(world=world)
     minute, date_only = (Q(kickoff_precision=precision) for precision in Match.KickoffPrecision)
-    # A date-only match sits at 00:00 UTC, which may lie a day off in the reader's zone: each kind has its own bounds.
+    # A date-only match is stored at 00:00 UTC, another day in some zones: the two kinds have different bounds.
     earlier_ones = of.filter(
         (minute & Q(kickoff_at__lt=start)) | (date_only & Q(kickoff_at__lt=date_start)),
         kickoff_at__lt=max(start, date_start),
@@ -244,19 +250,19 @@ def neighbour_days(world: World, first: date, days: int, zone: ZoneInfo) -> tupl
 
 
 def local_day(match: Match, zone: ZoneInfo) -> date:
-    """Return the day of a match in a zone; its own date where no more than that is known."""
+    """Return the day of a match in a zone; for a date-only match, its date."""
     if match.kickoff_precision == Match.KickoffPrecision.DATE:
         return match.kickoff_at.astimezone(UTC).date()
     return match.kickoff_at.astimezone(zone).date()
 
 
-def fixtures_of_day(world: World, day: date, zone: ZoneInfo, *, now: datetime, whole: str = "") -> list[OnDay]:
-    """Return the matches of a day, competition by competition; of a long list those around now.
+def fixtures_of_day(world: World, day: date, zone: ZoneInfo, *, now: datetime, whole: str = "") -> list[DayMatch]:
+    """Return the matches of a day, ordered by competition; of a long list those around now.
 
     Parameters
     ----------
     whole : str
-        Slug of a competition whose matches are all returned, and no other's.
+        Slug of a competition: return all of its matches, and no others.
     """
     competition = F("competition_id")
     started = Q(kickoff_at__lte=now)
@@ -276,8 +282,11 @@ def fixtures_of_day(world: World, day: date, zone: ZoneInfo, *, now: datetime, w
             | Q(has_started=1, started_rank__lte=STARTED_SHOWN)
             | Q(has_started=0, coming_rank__lte=COMING_SHOWN)
         )
-    # What is shown of a match is read for those that are shown alone, not for all of the day.
-    shown = {match_id: (bool(began), count) for match_id, began, count in rows.values_list("id", *_OF_DAY)}
+    # The joins are read for the matches that are shown, not for all matches of the day.
+    shown = {
+        match_id: (bool(began), count)
+        for match_id, began, count in rows.values_list("id", "has_started", "of_its_kind")
+    }
     found = matches.matches().filter(pk__in=shown)
     found = found.order_by(
         "season__competition__region__name",
@@ -287,11 +296,11 @@ def fixtures_of_day(world: World, day: date, zone: ZoneInfo, *, now: datetime, w
         "kickoff_at",
         "id",
     )
-    return [OnDay(match, *shown[match.pk]) for match in found]
+    return [DayMatch(match, *shown[match.pk]) for match in found]
 
 
-def cards(found: Sequence[Match], *, now: datetime) -> list[Card]:
-    """Return the matches with their forecasts, scores and market prices: three queries, however many they are."""
+def cards(found: Sequence[Match], *, now: datetime) -> list[MatchCard]:
+    """Return the matches with their forecasts, scores and market prices, by three queries for any number."""
     ids = [match.pk for match in found]
     if not ids:
         return []
@@ -299,7 +308,7 @@ def cards(found: Sequence[Match], *, now: datetime) -> list[Card]:
     scores = forecasts.newest_scores(ids)
     prices = market_prices(ids)
     return [
-        Card(
+        MatchCard(
             match=match,
             now=now,
             prediction=predictions.get(match.pk),
@@ -311,7 +320,7 @@ def cards(found: Sequence[Match], *, now: datetime) -> list[Card]:
 
 
 def market_prices(match_ids: Iterable[int]) -> dict[int, Price]:
-    """Return the price that stands for the market of each match that has one, with its margin taken out."""
+    """Return the market price of each match that has one, with the margin removed."""
     quoted = matches.odds_of(match_ids)
     if not quoted:
         return {}
@@ -329,7 +338,7 @@ def market_prices(match_ids: Iterable[int]) -> dict[int, Price]:
 
 
 def seasons_of_team(team: Team) -> list[Season]:
-    """Return the latest season of each competition that a team plays or played in, the most recent first."""
+    """Return the latest season of a team in each of its competitions, the most recent first."""
     newest = RawSQL(
         """
         SELECT f.id FROM matches_competition c CROSS JOIN LATERAL (
@@ -348,7 +357,7 @@ def seasons_of_team(team: Team) -> list[Season]:
 
 
 def world_of(team: Team) -> World | None:
-    """Return the world of a team, which its region belongs to; None before anything is played there."""
+    """Return the world of a team, by the competitions of its region; None when there are none."""
     competition = Competition.objects.filter(region=team.region_id).first()
     return competition.world if competition else None
 
@@ -360,12 +369,12 @@ def newest_league(team: Team) -> Match | None:
         .select_related("season__competition__region")
         .order_by("-kickoff_at")
     )
-    # Every club is at home now and then, and one index finds it.
+    # Two queries, because each can use an index; a team without a home match is rare.
     return rows.filter(home_team=team).first() or rows.filter(away_team=team).first()
 
 
 def newest_seasons(competition_ids: Iterable[int]) -> list[Season]:
-    """Return the newest season of each of some competitions, in the order asked."""
+    """Return the newest season of each of some competitions, in the given order."""
     ids = list(dict.fromkeys(competition_ids))
     rows = (
         Season.objects.filter(competition_id__in=ids)
@@ -379,7 +388,7 @@ def newest_seasons(competition_ids: Iterable[int]) -> list[Season]:
 
 @dataclass(frozen=True, slots=True)
 class SeasonEnd:
-    """How a season may end.
+    """The forecast of a season.
 
     Parameters
     ----------
@@ -388,7 +397,7 @@ class SeasonEnd:
     lines : list of dict
         Lines of the table: ``name``, ``places`` and whether they count ``from_end``.
     clubs : list of (Team, dict)
-        The club and what the simulation says of it, the one with the most expected points first.
+        Each club and its simulated results, the one with the most expected points first.
     """
 
     forecast: SeasonForecast
@@ -403,16 +412,16 @@ def season_end(season: Season) -> SeasonEnd | None:
         return None
     rows = forecast.table["clubs"]
     teams = Team.objects.in_bulk([row["team"] for row in rows])
-    # A team that was merged into another since then is no more.
+    # A team that was merged into another since then does not exist any more.
     clubs = [(teams[row["team"]], row) for row in rows if row["team"] in teams]
     return SeasonEnd(forecast, forecast.table["lines"], clubs)
 
 
 def to_come(found: QuerySet[Match], now: datetime) -> list[QuerySet[Match]]:
-    """Return which of some matches are to come or under way, as far as anybody has told: branches of `matches.merged`.
+    """Return the matches that are to come or under way, as branches for `matches.merged`.
 
-    A file tells nothing between fixture and result, so that a match is waited for until `RESULT_WITHIN` has gone by
-    since its kick-off, or since its day began where only the date is known.
+    Files have no status between fixture and result: a match counts until `RESULT_WITHIN` after its kick-off, or after
+    the beginning of its day where only the date is known.
     """
     since = now - RESULT_WITHIN
     awaited = Q(status__in=AWAITED)
@@ -433,20 +442,20 @@ def coming_of_season(season: Season, now: datetime, *, limit: int) -> list[Match
 
 
 def latest_of_season(season: Season, now: datetime, *, limit: int) -> list[Match]:
-    """Return the latest results of a season, newest first; the score of a match under way is none."""
-    is_over = Q(status__in=(Match.Status.FINISHED, Match.Status.AWARDED), home_goals__isnull=False)
+    """Return the latest results of a season, newest first, without matches under way."""
+    is_over = Q(status__in=WITH_RESULT, home_goals__isnull=False)
     rows = Match.objects.filter(is_over, season=season, kickoff_at__lte=now)
     return list(matches.merged([rows], "-kickoff_at", "-id", limit=limit))
 
 
 def other_world(world: World) -> World | None:
-    """Return the other world when it has competitions too."""
+    """Return the other world if it has competitions."""
     other = World.REAL if world == World.SANDBOX else World.SANDBOX
     return other if Competition.objects.filter(world=other).exists() else None
 
 
 def search_competitions(text: str, *, world: World, limit: int = 20) -> list[Competition]:
-    """Return the competitions of a world whose name or region holds a text; none for an empty one."""
+    """Return the competitions of a world whose name or region contains a text; none for an empty text."""
     if not text:
         return []
     named = Q(name__icontains=text) | Q(region__name__icontains=text)

@@ -1,4 +1,4 @@
-"""Addresses of pages, REST and push."""
+"""Routes of pages, REST, push-in and push."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     path("api/v1/what-if/", WhatIfViewSet.as_view({"get": "retrieve"}), name="api-what-if"),
     path("api/v1/features/", FeaturesView.as_view(), name="features-api"),
-    # Described here, and answered by the admin.
+    # Only here for the schema: the admin process serves these.
     *ingest_urlpatterns,
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", pages.swagger, name="docs"),

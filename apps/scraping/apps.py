@@ -1,10 +1,10 @@
-"""The app of scraping: pages become records."""
+"""Configuration of the app that scrapes sources."""
 
 from django.apps import AppConfig
 
 
 class ScrapingConfig(AppConfig):
-    """Sources, the runs that visited them and the raw pages that they gave."""
+    """Sources, their scrape runs and raw pages."""
 
     name = "apps.scraping"
     verbose_name = "Scraping"

@@ -1,9 +1,9 @@
-"""The one door to plain HTTP.
+"""Plain HTTP: the only module that uses httpx.
 
-A `Client` asks for one page at a time and hands back what came, whatever its status. Every fault of a server, or of the
-way to it, becomes a `FetchError` within the time that the caller allows: a server that hangs or sends a byte a second,
-a page without an end, compressed data that is broken or swells, redirects in a circle. Nothing is retried and nothing
-is judged here, and no proxy of the environment is used.
+A `Client` fetches one page at a time and returns the response, whatever its status. Every failure of a server or of the
+network becomes a `FetchError` within the time limit: a server that hangs or sends a byte a second, an endless page,
+compressed data that is broken or expands without bound, redirects in a circle. Nothing is retried or judged here, and
+proxies of the environment are ignored.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from typing import Any, Final, Self
 import httpcore
 import httpx
 
-from apps.scraping.politeness import host_of, judge
-from apps.scraping.responses import FetchError, Outcome, Response, kept_headers
+from apps.scraping.politeness import host_of
+from apps.scraping.responses import FetchError, FetchOutcome, FetchResponse, kept_headers
 
 TIMEOUT: Final = 30.0
 """Seconds from the request to the last byte, redirects included."""
@@ -31,27 +31,27 @@ MAX_BYTES: Final = 20 * 1024 * 1024
 """Decoded bytes of a page."""
 MAX_REDIRECTS: Final = 8
 KEEP_ALIVE: Final = 15.0
-"""Seconds that an idle connection is kept for the next request to its host."""
+"""Seconds that an idle connection stays open for the next request to its host."""
 EVIDENCE: Final = 64 * 1024
-"""Bytes that are kept of a page that was too large."""
+"""Bytes that are stored of a page that was too large."""
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _PIECE: Final = 64 * 1024
 
 
 class Client:
-    """Asks for pages, one at a time, over connections that are reused; cookies live as long as the client.
+    """Fetches pages, one at a time, over connections that are reused; keeps cookies until it is closed.
 
     Parameters
     ----------
     user_agent : str
-        Who asks, as `politeness.user_agent` says it.
+        See `politeness.user_agent`.
     timeout : float
-        Seconds that a `fetch` may take altogether.
+        Seconds that one `fetch` may take.
     max_bytes : int
-        Decoded bytes that a page may have.
+        Largest page, in decoded bytes.
     verify : ssl.SSLContext or None
-        Whom to trust; None for the usual authorities.
+        None for the usual certificate authorities.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Client:
         self._timeout = timeout
         self._max_bytes = max_bytes
         self._deadline = _Deadline()
-        # Only what `_decode` can undo is asked for.
+        # Only the encoding that `_unzip` decodes.
         headers = {"user-agent": user_agent, "accept": "*/*", "accept-encoding": "gzip"}
         transport = _Transport(verify or httpx.create_ssl_context(), self._deadline)
         self._httpx = httpx.Client(headers=headers, transport=transport, trust_env=False)
@@ -87,47 +87,39 @@ class Client:
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
         max_bytes: int | None = None,
-        accept: Collection[str] = (),
-        follow_redirects_to: Collection[str] = (),
         on_redirect: Callable[[str], None] | None = None,
-    ) -> Response:
-        """Return what a server answers, whatever its status.
+    ) -> FetchResponse:
+        """Return the response of a server, whatever its status.
 
         Parameters
         ----------
         url : str
             Absolute, http or https, without a user name.
         headers : mapping of str to str, optional
-            Sent besides the client's own, such as `politeness.conditional_headers`.
+            Sent in addition to the client's own, such as `politeness.conditional_headers`.
         timeout, max_bytes : optional
-            In place of the client's.
-        accept : collection of str
-            Media types that the page may have, such as ``"text/csv"`` or ``"text/*"``; empty for any. A page without a
-            type passes, and so does one that `politeness.judge` refuses, which the caller must see.
-        follow_redirects_to : collection of str
-            Hosts besides the page's own (``"example.org"``, with ``":port"`` unless it is the usual one) to which a
-            redirect may lead. From https to http none is followed.
+            Override those of the client.
         on_redirect : callable, optional
-            Called with each address before it is asked for. It may wait for its turn, which does not count as the
-            server's time, and raise to refuse.
+            Called with the target of each redirect before it is followed. It may wait, which does not count as time of
+            the server, or raise to refuse. Redirects lead to the same host only, and never from https to http.
 
         Raises
         ------
         FetchError
-            `TIMEOUT` when the answer was not complete in time; `INVALID` for an address that is none, a redirect that
-            is not followed, or a page of another type; `HTTP_ERROR` for all else that is wrong.
+            `TIMEOUT` when the response was not complete in time; `INVALID` for an invalid address or a redirect that is
+            not followed; `HTTP_ERROR` for any other failure.
         """
         started = time.monotonic()
         self._deadline.ends = started + (self._timeout if timeout is None else timeout)
         limit = self._max_bytes if max_bytes is None else max_bytes
-        allowed = {host.lower() for host in follow_redirects_to} | {_host(url)}
+        own_host = _host(url)
         seen = [url]
         while True:
-            response = self._ask(url, headers or {}, limit, started)
+            response = self._get(url, headers or {}, limit, started)
             target = _redirect(response)
             if not target:
-                return _checked(response, accept)
-            if reason := _objection(response, target, allowed, seen):
+                return response
+            if reason := _objection(response, target, own_host, seen):
                 raise FetchError(*reason, response)
             seen.append(target)
             if on_redirect is not None:
@@ -136,31 +128,33 @@ class Client:
                 self._deadline.ends += time.monotonic() - before
             url = target
 
-    def _ask(self, url: str, headers: Mapping[str, str], limit: int, started: float) -> Response:
-        """Ask once, and read the answer to its end."""
+    def _get(self, url: str, headers: Mapping[str, str], limit: int, started: float) -> FetchResponse:
+        """Send one request and read the whole response."""
         try:
             with self._httpx.stream("GET", url, headers=dict(headers)) as answer:
                 return _response(answer, _read(answer, limit), started)
         except _BrokenBodyError as error:
-            raise FetchError(Outcome.HTTP_ERROR, f"{url}: {error}", _response(answer, error.body, started)) from error
+            raise FetchError(
+                FetchOutcome.HTTP_ERROR, f"{url}: {error}", _response(answer, error.body, started)
+            ) from error
         except httpx.InvalidURL as error:
-            raise FetchError(Outcome.INVALID, f"{url[:200]!r} is no address: {error}") from error
+            raise FetchError(FetchOutcome.INVALID, f"{url[:200]!r} is not an address: {error}") from error
         except httpx.TimeoutException as error:
             allowed = self._deadline.ends - started
-            raise FetchError(Outcome.TIMEOUT, f"{url}: no complete answer within {allowed:.1f} s") from error
+            raise FetchError(FetchOutcome.TIMEOUT, f"{url}: no complete response within {allowed:.1f} s") from error
         except httpx.TransportError as error:
-            raise FetchError(Outcome.HTTP_ERROR, f"{url}: {error or type(error).__name__}") from error
+            raise FetchError(FetchOutcome.HTTP_ERROR, f"{url}: {error or type(error).__name__}") from error
 
 
 def _host(url: str) -> str:
     try:
         return host_of(url)
     except ValueError as error:
-        raise FetchError(Outcome.INVALID, str(error)) from error
+        raise FetchError(FetchOutcome.INVALID, str(error)) from error
 
 
-def _redirect(response: Response) -> str:
-    """Return where an answer leads, ``""`` when it leads nowhere; httpx has refused what is no address."""
+def _redirect(response: FetchResponse) -> str:
+    """Return the target of a redirect, ``""`` for any other response; httpx has refused invalid targets."""
     location = response.headers.get("location", "")
     if response.status not in _REDIRECTS or not location:
         return ""
@@ -168,35 +162,26 @@ def _redirect(response: Response) -> str:
 
 
 def _objection(
-    response: Response, target: str, allowed: Collection[str], seen: Collection[str]
-) -> tuple[Outcome, str] | None:
-    """Return why a redirect is not followed, None when it is."""
+    response: FetchResponse, target: str, own_host: str, seen: Collection[str]
+) -> tuple[FetchOutcome, str] | None:
+    """Return why a redirect must not be followed, None when it may."""
     if target in seen:
-        return Outcome.HTTP_ERROR, f"{response.url}: redirects in a circle to {target[:200]}"
+        return FetchOutcome.HTTP_ERROR, f"{response.url}: redirects in a circle to {target[:200]}"
     if len(seen) > MAX_REDIRECTS:
-        return Outcome.HTTP_ERROR, f"{response.url}: more than {MAX_REDIRECTS} redirects"
+        return FetchOutcome.HTTP_ERROR, f"{response.url}: more than {MAX_REDIRECTS} redirects"
     if response.url.startswith("https:") and not target.startswith("https:"):
-        return Outcome.INVALID, f"{response.url}: redirects from https to {target[:200]}"
+        return FetchOutcome.INVALID, f"{response.url}: redirects from https to {target[:200]}"
     try:
         host = _host(target)
     except FetchError as error:
-        return error.outcome, f"{response.url}: redirects to what is not followed: {error}"
-    if host not in allowed:
-        return Outcome.INVALID, f"{response.url}: redirects to {host}, which is another host"
+        return error.outcome, f"{response.url}: redirects to an address that is not followed: {error}"
+    if host != own_host:
+        return FetchOutcome.INVALID, f"{response.url}: redirects to {host}, which is another host"
     return None
 
 
-def _checked(response: Response, accept: Collection[str]) -> Response:
-    """Return the answer unless it is a page of a type that nobody asked for."""
-    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    family = kind.partition("/")[0] + "/*"
-    if not accept or not kind or kind in accept or family in accept or response.status == 304 or judge(response):
-        return response
-    raise FetchError(Outcome.INVALID, f"{response.url}: is {kind}, not {' or '.join(sorted(accept))}", response)
-
-
-def _response(answer: httpx.Response, body: bytes, started: float) -> Response:
-    return Response(
+def _response(answer: httpx.Response, body: bytes, started: float) -> FetchResponse:
+    return FetchResponse(
         url=str(answer.url),
         status=answer.status_code,
         body=body,
@@ -207,7 +192,7 @@ def _response(answer: httpx.Response, body: bytes, started: float) -> Response:
 
 
 class _BrokenBodyError(Exception):
-    """A body that cannot be read to its end; `body` is how far it could."""
+    """A body that cannot be read to its end; `body` is the part that could."""
 
     def __init__(self, reason: str, body: bytes) -> None:
         super().__init__(reason)
@@ -215,13 +200,13 @@ class _BrokenBodyError(Exception):
 
 
 def _read(answer: httpx.Response, limit: int) -> bytes:
-    """Return the body, decoded; memory stays near the limit whatever comes."""
+    """Return the decoded body; memory use stays near the limit."""
     encoding = answer.headers.get("content-encoding", "").strip().lower()
     length = answer.headers.get("content-length", "")
     if encoding in ("gzip", "x-gzip"):
         pieces = _unzip(answer.iter_raw())
     elif encoding not in ("", "identity"):
-        raise _BrokenBodyError(f"is encoded as {encoding[:50]!r}, which nobody asked for", b"")
+        raise _BrokenBodyError(f"is encoded as {encoding[:50]!r}, which was not requested", b"")
     elif length.isascii() and length.isdigit() and len(length) < 20 and int(length) > limit:
         raise _BrokenBodyError(f"announces {int(length):,} bytes, more than {limit:,}", b"")
     else:
@@ -242,9 +227,9 @@ def _read(answer: httpx.Response, limit: int) -> bytes:
 
 
 def _unzip(pieces: Iterable[bytes]) -> Iterable[bytes]:
-    """Yield decoded gzip, of one or several members, a bounded piece at a time.
+    """Yield decoded gzip, of one or several members, in pieces of bounded size.
 
-    httpx would decode a piece at once, however much it swells, and take a cut end for an end.
+    httpx would decode a piece at once, however large it becomes, and would not notice a truncated end.
     """
     wanted = zlib.MAX_WBITS | 16
     decoder = zlib.decompressobj(wanted)
@@ -263,16 +248,16 @@ def _unzip(pieces: Iterable[bytes]) -> Iterable[bytes]:
         while not decoder.eof and (decoded := decoder.decompress(b"", _PIECE)):
             yield decoded
     if is_begun and not decoder.eof:
-        raise zlib.error("it was cut")
+        raise zlib.error("it is truncated")
 
 
 class _Deadline:
-    """The moment, on the monotonic clock, at which the current fetch must have ended."""
+    """Until when, on the monotonic clock, the current fetch must be complete."""
 
     ends = 0.0
 
     def left(self) -> float:
-        """Return the seconds that are left; raise when none are."""
+        """Return the seconds that are left; raise ReadTimeout when none are."""
         left = self.ends - time.monotonic()
         if left <= 0:
             raise httpcore.ReadTimeout("the deadline has passed")
@@ -280,7 +265,7 @@ class _Deadline:
 
 
 class _Transport(httpx.HTTPTransport):
-    """httpx's transport over connections that keep a deadline; its own time limits begin anew with every byte."""
+    """httpx's transport with connections that keep the deadline: httpx restarts its time limits with every byte."""
 
     def __init__(self, context: ssl.SSLContext, deadline: _Deadline) -> None:
         self._pool = httpcore.ConnectionPool(
@@ -317,7 +302,7 @@ class _Network(httpcore.NetworkBackend):
 
 
 class _Stream(httpcore.NetworkStream):
-    """A stream each of whose waits ends with the deadline."""
+    """A stream whose reads and writes end at the deadline."""
 
     def __init__(self, inner: httpcore.NetworkStream, deadline: _Deadline) -> None:
         self._inner = inner
@@ -345,7 +330,7 @@ class _Stream(httpcore.NetworkStream):
 
 
 def _addresses(host: str, seconds: float) -> list[str]:
-    """Return the addresses of a host, within so many seconds, which the system's resolver does not promise."""
+    """Resolve a host within so many seconds; the system's resolver has no time limit that can be set."""
     try:
         return [str(ipaddress.ip_address(host))]
     except ValueError:
@@ -359,12 +344,12 @@ def _addresses(host: str, seconds: float) -> list[str]:
         except (OSError, UnicodeError) as error:
             answers.put(error if isinstance(error, OSError) else OSError(str(error)))
 
-    # Not joined: a resolver that hangs is left to its own time limit.
+    # Not joined: a resolver that hangs ends by itself some time later.
     threading.Thread(target=resolve, name=f"resolve {host}", daemon=True).start()
     try:
         answer = answers.get(timeout=seconds)
     except queue.Empty:
-        raise httpcore.ConnectTimeout(f"the address of {host} did not come in time") from None
+        raise httpcore.ConnectTimeout(f"{host} was not resolved in time") from None
     if isinstance(answer, OSError):
-        raise httpcore.ConnectError(f"the address of {host} is not known: {answer}")
+        raise httpcore.ConnectError(f"{host} cannot be resolved: {answer}")
     return answer

@@ -1,4 +1,4 @@
-"""What cannot be true although every page could be read: contradictions, and far more or fewer matches than before."""
+"""Checks of pages that could be parsed: contradictions, and far more or fewer matches than in earlier runs."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from typing import Final
 
 from apps.matches.records import MatchRecord, SheetRecord
 
-VISITS_COMPARED: Final = 8
-"""Visits before this one whose counts a page is held against."""
+RUNS_COMPARED: Final = 8
+"""Earlier runs with whose counts a page is compared."""
 
-LEAST_VISITS: Final = 3
-"""Visits from which on there is something to compare with."""
+LEAST_RUNS: Final = 3
+"""Fewer earlier runs are not enough for a comparison."""
 
 SMALL: Final = 4
 """A page of so few matches may double or halve."""
 
 SHRUNK: Final = 2
 GROWN: Final = 10
-"""A page is refused below the least of the earlier counts divided by the one, above the greatest times the other: a
-list grows at once after a stand-still, and never shrinks but by accident."""
+"""A count is refused below the least earlier one divided by SHRUNK, or above the greatest times GROWN: a list grows
+suddenly after an outage, and shrinks only by mistake."""
 
 BELIEVED_AFTER: Final = 3
-"""A count that comes so often in a row is believed after all: the site has changed."""
+"""A count that comes so often in a row is accepted after all: the site has changed."""
 
 
 class ImplausibleError(ValueError):
-    """The pages tell what cannot be true; the text says what, `match` is the key of the match (`key_of`)."""
+    """The pages contradict each other; the text says how, `match` is the key of the match (`key_of`)."""
 
     def __init__(self, reason: str, match: tuple[object, ...]) -> None:
         super().__init__(reason)
@@ -36,78 +36,76 @@ class ImplausibleError(ValueError):
 
 
 def out_of_band(count: int, earlier: Sequence[int]) -> str:
-    """Return why a page's number of matches cannot be believed, empty when it can.
+    """Return why a page's number of matches is implausible, empty when it is not.
 
     Parameters
     ----------
     count : int
-        Matches that the page tells of now.
+        Matches on the page now.
     earlier : sequence of int
-        What it told in the visits before, at most eight of them.
+        Matches on it in the runs before, at most eight of them.
     """
-    if len(earlier) < LEAST_VISITS:
+    if len(earlier) < LEAST_RUNS:
         return ""
     least, most = min(earlier), max(earlier)
-    if count * SHRUNK < least and least > SMALL:
-        return f"{count} matches where the latest {len(earlier)} visits found {least} to {most}"
-    if count > max(most, SMALL) * GROWN:
-        return f"{count} matches where the latest {len(earlier)} visits found {least} to {most}"
+    if (count * SHRUNK < least and least > SMALL) or count > max(most, SMALL) * GROWN:
+        return f"{count} matches where the latest {len(earlier)} runs found {least} to {most}"
     return ""
 
 
 def is_believed_at_last(count: int, doubts: Sequence[int]) -> bool:
-    """Return whether a count that was not believed has now come often enough.
+    """Return whether a refused count has now come often enough to be accepted.
 
     Parameters
     ----------
     count : int
-        Matches that the page tells of now.
+        Matches on the page now.
     doubts : sequence of int
-        Counts of the latest visits that were not believed, oldest first.
+        Refused counts of the latest runs, oldest first.
     """
     latest = doubts[-(BELIEVED_AFTER - 1) :]
     return len(latest) == BELIEVED_AFTER - 1 and all(doubt == count for doubt in latest)
 
 
-def apart(told: Iterable[tuple[datetime, MatchRecord]]) -> Iterator[list[MatchRecord]]:
-    """Yield what pages of different moments told, in order of time, in inputs that tell each match once.
+def merge_in_batches(records: Iterable[tuple[datetime, MatchRecord]]) -> Iterator[list[MatchRecord]]:
+    """Merge records from pages of different moments, in order of time, into batches that hold each match once.
 
-    A match with an id of its source is one record, the later completed by the earlier. One without is known by its
-    teams alone, and on another day it would be taken for another meeting: there a new input begins.
+    Records with the same id of their source are merged, the later completed by the earlier. A match without an id is
+    identified by its teams, and on another day it would be taken for another meeting: there a new batch begins.
 
     Parameters
     ----------
-    told : iterable of (datetime, MatchRecord)
-        Of one source, each with the moment at which its page came.
+    records : iterable of (datetime, MatchRecord)
+        Of one source, each with the moment at which its page was fetched.
     """
     waiting: list[MatchRecord] = []
     teams: dict[tuple[object, ...], date] = {}
-    for _, record in sorted(told, key=lambda pair: pair[0]):
+    for _, record in sorted(records, key=lambda pair: pair[0]):
         pair = (record.competition, record.season, record.home_team, record.away_team)
         if not record.source_id and teams.get(pair, record.kickoff_at.date()) != record.kickoff_at.date():
-            yield together(waiting, in_time=True)
+            yield merge(waiting, in_time=True)
             waiting, teams = [], {}
         teams[pair] = record.kickoff_at.date()
         waiting.append(record)
     if waiting:
-        yield together(waiting, in_time=True)
+        yield merge(waiting, in_time=True)
 
 
-def together(records: Iterable[MatchRecord], *, in_time: bool = False) -> list[MatchRecord]:
+def merge(records: Iterable[MatchRecord], *, in_time: bool = False) -> list[MatchRecord]:
     """Return one record of each match, the later of two completed by the earlier.
 
     Parameters
     ----------
     records : iterable of MatchRecord
-        Of one source, in the order in which its pages told them.
+        Of one source, in the order of their pages.
     in_time : bool
-        The pages came at different moments, so that a later one may correct an earlier one. Without it they are one
-        visit's, and two results of one match contradict each other.
+        Whether the pages are of different moments, so that a later one may correct an earlier one. Otherwise they are
+        of one run, and two results of one match contradict each other.
 
     Raises
     ------
     ImplausibleError
-        When two records of one visit tell different results of one match.
+        When two records of one run have different results of one match.
     """
     found: dict[tuple[object, ...], MatchRecord] = {}
     for record in records:
@@ -124,7 +122,7 @@ def together(records: Iterable[MatchRecord], *, in_time: bool = False) -> list[M
 
 
 def key_of(record: MatchRecord) -> tuple[object, ...]:
-    """Return what makes a record tell of the same match as another one of its source."""
+    """Return what is equal for two records of one match of their source."""
     if record.source_id:
         return (record.source_id,)
     day = record.kickoff_at.date()

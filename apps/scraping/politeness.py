@@ -1,7 +1,7 @@
-"""How SPAI behaves as a guest: who it says it is, what robots.txt lets it see, how long it waits, when it stays away.
+"""Rules of polite scraping: user agent, robots.txt, delays between requests, and the circuit breaker of a host.
 
-Pure decisions: the clock and every random draw are passed in, and each state is made of plain columns, so that whoever
-keeps it can keep it in a row. Nothing here evades a block; a refusal makes SPAI stay away longer.
+Pure functions: time and random draws are passed in, and each state consists of plain values that fit into a row.
+Nothing here evades a block; a refusal makes SPAI stay away longer.
 """
 
 from __future__ import annotations
@@ -20,51 +20,51 @@ from urllib.parse import urlsplit
 from protego import Protego
 from selectolax.lexbor import LexborHTMLParser
 
-from apps.scraping.responses import Outcome, Response
+from apps.scraping.responses import FetchOutcome, FetchResponse
 
 VERSION: Final = "0.1.0"
 AGENT: Final = f"SPAI/{VERSION}"
-"""The product token, by which a robots.txt and a server's log know us."""
+"""The product token, for robots.txt and server logs."""
 
 _PORTS: Final = {"http": 80, "https": 443}
 
 ROBOTS_LIMIT: Final = 500 * 1024
 """Bytes of a robots.txt that are read (RFC 9309, section 2.5)."""
 ROBOTS_KEEP: Final = timedelta(hours=24)
-"""How long a copy serves (RFC 9309, section 2.4)."""
+"""How long a copy may be used (RFC 9309, section 2.4)."""
 ROBOTS_KEEP_UNREACHABLE: Final = timedelta(minutes=1)
-"""How long the refusal that stands for an unreachable robots.txt serves before it is asked for again; five such answers
-in a row open the breaker."""
+"""How long everything is forbidden after robots.txt could not be reached; five such failures in a row open the
+breaker."""
 ALLOW_ALL: Final = ""
 DISALLOW_ALL: Final = "User-agent: *\nDisallow: /\n"
 
 LONGEST_DELAY: Final = timedelta(seconds=60)
-"""The longest pause between two requests that a worker waits out; a host that asks for a longer one is not visited."""
+"""Longest delay that a worker waits out; a host that demands a longer one is not scraped."""
 LONGEST_GAP: Final = timedelta(days=1)
-"""A longer Crawl-delay is read as this."""
+"""A longer Crawl-delay is cut to this."""
 LONGEST_RETRY_AFTER: Final = timedelta(days=7)
-"""A longer Retry-After is read as this; the operator sees the lane closed all the while."""
+"""A longer Retry-After is cut to this; the admin shows the host as halted meanwhile."""
 
 FAILURE_LIMIT: Final = 5
 """Timeouts and errors in a row that open a breaker."""
 FIRST_PAUSE: Final = timedelta(minutes=15)
 LONGEST_PAUSE: Final = timedelta(hours=24)
 PROBE_LIMIT: Final = timedelta(minutes=10)
-"""A probe that has told nothing for so long was lost with its process; the next one may go."""
+"""A probe without a result after this time was lost with its process; another one may be sent."""
 
 
 def user_agent(contact: str) -> str:
-    """Return the name under which SPAI asks for pages: what it is, and where its operator can be reached.
+    """Return the user agent: name and version of SPAI, and where its operator can be reached.
 
     Parameters
     ----------
     contact : str
-        An address of the operator: a web page, or an electronic mail address.
+        Web page or mail address of the operator.
 
     Raises
     ------
     ValueError
-        When the contact is empty or cannot stand in a header.
+        When the contact is empty or has characters that a header must not have.
     """
     contact = contact.strip()
     if not re.fullmatch(r"[!-'*-\[\]-~]{3,200}", contact):
@@ -76,20 +76,20 @@ def user_agent(contact: str) -> str:
 
 
 def host_of(url: str) -> str:
-    """Return the host of an address as its lane is named: in lower case, with the port unless it is the usual one.
+    """Return the host of an address in lower case, with the port unless it is the usual one.
 
     Raises
     ------
     ValueError
-        When it is no absolute http or https address, or one with a user name in it.
+        When it is not an absolute http or https address, or contains a user name.
     """
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise ValueError(f"{url[:200]!r} is no address: {error}") from error
+        raise ValueError(f"{url[:200]!r} is not an address: {error}") from error
     if parts.scheme not in _PORTS or not parts.hostname or parts.username is not None:
-        raise ValueError(f"{url[:200]!r} is no http address of a host alone")
+        raise ValueError(f"{url[:200]!r} is not an http address without a user name")
     return parts.hostname if port in (None, _PORTS[parts.scheme]) else f"{parts.hostname}:{port}"
 
 
@@ -100,14 +100,14 @@ def _rules(text: str) -> Protego:
 
 @dataclass(frozen=True, slots=True)
 class Robots:
-    """What a site lets robots see.
+    """The rules of a robots.txt.
 
     Parameters
     ----------
     text : str
-        Its robots.txt, or the text that stands for it; all there is to keep.
+        The robots.txt, or the text used in its place.
     keep : timedelta
-        How long it serves from when it was fetched.
+        How long it may be used after it was fetched.
     """
 
     text: str
@@ -115,23 +115,23 @@ class Robots:
 
     @classmethod
     def parse(cls, content: str | bytes) -> Robots:
-        """Read a robots.txt, which is UTF-8 and is cut after 500 KiB; lines that say nothing are passed over."""
+        """Parse a robots.txt: UTF-8, cut after 500 KiB; unknown lines are ignored."""
         raw = content.encode("utf-8", "replace") if isinstance(content, str) else content
         if len(raw) > ROBOTS_LIMIT:
-            # A rule that is cut in two would say something else.
+            # A rule that is cut in two would mean something else.
             raw = raw[:ROBOTS_LIMIT].rpartition(b"\n")[0]
         return cls(raw.decode("utf-8", "replace").removeprefix("\ufeff"))
 
     @classmethod
-    def of(cls, response: Response | None) -> Robots:
-        """Return the rules that an answer to the request for robots.txt makes (RFC 9309, section 2.3.1).
+    def of(cls, response: FetchResponse | None) -> Robots:
+        """Return the rules that follow from a response to the request for robots.txt (RFC 9309, section 2.3.1).
 
         Parameters
         ----------
-        response : Response or None
-            None when nothing came. Then, and when the server failed, nothing may be fetched for now. A robots.txt that
-            does not exist (4xx) forbids nothing. A 429 and a challenge page say nothing about what exists, so that
-            they count as a server that failed.
+        response : FetchResponse or None
+            None when there was none. Then, and after a server error, nothing may be fetched for now. A robots.txt that
+            does not exist (4xx) forbids nothing. A 429 or a challenge page does not show whether one exists, and
+            counts as a server error.
         """
         if response is None or response.status == 429 or response.status >= 500 or challenge(response):
             return cls(DISALLOW_ALL, ROBOTS_KEEP_UNREACHABLE)
@@ -142,49 +142,46 @@ class Robots:
         return cls(DISALLOW_ALL, ROBOTS_KEEP_UNREACHABLE)
 
     def allows(self, url: str, agent: str = AGENT) -> bool:
-        """Return whether the robot of this product token may ask for the address."""
+        """Return whether a robot with this product token may fetch the address."""
         try:
             return bool(_rules(self.text).can_fetch(url, agent))
-        except ValueError:  # no address at all
+        except ValueError:  # not an address
             return False
 
     def crawl_delay(self, agent: str = AGENT) -> timedelta | None:
-        """Return the pause between two requests that the site asks for, None when it asks for none."""
+        """Return the delay between two requests that the site demands, None for none."""
         seconds = _rules(self.text).crawl_delay(agent)
         return None if seconds is None else timedelta(seconds=min(float(seconds), LONGEST_GAP.total_seconds()))
 
 
-def gap(delay: timedelta, jitter: float, draw: float, *, crawl_delay: timedelta | None = None) -> timedelta:
-    """Return how long after the end of a request the next one may go to the same host: never less than the delay.
+def gap(delay: timedelta, jitter: float, draw: float) -> timedelta:
+    """Return how long after the end of a request the next one may be sent to the same host; at least the delay.
 
     Parameters
     ----------
     delay : timedelta
-        The least pause, not negative.
+        Shortest pause, not negative.
     jitter : float
-        How much longer the pause may be, as a share of the delay, not negative.
+        By how much the pause may be longer, as a share of the delay, not negative.
     draw : float
         A uniform draw from [0, 1).
-    crawl_delay : timedelta or None
-        What robots.txt asks for; a lower bound of the delay.
     """
     if delay < timedelta() or not 0 <= jitter < math.inf or not 0 <= draw <= 1:
         raise ValueError(f"gap: delay {delay}, jitter {jitter} or draw {draw} is out of range")
-    least = max(delay, crawl_delay or timedelta())
-    return least * (1 + jitter * draw)
+    return delay * (1 + jitter * draw)
 
 
 def retry_after(value: str | None, now: datetime) -> timedelta | None:
-    """Return how long a Retry-After header asks to stay away: seconds or an HTTP date (RFC 9110, section 10.2.3).
+    """Return the pause that a Retry-After header demands, in seconds or until an HTTP date (RFC 9110, section 10.2.3).
 
     Returns
     -------
     timedelta or None
-        From nothing, for a moment that has passed, to a week; None for a header that says nothing.
+        From zero, for a moment that has passed, to a week; None for a header that cannot be parsed.
     """
     value = (value or "").strip()
     if re.fullmatch(r"[0-9]+", value):
-        # More digits are longer than the longest anyway, and Python refuses to read thousands of them.
+        # More digits exceed the limit anyway, and Python refuses to convert thousands of them.
         seconds = int(value) if len(value) <= 9 else math.inf
         return timedelta(seconds=min(seconds, LONGEST_RETRY_AFTER.total_seconds()))
     try:
@@ -200,22 +197,22 @@ def retry_after(value: str | None, now: datetime) -> timedelta | None:
 
 
 class BreakerState(StrEnum):
-    """Whether requests may go to a host."""
+    """Whether requests may be sent to a host."""
 
     CLOSED = "closed"
     """They may."""
     OPEN = "open"
-    """They may not before a moment."""
+    """They may not, until a moment."""
     HALF_OPEN = "half_open"
-    """One is on its way to find out; no other may go."""
+    """One has been sent as a probe; no other may be."""
 
 
 @dataclass(frozen=True, slots=True)
 class Breaker:
-    """Keeps requests away from a host that refuses or fails.
+    """Circuit breaker: stops the requests to a host that refuses or fails.
 
-    Ask `admit` before a request, and keep the state that it returns together with the claim to be the one request in
-    flight; tell `after` what came, and keep that. An operator who closes a breaker by hand keeps a new `Breaker()`.
+    Before a request, save the state that `admit` returns, while holding the lock of the host; after it, save the state
+    that `after` returns for its outcome. To close a breaker by hand, save a new `Breaker()`.
 
     Parameters
     ----------
@@ -223,9 +220,9 @@ class Breaker:
     failures : int
         Timeouts and errors in a row.
     trips : int
-        How often it opened in a row, without a success between; the pause doubles with each.
+        How often in a row it opened without a success between; each doubles the pause.
     opened_at, open_until : datetime or None
-        When it opened, and when one request may try again; of a half-open one, when that request counts as lost.
+        When it opened, and when a probe may be sent; of a half-open one, when that probe counts as lost.
     reason : str
         Why it opened, for the operator.
     """
@@ -243,13 +240,13 @@ class Breaker:
             raise ValueError(f"a breaker that is {self.state} needs open_until")
 
     def allows(self, now: datetime) -> bool:
-        """Return whether a request may go."""
+        """Return whether a request may be sent."""
         return self.open_until is None or now >= self.open_until
 
     def admit(self, now: datetime) -> Breaker | None:
-        """Return the state while the request is on its way, None when it may not go.
+        """Return the state during the request, None when it may not be sent.
 
-        After a pause exactly one may go, as a probe; when nothing is heard of it within ten minutes, another one.
+        After a pause exactly one may be sent as a probe; if it has no result within ten minutes, another one.
         """
         if not self.allows(now):
             return None
@@ -257,34 +254,33 @@ class Breaker:
             return self
         return replace(self, state=BreakerState.HALF_OPEN, open_until=now + PROBE_LIMIT)
 
-    def after(self, outcome: Outcome, now: datetime, wait: timedelta | None = None, reason: str = "") -> Breaker:
+    def after(self, outcome: FetchOutcome, now: datetime, wait: timedelta | None = None, reason: str = "") -> Breaker:
         """Return the state after a request.
 
         Parameters
         ----------
-        outcome : Outcome
-            What came of it. `BLOCKED` opens at once; the fifth `TIMEOUT` or `HTTP_ERROR` in a row does, and the first
-            one of a probe. `FAILED` is our own fault and says nothing about the site. Every other one says that the
-            site answers, and closes.
+        outcome : FetchOutcome
+            `BLOCKED` opens the breaker at once; so do the fifth `TIMEOUT` or `HTTP_ERROR` in a row and the first one of
+            a probe. `FAILED` is our own failure and says nothing about the site. Any other outcome closes it.
         now : datetime
             When it ended.
         wait : timedelta or None
-            What Retry-After asked for; the pause is never shorter, whatever failed.
+            What Retry-After demanded; the pause is never shorter.
         reason : str
             What happened, for the operator.
         """
-        # Of a request that began before the breaker opened: it cannot close it, nor count twice.
+        # A request that was sent before the breaker opened can neither close it nor count again.
         is_straggler = self.state is BreakerState.OPEN and not self.allows(now)
-        if outcome is Outcome.FAILED:
+        if outcome is FetchOutcome.FAILED:
             is_probe = self.state is BreakerState.HALF_OPEN
             return replace(self, state=BreakerState.OPEN, open_until=now) if is_probe else self
-        if outcome not in (Outcome.BLOCKED, Outcome.TIMEOUT, Outcome.HTTP_ERROR):
+        if outcome not in (FetchOutcome.BLOCKED, FetchOutcome.TIMEOUT, FetchOutcome.HTTP_ERROR):
             return self if is_straggler else Breaker()
         if is_straggler:
             assert self.open_until is not None
             return replace(self, open_until=max(self.open_until, now + (wait or timedelta())))
-        failures = self.failures + (outcome is not Outcome.BLOCKED)
-        is_trip = outcome is Outcome.BLOCKED or failures >= FAILURE_LIMIT or self.state is not BreakerState.CLOSED
+        failures = self.failures + (outcome is not FetchOutcome.BLOCKED)
+        is_trip = outcome is FetchOutcome.BLOCKED or failures >= FAILURE_LIMIT or self.state is not BreakerState.CLOSED
         if not is_trip and not wait:
             return replace(self, failures=failures)
         trips = self.trips + is_trip
@@ -293,14 +289,14 @@ class Breaker:
 
 
 def _pause(trips: int) -> timedelta:
-    """Return how long a breaker stays open after it opened so often in a row: 15 minutes, doubling to a day."""
+    """Return how long a breaker stays open after so many trips in a row: 15 minutes, doubling up to a day."""
     return min(FIRST_PAUSE * 2 ** min(trips - 1, 30), LONGEST_PAUSE) if trips else timedelta()
 
 
 SMALL_PAGE: Final = 32 * 1024
-"""Bytes: a block page is smaller than a page of matches, which may well quote one."""
+"""Bytes: a block page is smaller than a page of matches, which may contain the same phrases."""
 FEW_WORDS: Final = 1500
-"""Characters that a small page may show and still be nothing but a block page."""
+"""Characters of text: a small page with more is not a block page."""
 _BLANK: Final = b"\xef\xbb\xbf \t\r\n"
 _CLOUDFLARE_TITLES: Final = ("just a moment", "attention required! | cloudflare")
 _GENERIC_PHRASES: Final = (
@@ -318,11 +314,11 @@ _GENERIC_PHRASES: Final = (
 )
 
 
-def challenge(response: Response) -> str:
-    """Return whose challenge or block page came in place of the page, ``""`` when none did.
+def challenge(response: FetchResponse) -> str:
+    """Return whose challenge or block page a response is, ``""`` for any other page.
 
-    Block pages often come with status 200. What decides is a header or the title, or the words of a page that is small
-    and shows little else, so that a real page which mentions such words is not taken for one.
+    Block pages often have status 200. They are recognised by a header, by the title, or by phrases in a small page with
+    little other text, so that a real page which contains such phrases is not taken for one.
 
     Returns
     -------
@@ -353,25 +349,25 @@ def challenge(response: Response) -> str:
     return "captcha" if any(phrase in title or phrase in shown for phrase in _GENERIC_PHRASES) else ""
 
 
-def judge(response: Response) -> Outcome | None:
-    """Return what an answer means before anybody reads it, None when it may be read.
+def judge(response: FetchResponse) -> FetchOutcome | None:
+    """Return the outcome of a response that must not be parsed, None when it may be.
 
-    A refusal (403, 429, 451) or a challenge is `BLOCKED`; 304 may be "read"; any other status but 2xx is `HTTP_ERROR`.
+    A refusal (403, 429, 451) or a challenge page is `BLOCKED`; any status but 2xx and 304 is `HTTP_ERROR`.
     """
     if response.status in (403, 429, 451) or challenge(response):
-        return Outcome.BLOCKED
+        return FetchOutcome.BLOCKED
     if 200 <= response.status < 300 or response.status == 304:
         return None
-    return Outcome.HTTP_ERROR
+    return FetchOutcome.HTTP_ERROR
 
 
 def conditional_headers(kept: Mapping[str, str]) -> dict[str, str]:
-    """Return what asks for a page only if it is no longer the kept one (RFC 9110, section 13.1).
+    """Return request headers by which a server sends a page only if it has changed (RFC 9110, section 13.1).
 
     Parameters
     ----------
     kept : mapping of str to str
-        Headers of the kept page, names in lower case.
+        Response headers of the stored page, names in lower case.
     """
-    asked = {"if-none-match": kept.get("etag", ""), "if-modified-since": kept.get("last-modified", "")}
-    return {name: value for name, value in asked.items() if value and value.isascii() and value.isprintable()}
+    conditions = {"if-none-match": kept.get("etag", ""), "if-modified-since": kept.get("last-modified", "")}
+    return {name: value for name, value in conditions.items() if value and value.isascii() and value.isprintable()}

@@ -1,6 +1,6 @@
-"""What comes back through a door, and the words for what came of it.
+"""Responses of servers, and the words for the outcome of a request or of a scrape run.
 
-Pure Python: the doors (`http`, `browser`) make these, services judge and keep them.
+Pure Python: `http` and `browser` make responses, the services judge and store them.
 """
 
 from __future__ import annotations
@@ -15,38 +15,37 @@ KEPT_HEADERS: Final = frozenset({
     "age", "cache-control", "cf-mitigated", "cf-ray", "content-encoding", "content-language", "content-length",
     "content-type", "date", "etag", "expires", "last-modified", "location", "retry-after", "server", "x-iinfo",
 })  # fmt: skip
-"""What is kept of an answer's headers: what judging and asking again need; never a cookie."""
+"""Response headers that are kept: those needed to judge a response and for conditional requests; never a cookie."""
 HEADER_LIMIT: Final = 4096
-"""Characters of a header's value; a longer one is not kept, since a part of an address or a tag is another one."""
+"""Characters of a header's value. A longer one is dropped: part of an address or of an entity tag would be wrong."""
 
 
-class Outcome(StrEnum):
-    """What came of a request or of a whole visit; never a mere yes or no."""
+class FetchOutcome(StrEnum):
+    """How a request or a whole scrape run ended."""
 
     STORED = "stored"
     """Pages came and changed what is stored."""
     UNCHANGED = "unchanged"
-    """Pages came and told nothing new."""
+    """Pages came without anything new."""
     BLOCKED = "blocked"
-    """The site refused: by 403, 429 or a challenge page, which halt the lane of its host, or by its robots.txt, which
-    does not."""
+    """The site refused: by 403, 429 or a challenge page, which halt the host, or by its robots.txt, which does not."""
     CHANGED_LAYOUT = "changed_layout"
-    """A page came that does not show what its kind promises."""
+    """A page came that lacks what a page of its kind must show."""
     EMPTY = "empty"
     """Pages came without the matches that they must hold."""
     TIMEOUT = "timeout"
-    """Nothing came in time."""
+    """No complete response came in time."""
     HTTP_ERROR = "http_error"
-    """No connection, an error status, a broken or endless answer."""
+    """No connection, an error status, a broken or endless response."""
     INVALID = "invalid"
-    """What came cannot be true: contradictions, or far more or fewer matches than the visits before."""
+    """The pages cannot be true: contradictions, or far more or fewer matches than in the runs before."""
     FAILED = "failed"
-    """Our own fault: a lost process, the database, a defect."""
+    """A failure of our own: a lost process, the database, a defect."""
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
-    """An answer of a server, whatever its status.
+class FetchResponse:
+    """A response of a server, whatever its status.
 
     Parameters
     ----------
@@ -56,7 +55,7 @@ class Response:
     headers : mapping of str to str
         Names in lower case.
     body : bytes
-        Decoded of any content encoding; of a page in a browser its HTML when the wait was over.
+        Without content encoding; from a browser, the page's HTML when the wait was over.
     fetched_at : datetime
         When it was complete, aware, UTC.
     seconds : float
@@ -72,7 +71,7 @@ class Response:
 
 
 def kept_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Return the headers that matter, names in lower case; of one that came twice the first."""
+    """Return the headers to keep, names in lower case; the first of those with the same name."""
     kept: dict[str, str] = {}
     for name, value in headers:
         if name.lower() in KEPT_HEADERS and len(value) <= HEADER_LIMIT:
@@ -81,19 +80,18 @@ def kept_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 class FetchError(Exception):
-    """A page did not come as it should.
+    """No usable response came.
 
     Parameters
     ----------
-    outcome : Outcome
-        What it means for the visit.
+    outcome : FetchOutcome
     reason : str
         What happened, for the operator.
-    response : Response or None
-        What did come, to be kept; None when nothing did.
+    response : FetchResponse or None
+        The unusable response, to be stored; None when there was none.
     """
 
-    def __init__(self, outcome: Outcome, reason: str, response: Response | None = None) -> None:
+    def __init__(self, outcome: FetchOutcome, reason: str, response: FetchResponse | None = None) -> None:
         super().__init__(reason)
         self.outcome = outcome
         self.reason = reason
@@ -101,7 +99,7 @@ class FetchError(Exception):
 
 
 class LeadsOnError(FetchError):
-    """A page leads to another one, which was not asked for; the site has answered as it should.
+    """A page leads to another one, which has not been requested yet; the site has responded as it should.
 
     Parameters
     ----------
@@ -112,12 +110,12 @@ class LeadsOnError(FetchError):
     """
 
     def __init__(self, url: str, target: str) -> None:
-        super().__init__(Outcome.STORED, f"{url}: leads on to {target}")
+        super().__init__(FetchOutcome.STORED, f"{url}: leads on to {target}")
         self.target = target
 
 
-class NotAskedError(FetchError):
-    """A request that was not made, for a reason of our own that another try would meet again."""
+class NotSentError(FetchError):
+    """A request was not sent for a reason of our own that holds for a retry too."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(Outcome.FAILED, f"No request leaves: {reason}")
+        super().__init__(FetchOutcome.FAILED, f"No request is sent: {reason}")

@@ -1,4 +1,4 @@
-"""Reads of sources, their visits, their lanes and their pages."""
+"""Queries for sources, their runs, hosts and pages."""
 
 from __future__ import annotations
 
@@ -9,29 +9,30 @@ from typing import Final
 from django.db.models import BooleanField, Count, ExpressionWrapper, F, Max, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce, Now
 
-from apps.scraping.models import Address, Lane, ScrapeRun, Snapshot, Source
-from apps.scraping.politeness import host_of
-from apps.scraping.responses import Outcome
+from apps.scraping.models import Address, HostState, ScrapeRun, Snapshot, Source
+from apps.scraping.politeness import BreakerState, host_of
+from apps.scraping.responses import FetchOutcome
+from apps.scraping.scopes import ScrapeScope
 
-COMPLETE: Final = (Outcome.STORED.value, Outcome.UNCHANGED.value)
-"""Outcomes of a visit that took all that its source then told."""
+COMPLETE: Final = (FetchOutcome.STORED.value, FetchOutcome.UNCHANGED.value)
+"""Outcomes of a run that read everything it was to read."""
 
-TROUBLED: Final = tuple(outcome.value for outcome in Outcome if outcome.value not in COMPLETE)
+TROUBLED: Final = tuple(outcome.value for outcome in FetchOutcome if outcome.value not in COMPLETE)
 """Outcomes that an operator should look at."""
 
-OF_OLD: Final = (ScrapeRun.Scope.BACKFILL.value, ScrapeRun.Scope.REPARSE.value)
-"""What can wait for what is fresh."""
+CAN_WAIT: Final = (ScrapeScope.BACKFILL.value, ScrapeScope.REPARSE.value)
+"""Scopes of old matches: their runs wait for all others."""
 
 _FRESHENS: Final = {"outcome__in": COMPLETE, "scope__in": ("results", "fixtures", "odds"), "pages_done__gt": 0}
-"""A visit that tells how fresh its source is: not one of old pages, nor one that asked for none."""
+"""Runs that count for the freshness of their source: of current matches, and with at least one page."""
 
 RUNS_IN_A_SPARK: Final = 24
 
 
 def sources() -> QuerySet[Source]:
-    """Return the sources by name, each with start, outcome and run of its latest visit and when it was last complete.
+    """Return the sources by name, annotated with their latest run and the latest complete one.
 
-    Adds `latest_requested_at`, `latest_outcome`, `latest_run_id`, `complete_at` and `waiting` (open visits).
+    Adds `latest_requested_at`, `latest_outcome`, `latest_run_id`, `complete_at` and `waiting` (number of open runs).
     """
     newest = ScrapeRun.objects.filter(source=OuterRef("pk"), started_at__isnull=False).order_by("-requested_at")
     complete = ScrapeRun.objects.filter(source=OuterRef("pk"), **_FRESHENS).order_by("-requested_at")
@@ -45,7 +46,7 @@ def sources() -> QuerySet[Source]:
 
 
 def sparks(source_ids: Iterable[int]) -> dict[int, list[ScrapeRun]]:
-    """Return the latest ended visits of each source, oldest first, without their pages; one query."""
+    """Return the latest ended runs of each source, oldest first, without their pages; one query."""
     wanted = list(source_ids)
     found = ScrapeRun.objects.raw(
         "SELECT r.id, r.source_id, r.scope, r.outcome, r.requested_at, r.started_at, r.finished_at, r.records "
@@ -60,43 +61,43 @@ def sparks(source_ids: Iterable[int]) -> dict[int, list[ScrapeRun]]:
 
 
 def open_runs() -> QuerySet[ScrapeRun]:
-    """Return the visits that are not over, in the order of their turns.
+    """Return the runs that are not over, in the order in which they are worked on.
 
-    What is fresh goes before what is old, a back-fill or a re-reading; among equals whoever waits longest for a turn.
+    Back-fills and re-parses come last; otherwise the run comes first that has waited longest since its latest slice.
     """
     return (
         ScrapeRun.objects.filter(finished_at__isnull=True)
         .select_related("source")
         .annotate(
-            turn=Coalesce(F("worked_at"), F("requested_at")),
-            is_of_old=ExpressionWrapper(Q(scope__in=OF_OLD), output_field=BooleanField()),
+            waits_since=Coalesce(F("worked_at"), F("requested_at")),
+            can_wait=ExpressionWrapper(Q(scope__in=CAN_WAIT), output_field=BooleanField()),
         )
-        .order_by("is_of_old", "turn", "window_start", "pk")
+        .order_by("can_wait", "waits_since", "window_start", "pk")
     )
 
 
 def is_anybody_waiting(run: ScrapeRun) -> bool:
-    """Return whether a visit to another source, or a fresher one to the same, waits while one is at work."""
+    """Return whether a run of another source waits; for a back-fill or re-parse also one of the same source."""
     waiting = ScrapeRun.objects.filter(finished_at__isnull=True).exclude(pk=run.pk)
     elsewhere = ~Q(source_id=run.source_id)
-    if run.scope in OF_OLD:
-        elsewhere |= ~Q(scope__in=OF_OLD)
+    if run.scope in CAN_WAIT:
+        elsewhere |= ~Q(scope__in=CAN_WAIT)
     return waiting.filter(elsewhere).exists()
 
 
 def is_halted(url: str, now: datetime) -> bool:
-    """Return whether the host of an address is not to be asked for anything now."""
-    lane = lane_of(url)
-    return lane is not None and lane.open_until is not None and now < lane.open_until
+    """Return whether the host of an address may get no request now."""
+    state = host_state_of(url)
+    return state is not None and state.open_until is not None and now < state.open_until
 
 
 def latest_complete_run(source: Source, scope: str) -> ScrapeRun | None:
-    """Return the newest visit of a kind that took all that its source then told."""
+    """Return the newest complete run of a scope."""
     return source.runs.filter(outcome__in=COMPLETE, scope=scope).order_by("-requested_at").first()
 
 
 def troubled_runs(since: datetime) -> QuerySet[ScrapeRun]:
-    """Return the visits that ended badly since a moment, newest first."""
+    """Return the runs that ended badly since a moment, newest first."""
     return (
         ScrapeRun.objects.filter(outcome__in=TROUBLED, finished_at__gte=since)
         .select_related("source")
@@ -105,39 +106,39 @@ def troubled_runs(since: datetime) -> QuerySet[ScrapeRun]:
     )
 
 
-def halted_lanes() -> QuerySet[Lane]:
-    """Return the hosts that are not visited now because they refused or failed."""
-    return Lane.objects.exclude(state=Lane.State.CLOSED).filter(open_until__gt=Now()).order_by("host")
+def halted_hosts() -> QuerySet[HostState]:
+    """Return the hosts that get no request now because they refused or failed."""
+    return HostState.objects.exclude(state=BreakerState.CLOSED).filter(open_until__gt=Now()).order_by("host")
 
 
-def lane_of(url: str) -> Lane | None:
-    """Return the lane of an address's host, None before the first request and for an address without a host."""
+def host_state_of(url: str) -> HostState | None:
+    """Return the state of an address's host, None before its first request and for an address without a host."""
     try:
         host = host_of(url)
     except ValueError:
         return None
-    return Lane.objects.filter(host=host).first()
+    return HostState.objects.filter(host=host).first()
 
 
 def address(source: Source, url: str) -> Address | None:
-    """Return what is known of an address, with its latest good page."""
+    """Return the row of an address with its latest good page."""
     return Address.objects.select_related("snapshot").filter(source=source, url=url).first()
 
 
 def doubted_addresses(run: ScrapeRun) -> QuerySet[Address]:
-    """Return the addresses of a visit whose pages told far more or fewer matches than before."""
-    urls = [page["url"] for page in run.pages if page["came"] == Outcome.INVALID.value]
+    """Return the addresses of a run whose counts of matches were refused."""
+    urls = [page["url"] for page in run.pages if page["came"] == FetchOutcome.INVALID.value]
     return Address.objects.filter(source=run.source_id, url__in=urls).exclude(doubts=[])
 
 
 def pages_of(source: Source, url: str) -> QuerySet[Snapshot]:
-    """Return the pages of an address that a reader, mended meanwhile, may read, in the order in which they came."""
-    readable = (Outcome.STORED.value, Outcome.CHANGED_LAYOUT.value)
+    """Return the stored pages of an address that a corrected reader may be able to parse, oldest first."""
+    readable = (FetchOutcome.STORED.value, FetchOutcome.CHANGED_LAYOUT.value)
     return Snapshot.objects.filter(source=source, url=url, outcome__in=readable).order_by("fetched_at")
 
 
 def freshness() -> list[tuple[str, datetime]]:
-    """Return when each source was last told in full."""
+    """Return when the latest complete run of each source was requested."""
     rows = (
         ScrapeRun.objects.filter(**_FRESHENS)
         .values_list("source__name")

@@ -1,4 +1,4 @@
-"""Tasks of the sources: each takes the clock, calls one service and logs its report."""
+"""Celery tasks: each takes the time, calls one service and logs its report."""
 
 from __future__ import annotations
 
@@ -12,38 +12,21 @@ from apps.scraping import services
 logger = logging.getLogger(__name__)
 
 
-@shared_task(
-    name="scraping.visit_due",
-    acks_late=True,
-    reject_on_worker_lost=True,
-    soft_time_limit=25,
-    time_limit=30,
-)
-def visit_due(source: str, scope: str) -> None:
-    """Ask for the visit that the timetable wants."""
-    logger.info("visit_due: %s", services.visit_due(source=source, scope=scope, now=timezone.now()))
+@shared_task(name="scraping.request_scheduled_run", soft_time_limit=25, time_limit=30)
+def request_scheduled_run(source: str, scope: str) -> None:
+    """Request the run that the timetable asks for."""
+    request = services.request_scheduled_run(source=source, scope=scope, now=timezone.now())
+    logger.info("request_scheduled_run: %s", request)
 
 
-@shared_task(
-    name="scraping.scrape_due",
-    acks_late=True,
-    reject_on_worker_lost=True,
-    soft_time_limit=600,
-    time_limit=660,
-)
+@shared_task(name="scraping.scrape_due", soft_time_limit=600, time_limit=660)
 def scrape_due() -> None:
-    """Work on the visits that wait."""
+    """Work on the runs that wait."""
     for report in services.scrape_due(now=timezone.now()):
         logger.info("scrape_due: %s", report)
 
 
-@shared_task(
-    name="scraping.prune",
-    acks_late=True,
-    reject_on_worker_lost=True,
-    soft_time_limit=540,
-    time_limit=600,
-)
+@shared_task(name="scraping.prune", soft_time_limit=540, time_limit=600)
 def prune() -> None:
-    """Delete kept pages and visits that are older than the settings say."""
+    """Delete stored pages and runs that are older than the settings say."""
     logger.info("prune: %s", services.prune(now=timezone.now()))

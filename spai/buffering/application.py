@@ -30,27 +30,27 @@ from spai.buffering.wsgi import Environ, Receive, Scope, Send, WsgiApplication, 
 logger = logging.getLogger(__name__)
 
 STUCK_SECONDS: Final = 300.0
-"""Every thread busy with the same request for so long counts as a deadlock, and the process ends itself."""
+"""When every thread has worked on one request for so long, that counts as a deadlock and the process exits."""
 LIVENESS: Final = "/livez"
 
 
 class BufferedApplication:
-    """Receives each request whole, has a thread answer it, and sends the answer whole.
+    """Receives each request completely, runs the WSGI application in a thread, and sends the response.
 
     Parameters
     ----------
     application : callable
         The WSGI application.
     threads : int
-        How many requests it answers at a time.
+        Number of requests answered at a time.
     reserved : mapping of tuple of str to int, optional
-        Prefixes of paths → number of threads that answer nothing but these, so that they wait for no other request.
+        Prefixes of paths → number of threads for these alone, so that they never wait for other requests.
     body_limit : callable, optional
-        Takes the environ of a request that announces more than `BODY_LIMIT` bytes, in a thread, and returns how many
-        bytes may come; 0 where the application refuses the request by its headers, and the body is not received.
-        `BODY_LIMIT` for all requests by default.
+        Called in a thread with the environ of a request that announces more than `BODY_LIMIT` bytes; returns the
+        largest body in bytes, or 0 when the application refuses the request by its headers and the body is not
+        needed. `BODY_LIMIT` for all requests by default.
     alive : mapping, optional
-        What `/livez` answers.
+        Further content of the response of `/livez`.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class BufferedApplication:
             await body.discard()
         await response.send_to(send)
         if response.error is not None:
-            # The server closes the connection, so that a broken answer cannot be taken for a whole one.
+            # The server then closes the connection, so that the client notices that the response is incomplete.
             raise response.error
 
     async def _answer(self, scope: Scope, body: Body) -> WsgiResponse:
@@ -108,12 +108,12 @@ class BufferedApplication:
         return await self._threads_for(scope["path"]).run(environ, disconnected)
 
     async def _limit_of(self, environ: Environ) -> int:
-        """Return how large the body of this request may be.
+        """Return the largest body of this request, in bytes.
 
         Raises
         ------
         RefusedError
-            When it cannot be found out in time.
+            When `body_limit` takes too long.
         """
         if self._body_limit is None or _announced(environ) <= BODY_LIMIT:
             return BODY_LIMIT
@@ -144,14 +144,14 @@ class BufferedApplication:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _end_when_stuck(self) -> None:
-        """End this process when its threads are in a deadlock; the server starts another one.
+        """Kill this process when its threads are in a deadlock; the server starts another one.
 
-        Slowness is no deadlock: a thread that takes a new request shows that the process makes progress.
+        A slow process is not in a deadlock: as long as any thread begins a new request, there is progress.
         """
         while self._threads.stuck_for() < STUCK_SECONDS:
             await asyncio.sleep(STUCK_SECONDS / 30)
         logger.critical(
-            "no thread has taken a request for %.0f s and some wait; this process ends itself. Its threads:",
+            "no thread has begun a request for %.0f s and some are waiting; this process exits. Its threads:",
             STUCK_SECONDS,
         )
         faulthandler.dump_traceback()
@@ -159,6 +159,6 @@ class BufferedApplication:
 
 
 def _announced(environ: Environ) -> int:
-    """Return the Content-Length of a request, 0 when there is none or it is no number."""
+    """Return the Content-Length of a request, 0 when it is missing or not a number."""
     text = environ.get("CONTENT_LENGTH", "")
     return int(text) if text.isascii() and text.isdigit() else 0

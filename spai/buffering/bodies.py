@@ -1,4 +1,4 @@
-"""Receive the bodies of requests on the event loop, within limits of size, time and memory."""
+"""Receive request bodies on the event loop, within limits of size, time and memory."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from spai.buffering.wsgi import Receive, Scope
 BODY_LIMIT: Final = 1024 * 1024
 """Largest body of an ordinary request, in bytes."""
 BODY_SECONDS: Final = 10.0
-"""Time in which a body must have arrived, beside one second for each `BODY_RATE` bytes of it."""
+"""Time in which a body must arrive, plus one second for each `BODY_RATE` bytes of it."""
 BODY_RATE: Final = 16 * 1024
-"""Slowest upload that is waited for after `BODY_SECONDS`, in bytes per second."""
+"""Slowest upload that is accepted after `BODY_SECONDS`, in bytes per second."""
 DISCARD_SECONDS: Final = 2.0
-"""How long the rest of a refused body is read and dropped, so that its sender gets to read the refusal."""
+"""How long the rest of a refused body is read and dropped: most clients read the response only after sending."""
 MEMORY_LIMIT: Final = 256 * 1024 * 1024
-"""Bytes that the bodies of all requests of one process may have; no fewer than the largest body."""
+"""Largest total of the bodies that one process holds, in bytes; not less than the largest body."""
 
 
 class Memory:
-    """The bytes that the bodies of all requests of a process have at present."""
+    """Counts the bytes of the bodies that a process holds."""
 
     def __init__(self) -> None:
         self.used = 0
@@ -34,17 +34,17 @@ class Memory:
         Raises
         ------
         RefusedError
-            When there are too many with it; it is not counted then.
+            When it would exceed `MEMORY_LIMIT`; the piece is not counted then.
         """
         if self.used + size > MEMORY_LIMIT:
             raise unavailable(
-                "memory", f"More is being sent to this site than it can hold. Try again in {RETRY_SECONDS} seconds."
+                "memory", f"This site is receiving more than it can hold. Try again in {RETRY_SECONDS} seconds."
             )
         self.used += size
 
 
 class Body:
-    """The body of a request, which the server hands over piece by piece.
+    """The body of a request, which the server delivers piece by piece.
 
     Parameters
     ----------
@@ -53,13 +53,13 @@ class Body:
     receive : callable
         Returns the next message of the server.
     memory : Memory
-        Where the bytes of the body are counted until `release`.
+        Counts the bytes of the body until `release`.
 
     Attributes
     ----------
     is_coming : bool
-        Whether the client is still sending it. A client that asks first (`Expect: 100-continue`) sends only after
-        the first piece was asked for.
+        Whether the client is still sending it. With `Expect: 100-continue` a client sends only after the first piece
+        has been requested.
     """
 
     def __init__(self, scope: Scope, receive: Receive, memory: Memory) -> None:
@@ -83,7 +83,7 @@ class Body:
         Raises
         ------
         RefusedError
-            When it is larger than `limit`, does not arrive in time, or too many others are there.
+            When it is larger than `limit`, does not arrive in time, or the bodies of the process are too many.
         ClientGoneError
             When the connection ends before the body does.
         """
@@ -120,12 +120,12 @@ class Body:
                     await self._piece()
 
     def release(self) -> None:
-        """Count the bytes of this body no longer."""
+        """Stop counting the bytes of this body."""
         self._memory.used -= self._taken
         self._taken = 0
 
     async def wait_for_disconnect(self) -> None:
-        """Return when the client has closed the connection. Only after the body has been read."""
+        """Return when the client has closed the connection; to be called only after the body has been read."""
         with contextlib.suppress(ClientGoneError):
             while True:
                 await self._piece()
@@ -143,5 +143,5 @@ def _too_large(limit: int) -> RefusedError:
     return RefusedError(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
         "large body",
-        f"The body of this request may have {limit:,} bytes. Send less in one request.",
+        f"The body of this request may have at most {limit:,} bytes. Send less in one request.",
     )

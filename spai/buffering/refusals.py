@@ -1,4 +1,4 @@
-"""Requests that the application does not answer, and what their clients get instead."""
+"""Refusals: the responses to requests that the application does not get to see."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from prometheus_client import Counter
 from spai.buffering.wsgi import WsgiResponse
 
 RETRY_SECONDS: Final = 5
-"""What a refused client is asked to wait before it tries again."""
+"""Seconds after which a refused client should try again."""
 OWN_HEADERS: Final = (
     ("Cache-Control", "no-store"),
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
@@ -20,13 +20,13 @@ OWN_HEADERS: Final = (
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
 )
-"""Headers of the answers that come from here: what Django's middleware adds to those of the application."""
+"""Headers of responses that are made here: those that Django's middleware adds to other responses."""
 
 refused = Counter("spai_requests_refused", "Requests that no thread was given to, by the reason.", ["reason"])
 
 
 class RefusedError(Exception):
-    """A request that the application does not answer.
+    """A request is refused before the application sees it.
 
     Parameters
     ----------
@@ -49,28 +49,28 @@ class ClientGoneError(Exception):
 
 
 def unavailable(reason: str, detail: str) -> RefusedError:
-    """Return the refusal of a request that may succeed when it is sent again a little later."""
+    """Return the refusal of a request that may succeed a little later."""
     return RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, reason, detail)
 
 
 def overloaded() -> RefusedError:
     """Return the refusal of a request that no thread has time for."""
     return unavailable(
-        "overload", f"More is asked of this site than it can answer now. Try again in {RETRY_SECONDS} seconds."
+        "overload", f"This site has more requests than it can answer now. Try again in {RETRY_SECONDS} seconds."
     )
 
 
 def failed() -> RefusedError:
-    """Return what the client of a request gets whose answer raised an error."""
+    """Return the refusal for a request whose processing raised an error."""
     return RefusedError(
         HTTPStatus.INTERNAL_SERVER_ERROR,
         "fault",
-        "The site failed to answer. The operator finds the reason in its log.",
+        "The site failed to answer. Its log contains the reason.",
     )
 
 
 def response_to(error: RefusedError, path: str) -> WsgiResponse:
-    """Return the answer to a refused request: problem details under /api/, a small page elsewhere."""
+    """Return the response to a refused request: problem details under /api/, a small page elsewhere."""
     headers = [*OWN_HEADERS]
     if error.status is HTTPStatus.SERVICE_UNAVAILABLE:
         headers.append(("Retry-After", str(RETRY_SECONDS)))

@@ -1,4 +1,4 @@
-"""The threads that run the WSGI application, and the requests that wait for one of them."""
+"""The threads that run the WSGI application, and the queue of requests for them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from spai.buffering.refusals import ClientGoneError, overloaded
 from spai.buffering.wsgi import Environ, WsgiApplication, WsgiResponse, call
 
 WAITING_LIMIT: Final = 64
-"""Requests that may wait for a thread of one process; further ones are refused."""
+"""Requests that may wait for a thread; further ones are refused."""
 WAITING_SECONDS: Final = 10.0
-"""Longest wait for a thread; what waited longer is refused, because its sender has probably gone."""
+"""Longest wait for a thread; longer ones are refused, because the client has probably disconnected."""
 
 
 @dataclass(slots=True)
@@ -31,8 +31,8 @@ class Job:
     done : asyncio.Future
         Receives the `WsgiResponse`, or the error.
     claim : Lock
-        Belongs to who decides: the thread that answers the request, or the event loop that refuses it. Never both, so
-        that a request that was refused has not been carried out.
+        Acquired either by the thread that runs the request or by the event loop that refuses it, never by both: a
+        refused request has not been executed.
     """
 
     environ: Environ
@@ -40,7 +40,7 @@ class Job:
     claim: threading.Lock = field(default_factory=threading.Lock)
 
     def end(self, error: Exception) -> None:
-        """End the request with an error, unless a thread has taken it."""
+        """Refuse the request with an error, unless a thread has begun it."""
         if self.claim.acquire(blocking=False):
             settle(self.done, error)
 
@@ -62,29 +62,29 @@ class Threads:
         self._application = application
         self._waiting: queue.SimpleQueue[Job] = queue.SimpleQueue()
         self._begun: dict[int, float] = {}
-        """Thread → when it began its present request, on the monotonic clock."""
+        """Thread → when it began its current request, on the monotonic clock."""
         self._count = count
         self._open = 0
-        """Requests that wait or are being answered. The queue also holds those that were refused meanwhile."""
+        """Requests that wait or are being answered; the queue also contains those that were refused meanwhile."""
         for number in range(count):
             threading.Thread(target=self._run, args=(number,), name=f"{name}-{number}", daemon=True).start()
 
     async def run(self, environ: Environ, disconnected: Callable[[], Awaitable[None]] | None = None) -> WsgiResponse:
-        """Have a thread answer a request.
+        """Run a request in a thread.
 
         Parameters
         ----------
         environ : dict
             The request as WSGI describes it.
         disconnected : callable, optional
-            Returns an awaitable that ends when the client has closed the connection. Nobody looks by default.
+            Returns an awaitable that ends when the client has closed the connection. Not checked by default.
 
         Raises
         ------
         RefusedError
-            When too many wait already, or this one has waited too long.
+            When too many are waiting, or this one has waited too long.
         ClientGoneError
-            When the client has gone before a thread took the request, which is not carried out then.
+            When the client disconnected before a thread began the request, which is then not executed.
         """
         if self._open >= self._count + WAITING_LIMIT:
             raise overloaded()
@@ -105,7 +105,7 @@ class Threads:
                 watching.cancel()
 
     def stuck_for(self) -> float:
-        """Return for how many seconds no thread has taken a request although some came, 0 when none did."""
+        """Return for how many seconds no thread has begun a request although some are waiting, otherwise 0."""
         begun = self._begun.copy()
         if self._waiting.empty() or len(begun) < self._count:
             return 0.0
@@ -125,7 +125,7 @@ class Threads:
             except BaseException as error:  # such as SystemExit, which must not end the thread
                 outcome = RuntimeError(f"the application raised {error!r}")
             del self._begun[number]
-            # The loop is closed where the process ended while this request was running.
+            # The loop is closed if the process ended while this request was running.
             with contextlib.suppress(RuntimeError):
                 job.done.get_loop().call_soon_threadsafe(settle, job.done, outcome)
 
@@ -136,7 +136,7 @@ async def _end_when_gone(job: Job, disconnected: Callable[[], Awaitable[None]]) 
 
 
 def settle(done: asyncio.Future[WsgiResponse], outcome: WsgiResponse | Exception) -> None:
-    """Set the outcome of a request that is still awaited."""
+    """Set the outcome of a request unless it has one."""
     if done.done():
         return
     if isinstance(outcome, Exception):

@@ -1,4 +1,4 @@
-"""Requests and answers as WSGI describes them."""
+"""Requests and responses in the form of WSGI."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WsgiApplication = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
 @dataclass(slots=True)
 class WsgiResponse:
-    """What the WSGI application answered.
+    """The response of the WSGI application.
 
     Attributes
     ----------
@@ -26,11 +26,11 @@ class WsgiResponse:
         HTTP status.
     headers : list of (str, str)
     body : bytes
-        All of it, or what there was when `error` came.
+        All of it, or what there was when `error` occurred.
     is_streamed : bool
-        Whether the application did not announce its length; then the server sends it in chunks.
+        Whether it has no Content-Length; the server then sends it in chunks.
     error : Exception or None
-        What the body ended with after the application had begun to answer.
+        The error that ended the body after the response had begun.
     """
 
     status: int
@@ -40,7 +40,7 @@ class WsgiResponse:
     error: Exception | None = None
 
     async def send_to(self, send: Send) -> None:
-        """Send the answer to the server."""
+        """Send the response to the server."""
         headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in self.headers]
         await send({"type": "http.response.start", "status": int(self.status), "headers": headers})
         goes_on = self.is_streamed or self.error is not None
@@ -52,7 +52,7 @@ class WsgiResponse:
 def environ_of(scope: Scope) -> Environ:
     """Return the WSGI environ of a request, without its body.
 
-    A header whose name has an underscore is left out: in WSGI it could not be told from the one with a hyphen.
+    A header whose name contains an underscore is omitted: WSGI cannot distinguish it from one with a hyphen.
     """
     host, port = scope.get("server") or ("localhost", 80)
     environ: Environ = {
@@ -86,12 +86,12 @@ def environ_of(scope: Scope) -> Environ:
 
 
 def call(application: WsgiApplication, environ: Environ) -> WsgiResponse:
-    """Run a WSGI application for one request and collect its answer.
+    """Run a WSGI application for one request and collect its response.
 
     Raises
     ------
     Exception
-        What the application raised before it began to answer.
+        What the application raised before the response began.
     """
     begun: list[tuple[str, Headers]] = []
     written: list[bytes] = []

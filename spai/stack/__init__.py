@@ -1,4 +1,4 @@
-"""The one-machine stack: which processes run, with what command, and how each is known to be healthy.
+"""The one-machine stack: the processes, their commands and their health checks.
 
-Nothing here needs Django to be set up: the stack writes `var/stack.env` before settings can load.
+Nothing here but `site` needs Django to be set up: the stack writes `var/stack.env` before settings can load.
 """

@@ -1,7 +1,7 @@
-"""What the stack knows of itself: its folders, its secrets, its ports, and what the operator points elsewhere.
+"""The stack's folders, secrets and ports, and the external servers that the operator names.
 
-What the processes need is kept in `var/stack.env` (0600), which settings read after the process environment and `.env`;
-what the stack alone needs is kept in `var/maintenance.env` (0600), which no process reads.
+`var/stack.env` (0600) holds what the processes need; settings read it after the process environment and `.env`.
+`var/maintenance.env` (0600) holds what the stack commands alone need; no process reads it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from spai.stack.ports import Claims, free_port
 
 BASE = Path(__file__).resolve().parents[2]
 FIRST_PORT = 8000
-# Which variable holds the address of which process, in the order in which ports are given out.
+# The variable that holds the address of each process, in the order in which ports are assigned.
 ADDRESSES = {
     "web": "SPAI_WEB_URL",
     "admin": "SPAI_ADMIN_URL",
@@ -29,16 +29,16 @@ ADDRESSES = {
     "postgres": "DATABASE_URL",
     "redis": "REDIS_URL",
 }
-# What somebody else may run: where the operator names an address, the stack starts nothing of its own.
-MAY_BE_ELSEWHERE = ("mlflow", "postgres", "redis")
+# Servers that the stack does not start when the operator names the address of another one.
+MAY_BE_EXTERNAL = ("mlflow", "postgres", "redis")
 DATABASE_USER = "spai"
 DATABASE_NAME = "spai"
 SUPERUSER = "spai_superuser"
-"""Who makes roles and databases in a cluster of our own, and does nothing else."""
+"""The role that creates roles and databases in a cluster of our own; nothing else logs in as it."""
 MLFLOW_USER = "mlflow"
 """The role that MLflow logs in as."""
 MLFLOW_LOGIN = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
-"""With what people, workers and pipeline stages log in to MLflow."""
+"""The login of people, workers and pipeline stages at MLflow."""
 SECRETS_OF_MAINTENANCE = ("SUPERUSER_PASSWORD", "MLFLOW_DATABASE_PASSWORD", "MLFLOW_FLASK_SERVER_SECRET_KEY")
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -75,16 +75,16 @@ class Stack:
     var : Path
         The folder of all its data.
     own : mapping
-        What `stack.env` holds: addresses and secrets of the processes that the stack itself runs.
-    outside : mapping
-        What the process environment and `.env` say; it wins over `own`.
+        The content of `stack.env`: addresses and secrets of the processes that the stack itself runs.
+    overrides : mapping
+        The process environment and `.env`, which win over `own`.
     maintenance : mapping
-        What `maintenance.env` holds: secrets that no process but the one that they are of may know.
+        The content of `maintenance.env`: secrets that each reach one process at most.
     """
 
     var: Path
     own: Mapping[str, str]
-    outside: Mapping[str, str]
+    overrides: Mapping[str, str]
     maintenance: Mapping[str, str]
 
     @property
@@ -99,7 +99,7 @@ class Stack:
 
     @property
     def mlflow_auth_file(self) -> Path:
-        """The file that tells MLflow how it knows its users."""
+        """The configuration of logins at MLflow."""
         return self.var / "mlflow-auth.ini"
 
     @property
@@ -109,7 +109,7 @@ class Stack:
 
     @property
     def run(self) -> Path:
-        """The folder of what is only true while the stack runs."""
+        """The folder of files that matter only while the stack runs."""
         return self.var / "run"
 
     @property
@@ -119,27 +119,27 @@ class Stack:
 
     @property
     def metrics(self) -> Path:
-        """The folder in which all processes of one start count together."""
+        """The folder in which the processes share their metrics."""
         return self.run / "metrics"
 
     @property
     def password_file(self) -> Path:
-        """The file with the admin's password."""
+        """The file with the password of the first admin user."""
         return self.var / "admin-password"
 
     def value(self, name: str) -> str:
-        """Return the value that settings will see, empty when there is none."""
-        return self.outside.get(name) or self.own.get(name, "")
+        """Return the value that settings see, empty when there is none."""
+        return self.overrides.get(name) or self.own.get(name, "")
 
-    def elsewhere(self, process: str) -> bool:
-        """Whether the operator points `process` to a server that is not ours."""
+    def is_external(self, process: str) -> bool:
+        """Whether the operator names a server to use in place of our own `process`."""
         name = ADDRESSES[process]
-        told = self.outside.get(name, "")
-        return process in MAY_BE_ELSEWHERE and bool(told) and told != self.own.get(name)
+        address = self.overrides.get(name, "")
+        return process in MAY_BE_EXTERNAL and bool(address) and address != self.own.get(name)
 
     @property
     def runs_sandbox(self) -> bool:
-        """Whether the operator wants the simulated world, in the words that settings take for yes."""
+        """Whether the simulated world is switched on, by the same words as in settings."""
         return (self.value("SPAI_SANDBOX") or "true").strip().lower() in ("true", "on", "ok", "y", "yes", "1")
 
     def port(self, process: str) -> int:
@@ -147,9 +147,9 @@ class Stack:
         return urlsplit(self.own.get(ADDRESSES[process], "")).port or 0
 
     def address(self, process: str) -> str:
-        """Return where `process` is reached on this machine, or where the operator says that it is."""
+        """Return the address of `process` on this machine, or of the external server that replaces it."""
         name = ADDRESSES[process]
-        return self.outside[name] if self.elsewhere(process) else self.own.get(name, "")
+        return self.overrides[name] if self.is_external(process) else self.own.get(name, "")
 
     def password(self, process: str) -> str:
         """Return the password in the stack's own address of `process`, empty when there is none."""
@@ -157,19 +157,19 @@ class Stack:
 
     @property
     def maintenance_database(self) -> str:
-        """The address of the database that every cluster of our own has from its beginning."""
+        """The address of `postgres`, the database that every cluster has from its creation."""
         return urlunsplit(urlsplit(self.own["DATABASE_URL"])._replace(path="/postgres"))
 
     @property
     def superuser_database(self) -> str:
-        """The address of the same database for the superuser, who looks after a cluster of our own."""
+        """The address of the same database for the superuser."""
         login = f"{SUPERUSER}:{self.maintenance['SUPERUSER_PASSWORD']}"
         return f"postgresql://{login}@127.0.0.1:{self.port('postgres')}/postgres"
 
     @property
     def mlflow_database(self) -> str:
-        """The address of MLflow's own database, which lies beside the one that DATABASE_URL names."""
-        if not self.elsewhere("postgres"):
+        """The address of MLflow's own database, on the server that DATABASE_URL names."""
+        if not self.is_external("postgres"):
             login = f"{MLFLOW_USER}:{self.maintenance.get('MLFLOW_DATABASE_PASSWORD', '')}"
             return f"postgresql://{login}@127.0.0.1:{self.port('postgres')}/mlflow"
         address = urlsplit(self.value("DATABASE_URL"))
@@ -178,16 +178,16 @@ class Stack:
     def process_environment(self) -> dict[str, str]:
         """Return the environment in which every process runs."""
         binaries = str(BASE / ".venv" / "bin")
-        path = self.outside.get("PATH", os.defpath)
+        path = self.overrides.get("PATH", os.defpath)
         own = dict(self.own)
-        if self.elsewhere("mlflow"):
-            # Another server is not shown the password of ours.
+        if self.is_external("mlflow"):
+            # The password of our server is not sent to an external one.
             own |= dict.fromkeys(MLFLOW_LOGIN, "")
         return {
             **QUIET,
             **own,
-            **self.outside,
-            **{name: self.address(process) for process, name in ADDRESSES.items() if process in MAY_BE_ELSEWHERE},
+            **self.overrides,
+            **{name: self.address(process) for process, name in ADDRESSES.items() if process in MAY_BE_EXTERNAL},
             "SPAI_VAR_DIR": str(self.var),
             "SPAI_STACK": str(self.var),
             "DJANGO_SETTINGS_MODULE": "spai.settings",
@@ -197,30 +197,31 @@ class Stack:
 
 
 def load(environment: Mapping[str, str] | None = None) -> Stack:
-    """Return the stack of this checkout as it is written down now.
+    """Return the stack of this checkout from its files and the environment.
 
     Parameters
     ----------
     environment : mapping, optional
-        In place of the process environment and `.env`.
+        Replaces the process environment and `.env`.
     """
     if environment is None:
         file = os.environ.get("SPAI_ENV_FILE", ".env")
         environment = {**(read_env_file(BASE / file) if file else {}), **os.environ}
-    outside = dict(environment)
-    var = (BASE / (outside.get("SPAI_VAR_DIR") or "var")).resolve()
+    overrides = dict(environment)
+    var = (BASE / (overrides.get("SPAI_VAR_DIR") or "var")).resolve()
     return Stack(
         var=var,
         own=renamed.with_current_names(read_env_file(var / "stack.env")),
-        outside=outside,
+        overrides=overrides,
         maintenance=read_env_file(var / "maintenance.env"),
     )
 
 
 def settle(stack: Stack, claims: Claims) -> Stack:
-    """Choose what is still open – secrets once, ports that are free now – and write it down; return the new state.
+    """Choose the missing secrets and the ports, write both files, and return the new state.
 
-    A port of an earlier start is kept where it is still free. `claims` hold the ports until the processes listen.
+    Secrets are chosen once. A port of an earlier start is kept when it is still free; `claims` reserve the ports until
+    the processes listen on them.
     """
     own = dict(stack.own)
     own.setdefault("SECRET_KEY", secrets.token_urlsafe(48))
@@ -228,7 +229,7 @@ def settle(stack: Stack, claims: Claims) -> Stack:
     for name, value in zip(MLFLOW_LOGIN, (DATABASE_USER, secrets.token_urlsafe(24)), strict=True):
         own.setdefault(name, value)
     maintenance = {name: secrets.token_urlsafe(24) for name in SECRETS_OF_MAINTENANCE} | dict(stack.maintenance)
-    # A process that has to move does not take the place of another one.
+    # A process whose port is taken must not move to the port of another one.
     taken = {stack.port(process) for process in ADDRESSES}
     following = FIRST_PORT
     for process, name in ADDRESSES.items():
@@ -252,10 +253,10 @@ def settle(stack: Stack, claims: Claims) -> Stack:
     if maintenance != dict(stack.maintenance):
         write_private(
             stack.maintenance_file,
-            "# Written by `manage.py stack up`, which alone reads it: secrets that no process of the site needs.\n"
+            "# Written and read by `manage.py stack` alone: secrets that no process of the site needs.\n"
             + lines(maintenance),
         )
-    return Stack(var=stack.var, own=own, outside=stack.outside, maintenance=maintenance)
+    return Stack(var=stack.var, own=own, overrides=stack.overrides, maintenance=maintenance)
 
 
 def lines(values: Mapping[str, str]) -> str:
@@ -264,7 +265,7 @@ def lines(values: Mapping[str, str]) -> str:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner may read, whole or not at all."""
+    """Write a file atomically, readable by its owner only."""
     path.parent.mkdir(parents=True, exist_ok=True)
     made = path.with_name(f".{path.name}.{os.getpid()}")
     made.touch(mode=0o600)

@@ -1,4 +1,4 @@
-"""Whether a process does its work: each is asked to do a little of it, none is believed because its process exists."""
+"""Health checks: each has a process do a little of its work; that the process exists is not enough."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ import redis
 from celery import Celery
 
 Check = Callable[[], str]
-"""Asks a process for a little work; returns what it answered in a few words, raises `Unhealthy` with the reason."""
+"""Returns the result of a check in a few words, or raises `Unhealthy` with the reason."""
 
 PATIENCE = 5.0
 """Longest wait for one answer, in seconds."""
 LONGEST_SILENCE_OF_BEAT = timedelta(minutes=5)
-"""celery-beat writes down what it started at least every three minutes."""
+"""celery-beat stores the time of its latest task at least every three minutes."""
 
 
-class Unhealthy(Exception):  # noqa: N818  "raise Unhealthy" says it
-    """A process did not do what it was asked; the text says what it did instead."""
+class Unhealthy(Exception):  # noqa: N818  "raise Unhealthy" reads well
+    """A process failed its check; the message gives the reason."""
 
 
 def http(address: str, login: tuple[str, str] | None = None) -> Check:
-    """Return the check that `address` answers 200, to this name and password where it asks for them."""
+    """Return the check that `address` answers 200, with a name and password where it requires a login."""
     request = urllib.request.Request(address)  # noqa: S310  our own addresses
     if login:
         request.add_header("Authorization", f"Basic {base64.b64encode(':'.join(login).encode()).decode()}")
 
-    def ask() -> str:
-        # Environment variables for proxies are not meant for this machine's own addresses.
+    def check() -> str:
+        # The proxies of the environment must not receive requests to this machine itself.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with opener.open(request, timeout=PATIENCE) as answer:
@@ -45,33 +45,33 @@ def http(address: str, login: tuple[str, str] | None = None) -> Check:
         except OSError as error:
             raise Unhealthy(f"{address} does not answer: {getattr(error, 'reason', error)}") from error
 
-    return ask
+    return check
 
 
 def reason_in(body: bytes) -> str:
-    """Return the reason that a probe gave for not being ready, empty when there is none."""
+    """Return the reason in the answer of a readiness probe, empty when there is none."""
     try:
-        said = json.loads(body)
+        answer = json.loads(body)
     except ValueError:
         return ""
-    return f": {said['reason']}" if isinstance(said, dict) and "reason" in said else ""
+    return f": {answer['reason']}" if isinstance(answer, dict) and "reason" in answer else ""
 
 
 def postgres_listens(address: str) -> Check:
-    """Return the check that PostgreSQL takes connections, whoever may then log in."""
+    """Return the check that PostgreSQL accepts connections, whether or not a login succeeds."""
 
-    def ask() -> str:
+    def check() -> str:
         if psycopg.pq.PGconn.ping(address.encode()) != psycopg.pq.Ping.OK:
-            raise Unhealthy("PostgreSQL does not take connections")
-        return "takes connections"
+            raise Unhealthy("PostgreSQL does not accept connections")
+        return "accepts connections"
 
-    return ask
+    return check
 
 
 def postgres(address: str) -> Check:
     """Return the check that PostgreSQL evaluates a query."""
 
-    def ask() -> str:
+    def check() -> str:
         try:
             with psycopg.connect(address, connect_timeout=int(PATIENCE)) as connection:
                 connection.execute("SELECT 1")
@@ -79,13 +79,13 @@ def postgres(address: str) -> Check:
             raise Unhealthy(f"PostgreSQL does not answer: {first_line(error)}") from error
         return "evaluates queries"
 
-    return ask
+    return check
 
 
 def redis_server(address: str) -> Check:
     """Return the check that Redis answers a PING."""
 
-    def ask() -> str:
+    def check() -> str:
         try:
             with redis.Redis.from_url(address, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE) as client:
                 client.ping()
@@ -93,12 +93,12 @@ def redis_server(address: str) -> Check:
             raise Unhealthy(f"Redis does not answer: {first_line(error)}") from error
         return "answers PING"
 
-    return ask
+    return check
 
 
 @functools.cache
 def bare_celery(broker: str) -> Celery:
-    """Return a Celery app that knows the broker and nothing else."""
+    """Return a Celery app that is configured with the broker alone."""
     app = Celery("health", broker=broker, set_as_current=False)
     if broker.startswith("redis"):
         app.conf.broker_transport_options = {"socket_timeout": PATIENCE, "socket_connect_timeout": PATIENCE}
@@ -109,51 +109,49 @@ def bare_celery(broker: str) -> Celery:
 def worker(name: str, broker: str) -> Check:
     """Return the check that the Celery worker `name` answers a ping that went through the broker."""
 
-    def ask() -> str:
+    def check() -> str:
         try:
             answers: list[dict[str, Any]] = (
                 bare_celery(broker).control.ping(destination=[name], timeout=PATIENCE, limit=1) or []
             )
-        except Exception as error:  # kombu lets errors of each transport through as they are
-            raise Unhealthy(f"the broker could not be asked: {first_line(error)}") from error
+        except Exception as error:  # kombu raises the errors of each transport
+            raise Unhealthy(f"the broker does not answer: {first_line(error)}") from error
         if not answers:
             raise Unhealthy(f"no answer to a ping within {PATIENCE:.0f} s")
         return "answers pings"
 
-    return ask
+    return check
 
 
 def beat(address: str, started_at: Callable[[], datetime | None]) -> Check:
-    """Return the check that celery-beat goes on starting tasks, by the rows in which it writes that down.
+    """Return the check that celery-beat keeps sending tasks, by the times that it stores in its table.
 
     Parameters
     ----------
     started_at : callable
-        Gives the moment at which this celery-beat was started, None when it does not run.
+        Returns the time at which this celery-beat was started, None when it does not run.
     """
 
-    def ask() -> str:
+    def check() -> str:
         try:
             with psycopg.connect(address, connect_timeout=int(PATIENCE)) as connection:
                 row = connection.execute(
                     "SELECT max(last_run_at) FROM django_celery_beat_periodictask WHERE enabled"
                 ).fetchone()
         except psycopg.Error as error:
-            raise Unhealthy(f"its rows cannot be read: {first_line(error)}") from error
+            raise Unhealthy(f"its table cannot be read: {first_line(error)}") from error
         start = started_at()
         if start is None:
             raise Unhealthy("it does not run")
         latest = max(start, row[0] if row and row[0] else start)
         silence = datetime.now(UTC) - latest
         if silence > LONGEST_SILENCE_OF_BEAT:
-            raise Unhealthy(f"it has started nothing for {silence.total_seconds() / 60:.0f} min")
-        return (
-            f"started tasks {silence.total_seconds():.0f} s ago" if latest > start else "started; nothing was due yet"
-        )
+            raise Unhealthy(f"it has sent no task for {silence.total_seconds() / 60:.0f} min")
+        return f"sent tasks {silence.total_seconds():.0f} s ago" if latest > start else "started; nothing was due yet"
 
-    return ask
+    return check
 
 
 def first_line(error: Exception) -> str:
-    """Return the first line of what `error` says."""
+    """Return the first line of an error message."""
     return next(iter(str(error).strip().splitlines()), error.__class__.__name__)

@@ -1,7 +1,7 @@
-"""Turns into one name of the stack: ends what an earlier run left, ties itself to its parent, becomes the command.
+"""Launcher of one process of the stack: stops what an earlier run left, then becomes the command.
 
-Run as a file, not as a module, so that it starts in a tenth of a second: `python -P launch.py PART COMMAND…`, with
-SPAI_STACK (the folder of the stack's data) in the environment.
+It is run as a file, not as a module, so that it starts in a tenth of a second: `python -P launch.py NAME COMMAND…`,
+with SPAI_STACK (the folder of the stack's data) in the environment.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import psutil
 
 PR_SET_PDEATHSIG = 1
 OPEN_FILES = 10_000
-"""Idle connections hold a file each; the usual limit of 1,024 would be reached by a few hundred of several kinds."""
+"""An idle connection holds a file: the usual limit of 1,024 is reached by a few hundred of several kinds."""
 PATIENCE = 5.0
-"""How long leftovers may take to end when asked, in seconds."""
+"""How long leftovers may take to end before they are killed, in seconds."""
 
 
 def leftovers(stack: str, name: str | None = None) -> list[psutil.Process]:
-    """Return the processes that carry the mark of this stack, or of one name, except this one and its forebears."""
+    """Return the processes with the mark of this stack, and of one name if given, but this one and its ancestors."""
     own = {os.getpid(), *(process.pid for process in psutil.Process().parents())}
     found = []
     for process in psutil.process_iter():
@@ -38,13 +38,13 @@ def leftovers(stack: str, name: str | None = None) -> list[psutil.Process]:
 
 
 def end(processes: list[psutil.Process], patience: float = PATIENCE) -> None:
-    """Ask `processes` to end; kill those that have not after `patience` seconds."""
-    for insist in (False, True):
+    """Stop `processes`; kill those that have not ended after `patience` seconds."""
+    for is_last in (False, True):
         for process in processes:
             try:
-                # PostgreSQL takes SIGTERM for "wait until all clients have gone".
+                # On SIGTERM PostgreSQL would wait until all clients have disconnected.
                 gentle = signal.SIGINT if process.name() == "postgres" else signal.SIGTERM
-                process.send_signal(signal.SIGKILL if insist else gentle)
+                process.send_signal(signal.SIGKILL if is_last else gentle)
             except psutil.NoSuchProcess:
                 continue
         _, processes = psutil.wait_procs(processes, timeout=patience)
@@ -52,17 +52,17 @@ def end(processes: list[psutil.Process], patience: float = PATIENCE) -> None:
             return
 
 
-def end_with_parent() -> None:
-    """Have this process killed when its parent dies, where the system can do that (Linux)."""
+def kill_with_parent() -> None:
+    """Have this process killed when its parent dies, on Linux."""
     if sys.platform == "linux":
         parent = os.getppid()
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
-            sys.exit("the supervisor died while this name was starting")
+            sys.exit("the supervisor died while this process was starting")
 
 
 def raise_file_limit() -> None:
-    """Allow as many open files, and so connections, as the system lets this user have, up to `OPEN_FILES`."""
+    """Raise the limit of open files, and so of connections, to `OPEN_FILES` or to what the system allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -70,12 +70,12 @@ def raise_file_limit() -> None:
 
 
 def main() -> None:
-    """Clear the way and become the command."""
+    """Stop what an earlier run of this process left, and become the command."""
     name, command = sys.argv[1], sys.argv[2:]
-    end_with_parent()
+    kill_with_parent()
     raise_file_limit()
     end(leftovers(os.environ["SPAI_STACK"], name))
-    os.execvp(command[0], command)  # noqa: S606  the whole purpose
+    os.execvp(command[0], command)  # noqa: S606  this is the purpose
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The logs of all processes in one stream, each line with the name of its process."""
+"""The logs of all processes as one stream of lines, each with the name of its process."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 from spai.stack.environment import Stack
 
 PAUSE = 0.25
-"""Seconds between two looks for new lines."""
+"""Seconds between two checks for new lines."""
 LINES = 20
-"""So many lines of each log are shown first."""
+"""Lines of each log that are shown first."""
 
 
 @dataclass
@@ -25,7 +25,7 @@ class Tail:
     rest: bytes = field(default=b"", repr=False)
 
     def last(self, count: int) -> list[str]:
-        """Return the last `count` lines and go on from there."""
+        """Return the last `count` lines; `new` continues after them."""
         try:
             data = self.path.read_bytes()
             self.inode = self.path.stat().st_ino
@@ -35,7 +35,7 @@ class Tail:
         return [line.decode(errors="replace") for line in data.splitlines()[-count:]] if count else []
 
     def new(self) -> list[str]:
-        """Return the whole lines written since the last look."""
+        """Return the complete lines written since the last call."""
         try:
             stat = self.path.stat()
         except FileNotFoundError:
@@ -53,22 +53,22 @@ class Tail:
 
 
 def log_files(stack: Stack, process: str | None = None) -> dict[str, Path]:
-    """Return the log of each process, or of one, by name."""
+    """Return the log file of each process, or of one, by name."""
     return {path.stem: path for path in sorted(stack.logs.glob("*.log")) if process in (None, path.stem)}
 
 
 def lines(
     stack: Stack, process: str | None, *, follow: bool, wait: Callable[[float], None] = time.sleep
 ) -> Iterator[str]:
-    """Give the last lines of each log, then, with `follow`, every new one as it is written."""
+    """Yield the last lines of each log and, with `follow`, every new one as it is written."""
     tails: dict[str, Tail] = {}
     first = True
     while first or follow:
         for name, path in log_files(stack, process).items():
-            # A log that appears while we follow is shown from its beginning.
-            fresh = name not in tails
+            # A log that appears later is shown from its beginning.
+            is_new = name not in tails
             tail = tails.setdefault(name, Tail(path))
-            for line in tail.last(LINES) if fresh and first else tail.new():
+            for line in tail.last(LINES) if is_new and first else tail.new():
                 yield f"{name:14} | {line}"
         first = False
         if follow:

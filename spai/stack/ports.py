@@ -1,4 +1,4 @@
-"""Ports on loopback: which are free, and which another stack of this user has been promised but does not use yet."""
+"""Ports on loopback: which are free, and which another stack of this user has reserved but does not use yet."""
 
 from __future__ import annotations
 
@@ -23,17 +23,12 @@ def port_is_free(port: int) -> bool:
     return True
 
 
-def unclaimed(port: int) -> bool:
-    """Accept every port."""
-    return True
-
-
 def free_port(
     preferred: int | None = None,
     taken: Iterable[int] = (),
     *,
     upwards: bool = False,
-    claim: Callable[[int], bool] = unclaimed,
+    claim: Callable[[int], bool] = lambda port: True,
 ) -> int:
     """Return a TCP port that is free on loopback now.
 
@@ -42,11 +37,11 @@ def free_port(
     preferred : int, optional
         Taken when it is free.
     taken : iterable of int
-        Ports that are promised to others.
+        Ports that are not returned.
     upwards : bool
         Try the following numbers when `preferred` is not free; otherwise the operating system chooses.
     claim : callable
-        Asked last, for a port that is free; says whether it may be had.
+        Called last, with a free port; returns whether it could be reserved.
     """
     refused = set(taken)
     if preferred is not None:
@@ -62,10 +57,10 @@ def free_port(
 
 
 class Claims:
-    """Ports that one stack was promised, by a lock on a file of each, until the last process that holds it ends.
+    """Reservations of ports: a lock on a file for each, held until the last process that inherited it ends.
 
-    A process starts to listen seconds after its port was chosen; two stacks that start at the same time must not choose
-    the same. The supervisor inherits the locks, so that they last as long as the stack.
+    A process begins to listen seconds after its port was chosen. Without reservations two stacks that start at the same
+    time could choose the same port. Supervisor inherits the locks, so that they last as long as the stack.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -73,7 +68,7 @@ class Claims:
         self.descriptors: list[int] = []
 
     def claim(self, port: int) -> bool:
-        """Take the lock of `port`; return whether nobody else has it."""
+        """Reserve `port`; return whether it was not reserved yet."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(self.folder / str(port), os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600)
         try:
@@ -90,6 +85,6 @@ class Claims:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Let go of the locks; a process that has inherited them keeps them."""
+        """Close the locks; a process that has inherited them keeps them."""
         while self.descriptors:
             os.close(self.descriptors.pop())

@@ -1,4 +1,4 @@
-"""Files under `var/` are for their owner alone: what the stack makes, and what earlier versions left open."""
+"""Permissions under `var/`: only the owner has access, to files of earlier versions too."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from pathlib import Path
 from spai.stack import servers
 
 OTHERS = 0o077
-"""Every right of the group and of everybody else."""
+"""All permissions of the group and of everybody else."""
 CACHES = ("dvc-cache", "dvc-remote")
-"""DVC marks its files there 0444 and hashes each anew whose mode is another; the folders around them are closed."""
+"""DVC sets its files there to 0444 and hashes a file with another mode again; their folders are closed instead."""
 
 
 @contextlib.contextmanager
 def private_umask() -> Iterator[None]:
-    """Give new files of this process, and of those that it starts, no rights for others."""
+    """Create files of this process, and of those that it starts, without permissions for others."""
     before = os.umask(OTHERS)
     try:
         yield
@@ -27,12 +27,11 @@ def private_umask() -> Iterator[None]:
 
 
 def close(var: Path) -> int:
-    """Take the rights of others away from `var` and all that lies in it; return how many files and folders had some.
+    """Remove the permissions of others from `var` and all its content; return how many files and folders had some.
 
-    The files of PostgreSQL are left alone: it looks after them, and may run as somebody else, who is let through then.
+    PostgreSQL checks the permissions of its files itself. Where it runs as another user, `var` stays traversable.
     """
-    passed = servers.passes_through(var)
-    closed = int(_limit(var, 0o711 if passed else 0o700))
+    closed = int(_limit(var, 0o711 if servers.is_traversed_by_postgres(var) else 0o700))
     for place, folders, files in os.walk(var):
         here = Path(place)
         if here == var and "postgres" in folders:
@@ -44,9 +43,9 @@ def close(var: Path) -> int:
 
 
 def _limit(path: Path, most: int) -> bool:
-    """Take all rights from `path` but those in `most`; whether it had others.
+    """Remove all permissions from `path` but those in `most`; return whether it had others.
 
-    What is gone meanwhile, or is somebody else's, stays as it is: the folder around it is closed.
+    A file that no longer exists, or belongs to another user, is skipped: the folder around it is closed.
     """
     with contextlib.suppress(FileNotFoundError, PermissionError):
         found = path.lstat()

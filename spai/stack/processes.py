@@ -1,4 +1,4 @@
-"""The processes of the stack in one table: command, environment, and how each is known to be healthy."""
+"""The table of the stack's processes: command, environment and health checks."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from spai.celery import QUEUES
 from spai.stack import health, servers
 from spai.stack.environment import MLFLOW_LOGIN, Stack
 
-QUEUES = ("scrape", "ml", "forecast", "default")
 SERVERS = ("postgres", "redis")
 ADMIN_THREADS = 4
 KERNELS = "kernels"
-"""Mark of the process that compiles kernels while the stack is started, which supervisor does not know."""
+"""Mark of the process that compiles the kernels during the start, outside supervisor."""
 SITE = ("web", "admin", "push", "sandbox")
-"""Parts that answer people; the stack is ready when they are."""
+"""The processes that serve people; the stack is ready when they are."""
 SANDBOX_THREADS = 32
-"""More than a polite reader ever needs at once: the site plays one that hangs, and must answer others meanwhile."""
+"""The sandbox simulates requests that hang; each holds a thread, and other requests must be answered meanwhile."""
 CONNECTIONS = 4096
-"""Connections that one worker of a web process holds at a time, most of them idle."""
+"""Largest number of connections to one worker of a web process, idle ones included."""
 HEAD_MILLISECONDS = 10_000
 """Time in which the head of a request must arrive."""
 HEAD_BYTES = 65_536
@@ -44,15 +44,15 @@ class Process:
     Attributes
     ----------
     alive : Check
-        Asks for the least that only a working process can do; a process that fails it again and again is restarted.
+        Tests the least that shows that the process works; the monitor restarts a process that keeps failing it.
     ready : Check
-        Asks for what its users need of it, which may fail for a fault of another process.
+        Tests what its users need; it may fail because of another process.
     needs : sequence of str
-        The processes without which this one cannot be blamed.
+        The processes that this one depends on: while one of them is unhealthy, failures of this one do not count.
     port : int
-        Where it listens; 0 for processes that only ask others.
+        The port that it listens on, 0 for none.
     stop_signal, stop_seconds
-        How it is asked to end, and how long it may take before it is killed.
+        The signal that stops it, and how long it may take before it is killed.
     """
 
     name: str
@@ -68,13 +68,8 @@ class Process:
     stop_seconds: int = 15
 
 
-def started_never() -> datetime | None:
-    """Return None: nothing is known of a start."""
-    return None
-
-
-def table(stack: Stack, beat_started_at: Callable[[], datetime | None] = started_never) -> list[Process]:
-    """Return the processes that this stack runs, in the order of their start.
+def table(stack: Stack, beat_started_at: Callable[[], datetime | None] = lambda: None) -> list[Process]:
+    """Return the processes that this stack runs, in the order of their start: each after those that it needs.
 
     Raises
     ------
@@ -82,11 +77,11 @@ def table(stack: Stack, beat_started_at: Callable[[], datetime | None] = started
         When a server's program cannot be found.
     """
     processes = []
-    if not stack.elsewhere("postgres"):
+    if not stack.is_external("postgres"):
         processes.append(postgres(stack))
-    if not stack.elsewhere("redis"):
+    if not stack.is_external("redis"):
         processes.append(redis_server(stack))
-    if not stack.elsewhere("mlflow"):
+    if not stack.is_external("mlflow"):
         processes.append(mlflow(stack))
     processes += [web(stack), admin(stack), push(stack)]
     if stack.runs_sandbox:
@@ -97,12 +92,12 @@ def table(stack: Stack, beat_started_at: Callable[[], datetime | None] = started
 
 
 def python(module: str, *arguments: str) -> list[str]:
-    """Return the command that runs `module` with this very Python."""
+    """Return the command that runs `module` with the same Python as this process."""
     return [sys.executable, "-m", module, *arguments]
 
 
 def postgres(stack: Stack) -> Process:
-    """PostgreSQL, from the machine's program or the embedded one."""
+    """Return the process of PostgreSQL, of the machine or embedded."""
     cluster = servers.find_cluster(stack.var, stack.value("SPAI_SERVERS") or "auto")
     check = health.postgres(stack.maintenance_database)
     return Process(
@@ -113,14 +108,14 @@ def postgres(stack: Stack) -> Process:
         ready=check,
         port=stack.port("postgres"),
         directory="/",
-        # The fast shutdown: open connections are ended, nothing is lost.
+        # PostgreSQL's fast shutdown: it closes open connections and loses nothing.
         stop_signal="INT",
         stop_seconds=30,
     )
 
 
 def redis_server(stack: Stack) -> Process:
-    """Redis or Valkey: the broker and the channel layer."""
+    """Return the process of Redis or Valkey: broker, cache and channel layer."""
     program = servers.find_redis(stack.value("SPAI_SERVERS") or "auto")
     port = stack.port("redis")
     check = health.redis_server(stack.own["REDIS_URL"])
@@ -135,29 +130,17 @@ def redis_server(stack: Stack) -> Process:
 
 
 def mlflow(stack: Stack) -> Process:
-    """MLflow with PostgreSQL behind it, for this machine only, and for those who log in."""
+    """Return the process of MLflow, which stores in PostgreSQL, listens on loopback and requires a login."""
     port = stack.port("mlflow")
-    # A stack that an earlier version started has none of these until it is started again.
+    # Both are missing from the stack.env of an early version until the next start.
     name, password = (stack.own.get(variable, "") for variable in MLFLOW_LOGIN)
     login = (name, password) if password else None
     return Process(
         name="mlflow",
         purpose="MLflow: runs and model registry",
         command=python(
-            "mlflow",
-            "server",
-            "--app-name",
-            "basic-auth",
-            "--host",
-            "127.0.0.1",
-            "--port",
-            str(port),
-            "--workers",
-            "1",
-            "--artifacts-destination",
-            str(stack.var / "mlflow"),
-            "--uvicorn-opts",
-            "--no-access-log",
+            *f"mlflow server --app-name basic-auth --host 127.0.0.1 --port {port} --workers 1".split(),
+            *("--artifacts-destination", str(stack.var / "mlflow"), "--uvicorn-opts", "--no-access-log"),
         ),
         alive=health.http(f"http://127.0.0.1:{port}/health"),
         ready=health.http(f"http://127.0.0.1:{port}/version", login),
@@ -176,13 +159,13 @@ def mlflow(stack: Stack) -> Process:
 
 
 def sqlalchemy_address(address: str) -> str:
-    """Return an address of PostgreSQL as SQLAlchemy wants it, with the driver that there is."""
+    """Return an address of PostgreSQL in SQLAlchemy's form, with the name of the driver."""
     return address.replace("postgresql://", "postgresql+psycopg://", 1)
 
 
 def mlflow_auth(stack: Stack) -> str:
-    """Return MLflow's configuration of logins: users lie in its database; one without a role may do nothing."""
-    # A percent sign would begin a reference to another value.
+    """Return MLflow's configuration of logins: users are in its database; one without a role may do nothing."""
+    # A percent sign would begin an interpolation.
     address = sqlalchemy_address(stack.mlflow_database).replace("%", "%%")
     lines = [
         "[mlflow]",
@@ -196,8 +179,7 @@ def mlflow_auth(stack: Stack) -> str:
 
 
 def site_environment(stack: Stack, role: str) -> dict[str, str]:
-    """Return what a process of the site's code needs beyond what all processes share."""
-    # All of them count into one total, which any of them can tell.
+    """Return the variables of a process that runs the site's code; they share their metrics in one folder."""
     return {"SPAI_ROLE": role, "PROMETHEUS_MULTIPROC_DIR": str(stack.metrics)}
 
 
@@ -214,66 +196,40 @@ def granian(
         ready=health.http(f"http://127.0.0.1:{port}/readyz"),
         needs=SERVERS[:1],
         environment=site_environment(stack, name)
-        # One connection for each thread, for probes, for static files and API keys, and for the model of the day.
+        # A connection for each thread, for probes, for static files and API keys, and for loading models.
         | {"SPAI_THREADS": str(threads), "DATABASE_POOL_SIZE": str(threads + 3)},
         port=port,
     )
 
 
 def granian_command(port: int, application: str, *, workers: int = 1) -> list[str]:
-    """Return the command of a web server for this machine alone.
+    """Return the command of a web server that listens on loopback.
 
-    Granian receives the heads of requests outside Python, and closes a connection that sends one too slowly. It takes
-    no more connections than `CONNECTIONS` in each worker, idle ones included.
+    Granian receives the heads of requests outside Python and closes a connection that sends one too slowly. Each worker
+    accepts at most `CONNECTIONS` connections.
     """
     return python(
-        "granian",
-        "--interface",
-        "asgi",
-        "--http",
-        "1",
-        "--no-ws",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-        "--workers",
-        str(workers),
-        "--backpressure",
-        str(CONNECTIONS),
-        "--http1-header-read-timeout",
-        str(HEAD_MILLISECONDS),
-        "--http1-buffer-size",
-        str(HEAD_BYTES),
-        "--respawn-failed-workers",
-        "--respawn-interval",
-        "1",
-        "--workers-kill-timeout",
-        "5",
-        application,
+        *f"granian --interface asgi --http 1 --no-ws --host 127.0.0.1 --port {port} --workers {workers}".split(),
+        *f"--backpressure {CONNECTIONS} --http1-header-read-timeout {HEAD_MILLISECONDS}".split(),
+        *f"--http1-buffer-size {HEAD_BYTES} --respawn-failed-workers --respawn-interval 1".split(),
+        *("--workers-kill-timeout", "5", application),
     )
 
 
 def web(stack: Stack) -> Process:
-    """Return the process of pages and API, with as many workers as a small machine has processors."""
+    """Return the process of pages and API, with a worker for each processor of a small machine."""
     return granian(stack, "web", "pages and API", workers=min(4, os.cpu_count() or 1), threads=1)
 
 
 def admin(stack: Stack) -> Process:
-    """Return the process of the admin and of push-in, with threads left for people while a feed is stored."""
-    return granian(stack, "admin", "admin, pushing in", workers=1, threads=ADMIN_THREADS)
+    """Return the process of the admin and of push-in, with threads left for people while push-in stores matches."""
+    return granian(stack, "admin", "admin and push-in", workers=1, threads=ADMIN_THREADS)
 
 
 def sandbox(stack: Stack) -> Process:
-    """Return the process of the simulated world's site, where a request that hangs holds one thread of many."""
-    process = granian(
-        stack,
-        "sandbox",
-        "the simulated world as a web site",
-        "spai.sandbox:application",
-        workers=1,
-        threads=SANDBOX_THREADS,
-    )
+    """Return the process of the simulated world's web site."""
+    purpose = "web site of the simulated world"
+    process = granian(stack, "sandbox", purpose, "spai.sandbox:application", workers=1, threads=SANDBOX_THREADS)
     return replace(process, environment=site_environment(stack, "admin") | {"SPAI_THREADS": str(SANDBOX_THREADS)})
 
 
@@ -293,46 +249,25 @@ def push(stack: Stack) -> Process:
 
 
 def uvicorn_command(port: int) -> list[str]:
-    """Return the command of the process that holds websockets, for this machine alone."""
+    """Return the command of the process of websockets, which listens on loopback."""
     return python(
-        "uvicorn",
-        "spai.asgi:application",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-        "--lifespan",
-        "on",
-        "--http",
-        "spai.push_protocol:DeadlineProtocol",
-        "--ws",
-        "websockets-sansio",
-        "--no-access-log",
-        "--timeout-graceful-shutdown",
-        "3",
+        *f"uvicorn spai.asgi:application --host 127.0.0.1 --port {port} --lifespan on".split(),
+        *("--http", "spai.push_protocol:DeadlineProtocol", "--ws", "websockets-sansio", "--no-access-log"),
+        *("--timeout-graceful-shutdown", "3"),
     )
 
 
 def worker(stack: Stack, queue: str) -> Process:
     """Return the Celery worker of one queue."""
-    # A broker elsewhere may be shared: the name says whose worker this is.
+    # Several stacks may share an external broker: the name of a worker identifies its stack.
     name = f"{queue}@{hashlib.sha256(str(stack.var).encode()).hexdigest()[:8]}"
     check = health.worker(name, stack.value("CELERY_BROKER_URL") or stack.address("redis"))
     return Process(
         name=f"worker-{queue}",
         purpose=f"Celery worker of the queue {queue}",
         command=celery(
-            "worker",
-            "--queues",
-            queue,
-            "--hostname",
-            name,
-            "--concurrency",
-            "1",
-            "--loglevel",
-            "INFO",
-            "--without-gossip",
-            "--without-mingle",
+            *f"worker --queues {queue} --hostname {name} --concurrency 1 --loglevel INFO".split(),
+            *("--without-gossip", "--without-mingle"),
         ),
         alive=check,
         ready=check,
@@ -342,7 +277,7 @@ def worker(stack: Stack, queue: str) -> Process:
 
 
 def beat(stack: Stack, started_at: Callable[[], datetime | None]) -> Process:
-    """Return the one clock, which starts what the timetable says."""
+    """Return the process of celery-beat, which sends the tasks of the timetable."""
     check = health.beat(stack.address("postgres"), started_at)
     return Process(
         name="beat",
@@ -356,7 +291,7 @@ def beat(stack: Stack, started_at: Callable[[], datetime | None]) -> Process:
 
 
 def celery(*arguments: str) -> list[str]:
-    """Return a Celery command; that it may run as root is settled here, not in each log."""
+    """Return a Celery command without the warning against root, which would begin each log."""
     return [
         sys.executable,
         "-W",

@@ -1,4 +1,4 @@
-"""What the stack says to people while it works."""
+"""The lines that a stack command prints while it works."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ from typing import TextIO
 
 
 class Report:
-    """Plain lines with the seconds since the beginning."""
+    """Writes lines to `stream`."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
         self.began = time.monotonic()
 
-    def say(self, text: str) -> None:
-        """Write a line with the seconds so far."""
-        self.stream.write(f"{time.monotonic() - self.began:6.1f} s  {text}\n")
-        self.stream.flush()
+    def step(self, text: str) -> None:
+        """Write a line that begins with the seconds since the command began."""
+        self.line(f"{time.monotonic() - self.began:6.1f} s  {text}")
 
-    def plain(self, text: str = "") -> None:
-        """Write a line as it is."""
+    def line(self, text: str = "") -> None:
+        """Write a line."""
         self.stream.write(f"{text}\n")
         self.stream.flush()

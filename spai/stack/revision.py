@@ -1,4 +1,4 @@
-"""Which code runs: its revision for people, its fingerprint to notice a change."""
+"""The code that runs: its revision for people, its fingerprint to detect a change."""
 
 # ruff: noqa: S603, S607  every command here is our own
 
@@ -18,7 +18,7 @@ ENDINGS = {".py", ".html", ".css", ".js", ".yaml", ".txt", ".svg", ".json"}
 
 
 def code_files() -> list[Path]:
-    """Return the files whose change a running process would not notice, sorted."""
+    """Return the files that a process reads only at its start, sorted."""
     files = [
         path for folder in CODE for path in (BASE / folder).rglob("*") if path.suffix in ENDINGS and path.is_file()
     ]
@@ -44,23 +44,23 @@ def describe(code: str) -> str:
 
 
 def git(*arguments: str) -> str:
-    """Return what git answers about this checkout."""
+    """Return the output of git in this checkout."""
     return subprocess.run(["git", *arguments], cwd=BASE, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def note(stack: Stack) -> None:
-    """Write down which code the stack is being started with."""
+    """Store the revision and fingerprint of the code that the stack is started with."""
     code = fingerprint()
     write_private(stack.run / "revision.json", json.dumps({"fingerprint": code, "revision": describe(code)}))
 
 
 def read_mark(path: Path) -> dict[str, Any]:
-    """Return what an earlier start wrote down in `path`, empty when it has not."""
+    """Return what an earlier start stored in `path`, empty when there is nothing."""
     try:
-        told: dict[str, Any] = json.loads(path.read_text())
+        values: dict[str, Any] = json.loads(path.read_text())
     except (FileNotFoundError, ValueError):
         return {}
-    return told
+    return values
 
 
 def packages() -> str:

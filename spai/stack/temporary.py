@@ -1,10 +1,10 @@
-"""A PostgreSQL and a Redis for one test run or one benchmark, in an environment that knows of no other stack.
+"""A PostgreSQL and a Redis for one test run or benchmark, in an environment without the variables of any stack.
 
-Whoever sources `var/stack.env`, or has a `.env` that names the servers of a site in use, must be able to run tests and
-benchmarks beside it: nothing that names such a server reaches them or the processes that they start.
+Tests and benchmarks must not touch a site in use, even when the shell has sourced its `var/stack.env` or a `.env` names
+its servers: no variable that names such a server reaches them or the processes that they start.
 """
 
-# ruff: noqa: S603  every command here is our own
+# ruff: noqa: S603  every command is built here
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from spai.stack.ports import free_port
 from spai.stack.roles import RETENTION
 
 ATTEMPTS = 5
-"""How many ports are tried: another process may take one between its choice and the start of the server."""
+"""Ports to try: another process may take one between its choice and the start of the server."""
 PATIENCE = 120.0
-"""Seconds after which a server that runs and does not answer counts as stuck."""
+"""Seconds after which a server that runs but does not answer counts as stuck."""
 STOP_PATIENCE = 30.0
-"""Seconds after which a server that was asked to end is killed."""
+"""Seconds after which a server that was told to stop is killed."""
 OF_A_STACK = (
     *(
         "SPAI_",
@@ -47,17 +47,17 @@ OF_A_STACK = (
         "DVC_",
         "GX_",
     ),
-    # What libpq reads where an address leaves something open.
+    # libpq reads these for what an address omits.
     "PG",
 )
-"""Beginnings of the variables that settings, the stack, and the libraries of both read."""
+"""Prefixes of the variables that settings, the stack and their libraries read."""
 ALSO_OF_A_STACK = ("SECRET_KEY", "DEBUG", "LOG_LEVEL", "ALLOWED_HOSTS", "DO_NOT_TRACK")
 OF_THE_MACHINE = ("SPAI_SERVERS", "SPAI_REAL_DATA", "SPAI_BROWSER")
-"""Variables that name programs and files of this machine, and no server."""
+"""Variables that name programs and files of this machine, not a server."""
 
 
 def without_stack(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment without the variables of any stack; programs and files of the machine keep theirs."""
+    """Return an environment without the variables of any stack, but with those of the machine."""
     return {
         name: value
         for name, value in environment.items()
@@ -66,7 +66,7 @@ def without_stack(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def isolate(folder: Path) -> None:
-    """Make the environment of this process one of no stack, whose files lie in `folder` and whose key is new."""
+    """Remove the variables of any stack from this process; set a new secret key and a `var` in `folder`."""
     kept = without_stack(os.environ)
     for name in set(os.environ) - set(kept):
         del os.environ[name]
@@ -76,26 +76,27 @@ def isolate(folder: Path) -> None:
 
 
 class TemporaryServers:
-    """Servers of one run and the folder that holds their files; both go when it is left.
+    """Servers of one run and the folder of their files; leaving the context stops and removes them.
 
     Parameters
     ----------
     prefix : str
-        Beginning of the name of the folder.
+        Prefix of the name of the folder.
     """
 
     def __init__(self, prefix: str) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix=prefix))
         self.processes: list[subprocess.Popen[bytes]] = []
-        # New each time: the server of another run that took our port does not let us in.
+        # New each time, so that the server of another run that took our port refuses the login.
         self.password = secrets.token_urlsafe(24)
 
     def start_postgres(self, settings: dict[str, str]) -> str:
         """Start a PostgreSQL with these settings; return its address.
 
-        The role in it is as ordinary as the site's in a stack, but that it may make databases and switch triggers off.
+        The role in the address has the rights of the site's role in a stack, and may also create databases and disable
+        triggers.
         """
-        if servers.root_way() == "nobody":
+        if servers.unprivileged_mode() == "nobody":
             self.folder.chmod(0o755)
         cluster = servers.find_cluster(self.folder, os.environ.get("SPAI_SERVERS", "auto"))
         servers.make_cluster(cluster, SUPERUSER, self.password)
@@ -116,12 +117,12 @@ class TemporaryServers:
             connection.execute(f"CREATE ROLE {DATABASE_USER} LOGIN CREATEDB PASSWORD '{self.password}'")
             connection.execute(f"CREATE ROLE {RETENTION} NOLOGIN")
             connection.execute(f"GRANT {RETENTION} TO {DATABASE_USER}")
-            # Hundreds of thousands of invented rows need no check of what they refer to.
+            # Benchmarks skip the foreign keys of hundreds of thousands of generated rows.
             connection.execute(f"GRANT SET ON PARAMETER session_replication_role TO {DATABASE_USER}")
         return address(port, DATABASE_USER)
 
     def start_redis(self) -> str:
-        """Start a Redis that keeps nothing on disk; return its address."""
+        """Start a Redis that stores nothing on disk; return its address."""
         program = servers.find_redis(os.environ.get("SPAI_SERVERS", "auto"))
 
         def address(port: int) -> str:
@@ -142,7 +143,7 @@ class TemporaryServers:
         return address(self._run("redis", command, answers))
 
     def _run(self, name: str, command: Callable[[int], list[str]], answers: Callable[[int], bool]) -> int:
-        """Start a server on a free port, on another one when somebody else was quicker; return the port."""
+        """Start a server on a free port, or on another when that is taken meanwhile; return the port."""
         log = self.folder / f"{name}.log"
         for _ in range(ATTEMPTS):
             port = free_port()
@@ -161,7 +162,7 @@ class TemporaryServers:
         raise servers.ServerError(f"{name} did not start:\n{log.read_text(errors='replace')[-4000:]}")
 
     def stop(self) -> None:
-        """End the servers and remove their files; a second call does nothing."""
+        """Stop the servers and remove their files; a second call does nothing."""
         for process in self.processes:
             process.send_signal(signal.SIGINT)
         for process in self.processes:

@@ -14,7 +14,7 @@ from spai.celery import TIMETABLE, app
 pytestmark = pytest.mark.django_db
 
 
-def entry(schedule, *, task: str = "scraping.visit_due", missed: str = "It is made up.") -> dict:
+def entry(schedule, *, task: str = "scraping.request_scheduled_run", missed: str = "It is made up.") -> dict:
     return {"task": task, "schedule": schedule, "kwargs": {"source": "x"}, "options": {"expires": 60}, "missed": missed}
 
 

@@ -13,7 +13,8 @@ from apps.matches import services as matches
 from apps.matches.models import Correction, World
 from apps.matches.records import Status
 from apps.ml import services as models
-from apps.scraping.models import Lane, Snapshot, Source
+from apps.scraping.models import HostState, Snapshot, Source
+from apps.scraping.politeness import BreakerState
 from tests.factories import ContradictionFactory, MatchFactory
 from tests.web.conftest import Builder
 
@@ -122,25 +123,27 @@ def test_a_source_is_visited_where_requests_may_leave(offers, admin, build, sett
     settings.SPAI_CONTACT = "mail@example.org"
     admin.get(reverse("admin:scraping_source_changelist"))
     asks = Source.objects.get(name="whoscored")
-    levers = ("visit_now", "back_fill", "switch_on", "reparse", "resume_lane")
+    levers = ("scrape_now", "back_fill", "switch_on", "reparse", "resume_host")
     assert [each for each in levers if offers("scraping_source", each, asks.pk)] == []
     page = reverse("admin:scraping_source_change", args=[asks.pk])
-    assert "Its owners want to be asked first." in admin.get(page).content.decode()
+    assert "It needs its owners' permission." in admin.get(page).content.decode()
     asks.permission_confirmed_at = build.now
     asks.save()
     assert [each for each in levers if offers("scraping_source", each, asks.pk)] == ["switch_on"]
     asks.is_enabled = True
     asks.save()
-    assert [each for each in levers if offers("scraping_source", each, asks.pk)] == ["visit_now", "back_fill"]
-    Lane.objects.create(host="www.whoscored.com", state=Lane.State.OPEN, open_until=build.now + timedelta(hours=1))
+    assert [each for each in levers if offers("scraping_source", each, asks.pk)] == ["scrape_now", "back_fill"]
+    HostState.objects.create(
+        host="www.whoscored.com", state=BreakerState.OPEN, open_until=build.now + timedelta(hours=1)
+    )
     Snapshot.objects.create(
         source=asks, run_id=1, url="https://www.whoscored.com/", fetched_at=build.now, status=200, size=1
     )
     assert [each for each in levers if offers("scraping_source", each, asks.pk)] == [
-        "visit_now",
+        "scrape_now",
         "back_fill",
         "reparse",
-        "resume_lane",
+        "resume_host",
     ]
 
 

@@ -22,7 +22,7 @@ from apps.matches.models import Match, World
 from apps.ml import services, serving
 from apps.ml.models import Prediction, ServedWorld
 from apps.ml.services import seasons
-from apps.scraping.services.asking import visit_due
+from apps.scraping.services.run_requests import request_scheduled_run
 from benchmarks.queries import Answer, Explained, ask, explained
 
 pytestmark = pytest.mark.slow
@@ -235,7 +235,7 @@ class TestRowsThatAreRead(TestCase):
 
         def visits() -> None:
             for source in ("sandbox", "football-data"):
-                visit_due(source=source, scope="odds", now=NOW)
+                request_scheduled_run(source=source, scope="odds", now=NOW)
 
         self.monkeypatch.setattr(serving, "current", current)
         self.monkeypatch.setattr(seasons, "_is_due", lambda *details: False)

@@ -27,9 +27,11 @@ def test_every_queue_has_a_worker_and_a_table_of_imports(by_queue):
     assert set(by_queue) == set(QUEUES) == set(processes.QUEUES) == set(preload.PRELOADED)
 
 
-def test_whoever_asks_for_visits_never_waits_longer_than_a_tick_lives(by_queue):
-    assert set(by_queue["default"]) >= {"scraping.visit_due", "ml.settle_due", "ml.retrain_due"}
-    lifetimes = {entry["options"]["expires"] for entry in TIMETABLE.values() if entry["task"] == "scraping.visit_due"}
+def test_a_request_for_scrape_runs_never_waits_longer_than_it_is_valid(by_queue):
+    assert set(by_queue["default"]) >= {"scraping.request_scheduled_run", "ml.settle_due", "ml.retrain_due"}
+    lifetimes = {
+        entry["options"]["expires"] for entry in TIMETABLE.values() if entry["task"] == "scraping.request_scheduled_run"
+    }
     assert max(task.time_limit for task in by_queue["default"].values()) <= min(lifetimes) == MINUTE
 
 

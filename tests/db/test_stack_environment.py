@@ -49,7 +49,7 @@ def test_a_second_start_keeps_secrets_and_ports(stack):
     assert second.maintenance == first.maintenance
 
 
-def test_secrets_of_maintenance_lie_in_a_private_file_that_no_part_is_given(stack):
+def test_secrets_of_maintenance_lie_in_a_private_file_that_no_process_is_given(stack):
     settled = settle(stack)
     assert stat.S_IMODE(settled.maintenance_file.stat().st_mode) == 0o600
     assert read_env_file(settled.maintenance_file) == settled.maintenance
@@ -77,11 +77,11 @@ def test_another_mlflow_server_is_not_shown_our_password(stack):
     own = settle(stack)
     password = own.own["MLFLOW_TRACKING_PASSWORD"]
     assert own.process_environment()["MLFLOW_TRACKING_PASSWORD"] == password
-    told = {"SPAI_VAR_DIR": str(stack.var), "MLFLOW_TRACKING_URI": "https://mlflow.example"}
-    given = load(told).process_environment()
+    named = {"SPAI_VAR_DIR": str(stack.var), "MLFLOW_TRACKING_URI": "https://mlflow.example"}
+    given = load(named).process_environment()
     assert (given["MLFLOW_TRACKING_USERNAME"], given["MLFLOW_TRACKING_PASSWORD"]) == ("", "")
     theirs = {"MLFLOW_TRACKING_USERNAME": "ann", "MLFLOW_TRACKING_PASSWORD": "theirs"}
-    assert theirs.items() <= load(told | theirs).process_environment().items()
+    assert theirs.items() <= load(named | theirs).process_environment().items()
 
     def seen(**more):
         bare = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_TRACKING")}
@@ -136,14 +136,14 @@ def test_a_promise_lasts_as_long_as_a_process_that_inherited_it(tmp_path):
 
 def test_an_address_in_the_environment_is_somebody_elses_server(stack):
     own = settle(stack)
-    assert not own.elsewhere("postgres")
+    assert not own.is_external("postgres")
     elsewhere = load({"SPAI_VAR_DIR": str(stack.var), "DATABASE_URL": "postgresql://a:b@db.example/spai"})
-    assert elsewhere.elsewhere("postgres")
+    assert elsewhere.is_external("postgres")
     assert elsewhere.address("postgres") == "postgresql://a:b@db.example/spai"
     assert elsewhere.mlflow_database == "postgresql://a:b@db.example/spai_mlflow"
-    assert not elsewhere.elsewhere("redis")
+    assert not elsewhere.is_external("redis")
     # A shell that has read stack.env names our own server.
-    assert not load({"SPAI_VAR_DIR": str(stack.var), **own.own}).elsewhere("postgres")
+    assert not load({"SPAI_VAR_DIR": str(stack.var), **own.own}).is_external("postgres")
 
 
 def test_the_address_that_the_world_sees_does_not_move_the_process(stack):
@@ -151,24 +151,24 @@ def test_the_address_that_the_world_sees_does_not_move_the_process(stack):
     behind_proxy = load({"SPAI_VAR_DIR": str(stack.var), "SPAI_WEB_URL": "https://spai.example"})
     assert behind_proxy.process_environment()["SPAI_WEB_URL"] == "https://spai.example"
     assert behind_proxy.port("web") == urlsplit(behind_proxy.own["SPAI_WEB_URL"]).port
-    assert not behind_proxy.elsewhere("web")
+    assert not behind_proxy.is_external("web")
 
 
-def test_the_parts_see_our_secrets_and_no_telemetry(stack):
+def test_the_processes_have_our_secrets_and_no_telemetry(stack):
     own = settle(stack)
-    told = own.process_environment()
-    assert told["SECRET_KEY"] == own.own["SECRET_KEY"]
-    assert told["SPAI_VAR_DIR"] == str(stack.var)
-    assert told["GX_ANALYTICS_ENABLED"] == "false"
-    assert told["MLFLOW_DISABLE_TELEMETRY"] == "true"
+    values = own.process_environment()
+    assert values["SECRET_KEY"] == own.own["SECRET_KEY"]
+    assert values["SPAI_VAR_DIR"] == str(stack.var)
+    assert values["GX_ANALYTICS_ENABLED"] == "false"
+    assert values["MLFLOW_DISABLE_TELEMETRY"] == "true"
 
 
 def test_the_cookies_of_two_stacks_on_one_machine_have_different_names(stack):
     def names(role, admin):
-        told = {"SPAI_ROLE": role, "SPAI_ADMIN_URL": admin, "SPAI_VAR_DIR": str(stack.var), "SECRET_KEY": "s"}
-        told |= {"DATABASE_URL": "postgresql://a:b@127.0.0.1:1/c", "REDIS_URL": "redis://127.0.0.1:1/0"}
+        values = {"SPAI_ROLE": role, "SPAI_ADMIN_URL": admin, "SPAI_VAR_DIR": str(stack.var), "SECRET_KEY": "s"}
+        values |= {"DATABASE_URL": "postgresql://a:b@127.0.0.1:1/c", "REDIS_URL": "redis://127.0.0.1:1/0"}
         code = "from spai.settings import *; print(SESSION_COOKIE_NAME, CSRF_COOKIE_NAME)"
-        return subprocess.check_output([sys.executable, "-c", code], env=os.environ | told, text=True).split()
+        return subprocess.check_output([sys.executable, "-c", code], env=os.environ | values, text=True).split()
 
     first = names("admin", "http://127.0.0.1:8001")
     assert len(set(first)) == 2

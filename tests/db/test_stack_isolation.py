@@ -38,16 +38,16 @@ STACK_ENV = {
     "MLFLOW_TRACKING_PASSWORD": PLANTED,
     "AWS_SECRET_ACCESS_KEY": PLANTED,
 }
-TOLD = """
+SEEN = """
 import json, os, pathlib
 from django.conf import settings
 from tests.faults.test_stack import Running
 
-def test_told():
+def test_seen():
     stack = Running(pathlib.Path("stack")).stack
     seen = {name: str(getattr(settings, name)) for name in dir(settings) if name.isupper()}
-    told = {"settings": seen, "environment": dict(os.environ), "stack": [dict(stack.own), dict(stack.outside)]}
-    pathlib.Path("told.json").write_text(json.dumps(told))
+    seen_values = {"settings": seen, "environment": dict(os.environ), "stack": [dict(stack.own), dict(stack.overrides)]}
+    pathlib.Path("seen_values.json").write_text(json.dumps(seen_values))
 """
 
 
@@ -79,16 +79,16 @@ def test_what_is_planted_reaches_neither_tests_nor_the_stacks_that_they_start(tm
     for name in ("spai", "apps", "tests"):
         shutil.copytree(ROOT / name, checkout / name, ignore=ignored)
     shutil.copy(ROOT / "pyproject.toml", checkout)
-    (checkout / "tests" / "test_told.py").write_text(TOLD)
+    (checkout / "tests" / "test_seen.py").write_text(SEEN)
     (checkout / "var").mkdir()
     for place in (".env", "var/stack.env"):
         (checkout / place).write_text("".join(f"{name}='{value}'\n" for name, value in STACK_ENV.items()))
     # As from a shell that knows nothing of this run, and has read what the stack wrote.
     given = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     given = temporary.without_stack(given) | STACK_ENV
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_told.py"]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_seen.py"]
     done = subprocess.run(command, cwd=checkout, env=given, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    told = json.loads((checkout / "told.json").read_text())
-    assert set(told) == {"settings", "environment", "stack"}
-    assert PLANTED not in json.dumps(told)
+    seen_values = json.loads((checkout / "seen_values.json").read_text())
+    assert set(seen_values) == {"settings", "environment", "stack"}
+    assert PLANTED not in json.dumps(seen_values)

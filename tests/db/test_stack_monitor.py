@@ -17,7 +17,7 @@ import psycopg
 import pytest
 from supervisor.options import ServerOptions
 
-from spai.stack import environment, health, launch, lifecycle, monitor, supervision
+from spai.stack import environment, guards, health, launch, monitor, supervision
 from spai.stack.environment import load
 from spai.stack.ports import Claims
 from spai.stack.processes import Process, mlflow_auth, table
@@ -29,7 +29,7 @@ def stack(tmp_path):
         return environment.settle(load({"SPAI_VAR_DIR": str(tmp_path), "PATH": os.environ["PATH"]}), claims)
 
 
-def test_every_part_is_there_once_and_servers_come_first(stack):
+def test_every_process_is_listed_once_and_servers_come_first(stack):
     names = [process.name for process in table(stack)]
     assert names == [
         "postgres",
@@ -48,19 +48,19 @@ def test_every_part_is_there_once_and_servers_come_first(stack):
 
 
 def test_what_the_operator_runs_elsewhere_is_not_started(stack):
-    told = {
+    given = {
         "DATABASE_URL": "postgresql://a:b@db.example/spai",
         "REDIS_URL": "redis://cache.example/0",
         "MLFLOW_TRACKING_URI": "http://mlflow.example",
     }
-    names = [process.name for process in table(load({"SPAI_VAR_DIR": str(stack.var), **told}))]
+    names = [process.name for process in table(load({"SPAI_VAR_DIR": str(stack.var), **given}))]
     assert {"postgres", "redis", "mlflow"}.isdisjoint(names)
     assert "web" in names
 
 
-@pytest.mark.parametrize(("told", "runs"), [("false", False), ("0", False), ("Yes", True), ("1", True), ("", True)])
-def test_the_sandbox_runs_where_it_is_wanted(stack, told, runs):
-    processes = table(load({"SPAI_VAR_DIR": str(stack.var), "SPAI_SANDBOX": told}))
+@pytest.mark.parametrize(("given", "runs"), [("false", False), ("0", False), ("Yes", True), ("1", True), ("", True)])
+def test_the_sandbox_runs_where_it_is_wanted(stack, given, runs):
+    processes = table(load({"SPAI_VAR_DIR": str(stack.var), "SPAI_SANDBOX": given}))
     assert ("sandbox" in [process.name for process in processes]) == runs
 
 
@@ -73,7 +73,7 @@ def test_a_request_that_hangs_leaves_the_sandbox_threads_enough(stack):
     assert process.port == stack.port("sandbox") > 0
 
 
-def test_every_part_listens_on_this_machine_only(stack):
+def test_every_process_listens_on_this_machine_only(stack):
     for process in table(stack):
         assert "0.0.0.0" not in process.command, process.name
         if process.port and process.name not in ("postgres", "redis"):
@@ -136,11 +136,11 @@ def test_a_stack_that_an_earlier_version_started_can_still_be_asked(stack):
     assert [process.name for process in table(running)] == [process.name for process in table(stack)]
 
 
-def test_mlflow_asks_for_a_login_and_keeps_its_users_in_its_database(stack):
+def test_mlflow_requires_a_login_and_keeps_its_users_in_its_database(stack):
     process = next(process for process in table(stack) if process.name == "mlflow")
     assert process.command[process.command.index("--app-name") + 1] == "basic-auth"
     assert process.environment["MLFLOW_AUTH_ADMIN_PASSWORD"] == stack.own["MLFLOW_TRACKING_PASSWORD"]
-    lifecycle.write_private(stack.mlflow_auth_file, mlflow_auth(stack))
+    environment.write_private(stack.mlflow_auth_file, mlflow_auth(stack))
     assert stat.S_IMODE(stack.mlflow_auth_file.stat().st_mode) == 0o600
     parser = ConfigParser()
     parser.read(stack.mlflow_auth_file)
@@ -178,7 +178,7 @@ def site():
         thread.join()
 
 
-def test_a_page_that_answers_is_well_and_one_that_does_not_says_why(site):
+def test_a_page_that_answers_is_healthy_and_one_that_does_not_has_a_reason(site):
     assert health.http(f"{site}/livez")() == "answers 200"
     with pytest.raises(health.Unhealthy, match="answers 503: the database is not migrated"):
         health.http(f"{site}/readyz")()
@@ -186,7 +186,7 @@ def test_a_page_that_answers_is_well_and_one_that_does_not_says_why(site):
         health.http("http://127.0.0.1:1/livez")()
 
 
-def test_a_page_that_asks_for_a_login_is_given_it(site):
+def test_a_page_that_requires_a_login_gets_it(site):
     assert health.http(f"{site}/login", ("ann", "secret"))() == "answers 200"
     with pytest.raises(health.Unhealthy, match="answers 401"):
         health.http(f"{site}/login", ("ann", "guess"))()
@@ -198,7 +198,7 @@ def test_servers_are_asked_for_work(django_db_setup, settings):
         health.redis_server("redis://127.0.0.1:1/0")()
     assert health.postgres(os.environ["DATABASE_URL"])() == "evaluates queries"
     assert health.postgres_listens(os.environ["DATABASE_URL"].replace(":only-for-tests@", ":guess@"))()
-    with pytest.raises(health.Unhealthy, match="does not take connections"):
+    with pytest.raises(health.Unhealthy, match="does not accept connections"):
         health.postgres_listens("postgresql://a:b@127.0.0.1:1/x")()
     with pytest.raises(health.Unhealthy, match="does not answer"):
         health.postgres("postgresql://a:b@127.0.0.1:1/x")()
@@ -207,7 +207,7 @@ def test_servers_are_asked_for_work(django_db_setup, settings):
 def test_a_worker_that_nobody_started_does_not_answer_pings(settings):
     with pytest.raises(health.Unhealthy, match="no answer to a ping"):
         health.worker("nobody@nowhere", settings.REDIS_URL)()
-    with pytest.raises(health.Unhealthy, match="could not be asked"):
+    with pytest.raises(health.Unhealthy, match="broker does not answer"):
         health.worker("nobody@nowhere", "redis://127.0.0.1:1/0")()
 
 
@@ -226,10 +226,10 @@ def beat_rows():
 
 
 @pytest.mark.parametrize(
-    ("started_minutes_ago", "ran_minutes_ago", "says"),
-    [(1, None, "nothing was due yet"), (90, 1, "started tasks 6"), (90, 20, None), (90, None, None), (None, 1, None)],
+    ("started_minutes_ago", "ran_minutes_ago", "expected"),
+    [(1, None, "nothing was due yet"), (90, 1, "sent tasks 6"), (90, 20, None), (90, None, None), (None, 1, None)],
 )
-def test_beat_is_believed_by_the_rows_it_writes(beat_rows, started_minutes_ago, ran_minutes_ago, says):
+def test_beat_is_healthy_by_the_times_that_it_stores(beat_rows, started_minutes_ago, ran_minutes_ago, expected):
     now = datetime.now(UTC)
     started = None if started_minutes_ago is None else now - timedelta(minutes=started_minutes_ago)
     if ran_minutes_ago is not None:
@@ -237,8 +237,8 @@ def test_beat_is_believed_by_the_rows_it_writes(beat_rows, started_minutes_ago, 
             row = [True, now - timedelta(minutes=ran_minutes_ago)]
             session.execute("INSERT INTO django_celery_beat_periodictask VALUES (%s, %s)", row)
     check = health.beat(beat_rows, lambda: started)
-    if says:
-        assert says in check()
+    if expected:
+        assert expected in check()
     else:
         with pytest.raises(health.Unhealthy):
             check()
@@ -267,11 +267,11 @@ class Answers:
     """Checks whose answers a test chooses."""
 
     def __init__(self):
-        self.silent = set()
+        self.failing = set()
 
     def of(self, name):
         def ask():
-            if name in self.silent:
+            if name in self.failing:
                 raise health.Unhealthy("no answer")
             return "well"
 
@@ -290,66 +290,66 @@ def work(monkeypatch):
 def watched(stack, work):
     stack.run.mkdir()
     answers = Answers()
-    observer = monitor.Monitor(stack, monitor.Book(monitor.records_file(stack)))
+    observer = monitor.Monitor(stack, monitor.RestartLog(monitor.records_file(stack)))
     observer.processes = [
         Process("postgres", "", [], answers.of("postgres"), answers.of("postgres")),
         Process("web", "", [], answers.of("web"), answers.of("web"), needs=["postgres"]),
     ]
     observer.supervisor = Processes(["postgres", "web"])
-    observer.round()
+    observer.check_all()
     return observer, answers
 
 
-def test_a_part_that_is_silent_again_and_again_is_killed_and_that_is_written_down(watched, stack):
+def test_a_process_that_keeps_failing_is_killed_and_recorded(watched, stack):
     observer, answers = watched
-    answers.silent = {"web"}
-    for _ in range(monitor.PATIENCE - 1):
-        observer.round()
+    answers.failing = {"web"}
+    for _ in range(monitor.MAX_FAILURES - 1):
+        observer.check_all()
     assert observer.supervisor.killed == []
-    observer.round()
+    observer.check_all()
     assert observer.supervisor.killed == ["web"]
     record = monitor.read_records(monitor.records_file(stack))["web"]
     assert record["restarts"] == 1
     assert "no longer did its work (no answer)" in record["reason"]
     # Supervisor's report of that very end is not a second restart.
-    observer.heard("PROCESS_STATE_EXITED", "processname:web groupname:web from_state:RUNNING expected:0 pid:1")
+    observer.handle_event("PROCESS_STATE_EXITED", "processname:web groupname:web from_state:RUNNING expected:0 pid:1")
     assert monitor.read_records(monitor.records_file(stack))["web"]["restarts"] == 1
 
 
-def test_a_part_is_not_blamed_for_the_silence_of_what_it_needs(watched):
+def test_a_process_is_not_restarted_for_failures_of_what_it_needs(watched):
     observer, answers = watched
-    answers.silent = {"postgres", "web"}
-    for _ in range(monitor.PATIENCE):
-        observer.round()
+    answers.failing = {"postgres", "web"}
+    for _ in range(monitor.MAX_FAILURES):
+        observer.check_all()
     assert observer.supervisor.killed == ["postgres"]
 
 
-def test_one_answer_ends_the_count(watched):
+def test_one_passed_check_ends_the_count(watched):
     observer, answers = watched
     for _ in range(3):
-        answers.silent = {"web"}
-        for _ in range(monitor.PATIENCE - 1):
-            observer.round()
-        answers.silent = set()
-        observer.round()
+        answers.failing = {"web"}
+        for _ in range(monitor.MAX_FAILURES - 1):
+            observer.check_all()
+        answers.failing = set()
+        observer.check_all()
     assert observer.supervisor.killed == []
 
 
-def test_a_silent_part_that_is_at_work_is_slow_and_is_left_alone(watched, work, monkeypatch):
+def test_a_failing_process_that_works_is_slow_and_is_not_killed(watched, work, monkeypatch):
     observer, answers = watched
-    answers.silent = {"web"}
-    for _ in range(3 * monitor.PATIENCE):
+    answers.failing = {"web"}
+    for _ in range(3 * monitor.MAX_FAILURES):
         work[1] = work.get(1, 0.0) + 1.0
-        observer.round()
+        observer.check_all()
     assert observer.supervisor.killed == []
     # Once it does nothing any more it is stuck.
-    for _ in range(monitor.PATIENCE):
-        observer.round()
+    for _ in range(monitor.MAX_FAILURES):
+        observer.check_all()
     assert observer.supervisor.killed == ["web"]
     # And no work excuses an endless loop.
     monkeypatch.setattr(monitor, "LONGEST_WORK", 0.0)
     work[1] += 1.0
-    observer.round()
+    observer.check_all()
     assert observer.supervisor.killed == ["web", "web"]
 
 
@@ -363,33 +363,33 @@ def test_the_work_of_a_process_is_that_of_its_descendants_too():
     assert monitor.processor_seconds(process.pid) == 0.0
 
 
-def test_a_part_that_has_not_answered_yet_may_take_its_time(watched):
+def test_a_process_that_has_not_answered_yet_may_take_its_time(watched):
     observer, answers = watched
-    answers.silent = {"web"}
+    answers.failing = {"web"}
     observer.supervisor.pids["web"], observer.supervisor.age = 2, 30
-    for _ in range(2 * monitor.PATIENCE):
-        observer.round()
+    for _ in range(2 * monitor.MAX_FAILURES):
+        observer.check_all()
     assert observer.supervisor.killed == []
     observer.supervisor.age = monitor.LONGEST_START + 1
-    for _ in range(monitor.PATIENCE):
-        observer.round()
+    for _ in range(monitor.MAX_FAILURES):
+        observer.check_all()
     assert observer.supervisor.killed == ["web"]
 
 
-def test_a_part_that_ends_by_itself_is_written_down(watched, stack):
+def test_a_process_that_ends_by_itself_is_recorded(watched, stack):
     observer, _ = watched
-    observer.heard("PROCESS_STATE_EXITED", "processname:web groupname:web from_state:RUNNING expected:0 pid:1")
+    observer.handle_event("PROCESS_STATE_EXITED", "processname:web groupname:web from_state:RUNNING expected:0 pid:1")
     record = monitor.read_records(monitor.records_file(stack))["web"]
     assert (record["restarts"], record["reason"]) == (1, "ended unexpectedly")
 
 
 def test_a_start_whose_command_is_gone_is_abandoned(stack):
     stack.run.mkdir()
-    assert not monitor.abandoned(stack)
-    with lifecycle.starting(stack):
-        assert not monitor.abandoned(stack)
+    assert not guards.is_abandoned(stack)
+    with guards.starting(stack):
+        assert not guards.is_abandoned(stack)
         mark = stack.run / "starting"
         pid, _ = mark.read_text().split()
         mark.write_text(f"{pid} 1.0")
-        assert monitor.abandoned(stack)
-    assert not monitor.abandoned(stack)
+        assert guards.is_abandoned(stack)
+    assert not guards.is_abandoned(stack)

@@ -35,7 +35,7 @@ def var(tmp_path):
 
 
 def test_what_an_earlier_version_left_open_is_closed_once(var, tmp_path, monkeypatch):
-    monkeypatch.setattr(servers, "root_way", lambda: "plain")
+    monkeypatch.setattr(servers, "unprivileged_mode", lambda: "plain")
     assert privacy.close(var) == 10
     for path in (var, *(path for path in var.rglob("*") if path.is_dir() and "postgres" not in path.parts)):
         assert mode(path) == 0o700, path
@@ -48,7 +48,7 @@ def test_what_an_earlier_version_left_open_is_closed_once(var, tmp_path, monkeyp
 
 
 def test_a_postgresql_that_runs_as_nobody_still_comes_to_its_files(var, monkeypatch):
-    monkeypatch.setattr(servers, "root_way", lambda: "nobody")
+    monkeypatch.setattr(servers, "unprivileged_mode", lambda: "nobody")
     privacy.close(var)
     assert mode(var) == 0o711
 

@@ -12,8 +12,9 @@ import psutil
 import psycopg
 import pytest
 
-from spai.stack import cli, environment, launch, lifecycle, logs, revision
+from spai.stack import cli, environment, guards, launch, lifecycle, logs, preparation, readiness, revision, summary
 from spai.stack.environment import load
+from spai.stack.errors import StackError
 from spai.stack.ports import Claims
 from spai.stack.report import Report
 from spai.stack.supervision import LAUNCH
@@ -33,7 +34,7 @@ def marked(stack, process):
     return {**os.environ, "SPAI_STACK": str(stack.var), "SPAI_PROCESS": process}
 
 
-def test_a_part_ends_what_its_last_run_left_and_nothing_else(stack, tmp_path):
+def test_a_process_ends_what_its_last_run_left_and_nothing_else(stack, tmp_path):
     other = load({"SPAI_VAR_DIR": str(tmp_path / "other")})
     owners = [(stack, "web"), (stack, "push"), (other, "web")]
     sleepers = [subprocess.Popen(SLEEP, env=marked(owner, process)) for owner, process in owners]
@@ -58,7 +59,7 @@ def test_a_process_that_does_not_want_to_end_is_killed(stack):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
-def test_a_part_dies_with_its_supervisor(stack):
+def test_a_process_dies_with_its_supervisor(stack):
     code = (
         "import subprocess, sys, time; "
         f"child = subprocess.Popen([sys.executable, '-P', {str(LAUNCH)!r}, 'web', *{SLEEP!r}]); "
@@ -113,7 +114,7 @@ def test_following_shows_whole_new_lines_across_a_rotation(stack):
 
 
 # ── Words on the command line ────────────────────────────────────────────────────────────────────────────────────────
-def test_a_stack_that_does_not_run_says_how_to_start_it(stack, capsys):
+def test_a_stack_that_does_not_run_explains_how_to_start_it(stack, capsys):
     assert cli.main(["status"]) == 1
     assert "`make up` starts it" in capsys.readouterr().out
     assert cli.main(["status", "--json"]) == 1
@@ -126,10 +127,10 @@ def test_a_stack_that_does_not_run_says_how_to_start_it(stack, capsys):
 
 
 def test_a_second_command_waits_for_nobody(stack, capsys):
-    with lifecycle.alone(stack):
+    with guards.alone(stack):
         assert cli.main(["down"]) == 1
-    told = capsys.readouterr().err
-    assert f"Another command is already starting or stopping this stack (process {os.getpid()})" in told
+    output = capsys.readouterr().err
+    assert f"Another command is already starting or stopping this stack (process {os.getpid()})" in output
     assert cli.main(["down"]) == 0
 
 
@@ -144,33 +145,33 @@ def test_the_first_password_is_shown_and_later_ones_only_named(stack, capsys):
         settled = environment.settle(stack, claims)
     report = Report(sys.stdout)
     settled.password_file.write_text("seen-once\n")
-    lifecycle.greet(settled, report, "seen-once")
-    told = capsys.readouterr().out
-    assert "seen-once" in told
+    summary.print_summary(settled, report, "seen-once")
+    output = capsys.readouterr().out
+    assert "seen-once" in output
     for process in ("web", "admin", "push", "sandbox", "mlflow"):
-        assert settled.address(process) in told
-    assert f"in MLflow: user spai, password MLFLOW_TRACKING_PASSWORD in {settled.env_file}" in told
-    assert settled.own["MLFLOW_TRACKING_PASSWORD"] not in told
-    lifecycle.greet(settled, report, "")
-    told = capsys.readouterr().out
-    assert "seen-once" not in told
-    assert str(settled.password_file) in told
+        assert settled.address(process) in output
+    assert f"in MLflow: user spai, password MLFLOW_TRACKING_PASSWORD in {settled.env_file}" in output
+    assert settled.own["MLFLOW_TRACKING_PASSWORD"] not in output
+    summary.print_summary(settled, report, "")
+    output = capsys.readouterr().out
+    assert "seen-once" not in output
+    assert str(settled.password_file) in output
 
 
-def test_where_no_password_is_kept_the_way_to_a_user_is_said(stack, capsys):
+def test_where_no_password_is_kept_the_command_that_creates_a_user_is_shown(stack, capsys):
     with Claims(stack.var / "claims") as claims:
         settled = environment.settle(stack, claims)
-    lifecycle.greet(settled, Report(sys.stdout), "")
-    told = capsys.readouterr().out
-    assert "manage.py createsuperuser" in told
-    assert str(settled.password_file) not in told
+    summary.print_summary(settled, Report(sys.stdout), "")
+    output = capsys.readouterr().out
+    assert "manage.py createsuperuser" in output
+    assert str(settled.password_file) not in output
 
 
-def test_a_database_is_known_by_where_it_is_and_not_by_who_asks():
-    first = lifecycle.which_database("postgresql://a:b@db:5432/spai")
+def test_the_fingerprint_of_a_database_ignores_the_login():
+    first = preparation.database_fingerprint("postgresql://a:b@db:5432/spai")
     others = ("db:5432/x", "db:5433/spai", "d:5432/spai")
-    assert lifecycle.which_database("postgres://c:d@db:5432/spai?sslmode=require") == first
-    assert len({first, *(lifecycle.which_database(f"postgresql://a:b@{other}") for other in others)}) == 4
+    assert preparation.database_fingerprint("postgres://c:d@db:5432/spai?sslmode=require") == first
+    assert len({first, *(preparation.database_fingerprint(f"postgresql://a:b@{other}") for other in others)}) == 4
 
 
 def test_another_database_is_prepared_anew(stack, monkeypatch, capsys):
@@ -178,17 +179,17 @@ def test_another_database_is_prepared_anew(stack, monkeypatch, capsys):
         # Two databases that have seen as many migrations.
         chosen = load({"SPAI_VAR_DIR": str(stack.var), "DATABASE_URL": address})
         chosen.static.mkdir(parents=True, exist_ok=True)
-        return lifecycle.prepare_site(chosen, Report(sys.stdout))
+        return preparation.prepare_site(chosen, Report(sys.stdout))
 
     from spai.stack import site
 
     prepared = []
     monkeypatch.setattr(os, "environ", os.environ.copy())
-    monkeypatch.setattr(lifecycle, "applied_migrations", lambda stack: 50)
-    monkeypatch.setattr(lifecycle, "compile_kernels", lambda stack: None)
+    monkeypatch.setattr(preparation, "applied_migrations", lambda stack: 50)
+    monkeypatch.setattr(preparation, "compile_kernels", lambda stack: None)
     monkeypatch.setattr(site, "migrate", lambda: prepared.append("tables"))
     monkeypatch.setattr(site, "collect_static", lambda stack: "there")
-    monkeypatch.setattr(site, "make_admin", lambda *told: "")
+    monkeypatch.setattr(site, "make_admin", lambda *given: "")
     for address in ("postgresql://a:b@127.0.0.1:1/one", "postgresql://a:b@127.0.0.1:1/one"):
         prepare(address)
     assert len(prepared) == 1
@@ -199,7 +200,7 @@ def test_another_database_is_prepared_anew(stack, monkeypatch, capsys):
 # ── Whom a start waits for ───────────────────────────────────────────────────────────────────────────────────────────
 @pytest.fixture
 def simulated(stack, monkeypatch):
-    """A stack of which the site is ready at once and everything else never; and what was done with it, in order."""
+    """A stack whose site is ready at once and whose other processes never are; its list records what was done."""
     from spai.stack import health, supervision
     from spai.stack.processes import SITE, Process
 
@@ -207,7 +208,7 @@ def simulated(stack, monkeypatch):
 
     def process(name):
         def ready():
-            done.append(f"asked {name}")
+            done.append(f"checked {name}")
             if name not in (*SITE, "postgres", "redis"):
                 raise health.Unhealthy(f"{name} does not answer")
             return "answers"
@@ -226,7 +227,7 @@ def simulated(stack, monkeypatch):
 
     names = ("postgres", "redis", "mlflow", *SITE, "worker-ml", "beat")
     processes = [process(name) for name in names]
-    monkeypatch.setattr(lifecycle, "PATIENCE", 0.2)
+    monkeypatch.setattr(readiness, "PATIENCE", 0.2)
     monkeypatch.setattr(lifecycle, "Supervisor", Simulated)
     monkeypatch.setattr(supervision, "processes_of", lambda stack: processes)
     monkeypatch.setattr(lifecycle, "launch", lambda stack, processes, claims: Simulated(stack))
@@ -239,11 +240,11 @@ def simulated(stack, monkeypatch):
 
 def test_a_start_waits_for_the_site_and_names_what_is_still_starting(stack, simulated, capsys):
     lifecycle.begin(stack, Report(sys.stdout))
-    told = capsys.readouterr().out
-    assert "Starting in the background: mlflow, worker-ml, beat; `make status` tells when each is ready" in told
-    assert re.search(r"MLflow: .*\(not ready yet\)", told)
-    assert not re.search(r"Site: .*\(not ready yet\)", told)
-    last_answer = max(number for number, what in enumerate(simulated) if what.startswith("asked"))
+    output = capsys.readouterr().out
+    assert "Starting in the background: mlflow, worker-ml, beat; `make status` shows when each is ready" in output
+    assert re.search(r"MLflow: .*\(not ready yet\)", output)
+    assert not re.search(r"Site: .*\(not ready yet\)", output)
+    last_answer = max(number for number, what in enumerate(simulated) if what.startswith("checked"))
     assert {"started mlflow", "started worker-ml", "started beat"} <= set(simulated[last_answer:])
     assert "started mlflow" not in simulated[:last_answer]
 
@@ -254,10 +255,10 @@ def test_a_second_start_of_a_running_stack_names_what_is_not_ready_and_why(stack
     with Claims(stack.var / "claims") as claims:
         settled = environment.settle(stack, claims)
     lifecycle.adopt(settled, Report(sys.stdout))
-    told = capsys.readouterr().out
+    output = capsys.readouterr().out
     for name in ("mlflow", "worker-ml", "beat"):
-        assert f"{name} is not ready: {name} does not answer; `make status` tells when it is" in told
-    assert "web is not ready" not in told
+        assert f"{name} is not ready: {name} does not answer; `make status` shows when it is" in output
+    assert "web is not ready" not in output
 
 
 def test_preparing_the_site_has_the_kernels_compiled_beside_it(stack, monkeypatch):
@@ -265,55 +266,55 @@ def test_preparing_the_site_has_the_kernels_compiled_beside_it(stack, monkeypatc
 
     started = []
     monkeypatch.setattr(os, "environ", os.environ.copy())
-    monkeypatch.setattr(lifecycle, "applied_migrations", lambda stack: 50)
-    monkeypatch.setattr(lifecycle.subprocess, "Popen", lambda command, **how: started.append((command, how)))
+    monkeypatch.setattr(preparation, "applied_migrations", lambda stack: 50)
+    monkeypatch.setattr(preparation.subprocess, "Popen", lambda command, **how: started.append((command, how)))
     monkeypatch.setattr(site, "migrate", lambda: started.append("tables"))
     monkeypatch.setattr(site, "collect_static", lambda stack: "there")
-    monkeypatch.setattr(site, "make_admin", lambda *told: "")
+    monkeypatch.setattr(site, "make_admin", lambda *given: "")
     chosen = load({"SPAI_VAR_DIR": str(stack.var), "DATABASE_URL": "postgresql://a:b@127.0.0.1:1/one"})
     chosen.logs.mkdir(parents=True)
-    lifecycle.prepare_site(chosen, Report(sys.stdout))
+    preparation.prepare_site(chosen, Report(sys.stdout))
     (command, how), second = started
     assert command[1:] == ["-m", "apps.ml.pipeline.warm_up"]
     assert how["env"]["SPAI_STACK"] == str(chosen.var)
     assert second == "tables"
 
 
-def test_a_part_that_was_switched_on_since_is_not_restarted_alone(stack, monkeypatch, capsys):
-    monkeypatch.setattr(lifecycle.Supervisor, "runs", lambda supervisor: True)
+def test_a_process_that_was_switched_on_since_is_not_restarted_alone(stack, monkeypatch, capsys):
+    monkeypatch.setattr(lifecycle.Supervisor, "is_running", lambda supervisor: True)
     monkeypatch.setattr(lifecycle.Supervisor, "states", lambda supervisor: {"web": {}, "monitor": {}})
-    monkeypatch.setattr(lifecycle.Supervisor, "stop", lambda *told: None)
-    monkeypatch.setattr(lifecycle.Supervisor, "start", lambda *told: None)
+    monkeypatch.setattr(lifecycle.Supervisor, "stop", lambda *given: None)
+    monkeypatch.setattr(lifecycle.Supervisor, "start", lambda *given: None)
     with Claims(stack.var / "claims") as claims:
         environment.settle(stack, claims)
     assert cli.main(["restart", "sandbox"]) == 1
     assert "sandbox was switched on after the stack was started: `make restart`" in capsys.readouterr().err
 
 
-def test_a_fault_of_the_machine_is_said_in_words(stack, monkeypatch, capsys):
+def test_an_error_of_the_machine_is_a_plain_message(stack, monkeypatch, capsys):
     def fail(report):
         raise PermissionError(13, "Permission denied", "/var/log/web.log")
 
     monkeypatch.setattr(lifecycle, "down", fail)
     assert cli.main(["down"]) == 1
-    assert "SPAI did not do it: Permission denied: /var/log/web.log" in capsys.readouterr().err
+    assert "The command failed: Permission denied: /var/log/web.log" in capsys.readouterr().err
 
 
 def test_a_database_that_an_operators_server_refuses_to_make_is_named(stack, monkeypatch):
-    def fail(*told, **more):
+    def fail(*given, **more):
         raise psycopg.OperationalError("no\n")
 
-    monkeypatch.setattr(lifecycle.psycopg, "connect", fail)
+    monkeypatch.setattr(preparation.psycopg, "connect", fail)
     elsewhere = load({"SPAI_VAR_DIR": str(stack.var), "DATABASE_URL": "postgresql://a:b@db.example/spai"})
-    told = r"(?s)The database spai_mlflow, which MLflow needs.*MLFLOW_TRACKING_URI"
-    with pytest.raises(lifecycle.StackError, match=told):
-        lifecycle.make_mlflow_database(elsewhere)
+    message = r"(?s)The database spai_mlflow, which MLflow needs.*MLFLOW_TRACKING_URI"
+    with pytest.raises(StackError, match=message):
+        preparation.make_mlflow_database(elsewhere)
 
 
 def test_a_sandbox_that_does_not_run_has_no_address(stack, capsys):
     with Claims(stack.var / "claims") as claims:
         settled = environment.settle(load({"SPAI_VAR_DIR": str(stack.var), "SPAI_SANDBOX": "false"}), claims)
-    lifecycle.greet(settled, Report(sys.stdout), "")
+    summary.print_summary(settled, Report(sys.stdout), "")
     assert "Sandbox:" not in capsys.readouterr().out
 
 
@@ -322,11 +323,11 @@ def test_the_end_of_a_log_is_part_of_a_failure(stack):
 
     stack.logs.mkdir()
     (stack.logs / "web.log").write_text("".join(f"line {number}\n" for number in range(50)))
-    told = str(lifecycle.failure(stack, Process("web", "pages", [], str, str), "cannot be started"))
-    assert "web (pages) cannot be started" in told
-    assert "line 49" in told
-    assert "line 10\n" not in told
-    assert "make up" in told
+    message = str(readiness.failure(stack, Process("web", "pages", [], str, str), "cannot be started"))
+    assert "web (pages) cannot be started" in message
+    assert "line 49" in message
+    assert "line 10\n" not in message
+    assert "make up" in message
 
 
 def test_a_changed_file_changes_the_fingerprint(monkeypatch, tmp_path):

@@ -77,7 +77,7 @@ def test_logs_go_on_under_the_new_name_and_none_is_overwritten(tmp_path):
 def test_a_stack_that_the_version_before_runs_is_restarted(old_stack, monkeypatch, capsys):
     done = []
     monkeypatch.setattr(lifecycle.environment, "load", lambda: old_stack)
-    monkeypatch.setattr(supervision.Supervisor, "runs", lambda supervisor: True)
+    monkeypatch.setattr(supervision.Supervisor, "is_running", lambda supervisor: True)
     monkeypatch.setattr(supervision.Supervisor, "states", lambda supervisor: {"web": {}, "office": {}, "watch": {}})
     monkeypatch.setattr(lifecycle, "adopt", lambda stack, report: done.append("adopted"))
     monkeypatch.setattr(lifecycle, "end", lambda stack, report: done.append("ended"))

@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from spai.stack import environment, health, lifecycle, roles, servers
+from spai.stack import environment, health, preparation, roles, servers
 from spai.stack.environment import SUPERUSER, load
+from spai.stack.errors import StackError
 from spai.stack.ports import Claims
 from spai.stack.report import Report
 from spai.stack.temporary import PATIENCE
@@ -54,7 +55,7 @@ def wait_until(check: health.Check, process: subprocess.Popen[bytes]) -> None:
 def stack(tmp_path):
     with Claims(tmp_path / "claims") as claims:
         stack = environment.settle(load({"SPAI_VAR_DIR": str(tmp_path / "var")}), claims)
-    if servers.root_way() == "nobody":
+    if servers.unprivileged_mode() == "nobody":
         pytest.skip("the folders of tests are closed to the user nobody")
     return stack
 
@@ -78,7 +79,7 @@ def started(stack, tmp_path):
         process.wait(20)
 
 
-def asked(address: str, query: str, *values: object) -> list[tuple]:
+def rows(address: str, query: str, *values: object) -> list[tuple]:
     with psycopg.connect(address) as session:
         return session.execute(query, values).fetchall()
 
@@ -93,7 +94,7 @@ def test_in_a_new_cluster_site_and_mlflow_have_ordinary_roles_that_own_their_dat
     assert roles.settle(stack) is False
     for address, role in ((stack.own["DATABASE_URL"], "spai"), (stack.mlflow_database, "mlflow")):
         query = "SELECT rolname, rolsuper, rolcreaterole, rolcreatedb FROM pg_roles WHERE rolname = current_user"
-        assert asked(address, query) == [(role, False, False, False)]
+        assert rows(address, query) == [(role, False, False, False)]
         with psycopg.connect(address, autocommit=True) as session:
             session.execute("CREATE TABLE fact (id int)")
             session.execute("CREATE EXTENSION pg_trgm")
@@ -102,7 +103,7 @@ def test_in_a_new_cluster_site_and_mlflow_have_ordinary_roles_that_own_their_dat
         may_not(address, "SELECT pg_read_file('PG_VERSION')")
         may_not(address, "CREATE ROLE another")
     member = "SELECT pg_has_role(current_user, %s, 'member')"
-    assert asked(stack.own["DATABASE_URL"], member, roles.RETENTION) == [(True,)]
+    assert rows(stack.own["DATABASE_URL"], member, roles.RETENTION) == [(True,)]
     mlflow = urlsplit(stack.mlflow_database)
     may_not(mlflow._replace(path="/spai").geturl(), "SELECT * FROM fact")
     # A second start finds all as it should be.
@@ -118,7 +119,7 @@ def test_a_cluster_whose_superuser_the_site_was_is_brought_over_without_loss(sta
         session.execute("CREATE ROLE reader LOGIN PASSWORD 'own'")
         session.execute("CREATE ROLE spai_retention NOLOGIN")
         # What an attempt left that was interrupted.
-        session.execute(f"CREATE ROLE {roles.PASSING} SUPERUSER")
+        session.execute(f"CREATE ROLE {roles.TEMPORARY} SUPERUSER")
     for name in ("spai", "mlflow", "test_spai"):
         with psycopg.connect(urlsplit(old)._replace(path=f"/{name}").geturl()) as session:
             session.execute(EVERYTHING)
@@ -126,9 +127,9 @@ def test_a_cluster_whose_superuser_the_site_was_is_brought_over_without_loss(sta
     assert roles.settle(stack) is True
     site = stack.own["DATABASE_URL"]
     for address in (site, stack.mlflow_database, urlsplit(site)._replace(path="/test_spai").geturl()):
-        assert asked(address, "SELECT count(*), max(mood) FROM match") == [(2, "bad")]
-        assert asked(address, LEFT, SUPERUSER) == [(0,)]
-        assert asked(address, roles.OWNED % {"owner": f"'{SUPERUSER}'"}) == []
+        assert rows(address, "SELECT count(*), max(mood) FROM match") == [(2, "bad")]
+        assert rows(address, LEFT, SUPERUSER) == [(0,)]
+        assert rows(address, roles.OWNED % {"owner": f"'{SUPERUSER}'"}) == []
         with psycopg.connect(address) as session:
             session.execute("ALTER TABLE match ADD COLUMN later int")
             session.execute("INSERT INTO match (mood) VALUES ('good')")
@@ -137,9 +138,9 @@ def test_a_cluster_whose_superuser_the_site_was_is_brought_over_without_loss(sta
             session.execute("DROP SCHEMA more CASCADE")
             session.execute("REFRESH MATERIALIZED VIEW kept")
         reader = urlsplit(address)._replace(netloc=f"reader:own@127.0.0.1:{stack.port('postgres')}").geturl()
-        assert asked(reader, "SELECT count(*) FROM match") == [(3,)]
+        assert rows(reader, "SELECT count(*) FROM match") == [(3,)]
     may_not(site, "SELECT pg_read_file('PG_VERSION')")
-    found = asked(stack.superuser_database, "SELECT rolname FROM pg_roles WHERE rolsuper")
+    found = rows(stack.superuser_database, "SELECT rolname FROM pg_roles WHERE rolsuper")
     assert found == [(SUPERUSER,)]
     assert roles.settle(stack) is False
 
@@ -148,10 +149,10 @@ def test_an_upgrade_that_was_interrupted_goes_on(stack, started):
     started("spai", stack.password("postgres"))
     roles._rename_superuser(stack, roles._refusal(stack.superuser_database))
     assert roles.settle(stack) is False
-    assert asked(stack.own["DATABASE_URL"], "SELECT current_user") == [("spai",)]
+    assert rows(stack.own["DATABASE_URL"], "SELECT current_user") == [("spai",)]
 
 
 def test_a_lost_password_is_named_with_its_file(stack, started, capsys):
     started(SUPERUSER, "another")
-    with pytest.raises(lifecycle.StackError, match=r"neither the superuser of .*maintenance\.env nor the role of"):
-        lifecycle.settle_roles(stack, Report(None))
+    with pytest.raises(StackError, match=r"neither the superuser of .*maintenance\.env nor the role of"):
+        preparation.settle_roles(stack, Report(None))

@@ -66,7 +66,7 @@ def test_a_cluster_whose_version_is_gone_says_which_one_to_install(monkeypatch, 
     (tmp_path / "postgres").mkdir()
     (tmp_path / "postgres" / "PG_VERSION").write_text("15\n")
     with pytest.raises(ServerError, match=r"made by version 15, .*\(found: 18\).*apt-get install postgresql-15"):
-        servers.find_cluster(tmp_path, way="plain")
+        servers.find_cluster(tmp_path, mode="plain")
 
 
 def test_no_postgresql_at_all_says_what_to_install(monkeypatch):
@@ -102,11 +102,11 @@ def answers(address: str, process: subprocess.Popen[bytes]) -> bool:
     return False
 
 
-def run_a_cluster(cluster: Cluster, way: str, log) -> int:
+def run_a_cluster(cluster: Cluster, mode: str, log) -> int:
     """Make and run `cluster` in this way; return the user that its files belong to."""
-    servers.make_cluster(cluster, "spai", "a/secret", way)
+    servers.make_cluster(cluster, "spai", "a/secret", mode)
     port = ports.free_port()
-    command = servers.postgres_command(cluster, port, {"fsync": "off", "shared_buffers": "16MB"}, way)
+    command = servers.postgres_command(cluster, port, {"fsync": "off", "shared_buffers": "16MB"}, mode)
     with log.open("wb") as output, subprocess.Popen(command, cwd="/", stdout=output, stderr=output) as process:
         try:
             address = f"postgresql://spai:a%2Fsecret@127.0.0.1:{port}/postgres"
@@ -116,7 +116,7 @@ def run_a_cluster(cluster: Cluster, way: str, log) -> int:
             with psycopg.connect(address) as session:
                 row = session.execute("SELECT current_setting('server_encoding'), 'é' < 'f', lower('É')").fetchone()
             assert row == ("UTF8", False, "é")
-            servers.drop_dead_lock(cluster)
+            servers.remove_stale_lock(cluster)
             assert (cluster.data / "postmaster.pid").exists()
         finally:
             process.terminate()
@@ -125,14 +125,14 @@ def run_a_cluster(cluster: Cluster, way: str, log) -> int:
 
 @pytest.mark.parametrize("choice", ["embedded", "system"])
 def test_a_new_cluster_wants_its_password_and_sorts_by_code_point(tmp_path, choice):
-    way = servers.root_way()
+    mode = servers.unprivileged_mode()
     try:
-        cluster = servers.find_cluster(tmp_path, choice, way)
+        cluster = servers.find_cluster(tmp_path, choice, mode)
     except ServerError as reason:
         pytest.skip(str(reason))
-    if way == "nobody":
+    if mode == "nobody":
         pytest.skip("the next test runs PostgreSQL as nobody")
-    assert run_a_cluster(cluster, way, tmp_path / "log") == os.getuid()
+    assert run_a_cluster(cluster, mode, tmp_path / "log") == os.getuid()
     assert stat.S_IMODE(cluster.data.stat().st_mode) == 0o700
 
 
@@ -157,10 +157,10 @@ def test_without_user_namespaces_root_runs_postgresql_as_nobody(tmp_path, monkey
 def test_the_lock_of_a_dead_server_is_removed_and_that_of_a_living_one_kept(tmp_path):
     cluster = Cluster(Program(tmp_path, 18, "embedded"), tmp_path)
     lock = tmp_path / "postmaster.pid"
-    servers.drop_dead_lock(cluster)
+    servers.remove_stale_lock(cluster)
     # This very process is no PostgreSQL on these files.
     lock.write_text(f"{os.getpid()}\n{tmp_path}\n")
-    servers.drop_dead_lock(cluster)
+    servers.remove_stale_lock(cluster)
     assert not lock.exists()
     moved = tmp_path.with_name(f"{tmp_path.name}-renamed")
     # A stand-in that bears the name of the server and works in the folder of its files, as the server does.
@@ -168,17 +168,17 @@ def test_the_lock_of_a_dead_server_is_removed_and_that_of_a_living_one_kept(tmp_
     program.symlink_to(shutil.which("sleep") or "")
     with subprocess.Popen([program, "100000"], cwd=tmp_path) as holder:
         lock.write_text(f"{holder.pid}\n{tmp_path}\n")
-        servers.drop_dead_lock(cluster)
+        servers.remove_stale_lock(cluster)
         assert lock.exists()
         tmp_path.rename(moved)
         renamed = Cluster(cluster.program, moved)
-        servers.drop_dead_lock(renamed)
+        servers.remove_stale_lock(renamed)
         assert (moved / "postmaster.pid").exists()
         # On other files it says nothing.
         elsewhere = Cluster(cluster.program, tmp_path)
         tmp_path.mkdir()
         lock.write_text(f"{holder.pid}\n{tmp_path}\n")
-        servers.drop_dead_lock(elsewhere)
+        servers.remove_stale_lock(elsewhere)
         assert not lock.exists()
         holder.kill()
 

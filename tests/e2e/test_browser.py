@@ -22,8 +22,8 @@ import pytest
 from tests.misbehaviour import CHALLENGE, Server, Site, started
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-from apps.scraping.browser import Browser, BrowserMissing, Found, Origin, find  # noqa: E402
-from apps.scraping.responses import FetchError, Outcome, Response  # noqa: E402
+from apps.scraping.browser import Browser, BrowserMissing, FoundBrowser, Origin, find  # noqa: E402
+from apps.scraping.responses import FetchError, FetchOutcome, FetchResponse  # noqa: E402
 
 pytestmark = pytest.mark.e2e
 
@@ -121,7 +121,7 @@ class Pages(Site):
 
 
 @pytest.fixture(scope="module")
-def found() -> Found:
+def found() -> FoundBrowser:
     try:
         return find()
     except BrowserMissing as missing:
@@ -160,19 +160,19 @@ def unit(browser):
         yield opened
 
 
-def refused(fetch: Callable[[], Response]) -> FetchError:
+def refused(fetch: Callable[[], FetchResponse]) -> FetchError:
     """Return the error of a call."""
     with pytest.raises(FetchError) as caught:
         fetch()
     return caught.value
 
 
-def refused_when_shown(fetch: Callable[[float], Response]) -> FetchError:
+def refused_when_shown(fetch: Callable[[float], FetchResponse]) -> FetchError:
     """Return the error of a call that must show a page before its time is over, however slow the machine is."""
     seconds = LIMIT
     while seconds < PATIENCE:
         error = refused(partial(fetch, seconds))
-        if error.outcome is not Outcome.TIMEOUT:
+        if error.outcome is not FetchOutcome.TIMEOUT:
             break
         seconds *= 2
     return error
@@ -286,38 +286,38 @@ def test_a_feed_that_the_browser_shows_itself_comes_as_it_shows_it(unit, server)
 @pytest.mark.parametrize(
     ("path", "outcome", "reason"),
     [
-        ("/hang", Outcome.TIMEOUT, "in time"),
-        ("/drip-body", Outcome.TIMEOUT, "in time"),
-        ("/large-unannounced", Outcome.HTTP_ERROR, "has more than"),
-        ("/dense-bomb", Outcome.HTTP_ERROR, "has more than"),
-        ("/cut", Outcome.HTTP_ERROR, "Error"),
-        ("/broken-gzip", Outcome.HTTP_ERROR, "Error"),
-        ("/circle", Outcome.HTTP_ERROR, "Error"),
-        ("/to?file:///etc/passwd", Outcome.HTTP_ERROR, "Error"),
+        ("/hang", FetchOutcome.TIMEOUT, "in time"),
+        ("/drip-body", FetchOutcome.TIMEOUT, "in time"),
+        ("/large-unannounced", FetchOutcome.HTTP_ERROR, "has more than"),
+        ("/dense-bomb", FetchOutcome.HTTP_ERROR, "has more than"),
+        ("/cut", FetchOutcome.HTTP_ERROR, "Error"),
+        ("/broken-gzip", FetchOutcome.HTTP_ERROR, "Error"),
+        ("/circle", FetchOutcome.HTTP_ERROR, "Error"),
+        ("/to?file:///etc/passwd", FetchOutcome.HTTP_ERROR, "Error"),
     ],
 )
 def test_a_fault_ends_what_the_page_asks_for(unit, server, path, outcome, reason):
     unit.open(server.url + "/results")
-    timeout = LIMIT if outcome is Outcome.TIMEOUT else PATIENCE
+    timeout = LIMIT if outcome is FetchOutcome.TIMEOUT else PATIENCE
     error = refused(lambda: unit.fetch(server.url + path, timeout=timeout, max_bytes=10_000_000))
     assert (error.outcome, reason in error.reason) == (outcome, True), error.reason
 
 
 def test_the_page_asks_nobody_else(unit, server, stranger):
-    assert refused(lambda: unit.fetch(server.url + "/feed")).outcome is Outcome.INVALID
+    assert refused(lambda: unit.fetch(server.url + "/feed")).outcome is FetchOutcome.INVALID
     unit.open(server.url + "/results")
     stranger.asked.clear()
-    assert refused(lambda: unit.fetch(stranger.url + "/feed")).outcome is Outcome.INVALID
-    assert refused(lambda: unit.fetch(f"{server.url}/to?{stranger.url}/feed")).outcome is Outcome.HTTP_ERROR
-    assert refused(lambda: unit.fetch("file:///etc/passwd")).outcome is Outcome.INVALID
+    assert refused(lambda: unit.fetch(stranger.url + "/feed")).outcome is FetchOutcome.INVALID
+    assert refused(lambda: unit.fetch(f"{server.url}/to?{stranger.url}/feed")).outcome is FetchOutcome.HTTP_ERROR
+    assert refused(lambda: unit.fetch("file:///etc/passwd")).outcome is FetchOutcome.INVALID
     assert stranger.asked == []
 
 
 def test_without_a_page_nothing_is_asked_for(browser, server):
     with browser.unit(allow=[server.url.removeprefix("http://")]) as unit:
-        assert refused(lambda: unit.fetch(server.url + "/feed")).outcome is Outcome.FAILED
+        assert refused(lambda: unit.fetch(server.url + "/feed")).outcome is FetchOutcome.FAILED
         refused(lambda: unit.open(server.url + "/nothing"))
-        assert refused(lambda: unit.fetch(server.url + "/feed")).outcome is Outcome.FAILED
+        assert refused(lambda: unit.fetch(server.url + "/feed")).outcome is FetchOutcome.FAILED
     assert "/feed" not in [path for path, *_ in server.asked]
 
 
@@ -328,7 +328,7 @@ def test_a_page_without_what_was_waited_for_is_kept_and_named(unit, server):
     error = refused_when_shown(
         lambda seconds: unit.open(server.url + "/results", wait_for="#fixtures", timeout=seconds)
     )
-    assert error.outcome is Outcome.CHANGED_LAYOUT
+    assert error.outcome is FetchOutcome.CHANGED_LAYOUT
     assert "#fixtures" in error.reason
     assert b"Eastmoor" in error.response.body
 
@@ -348,40 +348,40 @@ def test_an_error_without_a_body_is_an_answer_too(unit, server):
 
 
 def test_a_selector_that_is_none_is_our_own_fault(unit, server):
-    assert refused(lambda: unit.open(server.url + "/results", wait_for="[[")).outcome is Outcome.FAILED
+    assert refused(lambda: unit.open(server.url + "/results", wait_for="[[")).outcome is FetchOutcome.FAILED
 
 
 @pytest.mark.parametrize(
     ("path", "outcome"),
     [
-        ("/hang", Outcome.TIMEOUT),
-        ("/drip-head", Outcome.TIMEOUT),
-        ("/drip-body", Outcome.TIMEOUT),
-        ("/loop", Outcome.TIMEOUT),
-        ("/large", Outcome.HTTP_ERROR),
-        ("/large-unannounced", Outcome.HTTP_ERROR),
-        ("/dense-bomb", Outcome.HTTP_ERROR),
-        ("/large-dom", Outcome.HTTP_ERROR),
-        ("/broken-gzip", Outcome.HTTP_ERROR),
-        ("/cut", Outcome.HTTP_ERROR),
-        ("/nothing", Outcome.HTTP_ERROR),
-        ("/garbage", Outcome.HTTP_ERROR),
-        ("/circle", Outcome.HTTP_ERROR),
-        ("/endless", Outcome.HTTP_ERROR),
-        ("/endless-pages", Outcome.HTTP_ERROR),
-        ("/endless-refresh", Outcome.HTTP_ERROR),
-        ("/closes-itself", Outcome.CHANGED_LAYOUT),  # which no browser lets it do
-        ("/download", Outcome.INVALID),
+        ("/hang", FetchOutcome.TIMEOUT),
+        ("/drip-head", FetchOutcome.TIMEOUT),
+        ("/drip-body", FetchOutcome.TIMEOUT),
+        ("/loop", FetchOutcome.TIMEOUT),
+        ("/large", FetchOutcome.HTTP_ERROR),
+        ("/large-unannounced", FetchOutcome.HTTP_ERROR),
+        ("/dense-bomb", FetchOutcome.HTTP_ERROR),
+        ("/large-dom", FetchOutcome.HTTP_ERROR),
+        ("/broken-gzip", FetchOutcome.HTTP_ERROR),
+        ("/cut", FetchOutcome.HTTP_ERROR),
+        ("/nothing", FetchOutcome.HTTP_ERROR),
+        ("/garbage", FetchOutcome.HTTP_ERROR),
+        ("/circle", FetchOutcome.HTTP_ERROR),
+        ("/endless", FetchOutcome.HTTP_ERROR),
+        ("/endless-pages", FetchOutcome.HTTP_ERROR),
+        ("/endless-refresh", FetchOutcome.HTTP_ERROR),
+        ("/closes-itself", FetchOutcome.CHANGED_LAYOUT),  # which no browser lets it do
+        ("/download", FetchOutcome.INVALID),
     ],
 )
 def test_a_fault_ends_in_its_outcome_and_the_next_page_comes(unit, server, path, outcome):
-    def ask(seconds: float) -> Response:
+    def ask(seconds: float) -> FetchResponse:
         server.asked.clear()
         return unit.open(server.url + path, wait_for="#never", timeout=seconds, max_bytes=5_000_000)
 
-    if outcome is Outcome.TIMEOUT:
+    if outcome is FetchOutcome.TIMEOUT:
         error = refused(lambda: ask(LIMIT))
-    elif outcome is Outcome.CHANGED_LAYOUT:
+    elif outcome is FetchOutcome.CHANGED_LAYOUT:
         error = refused_when_shown(ask)
     else:
         error = refused(lambda: ask(PATIENCE))
@@ -396,7 +396,7 @@ def test_a_page_that_hangs_its_browser_is_ended_by_the_watchdog(browser, server)
     with browser.unit() as unit:
         unit.open(server.url + "/loop-when-asked", wait_for="#there", timeout=PATIENCE)
         error = refused(lambda: unit.fetch(server.url + "/feed", timeout=0.5))
-        assert error.outcome is Outcome.TIMEOUT
+        assert error.outcome is FetchOutcome.TIMEOUT
         assert "was ended" in error.reason
         assert wait_until_gone(pids) == []
         assert unit.open(server.url + "/results").status == 200
@@ -405,14 +405,14 @@ def test_a_page_that_hangs_its_browser_is_ended_by_the_watchdog(browser, server)
 
 def test_another_place_on_the_same_page_is_no_page(unit, server):
     unit.open(server.url + "/results")
-    assert refused(lambda: unit.open(server.url + "/results#there")).outcome is Outcome.INVALID
+    assert refused(lambda: unit.open(server.url + "/results#there")).outcome is FetchOutcome.INVALID
 
 
 @pytest.mark.parametrize(
     "url", ["", "results", "file:///etc/passwd", "about:blank", "javascript:1", "http://a:b@127.0.0.1/"]
 )
 def test_what_is_no_address_is_not_opened(unit, url):
-    assert refused(lambda: unit.open(url)).outcome is Outcome.INVALID
+    assert refused(lambda: unit.open(url)).outcome is FetchOutcome.INVALID
 
 
 def test_dialogs_do_not_hold_a_page(unit, server):
@@ -454,7 +454,7 @@ def test_without_its_parts_a_site_is_asked_for_the_page_alone_and_for_what_the_p
         feed = unit.fetch(server.url + "/feed")
         moved = refused(lambda: unit.open(f"{server.url}/to?{server.url}/results", timeout=PATIENCE))
     assert (page.status, feed.body) == (200, b'{"tournaments":[1,2]}')
-    assert (moved.target, moved.outcome) == (server.url + "/results", Outcome.STORED)
+    assert (moved.target, moved.outcome) == (server.url + "/results", FetchOutcome.STORED)
     assert [path.partition("?")[0] for path, *_ in server.asked] == ["/strangers", "/feed", "/to"]
 
 
@@ -462,7 +462,7 @@ def test_a_page_that_leads_to_another_host_is_not_followed(browser, server, stra
     stranger.asked.clear()
     with browser.unit() as unit:
         error = refused(lambda: unit.open(f"{server.url}/to?{stranger.url}/results"))
-    assert error.outcome is Outcome.INVALID
+    assert error.outcome is FetchOutcome.INVALID
     assert "another host" in error.reason
     assert stranger.asked == []
     with browser.unit(allow=[stranger.url.removeprefix("http://")]) as unit:
@@ -509,7 +509,9 @@ def test_a_process_that_is_killed_during_a_call_fails_it_and_the_next_call_works
         with once_asked_for("/hang", server, strike):
             error = refused(lambda: unit.open(server.url + "/hang", timeout=PATIENCE))
         # Of a page that had shown nothing yet the browser says only that it was left.
-        assert error.outcome in (Outcome.FAILED, *[Outcome.HTTP_ERROR] * (victim == "renderers")), error.reason
+        assert error.outcome in (FetchOutcome.FAILED, *[FetchOutcome.HTTP_ERROR] * (victim == "renderers")), (
+            error.reason
+        )
         page = unit.open(server.url + "/results", wait_for="#results")
         assert page.status == 200
         assert unit.fetch(server.url + "/feed").status == 200
@@ -537,8 +539,8 @@ def short_folder():
 def test_nothing_outlives_a_process_that_was_killed(server, found, short_folder):
     script = textwrap.dedent(f"""
         import threading, time
-        from apps.scraping.browser import Browser, Found, Origin
-        browser = Browser(user_agent="SPAI", found=Found(Origin.GIVEN, {found.place!r}, "", ""))
+        from apps.scraping.browser import Browser, FoundBrowser, Origin
+        browser = Browser(user_agent="SPAI", found=FoundBrowser(Origin.GIVEN, {found.place!r}, "", ""))
         with browser.unit() as unit:
             unit.open("{server.url}/loop-when-asked", wait_for="#there", timeout={PATIENCE})
             threading.Thread(target=unit.fetch, args=["{server.url}/feed"], kwargs={{"timeout": 1e6}}).start()
@@ -605,7 +607,7 @@ def test_a_remote_browser_serves_and_outlives_its_guest(found, server, tmp_path)
                 page = unit.open(server.url + "/results", wait_for="#results")
                 assert page.status == 200
                 unit.open(server.url + "/loop-when-asked", wait_for="#there")
-                assert refused(lambda: unit.fetch(server.url + "/feed", timeout=0.3)).outcome is Outcome.TIMEOUT
+                assert refused(lambda: unit.fetch(server.url + "/feed", timeout=0.3)).outcome is FetchOutcome.TIMEOUT
                 assert unit.open(server.url + "/results").status == 200
             assert process.poll() is None
         finally:
@@ -616,8 +618,8 @@ def test_a_remote_browser_serves_and_outlives_its_guest(found, server, tmp_path)
 def test_a_browser_that_does_not_start_is_our_own_fault(place, server):
     origin = Origin.REMOTE if place == "ws" else Origin.GIVEN
     place = f"ws://127.0.0.1:{server.server_port}/missing" if place == "ws" else place
-    with Browser(user_agent=AGENT, found=Found(origin, place, "", "")) as broken, broken.unit() as unit:
+    with Browser(user_agent=AGENT, found=FoundBrowser(origin, place, "", "")) as broken, broken.unit() as unit:
         error = refused(lambda: unit.open(server.url + "/results"))
-        assert error.outcome is Outcome.FAILED
+        assert error.outcome is FetchOutcome.FAILED
         assert "did not start" in error.reason
         assert pids_of(broken) == []

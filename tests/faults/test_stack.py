@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from spai.stack import environment, launch, lifecycle, temporary
+from spai.stack import environment, guards, launch, temporary
 from spai.stack.supervision import Supervisor
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(3600)]
@@ -134,7 +134,7 @@ def test_a_killed_process_is_started_again_and_status_says_so(running, process):
     assert f"{process} ended unexpectedly" in (running.var / "log" / "monitor.log").read_text()
 
 
-def test_the_other_parts_go_on_when_postgresql_was_killed(running):
+def test_the_other_processes_go_on_when_postgresql_was_killed(running):
     before = {name: row["restarts"] for name, row in running.wait_until_well().items()}
     running.processes()["postgres"].kill()
     found = running.wait_until_well(postgres=before["postgres"] + 1)
@@ -155,7 +155,7 @@ def test_a_killed_child_of_the_web_process_is_replaced(running):
         time.sleep(0.1)
 
 
-def test_a_frozen_part_is_noticed_and_restarted(running):
+def test_a_frozen_process_is_noticed_and_restarted(running):
     running.wait_until_well()
     before = running.status()["push"]["restarts"]
     frozen = running.processes()["push"]
@@ -185,7 +185,7 @@ def test_the_password_is_shown_once_and_kept_in_a_private_file(running):
 
 
 def test_two_commands_at_once_do_not_meet(running):
-    with lifecycle.alone(running.stack):
+    with guards.alone(running.stack):
         code, output = running.run("up")
     assert code == 1
     assert "Another command is already starting or stopping this stack" in output
@@ -194,7 +194,7 @@ def test_two_commands_at_once_do_not_meet(running):
 
 def test_after_the_supervisor_was_killed_the_next_start_heals(fresh):
     fresh.up()
-    supervisor = psutil.Process(Supervisor(fresh.stack).ask("getPID"))
+    supervisor = psutil.Process(Supervisor(fresh.stack).call("getPID"))
     database = fresh.stack.own["DATABASE_URL"]
     supervisor.kill()
     supervisor.wait(PATIENCE)
@@ -219,7 +219,7 @@ def test_an_interrupted_start_leaves_no_process(fresh, end):
         assert "everything that was started has been ended" in output
 
 
-def test_a_part_that_cannot_start_is_named_with_its_log_and_a_next_step(fresh):
+def test_a_process_that_cannot_start_is_named_with_its_log_and_a_next_step(fresh):
     fresh.environment["DATABASE_URL"] = "postgresql://nobody:wrong@127.0.0.1:1/none"
     code, output = fresh.run("up")
     assert code == 1

@@ -21,7 +21,7 @@ PATIENCE = 300.0
 
 
 def environment_of(role: str, **more: str) -> dict[str, str]:
-    """The environment of one role of the site."""
+    """Return the environment of a process with this role."""
     return {
         **os.environ,
         "DATABASE_URL": database_url(),
@@ -32,12 +32,12 @@ def environment_of(role: str, **more: str) -> dict[str, str]:
 
 
 def strong_hash(password: str) -> str:
-    """Hash a password as these processes do; tests themselves use a quick hash, which a process does not know."""
+    """Hash a password as these processes do; the quick hash of the tests is not configured there."""
     return make_password(password, hasher="pbkdf2_sha256")
 
 
 def start(command: list[str], port: int, log: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    """Start a server of this environment and wait until it is ready."""
+    """Start a server with this environment and wait until it is ready."""
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
     end, reason = time.monotonic() + PATIENCE, ""
@@ -56,18 +56,18 @@ def start(command: list[str], port: int, log: Path, environment: dict[str, str])
 
 
 def start_push(port: int, log: Path, *, origin: str, **more: str) -> subprocess.Popen[bytes]:
-    """Start a push process that takes the pages of one site, with the command of the stack."""
+    """Start a push process that accepts the pages of one origin, with the command of the stack."""
     return start(uvicorn_command(port), port, log, environment_of("push", SPAI_WEB_URL=origin, **more))
 
 
 def start_web(port: int, log: Path, **more: str) -> subprocess.Popen[bytes]:
-    """Start a web process, with the command of the stack: where kernels are compiled already."""
+    """Compile the kernels, then start a web process with the command of the stack."""
     warm_up.run()
     return start(granian_command(port, "spai.front:application"), port, log, environment_of("web", **more))
 
 
 def start_sandbox(port: int, log: Path, **more: str) -> subprocess.Popen[bytes]:
-    """Start the process of the simulated world's site, with the command of the stack."""
+    """Start the web site of the simulated world with the command of the stack."""
     threads = {"SPAI_THREADS": str(SANDBOX_THREADS)}
     command = granian_command(port, "spai.sandbox:application")
     return start(command, port, log, environment_of("admin", **threads, **more))
@@ -80,7 +80,7 @@ def start_admin(port: int, log: Path, **more: str) -> subprocess.Popen[bytes]:
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """End a server."""
+    """Stop a server."""
     process.terminate()
     try:
         process.wait(timeout=PATIENCE)

@@ -20,7 +20,7 @@ from django.urls import get_resolver
 from django.utils import timezone
 
 from apps.api import intake, services
-from apps.api.intake import bodies, lines, pushes, serializers
+from apps.api.intake import bodies, pushes, serializers
 from apps.api.models import ApiKey, Upload
 from apps.matches.locks import Lock, LockClass
 from apps.matches.models import Ingest, Match
@@ -331,7 +331,7 @@ def test_while_an_import_is_under_way_a_feed_is_told_to_wait(send, monkeypatch):
 
 
 def test_a_full_process_tells_feeds_to_wait(send, monkeypatch):
-    monkeypatch.setattr(pushes, "_seats", threading.BoundedSemaphore(1))
+    monkeypatch.setattr(pushes, "_slots", threading.BoundedSemaphore(1))
     with intake.exclusive_use(ApiKey.objects.get()):
         problem_of(send(told()), 503, "busy")
     for _ in range(3):
@@ -339,26 +339,21 @@ def test_a_full_process_tells_feeds_to_wait(send, monkeypatch):
 
 
 def test_a_place_is_given_back_whatever_happens(send, monkeypatch):
-    monkeypatch.setattr(pushes, "_seats", threading.BoundedSemaphore(1))
+    monkeypatch.setattr(pushes, "_slots", threading.BoundedSemaphore(1))
     for _ in range(3):
         problem_of(send(content=b"\n"), 422, "empty-body")
     assert send(told()).status_code == 200
 
 
 # ── What is described ────────────────────────────────────────────────────────────────────────────────────────────────
-@pytest.mark.parametrize(
-    ("name", "serializer"),
-    [
-        ("match", serializers.MatchLineSerializer),
-        ("odds", serializers.OddsLineSerializer),
-        ("competition", serializers.CompetitionLineSerializer),
-        ("stats", serializers.StatsLineSerializer),
-        ("quote", serializers.QuoteLineSerializer),
-    ],
-)
-def test_the_description_has_the_fields_that_are_read(name, serializer):
-    fields = set(serializer().fields)
-    assert fields - {"type"} == lines.FIELDS[name]
+def test_the_described_limits_are_those_that_are_enforced(send):
+    limits = read_json("openapi.json")["components"]["schemas"]["StatsLine"]["properties"]
+    largest = {name: field["maximum"] for name, field in limits.items() if "maximum" in field}
+    assert len(largest) == 13
+    assert send(told(stats=largest)).json()["created"] == 1
+    for name, limit in largest.items():
+        errors = send(told(stats={name: limit + 1})).json()["errors"]
+        assert [each["pointer"] for each in errors] == [f"/stats/{name}"]
 
 
 def test_the_schema_asks_for_a_key_in_one_header_or_the_other():

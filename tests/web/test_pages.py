@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from html import unescape
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import OperationalError
 from django.utils import timezone
 
-from apps.matches.models import Match
+from apps.api.selectors import nearest_day, neighbour_days
+from apps.matches.models import Match, World
 from apps.ml.models import ServedWorld
 from tests.factories import ContradictionFactory
 
@@ -44,11 +46,11 @@ class TestFixtures:
         page = client.get("/").content.decode()
         assert 'aria-label="home 46 %, draw 27 %, away 27 %"' in page
         assert "RPS 0.19" in page
-        assert "the most likely outcome came" in page
+        assert "the most likely outcome came true" in page
         assert '<span class="chip live">live</span>' in page
         assert page.count('class="fx"') == 3
         assert "Forecasts by <a" in page
-        assert re.search(r'title="Home win: points above what the market’s price says"\s*>\+20<', page)
+        assert re.search(r'title="Home win: points above what the market price implies"\s*>\+20<', page)
 
     def test_a_row_that_is_pulled_comes_alone(self, client, today):
         over = today[0]
@@ -76,6 +78,16 @@ class TestFixtures:
             client.cookies["zone_here"] = zone
             assert 'class="fx"' in client.get("/?day=2026-11-24").content.decode()
             assert 'class="fx"' not in client.get("/?day=2026-11-23").content.decode()
+
+    def test_west_of_utc_the_nearest_days_are_found_by_day_and_not_by_instant(self, build):
+        # A date-only match is stored at 00:00 UTC of its date, which is still the evening before in New York.
+        midnight, zone = datetime(2026, 11, 30, tzinfo=UTC), ZoneInfo("America/New_York")
+        build.match("Ashby", "Birk", kickoff_at=midnight, kickoff_precision="date")
+        build.match("Cray", "Dorn", kickoff_at=midnight + timedelta(minutes=30))
+        assert neighbour_days(World.SANDBOX, date(2026, 11, 20), 3, zone) == (None, date(2026, 11, 29))
+        assert neighbour_days(World.SANDBOX, date(2026, 12, 10), 3, zone) == (date(2026, 11, 30), None)
+        assert nearest_day(World.SANDBOX, datetime(2026, 11, 20, tzinfo=UTC), zone) == date(2026, 11, 29)
+        assert nearest_day(World.SANDBOX, datetime(2026, 12, 20, tzinfo=UTC), zone) == date(2026, 11, 30)
 
     def test_the_strip_counts_days_and_names_the_nearest_beyond_it(self, client, build, champion, noon):
         for day in (1, 22, 23, 23):
@@ -230,7 +242,7 @@ class TestMatch:
         build.prediction(match, champion, before_kickoff=timedelta(minutes=-10))
         page = text_of(client.get(f"/matches/{match.pk}/"))
         assert "No forecast of this match was published before its kick-off." in page
-        assert "1 forecast came after the kick-off as it came to be and is void." in page
+        assert "1 forecast came after the actual kick-off and does not count." in page
 
     @pytest.mark.parametrize("status", ["postponed", "cancelled", "abandoned"])
     def test_a_match_that_is_not_played_says_so(self, client, build, champion, status):
@@ -239,7 +251,7 @@ class TestMatch:
 
     @pytest.mark.parametrize(
         ("status", "said", "in_time"),
-        [("finished", "final", "FT"), ("awarded", "by verdict", "awarded"), ("abandoned", "abandoned", "abandoned")],
+        [("finished", "final", "FT"), ("awarded", "awarded", "awarded"), ("abandoned", "abandoned", "abandoned")],
     )
     def test_only_what_was_played_to_its_end_is_final(self, client, build, champion, status, said, in_time):
         match = build.match(goals=(2, 1), status=status, kickoff_at=build.now - timedelta(hours=3))
@@ -258,7 +270,7 @@ class TestMatch:
         row = ContradictionFactory(match=match)
         page = text_of(client.get(address))
         assert "Sources disagree" in page
-        assert "openfootball tells 2–0 ; football-data is trusted more." in page
+        assert "openfootball reports 2–0 ; football-data is trusted more." in page
         row.resolved_at, row.resolution = build.now, "agreed"
         row.save()
         assert "Sources disagree" not in text_of(client.get(address))
@@ -284,7 +296,7 @@ class TestSignals:
             (-1, {"status": "unknown"}, "", "in play"),
             (-36 * 60, {"kickoff_precision": "date"}, "", "awaiting result"),
             (-150, {"goals": (2, 0)}, "2–0", "final"),
-            (-150, {"goals": (3, 0), "status": "awarded"}, "3–0", "by verdict"),
+            (-150, {"goals": (3, 0), "status": "awarded"}, "3–0", "awarded"),
             (-150, {"goals": (1, 0), "status": "abandoned"}, "1–0", "abandoned"),
             (-150, {"status": "abandoned"}, "", ""),
             (60, {"status": "postponed"}, "", ""),
@@ -331,7 +343,7 @@ class TestSignals:
             page = client.get(address).content.decode()
             assert page.count('class="verdict"') == is_filled
             assert page.count('class="verdict miss"') == (not is_filled)
-            assert ("nother outcome than the most likely one came" in page) == (not is_filled)
+            assert ("he most likely outcome did not come true" in page) == (not is_filled)
 
     def test_whatever_is_said_of_a_price_is_true_at_that_moment(self, client, build, champion):
         coming = build.match(kickoff_at=build.now + timedelta(minutes=1))

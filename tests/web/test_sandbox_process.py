@@ -14,7 +14,7 @@ import pytest
 from django.db import OperationalError
 
 from apps.scraping.models import Source
-from apps.scraping.sandbox.world import World
+from apps.scraping.sandbox.world import SimulatedWorld
 from spai import sandbox
 from spai.sandbox import NotReadyError, SandboxApplication, load_world
 from spai.stack.ports import free_port
@@ -52,7 +52,7 @@ class Database:
 
 def test_without_its_world_the_site_says_why_and_tries_again(monkeypatch):
     monkeypatch.setattr(sandbox, "PAUSE_SECONDS", 1e6)
-    database = Database(NotReadyError("the database is away"), World(7, ANCHOR))
+    database = Database(NotReadyError("the database is away"), SimulatedWorld(7, ANCHOR))
     application = SandboxApplication(database)
     status, headers, body = call(application, "/")
     assert (status, headers["Retry-After"]) == (503, "2")
@@ -70,7 +70,7 @@ def test_many_first_requests_make_one_world():
     def slowly():
         database.asked += 1
         time.sleep(0.2)
-        return World(7, ANCHOR)
+        return SimulatedWorld(7, ANCHOR)
 
     database = Database()
     application = SandboxApplication(slowly)
@@ -82,10 +82,10 @@ def test_many_first_requests_make_one_world():
 
 def test_a_request_does_not_wait_for_ever_while_another_asks(monkeypatch):
     monkeypatch.setattr(sandbox, "PATIENCE_SECONDS", 0.05)
-    application = SandboxApplication(lambda: World(7, ANCHOR))
+    application = SandboxApplication(lambda: SimulatedWorld(7, ANCHOR))
     with application._lock:
         status, _, body = call(application, "/")
-    assert (status, json.loads(body)["reason"]) == (503, "the database has not answered yet")
+    assert (status, json.loads(body)["reason"]) == (503, "the database has not responded yet")
 
 
 def test_a_database_that_is_away_is_named(monkeypatch):
@@ -93,7 +93,7 @@ def test_a_database_that_is_away_is_named(monkeypatch):
         raise OperationalError("connection refused, with a password in it")
 
     monkeypatch.setattr(sandbox, "ensure_sandbox", fails)
-    with pytest.raises(NotReadyError, match=r"^the database does not tell which world this is: OperationalError$"):
+    with pytest.raises(NotReadyError, match=r"^the world cannot be loaded from the database: OperationalError$"):
         load_world()
 
 

@@ -110,7 +110,7 @@ class TestWhatIf:
         page, text = response.content.decode(), text_of(response)
         assert 'aria-label="home 50 %, draw 30 %, away 20 %"' in page
         assert "Sat 5 Dec 2026" in text
-        for said in ("Shield League, Aldermark", "Scorelines", "Why", "nothing of it is stored", "By model 1"):
+        for said in ("Shield League, Aldermark", "Scorelines", "Why", "neither stored nor graded", "By model 1"):
             assert said in text
         # They could meet in either league.
         assert '<option value="aldermark-crown-league" >Crown League</option>' in re.sub(r"\s+", " ", page)
@@ -119,7 +119,7 @@ class TestWhatIf:
     def test_another_competition_and_neutral_ground_can_be_chosen(self, client, clubs, answers):
         asked = {"home": "redfield", "away": "old-mill", "competition": "aldermark-crown-league", "neutral": "on"}
         text = text_of(client.get(WHAT_IF, asked))
-        assert "Crown League, Aldermark · on neutral ground" in text
+        assert "Crown League, Aldermark · at a neutral venue" in text
 
     def test_the_link_for_programs_asks_the_api_for_the_same_match(self, client, clubs, answers):
         asked = {"home": "redfield", "away": "old-mill", "competition": "aldermark-crown-league", "neutral": "on"}
@@ -133,7 +133,7 @@ class TestWhatIf:
         page = client.get(WHAT_IF, {"home": "r", "away": "Old Mill"}).content.decode()
         assert "Which team is meant?" in page
         assert 'href="/what-if/?home=redfield&amp;away=Old+Mill"' in page
-        assert "No team is called “xyz”" in text_of(client.get(WHAT_IF, {"home": "xyz", "away": "Old Mill"}))
+        assert "No team has “xyz” in its name" in text_of(client.get(WHAT_IF, {"home": "xyz", "away": "Old Mill"}))
 
     def test_the_page_of_a_team_asks_in_its_own_world(self, client, clubs):
         page = client.get("/teams/leeds/").content.decode()
@@ -160,12 +160,12 @@ class TestWhatIf:
         ("asked", "said"),
         [
             ({"home": "northgate", "away": "Northgate"}, "cannot meet itself"),
-            ({"home": "northgate", "away": "leeds"}, "of two worlds"),
+            ({"home": "northgate", "away": "leeds"}, "belong to different worlds"),
             ({"home": "northgate", "away": "nobody"}, "plays in no league"),
             ({"home": "northgate", "away": "old-mill", "date": "2026-11-22"}, "This day is over"),
             ({"home": "northgate", "away": "old-mill", "date": "2028-01-01"}, "latest day that can be forecast"),
-            ({"home": "northgate", "away": "old-mill", "date": "soon"}, "written like 2026-11-28"),
-            ({"home": "northgate", "away": "old-mill", "date": "2026-02-30"}, "written like 2026-11-28"),
+            ({"home": "northgate", "away": "old-mill", "date": "soon"}, "written like 2026-11-23"),
+            ({"home": "northgate", "away": "old-mill", "date": "2026-02-30"}, "written like 2026-11-23"),
             (
                 {"home": "northgate", "away": "old-mill", "competition": "x"},
                 "could meet in aldermark-crown-league",
@@ -189,7 +189,7 @@ class TestWhatIf:
         build.match("Oro", "Plata", season=season, kickoff_at=build.now - timedelta(days=900), goals=(1, 0))
         body = client.get(REST_WHAT_IF, {"home": "oro", "away": "northgate"}).json()
         left, countries = body["notes"]
-        assert left == "Oro has played no league match since June 2024: its strength is that of then."
+        assert left == "Oro has played no league match since June 2024: its rating dates from then."
         assert "different countries" in countries
         text = text_of(client.get(WHAT_IF, {"home": "oro", "away": "northgate"}))
         assert left in text

@@ -1,7 +1,7 @@
-"""The body of a request that pushes lines in: read to its end within limits, or not at all.
+"""The body of a push request: read completely and within limits, or refused.
 
-It has arrived whole before a view reads it (`spai.buffering`). A server that does not see to that tells of a broken
-connection as if the body had ended there: the number of bytes is compared with the announced one.
+`spai.buffering` receives a body completely before a view reads it. Some servers report a broken connection as the end
+of the body, so the number of bytes is compared with `Content-Length` all the same.
 """
 
 from __future__ import annotations
@@ -14,31 +14,31 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 BYTES_LIMIT: Final = 64 * 1024 * 1024
-"""Of a body, as sent and as unpacked."""
+"""Of a body, compressed and uncompressed."""
 
 LINES_LIMIT: Final = 200_000
 LINE_LIMIT: Final = 64 * 1024
 """Bytes of one line."""
 
 MEMBERS_LIMIT: Final = 2_000
-"""Members of a gzip body; each costs work of its own, even when it is empty. 64 MiB in bgzip's blocks are 1,029."""
+"""Members of a gzip body; each costs time, even an empty one. 64 MiB in blocks of bgzip are 1,029."""
 
-PIECE: Final = 16 * 1024
-"""Bytes that are unpacked at a time."""
+CHUNK: Final = 16 * 1024
+"""Compressed bytes that are decompressed at a time."""
 
-_UNPACKED_AT_ONCE: Final = 1024 * 1024
+_DECOMPRESSED_AT_ONCE: Final = 1024 * 1024
 _GZIP: Final = 16 + zlib.MAX_WBITS
 _BOM: Final = b"\xef\xbb\xbf"
-_SOMETHING: Final = re.compile(rb"[^ \t\r\n]")
+_NOT_BLANK: Final = re.compile(rb"[^ \t\r\n]")
 
 
 class BodyError(Exception):
-    """A body that cannot be used; nothing of it is.
+    """A body that cannot be used at all.
 
     Parameters
     ----------
     status : int
-        HTTP status that says so.
+        HTTP status of the response.
     kind : str
         Short name of what is wrong.
     detail : str
@@ -53,16 +53,16 @@ class BodyError(Exception):
 
 
 class Stream(Protocol):
-    """Where a body is read from; an empty piece is its end."""
+    """Where a body is read from."""
 
     def read(self, size: int, /) -> bytes:
-        """Return at most `size` bytes."""
+        """Return at most `size` bytes; none at the end."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class PushBody:
-    """A whole body, unpacked.
+    """A complete body, decompressed.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ class PushBody:
 
     @property
     def sha256(self) -> str:
-        """Hash of the unpacked content, equal however it was packed."""
+        """Hash of the decompressed content, the same for every compression."""
         return hashlib.sha256(self.content).hexdigest()
 
     def numbered(self) -> Iterator[tuple[int, bytes | bytearray]]:
@@ -100,29 +100,29 @@ def read_body(stream: Stream, *, length: int | None, encoding: str) -> PushBody:
     ----------
     stream : Stream
     length : int or None
-        Number of bytes that were announced; None when none was.
+        The `Content-Length`; None without the header.
     encoding : str
-        How it is packed: empty, ``"identity"`` or ``"gzip"``.
+        The `Content-Encoding`: empty, ``"identity"`` or ``"gzip"``.
 
     Raises
     ------
     BodyError
-        When it has no announced length, exceeds a limit, is packed wrongly, breaks off, or is empty.
+        When it has no length, exceeds a limit, is not valid gzip, is incomplete, or is empty.
     """
     if encoding not in ("", "identity", "gzip", "x-gzip"):
-        raise BodyError(415, "unknown-encoding", f"Content-Encoding {encoding!r} is not known; send gzip, or none.")
+        raise BodyError(415, "unknown-encoding", f"Content-Encoding {encoding!r} is not supported; send gzip, or none.")
     if length is None:
         raise BodyError(
-            411, "no-length", "Content-Length is missing. Only with it can a body that broke off be told from a whole."
+            411, "no-length", "Content-Length is missing; without it an incomplete body cannot be detected."
         )
     if length > BYTES_LIMIT:
         raise _too_large()
     received = _received(stream, length)
-    content = _unpacked(received) if encoding in ("gzip", "x-gzip") else received
+    content = _decompressed(received) if encoding in ("gzip", "x-gzip") else received
     _check_lines(content)
     lines = content.count(b"\n") + (not content.endswith(b"\n"))
-    if not _SOMETHING.search(content, len(_BOM) if content.startswith(_BOM) else 0):
-        raise BodyError(422, "empty-body", "The body holds no line. Send one JSON object a line.")
+    if not _NOT_BLANK.search(content, len(_BOM) if content.startswith(_BOM) else 0):
+        raise BodyError(422, "empty-body", "The body holds no line. Send one JSON object per line.")
     return PushBody(content, lines)
 
 
@@ -130,15 +130,15 @@ def _too_large() -> BodyError:
     return BodyError(
         413,
         "body-too-large",
-        f"A body may have {BYTES_LIMIT // 1024 // 1024} MiB unpacked; send it in several requests, see `upload`.",
+        f"A body may have {BYTES_LIMIT // 1024 // 1024} MiB uncompressed; send several requests, see `upload`.",
     )
 
 
 def _check_lines(content: bytes | bytearray) -> None:
-    # Counted before they are looked at: 64 MiB may hold as many million lines.
+    # Counted before the loop: 64 MiB may hold as many million lines.
     if content.count(b"\n") + (not content.endswith(b"\n")) > LINES_LIMIT:
         raise BodyError(
-            413, "too-many-lines", f"A body may have {LINES_LIMIT:,} lines; send it in several requests, see `upload`."
+            413, "too-many-lines", f"A body may have {LINES_LIMIT:,} lines; send several requests, see `upload`."
         )
     start, number = 0, 1
     while start < len(content):
@@ -146,7 +146,7 @@ def _check_lines(content: bytes | bytearray) -> None:
         stop = len(content) if stop < 0 else stop
         if stop - start > LINE_LIMIT:
             raise BodyError(
-                422, "line-too-long", f"Line {number} has {stop - start:,} bytes of at most {LINE_LIMIT:,}."
+                422, "line-too-long", f"Line {number} has {stop - start:,} bytes; at most {LINE_LIMIT:,} are allowed."
             )
         start, number = stop + 1, number + 1
 
@@ -157,34 +157,32 @@ def _received(stream: Stream, length: int) -> bytes:
     except OSError:
         content = b""
     if len(content) < length:
-        raise BodyError(
-            400, "broken-off", f"The body broke off after {len(content):,} of {length:,} bytes; send it again."
-        )
+        raise BodyError(400, "broken-off", f"The body ended after {len(content):,} of {length:,} bytes; send it again.")
     return content
 
 
-def _unpacked(packed: bytes) -> bytearray:
-    """Return what gzip packed, unpacked no further than `BYTES_LIMIT`."""
+def _decompressed(packed: bytes) -> bytearray:
+    """Decompress gzip, and stop at `BYTES_LIMIT`."""
     content = bytearray()
     member: zlib._Decompress | None = None
     members = 0
-    # Piece by piece: zlib copies what follows a member, which would be the rest of the body each time.
-    for start in range(0, len(packed), PIECE):
-        piece = packed[start : start + PIECE]
-        while piece:
+    # In chunks, because zlib copies what follows a member: of the whole body that would be quadratic.
+    for start in range(0, len(packed), CHUNK):
+        chunk = packed[start : start + CHUNK]
+        while chunk:
             if member is None or member.eof:
-                # A packed file may be several, one after the other.
+                # A gzip file may consist of several members.
                 members += 1
                 if members > MEMBERS_LIMIT:
                     raise _too_many_members()
                 member = zlib.decompressobj(_GZIP)
             try:
-                content += member.decompress(piece, _UNPACKED_AT_ONCE)
+                content += member.decompress(chunk, _DECOMPRESSED_AT_ONCE)
             except zlib.error as error:
                 raise _broken_gzip() from error
             if len(content) > BYTES_LIMIT:
                 raise _too_large()
-            piece = member.unused_data if member.eof else member.unconsumed_tail
+            chunk = member.unused_data if member.eof else member.unconsumed_tail
     if member is not None and not member.eof:
         raise _broken_gzip()
     return content
@@ -192,9 +190,9 @@ def _unpacked(packed: bytes) -> bytearray:
 
 def _too_many_members() -> BodyError:
     return BodyError(
-        413, "too-many-members", f"The gzip body consists of more than {MEMBERS_LIMIT:,} members; pack it as one."
+        413, "too-many-members", f"The gzip body consists of more than {MEMBERS_LIMIT:,} members; compress it as one."
     )
 
 
 def _broken_gzip() -> BodyError:
-    return BodyError(400, "broken-gzip", "The body says that it is gzip, and it is none, or breaks off.")
+    return BodyError(400, "broken-gzip", "The body is not valid gzip, or is incomplete.")

@@ -1,4 +1,4 @@
-"""From the lines of a body to the records of an ingest, and from what became of those back to the lines."""
+"""Stores the lines of a body in one ingest, and maps the outcome of each record back to its lines."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Final
 
 from apps.api.intake.bodies import PushBody
 from apps.api.intake.lines import LineError, OddsLine, read_line
+from apps.api.selectors import WITH_RESULT
 from apps.matches.models import MatchRef, TeamAlias, World
 from apps.matches.records import (
     CompetitionKey,
@@ -19,27 +20,26 @@ from apps.matches.records import (
     Status,
 )
 from apps.matches.services import Ingestion, Outcome
-from apps.matches.services.rows import RESULTS
 
 BATCH: Final = 10_000
-"""Records that are stored at a time; a batch is cut where a season ends."""
+"""Records that are stored at a time; a batch ends with a season, so that a season is read once."""
 
 LARGEST_BATCH: Final = 4 * BATCH
 
-ERRORS_TOLD: Final = 1_000
+ERRORS_LISTED: Final = 1_000
 
 NAMES_LIMIT: Final = 5_000
-"""Different competitions, seasons, stages and teams in one body; a new one takes about a millisecond."""
+"""Different competitions, seasons, stages and teams in one body; each new one takes about a millisecond."""
 
-TELLINGS_LIMIT: Final = 20
-"""How often one batch may tell one match; each telling is a round of its own."""
+VERSIONS_LIMIT: Final = 20
+"""Different versions of one match in one batch; the ingest stores each in a pass of its own."""
 
 REASON_LIMIT: Final = 200
-"""Characters of a reason that are kept with the ingest; the client gets all of it."""
+"""Characters of a reason that are stored with the ingest; the client gets all of it."""
 
 
 class WorldForbiddenError(Exception):
-    """A line tells of a world that its key may not write to."""
+    """A line belongs to a world that its key may not write to."""
 
 
 class TooManyNamesError(Exception):
@@ -59,17 +59,17 @@ Key = tuple[object, ...]
 
 
 class LineIngest:
-    """Takes the lines of one body into one ingest, and keeps the account of them.
+    """Stores the lines of one body in one ingest, and counts and lists the outcomes.
 
-    A line of odds joins the line of its match in the same batch, else the stored match. Of two equal lines the second
-    is the same; a match that is told again, otherwise, is a record of its own.
+    A line of odds joins the line of its match in the same batch, else the stored match. A line that repeats the latest
+    line of its match counts as same; one that differs is a record of its own.
 
     Parameters
     ----------
     worlds : frozenset of World
-        What the lines may be about.
+        Worlds that the lines may belong to.
     source : str
-        Whose they are.
+        Name that the records are stored under.
     from_line : int
         Number of the first line.
     """
@@ -85,16 +85,17 @@ class LineIngest:
 
     def _begin_batch(self) -> None:
         self._records: list[MatchRecord] = []
-        # The line that told each record; the lines that told the same, and the lines of its odds.
+        # By index of a record: its first line, and the other lines that equal it or hold its odds.
         self._first: list[int] = []
-        self._again: dict[int, list[int]] = {}
+        self._others: dict[int, list[int]] = {}
+        # By match: the index of its latest record, and the number of its records.
         self._newest: dict[Key, int] = {}
-        self._tellings: Counter[Key] = Counter()
+        self._versions: Counter[Key] = Counter()
         self._odds: dict[str, list[tuple[int, tuple[OddsRecord, ...]]]] = {}
 
     @property
     def created(self) -> int:
-        """Number of lines that told something new."""
+        """Number of lines that created a match."""
         return self._outcomes[Outcome.CREATED]
 
     @property
@@ -104,7 +105,7 @@ class LineIngest:
 
     @property
     def same(self) -> int:
-        """Number of lines that told what was known."""
+        """Number of lines that equal what is stored."""
         return self._outcomes[Outcome.SAME]
 
     @property
@@ -114,47 +115,47 @@ class LineIngest:
 
     @property
     def stored(self) -> int:
-        """Number of lines that are stored now."""
+        """Number of lines whose content is in the database now."""
         return self.created + self.changed + self.same
 
     @property
     def errors(self) -> list[LineRefusal]:
-        """The refused lines in order, the first `ERRORS_TOLD` of them."""
-        return sorted(self._errors, key=lambda each: each.line)[:ERRORS_TOLD]
+        """The first `ERRORS_LISTED` refused lines, in order."""
+        return sorted(self._errors, key=lambda each: each.line)[:ERRORS_LISTED]
 
-    def take(self, body: PushBody, run: Ingestion) -> None:
-        """Take every line of a body.
+    def store(self, body: PushBody, run: Ingestion) -> None:
+        """Store every line of a body.
 
         Raises
         ------
         WorldForbiddenError, TooManyNamesError
-            The ingest must be given up.
+            The caller must roll back the ingest.
         """
         season: Key = ()
         for number, raw in body.numbered():
             line = number + self._offset
             try:
-                told = read_line(raw)
-                if isinstance(told, OddsLine):
-                    self._odds.setdefault(told.source_id, []).append((line, told.odds))
+                record = read_line(raw)
+                if isinstance(record, OddsLine):
+                    self._odds.setdefault(record.source_id, []).append((line, record.odds))
                     continue
-                self._admit(line, told)
-                before, season = season, (told.competition, told.season)
+                self._check_limits(line, record)
+                before, season = season, (record.competition, record.season)
                 size = len(self._records)
                 if size >= BATCH and (season != before or size >= LARGEST_BATCH):
-                    self._store(run)
-                self._add(line, told)
+                    self._store_batch(run)
+                self._add(line, record)
             except LineError as error:
                 self._refuse(run, line, error.reason, error.pointer)
-        self._store(run)
+        self._store_batch(run)
 
-    def _admit(self, line: int, record: MatchRecord) -> None:
+    def _check_limits(self, line: int, record: MatchRecord) -> None:
         competition = record.competition
         world = World.SANDBOX if competition.is_simulated else World.REAL
         if world not in self._worlds:
             raise WorldForbiddenError(
-                f"Line {line:,} tells of the {world} world, to which this API key may not write; "
-                "`competition.is_simulated` says which world a line is about."
+                f"Line {line:,} belongs to the {world} world, to which this API key may not write; "
+                "`competition.is_simulated` decides the world of a line."
             )
         where = (competition.region, competition.name)
         self._names |= {
@@ -174,11 +175,11 @@ class LineIngest:
         key = _key(record)
         newest = self._newest.get(key)
         if newest is not None and self._records[newest] == record:
-            self._again.setdefault(newest, []).append(line)
+            self._others.setdefault(newest, []).append(line)
             return
-        self._tellings[key] += 1
-        if self._tellings[key] > TELLINGS_LIMIT:
-            raise LineError(f"the body tells this match more than {TELLINGS_LIMIT} times; send what became of it")
+        self._versions[key] += 1
+        if self._versions[key] > VERSIONS_LIMIT:
+            raise LineError(f"the body holds more than {VERSIONS_LIMIT} versions of this match; send the latest alone")
         self._newest[key] = len(self._records)
         self._records.append(record)
         self._first.append(line)
@@ -186,21 +187,21 @@ class LineIngest:
     def _refuse(self, run: Ingestion, line: int, reason: str, pointer: str = "") -> None:
         self._outcomes[Outcome.REFUSED] += 1
         run.refuse(f"line {line}", f"{pointer}: {reason}"[:REASON_LIMIT] if pointer else reason[:REASON_LIMIT])
-        self._tell(line, reason, pointer)
+        self._list(line, reason, pointer)
 
-    def _tell(self, line: int, reason: str, pointer: str = "") -> None:
+    def _list(self, line: int, reason: str, pointer: str = "") -> None:
         self._errors.append(LineRefusal(line, pointer, reason))
-        if len(self._errors) > 4 * ERRORS_TOLD:
+        if len(self._errors) > 4 * ERRORS_LISTED:
             self._errors = self.errors
 
-    def _store(self, run: Ingestion) -> None:
+    def _store_batch(self, run: Ingestion) -> None:
         self._join_odds(run)
         batch = run.store(self._records)
         for index, outcome in enumerate(batch.outcomes):
-            lines = [self._first[index], *self._again.get(index, ())]
+            lines = [self._first[index], *self._others.get(index, ())]
             if outcome == Outcome.REFUSED:
                 for line in lines:
-                    self._tell(line, batch.refused[index].reason)
+                    self._list(line, batch.refused[index].reason)
                 self._outcomes[outcome] += len(lines)
             else:
                 self._outcomes[outcome] += 1
@@ -209,7 +210,7 @@ class LineIngest:
 
     # ── Odds ─────────────────────────────────────────────────────────────────────────────────────────────────────────
     def _join_odds(self, run: Ingestion) -> None:
-        """Give the lines of odds to the records of their matches; of a match that is stored, make its record."""
+        """Add the lines of odds to the records of their matches; make a record for a match that is stored already."""
         stored = _stored(self._source, [each for each in self._odds if ("id", each) not in self._newest])
         for source_id, lines in self._odds.items():
             index = self._newest.get(("id", source_id))
@@ -217,18 +218,18 @@ class LineIngest:
                 record = stored.get(source_id)
                 if record is None:
                     for line, _ in lines:
-                        reason = f"{self._source} has told no match under this id"
+                        reason = f"no match of {self._source} has this id"
                         self._refuse(run, line, reason, "/source_id")
                     continue
-                self._admit(lines[0][0], record)
+                self._check_limits(lines[0][0], record)
                 index = len(self._records)
                 self._records.append(record)
                 self._first.append(lines[0][0])
-                again = [line for line, _ in lines[1:]]
+                others = [line for line, _ in lines[1:]]
             else:
-                again = [line for line, _ in lines]
-            if again:
-                self._again.setdefault(index, []).extend(again)
+                others = [line for line, _ in lines]
+            if others:
+                self._others.setdefault(index, []).extend(others)
             quotes = [quote for _, quoted in lines for quote in quoted]
             self._records[index] = replace(self._records[index], odds=(*self._records[index].odds, *quotes))
 
@@ -242,9 +243,10 @@ def _key(record: MatchRecord) -> Key:
 
 
 def _stored(source: str, source_ids: Iterable[str]) -> dict[str, MatchRecord]:
-    """Return the matches that a source told under some ids, in its own names of the teams and without their results.
+    """Return records of the stored matches that a source has under some ids.
 
-    A result that stands need not be the word of this source; one that only quotes prices says nothing of it.
+    They name the teams as the source does, and carry no result: the stored one may come from another source, and must
+    not be stored as a claim of this one.
     """
     wanted = list(source_ids)
     if not wanted:
@@ -272,7 +274,7 @@ def _stored(source: str, source_ids: Iterable[str]) -> dict[str, MatchRecord]:
             away_team=away[0],
             kickoff_at=match.kickoff_at,
             kickoff_precision=KickoffPrecision(match.kickoff_precision),
-            status=Status.SCHEDULED if match.status in RESULTS else Status(match.status),
+            status=Status.SCHEDULED if match.status in WITH_RESULT else Status(match.status),
             source_id=source_id,
             home_team_id=home[1],
             away_team_id=away[1],

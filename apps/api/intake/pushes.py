@@ -1,4 +1,7 @@
-"""Lines that a program pushes in: one ingest a request, whole or not at all, and no request twice."""
+"""Push requests: each is one ingest and one transaction, and a repeated request is answered from a stored response.
+
+A key has one request in progress at a time, and a process at most `CONCURRENT_PUSHES`.
+"""
 
 from __future__ import annotations
 
@@ -25,24 +28,24 @@ from apps.scraping.sources.aliases import aliases_for
 
 logger = logging.getLogger(__name__)
 
-SEATS: Final = 2
-"""Requests that one process works on at a time; its other threads stay free for people and for probes."""
+CONCURRENT_PUSHES: Final = 2
+"""Of one process; its other threads stay free for the admin and for probes."""
 
 PATIENCE: Final = timedelta(seconds=5)
 """Longest wait for another ingest to end."""
 
 RETRY_AFTER: Final = 5
-"""Seconds after which a client that was told to wait may try again."""
+"""Seconds after which a refused client may try again."""
 
-ANSWERS_KEPT: Final = timedelta(hours=48)
+RESPONSES_KEPT: Final = timedelta(hours=48)
 UPLOADS_KEPT: Final = timedelta(days=30)
-"""After the latest request of it."""
+"""After the latest request of an upload."""
 
-_seats = threading.BoundedSemaphore(SEATS)
+_slots = threading.BoundedSemaphore(CONCURRENT_PUSHES)
 
 
 class BusyError(Exception):
-    """Something else must end first.
+    """Another request or ingest must end first.
 
     Parameters
     ----------
@@ -61,12 +64,12 @@ class OtherRequestError(Exception):
 
 
 class OutOfStepError(Exception):
-    """The lines do not follow those that were taken before.
+    """The lines do not continue the upload.
 
     Parameters
     ----------
     next_line : int
-        The line to go on with.
+        The line to continue with.
     """
 
     def __init__(self, next_line: int, from_line: int) -> None:
@@ -75,21 +78,21 @@ class OutOfStepError(Exception):
 
 
 REFUSALS: Final = (BusyError, OtherRequestError, OutOfStepError, TooManyNamesError, WorldForbiddenError)
-"""Why nothing of a request was stored."""
+"""Reasons why nothing of a request was stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class PushResult:
-    """What a client is told.
+    """The response to a push request.
 
     Parameters
     ----------
     status : int
         200, or 422 when no line could be used.
     content : dict
-        The account, in the shape of the API.
+        The report, in the shape of the API.
     is_replayed : bool
-        Whether it is the answer to the same request before.
+        Whether it is the stored response to an earlier, equal request.
     """
 
     status: int
@@ -99,24 +102,26 @@ class PushResult:
 
 @contextmanager
 def exclusive_use(key: ApiKey) -> Iterator[None]:
-    """Hold the turn of a key: one request of it at a time, from the first byte to the answer.
+    """Lock a key for one request, from the first byte of the body to the response.
 
-    The turn belongs to the database session and goes with it when the process dies.
+    The lock belongs to the database session, so that it ends with the process.
 
     Raises
     ------
     BusyError
-        When another request of the key is under way, or the process is full.
+        When another request of the key is in progress, or the process has no free slot.
     """
-    if not _seats.acquire(blocking=False):
-        raise BusyError("Other feeds are being stored; try again in a moment.", is_own=False)
+    if not _slots.acquire(blocking=False):
+        raise BusyError("The maximum number of pushes is in progress; try again in a moment.", is_own=False)
     try:
         with alone_with(LockClass.API_KEY, key.pk) as is_alone:
             if not is_alone:
-                raise BusyError("A request of this API key is under way; send the next when it has ended.", is_own=True)
+                raise BusyError(
+                    "A request of this API key is in progress; send the next one when it has ended.", is_own=True
+                )
             yield
     finally:
-        _seats.release()
+        _slots.release()
 
 
 def push(
@@ -128,17 +133,17 @@ def push(
     upload: UUID | None = None,
     from_line: int = 1,
 ) -> PushResult:
-    """Store the lines of a body, in one ingest and one transaction; within `exclusive_use` the key.
+    """Store the lines of a body in one ingest and one transaction; call it within `exclusive_use` of the key.
 
     Parameters
     ----------
     body : PushBody
     key : ApiKey
-        Whose lines they are.
+        Its source and worlds apply to the lines.
     now : datetime
         Aware.
     idempotency_key : str, optional
-        The same one with the same request gets the same answer again, without work.
+        Names the request: an equal request under the same name gets the stored response.
     upload : UUID, optional
         The upload that the lines belong to.
     from_line : int
@@ -154,31 +159,31 @@ def push(
     request_sha256 = hashlib.sha256(f"{upload}|{from_line}|{body.sha256}".encode()).hexdigest()
     with transaction.atomic():
         kept = IdempotencyKey.objects.filter(api_key=key, key=idempotency_key).first() if idempotency_key else None
-        if kept is not None and kept.created_at > now - ANSWERS_KEPT:
+        if kept is not None and kept.created_at > now - RESPONSES_KEPT:
             if kept.request_sha256 != request_sha256:
                 raise OtherRequestError(f"The Idempotency-Key {idempotency_key!r} belongs to another request.")
             return PushResult(kept.status, kept.answer, is_replayed=True)
-        _forget(now)
+        _delete_expired(now)
         progress = _progress(key, upload, from_line, now) if upload else None
-        intake = LineIngest(worlds=worlds_of(key), source=key.source, from_line=from_line)
-        _wait_for_turn()
+        lines = LineIngest(worlds=worlds_of(key), source=key.source, from_line=from_line)
+        _lock_ingests()
         with Ingestion(source=key.source, now=now, aliases=aliases_for) as run:
-            intake.take(body, run)
+            lines.store(body, run)
         report = run.report()
         if progress is not None:
             progress.next_line = from_line + body.lines
-            progress.stored += intake.stored
-            progress.refused += intake.refused
+            progress.stored += lines.stored
+            progress.refused += lines.refused
             progress.updated_at = now
             progress.save()
-        answer = _answer(body, intake, ingest_id=report.ingest_id, upload=upload, from_line=from_line)
+        result = _result(body, lines, ingest_id=report.ingest_id, upload=upload, from_line=from_line)
         if idempotency_key:
             IdempotencyKey.objects.create(
                 api_key=key,
                 key=idempotency_key,
                 request_sha256=request_sha256,
-                status=answer.status,
-                answer=answer.content,
+                status=result.status,
+                answer=result.content,
                 created_at=now,
             )
     metrics.count_records(
@@ -186,27 +191,27 @@ def push(
     )
     logger.info(
         "key %s pushed %d lines of %s: ingest %s, %d stored, %d refused, %.2f s",
-        *(key.prefix, body.lines, key.source, report.ingest_id, intake.stored, intake.refused, report.seconds),
+        *(key.prefix, body.lines, key.source, report.ingest_id, lines.stored, lines.refused, report.seconds),
     )
-    return answer
+    return result
 
 
-def _answer(
-    body: PushBody, intake: LineIngest, *, ingest_id: int | None, upload: UUID | None, from_line: int
+def _result(
+    body: PushBody, lines: LineIngest, *, ingest_id: int | None, upload: UUID | None, from_line: int
 ) -> PushResult:
     content = {
         "ingest": ingest_id,
         "lines": body.lines,
-        "created": intake.created,
-        "changed": intake.changed,
-        "same": intake.same,
-        "refused": intake.refused,
-        "errors": [{"line": each.line, "pointer": each.pointer, "reason": each.reason} for each in intake.errors],
-        "errors_left_out": intake.refused - len(intake.errors),
+        "created": lines.created,
+        "changed": lines.changed,
+        "same": lines.same,
+        "refused": lines.refused,
+        "errors": [{"line": each.line, "pointer": each.pointer, "reason": each.reason} for each in lines.errors],
+        "errors_left_out": lines.refused - len(lines.errors),
         "upload": str(upload) if upload else None,
         "next_line": from_line + body.lines,
     }
-    return PushResult(200 if intake.stored else 422, content)
+    return PushResult(200 if lines.stored else 422, content)
 
 
 def _progress(key: ApiKey, upload: UUID, from_line: int, now: datetime) -> Upload:
@@ -218,8 +223,8 @@ def _progress(key: ApiKey, upload: UUID, from_line: int, now: datetime) -> Uploa
     return progress
 
 
-def _wait_for_turn() -> None:
-    """Take the lock of ingests, and keep it until the transaction ends.
+def _lock_ingests() -> None:
+    """Take the lock of ingests until the transaction ends.
 
     Raises
     ------
@@ -229,10 +234,9 @@ def _wait_for_turn() -> None:
     try:
         wait_for(Lock.INGEST, patience=PATIENCE)
     except StillBusyError as error:
-        raise BusyError("Other matches are being stored; try again in a moment.", is_own=False) from error
+        raise BusyError("Another ingest is in progress; try again in a moment.", is_own=False) from error
 
 
-def _forget(now: datetime) -> None:
-    """Delete the answers and uploads that nobody will ask for again."""
-    IdempotencyKey.objects.filter(created_at__lte=now - ANSWERS_KEPT).delete()
+def _delete_expired(now: datetime) -> None:
+    IdempotencyKey.objects.filter(created_at__lte=now - RESPONSES_KEPT).delete()
     Upload.objects.filter(updated_at__lte=now - UPLOADS_KEPT).delete()

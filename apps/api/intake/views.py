@@ -1,4 +1,4 @@
-"""REST for live feeds that push matches in."""
+"""REST of push-in."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.core.handlers.wsgi import WSGIRequest
 from django.urls import reverse
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, PolymorphicProxySerializer, extend_schema
-from rest_framework import viewsets
+from rest_framework import serializers, viewsets
 from rest_framework.exceptions import APIException, NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -37,15 +37,26 @@ from apps.api.intake.serializers import (
     UploadSerializer,
 )
 from apps.api.models import ApiKey, ApiKeyScope, Upload
-from apps.api.rest import MEDIA_TYPE, ApiKeyAuthentication, HasScope, Problem, ProblemSerializer, problem
+from apps.api.rest import (
+    MEDIA_TYPE,
+    ApiKeyAuthentication,
+    HasScope,
+    Problem,
+    ProblemSerializer,
+    QuerySerializer,
+    WholeNumberField,
+    problem,
+)
 from apps.matches.services import WorldConflictError
 
 NDJSON = "application/x-ndjson"
 _LINES = frozenset({NDJSON, "application/ndjson", "application/jsonl"})
 _LONGEST_KEY = 200
+"""Characters of an idempotency key."""
 
 _HOW_TO_PUSH = """
-Send fixtures, results and odds, one JSON object a line, to the admin's address, with an API key of the scope `ingest`:
+Send fixtures, results and odds, one JSON object per line, to the address of the admin, with an API key of the scope
+`ingest`:
 
 ```
 curl http://127.0.0.1:8001/api/v1/ingest/ \\
@@ -53,20 +64,21 @@ curl http://127.0.0.1:8001/api/v1/ingest/ \\
   -H "Idempotency-Key: $(uuidgen)" --data-binary @matches.ndjson
 ```
 
-**Lines.** All good lines of a body are stored in one ingest; each refused line is listed with its number, the field
-that is wrong and the reason. What a line does not tell is never erased, and a line that tells what is known changes
-nothing. A body belongs to one world. It may be packed (`Content-Encoding: gzip`) and needs a `Content-Length`.
+**Lines.** All valid lines of a body are stored in one ingest; each refused line is listed with its number, the field
+that is wrong and the reason. A field that a line leaves out keeps its stored value, and a line that equals what is
+stored changes nothing. A body belongs to one world. It may be compressed (`Content-Encoding: gzip`) and needs a
+`Content-Length`.
 
-**Limits.** 64 MiB unpacked, 200,000 lines, 64 KiB a line, 5,000 different names, 2,000 members of a gzip body. Beyond
-one of them nothing is stored.
+**Limits.** 64 MiB uncompressed, 200,000 lines, 64 KiB per line, 5,000 different names, 2,000 members of a gzip body.
+A body beyond one of them is refused whole.
 
-**Once.** With an `Idempotency-Key` the same request within 48 hours gets the same answer again without work, marked
-`Idempotency-Replayed: true`; another request under the same key is refused. One request of an API key runs at a time:
-the next gets 409 with `Retry-After`.
+**Idempotency.** An equal request with the same `Idempotency-Key` within 48 hours gets the first response again, marked
+`Idempotency-Replayed: true`, and stores nothing; another request with the same key is refused. An API key has one
+request in progress at a time: the next gets 409 with `Retry-After`.
 
-**On and on.** A request stores all of its good lines or, when it breaks off, none. To send more lines than fit into
-one, choose a UUID and send them in several requests with `?upload=UUID&from_line=N`, N being the number of the first
-line of the body, from 1. After a broken connection `GET /api/v1/ingest/UUID/` tells the `next_line`; go on from there:
+**Uploads.** A request stores all of its valid lines or, when the connection breaks, none. To send more lines than fit
+into one, choose a UUID and send several requests with `?upload=UUID&from_line=N`, N being the number of the first line
+of the body, from 1. After a broken connection `GET /api/v1/ingest/UUID/` returns the `next_line`; continue from there:
 
 ```
 UPLOAD=$(uuidgen)
@@ -81,6 +93,30 @@ def _refusal(description: str) -> OpenApiResponse:
     return OpenApiResponse(ProblemSerializer, description=description)
 
 
+class UploadQuery(QuerySerializer):
+    """The place of a body in an upload."""
+
+    upload = serializers.UUIDField(
+        required=False,
+        help_text="The upload that the lines belong to; a UUID of your choice.",
+        error_messages={"invalid": "It must be a UUID."},
+    )
+    from_line = WholeNumberField(
+        required=False,
+        min_value=1,
+        max_value=10**15 - 1,
+        reason="It must be a whole number, from 1.",
+        help_text="Number of the first line within the upload, from 1.",
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "from_line" in attrs and "upload" not in attrs:
+            raise ValidationError({"from_line": "It needs `upload`, too."})
+        if "upload" in attrs and "from_line" not in attrs:
+            raise ValidationError({"from_line": "It must say which line of the upload the body begins with, from 1."})
+        return attrs
+
+
 class IngestViewSet(viewsets.ViewSet):
     """Lines that a live feed pushes in."""
 
@@ -88,16 +124,16 @@ class IngestViewSet(viewsets.ViewSet):
     permission_classes = [HasScope(ApiKeyScope.INGEST)]  # type: ignore[list-item]  # one that makes itself
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Send away who calls another process than the admin, before the key is looked at.
+        """Refuse requests to another process than the admin, and name its address, before the key is read.
 
-        A redirect would not do: clients drop the key when they follow one to another port.
+        A redirect would not work: clients drop the key when they follow one to another port.
         """
         if settings.SPAI_ROLE != "admin":
             address = f"{settings.SPAI_ADMIN_URL}{request.path}"
             raise Problem(
                 421,
                 "other-address",
-                f"This process takes no lines. Send the same request to {address}.",
+                f"This process does not take lines. Send the same request to {address}.",
                 members={"address": address},
             )
         super().initial(request, *args, **kwargs)
@@ -114,8 +150,7 @@ class IngestViewSet(viewsets.ViewSet):
             )
         },
         parameters=[
-            OpenApiParameter("upload", UUID, description="The upload that the lines belong to; a UUID of your choice."),
-            OpenApiParameter("from_line", int, description="Number of the first line within the upload, from 1."),
+            UploadQuery,
             OpenApiParameter(
                 "Idempotency-Key", str, OpenApiParameter.HEADER, description="At most 200 visible ASCII characters."
             ),
@@ -123,29 +158,30 @@ class IngestViewSet(viewsets.ViewSet):
         responses={
             200: PushReportSerializer,
             (400, MEDIA_TYPE): _refusal("A parameter or header is wrong, or the body broke off; nothing was stored."),
-            (401, MEDIA_TYPE): _refusal("There is no key, or it may not be used now."),
+            (401, MEDIA_TYPE): _refusal("The key is missing, unknown, expired or revoked."),
             (403, MEDIA_TYPE): _refusal("The key lacks the scope, or may not write to the world of a line."),
-            (408, MEDIA_TYPE): _refusal("The body did not come in time; nothing was stored."),
+            (408, MEDIA_TYPE): _refusal("The body did not arrive in time; nothing was stored."),
             (409, MEDIA_TYPE): OpenApiResponse(
-                PushProblemSerializer, description="A request of the key is under way; or `next_line` is another."
+                PushProblemSerializer,
+                description="A request of the key is in progress, or the body does not begin with `next_line`.",
             ),
             (411, MEDIA_TYPE): _refusal("Content-Length is missing."),
             (413, MEDIA_TYPE): _refusal("The body exceeds a limit; nothing was stored."),
-            (415, MEDIA_TYPE): _refusal("The body is not NDJSON, or packed in an unknown way."),
-            (421, MEDIA_TYPE): _refusal("This is not the admin; `address` says where it is."),
+            (415, MEDIA_TYPE): _refusal("The body is not NDJSON, or its encoding is not supported."),
+            (421, MEDIA_TYPE): _refusal("This process does not take lines; `address` is the one that does."),
             (422, MEDIA_TYPE): OpenApiResponse(
-                PushProblemSerializer, description="No line could be used; or the body as a whole cannot be."
+                PushProblemSerializer, description="No line could be used, or the body as a whole."
             ),
-            (503, MEDIA_TYPE): _refusal("Other matches are being stored; try again after `Retry-After`."),
+            (503, MEDIA_TYPE): _refusal("Another ingest is in progress; try again after `Retry-After`."),
         },
     )
     def create(self, request: Request) -> Response:
         """Store the lines of the body."""
         assert isinstance(request.auth, ApiKey)
-        upload, from_line = _upload_of(request)
+        place = UploadQuery.parse(request)
         idempotency_key = _idempotency_key_of(request)
         if not _is_lines(request):
-            raise Problem(415, "not-ndjson", f"Send one JSON object a line, with the header Content-Type: {NDJSON}.")
+            raise Problem(415, "not-ndjson", f"Send one JSON object per line, with the header Content-Type: {NDJSON}.")
         try:
             with exclusive_use(request.auth):
                 body = read_body(
@@ -153,32 +189,31 @@ class IngestViewSet(viewsets.ViewSet):
                     length=_length_of(request),
                     encoding=request.headers.get("Content-Encoding", "").strip().lower(),
                 )
-                answer = push(
+                result = push(
                     body,
                     key=request.auth,
                     now=timezone.now(),
                     idempotency_key=idempotency_key,
-                    upload=upload,
-                    from_line=from_line,
+                    **place,
                 )
         except (BodyError, WorldConflictError, *REFUSALS) as error:
             raise _problem_of(error) from error
-        return _answered(request, answer)
+        return _response(request, result)
 
     @extend_schema(
         operation_id="upload",
-        summary="How far an upload got",
+        summary="The progress of an upload",
         parameters=[OpenApiParameter("upload", UUID, OpenApiParameter.PATH, description="As you chose it.")],
         responses={
             200: UploadSerializer,
-            (401, MEDIA_TYPE): _refusal("There is no key, or it may not be used now."),
+            (401, MEDIA_TYPE): _refusal("The key is missing, unknown, expired or revoked."),
             (403, MEDIA_TYPE): _refusal("The key lacks the scope."),
             (404, MEDIA_TYPE): _refusal("Nothing of this upload is stored; begin with line 1."),
-            (421, MEDIA_TYPE): _refusal("This is not the admin; `address` says where it is."),
+            (421, MEDIA_TYPE): _refusal("This process does not take lines; `address` is the one that does."),
         },
     )
     def retrieve(self, request: Request, upload: UUID) -> Response:
-        """Answer with the line to go on with."""
+        """Return the progress of an upload of the key."""
         assert isinstance(request.auth, ApiKey)
         found = Upload.objects.filter(api_key=request.auth, uuid=upload).first()
         if found is None:
@@ -187,13 +222,13 @@ class IngestViewSet(viewsets.ViewSet):
 
 
 def body_limit(environ: Mapping[str, Any]) -> int | None:
-    """Return how many bytes the body of a request may have, as its WSGI environ describes it; asked before it is read.
+    """Return how many bytes the body of a request may have, by its WSGI environ; called before the body is read.
 
     Returns
     -------
     int or None
-        `BYTES_LIMIT` for lines with a key that may push them in; 0 for a request that this view refuses by its headers
-        alone; None for requests of other views.
+        `BYTES_LIMIT` for lines with a valid key; 0 for a request that this view refuses by its headers alone; None for
+        requests of other views.
 
     Raises
     ------
@@ -221,27 +256,6 @@ def _length_of(request: Request) -> int | None:
     return int(text) if text.isascii() and text.isdigit() else None
 
 
-def _upload_of(request: Request) -> tuple[UUID | None, int]:
-    """Return the upload and the first line that the address names."""
-    unknown = sorted(set(request.query_params) - {"upload", "from_line"})
-    if unknown:
-        raise ValidationError(dict.fromkeys(unknown, "There is no such parameter; there are from_line, upload."))
-    named, first = request.query_params.get("upload"), request.query_params.get("from_line")
-    if named is None:
-        if first is not None:
-            raise ValidationError({"from_line": "It means something with upload alone."})
-        return None, 1
-    try:
-        upload = UUID(named)
-    except ValueError as error:
-        raise ValidationError({"upload": "It must be a UUID."}) from error
-    if first is None:
-        raise ValidationError({"from_line": "It must say which line of the upload the body begins with, from 1."})
-    if not first.isascii() or not first.isdigit() or not 1 <= len(first) <= 15 or int(first) < 1:
-        raise ValidationError({"from_line": "It must be a whole number, from 1."})
-    return upload, int(first)
-
-
 def _idempotency_key_of(request: Request) -> str:
     key = request.headers.get("Idempotency-Key")
     if key is None:
@@ -252,7 +266,7 @@ def _idempotency_key_of(request: Request) -> str:
 
 
 def _problem_of(error: Exception) -> Problem:
-    """Return the problem that tells a client why nothing was stored."""
+    """Return the problem details of the reason why nothing was stored."""
     detail = str(error)
     if isinstance(error, BodyError):
         return Problem(error.status, error.kind, detail)
@@ -270,16 +284,16 @@ def _problem_of(error: Exception) -> Problem:
     return Problem(422, "mixed-worlds", f"{detail}. Nothing was stored.")
 
 
-def _answered(request: Request, answer: PushResult) -> Response:
-    content, headers = answer.content, {"Cache-Control": "no-store"}
-    if answer.is_replayed:
+def _response(request: Request, result: PushResult) -> Response:
+    content, headers = result.content, {"Cache-Control": "no-store"}
+    if result.is_replayed:
         headers["Idempotency-Replayed"] = "true"
-    if answer.status == 200:
+    if result.status == 200:
         return Response(content, headers=headers)
-    told = problem(
-        answer.status,
+    body = problem(
+        result.status,
         f"None of the {content['refused']:,} lines could be used; each is listed with its reason.",
         instance=request.path,
         kind="no-usable-line",
     )
-    return Response(told | content, status=answer.status, headers=headers, content_type=MEDIA_TYPE)
+    return Response(body | content, status=result.status, headers=headers, content_type=MEDIA_TYPE)

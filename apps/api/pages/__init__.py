@@ -1,10 +1,10 @@
 """Pages for people: parse → one selector or service → render. A page and its changing part are one view."""
 
 from apps.api.pages.competitions import competition, competitions
+from apps.api.pages.context import choose_zone
 from apps.api.pages.errors import bad_request, forbidden, not_found, server_error
 from apps.api.pages.features import features
 from apps.api.pages.fixtures import fixtures, search
-from apps.api.pages.frame import choose_zone
 from apps.api.pages.matches import match
 from apps.api.pages.models import about, model_version, models, track_record
 from apps.api.pages.reference import redoc, swagger

@@ -1,4 +1,4 @@
-"""The competitions, and the table and matches of one of them."""
+"""The list of competitions, and the page of one."""
 
 from __future__ import annotations
 
@@ -9,38 +9,39 @@ from django.http import Http404, HttpRequest, HttpResponse
 
 from apps.api import charts, selectors
 from apps.api.methods import read_only
-from apps.api.pages.frame import frame_of, show
+from apps.api.pages.context import page_context, render_page
+from apps.api.pages.forms import SeasonForm
 from apps.matches import selectors as matches
 from apps.matches.models import Competition, Team
 
-SHOWN = 8
+MATCHES_SHOWN = 8
 
 
 @read_only
 def competitions(request: HttpRequest) -> HttpResponse:
     """List the competitions of a world, region by region."""
-    frame = frame_of(request)
-    found = matches.competitions(frame.world)
+    page = page_context(request)
+    found = matches.competitions(page.world)
     regions = [(region, list(group)) for region, group in groupby(found, key=lambda each: each.region)]
-    return show(request, frame, "pages/competitions.html", {"regions": regions})
+    return render_page(request, page, "pages/competitions.html", {"regions": regions})
 
 
 @read_only
 def competition(request: HttpRequest, slug: str) -> HttpResponse:
-    """Show the table of a season, its coming matches and its latest results."""
+    """Show the table of a season, its next matches and its latest results."""
     found = Competition.objects.select_related("region").filter(slug=slug).first()
     if found is None:
         raise Http404("There is no such competition.")
-    frame = frame_of(request, world=found.world)
+    page = page_context(request, world=found.world)
     seasons = list(matches.seasons(found))
-    asked = request.GET.get("season", "")
-    season = next((each for each in seasons if each.label == asked), None)
-    if asked and season is None:
-        raise Http404(f"{found.name} has no season {asked[:24]}.")
+    label = SeasonForm.parse(request)["season"]
+    season = next((each for each in seasons if each.label == label), None)
+    if label and season is None:
+        raise Http404(f"{found.name} has no season {label[:24]}.")
     season = season or (seasons[0] if seasons else None)
-    coming = selectors.coming_of_season(season, frame.now, limit=SHOWN) if season else []
-    latest = selectors.latest_of_season(season, frame.now, limit=SHOWN) if season else []
-    cards = selectors.cards([*coming, *latest], now=frame.now)
+    coming = selectors.coming_of_season(season, page.now, limit=MATCHES_SHOWN) if season else []
+    latest = selectors.latest_of_season(season, page.now, limit=MATCHES_SHOWN) if season else []
+    cards = selectors.cards([*coming, *latest], now=page.now)
     end = selectors.season_end(season) if season and coming else None
     context = {
         "competition": found,
@@ -52,10 +53,10 @@ def competition(request: HttpRequest, slug: str) -> HttpResponse:
         "coming": cards[: len(coming)],
         "latest": cards[len(coming) :],
     }
-    return show(request, frame, "pages/competition.html", context, partial="partials/competition.html")
+    return render_page(request, page, "pages/competition.html", context, partial="partials/competition.html")
 
 
 def _end_rows(end: selectors.SeasonEnd) -> list[tuple[Team, dict[str, Any], charts.Strip]]:
-    """Return what a line of the simulated end shows: the club, its chances and the strip of its places."""
+    """Return the rows of the simulated final table: club, chances, and the strip of its places."""
     strips = charts.strips(end.lines, [row["places"] for _, row in end.clubs])
     return [(team, row, strip) for (team, row), strip in zip(end.clubs, strips, strict=True)]

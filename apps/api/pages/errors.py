@@ -1,4 +1,4 @@
-"""What is shown when there is nothing to show: pages for people, problem details under /api/."""
+"""Error responses: pages for people, problem details under /api/."""
 
 from __future__ import annotations
 
@@ -13,28 +13,30 @@ from apps.api.rest import is_api, problem_response
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """Answer 400."""
-    return _answer(request, 400, "This request cannot be understood.")
+    return _answer(request, 400, "The request is not valid.")
 
 
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """Answer 403."""
-    return _answer(request, 403, "This is not open to you.")
+    return _answer(request, 403, "You have no permission to see this.")
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """Answer 404; what a view said of it is shown, what the resolver says is not."""
-    said = exception.args[0] if exception and exception.args and isinstance(exception.args[0], str) else ""
-    return _answer(request, 404, said or "There is nothing at this address.")
+    """Answer 404 with the reason of the view; that of the resolver, which lists all routes, is not shown."""
+    reason = exception.args[0] if exception and exception.args and isinstance(exception.args[0], str) else ""
+    return _answer(request, 404, reason or "This page does not exist.")
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer 500, or 503 when it is the database that is away."""
+    """Answer 500, or 503 when the database is not available."""
     if isinstance(sys.exc_info()[1], OperationalError):
         response = _answer(request, 503, "The database does not answer. Try again in a moment.")
         response["Retry-After"] = "5"
         return response
-    return _answer(request, 500, "Something went wrong on our side. The log has it under this request id.")
+    return _answer(
+        request,
+        500,
+        "An error occurred. The server log has its cause under this request id.",
+    )
 
 
 def _answer(request: HttpRequest, status: int, detail: str) -> HttpResponse:

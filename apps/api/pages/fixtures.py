@@ -1,4 +1,4 @@
-"""The first page: the matches of a day, and the search for a team."""
+"""The start page, which lists the matches of a day, and the search for teams and competitions."""
 
 from __future__ import annotations
 
@@ -6,26 +6,24 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import groupby
 
-from django.http import Http404, HttpRequest, HttpResponse
-from django.utils.dateparse import parse_date
+from django.http import HttpRequest, HttpResponse
 
 from apps.api import selectors
 from apps.api.methods import read_only
-from apps.api.pages.frame import frame_of, show, zone_names
-from apps.api.selectors import Card, OnDay
+from apps.api.pages.context import page_context, render_page, zone_names
+from apps.api.pages.forms import FixturesForm, SearchForm
+from apps.api.selectors import DayMatch, MatchCard
 from apps.matches import selectors as matches
 from apps.matches.models import Competition
 from apps.ml import selectors as ml_selectors
 
 STRIP_BEFORE = 3
 STRIP_DAYS = 9
-SEARCH_LETTERS = 80
-FIRST_YEAR, LAST_YEAR = 1850, 2200
 
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One day of the strip."""
+    """One day of the row of days, with the number of its matches."""
 
     day: date
     matches: int
@@ -33,10 +31,10 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class CompetitionFixtures:
-    """The matches of one competition on the day; `earlier` and `later` count those that are left out."""
+    """The matches of one competition on a day; `earlier` and `later` count those that are not shown."""
 
     competition: Competition
-    cards: list[Card]
+    cards: list[MatchCard]
     earlier: int
     later: int
 
@@ -44,16 +42,16 @@ class CompetitionFixtures:
 @read_only
 def fixtures(request: HttpRequest) -> HttpResponse:
     """Show the matches of a day, competition by competition."""
-    frame = frame_of(request)
-    today = frame.now.astimezone(frame.zone).date()
-    day = _day(request.GET.get("day")) or selectors.nearest_day(frame.world, frame.now, frame.zone)
-    whole = request.GET.get("competition", "").replace("\x00", "")
+    page, query = page_context(request), FixturesForm.parse(request)
+    today = page.now.astimezone(page.zone).date()
+    day = query["day"] or selectors.nearest_day(page.world, page.now, page.zone)
+    whole = query["competition"]
     first = day - timedelta(days=STRIP_BEFORE)
-    counts = selectors.day_counts(frame.world, first, STRIP_DAYS, frame.zone)
-    earlier, later = selectors.neighbour_days(frame.world, first, STRIP_DAYS, frame.zone)
-    rows = selectors.fixtures_of_day(frame.world, day, frame.zone, now=frame.now, whole=whole)
-    leagues = _leagues(rows, selectors.cards([row.match for row in rows], now=frame.now))
-    champion = ml_selectors.champion(frame.world)
+    counts = selectors.day_counts(page.world, first, STRIP_DAYS, page.zone)
+    earlier, later = selectors.neighbour_days(page.world, first, STRIP_DAYS, page.zone)
+    rows = selectors.fixtures_of_day(page.world, day, page.zone, now=page.now, whole=whole)
+    leagues = _leagues(rows, selectors.cards([row.match for row in rows], now=page.now))
+    champion = ml_selectors.champion(page.world)
     context = {
         "day": day,
         "today": today,
@@ -63,26 +61,14 @@ def fixtures(request: HttpRequest) -> HttpResponse:
         "leagues": leagues,
         "whole": whole,
         "champion": champion,
-        "run": None if champion else ml_selectors.latest_run(frame.world),
+        "run": None if champion else ml_selectors.latest_run(page.world),
         "has_matches": bool(leagues or counts or earlier or later),
         "zones": zone_names(),
     }
-    return show(request, frame, "pages/fixtures.html", context, partial="partials/fixtures.html")
+    return render_page(request, page, "pages/fixtures.html", context, partial="partials/fixtures.html")
 
 
-def _day(text: str | None) -> date | None:
-    if not text:
-        return None
-    try:
-        day = parse_date(text)
-    except ValueError:
-        day = None
-    if day is None or not FIRST_YEAR <= day.year <= LAST_YEAR:
-        raise Http404("A day is written like 2026-11-23.")
-    return day
-
-
-def _leagues(rows: list[OnDay], cards: list[Card]) -> list[CompetitionFixtures]:
+def _leagues(rows: list[DayMatch], cards: list[MatchCard]) -> list[CompetitionFixtures]:
     leagues = []
     pairs = zip(rows, cards, strict=True)
     for _, group in groupby(pairs, key=lambda pair: pair[0].match.season.competition_id):
@@ -103,11 +89,10 @@ def _leagues(rows: list[OnDay], cards: list[Card]) -> list[CompetitionFixtures]:
 @read_only
 def search(request: HttpRequest) -> HttpResponse:
     """Find teams and competitions by a part of their name."""
-    frame = frame_of(request)
-    text = " ".join(request.GET.get("q", "").replace("\x00", "").split())[:SEARCH_LETTERS]
+    page, text = page_context(request), SearchForm.parse(request)["q"]
     context = {
         "q": text,
-        "teams": matches.search_teams(text, frame.world),
-        "competitions_found": selectors.search_competitions(text, world=frame.world),
+        "teams": matches.search_teams(text, page.world),
+        "competitions_found": selectors.search_competitions(text, world=page.world),
     }
-    return show(request, frame, "pages/search.html", context, partial="partials/search.html")
+    return render_page(request, page, "pages/search.html", context, partial="partials/search.html")

@@ -6,7 +6,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 
 from apps.api import selectors
 from apps.api.methods import read_only
-from apps.api.pages.frame import frame_of, show
+from apps.api.pages.context import page_context, render_page
 from apps.matches import selectors as matches
 from apps.matches.models import Team
 
@@ -16,15 +16,15 @@ PLAYED_SHOWN = 10
 
 @read_only
 def team(request: HttpRequest, slug: str) -> HttpResponse:
-    """Show what is next for a team and how it did of late."""
+    """Show the next matches of a team and its latest results."""
     found = Team.objects.select_related("region").filter(slug=slug).first()
     if found is None:
         raise Http404("There is no such team.")
     seasons = selectors.seasons_of_team(found)
-    frame = frame_of(request, world=seasons[0].competition.world if seasons else None)
-    coming = selectors.coming_of_team(found, frame.now, limit=COMING_SHOWN)
-    recent = matches.recent_form([found.pk], frame.now, limit=PLAYED_SHOWN)[found.pk]
-    cards = selectors.cards([*coming, *(each.match for each in recent)], now=frame.now)
+    page = page_context(request, world=seasons[0].competition.world if seasons else None)
+    coming = selectors.coming_of_team(found, page.now, limit=COMING_SHOWN)
+    recent = matches.recent_form([found.pk], page.now, limit=PLAYED_SHOWN)[found.pk]
+    cards = selectors.cards([*coming, *(each.match for each in recent)], now=page.now)
     context = {
         "team": found,
         "seasons": seasons,
@@ -32,4 +32,4 @@ def team(request: HttpRequest, slug: str) -> HttpResponse:
         "played": cards[len(coming) :],
         "recent": recent,
     }
-    return show(request, frame, "pages/team.html", context)
+    return render_page(request, page, "pages/team.html", context)

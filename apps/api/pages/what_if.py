@@ -1,21 +1,21 @@
-"""The page that forecasts a match of any two teams on a day to come."""
+"""The page that forecasts a match of any two teams."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpResponse, QueryDict
-from django.utils.dateparse import parse_date
 
 from apps.api import charts, selectors, services
 from apps.api.methods import read_only
-from apps.api.pages.frame import Frame, HtmxRequest, frame_of, show
+from apps.api.pages.context import HtmxRequest, PageContext, page_context, render_page
+from apps.api.pages.forms import WhatIfForm
 from apps.matches.models import Match, Team, World
 from apps.ml import services as ml_services
 
-LETTERS = 80
 SIDES = ("home", "away")
 
 
@@ -30,9 +30,9 @@ class TeamChoice:
     text : str
         What the reader wrote.
     team : Team or None
-        The team that it means.
+        The team of that slug or name.
     choices : list of (Team, str)
-        The teams that it may mean, each with the query that chooses it.
+        The teams that the text may mean, each with the query that chooses it.
     """
 
     name: str
@@ -42,96 +42,102 @@ class TeamChoice:
 
     @property
     def label(self) -> str:
-        """The name of the side on the page."""
+        """The label of the field."""
         return f"{self.name.capitalize()} team"
 
     @property
     def shown(self) -> str:
-        """What stands in the field."""
+        """The value of the field."""
         return self.team.name if self.team else self.text
 
 
 @read_only
 def what_if(request: HtmxRequest) -> HttpResponse:
-    """Ask for two teams and a day, and show the forecast of their match as if it were a fixture.
+    """Show the form for two teams and a day, and the forecast of their match.
 
-    Where no world is asked for, it is that of the first team that is known.
+    Where the address names no world, it is that of the first team that is found.
     """
-    frame = frame_of(request)
-    sides = _sides(request.GET, frame.world)
-    known = next((side.team for side in sides if side.team), None)
-    if known and not request.GET.get("world"):
-        world = selectors.world_of(known)
-        if world and world != frame.world:
-            frame = replace(frame, world=world)
-            sides = _sides(request.GET, world)
-    for side in sides:
-        if request.htmx and request.htmx.target == f"{side.name}-found":
-            return show(request, frame, "", {"side": side}, partial="partials/what_if/found.html")
-    home, away = sides
-    day = request.GET.get("date", "") or ml_services.next_saturday(frame.now).isoformat()
+    page, form = page_context(request), WhatIfForm(request.GET)
+    # A wrong day is no reason for 404: the form is shown again with what is wrong.
+    form.is_valid()
+    query = form.cleaned_data
+    choices = _choices(query, request.GET, page.world)
+    found = next((choice.team for choice in choices if choice.team), None)
+    if found and not request.GET.get("world"):
+        world = selectors.world_of(found)
+        if world and world != page.world:
+            page = replace(page, world=world)
+            choices = _choices(query, request.GET, world)
+    for choice in choices:
+        if request.htmx and request.htmx.target == f"{choice.name}-found":
+            return render_page(request, page, "", {"choice": choice}, partial="partials/what_if/found.html")
+    home, away = choices
+    next_saturday = ml_services.next_saturday(page.now)
     context = {
-        "sides": sides,
-        "day": day,
-        "today": frame.now.date(),
-        "latest": (frame.now + ml_services.AHEAD).date(),
-        "is_neutral": "neutral" in request.GET,
+        "choices": choices,
+        "day": request.GET.get("date") or next_saturday.isoformat(),
+        "today": page.now.date(),
+        "latest": (page.now + ml_services.AHEAD).date(),
+        "is_neutral": query["neutral"],
         "why_none": "",
     }
-    if home.team and away.team:
+    if home.team and away.team and form.errors:
+        context["why_none"] = form.errors["date"][0]
+    elif home.team and away.team:
         try:
-            context |= _answer(home.team, away.team, _day(day), request.GET, frame)
+            context |= _forecast(home.team, away.team, query["date"] or next_saturday, query, request.GET, page)
         except (ml_services.WhatIfRefusedError, ml_services.NoForecastError) as error:
             context["why_none"] = str(error)
-    return show(request, frame, "pages/what_if.html", context, partial="partials/what_if.html")
+    return render_page(request, page, "pages/what_if.html", context, partial="partials/what_if.html")
 
 
-def _answer(home: Team, away: Team, day: date, asked: QueryDict, frame: Frame) -> dict[str, object]:
-    question = services.ask(
+def _forecast(
+    home: Team, away: Team, day: date, query: dict[str, Any], parameters: QueryDict, page: PageContext
+) -> dict[str, object]:
+    what_if = services.what_if_match(
         home_team=home,
         away_team=away,
         day=day,
-        competition=asked.get("competition", ""),
-        is_neutral="neutral" in asked,
-        now=frame.now,
+        competition=query["competition"],
+        is_neutral=query["neutral"],
+        now=page.now,
     )
-    match = question.match
-    outlook = services.outlook_of_imagined(match, now=frame.now)
+    match = what_if.match
+    forecast = services.what_if_details(match, now=page.now)
     return {
-        "question": question,
+        "what_if": what_if,
         "match": match,
-        "card": selectors.Card(match=match, now=frame.now),
-        "outlook": outlook,
-        "heat": charts.heat(outlook.grid),
-        "pushes": charts.pushes(outlook.contributions),
-        "swapped": _with(asked, home=away.slug, away=home.slug),
-        "api_query": _for_programs(match, day),
+        "card": selectors.MatchCard(match=match, now=page.now),
+        "forecast": forecast,
+        "heat": charts.heat(forecast.grid),
+        "pushes": charts.pushes(forecast.contributions),
+        "swapped": _with(parameters, home=away.slug, away=home.slug),
+        "api_query": _api_query(match, day),
     }
 
 
-def _sides(asked: QueryDict, world: World) -> list[TeamChoice]:
-    return [_side(name, asked, world) for name in SIDES]
+def _choices(query: dict[str, Any], parameters: QueryDict, world: World) -> list[TeamChoice]:
+    return [_choice(name, query[name], parameters, world) for name in SIDES]
 
 
-def _side(name: str, asked: QueryDict, world: World) -> TeamChoice:
-    text = " ".join(asked.get(name, "").replace("\x00", "").split())[:LETTERS]
+def _choice(name: str, text: str, parameters: QueryDict, world: World) -> TeamChoice:
     if not text:
         return TeamChoice(name, "", None, [])
-    team, candidates = services.team_called(text, world)
-    return TeamChoice(name, text, team, [(each, _with(asked, **{name: each.slug})) for each in candidates])
+    team, candidates = services.find_team(text, world)
+    return TeamChoice(name, text, team, [(each, _with(parameters, **{name: each.slug})) for each in candidates])
 
 
-def _with(asked: QueryDict, **values: str) -> str:
-    """Return the query of this page with other values; a competition belongs to the teams that it was chosen for."""
-    query = asked.copy()
+def _with(parameters: QueryDict, **values: str) -> str:
+    """Return the query of this page with other values, and without the competition, which depends on the teams."""
+    query = parameters.copy()
     query.pop("competition", None)
     for name, value in values.items():
         query[name] = value
     return query.urlencode()
 
 
-def _for_programs(match: Match, day: date) -> str:
-    """Return the query of the API that asks for the same match."""
+def _api_query(match: Match, day: date) -> str:
+    """Return the query with which the REST API forecasts the same match."""
     query = {
         "home": match.home_team.slug,
         "away": match.away_team.slug,
@@ -139,13 +145,3 @@ def _for_programs(match: Match, day: date) -> str:
         "competition": match.season.competition.slug,
     }
     return urlencode(query | ({"neutral": "true"} if match.is_neutral else {}))
-
-
-def _day(text: str) -> date:
-    try:
-        day = parse_date(text)
-    except ValueError:
-        day = None
-    if day is None:
-        raise ml_services.WhatIfRefusedError("no-date", "date", "A day is written like 2026-11-28.")
-    return day

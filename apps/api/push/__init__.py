@@ -1,4 +1,4 @@
-"""Push over websockets: the consumers, and the numbered events that they replay."""
+"""Push over websockets: the consumer, and the reads of the numbered events that it replays."""
 
 from apps.api.push.consumers import EventConsumer, not_found
 from apps.api.push.event_feed import events_after, newest_event_number

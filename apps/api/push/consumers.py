@@ -1,13 +1,13 @@
-"""Push: who connects hears of events at once, and catches up on those that were missed.
+"""Push: clients get events at once, and can catch up on events that they missed.
 
-A message says what happened; its state is pulled over HTTP. Messages of the server:
+An event names what changed; clients fetch the new state over HTTP. Messages of the server:
 
 - ``{"type": "hello", "number": n}`` after connecting: the newest event.
 - ``{"type": "event", "number", "topic", "key", "payload", "created_at"}``.
-- ``{"type": "reset", "number": n}``: more was missed than is replayed; pull the state anew.
-- ``{"type": "error", "detail": …}``: what was wrong with a message of the client.
+- ``{"type": "reset", "number": n}``: too many events were missed; fetch the state again.
+- ``{"type": "error", "detail": …}``: what is wrong with a message of the client.
 
-A client may send ``{"after": n}`` to be sent the events after number n.
+A client may send ``{"after": n}`` to get the events after number n.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any, Final
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from django.db import DatabaseError
+from django.db.models import BigIntegerField
 from redis.exceptions import RedisError
 
 from apps.api.push.event_feed import events_after, newest_event_number
@@ -30,36 +31,34 @@ logger = logging.getLogger(__name__)
 
 MATCH_TOPICS: Final = ("match.changed", "prediction.published", "score.settled")
 REPLAY_LIMIT: Final = 500
-"""Largest number of events that are replayed at once."""
+"""Events that are replayed at once, at most."""
 REPLAY_WINDOW: Final = 20_000
-"""How many numbers back a replay reaches."""
-LARGEST: Final = 2**63 - 1
-"""Largest number that an event can have."""
+"""Event numbers that a replay may go back."""
 MESSAGE_BYTES: Final = 1024
 """Largest message that a client may send."""
 MESSAGES_PER_WINDOW: Final = 20
 RATE_WINDOW: Final = 10.0
 """Seconds in which a client may send `MESSAGES_PER_WINDOW` messages."""
 
-OUT_OF_ORDER: Final = "Push is out of order for the moment. Pages and the API still work; try again later."
+UNAVAILABLE: Final = "Push is not available at the moment. Pages and the API still work; try again later."
 CLOSE_TOO_BIG: Final = 1009
 CLOSE_TRY_LATER: Final = 1013
 CLOSE_TOO_MANY: Final = 4429
 
 
 async def not_found(scope: Any, receive: Any, send: Any) -> None:
-    """Answer 404 to a websocket handshake whose path nothing serves."""
+    """Answer 404 to a websocket handshake on an unknown path."""
     await receive()
     if "websocket.http.response" not in scope.get("extensions", {}):
         await send({"type": "websocket.close"})
         return
     headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"x-content-type-options", b"nosniff")]
     await send({"type": "websocket.http.response.start", "status": 404, "headers": headers})
-    await send({"type": "websocket.http.response.body", "body": b"There is nothing at this address.\n"})
+    await send({"type": "websocket.http.response.body", "body": b"This address does not exist.\n"})
 
 
 class EventConsumer(AsyncJsonWebsocketConsumer):
-    """One listener to every event, or to those of one match."""
+    """Sends all events, or those of one match, to one client."""
 
     match_id: int | None = None
     latest: int = 0
@@ -67,18 +66,18 @@ class EventConsumer(AsyncJsonWebsocketConsumer):
     is_accepted: bool = False
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Serve one connection; when the channel layer is away, tell the client to come back later."""
+        """Serve one connection; when the channel layer is not available, tell the client to reconnect later."""
         try:
             await super().__call__(scope, receive, send)
         except (RedisError, OSError) as error:
             logger.warning("push lost the channel layer: %s", error)
             if not self.is_accepted:
                 await send({"type": "websocket.accept"})
-            await send({"type": "websocket.send", "text": json.dumps({"type": "error", "detail": OUT_OF_ORDER})})
+            await send({"type": "websocket.send", "text": json.dumps({"type": "error", "detail": UNAVAILABLE})})
             await send({"type": "websocket.close", "code": CLOSE_TRY_LATER})
 
     async def connect(self) -> None:
-        """Join the groups and say which event is the newest."""
+        """Join the groups, and send the number of the newest event."""
         await self.accept()
         self.is_accepted = True
         self.match_id = self.scope["url_route"]["kwargs"].get("match_id")
@@ -92,12 +91,12 @@ class EventConsumer(AsyncJsonWebsocketConsumer):
         try:
             self.latest = await database_sync_to_async(newest_event_number)()
         except DatabaseError as error:
-            await self._out_of_order(error)
+            await self._unavailable(error)
             return
         await self.send_json({"type": "hello", "number": self.latest})
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any) -> None:
-        """Take one message of the client: its size and rate are limited, and only ``{"after": n}`` means something."""
+        """Handle a message of the client: limit size and rate, and accept ``{"after": n}`` only."""
         now = monotonic()
         self.received = [at for at in self.received if at > now - RATE_WINDOW] + [now]
         if len(self.received) > MESSAGES_PER_WINDOW:
@@ -108,22 +107,27 @@ class EventConsumer(AsyncJsonWebsocketConsumer):
             await self._error("Messages are JSON text, not bytes.")
             return
         if len(text_data.encode()) > MESSAGE_BYTES:
-            await self._error(f"A message may have {MESSAGE_BYTES} bytes.")
+            await self._error(f"A message may have at most {MESSAGE_BYTES} bytes.")
             await self.close(code=CLOSE_TOO_BIG)
             return
         try:
             content = json.loads(text_data)
         except (ValueError, RecursionError):
-            await self._error("That is not JSON.")
+            await self._error("The message is not valid JSON.")
             return
         number = content.get("after") if isinstance(content, dict) else None
-        if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= LARGEST or len(content) != 1:
-            await self._error('The one message that is understood is {"after": number}, with a whole number from 0 on.')
+        if (
+            not isinstance(number, int)
+            or isinstance(number, bool)
+            or not 0 <= number <= BigIntegerField.MAX_BIGINT
+            or len(content) != 1
+        ):
+            await self._error('The only message that is accepted is {"after": number}, with a whole number from 0.')
             return
         await self._replay(number)
 
     async def event_message(self, message: dict[str, Any]) -> None:
-        """Forward one event; when the channel layer dropped some before it, fetch them first."""
+        """Forward one event; if the channel layer dropped events before it, replay them first."""
         number = message["number"]
         if number <= self.latest:
             return
@@ -138,7 +142,7 @@ class EventConsumer(AsyncJsonWebsocketConsumer):
         try:
             newest, events = await database_sync_to_async(self._missed)(after)
         except DatabaseError as error:
-            await self._out_of_order(error)
+            await self._unavailable(error)
             return
         self.latest = max(self.latest, newest)
         if events is None:
@@ -157,7 +161,7 @@ class EventConsumer(AsyncJsonWebsocketConsumer):
             )
 
     def _missed(self, after: int) -> tuple[int, list[Event] | None]:
-        """Return the newest number, and the events after `after`; None when they are too many."""
+        """Return the newest number and the events after `after`; None for too many events."""
         newest = newest_event_number()
         if newest - after > REPLAY_WINDOW:
             return newest, None
@@ -167,9 +171,9 @@ class EventConsumer(AsyncJsonWebsocketConsumer):
             return newest, None
         return max([newest, *(event.number or 0 for event in events)]), events
 
-    async def _out_of_order(self, error: Exception) -> None:
-        logger.warning("push cannot answer: %s", error)
-        await self._error(OUT_OF_ORDER)
+    async def _unavailable(self, error: Exception) -> None:
+        logger.warning("push cannot read the events: %s", error)
+        await self._error(UNAVAILABLE)
         await self.close(code=CLOSE_TRY_LATER)
 
     async def _error(self, detail: str) -> None:

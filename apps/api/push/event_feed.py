@@ -13,7 +13,7 @@ def newest_event_number() -> int:
 
 
 def events_after(number: int, *, limit: int, key: str = "", topics: Sequence[str] = ()) -> list[Event]:
-    """Return the numbered events after `number` in order, at most `limit`; of one key and some topics if given."""
+    """Return up to `limit` events after `number` in order, filtered by key and topics if given."""
     rows = Event.objects.filter(number__gt=number)
     if key:
         rows = rows.filter(key=key)

@@ -3,8 +3,9 @@
 from apps.api.rest.answers import BAD_INPUT
 from apps.api.rest.authentication import ApiKeyAuthentication, HasScope
 from apps.api.rest.features import FeaturesView
+from apps.api.rest.forecasts import CompetitionViewSet, WhatIfViewSet
 from apps.api.rest.matches import MatchViewSet
-from apps.api.rest.outlooks import CompetitionViewSet, WhatIfViewSet
+from apps.api.rest.parameters import QuerySerializer, WholeNumberField
 from apps.api.rest.problems import MEDIA_TYPE, Problem, exception_handler, is_api, problem, problem_response
 from apps.api.rest.serializers import ProblemSerializer
 
@@ -18,7 +19,9 @@ __all__ = [
     "MatchViewSet",
     "Problem",
     "ProblemSerializer",
+    "QuerySerializer",
     "WhatIfViewSet",
+    "WholeNumberField",
     "exception_handler",
     "is_api",
     "problem",

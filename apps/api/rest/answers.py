@@ -1,4 +1,4 @@
-"""Answers that several routes give, as the API describes them."""
+"""Responses that several routes describe in the OpenAPI schema."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who calls: API keys in a header, and what they are for."""
+"""Authentication by API keys, and the permission that their scopes give."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ApiKeyAuthentication(BaseAuthentication):
         Raises
         ------
         AuthenticationFailed
-            When what it carries is no key that may be used now.
+            When the key is malformed, unknown, expired or revoked.
         """
         header, token = _credentials(request)
         if header:
@@ -44,33 +44,33 @@ class ApiKeyAuthentication(BaseAuthentication):
             key = services.find_key(token.strip(), now=now)
         except services.KeyRefusedError as error:
             raise AuthenticationFailed(str(error)) from error
-        services.note_use(key, now=now)
+        services.record_use(key, now=now)
         return None, key
 
     def authenticate_header(self, request: Request) -> str:
-        """Say how to authenticate, and that a key that was sent did not do (RFC 6750)."""
+        """Return the challenge of a 401, which marks a key that was sent as invalid (RFC 6750)."""
         return f'{CHALLENGE}, error="invalid_token"' if any(_credentials(request)) else CHALLENGE
 
 
 def _credentials(request: Request) -> tuple[str, str]:
-    """Return the two headers that may carry a key."""
+    """Return `Authorization` and `X-API-Key`."""
     return request.META.get("HTTP_AUTHORIZATION", ""), request.META.get("HTTP_X_API_KEY", "")
 
 
 class HasScope(BasePermission):
-    """The key of a request is for this.
+    """The key of a request has a scope.
 
     Parameters
     ----------
     scope : ApiKeyScope
-        What the view does.
+        The scope that the view requires.
     """
 
     def __init__(self, scope: ApiKeyScope) -> None:
         self.scope = scope
 
     def __call__(self) -> HasScope:
-        """Return itself, where the framework would make a permission of a class."""
+        """Return itself, because DRF calls each permission class to make an instance."""
         return self
 
     def has_permission(self, request: Request, view: APIView) -> bool:
@@ -79,31 +79,31 @@ class HasScope(BasePermission):
         Raises
         ------
         PermissionDenied
-            When its key is for other things; the message names the scope.
+            When the key lacks the scope; the message names it.
         """
         if not isinstance(request.auth, ApiKey):
             return False
         if self.scope not in request.auth.scopes:
             raise PermissionDenied(
-                f"The API key {request.auth.prefix} has not the scope {self.scope.value!r}; it has "
-                f"{', '.join(request.auth.scopes)}. Ask the operator for a key of that scope."
+                f"The API key {request.auth.prefix} lacks the scope {self.scope.value!r}; it has "
+                f"{', '.join(request.auth.scopes)}. Ask the operator for a key with that scope."
             )
         return True
 
 
 class ApiKeyScheme(OpenApiAuthenticationExtension):
-    """Both headers, as the schema describes them and Swagger's "Authorize" asks for them."""
+    """Describes both headers in the OpenAPI schema, for "Authorize" of Swagger UI."""
 
     target_class = ApiKeyAuthentication
     name = ["apiKeyBearer", "apiKeyHeader"]
 
     def get_security_requirement(self, auto_schema: Any) -> list[dict[str, list[Any]]]:
-        """Ask for one of the two, not for both."""
+        """Require one of the two, not both."""
         return [{name: []} for name in self.name]
 
     def get_security_definition(self, auto_schema: Any) -> list[dict[str, Any]]:
         """Return the two schemes, in the order of their names."""
-        how = "An API key, as the operator made it in the admin or by `manage.py api_key create`."
+        how = "An API key that the operator created in the admin or by `manage.py api_key create`."
         return [
             {"type": "http", "scheme": "bearer", "description": how},
             {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": how},

@@ -1,9 +1,9 @@
-"""Filters and pages of the match list; bad input is refused by name, never ignored."""
+"""Filters of the match list."""
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, Final
+from typing import Any
 
 import django_filters
 from django.core.exceptions import ValidationError as DjangoValidationError
@@ -16,19 +16,15 @@ from apps.matches import selectors as matches
 from apps.matches.models import Competition, Match, Team, World
 from apps.ml import selectors as forecasts
 
-LARGEST_ID: Final = 2**63 - 2
-"""Of a match; one more still fits into the column."""
 
-
-class MomentField(Field):
-    """A date (00:00 UTC of it, or of the next day for an upper bound) or a moment with a zone."""
+class DateOrMomentField(Field):
+    """A moment with a zone, or a date: 00:00 UTC of it, or of the next day where `end_of_day` is set."""
 
     def __init__(self, *, end_of_day: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.end_of_day = end_of_day
 
     def to_python(self, value: str | None) -> datetime | None:
-        """Return the moment in UTC; ValidationError when the text is neither."""
         if not value:
             return None
         wrong = f"“{value[:40]}” is neither a date such as 2026-11-23 nor a moment such as 2026-11-23T15:00:00Z."
@@ -50,14 +46,14 @@ class MomentField(Field):
 
 
 class MomentFilter(django_filters.Filter):
-    """Compares a moment; drf-spectacular reads the type from the base field."""
+    """Compares a moment; drf-spectacular reads the type from `base_field`."""
 
-    field_class = MomentField
+    field_class = DateOrMomentField
     base_field = DateTimeField
 
 
 class MatchFilter(django_filters.FilterSet):
-    """What the match list can be narrowed by; `branches` has the list."""
+    """Filters of the match list; `branches` returns the filtered list."""
 
     world = django_filters.ChoiceFilter(
         choices=World.choices, method="of_world", help_text="Default: the world that the site shows first."
@@ -76,7 +72,7 @@ class MatchFilter(django_filters.FilterSet):
         help_text="Slug of a team, at home or away.",
         error_messages={"invalid_choice": "There is no team with this slug."},
     )
-    status = django_filters.ChoiceFilter(choices=Match.Status.choices, help_text="Where the match stands.")
+    status = django_filters.ChoiceFilter(choices=Match.Status.choices, help_text="Status of the match.")
 
     class Meta:
         model = Match
@@ -84,7 +80,7 @@ class MatchFilter(django_filters.FilterSet):
 
     @classmethod
     def get_filters(cls) -> dict[str, django_filters.Filter]:
-        """Return the filters; `from` is a word of Python and cannot be an attribute."""
+        """Add `from`, which is a keyword of Python and cannot be an attribute, and `to`."""
         return {
             **super().get_filters(),
             "from": MomentFilter(
@@ -102,14 +98,14 @@ class MatchFilter(django_filters.FilterSet):
 
     @property
     def branches(self) -> list[QuerySet[Match]]:
-        """The list as queries that `selectors.merged` puts together: of a team, its matches at home and those away."""
-        asked = self.form.cleaned_data
-        world, competition, team = asked.get("world"), asked.get("competition"), asked.get("team")
+        """The list as queries that `selectors.merged` combines: for a team, its home and its away matches."""
+        values = self.form.cleaned_data
+        world, competition, team = values.get("world"), values.get("competition"), values.get("team")
         found = self.queryset
         if not competition and not team:
             found = found.filter(world=world or forecasts.served_world())
         elif world:
-            # A competition or team says its world itself; what it says need not be looked for in each match.
+            # A competition or team belongs to one world: compare that, instead of filtering every match.
             worlds = {competition.world} if competition else {each.world for each in selectors.seasons_of_team(team)}
             if world not in worlds:
                 return []
@@ -118,9 +114,9 @@ class MatchFilter(django_filters.FilterSet):
         return [self.filter_queryset(each) for each in (matches.of_team(found, team) if team else [found])]
 
     def of_world(self, queryset: QuerySet[Match], name: str, value: str) -> QuerySet[Match]:
-        """Leave a branch as it is: it is of the world already."""
+        """Return the queryset as it is: `branches` has filtered by world."""
         return queryset
 
     def of_team(self, queryset: QuerySet[Match], name: str, value: Team) -> QuerySet[Match]:
-        """Leave a branch as it is: it is one side of the team already, and an OR of both sides is read in full."""
+        """Return the queryset as it is: each branch has one side of the team. An OR of both would use no index."""
         return queryset

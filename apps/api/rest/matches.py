@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import BigIntegerField, QuerySet
 from django.http import HttpResponse
 from django.utils import timezone
 from django.utils.cache import get_conditional_response, patch_cache_control
@@ -20,26 +20,27 @@ from rest_framework.response import Response
 from apps.api import services
 from apps.api.rest.answers import BAD_INPUT
 from apps.api.rest.filters import MatchFilter
-from apps.api.rest.pagination import MatchPages
-from apps.api.rest.problems import MEDIA_TYPE, NoForecastYet
+from apps.api.rest.pagination import MatchPageQuery, MatchPages
+from apps.api.rest.parameters import WholeNumberField
+from apps.api.rest.problems import MEDIA_TYPE, NoForecastProblem
 from apps.api.rest.serializers import MatchSerializer, PredictionSerializer, ProblemSerializer
 from apps.matches import selectors as matches
 from apps.matches.models import Match
 from apps.ml import selectors as ml_selectors
 from apps.ml import services as ml_services
 
-LARGEST_ID = 2**63 - 1
-
 _unknown = {(404, MEDIA_TYPE): OpenApiResponse(ProblemSerializer, description="There is no such match.")}
 _none_yet = {
     (404, MEDIA_TYPE): OpenApiResponse(ProblemSerializer, description="No such match, or no forecast of it yet.")
 }
+_ID = WholeNumberField(min_value=0, max_value=BigIntegerField.MAX_BIGINT, reason="It must be a whole number.")
 _id = OpenApiParameter("id", int, OpenApiParameter.PATH, description="Id of the match.")
 
 
 @extend_schema_view(
     list=extend_schema(
         summary="Matches in the order of kick-off",
+        parameters=[MatchPageQuery],
         responses={200: MatchSerializer(many=True), **BAD_INPUT},
     ),
     retrieve=extend_schema(
@@ -49,37 +50,35 @@ _id = OpenApiParameter("id", int, OpenApiParameter.PATH, description="Id of the 
 class MatchViewSet(viewsets.ReadOnlyModelViewSet[Match]):
     """Matches, each with the address of its forecast."""
 
-    # Reads are open to everybody, and an answer that depends on no session may be shared by caches.
+    # Reads need no key, and a response that depends on no session may be shared by caches.
     authentication_classes: list[Any] = []
     serializer_class = MatchSerializer
     pagination_class = MatchPages
     filterset_class = MatchFilter
     http_method_names = ["get", "head", "options"]
-    known_parameters = frozenset({*MatchFilter.base_filters, "cursor", "page_size"})
 
     def get_queryset(self) -> QuerySet[Match]:
-        """Return every match with what its shape names."""
+        """Return all matches with the rows that the serializer reads."""
         return matches.matches()
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Answer with one page of matches; a parameter that means nothing here is refused, not ignored."""
-        unknown = sorted(set(request.query_params) - self.known_parameters)
-        if unknown:
-            known = ", ".join(sorted(self.known_parameters))
-            raise ValidationError(dict.fromkeys(unknown, f"There is no such parameter; there are {known}."))
-        asked = MatchFilter(request.query_params, queryset=Match.objects.all(), request=request)
-        if not asked.is_valid():
-            raise translate_validation(asked.errors)
+        """Return one page of matches."""
+        query = MatchPageQuery.parse(request, others=MatchFilter.base_filters)
+        filters = MatchFilter(request.query_params, queryset=Match.objects.all(), request=request)
+        if not filters.is_valid():
+            raise translate_validation(filters.errors)
         pages = MatchPages()
-        return pages.get_paginated_response(self.get_serializer(pages.page_of(asked.branches, request), many=True).data)
+        page = pages.page_of(filters.branches, request, size=query["page_size"], position=query.get("cursor"))
+        return pages.get_paginated_response(self.get_serializer(page, many=True).data)
 
     def get_object(self) -> Match:
-        """Return the match that the address names; an id that is no whole number is refused."""
-        value = str(self.kwargs["pk"])
-        if not value.isascii() or not value.isdigit() or len(value) > 19 or int(value) > LARGEST_ID:
-            raise ValidationError({"id": "It must be a whole number."})
-        # Not by the filters of the list: without parameters they keep the matches of the world that is shown first.
-        found = self.get_queryset().filter(pk=int(value)).first()
+        """Return the match that the address names; refuse an id that is not a whole number."""
+        try:
+            match_id = _ID.run_validation(str(self.kwargs["pk"]))
+        except ValidationError as error:
+            raise ValidationError({"id": error.detail}) from error
+        # Not by the filters of the list: without parameters they select the world that is shown first.
+        found = self.get_queryset().filter(pk=match_id).first()
         if found is None:
             raise NotFound("There is no such match.")
         return found
@@ -91,17 +90,17 @@ class MatchViewSet(viewsets.ReadOnlyModelViewSet[Match]):
     )
     @action(detail=True, filterset_class=None, pagination_class=None)
     def prediction(self, request: Request, pk: str | None = None) -> Response:
-        """Answer with the forecast published latest before kick-off; of a fixture without one, one made now."""
+        """Return the latest forecast published before kick-off; for a fixture without one, make one now."""
         match, now = self.get_object(), timezone.now()
         try:
             published = ml_selectors.latest_predictions([match.pk]).get(match.pk)
-            seen = services.outlook_of(match, published, now=now)
+            details = services.forecast_details(match, published, now=now)
         except ml_services.NoForecastError as error:
-            raise NoForecastYet(str(error)) from error
-        return Response(PredictionSerializer(services.forecast_shape(match, seen, now=now)).data)
+            raise NoForecastProblem(str(error)) from error
+        return Response(PredictionSerializer(services.forecast_shape(match, details, now=now)).data)
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
-        """Name the content by an ETag and answer 304 to who has it; caches ask again each time."""
+        """Add an ETag, and answer 304 when the client has the content; caches must revalidate each time."""
         response = super().finalize_response(request, response, *args, **kwargs)
         if response.status_code != 200:
             return response

@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problem details: one shape for everything that goes wrong under /api/."""
+"""Errors of the API as problem details (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MEDIA_TYPE: Final = "application/problem+json"
 
 
 class Problem(exceptions.APIException):
-    """A problem with a kind of its own.
+    """An error with a `type` of its own.
 
     Parameters
     ----------
@@ -25,11 +25,11 @@ class Problem(exceptions.APIException):
     kind : str
         Short name of the kind of problem.
     detail : str
-        What went wrong with this request, for a person.
+        What is wrong with this request, for a person.
     wait : int, optional
         Seconds after which the client may try again.
     members : dict, optional
-        What else a program needs to know of it.
+        Further members of the response, for programs.
     """
 
     def __init__(
@@ -42,22 +42,22 @@ class Problem(exceptions.APIException):
         self.members = members or {}
 
 
-class NoForecastYet(Problem):
-    """The match exists and nothing has been forecast for it."""
+class NoForecastProblem(Problem):
+    """The match exists, but has no forecast."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(status.HTTP_404_NOT_FOUND, "no-forecast", detail)
 
 
-class Unknown(Problem):
-    """Something that the address names is not there."""
+class NotFoundProblem(Problem):
+    """Something that the address names does not exist."""
 
     def __init__(self, kind: str, detail: str) -> None:
         super().__init__(status.HTTP_404_NOT_FOUND, kind, detail)
 
 
 def is_api(request: HttpRequest) -> bool:
-    """Whether a request is for the API, whose errors are for programs."""
+    """Whether a request gets its errors as problem details."""
     return request.path.startswith("/api/")
 
 
@@ -71,13 +71,13 @@ def problem(
     code : int
         HTTP status.
     detail : str
-        What went wrong with this request, for a person.
+        What is wrong with this request, for a person.
     instance : str
         Path of the request.
     kind : str
-        Short name of the kind of problem; empty where the status says it all.
+        Short name of the kind of problem; empty where the status is enough.
     errors : list of dict, optional
-        ``{"parameter": …, "detail": …}`` for each bad part of the input.
+        ``{"parameter": …, "detail": …}`` for each invalid parameter.
     """
     body: dict[str, Any] = {
         "type": f"urn:spai:problem:{kind}" if kind else "about:blank",
@@ -93,18 +93,18 @@ def problem(
 
 
 def problem_response(request: HttpRequest, code: int, detail: str) -> JsonResponse:
-    """Return a problem for a request that no view of the API took."""
+    """Return a problem for a request that reached no view of the API."""
     body = problem(code, detail, instance=request.path)
     return JsonResponse(body, status=code, content_type=MEDIA_TYPE)
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
-    """Turn what a view of the API raised into a problem; None for a fault of ours, which `handler500` answers."""
+    """Return the problem for an exception of a view; None for an unexpected one, which `handler500` answers."""
     response = drf_exception_handler(error, context)
     if response is None:
         return None
     if isinstance(error, Http404):
-        error = exceptions.NotFound("There is nothing at this address.")
+        error = exceptions.NotFound("This address does not exist.")
     elif isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied()
     assert isinstance(error, exceptions.APIException)

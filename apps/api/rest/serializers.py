@@ -1,4 +1,4 @@
-"""Shapes of what the REST API shows."""
+"""The schema of the REST API's responses."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from apps.matches.models import Competition, Match, Team, World
 
 
 class CompetitionSerializer(serializers.ModelSerializer[Competition]):
-    """A competition as a match names it."""
+    """The competition of a match."""
 
     region = serializers.CharField(source="region.name")
     level = serializers.IntegerField(help_text="Tier of the pyramid, 1 at the top; 0 for cups.")
@@ -20,7 +20,7 @@ class CompetitionSerializer(serializers.ModelSerializer[Competition]):
 
 
 class TeamSerializer(serializers.ModelSerializer[Team]):
-    """A team as a match names it."""
+    """A team of a match."""
 
     class Meta:
         model = Team
@@ -28,12 +28,12 @@ class TeamSerializer(serializers.ModelSerializer[Team]):
 
 
 class MatchSerializer(serializers.ModelSerializer[Match]):
-    """One match; every moment is in UTC."""
+    """One match; all moments are in UTC."""
 
     world = serializers.ChoiceField(choices=World.choices)
     competition = CompetitionSerializer(source="season.competition")
     season = serializers.CharField(source="season.label", help_text="2023-24, or 2023 within one year.")
-    stage = serializers.SerializerMethodField(help_text="Part of the season with rules of its own; empty otherwise.")
+    stage = serializers.SerializerMethodField(help_text="Part of the season with its own rules; empty in most leagues.")
     home_team = TeamSerializer()
     away_team = TeamSerializer()
     url = serializers.HyperlinkedIdentityField(view_name="match-detail")
@@ -77,7 +77,7 @@ class MatchSerializer(serializers.ModelSerializer[Match]):
 
 
 class FeatureSerializer(serializers.Serializer[dict[str, object]]):
-    """What one column of the features is."""
+    """One feature and its meaning."""
 
     name = serializers.CharField()
     family = serializers.CharField(help_text="Family that computes it.")
@@ -86,8 +86,8 @@ class FeatureSerializer(serializers.Serializer[dict[str, object]]):
     window = serializers.IntegerField(allow_null=True, help_text="Number of latest matches; null for the whole past.")
     unit = serializers.CharField()
     meaning = serializers.CharField()
-    inputs = serializers.CharField(help_text="What of the market it is made of; `no odds` for nothing.")
-    is_read = serializers.BooleanField(help_text="Whether the champion looks at it.")
+    inputs = serializers.CharField(help_text="Which prices it is made of; `no odds` for none.")
+    is_read = serializers.BooleanField(help_text="Whether the champion reads it.")
 
 
 class FeatureListSerializer(serializers.Serializer[dict[str, object]]):
@@ -95,7 +95,7 @@ class FeatureListSerializer(serializers.Serializer[dict[str, object]]):
 
     world = serializers.CharField()
     version = serializers.IntegerField(help_text="Number of the champion.")
-    catalogue_sha256 = serializers.CharField(help_text="Of the whole catalogue, as its model card and lineage name it.")
+    catalogue_sha256 = serializers.CharField(help_text="Hash of the whole catalogue, as in the model card.")
     count = serializers.IntegerField(help_text="Features in `results`.")
     results = FeatureSerializer(many=True)
 
@@ -140,7 +140,7 @@ class GoalLineSerializer(serializers.Serializer[dict[str, float]]):
 
 
 class MarketsSerializer(serializers.Serializer[dict[str, object]]):
-    """What the scoreline grid says of other questions; the grid agrees with the 1X2 probabilities exactly."""
+    """Other markets, computed from the scoreline grid, which agrees with the 1X2 probabilities exactly."""
 
     goal_lines = GoalLineSerializer(many=True)
     both_score = serializers.FloatField(help_text="Probability that both sides score.")
@@ -153,11 +153,11 @@ class ModelSerializer(serializers.Serializer[dict[str, object]]):
     world = serializers.ChoiceField(choices=World.choices)
     version = serializers.IntegerField()
     estimator = serializers.CharField()
-    inputs = serializers.CharField(help_text="What the model may look at.")
+    inputs = serializers.CharField(help_text="Which prices the model may read; `no odds` for none.")
 
 
 class PredictionSerializer(serializers.Serializer[dict[str, object]]):
-    """A forecast of one match: published before kick-off, frozen then, graded afterwards."""
+    """A forecast of one match: published before kick-off, frozen at kick-off, graded after the match."""
 
     match = serializers.IntegerField(help_text="Id of the match.")
     kickoff_at = serializers.DateTimeField()
@@ -171,24 +171,24 @@ class PredictionSerializer(serializers.Serializer[dict[str, object]]):
         max_length=11,
         help_text="Probability of each scoreline: rows are home goals 0 to 10, columns away; 10 means 10 or more.",
     )
-    base_rates = OutcomesSerializer(help_text="Share of outcomes in the competition, the plain alternative.")
+    base_rates = OutcomesSerializer(help_text="Shares of the outcomes in the competition, for comparison.")
     contributions = serializers.DictField(
         child=serializers.FloatField(), help_text="Group of inputs → log-odds, home against away."
     )
     model = ModelSerializer(allow_null=True, help_text="Null where the base rates stand in for a model.")
-    data_snapshot = serializers.IntegerField(help_text="Number of the data snapshot that the forecast saw.")
-    as_of = serializers.DateTimeField(help_text="It used facts known before this moment, and no later ones.")
+    data_snapshot = serializers.IntegerField(help_text="Number of the data snapshot that the forecast uses.")
+    as_of = serializers.DateTimeField(help_text="The forecast uses no fact that became known later.")
     published_at = serializers.DateTimeField(allow_null=True, help_text="Null for one that was made for this request.")
-    is_frozen = serializers.BooleanField(help_text="True from kick-off on: nothing replaces it any more.")
+    is_frozen = serializers.BooleanField(help_text="True from kick-off on: no later forecast replaces it.")
     degraded = serializers.CharField(
-        allow_blank=True, help_text="Which step of the fallback ladder made it; empty for the champion."
+        allow_blank=True, help_text="The fallback that made the forecast; empty for the champion."
     )
 
 
 class WhatIfSerializer(PredictionSerializer):
-    """A forecast of a match that nobody plays: made for the one who asks, and kept nowhere."""
+    """A forecast of a match that is not a fixture; it is not stored."""
 
-    # These say what becomes of a forecast that is kept.
+    # Only stored forecasts have these.
     match = None  # type: ignore[assignment]
     published_at = None  # type: ignore[assignment]
     is_frozen = None  # type: ignore[assignment]
@@ -198,20 +198,20 @@ class WhatIfSerializer(PredictionSerializer):
     season = serializers.CharField(source="season.label")
     is_neutral = serializers.BooleanField()
     notes = serializers.ListField(
-        child=serializers.CharField(), help_text="What makes the answer less sure than that of a fixture."
+        child=serializers.CharField(), help_text="Reasons why the forecast is less certain than that of a fixture."
     )
 
 
 class TableLineSerializer(serializers.Serializer[dict[str, object]]):
-    """A line of a table that somebody may be glad or sorry to end above or below."""
+    """A line of a table, such as the one above the relegation places."""
 
     name = serializers.ChoiceField(choices=["title", "first", "second", "play_off", "down"])
-    places = serializers.IntegerField(help_text="How many places it parts off.")
-    from_end = serializers.BooleanField(help_text="Whether they are the last ones.")
+    places = serializers.IntegerField(help_text="Number of places above the line, or below it with `from_end`.")
+    from_end = serializers.BooleanField(help_text="Whether the places are the last ones of the table.")
 
 
 class ClubEndSerializer(serializers.Serializer[dict[str, object]]):
-    """How the season may end for one club."""
+    """The simulated final results of one club."""
 
     team = TeamSerializer()
     points = serializers.IntegerField(help_text="So far.")
@@ -225,7 +225,7 @@ class ClubEndSerializer(serializers.Serializer[dict[str, object]]):
 
 
 class SeasonForecastSerializer(serializers.Serializer[dict[str, object]]):
-    """How a season may end, by simulation of the matches that are left."""
+    """The forecast of a season, from simulations of its remaining matches."""
 
     competition = CompetitionSerializer()
     season = serializers.CharField()
@@ -233,19 +233,19 @@ class SeasonForecastSerializer(serializers.Serializer[dict[str, object]]):
     doubt = serializers.FloatField(
         help_text="Standard deviation of a club's strength between simulated seasons, log-odds of home against away."
     )
-    played = serializers.IntegerField(help_text="Matches that count already.")
+    played = serializers.IntegerField(help_text="Matches that have been played.")
     remaining = serializers.IntegerField(help_text="Matches that were simulated.")
-    undated = serializers.IntegerField(help_text="Of those, the ones that no source has listed yet.")
-    is_whole = serializers.BooleanField(help_text="Whether these are all matches to the end of the season.")
+    undated = serializers.IntegerField(help_text="Of those, the matches that no source has listed yet.")
+    is_whole = serializers.BooleanField(help_text="Whether the remaining matches complete the season.")
     lines = TableLineSerializer(many=True)
     clubs = ClubEndSerializer(many=True, help_text="The club with the most expected points first.")
     model = ModelSerializer()
-    data_snapshot = serializers.IntegerField(help_text="Number of the data snapshot that the simulation saw.")
-    as_of = serializers.DateTimeField(help_text="It used facts known before this moment, and no later ones.")
+    data_snapshot = serializers.IntegerField(help_text="Number of the data snapshot that the simulation uses.")
+    as_of = serializers.DateTimeField(help_text="The forecast uses no fact that became known later.")
 
 
 class ProblemErrorSerializer(serializers.Serializer[dict[str, str]]):
-    """One bad part of the input."""
+    """One invalid parameter."""
 
     parameter = serializers.CharField()
     detail = serializers.CharField()
@@ -258,7 +258,7 @@ class ProblemSerializer(serializers.Serializer[dict[str, object]]):
     title = serializers.CharField()
     status = serializers.IntegerField()
     detail = serializers.CharField()
-    # The metaclass of serializers takes the fields away: these two do not shadow the attributes of the same name.
+    # The metaclass removes declared fields from the class, so that these two do not shadow attributes of serializers.
     instance = serializers.CharField()  # type: ignore[assignment]
-    request_id = serializers.CharField(help_text="Name it when you ask for help; the log lines carry it.")
+    request_id = serializers.CharField(help_text="Quote it when you report a problem; the server log has it.")
     errors = ProblemErrorSerializer(many=True, required=False)  # type: ignore[assignment]

@@ -1,5 +1,13 @@
-"""What the faces say of a match, and keys of programs."""
+"""Services for pages and REST: forecasts with their details, what-if matches, and API keys."""
 
+from apps.api.services.forecasts import (
+    ForecastDetails,
+    forecast_details,
+    forecast_shape,
+    likely_score,
+    model_shape,
+    what_if_details,
+)
 from apps.api.services.keys import (
     KeyRefusedError,
     NewKey,
@@ -7,39 +15,31 @@ from apps.api.services.keys import (
     check_source,
     create_key,
     find_key,
-    note_use,
+    record_use,
     revoke_key,
     state_of,
     worlds_of,
 )
-from apps.api.services.outlooks import (
-    Outlook,
-    forecast_shape,
-    likely_score,
-    model_shape,
-    outlook_of,
-    outlook_of_imagined,
-)
-from apps.api.services.questions import Question, ask, team_called
+from apps.api.services.what_if import WhatIfMatch, find_team, what_if_match
 
 __all__ = [
+    "ForecastDetails",
     "KeyRefusedError",
     "NewKey",
-    "Outlook",
-    "Question",
     "SourceTakenError",
-    "ask",
+    "WhatIfMatch",
     "check_source",
     "create_key",
     "find_key",
+    "find_team",
+    "forecast_details",
     "forecast_shape",
     "likely_score",
     "model_shape",
-    "note_use",
-    "outlook_of",
-    "outlook_of_imagined",
+    "record_use",
     "revoke_key",
     "state_of",
-    "team_called",
+    "what_if_details",
+    "what_if_match",
     "worlds_of",
 ]

@@ -1,4 +1,4 @@
-"""Keys of programs: made, found, revoked. The secret is in the hands of its owner alone."""
+"""API keys: creation, look-up and revocation."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ from apps.scraping.services.sources import SHIPPED
 from apps.scraping.sources import SOURCES
 
 TOKEN: Final = re.compile(r"spai_([0-9a-f]{8})_([0-9a-f]{64})", re.ASCII)
-"""`spai_`, the prefix that is shown, and 256 random bits."""
+"""`spai_`, the public prefix, and 256 random bits."""
 
-USE_NOTED_EVERY: Final = timedelta(minutes=1)
+USE_RECORDED_EVERY: Final = timedelta(minutes=1)
 
 SCRAPED: Final = frozenset({*SOURCES, *SHIPPED})
 """Sources that come with the project, whether or not they have a row yet."""
 
-_NOBODYS_SHA256: Final = "0" * 64
+_NO_SHA256: Final = "0" * 64
 
 
 class SourceTakenError(Exception):
-    """Records under this name come from elsewhere already."""
+    """Another key or a source of SPAI uses the name already."""
 
 
 class KeyRefusedError(Exception):
-    """The text is no key that may be used now; the message says why, in words that the one who sent it may read."""
+    """The key is unknown, expired or revoked; the message, which the client gets, says which."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
-    """A key that was just made, with the secret that nobody can show again.
+    """A new key with its secret, which cannot be shown again.
 
     Parameters
     ----------
     row : ApiKey
     token : str
-        What its owner sends.
+        The text that its owner sends.
     """
 
     row: ApiKey
@@ -65,7 +65,7 @@ def create_key(
     expires_at: datetime | None = None,
     shares_source: bool = False,
 ) -> NewKey:
-    """Make a key.
+    """Create a key.
 
     Parameters
     ----------
@@ -74,15 +74,15 @@ def create_key(
     source : str
         Name under which its records are stored.
     worlds, scopes : sequence of str
-        What it may write to, and be used for.
+        The worlds that it may write to, and its rights.
     created_by : str
     now : datetime
         Aware.
     expires_at : datetime, optional
         Aware and later than `now`.
     shares_source : bool
-        Whether the operator means to store its records under the name of a source that SPAI reads itself: its word
-        then stands like that source's.
+        Whether the operator intends to store its records under the name of a source that SPAI reads itself. They then
+        have the trust of that source.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def create_key(
 
 
 def check_source(source: str, *, shares_source: bool) -> None:
-    """Refuse the name of a source that is another's.
+    """Check that a key may use the name of a source.
 
     Raises
     ------
@@ -122,8 +122,8 @@ def check_source(source: str, *, shares_source: bool) -> None:
     came_otherwise = not keys.exists() and Ingest.objects.filter(source=source).exists()
     if not shares_source and (is_read_here or came_otherwise):
         raise SourceTakenError(
-            f"Matches of {source} come from files or pages, and a feed under this name would speak with that source's "
-            "word. Choose another name, or say that you mean it."
+            f"Matches of {source} come from files or pages, and a feed under this name would count as that source. "
+            "Choose another name, or confirm that the feed is that source."
         )
 
 
@@ -133,31 +133,31 @@ def find_key(token: str, *, now: datetime) -> ApiKey:
     Raises
     ------
     KeyRefusedError
-        When there is none, or it is revoked or has expired.
+        When it is unknown, revoked or expired.
     """
     parts = TOKEN.fullmatch(token)
     row = ApiKey.objects.filter(prefix=parts[1]).first() if parts else None
-    # Compared in any case, and as a whole, so that the time tells nothing of how much was right.
-    is_right = hmac.compare_digest(_sha256(token), row.secret_sha256 if row else _NOBODYS_SHA256)
-    if row is None or not is_right:
-        raise KeyRefusedError("This API key is not known. Check that it was copied whole.")
+    # Compared in constant time and also without a row, so that the time reveals nothing about stored keys.
+    is_valid = hmac.compare_digest(_sha256(token), row.secret_sha256 if row else _NO_SHA256)
+    if row is None or not is_valid:
+        raise KeyRefusedError("This API key is unknown. Check that it was copied completely.")
     state = state_of(row, now=now)
     if state == "revoked":
-        raise KeyRefusedError(f"The API key {row.prefix} was revoked. Ask the operator for another.")
+        raise KeyRefusedError(f"The API key {row.prefix} was revoked. Ask the operator for a new one.")
     if state == "expired":
         raise KeyRefusedError(f"The API key {row.prefix} expired at {row.expires_at:%Y-%m-%d %H:%M} UTC.")
     return row
 
 
-def note_use(key: ApiKey, *, now: datetime) -> None:
-    """Write down that a key was used, at most once a minute."""
-    if key.latest_used_at is None or key.latest_used_at <= now - USE_NOTED_EVERY:
-        long_ago = Q(latest_used_at__isnull=True) | Q(latest_used_at__lte=now - USE_NOTED_EVERY)
-        ApiKey.objects.filter(long_ago, pk=key.pk).update(latest_used_at=now)
+def record_use(key: ApiKey, *, now: datetime) -> None:
+    """Record the use of a key, at most once a minute."""
+    if key.latest_used_at is None or key.latest_used_at <= now - USE_RECORDED_EVERY:
+        is_due = Q(latest_used_at__isnull=True) | Q(latest_used_at__lte=now - USE_RECORDED_EVERY)
+        ApiKey.objects.filter(is_due, pk=key.pk).update(latest_used_at=now)
 
 
 def revoke_key(*, key: ApiKey, by: str, now: datetime) -> bool:
-    """End a key at once and for good; return False when it had ended already."""
+    """Revoke a key at once and for good; return False if it was revoked before."""
     return bool(ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True).update(revoked_at=now, revoked_by=by))
 
 
@@ -174,5 +174,5 @@ def worlds_of(key: ApiKey) -> frozenset[World]:
 
 
 def _sha256(token: str) -> str:
-    # A random secret of 256 bits needs no slow hash: there is nothing to guess.
+    # A slow hash protects secrets that can be guessed; 256 random bits cannot.
     return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()

@@ -1,4 +1,4 @@
-"""Tags and filters that draw: bars, marks, moments and numbers."""
+"""Template tags and filters for charts, team marks, moments and numbers."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ BOOKMAKERS: Final = {
     "B365": "Bet365",
     "Max": "best of bookmakers",
 }
-"""Prices that stand for the market, by the codes of the sources."""
+"""Names of the bookmakers whose prices stand for the market, by their codes."""
 
 
 LINES: Final = {
     "title": ("first place", "first place"),
     "first": ("the highest continental competition", "direct promotion"),
     "second": ("any continental competition", "promotion or its play-offs"),
-    "play_off": ("going down, or having to play for staying", "going down, or having to play for staying"),
-    "down": ("going down at once", "going down at once"),
+    "play_off": ("relegation or its play-offs", "relegation or its play-offs"),
+    "down": ("direct relegation", "direct relegation"),
 }
-"""What the lines of a table are worth, at the top level and below it."""
+"""Meanings of the lines of a table, at the top level and below it."""
 
 
 @register.simple_tag
@@ -47,7 +47,7 @@ def bar(p: Sequence[float]) -> SafeString:
     return _bar(tuple(p))
 
 
-# Rows are drawn far more often than forecasts change.
+# Cached, because rows are rendered far more often than forecasts change.
 @lru_cache(maxsize=8192)
 def _bar(p: tuple[float, ...]) -> SafeString:
     home, draw, away = parts = charts.bar(p)
@@ -93,14 +93,14 @@ def _mark(name: str, slug: str) -> SafeString:
 
 @register.simple_tag
 def moment(at: datetime, shape: str = "H:i") -> SafeString:
-    """Write a moment in the reader's zone, the machine-readable one in UTC."""
+    """Write a moment in the reader's zone, and in UTC for programs."""
     text = format_date(timezone.localtime(at), shape)
     return format_html('<time datetime="{}">{}</time>', at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"), text)
 
 
 @register.simple_tag
 def kickoff_day(match: Match, shape: str = "D j M Y") -> SafeString:
-    """Write the day of a match: in the reader's zone, or the one that is known where no time is."""
+    """Write the day of a match in the reader's zone; for a date-only match, its date."""
     if match.kickoff_precision == Match.KickoffPrecision.DATE:
         day = match.kickoff_at.astimezone(UTC).date()
         return format_html('<time datetime="{}">{}</time>', day.isoformat(), format_date(day, shape))
@@ -109,7 +109,7 @@ def kickoff_day(match: Match, shape: str = "D j M Y") -> SafeString:
 
 @register.filter
 def distance(at: datetime, now: datetime) -> str:
-    """Say how far a moment is: “in 2 h 10 min”, “12 min ago”, “in 3 days”."""
+    """Write the distance to a moment: “in 2 h 10 min”, “12 min ago”, “in 3 days”."""
     far = abs(at - now)
     minutes = int(far / timedelta(minutes=1))
     if minutes < 1:
@@ -132,13 +132,13 @@ def percent(share: float | None, digits: int = 1) -> str:
 
 @register.filter
 def thousands(number: int) -> str:
-    """Write a whole number with its thousands set apart: 10,000."""
+    """Write a whole number with thousands separators: 10,000."""
     return f"{number:,}"
 
 
 @register.filter
 def chance(share: float) -> str:
-    """Write a chance that was counted in simulations: whole per cents, and a dash for what never happened."""
+    """Write a simulated probability in whole per cents; a dash for what never happened."""
     if share <= 0.0:
         return "–"
     if share < 0.005:
@@ -150,13 +150,13 @@ def chance(share: float) -> str:
 
 @register.filter
 def shade(share: float) -> int:
-    """Return how dark a chance is drawn, 0 to 20."""
+    """Return the darkness of a probability, 0 to 20."""
     return round(charts.HEAT_STEPS * share)
 
 
 @register.filter
 def line_short(line: dict[str, Any]) -> str:
-    """Write a line of a table in two words: “Top 4”."""
+    """Write a short label of a line of a table: “Top 4”."""
     if line["name"] == "title":
         return "Title"
     return f"Bottom {line['places']}" if line["from_end"] else f"Top {line['places']}"
@@ -164,19 +164,19 @@ def line_short(line: dict[str, Any]) -> str:
 
 @register.filter
 def line_meaning(line: dict[str, Any], level: int) -> str:
-    """Say what a line of a table is worth."""
+    """Write the meaning of a line of a table."""
     return LINES[line["name"]][level > 1]
 
 
 @register.filter
 def fair_odds(share: float) -> str:
-    """Write the decimal odds without a margin of a probability."""
+    """Write the fair decimal odds of a probability."""
     return f"{1.0 / share:.2f}" if share > 0 else "–"
 
 
 @register.filter
 def signed(value: float | None, digits: int = 2) -> str:
-    """Write a number with its sign, a true minus for negative ones."""
+    """Write a number with its sign, and with a minus sign in place of a hyphen."""
     if value is None:
         return "–"
     text = f"{abs(value):.{digits}f}"
@@ -187,13 +187,13 @@ def signed(value: float | None, digits: int = 2) -> str:
 
 @register.filter
 def decimal(value: float | Literal[""] | None, digits: int = 2) -> str:
-    """Write a number with so many digits; a dash for none (templates have an empty string for what is missing)."""
+    """Write a number with `digits` decimals; a dash for none, which templates pass as an empty string."""
     return "–" if value is None or value == "" else f"{value:.{digits}f}".replace("-", MINUS)
 
 
 @register.filter
 def measure(value: float | Literal[""] | None) -> str:
-    """Write a count as a whole number and a measure with five digits; nothing where there is none."""
+    """Write a count as a whole number, and a metric with five decimals; nothing for none."""
     if value is None or value == "":
         return ""
     if float(value).is_integer():
@@ -203,19 +203,19 @@ def measure(value: float | Literal[""] | None) -> str:
 
 @register.filter
 def bookmaker_name(code: str) -> str:
-    """Write a bookmaker by name; one that is not known is shown by its code."""
+    """Write the name of a bookmaker, or its code if it has no name here."""
     return BOOKMAKERS.get(code, code)
 
 
 @register.filter
 def group_name(group: str) -> str:
-    """Write a group of inputs in plain words."""
+    """Write the label of a group of inputs."""
     return contributions.label_of(group)
 
 
 @register.filter
 def likely(prediction: Prediction) -> str:
-    """Write the likeliest scoreline of a forecast."""
+    """Write the most likely scoreline of a forecast."""
     home, away = services.likely_score(prediction)
     return f"{home}–{away}"
 

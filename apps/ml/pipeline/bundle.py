@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import io
 import json
+import platform
 import shutil
 import tempfile
 import zipfile
@@ -33,6 +34,12 @@ FORMAT: Final = 1
 
 GOLDEN_TOLERANCE: Final = 1e-6
 """Default of the largest difference of a golden forecast."""
+
+OTHER_PYTHON_TOLERANCE: Final = 1e-9
+"""Largest difference when another minor version of Python made the bundle."""
+
+FIRST_PYTHON: Final = "3.11"
+"""The version of Python that made bundles without this field."""
 
 MANIFEST: Final = "manifest.json"
 CATALOGUE: Final = "catalogue.json"
@@ -286,14 +293,25 @@ def check_golden(estimator: Estimator | Calibrated, golden: Mapping[str, Any]) -
     Raises
     ------
     BundleError
-        When a probability or an expected number of goals differs by more than the stored tolerance.
+        When a probability or an expected number of goals differs by more than the stored tolerance, or by more than
+        `OTHER_PYTHON_TOLERANCE` when another version of Python made the bundle.
     """
+    tolerance, made_with, here = golden["tolerance"], golden.get("python", FIRST_PYTHON), running_python()
+    origin = "those of the training machine"
+    if made_with != here:
+        tolerance = min(tolerance, OTHER_PYTHON_TOLERANCE)
+        origin = f"those of Python {made_with}, which made the bundle; this is Python {here}"
     values = np.array(golden["features"], dtype=np.float64).reshape(-1, len(estimator.names))
     for name, got in (("p", estimator.predict_proba(values)), ("goals", estimator.expected_goals(values))):
         expected = np.array(golden[name], dtype=np.float64).reshape(got.shape)
         difference = float(np.abs(got - expected).max(initial=0.0))
-        if not difference <= golden["tolerance"]:
-            raise BundleError(f"golden rows: {name} differ by {difference:.3g} from those of the training machine")
+        if not difference <= tolerance:
+            raise BundleError(f"golden rows: {name} differ by {difference:.3g} from {origin}")
+
+
+def running_python() -> str:
+    """Return the minor version of the running Python, such as 3.13."""
+    return ".".join(platform.python_version_tuple()[:2])
 
 
 def _golden_rows(estimator: Estimator | Calibrated, values: NDArray[np.float64]) -> dict[str, Any]:
@@ -301,6 +319,7 @@ def _golden_rows(estimator: Estimator | Calibrated, values: NDArray[np.float64])
         "features": [[None if np.isnan(number) else number for number in row] for row in values.tolist()],
         "p": estimator.predict_proba(values).tolist(),
         "goals": estimator.expected_goals(values).tolist(),
+        "python": running_python(),
     }
 
 

@@ -1,7 +1,7 @@
-"""The admin's view of scraping. Facts are read-only; each lever calls one service and says what came of it."""
+"""Admin of scraping. Stored facts are read-only; each action calls one service and shows its result."""
 
-from apps.scraping.admin.pages import AddressAdmin, LaneAdmin, SnapshotAdmin
+from apps.scraping.admin.pages import AddressAdmin, HostStateAdmin, SnapshotAdmin
+from apps.scraping.admin.runs import ScrapeRunAdmin
 from apps.scraping.admin.sources import SourceAdmin
-from apps.scraping.admin.visits import ScrapeRunAdmin
 
-__all__ = ["AddressAdmin", "LaneAdmin", "ScrapeRunAdmin", "SnapshotAdmin", "SourceAdmin"]
+__all__ = ["AddressAdmin", "HostStateAdmin", "ScrapeRunAdmin", "SnapshotAdmin", "SourceAdmin"]

@@ -1,4 +1,4 @@
-"""The admin's view of lanes, addresses and raw pages."""
+"""Admin of hosts, addresses and raw pages."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from unfold.decorators import display
 
 from apps.matches.admin import FactAdmin
 from apps.scraping import services
-from apps.scraping.models import Address, Lane, Snapshot
+from apps.scraping.models import Address, HostState, Snapshot
 
 PAGE_SHOWN: Final = 2_000_000
-"""Bytes of a raw page that the admin shows; the whole page can be saved (`SAVE`)."""
+"""Bytes of a raw page that are shown; the whole page can be saved (`SAVE`)."""
 
 SAVE: Final = "save"
-"""The parameter of the address of a raw page by which the browser saves it in place of showing it."""
+"""Query parameter of a raw page's address: the browser saves the page instead of showing it."""
 
 
-@admin.register(Lane)
-class LaneAdmin(FactAdmin):
-    """The one way to each host."""
+@admin.register(HostState)
+class HostStateAdmin(FactAdmin):
+    """Politeness state of each host."""
 
     list_display = (
         "host",
@@ -40,15 +40,14 @@ class LaneAdmin(FactAdmin):
     list_filter = ("state",)
     ordering = ("host",)
 
-    @display(description="state", label={"open for visits": "success", "halted": "danger", "probing": "warning"})
-    def shown_state(self, lane: Lane) -> str:
-        """Whether it lets through."""
-        return lane.get_state_display()
+    @display(description="state", label={"open for requests": "success", "halted": "danger", "probing": "warning"})
+    def shown_state(self, state: HostState) -> str:
+        return state.get_state_display()
 
 
 @admin.register(Address)
 class AddressAdmin(FactAdmin):
-    """What is known of each address."""
+    """Addresses with their latest good page."""
 
     list_display = ("url", "source", "kind", "seen_at", "taken_at", "counts")
     list_filter = ("source", "kind")
@@ -60,7 +59,7 @@ class AddressAdmin(FactAdmin):
 
 @admin.register(Snapshot)
 class SnapshotAdmin(FactAdmin):
-    """Raw pages as they came."""
+    """Raw pages as they were fetched."""
 
     list_display = ("fetched_at", "source", "kind", "status", "outcome", "shown_size", "url", "shown_link")
     list_filter = ("source", "outcome", "kind", "status")
@@ -71,12 +70,10 @@ class SnapshotAdmin(FactAdmin):
 
     @display(description="size")
     def shown_size(self, snapshot: Snapshot) -> str:
-        """Unpacked size."""
         return f"{snapshot.size / 1024:,.1f} KB"
 
     @display(description="raw page")
     def shown_link(self, snapshot: Snapshot) -> SafeString:
-        """The way to the bytes."""
         return format_html(
             '<a class="spai-link" href="{0}" target="_blank" rel="noopener">open</a> · '
             '<a class="spai-link" href="{0}?{1}=1">save</a>',
@@ -85,12 +82,11 @@ class SnapshotAdmin(FactAdmin):
         )
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the way to the raw bytes."""
         raw = path("<int:snapshot_id>/raw/", self.admin_site.admin_view(self.raw), name="scraping_snapshot_raw")
         return [raw, *super().get_urls()]
 
     def raw(self, request: HttpRequest, snapshot_id: int) -> HttpResponse:
-        """Show a page as text, or let it be saved as such: what a stranger wrote is read here, never run."""
+        """Show or save a page as plain text, so that no script in it is run."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         snapshot = Snapshot.objects.filter(pk=snapshot_id).first()
@@ -111,7 +107,7 @@ class SnapshotAdmin(FactAdmin):
 
 
 def _cut(size: int) -> bytes:
-    """Return what stands below a page that is not shown to its end."""
+    """Return the note below a page that is not shown to its end."""
     return (
         f"\n\n[The first {PAGE_SHOWN:,} of {size:,} bytes are shown. "
         f"To save the whole page, add ?{SAVE}=1 to its address.]\n"

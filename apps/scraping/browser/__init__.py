@@ -1,10 +1,9 @@
-"""The one door to Playwright: a real browser that asks for pages, within time, memory and manners.
+"""Fetching by a real browser: the only package that uses Playwright.
 
-`find` says which browser serves. A `Browser` runs one for as long as a worker wants and replaces it when it has grown,
-hung or died; `Browser.unit` gives each unit of work a fresh context, with no memory of the one before. Only the site
-that is visited, and what the caller allows besides, is ever asked for anything; pictures, fonts, films and trackers
-never are. Nothing is hidden from the site: the name of the browser carries ours, and a challenge is handed back as it
-came.
+`find` chooses the browser. A `Browser` runs it for as long as a worker needs it and replaces it when it has grown too
+large, hangs or has crashed; `Browser.unit` gives each unit of work a fresh context. Requests go only to the site that
+is opened and to hosts that the caller allows, and never for images, fonts, media or trackers. Nothing is hidden from
+the site: our name is part of the user agent, and a challenge page is returned as it came.
 """
 
 from __future__ import annotations
@@ -19,19 +18,19 @@ import psutil
 from playwright.sync_api import Error as PlaywrightError
 
 from apps.scraping.browser.engine import Engine, EngineDied, Overrun
-from apps.scraping.browser.finding import BrowserMissing, Found, Origin, find
+from apps.scraping.browser.finding import BrowserMissing, FoundBrowser, Origin, find
 from apps.scraping.browser.tab import Tab
 from apps.scraping.politeness import host_of
-from apps.scraping.responses import FetchError, Outcome, Response
+from apps.scraping.responses import FetchError, FetchOutcome, FetchResponse
 
-__all__ = ["Browser", "BrowserMissing", "Found", "Origin", "Unit", "find"]
+__all__ = ["Browser", "BrowserMissing", "FoundBrowser", "Origin", "Unit", "find"]
 
 TIMEOUT: Final = 30.0
 """Seconds that a page may take."""
 MAX_BYTES: Final = 20 * 1024 * 1024
-"""Decoded bytes that a page may load, and characters that it may show."""
+"""Decoded bytes that a page may load, and characters of its HTML."""
 SLACK: Final = 2.0
-"""Seconds after its time when a call that Playwright has not ended is ended by killing the browser."""
+"""Seconds after its time limit when a call that Playwright has not ended is ended by killing the browser."""
 CONTEXT_LIMIT: Final = 60.0
 """Seconds that a context may take to open or close."""
 MAX_PAGES: Final = 200
@@ -39,27 +38,27 @@ MAX_MEGABYTES: Final = 1500
 
 
 class Browser:
-    """A browser of one worker, started when it is first used; one thread uses it at a time.
+    """The browser of one worker, started at first use; used by one thread at a time.
 
     Parameters
     ----------
     user_agent : str
-        Who asks, as `politeness.user_agent` says it; it stands after the browser's own name.
-    found : Found
-        Which browser, as `find` found it.
+        See `politeness.user_agent`; appended to the browser's own.
+    found : FoundBrowser
+        As returned by `find`.
     max_pages, max_megabytes : int
-        After so many pages, those included that a page asked for, or with so much resident memory (its processes and
+        After so many pages, including those that a page fetched, or with so much resident memory (of its processes and
         the driver's, shared pages counted in each), it is replaced before the next unit.
     sandbox : bool or None
-        Whether Chromium shuts its pages in; None for yes, except as root, where it cannot. A container that forbids
-        user namespaces needs False.
+        Whether Chromium runs its pages in its sandbox; None for yes, except as root, where it cannot. A container
+        without user namespaces needs False.
     """
 
     def __init__(
         self,
         *,
         user_agent: str,
-        found: Found,
+        found: FoundBrowser,
         max_pages: int = MAX_PAGES,
         max_megabytes: int = MAX_MEGABYTES,
         sandbox: bool | None = None,
@@ -71,7 +70,7 @@ class Browser:
         self._sandbox = os.geteuid() != 0 if sandbox is None else sandbox
         self._engine: Engine | None = None
         self.starts = 0
-        """How often a browser was started."""
+        """Number of browsers started so far."""
 
     def __enter__(self) -> Self:
         return self
@@ -80,13 +79,13 @@ class Browser:
         self.close()
 
     def close(self) -> None:
-        """End the browser; nothing of it remains. It may be used again."""
+        """End the browser with all its processes and files; the next use starts another one."""
         if self._engine is not None:
             engine, self._engine = self._engine, None
             engine.stop()
 
     def processes(self) -> list[psutil.Process]:
-        """Return the processes of the driver and the browser, none while it is not running."""
+        """Return the processes of the driver and the browser; none while it is not running."""
         return [] if self._engine is None else self._engine.processes()
 
     def megabytes(self) -> float:
@@ -94,23 +93,22 @@ class Browser:
         return 0.0 if self._engine is None else self._engine.megabytes()
 
     def is_worn(self) -> bool:
-        """Return whether it has shown so many pages, or grown so large, that the next unit has a new one."""
+        """Return whether it will be replaced before the next unit, for its number of pages or its size."""
         engine = self._engine
         return engine is not None and (engine.pages >= self._max_pages or engine.megabytes() > self._max_megabytes)
 
     @contextmanager
     def unit(self, allow: Collection[str] = (), *, with_parts: bool = True) -> Iterator[Unit]:
-        """Give a unit of work a fresh context, which is closed however the unit ends.
+        """Open a fresh context for a unit of work; it is closed however the unit ends.
 
         Parameters
         ----------
         allow : collection of str
-            Hosts besides those of the addresses that are opened: ``"example.org"``, with its port unless it is the
-            usual one, or ``".example.org"`` for all below it.
+            Hosts in addition to those of the opened addresses: ``"example.org"``, with its port unless it is the usual
+            one, or ``".example.org"`` for its subdomains.
         with_parts : bool
-            Whether a page may ask for its scripts, style sheets and frames. Without them the site is asked for one
-            thing a call: scripts that stand in the page itself still run, and where the page leads to another one the
-            call raises `LeadsOnError`.
+            Whether a page may load its scripts, style sheets and frames. Without them each call sends one request:
+            inline scripts still run, and if the page leads to another one, the call raises `LeadsOnError`.
         """
         if self.is_worn():
             self.close()
@@ -121,14 +119,14 @@ class Browser:
             unit._close()
 
     def _running(self) -> Engine:
-        """Return a browser that runs, started if none does."""
+        """Return the running browser; start one if there is none."""
         if self._engine is not None and not self._engine.is_alive():
             self.close()
         if self._engine is None:
             try:
                 self._engine = Engine(self.found, sandbox=self._sandbox)
             except EngineDied as error:
-                raise FetchError(Outcome.FAILED, str(error)) from error
+                raise FetchError(FetchOutcome.FAILED, str(error)) from error
             self.starts += 1
         return self._engine
 
@@ -136,9 +134,9 @@ class Browser:
 class Unit:
     """A unit of work in a context of its own.
 
-    A browser that dies during a call makes it raise `FetchError` with `FAILED`, which is no fault of the site; nothing
-    is retried here, because a second request would break the pace that its lane keeps. The next `open` works, in a new
-    browser and a new context. A browser that died between two calls is replaced unseen.
+    If the browser crashes during a call, the call raises `FetchError` with `FAILED`. It is not retried here, since a
+    second request would ignore the delay of the host; the next `open` uses a new browser and a new context. A browser
+    that crashed between two calls is replaced silently.
     """
 
     def __init__(self, browser: Browser, allow: Collection[str], *, with_parts: bool = True) -> None:
@@ -148,36 +146,38 @@ class Unit:
         self._engine: Engine | None = None
         self._tab: Tab | None = None
 
-    def open(self, url: str, *, wait_for: str = "", timeout: float = TIMEOUT, max_bytes: int = MAX_BYTES) -> Response:
-        """Show a page, and return its HTML as it stands when the wait is over.
+    def open(
+        self, url: str, *, wait_for: str = "", timeout: float = TIMEOUT, max_bytes: int = MAX_BYTES
+    ) -> FetchResponse:
+        """Open a page and return its HTML when the wait is over.
 
-        A page that `politeness.judge` refuses, such as a challenge, comes back at once with its status, so that the
-        caller can judge it; there is no waiting for what it may turn into.
+        A page that `politeness.judge` refuses, such as a challenge, is returned at once, without waiting for the page
+        that may follow it.
 
         Parameters
         ----------
         url : str
-            Its host may be asked from now on.
+            From now on its host is allowed.
         wait_for : str
-            CSS selector of what must be on the page, seen or not.
+            CSS selector of an element that the page must have, visible or not.
         timeout : float
-            Seconds until both the page and the selector are there.
+            Seconds until both the page and the element are there.
         max_bytes : int
-            Decoded bytes that the page may load with all its parts, and characters that it may show.
+            Decoded bytes that the page may load with all its parts, and characters of its HTML.
 
         Raises
         ------
         FetchError
-            `CHANGED_LAYOUT`, with the page, when it came without the selector; `TIMEOUT`; `INVALID` for an address that
-            is none, leads to a host that is not allowed, or is a download; `HTTP_ERROR` for no connection, a page that
-            is too large, or redirects without an end; `FAILED` when the browser died or did not start.
+            `CHANGED_LAYOUT`, with the page, when it lacks the element; `TIMEOUT`; `INVALID` for an address that is
+            invalid, leads to a host that is not allowed, or is a download; `HTTP_ERROR` for no connection, a page that
+            is too large, or endless redirects; `FAILED` when the browser crashed or did not start.
         LeadsOnError
-            When the page leads to another one, and the unit asks for one thing a call; its cookies are kept.
+            When the page leads to another one, and the unit has no parts; its cookies are kept.
         """
         try:
             self._allowed.add(host_of(url))
         except ValueError as error:
-            raise FetchError(Outcome.INVALID, str(error)) from error
+            raise FetchError(FetchOutcome.INVALID, str(error)) from error
         engine, tab = self._ready()
         engine.pages += 1
         return self._call(engine, lambda: tab.open(url, wait_for, timeout, max_bytes), url, timeout)
@@ -189,33 +189,33 @@ class Unit:
         headers: Mapping[str, str] | None = None,
         timeout: float = TIMEOUT,
         max_bytes: int = MAX_BYTES,
-    ) -> Response:
-        """Return what the page that is shown gets when it asks for an address of its site, with its own cookies.
+    ) -> FetchResponse:
+        """Let the open page fetch an address of its site, with its own cookies, and return the response.
 
         Raises
         ------
         FetchError
-            `TIMEOUT`; `HTTP_ERROR`; `INVALID` for an address of another host; `FAILED` when no page is shown, because
-            none was opened or the latest one failed, or the browser died.
+            `TIMEOUT`; `HTTP_ERROR`; `INVALID` for an address of another host; `FAILED` when no page is open, because
+            none was opened or the latest one failed, or when the browser crashed.
         """
         try:
             is_ours = host_of(url) in self._allowed
         except ValueError as error:
-            raise FetchError(Outcome.INVALID, str(error)) from error
+            raise FetchError(FetchOutcome.INVALID, str(error)) from error
         if not is_ours:
-            raise FetchError(Outcome.INVALID, f"{url[:200]}: is not of the site that is shown")
+            raise FetchError(FetchOutcome.INVALID, f"{url[:200]}: is not on the site of the open page")
         engine, tab = self._engine, self._tab
         if engine is None or tab is None or not engine.is_alive() or not tab.is_usable():
-            raise FetchError(Outcome.FAILED, f"{url}: no page is shown that could ask for it")
+            raise FetchError(FetchOutcome.FAILED, f"{url}: no page is open that could fetch it")
         engine.pages += 1
         return self._call(engine, lambda: tab.fetch(url, dict(headers or {}), timeout, max_bytes), url, timeout)
 
     def _ready(self) -> tuple[Engine, Tab]:
-        """Return a browser and a page in it that can be used: the ones of before, or new ones."""
+        """Return a browser and a tab that can be used: those of the call before, or new ones."""
         if self._engine is not None and self._tab is not None and self._engine.is_alive() and self._tab.is_usable():
             return self._engine, self._tab
         self._close()
-        # A browser that died unseen is met here; no request has gone out, so that a second try harms nobody.
+        # A crash between two calls is noticed here; no request has been sent yet, so that a second attempt is harmless.
         for is_last in (False, True):
             engine = self._browser._running()
             agent = f"{engine.user_agent} {self._browser._user_agent}"
@@ -226,25 +226,25 @@ class Unit:
             except (PlaywrightError, EngineDied, Overrun) as error:
                 self._browser.close()
                 if is_last:
-                    raise FetchError(Outcome.FAILED, f"the browser gave no context: {error}") from error
+                    raise FetchError(FetchOutcome.FAILED, f"the browser gave no context: {error}") from error
             else:
                 self._engine, self._tab = engine, tab
                 return engine, tab
-        raise AssertionError("the second try has returned or raised")
+        raise AssertionError("the second attempt has returned or raised")
 
-    def _call(self, engine: Engine, work: Callable[[], Response], url: str, timeout: float) -> Response:
+    def _call(self, engine: Engine, work: Callable[[], FetchResponse], url: str, timeout: float) -> FetchResponse:
         try:
             return engine.call(work, timeout + SLACK)
         except Overrun as error:
-            reason = f"{url}: the browser gave no answer within {timeout + SLACK:.1f} s and was ended"
-            raise FetchError(Outcome.TIMEOUT, reason) from error
+            reason = f"{url}: the browser did not respond within {timeout + SLACK:.1f} s and was ended"
+            raise FetchError(FetchOutcome.TIMEOUT, reason) from error
         except EngineDied as error:
-            raise FetchError(Outcome.FAILED, f"{url}: {error}") from error
+            raise FetchError(FetchOutcome.FAILED, f"{url}: {error}") from error
 
     def _close(self) -> None:
         engine, tab = self._engine, self._tab
         self._engine = self._tab = None
         if engine is not None and tab is not None and engine.is_alive():
-            # A context that does not close takes its browser with it.
+            # If the context does not close in time, the browser is killed.
             with suppress(EngineDied, Overrun):
                 engine.call(tab.close, CONTEXT_LIMIT)

@@ -1,13 +1,13 @@
-"""One running browser: its processes, and the thread that alone may speak to it.
+"""One running browser: its processes, and the only thread that may use it.
 
-Playwright's synchronous interface belongs to the thread that started it, leaves an event loop there (which makes Django
-refuse the database), and can wait for ever. So it lives in a thread of its own: whoever wants something hands over a
-function and waits as long as it likes. When that is over the processes are killed, which ends every wait inside.
+Playwright's synchronous interface may only be used by the thread that started it, leaves an event loop there (in which
+Django refuses to use the database), and can wait for ever. So it runs in a thread of its own: a caller passes a
+function and waits up to a time limit. When that is over, the processes are killed, which ends every wait inside.
 
-What ends when: Playwright's driver is a child of this process, the browser a child of the driver in a process group of
-its own. A driver whose input closes, because this process died, however it died, closes the browser and removes its
-temporary folders, the profile among them. A browser whose driver died ends by itself, since the pipe between them
-closed; its profile is removed here, and an empty folder of the driver's can remain.
+Playwright's driver is a child of this process, and the browser a child of the driver in its own process group. When
+this process dies, for whatever reason, the input of the driver closes; the driver then closes the browser and removes
+its temporary folders, including the profile. When the driver dies, the browser ends by itself, since the pipe between
+them closes; its profile is removed here, and an empty folder of the driver can remain.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ from playwright.sync_api import Browser as PlaywrightBrowser
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Playwright, sync_playwright
 
-from apps.scraping.browser.finding import Found, Origin
+from apps.scraping.browser.finding import FoundBrowser, Origin
 
 START_LIMIT: Final = 120.0
 """Seconds that a browser may take to start."""
 STOP_LIMIT: Final = 30.0
 """Seconds that it may take to close before it is killed."""
 KILL_LIMIT: Final = 30.0
-"""Seconds that a call may take to notice that its browser was killed, before the driver is killed too."""
+"""Seconds that a call may take to notice that its browser was killed; then the driver is killed too."""
 
 PULSE_LIMIT: Final = 30.0
-"""Seconds that it may take to say that it is alive."""
+"""Seconds that it may take to report that it is alive."""
 
 FLAGS: Final = (
     "--disable-gpu",
@@ -60,12 +60,12 @@ T = TypeVar("T")
 _starting = threading.Lock()
 
 
-class Overrun(Exception):  # noqa: N818 -- an event, which its catcher turns into an error
-    """A call took longer than it may; its browser was killed."""
+class Overrun(Exception):  # noqa: N818 -- always turned into a FetchError
+    """A call exceeded its time limit; its browser was killed."""
 
 
 class EngineDied(Exception):  # noqa: N818
-    """The browser or its driver is gone."""
+    """The browser or its driver has ended."""
 
 
 class Engine:
@@ -73,10 +73,9 @@ class Engine:
 
     Parameters
     ----------
-    found : Found
-        Which browser.
+    found : FoundBrowser
     sandbox : bool
-        Whether Chromium shuts its pages in; it refuses to as root.
+        Whether Chromium runs its pages in its sandbox; impossible as root.
 
     Raises
     ------
@@ -84,9 +83,9 @@ class Engine:
         When it does not start.
     """
 
-    def __init__(self, found: Found, *, sandbox: bool) -> None:
+    def __init__(self, found: FoundBrowser, *, sandbox: bool) -> None:
         if found.origin is not Origin.REMOTE and not os.access(found.place, os.X_OK):
-            raise EngineDied(f"{found.place} did not start: it is no program")  # Playwright would leave its folders
+            raise EngineDied(f"{found.place} did not start: it is not a program")  # Playwright would leave its folders
         self._found = found
         self._sandbox = sandbox
         self._jobs: queue.SimpleQueue[tuple[Callable[[], Any], Future[Any]] | None] = queue.SimpleQueue()
@@ -98,29 +97,29 @@ class Engine:
         self._is_over = False
         self._gate = threading.Lock()
         self.pages = 0
-        """Pages that were opened, or asked for by a page."""
+        """Pages that were opened, or fetched by a page."""
         self.user_agent = ""
-        """What the browser calls itself."""
-        self._thread = threading.Thread(target=self._live, name="browser", daemon=True)
+        """The browser's own user agent."""
+        self._thread = threading.Thread(target=self._run, name="browser", daemon=True)
         self._started: Future[PlaywrightBrowser] = Future()
-        with _starting:  # so that the new driver among the children is ours
+        with _starting:  # the only new driver among the children is ours
             self._thread.start()
             try:
                 self.browser = self._started.result(START_LIMIT)
             except Exception as error:
                 self.kill()
-                reason = str(error).strip() or f"no answer within {START_LIMIT:.0f} s"
+                reason = str(error).strip() or f"no response within {START_LIMIT:.0f} s"
                 raise EngineDied(f"{found.place} did not start: {reason}") from error
 
     def call(self, work: Callable[[], T], seconds: float) -> T:
-        """Return what a function returns that may speak to the browser.
+        """Call a function in the browser's thread and return its result.
 
         Raises
         ------
         Overrun
-            When it took longer; the browser is dead then.
+            When it took longer than `seconds`; the browser has been killed then.
         EngineDied
-            When the browser was dead before.
+            When the browser had ended before.
         """
         future: Future[T] = Future()
         with self._gate:
@@ -133,10 +132,10 @@ class Engine:
             if future.done():
                 raise
         self.kill()
-        raise Overrun(f"no answer within {seconds:.1f} s")
+        raise Overrun(f"no response within {seconds:.1f} s")
 
     def is_alive(self) -> bool:
-        """Return whether it answers."""
+        """Return whether the browser responds."""
         if self._is_over or not all(_runs(process) for process in (self._driver, self._main) if process):
             return False
         try:
@@ -156,7 +155,7 @@ class Engine:
         return list(dict.fromkeys(found))
 
     def megabytes(self) -> float:
-        """Return the resident memory of all its processes, shared pages counted in each."""
+        """Return the resident memory of all processes, shared pages counted in each."""
         total = 0
         for process in self.processes():
             with suppress(psutil.Error):
@@ -164,7 +163,7 @@ class Engine:
         return total / 1024**2
 
     def stop(self) -> None:
-        """Close the browser, within some seconds, and be sure that nothing remains."""
+        """Close the browser; kill what is left of it after `STOP_LIMIT`."""
         if not self._is_over:
             self.processes()
             self._jobs.put(None)
@@ -172,7 +171,7 @@ class Engine:
         self.kill()
 
     def kill(self) -> None:
-        """End every process, first the browser's, so that the driver can tidy up after it."""
+        """Kill every process, those of the browser first, so that the driver can remove its files."""
         self._is_over = True
         self._jobs.put(None)
         if self._main is not None:
@@ -180,22 +179,22 @@ class Engine:
         self._thread.join(KILL_LIMIT)
         self.processes()
         for process in self._known:
-            # Only if it is still the same one.
+            # psutil checks that the process id has not been reused.
             with suppress(psutil.Error):
                 process.kill()
         self._thread.join(KILL_LIMIT)
         _wait_until_gone(self._known)
         if self._profile:
-            # The driver has removed it, unless it was killed itself.
+            # Still there only if the driver was killed too.
             shutil.rmtree(self._profile, ignore_errors=True)
 
-    # In its own thread from here.
+    # Below: called in the browser's own thread.
 
-    def _live(self) -> None:
+    def _run(self) -> None:
         try:
             before = {child.pid for child in psutil.Process().children()}
             with sync_playwright() as playwright:
-                asyncio.get_running_loop().set_exception_handler(_note_complaint)
+                asyncio.get_running_loop().set_exception_handler(_log_loop_error)
                 self._driver = _new_driver(before)
                 browser = self._launch(playwright)
                 try:
@@ -205,7 +204,7 @@ class Engine:
                     with suppress(PlaywrightError):
                         browser.close()
         except Exception as error:
-            # After the start there is nobody to tell: the calls have had their errors.
+            # After the start nobody waits for this error: the calls have raised their own.
             if not self._started.done():
                 self._started.set_exception(error)
         finally:
@@ -231,7 +230,7 @@ class Engine:
         return browser
 
     def _note_processes(self) -> None:
-        """Remember the browser's main process, by the mark in its command, and its profile."""
+        """Find the browser's main process, by the mark in its command line, and its profile."""
         assert self._driver is not None
         for process in self._driver.children(recursive=True):
             with suppress(psutil.Error):
@@ -249,7 +248,7 @@ class Engine:
                 future.set_result(work())
             except BaseException as error:
                 future.set_exception(error)
-            # Nothing of a page is kept alive by the last one who waited for it.
+            # Otherwise these variables keep the latest page in memory.
             del job, work, future
 
     def _refuse_the_rest(self) -> None:
@@ -259,8 +258,8 @@ class Engine:
                     job[1].set_exception(EngineDied("the browser has ended"))
 
 
-def _note_complaint(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    # Of a driver that was killed; whoever waited for it has had an error already.
+def _log_loop_error(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    # The driver was killed; the call that waited for it has raised already.
     logger.info("the browser's event loop: %s", context.get("exception") or context.get("message"))
 
 
@@ -280,9 +279,9 @@ def _runs(process: psutil.Process) -> bool:
 
 
 def _kill_group(main: psutil.Process) -> None:
-    """Kill a browser with all its processes, those included whose parent has died."""
+    """Kill a browser with all its processes, including those whose parent has ended."""
     if not _runs(main):
-        return  # its number may be another's by now; those of its children that are known are killed one by one
+        return  # its process id may be reused by now; its known children are killed one by one
     with suppress(psutil.Error, OSError):
         family = main.children(recursive=True)
         if os.getpgid(main.pid) == main.pid:
@@ -290,12 +289,12 @@ def _kill_group(main: psutil.Process) -> None:
         for process in [main, *family]:
             with suppress(psutil.Error):
                 process.kill()
-        # A profile can be removed only when nobody writes to it any more.
+        # The profile can only be removed when no process writes to it any more.
         _wait_until_gone([main, *family])
 
 
 def _wait_until_gone(processes: Iterable[psutil.Process]) -> None:
-    """Wait for the end of killed processes, without taking the driver's exit status from Playwright as psutil would."""
+    """Wait for killed processes; psutil's own wait would take the driver's exit status away from Playwright."""
     deadline = time.monotonic() + KILL_LIMIT
     while any(_runs(process) for process in processes) and time.monotonic() < deadline:
         time.sleep(0.01)

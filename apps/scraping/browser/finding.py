@@ -1,4 +1,4 @@
-"""Which browser of this machine serves, and what gets one where there is none."""
+"""Which browser of this machine is used, and the command that installs one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import sync_playwright
 
 VERSION_LIMIT: Final = 60.0
-"""Seconds that a browser may take to say its version."""
+"""Seconds that a browser may take to print its version."""
 UNPACK_LIMIT: Final = 60.0
 """Seconds that an npm package may take to unpack its browser."""
 
@@ -47,18 +47,18 @@ class Origin(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """The browser that is used.
+class FoundBrowser:
+    """A browser that can be used.
 
     Parameters
     ----------
     origin : Origin
     place : str
-        Path of its program; of a remote one its address.
+        Path of its program; the address of a remote one.
     version : str
-        As it says it; ``""`` for a remote one, which tells on connection.
+        As it prints it; ``""`` for a remote one.
     why : str
-        Why this one, for the operator.
+        Why this one was chosen, for the operator.
     """
 
     origin: Origin
@@ -67,15 +67,15 @@ class Found:
     why: str
 
 
-class BrowserMissing(Exception):  # noqa: N818 -- the word that doctor and `make up` use
-    """No browser serves.
+class BrowserMissing(Exception):  # noqa: N818 -- used as a word by doctor and `make up`
+    """No browser can be used.
 
     Parameters
     ----------
     reason : str
-        What was looked for and what was wrong with it.
+        What was searched for and what was wrong with it.
     command : str
-        The one command that gets a browser on this system.
+        The command that installs a browser on this system.
     """
 
     def __init__(self, reason: str, command: str) -> None:
@@ -84,50 +84,50 @@ class BrowserMissing(Exception):  # noqa: N818 -- the word that doctor and `make
         self.command = command
 
 
-def find(*, remote: str = "", given: str = "", folder: Path | None = None) -> Found:
-    """Return the browser that would be used, and why.
+def find(*, remote: str = "", given: str = "", folder: Path | None = None) -> FoundBrowser:
+    """Return the browser to use, and why.
 
-    A remote one and a given path are taken or refused, since the operator asked for them. Else the first that can say
+    A remote browser or a path that the operator has set is used or refused. Otherwise the first one is used that prints
     its version: the system's Chromium or Chrome (on the PATH, then at the usual places of Linux and macOS), the one
     that ``playwright install chromium`` downloaded, one from an npm package.
 
     Parameters
     ----------
     remote : str
-        Address of a browser that listens for CDP (``ws://`` or ``wss://``, or ``http://`` of its debugging port), such
-        as a browser grid.
+        Address of a browser that accepts CDP (``ws://`` or ``wss://``, or ``http://`` of its debugging port), such as a
+        browser grid.
     given : str
         Path of a program.
     folder : Path, optional
-        Where npm packages lie (in its ``node_modules``), the current one by default. `@sparticuz/chromium` is unpacked
-        beside its archive, by the system's ``node``.
+        Where npm packages are installed (in its ``node_modules``), the current one by default. `@sparticuz/chromium` is
+        unpacked beside its archive, by the system's ``node``.
 
     Raises
     ------
     BrowserMissing
-        When none serves.
+        When none can be used.
     """
     if remote:
         if not remote.startswith(("ws://", "wss://", "http://", "https://")):
-            raise BrowserMissing(f"the address of the remote browser is no ws or http address: {remote[:200]!r}", how())
-        return Found(Origin.REMOTE, remote, "", "the settings name a remote browser")
+            raise BrowserMissing(f"the remote browser has no ws or http address: {remote[:200]!r}", how())
+        return FoundBrowser(Origin.REMOTE, remote, "", "the settings name a remote browser")
     if given:
         version = _version(given)
         if not version:
-            raise BrowserMissing(f"{given} is named by the settings but does not say its version", how())
-        return Found(Origin.GIVEN, given, version, "the settings name it")
+            raise BrowserMissing(f"{given} is set as the browser but does not print its version", how())
+        return FoundBrowser(Origin.GIVEN, given, version, "the settings name it")
     broken = []
     for origin, place, why in _candidates(folder or Path.cwd()):
         if version := _version(place):
-            return Found(origin, place, version, why)
+            return FoundBrowser(origin, place, version, why)
         broken.append(place)
     looked = f"{', '.join(_NAMES)}, Playwright's own, and {_NPM_PACKAGE}"
     wrong = f"; broken: {', '.join(broken)}" if broken else ""
-    raise BrowserMissing(f"no browser on this machine: looked for {looked}{wrong}", how())
+    raise BrowserMissing(f"no browser on this machine: searched for {looked}{wrong}", how())
 
 
 def _candidates(folder: Path) -> Iterator[tuple[Origin, str, str]]:
-    """Yield programs that are there, the preferred first; each look is taken only when the one before did not serve."""
+    """Yield the programs that exist, the preferred first; slower searches run only when the earlier ones gave none."""
     seen = set()
     for name in _NAMES:
         if (path := shutil.which(name)) and path not in seen:
@@ -140,44 +140,46 @@ def _candidates(folder: Path) -> Iterator[tuple[Origin, str, str]]:
     if (own := _playwrights_own()) and Path(own).is_file():
         yield Origin.PLAYWRIGHT, own, "Playwright has downloaded it"
     if unpacked := _from_npm(folder):
-        yield Origin.NPM, unpacked, f"{_NPM_PACKAGE} carries it"
+        yield Origin.NPM, unpacked, f"{_NPM_PACKAGE} contains it"
 
 
 def _playwrights_own() -> str:
-    """Return where Playwright would put a browser, asked in a thread of its own, where no event loop is in the way."""
-    answers: list[str] = []
+    """Return where Playwright would put a browser; in a thread of its own, since this one may have an event loop."""
+    paths: list[str] = []
 
-    def ask() -> None:
+    def find_path() -> None:
         try:
             with sync_playwright() as playwright:
-                answers.append(playwright.chromium.executable_path)
+                paths.append(playwright.chromium.executable_path)
         except (PlaywrightError, OSError):
             return
 
-    thread = threading.Thread(target=ask, name="playwright's own browser", daemon=True)
+    thread = threading.Thread(target=find_path, name="playwright's own browser", daemon=True)
     thread.start()
     thread.join(VERSION_LIMIT)
-    return answers[0] if answers else ""
+    return paths[0] if paths else ""
 
 
 def _from_npm(folder: Path) -> str:
-    """Return the browser of the npm package, unpacked into the package: a shared folder is not to be trusted."""
+    """Return the browser of the npm package, unpacked inside the package, since others may write to /tmp."""
     package = folder / _NPM_PACKAGE
     node = shutil.which("node")
     if node is None or not (package / "bin").is_dir():
         return ""
     environment = {"TMPDIR": str((package / "bin").resolve()), "PATH": os.defpath}
-    return _said([node, "-e", _UNPACK], UNPACK_LIMIT, cwd=folder, env=environment)
+    return _last_line([node, "-e", _UNPACK], UNPACK_LIMIT, cwd=folder, env=environment)
 
 
 def _version(path: str) -> str:
-    return _said([path, "--version"], VERSION_LIMIT)[:100]
+    return _last_line([path, "--version"], VERSION_LIMIT)[:100]
 
 
-def _said(command: list[str], seconds: float, *, cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
-    """Return the last line that a command says, ``""`` when it fails or does not end in time."""
+def _last_line(
+    command: list[str], seconds: float, *, cwd: Path | None = None, env: dict[str, str] | None = None
+) -> str:
+    """Return the last line that a command prints, ``""`` when it fails or exceeds its time."""
     try:
-        done = subprocess.run(  # noqa: S603 -- a browser that the operator named or that lies at a known place
+        done = subprocess.run(  # noqa: S603 -- a browser that the operator set or that is at a known place
             command, cwd=cwd, env=env, capture_output=True, timeout=seconds, check=True, stdin=subprocess.DEVNULL
         )
     except (OSError, ValueError, subprocess.SubprocessError):
@@ -187,7 +189,7 @@ def _said(command: list[str], seconds: float, *, cwd: Path | None = None, env: d
 
 
 def how() -> str:
-    """Return the one command that gets a browser on this system."""
+    """Return the command that installs a browser on this system."""
     system = platform.system()
     kind = ""
     if system == "Linux":

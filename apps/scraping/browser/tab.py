@@ -1,4 +1,4 @@
-"""One page in a context of its own, as the browser's thread sees it: what it may load, how much, and what came.
+"""One page in a context of its own: what it may load, how much, and the response.
 
 Everything here runs in the thread of the engine.
 """
@@ -20,12 +20,12 @@ from playwright.sync_api import Response as PlaywrightResponse
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from apps.scraping.politeness import host_of, judge
-from apps.scraping.responses import FetchError, LeadsOnError, Outcome, Response, kept_headers
+from apps.scraping.responses import FetchError, FetchOutcome, FetchResponse, LeadsOnError, kept_headers
 
 MAX_DOCUMENTS: Final = 9
-"""Documents that one call may lead through: the first and eight redirects, of whatever kind."""
+"""Documents per call: the first one and eight redirects of any kind."""
 GLANCE: Final = 0.25
-"""Seconds of a wait after which is looked whether the page leads to another one."""
+"""Seconds between two checks, during a wait, whether the page leads to another one."""
 HEAVY_TYPES: Final = frozenset(
     {"image", "font", "media", "texttrack", "manifest", "ping", "cspviolationreport", "other"}
 )
@@ -37,7 +37,7 @@ TRACKERS: Final = (
     "quantserve.com", "rubiconproject.com", "scorecardresearch.com", "segment.io", "sentry.io", "taboola.com",
     "twitter.com", "yandex.ru",
 )  # fmt: skip
-"""Never asked for anything, whatever the caller allows."""
+"""Never requested, whatever the caller allows."""
 
 _SHOWN: Final = """limit => {
     const root = document.documentElement;
@@ -84,11 +84,11 @@ class Tab:
     browser : playwright.sync_api.Browser
     user_agent : str
     allowed : collection of str
-        Hosts, as `politeness.host_of` names them, that it may ask; with a dot in front, all below one. The caller may
-        let it grow.
+        Hosts to which it may send requests, as returned by `politeness.host_of`; with a dot in front, their
+        subdomains. The caller may add to it.
     with_parts : bool
-        Whether the page may ask for its scripts, style sheets and frames, and for what its scripts want. Without
-        them a call makes one request: another page to which the first leads is told, not asked for.
+        Whether the page may load its scripts, style sheets and frames, and what its scripts request. Without them a
+        call sends one request: another page to which the first one leads is reported, not requested.
     """
 
     def __init__(
@@ -97,10 +97,10 @@ class Tab:
         self._browser = browser
         self._allowed = allowed
         self._with_parts = with_parts
-        self._asked = self._leads_to = ""
+        self._fetched_url = self._leads_to = ""
         self._has_crashed = self._is_stuck = False
-        self._refusal: tuple[Outcome, str] | None = None
-        self._answer: PlaywrightResponse | None = None
+        self._refusal: tuple[FetchOutcome, str] | None = None
+        self._response: PlaywrightResponse | None = None
         self._first: str | None = None
         self._documents: set[str] = set()
         self._hops = self._bytes = self._limit = 0
@@ -118,7 +118,7 @@ class Tab:
             self._page = self._context.new_page()
             self._context.on("page", self._close_popup)
             self._page.on("crash", self._note_crash)
-            self._page.on("response", self._note_answer)
+            self._page.on("response", self._note_response)
             self._session = self._context.new_cdp_session(self._page)
             self._session.on("Fetch.requestPaused", self._decide_hop)
             self._session.on("Network.dataReceived", self._count)
@@ -131,29 +131,29 @@ class Tab:
             raise
 
     def is_usable(self) -> bool:
-        """Return whether another page can be opened in it."""
+        """Return whether another page can be opened in this tab."""
         return not (self._has_crashed or self._is_stuck or self._page.is_closed())
 
     def close(self) -> None:
-        """Close the context with all that it holds; of a dead browser there is nothing to close."""
+        """Close the context; of a crashed browser there is none."""
         with suppress(PlaywrightError):
             self._context.close()
 
-    def open(self, url: str, wait_for: str, seconds: float, limit: int) -> Response:
-        """Go to an address; see `Unit.open`."""
+    def open(self, url: str, wait_for: str, seconds: float, limit: int) -> FetchResponse:
+        """See `Unit.open`."""
         began = self._begin(seconds, limit)
         try:
             try:
                 self._page.goto(url, wait_until="commit", timeout=seconds * 1000)
                 self._settle()
             except PlaywrightError:
-                # An error status says enough, whatever became of its body; without one Chromium shows its own page.
+                # An error status is enough, even with a broken body; without a body Chromium shows its own error page.
                 if self._refusal is not None or self._answer is None or self._answer.status < 400:
                     raise
                 self._is_stuck = True
                 return self._response(b"", began)
             if self._answer is None:
-                raise FetchError(Outcome.INVALID, f"{url}: is only another place on the page that is shown")
+                raise FetchError(FetchOutcome.INVALID, f"{url}: is only a fragment of the open page")
             response, is_there = self._shown(began), False
             if wait_for and judge(response) is None:
                 is_there = self._comes(wait_for)
@@ -162,30 +162,30 @@ class Tab:
                 return response
             self._go_no_further(url)
             if wait_for:
-                raise FetchError(Outcome.CHANGED_LAYOUT, f"{url}: no {wait_for} on the page", response)
+                raise FetchError(FetchOutcome.CHANGED_LAYOUT, f"{url}: no {wait_for} on the page", response)
             return response
         except PlaywrightError as error:
             raise self._explain(url, error) from error
 
-    def fetch(self, url: str, headers: dict[str, str], seconds: float, limit: int) -> Response:
-        """Ask inside the page; see `Unit.fetch`."""
-        # The script counts to the limit; this count is for what else the page may do meanwhile.
+    def fetch(self, url: str, headers: dict[str, str], seconds: float, limit: int) -> FetchResponse:
+        """See `Unit.fetch`."""
+        # The script has its own limit; this one is for what else the page may load meanwhile.
         began = self._begin(seconds, 2 * limit + 1024**2)
         task = {"url": url, "headers": headers, "limit": limit, "ms": int(seconds * 1000)}
-        self._asked = url
+        self._fetched_url = url
         try:
             came = self._page.evaluate(_FETCH, task)
         except PlaywrightError as error:
             raise self._explain(url, error) from error
         finally:
-            self._asked = ""
+            self._fetched_url = ""
         if self._refusal is not None:
             raise FetchError(self._refusal[0], f"{url}: {self._refusal[1]}")
         self._go_no_further(url)
         return _fetched(url, came, limit, time.monotonic() - began)
 
     def _settle(self) -> None:
-        """Wait for the whole document; one that a script left while it was read is never read to its end."""
+        """Wait for the whole document, which never comes if a script has left it for another page."""
         while not self._leads_to:
             try:
                 self._page.wait_for_load_state("domcontentloaded", timeout=min(self._left(), GLANCE) * 1000)
@@ -196,7 +196,7 @@ class Tab:
                 return
 
     def _comes(self, selector: str) -> bool:
-        """Wait for what must be on the page; False when the time is over or the page leads to another one."""
+        """Wait for an element; return False when the time is over or the page leads to another one."""
         while True:
             try:
                 self._page.wait_for_selector(selector, state="attached", timeout=min(self._left(), GLANCE) * 1000)
@@ -207,7 +207,7 @@ class Tab:
                 return True
 
     def _go_no_further(self, url: str) -> None:
-        """Tell where a page leads, if it led anywhere."""
+        """Raise LeadsOnError if the page leads to another one."""
         if self._leads_to:
             raise LeadsOnError(url, self._leads_to)
 
@@ -224,8 +224,8 @@ class Tab:
         self._ends = began + seconds
         return began
 
-    def _shown(self, began: float) -> Response:
-        """Return the page as it stands, and when it was just leaving for another, that one."""
+    def _shown(self, began: float) -> FetchResponse:
+        """Return the current page; while the browser is changing to another page, wait for that one."""
         while True:
             try:
                 text = self._page.evaluate(_SHOWN, self._limit)
@@ -239,12 +239,12 @@ class Tab:
         if self._refusal is not None:
             raise FetchError(self._refusal[0], f"{self._page.url}: {self._refusal[1]}")
         if not isinstance(text, str):
-            raise FetchError(Outcome.HTTP_ERROR, f"{self._page.url}: shows more than {self._limit:,} characters")
+            raise FetchError(FetchOutcome.HTTP_ERROR, f"{self._page.url}: has more than {self._limit:,} characters")
         return self._response(text.encode("utf-8", "replace"), began)
 
-    def _response(self, body: bytes, began: float) -> Response:
+    def _response(self, body: bytes, began: float) -> FetchResponse:
         answer = self._answer
-        return Response(
+        return FetchResponse(
             url=self._page.url if body else (answer.url if answer else self._page.url),
             status=answer.status if answer else 0,
             body=body,
@@ -254,41 +254,41 @@ class Tab:
         )
 
     def _explain(self, url: str, error: PlaywrightError) -> FetchError:
-        """Return what an error of Playwright means for a visit; the next page is better opened in a new tab."""
+        """Return the outcome for an error of Playwright; the next page is opened in a new tab."""
         if self._refusal is None and self._leads_to and "ERR_ABORTED" in error.message:
             return LeadsOnError(url, self._leads_to)
-        # A script without an end would hold up the next page, and Chromium's page about an error interrupt it.
+        # An endless script would delay the next page, and Chromium's error page would interrupt it.
         self._is_stuck = True
         if self._refusal is not None:
             return FetchError(self._refusal[0], f"{url}: {self._refusal[1]}")
         if not self._browser.is_connected() or self._has_crashed:
-            return FetchError(Outcome.FAILED, f"{url}: the browser died")
+            return FetchError(FetchOutcome.FAILED, f"{url}: the browser crashed")
         if self._page.is_closed():
             if not self._browser_answers():
-                return FetchError(Outcome.FAILED, f"{url}: the browser died")
-            return FetchError(Outcome.HTTP_ERROR, f"{url}: the page closed itself")
+                return FetchError(FetchOutcome.FAILED, f"{url}: the browser crashed")
+            return FetchError(FetchOutcome.HTTP_ERROR, f"{url}: the page closed itself")
         what = error.message.partition("\n")[0][:300]
         if isinstance(error, PlaywrightTimeout):
-            return FetchError(Outcome.TIMEOUT, f"{url}: no whole page in time")
+            return FetchError(FetchOutcome.TIMEOUT, f"{url}: no complete page in time")
         if "TIMED_OUT" in what:
-            return FetchError(Outcome.TIMEOUT, f"{url}: {what}")
+            return FetchError(FetchOutcome.TIMEOUT, f"{url}: {what}")
         if "net::" in what:
-            return FetchError(Outcome.HTTP_ERROR, f"{url}: {what}")
+            return FetchError(FetchOutcome.HTTP_ERROR, f"{url}: {what}")
         if "Download is starting" in what:
-            return FetchError(Outcome.INVALID, f"{url}: is a download, not a page")
-        return FetchError(Outcome.FAILED, f"{url}: {what}")
+            return FetchError(FetchOutcome.INVALID, f"{url}: is a download, not a page")
+        return FetchError(FetchOutcome.FAILED, f"{url}: {what}")
 
     def _browser_answers(self) -> bool:
-        """Whether the browser is there: of one that was killed the pages are told as closed before the browser is."""
+        """Whether the browser runs: after a kill, Playwright reports its pages as closed before the browser itself."""
         try:
             self._page.context.cookies()
         except PlaywrightError:
             return False
         return self._browser.is_connected()
 
-    # What Playwright calls while it waits.
+    # Callbacks of Playwright, called while it waits.
 
-    def _may_ask(self, url: str, kind: str) -> bool:
+    def _may_request(self, url: str, kind: str) -> bool:
         if url.startswith(("data:", "blob:", "about:")):
             return kind.lower() not in HEAVY_TYPES
         try:
@@ -301,59 +301,59 @@ class Tab:
         return host in self._allowed or any(a[:1] == "." and name.endswith(a) for a in self._allowed)
 
     def _decide(self, route: Route) -> None:
-        """Let a request of the page, its frames or workers go, or end it; it is not asked about redirects."""
+        """Allow or abort a request of the page, its frames or workers; not called for redirects."""
         with suppress(PlaywrightError):
-            asked = route.request
-            is_wanted = self._is_ours(asked) and (self._with_parts or self._is_whole(asked))
-            if is_wanted and self._may_ask(asked.url, asked.resource_type):
+            request = route.request
+            is_wanted = self._is_ours(request) and (self._with_parts or self._is_whole(request))
+            if is_wanted and self._may_request(request.url, request.resource_type):
                 route.continue_()
             else:
                 route.abort("blockedbyclient")
 
     def _is_whole(self, request: Request) -> bool:
-        """Return whether a request is for the page itself, or the one that it is told to make, and for no part."""
+        """Return whether a request is for the page itself, or is the one that `fetch` makes, and not for a part."""
         if request.resource_type == "fetch":
-            return request.url == self._asked
+            return request.url == self._fetched_url
         return request.is_navigation_request() and request.frame == self._page.main_frame
 
     def _is_ours(self, request: Request) -> bool:
-        """Return whether the page asks, and not a popup of it, whose first request has no frame yet."""
+        """Return whether the page sends the request, and not a popup of it, whose first request has no frame yet."""
         try:
             return request.frame.page == self._page
         except PlaywrightError:
             return False
 
     def _decide_hop(self, event: dict[str, Any]) -> None:
-        """Decide again on each request of the page, those included to which a redirect leads."""
+        """Decide again on each request of the page, redirects included."""
         url, kind = event["request"]["url"], event["resourceType"]
         is_page = kind == "Document" and event["frameId"] == self._frame
-        may_ask = self._may_ask(url, kind) and (self._with_parts or is_page or bool(self._asked))
-        is_one_more = may_ask and self._is_one_more(event, is_page=is_page)
+        may_request = self._may_request(url, kind) and (self._with_parts or is_page or bool(self._fetched_url))
+        is_one_more = may_request and self._is_one_more(event, is_page=is_page)
         if is_page and not is_one_more:
             self._documents.add(event.get("networkId", ""))
             self._hops += 1
         with suppress(PlaywrightError):
             if is_one_more:
-                # What is aborted leaves the page that is shown as it is.
+                # An aborted request leaves the open page as it is.
                 refusal = {"requestId": event["requestId"], "errorReason": "Aborted"}
                 self._session.send("Fetch.failRequest", refusal)
-            elif may_ask and self._hops <= MAX_DOCUMENTS and self._refusal is None:
+            elif may_request and self._hops <= MAX_DOCUMENTS and self._refusal is None:
                 self._session.send("Fetch.continueRequest", {"requestId": event["requestId"]})
             else:
                 refusal = {"requestId": event["requestId"], "errorReason": "BlockedByClient"}
                 self._session.send("Fetch.failRequest", refusal)
-        if is_page and not may_ask:
-            self._give_up(Outcome.INVALID, f"leads to another host: {url[:200]}")
+        if is_page and not may_request:
+            self._give_up(FetchOutcome.INVALID, f"leads to another host: {url[:200]}")
         elif self._hops > MAX_DOCUMENTS:
-            self._give_up(Outcome.HTTP_ERROR, f"leads through more than {MAX_DOCUMENTS} pages")
+            self._give_up(FetchOutcome.HTTP_ERROR, f"leads through more than {MAX_DOCUMENTS} pages")
 
     def _is_one_more(self, event: dict[str, Any], *, is_page: bool) -> bool:
-        """Return whether a request is more than the call makes without parts; note where what was asked for leads."""
+        """Return whether a request is one more than the call may send without parts; note where the first one leads."""
         if self._with_parts:
             return False
         url, number = event["request"]["url"], event.get("networkId", "")
-        is_ours = is_page != bool(self._asked)
-        if is_ours and self._first is None and self._asked in ("", url):
+        is_ours = is_page != bool(self._fetched_url)
+        if is_ours and self._first is None and self._fetched_url in ("", url):
             self._first = number
             return False
         if is_ours and (is_page or number == self._first):
@@ -361,28 +361,30 @@ class Tab:
         return True
 
     def _note_failure(self, event: dict[str, Any]) -> None:
-        """Give a page up whose document broke off; the browser would wait for the rest of it."""
+        """Give up a page whose document broke off; the browser would wait for the rest of it."""
         is_begun = self._answer is not None and self._answer.status < 400
         if is_begun and event["requestId"] in self._documents and not event.get("canceled"):
-            self._give_up(Outcome.HTTP_ERROR, f"ended before its end: {event.get('errorText', '')}")
+            self._give_up(FetchOutcome.HTTP_ERROR, f"ended before its end: {event.get('errorText', '')}")
 
-    def _note_answer(self, answer: PlaywrightResponse) -> None:
+    def _note_response(self, response: PlaywrightResponse) -> None:
         with suppress(PlaywrightError):
-            if answer.request.is_navigation_request() and answer.frame == self._page.main_frame:
-                self._answer = answer
-                length = answer.headers.get("content-length", "")
+            if response.request.is_navigation_request() and response.frame == self._page.main_frame:
+                self._answer = response
+                length = response.headers.get("content-length", "")
                 if length.isascii() and length.isdigit() and len(length) < 20 and int(length) > self._limit:
-                    self._give_up(Outcome.HTTP_ERROR, f"announces {int(length):,} bytes, more than {self._limit:,}")
+                    self._give_up(
+                        FetchOutcome.HTTP_ERROR, f"announces {int(length):,} bytes, more than {self._limit:,}"
+                    )
 
     def _count(self, event: dict[str, Any]) -> None:
         self._bytes += int(event["dataLength"])
         if self._limit and self._bytes > self._limit:
-            self._give_up(Outcome.HTTP_ERROR, f"has loaded more than {self._limit:,} bytes")
+            self._give_up(FetchOutcome.HTTP_ERROR, f"has loaded more than {self._limit:,} bytes")
 
-    def _give_up(self, outcome: Outcome, reason: str) -> None:
-        """Leave a page: with its context closed it ends every wait, and can hold and ask for nothing more.
+    def _give_up(self, outcome: FetchOutcome, reason: str) -> None:
+        """Leave a page by closing its context, which ends every wait and every request.
 
-        To close the page alone is not enough: Chromium forgets the request while it is going to another one.
+        Closing the page alone is not enough: Chromium ignores that while it is loading another page.
         """
         if self._refusal is None:
             self._refusal = (outcome, reason)
@@ -402,19 +404,21 @@ def _hang_up(socket: WebSocketRoute) -> None:
         socket.close()
 
 
-def _fetched(url: str, came: Any, limit: int, seconds: float) -> Response:
-    """Return what a page says that it fetched; a page can say anything, so that each part is checked."""
+def _fetched(url: str, came: Any, limit: int, seconds: float) -> FetchResponse:
+    """Return the response that a page reports; a page can report anything, so that each part is checked."""
     failed = came.get("failed") if isinstance(came, dict) else "nothing"
     if failed == "time":
-        raise FetchError(Outcome.TIMEOUT, f"{url}: no complete answer in time")
+        raise FetchError(FetchOutcome.TIMEOUT, f"{url}: no complete response in time")
     if failed == "size":
-        raise FetchError(Outcome.HTTP_ERROR, f"{url}: has more than {limit:,} bytes")
+        raise FetchError(FetchOutcome.HTTP_ERROR, f"{url}: has more than {limit:,} bytes")
     if failed is not None:
-        raise FetchError(Outcome.HTTP_ERROR, f"{url}: {str(failed)[:300]}")
+        raise FetchError(FetchOutcome.HTTP_ERROR, f"{url}: {str(failed)[:300]}")
     try:
         pairs = [(str(name), str(value)) for name, value in came["headers"]]
         body = base64.b64decode(came["body"], validate=True)
         host_of(came["url"])
-        return Response(str(came["url"]), int(came["status"]), body, datetime.now(UTC), kept_headers(pairs), seconds)
+        return FetchResponse(
+            str(came["url"]), int(came["status"]), body, datetime.now(UTC), kept_headers(pairs), seconds
+        )
     except (KeyError, TypeError, ValueError) as error:
-        raise FetchError(Outcome.INVALID, f"{url}: the page answered in place of the server: {error}") from error
+        raise FetchError(FetchOutcome.INVALID, f"{url}: the page reported an invalid response: {error}") from error

@@ -1,4 +1,4 @@
-"""Who plays in the simulated world: two regions, four leagues, 48 clubs, and their referees. All names are invented."""
+"""Regions, leagues, clubs and referees of the simulated world. All names are invented."""
 
 from __future__ import annotations
 
@@ -89,13 +89,10 @@ class Club:
     Parameters
     ----------
     number : int
-        Its place in `CLUBS`, 0 to 47, the first 24 in the first region.
+        Its index in `CLUBS`; the first 24 are in the first region.
     id : str
-        The id that a source of this world writes for the team.
-    name : str
-        Its invented name.
-    region : str
-        The region that it plays in.
+        Id of the team in the sources of this world.
+    name, region : str
     """
 
     number: int

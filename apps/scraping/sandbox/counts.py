@@ -1,4 +1,4 @@
-"""Shots, corners, fouls, cards and the rest of what is counted in a match, in keeping with how it was played."""
+"""Match statistics (shots, corners, fouls, cards, attendance) that fit the strengths and the result."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ COUNTED: Final = (
 """Fields of a `StatsRecord` in the order in which they are drawn."""
 
 FIRST_HALF_SHARE: Final = 0.44
-"""Chance that a goal falls before half time."""
+"""Chance that a goal is scored before half time."""
 SAVES_FIXED: Final = 1.1
 SAVES_PER_EXPECTED_GOAL: Final = 1.7
 WIDE_FIXED: Final = 4.2
@@ -44,9 +44,9 @@ FOULS_MEAN: Final = 11.5
 YELLOW_PER_FOUL: Final = 0.155
 AWAY_YELLOW_EXTRA: Final = 0.02
 RED_CHANCE: Final = 0.045
-"""At each of two occasions, the most red cards that a side gets in a match."""
+"""Drawn twice: a side gets at most two red cards in a match."""
 TEMPO_SPREAD: Final = 0.15
-"""Of the log of how many chances a match has, both sides alike."""
+"""Standard deviation of the log of a match's tempo, which is the same for both sides."""
 CROWD_MEAN: Final = 14_000
 CROWD_SPREAD: Final = 0.5
 WEATHER_SPREAD: Final = 0.1
@@ -61,14 +61,14 @@ def draw_half_time(play: Play, rng: np.random.Generator) -> tuple[Ints, Ints]:
 
 
 def draw_habits(rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Draw what a club keeps for ever: how rough it plays (1 is average) and how many come to watch, both (48,)."""
+    """Draw each club's permanent roughness (1 is average) and mean attendance, both of shape (48,)."""
     roughness = np.exp(rng.normal(0.0, 0.12, len(CLUBS)))
     crowd = CROWD_MEAN * np.exp(rng.normal(0.0, CROWD_SPREAD, len(CLUBS)))
     return roughness, crowd
 
 
-class Counts:
-    """What was counted in all matches of one season, in the order of the fixture list.
+class SimulatedCounts:
+    """Statistics of all matches of one season, in the order of the fixture list.
 
     Shots and corners grow with the expected goals of their side, and every goal was a shot on target.
 
@@ -76,7 +76,7 @@ class Counts:
     ----------
     play : Play
     tier : array of int64, shape (48,)
-        Level of each club less one; fewer people watch the second level.
+        Level of each club less one; the second level has a lower attendance.
     habits : tuple of two arrays
         See `draw_habits`.
     rng : numpy.random.Generator

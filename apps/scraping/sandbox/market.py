@@ -1,8 +1,8 @@
-"""What the simulated bookmakers quote: a noisy view of the truth, sharper at closing, with a margin of 3 to 7 %.
+"""Prices of the simulated bookmakers: true probabilities with noise, less of it at closing, and a margin of 3 to 7 %.
 
-Six bookmakers make the market; two are quoted by name, `Avg` and `Max` are taken over all six. Their margin lies more
-on outsiders than on favourites (each probability is raised to one power below 1), so the power method takes it off
-exactly. Asian handicaps are not quoted.
+There are six bookmakers; two are quoted by name, `Avg` and `Max` are over all six. The margin is higher on outsiders
+than on favourites (all probabilities are raised to one power below 1), so that the power method removes it exactly.
+Asian handicaps are not quoted.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from apps.scraping.sandbox.timetable import MATCHES_PER_SEASON
 Floats = npt.NDArray[np.float64]
 
 TRUTH: Final = "TRUE"
-"""The bookmaker's code under which the world's own probabilities are quoted, without a margin."""
+"""Code under which the true probabilities are quoted as prices without a margin."""
 SHARP: Final = "PS"
 SOFT: Final = "B365"
 AVERAGE: Final = "Avg"
@@ -28,29 +28,29 @@ HIGHEST: Final = "Max"
 # Lowest and highest margin of each bookmaker; `PS` and `B365` first, the others unnamed.
 MARGINS: Final = np.array([(0.035, 0.041), (0.055, 0.063), (0.045, 0.06), (0.045, 0.06), (0.05, 0.063), (0.055, 0.065)])
 SHARED_ERROR: Final = {Moment.OPENING: 0.10, Moment.CLOSING: 0.045}
-"""Standard deviation of what the whole market has wrong, in log odds."""
+"""Standard deviation of the error that all bookmakers share, in log odds."""
 OWN_ERROR: Final = 0.006
 OWN_ERROR_LIMIT: Final = 0.0125
-"""No bookmaker strays further from the market; with the margins above, this leaves no sure win even at `Max`."""
+"""Largest error of a single bookmaker; with these margins, no bet at `Max` is a sure win."""
 LOWEST_PRICE: Final = 1.01
 NEWTON_STEPS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Probabilities that the market starts from: outcomes (n, 3) and three goals or more (n,)."""
+    """Probabilities on which prices are based: outcomes (n, 3) and three goals or more (n,)."""
 
     outcomes: Floats
     over: Floats
 
 
-class Market:
+class SimulatedMarket:
     """The quotes for all matches of one season, in the order of the fixture list.
 
     Parameters
     ----------
     opening, truth : View
-        What could be known when the market opened, and what is true at kick-off.
+        Probabilities with the strengths known at opening, and the true ones at kick-off.
     rng : numpy.random.Generator
     """
 
@@ -65,7 +65,7 @@ class Market:
         )
 
     def quotes(self, match: int, moment: Moment) -> tuple[OddsRecord, ...]:
-        """Return the quotes for one match: four bookmakers, and at closing the truth as a fifth."""
+        """Return the quotes for one match: four bookmakers, and at closing `TRUTH` as a fifth."""
         made = self._made.get((match, moment))
         if made is None:
             made = self._made[match, moment] = tuple(
@@ -76,7 +76,7 @@ class Market:
 
 
 def power_margin(probabilities: Floats, margin: Floats) -> Floats:
-    """Raise each row of probabilities to the one power that makes it sum to 1 + margin.
+    """Raise each row of probabilities to the power with which it sums to 1 + margin.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def _named_prices(view: View, moment: Moment, rng: np.random.Generator) -> dict[
 
 
 def _believed(shares: Floats, moment: Moment, rng: np.random.Generator) -> Floats:
-    """Return what each bookmaker takes for the truth, shape (6, n, k)."""
+    """Return the probabilities that each bookmaker assumes, shape (6, n, k)."""
     shared = rng.normal(0.0, SHARED_ERROR[moment], shares.shape)
     own = np.clip(rng.normal(0.0, OWN_ERROR, (len(MARGINS), *shares.shape)), -OWN_ERROR_LIMIT, OWN_ERROR_LIMIT)
     believed = np.exp(np.log(shares) + shared + own)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from apps.scraping.sandbox.clubs import CLUBS, COMPETITIONS, LEAGUE_SIZE
 from apps.scraping.sandbox.scores import draw_scores, outcome_probabilities, over_probability, score_grid
-from apps.scraping.sandbox.strengths import REGIONS, State, members, walk
+from apps.scraping.sandbox.strengths import REGIONS, WorldState, members, walk
 from apps.scraping.sandbox.timetable import (
     MATCHES_PER_LEAGUE,
     MATCHES_PER_ROUND,
@@ -43,14 +43,14 @@ ROUND_ROBIN: Final = _double_round_robin()
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """What happened on the pitch in one season; every array is in the order of the fixture list, shape (528, …).
+    """Results and strengths of one season; arrays of matches are in the order of the fixture list, shape (528, …).
 
     Parameters
     ----------
     home, away : array of int64
         Club numbers.
     moved_to_week : array of int64
-        The week that a postponed match was moved to, −1 elsewhere.
+        New week of a postponed match, −1 for the others.
     home_expected, away_expected : array of float64
         Expected goals of each side before the low-score dependence.
     truth : array of float64, shape (528, 3)
@@ -77,7 +77,7 @@ class Play:
     places: Ints
 
 
-def play_season(state: State, *, is_dense: bool, rng: np.random.Generator) -> Play:
+def play_season(state: WorldState, *, is_dense: bool, rng: np.random.Generator) -> Play:
     """Play all 528 matches of a season; past seasons have a few postponed ones."""
     strengths = walk(state, rng)
     home, away = draw_fixtures(state, rng)
@@ -100,7 +100,7 @@ def play_season(state: State, *, is_dense: bool, rng: np.random.Generator) -> Pl
     )
 
 
-def expected_goals(state: State, strengths: Floats, home: Ints, away: Ints, rounds: Ints) -> tuple[Floats, Floats]:
+def expected_goals(state: WorldState, strengths: Floats, home: Ints, away: Ints, rounds: Ints) -> tuple[Floats, Floats]:
     """Return the expected goals of both sides of each match with the strengths of the given rounds."""
     region = np.repeat(np.arange(REGIONS), MATCHES_PER_SEASON // REGIONS)
     half_edge = 0.5 * state.home_edge[region]
@@ -110,7 +110,7 @@ def expected_goals(state: State, strengths: Floats, home: Ints, away: Ints, roun
     return np.exp(home_log), np.exp(away_log)
 
 
-def draw_fixtures(state: State, rng: np.random.Generator) -> tuple[Ints, Ints]:
+def draw_fixtures(state: WorldState, rng: np.random.Generator) -> tuple[Ints, Ints]:
     """Draw the double round robin of each league: home and away club numbers, each of shape (528,)."""
     home, away = [], []
     for league in range(len(COMPETITIONS)):
@@ -125,7 +125,7 @@ def draw_fixtures(state: State, rng: np.random.Generator) -> tuple[Ints, Ints]:
 def final_places(home: Ints, away: Ints, home_goals: Ints, away_goals: Ints) -> Ints:
     """Return each club's final place in its league, from 0, shape (48,).
 
-    By points, goal difference, goals scored, and at last the lower club number, which stands for the drawing of lots.
+    By points, goal difference, goals scored, and finally the lower club number in place of drawing lots.
     """
     clubs = len(CLUBS)
     margin = home_goals - away_goals
@@ -144,7 +144,7 @@ def final_places(home: Ints, away: Ints, home_goals: Ints, away_goals: Ints) -> 
 
 
 def opening_rounds(*, is_dense: bool) -> Ints:
-    """Return the round whose strengths the bookmakers know when they open each match, shape (528,).
+    """Return the round whose strengths the bookmakers use for their opening prices of each match, shape (528,).
 
     Prices of a past match opened in the week before it, those of a dense season all before its first kick-off.
     """

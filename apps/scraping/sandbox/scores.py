@@ -1,4 +1,4 @@
-"""From two expected numbers of goals to the exact probability of every score, and a score drawn from them."""
+"""Exact probabilities of all scores from the expected goals of both sides, and scores drawn from them."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def score_grid(home_expected: Floats, away_expected: Floats) -> Floats:
 
 
 def outcome_probabilities(grid: Floats) -> Floats:
-    """Return the probabilities of (home, draw, away), shape (n, 3), each row read off one grid."""
+    """Return the probabilities of (home, draw, away), shape (n, 3), from each grid."""
     sides = [np.where(mask, grid, 0.0).sum(axis=(1, 2)) for mask in (_MARGIN > 0, _MARGIN == 0, _MARGIN < 0)]
     return np.stack(sides, axis=1)
 
@@ -64,7 +64,7 @@ def over_probability(grid: Floats) -> Floats:
 def draw_scores(grid: Floats, rng: np.random.Generator) -> tuple[Ints, Ints]:
     """Draw one score from each grid; home and away goals, each of shape (n,)."""
     cumulative = np.cumsum(grid.reshape(len(grid), -1), axis=1)
-    # A draw never reaches the sum of its grid, which rounding may leave a little below 1.
+    # Scaled by the sum of the grid, which rounding may leave a little below 1.
     draws = rng.random(len(grid)) * cumulative[:, -1]
     cells = (cumulative <= draws[:, None]).sum(axis=1)
     home, away = np.divmod(np.minimum(cells, GOALS * GOALS - 1), GOALS)

@@ -1,4 +1,4 @@
-"""The footballers of the simulated clubs: 24 for each, with invented names that do not change while the world lasts."""
+"""The footballers of the simulated clubs: 24 for each, with invented names that never change."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from apps.scraping.sandbox.clubs import CLUBS, COMPETITIONS
 
 FIRST_PLAYER_ID: Final = 300_000
 IDS_PER_CLUB: Final = 100
-"""A player's id is the first one, a hundred for each club before, and the number on the shirt."""
+"""A player's id is FIRST_PLAYER_ID + IDS_PER_CLUB × number of the club + shirt number."""
 
 POSITIONS: Final = (
     *("GK", "GK", "GK"),
@@ -18,7 +18,7 @@ POSITIONS: Final = (
     *("MC", "MC", "MR", "ML", "DMC", "MC", "AMR", "AML"),
     *("FW", "FW", "FW", "AMC", "FW"),
 )
-"""Of the shirts from 1 on; the first letter is the line that a player belongs to (``A`` plays behind the strikers)."""
+"""By shirt number from 1; the first letter is the line of a player (``A`` plays behind the strikers)."""
 
 GIVEN_NAMES: Final = (
     "Alban Bram Corin Dorrin Edric Fenn Garrit Hale Ivo Jarrin Kester Lorne Merrit Nils Orrin Perrin Quill "
@@ -36,28 +36,28 @@ FAMILY_NAMES: Final = (
     "Mezquira Montiró Navascal Oliván Ordóñer Palencar Perugal Quesalba Riberal Rondavo Salvatierro Serrapio "
     "Tamarin Torralbo Ubrique Valdosera Vegamar Villaroz Yébenal Zamoril",
 )
-"""Of each region, in the order of the regions of `clubs.COMPETITIONS`, with blanks between them."""
+"""By region, in the order of `clubs.COMPETITIONS`."""
 
 YOUNGEST: Final = 18
 OLDEST: Final = 35
 
 
 @dataclass(frozen=True, slots=True)
-class Player:
+class SimulatedPlayer:
     """One footballer.
 
     Parameters
     ----------
     id : str
-        The id that a source of this world writes.
+        Id in the sources of this world.
     name : str
         Unique within the club.
     shirt_number : int
         1 to 24.
     position : str
-        As a source writes it, such as ``"DC"``.
+        Such as ``"DC"``.
     age : int
-        In years; in this world nobody grows older.
+        In years; it never changes.
     """
 
     id: str
@@ -68,13 +68,13 @@ class Player:
 
     @property
     def line(self) -> str:
-        """The line that the player belongs to: ``"G"``, ``"D"``, ``"M"`` or ``"F"``."""
+        """Line of the player: ``"G"``, ``"D"``, ``"M"`` or ``"F"``."""
         if self.position == "AMC":
             return "F"
         return "M" if self.position[0] == "A" or self.position == "DMC" else self.position[0]
 
 
-Squad = tuple[Player, ...]
+Squad = tuple[SimulatedPlayer, ...]
 
 
 def draw_squads(seed: int) -> tuple[Squad, ...]:
@@ -88,7 +88,7 @@ def draw_squads(seed: int) -> tuple[Squad, ...]:
         families = rng.sample(FAMILY_NAMES[region].split(), len(POSITIONS))
         squads.append(
             tuple(
-                Player(
+                SimulatedPlayer(
                     id=str(FIRST_PLAYER_ID + IDS_PER_CLUB * club.number + shirt),
                     name=f"{rng.choice(given)} {family}",
                     shirt_number=shirt,

@@ -1,7 +1,7 @@
-"""The people of one match and when things happened in it: who plays, who is absent, who scored, which minute.
+"""The story of one match: line-ups, absences, and the minutes of goals, cards, substitutions and counts.
 
-The counts of a match come first (`counts`, `scores`); a story is drawn to fit them, by a stream of its own for each
-match, so that telling it changes no number of the world.
+Scores and statistics are drawn first (`scores`, `counts`); the story is drawn to fit them, from a random stream of its
+own for each match, so that drawing it changes no other number of the world.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from apps.matches.records import (
     Side,
     StatsRecord,
 )
-from apps.scraping.sandbox.squads import Player, Squad
+from apps.scraping.sandbox.squads import SimulatedPlayer, Squad
 
 HALF: Final = 45
 FULL: Final = 94
-"""The last minute in which something happens; stoppage time counts on from 90."""
+"""The last minute of a match; stoppage time continues after 90."""
 BENCH: Final = 7
 FORMATION: Final = {"G": 1, "D": 4, "M": 4, "F": 2}
 """Starters of each line."""
@@ -36,7 +36,7 @@ SECOND_YELLOW_CHANCE: Final = 0.4
 SCORING_WEIGHTS: Final = {"G": 0, "D": 2, "M": 6, "F": 14}
 
 MOST_ABSENT: Final = 3
-"""Of one side; then each line of a squad can still be filled."""
+"""Per side; each line can still be filled without them."""
 REASONS: Final = (
     ("injured", "Out"),
     ("injured", "Out"),
@@ -45,14 +45,14 @@ REASONS: Final = (
     ("suspended", "Out"),
     ("international duty", "Out"),
 )
-"""Why somebody is missing, and how sure that is when it is told; in the end nobody who is told of plays."""
+"""Reason and certainty of an absence in the preview; none of these players plays in the end."""
 
 GOALS: Final = frozenset({IncidentKind.GOAL, IncidentKind.PENALTY, IncidentKind.OWN_GOAL})
 SENDINGS_OFF: Final = frozenset({IncidentKind.RED_CARD, IncidentKind.SECOND_YELLOW_CARD})
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
+class SimulatedScore:
     """Goals of both sides at full time and at half time."""
 
     home: int
@@ -63,7 +63,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """What a match centre and a preview tell beyond the counts.
+    """Line-ups, absences and incidents of one match, and the minutes of its statistics.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ class Story:
     lineups : tuple of LineupRecord
         Home side first, of each side the eleven starters first.
     incidents : tuple of IncidentRecord
-        In the order of play: goals, cards and substitutions, as many as the match counts.
+        In the order of play: goals, cards and substitutions, in agreement with the statistics.
     minutes : mapping of str to tuple of int
         For each counted field of `StatsRecord`, such as ``"home_shots"``, the minute of each one, in order.
     """
@@ -84,14 +84,14 @@ class Story:
 
 @dataclass(slots=True)
 class _Presence:
-    """One side on the pitch: whom a minute finds there."""
+    """Players of one side, with the minutes from and to which they are on the pitch."""
 
-    starters: list[Player]
-    bench: list[Player]
+    starters: list[SimulatedPlayer]
+    bench: list[SimulatedPlayer]
     since: dict[str, int]
     until: dict[str, int]
 
-    def at(self, minute: int) -> list[Player]:
+    def at(self, minute: int) -> list[SimulatedPlayer]:
         """Return who was on the pitch for the whole of a minute."""
         return [
             player
@@ -100,16 +100,16 @@ class _Presence:
         ]
 
 
-def draw_story(key: str, squads: tuple[Squad, Squad], score: Score, stats: StatsRecord) -> Story:
+def draw_story(key: str, squads: tuple[Squad, Squad], score: SimulatedScore, stats: StatsRecord) -> Story:
     """Draw the story of one match.
 
     Parameters
     ----------
     key : str
-        Names the stream; equal keys and counts give equal stories.
+        Key of the random stream; equal keys and statistics give equal stories.
     squads : tuple of Squad
         Home and away.
-    score : Score
+    score : SimulatedScore
     stats : StatsRecord
         With all counts.
     """
@@ -132,12 +132,12 @@ def draw_story(key: str, squads: tuple[Squad, Squad], score: Score, stats: Stats
     return Story(tuple(absences), tuple(lineups), tuple(incidents), _minutes(rng, stats, incidents))
 
 
-def _absent(rng: random.Random, squad: Squad) -> list[Player]:
+def _absent(rng: random.Random, squad: Squad) -> list[SimulatedPlayer]:
     """Draw who misses the match; the first goalkeeper never does."""
     return sorted(rng.sample(squad[1:], rng.randint(1, MOST_ABSENT)), key=lambda player: player.shirt_number)
 
 
-def _pick(rng: random.Random, available: Sequence[Player]) -> _Presence:
+def _pick(rng: random.Random, available: Sequence[SimulatedPlayer]) -> _Presence:
     """Choose starters and bench: mostly the lower shirts, sometimes somebody else."""
     order = sorted(available, key=lambda player: player.shirt_number + 6.0 * rng.random())
     starters = [
@@ -150,7 +150,7 @@ def _pick(rng: random.Random, available: Sequence[Player]) -> _Presence:
 
 
 def _substitutions(rng: random.Random, side: Side, presence: _Presence) -> list[IncidentRecord]:
-    """Draw one to three changes after the hour and enter them in the presence."""
+    """Draw one to three substitutions in the second half and note them in `presence`."""
     made = []
     leaving = rng.sample(presence.starters[1:], rng.randint(1, 3))
     arriving = rng.sample([player for player in presence.bench if player.line != "G"], len(leaving))
@@ -162,7 +162,7 @@ def _substitutions(rng: random.Random, side: Side, presence: _Presence) -> list[
 
 
 def _cards(rng: random.Random, side: Side, presence: _Presence, yellow: int, red: int) -> list[IncidentRecord]:
-    """Draw the cards of one side; who is sent off is on the pitch no longer, and nobody twice."""
+    """Draw the cards of one side; a player is sent off once, and leaves the pitch then."""
     made: list[IncidentRecord] = []
     stayers = [player for player in presence.starters[1:] if player.id not in presence.until]
     sent_off = rng.sample(stayers, red)
@@ -176,7 +176,7 @@ def _cards(rng: random.Random, side: Side, presence: _Presence, yellow: int, red
         kind = IncidentKind.SECOND_YELLOW_CARD if is_second else IncidentKind.RED_CARD
         made.append(IncidentRecord(kind, side, minute, _key(player)))
     others = [player for player in (*presence.starters, *presence.bench) if player not in sent_off]
-    # Somebody on the bench may be booked too.
+    # Players on the bench may be booked too.
     for player in rng.sample(others, min(yellow, len(others))):
         earliest = presence.since.get(player.id, 10) + 1
         latest = presence.until.get(player.id, FULL) - 1
@@ -184,7 +184,7 @@ def _cards(rng: random.Random, side: Side, presence: _Presence, yellow: int, red
     return made
 
 
-def _goals(rng: random.Random, presences: Mapping[Side, _Presence], score: Score) -> list[IncidentRecord]:
+def _goals(rng: random.Random, presences: Mapping[Side, _Presence], score: SimulatedScore) -> list[IncidentRecord]:
     """Draw the goals of both sides, no two in one minute."""
     made = []
     halves = (
@@ -233,10 +233,10 @@ def _any(rng: random.Random, count: int) -> list[int]:
     return [rng.randint(1, FULL) for _ in range(count)]
 
 
-def _entry(player: Player, side: Side, *, is_starter: bool) -> LineupRecord:
+def _entry(player: SimulatedPlayer, side: Side, *, is_starter: bool) -> LineupRecord:
     position = player.position if is_starter else "Sub"
     return LineupRecord(_key(player), side, is_starter, position, player.shirt_number)
 
 
-def _key(player: Player) -> PlayerKey:
+def _key(player: SimulatedPlayer) -> PlayerKey:
     return PlayerKey(player.id, player.name)

@@ -1,4 +1,4 @@
-"""How good each club is, and how that wanders: a long-run level, a form around it, and a jump each summer."""
+"""Strengths of the clubs: a long-run level, a form that varies around it, and a change each summer."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ PROMOTED: Final = 2
 # Attack and defence are on the scale of log goals per match. The spreads were chosen so that base rates score a log
 # loss of about 1.06 and the truth about 0.97, as in a strong European league.
 LEVEL_GAP: Final = 0.22
-"""Half the distance between what a first and a second level can afford, for attack and for defence."""
+"""Half the distance between the mean strengths of the first and the second level, in attack and in defence."""
 LEVEL_SPREAD: Final = 0.25
 LEVEL_CORRELATION: Final = 0.7
 """Between the attack and the defence of one club."""
 LEVEL_MEMORY: Final = 0.85
-"""What a summer leaves of a club's distance from its level's mean."""
+"""Share of a club's distance from its level's mean that remains after a summer."""
 FORM_MEMORY: Final = 0.95
-"""What a round leaves of a club's form."""
+"""Share of a club's form that remains after a round."""
 FORM_STEP: Final = 0.035
 FORM_OVER_SUMMER: Final = 0.5
 
@@ -36,14 +36,14 @@ SCORING_MEAN: Final = 0.17
 """Log of the goals that an average side scores against an average side on neutral ground."""
 SCORING_SPREAD: Final = 0.03
 HOME_EDGE_MEAN: Final = 0.34
-"""Log of home goals over away goals for equal sides; half of it lifts the home side, half holds the away side down."""
+"""Log of home goals over away goals for equal sides; half goes to the home side, half off the away side."""
 HOME_EDGE_SPREAD: Final = 0.04
 REGION_MEMORY: Final = 0.7
 
 
 @dataclass(frozen=True, slots=True)
-class State:
-    """What the next season grows from, at its first kick-off.
+class WorldState:
+    """Strengths and levels of all clubs at the start of a season.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class State:
     home_edge: Floats
 
 
-def first_state(rng: np.random.Generator) -> State:
+def first_state(rng: np.random.Generator) -> WorldState:
     """Draw the world before its first season; the stronger half of each region starts on the first level."""
     luck = rng.normal(0.0, LEVEL_SPREAD, len(CLUBS))
     tier = np.empty(len(CLUBS), dtype=np.int64)
@@ -70,7 +70,7 @@ def first_state(rng: np.random.Generator) -> State:
         clubs = slice(region * REGION_SIZE, (region + 1) * REGION_SIZE)
         tier[clubs] = np.argsort(np.argsort(-luck[clubs])) // LEAGUE_SIZE
     stationary = FORM_STEP / np.sqrt(1.0 - FORM_MEMORY**2)
-    return State(
+    return WorldState(
         tier=tier,
         level=_level_mean(tier) + _pairs(rng, LEVEL_SPREAD),
         form=rng.normal(0.0, stationary, (len(CLUBS), 2)),
@@ -79,7 +79,7 @@ def first_state(rng: np.random.Generator) -> State:
     )
 
 
-def walk(state: State, rng: np.random.Generator) -> Floats:
+def walk(state: WorldState, rng: np.random.Generator) -> Floats:
     """Return the attack and defence of each club in each round, shape (22, 48, 2); round 0 is the present state."""
     form = state.form
     rounds = np.empty((ROUNDS, len(CLUBS), 2))
@@ -90,12 +90,12 @@ def walk(state: State, rng: np.random.Generator) -> Floats:
     return rounds
 
 
-def next_state(state: State, final_strengths: Floats, places: Ints, rng: np.random.Generator) -> State:
+def next_state(state: WorldState, final_strengths: Floats, places: Ints, rng: np.random.Generator) -> WorldState:
     """Return the world after a summer: promotion, relegation, new squads.
 
     Parameters
     ----------
-    state : State
+    state : WorldState
         At the start of the season that is over.
     final_strengths : array of float64, shape (48, 2)
         Attack and defence in its last round.
@@ -109,7 +109,7 @@ def next_state(state: State, final_strengths: Floats, places: Ints, rng: np.rand
     mean = _level_mean(tier)
     fresh = np.sqrt(1.0 - LEVEL_MEMORY**2)
     fresh_region = np.sqrt(1.0 - REGION_MEMORY**2)
-    return State(
+    return WorldState(
         tier=tier,
         level=mean + LEVEL_MEMORY * (state.level - mean) + _pairs(rng, LEVEL_SPREAD * fresh),
         form=FORM_OVER_SUMMER * (final_strengths - state.level),
@@ -122,7 +122,7 @@ def next_state(state: State, final_strengths: Floats, places: Ints, rng: np.rand
     )
 
 
-def members(state: State, league: int) -> Ints:
+def members(state: WorldState, league: int) -> Ints:
     """Return the numbers of the twelve clubs of a league, in rising order."""
     region, tier = divmod(league, len(COMPETITIONS) // REGIONS)
     numbers = np.arange(region * REGION_SIZE, (region + 1) * REGION_SIZE)

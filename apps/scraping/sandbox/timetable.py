@@ -1,7 +1,7 @@
-"""When things happen in the simulated world: seasons, kick-offs, final whistles, postponements.
+"""Calendar of the simulated world: seasons, kick-offs, final whistles, postponements.
 
-Past seasons have ordinary weekly dates. From the anchor on there are dense seasons, one after the other without end:
-a kick-off each minute somewhere, the final whistle two minutes later.
+Past seasons have weekly dates. From the anchor on, dense seasons follow each other without end: a kick-off each minute
+in one of the leagues, the final whistle two minutes later.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ MATCHES_PER_ROUND: Final = LEAGUE_SIZE // 2
 MATCHES_PER_LEAGUE: Final = ROUNDS * MATCHES_PER_ROUND
 MATCHES_PER_SEASON: Final = MATCHES_PER_LEAGUE * len(COMPETITIONS)
 LATEST_SEASON: Final = PAST_SEASONS + 9_999
-"""The number of the last season that has a label; about ten years of dense seasons after the anchor."""
+"""Number of the last season with a label; dense seasons last about ten years after the anchor."""
 
 DENSE_STEP: Final = timedelta(minutes=4)
 """From one kick-off of a dense league to its next; the four leagues are one minute apart."""
 DENSE_LENGTH: Final = timedelta(minutes=2)
 """From kick-off to the final whistle in a dense season."""
 DENSE_PAUSE: Final = timedelta(minutes=20)
-"""From the last whistle of a dense season to the first kick-off of the next; its fixtures appear at the start of it."""
+"""From the last whistle of a dense season to the first kick-off of the next, whose fixtures appear at the beginning."""
 DENSE_PLAY: Final = DENSE_STEP * (MATCHES_PER_LEAGUE - 1) + timedelta(minutes=len(COMPETITIONS) - 1) + DENSE_LENGTH
 DENSE_PERIOD: Final = DENSE_PLAY + DENSE_PAUSE
 
@@ -39,12 +39,12 @@ GAP_BEFORE_ANCHOR: Final = timedelta(days=28)
 WEEKS_BETWEEN_SEASONS: Final = 52
 
 ROUND_WEEKS: Final = (0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 13, 14, 19, 20, 21, 21, 23, 24, 26, 27, 28)
-"""The week of each round, counted from the season's first; where a week stands twice, the second is midweek."""
+"""The week of each round, counted from the season's first; the second round of a week is midweek."""
 FINAL_WEEK: Final = ROUND_WEEKS[-1]
 MIDWEEK_ROUNDS: Final = tuple(n for n in range(1, ROUNDS) if ROUND_WEEKS[n] == ROUND_WEEKS[n - 1])
 MIDWEEK_WEEKS: Final = frozenset(ROUND_WEEKS[n] for n in MIDWEEK_ROUNDS)
 
-# (days after the round's Saturday, kick-off in UTC); drawn with equal chances, so a slot that stands twice is common.
+# (days after the round's Saturday, kick-off in UTC); drawn with equal chances, so that repeated slots are common.
 WEEKEND_SLOTS: Final = (
     (0, time(12, 30)),
     (0, time(14, 0)),
@@ -64,7 +64,7 @@ MIDWEEK_SLOTS: Final = (
 REARRANGED_SLOT: Final = (4, time(19, 30))
 
 POSTPONED_PER_ROUND: Final = 0.055
-"""Chance that a round of a past league loses one match; rounds too late to be made up are spared."""
+"""Chance that one match of a round of a past league is postponed, except in the last rounds."""
 LATEST_POSTPONED_WEEK: Final = 21
 CALLED_OFF_BEFORE: Final = timedelta(hours=3)
 """A postponed match is called off this long before its kick-off."""
@@ -76,15 +76,15 @@ LONGEST_PAST_MATCH: Final = 118
 
 
 @dataclass(frozen=True, slots=True)
-class Season:
-    """One season of all four leagues, as far as the calendar goes.
+class SimulatedSeason:
+    """Calendar of one season of all four leagues.
 
     Parameters
     ----------
     number : int
         0 to 7 for the past seasons, 8 and on for the dense ones.
     label : str
-        Such as ``"2025-26"``, and ``"2026-27 S0001"`` for a dense season; labels sort in the order of time.
+        Such as ``"2025-26"``, and ``"2026-27 S0001"`` for a dense season; labels sort by time.
     announced_at : datetime
         When its fixtures appear, UTC.
     starts_at : datetime
@@ -112,7 +112,7 @@ class Dates:
     Parameters
     ----------
     kickoff_at, finished_at : datetime
-        When it is really played, UTC.
+        When it is played, UTC.
     priced_at : datetime
         When the bookmakers open.
     called_off_kickoff_at : datetime or None
@@ -142,13 +142,13 @@ class Timetable:
         self._final_saturday = latest - timedelta(days=(latest.weekday() - 5) % 7)
         self._base_year = anchor.year if anchor.month >= 7 else anchor.year - 1
 
-    def season(self, number: int) -> Season:
-        """Return the season with a number from 0 on; past the label's four digits it raises LookupError."""
+    def season(self, number: int) -> SimulatedSeason:
+        """Return a season by its number from 0 on; LookupError above `LATEST_SEASON`."""
         if not 0 <= number <= LATEST_SEASON:
             raise LookupError(f"the sandbox has no season {number}")
         if number < PAST_SEASONS:
             first = datetime.combine(self._first_saturday(number), time(0), tzinfo=UTC)
-            return Season(
+            return SimulatedSeason(
                 number=number,
                 label=self._years(self._base_year - PAST_SEASONS + number),
                 announced_at=first - PAST_ANNOUNCEMENT,
@@ -157,7 +157,7 @@ class Timetable:
             )
         dense = number - PAST_SEASONS
         starts_at = self.dense_starts_at + dense * DENSE_PERIOD
-        return Season(
+        return SimulatedSeason(
             number=number,
             label=f"{self._years(self._base_year)} S{dense + 1:04d}",
             announced_at=starts_at - DENSE_PAUSE,
@@ -175,14 +175,16 @@ class Timetable:
                 return number
         raise LookupError(f"the sandbox begins at {self.season(0).announced_at}, after {now}")
 
-    def dates(self, season: Season, moved_to_week: npt.NDArray[np.int64], rng: np.random.Generator) -> list[Dates]:
+    def dates(
+        self, season: SimulatedSeason, moved_to_week: npt.NDArray[np.int64], rng: np.random.Generator
+    ) -> list[Dates]:
         """Return the dates of all matches of a season, league by league in the order of the fixture list.
 
         Parameters
         ----------
-        season : Season
+        season : SimulatedSeason
         moved_to_week : array of int64, shape (528,)
-            Where a match was postponed, the week that it was moved to; elsewhere −1.
+            New week of a postponed match, −1 for the others.
         rng : numpy.random.Generator
             Draws the slots and lengths of past matches; unused in dense seasons.
         """
@@ -216,7 +218,7 @@ def draw_postponements(rng: np.random.Generator) -> npt.NDArray[np.int64]:
     Returns
     -------
     array of int64, shape (528,)
-        The week that the match was moved to, −1 for those that kept their date. No club has two in one week.
+        New week of a postponed match, −1 for the others. No club has two in one week.
     """
     moved = np.full(MATCHES_PER_SEASON, -1, dtype=np.int64)
     hits = rng.random((len(COMPETITIONS), ROUNDS)) < POSTPONED_PER_ROUND
@@ -236,12 +238,12 @@ def draw_postponements(rng: np.random.Generator) -> npt.NDArray[np.int64]:
 
 
 def rounds_played(moved_to_week: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Return the round whose strengths each match is played with: its own, or the latest before its new date."""
+    """Return the round whose strengths apply to each match: its own, or the latest before its new date."""
     latest = np.searchsorted(ROUND_WEEKS, moved_to_week, side="right") - 1
     return np.where(moved_to_week < 0, rounds_of_matches(), latest)
 
 
-def _dense_dates(season: Season, match: int) -> Dates:
+def _dense_dates(season: SimulatedSeason, match: int) -> Dates:
     league, place = divmod(match, MATCHES_PER_LEAGUE)
     kickoff_at = season.starts_at + timedelta(minutes=league) + place * DENSE_STEP
     return Dates(kickoff_at=kickoff_at, finished_at=kickoff_at + DENSE_LENGTH, priced_at=season.announced_at)

@@ -1,4 +1,4 @@
-"""The simulated football world: what a scrape at any moment would see, as a pure function of a seed and an anchor."""
+"""The simulated football world: its records at any moment, as a pure function of a seed and an anchor."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ import numpy as np
 from apps.matches.records import MatchRecord
 from apps.scraping.sandbox.counts import draw_habits
 from apps.scraping.sandbox.play import Play, play_season
-from apps.scraping.sandbox.sheets import SeasonSheet
+from apps.scraping.sandbox.season_records import SeasonRecords
 from apps.scraping.sandbox.squads import draw_squads
-from apps.scraping.sandbox.strengths import State, first_state, next_state
-from apps.scraping.sandbox.timetable import LATEST_SEASON, MATCHES_PER_SEASON, PAST_SEASONS, Season, Timetable
+from apps.scraping.sandbox.strengths import WorldState, first_state, next_state
+from apps.scraping.sandbox.timetable import LATEST_SEASON, MATCHES_PER_SEASON, PAST_SEASONS, SimulatedSeason, Timetable
 
 FIRST_SOURCE_ID: Final = 1_000_000
-"""The source id of the first match of the first season; the others follow in the order of the fixture lists."""
-SHEETS_KEPT: Final = PAST_SEASONS + 4
-"""Seasons whose records are kept in memory; others are made again when they are asked for."""
+"""The source id of the first match of the first season; the others follow in the order of the fixture list."""
+SEASONS_KEPT: Final = PAST_SEASONS + 4
+"""Seasons whose records are kept in memory; others are made again when they are needed."""
 
 
 class Draw(IntEnum):
-    """What a random stream is for; with the seed and the season it names the stream, so no order of calls matters."""
+    """Purpose of a random stream; each purpose and season has its own, so that the order of calls does not matter."""
 
     BIRTH = 0
     HABITS = 1
@@ -36,11 +36,11 @@ class Draw(IntEnum):
     MARKET = 6
 
 
-class World:
+class SimulatedWorld:
     """Two pyramids of two leagues, eight past seasons, and dense seasons from the anchor on, without end.
 
-    Equal seeds and anchors give equal worlds to the last bit, whatever was asked before. Seasons are played when they
-    are first needed. An instance is not to be shared between threads.
+    Equal seeds and anchors give equal worlds to the last bit, in any order of calls. Seasons are played when they are
+    first needed. An instance must not be shared between threads.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class World:
     Raises
     ------
     ValueError
-        When the seed is negative or the anchor has no zone.
+        When the seed is negative or the anchor has no time zone.
     """
 
     def __init__(self, seed: int, anchor_at: datetime) -> None:
@@ -64,20 +64,20 @@ class World:
         self._habits = draw_habits(self._rng(Draw.HABITS))
         self.squads = draw_squads(seed)
         self._states = [first_state(self._rng(Draw.BIRTH))]
-        self._sheets: OrderedDict[int, SeasonSheet] = OrderedDict()
+        self._records: OrderedDict[int, SeasonRecords] = OrderedDict()
 
     def records(self, now: datetime, since: datetime | None = None) -> Iterator[MatchRecord]:
-        """Yield what a scrape at `now` would see, season by season in the order of kick-off.
+        """Yield all records that are known at `now`, season by season in the order of kick-off.
 
-        Finished matches carry result, counts and odds; matches under way have the status `LIVE` and no goals; those to
-        come are `SCHEDULED` with opening odds, and with closing odds from ten minutes before kick-off.
+        Finished matches have result, statistics and odds; matches in play have the status `LIVE` and no goals; coming
+        ones are `SCHEDULED` with opening odds, and with closing odds from ten minutes before kick-off.
 
         Parameters
         ----------
         now : datetime
             Aware.
         since : datetime, optional
-            Aware; leaves out the results that were known at it already. Matches not yet finished always come.
+            Aware; results that were known then are left out. Matches that are not finished are always included.
         """
         now = _in_utc(now, "now")
         current = self._timetable.number_at(now)
@@ -86,10 +86,10 @@ class World:
             since = _in_utc(since, "since")
             first = min(self._first_unfinished(since), current)
         for number in range(first, current + 1):
-            yield from self.sheet(number).records(now, since)
+            yield from self.season_records(number).records(now, since)
 
-    def season_at(self, now: datetime) -> Season:
-        """Return the latest season whose fixtures were out at `now`; LookupError before the first."""
+    def season_at(self, now: datetime) -> SimulatedSeason:
+        """Return the latest season whose fixtures are announced at `now`; LookupError before the first."""
         return self._timetable.season(self._timetable.number_at(_in_utc(now, "now")))
 
     def true_probabilities(self, source_id: str) -> tuple[float, float, float]:
@@ -105,35 +105,35 @@ class World:
         number, match = divmod(int(source_id) - FIRST_SOURCE_ID, MATCHES_PER_SEASON)
         if not 0 <= number <= LATEST_SEASON:
             raise LookupError(f"the sandbox has no match {source_id!r}")
-        home, draw, away = self.sheet(number).play.truth[match].tolist()
+        home, draw, away = self.season_records(number).play.truth[match].tolist()
         return home, draw, away
 
     def _first_unfinished(self, since: datetime) -> int:
-        """Return the number of the first season with a match not over at `since`; each ends before the next is out."""
+        """Return the number of the first unfinished season; each ends before the next is announced."""
         try:
             return self._timetable.number_at(since)
         except LookupError:
             return 0
 
-    def season(self, number: int) -> Season:
-        """Return the calendar of a season, from 0 on; LookupError where there is none."""
+    def season(self, number: int) -> SimulatedSeason:
+        """Return the calendar of a season, from 0 on; LookupError if there is none."""
         return self._timetable.season(number)
 
-    def sheet(self, number: int) -> SeasonSheet:
-        """Return all that can be told of a season, from 0 on, whether it was told already or not.
+    def season_records(self, number: int) -> SeasonRecords:
+        """Return the records of a season, from 0 on, whether it has been announced or not.
 
         Raises
         ------
         LookupError
             When there is no season of this number.
         """
-        if number in self._sheets:
-            self._sheets.move_to_end(number)
-            return self._sheets[number]
+        if number in self._records:
+            self._records.move_to_end(number)
+            return self._records[number]
         season = self._timetable.season(number)
         state = self._state(number)
         play = self._play(number, state)
-        sheet = SeasonSheet(
+        records = SeasonRecords(
             season=season,
             state=state,
             play=play,
@@ -145,22 +145,22 @@ class World:
             squads=self.squads,
             stories_key=f"{self.seed} {number}",
         )
-        self._sheets[number] = sheet
-        while len(self._sheets) > SHEETS_KEPT:
-            self._sheets.popitem(last=False)
-        return sheet
+        self._records[number] = records
+        while len(self._records) > SEASONS_KEPT:
+            self._records.popitem(last=False)
+        return records
 
-    def _state(self, number: int) -> State:
-        """Return the world at the start of a season, playing all before it that were not yet played."""
+    def _state(self, number: int) -> WorldState:
+        """Return the world at the start of a season; play the seasons before it where needed."""
         while len(self._states) <= number:
             latest = len(self._states) - 1
             state = self._states[latest]
-            played = self._sheets.get(latest)
+            played = self._records.get(latest)
             play = self._play(latest, state) if played is None else played.play
             self._states.append(next_state(state, play.strengths[-1], play.places, self._rng(Draw.SUMMER, latest)))
         return self._states[number]
 
-    def _play(self, number: int, state: State) -> Play:
+    def _play(self, number: int, state: WorldState) -> Play:
         return play_season(state, is_dense=number >= PAST_SEASONS, rng=self._rng(Draw.PLAY, number))
 
     def _rng(self, draw: Draw, season: int = 0) -> np.random.Generator:
@@ -169,5 +169,5 @@ class World:
 
 def _in_utc(moment: datetime, name: str) -> datetime:
     if moment.tzinfo is None:
-        raise ValueError(f"{name} {moment} has no zone")
+        raise ValueError(f"{name} {moment} has no time zone")
     return moment.astimezone(UTC)

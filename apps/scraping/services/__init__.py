@@ -1,18 +1,19 @@
-"""Visits to sources and imports of files."""
+"""Scrape runs of sources, imports of files, politeness per host."""
 
-from apps.scraping.services.asking import (
-    Asked,
+from apps.scraping.services.hosts import resume
+from apps.scraping.services.imports import FileReport, ImportReport, RefusedRecord, find_files, import_files
+from apps.scraping.services.retention import PruneReport, RoleMissingError, prune
+from apps.scraping.services.run_requests import (
+    RunRequest,
     SourceIsOffError,
     WindowError,
     cancel,
     request_backfill,
     request_reparse,
-    request_visit,
-    visit_due,
+    request_run,
+    request_scheduled_run,
 )
-from apps.scraping.services.imports import FileReport, ImportReport, RefusedRecord, find_files, import_files
-from apps.scraping.services.lanes import resume
-from apps.scraping.services.retention import PruneReport, RoleMissingError, prune
+from apps.scraping.services.runs import ScrapeReport, accept_counts, scrape_due
 from apps.scraping.services.snapshots import LostPageError, content_of
 from apps.scraping.services.sources import (
     PermissionMissingError,
@@ -25,10 +26,8 @@ from apps.scraping.services.sources import (
     why_off,
     withdraw_permission,
 )
-from apps.scraping.services.visits import ScrapeReport, accept_counts, scrape_due
 
 __all__ = [
-    "Asked",
     "FileReport",
     "ImportReport",
     "LostPageError",
@@ -36,6 +35,7 @@ __all__ = [
     "PruneReport",
     "RefusedRecord",
     "RoleMissingError",
+    "RunRequest",
     "ScrapeReport",
     "SourceIsOffError",
     "UnknownSourceError",
@@ -52,11 +52,11 @@ __all__ = [
     "prune",
     "request_backfill",
     "request_reparse",
-    "request_visit",
+    "request_run",
+    "request_scheduled_run",
     "resume",
     "scrape_due",
     "switch",
-    "visit_due",
     "why_off",
     "withdraw_permission",
 ]

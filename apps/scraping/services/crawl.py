@@ -1,11 +1,11 @@
-"""One visit's way through a site: page after page, each kept before it is read.
+"""The crawl of one scrape run: page after page of a site, each stored before it is parsed.
 
-A site names its first pages; what follows from one of them is a *chain*, and so is what follows from a page that says
-so. A fault ends its chain, and what the chain told so far is dropped with it: half a chain is never stored. A block or
-a silence ends the visit, since the other chains lead to the same host.
+A site names its first pages. What follows from one of them is a *chain*, and so is what follows from a page that says
+so. A failure ends its chain and drops the records of that chain: half a chain is never stored. A block or a timeout
+ends the whole run, since the other chains lead to the same host.
 
-The walk can be begun again at any moment, after a slice or after a death: a page that was seen since the visit began is
-read from where it is kept, and one that was missing or failed is not asked for again (`ScrapeRun.met`).
+A crawl can be started again at any moment, after a slice or after its worker was lost: a page that was seen since the
+run began is read from the storage, and one that was missing or failed is not fetched again (`ScrapeRun.failed_urls`).
 """
 
 from __future__ import annotations
@@ -20,77 +20,77 @@ from typing import Any, Final, Protocol
 from apps.matches.records import MatchRecord, readable
 from apps.scraping import plausibility, selectors
 from apps.scraping.models import LONGEST_URL, Address, ScrapeRun, Snapshot
-from apps.scraping.responses import FetchError, Outcome, Response
+from apps.scraping.responses import FetchError, FetchOutcome, FetchResponse
 from apps.scraping.services import snapshots
-from apps.scraping.sources import Errand, Page, ParseError, Reading, Request, Site
+from apps.scraping.sources import CrawlJob, Page, ParseError, Reading, Request, Site
 
 logger = logging.getLogger(__name__)
 
-ENDING: Final = (Outcome.BLOCKED, Outcome.TIMEOUT, Outcome.FAILED)
-"""What ends the whole visit: the next page would fare no better."""
+ENDING: Final = (FetchOutcome.BLOCKED, FetchOutcome.TIMEOUT, FetchOutcome.FAILED)
+"""Outcomes of a page that end the whole run: the next page would do no better."""
 
 NOT_MODIFIED: Final = 304
 NOT_FOUND: Final = 404
 
 PAGES_LISTED: Final = 300
-"""Pages of one visit that its row lists."""
+"""Pages of one run that its row lists."""
 
-FAULTS_IN_A_ROW: Final = 3
-"""Broken chains, one after the other, that end the visit."""
+FAILURES_IN_A_ROW: Final = 3
+"""Chains that failed one after the other and so end the run."""
 
 URL_SHOWN: Final = 100
-"""Characters of an address that cannot be one, in the reason of its refusal."""
+"""Characters of an invalid address that its refusal quotes."""
 
 MOST_PAGES: Final = 20_000
-"""A site that leads to more pages in one visit leads in circles."""
+"""A site that leads to more pages in one run leads in circles."""
 
 
 @dataclass(slots=True)
-class Fault:
-    """What went wrong with one page, and so with its chain."""
+class PageFailure:
+    """Why one page, and so its chain, failed."""
 
-    outcome: Outcome
+    outcome: FetchOutcome
     reason: str
     url: str
 
 
 @dataclass(slots=True)
-class Told:
-    """What the pages of a visit, or of one chain, told so far.
+class CrawlResult:
+    """What the pages of a run, or of one chain, have given so far.
 
     Parameters
     ----------
     records : list of (datetime, MatchRecord)
-        In the order of their pages, each with the moment at which its page came.
-    tellers : list of Request
-        The page that told each record; of a chain alone.
+        In the order of their pages, each with the moment at which its page was fetched.
+    origins : list of Request
+        The page of each record; of a chain alone.
     counts : dict of str to int
-        Matches told by each address.
+        Number of matches by address.
     notes : Counter of str
     refusals : list of dict
         Rows that gave no record, by page, line and reason.
-    faults : list of Fault
+    failures : list of PageFailure
     pages : list of dict
-        A line for each page, for the operator.
-    done, known, asked : int
-        Pages that are behind, all that are known of, and those that a request was made for in this walk.
+        One entry for each page, for the operator.
+    done, known, requested : int
+        Pages that are done, pages known of, and pages for which a request was sent since the crawl was started.
     """
 
     records: list[tuple[datetime, MatchRecord]] = field(default_factory=list)
-    tellers: list[Request] = field(default_factory=list)
+    origins: list[Request] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     notes: Counter[str] = field(default_factory=Counter)
     refusals: list[dict[str, Any]] = field(default_factory=list)
-    faults: list[Fault] = field(default_factory=list)
+    failures: list[PageFailure] = field(default_factory=list)
     pages: list[dict[str, Any]] = field(default_factory=list)
     done: int = 0
     known: int = 0
-    asked: int = 0
+    requested: int = 0
 
-    def read(self, request: Request, page: Page, reading: Reading) -> None:
-        """Take what one page says."""
+    def add_page(self, request: Request, page: Page, reading: Reading) -> None:
+        """Add what was read from one page."""
         self.records.extend((page.fetched_at, record) for record in reading.records)
-        self.tellers.extend([request] * len(reading.records))
+        self.origins.extend([request] * len(reading.records))
         self.counts[request.url] = len(reading.records)
         for note, count in reading.notes.items():
             self.notes[readable(note)] += count
@@ -98,164 +98,166 @@ class Told:
             {"page": row.file, "line": row.line, "row": row.row, "reason": row.reason} for row in reading.refused
         )
 
-    def join(self, chain: Told) -> None:
-        """Take what a whole chain told."""
+    def add_chain(self, chain: CrawlResult) -> None:
+        """Add a complete chain."""
         self.records.extend(chain.records)
         self.counts.update(chain.counts)
         self.notes.update(chain.notes)
         self.refusals.extend(chain.refusals)
 
 
-class Doors(Protocol):
-    """What makes requests; the services' own, or a test's."""
+class Fetcher(Protocol):
+    """Sends the requests of a crawl: `fetching.SourceFetcher`, or a test's own."""
 
-    def get(self, request: Request, *, kept: Snapshot | None) -> Response:
-        """Ask for a page; `kept` is the one that a conditional request may spare. Raises FetchError."""
+    def get(self, request: Request, *, kept: Snapshot | None) -> FetchResponse:
+        """Fetch a page; `kept` is the stored one that may still be current. Raises FetchError."""
         ...
 
 
 class Crawl:
-    """The walk of one visit.
+    """The crawl of one run.
 
     Parameters
     ----------
     run : ScrapeRun
-        Its `met` is read and written, never saved here.
+        Its `failed_urls` is read and changed, but not saved here.
     site : Site
-    errand : Errand
-    doors : Doors
+    job : CrawlJob
+    fetcher : Fetcher
     clock : callable
-        Tells the time.
+        Gives the time.
     """
 
     most_pages: float = MOST_PAGES
 
     def __init__(
-        self, run: ScrapeRun, site: Site, errand: Errand, doors: Doors, *, clock: Callable[[], datetime]
+        self, run: ScrapeRun, site: Site, job: CrawlJob, fetcher: Fetcher, *, clock: Callable[[], datetime]
     ) -> None:
         self.run = run
         self.site = site
-        self.errand = errand
-        self.doors = doors
+        self.job = job
+        self.fetcher = fetcher
         self.clock = clock
-        self.told = Told()
+        self.result = CrawlResult()
         self._seen: set[str] = set()
 
     @property
     def is_further(self) -> bool:
-        """Whether the next walk has less to do than this one: a request was made whose answer is kept."""
-        return bool(self.told.asked)
+        """Whether the next slice has less to do than this one had: a request was sent whose response is stored."""
+        return bool(self.result.requested)
 
-    def walk(self) -> Iterator[str]:
-        """Go from page to page; yields the address of each before it is visited, for the caller to note or to rest."""
-        chains = deque(self.site.start(self.errand))
-        self.told.known = len(chains)
+    def crawl(self) -> Iterator[str]:
+        """Go from page to page; yield each address before it is fetched, so that the caller can save it or stop."""
+        chains = deque(self.site.start(self.job))
+        self.result.known = len(chains)
         in_a_row = 0
         while chains:
-            fault = yield from self._chain(chains.popleft(), chains)
-            in_a_row = in_a_row + 1 if fault and fault.outcome is Outcome.HTTP_ERROR else 0
-            if fault and (fault.outcome in ENDING or in_a_row >= FAULTS_IN_A_ROW):
+            failure = yield from self._chain(chains.popleft(), chains)
+            in_a_row = in_a_row + 1 if failure and failure.outcome is FetchOutcome.HTTP_ERROR else 0
+            if failure and (failure.outcome in ENDING or in_a_row >= FAILURES_IN_A_ROW):
                 return
 
-    def _chain(self, first: Request, chains: deque[Request]) -> Generator[str, None, Fault | None]:
-        """Walk one chain; what is a chain of its own is put behind the others."""
-        chain = Told()
+    def _chain(self, first: Request, chains: deque[Request]) -> Generator[str, None, PageFailure | None]:
+        """Crawl one chain; pages that begin a chain of their own are appended to `chains`."""
+        chain = CrawlResult()
         waiting = deque([first])
         while waiting:
             request = waiting.popleft()
             if request.url in self._seen:
-                self.told.known -= 1
+                self.result.known -= 1
                 continue
             self._seen.add(request.url)
             if (url := readable(request.url)[:LONGEST_URL]) != request.url:
-                self.told.known -= len(waiting)
-                reason = f"an address has {len(request.url):,} characters, or some that none has: {url[:URL_SHOWN]}"
-                return self._fail(replace(request, url=url), FetchError(Outcome.INVALID, reason))
+                self.result.known -= len(waiting)
+                reason = f"an address has {len(request.url):,} characters, or invalid ones: {url[:URL_SHOWN]}"
+                return self._fail(replace(request, url=url), FetchError(FetchOutcome.INVALID, reason))
             yield request.url
             try:
                 if len(self._seen) > self.most_pages:
                     reason = f"the site leads to more than {self.most_pages} pages: in circles?"
-                    raise FetchError(Outcome.INVALID, reason)
-                follow = self._visit(request, chain)
+                    raise FetchError(FetchOutcome.INVALID, reason)
+                follow = self._read(request, chain)
             except (FetchError, ParseError) as error:
-                self.told.known -= len(waiting)
+                self.result.known -= len(waiting)
                 return self._fail(request, error)
-            self.told.done += 1
-            self.told.known += len(follow)
+            self.result.done += 1
+            self.result.known += len(follow)
             waiting.extend(following for following in follow if not following.begins_chain)
             chains.extend(following for following in follow if following.begins_chain)
         try:
-            self._compare(chain)
+            self._check_chain(chain)
         except plausibility.ImplausibleError as error:
             doubted = [
-                teller
-                for (_, record), teller in zip(chain.records, chain.tellers, strict=True)
+                origin
+                for (_, record), origin in zip(chain.records, chain.origins, strict=True)
                 if plausibility.key_of(record) == error.match
             ]
             reason = f"{error} (pages from {first.url} on)"
-            return self._fail(first, FetchError(Outcome.INVALID, reason), doubted)
-        self._join(first, chain)
+            return self._fail(first, FetchError(FetchOutcome.INVALID, reason), doubted)
+        self._add_chain(first, chain)
         return None
 
-    def _join(self, first: Request, chain: Told) -> None:
-        """Take what a whole chain told."""
-        self.told.join(chain)
+    def _add_chain(self, first: Request, chain: CrawlResult) -> None:
+        self.result.add_chain(chain)
 
-    def _compare(self, chain: Told) -> None:
-        """Refuse pages of one chain that contradict each other."""
-        plausibility.together(record for _, record in chain.records)
+    def _check_chain(self, chain: CrawlResult) -> None:
+        """Raise ImplausibleError when pages of the chain contradict each other."""
+        plausibility.merge(record for _, record in chain.records)
 
-    def _visit(self, request: Request, chain: Told) -> list[Request]:
-        """Take what one page tells; return the pages that it leads to."""
+    def _read(self, request: Request, chain: CrawlResult) -> list[Request]:
+        """Obtain one page and add its records to the chain; return the pages that it leads to."""
         known = selectors.address(self.run.source, request.url)
         if request.is_leaf and known is not None and _is_final(request, known) and _is_taken(known):
-            self._note(request, "taken before", known.snapshot, 0)
+            self._list(request, "taken before", known.snapshot, 0)
             return []
         found = self._obtain(request, known, chain)
         if found is None:
             return []
-        page, snapshot, was_asked = found
-        reading = self.site.read(request, page, self.errand)
-        self._check(request, reading, known)
-        if was_asked:
-            self._remember(request, known, snapshot)
-        chain.read(request, page, reading)
-        self._note(request, "fetched" if was_asked else "kept", snapshot, len(reading.records))
+        page, snapshot, was_requested = found
+        reading = self.site.read(request, page, self.job)
+        self._check_page(request, reading, known)
+        if was_requested:
+            self._save_address(request, known, snapshot)
+        chain.add_page(request, page, reading)
+        self._list(request, "fetched" if was_requested else "kept", snapshot, len(reading.records))
         return reading.follow
 
-    def _obtain(self, request: Request, known: Address | None, chain: Told) -> tuple[Page, Snapshot, bool] | None:
-        """Return a page, its row, and whether a request was made; None for one that may be missing and is."""
-        kept = None if known is None else readable_page(known.snapshot)
-        if known is not None and kept is not None and self._serves(request, known):
-            # An earlier slice of this visit saw it then; what a price is worth depends on when it still stood.
+    def _obtain(
+        self, request: Request, known: Address | None, chain: CrawlResult
+    ) -> tuple[Page, Snapshot, bool] | None:
+        """Return a page, its row, and whether a request was sent; None for one that may be missing and is."""
+        kept = None if known is None else load_page(known.snapshot)
+        if known is not None and kept is not None and self._is_current(request, known):
+            # An earlier slice of this run saw it later than it was fetched, and a price counts for the latest moment
+            # at which it was shown.
             if known.seen_at >= self._began:
                 kept = replace(kept, fetched_at=max(known.seen_at, kept.fetched_at))
             return kept, known.snapshot, False
-        met = self.run.met.get(request.url)
+        earlier = self.run.failed_urls.get(request.url)
         try:
-            if met is not None:
-                raise FetchError(Outcome(met["outcome"]), met["reason"])
-            response = self._ask(request, known.snapshot if known is not None and kept is not None else None)
+            if earlier is not None:
+                raise FetchError(FetchOutcome(earlier["outcome"]), earlier["reason"])
+            response = self._fetch(request, known.snapshot if known is not None and kept is not None else None)
         except FetchError as error:
-            self.run.met[request.url] = {"outcome": error.outcome.value, "reason": readable(error.reason)}
+            self.run.failed_urls[request.url] = {"outcome": error.outcome.value, "reason": readable(error.reason)}
             is_missing = error.response is not None and error.response.status == NOT_FOUND
-            if request.may_be_missing and (is_missing or (met or {}).get("is_missing")):
-                self.run.met[request.url]["is_missing"] = True
+            if request.may_be_missing and (is_missing or (earlier or {}).get("is_missing")):
+                self.run.failed_urls[request.url]["is_missing"] = True
                 chain.notes[f"{request.kind} pages that are not there yet"] += 1
-                self._note(request, "not there", None, 0)
+                self._list(request, "not there", None, 0)
                 return None
             raise
         if response.status == NOT_MODIFIED and known is not None and kept is not None:
             return replace(kept, fetched_at=response.fetched_at), known.snapshot, True
-        snapshot = snapshots.keep(run=self.run, request=request, response=response, outcome=Outcome.STORED)
+        snapshot = snapshots.keep(run=self.run, request=request, response=response, outcome=FetchOutcome.STORED)
         content_type = response.headers.get("content-type", "")
         return Page(response.url, response.body, response.fetched_at, content_type), snapshot, True
 
-    def _ask(self, request: Request, kept: Snapshot | None) -> Response:
-        """Make a request; what came of a failed one is kept too."""
-        self.told.asked += 1
+    def _fetch(self, request: Request, kept: Snapshot | None) -> FetchResponse:
+        """Send a request; the response of a failed one is stored too."""
+        self.result.requested += 1
         try:
-            return self.doors.get(request, kept=kept)
+            return self.fetcher.get(request, kept=kept)
         except FetchError as error:
             if error.response is not None:
                 snapshots.keep(run=self.run, request=request, response=error.response, outcome=error.outcome)
@@ -263,16 +265,16 @@ class Crawl:
 
     @property
     def _began(self) -> datetime:
-        return self.run.started_at or self.errand.now
+        return self.run.started_at or self.job.now
 
-    def _serves(self, request: Request, known: Address) -> bool:
-        """Whether the kept page serves: final, young enough, or seen since this visit began."""
+    def _is_current(self, request: Request, known: Address) -> bool:
+        """Whether the stored page can be used: it is final, young enough, or was seen since this run began."""
         if known.seen_at >= self._began or _is_final(request, known):
             return True
         return request.max_age is not None and self.clock() - known.seen_at < request.max_age
 
-    def _check(self, request: Request, reading: Reading, known: Address | None) -> None:
-        """Refuse a page that contradicts itself, holds nothing although it must, or far more or less than ever."""
+    def _check_page(self, request: Request, reading: Reading, known: Address | None) -> None:
+        """Raise FetchError for a page with contradictions, without a match, or with implausibly many or few."""
         if reason := objection(request, reading):
             raise reason
         earlier = known.counts if known is not None and not reading.varies else ()
@@ -283,11 +285,11 @@ class Crawl:
         doubts, known.doubts = known.doubts, [*known.doubts, count][-plausibility.BELIEVED_AFTER :]
         known.save(update_fields=["doubts"])
         if not plausibility.is_believed_at_last(count, doubts):
-            raise FetchError(Outcome.INVALID, f"{request.url}: {reason_of_count}")
+            raise FetchError(FetchOutcome.INVALID, f"{request.url}: {reason_of_count}")
         known.counts, known.doubts = [], []
         known.save(update_fields=["counts", "doubts"])
 
-    def _remember(self, request: Request, known: Address | None, snapshot: Snapshot) -> None:
+    def _save_address(self, request: Request, known: Address | None, snapshot: Snapshot) -> None:
         now = self.clock()
         if known is None:
             Address.objects.update_or_create(
@@ -299,38 +301,38 @@ class Crawl:
         known.snapshot, known.seen_at = snapshot, now
         known.save(update_fields=["snapshot", "seen_at"])
 
-    def _fail(self, request: Request, error: FetchError | ParseError, doubted: Sequence[Request] = ()) -> Fault:
-        """End a chain at a page; of pages that contradict each other, `doubted` are the ones that do."""
+    def _fail(self, request: Request, error: FetchError | ParseError, doubted: Sequence[Request] = ()) -> PageFailure:
+        """End a chain at a page; `doubted` are the pages that contradict each other, if that is the reason."""
         if isinstance(error, ParseError):
             reason = f"{request.url} does not show {error.missing}"
-            fault = Fault(Outcome.CHANGED_LAYOUT, readable(reason), request.url)
+            failure = PageFailure(FetchOutcome.CHANGED_LAYOUT, readable(reason), request.url)
         else:
-            fault = Fault(error.outcome, readable(error.reason), request.url)
-        # Not asked for again in this visit, but in the next one, also where the kept page would serve for ever.
+            failure = PageFailure(error.outcome, readable(error.reason), request.url)
+        # Not fetched again in this run, but in the next one, even where the stored page would count as final.
         for each in (request, *doubted):
-            self.run.met[each.url] = {"outcome": fault.outcome.value, "reason": fault.reason}
-        if fault.outcome is Outcome.INVALID:
+            self.run.failed_urls[each.url] = {"outcome": failure.outcome.value, "reason": failure.reason}
+        if failure.outcome is FetchOutcome.INVALID:
             for each in doubted or (request,):
-                self._unsettle(each)
-        self.told.faults.append(fault)
-        self.told.done += 1
+                self._mark_not_final(each)
+        self.result.failures.append(failure)
+        self.result.done += 1
         latest = Snapshot.objects.filter(source=self.run.source, url=request.url).order_by("-fetched_at").first()
-        self._note(request, fault.outcome.value, latest, 0, is_fault=True)
-        return fault
+        self._list(request, failure.outcome.value, latest, 0, is_failure=True)
+        return failure
 
-    def _unsettle(self, request: Request) -> None:
-        """Take back that a page is final: the site may correct what cannot be true."""
+    def _mark_not_final(self, request: Request) -> None:
+        """Let a final page be fetched again: the site may correct what cannot be true."""
         known = selectors.address(self.run.source, request.url)
         if known is None or request.final_after is None or known.seen_at < request.final_after:
             return
         known.seen_at = request.final_after - timedelta(seconds=1)
         known.save(update_fields=["seen_at"])
 
-    def _note(
-        self, request: Request, came: str, snapshot: Snapshot | None, records: int, *, is_fault: bool = False
+    def _list(
+        self, request: Request, came: str, snapshot: Snapshot | None, records: int, *, is_failure: bool = False
     ) -> None:
-        if is_fault or len(self.told.pages) < PAGES_LISTED:
-            self.told.pages.append(
+        if is_failure or len(self.result.pages) < PAGES_LISTED:
+            self.result.pages.append(
                 {
                     "url": request.url,
                     "kind": request.kind,
@@ -342,12 +344,12 @@ class Crawl:
 
 
 def objection(request: Request, reading: Reading) -> FetchError | None:
-    """Return what speaks against a page in itself."""
+    """Return why a page cannot be believed, from the page alone."""
     for row in reading.refused:
         if row.is_contradiction:
-            return FetchError(Outcome.INVALID, f"{request.url}: {row.reason} | {row.row}")
+            return FetchError(FetchOutcome.INVALID, f"{request.url}: {row.reason} | {row.row}")
     if not reading.records and not reading.may_be_empty:
-        return FetchError(Outcome.EMPTY, f"{request.url} holds no match, although it must")
+        return FetchError(FetchOutcome.EMPTY, f"{request.url} holds no match, although it must")
     return None
 
 
@@ -359,10 +361,10 @@ def _is_taken(known: Address) -> bool:
     return known.taken_at is not None and known.taken_at >= known.seen_at
 
 
-def readable_page(snapshot: Snapshot) -> Page | None:
-    """Return a kept page, None when its bytes are gone."""
+def load_page(snapshot: Snapshot) -> Page | None:
+    """Return a stored page, None when its bytes are gone."""
     try:
         return snapshots.page_of(snapshot)
     except snapshots.LostPageError as error:
-        logger.error("%s; the page is asked for anew", error)
+        logger.error("%s; the page is fetched again", error)
         return None

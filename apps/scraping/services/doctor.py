@@ -1,4 +1,4 @@
-"""What `manage.py scrape doctor` says: whether each part that a visit needs is there, and what to do when it is not."""
+"""Checks of `manage.py scrape doctor`: what scraping needs, what is missing, and what to do about it."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 
 from apps.scraping import selectors
-from apps.scraping.models import Lane
+from apps.scraping.models import HostState
 from apps.scraping.responses import FetchError
-from apps.scraping.services.doors import OpenDoors, agent, found_browser
+from apps.scraping.services.fetching import SourceFetcher, agent, found_browser
 from apps.scraping.services.retention import ROLE, may_prune
 from apps.scraping.services.sources import base_url_of, ensure_sources, why_off
-from apps.scraping.sources import Door, Request
+from apps.scraping.sources import FetchMethod, Request
 
 PROBE: Final = "doctor/probe"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at.
+    """The result of one check.
 
     Parameters
     ----------
     about : str
-        What was looked at.
+        What was checked.
     is_well : bool
     said : str
-        What was found.
+        The result in words; the name of this field is part of the JSON output.
     advice : str
         What to do; empty when all is well.
     """
@@ -42,22 +42,19 @@ class Finding:
     advice: str = ""
 
 
-def examine(*, now: datetime, ask_sandbox: bool = True) -> list[Finding]:
-    """Look at the browser, the storage, the database role, the lanes and every source.
-
-    Nothing but the sandbox is asked over the network.
-    """
+def examine(*, now: datetime, request_sandbox: bool = True) -> list[Finding]:
+    """Check the browser, the storage, the database role, the hosts and every source; request only the sandbox."""
     ensure_sources(now=now)
     findings = [_browser(), _agent(), _storage(), _role()]
-    findings += [_lane(lane) for lane in selectors.halted_lanes()]
+    findings += [_host(state) for state in selectors.halted_hosts()]
     source: Any
     for source in selectors.sources():
         reason = why_off(source)
-        seen = f"complete at {source.complete_at:%Y-%m-%d %H:%M} UTC" if source.complete_at else "never visited"
+        seen = f"complete at {source.complete_at:%Y-%m-%d %H:%M} UTC" if source.complete_at else "never scraped"
         findings.append(Finding(f"source {source.name}", True, reason or f"on; {seen}"))
-        if ask_sandbox and source.is_simulated and not reason:
-            with OpenDoors(source) as doors:
-                findings.append(_site(source.name, base_url_of(source), doors))
+        if request_sandbox and source.is_simulated and not reason:
+            with SourceFetcher(source) as fetcher:
+                findings.append(_site(source.name, base_url_of(source), fetcher))
     return findings
 
 
@@ -75,8 +72,8 @@ def _agent() -> Finding:
     return Finding(
         "user agent",
         False,
-        f"{agent()} names nobody",
-        "Set SPAI_CONTACT to a page or a mail, so that the owner of a site can reach you.",
+        f"{agent()} names no contact",
+        "Set SPAI_CONTACT to a web page or mail address, so that the owner of a site can reach you.",
     )
 
 
@@ -90,7 +87,7 @@ def _storage() -> Finding:
         storage.delete(name)
     except Exception as error:
         return Finding("raw pages", False, f"{place}: {error}", "Check SPAI_SNAPSHOTS, its keys and its rights.")
-    return Finding("raw pages", came_back, f"{place} takes and gives back")
+    return Finding("raw pages", came_back, f"{place} can be written and read")
 
 
 def _role() -> Finding:
@@ -104,18 +101,18 @@ def _role() -> Finding:
     )
 
 
-def _lane(lane: Lane) -> Finding:
+def _host(state: HostState) -> Finding:
     return Finding(
-        f"lane {lane.host}",
+        f"host {state.host}",
         False,
-        f"halted until {lane.open_until:%Y-%m-%d %H:%M} UTC: {lane.reason}",
-        "Open a page yourself and ask the owner; then resume the lane in the admin, or switch the source off.",
+        f"halted until {state.open_until:%Y-%m-%d %H:%M} UTC: {state.reason}",
+        "Open a page yourself and ask the owner; then resume the host in the admin, or switch the source off.",
     )
 
 
-def _site(name: str, base_url: str, doors: OpenDoors) -> Finding:
+def _site(name: str, base_url: str, fetcher: SourceFetcher) -> Finding:
     try:
-        response = doors.get(Request(f"{base_url}/", "home", Door.HTTP), kept=None)
+        response = fetcher.get(Request(f"{base_url}/", "home", FetchMethod.HTTP), kept=None)
     except FetchError as error:
-        return Finding(f"site {name}", False, error.reason, "`manage.py stack status` tells whether its part runs.")
+        return Finding(f"site {name}", False, error.reason, "`manage.py stack status` shows whether its process runs.")
     return Finding(f"site {name}", True, f"{base_url} answers {response.status}")

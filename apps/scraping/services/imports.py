@@ -1,4 +1,4 @@
-"""Files of matches: found, read ahead, stored in one ingest."""
+"""Imports of match files: the files are found, read ahead, and stored in one ingest."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from apps.matches.records import MatchRecord
 from apps.matches.services import Ingestion, IngestReport, Outcome
 from apps.scraping import metrics
 from apps.scraping.services.sources import UnknownSourceError
-from apps.scraping.sources import SOURCES, ParsedFile, ParseError, Source
+from apps.scraping.sources import SOURCES, FileReader, ParsedFile, ParseError
 from apps.scraping.sources.aliases import aliases_for
 
 BATCH: Final = 10_000
-"""Records that are stored at a time; whole files, each of which holds whole seasons."""
+"""Records that are stored at once, always of whole files."""
 
 FILES_AHEAD: Final = 40
-"""Files that are read before their turn."""
+"""Files that are read ahead of the one that is stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class FoundFile:
-    """A file to import: where it is, and its name within its source; or why it cannot be read."""
+    """A file to import, with its name within its source, or an error that says why it cannot be read."""
 
     path: Path
     name: str
@@ -35,7 +35,7 @@ class FoundFile:
 
 @dataclass(frozen=True, slots=True)
 class RefusedRecord:
-    """A row that was not stored: its line where it is known, what it says, and why it was refused."""
+    """A row that was not stored, with its line if known, its text, and why it was refused."""
 
     line: int | None
     row: str
@@ -44,18 +44,17 @@ class RefusedRecord:
 
 @dataclass(slots=True)
 class FileReport:
-    """What became of one file.
+    """Result of one file.
 
     Parameters
     ----------
     name : str
-        The file as named by the caller.
+        Its name within its source.
     created, changed, same, refused : int
         Its rows by what became of them.
     refusals : list of RefusedRecord
-        The refused rows.
     notes : dict of str to int
-        Details that were left out or read otherwise than written, by what they were.
+        How often a detail was left out or read otherwise than written, by its description.
     error : str
         Why the whole file could not be read; empty when it could.
     """
@@ -71,13 +70,13 @@ class FileReport:
 
     @property
     def records(self) -> int:
-        """Number of rows."""
+        """Number of rows in the file."""
         return self.created + self.changed + self.same + self.refused
 
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """What one import did: every file in order, and the ingest that stored them."""
+    """Result of one import: every file in order, and the ingest that stored them."""
 
     files: tuple[FileReport, ...]
     ingest: IngestReport
@@ -88,10 +87,10 @@ class ImportReport:
         return tuple(file for file in self.files if file.error)
 
 
-def find_files(paths: Iterable[Path], source: Source) -> list[FoundFile]:
-    """Return the files of a source among some files and folders, in the order of their names.
+def find_files(paths: Iterable[Path], source: FileReader) -> list[FoundFile]:
+    """Return the files of a source in some files and folders, in the order of their names.
 
-    A path that leads to nothing is returned with an error that says what to do.
+    A path without such a file is returned with an error that says what to do.
     """
     found: dict[Path, FoundFile] = {}
     for path in paths:
@@ -103,7 +102,7 @@ def find_files(paths: Iterable[Path], source: Source) -> list[FoundFile]:
                 if source.accepts(file.relative_to(path).as_posix())
             ]
             if not taken:
-                error = f"no file in this folder is one of {source.name}'s; name the folder that holds its seasons"
+                error = f"no file in this folder has a name of {source.name}; name the folder that holds its seasons"
                 taken = [FoundFile(path, str(path), error)]
         elif path.is_file():
             error = ""
@@ -127,8 +126,8 @@ def import_files(
 ) -> ImportReport:
     """Read files and store their matches, all in one ingest.
 
-    A file that cannot be read is reported, and the others still go in. Files are read while the ones before them are
-    stored.
+    A file that cannot be read is reported, and the others are stored all the same. Files are read while the ones before
+    them are stored.
 
     Parameters
     ----------
@@ -146,10 +145,10 @@ def import_files(
     Raises
     ------
     UnknownSourceError
-        When no source of files has this name.
+        When no source with files has this name.
     """
     if source not in SOURCES:
-        raise UnknownSourceError(f"no source is called {source!r}; there are {', '.join(sorted(SOURCES))}")
+        raise UnknownSourceError(f"there is no source {source!r}; there are {', '.join(sorted(SOURCES))}")
     files = find_files(paths, SOURCES[source])
     on_start(len(files))
     reports: list[FileReport] = []
@@ -176,7 +175,7 @@ def import_files(
 
 
 def _store(run: Ingestion, waiting: list[tuple[FileReport, ParsedFile]], on_file: Callable[[FileReport], None]) -> None:
-    """Store whole files at once, and give each file its share of the account."""
+    """Store the waiting files in one batch and fill in their reports."""
     records: list[MatchRecord] = []
     for _, parsed in waiting:
         records += parsed.records
@@ -203,10 +202,10 @@ def _store(run: Ingestion, waiting: list[tuple[FileReport, ParsedFile]], on_file
 
 
 def _read_all(files: Sequence[FoundFile], source: str) -> Iterator[tuple[FoundFile, ParsedFile | str]]:
-    """Yield each file with what it holds, or with the reason why it cannot be read, in order.
+    """Yield each file, in order, with its content or with the reason why it cannot be read.
 
-    A thread reads ahead while the database works on what came before. A process would cost more than it saves: to hand
-    the records over takes longer than to read them.
+    A thread reads ahead while the database stores the files before. A process would cost more than it saves: passing
+    the records on takes longer than reading them.
     """
     ahead: deque[tuple[FoundFile, Future[ParsedFile | str]]] = deque()
     remaining = iter(files)

@@ -1,4 +1,4 @@
-"""The way through kept pages: what the code of today makes of all that ever came, chain by chain, with no request."""
+"""The crawl of a re-parse: stored pages are parsed again by the current code, chain by chain, without any request."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any
 
 from apps.matches.records import readable
 from apps.scraping import plausibility, selectors
-from apps.scraping.responses import Outcome
-from apps.scraping.services.crawl import Crawl, Fault, Told, objection, readable_page
+from apps.scraping.responses import FetchOutcome
+from apps.scraping.services.crawl import Crawl, CrawlResult, PageFailure, load_page, objection
 from apps.scraping.sources import ParseError, Request
 
 
 class Reread(Crawl):
-    """The walk over kept pages: every page of an address that was ever kept is read, and none is asked for.
+    """A crawl that parses every stored page of each address and fetches none.
 
-    A page that was not believed when it came, because it contradicted itself or told far fewer matches than the pages
-    of its address before, is passed over again. A chain whose records are stored is noted in the row
-    (`ScrapeRun.met`): the next slice passes over it, or walks it for the chains that it leads to alone.
+    A page that was refused when it came, because it contradicted itself or listed far fewer matches than the earlier
+    pages of its address, is skipped again. A chain whose records are stored is noted in the row
+    (`ScrapeRun.stored_chains`): the next slice skips it, or crawls it only for the chains that it leads to.
     """
 
     most_pages = math.inf
@@ -27,61 +27,61 @@ class Reread(Crawl):
 
     @property
     def is_further(self) -> bool:
-        """Whether a chain came whole that no earlier slice has stored."""
+        """Whether a chain is complete that no earlier slice has stored."""
         return bool(self._unstored)
 
-    def walk(self) -> Iterator[str]:
-        """Go from chain to chain, past those that an earlier slice has stored."""
+    def crawl(self) -> Iterator[str]:
+        """Go from chain to chain; skip those that an earlier slice has stored."""
         self._unstored = {}
-        self.told.pages = self.run.pages
-        return super().walk()
+        self.result.pages = self.run.pages
+        return super().crawl()
 
-    def settle(self) -> None:
-        """Note that what the whole chains told is stored."""
-        self.run.met |= self._unstored
+    def mark_stored(self) -> None:
+        """Note that the records of the complete chains are stored."""
+        self.run.stored_chains |= self._unstored
         self._unstored = {}
 
-    def _chain(self, first: Request, chains: deque[Request]) -> Generator[str, None, Fault | None]:
-        stored = self.run.met.get(first.url)
+    def _chain(self, first: Request, chains: deque[Request]) -> Generator[str, None, PageFailure | None]:
+        stored = self.run.stored_chains.get(first.url)
         if stored is not None and not stored.get("leads_on", True):
-            self.told.done += stored["pages"]
-            self.told.known += stored["pages"] - 1
+            self.result.done += stored["pages"]
+            self.result.known += stored["pages"] - 1
             return None
-        done, others = self.told.done, len(chains)
-        fault = yield from super()._chain(first, chains)
-        if stored is None and fault is None:
-            pages, leads_on = self.told.done - done, len(chains) > others
+        done, others = self.result.done, len(chains)
+        failure = yield from super()._chain(first, chains)
+        if stored is None and failure is None:
+            pages, leads_on = self.result.done - done, len(chains) > others
             self._unstored.setdefault(first.url, {"pages": pages, "leads_on": leads_on})
-        return fault
+        return failure
 
-    def _join(self, first: Request, chain: Told) -> None:
-        if first.url not in self.run.met:
-            super()._join(first, chain)
+    def _add_chain(self, first: Request, chain: CrawlResult) -> None:
+        if first.url not in self.run.stored_chains:
+            super()._add_chain(first, chain)
 
-    def _compare(self, chain: Told) -> None:
-        """Let what was told later correct what was told before."""
+    def _check_chain(self, chain: CrawlResult) -> None:
+        """Accept any chain: its pages are of different moments, and a later one corrects an earlier one."""
 
-    def _visit(self, request: Request, chain: Told) -> list[Request]:
+    def _read(self, request: Request, chain: CrawlResult) -> list[Request]:
         follow: dict[str, Request] = {}
         counts: list[int] = []
         for snapshot in selectors.pages_of(self.run.source, request.url):
-            page = readable_page(snapshot)
+            page = load_page(snapshot)
             try:
                 if page is None:
-                    raise ParseError("the bytes that were kept", snapshot.stored_as)
-                reading = self.site.read(request, page, self.errand)
+                    raise ParseError("the stored bytes", snapshot.stored_as)
+                reading = self.site.read(request, page, self.job)
             except ParseError as error:
-                # It told nothing when it came, and the pages around it did.
-                chain.notes[readable(f"kept pages without {error.missing}")] += 1
-                self._note(request, Outcome.CHANGED_LAYOUT.value, snapshot, 0)
+                # It gave no record when it came either, and the other pages of its chain did.
+                chain.notes[readable(f"stored pages without {error.missing}")] += 1
+                self._list(request, FetchOutcome.CHANGED_LAYOUT.value, snapshot, 0)
                 continue
             count = len(reading.records)
             if objection(request, reading) or (not reading.varies and plausibility.out_of_band(count, counts)):
-                chain.notes["kept pages that were not believed"] += 1
-                self._note(request, Outcome.INVALID.value, snapshot, 0)
+                chain.notes["stored pages that were refused"] += 1
+                self._list(request, FetchOutcome.INVALID.value, snapshot, 0)
                 continue
-            counts = [*counts, count][-plausibility.VISITS_COMPARED :]
-            chain.read(request, page, reading)
-            self._note(request, "kept", snapshot, count)
+            counts = [*counts, count][-plausibility.RUNS_COMPARED :]
+            chain.add_page(request, page, reading)
+            self._list(request, "kept", snapshot, count)
             follow.update((each.url, each) for each in reading.follow)
         return list(follow.values())

@@ -1,4 +1,4 @@
-"""What is old is deleted, by the one database role that may: kept pages, and the visits that fetched them."""
+"""Deletion of old pages and runs, by the one database role that may delete them."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ logger = logging.getLogger(__name__)
 ROLE: Final = "spai_retention"
 
 SANDBOX_KEPT: Final = timedelta(days=2)
-"""Pages of the sandbox can be had again at any time."""
+"""Pages of the sandbox can be fetched again at any time."""
 
 BATCH: Final = 2_000
 
 
 class RoleMissingError(Exception):
-    """Nothing can be deleted: the database has no role for it."""
+    """The database lacks the role that may delete, or this user may not take it."""
 
 
 @dataclass(frozen=True, slots=True)
 class PruneReport:
-    """What was deleted: rows of pages, files, visits."""
+    """How many pages, files and runs were deleted."""
 
     snapshots: int
     files: int
@@ -39,15 +39,14 @@ class PruneReport:
 
 
 def prune(*, now: datetime) -> PruneReport:
-    """Delete pages and visits older than `SPAI_KEEP_DAYS`, those of the sandbox after two days.
+    """Delete pages and runs older than `SPAI_KEEP_DAYS`, those of the sandbox after two days.
 
-    The latest good page of an address is kept whatever its age, since later visits compare with it; in the sandbox
-    until the address has not been seen for four days.
+    The latest good page of an address is kept whatever its age, since later runs are compared with it; in the sandbox
+    only until the address has not been seen for four days.
 
     Raises
     ------
     RoleMissingError
-        When the role does not exist or may not be taken.
     """
     snapshots = files = runs = 0
     for source in Source.objects.order_by("pk"):
@@ -55,7 +54,7 @@ def prune(*, now: datetime) -> PruneReport:
         if age is None:
             continue
         if source.is_simulated:
-            # Each of its matches has pages of its own, and the world goes on for ever.
+            # Each of its matches has its own pages, and the simulation never ends.
             source.addresses.filter(seen_at__lt=now - 2 * age).delete()
         gone, names = _prune_snapshots(source, now - age)
         snapshots += gone
@@ -80,7 +79,7 @@ def _prune_snapshots(source: Source, before: datetime) -> tuple[int, set[str]]:
 
 
 def _prune_files(names: set[str]) -> int:
-    """Delete the files that no row names any more. A row that comes meanwhile finds its file missing and asks anew."""
+    """Delete the files that no row names any more; a row that is created meanwhile has its page fetched again."""
     wanted = sorted(names)
     used: set[str] = set()
     for start in range(0, len(wanted), BATCH):
@@ -94,7 +93,7 @@ def _prune_files(names: set[str]) -> int:
 
 def _prune_runs(source: Source, before: datetime) -> int:
     old = ScrapeRun.objects.filter(source=source, finished_at__lt=before)
-    # The newest of each kind says how fresh the source is.
+    # The newest run of each scope shows how fresh the source is.
     newest = old.order_by("scope", "-requested_at").distinct("scope").values_list("pk", flat=True)
     ids = list(old.exclude(pk__in=list(newest)).values_list("pk", flat=True))
     if not ids:
@@ -105,7 +104,7 @@ def _prune_runs(source: Source, before: datetime) -> int:
 
 
 def may_prune() -> bool:
-    """Whether the database has the role that may delete, and this user may take it."""
+    """Return whether the role exists and this user may take it."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_has_role(current_user, oid, 'member') FROM pg_roles WHERE rolname = %s", [ROLE])
         found = cursor.fetchone()
@@ -124,5 +123,5 @@ def _as_retention() -> Iterator[None]:
             cursor.execute(f"SET LOCAL ROLE {ROLE}")
         yield
         with connection.cursor() as cursor:
-            # In a transaction around this one the role would stay.
+            # SET LOCAL lasts to the end of the outermost transaction, which may be longer than this one.
             cursor.execute("RESET ROLE")

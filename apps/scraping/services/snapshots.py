@@ -1,8 +1,8 @@
-"""Raw first: every answer is kept before anything reads it.
+"""Raw pages: every response is stored before it is parsed.
 
 The bytes are gzipped under their sha256 in the storage ``snapshots`` (a folder, or S3 by setting), so that equal pages
-are kept once. The row comes after the bytes: a row never names bytes that are not there. A page that equals the latest
-one of its address makes no row.
+are stored once. The row is created after the bytes, so that it never names missing ones. A page that equals the latest
+one of its address gets no new row.
 """
 
 from __future__ import annotations
@@ -15,25 +15,24 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import Storage, storages
 
 from apps.scraping.models import LONGEST_URL, ScrapeRun, Snapshot
-from apps.scraping.responses import Outcome, Response, kept_headers
+from apps.scraping.responses import FetchOutcome, FetchResponse, kept_headers
 from apps.scraping.sources import Page, Request
 
 
 class LostPageError(OSError):
-    """The bytes of a kept page are not where its row says."""
+    """The bytes of a stored page are missing or damaged."""
 
 
-def keep(*, run: ScrapeRun, request: Request, response: Response, outcome: Outcome) -> Snapshot:
-    """Keep an answer and return its row: a new one, or the latest of the address when the page is the same.
+def keep(*, run: ScrapeRun, request: Request, response: FetchResponse, outcome: FetchOutcome) -> Snapshot:
+    """Store a response and return its row: a new one, or the latest of the address when the page is the same.
 
     Parameters
     ----------
     run : ScrapeRun
-        The visit that asked.
     request : Request
-    response : Response
-    outcome : Outcome
-        What the status and the body say before anything reads them.
+    response : FetchResponse
+    outcome : FetchOutcome
+        Judgement of status and body, before the page is parsed.
     """
     digest = hashlib.sha256(response.body).hexdigest()
     latest = Snapshot.objects.filter(source_id=run.source_id, url=request.url).order_by("-fetched_at").first()
@@ -59,25 +58,25 @@ def keep(*, run: ScrapeRun, request: Request, response: Response, outcome: Outco
 
 
 def content_of(snapshot: Snapshot) -> bytes:
-    """Return the bytes of a kept page.
+    """Return the bytes of a stored page.
 
     Raises
     ------
     LostPageError
-        When they are gone or are not those that were kept.
+        When they are missing or have another sha256.
     """
     try:
         with _storage().open(snapshot.stored_as) as file:
             body = gzip.decompress(file.read())
     except (OSError, EOFError, zlib.error) as error:
-        raise LostPageError(f"the kept page {snapshot.pk} ({snapshot.stored_as}) cannot be read: {error}") from error
+        raise LostPageError(f"the stored page {snapshot.pk} ({snapshot.stored_as}) cannot be read: {error}") from error
     if hashlib.sha256(body).hexdigest() != snapshot.sha256:
-        raise LostPageError(f"the kept page {snapshot.pk} ({snapshot.stored_as}) has another sha256 than when it came")
+        raise LostPageError(f"the bytes of the stored page {snapshot.pk} ({snapshot.stored_as}) have changed")
     return body
 
 
 def page_of(snapshot: Snapshot) -> Page:
-    """Return a kept page as a reader takes it."""
+    """Return a stored page in the form that readers take."""
     return Page(
         url=snapshot.final_url,
         content=content_of(snapshot),
@@ -91,18 +90,18 @@ def _storage() -> Storage:
 
 
 def _write(name: str, body: bytes) -> None:
-    """Write the bytes under their name, unless they stand there whole."""
+    """Write the bytes under their name, unless they are there and complete."""
     storage = _storage()
     if storage.exists(name):
         if storage.size(name) and _unpacked(name) == body:
             return
-        # A storage that finds a name taken chooses another one.
+        # Django saves under another name when this one exists.
         storage.delete(name)
     storage.save(name, ContentFile(gzip.compress(body, compresslevel=6, mtime=0)))
 
 
 def _unpacked(name: str) -> bytes | None:
-    """Return what stands under a name, None when it cannot be unpacked."""
+    """Return the unpacked content of a file, None when it is damaged."""
     try:
         with _storage().open(name) as file:
             return gzip.decompress(file.read())

@@ -1,4 +1,4 @@
-"""The sources that come with the project: their rows, their readers, and the permission that one of them needs."""
+"""The sources that the project ships: their rows, their readers, and the permission that one of them needs."""
 
 from __future__ import annotations
 
@@ -25,29 +25,28 @@ SANDBOX_AGES: Final[Mapping[str, Any]] = {
     "preview_before": timedelta(minutes=30),
     "match_is_final": timedelta(minutes=3),
 }
-"""In the sandbox a match lasts two minutes and a season some hours: pages grow old, and are final, accordingly."""
+"""In the sandbox a match lasts two minutes and a season some hours: its pages expire, and are final, sooner."""
 
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
-AT_HOME: Final = timedelta(0)
-"""Delay between two requests to the sandbox, which runs on this machine."""
+NO_DELAY: Final = timedelta(0)
+"""The sandbox runs on this machine."""
 
 BIG_LEAGUES: Final = ("252/2", "206/4", "108/5", "81/3", "74/22", "250/12")
-"""WhoScored's regions and tournaments that are followed unless the operator chooses others."""
+"""Regions and tournaments of WhoScored that are followed unless the operator chooses others."""
 
 BASE_URLS: Final[Mapping[str, str]] = {
     Source.Reader.WHOSCORED: "https://www.whoscored.com",
     Source.Reader.FOOTBALL_DATA: "https://www.football-data.co.uk",
     Source.Reader.OPENFOOTBALL: "https://raw.githubusercontent.com/openfootball/football.json/master",
 }
-"""Where each reader's site is."""
 
 WHOSCORED_HOSTS: Final = ".whoscored.com"
-"""The end of every host of WhoScored's, with a dot in front."""
+"""Ending of WhoScored's host names, with a dot in front."""
 
 SHIPPED: Final[Mapping[str, dict[str, Any]]] = {
-    SANDBOX: {"reader": Source.Reader.WHOSCORED, "is_simulated": True, "is_enabled": True, "delay": AT_HOME},
-    SANDBOX_FILES: {"reader": Source.Reader.FOOTBALL_DATA, "is_simulated": True, "is_enabled": True, "delay": AT_HOME},
+    SANDBOX: {"reader": Source.Reader.WHOSCORED, "is_simulated": True, "is_enabled": True, "delay": NO_DELAY},
+    SANDBOX_FILES: {"reader": Source.Reader.FOOTBALL_DATA, "is_simulated": True, "is_enabled": True, "delay": NO_DELAY},
     "football-data": {"reader": Source.Reader.FOOTBALL_DATA, "delay": timedelta(seconds=3)},
     "openfootball": {"reader": Source.Reader.OPENFOOTBALL, "delay": timedelta(seconds=3)},
     "whoscored": {
@@ -57,19 +56,19 @@ SHIPPED: Final[Mapping[str, dict[str, Any]]] = {
         "competitions": list(BIG_LEAGUES),
     },
 }
-"""What each source is when its row is made. The simulated ones are on; a real one is switched on by its operator."""
+"""Initial values of each row. The simulated sources are on; the operator switches real ones on."""
 
 
 class UnknownSourceError(Exception):
-    """No such source can be visited."""
+    """There is no such source, or its competitions are not in the reader's codes."""
 
 
 class PermissionMissingError(Exception):
-    """The source may not be visited without its owners' permission."""
+    """The source must not be scraped without its owners' permission."""
 
 
 def ensure_sources(*, now: datetime) -> None:
-    """Make the rows of the sources that are missing; the first call decides when the sandbox's season began."""
+    """Create the rows that are missing; the first call sets when the sandbox's current season began."""
     existing = set(Source.objects.values_list("name", flat=True))
     for name, values in SHIPPED.items():
         if name in existing:
@@ -82,18 +81,18 @@ def ensure_sources(*, now: datetime) -> None:
 
 
 def ensure_sandbox(*, now: datetime) -> Source:
-    """Return the source of the simulated world, made when it is missing."""
+    """Return the source of the simulated world, created when it is missing."""
     ensure_sources(now=now)
     return Source.objects.get(name=SANDBOX)
 
 
 def confirm_permission(*, source: Source, by: str, note: str, now: datetime) -> None:
-    """Write down that the owners of a source permit visits, who says so, and on what ground.
+    """Record that the owners of a source permit scraping, who confirmed it, and where they said so.
 
     Raises
     ------
     PermissionMissingError
-        When the note does not say who gave it.
+        When the note is empty.
     """
     if not note.strip():
         raise PermissionMissingError("Say who gave the permission, when, and for what; it is kept with the source.")
@@ -104,19 +103,19 @@ def confirm_permission(*, source: Source, by: str, note: str, now: datetime) -> 
 
 
 def withdraw_permission(*, source: Source) -> None:
-    """Take a permission back and switch the source off."""
+    """Withdraw a permission and switch the source off."""
     source.is_enabled = False
     source.permission_confirmed_at, source.permission_confirmed_by, source.permission_note = None, "", ""
     source.save(update_fields=["is_enabled", "permission_confirmed_at", "permission_confirmed_by", "permission_note"])
 
 
 def switch(*, source: Source, is_on: bool) -> None:
-    """Let requests leave for a source, or none.
+    """Switch a source on or off.
 
     Raises
     ------
     PermissionMissingError
-        When its owners want to be asked and nobody has confirmed that they were.
+        When it needs its owners' permission and nobody has confirmed it.
     """
     if is_on and source.needs_permission and source.permission_confirmed_at is None:
         raise PermissionMissingError(why_off(source))
@@ -125,27 +124,24 @@ def switch(*, source: Source, is_on: bool) -> None:
 
 
 def why_off(source: Source) -> str:
-    """Return why no request leaves for a source, empty when requests may."""
+    """Return why no request is sent to a source, empty when requests may be sent."""
     if source.is_simulated and not settings.SPAI_SANDBOX:
         return "The sandbox is switched off by SPAI_SANDBOX."
     try:
         host_of(base_url_of(source))
     except ValueError as error:
-        return f"Its address leads nowhere: {error}. Correct it in the admin under Sources."
+        return f"Its address is invalid: {error}. Correct it in the admin under Sources."
     host = (urlsplit(base_url_of(source)).hostname or "").rstrip(".")
     if source.is_simulated and host != urlsplit(settings.SPAI_SANDBOX_URL).hostname and host not in LOOPBACK:
-        return f"It is a simulated source, and {host} is no site of this machine. Correct its address."
+        return f"It is a simulated source, and {host} is not on this machine. Correct its address."
     if not source.needs_permission and f".{host}".endswith(WHOSCORED_HOSTS):
-        return "Its address is WhoScored's, which is visited by the source whoscored alone. Correct its address."
+        return "Its address is WhoScored's, which only the source whoscored may scrape. Correct its address."
     if source.needs_permission and source.permission_confirmed_at is None:
-        return (
-            "Its owners want to be asked first. Confirm their permission in the admin (Sources, "
-            f"{source.name}), then switch it on."
-        )
+        return f"It needs its owners' permission. Confirm it in the admin (Sources, {source.name}), then switch it on."
     if not source.is_enabled:
         return "It is switched off. Switch it on in the admin under Sources."
     if not source.is_simulated and not settings.SPAI_CONTACT:
-        return "Nobody is named who asks. Set SPAI_CONTACT to a page or a mail, so that the site's owner can reach you."
+        return "SPAI_CONTACT is not set. Set it to a web page or mail address, so that the site's owner can reach you."
     return ""
 
 
@@ -171,7 +167,7 @@ def site_of(source: Source) -> Site:
         if source.reader == Source.Reader.OPENFOOTBALL:
             return OpenfootballSite(base_url=base_url, name=source.name, codes=chosen or tuple(OPENFOOTBALL_CODES))
         if source.is_simulated:
-            # The web process, which reaches this module through services, has no use for the simulator.
+            # Imported here: the web process imports this module, but never needs the simulator.
             from apps.scraping.sandbox.clubs import COMPETITIONS as SANDBOX_LEAGUES
             from apps.scraping.sandbox.site.addresses import DIVISIONS as SANDBOX_CODES
 
@@ -194,7 +190,7 @@ def site_of(source: Source) -> Site:
 
 
 def base_url_of(source: Source) -> str:
-    """Return where the site of a source is, without a slash at its end."""
+    """Return the address of a source's site, without a slash at its end."""
     if source.base_url:
         return source.base_url.rstrip("/")
     return settings.SPAI_SANDBOX_URL if source.is_simulated else BASE_URLS[source.reader]
@@ -204,5 +200,5 @@ def _pair(code: str) -> tuple[int, int]:
     """Return region and tournament of a code such as ``252/2``."""
     region, _, tournament = code.partition("/")
     if not (region.isdecimal() and tournament.isdecimal()):
-        raise ValueError(f"{code!r} is no region and tournament, such as 252/2")
+        raise ValueError(f"{code!r} is not a region and a tournament, such as 252/2")
     return int(region), int(tournament)

@@ -1,34 +1,35 @@
-"""Sources: pure parsers, one per site, behind one protocol."""
+"""Sources: pure parsers, one package per site, behind the protocols in `base`."""
 
 from __future__ import annotations
 
 from typing import Final
 
+from apps.scraping.scopes import ScrapeScope
 from apps.scraping.sources.base import (
-    Door,
-    Errand,
+    CrawlJob,
+    FetchMethod,
+    FileReader,
     Page,
     ParsedFile,
     ParseError,
     Reading,
     RefusedRow,
     Request,
-    Scope,
     Site,
-    Source,
     Window,
 )
 from apps.scraping.sources.football_data import FootballData, FootballDataSite
 from apps.scraping.sources.openfootball import Openfootball, OpenfootballSite
 from apps.scraping.sources.whoscored import WhoScored
 
-SOURCES: Final[dict[str, Source]] = {source.name: source for source in (FootballData(), Openfootball())}
-"""Every source by its name."""
+SOURCES: Final[dict[str, FileReader]] = {source.name: source for source in (FootballData(), Openfootball())}
+"""Readers of imported files by the name of their source."""
 
 __all__ = [
     "SOURCES",
-    "Door",
-    "Errand",
+    "CrawlJob",
+    "FetchMethod",
+    "FileReader",
     "FootballDataSite",
     "OpenfootballSite",
     "Page",
@@ -37,9 +38,8 @@ __all__ = [
     "Reading",
     "RefusedRow",
     "Request",
-    "Scope",
+    "ScrapeScope",
     "Site",
-    "Source",
     "WhoScored",
     "Window",
 ]

@@ -1,10 +1,10 @@
-"""Names of one club in different sources, and in different years of one source.
+"""Different names of one club, between sources and between years of one source.
 
-``aliases.csv`` beside this module holds region, name and the club's name in the latest football-data file. Names are
+``aliases.csv`` next to this module holds region, name and the club's name in the latest football-data file. Names are
 unique within a region only. Names of openfootball's leagues were found by their results: two names are one club where
 date, score and opponent agree through a season. The others (cups, lower divisions, changed spellings, renamed clubs,
-the names on WhoScored) were entered by hand. A club that was founded anew after the end of an older one is not its
-alias; a second team never is.
+the names on WhoScored) were entered by hand. A club that succeeds a dissolved one is not its alias; a second team never
+is.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ TABLE: Final = Path(__file__).with_name("aliases.csv")
 
 
 def aliases_for(region: str) -> MappingProxyType[str, str]:
-    """Return the other names of the clubs of a region, each with the one name that stands for the club.
+    """Return the alternative names of the clubs of a region, each with the club's main name.
 
     Parameters
     ----------

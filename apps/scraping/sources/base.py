@@ -1,12 +1,11 @@
-"""What every source looks like from outside: a file or a page in, records out.
+"""Interfaces of the sources: a file or a page in, records out.
 
-Pure Python. A source knows the shape of one site's files and nothing else: no clock, no network, no database. What it
-cannot read as a whole raises `ParseError`; a single row that it cannot read becomes a `RefusedRow`; a detail that it
-leaves out, such as a price that is no price, is counted in the notes.
+Pure Python, without clock, network or database. A file or page that cannot be read raises `ParseError`; a single row
+that cannot be read becomes a `RefusedRow`; a detail that is left out, such as an invalid price, is counted in notes.
 
-A `Source` reads files that somebody brings. A `Site` also knows its way: which pages to ask for first, and which ones
-a page that was read leads to. Who asks, how fast, and what is kept is not its business, so that the same site reads
-pages from the network, from kept snapshots and from a test's folder.
+A `FileReader` reads files that are imported by hand. A `Site` also names the pages to fetch: the first ones, and those
+to which a page leads. It neither fetches nor stores them, so that pages may come from the network, from
+stored snapshots or from the folder of a test.
 """
 
 from __future__ import annotations
@@ -18,21 +17,22 @@ from enum import StrEnum
 from typing import Any, Final, Protocol
 
 from apps.matches.records import MatchRecord, readable
+from apps.scraping.scopes import ScrapeScope
 
 BACKFILL_AGE: Final = timedelta(days=1)
-"""A back-fill comes month by month, and one file serves many months: one that is kept and younger serves."""
+"""One file covers many months of a back-fill: a stored one that is younger is used again."""
 
 ROW_TEXT_LIMIT: Final = 120
-"""Characters of a refused row that are kept for the report."""
+"""Characters of a refused row that are quoted in reports."""
 
 
 class ParseError(ValueError):
-    """A file or page does not look as its source promises, so that nothing in it can be trusted.
+    """A file or page does not have the form that its source should have, so that nothing in it can be trusted.
 
     Parameters
     ----------
     missing : str
-        What was looked for and not found, such as ``"column Date"``.
+        What was expected and not found, such as ``"column Date"``.
     where : str
         The file or page, as named by the caller.
     """
@@ -54,11 +54,11 @@ class RefusedRow:
     line : int
         Line of a text file, or position in a list, counted from 1.
     reason : str
-        What is wrong with the row, in words.
+        What is wrong with the row.
     row : str
         The beginning of the row's text.
     is_contradiction : bool
-        Whether the page contradicts itself, or the page that led to it: then nothing that it says can be believed.
+        Whether the page contradicts itself or the page that led to it; then the whole page is refused.
     """
 
     file: str
@@ -68,14 +68,14 @@ class RefusedRow:
     is_contradiction: bool = False
 
     def __post_init__(self) -> None:
-        # A page may say anything, and what it says here is stored and printed.
+        # A page may contain any character, and these texts are stored and printed.
         for name in ("file", "reason", "row"):
             object.__setattr__(self, name, readable(getattr(self, name)))
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedFile:
-    """What one file or page holds.
+    """The content of one file.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ class ParsedFile:
     refused : list of RefusedRow
         In the order of the file.
     notes : dict of str to int
-        How often a detail was left out or taken otherwise than written, by what it was.
+        How often a detail was left out or read otherwise than written, by its description.
     """
 
     name: str
@@ -95,12 +95,12 @@ class ParsedFile:
     notes: dict[str, int] = field(default_factory=dict)
 
 
-class Source(Protocol):
-    """One site whose files or pages can be read."""
+class FileReader(Protocol):
+    """A reader of the files of one site."""
 
     @property
     def name(self) -> str:
-        """The name by which commands and the database know the source."""
+        """Name of the source in commands and in the database."""
         ...
 
     def accepts(self, path: str) -> bool:
@@ -126,29 +126,18 @@ class Source(Protocol):
         ...
 
 
-class Scope(StrEnum):
-    """What a visit is after."""
-
-    RESULTS = "results"
-    FIXTURES = "fixtures"
-    ODDS = "odds"
-    BACKFILL = "backfill"
-    REPARSE = "reparse"
-    """Every page that a visit of any of the others can have kept; none is asked for."""
-
-
-class Door(StrEnum):
-    """How a page is asked for."""
+class FetchMethod(StrEnum):
+    """How a page is fetched."""
 
     HTTP = "http"
     BROWSER = "browser"
     IN_PAGE = "in_page"
-    """Fetched by the page that the browser shows, with its cookies and origin."""
+    """By a script in the page that the browser shows, with its cookies and origin."""
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The days that a visit is after, both included; of a moment in UTC its date counts."""
+    """First and last day of a scrape run, both included; a moment counts by its date in UTC."""
 
     start: date
     end: date
@@ -163,54 +152,54 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
-    """What a visit is asked to bring.
+class CrawlJob:
+    """What a crawl has to find.
 
     Parameters
     ----------
-    scope : Scope
+    scope : ScrapeScope
     window : Window
     now : datetime
-        When the visit began, aware, UTC.
+        When the scrape run began, aware, UTC.
     """
 
-    scope: Scope
+    scope: ScrapeScope
     window: Window
     now: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One page to ask for.
+    """One page to fetch.
 
     Parameters
     ----------
     url : str
         Absolute.
     kind : str
-        Which kind of page it is, such as ``"feed"``; names its golden pages, and what is missing in an error.
-    door : Door
-        How it is asked for.
+        Kind of page, such as ``"feed"``; decides how it is read.
+    method : FetchMethod
+        How it is fetched.
     wait_for : str
-        CSS selector of what the page must show; a page without it has changed its layout.
+        CSS selector of an element that the page must have; a page without it has changed its layout.
     about : object
-        What the pages before told that this one does not; handed back to `Site.read`.
+        What `Site.read` needs from the pages before.
     final_after : datetime or None
-        A page fetched after this moment never changes: a kept one serves, and it is never asked for again.
+        A page fetched after this moment never changes: it is never fetched again.
     max_age : timedelta or None
-        A kept page that is younger serves in its place; None to ask each time.
+        A stored page that is younger is used; None to fetch each time.
     may_be_missing : bool
-        Whether the site may not have the page yet, such as the file of a season that is about to begin: an answer 404
-        is then a note of the visit and no failure.
+        Whether the site may not have the page yet, such as the file of a season that is about to begin: a status 404
+        is then noted and not a failure.
     is_leaf : bool
-        It leads nowhere: when it is final and a visit has stored what it says, it is not even read again.
+        It leads to no other page: once it is final and its matches are stored, it is not even read again.
     begins_chain : bool
-        What follows from it is stored, or dropped, apart from what follows from other pages.
+        The pages that follow from it form a chain, which is stored or dropped as a whole.
     """
 
     url: str
     kind: str
-    door: Door = Door.HTTP
+    method: FetchMethod = FetchMethod.HTTP
     wait_for: str = ""
     about: Any = None
     final_after: datetime | None = None
@@ -222,7 +211,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page as it came: `url` is where redirects ended, `fetched_at` when it came, aware, UTC."""
+    """A fetched page: `url` is where redirects ended, `fetched_at` is aware, UTC."""
 
     url: str
     content: bytes
@@ -232,7 +221,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one page says.
+    """The content of one page.
 
     Parameters
     ----------
@@ -242,11 +231,11 @@ class Reading:
         The pages that it leads to.
     refused : list of RefusedRow
     notes : dict of str to int
-        How often a detail was left out or taken otherwise than written, by what it was.
+        How often a detail was left out or read otherwise than written, by its description.
     may_be_empty : bool
         Whether the page may hold no match at all, such as a list of coming fixtures in summer.
     varies : bool
-        Whether the number of its matches says nothing, as in a list of the coming days; it is not held against others.
+        Whether the number of matches varies widely, as in a list of the coming days; then it is not checked.
     """
 
     records: list[MatchRecord] = field(default_factory=list)
@@ -258,18 +247,18 @@ class Reading:
 
 
 class Site(Protocol):
-    """A source that is visited: it says what to ask for and reads what comes."""
+    """A source that is crawled: it names the pages to fetch and reads them."""
 
     @property
     def name(self) -> str:
         """The name under which its records are stored."""
         ...
 
-    def start(self, errand: Errand) -> list[Request]:
-        """Return the pages to ask for first."""
+    def start(self, job: CrawlJob) -> list[Request]:
+        """Return the first pages to fetch."""
         ...
 
-    def read(self, request: Request, page: Page, errand: Errand) -> Reading:
+    def read(self, request: Request, page: Page, job: CrawlJob) -> Reading:
         """Read one page.
 
         Raises
@@ -280,9 +269,9 @@ class Site(Protocol):
         ...
 
 
-def age_that_serves(errand: Errand, otherwise: timedelta | None) -> timedelta | None:
-    """Return the age up to which a kept file serves an errand: a back-fill's, or what the site has `otherwise`."""
-    if errand.scope is not Scope.BACKFILL:
+def age_that_serves(job: CrawlJob, otherwise: timedelta | None) -> timedelta | None:
+    """Return the age up to which a stored file is used: at least `BACKFILL_AGE` for a back-fill, else `otherwise`."""
+    if job.scope is not ScrapeScope.BACKFILL:
         return otherwise
     return max(BACKFILL_AGE, otherwise or BACKFILL_AGE)
 

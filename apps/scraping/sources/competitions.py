@@ -1,7 +1,7 @@
-"""The competitions by the names that the file sources give them; one key wherever two sources mean the same league.
+"""Competitions by the codes and names of the sources; a league has the same key in all of them.
 
-Names and tiers are those of today, in the form that is in common English use; a league keeps its key through all its
-renamings (``E1`` was the First Division until 2004).
+Names and tiers are the current ones, in common English; a league keeps its key when it is renamed (``E1`` was the First
+Division until 2004).
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ LEAGUES: Final[dict[tuple[str, str], CompetitionKey]] = {
 CALENDAR_YEAR_REGIONS: Final = frozenset(
     {"Brazil", "China", "Finland", "Ireland", "Japan", "Norway", "Sweden", "USA", "Argentina"}
 )
-"""Regions of the extra files whose seasons lie within one year; needed where a file has no column ``Season``."""
+"""Regions of the extra files whose seasons lie within one year; used where a file has no column ``Season``."""
 
 OPENFOOTBALL_CODES: Final[dict[str, CompetitionKey]] = {
     "en.1": DIVISIONS["E0"],
@@ -158,4 +158,4 @@ WHOSCORED: Final[dict[tuple[int, int], CompetitionKey]] = {
 """Competition by WhoScored's ids of region and tournament."""
 
 WHOSCORED_WORLD_REGIONS: Final = frozenset({247, 248, 249, 250, 264, 265})
-"""WhoScored's ids of regions that are no country: teams in their tournaments come from elsewhere."""
+"""WhoScored's ids of regions that are not a country: the teams in their tournaments come from elsewhere."""

@@ -11,16 +11,16 @@ from spai.stack import cli
 
 
 class Command(BaseCommand):
-    """Start, stop and question the one-machine stack."""
+    """Start, stop and check the one-machine stack."""
 
     help = cli.HELP
     requires_system_checks = []
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Take the arguments of `spai.stack.cli`."""
+        """Add the arguments of `spai.stack.cli`."""
         cli.add_arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Do what was asked."""
+        """Run the command; fail with its exit code."""
         if code := cli.run(argparse.Namespace(**options)):
             raise CommandError("the stack command failed", returncode=code)

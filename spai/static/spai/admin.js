@@ -1,4 +1,4 @@
-// A part of an admin page that follows a run: what the reader opened or selected in it stays when it is replaced.
+// Parts of admin pages that follow a run: keep open details open, and do not replace selected text.
 "use strict";
 
 document.addEventListener("htmx:beforeSwap", (event) => {

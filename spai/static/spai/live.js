@@ -1,13 +1,13 @@
-// What moves on a page: push, the reader's zone, and keys. Pages work without it.
+// Live updates by push, the reader's time zone, and keyboard shortcuts. Pages work without this script.
 "use strict";
 
 (() => {
   const body = document.body;
   const news = document.getElementById("news");
-  const say = (text) => { if (news) news.textContent = text; };
+  const announce = (text) => { if (news) news.textContent = text; };
 
   // ── The reader's zone ────────────────────────────────────────────────────────────────────────────────────────────
-  // The server groups days by the zone of the cookie. On a first visit, or after a journey, ask for the page anew.
+  // The server groups matches into days by the zone in the cookie. When the cookie is new or changed, refresh the page.
   const here = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
   const cookie = (name) => document.cookie.split("; ").find((each) => each.startsWith(name + "="))?.slice(name.length + 1);
   const LIST = "[data-list], #match";
@@ -33,7 +33,7 @@
     }
   }
 
-  // ── A table that is wider than its card says so ──────────────────────────────────────────────────────────────────
+  // ── Mark tables that are wider than their card ───────────────────────────────────────────────────────────────────
   const measureTables = () => {
     for (const box of document.querySelectorAll(".scroll")) {
       box.toggleAttribute("data-more", box.scrollWidth > box.clientWidth + 1);
@@ -43,7 +43,7 @@
   addEventListener("resize", measureTables);
   document.addEventListener("htmx:afterSettle", measureTables);
 
-  // ── Push: the fact arrives, the state is pulled ──────────────────────────────────────────────────────────────────
+  // ── Push: an event names what changed, and htmx fetches the new state ────────────────────────────────────────────
   const SOON = 250;
   const SETTLED = 100;
   const ROWS_AT_ONCE = 8;
@@ -53,23 +53,23 @@
   let attempt = 0;
   let waiting = new Set();
   let timer = null;
-  // Matches that are told as updated once they are shown anew: alone, or with the whole list.
+  // Matches to announce as updated when their new state is shown, by what was requested: their row, or the whole list.
   const changed = new Map();
 
   const pullAll = () => { const part = list(); if (part) htmx.trigger(part, "pull"); };
 
-  // A list that was asked for before a fact arrived must not overwrite what was pulled after it: wait for it.
-  let listAsked = 0;
+  // A response to a list request from before an event must not overwrite a row that was fetched after it: wait for it.
+  let listRequests = 0;
   document.addEventListener("htmx:beforeSend", (event) => {
     if (!event.detail.elt.matches(LIST)) return;
-    listAsked += 1;
-    event.detail.xhr.addEventListener("loadend", () => setTimeout(() => { listAsked -= 1; }, SETTLED));
+    listRequests += 1;
+    event.detail.xhr.addEventListener("loadend", () => setTimeout(() => { listRequests -= 1; }, SETTLED));
   });
 
   const pull = () => {
     timer = null;
     if (document.hidden) return;
-    if (listAsked) { timer = setTimeout(pull, SOON); return; }
+    if (listRequests) { timer = setTimeout(pull, SOON); return; }
     const ids = [...waiting];
     waiting = new Set();
     const shown = ids.filter((id) => document.querySelector(`[data-match="${id}"]`));
@@ -84,7 +84,7 @@
     if (timer === null) timer = setTimeout(pull, SOON);
   };
 
-  const told = (event) => {
+  const onEvent = (event) => {
     number = Math.max(number, event.number);
     const kind = event.topic.split(".")[0];
     if (["prediction", "match", "score"].includes(kind)) {
@@ -105,22 +105,22 @@
     }
     if (fresh.length === 1) {
       const names = [...fresh[0].querySelectorAll(".name")].slice(0, 2).map((name) => name.textContent.trim());
-      say(`Updated: ${names.join(" – ")}`);
+      announce(`Updated: ${names.join(" – ")}`);
     } else if (fresh.length) {
-      say(`${fresh.length} matches updated`);
+      announce(`${fresh.length} matches updated`);
     }
   });
 
-  // ── Nothing that the reader holds is replaced: a selection, a field being filled in, an open choice ──────────────
-  const knowsOpen = CSS.supports("selector(select:open)");
+  // ── Do not replace what the reader is using: selected text, a field with the focus, an open select ───────────────
+  const supportsOpen = CSS.supports("selector(select:open)");
   const isHeld = (part) => {
     const selection = getSelection();
     if (selection && !selection.isCollapsed && selection.containsNode(part, true)) return true;
     const focused = document.activeElement;
     if (!part.contains(focused)) return false;
-    return focused.matches("select") ? !knowsOpen || focused.matches(":open") : focused.matches("input, textarea");
+    return focused.matches("select") ? !supportsOpen || focused.matches(":open") : focused.matches("input, textarea");
   };
-  // beforeSwap is sent to the target: only the request says who asked.
+  // beforeSwap is sent to the target: only the request config names the element that made the request.
   const refreshesItself = ({ detail }) => detail.requestConfig.elt === detail.target && detail.target.matches(PARTS);
   const held = new Set();
   let released = null;
@@ -151,31 +151,31 @@
     if (!held.size) { clearInterval(released); released = null; }
   };
 
-  // What is opened or closed, scrolled sideways or has the focus stays so. htmx itself keeps the focus of what has an id.
+  // Restore open details, horizontal scroll positions and the focus. htmx itself restores the focus of elements with an id.
   const FOCUSABLE = "a, button, summary, select, input, textarea";
-  const likeIt = (element) => [...document.querySelectorAll(FOCUSABLE)].filter(
+  const similar = (element) => [...document.querySelectorAll(FOCUSABLE)].filter(
     (each) => each.tagName === element.tagName && each.getAttribute("href") === element.getAttribute("href"),
   );
-  let kept = null;
+  let saved = null;
   document.addEventListener("htmx:beforeSwap", (event) => {
     const focused = document.activeElement;
     const isInside = event.detail.target.contains(focused) && !focused.id && focused.matches(FOCUSABLE);
-    kept = {
+    saved = {
       details: new Map([...document.querySelectorAll("details[id]")].map((each) => [each.id, each.open])),
       scrolled: [...document.querySelectorAll(".scroll")].map((each) => each.scrollLeft),
-      focused: isInside ? [focused, likeIt(focused).indexOf(focused)] : null,
+      focused: isInside ? [focused, similar(focused).indexOf(focused)] : null,
     };
   });
   document.addEventListener("htmx:afterSwap", () => {
-    if (!kept) return;
-    for (const [id, isOpen] of kept.details) document.getElementById(id)?.toggleAttribute("open", isOpen);
+    if (!saved) return;
+    for (const [id, isOpen] of saved.details) document.getElementById(id)?.toggleAttribute("open", isOpen);
     const boxes = [...document.querySelectorAll(".scroll")];
-    if (boxes.length === kept.scrolled.length) boxes.forEach((each, n) => { each.scrollLeft = kept.scrolled[n]; });
-    if (kept.focused) likeIt(kept.focused[0])[kept.focused[1]]?.focus({ preventScroll: true });
-    kept = null;
+    if (boxes.length === saved.scrolled.length) boxes.forEach((each, n) => { each.scrollLeft = saved.scrolled[n]; });
+    if (saved.focused) similar(saved.focused[0])[saved.focused[1]]?.focus({ preventScroll: true });
+    saved = null;
   });
 
-  // ── An idle page asks whether it changed, more rarely each time that it did not, and not at all while hidden ─────
+  // ── Polling: less often each time that nothing changed, and not at all while the page is hidden ──────────────────
   const OFTEN = 5000;
   const USUAL = 60000;
   const SELDOM = 240000;
@@ -184,7 +184,7 @@
   let pause = null;
   let next = null;
 
-  // The shortest and the longest pause. With push alone most parts need none.
+  // The shortest and the longest pause. With push, most pages need no polling.
   const pauses = () => {
     const part = list();
     const isPushed = body.dataset.live === "on";
@@ -192,7 +192,7 @@
     if (part.dataset.refresh === "soon") return [isPushed ? USUAL : OFTEN, USUAL];
     return [USUAL, SELDOM];
   };
-  const plan = (isChanged) => {
+  const schedulePoll = (isChanged) => {
     clearTimeout(next);
     const [least, most] = pauses();
     pause = isChanged || pause === null ? least : Math.min(Math.max(2 * pause, least), most);
@@ -206,74 +206,74 @@
     if (event.detail.target.matches(LIST)) etag = event.detail.xhr.getResponseHeader("ETag");
   });
   document.addEventListener("htmx:afterRequest", (event) => {
-    // htmx sends this event to the parent of a part that was replaced; who asked stands in the request.
+    // htmx sends this event to the parent of a part that was replaced; the request config names the element.
     if (!event.detail.requestConfig.elt.matches(LIST)) return;
     if (event.detail.xhr.status === 304) for (const [id, how] of changed) if (how === "list") changed.delete(id);
-    plan(event.detail.xhr.status === 200);
+    schedulePoll(event.detail.xhr.status === 200);
   });
 
-  // A row says when it changes by the clock alone, such as at its kick-off.
-  let turn = null;
+  // ── Rows that change with time alone, at kick-off for instance, name that moment ─────────────────────────────────
+  let clock = null;
   const done = new Set();
-  const awaitTurn = () => {
-    clearTimeout(turn);
+  const awaitChange = () => {
+    clearTimeout(clock);
     if (document.hidden) return;
     const due = [...document.querySelectorAll("[data-changes-at]")]
       .map((row) => [Date.parse(row.dataset.changesAt), row.dataset.match])
       .filter(([at, id]) => !done.has(`${id} ${at}`));
     if (!due.length) return;
     const first = Math.min(...due.map(([at]) => at));
-    turn = setTimeout(() => {
+    clock = setTimeout(() => {
       for (const [at, id] of due) if (at <= Date.now()) { done.add(`${id} ${at}`); later(id); }
-      awaitTurn();
+      awaitChange();
     }, Math.min(Math.max(first - Date.now(), 0) + LATE * (0.5 + Math.random()), 2 ** 31 - 1));
   };
-  document.addEventListener("htmx:afterSettle", awaitTurn);
+  document.addEventListener("htmx:afterSettle", awaitChange);
   document.addEventListener("visibilitychange", () => {
-    awaitTurn();
+    awaitChange();
     if (document.hidden) { clearTimeout(next); return; }
     waiting.clear();
     if (list()) pullAll();
     else for (const row of document.querySelectorAll("[data-match]")) htmx.trigger(row, "pull");
   });
-  awaitTurn();
+  awaitChange();
 
   const connect = () => {
     let socket;
-    const without = () => {
+    const onUnavailable = () => {
       body.dataset.live = "off";
-      plan(true);
+      schedulePoll(true);
     };
     try {
       socket = new WebSocket(address);
     } catch {
-      without();
+      onUnavailable();
       return;
     }
     socket.addEventListener("message", (message) => {
-      const said = JSON.parse(message.data);
-      if (said.type === "hello") {
+      const content = JSON.parse(message.data);
+      if (content.type === "hello") {
         attempt = 0;
         body.dataset.live = "on";
-        plan(true);
-        if (said.number > number) socket.send(JSON.stringify({ after: number }));
-      } else if (said.type === "event") {
-        told(said);
-      } else if (said.type === "reset") {
-        number = said.number;
+        schedulePoll(true);
+        if (content.number > number) socket.send(JSON.stringify({ after: number }));
+      } else if (content.type === "event") {
+        onEvent(content);
+      } else if (content.type === "reset") {
+        number = content.number;
         later("*");
       }
     });
     socket.addEventListener("close", () => {
-      if (body.dataset.live !== "off") without();
-      // Twice as long each time, at most a minute, and never all readers at once.
+      if (body.dataset.live !== "off") onUnavailable();
+      // Exponential backoff up to a minute, with jitter so that not all readers reconnect at once.
       const wait = Math.min(1000 * 2 ** attempt, 60000) * (0.5 + Math.random() / 2);
       attempt += 1;
       setTimeout(connect, wait);
     });
   };
   if (address && "WebSocket" in window && document.querySelector("[data-list], [data-match]")) connect();
-  else plan(true);
+  else schedulePoll(true);
 
   // ── Keys ─────────────────────────────────────────────────────────────────────────────────────────────────────────
   const help = document.getElementById("help");
@@ -290,7 +290,7 @@
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const search = document.getElementById("search");
-    const writes = event.target.matches("input, select, textarea");
+    const isTyping = event.target.matches("input, select, textarea");
     if (event.key === "Escape" && event.target === search) {
       document.getElementById("found").replaceChildren();
       search.blur();
@@ -301,7 +301,7 @@
       if (first) { first.focus(); event.preventDefault(); }
       return;
     }
-    if (writes || help?.open) return;
+    if (isTyping || help?.open) return;
     const found = event.target.closest?.("#found");
     if (found && ["ArrowDown", "ArrowUp"].includes(event.key)) {
       const links = [...found.querySelectorAll("a")];
@@ -309,11 +309,11 @@
       event.preventDefault();
       return;
     }
-    const on_row = event.target.matches("main a.fx, main .played a, main tbody a.row");
+    const isOnRow = event.target.matches("main a.fx, main .played a, main tbody a.row");
     if (event.key === "/") { search?.focus(); search?.select(); event.preventDefault(); }
     else if (event.key === "?") help?.showModal();
-    else if (event.key === "j" || (event.key === "ArrowDown" && on_row)) { move(1); event.preventDefault(); }
-    else if (event.key === "k" || (event.key === "ArrowUp" && on_row)) { move(-1); event.preventDefault(); }
+    else if (event.key === "j" || (event.key === "ArrowDown" && isOnRow)) { move(1); event.preventDefault(); }
+    else if (event.key === "k" || (event.key === "ArrowUp" && isOnRow)) { move(-1); event.preventDefault(); }
   });
   document.addEventListener("click", (event) => {
     const found = document.getElementById("found");

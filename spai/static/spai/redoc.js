@@ -1,5 +1,5 @@
 "use strict";
-// Redoc shows a logo that it loads from a host of its makers, and no option leaves it out: pictures come from here alone.
+// Redoc loads its logo from another host, and has no option to leave it out: block images of other origins.
 const picture = HTMLImageElement.prototype;
 const source = Object.getOwnPropertyDescriptor(picture, "src");
 const isForeign = (value) => {

@@ -132,7 +132,7 @@ def test_nothing_usable_is_422_and_leaves_no_ingest(key):
 
 
 def test_the_first_thousand_errors_are_told_in_order(key, monkeypatch):
-    monkeypatch.setattr(line_ingest, "ERRORS_TOLD", 10)
+    monkeypatch.setattr(line_ingest, "ERRORS_LISTED", 10)
     lines = [told(), told(home_team="x" * 200), *["{"] * 95]
     answer = push(key, *lines)
     assert [each["line"] for each in answer.content["errors"]] == list(range(2, 12))
@@ -154,7 +154,7 @@ def test_odds_of_an_unknown_match_are_refused(key, make_key):
     assert answer.content["errors"][0] == {
         "line": 1,
         "pointer": "/source_id",
-        "reason": "feed has told no match under this id",
+        "reason": "no match of feed has this id",
     }
 
 
@@ -198,9 +198,9 @@ def test_odds_do_not_end_a_contradiction_of_their_feed(key, make_key):
 
 # ── Worlds and names ─────────────────────────────────────────────────────────────────────────────────────────────────
 def test_a_key_writes_to_its_worlds_alone(key, make_key):
-    with pytest.raises(intake.WorldForbiddenError, match="Line 2 tells of the sandbox"):
+    with pytest.raises(intake.WorldForbiddenError, match="Line 2 belongs to the sandbox"):
         push(key, told(), told(competition=SANDBOX))
-    with pytest.raises(intake.WorldForbiddenError, match="Line 1 tells of the real"):
+    with pytest.raises(intake.WorldForbiddenError, match="Line 1 belongs to the real"):
         push(make_key("play", worlds=["sandbox"]).row, told())
     assert not Match.objects.exists()
 
@@ -248,8 +248,8 @@ def test_the_same_match_again_and_again_is_refused_before_it_costs(key):
     lines = [told(source_id="m1", round=f"Round {n}") for n in range(2_000)]
     began = time.process_time()
     answer = push(key, *lines)
-    assert counts(answer) == (1, line_ingest.TELLINGS_LIMIT - 1, 0, 2_000 - line_ingest.TELLINGS_LIMIT)
-    assert "more than 20 times" in answer.content["errors"][0]["reason"]
+    assert counts(answer) == (1, line_ingest.VERSIONS_LIMIT - 1, 0, 2_000 - line_ingest.VERSIONS_LIMIT)
+    assert "more than 20 versions" in answer.content["errors"][0]["reason"]
     assert time.process_time() - began < 20
     # Odds come as often as they change.
     answer = push(key, *[quoted("m1", home=2.0 + n / 1000) for n in range(2_000)])

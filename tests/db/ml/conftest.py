@@ -22,7 +22,7 @@ from apps.ml.forecasting import estimators
 from apps.ml.forecasting.features import FeatureState, catalogue
 from apps.ml.models import EvaluationArtifacts, ModelVersion
 from apps.ml.pipeline import bundle as bundles
-from apps.scraping.sandbox.world import World
+from apps.scraping.sandbox.world import SimulatedWorld
 
 PARAMS = yaml.safe_load((settings.BASE_DIR / "apps" / "ml" / "params.yaml").read_text())
 ALL_FEATURES = PARAMS["features"]
@@ -45,7 +45,7 @@ def now():
 @pytest.fixture
 def world(now):
     """A simulated world whose dense season began an hour ago; the next kick-off is half a minute away."""
-    return World(seed=11, anchor_at=now - timedelta(hours=1, seconds=30))
+    return SimulatedWorld(seed=11, anchor_at=now - timedelta(hours=1, seconds=30))
 
 
 @pytest.fixture

@@ -16,17 +16,17 @@ from apps.matches.services import ingest
 from apps.ml import dataset, services, serving
 from apps.ml.forecasting.features import FeatureState
 from apps.scraping.sandbox.timetable import MATCHES_PER_SEASON
-from apps.scraping.sandbox.world import FIRST_SOURCE_ID, World
+from apps.scraping.sandbox.world import FIRST_SOURCE_ID, SimulatedWorld
 from tests.db.ml import conftest
 
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
 
 
-def with_people(world: World, record: MatchRecord, *, now: datetime) -> MatchRecord:
+def with_people(world: SimulatedWorld, record: MatchRecord, *, now: datetime) -> MatchRecord:
     """The record with what a match centre tells of a finished match, and a preview of one to come."""
     number, match = divmod(int(record.source_id) - FIRST_SOURCE_ID, MATCHES_PER_SEASON)
-    story = world.sheet(number).story(match)
+    story = world.season_records(number).story(match)
     known_at = min(now - MINUTE, record.kickoff_at - HOUR)
     if record.status == "finished":
         return replace(record, sheet=SheetRecord(known_at, lineups=story.lineups))
@@ -111,7 +111,7 @@ def test_an_incident_that_comes_late_is_nothing_that_features_read(stored, world
     record = [record for record in world.records(now) if record.status == "finished"][-1]
     until = now
     number, match = divmod(int(record.source_id) - FIRST_SOURCE_ID, MATCHES_PER_SEASON)
-    incidents = world.sheet(number).story(match).incidents
+    incidents = world.season_records(number).story(match).incidents
     assert incidents
     told = replace(record, sheet=SheetRecord(record.kickoff_at - HOUR, incidents=incidents))
     assert ingest([told], source="sandbox", now=now).changed == 1

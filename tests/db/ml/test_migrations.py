@@ -23,12 +23,12 @@ def rows(table: str) -> list[tuple]:
 
 
 def test_dossiers_of_the_version_before_are_evaluation_artifacts(make_version):
-    make_version(1)
+    make_version(1, home=0.4)
     stored = rows("ml_evaluationartifacts")
     assert len(stored) == 1
     migrate_to("0006_interrupted_runs")
     assert rows("ml_dossier") == stored
     migrate_to("0007_plain_names")
     assert rows("ml_evaluationartifacts") == stored
-    make_version(2)
+    make_version(2, home=0.4)
     assert len(rows("ml_evaluationartifacts")) == 2

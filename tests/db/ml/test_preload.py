@@ -18,7 +18,7 @@ from tests.db.ml.conftest import PARAMS
 from tests.web.processes import environment_of
 
 ROOT = Path(__file__).resolve().parents[3]
-ARGUMENTS = {"scraping.visit_due": {"source": "sandbox", "scope": "results"}}
+ARGUMENTS = {"scraping.request_scheduled_run": {"source": "sandbox", "scope": "results"}}
 
 EXECUTE = f"""
 import json, sys

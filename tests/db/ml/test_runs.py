@@ -482,8 +482,9 @@ def test_a_run_that_was_taken_over_while_the_database_was_away_repeats_nothing(t
 
     def lose_the_run(**_) -> None:
         tried.append("promote")
-        PipelineRun.objects.filter(pk=run.pk).update(executor="another process", log="its log")
-        _end_own_session()
+        if len(tried) == 1:
+            PipelineRun.objects.filter(pk=run.pk).update(executor="another process", log="its log")
+            _end_own_session()
 
     monkeypatch.setattr(execution, "promote_first_champion", lose_the_run)
     runs.run_due(now=timezone.now())
@@ -495,10 +496,10 @@ def test_a_run_that_was_taken_over_while_the_database_was_away_repeats_nothing(t
 def test_what_a_lost_database_cut_short_is_repeated_under_the_lock_only(toy, version, wakes, monkeypatch):
     version(created=True)
     run = queued()
-    other = psycopg.connect(database_url(), autocommit=True)
     held = []
 
     def lose_the_lock(**_) -> None:
+        connection.ensure_connection()
         held.append(_holds(connection.connection.info.backend_pid))
         if len(held) == 1:
             ours = connection.connection.info.backend_pid
@@ -514,7 +515,8 @@ def test_what_a_lost_database_cut_short_is_repeated_under_the_lock_only(toy, ver
         return False
 
     monkeypatch.setattr(execution, "promote_first_champion", lose_the_lock)
-    runs.run_due(now=timezone.now(), is_stopping=release)
+    with psycopg.connect(database_url(), autocommit=True) as other:
+        runs.run_due(now=timezone.now(), is_stopping=release)
     assert held == [True, True]
     assert _fresh(run).status == "succeeded"
     assert not is_taken(Lock.RUN)
@@ -623,7 +625,10 @@ def test_a_lock_file_that_a_crash_of_the_machine_left_full_of_nul_fails_the_run(
 
 
 @pytest.mark.django_db
-def test_a_folder_that_another_process_works_in_is_one_interruption_however_often_it_is_tried(toy, version, wakes):
+def test_a_folder_that_another_process_works_in_is_one_interruption_however_often_it_is_tried(
+    toy, version, wakes, monkeypatch
+):
+    monkeypatch.setattr(workspaces, "PATIENCE", 0.0)
     version(created=True)
     run = queued()
     with workspaces.hold(run) as handle:
@@ -632,7 +637,8 @@ def test_a_folder_that_another_process_works_in_is_one_interruption_however_ofte
             runs.run_due(now=NOW)
     run.refresh_from_db()
     assert run.status == "interrupted"
-    assert [noted["cause"] for noted in run.interruptions] == [execution.BUSY]
+    (noted,) = run.interruptions
+    assert noted["cause"] == execution.BUSY
     assert len(run.log.splitlines()) == 2
     runs.run_due(now=NOW)
     assert _fresh(run).status == "succeeded"

@@ -1,4 +1,4 @@
-"""A site of a few pages, doors that open on it, and a clock."""
+"""A site of a few pages, fetcher that open on it, and a clock."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 
 from apps.scraping import services
 from apps.scraping.models import ScrapeRun, Source
-from apps.scraping.services.visits import scrape_due
-from tests.fakes import FakeDoors, FakeSite
+from apps.scraping.services.runs import scrape_due
+from tests.fakes import FakeFetcher, FakeSite
 
 NOW = datetime(2026, 11, 23, 9, 0, 30, tzinfo=UTC)
 
@@ -36,18 +36,18 @@ class Stage:
 
     source: Source
     site: FakeSite
-    doors: FakeDoors
+    fetcher: FakeFetcher
     clock: Clock
 
     def ask(self, scope: str = "results") -> ScrapeRun:
-        return services.request_visit(source=self.source, scope=scope, by="somebody", now=self.clock())
+        return services.request_run(source=self.source, scope=scope, by="somebody", now=self.clock())
 
     def work(self, **options) -> list[services.ScrapeReport]:
         return list(
             scrape_due(
                 now=self.clock(),
                 clock=self.clock,
-                make_doors=lambda source: nullcontext(self.doors),
+                make_fetcher=lambda source: nullcontext(self.fetcher),
                 make_site=lambda source: self.site,
                 **options,
             )
@@ -82,4 +82,4 @@ def raw_pages(settings, tmp_path):
 @pytest.fixture
 def stage(db, clock) -> Stage:
     source = services.ensure_sandbox(now=NOW)
-    return Stage(source, FakeSite(), FakeDoors({}, clock), clock)
+    return Stage(source, FakeSite(), FakeFetcher({}, clock), clock)

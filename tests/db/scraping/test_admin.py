@@ -13,8 +13,8 @@ from django_celery_beat.models import PeriodicTask
 
 from apps.matches.admin import FactAdmin
 from apps.scraping import selectors, services
-from apps.scraping.models import Lane, ScrapeRun, Snapshot, Source
-from apps.scraping.plausibility import VISITS_COMPARED
+from apps.scraping.models import HostState, ScrapeRun, Snapshot, Source
+from apps.scraping.plausibility import RUNS_COMPARED
 from apps.scraping.politeness import host_of
 from spai.beat import write_timetable
 from spai.celery import TIMETABLE
@@ -30,7 +30,7 @@ SCRIPT = b"<script>alert(document.cookie)</script>"
 @pytest.fixture(autouse=True)
 def woken(monkeypatch):
     topics: list[str] = []
-    monkeypatch.setattr("apps.scraping.services.asking.wake", topics.append)
+    monkeypatch.setattr("apps.scraping.services.run_requests.wake", topics.append)
     return topics
 
 
@@ -38,13 +38,13 @@ def woken(monkeypatch):
 def visited(stage):
     """A source with a good visit, a troubled one, kept pages, a lane and a timetable."""
     write_timetable(TIMETABLE)
-    stage.doors.pages = {HOME: page_of({"number": 1, "goals": (1, 0)})}
+    stage.fetcher.pages = {HOME: page_of({"number": 1, "goals": (1, 0)})}
     stage.visit()
-    stage.doors.pages[HOME] = SCRIPT
+    stage.fetcher.pages[HOME] = SCRIPT
     stage.clock.later(minutes=2)
     stage.visit()
     host = host_of(services.base_url_of(stage.source))
-    Lane.objects.create(
+    HostState.objects.create(
         host=host, state="open", open_until=timezone.now() + timedelta(hours=1), reason="answered 403", trips=1
     )
     return stage
@@ -82,22 +82,22 @@ def test_the_list_of_sources_tells_freshness_next_visit_lane_and_the_latest_visi
 
 def test_the_list_of_sources_opens_although_an_address_has_no_host(admin, visited):
     Source.objects.filter(name="openfootball").update(base_url="http://files.example:99999")
-    assert "not visited yet" in admin.get(reverse("admin:scraping_source_changelist")).content.decode()
+    assert "no request yet" in admin.get(reverse("admin:scraping_source_changelist")).content.decode()
 
 
 def test_a_halt_that_is_over_is_not_told_of(admin, visited):
-    Lane.objects.update(open_until=timezone.now() - timedelta(minutes=1))
+    HostState.objects.update(open_until=timezone.now() - timedelta(minutes=1))
     assert "answered 403" not in admin.get(reverse("admin:scraping_source_changelist")).content.decode()
-    assert not selectors.halted_lanes().exists()
+    assert not selectors.halted_hosts().exists()
 
 
 def test_what_one_request_reads_of_a_source_is_not_what_another_shows(visited, rf):
     sources, number = site._registry[Source], str(visited.source.pk)
     first = sources.get_object(rf.get("/"), number)
-    Lane.objects.update(reason="answered 429")
+    HostState.objects.update(reason="answered 429")
     second = sources.get_object(rf.get("/"), number)
-    assert "answered 403" in sources.shown_lane(first)
-    assert "answered 429" in sources.shown_lane(second)
+    assert "answered 403" in sources.shown_host(first)
+    assert "answered 429" in sources.shown_host(second)
 
 
 def test_the_list_of_sources_needs_the_same_queries_however_many_visits(admin, visited, django_assert_max_num_queries):
@@ -113,7 +113,7 @@ def act(admin, source: Source, lever: str, **values):
 
 
 def test_visit_now_asks_for_a_visit_and_goes_to_its_page(admin, stage, woken):
-    answer = act(admin, stage.source, "visit_now", scope="fixtures")
+    answer = act(admin, stage.source, "scrape_now", scope="fixtures")
     run = ScrapeRun.objects.get()
     assert answer["HX-Redirect"] == reverse("admin:scraping_scraperun_change", args=[run.pk])
     assert (run.scope, run.requested_by) == ("fixtures", "admin")
@@ -121,8 +121,8 @@ def test_visit_now_asks_for_a_visit_and_goes_to_its_page(admin, stage, woken):
 
 
 def test_a_double_click_asks_once(admin, stage):
-    act(admin, stage.source, "visit_now", scope="fixtures")
-    act(admin, stage.source, "visit_now", scope="fixtures")
+    act(admin, stage.source, "scrape_now", scope="fixtures")
+    act(admin, stage.source, "scrape_now", scope="fixtures")
     assert ScrapeRun.objects.count() == 1
 
 
@@ -164,12 +164,12 @@ def test_the_form_of_a_source_cannot_switch_it_on(admin, stage):
 
 
 def test_a_halted_lane_is_resumed(admin, visited):
-    act(admin, visited.source, "resume_lane")
-    assert Lane.objects.get().state == "closed"
+    act(admin, visited.source, "resume_host")
+    assert HostState.objects.get().state == "closed"
 
 
 def test_a_visit_is_followed_live_and_no_longer_asked_about_when_it_is_over(admin, stage):
-    stage.doors.pages = {HOME: page_of({"number": 1})}
+    stage.fetcher.pages = {HOME: page_of({"number": 1})}
     run = stage.ask()
     progress = reverse("admin:scraping_scraperun_progress", args=[run.pk])
     waiting = admin.get(progress)
@@ -177,13 +177,13 @@ def test_a_visit_is_followed_live_and_no_longer_asked_about_when_it_is_over(admi
     stage.work()
     over = admin.get(progress)
     assert over.status_code == 286
-    assert "1 matches told: 1 created" in over.content.decode()
+    assert "1 matches found: 1 created" in over.content.decode()
     assert admin.get(reverse("admin:scraping_scraperun_progress", args=[0])).status_code == 404
 
 
 def test_a_visit_that_waits_is_cancelled(admin, stage):
     run = stage.ask()
-    admin.post(reverse("admin:scraping_scraperun_cancel_visit", args=[run.pk]), {"_form_submitted": "on"})
+    admin.post(reverse("admin:scraping_scraperun_cancel_run", args=[run.pk]), {"_form_submitted": "on"})
     run.refresh_from_db()
     assert (run.outcome, run.detail) == ("failed", "Cancelled by admin.")
 
@@ -223,13 +223,13 @@ def test_who_may_only_look_pulls_no_lever(visited, admin_process, client, django
     looker = django_user_model.objects.create_user("looker", password="x", is_staff=True)
     client.force_login(looker)
     assert client.post(
-        reverse("admin:scraping_source_visit_now", args=[visited.source.pk]), {"scope": "results"}
+        reverse("admin:scraping_source_scrape_now", args=[visited.source.pk]), {"scope": "results"}
     ).status_code in (302, 403)
     assert client.get(reverse("admin:scraping_snapshot_raw", args=[1])).status_code == 403
     assert not ScrapeRun.objects.filter(finished_at=None).exists()
 
 
-def test_the_first_page_of_the_admin_tells_of_troubled_visits_and_halted_hosts(admin, visited):
+def test_the_first_page_of_the_office_tells_of_troubled_visits_and_halted_hosts(admin, visited):
     ScrapeRun.objects.filter(outcome="changed_layout").update(finished_at=timezone.now())
     page = admin.get(reverse("admin:index")).content.decode()
     assert "sandbox" in page
@@ -249,15 +249,15 @@ def test_moments_are_told_in_utc_beside_how_long_ago(stage):
 
 def test_accepting_counts_is_offered_where_a_count_was_not_believed_and_nowhere_else(admin, visited):
     twenty = [{"number": number, "goals": (1, 0)} for number in range(20)]
-    visited.doors.pages[HOME] = page_of(*twenty)
-    for _ in range(VISITS_COMPARED):
+    visited.fetcher.pages[HOME] = page_of(*twenty)
+    for _ in range(RUNS_COMPARED):
         visited.clock.later(minutes=2)
         visited.visit()
     visited.clock.later(minutes=2)
-    visited.doors.pages[HOME] = page_of(*twenty, {"number": 1, "goals": (3, 3)})
+    visited.fetcher.pages[HOME] = page_of(*twenty, {"number": 1, "goals": (3, 3)})
     contradicting = ScrapeRun.objects.get(pk=visited.visit().run_id)
     visited.clock.later(minutes=2)
-    visited.doors.pages[HOME] = page_of({"number": 1, "goals": (1, 0)})
+    visited.fetcher.pages[HOME] = page_of({"number": 1, "goals": (1, 0)})
     shrunk = ScrapeRun.objects.get(pk=visited.visit().run_id)
     assert (contradicting.outcome, shrunk.outcome) == ("invalid", "invalid")
     shown = admin.get(reverse("admin:scraping_scraperun_change", args=[shrunk.pk])).content.decode()

@@ -11,7 +11,7 @@ from django.db.utils import IntegrityError
 
 from apps.scraping import services
 from apps.scraping.models import ScrapeRun, Snapshot, Source
-from apps.scraping.responses import Outcome, Response
+from apps.scraping.responses import FetchOutcome, FetchResponse
 from apps.scraping.services import retention, snapshots
 from apps.scraping.sources import Request
 from tests.db.scraping.conftest import NOW
@@ -27,8 +27,10 @@ def run(stage) -> ScrapeRun:
     return stage.ask()
 
 
-def keep(run: ScrapeRun, body: bytes, *, minutes: int = 0, status: int = 200, outcome=Outcome.STORED) -> Snapshot:
-    response = Response(URL, status, body, NOW + timedelta(minutes=minutes), {"etag": '"1"', "set-cookie": "secret"})
+def keep(run: ScrapeRun, body: bytes, *, minutes: int = 0, status: int = 200, outcome=FetchOutcome.STORED) -> Snapshot:
+    response = FetchResponse(
+        URL, status, body, NOW + timedelta(minutes=minutes), {"etag": '"1"', "set-cookie": "secret"}
+    )
     return snapshots.keep(run=run, request=Request(URL, "feed"), response=response, outcome=outcome)
 
 
@@ -54,7 +56,7 @@ def test_a_page_that_returns_to_what_it_was_makes_a_row_and_shares_the_bytes(run
 
 def test_equal_bytes_with_another_outcome_are_kept_apart(run):
     keep(run, b"sorry")
-    keep(run, b"sorry", minutes=1, status=403, outcome=Outcome.BLOCKED)
+    keep(run, b"sorry", minutes=1, status=403, outcome=FetchOutcome.BLOCKED)
     assert list(Snapshot.objects.order_by("fetched_at").values_list("outcome", flat=True)) == ["stored", "blocked"]
 
 
@@ -79,7 +81,7 @@ def test_postgresql_refuses_to_change_or_delete_a_page(run, statement):
 def test_pages_of_the_sandbox_go_after_two_days_but_for_the_latest_of_each_address(stage, raw_pages):
     home = "http://fake/home"
     for day, number in enumerate((1, 2, 3)):
-        stage.doors.pages = {home: page_of({"number": number})}
+        stage.fetcher.pages = {home: page_of({"number": number})}
         stage.visit()
         if day < 2:
             stage.clock.later(days=1)
@@ -89,7 +91,7 @@ def test_pages_of_the_sandbox_go_after_two_days_but_for_the_latest_of_each_addre
 
 
 def test_an_address_of_the_sandbox_that_is_not_seen_any_more_goes_with_its_page(stage, raw_pages):
-    stage.doors.pages = {"http://fake/home": page_of({"number": 1})}
+    stage.fetcher.pages = {"http://fake/home": page_of({"number": 1})}
     stage.visit()
     assert services.prune(now=stage.clock.later(days=9)).snapshots == 1
     assert not Snapshot.objects.exists()
@@ -109,7 +111,7 @@ def test_pages_of_real_sources_are_kept_for_ever_unless_the_operator_says_otherw
     real = Source.objects.get(name="football-data")
     settings.SPAI_CONTACT = "https://owner.example"
     Source.objects.filter(pk=real.pk).update(is_enabled=True)
-    run = services.request_visit(source=Source.objects.get(pk=real.pk), scope="results", by="ann", now=NOW)
+    run = services.request_run(source=Source.objects.get(pk=real.pk), scope="results", by="ann", now=NOW)
     keep(run, b"one")
     settings.SPAI_KEEP = None
     assert services.prune(now=NOW + timedelta(days=9999)).snapshots == 0

@@ -87,7 +87,7 @@ def test_a_body_of_empty_members_is_refused_after_the_first_few(monkeypatch):
     assert refusal(member * (4 * 1024 * 1024 // len(member)), encoding="gzip") == (413, "too-many-members")
     assert len(made) == bodies.MEMBERS_LIMIT
     # What follows a member is copied once for each: no more than a piece of it.
-    assert max(len(each.unused_data) for each in made) <= bodies.PIECE
+    assert max(len(each.unused_data) for each in made) <= bodies.CHUNK
 
 
 def test_as_many_members_as_are_allowed_are_unpacked(monkeypatch):
@@ -123,7 +123,7 @@ def test_limits_hold_to_the_line_and_to_the_byte(monkeypatch):
 def test_a_line_that_is_too_long_is_named():
     with pytest.raises(BodyError) as error:
         read_body(io.BytesIO(b"a\n" + b"b" * 70_000), length=70_002, encoding="")
-    assert str(error.value) == "Line 2 has 70,000 bytes of at most 65,536."
+    assert str(error.value) == "Line 2 has 70,000 bytes; at most 65,536 are allowed."
 
 
 def test_a_body_without_an_announced_length_is_refused():

@@ -183,6 +183,52 @@ def test_a_model_that_does_not_give_its_golden_forecasts_is_refused(pack, tmp_pa
         bundles.unpack(rewritten(pack(), "golden.json", bend), tmp_path / "b")
 
 
+@pytest.mark.parametrize(
+    ("made_with", "difference", "refused"),
+    [
+        (bundles.running_python(), 1e-8, False),
+        ("3.10", 0.0, False),
+        ("3.10", 1e-10, False),
+        ("3.10", 1e-8, True),
+    ],
+)
+@pytest.mark.parametrize("column", ["p", "goals"])
+def test_a_bundle_of_another_python_must_give_its_golden_forecasts_to_the_ninth_digit(
+    pack, tmp_path, made_with, difference, refused, column
+):
+    def as_if_made_elsewhere(data: bytes) -> bytes:
+        golden = json.loads(data)
+        assert golden["python"] == bundles.running_python()
+        golden["python"] = made_with
+        golden[column][0][0] += difference
+        return json.dumps(golden).encode()
+
+    content = rewritten(pack(), "golden.json", as_if_made_elsewhere)
+    if not refused:
+        assert bundles.unpack(content, tmp_path / "b").golden["python"] == made_with
+        return
+    words = (
+        rf"{column} differ by 1e-08 from those of Python 3\.10, which made .* this is Python {bundles.running_python()}"
+    )
+    with pytest.raises(bundles.BundleError, match=words):
+        bundles.unpack(content, tmp_path / "b")
+
+
+def test_a_bundle_that_names_no_python_was_made_with_the_first_one(pack, tmp_path, monkeypatch):
+    def without_python(data: bytes) -> bytes:
+        golden = json.loads(data)
+        del golden["python"]
+        golden["p"][0][0] += 1e-8
+        return json.dumps(golden).encode()
+
+    content = rewritten(pack(), "golden.json", without_python)
+    monkeypatch.setattr(bundles, "running_python", lambda: "3.11")
+    assert bundles.unpack(content, tmp_path / "b").manifest.estimator == MODEL
+    monkeypatch.setattr(bundles, "running_python", lambda: "3.13")
+    with pytest.raises(bundles.BundleError, match=r"those of Python 3\.11, .* this is Python 3\.13"):
+        bundles.open_folder(tmp_path / "b")
+
+
 def test_a_bundle_cannot_write_outside_its_folder(pack, tmp_path):
     buffer = io.BytesIO(pack())
     with zipfile.ZipFile(buffer, "a") as archive:

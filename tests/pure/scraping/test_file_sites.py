@@ -8,15 +8,15 @@ import pytest
 
 from apps.matches.records import CompetitionKey, KickoffPrecision, Status
 from apps.scraping.sources import (
-    Door,
-    Errand,
+    CrawlJob,
+    FetchMethod,
     FootballDataSite,
     OpenfootballSite,
     Page,
     ParseError,
     Reading,
     Request,
-    Scope,
+    ScrapeScope,
     Window,
 )
 from apps.scraping.sources.competitions import DIVISIONS
@@ -27,16 +27,16 @@ Site = FootballDataSite | OpenfootballSite
 ENGLAND = {"E0": DIVISIONS["E0"]}
 
 
-def errand(scope: Scope, start: date, end: date | None = None, now: datetime | None = None) -> Errand:
+def job(scope: ScrapeScope, start: date, end: date | None = None, now: datetime | None = None) -> CrawlJob:
     end = end or start
-    return Errand(scope, Window(start, end), now or datetime(end.year, end.month, end.day, 12, tzinfo=UTC))
+    return CrawlJob(scope, Window(start, end), now or datetime(end.year, end.month, end.day, 12, tzinfo=UTC))
 
 
-def paths(site: Site, asked: Errand, base: str) -> list[str]:
+def paths(site: Site, asked: CrawlJob, base: str) -> list[str]:
     return [request.url.removeprefix(base) for request in site.start(asked)]
 
 
-def answer(site: Site, request: Request, content: bytes, asked: Errand) -> Reading:
+def answer(site: Site, request: Request, content: bytes, asked: CrawlJob) -> Reading:
     return site.read(request, Page(request.url, content, asked.now), asked)
 
 
@@ -45,50 +45,50 @@ OPENFOOTBALL = "https://raw.githubusercontent.com/openfootball/football.json/mas
 
 
 def test_fixtures_and_odds_are_in_the_two_lists_of_coming_matches() -> None:
-    for scope in (Scope.FIXTURES, Scope.ODDS):
-        found = paths(FootballDataSite(), errand(scope, date(2024, 10, 1)), FOOTBALL_DATA)
+    for scope in (ScrapeScope.FIXTURES, ScrapeScope.ODDS):
+        found = paths(FootballDataSite(), job(scope, date(2024, 10, 1)), FOOTBALL_DATA)
         assert found == ["/fixtures.csv", "/new_league_fixtures.csv"]
-        only = paths(FootballDataSite(countries=()), errand(scope, date(2024, 10, 1)), FOOTBALL_DATA)
+        only = paths(FootballDataSite(countries=()), job(scope, date(2024, 10, 1)), FOOTBALL_DATA)
         assert only == ["/fixtures.csv"]
 
 
 def test_results_are_in_the_files_of_the_running_season_and_of_the_countries() -> None:
     site = FootballDataSite()
-    requests = site.start(errand(Scope.RESULTS, date(2024, 10, 1)))
+    requests = site.start(job(ScrapeScope.RESULTS, date(2024, 10, 1)))
     assert len(requests) == 22 + 16
     assert requests[0].url == f"{FOOTBALL_DATA}/mmz4281/2425/E0.csv"
     assert requests[-1].url == f"{FOOTBALL_DATA}/new/USA.csv"
-    assert {request.door for request in requests} == {Door.HTTP}
+    assert {request.method for request in requests} == {FetchMethod.HTTP}
     assert {request.may_be_missing for request in requests} == {False}
     assert requests[0].final_after == datetime(2025, 10, 1, tzinfo=UTC)
     assert requests[-1].final_after is None
 
 
 def test_a_back_fill_asks_for_each_season_in_the_window_that_the_site_has() -> None:
-    asked = errand(Scope.BACKFILL, date(2003, 9, 1), date(2005, 9, 1))
+    asked = job(ScrapeScope.BACKFILL, date(2003, 9, 1), date(2005, 9, 1))
     divisions = {code: DIVISIONS[code] for code in ("E0", "EC")}
     found = paths(FootballDataSite(divisions=divisions), asked, FOOTBALL_DATA)
     assert found == ["/mmz4281/0304/E0.csv", "/mmz4281/0405/E0.csv", "/mmz4281/0506/E0.csv", "/mmz4281/0506/EC.csv"]
-    turn = errand(Scope.BACKFILL, date(1999, 9, 1), date(2000, 5, 1))
+    turn = job(ScrapeScope.BACKFILL, date(1999, 9, 1), date(2000, 5, 1))
     assert paths(FootballDataSite(divisions=ENGLAND), turn, FOOTBALL_DATA) == ["/mmz4281/9900/E0.csv"]
-    assert "/new/ARG.csv" in paths(FootballDataSite(), errand(Scope.BACKFILL, date(2012, 9, 1)), FOOTBALL_DATA)
+    assert "/new/ARG.csv" in paths(FootballDataSite(), job(ScrapeScope.BACKFILL, date(2012, 9, 1)), FOOTBALL_DATA)
 
 
 @pytest.mark.parametrize("site", [FootballDataSite(divisions=ENGLAND), OpenfootballSite()], ids=lambda site: site.name)
 def test_a_file_of_today_serves_every_month_of_a_back_fill_and_no_visit_for_results(site: Site) -> None:
     window = date(2018, 1, 1), date(2024, 10, 1)
-    assert {request.max_age for request in site.start(errand(Scope.BACKFILL, *window))} == {timedelta(days=1)}
-    assert {request.max_age for request in site.start(errand(Scope.RESULTS, *window))} == {None}
+    assert {request.max_age for request in site.start(job(ScrapeScope.BACKFILL, *window))} == {timedelta(days=1)}
+    assert {request.max_age for request in site.start(job(ScrapeScope.RESULTS, *window))} == {None}
 
 
 def test_a_re_reading_takes_the_lists_of_fixtures_before_the_files_that_correct_them() -> None:
-    asked = errand(Scope.REPARSE, date(2024, 9, 1), date(2024, 10, 1))
+    asked = job(ScrapeScope.REPARSE, date(2024, 9, 1), date(2024, 10, 1))
     found = paths(FootballDataSite(divisions=ENGLAND, countries=["ARG"]), asked, FOOTBALL_DATA)
     assert found == ["/fixtures.csv", "/new_league_fixtures.csv", "/mmz4281/2425/E0.csv", "/new/ARG.csv"]
 
 
 def test_in_summer_both_seasons_are_asked_for_and_the_young_one_may_be_missing() -> None:
-    requests = FootballDataSite(divisions=ENGLAND, countries=()).start(errand(Scope.RESULTS, date(2020, 7, 26)))
+    requests = FootballDataSite(divisions=ENGLAND, countries=()).start(job(ScrapeScope.RESULTS, date(2020, 7, 26)))
     assert [(request.url[-11:], request.may_be_missing) for request in requests] == [
         ("1920/E0.csv", False),
         ("2021/E0.csv", True),
@@ -98,7 +98,7 @@ def test_in_summer_both_seasons_are_asked_for_and_the_young_one_may_be_missing()
 def test_a_young_file_without_a_match_is_a_note_and_an_old_one_an_error() -> None:
     site = FootballDataSite(divisions=ENGLAND, countries=())
     header = b"Div,Date,Time,HomeTeam,AwayTeam,FTHG,FTAG,FTR\n"
-    summer = errand(Scope.RESULTS, date(2020, 7, 26))
+    summer = job(ScrapeScope.RESULTS, date(2020, 7, 26))
     old, young = site.start(summer)
     assert answer(site, young, header, summer) == Reading(notes={"files of a season that has not begun": 1})
     with pytest.raises(ParseError, match=r"1920/E0\.csv: a row with a match is missing"):
@@ -108,7 +108,7 @@ def test_a_young_file_without_a_match_is_a_note_and_an_old_one_an_error() -> Non
 @pytest.mark.parametrize("content", [b"<!DOCTYPE html><html><h1>404 Not Found</h1></html>", b"", b"\x00\x01"])
 def test_an_error_page_is_no_file(content: bytes) -> None:
     site = FootballDataSite()
-    for asked in (errand(Scope.RESULTS, date(2024, 10, 1)), errand(Scope.FIXTURES, date(2024, 10, 1))):
+    for asked in (job(ScrapeScope.RESULTS, date(2024, 10, 1)), job(ScrapeScope.FIXTURES, date(2024, 10, 1))):
         for request in site.start(asked):
             with pytest.raises(ParseError, match="column Div or Country is missing"):
                 answer(site, request, content, asked)
@@ -116,7 +116,7 @@ def test_an_error_page_is_no_file(content: bytes) -> None:
 
 def test_the_season_file_gives_the_records_of_the_imported_one() -> None:
     site = FootballDataSite(divisions=ENGLAND)
-    asked = errand(Scope.BACKFILL, date(2019, 9, 1))
+    asked = job(ScrapeScope.BACKFILL, date(2019, 9, 1))
     content = (PAGES / "football_data/2019-20/E0.csv").read_bytes()
     reading = answer(site, site.start(asked)[0], content, asked)
     assert reading.records
@@ -126,7 +126,7 @@ def test_the_season_file_gives_the_records_of_the_imported_one() -> None:
 
 def test_a_list_of_fixtures_may_be_empty_and_leaves_out_what_is_not_followed() -> None:
     site = FootballDataSite(divisions=ENGLAND, countries=())
-    asked = errand(Scope.FIXTURES, date(2024, 10, 1))
+    asked = job(ScrapeScope.FIXTURES, date(2024, 10, 1))
     (request,) = site.start(asked)
     header = b"Div,Date,Time,HomeTeam,AwayTeam,B365H,B365D,B365A\n"
     assert answer(site, request, header, asked) == Reading(may_be_empty=True, varies=True)
@@ -145,17 +145,17 @@ def test_of_a_countrys_file_a_visit_takes_what_its_window_needs() -> None:
         for day in ("01/02/2024", "01/08/2024", "30/09/2024")
     ]
     content = "\n".join(["Country,League,Season,Date,Time,Home,Away,HG,AG,Res", *rows]).encode()
-    results = errand(Scope.RESULTS, date(2024, 9, 28), date(2024, 10, 1))
+    results = job(ScrapeScope.RESULTS, date(2024, 9, 28), date(2024, 10, 1))
     found = answer(site, site.start(results)[0], content, results).records
     assert [record.kickoff_at.month for record in found] == [8, 9]  # corrections of the last two months too
-    back = errand(Scope.BACKFILL, date(2024, 1, 1), date(2024, 2, 28))
+    back = job(ScrapeScope.BACKFILL, date(2024, 1, 1), date(2024, 2, 28))
     assert [record.kickoff_at.month for record in answer(site, site.start(back)[0], content, back).records] == [2]
 
 
 def test_a_site_of_the_same_shape_has_divisions_and_a_name_of_its_own() -> None:
     key = CompetitionKey("Isles", "Premier", 1, is_simulated=True)
     site = FootballDataSite(base_url="http://127.0.0.1:9/csv/", name="sandbox-csv", divisions={"X1": key}, countries=())
-    asked = errand(Scope.BACKFILL, date(2018, 9, 1))
+    asked = job(ScrapeScope.BACKFILL, date(2018, 9, 1))
     (request,) = site.start(asked)
     assert (site.name, request.url) == ("sandbox-csv", "http://127.0.0.1:9/csv/mmz4281/1819/X1.csv")
     assert request.may_be_missing
@@ -166,26 +166,26 @@ def test_a_site_of_the_same_shape_has_divisions_and_a_name_of_its_own() -> None:
 
 def test_openfootball_has_a_file_a_competition_and_season() -> None:
     site = OpenfootballSite(codes=("en.1", "br.1"))
-    found = paths(site, errand(Scope.RESULTS, date(2024, 10, 1)), OPENFOOTBALL)
+    found = paths(site, job(ScrapeScope.RESULTS, date(2024, 10, 1)), OPENFOOTBALL)
     assert found == ["/2024-25/en.1.json", "/2024/br.1.json"]
-    back = paths(site, errand(Scope.BACKFILL, date(2019, 8, 20), date(2020, 8, 20)), OPENFOOTBALL)
+    back = paths(site, job(ScrapeScope.BACKFILL, date(2019, 8, 20), date(2020, 8, 20)), OPENFOOTBALL)
     assert back == ["/2019-20/en.1.json", "/2020-21/en.1.json", "/2019/br.1.json", "/2020/br.1.json"]
-    summer = paths(site, errand(Scope.FIXTURES, date(2020, 8, 1)), OPENFOOTBALL)
+    summer = paths(site, job(ScrapeScope.FIXTURES, date(2020, 8, 1)), OPENFOOTBALL)
     assert summer == ["/2019-20/en.1.json", "/2020-21/en.1.json", "/2020/br.1.json"]
-    requests = site.start(errand(Scope.FIXTURES, date(2024, 10, 1)))
+    requests = site.start(job(ScrapeScope.FIXTURES, date(2024, 10, 1)))
     assert {request.may_be_missing for request in requests} == {True}
     assert requests[0].final_after == datetime(2025, 10, 1, tzinfo=UTC)
 
 
 def test_openfootball_has_no_odds_and_knows_its_codes() -> None:
-    assert OpenfootballSite().start(errand(Scope.ODDS, date(2024, 10, 1))) == []
+    assert OpenfootballSite().start(job(ScrapeScope.ODDS, date(2024, 10, 1))) == []
     with pytest.raises(ValueError, match=r"codes \['xx.9'\] are unknown"):
         OpenfootballSite(codes=("en.1", "xx.9"))
 
 
 def test_an_openfootball_file_gives_the_records_of_the_imported_one() -> None:
     site = OpenfootballSite(codes=("en.1",))
-    asked = errand(Scope.RESULTS, date(2025, 10, 1))
+    asked = job(ScrapeScope.RESULTS, date(2025, 10, 1))
     (request,) = site.start(asked)
     content = (PAGES / "openfootball/2025-26/en.1.json").read_bytes()
     reading = answer(site, request, content, asked)

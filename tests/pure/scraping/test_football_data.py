@@ -210,11 +210,11 @@ def test_a_pair_that_meets_twice_at_home_gives_both_matches() -> None:
     ("row", "reason"),
     [
         ("E0,20/08/22,Eastmoor,Harwell,1,0,A", "result 'A' contradicts the goals 1-0"),
-        ("E0,20/08/22,Eastmoor,Harwell,1,,H", "goals '1' and '' are no result"),
-        ("E0,20/08/22,Eastmoor,Harwell,x,y,H", "goals 'x' and 'y' are no result"),
-        ("E0,20/08/22,Eastmoor,Harwell,-1,0,A", "goals '-1' and '0' are no result"),
-        ("E0,20/08/22,Eastmoor,Harwell,1.5,0,H", "goals '1.5' and '0' are no result"),
-        ("E0,20/08/22,Eastmoor,Harwell,100,0,H", "goals '100' and '0' are no result"),
+        ("E0,20/08/22,Eastmoor,Harwell,1,,H", "goals '1' and '' are not a result"),
+        ("E0,20/08/22,Eastmoor,Harwell,x,y,H", "goals 'x' and 'y' are not a result"),
+        ("E0,20/08/22,Eastmoor,Harwell,-1,0,A", "goals '-1' and '0' are not a result"),
+        ("E0,20/08/22,Eastmoor,Harwell,1.5,0,H", "goals '1.5' and '0' are not a result"),
+        ("E0,20/08/22,Eastmoor,Harwell,100,0,H", "goals '100' and '0' are not a result"),
         ("E0,20/08/22,,Harwell,1,0,H", "match: both teams need a name"),
         ("E0,20/08/22,Harwell,Harwell,1,0,H", "match: Harwell cannot play itself"),
     ],
@@ -265,7 +265,7 @@ def test_a_list_of_fixtures_may_be_empty_and_a_division_may_not() -> None:
 def test_a_row_in_which_the_file_breaks_off_is_kept_only_with_a_known_club() -> None:
     start = f"{MAIN}\nE0,20/08/22,Eastmoor,Northbridge,1,0,H\n"
     cut = SOURCE.parse_file("E0.csv", (start + "E0,27/08/22,Northbridge,Eastm").encode())
-    assert refusal(cut) == "the file ends within this row, and 'Eastm' is no known club"
+    assert refusal(cut) == "the file ends within this row, and 'Eastm' is not a known club"
     whole = SOURCE.parse_file("E0.csv", (start + "E0,27/08/22,Eastmoor,Northbridge").encode())
     assert [r.status for r in whole.records] == [Status.FINISHED, Status.SCHEDULED]
 

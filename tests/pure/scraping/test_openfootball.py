@@ -215,8 +215,8 @@ def test_stage_and_round_are_told_apart(fields: dict[str, Any], stage: str, roun
         (entry(score={"ft": [1]}), "score ft [1] is not two counts"),
         (entry(score={"ft": ["1", "0"]}), "score ft ['1', '0'] is not two counts"),
         (entry(score={"ft": [-1, 0]}), "score ft [-1, 0] is not two counts"),
-        (entry(score="2-1"), "score '2-1' is no object"),
-        ("2-1", "the entry is no object"),
+        (entry(score="2-1"), "score '2-1' is not an object"),
+        ("2-1", "the entry is not an object"),
     ],
 )
 def test_an_entry_that_cannot_be_a_match_is_refused_with_its_reason(bad: Any, reason: str) -> None:

@@ -20,7 +20,7 @@ from apps.matches.records import (
     StatsRecord,
     Status,
 )
-from apps.scraping.plausibility import ImplausibleError, apart, is_believed_at_last, out_of_band, together
+from apps.scraping.plausibility import ImplausibleError, is_believed_at_last, merge, merge_in_batches, out_of_band
 
 KICKOFF = datetime(2026, 11, 21, 15, tzinfo=UTC)
 LEAGUE = CompetitionKey("Norland", "First")
@@ -56,7 +56,7 @@ def test_a_count_is_believed_within_half_the_least_and_ten_times_the_most(count,
 
 
 def test_the_reason_names_the_counts():
-    assert out_of_band(1, [20, 22, 24]) == "1 matches where the latest 3 visits found 20 to 24"
+    assert out_of_band(1, [20, 22, 24]) == "1 matches where the latest 3 runs found 20 to 24"
 
 
 def test_two_records_of_one_match_become_one_that_keeps_what_either_told():
@@ -65,29 +65,29 @@ def test_two_records_of_one_match_become_one_that_keeps_what_either_told():
     sheet = SheetRecord(KICKOFF - timedelta(hours=1), lineups=(LineupRecord(PLAYER, Side.HOME, True),))
     first = record(source_id="1", odds=(opening,), stats=StatsRecord(home_shots=9))
     second = result(2, 1, source_id="1", odds=(closing,), sheet=sheet)
-    (merged,) = together([first, second])
+    (merged,) = merge([first, second])
     assert merged == result(2, 1, source_id="1", odds=(opening, closing), sheet=sheet, stats=StatsRecord(home_shots=9))
 
 
 def test_a_later_price_of_the_same_bookmaker_and_moment_stands():
     early, late = (OddsRecord("B365", Moment.OPENING, price, 3.0, 4.0) for price in (2.0, 2.2))
-    (merged,) = together([record(source_id="1", odds=(early,)), record(source_id="1", odds=(late,))])
+    (merged,) = merge([record(source_id="1", odds=(early,)), record(source_id="1", odds=(late,))])
     assert merged.odds == (late,)
 
 
 def test_two_results_of_one_match_in_one_visit_contradict_each_other():
     with pytest.raises(ImplausibleError, match="Aker – Birk on 2026-11-21 ended 2–1 and 1–2"):
-        together([result(2, 1, source_id="1"), result(1, 2, source_id="1")])
+        merge([result(2, 1, source_id="1"), result(1, 2, source_id="1")])
 
 
 def test_over_time_a_later_result_corrects_an_earlier_one():
-    (merged,) = together([result(2, 1, source_id="1"), result(1, 2, source_id="1")], in_time=True)
+    (merged,) = merge([result(2, 1, source_id="1"), result(1, 2, source_id="1")], in_time=True)
     assert (merged.home_goals, merged.away_goals) == (1, 2)
 
 
 def test_without_an_id_the_teams_and_the_day_name_the_match():
     other_day = replace(record(), kickoff_at=KICKOFF + timedelta(days=9))
-    assert len(together([record(), other_day, record()])) == 2
+    assert len(merge([record(), other_day, record()])) == 2
 
 
 def test_the_parts_of_a_sheet_complete_each_other_and_an_equal_line_up_keeps_its_first_moment():
@@ -96,7 +96,7 @@ def test_the_parts_of_a_sheet_complete_each_other_and_an_equal_line_up_keeps_its
     absences = (AbsenceRecord(PLAYER, Side.AWAY, "injured", "out"),)
     one = record(source_id="1", sheet=SheetRecord(early, lineups=lineups, absences=absences))
     two = record(source_id="1", sheet=SheetRecord(late, lineups=lineups))
-    (merged,) = together([one, two])
+    (merged,) = merge([one, two])
     assert merged.sheet == SheetRecord(early, lineups=lineups, absences=absences)
 
 
@@ -111,10 +111,10 @@ def test_a_count_that_comes_three_times_in_a_row_is_believed(count, doubts, is_b
 def test_a_match_without_an_id_that_is_moved_is_told_in_two_inputs():
     moved = replace(record(), kickoff_at=KICKOFF + timedelta(days=4))
     told = [(KICKOFF + timedelta(hours=2), moved), (KICKOFF, record())]
-    assert list(apart(told)) == [[record()], [moved]]
+    assert list(merge_in_batches(told)) == [[record()], [moved]]
 
 
 def test_a_match_with_an_id_is_told_once_as_it_was_told_last():
     moved = replace(record(source_id="1"), kickoff_at=KICKOFF + timedelta(days=4))
     told = [(KICKOFF, record(source_id="1")), (KICKOFF + timedelta(hours=2), moved)]
-    assert list(apart(told)) == [[moved]]
+    assert list(merge_in_batches(told)) == [[moved]]

@@ -296,7 +296,7 @@ def test_a_fault_may_concern_one_month_of_a_feed(server: SandboxServer) -> None:
 def test_a_fault_ends_after_so_many_requests(server: SandboxServer) -> None:
     server.faults.put(LIVE, "500", times=2)
     assert [ask(server, LIVE).status for _ in range(3)] == [500, 500, 200]
-    assert server.faults.told() == []
+    assert server.faults.entries() == []
 
 
 def test_programs_of_this_machine_switch_faults_over_http(server: SandboxServer) -> None:
@@ -350,7 +350,7 @@ def test_what_is_no_fault_is_refused_with_a_reason(server: SandboxServer, body: 
     reply = ask(server, "/_faults", "PUT", body)
     assert reply.status == 400
     assert says in json.loads(reply.body)["error"]
-    assert server.faults.told() == []
+    assert server.faults.entries() == []
 
 
 def test_faults_are_not_piled_up_without_end() -> None:

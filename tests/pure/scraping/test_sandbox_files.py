@@ -9,9 +9,9 @@ import pytest
 
 from apps.matches.records import MatchRecord, Status
 from apps.scraping.sandbox.clubs import COMPETITIONS
-from apps.scraping.sandbox.site import Site
+from apps.scraping.sandbox.site import SandboxSite
 from apps.scraping.sandbox.site.addresses import LEAGUES
-from apps.scraping.sandbox.world import World
+from apps.scraping.sandbox.world import SimulatedWorld
 from apps.scraping.sources.competitions import DIVISIONS
 from apps.scraping.sources.football_data import FootballData
 
@@ -22,14 +22,14 @@ CODES = {league.division: league.competition for league in LEAGUES}
 
 
 @pytest.fixture(scope="module")
-def site() -> Site:
-    return Site(World(SEED, ANCHOR), lambda: NOW)
+def site() -> SandboxSite:
+    return SandboxSite(SimulatedWorld(SEED, ANCHOR), lambda: NOW)
 
 
 @pytest.fixture(scope="module")
 def told() -> list[MatchRecord]:
     """What the world tells now, from a world of its own."""
-    return list(World(SEED, ANCHOR).records(NOW))
+    return list(SimulatedWorld(SEED, ANCHOR).records(NOW))
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +49,7 @@ def order(record: MatchRecord) -> tuple[str, datetime, str]:
     return str(record.competition), record.kickoff_at, record.home_team
 
 
-def read(site: Site, path: str) -> list[MatchRecord]:
+def read(site: SandboxSite, path: str) -> list[MatchRecord]:
     answer = site.page(path)
     assert answer.status == 200
     parsed = FootballData().parse_file(path.removeprefix("/"), answer.body)
@@ -58,7 +58,7 @@ def read(site: Site, path: str) -> list[MatchRecord]:
     return parsed.records
 
 
-def test_every_past_season_comes_back_equal(site: Site, told: list[MatchRecord]) -> None:
+def test_every_past_season_comes_back_equal(site: SandboxSite, told: list[MatchRecord]) -> None:
     read_back, seasons = [], sorted({record.season for record in told if " " not in record.season})
     assert len(seasons) == 8
     for season in seasons:
@@ -69,7 +69,7 @@ def test_every_past_season_comes_back_equal(site: Site, told: list[MatchRecord])
     assert sorted(map(as_in_a_file, read_back), key=order) == sorted(expected, key=order)
 
 
-def test_a_file_of_a_past_season_lies_in_one_season_of_its_reader(site: Site) -> None:
+def test_a_file_of_a_past_season_lies_in_one_season_of_its_reader(site: SandboxSite) -> None:
     for season in ("1819", "2223", "2526"):
         for code in CODES:
             records = read(site, f"/mmz4281/{season}/{code}.csv")
@@ -77,7 +77,7 @@ def test_a_file_of_a_past_season_lies_in_one_season_of_its_reader(site: Site) ->
             assert {record.stage for record in records} == {""}
 
 
-def test_the_coming_matches_come_back_equal(site: Site, told: list[MatchRecord]) -> None:
+def test_the_coming_matches_come_back_equal(site: SandboxSite, told: list[MatchRecord]) -> None:
     coming = [as_in_a_file(record) for record in told if record.status is Status.SCHEDULED]
     assert len(coming) > 400
     assert {len(record.odds) for record in coming} == {4, 9}
@@ -87,14 +87,16 @@ def test_the_coming_matches_come_back_equal(site: Site, told: list[MatchRecord])
 
 def test_a_running_season_shows_what_was_played_so_far() -> None:
     middle = ANCHOR - timedelta(days=120)
-    played = [r for r in World(SEED, ANCHOR).records(middle) if r.season == "2025-26" and r.status is Status.FINISHED]
-    site = Site(World(SEED, ANCHOR), lambda: middle)
+    played = [
+        r for r in SimulatedWorld(SEED, ANCHOR).records(middle) if r.season == "2025-26" and r.status is Status.FINISHED
+    ]
+    site = SandboxSite(SimulatedWorld(SEED, ANCHOR), lambda: middle)
     found = [record for code in CODES for record in read(site, f"/mmz4281/2526/{code}.csv")]
     assert 100 < len(found) < 400
     assert sorted(map(as_in_a_file, found), key=order) == sorted(map(as_in_a_file, played), key=order)
 
 
-def test_the_header_is_football_datas(site: Site) -> None:
+def test_the_header_is_football_datas(site: SandboxSite) -> None:
     line = site.page("/mmz4281/1819/XA1.csv").body.decode("utf-8-sig").splitlines()[0]
     assert line.startswith(
         "Div,Date,Time,HomeTeam,AwayTeam,FTHG,FTAG,FTR,HTHG,HTAG,HTR,Attendance,Referee,"
@@ -106,7 +108,7 @@ def test_the_header_is_football_datas(site: Site) -> None:
     assert len(set(header)) == len(header)
 
 
-def test_clock_times_are_those_of_the_united_kingdom(site: Site, told: list[MatchRecord]) -> None:
+def test_clock_times_are_those_of_the_united_kingdom(site: SandboxSite, told: list[MatchRecord]) -> None:
     rows = [row.split(",")[:4] for row in site.page("/mmz4281/2526/XA1.csv").body.decode("utf-8-sig").splitlines()[1:]]
     first = min(
         (r for r in told if (r.season, r.competition) == ("2025-26", COMPETITIONS[0])), key=lambda r: r.kickoff_at
@@ -123,7 +125,7 @@ def test_no_real_division_has_a_code_of_the_sandbox(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("path", ["/mmz4281/2627/XA1.csv", "/mmz4281/1718/XA1.csv", "/mmz4281/1819/E0.csv"])
-def test_a_file_that_does_not_exist_is_not_found(site: Site, path: str) -> None:
+def test_a_file_that_does_not_exist_is_not_found(site: SandboxSite, path: str) -> None:
     answer = site.page(path)
     assert answer.status == 404
     assert b"there is no file of the division" in answer.body

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from apps.scraping.sandbox.play import Play, play_season
-from apps.scraping.sandbox.strengths import State, first_state, next_state
+from apps.scraping.sandbox.strengths import WorldState, first_state, next_state
 from apps.scraping.sandbox.timetable import ROUND_WEEKS, draw_postponements, rounds_of_matches, rounds_played
 
 
-def chronicle(seed: int, *, is_dense: bool = False) -> Iterator[tuple[State, Play]]:
+def chronicle(seed: int, *, is_dense: bool = False) -> Iterator[tuple[WorldState, Play]]:
     rng = np.random.default_rng(seed)
     state = first_state(rng)
     while True:
@@ -21,7 +21,7 @@ def chronicle(seed: int, *, is_dense: bool = False) -> Iterator[tuple[State, Pla
 
 
 @pytest.fixture(scope="module")
-def histories() -> list[list[tuple[State, Play]]]:
+def histories() -> list[list[tuple[WorldState, Play]]]:
     """Ten worlds of eight past seasons: 42,240 matches."""
     return [list(islice(chronicle(seed), 8)) for seed in range(10)]
 
@@ -30,7 +30,9 @@ def outcomes(play: Play) -> np.ndarray:
     return 1 - np.sign(play.home_goals - play.away_goals)
 
 
-def test_base_rates_lose_about_106_and_the_truth_about_97_hundredths(histories: list[list[tuple[State, Play]]]) -> None:
+def test_base_rates_lose_about_106_and_the_truth_about_97_hundredths(
+    histories: list[list[tuple[WorldState, Play]]],
+) -> None:
     truth = np.concatenate([play.truth for history in histories for _, play in history])
     seen = np.concatenate([outcomes(play) for history in histories for _, play in history])
     base = np.bincount(seen) / len(seen)
@@ -42,7 +44,7 @@ def test_base_rates_lose_about_106_and_the_truth_about_97_hundredths(histories: 
     assert base[1] == pytest.approx(0.255, abs=0.01)
 
 
-def test_goals_per_match_are_those_of_a_real_league(histories: list[list[tuple[State, Play]]]) -> None:
+def test_goals_per_match_are_those_of_a_real_league(histories: list[list[tuple[WorldState, Play]]]) -> None:
     goals = np.concatenate([play.home_goals + play.away_goals for history in histories for _, play in history])
     assert goals.mean() == pytest.approx(2.65, abs=0.12)
 
@@ -56,7 +58,7 @@ def test_the_spread_of_strengths_neither_dies_nor_explodes_over_many_seasons() -
     assert 0.94 < late < 0.99
 
 
-def test_promoted_clubs_are_weaker_than_their_new_rivals(histories: list[list[tuple[State, Play]]]) -> None:
+def test_promoted_clubs_are_weaker_than_their_new_rivals(histories: list[list[tuple[WorldState, Play]]]) -> None:
     places = []
     for history in histories:
         for (old, _), (new, play) in pairwise(history):
@@ -65,7 +67,7 @@ def test_promoted_clubs_are_weaker_than_their_new_rivals(histories: list[list[tu
     assert np.mean(places) > 5.5 + 1.0
 
 
-def test_places_persist_from_season_to_season_but_not_for_ever(histories: list[list[tuple[State, Play]]]) -> None:
+def test_places_persist_from_season_to_season_but_not_for_ever(histories: list[list[tuple[WorldState, Play]]]) -> None:
     def correlation(gap: int) -> float:
         pairs = [
             (before.places[stayed], after.places[stayed])
@@ -79,7 +81,9 @@ def test_places_persist_from_season_to_season_but_not_for_ever(histories: list[l
     assert correlation(6) < correlation(1) - 0.1
 
 
-def test_strengths_change_a_little_each_round_and_more_in_summer(histories: list[list[tuple[State, Play]]]) -> None:
+def test_strengths_change_a_little_each_round_and_more_in_summer(
+    histories: list[list[tuple[WorldState, Play]]],
+) -> None:
     rounds = np.concatenate([np.diff(play.strengths, axis=0).ravel() for _, play in histories[0]])
     summers = np.concatenate(
         [(after.strengths[0] - before.strengths[-1]).ravel() for (_, before), (_, after) in pairwise(histories[0])]

@@ -24,9 +24,9 @@ import pytest
 
 from apps.matches.records import MatchRecord, Moment, Status
 from apps.scraping.sandbox.clubs import COMPETITIONS
-from apps.scraping.sandbox.site import Site
+from apps.scraping.sandbox.site import SandboxSite
 from apps.scraping.sandbox.site.script import literal
-from apps.scraping.sandbox.world import World
+from apps.scraping.sandbox.world import SimulatedWorld
 
 SEED = 7
 ANCHOR = datetime(2026, 11, 23, 8, 30, tzinfo=UTC)
@@ -71,7 +71,7 @@ class Reply:
         return self.body.decode()
 
 
-def ask(site: Site, target: str, method: str = "GET", **headers: str) -> Reply:
+def ask(site: SandboxSite, target: str, method: str = "GET", **headers: str) -> Reply:
     """Send one request to the application, which the standard library's validator watches."""
     path, _, query = target.partition("?")
     environ = {
@@ -96,12 +96,12 @@ def clock() -> Clock:
 
 
 @pytest.fixture(scope="module")
-def shared(clock: Clock) -> Site:
-    return Site(World(SEED, ANCHOR), clock)
+def shared(clock: Clock) -> SandboxSite:
+    return SandboxSite(SimulatedWorld(SEED, ANCHOR), clock)
 
 
 @pytest.fixture
-def site(shared: Site, clock: Clock) -> Site:
+def site(shared: SandboxSite, clock: Clock) -> SandboxSite:
     """One site for all tests, at the usual moment and whole."""
     clock.now = NOW
     shared.faults.clear()
@@ -109,18 +109,18 @@ def site(shared: Site, clock: Clock) -> Site:
 
 
 @pytest.fixture(scope="module")
-def world() -> World:
+def world() -> SimulatedWorld:
     """The same world, to compare with."""
-    return World(SEED, ANCHOR)
+    return SimulatedWorld(SEED, ANCHOR)
 
 
-def get_json(site: Site, target: str) -> dict:
+def get_json(site: SandboxSite, target: str) -> dict:
     reply = ask(site, target)
     assert reply.status == 200, reply.text
     return json.loads(reply.body)
 
 
-def entries(site: Site, stage: int, month: str = "202611") -> list[dict]:
+def entries(site: SandboxSite, stage: int, month: str = "202611") -> list[dict]:
     feed = get_json(site, f"/tournaments/{stage}/data/?d={month}&isAggregate=false")
     return [entry for tournament in feed["tournaments"] for entry in tournament["matches"]]
 
@@ -138,7 +138,7 @@ def options(page: str, name: str) -> list[tuple[str, str]]:
     return re.findall(r'<option value="([^"]*)"[^>]*>([^<]*)</option>', found[0])
 
 
-def centre(site: Site, match_id: int) -> dict | None:
+def centre(site: SandboxSite, match_id: int) -> dict | None:
     page = ask(site, f"/Matches/{match_id}/Live/of-no-importance").text
     found = re.search(r'require\.config\.params\["args"\] = (\{.*?\n\});', page, re.DOTALL)
     assert found
@@ -148,7 +148,7 @@ def centre(site: Site, match_id: int) -> dict | None:
     return json.loads(data[1])
 
 
-def stage_pages(site: Site) -> dict[int, str]:
+def stage_pages(site: SandboxSite) -> dict[int, str]:
     """Walk from the home page to all stages, as a reader would."""
     found = {}
     regions = chompjs.parse_js_object(variable(ask(site, "/").text, "allRegions"))
@@ -166,7 +166,7 @@ def stage_pages(site: Site) -> dict[int, str]:
 # The way through the site
 
 
-def test_home_names_all_leagues_in_a_literal_that_is_no_json(site: Site) -> None:
+def test_home_names_all_leagues_in_a_literal_that_is_no_json(site: SandboxSite) -> None:
     page = ask(site, "/").text
     text = variable(page, "allRegions")
     with pytest.raises(json.JSONDecodeError):
@@ -182,7 +182,7 @@ def test_home_names_all_leagues_in_a_literal_that_is_no_json(site: Site) -> None
     assert "simulated" in page
 
 
-def test_every_league_lists_its_seasons_the_newest_first(site: Site) -> None:
+def test_every_league_lists_its_seasons_the_newest_first(site: SandboxSite) -> None:
     for path in ("/regions/901/tournaments/911/a", "/regions/902/tournaments/914"):
         listed = options(ask(site, path).text, "seasons")
         assert [name for _, name in listed] == [
@@ -192,7 +192,7 @@ def test_every_league_lists_its_seasons_the_newest_first(site: Site) -> None:
         assert all(re.fullmatch(r"/Regions/\d+/Tournaments/\d+/Seasons/\d+/[a-z0-9-]+", value) for value, _ in listed)
 
 
-def test_all_stages_are_reached_by_links_alone(site: Site) -> None:
+def test_all_stages_are_reached_by_links_alone(site: SandboxSite) -> None:
     found = stage_pages(site)
     assert len(found) == 9 * 4
     for stage, page in found.items():
@@ -200,7 +200,9 @@ def test_all_stages_are_reached_by_links_alone(site: Site) -> None:
         assert len(options(page, "stages")) == 1
 
 
-def test_a_season_that_was_just_announced_is_there_and_the_next_is_not(site: Site, clock: Clock, world: World) -> None:
+def test_a_season_that_was_just_announced_is_there_and_the_next_is_not(
+    site: SandboxSite, clock: Clock, world: SimulatedWorld
+) -> None:
     clock.now = world.season(9).announced_at - JUST
     assert len(options(ask(site, "/regions/901/tournaments/911").text, "seasons")) == 9
     assert ask(site, "/tournaments/100036/data/?d=202611").status == 404
@@ -209,7 +211,7 @@ def test_a_season_that_was_just_announced_is_there_and_the_next_is_not(site: Sit
     assert len(entries(site, 100_036)) == 132
 
 
-def test_months_of_the_calendar_count_from_zero(site: Site) -> None:
+def test_months_of_the_calendar_count_from_zero(site: SandboxSite) -> None:
     for stage in (100_000, 100_030, 100_032):
         league = 911 + stage % 4
         path = f"/regions/{901 + stage % 4 // 2}/tournaments/{league}/seasons/{stage - 90_000}/stages/{stage}/fixtures"
@@ -229,14 +231,14 @@ def test_months_of_the_calendar_count_from_zero(site: Site) -> None:
 # The feed
 
 
-def test_an_entry_has_the_keys_of_the_genuine_feed_and_one_of_our_own(site: Site) -> None:
+def test_an_entry_has_the_keys_of_the_genuine_feed_and_one_of_our_own(site: SandboxSite) -> None:
     for entry in entries(site, 100_032):
         assert set(entry) == set(GENUINE_KEYS.split()) | ({"finishedAtUtc"} if entry["status"] == 6 else set())
 
 
 @pytest.mark.real_data
 @pytest.mark.skipif(not REAL_DATA, reason="SPAI_REAL_DATA is not set: no genuine feed to compare with")
-def test_the_feed_has_the_shape_of_a_genuine_one(site: Site) -> None:
+def test_the_feed_has_the_shape_of_a_genuine_one(site: SandboxSite) -> None:
     genuine = json.loads((Path(REAL_DATA) / "whoscored" / "fixtures_stage18685_202101.json").read_text())
     ours = get_json(site, f"{FEED}?{NOVEMBER}")
     assert set(ours) == set(genuine)
@@ -250,7 +252,9 @@ def test_the_feed_has_the_shape_of_a_genuine_one(site: Site) -> None:
 
 
 @pytest.mark.parametrize("minutes", [-20, 0, 5, 61.5, 300, 8 * 60 + 49])
-def test_the_feed_tells_what_the_world_tells(site: Site, clock: Clock, world: World, minutes: float) -> None:
+def test_the_feed_tells_what_the_world_tells(
+    site: SandboxSite, clock: Clock, world: SimulatedWorld, minutes: float
+) -> None:
     clock.now = now = ANCHOR + minutes * MINUTE
     told = {int(r.source_id): r for r in world.records(now, ANCHOR) if r.season == "2026-27 S0001"}
     found = {entry["id"]: entry for stage in STAGE_S0001 for entry in entries(site, stage)}
@@ -260,7 +264,7 @@ def test_the_feed_tells_what_the_world_tells(site: Site, clock: Clock, world: Wo
         agrees(entry, told[number])
 
 
-def test_past_seasons_tell_what_the_world_tells(site: Site, world: World) -> None:
+def test_past_seasons_tell_what_the_world_tells(site: SandboxSite, world: SimulatedWorld) -> None:
     told = [r for r in world.records(NOW) if r.season == "2025-26"]
     found = {
         entry["id"]: entry
@@ -320,11 +324,11 @@ def agrees(entry: dict, record: MatchRecord) -> None:
         assert entry["bets"] is None
 
 
-def test_a_postponed_match_is_called_off_and_comes_back_with_a_new_date(world: World) -> None:
-    sheet = world.sheet(7)
+def test_a_postponed_match_is_called_off_and_comes_back_with_a_new_date(world: SimulatedWorld) -> None:
+    sheet = world.season_records(7)
     match = next(m for m in range(528) if sheet.dates[m].called_off_kickoff_at)
     dates, clock = sheet.dates[match], Clock()
-    site = Site(World(SEED, ANCHOR), clock)
+    site = SandboxSite(SimulatedWorld(SEED, ANCHOR), clock)
 
     def seen(now: datetime) -> dict:
         clock.now = now
@@ -343,14 +347,16 @@ def test_a_postponed_match_is_called_off_and_comes_back_with_a_new_date(world: W
     assert seen(dates.finished_at)["status"] == 6
 
 
-def test_a_month_without_matches_names_no_tournament(site: Site) -> None:
+def test_a_month_without_matches_names_no_tournament(site: SandboxSite) -> None:
     assert get_json(site, f"{FEED}?d=202601&isAggregate=false")["tournaments"] == []
 
 
 # Match centre and preview
 
 
-def test_line_ups_come_ten_minutes_before_a_dense_match_and_an_hour_before_another(clock: Clock, site: Site) -> None:
+def test_line_ups_come_ten_minutes_before_a_dense_match_and_an_hour_before_another(
+    clock: Clock, site: SandboxSite
+) -> None:
     for match_id, kickoff, before in (
         (1_004_240, ANCHOR + 64 * MINUTE, 10 * MINUTE),
         (1_003_700, datetime(2026, 4, 18, 13, 0, tzinfo=UTC), 60 * MINUTE),
@@ -368,7 +374,7 @@ def test_line_ups_come_ten_minutes_before_a_dense_match_and_an_hour_before_anoth
         assert all(len(data[side]["players"]) == 18 for side in ("home", "away"))
 
 
-def test_a_match_centre_agrees_with_the_feed_and_the_counts(site: Site, world: World) -> None:
+def test_a_match_centre_agrees_with_the_feed_and_the_counts(site: SandboxSite, world: SimulatedWorld) -> None:
     told = {int(r.source_id): r for r in world.records(NOW) if r.season == "2025-26" and r.competition.level == 1}
     feed = {
         e["id"]: e for stage in (100_028, 100_030) for m in range(4, 12) for e in entries(site, stage, f"2026{m:02d}")
@@ -440,7 +446,7 @@ def check_presence(players: list[dict], events: list[dict]) -> None:
             on.discard(player)
 
 
-def test_a_running_match_shows_nothing_of_its_future(site: Site, clock: Clock) -> None:
+def test_a_running_match_shows_nothing_of_its_future(site: SandboxSite, clock: Clock) -> None:
     match_id, kickoff = 1_004_240, ANCHOR + 64 * MINUTE
     clock.now = kickoff + 3 * MINUTE
     final = centre(site, match_id)
@@ -463,7 +469,7 @@ def test_a_running_match_shows_nothing_of_its_future(site: Site, clock: Clock) -
     assert (minutes[0], minutes[-1]) == (1, 94)
 
 
-def test_nobody_who_is_reported_missing_plays(site: Site, clock: Clock) -> None:
+def test_nobody_who_is_reported_missing_plays(site: SandboxSite, clock: Clock) -> None:
     for match_id in range(1_003_696, 1_003_720):
         page = ask(site, f"/matches/{match_id}/preview/x").text
         section = page[page.index('<div id="missing-players">') :]
@@ -478,14 +484,14 @@ def test_nobody_who_is_reported_missing_plays(site: Site, clock: Clock) -> None:
         assert not set(missing) & {p["playerId"] for side in ("home", "away") for p in data[side]["players"]}
 
 
-def test_a_missing_player_has_a_page(site: Site) -> None:
+def test_a_missing_player_has_a_page(site: SandboxSite) -> None:
     link = re.search(r'href="(/Players/[^"]+)">([^<]+)<', ask(site, "/matches/1003696/preview").text)
     assert link
     assert f"<h1>{link[2]}</h1>" in ask(site, link[1]).text
     assert ask(site, "/players/300000/show").status == 404
 
 
-def test_absences_are_told_an_hour_before_a_dense_match(site: Site, clock: Clock) -> None:
+def test_absences_are_told_an_hour_before_a_dense_match(site: SandboxSite, clock: Clock) -> None:
     clock.now = ANCHOR + 64 * MINUTE - 60 * MINUTE - JUST
     assert "/Players/" not in ask(site, "/matches/1004240/preview").text
     clock.now += JUST
@@ -493,7 +499,7 @@ def test_absences_are_told_an_hour_before_a_dense_match(site: Site, clock: Clock
     assert next(e for e in entries(site, 100_032) if e["id"] == 1_004_240)["hasPreview"] is True
 
 
-def test_names_are_escaped_in_pages(site: Site) -> None:
+def test_names_are_escaped_in_pages(site: SandboxSite) -> None:
     pages = "".join(ask(site, f"/matches/{match_id}/live").text for match_id in range(1_003_696, 1_003_716))
     names = {unescape(name) for name in re.findall(r"<td>[0-9]+ ([^<]+)</td>", pages)}
     assert any("'" in name for name in names)
@@ -529,15 +535,15 @@ PATHS = [
 ]
 
 
-def digest(site: Site) -> str:
+def digest(site: SandboxSite) -> str:
     return hashlib.sha256(b"".join(ask(site, path).body for path in PATHS)).hexdigest()
 
 
-def test_another_process_serves_the_same_bytes(site: Site) -> None:
+def test_another_process_serves_the_same_bytes(site: SandboxSite) -> None:
     program = (
-        "import hashlib\nfrom datetime import datetime\nfrom apps.scraping.sandbox.world import World\n"
-        "from apps.scraping.sandbox.site import Site\n"
-        f"site = Site(World({SEED}, datetime.fromisoformat('{ANCHOR.isoformat()}')), "
+        "import hashlib\nfrom datetime import datetime\nfrom apps.scraping.sandbox.world import SimulatedWorld\n"
+        "from apps.scraping.sandbox.site import SandboxSite\n"
+        f"site = SandboxSite(SimulatedWorld({SEED}, datetime.fromisoformat('{ANCHOR.isoformat()}')), "
         f"lambda: datetime.fromisoformat('{NOW.isoformat()}'))\n"
         f"bodies = [site.page(*path.split('?')).body for path in {PATHS!r}]\n"
         "print(hashlib.sha256(b''.join(bodies)).hexdigest())"
@@ -553,22 +559,22 @@ def test_another_process_serves_the_same_bytes(site: Site) -> None:
     assert other.stdout.strip() == digest(site)
 
 
-def test_what_is_kept_never_differs_from_what_is_made_anew(clock: Clock, site: Site) -> None:
+def test_what_is_kept_never_differs_from_what_is_made_anew(clock: Clock, site: SandboxSite) -> None:
     moments = [NOW + timedelta(seconds=seconds) for seconds in (0, 0.4, 1.3, 5, 29.9, 30, 31, 90, 150, 150.5, 30, 3600)]
     targets = [f"{FEED}?{NOVEMBER}", "/fixtures.csv", "/mmz4281/2526/XA1.csv"]
-    kept, fresh, other = [], [], World(SEED, ANCHOR)
+    kept, fresh, other = [], [], SimulatedWorld(SEED, ANCHOR)
     for moment in moments:
         clock.now = moment
         kept += [ask(site, target).body for target in targets]
-        anew = Site(other, clock)
+        anew = SandboxSite(other, clock)
         fresh += [ask(anew, target).body for target in targets]
     assert kept == fresh
 
 
-def test_threads_see_what_one_thread_sees(site: Site) -> None:
+def test_threads_see_what_one_thread_sees(site: SandboxSite) -> None:
     targets = [*PATHS, *(f"/matches/{number}/live" for number in range(1_004_224, 1_004_244))] * 3
     alone = {target: ask(site, target).body for target in targets}
-    anew = Site(World(SEED, ANCHOR), Clock())
+    anew = SandboxSite(SimulatedWorld(SEED, ANCHOR), Clock())
     with ThreadPoolExecutor(8) as threads:
         bodies = list(threads.map(lambda target: ask(anew, target).body, targets))
     assert bodies == [alone[target] for target in targets]
@@ -579,7 +585,7 @@ def test_threads_see_what_one_thread_sees(site: Site) -> None:
 
 
 @pytest.mark.parametrize("target", [f"{FEED}?{NOVEMBER}", "/mmz4281/1819/XA1.csv", "/fixtures.csv"])
-def test_what_has_not_changed_is_not_sent_again(site: Site, clock: Clock, target: str) -> None:
+def test_what_has_not_changed_is_not_sent_again(site: SandboxSite, clock: Clock, target: str) -> None:
     first = ask(site, target)
     assert {"ETag", "Last-Modified", "Vary"} <= set(first.headers)
     for header in (
@@ -601,7 +607,7 @@ def test_what_has_not_changed_is_not_sent_again(site: Site, clock: Clock, target
         assert ask(site, target, **header).status == 200
 
 
-def test_a_result_changes_the_feed_and_its_date(site: Site, clock: Clock) -> None:
+def test_a_result_changes_the_feed_and_its_date(site: SandboxSite, clock: Clock) -> None:
     clock.now = ANCHOR + 62 * MINUTE - JUST
     before = ask(site, f"{FEED}?{NOVEMBER}")
     clock.now += JUST
@@ -610,7 +616,7 @@ def test_a_result_changes_the_feed_and_its_date(site: Site, clock: Clock) -> Non
     assert after.headers["Last-Modified"] == "Mon, 23 Nov 2026 09:32:00 GMT"
 
 
-def test_bodies_are_compressed_for_those_who_can_read_it(site: Site) -> None:
+def test_bodies_are_compressed_for_those_who_can_read_it(site: SandboxSite) -> None:
     plain = ask(site, f"{FEED}?{NOVEMBER}")
     assert "Content-Encoding" not in plain.headers
     for accepted in ("gzip", "deflate, GZIP;q=0.5", "*"):
@@ -622,7 +628,7 @@ def test_bodies_are_compressed_for_those_who_can_read_it(site: Site) -> None:
     assert "Content-Encoding" not in ask(site, "/robots.txt", accept_encoding="gzip").headers
 
 
-def test_head_has_no_body_and_other_methods_are_refused(site: Site) -> None:
+def test_head_has_no_body_and_other_methods_are_refused(site: SandboxSite) -> None:
     head = ask(site, f"{FEED}?{NOVEMBER}", "HEAD")
     assert head.body == b""
     assert int(head.headers["Content-Length"]) > 100_000
@@ -630,20 +636,20 @@ def test_head_has_no_body_and_other_methods_are_refused(site: Site) -> None:
     assert (refused.status, refused.headers["Allow"]) == (405, "GET, HEAD")
 
 
-def test_robots_may_come_in_everywhere(site: Site) -> None:
+def test_robots_may_come_in_everywhere(site: SandboxSite) -> None:
     reply = ask(site, "/robots.txt")
     assert reply.headers["Content-Type"].startswith("text/plain")
     assert reply.text == "User-agent: *\nAllow: /\n"
 
 
-def test_it_says_that_it_lives_without_counting_that(site: Site) -> None:
+def test_it_says_that_it_lives_without_counting_that(site: SandboxSite) -> None:
     before = len(site.log.entries())
     assert get_json(site, "/livez") == {"status": "alive"}
     assert len(site.log.entries()) == before
 
 
 @pytest.mark.parametrize("change", [str.lower, str.upper, str.title])
-def test_paths_may_be_written_small_or_large(site: Site, change: Callable[[str], str]) -> None:
+def test_paths_may_be_written_small_or_large(site: SandboxSite, change: Callable[[str], str]) -> None:
     for path in ("/Matches/1004224/Live", "/regions/901/tournaments/911", "/mmz4281/1819/XA1.csv"):
         assert ask(site, change(path)).body == ask(site, path).body
 
@@ -685,14 +691,16 @@ def test_paths_may_be_written_small_or_large(site: Site, change: Callable[[str],
         ("/" + "a" * 5_000, 400, "the address is too long"),
     ],
 )
-def test_a_hostile_or_mistaken_address_gets_a_clear_answer(site: Site, target: str, status: int, says: str) -> None:
+def test_a_hostile_or_mistaken_address_gets_a_clear_answer(
+    site: SandboxSite, target: str, status: int, says: str
+) -> None:
     reply = ask(site, target.replace("２０２６１１", "%EF%BC%92%EF%BC%90%EF%BC%92%EF%BC%96%EF%BC%91%EF%BC%91"))
     assert reply.status == status
     assert says in reply.text
     assert "alert(1)" not in reply.text
 
 
-def test_bytes_that_are_no_text_are_no_address(site: Site) -> None:
+def test_bytes_that_are_no_text_are_no_address(site: SandboxSite) -> None:
     environ: dict = {
         "SCRIPT_NAME": "",
         "QUERY_STRING": "",
@@ -707,7 +715,7 @@ def test_bytes_that_are_no_text_are_no_address(site: Site) -> None:
     assert told == ["404 Not Found"]
 
 
-def test_before_the_world_begins_there_is_no_page_but_a_reason(clock: Clock, site: Site) -> None:
+def test_before_the_world_begins_there_is_no_page_but_a_reason(clock: Clock, site: SandboxSite) -> None:
     clock.now = datetime(2001, 1, 1, tzinfo=UTC)
     for path in ("/", "/fixtures.csv", "/regions/901/tournaments/911"):
         reply = ask(site, path)

@@ -7,17 +7,17 @@ import pytest
 
 from apps.matches.records import IncidentKind, Side, StatsRecord
 from apps.scraping.sandbox.clubs import CLUBS
-from apps.scraping.sandbox.sheets import Phase
+from apps.scraping.sandbox.season_records import Phase
 from apps.scraping.sandbox.squads import IDS_PER_CLUB, draw_squads
-from apps.scraping.sandbox.story import FULL, GOALS, HALF, SENDINGS_OFF, Score, Story, draw_story
-from apps.scraping.sandbox.world import World
+from apps.scraping.sandbox.story import FULL, GOALS, HALF, SENDINGS_OFF, SimulatedScore, Story, draw_story
+from apps.scraping.sandbox.world import SimulatedWorld
 
 SEED = 7
 ANCHOR = datetime(2026, 11, 23, 8, 30, tzinfo=UTC)
 SQUADS = draw_squads(SEED)
 
 
-def a_story(key: str, score: Score, **counts: int) -> tuple[Story, Score, StatsRecord]:
+def a_story(key: str, score: SimulatedScore, **counts: int) -> tuple[Story, SimulatedScore, StatsRecord]:
     usual = {
         f"{side}_{name}": number
         for side in ("home", "away")
@@ -27,7 +27,7 @@ def a_story(key: str, score: Score, **counts: int) -> tuple[Story, Score, StatsR
     return draw_story(key, (SQUADS[0], SQUADS[30]), score, stats), score, stats
 
 
-def check(story: Story, score: Score, stats: StatsRecord) -> None:
+def check(story: Story, score: SimulatedScore, stats: StatsRecord) -> None:
     """Line-ups are whole, nobody who is absent plays, and everything is as often as it was counted."""
     for side in Side:
         lineup = [entry for entry in story.lineups if entry.side is side]
@@ -74,12 +74,14 @@ def test_equal_seeds_give_equal_squads_and_others_do_not() -> None:
 
 
 def test_the_stories_of_a_season_fit_what_was_counted() -> None:
-    sheet = World(SEED, ANCHOR).sheet(3)
+    sheet = SimulatedWorld(SEED, ANCHOR).season_records(3)
     kinds: Counter[IncidentKind] = Counter()
     for match in range(528):
         record, story = sheet.record(match, Phase.FINISHED), sheet.story(match)
         assert record.stats
-        score = Score(record.home_goals, record.away_goals, record.home_goals_half_time, record.away_goals_half_time)
+        score = SimulatedScore(
+            record.home_goals, record.away_goals, record.home_goals_half_time, record.away_goals_half_time
+        )
         check(story, score, record.stats)
         kinds.update(incident.kind for incident in story.incidents)
     assert set(kinds) == set(IncidentKind)
@@ -88,14 +90,14 @@ def test_the_stories_of_a_season_fit_what_was_counted() -> None:
 
 @pytest.mark.parametrize("key", range(40))
 def test_the_wildest_match_has_a_story(key: int) -> None:
-    score = Score(home=10, away=10, home_half=10, away_half=0)
+    score = SimulatedScore(home=10, away=10, home_half=10, away_half=0)
     counts = {"home_yellow_cards": 16, "away_yellow_cards": 0, "home_red_cards": 2, "away_red_cards": 2}
     check(*a_story(str(key), score, **counts))
 
 
 def test_a_story_does_not_depend_on_what_was_asked_before() -> None:
-    first, second = World(SEED, ANCHOR), World(SEED, ANCHOR)
-    late = second.sheet(9).story(500)
-    assert first.sheet(0).story(3) == second.sheet(0).story(3)
-    assert first.sheet(9).story(500) == late
-    assert first.sheet(9).story(499) != late
+    first, second = SimulatedWorld(SEED, ANCHOR), SimulatedWorld(SEED, ANCHOR)
+    late = second.season_records(9).story(500)
+    assert first.season_records(0).story(3) == second.season_records(0).story(3)
+    assert first.season_records(9).story(500) == late
+    assert first.season_records(9).story(499) != late

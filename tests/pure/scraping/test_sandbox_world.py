@@ -13,7 +13,7 @@ import pytest
 
 from apps.matches.records import MatchRecord, Moment, Status
 from apps.scraping.sandbox.clubs import CLUB_NAMES, CLUBS, COMPETITIONS
-from apps.scraping.sandbox.world import World
+from apps.scraping.sandbox.world import SimulatedWorld
 
 ANCHOR = datetime(2026, 11, 23, 8, 30, tzinfo=UTC)
 SEED = 7
@@ -24,18 +24,18 @@ AFTER_ONE_DENSE_SEASON = ANCHOR + DENSE_PLAY
 
 
 @pytest.fixture(scope="module")
-def world() -> World:
-    return World(SEED, ANCHOR)
+def world() -> SimulatedWorld:
+    return SimulatedWorld(SEED, ANCHOR)
 
 
 @pytest.fixture(scope="module")
-def past(world: World) -> list[MatchRecord]:
+def past(world: SimulatedWorld) -> list[MatchRecord]:
     """The eight past seasons."""
     return [record for record in world.records(ANCHOR) if record.status is Status.FINISHED]
 
 
 @pytest.fixture(scope="module")
-def dense(world: World) -> list[MatchRecord]:
+def dense(world: SimulatedWorld) -> list[MatchRecord]:
     """The first dense season, all played."""
     return [record for record in world.records(AFTER_ONE_DENSE_SEASON, ANCHOR) if record.status is Status.FINISHED]
 
@@ -78,7 +78,7 @@ def outcome(record: MatchRecord) -> int:
     return 0 if record.home_goals > record.away_goals else 1 if record.home_goals == record.away_goals else 2
 
 
-def digest(world: World, now: datetime) -> str:
+def digest(world: SimulatedWorld, now: datetime) -> str:
     """Of what changed in the 400 days before now: the latest past season and the dense ones."""
     return hashlib.sha256(repr(list(world.records(now, now - timedelta(days=400)))).encode()).hexdigest()
 
@@ -87,14 +87,15 @@ def digest(world: World, now: datetime) -> str:
 
 
 def test_equal_seeds_and_anchors_give_equal_records(past: list[MatchRecord], dense: list[MatchRecord]) -> None:
-    assert list(World(SEED, ANCHOR).records(AFTER_ONE_DENSE_SEASON))[: 9 * 528] == past + dense
+    assert list(SimulatedWorld(SEED, ANCHOR).records(AFTER_ONE_DENSE_SEASON))[: 9 * 528] == past + dense
 
 
-def test_another_process_sees_the_same_world(world: World) -> None:
+def test_another_process_sees_the_same_world(world: SimulatedWorld) -> None:
     now = ANCHOR + timedelta(minutes=50)
     program = (
-        "import hashlib\nfrom datetime import UTC, datetime, timedelta\nfrom apps.scraping.sandbox.world import World\n"
-        f"world = World({SEED}, datetime.fromisoformat('{ANCHOR.isoformat()}').astimezone(UTC))\n"
+        "import hashlib\nfrom datetime import UTC, datetime, timedelta\n"
+        "from apps.scraping.sandbox.world import SimulatedWorld\n"
+        f"world = SimulatedWorld({SEED}, datetime.fromisoformat('{ANCHOR.isoformat()}').astimezone(UTC))\n"
         f"now = datetime.fromisoformat('{now.isoformat()}')\n"
         "records = list(world.records(now, now - timedelta(days=400)))\n"
         "print(hashlib.sha256(repr(records).encode()).hexdigest())"
@@ -112,22 +113,22 @@ def test_another_process_sees_the_same_world(world: World) -> None:
 
 def test_the_order_of_questions_changes_no_answer(past: list[MatchRecord]) -> None:
     late = ANCHOR + 6 * DENSE_PERIOD
-    backwards = World(SEED, ANCHOR)
+    backwards = SimulatedWorld(SEED, ANCHOR)
     last = list(backwards.records(late, late - MINUTE))
     first = [record for record in backwards.records(ANCHOR) if record.status is Status.FINISHED]
     assert first == past
-    assert last == list(World(SEED, ANCHOR).records(late, late - MINUTE))
+    assert last == list(SimulatedWorld(SEED, ANCHOR).records(late, late - MINUTE))
 
 
 def test_another_seed_gives_another_world(past: list[MatchRecord]) -> None:
-    others = World(SEED + 1, ANCHOR).records(ANCHOR, ANCHOR - timedelta(days=365))
+    others = SimulatedWorld(SEED + 1, ANCHOR).records(ANCHOR, ANCHOR - timedelta(days=365))
     same = [one.home_goals == other.home_goals for one, other in zip(past[-528:], others, strict=False)]
     assert len(same) == 528
     assert sum(same) < 264
 
 
 def test_the_anchor_moves_dates_and_nothing_else(past: list[MatchRecord]) -> None:
-    later = World(SEED, ANCHOR + timedelta(days=365, hours=5))
+    later = SimulatedWorld(SEED, ANCHOR + timedelta(days=365, hours=5))
     moved = {record.source_id: record for record in later.records(later.anchor_at, ANCHOR)}
     shifts = {moved[record.source_id].kickoff_at - record.kickoff_at for record in past[-528:]}
     assert len(shifts) == 1
@@ -138,16 +139,16 @@ def test_the_anchor_moves_dates_and_nothing_else(past: list[MatchRecord]) -> Non
     )
 
 
-def test_the_anchor_may_be_given_in_any_zone(world: World) -> None:
-    elsewhere = World(SEED, ANCHOR.astimezone(timezone(timedelta(hours=9))))
+def test_the_anchor_may_be_given_in_any_zone(world: SimulatedWorld) -> None:
+    elsewhere = SimulatedWorld(SEED, ANCHOR.astimezone(timezone(timedelta(hours=9))))
     assert digest(elsewhere, ANCHOR) == digest(world, ANCHOR)
 
 
-def test_a_time_without_a_zone_and_a_negative_seed_are_refused(world: World) -> None:
+def test_a_time_without_a_zone_and_a_negative_seed_are_refused(world: SimulatedWorld) -> None:
     with pytest.raises(ValueError, match=r"anchor_at .* has no zone"):
-        World(SEED, ANCHOR.replace(tzinfo=None))
+        SimulatedWorld(SEED, ANCHOR.replace(tzinfo=None))
     with pytest.raises(ValueError, match="seed -1 is negative"):
-        World(-1, ANCHOR)
+        SimulatedWorld(-1, ANCHOR)
     with pytest.raises(ValueError, match=r"now .* has no zone"):
         next(world.records(ANCHOR.replace(tzinfo=None)))
 
@@ -266,11 +267,11 @@ def test_dense_leagues_kick_off_every_four_minutes_and_somewhere_every_minute(de
 
 
 def test_an_anchor_within_a_minute_starts_the_dense_season_at_the_next() -> None:
-    world = World(SEED, ANCHOR + timedelta(seconds=12, microseconds=5))
+    world = SimulatedWorld(SEED, ANCHOR + timedelta(seconds=12, microseconds=5))
     assert world.season_at(world.anchor_at).starts_at == ANCHOR + MINUTE
 
 
-def test_the_next_dense_season_follows_after_twenty_minutes_without_end(world: World) -> None:
+def test_the_next_dense_season_follows_after_twenty_minutes_without_end(world: SimulatedWorld) -> None:
     first = world.season_at(ANCHOR)
     assert (first.label, first.starts_at, first.over_at) == ("2026-27 S0001", ANCHOR, AFTER_ONE_DENSE_SEASON)
     assert world.season_at(first.over_at - MINUTE) == first
@@ -282,7 +283,7 @@ def test_the_next_dense_season_follows_after_twenty_minutes_without_end(world: W
     assert ["2025-26", *labels] == sorted({"2025-26", *labels})
 
 
-def test_the_fixtures_of_the_next_season_appear_when_the_last_whistle_went(world: World) -> None:
+def test_the_fixtures_of_the_next_season_appear_when_the_last_whistle_went(world: SimulatedWorld) -> None:
     before = list(world.records(AFTER_ONE_DENSE_SEASON - MINUTE, ANCHOR))
     assert {record.season for record in before} == {"2026-27 S0001"}
     after = list(world.records(AFTER_ONE_DENSE_SEASON, AFTER_ONE_DENSE_SEASON - MINUTE))
@@ -292,7 +293,7 @@ def test_the_fixtures_of_the_next_season_appear_when_the_last_whistle_went(world
     }
 
 
-def test_before_its_first_season_the_world_is_empty(world: World, past: list[MatchRecord]) -> None:
+def test_before_its_first_season_the_world_is_empty(world: SimulatedWorld, past: list[MatchRecord]) -> None:
     with pytest.raises(LookupError, match="the sandbox begins at"):
         world.season_at(past[0].kickoff_at - timedelta(days=40))
 
@@ -300,7 +301,7 @@ def test_before_its_first_season_the_world_is_empty(world: World, past: list[Mat
 # What is seen when
 
 
-def test_no_result_is_seen_before_the_final_whistle(world: World) -> None:
+def test_no_result_is_seen_before_the_final_whistle(world: SimulatedWorld) -> None:
     moments = [ANCHOR + timedelta(seconds=seconds) for seconds in range(0, 1800, 37)]
     moments += [ANCHOR - timedelta(days=days, hours=8, minutes=40) for days in range(30, 300, 9)]
     moments += [ANCHOR + 2 * MINUTE, ANCHOR + 2 * MINUTE - timedelta(microseconds=1)]
@@ -316,7 +317,9 @@ def test_no_result_is_seen_before_the_final_whistle(world: World) -> None:
                 assert record.status is not Status.SCHEDULED or record.kickoff_at > now
 
 
-def test_a_match_is_seen_scheduled_then_closed_then_live_then_finished(world: World, dense: list[MatchRecord]) -> None:
+def test_a_match_is_seen_scheduled_then_closed_then_live_then_finished(
+    world: SimulatedWorld, dense: list[MatchRecord]
+) -> None:
     played = dense[100]
     assert played.finished_at is not None
 
@@ -339,7 +342,7 @@ def test_a_match_is_seen_scheduled_then_closed_then_live_then_finished(world: Wo
 def test_a_catch_up_equals_the_union_of_all_minutes() -> None:
     start = ANCHOR + timedelta(minutes=8 * 60 + 40, seconds=20)
     end = start + timedelta(minutes=50)
-    stepping, down = World(SEED, ANCHOR), World(SEED, ANCHOR)
+    stepping, down = SimulatedWorld(SEED, ANCHOR), SimulatedWorld(SEED, ANCHOR)
     union: list[MatchRecord] = []
     now = start
     while now < end:
@@ -354,7 +357,7 @@ def test_a_catch_up_equals_the_union_of_all_minutes() -> None:
 
 def test_a_stack_that_was_down_for_two_days_misses_nothing() -> None:
     now = ANCHOR + timedelta(days=2)
-    caught_up = list(World(SEED, ANCHOR).records(now, ANCHOR))
+    caught_up = list(SimulatedWorld(SEED, ANCHOR).records(now, ANCHOR))
     finished = [record for record in caught_up if record.status is Status.FINISHED]
     whole, rest = divmod(now - ANCHOR, DENSE_PERIOD)
     assert whole == 5
@@ -362,7 +365,7 @@ def test_a_stack_that_was_down_for_two_days_misses_nothing() -> None:
     assert len({record.source_id for record in caught_up}) == len(caught_up)
 
 
-def test_hour_long_steps_bring_sixty_results_each(world: World) -> None:
+def test_hour_long_steps_bring_sixty_results_each(world: SimulatedWorld) -> None:
     for hour in range(1, 8):
         now = ANCHOR + timedelta(hours=hour)
         records = list(world.records(now, now - timedelta(hours=1)))
@@ -372,7 +375,7 @@ def test_hour_long_steps_bring_sixty_results_each(world: World) -> None:
         assert len(records) == 528 - (60 * (hour - 1) - 1 if hour > 1 else 0)
 
 
-def test_since_after_now_repeats_nothing_and_keeps_the_fixtures(world: World) -> None:
+def test_since_after_now_repeats_nothing_and_keeps_the_fixtures(world: SimulatedWorld) -> None:
     now = ANCHOR + timedelta(hours=1)
     statuses = Counter(record.status for record in world.records(now, now + timedelta(hours=3)))
     assert statuses == {Status.LIVE: 2, Status.SCHEDULED: 528 - 61}
@@ -381,7 +384,7 @@ def test_since_after_now_repeats_nothing_and_keeps_the_fixtures(world: World) ->
 # Postponed matches
 
 
-def test_a_postponed_match_keeps_its_id_and_is_played_later(world: World) -> None:
+def test_a_postponed_match_keeps_its_id_and_is_played_later(world: SimulatedWorld) -> None:
     first = world.season_at(ANCHOR - timedelta(days=365))
     now, moved = first.announced_at, {}
     while now < first.over_at:
@@ -402,9 +405,9 @@ def test_a_postponed_match_keeps_its_id_and_is_played_later(world: World) -> Non
 # Truth, results, odds
 
 
-def test_a_match_has_the_same_truth_whenever_it_is_asked(world: World, past: list[MatchRecord]) -> None:
+def test_a_match_has_the_same_truth_whenever_it_is_asked(world: SimulatedWorld, past: list[MatchRecord]) -> None:
     ids = [past[0].source_id, past[4000].source_id, str(1_000_000 + 528 * 10 + 5)]
-    fresh = World(SEED, ANCHOR)
+    fresh = SimulatedWorld(SEED, ANCHOR)
     before = [fresh.true_probabilities(source_id) for source_id in reversed(ids)]
     list(fresh.records(ANCHOR + timedelta(days=1), ANCHOR))
     after = [fresh.true_probabilities(source_id) for source_id in ids]
@@ -413,12 +416,12 @@ def test_a_match_has_the_same_truth_whenever_it_is_asked(world: World, past: lis
 
 
 @pytest.mark.parametrize("source_id", ["", "x", "-5", "999999", "1.5", "99999999999999", "²"])
-def test_an_unknown_id_has_no_truth(world: World, source_id: str) -> None:
+def test_an_unknown_id_has_no_truth(world: SimulatedWorld, source_id: str) -> None:
     with pytest.raises(LookupError, match="the sandbox has no match"):
         world.true_probabilities(source_id)
 
 
-def test_outcomes_are_as_frequent_as_the_truth_says(world: World, past: list[MatchRecord]) -> None:
+def test_outcomes_are_as_frequent_as_the_truth_says(world: SimulatedWorld, past: list[MatchRecord]) -> None:
     truth = np.array([world.true_probabilities(record.source_id) for record in past])
     seen = np.eye(3)[[outcome(record) for record in past]]
     for side in range(3):
@@ -445,7 +448,7 @@ def test_counts_agree_with_the_goals(past: list[MatchRecord]) -> None:
         assert stats.away_yellow_cards <= stats.away_fouls
 
 
-def test_the_side_that_is_expected_to_score_more_shoots_more(world: World, past: list[MatchRecord]) -> None:
+def test_the_side_that_is_expected_to_score_more_shoots_more(world: SimulatedWorld, past: list[MatchRecord]) -> None:
     edge = np.array([np.subtract(*world.true_probabilities(record.source_id)[::2]) for record in past])
     shots = np.array([record.stats.home_shots - record.stats.away_shots for record in past])
     assert np.corrcoef(edge, shots)[0, 1] > 0.4
@@ -469,7 +472,7 @@ def test_bookmakers_keep_a_margin_of_three_to_seven_percent(past: list[MatchReco
             assert highest.home >= max(quotes[name, moment].home for name in ("B365", "PS", "Avg"))
 
 
-def test_the_truth_is_quoted_at_closing_without_a_margin(world: World, past: list[MatchRecord]) -> None:
+def test_the_truth_is_quoted_at_closing_without_a_margin(world: SimulatedWorld, past: list[MatchRecord]) -> None:
     for record in past[::50]:
         (true,) = [odds for odds in record.odds if odds.bookmaker == "TRUE"]
         assert true.moment is Moment.CLOSING
@@ -478,7 +481,7 @@ def test_the_truth_is_quoted_at_closing_without_a_margin(world: World, past: lis
         assert 1 / true.over_2_5 + 1 / true.under_2_5 == pytest.approx(1.0, abs=1e-12)
 
 
-def test_closing_odds_are_nearer_to_the_truth_than_opening_odds(world: World, past: list[MatchRecord]) -> None:
+def test_closing_odds_are_nearer_to_the_truth_than_opening_odds(world: SimulatedWorld, past: list[MatchRecord]) -> None:
     divergence = defaultdict(list)
     for record in past[::3]:
         truth = np.array(world.true_probabilities(record.source_id))

@@ -13,12 +13,11 @@ from pathlib import Path
 import pytest
 
 from apps.matches.records import CompetitionKey, MatchRecord, Status
-from apps.scraping.sources import SOURCES, Errand, Page, ParsedFile, Reading, Request, Scope, WhoScored, Window
+from apps.scraping.sources import SOURCES, CrawlJob, Page, ParsedFile, Reading, Request, ScrapeScope, WhoScored, Window
 from apps.scraping.sources.aliases import aliases_for
 from apps.scraping.sources.competitions import WHOSCORED
-from apps.scraping.sources.whoscored.feed import Feed, read_feed
-from apps.scraping.sources.whoscored.trail import Season as WhoScoredSeason
-from apps.scraping.sources.whoscored.trail import Stage, Tournament
+from apps.scraping.sources.whoscored.feed import WhoScoredFeed, read_feed
+from apps.scraping.sources.whoscored.trail import Tournament, WhoScoredSeason, WhoScoredStage
 
 REAL_DATA = os.environ.get("SPAI_REAL_DATA", "")
 
@@ -28,7 +27,7 @@ pytestmark = [
     pytest.mark.skipif(not REAL_DATA, reason="SPAI_REAL_DATA is not set: no real files to read"),
 ]
 
-Season = tuple[CompetitionKey, str]
+SeasonKey = tuple[CompetitionKey, str]
 
 TOP_FIVE = {
     ("England", "Premier League"),
@@ -68,8 +67,8 @@ class Read:
         for parsed in self.files.values():
             yield from parsed.records
 
-    def by_season(self) -> dict[Season, list[MatchRecord]]:
-        seasons: dict[Season, list[MatchRecord]] = defaultdict(list)
+    def by_season(self) -> dict[SeasonKey, list[MatchRecord]]:
+        seasons: dict[SeasonKey, list[MatchRecord]] = defaultdict(list)
         for record in self.records:
             seasons[record.competition, record.season].append(record)
         return seasons
@@ -298,13 +297,13 @@ def whoscored_file(name: str) -> bytes:
 
 
 def read_page(kind: str, content: bytes, about: object = None) -> Reading:
-    errand = Errand(Scope.BACKFILL, Window(date(2020, 9, 1), date(2021, 5, 31)), FETCHED_AT)
+    job = CrawlJob(ScrapeScope.BACKFILL, Window(date(2020, 9, 1), date(2021, 5, 31)), FETCHED_AT)
     page = Page(f"https://www.whoscored.com/{kind}", content, FETCHED_AT)
-    return WhoScored().read(Request(page.url, kind, about=about), page, errand)
+    return WhoScored().read(Request(page.url, kind, about=about), page, job)
 
 
 @pytest.fixture(scope="module", params=sorted(GENUINE_FEEDS))
-def feed(request: pytest.FixtureRequest) -> Feed:
+def feed(request: pytest.FixtureRequest) -> WhoScoredFeed:
     feed = read_feed(Page("feed", whoscored_file(request.param), FETCHED_AT), PREMIER_LEAGUE)
     assert len(feed.records) == GENUINE_FEEDS[request.param]
     return feed
@@ -318,7 +317,7 @@ def premier_league() -> dict[tuple[str, str], MatchRecord]:
 
 
 def test_every_match_of_a_genuine_feed_is_that_of_football_data(
-    feed: Feed, premier_league: dict[tuple[str, str], MatchRecord]
+    feed: WhoScoredFeed, premier_league: dict[tuple[str, str], MatchRecord]
 ) -> None:
     assert feed.refused == []
     assert feed.notes == {}
@@ -329,7 +328,7 @@ def test_every_match_of_a_genuine_feed_is_that_of_football_data(
         assert record.kickoff_at == other.kickoff_at
 
 
-def test_the_goals_of_a_genuine_feed_make_its_scores(feed: Feed) -> None:
+def test_the_goals_of_a_genuine_feed_make_its_scores(feed: WhoScoredFeed) -> None:
     for record in feed.records:
         incidents = record.sheet.incidents if record.sheet else ()
         goals = Counter(i.side.value for i in incidents if i.kind.value in ("goal", "penalty", "own_goal"))
@@ -337,7 +336,7 @@ def test_the_goals_of_a_genuine_feed_make_its_scores(feed: Feed) -> None:
 
 
 def test_a_genuine_feed_leads_to_the_match_centre_of_each_match() -> None:
-    stage = Stage(WhoScoredSeason(PREMIER_LEAGUE, 8228, "2020/2021"), 18685)
+    stage = WhoScoredStage(WhoScoredSeason(PREMIER_LEAGUE, 8228, "2020/2021"), 18685)
     reading = read_page("feed", whoscored_file("fixtures_stage18685_202101.json"), stage)
     assert (len(reading.records), len(reading.follow)) == (50, 50)
 
@@ -354,7 +353,7 @@ def test_the_genuine_regions_lead_to_every_tournament() -> None:
 
 def test_the_genuine_calendar_leads_to_the_nine_months_of_its_season() -> None:
     calendar = whoscored_file("wscalendar_stage18685.json")
-    stage = Stage(WhoScoredSeason(PREMIER_LEAGUE, 8228, "2020/2021"), 18685)
+    stage = WhoScoredStage(WhoScoredSeason(PREMIER_LEAGUE, 8228, "2020/2021"), 18685)
     reading = read_page("stage", b"<script>var wsCalendar = " + calendar + b";</script>", stage)
     months = [request.url.partition("?d=")[2].partition("&")[0] for request in reading.follow]
     assert months == [f"2020{month:02d}" for month in range(9, 13)] + [f"2021{month:02d}" for month in range(1, 6)]

@@ -21,11 +21,17 @@ from apps.matches.records import (
     Side,
     Status,
 )
-from apps.scraping.sources import Door, Errand, Page, ParseError, Request, Scope, WhoScored, Window
-from apps.scraping.sources.whoscored.feed import Feed, read_feed, season_label
+from apps.scraping.sources import CrawlJob, FetchMethod, Page, ParseError, Request, ScrapeScope, WhoScored, Window
+from apps.scraping.sources.whoscored.feed import WhoScoredFeed, read_feed, season_label
 from apps.scraping.sources.whoscored.incidents import as_minute
-from apps.scraping.sources.whoscored.scores import Score, read_score
-from apps.scraping.sources.whoscored.trail import Season, Stage, Tournament, season_years, seasons_to_enter
+from apps.scraping.sources.whoscored.scores import WhoScoredScore, read_score
+from apps.scraping.sources.whoscored.trail import (
+    Tournament,
+    WhoScoredSeason,
+    WhoScoredStage,
+    season_years,
+    seasons_to_enter,
+)
 from tests.pure.scraping.test_whoscored_golden import FETCHED_AT, FINISHED, FOLDER, LEAGUE, read
 
 URL = "https://football.test/feed"
@@ -63,11 +69,11 @@ def document(*matches: Any, **more: Any) -> dict[str, Any]:
     return {"tournaments": [tournament]}
 
 
-def feed(*matches: Any, fetched_at: datetime = FETCHED_AT, **more: Any) -> Feed:
+def feed(*matches: Any, fetched_at: datetime = FETCHED_AT, **more: Any) -> WhoScoredFeed:
     return read_feed(Page(URL, json.dumps(document(*matches, **more)).encode(), fetched_at))
 
 
-def only(found: Feed) -> MatchRecord:
+def only(found: WhoScoredFeed) -> MatchRecord:
     assert found.refused == []
     (record,) = found.records
     return record
@@ -183,8 +189,8 @@ def test_the_final_whistle_is_taken_where_it_is_told() -> None:
         ({"homeScore": 100}, "match: 100 goals"),
         ({"startTimeUtc": None, "startTime": None}, "startTimeUtc None cannot be read"),
         ({"startTimeUtc": "0001-01-01T00:00:00Z", "startTime": ""}, "cannot be read"),
-        ({"id": None}, "id None is no id"),
-        ({"id": "x"}, "id 'x' is no id"),
+        ({"id": None}, "id None is not an id"),
+        ({"id": "x"}, "id 'x' is not an id"),
         ({"homeTeamName": ""}, "both teams need a name"),
         ({"awayTeamId": 301, "awayTeamName": "Eastmoor"}, "cannot play itself"),
     ],
@@ -308,7 +314,7 @@ def test_a_score_that_is_told_is_never_read_wrongly(before: tuple[int, int], ext
     except ValueError:
         assert how == "own"
         return
-    assert score == Score(before, total, None, score.notes)
+    assert score == WhoScoredScore(before, total, None, score.notes)
 
 
 # incidents and cards
@@ -419,8 +425,8 @@ def test_a_match_without_offers_has_no_odds(bets: Any) -> None:
 def test_a_match_told_twice_alike_is_one_and_told_differently_is_none() -> None:
     found = feed(entry(), entry(id=2), entry(), entry(id=2, homeScore=3))
     assert [record.source_id for record in found.records] == ["1"]
-    assert [row.reason for row in found.refused] == ["the page tells this match twice, and differently"]
-    assert found.notes == {"matches told twice": 1}
+    assert [row.reason for row in found.refused] == ["the page lists this match twice, with different data"]
+    assert found.notes == {"matches listed twice": 1}
 
 
 def test_the_feed_of_another_tournament_is_refused_as_a_whole() -> None:
@@ -432,9 +438,9 @@ def test_the_feed_of_another_tournament_is_refused_as_a_whole() -> None:
 # the way through the site
 
 
-def walk(site: WhoScored, pages: dict[str, str], errand: Errand) -> tuple[list[str], list[MatchRecord]]:
+def walk(site: WhoScored, pages: dict[str, str], job: CrawlJob) -> tuple[list[str], list[MatchRecord]]:
     """Follow a site through pages by the beginning of their paths, as a visit does; return paths and records."""
-    queue, seen, records = site.start(errand), [], []
+    queue, seen, records = site.start(job), [], []
     while queue:
         request = queue.pop(0)
         path = request.url.removeprefix("https://football.test")
@@ -442,7 +448,7 @@ def walk(site: WhoScored, pages: dict[str, str], errand: Errand) -> tuple[list[s
         content = next(
             text for start, text in pages.items() if path == start or (start != "/" and path.startswith(start))
         )
-        reading = site.read(request, Page(request.url, content.encode(), errand.now), errand)
+        reading = site.read(request, Page(request.url, content.encode(), job.now), job)
         records += reading.records
         queue += reading.follow
     return seen, records
@@ -482,8 +488,8 @@ WORLD = {
 
 def test_a_visit_for_results_goes_from_the_home_page_to_the_match_centres_of_its_window() -> None:
     site = WhoScored(base_url="https://football.test", is_simulated=True, name="sandbox")
-    errand = Errand(Scope.RESULTS, Window(date(2032, 2, 1), date(2032, 2, 1)), FETCHED_AT)
-    seen, records = walk(site, WORLD, errand)
+    job = CrawlJob(ScrapeScope.RESULTS, Window(date(2032, 2, 1), date(2032, 2, 1)), FETCHED_AT)
+    seen, records = walk(site, WORLD, job)
     assert seen == [
         "/",
         "/regions/5/tournaments/9/isles",
@@ -501,29 +507,29 @@ def test_a_visit_for_results_goes_from_the_home_page_to_the_match_centres_of_its
 def test_a_visit_for_fixtures_asks_for_previews_and_one_for_odds_for_feeds_only() -> None:
     site = WhoScored(base_url="https://football.test", is_simulated=True)
     window = Window(date(2032, 2, 1), date(2032, 2, 16))
-    seen, _ = walk(site, WORLD, Errand(Scope.FIXTURES, window, FETCHED_AT))
+    seen, _ = walk(site, WORLD, CrawlJob(ScrapeScope.FIXTURES, window, FETCHED_AT))
     assert seen[5:] == ["/matches/2/preview/isles"]
-    seen, _ = walk(site, WORLD, Errand(Scope.ODDS, window, FETCHED_AT))
+    seen, _ = walk(site, WORLD, CrawlJob(ScrapeScope.ODDS, window, FETCHED_AT))
     assert seen[5:] == []
-    seen, _ = walk(site, WORLD, Errand(Scope.ODDS, Window(date(2032, 2, 3), date(2032, 2, 16)), FETCHED_AT))
+    seen, _ = walk(site, WORLD, CrawlJob(ScrapeScope.ODDS, Window(date(2032, 2, 3), date(2032, 2, 16)), FETCHED_AT))
     assert seen[4:] == []
 
 
 def test_a_re_reading_follows_to_match_centres_and_to_previews_of_any_time() -> None:
     site = WhoScored(base_url="https://football.test", is_simulated=True)
-    errand = Errand(Scope.REPARSE, Window(date(2032, 2, 1), date(2032, 2, 16)), FETCHED_AT + timedelta(days=300))
-    seen, _ = walk(site, WORLD, errand)
+    job = CrawlJob(ScrapeScope.REPARSE, Window(date(2032, 2, 1), date(2032, 2, 16)), FETCHED_AT + timedelta(days=300))
+    seen, _ = walk(site, WORLD, job)
     assert seen[5:] == ["/matches/1/live/isles", "/matches/2/preview/isles"]
 
 
 def test_a_back_fill_asks_for_every_month_with_a_day_in_the_window() -> None:
     site = WhoScored(base_url="https://football.test", is_simulated=True)
-    stage = Stage(Season(Tournament(5, 9), 101, "x"), 7)
-    errand = Errand(Scope.BACKFILL, Window(date(2032, 1, 31), date(2032, 2, 1)), FETCHED_AT)
+    stage = WhoScoredStage(WhoScoredSeason(Tournament(5, 9), 101, "x"), 7)
+    job = CrawlJob(ScrapeScope.BACKFILL, Window(date(2032, 1, 31), date(2032, 2, 1)), FETCHED_AT)
     content = WORLD[f"{SEASON}/stages/7"].encode()
-    reading = site.read(Request("x", "stage", about=stage), Page("x", content, FETCHED_AT), errand)
+    reading = site.read(Request("x", "stage", about=stage), Page("x", content, FETCHED_AT), job)
     assert [request.url.partition("d=")[2][:6] for request in reading.follow] == ["203201", "203202"]
-    assert [request.door for request in reading.follow] == [Door.IN_PAGE] * 2
+    assert [request.method for request in reading.follow] == [FetchMethod.IN_PAGE] * 2
     assert reading.follow[0].final_after == datetime(2032, 2, 8, tzinfo=UTC)
 
 
@@ -549,8 +555,8 @@ def test_what_is_followed_can_be_chosen_and_an_unlisted_one_is_counted() -> None
 
 def test_navigation_pages_are_kept_as_long_as_the_caller_says() -> None:
     site = WhoScored(navigation_age=timedelta(minutes=5), calendar_age=timedelta(minutes=1))
-    errand = Errand(Scope.RESULTS, Window(date(2032, 2, 1), date(2032, 2, 1)), FETCHED_AT)
-    (home,) = site.start(errand)
+    job = CrawlJob(ScrapeScope.RESULTS, Window(date(2032, 2, 1), date(2032, 2, 1)), FETCHED_AT)
+    (home,) = site.start(job)
     assert (home.url, home.max_age) == ("https://www.whoscored.com/", timedelta(minutes=5))
     reading = read("season.html", (FOLDER / "season.html").read_bytes(), site)
     assert [request.max_age for request in reading.follow] == [timedelta(minutes=1)]
@@ -559,9 +565,9 @@ def test_navigation_pages_are_kept_as_long_as_the_caller_says() -> None:
 # seasons
 
 
-def seasons(*names: str, level: int = 1) -> list[Season]:
+def seasons(*names: str, level: int = 1) -> list[WhoScoredSeason]:
     key = CompetitionKey("England", "League", level)
-    return [Season(Tournament(1, 2, competition=key), 100 - i, name) for i, name in enumerate(names)]
+    return [WhoScoredSeason(Tournament(1, 2, competition=key), 100 - i, name) for i, name in enumerate(names)]
 
 
 @pytest.mark.parametrize(

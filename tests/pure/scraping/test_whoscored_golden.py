@@ -25,9 +25,9 @@ from apps.matches.records import (
     StatsRecord,
     Status,
 )
-from apps.scraping.sources import Errand, Page, Reading, Request, Scope, WhoScored, Window
+from apps.scraping.sources import CrawlJob, Page, Reading, Request, ScrapeScope, WhoScored, Window
 from apps.scraping.sources.competitions import WHOSCORED
-from apps.scraping.sources.whoscored.trail import Season, Stage, Tournament
+from apps.scraping.sources.whoscored.trail import Tournament, WhoScoredSeason, WhoScoredStage
 from tests.pure.scraping.test_sources_golden import PAGES, SUFFIX, plain
 
 FOLDER = PAGES / "whoscored"
@@ -41,8 +41,8 @@ CUP = Tournament(252, 26, "england-fa-cup", CompetitionKey("England", "FA Cup", 
 EUROPE = Tournament(250, 12, "europe-champions-league", WHOSCORED[250, 12])
 
 
-def stage(tournament: Tournament, stage_id: int) -> Stage:
-    return Stage(Season(tournament, 940, "2031/2032"), stage_id)
+def stage(tournament: Tournament, stage_id: int) -> WhoScoredStage:
+    return WhoScoredStage(WhoScoredSeason(tournament, 940, "2031/2032"), stage_id)
 
 
 BO_LIND = PlayerKey("9002", "Bo Lind")
@@ -81,8 +81,8 @@ COMING = MatchRecord(
 
 ABOUT = {
     "tournament": LEAGUE,
-    "season": Season(LEAGUE, 940, "2031/2032", "england-premier-league"),
-    "season.stages": Season(EUROPE, 955, "2031/2032", "europe-champions-league"),
+    "season": WhoScoredSeason(LEAGUE, 940, "2031/2032", "england-premier-league"),
+    "season.stages": WhoScoredSeason(EUROPE, 955, "2031/2032", "europe-champions-league"),
     "stage": stage(LEAGUE, 51),
     "feed": stage(LEAGUE, 51),
     "feed.extra_time": stage(CUP, 61),
@@ -94,17 +94,17 @@ ABOUT = {
 }
 """What the pages before told, by the longest beginning of a page's name."""
 
-SCOPES = {"feed.coming.json": Scope.FIXTURES, "feed.placeholder.json": Scope.FIXTURES}
+SCOPES = {"feed.coming.json": ScrapeScope.FIXTURES, "feed.placeholder.json": ScrapeScope.FIXTURES}
 
 
 def read(name: str, content: bytes, site: WhoScored = SITE) -> Reading:
     kind = name.split(".")[0]
     about = ABOUT.get(name.rsplit(".", 1)[0], ABOUT.get(kind))
-    errand = Errand(SCOPES.get(name, Scope.RESULTS), Window(date(2032, 1, 1), date(2032, 2, 28)), FETCHED_AT)
+    job = CrawlJob(SCOPES.get(name, ScrapeScope.RESULTS), Window(date(2032, 1, 1), date(2032, 2, 28)), FETCHED_AT)
     if name.startswith(("feed.month", "feed.wrapped")):
-        errand = Errand(Scope.BACKFILL, Window(date(2031, 9, 6), date(2031, 9, 6)), FETCHED_AT)
+        job = CrawlJob(ScrapeScope.BACKFILL, Window(date(2031, 9, 6), date(2031, 9, 6)), FETCHED_AT)
     page = Page(f"https://football.test/{name}", content, FETCHED_AT)
-    return site.read(Request(page.url, kind, about=about), page, errand)
+    return site.read(Request(page.url, kind, about=about), page, job)
 
 
 def as_document(reading: Reading) -> dict[str, Any]:
@@ -121,7 +121,7 @@ def request_document(request: Request) -> dict[str, Any]:
     document = {
         "url": request.url,
         "kind": request.kind,
-        "door": request.door.value,
+        "door": request.method.value,
         "wait_for": request.wait_for,
         "about": type(request.about).__name__,
     }

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apps.scraping.sources import Errand, Page, ParseError, Reading, Request, Scope, WhoScored, Window
+from apps.scraping.sources import CrawlJob, Page, ParseError, Reading, Request, ScrapeScope, WhoScored, Window
 from apps.scraping.sources.whoscored.pages import DEEPEST_NESTING, LARGEST_PAGE
 from tests.pure.scraping.test_whoscored import centre, entry, feed
 from tests.pure.scraping.test_whoscored_golden import CASES, FETCHED_AT, FOLDER, read
@@ -52,11 +52,11 @@ def test_a_page_that_has_changed_names_what_is_missing(name: str, content: str, 
 
 
 def test_a_page_of_an_unknown_kind_or_place_is_an_error() -> None:
-    errand = Errand(Scope.RESULTS, Window(date(2032, 2, 1), date(2032, 2, 1)), FETCHED_AT)
+    job = CrawlJob(ScrapeScope.RESULTS, Window(date(2032, 2, 1), date(2032, 2, 1)), FETCHED_AT)
     page = Page("x", b"<html></html>", FETCHED_AT)
     for request in (Request("x", "shop"), Request("x", "match_centre"), Request("x", "feed")):
         with pytest.raises(ParseError):
-            WhoScored().read(request, page, errand)
+            WhoScored().read(request, page, job)
 
 
 N = 150_000
@@ -151,7 +151,7 @@ JSON = st.recursive(
 def test_whatever_an_entry_holds_it_is_a_match_or_a_refusal(more: dict[str, Any]) -> None:
     found = feed(entry(**more), entry(id=77))
     placeholders = found.notes["placeholders whose teams are not decided"]
-    assert len(found.records) + len(found.refused) + placeholders + found.notes["matches told twice"] >= 1
+    assert len(found.records) + len(found.refused) + placeholders + found.notes["matches listed twice"] >= 1
     assert "77" in {record.source_id for record in found.records}
 
 

@@ -1,1 +1,1 @@
-"""Commands of `manage.py` about the faces."""
+"""Commands of `manage.py` about API keys."""

@@ -1,4 +1,4 @@
-"""`manage.py api_key create | list | revoke`: keys of programs, for operators without the browser."""
+"""`manage.py api_key create | list | revoke`: API keys on the command line."""
 
 from __future__ import annotations
 
@@ -23,34 +23,40 @@ LONGEST_SOURCE = 40
 
 
 class Command(BaseCommand):
-    """Make, list and revoke keys."""
+    """Create, list and revoke API keys."""
 
-    help = "Make a key with which a program pushes matches in, list the keys, or revoke one."
+    help = "Create an API key with which a program pushes matches in, list the keys, or revoke one."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare what can be done with keys, and the options of each."""
         what = parser.add_subparsers(dest="what", required=True, metavar="create|list|revoke")
-        create = what.add_parser("create", help="make a key; it is printed once, alone on standard output")
-        create.add_argument("name", help="who uses it")
+        create = what.add_parser("create", help="create a key and print it, once, on standard output")
+        create.add_argument("name", help="the program that uses it")
         create.add_argument("--source", required=True, help="name under which its records are stored, such as my-feed")
         create.add_argument(
-            "--world", action="append", choices=World.values, help="it may write to it; repeatable; default: real"
+            "--world",
+            action="append",
+            choices=World.values,
+            help="a world that it may write to; repeatable; default: real",
         )
         create.add_argument(
-            "--scope", action="append", choices=ApiKeyScope.values, help="what it is for; repeatable; default: ingest"
+            "--scope",
+            action="append",
+            choices=ApiKeyScope.values,
+            help="a right that it gives; repeatable; default: ingest",
         )
-        create.add_argument("--days", type=int, help="how long it lasts; default: until it is revoked")
+        create.add_argument("--days", type=int, help="days until it expires; default: it does not expire")
         create.add_argument(
             "--shares-source", action="store_true", help="store under the name of a source that SPAI reads itself"
         )
         listed = what.add_parser("list", help="list all keys")
-        listed.add_argument("--json", action="store_true", help="answer with one JSON document")
-        revoke = what.add_parser("revoke", help="end a key at once and for good")
+        listed.add_argument("--json", action="store_true", help="print one JSON document")
+        revoke = what.add_parser("revoke", help="revoke a key at once and for good")
         revoke.add_argument("prefix", help="the eight characters after spai_")
-        revoke.add_argument("--yes", action="store_true", help="do not ask; without a terminal nobody is asked anyway")
+        revoke.add_argument(
+            "--yes", action="store_true", help="do not ask for confirmation; without a terminal there is no question"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Do it."""
         {"create": self._create, "list": self._list, "revoke": self._revoke}[options["what"]](options)
 
     def _create(self, options: dict[str, Any]) -> None:
@@ -78,9 +84,9 @@ class Command(BaseCommand):
                 shares_source=options["shares_source"],
             )
         except services.SourceTakenError as error:
-            raise CommandError(f"{error} (--shares-source says so)") from error
+            raise CommandError(f"{error} (--shares-source confirms it.)") from error
         self.stderr.write(
-            f"{made.row} stores under {source} in: {', '.join(made.row.worlds)}. Keep the key; it is shown this once."
+            f"{made.row} stores under {source} in: {', '.join(made.row.worlds)}. Store the key; it is shown only once."
         )
         self.stdout.write(made.token)
 
@@ -127,16 +133,16 @@ class Command(BaseCommand):
 
 
 def _agreed(question: str) -> bool:
-    """Ask whoever sits at the terminal; True where nobody does, such as in a script: the command names the key."""
+    """Ask for confirmation at the terminal; True without one, as in a script, which named the key."""
     try:
         return input(question).strip().lower() in ("y", "yes")
     except (EOFError, RuntimeError):
-        # Ctrl-D at a terminal is a no; where input is empty or closed there is nobody to ask.
+        # Ctrl-D at a terminal means no; empty or closed input means that there is no terminal.
         return sys.stdin is None or not sys.stdin.isatty()
 
 
 def _operator() -> str:
-    """Return who types, for the row."""
+    """Return the name of the operator for `created_by`."""
     try:
         return f"{getpass.getuser()} (command)"
     except (KeyError, OSError):

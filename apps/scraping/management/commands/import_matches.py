@@ -20,21 +20,20 @@ REFUSALS_SHOWN = 200
 
 
 class Command(BaseCommand):
-    """Read files and folders of match results, and store what is new or differs."""
+    """Import of match files."""
 
     help = (
-        "Import match files of a source. PATH is a file or a folder, which is searched through. What is stored already "
-        "is left alone, so that the same files can be imported again at any time."
+        "Import match files of a source. PATH is a file, or a folder that is searched with its subfolders. Matches "
+        "that are stored already stay as they are, so that the same files can be imported again at any time."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare the paths, the source and the form of the answer."""
         parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a file, or a folder of files")
         parser.add_argument("--source", required=True, choices=sorted(SOURCES), help="whose files they are")
-        parser.add_argument("--json", action="store_true", help="answer with one JSON document, totals at its end")
+        parser.add_argument("--json", action="store_true", help="print one JSON document, with the totals at its end")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Import, then say what happened; a file that could not be read makes the exit code 1."""
+        """Import and print the report; the exit code is 1 if a file could not be read."""
         bar: tqdm[Any] = tqdm(unit="file", disable=None, dynamic_ncols=True, desc=f"importing {options['source']}")
 
         def on_file(report: FileReport) -> None:
@@ -52,20 +51,20 @@ class Command(BaseCommand):
                 )
         except OperationalError as error:
             raise CommandError(
-                f"The database does not answer ({str(error).splitlines()[0]}). Start it with `make up`, or check "
+                f"The database does not respond ({str(error).splitlines()[0]}). Start it with `make up`, or check "
                 "DATABASE_URL."
             ) from error
         if options["json"]:
             self.stdout.write(json.dumps(as_document(report, options["source"]), ensure_ascii=False, indent=1))
         else:
-            self._tell(report)
+            self._print(report)
         if report.failed:
             names = "\n".join(f"  {file.name}: {file.error}" for file in report.failed)
             raise CommandError(
                 f"{len(report.failed)} of {len(report.files)} files could not be read; the others are stored.\n{names}"
             )
 
-    def _tell(self, report: ImportReport) -> None:
+    def _print(self, report: ImportReport) -> None:
         width = max((len(file.name) for file in report.files), default=4)
         head = f"{'file':<{width}} {'rows':>7} {'created':>7} {'changed':>7} {'same':>7} {'refused':>7}  left out"
         self.stdout.write(head)
@@ -95,7 +94,7 @@ class Command(BaseCommand):
 
 
 def as_document(report: ImportReport, source: str) -> dict[str, Any]:
-    """Return the account of an import as plain values, the totals at its end."""
+    """Return the report of an import as plain values, with the totals at its end."""
     done = report.ingest
     return {
         "source": source,

@@ -1,4 +1,4 @@
-"""`manage.py scrape …`: look, visit, back-fill and re-parse from a shell."""
+"""`manage.py scrape …`: check, scrape, back-fill and re-parse from a shell."""
 
 from __future__ import annotations
 
@@ -15,38 +15,38 @@ from tqdm import tqdm
 
 from apps.scraping import selectors, services
 from apps.scraping.models import ScrapeRun, Source
+from apps.scraping.scopes import ScrapeScope
 from apps.scraping.services.doctor import examine
 
 MONTH_LENGTH: Final = len("2024-08")
 
 OPERATOR: Final = "manage.py scrape"
 LOOK_EVERY: Final = 1.0
-"""Seconds between two looks at a visit that another process works on."""
+"""Seconds between two checks of a run that another process works on."""
 
 
 class Command(BaseCommand):
-    """Visits to sources from a shell."""
+    """Scrape runs from a shell."""
 
-    help = "Visit sources, back-fill them, read kept pages again; `doctor` says what is there and what is missing."
+    help = "Scrape sources, back-fill them, re-parse stored pages; `doctor` shows what is missing."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare the actions."""
         actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-        doctor = actions.add_parser("doctor", help="look at the browser, the storage, the lanes and every source")
-        doctor.add_argument("--json", action="store_true", help="the findings for programs")
+        doctor = actions.add_parser("doctor", help="check the browser, the storage, the hosts and every source")
+        doctor.add_argument("--json", action="store_true", help="print the findings as JSON")
         actions.add_parser("list", help="every source with its freshness")
-        now = actions.add_parser("now", help="visit a source at once and wait for the end")
+        now = actions.add_parser("now", help="scrape a source at once and wait for the end")
         now.add_argument("source")
         now.add_argument("--scope", default="results", choices=["results", "fixtures", "odds"])
-        backfill = actions.add_parser("backfill", help="visit the months of a stretch and wait for the end")
+        backfill = actions.add_parser("backfill", help="scrape the months of a period and wait for the end")
         backfill.add_argument("source")
         backfill.add_argument(
             "--from", dest="start", required=True, type=_day, metavar="DAY", help="first day, YYYY-MM-DD or YYYY-MM"
         )
         backfill.add_argument("--to", dest="end", required=True, type=_last_day, metavar="DAY", help="the last day")
-        reparse = actions.add_parser("reparse", help="read kept pages again with the code of now; no request leaves")
+        reparse = actions.add_parser("reparse", help="parse stored pages again by the current code; no request is sent")
         reparse.add_argument("source")
-        permit = actions.add_parser("permit", help="confirm that the owners of a source permit visits")
+        permit = actions.add_parser("permit", help="confirm that the owners of a source permit scraping")
         permit.add_argument("source")
         permit.add_argument("--note", required=True, help="who gave the permission, when, and for what")
         for word in ("on", "off"):
@@ -54,7 +54,6 @@ class Command(BaseCommand):
             switch.add_argument("source")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Do what was asked."""
         services.ensure_sources(now=timezone.now())
         try:
             getattr(self, f"_{options['action']}")(options)
@@ -80,7 +79,7 @@ class Command(BaseCommand):
                 self.stdout.write(f"{'':<16} off: {reason}")
 
     def _now(self, options: dict[str, Any]) -> None:
-        run = services.request_visit(
+        run = services.request_run(
             source=_source(options["source"]), scope=options["scope"], by=OPERATOR, now=timezone.now()
         )
         self._follow([run])
@@ -103,7 +102,7 @@ class Command(BaseCommand):
     def _permit(self, options: dict[str, Any]) -> None:
         source = _source(options["source"])
         services.confirm_permission(source=source, by=OPERATOR, note=options["note"], now=timezone.now())
-        self.stdout.write(f"Noted. {source.name} may be switched on: manage.py scrape on {source.name}")
+        self.stdout.write(f"The permission is recorded. Switch the source on: manage.py scrape on {source.name}")
 
     def _on(self, options: dict[str, Any]) -> None:
         source = _source(options["source"])
@@ -113,12 +112,12 @@ class Command(BaseCommand):
     def _off(self, options: dict[str, Any]) -> None:
         source = _source(options["source"])
         services.switch(source=source, is_on=False)
-        self.stdout.write(f"{source.name} is off: no request leaves for it.")
+        self.stdout.write(f"{source.name} is off: no request is sent to it.")
 
     def _follow(self, runs: list[ScrapeRun]) -> None:
-        """Work on the visits here, or watch another process do it, until they are over."""
+        """Work on the runs, or wait for another process that does, until they are over."""
         wanted = {run.pk for run in runs}
-        with tqdm(total=len(wanted), unit="visit", disable=None, dynamic_ncols=True) as bar:
+        with tqdm(total=len(wanted), unit="run", disable=None, dynamic_ncols=True) as bar:
             while True:
                 for report in services.scrape_due(now=timezone.now()):
                     bar.set_postfix_str(f"{report.source} {report.scope}, {report.pages} pages", refresh=True)
@@ -128,7 +127,7 @@ class Command(BaseCommand):
                 bar.update(len(wanted) - left - bar.n)
                 if not left:
                     break
-                if reason := _why_held(wanted):
+                if reason := _why_halted(wanted):
                     raise CommandError(reason)
                 time.sleep(LOOK_EVERY)
         ended = list(ScrapeRun.objects.filter(pk__in=wanted).select_related("source").order_by("pk"))
@@ -142,26 +141,26 @@ class Command(BaseCommand):
                 self.stdout.write(f"  {run.detail}")
         troubled = [run for run in ended if run.outcome in selectors.TROUBLED]
         if troubled:
-            raise CommandError(f"{len(troubled)} of {len(ended)} visits did not end well.")
+            raise CommandError(f"{len(troubled)} of {len(ended)} runs failed or were incomplete.")
 
 
-def _why_held(wanted: set[int]) -> str:
-    """Return why none of the visits that are left goes on, empty when one does.
+def _why_halted(wanted: set[int]) -> str:
+    """Return why none of the runs that are left can continue, empty if one can.
 
-    A back-fill waits for its host to be well, which can take days.
+    A back-fill waits until its host is resumed, which can take days.
     """
     left = ScrapeRun.objects.filter(pk__in=wanted, finished_at__isnull=True).select_related("source")
     halted = None
     for run in left:
         url = services.base_url_of(run.source)
-        if run.scope != ScrapeRun.Scope.BACKFILL or not selectors.is_halted(url, timezone.now()):
+        if run.scope != ScrapeScope.BACKFILL or not selectors.is_halted(url, timezone.now()):
             return ""
-        halted = selectors.lane_of(url)
+        halted = selectors.host_state_of(url)
     if halted is None:
         return ""
     return (
-        f"{halted.host} is halted until {halted.open_until:%Y-%m-%d %H:%M} UTC: {halted.reason}. {len(left)} visits "
-        "wait, and a worker takes them up when it is over; or resume the lane in the admin and ask again."
+        f"{halted.host} is halted until {halted.open_until:%Y-%m-%d %H:%M} UTC: {halted.reason}. {len(left)} runs "
+        "wait, and a worker takes them up afterwards. Or resume the host in the admin and start the command again."
     )
 
 
@@ -169,7 +168,7 @@ def _source(name: str) -> Source:
     found = Source.objects.filter(name=name).first()
     if found is None:
         names = ", ".join(Source.objects.order_by("name").values_list("name", flat=True))
-        raise CommandError(f"No source is called {name!r}; there are {names}.")
+        raise CommandError(f"There is no source {name!r}; there are {names}.")
     return found
 
 

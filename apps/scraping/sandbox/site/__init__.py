@@ -1,4 +1,4 @@
-"""The simulated world as a web site: WhoScored's shape and football-data's files, written anew, without a framework.
+"""The simulated world as a web site, with pages like WhoScored's and files like football-data's.
 
 | address | what it shows |
 |---|---|
@@ -11,15 +11,14 @@
 | ``/fixtures.csv`` | the coming matches of the current season, likewise |
 | ``/_faults``, ``/_log`` | for programs on this machine: see `control` |
 
-`Site` is a WSGI application. Its pages are a pure function of the world and the clock: equal seeds, anchors and
-moments give equal bytes. It also plays the broken site (`faults`) and counts its requests (`log`), for the tests and
-benchmarks of whoever reads it.
+`SandboxSite` is a WSGI application. Its pages are a pure function of the world and the clock: equal seeds, anchors and
+moments give equal bytes. For tests and benchmarks it can also misbehave (`faults`) and lists its requests (`log`).
 """
 
 from __future__ import annotations
 
-from apps.scraping.sandbox.site.application import Site
+from apps.scraping.sandbox.site.application import SandboxSite
 from apps.scraping.sandbox.site.faults import FaultError, Faults, Mode
 from apps.scraping.sandbox.site.log import RequestLog
 
-__all__ = ["FaultError", "Faults", "Mode", "RequestLog", "Site"]
+__all__ = ["FaultError", "Faults", "Mode", "RequestLog", "SandboxSite"]

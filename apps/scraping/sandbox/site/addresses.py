@@ -1,4 +1,4 @@
-"""The site's ids, names and paths: what stands in a link and what it leads to.
+"""Ids, names and paths of the site.
 
 Ids of different kinds do not overlap: regions from 901, tournaments from 911, seasons from 10,000, stages from
 100,000, players from 300,000, matches from 1,000,000.
@@ -15,10 +15,10 @@ from zoneinfo import ZoneInfo
 
 from apps.matches.records import CompetitionKey
 from apps.scraping.sandbox.clubs import COMPETITIONS, LEVELS
-from apps.scraping.sandbox.timetable import LATEST_SEASON, Season
+from apps.scraping.sandbox.timetable import LATEST_SEASON, SimulatedSeason
 
 CLOCK: Final = ZoneInfo("Europe/London")
-"""The clock of kick-offs in the feed and in the files, as on the sites whose shape they have."""
+"""Time zone of kick-offs in the feed and in the files, as on the real sites."""
 
 FIRST_REGION_ID: Final = 901
 FIRST_TOURNAMENT_ID: Final = 911
@@ -26,20 +26,20 @@ FIRST_SEASON_ID: Final = 10_000
 FIRST_STAGE_ID: Final = 100_000
 
 DIVISIONS: Final = ("XA1", "XA2", "XV1", "XV2")
-"""Codes of the leagues in football-data's form. Countries whose code begins with X do not exist: ISO 3166 leaves XA to
-XZ to its users, so no real division can be called so."""
+"""Codes of the leagues in the files. ISO 3166 reserves the country codes XA to XZ for users, so that no real division
+can have such a code."""
 
 LABEL: Final = re.compile(r"(\d{4})-(\d{2})")
 
 
 @dataclass(frozen=True, slots=True)
-class League:
-    """One league of the world as the site counts it.
+class SandboxLeague:
+    """One league of the world with its ids and paths.
 
     Parameters
     ----------
     number : int
-        Its place in `clubs.COMPETITIONS`.
+        Its index in `clubs.COMPETITIONS`.
     """
 
     number: int
@@ -74,22 +74,22 @@ class League:
         """The path of the league."""
         return f"/regions/{self.region_id}/tournaments/{self.tournament_id}/{self.slug}"
 
-    def season_id(self, season: Season) -> int:
+    def season_id(self, season: SimulatedSeason) -> int:
         """Return the site's id of one season of this league."""
         return FIRST_SEASON_ID + season.number * len(COMPETITIONS) + self.number
 
-    def stage_id(self, season: Season) -> int:
+    def stage_id(self, season: SimulatedSeason) -> int:
         """Return the id of the only stage of a season of this league."""
         return FIRST_STAGE_ID + season.number * len(COMPETITIONS) + self.number
 
-    def season_path(self, season: Season) -> str:
+    def season_path(self, season: SimulatedSeason) -> str:
         """Return the path of a season, spelled as in the list of seasons."""
         return (
             f"/Regions/{self.region_id}/Tournaments/{self.tournament_id}/Seasons/{self.season_id(season)}"
             f"/{self.slug}-{slug(season_name(season))}"
         )
 
-    def stage_path(self, season: Season) -> str:
+    def stage_path(self, season: SimulatedSeason) -> str:
         """Return the path of the fixtures of a season's stage."""
         return (
             f"/regions/{self.region_id}/tournaments/{self.tournament_id}/seasons/{self.season_id(season)}"
@@ -97,16 +97,16 @@ class League:
         )
 
 
-LEAGUES: Final = tuple(League(number) for number in range(len(COMPETITIONS)))
+LEAGUES: Final = tuple(SandboxLeague(number) for number in range(len(COMPETITIONS)))
 
 
-def season_and_league(stage_or_season_id: int, first_id: int) -> tuple[int, League]:
-    """Return the number of the season and the league that an id means.
+def season_and_league(stage_or_season_id: int, first_id: int) -> tuple[int, SandboxLeague]:
+    """Return number of the season and league of an id.
 
     Raises
     ------
     LookupError
-        When it means none.
+        When there is no such id.
     """
     number, league = divmod(stage_or_season_id - first_id, len(COMPETITIONS))
     if not 0 <= number <= LATEST_SEASON:
@@ -114,7 +114,7 @@ def season_and_league(stage_or_season_id: int, first_id: int) -> tuple[int, Leag
     return number, LEAGUES[league]
 
 
-def season_name(season: Season) -> str:
+def season_name(season: SimulatedSeason) -> str:
     """Return a season's name on the site: ``"2018/2019"``, and of a dense season its label."""
     found = LABEL.fullmatch(season.label)
     if found is None:
@@ -123,8 +123,8 @@ def season_name(season: Season) -> str:
     return f"{first}/{first + 1}"
 
 
-def season_code(season: Season) -> str:
-    """Return how the paths of the files name a past season, such as ``"1819"``."""
+def season_code(season: SimulatedSeason) -> str:
+    """Return the code of a past season in the paths of files, such as ``"1819"``."""
     return season.label[2:4] + season.label[5:7]
 
 
@@ -140,7 +140,7 @@ def slug(text: str) -> str:
 
 
 def on_clock(moment: datetime) -> datetime:
-    """Return a moment by the clock of the site."""
+    """Return a moment in the time zone of the site."""
     return moment.astimezone(CLOCK)
 
 

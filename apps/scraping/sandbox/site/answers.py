@@ -1,4 +1,4 @@
-"""An answer of the site, and what HTTP makes of it: validators, compression, 304."""
+"""Responses of the site, with HTTP validators, compression and status 304."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 SMALLEST_GZIP: Final = 500
-"""Bytes; less is not worth the work."""
+"""Bytes; smaller bodies are not compressed."""
 GZIP_LEVEL: Final = 4
 
 HTML: Final = "text/html; charset=utf-8"
@@ -24,8 +24,8 @@ TEXT: Final = "text/plain; charset=utf-8"
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What is sent back.
+class SiteAnswer:
+    """A response of the site before it is sent.
 
     Parameters
     ----------
@@ -33,11 +33,11 @@ class Answer:
     content_type : str
     status : HTTPStatus
     modified_at : datetime or None
-        When it changed latest, aware, UTC; sent as Last-Modified.
+        When it last changed, aware, UTC; sent as Last-Modified.
     headers : mapping of str to str
         More headers.
     stream : iterable of bytes or None
-        Sent in place of the body, as it comes.
+        Sent in place of the body, piece by piece.
     """
 
     body: bytes
@@ -49,16 +49,16 @@ class Answer:
 
     @cached_property
     def etag(self) -> str:
-        """A weak validator: the compressed and the plain body are the same answer."""
+        """A weak validator, the same for the compressed and the plain body."""
         return f'W/"{hashlib.sha256(self.body).hexdigest()[:24]}"'
 
     @cached_property
     def compressed(self) -> bytes:
-        """The body in gzip, without a time in it, so that equal bodies give equal bytes."""
+        """The body in gzip, without a timestamp, so that equal bodies give equal bytes."""
         return gzip.compress(self.body, GZIP_LEVEL, mtime=0)
 
     def is_known(self, if_none_match: str, if_modified_since: str) -> bool:
-        """Return whether what the client has is still this answer; of two questions the one about the body counts."""
+        """Return whether the client's copy is still current; If-None-Match takes precedence."""
         if if_none_match:
             tags = [tag.strip() for tag in if_none_match.split(",")]
             return "*" in tags or self.etag.removeprefix("W/") in [tag.removeprefix("W/") for tag in tags]
@@ -71,30 +71,32 @@ class Answer:
         return self.modified_at.replace(microsecond=0) <= (since if since.tzinfo else since.replace(tzinfo=UTC))
 
 
-def json_answer(value: Any, status: HTTPStatus = HTTPStatus.OK) -> Answer:
-    """Return an answer for programs, which no cache keeps."""
-    return Answer(json.dumps(value, ensure_ascii=False).encode(), JSON, status, headers={"Cache-Control": "no-store"})
+def json_answer(value: Any, status: HTTPStatus = HTTPStatus.OK) -> SiteAnswer:
+    """Return a JSON response that must not be cached."""
+    return SiteAnswer(
+        json.dumps(value, ensure_ascii=False).encode(), JSON, status, headers={"Cache-Control": "no-store"}
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """Status line, headers and body as they go out."""
+    """Status line, headers and body as they are sent."""
 
     status: str
     headers: list[tuple[str, str]]
     body: Iterable[bytes]
 
 
-def prepare(answer: Answer, *, method: str, headers: Mapping[str, str]) -> Sent:
-    """Return what goes out for an answer.
+def prepare(answer: SiteAnswer, *, method: str, headers: Mapping[str, str]) -> Sent:
+    """Return what is sent for a response.
 
     Parameters
     ----------
-    answer : Answer
+    answer : SiteAnswer
     method : str
         With ``HEAD`` there is no body.
     headers : mapping of str to str
-        Of the request, by the names of WSGI such as ``HTTP_IF_NONE_MATCH``.
+        Of the request, by their WSGI names such as ``HTTP_IF_NONE_MATCH``.
     """
     sent = {"Content-Type": answer.content_type, **answer.headers}
     if answer.stream is not None:
@@ -115,7 +117,7 @@ def prepare(answer: Answer, *, method: str, headers: Mapping[str, str]) -> Sent:
 
 
 def accepts_gzip(accept_encoding: str) -> bool:
-    """Return whether a client takes gzip; ``gzip;q=0`` refuses it."""
+    """Return whether a client accepts gzip; ``gzip;q=0`` refuses it."""
     for part in accept_encoding.lower().split(","):
         name, _, quality = (piece.strip() for piece in part.partition(";"))
         if name in ("gzip", "*"):

@@ -1,4 +1,4 @@
-"""The WSGI application: from a path to an answer, with faults, a log, and a lock around the one world."""
+"""The WSGI application: routes, faults, the log, and a lock around the world."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from apps.scraping.sandbox.site.addresses import (
     FIRST_SEASON_ID,
     FIRST_STAGE_ID,
     LEAGUES,
-    League,
+    SandboxLeague,
     season_and_league,
     season_code,
 )
-from apps.scraping.sandbox.site.answers import CSV, JSON, TEXT, Answer, json_answer, prepare
+from apps.scraping.sandbox.site.answers import CSV, JSON, TEXT, SiteAnswer, json_answer, prepare
 from apps.scraping.sandbox.site.breakage import spoil
 from apps.scraping.sandbox.site.control import CONTROL_PATHS, control
 from apps.scraping.sandbox.site.faults import Faults, Mode
-from apps.scraping.sandbox.site.feed import Feed
+from apps.scraping.sandbox.site.feed import FeedWriter
 from apps.scraping.sandbox.site.log import LoggedRequest, RequestLog
-from apps.scraping.sandbox.site.stages import MatchView, Stage
-from apps.scraping.sandbox.timetable import MATCHES_PER_LEAGUE, MATCHES_PER_SEASON, Season
-from apps.scraping.sandbox.world import FIRST_SOURCE_ID, World
+from apps.scraping.sandbox.site.stages import MatchView, SandboxStage
+from apps.scraping.sandbox.timetable import MATCHES_PER_LEAGUE, MATCHES_PER_SEASON, SimulatedSeason
+from apps.scraping.sandbox.world import FIRST_SOURCE_ID, SimulatedWorld
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 FEEDS_KEPT: Final = 64
-"""Stages whose entries stay made; each takes about half a megabyte."""
+"""Stages whose entries are cached; each takes about half a megabyte."""
 ANSWERS_KEPT: Final = 64
 LONGEST_TARGET: Final = 2_000
 
@@ -46,53 +46,53 @@ ROBOTS: Final = b"User-agent: *\nAllow: /\n"
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """An answer that holds from one moment to another."""
+    """A response that is valid from one moment to another."""
 
-    answer: Answer
+    answer: SiteAnswer
     since: datetime
     until: datetime
 
 
 class NotFoundError(LookupError):
-    """No page has this address; the text says what is wrong with it."""
+    """There is no page at this address; the text says why."""
 
 
 class BadRequestError(ValueError):
-    """The address asks for something that cannot be; the text says what."""
+    """The address has an invalid parameter; the text says which."""
 
 
-class Site:
+class SandboxSite:
     """The simulated world as a web site; may be served by several threads.
 
     Parameters
     ----------
-    world : World
-        From now on the site's own: it is asked by one thread at a time.
+    world : SimulatedWorld
+        Must not be used elsewhere afterwards: the site uses it in one thread at a time.
     clock : callable
-        Returns the moment, aware, at which the world is looked at.
+        Gives the moment, aware, at which the world is shown.
 
     Attributes
     ----------
     faults : Faults
-        Which paths are broken; programs on this machine switch them at ``/_faults``.
+        Faults of paths; programs on this machine change them at ``/_faults``.
     log : RequestLog
         The latest requests; programs on this machine read them at ``/_log``.
     """
 
-    def __init__(self, world: World, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(self, world: SimulatedWorld, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.faults = Faults()
         self.log = RequestLog()
         self._world = world
         self._clock = clock
         self._lock = threading.RLock()
         self._closing = threading.Event()
-        self._feeds: OrderedDict[int, Feed] = OrderedDict()
+        self._feeds: OrderedDict[int, FeedWriter] = OrderedDict()
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._players = {player.id: player for squad in world.squads for player in squad}
         self._clubs = {player.id: club for club, squad in zip(CLUBS, world.squads, strict=True) for player in squad}
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer one request."""
+        """Respond to one request."""
         path, query = _path_of(environ), environ.get("QUERY_STRING", "")
         method = environ["REQUEST_METHOD"]
         if path in CONTROL_PATHS:
@@ -110,11 +110,11 @@ class Site:
             raise
 
     def close(self) -> None:
-        """Let go of all requests that wait."""
+        """End all waiting requests."""
         self._closing.set()
 
-    def page(self, path: str, query: str = "") -> Answer:
-        """Return the right answer for a path, whatever is broken."""
+    def page(self, path: str, query: str = "") -> SiteAnswer:
+        """Return the correct response for a path, whatever its faults."""
         try:
             if len(path) + len(query) > LONGEST_TARGET:
                 raise BadRequestError("the address is too long")
@@ -130,21 +130,21 @@ class Site:
             return pages.error_answer(HTTPStatus.NOT_FOUND, str(error))
 
     # ── Pages ────────────────────────────────────────────────────────────────────────────────────────────────────────
-    def _home(self, now: datetime, query: str) -> Answer:
+    def _home(self, now: datetime, query: str) -> SiteAnswer:
         past = [season for season in self._seasons(now) if not season.is_dense]
-        return Answer(pages.home_page(self._world.season_at(now), past))
+        return SiteAnswer(pages.home_page(self._world.season_at(now), past))
 
-    def _tournament(self, now: datetime, query: str, region: str, tournament: str) -> Answer:
+    def _tournament(self, now: datetime, query: str, region: str, tournament: str) -> SiteAnswer:
         league = _league(region, tournament)
         seasons = self._seasons(now)
-        return Answer(pages.season_page(league, seasons[0], seasons))
+        return SiteAnswer(pages.season_page(league, seasons[0], seasons))
 
-    def _season(self, now: datetime, query: str, region: str, tournament: str, season: str) -> Answer:
+    def _season(self, now: datetime, query: str, region: str, tournament: str, season: str) -> SiteAnswer:
         league = _league(region, tournament)
         number = _number(int(season), FIRST_SEASON_ID, league)
-        return Answer(pages.season_page(league, self._told(number, now), self._seasons(now)))
+        return SiteAnswer(pages.season_page(league, self._announced(number, now), self._seasons(now)))
 
-    def _stage(self, now: datetime, query: str, region: str, tournament: str, season: str, stage: str) -> Answer:
+    def _stage(self, now: datetime, query: str, region: str, tournament: str, season: str, stage: str) -> SiteAnswer:
         league = _league(region, tournament)
         number = _number(int(stage), FIRST_STAGE_ID, league)
         if number != _number(int(season), FIRST_SEASON_ID, league):
@@ -154,9 +154,9 @@ class Site:
         begun = sum(kickoff_at <= now for kickoff_at, _ in order)
         first = min(max(0, begun - pages.SHOWN // 2), len(order) - pages.SHOWN)
         around = [shown.view(match, now) for _, match in order[first : first + pages.SHOWN]]
-        return Answer(pages.stage_page(shown, shown.days(now), around))
+        return SiteAnswer(pages.stage_page(shown, shown.days(now), around))
 
-    def _month(self, now: datetime, query: str, stage: str) -> Answer:
+    def _month(self, now: datetime, query: str, stage: str) -> SiteAnswer:
         asked = parse_qs(query).get("d", [""])[-1]
         found = re.fullmatch(r"([0-9]{4})([0-9]{2})", asked)
         if found is None or not 1 <= int(found[2]) <= 12 or not int(found[1]):
@@ -167,26 +167,26 @@ class Site:
         def make() -> _Kept:
             since, until = feed.stage.window(now)
             body = feed.month(int(found[1]), int(found[2]), now, since)
-            return _Kept(Answer(body, JSON, modified_at=since), since, until)
+            return _Kept(SiteAnswer(body, JSON, modified_at=since), since, until)
 
         return self._keep(f"feed {stage} {asked}", now, make)
 
-    def _live(self, now: datetime, query: str, match: str) -> Answer:
+    def _live(self, now: datetime, query: str, match: str) -> SiteAnswer:
         feed, view = self._match(match, now)
-        return Answer(pages.centre_page(feed.stage, view, self._players))
+        return SiteAnswer(pages.centre_page(feed.stage, view, self._players))
 
-    def _preview(self, now: datetime, query: str, match: str) -> Answer:
+    def _preview(self, now: datetime, query: str, match: str) -> SiteAnswer:
         feed, view = self._match(match, now)
-        return Answer(pages.preview_page(feed.stage, view))
+        return SiteAnswer(pages.preview_page(feed.stage, view))
 
-    def _player(self, now: datetime, query: str, player_id: str) -> Answer:
+    def _player(self, now: datetime, query: str, player_id: str) -> SiteAnswer:
         player = self._players.get(player_id)
         if player is None:
             raise NotFoundError(f"there is no player {player_id}")
-        return Answer(pages.player_page(player, self._clubs[player_id].name))
+        return SiteAnswer(pages.player_page(player, self._clubs[player_id].name))
 
     # ── Files ────────────────────────────────────────────────────────────────────────────────────────────────────────
-    def _division(self, now: datetime, query: str, code: str, division: str) -> Answer:
+    def _division(self, now: datetime, query: str, code: str, division: str) -> SiteAnswer:
         league = next((league for league in LEAGUES if league.division.lower() == division), None)
         past = (season for season in self._seasons(now) if not season.is_dense)
         season = next((season for season in past if season_code(season) == code), None)
@@ -199,11 +199,11 @@ class Site:
             records = [stage.record(match, now) for match in stage.matches]
             played = [record for record in records if record.status is Status.FINISHED]
             body = tables.season_file(sorted(played, key=_by_kickoff))
-            return _Kept(Answer(body, CSV, modified_at=since), since, until)
+            return _Kept(SiteAnswer(body, CSV, modified_at=since), since, until)
 
         return self._keep(f"file {code} {division}", now, make)
 
-    def _fixtures(self, now: datetime, query: str) -> Answer:
+    def _fixtures(self, now: datetime, query: str) -> SiteAnswer:
         def make() -> _Kept:
             stages = [self._feed(self._world.season_at(now).number, league, now).stage for league in LEAGUES]
             windows = [stage.window(now) for stage in stages]
@@ -211,44 +211,44 @@ class Site:
             records = [stage.record(match, now) for stage in stages for match in stage.matches]
             coming = [record for record in records if record.status is Status.SCHEDULED]
             body = tables.fixtures_file(sorted(coming, key=_by_kickoff))
-            return _Kept(Answer(body, CSV, modified_at=since), since, until)
+            return _Kept(SiteAnswer(body, CSV, modified_at=since), since, until)
 
         return self._keep("fixtures", now, make)
 
-    def _robots(self, now: datetime, query: str) -> Answer:
-        return Answer(ROBOTS, TEXT)
+    def _robots(self, now: datetime, query: str) -> SiteAnswer:
+        return SiteAnswer(ROBOTS, TEXT)
 
-    # ── What is known ────────────────────────────────────────────────────────────────────────────────────────────────
-    def _seasons(self, now: datetime) -> list[Season]:
-        """Return the seasons that are told of, the newest first; LookupError before the first."""
+    # ── Announced data ────────────────────────────────────────────────────────────────────────────────────────────────
+    def _seasons(self, now: datetime) -> list[SimulatedSeason]:
+        """Return the announced seasons, the newest first; LookupError before the first."""
         return [self._world.season(number) for number in range(self._world.season_at(now).number, -1, -1)]
 
-    def _told(self, number: int, now: datetime) -> Season:
-        """Return a season; LookupError until its fixtures are out."""
+    def _announced(self, number: int, now: datetime) -> SimulatedSeason:
+        """Return a season; LookupError until its fixtures are announced."""
         season = self._world.season(number)
         if now < season.announced_at:
             raise NotFoundError("this season is not known yet")
         return season
 
-    def _feed(self, number: int, league: League, now: datetime) -> Feed:
-        stage_id = league.stage_id(self._told(number, now))
+    def _feed(self, number: int, league: SandboxLeague, now: datetime) -> FeedWriter:
+        stage_id = league.stage_id(self._announced(number, now))
         feed = self._feeds.get(stage_id)
         if feed is None:
-            feed = self._feeds[stage_id] = Feed(Stage(self._world.sheet(number), league))
+            feed = self._feeds[stage_id] = FeedWriter(SandboxStage(self._world.season_records(number), league))
             while len(self._feeds) > FEEDS_KEPT:
                 self._feeds.popitem(last=False)
         self._feeds.move_to_end(stage_id)
         return feed
 
-    def _match(self, match_id: str, now: datetime) -> tuple[Feed, MatchView]:
+    def _match(self, match_id: str, now: datetime) -> tuple[FeedWriter, MatchView]:
         number, match = divmod(int(match_id) - FIRST_SOURCE_ID, MATCHES_PER_SEASON)
         if number < 0:
             raise NotFoundError(f"there is no match {match_id}")
         feed = self._feed(number, LEAGUES[match // MATCHES_PER_LEAGUE], now)
         return feed, feed.stage.view(match, now)
 
-    def _keep(self, key: str, now: datetime, make: Callable[[], _Kept]) -> Answer:
-        """Return an answer that was made before and still holds, else make it."""
+    def _keep(self, key: str, now: datetime, make: Callable[[], _Kept]) -> SiteAnswer:
+        """Return the cached response if it is still valid, else make it."""
         kept = self._kept.get(key)
         if kept is None or not kept.since <= now < kept.until:
             kept = self._kept[key] = make()
@@ -258,7 +258,7 @@ class Site:
         return kept.answer
 
     # ── Faults ───────────────────────────────────────────────────────────────────────────────────────────────────────
-    def _answer(self, method: str, path: str, query: str, target: str) -> Answer:
+    def _answer(self, method: str, path: str, query: str, target: str) -> SiteAnswer:
         fault = self.faults.take(target)
         if fault is not None and fault.delay:
             self._closing.wait(fault.delay)
@@ -270,33 +270,33 @@ class Site:
         return answer if fault is None else spoil(fault, answer, target)
 
 
-Make = Callable[..., Answer]
+Make = Callable[..., SiteAnswer]
 NUMBER: Final = "([0-9]{1,9})"
 LEAGUE_PATH: Final = f"/regions/{NUMBER}/tournaments/{NUMBER}"
 ROUTES: Final[tuple[tuple[re.Pattern[str], Make], ...]] = tuple(
     (re.compile(pattern), make)
     for pattern, make in (
-        ("/", Site._home),
-        (f"{LEAGUE_PATH}(?:/[^/]*)?", Site._tournament),
-        (f"{LEAGUE_PATH}/seasons/{NUMBER}(?:/[^/]*)?", Site._season),
-        (f"{LEAGUE_PATH}/seasons/{NUMBER}/stages/{NUMBER}/fixtures(?:/[^/]*)?", Site._stage),
-        (f"/tournaments/{NUMBER}/data/?", Site._month),
-        (f"/matches/{NUMBER}/live(?:/[^/]*)?", Site._live),
-        (f"/matches/{NUMBER}/preview(?:/[^/]*)?", Site._preview),
-        (f"/players/{NUMBER}/show(?:/[^/]*)?", Site._player),
-        ("/mmz4281/([0-9]{4})/([a-z0-9]{1,4})\\.csv", Site._division),
-        ("/fixtures\\.csv", Site._fixtures),
-        ("/robots\\.txt", Site._robots),
+        ("/", SandboxSite._home),
+        (f"{LEAGUE_PATH}(?:/[^/]*)?", SandboxSite._tournament),
+        (f"{LEAGUE_PATH}/seasons/{NUMBER}(?:/[^/]*)?", SandboxSite._season),
+        (f"{LEAGUE_PATH}/seasons/{NUMBER}/stages/{NUMBER}/fixtures(?:/[^/]*)?", SandboxSite._stage),
+        (f"/tournaments/{NUMBER}/data/?", SandboxSite._month),
+        (f"/matches/{NUMBER}/live(?:/[^/]*)?", SandboxSite._live),
+        (f"/matches/{NUMBER}/preview(?:/[^/]*)?", SandboxSite._preview),
+        (f"/players/{NUMBER}/show(?:/[^/]*)?", SandboxSite._player),
+        ("/mmz4281/([0-9]{4})/([a-z0-9]{1,4})\\.csv", SandboxSite._division),
+        ("/fixtures\\.csv", SandboxSite._fixtures),
+        ("/robots\\.txt", SandboxSite._robots),
     )
 )
-"""Paths in small letters → what answers; the groups are handed on."""
+"""Path in lower case → method, which gets the groups as arguments."""
 
 
 class _Logged:
-    """The body of an answer.
+    """The body of a response that ends its entry in the log.
 
-    The log has its end before the last piece leaves, so that a client that has read it all and asks again at once is
-    alone; or when the answer is given up.
+    The entry ends before the last piece is sent, so that the next request of a client that has read the whole body does
+    not count as concurrent; or when the response is given up.
     """
 
     def __init__(self, body: Iterable[bytes], log: RequestLog, entry: LoggedRequest) -> None:
@@ -315,18 +315,18 @@ class _Logged:
             yield held
 
     def close(self) -> None:
-        """Called by the server at the end, whatever happened."""
+        """End the entry; called by the server in any case."""
         self._log.end(self._entry)
 
 
-def _send(answer: Answer, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+def _send(answer: SiteAnswer, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     sent = prepare(answer, method=environ["REQUEST_METHOD"], headers=environ)
     start_response(sent.status, sent.headers)
     return sent.body
 
 
 def _path_of(environ: WSGIEnvironment) -> str:
-    """Return the path as text; WSGI hands its bytes over as Latin-1."""
+    """Return the path as text; WSGI decodes its bytes as Latin-1."""
     return environ.get("PATH_INFO", "").encode("latin-1", "replace").decode("utf-8", "replace") or "/"
 
 
@@ -334,15 +334,15 @@ def _by_kickoff(record: MatchRecord) -> tuple[datetime, str]:
     return record.kickoff_at, record.source_id
 
 
-def _league(region: str, tournament: str) -> League:
+def _league(region: str, tournament: str) -> SandboxLeague:
     for league in LEAGUES:
         if (league.region_id, league.tournament_id) == (int(region), int(tournament)):
             return league
     raise NotFoundError(f"region {region} has no tournament {tournament}")
 
 
-def _number(season_or_stage: int, first_id: int, league: League) -> int:
-    """Return the number of the season that an id of this league means."""
+def _number(season_or_stage: int, first_id: int, league: SandboxLeague) -> int:
+    """Return the number of the season of an id of this league."""
     number, found = season_and_league(season_or_stage, first_id)
     if found != league:
         raise NotFoundError(f"{season_or_stage} belongs to another tournament than {league.tournament_id}")

@@ -1,4 +1,4 @@
-"""What each fault makes of a right answer."""
+"""Broken responses: what each fault sends in place of the correct one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from itertools import repeat
 from math import ceil
 from typing import Any, Final
 
-from apps.scraping.sandbox.site.answers import CSV, HTML, JSON, Answer
+from apps.scraping.sandbox.site.answers import CSV, HTML, JSON, SiteAnswer
 from apps.scraping.sandbox.site.faults import Fault, Mode
 
 RETRY_AFTER_SECONDS: Final = 60
@@ -46,21 +46,21 @@ RENAMED: Final = (
     (b"Div,Date,", b"League,Day,"),
     (b"HomeTeam,AwayTeam", b"Hosts,Guests"),
 )
-"""What a changed layout calls otherwise."""
+"""Names that a changed layout replaces."""
 
 CENTRE_SCORE: Final = re.compile(rb'"(score|ftScore)":"(\d+) : (\d+)"')
 
 
-def spoil(fault: Fault, answer: Answer, target: str) -> Answer:
-    """Return what a fault sends in place of a right answer.
+def spoil(fault: Fault, answer: SiteAnswer, target: str) -> SiteAnswer:
+    """Return what a fault sends in place of the correct response.
 
     Parameters
     ----------
     fault : Fault
-        `Mode.SLOW` and `Mode.HANG` leave the answer as it is: they are a matter of time.
-    answer : Answer
+        `Mode.SLOW` and `Mode.HANG` do not change the response, only its time.
+    answer : SiteAnswer
     target : str
-        Path and query that were asked for.
+        Path and query of the request.
     """
     match fault.mode:
         case Mode.SERVER_ERROR:
@@ -73,13 +73,13 @@ def spoil(fault: Fault, answer: Answer, target: str) -> Answer:
                 headers={"Retry-After": str(ceil(fault.seconds or RETRY_AFTER_SECONDS))},
             )
         case Mode.CHALLENGE:
-            return Answer(CHALLENGE)
+            return SiteAnswer(CHALLENGE)
         case Mode.INCAPSULA:
-            return Answer(INCAPSULA)
+            return SiteAnswer(INCAPSULA)
         case Mode.WRONG_TYPE:
-            return Answer(PIXEL, "image/png")
+            return SiteAnswer(PIXEL, "image/png")
         case Mode.REDIRECT_LOOP:
-            return Answer(b"", HTML, HTTPStatus.FOUND, headers={"Location": _next_hop(target)})
+            return SiteAnswer(b"", HTML, HTTPStatus.FOUND, headers={"Location": _next_hop(target)})
         case Mode.TRUNCATED_GZIP:
             whole = gzip.compress(answer.body, mtime=0)
             return replace(answer, body=whole[: len(whole) // 2], headers={"Content-Encoding": "gzip"})
@@ -100,39 +100,39 @@ def spoil(fault: Fault, answer: Answer, target: str) -> Answer:
             return answer
 
 
-def _refusal(status: HTTPStatus) -> Answer:
+def _refusal(status: HTTPStatus) -> SiteAnswer:
     text = f"<html><head><title>{status.value} {status.phrase}</title></head><body>{status.phrase}</body></html>"
-    return Answer(text.encode(), HTML, status)
+    return SiteAnswer(text.encode(), HTML, status)
 
 
 def _next_hop(target: str) -> str:
-    """Return where the loop goes on: the same page, never the same address."""
+    """Return the next address of a redirect loop: the same page with another query."""
     base, _, hop = target.partition("hop=")
     joint = "" if base.endswith(("?", "&")) else "&" if "?" in base else "?"
     return f"{base}{joint}hop={int(hop) + 1 if hop.isdecimal() and len(hop) < 10 else 1}"
 
 
 def _broken_off(body: bytes) -> Iterator[bytes]:
-    """Yield the first half of a body, in pieces of which the last may not leave any more, and lose the connection."""
+    """Yield the first half of a body in two pieces, then break the connection; the second piece may not be sent."""
     half = len(body) // 2
     yield body[: half // 2]
     yield body[half // 2 : half]
     raise ConnectionResetError("the sandbox breaks this answer off")
 
 
-def _edited(answer: Answer, edit: Any) -> Answer:
-    """Return the answer with another body, and so with another validator."""
+def _edited(answer: SiteAnswer, edit: Any) -> SiteAnswer:
+    """Return the response with another body, and so with another validator."""
     return replace(answer, body=edit(answer))
 
 
-def _rename(answer: Answer) -> bytes:
+def _rename(answer: SiteAnswer) -> bytes:
     body = answer.body
     for old, new in RENAMED:
         body = body.replace(old, new)
     return body
 
 
-def _emptied(answer: Answer) -> bytes:
+def _emptied(answer: SiteAnswer) -> bytes:
     if answer.content_type == JSON:
         feed = json.loads(answer.body)
         for tournament in feed.get("tournaments", ()):
@@ -141,19 +141,19 @@ def _emptied(answer: Answer) -> bytes:
     return answer.body.splitlines(keepends=True)[0] if answer.content_type == CSV and answer.body else b""
 
 
-def _duplicated(answer: Answer) -> bytes:
-    return _told_again(answer, lambda entry: entry, lambda cells: cells)
+def _duplicated(answer: SiteAnswer) -> bytes:
+    return _listed_twice(answer, lambda entry: entry, lambda cells: cells)
 
 
-def _contradicting(answer: Answer) -> bytes:
-    """Tell another result: one more goal for the home side."""
+def _contradicting(answer: SiteAnswer) -> bytes:
+    """Change a result: one more goal for the home side."""
     if answer.content_type == HTML:
         return CENTRE_SCORE.sub(lambda found: b'"%b":"%d : %b"' % (found[1], int(found[2]) + 1, found[3]), answer.body)
-    return _told_again(answer, _entry_with_a_goal_more, _row_with_a_goal_more)
+    return _listed_twice(answer, _entry_with_a_goal_more, _row_with_a_goal_more)
 
 
-def _told_again(answer: Answer, of_entry: Any, of_row: Any) -> bytes:
-    """Return a feed or file whose first finished match, else its first, stands in it twice."""
+def _listed_twice(answer: SiteAnswer, of_entry: Any, of_row: Any) -> bytes:
+    """Return a feed or file that lists its first finished match, else its first one, twice."""
     if answer.content_type == JSON:
         feed = json.loads(answer.body)
         for tournament in feed.get("tournaments", ()):

@@ -1,4 +1,4 @@
-"""The script of the match centre: line-ups, events and counts by the minute, as JSON within a JavaScript literal."""
+"""The script of the match centre: line-ups, events and statistics by minute, as JSON in a JavaScript literal."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any, Final
 from apps.matches.records import IncidentKind, IncidentRecord, LineupRecord, Side
 from apps.scraping.sandbox.site.addresses import on_clock
 from apps.scraping.sandbox.site.script import json_in_page
-from apps.scraping.sandbox.site.stages import MatchView, Stage
-from apps.scraping.sandbox.squads import Player
+from apps.scraping.sandbox.site.stages import MatchView, SandboxStage
+from apps.scraping.sandbox.squads import SimulatedPlayer
 from apps.scraping.sandbox.story import FULL, GOALS, HALF
 
 STARTED: Final = 3
@@ -22,7 +22,7 @@ COUNTED: Final = {
     "cornersTotal": "corners",
     "foulsCommited": "fouls",
 }
-"""Names of the counts in the match centre, one of them misspelt as on the genuine one → ends of our fields."""
+"""Statistics of the match centre, one of them misspelt as on the real site → ends of our fields."""
 
 FIRST_HALF: Final = {"value": 1, "displayName": "FirstHalf"}
 SECOND_HALF: Final = {"value": 2, "displayName": "SecondHalf"}
@@ -42,14 +42,14 @@ EVENT_TYPES: Final = {"goalNormal": 2, "penaltyScored": 5, "goalOwn": 6, "yellow
 FORMATION: Final = {"formationId": 2, "formationName": "442"}
 
 
-def centre_script(stage: Stage, view: MatchView, players: Mapping[str, Player]) -> str:
-    """Return the script of the match centre; without data until the line-ups are out.
+def centre_script(stage: SandboxStage, view: MatchView, players: Mapping[str, SimulatedPlayer]) -> str:
+    """Return the script of the match centre; without data until the line-ups are published.
 
     Parameters
     ----------
-    stage : Stage
+    stage : SandboxStage
     view : MatchView
-    players : mapping of str to Player
+    players : mapping of str to SimulatedPlayer
         All players by id.
     """
     record = view.record
@@ -64,8 +64,8 @@ def centre_script(stage: Stage, view: MatchView, players: Mapping[str, Player]) 
     )
 
 
-def centre_data(stage: Stage, view: MatchView, players: Mapping[str, Player]) -> dict[str, Any]:
-    """Return what the match centre tells of a match whose line-ups are out."""
+def centre_data(stage: SandboxStage, view: MatchView, players: Mapping[str, SimulatedPlayer]) -> dict[str, Any]:
+    """Return the data of the match centre once the line-ups are published."""
     record, home, away = view.record, *view.goals
     half = [incident for incident in view.incidents if incident.minute <= HALF]
     half_sides = [incident.side for incident in half if incident.kind in GOALS]
@@ -111,8 +111,8 @@ def _side(
     side: Side,
     team_id: str,
     name: str,
-    stage: Stage,
-    players: Mapping[str, Player],
+    stage: SandboxStage,
+    players: Mapping[str, SimulatedPlayer],
 ) -> dict[str, Any]:
     lineup = [entry for entry in view.story.lineups if entry.side is side]
     starters = [int(entry.player.source_player_id) for entry in lineup if entry.is_starter]
@@ -148,7 +148,7 @@ def _half_goals(view: MatchView, side: Side) -> int:
 
 
 def _stats(view: MatchView, side: Side) -> dict[str, dict[str, int]]:
-    """Return for each count how often it went up in which minute."""
+    """Return the increments of each statistic by minute."""
     found = {}
     for name, field in COUNTED.items():
         minutes = [minute for minute in view.story.minutes[f"{side.value}_{field}"] if minute <= view.minute]
@@ -156,7 +156,7 @@ def _stats(view: MatchView, side: Side) -> dict[str, dict[str, int]]:
     return found
 
 
-def _player(entry: LineupRecord, players: Mapping[str, Player]) -> dict[str, Any]:
+def _player(entry: LineupRecord, players: Mapping[str, SimulatedPlayer]) -> dict[str, Any]:
     player = players[entry.player.source_player_id]
     return {
         "playerId": int(entry.player.source_player_id),
@@ -173,13 +173,13 @@ def _player(entry: LineupRecord, players: Mapping[str, Player]) -> dict[str, Any
 
 def _events(view: MatchView) -> list[dict[str, Any]]:
     teams = {Side.HOME: int(view.record.home_team_id), Side.AWAY: int(view.record.away_team_id)}
-    told = [event for incident in view.incidents for event in _happened(incident, teams)]
+    events = [event for incident in view.incidents for event in _happened(incident, teams)]
     first_id = int(view.record.source_id) * 100
-    return [{"id": first_id + number, "eventId": number, **event} for number, event in enumerate(told, start=1)]
+    return [{"id": first_id + number, "eventId": number, **event} for number, event in enumerate(events, start=1)]
 
 
 def _happened(incident: IncidentRecord, teams: Mapping[Side, int]) -> Iterable[dict[str, Any]]:
-    """Yield the events of one incident: a substitution is two, an own goal belongs to the team that suffers it."""
+    """Yield the events of one incident: a substitution is two; an own goal belongs to the team of its scorer."""
     player = _id(incident.player.source_player_id if incident.player else None)
     other = _id(incident.other_player.source_player_id if incident.other_player else None)
     team = teams[incident.side]

@@ -1,4 +1,4 @@
-"""The two addresses at which programs on this machine switch faults and read the log."""
+"""The addresses ``/_faults`` and ``/_log``, for programs on this machine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, urlsplit
 
-from apps.scraping.sandbox.site.answers import Answer, json_answer
+from apps.scraping.sandbox.site.answers import SiteAnswer, json_answer
 from apps.scraping.sandbox.site.faults import FaultError, Faults
 from apps.scraping.sandbox.site.log import RequestLog
 from apps.scraping.sandbox.site.pages import error_answer
@@ -23,11 +23,11 @@ LONGEST_BODY: Final = 10_000
 LOOPBACK_NAMES: Final = ("127.0.0.1", "localhost", "::1")
 
 
-def control(path: str, query: str, environ: WSGIEnvironment, faults: Faults, log: RequestLog) -> Answer:
-    """Answer a program on this machine; others are refused.
+def control(path: str, query: str, environ: WSGIEnvironment, faults: Faults, log: RequestLog) -> SiteAnswer:
+    """Respond to a program on this machine; others are refused.
 
-    ``GET``, ``PUT`` and ``DELETE`` of ``/_faults`` (``?path=`` to mend one), ``GET`` and ``DELETE`` of ``/_log``; each
-    tells what is there afterwards, as JSON.
+    ``GET``, ``PUT`` and ``DELETE`` of ``/_faults`` (``?path=`` to remove one), ``GET`` and ``DELETE`` of ``/_log``; the
+    response lists what is there afterwards, as JSON.
     """
     if not _is_from_here(environ):
         return error_answer(HTTPStatus.FORBIDDEN, "this address answers to programs on this machine only")
@@ -47,11 +47,11 @@ def control(path: str, query: str, environ: WSGIEnvironment, faults: Faults, log
             return error_answer(HTTPStatus.METHOD_NOT_ALLOWED, "read, put or clear", {"Allow": "GET, PUT, DELETE"})
     except FaultError as error:
         return json_answer({"error": str(error)}, HTTPStatus.BAD_REQUEST)
-    return json_answer(faults.told())
+    return json_answer(faults.entries())
 
 
 def _is_from_here(environ: WSGIEnvironment) -> bool:
-    """Return whether a request comes from a program on this machine, through no proxy and under no other name."""
+    """Return whether a request comes from this machine, not through a proxy and to a local host name."""
     if "HTTP_X_FORWARDED_FOR" in environ or "HTTP_FORWARDED" in environ:
         return False
     try:
@@ -63,7 +63,7 @@ def _is_from_here(environ: WSGIEnvironment) -> bool:
 
 
 def _fault_in(environ: WSGIEnvironment) -> dict[str, Any]:
-    """Return the fault that the body of a request asks for; FaultError when it asks for none."""
+    """Return the fault in the body of a request; FaultError if there is none."""
     try:
         length = int(environ.get("CONTENT_LENGTH") or 0)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Which paths of the site are broken, and how; switchable while it runs."""
+"""Faults of paths of the site, which can be changed while it runs."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from typing import Any, Final
 
 SLOW_SECONDS: Final = 5.0
 HANG_SECONDS: Final = 120.0
-"""After this long even a hanging request is let go, so that no thread is lost for ever."""
+"""A hanging request ends after this time, so that no thread is lost."""
 MOST_FAULTS: Final = 1_000
 
 
 class FaultError(ValueError):
-    """What was asked for is no fault; the text says what is."""
+    """The request does not describe a fault; the text says why."""
 
 
 class Mode(StrEnum):
     """The ways in which a path can be broken."""
 
     SLOW = "slow"
-    """The right answer, some seconds late."""
+    """The correct response, some seconds late."""
     HANG = "hang"
-    """No answer."""
+    """No response."""
     SERVER_ERROR = "500"
     FORBIDDEN = "403"
     TOO_MANY = "429"
     """With Retry-After."""
     CHALLENGE = "challenge"
-    """A page that wants to know whether one is human, with status 200."""
+    """A challenge page with status 200."""
     INCAPSULA = "incapsula"
-    """A small page that refuses, with status 200."""
+    """A small block page with status 200."""
     CHANGED_LAYOUT = "changed_layout"
-    """Variables, keys, ids and columns have other names."""
+    """Variables, keys, ids and columns are renamed."""
     TRUNCATED_GZIP = "truncated_gzip"
     HUGE = "huge"
     """50 MB of HTML."""
@@ -41,13 +41,13 @@ class Mode(StrEnum):
     WRONG_TYPE = "wrong_type"
     """An image in place of the page."""
     EMPTY = "empty"
-    """The page without its matches: a feed of none, a file of its header; another page without anything."""
+    """The page without its matches: an empty feed, a file with its header only; any other page is empty."""
     DUPLICATED = "duplicated"
-    """A match told twice."""
+    """A match that is listed twice."""
     CONTRADICTING = "contradicting"
-    """A feed or file that tells two results of one match; a match centre with another result than the feed's."""
+    """A feed or file with two results of one match; a match centre with another result than the feed's."""
     RESET = "reset"
-    """The connection ends in the middle of the answer."""
+    """The connection ends in the middle of the response."""
 
 
 @dataclass(slots=True)
@@ -57,12 +57,12 @@ class Fault:
     Parameters
     ----------
     path : str
-        Beginning of the paths, with their queries, that it concerns; small and capital letters are the same.
+        Prefix of the affected paths, with their queries; case is ignored.
     mode : Mode
     times : int or None
-        Requests that it still concerns; None for all.
+        Requests that it still affects; None for all.
     seconds : float or None
-        Of `Mode.SLOW` and `Mode.HANG` how long, of `Mode.TOO_MANY` its Retry-After; None for the usual.
+        Duration for `Mode.SLOW` and `Mode.HANG`, Retry-After for `Mode.TOO_MANY`; None for the default.
     """
 
     path: str
@@ -81,19 +81,19 @@ class Fault:
 
 
 class Faults:
-    """The broken paths of a site; safe to share between threads."""
+    """The faults of a site; safe to share between threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._faults: dict[str, Fault] = {}
 
     def put(self, path: str, mode: str, times: int | None = None, seconds: float | None = None) -> None:
-        """Break the paths that begin so; a fault of the same beginning is replaced.
+        """Add a fault for a prefix of paths; it replaces one of the same prefix.
 
         Raises
         ------
         FaultError
-            When the path, the mode, the number or the time is none.
+            When an argument is invalid.
         """
         if not isinstance(path, str) or not path.startswith("/"):
             raise FaultError(f"path must be a text that begins with /; got {path!r}")
@@ -111,7 +111,7 @@ class Faults:
             self._faults[path.lower()] = Fault(path, Mode(mode), times, seconds)
 
     def clear(self, path: str | None = None) -> None:
-        """Mend the paths that begin so, or all."""
+        """Remove the fault of a prefix, or all."""
         with self._lock:
             if path is None:
                 self._faults.clear()
@@ -119,7 +119,7 @@ class Faults:
                 self._faults.pop(path.lower(), None)
 
     def take(self, target: str) -> Fault | None:
-        """Return the fault of a path with its query, the one with the longest beginning, and count it down."""
+        """Return the fault with the longest matching prefix of a path with its query, and count the request."""
         target = target.lower()
         with self._lock:
             found = max((path for path in self._faults if target.startswith(path)), key=len, default=None)
@@ -132,8 +132,8 @@ class Faults:
                     del self._faults[found]
             return fault
 
-    def told(self) -> list[dict[str, Any]]:
-        """Return the faults as they are told, in the order in which they were put."""
+    def entries(self) -> list[dict[str, Any]]:
+        """Return the faults as JSON values, in the order in which they were added."""
         with self._lock:
             return [
                 {"path": fault.path, "mode": fault.mode.value, "times": fault.times, "seconds": fault.seconds}

@@ -1,4 +1,4 @@
-"""The monthly feed of a stage: JSON with one entry for each match, in the shape of the genuine one."""
+"""The monthly feed of a stage: JSON with one entry for each match, in the format of the real site."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from apps.matches.records import IncidentKind, IncidentRecord, Moment, Side
-from apps.scraping.sandbox.sheets import Phase
+from apps.scraping.sandbox.season_records import Phase
 from apps.scraping.sandbox.site.addresses import on_clock, season_name, utc_text
-from apps.scraping.sandbox.site.stages import MatchView, Stage
+from apps.scraping.sandbox.site.stages import MatchView, SandboxStage
 from apps.scraping.sandbox.story import GOALS, HALF
 
 STATUSES: Final = {
@@ -28,9 +28,9 @@ INCIDENT_TYPES: Final = {
     IncidentKind.SECOND_YELLOW_CARD: (2, 2),
     IncidentKind.RED_CARD: (2, 3),
 }
-"""Yellow cards and substitutions stand in the match centre only."""
+"""Yellow cards and substitutions are only in the match centre."""
 FIRST_HALF, SECOND_HALF, OVER = 1, 3, 7
-"""Values of ``period``; the genuine feed counts the second half as 3."""
+"""Values of ``period``; the real feed has 3 for the second half."""
 
 MARKETS: Final = {
     "home": "home",
@@ -54,20 +54,20 @@ LOCALIZATION: Final = {
 DOTNET_EPOCH: Final = datetime(1, 1, 1, tzinfo=UTC)
 
 
-class Feed:
-    """The feed of one stage; what does not change of an entry is made once.
+class FeedWriter:
+    """Writes the feeds of one stage; entries are cached until they change.
 
     Parameters
     ----------
-    stage : Stage
+    stage : SandboxStage
     """
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: SandboxStage) -> None:
         self.stage = stage
         self._made: dict[int, tuple[tuple[int, int], str]] = {}
 
     def month(self, year: int, month: int, now: datetime, changed_at: datetime) -> bytes:
-        """Return the feed of one month by the site's clock; without matches it names no tournament.
+        """Return the feed of one month in the site's time zone; without matches it has no tournament.
 
         Parameters
         ----------
@@ -76,36 +76,36 @@ class Feed:
         now : datetime
             Aware, UTC.
         changed_at : datetime
-            When something of the stage changed latest.
+            When the stage last changed.
         """
-        told = [
+        entries = [
             self._entry(match, now)
             for kickoff, match in self.stage.order(now)
             if (on_clock(kickoff).year, on_clock(kickoff).month) == (year, month)
         ]
         head = json.dumps(_head(changed_at), ensure_ascii=False, separators=(",", ":"))
         tournament = json.dumps(_tournament(self.stage), ensure_ascii=False, separators=(",", ":"))
-        inner = f'{tournament[:-1]},"matches":[{",".join(told)}]}}' if told else ""
+        inner = f'{tournament[:-1]},"matches":[{",".join(entries)}]}}' if entries else ""
         return f'{head[:-1]},"tournaments":[{inner}]}}'.encode()
 
     def _entry(self, match: int, now: datetime) -> str:
-        turn = self.stage.turn(match, now)
+        version = self.stage.version(match, now)
         made = self._made.get(match)
-        if made is None or made[0] != turn:
-            told = entry(self.stage, self.stage.view(match, now))
-            made = self._made[match] = turn, json.dumps(told, ensure_ascii=False, separators=(",", ":"))
+        if made is None or made[0] != version:
+            value = entry(self.stage, self.stage.view(match, now))
+            made = self._made[match] = version, json.dumps(value, ensure_ascii=False, separators=(",", ":"))
         return made[1]
 
 
-def entry(stage: Stage, view: MatchView) -> dict[str, Any]:
-    """Return what the feed tells of one match."""
+def entry(stage: SandboxStage, view: MatchView) -> dict[str, Any]:
+    """Return the entry of one match."""
     record, dates = view.record, view.dates
     region = stage.league.competition.region
     home_score, away_score = view.goals if view.has_begun else (None, None)
     (home_yellow, away_yellow), (home_red, away_red) = view.yellow_cards, view.red_cards
     incidents = [_incident(incident) for incident in view.incidents if incident.kind in INCIDENT_TYPES]
     scored = [incident for incident in view.incidents if incident.kind in GOALS]
-    told: dict[str, Any] = {
+    found: dict[str, Any] = {
         "stageId": stage.stage_id,
         "id": int(record.source_id),
         "status": STATUSES[view.phase],
@@ -150,8 +150,8 @@ def entry(stage: Stage, view: MatchView) -> dict[str, Any]:
         "secondHalfStartedAtUtc": utc_text(view.at_minute(HALF)) if view.minute > HALF else None,
     }
     if record.finished_at is not None:
-        told["finishedAtUtc"] = utc_text(record.finished_at)
-    return told
+        found["finishedAtUtc"] = utc_text(record.finished_at)
+    return found
 
 
 def _head(changed_at: datetime) -> dict[str, Any]:
@@ -174,7 +174,7 @@ def _head(changed_at: datetime) -> dict[str, Any]:
     }
 
 
-def _tournament(stage: Stage) -> dict[str, Any]:
+def _tournament(stage: SandboxStage) -> dict[str, Any]:
     league, competition = stage.league, stage.league.competition
     return {
         "tournamentId": league.tournament_id,
@@ -212,7 +212,7 @@ def _incident(incident: IncidentRecord) -> dict[str, Any]:
 
 
 def _bets(view: MatchView) -> dict[str, Any] | None:
-    """Return what the bookmakers quote now; nothing once a match is under way, as on the genuine site."""
+    """Return the current prices; none once a match has kicked off, as on the real site."""
     moment = {Phase.PRICED: Moment.OPENING, Phase.CLOSED: Moment.CLOSING}.get(view.phase)
     if moment is None:
         return None

@@ -1,4 +1,4 @@
-"""The site's memory of its requests, for those who count them."""
+"""The latest requests to the site, for tests and benchmarks."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class LoggedRequest:
         The path with its query.
     user_agent : str
     in_flight : int
-        Requests being answered when it came, itself included: 1 when it was alone.
+        Requests in progress when it came, itself included.
     started_at : str
         ISO 8601, UTC.
     started : float
         Seconds of the monotonic clock.
     finished_at, finished
-        Likewise, just before the last piece was handed over, or when the answer was given up; None until then.
+        Likewise, just before the last piece of the response was sent, or when it was given up; None until then.
     status : int
         0 until there is one.
     """
@@ -51,7 +51,7 @@ class RequestLog:
     Parameters
     ----------
     clock : callable
-        The wall clock; real time even where the world's clock is not.
+        Gives real time, even if the world has another clock.
     """
 
     def __init__(self, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
@@ -61,7 +61,7 @@ class RequestLog:
         self._in_flight = 0
 
     def begin(self, method: str, path: str, user_agent: str) -> LoggedRequest:
-        """Note that a request came."""
+        """Add a request."""
         with self._lock:
             self._in_flight += 1
             now, ticks = self._clock().isoformat(), time.monotonic()
@@ -70,7 +70,7 @@ class RequestLog:
             return entry
 
     def end(self, entry: LoggedRequest) -> None:
-        """Note that a request was answered; a second time changes nothing."""
+        """Note the end of a request; a second call changes nothing."""
         with self._lock:
             if entry.finished is None:
                 self._in_flight -= 1
@@ -82,6 +82,6 @@ class RequestLog:
             return [asdict(entry) for entry in self._entries]
 
     def clear(self) -> None:
-        """Forget all requests; those under way still count as in flight."""
+        """Remove all requests; those in progress still count as in flight."""
         with self._lock:
             self._entries.clear()

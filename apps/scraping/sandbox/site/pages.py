@@ -1,6 +1,6 @@
-"""The site's HTML: home, league, season, fixtures, preview, match centre, and what a person sees of an error.
+"""The HTML pages of the site: home, league, season, fixtures, preview, match centre, player, error.
 
-Scripts carry what a program reads, as on the site whose shape they have; the rest is for people.
+As on the real site, scripts contain what programs read; the rest is for people.
 """
 
 from __future__ import annotations
@@ -14,19 +14,27 @@ from typing import Final
 
 from apps.matches.records import AbsenceRecord, Side
 from apps.scraping.sandbox.clubs import LEVELS
-from apps.scraping.sandbox.site.addresses import LEAGUES, League, match_path, on_clock, season_code, season_name, slug
-from apps.scraping.sandbox.site.answers import Answer
+from apps.scraping.sandbox.site.addresses import (
+    LEAGUES,
+    SandboxLeague,
+    match_path,
+    on_clock,
+    season_code,
+    season_name,
+    slug,
+)
+from apps.scraping.sandbox.site.answers import SiteAnswer
 from apps.scraping.sandbox.site.centre import centre_script
 from apps.scraping.sandbox.site.script import literal
-from apps.scraping.sandbox.site.stages import MatchView, Stage
-from apps.scraping.sandbox.squads import Player
-from apps.scraping.sandbox.timetable import Season
+from apps.scraping.sandbox.site.stages import MatchView, SandboxStage
+from apps.scraping.sandbox.squads import SimulatedPlayer
+from apps.scraping.sandbox.timetable import SimulatedSeason
 
 SHOWN: Final = 12
-"""Matches around now that the page of a stage shows to people."""
+"""Matches around the current moment on the page of a stage."""
 
 LOADER: Final = "var require = {config: {params: {}}};"
-"""Stands in for the script loader whose parameters carry the data of a match centre."""
+"""Replaces the script loader whose parameters contain the data of a match centre."""
 
 FRAME: Final = Template("""<!DOCTYPE html>
 <html lang="en">
@@ -124,8 +132,8 @@ def page(title: str, body: str, *scripts: str) -> bytes:
     return FRAME.substitute(title=escape(title), body=body, script=code).encode()
 
 
-def home_page(current: Season, past: Iterable[Season]) -> bytes:
-    """Return the page that names all leagues."""
+def home_page(current: SimulatedSeason, past: Iterable[SimulatedSeason]) -> bytes:
+    """Return the home page, which lists all leagues."""
     rows = "\n".join(
         f"<tr><td>{escape(league.competition.region)}</td>"
         f'<td><a href="{league.path}">{escape(league.competition.name)}</a></td><td>{league.competition.level}</td>'
@@ -137,7 +145,7 @@ def home_page(current: Season, past: Iterable[Season]) -> bytes:
 
 
 def regions_script() -> str:
-    """Return the script that names the leagues of all regions."""
+    """Return the script that lists the leagues of all regions."""
     regions = [
         {
             "type": 0,
@@ -159,7 +167,7 @@ def regions_script() -> str:
     return f"var allRegions = {literal(regions)};"
 
 
-def season_page(league: League, shown: Season, seasons: Sequence[Season]) -> bytes:
+def season_page(league: SandboxLeague, shown: SimulatedSeason, seasons: Sequence[SimulatedSeason]) -> bytes:
     """Return the page of a league's season; the list of seasons has the newest first."""
     options = "\n".join(
         f'<option value="{league.season_path(season)}"{" selected" if season == shown else ""}>'
@@ -170,12 +178,12 @@ def season_page(league: League, shown: Season, seasons: Sequence[Season]) -> byt
     return page(f"{league.competition.name} {season_name(shown)}", body)
 
 
-def stage_page(stage: Stage, days: set[date], around: Sequence[MatchView]) -> bytes:
+def stage_page(stage: SandboxStage, days: set[date], around: Sequence[MatchView]) -> bytes:
     """Return the page of a stage's fixtures.
 
     Parameters
     ----------
-    stage : Stage
+    stage : SandboxStage
     days : set of date
         Those with matches.
     around : sequence of MatchView
@@ -187,7 +195,7 @@ def stage_page(stage: Stage, days: set[date], around: Sequence[MatchView]) -> by
     return page(f"{league.competition.name} {season_name(stage.season)}: fixtures", body, calendar_script(stage, days))
 
 
-def calendar_script(stage: Stage, days: set[date]) -> str:
+def calendar_script(stage: SandboxStage, days: set[date]) -> str:
     """Return the script with the days that have matches; its months count from 0."""
     mask: dict[int, dict[int, dict[int, int]]] = {}
     for day in sorted(days):
@@ -203,8 +211,8 @@ def calendar_script(stage: Stage, days: set[date]) -> str:
     return f"var wsCalendar = {literal(calendar)};"
 
 
-def preview_page(stage: Stage, view: MatchView) -> bytes:
-    """Return the page of a coming match, with those who will miss it as soon as that is told."""
+def preview_page(stage: SandboxStage, view: MatchView) -> bytes:
+    """Return the page of a coming match, with its absences once they are published."""
     record = view.record
     absences = view.story.absences if view.has_preview else ()
     body = _head(stage, view) + MISSING.substitute(
@@ -216,7 +224,7 @@ def preview_page(stage: Stage, view: MatchView) -> bytes:
     return page(f"{record.home_team} - {record.away_team}: preview", body)
 
 
-def centre_page(stage: Stage, view: MatchView, players: Mapping[str, Player]) -> bytes:
+def centre_page(stage: SandboxStage, view: MatchView, players: Mapping[str, SimulatedPlayer]) -> bytes:
     """Return the match centre."""
     record = view.record
     body = _head(stage, view)
@@ -231,24 +239,24 @@ def centre_page(stage: Stage, view: MatchView, players: Mapping[str, Player]) ->
     return page(title, body, LOADER, centre_script(stage, view, players))
 
 
-def player_page(player: Player, club: str) -> bytes:
+def player_page(player: SimulatedPlayer, club: str) -> bytes:
     """Return the page of a player."""
     told = {"shirt": player.shirt_number, "position": player.position, "age": player.age}
     return page(player.name, PLAYER.substitute(club=escape(club), **told))
 
 
-def error_answer(status: HTTPStatus, reason: str, headers: Mapping[str, str] | None = None) -> Answer:
-    """Return the answer that says what is wrong."""
+def error_answer(status: HTTPStatus, reason: str, headers: Mapping[str, str] | None = None) -> SiteAnswer:
+    """Return an error page."""
     body = page(f"{status.value} {status.phrase}", f"<p>{escape(reason)}</p>")
-    return Answer(body, status=status, headers=headers or {})
+    return SiteAnswer(body, status=status, headers=headers or {})
 
 
-def _files(season: Season) -> str:
+def _files(season: SimulatedSeason) -> str:
     links = [(f"/mmz4281/{season_code(season)}/{league.division}.csv", league.division) for league in LEAGUES]
     return "".join(f'<td><a href="{path}">{division}</a></td>' for path, division in links)
 
 
-def _head(stage: Stage, view: MatchView) -> str:
+def _head(stage: SandboxStage, view: MatchView) -> str:
     record = view.record
     return MATCH.substitute(
         stage_path=stage.league.stage_path(stage.season),

@@ -1,4 +1,4 @@
-"""Values as they stand in the scripts of a page: JavaScript literals, which are no JSON, and JSON within HTML."""
+"""Values in the scripts of a page: JavaScript literals, and JSON that is safe within HTML."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def literal(value: object) -> str:
     Raises
     ------
     TypeError
-        When the value has no literal here.
+        When the type of the value is not supported.
     """
     if isinstance(value, str):
         return quoted(value)
@@ -36,5 +36,5 @@ def quoted(text: str) -> str:
 
 
 def json_in_page(value: Any) -> str:
-    """Return JSON that cannot end the script that it stands in."""
+    """Return JSON that cannot end the script around it."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")

@@ -1,4 +1,4 @@
-"""What the site can tell of one stage at a moment, match by match, and until when that stays so."""
+"""The matches of one stage as published at a moment, and until when that does not change."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 from apps.matches.records import IncidentKind, IncidentRecord, MatchRecord, Side, StatsRecord
-from apps.scraping.sandbox.sheets import CLOSING_BEFORE, Phase, SeasonSheet, phase_at
-from apps.scraping.sandbox.site.addresses import League, on_clock
+from apps.scraping.sandbox.season_records import CLOSING_BEFORE, Phase, SeasonRecords, phase_at
+from apps.scraping.sandbox.site.addresses import SandboxLeague, on_clock
 from apps.scraping.sandbox.story import FULL, GOALS, SENDINGS_OFF, Story
 from apps.scraping.sandbox.timetable import (
     CALLED_OFF_BEFORE,
     MATCHES_PER_LEAGUE,
     REARRANGED_AFTER,
     Dates,
-    Season,
+    SimulatedSeason,
 )
 
 LINEUPS_BEFORE: Final = timedelta(hours=1)
@@ -28,19 +28,18 @@ FOR_EVER: Final = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class MatchView:
-    """One match as it is told at a moment.
+    """One match as published at a moment.
 
     Parameters
     ----------
     record : MatchRecord
-        What the world tells of it.
     phase : Phase
     dates : Dates
     minute : int
         The minute of play: 0 before kick-off, `story.FULL` when it is over.
     has_preview, has_lineups : bool
-        Whether absences and line-ups are out.
-    stage : Stage
+        Whether absences and line-ups are published.
+    stage : SandboxStage
     match : int
         Its number in the fixture list of the season.
     """
@@ -51,22 +50,22 @@ class MatchView:
     minute: int
     has_preview: bool
     has_lineups: bool
-    stage: Stage
+    stage: SandboxStage
     match: int
 
     @property
     def story(self) -> Story:
-        """Who plays and what happens, also what is not out yet: to be told only as far as the other fields allow."""
+        """The whole story, including what is not published yet: the other fields say how far it may be shown."""
         return self.stage.story(self.match)
 
     @property
     def stats(self) -> StatsRecord:
-        """The counts, likewise."""
-        return self.stage.sheet.stats(self.match)
+        """The final statistics, even before the end of the match."""
+        return self.stage.records.stats(self.match)
 
     @property
     def is_finished(self) -> bool:
-        """Whether the final whistle went."""
+        """Whether the match is over."""
         return self.phase is Phase.FINISHED
 
     @property
@@ -90,7 +89,7 @@ class MatchView:
 
     @property
     def yellow_cards(self) -> tuple[int, int]:
-        """Yellow cards so far, a second one not counted."""
+        """Yellow cards so far, without second ones."""
         return self._count(IncidentKind.YELLOW_CARD)
 
     @property
@@ -108,28 +107,28 @@ class MatchView:
         return sides.count(Side.HOME), sides.count(Side.AWAY)
 
 
-class Stage:
-    """The only stage of one season of one league. An instance is not to be shared between threads.
+class SandboxStage:
+    """The only stage of one season of one league. An instance must not be shared between threads.
 
     Parameters
     ----------
-    sheet : SeasonSheet
-    league : League
+    records : SeasonRecords
+    league : SandboxLeague
     """
 
-    def __init__(self, sheet: SeasonSheet, league: League) -> None:
-        self.sheet = sheet
+    def __init__(self, records: SeasonRecords, league: SandboxLeague) -> None:
+        self.records = records
         self.league = league
         first = league.number * MATCHES_PER_LEAGUE
         self.matches = range(first, first + MATCHES_PER_LEAGUE)
         """Numbers of the matches in the fixture list of the season."""
-        self._turns = {match: self._turns_of(sheet.dates[match]) for match in self.matches}
+        self._changes = {match: self._changes_of(records.dates[match]) for match in self.matches}
         self._stories: dict[int, Story] = {}
 
     @property
-    def season(self) -> Season:
-        """The season that the stage is of."""
-        return self.sheet.season
+    def season(self) -> SimulatedSeason:
+        """The season of the stage."""
+        return self.records.season
 
     @property
     def stage_id(self) -> int:
@@ -137,12 +136,12 @@ class Stage:
         return self.league.stage_id(self.season)
 
     def view(self, match: int, now: datetime) -> MatchView:
-        """Return a match, by its number in the season's fixture list, as it is told at a moment."""
-        dates = self.sheet.dates[match]
+        """Return a match, by its number in the season's fixture list, as published at a moment."""
+        dates = self.records.dates[match]
         phase = phase_at(dates, now)
         preview, lineups = self._before(dates)
         return MatchView(
-            record=self.sheet.record(match, phase),
+            record=self.records.record(match, phase),
             phase=phase,
             dates=dates,
             minute=FULL if phase is Phase.FINISHED else _minute_at(dates, now) if phase is Phase.LIVE else 0,
@@ -153,53 +152,53 @@ class Stage:
         )
 
     def record(self, match: int, now: datetime) -> MatchRecord:
-        """Return what the world tells of a match at a moment."""
-        return self.sheet.record(match, phase_at(self.sheet.dates[match], now))
+        """Return the record of a match at a moment."""
+        return self.records.record(match, phase_at(self.records.dates[match], now))
 
     def order(self, now: datetime) -> list[tuple[datetime, int]]:
-        """Return kick-off and number of each match, in the order of kick-off as told at a moment."""
+        """Return kick-off and number of each match, in the order of the kick-offs as published at a moment."""
         return sorted((self.record(match, now).kickoff_at, match) for match in self.matches)
 
     def days(self, now: datetime) -> set[date]:
-        """Return the days with matches by the site's clock."""
+        """Return the days with matches in the site's time zone."""
         return {on_clock(kickoff_at).date() for kickoff_at, _ in self.order(now)}
 
     def story(self, match: int) -> Story:
         """Return the story of a match, drawn once."""
         story = self._stories.get(match)
         if story is None:
-            story = self._stories[match] = self.sheet.story(match)
+            story = self._stories[match] = self.records.story(match)
         return story
 
-    def turn(self, match: int, now: datetime) -> tuple[int, int]:
-        """Return a mark of what is told of a match: while it stays the same, so does the `MatchView`."""
-        dates = self.sheet.dates[match]
+    def version(self, match: int, now: datetime) -> tuple[int, int]:
+        """Return a version of the `MatchView` of a match: equal versions mean equal views."""
+        dates = self.records.dates[match]
         is_live = dates.kickoff_at <= now < dates.finished_at
-        return bisect_right(self._turns[match], now), _minute_at(dates, now) if is_live else 0
+        return bisect_right(self._changes[match], now), _minute_at(dates, now) if is_live else 0
 
     def window(self, now: datetime) -> tuple[datetime, datetime]:
-        """Return since when and until when all that is told of the stage is as it is now."""
+        """Return since when and until when nothing that is published of the stage changes."""
         since, until = self.season.announced_at, FOR_EVER
-        for match, turns in self._turns.items():
-            place = bisect_right(turns, now)
-            dates = self.sheet.dates[match]
+        for match, changes in self._changes.items():
+            place = bisect_right(changes, now)
+            dates = self.records.dates[match]
             if place:
-                since = max(since, turns[place - 1])
-            if place < len(turns):
-                until = min(until, turns[place])
+                since = max(since, changes[place - 1])
+            if place < len(changes):
+                until = min(until, changes[place])
             if dates.kickoff_at <= now < dates.finished_at:
                 minute = _minute_at(dates, now)
                 since, until = max(since, _minute_begins(dates, minute)), min(until, _minute_begins(dates, minute + 1))
         return since, until
 
     def _before(self, dates: Dates) -> tuple[datetime, datetime]:
-        """Return when the preview and the line-ups of a match come out."""
+        """Return when the preview and the line-ups of a match are published."""
         if self.season.is_dense:
             return dates.kickoff_at - DENSE_PREVIEW_BEFORE, dates.kickoff_at - DENSE_LINEUPS_BEFORE
         return dates.kickoff_at - PREVIEW_BEFORE, dates.kickoff_at - LINEUPS_BEFORE
 
-    def _turns_of(self, dates: Dates) -> list[datetime]:
-        """Return the moments at which more is told of a match, in order."""
+    def _changes_of(self, dates: Dates) -> list[datetime]:
+        """Return the moments at which what is published of a match changes, in order."""
         planned = dates.called_off_kickoff_at
         moved = [] if planned is None else [planned - CALLED_OFF_BEFORE, planned + REARRANGED_AFTER]
         closing = dates.kickoff_at - CLOSING_BEFORE
@@ -207,7 +206,7 @@ class Stage:
 
 
 def _minute_at(dates: Dates, now: datetime) -> int:
-    """Return the minute of play, from 1, of a match under way; in a dense season a minute lasts about a second."""
+    """Return the minute of play, from 1, of a match in play; in a dense season a minute lasts about a second."""
     return 1 + (now - dates.kickoff_at) * FULL // (dates.finished_at - dates.kickoff_at)
 
 

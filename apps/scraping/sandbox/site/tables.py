@@ -1,4 +1,4 @@
-"""The world as files in football-data's form: a division's past season, and the coming matches."""
+"""Files in football-data's format: a division's past season, and the coming matches."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BOOKMAKERS: Final = {
     Moment.CLOSING: (SOFT, SHARP, AVERAGE, HIGHEST, TRUTH),
 }
 GOALS_PREFIX: Final = {SHARP: "P"}
-"""A bookmaker whose columns of over and under begin otherwise than those of 1X2."""
+"""Bookmakers with another prefix for the columns of over and under."""
 
 COUNTS: Final = {
     "HS": "home_shots",
@@ -68,7 +68,7 @@ def _odds_columns() -> list[str]:
 
 
 def _odds(odds: Iterable[OddsRecord]) -> list[str]:
-    """Return the prices of a match in the order of the columns, to the last digit; empty where none is quoted."""
+    """Return the prices of a match in the order of the columns, with all digits; empty without a price."""
     quoted = {(quote.bookmaker, quote.moment): quote for quote in odds}
     found: list[float | None] = []
     for moment, bookmakers in BOOKMAKERS.items():

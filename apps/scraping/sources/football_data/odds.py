@@ -1,15 +1,15 @@
-"""The prices of a football-data file: which bookmaker, when, and what each column holds.
+"""Prices in football-data files: bookmaker, moment and market of each column.
 
-Column names follow one grammar, with the exceptions of thirty years: a bookmaker, a ``C`` for closing prices, and a
-market (``H D A``, ``>2.5 <2.5``, ``AHH AHA``). So no list of bookmakers is needed: a name is a bookmaker because its
-``H``, ``D`` and ``A`` columns stand in the same header. Exceptions:
+Column names have three parts: a bookmaker, a ``C`` for closing prices, and a market (``H D A``, ``>2.5 <2.5``,
+``AHH AHA``). No list of bookmakers is needed: a prefix is a bookmaker if its ``H``, ``D`` and ``A`` columns are in the
+same header. Exceptions:
 
 - Pinnacle is ``PS`` for 1X2 and ``P`` for everything else, and ``P`` in older extra files.
 - Averages and maxima over bookmakers are ``BbAv`` and ``BbMx`` until 2018-19, ``Avg`` and ``Max`` afterwards.
-- The line of the Asian handicap is a bookmaker's own (``B365AH``) until 2004-05, then one for all: ``BbAHh``, later
+- The line of the Asian handicap is per bookmaker (``B365AH``) until 2004-05, then one for all: ``BbAHh``, later
   ``AHh`` and ``AHCh``. ``BbAH``, ``Bb1X2`` and ``BbOU`` count bookmakers.
-- Extra files hold closing prices only; older ones name them without the ``C``.
-- One file writes a bookmaker's three columns as ``LB``, ``LB``, ``LB``.
+- Extra files hold only closing prices; older ones name them without the ``C``.
+- One file names a bookmaker's three columns as ``LB``, ``LB``, ``LB``.
 
 Source: https://www.football-data.co.uk/notes.txt and the headers of all files from 1993-94 to 2023-24.
 """
@@ -22,13 +22,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from apps.matches.records import Moment, OddsRecord
-from apps.scraping.sources.football_data.table import Table
+from apps.scraping.sources.football_data.table import CsvTable
 
 LIMIT_OF_PRICE: Final = 10_000.0
-"""No bookmaker quotes as much; it is the limit of `OddsRecord` too."""
+"""No bookmaker quotes as much; also the limit of `OddsRecord`."""
 
 LARGEST_HANDICAP: Final = 10.0
-"""Goals; a larger line is a price that slipped into the wrong column."""
+"""Goals; a larger line is a price in the wrong column."""
 
 NO_HANDICAP: Final[tuple[float | None, float | None, float | None]] = (None, None, None)
 
@@ -39,16 +39,16 @@ ENDS_IN_C: Final = frozenset({"VC"})
 
 @dataclass(frozen=True, slots=True)
 class OddsColumns:
-    """Where the prices of one bookmaker at one moment stand.
+    """Columns with the prices of one bookmaker at one moment.
 
     Parameters
     ----------
     bookmaker : str
-        Its code by today's name.
+        Its current code.
     moment : Moment
         Opening or closing.
     prices : tuple of (int or None)
-        Columns of home, draw, away, over 2.5 and under 2.5; None where the file has no such column.
+        Columns of home, draw, away, over 2.5 and under 2.5; None for a missing column.
     handicap : tuple of int or None
         Columns of the line, its home price and its away price; None unless all three are there.
     """
@@ -60,10 +60,10 @@ class OddsColumns:
 
 
 class Prices(dict[str, float | None]):
-    """Text of a cell → decimal price; None for an empty cell and for what is no price.
+    """Text of a cell → decimal price; None for an empty or invalid one. `dropped` keeps the invalid texts.
 
-    Prices repeat: a season's file holds some thousand different texts in a hundred thousand cells, and reading through
-    this dictionary costs a quarter of reading each. `dropped` keeps the texts that are no price.
+    Prices repeat: a season's file holds some thousand different texts in a hundred thousand cells, and looking them up
+    takes a quarter of the time of parsing each.
     """
 
     def __init__(self) -> None:
@@ -81,9 +81,9 @@ class Prices(dict[str, float | None]):
 
 
 class Lines(dict[str, float | None]):
-    """Text of a cell → line of an Asian handicap, a multiple of a quarter goal; None for what is none.
+    """Text of a cell → line of an Asian handicap, a multiple of a quarter goal; None for an invalid one.
 
-    ``"-0.5,-1"`` is how some rows write the line between the two, -0.75.
+    Some rows write ``"-0.5,-1"`` for the line between the two, -0.75.
     """
 
     def __missing__(self, text: str) -> float | None:
@@ -98,7 +98,7 @@ class Lines(dict[str, float | None]):
 
 
 def plan_odds(header: Sequence[str], *, closing_only: bool) -> list[OddsColumns]:
-    """Return where each bookmaker's prices stand, in the order of the header.
+    """Return the columns of each bookmaker, in the order of the header.
 
     Parameters
     ----------
@@ -137,10 +137,10 @@ def plan_odds(header: Sequence[str], *, closing_only: bool) -> list[OddsColumns]
     ]
 
 
-def read_odds(table: Table, notes: Counter[str]) -> list[tuple[OddsRecord, ...]]:
+def read_odds(table: CsvTable, notes: Counter[str]) -> list[tuple[OddsRecord, ...]]:
     """Return the prices of each row of a table.
 
-    A text that is no price leaves its place empty; an Asian handicap counts only with its line and both prices.
+    An invalid price is left empty; an Asian handicap needs its line and both prices.
     """
     prices, lines = Prices(), Lines()
     plan = plan_odds(table.header, closing_only=table.is_extra)
@@ -156,9 +156,9 @@ def read_odds(table: Table, notes: Counter[str]) -> list[tuple[OddsRecord, ...]]
 
 
 def _quotes(
-    table: Table, place: OddsColumns, prices: Prices, lines: Lines, notes: Counter[str]
+    table: CsvTable, place: OddsColumns, prices: Prices, lines: Lines, notes: Counter[str]
 ) -> list[OddsRecord | None]:
-    """Return one bookmaker's quote for each row, None where it has none."""
+    """Return the quote of one bookmaker for each row, None for a row without one."""
     empty: list[float | None] = [None] * len(table.rows)
     home, draw, away, over, under = (
         empty if column is None else [prices[text] for text in table.columns[column]] for column in place.prices
@@ -194,7 +194,7 @@ def _spelled_out(header: Sequence[str]) -> list[str]:
 
 
 def _prefixes(index: Mapping[str, int]) -> list[str]:
-    """Return the bookmakers of a header, each with its ``C`` for closing, in the order in which they appear."""
+    """Return the prefixes of a header, with the ``C`` for closing prices, in the order of their first columns."""
     found: dict[str, None] = {}
     for name in index:
         for first, others in (("H", ("D", "A")), (">2.5", ("<2.5",)), ("AHH", ("AHA",))):
@@ -209,7 +209,7 @@ def _has(index: Mapping[str, int], prefix: str, *markets: str) -> bool:
 
 
 def _line_column(index: Mapping[str, int], prefix: str, *, is_closing: bool) -> int | None:
-    """Return the column of the handicap's line that a bookmaker's two handicap prices refer to."""
+    """Return the column with the line to which a bookmaker's two handicap prices refer."""
     own = index.get(prefix + "AH")
     if own is not None:
         return own

@@ -1,4 +1,4 @@
-"""Which rows of a league's season are play-offs against clubs of another division."""
+"""Play-offs against clubs of another division, which the files do not mark."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from apps.scraping.sources.aliases import aliases_for
 STAGE: Final = "play-offs"
 
 FEWEST_MATCHES: Final = 10
-"""Below this median of matches per club a season is too young to tell."""
+"""With a smaller median of matches per club a season is too young to find guests."""
 
 GUEST_SHARE: Final = 0.25
-"""A guest plays at most this share of the median number of matches; in thirty years no guest played more than four,
-and no club that withdrew or was expelled fewer than a third."""
+"""A guest plays at most this share of the median number of matches. In thirty years no guest played more than four
+matches, and no club that withdrew or was expelled fewer than a third of them."""
 
 EARLIEST: Final = 2 / 3
 """A guest's first match comes after this share of the season's matches."""
 
 
 def mark_play_offs(records: Sequence[MatchRecord]) -> list[MatchRecord]:
-    """Return the records, those of matches against guests with the stage ``"play-offs"``.
+    """Return the records; matches against guests get the stage ``"play-offs"``.
 
-    The files mark no stages. A club of another division shows itself by its few matches, all of them late: it is a
-    guest, and its matches are play-offs. Different spellings of one club count as one club, by the alias table.
-    Play-offs among the clubs of one league look like any other match and stay unmarked.
+    A club with few matches, all of them late in the season, is a guest from another division. Different spellings of
+    one club count as one, by the alias table. Play-offs among the clubs of one league look like any other match and
+    are not marked.
     """
     seasons: dict[tuple[CompetitionKey, str], list[int]] = defaultdict(list)
     for position, record in enumerate(records):

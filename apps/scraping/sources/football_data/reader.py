@@ -1,4 +1,4 @@
-"""From the bytes of one football-data file to records."""
+"""Parser of football-data files."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ from apps.scraping.sources.base import ParsedFile, ParseError, RefusedRow
 from apps.scraping.sources.competitions import CALENDAR_YEAR_REGIONS, DIVISIONS, LEAGUES
 from apps.scraping.sources.football_data.odds import read_odds
 from apps.scraping.sources.football_data.play_offs import mark_play_offs
-from apps.scraping.sources.football_data.table import Table, read_table
+from apps.scraping.sources.football_data.table import CsvTable, read_table
 
 CLOCK: Final = ZoneInfo("Europe/London")
-"""The clock of the column ``Time``, for the leagues of every country."""
+"""Time zone of the column ``Time``, for the leagues of every country."""
 
 SEASON_STARTS: Final = 7
-"""July. A division's season takes its label from the middle one of its dates: 2019-20 went on until August, and one
-mistyped year must not move the others."""
+"""July. The middle one of its dates decides the season of a division: 2019-20 was played until August, and one mistyped
+year must not move the others."""
 
 SEASON_REACHES: Final = timedelta(days=300)
-"""From its middle date, either way; the furthest in thirty years lies 217 days from it."""
+"""Largest distance from the middle date; the largest in thirty years is 217 days."""
 
 SEASON: Final = re.compile(r"(\d{4})(?:/(\d{4}))?")
 """The column ``Season`` of extra files."""
 
 FIRST_YEAR: Final = 1970
-"""Of a year in two digits, ``70`` to ``99`` lie in the last century; the files begin in 1993, so that an earlier year
+"""Years of two digits from ``70`` to ``99`` are in the last century; the files begin in 1993, so that an earlier year
 is a mistake."""
 
 STATISTICS: Final = ("HS", "AS", "HST", "AST", "HC", "AC", "HF", "AF", "HY", "AY", "HR", "AR", "Attendance")
 """In the order of the fields of `StatsRecord`, which ends with the referee."""
 
 MATCH_MISSING: Final = "a row with a match"
-"""What a division's file without rows lacks."""
+"""What is missing in a division's file without rows."""
 
 NOT_COUNTED: Final = StatsRecord()
 
@@ -48,7 +48,7 @@ Kickoff = tuple[datetime, KickoffPrecision]
 
 
 class FootballData:
-    """The files of football-data.co.uk; see the package for what they are.
+    """Reader of football-data.co.uk's files; the package describes them.
 
     Parameters
     ----------
@@ -70,10 +70,10 @@ class FootballData:
         return file.stem in self._divisions or is_country or file.stem.endswith("fixtures")
 
     def parse_file(self, name: str, content: bytes) -> ParsedFile:
-        """Read one file; see `apps.scraping.sources.base.Source`.
+        """Read one file; see `apps.scraping.sources.base.FileReader`.
 
         A match that the file lists without goals is `SCHEDULED` when it kicks off later than every match with goals,
-        else `UNKNOWN`: it was annulled, awarded or never entered, and the file does not say which.
+        else `UNKNOWN`: it was annulled, awarded or never entered; the file does not show which.
         """
         notes: Counter[str] = Counter()
         table = read_table(name, content, notes)
@@ -84,8 +84,8 @@ class FootballData:
         return ParsedFile(name, records, refused, {note: count for note, count in notes.items() if count})
 
 
-class Counts(dict[str, int | None]):
-    """Text of a cell → count; None for an empty cell and for what is no count, whose texts `dropped` keeps."""
+class MatchCounts(dict[str, int | None]):
+    """Text of a cell → count; None for an empty or invalid one. `dropped` keeps the invalid texts."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -104,7 +104,7 @@ class Counts(dict[str, int | None]):
 
 
 class Kickoffs(dict[tuple[str, str], Kickoff | None]):
-    """Texts of date and time → kick-off in UTC and its precision; None where the date cannot be read."""
+    """Texts of date and time → kick-off in UTC and its precision; None for an invalid date."""
 
     def __missing__(self, texts: tuple[str, str]) -> Kickoff | None:
         day, clock = _date(texts[0]), _time(texts[1])
@@ -120,12 +120,12 @@ class Kickoffs(dict[tuple[str, str], Kickoff | None]):
 
 
 def _read_matches(
-    table: Table, known: Mapping[str, CompetitionKey], refused: list[RefusedRow], notes: Counter[str]
+    table: CsvTable, known: Mapping[str, CompetitionKey], refused: list[RefusedRow], notes: Counter[str]
 ) -> list[MatchRecord]:
-    """Return a record of each row that has one; the others go to `refused`."""
+    """Return a record for each valid row; add the others to `refused`."""
     rows = len(table.rows)
     empty = ("",) * rows
-    counts, kickoffs_of = Counts(), Kickoffs()
+    counts, kickoffs_of = MatchCounts(), Kickoffs()
     dates, times = table.required("Date"), table.column("Time") or empty
     kickoffs = [kickoffs_of[texts] for texts in zip(dates, times, strict=True)]
     notes["times that cannot be read"] += sum(
@@ -149,7 +149,7 @@ def _read_matches(
     for i in range(rows):
         try:
             if i == broken_off:
-                raise ValueError(f"the file ends within this row, and {aways[i]!r} is no known club")
+                raise ValueError(f"the file ends within this row, and {aways[i]!r} is not a known club")
             kickoff_at, precision = _dated(kickoffs[i], dates[i])
             competition, season = _known(competitions[i])
             goals = _goals(counts, home_goals[i], away_goals[i], results[i])
@@ -178,7 +178,7 @@ def _read_matches(
 
 
 def _competitions(
-    table: Table, known: Mapping[str, CompetitionKey], kickoffs: list[Kickoff | None], notes: Counter[str]
+    table: CsvTable, known: Mapping[str, CompetitionKey], kickoffs: list[Kickoff | None], notes: Counter[str]
 ) -> list[tuple[CompetitionKey, str] | str]:
     """Return competition and season of each row, or what is wrong with them."""
     if not table.is_extra:
@@ -235,7 +235,7 @@ def _extra(
 
 
 def _league(country: str, league: str, notes: Counter[str]) -> CompetitionKey:
-    """Return the competition of an extra file; one that the table does not know stands outside its pyramid."""
+    """Return the competition of an extra file; an unknown one gets a key outside the pyramid of its country."""
     known = LEAGUES.get((country.lower(), league.lower()))
     if known is not None:
         return known
@@ -243,8 +243,8 @@ def _league(country: str, league: str, notes: Counter[str]) -> CompetitionKey:
     return CompetitionKey(country, league, 0)
 
 
-def _read_statistics(table: Table, counts: Counts, notes: Counter[str]) -> list[StatsRecord | None]:
-    """Return the statistics of each row, None where nothing was counted."""
+def _read_statistics(table: CsvTable, counts: MatchCounts, notes: Counter[str]) -> list[StatsRecord | None]:
+    """Return the statistics of each row, None for a row without any."""
     names = [name for name in STATISTICS if name in table.header]
     referees = table.column("Referee")
     if not names and referees is None:
@@ -259,21 +259,21 @@ def _read_statistics(table: Table, counts: Counts, notes: Counter[str]) -> list[
     return [None if record == NOT_COUNTED else record for record in map(StatsRecord, *columns, people)]
 
 
-def _goals(counts: Counts, home: str, away: str, result: str) -> tuple[int, int] | tuple[None, None]:
+def _goals(counts: MatchCounts, home: str, away: str, result: str) -> tuple[int, int] | tuple[None, None]:
     """Return the goals of a row.
 
     Raises
     ------
     ValueError
-        When only one side has some, when they are no count, or when they contradict the result.
+        When only one side has goals, when they are not counts, or when they contradict the result.
     """
     home_goals, away_goals = counts[home], counts[away]
     if home_goals is None or away_goals is None:
         if home.strip() or away.strip():
-            raise ValueError(f"goals {home!r} and {away!r} are no result")
+            raise ValueError(f"goals {home!r} and {away!r} are not a result")
         return None, None
     if home_goals > GOALS_LIMIT or away_goals > GOALS_LIMIT:
-        raise ValueError(f"goals {home!r} and {away!r} are no result")
+        raise ValueError(f"goals {home!r} and {away!r} are not a result")
     outcome = "H" if home_goals > away_goals else "A" if home_goals < away_goals else "D"
     if result.strip() not in (outcome, ""):
         raise ValueError(f"result {result.strip()!r} contradicts the goals {home_goals}-{away_goals}")
@@ -283,7 +283,7 @@ def _goals(counts: Counts, home: str, away: str, result: str) -> tuple[int, int]
 def _half_time(
     goals: tuple[int, int] | tuple[None, None], half_time: tuple[int | None, int | None], notes: Counter[str]
 ) -> tuple[int | None, int | None]:
-    """Return the half-time score where it is whole and not above the full-time score."""
+    """Return the half-time score if it is complete and not above the full-time score."""
     home, away = half_time
     if home is None and away is None:
         return None, None
@@ -305,7 +305,7 @@ def _status(
 
 
 def _is_whole(aways: list[str], competitions: list[tuple[CompetitionKey, str] | str]) -> bool:
-    """Return whether the away team of the last row, where the file broke off, is known, and so the row usable."""
+    """Return whether the last row of a truncated file can be used: its away team, the last cell, is a known name."""
     competition = competitions[-1]
     aliases = {} if isinstance(competition, str) else aliases_for(competition[0].region)
     return aways[-1] in aways[:-1] or aways[-1] in aliases
@@ -324,7 +324,7 @@ def _dated(kickoff: Kickoff | None, text: str) -> Kickoff:
 
 
 def _team(cell: str) -> str:
-    """Return a team's name with single spaces and a typewriter's apostrophe."""
+    """Return a team's name with single spaces and straight apostrophes."""
     return " ".join(cell.split()).replace("’", "'")
 
 
@@ -349,6 +349,6 @@ def _time(text: str) -> time | None:
 
 
 def _season_of(day: date) -> str:
-    """Return the label of the season that runs from July to June and holds a day."""
+    """Return the label of the season, from July to June, to which a day belongs."""
     year = day.year if day.month >= SEASON_STARTS else day.year - 1
     return f"{year}-{(year + 1) % 100:02d}"

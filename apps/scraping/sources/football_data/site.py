@@ -1,4 +1,4 @@
-"""football-data.co.uk as a site: where its files are, and which of them an errand needs."""
+"""football-data.co.uk as a site: where its files are, and which of them an job needs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from apps.matches.records import CompetitionKey, MatchRecord
-from apps.scraping.sources.base import Errand, Page, ParseError, Reading, Request, Scope, age_that_serves
+from apps.scraping.sources.base import CrawlJob, Page, ParseError, Reading, Request, ScrapeScope, age_that_serves
 from apps.scraping.sources.competitions import DIVISIONS, LEAGUES
 from apps.scraping.sources.football_data.reader import MATCH_MISSING, FootballData
 from apps.scraping.sources.years import season_starts
@@ -19,7 +19,7 @@ BASE_URL: Final = "https://www.football-data.co.uk"
 COUNTRIES: Final = (
     "ARG", "AUT", "BRA", "CHN", "DNK", "FIN", "IRL", "JPN", "MEX", "NOR", "POL", "ROU", "RUS", "SWE", "SWZ", "USA",
 )  # fmt: skip
-"""Codes of the extra files, each with all seasons of a country's league."""
+"""Codes of the extra files; each has all seasons of a country's league."""
 
 FIRST_SEASONS: Final = {
     "EC": 2005,
@@ -30,33 +30,33 @@ FIRST_SEASONS: Final = {
     "F2": 1996,
     "B1": 1995,
 } | dict.fromkeys(("SC0", "SC1", "P1", "T1", "G1"), 1994)
-"""The first season of a division that the site has, where it is not that of the first files."""
+"""First season of a division on the site, where it is later than `FIRST_SEASON`."""
 
 FIRST_SEASON: Final = 1993
 FIRST_EXTRA_YEAR: Final = 2012
 
 YOUNG: Final = timedelta(days=60)
-"""A season's file may be missing until so long after the season can begin, and empty as long."""
+"""A season's file may be missing or empty until so long after the earliest beginning of the season."""
 
 CORRECTED_WITHIN: Final = timedelta(days=60)
-"""Of the extra files, which hold ten years and more, a visit for results takes what lies no further back than this."""
+"""Extra files hold ten years and more; a run for results reads only matches that are at most so old."""
 
 
 class FootballDataSite:
-    """The files of football-data.co.uk where they are published, or a site of its shape.
+    """The site football-data.co.uk, or one with the same files.
 
     Parameters
     ----------
     base_url : str
-        What stands before ``/mmz4281/2425/E0.csv``.
+        Part of the address before ``/mmz4281/2425/E0.csv``.
     name : str
-        The name under which its records are stored.
+        Name of the source of its records.
     divisions : mapping of str to CompetitionKey
         The competitions to follow in main files and lists of fixtures, by the code in their column ``Div``.
     countries : sequence of str
         Codes of the extra files to follow.
     file_age : timedelta or None
-        A kept file younger than this serves in place of a new one.
+        A stored file younger than this is not fetched again.
     """
 
     def __init__(
@@ -73,44 +73,44 @@ class FootballDataSite:
         self._divisions = dict(divisions)
         self._countries = tuple(countries)
         self._file_age = file_age
-        # A list of fixtures holds all divisions: the ones that are not followed are no errors.
+        # A list of fixtures has all divisions: those that are not followed are no errors.
         self._files = FootballData({**DIVISIONS, **divisions})
         self._followed = {*divisions.values(), *(LEAGUES.values() if countries else ())}
 
     @property
     def name(self) -> str:
-        """The name under which its records are stored."""
+        """Name of the source of its records."""
         return self._name
 
-    def start(self, errand: Errand) -> list[Request]:
-        """Return the lists of fixtures, which have the odds too; or the files of seasons that can overlap the window.
+    def start(self, job: CrawlJob) -> list[Request]:
+        """Return the lists of fixtures, which also have the odds, or the files of seasons that can overlap the window.
 
-        A file of a season is final in October after it; an extra file never is, since its latest season goes on.
+        The file of a season is final in October after it; an extra file never is, since its latest season continues.
         """
-        if errand.scope in (Scope.FIXTURES, Scope.ODDS):
-            return self._lists(errand)
-        # A file of results corrects what a list of fixtures told, so that it comes after them.
-        lists = self._lists(errand) if errand.scope is Scope.REPARSE else []
+        if job.scope in (ScrapeScope.FIXTURES, ScrapeScope.ODDS):
+            return self._lists(job)
+        # Files of results come later, since they correct the lists of fixtures.
+        lists = self._lists(job) if job.scope is ScrapeScope.REPARSE else []
         divisions = [
             self._request(
-                errand,
+                job,
                 f"mmz4281/{start % 100:02d}{(start + 1) % 100:02d}/{division}.csv",
                 "division",
                 final_after=datetime(start + 1, 10, 1, tzinfo=UTC),
-                may_be_missing=division not in DIVISIONS or _is_young(start, errand),
+                may_be_missing=division not in DIVISIONS or _is_young(start, job),
             )
             for division in self._divisions
-            for start in season_starts(errand.window, first=FIRST_SEASONS.get(division, FIRST_SEASON))
+            for start in season_starts(job.window, first=FIRST_SEASONS.get(division, FIRST_SEASON))
         ]
-        countries = self._countries if errand.window.end.year >= FIRST_EXTRA_YEAR else ()
-        return [*lists, *divisions, *(self._request(errand, f"new/{country}.csv", "country") for country in countries)]
+        countries = self._countries if job.window.end.year >= FIRST_EXTRA_YEAR else ()
+        return [*lists, *divisions, *(self._request(job, f"new/{country}.csv", "country") for country in countries)]
 
-    def _lists(self, errand: Errand) -> list[Request]:
+    def _lists(self, job: CrawlJob) -> list[Request]:
         lists = ["fixtures.csv"] if self._divisions else []
         lists += ["new_league_fixtures.csv"] if self._countries else []
-        return [self._request(errand, path, "fixtures") for path in lists]
+        return [self._request(job, path, "fixtures") for path in lists]
 
-    def read(self, request: Request, page: Page, errand: Errand) -> Reading:
+    def read(self, request: Request, page: Page, job: CrawlJob) -> Reading:
         """Read one file; see `apps.scraping.sources.base.Site`."""
         try:
             parsed = self._files.parse_file(str(request.about or page.url), page.content)
@@ -123,12 +123,12 @@ class FootballDataSite:
             records = [record for record in records if record.competition in self._followed]
             notes["fixtures of competitions that are not followed"] += len(parsed.records) - len(records)
         elif request.kind == "division":
-            # The address names the season. Its dates do so in a file that somebody brings, and in a simulated world,
-            # where a season may be played at any time of the year, they do not.
+            # The address names the season. In an imported file the dates decide it, but in the simulated world they
+            # cannot: there a season may be played at any time of the year.
             label = _season_of(str(request.about))
             records = [replace(record, season=label) for record in records]
         elif request.kind == "country":
-            records = _of_window(records, errand)
+            records = _of_window(records, job)
         return Reading(
             records,
             refused=parsed.refused,
@@ -139,7 +139,7 @@ class FootballDataSite:
 
     def _request(
         self,
-        errand: Errand,
+        job: CrawlJob,
         path: str,
         kind: str,
         *,
@@ -151,25 +151,25 @@ class FootballDataSite:
             kind,
             about=path.removeprefix("mmz4281/"),
             final_after=final_after,
-            max_age=age_that_serves(errand, self._file_age),
+            max_age=age_that_serves(job, self._file_age),
             may_be_missing=may_be_missing,
         )
 
 
 def _season_of(path: str) -> str:
-    """Return the label of the season that a path such as ``1920/E0.csv`` names: ``2019-20``."""
+    """Return the season of a path: ``2019-20`` for ``1920/E0.csv``."""
     start = int(path[:2])
     year = start + (1900 if start + 1900 >= FIRST_SEASON else 2000)
     return f"{year}-{(year + 1) % 100:02d}"
 
 
-def _is_young(start: int, errand: Errand) -> bool:
-    return errand.now < datetime(start, 7, 10, tzinfo=UTC) + YOUNG
+def _is_young(start: int, job: CrawlJob) -> bool:
+    return job.now < datetime(start, 7, 10, tzinfo=UTC) + YOUNG
 
 
-def _of_window(records: list[MatchRecord], errand: Errand) -> list[MatchRecord]:
-    """Return the records of an extra file that an errand is after."""
-    start, end = errand.window.start, errand.window.end
-    if errand.scope is Scope.RESULTS:
+def _of_window(records: list[MatchRecord], job: CrawlJob) -> list[MatchRecord]:
+    """Return the records of an extra file that lie in the window of a job."""
+    start, end = job.window.start, job.window.end
+    if job.scope is ScrapeScope.RESULTS:
         start -= CORRECTED_WITHIN
     return [record for record in records if start <= record.kickoff_at.date() <= end]

@@ -1,4 +1,4 @@
-"""From bytes to a rectangular table of text, whatever the file's encoding and however ragged its rows."""
+"""Reading a CSV file of any encoding, with rows of any length, into a rectangular table of text."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ ALSO_CALLED: Final[dict[str, tuple[str, ...]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
-    """The rows of a file that hold anything, each as long as the header.
+class CsvTable:
+    """The non-empty rows of a file, each as long as the header.
 
     Parameters
     ----------
@@ -33,11 +33,11 @@ class Table:
     rows : list of list of str
         Cells as written.
     lines : list of int
-        Where each row stands in the file.
+        Line of each row in the file.
     columns : list of tuple of str
         The same cells by column.
     is_cut : bool
-        True when the file ends without a line break in a row that is too short for a result.
+        True if the file ends without a line break, in a row that is too short for a result.
     """
 
     name: str
@@ -53,16 +53,16 @@ class Table:
         return "Country" in self.header
 
     def column(self, name: str) -> tuple[str, ...] | None:
-        """Return the cells of a column, None where the file has no such column."""
+        """Return the cells of a column, None if there is no such column."""
         return self.columns[self.header.index(name)] if name in self.header else None
 
     def required(self, name: str) -> tuple[str, ...]:
-        """Return the cells of a column that every file has.
+        """Return the cells of a column that every file must have.
 
         Raises
         ------
         ParseError
-            When it is not there.
+            When it is missing.
         """
         cells = self.column(name)
         if cells is None:
@@ -70,17 +70,17 @@ class Table:
         return cells
 
     def refuse(self, position: int, reason: str) -> RefusedRow:
-        """Return a row as one that gives no record."""
+        """Return a row as refused."""
         return RefusedRow(self.name, self.lines[position], reason, shorten(self.rows[position]))
 
 
-def read_table(name: str, content: bytes, notes: Counter[str]) -> Table:
-    """Return the table that a file holds.
+def read_table(name: str, content: bytes, notes: Counter[str]) -> CsvTable:
+    """Return the table of a file.
 
     Raises
     ------
     ParseError
-        When the content is no CSV, or its first line is not a header of this source.
+        When the content is not CSV, or its first line is not a header of this source.
     """
     reader = csv.reader(io.StringIO(_decoded(content), newline=""))
     rows: list[list[str]] = []
@@ -105,7 +105,7 @@ def read_table(name: str, content: bytes, notes: Counter[str]) -> Table:
             del row[width:]
     is_cut = is_short and not content.endswith((b"\n", b"\r"))
     columns: list[tuple[str, ...]] = list(zip(*rows, strict=True)) if rows else [()] * width
-    return Table(name, header, rows, lines, columns, is_cut)
+    return CsvTable(name, header, rows, lines, columns, is_cut)
 
 
 def _header(cells: list[str]) -> list[str]:

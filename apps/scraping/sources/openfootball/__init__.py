@@ -2,11 +2,11 @@
 
 A file ``2018-19/en.1.json`` holds one season of one competition: ``{"name": "English Premier League 2018/19",
 "matches": [{round, date, time, team1, team2, score: {ht, ft, et, p}, stage, status}]}``. The code in the file's name
-says which competition it is, the title says the season.
+gives the competition, the title the season.
 
-Clock times carry no zone. Beside football-data's kick-offs, in 93 seasons that both have, 99.8 % of them agree within a
-quarter of an hour when read in one zone per country, also where a country has several (Brazil, Mexico, Russia): see
-`reader.CLOCKS`. Where that could not be checked and is not plain, a match keeps the precision of its date.
+Times have no time zone. Read in one zone per country, even where a country has several (Brazil, Mexico, Russia), 99.8 %
+of them agree within a quarter of an hour with football-data's kick-offs, in the 93 seasons that both have: see
+`reader.CLOCKS`. In countries where that could not be checked, a match only has the precision of its date.
 
 Source: https://github.com/openfootball/football.json
 """

@@ -1,4 +1,4 @@
-"""From one openfootball file to records."""
+"""Parser of openfootball files."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ CLOCKS: Final[dict[str, ZoneInfo]] = {
         "Turkey": "Europe/Istanbul",
     }.items()
 }
-"""The clock of a competition by its region, see the package for how it was found. European cups are in Central European
-time, wherever they are played."""
+"""Time zone of a competition by its region; the package says how it was found. Times of European cups are Central
+European, wherever they are played."""
 
 STATUSES: Final = {
     "awarded": Status.AWARDED,
@@ -121,13 +121,13 @@ LAST_YEAR: Final = 2200
 
 FAR_BEFORE: Final = timedelta(days=270)
 NEAR: Final = timedelta(days=60)
-"""Between a date and that of the entry above: too far to be true, and near enough to be true."""
+"""Distance between a date and that of the entry above: too far before to be right, and near enough to be right."""
 
 CLOCK_TIME: Final = re.compile(r"(\d{1,2}):(\d\d)")
 
 
 class Openfootball:
-    """The files of openfootball's football.json; see the package for what they are."""
+    """Reader of openfootball's football.json files; the package describes them."""
 
     name: Final = "openfootball"
 
@@ -137,7 +137,7 @@ class Openfootball:
         return file.suffix == ".json" and file.stem in OPENFOOTBALL_CODES
 
     def parse_file(self, name: str, content: bytes) -> ParsedFile:
-        """Read one file; see `apps.scraping.sources.base.Source`.
+        """Read one file; see `apps.scraping.sources.base.FileReader`.
 
         A match without goals and without a status is `SCHEDULED` when it kicks off later than every match with goals,
         else `UNKNOWN`.
@@ -171,20 +171,20 @@ class Openfootball:
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """One entry of the file, its moment and its scores read.
+    """One entry of the file, with its kick-off and scores parsed.
 
     Parameters
     ----------
     position : int
         In the list of the file, counted from 1.
     match : Mapping
-        The entry as it stands.
+        The entry as written.
     kickoff_at : datetime
         UTC.
     precision : KickoffPrecision
         Of the kick-off.
     score : dict of str to (int, int)
-        Goals by ``ht``, ``ft``, ``et`` and ``p``, those that there are.
+        Goals by ``ht``, ``ft``, ``et`` and ``p``, as far as given.
     """
 
     position: int
@@ -215,7 +215,7 @@ def _document(name: str, content: bytes) -> tuple[str, list[Any]]:
 
 
 def _season(title: str, name: str) -> str:
-    """Return the season that the title ends with, else that of the folder.
+    """Return the season at the end of the title, else that of the folder.
 
     Raises
     ------
@@ -230,10 +230,10 @@ def _season(title: str, name: str) -> str:
 
 
 def _day(match: Any, earlier: date | None, notes: Counter[str]) -> date:
-    """Return the date of an entry, corrected where its year is one too low.
+    """Return the date of an entry, corrected if its year is one too low.
 
-    The matches that were played in July 2020, at the end of a season, are dated July 2019. The entries stand in the
-    order of the rounds, so a date far before the entry above, which is near it a year later, is one of them.
+    The matches that were played in July 2020, at the end of a season, are dated July 2019. The entries are in the order
+    of the rounds, so such a date is recognised by being far before the entry above, and near it a year later.
 
     Raises
     ------
@@ -241,7 +241,7 @@ def _day(match: Any, earlier: date | None, notes: Counter[str]) -> date:
         When there is no readable date.
     """
     if not isinstance(match, dict):
-        raise ValueError("the entry is no object")
+        raise ValueError("the entry is not an object")
     try:
         day = date.fromisoformat(_text(match, "date"))
     except ValueError as error:
@@ -270,7 +270,7 @@ def _draft(
 
 
 def _clock_time(match: Mapping[str, Any]) -> time | None:
-    """Return the local time of kick-off, None where there is none that can be read."""
+    """Return the local time of kick-off, None without a readable one."""
     written = match.get("time")
     found = CLOCK_TIME.fullmatch(written) if isinstance(written, str) else None
     if found is None or int(found[1]) > 23 or int(found[2]) > 59:
@@ -290,7 +290,7 @@ def _scores(match: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
     if not score:
         return {}
     if not isinstance(score, dict):
-        raise ValueError(f"score {score!r} is no object")
+        raise ValueError(f"score {score!r} is not an object")
     found: dict[str, tuple[int, int]] = {}
     for part in ("ht", "ft", "et", "p"):
         goals = score.get(part)
@@ -362,7 +362,7 @@ def _status(draft: _Draft, latest: datetime | None, notes: Counter[str]) -> Stat
 
 
 def _stage_and_round(match: Mapping[str, Any]) -> tuple[str, str]:
-    """Return stage and round: ``"Apertura, Matchday 3"`` is both, ``"Group A"`` a stage, ``"Regular"`` says nothing."""
+    """Return stage and round: ``"Apertura, Matchday 3"`` is both, ``"Group A"`` a stage, ``"Regular"`` neither."""
     stage, round_ = str(match.get("stage") or ""), str(match.get("round") or "")
     if stage == "Regular":
         stage = ""
@@ -374,7 +374,7 @@ def _stage_and_round(match: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _team(written: str, notes: Counter[str]) -> tuple[str, str]:
-    """Return name and region of a team; the region is empty where no country stands behind the name."""
+    """Return name and region of a team; the region is empty without a country code after the name."""
     name = " ".join(written.split())
     found = TEAM_WITH_COUNTRY.fullmatch(name)
     if found is None:

@@ -1,4 +1,4 @@
-"""openfootball as a site: one file a competition and season, on the web as in its repository."""
+"""Crawler of openfootball's repository: one file per competition and season."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from apps.scraping.sources.base import Errand, Page, Reading, Request, Scope, age_that_serves
+from apps.scraping.sources.base import CrawlJob, Page, Reading, Request, ScrapeScope, age_that_serves
 from apps.scraping.sources.competitions import OPENFOOTBALL_CODES
 from apps.scraping.sources.openfootball.reader import Openfootball
 from apps.scraping.sources.years import season_starts
@@ -16,24 +16,24 @@ BASE_URL: Final = "https://raw.githubusercontent.com/openfootball/football.json/
 FIRST_SEASON: Final = 2010
 
 CALENDAR_YEAR_CODES: Final = frozenset({"br.1", "cn.1", "jp.1"})
-"""Codes whose files lie in folders of one year, such as ``2020``."""
+"""Codes whose files are in folders of one year, such as ``2020``."""
 
 
 class OpenfootballSite:
-    """The files of openfootball's football.json where they are published.
+    """The site of openfootball's football.json files.
 
-    No competition has a file for each season, so that each may be missing.
+    No competition has a file for every season, so that any file may be missing.
 
     Parameters
     ----------
     base_url : str
-        What stands before ``/2024-25/en.1.json``.
+        Part of the address before ``/2024-25/en.1.json``.
     name : str
-        The name under which its records are stored.
+        Name of the source of its records.
     codes : sequence of str
-        The competitions to follow, of those in `OPENFOOTBALL_CODES`.
+        Competitions to follow, from `OPENFOOTBALL_CODES`.
     file_age : timedelta or None
-        A kept file younger than this serves in place of a new one.
+        A stored file younger than this is not fetched again.
 
     Raises
     ------
@@ -60,12 +60,12 @@ class OpenfootballSite:
 
     @property
     def name(self) -> str:
-        """The name under which its records are stored."""
+        """Name of the source of its records."""
         return self._name
 
-    def start(self, errand: Errand) -> list[Request]:
-        """Return the files of the seasons that can overlap the window; it has no odds."""
-        if errand.scope is Scope.ODDS:
+    def start(self, job: CrawlJob) -> list[Request]:
+        """Return the files of the seasons that can overlap the window; none for odds: openfootball has no odds."""
+        if job.scope is ScrapeScope.ODDS:
             return []
         return [
             Request(
@@ -73,24 +73,24 @@ class OpenfootballSite:
                 "file",
                 about=f"{folder}/{code}.json",
                 final_after=final_after,
-                max_age=age_that_serves(errand, self._file_age),
+                max_age=age_that_serves(job, self._file_age),
                 may_be_missing=True,
             )
             for code in self._codes
-            for folder, final_after in _folders(code, errand)
+            for folder, final_after in _folders(code, job)
         ]
 
-    def read(self, request: Request, page: Page, errand: Errand) -> Reading:
+    def read(self, request: Request, page: Page, job: CrawlJob) -> Reading:
         """Read one file; see `apps.scraping.sources.base.Site`."""
         parsed = self._files.parse_file(str(request.about or page.url), page.content)
         return Reading(parsed.records, refused=parsed.refused, notes=parsed.notes, may_be_empty=False)
 
 
-def _folders(code: str, errand: Errand) -> list[tuple[str, datetime]]:
+def _folders(code: str, job: CrawlJob) -> list[tuple[str, datetime]]:
     """Return the folders of the seasons that can overlap the window, and when each of them is final."""
-    window = errand.window
+    window = job.window
     if code in CALENDAR_YEAR_CODES:
-        # Covid moved the ends of some seasons into the next year.
+        # Some seasons ended in the next year because of Covid.
         years = range(max(window.start.year - (window.start.month <= 2), FIRST_SEASON), window.end.year + 1)
         return [(str(year), datetime(year + 1, 7, 1, tzinfo=UTC)) for year in years]
     starts = season_starts(window, first=FIRST_SEASON)

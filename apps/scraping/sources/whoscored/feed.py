@@ -30,19 +30,19 @@ STATUSES: Final = {
     8: Status.UNKNOWN,
 }
 PLACEHOLDER: Final = 0
-"""A place in the draw whose teams are not decided."""
+"""Status of a match of a draw whose teams are not decided yet."""
 
 CLOCK: Final = ZoneInfo("Europe/London")
-"""Of `startTime`, which serves where `startTimeUtc` is missing."""
+"""Time zone of `startTime`, which is used if `startTimeUtc` is missing."""
 
 SEASON: Final = re.compile(r"(\d{4})\s?[/-]\s?(?:\d\d)?(\d\d)")
 
 MEN: Final = 1
-"""Value of `sex`. Clubs have one name for their women's and men's teams, which are not one team."""
+"""Value of `sex`. Clubs have one name for their women's and men's teams, which are different teams here."""
 
-UNTOLD: Final = (None, None)
+NO_GOALS: Final = (None, None)
 
-CONTRADICTION: Final = "the page tells this match twice, and differently"
+CONTRADICTION: Final = "the page lists this match twice, with different data"
 """Reason of a refusal."""
 
 EARLIEST_YEAR: Final = 1850
@@ -50,8 +50,8 @@ LATEST_YEAR: Final = 2200
 
 
 @dataclass(slots=True)
-class Feed:
-    """What one month of a stage holds.
+class WhoScoredFeed:
+    """The matches of one month of a stage.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class Feed:
     refused : list of RefusedRow
     notes : Counter of str
     without_preview : set of str
-        Source ids of matches of which the feed says that they have no preview.
+        Source ids of matches without a preview.
     """
 
     records: list[MatchRecord] = field(default_factory=list)
@@ -68,24 +68,24 @@ class Feed:
     without_preview: set[str] = field(default_factory=set)
 
 
-def read_feed(page: Page, tournament: Tournament | None = None) -> Feed:
+def read_feed(page: Page, tournament: Tournament | None = None) -> WhoScoredFeed:
     """Return the matches of a monthly feed.
 
     Parameters
     ----------
     page : Page
-        JSON, bare or as a browser shows it.
+        JSON, alone or as a browser shows it.
     tournament : Tournament, optional
-        The one that was asked for, where the caller knows it; else the competition is that of the ids in the feed, and
-        a tournament that no table knows is a competition outside the pyramid of its region.
+        The tournament that was requested, if known; otherwise the ids in the feed decide the competition, and one that
+        is not in `competitions.WHOSCORED` gets a key outside the pyramid of its region.
 
     Raises
     ------
     ParseError
-        When the page is no feed, or that of another tournament.
+        When the page is not a feed, or that of another tournament.
     """
     document = as_json(page.content, page.url)
-    feed = Feed()
+    feed = WhoScoredFeed()
     for listed in required(document, "tournaments", list, page.url):
         matches = required(listed, "matches", list, page.url)
         context = _Context.of(listed, tournament, page)
@@ -116,7 +116,7 @@ def as_moment(value: Any, clock: ZoneInfo | None = None) -> datetime | None:
 
 @dataclass(frozen=True, slots=True)
 class _Context:
-    """What the entries of one tournament of a feed have in common."""
+    """Properties that all entries of one tournament of a feed share."""
 
     competition: CompetitionKey
     season: str
@@ -147,28 +147,28 @@ class _Context:
         )
 
 
-def _drop_doubles(feed: Feed, where: str) -> None:
-    """Leave one of equal entries for one match, and none of entries that contradict each other."""
-    told: dict[str, list[MatchRecord]] = {}
+def _drop_doubles(feed: WhoScoredFeed, where: str) -> None:
+    """Keep one of equal entries for one match, and none of entries that contradict each other."""
+    by_id: dict[str, list[MatchRecord]] = {}
     for record in feed.records:
-        told.setdefault(record.source_id, []).append(record)
+        by_id.setdefault(record.source_id, []).append(record)
     feed.records = []
-    for source_id, records in told.items():
+    for source_id, records in by_id.items():
         first, *others = records
         if all(other == first for other in others):
             feed.records.append(first)
-            feed.notes["matches told twice"] += len(others)
+            feed.notes["matches listed twice"] += len(others)
         else:
             names = [source_id, first.home_team, first.away_team]
             feed.refused.append(RefusedRow(where, 0, CONTRADICTION, shorten(names), is_contradiction=True))
     feed.notes = +feed.notes  # without the zeros
 
 
-def _read_entry(match: Any, line: int, context: _Context, feed: Feed) -> None:
-    """Add what one entry, at a place of its list, says to the feed."""
+def _read_entry(match: Any, line: int, context: _Context, feed: WhoScoredFeed) -> None:
+    """Add one entry, at a position of its list, to the feed."""
     try:
         if not isinstance(match, dict):
-            raise ValueError("the entry is no object")
+            raise ValueError("the entry is not an object")
         if match.get("status") == PLACEHOLDER:
             feed.notes["placeholders whose teams are not decided"] += 1
             return
@@ -188,7 +188,7 @@ def _record(match: Mapping[str, Any], context: _Context, notes: Counter[str]) ->
     identity = {key: as_count(match.get(key)) for key in ("id", "homeTeamId", "awayTeamId")}
     for key, number in identity.items():
         if number is None:
-            raise ValueError(f"{key} {match.get(key)!r} is no id")
+            raise ValueError(f"{key} {match.get(key)!r} is not an id")
     code = as_count(match.get("status"))
     status = STATUSES.get(code if code is not None else -1)
     if status is None:
@@ -196,7 +196,7 @@ def _record(match: Mapping[str, Any], context: _Context, notes: Counter[str]) ->
         status = Status.UNKNOWN
     score = read_score(match) if status is Status.FINISHED else None
     full_time, extra_time, penalties = (
-        (score.full_time, score.extra_time or UNTOLD, score.penalties or UNTOLD) if score else (UNTOLD,) * 3
+        (score.full_time, score.extra_time or NO_GOALS, score.penalties or NO_GOALS) if score else (NO_GOALS,) * 3
     )
     notes.update(score.notes if score else ())
     incidents = read_incidents(match, notes) if status is Status.FINISHED else ()
@@ -236,7 +236,7 @@ def _team(match: Mapping[str, Any], key: str, context: _Context) -> str:
 
 
 def _finished_at(match: Mapping[str, Any], kickoff_at: datetime, notes: Counter[str]) -> datetime | None:
-    """Return the final whistle, which the sandbox's feed tells and the genuine one does not."""
+    """Return the time of the final whistle, which only the sandbox's feed has."""
     finished_at = as_moment(match.get("finishedAtUtc"))
     if finished_at is not None and finished_at <= kickoff_at:
         notes["final whistles before kick-off"] += 1

@@ -25,8 +25,8 @@ def read_home(
     ----------
     page : Page
     wanted : sequence of (int, int)
-        Ids of region and tournament; empty for all that the page lists. One that the page does not list is followed
-        all the same, since its address is known, and counted.
+        Ids of region and tournament; empty for all on the page. One that is not on the page is noted and followed all
+        the same, since its address is known.
     is_simulated : bool
         Whether the tournaments are those of the sandbox, whose `sortOrder` is the tier.
     notes : Counter

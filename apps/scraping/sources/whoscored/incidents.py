@@ -21,14 +21,14 @@ KINDS: Final = {
 """What happened, by `type` and `subType`."""
 
 SIDES: Final = {0: Side.HOME, 1: Side.AWAY}
-"""By `field`. An own goal stands on the side whose score rises."""
+"""By `field`. An own goal is listed with the side whose score rises."""
 
 LINEUPS_BEFORE: Final = timedelta(hours=1)
-"""Line-ups are out so long before kick-off."""
+"""Line-ups are published so long before kick-off."""
 
 
 def read_incidents(match: Mapping[str, Any], notes: Counter[str]) -> tuple[IncidentRecord, ...]:
-    """Return goals and cards in the order of the feed; one that cannot be read is counted and left out."""
+    """Return goals and cards in the order of the feed; those that cannot be read are noted and left out."""
     listed = match.get("incidents")
     records = []
     for incident in listed if isinstance(listed, list) else []:
@@ -41,12 +41,12 @@ def read_incidents(match: Mapping[str, Any], notes: Counter[str]) -> tuple[Incid
 
 
 def sheet_known_at(kickoff_at: datetime, fetched_at: datetime) -> datetime:
-    """Return when the people of a match could first have been known; see `SheetRecord`."""
+    """Return when the line-ups of a match could first have been known; see `SheetRecord`."""
     return min(fetched_at, kickoff_at - LINEUPS_BEFORE)
 
 
 def as_minute(value: Any) -> int | None:
-    """Return the minute of ``"71"`` and of ``"90+4"``, which is 94; None for what is no minute of a match."""
+    """Return the minute of ``"71"``, or 94 for ``"90+4"``; None for an invalid one."""
     if isinstance(value, str) and "+" in value:
         base, _, more = value.partition("+")
         first, second = as_count(base), as_count(more or "0")

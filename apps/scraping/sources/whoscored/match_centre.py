@@ -44,11 +44,11 @@ GOALS: Final = frozenset({IncidentKind.GOAL, IncidentKind.PENALTY, IncidentKind.
 
 SHOOT_OUT: Final = "PenaltyShootout"
 HIGHEST_COUNT: Final = 1_000
-"""Of a statistic; no match has as many shots, corners or fouls."""
+"""No match has as many shots, corners or fouls."""
 
 
 def read_match_centre(page: Page, match: MatchRecord) -> Reading:
-    """Return what the feed told of a match, with what its match centre adds.
+    """Return the feed's record of a match, completed by its match centre.
 
     Parameters
     ----------
@@ -59,13 +59,13 @@ def read_match_centre(page: Page, match: MatchRecord) -> Reading:
     Returns
     -------
     Reading
-        One record; or one refusal, where the page is of another match or tells another score. A match that is not
-        covered gives the feed's record and a note.
+        One record; or one refusal, if the page is of another match or shows another score. A match that is not covered
+        gives the feed's record and a note.
 
     Raises
     ------
     ParseError
-        When the page is no match centre.
+        When the page is not a match centre.
     """
     arguments = assigned(as_text(page.content, page.url), ARGUMENTS, 'require.config.params["args"]', page.url)
     if not isinstance(arguments, dict) or "matchCentreData" not in arguments:
@@ -97,7 +97,7 @@ def read_match_centre(page: Page, match: MatchRecord) -> Reading:
 
 @dataclass(frozen=True, slots=True)
 class _Team:
-    """One side of the page: its id, players and statistics as they stand there."""
+    """Id, players and statistics of one side, as written in the page."""
 
     team_id: int
     players: list[Any]
@@ -114,7 +114,7 @@ class _Team:
 def _contradiction(
     arguments: Mapping[str, Any], data: Mapping[str, Any], home: _Team, away: _Team, match: MatchRecord
 ) -> str:
-    """Return what on the page contradicts the feed, empty when nothing does."""
+    """Return how the page contradicts the feed, empty if it does not."""
     match_id = as_count(arguments.get("matchId"))
     if match_id is not None and str(match_id) != match.source_id:
         return f"the page is of match {match_id}"
@@ -125,9 +125,9 @@ def _contradiction(
     total = full_time if None in extra_time else extra_time
     expected = {"ftScore": full_time, "score": total, "etScore": extra_time}
     for key, goals in expected.items():
-        told = _score(data.get(key))
-        if told is not None and None not in goals and told != goals:
-            return f"{key} {told[0]}:{told[1]} contradicts the feed's {goals[0]}:{goals[1]}"
+        shown = _score(data.get(key))
+        if shown is not None and None not in goals and shown != goals:
+            return f"{key} {shown[0]}:{shown[1]} contradicts the feed's {goals[0]}:{goals[1]}"
     return ""
 
 
@@ -149,7 +149,7 @@ def _half_time(data: Mapping[str, Any], match: MatchRecord, notes: Counter[str])
 def _statistics(
     data: Mapping[str, Any], home: _Team, away: _Team, match: MatchRecord, notes: Counter[str]
 ) -> StatsRecord:
-    """Return the feed's cards and the page's counts; an attendance of 0 is one that was not told."""
+    """Return the feed's cards and the page's counts; an attendance of 0 means that it is unknown."""
     counts = {
         f"{side}_{field}": _sum(team.stats, keys, notes)
         for side, team in (("home", home), ("away", away))
@@ -160,7 +160,7 @@ def _statistics(
 
 
 def _sum(stats: Mapping[str, Any], keys: tuple[str, ...], notes: Counter[str]) -> int | None:
-    """Return the sum of a statistic's increments by minute, None where it was not counted."""
+    """Return the sum of a statistic's increments by minute, None if the page does not have it."""
     increments = next((stats[key] for key in keys if isinstance(stats.get(key), dict)), None)
     if increments is None:
         return None
@@ -194,15 +194,15 @@ def _lineups(home: _Team, away: _Team, notes: Counter[str]) -> tuple[LineupRecor
 def _incidents(
     data: Mapping[str, Any], home: _Team, away: _Team, match: MatchRecord, notes: Counter[str]
 ) -> tuple[IncidentRecord, ...]:
-    """Return goals, cards and substitutions, from the events of the page where they agree with the score.
+    """Return goals, cards and substitutions: the events of the page if they agree with the score, else the feed's.
 
-    The feed counts minutes from 1. The events of genuine pages count them from 0: where their goals, if any, stand a
-    minute before the feed's, all events are moved, so that a goal has one minute in both.
+    The feed counts minutes from 1, and the events of genuine pages count them from 0: if all their goals are one minute
+    before the feed's, all events are moved by a minute, so that a goal has the same minute in both.
     """
-    told = match.sheet.incidents if match.sheet else ()
+    of_feed = match.sheet.incidents if match.sheet else ()
     events = data.get("events")
     if not isinstance(events, list) or not events:
-        return told
+        return of_feed
     names = _names(data, home, away)
     sides = {home.team_id: Side.HOME, away.team_id: Side.AWAY}
     found = [record for event in events if (record := _incident(event, sides, names)) is not None]
@@ -211,8 +211,8 @@ def _incidents(
     total = match.home_goals_extra_time, match.away_goals_extra_time
     if scored != ((match.home_goals, match.away_goals) if None in total else total):
         notes["events that contradict the score"] += 1
-        return told
-    earlier, later = (sorted(goal.minute for goal in goals), sorted(r.minute for r in told if r.kind in GOALS))
+        return of_feed
+    earlier, later = (sorted(goal.minute for goal in goals), sorted(r.minute for r in of_feed if r.kind in GOALS))
     moved = int(earlier == [minute - 1 for minute in later])
     return tuple(replace(record, minute=min(record.minute + moved, MINUTES_LIMIT)) for record in found)
 
@@ -226,7 +226,7 @@ def _names(data: Mapping[str, Any], home: _Team, away: _Team) -> dict[int, str]:
 
 
 def _incident(event: Any, sides: Mapping[int, Side], names: Mapping[int, str]) -> IncidentRecord | None:
-    """Return a goal, card or substitution; None for every other event, such as a pass, or a shoot-out's penalty."""
+    """Return a goal, card or substitution; None for any other event, such as a pass or a penalty of a shoot-out."""
     if not isinstance(event, dict):
         return None
     what, minute = as_name(event.get("type")), as_minute(event.get("minute"))

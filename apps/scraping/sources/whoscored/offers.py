@@ -33,7 +33,7 @@ LONGEST_CODE: Final = 12
 MARKETS: Final = ("home", "draw", "away")
 
 CLOSING: Final = timedelta(hours=1)
-"""A price seen so shortly before kick-off is taken as the closing one."""
+"""A price that is fetched so shortly before kick-off counts as the closing one."""
 
 LIMIT_OF_PRICE: Final = 10_000.0
 
@@ -41,17 +41,17 @@ LIMIT_OF_PRICE: Final = 10_000.0
 def read_offers(
     match: Mapping[str, Any], kickoff_at: datetime, fetched_at: datetime, notes: Counter[str]
 ) -> tuple[OddsRecord, ...]:
-    """Return the prices of a match that has not kicked off, one record a bookmaker, in the order of the feed.
+    """Return the prices of a match that has not kicked off, one record per bookmaker, in the order of the feed.
 
     Parameters
     ----------
     match : mapping
         The entry of the feed.
     kickoff_at, fetched_at : datetime
-        Aware, UTC; they tell opening from closing prices, and nothing is taken from a page that came at kick-off or
-        later.
+        Aware, UTC; their distance decides between opening and closing prices. A page that was fetched at kick-off or
+        later gives none.
     notes : Counter
-        Counts what is no decimal price and bookmakers without a name.
+        Counts invalid prices and bookmakers without a name.
     """
     bets = match.get("bets")
     if not isinstance(bets, dict) or fetched_at >= kickoff_at:

@@ -1,6 +1,6 @@
-"""From the bytes of a page to what stands in it: JSON, a variable of a script, elements.
+"""Reading of pages: JSON, a variable of a script, elements, single values.
 
-Everything here ends in bounded time on whatever comes, with `ParseError` where the page is not what it should be.
+Everything here ends in bounded time for any input, with `ParseError` if the page is not what it should be.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LARGEST_PAGE: Final = 8_000_000
 """Bytes; the largest genuine pages, match centres, have about two million."""
 
 DEEPEST_NESTING: Final = 1_000
-"""Elements within elements; the parser's time grows with the square of it."""
+"""Elements within elements; the time of the parser grows with its square."""
 
 VOID_ELEMENTS: Final = frozenset(
     ("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr")
@@ -27,7 +27,7 @@ VOID_ELEMENTS: Final = frozenset(
 
 TAG: Final = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]{0,20})")
 HEX_ESCAPE: Final = re.compile(r"\\(\\|x([0-9a-fA-F]{2}))")
-"""A backslash that is escaped itself, or JavaScript's ``\\xNN``, which JSON does not know."""
+"""A backslash that is escaped itself, or JavaScript's ``\\xNN``, which JSON does not have."""
 
 LARGEST_NUMBER: Final = 10**12
 
@@ -46,12 +46,12 @@ def as_text(content: bytes, where: str) -> str:
 
 
 def as_json(content: bytes, where: str) -> Any:
-    """Return the JSON of an answer: bare, or as a browser shows it, inside ``<pre>`` or bare in ``<body>``.
+    """Return the JSON of a response: alone, or as a browser shows it, inside ``<pre>`` or ``<body>``.
 
     Raises
     ------
     ParseError
-        When there is none.
+        When the page has no valid JSON.
     """
     text = as_text(content, where).strip()
     if not text.startswith(("{", "[")):
@@ -70,7 +70,7 @@ def assigned(text: str, pattern: re.Pattern[str], name: str, where: str) -> Any:
     text : str
         The page.
     pattern : re.Pattern
-        What stands before the value, the equals sign included.
+        Text before the value, up to the equals sign.
     name : str
         The variable, for the message.
     where : str
@@ -79,7 +79,7 @@ def assigned(text: str, pattern: re.Pattern[str], name: str, where: str) -> Any:
     Raises
     ------
     ParseError
-        When no place of the page assigns a literal that can be read.
+        When the page assigns no literal to it that can be read.
     """
     found = False
     for match in pattern.finditer(text):
@@ -95,12 +95,12 @@ def assigned(text: str, pattern: re.Pattern[str], name: str, where: str) -> Any:
 
 
 def as_tree(text: str, where: str) -> LexborHTMLParser:
-    """Return the elements of a page.
+    """Return the element tree of a page.
 
     Raises
     ------
     ParseError
-        When they are nested deeper than those of any page of the site.
+        When its elements are nested deeper than those of any page of the site.
     """
     depth = 0
     for closing, name in TAG.findall(text):
@@ -119,7 +119,7 @@ def required(mapping: Any, key: str, kind: type, where: str) -> Any:
     Raises
     ------
     ParseError
-        When the key is missing or its value of another kind.
+        When the key is missing or its value is of another type.
     """
     value = mapping.get(key) if isinstance(mapping, dict) else None
     if not isinstance(value, kind):
@@ -128,7 +128,7 @@ def required(mapping: Any, key: str, kind: type, where: str) -> Any:
 
 
 def as_count(value: Any) -> int | None:
-    """Return a count or an id, written as a number or as digits; None for everything else."""
+    """Return a count or an id, written as a number or as digits; None for any other value."""
     if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value) <= 12:
         return int(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -139,7 +139,7 @@ def as_count(value: Any) -> int | None:
 
 
 def as_words(value: Any) -> str:
-    """Return a text with single spaces; empty for what is no text."""
+    """Return a text with single spaces; empty for a value that is not a text."""
     return " ".join(value.split()) if isinstance(value, str) else ""
 
 
@@ -151,7 +151,7 @@ def as_name(value: Any) -> str:
 
 
 def _between(text: str, element: str) -> str | None:
-    """Return what stands between the first opening and the next closing tag of an element, None without the first."""
+    """Return the text between the first opening and the next closing tag of an element, None without the first."""
     opening = re.search(rf"<{element}\b[^<>]*>", text, re.IGNORECASE)
     if opening is None:
         return None

@@ -17,14 +17,14 @@ from apps.scraping.sources.whoscored.pages import as_text, as_tree, as_words
 MISSING_PLAYERS: Final = "div#missing-players"
 PLAYER: Final = re.compile(r"/players/(\d{1,12})\b", re.IGNORECASE)
 ROWS: Final = 200
-"""More rows than two squads have."""
+"""Rows that are read of each part: more than any squad has players."""
 
 
 def read_preview(page: Page, match: MatchRecord) -> Reading:
     """Return a coming match with the players who will miss it.
 
-    The list has a part for each side, the home side's first; a row of its table names the player in a
-    link with his id, the reason in the title or text of ``td.reason`` and the status in ``td.confirmed``.
+    The list has a part for each side, the home side's first. A row of its table has the player in a link with his id,
+    the reason in the title or text of ``td.reason``, and the status in ``td.confirmed``.
 
     Raises
     ------
@@ -47,15 +47,15 @@ def read_preview(page: Page, match: MatchRecord) -> Reading:
             else:
                 absences.setdefault(absence.player.source_player_id, absence)
     sheet = SheetRecord(sheet_known_at(match.kickoff_at, page.fetched_at), absences=tuple(absences.values()))
-    # The prices are the feed's to tell; here they would count a second time.
+    # The feed gives the prices; here they would count a second time.
     return Reading([replace(match, odds=(), sheet=sheet)] if absences else [], notes=dict(notes))
 
 
 def _parts(block: LexborNode) -> list[tuple[Side, LexborNode]]:
     """Return the parts of the list by side.
 
-    A part that says ``home`` or ``away`` is that side's. Else the last two of the parts are, the first being a heading
-    where there are three; so a side without a table does not take the other's.
+    A part with the class ``home`` or ``away`` belongs to that side. Otherwise the last two parts do, since the first of
+    three is a heading; so a side without a table does not get the other side's.
     """
     named = [(side, part) for side in Side for part in block.css(f".{side.value}")]
     if named:
@@ -79,7 +79,7 @@ def _absence(row: LexborNode, side: Side) -> AbsenceRecord | None:
 
 
 def _title(cell: LexborNode | None) -> str:
-    """Return the title of a cell or of what stands in it, else its text."""
+    """Return the title of a cell or of an element in it, else its text."""
     if cell is None:
         return ""
     titles = [node.attributes.get("title") for node in (cell, *cell.css("[title]"))]

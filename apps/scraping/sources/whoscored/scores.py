@@ -1,8 +1,8 @@
-"""The score of one match of the feed: after 90 minutes, after extra time, and of a shoot-out.
+"""The score of a match in the feed: after 90 minutes, after extra time, and of a shoot-out.
 
-`homeScore` and `awayScore` are those at the very end, extra time included. Where there was extra time the score after
-90 minutes is the part ``FT a:b`` of the entry; without that part it is counted from the goals, or it follows from the
-goals of extra time alone. A score that could not be known for certain is none: a wrong one would be kept.
+`homeScore` and `awayScore` are the score at the end, extra time included. If there was extra time, the score after 90
+minutes is the part ``FT a:b`` of the entry; without that part it is counted from the goals, or calculated from the
+goals of extra time. A score that is not certain is refused: a wrong one would be stored.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ AFTER_EXTRA_TIME: Final = "AET"
 AFTER_PENALTIES: Final = "PEN"
 
 SECOND_HALF: Final = 3
-"""Of an incident's `period`: 1 is the first half, 3 the second, stoppage time included; later ones are extra time."""
+"""An incident's `period`: 1 is the first half, 3 the second, with stoppage time; higher values are extra time."""
 
 MINUTES: Final = 90
 LATEST_STOPPAGE: Final = 105
-"""A minute of the second half beyond this one, in a match with extra time, does not say in which it was."""
+"""A later minute with the period of the second half may as well be of extra time."""
 
 GOAL: Final = 1
 NO_GOALS: Final = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
+class WhoScoredScore:
     """Goals of the home and of the away side.
 
     Parameters
@@ -42,11 +42,11 @@ class Score:
     full_time : tuple of int
         After 90 minutes and stoppage time.
     extra_time : tuple of int or None
-        At the end of extra time, those before included; None when none was played, or when it is not told.
+        At the end of extra time, including those before; None if none was played or the score is unknown.
     penalties : tuple of int or None
         Of a shoot-out.
     notes : tuple of str
-        What in the entry contradicts the score.
+        Contradictions of the score in the entry.
     """
 
     full_time: Goals
@@ -55,13 +55,13 @@ class Score:
     notes: tuple[str, ...] = ()
 
 
-def read_score(match: Mapping[str, Any]) -> Score:
+def read_score(match: Mapping[str, Any]) -> WhoScoredScore:
     """Return the score of a finished match.
 
     Raises
     ------
     ValueError
-        When there is none, when its parts contradict each other, or when the one after 90 minutes cannot be known.
+        When there is none, when its parts contradict each other, or when the one after 90 minutes is not certain.
     """
     total = _pair(match, "homeScore", "awayScore")
     if total is None:
@@ -78,16 +78,16 @@ def read_score(match: Mapping[str, Any]) -> Score:
     if written is not None and not _reaches(written, total):
         raise ValueError(f"the score FT {written[0]}:{written[1]} is above the last one, {total[0]}:{total[1]}")
     if not went_on and written in (None, total):
-        return Score(total, notes=_contradictions(match, total, total, None))
+        return WhoScoredScore(total, notes=_contradictions(match, total, total, None))
     counted = _counted(match, total)
     full_time = written or counted or _before(match, total, own_extra)
     if full_time is None:
-        raise ValueError(f"the score after 90 minutes is not told beside {total[0]}:{total[1]} after {elapsed or 'FT'}")
+        raise ValueError(f"the score after 90 minutes is missing beside {total[0]}:{total[1]} after {elapsed or 'FT'}")
     played_on = elapsed == AFTER_EXTRA_TIME or own_extra is not None or full_time != total or _has_late_goal(match)
     notes = _contradictions(match, full_time, total, penalties)
     if counted is not None and counted != full_time:
         notes = (*notes, "goals that contradict the score after 90 minutes")
-    return Score(full_time, total if played_on else None, penalties, notes)
+    return WhoScoredScore(full_time, total if played_on else None, penalties, notes)
 
 
 def _pair(match: Mapping[str, Any], home: str, away: str) -> Goals | None:
@@ -98,7 +98,7 @@ def _pair(match: Mapping[str, Any], home: str, away: str) -> Goals | None:
 
 
 def _written(match: Mapping[str, Any]) -> Goals | None:
-    """Return the part ``FT a:b``, wherever in the entry it stands."""
+    """Return the part ``FT a:b`` of any text of the entry."""
     for key, value in match.items():
         found = FULL_TIME.search(value) if isinstance(value, str) and key not in NAMES and len(value) < 200 else None
         if found is not None:
@@ -111,10 +111,10 @@ def _reaches(before: Goals, after: Goals) -> bool:
 
 
 def _before(match: Mapping[str, Any], total: Goals, own_extra: Goals | None) -> Goals | None:
-    """Return the score before extra time where the others leave no choice."""
+    """Return the score before extra time if it follows from the other scores."""
     if total == NO_GOALS:
         return total
-    # The two fields may hold the goals of extra time or the score at its end; equal to the total they may be either.
+    # The fields hold either the goals of extra time or the score at its end; equal to the total they may be both.
     if own_extra is None or own_extra == total or not _reaches(own_extra, total):
         return None
     before = total[0] - own_extra[0], total[1] - own_extra[1]
@@ -122,12 +122,12 @@ def _before(match: Mapping[str, Any], total: Goals, own_extra: Goals | None) -> 
 
 
 def _may_go_on(match: Mapping[str, Any], score: Goals) -> bool:
-    """Return whether a match with this score after 90 minutes goes on: it is level, or the second of two."""
+    """Return whether a match with this score after 90 minutes can go on: it is level, or the second leg of two."""
     return score[0] == score[1] or match.get("aggregateWinnerField") is not None
 
 
 def _counted(match: Mapping[str, Any], total: Goals) -> Goals | None:
-    """Return the goals of the 90 minutes, counted; None unless all goals are there and none is in doubt."""
+    """Count the goals of the 90 minutes; None unless all goals are listed with a certain minute."""
     counts, all_goals = [0, 0], [0, 0]
     for incident in _goals(match):
         side = incident.get("field")
@@ -149,9 +149,9 @@ def _goals(match: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _is_late(incident: Mapping[str, Any]) -> bool | None:
-    """Return whether a goal was scored in extra time; None where its minute and period do not say."""
+    """Return whether a goal was scored in extra time; None if its minute and period leave that open."""
     written, period = incident.get("minute"), as_count(incident.get("period"))
-    # "90+4" says itself that it belongs to the 90 minutes.
+    # "90+4" belongs to the 90 minutes.
     minute = as_count(written.partition("+")[0] if isinstance(written, str) else written)
     if minute is None:
         return None
@@ -172,7 +172,7 @@ def _contradictions(
     notes = []
     deciding = penalties if penalties is not None and total[0] == total[1] else total
     winner = None if deciding[0] == deciding[1] else int(deciding[0] < deciding[1])
-    # The second of two matches names the winner of both.
+    # The second leg names the winner of both.
     if "winnerField" in match and match["winnerField"] != winner and match.get("aggregateWinnerField") is None:
         notes.append("a winner that contradicts the score")
     goals = [incident.get("field") for incident in _goals(match)]

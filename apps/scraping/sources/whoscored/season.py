@@ -1,4 +1,4 @@
-"""The pages of a tournament and of a season: which seasons there are, and which stages."""
+"""The pages of a tournament and of a season, which list the seasons and the stages."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ from selectolax.lexbor import LexborHTMLParser
 
 from apps.scraping.sources.base import Page, ParseError
 from apps.scraping.sources.whoscored.pages import as_text, as_tree, as_words
-from apps.scraping.sources.whoscored.trail import PATH, Season, Stage, Tournament, clean_slug
+from apps.scraping.sources.whoscored.trail import PATH, Tournament, WhoScoredSeason, WhoScoredStage, clean_slug
 
 SEASONS: Final = "select#seasons"
 STAGES: Final = "select#stages"
 FIXTURES_LINK: Final = 'a[href*="/fixtures" i]'
 
 
-def read_tournament(page: Page, tournament: Tournament) -> list[Season]:
+def read_tournament(page: Page, tournament: Tournament) -> list[WhoScoredSeason]:
     """Return the seasons of a tournament in the order of the page.
 
     Raises
     ------
     ParseError
-        When the page does not list them.
+        When the page lists no season.
     """
     tree = as_tree(as_text(page.content, page.url), page.url)
-    seasons: dict[int, Season] = {}
+    seasons: dict[int, WhoScoredSeason] = {}
     for text, link in _options(tree, SEASONS, page.url):
         path = PATH.search(link)
         if path and path["season"] and _is_of(tournament, path["region"], path["tournament"]) and text:
             season_id = int(path["season"])
-            seasons.setdefault(season_id, Season(tournament, season_id, text, clean_slug(path["slug"])))
+            seasons.setdefault(season_id, WhoScoredSeason(tournament, season_id, text, clean_slug(path["slug"])))
     if not seasons:
         raise ParseError(f"selector {SEASONS} option with a season", page.url)
     return list(seasons.values())
 
 
-def read_season(page: Page, season: Season) -> list[Stage]:
-    """Return the stages of a season, the one that the page shows first.
+def read_season(page: Page, season: WhoScoredSeason) -> list[WhoScoredStage]:
+    """Return the stages of a season; the one that the page shows comes first.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def read_season(page: Page, season: Season) -> list[Stage]:
         When the page has neither the link to its fixtures nor a list of stages.
     """
     tree = as_tree(as_text(page.content, page.url), page.url)
-    stages: dict[int, Stage] = {}
+    stages: dict[int, WhoScoredStage] = {}
     links = [("", str(node.attributes.get("href") or "")) for node in tree.css("a[href]")]
     links = [(text, link) for text, link in links if "/fixtures" in link.lower()][:1_000]
     for text, link in [*links, *_options(tree, STAGES, page.url, is_required=False)]:
@@ -56,7 +56,7 @@ def read_season(page: Page, season: Season) -> list[Stage]:
         stage_id = int(path["stage"])
         before = stages.get(stage_id)
         slug = before.slug if before else clean_slug(path["slug"])
-        stages[stage_id] = Stage(season, stage_id, text or (before.name if before else ""), slug)
+        stages[stage_id] = WhoScoredStage(season, stage_id, text or (before.name if before else ""), slug)
     if not stages:
         raise ParseError(f"selector {FIXTURES_LINK} or {STAGES} option with a stage", page.url)
     return list(stages.values())
@@ -68,7 +68,7 @@ def _options(tree: LexborHTMLParser, selector: str, where: str, *, is_required: 
     Raises
     ------
     ParseError
-        When it is required and not there.
+        When it is required and missing.
     """
     node = tree.css_first(selector)
     if node is None:

@@ -1,4 +1,4 @@
-"""WhoScored as a site: from the home page to each match, and what each page leads to."""
+"""Crawler of WhoScored: which pages to fetch, from the home page to each match."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, TypeVar
 
 from apps.matches.records import MatchRecord, Status
-from apps.scraping.sources.base import Door, Errand, Page, ParseError, Reading, Request, Scope
-from apps.scraping.sources.whoscored.feed import Feed, read_feed
+from apps.scraping.sources.base import CrawlJob, FetchMethod, Page, ParseError, Reading, Request, ScrapeScope
+from apps.scraping.sources.whoscored.feed import WhoScoredFeed, read_feed
 from apps.scraping.sources.whoscored.home import read_home
 from apps.scraping.sources.whoscored.match_centre import read_match_centre
 from apps.scraping.sources.whoscored.preview import MISSING_PLAYERS, read_preview
 from apps.scraping.sources.whoscored.season import FIXTURES_LINK, SEASONS, read_season, read_tournament
 from apps.scraping.sources.whoscored.stage import read_calendar
-from apps.scraping.sources.whoscored.trail import Season, Stage, Tournament, seasons_to_enter
+from apps.scraping.sources.whoscored.trail import Tournament, WhoScoredSeason, WhoScoredStage, seasons_to_enter
 
 BASE_URL: Final = "https://www.whoscored.com"
 
 SCRIPT: Final = "script"
-"""What pages show whose data stand in a script; attached, never visible."""
+"""Selector for pages whose data are in a script, which is attached but never visible."""
 
 NO_SLUG: Final = "match"
-"""Ends the address of a match where its tournament has none; the site ignores it."""
+"""End of a match's address if its tournament has no slug; the site ignores it."""
 
 FEED_IS_FINAL: Final = timedelta(days=7)
-"""After the end of its month; until then corrections are seen."""
+"""After the end of its month; until then the site makes corrections."""
 
 DAY: Final = timedelta(days=1)
 QUARTER_DAY: Final = timedelta(hours=6)
@@ -36,30 +36,30 @@ T = TypeVar("T")
 
 
 class WhoScored:
-    """The site whoscored.com, and every site of its shape.
+    """The site whoscored.com, or one with the same pages.
 
     Parameters
     ----------
     base_url : str
-        Where the site is, such as ``"https://www.whoscored.com"``.
+        Such as ``"https://www.whoscored.com"``.
     tournaments : sequence of (int, int)
-        Ids of region and tournament of the competitions to follow; empty for all that the home page lists.
+        Ids of region and tournament of the competitions to follow; empty for all on the home page.
     is_simulated : bool
-        Whether its competitions are simulated ones. They have the names of the home page, and `sortOrder` is the tier.
+        Whether its competitions are simulated. They have the names on the home page, and `sortOrder` is the tier.
     name : str
-        The name under which its records are stored.
+        Name of the source of its records.
     navigation_age : timedelta
-        A kept home, tournament or season page younger than this serves in place of a new one.
+        A stored home, tournament or season page younger than this is not fetched again.
     calendar_age : timedelta
-        Likewise for the page of a stage, whose calendar says which months have matches.
+        Likewise for the page of a stage, whose calendar shows which months have matches.
     preview_age : timedelta
         Likewise for a preview.
     preview_before : timedelta
-        Previews are asked for from so long before kick-off.
+        Previews are fetched from so long before kick-off.
     match_is_final : timedelta
-        So long after kick-off a match centre does not change any more.
+        So long after kick-off a match centre is final.
     with_match_centres : bool
-        Whether to ask for the match centre of each finished match; without them goals and cards are those of the feed.
+        Whether to fetch the match centre of each finished match; otherwise goals and cards are those of the feed.
     """
 
     def __init__(
@@ -98,21 +98,21 @@ class WhoScored:
 
     @property
     def name(self) -> str:
-        """The name under which its records are stored."""
+        """Name of the source of its records."""
         return self._name
 
-    def start(self, errand: Errand) -> list[Request]:
+    def start(self, job: CrawlJob) -> list[Request]:
         """Return the request of the home page."""
         return [self._browse("/", "home", wait_for=SCRIPT, max_age=self._navigation_age)]
 
-    def read(self, request: Request, page: Page, errand: Errand) -> Reading:
+    def read(self, request: Request, page: Page, job: CrawlJob) -> Reading:
         """Read one page; see `apps.scraping.sources.base.Site`."""
         reader = self._readers.get(request.kind)
         if reader is None:
             raise ParseError(f"a reader of pages of the kind {request.kind!r}", page.url)
-        return reader(request, page, errand)
+        return reader(request, page, job)
 
-    def _read_home(self, request: Request, page: Page, errand: Errand) -> Reading:
+    def _read_home(self, request: Request, page: Page, job: CrawlJob) -> Reading:
         notes: Counter[str] = Counter()
         tournaments = read_home(page, self._tournaments, is_simulated=self._is_simulated, notes=notes)
         follow = [
@@ -124,7 +124,7 @@ class WhoScored:
         ]
         return Reading(follow=follow, notes=dict(notes))
 
-    def _read_tournament(self, request: Request, page: Page, errand: Errand) -> Reading:
+    def _read_tournament(self, request: Request, page: Page, job: CrawlJob) -> Reading:
         seasons = read_tournament(page, _about(request, Tournament, page))
         follow = [
             self._browse(
@@ -135,12 +135,12 @@ class WhoScored:
                 final_after=season.final_after,
                 max_age=self._navigation_age,
             )
-            for season in seasons_to_enter(seasons, errand.window)
+            for season in seasons_to_enter(seasons, job.window)
         ]
         return Reading(follow=follow, notes={} if follow else {"tournaments without a season in the window": 1})
 
-    def _read_season(self, request: Request, page: Page, errand: Errand) -> Reading:
-        season = _about(request, Season, page)
+    def _read_season(self, request: Request, page: Page, job: CrawlJob) -> Reading:
+        season = _about(request, WhoScoredSeason, page)
         follow = [
             self._browse(
                 stage.path,
@@ -154,44 +154,43 @@ class WhoScored:
         ]
         return Reading(follow=follow)
 
-    def _read_stage(self, request: Request, page: Page, errand: Errand) -> Reading:
-        stage = _about(request, Stage, page)
-        months = dict.fromkeys((day.year, day.month) for day in read_calendar(page) if day in errand.window)
+    def _read_stage(self, request: Request, page: Page, job: CrawlJob) -> Reading:
+        stage = _about(request, WhoScoredStage, page)
+        months = dict.fromkeys((day.year, day.month) for day in read_calendar(page) if day in job.window)
         return Reading(follow=[self._feed(stage, year, month) for year, month in months])
 
-    def _read_feed(self, request: Request, page: Page, errand: Errand) -> Reading:
-        tournament = _about(request, Stage, page).season.tournament
+    def _read_feed(self, request: Request, page: Page, job: CrawlJob) -> Reading:
+        tournament = _about(request, WhoScoredStage, page).season.tournament
         feed = read_feed(page, tournament)
-        follow = self._follow_matches(feed, tournament.slug or NO_SLUG, errand)
+        follow = self._follow_matches(feed, tournament.slug or NO_SLUG, job)
         return Reading(
             [self._without_sheet(record) for record in feed.records],
             follow,
             feed.refused,
             dict(feed.notes),
-            # The calendar said that the month has matches.
+            # According to the calendar the month has matches.
             may_be_empty=bool(feed.notes),
         )
 
-    def _read_match_centre(self, request: Request, page: Page, errand: Errand) -> Reading:
+    def _read_match_centre(self, request: Request, page: Page, job: CrawlJob) -> Reading:
         return read_match_centre(page, _about(request, MatchRecord, page))
 
-    def _read_preview(self, request: Request, page: Page, errand: Errand) -> Reading:
+    def _read_preview(self, request: Request, page: Page, job: CrawlJob) -> Reading:
         return read_preview(page, _about(request, MatchRecord, page))
 
     def _without_sheet(self, record: MatchRecord) -> MatchRecord:
-        """Return a record as the feed's page gives it.
+        """Drop the goals and cards of the feed where match centres are fetched.
 
-        Goals and cards are told by one page only, or those of the feed and those of the match centre would replace
-        each other for ever. Where match centres are asked for, it is theirs, and a match that is not covered gives the
-        feed's there.
+        Only one page may give them: otherwise those of the feed and of the match centre would replace each other at
+        each run. For a match without a match centre, `read_match_centre` returns those of the feed.
         """
         return replace(record, sheet=None) if self._with_match_centres else record
 
-    def _follow_matches(self, feed: Feed, slug: str, errand: Errand) -> list[Request]:
-        matches = [record for record in feed.records if record.kickoff_at in errand.window]
-        is_reparse = errand.scope is Scope.REPARSE
+    def _follow_matches(self, feed: WhoScoredFeed, slug: str, job: CrawlJob) -> list[Request]:
+        matches = [record for record in feed.records if record.kickoff_at in job.window]
+        is_reparse = job.scope is ScrapeScope.REPARSE
         follow: list[Request] = []
-        if (is_reparse or errand.scope in (Scope.RESULTS, Scope.BACKFILL)) and self._with_match_centres:
+        if (is_reparse or job.scope in (ScrapeScope.RESULTS, ScrapeScope.BACKFILL)) and self._with_match_centres:
             follow += [
                 self._browse(
                     f"/matches/{match.source_id}/live/{slug}",
@@ -205,7 +204,7 @@ class WhoScored:
                 for match in matches
                 if match.status is Status.FINISHED
             ]
-        if is_reparse or errand.scope is Scope.FIXTURES:
+        if is_reparse or job.scope is ScrapeScope.FIXTURES:
             follow += [
                 self._browse(
                     f"/matches/{match.source_id}/preview/{slug}",
@@ -217,17 +216,17 @@ class WhoScored:
                 )
                 for match in matches
                 if match.status is Status.SCHEDULED
-                and (is_reparse or errand.now < match.kickoff_at <= errand.now + self._preview_before)
+                and (is_reparse or job.now < match.kickoff_at <= job.now + self._preview_before)
                 and match.source_id not in feed.without_preview
             ]
         return follow
 
-    def _feed(self, stage: Stage, year: int, month: int) -> Request:
+    def _feed(self, stage: WhoScoredStage, year: int, month: int) -> Request:
         ends_at = datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)
         return Request(
             f"{self._base_url}/tournaments/{stage.stage_id}/data/?d={year:04d}{month:02d}&isAggregate=false",
             "feed",
-            Door.IN_PAGE,
+            FetchMethod.IN_PAGE,
             about=stage,
             final_after=ends_at + FEED_IS_FINAL,
         )
@@ -247,7 +246,7 @@ class WhoScored:
         return Request(
             self._base_url + path,
             kind,
-            Door.BROWSER,
+            FetchMethod.BROWSER,
             wait_for,
             about,
             final_after,
@@ -258,13 +257,13 @@ class WhoScored:
 
 
 def _about(request: Request, kind: type[T], page: Page) -> T:
-    """Return what the pages before told.
+    """Return what is known from the pages before.
 
     Raises
     ------
     ParseError
-        When they told nothing, so that the page cannot be placed.
+        When nothing is, so that the page cannot be read.
     """
     if not isinstance(request.about, kind):
-        raise ParseError(f"what the pages before tell of this {kind.__name__}", page.url)
+        raise ParseError(f"the {kind.__name__} of the pages before", page.url)
     return request.about

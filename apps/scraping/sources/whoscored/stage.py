@@ -1,4 +1,4 @@
-"""The page of a stage: its calendar, the days that have matches."""
+"""The page of a stage with its calendar: the days that have matches."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CALENDAR: Final = re.compile(r"\bwsCalendar\s*=\s*")
 
 
 def read_calendar(page: Page) -> list[date]:
-    """Return the days of a stage that have matches, in the order of time.
+    """Return the days of a stage that have matches, in ascending order.
 
     The calendar, ``{mask: {2020: {8: {12: 1}}}}``, counts months from 0.
 

@@ -1,4 +1,4 @@
-"""The way through the site: what the pages before told, the addresses, and which seasons to enter."""
+"""Tournaments, seasons and stages of the site: their addresses, and which seasons to crawl."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PATH: Final = re.compile(
     r"(?:/(?P<slug>[^/?#\s]{1,200}))?",
     re.IGNORECASE,
 )
-"""A path of the site, in whatever case."""
+"""A path of the site, in upper or lower case."""
 
 TWO_YEARS: Final = re.compile(r"(\d{4})\s?[/-]\s?(\d{2}|\d{4})")
 ONE_YEAR: Final = re.compile(r"\d{4}")
@@ -25,7 +25,7 @@ ONE_YEAR: Final = re.compile(r"\d{4}")
 
 @dataclass(frozen=True, slots=True)
 class Tournament:
-    """A competition that is followed; `competition` is None where only the feed tells its name."""
+    """A competition that is followed; `competition` is None if only the feed has its name."""
 
     region_id: int
     tournament_id: int
@@ -34,12 +34,12 @@ class Tournament:
 
     @property
     def path(self) -> str:
-        """The path of its page."""
+        """Path of its page."""
         return _path(f"/regions/{self.region_id}/tournaments/{self.tournament_id}", self.slug)
 
 
 @dataclass(frozen=True, slots=True)
-class Season:
+class WhoScoredSeason:
     """A season of a tournament, `name` as the site writes it."""
 
     tournament: Tournament
@@ -49,28 +49,28 @@ class Season:
 
     @property
     def path(self) -> str:
-        """The path of its page."""
+        """Path of its page."""
         return _path(f"{_bare(self.tournament)}/seasons/{self.season_id}", self.slug)
 
     @property
     def final_after(self) -> datetime | None:
-        """When nothing of it changes any more: half a year after it; None where the name does not say its years."""
+        """When nothing of it changes any more: half a year after it; None if the name does not contain its years."""
         years = season_years(self.name)
         return datetime(years[1] + 1, 7, 1, tzinfo=UTC) if years else None
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class WhoScoredStage:
     """A stage of a season, such as a group phase; most leagues have one."""
 
-    season: Season
+    season: WhoScoredSeason
     stage_id: int
     name: str = ""
     slug: str = ""
 
     @property
     def path(self) -> str:
-        """The path of the page with its calendar."""
+        """Path of the page with its calendar."""
         season = self.season
         return _path(
             f"{_bare(season.tournament)}/seasons/{season.season_id}/stages/{self.stage_id}/fixtures", self.slug
@@ -92,11 +92,11 @@ def season_years(name: str) -> tuple[int, int] | None:
 
 
 def season_span(name: str, *, is_cup: bool) -> tuple[date, date] | None:
-    """Return the days between which a season of this name is played, None where the name does not say.
+    """Return the days between which a season of this name is played, None if the name does not contain its years.
 
-    Seasons begin in June at the earliest (qualifiers) and went on until August at the latest (2019-20); those of one
-    year end in March of the next at the latest (Brazil 2020). A cup of one year may be played half a year before or
-    after it: qualifiers for the World Cup 2022 in 2021, EURO 2020 in 2021.
+    Seasons begin in June at the earliest (qualifiers) and end in August at the latest (2019-20); those of one year end
+    in March of the next at the latest (Brazil 2020). A cup of one year may be played half a year before or after it:
+    qualifiers for the World Cup 2022 in 2021, EURO 2020 in 2021.
     """
     years = season_years(name)
     if years is None:
@@ -109,11 +109,11 @@ def season_span(name: str, *, is_cup: bool) -> tuple[date, date] | None:
     return date(first, 1, 1), date(last + 1, 3, 31)
 
 
-def seasons_to_enter(seasons: list[Season], window: Window) -> list[Season]:
+def seasons_to_enter(seasons: list[WhoScoredSeason], window: Window) -> list[WhoScoredSeason]:
     """Return the seasons that can overlap a window, in their order.
 
-    One whose name does not say its years is entered when it is the newest or the one before: a season that ended this
-    morning has results of today.
+    A season whose name does not contain its years is crawled if it is the newest or the one before: a season that ended
+    this morning still has results of today.
     """
     newest = sorted((season.season_id for season in seasons if season_years(season.name) is None), reverse=True)[:2]
     top = max((season.season_id for season in seasons), default=0)
@@ -123,11 +123,11 @@ def seasons_to_enter(seasons: list[Season], window: Window) -> list[Season]:
 
 
 def clean_slug(slug: str | None) -> str:
-    """Return the last part of a path, which the site ignores, safe to stand in an address."""
+    """Return the last part of a path, which the site ignores, quoted for use in an address."""
     return quote(unquote(slug or ""), safe="-_.~")
 
 
-def _can_overlap(season: Season, window: Window, newest: list[int]) -> bool:
+def _can_overlap(season: WhoScoredSeason, window: Window, newest: list[int]) -> bool:
     competition = season.tournament.competition
     span = season_span(season.name, is_cup=competition is None or competition.level == 0)
     if span is None:

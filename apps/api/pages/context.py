@@ -1,0 +1,153 @@
+"""What all pages have in common: the world and the time zone that they show, and how they are rendered."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseNotModified, HttpResponseRedirect
+from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.cache import patch_cache_control, patch_vary_headers
+from django.utils.http import parse_etags, quote_etag
+from django.utils.safestring import mark_safe
+from django_htmx.middleware import HtmxDetails
+
+from apps.api import selectors
+from apps.api.methods import read_only
+from apps.api.pages.forms import WorldForm, ZoneField, ZoneForm, all_zones
+from apps.api.push import newest_event_number
+from apps.matches.models import World
+from apps.ml import selectors as ml_selectors
+
+CHOSEN_COOKIE = "zone"
+"""The zone that the reader chose on the page."""
+HERE_COOKIE = "zone_here"
+"""The zone of the reader's device, kept up to date by a script."""
+YEAR_SECONDS = 31_536_000
+
+
+class HtmxRequest(HttpRequest):
+    """A request after the htmx middleware."""
+
+    htmx: HtmxDetails
+
+
+@dataclass(frozen=True, slots=True)
+class PageContext:
+    """The context that all pages share.
+
+    Parameters
+    ----------
+    world, served : World
+        The world shown, and the one that is shown by default.
+    zone : ZoneInfo
+        Zone of the times and days shown.
+    zone_is_chosen : bool
+        Whether the reader chose it; else it is that of the device, or UTC before a script has reported one.
+    now : datetime
+        The moment of the request, UTC.
+    """
+
+    world: World
+    served: World
+    zone: ZoneInfo
+    zone_is_chosen: bool
+    now: datetime
+
+    @property
+    def world_query(self) -> str:
+        """The query that links need to stay in the world."""
+        return "" if self.world == self.served else f"?world={self.world.value}"
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether the matches shown are simulated."""
+        return self.world == World.SANDBOX
+
+
+@cache
+def zone_names() -> list[str]:
+    """Return the zones that a reader may choose, by region and city."""
+    regions = ("Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
+    return ["UTC", *sorted(name for name in all_zones() if name.split("/", 1)[0] in regions)]
+
+
+def page_context(request: HttpRequest, *, world: World | None = None) -> PageContext:
+    """Return the context of a request; a page that belongs to one world passes it.
+
+    Raises
+    ------
+    Http404
+        When the address names a world that does not exist.
+    """
+    served = ml_selectors.served_world()
+    world = world or WorldForm.parse(request)["world"] or served
+    field = ZoneField(required=False)
+    chosen = field.clean(request.COOKIES.get(CHOSEN_COOKIE))
+    zone = chosen or field.clean(request.COOKIES.get(HERE_COOKIE)) or ZoneInfo("UTC")
+    return PageContext(world=world, served=served, zone=zone, zone_is_chosen=chosen is not None, now=timezone.now())
+
+
+def render_page(
+    request: HttpRequest,
+    page: PageContext,
+    template: str,
+    context: dict[str, Any],
+    *,
+    partial: str = "",
+) -> HttpResponse:
+    """Render a page, or only its changing part when a script of the page requests it.
+
+    The part has an entity tag, which the page repeats: a request for a part that has not changed gets 304, without a
+    body.
+
+    Parameters
+    ----------
+    partial : str
+        Template of the changing part, which the page includes as `part`; empty for a page that is always sent whole.
+    """
+    htmx: Any = getattr(request, "htmx", None)
+    # A step back in the history needs the whole page.
+    only_part = bool(partial) and bool(htmx) and not getattr(htmx, "history_restore_request", False)
+    context = {"page": page, "now": page.now, **context}
+    response: HttpResponse
+    with timezone.override(page.zone):
+        part = render_to_string(partial, context, request) if partial else ""
+        etag = quote_etag(hashlib.sha256(part.encode()).hexdigest()[:32]) if partial else ""
+        if only_part:
+            known = parse_etags(request.headers.get("If-None-Match", ""))
+            response = HttpResponseNotModified() if etag in known else HttpResponse(part)
+            response["ETag"] = etag
+        else:
+            other = selectors.other_world(page.world)
+            context |= {
+                "part": mark_safe(part),  # noqa: S308 - a template made it
+                "part_etag": etag,
+                "push_url": settings.SPAI_PUSH_WS_URL,
+                "event_number": newest_event_number(),
+                "other_world": other,
+                "other_query": f"?world={other.value}" if other and other != page.served else "",
+            }
+            response = TemplateResponse(request, template, context).render()
+    patch_vary_headers(response, ["Cookie", "HX-Request", "HX-Target"])
+    patch_cache_control(response, private=True, no_cache=True)
+    return response
+
+
+@read_only
+def choose_zone(request: HttpRequest) -> HttpResponse:
+    """Store the zone that the reader chose, or delete the choice, and redirect back."""
+    query = ZoneForm.parse(request)
+    response, zone = HttpResponseRedirect(query["next"]), query["zone"]
+    if zone:
+        response.set_cookie(CHOSEN_COOKIE, zone.key, max_age=YEAR_SECONDS, samesite="Lax", secure=request.is_secure())
+    else:
+        response.delete_cookie(CHOSEN_COOKIE, samesite="Lax")
+    return response

@@ -1,0 +1,171 @@
+"""Query parameters of pages. A page whose parameters are wrong does not exist: 404, with the reason."""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import cache
+from typing import Any, Final
+from zoneinfo import ZoneInfo, available_timezones
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpRequest
+from django.utils.dateparse import parse_date
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from apps.matches.models import World
+
+YEARS: Final = range(1850, 2201)
+"""Years that matches are stored for."""
+
+LONGEST_SEARCH: Final = 80
+FEATURE_SORTS: Final = ("family", "name", "side", "window")
+
+
+@cache
+def all_zones() -> frozenset[str]:
+    """Return the names of all time zones; they are files, which are listed once."""
+    return frozenset(available_timezones())
+
+
+class SearchTextField(forms.CharField):
+    """A text to look something up by, with single spaces and without NUL characters, which PostgreSQL refuses."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(required=False, **options)
+
+    def to_python(self, value: str | None) -> str:
+        return " ".join((value or "").replace("\x00", "").split())[: self.max_length]
+
+
+class WorldChoiceField(forms.TypedChoiceField):
+    """A world, or None for the default."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            choices=[("", ""), *World.choices],
+            coerce=World,
+            empty_value=None,
+            required=False,
+            error_messages={"invalid_choice": f"There is no such world; the worlds are {' and '.join(World.values)}."},
+        )
+
+
+class DayField(forms.Field):
+    """A date in ISO 8601; in one of `years`, if given."""
+
+    def __init__(self, *, years: range | None = None) -> None:
+        super().__init__(required=False)
+        self.years = years
+
+    def to_python(self, value: str | None) -> date | None:
+        if not value:
+            return None
+        try:
+            day = parse_date(value)
+        except ValueError:
+            day = None
+        if day is None or (self.years is not None and day.year not in self.years):
+            raise ValidationError("A day is written like 2026-11-23.")
+        return day
+
+
+class ZoneField(forms.Field):
+    """A time zone by its name; None for a name that does not exist."""
+
+    def to_python(self, value: str | None) -> ZoneInfo | None:
+        return ZoneInfo(value) if value and value in all_zones() else None
+
+
+class LocalPathField(forms.Field):
+    """A path on this site; the start page in place of any other address."""
+
+    def to_python(self, value: str | None) -> str:
+        is_local = url_has_allowed_host_and_scheme(value, allowed_hosts=None) and (value or "").startswith("/")
+        return value if value and is_local else "/"
+
+
+class QueryForm(forms.Form):
+    """The parameters of a page."""
+
+    @classmethod
+    def parse(cls, request: HttpRequest) -> dict[str, Any]:
+        """Return the validated parameters of a request.
+
+        Raises
+        ------
+        Http404
+            With the reason, when a parameter is wrong.
+        """
+        form = cls(request.GET)
+        if not form.is_valid():
+            raise Http404(next(iter(form.errors.values()))[0])
+        return form.cleaned_data
+
+
+class WorldForm(QueryForm):
+    """Which world a page shows."""
+
+    world = WorldChoiceField()
+
+
+class ZoneForm(QueryForm):
+    """The zone that the reader chose, and the page to return to."""
+
+    zone = ZoneField(required=False)
+    next = LocalPathField(required=False)
+
+
+class FixturesForm(QueryForm):
+    """The day of the fixtures, and the competition whose matches are all shown."""
+
+    day = DayField(years=YEARS)
+    competition = SearchTextField()
+
+
+class SearchForm(QueryForm):
+    """What to search for."""
+
+    q = SearchTextField(max_length=LONGEST_SEARCH)
+
+
+class SeasonForm(QueryForm):
+    """The label of a season."""
+
+    season = SearchTextField()
+
+
+class FeaturesForm(QueryForm):
+    """Filters, order and page of the feature list."""
+
+    family = SearchTextField()
+    side = SearchTextField()
+    scope = SearchTextField()
+    inputs = SearchTextField()
+    q = SearchTextField(max_length=LONGEST_SEARCH)
+    read = forms.BooleanField(required=False)
+    sort = forms.TypedChoiceField(
+        choices=[(name, name) for name in FEATURE_SORTS],
+        required=False,
+        empty_value=FEATURE_SORTS[0],
+        error_messages={"invalid_choice": f"Features are sorted by one of {', '.join(FEATURE_SORTS)}."},
+    )
+    page = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=9_999,
+        error_messages=dict.fromkeys(("invalid", "min_value", "max_value"), "A page is a whole number from 1."),
+    )
+
+    def clean_page(self) -> int:
+        return self.cleaned_data["page"] or 1
+
+
+class WhatIfForm(QueryForm):
+    """Two teams, by slug or name, and the day of their match."""
+
+    home = SearchTextField(max_length=LONGEST_SEARCH)
+    away = SearchTextField(max_length=LONGEST_SEARCH)
+    date = DayField()
+    competition = SearchTextField()
+    neutral = forms.BooleanField(required=False)

@@ -1,0 +1,159 @@
+"""REST of season forecasts and what-if matches."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import serializers, viewsets
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.api import selectors, services
+from apps.api.rest.answers import BAD_INPUT
+from apps.api.rest.parameters import QuerySerializer, TextField, TrueFalseField
+from apps.api.rest.problems import MEDIA_TYPE, NoForecastProblem, NotFoundProblem, Problem
+from apps.api.rest.serializers import ProblemSerializer, SeasonForecastSerializer, WhatIfSerializer
+from apps.matches import selectors as matches
+from apps.matches.models import Competition, Team
+from apps.ml import services as ml_services
+
+_NO_SLUG: Final = dict.fromkeys(("required", "blank"), "It must be the slug of a team.")
+
+
+class SeasonForecastQuery(QuerySerializer):
+    """Which season of a competition."""
+
+    season = TextField(required=False, allow_blank=True, help_text="Such as 2026-27; the newest by default.")
+
+
+class WhatIfQuery(QuerySerializer):
+    """A match that is not a fixture."""
+
+    home = TextField(help_text="Slug of the home team.", error_messages=_NO_SLUG)
+    away = TextField(help_text="Slug of the away team, of the same world.", error_messages=_NO_SLUG)
+    date = serializers.DateField(
+        required=False,
+        help_text="The day, at most a year ahead; the next Saturday by default.",
+        error_messages={"invalid": "It must be a day such as 2026-11-28."},
+    )
+    competition = TextField(required=False, allow_blank=True, help_text="Slug; the home team's league by default.")
+    neutral = TrueFalseField(default=False, help_text="Whether the venue is neutral.")
+
+
+class CompetitionViewSet(viewsets.ViewSet):
+    """Season forecasts of competitions."""
+
+    authentication_classes: list[Any] = []
+
+    @extend_schema(
+        operation_id="season_forecast",
+        summary="The forecast of a season",
+        parameters=[
+            OpenApiParameter("slug", str, OpenApiParameter.PATH, description="Slug of the competition."),
+            SeasonForecastQuery,
+        ],
+        responses={
+            200: SeasonForecastSerializer,
+            **BAD_INPUT,
+            (404, MEDIA_TYPE): OpenApiResponse(
+                ProblemSerializer, description="No such competition or season, or no simulation of it."
+            ),
+        },
+    )
+    def season_forecast(self, request: Request, slug: str) -> Response:
+        """Return the latest simulation of a season."""
+        label = SeasonForecastQuery.parse(request).get("season")
+        competition = Competition.objects.select_related("region").filter(slug=slug).first()
+        if competition is None:
+            raise NotFoundProblem("unknown-competition", f"There is no competition with the slug {slug[:160]}.")
+        seasons = matches.seasons(competition)
+        season = (seasons.filter(label=label) if label else seasons).first()
+        if season is None:
+            raise NotFoundProblem("unknown-season", f"{competition.name} has no such season.")
+        end = selectors.season_end(season)
+        if end is None:
+            raise NoForecastProblem("This season has no simulation: it is over, a cup, or there is no champion yet.")
+        forecast = end.forecast
+        shape = {
+            "competition": competition,
+            "season": season.label,
+            "lines": end.lines,
+            "clubs": [row | {"team": team} for team, row in end.clubs],
+            "model": services.model_shape(forecast.version),
+        } | {
+            name: getattr(forecast, name)
+            for name in (
+                "simulations",
+                "doubt",
+                "played",
+                "remaining",
+                "undated",
+                "is_whole",
+                "data_snapshot",
+                "as_of",
+            )
+        }
+        return Response(SeasonForecastSerializer(shape).data, headers={"Cache-Control": "no-cache"})
+
+
+class WhatIfViewSet(viewsets.ViewSet):
+    """Forecasts of matches that are not fixtures."""
+
+    authentication_classes: list[Any] = []
+
+    @extend_schema(
+        operation_id="what_if",
+        summary="The forecast of a match of any two teams",
+        description=(
+            "The forecast uses what is known now: both teams keep their ratings of today. Nothing is stored. Past "
+            "matches have forecasts of their own, published before their kick-off."
+        ),
+        parameters=[WhatIfQuery],
+        responses={
+            200: WhatIfSerializer,
+            **BAD_INPUT,
+            (404, MEDIA_TYPE): OpenApiResponse(ProblemSerializer, description="No such team, or no champion yet."),
+            (422, MEDIA_TYPE): OpenApiResponse(
+                ProblemSerializer,
+                description=(
+                    "The teams cannot meet: same-team, two-worlds, no-league, other-competition; or the day cannot be "
+                    "forecast: past, too-far."
+                ),
+            ),
+        },
+    )
+    def retrieve(self, request: Request) -> Response:
+        """Return the forecast of a match of two teams."""
+        query, now = WhatIfQuery.parse(request), timezone.now()
+        try:
+            what_if = services.what_if_match(
+                home_team=_team(query["home"]),
+                away_team=_team(query["away"]),
+                day=query.get("date") or ml_services.next_saturday(now),
+                competition=query.get("competition", ""),
+                is_neutral=query["neutral"],
+                now=now,
+            )
+            details = services.what_if_details(what_if.match, now=now)
+        except ml_services.WhatIfRefusedError as error:
+            raise Problem(422, error.kind, str(error), members={"parameter": error.about}) from error
+        except ml_services.NoForecastError as error:
+            raise NoForecastProblem(str(error)) from error
+        match = what_if.match
+        shape = services.forecast_shape(match, details, now=now) | {
+            "home_team": match.home_team,
+            "away_team": match.away_team,
+            "season": match.season,
+            "is_neutral": match.is_neutral,
+            "notes": what_if.notes,
+        }
+        return Response(WhatIfSerializer(shape).data, headers={"Cache-Control": "no-store"})
+
+
+def _team(slug: str) -> Team:
+    found = Team.objects.select_related("region").filter(slug=slug).first()
+    if found is None:
+        raise NotFoundProblem("unknown-team", f"There is no team with the slug {slug[:160]}.")
+    return found

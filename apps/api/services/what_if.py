@@ -1,0 +1,108 @@
+"""What-if matches: finding the teams, the competition they could meet in, and the unsaved match."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from apps.api import selectors
+from apps.matches import selectors as matches
+from apps.matches.models import Match, Season, Team, World
+from apps.ml import services as ml_services
+
+SUGGESTIONS: Final = 8
+
+INACTIVE_AFTER: Final = timedelta(days=400)
+"""A club without a league match for so long has left the leagues that SPAI follows."""
+
+
+@dataclass(frozen=True, slots=True)
+class WhatIfMatch:
+    """A match that is not a fixture.
+
+    Parameters
+    ----------
+    match : Match
+        Not saved.
+    seasons : list of Season
+        Seasons that the two could meet in: the newest of the league of each.
+    notes : list of str
+        Reasons why the forecast is less certain than that of a fixture.
+    """
+
+    match: Match
+    seasons: list[Season]
+    notes: list[str]
+
+
+def find_team(text: str, world: World) -> tuple[Team | None, list[Team]]:
+    """Return the team of a slug or a name; where none or several fit, return None and the candidates."""
+    found = Team.objects.select_related("region").filter(slug=text).first()
+    if found is not None:
+        return found, []
+    candidates = matches.search_teams(text, world, limit=SUGGESTIONS)
+    exact = [team for team in candidates if team.name.casefold() == text.casefold()]
+    return (exact[0], []) if len(exact) == 1 else (None, exact or candidates)
+
+
+def what_if_match(
+    *, home_team: Team, away_team: Team, day: date, competition: str = "", is_neutral: bool = False, now: datetime
+) -> WhatIfMatch:
+    """Return a match of two teams on a day.
+
+    Parameters
+    ----------
+    competition : str
+        Slug of the competition; the home team's league by default.
+
+    Raises
+    ------
+    WhatIfRefusedError
+        When they cannot meet, or the day cannot be forecast.
+    """
+    leagues = []
+    for about, team in (("home", home_team), ("away", away_team)):
+        newest = selectors.newest_league(team)
+        if newest is None:
+            raise ml_services.WhatIfRefusedError(
+                "no-league", about, f"{team.name} plays in no league that SPAI follows."
+            )
+        leagues.append(newest)
+    worlds = {match.season.competition.world for match in leagues}
+    if len(worlds) > 1:
+        raise ml_services.WhatIfRefusedError(
+            "two-worlds",
+            "away",
+            f"{home_team.name} and {away_team.name} belong to different worlds: one of them is simulated.",
+        )
+    seasons = selectors.newest_seasons(match.season.competition_id for match in leagues)
+    season = next((each for each in seasons if each.competition.slug == competition), None)
+    if season is None and competition:
+        names = " or ".join(each.competition.slug for each in seasons)
+        raise ml_services.WhatIfRefusedError(
+            "other-competition", "competition", f"They could meet in {names}, not in {competition[:160]}."
+        )
+    match = ml_services.hypothetical_match(
+        home_team=home_team,
+        away_team=away_team,
+        season=season or seasons[0],
+        day=day,
+        is_neutral=is_neutral,
+        now=now,
+    )
+    return WhatIfMatch(match, seasons, _notes(home_team, away_team, leagues, now))
+
+
+def _notes(home_team: Team, away_team: Team, leagues: list[Match], now: datetime) -> list[str]:
+    notes = [
+        f"{team.name} has played no league match since {match.kickoff_at:%B %Y}: its rating dates from then."
+        for team, match in zip((home_team, away_team), leagues, strict=True)
+        if match.kickoff_at < now - INACTIVE_AFTER
+    ]
+    if home_team.region_id != away_team.region_id:
+        notes.append(
+            "The two play in different countries, and matches between their leagues are rare in the data: how "
+            "they compare is assumed rather than measured."
+        )
+    return notes
