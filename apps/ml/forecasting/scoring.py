@@ -182,13 +182,13 @@ def walk_forward(as_of: Any, known_at: Any, starts: Sequence[datetime]) -> Itera
     starts : sequence of datetime
         Aware, rising.
     """
-    asked, known = _times(as_of), _times(known_at)
+    forecast_at, known = _times(as_of), _times(known_at)
     moments = [np.datetime64(start.astimezone(UTC).replace(tzinfo=None), "us") for start in starts]
     for number, start in enumerate(moments):
-        later = asked >= start
+        later = forecast_at >= start
         end = None
         if number + 1 < len(moments):
-            later &= asked < moments[number + 1]
+            later &= forecast_at < moments[number + 1]
             end = starts[number + 1]
         yield Split(starts[number], end, np.flatnonzero(known < start), np.flatnonzero(later))
 

@@ -221,7 +221,7 @@ def _against_champion(facts: CardFacts) -> CardSection | None:
 def _limits(facts: CardFacts) -> CardSection:
     paragraphs = [
         "It uses results, goals and, where a source has them, shots and corners; and line-ups and absences that were "
-        "published before the forecast. It knows nothing of weather, transfers or motives; a club without history is "
+        "published before the forecast. It uses no weather, transfers or motives; a club without history is "
         "rated like an average new club.",
         "Probabilities are averages over many matches. Leagues differ in how well they can be forecast; the report "
         "of the model shows each.",

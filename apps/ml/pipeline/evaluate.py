@@ -180,7 +180,7 @@ def evaluated(root: Path) -> dict[Path, Any]:
         table: breakdown.by_group(models[best], models[BASE], group, name, closing, section)
         for table, (name, group) in groups.items()
     }
-    asked = models[best]["as_of"]
+    forecast_at = models[best]["as_of"]
     metrics = {
         "world": manifest.world,
         "profile": manifest.profile,
@@ -188,7 +188,7 @@ def evaluated(root: Path) -> dict[Path, Any]:
         "rows": len(files.read_frame(root / files.FINISHED, ["match_id"])),
         "best": best,
         "inputs": {name: REGISTRY[name].inputs for name in scores},
-        "test": {"from": f"{asked.min():%Y-%m-%d}", "to": f"{asked.max():%Y-%m-%d}", "n": len(asked)},
+        "test": {"from": f"{forecast_at.min():%Y-%m-%d}", "to": f"{forecast_at.max():%Y-%m-%d}", "n": len(forecast_at)},
         "models": scores,
         "benchmarks": [line for line in lines if line["bookmaker"] != TRUTH],
         "truth": next((line for line in lines if line["bookmaker"] == TRUTH), None),

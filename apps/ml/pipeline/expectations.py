@@ -141,7 +141,7 @@ def raw(as_of: pd.Timestamp) -> list[CheckedFile]:
             _between("known_at", FIRST_KICKOFF.isoformat(), as_of.isoformat(), strict_max=True),
         ),
         Check(
-            "a finished match tells when its result was known",
+            "a finished match has the time when its result was known",
             gxe.ExpectColumnValuesToNotBeNull(column="known_at", row_condition=finished),
         ),
         *(

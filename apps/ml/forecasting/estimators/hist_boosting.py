@@ -147,7 +147,7 @@ class HistBoosting(Estimator):
 def bin_edges(column: Floats, bins: int) -> Floats:
     """Return rising edges that split a column into bins of equal counts; fewer where values repeat.
 
-    scikit-learn would find them by weighted quantiles for each class anew, which takes twice as long as its trees.
+    scikit-learn would compute them for each class again by weighted quantiles, which takes twice as long as its trees.
     """
     known = column[~np.isnan(column)]
     return np.unique(np.quantile(known, np.arange(1, bins) / bins, method="inverted_cdf"))

@@ -43,7 +43,7 @@ class ContextConstants(NamedTuple):
 
 
 class ContextFeatures:
-    """Rest days, congestion, matches into the season, level, neutral ground and closed doors.
+    """Rest days, congestion, matches into the season, level, neutral ground and matches without spectators.
 
     The state is the calendar, an array of `ENTRY` sorted by (team, kick-off).
 
