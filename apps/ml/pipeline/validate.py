@@ -81,16 +81,16 @@ def _passed(one: Check, subject: CheckedFile) -> dict[str, Any]:
     return {"name": one.name, "file": subject.path.as_posix(), "passed": True}
 
 
-def _result(one: Check, result: Any, frame: pd.DataFrame, subject: CheckedFile) -> dict[str, Any]:
-    if result.success:
+def _result(one: Check, found: Any, frame: pd.DataFrame, subject: CheckedFile) -> dict[str, Any]:
+    if found.success:
         return _passed(one, subject)
     result = _passed(one, subject) | {"passed": False}
-    broken = result.result.get("unexpected_index_list") or []
-    count = result.result.get("unexpected_count", len(broken))
+    broken = found.result.get("unexpected_index_list") or []
+    count = found.result.get("unexpected_count", len(broken))
     result |= {"count": int(count), "rows": [_row(values, frame, subject) for values in broken[:ROWS_SHOWN]]}
-    if "observed_value" in result.result:
-        result["observed"] = _plain(result.result["observed_value"])
-    message = (result.exception_info or {}).get("exception_message")
+    if "observed_value" in found.result:
+        result["observed"] = _plain(found.result["observed_value"])
+    message = (found.exception_info or {}).get("exception_message")
     return result | ({"error": message} if message else {})
 
 

@@ -160,7 +160,7 @@ def test_an_unknown_run_is_not_found(admin):
 def test_a_promotion_asks_for_a_reason_and_records_it(admin, make_version):
     version = make_version(1)
     address = reverse("admin:ml_modelversion_promote_version", args=[version.pk])
-    assert "A rollback takes it back" in admin.get(address).content.decode()
+    assert "A rollback undoes the promotion" in admin.get(address).content.decode()
     admin.post(address, {"reason": "", "_form_submitted": "on"})
     assert not Promotion.objects.exists()
     admin.post(address, {"reason": "sharper", "_form_submitted": "on"})
@@ -224,7 +224,7 @@ def test_a_labelled_version_is_refused_with_the_reason(admin, make_version):
     )
     assert not Promotion.objects.exists()
     page = admin.get(reverse("admin:ml_modelversion_change", args=[version.pk])).content.decode()
-    assert "serving has no prices of coming matches" in page
+    assert "not available for coming matches" in page
 
 
 def test_the_report_is_shown_and_may_run_nothing(admin, make_version):

@@ -174,7 +174,7 @@ def test_manual_promotion_stays_possible_against_every_line_and_those_are_named(
 def test_a_labelled_version_is_compared_with_but_never_promoted(make_version, now):
     labelled = make_version(1, inputs="prices before the match", home=0.6)
     assert services.promote_first_champion(world=World.SANDBOX, now=now) is None
-    with pytest.raises(services.PromotionRefusedError, match="looks at prices before the match"):
+    with pytest.raises(services.PromotionRefusedError, match="uses prices before the match"):
         promote(labelled, now)
     assert stage(labelled) == VersionStage.LABELLED
     assert numbers() == {"smoke": None, "candidate": None, "challenger": None, "champion": None, "labelled": 1}

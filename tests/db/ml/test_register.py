@@ -124,7 +124,7 @@ def test_the_same_inputs_register_nothing_twice(built):
     first = register(built)
     before = plain()
     assert "registered" in first
-    assert "was made from the same already" in register(built)
+    assert "was made from the same inputs already" in register(built)
     assert plain() == before
     assert files.read_json(built / files.REGISTERED) == {
         "id": before.pk, "world": "sandbox", "number": before.number, "key": before.key, "created": False,

@@ -169,7 +169,7 @@ def test_a_bundle_of_another_format_is_refused(pack, tmp_path):
 
 def test_a_model_with_other_columns_than_the_manifest_is_refused(pack, features, tmp_path):
     swapped = (features.columns[1], features.columns[0], *features.columns[2:])
-    with pytest.raises(bundles.BundleError, match="name other features"):
+    with pytest.raises(bundles.BundleError, match="the features of the model, the catalogue and the manifest differ"):
         bundles.unpack(pack(names=swapped), tmp_path / "b")
 
 

@@ -214,5 +214,5 @@ def test_a_profile_that_the_section_does_not_know_is_named(copy):
     params["train"]["thorough"] = params["train"]["smoke"]
     files.write_text(copy / files.PARAMS, yaml.safe_dump(params, sort_keys=False))
     files.write_json(copy / files.FOLDS, plan | {"profile": "thorough"})
-    with pytest.raises(ValueError, match="says nothing of the profile 'thorough'"):
+    with pytest.raises(ValueError, match="lacks the profile 'thorough'"):
         explain.main(copy)

@@ -133,8 +133,8 @@ def test_small_competitions_a_market_without_shared_matches_and_no_refits_have_s
     pictures = report.plots(apart)
     assert "learning" not in pictures
     text = report.page(apart, pictures)
-    assert "The lines share no tested match" in text
-    assert "The profile fits no model anew" in text
+    assert "No tested match is quoted by all lines" in text
+    assert "The profile refits no model" in text
 
 
 def test_numbers_are_written_with_a_true_minus_and_a_missing_one_as_a_dash():

@@ -566,8 +566,8 @@ def test_a_world_without_prices_is_evaluated_all_the_same(copy):
     assert {row["quoted_line_rps"] for row in metrics["competitions"]} == {None}
     assert files.read_json(copy / files.BREAKDOWN)["together"] is None
     page = (copy / files.REPORT).read_text()
-    assert "there is no market to compare with" in page
-    assert "there is nothing to bet at" in page
+    assert "no comparison with the market" in page
+    assert "no bet can be simulated" in page
 
 
 def test_the_report_tells_the_numbers_and_fetches_nothing(built):
