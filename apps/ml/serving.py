@@ -189,8 +189,8 @@ def forget() -> None:
 
 def features_of(served: ServedModel, fixtures: pd.DataFrame, *, now: datetime) -> np.ndarray:
     """Return the features of `fixtures` (rows of `dataset.fixtures`) as of `now`, with the line-ups known by then."""
-    asked = fixtures.assign(as_of=now)
-    return served.state.describe(asked, lineups=_lineups(served.state, asked, now=now))
+    rows = fixtures.assign(as_of=now)
+    return served.state.describe(rows, lineups=_lineups(served.state, rows, now=now))
 
 
 def forecast(served: ServedModel, fixtures: pd.DataFrame, *, now: datetime) -> ServedForecasts:

@@ -552,8 +552,8 @@ class TestOtherPages:
             "0.97000",
             "✓ met",
             "Intended use",
-            "simulated: its clubs, matches and prices are invented",
-            "Walk forward on 500 matches",
+            "A simulated football world: its clubs, matches and prices are invented",
+            "Walk-forward evaluation on 500 matches",
             "Limitations",
             "1" * 64,
         ):

@@ -163,7 +163,7 @@ class TestWhatIf:
             ({"home": "northgate", "away": "leeds"}, "belong to different worlds"),
             ({"home": "northgate", "away": "nobody"}, "plays in no league"),
             ({"home": "northgate", "away": "old-mill", "date": "2026-11-22"}, "This day is over"),
-            ({"home": "northgate", "away": "old-mill", "date": "2028-01-01"}, "latest day that can be asked for"),
+            ({"home": "northgate", "away": "old-mill", "date": "2028-01-01"}, "latest day that can be forecast"),
             ({"home": "northgate", "away": "old-mill", "date": "soon"}, "written like 2026-11-23"),
             ({"home": "northgate", "away": "old-mill", "date": "2026-02-30"}, "written like 2026-11-23"),
             (

@@ -1,4 +1,4 @@
-"""The admin's view of models: runs are asked for, versions promoted, facts read."""
+"""Admin of models: runs, versions, champions and forecasts."""
 
 from apps.ml.admin import champions, forecasts, runs, versions
 

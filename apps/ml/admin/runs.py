@@ -1,4 +1,4 @@
-"""Pipeline runs in the admin: asked for here, followed while they work."""
+"""Admin of pipeline runs: requested here, with live progress."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The mathematics of forecasting, and nothing that knows a framework."""
+"""The mathematics of forecasting, without any framework."""

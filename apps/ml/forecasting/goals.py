@@ -1,8 +1,8 @@
-"""One grid of scorelines for each forecast, and every market read off it.
+"""The grid of scorelines of a forecast, and probabilities derived from it.
 
 The grid is that of Dixon and Coles (1997): independent Poisson goals with a correction of 0-0, 1-0, 0-1 and 1-1. Its
-regions are then scaled so that home, draw and away sum to the given, calibrated probabilities to the last bit, and no
-two numbers read off it can disagree.
+regions are then scaled so that home, draw and away sum to the given, calibrated probabilities to the last bit, and all
+derived probabilities agree.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 LIMIT: Final = 10
-"""Largest count of goals with a cell of its own; the last cell holds it and all that is more."""
+"""Goals of the last cell, which stands for this number or more."""
 
 LINES: Final = (0.5, 1.5, 2.5, 3.5, 4.5)
-"""Totals of goals that the over and under markets are read at."""
+"""Totals of goals of the over and under markets."""
 
 _ROUNDS: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Markets:
-    """What a grid says of other questions; probabilities, and goals where it says expected.
+    """Probabilities and expected goals derived from a grid.
 
     `over` and `under` are keyed by the line. `most_likely` is (home goals, away goals), 10 standing for 10 or more.
     """
@@ -63,7 +63,7 @@ class ScorelineGrid:
     p_away: float
 
     def markets(self) -> Markets:
-        """Return every market that can be read off the grid."""
+        """Return all markets of the grid."""
         scores = [(home, away) for home in range(LIMIT + 1) for away in range(LIMIT + 1)]
         cell = {(home, away): self.cells[home][away] for home, away in scores}
         best = max(scores, key=cell.__getitem__)
@@ -98,13 +98,13 @@ def grid(mu_home: float, mu_away: float, p: Sequence[float], rho: float = 0.0) -
     Raises
     ------
     ValueError
-        When goals are not above 0 or the probabilities are none.
+        When goals are not above 0 or the probabilities are invalid.
     """
     wanted = tuple(float(value) for value in p)
     if not (mu_home > 0.0 and mu_away > 0.0 and math.isfinite(mu_home) and math.isfinite(mu_away)):
         raise ValueError(f"expected goals {mu_home} and {mu_away} are not above 0")
     if len(wanted) != 3 or min(wanted) < 0.0 or abs(math.fsum(wanted) - 1.0) > 1e-6:
-        raise ValueError(f"{wanted} are no probabilities of home, draw and away")
+        raise ValueError(f"{wanted} are not probabilities of home, draw and away")
     cells = _cells(np.array([mu_home]), np.array([mu_away]), rho)[0].tolist()
     for wish, sign in zip(wanted, (1, 0, -1), strict=True):
         region = [(h, a) for h in range(LIMIT + 1) for a in range(LIMIT + 1) if (h > a) - (h < a) == sign]
@@ -159,7 +159,7 @@ def outcome_probabilities(mu_home: ArrayLike, mu_away: ArrayLike, rho: ArrayLike
 
 
 def split_total(p: NDArray[np.float64], total: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return expected goals that sum to `total` and whose grid leans as far to the home side as `p` does.
+    """Return expected goals that sum to `total` and have the difference of home and away probability of `p`.
 
     Parameters
     ----------
@@ -171,7 +171,7 @@ def split_total(p: NDArray[np.float64], total: NDArray[np.float64]) -> NDArray[n
     Returns
     -------
     ndarray, shape (n, 2)
-        Goals of home and away; the difference of home and away probability is met by bisection to 1e-9 of a share.
+        Goals of home and away; found by bisection to 1e-9 of a share.
     """
     lean = p[:, 0] - p[:, 2]
     low, high = np.full(len(p), 0.001), np.full(len(p), 0.999)
@@ -213,7 +213,7 @@ def _cells(home: NDArray[np.float64], away: NDArray[np.float64], rho: ArrayLike)
 
 
 def _scale(cells: list[list[float]], region: list[tuple[int, int]], wish: float) -> None:
-    """Scale a region to sum to `wish`, then give the rest of the rounding to its largest cell until it is exact."""
+    """Scale a region to sum to `wish`; then correct the largest cells until the sum is exact."""
     total = math.fsum(cells[home][away] for home, away in region)
     if total <= 0.0:
         cells[region[0][0]][region[0][1]] = total = 1.0

@@ -1,7 +1,6 @@
-"""Prices beside matches: what the market thought of a match, for the models that are labelled with that input.
+"""Probabilities derived from prices, for the models that are labelled with that input.
 
-A price of an earlier match is a fact of the past like its result, known with it at the latest. A price of the match
-itself, quoted before kick-off, is a forecast of others; a model that sees it says so.
+Prices of earlier matches are known at the latest with the result. Prices of the match itself are forecasts by others.
 """
 
 from __future__ import annotations
@@ -18,14 +17,14 @@ from apps.ml.forecasting.scoring import Devig, devig
 OUTCOMES: Final = ("home", "draw", "away")
 
 EARLIER: Final = ("price_home", "price_draw", "price_away")
-"""Columns of results: probabilities behind the line of the match, NaN where none was quoted."""
+"""Columns of results: probabilities derived from the prices of the match, NaN without prices."""
 
 BEFORE: Final = ("odds_home", "odds_draw")
-"""Columns of a match: log-odds of home and of draw against away behind the line before it."""
+"""Columns of a match: log-odds of home and of draw against away, from the prices before it."""
 
 
 def with_prices(matches: pd.DataFrame, odds: pd.DataFrame, section: Mapping[str, Any]) -> pd.DataFrame:
-    """Return the matches with the columns `EARLIER`, from the first line of each match that is quoted.
+    """Return the matches with the columns `EARLIER`, from the first quoted line of each match.
 
     Parameters
     ----------
@@ -34,7 +33,7 @@ def with_prices(matches: pd.DataFrame, odds: pd.DataFrame, section: Mapping[str,
     odds : DataFrame
         Rows of `schema.ODDS`.
     section : mapping
-        ``lines``, pairs of bookmaker and moment from the best to the last resort, and ``devig``, the method.
+        ``lines``, pairs of bookmaker and moment, the preferred first, and ``devig``, the method.
     """
     p = _behind(matches, odds, section["lines"], section["devig"])
     return matches.assign(**{name: p[:, place] for place, name in enumerate(EARLIER)})
@@ -65,7 +64,7 @@ def before_the_match(matches: pd.DataFrame, odds: pd.DataFrame, section: Mapping
 def _behind(
     matches: pd.DataFrame, odds: pd.DataFrame, lines: Sequence[Sequence[str]], method: Devig
 ) -> NDArray[np.float64]:
-    """Return the probabilities behind the first line that is quoted, shape (n, 3)."""
+    """Return the probabilities of the first quoted line, shape (n, 3)."""
     found = np.full((len(matches), 3), np.nan)
     for bookmaker, moment in lines:
         quoted = odds[(odds["bookmaker"] == bookmaker) & (odds["moment"] == moment)].set_index("match_id")

@@ -1,4 +1,4 @@
-"""Scores of forecasts, prices as probabilities, splits by time, and how sure a difference is.
+"""Scores of forecasts, probabilities from prices, walk-forward splits, and bootstrap intervals.
 
 Forecasts are arrays of shape (n, 3) in the order home, draw, away; outcomes are integers 0, 1, 2 in that order.
 """
@@ -19,7 +19,7 @@ FLOOR: Final = 1e-15
 Devig = Literal["power", "multiplicative", "shin"]
 
 BINS: Final = 10
-"""Bins of the calibration error: one number for scores, gates, reports and comparisons, which are held side by side."""
+"""Bins of the calibration error, the same for scores, gates, reports and comparisons."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A mean with the bounds of its bootstrap interval, and what it rests on."""
+    """A mean with its bootstrap interval, and the numbers of values and days."""
 
     mean: float
     low: float
@@ -102,7 +102,7 @@ def brier(p: ArrayLike, y: ArrayLike) -> float:
 
 
 def accuracy(p: ArrayLike, y: ArrayLike) -> float:
-    """Return the share of forecasts whose likeliest outcome came."""
+    """Return the share of forecasts whose most likely outcome occurred."""
     forecasts, outcomes = _checked(p, y)
     return float((forecasts.argmax(axis=1) == outcomes).mean())
 
@@ -114,9 +114,9 @@ def ece(p: ArrayLike, y: ArrayLike, bins: int = BINS) -> float:
 
 
 def ece_limit(p: ArrayLike, quantile: float = 0.975, draws: int = 200, seed: int = 0, bins: int = BINS) -> float:
-    """Return the ECE that forecasts as good as true would exceed with probability ``1 - quantile``.
+    """Return the ECE that perfectly calibrated forecasts exceed with probability ``1 - quantile``.
 
-    Outcomes are drawn from the forecasts themselves, so the limit knows how many there are and how they are spread.
+    Outcomes are drawn from the forecasts themselves, so the limit depends on their number and distribution.
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ def score(p: ArrayLike, y: ArrayLike) -> Scores:
 
 
 def devig(odds: ArrayLike, method: Devig = "power") -> NDArray[np.float64]:
-    """Return the probabilities behind decimal prices, shape (n, 3); a row with a missing price is NaN.
+    """Return the fair probabilities of decimal prices, shape (n, 3); a row with a missing price is NaN.
 
     Parameters
     ----------
@@ -173,22 +173,22 @@ def season_starts(first: datetime, last: datetime, month: int = 7, day: int = 1)
 
 
 def walk_forward(as_of: Any, known_at: Any, starts: Sequence[datetime]) -> Iterator[Split]:
-    """Yield a split for each start: train on what was known before it, test on what is forecast until the next.
+    """Yield a split for each start: train on what was known before, test on forecasts until the next start.
 
     Parameters
     ----------
     as_of, known_at : Series of aware times, or datetime64 arrays in UTC, shape (n,)
-        When each row is forecast and when its result becomes known; a row without `known_at` is never trained on.
+        When each row is forecast, and when its result is known; rows without `known_at` are never trained on.
     starts : sequence of datetime
         Aware, rising.
     """
-    asked, known = _times(as_of), _times(known_at)
+    forecast_at, known = _times(as_of), _times(known_at)
     moments = [np.datetime64(start.astimezone(UTC).replace(tzinfo=None), "us") for start in starts]
     for number, start in enumerate(moments):
-        later = asked >= start
+        later = forecast_at >= start
         end = None
         if number + 1 < len(moments):
-            later &= asked < moments[number + 1]
+            later &= forecast_at < moments[number + 1]
             end = starts[number + 1]
         yield Split(starts[number], end, np.flatnonzero(known < start), np.flatnonzero(later))
 
@@ -203,7 +203,7 @@ def paired_bootstrap(
     difference : array_like, shape (n,)
         Score of one forecast minus the score of another for the same match.
     days : array_like, shape (n,)
-        What is drawn together: matches of one day share much of what happens.
+        Groups that are drawn together, because matches of one day are correlated.
     draws, level, seed
         Number of resamples, level of the interval, seed of the generator.
     """
@@ -272,7 +272,7 @@ def _shin(inverse: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _times(values: Any) -> NDArray[np.datetime64]:
-    # A pandas Series that knows its zone gives its instants in UTC.
+    # A pandas Series with a time zone is converted to UTC.
     times: NDArray[np.datetime64] = (
         values.to_numpy(dtype="datetime64[us]") if hasattr(values, "to_numpy") else np.asarray(values, "datetime64[us]")
     )

@@ -1,5 +1,5 @@
-"""The stages of the pipeline, one a module, run by DVC: files in, files out, no framework.
+"""Stages of the pipeline, run by DVC: each is a module that reads and writes files and uses no framework.
 
-Every stage works on the folder it is started in (the checkout or the workspace of a run) and reads its numbers from
-`apps/ml/params.yaml` there. `dvc.yaml` says what each reads and writes.
+A stage works in the current folder (the checkout, or the workspace of a run) and reads its parameters from
+`apps/ml/params.yaml` there. `dvc.yaml` lists the inputs and outputs of each.
 """

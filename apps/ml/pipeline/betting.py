@@ -1,6 +1,6 @@
-"""An simulation apart: what betting by the forecasts would have returned at past prices, and what that does not show.
+"""A simulation of betting: what the forecasts would have returned at past prices, and what that does not show.
 
-Nobody bets here. Prices are a benchmark; the simulation asks what they leave over, the hardest test of a forecast.
+Nobody bets here. Prices are a benchmark, and beating them is the hardest test of a forecast.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from apps.ml.forecasting.estimators import REGISTRY
 from apps.ml.pipeline.columns import CALIBRATED, OUTCOMES
 
 EVERYTHING: Final = "every outcome"
-"""Name of the strategy that asks no forecast: one unit on each outcome of each quoted match."""
+"""Name of the strategy without a forecast: one unit on each outcome of each quoted match."""
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -31,11 +31,11 @@ class Bets:
     rows : ndarray of int, shape (n,)
         Positions of the matches.
     outcome : ndarray of int, shape (n,)
-        What is backed: 0 home, 1 draw, 2 away.
+        The outcome that is bet on: 0 home, 1 draw, 2 away.
     p, price : ndarray, shape (n,)
-        Its probability by the model, and the decimal price that is taken.
+        Its probability by the model, and its decimal price.
     gain : ndarray, shape (n,)
-        What one unit returns beyond itself: the price less 1, or −1.
+        Profit of one unit: the price − 1, or −1.
     """
 
     rows: Ints
@@ -46,7 +46,7 @@ class Bets:
 
 
 def placed(p: Floats, prices: Floats, y: Ints, edge: float) -> Bets:
-    """Return a bet on the outcome with the largest probability × price of each match, where that is above 1 + `edge`.
+    """Return the bets: in each match the outcome with the largest probability × price, if above 1 + `edge`.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def placed(p: Floats, prices: Floats, y: Ints, edge: float) -> Bets:
     y : ndarray of int, shape (n,)
         Outcomes.
     edge : float
-        Expected return on a unit that is asked for.
+        Least expected profit of a unit.
     """
     value = np.where(np.isfinite(prices), p * prices, -np.inf)
     outcome = value.argmax(axis=1)
@@ -93,22 +93,22 @@ def returned(
     }
 
 
-def fall(days: NDArray[Any], profit: Floats) -> float:
-    """Return the deepest fall of the running profit below its highest before, settled day by day, in units."""
+def drawdown(days: NDArray[Any], profit: Floats) -> float:
+    """Return the maximum drawdown of the profit, settled day by day, in units."""
     _, codes = np.unique(days, return_inverse=True)
     running = np.concatenate(([0.0], np.cumsum(np.bincount(codes, weights=profit))))
     return float((np.maximum.accumulate(running) - running).max())
 
 
 def bankroll(days: NDArray[Any], share: Floats, gain: Floats, day_limit: float) -> tuple[float, float]:
-    """Return what one unit becomes and its deepest fall below its highest before, as a share of that.
+    """Return the final bankroll of one unit, and its maximum drawdown as a share.
 
-    Stakes of a day are shares of what its morning finds; where they sum to more than `day_limit` they are made smaller
-    alike, because the bets of a day are open at the same time.
+    Stakes are shares of the bankroll in the morning. Stakes of a day that sum to more than `day_limit` are scaled down,
+    because all bets of a day are open at the same time.
     """
     _, codes = np.unique(days, return_inverse=True)
-    asked = np.bincount(codes, weights=share)
-    scale = np.minimum(1.0, day_limit / np.maximum(asked, 1e-12))
+    staked = np.bincount(codes, weights=share)
+    scale = np.minimum(1.0, day_limit / np.maximum(staked, 1e-12))
     growth = 1.0 + scale * np.bincount(codes, weights=share * gain)
     running = np.concatenate(([1.0], np.cumprod(growth)))
     highest = np.maximum.accumulate(running)
@@ -118,9 +118,9 @@ def bankroll(days: NDArray[Any], share: Floats, gain: Floats, day_limit: float) 
 def closing_value(
     bets: Bets, closing: Floats, days: NDArray[Any], draws: int, level: float, seed: int = 0
 ) -> dict[str, Any] | None:
-    """Return the mean logarithm of the price taken over the fair closing price, and how often it is above 0.
+    """Return the mean logarithm of price over fair closing price, and how often it is above 0.
 
-    Above 0, the market moved towards the bet after it was placed. None where no bet has a closing price.
+    Above 0, the market moved towards the bet after it was placed. None when no bet has a closing price.
     """
     fair = closing[bets.rows, bets.outcome]
     seen = np.isfinite(fair)
@@ -139,14 +139,14 @@ def simulation(
     section: dict[str, Any],
     evaluate: dict[str, Any],
 ) -> dict[str, Any]:
-    """Return the simulation: each strategy of each model at each line, and in words what they show.
+    """Return the simulation: each strategy of each model at each line, with a summary in words.
 
     Parameters
     ----------
     models : dict
         Tested forecasts of each model, the same matches in the same order of time.
     best : str
-        The model that is served; beside it stand those that are labelled with prices.
+        The model that is served; models labelled with prices are simulated too.
     odds : DataFrame
         Rows of `schema.ODDS`.
     closing : ndarray, shape (n, 3)
@@ -172,62 +172,60 @@ def simulation(
         about = {"line": line["name"], "matches": matches}
         found += [about | row for row in shown]
     settings = {name: section[name] for name in ("edge", "kelly", "day_limit")}
-    return {"model": best, "settings": settings, "strategies": found, "says": sentences(best, found, settings)}
+    return {"model": best, "settings": settings, "strategies": found, "summary": sentences(best, found, settings)}
 
 
 def sentences(best: str, strategies: list[dict[str, Any]], settings: dict[str, Any]) -> list[str]:
-    """Return what the simulation shows, and what it does not, in words."""
+    """Return sentences about what the simulation shows, and what it does not."""
     if not strategies:
-        return [
-            "No price was quoted before the tested matches: there is nothing to bet at, and this simulation is empty."
-        ]
-    said = []
+        return ["No price was quoted before the tested matches: no bet can be simulated."]
+    text = []
     for row in strategies:
         if row["model"] != best or row["stakes"] == "kelly":
             continue
         if row["roi"] is None:
-            said.append(
+            text.append(
                 f"At the {row['line']} no outcome of {row['matches']} matches promised {best} more than "
                 f"{settings['edge']:.0%}: no bet would have been placed."
             )
             continue
         roi = row["roi"]
-        said.append(
+        text.append(
             f"At the {row['line']} {best} would have placed {row['bets']} flat bets on {row['matches']} matches and "
             f"{'won' if roi['mean'] > 0 else 'lost'} {abs(roi['mean']):.1%} of the stakes "
-            f"[{_signed(roi['low'], '+.1%')}, {_signed(roi['high'], '+.1%')}]: {_verdict(roi)}."
+            f"[{_signed(roi['low'], '+.1%')}, {_signed(roi['high'], '+.1%')}]: {_conclusion(roi)}."
         )
     values = [row["clv"]["mean"] for row in strategies if row["model"] == best and row["clv"]]
     if values:
-        beside = "better" if values[0] > 0.0 else "worse"
-        said.append(
-            f"The prices it takes at the {strategies[0]['line']} are {beside} than the fair closing price by "
+        direction = "better" if values[0] > 0.0 else "worse"
+        text.append(
+            f"The prices it takes at the {strategies[0]['line']} are {direction} than the fair closing price by "
             f"{abs(np.expm1(values[0])):.1%} on average (closing-line value {_signed(values[0], '+.4f')})."
         )
     else:
-        said.append("No closing line was quoted beside these bets, so that their closing-line value is not known.")
+        text.append("No closing line was quoted for these bets, so their closing-line value is unknown.")
     above = [row for row in strategies if row["model"] != EVERYTHING and row["roi"] and row["roi"]["low"] > 0.0]
     if above:
-        asked = sum(row["model"] != EVERYTHING for row in strategies)
-        said.append(
-            f"Above 0 on paper: {'; '.join(_on_paper(row) for row in above)}. Of {asked} strategies looked at some lie "
-            "there by chance, and a forecast that knows the market finds bookmakers that were late or wrong: whether "
-            "such prices could be had, and for how much, the files do not tell."
+        tried = sum(row["model"] != EVERYTHING for row in strategies)
+        text.append(
+            f"Above 0 on paper: {'; '.join(_on_paper(row) for row in above)}. Of {tried} strategies some lie "
+            "there by chance, and a forecast that uses prices finds bookmakers that were late or wrong. The files do "
+            "not show whether such prices were available, and for which stakes."
         )
     return [
-        *said,
-        "Every bet is hypothetical. The prices were collected hours or days before the forecast that picks them, so "
-        "that some were gone by then; the best price of all bookmakers is seldom to be had, and nobody limits a stake.",
-        "Prices are kept as a benchmark. The site shows probabilities; it gives no advice to bet, and this is none.",
+        *text,
+        "Every bet is hypothetical. Prices were collected hours or days before the forecasts, so some had changed by "
+        "then; the best price of all bookmakers is seldom available, and the simulation limits no stake.",
+        "Prices are kept as a benchmark. The site shows probabilities and gives no betting advice.",
     ]
 
 
-def _verdict(roi: dict[str, Any]) -> str:
+def _conclusion(roi: dict[str, Any]) -> str:
     if roi["high"] < 0.0:
         return "a loss that chance does not explain"
     if roi["low"] > 0.0:
-        return "a profit on paper that must be doubted first: look for a leak, and for prices that were not to be had"
-    return "no profit is shown, the interval holds 0"
+        return "a profit on paper: first look for a leak, and for prices that were not available"
+    return "no proven profit, because the interval contains 0"
 
 
 def _on_paper(row: dict[str, Any]) -> str:
@@ -242,7 +240,7 @@ def _signed(value: float, form: str) -> str:
 
 
 def _everything(prices: Floats, y: Ints, days: NDArray[Any], evaluate: dict[str, Any]) -> dict[str, Any]:
-    """Return the strategy that asks no forecast; its loss is the margin of the line."""
+    """Return the strategy without a forecast; its loss is the margin of the line."""
     quoted = np.isfinite(prices[:, 0])
     won = prices[quoted, y[quoted]]
     profit, staked = won - 3.0, np.full(len(won), 3.0)
@@ -254,7 +252,7 @@ def _everything(prices: Floats, y: Ints, days: NDArray[Any], evaluate: dict[str,
         "bets": 3 * len(won),
         "profit": float(profit.sum()),
         "roi": returned(profit, staked, days[quoted], draws, level),
-        "fall": fall(days[quoted], profit),
+        "fall": drawdown(days[quoted], profit),
         "end": None,
         "clv": None,
     }
@@ -283,7 +281,7 @@ def _strategies(
             "stakes": "flat",
             "profit": float(bets.gain.sum()),
             "roi": returned(bets.gain, np.ones(len(bets.gain)), days, draws, level),
-            "fall": fall(days, bets.gain),
+            "fall": drawdown(days, bets.gain),
             "end": None,
             "clv": clv,
         },

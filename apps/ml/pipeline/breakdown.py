@@ -1,4 +1,4 @@
-"""The scores by group of matches: competition, season, month, promoted clubs, rating gap, part of the season."""
+"""Scores by group of matches: competition, season, month, promoted clubs, rating gap, part of the season."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from apps.ml.pipeline import files
 from apps.ml.pipeline.columns import CALIBRATED, OUTCOMES
 
 MOVED: Final = ("table_moved_home", "table_moved_away")
-"""Features that say how many levels a side came up by before the season, negative when it went down."""
+"""Features: levels by which a side was promoted before the season, negative when it was relegated."""
 
 RATING_GAP: Final = "elo_diff"
-"""Feature that says how far the home side lies ahead in Elo points, home advantage included."""
+"""Feature: Elo points by which the home side leads, home advantage included."""
 
 PROGRESS: Final = "table_progress"
-"""Feature that says which share of the season the sides have behind them."""
+"""Feature: share of the season that the sides have played."""
 
 PROMOTED: Final = ("neither side moved", "a promoted side", "a relegated side", "a promoted and a relegated side")
 """Names of the groups by promotion and relegation before the season, in their order."""
@@ -41,7 +41,7 @@ Floats = NDArray[np.float64]
 
 
 def closing_line(rows: pd.DataFrame, odds: pd.DataFrame, section: dict[str, Any]) -> Floats:
-    """Return the probabilities behind the closing prices that reports compare with, NaN where there are none."""
+    """Return the fair probabilities of the closing prices that reports compare with, NaN without a price."""
     market = section["market"]
     prices = odds[(odds["bookmaker"] == market["bookmaker"]) & (odds["moment"] == market["moment"])].set_index(
         "match_id"
@@ -55,7 +55,7 @@ def closing_line(rows: pd.DataFrame, odds: pd.DataFrame, section: dict[str, Any]
 
 
 def described(root: Path, match_ids: pd.Series, section: dict[str, Any]) -> dict[str, tuple[str, pd.Series]]:
-    """Return for each table of groups the name of its column and the group of every match, in the order given.
+    """Return, for each table of groups, the name of its column and the group of each match in the given order.
 
     Groups whose order is not that of their names are ordered categories.
     """
@@ -79,14 +79,14 @@ def months(kickoff: pd.Series) -> pd.Series:
 
 
 def promotions(home: pd.Series, away: pd.Series) -> pd.Series:
-    """Return of every match whether a side came up or went down before the season, in the order of `PROMOTED`."""
+    """Return whether a side of each match was promoted or relegated before the season, as groups of `PROMOTED`."""
     promoted = ((home > 0) | (away > 0)).to_numpy().astype(int)
     relegated = ((home < 0) | (away < 0)).to_numpy().astype(int)
     return _ordered(promoted + 2 * relegated, PROMOTED, home.index)
 
 
 def rating_gaps(difference: pd.Series, edges: Sequence[float]) -> pd.Series:
-    """Return the bin of every difference without its sign; a difference at an edge belongs to the bin above."""
+    """Return the bin of each absolute difference; a difference at an edge belongs to the upper bin."""
     bounds = [0, *edges]
     names = [f"{low} to {high} points" for low, high in pairwise(bounds)]
     place = np.searchsorted(np.asarray(edges, dtype=np.float64), difference.abs().to_numpy(), side="right")
@@ -149,7 +149,7 @@ def by_group(
 
 
 def over_time(best: pd.DataFrame, base: pd.DataFrame, line: Floats) -> list[dict[str, Any]]:
-    """Return for each month, in the order of time, how far the best model lies from base rates and the closing line.
+    """Return the mean differences of the best model from base rates and the closing line, by month.
 
     The mean differences are `less_base` in log loss and `less_line` in RPS, null where no match is quoted.
     """

@@ -1,8 +1,8 @@
-"""The served files of one model version as one zip: equal content gives equal bytes, and nothing in it is pickled.
+"""The bundle of a model version: its served files in one zip. Equal content gives equal bytes; nothing is pickled.
 
 A bundle holds the calibrated estimator, the feature state at the end of the training data, the catalogue of features,
-and golden rows: features with the forecast that they gave where the bundle was made. Whoever unpacks one checks the
-files, the columns and the golden rows before the model answers anybody.
+and golden rows: features with the forecasts that they gave where the bundle was made. Unpacking checks the files, the
+columns and the golden rows before the model can be used.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ from apps.ml.forecasting.estimators.base import places
 from apps.ml.forecasting.features import FeatureState
 
 FORMAT: Final = 1
-"""Version of the layout; raise it when an older reader would misread the files."""
+"""Version of the layout; increase it when older code would misread the files."""
 
 GOLDEN_TOLERANCE: Final = 1e-6
-"""Largest difference of a golden forecast, where the parameters name none."""
+"""Default of the largest difference of a golden forecast."""
 
 OTHER_PYTHON_TOLERANCE: Final = 1e-9
-"""The same where another minor version of Python serves the bundle than made it."""
+"""Largest difference when another minor version of Python made the bundle."""
 
 FIRST_PYTHON: Final = "3.11"
-"""The version that made the bundles that do not name one."""
+"""The version of Python that made bundles without this field."""
 
 MANIFEST: Final = "manifest.json"
 CATALOGUE: Final = "catalogue.json"
@@ -49,7 +49,7 @@ MODEL: Final = "model"
 
 
 class BundleError(ValueError):
-    """The bundle is broken, of another format, or does not give the forecasts it was made with."""
+    """The bundle is damaged, has another format, or does not reproduce its golden forecasts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +59,8 @@ class Manifest:
     Parameters
     ----------
     world, estimator, inputs, profile : str
-        ``real`` or ``sandbox``; the estimator's name in the registry; what the model may look at, such as ``no odds``;
-        the section of ``train`` that it was trained with.
+        ``real`` or ``sandbox``; name of the estimator in the registry; inputs of the model, such as ``no odds``;
+        profile of the training.
     as_of : datetime
         Facts known before it were used; aware, UTC.
     data_snapshot : int
@@ -117,7 +117,7 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class ModelForecast:
-    """What the model says of some fixtures.
+    """Forecasts of fixtures by the model.
 
     Parameters
     ----------
@@ -145,28 +145,28 @@ class Bundle:
     golden: dict[str, Any]
 
     def state(self) -> FeatureState:
-        """Return a fresh feature state that has observed what the model was trained on."""
+        """Return a new feature state that has observed the training data."""
         return FeatureState.from_bytes(self.state_bytes)
 
     def forecast(self, values: NDArray[np.float64]) -> ModelForecast:
         """Return the forecasts of features as `FeatureState.describe` gives them, shape (n, features)."""
-        seen = as_trained(values)
+        rounded = as_trained(values)
         return ModelForecast(
-            p=self.estimator.predict_proba(seen),
-            goals=self.estimator.expected_goals(seen),
-            contributions=self.estimator.contributions(seen),
+            p=self.estimator.predict_proba(rounded),
+            goals=self.estimator.expected_goals(rounded),
+            contributions=self.estimator.contributions(rounded),
         )
 
     def features_sha256(self, row: NDArray[np.float64]) -> str:
-        """Return the hash of what the model reads of one fixture, rounded as the model sees it."""
+        """Return the hash of the features of one fixture that the model uses, in 32 bits."""
         read = row[places(self.manifest.names, self.estimator.columns)]
-        # Adding 0 makes one of the two zeros; every NaN is written with one pattern of bits.
-        seen = np.where(np.isnan(read), np.float32("nan"), read.astype(np.float32) + np.float32(0)).astype("<f4")
-        return hashlib.sha256(seen.tobytes()).hexdigest()
+        # Adding 0 turns -0 into 0; all NaN get the same bits.
+        rounded = np.where(np.isnan(read), np.float32("nan"), read.astype(np.float32) + np.float32(0)).astype("<f4")
+        return hashlib.sha256(rounded.tobytes()).hexdigest()
 
 
 def as_trained(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Round features to the 32 bits in which they are stored, so that serving sees what training saw."""
+    """Round features to 32 bits, as in the files that models are trained on."""
     return values.astype(np.float32).astype(np.float64)
 
 
@@ -192,9 +192,9 @@ def pack(
     catalogue : list of dict
         One row for each feature.
     golden : ndarray, shape (n, features)
-        Features to keep together with the forecast that they give.
+        Features of the golden rows.
     tolerance : float
-        Largest difference of a golden probability, or of expected goals, where the bundle is served.
+        Largest difference of a golden probability, or of golden expected goals, when the bundle is opened.
     """
     estimator = estimators.load(model)
     paths = sorted(path for path in model.rglob("*") if path.is_file())
@@ -207,7 +207,7 @@ def pack(
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name, data in sorted(content.items()):
-            # ZipInfo's own default is a date of 1980: no clock gets in.
+            # The default date of ZipInfo is fixed, so that the bytes do not depend on the time.
             archive.writestr(zipfile.ZipInfo(name), data)
     return buffer.getvalue()
 
@@ -218,17 +218,17 @@ def unpack(content: bytes, folder: Path, *, sha256: str | None = None) -> Bundle
     Raises
     ------
     BundleError
-        When the bytes are not those that `sha256` names, or not a bundle, or a check of `open_folder` fails.
+        When the bytes do not have the hash `sha256` or are not a bundle, or a check of `open_folder` fails.
     """
     if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
-        raise BundleError("the bytes of the bundle are not those that were registered")
+        raise BundleError("the bundle does not have the registered sha256")
     if folder.exists():
         with contextlib.suppress(BundleError):
             return open_folder(folder)
-        # What lies there is damaged; the bytes at hand are whole.
+        # The folder is damaged; unpack again.
         shutil.rmtree(folder, ignore_errors=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    # Several processes unpack at once: each into a folder of its own, and whoever renames first wins.
+    # Processes may unpack at the same time: each into its own folder, and the first to rename it wins.
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         _extract(content, Path(scratch) / folder.name)
         with contextlib.suppress(OSError):
@@ -246,7 +246,7 @@ def _extract(content: bytes, folder: Path) -> None:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(archive.read(name))
     except zipfile.BadZipFile as error:
-        raise BundleError(f"the bundle is no zip: {error}") from error
+        raise BundleError(f"the bundle is not a zip file: {error}") from error
 
 
 def open_folder(folder: Path) -> Bundle:
@@ -261,7 +261,7 @@ def open_folder(folder: Path) -> Bundle:
     try:
         header = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         if header.pop("format") != FORMAT:
-            raise BundleError(f"the bundle is of another format than {FORMAT}")
+            raise BundleError(f"the bundle has another format than {FORMAT}")
         for name, expected in header.pop("files").items():
             if hashlib.sha256((folder / name).read_bytes()).hexdigest() != expected:
                 raise BundleError(f"{name} in the bundle has changed")
@@ -271,15 +271,15 @@ def open_folder(folder: Path) -> Bundle:
         catalogue = json.loads((folder / CATALOGUE).read_text(encoding="utf-8"))
         state = (folder / STATE).read_bytes()
     except (OSError, KeyError, TypeError, json.JSONDecodeError, ModelFormatError) as error:
-        raise BundleError(f"the bundle is not whole: {error}") from error
+        raise BundleError(f"the bundle is incomplete: {error}") from error
     if tuple(estimator.names) != manifest.names or [row["name"] for row in catalogue] != list(manifest.names):
-        raise BundleError("the model and the catalogue of the bundle name other features than its manifest")
+        raise BundleError("the features of the model, the catalogue and the manifest differ")
     check_golden(estimator, golden)
     return Bundle(manifest, estimator, tuple(catalogue), state, golden)
 
 
 def names_of(content: bytes) -> tuple[str, ...] | None:
-    """Return the columns that a bundle's manifest names; None when it cannot be read."""
+    """Return the columns in the manifest of a bundle; None when it cannot be read."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             return tuple(json.loads(archive.read(MANIFEST))["names"])
@@ -288,13 +288,13 @@ def names_of(content: bytes) -> tuple[str, ...] | None:
 
 
 def check_golden(estimator: Estimator | Calibrated, golden: Mapping[str, Any]) -> None:
-    """Compare the forecasts of golden rows with those that are kept beside them.
+    """Check that the golden rows give the stored forecasts.
 
     Raises
     ------
     BundleError
-        When a probability or an expected number of goals differs by more than the tolerance beside them, or by more
-        than `OTHER_PYTHON_TOLERANCE` where another version of Python made the bundle.
+        When a probability or an expected number of goals differs by more than the stored tolerance, or by more than
+        `OTHER_PYTHON_TOLERANCE` when another version of Python made the bundle.
     """
     tolerance, made_with, here = golden["tolerance"], golden.get("python", FIRST_PYTHON), running_python()
     origin = "those of the training machine"

@@ -1,4 +1,4 @@
-"""Calibrate each estimator on forecasts that it made before, never on those that are calibrated."""
+"""Calibrate each estimator on its earlier out-of-sample forecasts."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from apps.ml.pipeline.columns import CALIBRATED, RAW
 def calibrated_steps(
     rows: pd.DataFrame, section: dict[str, Any], starts: Mapping[int, datetime]
 ) -> NDArray[np.float64]:
-    """Return the calibrated forecasts of one estimator: each step by what the steps before it showed.
+    """Return the calibrated forecasts of one estimator, each step calibrated on the steps before it.
 
-    A step with fewer than ``least_past`` forecasts behind it stays as it is. A match that was forecast before a step
-    began and ended after it is no past of that step.
+    A step with fewer than ``least_past`` earlier forecasts is not calibrated. A match that was forecast before the
+    start of a step but ended after it is not used.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def calibrated_steps(
 
 
 def fit(rows: pd.DataFrame, section: dict[str, Any]) -> Calibration:
-    """Return the calibration that past forecasts ask for, the latest `at_most` of them where that is said."""
+    """Return the calibration fitted to past forecasts, to the latest ``at_most`` of them if that is set."""
     rows = rows.tail(section.get("at_most") or len(rows))
     return fit_calibration(
         rows[RAW].to_numpy(),

@@ -1,8 +1,8 @@
-"""The model card: what a version is for, what it was made from, how well it does, and where it ends.
+"""The model card: intended use, training data, evaluation and limitations of a version.
 
-The sections follow Mitchell et al. (2019), "Model Cards for Model Reporting", FAT* '19, 220-229. A card is made of the
-facts that are kept of a version and nothing else: equal facts give an equal card, as sections for a page and as
-Markdown for the registry.
+The sections follow Mitchell et al. (2019), "Model Cards for Model Reporting", FAT* '19, 220-229. A card is
+made from the stored facts of a version only, so equal facts give equal cards: as sections for a page, and as Markdown
+for the registry.
 """
 
 from __future__ import annotations
@@ -17,27 +17,26 @@ from apps.ml.pipeline.files import NO_ODDS
 MINUS: Final = "−"
 
 SOURCES: Final = {
-    "sandbox": "A football world that is simulated: its clubs, matches and prices are invented and free of rights. "
-    "Nothing learnt here says anything of real football.",
+    "sandbox": "A simulated football world: its clubs, matches and prices are invented and free of rights. "
+    "Its results say nothing about real football.",
     "real": "Results, statistics and prices from the files of football-data.co.uk, under its own terms and not part of "
     "the model; fixtures and results from openfootball, which is in the public domain (CC0).",
 }
 """Where the matches of a world come from, and under which terms."""
 
 LABELLED: Final = (
-    "It looks at {inputs}. It is labelled so wherever it is shown, is never champion by default, and is not served: "
-    "fixtures carry no prices there."
+    "It uses {inputs}. It is labelled so wherever it is shown, and is never served, because prices of coming "
+    "matches are not available."
 )
 
 SMOKE: Final = (
-    "It was trained with the smoke profile, which leaves out most of the work: a check that the pipeline runs, and a "
-    "champion only where nothing better has been trained."
+    "It was trained with the smoke profile, which leaves out most of the work and only checks that the pipeline runs."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class CardFacts:
-    """What is kept of a version.
+    """Stored facts of a version, from which its card is made.
 
     Parameters
     ----------
@@ -46,9 +45,9 @@ class CardFacts:
     as_of : datetime
         Facts known before it were used; aware, UTC.
     rows, trained_from, trained_to
-        Matches that it was trained on and the days of the first and the latest.
+        Number of training matches, and the days of the first and the last.
     columns : int
-        Features that it reads.
+        Number of features that it uses.
     metrics, gates
         `data/metrics.json` of its evaluation, and the gates with their reasons.
     lineage : mapping
@@ -118,7 +117,7 @@ def markdown(facts: CardFacts) -> str:
 
 
 def shortened(text: str, length: int, where: str) -> str:
-    """Return Markdown that is no longer than `length`: whole paragraphs, then where the rest is."""
+    """Return Markdown of at most `length` characters: whole paragraphs, then where to find the rest."""
     if len(text) <= length:
         return text
     ending = f"\n\nThe whole card is {where}.\n"
@@ -131,8 +130,8 @@ def _about(facts: CardFacts) -> CardSection:
         f"{facts.estimator} on {facts.columns} features, {facts.inputs}, trained with the {facts.profile} profile. "
         "It forecasts home win, draw and away win after 90 minutes and stoppage time of matches of the competitions "
         "that it was trained on, and the expected goals of both sides.",
-        "Made for people and programs that want calibrated probabilities of coming matches. Not made for deciding "
-        "stakes: a forecast that lies above a price is more often wrong than the price is.",
+        "For people and programs that need calibrated probabilities of coming matches. Not for deciding stakes: where "
+        "forecast and price differ, the forecast is more often wrong.",
     ]
     if facts.inputs != NO_ODDS:
         paragraphs.insert(1, LABELLED.format(inputs=facts.inputs))
@@ -149,7 +148,7 @@ def _training(facts: CardFacts) -> CardSection:
             f"{facts.as_of:%Y-%m-%d %H:%M} UTC and no others. Competitions{named}: "
             f"{', '.join(competitions) or 'those of the world'}.",
             SOURCES[facts.world],
-            "A feature of a match is made of what was known before its forecast: results from their final whistle on. "
+            "Features of a match use only what was known before its forecast. "
             "The label is the result after 90 minutes: 0 home, 1 draw, 2 away.",
         ),
     )
@@ -171,9 +170,9 @@ def _evaluation(facts: CardFacts) -> CardSection | None:
     return CardSection(
         "Evaluation",
         (
-            f"Walk forward on {own['n']:,} matches{when} that the model had not seen, refitted once a season. Log loss "
-            "in nats, RPS in [0, 1]; intervals by paired bootstrap over match days. A line of prices is compared on "
-            "the matches where it is quoted.",
+            f"Walk-forward evaluation on {own['n']:,} matches{when} that the model had not seen, refitted once a "
+            "season. Log loss in nats, RPS in [0, 1]; intervals by paired bootstrap over match days. A line of prices "
+            "is compared on the matches where it is quoted.",
         ),
         CardTable(head, tuple(rows)),
     )
@@ -187,21 +186,21 @@ def _calibration(facts: CardFacts) -> CardSection | None:
     before = f" It was {raw:.4f} before calibration." if raw is not None else ""
     bins = [one for outcome in facts.metrics.get("reliability", ()) for one in outcome["bins"]]
     widest = max(bins, key=lambda one: abs(one["mean_p"] - one["frequency"]) if one["n"] >= 100 else -1.0, default=None)
-    said = ""
+    widest_gap = ""
     if widest is not None and widest["n"] >= 100:
-        said = (
+        widest_gap = (
             f" Of the bins with 100 forecasts or more the widest gap is at {widest['low']:.0%} to {widest['high']:.0%}"
-            f": called {widest['mean_p']:.1%}, came {widest['frequency']:.1%} of {widest['n']:,}."
+            f": forecast {widest['mean_p']:.1%}, observed {widest['frequency']:.1%} of {widest['n']:,}."
         )
     return CardSection(
         "Calibration",
-        (f"Expected calibration error {own['ece']:.4f} over ten equal bins, the outcomes pooled.{before}{said}",),
+        (f"Expected calibration error {own['ece']:.4f} over ten equal bins, the outcomes pooled.{before}{widest_gap}",),
     )
 
 
 def _gates(facts: CardFacts) -> CardSection:
     rows = tuple((gate["name"], "passed" if gate["passed"] else "not passed", gate["reason"]) for gate in facts.gates)
-    return CardSection("Gates", (), CardTable(("gate", "verdict", "why"), rows))
+    return CardSection("Gates", (), CardTable(("gate", "result", "reason"), rows))
 
 
 def _against_champion(facts: CardFacts) -> CardSection | None:
@@ -215,17 +214,17 @@ def _against_champion(facts: CardFacts) -> CardSection | None:
     return CardSection(
         f"Against model {found['champion']}",
         (f"{found['verdict'].capitalize()}: {found['reason']}.",),
-        CardTable(("criterion", "this model", f"model {found['champion']}", "verdict", "why"), rows),
+        CardTable(("criterion", "this model", f"model {found['champion']}", "result", "reason"), rows),
     )
 
 
 def _limits(facts: CardFacts) -> CardSection:
     paragraphs = [
-        "It knows results, goals and, where a source tells them, shots and corners; of line-ups and absences at most "
-        "what a source told before the forecast. It knows no weather, transfer or motive that results do not show; a "
-        "club that has just arrived is taken for a usual newcomer.",
+        "It uses results, goals and, where a source has them, shots and corners; and line-ups and absences that were "
+        "published before the forecast. It uses no weather, transfers or motives; a club without history is "
+        "rated like an average new club.",
         "Probabilities are averages over many matches. Leagues differ in how well they can be forecast; the report "
-        "beside the model tells each apart.",
+        "of the model shows each.",
     ]
     if facts.profile == "smoke":
         paragraphs.append(SMOKE)

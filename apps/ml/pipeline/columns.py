@@ -1,4 +1,4 @@
-"""Columns of the files between the stages, apart from the stages: a reader of a file need not know its writer."""
+"""Columns of the files between the stages."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ KEYS: Final = pa.schema(
         pa.field("outcome", pa.int8()),  # 0 home, 1 draw, 2 away; null for a fixture
     ]
 )
-"""What stands before the float32 columns of the features in `data/features.parquet`."""
+"""Key columns of `data/features.parquet`, before the float32 columns of the features."""
 
 RAW: Final = [f"p_{outcome}" for outcome in OUTCOMES]
 CALIBRATED: Final = [f"calibrated_{outcome}" for outcome in OUTCOMES]
@@ -43,7 +43,7 @@ OUT_OF_SAMPLE: Final = pa.schema(
 """`data/oos.parquet`: by model, fold and then the order of time."""
 
 FORECASTS: Final = pa.schema([*OUT_OF_SAMPLE, *(pa.field(name, pa.float64(), nullable=False) for name in CALIBRATED)])
-"""`data/forecasts.parquet`: the same rows with the calibrated forecast beside the raw one."""
+"""`data/forecasts.parquet`: the same rows with raw and calibrated forecasts."""
 
 
 def features(names: tuple[str, ...]) -> pa.Schema:

@@ -1,7 +1,7 @@
-"""A candidate against the champion on the same matches, criterion by criterion.
+"""The comparison of a candidate with the champion on the same matches, criterion by criterion.
 
-Both sides are judged by forecasts that they made out of sample, each in its own walk forward; a version keeps those of
-the steps that were tested, so that a later one can be compared with it.
+It uses the out-of-sample forecasts that each version made in its own walk-forward evaluation. A version stores those of
+its test steps, so that later versions can be compared with it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ KEPT: Final = pa.schema(
         *(pa.field(name, pa.float32(), nullable=False) for name in RAW),
     ]
 )
-"""The calibrated out-of-sample forecasts that a version keeps, in the order of time."""
+"""The calibrated out-of-sample forecasts that a version stores, in the order of time."""
 
 SAME_MATCHES: Final = "same matches"
 GOLDEN_ROWS: Final = "golden rows"
@@ -43,7 +43,7 @@ GOLDEN_ROWS: Final = "golden rows"
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """One line of a comparison.
+    """One criterion of a comparison.
 
     Parameters
     ----------
@@ -54,9 +54,9 @@ class Criterion:
     low, high : float or None
         Bootstrap interval of the difference, where there is one.
     bound : float or None
-        What decides.
+        The bound that decides.
     passed : bool
-        Whether the candidate may take over as far as this line goes.
+        Whether the candidate meets the criterion.
     reason : str
         One sentence for people.
     """
@@ -78,7 +78,7 @@ class Criterion:
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A version as it enters a comparison: its number, its served files and the forecasts that it keeps."""
+    """A version in a comparison: its number, bundle and stored forecasts."""
 
     number: int
     bundle: bytes
@@ -87,19 +87,19 @@ class Contender:
 
 @dataclass(frozen=True, slots=True)
 class ComparisonResult:
-    """What a comparison found: every criterion, and how many matches both had forecast."""
+    """The result of a comparison: all criteria, and the number of common matches."""
 
     criteria: tuple[Criterion, ...]
     n: int
 
     @property
     def may_take_over(self) -> bool:
-        """True when every criterion is met."""
+        """Whether all criteria are met."""
         return all(criterion.passed for criterion in self.criteria)
 
     @property
     def sentence(self) -> str:
-        """The verdict in one sentence."""
+        """The result in one sentence."""
         failed = [criterion for criterion in self.criteria if not criterion.passed]
         if not failed:
             return f"all {len(self.criteria)} criteria are met on {self.n} matches"
@@ -107,7 +107,7 @@ class ComparisonResult:
 
 
 def keep(root: Path, model: str) -> bytes:
-    """Return the tested forecasts of a model of the workspace `root` as parquet; equal forecasts give equal bytes."""
+    """Return the test forecasts of a model as parquet; equal forecasts give equal bytes."""
     import pyarrow.parquet as pq
 
     steps = files.read_json(root / files.FOLDS)["folds"]
@@ -124,12 +124,12 @@ def keep(root: Path, model: str) -> bytes:
 
 
 def compare(candidate: Contender, champion: Contender, section: Mapping[str, Any]) -> ComparisonResult:
-    """Return how a candidate does against the champion.
+    """Compare a candidate with the champion.
 
     Parameters
     ----------
     candidate, champion : Contender
-        The two sides.
+        The two versions.
     section : mapping
         Section ``compare`` of the parameters.
     """
@@ -154,7 +154,7 @@ def compare(candidate: Contender, champion: Contender, section: Mapping[str, Any
 
 
 def forecast_criteria(common: pd.DataFrame, section: Mapping[str, Any]) -> list[Criterion]:
-    """Return what the forecasts of the same matches say.
+    """Return the criteria about the forecasts of the same matches.
 
     Parameters
     ----------
@@ -179,13 +179,13 @@ def forecast_criteria(common: pd.DataFrame, section: Mapping[str, Any]) -> list[
 
 
 def files_criteria(candidate: Contender, champion: Contender) -> list[Criterion]:
-    """Return whether the candidate's served files are whole here: their columns, and the forecasts of golden rows."""
+    """Return the criteria about the candidate's bundle: its columns and its golden rows."""
     with tempfile.TemporaryDirectory() as folder:
         try:
             own = bundles.unpack(candidate.bundle, Path(folder) / "candidate")
             described = own.state().names
         except (bundles.BundleError, StateFormatError) as error:
-            reason = f"the served files cannot be loaded: {error}"
+            reason = f"the bundle cannot be loaded: {error}"
             return [Criterion(name, False, reason) for name in ("schema", GOLDEN_ROWS)]
         rows = len(own.golden["features"])
         tolerance = float(own.golden["tolerance"])
@@ -201,24 +201,24 @@ def files_criteria(candidate: Contender, champion: Contender) -> list[Criterion]
 
 
 def schema_criterion(*, read: Sequence[str], described: Sequence[str], before: Sequence[str] | None) -> Criterion:
-    """Return whether the state that is served describes every column that the candidate reads.
+    """Return the criterion that the feature state provides all columns that the candidate uses.
 
     Parameters
     ----------
     read, described : sequence of str
-        Columns that the candidate reads, and those that its feature state describes.
+        Columns that the candidate uses, and those that its feature state provides.
     before : sequence of str or None
-        Columns of the champion's state; None where its files cannot be read.
+        Columns of the champion's state; None when its bundle cannot be read.
     """
     missing = [name for name in read if name not in set(described)]
     if missing:
-        reason = f"the served state describes no {', '.join(missing[:5])}"
+        reason = f"the feature state lacks {', '.join(missing[:5])}"
     elif before is None:
-        reason = f"all {len(read)} columns that it reads are described; the champion's cannot be read"
+        reason = f"all {len(read)} columns that it uses are provided; the champion's cannot be read"
     else:
         added, gone = len(set(described) - set(before)), len(set(before) - set(described))
         than = f"{added} new and {gone} gone against the champion" if added or gone else "the same as the champion's"
-        reason = f"all {len(read)} columns that it reads are among the {len(described)} described ones, {than}"
+        reason = f"all {len(read)} columns that it uses are among the {len(described)} provided ones, {than}"
     return Criterion(
         "schema",
         not missing,
@@ -230,13 +230,13 @@ def schema_criterion(*, read: Sequence[str], described: Sequence[str], before: S
 
 
 def normal(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return forecasts that were kept in 32 bits so that they sum to 1 again."""
+    """Normalize forecasts that were stored in 32 bits, so that they sum to 1."""
     found: NDArray[np.float64] = p / p.sum(axis=1, keepdims=True)
     return found
 
 
 def _signed(value: float) -> str:
-    # Rounding first: a difference of nothing has no sign.
+    # Round first, so that a difference of 0 has no sign.
     rounded = round(value, 5)
     return f"{rounded:+.5f}".replace("-", "−") if rounded else "0.00000"
 
@@ -250,7 +250,7 @@ def _read(contender: Contender) -> pd.DataFrame:
 def _words_of_matches(candidate: Contender, champion: Contender, own: int, other: int, n: int, least: int) -> str:
     unkept = [contender.number for contender in (candidate, champion) if contender.forecasts is None]
     if unkept:
-        return f"model {unkept[0]} is from a time before forecasts were kept for comparisons"
+        return f"model {unkept[0]} was made before forecasts were stored for comparisons"
     if n < least:
         return f"both forecast {n} matches out of sample ({own} and {other}); a comparison needs {least}"
     return f"both forecast the same {n} matches out of sample"
@@ -272,7 +272,7 @@ def _paired(
     unit = f" {unit}" if unit else ""
     reason = (
         f"candidate − champion is {_signed(interval.mean)}{unit}, {share} interval {_signed(interval.low)} to "
-        f"{_signed(interval.high)} over {interval.days} days; its upper end may lie at {_signed(allowance)} at most"
+        f"{_signed(interval.high)} over {interval.days} days; its upper end may be at most {_signed(allowance)}"
     )
     return Criterion(
         name,

@@ -1,7 +1,7 @@
-"""Score every model on forecasts made before the match, beside base rates, the market and, where known, the truth.
+"""Score every model on its out-of-sample forecasts, and compare it with base rates, the market and the known truth.
 
-`data/metrics.json` holds what is kept with the version; `data/breakdown.json` what only the report shows, and
-`data/betting.json` an exhibit apart.
+`data/metrics.json` is stored with the version, `data/breakdown.json` is for the report only, and `data/betting.json`
+is the betting simulation.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ LINES: Final = (
     ("Bet365 before the match", "B365", "opening"),
     ("truth of the simulation", TRUTH, "closing"),
 )
-"""What the models are compared with on the matches where it is quoted: name, bookmaker, moment."""
+"""Lines of prices that the models are compared with: name, bookmaker, moment."""
 
 CLOSING: Final = (
     LINES[0],
     ("average closing line", "Avg", "closing"),
     ("closing line of Bet365", "B365", "closing"),
 )
-"""Lines that no model without odds can come near to, from the best to the last resort: not every year has each."""
+"""Lines that no model without odds can match, the best first; not every year has each."""
 
 Floats = NDArray[np.float64]
 
 
 def tested(forecasts: pd.DataFrame, steps: list[dict[str, Any]]) -> dict[str, pd.DataFrame]:
-    """Return the forecasts of each model in the steps that are tested, the same matches in the same order."""
+    """Return the forecasts of each model in the test steps, with the same matches in the same order."""
     numbers = [step["number"] for step in steps if step["purpose"] == "test"]
     rows = forecasts[forecasts["fold"].isin(numbers)]
     return {
@@ -59,7 +59,7 @@ def model_scores(models: dict[str, pd.DataFrame]) -> dict[str, Any]:
 def comparisons(
     models: dict[str, pd.DataFrame], best: str, odds: pd.DataFrame, section: dict[str, Any]
 ) -> list[dict[str, Any]]:
-    """Return for each quoted line the scores of all on the same matches, and how far `best` is from it."""
+    """Return, for each quoted line, its scores and those of all models on the same matches, and the gap to `best`."""
     found = (comparison(models, best, odds, section, line) for line in LINES)
     return [one for one in found if one is not None]
 
@@ -67,7 +67,7 @@ def comparisons(
 def comparison(
     models: dict[str, pd.DataFrame], best: str, odds: pd.DataFrame, section: dict[str, Any], line: tuple[str, str, str]
 ) -> dict[str, Any] | None:
-    """Return the same for one line: name, bookmaker, moment; None where it quotes no tested match."""
+    """Return the same for one line (name, bookmaker, moment); None when it quotes no tested match."""
     name, bookmaker, moment = line
     prices = odds[(odds["bookmaker"] == bookmaker) & (odds["moment"] == moment)].set_index("match_id")
     quoted = models[best]["match_id"].isin(prices.index).to_numpy()
@@ -94,12 +94,12 @@ def closing_line(
     section: dict[str, Any],
     least: int,
 ) -> dict[str, Any] | None:
-    """Return how `best` compares with the first line of `CLOSING` that quotes so many tested matches.
+    """Return the comparison of `best` with the first line of `CLOSING` that quotes at least `least` tested matches.
 
     Parameters
     ----------
     lines : list of dict
-        What `comparisons` has found already.
+        Result of `comparisons`.
     """
     compared = {line["name"]: line for line in lines}
     found = (compared.get(line[0]) or comparison(models, best, odds, section, line) for line in CLOSING)
@@ -107,9 +107,9 @@ def closing_line(
 
 
 def together(models: dict[str, pd.DataFrame], odds: pd.DataFrame, section: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the scores of all lines and models on the matches that every line quotes, and their gaps to the first.
+    """Return the scores of all lines and models on the matches that all lines quote, and their gaps to the first line.
 
-    A line that quotes no tested match is left out; None when none is left, or when they share no match.
+    Lines that quote no tested match are left out. None when no line is left, or the lines share no match.
     """
     ids = next(iter(models.values()))["match_id"]
     prices = {
@@ -141,7 +141,7 @@ def together(models: dict[str, pd.DataFrame], odds: pd.DataFrame, section: dict[
 
 
 def paired(models: dict[str, pd.DataFrame], best: str, section: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return how far each model lies from base rates and from the best model on the same matches."""
+    """Return the gap of each model to base rates and to the best model on the same matches."""
     found = []
     for name, rows in models.items():
         own, y = rows[CALIBRATED].to_numpy(), rows["outcome"].to_numpy(dtype=np.int64)
@@ -164,13 +164,13 @@ def gaps(own: Floats, other: Floats, y: NDArray[np.int64], as_of: pd.Series, sec
 
 
 def evaluated(root: Path) -> dict[Path, Any]:
-    """Return everything that the evaluation finds, by the file that holds it."""
+    """Return all results of the evaluation, by the file that they are written to."""
     params, manifest = files.read_params(root), files.RawManifest.read(root)
     section = params["evaluate"]
     steps = files.read_json(root / files.FOLDS)["folds"]
     models = tested(files.read_frame(root / files.CALIBRATED), steps)
     scores = model_scores(models)
-    # A model that sees prices is shown beside the others; it is never the one that is served without being asked for.
+    # Models that use prices are evaluated too, but are never served.
     best = min((name for name in scores if not REGISTRY[name].uses_market), key=lambda name: scores[name]["log_loss"])
     odds = files.read_frame(root / files.ODDS)
     lines = comparisons(models, best, odds, section)
@@ -180,7 +180,7 @@ def evaluated(root: Path) -> dict[Path, Any]:
         table: breakdown.by_group(models[best], models[BASE], group, name, closing, section)
         for table, (name, group) in groups.items()
     }
-    asked = models[best]["as_of"]
+    forecast_at = models[best]["as_of"]
     metrics = {
         "world": manifest.world,
         "profile": manifest.profile,
@@ -188,7 +188,7 @@ def evaluated(root: Path) -> dict[Path, Any]:
         "rows": len(files.read_frame(root / files.FINISHED, ["match_id"])),
         "best": best,
         "inputs": {name: REGISTRY[name].inputs for name in scores},
-        "test": {"from": f"{asked.min():%Y-%m-%d}", "to": f"{asked.max():%Y-%m-%d}", "n": len(asked)},
+        "test": {"from": f"{forecast_at.min():%Y-%m-%d}", "to": f"{forecast_at.max():%Y-%m-%d}", "n": len(forecast_at)},
         "models": scores,
         "benchmarks": [line for line in lines if line["bookmaker"] != TRUTH],
         "truth": next((line for line in lines if line["bookmaker"] == TRUTH), None),

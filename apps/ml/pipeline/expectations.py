@@ -1,7 +1,6 @@
-"""What each gate expects of its files, as Great Expectations; every row of these tables has a test with a bad row.
+"""Expectations of the gates about their files, for Great Expectations; each has a test with a bad row.
 
-An expectation names the rows that break it. One that breaks stops the pipeline: nothing is learnt from such data until
-somebody has looked at it.
+A broken expectation stops the pipeline and lists the rows that break it.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ FIRST_KICKOFF: Final = pd.Timestamp("1863-10-26", tz="UTC")
 FURTHEST_FIXTURE: Final = timedelta(days=3 * 366)
 
 COUNT_LIMIT: Final = 150
-"""Largest count of shots, fouls or corners in a match that is no slip of the pen."""
+"""Largest plausible count of shots, fouls or corners in a match; more is a typing error."""
 
 LARGEST_PRICE: Final = 10_000.0
 
@@ -58,14 +57,14 @@ BOUNDS: Final[Mapping[str, tuple[float, float]]] = {
     "points per match left": (-10.0, 10.0),
     "seasons": (0.0, 200.0),
 }
-"""Smallest and largest plausible value of a feature by its unit; infinity lies outside them all."""
+"""Smallest and largest plausible value of a feature by its unit."""
 
 WIDEST: Final = (-1e9, 1e9)
-"""Bounds of a unit that has none of its own: finite."""
+"""Bounds of all other units."""
 
 
 COLUMNS: Final = 64
-"""Columns that are read at once, so that a wide file never lies in memory as a whole."""
+"""Columns that are read at once, so that a wide file is never in memory as a whole."""
 
 LEAST: Final = "smallest"
 MOST: Final = "largest"
@@ -83,9 +82,9 @@ class Check:
     Parameters
     ----------
     name : str
-        What must hold, in a few words; people read it when it does not.
+        What must hold, in a few words, for the error message.
     expectation : Expectation
-        The same for Great Expectations.
+        The expectation for Great Expectations.
     """
 
     name: str
@@ -94,7 +93,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class CheckedFile:
-    """A file that a gate looks at: its path, the columns that identify a row, and what is expected."""
+    """A file that a gate checks: its path, the columns that identify a row, and the checks."""
 
     path: Path
     keys: tuple[str, ...]
@@ -102,7 +101,7 @@ class CheckedFile:
 
 
 def raw(as_of: pd.Timestamp) -> list[CheckedFile]:
-    """Return what an export must show: facts known before `as_of`, fixtures after it, and nothing impossible."""
+    """Return the checks of an export: facts known before `as_of`, fixtures after it, plausible values."""
     finished, scheduled = (
         Column("status") == MatchStatus.FINISHED.value,
         Column("status") == MatchStatus.SCHEDULED.value,
@@ -145,7 +144,7 @@ def raw(as_of: pd.Timestamp) -> list[CheckedFile]:
             _between("known_at", FIRST_KICKOFF.isoformat(), as_of.isoformat(), strict_max=True),
         ),
         Check(
-            "a finished match tells when its result was known",
+            "a finished match has the time when its result was known",
             gxe.ExpectColumnValuesToNotBeNull(column="known_at", row_condition=finished),
         ),
         *(
@@ -204,7 +203,7 @@ def raw(as_of: pd.Timestamp) -> list[CheckedFile]:
 
 
 def finished(as_of: pd.Timestamp, least_rows: int) -> list[CheckedFile]:
-    """Return what matches must show to be learnt from."""
+    """Return the checks of finished matches."""
     checks = [
         Check(f"there are at least {least_rows} matches", gxe.ExpectTableRowCountToBeBetween(min_value=least_rows)),
         Check("each match is there once", gxe.ExpectColumnValuesToBeUnique(column="match_id")),
@@ -234,7 +233,7 @@ def finished(as_of: pd.Timestamp, least_rows: int) -> list[CheckedFile]:
 
 
 def upcoming(as_of: pd.Timestamp) -> list[CheckedFile]:
-    """Return what fixtures must show to be forecast; there may be none."""
+    """Return the checks of fixtures; there may be none."""
     nothing = ("home_goals", "away_goals", "known_at", *STATS)
     checks = [
         Check("each fixture is there once", gxe.ExpectColumnValuesToBeUnique(column="match_id")),
@@ -256,14 +255,14 @@ def upcoming(as_of: pd.Timestamp) -> list[CheckedFile]:
 
 
 def features(units: Sequence[str], required: Sequence[str], rows: int) -> list[CheckedFile]:
-    """Return what the feature matrix must show: a row for each match, and values that their units allow.
+    """Return the checks of the features: a row for each match, and plausible values.
 
     Parameters
     ----------
     units : sequence of str
         Units of the features; `ranges` has added the smallest and largest value of each unit to the frame.
     required : sequence of str
-        Features that no row may lack.
+        Features that must not be missing in any row.
     rows : int
         Number of matches, finished and upcoming.
     """
@@ -282,21 +281,21 @@ def features(units: Sequence[str], required: Sequence[str], rows: int) -> list[C
 
 
 def required(catalogue: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the features that no row may lack."""
+    """Return the features that must not be missing in any row."""
     return [str(row["name"]) for row in catalogue if row["unit"] == "probability"]
 
 
 def matches(path: Path) -> pd.DataFrame:
     """Return the exported matches with the difference of both teams' ids.
 
-    That two columns differ is an expectation of Great Expectations too, which asks each row by itself: seconds.
+    Great Expectations can compare two columns too, but does so row by row, which takes seconds.
     """
     frame = files.read_frame(path)
     return frame.assign(**{BETWEEN_TEAMS: frame["home_team_id"] - frame["away_team_id"]})
 
 
 def ranges(path: Path, catalogue: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Return the keys of the rows, what none may lack and, for each unit, the smallest and largest value of a row.
+    """Return the keys, the required features and, for each unit, the smallest and largest value of each row.
 
     An expectation for each of more than a thousand columns would take minutes; those of one unit share their bounds.
     Great Expectations compares 64-bit numbers at once and others one by one.

@@ -1,4 +1,4 @@
-"""Say where the best model has its skill from: fits before the latest steps of the walk forward, scored on these."""
+"""Explain the skill of the best model by fits before the latest steps of the walk-forward evaluation."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from apps.ml.pipeline.refits import RefitData
 from apps.ml.pipeline.split import test_rows, training_rows
 
 AT_ONCE: Final = 100
-"""Most columns that are screened at once where a family has many."""
+"""Most columns that are screened at once in a large family."""
 
 
 def latest_steps(steps: list[dict[str, Any]], least_rows: int) -> list[dict[str, Any]]:
-    """Return the latest tested steps that hold so many matches together, all of them where there are fewer."""
+    """Return the latest test steps with at least `least_rows` matches together; all if there are fewer."""
     found: list[dict[str, Any]] = []
     for step in reversed([step for step in steps if step["purpose"] == "test"]):
         found.insert(0, step)
@@ -31,7 +31,7 @@ def latest_steps(steps: list[dict[str, Any]], least_rows: int) -> list[dict[str,
 
 
 class FeatureTable:
-    """The features of finished matches in the order of `as_of`, of which columns are read when they are asked for."""
+    """Features of finished matches in the order of `as_of`; columns are read on demand."""
 
     def __init__(self, root: Path) -> None:
         self._path = root / files.FEATURES
@@ -40,19 +40,19 @@ class FeatureTable:
         self._places = keys.index.to_numpy()
         self.keys = keys.reset_index(drop=True)
 
-    def trial(
-        self, learnt: pd.Index, asked: pd.Index, names: Sequence[str], seed: int, section: dict[str, Any]
+    def data(
+        self, train_index: pd.Index, test_index: pd.Index, names: Sequence[str], seed: int, section: dict[str, Any]
     ) -> RefitData:
-        """Return the trial of the rows that stand at these positions of `keys`, with these columns, in 32 bits."""
-        values = files.read_rows(self._path, list(names), self._places[learnt.append(asked)]).to_numpy()
+        """Return training and test data of the given positions of `keys` and columns, in 32 bits."""
+        values = files.read_rows(self._path, list(names), self._places[train_index.append(test_index)]).to_numpy()
         y = self.keys["outcome"].to_numpy(dtype=np.int64)
         return RefitData(
             names=tuple(names),
-            X=values[: len(learnt)],
-            y=y[learnt],
-            asked=values[len(learnt) :],
-            asked_y=y[asked],
-            asked_days=self.keys.loc[asked, "as_of"].dt.floor("D").to_numpy(dtype="datetime64[us]"),
+            X_train=values[: len(train_index)],
+            y_train=y[train_index],
+            X_test=values[len(train_index) :],
+            y_test=y[test_index],
+            test_days=self.keys.loc[test_index, "as_of"].dt.floor("D").to_numpy(dtype="datetime64[us]"),
             seed=seed,
             draws=section["bootstrap_draws"],
             level=section["bootstrap_level"],
@@ -60,7 +60,7 @@ class FeatureTable:
 
 
 def explained(root: Path) -> dict[str, Any]:
-    """Return everything that the stage finds, as `data/explained.json` holds it."""
+    """Return the content of `data/explained.json`."""
     params, plan = files.read_params(root), files.read_json(root / files.FOLDS)
     best, train = files.read_json(root / files.METRICS)["best"], params["train"]
     sections, settings = train[plan["profile"]], _settings(params["explain"], plan["profile"])
@@ -68,36 +68,36 @@ def explained(root: Path) -> dict[str, Any]:
     all_names = [name for columns in families.values() for name in columns]
     steps = latest_steps(plan["folds"], params["explain"]["least_rows"])
     table, start = FeatureTable(root), datetime.fromisoformat(steps[0]["start"])
-    learnt = training_rows(table.keys, datetime.fromisoformat(steps[0]["train_from"]), start).index
-    learnt = learnt[-max(settings[name] for name in ("rows", "learning_rows", "refit_rows")) :]
-    asked = pd.concat([test_rows(table.keys, step) for step in steps]).index
+    train_index = training_rows(table.keys, datetime.fromisoformat(steps[0]["train_from"]), start).index
+    train_index = train_index[-max(settings[name] for name in ("rows", "learning_rows", "refit_rows")) :]
+    test_index = pd.concat([test_rows(table.keys, step) for step in steps]).index
 
     refitted = refits.refit_sections(settings["refits"], sections)
     used = [refits.wanted(name, section, all_names) for name, section in {**refitted, best: sections[best]}.items()]
     names = [name for name in all_names if any(name in columns for columns in used)]
-    trial = table.trial(learnt, asked, names, train["seed"], params["evaluate"]).in_64_bits()
+    data = table.data(train_index, test_index, names, train["seed"], params["evaluate"]).in_64_bits()
 
     began = time.perf_counter()
-    model = trial.latest(settings["rows"]).fitted(best, sections[best])
+    model = data.latest(settings["rows"]).fitted(best, sections[best])
     files.log_line(f"{best}: fitted before {start:%Y-%m-%d} in {time.perf_counter() - began:.1f} s")
     found = {
         "model": best,
-        "train": _span(table.keys.loc[learnt[-settings["rows"] :]]),
-        "test": _span(table.keys.loc[asked]),
-        "asked": min(settings["asked"], len(asked)),
+        "train": _span(table.keys.loc[train_index[-settings["rows"] :]]),
+        "test": _span(table.keys.loc[test_index]),
+        "asked": min(settings["asked"], len(test_index)),
         "repeats": settings["repeats"],
-        "refit_rows": min(settings["refit_rows"], len(learnt)),
+        "refit_rows": min(settings["refit_rows"], len(train_index)),
         "refits": settings["refits"],
-        **_importance(model, trial, families, settings),
-        "learning": refits.learning_curve(trial.latest(settings["learning_rows"]), refitted, settings["shares"]),
+        **_importance(model, data, families, settings),
+        "learning": refits.learning_curve(data.latest(settings["learning_rows"]), refitted, settings["shares"]),
     }
     files.log_line(f"importance and learning curve after {time.perf_counter() - began:.1f} s")
-    families_of = refits.without_families(trial.latest(settings["refit_rows"]), refitted, families)
-    del trial
-    few = learnt[-settings["refit_rows"] :]
+    families_of = refits.without_families(data.latest(settings["refit_rows"]), refitted, families)
+    del data
+    few = train_index[-settings["refit_rows"] :]
     for row in families_of:
         columns = families[row["family"]]
-        part = table.trial(few, asked, columns, train["seed"], params["evaluate"])
+        part = table.data(few, test_index, columns, train["seed"], params["evaluate"])
         row["columns"] = len(columns)
         row["alone"] = _alone(part, settings["alone_columns"], params["explain"]["alone_l2"])
     files.log_line(f"families after {time.perf_counter() - began:.1f} s")
@@ -105,11 +105,11 @@ def explained(root: Path) -> dict[str, Any]:
 
 
 def _importance(
-    model: Any, trial: RefitData, families: dict[str, list[str]], settings: dict[str, Any]
+    model: Any, data: RefitData, families: dict[str, list[str]], settings: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return Shapley values and what shuffling costs, on the latest of the asked matches."""
-    few = trial.tail(settings["asked"])
-    values = importance.shapley(model, few.asked, settings["columns"])
+    """Return Shapley values and the cost of shuffling features, on the latest test matches."""
+    few = data.tail(settings["asked"])
+    values = importance.shapley(model, few.X_test, settings["columns"])
     columns = {row["name"]: [row["name"]] for row in values["columns"]}
     return {
         "shapley": values,
@@ -120,20 +120,20 @@ def _importance(
     }
 
 
-def _alone(trial: RefitData, most: int, l2: float) -> dict[str, Any]:
-    """Return what a logit on the columns of the trial scores; of many columns, on those that tell most."""
-    kept = list(trial.names)
+def _alone(data: RefitData, most: int, l2: float) -> dict[str, Any]:
+    """Return the scores of a logit on the given columns; of many columns, on the most informative ones."""
+    kept = list(data.names)
     while len(kept) > most:
-        # Each part holds more than are kept of it, so that fewer are left every time.
+        # Each part has more columns than are kept of it, so the loop ends.
         width = max(AT_ONCE, 2 * most)
         parts = [kept[first : first + width] for first in range(0, len(kept), width)]
-        kept = [name for part in parts for name in refits.screened(trial.only(part), most)]
-    return refits.family_alone(trial, kept, l2)
+        kept = [name for part in parts for name in refits.screened(data.only(part), most)]
+    return refits.family_alone(data, kept, l2)
 
 
 def _settings(section: dict[str, Any], profile: str) -> dict[str, Any]:
     if profile not in section:
-        raise ValueError(f"{files.PARAMS}: section explain says nothing of the profile {profile!r}")
+        raise ValueError(f"{files.PARAMS}: section explain lacks the profile {profile!r}")
     found: dict[str, Any] = section[profile]
     return found
 

@@ -1,7 +1,7 @@
-"""Describe every match by what was known before its `as_of`, and keep the state at the end for serving.
+"""Compute the features of every match from what was known before its `as_of`, and save the final state for serving.
 
-What is made of prices goes into a file of its own, for the models that are labelled with them: neither the features of
-the others nor the served state can hold any.
+Features made of prices go into a separate file, for the models that are labelled with them, so that neither the
+features of other models nor the served state contain any.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ LINE: Final = (
     ),
     Feature("odds_draw", "line", "match", "all", None, "log-odds", "The same of a draw against an away win."),
 )
-"""What `prices.before_the_match` adds of the match itself."""
+"""Features of the prices of the match itself, see `prices.before_the_match`."""
 
 INPUTS: Final = (files.NO_ODDS, "prices of earlier matches", "prices before the match")
-"""What a feature is made of, in the words of `Estimator.inputs`."""
+"""Inputs of features, as in `Estimator.inputs`."""
 
 
 def outcomes(matches: pd.DataFrame) -> pd.Series:
@@ -52,7 +52,7 @@ def outcomes(matches: pd.DataFrame) -> pd.Series:
 def priced(
     matches: pd.DataFrame, described: pd.DataFrame, odds: pd.DataFrame, params: dict[str, Any]
 ) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return what prices say of every described match, shape (n, columns), and the names of the columns."""
+    """Return the features made of prices, shape (n, columns), and their names."""
     state = FeatureState.new(params["features"], MARKET)
     values = state.fold(with_prices(matches, odds, params["prices"]), described, schedule=matches)
     line = before_the_match(described, odds, params["prices"])
@@ -60,7 +60,7 @@ def priced(
 
 
 def catalogue_of(state: FeatureState, params: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return a row for each column of both files, marked with what of the market it is made of."""
+    """Return a row for each column of both files, with its inputs."""
     market = FeatureState.new(params["features"], MARKET)
     parts = zip(INPUTS, (state.catalogue, market.catalogue, LINE), strict=True)
     return [feature.as_dict() | {"inputs": inputs} for inputs, features in parts for feature in features]
@@ -73,10 +73,10 @@ def write(
     names: tuple[str, ...],
     repeating: Iterable[str] = (),
 ) -> int:
-    """Write keys and values, in 32 bits, as one file, and return the number of its rows.
+    """Write keys and values, in 32 bits, into one file; return the number of rows.
 
-    Each block becomes a row group, and is written while the next one is described. Columns that are `repeating` take
-    few different values, and are stored as numbers of these.
+    Each block becomes a row group and is written while the next one is computed. Columns in `repeating` have few
+    different values and are dictionary-encoded.
     """
     arrow = pa.Table.from_pandas(keys, schema=KEYS, preserve_index=False)
     schema, rows = columns.features(names), 0
@@ -109,7 +109,7 @@ def main(root: Path = Path()) -> None:
     state = FeatureState.new(params["features"], [name for name in FAMILIES if name not in MARKET])
 
     def fixtures() -> Iterable[FeatureBlock]:
-        # Kept before any fixture is described: ratings may move on to the time that they are asked for.
+        # Serialized before fixtures are described, because that may refit ratings up to the time of the fixtures.
         kept = state.to_bytes()
         (root / files.STATE).write_bytes(kept)
         yield as_block(FeatureState.from_bytes(kept).describe(upcoming, lineups=lineups), len(finished))

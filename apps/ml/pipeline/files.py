@@ -1,6 +1,6 @@
-"""Where the files of a run are, and how they are written: equal content gives equal bytes.
+"""Paths of the files of a run, and functions that read and write them; equal content gives equal bytes.
 
-The services of runs use the paths without any frame: pandas and pyarrow load where a frame is read or written.
+pandas and pyarrow are imported inside the functions, because the services need only the paths.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ REPORT: Final = Path("data/report.html")
 REGISTERED: Final = Path("data/registered.json")
 
 NO_ODDS: Final = "no odds"
-"""Inputs of a feature, or of a model, that no price is part of."""
+"""Inputs of features and models that use no prices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +104,13 @@ def read_json(path: Path) -> Any:
 
 
 def read_catalogue(root: Path, *, with_prices: bool = False) -> list[dict[str, Any]]:
-    """Return what the columns of `FEATURES` are, followed on demand by those of `PRICES`."""
+    """Return the catalogue of `FEATURES`, optionally followed by that of `PRICES`."""
     rows: list[dict[str, Any]] = read_json(root / CATALOGUE)
     return rows if with_prices else [row for row in rows if row["inputs"] == NO_ODDS]
 
 
 def write_json(path: Path, content: object) -> None:
-    """Write JSON with sorted keys and no NaN, for people and for comparison."""
+    """Write indented JSON with sorted keys and without NaN."""
     text = json.dumps(content, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
     write_text(path, text + "\n")
 
@@ -122,7 +122,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_table(path: Path, table: pa.Table) -> None:
-    """Write a parquet file that depends on nothing but the rows and their schema."""
+    """Write a parquet file whose bytes depend only on rows and schema."""
     path.parent.mkdir(parents=True, exist_ok=True)
     import pyarrow.parquet as pq
 
@@ -164,7 +164,7 @@ def read_rows(path: Path, columns: list[str], rows: NDArray[np.integer[Any]]) ->
         counts = [file.metadata.row_group(group).num_rows for group in range(file.metadata.num_row_groups)]
         ends = np.cumsum(counts)
         group_of = np.searchsorted(ends, rows, side="right")
-        # One group at a time: a long history with all its columns may not fit into memory.
+        # Read one group at a time, because all columns of a long history may not fit into memory.
         parts = []
         for group in np.unique(group_of).tolist():
             here = np.flatnonzero(group_of == group)
@@ -188,7 +188,7 @@ def json_sha256(content: object) -> str:
 
 
 def sources_sha256(*places: Path) -> str:
-    """Return the hash over names and bytes of Python files, given themselves or by the folder that holds them."""
+    """Return the hash over names and bytes of Python files, given as files or folders."""
     digest = hashlib.sha256()
     for place in places:
         for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
@@ -198,6 +198,6 @@ def sources_sha256(*places: Path) -> str:
 
 
 def log_line(text: str) -> None:
-    """Write one line of progress, at once, for the page of the run."""
+    """Print and flush a line, for the log of the run."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()

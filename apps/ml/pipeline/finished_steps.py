@@ -1,4 +1,4 @@
-"""Finished steps of the walk forward, kept until their stage is done: one that was stopped does not fit them again."""
+"""Saved forecasts of finished walk-forward steps, so that an interrupted stage does not repeat them."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ from numpy.typing import NDArray
 from apps.ml.pipeline import files
 
 FOLDER: Final = Path(".steps")
-"""Where they are kept. The workspaces of all runs link it to one folder, so that a run that is asked for again finds
-those of the failed one."""
+"""Folder of the steps. All workspaces link it to one shared folder, so that a repeated run reuses the steps of the
+failed one."""
 
 KEYS_KEPT: Final = 4
-"""Stages whose steps are kept: the one at work, and the latest that were stopped."""
+"""Number of stages whose steps are kept: the running one, and those interrupted last."""
 
 CODE: Final = Path(__file__).resolve().parents[1]
 DECIDES: Final = (
     CODE / "forecasting",
     *(CODE / "pipeline" / f"{name}.py" for name in ("columns", "files", "finished_steps", "split", "train")),
 )
-"""Code that decides what a step forecasts."""
+"""Code that determines the forecasts of a step."""
 
 LIBRARIES: Final = ("numpy", "scipy", "pandas", "scikit-learn", "xgboost", "numba")
 
 
 @dataclass(frozen=True, slots=True)
 class StepForecast:
-    """What a model forecast at a step.
+    """The forecasts of a model in a step.
 
     Parameters
     ----------
-    p : ndarray, shape (asked, 3)
+    p : ndarray, shape (test rows, 3)
         Its forecasts.
     seconds : float
-        What fitting and forecasting took.
+        Duration of fit and forecast.
     """
 
     p: NDArray[np.float64]
@@ -52,7 +52,7 @@ class StepForecast:
 
 
 def key_of(root: Path, params: Mapping[str, Any]) -> str:
-    """Return the hash of everything that decides the forecasts of the steps: data, parameters, code, libraries."""
+    """Return the hash of everything that determines the forecasts: data, parameters, code, libraries."""
     digest = hashlib.sha256()
     for path in (files.FEATURES, files.PRICES, files.FOLDS):
         with (root / path).open("rb") as file:
@@ -64,7 +64,7 @@ def key_of(root: Path, params: Mapping[str, Any]) -> str:
 
 
 class FinishedSteps:
-    """The steps that are kept under one key.
+    """Saved steps under one key.
 
     Parameters
     ----------
@@ -77,14 +77,14 @@ class FinishedSteps:
     def __init__(self, root: Path, key: str) -> None:
         self._folder = root / FOLDER / key
         self._folder.mkdir(parents=True, exist_ok=True)
-        # The newest last; this one is in use, whatever its age.
+        # Sorted with the newest last; this one is in use, so make it the newest.
         os.utime(self._folder)
         others = sorted(self._folder.parent.iterdir(), key=lambda path: path.stat().st_mtime)
         for path in others[:-KEYS_KEPT]:
             shutil.rmtree(path, ignore_errors=True)
 
     def read(self, number: int) -> dict[str, StepForecast] | None:
-        """Return the forecasts of a step by model; None when they are not kept, or not whole."""
+        """Return the forecasts of a step by model; None when they are not saved or damaged."""
         try:
             with self._path(number).open("rb") as file, np.load(file, allow_pickle=False) as kept:
                 names = [name.removeprefix("p ") for name in kept.files if name.startswith("p ")]
@@ -93,7 +93,7 @@ class FinishedSteps:
             return None
 
     def write(self, number: int, forecasts: Mapping[str, StepForecast]) -> None:
-        """Keep the forecasts of a step."""
+        """Save the forecasts of a step."""
         arrays: dict[str, NDArray[np.float64]] = {}
         for name, forecast in forecasts.items():
             arrays |= {f"p {name}": forecast.p, f"seconds {name}": np.array(forecast.seconds)}
@@ -103,7 +103,7 @@ class FinishedSteps:
         unfinished.replace(self._path(number))
 
     def clear(self) -> None:
-        """Drop the steps: their stage is done."""
+        """Delete the steps, when the stage has finished."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _path(self, number: int) -> Path:

@@ -1,4 +1,4 @@
-"""What a version must show before it may become champion by itself."""
+"""Gates that a version must pass to become champion automatically."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def passed(
     scores: dict[str, dict[str, float]],
     section: dict[str, Any],
 ) -> list[dict[str, Any]]:
-    """Return each gate with what was measured, its bound, and in words why it let the version through or not.
+    """Return each gate with its measured value, its bound, whether it passed and why.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def passed(
             gain >= section["log_loss_below_base_rates"],
             gain,
             section["log_loss_below_base_rates"],
-            f"log loss lies {gain:.4f} nats below the base rates' on {n} matches",
+            f"log loss is {gain:.4f} nats below the base rates' on {n} matches",
         ),
         _gate(
             "calibrated",
@@ -59,15 +59,16 @@ def passed(
 
 
 def no_better_than_possible(closing: dict[str, Any] | None, section: dict[str, Any]) -> dict[str, Any]:
-    """Return the gate that a model without odds stays behind the market, which knows more than the past of both clubs.
+    """Return the gate that a model without odds is clearly worse than the closing line.
 
-    One that comes too near to it has seen what it must not: no name of a column tells of such a leak.
+    The market has more information than such a model. A model that comes too near to it has a leak, which the names of
+    its columns need not reveal.
 
     Parameters
     ----------
     closing : dict or None
-        How the model compares with a closing line, as `evaluate.comparison` says it; None where none was quoted often
-        enough. Then nothing was looked at, and the gate says so in its name.
+        Comparison of the model with a closing line, as `evaluate.comparison` returns it; None when no line was quoted
+        often enough. The name of the gate then says that nothing was checked.
     section : dict
         Section ``gates`` of the parameters.
     """
@@ -81,13 +82,13 @@ def no_better_than_possible(closing: dict[str, Any] | None, section: dict[str, A
         gap["high"] >= least,
         gap["high"],
         least,
-        f"RPS lies {gap['mean']:+.4f} [{gap['low']:+.4f}, {gap['high']:+.4f}] from the {closing['name']} on "
-        f"{closing['n']} matches; a model without odds that comes nearer than {least} has seen the future",
+        f"RPS is {gap['mean']:+.4f} [{gap['low']:+.4f}, {gap['high']:+.4f}] from the {closing['name']} on "
+        f"{closing['n']} matches; a model without odds that comes nearer than {least} has a leak",
     )
 
 
 def sentence(found: list[dict[str, Any]]) -> str:
-    """Return in one sentence how the gates decided."""
+    """Return the results of the gates in one sentence."""
     refused = [gate for gate in found if not gate["passed"]]
     if not refused:
         return f"all {len(found)} gates passed"

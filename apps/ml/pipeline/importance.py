@@ -1,4 +1,4 @@
-"""Which features a fitted model leans on: what shuffling them costs, and their Shapley values."""
+"""Importance of features for a fitted model: the cost of shuffling them, and their Shapley values."""
 
 from __future__ import annotations
 
@@ -16,39 +16,39 @@ Floats = NDArray[np.float64]
 
 
 def shuffled(
-    model: Estimator, trial: RefitData, groups: Mapping[str, Sequence[str]], repeats: int
+    model: Estimator, data: RefitData, groups: Mapping[str, Sequence[str]], repeats: int
 ) -> list[dict[str, Any]]:
-    """Return for each group of columns what shuffling them among the asked matches adds to the log loss.
+    """Return, for each group of columns, the increase of the log loss when they are shuffled among the test matches.
 
-    The columns of a group move together, match by match; the others stay. Columns that say much the same stand in for
-    each other, so that the losses of single columns are low and do not sum to those of their group.
+    The columns of a group are shuffled together. Similar columns replace each other, so that the losses of single
+    columns are low and do not sum to the loss of their group.
 
     Parameters
     ----------
     groups : mapping
-        Names of columns by the name of their group; those that the trial does not hold are passed over.
+        Names of columns by the name of their group; columns that the model does not use are skipped.
     repeats : int
-        Shuffles; the interval is over match days, of the mean over the shuffles.
+        Number of shuffles, whose losses are averaged; the interval is over match days.
     """
-    intact = trial.losses(model)
-    generator = np.random.default_rng(trial.seed)
-    orders = [generator.permutation(len(trial.asked)) for _ in range(repeats)]
+    intact = data.losses(model)
+    generator = np.random.default_rng(data.seed)
+    orders = [generator.permutation(len(data.X_test)) for _ in range(repeats)]
     found = []
     for group, columns in groups.items():
-        places = [trial.names.index(name) for name in columns if name in model.columns]
+        places = [data.names.index(name) for name in columns if name in model.columns]
         added = np.zeros(len(intact))
         for order in orders if places else []:
-            X = trial.asked.copy()
+            X = data.X_test.copy()
             X[:, places] = X[order][:, places]
-            added += (scoring.log_loss_each(model.predict_proba(X), trial.asked_y) - intact) / repeats
-        found.append({"name": group, "columns": len(places), "loss": trial.interval(added)})
+            added += (scoring.log_loss_each(model.predict_proba(X), data.y_test) - intact) / repeats
+        found.append({"name": group, "columns": len(places), "loss": data.interval(added)})
     return sorted(found, key=lambda row: -row["loss"]["mean"])
 
 
 def shapley(model: Estimator, X: Floats, most: int) -> dict[str, Any]:
-    """Return mean sizes of the parts of the scores: by group as forecasts show them, and by column, the largest.
+    """Return mean absolute contributions by group, and the `most` largest by column.
 
-    A goal model has none by column: its parts do not add over them.
+    Goal models have none by column, because their contributions do not add up over columns.
     """
     return {
         "groups": _sizes(model.parts(X)),

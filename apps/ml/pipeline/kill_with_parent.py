@@ -1,6 +1,6 @@
-"""Run a command that must not outlive whoever started it: ``python kill_with_parent.py COMMAND…``.
+"""Run a command that is killed when the parent process dies: ``python kill_with_parent.py COMMAND…``.
 
-The starter holds the other end of standard input. When it dies, however it dies, the input ends, and the whole process
+The parent holds the write end of standard input. When it dies for any reason, the input ends, and the whole process
 group is killed: the command, the stages that it runs, and this process.
 """
 
@@ -14,18 +14,18 @@ import threading
 from collections.abc import Sequence
 
 
-def _wait_for_the_end() -> None:
-    # Not through sys.stdin, whose lock the end of the interpreter would wait for.
+def _kill_at_end_of_input() -> None:
+    # Not with sys.stdin, whose lock would block the exit of the interpreter.
     while os.read(0, 1024):
         pass
     os.killpg(0, signal.SIGKILL)
 
 
 def main(command: Sequence[str]) -> int:
-    """Run the command in this process group and return its exit status; for a signal, 128 and its number."""
+    """Run the command in this process group and return its exit status; for a signal, 128 plus its number."""
     if os.getpgrp() != os.getpid():
         os.setpgrp()
-    threading.Thread(target=_wait_for_the_end, daemon=True).start()
+    threading.Thread(target=_kill_at_end_of_input, daemon=True).start()
     status = subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode  # noqa: S603
     return status if status >= 0 else 128 - status
 

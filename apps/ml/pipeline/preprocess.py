@@ -1,4 +1,4 @@
-"""Split the raw matches into those that can be learnt from and those that are to come, each with its `as_of`."""
+"""Split the raw matches into finished and upcoming ones, each with its `as_of`."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ ORDER: Final = ["as_of", "kickoff_at", "match_id"]
 
 
 def finished_matches(matches: pd.DataFrame, params: dict) -> pd.DataFrame:
-    """Return the matches with a result, each with the moment as of which it would have been forecast."""
+    """Return the matches with a result, each with the moment as of which it is forecast."""
     rows = matches[(matches["status"] == "finished") & matches["known_at"].notna()]
     rows = rows.assign(as_of=offline_as_of(rows, files.horizon(params)))
     return rows.sort_values(ORDER, kind="stable", ignore_index=True)
 
 
 def upcoming_matches(matches: pd.DataFrame, params: dict, as_of: pd.Timestamp) -> pd.DataFrame:
-    """Return the fixtures after `as_of`; none is forecast as of an earlier moment than that."""
+    """Return the fixtures after `as_of`; all are forecast as of that moment or later."""
     rows = matches[(matches["status"] == "scheduled") & (matches["kickoff_at"] >= as_of)]
     rows = rows.assign(as_of=offline_as_of(rows, files.horizon(params)))
     rows["as_of"] = rows["as_of"].where(rows["as_of"] >= as_of, as_of)

@@ -1,4 +1,4 @@
-"""What DVC prints, read as the progress of the stages."""
+"""The progress of the stages, read from the output of DVC."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, Final
 import yaml
 
 LOG_LINES: Final = 200
-"""Latest lines that a run keeps."""
+"""Number of latest lines that the row of a run keeps."""
 
 WAITING, RUNNING, INTERRUPTED = "waiting", "running", "interrupted"
 DONE, UNCHANGED, FAILED = "done", "unchanged", "failed"
@@ -32,32 +32,32 @@ _NOISE: Final = (
 
 
 def stage_names(dvc_yaml: str) -> list[str]:
-    """Return the stages in the order in which dvc.yaml names them."""
+    """Return the names of the stages in the order of dvc.yaml."""
     return list(yaml.safe_load(dvc_yaml)["stages"])
 
 
 def signal_of(status: int) -> signal.Signals | None:
-    """Return the signal that ended a process by its exit status, which a shell tells as 128 and its number."""
+    """Return the signal that ended a process, given its exit status; a shell reports 128 plus the signal."""
     number = -status if status < 0 else status - 128
     return signal.Signals(number) if number in set(signal.Signals) else None
 
 
 def storable(text: str) -> str:
-    """Return a text that PostgreSQL stores: it refuses NUL, which is replaced by U+FFFD."""
+    """Replace NUL, which PostgreSQL cannot store, by U+FFFD."""
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 class Progress:
-    """How far a run is, kept up line by line.
+    """The progress of a run, updated line by line.
 
     Parameters
     ----------
     names : list of str
         The stages.
     stages : iterable of dict
-        What earlier attempts of the same run made of them. What they finished counts as done by this run.
+        Stages of earlier attempts of the same run; those they finished count as done.
     log : str
-        What earlier attempts wrote.
+        Output of earlier attempts.
 
     Attributes
     ----------
@@ -76,7 +76,7 @@ class Progress:
         self.begin()
 
     def begin(self) -> None:
-        """Start an attempt: what did not end well waits again."""
+        """Start an attempt: stages that did not succeed wait again."""
         for stage in self.stages:
             if stage["status"] in (RUNNING, INTERRUPTED, FAILED):
                 stage |= _untouched(stage["name"])
@@ -85,12 +85,12 @@ class Progress:
 
     @property
     def log(self) -> str:
-        """The latest lines."""
+        """Latest lines of output."""
         return "\n".join(self._lines)
 
     @property
     def attempt_log(self) -> str:
-        """The latest lines of this attempt."""
+        """Latest lines of output of this attempt."""
         return "\n".join(self._attempt)
 
     @property
@@ -105,7 +105,7 @@ class Progress:
 
     @property
     def changed(self) -> bool:
-        """Whether a stage was executed that looks at nothing but files."""
+        """Whether a stage other than `export` and `register`, which always run, was executed."""
         return any(stage["status"] == DONE for stage in self.stages if stage["name"] not in ("export", "register"))
 
     def note(self, line: str) -> None:
@@ -115,8 +115,8 @@ class Progress:
             self._lines.append(line)
 
     def read(self, line: str, *, now: datetime) -> None:
-        """Take one line of output."""
-        # A progress bar overwrites itself: what stands at the end counts.
+        """Process a line of output."""
+        # A progress bar overwrites itself: keep its last state.
         line = storable(line).rstrip("\n").rsplit("\r", 1)[-1].rstrip()
         if not line or line.startswith(_NOISE):
             return
@@ -133,7 +133,7 @@ class Progress:
             if stage["status"] != DONE:
                 stage["status"] = UNCHANGED
         elif found := _FAILED.search(line):
-            # DVC also refuses a stage before it starts, when the one before has ended well.
+            # DVC may refuse a stage before it starts, after the previous one succeeded.
             stage = self._stage(found[1])
             self._end_running(FAILED if stage["status"] == RUNNING else DONE, now)
             stage["status"] = FAILED
@@ -141,16 +141,16 @@ class Progress:
                 self.ended_by = signal_of(int(status[1]))
 
     def skip(self) -> None:
-        """Take it that no stage needs to be executed."""
+        """Record that no stage needs to be executed."""
         for stage in self.stages:
             stage["status"] = UNCHANGED
 
     def interrupt(self, *, now: datetime) -> None:
-        """Take it that the stage that runs was stopped, and will be repeated."""
+        """Record that the running stage was stopped and will be repeated."""
         self._end_running(INTERRUPTED, now)
 
     def end(self, *, succeeded: bool, now: datetime) -> None:
-        """Take the end of the output."""
+        """Record the end of the output."""
         self._end_running(DONE if succeeded else FAILED, now)
 
     def _end_running(self, status: str, now: datetime) -> None:

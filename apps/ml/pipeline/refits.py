@@ -1,4 +1,4 @@
-"""What models lose when they learn from fewer matches or without a family of features: fits before, scored after."""
+"""Refits on fewer matches or without a family of features, to measure what models lose."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from apps.ml.forecasting.estimators import REGISTRY, Estimator, create
 from apps.ml.forecasting.estimators.base import chosen
 
 LOGIT: Final = "logit"
-"""Estimator that is asked what a family says by itself."""
+"""Estimator that measures a family of features alone."""
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -22,71 +22,71 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class RefitData:
-    """Matches to learn from, and later ones to be scored on, both in the order of time.
+    """Training matches and later test matches, both in the order of time.
 
     Parameters
     ----------
     names : tuple of str
         Names of the columns.
-    X, asked : ndarray, shape (n, k) and (m, k)
-        Features of the matches that were known when the models are fitted, and of those forecast after it.
-    y, asked_y : ndarray of int, shape (n,) and (m,)
+    X_train, X_test : ndarray, shape (n, k) and (m, k)
+        Features of the matches known at the time of the fit, and of those forecast after it.
+    y_train, y_test : ndarray of int, shape (n,) and (m,)
         Outcomes.
-    asked_days : ndarray, shape (m,)
-        Days of the later ones, which intervals draw.
+    test_days : ndarray, shape (m,)
+        Days of the test matches, for bootstrap intervals.
     seed : int
         Seed of the fits.
     draws, level
-        Bootstrap of the intervals.
+        Number of resamples and level of the intervals.
     """
 
     names: tuple[str, ...]
-    X: Floats
-    y: Ints
-    asked: Floats
-    asked_y: Ints
-    asked_days: NDArray[Any]
+    X_train: Floats
+    y_train: Ints
+    X_test: Floats
+    y_test: Ints
+    test_days: NDArray[Any]
     seed: int
     draws: int
     level: float
 
     def latest(self, rows: int) -> RefitData:
-        """Return the trial that learns from the latest rows alone."""
-        return replace(self, X=self.X[-rows:], y=self.y[-rows:])
+        """Return the data with the latest training rows only."""
+        return replace(self, X_train=self.X_train[-rows:], y_train=self.y_train[-rows:])
 
     def tail(self, rows: int) -> RefitData:
-        """Return the trial that is scored on the latest rows alone."""
-        return replace(self, asked=self.asked[-rows:], asked_y=self.asked_y[-rows:], asked_days=self.asked_days[-rows:])
+        """Return the data with the latest test rows only."""
+        return replace(self, X_test=self.X_test[-rows:], y_test=self.y_test[-rows:], test_days=self.test_days[-rows:])
 
     def in_64_bits(self) -> RefitData:
-        """Return the trial with its features in 64 bits, as estimators take them."""
-        return replace(self, X=self.X.astype(np.float64), asked=self.asked.astype(np.float64))
+        """Return the data with features in 64 bits, as estimators need them."""
+        return replace(self, X_train=self.X_train.astype(np.float64), X_test=self.X_test.astype(np.float64))
 
     def only(self, names: Sequence[str]) -> RefitData:
-        """Return the trial with these columns alone, each missing value being the mean of those learnt from."""
+        """Return the data with these columns only, missing values replaced by the training mean."""
         places = [self.names.index(name) for name in names]
-        X, asked = self.X[:, places].astype(np.float64), self.asked[:, places].astype(np.float64)
+        X, test = self.X_train[:, places].astype(np.float64), self.X_test[:, places].astype(np.float64)
         there = np.isfinite(X)
         counts = np.maximum(there.sum(axis=0), 1)
         means = np.where(there, X, 0.0).sum(axis=0) / counts
         return replace(
             self,
             names=tuple(names),
-            X=np.where(there, X, means),
-            asked=np.where(np.isfinite(asked), asked, means),
+            X_train=np.where(there, X, means),
+            X_test=np.where(np.isfinite(test), test, means),
         )
 
     def fitted(self, name: str, section: Mapping[str, Any]) -> Estimator:
-        """Return an estimator fitted to what may be learnt from."""
-        return create(name, section, seed=self.seed).fit(self.X, self.y, names=self.names)
+        """Return an estimator fitted to the training matches."""
+        return create(name, section, seed=self.seed).fit(self.X_train, self.y_train, names=self.names)
 
     def losses(self, model: Estimator) -> Floats:
-        """Return the log loss of each match that is asked, shape (m,)."""
-        return scoring.log_loss_each(model.predict_proba(self.asked), self.asked_y)
+        """Return the log loss of each test match, shape (m,)."""
+        return scoring.log_loss_each(model.predict_proba(self.X_test), self.y_test)
 
     def interval(self, difference: Floats) -> dict[str, float]:
         """Return the mean difference with its bootstrap interval over match days."""
-        found = scoring.paired_bootstrap(difference, self.asked_days, draws=self.draws, level=self.level)
+        found = scoring.paired_bootstrap(difference, self.test_days, draws=self.draws, level=self.level)
         return found.as_dict()
 
 
@@ -96,9 +96,9 @@ def wanted(name: str, section: Mapping[str, Any], names: Sequence[str]) -> list[
 
 
 def narrowed(section: Mapping[str, Any], names: Sequence[str], dropped: Collection[str]) -> dict[str, Any]:
-    """Return the section of an estimator with its patterns of columns spelt out, less the dropped ones.
+    """Return the section of an estimator with its columns listed by name, without the dropped ones.
 
-    Sections inside it are narrowed alike; a member of a pool that cannot do without a dropped column goes.
+    Nested sections are treated alike; a member of a pool that needs a dropped column is removed.
     """
     found: dict[str, Any] = {}
     for key, value in section.items():
@@ -117,17 +117,17 @@ def narrowed(section: Mapping[str, Any], names: Sequence[str], dropped: Collecti
 
 
 def learning_curve(
-    trial: RefitData, sections: Mapping[str, Mapping[str, Any]], shares: Sequence[float]
+    data: RefitData, sections: Mapping[str, Mapping[str, Any]], shares: Sequence[float]
 ) -> list[dict[str, Any]]:
-    """Return what each model loses when it learns from a share of the matches, the latest; shares rise to 1."""
+    """Return the loss of each model fitted to the latest share of the matches, for shares that rise to 1."""
     found = []
     for name, section in sections.items():
         by_share = {}
         for share in shares:
-            rows = max(1, round(share * len(trial.X)))
-            model = trial.latest(rows).fitted(name, section)
-            p = model.predict_proba(trial.asked)
-            by_share[share] = (rows, p, scoring.log_loss_each(p, trial.asked_y))
+            rows = max(1, round(share * len(data.X_train)))
+            model = data.latest(rows).fitted(name, section)
+            p = model.predict_proba(data.X_test)
+            by_share[share] = (rows, p, scoring.log_loss_each(p, data.y_test))
         all_rows = by_share[shares[-1]][2]
         found += [
             {
@@ -135,8 +135,8 @@ def learning_curve(
                 "share": share,
                 "rows": rows,
                 "log_loss": float(losses.mean()),
-                "rps": scoring.rps(p, trial.asked_y),
-                "gap": None if share == shares[-1] else trial.interval(losses - all_rows),
+                "rps": scoring.rps(p, data.y_test),
+                "gap": None if share == shares[-1] else data.interval(losses - all_rows),
             }
             for share, (rows, p, losses) in by_share.items()
         ]
@@ -144,11 +144,11 @@ def learning_curve(
 
 
 def without_families(
-    trial: RefitData, sections: Mapping[str, Mapping[str, Any]], families: Mapping[str, Sequence[str]]
+    data: RefitData, sections: Mapping[str, Mapping[str, Any]], families: Mapping[str, Sequence[str]]
 ) -> list[dict[str, Any]]:
-    """Return by family what each model loses without it, null where the model does not use it anyway."""
-    whole = {name: trial.fitted(name, section) for name, section in sections.items()}
-    losses = {name: trial.losses(model) for name, model in whole.items()}
+    """Return, by family, what each model loses without it; None where the model does not use it."""
+    whole = {name: data.fitted(name, section) for name, section in sections.items()}
+    losses = {name: data.losses(model) for name, model in whole.items()}
     found = []
     for family, columns in families.items():
         models = []
@@ -156,40 +156,40 @@ def without_families(
             dropped = set(whole[name].columns) & set(columns)
             gap = None
             if dropped and len(dropped) < len(whole[name].columns):
-                model = trial.fitted(name, narrowed(section, trial.names, dropped))
-                gap = trial.interval(trial.losses(model) - losses[name])
+                model = data.fitted(name, narrowed(section, data.names, dropped))
+                gap = data.interval(data.losses(model) - losses[name])
             models.append({"model": name, "columns": len(dropped), "gap": gap})
         found.append({"family": family, "models": models})
     return found
 
 
-def family_alone(trial: RefitData, names: Sequence[str], l2: float) -> dict[str, Any]:
-    """Return what a logit on these columns alone scores on the matches that are asked."""
-    narrow = trial.only(names)
-    p = narrow.fitted(LOGIT, {"columns": list(names), "l2": l2}).predict_proba(narrow.asked)
+def family_alone(data: RefitData, names: Sequence[str], l2: float) -> dict[str, Any]:
+    """Return the scores of a logit on these columns alone on the test matches."""
+    narrow = data.only(names)
+    p = narrow.fitted(LOGIT, {"columns": list(names), "l2": l2}).predict_proba(narrow.X_test)
     return {
         "columns": len(names),
-        "log_loss": scoring.log_loss(p, trial.asked_y),
-        "rps": scoring.rps(p, trial.asked_y),
+        "log_loss": scoring.log_loss(p, data.y_test),
+        "rps": scoring.rps(p, data.y_test),
     }
 
 
-def screened(trial: RefitData, most: int) -> list[str]:
-    """Return at most so many columns, those that go most with the result among the matches learnt from, in order."""
-    result = 1.0 - trial.y
+def screened(data: RefitData, most: int) -> list[str]:
+    """Return the `most` columns that correlate best with the result among training matches, in their order."""
+    result = 1.0 - data.y_train
     result = result - result.mean()
-    columns = trial.only(trial.names).X
+    columns = data.only(data.names).X_train
     centred = columns - columns.mean(axis=0)
     spread = np.sqrt((centred**2).sum(axis=0))
     together = np.abs(result @ centred) / np.where(spread > 0.0, spread, np.inf)
     kept = np.sort(np.argsort(-together, kind="stable")[:most])
-    return [trial.names[place] for place in kept]
+    return [data.names[place] for place in kept]
 
 
 def refit_sections(settings: Mapping[str, Any], train: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the sections of the models that are fitted anew, with what `settings` changes of them.
+    """Return the sections of the models to refit, with the changes in `settings`.
 
-    A model that the profile does not train, or that may see prices, is left out.
+    Models that the profile does not train, or that use prices, are left out.
     """
     return {
         name: {**train[name], **changes}

@@ -1,4 +1,4 @@
-"""How often outcomes came against how likely they were called, before and after calibration."""
+"""Observed frequencies by forecast probability, before and after calibration."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 
 
 def by_outcome(rows: pd.DataFrame, section: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return for each outcome the bins of the calibrated forecasts, and its error before and after calibration.
+    """Return, for each outcome, the bins of its calibrated forecasts and its error before and after calibration.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def by_outcome(rows: pd.DataFrame, section: dict[str, Any]) -> list[dict[str, An
 
 
 def by_competition(rows: pd.DataFrame, competitions: pd.Series, section: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the same for each competition with enough matches, with the three outcomes pooled beside them."""
+    """Return the same for each competition with enough matches, and the error with the three outcomes pooled."""
     found = []
     names = competitions.to_numpy()
     for name in np.unique(names):
@@ -67,7 +67,7 @@ def by_competition(rows: pd.DataFrame, competitions: pd.Series, section: dict[st
 
 
 def binned(p: Floats, hit: NDArray[np.bool_], bins: int) -> list[dict[str, Any]]:
-    """Return the bins of equal width that hold a forecast: bounds, forecasts, mean forecast, and how often it came."""
+    """Return the nonempty bins of equal width: bounds, number of forecasts, mean forecast, observed frequency."""
     number = np.minimum((p * bins).astype(int), bins - 1)
     return [
         {
@@ -89,14 +89,14 @@ def error(p: Floats, hit: NDArray[np.bool_], bins: int) -> float:
 
 
 def limit(p: Floats, section: dict[str, Any], seed: int = 0) -> float:
-    """Return the error of one outcome that a perfect forecaster with these forecasts seldom exceeds."""
+    """Return the error of one outcome that a perfectly calibrated forecaster seldom exceeds."""
     generator = np.random.default_rng(seed)
     errors = [error(p, generator.random(len(p)) < p, scoring.BINS) for _ in range(section["ece_draws"])]
     return float(np.quantile(errors, section["ece_quantile"]))
 
 
 def _brief(row: dict[str, Any]) -> dict[str, Any]:
-    """Return an outcome of one competition: its bins as points, and its error before and after."""
+    """Return the summary of an outcome in one competition: points of its bins, and its errors."""
     points = [[place["n"], place["mean_p"], place["frequency"]] for place in row["bins"]]
     return {
         "outcome": row["outcome"],

@@ -1,4 +1,4 @@
-"""Which code this is, as far as it can be told."""
+"""Revision and hash of the running code."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ ROOT: Final = CODE.parents[1]
 """The checkout."""
 
 DIRTY: Final = "+dirty"
-"""End of a revision whose files are not those of git."""
+"""Suffix of a revision with uncommitted changes."""
 
-MATTERS: Final = ("forecasting", "pipeline", "pyfunc_model.py")
-"""What decides the numbers of a model."""
+MODEL_CODE: Final = ("forecasting", "pipeline", "pyfunc_model.py")
+"""Code that determines the numbers of a model."""
 
-WHOLE: Final = (CODE, CODE.parent / "matches")
-"""What decides what a run exports, makes and registers."""
+RUN_CODE: Final = (CODE, CODE.parent / "matches")
+"""Code that determines what a run exports, trains and registers."""
 
 
 def sources_sha256() -> str:
-    """Return the hash over the code that decides the numbers of a model."""
-    return files.sources_sha256(*(CODE / name for name in MATTERS))
+    """Return the hash over the code that determines the numbers of a model."""
+    return files.sources_sha256(*(CODE / name for name in MODEL_CODE))
 
 
 def params_sha256(params: Mapping[str, Any], profile: str) -> str:
@@ -52,4 +52,4 @@ def code_revision(given: str = "") -> str:
             return found.stdout.strip()
         except (OSError, subprocess.SubprocessError):
             pass
-    return given or f"src-{files.sources_sha256(*WHOLE)[:16]}"
+    return given or f"src-{files.sources_sha256(*RUN_CODE)[:16]}"

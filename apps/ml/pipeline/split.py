@@ -1,6 +1,6 @@
-"""Cut the history into the steps of a walk forward: train on what was known, forecast until the next refit.
+"""Split the history into walk-forward steps: train on what was known, forecast until the next refit.
 
-`data/folds.json` also carries the profile, so that a new export of the same facts leaves the training as it was.
+`data/folds.json` also holds the profile, so that a new export of the same facts does not repeat the training.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from apps.ml.pipeline import files
 
 
 class TooLittleHistoryError(ValueError):
-    """The history is too short for one step of the walk forward."""
+    """The history is too short for one walk-forward step."""
 
 
 def folds(matches: pd.DataFrame, params: dict[str, Any], profile: str = "production") -> list[dict[str, Any]]:
     """Return the steps in the order of time.
 
-    Each names when its model is fitted (`start`), until when it forecasts (`end`, null for the last), from when on its
-    training rows are (`train_from`), the numbers of rows, and whether its forecasts only calibrate later ones.
+    Each has the time of its fit (`start`), the end of its forecasts (`end`, None for the last), the first time of its
+    training rows (`train_from`), numbers of rows, and its purpose: test, or only calibration of later steps.
 
     Raises
     ------
     TooLittleHistoryError
-        When no step has enough rows on both sides.
+        When no step has enough training and test rows.
     """
     section = params["split"]
     begin = matches["as_of"].min() + timedelta(days=section["warm_up_days"])
@@ -54,10 +54,10 @@ def folds(matches: pd.DataFrame, params: dict[str, Any], profile: str = "product
     found = found[-(tested + section["calibrate_refits"]) :]
     if not found:
         raise TooLittleHistoryError(
-            f"{len(matches)} finished matches since {matches['as_of'].min():%Y-%m-%d} are too few: a step of the walk "
-            f"forward needs {section['least_rows']} to train on and as many to test on"
+            f"{len(matches)} finished matches since {matches['as_of'].min():%Y-%m-%d} are too few: a walk-forward "
+            f"step needs {section['least_rows']} to train on and as many to test on"
         )
-    # A short history rather has no step that only calibrates than none that is tested.
+    # With a short history, test steps take precedence over steps that only calibrate.
     tested = min(tested, max(1, len(found) - section["calibrate_refits"]))
     return [
         fold | {"number": number, "purpose": "test" if number >= len(found) - tested else "calibrate"}
@@ -66,7 +66,7 @@ def folds(matches: pd.DataFrame, params: dict[str, Any], profile: str = "product
 
 
 def _steps_with(steps: list[dict[str, Any]], rows: int | None) -> int:
-    """Return how many of the latest steps hold so many tested rows together; all of them where it is not said."""
+    """Return how many of the latest steps have at least `rows` test rows together; all of them if `rows` is None."""
     held = 0
     for number, step in enumerate(reversed(steps), start=1):
         held += step["test_rows"]
@@ -76,18 +76,18 @@ def _steps_with(steps: list[dict[str, Any]], rows: int | None) -> int:
 
 
 def training_rows(matches: pd.DataFrame, train_from: datetime, start: datetime) -> pd.DataFrame:
-    """Return the rows that a model fitted at `start` learns from."""
+    """Return the training rows of a model fitted at `start`."""
     return matches[(matches["as_of"] >= train_from) & (matches["known_at"] < start)]
 
 
 def test_rows(matches: pd.DataFrame, fold: dict[str, Any]) -> pd.DataFrame:
-    """Return the rows that are forecast in a step."""
+    """Return the test rows of a step."""
     later = matches["as_of"] >= pd.Timestamp(fold["start"])
     return matches[later & (matches["as_of"] < pd.Timestamp(fold["end"]))] if fold["end"] else matches[later]
 
 
 def _long_enough(matches: pd.DataFrame, starts: list[datetime], least_rows: int) -> list[datetime]:
-    """Leave out the starts of steps with too few rows; the step before such a one lasts longer instead."""
+    """Drop the starts of steps with too few test rows; the step before takes over their rows."""
     kept: list[datetime] = []
     for start in reversed(starts):
         rows = (matches["as_of"] >= start) & (matches["as_of"] < kept[-1] if kept else True)

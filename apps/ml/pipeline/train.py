@@ -1,4 +1,4 @@
-"""Fit every estimator at each step of the walk forward and once to everything; keep the out-of-sample forecasts."""
+"""Fit all estimators at each walk-forward step and once to all matches; write the out-of-sample forecasts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """Rows of the feature files that have an outcome, in the order of `as_of`, with the columns that some model uses.
+    """Feature rows with an outcome, in the order of `as_of`, with the columns that the models use.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class Matrix:
     names : tuple of str
         Names of the columns of `X`.
     all_names : tuple of str
-        Names of all columns of the files, which a served row has.
+        Names of all columns of the files, as in served rows.
     """
 
     keys: pd.DataFrame
@@ -46,7 +46,7 @@ class Matrix:
 
     @classmethod
     def read(cls, root: Path, estimators: Iterable[Estimator], *paths: Path) -> Matrix:
-        """Read what the estimators want from files whose rows are the same."""
+        """Read the columns that the estimators use from files with the same rows."""
         by_file = {path: _feature_names(root / path) for path in paths}
         all_names = tuple(name for names in by_file.values() for name in names)
         wanted = {name for estimator in estimators for name in estimator.wanted(all_names)}
@@ -62,12 +62,12 @@ class Matrix:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A step of the walk forward: rows to learn from and rows to forecast, by their position; none for the last fit."""
+    """A walk-forward step: training rows, and test rows; none for the final fit."""
 
     number: int
     start: datetime
-    learnt: pd.DataFrame
-    asked: pd.DataFrame
+    train: pd.DataFrame
+    test: pd.DataFrame
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +78,10 @@ class Fit:
     ----------
     model : Estimator
         The model.
-    p : ndarray, shape (asked, 3)
-        What it forecasts for the rows that the step asks for.
+    p : ndarray, shape (test rows, 3)
+        Its forecasts of the test rows.
     seconds : float
-        What both took.
+        Duration of fit and forecast.
     """
 
     model: Estimator
@@ -90,13 +90,13 @@ class Fit:
 
     @classmethod
     def of(cls, model: Estimator, step: Step, matrix: Matrix, began: float) -> Fit:
-        """Ask a model for the rows of its step."""
-        p = model.predict_proba(matrix.X[step.asked.index]) if len(step.asked) else np.zeros((0, 3))
+        """Forecast the test rows of a step."""
+        p = model.predict_proba(matrix.X[step.test.index]) if len(step.test) else np.zeros((0, 3))
         return cls(model, p, time.perf_counter() - began)
 
 
 def fitted(name: str, params: Mapping[str, Any], seed: int, rows: pd.DataFrame, matrix: Matrix) -> Estimator:
-    """Return one estimator fitted to the rows that `rows` names by their position."""
+    """Return an estimator fitted to the rows of the matrix at the index of `rows`."""
     estimator = create(name, params, seed=seed)
     outcomes = rows["outcome"].to_numpy(dtype=np.int64)
     return estimator.fit(matrix.X[rows.index], outcomes, names=matrix.names)
@@ -110,22 +110,22 @@ def pooled(
     start: datetime,
     matrix: Matrix,
 ) -> Pool:
-    """Return the pool of members fitted for a step, weighed by what they forecast in the steps before it.
+    """Return the pool of members fitted at a step, weighted by their forecasts in earlier steps.
 
     Parameters
     ----------
     past : mapping of str to sequence of DataFrame
         Rows of `columns.OUT_OF_SAMPLE` by model.
     start : datetime
-        Matches whose result was not known then weigh nothing.
+        Matches whose result was not known then are ignored.
     """
-    said, outcomes = [np.zeros((0, 3))] * len(members), np.zeros(0, dtype=np.int64)
+    forecasts_before, outcomes = [np.zeros((0, 3))] * len(members), np.zeros(0, dtype=np.int64)
     for place, name in enumerate(members):
         if past[name]:
             rows = pd.concat(past[name], ignore_index=True)
             rows = rows[rows["known_at"] < start]
-            said[place], outcomes = rows[RAW].to_numpy(), rows["outcome"].to_numpy(dtype=np.int64)
-    return Pool.joined(section, members, np.stack(said), outcomes, names=matrix.names, seed=seed)
+            forecasts_before[place], outcomes = rows[RAW].to_numpy(), rows["outcome"].to_numpy(dtype=np.int64)
+    return Pool.joined(section, members, np.stack(forecasts_before), outcomes, names=matrix.names, seed=seed)
 
 
 def forecasts(model: str, fold: int, rows: pd.DataFrame, p: Floats) -> pd.DataFrame:
@@ -143,12 +143,12 @@ def fit_step(
     matrices: Mapping[str, Matrix],
     past: Mapping[str, Sequence[pd.DataFrame]],
 ) -> dict[str, Fit]:
-    """Return the models of a step with what they forecast; one that finds no prices to learn from is not among them."""
+    """Fit the models of a step and forecast with them; models without prices to learn from are left out."""
 
     def fit(name: str) -> Fit | None:
         began = time.perf_counter()
         try:
-            model = fitted(name, sections[name], seed, step.learnt, matrices[name])
+            model = fitted(name, sections[name], seed, step.train, matrices[name])
         except NoPricesError as error:
             files.log_line(f"left out: {error}")
             return None
@@ -175,16 +175,16 @@ def main(root: Path = Path()) -> None:
     at_most = params["split"]["fit_rows"].get(plan["profile"])
     latest = latest.tail(at_most or len(latest))
     steps = [_step(keys, step, at_most) for step in plan["folds"]]
-    # The last one is the model that is served: it learns from everything and is asked for nothing.
+    # The last step fits the served models: on all matches, without test rows.
     everything = Step(len(steps), datetime.max.replace(tzinfo=latest["as_of"].dt.tz), latest, latest.head(0))
     out: dict[str, list[pd.DataFrame]] = {name: [] for name in wanted}
     took = dict.fromkeys(wanted, 0.0)
     finished = FinishedSteps(root, key_of(root, params))
     for step in (*steps, everything):
         found = None if step is everything else finished.read(step.number)
-        line = f"step {step.number + 1} of {len(steps) + 1}: fitted to {len(step.learnt)} matches"
+        line = f"step {step.number + 1} of {len(steps) + 1}: fitted to {len(step.train)} matches"
         if found is not None:
-            files.log_line(f"{line} before the stage was stopped")
+            files.log_line(f"{line} before the stage was interrupted")
         else:
             fits = fit_step(step, list(out), sections, seed, matrices, out)
             found = {name: StepForecast(fit.p, fit.seconds) for name, fit in fits.items()}
@@ -194,16 +194,16 @@ def main(root: Path = Path()) -> None:
             else:
                 finished.write(step.number, found)
             files.log_line(line)
-        # Who has no prices at one step goes from every step: models are compared on the same matches.
+        # A model left out of one step is removed from all, because models are compared on the same matches.
         out = {
-            name: [*out[name], forecasts(name, step.number, step.asked, found[name].p)] for name in out if name in found
+            name: [*out[name], forecasts(name, step.number, step.test, found[name].p)] for name in out if name in found
         }
         for name, forecast in found.items():
             took[name] += forecast.seconds
     for name in out:
         files.log_line(f"{name}: {len(steps)} steps and the whole in {took[name]:.1f} s")
-    said = pd.concat([part for parts in out.values() for part in parts], ignore_index=True)
-    files.write_frame(root / files.OUT_OF_SAMPLE, said, columns.OUT_OF_SAMPLE)
+    all_forecasts = pd.concat([part for parts in out.values() for part in parts], ignore_index=True)
+    files.write_frame(root / files.OUT_OF_SAMPLE, all_forecasts, columns.OUT_OF_SAMPLE)
     days = latest["kickoff_at"].dt.date
     about = {"rows": len(latest), "from": days.min().isoformat(), "to": days.max().isoformat()}
     files.write_json(root / files.TRAINED / files.ABOUT, about)
@@ -211,14 +211,16 @@ def main(root: Path = Path()) -> None:
 
 
 def _check_pool(sections: Mapping[str, Mapping[str, Any]]) -> None:
-    """Refuse a pool whose members are not the models that are fitted: those it is made of, and their names are kept."""
+    """Refuse a pool whose members differ from the models that are fitted under their names."""
     for member, section in sections.get(Pool.kind, {}).get("members", {}).items():
         if sections.get(member) != section:
-            raise ValueError(f"pool.members.{member} is not what the profile fits as {member}; let both be one anchor")
+            raise ValueError(
+                f"pool.members.{member} differs from train.{member} of the profile; use the same YAML anchor for both"
+            )
 
 
 def _matrices(root: Path, wanted: Mapping[str, Estimator]) -> dict[str, Matrix]:
-    """Return what each model learns from: those that look at prices get their columns too."""
+    """Return the matrix of each model; models that use prices get their columns too."""
     blind = [estimator for estimator in wanted.values() if not estimator.uses_market]
     priced = [estimator for estimator in wanted.values() if estimator.uses_market]
     plain = Matrix.read(root, blind, files.FEATURES)
@@ -231,8 +233,8 @@ def _matrices(root: Path, wanted: Mapping[str, Estimator]) -> dict[str, Matrix]:
 
 def _step(keys: pd.DataFrame, step: Mapping[str, Any], at_most: int | None) -> Step:
     start = datetime.fromisoformat(step["start"])
-    learnt = training_rows(keys, datetime.fromisoformat(step["train_from"]), start)
-    return Step(step["number"], start, learnt.tail(at_most or len(learnt)), test_rows(keys, dict(step)))
+    train = training_rows(keys, datetime.fromisoformat(step["train_from"]), start)
+    return Step(step["number"], start, train.tail(at_most or len(train)), test_rows(keys, dict(step)))
 
 
 def _feature_names(path: Path) -> list[str]:

@@ -1,7 +1,7 @@
-"""Look for better parameters of one estimator on a walk forward that ends before the first tested step.
+"""Search better parameters of one estimator on walk-forward steps before the first test step.
 
-No stage of the pipeline: a run of its own, whose result is parameters that somebody commits. A study lives in a
-database, so that several processes search in one, and a search that was stopped goes on where it was.
+This is not a stage of the pipeline: its result is parameters for somebody to commit. A study is stored in a database,
+so that several processes can share it and a stopped search can continue.
 """
 
 from __future__ import annotations
@@ -29,31 +29,31 @@ if TYPE_CHECKING:
     import optuna
 
 STUDY_URL: Final = "SPAI_STUDY_URL"
-"""Variable in which the caller names the database of the studies, as SQLAlchemy writes it; without it none is kept."""
+"""Environment variable with the SQLAlchemy URL of the database of studies; without it the study is not stored."""
 
 RESULT: Final = Path("data/tuned.json")
 
-NOTHING_KEPT: Final = "sqlite://"
+IN_MEMORY: Final = "sqlite://"
 
 BEFORE: Final = "log_loss_before"
-"""Where a study keeps what the parameters that it started from lose."""
+"""Attribute of a study: the log loss of the parameters before the search."""
 
 
 class NothingToTuneError(ValueError):
-    """The parameters name no search space, or the history has no step to try them on."""
+    """There is no search space for the estimator, or the history has no step to evaluate it on."""
 
 
 @dataclass(frozen=True, slots=True)
 class TuningStep:
-    """One step of the walk forward: positions of the rows to learn from and of those to forecast."""
+    """A walk-forward step: positions of training and test rows."""
 
     start: datetime
-    learnt: pd.Index[Any]
-    asked: pd.Index[Any]
+    train: pd.Index[Any]
+    test: pd.Index[Any]
 
 
 def steps_before(keys: pd.DataFrame, first_tested: datetime, params: Mapping[str, Any]) -> list[TuningStep]:
-    """Return the latest steps that end before a moment, nothing of which was known only after it.
+    """Return the latest steps that use only what was known before `first_tested`.
 
     Raises
     ------
@@ -69,13 +69,13 @@ def steps_before(keys: pd.DataFrame, first_tested: datetime, params: Mapping[str
     found = []
     for step in plan:
         start = datetime.fromisoformat(step["start"])
-        learnt = split.training_rows(past, datetime.fromisoformat(step["train_from"]), start)
-        found.append(TuningStep(start, learnt.index, split.test_rows(past, step).index))
+        train = split.training_rows(past, datetime.fromisoformat(step["train_from"]), start)
+        found.append(TuningStep(start, train.index, split.test_rows(past, step).index))
     return found
 
 
 def suggested(trial: optuna.Trial, space: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the values of a trial by dotted names; a space of whole numbers gives whole numbers."""
+    """Return the values of a trial by dotted names; integer bounds give integers."""
     values: dict[str, Any] = {}
     for name, bounds in space.items():
         low, high, log = bounds["low"], bounds["high"], bool(bounds.get("log", False))
@@ -87,14 +87,14 @@ def suggested(trial: optuna.Trial, space: Mapping[str, Mapping[str, Any]]) -> di
 
 
 def changed(section: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a section of parameters with values put in by their dotted names."""
+    """Return a section of parameters with values replaced by their dotted names."""
     found: dict[str, Any] = deepcopy(dict(section))
     for name, value in values.items():
-        *way, latest = name.split(".")
+        *path_names, last = name.split(".")
         place = found
-        for part in way:
+        for part in path_names:
             place = place[part]
-        place[latest] = value
+        place[last] = value
     return found
 
 
@@ -102,11 +102,13 @@ def losses(
     kind: str, section: Mapping[str, Any], seed: int, matrix: Matrix, steps: Sequence[TuningStep]
 ) -> Iterator[float]:
     """Yield the mean log loss of all rows forecast so far, after each step."""
-    y, said = matrix.keys["outcome"].to_numpy(dtype=np.int64), np.zeros(0)
+    y, all_losses = matrix.keys["outcome"].to_numpy(dtype=np.int64), np.zeros(0)
     for rows in steps:
-        found = create(kind, section, seed=seed).fit(matrix.X[rows.learnt], y[rows.learnt], names=matrix.names)
-        said = np.append(said, scoring.log_loss_each(found.predict_proba(matrix.X[rows.asked]), y[rows.asked]))
-        yield float(said.mean())
+        found = create(kind, section, seed=seed).fit(matrix.X[rows.train], y[rows.train], names=matrix.names)
+        all_losses = np.append(
+            all_losses, scoring.log_loss_each(found.predict_proba(matrix.X[rows.test]), y[rows.test])
+        )
+        yield float(all_losses.mean())
 
 
 def search(
@@ -122,18 +124,18 @@ def search(
     trials: int | None,
     say: Callable[[str], None] = files.log_line,
 ) -> dict[str, Any]:
-    """Try parameters until the time is over, and return the best ones found by anybody in the study.
+    """Try parameters until the time is over; return the best ones of the study.
 
     Parameters
     ----------
     kind, profile : str
-        The estimator, and the profile whose section is the start.
+        The estimator, and the profile with its current parameters.
     name, storage : str
-        The study, and the database that it is kept in.
+        Name of the study, and the URL of its database.
     seconds : float
-        Time after which no trial begins.
+        Time in seconds after which no trial begins.
     trials : int or None
-        Most trials of this process.
+        Maximum number of trials of this process.
     """
     import optuna
 
@@ -148,8 +150,8 @@ def search(
                 raise optuna.TrialPruned
         return loss
 
-    def told(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
-        ended = f"log loss {trial.value:.5f}" if trial.state == optuna.trial.TrialState.COMPLETE else "given up"
+    def report(study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
+        ended = f"log loss {trial.value:.5f}" if trial.state == optuna.trial.TrialState.COMPLETE else "pruned"
         say(f"trial {trial.number}: {ended}; best so far {study.best_value:.5f} by trial {study.best_trial.number}")
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -164,10 +166,10 @@ def search(
             pruner=optuna.pruners.MedianPruner(n_startup_trials=params["tune"]["unpruned"]),
         )
         if BEFORE not in study.user_attrs:
-            *_, today = losses(kind, section, seed, matrix, steps)
-            study.set_user_attr(BEFORE, today)
-            say(f"log loss {today:.5f} with the parameters of today")
-        study.optimize(objective, n_trials=trials, timeout=seconds, callbacks=[told])
+            *_, current = losses(kind, section, seed, matrix, steps)
+            study.set_user_attr(BEFORE, current)
+            say(f"log loss {current:.5f} with the current parameters")
+        study.optimize(objective, n_trials=trials, timeout=seconds, callbacks=[report])
         complete = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
         before = study.user_attrs[BEFORE]
         return {
@@ -186,7 +188,7 @@ def search(
 
 
 def main(root: Path = Path(), arguments: Sequence[str] | None = None) -> None:
-    """Search in the workspace `root`, whose stages up to `split` were run."""
+    """Search in the workspace `root`, in which the stages up to `split` have run."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("estimator")
     parser.add_argument("--minutes", type=float, default=30.0, help="no trial begins after these")
@@ -213,7 +215,7 @@ def main(root: Path = Path(), arguments: Sequence[str] | None = None) -> None:
         matrix,
         steps,
         name=given.study or study_name(given.estimator, profile, [root / path for path in paths], params),
-        storage=os.environ.get(STUDY_URL, NOTHING_KEPT),
+        storage=os.environ.get(STUDY_URL, IN_MEMORY),
         seconds=60.0 * given.minutes,
         trials=given.trials,
     )
@@ -221,11 +223,11 @@ def main(root: Path = Path(), arguments: Sequence[str] | None = None) -> None:
     files.log_line(f"log loss {found['log_loss_before']:.5f} before, {found['log_loss']:.5f} with {found['values']}")
 
 
-def study_name(kind: str, profile: str, learnt_from: Sequence[Path], params: Mapping[str, Any]) -> str:
-    """Return a name that two searches share when their trials can be compared: the same files, the same rules."""
+def study_name(kind: str, profile: str, train_from: Sequence[Path], params: Mapping[str, Any]) -> str:
+    """Return a name that is equal for searches with comparable trials: the same files and parameters."""
     same = json.dumps([params["tune"], params["split"], params["train"][profile][kind]], sort_keys=True)
     digest = hashlib.sha256(same.encode()).hexdigest()
-    return f"{kind} {profile} {files.sha256(*learnt_from)[:12]} {digest[:12]}"
+    return f"{kind} {profile} {files.sha256(*train_from)[:12]} {digest[:12]}"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Gates: look at the files of one step, write down what was found, and stop the pipeline when a row is wrong."""
+"""Gates: check files between stages, write the results, and stop the pipeline when a row is wrong."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-# Read when Great Expectations is imported: it reports its use to its makers otherwise.
+# Read at the import of Great Expectations, which would send usage statistics otherwise.
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 
 import great_expectations as gx
@@ -22,14 +22,14 @@ from apps.ml.pipeline.expectations import Check, CheckedFile
 GATES: Final = ("raw", "finished", "upcoming", "features")
 
 ROWS_SHOWN: Final = 20
-"""Rows that are named of each broken expectation."""
+"""Rows that are listed for each broken expectation."""
 
 TITLE: Final = ("kickoff_at", "home_team", "away_team")
-"""What people know a match by, shown beside its id."""
+"""Columns that identify a match for people, shown with its id."""
 
 
 def subjects_of(gate: str, root: Path) -> list[CheckedFile]:
-    """Return the files that a gate looks at, with what it expects of them."""
+    """Return the files that a gate checks, with its expectations."""
     as_of = pd.Timestamp(files.RawManifest.read(root).as_of)
     if gate == "raw":
         return expectations.raw(as_of)
@@ -44,7 +44,7 @@ def subjects_of(gate: str, root: Path) -> list[CheckedFile]:
 
 
 def frame_of(gate: str, subject: CheckedFile, root: Path) -> pd.DataFrame:
-    """Return the rows that a gate looks at."""
+    """Return the rows that a gate checks."""
     if subject.path == files.MATCHES:
         return expectations.matches(root / subject.path)
     if gate == "features":
@@ -53,7 +53,7 @@ def frame_of(gate: str, subject: CheckedFile, root: Path) -> pd.DataFrame:
 
 
 def check(frame: pd.DataFrame, subject: CheckedFile) -> list[dict[str, Any]]:
-    """Return for each expectation whether it holds, how many rows break it and the first of them."""
+    """Return, for each expectation, whether it holds, how many rows break it and the first of them."""
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     asset = context.data_sources.add_pandas("pandas").add_dataframe_asset("rows")
@@ -61,41 +61,41 @@ def check(frame: pd.DataFrame, subject: CheckedFile) -> list[dict[str, Any]]:
     for number, one in enumerate(subject.checks):
         one.expectation.meta = {"number": number}
     suite = gx.ExpectationSuite(name="gate", expectations=[one.expectation for one in subject.checks])
-    # Most files are sound, and to name the rows that are not takes several times as long as to say that none is.
+    # Finding the rows takes several times as long, and most files are valid.
     if batch.validate(suite, result_format="BOOLEAN_ONLY").success:
-        return [_sound(one, subject) for one in subject.checks]
+        return [_passed(one, subject) for one in subject.checks]
     wanted = {
         "result_format": "COMPLETE",
         "unexpected_index_column_names": list(subject.keys),
         "partial_unexpected_count": ROWS_SHOWN,
     }
     results = batch.validate(suite, result_format=wanted).results
-    # Results come in the order of their columns, not in that of the suite.
+    # Results are not in the order of the suite.
     found = {
         (result.expectation_config.meta or {})["number"]: result for result in results if result.expectation_config
     }
-    return [_verdict(one, found[number], frame, subject) for number, one in enumerate(subject.checks)]
+    return [_result(one, found[number], frame, subject) for number, one in enumerate(subject.checks)]
 
 
-def _sound(one: Check, subject: CheckedFile) -> dict[str, Any]:
+def _passed(one: Check, subject: CheckedFile) -> dict[str, Any]:
     return {"name": one.name, "file": subject.path.as_posix(), "passed": True}
 
 
-def _verdict(one: Check, result: Any, frame: pd.DataFrame, subject: CheckedFile) -> dict[str, Any]:
-    if result.success:
-        return _sound(one, subject)
-    verdict = _sound(one, subject) | {"passed": False}
-    broken = result.result.get("unexpected_index_list") or []
-    count = result.result.get("unexpected_count", len(broken))
-    verdict |= {"count": int(count), "rows": [_row(values, frame, subject) for values in broken[:ROWS_SHOWN]]}
-    if "observed_value" in result.result:
-        verdict["observed"] = _plain(result.result["observed_value"])
-    message = (result.exception_info or {}).get("exception_message")
-    return verdict | ({"error": message} if message else {})
+def _result(one: Check, found: Any, frame: pd.DataFrame, subject: CheckedFile) -> dict[str, Any]:
+    if found.success:
+        return _passed(one, subject)
+    result = _passed(one, subject) | {"passed": False}
+    broken = found.result.get("unexpected_index_list") or []
+    count = found.result.get("unexpected_count", len(broken))
+    result |= {"count": int(count), "rows": [_row(values, frame, subject) for values in broken[:ROWS_SHOWN]]}
+    if "observed_value" in found.result:
+        result["observed"] = _plain(found.result["observed_value"])
+    message = (found.exception_info or {}).get("exception_message")
+    return result | ({"error": message} if message else {})
 
 
 def _row(values: dict[str, Any], frame: pd.DataFrame, subject: CheckedFile) -> dict[str, Any]:
-    """Return the offending values with the key of the row and what people know the match by."""
+    """Return the wrong values with the key and title of their row."""
     here = frame[(frame[list(subject.keys)] == [values[key] for key in subject.keys]).all(axis=1)]
     title = {name: here[name].iloc[0] for name in TITLE if name in frame and len(here)}
     keys = {key: values[key] for key in subject.keys}
@@ -103,7 +103,7 @@ def _row(values: dict[str, Any], frame: pd.DataFrame, subject: CheckedFile) -> d
 
 
 def _plain(value: Any) -> Any:
-    """Return a value that JSON can hold; what is missing or no number becomes text or nothing."""
+    """Return a value that JSON can hold."""
     if isinstance(value, pd.Timestamp):
         return value.isoformat()
     value = value.item() if hasattr(value, "item") else value
@@ -112,24 +112,22 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, str | int | float | bool) or value is None else str(value)
 
 
-def line(verdict: dict[str, Any]) -> str:
+def line(result: dict[str, Any]) -> str:
     """Return a broken expectation in one line, with the rows that break it."""
-    rows = "; ".join(", ".join(f"{name}={value}" for name, value in row.items()) for row in verdict.get("rows", ()))
-    reason = rows or verdict.get("error") or f"observed {verdict.get('observed')}"
-    more = verdict["count"] - len(verdict["rows"])
-    return f"FAILED {verdict['file']}: {verdict['name']}: {reason}" + (f"; and {more} more" if more > 0 else "")
+    rows = "; ".join(", ".join(f"{name}={value}" for name, value in row.items()) for row in result.get("rows", ()))
+    reason = rows or result.get("error") or f"observed {result.get('observed')}"
+    more = result["count"] - len(result["rows"])
+    return f"FAILED {result['file']}: {result['name']}: {reason}" + (f"; and {more} more" if more > 0 else "")
 
 
 def passes(gate: str, root: Path) -> bool:
-    """Run one gate, write down what it found, and say it."""
-    checks = [
-        verdict for subject in subjects_of(gate, root) for verdict in check(frame_of(gate, subject, root), subject)
-    ]
-    broken = [verdict for verdict in checks if not verdict["passed"]]
+    """Run one gate, write its result, and print it."""
+    checks = [result for subject in subjects_of(gate, root) for result in check(frame_of(gate, subject, root), subject)]
+    broken = [result for result in checks if not result["passed"]]
     result = {"gate": gate, "passed": not broken, "expectations": len(checks), "broken": broken}
     files.write_json(root / files.VALIDATION / f"{gate}.json", result)
-    for verdict in broken:
-        files.log_line(line(verdict))
+    for result in broken:
+        files.log_line(line(result))
     files.log_line(f"gate {gate}: {len(checks) - len(broken)} of {len(checks)} expectations hold")
     return not broken
 
@@ -137,14 +135,14 @@ def passes(gate: str, root: Path) -> bool:
 def main(arguments: Sequence[str], root: Path = Path()) -> int:
     """Run gates in the workspace `root`; return 1 when one of them stops the pipeline.
 
-    A gate that fails ends none of the others: whoever corrects rows wants to see them all.
+    All gates run even if one fails, so that all wrong rows are listed.
     """
     unknown = [gate for gate in arguments if gate not in GATES]
     if unknown or not arguments:
         files.log_line(f"unknown gates {unknown}; there are {', '.join(GATES)}")
         return 2
-    verdicts = [passes(gate, root) for gate in arguments]
-    return 0 if all(verdicts) else 1
+    results = [passes(gate, root) for gate in arguments]
+    return 0 if all(results) else 1
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Compile every kernel, or load what an earlier process has compiled, before anybody waits for one.
+"""Compile every kernel, or load it from the cache, before it is needed.
 
-A kernel is compiled the first time that it is called. All of them together take most of a minute of one processor, and
-each process that meets an empty cache at the same time would compile them once more. `run` calls each on a few invented
-matches. The first process on a machine compiles while the others wait for it, then everybody loads the same files.
+A kernel is compiled when it is first called. All of them take almost a minute of one processor, in each process that
+finds an empty cache. `run` calls all kernels on a few made-up matches: the first process on a machine compiles while
+the others wait, then all load the same files.
 
-``python -m apps.ml.pipeline.warm_up`` does it for an installation or an image, on all processors.
+``python -m apps.ml.pipeline.warm_up`` compiles on several processors, for an installation or an image.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ from apps.ml.pipeline import files
 CHECKOUT: Final = Path(__file__).parents[3]
 TREES: Final = "trees"
 SEASONS: Final = "seasons"
-# Form has the largest kernels and comes first, so that no process is left with it alone at the end.
+# Form has the largest kernels and comes first, so that it does not run alone at the end.
 PARTS: Final = ("form", *(family for family in FAMILIES if family != "form"), TREES, SEASONS)
 PROCESSES: Final = 4
-"""So many compile at most: each takes half a gigabyte."""
+"""Maximum number of compiling processes: each needs half a gigabyte."""
 CLUBS: Final = 4
 PLAYERS: Final = 11
 START: Final = pd.Timestamp("2020-08-01 15:00", tz="UTC")
 
 
 def run() -> float:
-    """Call every kernel once with each kind of argument that it meets at work; return the seconds that it took."""
+    """Call every kernel once with each type of argument that is used; return the duration in seconds."""
     began = time.perf_counter()
     with one_at_a_time():
         for part in PARTS:
@@ -64,10 +64,10 @@ def call(part: str) -> None:
 
 @contextmanager
 def one_at_a_time() -> Iterator[None]:
-    """Wait until no other process compiles into the same folder, and keep the others waiting."""
+    """Hold the lock of the cache folder, so that one process compiles at a time."""
     folder = os.open(cache_folder(), os.O_RDONLY)
     try:
-        # A file system without locks costs time, since several processes compile the same; no more.
+        # Without locks in the file system, several processes compile the same kernels; that only costs time.
         with suppress(OSError):
             fcntl.flock(folder, fcntl.LOCK_EX)
         yield
@@ -76,7 +76,7 @@ def one_at_a_time() -> Iterator[None]:
 
 
 def fold(family: str) -> None:
-    """Fold invented matches into one family as the pipeline and as serving do."""
+    """Fold made-up matches into one family, as pipeline and serving do."""
     params = files.read_params(CHECKOUT)["features"]
     matches, lineups = invented_matches(), invented_lineups()
     played, coming = matches[:-2], matches[-2:].assign(home_goals=np.nan, away_goals=np.nan, status="scheduled")
@@ -91,7 +91,7 @@ def fold(family: str) -> None:
 
 
 def simulate() -> None:
-    """Simulate an invented season, with doubt and without."""
+    """Simulate a made-up season, with doubt and without."""
     fixtures = np.array([(home, away) for home in range(CLUBS) for away in range(CLUBS) if home != away])
     for doubt in (0.0, 0.3):
         season.simulate(
@@ -158,11 +158,11 @@ def invented_lineups() -> pd.DataFrame:
 
 
 def main() -> None:
-    """Compile what is not compiled yet, a part in each of several processes."""
+    """Compile the kernels in several processes."""
     began = time.perf_counter()
     with one_at_a_time(), ProcessPoolExecutor(min(PROCESSES, os.cpu_count() or 1), get_context("spawn")) as pool:
         list(pool.map(call, PARTS))
-    files.log_line(f"kernels are compiled, in {time.perf_counter() - began:.1f} s; they are kept in {cache_folder()}")
+    files.log_line(f"kernels compiled in {time.perf_counter() - began:.1f} s; cached in {cache_folder()}")
 
 
 if __name__ == "__main__":

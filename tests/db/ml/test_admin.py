@@ -160,7 +160,7 @@ def test_an_unknown_run_is_not_found(admin):
 def test_a_promotion_asks_for_a_reason_and_records_it(admin, make_version):
     version = make_version(1)
     address = reverse("admin:ml_modelversion_promote_version", args=[version.pk])
-    assert "A rollback takes it back" in admin.get(address).content.decode()
+    assert "A rollback undoes the promotion" in admin.get(address).content.decode()
     admin.post(address, {"reason": "", "_form_submitted": "on"})
     assert not Promotion.objects.exists()
     admin.post(address, {"reason": "sharper", "_form_submitted": "on"})
@@ -203,17 +203,17 @@ def test_a_promotion_names_what_speaks_against_it(admin, make_version, now):
     services.promote(version=make_version(1, home=0.55), user=None, reason="first", now=now)
     candidate = make_version(2, home=0.4, passed=False)
     address = reverse("admin:ml_modelversion_promote_version", args=[candidate.pk])
-    assert "it was not compared with the champion" in admin.get(address).content.decode()
+    assert "it has not been compared with the champion" in admin.get(address).content.decode()
     services.compare(version=candidate, now=now)
     dialog = admin.get(address).content.decode()
-    assert "Against it:" in dialog
+    assert "Warnings:" in dialog
     assert "gate “log loss” did not pass" in dialog
     assert "log loss: candidate − champion is +" in dialog
     admin.post(address, {"reason": "I know better", "_form_submitted": "on"})
     assert selectors.champion(World.SANDBOX).version_id == candidate.pk
     # The names of measures keep their capitals: RPS, ECE.
     said = admin.get(reverse("admin:ml_modelversion_change", args=[candidate.pk])).content.decode()
-    assert "Model 2 (sandbox) is champion. Against it spoke:" in said
+    assert "Model 2 (sandbox) is champion. Warnings:" in said
 
 
 def test_a_labelled_version_is_refused_with_the_reason(admin, make_version):
@@ -224,7 +224,7 @@ def test_a_labelled_version_is_refused_with_the_reason(admin, make_version):
     )
     assert not Promotion.objects.exists()
     page = admin.get(reverse("admin:ml_modelversion_change", args=[version.pk])).content.decode()
-    assert "serving has no prices of coming matches" in page
+    assert "not available for coming matches" in page
 
 
 def test_the_report_is_shown_and_may_run_nothing(admin, make_version):

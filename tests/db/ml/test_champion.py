@@ -32,13 +32,13 @@ def test_a_promotion_records_who_when_and_why(make_version, operator, now):
 def test_a_second_promotion_of_the_champion_is_refused_and_leaves_one_row(make_version, operator, now):
     version = make_version(1)
     services.promote(version=version, user=operator, reason="first", now=now)
-    with pytest.raises(services.PromotionRefusedError, match="champion already"):
+    with pytest.raises(services.PromotionRefusedError, match="has been champion since"):
         services.promote(version=version, user=operator, reason="double click", now=now)
     assert Promotion.objects.count() == 1
 
 
 def test_a_promotion_without_a_reason_is_refused(make_version, operator, now):
-    with pytest.raises(services.PromotionRefusedError, match="Say why"):
+    with pytest.raises(services.PromotionRefusedError, match="Give a reason"):
         services.promote(version=make_version(1), user=operator, reason="  ", now=now)
 
 

@@ -126,7 +126,7 @@ def test_a_champion_from_before_dossiers_leaves_the_candidate_where_it_is(make_v
     make_version(2, home=0.6)
     (made,) = services.compare_due(now=now)
     assert made.verdict == "candidate"
-    assert "model 1 is from a time before forecasts were kept" in made.reason
+    assert "model 1 was made before forecasts were stored" in made.reason
 
 
 def test_files_of_a_candidate_that_cannot_be_loaded_are_a_reason_and_no_crash(make_version, champion, now):
@@ -174,7 +174,7 @@ def test_manual_promotion_stays_possible_against_every_line_and_those_are_named(
 def test_a_labelled_version_is_compared_with_but_never_promoted(make_version, now):
     labelled = make_version(1, inputs="prices before the match", home=0.6)
     assert services.promote_first_champion(world=World.SANDBOX, now=now) is None
-    with pytest.raises(services.PromotionRefusedError, match="looks at prices before the match"):
+    with pytest.raises(services.PromotionRefusedError, match="uses prices before the match"):
         promote(labelled, now)
     assert stage(labelled) == VersionStage.LABELLED
     assert numbers() == {"smoke": None, "candidate": None, "challenger": None, "champion": None, "labelled": 1}

@@ -342,8 +342,8 @@ def test_an_export_whose_connection_was_lost_is_repeated_and_says_why(transactio
     ("options", "says"),
     [
         ({"world": "sandbox"}, "has no matches yet"),
-        ({"world": "real", "as_of": "yesterday"}, "is no instant"),
-        ({"world": "real", "as_of": "2024-03-10T00:00:00"}, "has no zone"),
+        ({"world": "real", "as_of": "yesterday"}, "is not an instant"),
+        ({"world": "real", "as_of": "2024-03-10T00:00:00"}, "has no time zone"),
     ],
 )
 def test_a_wrong_question_is_answered_with_what_to_do(tmp_path, options, says):

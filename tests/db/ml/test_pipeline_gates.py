@@ -107,7 +107,7 @@ RAW: list[tuple[str, Spoil]] = [
     ("the kick-off is a plausible time", put("kickoff_at", pd.Timestamp("1850-01-01", tz="UTC"))),
     ("a result is known after the kick-off", known_at_kickoff),
     ("no result was known after the export's as_of", put("known_at", NOW)),
-    ("a finished match tells when its result was known", put("known_at", pd.NaT)),
+    ("a finished match has the time when its result was known", put("known_at", pd.NaT)),
     ("a finished match has home goals", put("home_goals", np.nan)),
     ("a finished match has away goals", put("away_goals", np.nan)),
     ("a fixture has no home goals", put("home_goals", 1.0, "scheduled")),

@@ -124,7 +124,7 @@ def test_the_same_inputs_register_nothing_twice(built):
     first = register(built)
     before = plain()
     assert "registered" in first
-    assert "was made from the same already" in register(built)
+    assert "was made from the same inputs already" in register(built)
     assert plain() == before
     assert files.read_json(built / files.REGISTERED) == {
         "id": before.pk, "world": "sandbox", "number": before.number, "key": before.key, "created": False,
@@ -306,7 +306,7 @@ def test_the_best_model_that_looks_at_prices_is_registered_beside_and_labelled(b
     assert services.promote_first_champion(world=World.SANDBOX, now=now).version == plain()
     made = services.compare(version=labelled, now=now)
     assert made.verdict == "candidate"
-    assert "schema: the served state describes no" in made.reason
+    assert "schema: the feature state lacks" in made.reason
 
 
 def test_a_second_version_is_compared_with_the_champion_by_what_both_keep(built, tmp_path, now):

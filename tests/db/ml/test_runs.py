@@ -371,7 +371,7 @@ def test_a_run_whose_worker_was_killed_dies_with_it_and_is_resumed(toy, version,
     assert trained(toy) == 2, "only the stage that was under way is repeated"
     (noted,) = run.interruptions
     assert (noted["kind"], noted["stage"]) == ("died", "train")
-    assert "ended without notice" in run.log
+    assert "ended unexpectedly" in run.log
     assert made.number == 1
 
 

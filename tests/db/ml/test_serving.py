@@ -210,7 +210,7 @@ def test_a_champion_whose_libraries_fail_does_not_end_the_keeper(make_version, n
     monkeypatch.setattr(serving, "prepare", fail)
     serving.keep_current(clock=lambda: now, rounds=2)
     assert serving.is_warm()
-    assert "models are not looked after" in caplog.text
+    assert "the champions cannot be updated" in caplog.text
 
 
 @pytest.mark.parametrize("n", [1, 40])

@@ -1,4 +1,4 @@
-"""The exhibit on betting: every number by hand."""
+"""The betting simulation: every number by hand."""
 
 from __future__ import annotations
 
@@ -69,9 +69,11 @@ def test_the_return_is_profit_over_stakes_and_its_interval_draws_days():
 def test_the_deepest_fall_is_taken_between_days_and_from_the_highest_before():
     days = np.array([1, 1, 2, 3, 4, 5])
     # By day: +3 − 1 = 2, −1.5, +1, −2, +5: running 2, 0.5, 1.5, −0.5, 4.5.
-    assert betting.fall(days, np.array([3.0, -1.0, -1.5, 1.0, -2.0, 5.0])) == pytest.approx(2.5)
-    assert betting.fall(days[:2], np.array([1.0, 2.0])) == 0.0
-    assert betting.fall(days[:1], np.array([-1.0])) == 1.0, "the beginning counts as the highest before the first bet"
+    assert betting.drawdown(days, np.array([3.0, -1.0, -1.5, 1.0, -2.0, 5.0])) == pytest.approx(2.5)
+    assert betting.drawdown(days[:2], np.array([1.0, 2.0])) == 0.0
+    assert betting.drawdown(days[:1], np.array([-1.0])) == 1.0, (
+        "the beginning counts as the highest before the first bet"
+    )
 
 
 def test_a_bankroll_grows_day_by_day_and_stakes_no_more_than_its_limit():
@@ -93,7 +95,7 @@ def test_closing_value_is_the_price_over_the_fair_closing_price():
     assert betting.closing_value(bets, np.full((4, 3), np.nan), DAYS[bets.rows], 20, 0.95) is None
 
 
-def test_the_exhibit_holds_the_strategies_by_hand():
+def test_the_simulation_holds_the_strategies_by_hand():
     nothing = np.full((4, 3), np.nan)
     found = betting.simulation({"logit": forecasts()}, "logit", quoted(), nothing, SECTION, EVALUATE)
     blind, flat, kelly = found["strategies"]
@@ -107,8 +109,8 @@ def test_the_exhibit_holds_the_strategies_by_hand():
     assert kelly["end"] == pytest.approx(first * (1.0 + shares[2] * 2.6))
     assert kelly["roi"]["mean"] == pytest.approx((shares @ [1.4, -1.0, 2.6]) / shares.sum())
     assert kelly["clv"] is None
-    assert "closing-line value is not known" in " ".join(found["says"])
-    assert "3 flat bets on 3 matches and won 100.0% of the stakes" in found["says"][0]
+    assert "closing-line value is unknown" in " ".join(found["summary"])
+    assert "3 flat bets on 3 matches and won 100.0% of the stakes" in found["summary"][0]
 
 
 def test_a_forecast_that_sees_no_edge_places_no_bet_and_says_so():
@@ -116,26 +118,26 @@ def test_a_forecast_that_sees_no_edge_places_no_bet_and_says_so():
     low = np.full((4, 3), 2.0)
     found = betting.simulation({"logit": forecasts(same)}, "logit", quoted(low), low * 0.2, SECTION, EVALUATE)
     assert [row["roi"] for row in found["strategies"][1:]] == [None, None]
-    assert "no bet would have been placed" in found["says"][0]
+    assert "no bet would have been placed" in found["summary"][0]
 
 
-def test_without_prices_the_exhibit_is_empty_and_says_so():
+def test_without_prices_the_simulation_is_empty_and_says_so():
     found = betting.simulation({"logit": forecasts()}, "logit", quoted().iloc[:0], P * np.nan, SECTION, EVALUATE)
     assert found["strategies"] == []
-    assert found["says"] == [
-        "No price was quoted before the tested matches: there is nothing to bet at, and this exhibit is empty."
-    ]
+    assert found["summary"] == ["No price was quoted before the tested matches: no bet can be simulated."]
 
 
 def test_a_profit_on_paper_is_called_one_to_doubt_and_a_clear_loss_a_loss():
     lucky = np.where(np.arange(3) == Y[:, None], 0.9, 0.05)
     won = betting.simulation({"logit": forecasts(lucky)}, "logit", quoted(), P * np.nan, SECTION, EVALUATE)
-    assert "must be doubted first" in won["says"][0]
-    assert any(said.startswith("Above 0 on paper: logit (no odds) at the average, flat stakes") for said in won["says"])
+    assert "first look for a leak" in won["summary"][0]
+    assert any(
+        said.startswith("Above 0 on paper: logit (no odds) at the average, flat stakes") for said in won["summary"]
+    )
     wrong = np.roll(lucky, 1, axis=1)
     lost = betting.simulation({"logit": forecasts(wrong)}, "logit", quoted(), P * np.nan, SECTION, EVALUATE)
-    assert "lost 100.0% of the stakes" in lost["says"][0]
-    assert "a loss that chance does not explain" in lost["says"][0]
+    assert "lost 100.0% of the stakes" in lost["summary"][0]
+    assert "a loss that chance does not explain" in lost["summary"][0]
 
 
 def test_the_served_model_and_those_labelled_with_prices_bet_and_no_other_does(built):

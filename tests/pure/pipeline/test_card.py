@@ -57,7 +57,7 @@ def test_the_card_tells_use_data_measures_limits_and_lineage(facts):
     own = facts.metrics["models"][facts.estimator]
     gap = facts.metrics["benchmarks"][0]["gap"]["log_loss"]
     assert f"{own['log_loss']:.4f}" in text
-    assert "of line-ups and absences at most" in text
+    assert "line-ups and absences that were published before the forecast" in text
     assert f"{gap['low']:+.4f}".replace("-", "−") in text
     for said in ("# Model 7 (sandbox)", "league-0", f"{facts.rows:,} finished matches", "simulated", "smoke", "d" * 64):
         assert said in text
@@ -72,8 +72,8 @@ def test_a_comparison_is_part_of_the_card_and_its_table_stays_whole(facts):
 
 def test_a_labelled_model_says_what_it_looks_at_and_that_it_is_not_served(facts):
     text = card.markdown(replace(facts, inputs="prices before the match"))
-    assert "It looks at prices before the match." in text
-    assert "never champion by default" in text
+    assert "It uses prices before the match." in text
+    assert "is never served" in text
 
 
 def test_a_version_without_measures_has_a_card_all_the_same(facts):

@@ -130,7 +130,7 @@ def test_only_matches_that_both_forecast_count(contender):
 def test_a_champion_from_before_forecasts_were_kept_is_said_to_be(contender):
     found = comparison.compare(contender("logit", 2), replace(contender("logit"), forecasts=None), RULES)
     assert not found.may_take_over
-    assert "model 1 is from a time before forecasts were kept" in found.sentence
+    assert "model 1 was made before forecasts were stored" in found.sentence
 
 
 def test_files_that_do_not_give_their_golden_rows_fail_two_lines(contender):
@@ -151,7 +151,7 @@ def test_a_state_of_another_format_fails_the_same_lines(contender, monkeypatch):
 
 def test_a_column_that_the_served_state_does_not_describe_is_named():
     lacking = comparison.schema_criterion(read=["elo_diff", "price_home"], described=["elo_diff"], before=["elo_diff"])
-    assert (lacking.passed, lacking.reason) == (False, "the served state describes no price_home")
+    assert (lacking.passed, lacking.reason) == (False, "the feature state lacks price_home")
     grown = comparison.schema_criterion(read=["a"], described=["a", "b"], before=["a", "c"])
     assert grown.passed
     assert "1 new and 1 gone against the champion" in grown.reason

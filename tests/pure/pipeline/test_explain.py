@@ -101,13 +101,13 @@ def test_what_a_family_says_by_itself_is_a_logit_on_its_columns_with_gaps_filled
     informed = refits.family_alone(trial, ["elo_diff", "filter_signal_home"], l2=1.0)
     noise = refits.family_alone(trial, ["form_noise"], l2=1.0)
     counts = np.bincount(trial.y) / len(trial.y)
-    plain = float(-np.log(counts[trial.asked_y]).mean())
+    plain = float(-np.log(counts[trial.y_test]).mean())
     assert noise["log_loss"] == pytest.approx(plain, abs=0.002)
     assert informed["log_loss"] < plain - 0.1
     holes = trial.X.copy()
     holes[::2, 0] = np.nan
     narrow = refits.RefitData(
-        NAMES, holes, trial.y, trial.asked, trial.asked_y, trial.asked_days, seed=3, draws=10, level=0.95
+        NAMES, holes, trial.y, trial.X_test, trial.y_test, trial.test_days, seed=3, draws=10, level=0.95
     ).only(["elo_diff"])
     assert narrow.X[::2, 0] == pytest.approx(trial.X[1::2, 0].mean())
     assert narrow.X[1::2, 0].tolist() == trial.X[1::2, 0].tolist()
@@ -139,7 +139,7 @@ def test_the_learning_curve_falls_and_ends_with_all_rows(trial):
 )
 def test_the_parts_of_columns_sum_to_the_scores(trial, name, section):
     model = trial.fitted(name, section)
-    X = trial.asked[:50]
+    X = trial.X_test[:50]
     total, scores = sum(model.parts(X, str).values()), model.scores(X)
     np.testing.assert_allclose(
         total - total.mean(axis=1, keepdims=True), scores - scores.mean(axis=1, keepdims=True), atol=1e-9
@@ -148,7 +148,7 @@ def test_the_parts_of_columns_sum_to_the_scores(trial, name, section):
 
 def test_the_parts_of_columns_sum_to_those_of_the_groups_that_forecasts_show(trial):
     model = trial.fitted("xgboost", TREES)
-    X = trial.asked[:50]
+    X = trial.X_test[:50]
     groups, columns = model.parts(X), model.parts(X, str)
     np.testing.assert_allclose(columns["elo_diff"], groups["elo"], atol=1e-9)
     np.testing.assert_allclose(columns["filter_signal_home"], groups["goals and shots"], atol=1e-9)
@@ -156,7 +156,7 @@ def test_the_parts_of_columns_sum_to_those_of_the_groups_that_forecasts_show(tri
 
 def test_the_mean_size_of_a_column_of_a_logit_is_that_of_its_term(trial):
     model = trial.fitted("logit", SECTIONS["logit"])
-    found = importance.shapley(model, trial.asked, 2)
+    found = importance.shapley(model, trial.X_test, 2)
     assert [row["name"] for row in found["columns"]] == ["elo_diff", "filter_signal_home"]
     # The world adds 0.7 of the rating to home and takes it from away; a standard normal has mean size √(2/π).
     assert found["columns"][0]["home_away"] == pytest.approx(1.4 * np.sqrt(2.0 / np.pi), rel=0.15)
@@ -214,5 +214,5 @@ def test_a_profile_that_the_section_does_not_know_is_named(copy):
     params["train"]["thorough"] = params["train"]["smoke"]
     files.write_text(copy / files.PARAMS, yaml.safe_dump(params, sort_keys=False))
     files.write_json(copy / files.FOLDS, plan | {"profile": "thorough"})
-    with pytest.raises(ValueError, match="says nothing of the profile 'thorough'"):
+    with pytest.raises(ValueError, match="lacks the profile 'thorough'"):
         explain.main(copy)

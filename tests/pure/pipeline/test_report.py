@@ -91,7 +91,7 @@ def test_all_that_was_asked_of_the_evaluation_has_its_place(page, found):
     for words in (
         "Differences on the same matches", "All on the same", "before calibration", "Month of the calendar",
         "Promoted and relegated clubs", "Gap in ratings", "Part of the season", "Learning curve",
-        "log loss added", "Shapley values", "closing-line value", "gives no advice to bet",
+        "log loss added", "Shapley values", "closing-line value", "gives no betting advice",
     ):  # fmt: skip
         assert words in page, words
     assert [step["start"][:10] for step in found.breakdown["steps"]] == ["2022-07-01", "2023-07-01"]
@@ -133,8 +133,8 @@ def test_small_competitions_a_market_without_shared_matches_and_no_refits_have_s
     pictures = report.plots(apart)
     assert "learning" not in pictures
     text = report.page(apart, pictures)
-    assert "The lines share no tested match" in text
-    assert "The profile fits no model anew" in text
+    assert "No tested match is quoted by all lines" in text
+    assert "The profile refits no model" in text
 
 
 def test_numbers_are_written_with_a_true_minus_and_a_missing_one_as_a_dash():

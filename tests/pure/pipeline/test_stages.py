@@ -367,7 +367,7 @@ def test_a_training_that_was_stopped_fits_no_finished_step_again_and_ends_in_equ
     last = len(files.read_json(copy / files.FOLDS)["folds"])
     assert last > 1
     assert stopped == [last]
-    assert "before the stage was stopped" in capsys.readouterr().out
+    assert "before the stage was interrupted" in capsys.readouterr().out
     for path in (files.TRAINED, files.OUT_OF_SAMPLE):
         places = sorted((built / path).rglob("*")) if (built / path).is_dir() else [built / path]
         for place in places:
@@ -407,7 +407,7 @@ def test_a_pool_of_other_members_than_those_that_are_fitted_is_refused(built, tm
     params = files.read_params(root)
     params["train"]["smoke"]["logit"] = {**params["train"]["smoke"]["logit"], "l2": 2.0}
     files.write_text(root / files.PARAMS, yaml.safe_dump(params))
-    with pytest.raises(ValueError, match=r"pool\.members\.logit is not what the profile fits as logit"):
+    with pytest.raises(ValueError, match=r"pool\.members\.logit differs from train\.logit of the profile"):
         train.main(root)
 
 
@@ -566,8 +566,8 @@ def test_a_world_without_prices_is_evaluated_all_the_same(copy):
     assert {row["quoted_line_rps"] for row in metrics["competitions"]} == {None}
     assert files.read_json(copy / files.BREAKDOWN)["together"] is None
     page = (copy / files.REPORT).read_text()
-    assert "there is no market to compare with" in page
-    assert "there is nothing to bet at" in page
+    assert "no comparison with the market" in page
+    assert "no bet can be simulated" in page
 
 
 def test_the_report_tells_the_numbers_and_fetches_nothing(built):

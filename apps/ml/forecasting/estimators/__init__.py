@@ -40,11 +40,11 @@ REGISTRY: Final[dict[str, type[Estimator]]] = {
         *(PriceRating, MarketAware),
     )
 }
-"""Every estimator by name; those that `uses_market` marks are labelled with prices wherever they are shown."""
+"""Every estimator by name; those with `uses_market` are labelled with their inputs wherever they are shown."""
 
 
 def create(name: str, params: Mapping[str, Any], *, seed: int) -> Estimator:
-    """Return an estimator that is not yet fitted.
+    """Return an unfitted estimator.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def create(name: str, params: Mapping[str, Any], *, seed: int) -> Estimator:
     params : mapping
         Its section of the parameters.
     seed : int
-        Seed of whatever is random in the fit.
+        Seed of the fit.
     """
     if name not in REGISTRY:
         raise ValueError(f"unknown estimator {name!r}; there are {list(REGISTRY)}")
@@ -61,12 +61,12 @@ def create(name: str, params: Mapping[str, Any], *, seed: int) -> Estimator:
 
 
 def load(folder: Path) -> Estimator | Calibrated:
-    """Return the estimator, with its calibration if it has one, that was saved in a folder.
+    """Load the estimator in a folder, with its calibration if it has one.
 
     Raises
     ------
     ModelFormatError
-        When the folder holds none that this code can read.
+        When the folder holds no estimator that this code can read.
     """
     try:
         content = json.loads((folder / "estimator.json").read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""What every estimator is: features in, probabilities of home, draw and away out, with the reasons in log-odds."""
+"""The interface of estimators: from features to probabilities of home, draw and away, explained in log-odds."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ CLASSES: Final = (0, 1, 2)
 """Home, draw, away."""
 
 MARKET_PREFIXES: Final = ("odds_", "price_")
-"""Columns made of prices; only an estimator that says so takes them."""
+"""Prefixes of columns made of prices, which only estimators with `uses_market` take."""
 
 Floats = NDArray[np.float64]
 Grouping = Callable[[str], str]
 
 
 class MarketInputError(ValueError):
-    """Columns made of prices were given to an estimator that must not see them."""
+    """An estimator without `uses_market` was given columns made of prices."""
 
 
 class ModelFormatError(ValueError):
@@ -46,14 +46,14 @@ class Estimator(ABC):
     params : mapping
         Section of the estimator in the parameters, kept with the saved model.
     seed : int
-        Seed of whatever is random in the fit.
+        Seed of the fit.
 
     Attributes
     ----------
     uses_market : bool
-        Whether it may see columns made of prices.
+        Whether it takes columns made of prices.
     inputs : str
-        What of the market it looks at, as people are told it wherever it is shown.
+        Its inputs in words, as shown with its forecasts.
     names : tuple of str
         Names of all columns of `X`, in order, as given to `fit`.
     columns : tuple of str
@@ -91,7 +91,7 @@ class Estimator(ABC):
         Raises
         ------
         MarketInputError
-            When a column is made of prices and the estimator is not one that may see them.
+            When a column is made of prices and the estimator does not use the market.
         """
         self.names = tuple(names)
         if X.ndim != 2 or X.shape[1] != len(self.names) or X.shape[0] == 0:
@@ -103,9 +103,9 @@ class Estimator(ABC):
         return self
 
     def taking(self, names: Sequence[str]) -> Self:
-        """Return the same estimator for rows of other columns, among which it finds its own by name.
+        """Return the same estimator for rows with other columns, in which it finds its own by name.
 
-        A fit needs no more than the `wanted` ones; a matrix of all columns may not fit into memory.
+        This allows a fit on the `wanted` columns only; a matrix of all columns may not fit into memory.
         """
         missing = [name for name in self.columns if name not in names]
         if missing:
@@ -115,12 +115,12 @@ class Estimator(ABC):
         return other
 
     def wanted(self, names: Sequence[str]) -> list[str]:
-        """Return those of the columns that a fit would use.
+        """Return the columns that a fit would use.
 
         Raises
         ------
         MarketInputError
-            When a column is made of prices and the estimator is not one that may see them.
+            When a column is made of prices and the estimator does not use the market.
         """
         priced = [name for name in names if name.startswith(MARKET_PREFIXES)]
         if priced and not self.uses_market:
@@ -138,14 +138,14 @@ class Estimator(ABC):
         return difference
 
     def contributions(self, X: Floats) -> dict[str, Floats]:
-        """Return what each group adds to the log-odds of home against away, (n,) each; they sum to `raw_score`."""
+        """Return contributions of groups to the log-odds of home against away, shape (n,); they sum to `raw_score`."""
         return {group: parts[:, 0] - parts[:, 2] for group, parts in self.parts(X).items()}
 
     def expected_goals(self, X: Floats) -> Floats:
         """Return expected goals of home and away, shape (n, 2).
 
-        An estimator of outcomes alone takes the total from the goal ratings, else from the competition, and splits it
-        so that the grid leans as its probabilities do.
+        An estimator of outcomes takes the total from the goal ratings or from the competition, and splits it so that
+        the grid of scorelines agrees with its probabilities.
         """
         return goals.split_total(self.predict_proba(X), self._total_goals(X))
 
@@ -155,15 +155,15 @@ class Estimator(ABC):
 
     @abstractmethod
     def parts(self, X: Floats, by: Grouping = group_of) -> dict[str, Floats]:
-        """Return what each group of columns adds to the scores, up to a number common to the classes.
+        """Return the contribution of each group of columns to the scores, up to a constant common to the classes.
 
         Parameters
         ----------
         X : ndarray, shape (n, k)
             Features.
         by : callable
-            Names the group of a column; `str` lets each stand by itself. What no single column stands behind, such as
-            a baseline or the strengths of a goal model, keeps the name of its group.
+            Returns the group of a column; `str` makes each column a group. Contributions that belong to no single
+            column, such as a baseline or the strengths of a goal model, keep the name of their group.
 
         Returns
         -------
@@ -180,14 +180,14 @@ class Estimator(ABC):
 
     @abstractmethod
     def _state(self) -> dict[str, Any]:
-        """Return what was fitted as JSON."""
+        """Return the fitted state for JSON."""
 
     @abstractmethod
     def _restore(self, state: Mapping[str, Any]) -> None:
-        """Take what `_state` gave."""
+        """Restore the state that `_state` returned."""
 
     def _save_more(self, folder: Path) -> None:
-        """Write what JSON does not hold; most estimators have nothing more."""
+        """Write the part of the state that is not JSON; most estimators have none."""
         return
 
     def _load_more(self, folder: Path) -> None:
@@ -195,7 +195,7 @@ class Estimator(ABC):
         return
 
     def save(self, folder: Path) -> None:
-        """Write the estimator into a folder: JSON, and UBJ for trees."""
+        """Write the estimator into a folder."""
         folder.mkdir(parents=True, exist_ok=True)
         content = {
             "format": FORMAT,
@@ -239,7 +239,7 @@ class Estimator(ABC):
 
 @lru_cache(maxsize=256)
 def places(names: tuple[str, ...], columns: tuple[str, ...]) -> NDArray[np.int64]:
-    """Return where each of the columns is among the names, shape (columns,); looked up once for each pair of both."""
+    """Return the positions of the columns among the names, shape (columns,); cached."""
     by_name = {name: place for place, name in enumerate(names)}
     found = np.array([by_name[name] for name in columns], dtype=np.int64)
     found.flags.writeable = False
@@ -254,12 +254,12 @@ def softmax(scores: Floats) -> Floats:
 
 
 def chosen(names: Sequence[str], patterns: Sequence[str], left_out: Sequence[str] = ()) -> list[str]:
-    """Return the names that a pattern such as ``form_*_3_*`` matches and none of `left_out` does, in their order.
+    """Return the names that match a pattern such as ``form_*_3_*`` and none of `left_out`, in their order.
 
     Raises
     ------
     ValueError
-        When a pattern matches nothing: it would be a slip of the pen.
+        When a pattern matches no name, which is probably a typing error.
     """
     idle = [pattern for pattern in patterns if not any(fnmatchcase(name, pattern) for name in names)]
     if idle:
@@ -273,7 +273,7 @@ def chosen(names: Sequence[str], patterns: Sequence[str], left_out: Sequence[str
 
 
 def grouped(names: Sequence[str], parts: Floats, by: Grouping) -> dict[str, Floats]:
-    """Return sums of parts, shape (n, k, 3) for k columns, by group of columns; shape (n, 3) each."""
+    """Sum the parts of k columns, shape (n, k, 3), by group of columns; shape (n, 3) each."""
     found: dict[str, Floats] = {}
     for place, name in enumerate(names):
         group, part = by(name), parts[:, place]

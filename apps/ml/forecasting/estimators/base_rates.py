@@ -1,4 +1,4 @@
-"""Base rates of the competition as a forecast: what every model has to beat."""
+"""Base rates of the competition as a forecast, which every model has to beat."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ GOALS = ("base_goals_home", "base_goals_away")
 
 
 class BaseRates(Estimator):
-    """The causal outcome rates of the competition, unchanged; there is nothing to fit."""
+    """The outcome rates of the competition so far; there is nothing to fit."""
 
     kind = "base_rates"
 
@@ -26,7 +26,7 @@ class BaseRates(Estimator):
         return logs
 
     def parts(self, X: Floats, by: Grouping = group_of) -> dict[str, Floats]:
-        """Return the scores as the baseline; no team adds anything."""
+        """Return the scores as the baseline; teams contribute nothing."""
         return {BASELINE: self.scores(X)}
 
     def expected_goals(self, X: Floats) -> Floats:

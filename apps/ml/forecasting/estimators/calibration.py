@@ -1,4 +1,4 @@
-"""Calibration on past out-of-sample forecasts: temperature, vector scaling or isotonic maps, whichever loses least."""
+"""Calibration on past out-of-sample forecasts, by the best of temperature, vector scaling and isotonic maps."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from apps.ml.forecasting.scoring import FLOOR, log_loss
 Method = Literal["none", "temperature", "vector", "isotonic"]
 
 METHODS: Final[tuple[Method, ...]] = ("none", "temperature", "vector", "isotonic")
-"""From few parameters to many; of equal ones the earlier is taken."""
+"""From few parameters to many; of equally good ones the first is taken."""
 
 ISOTONIC_FROM: Final = 20_000
-"""Fewest forecasts that isotonic maps are fitted to: they have as many parameters as the data ask for."""
+"""Fewest forecasts for isotonic maps, whose number of parameters grows with the data."""
 
 LEAST: Final = 2e-3
-"""Smallest probability that an isotonic map gives: where it is flat at the end it would say never."""
+"""Smallest probability of an isotonic map, which could be 0 at its flat ends."""
 
 Knots = tuple[tuple[float, ...], tuple[float, ...]]
-"""Forecast probabilities in rising order, and what each is mapped to; between them the map is straight."""
+"""Rising forecast probabilities and the values they are mapped to; linear in between."""
 
 FILE: Final = "calibration.json"
 
@@ -36,8 +36,8 @@ FILE: Final = "calibration.json"
 class Calibration:
     """A map of forecasts.
 
-    Each centred log-probability is scaled and shifted, class by class; or, where there are `knots`, each probability is
-    mapped by a rising line of its class, and the three are divided by their sum.
+    Each centred log-probability is scaled and shifted by class. With `knots`, each probability is mapped by an
+    increasing function of its class instead, and the three are normalized.
 
     `tried` holds the log loss of every method on forecasts that it was not fitted to, in nats.
     """
@@ -130,7 +130,7 @@ class Calibrated:
             scaled = self._scaled(part)
             found[group] = scaled[:, 0] - scaled[:, 2]
         if self.calibration.knots:
-            # A map that is not straight moves each forecast by itself: what it moved is a reason of its own.
+            # The effect of a nonlinear map cannot be assigned to groups, so it is a contribution of its own.
             found[CALIBRATION] = self.raw_score(X) - sum(found.values())
         elif self.calibration.method != "none":
             found[CALIBRATION] = np.full(len(X), self.calibration.shift[0] - self.calibration.shift[2])
@@ -154,7 +154,7 @@ def fit_calibration(
     folds: int = 5,
     isotonic_from: int = ISOTONIC_FROM,
 ) -> Calibration:
-    """Return the calibration that loses least on forecasts later than those that it was fitted to.
+    """Return the calibration with the smallest loss on forecasts later than those that it was fitted to.
 
     Parameters
     ----------
@@ -163,9 +163,9 @@ def fit_calibration(
     y : array_like of int, shape (n,)
         Their outcomes.
     methods : sequence of {"none", "temperature", "vector", "isotonic"}
-        What to try; isotonic maps from `isotonic_from` forecasts on alone.
+        Methods to try; isotonic maps only with at least `isotonic_from` forecasts.
     folds : int
-        The rows are cut into this many parts; each part but the first is forecast by a fit to those before it.
+        Number of parts of the rows; each part except the first is calibrated by a fit to the parts before it.
     isotonic_from : int
         See `methods`.
     """
@@ -186,7 +186,7 @@ def fit_calibration(
 
 
 def centred(scores: Floats) -> Floats:
-    """Return scores less their mean over the classes, the last axis, which leaves their softmax as it was."""
+    """Subtract the mean over the classes, the last axis, which does not change the softmax."""
     moved: Floats = scores - scores.mean(axis=-1, keepdims=True)
     return moved
 
@@ -228,7 +228,7 @@ def _fitted(method: Method, p: Floats, y: NDArray[np.int64]) -> Calibration:
 
 
 def _rising(p: Floats, hit: NDArray[np.bool_]) -> Knots:
-    """Return the rising line that is nearest to how often the outcome came."""
+    """Return the isotonic regression of the observed frequency."""
     from sklearn.isotonic import IsotonicRegression
 
     found = IsotonicRegression(out_of_bounds="clip").fit(p, hit.astype(np.float64))

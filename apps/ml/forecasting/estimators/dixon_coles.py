@@ -1,4 +1,4 @@
-"""Expected goals of the attack and defence ratings as probabilities, after Dixon and Coles."""
+"""Probabilities from the expected goals of attack and defence ratings, after Dixon and Coles."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from apps.ml.forecasting.scoring import FLOOR
 BASE: Final = ("base_home", "base_away")
 
 TEAMS: Final = ("attack_home", "concession_away", "attack_away", "concession_home")
-"""Columns in which teams differ from the level's mean; the first two act on the goals of the home side."""
+"""Differences of teams from the mean of their level; the first two affect the goals of the home side."""
 
 
 class DixonColes(Estimator):
-    """Dixon-Coles probabilities from the ratings, with rho, the scale of the ratings and a lean to one side fitted.
+    """Dixon-Coles probabilities from the ratings, with fitted rho, scale of the ratings and lean to one side.
 
     The logarithm of expected goals is ``base + scale * (attack + concession)``, plus `lean` for the home side and minus
-    it for the away side; lean, scale and rho minimise the log loss of the outcomes. How many goals fall is left to the
-    ratings, because outcomes alone say little about it.
+    it for the away side; lean, scale and rho minimise the log loss of the outcomes. The number of goals is left to
+    the ratings, because outcomes have little information about it.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class DixonColes(Estimator):
         return _goals(own[:, :2], own[:, 2:], self._theta)
 
     def parts(self, X: Floats, by: Grouping = group_of) -> dict[str, Floats]:
-        """Return Shapley values of the four strengths on the log-probabilities, and what is left without them."""
+        """Return Shapley values of the four strengths for the log-probabilities, and the baseline without them."""
         own = self._own(X)
         base, teams = own[:, :2], own[:, 2:]
         players = len(TEAMS)
@@ -113,7 +113,7 @@ class ScoreDriven(DixonColes):
 
 
 def _goals(base: Floats, teams: Floats, theta: Floats) -> Floats:
-    """Return expected goals of home and away, shape (n, 2), within bounds that no match leaves."""
+    """Return expected goals of home and away, shape (n, 2), within plausible bounds."""
     home = base[:, 0] + theta[0] + theta[1] * (teams[:, 0] + teams[:, 1])
     away = base[:, 1] - theta[0] + theta[1] * (teams[:, 2] + teams[:, 3])
     mu: Floats = np.exp(np.clip(np.stack((home, away), axis=1), -5.0, 2.5))

@@ -1,4 +1,4 @@
-"""Histogram gradient boosting that adds to a logit what it cannot say, in one Newton step."""
+"""Histogram gradient boosting on top of a logit, in one Newton step."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ FILE: Final = "trees.npy"
 
 NODE: Final = np.dtype(
     [
-        ("value", np.float64),  # what the tree says here, as if it ended here
+        ("value", np.float64),  # value if the tree ended here
         ("threshold", np.float64),
         ("column", np.int32),  # -1 for a leaf
         ("left", np.int32),  # rows of this array; a value up to the threshold goes left
         ("right", np.int32),
-        ("missing_left", np.int32),  # 0 or 1; 32 bits, so that no byte of a node is left to chance
+        ("missing_left", np.int32),  # 0 or 1; 32 bits, so that a node has no padding
     ]
 )
 """One node of a tree; trees lie one after the other, each with its root first."""
@@ -65,7 +65,7 @@ class HistBoosting(Estimator):
         return self._logit.scores(own) + added
 
     def parts(self, X: Floats, by: Grouping = group_of) -> dict[str, Floats]:
-        """Return the parts of the logit, and of the trees what each split on the way moved, by group of columns.
+        """Return the parts of the logit plus the change of value at each split of the trees, by group of columns.
 
         See Palczewska et al. (2013), "Interpreting random forest models using a feature contribution method".
         """
@@ -79,7 +79,7 @@ class HistBoosting(Estimator):
             _split_up(self._nodes, self._roots[place], own, number, moved[:, :, place])
         for name, part in zip(names, moved, strict=True):
             found[name] = found[name] + part if name in found else part
-        # What rounding leaves over goes to the baseline with the start of the trees, so that the parts are exact.
+        # The start of the trees and rounding errors go to the baseline, so that the parts sum exactly.
         found[BASELINE] += self.scores(X) - sum(found.values())
         return found
 
@@ -98,7 +98,7 @@ class HistBoosting(Estimator):
         settings = dict(self.params["trees"])
         self._logit = Logit(self.params["logit"]).fit(X, y, names=self.columns, weights=weights)
         p = np.clip(self._logit.predict_proba(X), CERTAIN, 1.0 - CERTAIN)
-        # A world without line-ups has columns of nothing, which scikit-learn cannot cut into bins.
+        # A world without line-ups has empty columns, which scikit-learn cannot bin.
         wanted = [self.columns.index(name) for name in self._of_trees()]
         used = [place for place in wanted if not np.isnan(X[:, place]).all()]
         edges = [bin_edges(X[:, place], int(settings.get("max_bins", 255))) for place in used]
@@ -108,7 +108,7 @@ class HistBoosting(Estimator):
         for place in range(3):
             curve = p[:, place] * (1.0 - p[:, place])
             trees = HistGradientBoostingRegressor(**settings, early_stopping=False, random_state=self.seed + place)
-            # The order of a sum depends on the number of threads, and so would the last bits.
+            # One thread: the last bits depend on the order of summation, and that on the number of threads.
             with threadpool_limits(limits=1, user_api="openmp"):
                 trees.fit(columns, ((y == place) - p[:, place]) / curve, sample_weight=weights * curve)
             start.append(SHARE * float(trees._baseline_prediction[0, 0]))
@@ -145,9 +145,9 @@ class HistBoosting(Estimator):
 
 
 def bin_edges(column: Floats, bins: int) -> Floats:
-    """Return the values that cut a column into bins of like numbers, rising; fewer where values repeat.
+    """Return rising edges that split a column into bins of equal counts; fewer where values repeat.
 
-    scikit-learn would find them by weighted quantiles for each class anew, which takes twice as long as its trees.
+    scikit-learn would compute them for each class again by weighted quantiles, which takes twice as long as its trees.
     """
     known = column[~np.isnan(column)]
     return np.unique(np.quantile(known, np.arange(1, bins) / bins, method="inverted_cdf"))
@@ -165,8 +165,8 @@ def _unpacked(
 
     A split between bins becomes one at the edge of the lower bin.
 
-    scikit-learn keeps its trees to itself and offers nothing but pickle to store them; the test that compares our walk
-    with its own forecasts tells when a release changes them.
+    scikit-learn has no public format for its trees other than pickle. A test compares our predictions with its own, and
+    fails when a release changes them.
     """
     roots, parts, place = [], [], first
     for (tree,) in trees._predictors:
@@ -204,7 +204,7 @@ def _next(nodes: NDArray[Any], number: int, row: NDArray[np.float64]) -> int:
 
 @njit(cache=True)
 def _walk(nodes: NDArray[Any], roots: NDArray[np.int64], X: NDArray[np.float64], out: NDArray[np.float64]) -> None:
-    """Add to `out`, shape (n,), what every tree says of every row."""
+    """Add the values of all trees to `out`, shape (n,)."""
     for row in range(len(X)):
         for root in roots:
             number = root
@@ -221,7 +221,7 @@ def _split_up(
     group: NDArray[np.int64],
     out: NDArray[np.float64],
 ) -> None:
-    """Add to `out`, shape (groups, n), what each split on the way of every row moved; `group` is that of a column."""
+    """Add the change at each split to `out`, shape (groups, n); `group` holds the group of each column."""
     for row in range(len(X)):
         for root in roots:
             number = root
@@ -232,7 +232,7 @@ def _split_up(
 
 
 def call_kernels() -> None:
-    """Call each kernel once with every kind of argument that it meets at work: `pipeline.warm_up` has them compiled."""
+    """Call each kernel with all types of arguments that are used, so that `pipeline.warm_up` compiles them."""
     nodes, roots, group = np.zeros(1, dtype=NODE), np.zeros(1, dtype=np.int64), np.zeros(2, dtype=np.int64)
     nodes["column"] = -1
     rows = np.zeros((2, 2))

@@ -16,16 +16,16 @@ TOLERANCE: Final = 1e-10
 """Largest step of a coefficient at which the fit has converged."""
 
 CONSTANT: Final = 1e-6
-"""Spread of a column, as a share of its mean, below which it passes for constant: else noise would be its unit."""
+"""Relative standard deviation below which a column counts as constant; else it would be scaled by noise."""
 
 STEPS: Final = 100
 
 LATER: Final = 0.2
-"""Share of the rows that choose between penalties."""
+"""Share of the rows, the latest, that penalties are chosen on."""
 
 
 class ConvergenceError(ArithmeticError):
-    """A fit did not settle."""
+    """A fit did not converge."""
 
 
 class Logit(Estimator):
@@ -85,13 +85,13 @@ class Logit(Estimator):
 
 
 class EloLogit(Logit):
-    """Multinomial logit on the Elo difference alone: the simplest model that knows the teams."""
+    """Multinomial logit on the Elo difference only."""
 
     kind = "elo_logit"
 
 
 def _best_penalty(X: Floats, y: NDArray[np.int64], weights: Floats, penalties: NDArray[Any]) -> float:
-    """Return the penalty that loses least on the latest rows; few rows ask for a larger one than many."""
+    """Return the penalty with the smallest loss on the latest rows."""
     split = len(X) - max(1, round(LATER * len(X)))
     losses = []
     for l2 in penalties:

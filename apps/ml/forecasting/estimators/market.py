@@ -1,4 +1,4 @@
-"""Models that are labelled with prices as an input: those of earlier matches, or those quoted before the match."""
+"""Models that use prices and are labelled so: prices of earlier matches, or quoted before the match."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from apps.ml.forecasting.estimators.logit import Logit
 from apps.ml.forecasting.estimators.trees import XGBoost
 
 SEEN: Final = "price_seen_"
-"""Beginning of the columns that say how many earlier matches of a side had a price."""
+"""Prefix of the columns that count the earlier matches of a side with a price."""
 
 
 class NoPricesError(ValueError):
-    """No match that is learnt from has a price."""
+    """No training match has a price."""
 
 
 class PricedLogit(Logit):
-    """A logit that may see prices: a part of the estimators below, never one by itself."""
+    """A logit that takes prices; a part of the estimators below."""
 
     uses_market = True
 
 
 class PriceRating(XGBoost):
-    """The trees on the margin of a logit, both with the ratings behind the prices of earlier matches.
+    """`XGBoost` with ratings derived from the prices of earlier matches.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ class MarketAware(Estimator):
         return found
 
     def parts(self, X: Floats, by: Grouping = group_of) -> dict[str, Floats]:
-        """Return the scores by group of columns; what a match has no part in is 0."""
+        """Return the scores by group of columns, from the logit that applies to the match."""
         own = self._own(X)
         quoted = self._quoted(own)
         found: dict[str, Floats] = {}
@@ -88,7 +88,7 @@ class MarketAware(Estimator):
         return found
 
     def _quoted(self, own: Floats) -> NDArray[np.bool_]:
-        """Return of which matches the line is known, shape (n,)."""
+        """Return which matches have a line, shape (n,)."""
         line = [self.columns.index(name) for name in self._with.columns]
         return _complete(own[:, line])
 
@@ -125,5 +125,5 @@ class MarketAware(Estimator):
 
 
 def _complete(columns: Floats) -> NDArray[np.bool_]:
-    """Return which rows lack nothing, shape (n,)."""
+    """Return which rows have no missing value, shape (n,)."""
     return np.asarray(np.isfinite(columns).all(axis=1))

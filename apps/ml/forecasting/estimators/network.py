@@ -1,4 +1,4 @@
-"""A few small neural networks, averaged: smooth where trees take steps, so that a pool of both says more than one."""
+"""An average of small neural networks, which complement trees in a pool because they are smooth."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from apps.ml.forecasting.estimators.base import CLASSES, Estimator, Floats, Grou
 FILE: Final = "networks.npz"
 
 LIMIT: Final = 4.0
-"""Standard deviations from the mean beyond which a value counts no more: a network goes on where a tree would not."""
+"""Standard deviations at which values are clipped, because a network extrapolates."""
 
 
 STILL: Final = 1e-12
-"""Way of a unit below which it stands: whether it is active is read off its start."""
+"""Change of a unit's input below which it counts as unchanged."""
 
 
 class Network(Estimator):
@@ -101,7 +101,7 @@ class Network(Estimator):
             alpha=float(self.params["decay"]) * batch,
             learning_rate_init=float(self.params["rate"]),
             batch_size=batch,
-            # An object, and no number, which each round would begin with anew.
+            # An object, because a number would restart the sequence in each round.
             random_state=np.random.RandomState(self.seed + number),
         )
         # Round by round: `fit` warns that it has not converged, which it is not meant to. One thread: the products are

@@ -1,4 +1,4 @@
-"""A logarithmic pool: forecasts multiplied, each raised to a weight that its own out-of-sample forecasts earned."""
+"""A logarithmic pool of estimators, weighted by their out-of-sample forecasts."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from apps.ml.forecasting.scoring import FLOOR, log_loss
 MEMBERS: Final[Mapping[str, type[Estimator]]] = {
     member.kind: member for member in (EloLogit, DixonColes, ScoreDriven, Logit, XGBoost, HistBoosting, Network)
 }
-"""What a pool may be made of."""
+"""Estimators that can be members of a pool."""
 
 
 class Pool(Estimator):
-    """The pool ``p ∝ Π p_i ** w_i`` of several estimators; scores add, and so do the reasons.
+    """The pool ``p ∝ Π p_i ** w_i`` of several estimators; scores and contributions are weighted sums.
 
-    The weights, none below 0, minimise the log loss of what the members forecast without having seen. Whoever has such
-    forecasts makes a pool of fitted members by `joined`. `fit` makes them itself: members are fitted to the earlier
-    rows, which come in the order of time, weights to what they say of the later ones, then the members to all rows.
+    The weights, none below 0, minimise the log loss of out-of-sample forecasts. `joined` makes a pool from fitted
+    members and such forecasts. `fit` fits the members to the earlier rows (rows are in the order of time), the weights
+    to their forecasts of the later rows, and then the members to all rows.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class Pool(Estimator):
         names: Sequence[str],
         seed: int,
     ) -> Self:
-        """Return the pool of fitted members, weighed by forecasts that they made before.
+        """Return the pool of fitted members, weighted by their earlier forecasts.
 
         Parameters
         ----------
@@ -66,7 +66,7 @@ class Pool(Estimator):
         past : ndarray, shape (members, n, 3)
             Out-of-sample forecasts of each, in the same order.
         y : ndarray of int, shape (n,)
-            What came.
+            Outcomes.
         names : sequence of str
             Names of the columns of `X`.
         seed : int
@@ -144,7 +144,7 @@ class Pool(Estimator):
 
 
 def fitted_weights(scores: Floats, y: NDArray[np.int64]) -> Floats:
-    """Return the weights of a logarithmic pool that lose least, shape (members,), none below 0.
+    """Return the weights of a logarithmic pool with the smallest loss, shape (members,), none below 0.
 
     Parameters
     ----------

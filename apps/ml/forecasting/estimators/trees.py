@@ -1,4 +1,4 @@
-"""Boosted trees that add to a logit what it cannot say."""
+"""Boosted trees on top of a logit."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ FILE: Final = "trees.ubj"
 class XGBoost(Estimator):
     """XGBoost on the margin of a logit.
 
-    The logit says what is linear in the ratings; the trees begin at its scores, so that few of them are needed, and
-    each of their rounds is the mean of several trees on different samples. A column that says the same of every row,
-    such as those of line-ups where no source gives any, is left out: else it would be drawn in place of others.
+    The logit covers what is linear in the ratings. The trees start from its scores, so that few are needed; each round
+    is the mean of several trees on different samples. Constant columns, such as those of line-ups where no source has
+    any, are left out: otherwise they would be sampled in place of others.
 
     Parameters
     ----------
     params : mapping
         ``logit``, the section of the `Logit` that they begin at; ``columns`` and ``leave_out``, patterns of the columns
         that are used, those of the logit among them, and of those that are not; ``rounds``; ``booster``, the parameters
-        of xgboost, among them ``num_parallel_tree`` (trees of a round) and ``nthread``: with more threads than free
-        cores they wait for each other.
+        of xgboost, among them ``num_parallel_tree`` (trees of a round) and ``nthread``: more threads than free cores
+        slow it down.
     seed : int
         Seed of row and column sampling.
     """
@@ -51,7 +51,7 @@ class XGBoost(Estimator):
     def parts(self, X: Floats, by: Grouping = group_of) -> dict[str, Floats]:
         """Return the parts of the logit and the sums of the trees' Shapley values by group of columns.
 
-        The trees add in single precision; what rounding leaves over goes to the baseline, so that the parts are exact.
+        Trees sum in single precision; rounding errors go to the baseline, so that the parts sum exactly.
         """
         import xgboost
 
@@ -79,8 +79,8 @@ class XGBoost(Estimator):
 
         section = self.params["logit"]
         linear = set(chosen(self.columns, section["columns"], section.get("leave_out", ())))
-        tells = [name in linear for name in self.columns] | _varies(X)
-        self.columns, X = tuple(np.array(self.columns)[tells].tolist()), X[:, tells]
+        useful = [name in linear for name in self.columns] | _varies(X)
+        self.columns, X = tuple(np.array(self.columns)[useful].tolist()), X[:, useful]
         self._logit = self.begins_at(self.params["logit"]).fit(X, y, names=self.columns, weights=weights)
         settings = {
             **self.params["booster"],
@@ -118,10 +118,10 @@ class XGBoost(Estimator):
 
 
 def _varies(X: Floats) -> NDArray[np.bool_]:
-    """Return which columns tell two rows apart, if only by lacking a value in one of them; shape (k,)."""
+    """Return which columns are not constant, shape (k,); a missing value counts as different."""
     return np.asarray((X[0] != X).any(axis=0) & ~np.isnan(X).all(axis=0))
 
 
 def _nothing(own: Floats) -> NDArray[np.float32]:
-    """Return the margin of trees by themselves, shape (n, 3); without it xgboost would add one of its own."""
+    """Return base margins of 0, shape (n, 3), in place of xgboost's default."""
     return np.zeros((len(own), 3), dtype=np.float32)

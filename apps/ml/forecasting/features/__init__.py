@@ -1,4 +1,4 @@
-"""Features as folds: `build_features` for the past, `FeatureState` for what comes, the same kernels in both."""
+"""Features as folds over results: `build_features` for history, `FeatureState` online, with the same kernels."""
 
 from apps.ml.forecasting.features.blocks import FeatureBlock
 from apps.ml.forecasting.features.catalogue import Feature

@@ -1,8 +1,8 @@
-"""Base rates: how often home, draw and away happen in a competition, and the goals, slowly forgetting.
+"""Base rates: decayed frequencies of home, draw and away in a competition, and mean goals.
 
-Slow rates are late when something changes for everybody at once, as in 2020, when grounds were closed and home sides
-won less everywhere. What home sides lately won beyond their rates is therefore followed over all competitions together,
-and moves the rates as far as it cannot be chance: the estimate is that of James and Stein, with a threshold.
+These rates react slowly when something changes everywhere at once, as in 2020, when grounds were closed and home sides
+won less. The recent surplus of home wins over the rates is therefore estimated over all competitions together, and
+added as far as it is significant: a James-Stein estimate with a threshold.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ class BaseRateConstants(NamedTuple):
 
 
 class BaseRateFeatures:
-    """Causal outcome rates and mean goals of the competition, shrunk to those of all competitions.
+    """Outcome rates and mean goals of the competition so far, shrunk to those of all competitions.
 
     The state is an array of decayed sums, shape (competitions, 5): home, draw, away, goals of home sides, goals of away
-    sides. Row `UNSEEN` gathers all competitions together. Beside it stand the decayed sums of what home sides won
-    beyond the rates, of its squares, and of the matches, with their weights and with the squares of these.
+    sides. Row `UNSEEN` has the sums over all competitions. `shift` has the decayed sums of the surplus of home wins
+    and of its squares, of the weights of matches, and of the squared weights.
 
     Parameters
     ----------
     params : mapping
         ``half_life``, ``half_life_all`` and ``half_life_shift`` in matches, ``strength`` in matches, ``shift_doubt``
-        (standard errors below which a shift passes for chance), ``prior`` of five numbers: the rates of home, draw,
+        (standard errors below which a shift is ignored), ``prior`` of five numbers: the rates of home, draw,
         away and the goals of both sides before anything is known.
     """
 
@@ -117,7 +117,7 @@ def observe(
 
 @njit(cache=True)
 def shift_of(shift: NDArray[np.float64], constants: BaseRateConstants) -> float:
-    """Return what home sides have lately won beyond the rates, as far as it is not chance."""
+    """Return the recent surplus of home wins over the rates, as far as it is significant."""
     if shift[2] == 0.0:
         return 0.0
     mean = shift[0] / shift[2]
@@ -135,7 +135,7 @@ def _rates(
     competition: int,
     rates: NDArray[np.float64],
 ) -> None:
-    """Write rates and goals of a competition, shrunk to those of all."""
+    """Write rates and goals of a competition, shrunk to those of all competitions."""
     everywhere, own = sums[UNSEEN], sums[competition]
     strength = constants.strength
     for place in range(5):
@@ -154,7 +154,7 @@ def describe(
     fixture: Any,
     out: NDArray[np.float64],
 ) -> None:
-    """Write rates and goals; on neutral ground both sides share what home and away have together."""
+    """Write rates and goals; on neutral ground both sides have the mean of home and away."""
     _rates(sums, prior, constants, fixture.competition, out)
     out[5] = shift_of(shift, constants)
     if fixture.neutral:

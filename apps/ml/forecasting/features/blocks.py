@@ -1,6 +1,6 @@
-"""A long history described block by block, the families side by side in threads, each walking over all events itself.
+"""Features of a long history, computed block by block with the families in parallel threads.
 
-Numbers are computed in 64 bits, in the order of rows, and kept in 32, in the order of columns, as files hold them.
+Values are computed in 64 bits by row and stored in 32 bits by column, as in files.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from apps.ml.forecasting.features.family import FeatureFamily
 from apps.ml.forecasting.kernels import njit
 
 FIXTURES: Final = 1024
-"""Fixtures that a family describes at once: their rows stay in the cache until they are turned into columns."""
+"""Fixtures that a family describes at once, so that their rows stay in the CPU cache until they are transposed."""
 
 TILE: Final = 8
-"""Columns that are turned at once: so many 64-bit numbers lie in one line of the cache."""
+"""Columns that are transposed at once: a cache line holds 8 numbers of 64 bits."""
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureBlock:
-    """Some described fixtures.
+    """Features of some fixtures.
 
     Parameters
     ----------
@@ -45,8 +45,8 @@ class FeatureBlock:
 class FamilyWorkers:
     """Families that fold the same events at the same time.
 
-    A family is folded by one thread at a time and shares nothing with the others, so that its numbers are those that
-    it gives alone. Whichever took longest before begins first.
+    Each family runs in one thread at a time and shares nothing with the others, so that its values do not depend on
+    them. The family that took longest in the last block begins first.
     """
 
     def __init__(self, pool: Executor, families: Sequence[FeatureFamily], widths: Sequence[int]) -> None:
@@ -58,7 +58,7 @@ class FamilyWorkers:
         self._seconds = [float(width) for width in widths]
 
     def block(self, events: Events, sizes: Sizes) -> FeatureBlock:
-        """Observe the results among the events and describe the fixtures; rows of the events are changed."""
+        """Observe the results and describe the fixtures among the events; changes the field `row` of the events."""
         described = np.flatnonzero(events["kind"] == DESCRIBE)
         rows = events["row"][described]
         events["row"][described] = np.arange(rows.size) % FIXTURES
@@ -73,7 +73,7 @@ class FamilyWorkers:
             scratch = np.full((min(FIXTURES, rows.size), len(own)), np.nan)
             for first, piece in zip(range(0, max(rows.size, 1), FIXTURES), pieces, strict=True):
                 family.fold(piece, sizes, scratch, 0)
-                _turn(scratch[: rows.size - first], own, first)
+                _transpose(scratch[: rows.size - first], own, first)
             self._seconds[number] = time.perf_counter() - began
 
         longest_first = sorted(range(len(self._parts)), key=lambda number: -self._seconds[number])
@@ -82,7 +82,7 @@ class FamilyWorkers:
 
 
 @njit(cache=True, nogil=True)
-def _turn(described: NDArray[np.float64], columns: NDArray[np.float32], first: int) -> None:
+def _transpose(described: NDArray[np.float64], columns: NDArray[np.float32], first: int) -> None:
     """Write rows, shape (n, k), into columns, shape (k, …), from number `first` on."""
     rows, width = described.shape
     for start in range(0, width, TILE):

@@ -1,4 +1,4 @@
-"""What one feature is: the row of the catalogue that every family gives of itself."""
+"""The description of a feature, a row of the catalogue."""
 
 from __future__ import annotations
 

@@ -1,11 +1,9 @@
-"""Context: rest, congestion and how far the season has come, from the calendar, and what kind of match it is.
+"""Context: rest, congestion and matches of the season, from the calendar, and the kind of match.
 
-What comes after the fixture is not looked at, though it stands in the calendar: a cup tie of next week may have been
-drawn only since, and that a club is in it would tell how it fared.
+Matches after the fixture are not used: a cup tie of next week may have been drawn since, and would reveal results.
 
-Rest and congestion count *scheduled* matches that kick off before the fixture, played or not, so that a fixture of next
-week knows of the match in between. The calendar is therefore part of the state, set by `schedule` and looked up, where
-the other families count results.
+Rest and congestion count *scheduled* matches that kick off before the fixture, played or not, so that the match in
+between counts for a fixture of next week. The calendar is therefore part of the state, set by `schedule`.
 """
 
 from __future__ import annotations
@@ -22,7 +20,7 @@ from apps.ml.forecasting.features.events import DAY, OBSERVE, Events, Sizes, cou
 from apps.ml.forecasting.kernels import njit
 
 SLACK_DAYS: Final = 30
-"""Days of the calendar that are kept beyond the longest look back, for fixtures described after their kick-off."""
+"""Days of the calendar that are kept in addition, for fixtures described after their kick-off."""
 
 ENTRY: Final = np.dtype([("team", np.int64), ("kickoff", np.int64), ("competition", np.int64), ("season", np.int64)])
 """One team of one scheduled match: id, kick-off in microseconds since 1970 in UTC, ids of competition and season."""
@@ -45,15 +43,15 @@ class ContextConstants(NamedTuple):
 
 
 class ContextFeatures:
-    """Rest days, congestion, matches into the season, level, neutral ground and closed doors.
+    """Rest days, congestion, matches into the season, level, neutral ground and matches without spectators.
 
     The state is the calendar, an array of `ENTRY` sorted by (team, kick-off).
 
     Parameters
     ----------
     params : mapping
-        ``rest_cap_days`` (a longer rest counts as this), ``congestion_days``, ``season_days`` (how far back the
-        matches of a season are looked for), ``closed_doors`` (orders to play without spectators: region or ``"*"``,
+        ``rest_cap_days`` (a longer rest counts as this), ``congestion_days``, ``season_days`` (longest time
+        between matches of a season), ``closed_doors`` (orders to play without spectators: region or ``"*"``,
         first and last day, UTC).
     """
 
@@ -105,7 +103,7 @@ class ContextFeatures:
         away: NDArray[np.int64],
         kickoff: NDArray[np.int64],
     ) -> None:
-        """Replace the calendar; a match id that comes twice counts once, as its latest row says.
+        """Replace the calendar; of rows with the same match id the last one counts.
 
         Parameters
         ----------
@@ -124,7 +122,7 @@ class ContextFeatures:
         self._calendar = calendar[np.lexsort((calendar["season"], calendar["kickoff"], calendar["team"]))]
 
     def trim(self, moment: int) -> None:
-        """Forget what no fixture at or after `moment` (microseconds) can count."""
+        """Drop entries that no fixture at or after `moment` (microseconds) can use."""
         oldest = moment - self._constants.season - SLACK_DAYS * DAY
         self._calendar = self._calendar[self._calendar["kickoff"] >= oldest]
 

@@ -1,8 +1,8 @@
-"""Frames to events: what the compiled kernels walk over, in the order of time.
+"""Events in the order of time, made from frames, which the compiled kernels iterate over.
 
 An event is a result that is observed at `known_at` or a fixture that is described at `as_of`. At the same instant the
 fixture comes first, because a forecast may use only what was known *before* it; results of one instant come in the
-order of (kick-off, match id). A fixture carries no goals and no statistics into the kernels, whatever its frame holds.
+order of (kick-off, match id). Goals and statistics of fixtures are never passed to the kernels.
 
 States and events are structured arrays: a kernel reads ``event.kickoff`` and writes ``teams[event.team[0]].rating``.
 """
@@ -24,16 +24,16 @@ DESCRIBE: Final = 0
 OBSERVE: Final = 1
 
 UNSEEN: Final = 0
-"""Slot of every team, competition and region that no observed result has named; its state stays as it began."""
+"""Slot of all teams, competitions and regions without an observed result; its state never changes."""
 
 SIGNALS: Final = ("shots", "shots_on_target", "corners")
-"""Counts that the kernels see beside goals, in the order of axis 1 of `signals`."""
+"""Counts of a match other than goals, in the order of axis 1 of `signals`."""
 
 DAY: Final = 86_400_000_000
 """Microseconds of a day."""
 
 NOT_SCHEDULED: Final = ("cancelled", "postponed")
-"""Statuses of a match that takes no place in the calendar of its teams."""
+"""Statuses of a match that does not count in the calendar of its teams."""
 
 EVENT: Final = np.dtype(
     [
@@ -55,7 +55,7 @@ EVENT: Final = np.dtype(
         ("team_id", np.int64, (2,)),
         ("places", np.int64, (len(LINES),)),  # lines of the competition's table
         ("goals", np.float64, (2,)),  # NaN for fixtures
-        ("signals", np.float64, (2, len(SIGNALS))),  # NaN for fixtures and where nobody counted
+        ("signals", np.float64, (2, len(SIGNALS))),  # NaN for fixtures and where not counted
         ("price", np.float64, (3,)),  # probabilities behind the line of a past match; NaN for fixtures and without one
     ],
     align=True,
@@ -78,7 +78,7 @@ class Sizes(NamedTuple):
 
 
 class Slots:
-    """Dense numbers for ids, given in the order in which results first name them; 0 stands for every unseen id."""
+    """Consecutive numbers for ids, in the order of their first result; 0 is for all other ids."""
 
     def __init__(self, ids: Iterable[Hashable] = ()) -> None:
         self._slot: dict[Hashable, int] = {}
@@ -95,7 +95,7 @@ class Slots:
         return list(self._slot)
 
     def learn(self, values: NDArray[Any]) -> None:
-        """Give a slot to every new id, in the order of the array."""
+        """Assign a slot to each new id, in the order of the array."""
         for key in pd.unique(values).tolist():
             if key not in self._slot:
                 self._slot[key] = len(self._slot) + 1
@@ -110,7 +110,7 @@ class Slots:
 
 
 class EventRows(NamedTuple):
-    """Events without slots, and the ids that the slots will stand for: names of regions, ids of competitions."""
+    """Events before slots are assigned, with the ids that need slots: regions and competitions."""
 
     events: Events
     region: NDArray[Any]
@@ -122,7 +122,7 @@ class EventRows(NamedTuple):
 
 
 class SlotIndex:
-    """The slots of everything that the families keep state for."""
+    """Slots of all teams, competitions, regions and entrants."""
 
     def __init__(
         self,
@@ -142,7 +142,7 @@ class SlotIndex:
         return Sizes(len(self.teams), len(self.entrants), len(self.competitions), len(self.regions))
 
     def learn(self, rows: EventRows) -> None:
-        """Give slots to what the results name; the rows must be in the order of their events."""
+        """Assign slots to all ids in the results, which must be in the order of events."""
         team = rows.events["team_id"]
         self.teams.learn(team.ravel())
         self.competitions.learn(rows.competition)
@@ -163,7 +163,7 @@ class SlotIndex:
 def result_rows(results: pd.DataFrame) -> EventRows:
     """Return the observed results of a frame in the order of their events.
 
-    Rows that are not finished, or lack goals or `known_at`, carry no result and are left out.
+    Rows that are not finished, or lack goals or `known_at`, are left out.
     """
     known_at = _microseconds(results["known_at"])
     rows = _rows(results, OBSERVE, known_at)
@@ -180,7 +180,7 @@ def result_rows(results: pd.DataFrame) -> EventRows:
     chosen = np.flatnonzero(finished & (known_at != _NEVER) & ~np.isnan(goals).any(axis=1))
     match, kickoff, at = (rows.events[name][chosen] for name in ("match", "kickoff", "at"))
     order = chosen[np.lexsort((match, kickoff, at))]
-    # Most frames come in order already, and copying them takes as long as making them.
+    # Most frames are already in order, and a copy takes as long as making them.
     return rows if np.array_equal(order, np.arange(len(results))) else rows.take(order)
 
 
@@ -203,7 +203,7 @@ def fixture_rows(fixtures: pd.DataFrame) -> EventRows:
 class Timeline:
     """Results and fixtures together in the order of time, with the slots of an index.
 
-    Events are large: they stay where they were made, and a stretch of them is gathered when it is its turn.
+    Events are large, so they are not sorted in memory: `part` gathers a slice on demand.
     """
 
     def __init__(self, index: SlotIndex, results: EventRows | None, fixtures: EventRows | None) -> None:
@@ -219,7 +219,7 @@ class Timeline:
         """Return the number of events."""
         return self._order.size
 
-    def stretch(self, start: int, end: int) -> Events:
+    def part(self, start: int, end: int) -> Events:
         """Return the events from number `start` to the one before `end`."""
         order, first = self._order[start:end], self._parts[0].size
         if len(self._parts) == 1:
@@ -230,13 +230,13 @@ class Timeline:
         return events
 
     def cuts(self, fixtures: int) -> list[int]:
-        """Return numbers of events between which there lie so many fixtures; the last is the number of all."""
+        """Return end positions of parts with `fixtures` fixtures each; the last one is the number of events."""
         places = np.flatnonzero(~self._is_result)
         return [*(places[fixtures::fixtures] if places.size else places).tolist(), len(self)]
 
 
 def scheduled(matches: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of the matches that take a place in the calendar, with the columns of a schedule."""
+    """Return the matches that count in the calendar, with the columns of a schedule."""
     rows = matches[["match_id", "competition_id", "season_id", "home_team_id", "away_team_id", "kickoff_at", "status"]]
     return rows[~rows["status"].isin(NOT_SCHEDULED)]
 
@@ -247,7 +247,7 @@ def country_of(region: str) -> int:
 
 
 def grown(state: NDArray[Any], fresh: NDArray[Any], size: int) -> NDArray[Any]:
-    """Return a state with `size` slots, every new one as `fresh`, which has shape (1, …), says."""
+    """Return a state with `size` slots; new ones are copies of `fresh`, shape (1, …)."""
     if size <= len(state):
         return state
     return np.concatenate((state, np.repeat(fresh, size - len(state), axis=0)))

@@ -1,4 +1,4 @@
-"""What a family of features is, and what those share whose state is one record for each team and each competition."""
+"""The interface of families of features, and a base class for a state with records of teams and competitions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from apps.ml.forecasting.features.events import Events, Sizes, grown
 
 
 class FeatureFamily(Protocol):
-    """A fold: a state that observes results and describes fixtures."""
+    """A state that observes results and computes features of fixtures."""
 
     name: str
 
@@ -23,7 +23,7 @@ class FeatureFamily(Protocol):
         ...
 
     def fold(self, events: Events, sizes: Sizes, out: NDArray[np.float64], first: int) -> None:
-        """Walk over the events: observe every result, describe every fixture into `out`, from column `first`."""
+        """Observe the results and describe the fixtures, in order; fixtures write to `out` from column `first` on."""
         ...
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -31,17 +31,17 @@ class FeatureFamily(Protocol):
         ...
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take the state that `arrays` gave."""
+        """Restore the state that `arrays` returned."""
         ...
 
 
 class TeamsAndCompetitions(ABC):
-    """A state of two tables, which grow as teams and competitions come.
+    """A state with an array of teams and one of competitions, which grow with new ids.
 
     Parameters
     ----------
     team, competition : ndarray, shape (1,)
-        The record of one that nothing is known of.
+        Initial record.
     """
 
     def __init__(self, team: NDArray[Any], competition: NDArray[Any]) -> None:
@@ -49,19 +49,19 @@ class TeamsAndCompetitions(ABC):
         self._teams, self._competitions = team.copy(), competition.copy()
 
     def fold(self, events: Events, sizes: Sizes, out: NDArray[np.float64], first: int) -> None:
-        """Walk over the events: observe every result, describe every fixture into `out`, from column `first`."""
+        """Observe the results and describe the fixtures, in order; fixtures write to `out` from column `first` on."""
         self._teams = grown(self._teams, self._fresh_team, sizes.teams)
         self._competitions = grown(self._competitions, self._fresh_competition, sizes.competitions)
         self._walk(events, out, first)
 
     @abstractmethod
     def _walk(self, events: Events, out: NDArray[np.float64], first: int) -> None:
-        """Do what `fold` does, with a record for everybody whom the events name."""
+        """Do what `fold` does, with all records in place."""
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the state as named arrays."""
         return {"teams": self._teams, "competitions": self._competitions}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Take the state that `arrays` gave."""
+        """Restore the state that `arrays` returned."""
         self._teams, self._competitions = arrays["teams"], arrays["competitions"]

@@ -47,7 +47,7 @@ COUNTS: Final = 2 + 2 * len(SIGNALS)
 """Numbers that a ring keeps of one match: goals for and against, then each signal for and against."""
 
 FIRST_COUNT: Final = len(STATS) - COUNTS
-"""Place in `STATS` of the first that is a count; those before it are read off the goals."""
+"""Place in `STATS` of the first that is a count; those before it are derived from goals."""
 
 RINGS: Final = 3
 """Rings of a team: all matches, home matches, away matches."""
@@ -55,34 +55,34 @@ RINGS: Final = 3
 PRESENT_BITS: Final = 20
 
 PRESENT: Final = 1 << PRESENT_BITS
-"""What a count in a ring has on top when it is there: a sum of counts tells how many there were, too."""
+"""Added to each count that is present, so that a sum of counts also contains their number."""
 
 LONGEST: Final = 2000
-"""Largest window, in matches: so many counts that are there still fit into 32 bits."""
+"""Largest window, in matches, whose sums fit into 32 bits."""
 
 MISSING: Final = -1
-"""A count that nobody made, in the bytes of a state."""
+"""A missing count in a serialized state."""
 
 ANY_SEASON: Final = -1
 
 
 class Rings(NamedTuple):
-    """The latest matches of whatever has a ring; slot 0 stays empty.
+    """Ring buffers of latest matches; slot 0 stays empty.
 
     Parameters
     ----------
     keys : ndarray of int64, shape (rings,)
-        What each ring belongs to, in the order in which results first named it.
+        Key of each ring, in the order of first results.
     used : ndarray of int64, shape (rings,)
         Matches in the ring.
     seasons : ndarray of int32, shape (rings, longest window)
         Seasons of the matches, latest first.
     counts : ndarray of int32, shape (rings, longest window, COUNTS)
-        Counts of the matches, latest first, with `PRESENT` on top; 0 where nobody counted.
+        Counts of the matches, latest first, plus `PRESENT`; 0 if missing.
     slots : ndarray of int32, shape (a power of two,)
         Open-addressing table from keys to rings.
     size : ndarray of int64, shape (1,)
-        Rings that are in use, the empty one included; there is room for more.
+        Number of rings in use, the empty one included.
     """
 
     keys: NDArray[np.int64]
@@ -94,7 +94,7 @@ class Rings(NamedTuple):
 
     @classmethod
     def of(cls, rings: int, longest: int) -> Self:
-        """Return so many empty rings, none of them in use."""
+        """Return empty rings, none of them in use."""
         return cls(
             keys=np.zeros(rings, dtype=np.int64),
             used=np.zeros(rings, dtype=np.int64),
@@ -105,7 +105,7 @@ class Rings(NamedTuple):
         )
 
     def with_room(self, more: int) -> Rings:
-        """Return the same rings with room for so many more; grown by an eighth at least, so that growing is rare."""
+        """Return the same rings with capacity for `more` rings, grown by at least an eighth."""
         size, longest = int(self.size[0]), self.seasons.shape[1]
         if size + more <= self.keys.size:
             return self
@@ -117,7 +117,7 @@ class Rings(NamedTuple):
         return grown
 
     def arrays(self, name: str) -> dict[str, NDArray[Any]]:
-        """Return the rings in use as named arrays, of every ring only the matches that are there."""
+        """Return the rings in use as named arrays, without unused entries."""
         size = int(self.size[0])
         used, counts = self.used[:size], self.counts[:size]
         there = np.arange(counts.shape[1]) < used[:, None]
@@ -131,7 +131,7 @@ class Rings(NamedTuple):
 
     @classmethod
     def restored(cls, arrays: Mapping[str, NDArray[Any]], name: str, longest: int) -> Self:
-        """Return the rings that `arrays` gave."""
+        """Restore rings from `arrays`."""
         keys, used = arrays[f"{name}_keys"], arrays[f"{name}_used"].astype(np.int64)
         rings = cls.of(keys.size, longest)
         there = np.arange(longest) < used[:, None]
@@ -196,7 +196,7 @@ class FormFeatures:
         return found
 
     def _coverage(self, scope: str, window: int) -> list[Feature]:
-        """Return the columns that say how much of a window is there: one a side, one for both of head to head."""
+        """Return the columns of the coverage of a window: one for each side, one in total for head to head."""
         name, meaning = f"form_{scope}_{window}_coverage", f"share of the window of {window} that is filled by"
         if scope == "head_to_head":
             meaning = f"{meaning} {SCOPES[scope]}"
@@ -231,7 +231,7 @@ class FormFeatures:
 
 @njit(cache=True)
 def _place(rings: Rings, key: int) -> int:
-    """Return the place in the table at which a key is, or would be."""
+    """Return the position of a key in the hash table, or where it would be inserted."""
     last = rings.slots.size - 1
     # Multiplying by the golden ratio of 2**64 spreads neighbouring keys.
     place = ((key * -7046029254386353131) >> 32) & last
@@ -242,14 +242,14 @@ def _place(rings: Rings, key: int) -> int:
 
 @njit(cache=True)
 def _index(rings: Rings) -> None:
-    """Fill the table of rings whose keys are there."""
+    """Fill the hash table from the keys."""
     for slot in range(1, rings.size[0]):
         rings.slots[_place(rings, rings.keys[slot])] = slot
 
 
 @njit(cache=True)
 def _learnt(rings: Rings, key: int) -> int:
-    """Return the ring of a key, which gets one if it has none."""
+    """Return the ring of a key, creating it if need be."""
     place = _place(rings, key)
     if rings.slots[place] == UNSEEN:
         slot = rings.size[0]
@@ -274,7 +274,7 @@ def _pair(event: Any) -> int:
 
 @njit(cache=True)
 def _put(rings: Rings, slot: int, result: Any, side: int) -> None:
-    """Put one result, from the view of one side, before the matches of a ring."""
+    """Insert a result, from the view of one side, at the front of a ring."""
     counts, seasons = rings.counts[slot], rings.seasons[slot]
     used = rings.used[slot]
     for place in range(min(used, seasons.size - 1), 0, -1):
@@ -306,8 +306,8 @@ def observe(teams: Rings, entrants: Rings, pairs: Rings, result: Any) -> None:
 def _sum(rings: Rings, slot: int, season: int, windows: NDArray[np.int64], totals: NDArray[np.int32]) -> int:
     """Write the sums over every window, shape (windows, len(STATS)), from the latest match backwards.
 
-    Every sum has `PRESENT` on top for each match that it counts. Counts are whole numbers, so that none is rounded.
-    Matches of other seasons are passed over unless `season` is `ANY_SEASON`. Return how many matches there were.
+    Every sum contains `PRESENT` for each counted match. Sums of integers are exact.
+    Matches of other seasons are skipped unless `season` is `ANY_SEASON`. Return how many matches there were.
     """
     counts, seasons = rings.counts[slot], rings.seasons[slot]
     found, window = 0, 0
@@ -334,12 +334,12 @@ def _sum(rings: Rings, slot: int, season: int, windows: NDArray[np.int64], total
 
 
 @njit(cache=True)
-def _turn(totals: NDArray[np.int32], turned: NDArray[np.int32]) -> None:
+def _mirror(totals: NDArray[np.int32], turned: NDArray[np.int32]) -> None:
     """Write the sums of the same matches from the view of the other side."""
     for window in range(len(totals)):
         own, other = totals[window], turned[window]
         other[0], other[1], other[2] = own[2], own[1], own[0]
-        # A point for each draw, three for each defeat of ours.
+        # One point for each draw, three for each defeat of the own side.
         other[3] = own[1] + 3 * (own[2] & (PRESENT - 1))
         for count in range(FIRST_COUNT, len(STATS), 2):
             other[count], other[count + 1] = own[count + 1], own[count]
@@ -347,7 +347,7 @@ def _turn(totals: NDArray[np.int32], turned: NDArray[np.int32]) -> None:
 
 @njit(cache=True, error_model="numpy")
 def _divide(totals: NDArray[np.int32], means: NDArray[np.float64]) -> None:
-    """Write what sums are in the mean, shape (n,); NaN where nothing was counted."""
+    """Write the means of sums, shape (n,); NaN without a count."""
     for place in range(totals.size):
         there = totals[place] >> PRESENT_BITS
         mean = (totals[place] & (PRESENT - 1)) / there
@@ -376,7 +376,7 @@ def describe(
             slot = pairs.slots[_place(pairs, _pair(fixture))]
             own = 0 if fixture.team[0] <= fixture.team[1] else 1
             home_found = away_found = _sum(pairs, slot, ANY_SEASON, windows, totals[own])
-            _turn(totals[own], totals[1 - own])
+            _mirror(totals[own], totals[1 - own])
         elif scope in (ALL, VENUE):
             home, away = (0, 0) if scope == ALL else (1, 2)
             home_found = _sum(teams, RINGS * fixture.team[0] + home, ANY_SEASON, windows, totals[0])

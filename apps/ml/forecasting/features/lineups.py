@@ -1,15 +1,15 @@
-"""Line-ups: how strong the eleven of a side is beside its usual eleven, and who of that is missing.
+"""Line-ups: the strength of a side's eleven compared with its usual eleven, and missing players.
 
-A player's rating is in goals: each match moves those of all who began it by a share of what the goal difference was
-more or less than the means of both elevens had promised. This is the plus-minus of team sports in its simplest form,
+A player's rating is in goals: each match moves the ratings of all starters by a share of the difference between actual
+and expected goal difference. This is the plus-minus of team sports in its simplest form,
 one step of the regression at a match instead of a fit of all of them: Hvattum (2019), "A comprehensive review of
 plus-minus ratings for evaluating individual players in team sports", Int. J. Computer Science in Sport 18(1), 1-23;
 Kharrat, McHale and Peña (2020), "Plus-minus player ratings for soccer", European J. Operational Research 283, 726-736.
-Players who always begin together cannot be told apart by it; ratings differ by the matches that one of them missed.
+Players who always start together get the same changes; their ratings differ by the matches that one missed.
 
-The usual eleven of a club are the eleven who lately began most of its matches. A line-up becomes history with the
-result of its match; of the match that is to be forecast only what was known before `as_of` counts: the starters once
-they are named, before that the reports of who is missing, of whom doubtful ones are believed to play.
+The usual eleven of a club are the players who recently started most of its matches. A line-up counts as history with
+the result of its match. For a fixture only what was known before `as_of` counts: the starters once they are published,
+and reported absences before that; doubtful players are expected to play.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from apps.ml.forecasting.kernels import njit
 ELEVEN: Final = 11
 
 FEWEST: Final = 7
-"""Starters below which a list is no line-up: with fewer a match is not played (Laws of the Game, law 3)."""
+"""Fewest starters of a valid line-up: a match needs seven players (Laws of the Game, law 3)."""
 
 SQUAD: Final = 40
-"""Players of a club whose starts are counted; a new one takes the place of the one who began least."""
+"""Players of a club whose starts are counted; a new one replaces the one with the fewest starts."""
 
 STARTER: Final = ROLES.index("starter")
 ABSENT: Final = ROLES.index("absent")
@@ -52,7 +52,7 @@ ROW: Final = np.dtype(
 """One player of one side of one match."""
 
 PLAYER: Final = np.dtype([("rating", np.float64), ("played", np.int64)])
-"""State of a player: goals by which he lifts a mean side that is made of such players, matches that he began."""
+"""State of a player: goals by which a side of such players beats an average side, matches started."""
 
 CLUB: Final = np.dtype([("known", np.int64), ("player", np.int64, (SQUAD,)), ("share", np.float64, (SQUAD,))])
 """State of a club: a bit for each of its latest matches, the latest last, set where the line-up is known; slots of its
@@ -76,8 +76,8 @@ class LineupConstants(NamedTuple):
 class LineupFeatures:
     """Strength of the usual and of the named eleven, usual starters who are missing, and how much is known.
 
-    The state is an array of `PLAYER`, one of `CLUB`, both only of those whom a line-up has named, and the home edge in
-    goals. A world without line-ups has none of it and costs nothing.
+    The state is an array of `PLAYER`, one of `CLUB`, both only for those in observed line-ups, and the home edge in
+    goals. It is empty in a world without line-ups.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ class LineupFeatures:
         self._player_slots, self._club_slots = Slots(), Slots()
         self._players = np.zeros(1, dtype=PLAYER)
         self._clubs = np.zeros(1, dtype=CLUB)
-        self._sheets = _rows(None)
+        self._rows = _rows(None)
 
     @property
     def has_history(self) -> bool:
@@ -134,22 +134,22 @@ class LineupFeatures:
             rows.append(Feature(f"lineup_coverage_{side}", self.name, side, "all", window, "share", meaning))
         return tuple(rows)
 
-    def tell(self, lineups: pd.DataFrame | None) -> None:
-        """Take the line-ups of the matches that are folded next: columns of `schema.LINEUPS`, None for none."""
-        self._sheets = _rows(lineups)
+    def set_lineups(self, lineups: pd.DataFrame | None) -> None:
+        """Set the line-ups for the next fold: columns of `schema.LINEUPS`, or None."""
+        self._rows = _rows(lineups)
 
     def fold(self, events: Events, sizes: Sizes, out: NDArray[np.float64], first: int) -> None:
-        if not self._sheets.size and not self.has_history:
-            # No line-up was ever known: NaN, and a coverage of nothing.
+        if not self._rows.size and not self.has_history:
+            # Without any line-up: NaN, and a coverage of 0.
             coverage = first + len(STATS) * len(SIDES) + 2
             out[:, first:coverage] = np.nan
             out[:, coverage : coverage + 2] = 0.0
             return
-        starts = np.searchsorted(self._sheets["match"], events["match"], side="left")
-        counts = np.searchsorted(self._sheets["match"], events["match"], side="right") - starts
-        # The rows of one event after the other.
+        starts = np.searchsorted(self._rows["match"], events["match"], side="left")
+        counts = np.searchsorted(self._rows["match"], events["match"], side="right") - starts
+        # Line-up rows in the order of events.
         stops = np.cumsum(counts)
-        rows = self._sheets[np.arange(counts.sum()) - np.repeat(stops - counts - starts, counts)]
+        rows = self._rows[np.arange(counts.sum()) - np.repeat(stops - counts - starts, counts)]
         self._learn(events, rows, np.repeat(np.arange(events.size), counts))
         rows["player"] = self._player_slots.find(rows["player_id"])
         clubs = np.stack([self._club_slots.find(events["team_id"][:, side]) for side in range(2)], axis=1)
@@ -173,7 +173,7 @@ class LineupFeatures:
         self._club_slots = Slots(arrays["club_ids"].tolist())
 
     def _learn(self, events: Events, rows: NDArray[Any], owner: NDArray[np.int64]) -> None:
-        """Give slots to the players and clubs of the line-ups that are observed, in the order of the events."""
+        """Assign slots to players and clubs in observed line-ups, in the order of events."""
         observed = events["kind"][owner] == OBSERVE
         begins = observed & (rows["role"] == STARTER) & (rows["known"] <= events["at"][owner])
         self._player_slots.learn(rows["player_id"][begins])
@@ -196,13 +196,13 @@ def _rows(lineups: pd.DataFrame | None) -> NDArray[Any]:
 
 
 @njit(cache=True, nogil=True)
-def named(details: NDArray[Any], side: int, before: int, eleven: NDArray[np.int64]) -> int:
-    """Write the slots of the starters whom the first source names before a moment; return how many, 0 for none."""
+def named(lineup: NDArray[Any], side: int, before: int, eleven: NDArray[np.int64]) -> int:
+    """Write the slots of the starters that the first source published before a moment; return their number."""
     place = 0
-    while place < details.size:
-        source, count = details[place].source, 0
-        while place < details.size and details[place].source == source:
-            row = details[place]
+    while place < lineup.size:
+        source, count = lineup[place].source, 0
+        while place < lineup.size and lineup[place].source == source:
+            row = lineup[place]
             if row.side == side and row.role == STARTER and row.known < before:
                 if count < ELEVEN:
                     eleven[count] = row.player
@@ -214,32 +214,32 @@ def named(details: NDArray[Any], side: int, before: int, eleven: NDArray[np.int6
 
 
 @njit(cache=True, nogil=True)
-def reported(details: NDArray[Any], side: int, before: int, club: Any, missing: NDArray[np.bool_]) -> bool:
-    """Mark the places of a squad whose players the first source reports missing; False where none has reported yet.
+def reported(lineup: NDArray[Any], side: int, before: int, club: Any, missing: NDArray[np.bool_]) -> bool:
+    """Mark the players of a squad that the first source reports missing; return False without any report.
 
-    A source that reports of one side has looked at both.
+    A source with a report on one side is assumed to cover both.
     """
     missing[:] = False
     place = 0
-    while place < details.size:
-        source, told = details[place].source, False
-        while place < details.size and details[place].source == source:
-            row = details[place]
+    while place < lineup.size:
+        source, has_report = lineup[place].source, False
+        while place < lineup.size and lineup[place].source == source:
+            row = lineup[place]
             if row.role >= ABSENT and row.known < before:
-                told = True
+                has_report = True
                 if row.role == ABSENT and row.side == side and row.player != UNSEEN:
                     for seat in range(SQUAD):
                         if club.player[seat] == row.player:
                             missing[seat] = True
             place += 1
-        if told:
+        if has_report:
             return True
     return False
 
 
 @njit(cache=True, nogil=True)
 def usual(club: Any, missing: NDArray[np.bool_], eleven: NDArray[np.int64]) -> int:
-    """Write the slots of those who lately began most matches of a club and are not missing; return how many."""
+    """Write the slots of the players with the most recent starts who are not missing; return their number."""
     count = 0
     taken = missing.copy()
     while count < ELEVEN:
@@ -257,7 +257,7 @@ def usual(club: Any, missing: NDArray[np.bool_], eleven: NDArray[np.int64]) -> i
 
 @njit(cache=True, nogil=True)
 def mean_rating(players: NDArray[Any], eleven: NDArray[np.int64], count: int, otherwise: float) -> float:
-    """Return the mean rating of the first players of a list; one who never began has the rating `otherwise`."""
+    """Return the mean rating of the first `count` players; those without a start have the rating `otherwise`."""
     total = 0.0
     for place in range(count):
         player = players[eleven[place]]
@@ -292,16 +292,16 @@ def observe(
     constants: LineupConstants,
     result: Any,
     own: NDArray[np.int64],
-    details: NDArray[Any],
+    lineup: NDArray[Any],
     elevens: NDArray[np.int64],
     missing: NDArray[np.bool_],
 ) -> None:
-    """Move the ratings of all who began, where both elevens are known, and count their starts."""
+    """Update the ratings of the starters, if both elevens are known, and count their starts."""
     counts = np.zeros(2, dtype=np.int64)
     means = np.zeros(2)
     for side in range(2):
         club = clubs[own[side]]
-        counts[side] = named(details, side, result.at + 1, elevens[side])
+        counts[side] = named(lineup, side, result.at + 1, elevens[side])
         if own[side] != UNSEEN:
             club.known = ((club.known << 1) | (1 if counts[side] > 0 else 0)) & ((1 << constants.latest) - 1)
         if counts[side] == 0:
@@ -337,7 +337,7 @@ def describe(
     constants: LineupConstants,
     fixture: Any,
     own: NDArray[np.int64],
-    details: NDArray[Any],
+    lineup: NDArray[Any],
     elevens: NDArray[np.int64],
     missing: NDArray[np.bool_],
     out: NDArray[np.float64],
@@ -356,12 +356,12 @@ def describe(
             continue
         mean = mean_rating(players, elevens[2], regulars, 0.0)
         out[side] = mean
-        count = named(details, side, fixture.at, elevens[side])
+        count = named(lineup, side, fixture.at, elevens[side])
         out[9 + side] = 1.0 if count > 0 else 0.0
         if count > 0:
             out[3 + side] = mean_rating(players, elevens[side], count, mean) - mean
             out[6 + side] = regulars - _shared(elevens[2], regulars, elevens[side], count)
-        elif reported(details, side, fixture.at, club, missing):
+        elif reported(lineup, side, fixture.at, club, missing):
             count = usual(club, missing, elevens[side])
             if count > 0:
                 out[3 + side] = mean_rating(players, elevens[side], count, mean) - mean
@@ -398,8 +398,8 @@ def _fold(
     elevens = np.zeros((3, ELEVEN), dtype=np.int64)
     missing = np.zeros(SQUAD, dtype=np.bool_)
     for number in range(events.size):
-        event, details = events[number], rows[starts[number] : stops[number]]
+        event, lineup = events[number], rows[starts[number] : stops[number]]
         if event.kind == OBSERVE:
-            observe(players, clubs, edge, constants, event, own[number], details, elevens, missing)
+            observe(players, clubs, edge, constants, event, own[number], lineup, elevens, missing)
         else:
-            describe(players, clubs, constants, event, own[number], details, elevens, missing, out[event.row, first:])
+            describe(players, clubs, constants, event, own[number], lineup, elevens, missing, out[event.row, first:])

@@ -1,8 +1,8 @@
-"""What the places of a league are worth: the lines that a club may be glad or sorry to end above or below.
+"""Lines in the table of a league, such as the title, European places and relegation.
 
-The numbers are those of the competitions' own regulations in most of the years since 1993, the play-off places counted
-with the better (or worse) side of their line; they move by a place between years in ways that one row leaves out. A
-league that is not listed has the line-up that is commonest at its level.
+The numbers are those of the competitions' regulations in most years since 1993, with play-off places on the better (or
+worse) side of their line. Changes by one place in single years are ignored. Leagues that are not listed have the most
+common numbers of their level.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ class Places(NamedTuple):
     second : int
         Places of any European competition, or of promotion and its play-offs.
     play_off : int
-        Places from the end that go down or have to play for staying.
+        Places from the end that are relegated directly or by play-offs.
     down : int
-        Places from the end that go down at once.
+        Places from the end that are relegated directly.
     """
 
     title: int

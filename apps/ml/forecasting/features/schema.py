@@ -1,7 +1,7 @@
 """Columns of the frames that enter the mathematics: the contract between the export, the pipeline and serving.
 
 `kickoff_at`, `known_at` and `as_of` are aware and in UTC. Results are facts; a match without goals is a fixture or
-was never played. Ids are those of the database, stable for as long as it lives.
+was never played. Ids are those of the database, and never change.
 """
 
 from __future__ import annotations
@@ -82,4 +82,4 @@ ROLES: Final = ("starter", "substitute", "absent", "doubtful")
 """What a player is in a match: two of the line-up, two of the reports before it."""
 
 TRUTH: Final = "TRUE"
-"""Bookmaker code under which the sandbox, which knows the true probabilities, quotes them without a margin."""
+"""Bookmaker code of the true probabilities of the sandbox, quoted without a margin."""

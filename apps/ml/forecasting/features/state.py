@@ -1,4 +1,4 @@
-"""The fold: results observed and fixtures described in the order of time, offline and online by the same kernels."""
+"""The fold over results and fixtures in the order of time, with the same kernels offline and online."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from apps.ml.forecasting.features.ratings import (
 from apps.ml.forecasting.features.table import LeagueTable
 
 FORMAT: Final = 4
-"""Version of the bytes; raise it when the state of any family changes its shape or its meaning."""
+"""Version of the serialized state; increase it when the state of a family changes its shape or meaning."""
 
 BLOCK: Final = 32_768
 """Fixtures of a block of `FeatureState.stream`."""
@@ -47,11 +47,11 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class LateResultError(ValueError):
-    """A result does not lie after everything that was observed: the state must be built anew."""
+    """A result is not later than all observed ones; the state must be rebuilt."""
 
 
 class LookAheadError(ValueError):
-    """A fixture would be described as of a moment at which the state knows later results."""
+    """A fixture would be described as of a moment before observed results."""
 
 
 class StateFormatError(ValueError):
@@ -71,14 +71,14 @@ FAMILIES: Final[dict[str, Callable[[Mapping[str, Any]], FeatureFamily]]] = {
     "lineups": LineupFeatures,
     "market": MarketRatings,
 }
-"""Every family, in the order of their columns. A new one comes with the three property tests, which run over this."""
+"""All families, in the order of their columns. The property tests run over this mapping."""
 
 
 class FeatureState:
-    """All families after the results that were observed so far.
+    """The state of all families after the observed results.
 
-    Make one by `new` or `from_bytes`. Any thread may call any method: a lock lets one at a time fold, because even
-    `describe` refits ratings whose period has ended, with the same numbers in any order of calls.
+    Create it by `new` or `from_bytes`. Methods are thread-safe: a lock serializes them, because even `describe` refits
+    ratings whose period has ended. The values do not depend on the order of calls.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class FeatureState:
 
     @property
     def reads_lineups(self) -> bool:
-        """Whether line-ups of a fixture would move its row: without those of earlier matches they say nothing."""
+        """Whether line-ups of a fixture affect its features: only if earlier line-ups were observed."""
         return any(isinstance(family, LineupFeatures) and family.has_history for family in self._families)
 
     def fold(
@@ -150,7 +150,7 @@ class FeatureState:
         schedule : DataFrame, optional
             Every scheduled match; by default the rows of both frames together.
         lineups : DataFrame, optional
-            Columns of `schema.LINEUPS`, of results and fixtures; what was not known at a moment is not read for it.
+            Columns of `schema.LINEUPS`, of results and fixtures; rows count only from their `known_at` on.
 
         Returns
         -------
@@ -175,10 +175,10 @@ class FeatureState:
         block: int = BLOCK,
         threads: int = THREADS,
     ) -> Iterator[FeatureBlock]:
-        """Do what `fold` does and give the described fixtures block by block, in the order of time.
+        """Do what `fold` does, but yield the features block by block, in the order of time.
 
-        The same numbers, rounded to 32 bits, in a fraction of the memory and with several families at work at once.
-        Until the last block nobody else may ask the state: it claims to know all results from the first on.
+        The values are the same, rounded to 32 bits, with a fraction of the memory and several families in parallel. Do
+        not use the state otherwise until the last block: it reports all results as observed from the start.
 
         Parameters
         ----------
@@ -192,7 +192,7 @@ class FeatureState:
         Yields
         ------
         Block
-            Results have been observed as far as the block's last fixture asked, all of them after the last block.
+            Results have been observed up to the last fixture of the block; all of them after the last block.
 
         Raises
         ------
@@ -202,13 +202,13 @@ class FeatureState:
         self.schedule(_calendar(results, fixtures) if schedule is None else schedule)
         with self._lock:
             timeline = self._timeline(events.result_rows(results), events.fixture_rows(fixtures))
-            self._tell(lineups)
+            self._set_lineups(lineups)
         start = 0
         with ThreadPoolExecutor(threads) as pool:
             workers = FamilyWorkers(pool, self._families, self._widths)
             for end in timeline.cuts(block):
                 with self._lock:
-                    described = workers.block(timeline.stretch(start, end), self._index.sizes)
+                    described = workers.block(timeline.part(start, end), self._index.sizes)
                 start = end
                 yield described
 
@@ -218,7 +218,7 @@ class FeatureState:
         Raises
         ------
         LateResultError
-            When one does not; nothing is observed then, and the caller builds the state anew.
+            When one does not; then nothing is observed, and the state must be rebuilt.
         """
         rows = events.result_rows(results)
         self._run(rows, None, lineups)
@@ -227,7 +227,7 @@ class FeatureState:
     def describe(self, fixtures: pd.DataFrame, *, lineups: pd.DataFrame | None = None) -> NDArray[np.float64]:
         """Return the features of fixtures, shape (fixtures, features), rows in the caller's order.
 
-        Of `lineups` the rows that were known before the `as_of` of their fixture are read.
+        Only rows of `lineups` that were known before the `as_of` of their fixture count.
 
         Raises
         ------
@@ -237,10 +237,10 @@ class FeatureState:
         return self._run(None, events.fixture_rows(fixtures), lineups)
 
     def copy(self) -> Self:
-        """Return a state of its own that knows the same.
+        """Return an independent copy.
 
-        Questions about a later day than today's are put to a copy: ratings whose period ends before that day are
-        refitted for them without the results that are still to come in it.
+        Describe fixtures as of a later day with a copy: that refits ratings whose period ends before that day, without
+        the results still to come in the period.
         """
         return type(self).from_bytes(self.to_bytes())
 
@@ -273,22 +273,22 @@ class FeatureState:
         out = np.full((0 if fixtures is None else fixtures.events.size, len(self.names)), np.nan)
         with self._lock:
             timeline = self._timeline(results, fixtures)
-            merged = timeline.stretch(0, len(timeline))
-            self._tell(lineups)
+            merged = timeline.part(0, len(timeline))
+            self._set_lineups(lineups)
             column = 0
             for family, width in zip(self._families, self._widths, strict=True):
                 family.fold(merged, self._index.sizes, out, column)
                 column += width
         return out
 
-    def _tell(self, lineups: pd.DataFrame | None) -> None:
-        """Hand the line-ups to the family that reads them, in place of those of the fold before."""
+    def _set_lineups(self, lineups: pd.DataFrame | None) -> None:
+        """Pass the line-ups to the family that uses them."""
         for family in self._families:
             if isinstance(family, LineupFeatures):
-                family.tell(lineups)
+                family.set_lineups(lineups)
 
     def _timeline(self, results: EventRows | None, fixtures: EventRows | None) -> Timeline:
-        """Check that fixtures and results lie after all observed before, make room, and bring them into order."""
+        """Check that fixtures and results are later than all observed results, and merge them in order."""
         with self._lock:
             if fixtures is not None and fixtures.events.size and self._latest:
                 first = int(fixtures.events["at"].min())
@@ -302,7 +302,7 @@ class FeatureState:
             return Timeline(self._index, results, fixtures)
 
     def _admit(self, results: EventRows) -> None:
-        """Check that the results lie after all observed before, and make room for what they name."""
+        """Check that the results are later than all observed ones, and assign slots to their ids."""
         first, latest = _key(results.events[0]), _key(results.events[-1])
         if self._latest and first <= self._latest:
             raise LateResultError(
@@ -313,7 +313,7 @@ class FeatureState:
         self._latest = latest
 
     def to_bytes(self) -> bytes:
-        """Return the state as an uncompressed zip of npy arrays and one JSON text; equal states give equal bytes."""
+        """Serialize the state as an uncompressed zip of npy arrays and a JSON header; equal states give equal bytes."""
         with self._lock:
             header = {
                 "format": FORMAT,
@@ -338,12 +338,12 @@ class FeatureState:
 
     @classmethod
     def from_bytes(cls, content: bytes) -> Self:
-        """Return the state that `to_bytes` gave.
+        """Restore a state from `to_bytes`.
 
         Raises
         ------
         StateFormatError
-            When the bytes are broken or of another format.
+            When the bytes are damaged or have another format.
         """
         try:
             with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -356,7 +356,7 @@ class FeatureState:
                     members = [member for member in archive.namelist() if member.startswith(f"{family.name}/")]
                     family.restore({_field(member): _array(archive.read(member)) for member in members})
         except (zipfile.BadZipFile, KeyError, json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise StateFormatError(f"these bytes are no feature state: {error}") from error
+            raise StateFormatError(f"these bytes are not a feature state: {error}") from error
         return state
 
 
@@ -369,7 +369,7 @@ def build_features(
     schedule: pd.DataFrame | None = None,
     lineups: pd.DataFrame | None = None,
 ) -> tuple[NDArray[np.float64], tuple[str, ...]]:
-    """Return the features of every fixture from what was known before its `as_of`.
+    """Return the features of each fixture, from what was known before its `as_of`.
 
     Parameters
     ----------
@@ -392,7 +392,7 @@ def build_features(
 
 
 def catalogue(params: Mapping[str, Any], families: Sequence[str] | None = None) -> list[Feature]:
-    """Return what every column is, in the order of the columns."""
+    """Return the descriptions of all columns, in order."""
     return list(FeatureState.new(params, families).catalogue)
 
 
@@ -406,7 +406,7 @@ def offline_as_of(matches: pd.DataFrame, horizon: timedelta) -> pd.Series[Any]:
 
 
 def _calendar(results: pd.DataFrame, fixtures: pd.DataFrame) -> pd.DataFrame:
-    """Return the schedule that both frames together make."""
+    """Return the schedule of both frames together."""
     return pd.concat([events.scheduled(results), events.scheduled(fixtures)], ignore_index=True)
 
 

@@ -1,11 +1,10 @@
-"""The league table as it was known: place, points, and what both sides can still win or lose.
+"""The league table at the time: place, points, and what is at stake for both sides.
 
-A stake is a signed distance in points to a line of the table (title, Europe or promotion, relegation), divided by the
-matches that are left: more than 3 either way is out of reach. The leverage of a match is what a win in place of a
-defeat would change in the chance to end above the line, if the points of a club and of its rival at the line went on at
-random. The lines are those of `places`. How long a season is, is taken from the one before, or from everybody meeting
-everybody twice, never from the fixtures that are still to come: a source that lists them late would otherwise tell
-another story than one that lists them at once.
+A stake is the signed distance in points to a line of the table (title, Europe or promotion, relegation), divided by the
+remaining matches: more than 3 is out of reach. The leverage of a match is the difference between a win and a defeat in
+the probability of ending above the line, if the points of the club and its rival at the line were random from then on.
+The lines are those of `places`. The length of a season is that of the one before, or a double round; future fixtures
+are never counted, because sources publish them at different times.
 """
 
 from __future__ import annotations
@@ -24,16 +23,16 @@ from apps.ml.forecasting.features.places import LINES
 from apps.ml.forecasting.kernels import njit
 
 MOST_TEAMS: Final = 64
-"""Largest number of clubs of a season that are told apart."""
+"""Largest number of clubs of a season."""
 
 FROM_THE_END: Final = 3
 """Number of the first line that counts from the end of the table."""
 
 HALF_A_WIN: Final = 1.5
-"""Points between a win or a defeat and their middle."""
+"""Half of the points of a win."""
 
 NO_POINTS: Final = 1.3
-"""Points per match of a side before its first match: about the mean of all."""
+"""Points per match of a side before its first match: about the overall mean."""
 
 LINE_NAMES: Final = {
     "title": "the title",
@@ -142,7 +141,7 @@ class LeagueTable(TeamsAndCompetitions):
 
 @njit(cache=True)
 def _begin(competition: Any, season: int) -> None:
-    """Turn over to a new season."""
+    """Start a new season."""
     competition.before = competition.season
     competition.rounds_before = competition.rounds
     competition.teams_before = competition.teams
@@ -169,7 +168,7 @@ def _join(team: Any, slot: int, competition: Any, level: int, constants: LeagueT
 
 @njit(cache=True)
 def observe(teams: NDArray[Any], competitions: NDArray[Any], constants: LeagueTableConstants, result: Any) -> None:
-    """Count one result of a league's regular season; a late one of the season before changes nothing."""
+    """Count a result of a league's regular season; late results of the season before are ignored."""
     competition = competitions[result.competition]
     if result.level < 1 or not result.regular or (result.season == competition.before and competition.before != 0):
         return
@@ -194,7 +193,7 @@ def observe(teams: NDArray[Any], competitions: NDArray[Any], constants: LeagueTa
 
 @njit(cache=True)
 def rounds_of(competition: Any, is_this_season: bool) -> int:
-    """Return how many matches a team is expected to play in the season."""
+    """Return the expected number of matches of a team in the season."""
     teams = competition.teams if is_this_season else 0
     before = competition.teams_before if is_this_season else competition.teams
     rounds = competition.rounds_before if is_this_season else competition.rounds
@@ -227,7 +226,7 @@ def _ranked(teams: NDArray[Any], competition: Any, points: NDArray[np.int64]) ->
 
 @njit(cache=True)
 def _chance(points: float, deviation: float) -> float:
-    """Return the chance to stay ahead with so many points more, all that is to come being normally distributed."""
+    """Return the probability of staying ahead by `points`, with normally distributed future points."""
     return 0.5 * (1.0 + math.erf(points / deviation / math.sqrt(2.0)))
 
 

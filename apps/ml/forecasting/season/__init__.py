@@ -1,4 +1,4 @@
-"""Monte-Carlo of the rest of a season: scorelines are drawn, and the competition's own rules make the table."""
+"""Monte Carlo simulation of the rest of a season, with the competition's rules for the final table."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 INTERVAL: Final = (0.05, 0.95)
-"""Quantiles of the points that are told beside their mean."""
+"""Quantiles of the points, shown with their mean."""
 
 
 @dataclass(frozen=True, slots=True)
 class SeasonOutcome:
-    """How a season may end.
+    """Simulated final tables of a season.
 
     Parameters
     ----------
@@ -46,12 +46,12 @@ class SeasonOutcome:
     simulations: int
 
     def within(self, best: int) -> Floats:
-        """Return the chance of each club to end among the best so many, shape (clubs,)."""
+        """Return the probability of each club to end among the first `best`, shape (clubs,)."""
         chances: Floats = self.places[:, :best].sum(axis=1)
         return chances
 
     def below(self, worst: int) -> Floats:
-        """Return the chance of each club to end among the worst so many, shape (clubs,)."""
+        """Return the probability of each club to end among the last `worst`, shape (clubs,)."""
         chances: Floats = self.places[:, self.places.shape[1] - worst :].sum(axis=1)
         return chances
 
@@ -71,7 +71,7 @@ def simulate(
     simulations: int = SIMULATIONS,
     seed: int = 0,
 ) -> SeasonOutcome:
-    """Return how a season may end.
+    """Simulate a season.
 
     Parameters
     ----------

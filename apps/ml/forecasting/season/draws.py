@@ -1,10 +1,10 @@
-"""Scorelines of the matches that are left, drawn for many seasons.
+"""Scorelines of the remaining matches, drawn for many seasons.
 
 Every match keeps its calibrated home, draw and away probabilities, and its scorelines are those of its grid, in which
-10 goals stand for 10 and more. What matches of one club share is the doubt about its strength: in each simulated season
-every club has a shock of its own, a normal number in log-odds of home against away, and the probabilities of a match
-are tilted by the difference of the two. They are tilted around a centre that makes their mean over all seasons the
-calibrated probabilities again, so that the doubt makes seasons wider and moves no single match.
+10 goals stand for 10 and more. Matches of a club are correlated by the uncertainty of its strength: in each simulated
+season every club has a normally distributed shock in log-odds of home against away, and the probabilities of a match
+are tilted by the difference of both shocks. They are centred so that their mean over all seasons is the calibrated
+probability: the shocks widen the distribution of tables without changing any single match.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 SIMULATIONS: Final = 10_000
-"""Simulated seasons: a chance of one half is then known within 0.010 in 19 of 20 cases."""
+"""Simulated seasons: the error of a probability of one half is then below 0.010 in 19 of 20 cases."""
 
 BLOCK: Final = 500
-"""Seasons that are drawn at a time, so that the random numbers of all are never in memory at once."""
+"""Seasons that are drawn at once, to limit memory."""
 
 STEPS: Final = 16
-"""Tilts that are told apart on either side of none."""
+"""Number of discrete tilts on either side of 0."""
 
 REACH: Final = 4.0
-"""The largest of them, in standard deviations of the difference of two shocks."""
+"""The largest tilt, in standard deviations of the difference of two shocks."""
 
 ROUNDS: Final = 60
 PRECISION: Final = 1e-12
@@ -53,7 +53,7 @@ def draw(
     simulations: int = SIMULATIONS,
     seed: int = 0,
 ) -> NDArray[np.int8]:
-    """Return goals of home and away in each simulated season, shape (simulations, fixtures, 2); as `simulate` says."""
+    """Return goals of home and away in each simulated season, shape (simulations, fixtures, 2); see `simulate`."""
     generator = np.random.default_rng(seed)
     matches = np.ascontiguousarray(fixtures, dtype=np.int64).reshape(-1, 2)
     wanted = np.ascontiguousarray(p, dtype=np.float64).reshape(-1, 3)
@@ -74,7 +74,7 @@ def draw(
 def _tilted(p: Floats, doubt: float, step: float) -> Floats:
     """Return the bounds of home and of home or draw at each tilt, shape (m, 2 STEPS + 1, 2).
 
-    The centre of each match is found by repetition: log-odds are moved by what the mean over the tilts lacks.
+    The centre of each match is found iteratively: log-odds are corrected by the error of the mean over the tilts.
     """
     numbers = np.arange(-STEPS, STEPS + 1, dtype=np.float64)
     if doubt <= 0.0:

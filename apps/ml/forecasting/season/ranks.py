@@ -1,8 +1,7 @@
 """Places of many seasons, by the rules of `apps.matches.standings`.
 
-Compiled kernels walk through the same deciders in the same order as `standings.table`, the matches between level teams
-counted anew for those that are still level. Clubs that nothing in the results parts share the order of their names
-there, and the order of their numbers here.
+Compiled kernels apply the same deciders in the same order as `standings.table`, and count the matches between level
+teams again for those that are still level. Clubs that no decider separates are in the order of their numbers.
 """
 
 from __future__ import annotations
@@ -89,7 +88,7 @@ def _count(
 
 @njit(cache=True)
 def _all_have_met(order: Integers, first: int, end: int, met: Integers) -> bool:
-    """Whether every pair of the clubs from `first` to before `end` has met, and each as often at home."""
+    """Return whether each pair of the clubs from `first` to before `end` has met equally often at each home."""
     meetings = met[order[first], order[first + 1]]
     if meetings == 0:
         return False
@@ -102,7 +101,7 @@ def _all_have_met(order: Integers, first: int, end: int, met: Integers) -> bool:
 
 @njit(cache=True)
 def _mutual(decider: int, order: Integers, first: int, end: int, between: Integers, values: Integers) -> None:
-    """Write what the matches between level clubs say of each of them."""
+    """Write the decider's value of each level club, from the matches between them."""
     for one in range(first, end):
         club, found = order[one], 0
         for other in range(first, end):
@@ -131,7 +130,7 @@ def _sort(order: Integers, first: int, end: int, values: Integers) -> bool:
 
 @njit(cache=True)
 def _push(order: Integers, first: int, end: int, values: Integers, rest: int, todo: Integers, size: int) -> int:
-    """Note the groups of level clubs that still have to be parted, and return how many groups are noted now."""
+    """Push the groups of clubs that are still level; return the new number of groups."""
     start = first
     for place in range(first + 1, end + 1):
         if place == end or values[order[place]] != values[order[start]]:
@@ -145,10 +144,10 @@ def _push(order: Integers, first: int, end: int, values: Integers, rest: int, to
 
 
 @njit(cache=True)
-def _part(
+def _separate(
     order: Integers, rule: Integers, own: Integers, between: Integers, met: Integers, values: Integers, todo: Integers
 ) -> None:
-    """Part the groups of level clubs that are noted, as `standings.table` does."""
+    """Separate the pushed groups of level clubs, as `standings.table` does."""
     size = todo[-1, 0]
     while size > 0:
         size -= 1
@@ -204,7 +203,7 @@ def _rank(
         if clubs > 1:
             _sort(order, 0, clubs, points)
             todo[-1, 0] = _push(order, 0, clubs, points, 0, todo, 0)
-            _part(order, rule, own, between, met, values, todo)
+            _separate(order, rule, own, between, met, values, todo)
         for place in range(clubs):
             places[season, order[place]] = place + 1
             final[season, order[place]] = points[order[place]]

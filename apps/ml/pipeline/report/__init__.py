@@ -1,4 +1,4 @@
-"""The evaluation for people: one HTML page that carries its pictures, and the pictures by themselves."""
+"""The report of the evaluation: one HTML page with embedded plots, and the plots as files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stage as DVC runs it."""
+"""Entry point of the stage."""
 
 from apps.ml.pipeline.report import main
 

@@ -1,4 +1,4 @@
-"""What the skill comes from, and the exhibit on betting."""
+"""Sections about the origin of the skill, and the betting simulation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from apps.ml.pipeline.report.tables import NONE, Row, bullets, interval, note, n
 
 
 def learning(found: ReportData, pictures: dict[str, str]) -> str:
-    """Return what models lose that learn from fewer matches."""
+    """Return the learning curve."""
     explained = found.explained
     rows = [
         Row(
@@ -26,26 +26,26 @@ def learning(found: ReportData, pictures: dict[str, str]) -> str:
         for row in explained["learning"]
     ]
     if not rows:
-        return paragraph("The profile fits no model anew: section explain of the parameters names none that it trains.")
-    head = ["model", "share of matches", "matches", "log loss", "RPS", "log loss less that with all"]
+        return paragraph("The profile refits no model: section explain of the parameters lists none that it trains.")
+    head = ["model", "share of matches", "matches", "log loss", "RPS", "log loss − with all"]
     return (
         paragraph(
             f"Fitted to the latest matches before {explained['test']['from']}, scored on the {explained['test']['n']} "
             f"matches from then to {explained['test']['to']}, not calibrated.{_changes(explained)}"
         )
-        + picture(pictures["learning"], "Log loss against the number of matches learnt from.")
+        + picture(pictures["learning"], "Log loss by number of training matches.")
         + table(head, rows, "Learning curve")
     )
 
 
 def families(found: ReportData) -> str:
-    """Return what is lost without each family of features, and what each says by itself."""
+    """Return the loss without each family of features, and the scores of each family alone."""
     explained = found.explained
     names = [row["model"] for row in explained["families"][0]["models"]]
     head = [
         "family",
         "columns",
-        *(title for name in names for title in (f"used by {name}", f"log loss of {name} without, less with")),
+        *(title for name in names for title in (f"used by {name}", f"log loss of {name} without − with")),
         "columns alone",
         "log loss alone",
         "RPS alone",
@@ -60,21 +60,21 @@ def families(found: ReportData) -> str:
         rows.append(Row(row["family"].replace("_", " "), cells))
     return (
         paragraph(
-            f"Fitted anew to the latest {explained['refit_rows']} matches before {explained['test']['from']} without "
-            "one family at a time, scored on the matches from then on; alone is a logit on that family's columns, on "
-            f"those that tell most where it has many.{_changes(explained)}"
+            f"Refitted to the latest {explained['refit_rows']} matches before {explained['test']['from']} without "
+            "one family at a time, scored on the matches from then on. Alone: a logit on the columns of the family, "
+            f"on the most informative ones if it has many.{_changes(explained)}"
         )
         + table(head, rows, "Families of features")
         + note(
-            "Above 0: the model needs the family. Below 0: it does better without, at this number of matches. "
-            "Near 0: others say the same, or it says nothing; alone tells which. "
-            "A dash: the model does not look at the family."
+            "Above 0: the model needs the family. Below 0: it is better without, at this number of matches. "
+            "Near 0: the family is redundant or uninformative; its scores alone show which. "
+            "A dash: the model does not use the family."
         )
     )
 
 
 def importance(found: ReportData, pictures: dict[str, str]) -> str:
-    """Return what shuffling costs the best model and the mean sizes of its Shapley values."""
+    """Return the cost of shuffling features and the mean absolute Shapley values of the best model."""
     explained = found.explained
     shuffled, shapley = explained["shuffled"], explained["shapley"]
 
@@ -91,54 +91,54 @@ def importance(found: ReportData, pictures: dict[str, str]) -> str:
     return (
         paragraph(
             f"{explained['model']}, fitted to {explained['train']['n']} matches before {explained['test']['from']} and "
-            f"asked about the latest {explained['asked']} of those after it: it has seen none of them."
+            f"tested on the latest {explained['asked']} matches after it."
         )
         + "<h3>Shuffling</h3>"
         + paragraph(
-            "What the log loss grows by when the columns are shuffled among the matches, the mean of "
-            f"{explained['repeats']} shuffles. Ratings stand in for each other, so that one column may cost little."
+            "Increase of the log loss when the columns are shuffled among the matches, the mean of "
+            f"{explained['repeats']} shuffles. Ratings replace each other, so a single column may cost little."
         )
         + picture(pictures["families"], "Log loss that shuffling a family adds; the dark lines are intervals.")
         + costs(shuffled["families"], "family")
         + costs(shuffled["columns"], "column")
         + "<h3>Shapley values</h3>"
-        + paragraph("Mean absolute parts of the forecasts in log-odds; the parts of a forecast sum to it exactly.")
+        + paragraph("Mean absolute contributions in log-odds; the contributions of a forecast sum to it exactly.")
         + sizes(shapley["groups"], "group")
         + sizes(shapley["columns"], "column")
     )
 
 
 def betting(found: ReportData) -> str:
-    """Return what betting by the forecasts would have returned, and in words what that shows."""
-    exhibit = found.betting
-    settings = exhibit["settings"]
-    said = bullets(exhibit["says"])
-    if not exhibit["strategies"]:
-        return said
+    """Return the results of the betting simulation, with a summary."""
+    simulation = found.betting
+    settings = simulation["settings"]
+    summary = bullets(simulation["summary"])
+    if not simulation["strategies"]:
+        return summary
     head = [
-        "who picks",
+        "strategy",
         "stakes",
         "bets",
         "return in % of stakes",
         "end, or profit in stakes",
-        "deepest fall",
+        "maximum drawdown",
         "closing-line value",
         "above 0",
     ]
-    parts = [said]
-    for line in dict.fromkeys(row["line"] for row in exhibit["strategies"]):
-        own = [row for row in exhibit["strategies"] if row["line"] == line]
-        rows = [_strategy(row, settings["kelly"], row["model"] == exhibit["model"]) for row in own]
+    parts = [summary]
+    for line in dict.fromkeys(row["line"] for row in simulation["strategies"]):
+        own = [row for row in simulation["strategies"] if row["line"] == line]
+        rows = [_strategy(row, settings["kelly"], row["model"] == simulation["model"]) for row in own]
         parts += [
             f"<h3>At the {escape(line)}, quoted on {own[0]['matches']} matches</h3>",
             table(head, rows, f"Betting at the {line}"),
         ]
     return "".join(parts) + note(
         f"One bet at most on a match: the outcome with the largest probability × price, where that is above "
-        f"{1.0 + settings['edge']:.2f}. Flat is one unit; Kelly stakes {settings['kelly']:g} of what Kelly (1956) "
-        f"asks, at most {settings['day_limit']:.0%} of the bankroll on one day; its return is that of shares of an "
-        "even bankroll. Closing-line value is the logarithm of the price taken over the fair closing price. "
-        "“Every outcome” asks no forecast: it loses the margin of the line."
+        f"{1.0 + settings['edge']:.2f}. Flat is one unit; Kelly stakes {settings['kelly']:g} of the stake of "
+        f"Kelly (1956), at most {settings['day_limit']:.0%} of the bankroll on one day; its return is that of shares "
+        "of an even bankroll. Closing-line value is the logarithm of the price taken over the fair closing price. "
+        "“Every outcome” uses no forecast: it loses the margin of the line."
     )
 
 
@@ -162,10 +162,10 @@ def _percent(roi: dict[str, Any]) -> dict[str, Any]:
 
 
 def _changes(explained: dict[str, Any]) -> str:
-    """Return in words what the fits change of the models, to take less time."""
+    """Return a sentence about the parameters that are changed to save time."""
     changes = [
         f"{name} with " + ", ".join(f"{key} {value}" for key, value in changed.items())
         for name, changed in explained["refits"].items()
         if changed
     ]
-    return f" To take less time: {'; '.join(changes)}." if changes else ""
+    return f" To save time: {'; '.join(changes)}." if changes else ""

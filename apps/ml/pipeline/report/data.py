@@ -1,4 +1,4 @@
-"""What the stages before the report found."""
+"""The input of the report."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from apps.ml.pipeline import files
 
 @dataclass(frozen=True, slots=True)
 class ReportData:
-    """The contents of the files that the report is made of.
+    """Contents of the files that the report is made from.
 
     Parameters
     ----------
     metrics, breakdown, betting : dict
-        What the evaluation writes.
+        Files of the stage `evaluate`.
     explained : dict
-        What the stage of that name writes.
+        File of the stage `explain`.
     """
 
     metrics: dict[str, Any]

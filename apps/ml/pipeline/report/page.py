@@ -1,4 +1,4 @@
-"""The page: sections in their order, a table of contents, and a style for light and dark, wide and narrow."""
+"""The HTML page: sections in their order, table of contents, and styles."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ svg text{fill:currentColor}@media print{.scroll{overflow:visible}}"""
 
 
 class ReportSection(NamedTuple):
-    """A part of the page: its place in the address, its title and its content."""
+    """A section of the page: anchor, title and content."""
 
     anchor: str
     title: str
@@ -36,11 +36,11 @@ class ReportSection(NamedTuple):
 
 
 def page(found: ReportData, pictures: dict[str, str]) -> str:
-    """Return the report as one HTML page without anything from outside."""
+    """Return the report as one self-contained HTML page."""
     metrics = found.metrics
     parts = [
         ReportSection("models", "Models", sections.models(found)),
-        ReportSection("steps", "Steps of the walk forward", sections.steps(found)),
+        ReportSection("steps", "Steps of the walk-forward evaluation", sections.steps(found)),
         ReportSection("gates", "Gates", sections.gates(found)),
         ReportSection("market", "Against the market", sections.market(found)),
         ReportSection("calibration", "Calibration", sections.calibration(found, pictures)),
@@ -50,18 +50,18 @@ def page(found: ReportData, pictures: dict[str, str]) -> str:
         ReportSection("learning", "Learning curve", analyses.learning(found, pictures)),
         ReportSection("families", "Families of features", analyses.families(found)),
         ReportSection("importance", "Importance", analyses.importance(found, pictures)),
-        ReportSection("betting", "Betting: an exhibit apart", analyses.betting(found)),
+        ReportSection("betting", "Betting simulation", analyses.betting(found)),
     ]
     test = metrics["test"]
     head = (
         f"<h1>Evaluation of {escape(metrics['best'])} · {escape(metrics['world'])} world</h1>"
-        f"<p>Walk forward from {test['from']} to {test['to']}: {test['n']} matches, each forecast by a model that knew "
-        "only what was known before. "
+        f"<p>Walk-forward evaluation from {test['from']} to {test['to']}: {test['n']} matches, each forecast by a "
+        "model that was trained on earlier matches only. "
         f"Profile {escape(metrics['profile'])}, facts as of {escape(metrics['as_of'])}.</p>"
         + note(
-            "Log loss in nats; RPS halved, in [0, 1]; Brier summed over the outcomes; ECE over ten bins, the outcomes "
-            f"pooled unless one is named. Brackets hold {found.breakdown['level']:.0%} bootstrap intervals over match "
-            "days. Differences are the first less the second: below 0 the first loses less."
+            "Log loss in nats; RPS divided by 2, in [0, 1]; Brier summed over the outcomes; ECE over ten bins, the "
+            f"outcomes pooled unless one is named. Brackets hold {found.breakdown['level']:.0%} bootstrap intervals "
+            "over match days. Differences are first − second: below 0 the first is better."
         )
     )
     links = "".join(f"<li><a href=#{part.anchor}>{escape(part.title)}</a></li>" for part in parts)

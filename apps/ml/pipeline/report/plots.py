@@ -1,6 +1,6 @@
-"""The pictures of the report, as SVG that depends on nothing but the numbers.
+"""Plots of the report, as SVG whose bytes depend only on the numbers.
 
-Lines and letters take the colour of the text around them, so that a picture can be read on a light and on a dark page.
+Lines and letters have the colour of the surrounding text, so that plots are readable on light and dark pages.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ COLOURS: Final = {"home": "#2f81f7", "draw": "#b58900", "away": "#d6336c"}
 OWN: Final = "#2f81f7"
 OTHER: Final = "#8b98a5"
 LINE: Final = "#b58900"
-"""Colours that are told apart on white and on near black: of the outcomes, the model, base rates, the market."""
+"""Colours of outcomes, model, base rates and market, distinguishable on white and on near black."""
 
 COMPETITIONS: Final = 12
-"""Most competitions in the picture of their reliability: those with the most matches."""
+"""Maximum number of competitions in their reliability plot: those with the most matches."""
 
 FEWEST: Final = 20
-"""Fewest matches of a bin that is drawn for one competition."""
+"""Fewest matches of a bin in that plot."""
 
 SETTINGS: Final[dict[Any, Any]] = {
     "svg.hashsalt": "spai",
@@ -35,11 +35,11 @@ SETTINGS: Final[dict[Any, Any]] = {
 }
 
 IDS: Final = re.compile(r' id="(?!m|p[0-9a-f]|C)[A-Za-z0-9]+_[0-9_]+"')
-"""Names of the parts of a picture that nothing refers to."""
+"""Unreferenced ids in the SVG."""
 
 
 def plots(found: ReportData) -> dict[str, str]:
-    """Return the pictures by name; one for which there are no numbers is left out."""
+    """Return the plots by name, without those that have no data."""
     import matplotlib
 
     matplotlib.use("svg")
@@ -68,7 +68,7 @@ def _reliability(rows: Sequence[dict[str, Any]]) -> str:
             x, y = [one["mean_p"] for one in bins], [one["frequency"] for one in bins]
             axes[place].plot(x, y, marker="o", markersize=4, label=row["outcome"], color=COLOURS[row["outcome"]])
         axes[place].set(title=title, xlabel="forecast probability", xlim=(0, 1), ylim=(0, 1))
-    axes[0].set_ylabel("how often it came")
+    axes[0].set_ylabel("observed frequency")
     axes[0].legend()
     return _svg(figure)
 
@@ -116,15 +116,15 @@ def _months(rows: Sequence[dict[str, Any]]) -> str:
     figure, axes = plt.subplots(figsize=(8.0, 3.0))
     axes.axhline(0.0, color=OTHER, linewidth=1)
     places = list(range(len(rows)))
-    axes.plot(places, [row["less_base"] for row in rows], color=OWN, label="less base rates, log loss")
+    axes.plot(places, [row["less_base"] for row in rows], color=OWN, label="minus base rates, log loss")
     quoted = [
         (place, row["less_line"]) for place, row in zip(places, rows, strict=True) if row["less_line"] is not None
     ]
     if quoted:
-        axes.plot(*zip(*quoted, strict=True), color=LINE, label="less closing line, RPS")
+        axes.plot(*zip(*quoted, strict=True), color=LINE, label="minus closing line, RPS")
     every = max(1, len(rows) // 12)
     axes.set_xticks(places[::every], [row["month"] for row in rows[::every]], rotation=60)
-    axes.set_ylabel("model less the other")
+    axes.set_ylabel("model − other")
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
     return _svg(figure)
 
@@ -139,7 +139,7 @@ def _learning(rows: Sequence[dict[str, Any]]) -> str | None:
     for name, colour in zip(names, (OWN, LINE, COLOURS["away"], OTHER), strict=False):
         own = [row for row in rows if row["model"] == name]
         axes.plot([row["rows"] for row in own], [row["log_loss"] for row in own], marker="o", label=name, color=colour)
-    axes.set(xlabel="matches learnt from, the latest", ylabel="log loss in nats", xscale="log")
+    axes.set(xlabel="latest training matches", ylabel="log loss in nats", xscale="log")
     axes.legend()
     return _svg(figure)
 

@@ -1,4 +1,4 @@
-"""What the models score: beside each other, beside the market, by calibration and by group of matches."""
+"""Sections about scores: of all models, against the market, calibration, and groups of matches."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from apps.ml.pipeline.report.tables import (
     table,
 )
 
-NO_LINE = "No line was quoted on the tested matches: there is no market to compare with."
+NO_LINE = "No prices were quoted for the tested matches, so there is no comparison with the market."
 
 
 def models(found: ReportData) -> str:
-    """Return the scores of all models, what calibration changed of them, and how sure their differences are."""
+    """Return the scores of all models, and their differences with intervals."""
     metrics = found.metrics
     best = metrics["best"]
     scores = [
@@ -40,37 +40,37 @@ def models(found: ReportData) -> str:
         )
         for row in found.breakdown["paired"]
     ]
-    head = ["model", "log loss less base rates", "RPS less base rates", f"log loss less {best}", f"RPS less {best}"]
+    head = ["model", "log loss − base rates", "RPS − base rates", f"log loss − {best}", f"RPS − {best}"]
     return (
         table(["model", *(title for title, _, _ in MEASURES)], scores, "Scores of the models")
-        + note("Marked: the best that sees no price, which is the one that is served.")
+        + note("Marked: the best model without prices, which is the one that is served.")
         + "<h3>Differences on the same matches</h3>"
         + table(head, gaps, "Differences between the models")
     )
 
 
 def steps(found: ReportData) -> str:
-    """Return when the models were fitted anew, to how much, and what they forecast until the next time."""
+    """Return the table of walk-forward steps."""
     rows = [
         Row(step["start"][:10], [step["train_from"][:10], str(step["train_rows"]), str(step["test_rows"])])
         for step in found.breakdown["steps"]
     ]
     return paragraph(
-        "Every model learns from what was known before its step, and forecasts until the next one."
-    ) + table(["fitted on", "learnt from matches since", "matches learnt from", "matches forecast"], rows, "Steps")
+        "Each model is trained on what was known before its step, and forecasts until the next step."
+    ) + table(["fitted on", "trained on matches since", "training matches", "test matches"], rows, "Steps")
 
 
 def gates(found: ReportData) -> str:
-    """Return each gate with its verdict and its reason."""
+    """Return the list of gates with result and reason."""
     items = []
     for gate in found.metrics["gates"]:
-        verdict = "passed" if gate["passed"] else "<strong class=no>refused</strong>"
-        items.append(f"<li>{verdict}: {escape(gate['name'])}. {escape(gate['reason'])}.</li>")
+        result = "passed" if gate["passed"] else "<strong class=no>refused</strong>"
+        items.append(f"<li>{result}: {escape(gate['name'])}. {escape(gate['reason'])}.</li>")
     return f"<ul>{''.join(items)}</ul>"
 
 
 def market(found: ReportData) -> str:
-    """Return lines and models on the matches that every line quotes, and each line on all that it quotes."""
+    """Return the comparison with the market: on matches that all lines quote, and with each line separately."""
     best, lines = found.metrics["best"], found.metrics["benchmarks"]
     truth = found.metrics["truth"]
     parts = []
@@ -87,15 +87,15 @@ def market(found: ReportData) -> str:
         head = [
             "forecast",
             *(title for title, _, _ in MEASURES),
-            f"log loss less {together['reference']}",
-            f"RPS less {together['reference']}",
+            f"log loss − {together['reference']}",
+            f"RPS − {together['reference']}",
         ]
         parts += [
-            paragraph(f"All on the same {together['n']} matches, those that every line of this table quotes."),
+            paragraph(f"All on the same {together['n']} matches, which all lines of this table quote."),
             table(head, rows, "Models and lines on the same matches"),
         ]
     elif lines:
-        parts.append(paragraph("The lines share no tested match; each stands by itself below."))
+        parts.append(paragraph("No tested match is quoted by all lines; each line is compared below."))
     if not lines:
         parts.append(paragraph(NO_LINE))
     if lines or truth:
@@ -105,10 +105,10 @@ def market(found: ReportData) -> str:
             "n",
             "log loss",
             f"{best}",
-            f"log loss of {best} less the line",
+            f"log loss of {best} − line",
             "RPS",
             f"{best}",
-            f"RPS of {best} less the line",
+            f"RPS of {best} − line",
         ]
         parts += [
             f"<h3>{escape(best)} against each line, on all matches that it quotes</h3>",
@@ -117,15 +117,15 @@ def market(found: ReportData) -> str:
     if truth:
         parts.append(
             note(
-                f"The simulation knows the true probabilities; the mean Kullback–Leibler divergence of {best} is "
-                f"{truth['mean_kl']:.4f} nats."
+                f"In the simulated world the true probabilities are known; the mean Kullback–Leibler divergence of "
+                f"{best} is {truth['mean_kl']:.4f} nats."
             )
         )
     return "".join(parts)
 
 
 def calibration(found: ReportData, pictures: dict[str, str]) -> str:
-    """Return what calibration changed, how reliable each outcome is called, and the same by competition."""
+    """Return scores before and after calibration, and reliability by outcome and by competition."""
     metrics, rows = found.metrics, found.breakdown["reliability"]
     by_model = [
         Row(
@@ -144,18 +144,21 @@ def calibration(found: ReportData, pictures: dict[str, str]) -> str:
     ]
     errors = ["ECE before", "ECE after", "limit of a perfect forecaster"]
     parts = [
-        paragraph("Each step of the walk forward is calibrated by forecasts of the steps before it, never by its own."),
+        paragraph("Each walk-forward step is calibrated on the forecasts of earlier steps."),
         table(head, by_model, "Scores before and after calibration"),
         f"<h3>Each outcome, {escape(metrics['best'])}</h3>",
-        picture(pictures["reliability"], "How often outcomes came against how likely they were called, in ten bins."),
+        picture(pictures["reliability"], "Observed frequency against forecast probability, in ten bins."),
         table(["outcome", *errors], by_outcome, "Calibration error by outcome"),
-        note("A forecaster whose probabilities are true stays below the limit 39 times in 40: chance errs too."),
+        note("A perfectly calibrated forecaster stays below the limit 39 times in 40."),
         "<h3>Each competition</h3>",
     ]
     if not rows:
         least = found.breakdown["least_matches"]
         return "".join(
-            [*parts, paragraph(f"No competition has {least} tested matches, and fewer would show chance alone.")]
+            [
+                *parts,
+                paragraph(f"No competition has {least} tested matches, and with fewer the error is mostly chance."),
+            ]
         )
     by_competition = [
         Row(
@@ -178,8 +181,8 @@ def calibration(found: ReportData, pictures: dict[str, str]) -> str:
             *parts,
             table(head, by_competition, "Calibration error by competition"),
             note(
-                f"{within} of {len(rows)} competitions lie below their limit; a perfect forecaster would miss about "
-                "one in 40."
+                f"{within} of {len(rows)} competitions are below their limit; a perfect forecaster exceeds it in "
+                "about one of 40."
             ),
             picture(
                 pictures["reliability_by_competition"],
@@ -197,7 +200,10 @@ def seasons(found: ReportData, pictures: dict[str, str]) -> str:
         + _groups(rows, "season", "Scores by season")
         + "<h3>Month of the calendar, years pooled</h3>"
         + _groups(found.breakdown["groups"]["months"], "month", "Scores by month")
-        + picture(pictures["months"], "Month by month: the model less base rates in log loss, less the line in RPS.")
+        + picture(
+            pictures["months"],
+            "Month by month: log loss of the model − base rates, and RPS of the model − closing line.",
+        )
     )
 
 
@@ -212,13 +218,13 @@ def kinds(found: ReportData) -> str:
     return (
         "<h3>Promoted and relegated clubs</h3>"
         + _groups(groups["promotions"], "sides", "Scores by promotion and relegation")
-        + note("Whether a side came up or went down before the season, by the matches that are known.")
+        + note("Whether a side was promoted or relegated before the season, by the known matches.")
         + "<h3>Gap in ratings</h3>"
         + _groups(groups["rating_gaps"], "gap", "Scores by gap in ratings")
-        + note("Elo points between the sides, home advantage included: how uneven the match looked.")
+        + note("Elo points between the sides, home advantage included.")
         + "<h3>Part of the season</h3>"
         + _groups(groups["season_parts"], "part", "Scores by part of the season")
-        + note("By the share of the season that the sides have behind them.")
+        + note("By the share of the season that the sides have played.")
     )
 
 
@@ -236,12 +242,12 @@ def _groups(rows: Sequence[dict[str, Any]], name: str, label: str) -> str:
         "n",
         "log loss",
         "base rates",
-        "log loss less base rates",
+        "log loss − base rates",
         "RPS",
         "quoted",
         "RPS there",
         "closing line",
-        "RPS less closing line",
+        "RPS − closing line",
     ]
     lines = [
         Row(

@@ -1,4 +1,4 @@
-"""Pieces of HTML: tables that scroll in their own box, numbers as people read them, intervals, pictures."""
+"""HTML parts: scrollable tables, formatted numbers and intervals, plots, paragraphs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from html import escape
 from typing import Any, Final, NamedTuple
 
 NONE: Final = "–"
-"""What stands for a number that there is not."""
+"""Placeholder of a missing number."""
 
 MEASURES: Final = (
     ("n", "n", "d"),
@@ -21,7 +21,7 @@ MEASURES: Final = (
 
 
 class Row(NamedTuple):
-    """A row of a table: its name, its cells as text, and whether it stands out."""
+    """A row of a table: name, cells as text, and whether it is highlighted."""
 
     name: str
     cells: list[str]
@@ -29,7 +29,7 @@ class Row(NamedTuple):
 
 
 def number(value: float | None, form: str = ".4f") -> str:
-    """Return a number as text, with a true minus; `NONE` where there is none."""
+    """Format a number, with a true minus sign; `NONE` if it is missing."""
     return NONE if value is None else format(value, form).replace("-", "−")
 
 
@@ -46,7 +46,7 @@ def measures(scores: dict[str, Any]) -> list[str]:
 
 
 def table(head: Sequence[str], rows: Sequence[Row], label: str) -> str:
-    """Return a table in a box that scrolls by itself and can be reached by the keyboard."""
+    """Return a table in a box that scrolls and can be focused by keyboard."""
     titles = "".join(f"<th scope=col>{escape(title)}</th>" for title in head)
     lines = []
     for row in rows:
@@ -58,7 +58,7 @@ def table(head: Sequence[str], rows: Sequence[Row], label: str) -> str:
 
 
 def picture(svg: str, caption: str) -> str:
-    """Return a picture with what it shows in words."""
+    """Return a plot with its caption."""
     named = svg.replace("<svg ", f'<svg role="img" aria-label="{escape(caption)}" ', 1)
     return f"<figure>{named}<figcaption>{escape(caption)}</figcaption></figure>"
 

@@ -1,4 +1,4 @@
-"""Ratings: one or a few numbers for the strength of each team, carried through promotion and relegation."""
+"""Ratings of the strength of teams, kept through promotion and relegation."""
 
 from apps.ml.forecasting.features.ratings.dixon_coles import DixonColesRatings
 from apps.ml.forecasting.features.ratings.elo import EloRatings

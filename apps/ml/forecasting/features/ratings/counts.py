@@ -1,4 +1,4 @@
-"""What the ratings of attack and concession count in a match, and the mean counts of a competition."""
+"""Counts of matches for attack and concession ratings, and mean counts of competitions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from apps.ml.forecasting.features.events import SIGNALS
 from apps.ml.forecasting.kernels import njit
 
 COUNTED: Final = ("goals", *SIGNALS)
-"""What is counted of each side, in this order."""
+"""Counts of each side, in this order."""
 
 GOALS: Final = 0
 
@@ -20,20 +20,20 @@ CONCESSION: Final = 1
 
 @njit(cache=True)
 def count_of(result: Any, side: int, counted: int) -> float:
-    """Return what a side made in a match, NaN where nobody counted it."""
+    """Return a count of a side in a match, NaN if missing."""
     return result.goals[side] if counted == GOALS else result.signals[side, counted - 1]
 
 
 @njit(cache=True)
 def count(competition: Any, mean_rate: float, result: Any) -> None:
-    """Move the mean counts of the competition, after every strength has moved.
+    """Update the mean counts of the competition, after all strengths.
 
     Parameters
     ----------
     competition : record
         With ``mean``, shape (2, counts), ``seen``, shape (counts,), and ``played``.
     mean_rate : float
-        Share by which a mean moves per match at least.
+        Least share by which a mean moves per match.
     """
     competition.played += 1
     if result.neutral:

@@ -6,9 +6,9 @@ football betting market", Applied Statistics 46, 265-280), each match weighted b
 prior pulls every team to the mean of its level, so that the two steps of a sweep have closed forms; promoted and
 relegated teams tie the levels together. The correction of low scores and the calibration are the estimator's.
 
-A refit falls on the end of a period in which a result became known, sooner when many did, and takes place when the
-first event at or after that moment arrives, starting from the fit before. The chain of fits depends on results alone,
-never on what was described in between, which makes a row offline and online equal to the last bit.
+A refit is due at the end of a period with a new result, or earlier after many results. It is done at the first event
+after that moment and starts from the fit before. The sequence of fits depends on results only, never on described
+fixtures, so that features are equal offline and online to the last bit.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from apps.ml.forecasting.features.events import DAY, OBSERVE, Events, Sizes, gro
 from apps.ml.forecasting.kernels import njit
 
 LEVELS: Final = 12
-"""Levels of a pyramid that are told apart; deeper ones share the last."""
+"""Levels of a pyramid; deeper ones share the last."""
 
 NOTHING: Final = -1
 
@@ -32,7 +32,7 @@ NOTHING: Final = -1
 ENTRANT: Final = np.dtype(
     [("attack", np.float64), ("concession", np.float64), ("weight", np.float64), ("place", np.int64)]
 )
-"""State of a team within the competitions of one region; `place` is its number within a refit at work."""
+"""State of a team within the competitions of one region; `place` is its number within the current refit."""
 
 REGION: Final = np.dtype(
     [
@@ -64,16 +64,16 @@ order in which they became known."""
 
 
 class Pairs(NamedTuple):
-    """The matches of a refit at work, latest first, shape (matches,) each.
+    """The matches of the current refit, latest first, shape (matches,) each.
 
     Parameters
     ----------
     home, away : ndarray of uint32
         Numbers of the teams among the sides of the refit.
     weight : ndarray of float64
-        What is left of the match by its age.
+        Weight of the match by its age.
     at_home : ndarray of bool
-        Whether the home factor acts.
+        Whether the home factor applies.
     """
 
     home: NDArray[np.uint32]
@@ -83,7 +83,7 @@ class Pairs(NamedTuple):
 
 
 class Sides(NamedTuple):
-    """The teams of a refit at work, in the order in which its matches name them, shape (teams,) each.
+    """The teams of the current refit, in the order of its matches, shape (teams,) each.
 
     Parameters
     ----------
@@ -195,16 +195,16 @@ class DixonColesRatings:
         self._regions = grown(self._regions, self._fresh_region, sizes.regions)
         coming = events["region"][events["kind"] == OBSERVE]
         if coming.size:
-            self._make_room(np.bincount(coming, minlength=self._regions.size))
+            self._reserve(np.bincount(coming, minlength=self._regions.size))
         _fold(self._entrants, self._regions, self._matches, self._constants, events, out, first)
 
-    def _make_room(self, coming: NDArray[np.int64]) -> None:
-        """See that the matches of every region have a gap behind them for those to come; make large ones, rarely.
+    def _reserve(self, coming: NDArray[np.int64]) -> None:
+        """Make sure that there is space behind the matches of each region for new ones; grow in large steps.
 
         Parameters
         ----------
         coming : ndarray of int64, shape (regions,)
-            Number of results that each region is about to observe.
+            Number of new results of each region.
         """
         regions = self._regions
         ends = np.append(regions["start"][1:], self._matches.size)
@@ -212,12 +212,12 @@ class DixonColesRatings:
             self._arrange(coming + (regions["end"] - regions["start"]) // 4)
 
     def _arrange(self, gaps: NDArray[np.int64]) -> None:
-        """Drop the matches that no later refit of their region can reach, and leave gaps behind those of each region.
+        """Drop matches that are too old for later refits, and leave gaps behind those of each region.
 
         Parameters
         ----------
         gaps : ndarray of int64, shape (regions,)
-            Number of matches that each gap has room for.
+            Size of each gap in matches.
         """
         regions, parts = self._regions, []
         for start, end in zip(regions["start"], regions["end"], strict=True):
@@ -240,7 +240,7 @@ class DixonColesRatings:
 
 @njit(cache=True)
 def _enter(entrant: Any, number: int, level: int, region: Any, sides: Sides, known: int) -> None:
-    """Make a team the side `known` of a refit; it starts from its strength of the fit before."""
+    """Make a team the side `known` of a refit, starting from its last fitted strength."""
     entrant.place = known
     sides.entrant[known] = number
     sides.level[known] = level
@@ -299,7 +299,7 @@ def _gather(
 
 @njit(cache=True)
 def _expose(
-    at_work: NDArray[np.uint32],
+    scoring_side: NDArray[np.uint32],
     other: NDArray[np.uint32],
     pairs: Pairs,
     home: float,
@@ -308,11 +308,11 @@ def _expose(
 ) -> None:
     """Set the goals that every team would score (or concede) with a strength of 1.
 
-    `at_work` are the sides on which the home factor acts: home sides that score, or away sides that concede.
+    `scoring_side` are the sides with the home factor: home sides that score, or away sides that concede.
     """
     exposure[:] = 0.0
     for number in range(pairs.weight.size):
-        i, j, weight = at_work[number], other[number], pairs.weight[number]
+        i, j, weight = scoring_side[number], other[number], pairs.weight[number]
         exposure[i] += (weight * home if pairs.at_home[number] else weight) * strength[j]
         exposure[j] += weight * strength[i]
 
@@ -395,7 +395,7 @@ def refit(
 
 @njit(cache=True)
 def observe(region: Any, matches: NDArray[Any], constants: DixonColesConstants, result: Any) -> None:
-    """Keep one result after those of its region, and open the period that it lies in."""
+    """Append a result to those of its region, and schedule the next refit."""
     match = matches[region.end]
     match.at = result.at
     match.region = result.region

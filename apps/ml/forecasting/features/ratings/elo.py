@@ -86,7 +86,7 @@ class EloRatings(TeamsAndCompetitions):
 
 @njit(cache=True)
 def rating_of(team: Any, competition: Any, constants: EloConstants, event: Any) -> float:
-    """Return the rating with which a team enters a match of a competition, in points."""
+    """Return the rating of a team before a match of a competition, in points."""
     mean = constants.base - constants.level_gap * (max(event.level, 1) - 1)
     if competition.played > 0:
         mean = competition.mean
@@ -105,7 +105,7 @@ def expected_score(difference: float) -> float:
 
 @njit(cache=True)
 def observe(teams: NDArray[Any], competitions: NDArray[Any], constants: EloConstants, result: Any) -> None:
-    """Move both ratings, and the mean and the home edge of the competition, by one result."""
+    """Update both ratings, and mean and home edge of the competition, by a result."""
     home, away = teams[result.team[0]], teams[result.team[1]]
     competition = competitions[result.competition]
     rating_home = rating_of(home, competition, constants, result)

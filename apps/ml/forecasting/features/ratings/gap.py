@@ -1,9 +1,9 @@
-"""Generalised attacking performance ratings: what a team makes and lets be made, at home and away.
+"""Generalised attacking performance ratings: what a team produces and concedes, at home and away.
 
 After Wheatcroft (2020), "A profitable model for predicting the over/under market in football", Int. J. Forecasting 36,
 916-932, with three additions: each count is divided by the mean of its competition, so that leagues in which more is
-counted do not stand higher; a rating is carried between levels against the mean of the competition's sides; a newcomer
-begins below it.
+counted do not stand higher; a rating is kept between levels relative to the mean of the competition; new teams begin
+below it.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ class GapRatings(TeamsAndCompetitions):
     Parameters
     ----------
     params : mapping
-        ``rates`` (step of each count, in the order of `COUNTED`), ``other_venue`` (what a match at home tells of the
-        ratings away, and the other way round, as a share of the step), ``mean_rate`` and ``level_rate`` (shares by
+        ``rates`` (step of each count, in the order of `COUNTED`), ``other_venue`` (step at the other venue,
+        as a share), ``mean_rate`` and ``level_rate`` (shares by
         which the mean counts and the mean ratings of a competition move per match at least), ``level_gap`` (how far a
         level lower lies below, before its competition has a mean), ``newcomer`` (the same for an unknown team of a
         competition that has seen ``settled_matches``), ``season_pull`` (share of the way to the mean between two
@@ -101,7 +101,7 @@ def level_of(competition: Any, counted: int, kind: int, constants: GapConstants,
 def rating_of(
     team: Any, competition: Any, counted: int, venue: int, kind: int, constants: GapConstants, event: Any
 ) -> float:
-    """Return the rating with which a team enters a match."""
+    """Return the rating of a team before a match."""
     level = level_of(competition, counted, kind, constants, event)
     if team.played == 0:
         sign = 1.0 if kind == ATTACK else -1.0
@@ -140,7 +140,7 @@ def observe(
     result: Any,
     entering: NDArray[np.float64],
 ) -> None:
-    """Move the ratings of both teams and the means of the competition by one result."""
+    """Update the ratings of both teams and the means of the competition by a result."""
     competition = competitions[result.competition]
     for counted in range(len(COUNTED)):
         home, away = count_of(result, 0, counted), count_of(result, 1, counted)

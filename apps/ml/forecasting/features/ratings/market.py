@@ -1,9 +1,9 @@
-"""Ratings from the prices of earlier matches: how strong the market has lately held a team to be.
+"""Ratings from the prices of earlier matches: the strength of teams according to the market.
 
 The log-odds of home against away behind the line of a match are the home edge of the competition plus the difference of
 both teams' ratings plus noise; the log-odds of a draw against the mean of both are a level of the competition plus what
-both teams add. A Kalman filter follows each team. Between two prices the result moves the rating by its surprise over
-the price, as the market itself will. Models with these columns are labelled with that input.
+both teams add. A Kalman filter follows each team. Between two prices the result moves the rating, as the market will
+do. Models with these columns are labelled with that input.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class MarketConstants(NamedTuple):
 
 
 class MarketRatings(TeamsAndCompetitions):
-    """Strength and draws of both sides as the prices of their earlier matches have them.
+    """Strength and draws of both sides, estimated from the prices of their earlier matches.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class MarketRatings(TeamsAndCompetitions):
         around the ratings), ``drift`` and ``drift_draw`` (variance per day), ``jump`` (variance of a summer),
         ``season_pull`` (share of the way to the mean between two seasons), ``newcomer`` (log-odds below the mean of a
         competition that has seen ``settled_matches``), ``level_rate`` (share by which the levels of a competition move
-        per match at least), ``goal`` (log-odds that a score of one more than priced is worth).
+        per match at least), ``goal`` (log-odds for a score of one more than expected).
     """
 
     name = "market"
@@ -92,7 +92,7 @@ class MarketRatings(TeamsAndCompetitions):
 
 @njit(cache=True)
 def enter(team: Any, competition: Any, constants: MarketConstants, event: Any, entering: NDArray[np.float64]) -> None:
-    """Write strength, draws and both variances with which a team enters a match."""
+    """Write strength, draws and both variances of a team before a match."""
     if team.seen == 0:
         settled = competition.seen >= constants.settled_matches
         entering[0] = competition.rating - (constants.newcomer if settled else 0.0)

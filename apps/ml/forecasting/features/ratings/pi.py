@@ -1,8 +1,8 @@
 """Pi-ratings: two ratings of a team, at home and away, in goals of advantage over an average opponent.
 
 After Constantinou and Fenton (2013), "Determining the level of ability of football teams by dynamic ratings based on
-the relative discrepancies in scores between adversaries", J. Quantitative Analysis in Sports 9, 37-50. Added: a
-newcomer begins below the mean of its competition, and a rating pulls to it over the summer.
+the relative discrepancies in scores between adversaries", J. Quantitative Analysis in Sports 9, 37-50. Added: new
+teams begin below the mean of their competition, and ratings are pulled to it over the summer.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class PiRatings(TeamsAndCompetitions):
 
 @njit(cache=True)
 def rating_of(team: Any, competition: Any, venue: int, constants: PiConstants, event: Any) -> float:
-    """Return the rating at a venue (0 home, 1 away) with which a team enters a match."""
+    """Return the rating of a team at a venue (0 home, 1 away) before a match."""
     level = -constants.level_gap * (max(event.level, 1) - 1)
     if competition.played > 0:
         level = competition.rating[venue]

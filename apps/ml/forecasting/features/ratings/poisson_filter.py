@@ -8,8 +8,7 @@ systems", JASA 89, 1438-1449, and Rue and Salvesen (2000), "Prediction and retro
 league", The Statistician 49, 399-418. Covariances between strengths are left out, which keeps a step at a few
 operations.
 
-Where nobody counted shots or corners, the goals stand in for them: the strengths go on being informed, with the little
-weight that goals have.
+Goals replace missing shots or corners, so that their strengths are still updated, with the small weight of goals.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from apps.ml.forecasting.features.ratings.counts import ATTACK, CONCESSION, COUN
 from apps.ml.forecasting.kernels import njit
 
 STATES: Final = ("attack", "concession", "edge")
-"""Axis 1 of the strengths of a team: what it makes, what it lets the other side make, what its own ground gives it."""
+"""Axis 1 of the strengths of a team: what it produces, what it concedes, and its home advantage."""
 
 EDGE: Final = 2
 
@@ -155,7 +154,7 @@ def enter(
     strength: NDArray[np.float64],
     variance: NDArray[np.float64],
 ) -> None:
-    """Write the strengths with which a team enters a match in one count, and their variances."""
+    """Write the strengths of a team in one count before a match, and their variances."""
     for state in range(len(STATES)):
         level = level_of(competition, counted, state, constants, event)
         if team.played == 0:
