@@ -276,7 +276,7 @@ def test_the_score_after_90_minutes_counts(
 def test_a_match_whose_score_after_90_minutes_is_in_doubt_is_refused(more: dict[str, Any]) -> None:
     found = feed(entry(**more))
     assert found.records == []
-    assert "the score after 90 minutes is not told" in found.refused[0].reason
+    assert "the score after 90 minutes is missing" in found.refused[0].reason
 
 
 def test_a_score_after_90_minutes_above_the_last_one_is_refused() -> None:
