@@ -133,7 +133,7 @@ class OddsFactory(DjangoModelFactory):
 
 
 class ContradictionFactory(DjangoModelFactory):
-    """openfootball tells 2–0 of a match that football-data has as 2–1."""
+    """openfootball reports 2–0 for a match that football-data has as 2–1."""
 
     class Meta:
         model = Contradiction

@@ -105,7 +105,7 @@ def absorb(joins: Sequence[Join]) -> dict[int, list[int]]:
         ):
             values = [column for column in columns if column != "match_id"]
             filled = ", ".join(
-                f"{column} = COALESCE({_told(f's.{column}', column)}, excluded.{column})"
+                f"{column} = COALESCE({_null_if_blank(f's.{column}', column)}, excluded.{column})"
                 for column in values
                 if column not in keys
             )
@@ -145,7 +145,7 @@ def split_matches(survivor_ids: Sequence[int], before: Snapshot, history: dict[i
             cursor.execute(f"UPDATE {CHANGES} SET match_id = %s WHERE id = ANY(%s)", [match_id, change_ids])
 
 
-def _told(value: str, column: str) -> str:
+def _null_if_blank(value: str, column: str) -> str:
     return f"NULLIF({value}, '')" if column == "referee" else value
 
 
