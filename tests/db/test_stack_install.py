@@ -75,9 +75,7 @@ def test_the_python_that_is_named_is_taken_when_it_is_supported(install, monkeyp
 
 def test_a_named_python_of_another_version_is_refused_with_its_number(install, monkeypatch, tmp_path):
     monkeypatch.setenv("PYTHON", fake_python(tmp_path / "other", "3.14"))
-    with pytest.raises(
-        SystemExit, match=r"(?s)needs Python 3\.13, 3\.12 or 3\.11 .*is Python 3\.14.*uv python"
-    ):
+    with pytest.raises(SystemExit, match=r"(?s)needs Python 3\.13, 3\.12 or 3\.11 .*is Python 3\.14.*uv python"):
         install.find_python()
 
 

@@ -225,9 +225,7 @@ def test_a_bundle_that_names_no_python_was_made_with_the_first_one(pack, tmp_pat
     monkeypatch.setattr(bundles, "running_python", lambda: "3.11")
     assert bundles.unpack(content, tmp_path / "b").manifest.estimator == MODEL
     monkeypatch.setattr(bundles, "running_python", lambda: "3.13")
-    with pytest.raises(
-        bundles.BundleError, match=r"those of Python 3\.11, .* this is Python 3\.13"
-    ):
+    with pytest.raises(bundles.BundleError, match=r"those of Python 3\.11, .* this is Python 3\.13"):
         bundles.open_folder(tmp_path / "b")
 
 
