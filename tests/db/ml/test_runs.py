@@ -25,7 +25,7 @@ from django.utils import timezone
 
 from apps.matches.locks import Lock, is_taken, try_lock
 from apps.matches.models import Event, World
-from apps.ml import dataset, selectors, tasks
+from apps.ml import selectors, tasks
 from apps.ml.models import ModelVersion, PipelineRun, Promotion
 from apps.ml.pipeline import files
 from apps.ml.pipeline.revision import params_sha256
@@ -259,7 +259,7 @@ def test_what_the_same_facts_parameters_and_code_have_made_is_not_made_again(
     made.metrics = {"best": "toy"}
     made.save()
     monkeypatch.setattr(execution, "code_revision", lambda _: revision)
-    monkeypatch.setattr(dataset, "data_snapshot", lambda _: snapshot)
+    monkeypatch.setattr(execution, "data_snapshot", lambda _: snapshot)
     (toy / files.PARAMS).write_text(f"train: {{rounds: {rounds}}}\n")
     run = queued()
     runs.run_due(now=NOW)
@@ -277,7 +277,7 @@ def test_a_version_that_an_earlier_attempt_of_the_run_made_ends_it_as_succeeded(
     made.params_sha256, made.pipeline_run = params_sha256(run.params, "smoke"), run
     made.save()
     monkeypatch.setattr(execution, "code_revision", lambda _: "c")
-    monkeypatch.setattr(dataset, "data_snapshot", lambda _: 1)
+    monkeypatch.setattr(execution, "data_snapshot", lambda _: 1)
     runs.run_due(now=NOW)
     run.refresh_from_db()
     assert run.status == "succeeded"

@@ -259,5 +259,5 @@ def test_a_real_source_without_a_browser_says_how_to_get_one(sandbox, settings):
     services.switch(source=whoscored, is_on=True)
     run = sandbox.visit(source=Source.objects.get(name="whoscored"))
     assert run.outcome == "failed"
-    assert "is read by a browser" in run.detail
+    assert "needs a browser, and there is none" in run.detail
     assert sandbox.server.log.entries() == []

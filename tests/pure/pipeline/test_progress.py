@@ -146,7 +146,7 @@ def test_a_command_dies_with_its_starter(tmp_path):
 def test_code_without_git_is_named_by_what_was_given_or_by_its_hash(monkeypatch, tmp_path):
     monkeypatch.setattr(revision, "ROOT", tmp_path)
     assert revision.code_revision("v1.2-3-gabc") == "v1.2-3-gabc"
-    assert revision.code_revision() == f"src-{files.sources_sha256(*revision.WHOLE)[:16]}"
+    assert revision.code_revision() == f"src-{files.sources_sha256(*revision.RUN_CODE)[:16]}"
 
 
 def test_code_in_git_is_named_by_its_commit_and_dirty_where_it_differs(monkeypatch, tmp_path):

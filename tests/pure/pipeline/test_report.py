@@ -117,7 +117,7 @@ def test_a_world_whose_competitions_are_large_enough_shows_each(found):
     }
     large = replace(found, breakdown=found.breakdown | {"reliability": [row]})
     text = report.page(large, report.plots(large))
-    assert "0 of 1 competitions lie below their limit" in text
+    assert "0 of 1 competitions are below their limit" in text
     assert "league &lt;0&gt;" in text
     assert "league <0>" not in text
     assert text.count("<svg") == 6

@@ -42,7 +42,7 @@ def search(params, matrix, steps, storage, **more):
 
 def test_a_search_sees_nothing_that_was_known_after_the_first_tested_step_began(matrix, params, first_tested):
     (rows,) = tune.steps_before(matrix.keys, first_tested, params)
-    learnt, asked = matrix.keys.loc[rows.learnt], matrix.keys.loc[rows.asked]
+    learnt, asked = matrix.keys.loc[rows.train], matrix.keys.loc[rows.test]
     assert (learnt["known_at"] < rows.start).all()
     assert (asked["as_of"] >= rows.start).all()
     assert (asked["known_at"] < first_tested).all()
@@ -58,8 +58,8 @@ def test_the_loss_of_a_trial_is_the_mean_over_all_rows_so_far(matrix, params, fi
     (rows,) = tune.steps_before(matrix.keys, first_tested, params)
     section, y = params["train"]["smoke"]["logit"], matrix.keys["outcome"].to_numpy(dtype=np.int64)
     once, twice = tune.losses("logit", section, 0, matrix, [rows, rows])
-    fitted = create("logit", section, seed=0).fit(matrix.X[rows.learnt], y[rows.learnt], names=matrix.names)
-    chosen = fitted.predict_proba(matrix.X[rows.asked])[np.arange(len(rows.asked)), y[rows.asked]]
+    fitted = create("logit", section, seed=0).fit(matrix.X[rows.train], y[rows.train], names=matrix.names)
+    chosen = fitted.predict_proba(matrix.X[rows.test])[np.arange(len(rows.test)), y[rows.test]]
     assert once == pytest.approx(-np.log(chosen).mean(), abs=1e-12)
     assert twice == pytest.approx(once, abs=1e-12)
 
@@ -88,7 +88,7 @@ def test_two_searches_share_a_study(matrix, params, first_tested, tmp_path):
 
 def test_a_search_without_time_tries_nothing_and_finds_what_there_is(matrix, params, first_tested):
     steps = tune.steps_before(matrix.keys, first_tested, params)
-    found = search(params, matrix, steps, tune.NOTHING_KEPT, seconds=0.0, trials=None)
+    found = search(params, matrix, steps, tune.IN_MEMORY, seconds=0.0, trials=None)
     assert (found["trials"], found["values"]) == (0, {})
     assert found["log_loss"] == found["log_loss_before"]
 
