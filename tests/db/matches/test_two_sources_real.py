@@ -101,7 +101,7 @@ def test_over_999_of_1000_common_matches_of_the_top_five_leagues_join_and_every_
                 row.match.home_team.name,
                 row.match.away_team.name,
             ),
-            row.told,
+            row.reported,
             row.standing,
         )
         for row in rows

@@ -161,7 +161,7 @@ def test_there_is_nothing_to_compare_without_a_champion_or_with_oneself(make_ver
 
 def test_manual_promotion_stays_possible_against_every_line_and_those_are_named(make_version, champion, now):
     candidate = make_version(2, home=0.4, passed=False)
-    assert "not compared" in selectors.promotion_warnings(candidate)[-1]
+    assert "has not been compared" in selectors.promotion_warnings(candidate)[-1]
     services.compare(version=candidate, now=now)
     against = selectors.promotion_warnings(candidate)
     assert against[0].startswith("gate “log loss” did not pass")

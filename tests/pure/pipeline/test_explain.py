@@ -100,17 +100,17 @@ DC = ("base_home", "base_away", "attack_home", "concession_away", "attack_away",
 def test_what_a_family_says_by_itself_is_a_logit_on_its_columns_with_gaps_filled(trial):
     informed = refits.family_alone(trial, ["elo_diff", "filter_signal_home"], l2=1.0)
     noise = refits.family_alone(trial, ["form_noise"], l2=1.0)
-    counts = np.bincount(trial.y) / len(trial.y)
+    counts = np.bincount(trial.y_train) / len(trial.y_train)
     plain = float(-np.log(counts[trial.y_test]).mean())
     assert noise["log_loss"] == pytest.approx(plain, abs=0.002)
     assert informed["log_loss"] < plain - 0.1
-    holes = trial.X.copy()
+    holes = trial.X_train.copy()
     holes[::2, 0] = np.nan
     narrow = refits.RefitData(
-        NAMES, holes, trial.y, trial.X_test, trial.y_test, trial.test_days, seed=3, draws=10, level=0.95
+        NAMES, holes, trial.y_train, trial.X_test, trial.y_test, trial.test_days, seed=3, draws=10, level=0.95
     ).only(["elo_diff"])
-    assert narrow.X[::2, 0] == pytest.approx(trial.X[1::2, 0].mean())
-    assert narrow.X[1::2, 0].tolist() == trial.X[1::2, 0].tolist()
+    assert narrow.X_train[::2, 0] == pytest.approx(trial.X_train[1::2, 0].mean())
+    assert narrow.X_train[1::2, 0].tolist() == trial.X_train[1::2, 0].tolist()
 
 
 def test_columns_that_go_with_the_result_pass_the_screen_in_their_order(trial):
@@ -125,7 +125,7 @@ def test_the_learning_curve_falls_and_ends_with_all_rows(trial):
     assert rows[0]["gap"]["mean"] == pytest.approx(rows[0]["log_loss"] - rows[1]["log_loss"])
     assert rows[0]["gap"]["low"] > 0.0
     short = trial.latest(30)
-    assert short.y.tolist() == trial.y[-30:].tolist(), "the latest matches, not the first"
+    assert short.y_train.tolist() == trial.y_train[-30:].tolist(), "the latest matches, not the first"
 
 
 @pytest.mark.parametrize(
