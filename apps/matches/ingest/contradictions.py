@@ -23,12 +23,9 @@ _FACTS: Final = (
     "standing_home_goals",
     "standing_away_goals",
     "decided_by",
-    "seen_at",
-    "ingest_id",
     "resolved_at",
     "resolution",
 )
-_UPDATED: Final = tuple(name.removesuffix("_id") for name in _FACTS)
 
 
 class StandingResult(NamedTuple):
@@ -56,13 +53,7 @@ class StandingResult(NamedTuple):
 
 
 class Contradictions:
-    """The open contradictions, for the length of one ingest or decision; `store` writes what differs.
-
-    Parameters
-    ----------
-    now : datetime
-        Aware.
-    """
+    """The open contradictions, for the length of one ingest or decision; `store` writes what differs."""
 
     def __init__(self, now: datetime) -> None:
         self._now = now
@@ -75,19 +66,7 @@ class Contradictions:
         self._contradict(row.id, reported, StandingResult.of(row))
 
     def accepted(self, row: MatchRow, record: MatchRecord, *, source: str, before: StandingResult) -> None:
-        """Resolve the contradiction of `source` if it agrees now; record a result that it has replaced.
-
-        Parameters
-        ----------
-        row : MatchRow
-            As it is now.
-        record : MatchRecord
-            What the source reported.
-        source : str
-            The source of the record.
-        before : StandingResult
-            The stored result before.
-        """
+        """Resolve the contradiction of `source` if its record agrees now; record the result before if it was replaced."""
         standing = StandingResult.of(row)
         if standing != before:
             self.replaced(row, before=before)
@@ -104,16 +83,9 @@ class Contradictions:
         before: StandingResult,
         resolution: Contradiction.Resolution = Contradiction.Resolution.AGREED,
     ) -> None:
-        """Compare every open contradiction of a match with the stored result, and the replaced result too.
+        """Compare every open contradiction of a match with the stored result, and the result `before` too.
 
-        Parameters
-        ----------
-        row : MatchRow
-            As it is now.
-        before : StandingResult
-            The stored result before.
-        resolution : Contradiction.Resolution
-            How a contradiction with the same result as the stored one is resolved.
+        A contradiction that reports what is stored now is resolved as `resolution` says.
         """
         standing = StandingResult.of(row)
         for reported in list(self._open(row.id).values()):
@@ -136,25 +108,14 @@ class Contradictions:
     def reopened(self, reported: Contradiction, row: MatchRow) -> None:
         """Open a contradiction again that a decision had ended, unless its source agrees with the stored result."""
         standing = StandingResult.of(row)
-        if (
-            standing.is_result
-            and reported.source != standing.source
-            and (
-                reported.home_goals,
-                reported.away_goals,
-            )
-            != standing.goals
-        ):
-            self._contradict(
-                row.id,
-                StandingResult(reported.source, reported.status, reported.home_goals, reported.away_goals),
-                standing,
-            )
+        again = StandingResult(reported.source, reported.status, reported.home_goals, reported.away_goals)
+        if standing.is_result and again.source != standing.source and again.goals != standing.goals:
+            self._contradict(row.id, again, standing)
 
-    def store(self, *, ingest_id: int) -> int:
-        """Write what differs; return the number of rows that were written."""
+    def store(self, *, ingest_id: int) -> None:
+        """Write what differs."""
         if not self._touched:
-            return 0
+            return
         touched, self._touched = self._touched, {}
         known = {
             (row.match_id, row.source): row
@@ -172,8 +133,7 @@ class Contradictions:
             reported.ingest_id = ingest_id
             (new if stored is None else changed).append(reported)
         Contradiction.objects.bulk_create(new, batch_size=2_000)
-        Contradiction.objects.bulk_update(changed, _UPDATED, batch_size=1_000)
-        return len(new) + len(changed)
+        Contradiction.objects.bulk_update(changed, (*_FACTS, "seen_at", "ingest"), batch_size=1_000)
 
     def _open(self, match_id: int) -> dict[str, Contradiction]:
         if self._by_match is None:
@@ -209,8 +169,7 @@ class Contradictions:
         self._touched[row.match_id, row.source] = row
 
     def _differs(self, row: Contradiction, stored: Contradiction) -> bool:
-        """Whether more than the moment of the latest telling differs, or that moment lies a day ahead."""
-        facts = [name for name in _FACTS if name not in ("seen_at", "ingest_id")]
+        """Whether more than `seen_at` differs, or `seen_at` by a day."""
         return row.seen_at - stored.seen_at >= SEEN_AGAIN or any(
-            getattr(row, name) != getattr(stored, name) for name in facts
+            getattr(row, name) != getattr(stored, name) for name in _FACTS
         )

@@ -19,18 +19,6 @@ def reconcile(
 
     A record with another result than the stored one is rejected where its source is trusted no more than that of the
     stored result (`rows.merge`); `contradictions` collects both cases of different results.
-
-    Parameters
-    ----------
-    items : sequence of Identified
-    stored : StoredMatches
-        What the items were identified with.
-    names : Names
-        Has the stages.
-    contradictions : Contradictions
-        Collects what is to be stored of sources that differ.
-    source : str
-        The source of the records.
     """
     new_rows = _new_rows([item for item in items if item.row is None], stored, names=names, source=source)
     accepted: list[Reconciled] = []

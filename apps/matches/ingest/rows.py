@@ -78,6 +78,7 @@ class MatchRow:
 
 COLUMNS: Final = tuple(field.name for field in fields(MatchRow))
 _values: Final = attrgetter(*COLUMNS)
+_goals: Final = attrgetter(*GOALS)
 
 
 def new_row(
@@ -93,19 +94,10 @@ def new_row(
 ) -> MatchRow:
     """Return the row of a match that is not stored yet."""
     if record.status in PLAYED:
-        goals = (
-            record.home_goals,
-            record.away_goals,
-            record.home_goals_half_time,
-            record.away_goals_half_time,
-            record.home_goals_extra_time,
-            record.away_goals_extra_time,
-            record.home_penalties,
-            record.away_penalties,
-        )
+        goals = _goals(record)
         finished_at, known_at = record.finished_at, record.known_at
     else:
-        goals = (None,) * 8
+        goals = (None,) * len(GOALS)
         finished_at = known_at = None
     return MatchRow(
         row_id,

@@ -41,16 +41,10 @@ def correct_result(
 
     Parameters
     ----------
-    match_id : int
-        A match that has kicked off.
     home_goals, away_goals : int
         After 90 minutes and stoppage time.
     by : str
         The user name.
-    reason : str
-        Kept with the correction.
-    now : datetime
-        Aware.
     status : MatchStatus, optional
         Finished, or awarded for a result by verdict.
 
@@ -69,21 +63,11 @@ def correct_result(
         row = _row(match_id)
         if row.kickoff_at > now:
             raise CorrectionRefusedError("the match has not kicked off")
-        if (row.result_source, row.status, row.home_goals, row.away_goals) == (
-            OPERATOR,
-            status,
-            home_goals,
-            away_goals,
-        ):
+        result = dict(zip(DECISIVE, (OPERATOR, status, home_goals, away_goals), strict=True))
+        if all(getattr(row, name) == value for name, value in result.items()):
             raise CorrectionRefusedError("an operator has set this result already")
         before = {name: getattr(row, name) for name in KEPT}
-        after = before | {
-            "result_source": OPERATOR,
-            "status": status,
-            "home_goals": home_goals,
-            "away_goals": away_goals,
-        }
-        _set(row, after, ingest=ingest, now=now, resolution=Contradiction.Resolution.CORRECTED)
+        _set(row, result, ingest=ingest, now=now, resolution=Contradiction.Resolution.CORRECTED)
         return Correction.objects.create(
             match_id=match_id,
             ingest=ingest,
@@ -191,10 +175,10 @@ def _set(
 
 
 def _world(match_id: int) -> World:
-    match = Match.objects.select_related("season__competition").filter(pk=match_id).first()
+    match = Match.objects.filter(pk=match_id).first()
     if match is None:
         raise CorrectionRefusedError("there is no such match")
-    return match.season.competition.world
+    return match.world
 
 
 def _row(match_id: int) -> MatchRow:

@@ -127,8 +127,6 @@ def split_matches(survivor_ids: Sequence[int], before: Snapshot, history: dict[i
 
     Parameters
     ----------
-    survivor_ids : sequence of int
-        The rows that stayed.
     before : Snapshot
         Of both rows of each match, from before they were joined.
     history : dict

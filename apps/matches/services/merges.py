@@ -41,8 +41,6 @@ class MergePlan:
     ----------
     team, into : Team
         The team that would be no more, and the one that takes its place.
-    world : World
-        Of both.
     aliases : int
         Names in sources that would lead to `into`.
     rows : tuple of MatchRow
@@ -123,19 +121,6 @@ def merge_teams(*, team_id: int, into_id: int, by: str, reason: str, now: dateti
     Where both have a row of one match the rows become one, with the references, prices, statistics, people and history
     of both; of two results the order of trust chooses, and the other is kept as a contradiction. The name that goes
     leads to `into` in every source from now on. The data snapshot moves, so that features are made anew.
-
-    Parameters
-    ----------
-    team_id : int
-        The team that goes.
-    into_id : int
-        The team that stays.
-    by : str
-        The user name.
-    reason : str
-        Kept with the merge.
-    now : datetime
-        Aware.
 
     Raises
     ------
