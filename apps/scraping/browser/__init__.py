@@ -44,14 +44,9 @@ class Browser:
     ----------
     user_agent : str
         See `politeness.user_agent`; appended to the browser's own.
-    found : FoundBrowser
-        As returned by `find`.
     max_pages, max_megabytes : int
         After so many pages, including those that a page fetched, or with so much resident memory (of its processes and
         the driver's, shared pages counted in each), it is replaced before the next unit.
-    sandbox : bool or None
-        Whether Chromium runs its pages in its sandbox; None for yes, except as root, where it cannot. A container
-        without user namespaces needs False.
     """
 
     def __init__(

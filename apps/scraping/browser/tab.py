@@ -81,8 +81,6 @@ class Tab:
 
     Parameters
     ----------
-    browser : playwright.sync_api.Browser
-    user_agent : str
     allowed : collection of str
         Hosts to which it may send requests, as returned by `politeness.host_of`; with a dot in front, their
         subdomains. The caller may add to it.

@@ -74,12 +74,10 @@ class SimulatedCounts:
 
     Parameters
     ----------
-    play : Play
     tier : array of int64, shape (48,)
         Level of each club less one; the second level has a lower attendance.
     habits : tuple of two arrays
         See `draw_habits`.
-    rng : numpy.random.Generator
     """
 
     def __init__(self, play: Play, tier: Ints, habits: tuple[Floats, Floats], rng: np.random.Generator) -> None:

@@ -51,7 +51,6 @@ class SimulatedMarket:
     ----------
     opening, truth : View
         Probabilities with the strengths known at opening, and the true ones at kick-off.
-    rng : numpy.random.Generator
     """
 
     def __init__(self, opening: View, truth: View, rng: np.random.Generator) -> None:

@@ -57,7 +57,6 @@ class Play:
         True probabilities of (home, draw, away).
     truth_over : array of float64
         True probability of three goals or more.
-    home_goals, away_goals : array of int64
     strengths : array of float64, shape (22, 48, 2)
         Attack and defence of each club in each round.
     places : array of int64, shape (48,)

@@ -49,19 +49,12 @@ class SeasonRecords:
 
     Parameters
     ----------
-    season : SimulatedSeason
     state : WorldState
         The world at the start of the season.
-    play : Play
-    dates : list of Dates
-        In the order of the fixture list.
     first_source_id : int
         Id of the first match; the others follow.
     habits : tuple of two arrays
         See `counts.draw_habits`.
-    counts_rng, market_rng : numpy.random.Generator
-    squads : tuple of Squad
-        Of each club.
     stories_key : str
         Key of the random streams from which the stories of the matches are drawn.
     """

@@ -111,8 +111,6 @@ class Dates:
 
     Parameters
     ----------
-    kickoff_at, finished_at : datetime
-        When it is played, UTC.
     priced_at : datetime
         When the bookmakers open.
     called_off_kickoff_at : datetime or None
@@ -126,13 +124,7 @@ class Dates:
 
 
 class Timetable:
-    """The calendar of a world with one anchor.
-
-    Parameters
-    ----------
-    anchor_at : datetime
-        Aware; the first dense season starts at the next whole minute.
-    """
+    """The calendar of a world; its first dense season starts at the next whole minute after the anchor."""
 
     def __init__(self, anchor_at: datetime) -> None:
         anchor = anchor_at.astimezone(UTC)
@@ -182,7 +174,6 @@ class Timetable:
 
         Parameters
         ----------
-        season : SimulatedSeason
         moved_to_week : array of int64, shape (528,)
             New week of a postponed match, −1 for the others.
         rng : numpy.random.Generator
@@ -213,12 +204,9 @@ def rounds_of_matches() -> npt.NDArray[np.int64]:
 
 
 def draw_postponements(rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    """Draw which matches of a past season are postponed, and to which week.
+    """Draw which matches of a past season are postponed, and to which week; no club has two in one week.
 
-    Returns
-    -------
-    array of int64, shape (528,)
-        New week of a postponed match, −1 for the others. No club has two in one week.
+    Return the new week of a postponed match and −1 for the others, shape (528,).
     """
     moved = np.full(MATCHES_PER_SEASON, -1, dtype=np.int64)
     hits = rng.random((len(COMPETITIONS), ROUNDS)) < POSTPONED_PER_ROUND

@@ -74,8 +74,6 @@ class SimulatedWorld:
 
         Parameters
         ----------
-        now : datetime
-            Aware.
         since : datetime, optional
             Aware; results that were known then are left out. Matches that are not finished are always included.
         """
@@ -120,13 +118,7 @@ class SimulatedWorld:
         return self._timetable.season(number)
 
     def season_records(self, number: int) -> SeasonRecords:
-        """Return the records of a season, from 0 on, whether it has been announced or not.
-
-        Raises
-        ------
-        LookupError
-            When there is no season of this number.
-        """
+        """Return the records of a season, from 0 on, announced or not; LookupError if there is none."""
         if number in self._records:
             self._records.move_to_end(number)
             return self._records[number]

@@ -66,10 +66,8 @@ class CrawlResult:
         The page of each record; of a chain alone.
     counts : dict of str to int
         Number of matches by address.
-    notes : Counter of str
     refusals : list of dict
         Rows that gave no record, by page, line and reason.
-    failures : list of PageFailure
     pages : list of dict
         One entry for each page, for the operator.
     done, known, requested : int
@@ -115,18 +113,7 @@ class Fetcher(Protocol):
 
 
 class Crawl:
-    """The crawl of one run.
-
-    Parameters
-    ----------
-    run : ScrapeRun
-        Its `failed_urls` is read and changed, but not saved here.
-    site : Site
-    job : CrawlJob
-    fetcher : Fetcher
-    clock : callable
-        Gives the time.
-    """
+    """The crawl of one run, whose `failed_urls` is read and changed, but not saved here."""
 
     most_pages: float = MOST_PAGES
 

@@ -47,16 +47,9 @@ FetchRobots = Callable[[str], FetchResponse]
 
 @dataclass(frozen=True, slots=True)
 class FetchPolicy:
-    """Under which name and how fast requests are sent.
+    """Under which user agent requests are sent, and the shortest time from the end of one to the next.
 
-    Parameters
-    ----------
-    agent : str
-        User agent; the rules of robots.txt are looked up for it.
-    delay : timedelta
-        Shortest time from the end of one request to the next.
-    clock, sleep, draw : callable
-        Replaced in tests.
+    Tests replace clock, sleep and draw.
     """
 
     agent: str
@@ -69,19 +62,8 @@ class FetchPolicy:
 def fetch_politely(url: str, send: Send, *, policy: FetchPolicy, fetch_robots: FetchRobots) -> FetchResponse:
     """Send one request as soon as its host may get one, and record what the response says about the host.
 
-    Parameters
-    ----------
-    url : str
-    send : callable
-        Sends the request; raises FetchError when no usable response comes.
-    policy : FetchPolicy
-    fetch_robots : callable
-        Fetches robots.txt, given its address.
-
-    Returns
-    -------
-    FetchResponse
-        One that `politeness.judge` accepts.
+    `send` raises FetchError when no usable response comes; `fetch_robots` fetches a robots.txt, given its address.
+    Return a response that `politeness.judge` accepts.
 
     Raises
     ------

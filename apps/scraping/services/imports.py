@@ -41,19 +41,9 @@ class RefusedRecord:
 
 @dataclass(slots=True)
 class FileReport:
-    """Result of one file.
+    """Result of one file: its rows by what became of them, and an `error` where the whole file could not be read.
 
-    Parameters
-    ----------
-    name : str
-        Its name within its source.
-    created, changed, same, refused : int
-        Its rows by what became of them.
-    refusals : list of RefusedRecord
-    notes : dict of str to int
-        How often a detail was left out or read otherwise than written, by its description.
-    error : str
-        Why the whole file could not be read; empty when it could.
+    `notes` counts how often a detail was left out or read otherwise than written, by its description.
     """
 
     name: str
@@ -128,12 +118,6 @@ def import_files(
 
     Parameters
     ----------
-    paths : iterable of Path
-        Files and folders.
-    source : str
-        Name of the source whose format they have.
-    now : datetime
-        Aware.
     on_start : callable, optional
         Called once with the number of files.
     on_file : callable, optional

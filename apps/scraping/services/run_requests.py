@@ -62,12 +62,7 @@ class RunRequest:
 def request_scheduled_run(*, source: str, scope: str, now: datetime) -> RunRequest:
     """Request a run for the timetable and wake the worker, unless one was just made, is not needed or not allowed.
 
-    Parameters
-    ----------
-    source, scope : str
-        Name of a source; results, fixtures, odds or backfill (once, of everything).
-    now : datetime
-        Aware.
+    `scope` is results, fixtures, odds or backfill (once, of everything).
 
     Raises
     ------
@@ -135,9 +130,7 @@ def request_backfill(*, source: Source, start: date, end: date, by: str, now: da
     return runs
 
 
-def request_reparse(
-    *, source: Source, by: str, now: datetime, start: date | None = None, end: date | None = None
-) -> ScrapeRun:
+def request_reparse(*, source: Source, by: str, now: datetime) -> ScrapeRun:
     """Request that stored pages are parsed again by the current code; nothing is fetched, so the source may be off.
 
     Raises
@@ -145,16 +138,12 @@ def request_reparse(
     WindowError
         When no page of the source is stored.
     """
-    stored = Snapshot.objects.filter(source=source).order_by("fetched_at")
-    oldest, newest = stored.first(), stored.last()
-    if oldest is None or newest is None:
+    newest = Snapshot.objects.filter(source=source).order_by("fetched_at").last()
+    if newest is None:
         raise WindowError(f"No page of {source.name} is stored yet.")
-    first = start or FIRST_DAY
-    last = end or (newest.fetched_at + FIXTURES_AHEAD).date()
-    if last < first:
-        raise WindowError(f"The last day, {last}, lies before the first, {first}.")
+    last = (newest.fetched_at + FIXTURES_AHEAD).date()
     with transaction.atomic():
-        run = _request(source, ScrapeScope.REPARSE, first, last, by=by, now=now)
+        run = _request(source, ScrapeScope.REPARSE, FIRST_DAY, last, by=by, now=now)
         start_tasks_after_commit("scrape_requested")
     return run
 

@@ -81,21 +81,7 @@ MakeSite = Callable[[Source], Site]
 
 @dataclass(frozen=True, slots=True)
 class ScrapeReport:
-    """State of a run after a slice.
-
-    Parameters
-    ----------
-    source, scope : str
-    run_id : int
-    outcome : str
-        Empty while the run is not over.
-    created, changed, same, refused : int
-        Records by what became of them.
-    pages : int
-        Pages that are done.
-    detail : str
-        What went wrong and what to do.
-    """
+    """State of a run after a slice; `outcome` is empty while the run is not over."""
 
     source: str
     scope: str
@@ -144,16 +130,7 @@ def scrape_due(
 ) -> Iterator[ScrapeReport]:
     """Work on the waiting runs in turn until none is left or the time is used up; yield a report after each slice.
 
-    Parameters
-    ----------
-    now : datetime
-        Aware.
-    clock : callable, optional
-        Gives the time during the work.
-    make_fetcher, make_site : callable, optional
-        What sends the requests for a source and reads its pages.
-    budget, slice_seconds : float, optional
-        Seconds for all runs, and for one run while others wait.
+    `budget` and `slice_seconds` are the time for all runs, and for one run while others wait.
     """
     end = time.monotonic() + budget
     busy: set[int] = set()
