@@ -128,16 +128,16 @@ class Robots:
             return cls(ALLOW_ALL)
         return cls(DISALLOW_ALL, ROBOTS_KEEP_UNREACHABLE)
 
-    def allows(self, url: str, agent: str = AGENT) -> bool:
-        """Return whether a robot with this product token may fetch the address."""
+    def allows(self, url: str) -> bool:
+        """Return whether SPAI may fetch the address."""
         try:
-            return bool(_rules(self.text).can_fetch(url, agent))
+            return bool(_rules(self.text).can_fetch(url, AGENT))
         except ValueError:  # not an address
             return False
 
-    def crawl_delay(self, agent: str = AGENT) -> timedelta | None:
+    def crawl_delay(self) -> timedelta | None:
         """Return the delay between two requests that the site demands, None for none."""
-        seconds = _rules(self.text).crawl_delay(agent)
+        seconds = _rules(self.text).crawl_delay(AGENT)
         return None if seconds is None else timedelta(seconds=min(float(seconds), LONGEST_GAP.total_seconds()))
 
 

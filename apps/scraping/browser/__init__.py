@@ -56,13 +56,11 @@ class Browser:
         found: FoundBrowser,
         max_pages: int = MAX_PAGES,
         max_megabytes: int = MAX_MEGABYTES,
-        sandbox: bool | None = None,
     ) -> None:
         self.found = found
         self._user_agent = user_agent
         self._max_pages = max_pages
         self._max_megabytes = max_megabytes
-        self._sandbox = os.geteuid() != 0 if sandbox is None else sandbox
         self._engine: Engine | None = None
         self.starts = 0
         """Number of browsers started so far."""
@@ -119,7 +117,8 @@ class Browser:
             self.close()
         if self._engine is None:
             try:
-                self._engine = Engine(self.found, sandbox=self._sandbox)
+                # Chromium runs its pages in its sandbox, except as root, where it cannot.
+                self._engine = Engine(self.found, sandbox=os.geteuid() != 0)
             except EngineDied as error:
                 raise FetchError(FetchOutcome.FAILED, str(error)) from error
             self.starts += 1

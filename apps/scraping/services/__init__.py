@@ -1,5 +1,7 @@
 """Scrape runs of sources, imports of files, politeness per host."""
 
+from typing import Final
+
 from apps.scraping.services.hosts import resume
 from apps.scraping.services.imports import FileReport, ImportReport, RefusedRecord, find_files, import_files
 from apps.scraping.services.retention import PruneReport, RoleMissingError, prune
@@ -23,12 +25,17 @@ from apps.scraping.services.sources import (
     confirm_permission,
     ensure_sandbox,
     ensure_sources,
+    source_named,
     switch,
     why_off,
     withdraw_permission,
 )
 
+REFUSALS: Final = (SourceIsOffError, WindowError, PermissionMissingError, UnknownSourceError)
+"""Errors that refuse what an operator asked for; the text says why."""
+
 __all__ = [
+    "REFUSALS",
     "SHIPPED",
     "FileReport",
     "ImportReport",
@@ -58,6 +65,7 @@ __all__ = [
     "request_scheduled_run",
     "resume",
     "scrape_due",
+    "source_named",
     "switch",
     "why_off",
     "withdraw_permission",

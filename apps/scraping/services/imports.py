@@ -12,7 +12,6 @@ from typing import Final
 
 from apps.matches.aliases import aliases_for
 from apps.matches.ingest import BATCH, Ingestion, IngestReport, RecordOutcome
-from apps.matches.records import MatchRecord
 from apps.scraping import metrics
 from apps.scraping.services.sources import UnknownSourceError
 from apps.scraping.sources import SOURCES, FileReader, ParsedFile, ParseError
@@ -83,11 +82,8 @@ def find_files(paths: Iterable[Path], source: FileReader) -> list[FoundFile]:
     for path in paths:
         if path.is_dir():
             files = sorted(file for file in path.rglob("*") if file.is_file())
-            taken = [
-                FoundFile(file, file.relative_to(path).as_posix())
-                for file in files
-                if source.accepts(file.relative_to(path).as_posix())
-            ]
+            named = [FoundFile(file, file.relative_to(path).as_posix()) for file in files]
+            taken = [file for file in named if source.accepts(file.name)]
             if not taken:
                 error = f"no file in this folder has a name of {source.name}; name the folder that holds its seasons"
                 taken = [FoundFile(path, str(path), error)]
@@ -157,10 +153,7 @@ def import_files(
 
 def _store(run: Ingestion, waiting: list[tuple[FileReport, ParsedFile]], on_file: Callable[[FileReport], None]) -> None:
     """Store the waiting files in one batch and fill in their reports."""
-    records: list[MatchRecord] = []
-    for _, parsed in waiting:
-        records += parsed.records
-    batch = run.store(records)
+    batch = run.store([record for _, parsed in waiting for record in parsed.records])
     start = 0
     for report, parsed in waiting:
         end = start + len(parsed.records)
@@ -173,9 +166,8 @@ def _store(run: Ingestion, waiting: list[tuple[FileReport, ParsedFile]], on_file
         for row in parsed.refused:
             report.refusals.append(RefusedRecord(row.line, row.row, row.reason))
             run.refuse(f"{row.file}, line {row.line}: {row.row}", row.reason)
-        for index in range(start, end) if batch.refused else ():
-            refusal = batch.refused.get(index)
-            if refusal is not None:
+        for index in range(start, end):
+            if refusal := batch.refused.get(index):
                 report.refusals.append(RefusedRecord(None, refusal.record, refusal.reason))
         start = end
         on_file(report)

@@ -15,7 +15,7 @@ from apps.matches.models import Match, World
 from apps.scraping import selectors
 from apps.scraping.models import ScrapeRun, Snapshot, Source
 from apps.scraping.scopes import ScrapeScope
-from apps.scraping.services.sources import UnknownSourceError, ensure_sources, why_off
+from apps.scraping.services.sources import UnknownSourceError, ensure_sources, source_named, why_off
 
 TIMETABLE: Final = "the timetable"
 
@@ -69,7 +69,8 @@ def request_scheduled_run(*, source: str, scope: str, now: datetime) -> RunReque
     UnknownSourceError
         When there is no such source or scope.
     """
-    row = _source(source, now)
+    ensure_sources(now=now)
+    row = source_named(source)
     wanted = _scope(scope)
     if reason := why_off(row):
         return RunRequest(None, f"{source} is not scraped: {reason}")
@@ -180,15 +181,6 @@ def months(start: date, end: date) -> Iterator[tuple[date, date]]:
         following = (first.replace(day=1) + timedelta(days=32)).replace(day=1)
         yield first, min(end, following - timedelta(days=1))
         first = following
-
-
-def _source(name: str, now: datetime) -> Source:
-    ensure_sources(now=now)
-    found = Source.objects.filter(name=name).first()
-    if found is None:
-        names = ", ".join(Source.objects.order_by("name").values_list("name", flat=True))
-        raise UnknownSourceError(f"there is no source {name!r}; there are {names}")
-    return found
 
 
 def _scope(scope: str) -> str:
