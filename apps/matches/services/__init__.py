@@ -8,7 +8,6 @@ from apps.matches.services.corrections import (
     undo_correction_obstacle,
 )
 from apps.matches.services.merges import (
-    MergePlan,
     MergeRefusedError,
     merge_teams,
     plan_merge,
@@ -19,7 +18,6 @@ from apps.matches.services.review import confirm_aliases
 
 __all__ = [
     "CorrectionRefusedError",
-    "MergePlan",
     "MergeRefusedError",
     "accept_contradiction",
     "confirm_aliases",

@@ -2,11 +2,11 @@
 
 from typing import Final
 
+from apps.scraping.metrics import count_records
 from apps.scraping.services.hosts import resume
-from apps.scraping.services.imports import FileReport, ImportReport, RefusedRecord, find_files, import_files
-from apps.scraping.services.retention import PruneReport, RoleMissingError, prune
+from apps.scraping.services.imports import FileReport, ImportReport, find_files, import_files
+from apps.scraping.services.retention import RoleMissingError, prune
 from apps.scraping.services.run_requests import (
-    RunRequest,
     SourceIsOffError,
     WindowError,
     cancel,
@@ -41,10 +41,7 @@ __all__ = [
     "ImportReport",
     "LostPageError",
     "PermissionMissingError",
-    "PruneReport",
-    "RefusedRecord",
     "RoleMissingError",
-    "RunRequest",
     "ScrapeReport",
     "SourceIsOffError",
     "UnknownSourceError",
@@ -54,6 +51,7 @@ __all__ = [
     "cancel",
     "confirm_permission",
     "content_of",
+    "count_records",
     "ensure_sandbox",
     "ensure_sources",
     "find_files",

@@ -147,7 +147,7 @@ def import_files(
                 on_file(report)
         _store(run, waiting, on_file)
     done = run.report()
-    metrics.count_records(source, created=done.created, changed=done.changed, same=done.same, refused=done.refused)
+    metrics.count_records(source, done)
     return ImportReport(tuple(reports), done)
 
 

@@ -288,9 +288,7 @@ def _store(run: ScrapeRun, result: CrawlResult, clock: Callable[[], datetime]) -
     for records in inputs:
         report = ingest(records, source=run.source.name, now=clock(), aliases=aliases_for)
         _add_report(run, report)
-        metrics.count_records(
-            run.source.name, created=report.created, changed=report.changed, same=report.same, refused=report.refused
-        )
+        metrics.count_records(run.source.name, report)
     if run.scope != ScrapeScope.REPARSE:
         # Only now: a page that is marked as taken is not read again.
         _save_counts(run, result, clock())
