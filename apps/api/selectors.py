@@ -333,7 +333,7 @@ def world_of(team: Team) -> World | None:
     return competition.world if competition else None
 
 
-def newest_league(team: Team) -> Match | None:
+def latest_league_match(team: Team) -> Match | None:
     """Return the latest league match of a team, played or to come, with its season and competition."""
     rows = (
         Match.objects.filter(competition__level__gte=1)

@@ -23,7 +23,7 @@ GROWN: Final = 10
 """A count is refused below the least earlier one divided by SHRUNK, or above the greatest times GROWN: a list grows
 suddenly after an outage, and shrinks only by mistake."""
 
-BELIEVED_AFTER: Final = 3
+ACCEPTED_AFTER: Final = 3
 """A count that comes so often in a row is accepted after all: the site has changed."""
 
 
@@ -45,13 +45,13 @@ def out_of_band(count: int, earlier: Sequence[int]) -> str:
     return ""
 
 
-def is_believed_at_last(count: int, doubts: Sequence[int]) -> bool:
+def is_accepted_at_last(count: int, doubts: Sequence[int]) -> bool:
     """Return whether a refused count has now come often enough to be accepted.
 
     `doubts` are the refused counts of the latest runs, oldest first.
     """
-    latest = doubts[-(BELIEVED_AFTER - 1) :]
-    return len(latest) == BELIEVED_AFTER - 1 and all(doubt == count for doubt in latest)
+    latest = doubts[-(ACCEPTED_AFTER - 1) :]
+    return len(latest) == ACCEPTED_AFTER - 1 and all(doubt == count for doubt in latest)
 
 
 def merge_in_batches(records: Iterable[tuple[datetime, MatchRecord]]) -> Iterator[list[MatchRecord]]:

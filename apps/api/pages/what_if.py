@@ -101,7 +101,7 @@ def _forecast(
         "card": selectors.MatchCard(match=match, now=page.now),
         "forecast": forecast,
         "heat": charts.heat(forecast.grid),
-        "pushes": charts.pushes(forecast.contributions),
+        "contribution_bars": charts.contribution_bars(forecast.contributions),
         "swapped": _with(parameters, home=away.slug, away=home.slug),
         "api_query": _api_query(match, day),
     }

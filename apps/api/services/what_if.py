@@ -52,7 +52,7 @@ def what_if_match(
     """
     leagues = []
     for about, team in (("home", home_team), ("away", away_team)):
-        newest = selectors.newest_league(team)
+        newest = selectors.latest_league_match(team)
         if newest is None:
             raise ml_services.WhatIfRefusedError(
                 "no-league", about, f"{team.name} plays in no league that SPAI follows."

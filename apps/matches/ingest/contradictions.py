@@ -28,7 +28,7 @@ _FACTS: Final = (
 )
 
 
-class StandingResult(NamedTuple):
+class StoredResult(NamedTuple):
     """A result and its source."""
 
     source: str
@@ -37,7 +37,7 @@ class StandingResult(NamedTuple):
     away_goals: int | None
 
     @classmethod
-    def of(cls, row: MatchRow) -> StandingResult:
+    def of(cls, row: MatchRow) -> StoredResult:
         """Return the result of a stored match."""
         return cls(row.result_source, row.status, row.home_goals, row.away_goals)
 
@@ -62,12 +62,12 @@ class Contradictions:
 
     def refused(self, row: MatchRow, record: MatchRecord, *, source: str) -> None:
         """Record that `source` reports another result than the stored one."""
-        reported = StandingResult(source, record.status, record.home_goals, record.away_goals)
-        self._contradict(row.id, reported, StandingResult.of(row))
+        reported = StoredResult(source, record.status, record.home_goals, record.away_goals)
+        self._contradict(row.id, reported, StoredResult.of(row))
 
-    def accepted(self, row: MatchRow, record: MatchRecord, *, source: str, before: StandingResult) -> None:
-        """Resolve the contradiction of `source` if its record agrees now; record the result before if it was replaced."""
-        standing = StandingResult.of(row)
+    def accepted(self, row: MatchRow, record: MatchRecord, *, source: str, before: StoredResult) -> None:
+        """Resolve the contradiction of `source` if it agrees now; record the result before if it was replaced."""
+        standing = StoredResult.of(row)
         if standing != before:
             self.replaced(row, before=before)
         if record.status not in RESULTS or not standing.is_result:
@@ -80,14 +80,14 @@ class Contradictions:
         self,
         row: MatchRow,
         *,
-        before: StandingResult,
+        before: StoredResult,
         resolution: Contradiction.Resolution = Contradiction.Resolution.AGREED,
     ) -> None:
         """Compare every open contradiction of a match with the stored result, and the result `before` too.
 
         A contradiction that reports what is stored now is resolved as `resolution` says.
         """
-        standing = StandingResult.of(row)
+        standing = StoredResult.of(row)
         for reported in list(self._open(row.id).values()):
             if not standing.is_result:
                 self._resolve(reported, Contradiction.Resolution.WITHDRAWN)
@@ -107,8 +107,8 @@ class Contradictions:
 
     def reopened(self, reported: Contradiction, row: MatchRow) -> None:
         """Open a contradiction again that a decision had ended, unless its source agrees with the stored result."""
-        standing = StandingResult.of(row)
-        again = StandingResult(reported.source, reported.status, reported.home_goals, reported.away_goals)
+        standing = StoredResult.of(row)
+        again = StoredResult(reported.source, reported.status, reported.home_goals, reported.away_goals)
         if standing.is_result and again.source != standing.source and again.goals != standing.goals:
             self._contradict(row.id, again, standing)
 
@@ -142,7 +142,7 @@ class Contradictions:
                 self._by_match[reported.match_id][reported.source] = reported
         return self._by_match.get(match_id, {})
 
-    def _contradict(self, match_id: int, reported: StandingResult, standing: StandingResult) -> None:
+    def _contradict(self, match_id: int, reported: StoredResult, standing: StoredResult) -> None:
         row = self._open(match_id).get(reported.source)
         if row is None:
             row = Contradiction(match_id=match_id, source=reported.source, first_seen_at=self._now, seen_at=self._now)
@@ -155,7 +155,7 @@ class Contradictions:
         row.resolved_at, row.resolution = None, ""
         self._set_standing(row, standing)
 
-    def _set_standing(self, row: Contradiction, standing: StandingResult) -> None:
+    def _set_standing(self, row: Contradiction, standing: StoredResult) -> None:
         assert standing.home_goals is not None
         assert standing.away_goals is not None
         row.standing_source, row.standing_status = standing.source, standing.status

@@ -45,9 +45,7 @@ TABLES: Final = {
     STATS: Table(MatchStats, STATS_COLUMNS),
     ODDS: Table(Odds, ODDS_COLUMNS),
     PLAYERS: Table(Player, ("id", "source", "source_player_id", "name")),
-    LINEUPS: Table(
-        Lineup, ("match_id", "side", "player_id", "is_starter", "position", "shirt_number", "known_at")
-    ),
+    LINEUPS: Table(Lineup, ("match_id", "side", "player_id", "is_starter", "position", "shirt_number", "known_at")),
     INCIDENTS: Table(Incident, INCIDENT_COLUMNS),
     ABSENCES: Table(Absence, ("match_id", "player_id", "side", "reason", "status", "known_at")),
 }
@@ -255,9 +253,7 @@ def replace(table: str, gone: Sequence[int], rows: Sequence[tuple[Any, ...]]) ->
         insert(table, rows)
 
 
-def _upsert(
-    table: str, key: Sequence[str], rows: Sequence[tuple[Any, ...]], *, blank: Sequence[str] = ()
-) -> set[int]:
+def _upsert(table: str, key: Sequence[str], rows: Sequence[tuple[Any, ...]], *, blank: Sequence[str] = ()) -> set[int]:
     """Write what differs. An empty value never erases one that is known; an equal row is not even locked."""
     if not rows:
         return set()

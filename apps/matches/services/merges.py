@@ -13,7 +13,7 @@ from django.db.models import Q
 
 from apps.matches.ingest import tables
 from apps.matches.ingest.changes import keep_history, publish_matches
-from apps.matches.ingest.contradictions import Contradictions, StandingResult
+from apps.matches.ingest.contradictions import Contradictions, StoredResult
 from apps.matches.ingest.identity import Doubt, identify
 from apps.matches.ingest.rows import COLUMNS, GOALS, ContradictionError, MatchRow, merge
 from apps.matches.models import Competition, Match, MatchRef, Season, Team, TeamAlias, TeamMerge, World
@@ -107,9 +107,9 @@ def plan_merge(*, team_id: int, into_id: int, now: datetime) -> MergePlan:
         rows=tuple(moved),
         joined=tuple(joined),
         contradictions=sum(
-            StandingResult.of(join.survivor).is_result
-            and StandingResult.of(join.gone).is_result
-            and StandingResult.of(join.survivor).goals != StandingResult.of(join.gone).goals
+            StoredResult.of(join.survivor).is_result
+            and StoredResult.of(join.gone).is_result
+            and StoredResult.of(join.survivor).goals != StoredResult.of(join.gone).goals
             for join in joined
         ),
     )
@@ -275,7 +275,7 @@ def _choose_survivors(joined: Sequence[Join]) -> list[Join]:
         twice = sources[join.survivor.id] & sources[join.gone.id]
         if twice:
             raise MergeRefusedError(f"{day}: {min(twice)} reports it for both teams, under two ids")
-        ours, theirs = StandingResult.of(join.survivor), StandingResult.of(join.gone)
+        ours, theirs = StoredResult.of(join.survivor), StoredResult.of(join.gone)
         if ours.is_result and theirs.is_result and ours.goals != theirs.goals and ours.source == theirs.source:
             raise MergeRefusedError(f"{day}: {ours.source} reports it for both teams, with different results")
         if join.gone.id not in kept:
@@ -316,7 +316,7 @@ def _join(joined: Sequence[Join], *, ingest_id: int, now: datetime, kept: dict[s
     for join in joined:
         row, record = join.survivor, _record(join.gone, seasons[join.gone.season_id])
         before[row.id] = (row, stored[row.id].values())
-        standing = StandingResult.of(row)
+        standing = StoredResult.of(row)
         try:
             merge(row, record, stage_id=join.gone.stage_id, source=join.gone.result_source)
             refused = False

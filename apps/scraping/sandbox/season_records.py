@@ -11,7 +11,7 @@ import numpy as np
 
 from apps.matches.records import MatchRecord, MatchStatus, Moment, StatsRecord
 from apps.scraping.sandbox.clubs import CLUBS, COMPETITIONS
-from apps.scraping.sandbox.counts import Floats, SimulatedCounts, draw_half_time
+from apps.scraping.sandbox.counts import SimulatedCounts, draw_half_time
 from apps.scraping.sandbox.market import SimulatedMarket, View
 from apps.scraping.sandbox.play import Play, expected_goals, opening_rounds
 from apps.scraping.sandbox.scores import outcome_probabilities, over_probability, score_grid
@@ -24,6 +24,7 @@ from apps.scraping.sandbox.timetable import (
     MATCHES_PER_SEASON,
     REARRANGED_AFTER,
     Dates,
+    Floats,
     SimulatedSeason,
     rounds_of_matches,
 )

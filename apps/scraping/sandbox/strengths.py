@@ -6,13 +6,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from apps.scraping.sandbox.clubs import CLUBS, COMPETITIONS, LEAGUE_SIZE, REGION_SIZE
-from apps.scraping.sandbox.timetable import ROUNDS
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+from apps.scraping.sandbox.timetable import ROUNDS, Floats, Ints
 
 REGIONS: Final = len(CLUBS) // REGION_SIZE
 PROMOTED: Final = 2

@@ -15,6 +15,9 @@ import numpy.typing as npt
 
 from apps.scraping.sandbox.clubs import COMPETITIONS, LEAGUE_SIZE
 
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
 PAST_SEASONS: Final = 8
 ROUNDS: Final = 2 * (LEAGUE_SIZE - 1)
 MATCHES_PER_ROUND: Final = LEAGUE_SIZE // 2
@@ -167,9 +170,7 @@ class Timetable:
                 return number
         raise LookupError(f"the sandbox begins at {self.season(0).announced_at}, after {now}")
 
-    def dates(
-        self, season: SimulatedSeason, moved_to_week: npt.NDArray[np.int64], rng: np.random.Generator
-    ) -> list[Dates]:
+    def dates(self, season: SimulatedSeason, moved_to_week: Ints, rng: np.random.Generator) -> list[Dates]:
         """Return the dates of all matches of a season, league by league in the order of the fixture list.
 
         Parameters
@@ -198,12 +199,12 @@ class Timetable:
         return f"{year}-{(year + 1) % 100:02d}"
 
 
-def rounds_of_matches() -> npt.NDArray[np.int64]:
+def rounds_of_matches() -> Ints:
     """Return the round, from 0, of each match of a season in the order of the fixture list, shape (528,)."""
     return np.arange(MATCHES_PER_SEASON) % MATCHES_PER_LEAGUE // MATCHES_PER_ROUND
 
 
-def draw_postponements(rng: np.random.Generator) -> npt.NDArray[np.int64]:
+def draw_postponements(rng: np.random.Generator) -> Ints:
     """Draw which matches of a past season are postponed, and to which week; no club has two in one week.
 
     Return the new week of a postponed match and −1 for the others, shape (528,).
@@ -225,7 +226,7 @@ def draw_postponements(rng: np.random.Generator) -> npt.NDArray[np.int64]:
     return moved
 
 
-def rounds_played(moved_to_week: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def rounds_played(moved_to_week: Ints) -> Ints:
     """Return the round whose strengths apply to each match: its own, or the latest before its new date."""
     latest = np.searchsorted(ROUND_WEEKS, moved_to_week, side="right") - 1
     return np.where(moved_to_week < 0, rounds_of_matches(), latest)

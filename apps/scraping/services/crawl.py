@@ -129,7 +129,7 @@ class Crawl:
         self._seen: set[str] = set()
 
     @property
-    def is_further(self) -> bool:
+    def has_progress(self) -> bool:
         """Whether the next slice has less to do than this one had: a request was sent whose response is stored."""
         return bool(self.result.requested)
 
@@ -269,9 +269,9 @@ class Crawl:
         reason_of_count = plausibility.out_of_band(count, earlier)
         if not reason_of_count or known is None:
             return
-        doubts, known.doubts = known.doubts, [*known.doubts, count][-plausibility.BELIEVED_AFTER :]
+        doubts, known.doubts = known.doubts, [*known.doubts, count][-plausibility.ACCEPTED_AFTER :]
         known.save(update_fields=["doubts"])
-        if not plausibility.is_believed_at_last(count, doubts):
+        if not plausibility.is_accepted_at_last(count, doubts):
             raise FetchError(FetchOutcome.INVALID, f"{request.url}: {reason_of_count}")
         known.counts, known.doubts = [], []
         known.save(update_fields=["counts", "doubts"])

@@ -11,7 +11,7 @@ import random
 import time
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Final
@@ -32,6 +32,9 @@ PATIENCE: Final = 90.0
 
 JITTER: Final = 0.5
 """The delay is lengthened by a random share of up to this, so that requests are not evenly spaced."""
+
+BREAKER_FIELDS: Final = tuple(field.name for field in fields(politeness.Breaker))
+"""Fields of a breaker, which are columns of `HostState` too."""
 
 NO_SUCH_PAGE: Final = (404, 410)
 UNREACHABLE: Final = 0
@@ -178,20 +181,13 @@ def _update_breaker(
 
 
 def _breaker(state: HostState) -> politeness.Breaker:
-    return politeness.Breaker(
-        state=politeness.BreakerState(state.state),
-        failures=state.failures,
-        trips=state.trips,
-        opened_at=state.opened_at,
-        open_until=state.open_until,
-        reason=state.reason,
-    )
+    return politeness.Breaker(*(getattr(state, name) for name in BREAKER_FIELDS))
 
 
 def _save_breaker(state: HostState, breaker: politeness.Breaker) -> None:
-    state.state, state.failures, state.trips = breaker.state, breaker.failures, breaker.trips
-    state.opened_at, state.open_until, state.reason = breaker.opened_at, breaker.open_until, breaker.reason
-    state.save(update_fields=["state", "failures", "trips", "opened_at", "open_until", "reason"])
+    for name in BREAKER_FIELDS:
+        setattr(state, name, getattr(breaker, name))
+    state.save(update_fields=BREAKER_FIELDS)
 
 
 def _set_free_at(state: HostState, free_at: datetime) -> None:

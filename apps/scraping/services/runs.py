@@ -216,10 +216,10 @@ def _crawl_slice(run: ScrapeRun, crawl: Crawl, clock: Callable[[], datetime], sl
     began, latest, until = time.monotonic(), 0.0, math.inf
     for url in crawl.crawl():
         moment = time.monotonic()
-        if crawl.is_further:
+        if crawl.has_progress:
             until = min(until, moment + slice_seconds)
         if moment >= min(until, end):
-            if moment >= end or selectors.is_anybody_waiting(run):
+            if moment >= end or selectors.is_other_run_waiting(run):
                 _end_slice(run, crawl, clock, seconds=moment - began)
                 return False
             until = moment + slice_seconds
@@ -233,7 +233,7 @@ def _crawl_slice(run: ScrapeRun, crawl: Crawl, clock: Callable[[], datetime], sl
 
 def _end_slice(run: ScrapeRun, crawl: Crawl, clock: Callable[[], datetime], *, seconds: float) -> None:
     """Save what the next slice needs to continue."""
-    if not crawl.is_further:
+    if not crawl.has_progress:
         # After a fair time without progress the next slice would do no better: count it like a lost worker.
         run.doing = run.doing if seconds >= FAIR_TIME else ""
         _save_progress(run, crawl.result, clock())

@@ -23,7 +23,6 @@ from apps.scraping.admin.sources.actions import SourceActions
 from apps.scraping.admin.sources.summaries import add_summaries, bars, next_request_of, shown_moment
 from apps.scraping.models import Source
 
-
 STATE: Final = ("name", "reader", "is_simulated", "shown_state", "shown_why_off", "shown_host", "shown_next")
 PERMISSION: Final = ("needs_permission", "permission_confirmed_at", "permission_confirmed_by", "permission_note")
 WORLD: Final = ("seed", "anchor_at")

@@ -21,7 +21,7 @@ from apps.scraping.services.doctor import examine
 MONTH_LENGTH: Final = len("2024-08")
 
 OPERATOR: Final = "manage.py scrape"
-LOOK_EVERY: Final = 1.0
+CHECK_EVERY: Final = 1.0
 """Seconds between two checks of a run that another process works on."""
 
 
@@ -129,7 +129,7 @@ class Command(BaseCommand):
                     break
                 if reason := _why_halted(wanted):
                     raise CommandError(reason)
-                time.sleep(LOOK_EVERY)
+                time.sleep(CHECK_EVERY)
         ended = list(ScrapeRun.objects.filter(pk__in=wanted).select_related("source").order_by("pk"))
         for run in ended:
             self.stdout.write(
