@@ -178,7 +178,7 @@ def _world(match_id: int) -> World:
     match = Match.objects.filter(pk=match_id).first()
     if match is None:
         raise CorrectionRefusedError("there is no such match")
-    return match.world
+    return World(match.world)
 
 
 def _row(match_id: int) -> MatchRow:

@@ -76,7 +76,8 @@ class SimulatedCounts:
     def record(self, match: int) -> StatsRecord:
         """Return the counts of one match, which are drawn in the order of the fields of `StatsRecord`."""
         region = match * len(REFEREES) // MATCHES_PER_SEASON
-        return StatsRecord(*self._counts[match].tolist(), referee=REFEREES[region][self._referees[match]])
+        values = [*self._counts[match].tolist(), REFEREES[region][self._referees[match]]]
+        return StatsRecord(*values)
 
 
 def _attack(expected: Floats, goals: Ints, tempo: Floats, rng: np.random.Generator) -> list[Ints]:
