@@ -1,12 +1,6 @@
 """Services for pages and REST: forecasts with their details, what-if matches, and API keys."""
 
-from apps.api.services.forecasts import (
-    forecast_details,
-    forecast_shape,
-    likely_score,
-    model_shape,
-    what_if_details,
-)
+from apps.api.services.forecasts import forecast_details, forecast_shape, likely_score, model_shape, what_if_details
 from apps.api.services.keys import (
     KeyRefusedError,
     NewKey,

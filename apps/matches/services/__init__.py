@@ -7,13 +7,7 @@ from apps.matches.services.corrections import (
     undo_correction,
     undo_correction_obstacle,
 )
-from apps.matches.services.merges import (
-    MergeRefusedError,
-    merge_teams,
-    plan_merge,
-    undo_merge,
-    undo_merge_obstacle,
-)
+from apps.matches.services.merges import MergeRefusedError, merge_teams, plan_merge, undo_merge, undo_merge_obstacle
 from apps.matches.services.review import confirm_aliases
 
 __all__ = [

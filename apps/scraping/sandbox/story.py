@@ -11,15 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from apps.matches.records import (
-    AbsenceRecord,
-    IncidentKind,
-    IncidentRecord,
-    LineupRecord,
-    PlayerKey,
-    Side,
-    StatsRecord,
-)
+from apps.matches.records import AbsenceRecord, IncidentKind, IncidentRecord, LineupRecord, PlayerKey, Side, StatsRecord
 from apps.scraping.sandbox.squads import SimulatedPlayer, Squad
 
 HALF: Final = 45
