@@ -221,7 +221,7 @@ def rename_players(names: dict[int, str]) -> None:
         )
 
 
-def load_of_players(table: str, source: str, match_ids: Sequence[int]) -> list[tuple[Any, ...]]:
+def load_player_rows(table: str, source: str, match_ids: Sequence[int]) -> list[tuple[Any, ...]]:
     """Return the line-ups or absences that a source has reported: row, then the columns in `TABLES`."""
     columns = TABLES[table].columns
     with connection.cursor() as cursor:

@@ -63,7 +63,7 @@ def correct_result(
         row = _row(match_id)
         if row.kickoff_at > now:
             raise CorrectionRefusedError("the match has not kicked off")
-        result = dict(zip(DECISIVE, (OPERATOR, status, home_goals, away_goals), strict=True))
+        result = {"result_source": OPERATOR, "status": status, "home_goals": home_goals, "away_goals": away_goals}
         if all(getattr(row, name) == value for name, value in result.items()):
             raise CorrectionRefusedError("an operator has set this result already")
         before = {name: getattr(row, name) for name in KEPT}
