@@ -36,7 +36,7 @@ class ImplausibleError(ValueError):
 
 
 def out_of_band(count: int, earlier: Sequence[int]) -> str:
-    """Return why a page's number of matches is implausible beside those of the runs before; empty when it is not."""
+    """Return why a page's number of matches is implausible after those of earlier runs; empty when it is not."""
     if len(earlier) < LEAST_RUNS:
         return ""
     least, most = min(earlier), max(earlier)

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from apps.matches.ingest import tables
 from apps.matches.ingest.changes import keep_history, publish_matches
-from apps.matches.ingest.contradictions import Contradictions, StoredResult
+from apps.matches.ingest.contradictions import Contradictions, SourceResult
 from apps.matches.ingest.rows import GOALS, PLAYED, RESULTS, MatchRow, drop_impossible
 from apps.matches.models import Contradiction, Correction, Ingest, Match, World
 from apps.matches.records import GOALS_LIMIT, KickoffPrecision, MatchStatus, result_known_at
@@ -147,7 +147,7 @@ def _set(
     row: MatchRow, values: dict[str, Any], *, ingest: Ingest, now: datetime, resolution: Contradiction.Resolution
 ) -> None:
     """Change a result, with history, contradictions and news of it."""
-    columns_before, before = row.values(), StoredResult.of(row)
+    columns_before, before = row.values(), SourceResult.of(row)
     result_before = row.result
     for name, value in values.items():
         setattr(row, name, value)
