@@ -10,11 +10,11 @@ import atexit
 import os
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from apps.ml.pipeline import warm_up
 from spai.stack import temporary
 from spai.stack.servers import ServerError
 
@@ -53,7 +53,7 @@ def compile_kernels(config: pytest.Config) -> None:
 def pytest_runtestloop() -> None:
     """Wait until the kernels are compiled."""
     if "PYTEST_XDIST_WORKER" in os.environ:
-        with warm_up.one_at_a_time():
+        with import_module("apps.ml.pipeline.warm_up").one_at_a_time():
             pass
 
 
