@@ -1,5 +1,6 @@
 """What operators decide: corrections of results, merges of teams, reviews of names."""
 
+from apps.matches.services.clubs import join_clubs
 from apps.matches.services.corrections import (
     CorrectionRefusedError,
     accept_contradiction,
@@ -9,6 +10,7 @@ from apps.matches.services.corrections import (
 )
 from apps.matches.services.merges import MergeRefusedError, merge_teams, plan_merge, undo_merge, undo_merge_obstacle
 from apps.matches.services.review import confirm_aliases
+from apps.matches.services.storing import ingestion
 
 __all__ = [
     "CorrectionRefusedError",
@@ -16,6 +18,8 @@ __all__ = [
     "accept_contradiction",
     "confirm_aliases",
     "correct_result",
+    "ingestion",
+    "join_clubs",
     "merge_teams",
     "plan_merge",
     "undo_correction",

@@ -10,8 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from apps.matches.aliases import aliases_for
 from apps.matches.ingest import BATCH, Ingestion, IngestReport, RecordOutcome
+from apps.matches.services import ingestion
 from apps.scraping import metrics
 from apps.scraping.services.sources import UnknownSourceError
 from apps.scraping.sources import SOURCES, FileReader, ParsedFile, ParseError
@@ -129,7 +129,7 @@ def import_files(
     files = find_files(paths, SOURCES[source])
     on_start(len(files))
     reports: list[FileReport] = []
-    with Ingestion(source=source, now=now, aliases=aliases_for) as run:
+    with ingestion(source=source, now=now) as run:
         waiting: list[tuple[FileReport, ParsedFile]] = []
         size = 0
         for file, parsed in _read_all(files, source):
