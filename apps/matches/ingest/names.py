@@ -201,7 +201,7 @@ class Names:
                 found = Competition.objects.create(
                     region_id=region_id,
                     name=key.name,
-                    slug=_free_slug(f"{key.region} {key.name}", taken),
+                    slug=free_slug(f"{key.region} {key.name}", taken),
                     level=key.level,
                     is_simulated=key.is_simulated,
                 )
@@ -315,7 +315,7 @@ class Names:
     def _free_slug(self, name: str, region: str) -> str:
         if self._slugs is None:
             self._slugs = set(Team.objects.values_list("slug", flat=True))
-        slug = _free_slug(name, self._slugs, wider=f"{name} {region}")
+        slug = free_slug(name, self._slugs, wider=f"{name} {region}")
         self._slugs.add(slug)
         return slug
 
@@ -350,7 +350,7 @@ def sides(record: MatchRecord) -> tuple[tuple[str, str, str], tuple[str, str, st
     )
 
 
-def _free_slug(text: str, taken: set[str], *, wider: str = "") -> str:
+def free_slug(text: str, taken: set[str], *, wider: str = "") -> str:
     """Return a slug of a text, of a wider one where it is taken, with a number where that is taken too."""
     plain = slugify(text)[:150] or "x"
     if plain not in taken:

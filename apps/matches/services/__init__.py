@@ -1,6 +1,6 @@
 """What operators decide: corrections of results, merges of teams, reviews of names."""
 
-from apps.matches.services.clubs import join_clubs
+from apps.matches.services.clubs import join_clubs, split_off
 from apps.matches.services.corrections import (
     CorrectionRefusedError,
     accept_contradiction,
@@ -22,6 +22,7 @@ __all__ = [
     "join_clubs",
     "merge_teams",
     "plan_merge",
+    "split_off",
     "undo_correction",
     "undo_correction_obstacle",
     "undo_merge",

@@ -11,9 +11,12 @@ from typing import Final, NamedTuple
 from apps.matches.aliases import aliases_for
 from apps.matches.club_names import FOREIGN_LEAGUES, bare, one_in_other, same_but_for_form
 from apps.matches.evidence import Pair, load_common_results, load_seasons, pairs_that_met
-from apps.matches.ingest import clubs
+from apps.matches.ingest import clubs, tables
+from apps.matches.ingest.changes import publish_matches
+from apps.matches.ingest.names import free_slug
 from apps.matches.models import Ingest, Match, Team, TeamAlias, TeamMerge, World
-from apps.matches.services.merges import MergeRefusedError, merge_teams
+from apps.matches.services.decisions import operator_ingest
+from apps.matches.services.merges import MergeRefusedError, merge_teams, moved
 
 SYSTEM: Final = "SPAI"
 """Who joins teams, in merges that no operator asked for."""
@@ -191,3 +194,38 @@ def _may_be_joined(one: _Club, other: _Club) -> bool:
         and not (one.is_split_off or other.is_split_off)
         and (one.region == other.region or one.has_league != other.has_league)
     )
+
+
+def split_off(*, alias_id: int, now: datetime) -> Team:
+    """Give a name a team of its own, which the system had taken for another name of a club; never join it again.
+
+    Matches whose result is its source's go with it, unless that source has more names for the club. All others stay
+    where they are: the next import of the source stores them for the new team.
+
+    Raises
+    ------
+    MergeRefusedError
+        When the name was not found by results, or a team of the region has it.
+    """
+    with operator_ingest(world=World.REAL, now=now, error=MergeRefusedError) as ingest:
+        alias = TeamAlias.objects.select_related("region", "team").filter(pk=alias_id).first()
+        if alias is None or alias.found_by != TeamAlias.FoundBy.RESULTS:
+            raise MergeRefusedError("only a name that the system found by its results can be split off")
+        if Team.objects.filter(region=alias.region, name=alias.name).exists():
+            raise MergeRefusedError(f"a team of {alias.region} has the name {alias.name}; merge or rename it first")
+        club = alias.team
+        taken = set(Team.objects.values_list("slug", flat=True))
+        slug = free_slug(alias.name, taken, wider=f"{alias.name} {alias.region}")
+        team = Team.objects.create(region=alias.region, name=alias.name, slug=slug)
+        is_only_name = not club.aliases.filter(source=alias.source).exclude(pk=alias.pk).exists()
+        rows = [
+            moved(row, club.pk, team.pk)
+            for row in tables.load_matches_of_team(club.pk)
+            if is_only_name and row.result_source == alias.source
+        ]
+        alias.team, alias.found_by, alias.reviewed_at = team, TeamAlias.FoundBy.SPLIT, now
+        alias.save(update_fields=["team", "found_by", "reviewed_at"])
+        tables.update_matches(rows, ingest_id=ingest.pk, now=now)
+        publish_matches(rows, now=now)
+        ingest.changed = len(rows)
+    return team

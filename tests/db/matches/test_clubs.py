@@ -13,7 +13,7 @@ from apps.matches.aliases import aliases_for
 from apps.matches.ingest import IngestReport, ingest
 from apps.matches.models import Match, Team, TeamAlias, TeamMerge
 from apps.matches.records import CompetitionKey, MatchRecord
-from apps.matches.services import join_clubs, undo_merge
+from apps.matches.services import confirm_aliases, join_clubs, split_off, undo_merge
 from apps.matches.suggestions import suggest
 from tests.db.matches.conftest import NOW, at, record
 
@@ -160,6 +160,15 @@ def test_clubs_of_the_alias_table_are_never_joined(take):
     assert {"Wimbledon", "AFC Wimbledon"} <= teams()
 
 
+def test_teams_that_an_operator_confirmed_stay_apart(take):
+    take(league(("Como", "Lecce", "Parma"), season="2022-23"), source="football-data")
+    confirm_aliases(TeamAlias.objects.values_list("pk", flat=True), now=NOW)
+    ingest(league(("Como 1907", "Lecce", "Parma")), source="openfootball", now=NOW)
+    confirm_aliases(TeamAlias.objects.values_list("pk", flat=True), now=NOW)
+    take(league(("Como 1907", "Lecce", "Pisa")), source="openfootball")
+    assert {"Como", "Como 1907"} <= teams()
+
+
 def test_teams_that_an_operator_separated_stay_apart(take):
     take(league(("Como", "Lecce", "Parma"), season="2022-23"), source="football-data")
     take(league(("Como 1907", "Lecce", "Parma")), source="openfootball")
@@ -167,6 +176,17 @@ def test_teams_that_an_operator_separated_stay_apart(take):
     take(league(("Como 1907", "Lecce", "Pisa")), source="openfootball")
     take(league(("Como", "Lecce", "Pisa"), season="2022-23"), source="football-data")
     assert {"Como", "Como 1907"} <= teams()
+
+
+def test_a_name_found_by_its_results_can_be_split_off_and_is_not_joined_again(take):
+    take(league(SHORT), source="football-data")
+    take(league(LONG) + league(("Como 1907", "Lecce"), season="2022-23"), source="openfootball")
+    como = split_off(alias_id=TeamAlias.objects.get(name="Como 1907").pk, now=NOW)
+    assert set(Match.objects.filter(home_team=como).values_list("season__label", flat=True)) == {"2022-23"}
+    take(league(LONG), source="openfootball")
+    take(league(SHORT), source="football-data")
+    assert teams() == {*SHORT, "Como 1907", "Lecce"}
+    assert Match.objects.filter(home_team=como).count() == 6
 
 
 # ── Regions ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -180,8 +200,9 @@ def regions() -> dict[str, str]:
 @pytest.mark.parametrize(
     ("region", "code", "name"),
     [
-        ("England", "Wales", "Swansea City"), ("USA", "Canada", "Toronto FC"), ("Australia", "New Zealand", "Wellington"),
-        ("Ireland", "Northern Ireland", "Derry City"), ("Scotland", "England", "Berwick"), ("France", "Monaco", "Monaco"),
+        ("England", "Wales", "Swansea City"), ("USA", "Canada", "Toronto FC"), ("France", "Monaco", "Monaco"),
+        ("Australia", "New Zealand", "Wellington"), ("Ireland", "Northern Ireland", "Derry City"),
+        ("Scotland", "England", "Berwick"),
     ],
 )  # fmt: skip
 def test_a_club_of_a_league_belongs_to_its_region_whatever_the_code(take, region, code, name):
