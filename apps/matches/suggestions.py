@@ -1,8 +1,8 @@
 """Which stored club a new name may mean: similar names, weighed with the matches of both.
 
-A suggestion is a question to an operator, never an answer. Two teams that met, or whose matches one source reports in
-one season of one competition, are two clubs and are never suggested. Results that differ lower a suggestion: one
-source may be wrong.
+A suggestion is a question to an operator, never an answer. Two teams that met are two clubs and are never suggested.
+Nor are two whose matches one source reports in one season of one competition, unless only the form of their names
+differs. Results that differ lower a suggestion: one source may be wrong.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Final
 from django.utils.text import slugify
 from rapidfuzz import fuzz, process
 
-from apps.matches.club_names import is_legal_form
+from apps.matches.club_names import is_legal_form, same_but_for_form
 from apps.matches.evidence import SAME_RESULTS, Evidence, load_common_results, load_seasons, pairs_that_met
 from apps.matches.models import Team, TeamAlias, World
 
@@ -60,8 +60,12 @@ def suggest(teams: Iterable[Team], *, limit: int = 3) -> dict[int, list[Suggesti
     involved = sorted({team_id for pair in pairs for team_id in pair})
     seasons = load_seasons(involved)
     results = load_common_results(pairs, seasons)
-    pairs -= pairs_that_met(pairs) | {pair for pair in pairs if results.share_source(*pair)}
     clubs = Team.objects.select_related("region").in_bulk({theirs for _, theirs in pairs})
+    pairs -= pairs_that_met(pairs) | {
+        (ours, theirs)
+        for ours, theirs in pairs
+        if results.share_source(ours, theirs) and not same_but_for_form(teams_by_id[ours].name, clubs[theirs].name)
+    }
     answer: dict[int, list[Suggestion]] = {team_id: [] for team_id in teams_by_id}
     compared = {pair: results.compare(*pair) for pair in pairs}
     proven = {ours for (ours, _), evidence in compared.items() if evidence.agreeing >= SAME_RESULTS}

@@ -39,20 +39,31 @@ def candidates(name: str, teams: Mapping[str, Team], table: Mapping[str, str]) -
 def find_proven(
     unknown: Mapping[tuple[str, str], Sequence[Candidate]],
     played: Mapping[tuple[str, str], Mapping[int, Sequence[Played]]],
+    *,
+    source_of_ids: str,
 ) -> dict[tuple[str, str], Team]:
     """Return the clubs that new names mean, by region and name: where the results of one club alone prove it.
 
-    `played` holds the results of each name by season, of the stored seasons.
+    Parameters
+    ----------
+    played : mapping
+        The results of each name by season, of the stored seasons.
+    source_of_ids : str
+        The source, where it gives matches ids: two ids are two matches, so that it proves nothing with its own results.
     """
     season_ids = {season_id for seasons in played.values() for season_id in seasons}
     team_ids = {candidate.team.pk for where in played for candidate in unknown[where]}
-    stored, _ = load_results(team_ids, season_ids)
+    stored, sources = load_results(team_ids, season_ids)
     found = {}
     for where, seasons in played.items():
         _, name = where
         proven = []
         for team, names in unknown[where]:
-            evidence = compare([(ours, stored.get((team.pk, season_id), [])) for season_id, ours in seasons.items()])
+            evidence = compare(
+                (ours, stored.get((team.pk, season_id), []))
+                for season_id, ours in seasons.items()
+                if source_of_ids not in sources.get((team.pk, season_id), ())
+            )
             has_met = any(team.pk in result.opponent for ours in seasons.values() for result in ours)
             if not has_met and any(evidence.proves(name, other) for other in names):
                 proven.append(team)

@@ -178,7 +178,8 @@ class Names:
                 played[home][season_id].append(Played(day, True, self._known_by(away), goals))
             if away in unknown:
                 played[away][season_id].append(Played(day, False, self._known_by(home), goals[::-1]))
-        self._proven |= clubs.find_proven(unknown, played)
+        has_ids = any(record.source_id for record in records)
+        self._proven |= clubs.find_proven(unknown, played, source_of_ids=self.source if has_ids else "")
 
     def _known_by(self, where: tuple[str, str]) -> frozenset[int | BareName]:
         region, name = where

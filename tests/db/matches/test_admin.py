@@ -177,13 +177,10 @@ def two_names(store):
     days = ("2024-03-02", "2024-03-09", "2024-03-16")
     teams = ("Rangers", "Hearts", "Dundee")
     store(*[record(day, f"{n}-1", away_team=away) for n, (day, away) in enumerate(zip(days, teams, strict=True))])
-    store(
-        *[
-            record(day, f"{n}-1", home_team="Celtic FC", away_team=away)
-            for n, (day, away) in enumerate(zip(days, teams, strict=True))
-        ],
-        source="openfootball",
-    )
+    for results in (["", "", ""], ["0-1", "1-1", "2-1"]):  # Fixtures first: with results the name would join at once.
+        theirs = zip(days, results, teams, strict=True)
+        rows = [record(day, result, home_team="Celtic FC", away_team=away) for day, result, away in theirs]
+        store(*rows, source="openfootball")
     return Team.objects.get(name="Celtic FC"), Team.objects.get(name="Celtic")
 
 

@@ -112,6 +112,11 @@ def test_a_source_that_named_both_in_other_seasons_only_hides_no_suggestion(stor
     assert names(Team.objects.get(name="Middlesbrough")) == ["Middlesboro"]
 
 
+def test_a_misspelt_row_of_a_source_is_suggested_where_only_the_form_differs(store):
+    store(*season("Celtic", ("2-1", "1-0")), record("2024-03-30", "1-1", home_team="Celtic F.C.", away_team="Hearts"))
+    assert names(Team.objects.get(name="Celtic F.C.")) == ["Celtic"]
+
+
 def test_fixtures_of_two_sources_in_one_season_hide_no_suggestion(store):
     store(record("2024-03-02", home_team="Middlesboro"))
     store(record("2024-03-02", home_team="Middlesbrough"), source="openfootball")
