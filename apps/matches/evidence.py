@@ -77,6 +77,7 @@ def compare(seasons: Iterable[tuple[Iterable[Played], Iterable[Played]]]) -> Evi
 class TeamSeason(NamedTuple):
     """A season that a team plays in."""
 
+    region: str
     competition: str
     level: int
     label: str
@@ -115,18 +116,19 @@ def load_seasons(team_ids: Iterable[int]) -> Mapping[int, Mapping[int, TeamSeaso
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT t.team_id, s.id, c.name, c.level, s.label FROM (
+            SELECT t.team_id, s.id, r.name, c.name, c.level, s.label FROM (
                 SELECT u.team_id, m.season_id FROM unnest(%s::bigint[]) AS u (team_id)
                 JOIN matches_match m ON m.home_team_id = u.team_id
                 UNION
                 SELECT u.team_id, m.season_id FROM unnest(%s::bigint[]) AS u (team_id)
                 JOIN matches_match m ON m.away_team_id = u.team_id
             ) t JOIN matches_season s ON s.id = t.season_id JOIN matches_competition c ON c.id = s.competition_id
+            JOIN matches_region r ON r.id = c.region_id
             """,
             [list(team_ids)] * 2,
         )
-        for team_id, season_id, competition, level, label in cursor.fetchall():
-            seasons[team_id][season_id] = TeamSeason(competition, level, label)
+        for team_id, season_id, *season in cursor.fetchall():
+            seasons[team_id][season_id] = TeamSeason(*season)
     return seasons
 
 

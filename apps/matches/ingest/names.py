@@ -13,7 +13,7 @@ from apps.matches.evidence import Played, known_by
 from apps.matches.ingest import clubs
 from apps.matches.ingest.items import Rejected, Resolved, Validated
 from apps.matches.models import Competition, Region, Season, Stage, Team, TeamAlias, World
-from apps.matches.records import CompetitionKey, MatchRecord
+from apps.matches.records import CompetitionKey, MatchRecord, MatchStatus
 from apps.matches.trust import rank
 
 Aliases = Callable[[str], Mapping[str, str]]
@@ -169,8 +169,10 @@ class Names:
         for record in records:
             key = record.competition
             season_id = self._seasons.get((self._admit(key), record.season))
-            if season_id is None or record.home_goals is None or record.away_goals is None:
+            if season_id is None or record.status != MatchStatus.FINISHED:
                 continue
+            assert record.home_goals is not None
+            assert record.away_goals is not None
             home, away = ((self._region_of(key, given, name), name) for given, name, _ in sides(record))
             goals = record.home_goals, record.away_goals
             day = record.kickoff_at.toordinal()
@@ -333,14 +335,14 @@ class Names:
         if region in self._known_regions:
             return
         self._known_regions.add(region)
-        region_id = self._region(region)
-        for team in Team.objects.filter(region_id=region_id):
+        for team in Team.objects.filter(region__name=region):
             self._teams[region][team.name] = team
-        for alias in TeamAlias.objects.filter(source=self.source, region_id=region_id):
-            self._remember(alias, region)
-        others = TeamAlias.objects.filter(region_id=region_id).exclude(source=self.source).select_related("team")
-        for alias in sorted(others, key=lambda alias: rank(alias.source), reverse=True):
-            self._named_elsewhere[region, alias.name] = alias.team
+        aliases = TeamAlias.objects.filter(region__name=region).select_related("team")
+        for alias in sorted(aliases, key=lambda alias: rank(alias.source), reverse=True):
+            if alias.source == self.source:
+                self._remember(alias, region)
+            else:
+                self._named_elsewhere[region, alias.name] = alias.team
 
 
 def sides(record: MatchRecord) -> tuple[tuple[str, str, str], tuple[str, str, str]]:

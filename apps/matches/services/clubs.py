@@ -37,7 +37,7 @@ class _Club:
     waits : bool
         Whether a name of it waits for review.
     has_league : bool
-        Whether it plays in a league.
+        Whether it plays in a league of its region.
     """
 
     pk: int
@@ -71,7 +71,11 @@ def join_clubs(*, ingest_id: int | None, now: datetime) -> list[TeamMerge]:
     if ingest_id is None or Ingest.objects.get(pk=ingest_id).world != World.REAL:
         return []
     of_ingest = Match.objects.filter(ingest_id=ingest_id)
-    touched = {*of_ingest.values_list("home_team_id", flat=True), *of_ingest.values_list("away_team_id", flat=True)}
+    touched = {
+        team_id
+        for side in ("home_team_id", "away_team_id")
+        for team_id in of_ingest.values_list(side, flat=True).distinct()
+    }
     known = _load_clubs(touched)
     done: list[TeamMerge] = []
     gone: dict[int, int] = {}
@@ -160,7 +164,8 @@ def _decide(known: Mapping[int, _Club], touched: Iterable[int]) -> Iterator[_Ver
     alike = _alike(known, touched)
     seasons = load_seasons({team_id for pair in alike for team_id in pair})
     for team_id in seasons:
-        known[team_id].has_league = any(season.level for season in seasons[team_id].values())
+        club = known[team_id]
+        club.has_league = any(season.level and season.region == club.region for season in seasons[team_id].values())
     results = load_common_results(alike, seasons)
     met = pairs_that_met(alike)
     separated = set(TeamMerge.objects.exclude(undone_at=None).values_list("name", "into_name"))

@@ -184,6 +184,18 @@ def two_names(store):
     return Team.objects.get(name="Celtic FC"), Team.objects.get(name="Celtic")
 
 
+def test_a_name_that_its_results_found_is_split_off_in_the_admin(admin, store):
+    store(record("2024-03-02", "2-1"))
+    store(record("2024-03-02", "2-1", home_team="Celtic FC"), source="openfootball")
+    alias = TeamAlias.objects.get(name="Celtic FC")
+    assert alias.team.name == "Celtic"
+    admin.post(reverse("admin:matches_teamalias_split_off", args=[alias.pk]), {"_form_submitted": "on"})
+    alias.refresh_from_db()
+    assert (alias.team.name, alias.found_by) == ("Celtic FC", "split")
+    admin.post(reverse("admin:matches_teamalias_split_off", args=[alias.pk]), {"_form_submitted": "on"})
+    assert "Nothing was changed" in admin.get(reverse("admin:matches_teamalias_changelist")).content.decode()
+
+
 def test_a_name_to_review_comes_with_suggestions_and_matches(admin, two_names):
     gone, into = two_names
     page = admin.get(reverse("admin:matches_teamalias_changelist") + "?review=waiting&source=openfootball")
@@ -246,6 +258,7 @@ def test_a_decision_on_a_row_that_is_not_there_is_not_made(admin, number):
         ("match", "correct"),
         ("teammerge", "undo"),
         ("teamalias", "merge_into"),
+        ("teamalias", "split_off"),
     ):
         address = reverse(f"admin:matches_{model}_{name}", args=[number])
         assert admin.post(address, form, follow=True).status_code in (200, 404)

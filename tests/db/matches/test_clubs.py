@@ -11,7 +11,7 @@ import pytest
 
 from apps.matches.aliases import aliases_for
 from apps.matches.ingest import IngestReport, ingest
-from apps.matches.models import Match, Team, TeamAlias, TeamMerge
+from apps.matches.models import Match, Region, Team, TeamAlias, TeamMerge
 from apps.matches.records import CompetitionKey, MatchRecord
 from apps.matches.services import confirm_aliases, join_clubs, split_off, undo_merge
 from apps.matches.suggestions import suggest
@@ -230,6 +230,20 @@ def test_monaco_is_french_in_european_cups(take):
     take([record("2024-03-05", "2-1", home_team="AS Monaco FC", home_region="Monaco", away_team="FC Vaduz",
                  away_region="Liechtenstein", competition=CUP)], source="openfootball")  # fmt: skip
     assert regions() == {"Monaco": "France", "Vaduz": "Switzerland"}
+
+
+def test_a_club_that_was_stored_under_its_country_joins_that_of_its_league(take):
+    england = CompetitionKey("England", "L", 4)
+    take(
+        [record("2024-03-02", "2-1", home_team="Newport County", away_team="Bury", competition=england)], source="feed"
+    )
+    match = Match.objects.get()
+    welsh = Team.objects.create(name="Newport", slug="welsh", region=Region.objects.create(name="Wales"))
+    TeamAlias.objects.create(source="old", region=welsh.region, name="Newport County AFC", team=welsh, created_at=NOW)
+    match.pk, match.home_team, match._state.adding = None, welsh, True
+    match.save()
+    join_clubs(ingest_id=match.ingest_id, now=NOW)
+    assert regions() == {"Newport County": "England", "Bury": "England"}
 
 
 # ── Legal forms ──────────────────────────────────────────────────────────────────────────────────────────────────────
