@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import reduce
+from operator import and_
 from typing import Any, Final
 
 from django.db import connection
@@ -26,13 +30,14 @@ from django.db.models import (
 )
 from django.db.models.expressions import RawSQL
 from django.db.models.lookups import GreaterThan, LessThan
-from django.utils.text import slugify
 
+from apps.matches.clubs import plain
 from apps.matches.models import (
     Competition,
     Contradiction,
     Ingest,
     Match,
+    PointsAdjustment,
     Season,
     Team,
     TeamAlias,
@@ -46,6 +51,9 @@ MARKET_PREFERENCE: Final = ("PS", "Avg", "B365", "Max")
 
 TRUTH: Final = "TRUE"
 """The simulator's own probabilities as prices; never the market."""
+
+UMLAUT: Final = re.compile("([aou])e")
+"""How umlauts are typed without their keys."""
 
 COUNTED: Final = 1000
 """Rows that are counted one by one where only their number is shown."""
@@ -193,11 +201,23 @@ def season_matches(season: Season) -> QuerySet[Match]:
     return matches().filter(season=season).order_by("kickoff_at", "id")
 
 
+def adjustments_of(season: Season, at: datetime | None = None) -> QuerySet[PointsAdjustment]:
+    """Return the decisions on points that are in force in a season, as known at an instant or now, oldest first."""
+    found = season.adjustments.filter(undone_at__isnull=True).select_related("team").order_by("decided_on", "pk")
+    return found if at is None else found.filter(decided_on__lt=at.astimezone(UTC).date())
+
+
+def awarded_of(season: Season) -> QuerySet[Match]:
+    """Return the matches of a season's table whose result is a verdict, in the order of kick-off."""
+    found = season_matches(season).filter(status=Match.Status.AWARDED, home_goals__isnull=False)
+    return found.exclude(stage__name=PLAY_OFF_STAGE)
+
+
 def league_table(season: Season, at: datetime | None = None) -> list[Standing[Team]]:
     """Return the table of a season by the rules of its region, as it was known at an instant or is now.
 
-    Play-offs are left out; so are results by verdict, since what a league makes of one is not in the data. Points that
-    were deducted are not known, nor is the split of the Scottish Premiership, whose lower half cannot pass the upper.
+    Results by verdict count, and points that were taken or given. Play-offs are left out; the split of the Scottish
+    Premiership, whose lower half cannot pass the upper, is not known.
     """
     region = season.competition.region.name
     teams: dict[int, Team] = {}
@@ -211,40 +231,50 @@ def league_table(season: Season, at: datetime | None = None) -> list[Standing[Te
         home = teams.setdefault(match.home_team_id, match.home_team)
         away = teams.setdefault(match.away_team_id, match.away_team)
         is_known = at is None or (match.known_at is not None and match.known_at < at)
-        if match.has_result and is_known:
+        if match.counts_in_table and is_known:
             assert match.home_goals is not None
             assert match.away_goals is not None
             results.append(Result(home, away, match.home_goals, match.away_goals))
+    deductions = Counter[Team]()
+    for decision in adjustments_of(season, at):
+        deductions[decision.team] -= decision.points
     return table(
         results,
         rule=rule_of(region),
         win=points_for_win(region, season.label),
         teams=teams.values(),
-        name=lambda team: team.name,
+        deductions=deductions,
+        name=lambda team: team.display_name,
     )
 
 
 def search_teams(text: str, world: World | None = None, limit: int = 20) -> list[Team]:
-    """Return teams whose name, or name in a source, holds a text; accents and case do not matter.
+    """Return the teams that a text names: by any of their names, or by parts of one.
 
-    Names that begin with the text come first.
+    Names are compared as `clubs.plain` writes them. First come teams of which a name equals the text, then those of
+    which one begins with it, then those whose names have words that begin as its words do, then all that hold them.
+    Among equals those with a row in ``clubs.csv`` go first. Where nothing is found, "koeln" means "koln".
     """
-    text = text.replace("\x00", "").strip()
-    plain = slugify(text)
-    if not text:
+    wanted = plain(text.replace("\x00", ""))
+    if not wanted:
         return []
-    aliased = TeamAlias.objects.filter(team=OuterRef("pk"), name__icontains=text)
-    holds = Q(name__icontains=text) | Q(Exists(aliased))
-    if plain:
-        holds |= Q(slug__contains=plain)
-    found = Team.objects.filter(holds).select_related("region")
+    words = wanted.split()
+    every = reduce(and_, (Q(search_text__contains=word) for word in words))
+    aliases = TeamAlias.objects.filter(team=OuterRef("pk"))
+    found = Team.objects.filter(every | Exists(aliases.filter(every))).select_related("region")
     if world is not None:
         of_world = Competition.objects.filter(region=OuterRef("region"), world=world)
         found = found.filter(Exists(of_world))
     # Ranked before the cut: of many names that hold the text the one that is meant may be the last of the alphabet.
-    begins = (Q(slug__startswith=plain), Q(name__istartswith=text))
-    rank = [Case(When(condition, then=Value(0)), default=Value(1)) for condition in begins]
-    return list(found.order_by(*rank, "name")[:limit])
+    ranks = (
+        Q(search_text__contains=f"| {wanted} |"),
+        Q(search_text__contains=f"| {wanted}"),
+        reduce(and_, (Q(search_text__contains=f" {word}") for word in words)),
+    )
+    rank = Case(*(When(rule | Exists(aliases.filter(rule)), then=Value(n)) for n, rule in enumerate(ranks)), default=9)
+    teams = list(found.order_by(rank, Case(When(code="", then=1), default=0), "short_name", "name")[:limit])
+    without_umlauts = UMLAUT.sub(r"\1", wanted)
+    return teams or (search_teams(without_umlauts, world, limit) if without_umlauts != wanted else [])
 
 
 def odds_of(match_ids: Iterable[int]) -> dict[int, MarketPrice]:

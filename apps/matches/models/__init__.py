@@ -5,6 +5,7 @@ statistics and odds are written by `ingest` alone. A trigger of PostgreSQL copie
 of a match from its season, and a foreign key over all three columns keeps them equal (migration 0006).
 """
 
+from apps.matches.models.adjustments import PointsAdjustment
 from apps.matches.models.choices import choices_of
 from apps.matches.models.competitions import Competition, Region, Season, Stage
 from apps.matches.models.decisions import Contradiction, Correction, TeamMerge
@@ -29,6 +30,7 @@ __all__ = [
     "MatchStats",
     "Odds",
     "Player",
+    "PointsAdjustment",
     "Region",
     "Season",
     "Stage",

@@ -1,5 +1,12 @@
-"""What operators decide: corrections of results, merges of teams, reviews of names."""
+"""What operators decide: corrections of results, decisions on points, merges of teams, reviews of names."""
 
+from apps.matches.services.adjustments import (
+    AdjustmentRefusedError,
+    ReferenceReport,
+    load_reference_data,
+    record_adjustment,
+    undo_adjustment,
+)
 from apps.matches.services.corrections import (
     CorrectionRefusedError,
     accept_contradiction,
@@ -18,14 +25,19 @@ from apps.matches.services.merges import (
 from apps.matches.services.review import confirm_aliases
 
 __all__ = [
+    "AdjustmentRefusedError",
     "CorrectionRefusedError",
     "MergePlan",
     "MergeRefusedError",
+    "ReferenceReport",
     "accept_contradiction",
     "confirm_aliases",
     "correct_result",
+    "load_reference_data",
     "merge_teams",
     "plan_merge",
+    "record_adjustment",
+    "undo_adjustment",
     "undo_correction",
     "undo_correction_obstacle",
     "undo_merge",

@@ -11,12 +11,23 @@ from typing import Any, Final
 
 from django.db.models import Q
 
+from apps.matches.clubs import club_of
 from apps.matches.ingest import tables
 from apps.matches.ingest.changes import keep_history, publish_matches
 from apps.matches.ingest.contradictions import Contradictions, StandingResult
 from apps.matches.ingest.identity import Doubt, identify
 from apps.matches.ingest.rows import COLUMNS, GOALS, ContradictionError, MatchRow, merge
-from apps.matches.models import Competition, Match, MatchRef, Season, Team, TeamAlias, TeamMerge, World
+from apps.matches.models import (
+    Competition,
+    Match,
+    MatchRef,
+    PointsAdjustment,
+    Season,
+    Team,
+    TeamAlias,
+    TeamMerge,
+    World,
+)
 from apps.matches.records import CompetitionKey, KickoffPrecision, MatchRecord, MatchStatus
 from apps.matches.services import joins
 from apps.matches.services.decisions import checked_reason, operator_ingest
@@ -152,6 +163,7 @@ def merge_teams(*, team_id: int, into_id: int, by: str, reason: str, now: dateti
         kept: dict[str, Any] = {
             "team": {"id": plan.team.pk, "name": plan.team.name, "slug": plan.team.slug},
             "aliases": list(plan.team.aliases.values_list("pk", flat=True)),
+            "adjustments": list(plan.team.adjustments.values_list("pk", flat=True)),
             "waiting": list(plan.team.aliases.filter(reviewed_at__isnull=True).values_list("pk", flat=True)),
             "matches": [
                 {"before": dict(zip(columns, before, strict=True)), "after": _identity(row)}
@@ -166,6 +178,7 @@ def merge_teams(*, team_id: int, into_id: int, by: str, reason: str, now: dateti
         tables.update_matches([row for row in changed if row.id not in survivors], ingest_id=ingest.pk, now=now)
         kept["after"] = joins.snapshot(sorted(survivors))
         kept["operator_alias"] = _pass_names(plan, now=now)
+        plan.team.adjustments.update(team=plan.into)
         plan.team.delete()
         publish_matches(changed, now=now)
         ingest.changed = len(changed)
@@ -205,7 +218,14 @@ def undo_merge(*, merge_id: int, by: str, reason: str, now: datetime) -> TeamMer
         done.refresh_from_db()
         into = _undoable(done)
         kept = done.moved
-        team = Team.objects.create(pk=kept["team"]["id"], region=done.region, name=done.name, slug=kept["team"]["slug"])
+        team = Team.objects.create(
+            pk=kept["team"]["id"],
+            region=done.region,
+            name=done.name,
+            slug=kept["team"]["slug"],
+            **club_of(done.region.name, done.name)._asdict(),
+        )
+        PointsAdjustment.objects.filter(pk__in=kept.get("adjustments", ())).update(team=team)
         since = _came_since(done, into)
         names = Q(pk__in=kept["aliases"]) | Q(
             team=into, region=done.region, name=done.name, created_at__gt=done.merged_at
@@ -255,6 +275,11 @@ def _refuse_strangers(team: Team, into: Team) -> None:
     )
     if met is not None:
         raise MergeRefusedError(f"they met each other on {met.kickoff_at:%Y-%m-%d}, so they are two clubs")
+    decisions = (
+        set(each.adjustments.filter(undone_at=None).values_list("season", "decided_on")) for each in (team, into)
+    )
+    if set.intersection(*decisions):
+        raise MergeRefusedError("both have a decision on their points of the same day; take one of them back first")
     for relation in Team._meta.related_objects:
         model = relation.related_model
         assert not isinstance(model, str)

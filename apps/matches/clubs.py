@@ -1,0 +1,101 @@
+"""The names, codes and colours of clubs, and the comparison of names as people type them.
+
+``clubs.csv`` next to this module has a row for each club: region and name as stored (`Team.name`), the full name, the
+name that pages show, other common names (separated by ``|``), a three-letter code and two colours. A club without a row
+keeps its name, gets a code made of it, and neutral colours.
+"""
+
+from __future__ import annotations
+
+import csv
+import unicodedata
+from functools import cache
+from pathlib import Path
+from typing import Final, NamedTuple
+
+TABLE: Final = Path(__file__).with_name("clubs.csv")
+
+LETTER_PAIRS: Final = {"ß": "ss", "æ": "ae", "Æ": "ae", "œ": "oe", "Œ": "oe", "&": " and "}
+"""What stands for two letters or more."""
+
+_LETTERS: Final = "".join(
+    letter for letter in (*map(chr, range(0xC0, 0x180)), *"ȘșȚț") if unicodedata.normalize("NFKD", letter)[0].isascii()
+)
+_BASES: Final = "".join(unicodedata.normalize("NFKD", letter)[0].lower() for letter in _LETTERS)
+_SPACES: Final = '-–—_/,;:()[]"“”'
+
+FOLDED: Final = _LETTERS + "øØłŁđĐıðÐħĦ" + _SPACES
+FOLDED_TO: Final = _BASES + "oollddiddhh" + " " * len(_SPACES)
+"""Letters and signs, and what each becomes when names are compared."""
+
+DROPPED: Final = "'’‘`´."
+"""Signs that are left out when names are compared: D.C. is DC."""
+
+_TABLE: Final = str.maketrans(FOLDED + "|", FOLDED_TO + " ", DROPPED)
+
+NO_CODE: Final = frozenset(
+    {"1", "fc", "sc", "ac", "as", "afc", "cf", "sv", "fk", "ud", "cd", "us", "ss", "rc", "de", "the"}
+)
+"""Words of which no code is made."""
+
+
+class Club(NamedTuple):
+    """The names, the code and the colours of a club; empty where they are not known.
+
+    Parameters
+    ----------
+    full_name, short_name : str
+        Such as Manchester United Football Club, and the name that pages show.
+    other_names : str
+        Separated by ``" | "``.
+    code : str
+        Three letters; two clubs of different countries may share one.
+    first_colour, second_colour : str
+        Such as ``#da291c``.
+    """
+
+    full_name: str = ""
+    short_name: str = ""
+    other_names: str = ""
+    code: str = ""
+    first_colour: str = ""
+    second_colour: str = ""
+
+
+def club_of(region: str, name: str) -> Club:
+    """Return what ``clubs.csv`` holds about a club, by its region and stored name, or else its full or short name."""
+    found = clubs()
+    return found.get((region, name)) or found.get((region, plain(name))) or Club()
+
+
+@cache
+def clubs() -> dict[tuple[str, str], Club]:
+    """Return all clubs of ``clubs.csv``, by region and stored name, and by full and short name as `plain` writes it."""
+    by_name, by_plain_name = {}, {}
+    with TABLE.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            region, name = row.pop("region"), row.pop("name")
+            club = Club(**row | {"other_names": row["other_names"].replace("|", " | ")})
+            by_name[region, name] = club
+            for other in (club.full_name, club.short_name):
+                by_plain_name[region, plain(other)] = club
+    return by_plain_name | by_name
+
+
+def plain(text: str) -> str:
+    """Return a name as names are compared: in small letters without accents, apostrophes and full stops."""
+    for letter, pair in LETTER_PAIRS.items():
+        text = text.replace(letter, pair)
+    return " ".join(text.translate(_TABLE).lower().split())
+
+
+def code_of(name: str) -> str:
+    """Return three letters made of a name."""
+    words = [word for word in plain(name).split() if word not in NO_CODE] or plain(name).split()
+    if len(words) > 2:
+        letters = "".join(word[0] for word in words)
+    elif len(words) == 2 and len(words[0]) > 2:
+        letters = words[0][:2] + words[1][0]
+    else:
+        letters = "".join(words)
+    return letters[:3].upper()
