@@ -77,8 +77,7 @@ def clubs() -> dict[tuple[str, str], Club]:
             region, name = row.pop("region"), row.pop("name")
             club = Club(**row | {"other_names": row["other_names"].replace("|", " | ")})
             by_name[region, name] = club
-            for other in (club.full_name, club.short_name):
-                by_plain_name[region, plain(other)] = club
+            by_plain_name |= {(region, plain(other)): club for other in (club.full_name, club.short_name) if other}
     return by_plain_name | by_name
 
 

@@ -207,6 +207,14 @@ def adjustments_of(season: Season, at: datetime | None = None) -> QuerySet[Point
     return found if at is None else found.filter(decided_on__lt=at.astimezone(UTC).date())
 
 
+def deductions_of(season: Season, at: datetime | None = None) -> Counter[int]:
+    """Return the points that were taken from clubs of a season, by the id of the club; points given are negative."""
+    taken = Counter[int]()
+    for decision in adjustments_of(season, at):
+        taken[decision.team_id] -= decision.points
+    return taken
+
+
 def awarded_of(season: Season) -> QuerySet[Match]:
     """Return the matches of a season's table whose result is a verdict, in the order of kick-off."""
     found = season_matches(season).filter(status=Match.Status.AWARDED, home_goals__isnull=False)
@@ -235,17 +243,24 @@ def league_table(season: Season, at: datetime | None = None) -> list[Standing[Te
             assert match.home_goals is not None
             assert match.away_goals is not None
             results.append(Result(home, away, match.home_goals, match.away_goals))
-    deductions = Counter[Team]()
-    for decision in adjustments_of(season, at):
-        deductions[decision.team] -= decision.points
     return table(
         results,
         rule=rule_of(region),
         win=points_for_win(region, season.label),
         teams=teams.values(),
-        deductions=deductions,
+        deductions={teams[pk]: taken for pk, taken in deductions_of(season, at).items() if pk in teams},
         name=lambda team: team.display_name,
     )
+
+
+def named(text: str) -> Q:
+    """Return the condition that all words of a text are in the names of a team, or in one of its names in sources."""
+    return _holding(plain(text.replace("\x00", "")).split())
+
+
+def _holding(parts: Sequence[str]) -> Q:
+    every = reduce(and_, (Q(search_text__contains=part) for part in parts), Q())
+    return every | Q(Exists(TeamAlias.objects.filter(every, team=OuterRef("pk"))))
 
 
 def search_teams(text: str, world: World | None = None, limit: int = 20) -> list[Team]:
@@ -258,20 +273,13 @@ def search_teams(text: str, world: World | None = None, limit: int = 20) -> list
     wanted = plain(text.replace("\x00", ""))
     if not wanted:
         return []
-    words = wanted.split()
-    every = reduce(and_, (Q(search_text__contains=word) for word in words))
-    aliases = TeamAlias.objects.filter(team=OuterRef("pk"))
-    found = Team.objects.filter(every | Exists(aliases.filter(every))).select_related("region")
+    found = Team.objects.filter(named(text)).select_related("region")
     if world is not None:
         of_world = Competition.objects.filter(region=OuterRef("region"), world=world)
         found = found.filter(Exists(of_world))
     # Ranked before the cut: of many names that hold the text the one that is meant may be the last of the alphabet.
-    ranks = (
-        Q(search_text__contains=f"| {wanted} |"),
-        Q(search_text__contains=f"| {wanted}"),
-        reduce(and_, (Q(search_text__contains=f" {word}") for word in words)),
-    )
-    rank = Case(*(When(rule | Exists(aliases.filter(rule)), then=Value(n)) for n, rule in enumerate(ranks)), default=9)
+    ranks = [f"| {wanted} |"], [f"| {wanted}"], [f" {word}" for word in wanted.split()]
+    rank = Case(*(When(_holding(texts), then=Value(n)) for n, texts in enumerate(ranks)), default=Value(len(ranks)))
     teams = list(found.order_by(rank, Case(When(code="", then=1), default=0), "short_name", "name")[:limit])
     without_umlauts = UMLAUT.sub(r"\1", wanted)
     return teams or (search_teams(without_umlauts, world, limit) if without_umlauts != wanted else [])

@@ -20,7 +20,7 @@ from pyarrow import csv
 
 from apps.matches.models import Match, MatchChange, World
 from apps.matches.selectors import data_snapshot
-from apps.ml.forecasting.features.schema import LINEUPS, MATCHES, ODDS, STATS, TIMESTAMP
+from apps.ml.forecasting.features.schema import ADJUSTMENTS, LINEUPS, MATCHES, ODDS, STATS, TIMESTAMP
 
 ATTEMPTS: Final = 5
 """How often the export starts over because facts changed while it read them."""
@@ -89,8 +89,8 @@ class Export:
 
     Parameters
     ----------
-    matches, odds, lineups : Table
-        Rows of the schemas `MATCHES`, `ODDS` and `LINEUPS`, in their order.
+    matches, odds, lineups, adjustments : Table
+        Rows of the schemas `MATCHES`, `ODDS`, `LINEUPS` and `ADJUSTMENTS`, in their order.
     data_snapshot : int
         Number of the latest ingest that they include.
     """
@@ -98,6 +98,7 @@ class Export:
     matches: pa.Table
     odds: pa.Table
     lineups: pa.Table
+    adjustments: pa.Table
     data_snapshot: int
 
 
@@ -118,8 +119,9 @@ def export(world: World, *, as_of: datetime) -> Export:
         matches = _at(world, as_of).sort_by([("kickoff_at", "ascending"), ("match_id", "ascending")])
         odds = _odds(world, as_of)
         lineups = _lineups_at(world, as_of)
+        adjusted = _adjustments(world, as_of)
         if data_snapshot(world) == before:
-            return Export(matches, odds, lineups, before)
+            return Export(matches, odds, lineups, adjusted, before)
     raise UnsettledFactsError(f"facts of the {world} world changed during each of {ATTEMPTS} exports; try again later")
 
 
@@ -190,6 +192,11 @@ def lineups_between(world: World, *, after: datetime | None, before: datetime) -
     if after is not None:
         where, values = where + " AND m.known_at > %(after)s", values | {"after": after}
     return _lineups(where, values).to_pandas()
+
+
+def adjustments(world: World, *, before: datetime) -> pd.DataFrame:
+    """Return what changed league tables besides finished matches and was known before an instant."""
+    return _adjustments(world, before).to_pandas()
 
 
 def schedule(world: World, *, start: datetime, until: datetime) -> pd.DataFrame:
@@ -294,6 +301,38 @@ def _lineups(where: str, values: dict[str, Any]) -> pa.Table:
         JOIN matches_competition c ON c.id = s.competition_id
         WHERE x.known_at < %(at)s AND {where}"""
     return _copy(statement, values, LINEUPS).sort_by([(name, "ascending") for name in LINEUPS.names])
+
+
+def _adjustments(world: World, at: datetime) -> pa.Table:
+    """Return decisions on points, and results by verdict as seen by each side, in the columns of `ADJUSTMENTS`.
+
+    A verdict on a match that was stored otherwise before is known from the moment at which it was stored.
+    """
+    statement = f"""
+        SELECT x.season_id, x.team_id, {_microseconds("x.known_at")}, x.points, x.played, x.difference, x.scored
+        FROM (
+            SELECT season_id, team_id, (decided_on + 1)::timestamp AT TIME ZONE 'UTC' AS known_at, points,
+                0 AS played, 0 AS difference, 0 AS scored
+            FROM matches_pointsadjustment
+            WHERE undone_at IS NULL
+            UNION ALL
+            SELECT m.season_id, side.team_id, greatest(m.known_at, verdict.stored_at),
+                CASE sign(side.difference) WHEN 1 THEN 3 WHEN 0 THEN 1 ELSE 0 END, 1, side.difference, side.scored
+            FROM matches_match m
+            CROSS JOIN LATERAL (VALUES
+                (m.home_team_id, m.home_goals - m.away_goals, m.home_goals),
+                (m.away_team_id, m.away_goals - m.home_goals, m.away_goals)
+            ) AS side (team_id, difference, scored)
+            CROSS JOIN LATERAL (
+                SELECT max(changed_at) AS stored_at FROM matches_matchchange
+                WHERE match_id = m.id AND after->>'status' = 'awarded'
+            ) AS verdict
+            WHERE m.status = 'awarded' AND m.home_goals IS NOT NULL AND m.stage_id IS NULL
+        ) x
+        JOIN matches_season s ON s.id = x.season_id
+        WHERE s.world = %(world)s AND x.known_at < %(at)s"""
+    table = _copy(statement, {"world": world, "at": at}, ADJUSTMENTS)
+    return table.sort_by([(name, "ascending") for name in ADJUSTMENTS.names])
 
 
 def _microseconds(column: str) -> str:

@@ -3,7 +3,7 @@
 from apps.api.rest.answers import BAD_INPUT
 from apps.api.rest.authentication import ApiKeyAuthentication, HasScope
 from apps.api.rest.features import FeaturesView
-from apps.api.rest.forecasts import CompetitionViewSet, WhatIfViewSet
+from apps.api.rest.forecasts import CompetitionViewSet, TeamViewSet, WhatIfViewSet
 from apps.api.rest.matches import MatchViewSet
 from apps.api.rest.parameters import QuerySerializer, WholeNumberField
 from apps.api.rest.problems import MEDIA_TYPE, Problem, exception_handler, is_api, problem, problem_response
@@ -20,6 +20,7 @@ __all__ = [
     "Problem",
     "ProblemSerializer",
     "QuerySerializer",
+    "TeamViewSet",
     "WhatIfViewSet",
     "WholeNumberField",
     "exception_handler",

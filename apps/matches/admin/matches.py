@@ -17,6 +17,7 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidge
 
 from apps.matches import services
 from apps.matches.admin.facts import FactAdmin, FactInline, ReasonForm, WorldFilter, number_of
+from apps.matches.clubs import plain
 from apps.matches.models import (
     Absence,
     Competition,
@@ -160,8 +161,8 @@ class MatchAdmin(FactAdmin):
         self, request: HttpRequest, queryset: QuerySet[Match], search_term: str
     ) -> tuple[QuerySet[Match], bool]:
         """Find matches by the names of their teams: the teams first, then by index the matches of these."""
-        for word in search_term.split():
-            teams = list(Team.objects.filter(name__icontains=word.replace("\x00", "")).values_list("pk", flat=True))
+        for word in plain(search_term.replace("\x00", "")).split():
+            teams = list(Team.objects.filter(search_text__contains=word).values_list("pk", flat=True))
             queryset = queryset.filter(Q(home_team__in=teams) | Q(away_team__in=teams))
         return queryset, False
 
@@ -206,7 +207,7 @@ class MatchAdmin(FactAdmin):
     @display(description="match")
     def shown_teams(self, match: Match) -> str:
         """Both teams, the home team first."""
-        return f"{match.home_team.name} – {match.away_team.name}"
+        return f"{match.home_team} – {match.away_team}"
 
     @display(description="score")
     def shown_score(self, match: Match) -> str:

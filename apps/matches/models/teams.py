@@ -55,6 +55,16 @@ class Team(models.Model):
         return self.short_name or self.name
 
     @property
+    def other_names_listed(self) -> str:
+        """Its common names, with commas."""
+        return self.other_names.replace(" | ", ", ")
+
+    @property
+    def colours(self) -> list[str]:
+        """Its two colours, the first one twice where there is one; empty where they are not known."""
+        return [self.first_colour, self.second_colour or self.first_colour] if self.first_colour else []
+
+    @property
     def display_code(self) -> str:
         """Three letters that stand for the club."""
         return self.code or code_of(self.display_name)
