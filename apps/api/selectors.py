@@ -23,6 +23,7 @@ from django.db.models import (
 )
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import RowNumber, TruncDate
+from django.utils.text import slugify
 
 from apps.matches import selectors as matches
 from apps.matches.models import Competition, Match, Season, Team, World
@@ -459,4 +460,6 @@ def search_competitions(text: str, *, world: World, limit: int = 20) -> list[Com
     if not text:
         return []
     named = Q(name__icontains=text) | Q(region__name__icontains=text)
+    if plain := slugify(text):
+        named |= Q(slug__contains=plain)
     return list(matches.competitions(world).filter(named)[:limit])

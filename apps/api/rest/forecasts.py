@@ -26,6 +26,7 @@ from apps.matches.models import Competition, Season, Team, World
 from apps.ml import services as ml_services
 from apps.ml.selectors import served_world
 
+_NO_NAME: Final = dict.fromkeys(("required", "blank"), "It must be a part of a name.")
 _NO_SLUG: Final = dict.fromkeys(("required", "blank"), "It must be the slug of a team.")
 
 
