@@ -41,7 +41,7 @@ class Team(models.Model):
     code = models.CharField(max_length=3, blank=True, help_text="Three letters; made of the name where it is empty.")
     first_colour = models.CharField(max_length=7, blank=True, help_text="Such as #da291c; neutral where it is empty.")
     second_colour = models.CharField(max_length=7, blank=True)
-    search_text = _search_text("name", "short_name", "full_name", "other_names")
+    search_text = _search_text("name", "short_name", "full_name", "other_names", "code")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["region", "name"], name="team_region_name_unique")]
