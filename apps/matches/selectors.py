@@ -52,6 +52,9 @@ MARKET_PREFERENCE: Final = ("PS", "Avg", "B365", "Max")
 TRUTH: Final = "TRUE"
 """The simulator's own probabilities as prices; never the market."""
 
+LONGEST_NAME: Final = 120
+"""Letters of a text that are compared with names."""
+
 UMLAUT: Final = re.compile("([aou])e")
 """How umlauts are typed without their keys."""
 
@@ -255,7 +258,11 @@ def league_table(season: Season, at: datetime | None = None) -> list[Standing[Te
 
 def named(text: str) -> Q:
     """Return the condition that all words of a text are in the names of a team, or in one of its names in sources."""
-    return _holding(plain(text.replace("\x00", "")).split())
+    return _holding(_compared(text).split())
+
+
+def _compared(text: str) -> str:
+    return plain(text.replace("\x00", "")[:LONGEST_NAME])
 
 
 def _holding(parts: Sequence[str]) -> Q:
@@ -270,7 +277,7 @@ def search_teams(text: str, world: World | None = None, limit: int = 20) -> list
     which one begins with it, then those whose names have words that begin as its words do, then all that hold them.
     Among equals those with a row in ``clubs.csv`` go first. Where nothing is found, "koeln" means "koln".
     """
-    wanted = plain(text.replace("\x00", ""))
+    wanted = _compared(text)
     if not wanted:
         return []
     found = Team.objects.filter(named(text)).select_related("region")
