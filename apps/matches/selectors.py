@@ -29,6 +29,7 @@ from django.db.models import (
     When,
 )
 from django.db.models.expressions import RawSQL
+from django.db.models.functions import Coalesce, NullIf
 from django.db.models.lookups import GreaterThan, LessThan
 
 from apps.matches.clubs import plain
@@ -287,7 +288,8 @@ def search_teams(text: str, world: World | None = None, limit: int = 20) -> list
     # Ranked before the cut: of many names that hold the text the one that is meant may be the last of the alphabet.
     ranks = [f"| {wanted} |"], [f"| {wanted}"], [f" {word}" for word in wanted.split()]
     rank = Case(*(When(_holding(texts), then=Value(n)) for n, texts in enumerate(ranks)), default=Value(len(ranks)))
-    teams = list(found.order_by(rank, Case(When(code="", then=1), default=0), "short_name", "name")[:limit])
+    shown = Coalesce(NullIf("short_name", Value("")), "name")
+    teams = list(found.order_by(rank, Case(When(code="", then=1), default=0), shown)[:limit])
     without_umlauts = UMLAUT.sub(r"\1", wanted)
     return teams or (search_teams(without_umlauts, world, limit) if without_umlauts != wanted else [])
 

@@ -13,10 +13,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from apps.matches.models import Absence, Lineup, Match, MatchChange, Player, World
+from apps.matches.models import Absence, Lineup, Match, MatchChange, Player, PointsAdjustment, World
 from apps.matches.selectors import data_snapshot
 from apps.ml import dataset
-from apps.ml.forecasting.features.schema import LINEUPS, MATCHES, ODDS
+from apps.ml.forecasting.features.schema import ADJUSTMENTS, LINEUPS, MATCHES, ODDS
 from apps.ml.pipeline import files
 from tests.factories import (
     CompetitionFactory,
@@ -213,6 +213,30 @@ def test_line_ups_of_fixtures_and_of_results_are_those_that_serving_asks_for(wor
     between = dataset.lineups_between(World.REAL, after=None, before=AS_OF)
     assert set(between["match_id"]) == {world["known"].pk}
     assert dataset.lineups_between(World.REAL, after=world["known"].known_at, before=AS_OF).empty
+
+
+def test_decisions_and_verdicts_are_exported_from_the_day_they_were_known(world, season):
+    match = world["known"]
+    for days, points in ((-9, -10), (-2, 4), (-1, -2)):
+        decision = {"points": points, "decided_on": (AS_OF + days * DAY).date(), "reason": "r", "source": "s"}
+        PointsAdjustment.objects.create(season=season, team=match.home_team, recorded_at=AS_OF, **decision)
+    PointsAdjustment.objects.filter(points=-10).update(undone_at=AS_OF, undone_by="ann", undo_reason="r")
+    Match.objects.filter(pk=match.pk).update(status="awarded", home_goals=0, away_goals=3)
+    # This one was stored as a verdict later than the export looks.
+    late = world["just known"]
+    Match.objects.filter(pk=late.pk).update(status="awarded")
+    changed(late, AS_OF + HOUR, {"status": "finished"}, {"status": "awarded"})
+    table = dataset.export(World.REAL, as_of=AS_OF).adjustments
+    assert table.schema == ADJUSTMENTS
+    rows = table.to_pandas().drop(columns="season_id").to_dict("list")
+    assert rows == {
+        "team_id": [match.home_team_id, match.home_team_id, match.away_team_id],
+        "known_at": [pd.Timestamp(moment) for moment in (match.known_at, AS_OF - DAY, match.known_at)],
+        "points": [0, 4, 3],
+        "played": [1, 0, 1],
+        "difference": [-3, 0, 3],
+        "scored": [0, 0, 3],
+    }
 
 
 def test_an_export_that_met_an_ingest_begins_anew(world, monkeypatch):
