@@ -7,10 +7,10 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import reduce
 from operator import and_
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from django.db import connection
 from django.db.models import (
@@ -37,15 +37,21 @@ from apps.matches.models import (
     Competition,
     Contradiction,
     Ingest,
+    LeagueDecision,
     Match,
     PointsAdjustment,
     Season,
     Team,
     TeamAlias,
+    Verdict,
     World,
 )
 from apps.matches.records import Moment
 from apps.matches.standings import Result, Standing, points_for_win, rule_of, table
+
+D = TypeVar("D", bound=LeagueDecision)
+
+ONE_DAY: Final = timedelta(days=1)
 
 MARKET_PREFERENCE: Final = ("PS", "Avg", "B365", "Max")
 """Bookmakers in the order in which their closing, then opening, 1X2 prices are taken as the market's."""
@@ -207,7 +213,16 @@ def season_matches(season: Season) -> QuerySet[Match]:
 
 def adjustments_of(season: Season, at: datetime | None = None) -> QuerySet[PointsAdjustment]:
     """Return the decisions on points that are in force in a season, as known at an instant or now, oldest first."""
-    found = season.adjustments.filter(undone_at__isnull=True).select_related("team").order_by("decided_on", "pk")
+    return _in_force(season.adjustments.select_related("team"), at)
+
+
+def verdicts_of(season: Season, at: datetime | None = None) -> QuerySet[Verdict]:
+    """Return the verdicts that are in force in a season, as known at an instant or now, oldest first."""
+    return _in_force(season.verdicts.select_related("home_team", "away_team"), at)
+
+
+def _in_force(decisions: QuerySet[D], at: datetime | None) -> QuerySet[D]:
+    found = decisions.filter(undone_at__isnull=True).order_by("decided_on", "pk")
     return found if at is None else found.filter(decided_on__lt=at.astimezone(UTC).date())
 
 
@@ -219,10 +234,35 @@ def deductions_of(season: Season, at: datetime | None = None) -> Counter[int]:
     return taken
 
 
-def awarded_of(season: Season) -> QuerySet[Match]:
-    """Return the matches of a season's table whose result is a verdict, in the order of kick-off."""
+def awarded_of(season: Season, at: datetime | None = None) -> list[Match]:
+    """Return the matches of a season's table that a source reports as awarded and that no `Verdict` names."""
     found = season_matches(season).filter(status=Match.Status.AWARDED, home_goals__isnull=False)
-    return found.exclude(stage__name=PLAY_OFF_STAGE)
+    found = found.exclude(stage__name=PLAY_OFF_STAGE)
+    verdicts = list(verdicts_of(season))
+    return [
+        match
+        for match in (found if at is None else found.filter(known_at__lt=at))
+        if not any(is_on(verdict, match) for verdict in verdicts)
+    ]
+
+
+def is_on(verdict: Verdict, match: Match) -> bool:
+    """Whether a verdict is on a match: the same teams, on the same day or, as zones differ, one day apart."""
+    return (match.season_id, match.home_team_id, match.away_team_id) == (
+        verdict.season_id,
+        verdict.home_team_id,
+        verdict.away_team_id,
+    ) and abs(match.kickoff_at.astimezone(UTC).date() - verdict.played_on) <= ONE_DAY
+
+
+def goals_in_table(match: Match, verdicts: Iterable[Verdict]) -> tuple[int, int] | None:
+    """Return the goals that the table counts for a match: those of a verdict, else of the result; None without."""
+    for verdict in verdicts:
+        if is_on(verdict, match):
+            return verdict.home_goals, verdict.away_goals
+    if match.home_goals is None or match.away_goals is None or not match.counts_in_table:
+        return None
+    return match.home_goals, match.away_goals
 
 
 def league_table(season: Season, at: datetime | None = None) -> list[Standing[Team]]:
@@ -234,6 +274,7 @@ def league_table(season: Season, at: datetime | None = None) -> list[Standing[Te
     region = season.competition.region.name
     teams: dict[int, Team] = {}
     results = []
+    verdicts = list(verdicts_of(season, at))
     for match in (
         Match.objects.filter(season=season)
         .exclude(stage__name=PLAY_OFF_STAGE)
@@ -242,11 +283,11 @@ def league_table(season: Season, at: datetime | None = None) -> list[Standing[Te
     ):
         home = teams.setdefault(match.home_team_id, match.home_team)
         away = teams.setdefault(match.away_team_id, match.away_team)
-        is_known = at is None or (match.known_at is not None and match.known_at < at)
-        if match.counts_in_table and is_known:
-            assert match.home_goals is not None
-            assert match.away_goals is not None
-            results.append(Result(home, away, match.home_goals, match.away_goals))
+        if at is not None and (match.known_at is None or match.known_at >= at):
+            match.home_goals = None
+        goals = goals_in_table(match, verdicts)
+        if goals is not None:
+            results.append(Result(home, away, *goals))
     return table(
         results,
         rule=rule_of(region),

@@ -25,6 +25,9 @@ from apps.ml.forecasting.features.schema import ADJUSTMENTS, LINEUPS, MATCHES, O
 ATTEMPTS: Final = 5
 """How often the export starts over because facts changed while it read them."""
 
+# `LeagueDecision.known_at`
+_DECIDED: Final = "(v.decided_on + 1)::timestamp AT TIME ZONE 'UTC'"
+
 _NOT_PLAYED: Final = "('postponed', 'cancelled', 'abandoned')"
 
 # An export as of an instant hides what was not known then. A match after the instant is a fixture, whatever came of it;
@@ -304,35 +307,61 @@ def _lineups(where: str, values: dict[str, Any]) -> pa.Table:
 
 
 def _adjustments(world: World, at: datetime) -> pa.Table:
-    """Return decisions on points, and results by verdict as seen by each side, in the columns of `ADJUSTMENTS`.
+    """Return decisions on points, and results by verdict as each side sees them, in the columns of `ADJUSTMENTS`.
 
-    A verdict on a match that was stored otherwise before is known from the moment at which it was stored.
+    Where a state observes what was played, a verdict adds the difference. An awarded match without a `Verdict` counts
+    from the moment at which its status was stored, when another one was stored before.
     """
     statement = f"""
+        WITH judged AS (
+            SELECT m.id, v.home_goals, v.away_goals, {_DECIDED} AS known_at
+            FROM matches_verdict v
+            JOIN matches_match m ON m.season_id = v.season_id AND m.home_team_id = v.home_team_id
+                AND m.away_team_id = v.away_team_id
+                AND abs((m.kickoff_at AT TIME ZONE 'UTC')::date - v.played_on) <= 1
+            WHERE v.undone_at IS NULL
+        ), counted AS (
+            SELECT * FROM judged
+            UNION ALL
+            SELECT m.id, m.home_goals, m.away_goals, greatest(m.known_at, (
+                SELECT max(changed_at) FROM matches_matchchange
+                WHERE match_id = m.id AND after->>'status' = 'awarded'
+            ))
+            FROM matches_match m
+            WHERE m.status = 'awarded' AND m.home_goals IS NOT NULL AND m.id NOT IN (SELECT id FROM judged)
+        )
         SELECT x.season_id, x.team_id, {_microseconds("x.known_at")}, x.points, x.played, x.difference, x.scored
         FROM (
-            SELECT season_id, team_id, (decided_on + 1)::timestamp AT TIME ZONE 'UTC' AS known_at, points,
-                0 AS played, 0 AS difference, 0 AS scored
-            FROM matches_pointsadjustment
+            SELECT season_id, team_id, {_DECIDED} AS known_at, points, 0 AS played, 0 AS difference, 0 AS scored
+            FROM matches_pointsadjustment v
             WHERE undone_at IS NULL
             UNION ALL
-            SELECT m.season_id, side.team_id, greatest(m.known_at, verdict.stored_at),
-                CASE sign(side.difference) WHEN 1 THEN 3 WHEN 0 THEN 1 ELSE 0 END, 1, side.difference, side.scored
-            FROM matches_match m
-            CROSS JOIN LATERAL (VALUES
-                (m.home_team_id, m.home_goals - m.away_goals, m.home_goals),
-                (m.away_team_id, m.away_goals - m.home_goals, m.away_goals)
-            ) AS side (team_id, difference, scored)
+            SELECT m.season_id, side.team_id, greatest(c.known_at, m.known_at),
+                {_points("side.own - side.other")} - coalesce({_points("side.own_played - side.other_played")}, 0),
+                CASE WHEN m.status = 'finished' THEN 0 ELSE 1 END,
+                side.own - side.other - coalesce(side.own_played - side.other_played, 0),
+                side.own - coalesce(side.own_played, 0)
+            FROM counted c
+            JOIN matches_match m ON m.id = c.id
             CROSS JOIN LATERAL (
-                SELECT max(changed_at) AS stored_at FROM matches_matchchange
-                WHERE match_id = m.id AND after->>'status' = 'awarded'
-            ) AS verdict
-            WHERE m.status = 'awarded' AND m.home_goals IS NOT NULL AND m.stage_id IS NULL
+                SELECT CASE WHEN m.status = 'finished' THEN m.home_goals END AS home,
+                    CASE WHEN m.status = 'finished' THEN m.away_goals END AS away
+            ) AS played
+            CROSS JOIN LATERAL (VALUES
+                (m.home_team_id, c.home_goals, c.away_goals, played.home, played.away),
+                (m.away_team_id, c.away_goals, c.home_goals, played.away, played.home)
+            ) AS side (team_id, own, other, own_played, other_played)
+            WHERE m.stage_id IS NULL
         ) x
         JOIN matches_season s ON s.id = x.season_id
         WHERE s.world = %(world)s AND x.known_at < %(at)s"""
     table = _copy(statement, {"world": world, "at": at}, ADJUSTMENTS)
     return table.sort_by([(name, "ascending") for name in ADJUSTMENTS.names])
+
+
+def _points(difference: str) -> str:
+    """Return the points of a goal difference, as SQL."""
+    return f"CASE sign({difference}) WHEN 1 THEN 3 WHEN 0 THEN 1 WHEN -1 THEN 0 END"
 
 
 def _microseconds(column: str) -> str:

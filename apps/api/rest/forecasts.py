@@ -136,14 +136,14 @@ class CompetitionViewSet(viewsets.ViewSet):
         """Return the table of a season with its footnotes."""
         query = TableQuery.parse(request)
         season, as_of = _season(slug, query.get("season")), query.get("as_of")
-        awarded = matches.awarded_of(season)
         shape = {
             "competition": season.competition,
             "season": season.label,
             "as_of": as_of,
             "standings": matches.league_table(season, as_of),
             "adjustments": matches.adjustments_of(season, as_of),
-            "awarded": awarded.filter(known_at__lt=as_of) if as_of else awarded,
+            "verdicts": matches.verdicts_of(season, as_of),
+            "awarded": matches.awarded_of(season, as_of),
         }
         serializer = TableSerializer(shape, context={"request": request})
         return Response(serializer.data, headers={"Cache-Control": "no-cache"})

@@ -13,7 +13,12 @@ from django.utils import timezone
 from django_htmx.http import HttpResponseClientRedirect
 from unfold.admin import StackedInline
 from unfold.decorators import action, display
-from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget
+from unfold.widgets import (
+    UnfoldAdminDateWidget,
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+)
 
 from apps.matches import services
 from apps.matches.admin.facts import FactAdmin, FactInline, ReasonForm, WorldFilter, number_of
@@ -129,6 +134,23 @@ class ResultForm(ReasonForm):
     field_order = ("home_goals", "away_goals", "status", "reason")
 
 
+class VerdictForm(ReasonForm):
+    """A result that a league set, and why."""
+
+    home_goals = forms.IntegerField(
+        min_value=0, max_value=GOALS_LIMIT, help_text="As the table counts them.", widget=UnfoldAdminIntegerFieldWidget
+    )
+    away_goals = forms.IntegerField(min_value=0, max_value=GOALS_LIMIT, widget=UnfoldAdminIntegerFieldWidget)
+    decided_on = forms.DateField(
+        help_text="The day on which it was published; tables count it from the next day on.",
+        widget=UnfoldAdminDateWidget,
+    )
+    source = forms.CharField(
+        max_length=400, help_text="Who published it, or an address.", widget=UnfoldAdminTextInputWidget
+    )
+    field_order = ("home_goals", "away_goals", "decided_on", "reason", "source")
+
+
 @admin.register(Match)
 class MatchAdmin(FactAdmin):
     """Matches with everything that is known of them."""
@@ -150,7 +172,7 @@ class MatchAdmin(FactAdmin):
         MatchChangeInline,
     )
     readonly_fields = ("shown_odds",)
-    actions_detail = ("correct",)
+    actions_detail = ("correct", "record_verdict")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Match]:
         """Bring the competitions along, each once for the whole list."""
@@ -203,6 +225,41 @@ class MatchAdmin(FactAdmin):
         else:
             messages.success(request, "The result is corrected; the list of corrections can take it back.")
         return HttpResponseClientRedirect(reverse("admin:matches_match_change", args=[object_id]))
+
+    def has_record_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Whether the user may set what the table counts."""
+        return bool(request.user.has_perm("matches.add_verdict"))
+
+    def offers_record_verdict(self, row_id: int) -> bool:
+        """Whether the match has kicked off."""
+        return self.offers_correct(row_id)
+
+    @action(
+        description="Record a verdict",
+        icon="gavel",
+        permissions=["record"],
+        dialog={
+            "title": "Record a verdict",
+            "description": "The table counts the goals that the league set; the stored result stays what was played, "
+            "and models learn from it.",
+            "form_class": VerdictForm,
+            "form_submit_text": "Record",
+        },
+    )
+    def record_verdict(self, request: HttpRequest, form: VerdictForm, object_id: str) -> HttpResponse:
+        """Store what the league set."""
+        try:
+            verdict = services.record_verdict(
+                match_id=number_of(object_id),
+                **{name: form.cleaned_data[name] for name in VerdictForm.field_order},
+                by=request.user.get_username(),
+                now=timezone.now(),
+            )
+        except services.DecisionRefusedError as refusal:
+            messages.error(request, f"Nothing was changed: {refusal}.")
+            return HttpResponseClientRedirect(reverse("admin:matches_match_change", args=[object_id]))
+        messages.success(request, "The verdict is recorded. You can take it back on this page.")
+        return HttpResponseClientRedirect(reverse("admin:matches_verdict_change", args=[verdict.pk]))
 
     @display(description="match")
     def shown_teams(self, match: Match) -> str:

@@ -25,7 +25,7 @@ from apps.matches.ingest.identification import Identifier
 from apps.matches.ingest.items import Rejected, Resolved
 from apps.matches.ingest.names import Aliases, Names
 from apps.matches.ingest.reconciliation import reconcile
-from apps.matches.ingest.reference import store_known_adjustments
+from apps.matches.ingest.reference import store_known_decisions
 from apps.matches.ingest.report import BatchOutcome, IngestReport, RecordOutcome, Refusal, describe
 from apps.matches.ingest.rounds import next_round
 from apps.matches.ingest.stored import load_stored
@@ -221,7 +221,7 @@ class Ingestion:
         ]
         self._row.changed_facts = report.changed_facts
         if report.changed_facts and self._row.world == World.REAL:
-            store_known_adjustments(now=self.now)
+            store_known_decisions(now=self.now)
         self._row.finished_at = self.now + timedelta(seconds=time.perf_counter() - self._began)
         self._row.save()
         self._writer.close()

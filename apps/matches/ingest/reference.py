@@ -1,55 +1,28 @@
-"""Facts that come with SPAI rather than from a source: decisions on points, and the names and colours of clubs."""
+"""Facts that come with SPAI rather than from a source: decisions of leagues, and the names and colours of clubs."""
 
 from __future__ import annotations
 
-from datetime import date, datetime
-from typing import Final
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
 
-from apps.matches.adjustments import KnownAdjustment, known_adjustments
 from apps.matches.clubs import Club, club_of
-from apps.matches.models import PointsAdjustment, Season, Team, TeamAlias, World
-
-Key = tuple[int, int, date]
-"""Season, team and day of a decision."""
-
-SHIPPED: Final = ("points", "reason", "source")
+from apps.matches.league_decisions import KnownAdjustment, KnownVerdict, known_adjustments, known_verdicts
+from apps.matches.models import PointsAdjustment, Season, Team, TeamAlias, Verdict, World
 
 
-def store_known_adjustments(*, now: datetime) -> int:
+def store_known_decisions(*, now: datetime) -> int:
     """Store the listed decisions on stored clubs and seasons; return the number of rows written.
 
     A row that an operator has taken back stays so, and a decision that an operator has recorded is not stored twice.
     """
-    wanted = _wanted()
-    recorded = PointsAdjustment.objects.exclude(recorded_by="").filter(undone_at__isnull=True)
-    stored = {_key(row): row for row in PointsAdjustment.objects.filter(recorded_by="")}
-    taken = {_key(row) for row in recorded} | stored.keys()
-    new = [
-        PointsAdjustment(
-            season_id=key[0],
-            team_id=key[1],
-            decided_on=key[2],
-            recorded_at=now,
-            **{name: getattr(each, name) for name in SHIPPED},
+    return sum(
+        _store(model, listed, key, now=now)
+        for model, listed, key in (
+            (PointsAdjustment, known_adjustments(), ("season", "team", "decided_on")),
+            (Verdict, known_verdicts(), ("season", "home_team", "away_team", "played_on")),
         )
-        for key, each in wanted.items()
-        if key not in taken
-    ]
-    changed = []
-    for key, row in stored.items():
-        listed = wanted.get(key)
-        if listed is None or row.undone_at is not None:
-            continue
-        values = {name: getattr(listed, name) for name in SHIPPED}
-        if values != {name: getattr(row, name) for name in SHIPPED}:
-            for name, value in values.items():
-                setattr(row, name, value)
-            changed.append(row)
-    gone = [row.pk for key, row in stored.items() if key not in wanted and row.undone_at is None]
-    PointsAdjustment.objects.filter(pk__in=gone).delete()
-    PointsAdjustment.objects.bulk_update(changed, SHIPPED)
-    PointsAdjustment.objects.bulk_create(new)
-    return len(new) + len(changed) + len(gone)
+    )
 
 
 def store_club_names() -> int:
@@ -65,29 +38,57 @@ def store_club_names() -> int:
     return len(changed)
 
 
-def _wanted() -> dict[Key, KnownAdjustment]:
-    """Return the listed decisions whose season and club are stored."""
-    listed = known_adjustments()
-    names = {each.team for each in listed}
+def _store(
+    model: type[PointsAdjustment] | type[Verdict],
+    listed: Sequence[KnownAdjustment] | Sequence[KnownVerdict],
+    key: tuple[str, ...],
+    *,
+    now: datetime,
+) -> int:
+    rows: Any = model._default_manager
+    wanted = {tuple(values[name] for name in key): values for values in _resolved(listed)}
+    columns = [field.attname for field in model._meta.concrete_fields if field.name in key]
+    stored = {tuple(getattr(row, name) for name in columns): row for row in rows.filter(recorded_by="")}
+    recorded = set(rows.exclude(recorded_by="").filter(undone_at__isnull=True).values_list(*columns))
+    new, changed = [], []
+    for number, values in wanted.items():
+        told = {f"{name}_id" if f"{name}_id" in columns else name: value for name, value in values.items()}
+        row = stored.get(number)
+        if row is None and number not in recorded:
+            new.append(model(**told, recorded_at=now))
+        elif row and row.undone_at is None and any(getattr(row, name) != value for name, value in told.items()):
+            for name, value in told.items():
+                setattr(row, name, value)
+            changed.append(row)
+    gone = [row.pk for number, row in stored.items() if number not in wanted and row.undone_at is None]
+    rows.filter(pk__in=gone).delete()
+    rows.bulk_create(new)
+    for row in changed:
+        row.save()
+    return len(new) + len(changed) + len(gone)
+
+
+def _resolved(listed: Sequence[KnownAdjustment] | Sequence[KnownVerdict]) -> list[dict[str, Any]]:
+    """Return the listed decisions whose season and clubs are stored, with ids in the place of names."""
+    sides = [name for name in listed[0]._fields if name.endswith("team")]
+    names = {getattr(each, side) for each in listed for side in sides}
     teams = dict[tuple[str, str], int]()
     # The club's own name counts more than another club's alias.
-    for model in (TeamAlias, Team):
-        owner = "team_id" if model is TeamAlias else "pk"
-        for region, name, team_id in model.objects.filter(name__in=names).values_list("region__name", "name", owner):
-            teams[region, name] = team_id
+    for model, owner in ((TeamAlias, "team_id"), (Team, "pk")):
+        found = model._default_manager.filter(name__in=names).values_list("region__name", "name", owner)
+        teams |= {(region, name): team_id for region, name, team_id in found}
     seasons = {
         (region, competition, label): season_id
         for region, competition, label, season_id in Season.objects.filter(
             world=World.REAL, label__in={each.season for each in listed}
         ).values_list("competition__region__name", "competition__name", "label", "pk")
     }
-    return {
-        (season_id, team_id, each.decided_on): each
-        for each in listed
-        if (season_id := seasons.get((each.region, each.competition, each.season)))
-        and (team_id := teams.get((each.region, each.team)))
-    }
-
-
-def _key(row: PointsAdjustment) -> Key:
-    return row.season_id, row.team_id, row.decided_on
+    resolved = []
+    for each in listed:
+        values = each._asdict()
+        region, competition = values.pop("region"), values.pop("competition")
+        ids = {side: teams.get((region, values[side])) for side in sides}
+        ids["season"] = seasons.get((region, competition, each.season))
+        if all(ids.values()):
+            resolved.append(values | ids)
+    return resolved

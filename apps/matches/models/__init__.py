@@ -5,11 +5,11 @@ statistics and odds are written by `ingest` alone. A trigger of PostgreSQL copie
 of a match from its season, and a foreign key over all three columns keeps them equal (migration 0006).
 """
 
-from apps.matches.models.adjustments import PointsAdjustment
 from apps.matches.models.choices import choices_of
 from apps.matches.models.competitions import Competition, Region, Season, Stage
 from apps.matches.models.decisions import Contradiction, Correction, TeamMerge
 from apps.matches.models.feed import Event, Ingest
+from apps.matches.models.league_decisions import LeagueDecision, PointsAdjustment, Verdict
 from apps.matches.models.match_data import Absence, Incident, Lineup, MatchStats, Odds, Player
 from apps.matches.models.matches import Match, MatchChange, MatchRef
 from apps.matches.models.teams import Team, TeamAlias
@@ -23,6 +23,7 @@ __all__ = [
     "Event",
     "Incident",
     "Ingest",
+    "LeagueDecision",
     "Lineup",
     "Match",
     "MatchChange",
@@ -37,6 +38,7 @@ __all__ = [
     "Team",
     "TeamAlias",
     "TeamMerge",
+    "Verdict",
     "World",
     "WorldField",
     "choices_of",

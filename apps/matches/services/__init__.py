@@ -1,18 +1,19 @@
-"""What operators decide: corrections of results, decisions on points, merges of teams, reviews of names."""
+"""What operators decide: corrections of results, decisions of leagues, merges of teams, reviews of names."""
 
-from apps.matches.services.adjustments import (
-    AdjustmentRefusedError,
-    ReferenceReport,
-    load_reference_data,
-    record_adjustment,
-    undo_adjustment,
-)
 from apps.matches.services.corrections import (
     CorrectionRefusedError,
     accept_contradiction,
     correct_result,
     undo_correction,
     undo_correction_obstacle,
+)
+from apps.matches.services.league_decisions import (
+    DecisionRefusedError,
+    ReferenceReport,
+    load_reference_data,
+    record_adjustment,
+    record_verdict,
+    undo_league_decision,
 )
 from apps.matches.services.merges import (
     MergePlan,
@@ -25,8 +26,8 @@ from apps.matches.services.merges import (
 from apps.matches.services.review import confirm_aliases
 
 __all__ = [
-    "AdjustmentRefusedError",
     "CorrectionRefusedError",
+    "DecisionRefusedError",
     "MergePlan",
     "MergeRefusedError",
     "ReferenceReport",
@@ -37,9 +38,10 @@ __all__ = [
     "merge_teams",
     "plan_merge",
     "record_adjustment",
-    "undo_adjustment",
+    "record_verdict",
     "undo_correction",
     "undo_correction_obstacle",
+    "undo_league_decision",
     "undo_merge",
     "undo_merge_obstacle",
 ]

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from apps.matches.clubs import club_of
 from apps.matches.ingest import tables
@@ -21,7 +21,6 @@ from apps.matches.models import (
     Competition,
     Match,
     MatchRef,
-    PointsAdjustment,
     Season,
     Team,
     TeamAlias,
@@ -38,6 +37,10 @@ NAMED: Final = 3
 """Matches that a refusal names at most."""
 
 _DATETIMES: Final = ("kickoff_at", "finished_at", "known_at")
+
+
+DECISIONS: Final = {"adjustments": "team", "home_verdicts": "home_team", "away_verdicts": "away_team"}
+"""How decisions of leagues name a team: the relation and the field."""
 
 
 class MergeRefusedError(Exception):
@@ -163,7 +166,9 @@ def merge_teams(*, team_id: int, into_id: int, by: str, reason: str, now: dateti
         kept: dict[str, Any] = {
             "team": {"id": plan.team.pk, "name": plan.team.name, "slug": plan.team.slug},
             "aliases": list(plan.team.aliases.values_list("pk", flat=True)),
-            "adjustments": list(plan.team.adjustments.values_list("pk", flat=True)),
+            "decisions": {
+                name: list(rows.values_list("pk", flat=True)) for name, rows in _decisions(plan.team).items()
+            },
             "waiting": list(plan.team.aliases.filter(reviewed_at__isnull=True).values_list("pk", flat=True)),
             "matches": [
                 {"before": dict(zip(columns, before, strict=True)), "after": _identity(row)}
@@ -178,7 +183,8 @@ def merge_teams(*, team_id: int, into_id: int, by: str, reason: str, now: dateti
         tables.update_matches([row for row in changed if row.id not in survivors], ingest_id=ingest.pk, now=now)
         kept["after"] = joins.snapshot(sorted(survivors))
         kept["operator_alias"] = _pass_names(plan, now=now)
-        plan.team.adjustments.update(team=plan.into)
+        for relation, rows in _decisions(plan.team).items():
+            rows.update(**{DECISIONS[relation]: plan.into})
         plan.team.delete()
         publish_matches(changed, now=now)
         ingest.changed = len(changed)
@@ -225,7 +231,8 @@ def undo_merge(*, merge_id: int, by: str, reason: str, now: datetime) -> TeamMer
             slug=kept["team"]["slug"],
             **club_of(done.region.name, done.name)._asdict(),
         )
-        PointsAdjustment.objects.filter(pk__in=kept.get("adjustments", ())).update(team=team)
+        for relation, ids in kept.get("decisions", {}).items():
+            _decisions(into)[relation].filter(pk__in=ids).update(**{DECISIONS[relation]: team})
         since = _came_since(done, into)
         names = Q(pk__in=kept["aliases"]) | Q(
             team=into, region=done.region, name=done.name, created_at__gt=done.merged_at
@@ -275,10 +282,8 @@ def _refuse_strangers(team: Team, into: Team) -> None:
     )
     if met is not None:
         raise MergeRefusedError(f"they met each other on {met.kickoff_at:%Y-%m-%d}, so they are two clubs")
-    decisions = (
-        set(each.adjustments.filter(undone_at=None).values_list("season", "decided_on")) for each in (team, into)
-    )
-    if set.intersection(*decisions):
+    days = (set(each.adjustments.filter(undone_at=None).values_list("season", "decided_on")) for each in (team, into))
+    if set.intersection(*days):
         raise MergeRefusedError("both have a decision on their points of the same day; take one of them back first")
     for relation in Team._meta.related_objects:
         model = relation.related_model
@@ -287,6 +292,11 @@ def _refuse_strangers(team: Team, into: Team) -> None:
             continue
         if model._base_manager.filter(**{relation.field.attname: team.pk}).exists():
             raise MergeRefusedError(f"{model._meta.verbose_name_plural} refer to {team}, which would be no more")
+
+
+def _decisions(team: Team) -> dict[str, QuerySet[Any]]:
+    """Return the decisions of leagues that name a team, by relation."""
+    return {relation: getattr(team, relation).all() for relation in DECISIONS}
 
 
 def _world(team: Team, into: Team) -> World:

@@ -13,7 +13,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from apps.matches.models import Absence, Lineup, Match, MatchChange, Player, PointsAdjustment, World
+from apps.matches.models import Absence, Lineup, Match, MatchChange, Player, PointsAdjustment, Verdict, World
 from apps.matches.selectors import data_snapshot
 from apps.ml import dataset
 from apps.ml.forecasting.features.schema import ADJUSTMENTS, LINEUPS, MATCHES, ODDS
@@ -237,6 +237,27 @@ def test_decisions_and_verdicts_are_exported_from_the_day_they_were_known(world,
         "difference": [-3, 0, 3],
         "scored": [0, 0, 3],
     }
+
+
+def test_a_verdict_is_exported_as_what_it_adds_to_what_was_played(world, season):
+    match = world["known"]
+    Match.objects.filter(pk=match.pk).update(home_goals=1, away_goals=1)
+    verdict = Verdict.objects.create(
+        season=season, home_team=match.home_team, away_team=match.away_team, played_on=match.kickoff_at.date(),
+        home_goals=3, away_goals=0, decided_on=(AS_OF - 5 * DAY).date(), reason="r", source="s", recorded_at=AS_OF,
+    )  # fmt: skip
+    rows = dataset.export(World.REAL, as_of=AS_OF).adjustments.to_pandas()
+    by_team = {row["team_id"]: row for row in rows.to_dict("records")}
+    home, away = by_team[match.home_team_id], by_team[match.away_team_id]
+    assert [home[name] for name in ("points", "played", "difference", "scored")] == [2, 0, 3, 2]
+    assert [away[name] for name in ("points", "played", "difference", "scored")] == [-1, 0, -3, -1]
+    assert home["known_at"] == pd.Timestamp(verdict.known_at)
+    # Of an abandoned match a state observes nothing.
+    Match.objects.filter(pk=match.pk).update(status="abandoned")
+    rows = dataset.export(World.REAL, as_of=AS_OF).adjustments.to_pandas()
+    added = rows[["points", "played", "difference", "scored"]].to_numpy().tolist()
+    assert sorted(added) == [[0, 1, -3, 0], [3, 1, 3, 3]]
+    assert dataset.export(World.REAL, as_of=AS_OF - 4 * DAY).adjustments.num_rows == 0
 
 
 def test_an_export_that_met_an_ingest_begins_anew(world, monkeypatch):

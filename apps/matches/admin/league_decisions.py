@@ -1,4 +1,4 @@
-"""Points that leagues took from clubs or gave back."""
+"""Decisions of leagues: points that they took or gave back, and results by verdict."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from unfold.widgets import UnfoldAdminDateWidget, UnfoldAdminIntegerFieldWidget,
 from apps.matches import services
 from apps.matches.admin.facts import FactAdmin, ReasonForm, number_of
 from apps.matches.admin.names import SlugForm
-from apps.matches.models import PointsAdjustment, Season
+from apps.matches.models import PointsAdjustment, Season, Verdict
 
 
 class AdjustmentForm(SlugForm, ReasonForm):
@@ -53,9 +53,69 @@ class AdjustmentForm(SlugForm, ReasonForm):
         return given
 
 
+class LeagueDecisionAdmin(FactAdmin):
+    """Decisions that come with SPAI, and those that operators recorded; each can be taken back."""
+
+    list_filter = ("season__competition__region",)
+    ordering = ("-decided_on", "-id")
+    actions_detail = ("undo",)
+
+    def has_record_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """Whether the user may change what counts in tables."""
+        return bool(request.user.has_perm(f"matches.add_{self.model._meta.model_name}"))
+
+    @display(description="season", ordering="season__label")
+    def shown_season(self, decision: Any) -> str:
+        """Competition and season."""
+        return f"{decision.season.competition} {decision.season.label}"
+
+    @display(description="recorded by", ordering="recorded_by")
+    def shown_recorded_by(self, decision: Any) -> str:
+        """The user name, or that it came with SPAI."""
+        return decision.recorded_by or "shipped with SPAI"
+
+    @display(description="state", label={"in force": "success", "taken back": "info"})
+    def shown_state(self, decision: Any) -> str:
+        """Whether tables count it."""
+        return "taken back" if decision.undone_at else "in force"
+
+    def offers_undo(self, row_id: int) -> bool:
+        """Whether the decision is in force."""
+        return self.model._default_manager.filter(pk=row_id, undone_at__isnull=True).exists()
+
+    @action(
+        description="Take the decision back",
+        icon="undo",
+        permissions=["record"],
+        dialog={
+            "title": "Take the decision back",
+            "description": "No table counts it any more. The row stays, with your reason.",
+            "form_class": ReasonForm,
+            "form_submit_text": "Take back",
+        },
+    )
+    def undo(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+        """Let no table count the decision."""
+        try:
+            services.undo_league_decision(
+                self.model,
+                decision_id=number_of(object_id),
+                by=request.user.get_username(),
+                reason=form.cleaned_data["reason"],
+                now=timezone.now(),
+            )
+        except services.DecisionRefusedError as refusal:
+            messages.error(request, f"Nothing was changed: {refusal}.")
+        else:
+            messages.success(request, "The decision was taken back; no table counts it any more.")
+        return HttpResponseClientRedirect(
+            reverse(f"admin:matches_{self.model._meta.model_name}_change", args=[object_id])
+        )
+
+
 @admin.register(PointsAdjustment)
-class PointsAdjustmentAdmin(FactAdmin):
-    """Decisions on points: those that come with SPAI, and those that operators recorded; each can be taken back."""
+class PointsAdjustmentAdmin(LeagueDecisionAdmin):
+    """Points that leagues took from clubs or gave back."""
 
     list_display = (
         "decided_on",
@@ -67,35 +127,9 @@ class PointsAdjustmentAdmin(FactAdmin):
         "shown_recorded_by",
         "shown_state",
     )
-    list_filter = ("season__competition__region",)
     list_select_related = ("team", "season__competition__region")
     search_fields = ("team__search_text", "reason")
-    ordering = ("-decided_on", "-id")
     actions_list = ("record",)
-    actions_detail = ("undo",)
-
-    def has_record_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Whether the user may change what counts in tables."""
-        return bool(request.user.has_perm("matches.add_pointsadjustment"))
-
-    @display(description="season", ordering="season__label")
-    def shown_season(self, decision: PointsAdjustment) -> str:
-        """Competition and season."""
-        return f"{decision.season.competition} {decision.season.label}"
-
-    @display(description="recorded by", ordering="recorded_by")
-    def shown_recorded_by(self, decision: PointsAdjustment) -> str:
-        """The user name, or that it came with SPAI."""
-        return decision.recorded_by or "shipped with SPAI"
-
-    @display(description="state", label={"in force": "success", "taken back": "info"})
-    def shown_state(self, decision: PointsAdjustment) -> str:
-        """Whether tables count it."""
-        return "taken back" if decision.undone_at else "in force"
-
-    def offers_undo(self, row_id: int) -> bool:
-        """Whether the decision is in force."""
-        return PointsAdjustment.objects.filter(pk=row_id, undone_at__isnull=True).exists()
 
     @action(
         description="Record a decision on points",
@@ -124,34 +158,33 @@ class PointsAdjustmentAdmin(FactAdmin):
                 by=request.user.get_username(),
                 now=timezone.now(),
             )
-        except services.AdjustmentRefusedError as refusal:
+        except services.DecisionRefusedError as refusal:
             messages.error(request, f"Nothing was changed: {refusal}.")
             return HttpResponseClientRedirect(reverse("admin:matches_pointsadjustment_changelist"))
         messages.success(request, "The decision is recorded. You can take it back on this page.")
         return HttpResponseClientRedirect(reverse("admin:matches_pointsadjustment_change", args=[decision.pk]))
 
-    @action(
-        description="Take the decision back",
-        icon="undo",
-        permissions=["record"],
-        dialog={
-            "title": "Take the decision back",
-            "description": "No table counts it any more. The row stays, with your reason.",
-            "form_class": ReasonForm,
-            "form_submit_text": "Take back",
-        },
+
+@admin.register(Verdict)
+class VerdictAdmin(LeagueDecisionAdmin):
+    """Results that leagues set in the place of what was played; new ones are recorded on the page of the match."""
+
+    list_display = (
+        "decided_on",
+        "home_team",
+        "away_team",
+        "played_on",
+        "shown_goals",
+        "shown_season",
+        "reason",
+        "source",
+        "shown_recorded_by",
+        "shown_state",
     )
-    def undo(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
-        """Let no table count the decision."""
-        try:
-            services.undo_adjustment(
-                adjustment_id=number_of(object_id),
-                by=request.user.get_username(),
-                reason=form.cleaned_data["reason"],
-                now=timezone.now(),
-            )
-        except services.AdjustmentRefusedError as refusal:
-            messages.error(request, f"Nothing was changed: {refusal}.")
-        else:
-            messages.success(request, "The decision was taken back; no table counts it any more.")
-        return HttpResponseClientRedirect(reverse("admin:matches_pointsadjustment_change", args=[object_id]))
+    list_select_related = ("home_team", "away_team", "season__competition__region")
+    search_fields = ("home_team__search_text", "away_team__search_text", "reason")
+
+    @display(description="goals")
+    def shown_goals(self, verdict: Verdict) -> str:
+        """Goals as the table counts them."""
+        return f"{verdict.home_goals}–{verdict.away_goals}"

@@ -1,4 +1,4 @@
-"""Clubs get full, short and common names, a code and colours, and a text to search; seasons get decisions on points.
+"""Clubs get full, short and common names, a code, colours and a text to search; leagues' decisions get tables.
 
 `manage.py load_reference_data`, which the stack runs after the migrations, fills them from the lists that come with SPAI.
 """
@@ -202,13 +202,9 @@ class Migration(migrations.Migration):
             name="PointsAdjustment",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                (
-                    "points",
-                    models.SmallIntegerField(help_text="Negative for a deduction, positive for points given back."),
-                ),
-                ("decided_on", models.DateField()),
+                ("decided_on", models.DateField(help_text="Day on which it was published.")),
                 ("reason", models.CharField(max_length=400)),
-                ("source", models.CharField(help_text="Who published the decision, or an address.", max_length=400)),
+                ("source", models.CharField(help_text="Who published it, or an address.", max_length=400)),
                 (
                     "recorded_by",
                     models.CharField(blank=True, help_text="The user name; empty for shipped data.", max_length=150),
@@ -217,6 +213,10 @@ class Migration(migrations.Migration):
                 ("undone_at", models.DateTimeField(blank=True, null=True)),
                 ("undone_by", models.CharField(blank=True, max_length=150)),
                 ("undo_reason", models.CharField(blank=True, max_length=400)),
+                (
+                    "points",
+                    models.SmallIntegerField(help_text="Negative for a deduction, positive for points given back."),
+                ),
                 (
                     "season",
                     models.ForeignKey(
@@ -231,16 +231,12 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "ordering": ("season", "decided_on", "id"),
                 "constraints": [
-                    models.CheckConstraint(
-                        condition=models.Q(("points", 0), _negated=True), name="adjustment_has_points"
-                    ),
                     models.CheckConstraint(
                         condition=models.Q(
                             models.Q(("reason", ""), _negated=True), models.Q(("source", ""), _negated=True)
                         ),
-                        name="adjustment_has_reason_and_source",
+                        name="pointsadjustment_has_reason_and_source",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
@@ -252,12 +248,84 @@ class Migration(migrations.Migration):
                             ),
                             _connector="OR",
                         ),
-                        name="adjustment_undo_whole",
+                        name="pointsadjustment_undo_whole",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("points", 0), _negated=True), name="pointsadjustment_has_points"
                     ),
                     models.UniqueConstraint(
                         condition=models.Q(("undone_at__isnull", True)),
                         fields=("season", "team", "decided_on"),
-                        name="adjustment_decision_unique",
+                        name="pointsadjustment_unique",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Verdict",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("decided_on", models.DateField(help_text="Day on which it was published.")),
+                ("reason", models.CharField(max_length=400)),
+                ("source", models.CharField(help_text="Who published it, or an address.", max_length=400)),
+                (
+                    "recorded_by",
+                    models.CharField(blank=True, help_text="The user name; empty for shipped data.", max_length=150),
+                ),
+                ("recorded_at", models.DateTimeField()),
+                ("undone_at", models.DateTimeField(blank=True, null=True)),
+                ("undone_by", models.CharField(blank=True, max_length=150)),
+                ("undo_reason", models.CharField(blank=True, max_length=400)),
+                ("played_on", models.DateField(help_text="Day of the match, in UTC.")),
+                ("home_goals", models.PositiveSmallIntegerField(help_text="As the table counts them.")),
+                ("away_goals", models.PositiveSmallIntegerField()),
+                (
+                    "away_team",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="away_verdicts", to="matches.team"
+                    ),
+                ),
+                (
+                    "home_team",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="home_verdicts", to="matches.team"
+                    ),
+                ),
+                (
+                    "season",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="verdicts", to="matches.season"
+                    ),
+                ),
+            ],
+            options={
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("reason", ""), _negated=True), models.Q(("source", ""), _negated=True)
+                        ),
+                        name="verdict_has_reason_and_source",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("undo_reason", ""), ("undone_at__isnull", True), ("undone_by", "")),
+                            models.Q(
+                                ("undone_at__isnull", False),
+                                models.Q(("undone_by", ""), _negated=True),
+                                models.Q(("undo_reason", ""), _negated=True),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="verdict_undo_whole",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("home_team", models.F("away_team")), _negated=True),
+                        name="verdict_two_teams",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("undone_at__isnull", True)),
+                        fields=("season", "home_team", "away_team", "played_on"),
+                        name="verdict_unique",
                     ),
                 ],
             },
