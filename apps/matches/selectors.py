@@ -46,7 +46,7 @@ from apps.matches.models import (
     Verdict,
     World,
 )
-from apps.matches.records import Moment
+from apps.matches.records import Moment, readable
 from apps.matches.standings import Result, Standing, points_for_win, rule_of, table
 
 D = TypeVar("D", bound=LeagueDecision)
@@ -74,7 +74,7 @@ PLAY_OFF_STAGE: Final = "play-offs"
 
 @dataclass(frozen=True, slots=True)
 class FormEntry:
-    """A finished match as one of its teams saw it; `outcome` is W, D or L."""
+    """A finished match as one of its teams saw it."""
 
     match: Match
     is_home: bool
@@ -90,7 +90,7 @@ class FormEntry:
 
     @property
     def opponent(self) -> Team:
-        """The other team."""
+        """The team on the other side."""
         return self.match.away_team if self.is_home else self.match.home_team
 
 
@@ -304,7 +304,7 @@ def named(text: str) -> Q:
 
 
 def _compared(text: str) -> str:
-    return plain(text.replace("\x00", "")[:LONGEST_NAME])
+    return plain(readable(text)[:LONGEST_NAME])
 
 
 def _holding(parts: Sequence[str]) -> Q:

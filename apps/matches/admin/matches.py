@@ -21,7 +21,15 @@ from unfold.widgets import (
 )
 
 from apps.matches import services
-from apps.matches.admin.facts import FactAdmin, FactInline, ReasonForm, WorldFilter, number_of
+from apps.matches.admin.facts import (
+    CorrectingAdmin,
+    FactAdmin,
+    FactInline,
+    ReasonForm,
+    Unedited,
+    WorldFilter,
+    number_of,
+)
 from apps.matches.clubs import plain
 from apps.matches.models import (
     Absence,
@@ -39,30 +47,21 @@ from apps.matches.models import (
     Player,
     Team,
 )
-from apps.matches.records import GOALS_LIMIT, MatchStatus
+from apps.matches.records import GOALS_LIMIT, MatchStatus, readable
 
 
-class MatchStatsInline(StackedInline):
+class MatchStatsInline(Unedited, StackedInline):
     """What was counted."""
 
     model = MatchStats
     can_delete = False
     extra = 0
 
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Facts are recorded, not typed."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Facts stay as they were recorded."""
-        return False
-
 
 class PlayerInline(FactInline):
-    """Facts that name players, who come along in one query."""
+    """Facts that name players, which are loaded in the same query."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Bring the players along."""
         return super().get_queryset(request).select_related("player")
 
 
@@ -82,7 +81,6 @@ class IncidentInline(PlayerInline):
     ordering = ("source", "number")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Bring both players along."""
         return super().get_queryset(request).select_related("other_player")
 
 
@@ -152,7 +150,7 @@ class VerdictForm(ReasonForm):
 
 
 @admin.register(Match)
-class MatchAdmin(FactAdmin):
+class MatchAdmin(CorrectingAdmin):
     """Matches with everything that is known of them."""
 
     list_display = ("kickoff_at", "shown_teams", "shown_score", "status", "shown_competition", "revision")
@@ -183,14 +181,10 @@ class MatchAdmin(FactAdmin):
         self, request: HttpRequest, queryset: QuerySet[Match], search_term: str
     ) -> tuple[QuerySet[Match], bool]:
         """Find matches by the names of their teams: the teams first, then by index the matches of these."""
-        for word in plain(search_term.replace("\x00", "")).split():
+        for word in plain(readable(search_term)).split():
             teams = list(Team.objects.filter(search_text__contains=word).values_list("pk", flat=True))
             queryset = queryset.filter(Q(home_team__in=teams) | Q(away_team__in=teams))
         return queryset, False
-
-    def has_correct_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Whether the user may set a result that no source overrules."""
-        return bool(request.user.has_perm("matches.add_correction"))
 
     def offers_correct(self, row_id: int) -> bool:
         """Whether the match has kicked off."""
@@ -209,7 +203,6 @@ class MatchAdmin(FactAdmin):
         },
     )
     def correct(self, request: HttpRequest, form: ResultForm, object_id: str) -> HttpResponse:
-        """Set the result, which no source overrules then."""
         try:
             services.correct_result(
                 match_id=number_of(object_id),
@@ -263,7 +256,6 @@ class MatchAdmin(FactAdmin):
 
     @display(description="match")
     def shown_teams(self, match: Match) -> str:
-        """Both teams, the home team first."""
         return f"{match.home_team} – {match.away_team}"
 
     @display(description="score")
@@ -273,7 +265,6 @@ class MatchAdmin(FactAdmin):
 
     @display(description="competition")
     def shown_competition(self, match: Match) -> str:
-        """Competition and season."""
         return f"{match.competition} {match.season.label}"
 
     @display(description="odds")
@@ -315,7 +306,6 @@ class IngestAdmin(FactAdmin):
 
     @display(description="seconds")
     def shown_seconds(self, ingest: Ingest) -> str:
-        """Duration."""
         return f"{(ingest.finished_at - ingest.started_at).total_seconds():.1f}" if ingest.finished_at else "running"
 
 

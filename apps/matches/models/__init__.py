@@ -13,7 +13,7 @@ from apps.matches.models.league_decisions import LeagueDecision, PointsAdjustmen
 from apps.matches.models.match_data import Absence, Incident, Lineup, MatchStats, Odds, Player
 from apps.matches.models.matches import Match, MatchChange, MatchRef
 from apps.matches.models.teams import Team, TeamAlias
-from apps.matches.models.worlds import World, WorldField
+from apps.matches.models.worlds import World
 
 __all__ = [
     "Absence",
@@ -40,6 +40,5 @@ __all__ = [
     "TeamMerge",
     "Verdict",
     "World",
-    "WorldField",
     "choices_of",
 ]

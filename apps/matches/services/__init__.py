@@ -15,20 +15,12 @@ from apps.matches.services.league_decisions import (
     record_verdict,
     undo_league_decision,
 )
-from apps.matches.services.merges import (
-    MergePlan,
-    MergeRefusedError,
-    merge_teams,
-    plan_merge,
-    undo_merge,
-    undo_merge_obstacle,
-)
+from apps.matches.services.merges import MergeRefusedError, merge_teams, plan_merge, undo_merge, undo_merge_obstacle
 from apps.matches.services.review import confirm_aliases
 
 __all__ = [
     "CorrectionRefusedError",
     "DecisionRefusedError",
-    "MergePlan",
     "MergeRefusedError",
     "ReferenceReport",
     "accept_contradiction",
