@@ -71,7 +71,8 @@ def club_of(region: str, name: str) -> Club:
 @cache
 def clubs() -> dict[tuple[str, str], Club]:
     """Return all clubs of ``clubs.csv``, by region and stored name, and by full and short name as `plain` writes it."""
-    by_name, by_plain_name = {}, {}
+    by_name: dict[tuple[str, str], Club] = {}
+    by_plain_name: dict[tuple[str, str], Club] = {}
     with TABLE.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             region, name = row.pop("region"), row.pop("name")

@@ -42,7 +42,6 @@ class AdjustmentForm(SlugForm, ReasonForm):
     field_order = ("competition", "season", "team", "points", "decided_on", "reason", "source")
 
     def clean(self) -> dict[str, Any]:
-        """Find the season."""
         given: dict[str, Any] = super().clean() or self.cleaned_data
         if "competition" in given and "season" in given:
             slug = given["competition"].strip().strip("/")
@@ -61,26 +60,21 @@ class LeagueDecisionAdmin(FactAdmin):
     actions_detail = ("undo",)
 
     def has_record_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Whether the user may change what counts in tables."""
         return bool(request.user.has_perm(f"matches.add_{self.model._meta.model_name}"))
 
     @display(description="season", ordering="season__label")
     def shown_season(self, decision: Any) -> str:
-        """Competition and season."""
         return f"{decision.season.competition} {decision.season.label}"
 
     @display(description="recorded by", ordering="recorded_by")
     def shown_recorded_by(self, decision: Any) -> str:
-        """The user name, or that it came with SPAI."""
         return decision.recorded_by or "shipped with SPAI"
 
     @display(description="state", label={"in force": "success", "taken back": "info"})
     def shown_state(self, decision: Any) -> str:
-        """Whether tables count it."""
         return "taken back" if decision.undone_at else "in force"
 
     def offers_undo(self, row_id: int) -> bool:
-        """Whether the decision is in force."""
         return self.model._default_manager.filter(pk=row_id, undone_at__isnull=True).exists()
 
     @action(
@@ -95,7 +89,6 @@ class LeagueDecisionAdmin(FactAdmin):
         },
     )
     def undo(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
-        """Let no table count the decision."""
         try:
             services.undo_league_decision(
                 self.model,
@@ -145,7 +138,6 @@ class PointsAdjustmentAdmin(LeagueDecisionAdmin):
         },
     )
     def record(self, request: HttpRequest, form: AdjustmentForm) -> HttpResponse:
-        """Store the decision."""
         given = form.cleaned_data
         try:
             decision = services.record_adjustment(
@@ -186,5 +178,4 @@ class VerdictAdmin(LeagueDecisionAdmin):
 
     @display(description="goals")
     def shown_goals(self, verdict: Verdict) -> str:
-        """Goals as the table counts them."""
         return f"{verdict.home_goals}–{verdict.away_goals}"

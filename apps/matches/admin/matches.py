@@ -220,11 +220,9 @@ class MatchAdmin(CorrectingAdmin):
         return HttpResponseClientRedirect(reverse("admin:matches_match_change", args=[object_id]))
 
     def has_record_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Whether the user may set what the table counts."""
         return bool(request.user.has_perm("matches.add_verdict"))
 
     def offers_record_verdict(self, row_id: int) -> bool:
-        """Whether the match has kicked off."""
         return self.offers_correct(row_id)
 
     @action(
@@ -240,7 +238,6 @@ class MatchAdmin(CorrectingAdmin):
         },
     )
     def record_verdict(self, request: HttpRequest, form: VerdictForm, object_id: str) -> HttpResponse:
-        """Store what the league set."""
         try:
             verdict = services.record_verdict(
                 match_id=number_of(object_id),
