@@ -40,7 +40,9 @@ def test_the_table_shows_points_with_deductions_and_says_why(client, season):
     page = client.get(LEAGUE).content.decode()
     text = text_of(client.get(LEAGUE))
     assert "Nottingham Forest 1 0 0 1 1–2 −1 −4 *" in text
-    assert "* Nottingham Forest −4, 18 Mar 2024: Breach of the financial rules. Source: Independent commission." in text
+    assert (
+        "* Nottingham Forest −4 , 18 Mar 2024: Breach of the financial rules. Source: Independent commission." in text
+    )
     assert 'href="#points"' in page
 
 

@@ -47,7 +47,8 @@ def _store(
 ) -> int:
     rows: Any = model._default_manager
     wanted = {tuple(values[name] for name in key): values for values in _resolved(listed)}
-    columns = [field.attname for field in model._meta.concrete_fields if field.name in key]
+    attnames = {field.name: field.attname for field in model._meta.concrete_fields}
+    columns = [attnames[name] for name in key]
     stored = {tuple(getattr(row, name) for name in columns): row for row in rows.filter(recorded_by="")}
     recorded = set(rows.exclude(recorded_by="").filter(undone_at__isnull=True).values_list(*columns))
     new, changed = [], []
