@@ -60,10 +60,7 @@ class NotReadyError(Exception):
 def load_world() -> SimulatedWorld:
     """Return the world of this database's source `sandbox`, which is created if it is missing.
 
-    Raises
-    ------
-    NotReadyError
-        When the database does not respond, or the row lacks seed or anchor.
+    Raise `NotReadyError` when the database does not respond, or the row lacks seed or anchor.
     """
     try:
         source = ensure_sandbox(now=timezone.now())
@@ -78,13 +75,7 @@ def load_world() -> SimulatedWorld:
 
 
 class SandboxApplication:
-    """The site, once its world is loaded.
-
-    Parameters
-    ----------
-    load : callable
-        Returns the world or raises `NotReadyError`.
-    """
+    """The site, once its world is loaded."""
 
     def __init__(self, load: Callable[[], SimulatedWorld] = load_world) -> None:
         self._load = load
@@ -113,10 +104,7 @@ class SandboxApplication:
     def site(self) -> SandboxSite:
         """Return the site, which is created at the first call.
 
-        Raises
-        ------
-        NotReadyError
-            When the world cannot be loaded; a call at least a second later tries again.
+        Raise `NotReadyError` when the world cannot be loaded; a call at least a second later tries again.
         """
         if self._site is not None:
             return self._site

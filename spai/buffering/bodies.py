@@ -29,13 +29,7 @@ class Memory:
         self.used = 0
 
     def take(self, size: int) -> None:
-        """Count the bytes of a piece.
-
-        Raises
-        ------
-        RefusedError
-            When it would exceed `MEMORY_LIMIT`; the piece is not counted then.
-        """
+        """Count the bytes of a piece; raise `RefusedError` instead when they would exceed `MEMORY_LIMIT`."""
         if self.used + size > MEMORY_LIMIT:
             raise unavailable(
                 "memory", f"This site is receiving more than it can hold. Try again in {RETRY_SECONDS} seconds."
@@ -44,23 +38,7 @@ class Memory:
 
 
 class Body:
-    """The body of a request, which the server delivers piece by piece.
-
-    Parameters
-    ----------
-    scope : dict
-        The request as ASGI describes it.
-    receive : callable
-        Returns the next message of the server.
-    memory : Memory
-        Counts the bytes of the body until `release`.
-
-    Attributes
-    ----------
-    is_coming : bool
-        Whether the client is still sending it. With `Expect: 100-continue` a client sends only after the first piece
-        has been requested.
-    """
+    """The body of a request, which the server delivers piece by piece; `memory` counts its bytes until `release`."""
 
     def __init__(self, scope: Scope, receive: Receive, memory: Memory) -> None:
         headers = dict(scope["headers"])
@@ -70,22 +48,14 @@ class Body:
         self._receive = receive
         self._memory = memory
         self._taken = 0
+        # Whether the client is still sending it. With `Expect: 100-continue` it sends only after the first `read`.
         self.is_coming = self._exists and b"expect" not in headers
 
     async def read(self, limit: int) -> bytes:
         """Receive the body to its end.
 
-        Parameters
-        ----------
-        limit : int
-            Largest body in bytes.
-
-        Raises
-        ------
-        RefusedError
-            When it is larger than `limit`, does not arrive in time, or the bodies of the process are too many.
-        ClientGoneError
-            When the connection ends before the body does.
+        Raise `RefusedError` when it is larger than `limit` bytes, does not arrive in time, or the bodies of the process
+        are too many, and `ClientGoneError` when the connection ends before the body does.
         """
         if not self._exists:
             return b""

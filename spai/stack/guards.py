@@ -20,10 +20,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 def alone(stack: Stack) -> Iterator[None]:
     """Hold the lock that keeps other `up`, `down` and `restart` commands away from this stack.
 
-    Raises
-    ------
-    StackError
-        When another command holds it.
+    Raise `StackError` when another command holds it.
     """
     stack.run.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = stack.run / "lock"

@@ -21,12 +21,8 @@ from spai.stack.supervision import Supervisor
 def up(report: Report) -> None:
     """Start what does not run, wait until the site answers, and print where it is and what is still starting.
 
-    Raises
-    ------
-    StackError
-        When a process fails; the message has its name, the end of its log and the next step.
-    KeyboardInterrupt
-        When interrupted; everything that this call started has been stopped.
+    Raise `StackError` when a process fails; the message has its name, the end of its log and the next step. When
+    interrupted, stop everything that this call started.
     """
     stack = environment.load()
     refuse_old_names(stack)
@@ -54,7 +50,7 @@ def begin(stack: Stack, report: Report) -> None:
     if left := supervision.sweep(stack):
         report.step(f"Stopped what an earlier run had left: {', '.join(left)}")
     with Claims() as claims:
-        stack = environment.settle(stack, claims)
+        stack = environment.complete(stack, claims)
         if closed := privacy.close(stack.var):
             report.step(f"Closed {closed} files and folders in {stack.var} to other users of this machine")
         renamed.convert_files(stack.logs, stack.run)
@@ -159,10 +155,7 @@ def end(stack: Stack, report: Report) -> None:
 def restart(report: Report, name: str | None = None) -> None:
     """Stop and start one process, or everything.
 
-    Raises
-    ------
-    StackError
-        As `up`; also when there is no such process, or the stack does not run.
+    Raise `StackError` as `up`; also when there is no such process, or the stack does not run.
     """
     stack = environment.load()
     refuse_old_names(stack)

@@ -97,10 +97,7 @@ def round_file(stack: Stack) -> Path:
 def check_monitor(stack: Stack) -> str:
     """Check the health of the monitor itself; return when its latest round began.
 
-    Raises
-    ------
-    Unhealthy
-        When that is too long ago, or the running monitor has not begun one.
+    Raise `Unhealthy` when that is too long ago, or the running monitor has not begun one.
     """
     file = round_file(stack)
     start = running_since(Supervisor(stack), MONITOR)
@@ -115,24 +112,13 @@ def check_monitor(stack: Stack) -> str:
 
 @dataclass
 class FailedChecks:
-    """The checks in a row that a process has failed.
+    """The checks in a row that a process has failed."""
 
-    Attributes
-    ----------
-    since, latest_at : float
-        When the first and the latest of them failed, on the monotonic clock.
-    count : int
-    idle_count : int
-        How many of the latest in a row found that it had not used the processor either.
-    work : float
-        Processor time that it and its descendants had used at the latest check, in seconds.
-    """
-
-    since: float
+    since: float  # when the first of them failed, on the monotonic clock
     latest_at: float = 0.0
     count: int = 0
-    idle_count: int = 0
-    work: float = 0.0
+    idle_count: int = 0  # how many of the latest in a row found that it had not used the processor either
+    work: float = 0.0  # processor time that it and its descendants had used at the latest check, in seconds
 
 
 def processor_seconds(pid: int) -> float:

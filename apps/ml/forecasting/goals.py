@@ -13,7 +13,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+from apps.ml.forecasting.arrays import Floats
 
 LIMIT: Final = 10
 """Goals of the last cell, which stands for this number or more."""
@@ -86,19 +88,8 @@ class ScorelineGrid:
 def grid(mu_home: float, mu_away: float, p: Sequence[float], rho: float = 0.0) -> ScorelineGrid:
     """Return the grid of expected goals whose regions sum to given 1X2 probabilities exactly.
 
-    Parameters
-    ----------
-    mu_home, mu_away : float
-        Expected goals, above 0.
-    p : sequence of three floats
-        Calibrated probabilities of home, draw and away.
-    rho : float
-        Dixon-Coles correction of low scores; negative makes 0-0 and 1-1 likelier.
-
-    Raises
-    ------
-    ValueError
-        When goals are not above 0 or the probabilities are invalid.
+    A negative `rho`, the Dixon-Coles correction of low scores, makes 0-0 and 1-1 likelier. Raise `ValueError` when
+    goals are not above 0 or the probabilities are invalid.
     """
     wanted = tuple(float(value) for value in p)
     if not (mu_home > 0.0 and mu_away > 0.0 and math.isfinite(mu_home) and math.isfinite(mu_away)):
@@ -112,19 +103,11 @@ def grid(mu_home: float, mu_away: float, p: Sequence[float], rho: float = 0.0) -
     return ScorelineGrid(tuple(tuple(row) for row in cells), *wanted)
 
 
-def scorelines(mu: ArrayLike, p: ArrayLike, rho: ArrayLike = 0.0) -> NDArray[np.float64]:
+def scorelines(mu: ArrayLike, p: ArrayLike, rho: ArrayLike = 0.0) -> Floats:
     """Return the cells of the grids of many matches, shape (n, 11, 11), to draw from.
 
-    They are those of `grid`, but for the last bit: regions sum to the probabilities within rounding.
-
-    Parameters
-    ----------
-    mu : array_like, shape (n, 2)
-        Expected goals of home and away, above 0.
-    p : array_like, shape (n, 3)
-        Calibrated probabilities of home, draw and away.
-    rho : array_like, scalar or shape (n,)
-        Dixon-Coles correction of low scores.
+    They are those of `grid`, but for the last bit: regions sum to the probabilities within rounding. Expected goals
+    have shape (n, 2) and are above 0, probabilities (n, 3), and `rho` is a scalar or has shape (n,).
     """
     expected = np.asarray(mu, dtype=np.float64).reshape(-1, 2)
     wanted = np.asarray(p, dtype=np.float64).reshape(-1, 3)
@@ -136,16 +119,8 @@ def scorelines(mu: ArrayLike, p: ArrayLike, rho: ArrayLike = 0.0) -> NDArray[np.
     return cells
 
 
-def outcome_probabilities(mu_home: ArrayLike, mu_away: ArrayLike, rho: ArrayLike = 0.0) -> NDArray[np.float64]:
-    """Return home, draw and away from expected goals, shape (n, 3).
-
-    Parameters
-    ----------
-    mu_home, mu_away : array_like, shape (n,)
-        Expected goals.
-    rho : array_like, scalar or shape (n,)
-        Dixon-Coles correction of low scores.
-    """
+def outcome_probabilities(mu_home: ArrayLike, mu_away: ArrayLike, rho: ArrayLike = 0.0) -> Floats:
+    """Return home, draw and away from expected goals, shape (n, 3)."""
     home, away = np.asarray(mu_home, dtype=np.float64), np.asarray(mu_away, dtype=np.float64)
     of_home, of_away = _poisson(home), _poisson(away)
     up_to_home, up_to_away = np.cumsum(of_home, axis=1), np.cumsum(of_away, axis=1)
@@ -154,24 +129,14 @@ def outcome_probabilities(mu_home: ArrayLike, mu_away: ArrayLike, rho: ArrayLike
     draw = (of_home * of_away).sum(axis=1)
     low = np.exp(-home - away) * home * away * _bounded(rho, home, away)
     found = np.stack((win + low, draw - 2.0 * low, loss + low), axis=1)
-    normal: NDArray[np.float64] = found / found.sum(axis=1, keepdims=True)
+    normal: Floats = found / found.sum(axis=1, keepdims=True)
     return normal
 
 
-def split_total(p: NDArray[np.float64], total: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return expected goals that sum to `total` and have the difference of home and away probability of `p`.
+def split_total(p: Floats, total: Floats) -> Floats:
+    """Return goals of home and away, shape (n, 2), that sum to `total` and have the home lean of `p`.
 
-    Parameters
-    ----------
-    p : ndarray, shape (n, 3)
-        Probabilities of home, draw and away.
-    total : ndarray, shape (n,)
-        Expected goals of both sides together.
-
-    Returns
-    -------
-    ndarray, shape (n, 2)
-        Goals of home and away; found by bisection to 1e-9 of a share.
+    The lean is the probability of a home win less that of an away win; it is found by bisection to 1e-9 of a share.
     """
     lean = p[:, 0] - p[:, 2]
     low, high = np.full(len(p), 0.001), np.full(len(p), 0.999)
@@ -184,7 +149,7 @@ def split_total(p: NDArray[np.float64], total: NDArray[np.float64]) -> NDArray[n
     return np.stack((total * share, total * (1.0 - share)), axis=1)
 
 
-def _poisson(mu: NDArray[np.float64]) -> NDArray[np.float64]:
+def _poisson(mu: Floats) -> Floats:
     """Return Poisson probabilities of 0 to 9 goals and of 10 or more, shape (n, 11)."""
     chances = np.empty((mu.size, LIMIT + 1))
     chances[:, 0] = np.exp(-mu)
@@ -194,16 +159,16 @@ def _poisson(mu: NDArray[np.float64]) -> NDArray[np.float64]:
     return chances
 
 
-def _bounded(rho: ArrayLike, home: NDArray[np.float64], away: NDArray[np.float64]) -> NDArray[np.float64]:
+def _bounded(rho: ArrayLike, home: Floats, away: Floats) -> Floats:
     """Return rho within the bounds that keep every cell of the grid at 0 or above."""
     least = np.maximum(-1.0 / home, -1.0 / away)
     most = np.minimum(1.0 / (home * away), 1.0)
     return np.clip(np.asarray(rho, dtype=np.float64), least, most)
 
 
-def _cells(home: NDArray[np.float64], away: NDArray[np.float64], rho: ArrayLike) -> NDArray[np.float64]:
+def _cells(home: Floats, away: Floats, rho: ArrayLike) -> Floats:
     """Return the grids of expected goals, shape (n, 11, 11)."""
-    cells: NDArray[np.float64] = _poisson(home)[:, :, None] * _poisson(away)[:, None, :]
+    cells: Floats = _poisson(home)[:, :, None] * _poisson(away)[:, None, :]
     bounded = _bounded(rho, home, away)
     cells[:, 0, 0] *= 1.0 - home * away * bounded
     cells[:, 0, 1] *= 1.0 + home * bounded

@@ -55,24 +55,12 @@ NO_ODDS: Final = "no odds"
 
 @dataclass(frozen=True, slots=True)
 class RawManifest:
-    """What was exported.
-
-    Parameters
-    ----------
-    world : str
-        ``real`` or ``sandbox``.
-    as_of : datetime
-        Facts known before it, fixtures after it; aware, UTC.
-    profile : str
-        Section of ``train`` in the parameters.
-    rows, odds_rows, lineup_rows : int
-        Rows of the files of matches, odds and line-ups.
-    """
+    """What was exported."""
 
     world: str
-    as_of: datetime
-    profile: str
-    rows: int
+    as_of: datetime  # facts known before it, fixtures after it; aware, UTC
+    profile: str  # section of ``train`` in the parameters
+    rows: int  # of the file of matches; the next two of odds and line-ups
     odds_rows: int
     lineup_rows: int = 0
 
@@ -144,18 +132,7 @@ def read_frame(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
 
 
 def read_rows(path: Path, columns: list[str], rows: NDArray[np.integer[Any]]) -> pd.DataFrame:
-    """Return rows of a parquet file by their position, in the given order, without reading the groups between them.
-
-    Parameters
-    ----------
-    rows : ndarray of int, shape (n,)
-        Positions in the file; n > 0.
-
-    Returns
-    -------
-    DataFrame, shape (n, columns)
-        With a new index.
-    """
+    """Return rows of a parquet file by their position, in the given order, without reading the groups between them."""
     import numpy as np
     import pandas as pd
     import pyarrow.parquet as pq

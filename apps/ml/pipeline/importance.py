@@ -6,13 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from apps.ml.forecasting import scoring
+from apps.ml.forecasting.arrays import Floats
 from apps.ml.forecasting.estimators import Estimator
 from apps.ml.pipeline.refits import RefitData
-
-Floats = NDArray[np.float64]
 
 
 def shuffled(
@@ -20,15 +18,9 @@ def shuffled(
 ) -> list[dict[str, Any]]:
     """Return, for each group of columns, the increase of the log loss when they are shuffled among the test matches.
 
-    The columns of a group are shuffled together. Similar columns replace each other, so that the losses of single
-    columns are low and do not sum to the loss of their group.
-
-    Parameters
-    ----------
-    groups : mapping
-        Names of columns by the name of their group; columns that the model does not use are skipped.
-    repeats : int
-        Number of shuffles, whose losses are averaged; the interval is over match days.
+    The columns of a group are shuffled together; those that the model does not use are skipped. Similar columns replace
+    each other, so that the losses of single columns are low and do not sum to the loss of their group. Losses are means
+    over the shuffles, their intervals are over match days.
     """
     intact = data.losses(model)
     generator = np.random.default_rng(data.seed)

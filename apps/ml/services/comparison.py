@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -39,12 +40,8 @@ def why_not_compared(version: ModelVersion) -> str:
 def compare(*, version: ModelVersion, now: datetime) -> Comparison:
     """Compare a version with the champion of its world on the matches that both forecast out of sample.
 
-    If the same files were compared under the same rules before, that row is returned.
-
-    Raises
-    ------
-    NothingToCompareError
-        When the version can never be champion, the world has no champion, or the version is the champion.
+    If the same files were compared under the same rules before, that row is returned. Raise `NothingToCompareError`
+    when the version can never be champion, the world has no champion, or the version is the champion.
     """
     if not selectors.may_be_champion(World(version.world), version.profile):
         raise NothingToCompareError(f"{version} {SMOKE_IS_NO_CHAMPION}")
@@ -80,7 +77,7 @@ def compare(*, version: ModelVersion, now: datetime) -> Comparison:
             champion=champion,
             verdict=verdict,
             reason=found.sentence,
-            criteria=[criterion.as_dict() for criterion in found.criteria],
+            criteria=[asdict(criterion) for criterion in found.criteria],
             n=found.n,
             rules=rules,
             key=key,

@@ -59,17 +59,8 @@ def queue_run(
 ) -> PipelineRun:
     """Queue a run, unless one with the same world, `as_of` and profile is queued already; return it.
 
-    Parameters
-    ----------
-    as_of : datetime, optional
-        Facts known before it, fixtures after it; aware. The latest 00:00 UTC by default.
-    profile : str, optional
-        ``smoke`` or ``production``; `SPAI_PROFILE` by default.
-
-    Raises
-    ------
-    RunRefusedError
-        When the run cannot succeed: see `refuse_impossible`.
+    By default `as_of` is the latest 00:00 UTC, and the profile is that of `SPAI_PROFILE`. Raise `RunRefusedError` as
+    `refuse_impossible` does.
     """
     as_of = as_of or latest_midnight(now)
     refuse_impossible(world=World(world), as_of=as_of, now=now)
@@ -82,13 +73,10 @@ def latest_midnight(now: datetime) -> datetime:
 
 
 def refuse_impossible(*, world: World, as_of: datetime, now: datetime) -> None:
-    """Refuse a run that has too few facts to learn from.
+    """Raise `RunRefusedError` when a run would have too few facts to learn from.
 
-    Raises
-    ------
-    RunRefusedError
-        When `as_of` is in the future, the world has no results, none was known before `as_of`, or too few were for
-        one step of the walk-forward evaluation.
+    That is when `as_of` is in the future, the world has no results, none was known before `as_of`, or too few were for
+    one step of the walk-forward evaluation.
     """
     if as_of > now:
         raise RunRefusedError(f"{_moment(as_of)} is in the future. Choose today or an earlier day.")
@@ -115,10 +103,7 @@ def refuse_impossible(*, world: World, as_of: datetime, now: datetime) -> None:
 def run_due(*, now: datetime, is_stopping: Callable[[], bool] = lambda: False) -> PipelineRun | None:
     """Execute the oldest unfinished run; return None when there is none, or another process executes it.
 
-    Parameters
-    ----------
-    is_stopping : callable
-        Returns whether this process is shutting down.
+    `is_stopping` returns whether this process is shutting down.
     """
     if is_stopping():
         return None

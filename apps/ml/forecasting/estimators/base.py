@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, ClassVar, Final, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from apps.ml.forecasting import goals
+from apps.ml.forecasting.arrays import Floats, Integers
 from apps.ml.forecasting.contributions import group_of
 
 FORMAT: Final = 2
@@ -26,7 +27,6 @@ CLASSES: Final = (0, 1, 2)
 MARKET_PREFIXES: Final = ("odds_", "price_")
 """Prefixes of columns made of prices, which only estimators with `uses_market` take."""
 
-Floats = NDArray[np.float64]
 Grouping = Callable[[str], str]
 
 
@@ -39,59 +39,25 @@ class ModelFormatError(ValueError):
 
 
 class Estimator(ABC):
-    """Base of all estimators.
-
-    Parameters
-    ----------
-    params : mapping
-        Section of the estimator in the parameters, kept with the saved model.
-    seed : int
-        Seed of the fit.
-
-    Attributes
-    ----------
-    uses_market : bool
-        Whether it takes columns made of prices.
-    inputs : str
-        Its inputs in words, as shown with its forecasts.
-    names : tuple of str
-        Names of all columns of `X`, in order, as given to `fit`.
-    columns : tuple of str
-        Those that the estimator uses.
-    rho : float
-        Dixon-Coles correction for the scoreline grid.
-    """
+    """Base of all estimators; `params` are its section of the parameters, `seed` that of the fit."""
 
     kind: ClassVar[str]
-    uses_market: ClassVar[bool] = False
-    inputs: ClassVar[str] = "no odds"
-    classes_: ClassVar[NDArray[np.int64]] = np.array(CLASSES)
+    uses_market: ClassVar[bool] = False  # whether it takes columns made of prices
+    inputs: ClassVar[str] = "no odds"  # in words, as shown with its forecasts
+    classes_: ClassVar[Integers] = np.array(CLASSES)
 
     def __init__(self, params: Mapping[str, Any], *, seed: int = 0) -> None:
         self.params = dict(params)
         self.seed = seed
-        self.names: tuple[str, ...] = ()
-        self.columns: tuple[str, ...] = ()
-        self.rho = 0.0
+        self.names: tuple[str, ...] = ()  # all columns of `X`, in order, as given to `fit`
+        self.columns: tuple[str, ...] = ()  # those that the estimator uses
+        self.rho = 0.0  # Dixon-Coles correction for the scoreline grid
 
     def fit(self, X: Floats, y: ArrayLike, *, names: Sequence[str], weights: Floats | None = None) -> Self:
-        """Fit to outcomes.
+        """Fit to outcomes 0 home, 1 draw, 2 away, shape (n,); `X` has shape (n, k), and NaN where a feature is missing.
 
-        Parameters
-        ----------
-        X : ndarray, shape (n, k)
-            Features; NaN where one is missing.
-        y : array_like of int, shape (n,)
-            0 home, 1 draw, 2 away.
-        names : sequence of str
-            Names of the columns.
-        weights : ndarray, shape (n,), optional
-            Weight of every match.
-
-        Raises
-        ------
-        MarketInputError
-            When a column is made of prices and the estimator does not use the market.
+        Raise `MarketInputError` when one of the columns `names` is made of prices and the estimator does not use the
+        market.
         """
         self.names = tuple(names)
         if X.ndim != 2 or X.shape[1] != len(self.names) or X.shape[0] == 0:
@@ -102,7 +68,7 @@ class Estimator(ABC):
         self._fit(self._own(X), outcomes, given)
         return self
 
-    def taking(self, names: Sequence[str]) -> Self:
+    def for_columns(self, names: Sequence[str]) -> Self:
         """Return the same estimator for rows with other columns, in which it finds its own by name.
 
         This allows a fit on the `wanted` columns only; a matrix of all columns may not fit into memory.
@@ -115,13 +81,7 @@ class Estimator(ABC):
         return other
 
     def wanted(self, names: Sequence[str]) -> list[str]:
-        """Return the columns that a fit would use.
-
-        Raises
-        ------
-        MarketInputError
-            When a column is made of prices and the estimator does not use the market.
-        """
+        """Return the columns that a fit would use; raise `MarketInputError` as `fit` does."""
         priced = [name for name in names if name.startswith(MARKET_PREFIXES)]
         if priced and not self.uses_market:
             raise MarketInputError(f"{self.kind} must not see prices, but was given {priced[:3]}")
@@ -155,19 +115,10 @@ class Estimator(ABC):
 
     @abstractmethod
     def parts(self, X: Floats, by: Grouping = group_of) -> dict[str, Floats]:
-        """Return the contribution of each group of columns to the scores, up to a constant common to the classes.
+        """Return what groups of columns add to the scores, up to a constant common to the classes; shape (n, 3) each.
 
-        Parameters
-        ----------
-        X : ndarray, shape (n, k)
-            Features.
-        by : callable
-            Returns the group of a column; `str` makes each column a group. Contributions that belong to no single
-            column, such as a baseline or the strengths of a goal model, keep the name of their group.
-
-        Returns
-        -------
-        dict of str to ndarray, shape (n, 3)
+        `by` returns the group of a column; `str` makes each column a group. Contributions that belong to no single
+        column, such as a baseline or the strengths of a goal model, keep the name of their group.
         """
 
     @abstractmethod
@@ -175,7 +126,7 @@ class Estimator(ABC):
         """Return the columns to use."""
 
     @abstractmethod
-    def _fit(self, X: Floats, y: NDArray[np.int64], weights: Floats) -> None:
+    def _fit(self, X: Floats, y: Integers, weights: Floats) -> None:
         """Fit to the estimator's own columns."""
 
     @abstractmethod
@@ -238,7 +189,7 @@ class Estimator(ABC):
 
 
 @lru_cache(maxsize=256)
-def places(names: tuple[str, ...], columns: tuple[str, ...]) -> NDArray[np.int64]:
+def places(names: tuple[str, ...], columns: tuple[str, ...]) -> Integers:
     """Return the positions of the columns among the names, shape (columns,); cached."""
     by_name = {name: place for place, name in enumerate(names)}
     found = np.array([by_name[name] for name in columns], dtype=np.int64)
@@ -253,14 +204,12 @@ def softmax(scores: Floats) -> Floats:
     return found
 
 
-def chosen(names: Sequence[str], patterns: Sequence[str], left_out: Sequence[str] = ()) -> list[str]:
-    """Return the names that match a pattern such as ``form_*_3_*`` and none of `left_out`, in their order.
+def chosen(names: Sequence[str], section: Mapping[str, Any]) -> list[str]:
+    """Return the names that match ``columns`` of a section, patterns such as ``form_*_3_*``, and none of ``leave_out``.
 
-    Raises
-    ------
-    ValueError
-        When a pattern matches no name, which is probably a typing error.
+    They keep their order. Raise `ValueError` when a pattern matches no name, which is probably a typing error.
     """
+    patterns, left_out = section["columns"], section.get("leave_out", ())
     idle = [pattern for pattern in patterns if not any(fnmatchcase(name, pattern) for name in names)]
     if idle:
         raise ValueError(f"no column is called {idle}")

@@ -11,8 +11,9 @@ from typing import Any, Final, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from apps.ml.forecasting.arrays import Floats, Integers
 from apps.ml.forecasting.contributions import CALIBRATION
-from apps.ml.forecasting.estimators.base import Estimator, Floats, softmax
+from apps.ml.forecasting.estimators.base import Estimator, softmax
 from apps.ml.forecasting.scoring import FLOOR, log_loss
 
 Method = Literal["none", "temperature", "vector", "isotonic"]
@@ -147,27 +148,13 @@ class Calibrated:
 
 
 def fit_calibration(
-    p: Floats,
-    y: ArrayLike,
-    *,
-    methods: Sequence[Method] = METHODS,
-    folds: int = 5,
-    isotonic_from: int = ISOTONIC_FROM,
+    p: Floats, y: ArrayLike, *, methods: Sequence[Method] = METHODS, folds: int = 5, isotonic_from: int = ISOTONIC_FROM
 ) -> Calibration:
     """Return the calibration with the smallest loss on forecasts later than those that it was fitted to.
 
-    Parameters
-    ----------
-    p : ndarray, shape (n, 3)
-        Out-of-sample forecasts in the order of time.
-    y : array_like of int, shape (n,)
-        Their outcomes.
-    methods : sequence of {"none", "temperature", "vector", "isotonic"}
-        Methods to try; isotonic maps only with at least `isotonic_from` forecasts.
-    folds : int
-        Number of parts of the rows; each part except the first is calibrated by a fit to the parts before it.
-    isotonic_from : int
-        See `methods`.
+    `p` are out-of-sample forecasts in the order of time, shape (n, 3). Of as many parts as `folds` says each but the
+    first is calibrated by a fit to the parts before it. Isotonic maps are tried with at least `isotonic_from`
+    forecasts.
     """
     if len(p) < isotonic_from:
         methods = [method for method in methods if method != "isotonic"]
@@ -191,7 +178,7 @@ def centred(scores: Floats) -> Floats:
     return moved
 
 
-def _fitted(method: Method, p: Floats, y: NDArray[np.int64]) -> Calibration:
+def _fitted(method: Method, p: Floats, y: Integers) -> Calibration:
     plain = Calibration(method, (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), len(p), {})
     if method == "none":
         return plain
@@ -200,7 +187,7 @@ def _fitted(method: Method, p: Floats, y: NDArray[np.int64]) -> Calibration:
     from scipy.optimize import minimize
 
     scores = centred(np.log(np.maximum(p, FLOOR)))
-    hot = (y[:, None] == np.arange(3)).astype(np.float64)
+    one_hot = (y[:, None] == np.arange(3)).astype(np.float64)
 
     def spread(point: Floats) -> tuple[Floats, Floats]:
         if method == "temperature":
@@ -210,7 +197,7 @@ def _fitted(method: Method, p: Floats, y: NDArray[np.int64]) -> Calibration:
     def loss(point: Floats) -> tuple[float, Floats]:
         scale, shift = spread(point)
         found = softmax(scores * scale + shift)
-        gap = (found - hot) / len(p)
+        gap = (found - one_hot) / len(p)
         by_scale, by_shift = (gap * scores).sum(axis=0), gap.sum(axis=0)
         slope = np.array([by_scale.sum()]) if method == "temperature" else np.r_[by_scale, by_shift[[0, 2]]]
         return log_loss(found, y), slope

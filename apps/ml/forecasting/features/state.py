@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from apps.ml.forecasting.arrays import Floats
 from apps.ml.forecasting.features import events
 from apps.ml.forecasting.features.base_rates import BaseRateFeatures
 from apps.ml.forecasting.features.blocks import FamilyWorkers, FeatureBlock
@@ -101,15 +102,7 @@ class FeatureState:
 
     @classmethod
     def new(cls, params: Mapping[str, Any], families: Sequence[str] | None = None) -> Self:
-        """Return a state that has observed nothing.
-
-        Parameters
-        ----------
-        params : mapping
-            Section ``features`` of the parameters: a mapping for each family.
-        families : sequence of str, optional
-            Names of the families, in the order of `FAMILIES` whatever order they come in; all of `params` by default.
-        """
+        """Return a state that has observed nothing, of all families in the section ``features``, or of some."""
         wanted = set(params if families is None else families)
         unknown = wanted - set(FAMILIES)
         if unknown:
@@ -138,29 +131,16 @@ class FeatureState:
         schedule: pd.DataFrame | None = None,
         *,
         lineups: pd.DataFrame | None = None,
-    ) -> NDArray[np.float64]:
-        """Observe results and describe fixtures, merged in the order of time.
+    ) -> Floats:
+        """Observe results and describe fixtures, merged in the order of time; return features, shape (fixtures, k).
 
-        Parameters
-        ----------
-        results : DataFrame
-            Columns of `schema.MATCHES`; rows without a result are left out.
-        fixtures : DataFrame
-            The same columns and `as_of`; goals, statistics, status and `known_at` are not read.
-        schedule : DataFrame, optional
-            Every scheduled match; by default the rows of both frames together.
-        lineups : DataFrame, optional
-            Columns of `schema.LINEUPS`, of results and fixtures; rows count only from their `known_at` on.
+        Results have the columns of `schema.MATCHES`, and rows without a result are left out. Fixtures have an `as_of`
+        too; their goals, statistics, status and `known_at` are not read. The schedule has every scheduled match, by
+        default the rows of both frames. Line-ups, in the columns of `schema.LINEUPS`, count only from their `known_at`
+        on.
 
-        Returns
-        -------
-        ndarray of float64, shape (fixtures, features)
-            Row i belongs to ``fixtures.iloc[i]``.
-
-        Raises
-        ------
-        LateResultError, LookAheadError
-            When the state has already observed something that is not before the results, or the fixtures.
+        Raise `LateResultError` or `LookAheadError` when the state has already observed something that is not before the
+        results, or the fixtures.
         """
         self.schedule(_calendar(results, fixtures) if schedule is None else schedule)
         return self._run(events.result_rows(results), events.fixture_rows(fixtures), lineups)
@@ -178,26 +158,8 @@ class FeatureState:
         """Do what `fold` does, but yield the features block by block, in the order of time.
 
         The values are the same, rounded to 32 bits, with a fraction of the memory and several families in parallel. Do
-        not use the state otherwise until the last block: it reports all results as observed from the start.
-
-        Parameters
-        ----------
-        results, fixtures, schedule, lineups : DataFrame
-            As `fold` takes them.
-        block : int
-            Fixtures of a block.
-        threads : int
-            Families that are folded at the same time.
-
-        Yields
-        ------
-        Block
-            Results have been observed up to the last fixture of the block; all of them after the last block.
-
-        Raises
-        ------
-        LateResultError, LookAheadError
-            As `fold` does, before anything is observed.
+        not use the state otherwise until the last block: it reports all results as observed from the start, but has
+        observed them up to the last fixture of the block. Errors are raised as by `fold`, before anything is observed.
         """
         self.schedule(_calendar(results, fixtures) if schedule is None else schedule)
         with self._lock:
@@ -215,24 +177,17 @@ class FeatureState:
     def observe(self, results: pd.DataFrame, *, lineups: pd.DataFrame | None = None) -> int:
         """Observe results that all lie after those observed before, with their line-ups, and return their number.
 
-        Raises
-        ------
-        LateResultError
-            When one does not; then nothing is observed, and the state must be rebuilt.
+        Raise `LateResultError` when one does not; then nothing is observed, and the state must be rebuilt.
         """
         rows = events.result_rows(results)
         self._run(rows, None, lineups)
         return int(rows.events.size)
 
-    def describe(self, fixtures: pd.DataFrame, *, lineups: pd.DataFrame | None = None) -> NDArray[np.float64]:
+    def describe(self, fixtures: pd.DataFrame, *, lineups: pd.DataFrame | None = None) -> Floats:
         """Return the features of fixtures, shape (fixtures, features), rows in the caller's order.
 
-        Only rows of `lineups` that were known before the `as_of` of their fixture count.
-
-        Raises
-        ------
-        LookAheadError
-            When an `as_of` is not after the latest observed result.
+        Only rows of `lineups` that were known before the `as_of` of their fixture count. Raise `LookAheadError` when an
+        `as_of` is not after the latest observed result.
         """
         return self._run(None, events.fixture_rows(fixtures), lineups)
 
@@ -245,14 +200,10 @@ class FeatureState:
         return type(self).from_bytes(self.to_bytes())
 
     def schedule(self, matches: pd.DataFrame) -> None:
-        """Replace the calendar that rest and congestion are counted in.
+        """Replace the calendar that rest and congestion are counted in, by every match, played or to come.
 
-        Parameters
-        ----------
-        matches : DataFrame
-            ``match_id``, ``competition_id``, ``season_id``, ``home_team_id``, ``away_team_id``, ``kickoff_at`` and
-            ``status`` of every match, played or to come; cancelled and postponed ones are left out. The latest 400 days
-            and all that is to come are enough. Of two rows with one id the later one counts.
+        Cancelled and postponed ones are left out. The latest 400 days and all that is to come are enough. Of two rows
+        with one id the later one counts.
         """
         rows = events.scheduled(matches)
         with self._lock:
@@ -267,9 +218,7 @@ class FeatureState:
                         rows["kickoff_at"].to_numpy(dtype="datetime64[us]").view(np.int64),
                     )
 
-    def _run(
-        self, results: EventRows | None, fixtures: EventRows | None, lineups: pd.DataFrame | None
-    ) -> NDArray[np.float64]:
+    def _run(self, results: EventRows | None, fixtures: EventRows | None, lineups: pd.DataFrame | None) -> Floats:
         out = np.full((0 if fixtures is None else fixtures.events.size, len(self.names)), np.nan)
         with self._lock:
             timeline = self._timeline(results, fixtures)
@@ -338,13 +287,7 @@ class FeatureState:
 
     @classmethod
     def from_bytes(cls, content: bytes) -> Self:
-        """Restore a state from `to_bytes`.
-
-        Raises
-        ------
-        StateFormatError
-            When the bytes are damaged or have another format.
-        """
+        """Restore a state from `to_bytes`; raise `StateFormatError` when they are damaged or have another format."""
         try:
             with zipfile.ZipFile(io.BytesIO(content)) as archive:
                 header = json.loads(archive.read("state.json"))
@@ -368,24 +311,10 @@ def build_features(
     families: Sequence[str] | None = None,
     schedule: pd.DataFrame | None = None,
     lineups: pd.DataFrame | None = None,
-) -> tuple[NDArray[np.float64], tuple[str, ...]]:
-    """Return the features of each fixture, from what was known before its `as_of`.
+) -> tuple[Floats, tuple[str, ...]]:
+    """Return the features of each fixture, from what was known before its `as_of`, and the names of their columns.
 
-    Parameters
-    ----------
-    results, fixtures, schedule, lineups : DataFrame
-        As `FeatureState.fold` takes them.
-    params : mapping
-        Section ``features`` of the parameters.
-    families : sequence of str, optional
-        Names of the families; all of `params` by default.
-
-    Returns
-    -------
-    values : ndarray of float64, shape (fixtures, features)
-        Row i belongs to ``fixtures.iloc[i]``.
-    names : tuple of str
-        Names of the columns.
+    The frames are those that `FeatureState.fold` takes; `params` and `families` are those of `FeatureState.new`.
     """
     state = FeatureState.new(params, families)
     return state.fold(results, fixtures, schedule, lineups=lineups), state.names

@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from apps.matches.standings import GOALS_FIRST, Decider
+from apps.ml.forecasting.arrays import Floats, Integers
 from apps.ml.forecasting.season.draws import SIMULATIONS, draw
 from apps.ml.forecasting.season.ranks import rank
 
-__all__ = ["INTERVAL", "SIMULATIONS", "SeasonOutcome", "draw", "rank", "simulate"]
+__all__ = ["SIMULATIONS", "SeasonOutcome", "draw", "rank", "simulate"]
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 INTERVAL: Final = (0.05, 0.95)
 """Quantiles of the points, shown with their mean."""
@@ -24,24 +22,11 @@ INTERVAL: Final = (0.05, 0.95)
 
 @dataclass(frozen=True, slots=True)
 class SeasonOutcome:
-    """Simulated final tables of a season.
+    """Simulated final tables of a season."""
 
-    Parameters
-    ----------
-    places : ndarray, shape (clubs, clubs)
-        Share of the simulated seasons in which a club ends at each place, the first in column 0; rows and columns sum
-        to 1.
-    points : ndarray, shape (clubs,)
-        Mean of the points at the end, deductions taken off.
-    low, high : ndarray, shape (clubs,)
-        Points at the quantiles of `INTERVAL`.
-    simulations : int
-        Simulated seasons.
-    """
-
-    places: Floats
-    points: Floats
-    low: Integers
+    places: Floats  # share of seasons in which a club ends at each place, the first in column 0; shape (clubs, clubs)
+    points: Floats  # mean of the points at the end, deductions taken off, shape (clubs,)
+    low: Integers  # points at the quantiles of `INTERVAL`, shape (clubs,)
     high: Integers
     simulations: int
 
@@ -71,34 +56,13 @@ def simulate(
     simulations: int = SIMULATIONS,
     seed: int = 0,
 ) -> SeasonOutcome:
-    """Simulate a season.
+    """Simulate a season of `clubs`, numbered from 0 in the order of their names; equal seeds give equal seasons.
 
-    Parameters
-    ----------
-    clubs : int
-        Number of clubs; they are numbered from 0 in the order of their names.
-    played : ndarray of int, shape (n, 4)
-        Home club, away club, home goals and away goals of the matches that count.
-    fixtures : ndarray of int, shape (m, 2)
-        Home club and away club of the matches that are left.
-    p : ndarray, shape (m, 3)
-        Calibrated probabilities of home, draw and away.
-    expected : ndarray, shape (m, 2)
-        Expected goals of home and away, above 0.
-    rho : float
-        Dixon-Coles correction of low scores.
-    doubt : float
-        Standard deviation of the shock of a club, in log-odds of home against away; 0 for none.
-    rule : sequence of Decider
-        What decides between teams that are level on points.
-    win : int
-        Points for a win; a draw gives one.
-    deductions : ndarray of int, shape (clubs,), optional
-        Points taken from clubs.
-    simulations : int
-        Seasons to simulate.
-    seed : int
-        Equal seeds give equal seasons.
+    `played` has home club, away club, home goals and away goals of the matches that count, shape (n, 4); `fixtures`
+    home club and away club of the matches that are left, shape (m, 2). `p` are their calibrated probabilities, shape
+    (m, 3), `expected` their goals, above 0, shape (m, 2). `doubt` is the standard deviation of the shock of a club, in
+    log-odds of home against away; 0 for none. `rule` decides between teams that are level on points, of which a win
+    gives `win` and a draw one; `deductions` are taken from clubs, shape (clubs,).
     """
     scores = draw(
         clubs=clubs,

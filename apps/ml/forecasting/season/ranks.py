@@ -13,9 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apps.matches.standings import GOALS_FIRST, MUTUAL, Decider
+from apps.ml.forecasting.arrays import Integers
 from apps.ml.forecasting.kernels import njit
-
-Integers = NDArray[np.int64]
 
 DECIDERS: Final = tuple(Decider)
 """Codes of the deciders in the kernels; the mutual ones come last."""
@@ -41,10 +40,7 @@ def rank(
 ) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
     """Return the place, from 1, and the points of each club in each season, shape (seasons, clubs) both.
 
-    Parameters
-    ----------
-    scores : ndarray of int8, shape (seasons, fixtures, 2)
-        Goals of home and away; the other parameters are those of `simulate`.
+    `scores` are goals of home and away, shape (seasons, fixtures, 2); the other parameters are those of `simulate`.
     """
     past = np.ascontiguousarray(played, dtype=np.int64).reshape(-1, 4)
     matches = np.ascontiguousarray(fixtures, dtype=np.int64).reshape(-1, 2)

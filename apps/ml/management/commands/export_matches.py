@@ -14,7 +14,7 @@ from django.utils import timezone
 from apps.matches import connections
 from apps.matches.models import World
 from apps.matches.selectors import data_snapshot
-from apps.ml import dataset, selectors
+from apps.ml import dataset, selectors, services
 from apps.ml.pipeline import files
 
 PATIENCE = 600.0
@@ -78,15 +78,9 @@ class Command(BaseCommand):
 
 
 def parse_as_of(text: str | datetime | None, *, now: datetime) -> datetime:
-    """Parse an instant; by default the latest 00:00 UTC.
-
-    Raises
-    ------
-    CommandError
-        When the text is not an instant with a time zone.
-    """
+    """Parse an instant with a time zone, by default the latest 00:00 UTC; raise `CommandError` for another text."""
     if text is None:
-        return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        return services.latest_midnight(now)
     try:
         instant = datetime.fromisoformat(str(text))
     except ValueError as error:
