@@ -243,11 +243,7 @@ DATABASES["default"].setdefault("OPTIONS", {}).setdefault(
 DATABASE_POOL_SIZE: int = env.int("DATABASE_POOL_SIZE", default=0)
 """Largest number of pooled connections of this process; 0 for a connection per thread instead."""
 if DATABASE_POOL_SIZE:
-    DATABASES["default"]["OPTIONS"]["pool"] = {
-        "min_size": 1,
-        "max_size": DATABASE_POOL_SIZE,
-        "timeout": 5,
-    }
+    DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 5}
 else:
     DATABASES["default"]["CONN_MAX_AGE"] = 60
 
@@ -450,9 +446,7 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {"request_id": {"()": "django_guid.log_filters.CorrelationId"}},
-    "formatters": {
-        "line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s request=%(correlation_id)s"},
-    },
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s request=%(correlation_id)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     # httpx logs each request, which the scrape run stores already.

@@ -32,11 +32,7 @@ LINES: Final = (
 )
 """Lines of prices that the models are compared with: name, bookmaker, moment."""
 
-CLOSING: Final = (
-    LINES[0],
-    ("average closing line", "Avg", "closing"),
-    ("closing line of Bet365", "B365", "closing"),
-)
+CLOSING: Final = (LINES[0], ("average closing line", "Avg", "closing"), ("closing line of Bet365", "B365", "closing"))
 """Lines that no model without odds can match, the best first; not every year has each."""
 
 

@@ -149,11 +149,7 @@ def family_alone(data: RefitData, names: Sequence[str], l2: float) -> dict[str, 
     """Return the scores of a logit on these columns alone on the test matches."""
     narrow = data.only(names)
     p = narrow.fitted(LOGIT, {"columns": list(names), "l2": l2}).predict_proba(narrow.X_test)
-    return {
-        "columns": len(names),
-        "log_loss": scoring.log_loss(p, data.y_test),
-        "rps": scoring.rps(p, data.y_test),
-    }
+    return {"columns": len(names), "log_loss": scoring.log_loss(p, data.y_test), "rps": scoring.rps(p, data.y_test)}
 
 
 def screened(data: RefitData, most: int) -> list[str]:

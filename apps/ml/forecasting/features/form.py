@@ -194,11 +194,7 @@ class FormFeatures:
         _fold(self._teams, self._entrants, self._pairs, self._windows, self._chosen, events, out, first)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        return {
-            **self._teams.arrays("teams"),
-            **self._entrants.arrays("entrants"),
-            **self._pairs.arrays("pairs"),
-        }
+        return {**self._teams.arrays("teams"), **self._entrants.arrays("entrants"), **self._pairs.arrays("pairs")}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         self._teams = Rings.restored(arrays, "teams", self._longest)
