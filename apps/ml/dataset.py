@@ -77,7 +77,7 @@ _AT: Final = _MatchColumns(
 class Export:
     """The facts of one world that were known at an instant."""
 
-    matches: pa.Table  # rows of the schema `MATCHES`, in its order; the same of the other two
+    matches: pa.Table  # in the columns of the schema `MATCHES`, sorted; the other two likewise
     odds: pa.Table
     lineups: pa.Table
     data_snapshot: int  # number of the latest ingest that they include

@@ -44,7 +44,7 @@ class Process:
     name: str
     purpose: str
     command: list[str]
-    alive: health.Check  # the least that shows that it works; the monitor restarts a process that keeps failing this
+    alive: health.Check  # tests the least that shows that it works; the monitor restarts one that keeps failing this
     ready: health.Check  # tests what its users need; it may fail because of another process
     needs: Sequence[str] = ()  # while one of these processes is unhealthy, failures of this one do not count
     environment: dict[str, str] = field(default_factory=dict)

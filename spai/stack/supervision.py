@@ -266,7 +266,7 @@ def start(stack: Stack, processes: Sequence[Process], claims: Claims) -> Supervi
 
 
 def stop(stack: Stack, patience: float) -> list[str]:
-    """Stop all processes and supervisor in order, then every process that still carries this stack's mark.
+    """Stop all processes and supervisor in order, then every process that still has this stack's mark.
 
     The orderly stop may take `patience` seconds. Return the names of the processes (or commands) that were left and had
     to be stopped one by one.
@@ -282,7 +282,7 @@ def stop(stack: Stack, patience: float) -> list[str]:
 
 
 def sweep(stack: Stack) -> list[str]:
-    """Stop every process that carries this stack's mark in its environment; return their names."""
+    """Stop every process that has this stack's mark in its environment; return their names."""
     left = launch.leftovers(str(stack.var))
     names = []
     for process in left:

@@ -61,13 +61,13 @@ class Manifest:
     inputs: str  # such as ``no odds``
     profile: str
     as_of: datetime  # facts known before it were used; aware, UTC
-    data_snapshot: int  # that was exported
+    data_snapshot: int  # number of the one that was exported
     rows: int  # matches that it was trained on
     trained_from: date  # day of their first kick-off, UTC
     trained_to: date
     names: tuple[str, ...]  # columns of the features, in the order of the feature state
-    params: Mapping[str, Any]  # of the whole pipeline
-    sources_sha256: str  # of the code of features, estimators and stages
+    params: Mapping[str, Any]  # those of the whole pipeline
+    sources_sha256: str  # hash of the code of features, estimators and stages
     # Hashes of the exported files, of the parameters with the profile, and of the run's whole catalogue of features;
     # empty in bundles that are older than these fields.
     data_sha256: str = ""

@@ -54,7 +54,7 @@ class Criterion:
     difference: float | None = None  # candidate − champion
     low: float | None = None  # bootstrap interval of the difference
     high: float | None = None
-    bound: float | None = None  # that decides
+    bound: float | None = None  # what is allowed
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ class RawManifest:
     world: str
     as_of: datetime  # facts known before it, fixtures after it; aware, UTC
     profile: str  # section of ``train`` in the parameters
-    rows: int  # of the file of matches; the next two of odds and line-ups
+    rows: int  # of matches
     odds_rows: int
     lineup_rows: int = 0
 

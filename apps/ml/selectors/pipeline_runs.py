@@ -67,7 +67,7 @@ class TrainingHistory:
     first_known_at: datetime | None  # when the first result of the world was known
     first_kickoff_at: datetime | None  # when the first match with a result kicked off
     known: int  # matches whose result was known before the instant
-    warm_up_days: int  # of the walk-forward evaluation, as the next
+    warm_up_days: int  # required by the walk-forward evaluation, like `least_rows`
     least_rows: int
     is_enough: bool  # whether one step has enough matches to train on and to test
 

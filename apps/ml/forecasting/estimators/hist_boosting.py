@@ -40,11 +40,11 @@ LEAST: Final = 1e-6
 class HistBoosting(Estimator):
     """Trees of scikit-learn's histogram gradient boosting on the margin of a logit.
 
-    scikit-learn lets its classifier begin at no margin. What the trees have to add is small, so the log loss is as good
-    as quadratic in it: for each class, boosted trees fit the working response ``(y - p) / (p (1 - p))`` of the logit's
+    scikit-learn's classifier cannot start from a given margin. What the trees have to add is small, so the log loss is
+    nearly quadratic in it: for each class, boosted trees fit the working response ``(y - p) / (p (1 - p))`` of the logit's
     forecasts with the weights ``p (1 - p)``, as one step of iteratively reweighted least squares does.
 
-    Parameters: ``logit``, the section of the `Logit` that they begin at; ``columns`` and ``leave_out``, patterns of the
+    Parameters: ``logit``, the section of the `Logit` that they start from; ``columns`` and ``leave_out``, patterns of the
     columns that are used, those of the logit among them, and of those that are not; ``trees``, the settings of
     ``HistGradientBoostingRegressor``.
     """
@@ -173,7 +173,7 @@ def _unpacked(trees: Any, used: Integers, edges: Sequence[Floats], first: int) -
 
 
 def _edge(edges: Floats, split: float) -> float:
-    """Return the largest value that goes left where bins up to `split` do; all do where it lies beyond the last."""
+    """Return the largest value that goes left where bins up to `split` do; infinity beyond the last edge."""
     return float(edges[int(split)]) if split < len(edges) else np.inf
 
 

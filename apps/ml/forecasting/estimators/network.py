@@ -99,8 +99,8 @@ class Network(Estimator):
             # An object, because a number would restart the sequence in each round.
             random_state=np.random.RandomState(self.seed + number),
         )
-        # Round by round: `fit` warns that it has not converged, which it is not meant to. One thread: the products are
-        # small, and threads that wait for each other at every step take many times as long beside other work.
+        # Round by round: `fit` would warn that it has not converged, which is not the aim. One thread: the products are
+        # small, and on a busy machine threads that wait for each other at every step take many times as long.
         with threadpool_limits(limits=1, user_api="blas"):
             for _ in range(int(self.params["epochs"])):
                 network.partial_fit(standard, y, weights, classes=np.array(CLASSES))

@@ -22,10 +22,10 @@ from apps.ml.forecasting.kernels import njit
 class BaseRateConstants(NamedTuple):
     """Numbers of the family, from ``features.base_rates`` of the parameters."""
 
-    keep: float  # share of the sums of a competition that its next match leaves
-    keep_all: float  # the same of all competitions
-    keep_shift: float  # the same of the shift
-    strength: float  # matches that the rates of all competitions count for in those of one
+    keep: float  # factor on the sums of a competition at each of its matches
+    keep_all: float  # the same for the sums over all competitions
+    keep_shift: float  # the same for the shift
+    strength: float  # matches that the rates of all competitions count as, for those of one
     shift_doubt: float  # standard errors below which a shift is ignored
 
 

@@ -67,7 +67,7 @@ class LineupConstants(NamedTuple):
     """Numbers of the family, from ``features.lineups`` of the parameters."""
 
     latest: int  # matches that coverage looks at, 62 at most
-    keep: float  # share of a start that counts after the next match of the club
+    keep: float  # factor on the starts of a club's players at each of its matches
     rate: float  # share of a surprise that ratings take
     edge_rate: float  # the same of the home edge
     margin_cap: float  # goals; a wider win counts as this

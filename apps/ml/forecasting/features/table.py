@@ -76,7 +76,7 @@ class LeagueTableConstants(NamedTuple):
     """Numbers of the family, from ``features.table`` of the parameters."""
 
     cap: float  # points per match left beyond which a line is equally far
-    tenure_cap: int  # seasons at a level beyond which a team is equally at home there
+    tenure_cap: int  # seasons at a level beyond which further ones make no difference
     match_variance: float  # variance of the points of a club in a match
     tie_variance: float  # the same of what decides between clubs that are level
 
@@ -191,7 +191,7 @@ def rounds_of(competition: Any, is_this_season: bool) -> int:
 
 @njit(cache=True)
 def _is_ahead(one: Any, other: Any) -> bool:
-    """Whether a team stands before another: by points, goal difference, goals."""
+    """Whether a team ranks above another: by points, goal difference, goals."""
     if one.points != other.points:
         return bool(one.points > other.points)
     if one.difference != other.difference:

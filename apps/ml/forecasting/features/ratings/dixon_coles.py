@@ -60,7 +60,7 @@ MATCH: Final = np.dtype(
         ("neutral", np.int16),
     ]
 )
-"""An observed result, without padding, so that equal states are equal bytes; those of a region stand together, in the
+"""An observed result, without padding, so that equal states are equal bytes; those of a region are adjacent, in the
 order in which they became known."""
 
 

@@ -42,7 +42,7 @@ class MarketConstants(NamedTuple):
     """Numbers of the family, from ``features.market`` of the parameters."""
 
     start: float  # variance of the strength of an unknown team
-    start_draw: float  # the same of its draws, as below
+    start_draw: float  # `_draw`: the same of its draws
     noise: float  # variance of a price around the ratings
     noise_draw: float
     drift: float  # variance per day
