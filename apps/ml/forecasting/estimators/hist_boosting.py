@@ -41,11 +41,11 @@ class HistBoosting(Estimator):
     """Trees of scikit-learn's histogram gradient boosting on the margin of a logit.
 
     scikit-learn's classifier cannot start from a given margin. What the trees have to add is small, so the log loss is
-    nearly quadratic in it: for each class, boosted trees fit the working response ``(y - p) / (p (1 - p))`` of the logit's
-    forecasts with the weights ``p (1 - p)``, as one step of iteratively reweighted least squares does.
+    nearly quadratic in it: for each class, boosted trees fit the working response ``(y - p) / (p (1 - p))`` of the
+    logit's forecasts with the weights ``p (1 - p)``, as one step of iteratively reweighted least squares does.
 
-    Parameters: ``logit``, the section of the `Logit` that they start from; ``columns`` and ``leave_out``, patterns of the
-    columns that are used, those of the logit among them, and of those that are not; ``trees``, the settings of
+    Parameters: ``logit``, the section of the `Logit` that they start from; ``columns`` and ``leave_out``, patterns of
+    the columns that are used, those of the logit among them, and of those that are not; ``trees``, the settings of
     ``HistGradientBoostingRegressor``.
     """
 

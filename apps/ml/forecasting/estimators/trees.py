@@ -28,8 +28,8 @@ class XGBoost(Estimator):
     is the mean of several trees on different samples. Constant columns, such as those of line-ups where no source has
     any, are left out: otherwise they would be sampled in place of others.
 
-    Parameters: ``logit``, the section of the `Logit` that they start from; ``columns`` and ``leave_out``, patterns of the
-    columns that are used, those of the logit among them, and of those that are not; ``rounds``; ``booster``, the
+    Parameters: ``logit``, the section of the `Logit` that they start from; ``columns`` and ``leave_out``, patterns of
+    the columns that are used, those of the logit among them, and of those that are not; ``rounds``; ``booster``, the
     parameters of xgboost, among them ``num_parallel_tree`` (trees of a round) and ``nthread``: more threads than free
     cores slow it down.
     """

@@ -13,9 +13,10 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from apps.ml.forecasting.arrays import Floats, Integers, Records
+from apps.ml.forecasting.arrays import Floats, Records
 from apps.ml.forecasting.features.catalogue import Feature, Side, sided
 from apps.ml.forecasting.features.events import DAY, OBSERVE, Events, Sizes, country_of
 from apps.ml.forecasting.kernels import njit
@@ -85,26 +86,14 @@ class ContextFeatures:
         rows.append(Feature("closed_doors", self.name, match, "", None, "yes or no", closed))
         return tuple(rows)
 
-    def schedule(
-        self,
-        match: Integers,
-        competition: Integers,
-        season: Integers,
-        home: Integers,
-        away: Integers,
-        kickoff: Integers,
-    ) -> None:
-        """Replace the calendar by ids and kick-offs (microseconds since 1970, UTC), shape (n,) each.
-
-        Of rows with the same match id the last one counts.
-        """
-        _, latest = np.unique(match[::-1], return_index=True)
-        chosen = match.size - 1 - latest
-        calendar = np.empty(2 * chosen.size, dtype=ENTRY)
-        calendar["team"] = np.concatenate((home[chosen], away[chosen]))
-        calendar["kickoff"] = np.tile(kickoff[chosen], 2)
-        calendar["competition"] = np.tile(competition[chosen], 2)
-        calendar["season"] = np.tile(season[chosen], 2)
+    def schedule(self, matches: pd.DataFrame) -> None:
+        """Replace the calendar; of rows with the same match id the last one counts."""
+        chosen = matches.drop_duplicates("match_id", keep="last").sort_values("match_id")
+        calendar = np.empty(2 * len(chosen), dtype=ENTRY)
+        calendar["team"] = np.concatenate((chosen["home_team_id"], chosen["away_team_id"]))
+        calendar["kickoff"] = np.tile(chosen["kickoff_at"].to_numpy(dtype="datetime64[us]").view(np.int64), 2)
+        calendar["competition"] = np.tile(chosen["competition_id"], 2)
+        calendar["season"] = np.tile(chosen["season_id"], 2)
         self._calendar = calendar[np.lexsort((calendar["season"], calendar["kickoff"], calendar["team"]))]
 
     def trim(self, moment: int) -> None:

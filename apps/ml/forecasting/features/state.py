@@ -209,14 +209,7 @@ class FeatureState:
         with self._lock:
             for family in self._families:
                 if isinstance(family, ContextFeatures):
-                    family.schedule(
-                        rows["match_id"].to_numpy(dtype=np.int64),
-                        rows["competition_id"].to_numpy(dtype=np.int64),
-                        rows["season_id"].to_numpy(dtype=np.int64),
-                        rows["home_team_id"].to_numpy(dtype=np.int64),
-                        rows["away_team_id"].to_numpy(dtype=np.int64),
-                        rows["kickoff_at"].to_numpy(dtype="datetime64[us]").view(np.int64),
-                    )
+                    family.schedule(rows)
 
     def _run(self, results: EventRows | None, fixtures: EventRows | None, lineups: pd.DataFrame | None) -> Floats:
         out = np.full((0 if fixtures is None else fixtures.events.size, len(self.names)), np.nan)
