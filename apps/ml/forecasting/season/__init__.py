@@ -65,23 +65,10 @@ def simulate(
     gives `win` and a draw one; `deductions` are taken from clubs, shape (clubs,).
     """
     scores = draw(
-        clubs=clubs,
-        fixtures=fixtures,
-        p=p,
-        expected=expected,
-        rho=rho,
-        doubt=doubt,
-        simulations=simulations,
-        seed=seed,
+        clubs=clubs, fixtures=fixtures, p=p, expected=expected, rho=rho, doubt=doubt, simulations=simulations, seed=seed
     )
     places, points = rank(
-        clubs=clubs,
-        played=played,
-        fixtures=fixtures,
-        scores=scores,
-        rule=rule,
-        win=win,
-        deductions=deductions,
+        clubs=clubs, played=played, fixtures=fixtures, scores=scores, rule=rule, win=win, deductions=deductions
     )
     shares = np.zeros((clubs, clubs))
     for club in range(clubs):
