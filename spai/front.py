@@ -14,7 +14,10 @@ from apps.api.intake import body_limit as push_body_limit  # isort: skip  after 
 def body_limit(environ: Environ) -> int:
     """Return the largest body of a request; see `BufferedApplication`.
 
-    Raise `RefusedError` when the database, which has the API keys, does not answer.
+    Raises
+    ------
+    RefusedError
+        When the database, which has the API keys, does not answer.
     """
     try:
         limit = push_body_limit(environ)

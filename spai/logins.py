@@ -83,7 +83,13 @@ class LoginForm(AuthenticationForm):
     """The login form; it checks the passwords from one address one after the other, so that each failure is counted."""
 
     def clean(self) -> dict[str, Any]:
-        """Check name and password; after too many failures the error says when to try again."""
+        """Check name and password.
+
+        Raises
+        ------
+        ValidationError
+            When they are wrong, or after too many failures; the message contains when to try again.
+        """
         address = str(client_address(self.request))
         with try_lock_of(LockClass.LOGIN, zlib.crc32(address.encode()) - 2**31, patience=PATIENCE) as is_next:
             if not is_next:

@@ -60,7 +60,10 @@ class NotReadyError(Exception):
 def load_world() -> SimulatedWorld:
     """Return the world of this database's source `sandbox`, which is created if it is missing.
 
-    Raise `NotReadyError` when the database does not respond, or the row lacks seed or anchor.
+    Raises
+    ------
+    NotReadyError
+        When the database does not respond, or the row lacks seed or anchor.
     """
     try:
         source = ensure_sandbox(now=timezone.now())
@@ -104,7 +107,10 @@ class SandboxApplication:
     def site(self) -> SandboxSite:
         """Return the site, which is created at the first call.
 
-        Raise `NotReadyError` when the world cannot be loaded; a call at least a second later tries again.
+        Raises
+        ------
+        NotReadyError
+            When the world cannot be loaded; a call at least a second later tries again.
         """
         if self._site is not None:
             return self._site

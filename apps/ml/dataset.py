@@ -90,7 +90,10 @@ class UnsettledFactsError(RuntimeError):
 def export(world: World, *, as_of: datetime) -> Export:
     """Return the facts known before `as_of`, and the fixtures after it.
 
-    Raise `UnsettledFactsError` when an ingest changed facts during every attempt.
+    Raises
+    ------
+    UnsettledFactsError
+        When an ingest changed facts during every attempt.
     """
     for _ in range(ATTEMPTS):
         before = data_snapshot(world)

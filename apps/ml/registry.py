@@ -68,9 +68,25 @@ def register(
 ) -> RegisteredVersion:
     """Log a run and register its model, unless a version with this `key` exists; return the version.
 
-    `key` is the hash of data, parameters and code that the model was made from, `names` are the features that it takes,
-    in order. Parameters and metrics are nested; numbers and texts are logged under dotted names. `files` are files and
-    folders to store with the run. Raise `RegistryError` when MLflow cannot be reached or refuses.
+    Parameters
+    ----------
+    world, key : str
+        World of the model, and the hash of data, parameters and code that it was made from.
+    bundle : bytes
+        The served files.
+    names : sequence of str
+        Features that the model takes, in order.
+    params, metrics : mapping
+        Nested mappings; numbers and texts are logged under dotted names.
+    tags : mapping
+        Hashes, code revision and the like.
+    files : sequence of Path
+        Files and folders to store with the run: plots, report, metrics.
+
+    Raises
+    ------
+    RegistryError
+        When MLflow cannot be reached or refuses.
     """
     import mlflow
 
@@ -96,7 +112,10 @@ def register(
 def set_aliases(*, world: str, aliases: Mapping[str, int | None]) -> None:
     """Set the aliases of the world's registered model; delete those whose version is None.
 
-    Raise `RegistryError` when MLflow cannot be reached or has no such version.
+    Raises
+    ------
+    RegistryError
+        When MLflow cannot be reached or has no such version.
     """
     import mlflow
 
@@ -116,7 +135,10 @@ def set_aliases(*, world: str, aliases: Mapping[str, int | None]) -> None:
 def describe(*, world: str, registered: RegisteredVersion, card: str) -> bool:
     """Store a model card as artifact and description of a version; return whether it changed.
 
-    Raise `RegistryError` when MLflow cannot be reached or has no such version.
+    Raises
+    ------
+    RegistryError
+        When MLflow cannot be reached or has no such version.
     """
     import mlflow
 

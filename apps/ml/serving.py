@@ -105,11 +105,16 @@ def current(
 
 
 def keep_current(*, clock: Callable[[], datetime], rounds: int | None = None) -> None:
-    """Load, warm up and replace the champions once a second, in a background thread; endlessly without `rounds`.
+    """Load, warm up and replace the champions once a second, in a background thread.
 
     Existing champions are loaded in the first round, before the process reports that it is ready. Without one,
     libraries and kernels are loaded after that round, so that the first champion serves within seconds. No request
     waits for a library, a kernel or a model.
+
+    Parameters
+    ----------
+    rounds
+        Number of rounds; endless by default.
     """
     warmed: dict[World, int] = {}
     prepare_at = time.monotonic()

@@ -29,7 +29,13 @@ class Memory:
         self.used = 0
 
     def take(self, size: int) -> None:
-        """Count the bytes of a piece; raise `RefusedError` instead when they would exceed `MEMORY_LIMIT`."""
+        """Count the bytes of a piece.
+
+        Raises
+        ------
+        RefusedError
+            When it would exceed `MEMORY_LIMIT`; the piece is not counted then.
+        """
         if self.used + size > MEMORY_LIMIT:
             raise unavailable(
                 "memory", f"This site is receiving more than it can hold. Try again in {RETRY_SECONDS} seconds."
@@ -54,8 +60,17 @@ class Body:
     async def read(self, limit: int) -> bytes:
         """Receive the body to its end.
 
-        Raise `RefusedError` when it is larger than `limit` bytes, does not arrive in time, or the bodies of the process
-        are too many, and `ClientGoneError` when the connection ends before the body does.
+        Parameters
+        ----------
+        limit : int
+            Largest body in bytes.
+
+        Raises
+        ------
+        RefusedError
+            When it is larger than `limit`, does not arrive in time, or the bodies of the process are too many.
+        ClientGoneError
+            When the connection ends before the body does.
         """
         if not self._exists:
             return b""

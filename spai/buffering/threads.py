@@ -53,9 +53,19 @@ class Threads:
     async def run(self, environ: Environ, disconnected: Callable[[], Awaitable[None]] | None = None) -> WsgiResponse:
         """Run a request in a thread.
 
-        `disconnected` returns an awaitable that ends when the client has closed the connection. Raise `RefusedError`
-        when too many are waiting, or this one has waited too long, and `ClientGoneError` when the client disconnected
-        before a thread began the request, which is then not executed.
+        Parameters
+        ----------
+        environ : dict
+            The request as WSGI describes it.
+        disconnected : callable, optional
+            Returns an awaitable that ends when the client has closed the connection. Not checked by default.
+
+        Raises
+        ------
+        RefusedError
+            When too many are waiting, or this one has waited too long.
+        ClientGoneError
+            When the client disconnected before a thread began the request, which is then not executed.
         """
         if self._open >= self._count + WAITING_LIMIT:
             raise overloaded()

@@ -75,7 +75,10 @@ def environ_of(scope: Scope) -> Environ:
 def call(application: WsgiApplication, environ: Environ) -> WsgiResponse:
     """Run a WSGI application for one request and collect its response.
 
-    What the application raises before the response has begun is raised here too.
+    Raises
+    ------
+    Exception
+        What the application raised before the response began.
     """
     begun: list[tuple[str, Headers]] = []
     written: list[bytes] = []

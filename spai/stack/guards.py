@@ -20,7 +20,10 @@ SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 def alone(stack: Stack) -> Iterator[None]:
     """Hold the lock that keeps other `up`, `down` and `restart` commands away from this stack.
 
-    Raise `StackError` when another command holds it.
+    Raises
+    ------
+    StackError
+        When another command holds it.
     """
     stack.run.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = stack.run / "lock"

@@ -21,8 +21,12 @@ from spai.stack.supervision import Supervisor
 def up(report: Report) -> None:
     """Start what does not run, wait until the site answers, and print where it is and what is still starting.
 
-    Raise `StackError` when a process fails; the message has its name, the end of its log and the next step. When
-    interrupted, stop everything that this call started.
+    Raises
+    ------
+    StackError
+        When a process fails; the message has its name, the end of its log and the next step.
+    KeyboardInterrupt
+        When interrupted; everything that this call started has been stopped.
     """
     stack = environment.load()
     refuse_old_names(stack)
@@ -155,7 +159,10 @@ def end(stack: Stack, report: Report) -> None:
 def restart(report: Report, name: str | None = None) -> None:
     """Stop and start one process, or everything.
 
-    Raise `StackError` as `up`; also when there is no such process, or the stack does not run.
+    Raises
+    ------
+    StackError
+        As `up`; also when there is no such process, or the stack does not run.
     """
     stack = environment.load()
     refuse_old_names(stack)

@@ -97,7 +97,10 @@ def round_file(stack: Stack) -> Path:
 def check_monitor(stack: Stack) -> str:
     """Check the health of the monitor itself; return when its latest round began.
 
-    Raise `Unhealthy` when that is too long ago, or the running monitor has not begun one.
+    Raises
+    ------
+    Unhealthy
+        When that is too long ago, or the running monitor has not begun one.
     """
     file = round_file(stack)
     start = running_since(Supervisor(stack), MONITOR)

@@ -76,7 +76,13 @@ def repair_roles(stack: Stack, report: Report) -> None:
 
 
 def make_mlflow_database(stack: Stack) -> None:
-    """Create MLflow's database on the operator's server when it is missing."""
+    """Create MLflow's database on the operator's server when it is missing.
+
+    Raises
+    ------
+    StackError
+        When that server refuses.
+    """
     name = urlsplit(stack.mlflow_database).path.strip("/")
     try:
         with psycopg.connect(stack.value("DATABASE_URL"), autocommit=True) as connection:
@@ -94,8 +100,12 @@ def make_mlflow_database(stack: Stack) -> None:
 def prepare_site(stack: Stack, report: Report) -> str:
     """Migrate, collect static files and create the first admin user; return the user's password when it is new.
 
-    Everything is skipped when the last start did it for the same code, packages and database. Raise `StackError` when
-    the site's code cannot be loaded, or a step fails.
+    Everything is skipped when the last start did it for the same code, packages and database.
+
+    Raises
+    ------
+    StackError
+        When the site's code cannot be loaded, or a step fails.
     """
     mark = stack.var / "prepared.json"
     now = {

@@ -57,7 +57,10 @@ class Process:
 def table(stack: Stack, beat_started_at: Callable[[], datetime | None] = lambda: None) -> list[Process]:
     """Return the processes that this stack runs, in the order of their start: each after those that it needs.
 
-    Raise `ServerError` when a server's program cannot be found.
+    Raises
+    ------
+    ServerError
+        When a server's program cannot be found.
     """
     processes = []
     if not stack.is_external("postgres"):

@@ -25,7 +25,10 @@ LINES_OF_LOG = 15
 def await_ready(supervisor: Supervisor, processes: Sequence[Process], report: Report, *, quiet: bool = False) -> None:
     """Wait until every process is ready, and report each unless `quiet`.
 
-    Raise `StackError` when one is not ready within `PATIENCE`, or supervisor gives up on it.
+    Raises
+    ------
+    StackError
+        When one is not ready within `PATIENCE`, or supervisor gives up on it.
     """
     end, pause = time.monotonic() + PATIENCE, 0.05
     waiting = {process.name: process for process in processes}

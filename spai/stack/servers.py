@@ -82,10 +82,19 @@ def system_postgres() -> list[Program]:
 
 
 def find_postgres(choice: str = "auto", major: int | None = None) -> Program:
-    """Return the PostgreSQL to use; raise `ServerError` when there is no suitable one.
+    """Find the PostgreSQL to use.
 
-    `choice` is ``system``, ``embedded``, or ``auto`` for the machine's when it is new enough, otherwise the embedded
-    one. `major` is the version that created the cluster; no other can run it.
+    Parameters
+    ----------
+    choice : {'auto', 'system', 'embedded'}
+        `auto` uses the machine's when it is new enough, otherwise the embedded one.
+    major : int, optional
+        The major version that created the cluster; no other can run it.
+
+    Raises
+    ------
+    ServerError
+        When there is no suitable one.
     """
     programs = [] if choice == "embedded" else system_postgres()
     if choice != "system" and (embedded := embedded_postgres()):
@@ -110,9 +119,12 @@ def find_postgres(choice: str = "auto", major: int | None = None) -> Program:
 
 
 def find_redis(choice: str = "auto") -> Program:
-    """Return the Redis or Valkey server to use, by `choice` as in `find_postgres`.
+    """Find the Redis or Valkey server to use; `choice` as in `find_postgres`.
 
-    Raise `ServerError` when there is none that is new enough.
+    Raises
+    ------
+    ServerError
+        When there is none that is new enough.
     """
     names = [] if choice == "embedded" else ["redis-server", "valkey-server"]
     for name in names:
@@ -151,7 +163,10 @@ def runs(command: Sequence[str]) -> bool:
 def unprivileged_mode() -> str:
     """Return how PostgreSQL, which refuses to run as root, is started: `plain`, `namespace` or `nobody`.
 
-    Raise `ServerError` as root on a machine that offers neither of the last two.
+    Raises
+    ------
+    ServerError
+        As root on a machine that offers neither of the last two.
     """
     if os.name != "posix" or os.geteuid() != 0:
         return "plain"
@@ -254,7 +269,10 @@ def unprivileged(command: Sequence[str], mode: str | None = None) -> list[str]:
 def make_cluster(cluster: Cluster, user: str, password: str, mode: str | None = None) -> None:
     """Create the files of a new cluster whose superuser is `user`.
 
-    Raise `ServerError` when initdb fails; it leaves nothing in the folder.
+    Raises
+    ------
+    ServerError
+        When initdb fails; it leaves nothing in the folder.
     """
     mode = mode or unprivileged_mode()
     cluster.data.parent.mkdir(parents=True, exist_ok=True)

@@ -162,8 +162,12 @@ class Supervisor:
     def call(self, function: str, *arguments: Any) -> Any:
         """Call a function of its `supervisor` namespace, over a connection of its own.
 
-        Raise `xmlrpc.client.Fault` when supervisor refuses, `OSError` or `http.client.HTTPException` when it does not
-        answer.
+        Raises
+        ------
+        xmlrpc.client.Fault
+            When supervisor refuses.
+        OSError, http.client.HTTPException
+            When it does not answer.
         """
         address = f"http://{socket_path(self.stack).name}"
         with xmlrpc.client.ServerProxy(address, transport=SocketTransport(socket_path(self.stack))) as proxy:
@@ -230,7 +234,10 @@ def processes_of(stack: Stack) -> list[Process]:
 def start(stack: Stack, processes: Sequence[Process], claims: Claims) -> Supervisor:
     """Write the configuration and start supervisor, which inherits `claims`; of the processes only the monitor runs.
 
-    Raise `SupervisorError` when it does not answer within ten seconds.
+    Raises
+    ------
+    SupervisorError
+        When it does not answer within ten seconds.
     """
     for folder in (stack.run, stack.logs, socket_path(stack).parent):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -266,10 +273,17 @@ def start(stack: Stack, processes: Sequence[Process], claims: Claims) -> Supervi
 
 
 def stop(stack: Stack, patience: float) -> list[str]:
-    """Stop all processes and supervisor in order, then every process that still has this stack's mark.
+    """Stop all processes and supervisor in order, then every process that still carries this stack's mark.
 
-    The orderly stop may take `patience` seconds. Return the names of the processes (or commands) that were left and had
-    to be stopped one by one.
+    Parameters
+    ----------
+    patience : float
+        How long the orderly stop may take, in seconds.
+
+    Returns
+    -------
+    list of str
+        The names of the processes (or commands) that were left and had to be stopped one by one.
     """
     supervisor = Supervisor(stack)
     with contextlib.suppress(*UNREACHABLE, psutil.Error):

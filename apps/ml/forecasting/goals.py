@@ -88,8 +88,19 @@ class ScorelineGrid:
 def grid(mu_home: float, mu_away: float, p: Sequence[float], rho: float = 0.0) -> ScorelineGrid:
     """Return the grid of expected goals whose regions sum to given 1X2 probabilities exactly.
 
-    A negative `rho`, the Dixon-Coles correction of low scores, makes 0-0 and 1-1 likelier. Raise `ValueError` when
-    goals are not above 0 or the probabilities are invalid.
+    Parameters
+    ----------
+    mu_home, mu_away : float
+        Expected goals, above 0.
+    p : sequence of three floats
+        Calibrated probabilities of home, draw and away.
+    rho : float
+        Dixon-Coles correction of low scores; negative makes 0-0 and 1-1 likelier.
+
+    Raises
+    ------
+    ValueError
+        When goals are not above 0 or the probabilities are invalid.
     """
     wanted = tuple(float(value) for value in p)
     if not (mu_home > 0.0 and mu_away > 0.0 and math.isfinite(mu_home) and math.isfinite(mu_away)):
@@ -106,8 +117,16 @@ def grid(mu_home: float, mu_away: float, p: Sequence[float], rho: float = 0.0) -
 def scorelines(mu: ArrayLike, p: ArrayLike, rho: ArrayLike = 0.0) -> Floats:
     """Return the cells of the grids of many matches, shape (n, 11, 11), to draw from.
 
-    They are those of `grid`, but for the last bit: regions sum to the probabilities within rounding. Expected goals
-    have shape (n, 2) and are above 0, probabilities (n, 3), and `rho` is a scalar or has shape (n,).
+    They are those of `grid`, but for the last bit: regions sum to the probabilities within rounding.
+
+    Parameters
+    ----------
+    mu : array_like, shape (n, 2)
+        Expected goals of home and away, above 0.
+    p : array_like, shape (n, 3)
+        Calibrated probabilities of home, draw and away.
+    rho : array_like, scalar or shape (n,)
+        Dixon-Coles correction of low scores.
     """
     expected = np.asarray(mu, dtype=np.float64).reshape(-1, 2)
     wanted = np.asarray(p, dtype=np.float64).reshape(-1, 3)
@@ -120,7 +139,15 @@ def scorelines(mu: ArrayLike, p: ArrayLike, rho: ArrayLike = 0.0) -> Floats:
 
 
 def outcome_probabilities(mu_home: ArrayLike, mu_away: ArrayLike, rho: ArrayLike = 0.0) -> Floats:
-    """Return home, draw and away from expected goals, shape (n, 3)."""
+    """Return home, draw and away from expected goals, shape (n, 3).
+
+    Parameters
+    ----------
+    mu_home, mu_away : array_like, shape (n,)
+        Expected goals.
+    rho : array_like, scalar or shape (n,)
+        Dixon-Coles correction of low scores.
+    """
     home, away = np.asarray(mu_home, dtype=np.float64), np.asarray(mu_away, dtype=np.float64)
     of_home, of_away = _poisson(home), _poisson(away)
     up_to_home, up_to_away = np.cumsum(of_home, axis=1), np.cumsum(of_away, axis=1)
@@ -134,9 +161,19 @@ def outcome_probabilities(mu_home: ArrayLike, mu_away: ArrayLike, rho: ArrayLike
 
 
 def split_total(p: Floats, total: Floats) -> Floats:
-    """Return goals of home and away, shape (n, 2), that sum to `total` and have the home lean of `p`.
+    """Return expected goals that sum to `total` and have the difference of home and away probability of `p`.
 
-    The lean is the probability of a home win less that of an away win; it is found by bisection to 1e-9 of a share.
+    Parameters
+    ----------
+    p : ndarray, shape (n, 3)
+        Probabilities of home, draw and away.
+    total : ndarray, shape (n,)
+        Expected goals of both sides together.
+
+    Returns
+    -------
+    ndarray, shape (n, 2)
+        Goals of home and away; found by bisection to 1e-9 of a share.
     """
     lean = p[:, 0] - p[:, 2]
     low, high = np.full(len(p), 0.001), np.full(len(p), 0.999)

@@ -150,9 +150,14 @@ def score(p: ArrayLike, y: ArrayLike) -> Scores:
 def devig(odds: ArrayLike, method: Devig = "power") -> Floats:
     """Return the fair probabilities of decimal prices, shape (n, 3); a row with a missing price is NaN.
 
-    The method ``power`` raises the inverse prices to the exponent that makes them sum to 1; ``multiplicative`` divides
-    them by their sum; ``shin`` takes a share of insiders into account, see Shin (1993), "Measuring the incidence of
-    insider trading in a market for state-contingent claims", Economic Journal 103, 1141-1153.
+    Parameters
+    ----------
+    odds : array_like, shape (n, 3)
+        Decimal prices, each above 1.
+    method : {"power", "multiplicative", "shin"}
+        ``power`` raises the inverse prices to the exponent that makes them sum to 1; ``multiplicative`` divides them by
+        their sum; ``shin`` takes a share of insiders into account, see Shin (1993), "Measuring the incidence of insider
+        trading in a market for state-contingent claims", Economic Journal 103, 1141-1153.
     """
     inverse = 1.0 / np.asarray(odds, dtype=np.float64)
     if method == "multiplicative":
@@ -176,8 +181,12 @@ def season_starts(first: datetime, last: datetime, month: int = 7, day: int = 1)
 def walk_forward(as_of: Any, known_at: Any, starts: Sequence[datetime]) -> Iterator[Split]:
     """Yield a split for each start: train on what was known before, test on forecasts until the next start.
 
-    `as_of` and `known_at` are Series of aware times, or datetime64 arrays in UTC, shape (n,): when each row is
-    forecast, and when its result is known. Rows without `known_at` are never trained on. Starts are aware and rise.
+    Parameters
+    ----------
+    as_of, known_at : Series of aware times, or datetime64 arrays in UTC, shape (n,)
+        When each row is forecast, and when its result is known; rows without `known_at` are never trained on.
+    starts : sequence of datetime
+        Aware, rising.
     """
     forecast_at, known = _times(as_of), _times(known_at)
     moments = [np.datetime64(start.astimezone(UTC).replace(tzinfo=None), "us") for start in starts]
@@ -195,7 +204,14 @@ def paired_bootstrap(
 ) -> Interval:
     """Return the mean of paired differences with a bootstrap interval over match days.
 
-    `difference` is the score of one forecast minus that of another for the same match, shape (n,).
+    Parameters
+    ----------
+    difference : array_like, shape (n,)
+        Score of one forecast minus the score of another for the same match.
+    days : array_like, shape (n,)
+        Groups that are drawn together, because matches of one day are correlated.
+    draws, level, seed
+        Number of resamples, level of the interval, seed of the generator.
     """
     values = np.asarray(difference, dtype=np.float64)
     return ratio_bootstrap(values, np.ones(values.size), days, draws, level, seed)

@@ -103,9 +103,18 @@ def simulation(
 ) -> dict[str, Any]:
     """Return the simulation: each strategy of each model at each line, with a summary in words.
 
-    `models` are the tested forecasts of each model, the same matches in the same order of time. Only `best`, which is
-    served, and models labelled with prices are simulated. `closing` are fair probabilities, shape (n, 3), NaN where
-    there are none; `section` and `evaluate` are sections of the parameters.
+    Parameters
+    ----------
+    models : dict
+        Tested forecasts of each model, the same matches in the same order of time.
+    best : str
+        The model that is served; models labelled with prices are simulated too.
+    odds : DataFrame
+        Rows of `schema.ODDS`.
+    closing : ndarray, shape (n, 3)
+        Fair closing probabilities, NaN where there are none.
+    section, evaluate : dict
+        Sections ``betting`` and ``evaluate`` of the parameters.
     """
     any_rows = models[best]
     y = any_rows["outcome"].to_numpy(dtype=np.int64)

@@ -97,10 +97,14 @@ def by_group(
 ) -> list[dict[str, Any]]:
     """Return the scores of the best model and of base rates for each group of matches, in the order of the groups.
 
-    `line` is the closing line as probabilities, shape (n, 3), NaN where it is not quoted. Columns that begin with
-    ``quoted_`` are means over the `quoted_n` matches where it is, and null where that is none. Each group has
-    ``base_gap``, model less base rates in log loss, and ``line_gap``, model less line in RPS where it is quoted, with
-    bootstrap intervals over match days.
+    Parameters
+    ----------
+    line : ndarray, shape (n, 3)
+        The closing line as probabilities, NaN where it is not quoted. Columns that begin with ``quoted_`` are means
+        over the `quoted_n` matches where it is, and null where that is none.
+    section : dict
+        Section ``evaluate`` of the parameters. Each group has ``base_gap``, model less base rates in log loss, and
+        ``line_gap``, model less line in RPS where it is quoted, with bootstrap intervals over match days.
     """
     y = best["outcome"].to_numpy(dtype=np.int64)
     quoted = ~np.isnan(line[:, 0])

@@ -147,10 +147,22 @@ def pack(
     golden: Floats,
     tolerance: float = GOLDEN_TOLERANCE,
 ) -> bytes:
-    """Return the bundle of the estimator saved in the folder `model`, as an uncompressed zip.
+    """Return the bundle as an uncompressed zip.
 
-    `golden` are features, shape (n, features). `tolerance` is the largest difference of a golden probability, or of
-    golden expected goals, when the bundle is opened.
+    Parameters
+    ----------
+    manifest : Manifest
+        What it was made from.
+    model : Path
+        Folder of the saved estimator.
+    state : bytes
+        The feature state at the end of the training data.
+    catalogue : list of dict
+        One row for each feature.
+    golden : ndarray, shape (n, features)
+        Features of the golden rows.
+    tolerance : float
+        Largest difference of a golden probability, or of golden expected goals, when the bundle is opened.
     """
     estimator = estimators.load(model)
     paths = sorted(path for path in model.rglob("*") if path.is_file())
@@ -171,7 +183,10 @@ def pack(
 def unpack(content: bytes, folder: Path, *, sha256: str | None = None) -> Bundle:
     """Write the files of a bundle into `folder` and return it, checked.
 
-    Raise `BundleError` when the bytes do not have the hash `sha256` or are not a bundle, or as `open_folder` does.
+    Raises
+    ------
+    BundleError
+        When the bytes do not have the hash `sha256` or are not a bundle, or a check of `open_folder` fails.
     """
     if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
         raise BundleError("the bundle does not have the registered sha256")
@@ -205,8 +220,11 @@ def _extract(content: bytes, folder: Path) -> None:
 def open_folder(folder: Path) -> Bundle:
     """Return the bundle in an unpacked folder.
 
-    Raise `BundleError` when a file is missing or changed, the format is another, the columns do not match, or the
-    golden rows give other forecasts here than where the bundle was made.
+    Raises
+    ------
+    BundleError
+        When a file is missing or changed, the format is another, the columns do not match, or the golden rows give
+        other forecasts here than where the bundle was made.
     """
     try:
         header = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
@@ -238,10 +256,13 @@ def names_of(content: bytes) -> tuple[str, ...] | None:
 
 
 def check_golden(estimator: Estimator | Calibrated, golden: Mapping[str, Any]) -> None:
-    """Raise `BundleError` when the golden rows do not give the stored forecasts.
+    """Check that the golden rows give the stored forecasts.
 
-    Probabilities and expected goals may differ by the stored tolerance, and by no more than `OTHER_PYTHON_TOLERANCE`
-    when another version of Python made the bundle.
+    Raises
+    ------
+    BundleError
+        When a probability or an expected number of goals differs by more than the stored tolerance, or by more than
+        `OTHER_PYTHON_TOLERANCE` when another version of Python made the bundle.
     """
     tolerance, made_with, here = golden["tolerance"], golden.get("python", FIRST_PYTHON), running_python()
     origin = "those of the training machine"

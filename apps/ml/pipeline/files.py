@@ -132,7 +132,18 @@ def read_frame(path: Path, columns: list[str] | None = None) -> pd.DataFrame:
 
 
 def read_rows(path: Path, columns: list[str], rows: NDArray[np.integer[Any]]) -> pd.DataFrame:
-    """Return rows of a parquet file by their position, in the given order, without reading the groups between them."""
+    """Return rows of a parquet file by their position, in the given order, without reading the groups between them.
+
+    Parameters
+    ----------
+    rows : ndarray of int, shape (n,)
+        Positions in the file; n > 0.
+
+    Returns
+    -------
+    DataFrame, shape (n, columns)
+        With a new index.
+    """
     import numpy as np
     import pandas as pd
     import pyarrow.parquet as pq

@@ -11,8 +11,16 @@ from apps.ml.forecasting.arrays import Floats
 def passed(p: Floats, best: str, scores: dict[str, dict[str, float]], section: dict[str, Any]) -> list[dict[str, Any]]:
     """Return each gate with its measured value, its bound, whether it passed and why.
 
-    `p` are calibrated out-of-sample forecasts of the best model, shape (n, 3); `scores` are those of all models, the
-    base rates among them, on the same matches.
+    Parameters
+    ----------
+    p : ndarray, shape (n, 3)
+        Calibrated out-of-sample forecasts of the best model.
+    best : str
+        Its name.
+    scores : dict
+        Scores by model, the base rates among them, on the same matches.
+    section : dict
+        Section ``gates`` of the parameters.
     """
     gain = scores["base_rates"]["log_loss"] - scores[best]["log_loss"]
     limit = scoring.ece_limit(p, section["ece_quantile"], section["ece_draws"]) + section["ece_allowance"]

@@ -18,9 +18,15 @@ def shuffled(
 ) -> list[dict[str, Any]]:
     """Return, for each group of columns, the increase of the log loss when they are shuffled among the test matches.
 
-    The columns of a group are shuffled together; those that the model does not use are skipped. Similar columns replace
-    each other, so that the losses of single columns are low and do not sum to the loss of their group. Losses are means
-    over the shuffles, their intervals are over match days.
+    The columns of a group are shuffled together. Similar columns replace each other, so that the losses of single
+    columns are low and do not sum to the loss of their group.
+
+    Parameters
+    ----------
+    groups : mapping
+        Names of columns by the name of their group; columns that the model does not use are skipped.
+    repeats : int
+        Number of shuffles, whose losses are averaged; the interval is over match days.
     """
     intact = data.losses(model)
     generator = np.random.default_rng(data.seed)

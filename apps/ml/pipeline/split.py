@@ -20,10 +20,15 @@ class TooLittleHistoryError(ValueError):
 
 
 def folds(matches: pd.DataFrame, params: dict[str, Any], profile: str = "production") -> list[dict[str, Any]]:
-    """Return the steps in the order of time; raise `TooLittleHistoryError` when none has enough rows.
+    """Return the steps in the order of time.
 
     Each has the time of its fit (`start`), the end of its forecasts (`end`, None for the last), the first time of its
     training rows (`train_from`), numbers of rows, and its purpose: test, or only calibration of later steps.
+
+    Raises
+    ------
+    TooLittleHistoryError
+        When no step has enough training and test rows.
     """
     section = params["split"]
     begin = matches["as_of"].min() + timedelta(days=section["warm_up_days"])

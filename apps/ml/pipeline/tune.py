@@ -55,7 +55,10 @@ class TuningStep:
 def steps_before(keys: pd.DataFrame, first_tested: datetime, params: Mapping[str, Any]) -> list[TuningStep]:
     """Return the latest steps that use only what was known before `first_tested`.
 
-    Raise `NothingToTuneError` when there is none.
+    Raises
+    ------
+    NothingToTuneError
+        When there is none.
     """
     past = keys[keys["known_at"] < first_tested]
     section = dict(params["split"]) | {"test_refits": params["tune"]["steps"], "calibrate_refits": 0}
@@ -123,8 +126,16 @@ def search(
 ) -> dict[str, Any]:
     """Try parameters until the time is over; return the best ones of the study.
 
-    `name` and `storage` are the name of the study and the URL of its database. No trial begins after `seconds`;
-    `trials` limits those of this process.
+    Parameters
+    ----------
+    kind, profile : str
+        The estimator, and the profile with its current parameters.
+    name, storage : str
+        Name of the study, and the URL of its database.
+    seconds : float
+        Time in seconds after which no trial begins.
+    trials : int or None
+        Maximum number of trials of this process.
     """
     import optuna
 

@@ -58,8 +58,11 @@ def promote(
 ) -> Promotion:
     """Make `version` the champion of its world; a second call is refused.
 
-    Raise `PromotionRefusedError` without a reason, or when the version is already champion, uses prices, or was made
-    for the real world with the smoke profile.
+    Raises
+    ------
+    PromotionRefusedError
+        Without a reason, or when the version is already champion, uses prices, or was made for the real world with
+        the smoke profile.
     """
     reason = reason.strip()
     if not reason:
@@ -106,9 +109,18 @@ def rollback(
 ) -> Promotion:
     """Undo the newest promotion: the champion before it becomes champion again.
 
-    A second rollback goes one step further back; it does not undo the first. `seen` is the id of the newest promotion
-    that the user saw. Raise `PromotionRefusedError` when it is no longer the newest, because of a double click or of
-    another user's decision, or when there was no other champion before.
+    A second rollback goes one step further back; it does not undo the first.
+
+    Parameters
+    ----------
+    seen
+        Id of the newest promotion that the user saw. When it is no longer the newest, because of a double click or of
+        another user's decision, the rollback is refused.
+
+    Raises
+    ------
+    PromotionRefusedError
+        When there was no other champion before, or the newest promotion is not the one that was seen.
     """
     wait_for(Lock.PROMOTION)
     present = selectors.champion(world)

@@ -40,8 +40,12 @@ def why_not_compared(version: ModelVersion) -> str:
 def compare(*, version: ModelVersion, now: datetime) -> Comparison:
     """Compare a version with the champion of its world on the matches that both forecast out of sample.
 
-    If the same files were compared under the same rules before, that row is returned. Raise `NothingToCompareError`
-    when the version can never be champion, the world has no champion, or the version is the champion.
+    If the same files were compared under the same rules before, that row is returned.
+
+    Raises
+    ------
+    NothingToCompareError
+        When the version can never be champion, the world has no champion, or the version is the champion.
     """
     if not selectors.may_be_champion(World(version.world), version.profile):
         raise NothingToCompareError(f"{version} {SMOKE_IS_NO_CHAMPION}")

@@ -100,7 +100,10 @@ class SettleReport:
 def forecast(match_id: int, *, now: datetime) -> LiveForecast:
     """Forecast one fixture by the champion that this process has loaded; nothing is stored.
 
-    Raise `NoForecastError` when there is no such match, it has kicked off, or its world has no champion yet.
+    Raises
+    ------
+    NoForecastError
+        When there is no such match, it has kicked off, or its world has no champion yet.
     """
     match = Match.objects.select_related("season__competition").filter(pk=match_id).first()
     if match is None:
@@ -113,7 +116,10 @@ def forecast(match_id: int, *, now: datetime) -> LiveForecast:
 def live_forecast(match: Match, fixture: Callable[[], pd.DataFrame], *, now: datetime) -> LiveForecast:
     """Forecast one match, stored or not; `fixture` returns its row of `dataset.fixtures` when it is needed.
 
-    Raise `NoForecastError` when its world has no champion yet.
+    Raises
+    ------
+    NoForecastError
+        When its world has no champion yet.
     """
     world = match.season.competition.world
     served = serving.latest(world, now=now)

@@ -125,8 +125,12 @@ class ChosenModel:
 def register(root: Path, *, now: datetime) -> list[Registration]:
     """Register the best model of a finished run and, before it, the best one that uses prices, as labelled.
 
-    The last one is the version that can be served; `files.REGISTERED` names it. Raise `registry.RegistryError` when
-    MLflow cannot be reached or refuses.
+    The last one is the version that can be served; `files.REGISTERED` names it.
+
+    Raises
+    ------
+    registry.RegistryError
+        When MLflow cannot be reached or refuses.
     """
     run, metrics = FinishedRun.read(root), files.read_json(root / files.METRICS)
     chosen = [ChosenModel(run, metrics, _key(run.manifest.world, run.hashes))]

@@ -59,8 +59,17 @@ def queue_run(
 ) -> PipelineRun:
     """Queue a run, unless one with the same world, `as_of` and profile is queued already; return it.
 
-    By default `as_of` is the latest 00:00 UTC, and the profile is that of `SPAI_PROFILE`. Raise `RunRefusedError` as
-    `refuse_impossible` does.
+    Parameters
+    ----------
+    as_of : datetime, optional
+        Facts known before it, fixtures after it; aware. The latest 00:00 UTC by default.
+    profile : str, optional
+        ``smoke`` or ``production``; `SPAI_PROFILE` by default.
+
+    Raises
+    ------
+    RunRefusedError
+        When the run cannot succeed: see `refuse_impossible`.
     """
     as_of = as_of or latest_midnight(now)
     refuse_impossible(world=World(world), as_of=as_of, now=now)
@@ -73,10 +82,13 @@ def latest_midnight(now: datetime) -> datetime:
 
 
 def refuse_impossible(*, world: World, as_of: datetime, now: datetime) -> None:
-    """Raise `RunRefusedError` when a run would have too few facts to learn from.
+    """Refuse a run that has too few facts to learn from.
 
-    That is when `as_of` is in the future, the world has no results, none was known before `as_of`, or too few were for
-    one step of the walk-forward evaluation.
+    Raises
+    ------
+    RunRefusedError
+        When `as_of` is in the future, the world has no results, none was known before `as_of`, or too few were for
+        one step of the walk-forward evaluation.
     """
     if as_of > now:
         raise RunRefusedError(f"{_moment(as_of)} is in the future. Choose today or an earlier day.")

@@ -35,7 +35,10 @@ def hypothetical_match(
 ) -> Match:
     """Return a match that is not stored.
 
-    Raise `WhatIfRefusedError` when a team would meet itself, or the day is over or too far away.
+    Raises
+    ------
+    WhatIfRefusedError
+        When a team would meet itself, or the day is over or too far away.
     """
     if home_team == away_team:
         raise WhatIfRefusedError("same-team", "away", f"{home_team.name} cannot meet itself. Choose two teams.")
@@ -69,7 +72,12 @@ def what_if(match: Match, *, now: datetime) -> LiveForecast:
     """Forecast a match that `hypothetical_match` returned.
 
     Ratings are those of today; results between now and then are not simulated. Rest and congestion use the known
-    fixtures. Raise `NoForecastError` when the world of the teams has no champion yet.
+    fixtures.
+
+    Raises
+    ------
+    NoForecastError
+        When the world of the teams has no champion yet.
     """
 
     def fixture() -> pd.DataFrame:

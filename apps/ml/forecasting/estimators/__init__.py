@@ -53,7 +53,10 @@ def create(name: str, params: Mapping[str, Any], *, seed: int) -> Estimator:
 def load(folder: Path) -> Estimator | Calibrated:
     """Load the estimator in a folder, with its calibration if it has one.
 
-    Raise `ModelFormatError` when the folder holds no estimator that this code can read.
+    Raises
+    ------
+    ModelFormatError
+        When the folder holds no estimator that this code can read.
     """
     try:
         content = json.loads((folder / "estimator.json").read_text(encoding="utf-8"))

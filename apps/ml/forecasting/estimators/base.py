@@ -54,10 +54,23 @@ class Estimator(ABC):
         self.rho = 0.0  # Dixon-Coles correction for the scoreline grid
 
     def fit(self, X: Floats, y: ArrayLike, *, names: Sequence[str], weights: Floats | None = None) -> Self:
-        """Fit to outcomes 0 home, 1 draw, 2 away, shape (n,); `X` has shape (n, k), and NaN where a feature is missing.
+        """Fit to outcomes.
 
-        Raise `MarketInputError` when one of the columns `names` is made of prices and the estimator does not use the
-        market.
+        Parameters
+        ----------
+        X : ndarray, shape (n, k)
+            Features; NaN where one is missing.
+        y : array_like of int, shape (n,)
+            0 home, 1 draw, 2 away.
+        names : sequence of str
+            Names of the columns.
+        weights : ndarray, shape (n,), optional
+            Weight of every match.
+
+        Raises
+        ------
+        MarketInputError
+            When a column is made of prices and the estimator does not use the market.
         """
         self.names = tuple(names)
         if X.ndim != 2 or X.shape[1] != len(self.names) or X.shape[0] == 0:
@@ -81,7 +94,13 @@ class Estimator(ABC):
         return other
 
     def wanted(self, names: Sequence[str]) -> list[str]:
-        """Return the columns that a fit would use; raise `MarketInputError` as `fit` does."""
+        """Return the columns that a fit would use.
+
+        Raises
+        ------
+        MarketInputError
+            When a column is made of prices and the estimator does not use the market.
+        """
         priced = [name for name in names if name.startswith(MARKET_PREFIXES)]
         if priced and not self.uses_market:
             raise MarketInputError(f"{self.kind} must not see prices, but was given {priced[:3]}")
@@ -115,10 +134,19 @@ class Estimator(ABC):
 
     @abstractmethod
     def parts(self, X: Floats, by: Grouping = group_of) -> dict[str, Floats]:
-        """Return what groups of columns add to the scores, up to a constant common to the classes; shape (n, 3) each.
+        """Return the contribution of each group of columns to the scores, up to a constant common to the classes.
 
-        `by` returns the group of a column; `str` makes each column a group. Contributions that belong to no single
-        column, such as a baseline or the strengths of a goal model, keep the name of their group.
+        Parameters
+        ----------
+        X : ndarray, shape (n, k)
+            Features.
+        by : callable
+            Returns the group of a column; `str` makes each column a group. Contributions that belong to no single
+            column, such as a baseline or the strengths of a goal model, keep the name of their group.
+
+        Returns
+        -------
+        dict of str to ndarray, shape (n, 3)
         """
 
     @abstractmethod

@@ -152,9 +152,18 @@ def fit_calibration(
 ) -> Calibration:
     """Return the calibration with the smallest loss on forecasts later than those that it was fitted to.
 
-    `p` are out-of-sample forecasts in the order of time, shape (n, 3). Of as many parts as `folds` says each but the
-    first is calibrated by a fit to the parts before it. Isotonic maps are tried with at least `isotonic_from`
-    forecasts.
+    Parameters
+    ----------
+    p : ndarray, shape (n, 3)
+        Out-of-sample forecasts in the order of time.
+    y : array_like of int, shape (n,)
+        Their outcomes.
+    methods : sequence of {"none", "temperature", "vector", "isotonic"}
+        Methods to try; isotonic maps only with at least `isotonic_from` forecasts.
+    folds : int
+        Number of parts of the rows; each part except the first is calibrated by a fit to the parts before it.
+    isotonic_from : int
+        See `methods`.
     """
     if len(p) < isotonic_from:
         methods = [method for method in methods if method != "isotonic"]

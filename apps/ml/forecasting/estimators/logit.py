@@ -109,8 +109,21 @@ def _best_penalty(X: Floats, y: Integers, weights: Floats, penalties: NDArray[An
 def newton(X: Floats, y: Integers, weights: Floats, l2: float) -> Floats:
     """Return coefficients of a multinomial logit with the draw as the reference class, shape (1 + k, 3).
 
-    `X` has standardised columns, shape (n, k). The intercept is not penalised. Raise `ConvergenceError` when the steps
-    do not become small.
+    Parameters
+    ----------
+    X : ndarray, shape (n, k)
+        Standardised columns.
+    y : ndarray of int, shape (n,)
+        Classes 0, 1, 2.
+    weights : ndarray, shape (n,)
+        Weights of the matches.
+    l2 : float
+        Penalty on squared slopes; the intercept is free.
+
+    Raises
+    ------
+    ConvergenceError
+        When the steps do not become small.
     """
     design = np.column_stack((np.ones(len(X)), X))
     width = design.shape[1]

@@ -51,9 +51,22 @@ class Pool(Estimator):
         names: Sequence[str],
         seed: int,
     ) -> Self:
-        """Return the pool of fitted members, in the order of the parameters, weighted by their earlier forecasts.
+        """Return the pool of fitted members, weighted by their earlier forecasts.
 
-        Each member takes all columns of `names`. `past` are out-of-sample forecasts, shape (members, n, 3).
+        Parameters
+        ----------
+        params : mapping
+            As of the class.
+        members : mapping of str to Estimator
+            By their names, in the order of the parameters; each takes all columns of `names`.
+        past : ndarray, shape (members, n, 3)
+            Out-of-sample forecasts of each, in the same order.
+        y : ndarray of int, shape (n,)
+            Outcomes.
+        names : sequence of str
+            Names of the columns of `X`.
+        seed : int
+            Kept with the model.
         """
         if list(members) != list(params["members"]):
             raise ValueError(f"the pool is made of {list(params['members'])}, not of {list(members)}")
@@ -129,7 +142,12 @@ class Pool(Estimator):
 def fitted_weights(scores: Floats, y: Integers) -> Floats:
     """Return the weights of a logarithmic pool with the smallest loss, shape (members,), none below 0.
 
-    `scores` are those of each member, centred over the classes, shape (members, n, 3).
+    Parameters
+    ----------
+    scores : ndarray, shape (members, n, 3)
+        Scores of each member, centred over the classes.
+    y : ndarray of int, shape (n,)
+        Outcomes.
     """
     from scipy.optimize import minimize
 

@@ -186,7 +186,13 @@ def result_rows(results: pd.DataFrame) -> EventRows:
 
 
 def fixture_rows(fixtures: pd.DataFrame) -> EventRows:
-    """Return the fixtures of a frame in its own order, without goals and statistics; each must have an `as_of`."""
+    """Return the fixtures of a frame in its own order, without goals and statistics.
+
+    Raises
+    ------
+    ValueError
+        When a fixture has no `as_of`.
+    """
     as_of = _microseconds(fixtures["as_of"])
     if (as_of == _NEVER).any():
         raise ValueError("a fixture has no as_of")

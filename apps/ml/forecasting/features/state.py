@@ -132,15 +132,28 @@ class FeatureState:
         *,
         lineups: pd.DataFrame | None = None,
     ) -> Floats:
-        """Observe results and describe fixtures, merged in the order of time; return features, shape (fixtures, k).
+        """Observe results and describe fixtures, merged in the order of time.
 
-        Results have the columns of `schema.MATCHES`, and rows without a result are left out. Fixtures have an `as_of`
-        too; their goals, statistics, status and `known_at` are not read. The schedule has every scheduled match, by
-        default the rows of both frames. Line-ups, in the columns of `schema.LINEUPS`, count only from their `known_at`
-        on.
+        Parameters
+        ----------
+        results : DataFrame
+            Columns of `schema.MATCHES`; rows without a result are left out.
+        fixtures : DataFrame
+            The same columns and `as_of`; goals, statistics, status and `known_at` are not read.
+        schedule : DataFrame, optional
+            Every scheduled match; by default the rows of both frames together.
+        lineups : DataFrame, optional
+            Columns of `schema.LINEUPS`, of results and fixtures; rows count only from their `known_at` on.
 
-        Raise `LateResultError` or `LookAheadError` when the state has already observed something that is not before the
-        results, or the fixtures.
+        Returns
+        -------
+        ndarray of float64, shape (fixtures, features)
+            Row i belongs to ``fixtures.iloc[i]``.
+
+        Raises
+        ------
+        LateResultError, LookAheadError
+            When the state has already observed something that is not before the results, or the fixtures.
         """
         self.schedule(_calendar(results, fixtures) if schedule is None else schedule)
         return self._run(events.result_rows(results), events.fixture_rows(fixtures), lineups)
@@ -158,8 +171,26 @@ class FeatureState:
         """Do what `fold` does, but yield the features block by block, in the order of time.
 
         The values are the same, rounded to 32 bits, with a fraction of the memory and several families in parallel. Do
-        not use the state otherwise until the last block: it reports all results as observed from the start, but has
-        observed them up to the last fixture of the block. Errors are raised as by `fold`, before anything is observed.
+        not use the state otherwise until the last block: it reports all results as observed from the start.
+
+        Parameters
+        ----------
+        results, fixtures, schedule, lineups : DataFrame
+            As `fold` takes them.
+        block : int
+            Fixtures of a block.
+        threads : int
+            Families that are folded at the same time.
+
+        Yields
+        ------
+        Block
+            Results have been observed up to the last fixture of the block; all of them after the last block.
+
+        Raises
+        ------
+        LateResultError, LookAheadError
+            As `fold` does, before anything is observed.
         """
         self.schedule(_calendar(results, fixtures) if schedule is None else schedule)
         with self._lock:
@@ -177,7 +208,10 @@ class FeatureState:
     def observe(self, results: pd.DataFrame, *, lineups: pd.DataFrame | None = None) -> int:
         """Observe results that all lie after those observed before, with their line-ups, and return their number.
 
-        Raise `LateResultError` when one does not; then nothing is observed, and the state must be rebuilt.
+        Raises
+        ------
+        LateResultError
+            When one does not; then nothing is observed, and the state must be rebuilt.
         """
         rows = events.result_rows(results)
         self._run(rows, None, lineups)
@@ -186,8 +220,12 @@ class FeatureState:
     def describe(self, fixtures: pd.DataFrame, *, lineups: pd.DataFrame | None = None) -> Floats:
         """Return the features of fixtures, shape (fixtures, features), rows in the caller's order.
 
-        Only rows of `lineups` that were known before the `as_of` of their fixture count. Raise `LookAheadError` when an
-        `as_of` is not after the latest observed result.
+        Only rows of `lineups` that were known before the `as_of` of their fixture count.
+
+        Raises
+        ------
+        LookAheadError
+            When an `as_of` is not after the latest observed result.
         """
         return self._run(None, events.fixture_rows(fixtures), lineups)
 
@@ -200,10 +238,14 @@ class FeatureState:
         return type(self).from_bytes(self.to_bytes())
 
     def schedule(self, matches: pd.DataFrame) -> None:
-        """Replace the calendar that rest and congestion are counted in, by every match, played or to come.
+        """Replace the calendar that rest and congestion are counted in.
 
-        Cancelled and postponed ones are left out. The latest 400 days and all that is to come are enough. Of two rows
-        with one id the later one counts.
+        Parameters
+        ----------
+        matches : DataFrame
+            ``match_id``, ``competition_id``, ``season_id``, ``home_team_id``, ``away_team_id``, ``kickoff_at`` and
+            ``status`` of every match, played or to come; cancelled and postponed ones are left out. The latest 400 days
+            and all that is to come are enough. Of two rows with one id the later one counts.
         """
         rows = events.scheduled(matches)
         with self._lock:
@@ -280,7 +322,13 @@ class FeatureState:
 
     @classmethod
     def from_bytes(cls, content: bytes) -> Self:
-        """Restore a state from `to_bytes`; raise `StateFormatError` when they are damaged or have another format."""
+        """Restore a state from `to_bytes`.
+
+        Raises
+        ------
+        StateFormatError
+            When the bytes are damaged or have another format.
+        """
         try:
             with zipfile.ZipFile(io.BytesIO(content)) as archive:
                 header = json.loads(archive.read("state.json"))
@@ -305,9 +353,23 @@ def build_features(
     schedule: pd.DataFrame | None = None,
     lineups: pd.DataFrame | None = None,
 ) -> tuple[Floats, tuple[str, ...]]:
-    """Return the features of each fixture, from what was known before its `as_of`, and the names of their columns.
+    """Return the features of each fixture, from what was known before its `as_of`.
 
-    The frames are those that `FeatureState.fold` takes; `params` and `families` are those of `FeatureState.new`.
+    Parameters
+    ----------
+    results, fixtures, schedule, lineups : DataFrame
+        As `FeatureState.fold` takes them.
+    params : mapping
+        Section ``features`` of the parameters.
+    families : sequence of str, optional
+        Names of the families; all of `params` by default.
+
+    Returns
+    -------
+    values : ndarray of float64, shape (fixtures, features)
+        Row i belongs to ``fixtures.iloc[i]``.
+    names : tuple of str
+        Names of the columns.
     """
     state = FeatureState.new(params, families)
     return state.fold(results, fixtures, schedule, lineups=lineups), state.names

@@ -56,13 +56,34 @@ def simulate(
     simulations: int = SIMULATIONS,
     seed: int = 0,
 ) -> SeasonOutcome:
-    """Simulate a season of `clubs`, numbered from 0 in the order of their names; equal seeds give equal seasons.
+    """Simulate a season.
 
-    `played` has home club, away club, home goals and away goals of the matches that count, shape (n, 4); `fixtures`
-    home club and away club of the matches that are left, shape (m, 2). `p` are their calibrated probabilities, shape
-    (m, 3), `expected` their goals, above 0, shape (m, 2). `doubt` is the standard deviation of the shock of a club, in
-    log-odds of home against away; 0 for none. `rule` decides between teams that are level on points, of which a win
-    gives `win` and a draw one; `deductions` are taken from clubs, shape (clubs,).
+    Parameters
+    ----------
+    clubs : int
+        Number of clubs; they are numbered from 0 in the order of their names.
+    played : ndarray of int, shape (n, 4)
+        Home club, away club, home goals and away goals of the matches that count.
+    fixtures : ndarray of int, shape (m, 2)
+        Home club and away club of the matches that are left.
+    p : ndarray, shape (m, 3)
+        Calibrated probabilities of home, draw and away.
+    expected : ndarray, shape (m, 2)
+        Expected goals of home and away, above 0.
+    rho : float
+        Dixon-Coles correction of low scores.
+    doubt : float
+        Standard deviation of the shock of a club, in log-odds of home against away; 0 for none.
+    rule : sequence of Decider
+        What decides between teams that are level on points.
+    win : int
+        Points for a win; a draw gives one.
+    deductions : ndarray of int, shape (clubs,), optional
+        Points taken from clubs.
+    simulations : int
+        Seasons to simulate.
+    seed : int
+        Equal seeds give equal seasons.
     """
     scores = draw(
         clubs=clubs, fixtures=fixtures, p=p, expected=expected, rho=rho, doubt=doubt, simulations=simulations, seed=seed

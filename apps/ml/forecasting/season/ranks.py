@@ -40,7 +40,10 @@ def rank(
 ) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
     """Return the place, from 1, and the points of each club in each season, shape (seasons, clubs) both.
 
-    `scores` are goals of home and away, shape (seasons, fixtures, 2); the other parameters are those of `simulate`.
+    Parameters
+    ----------
+    scores : ndarray of int8, shape (seasons, fixtures, 2)
+        Goals of home and away; the other parameters are those of `simulate`.
     """
     past = np.ascontiguousarray(played, dtype=np.int64).reshape(-1, 4)
     matches = np.ascontiguousarray(fixtures, dtype=np.int64).reshape(-1, 2)

@@ -78,7 +78,13 @@ class Command(BaseCommand):
 
 
 def parse_as_of(text: str | datetime | None, *, now: datetime) -> datetime:
-    """Parse an instant with a time zone, by default the latest 00:00 UTC; raise `CommandError` for another text."""
+    """Parse an instant; by default the latest 00:00 UTC.
+
+    Raises
+    ------
+    CommandError
+        When the text is not an instant with a time zone.
+    """
     if text is None:
         return services.latest_midnight(now)
     try:

@@ -167,7 +167,13 @@ def enter(
 def expected(
     competition: Any, counted: int, constants: PoissonFilterConstants, event: Any, strength: Floats, found: Floats
 ) -> None:
-    """Write the logarithms of what to expect of home and away side against the mean of such sides."""
+    """Write the logarithms of what to expect of home and away side against the mean of such sides.
+
+    Parameters
+    ----------
+    strength : ndarray, shape (2, len(STATES))
+        Strengths of home and away side.
+    """
     edge = 0.0 if event.neutral else strength[0, EDGE]
     attack = level_of(competition, counted, ATTACK, constants, event)
     concession = level_of(competition, counted, CONCESSION, constants, event)
