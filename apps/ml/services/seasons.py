@@ -58,7 +58,7 @@ class Calendar:
     """The matches of a season's table."""
 
     teams: list[Team]  # in the order of their names
-    results: list[Match]
+    results: list[Match]  # whose goals count in the table, verdicts included
     fixtures: list[Match]  # still to be played
     undated: list[Match]  # have to be played, but no source has listed them; not stored
     is_whole: bool  # whether these are all matches to the end of the season
