@@ -1,4 +1,4 @@
-"""REST of tables, season forecasts, teams and what-if matches."""
+"""REST of tables, season forecasts and what-if matches."""
 
 from __future__ import annotations
 
@@ -12,21 +12,18 @@ from rest_framework.response import Response
 
 from apps.api import selectors, services
 from apps.api.rest.answers import BAD_INPUT
-from apps.api.rest.parameters import QuerySerializer, TextField, TrueFalseField, WorldParameterField
+from apps.api.rest.parameters import QuerySerializer, TextField, TrueFalseField
 from apps.api.rest.problems import MEDIA_TYPE, NoForecastProblem, NotFoundProblem, Problem
 from apps.api.rest.serializers import (
-    FoundTeamsSerializer,
     ProblemSerializer,
     SeasonForecastSerializer,
     TableSerializer,
     WhatIfSerializer,
 )
 from apps.matches import selectors as matches
-from apps.matches.models import Competition, Season, Team, World
+from apps.matches.models import Competition, Season, Team
 from apps.ml import services as ml_services
-from apps.ml.selectors import served_world
 
-_NO_NAME: Final = dict.fromkeys(("required", "blank"), "It must be a part of a name.")
 _NO_SLUG: Final = dict.fromkeys(("required", "blank"), "It must be the slug of a team.")
 
 
@@ -45,15 +42,6 @@ class TableQuery(QuerySerializer):
         help_text="Facts known before this moment count; all by default.",
         error_messages={"invalid": "It must be a moment such as 2024-02-01T00:00:00Z."},
     )
-
-
-class TeamQuery(QuerySerializer):
-    """A text that names a team."""
-
-    q = TextField(
-        help_text="Such as man utd.", error_messages=dict.fromkeys(("required", "blank"), "It must be a name.")
-    )
-    world = WorldParameterField()
 
 
 class WhatIfQuery(QuerySerializer):
@@ -137,25 +125,6 @@ class CompetitionViewSet(viewsets.ViewSet):
         }
         serializer = TableSerializer(shape, context={"request": request})
         return Response(serializer.data, headers={"Cache-Control": "no-cache"})
-
-
-class TeamViewSet(viewsets.ViewSet):
-    """Teams by their names."""
-
-    authentication_classes: list[Any] = []
-
-    @extend_schema(
-        operation_id="teams",
-        summary="The teams that a text names",
-        description="Full, short and common names and names in sources, without regard to accents and case.",
-        parameters=[TeamQuery],
-        responses={200: FoundTeamsSerializer, **BAD_INPUT},
-    )
-    def list(self, request: Request) -> Response:
-        """Return the teams of a world that a text names, the best first."""
-        query = TeamQuery.parse(request)
-        found = matches.search_teams(query["q"], World(query.get("world") or served_world()))
-        return Response(FoundTeamsSerializer({"results": found}).data, headers={"Cache-Control": "no-cache"})
 
 
 class WhatIfViewSet(viewsets.ViewSet):
