@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import unicodedata
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -32,6 +33,9 @@ DROPPED: Final = "'’‘`´."
 """Signs that are left out when names are compared: D.C. is DC."""
 
 _TABLE: Final = str.maketrans(FOLDED + "|", FOLDED_TO + " ", DROPPED)
+
+LIKENESS: Final = 0.8
+"""Least `difflib` ratio of a word and the one that it is taken for."""
 
 NO_CODE: Final = frozenset(
     {"1", "fc", "sc", "ac", "as", "afc", "cf", "sv", "fk", "ud", "cd", "us", "ss", "rc", "de", "the"}
@@ -87,6 +91,21 @@ def plain(text: str) -> str:
     for letter, pair in LETTER_PAIRS.items():
         text = text.replace(letter, pair)
     return " ".join(text.translate(_TABLE).lower().split())
+
+
+def respelled(text: str) -> str:
+    """Return a text, as `plain` writes it, with each word that no club has replaced by the one spelled most like it."""
+    words = _words()
+    return " ".join(
+        word if word in words or len(word) < 4 else next(iter(get_close_matches(word, words, 1, LIKENESS)), word)
+        for word in text.split()
+    )
+
+
+@cache
+def _words() -> frozenset[str]:
+    names = (name for club in clubs().values() for name in (club.full_name, club.short_name, club.other_names))
+    return frozenset(word for name in (*names, *(key[1] for key in clubs())) for word in plain(name).split())
 
 
 def code_of(name: str) -> str:

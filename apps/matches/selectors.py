@@ -32,7 +32,7 @@ from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce, NullIf
 from django.db.models.lookups import GreaterThan, LessThan
 
-from apps.matches.clubs import plain
+from apps.matches.clubs import plain, respelled
 from apps.matches.models import (
     Competition,
     Contradiction,
@@ -317,12 +317,18 @@ def search_teams(text: str, world: World | None = None, limit: int = 20) -> list
 
     Names are compared as `clubs.plain` writes them. First come teams of which a name equals the text, then those of
     which one begins with it, then those whose names have words that begin as its words do, then all that hold them.
-    Among equals those with a row in ``clubs.csv`` go first. Where nothing is found, "koeln" means "koln".
+    Among equals those with a row in ``clubs.csv`` go first. Where nothing is found, "koeln" means "koln", and
+    "machester" what is spelled most like it.
     """
     wanted = _compared(text)
-    if not wanted:
-        return []
-    found = Team.objects.filter(named(text)).select_related("region")
+    for spelling in dict.fromkeys((wanted, UMLAUT.sub(r"\1", wanted), respelled(wanted))) if wanted else ():
+        if teams := _named_teams(spelling, world, limit):
+            return teams
+    return []
+
+
+def _named_teams(wanted: str, world: World | None, limit: int) -> list[Team]:
+    found = Team.objects.filter(named(wanted)).select_related("region")
     if world is not None:
         of_world = Competition.objects.filter(region=OuterRef("region"), world=world)
         found = found.filter(Exists(of_world))
@@ -330,9 +336,7 @@ def search_teams(text: str, world: World | None = None, limit: int = 20) -> list
     ranks = [f"| {wanted} |"], [f"| {wanted}"], [f" {word}" for word in wanted.split()]
     rank = Case(*(When(_holding(texts), then=Value(n)) for n, texts in enumerate(ranks)), default=Value(len(ranks)))
     shown = Coalesce(NullIf("short_name", Value("")), "name")
-    teams = list(found.order_by(rank, Case(When(code="", then=1), default=0), shown)[:limit])
-    without_umlauts = UMLAUT.sub(r"\1", wanted)
-    return teams or (search_teams(without_umlauts, world, limit) if without_umlauts != wanted else [])
+    return list(found.order_by(rank, Case(When(code="", then=1), default=0), shown)[:limit])
 
 
 def odds_of(match_ids: Iterable[int]) -> dict[int, MarketPrice]:

@@ -75,6 +75,11 @@ def test_typed_names_find_the_club_that_is_meant_first(every_club):
         "dc united": "D.C. United",
         "hibs": "Hibernian",
         "mun": "Manchester United",
+        "machester utd": "Manchester United",
+        "totenham": "Tottenham",
+        "liverpol": "Liverpool",
+        "borusia dortmund": "Borussia Dortmund",
+        "fenerbache": "Fenerbahçe",
     }
     found = {text: (selectors.search_teams(text) or [None])[0] for text in wanted}
     assert {text: team and team.display_name for text, team in found.items()} == wanted
@@ -101,6 +106,11 @@ def test_words_are_found_in_one_name_or_across_the_names_of_a_club():
     team = TeamFactory(name="Man United", full_name="Manchester United Football Club", other_names="Red Devils")
     assert selectors.search_teams("red manchester") == [team]
     assert selectors.search_teams("red arsenal") == []
+
+
+def test_what_no_club_is_called_finds_nothing(every_club):
+    assert selectors.search_teams("zzyzx") == []
+    assert selectors.search_teams("quidditch wanderers of nowhere") == []
 
 
 @pytest.mark.parametrize("text", ["", " ", "|", "%", "_", "'", "\x00", ".", "-- |"])
