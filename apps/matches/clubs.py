@@ -43,13 +43,13 @@ NO_CODE: Final = frozenset(
 """Words of which no code is made."""
 
 
-class Club(NamedTuple):
+class ClubNames(NamedTuple):
     """The names, the code and the colours of a club; empty where they are not known.
 
     Parameters
     ----------
     full_name, short_name : str
-        Such as Manchester United Football Club, and the name that pages show.
+        Such as Manchester United Football ClubNames, and the name that pages show.
     other_names : str
         Separated by ``" | "``.
     code : str
@@ -66,21 +66,21 @@ class Club(NamedTuple):
     second_colour: str = ""
 
 
-def club_of(region: str, name: str) -> Club:
+def club_of(region: str, name: str) -> ClubNames:
     """Return what ``clubs.csv`` holds about a club, by its region and stored name, or else its full or short name."""
     found = clubs()
-    return found.get((region, name)) or found.get((region, plain(name))) or Club()
+    return found.get((region, name)) or found.get((region, plain(name))) or ClubNames()
 
 
 @cache
-def clubs() -> dict[tuple[str, str], Club]:
+def clubs() -> dict[tuple[str, str], ClubNames]:
     """Return all clubs of ``clubs.csv``, by region and stored name, and by full and short name as `plain` writes it."""
-    by_name: dict[tuple[str, str], Club] = {}
-    by_plain_name: dict[tuple[str, str], Club] = {}
+    by_name: dict[tuple[str, str], ClubNames] = {}
+    by_plain_name: dict[tuple[str, str], ClubNames] = {}
     with TABLE.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             region, name = row.pop("region"), row.pop("name")
-            club = Club(**row | {"other_names": row["other_names"].replace("|", " | ")})
+            club = ClubNames(**row | {"other_names": row["other_names"].replace("|", " | ")})
             by_name[region, name] = club
             by_plain_name |= {(region, plain(other)): club for other in (club.full_name, club.short_name) if other}
     return by_plain_name | by_name

@@ -1,8 +1,8 @@
 """What leagues decided away from the pitch, as two lists next to this module have it.
 
 A row of ``points_adjustments.csv`` is one decision on points: a reduction on appeal is a row of its own, so that a
-table as of any day is right. A row of ``verdicts.csv`` is a result that a league set in the place of what was played.
-Competitions and clubs are named as they are stored. Decisions whose day is not known for certain are left out.
+table as of any day is right. A row of ``awarded_results.csv`` is a result that a league set in the place of what was
+played. Competitions and clubs are named as they are stored. Decisions whose day is not known for certain are left out.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class KnownAdjustment(NamedTuple):
     source: str
 
 
-class KnownVerdict(NamedTuple):
+class KnownAwardedResult(NamedTuple):
     """A result that a league set.
 
     Parameters
@@ -80,15 +80,15 @@ def known_adjustments() -> tuple[KnownAdjustment, ...]:
 
 
 @cache
-def known_verdicts() -> tuple[KnownVerdict, ...]:
+def known_awarded_results() -> tuple[KnownAwardedResult, ...]:
     """Return every verdict of the list."""
     return tuple(
-        KnownVerdict(
+        KnownAwardedResult(
             **row
             | {name: date.fromisoformat(row[name]) for name in ("played_on", "decided_on")}
             | {name: int(row[name]) for name in ("home_goals", "away_goals")}
         )
-        for row in _rows("verdicts.csv")
+        for row in _rows("awarded_results.csv")
     )
 
 

@@ -34,6 +34,7 @@ from django.db.models.lookups import GreaterThan, LessThan
 
 from apps.matches.clubs import plain, respelled
 from apps.matches.models import (
+    AwardedResult,
     Competition,
     Contradiction,
     Ingest,
@@ -43,7 +44,6 @@ from apps.matches.models import (
     Season,
     Team,
     TeamAlias,
-    Verdict,
     World,
 )
 from apps.matches.records import Moment, readable
@@ -216,9 +216,9 @@ def adjustments_of(season: Season, at: datetime | None = None) -> QuerySet[Point
     return _in_force(season.adjustments.select_related("team"), at)
 
 
-def verdicts_of(season: Season, at: datetime | None = None) -> QuerySet[Verdict]:
+def awarded_results_of(season: Season, at: datetime | None = None) -> QuerySet[AwardedResult]:
     """Return the verdicts that are in force in a season, as known at an instant or now, oldest first."""
-    return _in_force(season.verdicts.select_related("home_team", "away_team"), at)
+    return _in_force(season.awarded_results.select_related("home_team", "away_team"), at)
 
 
 def _in_force(decisions: QuerySet[D], at: datetime | None) -> QuerySet[D]:
@@ -235,10 +235,10 @@ def deductions_of(season: Season, at: datetime | None = None) -> Counter[int]:
 
 
 def awarded_of(season: Season, at: datetime | None = None) -> list[Match]:
-    """Return the matches of a season's table that a source reports as awarded and that no `Verdict` names."""
+    """Return the matches of a season's table that a source reports as awarded and that no `AwardedResult` names."""
     found = season_matches(season).filter(status=Match.Status.AWARDED, home_goals__isnull=False)
     found = found.exclude(stage__name=PLAY_OFF_STAGE)
-    verdicts = list(verdicts_of(season))
+    verdicts = list(awarded_results_of(season))
     return [
         match
         for match in (found if at is None else found.filter(known_at__lt=at))
@@ -246,7 +246,7 @@ def awarded_of(season: Season, at: datetime | None = None) -> list[Match]:
     ]
 
 
-def is_on(verdict: Verdict, match: Match) -> bool:
+def is_on(verdict: AwardedResult, match: Match) -> bool:
     """Whether a verdict is on a match: the same teams, on the same day or, as zones differ, one day apart."""
     return (match.season_id, match.home_team_id, match.away_team_id) == (
         verdict.season_id,
@@ -255,7 +255,7 @@ def is_on(verdict: Verdict, match: Match) -> bool:
     ) and abs(match.kickoff_at.astimezone(UTC).date() - verdict.played_on) <= ONE_DAY
 
 
-def goals_in_table(match: Match, verdicts: Iterable[Verdict]) -> tuple[int, int] | None:
+def goals_in_table(match: Match, verdicts: Iterable[AwardedResult]) -> tuple[int, int] | None:
     """Return the goals that the table counts for a match: those of a verdict, else of the result; None without."""
     for verdict in verdicts:
         if is_on(verdict, match):
@@ -274,7 +274,7 @@ def league_table(season: Season, at: datetime | None = None) -> list[Standing[Te
     region = season.competition.region.name
     teams: dict[int, Team] = {}
     results = []
-    verdicts = list(verdicts_of(season, at))
+    verdicts = list(awarded_results_of(season, at))
     for match in (
         Match.objects.filter(season=season)
         .exclude(stage__name=PLAY_OFF_STAGE)

@@ -276,13 +276,13 @@ def _sorted(table: pa.Table, *names: str) -> pa.Table:
 def _adjustments(values: dict[str, Any]) -> pa.Table:
     """Return decisions on points, and results by verdict as each side sees them, in the columns of `ADJUSTMENTS`.
 
-    Where a state observes what was played, a verdict adds the difference. An awarded match without a `Verdict` counts
-    from the moment at which its status was stored, when another one was stored before.
+    Where a state observes what was played, a verdict adds the difference. An awarded match without an `AwardedResult`
+    counts from the moment at which its status was stored, when another one was stored before.
     """
     statement = f"""
         WITH judged AS (
             SELECT m.id, v.home_goals, v.away_goals, {_DECIDED} AS known_at
-            FROM matches_verdict v
+            FROM matches_awardedresult v
             JOIN matches_match m ON m.season_id = v.season_id AND m.home_team_id = v.home_team_id
                 AND m.away_team_id = v.away_team_id
                 AND abs((m.kickoff_at AT TIME ZONE 'UTC')::date - v.played_on) <= 1

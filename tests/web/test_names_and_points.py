@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from apps.matches.clubs import club_of
-from apps.matches.models import Match, PointsAdjustment, Team, Verdict
+from apps.matches.models import AwardedResult, Match, PointsAdjustment, Team
 from tests.web.conftest import NOON
 from tests.web.test_api import problem_of
 from tests.web.test_pages import HTMX, text_of
@@ -60,7 +60,7 @@ def test_a_table_without_decisions_has_no_footnotes(client, build):
 
 def test_the_table_says_which_results_a_league_set(client, season):
     match = Match.objects.get()
-    Verdict.objects.create(
+    AwardedResult.objects.create(
         season=season,
         home_team=match.home_team,
         away_team=match.away_team,
@@ -76,7 +76,7 @@ def test_the_table_says_which_results_a_league_set(client, season):
     assert "Manchester United 1 0 0 1 0–3 −3 0" in text
     assert "Awarded: Manchester United 0–3 Nottingham Forest of" in text
     assert "An ineligible player. Source: The league." in text
-    (verdict,) = client.get(REST_TABLE).json()["verdicts"]
+    (verdict,) = client.get(REST_TABLE).json()["awarded_results"]
     assert (verdict["away_team"]["code"], verdict["away_goals"], verdict["decided_on"]) == ("NFO", 3, "2024-03-18")
 
 

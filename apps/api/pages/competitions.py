@@ -51,7 +51,7 @@ def competition(request: HttpRequest, slug: str) -> HttpResponse:
         "table": matches.league_table(season) if season else None,
         "adjustments": adjustments,
         "adjusted": {each.team_id for each in adjustments},
-        "verdicts": matches.verdicts_of(season) if season else [],
+        "awarded_results": matches.awarded_results_of(season) if season else [],
         "awarded": matches.awarded_of(season) if season else [],
         "end": end,
         "end_rows": _end_rows(end) if end else [],

@@ -120,7 +120,7 @@ class CompetitionViewSet(viewsets.ViewSet):
             "as_of": as_of,
             "standings": matches.league_table(season, as_of),
             "adjustments": matches.adjustments_of(season, as_of),
-            "verdicts": matches.verdicts_of(season, as_of),
+            "awarded_results": matches.awarded_results_of(season, as_of),
             "awarded": matches.awarded_of(season, as_of),
         }
         serializer = TableSerializer(shape, context={"request": request})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from apps.matches.models import Competition, Match, PointsAdjustment, Team, Verdict, World
+from apps.matches.models import AwardedResult, Competition, Match, PointsAdjustment, Team, World
 
 
 class CompetitionSerializer(serializers.ModelSerializer[Competition]):
@@ -254,7 +254,7 @@ class AdjustmentSerializer(serializers.ModelSerializer[PointsAdjustment]):
         fields = ["team", "points", "decided_on", "known_at", "reason", "source"]
 
 
-class VerdictSerializer(serializers.ModelSerializer[Verdict]):
+class AwardedResultSerializer(serializers.ModelSerializer[AwardedResult]):
     """A result that a league set in the place of what was played."""
 
     home_team = TeamSerializer()
@@ -262,7 +262,7 @@ class VerdictSerializer(serializers.ModelSerializer[Verdict]):
     known_at = serializers.DateTimeField(help_text="From when on tables count it.")
 
     class Meta:
-        model = Verdict
+        model = AwardedResult
         fields = [
             "home_team", "away_team", "played_on", "home_goals", "away_goals", "decided_on", "known_at", "reason",
             "source",
@@ -277,7 +277,7 @@ class TableSerializer(serializers.Serializer[dict[str, object]]):
     as_of = serializers.DateTimeField(allow_null=True, help_text="Facts known before it count; null for all.")
     standings = StandingSerializer(many=True)
     adjustments = AdjustmentSerializer(many=True, help_text="Points that were taken or given, oldest first.")
-    verdicts = VerdictSerializer(many=True, help_text="Results that the league set; they count.")
+    awarded_results = AwardedResultSerializer(many=True, help_text="Results that the league set; they count.")
     awarded = MatchSerializer(many=True, help_text="Matches that a source reports as awarded, without a verdict here.")
 
 

@@ -17,7 +17,7 @@ from unfold.widgets import UnfoldAdminDateWidget, UnfoldAdminIntegerFieldWidget,
 from apps.matches import services
 from apps.matches.admin.facts import FactAdmin, ReasonForm, number_of
 from apps.matches.admin.names import SlugForm
-from apps.matches.models import PointsAdjustment, Season, Verdict
+from apps.matches.models import AwardedResult, PointsAdjustment, Season
 
 
 class AdjustmentForm(SlugForm, ReasonForm):
@@ -157,8 +157,8 @@ class PointsAdjustmentAdmin(LeagueDecisionAdmin):
         return HttpResponseClientRedirect(reverse("admin:matches_pointsadjustment_change", args=[decision.pk]))
 
 
-@admin.register(Verdict)
-class VerdictAdmin(LeagueDecisionAdmin):
+@admin.register(AwardedResult)
+class AwardedResultAdmin(LeagueDecisionAdmin):
     """Results that leagues set in the place of what was played; new ones are recorded on the page of the match."""
 
     list_display = (
@@ -177,5 +177,5 @@ class VerdictAdmin(LeagueDecisionAdmin):
     search_fields = ("home_team__search_text", "away_team__search_text", "reason")
 
     @display(description="goals")
-    def shown_goals(self, verdict: Verdict) -> str:
+    def shown_goals(self, verdict: AwardedResult) -> str:
         return f"{verdict.home_goals}–{verdict.away_goals}"

@@ -132,7 +132,7 @@ class ResultForm(ReasonForm):
     field_order = ("home_goals", "away_goals", "status", "reason")
 
 
-class VerdictForm(ReasonForm):
+class AwardedResultForm(ReasonForm):
     """A result that a league set, and why."""
 
     home_goals = forms.IntegerField(
@@ -170,7 +170,7 @@ class MatchAdmin(CorrectingAdmin):
         MatchChangeInline,
     )
     readonly_fields = ("shown_odds",)
-    actions_detail = ("correct", "record_verdict")
+    actions_detail = ("correct", "record_awarded_result")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Match]:
         """Bring the competitions along, each once for the whole list."""
@@ -220,9 +220,9 @@ class MatchAdmin(CorrectingAdmin):
         return HttpResponseClientRedirect(reverse("admin:matches_match_change", args=[object_id]))
 
     def has_record_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        return bool(request.user.has_perm("matches.add_verdict"))
+        return bool(request.user.has_perm("matches.add_awardedresult"))
 
-    def offers_record_verdict(self, row_id: int) -> bool:
+    def offers_record_awarded_result(self, row_id: int) -> bool:
         return self.offers_correct(row_id)
 
     @action(
@@ -233,15 +233,15 @@ class MatchAdmin(CorrectingAdmin):
             "title": "Record a verdict",
             "description": "The table counts the goals that the league set; the stored result stays what was played, "
             "and models learn from it.",
-            "form_class": VerdictForm,
+            "form_class": AwardedResultForm,
             "form_submit_text": "Record",
         },
     )
-    def record_verdict(self, request: HttpRequest, form: VerdictForm, object_id: str) -> HttpResponse:
+    def record_awarded_result(self, request: HttpRequest, form: AwardedResultForm, object_id: str) -> HttpResponse:
         try:
-            verdict = services.record_verdict(
+            verdict = services.record_awarded_result(
                 match_id=number_of(object_id),
-                **{name: form.cleaned_data[name] for name in VerdictForm.field_order},
+                **{name: form.cleaned_data[name] for name in AwardedResultForm.field_order},
                 by=request.user.get_username(),
                 now=timezone.now(),
             )
@@ -249,7 +249,7 @@ class MatchAdmin(CorrectingAdmin):
             messages.error(request, f"Nothing was changed: {refusal}.")
             return HttpResponseClientRedirect(reverse("admin:matches_match_change", args=[object_id]))
         messages.success(request, "The verdict is recorded. You can take it back on this page.")
-        return HttpResponseClientRedirect(reverse("admin:matches_verdict_change", args=[verdict.pk]))
+        return HttpResponseClientRedirect(reverse("admin:matches_awardedresult_change", args=[verdict.pk]))
 
     @display(description="match")
     def shown_teams(self, match: Match) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from apps.matches.clubs import Club, club_of
-from apps.matches.league_decisions import KnownAdjustment, KnownVerdict, known_adjustments, known_verdicts
-from apps.matches.models import PointsAdjustment, Season, Team, TeamAlias, Verdict, World
+from apps.matches.clubs import ClubNames, club_of
+from apps.matches.league_decisions import KnownAdjustment, KnownAwardedResult, known_adjustments, known_awarded_results
+from apps.matches.models import AwardedResult, PointsAdjustment, Season, Team, TeamAlias, World
 
 
 def store_known_decisions(*, now: datetime) -> int:
@@ -20,7 +20,7 @@ def store_known_decisions(*, now: datetime) -> int:
         _store(model, listed, key, now=now)
         for model, listed, key in (
             (PointsAdjustment, known_adjustments(), ("season", "team", "decided_on")),
-            (Verdict, known_verdicts(), ("season", "home_team", "away_team", "played_on")),
+            (AwardedResult, known_awarded_results(), ("season", "home_team", "away_team", "played_on")),
         )
     )
 
@@ -30,17 +30,17 @@ def store_club_names() -> int:
     changed = []
     for team in Team.objects.select_related("region"):
         club = club_of(team.region.name, team.name)
-        if club != Club(*(getattr(team, name) for name in Club._fields)):
+        if club != ClubNames(*(getattr(team, name) for name in ClubNames._fields)):
             for name, value in club._asdict().items():
                 setattr(team, name, value)
             changed.append(team)
-    Team.objects.bulk_update(changed, Club._fields, batch_size=500)
+    Team.objects.bulk_update(changed, ClubNames._fields, batch_size=500)
     return len(changed)
 
 
 def _store(
-    model: type[PointsAdjustment] | type[Verdict],
-    listed: Sequence[KnownAdjustment] | Sequence[KnownVerdict],
+    model: type[PointsAdjustment] | type[AwardedResult],
+    listed: Sequence[KnownAdjustment] | Sequence[KnownAwardedResult],
     key: tuple[str, ...],
     *,
     now: datetime,
@@ -69,7 +69,7 @@ def _store(
     return len(new) + len(changed) + len(gone)
 
 
-def _resolved(listed: Sequence[KnownAdjustment] | Sequence[KnownVerdict]) -> list[dict[str, Any]]:
+def _resolved(listed: Sequence[KnownAdjustment] | Sequence[KnownAwardedResult]) -> list[dict[str, Any]]:
     """Return the listed decisions whose season and clubs are stored, with ids in the place of names."""
     sides = [name for name in listed[0]._fields if name.endswith("team")]
     names = {getattr(each, side) for each in listed for side in sides}

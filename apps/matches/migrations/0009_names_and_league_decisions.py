@@ -199,6 +199,79 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.CreateModel(
+            name="AwardedResult",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("decided_on", models.DateField(help_text="Day on which it was published.")),
+                ("reason", models.CharField(max_length=400)),
+                ("source", models.CharField(help_text="Who published it, or an address.", max_length=400)),
+                (
+                    "recorded_by",
+                    models.CharField(blank=True, help_text="The user name; empty for shipped data.", max_length=150),
+                ),
+                ("recorded_at", models.DateTimeField()),
+                ("undone_at", models.DateTimeField(blank=True, null=True)),
+                ("undone_by", models.CharField(blank=True, max_length=150)),
+                ("undo_reason", models.CharField(blank=True, max_length=400)),
+                ("played_on", models.DateField(help_text="Day of the match, in UTC.")),
+                ("home_goals", models.PositiveSmallIntegerField(help_text="As the table counts them.")),
+                ("away_goals", models.PositiveSmallIntegerField()),
+                (
+                    "away_team",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="away_awarded_results",
+                        to="matches.team",
+                    ),
+                ),
+                (
+                    "home_team",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="home_awarded_results",
+                        to="matches.team",
+                    ),
+                ),
+                (
+                    "season",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="awarded_results", to="matches.season"
+                    ),
+                ),
+            ],
+            options={
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("reason", ""), _negated=True), models.Q(("source", ""), _negated=True)
+                        ),
+                        name="awardedresult_has_reason_and_source",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("undo_reason", ""), ("undone_at__isnull", True), ("undone_by", "")),
+                            models.Q(
+                                ("undone_at__isnull", False),
+                                models.Q(("undone_by", ""), _negated=True),
+                                models.Q(("undo_reason", ""), _negated=True),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="awardedresult_undo_whole",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("home_team", models.F("away_team")), _negated=True),
+                        name="awardedresult_two_teams",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("undone_at__isnull", True)),
+                        fields=("season", "home_team", "away_team", "played_on"),
+                        name="awardedresult_unique",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
             name="PointsAdjustment",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
@@ -257,75 +330,6 @@ class Migration(migrations.Migration):
                         condition=models.Q(("undone_at__isnull", True)),
                         fields=("season", "team", "decided_on"),
                         name="pointsadjustment_unique",
-                    ),
-                ],
-            },
-        ),
-        migrations.CreateModel(
-            name="Verdict",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("decided_on", models.DateField(help_text="Day on which it was published.")),
-                ("reason", models.CharField(max_length=400)),
-                ("source", models.CharField(help_text="Who published it, or an address.", max_length=400)),
-                (
-                    "recorded_by",
-                    models.CharField(blank=True, help_text="The user name; empty for shipped data.", max_length=150),
-                ),
-                ("recorded_at", models.DateTimeField()),
-                ("undone_at", models.DateTimeField(blank=True, null=True)),
-                ("undone_by", models.CharField(blank=True, max_length=150)),
-                ("undo_reason", models.CharField(blank=True, max_length=400)),
-                ("played_on", models.DateField(help_text="Day of the match, in UTC.")),
-                ("home_goals", models.PositiveSmallIntegerField(help_text="As the table counts them.")),
-                ("away_goals", models.PositiveSmallIntegerField()),
-                (
-                    "away_team",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="away_verdicts", to="matches.team"
-                    ),
-                ),
-                (
-                    "home_team",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="home_verdicts", to="matches.team"
-                    ),
-                ),
-                (
-                    "season",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="verdicts", to="matches.season"
-                    ),
-                ),
-            ],
-            options={
-                "constraints": [
-                    models.CheckConstraint(
-                        condition=models.Q(
-                            models.Q(("reason", ""), _negated=True), models.Q(("source", ""), _negated=True)
-                        ),
-                        name="verdict_has_reason_and_source",
-                    ),
-                    models.CheckConstraint(
-                        condition=models.Q(
-                            models.Q(("undo_reason", ""), ("undone_at__isnull", True), ("undone_by", "")),
-                            models.Q(
-                                ("undone_at__isnull", False),
-                                models.Q(("undone_by", ""), _negated=True),
-                                models.Q(("undo_reason", ""), _negated=True),
-                            ),
-                            _connector="OR",
-                        ),
-                        name="verdict_undo_whole",
-                    ),
-                    models.CheckConstraint(
-                        condition=models.Q(("home_team", models.F("away_team")), _negated=True),
-                        name="verdict_two_teams",
-                    ),
-                    models.UniqueConstraint(
-                        condition=models.Q(("undone_at__isnull", True)),
-                        fields=("season", "home_team", "away_team", "played_on"),
-                        name="verdict_unique",
                     ),
                 ],
             },

@@ -9,7 +9,7 @@ from apps.matches.models.choices import choices_of
 from apps.matches.models.competitions import Competition, Region, Season, Stage
 from apps.matches.models.decisions import Contradiction, Correction, TeamMerge
 from apps.matches.models.feed import Event, Ingest
-from apps.matches.models.league_decisions import LeagueDecision, PointsAdjustment, Verdict
+from apps.matches.models.league_decisions import AwardedResult, LeagueDecision, PointsAdjustment
 from apps.matches.models.match_data import Absence, Incident, Lineup, MatchStats, Odds, Player
 from apps.matches.models.matches import Match, MatchChange, MatchRef
 from apps.matches.models.teams import Team, TeamAlias
@@ -17,6 +17,7 @@ from apps.matches.models.worlds import World
 
 __all__ = [
     "Absence",
+    "AwardedResult",
     "Competition",
     "Contradiction",
     "Correction",
@@ -38,7 +39,6 @@ __all__ = [
     "Team",
     "TeamAlias",
     "TeamMerge",
-    "Verdict",
     "World",
     "choices_of",
 ]

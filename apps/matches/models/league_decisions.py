@@ -66,15 +66,15 @@ class PointsAdjustment(LeagueDecision):
         return f"{self.points:+} points on {self.decided_on}"
 
 
-class Verdict(LeagueDecision):
+class AwardedResult(LeagueDecision):
     """A result that a league sets in the place of what was played. The table counts it; models learn what was played.
 
     It names its match by teams and day, so that it stays when the rows of two sources turn out to be one match.
     """
 
-    season = models.ForeignKey(Season, on_delete=models.PROTECT, related_name="verdicts")
-    home_team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="home_verdicts")
-    away_team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="away_verdicts")
+    season = models.ForeignKey(Season, on_delete=models.PROTECT, related_name="awarded_results")
+    home_team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="home_awarded_results")
+    away_team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="away_awarded_results")
     played_on = models.DateField(help_text="Day of the match, in UTC.")
     home_goals = models.PositiveSmallIntegerField(help_text="As the table counts them.")
     away_goals = models.PositiveSmallIntegerField()
@@ -82,11 +82,11 @@ class Verdict(LeagueDecision):
     class Meta:
         constraints = [
             *LeagueDecision.Meta.constraints,
-            models.CheckConstraint(condition=~Q(home_team=F("away_team")), name="verdict_two_teams"),
+            models.CheckConstraint(condition=~Q(home_team=F("away_team")), name="awardedresult_two_teams"),
             models.UniqueConstraint(
                 fields=["season", "home_team", "away_team", "played_on"],
                 condition=Q(undone_at__isnull=True),
-                name="verdict_unique",
+                name="awardedresult_unique",
             ),
         ]
 

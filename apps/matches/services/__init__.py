@@ -12,7 +12,7 @@ from apps.matches.services.league_decisions import (
     ReferenceReport,
     load_reference_data,
     record_adjustment,
-    record_verdict,
+    record_awarded_result,
     undo_league_decision,
 )
 from apps.matches.services.merges import MergeRefusedError, merge_teams, plan_merge, undo_merge, undo_merge_obstacle
@@ -30,7 +30,7 @@ __all__ = [
     "merge_teams",
     "plan_merge",
     "record_adjustment",
-    "record_verdict",
+    "record_awarded_result",
     "undo_correction",
     "undo_correction_obstacle",
     "undo_league_decision",

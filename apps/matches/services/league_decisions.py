@@ -11,9 +11,9 @@ from django.db import transaction
 from apps.matches.events import start_tasks_after_commit
 from apps.matches.ingest import tables
 from apps.matches.ingest.reference import store_club_names, store_known_decisions
-from apps.matches.models import Ingest, LeagueDecision, Match, PointsAdjustment, Verdict, World
+from apps.matches.models import AwardedResult, Ingest, LeagueDecision, Match, PointsAdjustment, World
 from apps.matches.records import GOALS_LIMIT
-from apps.matches.selectors import is_on, verdicts_of
+from apps.matches.selectors import awarded_results_of, is_on
 from apps.matches.services.decisions import checked_reason, operator_ingest
 
 R = TypeVar("R", bound=LeagueDecision)
@@ -92,7 +92,7 @@ def record_adjustment(
     return _record(PointsAdjustment, key, values, world=World(played.world), by=by, now=now)
 
 
-def record_verdict(
+def record_awarded_result(
     *,
     match_id: int,
     home_goals: int,
@@ -102,7 +102,7 @@ def record_verdict(
     source: str,
     by: str,
     now: datetime,
-) -> Verdict:
+) -> AwardedResult:
     """Record a result that a league set in the place of what was played; tables count it from the next day on.
 
     Parameters
@@ -128,7 +128,7 @@ def record_verdict(
     played_on = match.kickoff_at.astimezone(UTC).date()
     if decided_on < played_on:
         raise DecisionRefusedError("the day of the decision is before the match")
-    if any(is_on(verdict, match) for verdict in verdicts_of(match.season)):
+    if any(is_on(verdict, match) for verdict in awarded_results_of(match.season)):
         raise DecisionRefusedError("a verdict on this match is recorded already; take it back first")
     key = {
         "season_id": match.season_id,
@@ -143,11 +143,11 @@ def record_verdict(
         "reason": reason,
         "source": source,
     }
-    return _record(Verdict, key, values, world=World(match.world), by=by, now=now)
+    return _record(AwardedResult, key, values, world=World(match.world), by=by, now=now)
 
 
 def undo_league_decision(
-    model: type[PointsAdjustment] | type[Verdict], *, decision_id: int, by: str, reason: str, now: datetime
+    model: type[PointsAdjustment] | type[AwardedResult], *, decision_id: int, by: str, reason: str, now: datetime
 ) -> None:
     """Take a decision back: no table counts it any more, whatever the list that comes with SPAI says.
 

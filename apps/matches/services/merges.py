@@ -39,7 +39,7 @@ NAMED: Final = 3
 _DATETIMES: Final = ("kickoff_at", "finished_at", "known_at")
 
 
-DECISIONS: Final = {"adjustments": "team", "home_verdicts": "home_team", "away_verdicts": "away_team"}
+DECISIONS: Final = {"adjustments": "team", "home_awarded_results": "home_team", "away_awarded_results": "away_team"}
 """How decisions of leagues name a team: the relation and the field."""
 
 

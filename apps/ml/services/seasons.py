@@ -15,7 +15,7 @@ from django.db.models import OuterRef, Q, Subquery
 
 from apps.matches.locks import Lock, try_lock
 from apps.matches.models import Match, Season, Team, World
-from apps.matches.selectors import PLAY_OFF_STAGE, deductions_of, goals_in_table, league_table, verdicts_of
+from apps.matches.selectors import PLAY_OFF_STAGE, awarded_results_of, deductions_of, goals_in_table, league_table
 from apps.matches.standings import points_for_win, rule_of
 from apps.ml import metrics, serving
 from apps.ml.models import SeasonForecast
@@ -132,7 +132,7 @@ def _simulated(season: Season, served: serving.ServedModel, *, now: datetime) ->
     p, expected = _forecast(calendar, served, now=now)
     number = {team.pk: club for club, team in enumerate(calendar.teams)}
     region = season.competition.region.name
-    verdicts = list(verdicts_of(season))
+    verdicts = list(awarded_results_of(season))
     played = [
         (number[match.home_team_id], number[match.away_team_id], *(goals_in_table(match, verdicts) or ()))
         for match in calendar.results
@@ -174,7 +174,7 @@ def _calendar(season: Season) -> Calendar:
         .select_related("home_team", "away_team")
         .order_by("kickoff_at", "id")
     )
-    verdicts = list(verdicts_of(season))
+    verdicts = list(awarded_results_of(season))
     results = [match for match in matches if goals_in_table(match, verdicts) is not None]
     fixtures = [match for match in matches if match.status in TO_PLAY and match not in results]
     counted = [*results, *fixtures]

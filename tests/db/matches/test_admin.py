@@ -13,6 +13,7 @@ from django.utils import timezone
 from apps.matches.admin import FactAdmin, facts
 from apps.matches.models import (
     Absence,
+    AwardedResult,
     Contradiction,
     Correction,
     Event,
@@ -26,7 +27,6 @@ from apps.matches.models import (
     Team,
     TeamAlias,
     TeamMerge,
-    Verdict,
 )
 from tests.db.matches.conftest import record
 from tests.factories import ContradictionFactory, MatchFactory, MatchStatsFactory, OddsFactory, TeamAliasFactory
@@ -59,7 +59,7 @@ def a_bit_of_everything():
     )  # fmt: skip
     decision = {"decided_on": match.kickoff_at.date(), "reason": "seen", "source": "x", "recorded_at": match.kickoff_at}
     PointsAdjustment.objects.create(season=match.season, team=match.home_team, points=-3, **decision)
-    Verdict.objects.create(
+    AwardedResult.objects.create(
         season=match.season, home_team=match.home_team, away_team=match.away_team,
         played_on=match.kickoff_at.date(), home_goals=0, away_goals=3, **decision,
     )  # fmt: skip

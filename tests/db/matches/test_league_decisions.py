@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from apps.matches import selectors, services
 from apps.matches.ingest import ingest
-from apps.matches.models import Ingest, Match, PointsAdjustment, Season, Team, Verdict, World
+from apps.matches.models import AwardedResult, Ingest, Match, PointsAdjustment, Season, Team, World
 from apps.matches.records import CompetitionKey, MatchStatus
 from tests.db.matches.conftest import record
 from tests.factories import KICKOFF, MatchFactory, SeasonFactory, TeamFactory
@@ -202,7 +202,7 @@ def played(season, everton):
 
 
 def test_a_verdict_counts_in_the_place_of_what_was_played_from_the_day_after_it(season, everton, played):
-    services.record_verdict(match_id=played.pk, **VERDICT)
+    services.record_awarded_result(match_id=played.pk, **VERDICT)
     assert points(season, everton) == 3 - 8
     burnley = next(line for line in selectors.league_table(season) if line.team == played.away_team)
     assert (burnley.points, burnley.played, burnley.goals_for) == (3, 1, 3)
@@ -214,7 +214,7 @@ def test_a_verdict_counts_in_the_place_of_what_was_played_from_the_day_after_it(
 def test_a_verdict_counts_where_nothing_was_played_and_replaces_what_a_source_calls_awarded(season, everton, played):
     Match.objects.filter(pk=played.pk).update(status=MatchStatus.AWARDED)
     assert selectors.awarded_of(season) == [played]
-    services.record_verdict(match_id=played.pk, **VERDICT)
+    services.record_awarded_result(match_id=played.pk, **VERDICT)
     assert points(season, everton) == 3 - 8
     assert selectors.awarded_of(season) == []
     Match.objects.filter(pk=played.pk).update(status="cancelled", home_goals=None, away_goals=None, known_at=None)
@@ -222,10 +222,10 @@ def test_a_verdict_counts_where_nothing_was_played_and_replaces_what_a_source_ca
 
 
 def test_a_verdict_is_taken_back(season, everton, played):
-    verdict = services.record_verdict(match_id=played.pk, **VERDICT)
-    services.undo_league_decision(Verdict, decision_id=verdict.pk, by="bob", reason="annulled on appeal", now=NOW)
+    verdict = services.record_awarded_result(match_id=played.pk, **VERDICT)
+    services.undo_league_decision(AwardedResult, decision_id=verdict.pk, by="bob", reason="annulled on appeal", now=NOW)
     assert points(season, everton) == 6 - 8
-    assert services.record_verdict(match_id=played.pk, **VERDICT).pk != verdict.pk
+    assert services.record_awarded_result(match_id=played.pk, **VERDICT).pk != verdict.pk
 
 
 @pytest.mark.parametrize(
@@ -241,13 +241,13 @@ def test_a_verdict_is_taken_back(season, everton, played):
 )
 def test_an_impossible_verdict_is_refused_with_its_reason(played, changes, said):
     with pytest.raises(services.DecisionRefusedError, match=said):
-        services.record_verdict(**{"match_id": played.pk} | VERDICT | changes)
+        services.record_awarded_result(**{"match_id": played.pk} | VERDICT | changes)
 
 
 def test_a_match_has_one_verdict(played):
-    services.record_verdict(match_id=played.pk, **VERDICT)
+    services.record_awarded_result(match_id=played.pk, **VERDICT)
     with pytest.raises(services.DecisionRefusedError, match="recorded already"):
-        services.record_verdict(match_id=played.pk, **VERDICT)
+        services.record_awarded_result(match_id=played.pk, **VERDICT)
 
 
 def test_a_listed_verdict_finds_its_match_whatever_a_source_says_of_it(store):
@@ -261,7 +261,7 @@ def test_a_listed_verdict_finds_its_match_whatever_a_source_says_of_it(store):
         ("Roma", 0, -3),
     ]
     assert points(season, Team.objects.get(name="Roma"), datetime(2020, 9, 21, tzinfo=UTC)) == 1
-    assert Verdict.objects.count() == 1
+    assert AwardedResult.objects.count() == 1
 
 
 def test_a_verdict_follows_a_club_that_is_merged_and_comes_back_with_it(played):
@@ -269,7 +269,7 @@ def test_a_verdict_follows_a_club_that_is_merged_and_comes_back_with_it(played):
            source="elsewhere", now=NOW)  # fmt: skip
     gone, into = Team.objects.get(name="Burnley FC"), Team.objects.get(name="Burnley")
     match = Match.objects.get(home_team=gone)
-    verdict = services.record_verdict(match_id=match.pk, **VERDICT)
+    verdict = services.record_awarded_result(match_id=match.pk, **VERDICT)
     done = services.merge_teams(team_id=gone.pk, into_id=into.pk, by="ann", reason="one club", now=NOW)
     verdict.refresh_from_db()
     assert verdict.home_team == into
@@ -327,18 +327,18 @@ def test_the_admin_says_why_a_decision_is_not_recorded(admin, season, everton):
 
 
 def test_a_verdict_is_recorded_on_the_page_of_its_match_and_taken_back(admin, season, everton, played):
-    address = reverse("admin:matches_match_record_verdict", args=[played.pk])
+    address = reverse("admin:matches_match_record_awarded_result", args=[played.pk])
     given = {
         "home_goals": 0, "away_goals": 3, "decided_on": "2024-05-30", "reason": "ineligible", "source": "the league",
         "_form_submitted": "on",
     }  # fmt: skip
     answer = admin.post(address, given)
-    verdict = Verdict.objects.get()
-    assert answer.headers["HX-Redirect"] == reverse("admin:matches_verdict_change", args=[verdict.pk])
+    verdict = AwardedResult.objects.get()
+    assert answer.headers["HX-Redirect"] == reverse("admin:matches_awardedresult_change", args=[verdict.pk])
     assert points(season, everton) == 3 - 8
-    assert "0–3" in admin.get(reverse("admin:matches_verdict_changelist")).content.decode()
+    assert "0–3" in admin.get(reverse("admin:matches_awardedresult_changelist")).content.decode()
     admin.post(
-        reverse("admin:matches_verdict_undo", args=[verdict.pk]), {"reason": "a mistake", "_form_submitted": "on"}
+        reverse("admin:matches_awardedresult_undo", args=[verdict.pk]), {"reason": "a mistake", "_form_submitted": "on"}
     )
     assert points(season, everton) == 6 - 8
     admin.post(address, given | {"decided_on": "2023-08-01"})

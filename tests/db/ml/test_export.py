@@ -13,7 +13,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from apps.matches.models import Absence, Lineup, Match, MatchChange, Player, PointsAdjustment, Verdict, World
+from apps.matches.models import Absence, AwardedResult, Lineup, Match, MatchChange, Player, PointsAdjustment, World
 from apps.matches.selectors import data_snapshot
 from apps.ml import dataset
 from apps.ml.forecasting.features.schema import ADJUSTMENTS, LINEUPS, MATCHES, ODDS
@@ -242,7 +242,7 @@ def test_decisions_and_verdicts_are_exported_from_the_day_they_were_known(world,
 def test_a_verdict_is_exported_as_what_it_adds_to_what_was_played(world, season):
     match = world["known"]
     Match.objects.filter(pk=match.pk).update(home_goals=1, away_goals=1)
-    verdict = Verdict.objects.create(
+    verdict = AwardedResult.objects.create(
         season=season, home_team=match.home_team, away_team=match.away_team, played_on=match.kickoff_at.date(),
         home_goals=3, away_goals=0, decided_on=(AS_OF - 5 * DAY).date(), reason="r", source="s", recorded_at=AS_OF,
     )  # fmt: skip

@@ -10,7 +10,7 @@ import pytest
 
 from apps.matches import clubs
 from apps.matches.aliases import aliases_for
-from apps.matches.clubs import Club, club_of, code_of, plain
+from apps.matches.clubs import ClubNames, club_of, code_of, plain
 
 
 @pytest.fixture(scope="module")
@@ -69,11 +69,11 @@ def test_accents_case_and_punctuation_do_not_matter(written, compared):
 
 def test_a_club_is_found_by_its_stored_name_or_by_its_full_or_shown_name():
     assert club_of("England", "Man United").short_name == "Manchester United"
-    assert club_of("England", "Manchester United FC") == Club()
+    assert club_of("England", "Manchester United FC") == ClubNames()
     assert club_of("England", "Nottingham Forest").code == "NFO"
     assert club_of("Germany", "SC Preussen Munster").code == "PRM"
     # The same name in another country is another club.
-    assert club_of("Brazil", "Man United") == Club()
+    assert club_of("Brazil", "Man United") == ClubNames()
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from collections import Counter
 from datetime import date
 
 from apps.matches.aliases import aliases_for
-from apps.matches.league_decisions import known_adjustments, known_verdicts
+from apps.matches.league_decisions import known_adjustments, known_awarded_results
 
 
 def test_a_decision_is_in_the_list_once_and_changes_points():
@@ -27,9 +27,9 @@ def test_clubs_go_by_the_name_under_which_they_are_stored():
 
 
 def test_verdicts_are_in_the_list_once_and_follow_their_match():
-    keys = Counter(each[:6] for each in known_verdicts())
+    keys = Counter(each[:6] for each in known_awarded_results())
     assert max(keys.values()) == 1
-    for each in known_verdicts():
+    for each in known_awarded_results():
         assert each.played_on <= each.decided_on
         assert each.season[:4] in (str(each.played_on.year), str(each.played_on.year - 1))
         assert not {each.home_team, each.away_team} & set(aliases_for(each.region))
