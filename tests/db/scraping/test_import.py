@@ -229,6 +229,10 @@ def test_points_of_real_seasons_are_those_that_the_leagues_gave():
         ("2020-21", "I1"): {"Napoli": 77, "Roma": 62, "Verona": 45},
         ("2022-23", "I1"): {"Juventus": 62},
         ("2022-23", "E1"): {"Wigan": 39, "Reading": 44},
+        ("2014-15", "I1"): {"Parma": 19},
+        ("2010-11", "I1"): {"Bologna": 42},
+        ("1999-00", "D1"): {"Ein Frankfurt": 39},
+        ("2013-14", "E3"): {"AFC Wimbledon": 53},
     }
     for (label, division), expected in known.items():
         file = root / label / f"{division}.csv"
