@@ -16,7 +16,15 @@ from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget
 
 from apps.matches import services
-from apps.matches.admin.facts import CorrectingAdmin, FactAdmin, FactInline, ReasonForm, Unedited, WorldFilter, number_of
+from apps.matches.admin.facts import (
+    CorrectingAdmin,
+    FactAdmin,
+    FactInline,
+    ReasonForm,
+    Unedited,
+    WorldFilter,
+    number_of,
+)
 from apps.matches.models import (
     Absence,
     Competition,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -62,7 +62,7 @@ class FileReport:
     same: int = 0
     refused: int = 0
     refusals: list[RefusedRecord] = field(default_factory=list)
-    notes: dict[str, int] = field(default_factory=dict)
+    notes: Counter[str] = field(default_factory=Counter)
     error: str = ""
 
     @property
@@ -185,7 +185,8 @@ def _store(run: Ingestion, waiting: list[tuple[FileReport, ParsedFile]], on_file
         report.changed = outcomes.count(RecordOutcome.CHANGED)
         report.same = outcomes.count(RecordOutcome.SAME)
         report.refused = outcomes.count(RecordOutcome.REFUSED) + len(parsed.refused)
-        report.notes = parsed.notes
+        report.notes = Counter(parsed.notes)
+        report.notes.update(batch.notes[index] for index in range(start, end) if index in batch.notes)
         for row in parsed.refused:
             report.refusals.append(RefusedRecord(row.line, row.row, row.reason))
             run.refuse(f"{row.file}, line {row.line}: {row.row}", row.reason)
