@@ -62,7 +62,7 @@ class FileReport:
     same: int = 0
     refused: int = 0
     refusals: list[RefusedRecord] = field(default_factory=list)
-    notes: Counter[str] = field(default_factory=Counter)
+    notes: dict[str, int] = field(default_factory=dict)
     error: str = ""
 
     @property
@@ -185,8 +185,7 @@ def _store(run: Ingestion, waiting: list[tuple[FileReport, ParsedFile]], on_file
         report.changed = outcomes.count(RecordOutcome.CHANGED)
         report.same = outcomes.count(RecordOutcome.SAME)
         report.refused = outcomes.count(RecordOutcome.REFUSED) + len(parsed.refused)
-        report.notes = Counter(parsed.notes)
-        report.notes.update(batch.notes[index] for index in range(start, end) if index in batch.notes)
+        report.notes = parsed.notes | Counter(batch.notes[at] for at in range(start, end) if at in batch.notes)
         for row in parsed.refused:
             report.refusals.append(RefusedRecord(row.line, row.row, row.reason))
             run.refuse(f"{row.file}, line {row.line}: {row.row}", row.reason)
