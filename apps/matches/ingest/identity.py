@@ -55,7 +55,11 @@ other pairs meet once."""
 MOVE: Final = 30
 """Days beyond which an unplayed match of a pair that meets more than once is rather another meeting."""
 
-_PLAY_OFFS: Final = re.compile(r"play.?offs?|final|knock|replay|relegation|promotion|tie.?break|barrage", re.IGNORECASE)
+_PLAY_OFFS: Final = re.compile(
+    r"play.?offs?|finals?\b|knock.?out|replay|relegation|promotion|tie.?break|barrage|aufstieg|abstieg|1/\d",
+    re.IGNORECASE,
+)
+"""In the name of a stage or round that is played after the regular season."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +103,17 @@ class _Context:
     stage_of: Callable[[MatchRow], str]
 
     def is_other_stage(self, record: MatchRecord, row: MatchRow) -> bool:
-        """Whether one of both, and not the other, belongs to play-offs or to a stage of another name.
+        """Whether both are of stages with different names, or one and not the other belongs to play-offs.
 
-        A source that knows no stages leaves them out, so that no stage is no other stage than a part of the season.
+        A source that knows no stages leaves them out, so that no stage may be any part of the regular season.
         """
-        one, other = record.stage.casefold(), self.stage_of(row).casefold()
-        return one != other and (bool(one and other) or bool(_PLAY_OFFS.search(one or other)))
+        stage = self.stage_of(row)
+        differ = bool(record.stage and stage) and record.stage.casefold() != stage.casefold()
+        return differ or _is_play_off(record.stage, record.round) != _is_play_off(stage, row.round)
+
+
+def _is_play_off(stage: str, round_: str) -> bool:
+    return bool(_PLAY_OFFS.search(f"{stage} {round_}"))
 
 
 def identify(

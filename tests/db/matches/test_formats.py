@@ -102,6 +102,13 @@ def test_a_play_off_is_a_meeting_of_its_own(store):
     assert (again.created, again.changed, again.refused) == (0, 0, 0)
 
 
+@pytest.mark.parametrize("fields", [{"stage": "Aufstieg"}, {"round": "Semifinals"}, {"round": "Final"}])
+def test_a_play_off_is_known_by_its_stage_or_round(store, fields):
+    # Modena played Cesena on 30 May 2014, on the last day of the season, and on 8 June in the play-offs.
+    store(game("2024-05-30", "1-1", round="Matchday 42"))
+    assert store(game("2024-06-08", "0-1", **fields), source="openfootball").created == 1
+
+
 def test_a_fixture_of_the_play_offs_is_not_the_match_of_the_season(store):
     store(game("2023-10-01", "2-1"))
     assert store(game("2024-07-20", stage="Play-offs"), now=at("2024-07-10")).created == 1
