@@ -16,11 +16,11 @@ from django.db import OperationalError, connection
 from psycopg.errors import LockNotAvailable
 
 POLL: Final = 0.05
-"""Seconds between two tries of a lock that is waited for with patience."""
+"""Seconds between two tries of a lock."""
 
 
 class StillBusyError(Exception):
-    """A lock stayed taken for as long as its waiter has patience."""
+    """A lock stayed taken for longer than the caller waits."""
 
 
 @unique

@@ -28,16 +28,7 @@ from django.db.models.expressions import RawSQL
 from django.db.models.lookups import GreaterThan, LessThan
 from django.utils.text import slugify
 
-from apps.matches.models import (
-    Competition,
-    Contradiction,
-    Ingest,
-    Match,
-    Season,
-    Team,
-    TeamAlias,
-    World,
-)
+from apps.matches.models import Competition, Contradiction, Ingest, Match, Season, Team, TeamAlias, World
 from apps.matches.records import Moment, readable
 from apps.matches.standings import Result, Standing, points_for_win, rule_of, table
 

@@ -25,7 +25,7 @@ PAGES: Final = 6
 
 
 class FactList(ChangeList):
-    """A page of a list of facts, without the columns that the list does not show."""
+    """A page of a list of facts; the fields in `not_listed` are not loaded."""
 
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
         return super().get_queryset(request, exclude_parameters).defer(*self.model_admin.not_listed)
@@ -55,7 +55,7 @@ class FactPaginator(Paginator):
         return self.count == self.limit
 
     def page(self, number: int | str) -> Page:
-        """Return a page; what comes along with its rows is read for them alone, not for the rows before them."""
+        """Return a page; related rows are joined for the rows of the page alone, not for those before them."""
         page = super().page(number)
         rows: Any = self.object_list
         ids = rows.values("pk")[page.start_index() - 1 : page.end_index()]
@@ -94,7 +94,7 @@ class Unedited:
 class FactAdmin(Unedited, OfferingAdmin):
     """Rows that nobody edits by hand: they are shown, searched and filtered.
 
-    `not_listed` names large fields, of the row or of what comes along with it, that the list does not show.
+    `not_listed` names large fields, of the row or of related rows, that the list does not load.
     """
 
     not_listed: tuple[str, ...] = ()

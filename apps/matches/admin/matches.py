@@ -53,7 +53,7 @@ class MatchStatsInline(Unedited, StackedInline):
 
 
 class PlayerInline(FactInline):
-    """Facts that name players, who come along in one query."""
+    """Facts that name players, which are loaded in the same query."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).select_related("player")

@@ -241,7 +241,7 @@ class TeamMergeAdmin(FactAdmin):
     list_select_related = ("region",)
     search_fields = ("name", "into_name", "merged_by")
     ordering = ("-id",)
-    # The rows that a merge keeps for its undo fill pages; the team that it went into may itself be no more.
+    # The rows that a merge keeps for its undo fill pages; the team of `into` may have been merged too and not exist.
     exclude = ("moved", "into")
     actions_detail = ("undo",)
 

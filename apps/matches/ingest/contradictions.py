@@ -28,8 +28,8 @@ _FACTS: Final = (
 )
 
 
-class StandingResult(NamedTuple):
-    """A result and its source."""
+class SourceResult(NamedTuple):
+    """A result and its source, as they are stored or as the source reports them."""
 
     source: str
     status: str
@@ -37,7 +37,7 @@ class StandingResult(NamedTuple):
     away_goals: int | None
 
     @classmethod
-    def of(cls, row: MatchRow) -> StandingResult:
+    def of(cls, row: MatchRow) -> SourceResult:
         """Return the result of a stored match."""
         return cls(row.result_source, row.status, row.home_goals, row.away_goals)
 
@@ -51,6 +51,10 @@ class StandingResult(NamedTuple):
         """Goals of home and away."""
         return self.home_goals, self.away_goals
 
+    def contradicts(self, other: SourceResult) -> bool:
+        """Whether both are results, with different goals."""
+        return self.is_result and other.is_result and self.goals != other.goals
+
 
 class Contradictions:
     """The open contradictions, for the length of one ingest or decision; `store` writes what differs."""
@@ -62,12 +66,12 @@ class Contradictions:
 
     def refused(self, row: MatchRow, record: MatchRecord, *, source: str) -> None:
         """Record that `source` reports another result than the stored one."""
-        reported = StandingResult(source, record.status, record.home_goals, record.away_goals)
-        self._contradict(row.id, reported, StandingResult.of(row))
+        reported = SourceResult(source, record.status, record.home_goals, record.away_goals)
+        self._contradict(row.id, reported, SourceResult.of(row))
 
-    def accepted(self, row: MatchRow, record: MatchRecord, *, source: str, before: StandingResult) -> None:
-        """Resolve the contradiction of `source` if its record agrees now; record the result before if it was replaced."""
-        standing = StandingResult.of(row)
+    def accepted(self, row: MatchRow, record: MatchRecord, *, source: str, before: SourceResult) -> None:
+        """Resolve the contradiction of `source` if it agrees now; record the result before if it was replaced."""
+        standing = SourceResult.of(row)
         if standing != before:
             self.replaced(row, before=before)
         if record.status not in RESULTS or not standing.is_result:
@@ -80,14 +84,14 @@ class Contradictions:
         self,
         row: MatchRow,
         *,
-        before: StandingResult,
+        before: SourceResult,
         resolution: Contradiction.Resolution = Contradiction.Resolution.AGREED,
     ) -> None:
         """Compare every open contradiction of a match with the stored result, and the result `before` too.
 
         A contradiction that reports what is stored now is resolved as `resolution` says.
         """
-        standing = StandingResult.of(row)
+        standing = SourceResult.of(row)
         for reported in list(self._open(row.id).values()):
             if not standing.is_result:
                 self._resolve(reported, Contradiction.Resolution.WITHDRAWN)
@@ -97,19 +101,14 @@ class Contradictions:
                 self._set_standing(reported, standing)
             else:
                 self._resolve(reported, Contradiction.Resolution.AGREED)
-        if (
-            before.is_result
-            and standing.is_result
-            and before.source not in ("", standing.source)
-            and before.goals != standing.goals
-        ):
+        if before.contradicts(standing) and before.source not in ("", standing.source):
             self._contradict(row.id, before, standing)
 
     def reopened(self, reported: Contradiction, row: MatchRow) -> None:
         """Open a contradiction again that a decision had ended, unless its source agrees with the stored result."""
-        standing = StandingResult.of(row)
-        again = StandingResult(reported.source, reported.status, reported.home_goals, reported.away_goals)
-        if standing.is_result and again.source != standing.source and again.goals != standing.goals:
+        standing = SourceResult.of(row)
+        again = SourceResult(reported.source, reported.status, reported.home_goals, reported.away_goals)
+        if again.contradicts(standing) and again.source != standing.source:
             self._contradict(row.id, again, standing)
 
     def store(self, *, ingest_id: int) -> None:
@@ -142,7 +141,7 @@ class Contradictions:
                 self._by_match[reported.match_id][reported.source] = reported
         return self._by_match.get(match_id, {})
 
-    def _contradict(self, match_id: int, reported: StandingResult, standing: StandingResult) -> None:
+    def _contradict(self, match_id: int, reported: SourceResult, standing: SourceResult) -> None:
         row = self._open(match_id).get(reported.source)
         if row is None:
             row = Contradiction(match_id=match_id, source=reported.source, first_seen_at=self._now, seen_at=self._now)
@@ -155,7 +154,7 @@ class Contradictions:
         row.resolved_at, row.resolution = None, ""
         self._set_standing(row, standing)
 
-    def _set_standing(self, row: Contradiction, standing: StandingResult) -> None:
+    def _set_standing(self, row: Contradiction, standing: SourceResult) -> None:
         assert standing.home_goals is not None
         assert standing.away_goals is not None
         row.standing_source, row.standing_status = standing.source, standing.status

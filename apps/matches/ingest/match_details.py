@@ -80,7 +80,7 @@ class DetailsWriter:
 
     def _store_lineups(self, reported: Reported, match_ids: Sequence[int]) -> set[int]:
         stored = _grouped(
-            tables.load_of_players(tables.LINEUPS, self._source, match_ids) if match_ids else (),
+            tables.load_player_rows(tables.LINEUPS, self._source, match_ids) if match_ids else (),
             lambda row: (row[1], str(row[2])),
         )
         gone: list[int] = []
@@ -143,7 +143,7 @@ class DetailsWriter:
 
     def _store_absences(self, reported: Reported, match_ids: Sequence[int]) -> set[int]:
         stored = _grouped(
-            tables.load_of_players(tables.ABSENCES, self._source, match_ids) if match_ids else (), lambda row: row[1]
+            tables.load_player_rows(tables.ABSENCES, self._source, match_ids) if match_ids else (), lambda row: row[1]
         )
         gone: list[int] = []
         new: list[tuple[Any, ...]] = []

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from apps.matches.ingest import tables
-from apps.matches.ingest.contradictions import Contradictions, StandingResult
+from apps.matches.ingest.contradictions import Contradictions, SourceResult
 from apps.matches.ingest.items import Identified, Pair, Reconciled, Rejected
 from apps.matches.ingest.names import Names
 from apps.matches.ingest.rows import ContradictionError, MatchRow, merge, new_row
@@ -44,7 +44,7 @@ def reconcile(
                 rejected.append(Rejected(item.position, record, str(error)))
                 contradictions.refused(stored_row, record, source=source)
                 continue
-            contradictions.accepted(row, record, source=source, before=StandingResult.of(stored_row))
+            contradictions.accepted(row, record, source=source, before=SourceResult.of(stored_row))
         accepted.append(Reconciled(item.position, record, item.competition_id, row, before))
     return accepted, rejected
 

@@ -96,13 +96,11 @@ def new_row(
     source: str,
 ) -> MatchRow:
     """Return the row of a match that is not stored yet."""
+    goals: tuple[Any, ...] = (None,) * len(GOALS)
+    finished_at = known_at = None
     if record.status in PLAYED:
-        goals = _goals(record)
-        finished_at, known_at = record.finished_at, record.known_at
-    else:
-        goals = (None,) * len(GOALS)
-        finished_at = known_at = None
-    return MatchRow(
+        goals, finished_at, known_at = _goals(record), record.finished_at, record.known_at
+    values = (
         row_id,
         season_id,
         stage_id,
@@ -121,6 +119,7 @@ def new_row(
         *goals,
         1 if record.status == MatchStatus.FINISHED else 0,
     )
+    return MatchRow(*values)
 
 
 def merge(row: MatchRow, record: MatchRecord, *, stage_id: int | None, source: str, now: datetime) -> None:

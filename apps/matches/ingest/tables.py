@@ -89,15 +89,15 @@ def lock(*, patience: timedelta | None = None) -> None:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         # A plan that was made while a table was small would read all of it for every foreign key when it has grown.
         cursor.execute("SET LOCAL enable_seqscan = off")
-        # What is read in full all the same, a temporary table, then looks so dear that compiling pays. It does not.
+        # The planner then overestimates the cost of reading a temporary table in full, and would compile the query.
         cursor.execute("SET LOCAL jit = off")
 
 
 def refresh_statistics(*tables: str) -> None:
-    """Count the rows of tables for the planner, those of this transaction included.
+    """Update the planner's statistics of tables, the rows of this transaction included.
 
-    Others' counts see none of these, and a plan made from "no rows" looks a match up by reading a whole index: storing
-    48,000 matches took 131 s of work in place of 5. From here to the end of the transaction nobody else counts.
+    Autovacuum does not see these, and a plan for an empty table looks a match up by reading a whole index: storing
+    48,000 matches took 131 s of work in place of 5. No other session can analyse the tables until the transaction ends.
     """
     with connection.cursor() as cursor:
         cursor.execute(f"ANALYZE {', '.join(tables)}")
@@ -105,27 +105,25 @@ def refresh_statistics(*tables: str) -> None:
 
 def load_matches(season_ids: Iterable[int]) -> list[MatchRow]:
     """Return the stored matches of some seasons."""
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {', '.join(COLUMNS)} FROM matches_match WHERE season_id = ANY(%s)", [list(season_ids)])
-        return [MatchRow(*row) for row in cursor.fetchall()]
+    return _load_matches("season_id = ANY(%s)", list(season_ids))
 
 
 def load_matches_by_id(match_ids: Iterable[int]) -> list[MatchRow]:
     """Return stored matches by number; what is not stored is left out."""
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {', '.join(COLUMNS)} FROM matches_match WHERE id = ANY(%s)", [list(match_ids)])
-        return [MatchRow(*row) for row in cursor.fetchall()]
+    return _load_matches("id = ANY(%s)", list(match_ids))
 
 
 def load_matches_of_team(team_id: int, season_ids: Iterable[int] | None = None) -> list[MatchRow]:
     """Return the stored matches of a team, of all seasons or of some."""
-    where, values = "(home_team_id = %s OR away_team_id = %s)", [team_id, team_id]
+    of_team = "(home_team_id = %s OR away_team_id = %s)"
+    if season_ids is None:
+        return _load_matches(of_team, team_id, team_id)
+    return _load_matches(f"{of_team} AND season_id = ANY(%s)", team_id, team_id, list(season_ids))
+
+
+def _load_matches(condition: str, *values: Any) -> list[MatchRow]:
     with connection.cursor() as cursor:
-        statement = f"SELECT {', '.join(COLUMNS)} FROM matches_match WHERE {where}"
-        if season_ids is None:
-            cursor.execute(statement, values)
-        else:
-            cursor.execute(f"{statement} AND season_id = ANY(%s)", [*values, list(season_ids)])
+        cursor.execute(f"SELECT {', '.join(COLUMNS)} FROM {MATCHES} WHERE {condition}", values)
         return [MatchRow(*row) for row in cursor.fetchall()]
 
 
@@ -237,7 +235,7 @@ def rename_players(names: dict[int, str]) -> None:
         )
 
 
-def load_of_players(table: str, source: str, match_ids: Sequence[int]) -> list[tuple[Any, ...]]:
+def load_player_rows(table: str, source: str, match_ids: Sequence[int]) -> list[tuple[Any, ...]]:
     """Return the line-ups or absences that a source has reported: row, then the columns in `TABLES`."""
     columns = TABLES[table].columns
     with connection.cursor() as cursor:

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from apps.matches.ingest import tables
 from apps.matches.ingest.changes import keep_history, publish_matches
-from apps.matches.ingest.contradictions import Contradictions, StandingResult
+from apps.matches.ingest.contradictions import Contradictions, SourceResult
 from apps.matches.ingest.rows import GOALS, PLAYED, RESULTS, MatchRow, drop_impossible
 from apps.matches.models import Contradiction, Correction, Ingest, Match, World
 from apps.matches.records import GOALS_LIMIT, KickoffPrecision, MatchStatus, result_known_at
@@ -63,7 +63,7 @@ def correct_result(
         row = _row(match_id)
         if row.kickoff_at > now:
             raise CorrectionRefusedError("the match has not kicked off")
-        result = dict(zip(DECISIVE, (OPERATOR, status, home_goals, away_goals), strict=True))
+        result = {"result_source": OPERATOR, "status": status, "home_goals": home_goals, "away_goals": away_goals}
         if all(getattr(row, name) == value for name, value in result.items()):
             raise CorrectionRefusedError("an operator has set this result already")
         before = {name: getattr(row, name) for name in KEPT}
@@ -147,7 +147,7 @@ def _set(
     row: MatchRow, values: dict[str, Any], *, ingest: Ingest, now: datetime, resolution: Contradiction.Resolution
 ) -> None:
     """Change a result, with history, contradictions and news of it."""
-    columns_before, before = row.values(), StandingResult.of(row)
+    columns_before, before = row.values(), SourceResult.of(row)
     result_before = row.result
     for name, value in values.items():
         setattr(row, name, value)
@@ -178,7 +178,7 @@ def _world(match_id: int) -> World:
     match = Match.objects.filter(pk=match_id).first()
     if match is None:
         raise CorrectionRefusedError("there is no such match")
-    return match.world
+    return World(match.world)
 
 
 def _row(match_id: int) -> MatchRow:

@@ -34,7 +34,7 @@ CHILDREN: Final = (tables.STATS, tables.ODDS, tables.REFS, *_ONE_OF_EACH)
 _ADDED: Final = {"kickoff_source": ""}
 """Columns of matches that rows kept by earlier releases lack."""
 
-_BESIDE: Final = frozenset({"ingest_id", "updated_at", "seen_at", "competition_id", "world"})
+_IGNORED: Final = frozenset({"ingest_id", "updated_at", "seen_at", "competition_id", "world"})
 """Columns that may differ although nothing of a match has changed; rows from before migration 0006 lack two."""
 
 
@@ -174,7 +174,7 @@ def _comparable(rows: Iterable[dict[str, Any]], key: str) -> dict[int, list[str]
     texts: dict[int, list[str]] = {}
     added = _ADDED if key == "id" else {}
     for row in rows:
-        values = {name: value for name, value in (added | row).items() if name not in _BESIDE}
+        values = {name: value for name, value in (added | row).items() if name not in _IGNORED}
         text = json.dumps(values, sort_keys=True)
         texts.setdefault(row[key], []).append(text)
     return {match_id: sorted(found) for match_id, found in texts.items()}

@@ -12,7 +12,6 @@ from typing import Final
 
 from apps.matches.aliases import aliases_for
 from apps.matches.ingest import BATCH, Ingestion, IngestReport, RecordOutcome
-from apps.matches.records import MatchRecord
 from apps.scraping import metrics
 from apps.scraping.services.sources import UnknownSourceError
 from apps.scraping.sources import SOURCES, FileReader, ParsedFile, ParseError
@@ -41,19 +40,9 @@ class RefusedRecord:
 
 @dataclass(slots=True)
 class FileReport:
-    """Result of one file.
+    """Result of one file: its rows by what became of them, and an `error` where the whole file could not be read.
 
-    Parameters
-    ----------
-    name : str
-        Its name within its source.
-    created, changed, same, refused : int
-        Its rows by what became of them.
-    refusals : list of RefusedRecord
-    notes : dict of str to int
-        How often a detail was left out or read otherwise than written, by its description.
-    error : str
-        Why the whole file could not be read; empty when it could.
+    `notes` counts how often a detail was left out or read otherwise than written, by its description.
     """
 
     name: str
@@ -93,11 +82,8 @@ def find_files(paths: Iterable[Path], source: FileReader) -> list[FoundFile]:
     for path in paths:
         if path.is_dir():
             files = sorted(file for file in path.rglob("*") if file.is_file())
-            taken = [
-                FoundFile(file, file.relative_to(path).as_posix())
-                for file in files
-                if source.accepts(file.relative_to(path).as_posix())
-            ]
+            named = [FoundFile(file, file.relative_to(path).as_posix()) for file in files]
+            taken = [file for file in named if source.accepts(file.name)]
             if not taken:
                 error = f"no file in this folder has a name of {source.name}; name the folder that holds its seasons"
                 taken = [FoundFile(path, str(path), error)]
@@ -128,12 +114,6 @@ def import_files(
 
     Parameters
     ----------
-    paths : iterable of Path
-        Files and folders.
-    source : str
-        Name of the source whose format they have.
-    now : datetime
-        Aware.
     on_start : callable, optional
         Called once with the number of files.
     on_file : callable, optional
@@ -167,16 +147,13 @@ def import_files(
                 on_file(report)
         _store(run, waiting, on_file)
     done = run.report()
-    metrics.count_records(source, created=done.created, changed=done.changed, same=done.same, refused=done.refused)
+    metrics.count_records(source, done)
     return ImportReport(tuple(reports), done)
 
 
 def _store(run: Ingestion, waiting: list[tuple[FileReport, ParsedFile]], on_file: Callable[[FileReport], None]) -> None:
     """Store the waiting files in one batch and fill in their reports."""
-    records: list[MatchRecord] = []
-    for _, parsed in waiting:
-        records += parsed.records
-    batch = run.store(records)
+    batch = run.store([record for _, parsed in waiting for record in parsed.records])
     start = 0
     for report, parsed in waiting:
         end = start + len(parsed.records)
@@ -189,9 +166,8 @@ def _store(run: Ingestion, waiting: list[tuple[FileReport, ParsedFile]], on_file
         for row in parsed.refused:
             report.refusals.append(RefusedRecord(row.line, row.row, row.reason))
             run.refuse(f"{row.file}, line {row.line}: {row.row}", row.reason)
-        for index in range(start, end) if batch.refused else ():
-            refusal = batch.refused.get(index)
-            if refusal is not None:
+        for index in range(start, end):
+            if refusal := batch.refused.get(index):
                 report.refusals.append(RefusedRecord(None, refusal.record, refusal.reason))
         start = end
         on_file(report)

@@ -173,18 +173,7 @@ class Openfootball:
 class _Draft:
     """One entry of the file, with its kick-off and scores parsed.
 
-    Parameters
-    ----------
-    position : int
-        In the list of the file, counted from 1.
-    match : Mapping
-        The entry as written.
-    kickoff_at : datetime
-        UTC.
-    precision : KickoffPrecision
-        Of the kick-off.
-    score : dict of str to (int, int)
-        Goals by ``ht``, ``ft``, ``et`` and ``p``, as far as given.
+    `position` counts from 1; `score` has the goals by ``ht``, ``ft``, ``et`` and ``p``, as far as given.
     """
 
     position: int
@@ -195,13 +184,7 @@ class _Draft:
 
 
 def _document(name: str, content: bytes) -> tuple[str, list[Any]]:
-    """Return title and matches of a file.
-
-    Raises
-    ------
-    ParseError
-        When the content is not JSON or lacks one of them.
-    """
+    """Return title and matches of a file; ParseError when it is not JSON or lacks one of them."""
     try:
         document = json.loads(content)
     except (ValueError, RecursionError) as error:
@@ -215,13 +198,7 @@ def _document(name: str, content: bytes) -> tuple[str, list[Any]]:
 
 
 def _season(title: str, name: str) -> str:
-    """Return the season at the end of the title, else that of the folder.
-
-    Raises
-    ------
-    ParseError
-        When neither names one.
-    """
+    """Return the season at the end of the title, else that of the folder; ParseError when neither names one."""
     found = SEASON_IN_TITLE.search(title.strip()) or SEASON_IN_FOLDER.fullmatch(PurePosixPath(name).parent.name)
     if found is None:
         raise ParseError("a season in title or folder", name)
@@ -230,15 +207,10 @@ def _season(title: str, name: str) -> str:
 
 
 def _day(match: Any, earlier: date | None, notes: Counter[str]) -> date:
-    """Return the date of an entry, corrected if its year is one too low.
+    """Return the date of an entry, corrected if its year is one too low; ValueError for one that cannot be read.
 
     The matches that were played in July 2020, at the end of a season, are dated July 2019. The entries are in the order
     of the rounds, so such a date is recognised by being far before the entry above, and near it a year later.
-
-    Raises
-    ------
-    ValueError
-        When there is no readable date.
     """
     if not isinstance(match, dict):
         raise ValueError("the entry is not an object")
@@ -281,10 +253,7 @@ def _clock_time(match: Mapping[str, Any]) -> time | None:
 def _scores(match: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
     """Return the goals of a match by ``ht``, ``ft``, ``et`` and ``p``.
 
-    Raises
-    ------
-    ValueError
-        When one of them is not two counts, or one but not the full-time score is there.
+    ValueError when one of them is not two counts, or one but not the full-time score is there.
     """
     score = match.get("score")
     if not score:
