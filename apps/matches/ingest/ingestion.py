@@ -208,9 +208,9 @@ class Ingestion:
     def _store_round(self, items: Sequence[Resolved]) -> _RoundOutcome:
         stored = load_stored(items, source=self.source)
         identified, unidentified, later = self._identifier.identify(items, stored)
-        for item in unidentified:
-            if item.contradicts is not None and item.contradicts.result_source != self.source:
-                self._contradictions.refused(item.contradicts, item.record, source=self.source)
+        for doubtful in unidentified:
+            if doubtful.contradicts is not None and doubtful.contradicts.result_source != self.source:
+                self._contradictions.refused(doubtful.contradicts, doubtful.record, source=self.source)
         corrected, notes = self._clocks.correct(identified)
         reconciled, contradicting = reconcile(
             corrected, stored, names=self._names, contradictions=self._contradictions, source=self.source, now=self.now

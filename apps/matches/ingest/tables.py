@@ -133,9 +133,10 @@ def pairs_that_repeat(season_id: int, *, days: int) -> int:
         cursor.execute(
             "SELECT count(DISTINCT (a.home_team_id, a.away_team_id)) FROM matches_match a JOIN matches_match b "
             "ON b.season_id = a.season_id AND b.home_team_id = a.home_team_id AND b.away_team_id = a.away_team_id "
-            "AND b.kickoff_at > a.kickoff_at + %s AND b.stage_id IS NOT DISTINCT FROM a.stage_id "
+            "AND b.kickoff_at > a.kickoff_at + make_interval(days => %s) "
+            "AND b.stage_id IS NOT DISTINCT FROM a.stage_id "
             "AND (b.known_at IS NULL) = (a.known_at IS NULL) WHERE a.season_id = %s",
-            [timedelta(days=days), season_id],
+            [days, season_id],
         )
         return int(cursor.fetchone()[0])
 
