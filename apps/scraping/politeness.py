@@ -56,6 +56,11 @@ PROBE_LIMIT: Final = timedelta(minutes=10)
 def user_agent(contact: str) -> str:
     """Return the user agent: name and version of SPAI, and where its operator can be reached.
 
+    Parameters
+    ----------
+    contact : str
+        Web page or mail address of the operator.
+
     Raises
     ------
     ValueError
@@ -159,7 +164,10 @@ def gap(delay: timedelta, jitter: float, draw: float) -> timedelta:
 def retry_after(value: str | None, now: datetime) -> timedelta | None:
     """Return the pause that a Retry-After header demands, in seconds or until an HTTP date (RFC 9110, section 10.2.3).
 
-    It is zero for a moment that has passed, and a week at most; None for a header that cannot be parsed.
+    Returns
+    -------
+    timedelta or None
+        From zero, for a moment that has passed, to a week; None for a header that cannot be parsed.
     """
     value = (value or "").strip()
     if re.fullmatch(r"[0-9]+", value):

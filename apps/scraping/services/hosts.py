@@ -64,8 +64,19 @@ class FetchPolicy:
 def fetch_politely(url: str, send: Send, *, policy: FetchPolicy, fetch_robots: FetchRobots) -> FetchResponse:
     """Send one request as soon as its host may get one, and record what the response says about the host.
 
-    `send` raises FetchError when no usable response comes; `fetch_robots` fetches a robots.txt, given its address.
-    Return a response that `politeness.judge` accepts.
+    Parameters
+    ----------
+    url : str
+    send : callable
+        Sends the request; raises FetchError when no usable response comes.
+    policy : FetchPolicy
+    fetch_robots : callable
+        Fetches robots.txt, given its address.
+
+    Returns
+    -------
+    FetchResponse
+        One that `politeness.judge` accepts.
 
     Raises
     ------

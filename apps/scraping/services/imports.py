@@ -114,6 +114,12 @@ def import_files(
 
     Parameters
     ----------
+    paths : iterable of Path
+        Files and folders.
+    source : str
+        Name of the source whose format they have.
+    now : datetime
+        Aware.
     on_start : callable, optional
         Called once with the number of files.
     on_file : callable, optional

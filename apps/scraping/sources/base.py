@@ -96,6 +96,8 @@ class FileReader(Protocol):
         name : str
             Its path within the source, such as ``"2018-19/en.1.json"``; used in messages, and where the content does
             not say what it is.
+        content : bytes
+            The file as it was served.
 
         Raises
         ------
