@@ -10,7 +10,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("matches", "0007_result_source"),
+        ("matches", "0008_kickoff_source"),
     ]
 
     operations = [

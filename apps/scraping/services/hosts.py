@@ -23,7 +23,7 @@ from apps.matches.locks import LockClass, try_lock_of
 from apps.scraping import metrics, politeness
 from apps.scraping.models import HostState
 from apps.scraping.politeness import LONGEST_DELAY, host_of
-from apps.scraping.responses import FetchError, FetchOutcome, FetchResponse, NotSentError
+from apps.scraping.responses import NO_SUCH_PAGE, FetchError, FetchOutcome, FetchResponse, NotSentError
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,6 @@ JITTER: Final = 0.5
 BREAKER_FIELDS: Final = tuple(field.name for field in fields(politeness.Breaker))
 """Fields of a breaker, which are columns of `HostState` too."""
 
-NO_SUCH_PAGE: Final = (404, 410)
 UNREACHABLE: Final = 0
 """Stored as the status of a robots.txt when no response came, or a challenge page."""
 
@@ -114,6 +113,12 @@ def resume(*, state: HostState) -> None:
     _save_breaker(state, politeness.Breaker())
     state.robots_until = None
     state.save(update_fields=["robots_until"])
+
+
+def note_block(url: str, *, reason: str, now: datetime) -> None:
+    """Halt the host of a page that turned out to be a block page only when it was read."""
+    state, _ = HostState.objects.get_or_create(host=host_of(url))
+    _update_breaker(state, FetchOutcome.BLOCKED, reason, now, None)
 
 
 def _wait_and_send(
