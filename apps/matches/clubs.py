@@ -49,7 +49,7 @@ class ClubNames(NamedTuple):
     Parameters
     ----------
     full_name, short_name : str
-        Such as Manchester United Football ClubNames, and the name that pages show.
+        Such as Manchester United Football Club, and the name that pages show.
     other_names : str
         Separated by ``" | "``.
     code : str

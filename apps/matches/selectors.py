@@ -300,7 +300,8 @@ def league_table(season: Season, at: datetime | None = None) -> list[Standing[Te
 
 def named(text: str) -> Q:
     """Return the condition that all words of a text are in the names of a team, or in one of its names in sources."""
-    return _holding(_compared(text).split())
+    words = _compared(text).split()
+    return _holding(words) if words else Q(pk__in=())
 
 
 def _compared(text: str) -> str:
