@@ -37,10 +37,8 @@ _TABLE: Final = str.maketrans(FOLDED + "|", FOLDED_TO + " ", DROPPED)
 LIKENESS: Final = 0.8
 """Least `difflib` ratio of a word and the one that it is taken for."""
 
-NO_CODE: Final = frozenset(
-    {"1", "fc", "sc", "ac", "as", "afc", "cf", "sv", "fk", "ud", "cd", "us", "ss", "rc", "de", "the"}
-)
-"""Words of which no code is made."""
+FORMS: Final = frozenset({"fc", "sc", "ac", "as", "afc", "cf", "sv", "fk", "ud", "cd", "us", "ss", "rc", "de", "the"})
+"""Words that many clubs share; no code is made of them."""
 
 
 class ClubNames(NamedTuple):
@@ -67,23 +65,30 @@ class ClubNames(NamedTuple):
 
 
 def club_of(region: str, name: str) -> ClubNames:
-    """Return what ``clubs.csv`` holds about a club, by its region and stored name, or else its full or short name."""
-    found = clubs()
-    return found.get((region, name)) or found.get((region, plain(name))) or ClubNames()
+    """Return what ``clubs.csv`` holds about a club, by its region and stored name, or else another one of its names.
+
+    Other names count without the words that many clubs share, and without numbers: Como 1907, Wrexham AFC.
+    """
+    return clubs().get((region, name)) or clubs().get((region, _bare(name))) or ClubNames()
 
 
 @cache
 def clubs() -> dict[tuple[str, str], ClubNames]:
-    """Return all clubs of ``clubs.csv``, by region and stored name, and by full and short name as `plain` writes it."""
+    """Return all clubs of ``clubs.csv``, by region and stored name, and by what is left of each of their names."""
     by_name: dict[tuple[str, str], ClubNames] = {}
-    by_plain_name: dict[tuple[str, str], ClubNames] = {}
+    by_bare_name: dict[tuple[str, str], ClubNames] = {}
     with TABLE.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             region, name = row.pop("region"), row.pop("name")
             club = ClubNames(**row | {"other_names": row["other_names"].replace("|", " | ")})
             by_name[region, name] = club
-            by_plain_name |= {(region, plain(other)): club for other in (club.full_name, club.short_name) if other}
-    return by_plain_name | by_name
+            by_bare_name |= {(region, _bare(each)): club for each in (name, club.full_name, club.short_name) if each}
+    return by_bare_name | by_name
+
+
+def _bare(name: str) -> str:
+    words = plain(name).split()
+    return " ".join(word for word in words if word not in FORMS and not word.isdigit()) or " ".join(words)
 
 
 def plain(text: str) -> str:
@@ -110,7 +115,7 @@ def _words() -> frozenset[str]:
 
 def code_of(name: str) -> str:
     """Return three letters made of a name."""
-    words = [word for word in plain(name).split() if word not in NO_CODE] or plain(name).split()
+    words = _bare(name).split()
     if len(words) > 2:
         letters = "".join(word[0] for word in words)
     elif len(words) == 2 and len(words[0]) > 2:

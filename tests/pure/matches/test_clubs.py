@@ -69,7 +69,9 @@ def test_accents_case_and_punctuation_do_not_matter(written, compared):
 
 def test_a_club_is_found_by_its_stored_name_or_by_its_full_or_shown_name():
     assert club_of("England", "Man United").short_name == "Manchester United"
-    assert club_of("England", "Manchester United FC") == ClubNames()
+    assert club_of("England", "Manchester United FC").code == "MUN"
+    assert club_of("Italy", "Como 1907").code == "COM"
+    assert club_of("Spain", "Barcelona B") == ClubNames()
     assert club_of("England", "Nottingham Forest").code == "NFO"
     assert club_of("Germany", "SC Preussen Munster").code == "PRM"
     # The same name in another country is another club.
