@@ -61,21 +61,15 @@ def start_servers(stack: Stack, supervisor: Supervisor, processes: Sequence[Proc
                 ) from reason
             report.step(f"{name}: the server that {environment.ADDRESSES[name]} names answers")
     if not stack.is_external("postgres"):
-        settle_roles(stack, report)
+        repair_roles(stack, report)
     elif not stack.is_external("mlflow"):
         make_mlflow_database(stack)
 
 
-def settle_roles(stack: Stack, report: Report) -> None:
-    """Create or repair the roles and databases of the stack's own PostgreSQL.
-
-    Raises
-    ------
-    StackError
-        When that fails.
-    """
+def repair_roles(stack: Stack, report: Report) -> None:
+    """Create or repair the roles and databases of the stack's own PostgreSQL."""
     try:
-        if roles.settle(stack):
+        if roles.repair(stack):
             report.step(f"postgres: the superuser is {environment.SUPERUSER} now; the site has a role of its own")
     except (roles.RolesError, psycopg.Error) as error:
         raise StackError(f"The roles of PostgreSQL could not be created or repaired: {error}.") from error
@@ -132,6 +126,7 @@ def prepare_site(stack: Stack, report: Report) -> str:
 
         compile_kernels(stack)
         report.step(f"Database: {site.migrate()}")
+        report.step(f"Reference data: {site.load_reference_data()}")
         report.step(f"Static files: {site.collect_static(stack)}")
         password = site.make_admin(stack, ADMIN, secrets.token_urlsafe(12))
     except Exception as error:  # anything that the site's own code raises

@@ -9,6 +9,7 @@ from datetime import datetime
 from django.utils.text import slugify
 
 from apps.matches.club_names import FOREIGN_LEAGUES, INTERNATIONAL, BareName, same_but_for_form
+from apps.matches.clubs import club_of
 from apps.matches.evidence import Played, known_by
 from apps.matches.ingest import clubs
 from apps.matches.ingest.items import Rejected, Resolved, Validated
@@ -311,7 +312,9 @@ class Names:
 
     def _new_team(self, region: str, name: str) -> Team:
         slug = self._free_slug(name, region)
-        team = Team.objects.create(region_id=self._region(region), name=name, slug=slug)
+        team = Team.objects.create(
+            region_id=self._region(region), name=name, slug=slug, **club_of(region, name)._asdict()
+        )
         self._teams[region][name] = team
         return team
 

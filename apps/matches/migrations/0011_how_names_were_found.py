@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("matches", "0007_result_source")]
+    dependencies = [("matches", "0009_names_and_league_decisions")]
 
     operations = [
         migrations.AddField(

@@ -58,6 +58,13 @@ class Match(models.Model):
         blank=True,
         help_text="The source of the stored result: the most trusted one that reported a result; of equals, the first.",
     )
+    kickoff_source = models.CharField(
+        max_length=40,
+        blank=True,
+        db_default="",
+        help_text="The source of the stored kick-off: the most trusted one that gave it; empty where it is that of the "
+        "result.",
+    )
     home_goals = models.PositiveSmallIntegerField(
         null=True, blank=True, help_text="After 90 minutes and stoppage time."
     )
@@ -137,6 +144,11 @@ class Match(models.Model):
     def has_result(self) -> bool:
         """True when the match was played to its end and its goals count for forecasts."""
         return self.status == self.Status.FINISHED and self.home_goals is not None
+
+    @property
+    def counts_in_table(self) -> bool:
+        """True when its goals count in the table: it was played to its end, or awarded by verdict."""
+        return self.status in (self.Status.FINISHED, self.Status.AWARDED) and self.home_goals is not None
 
     @property
     def outcome(self) -> int | None:

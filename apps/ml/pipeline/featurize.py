@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final
@@ -63,7 +64,7 @@ def catalogue_of(state: FeatureState, params: dict[str, Any]) -> list[dict[str, 
     """Return a row for each column of both files, with its inputs."""
     market = FeatureState.new(params["features"], MARKET)
     parts = zip(INPUTS, (state.catalogue, market.catalogue, LINE), strict=True)
-    return [feature.as_dict() | {"inputs": inputs} for inputs, features in parts for feature in features]
+    return [asdict(feature) | {"inputs": inputs} for inputs, features in parts for feature in features]
 
 
 def write(
@@ -107,6 +108,7 @@ def main(root: Path = Path()) -> None:
     lineups = files.read_frame(root / files.LINEUPS)
     keys = described.assign(outcome=outcomes(described))[KEYS.names]
     state = FeatureState.new(params["features"], [name for name in FAMILIES if name not in MARKET])
+    state.adjust(files.read_frame(root / files.ADJUSTMENTS))
 
     def fixtures() -> Iterable[FeatureBlock]:
         # Serialized before fixtures are described, because that may refit ratings up to the time of the fixtures.

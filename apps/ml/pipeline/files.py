@@ -26,8 +26,10 @@ PARAMS: Final = Path("apps/ml/params.yaml")
 MATCHES: Final = Path("data/raw/matches.parquet")
 ODDS: Final = Path("data/raw/odds.parquet")
 LINEUPS: Final = Path("data/raw/lineups.parquet")
+ADJUSTMENTS: Final = Path("data/raw/adjustments.parquet")
 MANIFEST: Final = Path("data/raw/manifest.json")
 SNAPSHOT: Final = Path("data/raw/snapshot.json")
+RAW: Final = (MATCHES, ODDS, LINEUPS, ADJUSTMENTS)
 VALIDATION: Final = Path("data/validation")
 FINISHED: Final = Path("data/finished.parquet")
 UPCOMING: Final = Path("data/upcoming.parquet")
@@ -55,24 +57,12 @@ NO_ODDS: Final = "no odds"
 
 @dataclass(frozen=True, slots=True)
 class RawManifest:
-    """What was exported.
-
-    Parameters
-    ----------
-    world : str
-        ``real`` or ``sandbox``.
-    as_of : datetime
-        Facts known before it, fixtures after it; aware, UTC.
-    profile : str
-        Section of ``train`` in the parameters.
-    rows, odds_rows, lineup_rows : int
-        Rows of the files of matches, odds and line-ups.
-    """
+    """What was exported."""
 
     world: str
-    as_of: datetime
-    profile: str
-    rows: int
+    as_of: datetime  # facts known before it, fixtures after it; aware, UTC
+    profile: str  # section of ``train`` in the parameters
+    rows: int  # of matches
     odds_rows: int
     lineup_rows: int = 0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -114,6 +114,12 @@ def import_files(
 
     Parameters
     ----------
+    paths : iterable of Path
+        Files and folders.
+    source : str
+        Name of the source whose format they have.
+    now : datetime
+        Aware.
     on_start : callable, optional
         Called once with the number of files.
     on_file : callable, optional
@@ -162,7 +168,7 @@ def _store(run: Ingestion, waiting: list[tuple[FileReport, ParsedFile]], on_file
         report.changed = outcomes.count(RecordOutcome.CHANGED)
         report.same = outcomes.count(RecordOutcome.SAME)
         report.refused = outcomes.count(RecordOutcome.REFUSED) + len(parsed.refused)
-        report.notes = parsed.notes
+        report.notes = parsed.notes | Counter(batch.notes[at] for at in range(start, end) if at in batch.notes)
         for row in parsed.refused:
             report.refusals.append(RefusedRecord(row.line, row.row, row.reason))
             run.refuse(f"{row.file}, line {row.line}: {row.row}", row.reason)

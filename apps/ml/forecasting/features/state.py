@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from apps.ml.forecasting.arrays import Floats
 from apps.ml.forecasting.features import events
 from apps.ml.forecasting.features.base_rates import BaseRateFeatures
 from apps.ml.forecasting.features.blocks import FamilyWorkers, FeatureBlock
@@ -32,7 +33,7 @@ from apps.ml.forecasting.features.ratings import (
     PiRatings,
     PoissonFilterRatings,
 )
-from apps.ml.forecasting.features.table import LeagueTable
+from apps.ml.forecasting.features.table import ADJUSTMENT, LeagueTable
 
 FORMAT: Final = 4
 """Version of the serialized state; increase it when the state of a family changes its shape or meaning."""
@@ -91,6 +92,7 @@ class FeatureState:
         self._families = [FAMILIES[name](self.params[name]) for name in families]
         self._index = index
         self._latest = tuple(latest)
+        self._adjustments = np.zeros(0, dtype=ADJUSTMENT)
         self._lock = threading.RLock()
         self._widths = [len(family.features()) for family in self._families]
         features = [feature for family in self._families for feature in family.features()]
@@ -101,15 +103,7 @@ class FeatureState:
 
     @classmethod
     def new(cls, params: Mapping[str, Any], families: Sequence[str] | None = None) -> Self:
-        """Return a state that has observed nothing.
-
-        Parameters
-        ----------
-        params : mapping
-            Section ``features`` of the parameters: a mapping for each family.
-        families : sequence of str, optional
-            Names of the families, in the order of `FAMILIES` whatever order they come in; all of `params` by default.
-        """
+        """Return a state that has observed nothing, of all families in the section ``features``, or of some."""
         wanted = set(params if families is None else families)
         unknown = wanted - set(FAMILIES)
         if unknown:
@@ -138,7 +132,7 @@ class FeatureState:
         schedule: pd.DataFrame | None = None,
         *,
         lineups: pd.DataFrame | None = None,
-    ) -> NDArray[np.float64]:
+    ) -> Floats:
         """Observe results and describe fixtures, merged in the order of time.
 
         Parameters
@@ -224,7 +218,7 @@ class FeatureState:
         self._run(rows, None, lineups)
         return int(rows.events.size)
 
-    def describe(self, fixtures: pd.DataFrame, *, lineups: pd.DataFrame | None = None) -> NDArray[np.float64]:
+    def describe(self, fixtures: pd.DataFrame, *, lineups: pd.DataFrame | None = None) -> Floats:
         """Return the features of fixtures, shape (fixtures, features), rows in the caller's order.
 
         Only rows of `lineups` that were known before the `as_of` of their fixture count.
@@ -258,18 +252,34 @@ class FeatureState:
         with self._lock:
             for family in self._families:
                 if isinstance(family, ContextFeatures):
-                    family.schedule(
-                        rows["match_id"].to_numpy(dtype=np.int64),
-                        rows["competition_id"].to_numpy(dtype=np.int64),
-                        rows["season_id"].to_numpy(dtype=np.int64),
-                        rows["home_team_id"].to_numpy(dtype=np.int64),
-                        rows["away_team_id"].to_numpy(dtype=np.int64),
-                        rows["kickoff_at"].to_numpy(dtype="datetime64[us]").view(np.int64),
-                    )
+                    family.schedule(rows)
 
-    def _run(
-        self, results: EventRows | None, fixtures: EventRows | None, lineups: pd.DataFrame | None
-    ) -> NDArray[np.float64]:
+    def adjust(self, adjustments: pd.DataFrame) -> None:
+        """Replace what changes league tables besides the observed results.
+
+        Parameters
+        ----------
+        adjustments : DataFrame
+            Columns of `schema.ADJUSTMENTS`; a row counts in fixtures whose `as_of` is after its `known_at`.
+        """
+        rows = adjustments.sort_values(["season_id", "known_at", "team_id"], kind="stable")
+        known_at = rows["known_at"].to_numpy(dtype="datetime64[us]").view(np.int64)
+        columns = [rows[name].to_numpy() for name in ("points", "played", "difference", "scored")]
+        with self._lock:
+            self._adjustments = np.rec.fromarrays(
+                [rows["season_id"].to_numpy(), rows["team_id"].to_numpy(), known_at, *columns], dtype=ADJUSTMENT
+            ).view(np.ndarray)
+            self._pass_adjustments()
+
+    def _pass_adjustments(self) -> None:
+        """Pass the adjustments of teams with an observed result to the family that uses them."""
+        rows = self._adjustments.copy()
+        rows["team"] = self._index.teams.find(rows["team"])
+        for family in self._families:
+            if isinstance(family, LeagueTable):
+                family.set_adjustments(rows[rows["team"] != events.UNSEEN])
+
+    def _run(self, results: EventRows | None, fixtures: EventRows | None, lineups: pd.DataFrame | None) -> Floats:
         out = np.full((0 if fixtures is None else fixtures.events.size, len(self.names)), np.nan)
         with self._lock:
             timeline = self._timeline(results, fixtures)
@@ -310,6 +320,7 @@ class FeatureState:
                 "were observed already"
             )
         self._index.learn(results)
+        self._pass_adjustments()
         self._latest = latest
 
     def to_bytes(self) -> bytes:
@@ -319,6 +330,7 @@ class FeatureState:
                 "format": FORMAT,
                 "params": self.params,
                 "latest": list(self._latest),
+                "adjustments": self._adjustments.tolist(),
                 "teams": self._index.teams.ids,
                 "competitions": self._index.competitions.ids,
                 "regions": self._index.regions.ids,
@@ -352,6 +364,10 @@ class FeatureState:
                     raise StateFormatError(f"feature state of format {header['format']}; this code reads {FORMAT}")
                 index = SlotIndex(header["teams"], header["competitions"], header["regions"], header["entrants"])
                 state = cls(header["params"], list(header["params"]), index, header["latest"])
+                # States from before there were adjustments have none.
+                rows = [tuple(row) for row in header.get("adjustments", ())]
+                state._adjustments = np.array(rows, dtype=ADJUSTMENT)
+                state._pass_adjustments()
                 for family in state._families:
                     members = [member for member in archive.namelist() if member.startswith(f"{family.name}/")]
                     family.restore({_field(member): _array(archive.read(member)) for member in members})
@@ -368,7 +384,7 @@ def build_features(
     families: Sequence[str] | None = None,
     schedule: pd.DataFrame | None = None,
     lineups: pd.DataFrame | None = None,
-) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+) -> tuple[Floats, tuple[str, ...]]:
     """Return the features of each fixture, from what was known before its `as_of`.
 
     Parameters

@@ -3,8 +3,9 @@
 A stake is the signed distance in points to a line of the table (title, Europe or promotion, relegation), divided by the
 remaining matches: more than 3 is out of reach. The leverage of a match is the difference between a win and a defeat in
 the probability of ending above the line, if the points of the club and its rival at the line were random from then on.
-The lines are those of `places`. The length of a season is that of the one before, or a double round; future fixtures
-are never counted, because sources publish them at different times.
+Points that leagues took or gave, and results by verdict, count from the moment they were known; no strength is learnt
+from them. The lines are those of `places`. The length of a season is that of the one before, or a double round; future
+fixtures are never counted, because sources publish them at different times.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from apps.ml.forecasting.arrays import Floats, Integers, Records
 from apps.ml.forecasting.features.catalogue import SIDES, Feature, Side
 from apps.ml.forecasting.features.events import OBSERVE, Events
-from apps.ml.forecasting.features.family import TeamsAndCompetitions
+from apps.ml.forecasting.features.family import TeamsAndCompetitions, constants_from
 from apps.ml.forecasting.features.places import LINES
 from apps.ml.forecasting.kernels import njit
 
@@ -72,36 +73,43 @@ COMPETITION: Final = np.dtype(
 numbers of the season before."""
 
 
+ADJUSTMENT: Final = np.dtype(
+    [
+        ("season", np.int64),
+        ("team", np.int64),
+        ("at", np.int64),
+        ("points", np.int64),
+        ("played", np.int64),
+        ("difference", np.int64),
+        ("scored", np.int64),
+    ]
+)
+"""What changes the line of a team besides observed results: id of the season, the team, when it was known
+(microseconds since 1970 in UTC), and what it adds."""
+
+
 class LeagueTableConstants(NamedTuple):
     """Numbers of the family, from ``features.table`` of the parameters."""
 
-    cap: float
-    tenure_cap: int
-    match_variance: float
-    tie_variance: float
+    cap: float  # points per match left beyond which a line is equally far
+    tenure_cap: int  # seasons at a level beyond which further ones make no difference
+    match_variance: float  # variance of the points of a club in a match
+    tie_variance: float  # the same of what decides between clubs that are level
 
 
 class LeagueTable(TeamsAndCompetitions):
-    """Place, points, progress of the season, promotion and relegation, and stakes of both sides.
-
-    Parameters
-    ----------
-    params : mapping
-        ``cap`` (points per match left beyond which a line is equally far), ``tenure_cap`` (seasons at a level beyond
-        which a team is equally at home there), ``match_variance`` (variance of the points of a club in a match, in
-        points squared), ``tie_variance`` (the same of what decides between clubs that are level).
-    """
+    """Place, points, progress of the season, promotion and relegation, and stakes of both sides."""
 
     name = "table"
 
     def __init__(self, params: Mapping[str, Any]) -> None:
-        self._constants = LeagueTableConstants(
-            cap=float(params["cap"]),
-            tenure_cap=int(params["tenure_cap"]),
-            match_variance=float(params["match_variance"]),
-            tie_variance=float(params["tie_variance"]),
-        )
+        self._constants = constants_from(params, LeagueTableConstants)
+        self._adjustments = np.zeros(0, dtype=ADJUSTMENT)
         super().__init__(np.zeros(1, dtype=TEAM), np.zeros(1, dtype=COMPETITION))
+
+    def set_adjustments(self, adjustments: Records) -> None:
+        """Replace the adjustments, an array of `ADJUSTMENT` sorted by season; teams are slots."""
+        self._adjustments = adjustments
 
     def features(self) -> tuple[Feature, ...]:
         sided = [
@@ -135,8 +143,8 @@ class LeagueTable(TeamsAndCompetitions):
         rows.append(Feature("table_progress", self.name, match, "season", None, "share", meaning))
         return tuple(rows)
 
-    def _walk(self, events: Events, out: NDArray[np.float64], first: int) -> None:
-        _fold(self._teams, self._competitions, self._constants, events, out, first)
+    def _walk(self, events: Events, out: Floats, first: int) -> None:
+        _fold(self._teams, self._competitions, self._constants, self._adjustments, events, out, first)
 
 
 @njit(cache=True)
@@ -167,7 +175,7 @@ def _join(team: Any, slot: int, competition: Any, level: int, constants: LeagueT
 
 
 @njit(cache=True)
-def observe(teams: NDArray[Any], competitions: NDArray[Any], constants: LeagueTableConstants, result: Any) -> None:
+def observe(teams: Records, competitions: Records, constants: LeagueTableConstants, result: Any) -> None:
     """Count a result of a league's regular season; late results of the season before are ignored."""
     competition = competitions[result.competition]
     if result.level < 1 or not result.regular or (result.season == competition.before and competition.before != 0):
@@ -192,6 +200,21 @@ def observe(teams: NDArray[Any], competitions: NDArray[Any], constants: LeagueTa
 
 
 @njit(cache=True)
+def _adjust(teams: Records, adjustments: Records, fixture: Any, sign: int) -> None:
+    """Add to the lines of the fixture's season what had changed them by then besides results, or take it off again."""
+    for number in range(np.searchsorted(adjustments["season"], fixture.season), adjustments.size):
+        adjustment = adjustments[number]
+        if adjustment.season != fixture.season:
+            return
+        team = teams[adjustment.team]
+        if adjustment.at < fixture.at and team.season == fixture.season:
+            team.points += sign * adjustment.points
+            team.played += sign * adjustment.played
+            team.difference += sign * adjustment.difference
+            team.scored += sign * adjustment.scored
+
+
+@njit(cache=True)
 def rounds_of(competition: Any, is_this_season: bool) -> int:
     """Return the expected number of matches of a team in the season."""
     teams = competition.teams if is_this_season else 0
@@ -204,7 +227,7 @@ def rounds_of(competition: Any, is_this_season: bool) -> int:
 
 @njit(cache=True)
 def _is_ahead(one: Any, other: Any) -> bool:
-    """Whether a team stands before another: by points, goal difference, goals."""
+    """Whether a team ranks above another: by points, goal difference, goals."""
     if one.points != other.points:
         return bool(one.points > other.points)
     if one.difference != other.difference:
@@ -213,7 +236,7 @@ def _is_ahead(one: Any, other: Any) -> bool:
 
 
 @njit(cache=True)
-def _ranked(teams: NDArray[Any], competition: Any, points: NDArray[np.int64]) -> None:
+def _ranked(teams: Records, competition: Any, points: Integers) -> None:
     """Write the points of the season's teams from the highest to the lowest."""
     for number in range(competition.teams):
         own = teams[competition.member[number]].points
@@ -239,8 +262,8 @@ def _stakes(
     side: int,
     place: int,
     left: int,
-    points: NDArray[np.int64],
-    out: NDArray[np.float64],
+    points: Integers,
+    out: Floats,
 ) -> None:
     """Write stake and leverage of one side for every line, and the largest leverage."""
     deviation = math.sqrt(2.0 * constants.match_variance * (left - 1) + constants.tie_variance)
@@ -257,13 +280,7 @@ def _stakes(
 
 @njit(cache=True)
 def _standing(
-    team: Any,
-    competition: Any,
-    constants: LeagueTableConstants,
-    fixture: Any,
-    side: int,
-    left: int,
-    out: NDArray[np.float64],
+    team: Any, competition: Any, constants: LeagueTableConstants, fixture: Any, side: int, left: int, out: Floats
 ) -> None:
     """Write points, matches left, promotion or relegation and tenure of one side; its place comes from the table."""
     is_member = team.season == fixture.season and team.played > 0
@@ -281,18 +298,20 @@ def _standing(
 
 @njit(cache=True)
 def describe(
-    teams: NDArray[Any],
-    competitions: NDArray[Any],
+    teams: Records,
+    competitions: Records,
     constants: LeagueTableConstants,
+    adjustments: Records,
     fixture: Any,
-    points: NDArray[np.int64],
-    out: NDArray[np.float64],
+    points: Integers,
+    out: Floats,
 ) -> None:
     """Write place, points, matches left, promotion and relegation, stakes, leverage and progress."""
     competition = competitions[fixture.competition]
     is_this_season = fixture.level > 0 and competition.season == fixture.season
     rounds = rounds_of(competition, is_this_season)
     if is_this_season:
+        _adjust(teams, adjustments, fixture, 1)
         _ranked(teams, competition, points)
     width = 12 + 4 * len(LINES) + 2
     out[:width] = 0.0
@@ -311,15 +330,18 @@ def describe(
             _stakes(team, competition, constants, fixture, side, place, left, points, out[12:])
             progress += min(team.played / max(rounds, 1), 1.0) / 2.0
     out[width] = progress
+    if is_this_season:
+        _adjust(teams, adjustments, fixture, -1)
 
 
 @njit(cache=True, nogil=True)
 def _fold(
-    teams: NDArray[Any],
-    competitions: NDArray[Any],
+    teams: Records,
+    competitions: Records,
     constants: LeagueTableConstants,
+    adjustments: Records,
     events: Events,
-    out: NDArray[np.float64],
+    out: Floats,
     first: int,
 ) -> None:
     points = np.zeros(MOST_TEAMS, dtype=np.int64)
@@ -327,4 +349,4 @@ def _fold(
         if event.kind == OBSERVE:
             observe(teams, competitions, constants, event)
         else:
-            describe(teams, competitions, constants, event, points, out[event.row, first:])
+            describe(teams, competitions, constants, adjustments, event, points, out[event.row, first:])
