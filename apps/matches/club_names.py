@@ -91,12 +91,12 @@ class BareName(NamedTuple):
 @lru_cache(maxsize=65_536)
 def bare(name: str) -> BareName:
     """Return the words of a name that are neither legal form nor year; all of them where nothing else is left."""
-    kinds, written = _kinds(), _words(name)
-    rest = [word for word in written if kinds.get(word) not in (Kind.LEGAL_FORM, Kind.SMALL_WORD)]
+    written = _words(name)
+    rest = [word for word in written if not is_no_name(word)]
     if rest and rest[0] == "1" == written[0]:
         del rest[0]
     years = frozenset(int(word) % 100 for word in rest if _is_year(word))
-    others = frozenset(word for word in rest if kinds.get(word) == Kind.OTHER_TEAM)
+    others = frozenset(word for word in rest if _kinds().get(word) == Kind.OTHER_TEAM)
     words = frozenset(_UMLAUT.sub("", _SAINT.get(word, word)) for word in rest if not _is_year(word)) - others
     return BareName(words, others, years) if words else BareName(frozenset(written), frozenset(), frozenset())
 
@@ -104,16 +104,16 @@ def bare(name: str) -> BareName:
 @lru_cache(maxsize=65_536)
 def is_form_alone(name: str) -> bool:
     """Whether a name is nothing but legal forms and years, such as ``AFC`` or ``1910``, which no club is known by."""
-    kinds, written = _kinds(), _words(name)
-    forms = [word for word in written if word in kinds and kinds[word] != Kind.OTHER_TEAM]
-    return len(forms) + sum(len(word) == 4 and _is_year(word) for word in written) == len(written) or (
-        bool(forms) and written == ["1", *forms]
+    written = _words(name)
+    return all(
+        is_no_name(word) or (len(word) == 4 and _is_year(word)) or (word == "1" and len(written) > 1)
+        for word in written
     )
 
 
-def is_legal_form(word: str) -> bool:
-    """Whether a word in small letters is a legal form, such as ``fc``."""
-    return _kinds().get(word) == Kind.LEGAL_FORM
+def is_no_name(word: str) -> bool:
+    """Whether a word in small letters is a legal form or a small word, which names no club."""
+    return _kinds().get(word) in (Kind.LEGAL_FORM, Kind.SMALL_WORD)
 
 
 def same_but_for_form(one: str, other: str) -> bool:

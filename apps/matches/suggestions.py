@@ -16,7 +16,7 @@ from typing import Final
 from django.utils.text import slugify
 from rapidfuzz import fuzz, process
 
-from apps.matches.club_names import is_legal_form, same_but_for_form
+from apps.matches.club_names import is_no_name, same_but_for_form
 from apps.matches.evidence import SAME_RESULTS, Evidence, load_common_results, load_seasons, pairs_that_met
 from apps.matches.models import Team, TeamAlias, World
 
@@ -103,7 +103,7 @@ def likeness(one: str, other: str) -> float:
 
 
 def _essence(slug: str) -> str:
-    words = [word for word in slug.split("-") if not is_legal_form(word)]
+    words = [word for word in slug.split("-") if not is_no_name(word)]
     return " ".join(words) or slug.replace("-", " ")
 
 

@@ -125,7 +125,7 @@ def _load_clubs(touched: Iterable[int]) -> dict[int, _Club]:
         club = known[alias.team_id]
         club.names.add(alias.name)
         club.sources[alias.name].add(alias.source)
-        if alias.name not in aliases_for(club.region):
+        if aliases_for(club.region).get(alias.name, alias.name) == alias.name:
             club.own_sources.add(alias.source)
         club.waits |= alias.reviewed_at is None
         club.is_split_off |= alias.found_by == TeamAlias.FoundBy.SPLIT
