@@ -104,11 +104,10 @@ def bare(name: str) -> BareName:
 @lru_cache(maxsize=65_536)
 def is_form_alone(name: str) -> bool:
     """Whether a name is nothing but legal forms and years, such as ``AFC`` or ``1910``, which no club is known by."""
-    written = _words(name)
-    return all(
-        is_no_name(word) or (len(word) == 4 and _is_year(word)) or (word == "1" and len(written) > 1)
-        for word in written
-    )
+    words = _words(name)
+    if words[:1] == ["1"] and len(words) > 1:
+        del words[0]
+    return all(is_no_name(word) or (len(word) == 4 and _is_year(word)) for word in words)
 
 
 def is_no_name(word: str) -> bool:
