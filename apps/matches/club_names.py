@@ -118,7 +118,13 @@ def is_no_name(word: str) -> bool:
 def same_but_for_form(one: str, other: str) -> bool:
     """Whether two names differ by legal form, year, punctuation and accents at most."""
     ours, theirs = bare(one), bare(other)
-    return ours[:2] == theirs[:2] and _years_agree(ours, theirs)
+    return letters(one) == letters(other) or (ours[:2] == theirs[:2] and _years_agree(ours, theirs))
+
+
+@lru_cache(maxsize=65_536)
+def letters(name: str) -> str:
+    """Return the letters and digits of a name, which two spellings share that differ by punctuation and accents."""
+    return "".join(_words(name))
 
 
 def one_in_other(one: str, other: str) -> bool:

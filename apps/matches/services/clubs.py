@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from apps.matches.aliases import aliases_for
-from apps.matches.club_names import FOREIGN_LEAGUES, bare, one_in_other, same_but_for_form
+from apps.matches.club_names import FOREIGN_LEAGUES, bare, letters, one_in_other, same_but_for_form
 from apps.matches.evidence import Pair, load_common_results, load_seasons, pairs_that_met
 from apps.matches.ingest import clubs, tables
 from apps.matches.ingest.changes import publish_matches
@@ -64,7 +64,7 @@ def join_clubs(*, ingest_id: int | None, now: datetime) -> list[TeamMerge]:
 
     Two teams of a region are one club where their results of a season prove it (`Evidence.proves`). They also are where
     their names differ by legal form, year, punctuation and accents alone, they share no season, no third club has such
-    a name, and no source uses both names in leagues. A club that is known from cups alone may play in a league of a
+    a name, and no source uses both forms in leagues. A club that is known from cups alone may play in a league of a
     neighbouring region. Teams that met, that an operator has separated or confirmed, or that both have a place in the
     alias table are never joined.
     """
@@ -156,7 +156,8 @@ def _alike(known: Mapping[int, _Club], touched: Iterable[int]) -> dict[Pair, boo
 
 
 def _words(club: _Club) -> set[str]:
-    return {word for name in club.names for word in bare(name).words}
+    """Return what two teams of similar names have in common: a word, or all letters."""
+    return {word for name in club.names for word in (*bare(name).words, letters(name))}
 
 
 def _decide(known: Mapping[int, _Club], touched: Iterable[int]) -> Iterator[_Verdict]:
@@ -184,8 +185,12 @@ def _decide(known: Mapping[int, _Club], touched: Iterable[int]) -> Iterator[_Ver
             yield _Verdict(pair, f"{evidence.agreeing} matches on the same days with the same results")
         elif is_same and not results.common[pair] and named_alike[one.pk] == named_alike[other.pk] == 1:
             labels = [{season.label for season in seasons[pk].values() if season.level} for pk in pair]
-            # A source may write a club otherwise in cups, but has one name for it in leagues.
-            is_told_apart = one.has_league == other.has_league and one.own_sources & other.own_sources
+            # A source may change accents, and write a club otherwise in cups, but has one form of its name in leagues.
+            is_told_apart = (
+                one.has_league == other.has_league
+                and one.own_sources & other.own_sources
+                and not {letters(name) for name in one.names} & {letters(name) for name in other.names}
+            )
             if one.region != other.region or not (labels[0] & labels[1] or is_told_apart):
                 unproven.append(_Verdict(pair, "the same name but for its form, and no season in which both play"))
     yield from unproven

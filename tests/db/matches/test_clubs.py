@@ -153,6 +153,12 @@ def test_two_names_of_one_source_are_not_joined_by_their_form(take):
     assert {"Wrexham", "AFC Wrexham"} <= teams()
 
 
+def test_a_source_that_changes_its_punctuation_still_means_one_club(take):
+    take(league(("M'Gladbach", "Lecce", "Parma"), season="2002-03"), source="football-data")
+    take(league(("M gladbach", "Lecce", "Parma"), season="2022-23"), source="football-data")
+    assert len(teams()) == 3
+
+
 def test_clubs_of_the_alias_table_are_never_joined(take):
     england = CompetitionKey("England", "Premier League", 1)
     take(league(("Wimbledon", "Leeds"), season="1995-96", competition=england), source="football-data")

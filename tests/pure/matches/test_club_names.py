@@ -33,6 +33,7 @@ from apps.matches.club_names import is_form_alone, one_in_other, same_but_for_fo
         ("Celta de Vigo", "Celta Vigo"),
         ("ŁKS Łódź", "LKS Lodz"),
         ("Århus", "Aarhus"),
+        ("Ham-Kam", "HamKam"),
     ],
 )
 def test_names_of_one_club_differ_by_their_form(one: str, other: str) -> None:
