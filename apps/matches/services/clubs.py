@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -76,10 +76,21 @@ def join_clubs(*, ingest_id: int | None, now: datetime) -> list[TeamMerge]:
         for side in ("home_team_id", "away_team_id")
         for team_id in of_ingest.values_list(side, flat=True).distinct()
     }
-    known = _load_clubs(touched)
+    done: list[TeamMerge] = []
+    while touched:
+        known = _load_clubs(touched)
+        proven, others = _decide(known, touched)
+        # A merge may leave a name without rivals, or with more results: the rest is decided anew.
+        merged = _merge(proven, known, now=now) or _merge(others, known, now=now)
+        done += merged
+        touched = set(Team.objects.filter(pk__in=[merge.into_id for merge in merged]).values_list("pk", flat=True))
+    return done
+
+
+def _merge(verdicts: Iterable[_Verdict], known: Mapping[int, _Club], *, now: datetime) -> list[TeamMerge]:
     done: list[TeamMerge] = []
     gone: dict[int, int] = {}
-    for verdict in list(_decide(known, touched)):
+    for verdict in verdicts:
         one, other = (_now(team_id, gone) for team_id in verdict.pair)
         if one == other:
             continue
@@ -160,8 +171,8 @@ def _words(club: _Club) -> set[str]:
     return {word for name in club.names for word in (*bare(name).words, letters(name))}
 
 
-def _decide(known: Mapping[int, _Club], touched: Iterable[int]) -> Iterator[_Verdict]:
-    """Yield the pairs of teams that are one club, those first whose results prove it."""
+def _decide(known: Mapping[int, _Club], touched: Iterable[int]) -> tuple[list[_Verdict], list[_Verdict]]:
+    """Return the pairs of teams that are one club: by their results, and by their names alone."""
     alike = _alike(known, touched)
     seasons = load_seasons({team_id for pair in alike for team_id in pair})
     for team_id in seasons:
@@ -171,7 +182,7 @@ def _decide(known: Mapping[int, _Club], touched: Iterable[int]) -> Iterator[_Ver
     met = pairs_that_met(alike)
     separated = set(TeamMerge.objects.exclude(undone_at=None).values_list("name", "into_name"))
     named_alike = Counter(team_id for pair, is_same in alike.items() if is_same for team_id in pair)
-    unproven = []
+    proven, unproven = [], []
     for pair, is_same in alike.items():
         one, other = (known[team_id] for team_id in pair)
         if (
@@ -182,7 +193,7 @@ def _decide(known: Mapping[int, _Club], touched: Iterable[int]) -> Iterator[_Ver
             continue
         evidence = results.compare(*pair)
         if any(evidence.proves(ours, theirs) for ours in one.names for theirs in other.names):
-            yield _Verdict(pair, f"{evidence.agreeing} matches on the same days with the same results")
+            proven.append(_Verdict(pair, f"{evidence.agreeing} matches on the same days with the same results"))
         elif is_same and not results.common[pair] and named_alike[one.pk] == named_alike[other.pk] == 1:
             labels = [{season.label for season in seasons[pk].values() if season.level} for pk in pair]
             # A source may change accents, and write a club otherwise in cups, but has one form of its name in leagues.
@@ -193,7 +204,7 @@ def _decide(known: Mapping[int, _Club], touched: Iterable[int]) -> Iterator[_Ver
             )
             if one.region != other.region or not (labels[0] & labels[1] or is_told_apart):
                 unproven.append(_Verdict(pair, "the same name but for its form, and no season in which both play"))
-    yield from unproven
+    return proven, unproven
 
 
 def _may_be_joined(one: _Club, other: _Club) -> bool:

@@ -122,6 +122,19 @@ def test_second_teams_and_neighbours_stay_two_clubs(take, one, other):
     assert {one, other} <= teams()
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_three_spellings_of_a_club_join_in_every_order(take, seed):
+    batches = [
+        ("football-data", league(("Pisa", "Lecce", "Parma"), season="2020-21")),
+        ("openfootball", league(("AC Pisa 1909", "Lecce", "Parma"), season="2020-21")),
+        ("feed", league(("Pisa SC", "Lecce", "Parma"), season="2022-23")),
+    ]
+    Random(seed).shuffle(batches)
+    for source, records in batches:
+        take(records, source=source)
+    assert teams() == {"Pisa", "Lecce", "Parma"}
+
+
 # ── Names alone ──────────────────────────────────────────────────────────────────────────────────────────────────────
 def test_a_name_that_differs_by_its_form_joins_the_only_such_club_without_a_shared_season(take):
     take(league(("Como", "Lecce", "Parma"), season="2022-23"), source="football-data")
