@@ -1,7 +1,7 @@
 """Scrape runs of sources, imports of files, politeness per host."""
 
 from apps.scraping.services.hosts import resume
-from apps.scraping.services.imports import FileReport, ImportReport, RefusedRecord, find_files, import_files
+from apps.scraping.services.imports import FileReport, ImportReport, RefusedRecord, find_files, import_files, read_files
 from apps.scraping.services.retention import PruneReport, RoleMissingError, prune
 from apps.scraping.services.run_requests import (
     RunRequest,
@@ -52,6 +52,7 @@ __all__ = [
     "find_files",
     "import_files",
     "prune",
+    "read_files",
     "request_backfill",
     "request_reparse",
     "request_run",

@@ -15,6 +15,7 @@ import pytest
 from apps.matches.aliases import aliases_for
 from apps.matches.records import CompetitionKey, MatchRecord, MatchStatus
 from apps.scraping.sources import SOURCES, CrawlJob, Page, ParsedFile, Reading, Request, ScrapeScope, WhoScored, Window
+from apps.scraping.sources.base import HEAD
 from apps.scraping.sources.competitions import WHOSCORED
 from apps.scraping.sources.whoscored.feed import WhoScoredFeed, read_feed
 from apps.scraping.sources.whoscored.tournaments import Tournament, WhoScoredSeason, WhoScoredStage
@@ -80,9 +81,10 @@ def read_all(source: str) -> Read:
     prices: Counter[str] = Counter()
     for path in sorted(folder.rglob("*.*")):
         name = path.relative_to(folder).as_posix()
-        if not SOURCES[source].accepts(name):
+        content = path.read_bytes()
+        if not SOURCES[source].accepts(name, content[:HEAD]):
             continue
-        parsed = SOURCES[source].parse_file(name, path.read_bytes())
+        parsed = SOURCES[source].parse_file(name, content)
         for record in parsed.records:
             for odds in record.odds:
                 prices["1X2"] += None not in (odds.home, odds.draw, odds.away)

@@ -149,14 +149,14 @@ def has_match_header(head: bytes) -> bool:
 
 def decoded(content: bytes) -> str:
     """Return the text of a file: UTF-16 or UTF-8, with or without their marks, the Windows code page, else Latin-1."""
-    encodings = ["utf-8-sig", "cp1252"]
+    encodings = ["utf-8", "cp1252"]
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         encodings.insert(0, "utf-16")
     elif content[1:2] == b"\x00" or content[:1] == b"\x00":
         encodings.insert(0, "utf-16-le" if content[1:2] == b"\x00" else "utf-16-be")
     for encoding in encodings:
         try:
-            return content.decode(encoding)
+            return content.decode(encoding).removeprefix("\ufeff")
         except UnicodeDecodeError:
             continue
     return content.decode("latin-1")
