@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import csv
 import io
+import lzma
+import struct
 import warnings
 import zipfile
 import zlib
@@ -34,6 +36,11 @@ DEEPEST: Final = 3
 ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")
 OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 """How Excel's files until 2003 begin, and encrypted ones; documents of other programs do so too."""
+
+DAMAGED: Final = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, ValueError, NotImplementedError,
+)  # fmt: skip
+"""What reading a damaged archive raises."""
 
 ENCRYPTED: Final = 0x1
 """Bit of a zip entry's flags."""
@@ -103,7 +110,7 @@ def _files_in(name: str, file: BinaryIO, room: _Room, levels: int) -> Iterator[I
             else:
                 for entry in entries:
                     yield from _entry(name, archive, entry, room, levels)
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
+    except DAMAGED as error:
         yield Inside(name, error=f"the archive is damaged ({error}); fetch it again")
 
 
@@ -119,7 +126,7 @@ def _entry(name: str, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, room: _R
             content = opened.read(LARGEST_FILE + 1)
     except NotImplementedError:
         yield Inside(inside, error="it is compressed in a way that is not supported; unpack the archive")
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+    except DAMAGED as error:
         yield Inside(inside, error=f"it is damaged ({error}); fetch the archive again")
     else:
         if is_container(content):
