@@ -203,8 +203,10 @@ def read_files(found: Iterable[FoundFile], source: str) -> Iterator[FileContent]
             yield from _contents(file, source)
         except OSError as error:
             reason = f"it cannot be read ({error.strerror}); check where it leads, and its permissions"
-            is_ours = SOURCES[source].accepts(file.name, b"")
-            yield FileContent(file, file.name, **{"error" if is_ours else "passed_over": reason})
+            if SOURCES[source].accepts(file.name, b""):
+                yield FileContent(file, file.name, error=reason)
+            else:
+                yield FileContent(file, file.name, passed_over=reason)
 
 
 def _contents(file: FoundFile, source: str) -> Iterator[FileContent]:
