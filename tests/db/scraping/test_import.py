@@ -299,7 +299,7 @@ def test_the_command_counts_what_was_passed_over_and_fails_for_it_only_if_strict
         (folder / "2023-24" / name).write_text(season("X9"))
     text = command(folder, "--source", "football-data")
     assert "2023-24/X8.csv not read: division 'X9' is unknown" in text
-    assert "2 files not read:\n  2 × division 'X9' is unknown" in text
+    assert "Not read:\n  2 × division 'X9' is unknown" in text
     assert "1 other files hold no matches" in text
     answer = json.loads(command(folder, "--source", "football-data", "--json"))
     assert answer["passed_over"][0] == {"name": "2023-24/X8.csv", "reason": "division 'X9' is unknown"}

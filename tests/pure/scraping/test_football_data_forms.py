@@ -65,7 +65,9 @@ def why_refused(rows: list[list[str]], **form: str) -> str:
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16", "utf-16-le", "utf-16-be"])
-@pytest.mark.parametrize("before", ["", "sep={}\r\n", '"sep={}"\n', "\r\n\r\n", "{0}{0}{0}\n"])
+@pytest.mark.parametrize(
+    "before", ["", "sep={}\r\n", '"sep={}"\n', "\r\n\r\n", "{0}{0}{0}\n", "Premier League 2022/23\n\n"]
+)
 @pytest.mark.parametrize("price", ["1.85", "1,85"])
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
 def test_a_season_is_the_same_however_a_spreadsheet_saves_it(
@@ -173,6 +175,13 @@ def test_dates_in_time_only_with_the_month_first_are_not_read_with_the_day_first
     for row, written in zip(rows, ["08/05/2022", "08/06/2022", "08/12/2022", "09/03/2022", "09/10/2022"], strict=True):
         row[1] = written
     assert "'08/05/2022' can be 2022-05-08 or 2022-08-05" in why_refused(rows)
+
+
+def test_a_list_of_fixtures_of_two_months_is_in_no_order_of_time() -> None:
+    rows = rows_of(british)[:4]
+    for row, written in zip(rows, ["01/12/2022", "02/12/2022", "03/12/2022", "12/11/2022"], strict=True):
+        row[1] = written
+    assert days_of(parse(rows)) == [date(2022, 12, 1), date(2022, 12, 2), date(2022, 12, 3), date(2022, 11, 12)]
 
 
 def test_two_orders_in_one_file_are_refused_as_a_whole_with_an_example_of_each() -> None:

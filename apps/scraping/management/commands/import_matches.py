@@ -97,7 +97,7 @@ class Command(BaseCommand):
         if len(refusals) > REFUSALS_SHOWN:
             self.stdout.write(f"  … and {len(refusals) - REFUSALS_SHOWN} more; --json lists them all")
         if report.not_read:
-            self.stdout.write(f"\n{sum(report.not_read.values())} files not read:")
+            self.stdout.write("\nNot read:")
         for reason, count in report.not_read.items():
             self.stdout.write(f"  {count} × {reason}")
         if report.others:

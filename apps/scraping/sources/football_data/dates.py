@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from enum import Enum
 from functools import lru_cache
-from itertools import pairwise
 from typing import Final
 
 from apps.scraping.sources.base import ParseError
@@ -24,7 +23,7 @@ MISTYPED: Final = 0.02
 """An order that reads all dates but this share is that of the file; rows with the others are refused."""
 
 ENOUGH: Final = 4
-"""So many dates that follow each other in time only when the month comes first do so by chance in one file of 24."""
+"""Fewer dates may follow each other in time by chance."""
 
 LARGEST_MONTH: Final = 12
 
@@ -173,11 +172,9 @@ def _usual_order(name: str, numeric: Mapping[str, Readings]) -> DateOrder:
     ParseError
         When they are not written as the site does, or follow each other in time only in another order.
     """
-    dotted = all("." in text for text in numeric)
-    slashed = all("/" in text for text in numeric)
-    in_time = {order: _is_in_time(numeric, order) for order in (DateOrder.DAY_FIRST, DateOrder.MONTH_FIRST)}
-    contradicted = len(numeric) >= ENOUGH and in_time[DateOrder.MONTH_FIRST] and not in_time[DateOrder.DAY_FIRST]
-    if dotted or (slashed and not contradicted):
+    if all("." in text for text in numeric):
+        return DateOrder.DAY_FIRST
+    if all("/" in text for text in numeric) and not _is_contradicted(numeric):
         return DateOrder.DAY_FIRST
     text, readings = next(iter(numeric.items()))
     meanings = " or ".join(f"{day:%Y-%m-%d}" for day in readings.values())
@@ -187,9 +184,17 @@ def _usual_order(name: str, numeric: Mapping[str, Readings]) -> DateOrder:
     )
 
 
-def _is_in_time(numeric: Mapping[str, Readings], order: DateOrder) -> bool:
-    dates = [readings[order] for readings in numeric.values() if order in readings]
-    return len(dates) == len(numeric) and all(one <= other for one, other in pairwise(dates))
+def _is_contradicted(numeric: Mapping[str, Readings]) -> bool:
+    """Return whether dates follow each other in time, and lie closer together, only with the month first."""
+    usual, other = (
+        [readings[order] for readings in numeric.values()] for order in (DateOrder.DAY_FIRST, DateOrder.MONTH_FIRST)
+    )
+    return (
+        len(numeric) >= ENOUGH
+        and other == sorted(other)
+        and usual != sorted(usual)
+        and max(other) - min(other) < max(usual) - min(usual)
+    )
 
 
 def _may_be_swapped(certain: Mapping[str, date], numeric: Mapping[str, Readings]) -> bool:

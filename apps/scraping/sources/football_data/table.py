@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from apps.scraping.sources.base import HEAD, ParseError, RefusedRow, shorten
@@ -25,6 +26,12 @@ MATCH_COLUMNS: Final = (
     "Div", "Country", "League", "Season", "Date", "Time", "HomeTeam", "AwayTeam", "FTHG", "FTAG", "FTR", "HTHG", "HTAG",
 )  # fmt: skip
 """The columns that say which match it is and how it ended; statistics and prices are named where they are read."""
+
+NEEDED: Final = frozenset({"Date", "HomeTeam", "AwayTeam"})
+"""Columns by which a header is recognised, with ``Div`` or ``Country``."""
+
+HEADER_WITHIN: Final = 10
+"""Lines at the beginning of a file in which the header is looked for."""
 
 SEPARATORS: Final = (",", ";", "\t", "|")
 
@@ -144,7 +151,7 @@ def has_match_header(head: bytes) -> bool:
     """Return whether a file begins with a header of this source."""
     text = decoded(head)
     header = set(_names(text, _separator(text)))
-    return {"Date", "HomeTeam", "AwayTeam"} <= header and not header.isdisjoint({"Div", "Country"})
+    return header >= NEEDED and not header.isdisjoint({"Div", "Country"})
 
 
 def decoded(content: bytes) -> str:
@@ -177,17 +184,19 @@ def _names(head: str, separator: str) -> list[str]:
 def _header(reader: Iterator[list[str]]) -> list[str]:
     """Return the column names, trimmed, by their names in main files.
 
-    Empty lines above them are skipped, and a line such as ``sep=;``, which spreadsheets understand.
+    Above them may be a title, empty lines, or a line such as ``sep=;``, which spreadsheets understand. Without a line
+    that names the columns of a match it is the first that is not empty.
     """
-    header: list[str] = []
-    for cells in reader:
+    first: list[str] = []
+    for cells in islice(reader, HEADER_WITHIN):
         header = [cell.strip() for cell in cells]
-        if any(header) and not header[0].lower().startswith("sep="):
-            break
-    for today, others in ALSO_CALLED.items():
-        if today not in header:
-            header = [today if cell in others else cell for cell in header]
-    return header
+        for today, others in ALSO_CALLED.items():
+            if today not in header:
+                header = [today if cell in others else cell for cell in header]
+        if NEEDED.issubset(header):
+            return header
+        first = first or (header if any(header) else [])
+    return first
 
 
 def _check_shape(name: str, separator: str, rows: int, *, unseparated: int, longer: int) -> None:
