@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
 
 import pytest
@@ -11,6 +12,11 @@ from hypothesis import HealthCheck, settings
 # The time that an example takes, or its generation, depends on the machine and not on the code.
 settings.register_profile("spai", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("spai")
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Return one worker more than there are processors: browsers, deadlines and other processes are waited for."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import atexit
 import os
+import subprocess
+import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -39,6 +42,21 @@ def is_coordinator(options: object) -> bool:
     return bool(getattr(options, "numprocesses", None)) and "PYTEST_XDIST_WORKER" not in os.environ
 
 
+def compile_kernels(config: pytest.Config) -> None:
+    """Compile the kernels beside the collection of tests, lest each worker does: it is a minute of work."""
+    compiler = subprocess.Popen([sys.executable, "-m", "apps.ml.pipeline.warm_up"], stdout=subprocess.DEVNULL)
+    config.add_cleanup(compiler.wait)
+    config.add_cleanup(compiler.terminate)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop() -> None:
+    """Wait until the kernels are compiled."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        with import_module("apps.ml.pipeline.warm_up").one_at_a_time():
+            pass
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """Remove the variables of every stack, then start servers, unless no test of this process needs one."""
@@ -49,6 +67,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     temporary.isolate(running.folder)
     os.environ.update(NOWHERE)
     options = early_config.known_args_namespace
+    if is_coordinator(options) and not options.collectonly:
+        compile_kernels(early_config)
     if only_pure(options.file_or_dir) or options.help or options.version or is_coordinator(options):
         return
     try:

@@ -109,14 +109,12 @@ class ApiKeyForm(forms.ModelForm):
         fields = ("name", "source", "worlds", "scopes", "expires_at")
 
     def clean_expires_at(self) -> datetime | None:
-        """Refuse a moment in the past."""
         expires_at: datetime | None = self.cleaned_data["expires_at"]
         if expires_at is not None and expires_at <= timezone.now():
             raise forms.ValidationError("This moment has passed. Choose a later one, or leave it empty.")
         return expires_at
 
     def clean(self) -> dict[str, Any]:
-        """Refuse the name of a source that is in use."""
         given = super().clean() or self.cleaned_data
         if "source" in given:
             try:
@@ -137,12 +135,11 @@ class ApiKeyAdmin(FactAdmin):
     actions_detail = ("revoke",)
     form = ApiKeyForm
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Allow creation, which `FactAdmin` forbids."""
         return bool(request.user.has_perm("api.add_apikey"))
 
     def has_revoke_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Whether the user may revoke keys."""
         return bool(request.user.has_perm("api.change_apikey"))
 
     def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> tuple[str, ...]:
@@ -159,22 +156,18 @@ class ApiKeyAdmin(FactAdmin):
         return super().get_form(request, obj, change, **more)
 
     def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> tuple[str, ...]:
-        """Make existing keys read-only."""
         return () if obj is None else self.get_fields(request, obj)
 
     @display(description="worlds")
     def shown_worlds(self, key: ApiKey) -> str:
-        """The worlds that it may write to."""
         return ", ".join(key.worlds)
 
     @display(description="scopes")
     def shown_scopes(self, key: ApiKey) -> str:
-        """What it may be used for."""
         return ", ".join(key.scopes)
 
     @display(description="state", label={"in force": "success", "expired": "warning", "revoked": "danger"})
     def shown_state(self, key: ApiKey) -> str:
-        """Whether it may be used now."""
         return services.state_of(key, now=timezone.now())
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
@@ -203,7 +196,6 @@ class ApiKeyAdmin(FactAdmin):
         return render(request, "admin/api/apikey/created.html", context)
 
     def offers_revoke(self, row_id: int) -> bool:
-        """Whether the key is not revoked yet."""
         return ApiKey.objects.filter(pk=row_id, revoked_at__isnull=True).exists()
 
     @action(
@@ -219,7 +211,6 @@ class ApiKeyAdmin(FactAdmin):
         },
     )
     def revoke(self, request: HttpRequest, form: BaseDialogForm, object_id: int) -> HttpResponse:
-        """Revoke the key."""
         key = ApiKey.objects.get(pk=object_id)
         if services.revoke_key(key=key, by=request.user.get_username(), now=timezone.now()):
             self.log_change(request, key, "Revoked.")

@@ -162,7 +162,7 @@ def strips(lines: Sequence[dict[str, Any]], places: Sequence[Sequence[float]]) -
 
 
 @dataclass(frozen=True, slots=True)
-class Push:
+class ContributionBar:
     """The contribution of one group of inputs: a bar from the middle, to the left for home, to the right for away."""
 
     group: str
@@ -172,13 +172,14 @@ class Push:
     width: float
 
 
-def pushes(contributions: dict[str, float]) -> list[Push]:
+def contribution_bars(contributions: dict[str, float]) -> list[ContributionBar]:
     """Return the groups by the size of their contribution; the longest bar has 46 % of the width."""
     most = max((abs(value) for value in contributions.values()), default=0.0)
     rows = []
     for group, value in sorted(contributions.items(), key=lambda item: -abs(item[1])):
         width = round(46.0 * abs(value) / max(most, 0.2), 2)
-        rows.append(Push(group, value, "home" if value >= 0 else "away", 50.0 - width if value >= 0 else 50.0, width))
+        side, x = ("home", 50.0 - width) if value >= 0 else ("away", 50.0)
+        rows.append(ContributionBar(group, value, side, x, width))
     return rows
 
 

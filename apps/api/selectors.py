@@ -10,17 +10,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from django.db.models import (
-    Case,
-    Count,
-    DateField,
-    F,
-    Q,
-    QuerySet,
-    Value,
-    When,
-    Window,
-)
+from django.db.models import Case, Count, DateField, F, Q, QuerySet, Value, When, Window
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import RowNumber, TruncDate
 
@@ -49,20 +39,9 @@ SETTLED: Final = (*WITH_RESULT, Match.Status.CANCELLED)
 
 @dataclass(frozen=True, slots=True)
 class MatchCard:
-    """One match with everything that its row shows.
+    """One match, with its competition and teams loaded, and everything that its row shows.
 
-    Parameters
-    ----------
-    match : Match
-        With its season, competition, region and teams loaded.
-    now : datetime
-        The moment of the request.
-    prediction : Prediction or None
-        The latest published before kick-off.
-    score : Score or None
-        The grade of that prediction, once the match is graded.
-    market : tuple of float or None
-        De-vigged probabilities (home, draw, away) of the market.
+    The prediction is the latest published before kick-off; the market gives de-vigged probabilities (home, draw, away).
     """
 
     match: Match
@@ -195,15 +174,24 @@ def nearest_day(world: World, now: datetime, zone: ZoneInfo) -> date:
     of = Match.objects.filter(world=world)
     if of.filter(on_days(today, 1, zone)).exists():
         return today
-    _, end = day_span(today, zone)
-    _, date_end = day_span(today, ZoneInfo("UTC"))
-    minute, date_only = Match.KickoffPrecision.MINUTE, Match.KickoffPrecision.DATE
-    # West of UTC the next date begins before the reader's day ends: the two kinds have different bounds.
-    ahead = of.filter(
-        Q(kickoff_precision=minute, kickoff_at__gte=end) | Q(kickoff_precision=date_only, kickoff_at__gte=date_end),
-        kickoff_at__gte=min(end, date_end),
-    )
-    return edge_day(ahead, zone) or edge_day(of, zone, is_latest=True) or today
+    return edge_day(after_day(of, today, zone), zone) or edge_day(of, zone, is_latest=True) or today
+
+
+def after_day(found: QuerySet[Match], day: date, zone: ZoneInfo) -> QuerySet[Match]:
+    """Return the matches on later days than one in a zone."""
+    (_, end), (_, date_end) = day_span(day, zone), day_span(day, ZoneInfo("UTC"))
+    minute, date_only = (Q(kickoff_precision=precision) for precision in Match.KickoffPrecision)
+    # A date-only match is stored at 00:00 UTC, another day in some zones: the two kinds have different bounds.
+    is_after = (minute & Q(kickoff_at__gte=end)) | (date_only & Q(kickoff_at__gte=date_end))
+    return found.filter(is_after, kickoff_at__gte=min(end, date_end))
+
+
+def before_day(found: QuerySet[Match], day: date, zone: ZoneInfo) -> QuerySet[Match]:
+    """Return the matches on earlier days than one in a zone; see `after_day`."""
+    (start, _), (date_start, _) = day_span(day, zone), day_span(day, ZoneInfo("UTC"))
+    minute, date_only = (Q(kickoff_precision=precision) for precision in Match.KickoffPrecision)
+    is_before = (minute & Q(kickoff_at__lt=start)) | (date_only & Q(kickoff_at__lt=date_start))
+    return found.filter(is_before, kickoff_at__lt=max(start, date_start))
 
 
 def edge_day(found: QuerySet[Match], zone: ZoneInfo, *, is_latest: bool = False) -> date | None:
@@ -231,22 +219,8 @@ def edge_day(found: QuerySet[Match], zone: ZoneInfo, *, is_latest: bool = False)
 
 def neighbour_days(world: World, first: date, days: int, zone: ZoneInfo) -> tuple[date | None, date | None]:
     """Return the latest day with a match before some days, and the first one after them."""
-    last = first + timedelta(days=days - 1)
-    utc = ZoneInfo("UTC")
-    (start, _), (date_start, _) = day_span(first, zone), day_span(first, utc)
-    (_, end), (_, date_end) = day_span(last, zone), day_span(last, utc)
-    of = Match.objects.filter(world=world)
-    minute, date_only = (Q(kickoff_precision=precision) for precision in Match.KickoffPrecision)
-    # A date-only match is stored at 00:00 UTC, another day in some zones: the two kinds have different bounds.
-    earlier_ones = of.filter(
-        (minute & Q(kickoff_at__lt=start)) | (date_only & Q(kickoff_at__lt=date_start)),
-        kickoff_at__lt=max(start, date_start),
-    )
-    later_ones = of.filter(
-        (minute & Q(kickoff_at__gte=end)) | (date_only & Q(kickoff_at__gte=date_end)),
-        kickoff_at__gte=min(end, date_end),
-    )
-    return edge_day(earlier_ones, zone, is_latest=True), edge_day(later_ones, zone)
+    of, last = Match.objects.filter(world=world), first + timedelta(days=days - 1)
+    return edge_day(before_day(of, first, zone), zone, is_latest=True), edge_day(after_day(of, last, zone), zone)
 
 
 def local_day(match: Match, zone: ZoneInfo) -> date:
@@ -259,10 +233,7 @@ def local_day(match: Match, zone: ZoneInfo) -> date:
 def fixtures_of_day(world: World, day: date, zone: ZoneInfo, *, now: datetime, whole: str = "") -> list[DayMatch]:
     """Return the matches of a day, ordered by competition; of a long list those around now.
 
-    Parameters
-    ----------
-    whole : str
-        Slug of a competition: return all of its matches, and no others.
+    `whole` is the slug of a competition: all of its matches are returned, and no others.
     """
     competition = F("competition_id")
     started = Q(kickoff_at__lte=now)
@@ -362,7 +333,7 @@ def world_of(team: Team) -> World | None:
     return competition.world if competition else None
 
 
-def newest_league(team: Team) -> Match | None:
+def latest_league_match(team: Team) -> Match | None:
     """Return the latest league match of a team, played or to come, with its season and competition."""
     rows = (
         Match.objects.filter(competition__level__gte=1)
@@ -388,16 +359,10 @@ def newest_seasons(competition_ids: Iterable[int]) -> list[Season]:
 
 @dataclass(frozen=True, slots=True)
 class SeasonEnd:
-    """The forecast of a season.
+    """The latest simulation of a season, with its version loaded.
 
-    Parameters
-    ----------
-    forecast : SeasonForecast
-        The latest simulation, with its version loaded.
-    lines : list of dict
-        Lines of the table: ``name``, ``places`` and whether they count ``from_end``.
-    clubs : list of (Team, dict)
-        Each club and its simulated results, the one with the most expected points first.
+    `lines` are those of the table: ``name``, ``places`` and whether they count ``from_end``. `clubs` come with their
+    simulated results, the one with the most expected points first.
     """
 
     forecast: SeasonForecast

@@ -19,13 +19,7 @@ TABLE: Final = Path(__file__).with_name("aliases.csv")
 
 
 def aliases_for(region: str) -> MappingProxyType[str, str]:
-    """Return the alternative names of the clubs of a region, each with the club's main name.
-
-    Parameters
-    ----------
-    region : str
-        As in `CompetitionKey`, such as ``"England"``; a region without aliases gives an empty mapping.
-    """
+    """Return the alternative names of the clubs of a region, as in `CompetitionKey`, each with the club's main name."""
     return MappingProxyType(_table().get(region, {}))
 
 

@@ -39,8 +39,6 @@ def repeat_when_lost(work: Callable[[], Result], *, report: Callable[[str], None
     ----------
     work : callable
         Does no harm when it is repeated.
-    report : callable
-        Takes one line for each loss.
     patience : float
         Seconds without the database after which the error is raised.
     """

@@ -79,17 +79,21 @@ def group_of(topic: str, key: str) -> str:
     return f"{topic.split('.', 1)[0]}.{key}"
 
 
+def message_of(event: Event) -> dict[str, Any]:
+    """Return a numbered event as clients get it."""
+    return {
+        "number": event.number,
+        "topic": event.topic,
+        "key": event.key,
+        "payload": event.payload,
+        "created_at": event.created_at.isoformat(),
+    }
+
+
 def broadcast(events: list[Event]) -> None:
     """Send numbered events to all subscribers, over the channel layer."""
     send = async_to_sync(get_channel_layer().group_send)
     for event in events:
-        message = {
-            "type": "event.message",
-            "number": event.number,
-            "topic": event.topic,
-            "key": event.key,
-            "payload": event.payload,
-            "created_at": event.created_at.isoformat(),
-        }
+        message = {"type": "event.message"} | message_of(event)
         for group in (EVERYTHING, group_of(event.topic, event.key)):
             send(group, message)

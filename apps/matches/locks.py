@@ -16,11 +16,11 @@ from django.db import OperationalError, connection
 from psycopg.errors import LockNotAvailable
 
 POLL: Final = 0.05
-"""Seconds between two tries of a lock that is waited for with patience."""
+"""Seconds between two tries of a lock."""
 
 
 class StillBusyError(Exception):
-    """A lock stayed taken for as long as its waiter has patience."""
+    """A lock stayed taken for longer than the caller waits."""
 
 
 @unique
@@ -79,15 +79,9 @@ def try_lock(lock: Lock) -> Iterator[bool]:
 
 @contextmanager
 def try_lock_of(kind: LockClass, thing: int, *, patience: float = 0.0) -> Iterator[bool]:
-    """Hold the lock of one thing for this database session; yield False when it stays taken.
+    """Hold the lock of one thing for this database session; yield False when it stays taken for `patience` seconds.
 
-    Parameters
-    ----------
-    kind : LockClass
-    thing : int
-        Which one of its kind; of 32 bits.
-    patience : float
-        Seconds to wait for it.
+    `thing` is a number of 32 bits.
     """
     end = time.monotonic() + patience
     halves = [int(kind), thing]
@@ -107,13 +101,7 @@ def try_lock_of(kind: LockClass, thing: int, *, patience: float = 0.0) -> Iterat
 
 
 def wait_for(lock: Lock, *, patience: timedelta | None = None) -> None:
-    """Wait for a lock and hold it until the current transaction ends.
-
-    Parameters
-    ----------
-    lock : Lock
-    patience : timedelta, optional
-        Longest wait; without it there is no bound.
+    """Wait for a lock, without a bound or for `patience`, and hold it until the current transaction ends.
 
     Raises
     ------

@@ -63,8 +63,6 @@ class CompetitionKey:
         Name of the competition today, such as ``"Premier League"``.
     level : int
         Tier in the pyramid of its region, 1 at the top; 0 for cups and international competitions.
-    is_simulated : bool
-        True for the competitions of the sandbox.
     """
 
     region: str
@@ -87,16 +85,10 @@ class OddsRecord:
     ----------
     bookmaker : str
         Short code, such as ``"B365"``, ``"PS"`` (Pinnacle), ``"Avg"`` and ``"Max"`` over bookmakers.
-    moment : Moment
-        Opening (pre-match) or closing.
     home, draw, away : float or None
-        1X2 prices, each above 1.
-    over_2_5, under_2_5 : float or None
-        Prices of more and of fewer than 2.5 goals.
+        1X2 prices.
     handicap : float or None
         Goals given to the home side in the Asian handicap that the next two prices refer to.
-    handicap_home, handicap_away : float or None
-        Prices of the Asian handicap.
     """
 
     bookmaker: str
@@ -113,16 +105,8 @@ class OddsRecord:
     def __post_init__(self) -> None:
         if not self.bookmaker:
             raise ValueError("odds: bookmaker must not be empty")
-        prices = (
-            self.home,
-            self.draw,
-            self.away,
-            self.over_2_5,
-            self.under_2_5,
-            self.handicap_home,
-            self.handicap_away,
-        )
-        for price in prices:
+        of_goals = (self.over_2_5, self.under_2_5, self.handicap_home, self.handicap_away)
+        for price in (self.home, self.draw, self.away, *of_goals):
             if price is not None and not 1.0 < price < 10_000.0:
                 raise ValueError(f"odds: {self.bookmaker} quotes {price}, which is no decimal price")
 
@@ -168,15 +152,7 @@ class IncidentKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PlayerKey:
-    """A footballer, by the id of one source.
-
-    Parameters
-    ----------
-    source_player_id : str
-        The source's own id.
-    name : str
-        As the source writes it.
-    """
+    """A footballer, by the id and the name that one source uses."""
 
     source_player_id: str
     name: str
@@ -203,8 +179,6 @@ class IncidentRecord:
 
     Parameters
     ----------
-    kind : IncidentKind
-        What happened.
     side : Side
         The side that it counts for: of a goal or own goal the one whose score rises, of a card the one that is shown
         it.
@@ -246,10 +220,8 @@ class MatchDetails:
     known_at : datetime
         When the line-ups and absences could first have been known, aware, UTC: the moment at which they were read,
         at the latest one hour before kick-off.
-    lineups : tuple of LineupRecord
     incidents : tuple of IncidentRecord
         In the order of play.
-    absences : tuple of AbsenceRecord
     """
 
     known_at: datetime
@@ -271,24 +243,18 @@ class MatchRecord:
 
     Parameters
     ----------
-    competition : CompetitionKey
-        The competition that the match belongs to.
     season : str
         ``"2023-24"``, or ``"2023"`` where a season lies within one year.
     home_team, away_team : str
         Names as the source writes them, trimmed.
     kickoff_at : datetime
         Aware, UTC; with `kickoff_precision` ``date`` it is 00:00 UTC of the day.
-    status : MatchStatus
-        `FINISHED` requires both goals.
     home_goals, away_goals : int or None
         After 90 minutes and stoppage time.
-    home_goals_half_time, away_goals_half_time : int or None
-        After the first half.
     home_goals_extra_time, away_goals_extra_time : int or None
         Goals at the end of extra time, those of the 90 minutes included.
     home_penalties, away_penalties : int or None
-        Of a shoot-out.
+        Goals of a shoot-out.
     finished_at : datetime or None
         The recorded final whistle, where the source has one.
     source_id : str

@@ -28,17 +28,8 @@ from django.db.models.expressions import RawSQL
 from django.db.models.lookups import GreaterThan, LessThan
 from django.utils.text import slugify
 
-from apps.matches.models import (
-    Competition,
-    Contradiction,
-    Ingest,
-    Match,
-    Season,
-    Team,
-    TeamAlias,
-    World,
-)
-from apps.matches.records import Moment
+from apps.matches.models import Competition, Contradiction, Ingest, Match, Season, Team, TeamAlias, World
+from apps.matches.records import Moment, readable
 from apps.matches.standings import Result, Standing, points_for_win, rule_of, table
 
 MARKET_PREFERENCE: Final = ("PS", "Avg", "B365", "Max")
@@ -56,7 +47,7 @@ PLAY_OFF_STAGE: Final = "play-offs"
 
 @dataclass(frozen=True, slots=True)
 class FormEntry:
-    """A finished match as one of its teams saw it; `outcome` is W, D or L."""
+    """A finished match as one of its teams saw it."""
 
     match: Match
     is_home: bool
@@ -72,7 +63,7 @@ class FormEntry:
 
     @property
     def opponent(self) -> Team:
-        """The other team."""
+        """The team on the other side."""
         return self.match.away_team if self.is_home else self.match.home_team
 
 
@@ -229,7 +220,7 @@ def search_teams(text: str, world: World | None = None, limit: int = 20) -> list
 
     Names that begin with the text come first.
     """
-    text = text.replace("\x00", "").strip()
+    text = readable(text).strip()
     plain = slugify(text)
     if not text:
         return []

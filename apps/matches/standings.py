@@ -105,21 +105,7 @@ class Result(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Standing(Generic[T]):
-    """One line of a table.
-
-    Parameters
-    ----------
-    place : int
-        From 1.
-    team : hashable
-        As in the results.
-    played, won, drawn, lost : int
-        Matches.
-    goals_for, goals_against : int
-        Goals.
-    points : int
-        With deductions taken off.
-    """
+    """One line of a table; places count from 1, deductions are taken off the points."""
 
     place: int
     team: T
@@ -184,8 +170,6 @@ def table(
     ----------
     results : iterable of Result
         Of one league and season.
-    rule : sequence of Decider, optional
-        What decides between teams that are level on points.
     win : int, optional
         Points for a win; a draw gives one.
     teams : iterable, optional

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final, NamedTuple
 
 from django.db import connection
@@ -41,17 +42,7 @@ _COMMON_WORDS: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A club that a new name may mean.
-
-    Parameters
-    ----------
-    team : Team
-        The club.
-    score : float
-        Likeness, 0 to 100.
-    evidence : tuple of str
-        What speaks for it, the strongest first.
-    """
+    """A club that a new name may mean, with its likeness (0 to 100) and what speaks for it, the strongest first."""
 
     team: Team
     score: float
@@ -67,16 +58,9 @@ class _Played(NamedTuple):
 
 
 def suggest(teams: Iterable[Team], *, limit: int = 3) -> dict[int, list[Suggestion]]:
-    """Return for each team the clubs that it may be, the likeliest first.
+    """Return for each team the clubs that it may be, the likeliest first, at most `limit`.
 
     Eight queries at most, whatever the number of teams.
-
-    Parameters
-    ----------
-    teams : iterable of Team
-        With their regions.
-    limit : int, optional
-        Suggestions for one team.
     """
     teams_by_id = {team.pk: team for team in teams}
     if not teams_by_id:
@@ -143,13 +127,11 @@ def _alike(teams_by_id: dict[int, Team]) -> dict[int, dict[int, float]]:
         slug = slugify(team.name)
         found: dict[int, float] = {}
         for region, least in ((team.region_id, LIKE), (None, LIKE_ELSEWHERE)):
-            nearest = process.extract(
-                _essence(slug), names[region], scorer=fuzz.token_set_ratio, limit=CONSIDERED, score_cutoff=least
-            )
-            partly = process.extract(
-                _essence(slug), names[region], scorer=fuzz.partial_ratio, limit=CONSIDERED, score_cutoff=least
-            )
-            for _, _, (team_id, other) in (*nearest, *partly):
+            nearest = [
+                process.extract(_essence(slug), names[region], scorer=scorer, limit=CONSIDERED, score_cutoff=least)
+                for scorer in (fuzz.token_set_ratio, fuzz.partial_ratio)
+            ]
+            for _, _, (team_id, other) in chain(*nearest):
                 score = likeness(slug, other)
                 if team_id != team.pk and score >= least and (team_id in simulated) == (team.pk in simulated):
                     found[team_id] = max(score, found.get(team_id, 0.0))

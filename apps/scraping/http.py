@@ -42,16 +42,7 @@ _PIECE: Final = 64 * 1024
 class Client:
     """Fetches pages, one at a time, over connections that are reused; keeps cookies until it is closed.
 
-    Parameters
-    ----------
-    user_agent : str
-        See `politeness.user_agent`.
-    timeout : float
-        Seconds that one `fetch` may take.
-    max_bytes : int
-        Largest page, in decoded bytes.
-    verify : ssl.SSLContext or None
-        None for the usual certificate authorities.
+    Without `verify` the usual certificate authorities are trusted.
     """
 
     def __init__(
@@ -97,8 +88,6 @@ class Client:
             Absolute, http or https, without a user name.
         headers : mapping of str to str, optional
             Sent in addition to the client's own, such as `politeness.conditional_headers`.
-        timeout, max_bytes : optional
-            Override those of the client.
         on_redirect : callable, optional
             Called with the target of each redirect before it is followed. It may wait, which does not count as time of
             the server, or raise to refuse. Redirects lead to the same host only, and never from https to http.

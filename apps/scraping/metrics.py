@@ -10,6 +10,7 @@ from prometheus_client import Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from apps.matches.ingest import IngestReport
 from apps.scraping import selectors
 
 RUNS: Final = Counter("spai_scrape_runs_total", "Scrape runs by their outcome.", ["source", "outcome"])
@@ -24,13 +25,12 @@ RUN_SECONDS: Final = Histogram(
 PAGES: Final = Counter("spai_scrape_pages_total", "Requests to hosts by their outcome.", ["host", "outcome"])
 
 RECORDS: Final = Counter("spai_ingested_records_total", "Records by what became of them.", ["source", "outcome"])
-"""`outcome` is created, changed, same or refused."""
 
 
-def count_records(source: str, *, created: int, changed: int, same: int, refused: int) -> None:
+def count_records(source: str, report: IngestReport) -> None:
     """Add the records of one ingest."""
-    for outcome, count in (("created", created), ("changed", changed), ("same", same), ("refused", refused)):
-        RECORDS.labels(source, outcome).inc(count)
+    for outcome in ("created", "changed", "same", "refused"):
+        RECORDS.labels(source, outcome).inc(getattr(report, outcome))
 
 
 class ScrapingCollector(Collector):

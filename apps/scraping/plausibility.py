@@ -23,7 +23,7 @@ GROWN: Final = 10
 """A count is refused below the least earlier one divided by SHRUNK, or above the greatest times GROWN: a list grows
 suddenly after an outage, and shrinks only by mistake."""
 
-BELIEVED_AFTER: Final = 3
+ACCEPTED_AFTER: Final = 3
 """A count that comes so often in a row is accepted after all: the site has changed."""
 
 
@@ -36,15 +36,7 @@ class ImplausibleError(ValueError):
 
 
 def out_of_band(count: int, earlier: Sequence[int]) -> str:
-    """Return why a page's number of matches is implausible, empty when it is not.
-
-    Parameters
-    ----------
-    count : int
-        Matches on the page now.
-    earlier : sequence of int
-        Matches on it in the runs before, at most eight of them.
-    """
+    """Return why a page's number of matches is implausible after those of earlier runs; empty when it is not."""
     if len(earlier) < LEAST_RUNS:
         return ""
     least, most = min(earlier), max(earlier)
@@ -53,30 +45,21 @@ def out_of_band(count: int, earlier: Sequence[int]) -> str:
     return ""
 
 
-def is_believed_at_last(count: int, doubts: Sequence[int]) -> bool:
+def is_accepted_at_last(count: int, doubts: Sequence[int]) -> bool:
     """Return whether a refused count has now come often enough to be accepted.
 
-    Parameters
-    ----------
-    count : int
-        Matches on the page now.
-    doubts : sequence of int
-        Refused counts of the latest runs, oldest first.
+    `doubts` are the refused counts of the latest runs, oldest first.
     """
-    latest = doubts[-(BELIEVED_AFTER - 1) :]
-    return len(latest) == BELIEVED_AFTER - 1 and all(doubt == count for doubt in latest)
+    latest = doubts[-(ACCEPTED_AFTER - 1) :]
+    return len(latest) == ACCEPTED_AFTER - 1 and all(doubt == count for doubt in latest)
 
 
 def merge_in_batches(records: Iterable[tuple[datetime, MatchRecord]]) -> Iterator[list[MatchRecord]]:
-    """Merge records from pages of different moments, in order of time, into batches that hold each match once.
+    """Merge records of one source from pages of different moments, in order of time, into batches with each match once.
 
-    Records with the same id of their source are merged, the later completed by the earlier. A match without an id is
-    identified by its teams, and on another day it would be taken for another meeting: there a new batch begins.
-
-    Parameters
-    ----------
-    records : iterable of (datetime, MatchRecord)
-        Of one source, each with the moment at which its page was fetched.
+    Each record comes with the moment at which its page was fetched. Records with the same id are merged, the later
+    completed by the earlier. A match without an id is identified by its teams, and on another day it would be taken for
+    another meeting: there a new batch begins.
     """
     waiting: list[MatchRecord] = []
     teams: dict[tuple[object, ...], date] = {}

@@ -56,11 +56,6 @@ PROBE_LIMIT: Final = timedelta(minutes=10)
 def user_agent(contact: str) -> str:
     """Return the user agent: name and version of SPAI, and where its operator can be reached.
 
-    Parameters
-    ----------
-    contact : str
-        Web page or mail address of the operator.
-
     Raises
     ------
     ValueError
@@ -100,15 +95,7 @@ def _rules(text: str) -> Protego:
 
 @dataclass(frozen=True, slots=True)
 class Robots:
-    """The rules of a robots.txt.
-
-    Parameters
-    ----------
-    text : str
-        The robots.txt, or the text used in its place.
-    keep : timedelta
-        How long it may be used after it was fetched.
-    """
+    """The rules of a robots.txt, and how long they may be used after it was fetched."""
 
     text: str
     keep: timedelta = ROBOTS_KEEP
@@ -141,16 +128,16 @@ class Robots:
             return cls(ALLOW_ALL)
         return cls(DISALLOW_ALL, ROBOTS_KEEP_UNREACHABLE)
 
-    def allows(self, url: str, agent: str = AGENT) -> bool:
-        """Return whether a robot with this product token may fetch the address."""
+    def allows(self, url: str) -> bool:
+        """Return whether SPAI may fetch the address."""
         try:
-            return bool(_rules(self.text).can_fetch(url, agent))
+            return bool(_rules(self.text).can_fetch(url, AGENT))
         except ValueError:  # not an address
             return False
 
-    def crawl_delay(self, agent: str = AGENT) -> timedelta | None:
+    def crawl_delay(self) -> timedelta | None:
         """Return the delay between two requests that the site demands, None for none."""
-        seconds = _rules(self.text).crawl_delay(agent)
+        seconds = _rules(self.text).crawl_delay(AGENT)
         return None if seconds is None else timedelta(seconds=min(float(seconds), LONGEST_GAP.total_seconds()))
 
 
@@ -159,8 +146,6 @@ def gap(delay: timedelta, jitter: float, draw: float) -> timedelta:
 
     Parameters
     ----------
-    delay : timedelta
-        Shortest pause, not negative.
     jitter : float
         By how much the pause may be longer, as a share of the delay, not negative.
     draw : float
@@ -174,10 +159,7 @@ def gap(delay: timedelta, jitter: float, draw: float) -> timedelta:
 def retry_after(value: str | None, now: datetime) -> timedelta | None:
     """Return the pause that a Retry-After header demands, in seconds or until an HTTP date (RFC 9110, section 10.2.3).
 
-    Returns
-    -------
-    timedelta or None
-        From zero, for a moment that has passed, to a week; None for a header that cannot be parsed.
+    It is zero for a moment that has passed, and a week at most; None for a header that cannot be parsed.
     """
     value = (value or "").strip()
     if re.fullmatch(r"[0-9]+", value):
@@ -216,7 +198,6 @@ class Breaker:
 
     Parameters
     ----------
-    state : BreakerState
     failures : int
         Timeouts and errors in a row.
     trips : int
@@ -262,12 +243,8 @@ class Breaker:
         outcome : FetchOutcome
             `BLOCKED` opens the breaker at once; so do the fifth `TIMEOUT` or `HTTP_ERROR` in a row and the first one of
             a probe. `FAILED` is our own failure and says nothing about the site. Any other outcome closes it.
-        now : datetime
-            When it ended.
         wait : timedelta or None
             What Retry-After demanded; the pause is never shorter.
-        reason : str
-            What happened, for the operator.
         """
         # A request that was sent before the breaker opened can neither close it nor count again.
         is_straggler = self.state is BreakerState.OPEN and not self.allows(now)
@@ -317,13 +294,9 @@ _GENERIC_PHRASES: Final = (
 def challenge(response: FetchResponse) -> str:
     """Return whose challenge or block page a response is, ``""`` for any other page.
 
-    Block pages often have status 200. They are recognised by a header, by the title, or by phrases in a small page with
-    little other text, so that a real page which contains such phrases is not taken for one.
-
-    Returns
-    -------
-    str
-        ``"cloudflare"``, ``"incapsula"``, ``"captcha"`` for any other, or ``""``.
+    It is ``"cloudflare"``, ``"incapsula"``, or ``"captcha"`` for any other. Block pages often have status 200. They are
+    recognised by a header, by the title, or by phrases in a small page with little other text, so that a real page
+    which contains such phrases is not taken for one.
     """
     headers = response.headers
     is_cloudflare = headers.get("server", "").lower().startswith("cloudflare")
@@ -364,10 +337,7 @@ def judge(response: FetchResponse) -> FetchOutcome | None:
 def conditional_headers(kept: Mapping[str, str]) -> dict[str, str]:
     """Return request headers by which a server sends a page only if it has changed (RFC 9110, section 13.1).
 
-    Parameters
-    ----------
-    kept : mapping of str to str
-        Response headers of the stored page, names in lower case.
+    `kept` are the response headers of the stored page, names in lower case.
     """
     conditions = {"if-none-match": kept.get("etag", ""), "if-modified-since": kept.get("last-modified", "")}
     return {name: value for name, value in conditions.items() if value and value.isascii() and value.isprintable()}

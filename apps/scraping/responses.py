@@ -51,7 +51,6 @@ class FetchResponse:
     ----------
     url : str
         Where redirects ended.
-    status : int
     headers : mapping of str to str
         Names in lower case.
     body : bytes
@@ -80,16 +79,7 @@ def kept_headers(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 
 class FetchError(Exception):
-    """No usable response came.
-
-    Parameters
-    ----------
-    outcome : FetchOutcome
-    reason : str
-        What happened, for the operator.
-    response : FetchResponse or None
-        The unusable response, to be stored; None when there was none.
-    """
+    """No usable response came; `response` is the unusable one, to be stored, or None when there was none."""
 
     def __init__(self, outcome: FetchOutcome, reason: str, response: FetchResponse | None = None) -> None:
         super().__init__(reason)
@@ -101,12 +91,7 @@ class FetchError(Exception):
 class LeadsOnError(FetchError):
     """A page leads to another one, which has not been requested yet; the site has responded as it should.
 
-    Parameters
-    ----------
-    url : str
-        The page.
-    target : str
-        Where it leads, by a redirect, a refresh or a script.
+    `target` is where it leads, by a redirect, a refresh or a script.
     """
 
     def __init__(self, url: str, target: str) -> None:

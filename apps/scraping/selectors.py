@@ -76,7 +76,7 @@ def open_runs() -> QuerySet[ScrapeRun]:
     )
 
 
-def is_anybody_waiting(run: ScrapeRun) -> bool:
+def is_other_run_waiting(run: ScrapeRun) -> bool:
     """Return whether a run of another source waits; for a back-fill or re-parse also one of the same source."""
     waiting = ScrapeRun.objects.filter(finished_at__isnull=True).exclude(pk=run.pk)
     elsewhere = ~Q(source_id=run.source_id)

@@ -64,11 +64,11 @@ def test_the_heat_map_holds_the_whole_grid():
 
 
 def test_the_longest_push_comes_first_and_home_goes_left():
-    first, second = charts.pushes({"form": -0.11, "elo": 0.41})
+    first, second = charts.contribution_bars({"form": -0.11, "elo": 0.41})
     assert (first.group, first.side, first.x + first.width) == ("elo", "home", 50.0)
     assert (second.group, second.side, second.x) == ("form", "away", 50.0)
     assert first.width == 46.0
-    assert charts.pushes({}) == []
+    assert charts.contribution_bars({}) == []
 
 
 def test_one_forecast_has_not_moved():

@@ -187,7 +187,7 @@ def test_requests_that_hang_leave_the_others_alone(port, fault):
         return [entry["finished"] for entry in entries if entry["path"].startswith("/matches/")].count(None)
 
     get(port, "/_log", "DELETE")
-    fault("/matches/", "hang", seconds=20)
+    fault("/matches/", "hang", seconds=8)
     with ThreadPoolExecutor(8) as threads:
         hanging = [threads.submit(get, port, f"/matches/{1_003_696 + number}/live") for number in range(8)]
         while under_way() < 8:

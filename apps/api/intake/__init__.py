@@ -3,19 +3,17 @@
 from apps.api.intake.bodies import BodyError, PushBody, read_body
 from apps.api.intake.line_ingest import TooManyNamesError, WorldForbiddenError
 from apps.api.intake.lines import LineError, OddsLine, read_line
-from apps.api.intake.pushes import BusyError, OtherRequestError, OutOfStepError, PushResult, exclusive_use, push
+from apps.api.intake.pushes import OtherRequestError, OutOfStepError, exclusive_use, push
 from apps.api.intake.views import IngestViewSet, body_limit
 
 __all__ = [
     "BodyError",
-    "BusyError",
     "IngestViewSet",
     "LineError",
     "OddsLine",
     "OtherRequestError",
     "OutOfStepError",
     "PushBody",
-    "PushResult",
     "TooManyNamesError",
     "WorldForbiddenError",
     "body_limit",

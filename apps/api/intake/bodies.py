@@ -33,17 +33,7 @@ _NOT_BLANK: Final = re.compile(rb"[^ \t\r\n]")
 
 
 class BodyError(Exception):
-    """A body that cannot be used at all.
-
-    Parameters
-    ----------
-    status : int
-        HTTP status of the response.
-    kind : str
-        Short name of what is wrong.
-    detail : str
-        What is wrong and what to do, for a person.
-    """
+    """A body that cannot be used at all; `kind` is the short name of what is wrong, `detail` says what to do."""
 
     def __init__(self, status: int, kind: str, detail: str) -> None:
         super().__init__(detail)
@@ -62,15 +52,7 @@ class Stream(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PushBody:
-    """A complete body, decompressed.
-
-    Parameters
-    ----------
-    content : bytes or bytearray
-        Lines, each of at most `LINE_LIMIT` bytes.
-    lines : int
-        Number of lines, blank ones included.
-    """
+    """A complete body, decompressed; `lines` is their number, blank ones included."""
 
     content: bytes | bytearray
     lines: int
@@ -94,15 +76,7 @@ class PushBody:
 
 
 def read_body(stream: Stream, *, length: int | None, encoding: str) -> PushBody:
-    """Read a body to its end.
-
-    Parameters
-    ----------
-    stream : Stream
-    length : int or None
-        The `Content-Length`; None without the header.
-    encoding : str
-        The `Content-Encoding`: empty, ``"identity"`` or ``"gzip"``.
+    """Read a body to its end; `length` is the `Content-Length`, None without the header.
 
     Raises
     ------
@@ -119,8 +93,7 @@ def read_body(stream: Stream, *, length: int | None, encoding: str) -> PushBody:
         raise _too_large()
     received = _received(stream, length)
     content = _decompressed(received) if encoding in ("gzip", "x-gzip") else received
-    _check_lines(content)
-    lines = content.count(b"\n") + (not content.endswith(b"\n"))
+    lines = _checked_lines(content)
     if not _NOT_BLANK.search(content, len(_BOM) if content.startswith(_BOM) else 0):
         raise BodyError(422, "empty-body", "The body holds no line. Send one JSON object per line.")
     return PushBody(content, lines)
@@ -134,9 +107,11 @@ def _too_large() -> BodyError:
     )
 
 
-def _check_lines(content: bytes | bytearray) -> None:
+def _checked_lines(content: bytes | bytearray) -> int:
+    """Return the number of lines."""
     # Counted before the loop: 64 MiB may hold as many million lines.
-    if content.count(b"\n") + (not content.endswith(b"\n")) > LINES_LIMIT:
+    lines = content.count(b"\n") + (not content.endswith(b"\n"))
+    if lines > LINES_LIMIT:
         raise BodyError(
             413, "too-many-lines", f"A body may have {LINES_LIMIT:,} lines; send several requests, see `upload`."
         )
@@ -149,6 +124,7 @@ def _check_lines(content: bytes | bytearray) -> None:
                 422, "line-too-long", f"Line {number} has {stop - start:,} bytes; at most {LINE_LIMIT:,} are allowed."
             )
         start, number = stop + 1, number + 1
+    return lines
 
 
 def _received(stream: Stream, length: int) -> bytes:
@@ -174,7 +150,11 @@ def _decompressed(packed: bytes) -> bytearray:
                 # A gzip file may consist of several members.
                 members += 1
                 if members > MEMBERS_LIMIT:
-                    raise _too_many_members()
+                    raise BodyError(
+                        413,
+                        "too-many-members",
+                        f"The gzip body consists of more than {MEMBERS_LIMIT:,} members; compress it as one.",
+                    )
                 member = zlib.decompressobj(_GZIP)
             try:
                 content += member.decompress(chunk, _DECOMPRESSED_AT_ONCE)
@@ -186,12 +166,6 @@ def _decompressed(packed: bytes) -> bytearray:
     if member is not None and not member.eof:
         raise _broken_gzip()
     return content
-
-
-def _too_many_members() -> BodyError:
-    return BodyError(
-        413, "too-many-members", f"The gzip body consists of more than {MEMBERS_LIMIT:,} members; compress it as one."
-    )
 
 
 def _broken_gzip() -> BodyError:

@@ -13,13 +13,7 @@ from apps.api.intake.lines import LineError, OddsLine, read_line
 from apps.api.selectors import WITH_RESULT
 from apps.matches.ingest import Ingestion, RecordOutcome, is_full
 from apps.matches.models import MatchRef, TeamAlias, World
-from apps.matches.records import (
-    CompetitionKey,
-    KickoffPrecision,
-    MatchRecord,
-    MatchStatus,
-    OddsRecord,
-)
+from apps.matches.records import CompetitionKey, KickoffPrecision, MatchRecord, MatchStatus, OddsRecord
 
 ERRORS_LISTED: Final = 1_000
 
@@ -58,22 +52,13 @@ class LineIngest:
 
     A line of odds joins the line of its match in the same batch, else the stored match. A line that repeats the latest
     line of its match counts as same; one that differs is a record of its own.
-
-    Parameters
-    ----------
-    worlds : frozenset of World
-        Worlds that the lines may belong to.
-    source : str
-        Name that the records are stored under.
-    from_line : int
-        Number of the first line.
     """
 
     def __init__(self, *, worlds: frozenset[World], source: str, from_line: int = 1) -> None:
         self._worlds = worlds
         self._source = source
         self._offset = from_line - 1
-        self._outcomes: Counter[RecordOutcome] = Counter()
+        self.outcomes: Counter[RecordOutcome] = Counter()
         self._errors: list[LineRefusal] = []
         self._names: set[Key] = set()
         self._begin_batch()
@@ -89,29 +74,13 @@ class LineIngest:
         self._odds: dict[str, list[tuple[int, tuple[OddsRecord, ...]]]] = {}
 
     @property
-    def created(self) -> int:
-        """Number of lines that created a match."""
-        return self._outcomes[RecordOutcome.CREATED]
-
-    @property
-    def changed(self) -> int:
-        """Number of lines that changed something."""
-        return self._outcomes[RecordOutcome.CHANGED]
-
-    @property
-    def same(self) -> int:
-        """Number of lines that equal what is stored."""
-        return self._outcomes[RecordOutcome.SAME]
-
-    @property
     def refused(self) -> int:
-        """Number of lines that were not stored."""
-        return self._outcomes[RecordOutcome.REFUSED]
+        return self.outcomes[RecordOutcome.REFUSED]
 
     @property
     def stored(self) -> int:
         """Number of lines whose content is in the database now."""
-        return self.created + self.changed + self.same
+        return self.outcomes.total() - self.refused
 
     @property
     def errors(self) -> list[LineRefusal]:
@@ -180,7 +149,7 @@ class LineIngest:
         self._first.append(line)
 
     def _refuse(self, run: Ingestion, line: int, reason: str, pointer: str = "") -> None:
-        self._outcomes[RecordOutcome.REFUSED] += 1
+        self.outcomes[RecordOutcome.REFUSED] += 1
         run.refuse(f"line {line}", f"{pointer}: {reason}"[:REASON_LIMIT] if pointer else reason[:REASON_LIMIT])
         self._list(line, reason, pointer)
 
@@ -197,10 +166,10 @@ class LineIngest:
             if outcome == RecordOutcome.REFUSED:
                 for line in lines:
                     self._list(line, batch.refused[index].reason)
-                self._outcomes[outcome] += len(lines)
+                self.outcomes[outcome] += len(lines)
             else:
-                self._outcomes[outcome] += 1
-                self._outcomes[RecordOutcome.SAME] += len(lines) - 1
+                self.outcomes[outcome] += 1
+                self.outcomes[RecordOutcome.SAME] += len(lines) - 1
         self._begin_batch()
 
     # ── Odds ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -46,15 +46,7 @@ Reader = Callable[[Any], Any]
 
 
 class LineError(Exception):
-    """A line that cannot be used.
-
-    Parameters
-    ----------
-    reason : str
-        What is wrong with it.
-    pointer : str
-        JSON Pointer of the field that is wrong; empty for the line as a whole.
-    """
+    """A line that cannot be used; `pointer` is the JSON Pointer of the field that is wrong, empty for the line."""
 
     def __init__(self, reason: str, pointer: str = "") -> None:
         super().__init__(reason)
@@ -71,13 +63,7 @@ class OddsLine:
 
 
 def read_line(raw: bytes | bytearray) -> MatchRecord | OddsLine:
-    """Return the record of a line.
-
-    Raises
-    ------
-    LineError
-        With the first thing that is wrong.
-    """
+    """Return the record of a line; LineError with the first thing that is wrong."""
     line = _json(raw)
     if not isinstance(line, dict):
         raise LineError("a line is one JSON object")

@@ -22,9 +22,9 @@ from apps.api.intake.line_ingest import LineIngest, TooManyNamesError, WorldForb
 from apps.api.models import ApiKey, IdempotencyKey, Upload
 from apps.api.services import worlds_of
 from apps.matches.aliases import aliases_for
-from apps.matches.ingest import Ingestion
+from apps.matches.ingest import Ingestion, RecordOutcome
 from apps.matches.locks import Lock, LockClass, StillBusyError, try_lock_of, wait_for
-from apps.scraping import metrics
+from apps.scraping.services import count_records
 
 logger = logging.getLogger(__name__)
 
@@ -45,14 +45,7 @@ _slots = threading.BoundedSemaphore(CONCURRENT_PUSHES)
 
 
 class BusyError(Exception):
-    """Another request or ingest must end first.
-
-    Parameters
-    ----------
-    detail : str
-    is_own : bool
-        Whether it is a request of the same key.
-    """
+    """Another request or ingest must end first; `is_own` says whether it is a request of the same key."""
 
     def __init__(self, detail: str, *, is_own: bool) -> None:
         super().__init__(detail)
@@ -64,13 +57,7 @@ class OtherRequestError(Exception):
 
 
 class OutOfStepError(Exception):
-    """The lines do not continue the upload.
-
-    Parameters
-    ----------
-    next_line : int
-        The line to continue with.
-    """
+    """The lines do not continue the upload, which goes on with `next_line`."""
 
     def __init__(self, next_line: int, from_line: int) -> None:
         super().__init__(f"The next line of this upload is {next_line:,}; this request begins with {from_line:,}.")
@@ -83,16 +70,9 @@ REFUSALS: Final = (BusyError, OtherRequestError, OutOfStepError, TooManyNamesErr
 
 @dataclass(frozen=True, slots=True)
 class PushResult:
-    """The response to a push request.
+    """The response to a push request: status 200, or 422 when no line could be used, and the report.
 
-    Parameters
-    ----------
-    status : int
-        200, or 422 when no line could be used.
-    content : dict
-        The report, in the shape of the API.
-    is_replayed : bool
-        Whether it is the stored response to an earlier, equal request.
+    `is_replayed` says whether it is the stored response to an earlier, equal request.
     """
 
     status: int
@@ -137,15 +117,8 @@ def push(
 
     Parameters
     ----------
-    body : PushBody
-    key : ApiKey
-        Its source and worlds apply to the lines.
-    now : datetime
-        Aware.
     idempotency_key : str, optional
         Names the request: an equal request under the same name gets the stored response.
-    upload : UUID, optional
-        The upload that the lines belong to.
     from_line : int
         Number of the first line within the upload, from 1.
 
@@ -186,9 +159,7 @@ def push(
                 answer=result.content,
                 created_at=now,
             )
-    metrics.count_records(
-        key.source, created=report.created, changed=report.changed, same=report.same, refused=report.refused
-    )
+    count_records(key.source, report)
     logger.info(
         "key %s pushed %d lines of %s: ingest %s, %d stored, %d refused, %.2f s",
         *(key.prefix, body.lines, key.source, report.ingest_id, lines.stored, lines.refused, report.seconds),
@@ -202,9 +173,9 @@ def _result(
     content = {
         "ingest": ingest_id,
         "lines": body.lines,
-        "created": lines.created,
-        "changed": lines.changed,
-        "same": lines.same,
+        "created": lines.outcomes[RecordOutcome.CREATED],
+        "changed": lines.outcomes[RecordOutcome.CHANGED],
+        "same": lines.outcomes[RecordOutcome.SAME],
         "refused": lines.refused,
         "errors": [{"line": each.line, "pointer": each.pointer, "reason": each.reason} for each in lines.errors],
         "errors_left_out": lines.refused - len(lines.errors),
@@ -224,13 +195,7 @@ def _progress(key: ApiKey, upload: UUID, from_line: int, now: datetime) -> Uploa
 
 
 def _lock_ingests() -> None:
-    """Take the lock of ingests until the transaction ends.
-
-    Raises
-    ------
-    BusyError
-        When another ingest, such as an import of files, does not end within `PATIENCE`.
-    """
+    """Take the lock of ingests until the transaction ends; BusyError when another does not end within `PATIENCE`."""
     try:
         wait_for(Lock.INGEST, patience=PATIENCE)
     except StillBusyError as error:

@@ -189,13 +189,7 @@ class IngestViewSet(viewsets.ViewSet):
                     length=_length_of(request),
                     encoding=request.headers.get("Content-Encoding", "").strip().lower(),
                 )
-                result = push(
-                    body,
-                    key=request.auth,
-                    now=timezone.now(),
-                    idempotency_key=idempotency_key,
-                    **place,
-                )
+                result = push(body, key=request.auth, now=timezone.now(), idempotency_key=idempotency_key, **place)
         except (BodyError, WorldConflictError, *REFUSALS) as error:
             raise _problem_of(error) from error
         return _response(request, result)
@@ -224,16 +218,8 @@ class IngestViewSet(viewsets.ViewSet):
 def body_limit(environ: Mapping[str, Any]) -> int | None:
     """Return how many bytes the body of a request may have, by its WSGI environ; called before the body is read.
 
-    Returns
-    -------
-    int or None
-        `BYTES_LIMIT` for lines with a valid key; 0 for a request that this view refuses by its headers alone; None for
-        requests of other views.
-
-    Raises
-    ------
-    DatabaseError
-        When the key cannot be looked up.
+    That is `BYTES_LIMIT` for lines with a valid key, 0 for a request that this view refuses by its headers alone, and
+    None for requests of other views. DatabaseError when the key cannot be looked up.
     """
     if environ["PATH_INFO"] != reverse("ingest"):
         return None

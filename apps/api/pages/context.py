@@ -43,16 +43,8 @@ class HtmxRequest(HttpRequest):
 class PageContext:
     """The context that all pages share.
 
-    Parameters
-    ----------
-    world, served : World
-        The world shown, and the one that is shown by default.
-    zone : ZoneInfo
-        Zone of the times and days shown.
-    zone_is_chosen : bool
-        Whether the reader chose it; else it is that of the device, or UTC before a script has reported one.
-    now : datetime
-        The moment of the request, UTC.
+    `served` is the world that is shown by default. The reader chose the zone, or it is that of the device, or UTC
+    before a script has reported one. `now` is the moment of the request, UTC.
     """
 
     world: World
@@ -96,22 +88,13 @@ def page_context(request: HttpRequest, *, world: World | None = None) -> PageCon
 
 
 def render_page(
-    request: HttpRequest,
-    page: PageContext,
-    template: str,
-    context: dict[str, Any],
-    *,
-    partial: str = "",
+    request: HttpRequest, page: PageContext, template: str, context: dict[str, Any], *, partial: str = ""
 ) -> HttpResponse:
     """Render a page, or only its changing part when a script of the page requests it.
 
-    The part has an entity tag, which the page repeats: a request for a part that has not changed gets 304, without a
-    body.
-
-    Parameters
-    ----------
-    partial : str
-        Template of the changing part, which the page includes as `part`; empty for a page that is always sent whole.
+    The template `partial` makes the changing part, which the page includes as `part`; without it the page is always
+    sent whole. The part has an entity tag, which the page repeats: a request for a part that has not changed gets 304,
+    without a body.
     """
     htmx: Any = getattr(request, "htmx", None)
     # A step back in the history needs the whole page.

@@ -32,11 +32,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
         response = _answer(request, 503, "The database does not answer. Try again in a moment.")
         response["Retry-After"] = "5"
         return response
-    return _answer(
-        request,
-        500,
-        "An error occurred. The server log has its cause under this request id.",
-    )
+    return _answer(request, 500, "An error occurred. The server log has its cause under this request id.")
 
 
 def _answer(request: HttpRequest, status: int, detail: str) -> HttpResponse:

@@ -44,7 +44,7 @@ def match(request: HtmxRequest, match_id: int) -> HttpResponse:
         "forecast": forecast,
         "why_none": why_none,
         "heat": charts.heat(forecast.grid) if forecast else [],
-        "pushes": charts.pushes(forecast.contributions) if forecast else [],
+        "contribution_bars": charts.contribution_bars(forecast.contributions) if forecast else [],
         "movement": charts.movement(
             [(each.published_at, each.probabilities) for each in in_time], min(page.now, found.kickoff_at)
         ),

@@ -21,18 +21,9 @@ SIDES = ("home", "away")
 
 @dataclass(slots=True)
 class TeamChoice:
-    """One of the two teams, as far as the reader has chosen it.
+    """One of the two teams, home or away: what the reader wrote, and the team of that slug or name.
 
-    Parameters
-    ----------
-    name : str
-        home or away.
-    text : str
-        What the reader wrote.
-    team : Team or None
-        The team of that slug or name.
-    choices : list of (Team, str)
-        The teams that the text may mean, each with the query that chooses it.
+    `choices` are the teams that the text may mean, each with the query that chooses it.
     """
 
     name: str
@@ -110,7 +101,7 @@ def _forecast(
         "card": selectors.MatchCard(match=match, now=page.now),
         "forecast": forecast,
         "heat": charts.heat(forecast.grid),
-        "pushes": charts.pushes(forecast.contributions),
+        "contribution_bars": charts.contribution_bars(forecast.contributions),
         "swapped": _with(parameters, home=away.slug, away=home.slug),
         "api_query": _api_query(match, day),
     }

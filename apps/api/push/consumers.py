@@ -24,7 +24,7 @@ from django.db.models import BigIntegerField
 from redis.exceptions import RedisError
 
 from apps.api.push.event_feed import events_after, newest_event_number
-from apps.matches.events import EVERYTHING, group_of
+from apps.matches.events import EVERYTHING, group_of, message_of
 from apps.matches.models import Event
 
 logger = logging.getLogger(__name__)
@@ -135,8 +135,7 @@ class EventConsumer(AsyncJsonWebsocketConsumer):
             await self._replay(self.latest)
             return
         self.latest = number
-        fields = ("number", "topic", "key", "payload", "created_at")
-        await self.send_json({"type": "event"} | {field: message[field] for field in fields})
+        await self.send_json(message | {"type": "event"})
 
     async def _replay(self, after: int) -> None:
         try:
@@ -149,16 +148,7 @@ class EventConsumer(AsyncJsonWebsocketConsumer):
             await self.send_json({"type": "reset", "number": newest})
             return
         for event in events:
-            await self.send_json(
-                {
-                    "type": "event",
-                    "number": event.number,
-                    "topic": event.topic,
-                    "key": event.key,
-                    "payload": event.payload,
-                    "created_at": event.created_at.isoformat(),
-                }
-            )
+            await self.send_json({"type": "event"} | message_of(event))
 
     def _missed(self, after: int) -> tuple[int, list[Event] | None]:
         """Return the newest number and the events after `after`; None for too many events."""

@@ -1,6 +1,5 @@
 """The REST API: viewsets, serializers, filters, authentication by API keys, and errors as problem details."""
 
-from apps.api.rest.answers import BAD_INPUT
 from apps.api.rest.authentication import ApiKeyAuthentication, HasScope
 from apps.api.rest.features import FeaturesView
 from apps.api.rest.forecasts import CompetitionViewSet, WhatIfViewSet
@@ -10,7 +9,6 @@ from apps.api.rest.problems import MEDIA_TYPE, Problem, exception_handler, is_ap
 from apps.api.rest.serializers import ProblemSerializer
 
 __all__ = [
-    "BAD_INPUT",
     "MEDIA_TYPE",
     "ApiKeyAuthentication",
     "CompetitionViewSet",

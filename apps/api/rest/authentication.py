@@ -27,10 +27,7 @@ class ApiKeyAuthentication(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[None, ApiKey] | None:
         """Return the key of a request; None when it carries none.
 
-        Raises
-        ------
-        AuthenticationFailed
-            When the key is malformed, unknown, expired or revoked.
+        AuthenticationFailed when the key is malformed, unknown, expired or revoked.
         """
         header, token = _credentials(request)
         if header:
@@ -58,13 +55,7 @@ def _credentials(request: Request) -> tuple[str, str]:
 
 
 class HasScope(BasePermission):
-    """The key of a request has a scope.
-
-    Parameters
-    ----------
-    scope : ApiKeyScope
-        The scope that the view requires.
-    """
+    """The key of a request has the scope that the view requires."""
 
     def __init__(self, scope: ApiKeyScope) -> None:
         self.scope = scope
@@ -74,13 +65,7 @@ class HasScope(BasePermission):
         return self
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        """Whether the request carries a key of the scope.
-
-        Raises
-        ------
-        PermissionDenied
-            When the key lacks the scope; the message names it.
-        """
+        """Whether the request carries a key of the scope; PermissionDenied names the scope that a key lacks."""
         if not isinstance(request.auth, ApiKey):
             return False
         if self.scope not in request.auth.scopes:

@@ -76,25 +76,15 @@ class CompetitionViewSet(viewsets.ViewSet):
         if end is None:
             raise NoForecastProblem("This season has no simulation: it is over, a cup, or there is no champion yet.")
         forecast = end.forecast
-        shape = {
+        shape: dict[str, Any] = {
             "competition": competition,
             "season": season.label,
             "lines": end.lines,
             "clubs": [row | {"team": team} for team, row in end.clubs],
             "model": services.model_shape(forecast.version),
-        } | {
-            name: getattr(forecast, name)
-            for name in (
-                "simulations",
-                "doubt",
-                "played",
-                "remaining",
-                "undated",
-                "is_whole",
-                "data_snapshot",
-                "as_of",
-            )
         }
+        for name in ("simulations", "doubt", "played", "remaining", "undated", "is_whole", "data_snapshot", "as_of"):
+            shape[name] = getattr(forecast, name)
         return Response(SeasonForecastSerializer(shape).data, headers={"Cache-Control": "no-cache"})
 
 

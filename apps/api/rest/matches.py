@@ -58,7 +58,6 @@ class MatchViewSet(viewsets.ReadOnlyModelViewSet[Match]):
     http_method_names = ["get", "head", "options"]
 
     def get_queryset(self) -> QuerySet[Match]:
-        """Return all matches with the rows that the serializer reads."""
         return matches.matches()
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:

@@ -94,14 +94,7 @@ class MatchPages(CursorPagination):
     ) -> list[Match]:
         """Return one page of a list, and keep the links to its neighbours.
 
-        Parameters
-        ----------
-        branches : sequence of QuerySet
-            The list as branches of `selectors.merged`.
-        size : int
-            Matches on a page.
-        position : PagePosition or None
-            Where the page begins; None for the first.
+        `branches` are the list for `selectors.merged`; without a position the page is the first.
         """
         self._address = request.build_absolute_uri()
         backwards = position is not None and position.backwards
@@ -120,10 +113,7 @@ class MatchPages(CursorPagination):
             first, last = ((match.kickoff_at, match.pk) for match in (page[0], page[-1]))
         elif position is not None:
             # The matches of the page were deleted since: the way back must include the match that the cursor names.
-            first, last = (
-                (position.kickoff_at, position.match_id + 1),
-                (position.kickoff_at, position.match_id - 1),
-            )
+            first, last = ((position.kickoff_at, position.match_id + step) for step in (1, -1))
         self._next = self._link(PagePosition(*last)) if has_next else None
         self._previous = self._link(PagePosition(*first, backwards=True)) if has_previous else None
         return page

@@ -18,18 +18,8 @@ MEDIA_TYPE: Final = "application/problem+json"
 class Problem(exceptions.APIException):
     """An error with a `type` of its own.
 
-    Parameters
-    ----------
-    status : int
-        HTTP status.
-    kind : str
-        Short name of the kind of problem.
-    detail : str
-        What is wrong with this request, for a person.
-    wait : int, optional
-        Seconds after which the client may try again.
-    members : dict, optional
-        Further members of the response, for programs.
+    `kind` is its short name, `wait` the seconds after which the client may try again; `members` are further members of
+    the response, for programs.
     """
 
     def __init__(
@@ -66,18 +56,7 @@ def problem(
 ) -> dict[str, Any]:
     """Return the members of one problem.
 
-    Parameters
-    ----------
-    code : int
-        HTTP status.
-    detail : str
-        What is wrong with this request, for a person.
-    instance : str
-        Path of the request.
-    kind : str
-        Short name of the kind of problem; empty where the status is enough.
-    errors : list of dict, optional
-        ``{"parameter": …, "detail": …}`` for each invalid parameter.
+    Without a `kind` the status is enough. `errors` are ``{"parameter": …, "detail": …}`` for each invalid parameter.
     """
     body: dict[str, Any] = {
         "type": f"urn:spai:problem:{kind}" if kind else "about:blank",

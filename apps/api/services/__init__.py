@@ -1,13 +1,6 @@
 """Services for pages and REST: forecasts with their details, what-if matches, and API keys."""
 
-from apps.api.services.forecasts import (
-    ForecastDetails,
-    forecast_details,
-    forecast_shape,
-    likely_score,
-    model_shape,
-    what_if_details,
-)
+from apps.api.services.forecasts import forecast_details, forecast_shape, likely_score, model_shape, what_if_details
 from apps.api.services.keys import (
     KeyRefusedError,
     NewKey,
@@ -20,14 +13,12 @@ from apps.api.services.keys import (
     state_of,
     worlds_of,
 )
-from apps.api.services.what_if import WhatIfMatch, find_team, what_if_match
+from apps.api.services.what_if import find_team, what_if_match
 
 __all__ = [
-    "ForecastDetails",
     "KeyRefusedError",
     "NewKey",
     "SourceTakenError",
-    "WhatIfMatch",
     "check_source",
     "create_key",
     "find_key",

@@ -17,14 +17,8 @@ from apps.ml.models import ModelVersion, Prediction
 class ForecastDetails:
     """A forecast with its scoreline grid and the markets that follow from it.
 
-    Parameters
-    ----------
-    p, base_rates : tuple of float
-        Home, draw, away.
-    published_at : datetime or None
-        None for a forecast that was made for this request and is not stored.
-    version : ModelVersion or None
-        None where the base rates stand in for a model.
+    `published_at` is None for a forecast that was made for this request and is not stored, `version` where the base
+    rates stand in for a model.
     """
 
     p: tuple[float, float, float]

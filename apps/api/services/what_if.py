@@ -19,16 +19,10 @@ INACTIVE_AFTER: Final = timedelta(days=400)
 
 @dataclass(frozen=True, slots=True)
 class WhatIfMatch:
-    """A match that is not a fixture.
+    """A match that is not a fixture, and not saved.
 
-    Parameters
-    ----------
-    match : Match
-        Not saved.
-    seasons : list of Season
-        Seasons that the two could meet in: the newest of the league of each.
-    notes : list of str
-        Reasons why the forecast is less certain than that of a fixture.
+    `seasons` are those that the two could meet in: the newest of the league of each. `notes` are reasons why the
+    forecast is less certain than that of a fixture.
     """
 
     match: Match
@@ -49,12 +43,7 @@ def find_team(text: str, world: World) -> tuple[Team | None, list[Team]]:
 def what_if_match(
     *, home_team: Team, away_team: Team, day: date, competition: str = "", is_neutral: bool = False, now: datetime
 ) -> WhatIfMatch:
-    """Return a match of two teams on a day.
-
-    Parameters
-    ----------
-    competition : str
-        Slug of the competition; the home team's league by default.
+    """Return a match of two teams on a day; `competition` is a slug, the home team's league by default.
 
     Raises
     ------
@@ -63,7 +52,7 @@ def what_if_match(
     """
     leagues = []
     for about, team in (("home", home_team), ("away", away_team)):
-        newest = selectors.newest_league(team)
+        newest = selectors.latest_league_match(team)
         if newest is None:
             raise ml_services.WhatIfRefusedError(
                 "no-league", about, f"{team.name} plays in no league that SPAI follows."

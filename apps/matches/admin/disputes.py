@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -15,7 +14,7 @@ from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
 from apps.matches import services
-from apps.matches.admin.facts import FactAdmin, ReasonForm, WorldFilter, number_of
+from apps.matches.admin.facts import CorrectingAdmin, ReasonForm, TwoStatesFilter, WorldFilter, number_of
 from apps.matches.models import Contradiction, Correction, Match
 
 
@@ -37,25 +36,19 @@ class MatchWorldFilter(WorldFilter):
     lookup = "match__world"
 
 
-class OpenFilter(admin.SimpleListFilter):
+class OpenFilter(TwoStatesFilter):
     """Contradictions that last, and those on which the sources agree by now."""
 
     title = "state"
     parameter_name = "state"
+    column = "resolved_at"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Name the two states."""
         return [("open", "open"), ("resolved", "resolved")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Contradiction]) -> QuerySet[Contradiction]:
-        """Keep the contradictions of the chosen state."""
-        if self.value() not in ("open", "resolved"):
-            return queryset
-        return queryset.filter(resolved_at__isnull=self.value() == "open")
 
 
 @admin.register(Contradiction)
-class ContradictionAdmin(FactAdmin):
+class ContradictionAdmin(CorrectingAdmin):
     """Matches of which a source reports another result than the stored one."""
 
     list_display = (
@@ -75,33 +68,24 @@ class ContradictionAdmin(FactAdmin):
     readonly_fields = ("shown_match",)
     actions_detail = ("accept_contradiction",)
 
-    def has_correct_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Whether the user may set a result that no source overrules."""
-        return bool(request.user.has_perm("matches.add_correction"))
-
     @display(description="reported")
     def shown_reported(self, row: Contradiction) -> str:
-        """The result that the source reports."""
         return f"{row.reported} by {row.source}"
 
     @display(description="stored")
     def shown_standing(self, row: Contradiction) -> str:
-        """The stored result."""
         return f"{row.standing} by {row.standing_source}"
 
     @display(description="match")
     def shown_match(self, row: Contradiction) -> str:
-        """The match as a link."""
         return match_link(row.match)
 
     @display(description="competition", ordering="match__season__competition__name")
     def shown_competition(self, row: Contradiction) -> str:
-        """Competition and season."""
         return f"{row.match.season.competition} {row.match.season.label}"
 
     @display(description="state", label={"open": "warning"})
     def shown_state(self, row: Contradiction) -> tuple[str, str] | str:
-        """Whether it lasts, or how it ended."""
         return row.get_resolution_display() or "open"
 
     def offers_accept_contradiction(self, row_id: int) -> bool:
@@ -122,7 +106,6 @@ class ContradictionAdmin(FactAdmin):
         },
     )
     def accept_contradiction(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
-        """Store the result that the source reports."""
         try:
             correction = services.accept_contradiction(
                 contradiction_id=number_of(object_id),
@@ -138,7 +121,7 @@ class ContradictionAdmin(FactAdmin):
 
 
 @admin.register(Correction)
-class CorrectionAdmin(FactAdmin):
+class CorrectionAdmin(CorrectingAdmin):
     """Results that operators set, with reasons; each can be taken back."""
 
     list_display = ("decided_at", "shown_match", "shown_before", "shown_after", "decided_by", "reason", "shown_state")
@@ -149,32 +132,23 @@ class CorrectionAdmin(FactAdmin):
     readonly_fields = ("shown_match",)
     actions_detail = ("undo",)
 
-    def has_correct_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Whether the user may set a result that no source overrules."""
-        return bool(request.user.has_perm("matches.add_correction"))
-
     @display(description="match")
     def shown_match(self, correction: Correction) -> str:
-        """The match as a link."""
         return match_link(correction.match)
 
     @display(description="before")
     def shown_before(self, correction: Correction) -> str:
-        """The result before, and its source."""
         return _shown(correction.before)
 
     @display(description="after")
     def shown_after(self, correction: Correction) -> str:
-        """The result that the operator set."""
         return _shown(correction.after)
 
     @display(description="state", label={"in force": "success", "taken back": "info"})
     def shown_state(self, correction: Correction) -> str:
-        """Whether it is in force."""
         return "taken back" if correction.undone_at else "in force"
 
     def offers_undo(self, row_id: int) -> bool:
-        """Whether the correction can be taken back."""
         return not services.undo_correction_obstacle(row_id)
 
     @action(
@@ -189,7 +163,6 @@ class CorrectionAdmin(FactAdmin):
         },
     )
     def undo(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
-        """Put back what stood before."""
         try:
             services.undo_correction(
                 correction_id=number_of(object_id),

@@ -25,10 +25,9 @@ PAGES: Final = 6
 
 
 class FactList(ChangeList):
-    """A page of a list of facts."""
+    """A page of a list of facts; the fields in `not_listed` are not loaded."""
 
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
-        """Leave in the database what the list does not show."""
         return super().get_queryset(request, exclude_parameters).defer(*self.model_admin.not_listed)
 
 
@@ -48,7 +47,6 @@ class FactPaginator(Paginator):
 
     @property
     def limit(self) -> int:
-        """Number of rows of the pages that there are at most."""
         return PAGES * int(self.per_page)
 
     @property
@@ -57,7 +55,7 @@ class FactPaginator(Paginator):
         return self.count == self.limit
 
     def page(self, number: int | str) -> Page:
-        """Return a page; what comes along with its rows is read for them alone, not for the rows before them."""
+        """Return a page; related rows are joined for the rows of the page alone, not for those before them."""
         page = super().page(number)
         rows: Any = self.object_list
         ids = rows.values("pk")[page.start_index() - 1 : page.end_index()]
@@ -73,11 +71,9 @@ class OfferingAdmin(ModelAdmin):
     """
 
     def get_actions_list(self, request: HttpRequest) -> list[UnfoldAction]:
-        """Leave out what would be refused."""
         return [each for each in super().get_actions_list(request) if self._offers(each)]
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[UnfoldAction]:
-        """Leave out what would be refused for this row."""
         return [each for each in super().get_actions_detail(request, object_id) if self._offers(each, object_id)]
 
     def _offers(self, action: UnfoldAction, *row_id: Any) -> bool:
@@ -85,10 +81,20 @@ class OfferingAdmin(ModelAdmin):
         return offers is None or bool(offers(*map(number_of, row_id)))
 
 
-class FactAdmin(OfferingAdmin):
+class Unedited:
+    """Rows that nobody adds or edits by hand: facts stay as they were recorded."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class FactAdmin(Unedited, OfferingAdmin):
     """Rows that nobody edits by hand: they are shown, searched and filtered.
 
-    `not_listed` names large fields, of the row or of what comes along with it, that the list does not show.
+    `not_listed` names large fields, of the row or of related rows, that the list does not load.
     """
 
     not_listed: tuple[str, ...] = ()
@@ -99,36 +105,36 @@ class FactAdmin(OfferingAdmin):
     actions: list[Any] = []
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[FactList]:
-        """List rows without what is not listed."""
         return FactList
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Facts are recorded, not typed."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Facts stay as they were recorded."""
-        return False
-
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Facts stay."""
         return False
 
 
-class FactInline(TabularInline):
+class CorrectingAdmin(FactAdmin):
+    """Facts with actions that set the result of a match, which no source overrules then."""
+
+    def has_correct_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return bool(request.user.has_perm("matches.add_correction"))
+
+
+class FactInline(Unedited, TabularInline):
     """Facts that belong to the fact above them."""
 
     extra = 0
     can_delete = False
-    show_change_link = False
 
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Facts are recorded, not typed."""
-        return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Facts stay as they were recorded."""
-        return False
+class TwoStatesFilter(admin.SimpleListFilter):
+    """Rows whose `column` is empty, and those where it is filled; `lookups` names the empty ones first."""
+
+    column: str
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        states = [state for state, _ in self.lookup_choices]
+        if self.value() not in states:
+            return queryset
+        return queryset.filter(**{f"{self.column}__isnull": self.value() == states[0]})
 
 
 class WorldFilter(admin.SimpleListFilter):
@@ -139,11 +145,9 @@ class WorldFilter(admin.SimpleListFilter):
     lookup = "world"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Name the two worlds."""
         return list(World.choices)
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """Keep the rows of the chosen world."""
         if self.value() not in World.values:
             return queryset
         return queryset.filter(**{self.lookup: self.value()})

@@ -16,7 +16,15 @@ from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget
 
 from apps.matches import services
-from apps.matches.admin.facts import FactAdmin, FactInline, ReasonForm, WorldFilter, number_of
+from apps.matches.admin.facts import (
+    CorrectingAdmin,
+    FactAdmin,
+    FactInline,
+    ReasonForm,
+    Unedited,
+    WorldFilter,
+    number_of,
+)
 from apps.matches.models import (
     Absence,
     Competition,
@@ -33,30 +41,21 @@ from apps.matches.models import (
     Player,
     Team,
 )
-from apps.matches.records import GOALS_LIMIT, MatchStatus
+from apps.matches.records import GOALS_LIMIT, MatchStatus, readable
 
 
-class MatchStatsInline(StackedInline):
+class MatchStatsInline(Unedited, StackedInline):
     """What was counted."""
 
     model = MatchStats
     can_delete = False
     extra = 0
 
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Facts are recorded, not typed."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Facts stay as they were recorded."""
-        return False
-
 
 class PlayerInline(FactInline):
-    """Facts that name players, who come along in one query."""
+    """Facts that name players, which are loaded in the same query."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Bring the players along."""
         return super().get_queryset(request).select_related("player")
 
 
@@ -76,7 +75,6 @@ class IncidentInline(PlayerInline):
     ordering = ("source", "number")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Bring both players along."""
         return super().get_queryset(request).select_related("other_player")
 
 
@@ -129,7 +127,7 @@ class ResultForm(ReasonForm):
 
 
 @admin.register(Match)
-class MatchAdmin(FactAdmin):
+class MatchAdmin(CorrectingAdmin):
     """Matches with everything that is known of them."""
 
     list_display = ("kickoff_at", "shown_teams", "shown_score", "status", "shown_competition", "revision")
@@ -161,13 +159,9 @@ class MatchAdmin(FactAdmin):
     ) -> tuple[QuerySet[Match], bool]:
         """Find matches by the names of their teams: the teams first, then by index the matches of these."""
         for word in search_term.split():
-            teams = list(Team.objects.filter(name__icontains=word.replace("\x00", "")).values_list("pk", flat=True))
+            teams = list(Team.objects.filter(name__icontains=readable(word)).values_list("pk", flat=True))
             queryset = queryset.filter(Q(home_team__in=teams) | Q(away_team__in=teams))
         return queryset, False
-
-    def has_correct_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Whether the user may set a result that no source overrules."""
-        return bool(request.user.has_perm("matches.add_correction"))
 
     def offers_correct(self, row_id: int) -> bool:
         """Whether the match has kicked off."""
@@ -186,7 +180,6 @@ class MatchAdmin(FactAdmin):
         },
     )
     def correct(self, request: HttpRequest, form: ResultForm, object_id: str) -> HttpResponse:
-        """Set the result, which no source overrules then."""
         try:
             services.correct_result(
                 match_id=number_of(object_id),
@@ -205,7 +198,6 @@ class MatchAdmin(FactAdmin):
 
     @display(description="match")
     def shown_teams(self, match: Match) -> str:
-        """Both teams, the home team first."""
         return f"{match.home_team.name} – {match.away_team.name}"
 
     @display(description="score")
@@ -215,7 +207,6 @@ class MatchAdmin(FactAdmin):
 
     @display(description="competition")
     def shown_competition(self, match: Match) -> str:
-        """Competition and season."""
         return f"{match.competition} {match.season.label}"
 
     @display(description="odds")
@@ -257,7 +248,6 @@ class IngestAdmin(FactAdmin):
 
     @display(description="seconds")
     def shown_seconds(self, ingest: Ingest) -> str:
-        """Duration."""
         return f"{(ingest.finished_at - ingest.started_at).total_seconds():.1f}" if ingest.finished_at else "running"
 
 

@@ -20,7 +20,7 @@ from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from apps.matches import selectors, services
-from apps.matches.admin.facts import FactAdmin, FactInline, FactList, ReasonForm, number_of
+from apps.matches.admin.facts import FactAdmin, FactInline, FactList, ReasonForm, TwoStatesFilter, number_of
 from apps.matches.models import Competition, Team, TeamAlias, TeamMerge
 from apps.matches.suggestions import suggest
 
@@ -36,12 +36,10 @@ class CompetitionAdmin(FactAdmin):
     ordering = ("region__name", "level", "name")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Competition]:
-        """Count the seasons along."""
         return super().get_queryset(request).annotate(season_count=Count("seasons"))
 
     @display(description="seasons", ordering="season_count")
     def shown_seasons(self, competition: Any) -> int:
-        """Number of seasons."""
         return int(competition.season_count)
 
 
@@ -64,21 +62,15 @@ class TeamAdmin(FactAdmin):
     inlines = (TeamAliasInline,)
 
 
-class ReviewFilter(admin.SimpleListFilter):
+class ReviewFilter(TwoStatesFilter):
     """Names that an operator has looked at, and those that wait."""
 
     title = "review"
     parameter_name = "review"
+    column = "reviewed_at"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        """Name the two states."""
         return [("waiting", "to review"), ("done", "reviewed")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[TeamAlias]) -> QuerySet[TeamAlias]:
-        """Keep the names of the chosen state."""
-        if self.value() not in ("waiting", "done"):
-            return queryset
-        return queryset.filter(reviewed_at__isnull=self.value() == "waiting")
 
 
 class SlugForm(BaseDialogForm):
@@ -89,7 +81,6 @@ class SlugForm(BaseDialogForm):
     )
 
     def clean_team(self) -> Team:
-        """Find the team."""
         found = Team.objects.filter(slug=self.cleaned_data["team"].strip().strip("/")).first()
         if found is None:
             raise forms.ValidationError("No team has this address.")
@@ -147,11 +138,9 @@ class TeamAliasAdmin(FactAdmin):
     actions_detail = ("merge_into",)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[FactList]:
-        """Show names with what is needed to decide on them."""
         return ReviewList
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the page that confirms a merge."""
         merge = path(
             "merge/<int:team_id>/<int:into_id>/", self.admin_site.admin_view(self.merge), name="matches_team_merge"
         )
@@ -159,7 +148,6 @@ class TeamAliasAdmin(FactAdmin):
 
     @display(description="matches")
     def shown_matches(self, alias: Any) -> int:
-        """Matches of its team so far."""
         return int(alias.match_count)
 
     @display(description="may be")
@@ -171,7 +159,6 @@ class TeamAliasAdmin(FactAdmin):
 
     @display(description="review", label={"reviewed": "success", "to review": "warning"})
     def shown_review(self, alias: TeamAlias) -> str:
-        """Whether an operator has looked at the name."""
         return "reviewed" if alias.reviewed_at else "to review"
 
     @action(description="Confirm as a new team", permissions=["confirm"])
@@ -181,11 +168,9 @@ class TeamAliasAdmin(FactAdmin):
         messages.success(request, f"{confirmed} names confirmed as teams of their own.")
 
     def has_confirm_permission(self, request: HttpRequest) -> bool:
-        """Whether the user may confirm names."""
         return request.user.has_perm("matches.change_teamalias")
 
     def has_merge_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Whether the user may make one team of two."""
         return bool(request.user.has_perm("matches.add_teammerge"))
 
     @action(
@@ -200,7 +185,6 @@ class TeamAliasAdmin(FactAdmin):
         },
     )
     def merge_into(self, request: HttpRequest, form: SlugForm, object_id: str) -> HttpResponse:
-        """Go to the page that confirms the merge with the chosen team."""
         alias = get_object_or_404(TeamAlias, pk=number_of(object_id))
         return HttpResponseClientRedirect(
             reverse("admin:matches_team_merge", args=[alias.team_id, form.cleaned_data["team"].pk])
@@ -257,25 +241,21 @@ class TeamMergeAdmin(FactAdmin):
     list_select_related = ("region",)
     search_fields = ("name", "into_name", "merged_by")
     ordering = ("-id",)
-    # The rows that a merge keeps for its undo fill pages; the team that it went into may itself be no more.
+    # The rows that a merge keeps for its undo fill pages; the team of `into` may have been merged too and not exist.
     exclude = ("moved", "into")
     actions_detail = ("undo",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[TeamMerge]:
-        """Leave the kept rows in the database."""
         return super().get_queryset(request).defer("moved")
 
     def has_merge_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Whether the user may part two teams again."""
         return bool(request.user.has_perm("matches.add_teammerge"))
 
     @display(description="state", label={"merged": "success", "undone": "info"})
     def shown_state(self, done: TeamMerge) -> str:
-        """Whether the teams are one."""
         return "undone" if done.undone_at else "merged"
 
     def offers_undo(self, row_id: int) -> bool:
-        """Whether the teams can be parted again."""
         return not services.undo_merge_obstacle(row_id)
 
     @action(
@@ -292,7 +272,6 @@ class TeamMergeAdmin(FactAdmin):
         },
     )
     def undo(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
-        """Part the teams again."""
         try:
             done = services.undo_merge(
                 merge_id=number_of(object_id),

@@ -23,16 +23,13 @@ _FACTS: Final = (
     "standing_home_goals",
     "standing_away_goals",
     "decided_by",
-    "seen_at",
-    "ingest_id",
     "resolved_at",
     "resolution",
 )
-_UPDATED: Final = tuple(name.removesuffix("_id") for name in _FACTS)
 
 
-class StandingResult(NamedTuple):
-    """A result and its source."""
+class SourceResult(NamedTuple):
+    """A result and its source, as they are stored or as the source reports them."""
 
     source: str
     status: str
@@ -40,7 +37,7 @@ class StandingResult(NamedTuple):
     away_goals: int | None
 
     @classmethod
-    def of(cls, row: MatchRow) -> StandingResult:
+    def of(cls, row: MatchRow) -> SourceResult:
         """Return the result of a stored match."""
         return cls(row.result_source, row.status, row.home_goals, row.away_goals)
 
@@ -54,15 +51,13 @@ class StandingResult(NamedTuple):
         """Goals of home and away."""
         return self.home_goals, self.away_goals
 
+    def contradicts(self, other: SourceResult) -> bool:
+        """Whether both are results, with different goals."""
+        return self.is_result and other.is_result and self.goals != other.goals
+
 
 class Contradictions:
-    """The open contradictions, for the length of one ingest or decision; `store` writes what differs.
-
-    Parameters
-    ----------
-    now : datetime
-        Aware.
-    """
+    """The open contradictions, for the length of one ingest or decision; `store` writes what differs."""
 
     def __init__(self, now: datetime) -> None:
         self._now = now
@@ -71,24 +66,12 @@ class Contradictions:
 
     def refused(self, row: MatchRow, record: MatchRecord, *, source: str) -> None:
         """Record that `source` reports another result than the stored one."""
-        reported = StandingResult(source, record.status, record.home_goals, record.away_goals)
-        self._contradict(row.id, reported, StandingResult.of(row))
+        reported = SourceResult(source, record.status, record.home_goals, record.away_goals)
+        self._contradict(row.id, reported, SourceResult.of(row))
 
-    def accepted(self, row: MatchRow, record: MatchRecord, *, source: str, before: StandingResult) -> None:
-        """Resolve the contradiction of `source` if it agrees now; record a result that it has replaced.
-
-        Parameters
-        ----------
-        row : MatchRow
-            As it is now.
-        record : MatchRecord
-            What the source reported.
-        source : str
-            The source of the record.
-        before : StandingResult
-            The stored result before.
-        """
-        standing = StandingResult.of(row)
+    def accepted(self, row: MatchRow, record: MatchRecord, *, source: str, before: SourceResult) -> None:
+        """Resolve the contradiction of `source` if it agrees now; record the result before if it was replaced."""
+        standing = SourceResult.of(row)
         if standing != before:
             self.replaced(row, before=before)
         if record.status not in RESULTS or not standing.is_result:
@@ -101,21 +84,14 @@ class Contradictions:
         self,
         row: MatchRow,
         *,
-        before: StandingResult,
+        before: SourceResult,
         resolution: Contradiction.Resolution = Contradiction.Resolution.AGREED,
     ) -> None:
-        """Compare every open contradiction of a match with the stored result, and the replaced result too.
+        """Compare every open contradiction of a match with the stored result, and the result `before` too.
 
-        Parameters
-        ----------
-        row : MatchRow
-            As it is now.
-        before : StandingResult
-            The stored result before.
-        resolution : Contradiction.Resolution
-            How a contradiction with the same result as the stored one is resolved.
+        A contradiction that reports what is stored now is resolved as `resolution` says.
         """
-        standing = StandingResult.of(row)
+        standing = SourceResult.of(row)
         for reported in list(self._open(row.id).values()):
             if not standing.is_result:
                 self._resolve(reported, Contradiction.Resolution.WITHDRAWN)
@@ -125,36 +101,20 @@ class Contradictions:
                 self._set_standing(reported, standing)
             else:
                 self._resolve(reported, Contradiction.Resolution.AGREED)
-        if (
-            before.is_result
-            and standing.is_result
-            and before.source not in ("", standing.source)
-            and before.goals != standing.goals
-        ):
+        if before.contradicts(standing) and before.source not in ("", standing.source):
             self._contradict(row.id, before, standing)
 
     def reopened(self, reported: Contradiction, row: MatchRow) -> None:
         """Open a contradiction again that a decision had ended, unless its source agrees with the stored result."""
-        standing = StandingResult.of(row)
-        if (
-            standing.is_result
-            and reported.source != standing.source
-            and (
-                reported.home_goals,
-                reported.away_goals,
-            )
-            != standing.goals
-        ):
-            self._contradict(
-                row.id,
-                StandingResult(reported.source, reported.status, reported.home_goals, reported.away_goals),
-                standing,
-            )
+        standing = SourceResult.of(row)
+        again = SourceResult(reported.source, reported.status, reported.home_goals, reported.away_goals)
+        if again.contradicts(standing) and again.source != standing.source:
+            self._contradict(row.id, again, standing)
 
-    def store(self, *, ingest_id: int) -> int:
-        """Write what differs; return the number of rows that were written."""
+    def store(self, *, ingest_id: int) -> None:
+        """Write what differs."""
         if not self._touched:
-            return 0
+            return
         touched, self._touched = self._touched, {}
         known = {
             (row.match_id, row.source): row
@@ -172,8 +132,7 @@ class Contradictions:
             reported.ingest_id = ingest_id
             (new if stored is None else changed).append(reported)
         Contradiction.objects.bulk_create(new, batch_size=2_000)
-        Contradiction.objects.bulk_update(changed, _UPDATED, batch_size=1_000)
-        return len(new) + len(changed)
+        Contradiction.objects.bulk_update(changed, (*_FACTS, "seen_at", "ingest"), batch_size=1_000)
 
     def _open(self, match_id: int) -> dict[str, Contradiction]:
         if self._by_match is None:
@@ -182,7 +141,7 @@ class Contradictions:
                 self._by_match[reported.match_id][reported.source] = reported
         return self._by_match.get(match_id, {})
 
-    def _contradict(self, match_id: int, reported: StandingResult, standing: StandingResult) -> None:
+    def _contradict(self, match_id: int, reported: SourceResult, standing: SourceResult) -> None:
         row = self._open(match_id).get(reported.source)
         if row is None:
             row = Contradiction(match_id=match_id, source=reported.source, first_seen_at=self._now, seen_at=self._now)
@@ -195,7 +154,7 @@ class Contradictions:
         row.resolved_at, row.resolution = None, ""
         self._set_standing(row, standing)
 
-    def _set_standing(self, row: Contradiction, standing: StandingResult) -> None:
+    def _set_standing(self, row: Contradiction, standing: SourceResult) -> None:
         assert standing.home_goals is not None
         assert standing.away_goals is not None
         row.standing_source, row.standing_status = standing.source, standing.status
@@ -209,8 +168,7 @@ class Contradictions:
         self._touched[row.match_id, row.source] = row
 
     def _differs(self, row: Contradiction, stored: Contradiction) -> bool:
-        """Whether more than the moment of the latest telling differs, or that moment lies a day ahead."""
-        facts = [name for name in _FACTS if name not in ("seen_at", "ingest_id")]
+        """Whether more than `seen_at` differs, or `seen_at` by a day."""
         return row.seen_at - stored.seen_at >= SEEN_AGAIN or any(
-            getattr(row, name) != getattr(stored, name) for name in facts
+            getattr(row, name) != getattr(stored, name) for name in _FACTS
         )

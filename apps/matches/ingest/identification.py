@@ -19,13 +19,6 @@ class Identifier:
 
     An input reports each match once per day: what it has reported already is remembered (`note`), so that a second
     record of the same pair is the same match on the same day and another meeting on any other.
-
-    Parameters
-    ----------
-    source : str
-        The source of the records.
-    now : datetime
-        The present, aware.
     """
 
     def __init__(self, *, source: str, now: datetime) -> None:

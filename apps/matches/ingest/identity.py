@@ -69,13 +69,10 @@ def identify(
         The candidates: of the same season and teams, not taken by another record.
     repeats : callable
         Whether teams of the competition meet more than once at one ground in a season; called only when it matters.
-    now : datetime
-        The present, aware.
     """
     answers: list[Answer] = [NEW] * len(records)
     free = list(stored)
-    waiting = list(range(len(records)))
-    waiting = _same_day(records, waiting, free, answers)
+    waiting = _same_day(records, free, answers)
     if free and waiting:
         waiting = _moved(records, waiting, free, answers, repeats=repeats, now=now)
     if free and waiting:
@@ -88,19 +85,12 @@ def days_apart(one: datetime, other: datetime) -> int:
     return abs(one.toordinal() - other.toordinal())
 
 
-def _same_day(
-    records: Sequence[MatchRecord], waiting: list[int], free: list[MatchRow], answers: list[Answer]
-) -> list[int]:
+def _same_day(records: Sequence[MatchRecord], free: list[MatchRow], answers: list[Answer]) -> list[int]:
     pairs = sorted(
-        (
-            days_apart(records[index].kickoff_at, row.kickoff_at),
-            abs(records[index].kickoff_at - row.kickoff_at),
-            index,
-            row.id,
-        )
-        for index in waiting
+        (days, abs(record.kickoff_at - row.kickoff_at), index, row.id)
+        for index, record in enumerate(records)
         for row in free
-        if days_apart(records[index].kickoff_at, row.kickoff_at) <= SAME_DAY
+        if (days := days_apart(record.kickoff_at, row.kickoff_at)) <= SAME_DAY
     )
     by_id = {row.id: row for row in free}
     settled: set[int] = set()
@@ -114,7 +104,7 @@ def _same_day(
             continue
         answers[index] = by_id.pop(row_id)
     free[:] = by_id.values()
-    return [index for index in waiting if index not in settled]
+    return [index for index in range(len(records)) if index not in settled]
 
 
 def _moved(

@@ -57,16 +57,9 @@ def ingest(
     records : iterable of MatchRecord
         Taken in batches, so that it may be longer than memory; all of one world.
     source : str
-        Name of the source, at most 40 characters.
-    now : datetime
-        Aware.
+        At most 40 characters.
     aliases : callable, optional
         Returns, for a region, the names that mean a team of another name.
-
-    Returns
-    -------
-    IngestReport
-        Counts of records, and every refused one with its reason.
 
     Raises
     ------

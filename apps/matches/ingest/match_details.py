@@ -35,14 +35,9 @@ class DetailsWriter:
         self._latest_names: dict[int, str] = {}
 
     def store(self, reported: Reported, *, empty: Collection[int]) -> set[int]:
-        """Store match details; return the matches of which one changed.
+        """Store details, each match once; return the matches of which a detail changed.
 
-        Parameters
-        ----------
-        reported : sequence of (int, MatchDetails)
-            Each match once.
-        empty : collection of int
-            Matches of which nothing can be stored yet, because they are new.
+        Of the matches in `empty` nothing can be stored yet, because they are new.
         """
         self._find_players(reported)
         match_ids = [match_id for match_id, _ in reported if match_id not in empty]
@@ -73,7 +68,7 @@ class DetailsWriter:
             for player_id, source_id in zip(tables.next_ids(tables.PLAYERS, len(new)), new, strict=True)
         ]
         if rows:
-            tables.insert_players(rows)
+            tables.insert(tables.PLAYERS, rows)
         for player_id, _, source_id, name in rows:
             self._ids[source_id] = player_id
             self._stored_names[player_id] = name
@@ -85,7 +80,8 @@ class DetailsWriter:
 
     def _store_lineups(self, reported: Reported, match_ids: Sequence[int]) -> set[int]:
         stored = _grouped(
-            tables.load_lineups(self._source, match_ids) if match_ids else (), lambda row: (row[1], str(row[2]))
+            tables.load_player_rows(tables.LINEUPS, self._source, match_ids) if match_ids else (),
+            lambda row: (row[1], str(row[2])),
         )
         gone: list[int] = []
         new: list[tuple[Any, ...]] = []
@@ -115,7 +111,7 @@ class DetailsWriter:
                 other = stored.get((match_id, Side.AWAY if side is Side.HOME else Side.HOME), [])
                 moved = {row[2] for row in rows}
                 gone += [row[0] for row in other if row[3] in moved]
-        tables.replace_lineups(gone, new)
+        tables.replace(tables.LINEUPS, gone, new)
         return changed
 
     def _store_incidents(self, reported: Reported, match_ids: Sequence[int]) -> set[int]:
@@ -142,11 +138,13 @@ class DetailsWriter:
                 changed.add(match_id)
                 gone += [row[0] for row in before]
                 new += rows
-        tables.replace_incidents(gone, new)
+        tables.replace(tables.INCIDENTS, gone, new)
         return changed
 
     def _store_absences(self, reported: Reported, match_ids: Sequence[int]) -> set[int]:
-        stored = _grouped(tables.load_absences(self._source, match_ids) if match_ids else (), lambda row: row[1])
+        stored = _grouped(
+            tables.load_player_rows(tables.ABSENCES, self._source, match_ids) if match_ids else (), lambda row: row[1]
+        )
         gone: list[int] = []
         new: list[tuple[Any, ...]] = []
         changed: set[int] = set()
@@ -176,7 +174,7 @@ class DetailsWriter:
             changed.add(match_id)
             gone += [row[0] for player_id, row in before.items() if player_id not in kept]
             new += [row for player_id, row in rows.items() if player_id not in kept]
-        tables.replace_absences(gone, new)
+        tables.replace(tables.ABSENCES, gone, new)
         return changed
 
 

@@ -31,15 +31,6 @@ class Names:
     alias table, else by its own name, else by a name that an operator has merged into another. A name without any of
     these becomes a new team whose alias waits for review: names are never matched by similarity. Simulated teams need
     no review, because the sandbox spells their names correctly.
-
-    Parameters
-    ----------
-    source : str
-        The source that writes the names.
-    aliases : callable
-        Gives the names that are known to mean a team of another name in a region.
-    now : datetime
-        When new aliases were first seen, aware.
     """
 
     def __init__(self, *, source: str, aliases: Aliases, now: datetime) -> None:
@@ -120,7 +111,7 @@ class Names:
         """
         found = self._competitions.get((key.region, key.name))
         if found is None:
-            region_id = self.region(key.region)
+            region_id = self._region(key.region)
             found = Competition.objects.filter(region_id=region_id, name=key.name).first()
             if found is None:
                 taken = set(Competition.objects.values_list("slug", flat=True))
@@ -154,8 +145,7 @@ class Names:
             self._stages[season_id, name] = found
         return found
 
-    def region(self, name: str) -> int:
-        """Return the id of a region."""
+    def _region(self, name: str) -> int:
         found = self._regions.get(name)
         if found is None:
             found = Region.objects.get_or_create(name=name)[0].pk
@@ -194,7 +184,7 @@ class Names:
         self._remember(
             TeamAlias.objects.create(
                 source=self.source,
-                region_id=self.region(region),
+                region_id=self._region(region),
                 name=name,
                 source_team_id=source_team_id,
                 team=team,
@@ -221,7 +211,7 @@ class Names:
             self._slugs = set(Team.objects.values_list("slug", flat=True))
         slug = _free_slug(name, self._slugs, wider=f"{name} {region}")
         self._slugs.add(slug)
-        team = Team.objects.create(region_id=self.region(region), name=name, slug=slug)
+        team = Team.objects.create(region_id=self._region(region), name=name, slug=slug)
         self._teams[region, name] = team
         return team
 
@@ -238,7 +228,7 @@ class Names:
         if region in self._known_regions:
             return
         self._known_regions.add(region)
-        region_id = self.region(region)
+        region_id = self._region(region)
         for team in Team.objects.filter(region_id=region_id):
             self._teams[region, team.name] = team
         for alias in TeamAlias.objects.filter(source=self.source, region_id=region_id):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from apps.matches.ingest import tables
-from apps.matches.ingest.contradictions import Contradictions, StandingResult
+from apps.matches.ingest.contradictions import Contradictions, SourceResult
 from apps.matches.ingest.items import Identified, Pair, Reconciled, Rejected
 from apps.matches.ingest.names import Names
 from apps.matches.ingest.rows import ContradictionError, MatchRow, merge, new_row
@@ -19,18 +19,6 @@ def reconcile(
 
     A record with another result than the stored one is rejected where its source is trusted no more than that of the
     stored result (`rows.merge`); `contradictions` collects both cases of different results.
-
-    Parameters
-    ----------
-    items : sequence of Identified
-    stored : StoredMatches
-        What the items were identified with.
-    names : Names
-        Has the stages.
-    contradictions : Contradictions
-        Collects what is to be stored of sources that differ.
-    source : str
-        The source of the records.
     """
     new_rows = _new_rows([item for item in items if item.row is None], stored, names=names, source=source)
     accepted: list[Reconciled] = []
@@ -49,7 +37,7 @@ def reconcile(
                 rejected.append(Rejected(item.position, record, str(error)))
                 contradictions.refused(stored_row, record, source=source)
                 continue
-            contradictions.accepted(row, record, source=source, before=StandingResult.of(stored_row))
+            contradictions.accepted(row, record, source=source, before=SourceResult.of(stored_row))
         accepted.append(Reconciled(item.position, record, item.competition_id, row, before))
     return accepted, rejected
 

@@ -37,18 +37,9 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class IngestReport:
-    """What one ingest did.
+    """What one ingest did: the number of records by what became of them, and the refused ones in their order.
 
-    Parameters
-    ----------
-    ingest_id : int or None
-        Its row; None when there was no record at all.
-    created, changed, same, refused : int
-        Number of records by what became of them; their sum is the number of records.
-    refusals : tuple of Refusal
-        All refused records in the order of the input.
-    seconds : float
-        Duration, without the wait for other ingests.
+    `ingest_id` is None when there was no record at all; `seconds` leaves out the wait for other ingests.
     """
 
     ingest_id: int | None

@@ -78,6 +78,7 @@ class MatchRow:
 
 COLUMNS: Final = tuple(field.name for field in fields(MatchRow))
 _values: Final = attrgetter(*COLUMNS)
+_goals: Final = attrgetter(*GOALS)
 
 
 def new_row(
@@ -92,22 +93,11 @@ def new_row(
     source: str,
 ) -> MatchRow:
     """Return the row of a match that is not stored yet."""
+    goals: tuple[Any, ...] = (None,) * len(GOALS)
+    finished_at = known_at = None
     if record.status in PLAYED:
-        goals = (
-            record.home_goals,
-            record.away_goals,
-            record.home_goals_half_time,
-            record.away_goals_half_time,
-            record.home_goals_extra_time,
-            record.away_goals_extra_time,
-            record.home_penalties,
-            record.away_penalties,
-        )
-        finished_at, known_at = record.finished_at, record.known_at
-    else:
-        goals = (None,) * 8
-        finished_at = known_at = None
-    return MatchRow(
+        goals, finished_at, known_at = _goals(record), record.finished_at, record.known_at
+    values = (
         row_id,
         season_id,
         stage_id,
@@ -125,6 +115,7 @@ def new_row(
         *goals,
         1 if record.status == MatchStatus.FINISHED else 0,
     )
+    return MatchRow(*values)
 
 
 def merge(row: MatchRow, record: MatchRecord, *, stage_id: int | None, source: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from django.db import connection, models
 
@@ -30,11 +30,25 @@ MATCH_COLUMNS: Final = (*COLUMNS, "ingest_id", "created_at", "updated_at")
 NEW_MATCH_COLUMNS: Final = (*MATCH_COLUMNS, "world", "competition_id")
 STATS_COLUMNS: Final = ("match_id", *(field.name for field in fields(StatsRecord)))
 ODDS_COLUMNS: Final = ("match_id", *(field.name for field in fields(OddsRecord)))
-REF_COLUMNS: Final = ("match_id", "source", "source_id")
-PLAYER_COLUMNS: Final = ("id", "source", "source_player_id", "name")
-LINEUP_COLUMNS: Final = ("match_id", "side", "player_id", "is_starter", "position", "shirt_number", "known_at")
 INCIDENT_COLUMNS: Final = ("match_id", "source", "number", "kind", "side", "minute", "player_id", "other_player_id")
-ABSENCE_COLUMNS: Final = ("match_id", "player_id", "side", "reason", "status", "known_at")
+
+
+class Table(NamedTuple):
+    """A model, and the columns of it that are written here, in the order of rows."""
+
+    model: type[models.Model]
+    columns: Sequence[str]
+
+
+TABLES: Final = {
+    REFS: Table(MatchRef, ("match_id", "source", "source_id")),
+    STATS: Table(MatchStats, STATS_COLUMNS),
+    ODDS: Table(Odds, ODDS_COLUMNS),
+    PLAYERS: Table(Player, ("id", "source", "source_player_id", "name")),
+    LINEUPS: Table(Lineup, ("match_id", "side", "player_id", "is_starter", "position", "shirt_number", "known_at")),
+    INCIDENTS: Table(Incident, INCIDENT_COLUMNS),
+    ABSENCES: Table(Absence, ("match_id", "player_id", "side", "reason", "status", "known_at")),
+}
 
 REPEATED_PAIRS: Final = 3
 """Pairs that met twice at one ground in one season, from which a competition counts as one in which pairs do so."""
@@ -74,15 +88,15 @@ def lock(*, patience: timedelta | None = None) -> None:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         # A plan that was made while a table was small would read all of it for every foreign key when it has grown.
         cursor.execute("SET LOCAL enable_seqscan = off")
-        # What is read in full all the same, a temporary table, then looks so dear that compiling pays. It does not.
+        # The planner then overestimates the cost of reading a temporary table in full, and would compile the query.
         cursor.execute("SET LOCAL jit = off")
 
 
 def refresh_statistics(*tables: str) -> None:
-    """Count the rows of tables for the planner, those of this transaction included.
+    """Update the planner's statistics of tables, the rows of this transaction included.
 
-    Others' counts see none of these, and a plan made from "no rows" looks a match up by reading a whole index: storing
-    48,000 matches took 131 s of work in place of 5. From here to the end of the transaction nobody else counts.
+    Autovacuum does not see these, and a plan for an empty table looks a match up by reading a whole index: storing
+    48,000 matches took 131 s of work in place of 5. No other session can analyse the tables until the transaction ends.
     """
     with connection.cursor() as cursor:
         cursor.execute(f"ANALYZE {', '.join(tables)}")
@@ -90,27 +104,25 @@ def refresh_statistics(*tables: str) -> None:
 
 def load_matches(season_ids: Iterable[int]) -> list[MatchRow]:
     """Return the stored matches of some seasons."""
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {', '.join(COLUMNS)} FROM matches_match WHERE season_id = ANY(%s)", [list(season_ids)])
-        return [MatchRow(*row) for row in cursor.fetchall()]
+    return _load_matches("season_id = ANY(%s)", list(season_ids))
 
 
 def load_matches_by_id(match_ids: Iterable[int]) -> list[MatchRow]:
     """Return stored matches by number; what is not stored is left out."""
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {', '.join(COLUMNS)} FROM matches_match WHERE id = ANY(%s)", [list(match_ids)])
-        return [MatchRow(*row) for row in cursor.fetchall()]
+    return _load_matches("id = ANY(%s)", list(match_ids))
 
 
 def load_matches_of_team(team_id: int, season_ids: Iterable[int] | None = None) -> list[MatchRow]:
     """Return the stored matches of a team, of all seasons or of some."""
-    where, values = "(home_team_id = %s OR away_team_id = %s)", [team_id, team_id]
+    of_team = "(home_team_id = %s OR away_team_id = %s)"
+    if season_ids is None:
+        return _load_matches(of_team, team_id, team_id)
+    return _load_matches(f"{of_team} AND season_id = ANY(%s)", team_id, team_id, list(season_ids))
+
+
+def _load_matches(condition: str, *values: Any) -> list[MatchRow]:
     with connection.cursor() as cursor:
-        statement = f"SELECT {', '.join(COLUMNS)} FROM matches_match WHERE {where}"
-        if season_ids is None:
-            cursor.execute(statement, values)
-        else:
-            cursor.execute(f"{statement} AND season_id = ANY(%s)", [*values, list(season_ids)])
+        cursor.execute(f"SELECT {', '.join(COLUMNS)} FROM {MATCHES} WHERE {condition}", values)
         return [MatchRow(*row) for row in cursor.fetchall()]
 
 
@@ -166,19 +178,9 @@ def set_result_source(match_ids: Sequence[int], source: str, now: datetime) -> N
         Match.objects.filter(pk__in=match_ids).update(result_source=source, updated_at=now)
 
 
-def insert_refs(refs: Iterable[tuple[int, str, str]]) -> None:
-    """Store new references: match, source, source id."""
-    _copy(REFS, MatchRef, REF_COLUMNS, refs)
-
-
-def insert_stats(rows: Iterable[tuple[Any, ...]]) -> None:
-    """Store the statistics of new matches, in the order of `STATS_COLUMNS`."""
-    _copy(STATS, MatchStats, STATS_COLUMNS, rows)
-
-
-def insert_odds(rows: Iterable[tuple[Any, ...]]) -> None:
-    """Store the prices of new matches, in the order of `ODDS_COLUMNS`."""
-    _copy(ODDS, Odds, ODDS_COLUMNS, rows)
+def insert(table: str, rows: Iterable[tuple[Any, ...]]) -> None:
+    """Store new rows of a table, in the order of its columns in `TABLES`."""
+    _copy(table, *TABLES[table], rows)
 
 
 def mark_changed(match_ids: set[int], *, ingest_id: int, now: datetime) -> None:
@@ -189,12 +191,12 @@ def mark_changed(match_ids: set[int], *, ingest_id: int, now: datetime) -> None:
 
 def upsert_stats(rows: Sequence[tuple[Any, ...]]) -> set[int]:
     """Store statistics where they differ from what is stored; return the matches whose did."""
-    return _upsert(STATS, MatchStats, STATS_COLUMNS, ("match_id",), rows, blank=("referee",))
+    return _upsert(STATS, ("match_id",), rows, blank=("referee",))
 
 
 def upsert_odds(rows: Sequence[tuple[Any, ...]]) -> set[int]:
     """Store prices where they differ from what is stored; return the matches whose did."""
-    return _upsert(ODDS, Odds, ODDS_COLUMNS, ("match_id", "bookmaker", "moment"), rows)
+    return _upsert(ODDS, ("match_id", "bookmaker", "moment"), rows)
 
 
 def load_players(source: str, source_player_ids: Iterable[str]) -> list[tuple[str, int, str]]:
@@ -207,11 +209,6 @@ def load_players(source: str, source_player_ids: Iterable[str]) -> list[tuple[st
         return cursor.fetchall()
 
 
-def insert_players(rows: Iterable[tuple[int, str, str, str]]) -> None:
-    """Store new players, in the order of `PLAYER_COLUMNS`."""
-    _copy(PLAYERS, Player, PLAYER_COLUMNS, rows)
-
-
 def rename_players(names: dict[int, str]) -> None:
     """Store the names that players go by now."""
     with connection.cursor() as cursor:
@@ -222,14 +219,16 @@ def rename_players(names: dict[int, str]) -> None:
         )
 
 
-def load_lineups(source: str, match_ids: Sequence[int]) -> list[tuple[Any, ...]]:
-    """Return the line-ups that a source has reported: row, then `LINEUP_COLUMNS`."""
-    return _load_of_players(LINEUPS, LINEUP_COLUMNS, source, match_ids)
-
-
-def load_absences(source: str, match_ids: Sequence[int]) -> list[tuple[Any, ...]]:
-    """Return the absences that a source has reported: row, then `ABSENCE_COLUMNS`."""
-    return _load_of_players(ABSENCES, ABSENCE_COLUMNS, source, match_ids)
+def load_player_rows(table: str, source: str, match_ids: Sequence[int]) -> list[tuple[Any, ...]]:
+    """Return the line-ups or absences that a source has reported: row, then the columns in `TABLES`."""
+    columns = TABLES[table].columns
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT t.id, {', '.join(f't.{column}' for column in columns)} FROM {table} t "
+            "JOIN matches_player p ON p.id = t.player_id WHERE p.source = %s AND t.match_id = ANY(%s)",
+            [source, list(match_ids)],
+        )
+        return cursor.fetchall()
 
 
 def load_incidents(source: str, match_ids: Sequence[int]) -> list[tuple[Any, ...]]:
@@ -243,59 +242,20 @@ def load_incidents(source: str, match_ids: Sequence[int]) -> list[tuple[Any, ...
         return cursor.fetchall()
 
 
-def replace_lineups(gone: Sequence[int], rows: Sequence[tuple[Any, ...]]) -> None:
-    """Delete rows of line-ups by id, then store new ones in the order of `LINEUP_COLUMNS`."""
-    _replace(LINEUPS, Lineup, LINEUP_COLUMNS, gone, rows)
-
-
-def replace_incidents(gone: Sequence[int], rows: Sequence[tuple[Any, ...]]) -> None:
-    """Delete incidents by id, then store new ones in the order of `INCIDENT_COLUMNS`."""
-    _replace(INCIDENTS, Incident, INCIDENT_COLUMNS, gone, rows)
-
-
-def replace_absences(gone: Sequence[int], rows: Sequence[tuple[Any, ...]]) -> None:
-    """Delete absences by id, then store new ones in the order of `ABSENCE_COLUMNS`."""
-    _replace(ABSENCES, Absence, ABSENCE_COLUMNS, gone, rows)
-
-
-def _load_of_players(
-    table: str, columns: Sequence[str], source: str, match_ids: Sequence[int]
-) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT t.id, {', '.join(f't.{column}' for column in columns)} FROM {table} t "
-            "JOIN matches_player p ON p.id = t.player_id WHERE p.source = %s AND t.match_id = ANY(%s)",
-            [source, list(match_ids)],
-        )
-        return cursor.fetchall()
-
-
-def _replace(
-    table: str,
-    model: type[models.Model],
-    columns: Sequence[str],
-    gone: Sequence[int],
-    rows: Sequence[tuple[Any, ...]],
-) -> None:
+def replace(table: str, gone: Sequence[int], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Delete rows of a table by id, then store new ones."""
     if gone:
         with connection.cursor() as cursor:
             cursor.execute(f"DELETE FROM {table} WHERE id = ANY(%s)", [list(gone)])
     if rows:
-        _copy(table, model, columns, rows)
+        insert(table, rows)
 
 
-def _upsert(
-    table: str,
-    model: type[models.Model],
-    columns: Sequence[str],
-    key: Sequence[str],
-    rows: Sequence[tuple[Any, ...]],
-    *,
-    blank: Sequence[str] = (),
-) -> set[int]:
+def _upsert(table: str, key: Sequence[str], rows: Sequence[tuple[Any, ...]], *, blank: Sequence[str] = ()) -> set[int]:
     """Write what differs. An empty value never erases one that is known; an equal row is not even locked."""
     if not rows:
         return set()
+    model, columns = TABLES[table]
     temporary = table.replace("matches_", "ingest_")
     _fresh(temporary, table)
     _copy(temporary, model, columns, rows)

@@ -12,6 +12,7 @@ from typing import Final
 from django.db.models import Model
 
 from apps.matches.ingest.items import Rejected, Validated
+from apps.matches.ingest.rows import GOALS
 from apps.matches.models import (
     Absence,
     Competition,
@@ -57,20 +58,12 @@ _TEXTS: Final = (
     ("stage", _longest(Stage, "name")),
     ("round", _longest(Match, "round")),
 )
-_COUNTS: Final = (
-    "home_goals_half_time",
-    "away_goals_half_time",
-    "home_goals_extra_time",
-    "away_goals_extra_time",
-    "home_penalties",
-    "away_penalties",
-)
 _STATISTICS: Final = attrgetter(
     *(field.name for field in fields(StatsRecord) if field.name.startswith(("home_", "away_")))
 )
 _texts: Final = attrgetter(*(name for name, _ in _TEXTS))
 _limits: Final = tuple(limit for _, limit in _TEXTS)
-_counts: Final = attrgetter(*_COUNTS)
+_counts: Final = attrgetter(*GOALS[2:])
 _BOOKMAKER: Final = _longest(Odds, "bookmaker")
 _REFEREE: Final = _longest(MatchStats, "referee")
 _REGION: Final = _longest(Region, "name")

@@ -26,15 +26,7 @@ _odds_values: Final = attrgetter(*tables.ODDS_COLUMNS[1:])
 
 
 class Writer:
-    """Writes the rows of one ingest.
-
-    Parameters
-    ----------
-    ingest : Ingest
-        The row of the ingest.
-    now : datetime
-        Aware, UTC.
-    """
+    """Writes the rows of one ingest; `now` is in UTC."""
 
     def __init__(self, ingest: Ingest, *, now: datetime) -> None:
         self._ingest = ingest
@@ -48,14 +40,9 @@ class Writer:
         return self._ingest.pk
 
     def write(self, items: Sequence[Reconciled], *, known_source_ids: Collection[str]) -> dict[int, RecordOutcome]:
-        """Write one round; return the outcome of each record by its position.
+        """Write one round, each match once; return the outcome of each record by its position.
 
-        Parameters
-        ----------
-        items : sequence of Reconciled
-            Each match once.
-        known_source_ids : collection of str
-            Ids of matches that are stored already.
+        `known_source_ids` are stored already.
         """
         ingest_id, source, now = self._ingest.pk, self._ingest.source, self._now
         new = [item for item in items if item.is_new]
@@ -69,13 +56,14 @@ class Writer:
         facts = [(row, before) for _, row, before in changes if not only_source_differs(row, before)]
         tables.update_matches([row for row, _ in facts], ingest_id=ingest_id, now=now)
         keep_history(facts, ingest_id=ingest_id, now=now)
-        tables.insert_refs(
+        refs = (
             (item.row.id, source, item.record.source_id)
             for item in items
             if item.record.source_id and item.record.source_id not in known_source_ids
         )
-        tables.insert_stats(_stats_rows(new))
-        tables.insert_odds(_odds_rows(new))
+        tables.insert(tables.REFS, refs)
+        tables.insert(tables.STATS, _stats_rows(new))
+        tables.insert(tables.ODDS, _odds_rows(new))
         with_stats = tables.upsert_stats(list(_stats_rows(old)))
         # Features read statistics: the data snapshot of the match moves with them.
         tables.mark_changed(with_stats, ingest_id=ingest_id, now=now)

@@ -12,7 +12,7 @@ from apps.matches.models.feed import Event, Ingest
 from apps.matches.models.match_data import Absence, Incident, Lineup, MatchStats, Odds, Player
 from apps.matches.models.matches import Match, MatchChange, MatchRef
 from apps.matches.models.teams import Team, TeamAlias
-from apps.matches.models.worlds import World, WorldField
+from apps.matches.models.worlds import World
 
 __all__ = [
     "Absence",
@@ -36,6 +36,5 @@ __all__ = [
     "TeamAlias",
     "TeamMerge",
     "World",
-    "WorldField",
     "choices_of",
 ]

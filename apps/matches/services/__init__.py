@@ -7,19 +7,11 @@ from apps.matches.services.corrections import (
     undo_correction,
     undo_correction_obstacle,
 )
-from apps.matches.services.merges import (
-    MergePlan,
-    MergeRefusedError,
-    merge_teams,
-    plan_merge,
-    undo_merge,
-    undo_merge_obstacle,
-)
+from apps.matches.services.merges import MergeRefusedError, merge_teams, plan_merge, undo_merge, undo_merge_obstacle
 from apps.matches.services.review import confirm_aliases
 
 __all__ = [
     "CorrectionRefusedError",
-    "MergePlan",
     "MergeRefusedError",
     "accept_contradiction",
     "confirm_aliases",

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from apps.matches.ingest import tables
 from apps.matches.ingest.changes import keep_history, publish_matches
-from apps.matches.ingest.contradictions import Contradictions, StandingResult
+from apps.matches.ingest.contradictions import Contradictions, SourceResult
 from apps.matches.ingest.rows import GOALS, PLAYED, RESULTS, MatchRow, drop_impossible
 from apps.matches.models import Contradiction, Correction, Ingest, Match, World
 from apps.matches.records import GOALS_LIMIT, KickoffPrecision, MatchStatus, result_known_at
@@ -41,16 +41,10 @@ def correct_result(
 
     Parameters
     ----------
-    match_id : int
-        A match that has kicked off.
     home_goals, away_goals : int
         After 90 minutes and stoppage time.
     by : str
         The user name.
-    reason : str
-        Kept with the correction.
-    now : datetime
-        Aware.
     status : MatchStatus, optional
         Finished, or awarded for a result by verdict.
 
@@ -69,21 +63,11 @@ def correct_result(
         row = _row(match_id)
         if row.kickoff_at > now:
             raise CorrectionRefusedError("the match has not kicked off")
-        if (row.result_source, row.status, row.home_goals, row.away_goals) == (
-            OPERATOR,
-            status,
-            home_goals,
-            away_goals,
-        ):
+        result = {"result_source": OPERATOR, "status": status, "home_goals": home_goals, "away_goals": away_goals}
+        if all(getattr(row, name) == value for name, value in result.items()):
             raise CorrectionRefusedError("an operator has set this result already")
         before = {name: getattr(row, name) for name in KEPT}
-        after = before | {
-            "result_source": OPERATOR,
-            "status": status,
-            "home_goals": home_goals,
-            "away_goals": away_goals,
-        }
-        _set(row, after, ingest=ingest, now=now, resolution=Contradiction.Resolution.CORRECTED)
+        _set(row, result, ingest=ingest, now=now, resolution=Contradiction.Resolution.CORRECTED)
         return Correction.objects.create(
             match_id=match_id,
             ingest=ingest,
@@ -163,7 +147,7 @@ def _set(
     row: MatchRow, values: dict[str, Any], *, ingest: Ingest, now: datetime, resolution: Contradiction.Resolution
 ) -> None:
     """Change a result, with history, contradictions and news of it."""
-    columns_before, before = row.values(), StandingResult.of(row)
+    columns_before, before = row.values(), SourceResult.of(row)
     result_before = row.result
     for name, value in values.items():
         setattr(row, name, value)
@@ -191,10 +175,10 @@ def _set(
 
 
 def _world(match_id: int) -> World:
-    match = Match.objects.select_related("season__competition").filter(pk=match_id).first()
+    match = Match.objects.filter(pk=match_id).first()
     if match is None:
         raise CorrectionRefusedError("there is no such match")
-    return match.season.competition.world
+    return World(match.world)
 
 
 def _row(match_id: int) -> MatchRow:

@@ -31,7 +31,7 @@ _ONE_OF_EACH: Final = {
 CHILDREN: Final = (tables.STATS, tables.ODDS, tables.REFS, *_ONE_OF_EACH)
 """What belongs to a match besides its history, which only moves, and what other apps keep of it, which stays."""
 
-_BESIDE: Final = frozenset({"ingest_id", "updated_at", "seen_at", "competition_id", "world"})
+_IGNORED: Final = frozenset({"ingest_id", "updated_at", "seen_at", "competition_id", "world"})
 """Columns that may differ although nothing of a match has changed; rows from before migration 0006 lack two."""
 
 
@@ -127,8 +127,6 @@ def split_matches(survivor_ids: Sequence[int], before: Snapshot, history: dict[i
 
     Parameters
     ----------
-    survivor_ids : sequence of int
-        The rows that stayed.
     before : Snapshot
         Of both rows of each match, from before they were joined.
     history : dict
@@ -171,6 +169,6 @@ def _insert(table: str, rows: Sequence[dict[str, Any]]) -> None:
 def _comparable(rows: Iterable[dict[str, Any]], key: str) -> dict[int, list[str]]:
     texts: dict[int, list[str]] = {}
     for row in rows:
-        text = json.dumps({name: value for name, value in row.items() if name not in _BESIDE}, sort_keys=True)
+        text = json.dumps({name: value for name, value in row.items() if name not in _IGNORED}, sort_keys=True)
         texts.setdefault(row[key], []).append(text)
     return {match_id: sorted(found) for match_id, found in texts.items()}

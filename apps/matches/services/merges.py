@@ -13,7 +13,7 @@ from django.db.models import Q
 
 from apps.matches.ingest import tables
 from apps.matches.ingest.changes import keep_history, publish_matches
-from apps.matches.ingest.contradictions import Contradictions, StandingResult
+from apps.matches.ingest.contradictions import Contradictions, SourceResult
 from apps.matches.ingest.identity import Doubt, identify
 from apps.matches.ingest.rows import COLUMNS, GOALS, ContradictionError, MatchRow, merge
 from apps.matches.models import Competition, Match, MatchRef, Season, Team, TeamAlias, TeamMerge, World
@@ -40,9 +40,7 @@ class MergePlan:
     Parameters
     ----------
     team, into : Team
-        The team that would be no more, and the one that takes its place.
-    world : World
-        Of both.
+        The team that would be deleted, and the one that takes its place.
     aliases : int
         Names in sources that would lead to `into`.
     rows : tuple of MatchRow
@@ -108,34 +106,16 @@ def plan_merge(*, team_id: int, into_id: int, now: datetime) -> MergePlan:
         aliases=team.aliases.count(),
         rows=tuple(moved),
         joined=tuple(joined),
-        contradictions=sum(
-            StandingResult.of(join.survivor).is_result
-            and StandingResult.of(join.gone).is_result
-            and StandingResult.of(join.survivor).goals != StandingResult.of(join.gone).goals
-            for join in joined
-        ),
+        contradictions=sum(SourceResult.of(join.survivor).contradicts(SourceResult.of(join.gone)) for join in joined),
     )
 
 
 def merge_teams(*, team_id: int, into_id: int, by: str, reason: str, now: datetime) -> TeamMerge:
-    """Make one team of two: names, matches and all that belongs to them pass to `into`, and the other team is no more.
+    """Make one team of two: names, matches and all that belongs to them pass to `into`, and the other team is deleted.
 
     Where both have a row of one match the rows become one, with the references, prices, statistics, people and history
     of both; of two results the order of trust chooses, and the other is kept as a contradiction. The name that goes
     leads to `into` in every source from now on. The data snapshot moves, so that features are made anew.
-
-    Parameters
-    ----------
-    team_id : int
-        The team that goes.
-    into_id : int
-        The team that stays.
-    by : str
-        The user name.
-    reason : str
-        Kept with the merge.
-    now : datetime
-        Aware.
 
     Raises
     ------
@@ -290,8 +270,8 @@ def _choose_survivors(joined: Sequence[Join]) -> list[Join]:
         twice = sources[join.survivor.id] & sources[join.gone.id]
         if twice:
             raise MergeRefusedError(f"{day}: {min(twice)} reports it for both teams, under two ids")
-        ours, theirs = StandingResult.of(join.survivor), StandingResult.of(join.gone)
-        if ours.is_result and theirs.is_result and ours.goals != theirs.goals and ours.source == theirs.source:
+        ours, theirs = SourceResult.of(join.survivor), SourceResult.of(join.gone)
+        if ours.contradicts(theirs) and ours.source == theirs.source:
             raise MergeRefusedError(f"{day}: {ours.source} reports it for both teams, with different results")
         if join.gone.id not in kept:
             chosen.append(join)
@@ -331,7 +311,7 @@ def _join(joined: Sequence[Join], *, ingest_id: int, now: datetime, kept: dict[s
     for join in joined:
         row, record = join.survivor, _record(join.gone, seasons[join.gone.season_id])
         before[row.id] = (row, stored[row.id].values())
-        standing = StandingResult.of(row)
+        standing = SourceResult.of(row)
         try:
             merge(row, record, stage_id=join.gone.stage_id, source=join.gone.result_source)
             refused = False
@@ -414,7 +394,7 @@ def _record(row: MatchRow, season: Season) -> MatchRecord:
 
 # ── Undoing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 def _rows_as_left(kept: Sequence[dict[str, Any]]) -> list[MatchRow]:
-    """Return the matches that only changed hands, with the teams that they had."""
+    """Return the matches that were moved and not joined, with the teams that they had before."""
     stored = {row.id: row for row in tables.load_matches_by_id([each["before"]["id"] for each in kept])}
     lost = []
     for each in kept:

@@ -66,7 +66,7 @@ class UserFolderLocator(_PackageLocator, UserWideCacheLocator):
 
 # Our locators first, then Numba's for everybody else's code. Set in the configuration rather than the environment:
 # child processes may use Numba without this package.
-config.CACHE_LOCATOR_CLASSES = ",".join(  # type: ignore[attr-defined]
+config.CACHE_LOCATOR_CLASSES = ",".join(
     [
         *(f"{__name__}.{locator.__name__}" for locator in (ConfiguredFolderLocator, PycacheLocator, UserFolderLocator)),
         *("UserProvidedCacheLocator", "InTreeCacheLocator", "UserWideCacheLocator", "IPythonCacheLocator"),
@@ -86,4 +86,4 @@ def _index_or_nothing(cache_file: IndexDataCacheFile) -> Any:
 
 # Numba unpickles an index before it compares the stamp, and an index written by older code may name classes that no
 # longer exist. Such an index is out of date, so the kernel is compiled again.
-IndexDataCacheFile._load_index = _index_or_nothing  # type: ignore[method-assign]
+IndexDataCacheFile._load_index = _index_or_nothing

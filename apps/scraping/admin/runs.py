@@ -62,7 +62,6 @@ class ScrapeRunAdmin(FactAdmin):
     change_form_template = "admin/scraping/scraperun/change_form.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ScrapeRun]:
-        """Defer the long lists."""
         return super().get_queryset(request).defer("pages", "notes")
 
     def has_scrape_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
@@ -75,7 +74,6 @@ class ScrapeRunAdmin(FactAdmin):
         )
 
     def has_accept_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """Offer it for runs that refused counts."""
         run = ScrapeRun.objects.filter(pk=object_id, outcome="invalid").first()
         return self.has_scrape_permission(request) and run is not None and selectors.doubted_addresses(run).exists()
 
@@ -147,6 +145,5 @@ class ScrapeRunAdmin(FactAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Show the progress above the read-only fields."""
         run = ScrapeRun.objects.select_related("source").filter(pk=object_id).first() if object_id.isdigit() else None
         return super().change_view(request, object_id, form_url, {"run": run, **(extra_context or {})})

@@ -44,14 +44,9 @@ class Browser:
     ----------
     user_agent : str
         See `politeness.user_agent`; appended to the browser's own.
-    found : FoundBrowser
-        As returned by `find`.
     max_pages, max_megabytes : int
         After so many pages, including those that a page fetched, or with so much resident memory (of its processes and
         the driver's, shared pages counted in each), it is replaced before the next unit.
-    sandbox : bool or None
-        Whether Chromium runs its pages in its sandbox; None for yes, except as root, where it cannot. A container
-        without user namespaces needs False.
     """
 
     def __init__(
@@ -61,13 +56,11 @@ class Browser:
         found: FoundBrowser,
         max_pages: int = MAX_PAGES,
         max_megabytes: int = MAX_MEGABYTES,
-        sandbox: bool | None = None,
     ) -> None:
         self.found = found
         self._user_agent = user_agent
         self._max_pages = max_pages
         self._max_megabytes = max_megabytes
-        self._sandbox = os.geteuid() != 0 if sandbox is None else sandbox
         self._engine: Engine | None = None
         self.starts = 0
         """Number of browsers started so far."""
@@ -124,7 +117,8 @@ class Browser:
             self.close()
         if self._engine is None:
             try:
-                self._engine = Engine(self.found, sandbox=self._sandbox)
+                # Chromium runs its pages in its sandbox, except as root, where it cannot.
+                self._engine = Engine(self.found, sandbox=os.geteuid() != 0)
             except EngineDied as error:
                 raise FetchError(FetchOutcome.FAILED, str(error)) from error
             self.starts += 1

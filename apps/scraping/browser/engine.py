@@ -69,13 +69,7 @@ class EngineDied(Exception):  # noqa: N818
 
 
 class Engine:
-    """A browser with its driver, from start to end.
-
-    Parameters
-    ----------
-    found : FoundBrowser
-    sandbox : bool
-        Whether Chromium runs its pages in its sandbox; impossible as root.
+    """A browser with its driver, from start to end; `sandbox` is impossible as root.
 
     Raises
     ------

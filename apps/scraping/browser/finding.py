@@ -48,17 +48,9 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FoundBrowser:
-    """A browser that can be used.
+    """A browser that can be used, and why it was chosen.
 
-    Parameters
-    ----------
-    origin : Origin
-    place : str
-        Path of its program; the address of a remote one.
-    version : str
-        As it prints it; ``""`` for a remote one.
-    why : str
-        Why this one was chosen, for the operator.
+    `place` is the path of its program or the address of a remote one; the `version` of a remote one is not known.
     """
 
     origin: Origin
@@ -68,15 +60,7 @@ class FoundBrowser:
 
 
 class BrowserMissing(Exception):  # noqa: N818 -- used as a word by doctor and `make up`
-    """No browser can be used.
-
-    Parameters
-    ----------
-    reason : str
-        What was searched for and what was wrong with it.
-    command : str
-        The command that installs a browser on this system.
-    """
+    """No browser can be used; `command` installs one on this system."""
 
     def __init__(self, reason: str, command: str) -> None:
         super().__init__(f"{reason}. Get one: {command}")

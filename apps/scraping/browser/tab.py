@@ -24,7 +24,7 @@ from apps.scraping.responses import FetchError, FetchOutcome, FetchResponse, Lea
 
 MAX_DOCUMENTS: Final = 9
 """Documents per call: the first one and eight redirects of any kind."""
-GLANCE: Final = 0.25
+CHECK_EVERY: Final = 0.25
 """Seconds between two checks, during a wait, whether the page leads to another one."""
 HEAVY_TYPES: Final = frozenset(
     {"image", "font", "media", "texttrack", "manifest", "ping", "cspviolationreport", "other"}
@@ -81,8 +81,6 @@ class Tab:
 
     Parameters
     ----------
-    browser : playwright.sync_api.Browser
-    user_agent : str
     allowed : collection of str
         Hosts to which it may send requests, as returned by `politeness.host_of`; with a dot in front, their
         subdomains. The caller may add to it.
@@ -114,7 +112,7 @@ class Tab:
         )
         try:
             self._context.route("**/*", self._decide)
-            self._context.route_web_socket(re.compile(""), _hang_up)
+            self._context.route_web_socket(re.compile(""), _close_socket)
             self._page = self._context.new_page()
             self._context.on("page", self._close_popup)
             self._page.on("crash", self._note_crash)
@@ -145,7 +143,7 @@ class Tab:
         try:
             try:
                 self._page.goto(url, wait_until="commit", timeout=seconds * 1000)
-                self._settle()
+                self._wait_for_document()
             except PlaywrightError:
                 # An error status is enough, even with a broken body; without a body Chromium shows its own error page.
                 if self._refusal is not None or self._answer is None or self._answer.status < 400:
@@ -156,11 +154,11 @@ class Tab:
                 raise FetchError(FetchOutcome.INVALID, f"{url}: is only a fragment of the open page")
             response, is_there = self._shown(began), False
             if wait_for and judge(response) is None:
-                is_there = self._comes(wait_for)
+                is_there = self._wait_for_element(wait_for)
                 response = self._shown(began)
             if is_there or judge(response) is not None:
                 return response
-            self._go_no_further(url)
+            self._raise_if_it_leads_on(url)
             if wait_for:
                 raise FetchError(FetchOutcome.CHANGED_LAYOUT, f"{url}: no {wait_for} on the page", response)
             return response
@@ -181,32 +179,32 @@ class Tab:
             self._fetched_url = ""
         if self._refusal is not None:
             raise FetchError(self._refusal[0], f"{url}: {self._refusal[1]}")
-        self._go_no_further(url)
+        self._raise_if_it_leads_on(url)
         return _fetched(url, came, limit, time.monotonic() - began)
 
-    def _settle(self) -> None:
+    def _wait_for_document(self) -> None:
         """Wait for the whole document, which never comes if a script has left it for another page."""
         while not self._leads_to:
             try:
-                self._page.wait_for_load_state("domcontentloaded", timeout=min(self._left(), GLANCE) * 1000)
+                self._page.wait_for_load_state("domcontentloaded", timeout=min(self._left(), CHECK_EVERY) * 1000)
             except PlaywrightTimeout:
                 if self._left() < 0.01:
                     raise
             else:
                 return
 
-    def _comes(self, selector: str) -> bool:
+    def _wait_for_element(self, selector: str) -> bool:
         """Wait for an element; return False when the time is over or the page leads to another one."""
         while True:
             try:
-                self._page.wait_for_selector(selector, state="attached", timeout=min(self._left(), GLANCE) * 1000)
+                self._page.wait_for_selector(selector, state="attached", timeout=min(self._left(), CHECK_EVERY) * 1000)
             except PlaywrightTimeout:
                 if self._leads_to or self._left() < 0.01:
                     return False
             else:
                 return True
 
-    def _go_no_further(self, url: str) -> None:
+    def _raise_if_it_leads_on(self, url: str) -> None:
         """Raise LeadsOnError if the page leads to another one."""
         if self._leads_to:
             raise LeadsOnError(url, self._leads_to)
@@ -304,13 +302,13 @@ class Tab:
         """Allow or abort a request of the page, its frames or workers; not called for redirects."""
         with suppress(PlaywrightError):
             request = route.request
-            is_wanted = self._is_ours(request) and (self._with_parts or self._is_whole(request))
+            is_wanted = self._is_ours(request) and (self._with_parts or self._is_for_the_page(request))
             if is_wanted and self._may_request(request.url, request.resource_type):
                 route.continue_()
             else:
                 route.abort("blockedbyclient")
 
-    def _is_whole(self, request: Request) -> bool:
+    def _is_for_the_page(self, request: Request) -> bool:
         """Return whether a request is for the page itself, or is the one that `fetch` makes, and not for a part."""
         if request.resource_type == "fetch":
             return request.url == self._fetched_url
@@ -328,26 +326,23 @@ class Tab:
         url, kind = event["request"]["url"], event["resourceType"]
         is_page = kind == "Document" and event["frameId"] == self._frame
         may_request = self._may_request(url, kind) and (self._with_parts or is_page or bool(self._fetched_url))
-        is_one_more = may_request and self._is_one_more(event, is_page=is_page)
-        if is_page and not is_one_more:
+        is_excess = may_request and self._exceeds_one_request(event, is_page=is_page)
+        if is_page and not is_excess:
             self._documents.add(event.get("networkId", ""))
             self._hops += 1
         with suppress(PlaywrightError):
-            if is_one_more:
-                # An aborted request leaves the open page as it is.
-                refusal = {"requestId": event["requestId"], "errorReason": "Aborted"}
-                self._session.send("Fetch.failRequest", refusal)
-            elif may_request and self._hops <= MAX_DOCUMENTS and self._refusal is None:
+            if may_request and not is_excess and self._hops <= MAX_DOCUMENTS and self._refusal is None:
                 self._session.send("Fetch.continueRequest", {"requestId": event["requestId"]})
             else:
-                refusal = {"requestId": event["requestId"], "errorReason": "BlockedByClient"}
-                self._session.send("Fetch.failRequest", refusal)
+                # An aborted request leaves the open page as it is.
+                reason = "Aborted" if is_excess else "BlockedByClient"
+                self._session.send("Fetch.failRequest", {"requestId": event["requestId"], "errorReason": reason})
         if is_page and not may_request:
             self._give_up(FetchOutcome.INVALID, f"leads to another host: {url[:200]}")
         elif self._hops > MAX_DOCUMENTS:
             self._give_up(FetchOutcome.HTTP_ERROR, f"leads through more than {MAX_DOCUMENTS} pages")
 
-    def _is_one_more(self, event: dict[str, Any], *, is_page: bool) -> bool:
+    def _exceeds_one_request(self, event: dict[str, Any], *, is_page: bool) -> bool:
         """Return whether a request is one more than the call may send without parts; note where the first one leads."""
         if self._with_parts:
             return False
@@ -399,7 +394,7 @@ class Tab:
             page.close()
 
 
-def _hang_up(socket: WebSocketRoute) -> None:
+def _close_socket(socket: WebSocketRoute) -> None:
     with suppress(PlaywrightError):
         socket.close()
 

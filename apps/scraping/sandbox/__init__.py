@@ -1,1 +1,1 @@
-"""A simulated football world: seeded, endless, and honest about its own probabilities."""
+"""A simulated football world: seeded, endless, and its true probabilities known."""

@@ -84,16 +84,7 @@ REFEREES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Club:
-    """One club of the world.
-
-    Parameters
-    ----------
-    number : int
-        Its index in `CLUBS`; the first 24 are in the first region.
-    id : str
-        Id of the team in the sources of this world.
-    name, region : str
-    """
+    """One club of the world; `number` is its index in `CLUBS`, `id` that of the team in the sources of this world."""
 
     number: int
     id: str

@@ -5,32 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from apps.matches.records import StatsRecord
 from apps.scraping.sandbox.clubs import CLUBS, REFEREES
 from apps.scraping.sandbox.play import Play
-from apps.scraping.sandbox.timetable import MATCHES_PER_SEASON
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-
-COUNTED: Final = (
-    "home_shots",
-    "away_shots",
-    "home_shots_on_target",
-    "away_shots_on_target",
-    "home_corners",
-    "away_corners",
-    "home_fouls",
-    "away_fouls",
-    "home_yellow_cards",
-    "away_yellow_cards",
-    "home_red_cards",
-    "away_red_cards",
-    "attendance",
-)
-"""Fields of a `StatsRecord` in the order in which they are drawn."""
+from apps.scraping.sandbox.timetable import MATCHES_PER_SEASON, Floats, Ints
 
 FIRST_HALF_SHARE: Final = 0.44
 """Chance that a goal is scored before half time."""
@@ -74,12 +53,10 @@ class SimulatedCounts:
 
     Parameters
     ----------
-    play : Play
     tier : array of int64, shape (48,)
         Level of each club less one; the second level has a lower attendance.
     habits : tuple of two arrays
         See `draw_habits`.
-    rng : numpy.random.Generator
     """
 
     def __init__(self, play: Play, tier: Ints, habits: tuple[Floats, Floats], rng: np.random.Generator) -> None:
@@ -97,10 +74,10 @@ class SimulatedCounts:
         self._referees = rng.integers(0, len(REFEREES[0]), MATCHES_PER_SEASON)
 
     def record(self, match: int) -> StatsRecord:
-        """Return the counts of one match."""
+        """Return the counts of one match, which are drawn in the order of the fields of `StatsRecord`."""
         region = match * len(REFEREES) // MATCHES_PER_SEASON
-        counts = dict(zip(COUNTED, self._counts[match].tolist(), strict=True))
-        return StatsRecord(**counts, referee=REFEREES[region][self._referees[match]])
+        values = [*self._counts[match].tolist(), REFEREES[region][self._referees[match]]]
+        return StatsRecord(*values)
 
 
 def _attack(expected: Floats, goals: Ints, tempo: Floats, rng: np.random.Generator) -> list[Ints]:

@@ -11,12 +11,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from apps.matches.records import Moment, OddsRecord
-from apps.scraping.sandbox.timetable import MATCHES_PER_SEASON
-
-Floats = npt.NDArray[np.float64]
+from apps.scraping.sandbox.timetable import MATCHES_PER_SEASON, Floats
 
 TRUTH: Final = "TRUE"
 """Code under which the true probabilities are quoted as prices without a margin."""
@@ -51,7 +48,6 @@ class SimulatedMarket:
     ----------
     opening, truth : View
         Probabilities with the strengths known at opening, and the true ones at kick-off.
-    rng : numpy.random.Generator
     """
 
     def __init__(self, opening: View, truth: View, rng: np.random.Generator) -> None:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from apps.scraping.sandbox.clubs import CLUBS, COMPETITIONS, LEAGUE_SIZE
 from apps.scraping.sandbox.scores import draw_scores, outcome_probabilities, over_probability, score_grid
@@ -16,13 +15,12 @@ from apps.scraping.sandbox.timetable import (
     MATCHES_PER_ROUND,
     MATCHES_PER_SEASON,
     ROUNDS,
+    Floats,
+    Ints,
     draw_postponements,
     rounds_of_matches,
     rounds_played,
 )
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 
 def _double_round_robin() -> Ints:
@@ -57,7 +55,6 @@ class Play:
         True probabilities of (home, draw, away).
     truth_over : array of float64
         True probability of three goals or more.
-    home_goals, away_goals : array of int64
     strengths : array of float64, shape (22, 48, 2)
         Attack and defence of each club in each round.
     places : array of int64, shape (48,)

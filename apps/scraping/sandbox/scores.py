@@ -6,10 +6,8 @@ from math import lgamma
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+from apps.scraping.sandbox.timetable import Floats, Ints
 
 GOALS: Final = 11
 """A side scores 0 to 10; the rest of the probability is spread in proportion."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from apps.matches.records import MatchRecord, MatchStatus, Moment, StatsRecord
 from apps.scraping.sandbox.clubs import CLUBS, COMPETITIONS
-from apps.scraping.sandbox.counts import Floats, SimulatedCounts, draw_half_time
+from apps.scraping.sandbox.counts import SimulatedCounts, draw_half_time
 from apps.scraping.sandbox.market import SimulatedMarket, View
 from apps.scraping.sandbox.play import Play, expected_goals, opening_rounds
 from apps.scraping.sandbox.scores import outcome_probabilities, over_probability, score_grid
@@ -24,6 +24,7 @@ from apps.scraping.sandbox.timetable import (
     MATCHES_PER_SEASON,
     REARRANGED_AFTER,
     Dates,
+    Floats,
     SimulatedSeason,
     rounds_of_matches,
 )
@@ -49,19 +50,12 @@ class SeasonRecords:
 
     Parameters
     ----------
-    season : SimulatedSeason
     state : WorldState
         The world at the start of the season.
-    play : Play
-    dates : list of Dates
-        In the order of the fixture list.
     first_source_id : int
         Id of the first match; the others follow.
     habits : tuple of two arrays
         See `counts.draw_habits`.
-    counts_rng, market_rng : numpy.random.Generator
-    squads : tuple of Squad
-        Of each club.
     stories_key : str
         Key of the random streams from which the stories of the matches are drawn.
     """

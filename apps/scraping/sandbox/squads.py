@@ -44,21 +44,7 @@ OLDEST: Final = 35
 
 @dataclass(frozen=True, slots=True)
 class SimulatedPlayer:
-    """One footballer.
-
-    Parameters
-    ----------
-    id : str
-        Id in the sources of this world.
-    name : str
-        Unique within the club.
-    shirt_number : int
-        1 to 24.
-    position : str
-        Such as ``"DC"``.
-    age : int
-        In years; it never changes.
-    """
+    """One footballer; the name is unique within the club, and the age never changes."""
 
     id: str
     name: str

@@ -11,15 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from apps.matches.records import (
-    AbsenceRecord,
-    IncidentKind,
-    IncidentRecord,
-    LineupRecord,
-    PlayerKey,
-    Side,
-    StatsRecord,
-)
+from apps.matches.records import AbsenceRecord, IncidentKind, IncidentRecord, LineupRecord, PlayerKey, Side, StatsRecord
 from apps.scraping.sandbox.squads import SimulatedPlayer, Squad
 
 HALF: Final = 45
@@ -67,7 +59,6 @@ class Story:
 
     Parameters
     ----------
-    absences : tuple of AbsenceRecord
     lineups : tuple of LineupRecord
         Home side first, of each side the eleven starters first.
     incidents : tuple of IncidentRecord
@@ -101,18 +92,7 @@ class _Presence:
 
 
 def draw_story(key: str, squads: tuple[Squad, Squad], score: SimulatedScore, stats: StatsRecord) -> Story:
-    """Draw the story of one match.
-
-    Parameters
-    ----------
-    key : str
-        Key of the random stream; equal keys and statistics give equal stories.
-    squads : tuple of Squad
-        Home and away.
-    score : SimulatedScore
-    stats : StatsRecord
-        With all counts.
-    """
+    """Draw the story of one match; equal keys and statistics give equal stories."""
     rng = random.Random(f"story {key}")
     absences: list[AbsenceRecord] = []
     lineups: list[LineupRecord] = []

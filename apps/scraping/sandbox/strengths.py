@@ -6,13 +6,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from apps.scraping.sandbox.clubs import CLUBS, COMPETITIONS, LEAGUE_SIZE, REGION_SIZE
-from apps.scraping.sandbox.timetable import ROUNDS
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+from apps.scraping.sandbox.timetable import ROUNDS, Floats, Ints
 
 REGIONS: Final = len(CLUBS) // REGION_SIZE
 PROMOTED: Final = 2
@@ -95,13 +91,10 @@ def next_state(state: WorldState, final_strengths: Floats, places: Ints, rng: np
 
     Parameters
     ----------
-    state : WorldState
-        At the start of the season that is over.
     final_strengths : array of float64, shape (48, 2)
         Attack and defence in its last round.
     places : array of int64, shape (48,)
         Final place of each club in its league, from 0.
-    rng : numpy.random.Generator
     """
     tier = state.tier.copy()
     tier[(state.tier == 0) & (places >= LEAGUE_SIZE - PROMOTED)] = 1

@@ -15,6 +15,9 @@ import numpy.typing as npt
 
 from apps.scraping.sandbox.clubs import COMPETITIONS, LEAGUE_SIZE
 
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
 PAST_SEASONS: Final = 8
 ROUNDS: Final = 2 * (LEAGUE_SIZE - 1)
 MATCHES_PER_ROUND: Final = LEAGUE_SIZE // 2
@@ -111,8 +114,6 @@ class Dates:
 
     Parameters
     ----------
-    kickoff_at, finished_at : datetime
-        When it is played, UTC.
     priced_at : datetime
         When the bookmakers open.
     called_off_kickoff_at : datetime or None
@@ -126,13 +127,7 @@ class Dates:
 
 
 class Timetable:
-    """The calendar of a world with one anchor.
-
-    Parameters
-    ----------
-    anchor_at : datetime
-        Aware; the first dense season starts at the next whole minute.
-    """
+    """The calendar of a world; its first dense season starts at the next whole minute after the anchor."""
 
     def __init__(self, anchor_at: datetime) -> None:
         anchor = anchor_at.astimezone(UTC)
@@ -175,14 +170,11 @@ class Timetable:
                 return number
         raise LookupError(f"the sandbox begins at {self.season(0).announced_at}, after {now}")
 
-    def dates(
-        self, season: SimulatedSeason, moved_to_week: npt.NDArray[np.int64], rng: np.random.Generator
-    ) -> list[Dates]:
+    def dates(self, season: SimulatedSeason, moved_to_week: Ints, rng: np.random.Generator) -> list[Dates]:
         """Return the dates of all matches of a season, league by league in the order of the fixture list.
 
         Parameters
         ----------
-        season : SimulatedSeason
         moved_to_week : array of int64, shape (528,)
             New week of a postponed match, −1 for the others.
         rng : numpy.random.Generator
@@ -207,18 +199,15 @@ class Timetable:
         return f"{year}-{(year + 1) % 100:02d}"
 
 
-def rounds_of_matches() -> npt.NDArray[np.int64]:
+def rounds_of_matches() -> Ints:
     """Return the round, from 0, of each match of a season in the order of the fixture list, shape (528,)."""
     return np.arange(MATCHES_PER_SEASON) % MATCHES_PER_LEAGUE // MATCHES_PER_ROUND
 
 
-def draw_postponements(rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    """Draw which matches of a past season are postponed, and to which week.
+def draw_postponements(rng: np.random.Generator) -> Ints:
+    """Draw which matches of a past season are postponed, and to which week; no club has two in one week.
 
-    Returns
-    -------
-    array of int64, shape (528,)
-        New week of a postponed match, −1 for the others. No club has two in one week.
+    Return the new week of a postponed match and −1 for the others, shape (528,).
     """
     moved = np.full(MATCHES_PER_SEASON, -1, dtype=np.int64)
     hits = rng.random((len(COMPETITIONS), ROUNDS)) < POSTPONED_PER_ROUND
@@ -237,7 +226,7 @@ def draw_postponements(rng: np.random.Generator) -> npt.NDArray[np.int64]:
     return moved
 
 
-def rounds_played(moved_to_week: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def rounds_played(moved_to_week: Ints) -> Ints:
     """Return the round whose strengths apply to each match: its own, or the latest before its new date."""
     latest = np.searchsorted(ROUND_WEEKS, moved_to_week, side="right") - 1
     return np.where(moved_to_week < 0, rounds_of_matches(), latest)

@@ -16,7 +16,7 @@ from apps.scraping.sandbox.play import Play, play_season
 from apps.scraping.sandbox.season_records import SeasonRecords
 from apps.scraping.sandbox.squads import draw_squads
 from apps.scraping.sandbox.strengths import WorldState, first_state, next_state
-from apps.scraping.sandbox.timetable import LATEST_SEASON, MATCHES_PER_SEASON, PAST_SEASONS, SimulatedSeason, Timetable
+from apps.scraping.sandbox.timetable import MATCHES_PER_SEASON, PAST_SEASONS, SimulatedSeason, Timetable
 
 FIRST_SOURCE_ID: Final = 1_000_000
 """The source id of the first match of the first season; the others follow in the order of the fixture list."""
@@ -74,8 +74,6 @@ class SimulatedWorld:
 
         Parameters
         ----------
-        now : datetime
-            Aware.
         since : datetime, optional
             Aware; results that were known then are left out. Matches that are not finished are always included.
         """
@@ -92,22 +90,6 @@ class SimulatedWorld:
         """Return the latest season whose fixtures are announced at `now`; LookupError before the first."""
         return self._timetable.season(self._timetable.number_at(_in_utc(now, "now")))
 
-    def true_probabilities(self, source_id: str) -> tuple[float, float, float]:
-        """Return the true probabilities of (home, draw, away) of a match, played or not.
-
-        Raises
-        ------
-        LookupError
-            When no match has this id.
-        """
-        if not source_id.isdecimal():
-            raise LookupError(f"the sandbox has no match {source_id!r}")
-        number, match = divmod(int(source_id) - FIRST_SOURCE_ID, MATCHES_PER_SEASON)
-        if not 0 <= number <= LATEST_SEASON:
-            raise LookupError(f"the sandbox has no match {source_id!r}")
-        home, draw, away = self.season_records(number).play.truth[match].tolist()
-        return home, draw, away
-
     def _first_unfinished(self, since: datetime) -> int:
         """Return the number of the first unfinished season; each ends before the next is announced."""
         try:
@@ -120,13 +102,7 @@ class SimulatedWorld:
         return self._timetable.season(number)
 
     def season_records(self, number: int) -> SeasonRecords:
-        """Return the records of a season, from 0 on, whether it has been announced or not.
-
-        Raises
-        ------
-        LookupError
-            When there is no season of this number.
-        """
+        """Return the records of a season, from 0 on, announced or not; LookupError if there is none."""
         if number in self._records:
             self._records.move_to_end(number)
             return self._records[number]

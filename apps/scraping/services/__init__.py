@@ -1,10 +1,13 @@
 """Scrape runs of sources, imports of files, politeness per host."""
 
+from typing import Final
+
+from apps.scraping.metrics import count_records
 from apps.scraping.services.hosts import resume
-from apps.scraping.services.imports import FileReport, ImportReport, RefusedRecord, find_files, import_files, read_files
-from apps.scraping.services.retention import PruneReport, RoleMissingError, prune
+from apps.scraping.services.imports import FileReport, ImportReport, import_files
+from apps.scraping.services.match_files import find_files, read_files
+from apps.scraping.services.retention import RoleMissingError, prune
 from apps.scraping.services.run_requests import (
-    RunRequest,
     SourceIsOffError,
     WindowError,
     cancel,
@@ -23,21 +26,23 @@ from apps.scraping.services.sources import (
     confirm_permission,
     ensure_sandbox,
     ensure_sources,
+    source_named,
     switch,
     why_off,
     withdraw_permission,
 )
 
+REFUSALS: Final = (SourceIsOffError, WindowError, PermissionMissingError, UnknownSourceError)
+"""Errors that refuse what an operator asked for; the text says why."""
+
 __all__ = [
+    "REFUSALS",
     "SHIPPED",
     "FileReport",
     "ImportReport",
     "LostPageError",
     "PermissionMissingError",
-    "PruneReport",
-    "RefusedRecord",
     "RoleMissingError",
-    "RunRequest",
     "ScrapeReport",
     "SourceIsOffError",
     "UnknownSourceError",
@@ -47,6 +52,7 @@ __all__ = [
     "cancel",
     "confirm_permission",
     "content_of",
+    "count_records",
     "ensure_sandbox",
     "ensure_sources",
     "find_files",
@@ -59,6 +65,7 @@ __all__ = [
     "request_scheduled_run",
     "resume",
     "scrape_due",
+    "source_named",
     "switch",
     "why_off",
     "withdraw_permission",

@@ -66,10 +66,8 @@ class CrawlResult:
         The page of each record; of a chain alone.
     counts : dict of str to int
         Number of matches by address.
-    notes : Counter of str
     refusals : list of dict
         Rows that gave no record, by page, line and reason.
-    failures : list of PageFailure
     pages : list of dict
         One entry for each page, for the operator.
     done, known, requested : int
@@ -115,18 +113,7 @@ class Fetcher(Protocol):
 
 
 class Crawl:
-    """The crawl of one run.
-
-    Parameters
-    ----------
-    run : ScrapeRun
-        Its `failed_urls` is read and changed, but not saved here.
-    site : Site
-    job : CrawlJob
-    fetcher : Fetcher
-    clock : callable
-        Gives the time.
-    """
+    """The crawl of one run, whose `failed_urls` is read and changed, but not saved here."""
 
     most_pages: float = MOST_PAGES
 
@@ -142,7 +129,7 @@ class Crawl:
         self._seen: set[str] = set()
 
     @property
-    def is_further(self) -> bool:
+    def has_progress(self) -> bool:
         """Whether the next slice has less to do than this one had: a request was sent whose response is stored."""
         return bool(self.result.requested)
 
@@ -282,9 +269,9 @@ class Crawl:
         reason_of_count = plausibility.out_of_band(count, earlier)
         if not reason_of_count or known is None:
             return
-        doubts, known.doubts = known.doubts, [*known.doubts, count][-plausibility.BELIEVED_AFTER :]
+        doubts, known.doubts = known.doubts, [*known.doubts, count][-plausibility.ACCEPTED_AFTER :]
         known.save(update_fields=["doubts"])
-        if not plausibility.is_believed_at_last(count, doubts):
+        if not plausibility.is_accepted_at_last(count, doubts):
             raise FetchError(FetchOutcome.INVALID, f"{request.url}: {reason_of_count}")
         known.counts, known.doubts = [], []
         known.save(update_fields=["counts", "doubts"])

@@ -23,17 +23,9 @@ PROBE: Final = "doctor/probe"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The result of one check.
+    """The result of one check, with advice where not all is well.
 
-    Parameters
-    ----------
-    about : str
-        What was checked.
-    is_well : bool
-    said : str
-        The result in words; the name of this field is part of the JSON output.
-    advice : str
-        What to do; empty when all is well.
+    `said` is the result in words; the names of the fields are part of the JSON output.
     """
 
     about: str
@@ -42,7 +34,7 @@ class Finding:
     advice: str = ""
 
 
-def examine(*, now: datetime, request_sandbox: bool = True) -> list[Finding]:
+def examine(*, now: datetime) -> list[Finding]:
     """Check the browser, the storage, the database role, the hosts and every source; request only the sandbox."""
     ensure_sources(now=now)
     findings = [_browser(), _agent(), _storage(), _role()]
@@ -52,7 +44,7 @@ def examine(*, now: datetime, request_sandbox: bool = True) -> list[Finding]:
         reason = why_off(source)
         seen = f"complete at {source.complete_at:%Y-%m-%d %H:%M} UTC" if source.complete_at else "never scraped"
         findings.append(Finding(f"source {source.name}", True, reason or f"on; {seen}"))
-        if request_sandbox and source.is_simulated and not reason:
+        if source.is_simulated and not reason:
             with SourceFetcher(source) as fetcher:
                 findings.append(_site(source.name, base_url_of(source), fetcher))
     return findings

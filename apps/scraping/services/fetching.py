@@ -42,10 +42,7 @@ def agent() -> str:
 class SourceFetcher:
     """Fetches the pages of one source during one run; a context manager that closes what it opened.
 
-    Parameters
-    ----------
-    source : Source
-        Gives the delay. The pages of a simulated source can be read without a browser too.
+    The pages of a simulated source can be read without a browser too.
     """
 
     def __init__(self, source: Source) -> None:
@@ -68,11 +65,7 @@ class SourceFetcher:
     def get(self, request: Request, *, kept: Snapshot | None) -> FetchResponse:
         """Fetch a page by its method as soon as its host may get a request.
 
-        Parameters
-        ----------
-        request : Request
-        kept : Snapshot or None
-            The stored page of this address; over plain HTTP the request is conditional on it.
+        Over plain HTTP the request is conditional on `kept`, the stored page of this address.
 
         Raises
         ------

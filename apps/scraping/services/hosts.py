@@ -11,7 +11,7 @@ import random
 import time
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Final
@@ -33,6 +33,9 @@ PATIENCE: Final = 90.0
 JITTER: Final = 0.5
 """The delay is lengthened by a random share of up to this, so that requests are not evenly spaced."""
 
+BREAKER_FIELDS: Final = tuple(field.name for field in fields(politeness.Breaker))
+"""Fields of a breaker, which are columns of `HostState` too."""
+
 NO_SUCH_PAGE: Final = (404, 410)
 UNREACHABLE: Final = 0
 """Stored as the status of a robots.txt when no response came, or a challenge page."""
@@ -47,16 +50,9 @@ FetchRobots = Callable[[str], FetchResponse]
 
 @dataclass(frozen=True, slots=True)
 class FetchPolicy:
-    """Under which name and how fast requests are sent.
+    """Under which user agent requests are sent, and the shortest time from the end of one to the next.
 
-    Parameters
-    ----------
-    agent : str
-        User agent; the rules of robots.txt are looked up for it.
-    delay : timedelta
-        Shortest time from the end of one request to the next.
-    clock, sleep, draw : callable
-        Replaced in tests.
+    Tests replace clock, sleep and draw.
     """
 
     agent: str
@@ -69,19 +65,8 @@ class FetchPolicy:
 def fetch_politely(url: str, send: Send, *, policy: FetchPolicy, fetch_robots: FetchRobots) -> FetchResponse:
     """Send one request as soon as its host may get one, and record what the response says about the host.
 
-    Parameters
-    ----------
-    url : str
-    send : callable
-        Sends the request; raises FetchError when no usable response comes.
-    policy : FetchPolicy
-    fetch_robots : callable
-        Fetches robots.txt, given its address.
-
-    Returns
-    -------
-    FetchResponse
-        One that `politeness.judge` accepts.
+    `send` raises FetchError when no usable response comes; `fetch_robots` fetches a robots.txt, given its address.
+    Return a response that `politeness.judge` accepts.
 
     Raises
     ------
@@ -196,20 +181,13 @@ def _update_breaker(
 
 
 def _breaker(state: HostState) -> politeness.Breaker:
-    return politeness.Breaker(
-        state=politeness.BreakerState(state.state),
-        failures=state.failures,
-        trips=state.trips,
-        opened_at=state.opened_at,
-        open_until=state.open_until,
-        reason=state.reason,
-    )
+    return politeness.Breaker(*(getattr(state, name) for name in BREAKER_FIELDS))
 
 
 def _save_breaker(state: HostState, breaker: politeness.Breaker) -> None:
-    state.state, state.failures, state.trips = breaker.state, breaker.failures, breaker.trips
-    state.opened_at, state.open_until, state.reason = breaker.opened_at, breaker.open_until, breaker.reason
-    state.save(update_fields=["state", "failures", "trips", "opened_at", "open_until", "reason"])
+    for name in BREAKER_FIELDS:
+        setattr(state, name, getattr(breaker, name))
+    state.save(update_fields=BREAKER_FIELDS)
 
 
 def _set_free_at(state: HostState, free_at: datetime) -> None:

@@ -26,7 +26,7 @@ class ReparseCrawl(Crawl):
     _unstored: dict[str, dict[str, Any]]
 
     @property
-    def is_further(self) -> bool:
+    def has_progress(self) -> bool:
         """Whether a chain is complete that no earlier slice has stored."""
         return bool(self._unstored)
 

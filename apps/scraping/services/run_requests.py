@@ -15,7 +15,7 @@ from apps.matches.models import Match, World
 from apps.scraping import selectors
 from apps.scraping.models import ScrapeRun, Snapshot, Source
 from apps.scraping.scopes import ScrapeScope
-from apps.scraping.services.sources import UnknownSourceError, ensure_sources, why_off
+from apps.scraping.services.sources import UnknownSourceError, ensure_sources, source_named, why_off
 
 TIMETABLE: Final = "the timetable"
 
@@ -62,19 +62,15 @@ class RunRequest:
 def request_scheduled_run(*, source: str, scope: str, now: datetime) -> RunRequest:
     """Request a run for the timetable and wake the worker, unless one was just made, is not needed or not allowed.
 
-    Parameters
-    ----------
-    source, scope : str
-        Name of a source; results, fixtures, odds or backfill (once, of everything).
-    now : datetime
-        Aware.
+    `scope` is results, fixtures, odds or backfill (once, of everything).
 
     Raises
     ------
     UnknownSourceError
         When there is no such source or scope.
     """
-    row = _source(source, now)
+    ensure_sources(now=now)
+    row = source_named(source)
     wanted = _scope(scope)
     if reason := why_off(row):
         return RunRequest(None, f"{source} is not scraped: {reason}")
@@ -135,9 +131,7 @@ def request_backfill(*, source: Source, start: date, end: date, by: str, now: da
     return runs
 
 
-def request_reparse(
-    *, source: Source, by: str, now: datetime, start: date | None = None, end: date | None = None
-) -> ScrapeRun:
+def request_reparse(*, source: Source, by: str, now: datetime) -> ScrapeRun:
     """Request that stored pages are parsed again by the current code; nothing is fetched, so the source may be off.
 
     Raises
@@ -145,16 +139,12 @@ def request_reparse(
     WindowError
         When no page of the source is stored.
     """
-    stored = Snapshot.objects.filter(source=source).order_by("fetched_at")
-    oldest, newest = stored.first(), stored.last()
-    if oldest is None or newest is None:
+    newest = Snapshot.objects.filter(source=source).order_by("fetched_at").last()
+    if newest is None:
         raise WindowError(f"No page of {source.name} is stored yet.")
-    first = start or FIRST_DAY
-    last = end or (newest.fetched_at + FIXTURES_AHEAD).date()
-    if last < first:
-        raise WindowError(f"The last day, {last}, lies before the first, {first}.")
+    last = (newest.fetched_at + FIXTURES_AHEAD).date()
     with transaction.atomic():
-        run = _request(source, ScrapeScope.REPARSE, first, last, by=by, now=now)
+        run = _request(source, ScrapeScope.REPARSE, FIRST_DAY, last, by=by, now=now)
         start_tasks_after_commit("scrape_requested")
     return run
 
@@ -191,15 +181,6 @@ def months(start: date, end: date) -> Iterator[tuple[date, date]]:
         following = (first.replace(day=1) + timedelta(days=32)).replace(day=1)
         yield first, min(end, following - timedelta(days=1))
         first = following
-
-
-def _source(name: str, now: datetime) -> Source:
-    ensure_sources(now=now)
-    found = Source.objects.filter(name=name).first()
-    if found is None:
-        names = ", ".join(Source.objects.order_by("name").values_list("name", flat=True))
-        raise UnknownSourceError(f"there is no source {name!r}; there are {names}")
-    return found
 
 
 def _scope(scope: str) -> str:

@@ -81,21 +81,7 @@ MakeSite = Callable[[Source], Site]
 
 @dataclass(frozen=True, slots=True)
 class ScrapeReport:
-    """State of a run after a slice.
-
-    Parameters
-    ----------
-    source, scope : str
-    run_id : int
-    outcome : str
-        Empty while the run is not over.
-    created, changed, same, refused : int
-        Records by what became of them.
-    pages : int
-        Pages that are done.
-    detail : str
-        What went wrong and what to do.
-    """
+    """State of a run after a slice; `outcome` is empty while the run is not over."""
 
     source: str
     scope: str
@@ -144,16 +130,7 @@ def scrape_due(
 ) -> Iterator[ScrapeReport]:
     """Work on the waiting runs in turn until none is left or the time is used up; yield a report after each slice.
 
-    Parameters
-    ----------
-    now : datetime
-        Aware.
-    clock : callable, optional
-        Gives the time during the work.
-    make_fetcher, make_site : callable, optional
-        What sends the requests for a source and reads its pages.
-    budget, slice_seconds : float, optional
-        Seconds for all runs, and for one run while others wait.
+    `budget` and `slice_seconds` are the time for all runs, and for one run while others wait.
     """
     end = time.monotonic() + budget
     busy: set[int] = set()
@@ -239,10 +216,10 @@ def _crawl_slice(run: ScrapeRun, crawl: Crawl, clock: Callable[[], datetime], sl
     began, latest, until = time.monotonic(), 0.0, math.inf
     for url in crawl.crawl():
         moment = time.monotonic()
-        if crawl.is_further:
+        if crawl.has_progress:
             until = min(until, moment + slice_seconds)
         if moment >= min(until, end):
-            if moment >= end or selectors.is_anybody_waiting(run):
+            if moment >= end or selectors.is_other_run_waiting(run):
                 _end_slice(run, crawl, clock, seconds=moment - began)
                 return False
             until = moment + slice_seconds
@@ -256,7 +233,7 @@ def _crawl_slice(run: ScrapeRun, crawl: Crawl, clock: Callable[[], datetime], sl
 
 def _end_slice(run: ScrapeRun, crawl: Crawl, clock: Callable[[], datetime], *, seconds: float) -> None:
     """Save what the next slice needs to continue."""
-    if not crawl.is_further:
+    if not crawl.has_progress:
         # After a fair time without progress the next slice would do no better: count it like a lost worker.
         run.doing = run.doing if seconds >= FAIR_TIME else ""
         _save_progress(run, crawl.result, clock())
@@ -311,9 +288,7 @@ def _store(run: ScrapeRun, result: CrawlResult, clock: Callable[[], datetime]) -
     for records in inputs:
         report = ingest(records, source=run.source.name, now=clock(), aliases=aliases_for)
         _add_report(run, report)
-        metrics.count_records(
-            run.source.name, created=report.created, changed=report.changed, same=report.same, refused=report.refused
-        )
+        metrics.count_records(run.source.name, report)
     if run.scope != ScrapeScope.REPARSE:
         # Only now: a page that is marked as taken is not read again.
         _save_counts(run, result, clock())

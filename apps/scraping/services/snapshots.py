@@ -26,13 +26,7 @@ class LostPageError(OSError):
 def keep(*, run: ScrapeRun, request: Request, response: FetchResponse, outcome: FetchOutcome) -> Snapshot:
     """Store a response and return its row: a new one, or the latest of the address when the page is the same.
 
-    Parameters
-    ----------
-    run : ScrapeRun
-    request : Request
-    response : FetchResponse
-    outcome : FetchOutcome
-        Judgement of status and body, before the page is parsed.
+    `outcome` is the judgement of status and body, before the page is parsed.
     """
     digest = hashlib.sha256(response.body).hexdigest()
     latest = Snapshot.objects.filter(source_id=run.source_id, url=request.url).order_by("-fetched_at").first()

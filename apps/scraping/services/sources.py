@@ -86,6 +86,21 @@ def ensure_sandbox(*, now: datetime) -> Source:
     return Source.objects.get(name=SANDBOX)
 
 
+def source_named(name: str) -> Source:
+    """Return the source of a name.
+
+    Raises
+    ------
+    UnknownSourceError
+        When there is none; the text lists those that there are.
+    """
+    found = Source.objects.filter(name=name).first()
+    if found is None:
+        names = ", ".join(Source.objects.order_by("name").values_list("name", flat=True))
+        raise UnknownSourceError(f"there is no source {name!r}; there are {names}")
+    return found
+
+
 def confirm_permission(*, source: Source, by: str, note: str, now: datetime) -> None:
     """Record that the owners of a source permit scraping, who confirmed it, and where they said so.
 

@@ -32,14 +32,8 @@ ROW_TEXT_LIMIT: Final = 120
 class ParseError(ValueError):
     """A file or page does not have the form that its source should have, so that nothing in it can be trusted.
 
-    Parameters
-    ----------
-    missing : str
-        What was expected and not found, such as ``"column Date"``.
-    where : str
-        The file or page, as named by the caller.
-    detail : str
-        The reason in other words, where "… is missing" does not say it.
+    `missing` is what was expected and not found, such as ``"column Date"``; `where` is the file or page, as named by
+    the caller; `detail` gives the reason where "… is missing" does not say it.
     """
 
     def __init__(self, missing: str, where: str, detail: str = "") -> None:
@@ -64,14 +58,8 @@ class RefusedRow:
 
     Parameters
     ----------
-    file : str
-        The file as named by the caller.
     line : int
         Line of a text file, or position in a list, counted from 1.
-    reason : str
-        What is wrong with the row.
-    row : str
-        The beginning of the row's text.
     is_contradiction : bool
         Whether the page contradicts itself or the page that led to it; then the whole page is refused.
     """
@@ -90,18 +78,9 @@ class RefusedRow:
 
 @dataclass(frozen=True, slots=True)
 class ParsedFile:
-    """The content of one file.
+    """The content of one file, in its order.
 
-    Parameters
-    ----------
-    name : str
-        The file as named by the caller.
-    records : list of MatchRecord
-        In the order of the file.
-    refused : list of RefusedRow
-        In the order of the file.
-    notes : dict of str to int
-        How often a detail was left out or read otherwise than written, by its description.
+    `notes` counts how often a detail was left out or read otherwise than written, by its description.
     """
 
     name: str
@@ -141,8 +120,6 @@ class FileReader(Protocol):
         name : str
             Its path within the source, such as ``"2018-19/en.1.json"``; used in messages, and where the content does
             not say what it is.
-        content : bytes
-            The file as it was served.
 
         Raises
         ------
@@ -179,15 +156,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class CrawlJob:
-    """What a crawl has to find.
-
-    Parameters
-    ----------
-    scope : ScrapeScope
-    window : Window
-    now : datetime
-        When the scrape run began, aware, UTC.
-    """
+    """What a crawl has to find; `now` is when the scrape run began, aware, UTC."""
 
     scope: ScrapeScope
     window: Window
@@ -204,8 +173,6 @@ class Request:
         Absolute.
     kind : str
         Kind of page, such as ``"feed"``; decides how it is read.
-    method : FetchMethod
-        How it is fetched.
     wait_for : str
         CSS selector of an element that the page must have; a page without it has changed its layout.
     about : object
@@ -251,11 +218,8 @@ class Reading:
 
     Parameters
     ----------
-    records : list of MatchRecord
-        In the order of the page.
     follow : list of Request
         The pages that it leads to.
-    refused : list of RefusedRow
     notes : dict of str to int
         How often a detail was left out or read otherwise than written, by its description.
     may_be_empty : bool
@@ -295,11 +259,9 @@ class Site(Protocol):
         ...
 
 
-def age_that_serves(job: CrawlJob, otherwise: timedelta | None) -> timedelta | None:
-    """Return the age up to which a stored file is used: at least `BACKFILL_AGE` for a back-fill, else `otherwise`."""
-    if job.scope is not ScrapeScope.BACKFILL:
-        return otherwise
-    return max(BACKFILL_AGE, otherwise or BACKFILL_AGE)
+def age_that_serves(job: CrawlJob) -> timedelta | None:
+    """Return the age up to which a stored file is used in a back-fill; None for any other job."""
+    return BACKFILL_AGE if job.scope is ScrapeScope.BACKFILL else None
 
 
 def shorten(cells: Iterable[object]) -> str:

@@ -257,8 +257,8 @@ def test_an_archive_without_matches_that_is_named_is_an_error(tmp_path):
     (tmp_path / "damaged.zip").write_bytes(b"PK\x03\x04")
     report = import_files([tmp_path / "empty.zip", tmp_path / "damaged.zip"], source="football-data", now=NOW)
     assert [file.error.partition("(")[0] for file in report.failed] == [
-        "football-data has no file of this form; check --source",
         "the archive is damaged ",
+        "football-data has no file of this form; check --source",
     ]
     assert report.passed_over == ()
 

@@ -618,7 +618,7 @@ def test_a_re_reading_that_others_wait_for_goes_on_behind_the_chains_that_it_has
         return original(request, page, job)
 
     monkeypatch.setattr(filled.site, "read", reading)
-    monkeypatch.setattr(selectors, "is_anybody_waiting", lambda run: True)
+    monkeypatch.setattr(selectors, "is_other_run_waiting", lambda run: True)
     reports = filled.work(slice_seconds=0.0)
     assert [report.outcome for report in reports] == ["", "", "stored"]
     assert [report.created for report in reports] == [1, 4, 5]
@@ -643,7 +643,7 @@ def test_a_chain_that_cannot_be_read_again_is_told_at_the_end_of_all_slices(fill
         return replace(told, follow=[door_of("http://fake/" + "x" * 1000)]) if request.url == FEED else told
 
     monkeypatch.setattr(filled.site, "read", reading)
-    monkeypatch.setattr(selectors, "is_anybody_waiting", lambda run: True)
+    monkeypatch.setattr(selectors, "is_other_run_waiting", lambda run: True)
     reports = filled.work(slice_seconds=0.0)
     assert len(reports) > 1
     assert (reports[-1].outcome, reports[-1].created) == ("invalid", 1)

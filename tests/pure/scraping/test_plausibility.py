@@ -20,7 +20,7 @@ from apps.matches.records import (
     Side,
     StatsRecord,
 )
-from apps.scraping.plausibility import ImplausibleError, is_believed_at_last, merge, merge_in_batches, out_of_band
+from apps.scraping.plausibility import ImplausibleError, is_accepted_at_last, merge, merge_in_batches, out_of_band
 
 KICKOFF = datetime(2026, 11, 21, 15, tzinfo=UTC)
 LEAGUE = CompetitionKey("Norland", "First")
@@ -107,7 +107,7 @@ def test_the_parts_of_a_sheet_complete_each_other_and_an_equal_line_up_keeps_its
     [(7, [], False), (7, [7], False), (7, [7, 7], True), (7, [7, 8], False), (7, [9, 7, 7], True)],
 )
 def test_a_count_that_comes_three_times_in_a_row_is_believed(count, doubts, is_believed):
-    assert is_believed_at_last(count, doubts) is is_believed
+    assert is_accepted_at_last(count, doubts) is is_believed
 
 
 def test_a_match_without_an_id_that_is_moved_is_told_in_two_inputs():

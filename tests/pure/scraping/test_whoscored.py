@@ -533,13 +533,9 @@ def test_a_back_fill_asks_for_every_month_with_a_day_in_the_window() -> None:
     assert reading.follow[0].final_after == datetime(2032, 2, 8, tzinfo=UTC)
 
 
-def test_without_match_centres_the_goals_are_those_of_the_feed() -> None:
-    content = (FOLDER / "feed.month.json").read_bytes()
-    site = WhoScored(base_url="https://football.test", with_match_centres=False)
-    reading = read("feed.month.json", content, site)
-    assert reading.follow == []
-    assert [len(record.details.incidents) if record.details else 0 for record in reading.records] == [4, 0]
-    assert all(record.details is None for record in read("feed.month.json", content).records)
+def test_the_feed_leaves_goals_and_cards_to_the_match_centre() -> None:
+    records = read("feed.month.json", (FOLDER / "feed.month.json").read_bytes()).records
+    assert [record.details for record in records] == [None, None]
 
 
 def test_what_is_followed_can_be_chosen_and_an_unlisted_one_is_counted() -> None:

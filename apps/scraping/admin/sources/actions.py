@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -18,13 +18,6 @@ from apps.scraping import selectors, services
 from apps.scraping.admin.sources.forms import PeriodForm, PermissionForm, ScopeForm
 from apps.scraping.models import Snapshot, Source
 from apps.scraping.politeness import BreakerState
-
-REFUSALS: Final = (
-    services.SourceIsOffError,
-    services.WindowError,
-    services.PermissionMissingError,
-    services.UnknownSourceError,
-)
 
 
 class SourceActions(OfferingAdmin):
@@ -92,7 +85,7 @@ class SourceActions(OfferingAdmin):
             run = services.request_run(
                 source=source, scope=form.cleaned_data["scope"], by=request.user.get_username(), now=timezone.now()
             )
-        except REFUSALS as refusal:
+        except services.REFUSALS as refusal:
             return _show_refusal(request, refusal, source)
         return HttpResponseClientRedirect(reverse("admin:scraping_scraperun_change", args=[run.pk]))
 
@@ -118,7 +111,7 @@ class SourceActions(OfferingAdmin):
                 by=request.user.get_username(),
                 now=timezone.now(),
             )
-        except REFUSALS as refusal:
+        except services.REFUSALS as refusal:
             return _show_refusal(request, refusal, source)
         messages.success(request, f"{len(runs)} runs are waiting, one for each month; the first starts at once.")
         listed = reverse("admin:scraping_scraperun_changelist")
@@ -139,7 +132,7 @@ class SourceActions(OfferingAdmin):
         source = Source.objects.get(pk=object_id)
         try:
             run = services.request_reparse(source=source, by=request.user.get_username(), now=timezone.now())
-        except REFUSALS as refusal:
+        except services.REFUSALS as refusal:
             return _show_refusal(request, refusal, source)
         return HttpResponseClientRedirect(reverse("admin:scraping_scraperun_change", args=[run.pk]))
 
@@ -175,7 +168,7 @@ class SourceActions(OfferingAdmin):
         source = Source.objects.get(pk=object_id)
         try:
             services.switch(source=source, is_on=is_on)
-        except REFUSALS as refusal:
+        except services.REFUSALS as refusal:
             return _show_refusal(request, refusal, source)
         messages.success(
             request,
@@ -203,7 +196,7 @@ class SourceActions(OfferingAdmin):
             services.confirm_permission(
                 source=source, by=request.user.get_username(), note=form.cleaned_data["note"], now=timezone.now()
             )
-        except REFUSALS as refusal:
+        except services.REFUSALS as refusal:
             return _show_refusal(request, refusal, source)
         messages.success(request, f"The permission is recorded. {source.name} may now be switched on.")
         return HttpResponseClientRedirect(_page_of(source))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Final
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
@@ -23,48 +23,22 @@ from apps.scraping.admin.sources.actions import SourceActions
 from apps.scraping.admin.sources.summaries import add_summaries, bars, next_request_of, shown_moment
 from apps.scraping.models import Source
 
+STATE: Final = ("name", "reader", "is_simulated", "shown_state", "shown_why_off", "shown_host", "shown_next")
+PERMISSION: Final = ("needs_permission", "permission_confirmed_at", "permission_confirmed_by", "permission_note")
+WORLD: Final = ("seed", "anchor_at")
+
 
 @admin.register(Source)
 class SourceAdmin(SourceActions):
     """Sources with their freshness, next run and latest runs."""
 
     list_display = ("name", "shown_state", "shown_fresh", "shown_outcome", "shown_next", "shown_host", "shown_spark")
-    readonly_fields = (
-        "name",
-        "reader",
-        "is_simulated",
-        "shown_state",
-        "shown_why_off",
-        "shown_host",
-        "shown_next",
-        "needs_permission",
-        "permission_confirmed_at",
-        "permission_confirmed_by",
-        "permission_note",
-        "seed",
-        "anchor_at",
-    )
+    readonly_fields = (*STATE, *PERMISSION, *WORLD)
     fieldsets = (
-        (
-            None,
-            {
-                "fields": (
-                    "name",
-                    "reader",
-                    "is_simulated",
-                    "shown_state",
-                    "shown_why_off",
-                    "shown_host",
-                    "shown_next",
-                )
-            },
-        ),
+        (None, {"fields": STATE}),
         ("How it is scraped", {"fields": ("base_url", "delay", "competitions")}),
-        (
-            "Permission",
-            {"fields": ("needs_permission", "permission_confirmed_at", "permission_confirmed_by", "permission_note")},
-        ),
-        ("The simulated world", {"fields": ("seed", "anchor_at"), "classes": ("collapse",)}),
+        ("Permission", {"fields": PERMISSION}),
+        ("The simulated world", {"fields": WORLD, "classes": ("collapse",)}),
     )
     ordering = ("name",)
     show_full_result_count = False
@@ -128,7 +102,6 @@ class SourceAdmin(SourceActions):
 
     @display(description="latest", label=OUTCOME_LABELS)
     def shown_outcome(self, source: Any) -> str:
-        """Outcome of the latest run."""
         if source.latest_run_id is None:
             return "waiting" if source.waiting else "never"
         return (source.latest_outcome or "running").replace("_", " ")

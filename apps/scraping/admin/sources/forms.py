@@ -30,7 +30,6 @@ class PeriodForm(BaseDialogForm):
     end = forms.DateField(label="To", widget=UnfoldAdminDateWidget, help_text="Both days are included.")
 
     def clean(self) -> dict[str, Any]:
-        """Refuse a last day that lies before the first."""
         cleaned: dict[str, Any] = super().clean() or {}
         start, end = cleaned.get("start"), cleaned.get("end")
         if isinstance(start, date) and isinstance(end, date) and end < start:

@@ -76,18 +76,21 @@ class Command(BaseCommand):
             )
 
     def _print(self, report: ImportReport) -> None:
-        width = max((len(file.name) for file in (*report.files, *report.passed_over)), default=4)
+        not_read = {file.name: file.error for file in report.failed}
+        not_read |= {file.name: file.passed_over for file in report.passed_over}
+        width = max(map(len, [*not_read, *(file.name for file in report.files)]), default=4)
         head = f"{'file':<{width}} {'rows':>7} {'created':>7} {'changed':>7} {'same':>7} {'refused':>7}  left out"
         self.stdout.write(head)
-        for file in (*report.files, *report.passed_over):
-            if file.error or file.passed_over:
-                self.stdout.write(f"{file.name:<{width}} not read: {file.error or file.passed_over}")
+        for file in report.files:
+            if file.error:
                 continue
             notes = ", ".join(f"{count} × {note}" for note, count in sorted(file.notes.items()))
             self.stdout.write(
                 f"{file.name:<{width}} {file.records:>7} {file.created:>7} {file.changed:>7} {file.same:>7} "
                 f"{file.refused:>7}  {notes}".rstrip()
             )
+        for name, reason in not_read.items():
+            self.stdout.write(f"{name:<{width}} not read: {reason}")
         refusals = [(file.name, refusal) for file in report.files for refusal in file.refusals]
         if refusals:
             self.stdout.write("\nRefused rows:")

@@ -14,14 +14,14 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from apps.scraping import selectors, services
-from apps.scraping.models import ScrapeRun, Source
+from apps.scraping.models import ScrapeRun
 from apps.scraping.scopes import ScrapeScope
 from apps.scraping.services.doctor import examine
 
 MONTH_LENGTH: Final = len("2024-08")
 
 OPERATOR: Final = "manage.py scrape"
-LOOK_EVERY: Final = 1.0
+CHECK_EVERY: Final = 1.0
 """Seconds between two checks of a run that another process works on."""
 
 
@@ -57,7 +57,7 @@ class Command(BaseCommand):
         services.ensure_sources(now=timezone.now())
         try:
             getattr(self, f"_{options['action']}")(options)
-        except (services.SourceIsOffError, services.WindowError, services.PermissionMissingError) as error:
+        except services.REFUSALS as error:
             raise CommandError(str(error)) from error
 
     def _doctor(self, options: dict[str, Any]) -> None:
@@ -80,14 +80,14 @@ class Command(BaseCommand):
 
     def _now(self, options: dict[str, Any]) -> None:
         run = services.request_run(
-            source=_source(options["source"]), scope=options["scope"], by=OPERATOR, now=timezone.now()
+            source=services.source_named(options["source"]), scope=options["scope"], by=OPERATOR, now=timezone.now()
         )
         self._follow([run])
 
     def _backfill(self, options: dict[str, Any]) -> None:
         self._follow(
             services.request_backfill(
-                source=_source(options["source"]),
+                source=services.source_named(options["source"]),
                 start=options["start"],
                 end=options["end"],
                 by=OPERATOR,
@@ -96,21 +96,21 @@ class Command(BaseCommand):
         )
 
     def _reparse(self, options: dict[str, Any]) -> None:
-        run = services.request_reparse(source=_source(options["source"]), by=OPERATOR, now=timezone.now())
+        run = services.request_reparse(source=services.source_named(options["source"]), by=OPERATOR, now=timezone.now())
         self._follow([run])
 
     def _permit(self, options: dict[str, Any]) -> None:
-        source = _source(options["source"])
+        source = services.source_named(options["source"])
         services.confirm_permission(source=source, by=OPERATOR, note=options["note"], now=timezone.now())
         self.stdout.write(f"The permission is recorded. Switch the source on: manage.py scrape on {source.name}")
 
     def _on(self, options: dict[str, Any]) -> None:
-        source = _source(options["source"])
+        source = services.source_named(options["source"])
         services.switch(source=source, is_on=True)
         self.stdout.write(f"{source.name} is on; its timetable is in the admin under Periodic tasks.")
 
     def _off(self, options: dict[str, Any]) -> None:
-        source = _source(options["source"])
+        source = services.source_named(options["source"])
         services.switch(source=source, is_on=False)
         self.stdout.write(f"{source.name} is off: no request is sent to it.")
 
@@ -129,7 +129,7 @@ class Command(BaseCommand):
                     break
                 if reason := _why_halted(wanted):
                     raise CommandError(reason)
-                time.sleep(LOOK_EVERY)
+                time.sleep(CHECK_EVERY)
         ended = list(ScrapeRun.objects.filter(pk__in=wanted).select_related("source").order_by("pk"))
         for run in ended:
             self.stdout.write(
@@ -162,14 +162,6 @@ def _why_halted(wanted: set[int]) -> str:
         f"{halted.host} is halted until {halted.open_until:%Y-%m-%d %H:%M} UTC: {halted.reason}. {len(left)} runs "
         "wait, and a worker takes them up afterwards. Or resume the host in the admin and start the command again."
     )
-
-
-def _source(name: str) -> Source:
-    found = Source.objects.filter(name=name).first()
-    if found is None:
-        names = ", ".join(Source.objects.order_by("name").values_list("name", flat=True))
-        raise CommandError(f"There is no source {name!r}; there are {names}.")
-    return found
 
 
 def _day(text: str) -> date:

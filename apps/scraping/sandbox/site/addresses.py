@@ -34,13 +34,7 @@ LABEL: Final = re.compile(r"(\d{4})-(\d{2})")
 
 @dataclass(frozen=True, slots=True)
 class SandboxLeague:
-    """One league of the world with its ids and paths.
-
-    Parameters
-    ----------
-    number : int
-        Its index in `clubs.COMPETITIONS`.
-    """
+    """One league of the world with its ids and paths; `number` is its index in `clubs.COMPETITIONS`."""
 
     number: int
 
@@ -101,13 +95,7 @@ LEAGUES: Final = tuple(SandboxLeague(number) for number in range(len(COMPETITION
 
 
 def season_and_league(stage_or_season_id: int, first_id: int) -> tuple[int, SandboxLeague]:
-    """Return number of the season and league of an id.
-
-    Raises
-    ------
-    LookupError
-        When there is no such id.
-    """
+    """Return number of the season and league of an id; LookupError when there is no such id."""
     number, league = divmod(stage_or_season_id - first_id, len(COMPETITIONS))
     if not 0 <= number <= LATEST_SEASON:
         raise LookupError(f"there is no id {stage_or_season_id} here")

@@ -29,13 +29,8 @@ class SiteAnswer:
 
     Parameters
     ----------
-    body : bytes
-    content_type : str
-    status : HTTPStatus
     modified_at : datetime or None
         When it last changed, aware, UTC; sent as Last-Modified.
-    headers : mapping of str to str
-        More headers.
     stream : iterable of bytes or None
         Sent in place of the body, piece by piece.
     """
@@ -90,13 +85,7 @@ class Sent:
 def prepare(answer: SiteAnswer, *, method: str, headers: Mapping[str, str]) -> Sent:
     """Return what is sent for a response.
 
-    Parameters
-    ----------
-    answer : SiteAnswer
-    method : str
-        With ``HEAD`` there is no body.
-    headers : mapping of str to str
-        Of the request, by their WSGI names such as ``HTTP_IF_NONE_MATCH``.
+    `headers` are those of the request, by their WSGI names such as ``HTTP_IF_NONE_MATCH``.
     """
     sent = {"Content-Type": answer.content_type, **answer.headers}
     if answer.stream is not None:

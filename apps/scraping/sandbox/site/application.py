@@ -64,19 +64,8 @@ class BadRequestError(ValueError):
 class SandboxSite:
     """The simulated world as a web site; may be served by several threads.
 
-    Parameters
-    ----------
-    world : SimulatedWorld
-        Must not be used elsewhere afterwards: the site uses it in one thread at a time.
-    clock : callable
-        Gives the moment, aware, at which the world is shown.
-
-    Attributes
-    ----------
-    faults : Faults
-        Faults of paths; programs on this machine change them at ``/_faults``.
-    log : RequestLog
-        The latest requests; programs on this machine read them at ``/_log``.
+    The site uses `world` in one thread at a time: it must not be used elsewhere. `clock` gives the moment at which the
+    world is shown.
     """
 
     def __init__(self, world: SimulatedWorld, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:

@@ -52,15 +52,9 @@ CENTRE_SCORE: Final = re.compile(rb'"(score|ftScore)":"(\d+) : (\d+)"')
 
 
 def spoil(fault: Fault, answer: SiteAnswer, target: str) -> SiteAnswer:
-    """Return what a fault sends in place of the correct response.
+    """Return what a fault sends in place of the correct response to a path with its query.
 
-    Parameters
-    ----------
-    fault : Fault
-        `Mode.SLOW` and `Mode.HANG` do not change the response, only its time.
-    answer : SiteAnswer
-    target : str
-        Path and query of the request.
+    `Mode.SLOW` and `Mode.HANG` do not change the response, only its time.
     """
     match fault.mode:
         case Mode.SERVER_ERROR:

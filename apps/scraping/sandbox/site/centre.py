@@ -43,15 +43,7 @@ FORMATION: Final = {"formationId": 2, "formationName": "442"}
 
 
 def centre_script(stage: SandboxStage, view: MatchView, players: Mapping[str, SimulatedPlayer]) -> str:
-    """Return the script of the match centre; without data until the line-ups are published.
-
-    Parameters
-    ----------
-    stage : SandboxStage
-    view : MatchView
-    players : mapping of str to SimulatedPlayer
-        All players by id.
-    """
+    """Return the script of the match centre; without data until the line-ups are published."""
     record = view.record
     data = centre_data(stage, view, players) if view.has_lineups else None
     return (

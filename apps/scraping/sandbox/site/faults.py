@@ -58,7 +58,6 @@ class Fault:
     ----------
     path : str
         Prefix of the affected paths, with their queries; case is ignored.
-    mode : Mode
     times : int or None
         Requests that it still affects; None for all.
     seconds : float or None
@@ -88,13 +87,7 @@ class Faults:
         self._faults: dict[str, Fault] = {}
 
     def put(self, path: str, mode: str, times: int | None = None, seconds: float | None = None) -> None:
-        """Add a fault for a prefix of paths; it replaces one of the same prefix.
-
-        Raises
-        ------
-        FaultError
-            When an argument is invalid.
-        """
+        """Add a fault, in place of one of the same prefix of paths; FaultError for an invalid argument."""
         if not isinstance(path, str) or not path.startswith("/"):
             raise FaultError(f"path must be a text that begins with /; got {path!r}")
         if mode not in list(Mode):

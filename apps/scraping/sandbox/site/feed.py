@@ -55,12 +55,7 @@ DOTNET_EPOCH: Final = datetime(1, 1, 1, tzinfo=UTC)
 
 
 class FeedWriter:
-    """Writes the feeds of one stage; entries are cached until they change.
-
-    Parameters
-    ----------
-    stage : SandboxStage
-    """
+    """Writes the feeds of one stage; entries are cached until they change."""
 
     def __init__(self, stage: SandboxStage) -> None:
         self.stage = stage
@@ -69,14 +64,7 @@ class FeedWriter:
     def month(self, year: int, month: int, now: datetime, changed_at: datetime) -> bytes:
         """Return the feed of one month in the site's time zone; without matches it has no tournament.
 
-        Parameters
-        ----------
-        year, month : int
-            Month from 1.
-        now : datetime
-            Aware, UTC.
-        changed_at : datetime
-            When the stage last changed.
+        `changed_at` is when the stage last changed.
         """
         entries = [
             self._entry(match, now)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -15,21 +14,14 @@ KEPT: Final = 20_000
 
 @dataclass(slots=True)
 class LoggedRequest:
-    """One request.
+    """One request, with its time in UTC and by the monotonic clock.
 
     Parameters
     ----------
-    method, path : str
-        The path with its query.
-    user_agent : str
     in_flight : int
         Requests in progress when it came, itself included.
-    started_at : str
-        ISO 8601, UTC.
-    started : float
-        Seconds of the monotonic clock.
     finished_at, finished
-        Likewise, just before the last piece of the response was sent, or when it was given up; None until then.
+        Just before the last piece of the response was sent, or when it was given up; None until then.
     status : int
         0 until there is one.
     """
@@ -46,16 +38,9 @@ class LoggedRequest:
 
 
 class RequestLog:
-    """The latest 20,000 requests; safe to share between threads.
+    """The latest 20,000 requests; safe to share between threads. It tells real time, not that of the world."""
 
-    Parameters
-    ----------
-    clock : callable
-        Gives real time, even if the world has another clock.
-    """
-
-    def __init__(self, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        self._clock = clock
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._entries: deque[LoggedRequest] = deque(maxlen=KEPT)
         self._in_flight = 0
@@ -64,7 +49,7 @@ class RequestLog:
         """Add a request."""
         with self._lock:
             self._in_flight += 1
-            now, ticks = self._clock().isoformat(), time.monotonic()
+            now, ticks = datetime.now(UTC).isoformat(), time.monotonic()
             entry = LoggedRequest(method, path, user_agent, self._in_flight, now, ticks)
             self._entries.append(entry)
             return entry
@@ -74,7 +59,7 @@ class RequestLog:
         with self._lock:
             if entry.finished is None:
                 self._in_flight -= 1
-                entry.finished_at, entry.finished = self._clock().isoformat(), time.monotonic()
+                entry.finished_at, entry.finished = datetime.now(UTC).isoformat(), time.monotonic()
 
     def entries(self) -> list[dict[str, Any]]:
         """Return the requests, the oldest first."""

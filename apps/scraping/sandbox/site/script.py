@@ -9,7 +9,7 @@ from typing import Any
 
 
 def literal(value: object) -> str:
-    """Return a JavaScript literal with single quotes and bare keys; keys must be names or numbers.
+    """Return a JavaScript literal with single quotes and bare keys, which must be names or numbers.
 
     Raises
     ------

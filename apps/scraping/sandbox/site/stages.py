@@ -32,14 +32,10 @@ class MatchView:
 
     Parameters
     ----------
-    record : MatchRecord
-    phase : Phase
-    dates : Dates
     minute : int
         The minute of play: 0 before kick-off, `story.FULL` when it is over.
     has_preview, has_lineups : bool
         Whether absences and line-ups are published.
-    stage : SandboxStage
     match : int
         Its number in the fixture list of the season.
     """
@@ -108,13 +104,7 @@ class MatchView:
 
 
 class SandboxStage:
-    """The only stage of one season of one league. An instance must not be shared between threads.
-
-    Parameters
-    ----------
-    records : SeasonRecords
-    league : SandboxLeague
-    """
+    """The only stage of one season of one league. An instance must not be shared between threads."""
 
     def __init__(self, records: SeasonRecords, league: SandboxLeague) -> None:
         self.records = records

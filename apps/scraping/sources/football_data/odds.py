@@ -43,10 +43,6 @@ class OddsColumns:
 
     Parameters
     ----------
-    bookmaker : str
-        Its current code.
-    moment : Moment
-        Opening or closing.
     prices : tuple of (int or None)
         Columns of home, draw, away, over 2.5 and under 2.5; None for a missing column.
     handicap : tuple of int or None
@@ -98,14 +94,9 @@ class Lines(dict[str, float | None]):
 
 
 def plan_odds(header: Sequence[str], *, closing_only: bool) -> list[OddsColumns]:
-    """Return the columns of each bookmaker, in the order of the header.
+    """Return the columns of each bookmaker, in the order of the header, whose names are trimmed.
 
-    Parameters
-    ----------
-    header : sequence of str
-        Column names, trimmed.
-    closing_only : bool
-        True for extra files, whose prices are all closing ones.
+    `closing_only` is for extra files, whose prices are all closing ones.
     """
     index: dict[str, int] = {}
     for position, name in enumerate(_spelled_out(header)):
@@ -116,10 +107,9 @@ def plan_odds(header: Sequence[str], *, closing_only: bool) -> list[OddsColumns]
         base = prefix[:-1] if is_closing else prefix
         moment = Moment.CLOSING if is_closing or closing_only else Moment.OPENING
         found = places.setdefault((RENAMED.get(base, base), moment), {})
-        for market in ("H", "D", "A") if _has(index, prefix, "H", "D", "A") else ():
-            found.setdefault(market, index[prefix + market])
-        for market in (">2.5", "<2.5") if _has(index, prefix, ">2.5", "<2.5") else ():
-            found.setdefault(market, index[prefix + market])
+        for markets in (("H", "D", "A"), (">2.5", "<2.5")):
+            for market in markets if _has(index, prefix, *markets) else ():
+                found.setdefault(market, index[prefix + market])
         line = _line_column(index, prefix, is_closing=is_closing)
         if line is not None and _has(index, prefix, "AHH", "AHA"):
             found.setdefault("AH", line)

@@ -51,10 +51,7 @@ Kickoff = tuple[datetime, KickoffPrecision]
 class FootballData:
     """Reader of football-data.co.uk's files; the package describes them.
 
-    Parameters
-    ----------
-    divisions : mapping of str to CompetitionKey
-        The competitions of main files by the code in their column ``Div``.
+    `divisions` has the competitions of main files by the code in their column ``Div``.
     """
 
     name: Final = "football-data"
@@ -283,13 +280,7 @@ def _read_statistics(table: CsvTable, counts: MatchCounts, notes: Counter[str]) 
 
 
 def _goals(counts: MatchCounts, home: str, away: str, result: str) -> tuple[int, int] | tuple[None, None]:
-    """Return the goals of a row.
-
-    Raises
-    ------
-    ValueError
-        When only one side has goals, when they are not counts, or when they contradict the result.
-    """
+    """Return the goals of a row; ValueError for those of one side only, no counts, or others than the result says."""
     home_goals, away_goals = counts[home], counts[away]
     if home_goals is None or away_goals is None:
         if home.strip() or away.strip():

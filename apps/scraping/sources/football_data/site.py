@@ -1,4 +1,4 @@
-"""football-data.co.uk as a site: where its files are, and which of them an job needs."""
+"""football-data.co.uk as a site: where its files are, and which of them a job needs."""
 
 from __future__ import annotations
 
@@ -49,14 +49,10 @@ class FootballDataSite:
     ----------
     base_url : str
         Part of the address before ``/mmz4281/2425/E0.csv``.
-    name : str
-        Name of the source of its records.
     divisions : mapping of str to CompetitionKey
         The competitions to follow in main files and lists of fixtures, by the code in their column ``Div``.
     countries : sequence of str
         Codes of the extra files to follow.
-    file_age : timedelta or None
-        A stored file younger than this is not fetched again.
     """
 
     def __init__(
@@ -66,13 +62,11 @@ class FootballDataSite:
         name: str = FootballData.name,
         divisions: Mapping[str, CompetitionKey] = DIVISIONS,
         countries: Sequence[str] = COUNTRIES,
-        file_age: timedelta | None = None,
     ) -> None:
         self._base_url = base_url.rstrip("/")
         self._name = name
         self._divisions = dict(divisions)
         self._countries = tuple(countries)
-        self._file_age = file_age
         # A list of fixtures has all divisions: those that are not followed are no errors.
         self._files = FootballData({**DIVISIONS, **divisions})
         self._followed = {*divisions.values(), *(LEAGUES.values() if countries else ())}
@@ -138,20 +132,14 @@ class FootballDataSite:
         )
 
     def _request(
-        self,
-        job: CrawlJob,
-        path: str,
-        kind: str,
-        *,
-        final_after: datetime | None = None,
-        may_be_missing: bool = False,
+        self, job: CrawlJob, path: str, kind: str, *, final_after: datetime | None = None, may_be_missing: bool = False
     ) -> Request:
         return Request(
             f"{self._base_url}/{path}",
             kind,
             about=path.removeprefix("mmz4281/"),
             final_after=final_after,
-            max_age=age_that_serves(job, self._file_age),
+            max_age=age_that_serves(job),
             may_be_missing=may_be_missing,
         )
 

@@ -54,14 +54,10 @@ class CsvTable:
 
     Parameters
     ----------
-    name : str
-        The file as named by the caller.
     header : list of str
         Column names, trimmed, by their names in main files.
     rows : list of list of str
         Cells as written; decimal commas are points.
-    lines : list of int
-        Line of each row in the file.
     columns : list of tuple of str
         The same cells by column.
     is_cut : bool
@@ -85,13 +81,7 @@ class CsvTable:
         return self.columns[self.header.index(name)] if name in self.header else None
 
     def required(self, name: str) -> tuple[str, ...]:
-        """Return the cells of a column that every file must have.
-
-        Raises
-        ------
-        ParseError
-            When it is missing.
-        """
+        """Return the cells of a column that every file must have; ParseError when it is missing."""
         cells = self.column(name)
         if cells is None:
             raise ParseError(f"column {name}", self.name)

@@ -175,18 +175,7 @@ class Openfootball:
 class _Draft:
     """One entry of the file, with its kick-off and scores parsed.
 
-    Parameters
-    ----------
-    position : int
-        In the list of the file, counted from 1.
-    match : Mapping
-        The entry as written.
-    kickoff_at : datetime
-        UTC.
-    precision : KickoffPrecision
-        Of the kick-off.
-    score : dict of str to (int, int)
-        Goals by ``ht``, ``ft``, ``et`` and ``p``, as far as given.
+    `position` counts from 1; `score` has the goals by ``ht``, ``ft``, ``et`` and ``p``, as far as given.
     """
 
     position: int
@@ -202,13 +191,7 @@ def _text_of(head: bytes) -> str:
 
 
 def _document(name: str, content: bytes) -> tuple[str, list[Any]]:
-    """Return title and matches of a file.
-
-    Raises
-    ------
-    ParseError
-        When the content is not JSON or lacks one of them.
-    """
+    """Return title and matches of a file; ParseError when it is not JSON or lacks one of them."""
     if not content.strip():
         raise ParseError("any content", name, "the file is empty")
     try:
@@ -266,13 +249,7 @@ def _competition(title: str, name: str) -> CompetitionKey:
 
 
 def _season(title: str, name: str) -> str:
-    """Return the season in the title, else that in the name of the file or of its folder.
-
-    Raises
-    ------
-    ParseError
-        When none names one.
-    """
+    """Return the season in the title, else in the name of the file or its folder; ParseError when none names one."""
     file = PurePosixPath(name)
     for text in (title, file.name, file.parent.name):
         found = SEASON.search(text)
@@ -283,15 +260,10 @@ def _season(title: str, name: str) -> str:
 
 
 def _day(match: Any, earlier: date | None, notes: Counter[str]) -> date:
-    """Return the date of an entry, corrected if its year is one too low.
+    """Return the date of an entry, corrected if its year is one too low; ValueError for one that cannot be read.
 
     The matches that were played in July 2020, at the end of a season, are dated July 2019. The entries are in the order
     of the rounds, so such a date is recognised by being far before the entry above, and near it a year later.
-
-    Raises
-    ------
-    ValueError
-        When there is no readable date.
     """
     if not isinstance(match, dict):
         raise ValueError("the entry is not an object")
@@ -334,10 +306,7 @@ def _clock_time(match: Mapping[str, Any]) -> time | None:
 def _scores(match: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
     """Return the goals of a match by ``ht``, ``ft``, ``et`` and ``p``.
 
-    Raises
-    ------
-    ValueError
-        When one of them is not two counts, or one but not the full-time score is there.
+    ValueError when one of them is not two counts, or one but not the full-time score is there.
     """
     score = match.get("score")
     if not score:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
 from apps.scraping.sources.base import CrawlJob, Page, Reading, Request, ScrapeScope, age_that_serves
@@ -28,12 +28,8 @@ class OpenfootballSite:
     ----------
     base_url : str
         Part of the address before ``/2024-25/en.1.json``.
-    name : str
-        Name of the source of its records.
     codes : sequence of str
         Competitions to follow, from `OPENFOOTBALL_CODES`.
-    file_age : timedelta or None
-        A stored file younger than this is not fetched again.
 
     Raises
     ------
@@ -47,7 +43,6 @@ class OpenfootballSite:
         base_url: str = BASE_URL,
         name: str = Openfootball.name,
         codes: Sequence[str] = tuple(OPENFOOTBALL_CODES),
-        file_age: timedelta | None = None,
     ) -> None:
         unknown = [code for code in codes if code not in OPENFOOTBALL_CODES]
         if unknown:
@@ -55,7 +50,6 @@ class OpenfootballSite:
         self._base_url = base_url.rstrip("/")
         self._name = name
         self._codes = tuple(codes)
-        self._file_age = file_age
         self._files = Openfootball()
 
     @property
@@ -73,7 +67,7 @@ class OpenfootballSite:
                 "file",
                 about=f"{folder}/{code}.json",
                 final_after=final_after,
-                max_age=age_that_serves(job, self._file_age),
+                max_age=age_that_serves(job),
                 may_be_missing=True,
             )
             for code in self._codes

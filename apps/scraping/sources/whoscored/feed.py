@@ -51,16 +51,7 @@ LATEST_YEAR: Final = 2200
 
 @dataclass(slots=True)
 class WhoScoredFeed:
-    """The matches of one month of a stage.
-
-    Parameters
-    ----------
-    records : list of MatchRecord
-    refused : list of RefusedRow
-    notes : Counter of str
-    without_preview : set of str
-        Source ids of matches without a preview.
-    """
+    """The matches of one month of a stage, and the source ids of those without a preview."""
 
     records: list[MatchRecord] = field(default_factory=list)
     refused: list[RefusedRow] = field(default_factory=list)

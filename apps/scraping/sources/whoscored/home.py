@@ -23,13 +23,11 @@ def read_home(
 
     Parameters
     ----------
-    page : Page
     wanted : sequence of (int, int)
         Ids of region and tournament; empty for all on the page. One that is not on the page is noted and followed all
         the same, since its address is known.
     is_simulated : bool
         Whether the tournaments are those of the sandbox, whose `sortOrder` is the tier.
-    notes : Counter
 
     Raises
     ------
@@ -54,11 +52,8 @@ def read_home(
 
 def _tournaments(region: Any, *, is_simulated: bool, notes: Counter[str]) -> list[Tournament]:
     region = region if isinstance(region, dict) else {}
-    region_id, region_name, tournaments = (
-        as_count(region.get("id")),
-        as_words(region.get("name")),
-        region.get("tournaments"),
-    )
+    region_id, region_name = as_count(region.get("id")), as_words(region.get("name"))
+    tournaments = region.get("tournaments")
     found = []
     for tournament in tournaments if isinstance(tournaments, list) else []:
         entry = tournament if isinstance(tournament, dict) else {}

@@ -48,19 +48,10 @@ HIGHEST_COUNT: Final = 1_000
 
 
 def read_match_centre(page: Page, match: MatchRecord) -> Reading:
-    """Return the feed's record of a match, completed by its match centre.
+    """Return the feed's record of a finished match, with the feed's goals and cards, completed by its match centre.
 
-    Parameters
-    ----------
-    page : Page
-    match : MatchRecord
-        From the feed, finished, with the feed's goals and cards in its details.
-
-    Returns
-    -------
-    Reading
-        One record; or one refusal, if the page is of another match or shows another score. A match that is not covered
-        gives the feed's record and a note.
+    A page of another match or with another score gives one refusal. A match that is not covered gives the feed's record
+    and a note.
 
     Raises
     ------

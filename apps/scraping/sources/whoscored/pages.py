@@ -33,13 +33,7 @@ LARGEST_NUMBER: Final = 10**12
 
 
 def as_text(content: bytes, where: str) -> str:
-    """Return a page as text.
-
-    Raises
-    ------
-    ParseError
-        When the page is larger than any page of the site.
-    """
+    """Return a page as text; ParseError when it is larger than any page of the site."""
     if len(content) > LARGEST_PAGE:
         raise ParseError(f"a page of at most {LARGEST_PAGE} bytes", where)
     return content.decode("utf-8-sig", errors="replace")
@@ -63,23 +57,12 @@ def as_json(content: bytes, where: str) -> Any:
 
 
 def assigned(text: str, pattern: re.Pattern[str], name: str, where: str) -> Any:
-    """Return the value that a script assigns to a variable.
-
-    Parameters
-    ----------
-    text : str
-        The page.
-    pattern : re.Pattern
-        Text before the value, up to the equals sign.
-    name : str
-        The variable, for the message.
-    where : str
-        The page, for the message.
+    """Return the value that a script assigns to a variable; `pattern` is the text before it, up to the equals sign.
 
     Raises
     ------
     ParseError
-        When the page assigns no literal to it that can be read.
+        When the page assigns no literal to it that can be read; `name` is the variable, for the message.
     """
     found = False
     for match in pattern.finditer(text):
@@ -95,13 +78,7 @@ def assigned(text: str, pattern: re.Pattern[str], name: str, where: str) -> Any:
 
 
 def as_tree(text: str, where: str) -> LexborHTMLParser:
-    """Return the element tree of a page.
-
-    Raises
-    ------
-    ParseError
-        When its elements are nested deeper than those of any page of the site.
-    """
+    """Return the element tree of a page; ParseError when it is nested deeper than any page of the site."""
     depth = 0
     for closing, name in TAG.findall(text):
         if closing:
@@ -114,13 +91,7 @@ def as_tree(text: str, where: str) -> LexborHTMLParser:
 
 
 def required(mapping: Any, key: str, kind: type, where: str) -> Any:
-    """Return the value of a key.
-
-    Raises
-    ------
-    ParseError
-        When the key is missing or its value is of another type.
-    """
+    """Return the value of a key; ParseError when the key is missing or its value is of another type."""
     value = mapping.get(key) if isinstance(mapping, dict) else None
     if not isinstance(value, kind):
         raise ParseError(f"key {key}", where)

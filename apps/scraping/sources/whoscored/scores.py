@@ -39,12 +39,8 @@ class WhoScoredScore:
 
     Parameters
     ----------
-    full_time : tuple of int
-        After 90 minutes and stoppage time.
     extra_time : tuple of int or None
         At the end of extra time, including those before; None if none was played or the score is unknown.
-    penalties : tuple of int or None
-        Of a shoot-out.
     notes : tuple of str
         Contradictions of the score in the entry.
     """

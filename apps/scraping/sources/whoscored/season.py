@@ -63,13 +63,7 @@ def read_season(page: Page, season: WhoScoredSeason) -> list[WhoScoredStage]:
 
 
 def _options(tree: LexborHTMLParser, selector: str, where: str, *, is_required: bool = True) -> list[tuple[str, str]]:
-    """Return text and value of the options of a list.
-
-    Raises
-    ------
-    ParseError
-        When it is required and missing.
-    """
+    """Return text and value of the options of a list; ParseError when it is required and missing."""
     node = tree.css_first(selector)
     if node is None:
         if is_required:

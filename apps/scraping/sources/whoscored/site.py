@@ -40,14 +40,10 @@ class WhoScored:
 
     Parameters
     ----------
-    base_url : str
-        Such as ``"https://www.whoscored.com"``.
     tournaments : sequence of (int, int)
         Ids of region and tournament of the competitions to follow; empty for all on the home page.
     is_simulated : bool
         Whether its competitions are simulated. They have the names on the home page, and `sortOrder` is the tier.
-    name : str
-        Name of the source of its records.
     navigation_age : timedelta
         A stored home, tournament or season page younger than this is not fetched again.
     calendar_age : timedelta
@@ -58,8 +54,6 @@ class WhoScored:
         Previews are fetched from so long before kick-off.
     match_is_final : timedelta
         So long after kick-off a match centre is final.
-    with_match_centres : bool
-        Whether to fetch the match centre of each finished match; otherwise goals and cards are those of the feed.
     """
 
     def __init__(
@@ -74,7 +68,6 @@ class WhoScored:
         preview_age: timedelta = QUARTER_DAY,
         preview_before: timedelta = 2 * DAY,
         match_is_final: timedelta = QUARTER_DAY,
-        with_match_centres: bool = True,
     ) -> None:
         self._base_url = base_url.rstrip("/")
         self._tournaments = tuple(tournaments)
@@ -85,7 +78,6 @@ class WhoScored:
         self._preview_age = preview_age
         self._preview_before = preview_before
         self._match_is_final = match_is_final
-        self._with_match_centres = with_match_centres
         self._readers = {
             "home": self._read_home,
             "tournament": self._read_tournament,
@@ -164,7 +156,9 @@ class WhoScored:
         feed = read_feed(page, tournament)
         follow = self._follow_matches(feed, tournament.slug or NO_SLUG, job)
         return Reading(
-            [self._without_sheet(record) for record in feed.records],
+            # Only one page may give goals and cards: otherwise those of the feed and of the match centre would replace
+            # each other at each run. For a match without a match centre, `read_match_centre` returns the feed's.
+            [replace(record, details=None) for record in feed.records],
             follow,
             feed.refused,
             dict(feed.notes),
@@ -178,19 +172,11 @@ class WhoScored:
     def _read_preview(self, request: Request, page: Page, job: CrawlJob) -> Reading:
         return read_preview(page, _about(request, MatchRecord, page))
 
-    def _without_sheet(self, record: MatchRecord) -> MatchRecord:
-        """Drop the goals and cards of the feed where match centres are fetched.
-
-        Only one page may give them: otherwise those of the feed and of the match centre would replace each other at
-        each run. For a match without a match centre, `read_match_centre` returns those of the feed.
-        """
-        return replace(record, details=None) if self._with_match_centres else record
-
     def _follow_matches(self, feed: WhoScoredFeed, slug: str, job: CrawlJob) -> list[Request]:
         matches = [record for record in feed.records if record.kickoff_at in job.window]
         is_reparse = job.scope is ScrapeScope.REPARSE
         follow: list[Request] = []
-        if (is_reparse or job.scope in (ScrapeScope.RESULTS, ScrapeScope.BACKFILL)) and self._with_match_centres:
+        if job.scope in (ScrapeScope.REPARSE, ScrapeScope.RESULTS, ScrapeScope.BACKFILL):
             follow += [
                 self._browse(
                     f"/matches/{match.source_id}/live/{slug}",
@@ -257,13 +243,7 @@ class WhoScored:
 
 
 def _about(request: Request, kind: type[T], page: Page) -> T:
-    """Return what is known from the pages before.
-
-    Raises
-    ------
-    ParseError
-        When nothing is, so that the page cannot be read.
-    """
+    """Return what is known from the pages before; ParseError when nothing is, so that the page cannot be read."""
     if not isinstance(request.about, kind):
         raise ParseError(f"the {kind.__name__} of the pages before", page.url)
     return request.about
