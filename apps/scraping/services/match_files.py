@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from apps.matches.records import readable
 from apps.scraping.sources import SOURCES, ParsedFile, ParseError, UnknownCompetitionError
 from apps.scraping.sources.base import HEAD
 from apps.scraping.sources.containers import LARGEST_FILE, files_in, is_container
@@ -72,9 +73,9 @@ def find_files(paths: Iterable[Path]) -> list[FoundFile]:
         if path.is_dir():
             files = _files_below(path)
         elif path.is_file():
-            files = [FoundFile(path, f"{path.resolve().parent.name}/{path.name}", {path})]
+            files = [FoundFile(path, readable(f"{path.resolve().parent.name}/{path.name}"), {path})]
         else:
-            files = [FoundFile(path, str(path), {path}, "there is no such file or folder; check the path")]
+            files = [FoundFile(path, readable(str(path)), {path}, "there is no such file or folder; check the path")]
         for file in files:
             found.setdefault(file.path.resolve(), file).given.add(path)
     return list(found.values())
@@ -93,13 +94,13 @@ def _files_below(folder: Path) -> list[FoundFile]:
         seen.add(real)
         paths = [Path(place, name) for name in names]
         files += [
-            FoundFile(path, path.relative_to(folder).as_posix(), set())
+            FoundFile(path, readable(path.relative_to(folder).as_posix()), set())
             for path in paths
             if path.is_file() or not path.exists()  # no pipes or devices, but links that lead nowhere
         ]
     for problem in problems:
         error = f"the folder cannot be read ({problem.strerror}); check its permissions"
-        files.append(FoundFile(Path(problem.filename), str(problem.filename), set(), error))
+        files.append(FoundFile(Path(problem.filename), readable(str(problem.filename)), set(), error))
     return sorted(files, key=lambda file: file.path)
 
 

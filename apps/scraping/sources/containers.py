@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from datetime import datetime, time
 from typing import Any, BinaryIO, Final
 
+from apps.matches.records import readable
+
 LARGEST_FILE: Final = 64 * 2**20
 """Bytes of one file; the largest of the sites has 5 MB."""
 
@@ -117,7 +119,7 @@ def _files_in(name: str, file: BinaryIO, room: _Room, levels: int) -> Iterator[I
 def _entry(name: str, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, room: _Room, levels: int) -> Iterator[Inside]:
     """Yield one file of an archive, or those inside it."""
     path = entry.filename.replace("\\", "/").lstrip("/")
-    inside = f"{name}/{path}"
+    inside = readable(f"{name}/{path}")
     if entry.flag_bits & ENCRYPTED:
         yield Inside(inside, error="it is encrypted; unpack the archive with its password, and import the folder")
         return

@@ -209,6 +209,15 @@ def test_a_link_is_followed_and_one_that_leads_back_ends(folder, tmp_path_factor
     assert sorted(file.created for file in report.files) == [3, 6]
 
 
+def test_a_name_that_is_no_text_is_printed_all_the_same(folder):
+    for name, text in ((b"E1\xff.csv", season("E1")), (b"\xffX9.csv", season("X9")), (b"notes\xff", "")):
+        (folder / os.fsdecode(name)).write_text(text)
+    answer = json.loads(command(folder, "--source", "football-data", "--json"))
+    assert {"E1?.csv", "?X9.csv", "notes?"} <= {
+        *(file["name"] for file in (*answer["files"], *answer["passed_over"])), *answer["other_files"]
+    }  # fmt: skip
+
+
 def test_a_copy_under_another_name_changes_nothing(folder):
     (folder / "2023-24" / "E0 (1).csv").write_bytes((folder / "2023-24" / "E0.csv").read_bytes())
     report = import_files([folder], source="football-data", now=NOW)

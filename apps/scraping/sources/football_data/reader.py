@@ -78,12 +78,10 @@ class FootballData:
         table = read_table(name, content, notes)
         refused: list[RefusedRow] = []
         records = mark_play_offs(_read_matches(table, self._divisions, refused, notes))
-        if refused and not records:
-            is_unknown = not table.is_extra and self._divisions.keys().isdisjoint(_divisions(table))
-            error = UnknownCompetitionError if is_unknown else ParseError
-            raise error(MATCH_MISSING, name, refused[0].reason)
         if not records and not _is_list(name):
-            raise ParseError(MATCH_MISSING, name)
+            is_unknown = refused and not table.is_extra and self._divisions.keys().isdisjoint(_divisions(table))
+            error = UnknownCompetitionError if is_unknown else ParseError
+            raise error(MATCH_MISSING, name, refused[0].reason if refused else "")
         return ParsedFile(name, records, refused, {note: count for note, count in notes.items() if count})
 
 
