@@ -105,10 +105,16 @@ def _files_in(name: str, file: BinaryIO, room: _Room, levels: int) -> Iterator[I
             entries = sorted((entry for entry in archive.infolist() if not entry.is_dir()), key=lambda e: e.filename)
             names = {entry.filename for entry in entries}
             size = sum(entry.file_size for entry in entries)
-            if "[Content_Types].xml" in names or "mimetype" in names:
-                yield from _workbook(name, file, names, size)
-            elif (problem := room.take(len(entries), size)) or not levels:
+            if (problem := room.take(len(entries), size)) or not levels:
                 yield Inside(name, error=problem or f"it is inside more than {DEEPEST} archives; unpack the outer ones")
+            elif "xl/workbook.xml" in names:
+                yield from _workbook(name, file, size)
+            elif "xl/workbook.bin" in names or (
+                "mimetype" in names and b"spreadsheet" in archive.open("mimetype").read(100)
+            ):
+                yield Inside(name, error=f"a workbook in another format than .xlsx; {SAVE_ANEW}")
+            elif "[Content_Types].xml" in names or "mimetype" in names:
+                return  # a document of another program
             else:
                 for entry in entries:
                     yield from _entry(name, archive, entry, room, levels)
@@ -137,12 +143,7 @@ def _entry(name: str, archive: zipfile.ZipFile, entry: zipfile.ZipInfo, room: _R
             yield Inside(inside, content)
 
 
-def _workbook(name: str, file: BinaryIO, names: set[str], size: int) -> Iterator[Inside]:
-    """Yield the sheets of a workbook; nothing for a document of another program."""
-    if "xl/workbook.xml" not in names:
-        if "xl/workbook.bin" in names or ("mimetype" in names and "content.xml" in names):
-            yield Inside(name, error=f"a workbook in another format than .xlsx; {SAVE_ANEW}")
-        return
+def _workbook(name: str, file: BinaryIO, size: int) -> Iterator[Inside]:
     if size > LARGEST_WORKBOOK:
         yield Inside(name, error=f"unpacked it has more than {LARGEST_WORKBOOK // 2**20:,} MB; {SAVE_ANEW}")
         return

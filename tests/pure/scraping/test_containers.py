@@ -245,6 +245,7 @@ def test_workbooks_of_other_programs_are_named(files: dict[str, str], reason: st
 
 def test_documents_are_no_containers_of_matches() -> None:
     assert read(zipped({"[Content_Types].xml": "", "word/document.xml": ""})) == []
+    assert read(zipped({"mimetype": "application/vnd.oasis.opendocument.text", "content.xml": ""})) == []
     assert read(OLE + b"WordDocument") == []
 
 
