@@ -35,13 +35,7 @@ class Scheduler(DatabaseScheduler):
 
 @transaction.atomic
 def write_timetable(timetable: Mapping[str, Mapping[str, Any]]) -> None:
-    """Create missing rows, update unchanged ones to the current default, delete those that the code no longer has.
-
-    Parameters
-    ----------
-    timetable : mapping
-        Name → task, schedule, kwargs, options and the policy for missed runs, as in `spai.celery.TIMETABLE`.
-    """
+    """Create missing rows, update unchanged ones to the current default, delete those that the code no longer has."""
     locked = PeriodicTask.objects.select_for_update(of=("self",)).select_related("interval", "crontab")
     rows = {row.name: row for row in locked}
     for name, entry in timetable.items():

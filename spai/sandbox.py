@@ -78,13 +78,7 @@ def load_world() -> SimulatedWorld:
 
 
 class SandboxApplication:
-    """The site, once its world is loaded.
-
-    Parameters
-    ----------
-    load : callable
-        Returns the world or raises `NotReadyError`.
-    """
+    """The site, once its world is loaded."""
 
     def __init__(self, load: Callable[[], SimulatedWorld] = load_world) -> None:
         self._load = load

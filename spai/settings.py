@@ -112,12 +112,10 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = _https
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _https else None
 SECURE_REDIRECT_EXEMPT = [r"^readyz$", r"^metrics$"]
 SECURE_REFERRER_POLICY = "same-origin"
-SESSION_COOKIE_HTTPONLY = True
 # Cookies are not separated by port: with the port in their names, two stacks on one machine do not log each other out.
 _cookies = f"spai_{urlsplit(SPAI_ADMIN_URL).port or 'site'}"
 SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"{_cookies}_session", f"{_cookies}_csrf"
 X_FRAME_OPTIONS = "DENY"
-CSRF_FAILURE_VIEW = "django.views.csrf.csrf_failure"
 
 # ── Logins ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 SPAI_PROXIES: int = env.int("SPAI_PROXIES", default=0)
@@ -245,11 +243,7 @@ DATABASES["default"].setdefault("OPTIONS", {}).setdefault(
 DATABASE_POOL_SIZE: int = env.int("DATABASE_POOL_SIZE", default=0)
 """Largest number of pooled connections of this process; 0 for a connection per thread instead."""
 if DATABASE_POOL_SIZE:
-    DATABASES["default"]["OPTIONS"]["pool"] = {
-        "min_size": 1,
-        "max_size": DATABASE_POOL_SIZE,
-        "timeout": 5,
-    }
+    DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 5}
 else:
     DATABASES["default"]["CONN_MAX_AGE"] = 60
 
@@ -327,7 +321,6 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TASK_DEFAULT_QUEUE = "default"
-CELERY_TASK_CREATE_MISSING_QUEUES = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
@@ -355,7 +348,6 @@ CELERY_BEAT_SCHEDULER = "spai.beat:Scheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 # Store the time of each task at once: the health check of celery-beat reads it.
 CELERY_BEAT_SYNC_EVERY = 1
-DJANGO_CELERY_BEAT_TZ_AWARE = True
 
 # ── Language, time, files ────────────────────────────────────────────────────────────────────────────────────────────
 LANGUAGE_CODE = "en-gb"
@@ -454,9 +446,7 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {"request_id": {"()": "django_guid.log_filters.CorrelationId"}},
-    "formatters": {
-        "line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s request=%(correlation_id)s"},
-    },
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s request=%(correlation_id)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     # httpx logs each request, which the scrape run stores already.

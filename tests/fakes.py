@@ -54,6 +54,7 @@ class FakeSite:
 
     first: list[Request] = field(default_factory=lambda: [Request("http://fake/home", "home")])
     name: str = "sandbox"
+    markers: tuple[str, ...] = ("the fake league",)
     may_be_empty: bool = True
     rules: dict[str, dict[str, Any]] = field(default_factory=dict)
 

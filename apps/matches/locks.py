@@ -101,7 +101,13 @@ def try_lock_of(kind: LockClass, thing: int, *, patience: float = 0.0) -> Iterat
 
 
 def wait_for(lock: Lock, *, patience: timedelta | None = None) -> None:
-    """Wait for a lock, without a bound or for `patience`, and hold it until the current transaction ends.
+    """Wait for a lock and hold it until the current transaction ends.
+
+    Parameters
+    ----------
+    lock : Lock
+    patience : timedelta, optional
+        Longest wait; without it there is no bound.
 
     Raises
     ------

@@ -31,40 +31,30 @@ _NOT_PLAYED: Final = "('postponed', 'cancelled', 'abandoned')"
 # one that had begun without a known result is only a date in the calendar of its teams. A cancellation or a new date
 # counts from the moment it was stored; before that, `matches_matchchange` has the status and kick-off of the time.
 _KNOWN_AT: Final = "m.known_at < %(at)s"
-_EARLIER_VALUES: Final = """LEFT JOIN (
-            SELECT DISTINCT ON (match_id) match_id, before->>'status' AS status
-            FROM matches_matchchange WHERE changed_at >= %(at)s AND before->>'status' IS NOT NULL
-            ORDER BY match_id, changed_at, id
-        ) was ON was.match_id = m.id
+_EARLIER_VALUES: Final = "".join(
+    f"""
         LEFT JOIN (
-            SELECT DISTINCT ON (match_id) match_id, (before->>'kickoff_at')::timestamptz AS kickoff_at
-            FROM matches_matchchange WHERE changed_at >= %(at)s AND before->>'kickoff_at' IS NOT NULL
+            SELECT DISTINCT ON (match_id) match_id, (before->>'{name}'){cast} AS {name}
+            FROM matches_matchchange WHERE changed_at >= %(at)s AND before->>'{name}' IS NOT NULL
             ORDER BY match_id, changed_at, id
-        ) planned ON planned.match_id = m.id
-        LEFT JOIN (
-            SELECT DISTINCT ON (match_id) match_id, before->>'kickoff_precision' AS kickoff_precision
-            FROM matches_matchchange WHERE changed_at >= %(at)s AND before->>'kickoff_precision' IS NOT NULL
-            ORDER BY match_id, changed_at, id
-        ) precise ON precise.match_id = m.id"""
+        ) {table} ON {table}.match_id = m.id"""
+    for table, name, cast in (
+        ("was", "status", ""),
+        ("planned", "kickoff_at", "::timestamptz"),
+        ("precise", "kickoff_precision", ""),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
 class _MatchColumns:
-    """SQL expressions for the columns of matches that depend on what is known.
+    """SQL expressions for the columns of matches that depend on what is known."""
 
-    Parameters
-    ----------
-    known : str
-        Condition under which results and statistics are columns.
-    status, kickoff, precision, joined : str
-        Status, kick-off and its precision, and the joins that these expressions need.
-    """
-
-    known: str
+    known: str  # condition under which results and statistics are columns
     status: str = "m.status"
     kickoff: str = "m.kickoff_at"
     precision: str = "m.kickoff_precision"
-    joined: str = ""
+    joined: str = ""  # joins that these expressions need
 
 
 _PLANNED: Final = f"CASE WHEN {_KNOWN_AT} THEN m.kickoff_at ELSE coalesce(planned.kickoff_at, m.kickoff_at) END"
@@ -85,20 +75,12 @@ _AT: Final = _MatchColumns(
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """The facts of one world that were known at an instant.
+    """The facts of one world that were known at an instant."""
 
-    Parameters
-    ----------
-    matches, odds, lineups : Table
-        Rows of the schemas `MATCHES`, `ODDS` and `LINEUPS`, in their order.
-    data_snapshot : int
-        Number of the latest ingest that they include.
-    """
-
-    matches: pa.Table
+    matches: pa.Table  # in the columns of the schema `MATCHES`, sorted; the other two likewise
     odds: pa.Table
     lineups: pa.Table
-    data_snapshot: int
+    data_snapshot: int  # number of the latest ingest that they include
 
 
 class UnsettledFactsError(RuntimeError):
@@ -115,9 +97,9 @@ def export(world: World, *, as_of: datetime) -> Export:
     """
     for _ in range(ATTEMPTS):
         before = data_snapshot(world)
-        matches = _at(world, as_of).sort_by([("kickoff_at", "ascending"), ("match_id", "ascending")])
-        odds = _odds(world, as_of)
-        lineups = _lineups_at(world, as_of)
+        values = {"world": world, "at": as_of}
+        matches = _sorted(_select("m.world = %(world)s", values, _AT), "kickoff_at", "match_id")
+        odds, lineups = _odds(values), _lineups("m.world = %(world)s", values)
         if data_snapshot(world) == before:
             return Export(matches, odds, lineups, before)
     raise UnsettledFactsError(f"facts of the {world} world changed during each of {ATTEMPTS} exports; try again later")
@@ -161,21 +143,13 @@ def upcoming(world: World, *, now: datetime, until: datetime) -> pd.DataFrame:
     where = """m.status = 'scheduled' AND m.kickoff_at > %(now)s AND m.kickoff_at <= %(until)s
         AND m.world = %(world)s"""
     values = {"now": now, "until": until, "world": world}
-    return (
-        _select(where, values, _NO_RESULTS)
-        .sort_by([("kickoff_at", "ascending"), ("match_id", "ascending")])
-        .to_pandas()
-    )
+    return _sorted(_select(where, values, _NO_RESULTS), "kickoff_at", "match_id").to_pandas()
 
 
 def results_between(world: World, *, after: datetime | None, before: datetime) -> pd.DataFrame:
     """Return finished matches with ``after < known_at < before`` in the order in which a state observes them."""
-    where = "m.status = 'finished' AND m.known_at < %(before)s AND m.world = %(world)s"
-    values: dict[str, Any] = {"before": before, "world": world}
-    if after is not None:
-        where, values = where + " AND m.known_at > %(after)s", values | {"after": after}
-    order = [("known_at", "ascending"), ("kickoff_at", "ascending"), ("match_id", "ascending")]
-    return _select(where, values, _CURRENT).sort_by(order).to_pandas()
+    rows = _select(*_finished_between(world, after, before), _CURRENT)
+    return _sorted(rows, "known_at", "kickoff_at", "match_id").to_pandas()
 
 
 def lineups_of(match_ids: Iterable[int], *, before: datetime) -> pd.DataFrame:
@@ -185,11 +159,7 @@ def lineups_of(match_ids: Iterable[int], *, before: datetime) -> pd.DataFrame:
 
 def lineups_between(world: World, *, after: datetime | None, before: datetime) -> pd.DataFrame:
     """Return the line-ups of the matches that `results_between` returns, with the columns of `LINEUPS`."""
-    where = "m.status = 'finished' AND m.known_at < %(at)s AND m.world = %(world)s"
-    values: dict[str, Any] = {"at": before, "world": world}
-    if after is not None:
-        where, values = where + " AND m.known_at > %(after)s", values | {"after": after}
-    return _lineups(where, values).to_pandas()
+    return _lineups(*_finished_between(world, after, before)).to_pandas()
 
 
 def schedule(world: World, *, start: datetime, until: datetime) -> pd.DataFrame:
@@ -224,13 +194,11 @@ def changed_behind(world: World, *, snapshot: int, observed_until: datetime) -> 
     return taken_back.exclude(before__home_goals=None).exists()
 
 
-def _at(world: World, at: datetime) -> pa.Table:
-    where, values = "m.world = %(world)s", {"world": world, "at": at}
-    return _select(where, values, _AT)
-
-
-def _lineups_at(world: World, at: datetime) -> pa.Table:
-    return _lineups("m.world = %(world)s", {"world": world, "at": at})
+def _finished_between(world: World, after: datetime | None, before: datetime) -> tuple[str, dict[str, Any]]:
+    """Return the condition, and its values, of finished matches with ``after < known_at < before``."""
+    where = "m.status = 'finished' AND m.known_at < %(at)s AND m.world = %(world)s"
+    values: dict[str, Any] = {"at": before, "world": world}
+    return (where, values) if after is None else (f"{where} AND m.known_at > %(after)s", values | {"after": after})
 
 
 def _select(where: str, values: dict[str, Any], columns: _MatchColumns) -> pa.Table:
@@ -258,18 +226,15 @@ def _select(where: str, values: dict[str, Any], columns: _MatchColumns) -> pa.Ta
     return _copy(statement, values, MATCHES)
 
 
-def _odds(world: World, at: datetime) -> pa.Table:
+def _odds(values: dict[str, Any]) -> pa.Table:
     """Return complete 1X2 prices of matches with a known result; prices of a fixture would leak information."""
     statement = """
         SELECT o.match_id, o.bookmaker, o.moment, o.home, o.draw, o.away
         FROM matches_odds o
         JOIN matches_match m ON m.id = o.match_id
-        JOIN matches_season s ON s.id = m.season_id
-        JOIN matches_competition c ON c.id = s.competition_id
         WHERE m.world = %(world)s AND m.status = 'finished' AND m.known_at < %(at)s
             AND o.home IS NOT NULL AND o.draw IS NOT NULL AND o.away IS NOT NULL"""
-    table = _copy(statement, {"world": world, "at": at}, ODDS)
-    return table.sort_by([(name, "ascending") for name in ("match_id", "bookmaker", "moment")])
+    return _sorted(_copy(statement, values, ODDS), "match_id", "bookmaker", "moment")
 
 
 def _lineups(where: str, values: dict[str, Any]) -> pa.Table:
@@ -290,10 +255,12 @@ def _lineups(where: str, values: dict[str, Any]) -> pa.Table:
         ) x
         JOIN matches_player p ON p.id = x.player_id
         JOIN matches_match m ON m.id = x.match_id
-        JOIN matches_season s ON s.id = m.season_id
-        JOIN matches_competition c ON c.id = s.competition_id
         WHERE x.known_at < %(at)s AND {where}"""
-    return _copy(statement, values, LINEUPS).sort_by([(name, "ascending") for name in LINEUPS.names])
+    return _sorted(_copy(statement, values, LINEUPS), *LINEUPS.names)
+
+
+def _sorted(table: pa.Table, *names: str) -> pa.Table:
+    return table.sort_by([(name, "ascending") for name in names])
 
 
 def _microseconds(column: str) -> str:

@@ -91,10 +91,7 @@ def current(
 ) -> ServedModel | None:
     """Return the up-to-date model of a world in this process; None when no champion can be loaded.
 
-    Parameters
-    ----------
-    may_rebuild
-        Whether to rebuild the state after a correction of a known result, which takes up to a minute. True in workers.
+    Only workers may rebuild the state after a correction of a known result, which takes up to a minute.
     """
     if not may_rebuild and clock() - _checked.get(world, -CHECK_SECONDS) < CHECK_SECONDS:
         return _served.get(world)
@@ -298,7 +295,8 @@ def _up_to_date(served: ServedModel, *, now: datetime, may_rebuild: bool) -> Ser
         _observe(state, served.world, after=until, before=now)
     state.schedule(dataset.schedule(served.world, start=now - SCHEDULE_BACK, until=now + SCHEDULE_AHEAD))
     moved = replace(served, state=state, data_snapshot=newest)
-    if may_rebuild and (behind or not _stored_lately(served.version_id, now)):
+    lately = FeatureSnapshot.objects.filter(version_id=served.version_id, created_at__gt=now - KEEP_EVERY)
+    if may_rebuild and (behind or not lately.exists()):
         _store(moved, now=now)
     return moved
 
@@ -334,10 +332,6 @@ def _with_stored_state(served: ServedModel, newest: int, *, may_delete: bool) ->
     if may_delete:
         stored.delete()
     return served
-
-
-def _stored_lately(version_id: int, now: datetime) -> bool:
-    return FeatureSnapshot.objects.filter(version_id=version_id, created_at__gt=now - KEEP_EVERY).exists()
 
 
 def _restored(state: bytes) -> FeatureState:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -55,6 +55,11 @@ PROBE_LIMIT: Final = timedelta(minutes=10)
 
 def user_agent(contact: str) -> str:
     """Return the user agent: name and version of SPAI, and where its operator can be reached.
+
+    Parameters
+    ----------
+    contact : str
+        Web page or mail address of the operator.
 
     Raises
     ------
@@ -159,7 +164,10 @@ def gap(delay: timedelta, jitter: float, draw: float) -> timedelta:
 def retry_after(value: str | None, now: datetime) -> timedelta | None:
     """Return the pause that a Retry-After header demands, in seconds or until an HTTP date (RFC 9110, section 10.2.3).
 
-    It is zero for a moment that has passed, and a week at most; None for a header that cannot be parsed.
+    Returns
+    -------
+    timedelta or None
+        From zero, for a moment that has passed, to a week; None for a header that cannot be parsed.
     """
     value = (value or "").strip()
     if re.fullmatch(r"[0-9]+", value):
@@ -302,7 +310,7 @@ def challenge(response: FetchResponse) -> str:
     is_cloudflare = headers.get("server", "").lower().startswith("cloudflare")
     if "challenge" in headers.get("cf-mitigated", "").lower() or (response.status == 403 and is_cloudflare):
         return "cloudflare"
-    if "json" in headers.get("content-type", "").lower() or response.body.lstrip(_BLANK)[:1] != b"<":
+    if "json" in headers.get("content-type", "").lower() or not is_html(response.body):
         return ""
     page = LexborHTMLParser(response.body[:SMALL_PAGE].decode("utf-8", "replace"))
     named = page.css_first("title")
@@ -320,6 +328,35 @@ def challenge(response: FetchResponse) -> str:
     if "ray id" in shown and "cloudflare" in shown:
         return "cloudflare"
     return "captcha" if any(phrase in title or phrase in shown for phrase in _GENERIC_PHRASES) else ""
+
+
+_CHALLENGE_PARTS: Final = "script, form, iframe, noscript, meta[http-equiv=refresh i]"
+_CHALLENGE_WORDS: Final = re.compile(
+    r"block|denied|robot|human|verif|secur|captcha|forbidden|unusual|rate limit|too many|cookies|javascript|checking"
+)
+
+
+def is_html(body: bytes) -> bool:
+    """Return whether a body is a page rather than a file."""
+    return body.lstrip(_BLANK)[:1] == b"<"
+
+
+def is_stand_in(body: bytes, markers: Iterable[str]) -> bool:
+    """Return whether a page came in place of another one, as challenges do whatever their words are.
+
+    Such a page is small HTML with little text, it holds a script, a form or a word of refusal, and none of `markers`,
+    which are parts of every page of the site. Ask only about a page that lacks what it must show.
+    """
+    if len(body) > SMALL_PAGE or not is_html(body):
+        return False
+    source = body.decode("utf-8", "replace").lower()
+    if any(marker.lower() in source for marker in markers):
+        return False
+    page = LexborHTMLParser(source)
+    has_parts = page.css_first(_CHALLENGE_PARTS) is not None
+    page.strip_tags(["script", "style"])
+    shown = " ".join((page.root.text(separator=" ") if page.root else "").split())
+    return len(shown) <= FEW_WORDS and (has_parts or _CHALLENGE_WORDS.search(shown) is not None)
 
 
 def judge(response: FetchResponse) -> FetchOutcome | None:

@@ -16,6 +16,10 @@ KEPT_HEADERS: Final = frozenset({
     "content-type", "date", "etag", "expires", "last-modified", "location", "retry-after", "server", "x-iinfo",
 })  # fmt: skip
 """Response headers that are kept: those needed to judge a response and for conditional requests; never a cookie."""
+NO_SUCH_PAGE: Final = frozenset({300, 404, 410})
+"""Statuses by which a site says that a page is not there: the host is well, and other pages are fetched. football-data
+answers with 300, which lists pages of similar addresses, for a file that it does not have."""
+
 HEADER_LIMIT: Final = 4096
 """Characters of a header's value. A longer one is dropped: part of an address or of an entity tag would be wrong."""
 
@@ -86,6 +90,11 @@ class FetchError(Exception):
         self.outcome = outcome
         self.reason = reason
         self.response = response
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether the site has no such page."""
+        return self.response is not None and self.response.status in NO_SUCH_PAGE
 
 
 class LeadsOnError(FetchError):

@@ -15,15 +15,7 @@ from http import HTTPStatus
 from typing import Final
 
 from spai.buffering.bodies import BODY_LIMIT, Body, Memory
-from spai.buffering.refusals import (
-    OWN_HEADERS,
-    ClientGoneError,
-    RefusedError,
-    failed,
-    overloaded,
-    refused,
-    response_to,
-)
+from spai.buffering.refusals import OWN_HEADERS, ClientGoneError, RefusedError, failed, overloaded, refused, response_to
 from spai.buffering.threads import WAITING_SECONDS, Threads
 from spai.buffering.wsgi import Environ, Receive, Scope, Send, WsgiApplication, WsgiResponse, environ_of
 
@@ -37,20 +29,11 @@ LIVENESS: Final = "/livez"
 class BufferedApplication:
     """Receives each request completely, runs the WSGI application in a thread, and sends the response.
 
-    Parameters
-    ----------
-    application : callable
-        The WSGI application.
-    threads : int
-        Number of requests answered at a time.
-    reserved : mapping of tuple of str to int, optional
-        Prefixes of paths → number of threads for these alone, so that they never wait for other requests.
-    body_limit : callable, optional
-        Called in a thread with the environ of a request that announces more than `BODY_LIMIT` bytes; returns the
-        largest body in bytes, or 0 when the application refuses the request by its headers and the body is not
-        needed. `BODY_LIMIT` for all requests by default.
-    alive : mapping, optional
-        Further content of the response of `/livez`.
+    It answers as many requests at a time as `threads`. `reserved` gives prefixes of paths a number of threads for these
+    alone, so that they never wait for other requests. `body_limit` is called in a thread with the environ of a request
+    that announces more than `BODY_LIMIT` bytes, which is the limit for all others. It returns the largest body in
+    bytes, or 0 when the application refuses the request by its headers and the body is not needed. `alive` is further
+    content of the response of `/livez`.
     """
 
     def __init__(
@@ -108,13 +91,7 @@ class BufferedApplication:
         return await self._threads_for(scope["path"]).run(environ, disconnected)
 
     async def _limit_of(self, environ: Environ) -> int:
-        """Return the largest body of this request, in bytes.
-
-        Raises
-        ------
-        RefusedError
-            When `body_limit` takes too long.
-        """
+        """Return the largest body of this request, in bytes; raise `RefusedError` when `body_limit` takes too long."""
         if self._body_limit is None or _announced(environ) <= BODY_LIMIT:
             return BODY_LIMIT
         try:

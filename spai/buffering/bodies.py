@@ -44,23 +44,7 @@ class Memory:
 
 
 class Body:
-    """The body of a request, which the server delivers piece by piece.
-
-    Parameters
-    ----------
-    scope : dict
-        The request as ASGI describes it.
-    receive : callable
-        Returns the next message of the server.
-    memory : Memory
-        Counts the bytes of the body until `release`.
-
-    Attributes
-    ----------
-    is_coming : bool
-        Whether the client is still sending it. With `Expect: 100-continue` a client sends only after the first piece
-        has been requested.
-    """
+    """The body of a request, which the server delivers piece by piece; `memory` counts its bytes until `release`."""
 
     def __init__(self, scope: Scope, receive: Receive, memory: Memory) -> None:
         headers = dict(scope["headers"])
@@ -70,6 +54,7 @@ class Body:
         self._receive = receive
         self._memory = memory
         self._taken = 0
+        # Whether the client is still sending it. With `Expect: 100-continue` it sends only after the first `read`.
         self.is_coming = self._exists and b"expect" not in headers
 
     async def read(self, limit: int) -> bytes:

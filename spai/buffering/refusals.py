@@ -28,13 +28,7 @@ refused = Counter("spai_requests_refused", "Requests that no thread was given to
 class RefusedError(Exception):
     """A request is refused before the application sees it.
 
-    Parameters
-    ----------
-    status : HTTPStatus
-    reason : str
-        Label of the metric.
-    detail : str
-        What happened and what to do, for a person.
+    `reason` is a label of the metric, `detail` says what happened and what to do, for a person.
     """
 
     def __init__(self, status: HTTPStatus, reason: str, detail: str) -> None:

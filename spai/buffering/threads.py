@@ -22,41 +22,22 @@ WAITING_SECONDS: Final = 10.0
 
 @dataclass(slots=True)
 class Job:
-    """A request that waits for a thread.
-
-    Attributes
-    ----------
-    environ : dict
-        The request as WSGI describes it.
-    done : asyncio.Future
-        Receives the `WsgiResponse`, or the error.
-    claim : Lock
-        Acquired either by the thread that runs the request or by the event loop that refuses it, never by both: a
-        refused request has not been executed.
-    """
+    """A request that waits for a thread."""
 
     environ: Environ
-    done: asyncio.Future[WsgiResponse]
+    done: asyncio.Future[WsgiResponse]  # receives the `WsgiResponse`, or the error
+    # Acquired either by the thread that runs the request or by the event loop that refuses it, never by both: a refused
+    # request has not been executed.
     claim: threading.Lock = field(default_factory=threading.Lock)
 
     def end(self, error: Exception) -> None:
         """Refuse the request with an error, unless a thread has begun it."""
         if self.claim.acquire(blocking=False):
-            settle(self.done, error)
+            set_outcome(self.done, error)
 
 
 class Threads:
-    """Threads that run a WSGI application.
-
-    Parameters
-    ----------
-    application : callable
-        The WSGI application.
-    count : int
-        Number of threads.
-    name : str
-        Name of the threads, for stack traces.
-    """
+    """A number of threads that run a WSGI application."""
 
     def __init__(self, application: WsgiApplication, count: int, name: str) -> None:
         self._application = application
@@ -127,7 +108,7 @@ class Threads:
             del self._begun[number]
             # The loop is closed if the process ended while this request was running.
             with contextlib.suppress(RuntimeError):
-                job.done.get_loop().call_soon_threadsafe(settle, job.done, outcome)
+                job.done.get_loop().call_soon_threadsafe(set_outcome, job.done, outcome)
 
 
 async def _end_when_gone(job: Job, disconnected: Callable[[], Awaitable[None]]) -> None:
@@ -135,7 +116,7 @@ async def _end_when_gone(job: Job, disconnected: Callable[[], Awaitable[None]]) 
     job.end(ClientGoneError())
 
 
-def settle(done: asyncio.Future[WsgiResponse], outcome: WsgiResponse | Exception) -> None:
+def set_outcome(done: asyncio.Future[WsgiResponse], outcome: WsgiResponse | Exception) -> None:
     """Set the outcome of a request unless it has one."""
     if done.done():
         return

@@ -18,26 +18,13 @@ WsgiApplication = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
 @dataclass(slots=True)
 class WsgiResponse:
-    """The response of the WSGI application.
+    """The response of the WSGI application."""
 
-    Attributes
-    ----------
-    status : int
-        HTTP status.
-    headers : list of (str, str)
-    body : bytes
-        All of it, or what there was when `error` occurred.
-    is_streamed : bool
-        Whether it has no Content-Length; the server then sends it in chunks.
-    error : Exception or None
-        The error that ended the body after the response had begun.
-    """
-
-    status: int
+    status: int  # HTTP status
     headers: Headers
-    body: bytes
-    is_streamed: bool = False
-    error: Exception | None = None
+    body: bytes  # all of it, or what there was when `error` occurred
+    is_streamed: bool = False  # whether it has no Content-Length; the server then sends it in chunks
+    error: Exception | None = None  # the error that ended the body after the response had begun
 
     async def send_to(self, send: Send) -> None:
         """Send the response to the server."""

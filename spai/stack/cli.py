@@ -68,14 +68,11 @@ def _run(options: argparse.Namespace, report: Report) -> int:
         return 1
     except OSError as error:
         # Such as a full disk, or a folder of another user.
+        where = f": {error.filename}" if error.filename else ""
         sys.stdout.flush()
-        sys.stderr.write(f"\nThe command failed: {error.strerror or error}{_where(error)}\n")
+        sys.stderr.write(f"\nThe command failed: {error.strerror or error}{where}\n")
         return 1
     return 0
-
-
-def _where(error: OSError) -> str:
-    return f": {error.filename}" if error.filename else ""
 
 
 def show_logs(report: Report, name: str | None, *, follow: bool) -> int:

@@ -68,24 +68,12 @@ def read_env_file(path: Path) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Stack:
-    """One checkout's stack.
+    """One checkout's stack."""
 
-    Attributes
-    ----------
-    var : Path
-        The folder of all its data.
-    own : mapping
-        The content of `stack.env`: addresses and secrets of the processes that the stack itself runs.
-    overrides : mapping
-        The process environment and `.env`, which win over `own`.
-    maintenance : mapping
-        The content of `maintenance.env`: secrets that each reach one process at most.
-    """
-
-    var: Path
-    own: Mapping[str, str]
-    overrides: Mapping[str, str]
-    maintenance: Mapping[str, str]
+    var: Path  # the folder of all its data
+    own: Mapping[str, str]  # the content of `stack.env`: addresses and secrets of the processes that it runs itself
+    overrides: Mapping[str, str]  # the process environment and `.env`, which win over `own`
+    maintenance: Mapping[str, str]  # the content of `maintenance.env`: secrets that each reach one process at most
 
     @property
     def env_file(self) -> Path:
@@ -197,13 +185,7 @@ class Stack:
 
 
 def load(environment: Mapping[str, str] | None = None) -> Stack:
-    """Return the stack of this checkout from its files and the environment.
-
-    Parameters
-    ----------
-    environment : mapping, optional
-        Replaces the process environment and `.env`.
-    """
+    """Return the stack of this checkout from its files and the environment; `environment` replaces that and `.env`."""
     if environment is None:
         file = os.environ.get("SPAI_ENV_FILE", ".env")
         environment = {**(read_env_file(BASE / file) if file else {}), **os.environ}
@@ -217,7 +199,7 @@ def load(environment: Mapping[str, str] | None = None) -> Stack:
     )
 
 
-def settle(stack: Stack, claims: Claims) -> Stack:
+def complete(stack: Stack, claims: Claims) -> Stack:
     """Choose the missing secrets and the ports, write both files, and return the new state.
 
     Secrets are chosen once. A port of an earlier start is kept when it is still free; `claims` reserve the ports until

@@ -126,10 +126,7 @@ def worker(name: str, broker: str) -> Check:
 def beat(address: str, started_at: Callable[[], datetime | None]) -> Check:
     """Return the check that celery-beat keeps sending tasks, by the times that it stores in its table.
 
-    Parameters
-    ----------
-    started_at : callable
-        Returns the time at which this celery-beat was started, None when it does not run.
+    `started_at` returns the time at which this celery-beat was started, None when it does not run.
     """
 
     def check() -> str:

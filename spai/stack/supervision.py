@@ -296,7 +296,7 @@ def stop(stack: Stack, patience: float) -> list[str]:
 
 
 def sweep(stack: Stack) -> list[str]:
-    """Stop every process that carries this stack's mark in its environment; return their names."""
+    """Stop every process that has this stack's mark in its environment; return their names."""
     left = launch.leftovers(str(stack.var))
     names = []
     for process in left:

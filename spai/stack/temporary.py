@@ -17,7 +17,6 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import TracebackType
 
 import psycopg
 import redis
@@ -65,13 +64,7 @@ def isolate(folder: Path) -> None:
 
 
 class TemporaryServers:
-    """Servers of one run and the folder of their files; leaving the context stops and removes them.
-
-    Parameters
-    ----------
-    prefix : str
-        Prefix of the name of the folder.
-    """
+    """Servers of one run and the folder of their files; leaving the context stops and removes them."""
 
     def __init__(self, prefix: str) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix=prefix))
@@ -166,7 +159,5 @@ class TemporaryServers:
     def __enter__(self) -> TemporaryServers:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.stop()

@@ -19,7 +19,7 @@ from spai.stack.ports import Claims, free_port, port_is_free
 
 def settle(stack):
     with Claims(stack.var / "claims") as claims:
-        return environment.settle(stack, claims)
+        return environment.complete(stack, claims)
 
 
 @pytest.fixture
@@ -119,8 +119,8 @@ def test_two_stacks_that_run_at_the_same_time_share_no_port(stack, tmp_path):
 def test_a_port_that_another_start_was_promised_is_not_promised_again(stack, tmp_path):
     folder = tmp_path / "claims of all"
     with Claims(folder) as claims, Claims(folder) as others:
-        first = environment.settle(stack, claims)
-        second = environment.settle(load({"SPAI_VAR_DIR": str(tmp_path / "second")}), others)
+        first = environment.complete(stack, claims)
+        second = environment.complete(load({"SPAI_VAR_DIR": str(tmp_path / "second")}), others)
     assert set(ports(first)).isdisjoint(ports(second))
     assert all(port_is_free(port) for port in ports(first))
 

@@ -26,7 +26,7 @@ from spai.stack.processes import Process, mlflow_auth, table
 @pytest.fixture
 def stack(tmp_path):
     with Claims(tmp_path / "claims") as claims:
-        return environment.settle(load({"SPAI_VAR_DIR": str(tmp_path), "PATH": os.environ["PATH"]}), claims)
+        return environment.complete(load({"SPAI_VAR_DIR": str(tmp_path), "PATH": os.environ["PATH"]}), claims)
 
 
 def test_every_process_is_listed_once_and_servers_come_first(stack):

@@ -142,7 +142,7 @@ def test_an_unknown_word_is_refused_with_the_words_that_there_are(capsys):
 
 def test_the_first_password_is_shown_and_later_ones_only_named(stack, capsys):
     with Claims(stack.var / "claims") as claims:
-        settled = environment.settle(stack, claims)
+        settled = environment.complete(stack, claims)
     report = Report(sys.stdout)
     settled.password_file.write_text("seen-once\n")
     summary.print_summary(settled, report, "seen-once")
@@ -160,7 +160,7 @@ def test_the_first_password_is_shown_and_later_ones_only_named(stack, capsys):
 
 def test_where_no_password_is_kept_the_command_that_creates_a_user_is_shown(stack, capsys):
     with Claims(stack.var / "claims") as claims:
-        settled = environment.settle(stack, claims)
+        settled = environment.complete(stack, claims)
     summary.print_summary(settled, Report(sys.stdout), "")
     output = capsys.readouterr().out
     assert "manage.py createsuperuser" in output
@@ -253,7 +253,7 @@ def test_a_second_start_of_a_running_stack_names_what_is_not_ready_and_why(stack
     monkeypatch.setattr(lifecycle.supervision, "configuration", lambda stack, processes: "")
     (stack.run / "supervisord.conf").write_text("")
     with Claims(stack.var / "claims") as claims:
-        settled = environment.settle(stack, claims)
+        settled = environment.complete(stack, claims)
     lifecycle.adopt(settled, Report(sys.stdout))
     output = capsys.readouterr().out
     for name in ("mlflow", "worker-ml", "beat"):
@@ -286,7 +286,7 @@ def test_a_process_that_was_switched_on_since_is_not_restarted_alone(stack, monk
     monkeypatch.setattr(lifecycle.Supervisor, "stop", lambda *given: None)
     monkeypatch.setattr(lifecycle.Supervisor, "start", lambda *given: None)
     with Claims(stack.var / "claims") as claims:
-        environment.settle(stack, claims)
+        environment.complete(stack, claims)
     assert cli.main(["restart", "sandbox"]) == 1
     assert "sandbox was switched on after the stack was started: `make restart`" in capsys.readouterr().err
 
@@ -313,7 +313,7 @@ def test_a_database_that_an_operators_server_refuses_to_make_is_named(stack, mon
 
 def test_a_sandbox_that_does_not_run_has_no_address(stack, capsys):
     with Claims(stack.var / "claims") as claims:
-        settled = environment.settle(load({"SPAI_VAR_DIR": str(stack.var), "SPAI_SANDBOX": "false"}), claims)
+        settled = environment.complete(load({"SPAI_VAR_DIR": str(stack.var), "SPAI_SANDBOX": "false"}), claims)
     summary.print_summary(settled, Report(sys.stdout), "")
     assert "Sandbox:" not in capsys.readouterr().out
 

@@ -20,7 +20,7 @@ def old_stack(tmp_path, monkeypatch):
     """A settled stack whose `stack.env` was written by the version before."""
     monkeypatch.setattr(environment, "FIRST_PORT", free_port())
     with Claims(tmp_path / "claims") as claims:
-        stack = environment.settle(load({"SPAI_VAR_DIR": str(tmp_path)}), claims)
+        stack = environment.complete(load({"SPAI_VAR_DIR": str(tmp_path)}), claims)
     text = stack.env_file.read_text()
     assert "SPAI_ADMIN_URL" in text
     stack.env_file.write_text(text.replace("SPAI_ADMIN_URL", "SPAI_OFFICE_URL"))
@@ -38,7 +38,7 @@ def test_ports_and_secrets_are_kept_and_written_under_the_names_of_today(old_sta
     stack = load({"SPAI_VAR_DIR": str(old_stack.var)})
     assert stack.address("admin") == old_stack.address("admin")
     with Claims(stack.var / "claims") as claims:
-        settled = environment.settle(stack, claims)
+        settled = environment.complete(stack, claims)
     assert settled.own == old_stack.own == read_env_file(stack.env_file)
 
 

@@ -54,7 +54,7 @@ def wait_until(check: health.Check, process: subprocess.Popen[bytes]) -> None:
 @pytest.fixture
 def stack(tmp_path):
     with Claims(tmp_path / "claims") as claims:
-        stack = environment.settle(load({"SPAI_VAR_DIR": str(tmp_path / "var")}), claims)
+        stack = environment.complete(load({"SPAI_VAR_DIR": str(tmp_path / "var")}), claims)
     if servers.unprivileged_mode() == "nobody":
         pytest.skip("the folders of tests are closed to the user nobody")
     return stack
@@ -91,7 +91,7 @@ def may_not(address: str, statement: str) -> None:
 
 def test_in_a_new_cluster_site_and_mlflow_have_ordinary_roles_that_own_their_databases(stack, started):
     started(SUPERUSER, stack.maintenance["SUPERUSER_PASSWORD"])
-    assert roles.settle(stack) is False
+    assert roles.repair(stack) is False
     for address, role in ((stack.own["DATABASE_URL"], "spai"), (stack.mlflow_database, "mlflow")):
         query = "SELECT rolname, rolsuper, rolcreaterole, rolcreatedb FROM pg_roles WHERE rolname = current_user"
         assert rows(address, query) == [(role, False, False, False)]
@@ -107,7 +107,7 @@ def test_in_a_new_cluster_site_and_mlflow_have_ordinary_roles_that_own_their_dat
     mlflow = urlsplit(stack.mlflow_database)
     may_not(mlflow._replace(path="/spai").geturl(), "SELECT * FROM fact")
     # A second start finds all as it should be.
-    assert roles.settle(stack) is False
+    assert roles.repair(stack) is False
 
 
 def test_a_cluster_whose_superuser_the_site_was_is_brought_over_without_loss(stack, started):
@@ -124,7 +124,7 @@ def test_a_cluster_whose_superuser_the_site_was_is_brought_over_without_loss(sta
         with psycopg.connect(urlsplit(old)._replace(path=f"/{name}").geturl()) as session:
             session.execute(EVERYTHING)
             session.execute("GRANT SELECT ON match TO reader")
-    assert roles.settle(stack) is True
+    assert roles.repair(stack) is True
     site = stack.own["DATABASE_URL"]
     for address in (site, stack.mlflow_database, urlsplit(site)._replace(path="/test_spai").geturl()):
         assert rows(address, "SELECT count(*), max(mood) FROM match") == [(2, "bad")]
@@ -142,17 +142,17 @@ def test_a_cluster_whose_superuser_the_site_was_is_brought_over_without_loss(sta
     may_not(site, "SELECT pg_read_file('PG_VERSION')")
     found = rows(stack.superuser_database, "SELECT rolname FROM pg_roles WHERE rolsuper")
     assert found == [(SUPERUSER,)]
-    assert roles.settle(stack) is False
+    assert roles.repair(stack) is False
 
 
 def test_an_upgrade_that_was_interrupted_goes_on(stack, started):
     started("spai", stack.password("postgres"))
     roles._rename_superuser(stack, roles._refusal(stack.superuser_database))
-    assert roles.settle(stack) is False
+    assert roles.repair(stack) is False
     assert rows(stack.own["DATABASE_URL"], "SELECT current_user") == [("spai",)]
 
 
 def test_a_lost_password_is_named_with_its_file(stack, started, capsys):
     started(SUPERUSER, "another")
     with pytest.raises(StackError, match=r"neither the superuser of .*maintenance\.env nor the role of"):
-        preparation.settle_roles(stack, Report(None))
+        preparation.repair_roles(stack, Report(None))

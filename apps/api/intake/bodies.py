@@ -76,7 +76,15 @@ class PushBody:
 
 
 def read_body(stream: Stream, *, length: int | None, encoding: str) -> PushBody:
-    """Read a body to its end; `length` is the `Content-Length`, None without the header.
+    """Read a body to its end.
+
+    Parameters
+    ----------
+    stream : Stream
+    length : int or None
+        The `Content-Length`; None without the header.
+    encoding : str
+        The `Content-Encoding`: empty, ``"identity"`` or ``"gzip"``.
 
     Raises
     ------

@@ -63,7 +63,13 @@ class OddsLine:
 
 
 def read_line(raw: bytes | bytearray) -> MatchRecord | OddsLine:
-    """Return the record of a line; LineError with the first thing that is wrong."""
+    """Return the record of a line.
+
+    Raises
+    ------
+    LineError
+        With the first thing that is wrong.
+    """
     line = _json(raw)
     if not isinstance(line, dict):
         raise LineError("a line is one JSON object")

@@ -117,8 +117,15 @@ def push(
 
     Parameters
     ----------
+    body : PushBody
+    key : ApiKey
+        Its source and worlds apply to the lines.
+    now : datetime
+        Aware.
     idempotency_key : str, optional
         Names the request: an equal request under the same name gets the stored response.
+    upload : UUID, optional
+        The upload that the lines belong to.
     from_line : int
         Number of the first line within the upload, from 1.
 

@@ -218,8 +218,16 @@ class IngestViewSet(viewsets.ViewSet):
 def body_limit(environ: Mapping[str, Any]) -> int | None:
     """Return how many bytes the body of a request may have, by its WSGI environ; called before the body is read.
 
-    That is `BYTES_LIMIT` for lines with a valid key, 0 for a request that this view refuses by its headers alone, and
-    None for requests of other views. DatabaseError when the key cannot be looked up.
+    Returns
+    -------
+    int or None
+        `BYTES_LIMIT` for lines with a valid key; 0 for a request that this view refuses by its headers alone; None for
+        requests of other views.
+
+    Raises
+    ------
+    DatabaseError
+        When the key cannot be looked up.
     """
     if environ["PATH_INFO"] != reverse("ingest"):
         return None

@@ -27,7 +27,10 @@ class ApiKeyAuthentication(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[None, ApiKey] | None:
         """Return the key of a request; None when it carries none.
 
-        AuthenticationFailed when the key is malformed, unknown, expired or revoked.
+        Raises
+        ------
+        AuthenticationFailed
+            When the key is malformed, unknown, expired or revoked.
         """
         header, token = _credentials(request)
         if header:
@@ -65,7 +68,13 @@ class HasScope(BasePermission):
         return self
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        """Whether the request carries a key of the scope; PermissionDenied names the scope that a key lacks."""
+        """Whether the request carries a key of the scope.
+
+        Raises
+        ------
+        PermissionDenied
+            When the key lacks the scope; the message names it.
+        """
         if not isinstance(request.auth, ApiKey):
             return False
         if self.scope not in request.auth.scopes:

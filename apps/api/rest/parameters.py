@@ -67,7 +67,12 @@ class QuerySerializer(serializers.Serializer[dict[str, Any]]):
 
     @classmethod
     def parse(cls, request: Request, *, others: Iterable[str] = ()) -> dict[str, Any]:
-        """Return the validated parameters of a request; `others` are those that the route reads elsewhere.
+        """Return the validated parameters of a request.
+
+        Parameters
+        ----------
+        others : iterable of str
+            Names of parameters that the route reads elsewhere.
 
         Raises
         ------

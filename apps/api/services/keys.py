@@ -60,8 +60,22 @@ def create_key(
 ) -> NewKey:
     """Create a key.
 
-    With `shares_source` the operator intends to store its records under the name of a source that SPAI reads itself.
-    They then have the trust of that source.
+    Parameters
+    ----------
+    name : str
+        Who uses it.
+    source : str
+        Name under which its records are stored.
+    worlds, scopes : sequence of str
+        The worlds that it may write to, and its rights.
+    created_by : str
+    now : datetime
+        Aware.
+    expires_at : datetime, optional
+        Aware and later than `now`.
+    shares_source : bool
+        Whether the operator intends to store its records under the name of a source that SPAI reads itself. They then
+        have the trust of that source.
 
     Raises
     ------
@@ -87,7 +101,13 @@ def create_key(
 
 
 def check_source(source: str, *, shares_source: bool) -> None:
-    """Check that a key may use the name of a source, as `create_key` does; SourceTakenError says why not."""
+    """Check that a key may use the name of a source.
+
+    Raises
+    ------
+    SourceTakenError
+        When another key that is not revoked has it, or SPAI reads it and `shares_source` is not set.
+    """
     keys = ApiKey.objects.filter(source=source)
     if keys.filter(revoked_at__isnull=True).exists():
         raise SourceTakenError(f"Another key stores under {source}; revoke it first, or choose another name.")

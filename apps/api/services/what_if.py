@@ -43,7 +43,12 @@ def find_team(text: str, world: World) -> tuple[Team | None, list[Team]]:
 def what_if_match(
     *, home_team: Team, away_team: Team, day: date, competition: str = "", is_neutral: bool = False, now: datetime
 ) -> WhatIfMatch:
-    """Return a match of two teams on a day; `competition` is a slug, the home team's league by default.
+    """Return a match of two teams on a day.
+
+    Parameters
+    ----------
+    competition : str
+        Slug of the competition; the home team's league by default.
 
     Raises
     ------

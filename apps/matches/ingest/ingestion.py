@@ -57,9 +57,16 @@ def ingest(
     records : iterable of MatchRecord
         Taken in batches, so that it may be longer than memory; all of one world.
     source : str
-        At most 40 characters.
+        Name of the source, at most 40 characters.
+    now : datetime
+        Aware.
     aliases : callable, optional
         Returns, for a region, the names that mean a team of another name.
+
+    Returns
+    -------
+    IngestReport
+        Counts of records, and every refused one with its reason.
 
     Raises
     ------

@@ -41,10 +41,16 @@ def correct_result(
 
     Parameters
     ----------
+    match_id : int
+        A match that has kicked off.
     home_goals, away_goals : int
         After 90 minutes and stoppage time.
     by : str
         The user name.
+    reason : str
+        Kept with the correction.
+    now : datetime
+        Aware.
     status : MatchStatus, optional
         Finished, or awarded for a result by verdict.
 

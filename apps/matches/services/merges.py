@@ -111,11 +111,24 @@ def plan_merge(*, team_id: int, into_id: int, now: datetime) -> MergePlan:
 
 
 def merge_teams(*, team_id: int, into_id: int, by: str, reason: str, now: datetime) -> TeamMerge:
-    """Make one team of two: names, matches and all that belongs to them pass to `into`, and the other team is deleted.
+    """Make one team of two: names, matches and all that belongs to them pass to `into`, and the other team is no more.
 
     Where both have a row of one match the rows become one, with the references, prices, statistics, people and history
     of both; of two results the order of trust chooses, and the other is kept as a contradiction. The name that goes
     leads to `into` in every source from now on. The data snapshot moves, so that features are made anew.
+
+    Parameters
+    ----------
+    team_id : int
+        The team that goes.
+    into_id : int
+        The team that stays.
+    by : str
+        The user name.
+    reason : str
+        Kept with the merge.
+    now : datetime
+        Aware.
 
     Raises
     ------

@@ -20,10 +20,7 @@ from unfold.widgets import UnfoldAdminSelectWidget
 from apps.matches.admin import FactAdmin, ReasonForm
 from apps.matches.models import World
 from apps.ml import selectors, services
-from apps.ml.models import (
-    Promotion,
-    ServedWorld,
-)
+from apps.ml.models import Promotion, ServedWorld
 
 
 class RollBackForm(ReasonForm):

@@ -7,12 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from apps.matches.admin import FactAdmin
-from apps.ml.models import (
-    FeatureSnapshot,
-    Prediction,
-    Score,
-    SeasonForecast,
-)
+from apps.ml.models import FeatureSnapshot, Prediction, Score, SeasonForecast
 
 
 @admin.register(Prediction)

@@ -22,9 +22,7 @@ from unfold.widgets import UnfoldAdminDateWidget, UnfoldAdminSelectWidget
 from apps.matches.admin import FactAdmin
 from apps.matches.models import World
 from apps.ml import selectors, services
-from apps.ml.models import (
-    PipelineRun,
-)
+from apps.ml.models import PipelineRun
 
 STOP_POLLING = 286
 """HTTP status that makes htmx stop polling."""

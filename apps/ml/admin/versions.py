@@ -22,12 +22,7 @@ from unfold.forms import BaseDialogForm
 from apps.matches.admin import FactAdmin, ReasonForm
 from apps.matches.models import World
 from apps.ml import selectors, services
-from apps.ml.models import (
-    Comparison,
-    EvaluationArtifacts,
-    FeatureCatalogue,
-    ModelVersion,
-)
+from apps.ml.models import Comparison, EvaluationArtifacts, FeatureCatalogue, ModelVersion
 from apps.ml.pipeline import card
 
 REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"

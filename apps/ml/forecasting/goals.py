@@ -13,7 +13,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+from apps.ml.forecasting.arrays import Floats
 
 LIMIT: Final = 10
 """Goals of the last cell, which stands for this number or more."""
@@ -112,7 +114,7 @@ def grid(mu_home: float, mu_away: float, p: Sequence[float], rho: float = 0.0) -
     return ScorelineGrid(tuple(tuple(row) for row in cells), *wanted)
 
 
-def scorelines(mu: ArrayLike, p: ArrayLike, rho: ArrayLike = 0.0) -> NDArray[np.float64]:
+def scorelines(mu: ArrayLike, p: ArrayLike, rho: ArrayLike = 0.0) -> Floats:
     """Return the cells of the grids of many matches, shape (n, 11, 11), to draw from.
 
     They are those of `grid`, but for the last bit: regions sum to the probabilities within rounding.
@@ -136,7 +138,7 @@ def scorelines(mu: ArrayLike, p: ArrayLike, rho: ArrayLike = 0.0) -> NDArray[np.
     return cells
 
 
-def outcome_probabilities(mu_home: ArrayLike, mu_away: ArrayLike, rho: ArrayLike = 0.0) -> NDArray[np.float64]:
+def outcome_probabilities(mu_home: ArrayLike, mu_away: ArrayLike, rho: ArrayLike = 0.0) -> Floats:
     """Return home, draw and away from expected goals, shape (n, 3).
 
     Parameters
@@ -154,11 +156,11 @@ def outcome_probabilities(mu_home: ArrayLike, mu_away: ArrayLike, rho: ArrayLike
     draw = (of_home * of_away).sum(axis=1)
     low = np.exp(-home - away) * home * away * _bounded(rho, home, away)
     found = np.stack((win + low, draw - 2.0 * low, loss + low), axis=1)
-    normal: NDArray[np.float64] = found / found.sum(axis=1, keepdims=True)
+    normal: Floats = found / found.sum(axis=1, keepdims=True)
     return normal
 
 
-def split_total(p: NDArray[np.float64], total: NDArray[np.float64]) -> NDArray[np.float64]:
+def split_total(p: Floats, total: Floats) -> Floats:
     """Return expected goals that sum to `total` and have the difference of home and away probability of `p`.
 
     Parameters
@@ -184,7 +186,7 @@ def split_total(p: NDArray[np.float64], total: NDArray[np.float64]) -> NDArray[n
     return np.stack((total * share, total * (1.0 - share)), axis=1)
 
 
-def _poisson(mu: NDArray[np.float64]) -> NDArray[np.float64]:
+def _poisson(mu: Floats) -> Floats:
     """Return Poisson probabilities of 0 to 9 goals and of 10 or more, shape (n, 11)."""
     chances = np.empty((mu.size, LIMIT + 1))
     chances[:, 0] = np.exp(-mu)
@@ -194,16 +196,16 @@ def _poisson(mu: NDArray[np.float64]) -> NDArray[np.float64]:
     return chances
 
 
-def _bounded(rho: ArrayLike, home: NDArray[np.float64], away: NDArray[np.float64]) -> NDArray[np.float64]:
+def _bounded(rho: ArrayLike, home: Floats, away: Floats) -> Floats:
     """Return rho within the bounds that keep every cell of the grid at 0 or above."""
     least = np.maximum(-1.0 / home, -1.0 / away)
     most = np.minimum(1.0 / (home * away), 1.0)
     return np.clip(np.asarray(rho, dtype=np.float64), least, most)
 
 
-def _cells(home: NDArray[np.float64], away: NDArray[np.float64], rho: ArrayLike) -> NDArray[np.float64]:
+def _cells(home: Floats, away: Floats, rho: ArrayLike) -> Floats:
     """Return the grids of expected goals, shape (n, 11, 11)."""
-    cells: NDArray[np.float64] = _poisson(home)[:, :, None] * _poisson(away)[:, None, :]
+    cells: Floats = _poisson(home)[:, :, None] * _poisson(away)[:, None, :]
     bounded = _bounded(rho, home, away)
     cells[:, 0, 0] *= 1.0 - home * away * bounded
     cells[:, 0, 1] *= 1.0 + home * bounded

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from apps.ml.forecasting.arrays import Floats
 from apps.ml.forecasting.scoring import Devig, devig
 
 OUTCOMES: Final = ("home", "draw", "away")
@@ -26,34 +26,20 @@ BEFORE: Final = ("odds_home", "odds_draw")
 def with_prices(matches: pd.DataFrame, odds: pd.DataFrame, section: Mapping[str, Any]) -> pd.DataFrame:
     """Return the matches with the columns `EARLIER`, from the first quoted line of each match.
 
-    Parameters
-    ----------
-    matches : DataFrame
-        With ``match_id``.
-    odds : DataFrame
-        Rows of `schema.ODDS`.
-    section : mapping
-        ``lines``, pairs of bookmaker and moment, the preferred first, and ``devig``, the method.
+    The section has ``lines``, pairs of bookmaker and moment, the preferred first, and ``devig``, the method.
     """
-    p = _behind(matches, odds, section["lines"], section["devig"])
+    p = probabilities(matches, odds, section["lines"], section["devig"])
     return matches.assign(**{name: p[:, place] for place, name in enumerate(EARLIER)})
 
 
 def before_the_match(matches: pd.DataFrame, odds: pd.DataFrame, section: Mapping[str, Any]) -> pd.DataFrame:
     """Return the columns `BEFORE` of every match, with the caller's index: means over the lines that are quoted.
 
-    A match without any has NaN.
-
-    Parameters
-    ----------
-    matches, odds : DataFrame
-        As `with_prices` takes them.
-    section : mapping
-        ``before``, pairs of bookmaker and moment; ``devig``, the method.
+    A match without any has NaN. The section has ``before``, pairs of bookmaker and moment, and ``devig``, the method.
     """
     total, lines = np.zeros((len(matches), len(BEFORE))), np.zeros((len(matches), 1))
     for line in section["before"]:
-        p = _behind(matches, odds, [line], section["devig"])
+        p = probabilities(matches, odds, [line], section["devig"])
         quoted = np.isfinite(p[:, 0])
         total[quoted] += np.log(p[quoted, :2] / p[quoted, 2:])
         lines[quoted] += 1.0
@@ -61,15 +47,18 @@ def before_the_match(matches: pd.DataFrame, odds: pd.DataFrame, section: Mapping
     return pd.DataFrame(mean, matches.index, list(BEFORE))
 
 
-def _behind(
-    matches: pd.DataFrame, odds: pd.DataFrame, lines: Sequence[Sequence[str]], method: Devig
-) -> NDArray[np.float64]:
-    """Return the probabilities of the first quoted line, shape (n, 3)."""
+def line_of(odds: pd.DataFrame, bookmaker: str, moment: str) -> pd.DataFrame:
+    """Return the prices that a bookmaker quoted at a moment, columns `OUTCOMES` by match."""
+    return odds[(odds["bookmaker"] == bookmaker) & (odds["moment"] == moment)].set_index("match_id")[list(OUTCOMES)]
+
+
+def probabilities(matches: pd.DataFrame, odds: pd.DataFrame, lines: Sequence[Sequence[str]], method: Devig) -> Floats:
+    """Return the probabilities behind the first line that quotes each match, shape (n, 3); NaN where none does."""
     found = np.full((len(matches), 3), np.nan)
     for bookmaker, moment in lines:
-        quoted = odds[(odds["bookmaker"] == bookmaker) & (odds["moment"] == moment)].set_index("match_id")
+        quoted = line_of(odds, bookmaker, moment)
         missing = np.isnan(found[:, 0]) & matches["match_id"].isin(quoted.index).to_numpy()
         if missing.any():
-            chosen = quoted.loc[matches["match_id"].to_numpy()[missing], list(OUTCOMES)]
+            chosen = quoted.loc[matches["match_id"].to_numpy()[missing]]
             found[missing] = devig(chosen.to_numpy(dtype=np.float64), method)
     return found

@@ -13,6 +13,8 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from apps.ml.forecasting.arrays import Floats, Integers
+
 FLOOR: Final = 1e-15
 """Smallest probability that enters a logarithm."""
 
@@ -59,30 +61,30 @@ class Split:
 
     start: datetime
     end: datetime | None
-    train: NDArray[np.int64]
-    test: NDArray[np.int64]
+    train: Integers
+    test: Integers
 
 
-def log_loss_each(p: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
+def log_loss_each(p: ArrayLike, y: ArrayLike) -> Floats:
     """Return the logarithmic loss of every forecast in nats, shape (n,)."""
     forecasts, outcomes = _checked(p, y)
     chosen = forecasts[np.arange(outcomes.size), outcomes]
-    losses: NDArray[np.float64] = -np.log(np.maximum(chosen, FLOOR))
+    losses: Floats = -np.log(np.maximum(chosen, FLOOR))
     return losses
 
 
-def rps_each(p: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
+def rps_each(p: ArrayLike, y: ArrayLike) -> Floats:
     """Return the ranked probability score of every forecast, divided by 2 so that it lies in [0, 1]; shape (n,)."""
     forecasts, outcomes = _checked(p, y)
-    gap = np.cumsum(forecasts, axis=1)[:, :2] - np.cumsum(_hot(outcomes), axis=1)[:, :2]
-    scores: NDArray[np.float64] = (gap**2).sum(axis=1) / 2.0
+    gap = np.cumsum(forecasts, axis=1)[:, :2] - np.cumsum(_one_hot(outcomes), axis=1)[:, :2]
+    scores: Floats = (gap**2).sum(axis=1) / 2.0
     return scores
 
 
-def brier_each(p: ArrayLike, y: ArrayLike) -> NDArray[np.float64]:
+def brier_each(p: ArrayLike, y: ArrayLike) -> Floats:
     """Return the Brier score of every forecast, summed over the three outcomes, in [0, 2]; shape (n,)."""
     forecasts, outcomes = _checked(p, y)
-    scores: NDArray[np.float64] = ((forecasts - _hot(outcomes)) ** 2).sum(axis=1)
+    scores: Floats = ((forecasts - _one_hot(outcomes)) ** 2).sum(axis=1)
     return scores
 
 
@@ -107,33 +109,37 @@ def accuracy(p: ArrayLike, y: ArrayLike) -> float:
     return float((forecasts.argmax(axis=1) == outcomes).mean())
 
 
-def ece(p: ArrayLike, y: ArrayLike, bins: int = BINS) -> float:
+def ece(p: ArrayLike, y: ArrayLike) -> float:
     """Return the expected calibration error over equal-width bins, the three outcomes pooled; in [0, 1]."""
     forecasts, outcomes = _checked(p, y)
-    return float(_ece(forecasts.ravel(), _hot(outcomes).ravel(), _bins(forecasts.ravel(), bins), bins))
+    return binned_error(forecasts.ravel(), _one_hot(outcomes).ravel(), bins_of(forecasts.ravel()))
 
 
-def ece_limit(p: ArrayLike, quantile: float = 0.975, draws: int = 200, seed: int = 0, bins: int = BINS) -> float:
+def ece_limit(p: ArrayLike, quantile: float = 0.975, draws: int = 200) -> float:
     """Return the ECE that perfectly calibrated forecasts exceed with probability ``1 - quantile``.
 
     Outcomes are drawn from the forecasts themselves, so the limit depends on their number and distribution.
-
-    Parameters
-    ----------
-    p : array_like, shape (n, 3)
-        Forecasts.
-    quantile, draws, seed, bins
-        Quantile of the simulated errors, number of simulations, seed of the generator, bins of the error.
     """
     forecasts = np.asarray(p, dtype=np.float64)
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(0)
     flat, bounds = forecasts.ravel(), np.cumsum(forecasts, axis=1)[:, :2]
-    place = _bins(flat, bins)
+    place = bins_of(flat)
     errors = np.empty(draws)
     for draw in range(draws):
         outcomes = (generator.random((len(forecasts), 1)) >= bounds).sum(axis=1)
-        errors[draw] = _ece(flat, _hot(outcomes).ravel(), place, bins)
+        errors[draw] = binned_error(flat, _one_hot(outcomes).ravel(), place)
     return float(np.quantile(errors, quantile))
+
+
+def bins_of(p: Floats) -> Integers:
+    """Return the number of the bin of each probability, shape (n,)."""
+    return np.minimum((p * BINS).astype(np.int64), BINS - 1)
+
+
+def binned_error(p: Floats, hit: NDArray[Any], place: Integers) -> float:
+    """Return the calibration error of probabilities in their bins; `hit` says which of them came true."""
+    gap = np.bincount(place, weights=p - hit, minlength=BINS)
+    return float(np.abs(gap).sum() / p.size)
 
 
 def score(p: ArrayLike, y: ArrayLike) -> Scores:
@@ -141,7 +147,7 @@ def score(p: ArrayLike, y: ArrayLike) -> Scores:
     return Scores(len(np.asarray(y)), log_loss(p, y), rps(p, y), brier(p, y), accuracy(p, y), ece(p, y))
 
 
-def devig(odds: ArrayLike, method: Devig = "power") -> NDArray[np.float64]:
+def devig(odds: ArrayLike, method: Devig = "power") -> Floats:
     """Return the fair probabilities of decimal prices, shape (n, 3); a row with a missing price is NaN.
 
     Parameters
@@ -162,7 +168,7 @@ def devig(odds: ArrayLike, method: Devig = "power") -> NDArray[np.float64]:
         fair = _shin(inverse)
     else:
         raise ValueError(f"unknown method {method!r}")
-    normal: NDArray[np.float64] = fair / fair.sum(axis=1, keepdims=True)
+    normal: Floats = fair / fair.sum(axis=1, keepdims=True)
     return normal
 
 
@@ -208,19 +214,29 @@ def paired_bootstrap(
         Number of resamples, level of the interval, seed of the generator.
     """
     values = np.asarray(difference, dtype=np.float64)
+    return ratio_bootstrap(values, np.ones(values.size), days, draws, level, seed)
+
+
+def ratio_bootstrap(
+    gains: Floats, stakes: Floats, days: ArrayLike, draws: int = 1000, level: float = 0.95, seed: int = 0
+) -> Interval:
+    """Return the sum of gains over that of stakes, shape (n,) both, with a bootstrap interval over match days.
+
+    Matches of one day are drawn together, because they are correlated.
+    """
     kinds, codes = np.unique(np.asarray(days), return_inverse=True)
-    sums = np.bincount(codes, weights=values, minlength=len(kinds))
-    counts = np.bincount(codes, minlength=len(kinds)).astype(np.float64)
+    gained = np.bincount(codes, weights=gains, minlength=len(kinds))
+    staked = np.bincount(codes, weights=stakes, minlength=len(kinds))
     generator = np.random.default_rng(seed)
-    means = np.empty(draws)
+    ratios = np.empty(draws)
     for draw in range(draws):
         chosen = generator.integers(len(kinds), size=len(kinds))
-        means[draw] = sums[chosen].sum() / counts[chosen].sum()
-    low, high = np.quantile(means, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
-    return Interval(float(values.mean()), float(low), float(high), values.size, len(kinds))
+        ratios[draw] = gained[chosen].sum() / staked[chosen].sum()
+    low, high = np.quantile(ratios, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
+    return Interval(float(gains.sum() / stakes.sum()), float(low), float(high), gains.size, len(kinds))
 
 
-def _checked(p: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def _checked(p: ArrayLike, y: ArrayLike) -> tuple[Floats, Integers]:
     forecasts = np.asarray(p, dtype=np.float64)
     outcomes = np.asarray(y).astype(np.int64)
     if forecasts.ndim != 2 or forecasts.shape[1] != 3 or forecasts.shape[0] != outcomes.size or outcomes.size == 0:
@@ -230,20 +246,11 @@ def _checked(p: ArrayLike, y: ArrayLike) -> tuple[NDArray[np.float64], NDArray[n
     return forecasts, outcomes
 
 
-def _hot(outcomes: NDArray[np.int64]) -> NDArray[np.float64]:
+def _one_hot(outcomes: Integers) -> Floats:
     return (outcomes[:, None] == np.arange(3)).astype(np.float64)
 
 
-def _bins(flat: NDArray[np.float64], bins: int) -> NDArray[np.int64]:
-    return np.minimum((flat * bins).astype(np.int64), bins - 1)
-
-
-def _ece(flat: NDArray[np.float64], hit: NDArray[np.float64], place: NDArray[np.int64], bins: int) -> float:
-    gap = np.bincount(place, weights=flat - hit, minlength=bins)
-    return float(np.abs(gap).sum() / flat.size)
-
-
-def _power(inverse: NDArray[np.float64]) -> NDArray[np.float64]:
+def _power(inverse: Floats) -> Floats:
     """Solve ``sum(inverse ** k) = 1`` for every row by Newton's method, which is monotone from the left of the root."""
     logs = np.log(inverse)
     exponent = np.zeros((len(inverse), 1))
@@ -251,16 +258,16 @@ def _power(inverse: NDArray[np.float64]) -> NDArray[np.float64]:
         for _ in range(60):
             powers = np.exp(exponent * logs)
             exponent = exponent - (powers.sum(axis=1, keepdims=True) - 1.0) / (powers * logs).sum(axis=1, keepdims=True)
-    fair: NDArray[np.float64] = np.exp(exponent * logs)
+    fair: Floats = np.exp(exponent * logs)
     return fair
 
 
-def _shin(inverse: NDArray[np.float64]) -> NDArray[np.float64]:
+def _shin(inverse: Floats) -> Floats:
     """Solve for the share of insiders of every row by bisection."""
     total = inverse.sum(axis=1, keepdims=True)
     low, high = np.zeros_like(total), np.full_like(total, 0.9)
 
-    def fair_at(share: NDArray[np.float64]) -> NDArray[np.float64]:
+    def fair_at(share: Floats) -> Floats:
         root = np.sqrt(share**2 + 4.0 * (1.0 - share) * inverse**2 / total)
         return np.asarray((root - share) / (2.0 * (1.0 - share)))
 

@@ -12,50 +12,31 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from apps.ml.forecasting import scoring
+from apps.ml.forecasting.arrays import Floats, Integers
 from apps.ml.forecasting.estimators import REGISTRY
-from apps.ml.pipeline.columns import CALIBRATED, OUTCOMES
+from apps.ml.forecasting.prices import line_of
+from apps.ml.pipeline.columns import CALIBRATED
 
 EVERYTHING: Final = "every outcome"
 """Name of the strategy without a forecast: one unit on each outcome of each quoted match."""
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-
 
 @dataclass(frozen=True, slots=True)
 class Bets:
-    """Bets in the order of time, at most one on a match.
+    """Bets in the order of time, at most one on a match."""
 
-    Parameters
-    ----------
-    rows : ndarray of int, shape (n,)
-        Positions of the matches.
-    outcome : ndarray of int, shape (n,)
-        The outcome that is bet on: 0 home, 1 draw, 2 away.
-    p, price : ndarray, shape (n,)
-        Its probability by the model, and its decimal price.
-    gain : ndarray, shape (n,)
-        Profit of one unit: the price − 1, or −1.
-    """
-
-    rows: Ints
-    outcome: Ints
-    p: Floats
-    price: Floats
-    gain: Floats
+    rows: Integers  # positions of the matches, shape (n,)
+    outcome: Integers  # that is bet on: 0 home, 1 draw, 2 away, shape (n,)
+    p: Floats  # its probability by the model, shape (n,)
+    price: Floats  # decimal, shape (n,)
+    gain: Floats  # profit of one unit: the price − 1, or −1, shape (n,)
 
 
-def placed(p: Floats, prices: Floats, y: Ints, edge: float) -> Bets:
+def place_bets(p: Floats, prices: Floats, y: Integers, edge: float) -> Bets:
     """Return the bets: in each match the outcome with the largest probability × price, if above 1 + `edge`.
 
-    Parameters
-    ----------
-    p, prices : ndarray, shape (n, 3)
-        Forecasts and decimal prices; a match without prices has NaN.
-    y : ndarray of int, shape (n,)
-        Outcomes.
-    edge : float
-        Least expected profit of a unit.
+    Forecasts and decimal prices have shape (n, 3); a match without prices has NaN.
     """
     value = np.where(np.isfinite(prices), p * prices, -np.inf)
     outcome = value.argmax(axis=1)
@@ -71,26 +52,9 @@ def kelly(p: Floats, price: Floats, fraction: float) -> Floats:
     return np.maximum(share, 0.0)
 
 
-def returned(
-    profit: Floats, staked: Floats, days: NDArray[Any], draws: int, level: float, seed: int = 0
-) -> dict[str, Any]:
+def return_on_stakes(profit: Floats, staked: Floats, days: NDArray[Any], draws: int, level: float) -> dict[str, Any]:
     """Return profit over stakes with its bootstrap interval over match days."""
-    kinds, codes = np.unique(days, return_inverse=True)
-    gains = np.bincount(codes, weights=profit, minlength=len(kinds))
-    stakes = np.bincount(codes, weights=staked, minlength=len(kinds))
-    generator = np.random.default_rng(seed)
-    ratios = np.empty(draws)
-    for draw in range(draws):
-        chosen = generator.integers(len(kinds), size=len(kinds))
-        ratios[draw] = gains[chosen].sum() / stakes[chosen].sum()
-    low, high = np.quantile(ratios, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
-    return {
-        "mean": float(profit.sum() / staked.sum()),
-        "low": float(low),
-        "high": float(high),
-        "n": len(profit),
-        "days": len(kinds),
-    }
+    return scoring.ratio_bootstrap(profit, staked, days, draws, level).as_dict()
 
 
 def drawdown(days: NDArray[Any], profit: Floats) -> float:
@@ -115,9 +79,7 @@ def bankroll(days: NDArray[Any], share: Floats, gain: Floats, day_limit: float) 
     return float(running[-1]), float((1.0 - running / highest).max())
 
 
-def closing_value(
-    bets: Bets, closing: Floats, days: NDArray[Any], draws: int, level: float, seed: int = 0
-) -> dict[str, Any] | None:
+def closing_value(bets: Bets, closing: Floats, days: NDArray[Any], draws: int, level: float) -> dict[str, Any] | None:
     """Return the mean logarithm of price over fair closing price, and how often it is above 0.
 
     Above 0, the market moved towards the bet after it was placed. None when no bet has a closing price.
@@ -127,7 +89,7 @@ def closing_value(
     if not seen.any():
         return None
     value = np.log(bets.price[seen] * fair[seen])
-    found = returned(value, np.ones(len(value)), days[seen], draws, level, seed)
+    found = return_on_stakes(value, np.ones(len(value)), days[seen], draws, level)
     return found | {"positive": float((value > 0.0).mean())}
 
 
@@ -160,14 +122,14 @@ def simulation(
     names = [best, *(name for name in models if name != best and REGISTRY[name].uses_market)]
     found = []
     for line in section["lines"]:
-        quoted = odds[(odds["bookmaker"] == line["bookmaker"]) & (odds["moment"] == line["moment"])]
-        prices = quoted.set_index("match_id")[list(OUTCOMES)].reindex(any_rows["match_id"]).to_numpy(dtype=np.float64)
+        quoted = line_of(odds, line["bookmaker"], line["moment"])
+        prices = quoted.reindex(any_rows["match_id"]).to_numpy(dtype=np.float64)
         matches = int(np.isfinite(prices[:, 0]).sum())
         if not matches:
             continue
         shown = [_everything(prices, y, days, evaluate)]
         for name in names:
-            bets = placed(models[name][CALIBRATED].to_numpy(), prices, y, section["edge"])
+            bets = place_bets(models[name][CALIBRATED].to_numpy(), prices, y, section["edge"])
             shown += _strategies(name, bets, closing, days[bets.rows], section, evaluate)
         about = {"line": line["name"], "matches": matches}
         found += [about | row for row in shown]
@@ -239,7 +201,7 @@ def _signed(value: float, form: str) -> str:
     return format(value, form).replace("-", "−")
 
 
-def _everything(prices: Floats, y: Ints, days: NDArray[Any], evaluate: dict[str, Any]) -> dict[str, Any]:
+def _everything(prices: Floats, y: Integers, days: NDArray[Any], evaluate: dict[str, Any]) -> dict[str, Any]:
     """Return the strategy without a forecast; its loss is the margin of the line."""
     quoted = np.isfinite(prices[:, 0])
     won = prices[quoted, y[quoted]]
@@ -251,7 +213,7 @@ def _everything(prices: Floats, y: Ints, days: NDArray[Any], evaluate: dict[str,
         "stakes": "flat",
         "bets": 3 * len(won),
         "profit": float(profit.sum()),
-        "roi": returned(profit, staked, days[quoted], draws, level),
+        "roi": return_on_stakes(profit, staked, days[quoted], draws, level),
         "fall": drawdown(days[quoted], profit),
         "end": None,
         "clv": None,
@@ -259,12 +221,7 @@ def _everything(prices: Floats, y: Ints, days: NDArray[Any], evaluate: dict[str,
 
 
 def _strategies(
-    name: str,
-    bets: Bets,
-    closing: Floats,
-    days: NDArray[Any],
-    section: dict[str, Any],
-    evaluate: dict[str, Any],
+    name: str, bets: Bets, closing: Floats, days: NDArray[Any], section: dict[str, Any], evaluate: dict[str, Any]
 ) -> list[dict[str, Any]]:
     """Return flat stakes and fractional Kelly of one model at one line."""
     about = {"model": name, "inputs": REGISTRY[name].inputs, "bets": len(bets.rows)}
@@ -280,7 +237,7 @@ def _strategies(
         | {
             "stakes": "flat",
             "profit": float(bets.gain.sum()),
-            "roi": returned(bets.gain, np.ones(len(bets.gain)), days, draws, level),
+            "roi": return_on_stakes(bets.gain, np.ones(len(bets.gain)), days, draws, level),
             "fall": drawdown(days, bets.gain),
             "end": None,
             "clv": clv,
@@ -289,7 +246,7 @@ def _strategies(
         | {
             "stakes": "kelly",
             "profit": end - 1.0,
-            "roi": returned(share * bets.gain, share, days, draws, level),
+            "roi": return_on_stakes(share * bets.gain, share, days, draws, level),
             "fall": deepest,
             "end": end,
             "clv": clv,

@@ -12,8 +12,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from apps.ml.forecasting import scoring
+from apps.ml.forecasting.arrays import Floats, Integers
+from apps.ml.forecasting.prices import probabilities
 from apps.ml.pipeline import files
-from apps.ml.pipeline.columns import CALIBRATED, OUTCOMES
+from apps.ml.pipeline.columns import CALIBRATED
 
 MOVED: Final = ("table_moved_home", "table_moved_away")
 """Features: levels by which a side was promoted before the season, negative when it was relegated."""
@@ -37,24 +39,14 @@ MONTHS: Final = (
     "July", "August", "September", "October", "November", "December",
 )  # fmt: skip
 
-Floats = NDArray[np.float64]
-
 
 def closing_line(rows: pd.DataFrame, odds: pd.DataFrame, section: dict[str, Any]) -> Floats:
     """Return the fair probabilities of the closing prices that reports compare with, NaN without a price."""
     market = section["market"]
-    prices = odds[(odds["bookmaker"] == market["bookmaker"]) & (odds["moment"] == market["moment"])].set_index(
-        "match_id"
-    )
-    found = np.full((len(rows), 3), np.nan)
-    quoted = rows["match_id"].isin(prices.index).to_numpy()
-    if quoted.any():
-        chosen = prices.loc[rows.loc[quoted, "match_id"], list(OUTCOMES)].to_numpy()
-        found[quoted] = scoring.devig(chosen, section["devig"])
-    return found
+    return probabilities(rows, odds, [(market["bookmaker"], market["moment"])], section["devig"])
 
 
-def described(root: Path, match_ids: pd.Series, section: dict[str, Any]) -> dict[str, tuple[str, pd.Series]]:
+def groups_of(root: Path, match_ids: pd.Series, section: dict[str, Any]) -> dict[str, tuple[str, pd.Series]]:
     """Return, for each table of groups, the name of its column and the group of each match in the given order.
 
     Groups whose order is not that of their names are ordered categories.
@@ -101,12 +93,7 @@ def season_parts(progress: pd.Series) -> pd.Series:
 
 
 def by_group(
-    best: pd.DataFrame,
-    base: pd.DataFrame,
-    groups: pd.Series,
-    name: str,
-    line: Floats,
-    section: dict[str, Any],
+    best: pd.DataFrame, base: pd.DataFrame, groups: pd.Series, name: str, line: Floats, section: dict[str, Any]
 ) -> list[dict[str, Any]]:
     """Return the scores of the best model and of base rates for each group of matches, in the order of the groups.
 
@@ -176,5 +163,5 @@ def _gap(difference: pd.Series, days: NDArray[Any], section: dict[str, Any]) -> 
     return scoring.paired_bootstrap(difference.to_numpy(), days, draws=draws, level=level).as_dict()
 
 
-def _ordered(place: NDArray[np.int64], names: Sequence[str], index: pd.Index) -> pd.Series:
+def _ordered(place: Integers, names: Sequence[str], index: pd.Index) -> pd.Series:
     return pd.Series(pd.Categorical.from_codes(place.astype(np.int64), pd.Index(names), ordered=True), index=index)

@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from apps.ml.forecasting import estimators
+from apps.ml.forecasting.arrays import Floats
 from apps.ml.forecasting.estimators import Calibrated, Estimator, ModelFormatError
 from apps.ml.forecasting.estimators.base import places
 from apps.ml.forecasting.features import FeatureState
@@ -54,44 +54,22 @@ class BundleError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What the bundle was made from.
-
-    Parameters
-    ----------
-    world, estimator, inputs, profile : str
-        ``real`` or ``sandbox``; name of the estimator in the registry; inputs of the model, such as ``no odds``;
-        profile of the training.
-    as_of : datetime
-        Facts known before it were used; aware, UTC.
-    data_snapshot : int
-        Number of the data snapshot that was exported.
-    rows : int
-        Matches that it was trained on.
-    trained_from, trained_to : date
-        Days of their first and latest kick-off, UTC.
-    names : tuple of str
-        Columns of the features, in the order of the feature state.
-    params : mapping
-        Parameters of the whole pipeline.
-    sources_sha256 : str
-        Hash of the code of features, estimators and stages.
-    data_sha256, params_sha256, catalogue_sha256 : str
-        Hashes of the exported files, of the parameters with the profile, and of the run's whole catalogue of features;
-        empty in bundles that are older than these fields.
-    """
+    """What the bundle was made from."""
 
     world: str
-    estimator: str
-    inputs: str
+    estimator: str  # name in the registry of estimators
+    inputs: str  # such as ``no odds``
     profile: str
-    as_of: datetime
-    data_snapshot: int
-    rows: int
-    trained_from: date
+    as_of: datetime  # facts known before it were used; aware, UTC
+    data_snapshot: int  # number of the one that was exported
+    rows: int  # matches that it was trained on
+    trained_from: date  # day of their first kick-off, UTC
     trained_to: date
-    names: tuple[str, ...]
-    params: Mapping[str, Any]
-    sources_sha256: str
+    names: tuple[str, ...]  # columns of the features, in the order of the feature state
+    params: Mapping[str, Any]  # those of the whole pipeline
+    sources_sha256: str  # hash of the code of features, estimators and stages
+    # Hashes of the exported files, of the parameters with the profile, and of the run's whole catalogue of features;
+    # empty in bundles that are older than these fields.
     data_sha256: str = ""
     params_sha256: str = ""
     catalogue_sha256: str = ""
@@ -117,21 +95,11 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class ModelForecast:
-    """Forecasts of fixtures by the model.
+    """Forecasts of fixtures by the model."""
 
-    Parameters
-    ----------
-    p : ndarray, shape (n, 3)
-        Home, draw, away; calibrated.
-    goals : ndarray, shape (n, 2)
-        Expected goals of the home and of the away side.
-    contributions : dict of str to ndarray, shape (n,)
-        Log-odds of home against away by group of features; they sum to the raw score.
-    """
-
-    p: NDArray[np.float64]
-    goals: NDArray[np.float64]
-    contributions: dict[str, NDArray[np.float64]]
+    p: Floats  # home, draw, away; calibrated, shape (n, 3)
+    goals: Floats  # expected, of the home and of the away side, shape (n, 2)
+    contributions: dict[str, Floats]  # log-odds of home against away by group; they sum to the raw score
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +116,7 @@ class Bundle:
         """Return a new feature state that has observed the training data."""
         return FeatureState.from_bytes(self.state_bytes)
 
-    def forecast(self, values: NDArray[np.float64]) -> ModelForecast:
+    def forecast(self, values: Floats) -> ModelForecast:
         """Return the forecasts of features as `FeatureState.describe` gives them, shape (n, features)."""
         rounded = as_trained(values)
         return ModelForecast(
@@ -157,7 +125,7 @@ class Bundle:
             contributions=self.estimator.contributions(rounded),
         )
 
-    def features_sha256(self, row: NDArray[np.float64]) -> str:
+    def features_sha256(self, row: Floats) -> str:
         """Return the hash of the features of one fixture that the model uses, in 32 bits."""
         read = row[places(self.manifest.names, self.estimator.columns)]
         # Adding 0 turns -0 into 0; all NaN get the same bits.
@@ -165,7 +133,7 @@ class Bundle:
         return hashlib.sha256(rounded.tobytes()).hexdigest()
 
 
-def as_trained(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def as_trained(values: Floats) -> Floats:
     """Round features to 32 bits, as in the files that models are trained on."""
     return values.astype(np.float32).astype(np.float64)
 
@@ -176,7 +144,7 @@ def pack(
     model: Path,
     state: bytes,
     catalogue: list[dict[str, Any]],
-    golden: NDArray[np.float64],
+    golden: Floats,
     tolerance: float = GOLDEN_TOLERANCE,
 ) -> bytes:
     """Return the bundle as an uncompressed zip.
@@ -314,7 +282,7 @@ def running_python() -> str:
     return ".".join(platform.python_version_tuple()[:2])
 
 
-def _golden_rows(estimator: Estimator | Calibrated, values: NDArray[np.float64]) -> dict[str, Any]:
+def _golden_rows(estimator: Estimator | Calibrated, values: Floats) -> dict[str, Any]:
     return {
         "features": [[None if np.isnan(number) else number for number in row] for row in values.tolist()],
         "p": estimator.predict_proba(values).tolist(),

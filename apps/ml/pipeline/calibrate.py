@@ -9,29 +9,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from apps.ml.forecasting.arrays import Floats
 from apps.ml.forecasting.estimators import Calibrated, Calibration, Estimator, fit_calibration, load
 from apps.ml.pipeline import columns, files
 from apps.ml.pipeline.columns import CALIBRATED, RAW
 
 
-def calibrated_steps(
-    rows: pd.DataFrame, section: dict[str, Any], starts: Mapping[int, datetime]
-) -> NDArray[np.float64]:
+def calibrated_steps(rows: pd.DataFrame, section: dict[str, Any], starts: Mapping[int, datetime]) -> Floats:
     """Return the calibrated forecasts of one estimator, each step calibrated on the steps before it.
 
-    A step with fewer than ``least_past`` earlier forecasts is not calibrated. A match that was forecast before the
-    start of a step but ended after it is not used.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        Rows of `columns.OUT_OF_SAMPLE`.
-    section : dict
-        Section ``calibrate`` of the parameters.
-    starts : mapping of int to datetime
-        When the model of each step was fitted.
+    `starts` says when the model of each step was fitted. A step with fewer than ``least_past`` earlier forecasts is not
+    calibrated. A match that was forecast before the start of a step but ended after it is not used.
     """
     found = rows[RAW].to_numpy(copy=True)
     fold = rows["fold"].to_numpy()

@@ -36,39 +36,22 @@ SMOKE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class CardFacts:
-    """Stored facts of a version, from which its card is made.
-
-    Parameters
-    ----------
-    world, number, estimator, inputs, profile
-        Which version it is and what kind of model.
-    as_of : datetime
-        Facts known before it were used; aware, UTC.
-    rows, trained_from, trained_to
-        Number of training matches, and the days of the first and the last.
-    columns : int
-        Number of features that it uses.
-    metrics, gates
-        `data/metrics.json` of its evaluation, and the gates with their reasons.
-    lineage : mapping
-        Name of a hash, number or revision → its value, in the order shown.
-    comparison : mapping or None
-        ``champion`` (number), ``verdict``, ``reason``, ``n`` and ``criteria`` of the newest comparison.
-    """
+    """Stored facts of a version, from which its card is made."""
 
     world: str
     number: int
     estimator: str
     inputs: str
     profile: str
-    as_of: datetime
-    rows: int
-    trained_from: date
+    as_of: datetime  # facts known before it were used; aware, UTC
+    rows: int  # training matches
+    trained_from: date  # day of the first of them
     trained_to: date
-    columns: int
-    metrics: Mapping[str, Any]
+    columns: int  # number of features that it uses
+    metrics: Mapping[str, Any]  # `data/metrics.json` of its evaluation
     gates: Sequence[Mapping[str, Any]]
-    lineage: Mapping[str, str]
+    lineage: Mapping[str, str]  # name of a hash, number or revision → its value, in the order shown
+    # ``champion`` (number), ``verdict``, ``reason``, ``n`` and ``criteria`` of the newest comparison.
     comparison: Mapping[str, Any] | None = None
 
 
@@ -208,7 +191,10 @@ def _against_champion(facts: CardFacts) -> CardSection | None:
     if found is None:
         return None
     rows = tuple(
-        (line["name"], _number(line["candidate"]), _number(line["champion"]), _verdict(line), line["reason"])
+        (
+            *(line["name"], _number(line["candidate"]), _number(line["champion"])),
+            *("met" if line["passed"] else "not met", line["reason"]),
+        )
         for line in found["criteria"]
     )
     return CardSection(
@@ -255,10 +241,6 @@ def _number(value: float | None) -> str:
     if value is None:
         return ""
     return f"{value:,.0f}" if float(value).is_integer() and abs(value) >= 2 else f"{value:.4f}"
-
-
-def _verdict(line: Mapping[str, Any]) -> str:
-    return "met" if line["passed"] else "not met"
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -7,8 +7,7 @@ from typing import Final
 import pyarrow as pa
 
 from apps.ml.forecasting.features.schema import MATCHES, TIMESTAMP
-
-OUTCOMES: Final = ("home", "draw", "away")
+from apps.ml.forecasting.prices import OUTCOMES
 
 DESCRIBED: Final = MATCHES.append(pa.field("as_of", TIMESTAMP, nullable=False))
 """`data/finished.parquet` and `data/upcoming.parquet`, sorted by (as_of, kickoff_at, match_id)."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,13 +19,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from apps.ml.forecasting import scoring
+from apps.ml.forecasting.arrays import Floats, Integers
 from apps.ml.forecasting.features import StateFormatError
 from apps.ml.forecasting.features.schema import TIMESTAMP
 from apps.ml.pipeline import bundle as bundles
 from apps.ml.pipeline import files
 from apps.ml.pipeline.columns import CALIBRATED, RAW
 
-KEPT: Final = pa.schema(
+STORED: Final = pa.schema(
     [
         pa.field("match_id", pa.int64(), nullable=False),
         pa.field("as_of", TIMESTAMP, nullable=False),
@@ -43,37 +44,17 @@ GOLDEN_ROWS: Final = "golden rows"
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """One criterion of a comparison.
-
-    Parameters
-    ----------
-    name : str
-        What is compared.
-    candidate, champion, difference : float or None
-        The measure of both and candidate − champion, where the criterion has such numbers.
-    low, high : float or None
-        Bootstrap interval of the difference, where there is one.
-    bound : float or None
-        The bound that decides.
-    passed : bool
-        Whether the candidate meets the criterion.
-    reason : str
-        One sentence for people.
-    """
+    """One criterion of a comparison."""
 
     name: str
     passed: bool
-    reason: str
-    candidate: float | None = None
+    reason: str  # one sentence for people
+    candidate: float | None = None  # its measure, where the criterion has one
     champion: float | None = None
-    difference: float | None = None
-    low: float | None = None
+    difference: float | None = None  # candidate − champion
+    low: float | None = None  # bootstrap interval of the difference
     high: float | None = None
-    bound: float | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the line for JSON."""
-        return asdict(self)
+    bound: float | None = None  # what is allowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +87,7 @@ class ComparisonResult:
         return "not met: " + "; ".join(f"{criterion.name}: {criterion.reason}" for criterion in failed)
 
 
-def keep(root: Path, model: str) -> bytes:
+def stored_forecasts(root: Path, model: str) -> bytes:
     """Return the test forecasts of a model as parquet; equal forecasts give equal bytes."""
     import pyarrow.parquet as pq
 
@@ -118,21 +99,13 @@ def keep(root: Path, model: str) -> bytes:
     rows = rows.merge(about, on="match_id", validate="one_to_one").sort_values(["as_of", "match_id"])
     calibrated = rows.assign(**dict(zip(RAW, (rows[name] for name in CALIBRATED), strict=True)))
     buffer = io.BytesIO()
-    table = pa.Table.from_pandas(calibrated[KEPT.names], schema=KEPT, preserve_index=False)
+    table = pa.Table.from_pandas(calibrated[STORED.names], schema=STORED, preserve_index=False)
     pq.write_table(table.replace_schema_metadata(None), buffer, compression="zstd", store_schema=False)
     return buffer.getvalue()
 
 
 def compare(candidate: Contender, champion: Contender, section: Mapping[str, Any]) -> ComparisonResult:
-    """Compare a candidate with the champion.
-
-    Parameters
-    ----------
-    candidate, champion : Contender
-        The two versions.
-    section : mapping
-        Section ``compare`` of the parameters.
-    """
+    """Compare a candidate with the champion, by the section ``compare`` of the parameters."""
     own, other = _read(candidate), _read(champion)
     common = own.merge(other[["match_id", *RAW]], on="match_id", suffixes=("", "_other"), validate="one_to_one")
     n = len(common)
@@ -156,12 +129,8 @@ def compare(candidate: Contender, champion: Contender, section: Mapping[str, Any
 def forecast_criteria(common: pd.DataFrame, section: Mapping[str, Any]) -> list[Criterion]:
     """Return the criteria about the forecasts of the same matches.
 
-    Parameters
-    ----------
-    common : DataFrame
-        ``as_of``, ``competition``, ``outcome``, the candidate's `RAW` columns, and the champion's with ``_other``.
-    section : mapping
-        Section ``compare`` of the parameters.
+    `common` has ``as_of``, ``competition``, ``outcome``, the candidate's `RAW` columns, and the champion's with
+    ``_other``.
     """
     own = normal(common[RAW].to_numpy(dtype=np.float64))
     other = normal(common[[f"{name}_other" for name in RAW]].to_numpy(dtype=np.float64))
@@ -203,12 +172,7 @@ def files_criteria(candidate: Contender, champion: Contender) -> list[Criterion]
 def schema_criterion(*, read: Sequence[str], described: Sequence[str], before: Sequence[str] | None) -> Criterion:
     """Return the criterion that the feature state provides all columns that the candidate uses.
 
-    Parameters
-    ----------
-    read, described : sequence of str
-        Columns that the candidate uses, and those that its feature state provides.
-    before : sequence of str or None
-        Columns of the champion's state; None when its bundle cannot be read.
+    `before` are the columns of the champion's state; None when its bundle cannot be read.
     """
     missing = [name for name in read if name not in set(described)]
     if missing:
@@ -229,9 +193,9 @@ def schema_criterion(*, read: Sequence[str], described: Sequence[str], before: S
     )
 
 
-def normal(p: NDArray[np.float64]) -> NDArray[np.float64]:
+def normal(p: Floats) -> Floats:
     """Normalize forecasts that were stored in 32 bits, so that they sum to 1."""
-    found: NDArray[np.float64] = p / p.sum(axis=1, keepdims=True)
+    found: Floats = p / p.sum(axis=1, keepdims=True)
     return found
 
 
@@ -243,7 +207,7 @@ def _signed(value: float) -> str:
 
 def _read(contender: Contender) -> pd.DataFrame:
     if contender.forecasts is None:
-        return KEPT.empty_table().to_pandas()
+        return STORED.empty_table().to_pandas()
     return pd.read_parquet(io.BytesIO(contender.forecasts))
 
 
@@ -259,8 +223,8 @@ def _words_of_matches(candidate: Contender, champion: Contender, own: int, other
 def _paired(
     name: str,
     unit: str,
-    own: NDArray[np.float64],
-    other: NDArray[np.float64],
+    own: Floats,
+    other: Floats,
     days: NDArray[np.datetime64],
     allowance: float,
     section: Mapping[str, Any],
@@ -287,9 +251,7 @@ def _paired(
     )
 
 
-def _calibrated(
-    own: NDArray[np.float64], other: NDArray[np.float64], y: NDArray[np.int64], section: Mapping[str, Any]
-) -> Criterion:
+def _calibrated(own: Floats, other: Floats, y: Integers, section: Mapping[str, Any]) -> Criterion:
     perfect = scoring.ece_limit(own, section["ece_quantile"], section["ece_draws"])
     error, before = scoring.ece(own, y), scoring.ece(other, y)
     bound = max(perfect + section["ece_allowance"], before)
@@ -302,9 +264,7 @@ def _calibrated(
     )
 
 
-def _worst_competition(
-    competition: pd.Series, own: NDArray[np.float64], other: NDArray[np.float64], section: Mapping[str, Any]
-) -> Criterion:
+def _worst_competition(competition: pd.Series, own: Floats, other: Floats, section: Mapping[str, Any]) -> Criterion:
     name, least, allowance = "worst competition", section["competition_matches"], section["competition_allowance"]
     table = pd.DataFrame({"competition": competition.to_numpy(), "own": own, "other": other, "n": 1})
     means = table.groupby("competition", sort=True).agg({"own": "mean", "other": "mean", "n": "sum"})

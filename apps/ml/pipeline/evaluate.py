@@ -11,13 +11,14 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from apps.ml.forecasting import scoring
+from apps.ml.forecasting.arrays import Floats, Integers
 from apps.ml.forecasting.estimators import REGISTRY
 from apps.ml.forecasting.features.schema import TRUTH
+from apps.ml.forecasting.prices import line_of
 from apps.ml.pipeline import betting, breakdown, files, gates, reliability
-from apps.ml.pipeline.columns import CALIBRATED, OUTCOMES, RAW
+from apps.ml.pipeline.columns import CALIBRATED, RAW
 
 BASE: Final = "base_rates"
 """Estimator that every other must beat."""
@@ -31,17 +32,11 @@ LINES: Final = (
 )
 """Lines of prices that the models are compared with: name, bookmaker, moment."""
 
-CLOSING: Final = (
-    LINES[0],
-    ("average closing line", "Avg", "closing"),
-    ("closing line of Bet365", "B365", "closing"),
-)
+CLOSING: Final = (LINES[0], ("average closing line", "Avg", "closing"), ("closing line of Bet365", "B365", "closing"))
 """Lines that no model without odds can match, the best first; not every year has each."""
 
-Floats = NDArray[np.float64]
 
-
-def tested(forecasts: pd.DataFrame, steps: list[dict[str, Any]]) -> dict[str, pd.DataFrame]:
+def test_forecasts(forecasts: pd.DataFrame, steps: list[dict[str, Any]]) -> dict[str, pd.DataFrame]:
     """Return the forecasts of each model in the test steps, with the same matches in the same order."""
     numbers = [step["number"] for step in steps if step["purpose"] == "test"]
     rows = forecasts[forecasts["fold"].isin(numbers)]
@@ -49,11 +44,6 @@ def tested(forecasts: pd.DataFrame, steps: list[dict[str, Any]]) -> dict[str, pd
         str(name): part.sort_values(["as_of", "match_id"], ignore_index=True)
         for name, part in rows.groupby("model", sort=False)
     }
-
-
-def model_scores(models: dict[str, pd.DataFrame]) -> dict[str, Any]:
-    """Return the scores of each model after and before calibration."""
-    return {name: _scores(rows, CALIBRATED) | {"raw": _scores(rows, RAW)} for name, rows in models.items()}
 
 
 def comparisons(
@@ -69,12 +59,12 @@ def comparison(
 ) -> dict[str, Any] | None:
     """Return the same for one line (name, bookmaker, moment); None when it quotes no tested match."""
     name, bookmaker, moment = line
-    prices = odds[(odds["bookmaker"] == bookmaker) & (odds["moment"] == moment)].set_index("match_id")
+    prices = line_of(odds, bookmaker, moment)
     quoted = models[best]["match_id"].isin(prices.index).to_numpy()
     if not quoted.any():
         return None
     rows = {model: part[quoted] for model, part in models.items()}
-    p = scoring.devig(prices.loc[rows[best]["match_id"], list(OUTCOMES)].to_numpy(), section["devig"])
+    p = scoring.devig(prices.loc[rows[best]["match_id"]].to_numpy(), section["devig"])
     y, own = rows[best]["outcome"].to_numpy(dtype=np.int64), rows[best][CALIBRATED].to_numpy()
     return {
         "name": name,
@@ -94,29 +84,21 @@ def closing_line(
     section: dict[str, Any],
     least: int,
 ) -> dict[str, Any] | None:
-    """Return the comparison of `best` with the first line of `CLOSING` that quotes at least `least` tested matches.
-
-    Parameters
-    ----------
-    lines : list of dict
-        Result of `comparisons`.
-    """
+    """Return the comparison of `best` with the first line of `CLOSING` that quotes at least `least` tested matches."""
     compared = {line["name"]: line for line in lines}
     found = (compared.get(line[0]) or comparison(models, best, odds, section, line) for line in CLOSING)
     return next((one for one in found if one is not None and one["n"] >= least), None)
 
 
-def together(models: dict[str, pd.DataFrame], odds: pd.DataFrame, section: dict[str, Any]) -> dict[str, Any] | None:
+def on_common_matches(
+    models: dict[str, pd.DataFrame], odds: pd.DataFrame, section: dict[str, Any]
+) -> dict[str, Any] | None:
     """Return the scores of all lines and models on the matches that all lines quote, and their gaps to the first line.
 
     Lines that quote no tested match are left out. None when no line is left, or the lines share no match.
     """
     ids = next(iter(models.values()))["match_id"]
-    prices = {
-        name: odds[(odds["bookmaker"] == bookmaker) & (odds["moment"] == moment)].set_index("match_id")[list(OUTCOMES)]
-        for name, bookmaker, moment in LINES
-        if bookmaker != TRUTH
-    }
+    prices = {name: line_of(odds, bookmaker, moment) for name, bookmaker, moment in LINES if bookmaker != TRUTH}
     prices = {name: quoted for name, quoted in prices.items() if ids.isin(quoted.index).any()}
     shared = np.ones(len(ids), dtype=bool)
     for quoted in prices.values():
@@ -140,7 +122,7 @@ def together(models: dict[str, pd.DataFrame], odds: pd.DataFrame, section: dict[
     return {"reference": first, "n": int(shared.sum()), "rows": found}
 
 
-def paired(models: dict[str, pd.DataFrame], best: str, section: dict[str, Any]) -> list[dict[str, Any]]:
+def gaps_by_model(models: dict[str, pd.DataFrame], best: str, section: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the gap of each model to base rates and to the best model on the same matches."""
     found = []
     for name, rows in models.items():
@@ -153,7 +135,7 @@ def paired(models: dict[str, pd.DataFrame], best: str, section: dict[str, Any]) 
     return found
 
 
-def gaps(own: Floats, other: Floats, y: NDArray[np.int64], as_of: pd.Series, section: dict[str, Any]) -> dict[str, Any]:
+def gaps(own: Floats, other: Floats, y: Integers, as_of: pd.Series, section: dict[str, Any]) -> dict[str, Any]:
     """Return the mean differences own − other with their bootstrap intervals over match days."""
     days = as_of.dt.floor("D").to_numpy(dtype="datetime64[us]")
     draws, level = section["bootstrap_draws"], section["bootstrap_level"]
@@ -168,14 +150,16 @@ def evaluated(root: Path) -> dict[Path, Any]:
     params, manifest = files.read_params(root), files.RawManifest.read(root)
     section = params["evaluate"]
     steps = files.read_json(root / files.FOLDS)["folds"]
-    models = tested(files.read_frame(root / files.CALIBRATED), steps)
-    scores = model_scores(models)
+    models = test_forecasts(files.read_frame(root / files.CALIBRATED), steps)
+    scores: dict[str, Any] = {
+        name: _scores(rows, CALIBRATED) | {"raw": _scores(rows, RAW)} for name, rows in models.items()
+    }
     # Models that use prices are evaluated too, but are never served.
     best = min((name for name in scores if not REGISTRY[name].uses_market), key=lambda name: scores[name]["log_loss"])
     odds = files.read_frame(root / files.ODDS)
     lines = comparisons(models, best, odds, section)
     closing = breakdown.closing_line(models[best], odds, section)
-    groups = breakdown.described(root, models[best]["match_id"], section)
+    groups = breakdown.groups_of(root, models[best]["match_id"], section)
     tables = {
         table: breakdown.by_group(models[best], models[BASE], group, name, closing, section)
         for table, (name, group) in groups.items()
@@ -204,8 +188,8 @@ def evaluated(root: Path) -> dict[Path, Any]:
     }
     apart = {
         "steps": [step for step in steps if step["purpose"] == "test"],
-        "together": together(models, odds, section),
-        "paired": paired(models, best, section),
+        "together": on_common_matches(models, odds, section),
+        "paired": gaps_by_model(models, best, section),
         "groups": tables,
         "over_time": breakdown.over_time(models[best], models[BASE], closing),
         "reliability": reliability.by_competition(models[best], groups["competitions"][1], section),

@@ -19,6 +19,7 @@ from great_expectations.expectations.row_conditions import Column
 
 from apps.matches.records import GOALS_LIMIT, KickoffPrecision, MatchStatus
 from apps.ml.forecasting.features.schema import ROLES, STATS
+from apps.ml.forecasting.prices import OUTCOMES
 from apps.ml.pipeline import files
 from apps.ml.pipeline.columns import KEYS
 
@@ -77,17 +78,9 @@ BETWEEN_TEAMS: Final = "home_team_id - away_team_id"
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One expectation.
+    """One expectation."""
 
-    Parameters
-    ----------
-    name : str
-        What must hold, in a few words, for the error message.
-    expectation : Expectation
-        The expectation for Great Expectations.
-    """
-
-    name: str
+    name: str  # what must hold, in a few words, for the error message
     expectation: gxe.Expectation
 
 
@@ -106,39 +99,22 @@ def raw(as_of: pd.Timestamp) -> list[CheckedFile]:
         Column("status") == MatchStatus.FINISHED.value,
         Column("status") == MatchStatus.SCHEDULED.value,
     )
+    sides = ("home", "away")
     matches = [
         Check("there are matches", gxe.ExpectTableRowCountToBeBetween(min_value=1)),
-        Check("each match is there once", gxe.ExpectColumnValuesToBeUnique(column="match_id")),
+        Check("each match is there once", _once("match_id")),
         Check(
             "a pairing is not there twice at one time",
-            gxe.ExpectCompoundColumnsToBeUnique(
-                column_list=["season_id", "home_team_id", "away_team_id", "kickoff_at"]
-            ),
+            _once("season_id", "home_team_id", "away_team_id", "kickoff_at"),
         ),
-        Check(
-            "a team does not play itself",
-            gxe.ExpectColumnValuesToNotBeInSet(column=BETWEEN_TEAMS, value_set=[0]),
-        ),
-        Check(
-            "the status is a known one",
-            gxe.ExpectColumnValuesToBeInSet(column="status", value_set=[status.value for status in MatchStatus]),
-        ),
-        Check(
-            "the precision is minute or date",
-            gxe.ExpectColumnValuesToBeInSet(
-                column="kickoff_precision", value_set=[precision.value for precision in KickoffPrecision]
-            ),
-        ),
+        Check("a team does not play itself", gxe.ExpectColumnValuesToNotBeInSet(column=BETWEEN_TEAMS, value_set=[0])),
+        Check("the status is a known one", _one_of("status", [status.value for status in MatchStatus])),
+        Check("the precision is minute or date", _one_of("kickoff_precision", [one.value for one in KickoffPrecision])),
         Check(
             "the kick-off is a plausible time",
             _between("kickoff_at", FIRST_KICKOFF.isoformat(), (as_of + FURTHEST_FIXTURE).isoformat()),
         ),
-        Check(
-            "a result is known after the kick-off",
-            gxe.ExpectColumnPairValuesAToBeGreaterThanB(
-                column_A="known_at", column_B="kickoff_at", ignore_row_if=EITHER
-            ),
-        ),
+        Check("a result is known after the kick-off", _after("known_at", "kickoff_at")),
         Check(
             "no result was known after the export's as_of",
             _between("known_at", FIRST_KICKOFF.isoformat(), as_of.isoformat(), strict_max=True),
@@ -152,44 +128,35 @@ def raw(as_of: pd.Timestamp) -> list[CheckedFile]:
                 f"a finished match has {side} goals",
                 gxe.ExpectColumnValuesToNotBeNull(column=f"{side}_goals", row_condition=finished),
             )
-            for side in ("home", "away")
+            for side in sides
         ),
         *(
             Check(
                 f"a fixture has no {side} goals",
                 gxe.ExpectColumnValuesToBeNull(column=f"{side}_goals", row_condition=scheduled),
             )
-            for side in ("home", "away")
+            for side in sides
         ),
         Check("a fixture lies after as_of", _between("kickoff_at", as_of.isoformat(), None, row_condition=scheduled)),
         *(
             Check(f"{side} goals lie between 0 and {GOALS_LIMIT}", _between(f"{side}_goals", 0, GOALS_LIMIT))
-            for side in ("home", "away")
+            for side in sides
         ),
         *(Check(f"{name} lie between 0 and {COUNT_LIMIT}", _between(name, 0, COUNT_LIMIT)) for name in STATS),
         Check("the level lies between 0 and 20", _between("level", 0, 20)),
     ]
     odds = [
-        Check(
-            "a price is there once",
-            gxe.ExpectCompoundColumnsToBeUnique(column_list=["match_id", "bookmaker", "moment"]),
-        ),
-        Check(
-            "the moment is opening or closing",
-            gxe.ExpectColumnValuesToBeInSet(column="moment", value_set=["opening", "closing"]),
-        ),
+        Check("a price is there once", _once("match_id", "bookmaker", "moment")),
+        Check("the moment is opening or closing", _one_of("moment", ["opening", "closing"])),
         *(
             Check(f"the {outcome} price lies above 1", _between(outcome, 1.0, LARGEST_PRICE, strict_min=True))
-            for outcome in ("home", "draw", "away")
+            for outcome in OUTCOMES
         ),
     ]
     lineups = [
-        Check(
-            "a player is there once in a part of a match",
-            gxe.ExpectCompoundColumnsToBeUnique(column_list=["match_id", "player_id", "role"]),
-        ),
-        Check("the side is home or away", gxe.ExpectColumnValuesToBeInSet(column="side", value_set=["home", "away"])),
-        Check("the role is a known one", gxe.ExpectColumnValuesToBeInSet(column="role", value_set=list(ROLES))),
+        Check("a player is there once in a part of a match", _once("match_id", "player_id", "role")),
+        Check("the side is home or away", _one_of("side", sides)),
+        Check("the role is a known one", _one_of("role", ROLES)),
         Check(
             "no line-up was known after the export's as_of",
             _between("known_at", None, as_of.isoformat(), strict_max=True),
@@ -206,24 +173,13 @@ def finished(as_of: pd.Timestamp, least_rows: int) -> list[CheckedFile]:
     """Return the checks of finished matches."""
     checks = [
         Check(f"there are at least {least_rows} matches", gxe.ExpectTableRowCountToBeBetween(min_value=least_rows)),
-        Check("each match is there once", gxe.ExpectColumnValuesToBeUnique(column="match_id")),
-        Check(
-            "only finished matches",
-            gxe.ExpectColumnValuesToBeInSet(column="status", value_set=[MatchStatus.FINISHED.value]),
-        ),
+        Check("each match is there once", _once("match_id")),
+        Check("only finished matches", _one_of("status", [MatchStatus.FINISHED.value])),
         Check("home goals are there", gxe.ExpectColumnValuesToNotBeNull(column="home_goals")),
         Check("away goals are there", gxe.ExpectColumnValuesToNotBeNull(column="away_goals")),
         Check("the moment of the result is there", gxe.ExpectColumnValuesToNotBeNull(column="known_at")),
-        Check(
-            "a match is forecast before its result is known",
-            gxe.ExpectColumnPairValuesAToBeGreaterThanB(column_A="known_at", column_B="as_of", ignore_row_if=EITHER),
-        ),
-        Check(
-            "a match is forecast not later than its kick-off",
-            gxe.ExpectColumnPairValuesAToBeGreaterThanB(
-                column_A="kickoff_at", column_B="as_of", or_equal=True, ignore_row_if=EITHER
-            ),
-        ),
+        Check("a match is forecast before its result is known", _after("known_at", "as_of")),
+        Check("a match is forecast not later than its kick-off", _after("kickoff_at", "as_of", or_equal=True)),
         Check(
             "every result was known before the export's as_of",
             _between("known_at", None, as_of.isoformat(), strict_max=True),
@@ -236,19 +192,11 @@ def upcoming(as_of: pd.Timestamp) -> list[CheckedFile]:
     """Return the checks of fixtures; there may be none."""
     nothing = ("home_goals", "away_goals", "known_at", *STATS)
     checks = [
-        Check("each fixture is there once", gxe.ExpectColumnValuesToBeUnique(column="match_id")),
-        Check(
-            "only scheduled matches",
-            gxe.ExpectColumnValuesToBeInSet(column="status", value_set=[MatchStatus.SCHEDULED.value]),
-        ),
+        Check("each fixture is there once", _once("match_id")),
+        Check("only scheduled matches", _one_of("status", [MatchStatus.SCHEDULED.value])),
         Check("a fixture lies after the export's as_of", _between("kickoff_at", as_of.isoformat(), None)),
         Check("a fixture is forecast not before the export's as_of", _between("as_of", as_of.isoformat(), None)),
-        Check(
-            "a fixture is forecast not later than its kick-off",
-            gxe.ExpectColumnPairValuesAToBeGreaterThanB(
-                column_A="kickoff_at", column_B="as_of", or_equal=True, ignore_row_if=EITHER
-            ),
-        ),
+        Check("a fixture is forecast not later than its kick-off", _after("kickoff_at", "as_of", or_equal=True)),
         *(Check(f"a fixture has no {name}", gxe.ExpectColumnValuesToBeNull(column=name)) for name in nothing),
     ]
     return [CheckedFile(files.UPCOMING, ("match_id",), checks)]
@@ -257,19 +205,13 @@ def upcoming(as_of: pd.Timestamp) -> list[CheckedFile]:
 def features(units: Sequence[str], required: Sequence[str], rows: int) -> list[CheckedFile]:
     """Return the checks of the features: a row for each match, and plausible values.
 
-    Parameters
-    ----------
-    units : sequence of str
-        Units of the features; `ranges` has added the smallest and largest value of each unit to the frame.
-    required : sequence of str
-        Features that must not be missing in any row.
-    rows : int
-        Number of matches, finished and upcoming.
+    `ranges` has added the smallest and largest value of each of the `units` to the frame; the `required` features must
+    not be missing in any row.
     """
     checks = [
         Check("there is a row for each match", gxe.ExpectTableRowCountToEqual(value=rows)),
-        Check("each match is there once", gxe.ExpectColumnValuesToBeUnique(column="match_id")),
-        Check("the outcome is 0, 1 or 2", gxe.ExpectColumnValuesToBeInSet(column="outcome", value_set=[0, 1, 2])),
+        Check("each match is there once", _once("match_id")),
+        Check("the outcome is 0, 1 or 2", _one_of("outcome", [0, 1, 2])),
         *(Check(f"{name} is there", gxe.ExpectColumnValuesToNotBeNull(column=name)) for name in required),
         *(
             Check(f"no {unit} is too {word}", _between(f"{which} {unit}", *BOUNDS.get(unit, WIDEST)))
@@ -315,3 +257,17 @@ def ranges(path: Path, catalogue: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
 def _between(column: str, least: Any, most: Any, **more: Any) -> gxe.Expectation:
     return gxe.ExpectColumnValuesToBeBetween(column=column, min_value=least, max_value=most, **more)
+
+
+def _once(*columns: str) -> gxe.Expectation:
+    if len(columns) == 1:
+        return gxe.ExpectColumnValuesToBeUnique(column=columns[0])
+    return gxe.ExpectCompoundColumnsToBeUnique(column_list=list(columns))
+
+
+def _one_of(column: str, values: Sequence[Any]) -> gxe.Expectation:
+    return gxe.ExpectColumnValuesToBeInSet(column=column, value_set=list(values))
+
+
+def _after(later: str, earlier: str, **more: Any) -> gxe.Expectation:
+    return gxe.ExpectColumnPairValuesAToBeGreaterThanB(column_A=later, column_B=earlier, ignore_row_if=EITHER, **more)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final
@@ -63,7 +64,7 @@ def catalogue_of(state: FeatureState, params: dict[str, Any]) -> list[dict[str, 
     """Return a row for each column of both files, with its inputs."""
     market = FeatureState.new(params["features"], MARKET)
     parts = zip(INPUTS, (state.catalogue, market.catalogue, LINE), strict=True)
-    return [feature.as_dict() | {"inputs": inputs} for inputs, features in parts for feature in features]
+    return [asdict(feature) | {"inputs": inputs} for inputs, features in parts for feature in features]
 
 
 def write(

@@ -55,24 +55,12 @@ NO_ODDS: Final = "no odds"
 
 @dataclass(frozen=True, slots=True)
 class RawManifest:
-    """What was exported.
-
-    Parameters
-    ----------
-    world : str
-        ``real`` or ``sandbox``.
-    as_of : datetime
-        Facts known before it, fixtures after it; aware, UTC.
-    profile : str
-        Section of ``train`` in the parameters.
-    rows, odds_rows, lineup_rows : int
-        Rows of the files of matches, odds and line-ups.
-    """
+    """What was exported."""
 
     world: str
-    as_of: datetime
-    profile: str
-    rows: int
+    as_of: datetime  # facts known before it, fixtures after it; aware, UTC
+    profile: str  # section of ``train`` in the parameters
+    rows: int  # of matches
     odds_rows: int
     lineup_rows: int = 0
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from apps.ml.forecasting.arrays import Floats
 from apps.ml.pipeline import files
 
 FOLDER: Final = Path(".steps")
@@ -37,18 +37,10 @@ LIBRARIES: Final = ("numpy", "scipy", "pandas", "scikit-learn", "xgboost", "numb
 
 @dataclass(frozen=True, slots=True)
 class StepForecast:
-    """The forecasts of a model in a step.
+    """The forecasts of a model in a step."""
 
-    Parameters
-    ----------
-    p : ndarray, shape (test rows, 3)
-        Its forecasts.
-    seconds : float
-        Duration of fit and forecast.
-    """
-
-    p: NDArray[np.float64]
-    seconds: float
+    p: Floats  # shape (test rows, 3)
+    seconds: float  # duration of fit and forecast
 
 
 def key_of(root: Path, params: Mapping[str, Any]) -> str:
@@ -64,15 +56,7 @@ def key_of(root: Path, params: Mapping[str, Any]) -> str:
 
 
 class FinishedSteps:
-    """Saved steps under one key.
-
-    Parameters
-    ----------
-    root : Path
-        The workspace.
-    key : str
-        See `key_of`.
-    """
+    """Saved steps of the workspace `root` under one key, see `key_of`."""
 
     def __init__(self, root: Path, key: str) -> None:
         self._folder = root / FOLDER / key
@@ -94,7 +78,7 @@ class FinishedSteps:
 
     def write(self, number: int, forecasts: Mapping[str, StepForecast]) -> None:
         """Save the forecasts of a step."""
-        arrays: dict[str, NDArray[np.float64]] = {}
+        arrays: dict[str, Floats] = {}
         for name, forecast in forecasts.items():
             arrays |= {f"p {name}": forecast.p, f"seconds {name}": np.array(forecast.seconds)}
         unfinished = self._path(number).with_suffix(".new")

@@ -4,18 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from apps.ml.forecasting import scoring
+from apps.ml.forecasting.arrays import Floats
 
 
-def passed(
-    p: NDArray[np.float64],
-    best: str,
-    scores: dict[str, dict[str, float]],
-    section: dict[str, Any],
-) -> list[dict[str, Any]]:
+def passed(p: Floats, best: str, scores: dict[str, dict[str, float]], section: dict[str, Any]) -> list[dict[str, Any]]:
     """Return each gate with its measured value, its bound, whether it passed and why.
 
     Parameters
@@ -64,13 +57,8 @@ def no_better_than_possible(closing: dict[str, Any] | None, section: dict[str, A
     The market has more information than such a model. A model that comes too near to it has a leak, which the names of
     its columns need not reveal.
 
-    Parameters
-    ----------
-    closing : dict or None
-        Comparison of the model with a closing line, as `evaluate.comparison` returns it; None when no line was quoted
-        often enough. The name of the gate then says that nothing was checked.
-    section : dict
-        Section ``gates`` of the parameters.
+    `closing` is the result of `evaluate.comparison`; None when no line was quoted often enough. The name of the gate
+    then says that nothing was checked.
     """
     name, least = "no better than possible", section["least_gap_rps"]
     if closing is None:

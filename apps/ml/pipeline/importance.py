@@ -6,13 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from apps.ml.forecasting import scoring
+from apps.ml.forecasting.arrays import Floats
 from apps.ml.forecasting.estimators import Estimator
 from apps.ml.pipeline.refits import RefitData
-
-Floats = NDArray[np.float64]
 
 
 def shuffled(

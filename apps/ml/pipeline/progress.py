@@ -50,26 +50,12 @@ def storable(text: str) -> str:
 class Progress:
     """The progress of a run, updated line by line.
 
-    Parameters
-    ----------
-    names : list of str
-        The stages.
-    stages : iterable of dict
-        Stages of earlier attempts of the same run; those they finished count as done.
-    log : str
-        Output of earlier attempts.
-
-    Attributes
-    ----------
-    stages : list of dict
-        ``{name, status, started_at, seconds}`` in the order of the DAG; `status` is waiting, running, interrupted,
-        done, unchanged or failed.
-    ended_by : Signals or None
-        The signal that ended the stage that failed.
+    Stages and log are those of earlier attempts of the same run; stages that they finished count as done.
     """
 
     def __init__(self, names: list[str], *, stages: Iterable[Mapping[str, Any]] = (), log: str = "") -> None:
         before = {stage["name"]: stage for stage in stages}
+        # {name, status, started_at, seconds} in the order of the DAG; the statuses are the constants above.
         self.stages: list[dict[str, Any]] = [dict(before.get(name) or _untouched(name)) for name in names]
         self._lines: deque[str] = deque(log.splitlines(), maxlen=LOG_LINES)
         self._began: datetime | None = None
@@ -81,7 +67,7 @@ class Progress:
             if stage["status"] in (RUNNING, INTERRUPTED, FAILED):
                 stage |= _untouched(stage["name"])
         self._attempt: deque[str] = deque(maxlen=LOG_LINES)
-        self.ended_by: signal.Signals | None = None
+        self.ended_by: signal.Signals | None = None  # the signal that ended the stage that failed
 
     @property
     def log(self) -> str:

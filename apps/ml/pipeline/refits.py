@@ -10,44 +10,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apps.ml.forecasting import scoring
+from apps.ml.forecasting.arrays import Floats, Integers
 from apps.ml.forecasting.estimators import REGISTRY, Estimator, create
 from apps.ml.forecasting.estimators.base import chosen
 
 LOGIT: Final = "logit"
 """Estimator that measures a family of features alone."""
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-
 
 @dataclass(frozen=True, slots=True)
 class RefitData:
-    """Training matches and later test matches, both in the order of time.
+    """Training matches and later test matches, both in the order of time."""
 
-    Parameters
-    ----------
-    names : tuple of str
-        Names of the columns.
-    X_train, X_test : ndarray, shape (n, k) and (m, k)
-        Features of the matches known at the time of the fit, and of those forecast after it.
-    y_train, y_test : ndarray of int, shape (n,) and (m,)
-        Outcomes.
-    test_days : ndarray, shape (m,)
-        Days of the test matches, for bootstrap intervals.
-    seed : int
-        Seed of the fits.
-    draws, level
-        Number of resamples and level of the intervals.
-    """
-
-    names: tuple[str, ...]
-    X_train: Floats
-    y_train: Ints
-    X_test: Floats
-    y_test: Ints
-    test_days: NDArray[Any]
+    names: tuple[str, ...]  # of the columns
+    X_train: Floats  # matches known at the time of the fit, shape (n, k)
+    y_train: Integers  # outcomes, shape (n,)
+    X_test: Floats  # those forecast after it, shape (m, k)
+    y_test: Integers
+    test_days: NDArray[Any]  # days of the test matches, for bootstrap intervals, shape (m,)
     seed: int
-    draws: int
+    draws: int  # resamples of the intervals
     level: float
 
     def latest(self, rows: int) -> RefitData:
@@ -111,7 +93,7 @@ def narrowed(section: Mapping[str, Any], names: Sequence[str], dropped: Collecti
         else:
             found[key] = narrowed(value, names, dropped) if isinstance(value, Mapping) else value
     if "columns" in section:
-        kept = chosen(names, section["columns"], section.get("leave_out", ()))
+        kept = chosen(names, section)
         found |= {"columns": [name for name in kept if name not in dropped], "leave_out": []}
     return found
 
@@ -167,11 +149,7 @@ def family_alone(data: RefitData, names: Sequence[str], l2: float) -> dict[str, 
     """Return the scores of a logit on these columns alone on the test matches."""
     narrow = data.only(names)
     p = narrow.fitted(LOGIT, {"columns": list(names), "l2": l2}).predict_proba(narrow.X_test)
-    return {
-        "columns": len(names),
-        "log_loss": scoring.log_loss(p, data.y_test),
-        "rps": scoring.rps(p, data.y_test),
-    }
+    return {"columns": len(names), "log_loss": scoring.log_loss(p, data.y_test), "rps": scoring.rps(p, data.y_test)}
 
 
 def screened(data: RefitData, most: int) -> list[str]:

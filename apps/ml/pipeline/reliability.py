@@ -9,33 +9,24 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from apps.ml.forecasting import scoring
-from apps.ml.pipeline.columns import CALIBRATED, OUTCOMES, RAW
-
-Floats = NDArray[np.float64]
+from apps.ml.forecasting.arrays import Floats
+from apps.ml.forecasting.prices import OUTCOMES
+from apps.ml.pipeline.columns import CALIBRATED, RAW
 
 
 def by_outcome(rows: pd.DataFrame, section: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return, for each outcome, the bins of its calibrated forecasts and its error before and after calibration.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        Rows of `columns.FORECASTS` of one model.
-    section : dict
-        Section ``evaluate`` of the parameters.
-    """
+    """Return, for each outcome, the bins of its calibrated forecasts and its error before and after calibration."""
     found = []
     for place, outcome in enumerate(OUTCOMES):
         hit = (rows["outcome"] == place).to_numpy()
         raw, own = rows[RAW[place]].to_numpy(), rows[CALIBRATED[place]].to_numpy()
-        bins = scoring.BINS
         found.append(
             {
                 "outcome": outcome,
-                "bins": binned(own, hit, bins),
-                "ece": error(own, hit, bins),
+                "bins": binned(own, hit),
+                "ece": error(own, hit),
                 "ece_limit": limit(own, section),
-                "before": {"bins": binned(raw, hit, bins), "ece": error(raw, hit, bins)},
+                "before": {"bins": binned(raw, hit), "ece": error(raw, hit)},
             }
         )
     return found
@@ -66,13 +57,13 @@ def by_competition(rows: pd.DataFrame, competitions: pd.Series, section: dict[st
     return found
 
 
-def binned(p: Floats, hit: NDArray[np.bool_], bins: int) -> list[dict[str, Any]]:
+def binned(p: Floats, hit: NDArray[np.bool_]) -> list[dict[str, Any]]:
     """Return the nonempty bins of equal width: bounds, number of forecasts, mean forecast, observed frequency."""
-    number = np.minimum((p * bins).astype(int), bins - 1)
+    number = scoring.bins_of(p)
     return [
         {
-            "low": here / bins,
-            "high": (here + 1) / bins,
+            "low": here / scoring.BINS,
+            "high": (here + 1) / scoring.BINS,
             "n": int((number == here).sum()),
             "mean_p": float(p[number == here].mean()),
             "frequency": float(hit[number == here].mean()),
@@ -81,17 +72,15 @@ def binned(p: Floats, hit: NDArray[np.bool_], bins: int) -> list[dict[str, Any]]
     ]
 
 
-def error(p: Floats, hit: NDArray[np.bool_], bins: int) -> float:
+def error(p: Floats, hit: NDArray[np.bool_]) -> float:
     """Return the expected calibration error of one outcome, in [0, 1]."""
-    number = np.minimum((p * bins).astype(int), bins - 1)
-    gap = np.bincount(number, weights=p - hit, minlength=bins)
-    return float(np.abs(gap).sum() / len(p))
+    return scoring.binned_error(p, hit, scoring.bins_of(p))
 
 
 def limit(p: Floats, section: dict[str, Any], seed: int = 0) -> float:
     """Return the error of one outcome that a perfectly calibrated forecaster seldom exceeds."""
     generator = np.random.default_rng(seed)
-    errors = [error(p, generator.random(len(p)) < p, scoring.BINS) for _ in range(section["ece_draws"])]
+    errors = [error(p, generator.random(len(p)) < p) for _ in range(section["ece_draws"])]
     return float(np.quantile(errors, section["ece_quantile"]))
 
 

@@ -40,10 +40,7 @@ def params_sha256(params: Mapping[str, Any], profile: str) -> str:
 def code_revision(given: str = "") -> str:
     """Return the revision in git, with ``+dirty`` where files differ from it; else `given`; else ``src-`` and a hash.
 
-    Parameters
-    ----------
-    given : str
-        Revision of an image that carries no git history.
+    An image that carries no git history has a `given` revision.
     """
     if (ROOT / ".git").exists():
         command = ["git", "describe", "--always", "--abbrev=12", f"--dirty={DIRTY}"]

@@ -12,37 +12,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
+from apps.ml.forecasting.arrays import Floats
 from apps.ml.forecasting.estimators import REGISTRY, Estimator, NoPricesError, Pool, create
 from apps.ml.pipeline import columns, files
 from apps.ml.pipeline.columns import KEYS, RAW
 from apps.ml.pipeline.finished_steps import FinishedSteps, StepForecast, key_of
 from apps.ml.pipeline.split import test_rows, training_rows
 
-Floats = NDArray[np.float64]
-
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
-    """Feature rows with an outcome, in the order of `as_of`, with the columns that the models use.
+    """Feature rows with an outcome, in the order of `as_of`, with the columns that the models use."""
 
-    Parameters
-    ----------
-    keys : DataFrame
-        `columns.KEYS` of every row.
-    X : ndarray, shape (n, k)
-        Features.
-    names : tuple of str
-        Names of the columns of `X`.
-    all_names : tuple of str
-        Names of all columns of the files, as in served rows.
-    """
-
-    keys: pd.DataFrame
-    X: Floats
-    names: tuple[str, ...]
-    all_names: tuple[str, ...]
+    keys: pd.DataFrame  # `columns.KEYS` of every row
+    X: Floats  # features, shape (n, k)
+    names: tuple[str, ...]  # of the columns of `X`
+    all_names: tuple[str, ...]  # of all columns of the files, as in served rows
 
     @classmethod
     def read(cls, root: Path, estimators: Iterable[Estimator], *paths: Path) -> Matrix:
@@ -72,21 +58,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """A model fitted at a step.
-
-    Parameters
-    ----------
-    model : Estimator
-        The model.
-    p : ndarray, shape (test rows, 3)
-        Its forecasts of the test rows.
-    seconds : float
-        Duration of fit and forecast.
-    """
+    """A model fitted at a step."""
 
     model: Estimator
-    p: Floats
-    seconds: float
+    p: Floats  # its forecasts of the test rows, shape (test rows, 3)
+    seconds: float  # duration of fit and forecast
 
     @classmethod
     def of(cls, model: Estimator, step: Step, matrix: Matrix, began: float) -> Fit:
@@ -110,14 +86,9 @@ def pooled(
     start: datetime,
     matrix: Matrix,
 ) -> Pool:
-    """Return the pool of members fitted at a step, weighted by their forecasts in earlier steps.
+    """Return the pool of members fitted at `start`, weighted by their forecasts in earlier steps.
 
-    Parameters
-    ----------
-    past : mapping of str to sequence of DataFrame
-        Rows of `columns.OUT_OF_SAMPLE` by model.
-    start : datetime
-        Matches whose result was not known then are ignored.
+    `past` has rows of `columns.OUT_OF_SAMPLE` by model. Matches whose result was not known at `start` are ignored.
     """
     forecasts_before, outcomes = [np.zeros((0, 3))] * len(members), np.zeros(0, dtype=np.int64)
     for place, name in enumerate(members):
@@ -190,7 +161,7 @@ def main(root: Path = Path()) -> None:
             found = {name: StepForecast(fit.p, fit.seconds) for name, fit in fits.items()}
             if step is everything:
                 for name, fit in fits.items():
-                    fit.model.taking(matrices[name].all_names).save(root / files.TRAINED / name)
+                    fit.model.for_columns(matrices[name].all_names).save(root / files.TRAINED / name)
             else:
                 finished.write(step.number, found)
             files.log_line(line)

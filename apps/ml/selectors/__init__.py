@@ -1,23 +1,15 @@
 """Reads of models, predictions and their scores."""
 
 from apps.ml.selectors.forecasts import (
-    INTERVAL_FROM,
-    MeanScores,
-    ScoreComparison,
-    TrackRecord,
     latest_predictions,
     newest_predictions,
     newest_scores,
     prediction_history,
-    predictions_before_kickoff,
     season_forecast,
     track_record,
-    valid_scores,
 )
 from apps.ml.selectors.pipeline_runs import (
-    SILENT_AFTER,
     UNFINISHED,
-    TrainingHistory,
     history,
     latest_run,
     runs,
@@ -25,11 +17,8 @@ from apps.ml.selectors.pipeline_runs import (
     with_actual_status,
 )
 from apps.ml.selectors.registered_versions import (
-    ALIASES,
-    PROFILES,
     Catalogue,
     VersionStage,
-    VersionStages,
     aliases,
     card_facts,
     catalogue,
@@ -48,18 +37,9 @@ from apps.ml.selectors.registered_versions import (
 )
 
 __all__ = [
-    "ALIASES",
-    "INTERVAL_FROM",
-    "PROFILES",
-    "SILENT_AFTER",
     "UNFINISHED",
     "Catalogue",
-    "MeanScores",
-    "ScoreComparison",
-    "TrackRecord",
-    "TrainingHistory",
     "VersionStage",
-    "VersionStages",
     "aliases",
     "card_facts",
     "catalogue",
@@ -75,7 +55,6 @@ __all__ = [
     "newest_predictions",
     "newest_scores",
     "prediction_history",
-    "predictions_before_kickoff",
     "promotion_warnings",
     "promotions",
     "runs",
@@ -85,7 +64,6 @@ __all__ = [
     "stages",
     "to_compare",
     "track_record",
-    "valid_scores",
     "versions",
     "with_actual_status",
 ]

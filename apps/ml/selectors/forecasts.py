@@ -13,11 +13,7 @@ from django.db.models.expressions import RawSQL
 
 from apps.matches.models import Match, Season, World
 from apps.ml.forecasting import scoring
-from apps.ml.models import (
-    Prediction,
-    Score,
-    SeasonForecast,
-)
+from apps.ml.models import Prediction, Score, SeasonForecast
 
 INTERVAL_FROM: Final = 30
 """Fewest matches for a bootstrap interval."""

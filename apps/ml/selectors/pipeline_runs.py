@@ -13,9 +13,7 @@ from django.utils import timezone
 from apps.matches.locks import Lock, is_taken
 from apps.matches.models import Match, World
 from apps.ml.forecasting import scoring
-from apps.ml.models import (
-    PipelineRun,
-)
+from apps.ml.models import PipelineRun
 
 UNFINISHED: Final = (PipelineRun.RunStatus.QUEUED, PipelineRun.RunStatus.RUNNING, PipelineRun.RunStatus.INTERRUPTED)
 """Statuses of unfinished runs."""
@@ -64,26 +62,14 @@ def runs_by_status() -> dict[str, int]:
 
 @dataclass(frozen=True, slots=True)
 class TrainingHistory:
-    """The history that a run as of some instant would learn from.
+    """The history that a run as of some instant would learn from."""
 
-    Parameters
-    ----------
-    first_known_at, first_kickoff_at : datetime or None
-        When the first result of the world was known, and the first match with a result kicked off.
-    known : int
-        Matches whose result was known before the instant.
-    warm_up_days, least_rows : int
-        Requirements of the walk-forward evaluation.
-    is_enough : bool
-        Whether one step has enough matches to train on and to test.
-    """
-
-    first_known_at: datetime | None
-    first_kickoff_at: datetime | None
-    known: int
-    warm_up_days: int
+    first_known_at: datetime | None  # when the first result of the world was known
+    first_kickoff_at: datetime | None  # when the first match with a result kicked off
+    known: int  # matches whose result was known before the instant
+    warm_up_days: int  # required by the walk-forward evaluation, like `least_rows`
     least_rows: int
-    is_enough: bool
+    is_enough: bool  # whether one step has enough matches to train on and to test
 
 
 def history(world: World, *, as_of: datetime, split: Mapping[str, Any]) -> TrainingHistory:

@@ -9,12 +9,7 @@ from typing import Any, Final
 from django.db.models import QuerySet, TextChoices
 
 from apps.matches.models import World
-from apps.ml.models import (
-    Comparison,
-    ModelVersion,
-    Promotion,
-    ServedWorld,
-)
+from apps.ml.models import Comparison, ModelVersion, Promotion, ServedWorld
 from apps.ml.pipeline.card import CardFacts
 
 PROFILES: Final = ("smoke", "production")
@@ -46,21 +41,11 @@ ALIASES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class VersionStages:
-    """The stages of the versions of a world, derived from promotions and comparisons.
+    """The stages of the versions of a world, derived from promotions and comparisons."""
 
-    Parameters
-    ----------
-    champion : Promotion or None
-        The newest promotion of the world.
-    former : frozenset of int
-        Ids of all former champions.
-    favoured : frozenset of int
-        Ids of versions that may take over, by their newest comparison with the champion.
-    """
-
-    champion: Promotion | None
-    former: frozenset[int]
-    favoured: frozenset[int]
+    champion: Promotion | None  # the newest promotion of the world
+    former: frozenset[int]  # ids of all former champions
+    favoured: frozenset[int]  # ids of versions that may take over, by their newest comparison with the champion
 
     def of(self, version: ModelVersion) -> VersionStage:
         """Return the stage of a version."""

@@ -14,21 +14,12 @@ from apps.ml.services.comparison import NothingToCompareError, compare, compare_
 from apps.ml.services.forecasts import (
     LiveForecast,
     NoForecastError,
-    PredictReport,
-    SettleReport,
     forecast,
     predict_due,
     settle_due,
 )
-from apps.ml.services.runs import (
-    RunRefusedError,
-    latest_midnight,
-    queue_run,
-    refuse_impossible,
-    retrain_due,
-    run_due,
-)
-from apps.ml.services.seasons import SeasonsReport, simulate_due
+from apps.ml.services.runs import RunRefusedError, latest_midnight, queue_run, refuse_impossible, retrain_due, run_due
+from apps.ml.services.seasons import simulate_due
 from apps.ml.services.what_if import AHEAD, WhatIfRefusedError, hypothetical_match, next_saturday, what_if
 
 __all__ = [
@@ -36,11 +27,8 @@ __all__ = [
     "LiveForecast",
     "NoForecastError",
     "NothingToCompareError",
-    "PredictReport",
     "PromotionRefusedError",
     "RunRefusedError",
-    "SeasonsReport",
-    "SettleReport",
     "WhatIfRefusedError",
     "champion_before",
     "choose_served_world",

@@ -159,10 +159,7 @@ def choose_served_world(*, world: World, now: datetime) -> ServedWorld:
 def mirror_aliases() -> dict[str, dict[str, int | None]]:
     """Update the aliases and model cards in the MLflow registry from the database.
 
-    Returns
-    -------
-    dict
-        World → alias → version number, None for an unset alias; worlds without a version are left out.
+    Return world → alias → version number, None for an unset alias; worlds without a version are left out.
     """
     mirrored = {}
     for world in World:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -80,7 +81,7 @@ def compare(*, version: ModelVersion, now: datetime) -> Comparison:
             champion=champion,
             verdict=verdict,
             reason=found.sentence,
-            criteria=[criterion.as_dict() for criterion in found.criteria],
+            criteria=[asdict(criterion) for criterion in found.criteria],
             n=found.n,
             rules=rules,
             key=key,

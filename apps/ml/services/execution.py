@@ -91,12 +91,7 @@ def execute_run(
 ) -> PipelineRun:
     """Run the pipeline in the workspace of a run and store the result.
 
-    Parameters
-    ----------
-    is_stopping : callable
-        Returns whether this process is shutting down.
-    command : tuple of str, optional
-        Command to start instead of ``dvc repro``.
+    `is_stopping` returns whether this process is shutting down; `command` is started instead of ``dvc repro``.
     """
     with sigterm_noted() as is_terminated:
         return Execution(run, clock, lambda: is_terminated() or is_stopping()).execute(command)
@@ -173,10 +168,7 @@ class Execution:
     def _lock_again(self) -> bool:
         """Take the lock again if it went with a lost connection; return whether this process holds it.
 
-        Raises
-        ------
-        RunTakenOverError
-            When another process has taken the run over meanwhile.
+        Raise `RunTakenOverError` when another process has taken the run over meanwhile.
         """
         if not self._is_locked:
             self._is_locked = try_take(Lock.RUN)
@@ -209,14 +201,9 @@ class Execution:
     def _persist(self, work: Callable[[], Result]) -> Result:
         """Return what `work` returns, repeating it while the database is away.
 
-        It runs only while this process holds the lock of the runs, so that no other executor is at work.
-
-        Raises
-        ------
-        RunInterruptedError
-            When this process shuts down meanwhile.
-        RunTakenOverError
-            When another process has taken the run over meanwhile.
+        It runs only while this process holds the lock of the runs, so that no other executor is at work. Raise
+        `RunInterruptedError` when this process shuts down meanwhile, `RunTakenOverError` when another has taken the run
+        over.
         """
         while True:
             try:
@@ -278,7 +265,7 @@ class Execution:
         if same is not None:
             self._end_unchanged(same)
             return
-        with workspaces.hold(run) as handle:
+        with workspaces.locked(run) as handle:
             if handle is None:
                 raise RunInterruptedError(BUSY)
             folder = workspaces.make(run)

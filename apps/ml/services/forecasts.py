@@ -85,7 +85,7 @@ class PredictReport:
     """Fixtures considered and forecasts published in one round, by world; `busy` when another round was running."""
 
     published: dict[str, int]
-    looked_at: dict[str, int]
+    considered: dict[str, int]
     busy: bool = False
 
 
@@ -170,19 +170,19 @@ def predict_due(*, now: datetime) -> PredictReport:
     with try_lock(Lock.PREDICT) as ours:
         if not ours:
             return PredictReport({}, {}, busy=True)
-        published, looked_at = {}, {}
+        published, considered = {}, {}
         for world in World:
             try:
                 served = serving.current(world, now=now, may_rebuild=True)
                 # Only the champion publishes: a forecast by an earlier version would be scored as the champion's.
                 if served is None or served.degraded:
                     continue
-                looked_at[str(world)], published[str(world)] = _predict_world(served, now=now)
+                considered[str(world)], published[str(world)] = _predict_world(served, now=now)
             except (DatabaseError, ValueError) as error:
                 # An error in one world must not stop the other.
                 metrics.ERRORS.labels("predict").inc()
                 logger.exception("forecasts of the %s world: %s", world, error)
-        return PredictReport(published, looked_at)
+        return PredictReport(published, considered)
 
 
 def _predict_world(served: serving.ServedModel, *, now: datetime) -> tuple[int, int]:

@@ -26,10 +26,7 @@ def started(
 ) -> Iterator[tuple[subprocess.Popen[str], queue.Queue[str | None]]]:
     """Start a command that is killed with this process and at the end of the context; yield its output by line.
 
-    Parameters
-    ----------
-    handle : int
-        A file descriptor that the command inherits and keeps open.
+    The command inherits the file descriptor `handle` and keeps it open.
     """
     process = subprocess.Popen(  # noqa: S603  our own interpreter and modules
         [sys.executable, "-I", kill_with_parent.__file__, *command],

@@ -32,7 +32,7 @@ from apps.ml.pipeline.revision import code_revision, params_sha256, sources_sha2
 
 logger = logging.getLogger(__name__)
 
-KEPT_BESIDE: Final = (
+ARTIFACTS: Final = (
     *(files.METRICS, files.BREAKDOWN, files.EXPLAINED, files.BETTING),
     *(files.REPORT, files.PLOTS, files.CATALOGUE, files.VALIDATION),
 )
@@ -49,40 +49,18 @@ class Registration:
 
 @dataclass(frozen=True, slots=True)
 class FinishedRun:
-    """A run whose other stages have finished.
-
-    Parameters
-    ----------
-    root : Path
-        Its folder.
-    params : dict
-        Everything in its ``params.yaml`` but the section ``run``.
-    manifest : RawManifest
-        What was exported.
-    hashes : dict
-        Of data, parameters and source code.
-    about : dict
-        Number of training rows, and the days of the first and last.
-    snapshot : int
-        Number of the data snapshot.
-    catalogue : list of dict
-        All features, including those made of prices; `catalogue_sha256` is its hash.
-    golden : DataFrame
-        The golden rows, with the columns of both feature files.
-    run_id : int or None
-        The `PipelineRun`, where the site started it.
-    """
+    """A run whose other stages have finished."""
 
     root: Path
-    params: dict[str, Any]
+    params: dict[str, Any]  # its ``params.yaml`` but the section ``run``
     manifest: files.RawManifest
-    hashes: dict[str, str]
-    about: dict[str, Any]
-    snapshot: int
-    catalogue: list[dict[str, Any]]
+    hashes: dict[str, str]  # of data, parameters and source code
+    about: dict[str, Any]  # number of training rows, and the days of the first and last
+    snapshot: int  # number of the data snapshot
+    catalogue: list[dict[str, Any]]  # all features, including those made of prices
     catalogue_sha256: str
-    golden: pd.DataFrame
-    run_id: int | None
+    golden: pd.DataFrame  # the golden rows, with the columns of both feature files
+    run_id: int | None  # of the `PipelineRun`, where the site started it
 
     @classmethod
     def read(cls, root: Path) -> FinishedRun:
@@ -112,21 +90,11 @@ class FinishedRun:
 
 @dataclass(frozen=True, slots=True)
 class ChosenModel:
-    """A model of a run that is registered as a version.
-
-    Parameters
-    ----------
-    run : FinishedRun
-        The run.
-    metrics : dict
-        Results of the evaluation, with the model's name as ``best``.
-    key : str
-        Hash of everything that it was made from.
-    """
+    """A model of a run that is registered as a version."""
 
     run: FinishedRun
-    metrics: dict[str, Any]
-    key: str
+    metrics: dict[str, Any]  # results of the evaluation, with the model's name as ``best``
+    key: str  # hash of everything that it was made from
 
     @property
     def name(self) -> str:
@@ -197,7 +165,7 @@ def _registered(chosen: ChosenModel, now: datetime) -> Registration:
         params={"profile": chosen.run.manifest.profile, **chosen.run.params},
         metrics=chosen.metrics | {"rows_trained": chosen.run.about["rows"]},
         tags=tags | ({"pipeline_run": str(chosen.run.run_id)} if chosen.run.run_id else {}),
-        files=[chosen.run.root / path for path in KEPT_BESIDE if (chosen.run.root / path).exists()],
+        files=[chosen.run.root / path for path in ARTIFACTS if (chosen.run.root / path).exists()],
     )
     version = _stored(chosen, registered, content, tags, now)
     try:
@@ -260,7 +228,7 @@ def _stored(
     chosen: ChosenModel, registered: registry.RegisteredVersion, content: bytes, tags: Mapping[str, str], now: datetime
 ) -> ModelVersion:
     """Store the version with its catalogue and evaluation artifacts, and return it as read from the database."""
-    run, about, forecasts = chosen.run, chosen.run.about, comparison.keep(chosen.run.root, chosen.name)
+    run, about, forecasts = chosen.run, chosen.run.about, comparison.stored_forecasts(chosen.run.root, chosen.name)
     with transaction.atomic():
         catalogue, _ = FeatureCatalogue.objects.get_or_create(
             sha256=tags["catalogue_sha256"],
@@ -313,12 +281,9 @@ def metrics_of_labelled(root: Path, metrics: dict[str, Any], params: dict[str, A
         return None
     best = min(labelled, key=lambda name: scores[name]["log_loss"])
     steps = files.read_json(root / files.FOLDS)["folds"]
-    rows = evaluate.tested(files.read_frame(root / files.CALIBRATED), steps)[best]
+    rows = evaluate.test_forecasts(files.read_frame(root / files.CALIBRATED), steps)[best]
     kept = {name: metrics[name] for name in ("world", "profile", "as_of", "rows", "inputs", "test", "models")}
-    return kept | {
-        "best": best,
-        "gates": gates.passed(rows[CALIBRATED].to_numpy(), best, scores, params["gates"]),
-    }
+    return kept | {"best": best, "gates": gates.passed(rows[CALIBRATED].to_numpy(), best, scores, params["gates"])}
 
 
 def golden_rows(root: Path, count: int) -> pd.DataFrame:

@@ -115,10 +115,7 @@ def refuse_impossible(*, world: World, as_of: datetime, now: datetime) -> None:
 def run_due(*, now: datetime, is_stopping: Callable[[], bool] = lambda: False) -> PipelineRun | None:
     """Execute the oldest unfinished run; return None when there is none, or another process executes it.
 
-    Parameters
-    ----------
-    is_stopping : callable
-        Returns whether this process is shutting down.
+    `is_stopping` returns whether this process is shutting down.
     """
     if is_stopping():
         return None

@@ -34,7 +34,7 @@ PARAMS: Final[Mapping[str, Any]] = {"simulations": 10_000, "doubt": 0.4}
 TO_PLAY: Final = (Match.Status.SCHEDULED, Match.Status.LIVE, Match.Status.POSTPONED, Match.Status.UNKNOWN)
 """Statuses of a match that is still to be played."""
 
-OFF_THE_FIELD: Final = (Match.Status.CANCELLED, Match.Status.AWARDED)
+NEVER_PLAYED: Final = (Match.Status.CANCELLED, Match.Status.AWARDED)
 """Statuses of a match that will not be played."""
 
 UNDATED_AFTER: Final = timedelta(days=14)
@@ -48,32 +48,20 @@ DIGITS: Final = 4
 class SeasonsReport:
     """Numbers of running and of simulated seasons, by world; `busy` when another round was running."""
 
-    looked_at: dict[str, int]
+    considered: dict[str, int]
     simulated: dict[str, int]
     busy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """The matches of a season's table.
+    """The matches of a season's table."""
 
-    Parameters
-    ----------
-    teams : list of Team
-        In the order of their names.
-    results, fixtures : list of Match
-        Those with a result, and those still to be played.
-    undated : list of Match
-        Matches that have to be played and that no source has listed; not stored.
-    is_whole : bool
-        Whether these are all matches to the end of the season.
-    """
-
-    teams: list[Team]
+    teams: list[Team]  # in the order of their names
     results: list[Match]
-    fixtures: list[Match]
-    undated: list[Match]
-    is_whole: bool
+    fixtures: list[Match]  # still to be played
+    undated: list[Match]  # have to be played, but no source has listed them; not stored
+    is_whole: bool  # whether these are all matches to the end of the season
 
 
 def simulate_due(*, now: datetime) -> SeasonsReport:
@@ -81,14 +69,14 @@ def simulate_due(*, now: datetime) -> SeasonsReport:
     with try_lock(Lock.SEASONS) as ours:
         if not ours:
             return SeasonsReport({}, {}, busy=True)
-        looked_at, simulated = {}, {}
+        considered, simulated = {}, {}
         for world in World:
             try:
                 served = serving.current(world, now=now, may_rebuild=True)
                 if served is None or served.degraded:
                     continue
                 running = _running(world, now)
-                looked_at[str(world)] = len(running)
+                considered[str(world)] = len(running)
                 due = [season for season in running if _is_due(season, served, now)]
                 for season in due:
                     _keep(_simulated(season, served, now=now))
@@ -97,7 +85,7 @@ def simulate_due(*, now: datetime) -> SeasonsReport:
                 # An error in one world must not stop the other.
                 metrics.ERRORS.labels("simulate").inc()
                 logger.exception("seasons of the %s world: %s", world, error)
-        return SeasonsReport(looked_at, simulated)
+        return SeasonsReport(considered, simulated)
 
 
 def _running(world: World, now: datetime) -> list[Season]:
@@ -193,7 +181,7 @@ def _calendar(season: Season) -> Calendar:
     before = _met_before(season)
     teams_before = {team for pair in before for team in pair}
     is_double = max(met.values()) == 1 and _is_double_round(before)
-    over = {(match.home_team_id, match.away_team_id) for match in matches if match.status in OFF_THE_FIELD}
+    over = {(match.home_team_id, match.away_team_id) for match in matches if match.status in NEVER_PLAYED}
     undated: list[Match] = []
     if is_double:
         at = counted[-1].kickoff_at + UNDATED_AFTER

@@ -43,11 +43,7 @@ def hypothetical_match(
     if home_team == away_team:
         raise WhatIfRefusedError("same-team", "away", f"{home_team.name} cannot meet itself. Choose two teams.")
     if day < now.astimezone(UTC).date():
-        raise WhatIfRefusedError(
-            "past",
-            "date",
-            "This day is over. Forecasts of past matches are on their pages.",
-        )
+        raise WhatIfRefusedError("past", "date", "This day is over. Forecasts of past matches are on their pages.")
     kickoff_at = max(datetime.combine(day, USUAL_KICKOFF, tzinfo=UTC), now + LEAST_NOTICE)
     if kickoff_at > now + AHEAD:
         latest = (now + AHEAD - timedelta(days=1)).date()

@@ -51,7 +51,7 @@ def folder_of(run: PipelineRun) -> Path:
 
 
 @contextmanager
-def hold(run: PipelineRun) -> Iterator[int | None]:
+def locked(run: PipelineRun) -> Iterator[int | None]:
     """Lock the folder of a run on this machine; yield the lock's file descriptor, or None when it is taken.
 
     The lock lasts until this process and all that inherited the descriptor have ended, so that stages of an earlier
@@ -80,7 +80,7 @@ def make(run: PipelineRun) -> Path:
     cache = settings.SPAI_VAR_DIR / "dvc-cache"
     remote = settings.SPAI_DVC_REMOTE or str(settings.SPAI_VAR_DIR / "dvc-remote")
     (folder / ".dvc" / "config").write_text(CONFIG.format(cache=cache, remote=remote), encoding="utf-8")
-    # The processes that held these locks have ended: only one works in the folder at a time, see `hold`.
+    # The processes that held these locks have ended: only one works in the folder at a time, see `locked`.
     for lock in ("lock", "rwlock", "rwlock.lock"):
         (folder / ".dvc" / "tmp" / lock).unlink(missing_ok=True)
     for name in ("dvc.yaml", ".dvcignore"):

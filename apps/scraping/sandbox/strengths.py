@@ -91,10 +91,13 @@ def next_state(state: WorldState, final_strengths: Floats, places: Ints, rng: np
 
     Parameters
     ----------
+    state : WorldState
+        At the start of the season that is over.
     final_strengths : array of float64, shape (48, 2)
         Attack and defence in its last round.
     places : array of int64, shape (48,)
         Final place of each club in its league, from 0.
+    rng : numpy.random.Generator
     """
     tier = state.tier.copy()
     tier[(state.tier == 0) & (places >= LEAGUE_SIZE - PROMOTED)] = 1

@@ -205,9 +205,12 @@ def rounds_of_matches() -> Ints:
 
 
 def draw_postponements(rng: np.random.Generator) -> Ints:
-    """Draw which matches of a past season are postponed, and to which week; no club has two in one week.
+    """Draw which matches of a past season are postponed, and to which week.
 
-    Return the new week of a postponed match and −1 for the others, shape (528,).
+    Returns
+    -------
+    array of int64, shape (528,)
+        New week of a postponed match, −1 for the others. No club has two in one week.
     """
     moved = np.full(MATCHES_PER_SEASON, -1, dtype=np.int64)
     hits = rng.random((len(COMPETITIONS), ROUNDS)) < POSTPONED_PER_ROUND

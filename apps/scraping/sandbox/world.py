@@ -102,7 +102,13 @@ class SimulatedWorld:
         return self._timetable.season(number)
 
     def season_records(self, number: int) -> SeasonRecords:
-        """Return the records of a season, from 0 on, announced or not; LookupError if there is none."""
+        """Return the records of a season, from 0 on, whether it has been announced or not.
+
+        Raises
+        ------
+        LookupError
+            When there is no season of this number.
+        """
         if number in self._records:
             self._records.move_to_end(number)
             return self._records[number]

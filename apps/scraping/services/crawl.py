@@ -18,10 +18,10 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
 from apps.matches.records import MatchRecord, readable
-from apps.scraping import plausibility, selectors
+from apps.scraping import plausibility, politeness, selectors
 from apps.scraping.models import LONGEST_URL, Address, ScrapeRun, Snapshot
 from apps.scraping.responses import FetchError, FetchOutcome, FetchResponse
-from apps.scraping.services import snapshots
+from apps.scraping.services import hosts, snapshots
 from apps.scraping.sources import CrawlJob, Page, ParseError, Reading, Request, Site
 
 logger = logging.getLogger(__name__)
@@ -30,7 +30,6 @@ ENDING: Final = (FetchOutcome.BLOCKED, FetchOutcome.TIMEOUT, FetchOutcome.FAILED
 """Outcomes of a page that end the whole run: the next page would do no better."""
 
 NOT_MODIFIED: Final = 304
-NOT_FOUND: Final = 404
 
 PAGES_LISTED: Final = 300
 """Pages of one run that its row lists."""
@@ -52,6 +51,7 @@ class PageFailure:
     outcome: FetchOutcome
     reason: str
     url: str
+    is_missing: bool = False
 
 
 @dataclass(slots=True)
@@ -140,7 +140,9 @@ class Crawl:
         in_a_row = 0
         while chains:
             failure = yield from self._chain(chains.popleft(), chains)
-            in_a_row = in_a_row + 1 if failure and failure.outcome is FetchOutcome.HTTP_ERROR else 0
+            # A page that is not there says nothing about the others.
+            is_error = failure is not None and failure.outcome is FetchOutcome.HTTP_ERROR and not failure.is_missing
+            in_a_row = in_a_row + 1 if is_error else 0
             if failure and (failure.outcome in ENDING or in_a_row >= FAILURES_IN_A_ROW):
                 return
 
@@ -201,7 +203,15 @@ class Crawl:
         if found is None:
             return []
         page, snapshot, was_requested = found
-        reading = self.site.read(request, page, self.job)
+        try:
+            reading = self.site.read(request, page, self.job)
+        except ParseError as error:
+            if was_requested and self._is_stand_in(page.content):
+                raise self._blocked(request.url) from error
+            if not (request.may_be_missing and request.is_file and politeness.is_html(page.content)):
+                raise
+            # The site shows a page of its own where it has no such file.
+            return self._note_missing(request, chain)
         self._check_page(request, reading, known)
         if was_requested:
             self._save_address(request, known, snapshot)
@@ -227,11 +237,11 @@ class Crawl:
             response = self._fetch(request, known.snapshot if known is not None and kept is not None else None)
         except FetchError as error:
             self.run.failed_urls[request.url] = {"outcome": error.outcome.value, "reason": readable(error.reason)}
-            is_missing = error.response is not None and error.response.status == NOT_FOUND
-            if request.may_be_missing and (is_missing or (earlier or {}).get("is_missing")):
+            is_missing = error.is_missing or bool(earlier and earlier.get("is_missing"))
+            if is_missing:
                 self.run.failed_urls[request.url]["is_missing"] = True
-                chain.notes[f"{request.kind} pages that are not there yet"] += 1
-                self._list(request, "not there", None, 0)
+            if is_missing and request.may_be_missing:
+                self._note_missing(request, chain)
                 return None
             raise
         if response.status == NOT_MODIFIED and known is not None and kept is not None:
@@ -246,9 +256,28 @@ class Crawl:
         try:
             return self.fetcher.get(request, kept=kept)
         except FetchError as error:
-            if error.response is not None:
-                snapshots.keep(run=self.run, request=request, response=error.response, outcome=error.outcome)
-            raise
+            response = error.response
+            if response is None:
+                raise
+            if error.outcome is FetchOutcome.CHANGED_LAYOUT and self._is_stand_in(response.body):
+                error = self._blocked(request.url, response)
+            snapshots.keep(run=self.run, request=request, response=response, outcome=error.outcome)
+            raise error
+
+    def _note_missing(self, request: Request, chain: CrawlResult) -> list[Request]:
+        """Note that a file is not there; no page follows."""
+        chain.notes[f"{request.kind} pages that are not there yet"] += 1
+        self._list(request, "not there", None, 0)
+        return []
+
+    def _is_stand_in(self, body: bytes) -> bool:
+        return politeness.is_stand_in(body, self.site.markers)
+
+    def _blocked(self, url: str, response: FetchResponse | None = None) -> FetchError:
+        """Halt the host of a page in whose place another one came, and return the error."""
+        reason = f"{url}: a small page without anything of this site came in its place"
+        hosts.note_block(url, reason=reason, now=self.clock())
+        return FetchError(FetchOutcome.BLOCKED, reason, response)
 
     @property
     def _began(self) -> datetime:
@@ -296,10 +325,12 @@ class Crawl:
             )
             failure = PageFailure(FetchOutcome.CHANGED_LAYOUT, readable(reason), request.url)
         else:
-            failure = PageFailure(error.outcome, readable(error.reason), request.url)
+            is_missing = bool(self.run.failed_urls.get(request.url, {}).get("is_missing"))
+            failure = PageFailure(error.outcome, readable(error.reason), request.url, is_missing)
         # Not fetched again in this run, but in the next one, even where the stored page would count as final.
         for each in (request, *doubted):
-            self.run.failed_urls[each.url] = {"outcome": failure.outcome.value, "reason": failure.reason}
+            entry = {"outcome": failure.outcome.value, "reason": failure.reason}
+            self.run.failed_urls[each.url] = entry | ({"is_missing": True} if failure.is_missing else {})
         if failure.outcome is FetchOutcome.INVALID:
             for each in doubted or (request,):
                 self._mark_not_final(each)

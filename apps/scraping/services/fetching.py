@@ -65,7 +65,11 @@ class SourceFetcher:
     def get(self, request: Request, *, kept: Snapshot | None) -> FetchResponse:
         """Fetch a page by its method as soon as its host may get a request.
 
-        Over plain HTTP the request is conditional on `kept`, the stored page of this address.
+        Parameters
+        ----------
+        request : Request
+        kept : Snapshot or None
+            The stored page of this address; over plain HTTP the request is conditional on it.
 
         Raises
         ------

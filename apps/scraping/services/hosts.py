@@ -23,7 +23,7 @@ from apps.matches.locks import LockClass, try_lock_of
 from apps.scraping import metrics, politeness
 from apps.scraping.models import HostState
 from apps.scraping.politeness import LONGEST_DELAY, host_of
-from apps.scraping.responses import FetchError, FetchOutcome, FetchResponse, NotSentError
+from apps.scraping.responses import NO_SUCH_PAGE, FetchError, FetchOutcome, FetchResponse, NotSentError
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,6 @@ JITTER: Final = 0.5
 BREAKER_FIELDS: Final = tuple(field.name for field in fields(politeness.Breaker))
 """Fields of a breaker, which are columns of `HostState` too."""
 
-NO_SUCH_PAGE: Final = (404, 410)
 UNREACHABLE: Final = 0
 """Stored as the status of a robots.txt when no response came, or a challenge page."""
 
@@ -65,8 +64,19 @@ class FetchPolicy:
 def fetch_politely(url: str, send: Send, *, policy: FetchPolicy, fetch_robots: FetchRobots) -> FetchResponse:
     """Send one request as soon as its host may get one, and record what the response says about the host.
 
-    `send` raises FetchError when no usable response comes; `fetch_robots` fetches a robots.txt, given its address.
-    Return a response that `politeness.judge` accepts.
+    Parameters
+    ----------
+    url : str
+    send : callable
+        Sends the request; raises FetchError when no usable response comes.
+    policy : FetchPolicy
+    fetch_robots : callable
+        Fetches robots.txt, given its address.
+
+    Returns
+    -------
+    FetchResponse
+        One that `politeness.judge` accepts.
 
     Raises
     ------
@@ -103,6 +113,12 @@ def resume(*, state: HostState) -> None:
     _save_breaker(state, politeness.Breaker())
     state.robots_until = None
     state.save(update_fields=["robots_until"])
+
+
+def note_block(url: str, *, reason: str, now: datetime) -> None:
+    """Halt the host of a page that turned out to be a block page only when it was read."""
+    state, _ = HostState.objects.get_or_create(host=host_of(url))
+    _update_breaker(state, FetchOutcome.BLOCKED, reason, now, None)
 
 
 def _wait_and_send(

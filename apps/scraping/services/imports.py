@@ -93,6 +93,12 @@ def import_files(
 
     Parameters
     ----------
+    paths : iterable of Path
+        Files and folders.
+    source : str
+        Name of the source whose format they have.
+    now : datetime
+        Aware.
     on_start : callable, optional
         Called once with the number of files that were found.
     on_file : callable, optional

@@ -62,7 +62,12 @@ class RunRequest:
 def request_scheduled_run(*, source: str, scope: str, now: datetime) -> RunRequest:
     """Request a run for the timetable and wake the worker, unless one was just made, is not needed or not allowed.
 
-    `scope` is results, fixtures, odds or backfill (once, of everything).
+    Parameters
+    ----------
+    source, scope : str
+        Name of a source; results, fixtures, odds or backfill (once, of everything).
+    now : datetime
+        Aware.
 
     Raises
     ------

@@ -130,7 +130,16 @@ def scrape_due(
 ) -> Iterator[ScrapeReport]:
     """Work on the waiting runs in turn until none is left or the time is used up; yield a report after each slice.
 
-    `budget` and `slice_seconds` are the time for all runs, and for one run while others wait.
+    Parameters
+    ----------
+    now : datetime
+        Aware.
+    clock : callable, optional
+        Gives the time during the work.
+    make_fetcher, make_site : callable, optional
+        What sends the requests for a source and reads its pages.
+    budget, slice_seconds : float, optional
+        Seconds for all runs, and for one run while others wait.
     """
     end = time.monotonic() + budget
     busy: set[int] = set()

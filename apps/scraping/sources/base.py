@@ -120,6 +120,8 @@ class FileReader(Protocol):
         name : str
             Its path within the source, such as ``"2018-19/en.1.json"``; used in messages, and where the content does
             not say what it is.
+        content : bytes
+            The file as it was served.
 
         Raises
         ------
@@ -182,8 +184,10 @@ class Request:
     max_age : timedelta or None
         A stored page that is younger is used; None to fetch each time.
     may_be_missing : bool
-        Whether the site may not have the page yet, such as the file of a season that is about to begin: a status 404
-        is then noted and not a failure.
+        Whether the site may not have the page yet, such as the file of a season that is about to begin: that it is not
+        there is then noted and not a failure.
+    is_file : bool
+        It is a file of data, in whose place a site may show a page that says that it has none.
     is_leaf : bool
         It leads to no other page: once it is final and its matches are stored, it is not even read again.
     begins_chain : bool
@@ -198,6 +202,7 @@ class Request:
     final_after: datetime | None = None
     max_age: timedelta | None = None
     may_be_missing: bool = False
+    is_file: bool = False
     is_leaf: bool = False
     begins_chain: bool = False
 
@@ -242,6 +247,11 @@ class Site(Protocol):
     @property
     def name(self) -> str:
         """The name under which its records are stored."""
+        ...
+
+    @property
+    def markers(self) -> tuple[str, ...]:
+        """Texts of which each of its HTML pages has one, in any case; a block page in its place has none."""
         ...
 
     def start(self, job: CrawlJob) -> list[Request]:

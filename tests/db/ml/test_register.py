@@ -248,7 +248,7 @@ def test_the_origin_stands_on_the_run_on_the_version_and_in_the_served_files(bui
 def test_a_version_keeps_its_forecasts_and_its_report(built):
     register(built)
     evaluation_artifacts = plain().evaluation_artifacts
-    assert bytes(evaluation_artifacts.forecasts) == comparison.keep(built, plain().estimator)
+    assert bytes(evaluation_artifacts.forecasts) == comparison.stored_forecasts(built, plain().estimator)
     assert evaluation_artifacts.forecasts_sha256 == hashlib.sha256(bytes(evaluation_artifacts.forecasts)).hexdigest()
     assert gzip.decompress(bytes(evaluation_artifacts.report)) == (built / files.REPORT).read_bytes()
 

@@ -631,7 +631,7 @@ def test_a_folder_that_another_process_works_in_is_one_interruption_however_ofte
     monkeypatch.setattr(workspaces, "PATIENCE", 0.0)
     version(created=True)
     run = queued()
-    with workspaces.hold(run) as handle:
+    with workspaces.locked(run) as handle:
         assert handle is not None
         for _ in range(3):
             runs.run_due(now=NOW)

@@ -29,7 +29,7 @@ def simulated(champion, now):
 
 
 def test_every_running_league_season_is_simulated_once_for_a_data_snapshot(simulated, champion, now):
-    assert simulated.simulated == simulated.looked_at == {"sandbox": 4}
+    assert simulated.simulated == simulated.considered == {"sandbox": 4}
     assert services.simulate_due(now=now + timedelta(hours=1)).simulated == {"sandbox": 0}
     for row in SeasonForecast.objects.select_related("season"):
         # Twelve clubs meet at home and away: 132 matches.

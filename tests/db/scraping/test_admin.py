@@ -24,7 +24,7 @@ from tests.fakes import page_of
 pytestmark = pytest.mark.django_db
 
 HOME = "http://fake/home"
-SCRIPT = b"<script>alert(document.cookie)</script>"
+SCRIPT = b"<script>alert(document.cookie)</script>The fake league"
 
 
 @pytest.fixture(autouse=True)

@@ -191,6 +191,43 @@ def test_a_page_that_may_be_missing_is_noted_and_the_others_count(stage):
     assert ScrapeRun.objects.get().notes == {"list pages that are not there yet": 1}
 
 
+@pytest.mark.parametrize("status", [300, 404, 410])
+def test_pages_that_are_not_there_end_nothing_but_their_chains(stage, status):
+    gone = [f"http://fake/gone/{n}" for n in range(5)]
+    chains = {url: {"begins_chain": True} for url in (*gone, MORE)}
+    stage.site.rules = chains
+    stage.fetcher.pages = {HOME: page_of(follow=(*gone, MORE)), MORE: page_of(ONE)}
+    for url in gone:
+        response = FetchResponse(url, status, b"no such page", stage.clock())
+        stage.fetcher.faults[url] = FetchError(FetchOutcome.HTTP_ERROR, f"{status} for {url}", response)
+    report = stage.visit()
+    assert (report.created, stage.fetcher.asked[-1]) == (1, MORE)
+    assert f"{status} for {gone[0]}" in report.detail
+
+
+def test_a_page_of_the_site_in_place_of_a_file_that_may_be_missing_is_noted(stage):
+    stage.fetcher.pages = {
+        HOME: page_of(follow=(FEED, MORE)),
+        MORE: page_of(ONE),
+        FEED: b"<p>The fake league: no file</p>",
+    }
+    stage.site.rules = {FEED: {"may_be_missing": True, "is_file": True}}
+    assert stage.visit().outcome == "stored"
+    assert ScrapeRun.objects.get().notes == {"list pages that are not there yet": 1}
+
+
+def test_a_challenge_of_unknown_words_in_place_of_a_page_halts_the_host(filled):
+    filled.fetcher.pages[FEED] = b"<html><body>Einen Moment<script src=/x.js></script></body></html>"
+    report = filled.visit()
+    assert report.outcome == "blocked"
+    assert f"{FEED}: a small page without anything of this site came in its place" in report.detail
+    state = HostState.objects.get(host=host_of(FEED))
+    assert (state.state, state.reason) == (
+        "open",
+        f"{FEED}: a small page without anything of this site came in its place",
+    )
+
+
 def test_a_defect_of_our_own_is_told_as_failed_and_stores_nothing(filled, monkeypatch):
     def broken(*args, **kwargs):
         raise ValueError("match: -1 goals")

@@ -395,7 +395,7 @@ def test_our_walk_through_the_trees_of_scikit_learn_is_its_own(plain, params):
     found = create("hist_boosting", section, seed=3).fit(x, y, names=names)
     logit = create("logit", section["logit"], seed=3).fit(x, y, names=names)
     p, added = logit.predict_proba(x), found.scores(x) - logit.scores(x)
-    own = x[:, [names.index(name) for name in found._of_trees()]]
+    own = x[:, [names.index(name) for name in chosen(found.columns, found.params)]]
     own = own[:, ~np.isnan(own).all(axis=0)]
     assert np.isnan(own).any()
     own = np.stack([binned(column, bin_edges(column, 63)) for column in own.T], axis=1)
@@ -453,11 +453,11 @@ def test_a_pool_of_fitted_members_is_weighed_by_what_they_said_before(fitted, pl
 
 def test_an_estimator_takes_rows_of_other_columns_that_hold_its_own(fitted, plain):
     x, _, names = plain
-    wider = fitted["logit"].taking((*names[::-1], "more"))
+    wider = fitted["logit"].for_columns((*names[::-1], "more"))
     moved = np.column_stack((x[:, ::-1], np.full(len(x), np.nan)))
     assert wider.predict_proba(moved).tobytes() == fitted["logit"].predict_proba(x).tobytes()
     with pytest.raises(ValueError, match="needs the columns"):
-        fitted["logit"].taking(names[:3])
+        fitted["logit"].for_columns(names[:3])
 
 
 def test_a_pool_gives_weight_to_the_member_that_knows_and_none_to_noise():
@@ -489,9 +489,12 @@ def test_a_pool_of_nothing_or_of_what_it_may_not_hold_is_refused(plain, members)
 
 def test_patterns_name_columns_and_one_that_names_none_is_refused():
     names = ("elo_home", "elo_away", "form_all_3_points_home")
-    assert chosen(names, ["elo_*", "form_*"], ["*_away"]) == ["elo_home", "form_all_3_points_home"]
+    assert chosen(names, {"columns": ["elo_*", "form_*"], "leave_out": ["*_away"]}) == [
+        "elo_home",
+        "form_all_3_points_home",
+    ]
     with pytest.raises(ValueError, match="stars"):
-        chosen(names, ["elo_*", "stars_*"])
+        chosen(names, {"columns": ["elo_*", "stars_*"]})
 
 
 def test_an_unknown_estimator_is_refused():

@@ -39,13 +39,13 @@ def quoted(prices: np.ndarray = PRICES) -> pd.DataFrame:
 
 
 def test_the_outcome_that_promises_most_is_backed_where_it_promises_enough():
-    bets = betting.placed(P, PRICES, Y, edge=0.05)
+    bets = betting.place_bets(P, PRICES, Y, edge=0.05)
     assert bets.rows.tolist() == [0, 1, 2]
     assert bets.outcome.tolist() == [0, 0, 1], "of two that promise the same the first is taken"
     assert bets.price.tolist() == [2.4, 2.0, 3.6]
     assert bets.gain.tolist() == pytest.approx([1.4, -1.0, 2.6])
-    assert betting.placed(P, PRICES, Y, edge=0.1).rows.tolist() == [0, 1]
-    assert betting.placed(P, PRICES, Y, edge=0.2).rows.size == 0, "the edge itself is not above it"
+    assert betting.place_bets(P, PRICES, Y, edge=0.1).rows.tolist() == [0, 1]
+    assert betting.place_bets(P, PRICES, Y, edge=0.2).rows.size == 0, "the edge itself is not above it"
 
 
 def test_kelly_stakes_the_edge_over_the_odds_and_never_below_nothing():
@@ -56,13 +56,13 @@ def test_kelly_stakes_the_edge_over_the_odds_and_never_below_nothing():
 
 def test_the_return_is_profit_over_stakes_and_its_interval_draws_days():
     profit, staked = np.array([1.4, -1.0, 2.6]), np.ones(3)
-    found = betting.returned(profit, staked, DAYS[:3], draws=400, level=0.95)
+    found = betting.return_on_stakes(profit, staked, DAYS[:3], draws=400, level=0.95)
     assert found["mean"] == pytest.approx(1.0)
     assert (found["n"], found["days"]) == (3, 2)
     # Both days the first: (1.4 − 1) / 2; both the second: 2.6; nothing lies outside.
     assert found["low"] == pytest.approx(0.2)
     assert found["high"] == pytest.approx(2.6)
-    one = betting.returned(profit[:2], staked[:2], DAYS[:2], draws=10, level=0.95)
+    one = betting.return_on_stakes(profit[:2], staked[:2], DAYS[:2], draws=10, level=0.95)
     assert one["low"] == one["high"] == pytest.approx(0.2)
 
 
@@ -86,7 +86,7 @@ def test_a_bankroll_grows_day_by_day_and_stakes_no_more_than_its_limit():
 
 
 def test_closing_value_is_the_price_over_the_fair_closing_price():
-    bets = betting.placed(P, PRICES, Y, edge=0.05)
+    bets = betting.place_bets(P, PRICES, Y, edge=0.05)
     closing = np.array([[0.45, 0.3, 0.25], [np.nan] * 3, [0.3, 0.25, 0.45], [0.4, 0.3, 0.3]])
     found = betting.closing_value(bets, closing, DAYS[bets.rows], draws=20, level=0.95)
     # ln(2.4 · 0.45) and ln(3.6 · 0.25): 1.08 and 0.9.

@@ -121,13 +121,13 @@ def test_the_differences_over_time_are_those_of_each_month():
 
 def test_bins_hold_the_mean_forecast_and_how_often_it_came():
     p, hit = np.array([0.12, 0.18, 0.55, 1.0]), np.array([False, True, True, True])
-    assert reliability.binned(p, hit, 10) == [
+    assert reliability.binned(p, hit) == [
         {"low": 0.1, "high": 0.2, "n": 2, "mean_p": pytest.approx(0.15), "frequency": 0.5},
         {"low": 0.5, "high": 0.6, "n": 1, "mean_p": pytest.approx(0.55), "frequency": 1.0},
         {"low": 0.9, "high": 1.0, "n": 1, "mean_p": 1.0, "frequency": 1.0},
     ]
     # |0.30 − 1| + |0.55 − 1| + |1 − 1| over four forecasts.
-    assert reliability.error(p, hit, 10) == pytest.approx((0.7 + 0.45) / 4)
+    assert reliability.error(p, hit) == pytest.approx((0.7 + 0.45) / 4)
 
 
 def test_a_perfect_forecaster_stays_below_the_limit_and_an_overconfident_one_does_not():
@@ -135,9 +135,9 @@ def test_a_perfect_forecaster_stays_below_the_limit_and_an_overconfident_one_doe
     p = generator.uniform(0.1, 0.7, size=4000)
     hit = generator.random(4000) < p
     limit = reliability.limit(p, SECTION)
-    assert reliability.error(p, hit, 10) < limit
+    assert reliability.error(p, hit) < limit
     sharper = np.clip(p + 0.5 * (p - 0.4), 0.01, 0.99)
-    assert reliability.error(sharper, hit, 10) > reliability.limit(sharper, SECTION)
+    assert reliability.error(sharper, hit) > reliability.limit(sharper, SECTION)
 
 
 def test_reliability_stands_before_and_after_calibration_and_only_for_competitions_with_enough_matches():
@@ -161,7 +161,7 @@ def test_lines_and_models_meet_on_the_matches_that_every_line_quotes():
         + [(match, "Avg", "opening", 4.0, 4.0, 2.0) for match in (2, 3, 4)],
         columns=["match_id", "bookmaker", "moment", "home", "draw", "away"],
     )
-    found = evaluate.together(models, odds, SECTION)
+    found = evaluate.on_common_matches(models, odds, SECTION)
     assert (found["n"], found["reference"]) == (2, "closing line of Pinnacle")
     assert [row["name"] for row in found["rows"]] == [
         "closing line of Pinnacle",
@@ -173,8 +173,11 @@ def test_lines_and_models_meet_on_the_matches_that_every_line_quotes():
     # Matches 2 and 3 end 1 and 0: ln 4 and ln 2 by the one, ln 4 twice by the other.
     assert closing["log_loss"] == pytest.approx((np.log(4.0) + np.log(2.0)) / 2)
     assert average["gap"]["log_loss"]["mean"] == pytest.approx(np.log(2.0) / 2)
-    assert evaluate.together(models, odds.assign(match_id=odds["match_id"].replace({2: 9, 3: 8})), SECTION) is None
-    assert evaluate.together(models, odds.iloc[:0], SECTION) is None
+    assert (
+        evaluate.on_common_matches(models, odds.assign(match_id=odds["match_id"].replace({2: 9, 3: 8})), SECTION)
+        is None
+    )
+    assert evaluate.on_common_matches(models, odds.iloc[:0], SECTION) is None
 
 
 def test_every_table_of_groups_holds_each_tested_match_once(built):

@@ -58,7 +58,7 @@ def contender(built):
             catalogue=catalogue,
             golden=pd.read_parquet(built / files.FEATURES)[list(names)].to_numpy(dtype=np.float64)[-5:],
         )
-        return comparison.Contender(number, content, comparison.keep(built, model))
+        return comparison.Contender(number, content, comparison.stored_forecasts(built, model))
 
     return make
 
@@ -68,7 +68,7 @@ def by_name(found: comparison.ComparisonResult) -> dict[str, comparison.Criterio
 
 
 def test_a_version_keeps_its_calibrated_forecasts_of_the_tested_steps_and_no_others(built):
-    kept = pd.read_parquet(io.BytesIO(comparison.keep(built, "logit")))
+    kept = pd.read_parquet(io.BytesIO(comparison.stored_forecasts(built, "logit")))
     table = pd.read_parquet(built / files.CALIBRATED)
     plan = files.read_json(built / files.FOLDS)["folds"]
     tested = [step["number"] for step in plan if step["purpose"] == "test"]
@@ -76,7 +76,7 @@ def test_a_version_keeps_its_calibrated_forecasts_of_the_tested_steps_and_no_oth
     assert set(kept["match_id"]) == set(rows.index)
     np.testing.assert_allclose(kept[RAW], rows.loc[kept["match_id"], CALIBRATED], atol=1e-7)
     assert kept["as_of"].is_monotonic_increasing
-    assert comparison.keep(built, "logit") == comparison.keep(built, "logit")
+    assert comparison.stored_forecasts(built, "logit") == comparison.stored_forecasts(built, "logit")
 
 
 def test_a_model_against_itself_meets_every_line_and_differs_by_nothing(contender):
@@ -94,7 +94,7 @@ def test_the_measures_are_those_of_an_independent_implementation(built, contende
     metrics = files.read_json(built / files.METRICS)
     found = comparison.compare(contender("logit", 2), contender("base_rates"), RULES)
     lines = by_name(found)
-    table = pd.read_parquet(io.BytesIO(comparison.keep(built, "logit")))
+    table = pd.read_parquet(io.BytesIO(comparison.stored_forecasts(built, "logit")))
     p = table[RAW].to_numpy(dtype=np.float64)
     expected = log_loss(table["outcome"], p / p.sum(axis=1, keepdims=True), labels=[0, 1, 2])
     assert lines["log loss"].candidate == pytest.approx(expected, abs=1e-12)

@@ -293,7 +293,7 @@ def test_another_process_in_another_folder_gives_the_same_bytes_of_every_file(bu
 def test_the_served_files_and_the_kept_forecasts_of_both_are_the_same_bytes(built, again):
     best = files.read_json(built / files.METRICS)["best"]
     assert packed(built, best) == packed(again, best)
-    assert comparison.keep(built, best) == comparison.keep(again, best)
+    assert comparison.stored_forecasts(built, best) == comparison.stored_forecasts(again, best)
 
 
 def packed(root: Path, model: str) -> bytes:
@@ -479,7 +479,7 @@ def test_a_result_that_leaks_into_a_rating_is_refused_by_the_gate(copy):
 def test_the_gate_takes_the_first_closing_line_that_is_quoted_often_enough(copy):
     params = files.read_params(copy)
     steps = files.read_json(copy / files.FOLDS)["folds"]
-    models = evaluate.tested(files.read_frame(copy / files.CALIBRATED), steps)
+    models = evaluate.test_forecasts(files.read_frame(copy / files.CALIBRATED), steps)
     odds = files.read_frame(copy / files.ODDS)
     ids = models["elo_logit"]["match_id"]
     closing = odds[(odds["bookmaker"] == "PS") & (odds["moment"] == "closing") & odds["match_id"].isin(ids)]

@@ -34,6 +34,7 @@ from apps.scraping.politeness import (
     conditional_headers,
     gap,
     host_of,
+    is_stand_in,
     judge,
     retry_after,
     user_agent,
@@ -437,9 +438,34 @@ def test_a_real_page_is_not_taken_for_a_challenge(page):
     assert judge(page) is None
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<script src=/cdn-cgi/x.js></script>",
+        b"<html><head><meta http-equiv='Refresh' content='5'></head><body>One moment</body></html>",
+        b"<p>Bitte bestaetigen</p><form action=/check><input name=token></form>",
+        b"<iframe src=https://geo.captcha-delivery.com/></iframe>",
+        b"<h1>You have been blocked</h1>",
+        b"\xef\xbb\xbf <body>Error 1015: too many requests from this address</body>",
+    ],
+)
+def test_a_challenge_in_place_of_a_page_is_known_by_what_it_lacks(body):
+    assert is_stand_in(body, ("Sandbox Results",))
+    assert not is_stand_in(body + b"<footer>SANDBOX RESULTS</footer>", ("Sandbox Results",))
+    assert not is_stand_in(body + b"<!--" + b"x" * 40_000 + b"-->", ("Sandbox Results",))
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"Div,Date\n", b'{"error": "blocked"}', b"<p>Summer break</p>", b"<script></script>" + b"word " * 400]
+)
+def test_a_page_without_a_challenge_is_not_taken_for_one(body):
+    assert not is_stand_in(body, ("Sandbox Results",))
+
+
 @given(st.binary(max_size=300))
 def test_no_page_makes_the_judge_fail(body):
     assert challenge(answer(b"<" + body)) in ("", "captcha", "cloudflare", "incapsula")
+    assert is_stand_in(b"<" + body, ()) in (True, False)
 
 
 @pytest.mark.parametrize(

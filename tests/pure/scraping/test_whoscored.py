@@ -279,6 +279,22 @@ def test_a_match_whose_score_after_90_minutes_is_in_doubt_is_refused(more: dict[
     assert "the score after 90 minutes is missing" in found.refused[0].reason
 
 
+@pytest.mark.parametrize(
+    ("text", "score", "expected"),
+    [
+        ("HT 0:0 - FT 0:0 - ET 0:0 - PS 4:3", (0, 0), ((0, 0), (0, 0), (0, 0), (4, 3))),
+        ("HT 1:0 - FT 1:1 - AET 2:1", (2, 1), ((1, 1), (1, 0), (2, 1), None)),
+        ("HT 0-1, FT 1-1, ET 2-2, PEN 5-4", (2, 2), ((1, 1), (0, 1), (2, 2), (5, 4))),
+        ("HT 0:1 FT 2:1", (2, 1), ((2, 1), (0, 1), None, None)),
+        ("FT 2:1", (2, 1), ((2, 1), None, None, None)),
+        ("HT 3:0 FT 2:1", (2, 1), ((2, 1), None, None, None)),
+    ],
+)
+def test_every_part_of_a_score_text_is_read(text: str, score: tuple[int, int], expected: tuple[object, ...]) -> None:
+    found = read_score(entry(homeScore=score[0], awayScore=score[1], extraResultField=text))
+    assert (found.full_time, found.half_time, found.extra_time, found.penalties) == expected
+
+
 def test_a_score_after_90_minutes_above_the_last_one_is_refused() -> None:
     found = feed(entry(elapsed="AET", extraResultField="FT 3:3"))
     assert found.refused[0].reason == "the score FT 3:3 is above the last one, 2:1"
@@ -314,7 +330,7 @@ def test_a_score_that_is_told_is_never_read_wrongly(before: tuple[int, int], ext
     except ValueError:
         assert how == "own"
         return
-    assert score == WhoScoredScore(before, total, None, score.notes)
+    assert score == WhoScoredScore(before, extra_time=total, notes=score.notes)
 
 
 # incidents and cards
@@ -355,6 +371,12 @@ def test_cards_are_counted_by_the_feed() -> None:
     assert record.stats is not None
     assert (record.stats.home_yellow_cards, record.stats.away_red_cards) == (2, 1)
     assert only(feed(entry())).stats is None
+
+
+def test_cards_that_the_feed_leaves_out_beside_others_are_none() -> None:
+    stats = only(feed(entry(homeYellowCards=2))).stats
+    assert stats is not None
+    assert (stats.home_yellow_cards, stats.away_yellow_cards, stats.home_red_cards) == (2, 0, 0)
 
 
 # odds
@@ -704,6 +726,29 @@ def test_a_player_named_twice_stands_once_in_the_line_ups() -> None:
     assert record.details is not None
     assert [entry.player.name for entry in record.details.lineups if entry.side is Side.HOME] == ["A"]
     assert reading.notes["players left out of the line-ups"] == 3
+
+
+@pytest.mark.parametrize(
+    ("home", "away", "corners", "fouls"),
+    [
+        ({"shotsTotal": {"1": 4}, "cornersTotal": {"2": 3}}, {"shotsTotal": {"1": 2}}, (3, 0), (0, 0)),
+        ({"shotsTotal": {"1": 4}, "foulsCommited": {}}, {"shotsTotal": {}}, (0, 0), (0, 0)),
+        ({"shotsTotal": {"1": 4}}, {"shotsTotal": {"1": 2}}, (None, None), (None, None)),
+        ({"shotsTotal": {"1": 4}, "cornersTotal": {"2": 3}}, {}, (3, None), (None, None)),
+        ({}, {}, (None, None), (None, None)),
+    ],
+)
+def test_a_count_that_a_full_report_leaves_out_is_zero(
+    home: dict[str, Any], away: dict[str, Any], corners: tuple[object, ...], fouls: tuple[object, ...]
+) -> None:
+    sides = {
+        "home": {"teamId": 301, "players": [], "stats": home},
+        "away": {"teamId": 302, "players": [], "stats": away},
+    }
+    stats = read("match_centre.html", centre(**sides)).records[0].stats
+    assert stats is not None
+    assert (stats.home_corners, stats.away_corners) == corners
+    assert (stats.home_fouls, stats.away_fouls) == fouls
 
 
 @pytest.mark.parametrize("stats", [{"shotsTotal": {"1": "x"}}, {"shotsTotal": {"1": 1e9}}, {"shotsTotal": {"1": -1}}])

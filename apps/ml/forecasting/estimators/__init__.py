@@ -44,17 +44,7 @@ REGISTRY: Final[dict[str, type[Estimator]]] = {
 
 
 def create(name: str, params: Mapping[str, Any], *, seed: int) -> Estimator:
-    """Return an unfitted estimator.
-
-    Parameters
-    ----------
-    name : str
-        One of `REGISTRY`.
-    params : mapping
-        Its section of the parameters.
-    seed : int
-        Seed of the fit.
-    """
+    """Return an unfitted estimator of `REGISTRY`, with its section of the parameters."""
     if name not in REGISTRY:
         raise ValueError(f"unknown estimator {name!r}; there are {list(REGISTRY)}")
     return REGISTRY[name](params, seed=seed)

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, ClassVar, Final, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from apps.ml.forecasting import goals
+from apps.ml.forecasting.arrays import Floats, Integers
 from apps.ml.forecasting.contributions import group_of
 
 FORMAT: Final = 2
@@ -26,7 +27,6 @@ CLASSES: Final = (0, 1, 2)
 MARKET_PREFIXES: Final = ("odds_", "price_")
 """Prefixes of columns made of prices, which only estimators with `uses_market` take."""
 
-Floats = NDArray[np.float64]
 Grouping = Callable[[str], str]
 
 
@@ -39,40 +39,19 @@ class ModelFormatError(ValueError):
 
 
 class Estimator(ABC):
-    """Base of all estimators.
-
-    Parameters
-    ----------
-    params : mapping
-        Section of the estimator in the parameters, kept with the saved model.
-    seed : int
-        Seed of the fit.
-
-    Attributes
-    ----------
-    uses_market : bool
-        Whether it takes columns made of prices.
-    inputs : str
-        Its inputs in words, as shown with its forecasts.
-    names : tuple of str
-        Names of all columns of `X`, in order, as given to `fit`.
-    columns : tuple of str
-        Those that the estimator uses.
-    rho : float
-        Dixon-Coles correction for the scoreline grid.
-    """
+    """Base of all estimators; `params` are its section of the parameters, `seed` that of the fit."""
 
     kind: ClassVar[str]
-    uses_market: ClassVar[bool] = False
-    inputs: ClassVar[str] = "no odds"
-    classes_: ClassVar[NDArray[np.int64]] = np.array(CLASSES)
+    uses_market: ClassVar[bool] = False  # whether it takes columns made of prices
+    inputs: ClassVar[str] = "no odds"  # in words, as shown with its forecasts
+    classes_: ClassVar[Integers] = np.array(CLASSES)
 
     def __init__(self, params: Mapping[str, Any], *, seed: int = 0) -> None:
         self.params = dict(params)
         self.seed = seed
-        self.names: tuple[str, ...] = ()
-        self.columns: tuple[str, ...] = ()
-        self.rho = 0.0
+        self.names: tuple[str, ...] = ()  # all columns of `X`, in order, as given to `fit`
+        self.columns: tuple[str, ...] = ()  # those that the estimator uses
+        self.rho = 0.0  # Dixon-Coles correction for the scoreline grid
 
     def fit(self, X: Floats, y: ArrayLike, *, names: Sequence[str], weights: Floats | None = None) -> Self:
         """Fit to outcomes.
@@ -102,7 +81,7 @@ class Estimator(ABC):
         self._fit(self._own(X), outcomes, given)
         return self
 
-    def taking(self, names: Sequence[str]) -> Self:
+    def for_columns(self, names: Sequence[str]) -> Self:
         """Return the same estimator for rows with other columns, in which it finds its own by name.
 
         This allows a fit on the `wanted` columns only; a matrix of all columns may not fit into memory.
@@ -175,7 +154,7 @@ class Estimator(ABC):
         """Return the columns to use."""
 
     @abstractmethod
-    def _fit(self, X: Floats, y: NDArray[np.int64], weights: Floats) -> None:
+    def _fit(self, X: Floats, y: Integers, weights: Floats) -> None:
         """Fit to the estimator's own columns."""
 
     @abstractmethod
@@ -238,7 +217,7 @@ class Estimator(ABC):
 
 
 @lru_cache(maxsize=256)
-def places(names: tuple[str, ...], columns: tuple[str, ...]) -> NDArray[np.int64]:
+def places(names: tuple[str, ...], columns: tuple[str, ...]) -> Integers:
     """Return the positions of the columns among the names, shape (columns,); cached."""
     by_name = {name: place for place, name in enumerate(names)}
     found = np.array([by_name[name] for name in columns], dtype=np.int64)
@@ -253,14 +232,12 @@ def softmax(scores: Floats) -> Floats:
     return found
 
 
-def chosen(names: Sequence[str], patterns: Sequence[str], left_out: Sequence[str] = ()) -> list[str]:
-    """Return the names that match a pattern such as ``form_*_3_*`` and none of `left_out`, in their order.
+def chosen(names: Sequence[str], section: Mapping[str, Any]) -> list[str]:
+    """Return the names that match ``columns`` of a section, patterns such as ``form_*_3_*``, and none of ``leave_out``.
 
-    Raises
-    ------
-    ValueError
-        When a pattern matches no name, which is probably a typing error.
+    They keep their order. Raise `ValueError` when a pattern matches no name, which is probably a typing error.
     """
+    patterns, left_out = section["columns"], section.get("leave_out", ())
     idle = [pattern for pattern in patterns if not any(fnmatchcase(name, pattern) for name in names)]
     if idle:
         raise ValueError(f"no column is called {idle}")

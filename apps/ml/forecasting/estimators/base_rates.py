@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from apps.ml.forecasting.arrays import Floats, Integers
 from apps.ml.forecasting.contributions import BASELINE, group_of
-from apps.ml.forecasting.estimators.base import Estimator, Floats, Grouping
+from apps.ml.forecasting.estimators.base import Estimator, Grouping
 
 RATES = ("base_home", "base_draw", "base_away")
 GOALS = ("base_goals_home", "base_goals_away")
@@ -36,7 +36,7 @@ class BaseRates(Estimator):
     def _wanted(self, names: Sequence[str]) -> Sequence[str]:
         return (*RATES, *GOALS)
 
-    def _fit(self, X: Floats, y: NDArray[np.int64], weights: Floats) -> None:
+    def _fit(self, X: Floats, y: Integers, weights: Floats) -> None:
         if not (X[:, :3] > 0.0).all():
             raise ValueError("a base rate is missing or zero")
 

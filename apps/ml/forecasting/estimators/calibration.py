@@ -11,8 +11,9 @@ from typing import Any, Final, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from apps.ml.forecasting.arrays import Floats, Integers
 from apps.ml.forecasting.contributions import CALIBRATION
-from apps.ml.forecasting.estimators.base import Estimator, Floats, softmax
+from apps.ml.forecasting.estimators.base import Estimator, softmax
 from apps.ml.forecasting.scoring import FLOOR, log_loss
 
 Method = Literal["none", "temperature", "vector", "isotonic"]
@@ -147,12 +148,7 @@ class Calibrated:
 
 
 def fit_calibration(
-    p: Floats,
-    y: ArrayLike,
-    *,
-    methods: Sequence[Method] = METHODS,
-    folds: int = 5,
-    isotonic_from: int = ISOTONIC_FROM,
+    p: Floats, y: ArrayLike, *, methods: Sequence[Method] = METHODS, folds: int = 5, isotonic_from: int = ISOTONIC_FROM
 ) -> Calibration:
     """Return the calibration with the smallest loss on forecasts later than those that it was fitted to.
 
@@ -191,7 +187,7 @@ def centred(scores: Floats) -> Floats:
     return moved
 
 
-def _fitted(method: Method, p: Floats, y: NDArray[np.int64]) -> Calibration:
+def _fitted(method: Method, p: Floats, y: Integers) -> Calibration:
     plain = Calibration(method, (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), len(p), {})
     if method == "none":
         return plain
@@ -200,7 +196,7 @@ def _fitted(method: Method, p: Floats, y: NDArray[np.int64]) -> Calibration:
     from scipy.optimize import minimize
 
     scores = centred(np.log(np.maximum(p, FLOOR)))
-    hot = (y[:, None] == np.arange(3)).astype(np.float64)
+    one_hot = (y[:, None] == np.arange(3)).astype(np.float64)
 
     def spread(point: Floats) -> tuple[Floats, Floats]:
         if method == "temperature":
@@ -210,7 +206,7 @@ def _fitted(method: Method, p: Floats, y: NDArray[np.int64]) -> Calibration:
     def loss(point: Floats) -> tuple[float, Floats]:
         scale, shift = spread(point)
         found = softmax(scores * scale + shift)
-        gap = (found - hot) / len(p)
+        gap = (found - one_hot) / len(p)
         by_scale, by_shift = (gap * scores).sum(axis=0), gap.sum(axis=0)
         slope = np.array([by_scale.sum()]) if method == "temperature" else np.r_[by_scale, by_shift[[0, 2]]]
         return log_loss(found, y), slope

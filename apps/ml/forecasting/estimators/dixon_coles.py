@@ -8,10 +8,10 @@ from math import factorial
 from typing import Any, ClassVar, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from apps.ml.forecasting.arrays import Floats, Integers
 from apps.ml.forecasting.contributions import BASELINE, GOAL_MODEL_GROUPS, group_of
-from apps.ml.forecasting.estimators.base import Estimator, Floats, Grouping
+from apps.ml.forecasting.estimators.base import Estimator, Grouping
 from apps.ml.forecasting.goals import outcome_probabilities
 from apps.ml.forecasting.scoring import FLOOR
 
@@ -25,15 +25,8 @@ class DixonColes(Estimator):
     """Dixon-Coles probabilities from the ratings, with fitted rho, scale of the ratings and lean to one side.
 
     The logarithm of expected goals is ``base + scale * (attack + concession)``, plus `lean` for the home side and minus
-    it for the away side; lean, scale and rho minimise the log loss of the outcomes. The number of goals is left to
-    the ratings, because outcomes have little information about it.
-
-    Parameters
-    ----------
-    params : mapping
-        ``fit_rows``, number of latest rows that the fit looks at.
-    seed : int
-        Not used; nothing is random.
+    it for the away side; lean, scale and rho minimise the log loss of the outcomes of the latest ``fit_rows`` matches.
+    The number of goals is left to the ratings, because outcomes have little information about it.
     """
 
     kind = "dixon_coles"
@@ -77,7 +70,7 @@ class DixonColes(Estimator):
     def _wanted(self, names: Sequence[str]) -> Sequence[str]:
         return [self.prefix + name for name in (*BASE, *TEAMS)]
 
-    def _fit(self, X: Floats, y: NDArray[np.int64], weights: Floats) -> None:
+    def _fit(self, X: Floats, y: Integers, weights: Floats) -> None:
         from scipy.optimize import minimize
 
         rows = slice(-int(self.params["fit_rows"]), None)

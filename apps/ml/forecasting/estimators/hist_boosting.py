@@ -9,8 +9,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from apps.ml.forecasting.arrays import Floats, Integers, Records
 from apps.ml.forecasting.contributions import BASELINE, group_of
-from apps.ml.forecasting.estimators.base import Estimator, Floats, Grouping, chosen
+from apps.ml.forecasting.estimators.base import Estimator, Grouping, chosen
 from apps.ml.forecasting.estimators.logit import Logit
 from apps.ml.forecasting.kernels import njit
 
@@ -32,25 +33,20 @@ SHARE: Final = 0.5
 """Share of a step of one class by itself that is taken: the three move against each other, and twice the diagonal of
 the Hessian, ``2 p (1 - p)``, bounds it from above (Gershgorin), as in xgboost's ``multi:softprob``."""
 
-CERTAIN: Final = 1e-6
+LEAST: Final = 1e-6
 """Least probability of a class in a working response."""
 
 
 class HistBoosting(Estimator):
     """Trees of scikit-learn's histogram gradient boosting on the margin of a logit.
 
-    scikit-learn lets its classifier begin at no margin. What the trees have to add is small, so the log loss is as good
-    as quadratic in it: for each class, boosted trees fit the working response ``(y - p) / (p (1 - p))`` of the logit's
-    forecasts with the weights ``p (1 - p)``, as one step of iteratively reweighted least squares does.
+    scikit-learn's classifier cannot start from a given margin. What the trees have to add is small, so the log loss is
+    nearly quadratic in it: for each class, boosted trees fit the working response ``(y - p) / (p (1 - p))`` of the
+    logit's forecasts with the weights ``p (1 - p)``, as one step of iteratively reweighted least squares does.
 
-    Parameters
-    ----------
-    params : mapping
-        ``logit``, the section of the `Logit` that they begin at; ``columns`` and ``leave_out``, patterns of the columns
-        that are used, those of the logit among them, and of those that are not; ``trees``, the settings of
-        ``HistGradientBoostingRegressor``.
-    seed : int
-        Seed of the choice of columns at every split.
+    Parameters: ``logit``, the section of the `Logit` that they start from; ``columns`` and ``leave_out``, patterns of
+    the columns that are used, those of the logit among them, and of those that are not; ``trees``, the settings of
+    ``HistGradientBoostingRegressor``.
     """
 
     kind = "hist_boosting"
@@ -61,7 +57,7 @@ class HistBoosting(Estimator):
         own = self._own(X)
         added = np.tile(self._start, (len(own), 1))
         for place in range(3):
-            _walk(self._nodes, self._roots[place], own, added[:, place])
+            _add_values(self._nodes, self._roots[place], own, added[:, place])
         return self._logit.scores(own) + added
 
     def parts(self, X: Floats, by: Grouping = group_of) -> dict[str, Floats]:
@@ -76,7 +72,7 @@ class HistBoosting(Estimator):
         number = np.array([names.index(group) for group in groups], dtype=np.int64)
         moved = np.zeros((len(names), len(own), 3))
         for place in range(3):
-            _split_up(self._nodes, self._roots[place], own, number, moved[:, :, place])
+            _add_splits(self._nodes, self._roots[place], own, number, moved[:, :, place])
         for name, part in zip(names, moved, strict=True):
             found[name] = found[name] + part if name in found else part
         # The start of the trees and rounding errors go to the baseline, so that the parts sum exactly.
@@ -84,22 +80,18 @@ class HistBoosting(Estimator):
         return found
 
     def _wanted(self, names: Sequence[str]) -> Sequence[str]:
-        logit = self.params["logit"]
-        wanted = {
-            *chosen(names, self.params["columns"], self.params.get("leave_out", ())),
-            *chosen(names, logit["columns"], logit.get("leave_out", ())),
-        }
+        wanted = {*chosen(names, self.params), *chosen(names, self.params["logit"])}
         return [name for name in names if name in wanted]
 
-    def _fit(self, X: Floats, y: NDArray[np.int64], weights: Floats) -> None:
+    def _fit(self, X: Floats, y: Integers, weights: Floats) -> None:
         from sklearn.ensemble import HistGradientBoostingRegressor
         from threadpoolctl import threadpool_limits
 
         settings = dict(self.params["trees"])
         self._logit = Logit(self.params["logit"]).fit(X, y, names=self.columns, weights=weights)
-        p = np.clip(self._logit.predict_proba(X), CERTAIN, 1.0 - CERTAIN)
+        p = np.clip(self._logit.predict_proba(X), LEAST, 1.0 - LEAST)
         # A world without line-ups has empty columns, which scikit-learn cannot bin.
-        wanted = [self.columns.index(name) for name in self._of_trees()]
+        wanted = [self.columns.index(name) for name in chosen(self.columns, self.params)]
         used = [place for place in wanted if not np.isnan(X[:, place]).all()]
         edges = [bin_edges(X[:, place], int(settings.get("max_bins", 255))) for place in used]
         columns = np.stack([binned(X[:, place], own) for place, own in zip(used, edges, strict=True)], axis=1)
@@ -117,22 +109,16 @@ class HistBoosting(Estimator):
             nodes.append(found)
         self._start, self._nodes, self._roots = np.array(start), np.concatenate(nodes), np.array(roots)
 
-    def _of_trees(self) -> list[str]:
-        return chosen(self.columns, self.params["columns"], self.params.get("leave_out", ()))
-
     def _state(self) -> dict[str, Any]:
         return {
             "trees": FILE,
             "roots": self._roots.tolist(),
             "start": self._start.tolist(),
-            "logit": {"columns": list(self._logit.columns), **self._logit._state()},
+            "logit": self._logit.part_state(),
         }
 
     def _restore(self, state: Mapping[str, Any]) -> None:
-        self._logit = Logit(self.params["logit"])
-        self._logit.names = self.columns
-        self._logit.columns = tuple(state["logit"]["columns"])
-        self._logit._restore(state["logit"])
+        self._logit = Logit(self.params["logit"]).restored_part(self.columns, state["logit"])
         self._roots, self._start = np.array(state["roots"], dtype=np.int64), np.array(state["start"])
 
     def _save_more(self, folder: Path) -> None:
@@ -158,9 +144,7 @@ def binned(column: Floats, edges: Floats) -> Floats:
     return np.where(np.isnan(column), np.nan, np.searchsorted(edges, column, side="left"))
 
 
-def _unpacked(
-    trees: Any, used: NDArray[np.int64], edges: Sequence[Floats], first: int
-) -> tuple[list[int], NDArray[Any]]:
+def _unpacked(trees: Any, used: Integers, edges: Sequence[Floats], first: int) -> tuple[list[int], NDArray[Any]]:
     """Return the rows of the roots and the nodes of fitted trees, columns numbered as in ``used``.
 
     A split between bins becomes one at the edge of the lower bin.
@@ -189,12 +173,12 @@ def _unpacked(
 
 
 def _edge(edges: Floats, split: float) -> float:
-    """Return the largest value that goes left where bins up to `split` do; all do where it lies beyond the last."""
+    """Return the largest value that goes left where bins up to `split` do; infinity beyond the last edge."""
     return float(edges[int(split)]) if split < len(edges) else np.inf
 
 
 @njit(cache=True)
-def _next(nodes: NDArray[Any], number: int, row: NDArray[np.float64]) -> int:
+def _next(nodes: Records, number: int, row: Floats) -> int:
     """Return the node below `number` that a row goes to."""
     node = nodes[number]
     value = row[node.column]
@@ -203,7 +187,7 @@ def _next(nodes: NDArray[Any], number: int, row: NDArray[np.float64]) -> int:
 
 
 @njit(cache=True)
-def _walk(nodes: NDArray[Any], roots: NDArray[np.int64], X: NDArray[np.float64], out: NDArray[np.float64]) -> None:
+def _add_values(nodes: Records, roots: Integers, X: Floats, out: Floats) -> None:
     """Add the values of all trees to `out`, shape (n,)."""
     for row in range(len(X)):
         for root in roots:
@@ -214,13 +198,7 @@ def _walk(nodes: NDArray[Any], roots: NDArray[np.int64], X: NDArray[np.float64],
 
 
 @njit(cache=True)
-def _split_up(
-    nodes: NDArray[Any],
-    roots: NDArray[np.int64],
-    X: NDArray[np.float64],
-    group: NDArray[np.int64],
-    out: NDArray[np.float64],
-) -> None:
+def _add_splits(nodes: Records, roots: Integers, X: Floats, group: Integers, out: Floats) -> None:
     """Add the change at each split to `out`, shape (groups, n); `group` holds the group of each column."""
     for row in range(len(X)):
         for root in roots:
@@ -238,5 +216,5 @@ def call_kernels() -> None:
     rows = np.zeros((2, 2))
     # All columns in the order of their rows; some of them; one row, which is both.
     for own in (rows, np.asfortranarray(rows), rows[:1]):
-        _walk(nodes, roots, own, np.zeros((len(own), 3))[:, 0])
-        _split_up(nodes, roots, own, group, np.zeros((1, len(own), 3))[:, :, 0])
+        _add_values(nodes, roots, own, np.zeros((len(own), 3))[:, 0])
+        _add_splits(nodes, roots, own, group, np.zeros((1, len(own), 3))[:, :, 0])

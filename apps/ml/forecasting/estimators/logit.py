@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from apps.ml.forecasting.arrays import Floats, Integers
 from apps.ml.forecasting.contributions import BASELINE, group_of
-from apps.ml.forecasting.estimators.base import Estimator, Floats, Grouping, chosen, grouped, softmax
+from apps.ml.forecasting.estimators.base import Estimator, Grouping, chosen, grouped, softmax
 from apps.ml.forecasting.scoring import log_loss
 
 TOLERANCE: Final = 1e-10
@@ -31,15 +32,10 @@ class ConvergenceError(ArithmeticError):
 class Logit(Estimator):
     """Multinomial logit on the columns that its parameters name, standardised, with a ridge penalty.
 
-    Parameters
-    ----------
-    params : mapping
-        ``columns``, patterns of the names of columns; ``leave_out``, patterns of those of them that it does not use;
-        ``l2``, penalty on the squared coefficients of the standardised columns, in units of matches; of several the one
-        that loses least on the latest rows, a share of `LATER`, after a fit to those before; rows come in the order of
-        time.
-    seed : int
-        Not used; nothing is random.
+    Parameters: ``columns``, patterns of the names of columns; ``leave_out``, patterns of those of them that it does not
+    use; ``l2``, penalty on the squared coefficients of the standardised columns, in units of matches. Of several
+    penalties it takes the one that loses least on the latest rows, a share of `LATER`, after a fit to those before;
+    rows come in the order of time.
     """
 
     kind = "logit"
@@ -56,9 +52,9 @@ class Logit(Estimator):
         return found
 
     def _wanted(self, names: Sequence[str]) -> Sequence[str]:
-        return chosen(names, self.params["columns"], self.params.get("leave_out", ()))
+        return chosen(names, self.params)
 
-    def _fit(self, X: Floats, y: NDArray[np.int64], weights: Floats) -> None:
+    def _fit(self, X: Floats, y: Integers, weights: Floats) -> None:
         if not np.isfinite(X).all():
             raise ValueError(f"{self.kind}: a feature is missing")
         self._mean = np.average(X, axis=0, weights=weights)
@@ -83,6 +79,16 @@ class Logit(Estimator):
         self._intercept, self._slopes = np.array(state["intercept"]), np.array(state["slopes"])
         self._l2 = float(state["l2"])
 
+    def part_state(self) -> dict[str, Any]:
+        """Return the fitted state for JSON, as part of another estimator."""
+        return {"columns": list(self.columns), **self._state()}
+
+    def restored_part(self, names: tuple[str, ...], state: Mapping[str, Any]) -> Self:
+        """Restore what `part_state` returned; `names` are the columns of the other estimator."""
+        self.names, self.columns = names, tuple(state["columns"])
+        self._restore(state)
+        return self
+
 
 class EloLogit(Logit):
     """Multinomial logit on the Elo difference only."""
@@ -90,7 +96,7 @@ class EloLogit(Logit):
     kind = "elo_logit"
 
 
-def _best_penalty(X: Floats, y: NDArray[np.int64], weights: Floats, penalties: NDArray[Any]) -> float:
+def _best_penalty(X: Floats, y: Integers, weights: Floats, penalties: NDArray[Any]) -> float:
     """Return the penalty with the smallest loss on the latest rows."""
     split = len(X) - max(1, round(LATER * len(X)))
     losses = []
@@ -100,7 +106,7 @@ def _best_penalty(X: Floats, y: NDArray[np.int64], weights: Floats, penalties: N
     return float(penalties[int(np.argmin(losses))])
 
 
-def newton(X: Floats, y: NDArray[np.int64], weights: Floats, l2: float) -> Floats:
+def newton(X: Floats, y: Integers, weights: Floats, l2: float) -> Floats:
     """Return coefficients of a multinomial logit with the draw as the reference class, shape (1 + k, 3).
 
     Parameters
@@ -125,11 +131,11 @@ def newton(X: Floats, y: NDArray[np.int64], weights: Floats, l2: float) -> Float
     penalty[0] = 0.0
     coefficients = np.zeros((width, 3))
     free = (0, 2)
-    hot = (y[:, None] == np.arange(3)).astype(np.float64)
+    one_hot = (y[:, None] == np.arange(3)).astype(np.float64)
     for _ in range(STEPS):
         p = softmax(design @ coefficients)
         gradient = np.concatenate(
-            [design.T @ (weights * (p[:, k] - hot[:, k])) + penalty * coefficients[:, k] for k in free]
+            [design.T @ (weights * (p[:, k] - one_hot[:, k])) + penalty * coefficients[:, k] for k in free]
         )
         hessian = np.empty((2 * width, 2 * width))
         for a, k in enumerate(free):

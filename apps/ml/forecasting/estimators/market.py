@@ -8,8 +8,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from apps.ml.forecasting.arrays import Floats, Integers
 from apps.ml.forecasting.contributions import group_of
-from apps.ml.forecasting.estimators.base import Estimator, Floats, Grouping, chosen
+from apps.ml.forecasting.estimators.base import Estimator, Grouping, chosen
 from apps.ml.forecasting.estimators.logit import Logit
 from apps.ml.forecasting.estimators.trees import XGBoost
 
@@ -30,21 +31,16 @@ class PricedLogit(Logit):
 class PriceRating(XGBoost):
     """`XGBoost` with ratings derived from the prices of earlier matches.
 
-    Parameters
-    ----------
-    params : mapping
-        Those of `XGBoost`, and ``least_seen``: a match of which a side had fewer priced matches before is not learnt
-        from, because the other columns would have to say what the ratings cannot yet.
-    seed : int
-        Seed of row and column sampling.
+    Parameters: those of `XGBoost`, and ``least_seen``. A match of which a side had fewer priced matches before is not
+    learnt from, because the other columns would have to say what the ratings cannot yet.
     """
 
     kind = "price_rating"
     uses_market = True
     inputs = "prices of earlier matches"
-    begins_at = PricedLogit
+    logit_type = PricedLogit
 
-    def _fit(self, X: Floats, y: NDArray[np.int64], weights: Floats) -> None:
+    def _fit(self, X: Floats, y: Integers, weights: Floats) -> None:
         priced = X[:, [name.startswith(SEEN) for name in self.columns]]
         if not (priced > 0.0).any():
             raise NoPricesError(f"{self.kind}: no match was priced before those to learn from")
@@ -56,13 +52,8 @@ class PriceRating(XGBoost):
 class MarketAware(Estimator):
     """A logit on the line that was quoted before the match; a logit on ratings where none was.
 
-    Parameters
-    ----------
-    params : mapping
-        ``columns``, patterns of the columns made of the line; ``l2``, the penalty of their logit; ``without``, the
-        section of the `Logit` for matches without a line.
-    seed : int
-        Not used; nothing is random.
+    Parameters: ``columns``, patterns of the columns made of the line; ``l2``, the penalty of their logit; ``without``,
+    the section of the `Logit` for matches without a line.
     """
 
     kind = "market_aware"
@@ -97,31 +88,23 @@ class MarketAware(Estimator):
         return PricedLogit(line), PricedLogit(self.params["without"])
 
     def _wanted(self, names: Sequence[str]) -> Sequence[str]:
-        without = self.params["without"]
-        line = chosen(names, self.params["columns"])
-        return [*chosen(names, without["columns"], without.get("leave_out", ())), *line]
+        return [*chosen(names, self.params["without"]), *chosen(names, self.params)]
 
-    def _fit(self, X: Floats, y: NDArray[np.int64], weights: Floats) -> None:
+    def _fit(self, X: Floats, y: Integers, weights: Floats) -> None:
         self._with, self._without = self._logits()
         self._without.fit(X, y, names=self.columns, weights=weights)
-        line = chosen(self.columns, self.params["columns"])
-        quoted = _complete(X[:, [self.columns.index(name) for name in line]])
+        quoted = _complete(X[:, [self.columns.index(name) for name in chosen(self.columns, self.params)]])
         if not quoted.any():
             raise NoPricesError(f"{self.kind}: no match has a line to learn from")
         self._with.fit(X[quoted], y[quoted], names=self.columns, weights=weights[quoted])
 
     def _state(self) -> dict[str, Any]:
-        return {
-            name: {"columns": list(logit.columns), **logit._state()}
-            for name, logit in (("with", self._with), ("without", self._without))
-        }
+        return {"with": self._with.part_state(), "without": self._without.part_state()}
 
     def _restore(self, state: Mapping[str, Any]) -> None:
-        self._with, self._without = self._logits()
-        for name, logit in (("with", self._with), ("without", self._without)):
-            logit.names = self.columns
-            logit.columns = tuple(state[name]["columns"])
-            logit._restore(state[name])
+        line, other = self._logits()
+        self._with = line.restored_part(self.columns, state["with"])
+        self._without = other.restored_part(self.columns, state["without"])
 
 
 def _complete(columns: Floats) -> NDArray[np.bool_]:

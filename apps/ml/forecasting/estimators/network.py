@@ -7,34 +7,29 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from apps.ml.forecasting.arrays import Floats, Integers
 from apps.ml.forecasting.contributions import BASELINE, group_of
-from apps.ml.forecasting.estimators.base import CLASSES, Estimator, Floats, Grouping, chosen, grouped
+from apps.ml.forecasting.estimators.base import CLASSES, Estimator, Grouping, chosen, grouped
 
 FILE: Final = "networks.npz"
 
 LIMIT: Final = 4.0
 """Standard deviations at which values are clipped, because a network extrapolates."""
 
-
-STILL: Final = 1e-12
+NO_CHANGE: Final = 1e-12
 """Change of a unit's input below which it counts as unchanged."""
 
 
 class Network(Estimator):
     """Multinomial networks of one hidden layer with rectifiers, by scikit-learn's Adam, their scores averaged.
 
-    A value that is missing counts as the mean of its column.
+    A value that is missing counts as the mean of its column. The first network has the seed of the estimator, each
+    further one the next.
 
-    Parameters
-    ----------
-    params : mapping
-        ``columns`` and ``leave_out``, patterns of the columns that are used and of those that are not; ``hidden``,
-        units of the layer; ``networks``, how many are averaged; ``decay``, penalty on the squared weights for each
-        match; ``rate``, step of Adam; ``batch``, matches of a step; ``epochs``, rounds over all matches.
-    seed : int
-        Seed of the first network's starting weights and of the order of its matches; each further one has the next.
+    Parameters: ``columns`` and ``leave_out``, patterns of the columns that are used and of those that are not;
+    ``hidden``, units of the layer; ``networks``, how many are averaged; ``decay``, penalty on the squared weights for
+    each match; ``rate``, step of Adam; ``batch``, matches of a step; ``epochs``, rounds over all matches.
     """
 
     kind = "network"
@@ -56,10 +51,10 @@ class Network(Estimator):
         added = np.zeros((len(X), len(self.columns), len(CLASSES)))
         start_scores = np.zeros(len(CLASSES))
         for first, bias, second, start in self._layers():
-            way = standard @ first
-            moved = np.maximum(way + bias, 0.0) - np.maximum(bias, 0.0)
-            stands = np.abs(way) < STILL
-            active = np.where(stands, bias > 0.0, moved / np.where(stands, 1.0, way))
+            change = standard @ first
+            moved = np.maximum(change + bias, 0.0) - np.maximum(bias, 0.0)
+            is_unchanged = np.abs(change) < NO_CHANGE
+            active = np.where(is_unchanged, bias > 0.0, moved / np.where(is_unchanged, 1.0, change))
             for place in CLASSES:
                 added[:, :, place] += standard * ((active * second[:, place]) @ first.T)
             start_scores += np.maximum(bias, 0.0) @ second + start
@@ -75,9 +70,9 @@ class Network(Estimator):
         return zip(self._first, self._bias, self._second, self._start, strict=True)
 
     def _wanted(self, names: Sequence[str]) -> Sequence[str]:
-        return chosen(names, self.params["columns"], self.params.get("leave_out", ()))
+        return chosen(names, self.params)
 
-    def _fit(self, X: Floats, y: NDArray[np.int64], weights: Floats) -> None:
+    def _fit(self, X: Floats, y: Integers, weights: Floats) -> None:
         known = ~np.isnan(X)
         counts = np.maximum(known.sum(axis=0), 1)
         self._mean = np.where(known, X, 0.0).sum(axis=0) / counts
@@ -90,7 +85,7 @@ class Network(Estimator):
         self._second = np.stack([network.coefs_[1] for network in fitted])
         self._start = np.stack([network.intercepts_[1] for network in fitted])
 
-    def _network(self, number: int, standard: Floats, y: NDArray[np.int64], weights: Floats) -> Any:
+    def _network(self, number: int, standard: Floats, y: Integers, weights: Floats) -> Any:
         from sklearn.neural_network import MLPClassifier
         from threadpoolctl import threadpool_limits
 
@@ -104,8 +99,8 @@ class Network(Estimator):
             # An object, because a number would restart the sequence in each round.
             random_state=np.random.RandomState(self.seed + number),
         )
-        # Round by round: `fit` warns that it has not converged, which it is not meant to. One thread: the products are
-        # small, and threads that wait for each other at every step take many times as long beside other work.
+        # Round by round: `fit` would warn that it has not converged, which is not the aim. One thread: the products are
+        # small, and on a busy machine threads that wait for each other at every step take many times as long.
         with threadpool_limits(limits=1, user_api="blas"):
             for _ in range(int(self.params["epochs"])):
                 network.partial_fit(standard, y, weights, classes=np.array(CLASSES))

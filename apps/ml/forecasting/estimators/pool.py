@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from apps.ml.forecasting.arrays import Floats, Integers
 from apps.ml.forecasting.contributions import group_of
-from apps.ml.forecasting.estimators.base import Estimator, Floats, Grouping, softmax
+from apps.ml.forecasting.estimators.base import Estimator, Grouping, softmax
 from apps.ml.forecasting.estimators.calibration import centred
 from apps.ml.forecasting.estimators.dixon_coles import DixonColes, ScoreDriven
 from apps.ml.forecasting.estimators.hist_boosting import HistBoosting
@@ -33,13 +33,9 @@ class Pool(Estimator):
     members and such forecasts. `fit` fits the members to the earlier rows (rows are in the order of time), the weights
     to their forecasts of the later rows, and then the members to all rows.
 
-    Parameters
-    ----------
-    params : mapping
-        ``members``, the section of each by its name in `MEMBERS`; ``later``, the share of the rows that `fit` keeps for
-        the weights; ``least_past``, fewest forecasts that weights are fitted to: with fewer all members weigh alike.
-    seed : int
-        Seed of the members.
+    Parameters: ``members``, the section of each by its name in `MEMBERS`; ``later``, the share of the rows that `fit`
+    keeps for the weights; ``least_past``, fewest forecasts that weights are fitted to: with fewer all members weigh
+    alike.
     """
 
     kind = "pool"
@@ -50,7 +46,7 @@ class Pool(Estimator):
         params: Mapping[str, Any],
         members: Mapping[str, Estimator],
         past: Floats,
-        y: NDArray[np.int64],
+        y: Integers,
         *,
         names: Sequence[str],
         seed: int,
@@ -80,7 +76,7 @@ class Pool(Estimator):
         enough = len(y) >= int(params["least_past"])
         scores = centred(np.log(np.maximum(past, FLOOR)))
         weights = fitted_weights(scores, y) if enough else np.full(len(members), 1.0 / len(members))
-        pool._take([member.taking(pool.columns) for member in members.values()], weights)
+        pool._take([member.for_columns(pool.columns) for member in members.values()], weights)
         return pool
 
     def scores(self, X: Floats) -> Floats:
@@ -111,7 +107,7 @@ class Pool(Estimator):
             raise ValueError(f"a pool is made of some of {list(MEMBERS)}, not of {unknown or 'nothing'}")
         return [MEMBERS[name](sections[name], seed=self.seed) for name in sections]
 
-    def _fit(self, X: Floats, y: NDArray[np.int64], weights: Floats) -> None:
+    def _fit(self, X: Floats, y: Integers, weights: Floats) -> None:
         later = max(1, round(len(X) * float(self.params["later"])))
         earlier = slice(0, len(X) - later)
         tried = [
@@ -143,7 +139,7 @@ class Pool(Estimator):
             self._members.append(MEMBERS[name].restore(content, folder / name))
 
 
-def fitted_weights(scores: Floats, y: NDArray[np.int64]) -> Floats:
+def fitted_weights(scores: Floats, y: Integers) -> Floats:
     """Return the weights of a logarithmic pool with the smallest loss, shape (members,), none below 0.
 
     Parameters
@@ -155,11 +151,11 @@ def fitted_weights(scores: Floats, y: NDArray[np.int64]) -> Floats:
     """
     from scipy.optimize import minimize
 
-    hot = (y[:, None] == np.arange(3)).astype(np.float64)
+    one_hot = (y[:, None] == np.arange(3)).astype(np.float64)
 
     def loss(weights: Floats) -> tuple[float, Floats]:
         p = softmax(np.tensordot(weights, scores, axes=1))
-        slope = (scores * ((p - hot) / len(y))).sum(axis=(1, 2))
+        slope = (scores * ((p - one_hot) / len(y))).sum(axis=(1, 2))
         return log_loss(p, y), slope
 
     members = len(scores)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from apps.ml.forecasting.arrays import Floats, Integers
 from apps.ml.forecasting.contributions import BASELINE, group_of
-from apps.ml.forecasting.estimators.base import Estimator, Floats, Grouping, chosen, grouped
+from apps.ml.forecasting.estimators.base import Estimator, Grouping, chosen, grouped
 from apps.ml.forecasting.estimators.logit import Logit
 
 if TYPE_CHECKING:
@@ -27,19 +28,14 @@ class XGBoost(Estimator):
     is the mean of several trees on different samples. Constant columns, such as those of line-ups where no source has
     any, are left out: otherwise they would be sampled in place of others.
 
-    Parameters
-    ----------
-    params : mapping
-        ``logit``, the section of the `Logit` that they begin at; ``columns`` and ``leave_out``, patterns of the columns
-        that are used, those of the logit among them, and of those that are not; ``rounds``; ``booster``, the parameters
-        of xgboost, among them ``num_parallel_tree`` (trees of a round) and ``nthread``: more threads than free cores
-        slow it down.
-    seed : int
-        Seed of row and column sampling.
+    Parameters: ``logit``, the section of the `Logit` that they start from; ``columns`` and ``leave_out``, patterns of
+    the columns that are used, those of the logit among them, and of those that are not; ``rounds``; ``booster``, the
+    parameters of xgboost, among them ``num_parallel_tree`` (trees of a round) and ``nthread``: more threads than free
+    cores slow it down.
     """
 
     kind = "xgboost"
-    begins_at: ClassVar[type[Logit]] = Logit
+    logit_type: ClassVar[type[Logit]] = Logit
     _booster: xgboost.Booster
     _logit: Logit
 
@@ -56,7 +52,7 @@ class XGBoost(Estimator):
         import xgboost
 
         own = self._own(X)
-        data = xgboost.DMatrix(own, base_margin=_nothing(own))
+        data = xgboost.DMatrix(own, base_margin=_zero_margin(own))
         values = self._booster.predict(data, pred_contribs=True).astype(np.float64)
         values = values.reshape(len(own), 3, len(self.columns) + 1).transpose(0, 2, 1)
         found = self._logit.parts(own, by)
@@ -67,21 +63,20 @@ class XGBoost(Estimator):
 
     def _added(self, own: Floats) -> Floats:
         """Return what the trees add to the scores of the logit, shape (n, 3)."""
-        found = self._booster.inplace_predict(own, predict_type="margin", base_margin=_nothing(own))
+        found = self._booster.inplace_predict(own, predict_type="margin", base_margin=_zero_margin(own))
         added: Floats = found.astype(np.float64)
         return added
 
     def _wanted(self, names: Sequence[str]) -> Sequence[str]:
-        return chosen(names, self.params["columns"], self.params.get("leave_out", ()))
+        return chosen(names, self.params)
 
-    def _fit(self, X: Floats, y: NDArray[np.int64], weights: Floats) -> None:
+    def _fit(self, X: Floats, y: Integers, weights: Floats) -> None:
         import xgboost
 
-        section = self.params["logit"]
-        linear = set(chosen(self.columns, section["columns"], section.get("leave_out", ())))
+        linear = set(chosen(self.columns, self.params["logit"]))
         useful = [name in linear for name in self.columns] | _varies(X)
         self.columns, X = tuple(np.array(self.columns)[useful].tolist()), X[:, useful]
-        self._logit = self.begins_at(self.params["logit"]).fit(X, y, names=self.columns, weights=weights)
+        self._logit = self.logit_type(self.params["logit"]).fit(X, y, names=self.columns, weights=weights)
         settings = {
             **self.params["booster"],
             "objective": "multi:softprob",
@@ -99,15 +94,12 @@ class XGBoost(Estimator):
         self._booster = xgboost.train(settings, data, num_boost_round=int(self.params["rounds"]))
 
     def _state(self) -> dict[str, Any]:
-        return {"trees": FILE, "logit": {"columns": list(self._logit.columns), **self._logit._state()}}
+        return {"trees": FILE, "logit": self._logit.part_state()}
 
     def _restore(self, state: Mapping[str, Any]) -> None:
         import xgboost
 
-        self._logit = self.begins_at(self.params["logit"])
-        self._logit.names = self.columns
-        self._logit.columns = tuple(state["logit"]["columns"])
-        self._logit._restore(state["logit"])
+        self._logit = self.logit_type(self.params["logit"]).restored_part(self.columns, state["logit"])
         self._booster = xgboost.Booster({"nthread": 1})
 
     def _save_more(self, folder: Path) -> None:
@@ -122,6 +114,6 @@ def _varies(X: Floats) -> NDArray[np.bool_]:
     return np.asarray((X[0] != X).any(axis=0) & ~np.isnan(X).all(axis=0))
 
 
-def _nothing(own: Floats) -> NDArray[np.float32]:
+def _zero_margin(own: Floats) -> NDArray[np.float32]:
     """Return base margins of 0, shape (n, 3), in place of xgboost's default."""
     return np.zeros((len(own), 3), dtype=np.float32)

@@ -2,7 +2,6 @@
 
 from apps.ml.forecasting.features.blocks import FeatureBlock
 from apps.ml.forecasting.features.catalogue import Feature
-from apps.ml.forecasting.features.family import FeatureFamily
 from apps.ml.forecasting.features.state import (
     FAMILIES,
     FeatureState,
@@ -18,7 +17,6 @@ __all__ = [
     "FAMILIES",
     "Feature",
     "FeatureBlock",
-    "FeatureFamily",
     "FeatureState",
     "LateResultError",
     "LookAheadError",

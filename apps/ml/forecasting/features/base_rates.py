@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from apps.ml.forecasting.arrays import Floats
 from apps.ml.forecasting.features.catalogue import Feature
 from apps.ml.forecasting.features.events import OBSERVE, UNSEEN, Events, Sizes, grown
 from apps.ml.forecasting.kernels import njit
@@ -21,26 +22,20 @@ from apps.ml.forecasting.kernels import njit
 class BaseRateConstants(NamedTuple):
     """Numbers of the family, from ``features.base_rates`` of the parameters."""
 
-    keep: float
-    keep_all: float
-    keep_shift: float
-    strength: float
-    shift_doubt: float
+    keep: float  # factor on the sums of a competition at each of its matches
+    keep_all: float  # the same for the sums over all competitions
+    keep_shift: float  # the same for the shift
+    strength: float  # matches that the rates of all competitions count as, for those of one
+    shift_doubt: float  # standard errors below which a shift is ignored
 
 
 class BaseRateFeatures:
     """Outcome rates and mean goals of the competition so far, shrunk to those of all competitions.
 
     The state is an array of decayed sums, shape (competitions, 5): home, draw, away, goals of home sides, goals of away
-    sides. Row `UNSEEN` has the sums over all competitions. `shift` has the decayed sums of the surplus of home wins
-    and of its squares, of the weights of matches, and of the squared weights.
-
-    Parameters
-    ----------
-    params : mapping
-        ``half_life``, ``half_life_all`` and ``half_life_shift`` in matches, ``strength`` in matches, ``shift_doubt``
-        (standard errors below which a shift is ignored), ``prior`` of five numbers: the rates of home, draw,
-        away and the goals of both sides before anything is known.
+    sides. Row `UNSEEN` has the sums over all competitions. `shift` has the decayed sums of the surplus of home wins and
+    of its squares, of the weights of matches, and of the squared weights. The parameter ``prior`` has the same five
+    numbers before anything is known.
     """
 
     name = "base_rates"
@@ -74,7 +69,7 @@ class BaseRateFeatures:
             Feature(name, self.name, "match", "competition", None, unit, meaning) for name, unit, meaning in rates
         )
 
-    def fold(self, events: Events, sizes: Sizes, out: NDArray[np.float64], first: int) -> None:
+    def fold(self, events: Events, sizes: Sizes, out: Floats, first: int) -> None:
         self._sums = grown(self._sums, np.zeros((1, 5)), sizes.competitions)
         _fold(self._sums, self._shift, self._prior, self._constants, events, out, first)
 
@@ -87,12 +82,7 @@ class BaseRateFeatures:
 
 @njit(cache=True)
 def observe(
-    sums: NDArray[np.float64],
-    shift: NDArray[np.float64],
-    prior: NDArray[np.float64],
-    constants: BaseRateConstants,
-    result: Any,
-    rates: NDArray[np.float64],
+    sums: Floats, shift: Floats, prior: Floats, constants: BaseRateConstants, result: Any, rates: Floats
 ) -> None:
     """Add one result to its competition, to all together, and to the shift of home sides."""
     home, away = result.goals[0], result.goals[1]
@@ -116,7 +106,7 @@ def observe(
 
 
 @njit(cache=True)
-def shift_of(shift: NDArray[np.float64], constants: BaseRateConstants) -> float:
+def shift_of(shift: Floats, constants: BaseRateConstants) -> float:
     """Return the recent surplus of home wins over the rates, as far as it is significant."""
     if shift[2] == 0.0:
         return 0.0
@@ -128,13 +118,7 @@ def shift_of(shift: NDArray[np.float64], constants: BaseRateConstants) -> float:
 
 
 @njit(cache=True)
-def _rates(
-    sums: NDArray[np.float64],
-    prior: NDArray[np.float64],
-    constants: BaseRateConstants,
-    competition: int,
-    rates: NDArray[np.float64],
-) -> None:
+def _rates(sums: Floats, prior: Floats, constants: BaseRateConstants, competition: int, rates: Floats) -> None:
     """Write rates and goals of a competition, shrunk to those of all competitions."""
     everywhere, own = sums[UNSEEN], sums[competition]
     strength = constants.strength
@@ -147,12 +131,7 @@ def _rates(
 
 @njit(cache=True)
 def describe(
-    sums: NDArray[np.float64],
-    shift: NDArray[np.float64],
-    prior: NDArray[np.float64],
-    constants: BaseRateConstants,
-    fixture: Any,
-    out: NDArray[np.float64],
+    sums: Floats, shift: Floats, prior: Floats, constants: BaseRateConstants, fixture: Any, out: Floats
 ) -> None:
     """Write rates and goals; on neutral ground both sides have the mean of home and away."""
     _rates(sums, prior, constants, fixture.competition, out)
@@ -168,13 +147,7 @@ def describe(
 
 @njit(cache=True, nogil=True)
 def _fold(
-    sums: NDArray[np.float64],
-    shift: NDArray[np.float64],
-    prior: NDArray[np.float64],
-    constants: BaseRateConstants,
-    events: Events,
-    out: NDArray[np.float64],
-    first: int,
+    sums: Floats, shift: Floats, prior: Floats, constants: BaseRateConstants, events: Events, out: Floats, first: int
 ) -> None:
     rates = np.empty(5)
     for event in events:

@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from apps.ml.forecasting.arrays import Floats, Integers
 from apps.ml.forecasting.features.events import DESCRIBE, Events, Sizes
 from apps.ml.forecasting.features.family import FeatureFamily
 from apps.ml.forecasting.kernels import njit
@@ -28,18 +29,10 @@ TILE: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class FeatureBlock:
-    """Features of some fixtures.
+    """Features of some fixtures."""
 
-    Parameters
-    ----------
-    rows : ndarray of int64, shape (n,)
-        Their positions in the caller's frame.
-    values : ndarray of float32, shape (features, n)
-        One row a feature, in the order of the state's names.
-    """
-
-    rows: NDArray[np.int64]
-    values: NDArray[np.float32]
+    rows: Integers  # positions in the caller's frame, shape (n,)
+    values: NDArray[np.float32]  # shape (features, n), in the order of the state's names
 
 
 class FamilyWorkers:
@@ -82,7 +75,7 @@ class FamilyWorkers:
 
 
 @njit(cache=True, nogil=True)
-def _transpose(described: NDArray[np.float64], columns: NDArray[np.float32], first: int) -> None:
+def _transpose(described: Floats, columns: NDArray[np.float32], first: int) -> None:
     """Write rows, shape (n, k), into columns, shape (k, …), from number `first` on."""
     rows, width = described.shape
     for start in range(0, width, TILE):

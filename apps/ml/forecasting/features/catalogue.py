@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Final, Literal
 
 Side = Literal["home", "away", "diff", "match"]
@@ -12,35 +12,20 @@ SIDES: Final[tuple[Side, ...]] = ("home", "away", "diff")
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """One column of the feature matrix.
+    """One column of the feature matrix."""
 
-    Parameters
-    ----------
-    name : str
-        Name of the column, unique over all families.
-    family : str
-        Family that computes it.
-    side : {"home", "away", "diff", "match"}
-        Team that it describes; ``diff`` is home minus away, ``match`` belongs to both.
-    scope : str
-        Matches that count: ``all``, ``venue`` (home matches of the home side, away matches of the away side),
-        ``season``, ``competition``, ``head_to_head`` (meetings of the two clubs), ``region``.
-    window : int or None
-        Number of latest matches, or None where the whole past counts.
-    unit : str
-        Unit of the number, such as ``goals per match``.
-    meaning : str
-        One sentence for people.
-    """
-
-    name: str
+    name: str  # of the column, unique over all families
     family: str
-    side: Side
+    side: Side  # whom it describes; ``diff`` is home minus away, ``match`` belongs to both
+    # Matches that count: ``all``, ``venue`` (home matches of the home side, away matches of the away side), ``season``,
+    # ``competition``, ``head_to_head`` (meetings of the two clubs), ``region``.
     scope: str
-    window: int | None
-    unit: str
-    meaning: str
+    window: int | None  # number of latest matches; None where the whole past counts
+    unit: str  # such as ``goals per match``
+    meaning: str  # one sentence for people
 
-    def as_dict(self) -> dict[str, str | int | None]:
-        """Return the row as a plain dictionary, for JSON."""
-        return asdict(self)
+
+def sided(name: str, family: str, scope: str, window: int | None, unit: str, meaning: str) -> list[Feature]:
+    """Return the columns of a number that both sides have: home, away and their difference."""
+    whose = {"home": "home side", "away": "away side", "diff": "home minus away"}
+    return [Feature(f"{name}_{side}", family, side, scope, window, unit, f"{whose[side]}: {meaning}") for side in SIDES]

@@ -13,9 +13,11 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from apps.ml.forecasting.features.catalogue import SIDES, Feature, Side
+from apps.ml.forecasting.arrays import Floats, Records
+from apps.ml.forecasting.features.catalogue import Feature, Side, sided
 from apps.ml.forecasting.features.events import DAY, OBSERVE, Events, Sizes, country_of
 from apps.ml.forecasting.kernels import njit
 
@@ -37,22 +39,16 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 class ContextConstants(NamedTuple):
     """Numbers of the family, from ``features.context`` of the parameters; times in microseconds."""
 
-    rest_cap: int
-    congestion: int
-    season: int
+    rest_cap: int  # a longer rest counts as this
+    congestion: int  # time in which matches are counted
+    season: int  # longest time between matches of a season
 
 
 class ContextFeatures:
     """Rest days, congestion, matches into the season, level, neutral ground and matches without spectators.
 
-    The state is the calendar, an array of `ENTRY` sorted by (team, kick-off).
-
-    Parameters
-    ----------
-    params : mapping
-        ``rest_cap_days`` (a longer rest counts as this), ``congestion_days``, ``season_days`` (longest time
-        between matches of a season), ``closed_doors`` (orders to play without spectators: region or ``"*"``,
-        first and last day, UTC).
+    The state is the calendar, an array of `ENTRY` sorted by (team, kick-off). The parameter ``closed_doors`` lists
+    orders to play without spectators: region or ``"*"``, first and last day, UTC.
     """
 
     name = "context"
@@ -68,7 +64,7 @@ class ContextFeatures:
         self._calendar = np.empty(0, dtype=ENTRY)
 
     def features(self) -> tuple[Feature, ...]:
-        sided = (
+        numbers = (
             ("rest", "days", "days since the latest scheduled match before this one, capped"),
             (
                 f"congestion_{self._congestion_days}",
@@ -82,11 +78,7 @@ class ContextFeatures:
                 "days since the latest scheduled match in another competition, such as a cup, capped as rest is",
             ),
         )
-        rows = []
-        for stat, unit, meaning in sided:
-            for side in SIDES:
-                whose = "home minus away: " if side == "diff" else f"{side} side: "
-                rows.append(Feature(f"{stat}_{side}", self.name, side, "all", None, unit, whose + meaning))
+        rows = [row for stat, unit, meaning in numbers for row in sided(stat, self.name, "all", None, unit, meaning)]
         match: Side = "match"
         rows.append(Feature("level", self.name, match, "", None, "level", "level of the competition, 0 for cups"))
         rows.append(Feature("is_neutral", self.name, match, "", None, "yes or no", "1 on neutral ground"))
@@ -94,31 +86,14 @@ class ContextFeatures:
         rows.append(Feature("closed_doors", self.name, match, "", None, "yes or no", closed))
         return tuple(rows)
 
-    def schedule(
-        self,
-        match: NDArray[np.int64],
-        competition: NDArray[np.int64],
-        season: NDArray[np.int64],
-        home: NDArray[np.int64],
-        away: NDArray[np.int64],
-        kickoff: NDArray[np.int64],
-    ) -> None:
-        """Replace the calendar; of rows with the same match id the last one counts.
-
-        Parameters
-        ----------
-        match, competition, season, home, away : ndarray of int64, shape (n,)
-            Ids of matches, competitions, seasons and teams.
-        kickoff : ndarray of int64, shape (n,)
-            Kick-offs in microseconds since 1970, UTC.
-        """
-        _, latest = np.unique(match[::-1], return_index=True)
-        chosen = match.size - 1 - latest
-        calendar = np.empty(2 * chosen.size, dtype=ENTRY)
-        calendar["team"] = np.concatenate((home[chosen], away[chosen]))
-        calendar["kickoff"] = np.tile(kickoff[chosen], 2)
-        calendar["competition"] = np.tile(competition[chosen], 2)
-        calendar["season"] = np.tile(season[chosen], 2)
+    def schedule(self, matches: pd.DataFrame) -> None:
+        """Replace the calendar; of rows with the same match id the last one counts."""
+        chosen = matches.drop_duplicates("match_id", keep="last").sort_values("match_id")
+        calendar = np.empty(2 * len(chosen), dtype=ENTRY)
+        calendar["team"] = np.concatenate((chosen["home_team_id"], chosen["away_team_id"]))
+        calendar["kickoff"] = np.tile(chosen["kickoff_at"].to_numpy(dtype="datetime64[us]").view(np.int64), 2)
+        calendar["competition"] = np.tile(chosen["competition_id"], 2)
+        calendar["season"] = np.tile(chosen["season_id"], 2)
         self._calendar = calendar[np.lexsort((calendar["season"], calendar["kickoff"], calendar["team"]))]
 
     def trim(self, moment: int) -> None:
@@ -126,7 +101,7 @@ class ContextFeatures:
         oldest = moment - self._constants.season - SLACK_DAYS * DAY
         self._calendar = self._calendar[self._calendar["kickoff"] >= oldest]
 
-    def fold(self, events: Events, sizes: Sizes, out: NDArray[np.float64], first: int) -> None:
+    def fold(self, events: Events, sizes: Sizes, out: Floats, first: int) -> None:
         """Describe every fixture into its row of `out`, from column `first`; results change nothing."""
         _fold(self._calendar, self._orders, self._constants, events, out, first)
 
@@ -147,7 +122,7 @@ def _order(region: str, first: str, last: str) -> tuple[int, int, int]:
 
 
 @njit(cache=True)
-def _first_not_before(calendar: NDArray[Any], team: int, kickoff: int) -> int:
+def _first_not_before(calendar: Records, team: int, kickoff: int) -> int:
     """Return the number of entries of the calendar that come before (team, kickoff)."""
     low, high = 0, calendar.size
     while low < high:
@@ -161,9 +136,7 @@ def _first_not_before(calendar: NDArray[Any], team: int, kickoff: int) -> int:
 
 
 @njit(cache=True)
-def describe(
-    calendar: NDArray[Any], orders: NDArray[Any], constants: ContextConstants, fixture: Any, out: NDArray[np.float64]
-) -> None:
+def describe(calendar: Records, orders: Records, constants: ContextConstants, fixture: Any, out: Floats) -> None:
     """Write rest, congestion and matches of the season of both sides, and what kind of match it is."""
     for side in range(2):
         team = fixture.team_id[side]
@@ -198,12 +171,7 @@ def describe(
 
 @njit(cache=True, nogil=True)
 def _fold(
-    calendar: NDArray[Any],
-    orders: NDArray[Any],
-    constants: ContextConstants,
-    events: Events,
-    out: NDArray[np.float64],
-    first: int,
+    calendar: Records, orders: Records, constants: ContextConstants, events: Events, out: Floats, first: int
 ) -> None:
     for event in events:
         if event.kind != OBSERVE:

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from apps.ml.forecasting.arrays import Floats, Integers
 from apps.ml.forecasting.features.places import LINES, places_of
 from apps.ml.forecasting.prices import EARLIER
 
@@ -100,7 +101,7 @@ class Slots:
             if key not in self._slot:
                 self._slot[key] = len(self._slot) + 1
 
-    def find(self, values: NDArray[Any]) -> NDArray[np.int64]:
+    def find(self, values: NDArray[Any]) -> Integers:
         """Return the slot of every id, shape (n,)."""
         if values.size <= 8:
             return np.array([self._slot.get(key, UNSEEN) for key in values.tolist()], dtype=np.int64)
@@ -114,7 +115,7 @@ class EventRows(NamedTuple):
 
     events: Events
     region: NDArray[Any]
-    competition: NDArray[np.int64]
+    competition: Integers
 
     def take(self, order: NDArray[Any]) -> EventRows:
         """Return the chosen rows, in that order."""
@@ -253,7 +254,7 @@ def grown(state: NDArray[Any], fresh: NDArray[Any], size: int) -> NDArray[Any]:
     return np.concatenate((state, np.repeat(fresh, size - len(state), axis=0)))
 
 
-def _rows(frame: pd.DataFrame, kind: int, at: NDArray[np.int64]) -> EventRows:
+def _rows(frame: pd.DataFrame, kind: int, at: Integers) -> EventRows:
     events = np.empty(len(frame), dtype=EVENT)
     events["kind"] = kind
     events["row"] = -1
@@ -274,7 +275,7 @@ def _rows(frame: pd.DataFrame, kind: int, at: NDArray[np.int64]) -> EventRows:
     return EventRows(events, frame["region"].to_numpy(dtype=object), events["competition_id"].copy())
 
 
-def _countries_and_places(frame: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _countries_and_places(frame: pd.DataFrame) -> tuple[Integers, Integers]:
     """Return the country of every match, shape (n,), and the lines of its competition's table, (n, len(LINES))."""
     level = _integers(frame["level"])
     regions, names = pd.factorize(frame["region"].to_numpy(dtype=object))
@@ -284,20 +285,20 @@ def _countries_and_places(frame: pd.DataFrame) -> tuple[NDArray[np.int64], NDArr
     return countries[regions], np.array(lines, dtype=np.int64).reshape(-1, len(LINES))[codes]
 
 
-def _entrant(region: NDArray[np.int64], team: NDArray[np.int64]) -> NDArray[np.int64]:
+def _entrant(region: Integers, team: Integers) -> Integers:
     """Return one number for (slot of the region, id of the team), shape (n, …); ids of teams are 32 bits wide."""
     return (region[:, None] << 32) | team
 
 
-def _integers(column: pd.Series[Any]) -> NDArray[np.int64]:
+def _integers(column: pd.Series[Any]) -> Integers:
     return column.to_numpy(dtype=np.int64)
 
 
-def _floats(column: pd.Series[Any]) -> NDArray[np.float64]:
+def _floats(column: pd.Series[Any]) -> Floats:
     return column.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
-def _microseconds(column: pd.Series[Any]) -> NDArray[np.int64]:
+def _microseconds(column: pd.Series[Any]) -> Integers:
     """Return aware times as microseconds since 1970 in UTC; a missing one is the smallest integer."""
     if getattr(column.dtype, "tz", None) is None:
         raise TypeError(f"{column.name}: {column.dtype} is not an aware time")

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar, get_type_hints
 
-import numpy as np
 from numpy.typing import NDArray
 
+from apps.ml.forecasting.arrays import Floats
 from apps.ml.forecasting.features.catalogue import Feature
 from apps.ml.forecasting.features.events import Events, Sizes, grown
+
+Constants = TypeVar("Constants")
+
+
+def constants_from(params: Mapping[str, Any], kind: type[Constants]) -> Constants:
+    """Return the numbers of a family: parameters of the same names, converted to the types of the fields."""
+    return kind(**{name: number(params[name]) for name, number in get_type_hints(kind).items()})
 
 
 class FeatureFamily(Protocol):
@@ -22,7 +29,7 @@ class FeatureFamily(Protocol):
         """Return the columns of the family, in order."""
         ...
 
-    def fold(self, events: Events, sizes: Sizes, out: NDArray[np.float64], first: int) -> None:
+    def fold(self, events: Events, sizes: Sizes, out: Floats, first: int) -> None:
         """Observe the results and describe the fixtures, in order; fixtures write to `out` from column `first` on."""
         ...
 
@@ -36,26 +43,20 @@ class FeatureFamily(Protocol):
 
 
 class TeamsAndCompetitions(ABC):
-    """A state with an array of teams and one of competitions, which grow with new ids.
-
-    Parameters
-    ----------
-    team, competition : ndarray, shape (1,)
-        Initial record.
-    """
+    """A state with an array of teams and one of competitions, which grow by copies of the given first records."""
 
     def __init__(self, team: NDArray[Any], competition: NDArray[Any]) -> None:
         self._fresh_team, self._fresh_competition = team, competition
         self._teams, self._competitions = team.copy(), competition.copy()
 
-    def fold(self, events: Events, sizes: Sizes, out: NDArray[np.float64], first: int) -> None:
+    def fold(self, events: Events, sizes: Sizes, out: Floats, first: int) -> None:
         """Observe the results and describe the fixtures, in order; fixtures write to `out` from column `first` on."""
         self._teams = grown(self._teams, self._fresh_team, sizes.teams)
         self._competitions = grown(self._competitions, self._fresh_competition, sizes.competitions)
         self._walk(events, out, first)
 
     @abstractmethod
-    def _walk(self, events: Events, out: NDArray[np.float64], first: int) -> None:
+    def _walk(self, events: Events, out: Floats, first: int) -> None:
         """Do what `fold` does, with all records in place."""
 
     def arrays(self) -> dict[str, NDArray[Any]]:

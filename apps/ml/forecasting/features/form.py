@@ -8,7 +8,8 @@ from typing import Any, Final, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from apps.ml.forecasting.features.catalogue import SIDES, Feature
+from apps.ml.forecasting.arrays import Floats, Integers
+from apps.ml.forecasting.features.catalogue import SIDES, Feature, sided
 from apps.ml.forecasting.features.events import OBSERVE, SIGNALS, UNSEEN, Events, Sizes
 from apps.ml.forecasting.kernels import njit
 
@@ -67,30 +68,14 @@ ANY_SEASON: Final = -1
 
 
 class Rings(NamedTuple):
-    """Ring buffers of latest matches; slot 0 stays empty.
+    """Ring buffers of latest matches; slot 0 stays empty."""
 
-    Parameters
-    ----------
-    keys : ndarray of int64, shape (rings,)
-        Key of each ring, in the order of first results.
-    used : ndarray of int64, shape (rings,)
-        Matches in the ring.
-    seasons : ndarray of int32, shape (rings, longest window)
-        Seasons of the matches, latest first.
-    counts : ndarray of int32, shape (rings, longest window, COUNTS)
-        Counts of the matches, latest first, plus `PRESENT`; 0 if missing.
-    slots : ndarray of int32, shape (a power of two,)
-        Open-addressing table from keys to rings.
-    size : ndarray of int64, shape (1,)
-        Number of rings in use, the empty one included.
-    """
-
-    keys: NDArray[np.int64]
-    used: NDArray[np.int64]
-    seasons: NDArray[np.int32]
-    counts: NDArray[np.int32]
-    slots: NDArray[np.int32]
-    size: NDArray[np.int64]
+    keys: Integers  # shape (rings,), in the order of first results
+    used: Integers  # matches in the ring, shape (rings,)
+    seasons: NDArray[np.int32]  # of the matches, latest first, shape (rings, longest window)
+    counts: NDArray[np.int32]  # of the matches plus `PRESENT`, 0 if missing, shape (rings, longest window, COUNTS)
+    slots: NDArray[np.int32]  # open-addressing table from keys to rings, shape (a power of two,)
+    size: Integers  # number of rings in use, the empty one included, shape (1,)
 
     @classmethod
     def of(cls, rings: int, longest: int) -> Self:
@@ -149,12 +134,9 @@ class FormFeatures:
     The state is a ring of the latest matches of every team (all, at home, away), of every team in every competition,
     and of every pair of teams that has met.
 
-    Parameters
-    ----------
-    params : mapping
-        ``windows``, numbers of matches in rising order; ``scopes``, for each of `SCOPES` that is wanted a list of
-        `STATS`. A match of the season counts while it is among the latest of the competition, of which the longest
-        window are kept.
+    Parameters: ``windows``, numbers of matches in rising order; ``scopes``, for each of `SCOPES` that is wanted a list
+    of `STATS`. A match of the season counts while it is among the latest of the competition, of which the longest
+    window are kept.
     """
 
     name = "form"
@@ -187,13 +169,8 @@ class FormFeatures:
 
     def _mean(self, scope: str, window: int, stat: str) -> list[Feature]:
         """Return the columns of one mean: home, away and their difference."""
-        label, found = stat.replace("_", " "), []
-        for side in SIDES:
-            whose = "home minus away: " if side == "diff" else f"{side} side: "
-            meaning = f"{whose}mean {label} over the {window} {SCOPES[scope]}"
-            name = f"form_{scope}_{window}_{stat}_{side}"
-            found.append(Feature(name, self.name, side, scope, window, "per match", meaning))
-        return found
+        meaning = f"mean {stat.replace('_', ' ')} over the {window} {SCOPES[scope]}"
+        return sided(f"form_{scope}_{window}_{stat}", self.name, scope, window, "per match", meaning)
 
     def _coverage(self, scope: str, window: int) -> list[Feature]:
         """Return the columns of the coverage of a window: one for each side, one in total for head to head."""
@@ -207,7 +184,7 @@ class FormFeatures:
             for side in SIDES[:2]
         ]
 
-    def fold(self, events: Events, sizes: Sizes, out: NDArray[np.float64], first: int) -> None:
+    def fold(self, events: Events, sizes: Sizes, out: Floats, first: int) -> None:
         results = int((events["kind"] == OBSERVE).sum())
         self._teams = self._teams.with_room(RINGS * sizes.teams - int(self._teams.size[0]))
         self._teams.size[0] = RINGS * sizes.teams
@@ -217,11 +194,7 @@ class FormFeatures:
         _fold(self._teams, self._entrants, self._pairs, self._windows, self._chosen, events, out, first)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        return {
-            **self._teams.arrays("teams"),
-            **self._entrants.arrays("entrants"),
-            **self._pairs.arrays("pairs"),
-        }
+        return {**self._teams.arrays("teams"), **self._entrants.arrays("entrants"), **self._pairs.arrays("pairs")}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         self._teams = Rings.restored(arrays, "teams", self._longest)
@@ -303,7 +276,7 @@ def observe(teams: Rings, entrants: Rings, pairs: Rings, result: Any) -> None:
 
 
 @njit(cache=True)
-def _sum(rings: Rings, slot: int, season: int, windows: NDArray[np.int64], totals: NDArray[np.int32]) -> int:
+def _sum(rings: Rings, slot: int, season: int, windows: Integers, totals: NDArray[np.int32]) -> int:
     """Write the sums over every window, shape (windows, len(STATS)), from the latest match backwards.
 
     Every sum contains `PRESENT` for each counted match. Sums of integers are exact.
@@ -346,7 +319,7 @@ def _mirror(totals: NDArray[np.int32], turned: NDArray[np.int32]) -> None:
 
 
 @njit(cache=True, error_model="numpy")
-def _divide(totals: NDArray[np.int32], means: NDArray[np.float64]) -> None:
+def _divide(totals: NDArray[np.int32], means: Floats) -> None:
     """Write the means of sums, shape (n,); NaN without a count."""
     for place in range(totals.size):
         there = totals[place] >> PRESENT_BITS
@@ -359,12 +332,12 @@ def describe(
     teams: Rings,
     entrants: Rings,
     pairs: Rings,
-    windows: NDArray[np.int64],
+    windows: Integers,
     chosen: NDArray[np.bool_],
     fixture: Any,
     totals: NDArray[np.int32],
-    means: NDArray[np.float64],
-    out: NDArray[np.float64],
+    means: Floats,
+    out: Floats,
 ) -> None:
     """Write means of both sides, their differences and the coverage, for every scope and window."""
     column = 0
@@ -407,10 +380,10 @@ def _fold(
     teams: Rings,
     entrants: Rings,
     pairs: Rings,
-    windows: NDArray[np.int64],
+    windows: Integers,
     chosen: NDArray[np.bool_],
     events: Events,
-    out: NDArray[np.float64],
+    out: Floats,
     first: int,
 ) -> None:
     totals = np.empty((2, windows.size, len(STATS)), dtype=np.int32)

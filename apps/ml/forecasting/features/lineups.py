@@ -21,7 +21,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from apps.ml.forecasting.features.catalogue import SIDES, Feature
+from apps.ml.forecasting.arrays import Floats, Integers, Records
+from apps.ml.forecasting.features.catalogue import SIDES, Feature, sided
 from apps.ml.forecasting.features.events import OBSERVE, UNSEEN, Events, Sizes, Slots, grown
 from apps.ml.forecasting.features.schema import ROLES
 from apps.ml.forecasting.kernels import njit
@@ -65,27 +66,19 @@ STATS: Final = ("usual", "strength", "missing")
 class LineupConstants(NamedTuple):
     """Numbers of the family, from ``features.lineups`` of the parameters."""
 
-    latest: int
-    keep: float
-    rate: float
-    edge_rate: float
-    margin_cap: float
-    level_gap: float
+    latest: int  # matches that coverage looks at, 62 at most
+    keep: float  # factor on the starts of a club's players at each of its matches
+    rate: float  # share of a surprise that ratings take
+    edge_rate: float  # the same of the home edge
+    margin_cap: float  # goals; a wider win counts as this
+    level_gap: float  # goals that the first players of a club begin lower for each level below the first
 
 
 class LineupFeatures:
     """Strength of the usual and of the named eleven, usual starters who are missing, and how much is known.
 
     The state is an array of `PLAYER`, one of `CLUB`, both only for those in observed line-ups, and the home edge in
-    goals. It is empty in a world without line-ups.
-
-    Parameters
-    ----------
-    params : mapping
-        ``latest`` (matches that coverage looks at, 62 at most), ``half_life`` (matches of the club), ``rate`` and
-        ``edge_rate`` (shares of a surprise that ratings and home edge take), ``edge`` (goals, at the start),
-        ``margin_cap`` (goals; a wider win counts as this), ``level_gap`` (goals that the first players of a club begin
-        lower for each level of its competition below the first).
+    goals, which begins at the parameter ``edge``. It is empty in a world without line-ups.
     """
 
     name = "lineups"
@@ -113,18 +106,13 @@ class LineupFeatures:
         return len(self._club_slots) > 1
 
     def features(self) -> tuple[Feature, ...]:
-        units = {"usual": "goals of advantage", "strength": "goals of advantage", "missing": "players"}
-        meanings = {
-            "usual": "mean rating of the usual eleven",
-            "strength": "mean rating of the eleven who begin, or of those expected to, less that of the usual eleven",
-            "missing": "players of the usual eleven who do not begin, or are reported missing",
-        }
-        rows = []
-        for stat in STATS:
-            for side in SIDES:
-                whose = "home minus away: " if side == "diff" else f"{side} side: "
-                name = f"lineup_{stat}_{side}"
-                rows.append(Feature(name, self.name, side, "all", None, units[stat], whose + meanings[stat]))
+        strength = "mean rating of the eleven who begin, or of those expected to, less that of the usual eleven"
+        missing = "players of the usual eleven who do not begin, or are reported missing"
+        rows = [
+            *sided("lineup_usual", self.name, "all", None, "goals of advantage", "mean rating of the usual eleven"),
+            *sided("lineup_strength", self.name, "all", None, "goals of advantage", strength),
+            *sided("lineup_missing", self.name, "all", None, "players", missing),
+        ]
         for side in SIDES[:2]:
             meaning = f"1 where the eleven of the {side} side is named, 0 where it is not yet"
             rows.append(Feature(f"lineup_named_{side}", self.name, side, "all", None, "yes or no", meaning))
@@ -138,7 +126,7 @@ class LineupFeatures:
         """Set the line-ups for the next fold: columns of `schema.LINEUPS`, or None."""
         self._rows = _rows(lineups)
 
-    def fold(self, events: Events, sizes: Sizes, out: NDArray[np.float64], first: int) -> None:
+    def fold(self, events: Events, sizes: Sizes, out: Floats, first: int) -> None:
         if not self._rows.size and not self.has_history:
             # Without any line-up: NaN, and a coverage of 0.
             coverage = first + len(STATS) * len(SIDES) + 2
@@ -172,7 +160,7 @@ class LineupFeatures:
         self._player_slots = Slots(arrays["player_ids"].tolist())
         self._club_slots = Slots(arrays["club_ids"].tolist())
 
-    def _learn(self, events: Events, rows: NDArray[Any], owner: NDArray[np.int64]) -> None:
+    def _learn(self, events: Events, rows: Records, owner: Integers) -> None:
         """Assign slots to players and clubs in observed line-ups, in the order of events."""
         observed = events["kind"][owner] == OBSERVE
         begins = observed & (rows["role"] == STARTER) & (rows["known"] <= events["at"][owner])
@@ -196,7 +184,7 @@ def _rows(lineups: pd.DataFrame | None) -> NDArray[Any]:
 
 
 @njit(cache=True, nogil=True)
-def named(lineup: NDArray[Any], side: int, before: int, eleven: NDArray[np.int64]) -> int:
+def named_starters(lineup: Records, side: int, before: int, eleven: Integers) -> int:
     """Write the slots of the starters that the first source published before a moment; return their number."""
     place = 0
     while place < lineup.size:
@@ -214,7 +202,7 @@ def named(lineup: NDArray[Any], side: int, before: int, eleven: NDArray[np.int64
 
 
 @njit(cache=True, nogil=True)
-def reported(lineup: NDArray[Any], side: int, before: int, club: Any, missing: NDArray[np.bool_]) -> bool:
+def mark_reported(lineup: Records, side: int, before: int, club: Any, missing: NDArray[np.bool_]) -> bool:
     """Mark the players of a squad that the first source reports missing; return False without any report.
 
     A source with a report on one side is assumed to cover both.
@@ -238,7 +226,7 @@ def reported(lineup: NDArray[Any], side: int, before: int, club: Any, missing: N
 
 
 @njit(cache=True, nogil=True)
-def usual(club: Any, missing: NDArray[np.bool_], eleven: NDArray[np.int64]) -> int:
+def usual_starters(club: Any, missing: NDArray[np.bool_], eleven: Integers) -> int:
     """Write the slots of the players with the most recent starts who are not missing; return their number."""
     count = 0
     taken = missing.copy()
@@ -256,7 +244,7 @@ def usual(club: Any, missing: NDArray[np.bool_], eleven: NDArray[np.int64]) -> i
 
 
 @njit(cache=True, nogil=True)
-def mean_rating(players: NDArray[Any], eleven: NDArray[np.int64], count: int, otherwise: float) -> float:
+def mean_rating(players: Records, eleven: Integers, count: int, otherwise: float) -> float:
     """Return the mean rating of the first `count` players; those without a start have the rating `otherwise`."""
     total = 0.0
     for place in range(count):
@@ -266,7 +254,7 @@ def mean_rating(players: NDArray[Any], eleven: NDArray[np.int64], count: int, ot
 
 
 @njit(cache=True, nogil=True)
-def enter(club: Any, keep: float, eleven: NDArray[np.int64], count: int) -> None:
+def count_starts(club: Any, keep: float, eleven: Integers, count: int) -> None:
     """Count the starts of one match of a club."""
     for seat in range(SQUAD):
         club.share[seat] *= keep
@@ -286,14 +274,14 @@ def enter(club: Any, keep: float, eleven: NDArray[np.int64], count: int) -> None
 
 @njit(cache=True, nogil=True)
 def observe(
-    players: NDArray[Any],
-    clubs: NDArray[Any],
-    edge: NDArray[np.float64],
+    players: Records,
+    clubs: Records,
+    edge: Floats,
     constants: LineupConstants,
     result: Any,
-    own: NDArray[np.int64],
-    lineup: NDArray[Any],
-    elevens: NDArray[np.int64],
+    own: Integers,
+    lineup: Records,
+    elevens: Integers,
     missing: NDArray[np.bool_],
 ) -> None:
     """Update the ratings of the starters, if both elevens are known, and count their starts."""
@@ -301,13 +289,13 @@ def observe(
     means = np.zeros(2)
     for side in range(2):
         club = clubs[own[side]]
-        counts[side] = named(lineup, side, result.at + 1, elevens[side])
+        counts[side] = named_starters(lineup, side, result.at + 1, elevens[side])
         if own[side] != UNSEEN:
             club.known = ((club.known << 1) | (1 if counts[side] > 0 else 0)) & ((1 << constants.latest) - 1)
         if counts[side] == 0:
             continue
         missing[:] = False
-        count = usual(club, missing, elevens[2])
+        count = usual_starters(club, missing, elevens[2])
         start = -constants.level_gap * (max(result.level, 1) - 1)
         if count > 0:
             start = mean_rating(players, elevens[2], count, 0.0)
@@ -317,7 +305,7 @@ def observe(
             if player.played == 0:
                 player.rating = start
             player.played += 1
-        enter(club, constants.keep, elevens[side], counts[side])
+        count_starts(club, constants.keep, elevens[side], counts[side])
     if counts[0] == 0 or counts[1] == 0:
         return
     margin = min(max(result.goals[0] - result.goals[1], -constants.margin_cap), constants.margin_cap)
@@ -332,15 +320,15 @@ def observe(
 
 @njit(cache=True, nogil=True)
 def describe(
-    players: NDArray[Any],
-    clubs: NDArray[Any],
+    players: Records,
+    clubs: Records,
     constants: LineupConstants,
     fixture: Any,
-    own: NDArray[np.int64],
-    lineup: NDArray[Any],
-    elevens: NDArray[np.int64],
+    own: Integers,
+    lineup: Records,
+    elevens: Integers,
     missing: NDArray[np.bool_],
-    out: NDArray[np.float64],
+    out: Floats,
 ) -> None:
     """Write usual and named strength and the missing of both sides, NaN where it is not known, and the coverage."""
     out[: 3 * len(STATS) + 2] = np.nan
@@ -351,18 +339,18 @@ def describe(
             known += (club.known >> back) & 1
         out[11 + side] = known / constants.latest
         missing[:] = False
-        regulars = usual(club, missing, elevens[2])
+        regulars = usual_starters(club, missing, elevens[2])
         if regulars < FEWEST:
             continue
         mean = mean_rating(players, elevens[2], regulars, 0.0)
         out[side] = mean
-        count = named(lineup, side, fixture.at, elevens[side])
+        count = named_starters(lineup, side, fixture.at, elevens[side])
         out[9 + side] = 1.0 if count > 0 else 0.0
         if count > 0:
             out[3 + side] = mean_rating(players, elevens[side], count, mean) - mean
             out[6 + side] = regulars - _shared(elevens[2], regulars, elevens[side], count)
-        elif reported(lineup, side, fixture.at, club, missing):
-            count = usual(club, missing, elevens[side])
+        elif mark_reported(lineup, side, fixture.at, club, missing):
+            count = usual_starters(club, missing, elevens[side])
             if count > 0:
                 out[3 + side] = mean_rating(players, elevens[side], count, mean) - mean
                 out[6 + side] = regulars - _shared(elevens[2], regulars, elevens[side], count)
@@ -371,7 +359,7 @@ def describe(
 
 
 @njit(cache=True, nogil=True)
-def _shared(one: NDArray[np.int64], first: int, other: NDArray[np.int64], second: int) -> int:
+def _shared(one: Integers, first: int, other: Integers, second: int) -> int:
     """Return how many players two lists have in common."""
     count = 0
     for place in range(first):
@@ -383,16 +371,16 @@ def _shared(one: NDArray[np.int64], first: int, other: NDArray[np.int64], second
 
 @njit(cache=True, nogil=True)
 def _fold(
-    players: NDArray[Any],
-    clubs: NDArray[Any],
-    edge: NDArray[np.float64],
+    players: Records,
+    clubs: Records,
+    edge: Floats,
     constants: LineupConstants,
     events: Events,
-    own: NDArray[np.int64],
-    rows: NDArray[Any],
-    starts: NDArray[np.int64],
-    stops: NDArray[np.int64],
-    out: NDArray[np.float64],
+    own: Integers,
+    rows: Records,
+    starts: Integers,
+    stops: Integers,
+    out: Floats,
     first: int,
 ) -> None:
     elevens = np.zeros((3, ELEVEN), dtype=np.int64)

@@ -12,27 +12,13 @@ from typing import Final, NamedTuple
 
 
 class Places(NamedTuple):
-    """How many places lie above (or, at the lower end, below) each line.
-
-    Parameters
-    ----------
-    title : int
-        The champion.
-    first : int
-        Places of the highest European competition, or of direct promotion.
-    second : int
-        Places of any European competition, or of promotion and its play-offs.
-    play_off : int
-        Places from the end that are relegated directly or by play-offs.
-    down : int
-        Places from the end that are relegated directly.
-    """
+    """How many places lie above (or, at the lower end, below) each line."""
 
     title: int
-    first: int
-    second: int
-    play_off: int
-    down: int
+    first: int  # places of the highest European competition, or of direct promotion
+    second: int  # places of any European competition, or of promotion and its play-offs
+    play_off: int  # places from the end that are relegated directly or by play-offs
+    down: int  # places from the end that are relegated directly
 
 
 LINES: Final = Places._fields

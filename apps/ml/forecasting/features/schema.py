@@ -26,7 +26,7 @@ STATS: Final = (
     "home_red_cards",
     "away_red_cards",
 )
-"""Counts of a match that some sources carry; null where they do not."""
+"""Counts of a match that some sources have; null where they do not."""
 
 MATCHES: Final = pa.schema(
     [
@@ -69,7 +69,7 @@ ODDS: Final = pa.schema(
 LINEUPS: Final = pa.schema(
     [
         pa.field("match_id", pa.int64(), nullable=False),
-        pa.field("source", pa.string(), nullable=False),  # whose ids the players go by: sources stand side by side
+        pa.field("source", pa.string(), nullable=False),  # whose ids the players have; a match may have several
         pa.field("side", pa.string(), nullable=False),  # "home" or "away"
         pa.field("player_id", pa.int64(), nullable=False),
         pa.field("role", pa.string(), nullable=False),  # one of ROLES

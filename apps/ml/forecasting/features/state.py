@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from apps.ml.forecasting.arrays import Floats
 from apps.ml.forecasting.features import events
 from apps.ml.forecasting.features.base_rates import BaseRateFeatures
 from apps.ml.forecasting.features.blocks import FamilyWorkers, FeatureBlock
@@ -101,15 +102,7 @@ class FeatureState:
 
     @classmethod
     def new(cls, params: Mapping[str, Any], families: Sequence[str] | None = None) -> Self:
-        """Return a state that has observed nothing.
-
-        Parameters
-        ----------
-        params : mapping
-            Section ``features`` of the parameters: a mapping for each family.
-        families : sequence of str, optional
-            Names of the families, in the order of `FAMILIES` whatever order they come in; all of `params` by default.
-        """
+        """Return a state that has observed nothing, of all families in the section ``features``, or of some."""
         wanted = set(params if families is None else families)
         unknown = wanted - set(FAMILIES)
         if unknown:
@@ -138,7 +131,7 @@ class FeatureState:
         schedule: pd.DataFrame | None = None,
         *,
         lineups: pd.DataFrame | None = None,
-    ) -> NDArray[np.float64]:
+    ) -> Floats:
         """Observe results and describe fixtures, merged in the order of time.
 
         Parameters
@@ -224,7 +217,7 @@ class FeatureState:
         self._run(rows, None, lineups)
         return int(rows.events.size)
 
-    def describe(self, fixtures: pd.DataFrame, *, lineups: pd.DataFrame | None = None) -> NDArray[np.float64]:
+    def describe(self, fixtures: pd.DataFrame, *, lineups: pd.DataFrame | None = None) -> Floats:
         """Return the features of fixtures, shape (fixtures, features), rows in the caller's order.
 
         Only rows of `lineups` that were known before the `as_of` of their fixture count.
@@ -258,18 +251,9 @@ class FeatureState:
         with self._lock:
             for family in self._families:
                 if isinstance(family, ContextFeatures):
-                    family.schedule(
-                        rows["match_id"].to_numpy(dtype=np.int64),
-                        rows["competition_id"].to_numpy(dtype=np.int64),
-                        rows["season_id"].to_numpy(dtype=np.int64),
-                        rows["home_team_id"].to_numpy(dtype=np.int64),
-                        rows["away_team_id"].to_numpy(dtype=np.int64),
-                        rows["kickoff_at"].to_numpy(dtype="datetime64[us]").view(np.int64),
-                    )
+                    family.schedule(rows)
 
-    def _run(
-        self, results: EventRows | None, fixtures: EventRows | None, lineups: pd.DataFrame | None
-    ) -> NDArray[np.float64]:
+    def _run(self, results: EventRows | None, fixtures: EventRows | None, lineups: pd.DataFrame | None) -> Floats:
         out = np.full((0 if fixtures is None else fixtures.events.size, len(self.names)), np.nan)
         with self._lock:
             timeline = self._timeline(results, fixtures)
@@ -368,7 +352,7 @@ def build_features(
     families: Sequence[str] | None = None,
     schedule: pd.DataFrame | None = None,
     lineups: pd.DataFrame | None = None,
-) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+) -> tuple[Floats, tuple[str, ...]]:
     """Return the features of each fixture, from what was known before its `as_of`.
 
     Parameters

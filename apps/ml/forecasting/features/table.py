@@ -14,11 +14,11 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from apps.ml.forecasting.arrays import Floats, Integers, Records
 from apps.ml.forecasting.features.catalogue import SIDES, Feature, Side
 from apps.ml.forecasting.features.events import OBSERVE, Events
-from apps.ml.forecasting.features.family import TeamsAndCompetitions
+from apps.ml.forecasting.features.family import TeamsAndCompetitions, constants_from
 from apps.ml.forecasting.features.places import LINES
 from apps.ml.forecasting.kernels import njit
 
@@ -75,32 +75,19 @@ numbers of the season before."""
 class LeagueTableConstants(NamedTuple):
     """Numbers of the family, from ``features.table`` of the parameters."""
 
-    cap: float
-    tenure_cap: int
-    match_variance: float
-    tie_variance: float
+    cap: float  # points per match left beyond which a line is equally far
+    tenure_cap: int  # seasons at a level beyond which further ones make no difference
+    match_variance: float  # variance of the points of a club in a match
+    tie_variance: float  # the same of what decides between clubs that are level
 
 
 class LeagueTable(TeamsAndCompetitions):
-    """Place, points, progress of the season, promotion and relegation, and stakes of both sides.
-
-    Parameters
-    ----------
-    params : mapping
-        ``cap`` (points per match left beyond which a line is equally far), ``tenure_cap`` (seasons at a level beyond
-        which a team is equally at home there), ``match_variance`` (variance of the points of a club in a match, in
-        points squared), ``tie_variance`` (the same of what decides between clubs that are level).
-    """
+    """Place, points, progress of the season, promotion and relegation, and stakes of both sides."""
 
     name = "table"
 
     def __init__(self, params: Mapping[str, Any]) -> None:
-        self._constants = LeagueTableConstants(
-            cap=float(params["cap"]),
-            tenure_cap=int(params["tenure_cap"]),
-            match_variance=float(params["match_variance"]),
-            tie_variance=float(params["tie_variance"]),
-        )
+        self._constants = constants_from(params, LeagueTableConstants)
         super().__init__(np.zeros(1, dtype=TEAM), np.zeros(1, dtype=COMPETITION))
 
     def features(self) -> tuple[Feature, ...]:
@@ -135,7 +122,7 @@ class LeagueTable(TeamsAndCompetitions):
         rows.append(Feature("table_progress", self.name, match, "season", None, "share", meaning))
         return tuple(rows)
 
-    def _walk(self, events: Events, out: NDArray[np.float64], first: int) -> None:
+    def _walk(self, events: Events, out: Floats, first: int) -> None:
         _fold(self._teams, self._competitions, self._constants, events, out, first)
 
 
@@ -167,7 +154,7 @@ def _join(team: Any, slot: int, competition: Any, level: int, constants: LeagueT
 
 
 @njit(cache=True)
-def observe(teams: NDArray[Any], competitions: NDArray[Any], constants: LeagueTableConstants, result: Any) -> None:
+def observe(teams: Records, competitions: Records, constants: LeagueTableConstants, result: Any) -> None:
     """Count a result of a league's regular season; late results of the season before are ignored."""
     competition = competitions[result.competition]
     if result.level < 1 or not result.regular or (result.season == competition.before and competition.before != 0):
@@ -204,7 +191,7 @@ def rounds_of(competition: Any, is_this_season: bool) -> int:
 
 @njit(cache=True)
 def _is_ahead(one: Any, other: Any) -> bool:
-    """Whether a team stands before another: by points, goal difference, goals."""
+    """Whether a team ranks above another: by points, goal difference, goals."""
     if one.points != other.points:
         return bool(one.points > other.points)
     if one.difference != other.difference:
@@ -213,7 +200,7 @@ def _is_ahead(one: Any, other: Any) -> bool:
 
 
 @njit(cache=True)
-def _ranked(teams: NDArray[Any], competition: Any, points: NDArray[np.int64]) -> None:
+def _ranked(teams: Records, competition: Any, points: Integers) -> None:
     """Write the points of the season's teams from the highest to the lowest."""
     for number in range(competition.teams):
         own = teams[competition.member[number]].points
@@ -239,8 +226,8 @@ def _stakes(
     side: int,
     place: int,
     left: int,
-    points: NDArray[np.int64],
-    out: NDArray[np.float64],
+    points: Integers,
+    out: Floats,
 ) -> None:
     """Write stake and leverage of one side for every line, and the largest leverage."""
     deviation = math.sqrt(2.0 * constants.match_variance * (left - 1) + constants.tie_variance)
@@ -257,13 +244,7 @@ def _stakes(
 
 @njit(cache=True)
 def _standing(
-    team: Any,
-    competition: Any,
-    constants: LeagueTableConstants,
-    fixture: Any,
-    side: int,
-    left: int,
-    out: NDArray[np.float64],
+    team: Any, competition: Any, constants: LeagueTableConstants, fixture: Any, side: int, left: int, out: Floats
 ) -> None:
     """Write points, matches left, promotion or relegation and tenure of one side; its place comes from the table."""
     is_member = team.season == fixture.season and team.played > 0
@@ -281,12 +262,7 @@ def _standing(
 
 @njit(cache=True)
 def describe(
-    teams: NDArray[Any],
-    competitions: NDArray[Any],
-    constants: LeagueTableConstants,
-    fixture: Any,
-    points: NDArray[np.int64],
-    out: NDArray[np.float64],
+    teams: Records, competitions: Records, constants: LeagueTableConstants, fixture: Any, points: Integers, out: Floats
 ) -> None:
     """Write place, points, matches left, promotion and relegation, stakes, leverage and progress."""
     competition = competitions[fixture.competition]
@@ -315,12 +291,7 @@ def describe(
 
 @njit(cache=True, nogil=True)
 def _fold(
-    teams: NDArray[Any],
-    competitions: NDArray[Any],
-    constants: LeagueTableConstants,
-    events: Events,
-    out: NDArray[np.float64],
-    first: int,
+    teams: Records, competitions: Records, constants: LeagueTableConstants, events: Events, out: Floats, first: int
 ) -> None:
     points = np.zeros(MOST_TEAMS, dtype=np.int64)
     for event in events:

@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from apps.matches.standings import GOALS_FIRST, Decider
+from apps.ml.forecasting.arrays import Floats, Integers
 from apps.ml.forecasting.season.draws import SIMULATIONS, draw
 from apps.ml.forecasting.season.ranks import rank
 
-__all__ = ["INTERVAL", "SIMULATIONS", "SeasonOutcome", "draw", "rank", "simulate"]
+__all__ = ["SIMULATIONS", "SeasonOutcome", "draw", "rank", "simulate"]
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 INTERVAL: Final = (0.05, 0.95)
 """Quantiles of the points, shown with their mean."""
@@ -24,24 +22,11 @@ INTERVAL: Final = (0.05, 0.95)
 
 @dataclass(frozen=True, slots=True)
 class SeasonOutcome:
-    """Simulated final tables of a season.
+    """Simulated final tables of a season."""
 
-    Parameters
-    ----------
-    places : ndarray, shape (clubs, clubs)
-        Share of the simulated seasons in which a club ends at each place, the first in column 0; rows and columns sum
-        to 1.
-    points : ndarray, shape (clubs,)
-        Mean of the points at the end, deductions taken off.
-    low, high : ndarray, shape (clubs,)
-        Points at the quantiles of `INTERVAL`.
-    simulations : int
-        Simulated seasons.
-    """
-
-    places: Floats
-    points: Floats
-    low: Integers
+    places: Floats  # share of seasons in which a club ends at each place, the first in column 0; shape (clubs, clubs)
+    points: Floats  # mean of the points at the end, deductions taken off, shape (clubs,)
+    low: Integers  # points at the quantiles of `INTERVAL`, shape (clubs,)
     high: Integers
     simulations: int
 
@@ -101,23 +86,10 @@ def simulate(
         Equal seeds give equal seasons.
     """
     scores = draw(
-        clubs=clubs,
-        fixtures=fixtures,
-        p=p,
-        expected=expected,
-        rho=rho,
-        doubt=doubt,
-        simulations=simulations,
-        seed=seed,
+        clubs=clubs, fixtures=fixtures, p=p, expected=expected, rho=rho, doubt=doubt, simulations=simulations, seed=seed
     )
     places, points = rank(
-        clubs=clubs,
-        played=played,
-        fixtures=fixtures,
-        scores=scores,
-        rule=rule,
-        win=win,
-        deductions=deductions,
+        clubs=clubs, played=played, fixtures=fixtures, scores=scores, rule=rule, win=win, deductions=deductions
     )
     shares = np.zeros((clubs, clubs))
     for club in range(clubs):

@@ -16,10 +16,8 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from apps.ml.forecasting import goals
+from apps.ml.forecasting.arrays import Floats, Integers
 from apps.ml.forecasting.kernels import njit
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 SIMULATIONS: Final = 10_000
 """Simulated seasons: the error of a probability of one half is then below 0.010 in 19 of 20 cases."""
@@ -95,7 +93,7 @@ def _tilted(p: Floats, doubt: float, step: float) -> Floats:
     return np.ascontiguousarray(np.stack((found[:, :, 0], found[:, :, 0] + found[:, :, 1]), axis=2))
 
 
-def _tables(cells: Floats) -> tuple[Floats, NDArray[np.int64]]:
+def _tables(cells: Floats) -> tuple[Floats, Integers]:
     """Return Walker's alias tables of the scorelines of each outcome, shape (m, 3, CELLS) both.
 
     ``share[i, o, c]`` is the part of cell `c` that stays its own, the rest belongs to ``alias[i, o, c]``. The first

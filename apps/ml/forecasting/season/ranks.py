@@ -13,9 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from apps.matches.standings import GOALS_FIRST, MUTUAL, Decider
+from apps.ml.forecasting.arrays import Integers
 from apps.ml.forecasting.kernels import njit
-
-Integers = NDArray[np.int64]
 
 DECIDERS: Final = tuple(Decider)
 """Codes of the deciders in the kernels; the mutual ones come last."""

@@ -14,7 +14,7 @@ from django.utils import timezone
 from apps.matches import connections
 from apps.matches.models import World
 from apps.matches.selectors import data_snapshot
-from apps.ml import dataset, selectors
+from apps.ml import dataset, selectors, services
 from apps.ml.pipeline import files
 
 PATIENCE = 600.0
@@ -86,7 +86,7 @@ def parse_as_of(text: str | datetime | None, *, now: datetime) -> datetime:
         When the text is not an instant with a time zone.
     """
     if text is None:
-        return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        return services.latest_midnight(now)
     try:
         instant = datetime.fromisoformat(str(text))
     except ValueError as error:

@@ -11,15 +11,7 @@ from apps.ml.pipeline import files
 
 @dataclass(frozen=True, slots=True)
 class ReportData:
-    """Contents of the files that the report is made from.
-
-    Parameters
-    ----------
-    metrics, breakdown, betting : dict
-        Files of the stage `evaluate`.
-    explained : dict
-        File of the stage `explain`.
-    """
+    """Contents of the files that the report is made from."""
 
     metrics: dict[str, Any]
     breakdown: dict[str, Any]

@@ -130,9 +130,7 @@ def calibration(found: ReportData, pictures: dict[str, str]) -> str:
     by_model = [
         Row(
             name,
-            [
-                *(number(each[key]) for key in ("log_loss", "rps", "ece") for each in (row["raw"], row)),
-            ],
+            [*(number(each[key]) for key in ("log_loss", "rps", "ece") for each in (row["raw"], row))],
             name == metrics["best"],
         )
         for name, row in metrics["models"].items()

@@ -95,7 +95,13 @@ LEAGUES: Final = tuple(SandboxLeague(number) for number in range(len(COMPETITION
 
 
 def season_and_league(stage_or_season_id: int, first_id: int) -> tuple[int, SandboxLeague]:
-    """Return number of the season and league of an id; LookupError when there is no such id."""
+    """Return number of the season and league of an id.
+
+    Raises
+    ------
+    LookupError
+        When there is no such id.
+    """
     number, league = divmod(stage_or_season_id - first_id, len(COMPETITIONS))
     if not 0 <= number <= LATEST_SEASON:
         raise LookupError(f"there is no id {stage_or_season_id} here")

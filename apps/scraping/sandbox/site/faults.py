@@ -87,7 +87,13 @@ class Faults:
         self._faults: dict[str, Fault] = {}
 
     def put(self, path: str, mode: str, times: int | None = None, seconds: float | None = None) -> None:
-        """Add a fault, in place of one of the same prefix of paths; FaultError for an invalid argument."""
+        """Add a fault for a prefix of paths; it replaces one of the same prefix.
+
+        Raises
+        ------
+        FaultError
+            When an argument is invalid.
+        """
         if not isinstance(path, str) or not path.startswith("/"):
             raise FaultError(f"path must be a text that begins with /; got {path!r}")
         if mode not in list(Mode):

@@ -64,7 +64,14 @@ class FeedWriter:
     def month(self, year: int, month: int, now: datetime, changed_at: datetime) -> bytes:
         """Return the feed of one month in the site's time zone; without matches it has no tournament.
 
-        `changed_at` is when the stage last changed.
+        Parameters
+        ----------
+        year, month : int
+            Month from 1.
+        now : datetime
+            Aware, UTC.
+        changed_at : datetime
+            When the stage last changed.
         """
         entries = [
             self._entry(match, now)

@@ -179,7 +179,16 @@ def season_page(league: SandboxLeague, shown: SimulatedSeason, seasons: Sequence
 
 
 def stage_page(stage: SandboxStage, days: set[date], around: Sequence[MatchView]) -> bytes:
-    """Return the page of a stage's fixtures: the days with matches, and the matches around now for people."""
+    """Return the page of a stage's fixtures.
+
+    Parameters
+    ----------
+    stage : SandboxStage
+    days : set of date
+        Those with matches.
+    around : sequence of MatchView
+        The matches to show to people.
+    """
     league, path = stage.league, stage.league.stage_path(stage.season)
     rows = "\n".join(_row(view) for view in around)
     body = STAGE.substitute(stage_path=path, stage_name=escape(league.competition.name), rows=rows)

@@ -76,6 +76,11 @@ class FootballDataSite:
         """Name of the source of its records."""
         return self._name
 
+    @property
+    def markers(self) -> tuple[str, ...]:
+        """See `apps.scraping.sources.base.Site`."""
+        return ("football-data", "footballdata")
+
     def start(self, job: CrawlJob) -> list[Request]:
         """Return the lists of fixtures, which also have the odds, or the files of seasons that can overlap the window.
 
@@ -141,6 +146,7 @@ class FootballDataSite:
             final_after=final_after,
             max_age=age_that_serves(job),
             may_be_missing=may_be_missing,
+            is_file=True,
         )
 
 

@@ -81,7 +81,13 @@ class CsvTable:
         return self.columns[self.header.index(name)] if name in self.header else None
 
     def required(self, name: str) -> tuple[str, ...]:
-        """Return the cells of a column that every file must have; ParseError when it is missing."""
+        """Return the cells of a column that every file must have.
+
+        Raises
+        ------
+        ParseError
+            When it is missing.
+        """
         cells = self.column(name)
         if cells is None:
             raise ParseError(f"column {name}", self.name)

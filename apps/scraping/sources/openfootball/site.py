@@ -57,6 +57,11 @@ class OpenfootballSite:
         """Name of the source of its records."""
         return self._name
 
+    @property
+    def markers(self) -> tuple[str, ...]:
+        """See `apps.scraping.sources.base.Site`."""
+        return ("openfootball", "football.json")
+
     def start(self, job: CrawlJob) -> list[Request]:
         """Return the files of the seasons that can overlap the window; none for odds: openfootball has no odds."""
         if job.scope is ScrapeScope.ODDS:
@@ -69,6 +74,7 @@ class OpenfootballSite:
                 final_after=final_after,
                 max_age=age_that_serves(job),
                 may_be_missing=True,
+                is_file=True,
             )
             for code in self._codes
             for folder, final_after in _folders(code, job)

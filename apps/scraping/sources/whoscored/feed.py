@@ -186,8 +186,10 @@ def _record(match: Mapping[str, Any], context: _Context, notes: Counter[str]) ->
         notes[f"status code {code if code is not None else shorten([match.get('status')])} is unknown"] += 1
         status = MatchStatus.UNKNOWN
     score = read_score(match) if status is MatchStatus.FINISHED else None
-    full_time, extra_time, penalties = (
-        (score.full_time, score.extra_time or NO_GOALS, score.penalties or NO_GOALS) if score else (NO_GOALS,) * 3
+    full_time, half_time, extra_time, penalties = (
+        (part or NO_GOALS for part in (score.full_time, score.half_time, score.extra_time, score.penalties))
+        if score
+        else (NO_GOALS,) * 4
     )
     notes.update(score.notes if score else ())
     incidents = read_incidents(match, notes) if status is MatchStatus.FINISHED else ()
@@ -202,6 +204,8 @@ def _record(match: Mapping[str, Any], context: _Context, notes: Counter[str]) ->
         status=status,
         home_goals=full_time[0],
         away_goals=full_time[1],
+        home_goals_half_time=half_time[0],
+        away_goals_half_time=half_time[1],
         home_goals_extra_time=extra_time[0],
         away_goals_extra_time=extra_time[1],
         home_penalties=penalties[0],
@@ -236,10 +240,14 @@ def _finished_at(match: Mapping[str, Any], kickoff_at: datetime, notes: Counter[
 
 
 def _cards(match: Mapping[str, Any]) -> StatsRecord | None:
-    stats = StatsRecord(
-        home_yellow_cards=as_count(match.get("homeYellowCards")),
-        away_yellow_cards=as_count(match.get("awayYellowCards")),
-        home_red_cards=as_count(match.get("homeRedCards")),
-        away_red_cards=as_count(match.get("awayRedCards")),
+    """Return the cards of both sides; a count that the entry leaves out beside others is zero."""
+    keys = ("homeYellowCards", "awayYellowCards", "homeRedCards", "awayRedCards")
+    home_yellow, away_yellow, home_red, away_red = (as_count(match.get(key, 0)) for key in keys)
+    if match.keys().isdisjoint(keys) or {home_yellow, away_yellow, home_red, away_red} == {None}:
+        return None
+    return StatsRecord(
+        home_yellow_cards=home_yellow,
+        away_yellow_cards=away_yellow,
+        home_red_cards=home_red,
+        away_red_cards=away_red,
     )
-    return None if stats == StatsRecord() else stats

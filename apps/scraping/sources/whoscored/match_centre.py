@@ -48,10 +48,19 @@ HIGHEST_COUNT: Final = 1_000
 
 
 def read_match_centre(page: Page, match: MatchRecord) -> Reading:
-    """Return the feed's record of a finished match, with the feed's goals and cards, completed by its match centre.
+    """Return the feed's record of a match, completed by its match centre.
 
-    A page of another match or with another score gives one refusal. A match that is not covered gives the feed's record
-    and a note.
+    Parameters
+    ----------
+    page : Page
+    match : MatchRecord
+        From the feed, finished, with the feed's goals and cards in its details.
+
+    Returns
+    -------
+    Reading
+        One record; or one refusal, if the page is of another match or shows another score. A match that is not covered
+        gives the feed's record and a note.
 
     Raises
     ------
@@ -140,19 +149,30 @@ def _half_time(data: Mapping[str, Any], match: MatchRecord, notes: Counter[str])
 def _statistics(
     data: Mapping[str, Any], home: _Team, away: _Team, match: MatchRecord, notes: Counter[str]
 ) -> StatsRecord:
-    """Return the feed's cards and the page's counts; an attendance of 0 means that it is unknown."""
+    """Return the feed's cards and the page's counts; an attendance of 0 means that it is unknown.
+
+    The page leaves out what a side never did. Where it has counts of both sides, and two kinds of them at least, it
+    reports the match in full, and what is left out is zero.
+    """
+    sides = [{field: _written(team.stats, keys) for field, keys in STATISTICS.items()} for team in (home, away)]
+    has = [{field for field, increments in side.items() if increments is not None} for side in sides]
+    missing: Mapping[str, Any] | None = {} if all(has) and len(has[0] | has[1]) > 1 else None
     counts = {
-        f"{side}_{field}": _sum(team.stats, keys, notes)
-        for side, team in (("home", home), ("away", away))
-        for field, keys in STATISTICS.items()
+        f"{side}_{field}": _sum(missing if increments is None else increments, notes)
+        for side, written in zip(("home", "away"), sides, strict=True)
+        for field, increments in written.items()
     }
     attendance = as_count(data.get("attendance")) or None
     return replace(match.stats or StatsRecord(), **counts, attendance=attendance, referee=as_name(data.get("referee")))
 
 
-def _sum(stats: Mapping[str, Any], keys: tuple[str, ...], notes: Counter[str]) -> int | None:
-    """Return the sum of a statistic's increments by minute, None if the page does not have it."""
-    increments = next((stats[key] for key in keys if isinstance(stats.get(key), dict)), None)
+def _written(stats: Mapping[str, Any], keys: tuple[str, ...]) -> dict[str, Any] | None:
+    """Return a statistic's increments by minute, None if the page does not have it."""
+    return next((stats[key] for key in keys if isinstance(stats.get(key), dict)), None)
+
+
+def _sum(increments: Mapping[str, Any] | None, notes: Counter[str]) -> int | None:
+    """Return the sum of increments; None if there are none to sum, or if they are not counts."""
     if increments is None:
         return None
     counts = [as_count(increment) for increment in increments.values()]

@@ -45,9 +45,13 @@ def read_offers(
 
     Parameters
     ----------
+    match : mapping
+        The entry of the feed.
     kickoff_at, fetched_at : datetime
         Aware, UTC; their distance decides between opening and closing prices. A page that was fetched at kick-off or
         later gives none.
+    notes : Counter
+        Counts invalid prices and bookmakers without a name.
     """
     bets = match.get("bets")
     if not isinstance(bets, dict) or fetched_at >= kickoff_at:

@@ -33,7 +33,13 @@ LARGEST_NUMBER: Final = 10**12
 
 
 def as_text(content: bytes, where: str) -> str:
-    """Return a page as text; ParseError when it is larger than any page of the site."""
+    """Return a page as text.
+
+    Raises
+    ------
+    ParseError
+        When the page is larger than any page of the site.
+    """
     if len(content) > LARGEST_PAGE:
         raise ParseError(f"a page of at most {LARGEST_PAGE} bytes", where)
     return content.decode("utf-8-sig", errors="replace")
@@ -57,12 +63,23 @@ def as_json(content: bytes, where: str) -> Any:
 
 
 def assigned(text: str, pattern: re.Pattern[str], name: str, where: str) -> Any:
-    """Return the value that a script assigns to a variable; `pattern` is the text before it, up to the equals sign.
+    """Return the value that a script assigns to a variable.
+
+    Parameters
+    ----------
+    text : str
+        The page.
+    pattern : re.Pattern
+        Text before the value, up to the equals sign.
+    name : str
+        The variable, for the message.
+    where : str
+        The page, for the message.
 
     Raises
     ------
     ParseError
-        When the page assigns no literal to it that can be read; `name` is the variable, for the message.
+        When the page assigns no literal to it that can be read.
     """
     found = False
     for match in pattern.finditer(text):
@@ -78,7 +95,13 @@ def assigned(text: str, pattern: re.Pattern[str], name: str, where: str) -> Any:
 
 
 def as_tree(text: str, where: str) -> LexborHTMLParser:
-    """Return the element tree of a page; ParseError when it is nested deeper than any page of the site."""
+    """Return the element tree of a page.
+
+    Raises
+    ------
+    ParseError
+        When its elements are nested deeper than those of any page of the site.
+    """
     depth = 0
     for closing, name in TAG.findall(text):
         if closing:
@@ -91,7 +114,13 @@ def as_tree(text: str, where: str) -> LexborHTMLParser:
 
 
 def required(mapping: Any, key: str, kind: type, where: str) -> Any:
-    """Return the value of a key; ParseError when the key is missing or its value is of another type."""
+    """Return the value of a key.
+
+    Raises
+    ------
+    ParseError
+        When the key is missing or its value is of another type.
+    """
     value = mapping.get(key) if isinstance(mapping, dict) else None
     if not isinstance(value, kind):
         raise ParseError(f"key {key}", where)

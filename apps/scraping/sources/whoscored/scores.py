@@ -1,8 +1,9 @@
 """The score of a match in the feed: after 90 minutes, after extra time, and of a shoot-out.
 
-`homeScore` and `awayScore` are the score at the end, extra time included. If there was extra time, the score after 90
-minutes is the part ``FT a:b`` of the entry; without that part it is counted from the goals, or calculated from the
-goals of extra time. A score that is not certain is refused: a wrong one would be stored.
+`homeScore` and `awayScore` are the score at the end, extra time included. A text such as ``HT 0:0 - FT 1:1 - ET 2:2 -
+PS 4:3`` has all parts. If there was extra time, the score after 90 minutes is its part ``FT``; without that part it is
+counted from the goals, or calculated from the goals of extra time. A score that is not certain is refused: a wrong one
+would be stored.
 """
 
 from __future__ import annotations
@@ -16,7 +17,11 @@ from apps.scraping.sources.whoscored.pages import as_count, as_words
 
 Goals = tuple[int, int]
 
-FULL_TIME: Final = re.compile(r"\bFT\b[\s:(]{0,4}(\d{1,2})\s{0,3}[:–-]\s{0,3}(\d{1,2})(?!\d)")
+PART: Final = re.compile(
+    r"\b(HT|FT|A?ET|PSO?|PENS?|PK)\b[\s:(]{0,4}(\d{1,2})\s{0,3}[:–-]\s{0,3}(\d{1,2})(?!\d)", re.IGNORECASE
+)
+PARTS: Final = {"HT": "half_time", "FT": "full_time", "ET": "extra_time", "AET": "extra_time"}
+"""Name of a part by its abbreviation; every other one is the shoot-out."""
 NAMES: Final = ("homeTeamName", "awayTeamName", "homeTeamCountryName", "awayTeamCountryName")
 
 AFTER_EXTRA_TIME: Final = "AET"
@@ -46,6 +51,7 @@ class WhoScoredScore:
     """
 
     full_time: Goals
+    half_time: Goals | None = None
     extra_time: Goals | None = None
     penalties: Goals | None = None
     notes: tuple[str, ...] = ()
@@ -62,19 +68,21 @@ def read_score(match: Mapping[str, Any]) -> WhoScoredScore:
     total = _pair(match, "homeScore", "awayScore")
     if total is None:
         raise ValueError("finished without a score")
-    written = _written(match)
-    own_extra = _pair(match, "homeExtratimeScore", "awayExtratimeScore")
+    parts = _parts(match)
+    written = parts.get("full_time")
+    own_extra = _pair(match, "homeExtratimeScore", "awayExtratimeScore") or parts.get("extra_time")
     penalties = _pair(match, "homePenaltyScore", "awayPenaltyScore")
-    penalties = None if penalties == NO_GOALS else penalties
+    penalties = parts.get("shoot_out") if penalties in (None, NO_GOALS) else penalties
     elapsed = as_words(match.get("elapsed")).upper()
     went_on = elapsed in (AFTER_EXTRA_TIME, AFTER_PENALTIES) or penalties is not None
-    if not went_on and own_extra == NO_GOALS:
+    if not went_on and own_extra == NO_GOALS and "extra_time" not in parts:
         own_extra = None
     went_on = went_on or own_extra is not None
     if written is not None and not _reaches(written, total):
         raise ValueError(f"the score FT {written[0]}:{written[1]} is above the last one, {total[0]}:{total[1]}")
     if not went_on and written in (None, total):
-        return WhoScoredScore(total, notes=_contradictions(match, total, total, None))
+        half_time = _half_time(parts, total)
+        return WhoScoredScore(total, half_time, notes=_contradictions(match, total, total, None))
     counted = _counted(match, total)
     full_time = written or counted or _before(match, total, own_extra)
     if full_time is None:
@@ -83,7 +91,7 @@ def read_score(match: Mapping[str, Any]) -> WhoScoredScore:
     notes = _contradictions(match, full_time, total, penalties)
     if counted is not None and counted != full_time:
         notes = (*notes, "goals that contradict the score after 90 minutes")
-    return WhoScoredScore(full_time, total if played_on else None, penalties, notes)
+    return WhoScoredScore(full_time, _half_time(parts, full_time), total if played_on else None, penalties, notes)
 
 
 def _pair(match: Mapping[str, Any], home: str, away: str) -> Goals | None:
@@ -93,13 +101,19 @@ def _pair(match: Mapping[str, Any], home: str, away: str) -> Goals | None:
     return goals[0], goals[1]
 
 
-def _written(match: Mapping[str, Any]) -> Goals | None:
-    """Return the part ``FT a:b`` of any text of the entry."""
+def _parts(match: Mapping[str, Any]) -> dict[str, Goals]:
+    """Return the parts of the score that any text of the entry has, by their names."""
+    parts: dict[str, Goals] = {}
     for key, value in match.items():
-        found = FULL_TIME.search(value) if isinstance(value, str) and key not in NAMES and len(value) < 200 else None
-        if found is not None:
-            return int(found[1]), int(found[2])
-    return None
+        if isinstance(value, str) and key not in NAMES and len(value) < 200:
+            for name, home, away in PART.findall(value):
+                parts.setdefault(PARTS.get(name.upper(), "shoot_out"), (int(home), int(away)))
+    return parts
+
+
+def _half_time(parts: Mapping[str, Goals], full_time: Goals) -> Goals | None:
+    half_time = parts.get("half_time")
+    return half_time if half_time is not None and _reaches(half_time, full_time) else None
 
 
 def _reaches(before: Goals, after: Goals) -> bool:

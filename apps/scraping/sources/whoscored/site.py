@@ -93,6 +93,11 @@ class WhoScored:
         """Name of the source of its records."""
         return self._name
 
+    @property
+    def markers(self) -> tuple[str, ...]:
+        """See `apps.scraping.sources.base.Site`."""
+        return ("whoscored", "/regions/", "/tournaments/", "/matches/", "wscalendar")
+
     def start(self, job: CrawlJob) -> list[Request]:
         """Return the request of the home page."""
         return [self._browse("/", "home", wait_for=SCRIPT, max_age=self._navigation_age)]

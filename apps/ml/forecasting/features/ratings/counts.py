@@ -25,16 +25,8 @@ def count_of(result: Any, side: int, counted: int) -> float:
 
 
 @njit(cache=True)
-def count(competition: Any, mean_rate: float, result: Any) -> None:
-    """Update the mean counts of the competition, after all strengths.
-
-    Parameters
-    ----------
-    competition : record
-        With ``mean``, shape (2, counts), ``seen``, shape (counts,), and ``played``.
-    mean_rate : float
-        Least share by which a mean moves per match.
-    """
+def update_means(competition: Any, mean_rate: float, result: Any) -> None:
+    """Update the mean counts of the competition, after all strengths, by a share of `mean_rate` at least."""
     competition.played += 1
     if result.neutral:
         return

@@ -19,6 +19,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from apps.ml.forecasting.arrays import Floats, Integers, Records
 from apps.ml.forecasting.features.catalogue import Feature, Side
 from apps.ml.forecasting.features.events import DAY, OBSERVE, Events, Sizes, grown
 from apps.ml.forecasting.kernels import njit
@@ -27,7 +28,7 @@ LEVELS: Final = 12
 """Levels of a pyramid; deeper ones share the last."""
 
 NOTHING: Final = -1
-
+"""A team that is not in the current refit, and a region of which no refit is due."""
 
 ENTRANT: Final = np.dtype(
     [("attack", np.float64), ("concession", np.float64), ("weight", np.float64), ("place", np.int64)]
@@ -59,82 +60,50 @@ MATCH: Final = np.dtype(
         ("neutral", np.int16),
     ]
 )
-"""An observed result, without padding, so that equal states are equal bytes; those of a region stand together, in the
+"""An observed result, without padding, so that equal states are equal bytes; those of a region are adjacent, in the
 order in which they became known."""
 
 
 class Pairs(NamedTuple):
-    """The matches of the current refit, latest first, shape (matches,) each.
+    """The matches of the current refit, latest first, shape (matches,) each."""
 
-    Parameters
-    ----------
-    home, away : ndarray of uint32
-        Numbers of the teams among the sides of the refit.
-    weight : ndarray of float64
-        Weight of the match by its age.
-    at_home : ndarray of bool
-        Whether the home factor applies.
-    """
-
-    home: NDArray[np.uint32]
+    home: NDArray[np.uint32]  # numbers of the teams among the sides of the refit
     away: NDArray[np.uint32]
-    weight: NDArray[np.float64]
-    at_home: NDArray[np.bool_]
+    weight: Floats  # by the age of the match
+    at_home: NDArray[np.bool_]  # whether the home factor applies
 
 
 class Sides(NamedTuple):
-    """The teams of the current refit, in the order of its matches, shape (teams,) each.
+    """The teams of the current refit, in the order of its matches, shape (teams,) each."""
 
-    Parameters
-    ----------
-    entrant, level : ndarray of int64
-        Slot of the team within the region, and level of its latest match.
-    scored, conceded : ndarray of float64
-        Weighted goals.
-    attack, concession : ndarray of float64
-        Strengths.
-    exposure : ndarray of float64
-        Goals to be expected of a team with a strength of 1.
-    """
-
-    entrant: NDArray[np.int64]
-    level: NDArray[np.int64]
-    scored: NDArray[np.float64]
-    conceded: NDArray[np.float64]
-    attack: NDArray[np.float64]
-    concession: NDArray[np.float64]
-    exposure: NDArray[np.float64]
+    entrant: Integers  # slot of the team within the region
+    level: Integers  # of its latest match
+    scored: Floats  # weighted goals
+    conceded: Floats
+    attack: Floats
+    concession: Floats
+    exposure: Floats  # goals to be expected of a team with a strength of 1
 
 
 class DixonColesConstants(NamedTuple):
     """Numbers of the family, from ``features.dixon_coles`` of the parameters; times in microseconds."""
 
     half_life: float
-    window: int
-    period: int
-    matches: int
-    sweeps: int
-    first_sweeps: int
-    prior: float
-    level_prior: float
-    goals: float
-    home: float
-    newcomer_attack: float
+    window: int  # older matches have no weight
+    period: int  # between two refits
+    matches: int  # results that end a period early
+    sweeps: int  # steps of a refit
+    first_sweeps: int  # steps of the first fit of a region
+    prior: float  # weight of the level's mean, in matches
+    level_prior: float  # weight of the region's mean for a level, in teams
+    goals: float  # mean goals of a side at the start
+    home: float  # home factor at the start
+    newcomer_attack: float  # factor on the level's mean for a team without matches
     newcomer_concession: float
 
 
 class DixonColesRatings:
-    """Expected goals from attack and concession of each team.
-
-    Parameters
-    ----------
-    params : mapping
-        ``half_life_days``, ``window_days`` (older matches have no weight), ``refit_days`` (length of a period),
-        ``refit_matches`` (results that end a period early), ``sweeps`` and ``first_sweeps`` (steps of a refit and of
-        the first), ``prior_matches`` (weight of the level's mean), ``level_prior_teams`` (weight of the region's mean
-        for a level), ``goals`` and ``home`` (mean goals of a side and home factor at the start), ``newcomer_attack``
-        and ``newcomer_concession`` (factors on the level's means for a team without matches).
-    """
+    """Expected goals from attack and concession of each team."""
 
     name = "dixon_coles"
 
@@ -190,7 +159,7 @@ class DixonColesRatings:
             Feature(name, self.name, side, "region", None, unit, meaning) for name, side, unit, meaning in rows
         )
 
-    def fold(self, events: Events, sizes: Sizes, out: NDArray[np.float64], first: int) -> None:
+    def fold(self, events: Events, sizes: Sizes, out: Floats, first: int) -> None:
         self._entrants = grown(self._entrants, self._fresh_entrant, sizes.entrants)
         self._regions = grown(self._regions, self._fresh_region, sizes.regions)
         coming = events["region"][events["kind"] == OBSERVE]
@@ -198,27 +167,15 @@ class DixonColesRatings:
             self._reserve(np.bincount(coming, minlength=self._regions.size))
         _fold(self._entrants, self._regions, self._matches, self._constants, events, out, first)
 
-    def _reserve(self, coming: NDArray[np.int64]) -> None:
-        """Make sure that there is space behind the matches of each region for new ones; grow in large steps.
-
-        Parameters
-        ----------
-        coming : ndarray of int64, shape (regions,)
-            Number of new results of each region.
-        """
+    def _reserve(self, coming: Integers) -> None:
+        """Make space behind the matches of each region for `coming` results, shape (regions,); grow in large steps."""
         regions = self._regions
         ends = np.append(regions["start"][1:], self._matches.size)
         if (regions["end"] + coming > ends).any():
             self._arrange(coming + (regions["end"] - regions["start"]) // 4)
 
-    def _arrange(self, gaps: NDArray[np.int64]) -> None:
-        """Drop matches that are too old for later refits, and leave gaps behind those of each region.
-
-        Parameters
-        ----------
-        gaps : ndarray of int64, shape (regions,)
-            Size of each gap in matches.
-        """
+    def _arrange(self, gaps: Integers) -> None:
+        """Drop matches too old for later refits; leave `gaps`, shape (regions,), behind those of each region."""
         regions, parts = self._regions, []
         for start, end in zip(regions["start"], regions["end"], strict=True):
             part = self._matches[start:end]
@@ -252,9 +209,9 @@ def _enter(entrant: Any, number: int, level: int, region: Any, sides: Sides, kno
 
 @njit(cache=True)
 def _gather(
-    entrants: NDArray[Any],
+    entrants: Records,
     region: Any,
-    matches: NDArray[Any],
+    matches: Records,
     constants: DixonColesConstants,
     moment: int,
     pairs: Pairs,
@@ -303,8 +260,8 @@ def _expose(
     other: NDArray[np.uint32],
     pairs: Pairs,
     home: float,
-    strength: NDArray[np.float64],
-    exposure: NDArray[np.float64],
+    strength: Floats,
+    exposure: Floats,
 ) -> None:
     """Set the goals that every team would score (or concede) with a strength of 1.
 
@@ -319,12 +276,7 @@ def _expose(
 
 @njit(cache=True)
 def _estimate(
-    sides: Sides,
-    known: int,
-    goals: NDArray[np.float64],
-    strength: NDArray[np.float64],
-    means: NDArray[np.float64],
-    constants: DixonColesConstants,
+    sides: Sides, known: int, goals: Floats, strength: Floats, means: Floats, constants: DixonColesConstants
 ) -> None:
     """Set every strength between its goals and the mean of its level, then the means from the strengths."""
     total, weights = np.zeros(LEVELS), np.zeros(LEVELS)
@@ -354,9 +306,7 @@ def _without_home(pairs: Pairs, sides: Sides, constants: DixonColesConstants) ->
 
 
 @njit(cache=True)
-def refit(
-    entrants: NDArray[Any], region: Any, matches: NDArray[Any], constants: DixonColesConstants, moment: int
-) -> None:
+def refit(entrants: Records, region: Any, matches: Records, constants: DixonColesConstants, moment: int) -> None:
     """Fit one region to the results of its window, each weighted by its age at `moment`, from the fit before."""
     while region.start < region.end and matches[region.start].at < moment - constants.window:
         region.start += 1
@@ -394,7 +344,7 @@ def refit(
 
 
 @njit(cache=True)
-def observe(region: Any, matches: NDArray[Any], constants: DixonColesConstants, result: Any) -> None:
+def observe(region: Any, matches: Records, constants: DixonColesConstants, result: Any) -> None:
     """Append a result to those of its region, and schedule the next refit."""
     match = matches[region.end]
     match.at = result.at
@@ -412,9 +362,7 @@ def observe(region: Any, matches: NDArray[Any], constants: DixonColesConstants, 
 
 
 @njit(cache=True)
-def describe(
-    entrants: NDArray[Any], region: Any, constants: DixonColesConstants, fixture: Any, out: NDArray[np.float64]
-) -> None:
+def describe(entrants: Records, region: Any, constants: DixonColesConstants, fixture: Any, out: Floats) -> None:
     """Write expected goals, what they are made of, and the weight behind them."""
     level = min(max(fixture.level, 0), LEVELS - 1)
     mean_attack, mean_concession = region.attack[level], region.concession[level]
@@ -434,12 +382,12 @@ def describe(
 
 @njit(cache=True, nogil=True)
 def _fold(
-    entrants: NDArray[Any],
-    regions: NDArray[Any],
-    matches: NDArray[Any],
+    entrants: Records,
+    regions: Records,
+    matches: Records,
     constants: DixonColesConstants,
     events: Events,
-    out: NDArray[np.float64],
+    out: Floats,
     first: int,
 ) -> None:
     for event in events:

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from apps.ml.forecasting.arrays import Floats, Records
 from apps.ml.forecasting.features.catalogue import Feature, Side
 from apps.ml.forecasting.features.events import OBSERVE, Events
-from apps.ml.forecasting.features.family import TeamsAndCompetitions
+from apps.ml.forecasting.features.family import TeamsAndCompetitions, constants_from
 from apps.ml.forecasting.kernels import njit
 
 TEAM: Final = np.dtype([("rating", np.float64), ("played", np.int64), ("season", np.int64)])
@@ -27,44 +27,24 @@ COMPETITION: Final = np.dtype([("mean", np.float64), ("played", np.int64), ("edg
 class EloConstants(NamedTuple):
     """Numbers of the family, from ``features.elo`` of the parameters."""
 
-    base: float
-    level_gap: float
-    newcomer_gap: float
+    base: float  # points of an unknown team of the first level
+    level_gap: float  # points lower per level
+    newcomer_gap: float  # points below the mean of a competition that has seen `settled_matches`
     settled_matches: int
     k0: float
     margin_power: float
-    edge_rate: float
-    mean_rate: float
-    season_pull: float
+    edge_rate: float  # points of home edge per unexpected result
+    mean_rate: float  # share by which the mean of a competition moves per match
+    season_pull: float  # share of the way to the mean of the competition that a rating goes between two seasons
 
 
 class EloRatings(TeamsAndCompetitions):
-    """Elo ratings over all competitions at once.
-
-    Parameters
-    ----------
-    params : mapping
-        ``base`` (points of an unknown team of the first level), ``level_gap`` (points lower per level),
-        ``newcomer_gap`` (points below the mean of a competition that has seen ``settled_matches``), ``k0``,
-        ``margin_power``, ``home_edge`` (points at the start) and ``edge_rate`` (points per unexpected result),
-        ``mean_rate`` (share by which the mean of a competition moves per match), ``season_pull`` (share of the way to
-        the mean of the competition that a rating goes between two seasons).
-    """
+    """Elo ratings over all competitions at once; the parameter ``home_edge`` is that of an unknown competition."""
 
     name = "elo"
 
     def __init__(self, params: Mapping[str, Any]) -> None:
-        self._constants = EloConstants(
-            base=float(params["base"]),
-            level_gap=float(params["level_gap"]),
-            newcomer_gap=float(params["newcomer_gap"]),
-            settled_matches=int(params["settled_matches"]),
-            k0=float(params["k0"]),
-            margin_power=float(params["margin_power"]),
-            edge_rate=float(params["edge_rate"]),
-            mean_rate=float(params["mean_rate"]),
-            season_pull=float(params["season_pull"]),
-        )
+        self._constants = constants_from(params, EloConstants)
         competition = np.array([(0.0, 0, float(params["home_edge"]))], dtype=COMPETITION)
         super().__init__(np.zeros(1, dtype=TEAM), competition)
 
@@ -80,7 +60,7 @@ class EloRatings(TeamsAndCompetitions):
         )
         return tuple(Feature(name, self.name, side, "all", None, unit, meaning) for name, side, unit, meaning in rows)
 
-    def _walk(self, events: Events, out: NDArray[np.float64], first: int) -> None:
+    def _walk(self, events: Events, out: Floats, first: int) -> None:
         _fold(self._teams, self._competitions, self._constants, events, out, first)
 
 
@@ -104,7 +84,7 @@ def expected_score(difference: float) -> float:
 
 
 @njit(cache=True)
-def observe(teams: NDArray[Any], competitions: NDArray[Any], constants: EloConstants, result: Any) -> None:
+def observe(teams: Records, competitions: Records, constants: EloConstants, result: Any) -> None:
     """Update both ratings, and mean and home edge of the competition, by a result."""
     home, away = teams[result.team[0]], teams[result.team[1]]
     competition = competitions[result.competition]
@@ -132,9 +112,7 @@ def observe(teams: NDArray[Any], competitions: NDArray[Any], constants: EloConst
 
 
 @njit(cache=True)
-def describe(
-    teams: NDArray[Any], competitions: NDArray[Any], constants: EloConstants, fixture: Any, out: NDArray[np.float64]
-) -> None:
+def describe(teams: Records, competitions: Records, constants: EloConstants, fixture: Any, out: Floats) -> None:
     """Write ratings, their difference with the home edge, and the expected score."""
     home, away = teams[fixture.team[0]], teams[fixture.team[1]]
     competition = competitions[fixture.competition]
@@ -149,12 +127,7 @@ def describe(
 
 @njit(cache=True, nogil=True)
 def _fold(
-    teams: NDArray[Any],
-    competitions: NDArray[Any],
-    constants: EloConstants,
-    events: Events,
-    out: NDArray[np.float64],
-    first: int,
+    teams: Records, competitions: Records, constants: EloConstants, events: Events, out: Floats, first: int
 ) -> None:
     for event in events:
         if event.kind == OBSERVE:

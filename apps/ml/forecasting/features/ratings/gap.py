@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from apps.ml.forecasting.arrays import Floats, Records
 from apps.ml.forecasting.features.catalogue import Feature, Side
 from apps.ml.forecasting.features.events import OBSERVE, Events
-from apps.ml.forecasting.features.family import TeamsAndCompetitions
-from apps.ml.forecasting.features.ratings.counts import ATTACK, CONCESSION, COUNTED, GOALS, count, count_of
+from apps.ml.forecasting.features.family import TeamsAndCompetitions, constants_from
+from apps.ml.forecasting.features.ratings.counts import ATTACK, CONCESSION, COUNTED, GOALS, count_of, update_means
 from apps.ml.forecasting.kernels import njit
 
 TEAM: Final = np.dtype([("rating", np.float64, (len(COUNTED), 2, 2)), ("played", np.int64), ("season", np.int64)])
@@ -38,35 +38,27 @@ COMPETITION: Final = np.dtype(
 class GapConstants(NamedTuple):
     """Numbers of the family, from ``features.gap`` of the parameters."""
 
-    other_venue: float
-    mean_rate: float
-    level_rate: float
-    level_gap: float
-    newcomer: float
+    other_venue: float  # step at the other venue, as a share
+    mean_rate: float  # least share by which the mean counts of a competition move per match
+    level_rate: float  # the same of its mean ratings
+    level_gap: float  # how far a level lower lies below, before its competition has a mean
+    newcomer: float  # the same of an unknown team in a competition that has seen `settled_matches`
     settled_matches: int
-    season_pull: float
-    surprise_cap: float
+    season_pull: float  # share of the way to the mean between two seasons
+    surprise_cap: float  # largest surprise that counts, in means of the competition
 
 
 class GapRatings(TeamsAndCompetitions):
     """Attack and concession ratings, at home and away, on goals, shots, shots on target and corners.
 
-    Parameters
-    ----------
-    params : mapping
-        ``rates`` (step of each count, in the order of `COUNTED`), ``other_venue`` (step at the other venue,
-        as a share), ``mean_rate`` and ``level_rate`` (shares by
-        which the mean counts and the mean ratings of a competition move per match at least), ``level_gap`` (how far a
-        level lower lies below, before its competition has a mean), ``newcomer`` (the same for an unknown team of a
-        competition that has seen ``settled_matches``), ``season_pull`` (share of the way to the mean between two
-        seasons), ``surprise_cap`` (largest surprise that counts, in means of the competition).
+    The parameter ``rates`` has the step of each of `COUNTED`.
     """
 
     name = "gap"
 
     def __init__(self, params: Mapping[str, Any]) -> None:
         self._rates = np.array([float(params["rates"][counted]) for counted in COUNTED])
-        self._constants = GapConstants(**{field: params[field] for field in GapConstants._fields})
+        self._constants = constants_from(params, GapConstants)
         super().__init__(np.zeros(1, dtype=TEAM), np.zeros(1, dtype=COMPETITION))
 
     def features(self) -> tuple[Feature, ...]:
@@ -84,7 +76,7 @@ class GapRatings(TeamsAndCompetitions):
             ]
         return tuple(rows)
 
-    def _walk(self, events: Events, out: NDArray[np.float64], first: int) -> None:
+    def _walk(self, events: Events, out: Floats, first: int) -> None:
         _fold(self._teams, self._competitions, self._rates, self._constants, events, out, first)
 
 
@@ -113,9 +105,7 @@ def rating_of(
 
 
 @njit(cache=True)
-def expected(
-    teams: NDArray[Any], competition: Any, counted: int, side: int, constants: GapConstants, event: Any
-) -> float:
+def expected(teams: Records, competition: Any, counted: int, side: int, constants: GapConstants, event: Any) -> float:
     """Return what to expect of a side less the mean of such sides, in means of the count."""
     own, other = teams[event.team[side]], teams[event.team[1 - side]]
     if event.neutral:
@@ -133,12 +123,7 @@ def expected(
 
 @njit(cache=True)
 def observe(
-    teams: NDArray[Any],
-    competitions: NDArray[Any],
-    rates: NDArray[np.float64],
-    constants: GapConstants,
-    result: Any,
-    entering: NDArray[np.float64],
+    teams: Records, competitions: Records, rates: Floats, constants: GapConstants, result: Any, entering: Floats
 ) -> None:
     """Update the ratings of both teams and the means of the competition by a result."""
     competition = competitions[result.competition]
@@ -167,8 +152,8 @@ def observe(
                     entering[side, venue, ATTACK] += part
                     part = step if venue == 1 - side else constants.other_venue * step
                     entering[1 - side, venue, CONCESSION] += part
-        _settle(teams, competition, counted, constants, result, entering)
-    count(competition, constants.mean_rate, result)
+        _store(teams, competition, counted, constants, result, entering)
+    update_means(competition, constants.mean_rate, result)
     for side in range(2):
         team = teams[result.team[side]]
         team.played += 1
@@ -177,13 +162,8 @@ def observe(
 
 
 @njit(cache=True)
-def _settle(
-    teams: NDArray[Any],
-    competition: Any,
-    counted: int,
-    constants: GapConstants,
-    result: Any,
-    entering: NDArray[np.float64],
+def _store(
+    teams: Records, competition: Any, counted: int, constants: GapConstants, result: Any, entering: Floats
 ) -> None:
     """Store the ratings of both teams, and move the mean ratings of the competition towards theirs."""
     rate = max(constants.level_rate, 1.0 / (competition.played + 1.0))
@@ -199,9 +179,7 @@ def _settle(
 
 
 @njit(cache=True)
-def describe(
-    teams: NDArray[Any], competitions: NDArray[Any], constants: GapConstants, fixture: Any, out: NDArray[np.float64]
-) -> None:
+def describe(teams: Records, competitions: Records, constants: GapConstants, fixture: Any, out: Floats) -> None:
     """Write what is to be expected of both sides in every count."""
     competition = competitions[fixture.competition]
     for counted in range(len(COUNTED)):
@@ -212,12 +190,12 @@ def describe(
 
 @njit(cache=True, nogil=True)
 def _fold(
-    teams: NDArray[Any],
-    competitions: NDArray[Any],
-    rates: NDArray[np.float64],
+    teams: Records,
+    competitions: Records,
+    rates: Floats,
     constants: GapConstants,
     events: Events,
-    out: NDArray[np.float64],
+    out: Floats,
     first: int,
 ) -> None:
     entering = np.zeros((2, 2, 2))

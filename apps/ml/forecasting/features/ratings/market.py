@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from apps.ml.forecasting.arrays import Floats, Records
 from apps.ml.forecasting.features.catalogue import Feature, Side
 from apps.ml.forecasting.features.events import DAY, OBSERVE, Events
-from apps.ml.forecasting.features.family import TeamsAndCompetitions
+from apps.ml.forecasting.features.family import TeamsAndCompetitions, constants_from
 from apps.ml.forecasting.kernels import njit
 
 TEAM: Final = np.dtype(
@@ -41,37 +41,27 @@ DRAW: Final = 1
 class MarketConstants(NamedTuple):
     """Numbers of the family, from ``features.market`` of the parameters."""
 
-    start: float
-    start_draw: float
-    noise: float
+    start: float  # variance of the strength of an unknown team
+    start_draw: float  # `_draw`: the same of its draws
+    noise: float  # variance of a price around the ratings
     noise_draw: float
-    drift: float
+    drift: float  # variance per day
     drift_draw: float
-    jump: float
-    season_pull: float
-    newcomer: float
+    jump: float  # variance of a summer
+    season_pull: float  # share of the way to the mean between two seasons
+    newcomer: float  # log-odds below the mean of a competition that has seen `settled_matches`
     settled_matches: int
-    level_rate: float
-    goal: float
+    level_rate: float  # least share by which the levels of a competition move per match
+    goal: float  # log-odds for a score of one more than expected
 
 
 class MarketRatings(TeamsAndCompetitions):
-    """Strength and draws of both sides, estimated from the prices of their earlier matches.
-
-    Parameters
-    ----------
-    params : mapping
-        ``start`` and ``start_draw`` (variance of an unknown team), ``noise`` and ``noise_draw`` (variance of a price
-        around the ratings), ``drift`` and ``drift_draw`` (variance per day), ``jump`` (variance of a summer),
-        ``season_pull`` (share of the way to the mean between two seasons), ``newcomer`` (log-odds below the mean of a
-        competition that has seen ``settled_matches``), ``level_rate`` (share by which the levels of a competition move
-        per match at least), ``goal`` (log-odds for a score of one more than expected).
-    """
+    """Strength and draws of both sides, estimated from the prices of their earlier matches."""
 
     name = "market"
 
     def __init__(self, params: Mapping[str, Any]) -> None:
-        self._constants = MarketConstants(**{field: params[field] for field in MarketConstants._fields})
+        self._constants = constants_from(params, MarketConstants)
         super().__init__(np.zeros(1, dtype=TEAM), np.zeros(1, dtype=COMPETITION))
 
     def features(self) -> tuple[Feature, ...]:
@@ -86,12 +76,12 @@ class MarketRatings(TeamsAndCompetitions):
         )
         return tuple(Feature(name, self.name, side, "all", None, unit, meaning) for name, side, unit, meaning in rows)
 
-    def _walk(self, events: Events, out: NDArray[np.float64], first: int) -> None:
+    def _walk(self, events: Events, out: Floats, first: int) -> None:
         _fold(self._teams, self._competitions, self._constants, events, out, first)
 
 
 @njit(cache=True)
-def enter(team: Any, competition: Any, constants: MarketConstants, event: Any, entering: NDArray[np.float64]) -> None:
+def enter(team: Any, competition: Any, constants: MarketConstants, event: Any, entering: Floats) -> None:
     """Write strength, draws and both variances of a team before a match."""
     if team.seen == 0:
         settled = competition.seen >= constants.settled_matches
@@ -113,13 +103,7 @@ def enter(team: Any, competition: Any, constants: MarketConstants, event: Any, e
 
 
 @njit(cache=True)
-def observe(
-    teams: NDArray[Any],
-    competitions: NDArray[Any],
-    constants: MarketConstants,
-    result: Any,
-    entering: NDArray[np.float64],
-) -> None:
+def observe(teams: Records, competitions: Records, constants: MarketConstants, result: Any, entering: Floats) -> None:
     """Move both teams and the levels of the competition by the price of a match, then both teams by its result."""
     p = result.price
     if not (p[0] > 0.0 and p[1] > 0.0 and p[2] > 0.0):
@@ -157,7 +141,7 @@ def observe(
 
 
 @njit(cache=True)
-def _store(teams: NDArray[Any], result: Any, entering: NDArray[np.float64]) -> None:
+def _store(teams: Records, result: Any, entering: Floats) -> None:
     for side in range(2):
         team, own = teams[result.team[side]], entering[side]
         for kind in range(2):
@@ -171,12 +155,7 @@ def _store(teams: NDArray[Any], result: Any, entering: NDArray[np.float64]) -> N
 
 @njit(cache=True)
 def describe(
-    teams: NDArray[Any],
-    competitions: NDArray[Any],
-    constants: MarketConstants,
-    fixture: Any,
-    entering: NDArray[np.float64],
-    out: NDArray[np.float64],
+    teams: Records, competitions: Records, constants: MarketConstants, fixture: Any, entering: Floats, out: Floats
 ) -> None:
     """Write both strengths, the difference with the home edge, draws, and how sure that is."""
     competition = competitions[fixture.competition]
@@ -192,12 +171,7 @@ def describe(
 
 @njit(cache=True, nogil=True)
 def _fold(
-    teams: NDArray[Any],
-    competitions: NDArray[Any],
-    constants: MarketConstants,
-    events: Events,
-    out: NDArray[np.float64],
-    first: int,
+    teams: Records, competitions: Records, constants: MarketConstants, events: Events, out: Floats, first: int
 ) -> None:
     entering = np.zeros((2, 4))
     for event in events:

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from apps.ml.forecasting.arrays import Floats, Records
 from apps.ml.forecasting.features.catalogue import Feature, Side
 from apps.ml.forecasting.features.events import OBSERVE, Events
-from apps.ml.forecasting.features.family import TeamsAndCompetitions
+from apps.ml.forecasting.features.family import TeamsAndCompetitions, constants_from
 from apps.ml.forecasting.kernels import njit
 
 BASE: Final = 10.0
@@ -31,33 +31,23 @@ COMPETITION: Final = np.dtype([("rating", np.float64, (2,)), ("played", np.int64
 class PiConstants(NamedTuple):
     """Numbers of the family, from ``features.pi`` of the parameters."""
 
-    rate: float
-    catch_up: float
-    spread: float
-    level_rate: float
-    level_gap: float
-    newcomer: float
+    rate: float  # step at the venue; lambda of the paper
+    catch_up: float  # share of the step at the other venue; gamma
+    spread: float  # goals behind a factor of ten; c
+    level_rate: float  # least share by which the means of a competition move per match
+    level_gap: float  # goals by which a level lower lies below, before its competition has a mean
+    newcomer: float  # the same of an unknown team in a competition that has seen `settled_matches`
     settled_matches: int
-    season_pull: float
+    season_pull: float  # share of the way to the mean between two seasons
 
 
 class PiRatings(TeamsAndCompetitions):
-    """Pi-ratings over all competitions at once.
-
-    Parameters
-    ----------
-    params : mapping
-        ``rate`` (lambda of the paper, step at the venue), ``catch_up`` (gamma, share of the step at the other venue),
-        ``spread`` (c, goals behind a factor of ten), ``level_rate`` (share by which the means of a competition move per
-        match at least), ``level_gap`` (goals by which a level lower lies below, before its competition has a mean),
-        ``newcomer`` (the same for an unknown team of a competition that has seen ``settled_matches``), ``season_pull``
-        (share of the way to the mean between two seasons).
-    """
+    """Pi-ratings over all competitions at once."""
 
     name = "pi"
 
     def __init__(self, params: Mapping[str, Any]) -> None:
-        self._constants = PiConstants(**{field: params[field] for field in PiConstants._fields})
+        self._constants = constants_from(params, PiConstants)
         super().__init__(np.zeros(1, dtype=TEAM), np.zeros(1, dtype=COMPETITION))
 
     def features(self) -> tuple[Feature, ...]:
@@ -70,7 +60,7 @@ class PiRatings(TeamsAndCompetitions):
             Feature(name, self.name, side, "all", None, "goals of advantage", text) for name, side, text in rows
         )
 
-    def _walk(self, events: Events, out: NDArray[np.float64], first: int) -> None:
+    def _walk(self, events: Events, out: Floats, first: int) -> None:
         _fold(self._teams, self._competitions, self._constants, events, out, first)
 
 
@@ -105,7 +95,7 @@ def venue_rating(team: Any, competition: Any, side: int, constants: PiConstants,
 
 
 @njit(cache=True)
-def observe(teams: NDArray[Any], competitions: NDArray[Any], constants: PiConstants, result: Any) -> None:
+def observe(teams: Records, competitions: Records, constants: PiConstants, result: Any) -> None:
     """Move the ratings of both teams, and the means of the competition, by one result."""
     competition = competitions[result.competition]
     home, away = teams[result.team[0]], teams[result.team[1]]
@@ -135,9 +125,7 @@ def observe(teams: NDArray[Any], competitions: NDArray[Any], constants: PiConsta
 
 
 @njit(cache=True)
-def describe(
-    teams: NDArray[Any], competitions: NDArray[Any], constants: PiConstants, fixture: Any, out: NDArray[np.float64]
-) -> None:
+def describe(teams: Records, competitions: Records, constants: PiConstants, fixture: Any, out: Floats) -> None:
     """Write both ratings and the expected goal difference."""
     competition = competitions[fixture.competition]
     for side in range(2):
@@ -147,12 +135,7 @@ def describe(
 
 @njit(cache=True, nogil=True)
 def _fold(
-    teams: NDArray[Any],
-    competitions: NDArray[Any],
-    constants: PiConstants,
-    events: Events,
-    out: NDArray[np.float64],
-    first: int,
+    teams: Records, competitions: Records, constants: PiConstants, events: Events, out: Floats, first: int
 ) -> None:
     for event in events:
         if event.kind == OBSERVE:

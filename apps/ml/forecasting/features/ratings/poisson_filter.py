@@ -17,12 +17,12 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from apps.ml.forecasting.arrays import Floats, Records
 from apps.ml.forecasting.features.catalogue import Feature, Side
 from apps.ml.forecasting.features.events import DAY, OBSERVE, Events
-from apps.ml.forecasting.features.family import TeamsAndCompetitions
-from apps.ml.forecasting.features.ratings.counts import ATTACK, CONCESSION, COUNTED, GOALS, count, count_of
+from apps.ml.forecasting.features.family import TeamsAndCompetitions, constants_from
+from apps.ml.forecasting.features.ratings.counts import ATTACK, CONCESSION, COUNTED, GOALS, count_of, update_means
 from apps.ml.forecasting.kernels import njit
 
 STATES: Final = ("attack", "concession", "edge")
@@ -57,32 +57,23 @@ COMPETITION: Final = np.dtype(
 class PoissonFilterConstants(NamedTuple):
     """Numbers of the family, from ``features.poisson_filter`` of the parameters."""
 
-    mean_rate: float
-    level_rate: float
-    level_gap: float
-    newcomer: float
+    mean_rate: float  # least share by which the mean counts of a competition move per match
+    level_rate: float  # the same of its mean strengths
+    level_gap: float  # what a level lower takes from attack and adds to concession before a competition has a mean
+    newcomer: float  # the same of an unknown team in a competition that has seen `settled_matches`
     settled_matches: int
-    season_pull: float
-    counted_rate: float
-    surprise_cap: float
-    goals: float
+    season_pull: float  # share of the way to the mean between two seasons
+    counted_rate: float  # share by which the share of matches with statistics moves
+    surprise_cap: float  # largest surprise that counts, over the count expected
+    goals: float  # mean goals of a side before a competition has any
 
 
 class PoissonFilterRatings(TeamsAndCompetitions):
     """Filtered attack, concession and home edge of every team in goals, shots, shots on target and corners.
 
-    Parameters
-    ----------
-    params : mapping
-        ``start`` (variance of the strengths of an unknown team), ``drift`` (variance per day), ``jump`` (variance of a
-        summer), each by `STATES` in a list for each of `COUNTED`; ``dispersion`` (variance of a count over its mean,
-        for each of `COUNTED`), ``mean_rate`` (share by which the mean counts of a competition move per match at least),
-        ``level_rate`` (the same for its mean strengths), ``level_gap`` (what a level lower takes from the attack and
-        adds to the concession before the competition has a mean), ``newcomer`` (the same for an unknown team of a
-        competition that has seen ``settled_matches``), ``season_pull`` (share of the way to the mean between two
-        seasons), ``counted_rate`` (share by which the share of matches with statistics moves), ``surprise_cap``
-        (largest surprise that counts, over the count expected), ``goals`` (mean goals of a side before a competition
-        has any).
+    Further parameters are ``start`` (variance of the strengths of an unknown team), ``drift`` (variance per day) and
+    ``jump`` (variance of a summer), each by `STATES` in a list for each of `COUNTED`, and ``dispersion`` (variance of a
+    count over its mean, for each of `COUNTED`).
     """
 
     name = "poisson_filter"
@@ -93,7 +84,7 @@ class PoissonFilterRatings(TeamsAndCompetitions):
             raise ValueError(f"{self.name}: start, drift and jump need a number for each of {STATES}")
         self._noise = np.array(noise, dtype=np.float64)
         self._dispersion = np.array([float(params["dispersion"][counted]) for counted in COUNTED])
-        self._constants = PoissonFilterConstants(**{field: params[field] for field in PoissonFilterConstants._fields})
+        self._constants = constants_from(params, PoissonFilterConstants)
         super().__init__(np.zeros(1, dtype=TEAM), np.zeros(1, dtype=COMPETITION))
 
     def features(self) -> tuple[Feature, ...]:
@@ -128,7 +119,7 @@ class PoissonFilterRatings(TeamsAndCompetitions):
         rows += [Feature(name, self.name, side, "all", None, unit, meaning) for name, side, unit, meaning in more]
         return tuple(rows)
 
-    def _walk(self, events: Events, out: NDArray[np.float64], first: int) -> None:
+    def _walk(self, events: Events, out: Floats, first: int) -> None:
         _fold(self._teams, self._competitions, self._noise, self._dispersion, self._constants, events, out, first)
 
 
@@ -148,11 +139,11 @@ def enter(
     team: Any,
     competition: Any,
     counted: int,
-    noise: NDArray[np.float64],
+    noise: Floats,
     constants: PoissonFilterConstants,
     event: Any,
-    strength: NDArray[np.float64],
-    variance: NDArray[np.float64],
+    strength: Floats,
+    variance: Floats,
 ) -> None:
     """Write the strengths of a team in one count before a match, and their variances."""
     for state in range(len(STATES)):
@@ -174,12 +165,7 @@ def enter(
 
 @njit(cache=True)
 def expected(
-    competition: Any,
-    counted: int,
-    constants: PoissonFilterConstants,
-    event: Any,
-    strength: NDArray[np.float64],
-    found: NDArray[np.float64],
+    competition: Any, counted: int, constants: PoissonFilterConstants, event: Any, strength: Floats, found: Floats
 ) -> None:
     """Write the logarithms of what to expect of home and away side against the mean of such sides.
 
@@ -206,13 +192,13 @@ def mean_of(competition: Any, side: int, counted: int, event: Any) -> float:
 
 @njit(cache=True)
 def observe(
-    teams: NDArray[Any],
-    competitions: NDArray[Any],
-    noise: NDArray[np.float64],
-    dispersion: NDArray[np.float64],
+    teams: Records,
+    competitions: Records,
+    noise: Floats,
+    dispersion: Floats,
     constants: PoissonFilterConstants,
     result: Any,
-    scratch: NDArray[np.float64],
+    scratch: Floats,
 ) -> None:
     """Move the strengths of both teams and the means of the competition by one result."""
     competition = competitions[result.competition]
@@ -230,8 +216,8 @@ def observe(
             has_statistics = True
         if competition.seen[source] > 0.0:
             _move(competition, counted, source, dispersion, constants, result, home, away, scratch)
-        _settle(teams, competition, counted, constants, result, scratch)
-    count(competition, constants.mean_rate, result)
+        _store(teams, competition, counted, constants, result, scratch)
+    update_means(competition, constants.mean_rate, result)
     for side in range(2):
         team = teams[result.team[side]]
         rate = max(constants.counted_rate, 1.0 / (team.played + 1.0))
@@ -247,12 +233,12 @@ def _move(
     competition: Any,
     counted: int,
     source: int,
-    dispersion: NDArray[np.float64],
+    dispersion: Floats,
     constants: PoissonFilterConstants,
     result: Any,
     home: float,
     away: float,
-    scratch: NDArray[np.float64],
+    scratch: Floats,
 ) -> None:
     """Move the entering strengths in one count by the counts of both sides: one step of the filter for each side.
 
@@ -280,13 +266,8 @@ def _move(
 
 
 @njit(cache=True)
-def _settle(
-    teams: NDArray[Any],
-    competition: Any,
-    counted: int,
-    constants: PoissonFilterConstants,
-    result: Any,
-    scratch: NDArray[np.float64],
+def _store(
+    teams: Records, competition: Any, counted: int, constants: PoissonFilterConstants, result: Any, scratch: Floats
 ) -> None:
     """Store the strengths of both teams, and move the mean strengths of the competition towards theirs."""
     for state in range(len(STATES)):
@@ -303,13 +284,13 @@ def _settle(
 
 @njit(cache=True)
 def describe(
-    teams: NDArray[Any],
-    competitions: NDArray[Any],
-    noise: NDArray[np.float64],
+    teams: Records,
+    competitions: Records,
+    noise: Floats,
     constants: PoissonFilterConstants,
     fixture: Any,
-    scratch: NDArray[np.float64],
-    out: NDArray[np.float64],
+    scratch: Floats,
+    out: Floats,
 ) -> None:
     """Write what is to be expected of both sides in every count, expected goals, and how sure that is."""
     competition = competitions[fixture.competition]
@@ -329,13 +310,7 @@ def describe(
 
 
 @njit(cache=True)
-def _goals(
-    competition: Any,
-    constants: PoissonFilterConstants,
-    fixture: Any,
-    scratch: NDArray[np.float64],
-    out: NDArray[np.float64],
-) -> None:
+def _goals(competition: Any, constants: PoissonFilterConstants, fixture: Any, scratch: Floats, out: Floats) -> None:
     """Write what the expected goals are made of, and how sure the ratio of both sides is."""
     edge = 0.0 if fixture.neutral else scratch[0, 0, EDGE] / 2.0
     attack = level_of(competition, GOALS, ATTACK, constants, fixture)
@@ -353,13 +328,13 @@ def _goals(
 
 @njit(cache=True, nogil=True)
 def _fold(
-    teams: NDArray[Any],
-    competitions: NDArray[Any],
-    noise: NDArray[np.float64],
-    dispersion: NDArray[np.float64],
+    teams: Records,
+    competitions: Records,
+    noise: Floats,
+    dispersion: Floats,
     constants: PoissonFilterConstants,
     events: Events,
-    out: NDArray[np.float64],
+    out: Floats,
     first: int,
 ) -> None:
     scratch = np.zeros((3, 2, len(STATES)))
