@@ -245,9 +245,9 @@ def test_what_is_no_file_of_this_source_raises_what_is_missing(content: bytes, m
 
 
 def test_an_unknown_competition_or_season_raises() -> None:
-    with pytest.raises(UnknownCompetitionError, match="a competition code"):
+    with pytest.raises(UnknownCompetitionError, match=r"competition 'xx\.9' is unknown"):
         parse(entry(), name="2018-19/xx.9.json", title="Isles Premier League 2018/19")
-    with pytest.raises(UnknownCompetitionError, match="a competition code"):
+    with pytest.raises(UnknownCompetitionError, match=r"competition 'en\.1-en\.2' is unknown"):
         parse(entry(), name="2018-19/en.1-en.2.json", title="Two Leagues 2018/19")
     with pytest.raises(ParseError, match="a season"):
         parse(entry(), name="en.1.json", title="Premier League")

@@ -174,7 +174,7 @@ def _usual_order(name: str, numeric: Mapping[str, Readings]) -> DateOrder:
     """
     if all("." in text for text in numeric):
         return DateOrder.DAY_FIRST
-    if all("/" in text for text in numeric) and not _is_contradicted(numeric):
+    if not any("-" in text for text in numeric) and not _is_contradicted(numeric):
         return DateOrder.DAY_FIRST
     text, readings = next(iter(numeric.items()))
     meanings = " or ".join(f"{day:%Y-%m-%d}" for day in readings.values())

@@ -244,7 +244,8 @@ def _competition(title: str, name: str) -> CompetitionKey:
         codes = {OPENFOOTBALL_TITLES.get(SEASON.sub("", title).strip(), "")}
     competition = OPENFOOTBALL_CODES.get(codes.pop())
     if competition is None:
-        raise UnknownCompetitionError("a competition code such as en.1 in the name", name)
+        detail = f"competition {PurePosixPath(name).stem!r} is unknown; a code such as en.1 in the name would tell it"
+        raise UnknownCompetitionError("a competition code", name, detail)
     return competition
 
 
