@@ -201,16 +201,16 @@ def test_every_other_file_that_may_hold_matches_is_named_with_the_reason(folder)
 
 def test_a_file_of_openfootball_is_known_by_its_content_too(tmp_path):
     def document(title: str) -> str:
-        match = {"date": "2024-08-17", "team1": f"{title} One", "team2": f"{title} Two", "score": {"ft": [1, 0]}}
-        return json.dumps({"name": f"{title} 2024/25", "matches": [match]})
+        match = {"date": "2023-08-19", "team1": f"{title} One", "team2": f"{title} Two", "score": {"ft": [1, 0]}}
+        return json.dumps({"name": f"{title} 2023/24", "matches": [match]})
 
     files = {
         "EN.1.json": document("English Premier League"),
         "en.2 (1).json": document("English Championship"),
-        "2024-25_de.1.json": document("Deutsche Bundesliga"),
+        "2023-24_de.1.json": document("Deutsche Bundesliga"),
         "results.JSON": document("Italian Serie A"),
         "pl.1.json": document("Ekstraklasa"),
-        "en.1.clubs.json": '{"name": "English Premier League 2024/25", "clubs": [{"name": "One", "code": "ONE"}]}',
+        "en.1.clubs.json": '{"name": "English Premier League 2023/24", "clubs": [{"name": "One", "code": "ONE"}]}',
         "E0.csv": season("E0"),
         "README.md": "# football.json",
     }
@@ -218,7 +218,7 @@ def test_a_file_of_openfootball_is_known_by_its_content_too(tmp_path):
         (tmp_path / name).write_text(text)
     report = import_files([tmp_path], source="openfootball", now=NOW)
     read = {file.name: file.created for file in report.files}
-    assert read == dict.fromkeys(["EN.1.json", "en.2 (1).json", "2024-25_de.1.json", "results.JSON"], 1)
+    assert read == dict.fromkeys(["EN.1.json", "en.2 (1).json", "2023-24_de.1.json", "results.JSON"], 1)
     assert not_read(report) == {
         "E0.csv": "a file of football-data; import it with --source football-data",
         "pl.1.json": "competition 'pl.1' is unknown; a code such as en.1 in the name would tell it",

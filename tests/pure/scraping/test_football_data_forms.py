@@ -99,12 +99,16 @@ def test_one_mistyped_decimal_comma_is_dropped_and_counted() -> None:
     assert parsed.records[3].odds[0].home is None
 
 
-def test_decimal_commas_that_are_separators_as_well_are_refused_as_a_whole() -> None:
-    content = saved(rows_of(british)).replace(b"1.85,3.6", b"1,85,3,6")
-    with pytest.raises(
-        ParseError, match="38 of its 38 rows have more cells than the header: if its numbers have decimal"
-    ):
+@pytest.mark.parametrize("priced", [38, 5])
+def test_decimal_commas_that_are_separators_as_well_are_refused_as_a_whole(priced: int) -> None:
+    content = saved(rows_of(british)).replace(b"1.85,3.6", b"1,85,3,6", priced)
+    with pytest.raises(ParseError, match=f"{priced} of its 38 rows have more numbers than the header has columns"):
         SOURCE.parse_file("E0.csv", content)
+
+
+def test_remarks_beyond_the_header_are_counted() -> None:
+    parsed = parse([[*row, "", "Abandoned"] for row in rows_of(british)])
+    assert parsed.notes == {"rows with cells beyond the header": 38}
 
 
 def test_a_handicap_between_two_lines_says_nothing_about_the_decimal_sign() -> None:

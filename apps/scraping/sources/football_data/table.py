@@ -126,15 +126,16 @@ def read_table(name: str, content: bytes, notes: Counter[str]) -> CsvTable:
         raise ParseError(f"readable CSV ({error})", name) from error
     width = len(header)
     is_short = bool(rows) and "FTR" in header and len(rows[-1]) <= header.index("FTR")
-    longer = unseparated = 0
+    longer = shifted = unseparated = 0
     for row in rows:
         if len(row) < width:
             unseparated += len(row) == 1 and not set(row[0]).isdisjoint(SEPARATORS)
             row.extend([""] * (width - len(row)))
         elif len(row) > width:
             longer += any(cell.strip() for cell in row[width:])
+            shifted += any(cell.strip().isdigit() for cell in row[width:])
             del row[width:]
-    _check_shape(name, separator, len(rows), unseparated=unseparated, longer=longer)
+    _check_shape(name, separator, len(rows), unseparated=unseparated, shifted=shifted)
     notes["rows with cells beyond the header"] += longer
     if separator != "," or '"' in text:
         _use_points(name, header, rows)
@@ -195,7 +196,7 @@ def _header(reader: Iterator[list[str]]) -> list[str]:
     return first
 
 
-def _check_shape(name: str, separator: str, rows: int, *, unseparated: int, longer: int) -> None:
+def _check_shape(name: str, separator: str, rows: int, *, unseparated: int, shifted: int) -> None:
     """Refuse a file whose rows do not have the form of its header."""
     if unseparated > max(1, STRAY * rows):
         raise ParseError(
@@ -203,12 +204,12 @@ def _check_shape(name: str, separator: str, rows: int, *, unseparated: int, long
             name,
             f"its header is separated by {separator!r}, and {unseparated} of its {rows} rows are not",
         )
-    if longer > max(1, rows / 2):
+    if shifted > max(1, STRAY * rows):
         raise ParseError(
             "rows as long as the header",
             name,
-            f"{longer} of its {rows} rows have more cells than the header: if its numbers have decimal commas, save it "
-            "anew with another separator",
+            f"{shifted} of its {rows} rows have more numbers than the header has columns: if they have decimal commas, "
+            "save it anew with another separator",
         )
 
 

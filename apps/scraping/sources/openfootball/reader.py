@@ -202,33 +202,25 @@ def _document(name: str, content: bytes) -> tuple[str, list[Any]]:
         raise ParseError("key name", name)
     rounds, matches = document.get("rounds"), document.get("matches")
     if matches is None and isinstance(rounds, list):
-        matches = [match for entry in rounds if isinstance(entry, dict) for match in _matches_of_round(entry)]
+        matches = [match for entry in rounds for match in _matches_of_round(entry)]
     if not isinstance(matches, list) or not matches:
         raise ParseError("a list of matches", name)
     return document["name"], matches
 
 
-def _matches_of_round(entry: Mapping[str, Any]) -> list[Any]:
-    """Return the matches of a round as they are written since 2020: no objects for teams, one for the score."""
-    matches = entry.get("matches")
-    if not isinstance(matches, list):
+def _matches_of_round(entry: Any) -> list[Any]:
+    """Return the matches of a round as they are written since 2020; the entry itself if it is no round."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("matches"), list):
         return [entry]
-    return [
-        {
-            **match,
-            "round": entry.get("name"),
-            **{
-                key: team["name"]
-                for key in ("team1", "team2")
-                if isinstance(team := match.get(key), dict) and "name" in team
-            },
-            "score": match.get("score")
-            or ({} if match.get("score1") is None else {"ft": [match["score1"], match.get("score2")]}),
-        }
-        if isinstance(match, dict)
-        else match
-        for match in matches
-    ]
+    return [_as_since_2020(match, entry.get("name")) for match in entry["matches"]]
+
+
+def _as_since_2020(match: Any, round_: object) -> Any:
+    if not isinstance(match, dict):
+        return match
+    teams = {key: match[key].get("name") for key in ("team1", "team2") if isinstance(match.get(key), dict)}
+    score = {"score": {"ft": [match["score1"], match.get("score2")]}} if match.get("score1") is not None else {}
+    return {**match, "round": round_, **teams, **score}
 
 
 def _competition(title: str, name: str) -> CompetitionKey:
