@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import gc
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 from django.db import transaction
 
 from apps.matches.events import start_tasks_after_commit
 from apps.matches.ingest import tables
+from apps.matches.ingest.clocks import Clocks
 from apps.matches.ingest.contradictions import Contradictions
 from apps.matches.ingest.identification import Identifier
 from apps.matches.ingest.items import Rejected, Resolved
@@ -99,6 +101,15 @@ def is_full(size: int, *, season_ends: bool) -> bool:
     return size >= BATCH and (season_ends or size >= LARGEST_BATCH)
 
 
+class _RoundOutcome(NamedTuple):
+    """What became of the records of a round: outcomes and notes by position, the rejected, and those left for later."""
+
+    outcomes: dict[int, RecordOutcome]
+    rejected: list[Rejected]
+    later: list[Resolved]
+    notes: dict[int, str]
+
+
 class Ingestion:
     """One ingest, as a context manager: `store` any number of batches, then take the `report`.
 
@@ -115,9 +126,11 @@ class Ingestion:
         self._seconds = 0.0
         self._counts = [0, 0, 0, 0]
         self._refusals: list[Refusal] = []
+        self._notes: Counter[str] = Counter()
         self._row: Ingest | None = None
         self._writer: Writer | None = None
         self._identifier = Identifier(source=source, now=self.now)
+        self._clocks = Clocks(source=source)
         self._contradictions = Contradictions(self.now)
         self._stack = ExitStack()
 
@@ -152,6 +165,7 @@ class Ingestion:
             same=self._counts[RecordOutcome.SAME],
             refused=self._counts[RecordOutcome.REFUSED],
             refusals=tuple(self._refusals),
+            notes=dict(self._notes),
             seconds=self._seconds,
         )
 
@@ -161,44 +175,55 @@ class Ingestion:
         Records of one season should come in one batch: all meetings of a pair are compared with each other.
         """
         outcomes = [RecordOutcome.REFUSED] * len(records)
+        notes: dict[int, str] = {}
         with _garbage_collection_paused():
             valid, rejected = validate(records, now=self.now)
             waiting, unresolved = self._names.resolve(valid)
             rejected += unresolved
             if self._names.world is not None:
                 self._begin()
+            self._identifier.learn(waiting)
             while waiting:
                 taken, repeated, waiting = next_round(waiting, source=self.source)
                 rejected += repeated
-                stored, refused = self._store_round(taken)
-                rejected += refused
-                for position, outcome in stored.items():
+                done = self._store_round(taken)
+                rejected += done.rejected
+                waiting += done.later
+                notes |= done.notes
+                for position, outcome in done.outcomes.items():
                     outcomes[position] = outcome
         rejected.sort(key=attrgetter("position"))
         for outcome in outcomes:
             self._counts[outcome] += 1
         refusals = {item.position: Refusal.of(describe(item.record), item.reason) for item in rejected}
         self._refusals += refusals.values()
-        return BatchOutcome(outcomes, refusals)
+        self._notes.update(notes.values())
+        return BatchOutcome(outcomes, refusals, notes)
 
     def refuse(self, record: str, reason: str) -> None:
         """Count a row that its source could not turn into a record, so that the report is complete."""
         self._counts[RecordOutcome.REFUSED] += 1
         self._refusals.append(Refusal.of(record, reason))
 
-    def _store_round(self, items: Sequence[Resolved]) -> tuple[dict[int, RecordOutcome], list[Rejected]]:
-        """Store records that report each match once; return their outcomes by position, and the rejected ones."""
+    def _store_round(self, items: Sequence[Resolved]) -> _RoundOutcome:
         stored = load_stored(items, source=self.source)
-        identified, unidentified = self._identifier.identify(items, stored)
+        identified, unidentified, later = self._identifier.identify(items, stored)
+        for doubtful in unidentified:
+            if doubtful.contradicts is not None and doubtful.contradicts.result_source != self.source:
+                self._contradictions.refused(doubtful.contradicts, doubtful.record, source=self.source)
+        corrected, notes = self._clocks.correct(identified)
         reconciled, contradicting = reconcile(
-            identified, stored, names=self._names, contradictions=self._contradictions, source=self.source
+            corrected, stored, names=self._names, contradictions=self._contradictions, source=self.source, now=self.now
         )
         for item in reconciled:
             self._identifier.note(item.record, item.row)
         writer = self._begin()
         outcomes = writer.write(reconciled, known_source_ids=stored.id_by_source_id.keys()) if reconciled else {}
+        others = list(self._clocks.outdated(stored.by_id.values(), reconciled))
+        writer.correct([(row, before) for row, before, _ in others])
+        self._notes.update(f"stored {note}" for _, _, note in others)
         self._contradictions.store(ingest_id=writer.ingest_id)
-        return outcomes, unidentified + contradicting
+        return _RoundOutcome(outcomes, unidentified + contradicting, later, notes)
 
     def _begin(self) -> Writer:
         """Return the writer; the first call stores the row of the ingest, whose world is known by then."""

@@ -15,11 +15,12 @@ Pair = tuple[int, int, int]
 
 
 class Rejected(NamedTuple):
-    """A record that is not stored, and why."""
+    """A record that is not stored, why, and the stored match whose result differs, if that is the reason."""
 
     position: int
     record: MatchRecord
     reason: str
+    contradicts: MatchRow | None = None
 
 
 class Validated(NamedTuple):
@@ -50,6 +51,10 @@ class Identified(NamedTuple):
 
     item: Resolved
     row: MatchRow | None
+
+    def with_record(self, record: MatchRecord) -> Identified:
+        """Return the same match with another record."""
+        return Identified(self.item._replace(record=record), self.row)
 
 
 class Reconciled(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from apps.matches.ingest import tables
 from apps.matches.ingest.contradictions import Contradictions, SourceResult
@@ -13,7 +14,13 @@ from apps.matches.ingest.stored import StoredMatches
 
 
 def reconcile(
-    items: Sequence[Identified], stored: StoredMatches, *, names: Names, contradictions: Contradictions, source: str
+    items: Sequence[Identified],
+    stored: StoredMatches,
+    *,
+    names: Names,
+    contradictions: Contradictions,
+    source: str,
+    now: datetime,
 ) -> tuple[list[Reconciled], list[Rejected]]:
     """Return the records with their matches as they are to be stored, and the rejected records.
 
@@ -32,7 +39,7 @@ def reconcile(
             row = MatchRow(*before)
             stage_id = names.stage(item.season_id, record.stage) if record.stage else None
             try:
-                merge(row, record, stage_id=stage_id, source=source)
+                merge(row, record, stage_id=stage_id, source=source, now=now)
             except ContradictionError as error:
                 rejected.append(Rejected(item.position, record, str(error)))
                 contradictions.refused(stored_row, record, source=source)

@@ -39,7 +39,8 @@ class Refusal:
 class IngestReport:
     """What one ingest did: the number of records by what became of them, and the refused ones in their order.
 
-    `ingest_id` is None when there was no record at all; `seconds` leaves out the wait for other ingests.
+    `ingest_id` is None when there was no record at all. `notes` counts what was stored otherwise than written.
+    `seconds` leaves out the wait for other ingests.
     """
 
     ingest_id: int | None
@@ -48,6 +49,7 @@ class IngestReport:
     same: int
     refused: int
     refusals: tuple[Refusal, ...]
+    notes: Mapping[str, int]
     seconds: float
 
     @property
@@ -58,10 +60,11 @@ class IngestReport:
 
 @dataclass(frozen=True, slots=True)
 class BatchOutcome:
-    """What became of the records of one `Ingestion.store`: one outcome each, and the refused by position."""
+    """What became of the records of one `Ingestion.store`: one outcome each, the refused, and notes, by position."""
 
     outcomes: Sequence[RecordOutcome]
     refused: Mapping[int, Refusal]
+    notes: Mapping[int, str]
 
 
 def describe(record: MatchRecord) -> str:

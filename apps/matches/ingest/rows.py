@@ -30,6 +30,8 @@ GOALS: Final = (
     "away_penalties",
 )
 
+SOURCES: Final = ("result_source", "kickoff_source")
+
 HISTORY: Final = ("status", "kickoff_at", "kickoff_precision", "finished_at", *GOALS)
 """A change of one of these is kept as history."""
 
@@ -56,6 +58,7 @@ class MatchRow:
     status: str
     is_neutral: bool
     result_source: str
+    kickoff_source: str
     home_goals: int | None
     away_goals: int | None
     home_goals_half_time: int | None
@@ -112,13 +115,14 @@ def new_row(
         record.status,
         record.is_neutral,
         source,
+        source,
         *goals,
         1 if record.status == MatchStatus.FINISHED else 0,
     )
     return MatchRow(*values)
 
 
-def merge(row: MatchRow, record: MatchRecord, *, stage_id: int | None, source: str) -> None:
+def merge(row: MatchRow, record: MatchRecord, *, stage_id: int | None, source: str, now: datetime) -> None:
     """Change a row to what is known now that `source` has reported `record`.
 
     - What a record leaves out is never erased, and a source that is behind does not undo a result. Only a match that is
@@ -145,9 +149,10 @@ def merge(row: MatchRow, record: MatchRecord, *, stage_id: int | None, source: s
             f"{row.home_goals}–{row.away_goals}"
         )
     result_before, kickoff_before = row.result, row.kickoff_at
-    _merge_kickoff(row, record, owns=owns)
+    _merge_kickoff(row, record, source=source, now=now)
     row.status = _merged_status(row.status, record, kickoff_before, owns=owns)
-    if takes_over:
+    if takes_over and row.result_source != source:
+        row.kickoff_source = row.kickoff_source or row.result_source
         row.result_source = source
     if record.status in PLAYED:
         if owns and goals_differ and record.home_goals is not None:
@@ -178,10 +183,9 @@ def merge(row: MatchRow, record: MatchRecord, *, stage_id: int | None, source: s
 
 
 def only_source_differs(row: MatchRow, before: tuple[Any, ...]) -> bool:
-    """Whether a row differs from its values before in nothing but the source of its result."""
+    """Whether a row differs from its values before in nothing but the sources of its result and kick-off."""
     return all(
-        column == "result_source" or now == then
-        for column, now, then in zip(COLUMNS, row.values(), before, strict=True)
+        column in SOURCES or now == then for column, now, then in zip(COLUMNS, row.values(), before, strict=True)
     )
 
 
@@ -218,18 +222,35 @@ def _merged_status(stored: str, record: MatchRecord, kickoff_before: datetime, *
     return stored if is_behind else reported
 
 
-def _merge_kickoff(row: MatchRow, record: MatchRecord, *, owns: bool) -> None:
-    if record.kickoff_at == row.kickoff_at and record.kickoff_precision == row.kickoff_precision:
+def _merge_kickoff(row: MatchRow, record: MatchRecord, *, source: str, now: datetime) -> None:
+    """Take over the kick-off of a record where its source is trusted with it.
+
+    That is the source that gave the stored kick-off, or a more trusted one. Any source gives the minute of a known day,
+    and a new day when the stored one has turned out wrong. A date does not erase the minute of its day, and a fixture
+    list does not move a match that has a result.
+    """
+    owner = row.kickoff_source or row.result_source
+    days = abs(record.kickoff_at.toordinal() - row.kickoff_at.toordinal())
+    is_minute, was_minute = (each.kickoff_precision == KickoffPrecision.MINUTE for each in (record, row))
+    if days == 0 and is_minute < was_minute:
         return
-    is_near = abs(record.kickoff_at.toordinal() - row.kickoff_at.toordinal()) <= 1
-    is_coarser = row.kickoff_precision == KickoffPrecision.MINUTE and record.kickoff_precision == KickoffPrecision.DATE
-    is_finer = row.kickoff_precision == KickoffPrecision.DATE and record.kickoff_precision == KickoffPrecision.MINUTE
-    if is_near and is_coarser:
-        return
-    if not (is_near and is_finer):
-        if row.status in RESULTS and (record.status in OPEN or not owns):
+    if not (days == 0 and is_minute > was_minute):
+        if row.status in RESULTS and record.status in OPEN:
             return
-        if is_near and not owns:
+        if source != owner and not outranks(source, owner) and not _is_outdated(row, record, days=days, now=now):
             return
-    row.kickoff_at = record.kickoff_at
-    row.kickoff_precision = record.kickoff_precision
+    if outranks(source, owner) or (record.kickoff_at, record.kickoff_precision) != (
+        row.kickoff_at,
+        row.kickoff_precision,
+    ):
+        row.kickoff_source = source
+    row.kickoff_at, row.kickoff_precision = record.kickoff_at, record.kickoff_precision
+
+
+def _is_outdated(row: MatchRow, record: MatchRecord, *, days: int, now: datetime) -> bool:
+    """Whether a match was not played when it was to be, so that any source knows better than the one that said so."""
+    if row.status in PLAYED or days == 0:
+        return False
+    if record.status in PLAYED:
+        return days > 1
+    return record.kickoff_at > row.kickoff_at and (row.status == MatchStatus.POSTPONED or row.kickoff_at < now)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from apps.matches.ingest import tables
 from apps.matches.ingest.items import Pair, Resolved
 from apps.matches.ingest.rows import MatchRow
+from apps.matches.models import Stage
 
 
 class StoredMatches(NamedTuple):
@@ -17,6 +18,11 @@ class StoredMatches(NamedTuple):
     by_pair: Mapping[Pair, Sequence[MatchRow]]
     by_id: Mapping[int, MatchRow]
     id_by_source_id: Mapping[str, int]
+    stage_names: Mapping[int, str]
+
+    def stage_of(self, row: MatchRow) -> str:
+        """Return the name of a match's stage; empty without one."""
+        return self.stage_names[row.stage_id] if row.stage_id is not None else ""
 
     def next_occurrence(self, pair: Pair) -> int:
         """Return the number of the next meeting of a pair in its season."""
@@ -32,4 +38,7 @@ def load_stored(items: Sequence[Resolved], *, source: str) -> StoredMatches:
         by_pair[row.season_id, row.home_team_id, row.away_team_id].append(row)
         by_id[row.id] = row
     source_ids = [item.record.source_id for item in items if item.record.source_id]
-    return StoredMatches(by_pair, by_id, tables.load_refs(source, source_ids, season_ids) if source_ids else {})
+    refs = tables.load_refs(source, source_ids, season_ids) if source_ids else {}
+    return StoredMatches(
+        by_pair, by_id, refs, dict(Stage.objects.filter(season_id__in=season_ids).values_list("id", "name"))
+    )

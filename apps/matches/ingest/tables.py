@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from django.db import connection, models
 
-from apps.matches.ingest.rows import COLUMNS, MatchRow
+from apps.matches.ingest.rows import COLUMNS, SOURCES, MatchRow
 from apps.matches.locks import Lock, wait_for
-from apps.matches.models import Absence, Incident, Lineup, Match, MatchRef, MatchStats, Odds, Player
+from apps.matches.models import Absence, Incident, Lineup, Match, MatchRef, MatchStats, Odds, Player, Season
 from apps.matches.records import OddsRecord, StatsRecord
 
 MATCHES: Final = "matches_match"
@@ -50,8 +52,7 @@ TABLES: Final = {
     ABSENCES: Table(Absence, ("match_id", "player_id", "side", "reason", "status", "known_at")),
 }
 
-REPEATED_PAIRS: Final = 3
-"""Pairs that met twice at one ground in one season, from which a competition counts as one in which pairs do so."""
+_sources: Final = attrgetter(*SOURCES)
 
 _TYPES: Final = {
     "BigAutoField": "int8",
@@ -126,10 +127,25 @@ def _load_matches(condition: str, *values: Any) -> list[MatchRow]:
         return [MatchRow(*row) for row in cursor.fetchall()]
 
 
-def pairs_repeat(competition_id: int) -> bool:
-    """Whether teams of a competition are known to meet more than once at one ground in a season."""
-    again = Match.objects.filter(competition_id=competition_id, occurrence=2)
-    return len(again.values_list("id")[:REPEATED_PAIRS]) == REPEATED_PAIRS
+def pairs_that_repeat(season_id: int, *, days: int) -> int:
+    """Return how many pairs have two results, or two fixtures, more than `days` apart in one stage of a season."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(DISTINCT (a.home_team_id, a.away_team_id)) FROM matches_match a JOIN matches_match b "
+            "ON b.season_id = a.season_id AND b.home_team_id = a.home_team_id AND b.away_team_id = a.away_team_id "
+            "AND b.kickoff_at > a.kickoff_at + make_interval(days => %s) "
+            "AND b.stage_id IS NOT DISTINCT FROM a.stage_id "
+            "AND (b.known_at IS NULL) = (a.known_at IS NULL) WHERE a.season_id = %s",
+            [days, season_id],
+        )
+        return int(cursor.fetchone()[0])
+
+
+def season_before(season_id: int) -> int | None:
+    """Return the latest season of the same competition with an earlier label; None without one."""
+    label, competition_id = Season.objects.values_list("label", "competition_id").get(pk=season_id)
+    earlier = Season.objects.filter(competition_id=competition_id, label__lt=label).order_by("-label")
+    return earlier.values_list("pk", flat=True).first()
 
 
 def load_refs(source: str, source_ids: Iterable[str], season_ids: Iterable[int]) -> dict[str, int]:
@@ -172,10 +188,11 @@ def update_matches(rows: Sequence[MatchRow], *, ingest_id: int, now: datetime) -
         cursor.execute(f"UPDATE matches_match m SET {assignments} FROM ingest_match t WHERE m.id = t.id")
 
 
-def set_result_source(match_ids: Sequence[int], source: str, now: datetime) -> None:
-    """Store another source of the result of matches that are otherwise unchanged."""
-    if match_ids:
-        Match.objects.filter(pk__in=match_ids).update(result_source=source, updated_at=now)
+def set_sources(rows: Sequence[MatchRow], now: datetime) -> None:
+    """Store other sources of the result and kick-off of matches that are otherwise unchanged."""
+    for sources, group in groupby(sorted(rows, key=_sources), key=_sources):
+        values = dict(zip(SOURCES, sources, strict=True))
+        Match.objects.filter(pk__in=[row.id for row in group]).update(**values, updated_at=now)
 
 
 def insert(table: str, rows: Iterable[tuple[Any, ...]]) -> None:

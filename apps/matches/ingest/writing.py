@@ -12,7 +12,7 @@ from apps.matches.ingest.changes import keep_history, publish_matches
 from apps.matches.ingest.items import Reconciled
 from apps.matches.ingest.match_details import DetailsWriter
 from apps.matches.ingest.report import RecordOutcome
-from apps.matches.ingest.rows import only_source_differs
+from apps.matches.ingest.rows import MatchRow, only_source_differs
 from apps.matches.models import Ingest
 from apps.matches.records import StatsRecord
 
@@ -50,9 +50,8 @@ class Writer:
         self._insert_matches(new)
         changes = [(item, item.row, item.before) for item in old if item.before and item.row.values() != item.before]
         changed = {item.position for item, _, _ in changes}
-        # Another source of the same result changes no fact: nothing that was computed from the match is outdated.
-        moved = [row.id for _, row, before in changes if only_source_differs(row, before)]
-        tables.set_result_source(moved, source, now)
+        # Another source of the same facts changes none: nothing that was computed from the match is outdated.
+        tables.set_sources([row for _, row, before in changes if only_source_differs(row, before)], now)
         facts = [(row, before) for _, row, before in changes if not only_source_differs(row, before)]
         tables.update_matches([row for row, _ in facts], ingest_id=ingest_id, now=now)
         keep_history(facts, ingest_id=ingest_id, now=now)
@@ -74,6 +73,15 @@ class Writer:
             is_changed = item.position in changed or item.row.id in touched
             outcomes[item.position] = RecordOutcome.CHANGED if is_changed else RecordOutcome.SAME
         return outcomes
+
+    def correct(self, rows: Sequence[tuple[MatchRow, MatchRow]]) -> None:
+        """Write stored matches that no record of the round reports, each as it is to be and as it is."""
+        if not rows:
+            return
+        changed = [row for row, _ in rows]
+        tables.update_matches(changed, ingest_id=self._ingest.pk, now=self._now)
+        keep_history([(row, before.values()) for row, before in rows], ingest_id=self._ingest.pk, now=self._now)
+        publish_matches(changed, now=self._now)
 
     def close(self) -> None:
         """Write what is known only after the last round: new names of players, and the planner's statistics."""

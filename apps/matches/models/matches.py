@@ -58,6 +58,13 @@ class Match(models.Model):
         blank=True,
         help_text="The source of the stored result: the most trusted one that reported a result; of equals, the first.",
     )
+    kickoff_source = models.CharField(
+        max_length=40,
+        blank=True,
+        db_default="",
+        help_text="The source of the stored kick-off: the most trusted one that gave it; empty where it is that of the "
+        "result.",
+    )
     home_goals = models.PositiveSmallIntegerField(
         null=True, blank=True, help_text="After 90 minutes and stoppage time."
     )

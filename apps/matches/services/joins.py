@@ -31,6 +31,9 @@ _ONE_OF_EACH: Final = {
 CHILDREN: Final = (tables.STATS, tables.ODDS, tables.REFS, *_ONE_OF_EACH)
 """What belongs to a match besides its history, which only moves, and what other apps keep of it, which stays."""
 
+_ADDED: Final = {"kickoff_source": ""}
+"""Columns of matches that rows kept by earlier releases lack."""
+
 _IGNORED: Final = frozenset({"ingest_id", "updated_at", "seen_at", "competition_id", "world"})
 """Columns that may differ although nothing of a match has changed; rows from before migration 0006 lack two."""
 
@@ -159,16 +162,19 @@ def _rows(table: str, key: str, match_ids: Sequence[int]) -> list[dict[str, Any]
 
 def _insert(table: str, rows: Sequence[dict[str, Any]]) -> None:
     if rows:
+        added = _ADDED if table == tables.MATCHES else {}
         with connection.cursor() as cursor:
             cursor.execute(
                 f"INSERT INTO {table} SELECT * FROM jsonb_populate_recordset(NULL::{table}, %s::jsonb)",
-                [json.dumps(list(rows))],
+                [json.dumps([added | row for row in rows])],
             )
 
 
 def _comparable(rows: Iterable[dict[str, Any]], key: str) -> dict[int, list[str]]:
     texts: dict[int, list[str]] = {}
+    added = _ADDED if key == "id" else {}
     for row in rows:
-        text = json.dumps({name: value for name, value in row.items() if name not in _IGNORED}, sort_keys=True)
+        values = {name: value for name, value in (added | row).items() if name not in _IGNORED}
+        text = json.dumps(values, sort_keys=True)
         texts.setdefault(row[key], []).append(text)
     return {match_id: sorted(found) for match_id, found in texts.items()}

@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any, Final
 
 from django.db.models import Q
@@ -14,6 +13,7 @@ from django.db.models import Q
 from apps.matches.ingest import tables
 from apps.matches.ingest.changes import keep_history, publish_matches
 from apps.matches.ingest.contradictions import Contradictions, SourceResult
+from apps.matches.ingest.formats import SeasonFormats
 from apps.matches.ingest.identity import Doubt, identify
 from apps.matches.ingest.rows import COLUMNS, GOALS, ContradictionError, MatchRow, merge
 from apps.matches.models import Competition, Match, MatchRef, Season, Team, TeamAlias, TeamMerge, World
@@ -76,6 +76,7 @@ def plan_merge(*, team_id: int, into_id: int, now: datetime) -> MergePlan:
     ours = tables.load_matches_of_team(team.pk)
     theirs = _by_pair(tables.load_matches_of_team(into.pk, {row.season_id for row in ours}))
     seasons = Season.objects.select_related("competition__region").in_bulk({row.season_id for row in ours})
+    formats = SeasonFormats()
     moved: list[MatchRow] = []
     joined: list[Join] = []
     for pair, group in _by_pair([_moved(row, team.pk, into.pk) for row in ours]).items():
@@ -84,7 +85,7 @@ def plan_merge(*, team_id: int, into_id: int, now: datetime) -> MergePlan:
         answers = identify(
             [_record(row, season) for row in group],
             stored,
-            repeats=partial(tables.pairs_repeat, season.competition_id),
+            formats=formats.of(season.pk),
             now=now,
         )
         occurrence = max((row.occurrence for row in stored), default=0)
@@ -326,7 +327,7 @@ def _join(joined: Sequence[Join], *, ingest_id: int, now: datetime, kept: dict[s
         before[row.id] = (row, stored[row.id].values())
         standing = SourceResult.of(row)
         try:
-            merge(row, record, stage_id=join.gone.stage_id, source=join.gone.result_source)
+            merge(row, record, stage_id=join.gone.stage_id, source=join.gone.result_source, now=now)
             refused = False
         except ContradictionError:
             refused = True

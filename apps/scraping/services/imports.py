@@ -168,7 +168,7 @@ def _store(run: Ingestion, waiting: list[tuple[FileReport, ParsedFile]], on_file
         report.changed = outcomes.count(RecordOutcome.CHANGED)
         report.same = outcomes.count(RecordOutcome.SAME)
         report.refused = outcomes.count(RecordOutcome.REFUSED) + len(parsed.refused)
-        report.notes = parsed.notes
+        report.notes = parsed.notes | Counter(batch.notes[at] for at in range(start, end) if at in batch.notes)
         for row in parsed.refused:
             report.refusals.append(RefusedRecord(row.line, row.row, row.reason))
             run.refuse(f"{row.file}, line {row.line}: {row.row}", row.reason)

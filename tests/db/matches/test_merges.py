@@ -436,8 +436,8 @@ def test_a_name_that_was_taken_again_refuses_undo(two_names):
 
 def test_matches_that_came_since_go_to_the_team_whose_names_their_source_uses(two_names, store):
     done = merge()
-    store(record("2024-04-20", "1-1", home_team="Celtic FC", away_team="Dundee"), source="openfootball", now=LATER)
-    store(record("2024-04-27", "2-1", away_team="Dundee"), now=LATER)
+    store(record("2024-03-09", "1-1", home_team="Celtic FC", away_team="Dundee"), source="openfootball", now=LATER)
+    store(record("2024-04-06", "2-1", away_team="Dundee"), now=LATER)
     store(record("2024-05-04", "3-1", home_team="Celtic FC", away_team="Dundee"), source="somebody", now=LATER)
     undo(done)
     dundee = Match.objects.filter(away_team__name="Dundee").order_by("kickoff_at")
