@@ -1,4 +1,4 @@
-"""What operators decide: corrections of results, merges of teams, reviews of names."""
+"""What operators decide: corrections of results, decisions of leagues, merges of teams, reviews of names."""
 
 from apps.matches.services.corrections import (
     CorrectionRefusedError,
@@ -7,19 +7,33 @@ from apps.matches.services.corrections import (
     undo_correction,
     undo_correction_obstacle,
 )
+from apps.matches.services.league_decisions import (
+    DecisionRefusedError,
+    ReferenceReport,
+    load_reference_data,
+    record_adjustment,
+    record_awarded_result,
+    undo_league_decision,
+)
 from apps.matches.services.merges import MergeRefusedError, merge_teams, plan_merge, undo_merge, undo_merge_obstacle
 from apps.matches.services.review import confirm_aliases
 
 __all__ = [
     "CorrectionRefusedError",
+    "DecisionRefusedError",
     "MergeRefusedError",
+    "ReferenceReport",
     "accept_contradiction",
     "confirm_aliases",
     "correct_result",
+    "load_reference_data",
     "merge_teams",
     "plan_merge",
+    "record_adjustment",
+    "record_awarded_result",
     "undo_correction",
     "undo_correction_obstacle",
+    "undo_league_decision",
     "undo_merge",
     "undo_merge_obstacle",
 ]
