@@ -6,11 +6,13 @@ import gzip
 import http.client
 import json
 import logging
+import re
 import socket
 import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -520,3 +522,15 @@ def test_a_body_in_chunks_is_refused_because_its_end_cannot_be_known(admin, toke
     link.close()
     assert not Match.objects.exists()
     connection.close()
+
+
+def test_the_page_about_data_names_every_field_of_a_line():
+    text = (Path(__file__).parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
+    written = {
+        kind: re.findall(r"`(\w+)`", fields)
+        for kind, fields in re.findall(r"^\| (match|odds) \| (`type`.*) \|$", text, flags=re.MULTILINE)
+    }
+    assert written == {
+        "match": list(serializers.MatchLineSerializer().fields),
+        "odds": list(serializers.OddsLineSerializer().fields),
+    }

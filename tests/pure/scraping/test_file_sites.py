@@ -105,12 +105,28 @@ def test_a_young_file_without_a_match_is_a_note_and_an_old_one_an_error() -> Non
         answer(site, old, header, summer)
 
 
+def test_a_young_file_whose_rows_are_all_refused_is_an_error_too() -> None:
+    site = FootballDataSite(divisions=ENGLAND, countries=())
+    summer = job(ScrapeScope.RESULTS, date(2020, 7, 26))
+    rows = b"Div,Date,HomeTeam,AwayTeam\nE0,soon,Eastmoor,Harwell\n"
+    with pytest.raises(ParseError, match=r"2021/E0\.csv: date 'soon' cannot be read"):
+        answer(site, site.start(summer)[1], rows, summer)
+
+
+def test_a_list_of_fixtures_of_divisions_that_are_unknown_is_no_error() -> None:
+    site = FootballDataSite(divisions=ENGLAND, countries=())
+    asked = job(ScrapeScope.FIXTURES, date(2024, 10, 1))
+    rows = b"Div,Date,HomeTeam,AwayTeam\nX9,05/10/2024,Eastmoor,Harwell\n"
+    (refused,) = answer(site, site.start(asked)[0], rows, asked).refused
+    assert refused.reason == "division 'X9' is unknown"
+
+
 @pytest.mark.parametrize("content", [b"<!DOCTYPE html><html><h1>404 Not Found</h1></html>", b"", b"\x00\x01"])
 def test_an_error_page_is_no_file(content: bytes) -> None:
     site = FootballDataSite()
     for asked in (job(ScrapeScope.RESULTS, date(2024, 10, 1)), job(ScrapeScope.FIXTURES, date(2024, 10, 1))):
         for request in site.start(asked):
-            with pytest.raises(ParseError, match="column Div or Country is missing"):
+            with pytest.raises(ParseError, match=r"column Div or Country is missing|the file is empty"):
                 answer(site, request, content, asked)
 
 
