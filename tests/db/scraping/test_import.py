@@ -97,7 +97,7 @@ def test_refused_rows_keep_their_line_and_their_reason(folder):
     assert stored.refusals[0]["record"].startswith("2023-24/E0.csv, line 5: E0,someday")
 
 
-def test_a_contradiction_of_two_sources_is_told_with_the_file(folder):
+def test_a_contradiction_of_two_sources_is_reported_with_the_file(folder):
     import_files([folder], source="football-data", now=NOW)
     other = folder / "2023-24" / "en.1.json"
     match = {"round": "Matchday 2", "date": "2023-08-19", "team1": "Arsenal FC", "team2": "Chelsea FC"}
@@ -130,7 +130,7 @@ def test_an_unknown_source_is_named(folder):
         import_files([folder], source="teletext", now=NOW)
 
 
-def test_progress_is_told_file_by_file(folder):
+def test_progress_is_reported_file_by_file(folder):
     (folder / "2023-24" / "E1.csv").write_text("nothing")
     told = []
     import_files(
@@ -300,7 +300,7 @@ def test_an_archive_without_matches_that_is_named_is_an_error(tmp_path):
 
 
 # ── The command ──────────────────────────────────────────────────────────────────────────────────────────────────────
-def test_the_command_tells_files_rows_and_totals(folder):
+def test_the_command_reports_files_rows_and_totals(folder):
     text = command(folder, "--source", "football-data")
     assert "2023-24/E0.csv" in text
     assert text.rstrip().endswith("3 created, 0 changed, 0 same, 0 refused")

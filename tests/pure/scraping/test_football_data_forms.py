@@ -77,7 +77,7 @@ def test_a_season_is_the_same_however_a_spreadsheet_saves_it(
     assert facts(parse(rows_of(british, price), **form)) == AS_PUBLISHED
 
 
-def test_the_true_line_of_a_refused_row_is_told_below_a_line_for_the_spreadsheet() -> None:
+def test_the_true_line_of_a_refused_row_is_reported_below_a_line_for_the_spreadsheet() -> None:
     rows = rows_of(british)
     rows[2][1] = "soon"
     (refused,) = parse(rows, separator=";", before="sep=;\r\n").refused

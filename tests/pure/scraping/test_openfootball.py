@@ -196,7 +196,7 @@ def test_a_country_behind_the_name_is_where_the_team_comes_from() -> None:
         ({"round": ..., "stage": "Playoffs"}, "Playoffs", ""),
     ],
 )
-def test_stage_and_round_are_told_apart(fields: dict[str, Any], stage: str, round_: str) -> None:
+def test_stage_and_round_are_reported_apart(fields: dict[str, Any], stage: str, round_: str) -> None:
     record = only(parse(entry(**fields)))
     assert (record.stage, record.round) == (stage, round_)
 
