@@ -16,6 +16,7 @@ from apps.scraping.sources.base import (
     RefusedRow,
     Request,
     Site,
+    UnknownCompetitionError,
     Window,
 )
 from apps.scraping.sources.football_data import FootballData, FootballDataSite
@@ -40,6 +41,7 @@ __all__ = [
     "Request",
     "ScrapeScope",
     "Site",
+    "UnknownCompetitionError",
     "WhoScored",
     "Window",
 ]
