@@ -288,8 +288,9 @@ class Names:
 
     def _rename(self, team: Team, region: str, name: str) -> None:
         """Let a team go by the name that its most trusted source gives it, whichever source came first."""
-        team.name, team.slug = name, self._free_slug(name, region)
-        team.save(update_fields=["name", "slug"])
+        names = {field: value for field, value in club_of(region, name)._asdict().items() if value}
+        Team.objects.filter(pk=team.pk).update(name=name, slug=self._free_slug(name, region), **names)
+        team.name = name
         self._teams[region][name] = team
 
     def _sources_of(self, team: Team) -> dict[str, set[str]]:
