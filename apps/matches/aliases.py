@@ -4,7 +4,8 @@
 unique within a region only. Names of openfootball's leagues were found by their results: two names are one club where
 date, score and opponent agree through a season. The others (cups, lower divisions, changed spellings, renamed clubs,
 the names on WhoScored) were entered by hand. A club that succeeds a dissolved one is not its alias; a second team never
-is.
+is. A name that stands for itself is a club that only its name's form tells from another, such as AFC Wimbledon: no two
+clubs of the table are ever joined.
 """
 
 from __future__ import annotations

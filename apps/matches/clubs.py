@@ -14,6 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from apps.matches.club_names import is_no_name
+
 TABLE: Final = Path(__file__).with_name("clubs.csv")
 
 LETTER_PAIRS: Final = {"ß": "ss", "æ": "ae", "Æ": "ae", "œ": "oe", "Œ": "oe", "&": " and "}
@@ -36,9 +38,6 @@ _TABLE: Final = str.maketrans(FOLDED + "|", FOLDED_TO + " ", DROPPED)
 
 LIKENESS: Final = 0.8
 """Least `difflib` ratio of a word and the one that it is taken for."""
-
-FORMS: Final = frozenset({"fc", "sc", "ac", "as", "afc", "cf", "sv", "fk", "ud", "cd", "us", "ss", "rc", "de", "the"})
-"""Words that many clubs share; no code is made of them."""
 
 
 class ClubNames(NamedTuple):
@@ -88,7 +87,7 @@ def clubs() -> dict[tuple[str, str], ClubNames]:
 
 def _bare(name: str) -> str:
     words = plain(name).split()
-    return " ".join(word for word in words if word not in FORMS and not word.isdigit()) or " ".join(words)
+    return " ".join(word for word in words if not is_no_name(word) and not word.isdigit()) or " ".join(words)
 
 
 def plain(text: str) -> str:

@@ -1,23 +1,24 @@
 """Which stored club a new name may mean: similar names, weighed with the matches of both.
 
-A suggestion is a question to an operator, never an answer. Two teams that met, that one source names in one season
-of one competition, or whose matches of a season contradict each other are two clubs and are never suggested.
+A suggestion is a question to an operator, never an answer. Two teams that met are two clubs and are never suggested.
+Nor are two whose matches one source reports in one season of one competition, unless only the form of their names
+differs. Results that differ lower a suggestion: one source may be wrong.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
-from typing import Final, NamedTuple
+from typing import Final
 
-from django.db import connection
 from django.utils.text import slugify
 from rapidfuzz import fuzz, process
 
+from apps.matches.club_names import is_no_name, same_but_for_form
+from apps.matches.evidence import SAME_RESULTS, Evidence, load_common_results, load_seasons, pairs_that_met
 from apps.matches.models import Team, TeamAlias, World
-from apps.matches.records import MatchStatus
 
 LIKE: Final = 62.0
 """Likeness from which a name of the same region is suggested, 0 to 100."""
@@ -28,16 +29,11 @@ LIKE_ELSEWHERE: Final = 95.0
 CONSIDERED: Final = 12
 """Names that are looked at for each new one."""
 
-SAME_RESULTS: Final = 3
-"""Matches on the same days with the same results from which chance is ruled out, and names alone count no more."""
-
 BONUS: Final = 15.0
 """What such matches add to the likeness of names."""
 
-_COMMON_WORDS: Final = frozenset(
-    {"fc", "cf", "afc", "sc", "ac", "fk", "sk", "bk", "if", "cd", "ud", "sv", "vfb", "vfl", "tsv", "club", "football"}
-)
-"""Words that clubs add and leave out; they distinguish no two clubs."""
+PENALTY: Final = 30.0
+"""What the likeness loses where all results of the same days differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +43,6 @@ class Suggestion:
     team: Team
     score: float
     evidence: tuple[str, ...]
-
-
-class _Played(NamedTuple):
-    """A result as one of its teams saw it."""
-
-    day: int
-    is_home: bool
-    goals: tuple[int, int]
 
 
 def suggest(teams: Iterable[Team], *, limit: int = 3) -> dict[int, list[Suggestion]]:
@@ -70,24 +58,30 @@ def suggest(teams: Iterable[Team], *, limit: int = 3) -> dict[int, list[Suggesti
     if not pairs:
         return {team_id: [] for team_id in teams_by_id}
     involved = sorted({team_id for pair in pairs for team_id in pair})
-    seasons, reported = _seasons(involved)
-    pairs -= _strangers(pairs, seasons=seasons, reported=reported)
-    common = {pair: seasons[pair[0]].keys() & seasons[pair[1]].keys() for pair in pairs}
-    results = _results({pair: found for pair, found in common.items() if found})
+    seasons = load_seasons(involved)
+    results = load_common_results(pairs, seasons)
     clubs = Team.objects.select_related("region").in_bulk({theirs for _, theirs in pairs})
+    pairs -= pairs_that_met(pairs) | {
+        (ours, theirs)
+        for ours, theirs in pairs
+        if results.share_source(ours, theirs) and not same_but_for_form(teams_by_id[ours].name, clubs[theirs].name)
+    }
     answer: dict[int, list[Suggestion]] = {team_id: [] for team_id in teams_by_id}
-    compared = {pair: _compare(results.get(pair, [])) for pair in pairs}
-    proven = {ours for (ours, _), (agreeing, _) in compared.items() if agreeing >= SAME_RESULTS}
-    for (ours, theirs), (agreeing, differing) in compared.items():
-        if differing > agreeing // 10 or (ours in proven and agreeing < SAME_RESULTS):
+    compared = {pair: results.compare(*pair) for pair in pairs}
+    proven = {ours for (ours, _), evidence in compared.items() if evidence.agreeing >= SAME_RESULTS}
+    for (ours, theirs), evidence in compared.items():
+        if ours in proven and evidence.agreeing < SAME_RESULTS:
             continue
-        score = alike[ours][theirs] + (BONUS if agreeing >= SAME_RESULTS else 0.0)
-        competitions = set(seasons[ours].values()) & set(seasons[theirs].values())
+        score = alike[ours][theirs] + (BONUS if evidence.agreeing >= SAME_RESULTS else 0.0)
+        score -= PENALTY * evidence.differing / max(evidence.agreeing + evidence.differing, 1)
+        competitions = {season.competition for season in seasons[ours].values()} & {
+            season.competition for season in seasons[theirs].values()
+        }
         answer[ours].append(
             Suggestion(
                 clubs[theirs],
-                round(min(score, 100.0), 1),
-                _evidence(teams_by_id[ours], clubs[theirs], agreeing=agreeing, competitions=competitions),
+                round(min(max(score, 0.0), 100.0), 1),
+                _in_words(teams_by_id[ours], clubs[theirs], evidence, competitions),
             )
         )
     for found in answer.values():
@@ -109,7 +103,7 @@ def likeness(one: str, other: str) -> float:
 
 
 def _essence(slug: str) -> str:
-    words = [word for word in slug.split("-") if word not in _COMMON_WORDS]
+    words = [word for word in slug.split("-") if not is_no_name(word)]
     return " ".join(words) or slug.replace("-", " ")
 
 
@@ -139,99 +133,12 @@ def _alike(teams_by_id: dict[int, Team]) -> dict[int, dict[int, float]]:
     return alike
 
 
-def _seasons(team_ids: Sequence[int]) -> tuple[dict[int, dict[int, str]], dict[int, set[tuple[int, str]]]]:
-    """Return for each team its seasons with their competitions, and which source named it in which season."""
-    seasons: dict[int, dict[int, str]] = defaultdict(dict)
-    reported: dict[int, set[tuple[int, str]]] = defaultdict(set)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT DISTINCT t.team_id, m.season_id, c.name, m.result_source
-            FROM unnest(%s::bigint[]) AS t (team_id)
-            JOIN matches_match m ON m.home_team_id = t.team_id
-            JOIN matches_season s ON s.id = m.season_id JOIN matches_competition c ON c.id = s.competition_id
-            UNION
-            SELECT DISTINCT t.team_id, m.season_id, c.name, m.result_source
-            FROM unnest(%s::bigint[]) AS t (team_id)
-            JOIN matches_match m ON m.away_team_id = t.team_id
-            JOIN matches_season s ON s.id = m.season_id JOIN matches_competition c ON c.id = s.competition_id
-            """,
-            [list(team_ids), list(team_ids)],
-        )
-        for team_id, season_id, competition, source in cursor.fetchall():
-            seasons[team_id][season_id] = competition
-            reported[team_id].add((season_id, source))
-    return seasons, reported
-
-
-def _strangers(
-    pairs: set[tuple[int, int]], *, seasons: dict[int, dict[int, str]], reported: dict[int, set[tuple[int, str]]]
-) -> set[tuple[int, int]]:
-    """Return the pairs that met, or that one source names in one season."""
-    involved = sorted({team_id for pair in pairs for team_id in pair})
-    sources: dict[int, set[str]] = defaultdict(set)
-    for team_id, source in TeamAlias.objects.filter(team_id__in=involved).values_list("team_id", "source"):
-        sources[team_id].add(source)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "WITH p AS (SELECT * FROM unnest(%s::bigint[], %s::bigint[]) AS t (one, other)) "
-            "SELECT p.one, p.other FROM p JOIN matches_match m ON m.home_team_id = p.one AND m.away_team_id = p.other "
-            "UNION "
-            "SELECT p.one, p.other FROM p JOIN matches_match m ON m.home_team_id = p.other AND m.away_team_id = p.one",
-            [[one for one, _ in pairs], [other for _, other in pairs]],
-        )
-        strangers = set(cursor.fetchall())
-    for one, other in pairs:
-        shared = seasons[one].keys() & seasons[other].keys()
-        if reported[one] & reported[other] or (shared and sources[one] & sources[other]):
-            strangers.add((one, other))
-    return strangers
-
-
-def _results(
-    common: dict[tuple[int, int], Iterable[int]],
-) -> dict[tuple[int, int], list[tuple[list[_Played], list[_Played]]]]:
-    """Return for each pair the results of both, season by season, of the seasons that both played in."""
-    if not common:
-        return {}
-    team_ids = sorted({team_id for pair in common for team_id in pair})
-    season_ids = sorted({season_id for found in common.values() for season_id in found})
-    played: dict[tuple[int, int], list[_Played]] = defaultdict(list)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT season_id, home_team_id, away_team_id, kickoff_at, home_goals, away_goals FROM matches_match "
-            "WHERE season_id = ANY(%s) AND status = %s AND (home_team_id = ANY(%s) OR away_team_id = ANY(%s))",
-            [season_ids, MatchStatus.FINISHED, team_ids, team_ids],
-        )
-        for season_id, home_id, away_id, kickoff_at, home_goals, away_goals in cursor.fetchall():
-            day = kickoff_at.toordinal()
-            played[home_id, season_id].append(_Played(day, True, (home_goals, away_goals)))
-            played[away_id, season_id].append(_Played(day, False, (away_goals, home_goals)))
-    return {
-        (one, other): [(played[one, season_id], played[other, season_id]) for season_id in found]
-        for (one, other), found in common.items()
-    }
-
-
-def _compare(seasons: Iterable[tuple[list[_Played], list[_Played]]]) -> tuple[int, int]:
-    """Return how many matches of both fall on the same days with the same results, and with others."""
-    agreeing = differing = 0
-    for ours, theirs in seasons:
-        by_day = {played.day: played for played in theirs}
-        for played in ours:
-            near = [by_day[day] for day in (played.day, played.day - 1, played.day + 1) if day in by_day]
-            if any((other.is_home, other.goals) == (played.is_home, played.goals) for other in near):
-                agreeing += 1
-            elif near and near[0].day == played.day:
-                differing += 1
-    return agreeing, differing
-
-
-def _evidence(team: Team, club: Team, *, agreeing: int, competitions: set[str]) -> tuple[str, ...]:
+def _in_words(team: Team, club: Team, evidence: Evidence, competitions: set[str]) -> tuple[str, ...]:
     found = []
-    if agreeing:
-        matches = "match" if agreeing == 1 else "matches"
-        found.append(f"{agreeing} {matches} on the same days with the same results")
+    for count, which in ((evidence.agreeing, "the same"), (evidence.differing, "other")):
+        if count:
+            matches = "match" if count == 1 else "matches"
+            found.append(f"{count} {matches} on the same days with {which} results")
     if competitions:
         shown = sorted(competitions)
         found.append(f"both play in {shown[0]}" + (f" and {len(shown) - 1} more" if len(shown) > 1 else ""))

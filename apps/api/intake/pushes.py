@@ -21,9 +21,9 @@ from apps.api.intake.bodies import PushBody
 from apps.api.intake.line_ingest import LineIngest, TooManyNamesError, WorldForbiddenError
 from apps.api.models import ApiKey, IdempotencyKey, Upload
 from apps.api.services import worlds_of
-from apps.matches.aliases import aliases_for
-from apps.matches.ingest import Ingestion, RecordOutcome
+from apps.matches.ingest import RecordOutcome
 from apps.matches.locks import Lock, LockClass, StillBusyError, try_lock_of, wait_for
+from apps.matches.services import ingestion
 from apps.scraping.services import count_records
 
 logger = logging.getLogger(__name__)
@@ -147,7 +147,7 @@ def push(
         progress = _progress(key, upload, from_line, now) if upload else None
         lines = LineIngest(worlds=worlds_of(key), source=key.source, from_line=from_line)
         _lock_ingests()
-        with Ingestion(source=key.source, now=now, aliases=aliases_for) as run:
+        with ingestion(source=key.source, now=now) as run:
             lines.store(body, run)
         report = run.report()
         if progress is not None:

@@ -47,7 +47,7 @@ class TeamAliasInline(FactInline):
     """The names of a team in the sources."""
 
     model = TeamAlias
-    fields = ("source", "name", "source_team_id", "created_at", "reviewed_at")
+    fields = ("source", "name", "source_team_id", "found_by", "created_at", "reviewed_at")
 
 
 @admin.register(Team)
@@ -135,6 +135,7 @@ class TeamAliasAdmin(FactAdmin):
         "created_at",
         "shown_matches",
         "shown_suggestions",
+        "found_by",
         "shown_review",
     )
     list_filter = (ReviewFilter, "source", "region")
@@ -143,7 +144,7 @@ class TeamAliasAdmin(FactAdmin):
     search_fields = ("name", "team__name")
     ordering = ("-created_at", "name")
     actions = ["confirm_as_new"]
-    actions_detail = ("merge_into",)
+    actions_detail = ("merge_into", "split_off")
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[FactList]:
         return ReviewList
@@ -197,6 +198,30 @@ class TeamAliasAdmin(FactAdmin):
         return HttpResponseClientRedirect(
             reverse("admin:matches_team_merge", args=[alias.team_id, form.cleaned_data["team"].pk])
         )
+
+    @action(
+        description="Split off as a team of its own",
+        icon="split_scene",
+        permissions=["merge"],
+        dialog={
+            "title": "Split off as a team of its own",
+            "description": "The system found the club of this name by its results. The name gets a team of its own, "
+            "with the matches that its source alone reports, and is never joined again. The next import of the "
+            "source stores the other matches for it.",
+            "form_class": BaseDialogForm,
+            "form_submit_text": "Split off",
+        },
+    )
+    def split_off(self, request: HttpRequest, form: BaseDialogForm, object_id: str) -> HttpResponse:
+        alias_id = number_of(object_id)
+        try:
+            team = services.split_off(alias_id=alias_id, now=timezone.now())
+        except services.MergeRefusedError as refusal:
+            messages.error(request, f"Nothing was changed: {refusal}.")
+        else:
+            self.log_change(request, TeamAlias.objects.get(pk=alias_id), "Split off as a team of its own.")
+            messages.success(request, f"{team.name} is a team of its own now.")
+        return HttpResponseClientRedirect(reverse("admin:matches_teamalias_change", args=[object_id]))
 
     def merge(self, request: HttpRequest, team_id: int, into_id: int) -> HttpResponse:
         """Show what a merge would move; merge when that is confirmed with a reason."""

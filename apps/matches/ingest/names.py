@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from django.utils.text import slugify
 
+from apps.matches.club_names import FOREIGN_LEAGUES, INTERNATIONAL, BareName, same_but_for_form
 from apps.matches.clubs import club_of
+from apps.matches.evidence import Played, known_by
+from apps.matches.ingest import clubs
 from apps.matches.ingest.items import Rejected, Resolved, Validated
 from apps.matches.models import Competition, Region, Season, Stage, Team, TeamAlias, World
-from apps.matches.records import CompetitionKey
-from apps.matches.trust import OPERATOR
+from apps.matches.records import CompetitionKey, MatchRecord, MatchStatus
+from apps.matches.trust import rank
 
 Aliases = Callable[[str], Mapping[str, str]]
 """Region → (a source's name of a team → the name under which the team is stored)."""
@@ -29,9 +33,9 @@ class Names:
     """The rows behind names, for the length of one ingest; what is missing is created.
 
     A team is found by the source's id of it, else by the source's name of it in its region, else by the name in the
-    alias table, else by its own name, else by a name that an operator has merged into another. A name without any of
-    these becomes a new team whose alias waits for review: names are never matched by similarity. Simulated teams need
-    no review, because the sandbox spells their names correctly.
+    alias table, else by its own name, else by the name that an operator or another source has for it (the most trusted
+    one first), else by its results (`clubs`). A name without any of these becomes a new team whose alias waits for
+    review. Simulated teams need no review, because the sandbox spells their names correctly.
     """
 
     def __init__(self, *, source: str, aliases: Aliases, now: datetime) -> None:
@@ -42,14 +46,16 @@ class Names:
         self._competitions: dict[tuple[str, str], Competition] = {}
         self._seasons: dict[tuple[int, str], int] = {}
         self._stages: dict[tuple[int, str], int] = {}
-        self._teams: dict[tuple[str, str], Team] = {}
-        self._merged: dict[tuple[str, str], Team] = {}
+        self._teams: dict[str, dict[str, Team]] = defaultdict(dict)
+        self._named_elsewhere: dict[tuple[str, str], Team] = {}
+        self._proven: dict[tuple[str, str], Team] = {}
         self._alias_by_name: dict[tuple[str, str], TeamAlias] = {}
         self._alias_by_id: dict[str, TeamAlias] = {}
         self._found: dict[tuple[str, str, str], int] = {}
         self._slugs: set[str] | None = None
         self._known_regions: set[str] = set()
         self._admitted: dict[CompetitionKey, int] = {}
+        self._chosen_regions: dict[tuple[str, str, str], str] = {}
         self._load_ids()
 
     @property
@@ -69,18 +75,23 @@ class Names:
         """
         accepted: list[Resolved] = []
         rejected: list[Rejected] = []
+        items = list(items)
+        self._prove([record for _, record in items])
         for position, record in items:
             key = record.competition
-            competition_id = self._admitted.get(key)
-            if competition_id is None:
-                competition_id = self._admit(key)
-            region, is_simulated = key.region, key.is_simulated
+            competition_id, is_simulated = self._admit(key), key.is_simulated
             try:
                 home_id = self.team(
-                    record.home_region or region, record.home_team, record.home_team_id, is_simulated=is_simulated
+                    self._region_of(key, record.home_region, record.home_team),
+                    record.home_team,
+                    record.home_team_id,
+                    is_simulated=is_simulated,
                 )
                 away_id = self.team(
-                    record.away_region or region, record.away_team, record.away_team_id, is_simulated=is_simulated
+                    self._region_of(key, record.away_region, record.away_team),
+                    record.away_team,
+                    record.away_team_id,
+                    is_simulated=is_simulated,
                 )
             except NameConflictError as error:
                 rejected.append(Rejected(position, record, str(error)))
@@ -93,7 +104,10 @@ class Names:
         return accepted, rejected
 
     def _admit(self, key: CompetitionKey) -> int:
-        """Return the id of a competition that is new to this ingest."""
+        """Return the id of a competition, and keep worlds apart."""
+        admitted = self._admitted.get(key)
+        if admitted is not None:
+            return admitted
         if self.world not in (None, World.SANDBOX if key.is_simulated else World.REAL):
             raise WorldConflictError(
                 f"{key.region}: {key.name} and what came before it belong to different worlds; "
@@ -101,6 +115,78 @@ class Names:
             )
         found = self._admitted[key] = self.competition(key).pk
         return found
+
+    def _region_of(self, key: CompetitionKey, given: str, name: str) -> str:
+        """Return the region that the teams of a name belong to, whose record names `given` beside the competition's.
+
+        A league is one of its own region's clubs, wherever their grounds are. In cups, a club that plays in the league
+        of a neighbouring region is found there; every other one belongs to the region given.
+        """
+        if not given or given == key.region or (key.level and key.region not in INTERNATIONAL):
+            return key.region
+        choice = (key.region, given, name)
+        if choice not in self._chosen_regions:
+            abroad = FOREIGN_LEAGUES.get(given, ())
+            domestic = () if key.region in INTERNATIONAL else (key.region,)
+            found = (region for region in (given, *domestic, *abroad) if self._knows(region, name))
+            self._chosen_regions[choice] = next(found, given)
+        return self._chosen_regions[choice]
+
+    def _knows(self, region: str, name: str) -> bool:
+        """Whether a region has one club of a name, legal forms aside."""
+        if self._club(region, name) is not None or name in self.aliases(region):
+            return True
+        table = self.aliases(region)
+        names = [*table, *table.values(), *self._teams[region]]
+        return len({table.get(other, other) for other in names if same_but_for_form(other, name)}) == 1
+
+    def _club(self, region: str, name: str) -> int | None:
+        """Return the id of the club that a region is known to have under a name."""
+        self._load_region(region)
+        alias = self._alias_by_name.get((region, name))
+        if alias is not None:
+            return alias.team_id
+        kept_name = self.aliases(region).get(name, name)
+        team = self._teams[region].get(kept_name) or self._named_elsewhere.get((region, kept_name))
+        return team.pk if team is not None else None
+
+    def _prove(self, records: Sequence[MatchRecord]) -> None:
+        """Find the clubs that new names of a batch mean by their results (`clubs.find_proven`)."""
+        unknown: dict[tuple[str, str], list[clubs.Candidate]] = {}
+        for record in records:
+            key = record.competition
+            if key.is_simulated:
+                continue
+            for given, name, source_id in sides(record):
+                region = self._region_of(key, given, name)
+                if (region, name, source_id) in self._found or (region, name) in unknown:
+                    continue
+                if source_id not in self._alias_by_id and self._club(region, name) is None:
+                    unknown[region, name] = clubs.candidates(name, self._teams[region], self.aliases(region))
+        unknown = {where: found for where, found in unknown.items() if found}
+        if not unknown:
+            return
+        played: dict[tuple[str, str], dict[int, list[Played]]] = defaultdict(lambda: defaultdict(list))
+        for record in records:
+            key = record.competition
+            season_id = self._seasons.get((self._admit(key), record.season))
+            if season_id is None or record.status != MatchStatus.FINISHED:
+                continue
+            assert record.home_goals is not None
+            assert record.away_goals is not None
+            home, away = ((self._region_of(key, given, name), name) for given, name, _ in sides(record))
+            goals = record.home_goals, record.away_goals
+            day = record.kickoff_at.toordinal()
+            if home in unknown:
+                played[home][season_id].append(Played(day, True, self._known_by(away), goals))
+            if away in unknown:
+                played[away][season_id].append(Played(day, False, self._known_by(home), goals[::-1]))
+        has_ids = any(record.source_id for record in records)
+        self._proven |= clubs.find_proven(unknown, played, source_of_ids=self.source if has_ids else "")
+
+    def _known_by(self, where: tuple[str, str]) -> frozenset[int | BareName]:
+        region, name = where
+        return known_by(self._club(region, name), name, self.aliases(region).get(name, name))
 
     def competition(self, key: CompetitionKey) -> Competition:
         """Return the competition of a key.
@@ -119,7 +205,7 @@ class Names:
                 found = Competition.objects.create(
                     region_id=region_id,
                     name=key.name,
-                    slug=_free_slug(f"{key.region} {key.name}", taken),
+                    slug=free_slug(f"{key.region} {key.name}", taken),
                     level=key.level,
                     is_simulated=key.is_simulated,
                 )
@@ -178,10 +264,11 @@ class Names:
             return alias.team_id
         table = self.aliases(region)
         kept_name = table.get(name, name)
-        team = self._teams.get((region, kept_name)) or self._merged.get((region, kept_name))
-        is_known = team is not None or name in table or is_simulated
+        team = self._teams[region].get(kept_name) or self._named_elsewhere.get((region, kept_name))
+        proven = self._proven.get((region, name)) if team is None else None
+        is_known = team is not None or proven is not None or name in table or is_simulated
         if team is None:
-            team = self._new_team(region, kept_name)
+            team = proven or self._new_team(region, kept_name)
         self._remember(
             TeamAlias.objects.create(
                 source=self.source,
@@ -191,10 +278,27 @@ class Names:
                 team=team,
                 created_at=self.now,
                 reviewed_at=self.now if is_known else None,
+                found_by=TeamAlias.FoundBy.RESULTS if proven else "",
             ),
             region,
         )
+        if proven is not None and clubs.preferred([name, team.name], table, self._sources_of(team)) == name:
+            self._rename(team, region, name)
         return team.pk
+
+    def _rename(self, team: Team, region: str, name: str) -> None:
+        """Let a team go by the name that its most trusted source gives it, whichever source came first."""
+        names = {field: value for field, value in club_of(region, name)._asdict().items() if value}
+        Team.objects.filter(pk=team.pk).update(name=name, slug=self._free_slug(name, region), **names)
+        team.name = name
+        self._teams[region][name] = team
+
+    def _sources_of(self, team: Team) -> dict[str, set[str]]:
+        """Return the names of a team with the sources that use them."""
+        names: dict[str, set[str]] = defaultdict(set)
+        for name, source in team.aliases.values_list("name", "source"):
+            names[name].add(source)
+        return names
 
     def _add_id(self, alias: TeamAlias, source_team_id: str) -> None:
         if not source_team_id:
@@ -208,15 +312,19 @@ class Names:
         self._alias_by_id[source_team_id] = alias
 
     def _new_team(self, region: str, name: str) -> Team:
-        if self._slugs is None:
-            self._slugs = set(Team.objects.values_list("slug", flat=True))
-        slug = _free_slug(name, self._slugs, wider=f"{name} {region}")
-        self._slugs.add(slug)
+        slug = self._free_slug(name, region)
         team = Team.objects.create(
             region_id=self._region(region), name=name, slug=slug, **club_of(region, name)._asdict()
         )
-        self._teams[region, name] = team
+        self._teams[region][name] = team
         return team
+
+    def _free_slug(self, name: str, region: str) -> str:
+        if self._slugs is None:
+            self._slugs = set(Team.objects.values_list("slug", flat=True))
+        slug = free_slug(name, self._slugs, wider=f"{name} {region}")
+        self._slugs.add(slug)
+        return slug
 
     def _remember(self, alias: TeamAlias, region: str) -> None:
         self._alias_by_name[region, alias.name] = alias
@@ -231,16 +339,25 @@ class Names:
         if region in self._known_regions:
             return
         self._known_regions.add(region)
-        region_id = self._region(region)
-        for team in Team.objects.filter(region_id=region_id):
-            self._teams[region, team.name] = team
-        for alias in TeamAlias.objects.filter(source=self.source, region_id=region_id):
-            self._remember(alias, region)
-        for alias in TeamAlias.objects.filter(source=OPERATOR, region_id=region_id).select_related("team"):
-            self._merged[region, alias.name] = alias.team
+        for team in Team.objects.filter(region__name=region):
+            self._teams[region][team.name] = team
+        aliases = TeamAlias.objects.filter(region__name=region).select_related("team")
+        for alias in sorted(aliases, key=lambda alias: rank(alias.source), reverse=True):
+            if alias.source == self.source:
+                self._remember(alias, region)
+            else:
+                self._named_elsewhere[region, alias.name] = alias.team
 
 
-def _free_slug(text: str, taken: set[str], *, wider: str = "") -> str:
+def sides(record: MatchRecord) -> tuple[tuple[str, str, str], tuple[str, str, str]]:
+    """Return what a record tells of its home and away team: region, name and the source's id."""
+    return (
+        (record.home_region, record.home_team, record.home_team_id),
+        (record.away_region, record.away_team, record.away_team_id),
+    )
+
+
+def free_slug(text: str, taken: set[str], *, wider: str = "") -> str:
     """Return a slug of a text, of a wider one where it is taken, with a number where that is taken too."""
     plain = slugify(text)[:150] or "x"
     if plain not in taken:

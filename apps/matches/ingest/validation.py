@@ -11,6 +11,7 @@ from typing import Final
 
 from django.db.models import Model
 
+from apps.matches.club_names import is_form_alone
 from apps.matches.ingest.items import Rejected, Validated
 from apps.matches.ingest.rows import GOALS
 from apps.matches.models import (
@@ -94,6 +95,9 @@ def rejection_reason(record: MatchRecord, now: datetime) -> str:
         return _text_rejection(texts)
     if not record.home_team.strip() or not record.away_team.strip():
         return "a team's name is blank"
+    for name in (record.home_team, record.away_team):
+        if is_form_alone(name):
+            return f"the name {name} is a legal form alone, so that the club is not known; write the club's full name"
     competition = record.competition
     if len(competition.name) > _COMPETITION or len(competition.region) > _REGION:
         return "the competition's name or region is too long"

@@ -73,6 +73,10 @@ class Team(models.Model):
 class TeamAlias(models.Model):
     """How one source names a team. A name never seen before is listed for review until an operator confirms it."""
 
+    class FoundBy(models.TextChoices):
+        RESULTS = "results", "the same results"
+        SPLIT = "split", "split off by an operator"
+
     source = models.CharField(max_length=40)
     region = models.ForeignKey(Region, on_delete=models.PROTECT, related_name="+")
     name = models.CharField(max_length=120)
@@ -80,6 +84,9 @@ class TeamAlias(models.Model):
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="aliases")
     created_at = models.DateTimeField()
     reviewed_at = models.DateTimeField(null=True, blank=True)
+    found_by = models.CharField(
+        max_length=7, choices=FoundBy, blank=True, help_text="How its team was found; empty for a known or new name."
+    )
     search_text = _search_text("name")
 
     class Meta:

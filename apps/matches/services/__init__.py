@@ -1,5 +1,6 @@
 """What operators decide: corrections of results, decisions of leagues, merges of teams, reviews of names."""
 
+from apps.matches.services.clubs import join_clubs, split_off
 from apps.matches.services.corrections import (
     CorrectionRefusedError,
     accept_contradiction,
@@ -17,6 +18,7 @@ from apps.matches.services.league_decisions import (
 )
 from apps.matches.services.merges import MergeRefusedError, merge_teams, plan_merge, undo_merge, undo_merge_obstacle
 from apps.matches.services.review import confirm_aliases
+from apps.matches.services.storing import ingestion
 
 __all__ = [
     "CorrectionRefusedError",
@@ -26,11 +28,14 @@ __all__ = [
     "accept_contradiction",
     "confirm_aliases",
     "correct_result",
+    "ingestion",
+    "join_clubs",
     "load_reference_data",
     "merge_teams",
     "plan_merge",
     "record_adjustment",
     "record_awarded_result",
+    "split_off",
     "undo_correction",
     "undo_correction_obstacle",
     "undo_league_decision",

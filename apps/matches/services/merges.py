@@ -91,9 +91,9 @@ def plan_merge(*, team_id: int, into_id: int, now: datetime) -> MergePlan:
     theirs = _by_pair(tables.load_matches_of_team(into.pk, {row.season_id for row in ours}))
     seasons = Season.objects.select_related("competition__region").in_bulk({row.season_id for row in ours})
     formats = SeasonFormats()
-    moved: list[MatchRow] = []
+    renamed: list[MatchRow] = []
     joined: list[Join] = []
-    for pair, group in _by_pair([_moved(row, team.pk, into.pk) for row in ours]).items():
+    for pair, group in _by_pair([moved(row, team.pk, into.pk) for row in ours]).items():
         stored = theirs.get(pair, [])
         season = seasons[pair[0]]
         answers = identify(
@@ -112,14 +112,14 @@ def plan_merge(*, team_id: int, into_id: int, now: datetime) -> MergePlan:
             else:
                 row.occurrence = answer.occurrence
                 joined.append(Join(survivor=answer, gone=row))
-            moved.append(row)
+            renamed.append(row)
     joined = _choose_survivors(joined)
     return MergePlan(
         team=team,
         into=into,
         world=world,
         aliases=team.aliases.count(),
-        rows=tuple(moved),
+        rows=tuple(renamed),
         joined=tuple(joined),
         contradictions=sum(SourceResult.of(join.survivor).contradicts(SourceResult.of(join.gone)) for join in joined),
     )
@@ -404,7 +404,7 @@ def _identity(row: MatchRow) -> dict[str, int]:
     return {"home_team_id": row.home_team_id, "away_team_id": row.away_team_id, "occurrence": row.occurrence}
 
 
-def _moved(row: MatchRow, team_id: int, into_id: int) -> MatchRow:
+def moved(row: MatchRow, team_id: int, into_id: int) -> MatchRow:
     """Return a row with another team in the place of one."""
     return replace(
         row,
@@ -473,7 +473,7 @@ def _came_since(done: TeamMerge, into: Team) -> list[MatchRow]:
         raise MergeRefusedError(
             f"{_listed(doubtful)} came since from a source that names both teams, and may be of either"
         )
-    return [_moved(row, into.pk, kept["team"]["id"]) for row in rows if row.result_source in ours]
+    return [moved(row, into.pk, kept["team"]["id"]) for row in rows if row.result_source in ours]
 
 
 def _number(new: Sequence[MatchRow], present: Sequence[MatchRow]) -> None:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from apps.matches.aliases import aliases_for
 from apps.matches.ingest import BATCH, Ingestion, IngestReport, RecordOutcome
+from apps.matches.services import ingestion
 from apps.scraping import metrics
 from apps.scraping.services.match_files import FileContent, find_files, read_ahead, read_files
 from apps.scraping.services.sources import UnknownSourceError
@@ -117,7 +117,7 @@ def import_files(
     reports: list[FileReport] = []
     unread: list[FileContent] = []
     with_matches: set[Path] = set()
-    with Ingestion(source=source, now=now, aliases=aliases_for) as run:
+    with ingestion(source=source, now=now) as run:
         waiting: list[tuple[FileReport, ParsedFile]] = []
         size = 0
         for content in read_ahead(read_files(files, source)):

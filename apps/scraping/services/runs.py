@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from django.db import transaction
 from django.utils import timezone
 
 from apps.matches.aliases import aliases_for
@@ -23,6 +24,7 @@ from apps.matches.events import publish
 from apps.matches.ingest import IngestReport, ingest
 from apps.matches.locks import LockClass, try_lock_of
 from apps.matches.records import readable
+from apps.matches.services import join_clubs
 from apps.scraping import metrics, plausibility, selectors
 from apps.scraping.models import Address, ScrapeRun, Source
 from apps.scraping.responses import FetchOutcome
@@ -295,7 +297,10 @@ def _store(run: ScrapeRun, result: CrawlResult, clock: Callable[[], datetime]) -
     else:
         inputs = iter([plausibility.merge((record for _, record in result.records), in_time=True)])
     for records in inputs:
-        report = ingest(records, source=run.source.name, now=clock(), aliases=aliases_for)
+        now = clock()
+        with transaction.atomic():
+            report = ingest(records, source=run.source.name, now=now, aliases=aliases_for)
+            join_clubs(ingest_id=report.ingest_id, now=now)
         _add_report(run, report)
         metrics.count_records(run.source.name, report)
     if run.scope != ScrapeScope.REPARSE:

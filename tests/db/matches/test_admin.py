@@ -185,14 +185,23 @@ def two_names(store):
     days = ("2024-03-02", "2024-03-09", "2024-03-16")
     teams = ("Rangers", "Hearts", "Dundee")
     store(*[record(day, f"{n}-1", away_team=away) for n, (day, away) in enumerate(zip(days, teams, strict=True))])
-    store(
-        *[
-            record(day, f"{n}-1", home_team="Celtic FC", away_team=away)
-            for n, (day, away) in enumerate(zip(days, teams, strict=True))
-        ],
-        source="openfootball",
-    )
+    for results in (["", "", ""], ["0-1", "1-1", "2-1"]):  # Fixtures first: with results the name would join at once.
+        theirs = zip(days, results, teams, strict=True)
+        rows = [record(day, result, home_team="Celtic FC", away_team=away) for day, result, away in theirs]
+        store(*rows, source="openfootball")
     return Team.objects.get(name="Celtic FC"), Team.objects.get(name="Celtic")
+
+
+def test_a_name_that_its_results_found_is_split_off_in_the_admin(admin, store):
+    store(record("2024-03-02", "2-1"))
+    store(record("2024-03-02", "2-1", home_team="Celtic FC"), source="openfootball")
+    alias = TeamAlias.objects.get(name="Celtic FC")
+    assert alias.team.name == "Celtic"
+    admin.post(reverse("admin:matches_teamalias_split_off", args=[alias.pk]), {"_form_submitted": "on"})
+    alias.refresh_from_db()
+    assert (alias.team.name, alias.found_by) == ("Celtic FC", "split")
+    admin.post(reverse("admin:matches_teamalias_split_off", args=[alias.pk]), {"_form_submitted": "on"})
+    assert "Nothing was changed" in admin.get(reverse("admin:matches_teamalias_changelist")).content.decode()
 
 
 def test_a_name_to_review_comes_with_suggestions_and_matches(admin, two_names):
@@ -257,6 +266,7 @@ def test_a_decision_on_a_row_that_is_not_there_is_not_made(admin, number):
         ("match", "correct"),
         ("teammerge", "undo"),
         ("teamalias", "merge_into"),
+        ("teamalias", "split_off"),
     ):
         address = reverse(f"admin:matches_{model}_{name}", args=[number])
         assert admin.post(address, form, follow=True).status_code in (200, 404)

@@ -212,6 +212,7 @@ def test_the_more_trusted_result_stands_whichever_team_goes(two_names):
 
 def test_a_second_meeting_stays_a_second_meeting(store):
     store(record("2023-09-03", "1-0"), record("2024-04-07", "3-3"))
+    store(record("2024-04-07", home_team="Celtic FC"), source="openfootball")
     store(record("2024-04-07", "3-3", home_team="Celtic FC"), source="openfootball")
     done = merge()
     assert (done.matches_moved, done.matches_joined) == (1, 1)

@@ -105,11 +105,22 @@ def test_two_clubs_that_one_source_shows_in_one_season_are_never_suggested(store
     assert names(Team.objects.get(name="Dundee United")) == []
 
 
-def test_two_clubs_that_one_source_names_are_not_suggested_when_both_play_in_a_season(store):
-    store(*season("Dundee", ("2-1", "1-0")))
-    TeamAliasFactory(team=Team.objects.get(name="Dundee"), name="Dundee", source="openfootball")
-    store(record("2024-03-23", "1-1", home_team="Dundee United"), source="openfootball")
-    assert names(Team.objects.get(name="Dundee United")) == []
+def test_a_source_that_named_both_in_other_seasons_only_hides_no_suggestion(store):
+    store(*season("Middlesboro", ("2-1", "1-0"), season="2022-23"), source="openfootball")
+    store(*season("Middlesboro", ("2-1", "1-0")))
+    store(record("2024-03-23", "1-1", home_team="Middlesbrough"), source="openfootball")
+    assert names(Team.objects.get(name="Middlesbrough")) == ["Middlesboro"]
+
+
+def test_a_misspelt_row_of_a_source_is_suggested_where_only_the_form_differs(store):
+    store(*season("Celtic", ("2-1", "1-0")), record("2024-03-30", "1-1", home_team="Celtic F.C.", away_team="Hearts"))
+    assert names(Team.objects.get(name="Celtic F.C.")) == ["Celtic"]
+
+
+def test_fixtures_of_two_sources_in_one_season_hide_no_suggestion(store):
+    store(record("2024-03-02", home_team="Middlesboro"))
+    store(record("2024-03-02", home_team="Middlesbrough"), source="openfootball")
+    assert names(Team.objects.get(name="Middlesbrough")) == ["Middlesboro"]
 
 
 def test_a_club_that_one_source_calls_otherwise_in_another_season_is_suggested(store):
@@ -118,10 +129,16 @@ def test_a_club_that_one_source_calls_otherwise_in_another_season_is_suggested(s
     assert names(Team.objects.get(name="Middlesbrough")) == ["Middlesboro"]
 
 
-def test_clubs_whose_matches_of_a_day_differ_are_never_suggested(store):
-    store(*season("Dundee", ("2-1", "1-0", "0-0")))
-    store(*season("Dundee United", ("0-1", "1-1", "0-0")), source="openfootball")
-    assert names(Team.objects.get(name="Dundee United")) == []
+def test_results_that_differ_lower_a_suggestion_and_never_hide_it(store):
+    store(*season("Middlesboro", ("2-1", "1-0", "0-0")))
+    store(*season("Middlesbrough", ("0-1", "1-1", "0-0")), source="openfootball")
+    (suggestion,) = suggest([Team.objects.get(name="Middlesbrough")]).popitem()[1]
+    assert suggestion.team.name == "Middlesboro"
+    assert suggestion.score == pytest.approx(likeness("middlesbrough", "middlesboro") - 20, abs=0.1)
+    assert suggestion.evidence == (
+        "1 match on the same days with the same results", "2 matches on the same days with other results",
+        "both play in Premiership",
+    )  # fmt: skip
 
 
 def test_simulated_clubs_are_no_real_ones(store):

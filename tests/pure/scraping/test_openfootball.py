@@ -185,6 +185,14 @@ def test_a_country_behind_the_name_is_where_the_team_comes_from() -> None:
     assert (record.away_team, record.away_region) == ("Chelsea FC", "England")
 
 
+def test_a_country_that_is_unknown_is_no_part_of_the_name() -> None:
+    parsed = parse(entry(team1="AS Monaco FC (MCO)", team2="FC Somewhere (QQQ)"), name="2018-19/uefa.cl.json")
+    record = only(parsed)
+    assert (record.home_team, record.home_region) == ("AS Monaco FC", "Monaco")
+    assert (record.away_team, record.away_region) == ("FC Somewhere", "")
+    assert parsed.notes["country QQQ is unknown"] == 1
+
+
 @pytest.mark.parametrize(
     ("fields", "stage", "round_"),
     [

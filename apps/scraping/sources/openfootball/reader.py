@@ -57,12 +57,14 @@ REGIONS: Final = {
     "ALB": "Albania",
     "AND": "Andorra",
     "ARM": "Armenia",
+    "AUS": "Australia",
     "AUT": "Austria",
     "AZE": "Azerbaijan",
     "BEL": "Belgium",
     "BIH": "Bosnia and Herzegovina",
     "BLR": "Belarus",
     "BUL": "Bulgaria",
+    "CAN": "Canada",
     "CRO": "Croatia",
     "CYP": "Cyprus",
     "CZE": "Czech Republic",
@@ -75,28 +77,39 @@ REGIONS: Final = {
     "FRO": "Faroe Islands",
     "GEO": "Georgia",
     "GER": "Germany",
+    "GGY": "Guernsey",
     "GIB": "Gibraltar",
     "GRE": "Greece",
     "HUN": "Hungary",
+    "IMN": "Isle of Man",
+    "IOM": "Isle of Man",
+    "IRE": "Ireland",
     "IRL": "Ireland",
     "ISL": "Iceland",
     "ISR": "Israel",
     "ITA": "Italy",
+    "JEY": "Jersey",
     "KAZ": "Kazakhstan",
     "KOS": "Kosovo",
+    "KVX": "Kosovo",
     "LIE": "Liechtenstein",
     "LTU": "Lithuania",
     "LUX": "Luxembourg",
     "LVA": "Latvia",
+    "MCO": "Monaco",
     "MDA": "Moldova",
+    "MEX": "Mexico",
     "MKD": "North Macedonia",
     "MLT": "Malta",
     "MNE": "Montenegro",
+    "MON": "Monaco",
     "NED": "Netherlands",
     "NIR": "Northern Ireland",
     "NOR": "Norway",
+    "NZL": "New Zealand",
     "POL": "Poland",
     "POR": "Portugal",
+    "PUR": "Puerto Rico",
     "ROU": "Romania",
     "RUS": "Russia",
     "SCO": "Scotland",
@@ -108,9 +121,11 @@ REGIONS: Final = {
     "SWE": "Sweden",
     "TUR": "Turkey",
     "UKR": "Ukraine",
+    "USA": "USA",
     "WAL": "Wales",
+    "WLS": "Wales",
 }
-"""Region by the country code behind a team's name in international competitions."""
+"""Region by the country code behind a team's name; a league counts its clubs to its own region all the same."""
 
 SEASON: Final = re.compile(r"(?<!\d)((?:18|19|20)\d\d)(?:[/-](?:\d\d)?(\d\d))?(?!\d)")
 """In the title, as ``2018/19``, and in the names of the file and its folder, as ``2018-19``."""
@@ -389,7 +404,7 @@ def _stage_and_round(match: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _team(written: str, notes: Counter[str]) -> tuple[str, str]:
-    """Return name and region of a team; the region is empty without a country code after the name."""
+    """Return name and region of a team; the region is empty without a country code that is known after the name."""
     name = " ".join(written.split())
     found = TEAM_WITH_COUNTRY.fullmatch(name)
     if found is None:
@@ -397,8 +412,7 @@ def _team(written: str, notes: Counter[str]) -> tuple[str, str]:
     region = REGIONS.get(found["code"])
     if region is None:
         notes[f"country {found['code']} is unknown"] += 1
-        return name, ""
-    return found["team"], region
+    return found["team"], region or ""
 
 
 def _text(match: Mapping[str, Any], key: str) -> str:
