@@ -11,7 +11,7 @@ from apps.matches.models.decisions import Contradiction, Correction, TeamMerge
 from apps.matches.models.feed import Event, Ingest
 from apps.matches.models.match_data import Absence, Incident, Lineup, MatchStats, Odds, Player
 from apps.matches.models.matches import Match, MatchChange, MatchRef
-from apps.matches.models.teams import Team, TeamAlias
+from apps.matches.models.teams import SquadValue, Team, TeamAlias
 from apps.matches.models.worlds import World
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "Player",
     "Region",
     "Season",
+    "SquadValue",
     "Stage",
     "Team",
     "TeamAlias",
