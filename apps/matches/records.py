@@ -14,6 +14,9 @@ from typing import Final
 GOALS_LIMIT: Final = 99
 """Largest count of goals that a record takes; a larger one is a misread page."""
 
+SQUAD_LIMIT: Final = 999
+"""Largest number of players in a squad."""
+
 EXPECTED_GOALS_LIMIT: Final = 20.0
 """Largest expected goals of one side; the largest of 18,084 matches of the top five leagues are 6.9."""
 
@@ -331,6 +334,36 @@ class MatchRecord:
         if self.home_goals is None:
             return None
         return result_known_at(self.kickoff_at, self.kickoff_precision, self.finished_at)
+
+
+@dataclass(frozen=True, slots=True)
+class SquadValueRecord:
+    """What the squad of a team was worth on one day, as a source estimates it.
+
+    Parameters
+    ----------
+    line : int
+        Of the file, for reports.
+    region : str
+        Of the team; empty where the file does not say it.
+    value_eur : int
+        In euros.
+    """
+
+    line: int
+    region: str
+    team: str
+    known_on: date
+    value_eur: int
+    squad_size: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.team:
+            raise ValueError("the team needs a name")
+        if self.value_eur <= 0:
+            raise ValueError(f"a value of {self.value_eur} euros is none")
+        if self.squad_size is not None and not 0 < self.squad_size <= SQUAD_LIMIT:
+            raise ValueError(f"a squad of {self.squad_size} players")
 
 
 def result_known_at(kickoff_at: datetime, precision: KickoffPrecision, finished_at: datetime | None) -> datetime:

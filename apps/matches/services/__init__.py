@@ -1,4 +1,4 @@
-"""What operators decide: corrections of results, merges of teams, reviews of names."""
+"""What operators decide: corrections of results, merges of teams, reviews of names; and squad values they import."""
 
 from apps.matches.services.corrections import (
     CorrectionRefusedError,
@@ -9,15 +9,18 @@ from apps.matches.services.corrections import (
 )
 from apps.matches.services.merges import MergeRefusedError, merge_teams, plan_merge, undo_merge, undo_merge_obstacle
 from apps.matches.services.review import confirm_aliases
+from apps.matches.services.squad_values import SquadValueReport, store_squad_values
 
 __all__ = [
     "CorrectionRefusedError",
     "MergeRefusedError",
+    "SquadValueReport",
     "accept_contradiction",
     "confirm_aliases",
     "correct_result",
     "merge_teams",
     "plan_merge",
+    "store_squad_values",
     "undo_correction",
     "undo_correction_obstacle",
     "undo_merge",
