@@ -64,7 +64,7 @@ class _Row:
     xg: tuple[Any, Any]
     home_id: Any = ""
     away_id: Any = ""
-    is_played: bool = True
+    is_played: Any = True
 
     @property
     def text(self) -> str:
@@ -87,7 +87,8 @@ class Understat:
         """Read one file; see `apps.scraping.sources.base.FileReader`.
 
         A response does not say its league: it is that in the name, such as ``EPL_2020.json`` or ``EPL/2020.json``. The
-        season of a list begins in the year of its first match.
+        season of a list begins in the year of its first match. A file of results of which none has xG has changed its
+        form, and is refused.
         """
         text = content.decode("utf-8-sig", errors="replace")
         start = text.lstrip()[:1]
@@ -107,6 +108,8 @@ class Understat:
             else:
                 if record is not None:
                     parsed.records.append(record)
+        if notes[WITHOUT_XG] and not parsed.records and not parsed.refused:
+            raise ParseError("the xG of every match", name)
         parsed.notes.update(notes)
         return parsed
 
@@ -173,7 +176,7 @@ def _of_list(dates: Any, name: str, league: str) -> list[_Row]:
             (_item(entry, "xG", "h"), _item(entry, "xG", "a")),
             _item(entry, "h", "id"),
             _item(entry, "a", "id"),
-            is_played=_item(entry, "isResult") is True,
+            is_played=_item(entry, "isResult"),
         )
         for number, entry in enumerate(dates, start=1)
     ]
@@ -226,12 +229,14 @@ def _record(row: _Row, notes: Counter[str]) -> MatchRecord | None:
     ValueError
         When something in it cannot be read.
     """
+    if not isinstance(row.is_played, bool):
+        raise ValueError("nothing says whether it was played")
     if not row.is_played:
         notes[NOT_PLAYED] += 1
         return None
     competition = _competition(row.league)
     day = _day(row.day)
-    home_goals, away_goals = (_count(goals) for goals in row.goals)
+    home_goals, away_goals = (_count(goals, "goals") for goals in row.goals)
     # A match of which both have none at all was not measured.
     if any(value in (None, "") for value in row.xg) or not any(values := [_xg(value) for value in row.xg]):
         notes[WITHOUT_XG] += 1
@@ -247,7 +252,7 @@ def _record(row: _Row, notes: Counter[str]) -> MatchRecord | None:
         MatchStatus.FINISHED,
         home_goals,
         away_goals,
-        source_id=str(_count(row.match_id)),
+        source_id=str(_count(row.match_id, "id")),
         home_team_id=_team_id(row.home_id),
         away_team_id=_team_id(row.away_id),
         stats=StatsRecord(home_xg=home_xg, away_xg=away_xg),
@@ -276,10 +281,10 @@ def _day(value: Any) -> date:
         raise ValueError(f"date {value!r} cannot be read") from error
 
 
-def _count(value: Any) -> int:
+def _count(value: Any, what: str) -> int:
     text = str(value).strip()
     if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise ValueError(f"{value!r} is no count")
+        raise ValueError(f"{what} {value!r} cannot be read")
     return int(text)
 
 
@@ -297,4 +302,4 @@ def _name(value: Any) -> str:
 
 
 def _team_id(value: Any) -> str:
-    return "" if value in (None, "") else str(_count(value))
+    return "" if value in (None, "") else str(_count(value, "id of a team"))
