@@ -6,7 +6,6 @@ styles. Only the marks of teams have colours here.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +20,6 @@ LEAST_WIDTH: Final = 7.0
 HEAT_GOALS: Final = 6
 """The heat map has a row and column for each number of goals below it, and one for it and more."""
 HEAT_STEPS: Final = 20
-WORDS_WITHOUT_INITIAL: Final = frozenset({"fc", "afc", "cf", "sc", "ac", "as", "de", "del", "of", "the", "and", "1911"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,27 +63,6 @@ def bar(p: Sequence[float]) -> list[BarSegment]:
         parts.append(BarSegment(outcome, round(x, 3), width, round(x + width / 2.0, 3), percent))
         x += width
     return parts
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A team's mark: initials on two colours (hue in degrees, lightness in per cent)."""
-
-    initials: str
-    first: str
-    second: str
-
-
-def mark(name: str, seed: str) -> Mark:
-    """Return the mark of a team; the seed, such as its slug, decides the colours."""
-    words = [word for word in name.replace("-", " ").split() if word.lower() not in WORDS_WITHOUT_INITIAL] or [name]
-    initials = words[0][0] + words[1][0] if len(words) > 1 else words[0][:2]
-    digest = hashlib.sha256(seed.encode()).digest()
-    hue = digest[0] * 256 + digest[1]
-    turn = (0, 20, 150, 180, 210, 340)[digest[2] % 6]
-    first = f"hsl({hue % 360} {45 + digest[3] % 30}% {28 + digest[4] % 14}%)"
-    second = f"hsl({(hue + turn) % 360} {35 + digest[5] % 40}% {16 + digest[6] % 40}%)"
-    return Mark(initials.upper(), first, second)
 
 
 @dataclass(frozen=True, slots=True)

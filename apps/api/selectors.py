@@ -13,6 +13,7 @@ import numpy as np
 from django.db.models import Case, Count, DateField, F, Q, QuerySet, Value, When, Window
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import RowNumber, TruncDate
+from django.utils.text import slugify
 
 from apps.matches import selectors as matches
 from apps.matches.models import Competition, Match, Season, Team, World
@@ -424,4 +425,6 @@ def search_competitions(text: str, *, world: World, limit: int = 20) -> list[Com
     if not text:
         return []
     named = Q(name__icontains=text) | Q(region__name__icontains=text)
+    if plain := slugify(text):
+        named |= Q(slug__contains=plain)
     return list(matches.competitions(world).filter(named)[:limit])

@@ -9,7 +9,7 @@ from rest_framework.routers import SimpleRouter
 from apps.api import pages
 from apps.api.intake import IngestViewSet
 from apps.api.push import EventConsumer, not_found
-from apps.api.rest import CompetitionViewSet, FeaturesView, MatchViewSet, WhatIfViewSet
+from apps.api.rest import CompetitionViewSet, FeaturesView, MatchViewSet, TeamSearchViewSet, WhatIfViewSet
 
 router = SimpleRouter()
 router.register("matches", MatchViewSet, basename="match")
@@ -39,6 +39,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
         CompetitionViewSet.as_view({"get": "season_forecast"}),
         name="season-forecast",
     ),
+    path(
+        "api/v1/competitions/<slug:slug>/table/", CompetitionViewSet.as_view({"get": "table"}), name="competition-table"
+    ),
+    path("api/v1/teams/", TeamSearchViewSet.as_view({"get": "list"}), name="team-search"),
     path("api/v1/what-if/", WhatIfViewSet.as_view({"get": "retrieve"}), name="api-what-if"),
     path("api/v1/features/", FeaturesView.as_view(), name="features-api"),
     # Only here for the schema: the admin process serves these.

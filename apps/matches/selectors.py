@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Final
+from datetime import UTC, datetime, timedelta
+from functools import reduce
+from operator import and_
+from typing import Any, Final, TypeVar
 
 from django.db import connection
 from django.db.models import (
@@ -25,18 +29,41 @@ from django.db.models import (
     When,
 )
 from django.db.models.expressions import RawSQL
+from django.db.models.functions import Coalesce, NullIf
 from django.db.models.lookups import GreaterThan, LessThan
-from django.utils.text import slugify
 
-from apps.matches.models import Competition, Contradiction, Ingest, Match, Season, Team, TeamAlias, World
+from apps.matches.clubs import plain, respelled
+from apps.matches.models import (
+    AwardedResult,
+    Competition,
+    Contradiction,
+    Ingest,
+    LeagueDecision,
+    Match,
+    PointsAdjustment,
+    Season,
+    Team,
+    TeamAlias,
+    World,
+)
 from apps.matches.records import Moment, readable
 from apps.matches.standings import Result, Standing, points_for_win, rule_of, table
+
+D = TypeVar("D", bound=LeagueDecision)
+
+ONE_DAY: Final = timedelta(days=1)
 
 MARKET_PREFERENCE: Final = ("PS", "Avg", "B365", "Max")
 """Bookmakers in the order in which their closing, then opening, 1X2 prices are taken as the market's."""
 
 TRUTH: Final = "TRUE"
 """The simulator's own probabilities as prices; never the market."""
+
+LONGEST_NAME: Final = 120
+"""Letters of a text that are compared with names."""
+
+UMLAUT: Final = re.compile("([aou])e")
+"""How umlauts are typed without their keys."""
 
 COUNTED: Final = 1000
 """Rows that are counted one by one where only their number is shown."""
@@ -184,15 +211,70 @@ def season_matches(season: Season) -> QuerySet[Match]:
     return matches().filter(season=season).order_by("kickoff_at", "id")
 
 
+def adjustments_of(season: Season, at: datetime | None = None) -> QuerySet[PointsAdjustment]:
+    """Return the decisions on points that are in force in a season, as known at an instant or now, oldest first."""
+    return _in_force(season.adjustments.select_related("team"), at)
+
+
+def awarded_results_of(season: Season, at: datetime | None = None) -> QuerySet[AwardedResult]:
+    """Return the verdicts that are in force in a season, as known at an instant or now, oldest first."""
+    return _in_force(season.awarded_results.select_related("home_team", "away_team"), at)
+
+
+def _in_force(decisions: QuerySet[D], at: datetime | None) -> QuerySet[D]:
+    found = decisions.filter(undone_at__isnull=True).order_by("decided_on", "pk")
+    return found if at is None else found.filter(decided_on__lt=at.astimezone(UTC).date())
+
+
+def deductions_of(season: Season, at: datetime | None = None) -> Counter[int]:
+    """Return the points that were taken from clubs of a season, by the id of the club; points given are negative."""
+    taken = Counter[int]()
+    for decision in adjustments_of(season, at):
+        taken[decision.team_id] -= decision.points
+    return taken
+
+
+def awarded_of(season: Season, at: datetime | None = None) -> list[Match]:
+    """Return the matches of a season's table that a source reports as awarded and that no `AwardedResult` names."""
+    found = season_matches(season).filter(status=Match.Status.AWARDED, home_goals__isnull=False)
+    found = found.exclude(stage__name=PLAY_OFF_STAGE)
+    verdicts = list(awarded_results_of(season))
+    return [
+        match
+        for match in (found if at is None else found.filter(known_at__lt=at))
+        if not any(is_on(verdict, match) for verdict in verdicts)
+    ]
+
+
+def is_on(verdict: AwardedResult, match: Match) -> bool:
+    """Whether a verdict is on a match: the same teams, on the same day or, as zones differ, one day apart."""
+    return (match.season_id, match.home_team_id, match.away_team_id) == (
+        verdict.season_id,
+        verdict.home_team_id,
+        verdict.away_team_id,
+    ) and abs(match.kickoff_at.astimezone(UTC).date() - verdict.played_on) <= ONE_DAY
+
+
+def goals_in_table(match: Match, verdicts: Iterable[AwardedResult]) -> tuple[int, int] | None:
+    """Return the goals that the table counts for a match: those of a verdict, else of the result; None without."""
+    for verdict in verdicts:
+        if is_on(verdict, match):
+            return verdict.home_goals, verdict.away_goals
+    if match.home_goals is None or match.away_goals is None or not match.counts_in_table:
+        return None
+    return match.home_goals, match.away_goals
+
+
 def league_table(season: Season, at: datetime | None = None) -> list[Standing[Team]]:
     """Return the table of a season by the rules of its region, as it was known at an instant or is now.
 
-    Play-offs are left out; so are results by verdict, since what a league makes of one is not in the data. Points that
-    were deducted are not known, nor is the split of the Scottish Premiership, whose lower half cannot pass the upper.
+    Results by verdict count, and points that were taken or given. Play-offs are left out; the split of the Scottish
+    Premiership, whose lower half cannot pass the upper, is not known.
     """
     region = season.competition.region.name
     teams: dict[int, Team] = {}
     results = []
+    verdicts = list(awarded_results_of(season, at))
     for match in (
         Match.objects.filter(season=season)
         .exclude(stage__name=PLAY_OFF_STAGE)
@@ -201,41 +283,61 @@ def league_table(season: Season, at: datetime | None = None) -> list[Standing[Te
     ):
         home = teams.setdefault(match.home_team_id, match.home_team)
         away = teams.setdefault(match.away_team_id, match.away_team)
-        is_known = at is None or (match.known_at is not None and match.known_at < at)
-        if match.has_result and is_known:
-            assert match.home_goals is not None
-            assert match.away_goals is not None
-            results.append(Result(home, away, match.home_goals, match.away_goals))
+        if at is not None and (match.known_at is None or match.known_at >= at):
+            match.home_goals = None
+        goals = goals_in_table(match, verdicts)
+        if goals is not None:
+            results.append(Result(home, away, *goals))
     return table(
         results,
         rule=rule_of(region),
         win=points_for_win(region, season.label),
         teams=teams.values(),
-        name=lambda team: team.name,
+        deductions={teams[pk]: taken for pk, taken in deductions_of(season, at).items() if pk in teams},
+        name=lambda team: team.display_name,
     )
 
 
-def search_teams(text: str, world: World | None = None, limit: int = 20) -> list[Team]:
-    """Return teams whose name, or name in a source, holds a text; accents and case do not matter.
+def named(text: str) -> Q:
+    """Return the condition that all words of a text are in the names of a team, or in one of its names in sources."""
+    words = _compared(text).split()
+    return _holding(words) if words else Q(pk__in=())
 
-    Names that begin with the text come first.
+
+def _compared(text: str) -> str:
+    return plain(readable(text)[:LONGEST_NAME])
+
+
+def _holding(parts: Sequence[str]) -> Q:
+    every = reduce(and_, (Q(search_text__contains=part) for part in parts), Q())
+    return every | Q(Exists(TeamAlias.objects.filter(every, team=OuterRef("pk"))))
+
+
+def search_teams(text: str, world: World | None = None, limit: int = 20) -> list[Team]:
+    """Return the teams that a text names: by any of their names, or by parts of one.
+
+    Names are compared as `clubs.plain` writes them. First come teams of which a name equals the text, then those of
+    which one begins with it, then those whose names have words that begin as its words do, then all that hold them.
+    Among equals those with a row in ``clubs.csv`` go first. Where nothing is found, "koeln" means "koln", and
+    "machester" what is spelled most like it.
     """
-    text = readable(text).strip()
-    plain = slugify(text)
-    if not text:
-        return []
-    aliased = TeamAlias.objects.filter(team=OuterRef("pk"), name__icontains=text)
-    holds = Q(name__icontains=text) | Q(Exists(aliased))
-    if plain:
-        holds |= Q(slug__contains=plain)
-    found = Team.objects.filter(holds).select_related("region")
+    wanted = _compared(text)
+    for spelling in dict.fromkeys((wanted, UMLAUT.sub(r"\1", wanted), respelled(wanted))) if wanted else ():
+        if teams := _named_teams(spelling, world, limit):
+            return teams
+    return []
+
+
+def _named_teams(wanted: str, world: World | None, limit: int) -> list[Team]:
+    found = Team.objects.filter(named(wanted)).select_related("region")
     if world is not None:
         of_world = Competition.objects.filter(region=OuterRef("region"), world=world)
         found = found.filter(Exists(of_world))
     # Ranked before the cut: of many names that hold the text the one that is meant may be the last of the alphabet.
-    begins = (Q(slug__startswith=plain), Q(name__istartswith=text))
-    rank = [Case(When(condition, then=Value(0)), default=Value(1)) for condition in begins]
-    return list(found.order_by(*rank, "name")[:limit])
+    ranks = [f"| {wanted} |"], [f"| {wanted}"], [f" {word}" for word in wanted.split()]
+    rank = Case(*(When(_holding(texts), then=Value(n)) for n, texts in enumerate(ranks)), default=Value(len(ranks)))
+    shown = Coalesce(NullIf("short_name", Value("")), "name")
+    return list(found.order_by(rank, Case(When(code="", then=1), default=0), shown)[:limit])
 
 
 def odds_of(match_ids: Iterable[int]) -> dict[int, MarketPrice]:

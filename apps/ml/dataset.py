@@ -20,10 +20,13 @@ from pyarrow import csv
 
 from apps.matches.models import Match, MatchChange, World
 from apps.matches.selectors import data_snapshot
-from apps.ml.forecasting.features.schema import LINEUPS, MATCHES, ODDS, STATS, TIMESTAMP
+from apps.ml.forecasting.features.schema import ADJUSTMENTS, LINEUPS, MATCHES, ODDS, STATS, TIMESTAMP
 
 ATTEMPTS: Final = 5
 """How often the export starts over because facts changed while it read them."""
+
+# `LeagueDecision.known_at`
+_DECIDED: Final = "(v.decided_on + 1)::timestamp AT TIME ZONE 'UTC'"
 
 _NOT_PLAYED: Final = "('postponed', 'cancelled', 'abandoned')"
 
@@ -77,9 +80,10 @@ _AT: Final = _MatchColumns(
 class Export:
     """The facts of one world that were known at an instant."""
 
-    matches: pa.Table  # in the columns of the schema `MATCHES`, sorted; the other two likewise
+    matches: pa.Table  # in the columns of the schema `MATCHES`, sorted; the other three likewise
     odds: pa.Table
     lineups: pa.Table
+    adjustments: pa.Table
     data_snapshot: int  # number of the latest ingest that they include
 
 
@@ -100,8 +104,9 @@ def export(world: World, *, as_of: datetime) -> Export:
         values = {"world": world, "at": as_of}
         matches = _sorted(_select("m.world = %(world)s", values, _AT), "kickoff_at", "match_id")
         odds, lineups = _odds(values), _lineups("m.world = %(world)s", values)
+        adjusted = _adjustments(values)
         if data_snapshot(world) == before:
-            return Export(matches, odds, lineups, before)
+            return Export(matches, odds, lineups, adjusted, before)
     raise UnsettledFactsError(f"facts of the {world} world changed during each of {ATTEMPTS} exports; try again later")
 
 
@@ -160,6 +165,11 @@ def lineups_of(match_ids: Iterable[int], *, before: datetime) -> pd.DataFrame:
 def lineups_between(world: World, *, after: datetime | None, before: datetime) -> pd.DataFrame:
     """Return the line-ups of the matches that `results_between` returns, with the columns of `LINEUPS`."""
     return _lineups(*_finished_between(world, after, before)).to_pandas()
+
+
+def adjustments(world: World, *, before: datetime) -> pd.DataFrame:
+    """Return what changed league tables besides finished matches and was known before an instant."""
+    return _adjustments({"world": world, "at": before}).to_pandas()
 
 
 def schedule(world: World, *, start: datetime, until: datetime) -> pd.DataFrame:
@@ -261,6 +271,63 @@ def _lineups(where: str, values: dict[str, Any]) -> pa.Table:
 
 def _sorted(table: pa.Table, *names: str) -> pa.Table:
     return table.sort_by([(name, "ascending") for name in names])
+
+
+def _adjustments(values: dict[str, Any]) -> pa.Table:
+    """Return decisions on points, and results by verdict as each side sees them, in the columns of `ADJUSTMENTS`.
+
+    Where a state observes what was played, a verdict adds the difference. An awarded match without an `AwardedResult`
+    counts from the moment at which its status was stored, when another one was stored before.
+    """
+    statement = f"""
+        WITH judged AS (
+            SELECT m.id, v.home_goals, v.away_goals, {_DECIDED} AS known_at
+            FROM matches_awardedresult v
+            JOIN matches_match m ON m.season_id = v.season_id AND m.home_team_id = v.home_team_id
+                AND m.away_team_id = v.away_team_id
+                AND abs((m.kickoff_at AT TIME ZONE 'UTC')::date - v.played_on) <= 1
+            WHERE v.undone_at IS NULL
+        ), counted AS (
+            SELECT * FROM judged
+            UNION ALL
+            SELECT m.id, m.home_goals, m.away_goals, greatest(m.known_at, (
+                SELECT max(changed_at) FROM matches_matchchange
+                WHERE match_id = m.id AND after->>'status' = 'awarded'
+            ))
+            FROM matches_match m
+            WHERE m.status = 'awarded' AND m.home_goals IS NOT NULL AND m.id NOT IN (SELECT id FROM judged)
+        )
+        SELECT x.season_id, x.team_id, {_microseconds("x.known_at")}, x.points, x.played, x.difference, x.scored
+        FROM (
+            SELECT season_id, team_id, {_DECIDED} AS known_at, points, 0 AS played, 0 AS difference, 0 AS scored
+            FROM matches_pointsadjustment v
+            WHERE undone_at IS NULL
+            UNION ALL
+            SELECT m.season_id, side.team_id, greatest(c.known_at, m.known_at),
+                {_points("side.own - side.other")} - coalesce({_points("side.own_played - side.other_played")}, 0),
+                CASE WHEN m.status = 'finished' THEN 0 ELSE 1 END,
+                side.own - side.other - coalesce(side.own_played - side.other_played, 0),
+                side.own - coalesce(side.own_played, 0)
+            FROM counted c
+            JOIN matches_match m ON m.id = c.id
+            CROSS JOIN LATERAL (
+                SELECT CASE WHEN m.status = 'finished' THEN m.home_goals END AS home,
+                    CASE WHEN m.status = 'finished' THEN m.away_goals END AS away
+            ) AS played
+            CROSS JOIN LATERAL (VALUES
+                (m.home_team_id, c.home_goals, c.away_goals, played.home, played.away),
+                (m.away_team_id, c.away_goals, c.home_goals, played.away, played.home)
+            ) AS side (team_id, own, other, own_played, other_played)
+            WHERE m.stage_id IS NULL
+        ) x
+        JOIN matches_season s ON s.id = x.season_id
+        WHERE s.world = %(world)s AND x.known_at < %(at)s"""
+    return _sorted(_copy(statement, values, ADJUSTMENTS), *ADJUSTMENTS.names)
+
+
+def _points(difference: str) -> str:
+    """Return the points of a goal difference, as SQL."""
+    return f"CASE sign({difference}) WHEN 1 THEN 3 WHEN 0 THEN 1 WHEN -1 THEN 0 END"
 
 
 def _microseconds(column: str) -> str:

@@ -293,6 +293,7 @@ def _up_to_date(served: ServedModel, *, now: datetime, may_rebuild: bool) -> Ser
         # Update a copy, because another thread may be reading the state.
         state = _restored(served.state.to_bytes())
         _observe(state, served.world, after=until, before=now)
+    state.adjust(dataset.adjustments(served.world, before=now))
     state.schedule(dataset.schedule(served.world, start=now - SCHEDULE_BACK, until=now + SCHEDULE_AHEAD))
     moved = replace(served, state=state, data_snapshot=newest)
     lately = FeatureSnapshot.objects.filter(version_id=served.version_id, created_at__gt=now - KEEP_EVERY)

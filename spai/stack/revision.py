@@ -14,7 +14,7 @@ from typing import Any
 from spai.stack.environment import BASE, Stack, write_private
 
 CODE = ("apps", "spai", "templates", "requirements")
-ENDINGS = {".py", ".html", ".css", ".js", ".yaml", ".txt", ".svg", ".json"}
+ENDINGS = {".py", ".csv", ".html", ".css", ".js", ".yaml", ".txt", ".svg", ".json"}
 
 
 def code_files() -> list[Path]:

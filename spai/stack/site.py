@@ -1,4 +1,4 @@
-"""Tables, static files and the first admin user of the site. Django must be set up."""
+"""Tables, reference data, static files and the first admin user of the site. Django must be set up."""
 
 from __future__ import annotations
 
@@ -20,6 +20,13 @@ def migrate() -> str:
     call_command("migrate", interactive=False, verbosity=1, stdout=output)
     applied = output.getvalue().count(" OK")
     return f"{applied} migrations applied" if applied else "tables are up to date"
+
+
+def load_reference_data() -> str:
+    """Store the facts that come with SPAI; return a summary."""
+    output = io.StringIO()
+    call_command("load_reference_data", stdout=output)
+    return output.getvalue().strip()
 
 
 def static_fingerprint() -> str:

@@ -47,8 +47,10 @@ INSERT INTO matches_competition (id, region_id, name, slug, level, is_simulated)
 INSERT INTO matches_season (id, competition_id, label, world)
     SELECT c.id * 100 + y, c.id, (%(year)s - y)::text, c.world
     FROM matches_competition c, generate_series(0, 20) y WHERE y < 20 OR c.is_simulated;
-INSERT INTO matches_team (id, region_id, name, slug)
-    SELECT c.id * 100 + n, c.region_id, 'Club ' || c.id || ' of ' || n, 'club-' || c.id || '-' || n
+INSERT INTO matches_team (id, region_id, name, slug, full_name, short_name, other_names, code, first_colour,
+        second_colour)
+    SELECT c.id * 100 + n, c.region_id, 'Club ' || c.id || ' of ' || n, 'club-' || c.id || '-' || n,
+        '', '', '', '', '', ''
     FROM matches_competition c, generate_series(0, 19) n;
 INSERT INTO matches_ingest (id, world, source, started_at, finished_at, created, changed, same, refused, refusals,
         changed_facts)

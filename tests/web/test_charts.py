@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.api import charts
-from apps.api.templatetags.spai import chance, line_meaning, line_short
+from apps.api.templatetags.spai import chance, line_meaning, line_short, mark
+from apps.matches.models import Team
 from apps.ml.forecasting import goals
 
 weights = st.lists(st.floats(0.001, 1.0), min_size=3, max_size=3)
@@ -45,13 +46,14 @@ def test_the_parts_of_a_bar_fill_it_in_the_order_home_draw_away(found):
     assert all(part.width >= 5.5 for part in parts)
 
 
-def test_a_mark_has_two_letters_and_keeps_its_colours():
-    assert charts.mark("Harbour City", "harbour-city").initials == "HC"
-    assert charts.mark("Northgate", "northgate").initials == "NO"
-    assert charts.mark("FC Porto", "fc-porto").initials == "PO"
-    assert charts.mark("1. FC Köln", "koeln").initials == "1K"
-    assert charts.mark("AC", "ac").initials == "AC"
-    assert charts.mark("Redfield", "redfield") == charts.mark("Redfield", "redfield")
+def test_a_mark_shows_the_code_and_the_colours_of_a_club_or_a_neutral_band():
+    known = mark(Team(name="Man United", code="MUN", first_colour="#da291c", second_colour="#ffffff"))
+    assert ">MUN</text>" in known
+    assert 'fill="#da291c"' in known
+    assert 'fill="#ffffff"' in known
+    unknown = mark(Team(name="Harbour City"))
+    assert ">HAC</text>" in unknown
+    assert "#" not in unknown
 
 
 def test_the_heat_map_holds_the_whole_grid():

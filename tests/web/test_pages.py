@@ -451,7 +451,7 @@ class TestOtherPages:
         build.match("Old Mill", "Lakeside", kickoff_at=build.now - timedelta(days=1), goals=(1, 1))
         page = text_of(client.get("/competitions/aldermark-crown-league/"))
         assert re.search(
-            r"1 NO Northgate 1 1 0 0 2–0 \+2 3 2 LA Lakeside 1 0 1 0 1–1 0 1 3 OM Old Mill 2 0 1 1 1–3 −2 1", page
+            r"1 NOR Northgate 1 1 0 0 2–0 \+2 3 2 LAK Lakeside 1 0 1 0 1–1 0 1 3 OLM Old Mill 2 0 1 1 1–3 −2 1", page
         )
 
     def test_an_older_season_can_be_picked(self, client, build):

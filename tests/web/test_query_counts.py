@@ -35,6 +35,8 @@ PAGES = {
     "REST features": "/api/v1/features/",
     "REST prediction": "/api/v1/matches/{match}/prediction/",
     "REST season forecast": "/api/v1/competitions/aldermark-crown-league/season-forecast/",
+    "REST table": "/api/v1/competitions/aldermark-crown-league/table/",
+    "REST team search": "/api/v1/teams/?q=crown",
     "REST what if": "/api/v1/what-if/?home=crown-league-1&away=crown-league-2",
 }
 

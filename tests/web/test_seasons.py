@@ -42,7 +42,7 @@ class TestTheEndOfASeason:
         text = text_of(client.get(LEAGUE))
         assert "How the season may end" in text
         assert "10,000 simulated seasons · 122 matches left" in text
-        assert re.search(r"NO Northgate 10 40\.2 30–50 50 % 25 %", text)
+        assert re.search(r"NOR Northgate 10 40\.2 30–50 50 % 25 %", text)
         assert "by model 1 on data snapshot 1" in text
         assert page.count('class="strip"') == 3
         assert "most often place 1, in 50 of 100 seasons" in page
@@ -76,7 +76,13 @@ class TestTheEndOfASeason:
     def test_programs_get_the_same_numbers(self, client, ended):
         body = client.get(REST_END).json()
         assert (body["competition"]["slug"], body["season"]) == ("aldermark-crown-league", "2026-27")
-        assert body["clubs"][0]["team"] == {"slug": "northgate", "name": "Northgate"}
+        assert body["clubs"][0]["team"] == {
+            "slug": "northgate",
+            "name": "Northgate",
+            "display_name": "Northgate",
+            "code": "NOR",
+            "colours": [],
+        }
         assert body["clubs"][0]["chances"] == {"title": 0.5, "down": 0.25}
         assert body["clubs"][0]["places"] == [0.5, 0.25, 0.25]
         assert body["lines"][1] == {"name": "down", "places": 1, "from_end": True}

@@ -43,11 +43,16 @@ def competition(request: HttpRequest, slug: str) -> HttpResponse:
     latest = selectors.latest_of_season(season, page.now, limit=MATCHES_SHOWN) if season else []
     cards = selectors.cards([*coming, *latest], now=page.now)
     end = selectors.season_end(season) if season and coming else None
+    adjustments = list(matches.adjustments_of(season)) if season else []
     context = {
         "competition": found,
         "seasons": seasons,
         "season": season,
         "table": matches.league_table(season) if season else None,
+        "adjustments": adjustments,
+        "adjusted": {each.team_id for each in adjustments},
+        "awarded_results": matches.awarded_results_of(season) if season else [],
+        "awarded": matches.awarded_of(season) if season else [],
         "end": end,
         "end_rows": _end_rows(end) if end else [],
         "coming": cards[: len(coming)],

@@ -39,7 +39,7 @@ class TeamChoice:
     @property
     def shown(self) -> str:
         """The value of the field."""
-        return self.team.name if self.team else self.text
+        return self.team.display_name if self.team else self.text
 
 
 @read_only

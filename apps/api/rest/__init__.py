@@ -6,6 +6,7 @@ from apps.api.rest.forecasts import CompetitionViewSet, WhatIfViewSet
 from apps.api.rest.matches import MatchViewSet
 from apps.api.rest.parameters import QuerySerializer, WholeNumberField
 from apps.api.rest.problems import MEDIA_TYPE, Problem, exception_handler, is_api, problem, problem_response
+from apps.api.rest.search import TeamSearchViewSet
 from apps.api.rest.serializers import ProblemSerializer
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Problem",
     "ProblemSerializer",
     "QuerySerializer",
+    "TeamSearchViewSet",
     "WhatIfViewSet",
     "WholeNumberField",
     "exception_handler",

@@ -1,4 +1,4 @@
-"""REST of season forecasts and what-if matches."""
+"""REST of tables, season forecasts and what-if matches."""
 
 from __future__ import annotations
 
@@ -14,9 +14,14 @@ from apps.api import selectors, services
 from apps.api.rest.answers import BAD_INPUT
 from apps.api.rest.parameters import QuerySerializer, TextField, TrueFalseField
 from apps.api.rest.problems import MEDIA_TYPE, NoForecastProblem, NotFoundProblem, Problem
-from apps.api.rest.serializers import ProblemSerializer, SeasonForecastSerializer, WhatIfSerializer
+from apps.api.rest.serializers import (
+    ProblemSerializer,
+    SeasonForecastSerializer,
+    TableSerializer,
+    WhatIfSerializer,
+)
 from apps.matches import selectors as matches
-from apps.matches.models import Competition, Team
+from apps.matches.models import Competition, Season, Team
 from apps.ml import services as ml_services
 
 _NO_SLUG: Final = dict.fromkeys(("required", "blank"), "It must be the slug of a team.")
@@ -26,6 +31,17 @@ class SeasonForecastQuery(QuerySerializer):
     """Which season of a competition."""
 
     season = TextField(required=False, allow_blank=True, help_text="Such as 2026-27; the newest by default.")
+
+
+class TableQuery(QuerySerializer):
+    """Which season of a competition, and when."""
+
+    season = TextField(required=False, allow_blank=True, help_text="Such as 2023-24; the newest by default.")
+    as_of = serializers.DateTimeField(
+        required=False,
+        help_text="Facts known before this moment count; all by default.",
+        error_messages={"invalid": "It must be a moment such as 2024-02-01T00:00:00Z."},
+    )
 
 
 class WhatIfQuery(QuerySerializer):
@@ -43,7 +59,7 @@ class WhatIfQuery(QuerySerializer):
 
 
 class CompetitionViewSet(viewsets.ViewSet):
-    """Season forecasts of competitions."""
+    """Tables and season forecasts of competitions."""
 
     authentication_classes: list[Any] = []
 
@@ -64,21 +80,15 @@ class CompetitionViewSet(viewsets.ViewSet):
     )
     def season_forecast(self, request: Request, slug: str) -> Response:
         """Return the latest simulation of a season."""
-        label = SeasonForecastQuery.parse(request).get("season")
-        competition = Competition.objects.select_related("region").filter(slug=slug).first()
-        if competition is None:
-            raise NotFoundProblem("unknown-competition", f"There is no competition with the slug {slug[:160]}.")
-        seasons = matches.seasons(competition)
-        season = (seasons.filter(label=label) if label else seasons).first()
-        if season is None:
-            raise NotFoundProblem("unknown-season", f"{competition.name} has no such season.")
+        season = _season(slug, SeasonForecastQuery.parse(request).get("season"))
         end = selectors.season_end(season)
         if end is None:
             raise NoForecastProblem("This season has no simulation: it is over, a cup, or there is no champion yet.")
         forecast = end.forecast
         shape: dict[str, Any] = {
-            "competition": competition,
+            "competition": season.competition,
             "season": season.label,
+            "adjustments": matches.adjustments_of(season, forecast.as_of),
             "lines": end.lines,
             "clubs": [row | {"team": team} for team, row in end.clubs],
             "model": services.model_shape(forecast.version),
@@ -86,6 +96,35 @@ class CompetitionViewSet(viewsets.ViewSet):
         for name in ("simulations", "doubt", "played", "remaining", "undated", "is_whole", "data_snapshot", "as_of"):
             shape[name] = getattr(forecast, name)
         return Response(SeasonForecastSerializer(shape).data, headers={"Cache-Control": "no-cache"})
+
+    @extend_schema(
+        operation_id="table",
+        summary="The table of a season, now or as of a moment",
+        parameters=[
+            OpenApiParameter("slug", str, OpenApiParameter.PATH, description="Slug of the competition."),
+            TableQuery,
+        ],
+        responses={
+            200: TableSerializer,
+            **BAD_INPUT,
+            (404, MEDIA_TYPE): OpenApiResponse(ProblemSerializer, description="No such competition or season."),
+        },
+    )
+    def table(self, request: Request, slug: str) -> Response:
+        """Return the table of a season with its footnotes."""
+        query = TableQuery.parse(request)
+        season, as_of = _season(slug, query.get("season")), query.get("as_of")
+        shape = {
+            "competition": season.competition,
+            "season": season.label,
+            "as_of": as_of,
+            "standings": matches.league_table(season, as_of),
+            "adjustments": matches.adjustments_of(season, as_of),
+            "awarded_results": matches.awarded_results_of(season, as_of),
+            "awarded": matches.awarded_of(season, as_of),
+        }
+        serializer = TableSerializer(shape, context={"request": request})
+        return Response(serializer.data, headers={"Cache-Control": "no-cache"})
 
 
 class WhatIfViewSet(viewsets.ViewSet):
@@ -140,6 +179,18 @@ class WhatIfViewSet(viewsets.ViewSet):
             "notes": what_if.notes,
         }
         return Response(WhatIfSerializer(shape).data, headers={"Cache-Control": "no-store"})
+
+
+def _season(slug: str, label: str | None) -> Season:
+    """Return a season of a competition by its label, or the newest."""
+    competition = Competition.objects.select_related("region").filter(slug=slug).first()
+    if competition is None:
+        raise NotFoundProblem("unknown-competition", f"There is no competition with the slug {slug[:160]}.")
+    seasons = matches.seasons(competition)
+    season = (seasons.filter(label=label) if label else seasons).first()
+    if season is None:
+        raise NotFoundProblem("unknown-season", f"{competition.name} has no such season.")
+    return season
 
 
 def _team(slug: str) -> Team:

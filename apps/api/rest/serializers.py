@@ -5,7 +5,7 @@ from __future__ import annotations
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from apps.matches.models import Competition, Match, MatchStats, Team, World
+from apps.matches.models import AwardedResult, Competition, Match, MatchStats, PointsAdjustment, Team, World
 
 
 class CompetitionSerializer(serializers.ModelSerializer[Competition]):
@@ -22,9 +22,35 @@ class CompetitionSerializer(serializers.ModelSerializer[Competition]):
 class TeamSerializer(serializers.ModelSerializer[Team]):
     """A team of a match."""
 
+    name = serializers.CharField(help_text="As stored; it never changes.")
+    display_name = serializers.CharField(help_text="As pages show it.")
+    code = serializers.CharField(source="display_code", help_text="Three letters.")
+    colours = serializers.ListField(child=serializers.CharField(), help_text="Two, such as #da291c; or none.")
+
     class Meta:
         model = Team
-        fields = ["slug", "name"]
+        fields = ["slug", "name", "display_name", "code", "colours"]
+
+
+class FoundTeamSerializer(TeamSerializer):
+    """A team with its region and all its names."""
+
+    region = serializers.CharField(source="region.name")
+    other_names = serializers.SerializerMethodField(help_text="What people call it.")
+
+    class Meta(TeamSerializer.Meta):
+        fields = [*TeamSerializer.Meta.fields, "full_name", "other_names", "region"]
+
+    @extend_schema_field(serializers.ListField(child=serializers.CharField()))
+    def get_other_names(self, team: Team) -> list[str]:
+        """Return the common names one by one."""
+        return [name for name in team.other_names.split(" | ") if name]
+
+
+class FoundTeamsSerializer(serializers.Serializer[dict[str, object]]):
+    """The teams that a text names."""
+
+    results = FoundTeamSerializer(many=True, help_text="The best first, at most 20.")
 
 
 class MatchStatsSerializer(serializers.ModelSerializer[MatchStats]):
@@ -216,6 +242,59 @@ class WhatIfSerializer(PredictionSerializer):
     )
 
 
+class StandingSerializer(serializers.Serializer[dict[str, object]]):
+    """One line of a table."""
+
+    place = serializers.IntegerField()
+    team = TeamSerializer()
+    played = serializers.IntegerField()
+    won = serializers.IntegerField()
+    drawn = serializers.IntegerField()
+    lost = serializers.IntegerField()
+    goals_for = serializers.IntegerField()
+    goals_against = serializers.IntegerField()
+    goal_difference = serializers.IntegerField()
+    points = serializers.IntegerField(help_text="With what was taken or given.")
+
+
+class AdjustmentSerializer(serializers.ModelSerializer[PointsAdjustment]):
+    """A decision that changed the points of a club."""
+
+    team = TeamSerializer()
+    known_at = serializers.DateTimeField(help_text="From when on tables count it.")
+
+    class Meta:
+        model = PointsAdjustment
+        fields = ["team", "points", "decided_on", "known_at", "reason", "source"]
+
+
+class AwardedResultSerializer(serializers.ModelSerializer[AwardedResult]):
+    """A result that a league set in the place of what was played."""
+
+    home_team = TeamSerializer()
+    away_team = TeamSerializer()
+    known_at = serializers.DateTimeField(help_text="From when on tables count it.")
+
+    class Meta:
+        model = AwardedResult
+        fields = [
+            "home_team", "away_team", "played_on", "home_goals", "away_goals", "decided_on", "known_at", "reason",
+            "source",
+        ]  # fmt: skip
+
+
+class TableSerializer(serializers.Serializer[dict[str, object]]):
+    """The table of a season, with what is not in the results of its matches."""
+
+    competition = CompetitionSerializer()
+    season = serializers.CharField()
+    as_of = serializers.DateTimeField(allow_null=True, help_text="Facts known before it count; null for all.")
+    standings = StandingSerializer(many=True)
+    adjustments = AdjustmentSerializer(many=True, help_text="Points that were taken or given, oldest first.")
+    awarded_results = AwardedResultSerializer(many=True, help_text="Results that the league set; they count.")
+    awarded = MatchSerializer(many=True, help_text="Matches that a source reports as awarded, without a verdict here.")
+
+
 class TableLineSerializer(serializers.Serializer[dict[str, object]]):
     """A line of a table, such as the one above the relegation places."""
 
@@ -253,6 +332,7 @@ class SeasonForecastSerializer(serializers.Serializer[dict[str, object]]):
     is_whole = serializers.BooleanField(help_text="Whether the remaining matches complete the season.")
     lines = TableLineSerializer(many=True)
     clubs = ClubEndSerializer(many=True, help_text="The club with the most expected points first.")
+    adjustments = AdjustmentSerializer(many=True, help_text="Points taken or given so far, which are counted.")
     model = ModelSerializer()
     data_snapshot = serializers.IntegerField(help_text="Number of the data snapshot that the simulation uses.")
     as_of = serializers.DateTimeField(help_text="The forecast uses no fact that became known later.")

@@ -8,6 +8,7 @@ from typing import Final
 
 from apps.api import selectors
 from apps.matches import selectors as matches
+from apps.matches.clubs import plain
 from apps.matches.models import Match, Season, Team, World
 from apps.ml import services as ml_services
 
@@ -36,7 +37,7 @@ def find_team(text: str, world: World) -> tuple[Team | None, list[Team]]:
     if found is not None:
         return found, []
     candidates = matches.search_teams(text, world, limit=SUGGESTIONS)
-    exact = [team for team in candidates if team.name.casefold() == text.casefold()]
+    exact = [team for team in candidates if f"| {plain(text)} |" in team.search_text]
     return (exact[0], []) if len(exact) == 1 else (None, exact or candidates)
 
 
@@ -59,16 +60,14 @@ def what_if_match(
     for about, team in (("home", home_team), ("away", away_team)):
         newest = selectors.latest_league_match(team)
         if newest is None:
-            raise ml_services.WhatIfRefusedError(
-                "no-league", about, f"{team.name} plays in no league that SPAI follows."
-            )
+            raise ml_services.WhatIfRefusedError("no-league", about, f"{team} plays in no league that SPAI follows.")
         leagues.append(newest)
     worlds = {match.season.competition.world for match in leagues}
     if len(worlds) > 1:
         raise ml_services.WhatIfRefusedError(
             "two-worlds",
             "away",
-            f"{home_team.name} and {away_team.name} belong to different worlds: one of them is simulated.",
+            f"{home_team} and {away_team} belong to different worlds: one of them is simulated.",
         )
     seasons = selectors.newest_seasons(match.season.competition_id for match in leagues)
     season = next((each for each in seasons if each.competition.slug == competition), None)
@@ -90,7 +89,7 @@ def what_if_match(
 
 def _notes(home_team: Team, away_team: Team, leagues: list[Match], now: datetime) -> list[str]:
     notes = [
-        f"{team.name} has played no league match since {match.kickoff_at:%B %Y}: its rating dates from then."
+        f"{team} has played no league match since {match.kickoff_at:%B %Y}: its rating dates from then."
         for team, match in zip((home_team, away_team), leagues, strict=True)
         if match.kickoff_at < now - INACTIVE_AFTER
     ]

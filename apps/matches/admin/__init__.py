@@ -1,6 +1,6 @@
 """The admin's view of matches: facts are read-only, names are reviewed, disputes are decided."""
 
-from apps.matches.admin import disputes, matches, names
+from apps.matches.admin import disputes, league_decisions, matches, names
 from apps.matches.admin.facts import FactAdmin, FactInline, OfferingAdmin, ReasonForm, WorldFilter, number_of
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "ReasonForm",
     "WorldFilter",
     "disputes",
+    "league_decisions",
     "matches",
     "names",
     "number_of",

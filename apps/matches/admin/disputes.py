@@ -24,8 +24,8 @@ def match_link(match: Match) -> str:
     return format_html(
         '<a class="spai-link" href="{}">{} – {}, {}</a>',
         address,
-        match.home_team.name,
-        match.away_team.name,
+        match.home_team,
+        match.away_team,
         f"{match.kickoff_at:%Y-%m-%d}",
     )
 

@@ -13,7 +13,12 @@ from django.utils import timezone
 from django_htmx.http import HttpResponseClientRedirect
 from unfold.admin import StackedInline
 from unfold.decorators import action, display
-from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget
+from unfold.widgets import (
+    UnfoldAdminDateWidget,
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+)
 
 from apps.matches import services
 from apps.matches.admin.facts import (
@@ -25,6 +30,7 @@ from apps.matches.admin.facts import (
     WorldFilter,
     number_of,
 )
+from apps.matches.clubs import plain
 from apps.matches.models import (
     Absence,
     Competition,
@@ -126,6 +132,23 @@ class ResultForm(ReasonForm):
     field_order = ("home_goals", "away_goals", "status", "reason")
 
 
+class AwardedResultForm(ReasonForm):
+    """A result that a league set, and why."""
+
+    home_goals = forms.IntegerField(
+        min_value=0, max_value=GOALS_LIMIT, help_text="As the table counts them.", widget=UnfoldAdminIntegerFieldWidget
+    )
+    away_goals = forms.IntegerField(min_value=0, max_value=GOALS_LIMIT, widget=UnfoldAdminIntegerFieldWidget)
+    decided_on = forms.DateField(
+        help_text="The day on which it was published; tables count it from the next day on.",
+        widget=UnfoldAdminDateWidget,
+    )
+    source = forms.CharField(
+        max_length=400, help_text="Who published it, or an address.", widget=UnfoldAdminTextInputWidget
+    )
+    field_order = ("home_goals", "away_goals", "decided_on", "reason", "source")
+
+
 @admin.register(Match)
 class MatchAdmin(CorrectingAdmin):
     """Matches with everything that is known of them."""
@@ -147,7 +170,7 @@ class MatchAdmin(CorrectingAdmin):
         MatchChangeInline,
     )
     readonly_fields = ("shown_odds",)
-    actions_detail = ("correct",)
+    actions_detail = ("correct", "record_awarded_result")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Match]:
         """Bring the competitions along, each once for the whole list."""
@@ -158,8 +181,8 @@ class MatchAdmin(CorrectingAdmin):
         self, request: HttpRequest, queryset: QuerySet[Match], search_term: str
     ) -> tuple[QuerySet[Match], bool]:
         """Find matches by the names of their teams: the teams first, then by index the matches of these."""
-        for word in search_term.split():
-            teams = list(Team.objects.filter(name__icontains=readable(word)).values_list("pk", flat=True))
+        for word in plain(readable(search_term)).split():
+            teams = list(Team.objects.filter(search_text__contains=word).values_list("pk", flat=True))
             queryset = queryset.filter(Q(home_team__in=teams) | Q(away_team__in=teams))
         return queryset, False
 
@@ -196,9 +219,41 @@ class MatchAdmin(CorrectingAdmin):
             messages.success(request, "The result is corrected; the list of corrections can take it back.")
         return HttpResponseClientRedirect(reverse("admin:matches_match_change", args=[object_id]))
 
+    def has_record_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return bool(request.user.has_perm("matches.add_awardedresult"))
+
+    def offers_record_awarded_result(self, row_id: int) -> bool:
+        return self.offers_correct(row_id)
+
+    @action(
+        description="Record a verdict",
+        icon="gavel",
+        permissions=["record"],
+        dialog={
+            "title": "Record a verdict",
+            "description": "The table counts the goals that the league set; the stored result stays what was played, "
+            "and models learn from it.",
+            "form_class": AwardedResultForm,
+            "form_submit_text": "Record",
+        },
+    )
+    def record_awarded_result(self, request: HttpRequest, form: AwardedResultForm, object_id: str) -> HttpResponse:
+        try:
+            verdict = services.record_awarded_result(
+                match_id=number_of(object_id),
+                **{name: form.cleaned_data[name] for name in AwardedResultForm.field_order},
+                by=request.user.get_username(),
+                now=timezone.now(),
+            )
+        except services.DecisionRefusedError as refusal:
+            messages.error(request, f"Nothing was changed: {refusal}.")
+            return HttpResponseClientRedirect(reverse("admin:matches_match_change", args=[object_id]))
+        messages.success(request, "The verdict is recorded. You can take it back on this page.")
+        return HttpResponseClientRedirect(reverse("admin:matches_awardedresult_change", args=[verdict.pk]))
+
     @display(description="match")
     def shown_teams(self, match: Match) -> str:
-        return f"{match.home_team.name} – {match.away_team.name}"
+        return f"{match.home_team} – {match.away_team}"
 
     @display(description="score")
     def shown_score(self, match: Match) -> str:

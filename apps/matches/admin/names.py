@@ -54,12 +54,20 @@ class TeamAliasInline(FactInline):
 class TeamAdmin(FactAdmin):
     """Clubs and their names."""
 
-    list_display = ("name", "region", "slug")
+    list_display = ("display_name", "name", "display_code", "region", "slug")
     list_filter = ("region",)
     list_select_related = ("region",)
-    search_fields = ("name", "slug", "aliases__name")
+    search_fields = ("name",)
+    search_help_text = "Full, short and common names, and names in sources; accents and case do not matter."
     ordering = ("name",)
     inlines = (TeamAliasInline,)
+    exclude = ("search_text",)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Team], search_term: str
+    ) -> tuple[QuerySet[Team], bool]:
+        """Find teams as the search of the site does."""
+        return queryset.filter(selectors.named(search_term)) if search_term.strip() else queryset, False
 
 
 class ReviewFilter(TwoStatesFilter):

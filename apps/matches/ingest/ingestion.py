@@ -27,12 +27,13 @@ from apps.matches.ingest.identification import Identifier
 from apps.matches.ingest.items import Rejected, Resolved
 from apps.matches.ingest.names import Aliases, Names
 from apps.matches.ingest.reconciliation import reconcile
+from apps.matches.ingest.reference import store_known_decisions
 from apps.matches.ingest.report import BatchOutcome, IngestReport, RecordOutcome, Refusal, describe
 from apps.matches.ingest.rounds import next_round
 from apps.matches.ingest.stored import load_stored
 from apps.matches.ingest.validation import validate
 from apps.matches.ingest.writing import Writer
-from apps.matches.models import Ingest
+from apps.matches.models import Ingest, World
 from apps.matches.records import CompetitionKey, MatchRecord
 
 BATCH: Final = 10_000
@@ -244,6 +245,8 @@ class Ingestion:
             {"record": refusal.record, "reason": refusal.reason} for refusal in report.refusals[:REFUSALS_KEPT]
         ]
         self._row.changed_facts = report.changed_facts
+        if report.changed_facts and self._row.world == World.REAL:
+            store_known_decisions(now=self.now)
         self._row.finished_at = self.now + timedelta(seconds=time.perf_counter() - self._began)
         self._row.save()
         self._writer.close()

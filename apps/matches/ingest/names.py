@@ -7,6 +7,7 @@ from datetime import datetime
 
 from django.utils.text import slugify
 
+from apps.matches.clubs import club_of
 from apps.matches.ingest.items import Rejected, Resolved, Validated
 from apps.matches.models import Competition, Region, Season, Stage, Team, TeamAlias, World
 from apps.matches.records import CompetitionKey
@@ -211,7 +212,9 @@ class Names:
             self._slugs = set(Team.objects.values_list("slug", flat=True))
         slug = _free_slug(name, self._slugs, wider=f"{name} {region}")
         self._slugs.add(slug)
-        team = Team.objects.create(region_id=self._region(region), name=name, slug=slug)
+        team = Team.objects.create(
+            region_id=self._region(region), name=name, slug=slug, **club_of(region, name)._asdict()
+        )
         self._teams[region, name] = team
         return team
 

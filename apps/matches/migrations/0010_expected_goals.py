@@ -5,34 +5,49 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('matches', '0008_kickoff_source'),
+        ("matches", "0009_names_and_league_decisions"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='matchstats',
-            name='away_xg',
-            field=models.FloatField(null=True, verbose_name='away xG'),
+            model_name="matchstats",
+            name="away_xg",
+            field=models.FloatField(null=True, verbose_name="away xG"),
         ),
         migrations.AddField(
-            model_name='matchstats',
-            name='home_xg',
-            field=models.FloatField(help_text='Expected goals.', null=True, verbose_name='home xG'),
+            model_name="matchstats",
+            name="home_xg",
+            field=models.FloatField(help_text="Expected goals.", null=True, verbose_name="home xG"),
         ),
         migrations.CreateModel(
-            name='SquadValue',
+            name="SquadValue",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('source', models.CharField(max_length=40)),
-                ('known_on', models.DateField(help_text='Day of the estimate; a forecast may use it from then on, no earlier.')),
-                ('value_eur', models.PositiveBigIntegerField(verbose_name='value in euros')),
-                ('squad_size', models.PositiveSmallIntegerField(help_text='Players that were counted.', null=True)),
-                ('team', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='squad_values', to='matches.team')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("source", models.CharField(max_length=40)),
+                (
+                    "known_on",
+                    models.DateField(help_text="Day of the estimate; a forecast may use it from then on, no earlier."),
+                ),
+                ("value_eur", models.PositiveBigIntegerField(verbose_name="value in euros")),
+                ("squad_size", models.PositiveSmallIntegerField(help_text="Players that were counted.", null=True)),
+                (
+                    "team",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="squad_values",
+                        to="matches.team",
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('team', 'source', 'known_on'), name='squad_value_team_source_day_unique'), models.CheckConstraint(condition=models.Q(('value_eur__gt', 0)), name='squad_value_positive')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("team", "source", "known_on"), name="squad_value_team_source_day_unique"
+                    ),
+                    models.CheckConstraint(condition=models.Q(("value_eur__gt", 0)), name="squad_value_positive"),
+                ],
             },
         ),
     ]

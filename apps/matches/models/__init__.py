@@ -9,6 +9,7 @@ from apps.matches.models.choices import choices_of
 from apps.matches.models.competitions import Competition, Region, Season, Stage
 from apps.matches.models.decisions import Contradiction, Correction, TeamMerge
 from apps.matches.models.feed import Event, Ingest
+from apps.matches.models.league_decisions import AwardedResult, LeagueDecision, PointsAdjustment
 from apps.matches.models.match_data import Absence, Incident, Lineup, MatchStats, Odds, Player
 from apps.matches.models.matches import Match, MatchChange, MatchRef
 from apps.matches.models.teams import SquadValue, Team, TeamAlias
@@ -16,12 +17,14 @@ from apps.matches.models.worlds import World
 
 __all__ = [
     "Absence",
+    "AwardedResult",
     "Competition",
     "Contradiction",
     "Correction",
     "Event",
     "Incident",
     "Ingest",
+    "LeagueDecision",
     "Lineup",
     "Match",
     "MatchChange",
@@ -29,6 +32,7 @@ __all__ = [
     "MatchStats",
     "Odds",
     "Player",
+    "PointsAdjustment",
     "Region",
     "Season",
     "SquadValue",

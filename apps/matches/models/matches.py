@@ -146,6 +146,11 @@ class Match(models.Model):
         return self.status == self.Status.FINISHED and self.home_goals is not None
 
     @property
+    def counts_in_table(self) -> bool:
+        """True when its goals count in the table: it was played to its end, or awarded by verdict."""
+        return self.status in (self.Status.FINISHED, self.Status.AWARDED) and self.home_goals is not None
+
+    @property
     def outcome(self) -> int | None:
         """0 home win, 1 draw, 2 away win; None without a result."""
         if not self.has_result or self.home_goals is None or self.away_goals is None:

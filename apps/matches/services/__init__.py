@@ -1,4 +1,4 @@
-"""What operators decide: corrections of results, merges of teams, reviews of names; and squad values they import."""
+"""What operators decide: corrections, decisions of leagues, merges of teams, reviews of names; and squad values."""
 
 from apps.matches.services.corrections import (
     CorrectionRefusedError,
@@ -7,22 +7,36 @@ from apps.matches.services.corrections import (
     undo_correction,
     undo_correction_obstacle,
 )
+from apps.matches.services.league_decisions import (
+    DecisionRefusedError,
+    ReferenceReport,
+    load_reference_data,
+    record_adjustment,
+    record_awarded_result,
+    undo_league_decision,
+)
 from apps.matches.services.merges import MergeRefusedError, merge_teams, plan_merge, undo_merge, undo_merge_obstacle
 from apps.matches.services.review import confirm_aliases
 from apps.matches.services.squad_values import SquadValueReport, store_squad_values
 
 __all__ = [
     "CorrectionRefusedError",
+    "DecisionRefusedError",
     "MergeRefusedError",
+    "ReferenceReport",
     "SquadValueReport",
     "accept_contradiction",
     "confirm_aliases",
     "correct_result",
+    "load_reference_data",
     "merge_teams",
     "plan_merge",
+    "record_adjustment",
+    "record_awarded_result",
     "store_squad_values",
     "undo_correction",
     "undo_correction_obstacle",
+    "undo_league_decision",
     "undo_merge",
     "undo_merge_obstacle",
 ]

@@ -8,15 +8,26 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from apps.matches.clubs import club_of
 from apps.matches.ingest import tables
 from apps.matches.ingest.changes import keep_history, publish_matches
 from apps.matches.ingest.contradictions import Contradictions, SourceResult
 from apps.matches.ingest.formats import SeasonFormats
 from apps.matches.ingest.identity import Doubt, identify
 from apps.matches.ingest.rows import COLUMNS, GOALS, ContradictionError, MatchRow, merge
-from apps.matches.models import Competition, Match, MatchRef, Season, SquadValue, Team, TeamAlias, TeamMerge, World
+from apps.matches.models import (
+    Competition,
+    Match,
+    MatchRef,
+    Season,
+    SquadValue,
+    Team,
+    TeamAlias,
+    TeamMerge,
+    World,
+)
 from apps.matches.records import CompetitionKey, KickoffPrecision, MatchRecord, MatchStatus
 from apps.matches.services import joins
 from apps.matches.services.decisions import checked_reason, operator_ingest
@@ -27,6 +38,10 @@ NAMED: Final = 3
 """Matches that a refusal names at most."""
 
 _DATETIMES: Final = ("kickoff_at", "finished_at", "known_at")
+
+
+DECISIONS: Final = {"adjustments": "team", "home_awarded_results": "home_team", "away_awarded_results": "away_team"}
+"""How decisions of leagues name a team: the relation and the field."""
 
 
 class MergeRefusedError(Exception):
@@ -146,6 +161,9 @@ def merge_teams(*, team_id: int, into_id: int, by: str, reason: str, now: dateti
         kept: dict[str, Any] = {
             "team": {"id": plan.team.pk, "name": plan.team.name, "slug": plan.team.slug},
             "aliases": list(plan.team.aliases.values_list("pk", flat=True)),
+            "decisions": {
+                name: list(rows.values_list("pk", flat=True)) for name, rows in _decisions(plan.team).items()
+            },
             "waiting": list(plan.team.aliases.filter(reviewed_at__isnull=True).values_list("pk", flat=True)),
             "matches": [
                 {"before": dict(zip(columns, before, strict=True)), "after": _identity(row)}
@@ -160,6 +178,8 @@ def merge_teams(*, team_id: int, into_id: int, by: str, reason: str, now: dateti
         tables.update_matches([row for row in changed if row.id not in survivors], ingest_id=ingest.pk, now=now)
         kept["after"] = joins.snapshot(sorted(survivors))
         kept["operator_alias"] = _pass_names(plan, now=now)
+        for relation, rows in _decisions(plan.team).items():
+            rows.update(**{DECISIONS[relation]: plan.into})
         kept |= _pass_squad_values(plan.team, plan.into)
         plan.team.delete()
         publish_matches(changed, now=now)
@@ -200,7 +220,15 @@ def undo_merge(*, merge_id: int, by: str, reason: str, now: datetime) -> TeamMer
         done.refresh_from_db()
         into = _undoable(done)
         kept = done.moved
-        team = Team.objects.create(pk=kept["team"]["id"], region=done.region, name=done.name, slug=kept["team"]["slug"])
+        team = Team.objects.create(
+            pk=kept["team"]["id"],
+            region=done.region,
+            name=done.name,
+            slug=kept["team"]["slug"],
+            **club_of(done.region.name, done.name)._asdict(),
+        )
+        for relation, ids in kept.get("decisions", {}).items():
+            _decisions(into)[relation].filter(pk__in=ids).update(**{DECISIONS[relation]: team})
         since = _came_since(done, into)
         names = Q(pk__in=kept["aliases"]) | Q(
             team=into, region=done.region, name=done.name, created_at__gt=done.merged_at
@@ -252,6 +280,9 @@ def _refuse_strangers(team: Team, into: Team) -> None:
     )
     if met is not None:
         raise MergeRefusedError(f"they met each other on {met.kickoff_at:%Y-%m-%d}, so they are two clubs")
+    days = (set(each.adjustments.filter(undone_at=None).values_list("season", "decided_on")) for each in (team, into))
+    if set.intersection(*days):
+        raise MergeRefusedError("both have a decision on their points of the same day; take one of them back first")
     for relation in Team._meta.related_objects:
         model = relation.related_model
         assert not isinstance(model, str)
@@ -259,6 +290,11 @@ def _refuse_strangers(team: Team, into: Team) -> None:
             continue
         if model._base_manager.filter(**{relation.field.attname: team.pk}).exists():
             raise MergeRefusedError(f"{model._meta.verbose_name_plural} refer to {team}, which would be no more")
+
+
+def _decisions(team: Team) -> dict[str, QuerySet[Any]]:
+    """Return the decisions of leagues that name a team, by relation."""
+    return {relation: getattr(team, relation).all() for relation in DECISIONS}
 
 
 def _world(team: Team, into: Team) -> World:

@@ -108,6 +108,7 @@ def main(root: Path = Path()) -> None:
     lineups = files.read_frame(root / files.LINEUPS)
     keys = described.assign(outcome=outcomes(described))[KEYS.names]
     state = FeatureState.new(params["features"], [name for name in FAMILIES if name not in MARKET])
+    state.adjust(files.read_frame(root / files.ADJUSTMENTS))
 
     def fixtures() -> Iterable[FeatureBlock]:
         # Serialized before fixtures are described, because that may refit ratings up to the time of the fixtures.

@@ -69,7 +69,7 @@ class FinishedRun:
         run = params.pop("run", None) or {}
         manifest = files.RawManifest.read(root)
         hashes = {
-            "data_sha256": files.sha256(root / files.MATCHES, root / files.ODDS, root / files.LINEUPS),
+            "data_sha256": files.sha256(*(root / path for path in files.RAW)),
             "params_sha256": params_sha256(params, manifest.profile),
             "sources_sha256": sources_sha256(),
         }

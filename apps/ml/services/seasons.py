@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -15,7 +15,7 @@ from django.db.models import OuterRef, Q, Subquery
 
 from apps.matches.locks import Lock, try_lock
 from apps.matches.models import Match, Season, Team, World
-from apps.matches.selectors import PLAY_OFF_STAGE
+from apps.matches.selectors import PLAY_OFF_STAGE, awarded_results_of, deductions_of, goals_in_table, league_table
 from apps.matches.standings import points_for_win, rule_of
 from apps.ml import metrics, serving
 from apps.ml.models import SeasonForecast
@@ -58,7 +58,7 @@ class Calendar:
     """The matches of a season's table."""
 
     teams: list[Team]  # in the order of their names
-    results: list[Match]
+    results: list[Match]  # whose goals count in the table, verdicts included
     fixtures: list[Match]  # still to be played
     undated: list[Match]  # have to be played, but no source has listed them; not stored
     is_whole: bool  # whether these are all matches to the end of the season
@@ -132,10 +132,12 @@ def _simulated(season: Season, served: serving.ServedModel, *, now: datetime) ->
     p, expected = _forecast(calendar, served, now=now)
     number = {team.pk: club for club, team in enumerate(calendar.teams)}
     region = season.competition.region.name
+    verdicts = list(awarded_results_of(season))
     played = [
-        (number[match.home_team_id], number[match.away_team_id], match.home_goals, match.away_goals)
+        (number[match.home_team_id], number[match.away_team_id], *(goals_in_table(match, verdicts) or ()))
         for match in calendar.results
     ]
+    taken = deductions_of(season)
     outcome = season_simulation.simulate(
         clubs=len(calendar.teams),
         played=np.array(played, dtype=np.int64).reshape(-1, 4),
@@ -146,6 +148,7 @@ def _simulated(season: Season, served: serving.ServedModel, *, now: datetime) ->
         doubt=params["doubt"],
         rule=rule_of(region),
         win=points_for_win(region, season.label),
+        deductions=np.array([taken[team.pk] for team in calendar.teams]),
         simulations=params["simulations"],
         seed=season.pk * 1_000_003 + served.data_snapshot,
     )
@@ -171,11 +174,12 @@ def _calendar(season: Season) -> Calendar:
         .select_related("home_team", "away_team")
         .order_by("kickoff_at", "id")
     )
-    results = [match for match in matches if match.has_result]
-    fixtures = [match for match in matches if match.status in TO_PLAY and not match.has_result]
+    verdicts = list(awarded_results_of(season))
+    results = [match for match in matches if goals_in_table(match, verdicts) is not None]
+    fixtures = [match for match in matches if match.status in TO_PLAY and match not in results]
     counted = [*results, *fixtures]
     teams = {team.pk: team for match in counted for team in (match.home_team, match.away_team)}
-    ordered = sorted(teams.values(), key=lambda team: team.name)
+    ordered = sorted(teams.values(), key=lambda team: team.display_name)
     met = Counter((match.home_team_id, match.away_team_id) for match in counted)
     missing = [(home, away) for home in ordered for away in ordered if home != away and (home.pk, away.pk) not in met]
     before = _met_before(season)
@@ -257,7 +261,7 @@ def _table(season: Season, calendar: Calendar, outcome: SeasonOutcome) -> dict[s
     """Return the forecast as JSON, the club with the most expected points first."""
     lines = [line for line in _lines(season) if line["places"] < len(calendar.teams)]
     chances = {line["name"]: (outcome.below if line["from_end"] else outcome.within)(line["places"]) for line in lines}
-    won = _points(season, calendar.results)
+    won = {line.team.pk: line.points for line in league_table(season)}
     order = np.lexsort((np.arange(len(calendar.teams)), -outcome.points))
     return {
         "lines": lines,
@@ -274,13 +278,3 @@ def _table(season: Season, calendar: Calendar, outcome: SeasonOutcome) -> dict[s
             for club in order.tolist()
         ],
     }
-
-
-def _points(season: Season, results: Sequence[Match]) -> Counter[int]:
-    """Return the points of each team so far."""
-    win = points_for_win(season.competition.region.name, season.label)
-    points: Counter[int] = Counter()
-    for match in results:
-        points[match.home_team_id] += (win, 1, 0)[match.outcome or 0]
-        points[match.away_team_id] += (0, 1, win)[match.outcome or 0]
-    return points

@@ -41,7 +41,7 @@ def hypothetical_match(
         When a team would meet itself, or the day is over or too far away.
     """
     if home_team == away_team:
-        raise WhatIfRefusedError("same-team", "away", f"{home_team.name} cannot meet itself. Choose two teams.")
+        raise WhatIfRefusedError("same-team", "away", f"{home_team} cannot meet itself. Choose two teams.")
     if day < now.astimezone(UTC).date():
         raise WhatIfRefusedError("past", "date", "This day is over. Forecasts of past matches are on their pages.")
     kickoff_at = max(datetime.combine(day, USUAL_KICKOFF, tzinfo=UTC), now + LEAST_NOTICE)

@@ -4,15 +4,23 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('scraping', '0005_plain_names'),
+        ("scraping", "0005_plain_names"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='source',
-            name='reader',
-            field=models.CharField(choices=[('whoscored', 'Whoscored'), ('football-data', 'Football Data'), ('openfootball', 'Openfootball'), ('understat', 'Understat')], help_text='Format of its pages: which parser reads them.', max_length=16),
+            model_name="source",
+            name="reader",
+            field=models.CharField(
+                choices=[
+                    ("whoscored", "Whoscored"),
+                    ("football-data", "Football Data"),
+                    ("openfootball", "Openfootball"),
+                    ("understat", "Understat"),
+                ],
+                help_text="Format of its pages: which parser reads them.",
+                max_length=16,
+            ),
         ),
     ]

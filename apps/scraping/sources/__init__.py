@@ -23,7 +23,9 @@ from apps.scraping.sources.openfootball import Openfootball, OpenfootballSite
 from apps.scraping.sources.understat import Understat, UnderstatSite
 from apps.scraping.sources.whoscored import WhoScored
 
-SOURCES: Final[dict[str, FileReader]] = {source.name: source for source in (FootballData(), Openfootball(), Understat())}
+SOURCES: Final[dict[str, FileReader]] = {
+    source.name: source for source in (FootballData(), Openfootball(), Understat())
+}
 """Readers of imported files by the name of their source."""
 
 __all__ = [

@@ -67,7 +67,12 @@ def _value(row: Mapping[str, str | None], columns: Mapping[str, str], *, line: i
             raise ValueError(f"division {division!r} is unknown")
         region = DIVISIONS[division].region
     return SquadValueRecord(
-        line, region, team, known_on, _whole(value, "value", "euros"), _whole(size, "squad", "players") if size else None
+        line,
+        region,
+        team,
+        known_on,
+        _whole(value, "value", "euros"),
+        _whole(size, "squad", "players") if size else None,
     )
 
 

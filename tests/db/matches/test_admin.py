@@ -13,6 +13,7 @@ from django.utils import timezone
 from apps.matches.admin import FactAdmin, facts
 from apps.matches.models import (
     Absence,
+    AwardedResult,
     Contradiction,
     Correction,
     Event,
@@ -22,6 +23,7 @@ from apps.matches.models import (
     MatchChange,
     MatchRef,
     Player,
+    PointsAdjustment,
     Team,
     TeamAlias,
     TeamMerge,
@@ -54,6 +56,12 @@ def a_bit_of_everything():
     Correction.objects.create(
         match=match, ingest=match.ingest, before=result, after=result, decided_by="ann", reason="seen",
         decided_at=timezone.now(),
+    )  # fmt: skip
+    decision = {"decided_on": match.kickoff_at.date(), "reason": "seen", "source": "x", "recorded_at": match.kickoff_at}
+    PointsAdjustment.objects.create(season=match.season, team=match.home_team, points=-3, **decision)
+    AwardedResult.objects.create(
+        season=match.season, home_team=match.home_team, away_team=match.away_team,
+        played_on=match.kickoff_at.date(), home_goals=0, away_goals=3, **decision,
     )  # fmt: skip
     TeamMerge.objects.create(
         name="Arsenal FC", region=match.home_team.region, into=match.home_team, into_name="Arsenal",

@@ -13,10 +13,20 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from apps.matches.models import Absence, Lineup, Match, MatchChange, MatchStats, Player, World
+from apps.matches.models import (
+    Absence,
+    AwardedResult,
+    Lineup,
+    Match,
+    MatchChange,
+    MatchStats,
+    Player,
+    PointsAdjustment,
+    World,
+)
 from apps.matches.selectors import data_snapshot
 from apps.ml import dataset
-from apps.ml.forecasting.features.schema import LINEUPS, MATCHES, ODDS
+from apps.ml.forecasting.features.schema import ADJUSTMENTS, LINEUPS, MATCHES, ODDS
 from apps.ml.pipeline import files
 from tests.factories import (
     CompetitionFactory,
@@ -213,6 +223,51 @@ def test_line_ups_of_fixtures_and_of_results_are_those_that_serving_asks_for(wor
     between = dataset.lineups_between(World.REAL, after=None, before=AS_OF)
     assert set(between["match_id"]) == {world["known"].pk}
     assert dataset.lineups_between(World.REAL, after=world["known"].known_at, before=AS_OF).empty
+
+
+def test_decisions_and_verdicts_are_exported_from_the_day_they_were_known(world, season):
+    match = world["known"]
+    for days, points in ((-9, -10), (-2, 4), (-1, -2)):
+        decision = {"points": points, "decided_on": (AS_OF + days * DAY).date(), "reason": "r", "source": "s"}
+        PointsAdjustment.objects.create(season=season, team=match.home_team, recorded_at=AS_OF, **decision)
+    PointsAdjustment.objects.filter(points=-10).update(undone_at=AS_OF, undone_by="ann", undo_reason="r")
+    Match.objects.filter(pk=match.pk).update(status="awarded", home_goals=0, away_goals=3)
+    # This one was stored as a verdict later than the export looks.
+    late = world["just known"]
+    Match.objects.filter(pk=late.pk).update(status="awarded")
+    changed(late, AS_OF + HOUR, {"status": "finished"}, {"status": "awarded"})
+    table = dataset.export(World.REAL, as_of=AS_OF).adjustments
+    assert table.schema == ADJUSTMENTS
+    rows = table.to_pandas().drop(columns="season_id").to_dict("list")
+    assert rows == {
+        "team_id": [match.home_team_id, match.home_team_id, match.away_team_id],
+        "known_at": [pd.Timestamp(moment) for moment in (match.known_at, AS_OF - DAY, match.known_at)],
+        "points": [0, 4, 3],
+        "played": [1, 0, 1],
+        "difference": [-3, 0, 3],
+        "scored": [0, 0, 3],
+    }
+
+
+def test_a_verdict_is_exported_as_what_it_adds_to_what_was_played(world, season):
+    match = world["known"]
+    Match.objects.filter(pk=match.pk).update(home_goals=1, away_goals=1)
+    verdict = AwardedResult.objects.create(
+        season=season, home_team=match.home_team, away_team=match.away_team, played_on=match.kickoff_at.date(),
+        home_goals=3, away_goals=0, decided_on=(AS_OF - 5 * DAY).date(), reason="r", source="s", recorded_at=AS_OF,
+    )  # fmt: skip
+    rows = dataset.export(World.REAL, as_of=AS_OF).adjustments.to_pandas()
+    by_team = {row["team_id"]: row for row in rows.to_dict("records")}
+    home, away = by_team[match.home_team_id], by_team[match.away_team_id]
+    assert [home[name] for name in ("points", "played", "difference", "scored")] == [2, 0, 3, 2]
+    assert [away[name] for name in ("points", "played", "difference", "scored")] == [-1, 0, -3, -1]
+    assert home["known_at"] == pd.Timestamp(verdict.known_at)
+    # Of an abandoned match a state observes nothing.
+    Match.objects.filter(pk=match.pk).update(status="abandoned")
+    rows = dataset.export(World.REAL, as_of=AS_OF).adjustments.to_pandas()
+    added = rows[["points", "played", "difference", "scored"]].to_numpy().tolist()
+    assert sorted(added) == [[0, 1, -3, 0], [3, 1, 3, 3]]
+    assert dataset.export(World.REAL, as_of=AS_OF - 4 * DAY).adjustments.num_rows == 0
 
 
 def test_an_export_that_met_an_ingest_begins_anew(world, monkeypatch):

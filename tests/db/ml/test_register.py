@@ -101,7 +101,7 @@ def test_a_version_is_registered_with_its_files_and_its_origin(built):
     metrics = files.read_json(built / files.METRICS)
     assert (version.world, version.estimator, version.profile) == ("sandbox", metrics["best"], "smoke")
     assert (version.as_of, version.data_snapshot, version.metrics) == (AS_OF, 7, metrics)
-    assert version.data_sha256 == files.sha256(*(built / path for path in (files.MATCHES, files.ODDS, files.LINEUPS)))
+    assert version.data_sha256 == files.sha256(*(built / path for path in files.RAW))
     assert version.rows > 1000
     assert version.bundle_sha256 == hashlib.sha256(bytes(version.bundle)).hexdigest()
     assert [gate["name"] for gate in version.gates][-1] == "golden rows"

@@ -12,6 +12,7 @@ from django.urls import reverse
 from apps.matches import selectors as match_selectors
 from apps.matches.ingest import ingest
 from apps.matches.models import Match, Season, World
+from apps.matches.services import record_adjustment
 from apps.ml import dataset, selectors, services, serving
 from apps.ml.models import SeasonForecast
 
@@ -83,6 +84,26 @@ def test_a_champion_that_comes_back_simulates_again_though_no_fact_changed(simul
         shown = selectors.season_forecast(season)
         assert (shown.version_id, shown.as_of) == (champion.pk, later)
         assert season.forecasts.filter(version=champion).count() == 1
+
+
+def test_points_that_were_taken_and_verdicts_count_in_the_end_of_a_season(simulated, now):
+    row = SeasonForecast.objects.select_related("season").first()
+    first, second = row.table["clubs"][0], row.table["clubs"][-1]
+    record_adjustment(
+        season_id=row.season_id, team_id=first["team"], points=-12, decided_on=now.date(), reason="r", source="s",
+        by="ann", now=now,
+    )  # fmt: skip
+    played = Match.objects.filter(season=row.season, home_goals__isnull=False).exclude(home_team=first["team"])
+    won = played.filter(away_team=second["team"]).first()
+    Match.objects.filter(pk=won.pk).update(status="awarded", home_goals=0, away_goals=3)
+    services.simulate_due(now=now + timedelta(hours=1))
+    after = selectors.season_forecast(row.season)
+    clubs = {club["team"]: club for club in after.table["clubs"]}
+    assert clubs[first["team"]]["points"] == first["points"] - 12
+    assert clubs[first["team"]]["expected"] == pytest.approx(first["expected"] - 12, abs=2)
+    assert after.played + after.remaining == 132
+    table = {line.team.pk: line.points for line in match_selectors.league_table(row.season)}
+    assert {team: club["points"] for team, club in clubs.items()} == table
 
 
 def test_without_a_champion_or_with_a_broken_one_nothing_is_simulated(stored, make_version, now):

@@ -211,3 +211,33 @@ def test_champions_of_real_seasons_are_known():
         table = league_table(season)
         assert [(row.team.name, row.points, row.goal_difference) for row in table[:3]] == expected
         assert len(table) == (18 if division == "D1" else 20)
+
+
+@pytest.mark.real_data
+def test_points_of_real_seasons_are_those_that_the_leagues_gave():
+    """Points of the leagues' own final tables, after deductions, appeals and a verdict."""
+    from apps.matches.models import Season
+    from apps.matches.selectors import league_table
+    from apps.scraping.sources.competitions import DIVISIONS
+
+    root = real_data() / "football-data"
+    known = {
+        ("2023-24", "E0"): {"Everton": 40, "Nott'm Forest": 32, "Man City": 91},
+        ("2008-09", "E3"): {"Luton": 26, "Bournemouth": 46, "Rotherham": 58, "Darlington": 62},
+        ("2006-07", "I1"): {"Lazio": 62, "Milan": 61, "Fiorentina": 58, "Reggina": 40, "Siena": 40},
+        ("2006-07", "I2"): {"Juventus": 85},
+        ("2020-21", "I1"): {"Napoli": 77, "Roma": 62, "Verona": 45},
+        ("2022-23", "I1"): {"Juventus": 62},
+        ("2022-23", "E1"): {"Wigan": 39, "Reading": 44},
+        ("2014-15", "I1"): {"Parma": 19},
+        ("2010-11", "I1"): {"Bologna": 42},
+        ("1999-00", "D1"): {"Ein Frankfurt": 39},
+        ("2013-14", "E3"): {"AFC Wimbledon": 53},
+    }
+    for (label, division), expected in known.items():
+        file = root / label / f"{division}.csv"
+        import_files([file], source="football-data", now=NOW)
+        league = DIVISIONS[division]
+        season = Season.objects.get(label=label, competition__name=league.name, competition__region__name=league.region)
+        points = {row.team.name: row.points for row in league_table(season)}
+        assert {name: points.get(name) for name in expected} == expected, file

@@ -46,9 +46,7 @@ def stored():
 
 def test_values_are_stored_once_and_corrected_where_they_differ(tmp_path, teams):
     rows = "England,Arsenal,2023-08-01,1000000,25", "England,Arsenal,2023-09-01,1100000,"
-    assert run(tmp_path, *rows).strip() == (
-        "values.csv: 2 created, 0 changed, 0 same, 0 refused, 0 of unknown teams"
-    )
+    assert run(tmp_path, *rows).strip() == ("values.csv: 2 created, 0 changed, 0 same, 0 refused, 0 of unknown teams")
     assert "0 created, 0 changed, 2 same" in run(tmp_path, *rows)
     assert "0 created, 1 changed, 0 same" in run(tmp_path, "England,Arsenal,2023-08-01,1200000,")
     assert stored() == [("Arsenal", date(2023, 8, 1), 1_200_000, 25), ("Arsenal", date(2023, 9, 1), 1_100_000, None)]
@@ -66,8 +64,8 @@ def test_names_lead_to_stored_teams_and_unknown_ones_are_listed(tmp_path, teams)
     """By the names of a source, by the table of aliases, by the team's own; no team is created."""
     TeamAliasFactory(source="transfermarkt", region=teams["Wolves"].region, name="The Wanderers", team=teams["Wolves"])
     before = Team.objects.count()
-    rows = [f"England,{name},2023-08-0{day},1,"
-            for day, name in enumerate(("The Wanderers", "Wolverhampton Wanderers", "Wolves", "Dogs", "Dogs"), 1)]  # fmt: skip
+    names = "The Wanderers", "Wolverhampton Wanderers", "Wolves", "Dogs", "Dogs"
+    rows = [f"England,{name},2023-08-0{day},1," for day, name in enumerate(names, 1)]
     text = run(tmp_path, *rows, names="transfermarkt")
     assert "  Dogs (England): no stored team has this name (2 lines)" in text
     assert "2 lines were not stored; the others are." in text

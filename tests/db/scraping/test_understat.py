@@ -99,7 +99,10 @@ def test_every_real_match_joins_that_of_football_data(tmp_path):
     results = [file for file in sorted(root.glob("football-data/20*/E0.csv")) if file.parent.name >= "2014-15"]
     now = datetime(2026, 11, 1, tzinfo=UTC)
     import_files(results, source="football-data", now=now)
-    teams, kickoffs = Team.objects.count(), list(Match.objects.order_by("id").values_list("kickoff_at", "result_source"))
+    teams, kickoffs = (
+        Team.objects.count(),
+        list(Match.objects.order_by("id").values_list("kickoff_at", "result_source")),
+    )
     lines = gzip.decompress((root / "understat" / "understat_matches.csv.gz").read_bytes()).decode().splitlines()
     table = tmp_path / "understat.csv"
     table.write_text("\n".join([lines[0], *(line for line in lines if ",E0,EPL," in line)]) + "\n")

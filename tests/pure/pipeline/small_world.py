@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from apps.ml.forecasting.features.schema import LINEUPS, MATCHES, ODDS, STATS, TRUTH
+from apps.ml.forecasting.features.schema import ADJUSTMENTS, LINEUPS, MATCHES, ODDS, STATS, TRUTH
 from apps.ml.pipeline import files
 
 AS_OF = datetime(2024, 4, 17, tzinfo=UTC)
@@ -127,6 +127,7 @@ def write_export(root: Path, frame: pd.DataFrame, params: dict | None = None) ->
     files.write_frame(root / files.MATCHES, frame, MATCHES)
     files.write_frame(root / files.ODDS, odds, ODDS)
     files.write_frame(root / files.LINEUPS, lineups, LINEUPS)
+    files.write_table(root / files.ADJUSTMENTS, ADJUSTMENTS.empty_table())
     files.RawManifest("sandbox", AS_OF, "smoke", len(frame), len(odds), len(lineups)).write(root / files.MANIFEST)
     files.write_json(root / files.SNAPSHOT, {"data_snapshot": 7, "code": "test"})
     files.write_text(root / files.PARAMS, yaml.safe_dump(params or small_params(), sort_keys=False))

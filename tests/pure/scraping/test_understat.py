@@ -63,7 +63,9 @@ def test_a_response_of_the_site_is_read_by_the_league_that_was_asked_for():
     site = UnderstatSite()
     request = site.start(job(ScrapeScope.RESULTS))[0]
     content = (PAGES / "understat" / "EPL_2020.json").read_bytes()
-    reading = site.read(request, Page(request.url, content, datetime(2024, 10, 2, tzinfo=UTC)), job(ScrapeScope.RESULTS))
+    reading = site.read(
+        request, Page(request.url, content, datetime(2024, 10, 2, tzinfo=UTC)), job(ScrapeScope.RESULTS)
+    )
     # The days say which season it is, not what was asked for.
     assert {(record.competition.name, record.season) for record in reading.records} == {("Premier League", "2020-21")}
 

@@ -78,6 +78,20 @@ LINEUPS: Final = pa.schema(
 )
 """`data/raw/lineups.parquet`: the squads of matches and who was missing, sorted by its columns; often empty."""
 
+ADJUSTMENTS: Final = pa.schema(
+    [
+        pa.field("season_id", pa.int32(), nullable=False),
+        pa.field("team_id", pa.int32(), nullable=False),
+        pa.field("known_at", TIMESTAMP, nullable=False),
+        pa.field("points", pa.int16(), nullable=False),  # negative for a deduction
+        pa.field("played", pa.int16(), nullable=False),  # 1 for a result by verdict, 0 for a decision on points
+        pa.field("difference", pa.int16(), nullable=False),  # of goals
+        pa.field("scored", pa.int16(), nullable=False),  # goals
+    ]
+)
+"""`data/raw/adjustments.parquet`: what changes league tables besides the results that models learn from, sorted by its
+columns; often empty."""
+
 ROLES: Final = ("starter", "substitute", "absent", "doubtful")
 """What a player is in a match: two of the line-up, two of the reports before it."""
 

@@ -33,7 +33,7 @@ from apps.ml.forecasting.features.ratings import (
     PiRatings,
     PoissonFilterRatings,
 )
-from apps.ml.forecasting.features.table import LeagueTable
+from apps.ml.forecasting.features.table import ADJUSTMENT, LeagueTable
 
 FORMAT: Final = 4
 """Version of the serialized state; increase it when the state of a family changes its shape or meaning."""
@@ -92,6 +92,7 @@ class FeatureState:
         self._families = [FAMILIES[name](self.params[name]) for name in families]
         self._index = index
         self._latest = tuple(latest)
+        self._adjustments = np.zeros(0, dtype=ADJUSTMENT)
         self._lock = threading.RLock()
         self._widths = [len(family.features()) for family in self._families]
         features = [feature for family in self._families for feature in family.features()]
@@ -253,6 +254,31 @@ class FeatureState:
                 if isinstance(family, ContextFeatures):
                     family.schedule(rows)
 
+    def adjust(self, adjustments: pd.DataFrame) -> None:
+        """Replace what changes league tables besides the observed results.
+
+        Parameters
+        ----------
+        adjustments : DataFrame
+            Columns of `schema.ADJUSTMENTS`; a row counts in fixtures whose `as_of` is after its `known_at`.
+        """
+        rows = adjustments.sort_values(["season_id", "known_at", "team_id"], kind="stable")
+        known_at = rows["known_at"].to_numpy(dtype="datetime64[us]").view(np.int64)
+        columns = [rows[name].to_numpy() for name in ("points", "played", "difference", "scored")]
+        with self._lock:
+            self._adjustments = np.rec.fromarrays(
+                [rows["season_id"].to_numpy(), rows["team_id"].to_numpy(), known_at, *columns], dtype=ADJUSTMENT
+            ).view(np.ndarray)
+            self._pass_adjustments()
+
+    def _pass_adjustments(self) -> None:
+        """Pass the adjustments of teams with an observed result to the family that uses them."""
+        rows = self._adjustments.copy()
+        rows["team"] = self._index.teams.find(rows["team"])
+        for family in self._families:
+            if isinstance(family, LeagueTable):
+                family.set_adjustments(rows[rows["team"] != events.UNSEEN])
+
     def _run(self, results: EventRows | None, fixtures: EventRows | None, lineups: pd.DataFrame | None) -> Floats:
         out = np.full((0 if fixtures is None else fixtures.events.size, len(self.names)), np.nan)
         with self._lock:
@@ -294,6 +320,7 @@ class FeatureState:
                 "were observed already"
             )
         self._index.learn(results)
+        self._pass_adjustments()
         self._latest = latest
 
     def to_bytes(self) -> bytes:
@@ -303,6 +330,7 @@ class FeatureState:
                 "format": FORMAT,
                 "params": self.params,
                 "latest": list(self._latest),
+                "adjustments": self._adjustments.tolist(),
                 "teams": self._index.teams.ids,
                 "competitions": self._index.competitions.ids,
                 "regions": self._index.regions.ids,
@@ -336,6 +364,10 @@ class FeatureState:
                     raise StateFormatError(f"feature state of format {header['format']}; this code reads {FORMAT}")
                 index = SlotIndex(header["teams"], header["competitions"], header["regions"], header["entrants"])
                 state = cls(header["params"], list(header["params"]), index, header["latest"])
+                # States from before there were adjustments have none.
+                rows = [tuple(row) for row in header.get("adjustments", ())]
+                state._adjustments = np.array(rows, dtype=ADJUSTMENT)
+                state._pass_adjustments()
                 for family in state._families:
                     members = [member for member in archive.namelist() if member.startswith(f"{family.name}/")]
                     family.restore({_field(member): _array(archive.read(member)) for member in members})

@@ -3,8 +3,9 @@
 A stake is the signed distance in points to a line of the table (title, Europe or promotion, relegation), divided by the
 remaining matches: more than 3 is out of reach. The leverage of a match is the difference between a win and a defeat in
 the probability of ending above the line, if the points of the club and its rival at the line were random from then on.
-The lines are those of `places`. The length of a season is that of the one before, or a double round; future fixtures
-are never counted, because sources publish them at different times.
+Points that leagues took or gave, and results by verdict, count from the moment they were known; no strength is learnt
+from them. The lines are those of `places`. The length of a season is that of the one before, or a double round; future
+fixtures are never counted, because sources publish them at different times.
 """
 
 from __future__ import annotations
@@ -72,6 +73,21 @@ COMPETITION: Final = np.dtype(
 numbers of the season before."""
 
 
+ADJUSTMENT: Final = np.dtype(
+    [
+        ("season", np.int64),
+        ("team", np.int64),
+        ("at", np.int64),
+        ("points", np.int64),
+        ("played", np.int64),
+        ("difference", np.int64),
+        ("scored", np.int64),
+    ]
+)
+"""What changes the line of a team besides observed results: id of the season, the team, when it was known
+(microseconds since 1970 in UTC), and what it adds."""
+
+
 class LeagueTableConstants(NamedTuple):
     """Numbers of the family, from ``features.table`` of the parameters."""
 
@@ -88,7 +104,12 @@ class LeagueTable(TeamsAndCompetitions):
 
     def __init__(self, params: Mapping[str, Any]) -> None:
         self._constants = constants_from(params, LeagueTableConstants)
+        self._adjustments = np.zeros(0, dtype=ADJUSTMENT)
         super().__init__(np.zeros(1, dtype=TEAM), np.zeros(1, dtype=COMPETITION))
+
+    def set_adjustments(self, adjustments: Records) -> None:
+        """Replace the adjustments, an array of `ADJUSTMENT` sorted by season; teams are slots."""
+        self._adjustments = adjustments
 
     def features(self) -> tuple[Feature, ...]:
         sided = [
@@ -123,7 +144,7 @@ class LeagueTable(TeamsAndCompetitions):
         return tuple(rows)
 
     def _walk(self, events: Events, out: Floats, first: int) -> None:
-        _fold(self._teams, self._competitions, self._constants, events, out, first)
+        _fold(self._teams, self._competitions, self._constants, self._adjustments, events, out, first)
 
 
 @njit(cache=True)
@@ -176,6 +197,21 @@ def observe(teams: Records, competitions: Records, constants: LeagueTableConstan
         team.difference += int(own)
         team.scored += int(result.goals[side])
         competition.rounds = max(competition.rounds, team.played)
+
+
+@njit(cache=True)
+def _adjust(teams: Records, adjustments: Records, fixture: Any, sign: int) -> None:
+    """Add to the lines of the fixture's season what had changed them by then besides results, or take it off again."""
+    for number in range(np.searchsorted(adjustments["season"], fixture.season), adjustments.size):
+        adjustment = adjustments[number]
+        if adjustment.season != fixture.season:
+            return
+        team = teams[adjustment.team]
+        if adjustment.at < fixture.at and team.season == fixture.season:
+            team.points += sign * adjustment.points
+            team.played += sign * adjustment.played
+            team.difference += sign * adjustment.difference
+            team.scored += sign * adjustment.scored
 
 
 @njit(cache=True)
@@ -262,13 +298,20 @@ def _standing(
 
 @njit(cache=True)
 def describe(
-    teams: Records, competitions: Records, constants: LeagueTableConstants, fixture: Any, points: Integers, out: Floats
+    teams: Records,
+    competitions: Records,
+    constants: LeagueTableConstants,
+    adjustments: Records,
+    fixture: Any,
+    points: Integers,
+    out: Floats,
 ) -> None:
     """Write place, points, matches left, promotion and relegation, stakes, leverage and progress."""
     competition = competitions[fixture.competition]
     is_this_season = fixture.level > 0 and competition.season == fixture.season
     rounds = rounds_of(competition, is_this_season)
     if is_this_season:
+        _adjust(teams, adjustments, fixture, 1)
         _ranked(teams, competition, points)
     width = 12 + 4 * len(LINES) + 2
     out[:width] = 0.0
@@ -287,15 +330,23 @@ def describe(
             _stakes(team, competition, constants, fixture, side, place, left, points, out[12:])
             progress += min(team.played / max(rounds, 1), 1.0) / 2.0
     out[width] = progress
+    if is_this_season:
+        _adjust(teams, adjustments, fixture, -1)
 
 
 @njit(cache=True, nogil=True)
 def _fold(
-    teams: Records, competitions: Records, constants: LeagueTableConstants, events: Events, out: Floats, first: int
+    teams: Records,
+    competitions: Records,
+    constants: LeagueTableConstants,
+    adjustments: Records,
+    events: Events,
+    out: Floats,
+    first: int,
 ) -> None:
     points = np.zeros(MOST_TEAMS, dtype=np.int64)
     for event in events:
         if event.kind == OBSERVE:
             observe(teams, competitions, constants, event)
         else:
-            describe(teams, competitions, constants, event, points, out[event.row, first:])
+            describe(teams, competitions, constants, adjustments, event, points, out[event.row, first:])

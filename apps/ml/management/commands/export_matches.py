@@ -26,7 +26,7 @@ class Command(BaseCommand):
 
     # The system checks would take longer than some stages.
     requires_system_checks = ()
-    help = "Write matches, odds and line-ups known before an instant, and the fixtures after it, as data/raw/*.parquet."
+    help = "Write the facts known before an instant, and the fixtures after it, as data/raw/*.parquet."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the options; each that is not given comes from the section `run` of the parameters."""
@@ -67,6 +67,7 @@ class Command(BaseCommand):
         files.write_table(root / files.MATCHES, exported.matches)
         files.write_table(root / files.ODDS, exported.odds)
         files.write_table(root / files.LINEUPS, exported.lineups)
+        files.write_table(root / files.ADJUSTMENTS, exported.adjustments)
         rows = [table.num_rows for table in (exported.matches, exported.odds, exported.lineups)]
         manifest = files.RawManifest(world.value, as_of, profile, *rows)
         manifest.write(root / files.MANIFEST)
@@ -98,7 +99,7 @@ def parse_as_of(text: str | datetime | None, *, now: datetime) -> datetime:
 
 def is_exported(root: Path, world: World, as_of: datetime, profile: str, source: dict[str, Any]) -> bool:
     """Return whether the workspace has the files of the same facts, written by the same code."""
-    wanted = (files.MATCHES, files.ODDS, files.LINEUPS, files.MANIFEST, files.SNAPSHOT)
+    wanted = (files.MATCHES, files.ODDS, files.LINEUPS, files.ADJUSTMENTS, files.MANIFEST, files.SNAPSHOT)
     if not all((root / path).is_file() for path in wanted):
         return False
     manifest = files.RawManifest.read(root)

@@ -44,9 +44,7 @@ class Command(BaseCommand):
                 raise CommandError(f"{file} cannot be read: {error.strerror}.") from error
             except ParseError as error:
                 raise CommandError(f"{error}.") from error
-            done = store_squad_values(
-                values, source=options["source"], names_of=options["names"], now=timezone.now()
-            )
+            done = store_squad_values(values, source=options["source"], names_of=options["names"], now=timezone.now())
             refused = sorted([(row.line, row.reason) for row in unread] + done.refused)
             for line, reason in refused[:REFUSALS_SHOWN]:
                 self.stdout.write(f"  {file.name}, line {line}: {reason}")

@@ -40,9 +40,7 @@ class UnderstatSite:
         When a league is unknown.
     """
 
-    def __init__(
-        self, *, base_url: str = BASE_URL, name: str = Understat.name, leagues: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, *, base_url: str = BASE_URL, name: str = Understat.name, leagues: Sequence[str] = ()) -> None:
         unknown = [league for league in leagues if league.replace("_", " ").lower() not in UNDERSTAT_LEAGUES]
         if unknown:
             raise ValueError(f"understat: leagues {unknown} are unknown")
