@@ -32,8 +32,7 @@ def measure(folder: Path) -> tuple[list[Measure], list[Refusal]]:
 
     from apps.matches.ingest import ingest
     from apps.matches.models import Match, MatchStats, Odds
-    from apps.scraping.services import find_files, import_files
-    from apps.scraping.sources import SOURCES
+    from apps.scraping.services import find_files, import_files, read_files
 
     # The first wake-up loads the tasks of all apps, which no worker does in the middle of its work.
     current_app.loader.import_default_modules()
@@ -43,12 +42,11 @@ def measure(folder: Path) -> tuple[list[Measure], list[Refusal]]:
     again, again_time = timed(lambda: import_files([folder], source=SOURCE, now=now))
     with connection.cursor() as cursor:
         cursor.execute("TRUNCATE matches_region, matches_ingest CASCADE")
-    unread = {file.name for file in first.failed}
     records = [
         replace(record, odds=())
-        for file in find_files([folder], SOURCES[SOURCE])
-        if file.name not in unread
-        for record in SOURCES[SOURCE].parse_file(file.name, file.path.read_bytes()).records
+        for content in read_files(find_files([folder]), SOURCE)
+        if content.parsed is not None
+        for record in content.parsed.records
     ]
     records = [replace(record, source_id=str(number)) for number, record in enumerate(records)]
     bare, bare_time = timed(lambda: ingest(records, source="benchmark", now=now))

@@ -1,4 +1,4 @@
-"""Stand-ins for what lies outside: a site of a few pages, and doors that open on it.
+"""Stand-ins for what lies outside: a site of a few pages, and fetchers that open on it.
 
 A fake behaves as the real thing does where a service looks: `FakeFetcher` answers with a status, headers and bytes, or
 raises FetchError, as `apps.scraping.services.fetching.OpenDoors` does.

@@ -1,4 +1,4 @@
-"""The admin offers an action only where it would not be refused, and tells whoever asks all the same why not."""
+"""The admin offers an action only where it would not be refused, and says whoever asks all the same why not."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def build(db):
 
 @pytest.fixture
 def offers(admin):
-    """A function that tells whether an action is on the page of a row, or of a list where no row is given."""
+    """A function that says whether an action is on the page of a row, or of a list where no row is given."""
 
     def found(model: str, action: str, *row: int) -> bool:
         page = reverse(f"admin:{model}_{'change' if row else 'changelist'}", args=row)
@@ -119,7 +119,7 @@ def test_a_key_is_revoked_once(offers, build):
     assert not offers("api_apikey", "revoke", made.row.pk)
 
 
-def test_a_source_is_visited_where_requests_may_leave(offers, admin, build, settings):
+def test_a_source_is_scraped_where_requests_may_leave(offers, admin, build, settings):
     settings.SPAI_CONTACT = "mail@example.org"
     admin.get(reverse("admin:scraping_source_changelist"))
     asks = Source.objects.get(name="whoscored")

@@ -192,7 +192,7 @@ def test_a_page_that_requires_a_login_gets_it(site):
         health.http(f"{site}/login", ("ann", "guess"))()
 
 
-def test_servers_are_asked_for_work(django_db_setup, settings):
+def test_servers_are_requested_work(django_db_setup, settings):
     assert health.redis_server(settings.REDIS_URL)() == "answers PING"
     with pytest.raises(health.Unhealthy, match="does not answer"):
         health.redis_server("redis://127.0.0.1:1/0")()

@@ -222,7 +222,7 @@ def test_what_a_script_brings_late_is_waited_for(unit, server):
     assert b"here" in unit.open(server.url + "/late", wait_for=".late", timeout=PATIENCE).body
 
 
-def test_the_site_is_told_who_asks_behind_the_name_of_the_browser(unit, server):
+def test_the_site_is_reported_who_asks_behind_the_name_of_the_browser(unit, server):
     unit.open(server.url + "/results")
     name = server.asked[0][1]["User-Agent"]
     assert name.endswith(" " + AGENT)
@@ -313,7 +313,7 @@ def test_the_page_asks_nobody_else(unit, server, stranger):
     assert stranger.asked == []
 
 
-def test_without_a_page_nothing_is_asked_for(browser, server):
+def test_without_a_page_nothing_is_requested(browser, server):
     with browser.unit(allow=[server.url.removeprefix("http://")]) as unit:
         assert refused(lambda: unit.fetch(server.url + "/feed")).outcome is FetchOutcome.FAILED
         refused(lambda: unit.open(server.url + "/nothing"))
@@ -423,7 +423,7 @@ def test_dialogs_do_not_hold_a_page(unit, server):
 # who is asked
 
 
-def test_nobody_but_the_site_is_asked_for_anything_and_the_site_for_nothing_heavy(unit, server, stranger):
+def test_nobody_but_the_site_is_requested_anything_and_the_site_for_nothing_heavy(unit, server, stranger):
     stranger.asked.clear()
     unit.open(f"{server.url}/strangers?{stranger.url}", wait_for="#done", timeout=PATIENCE)
     unit.fetch(server.url + "/feed")
@@ -446,7 +446,7 @@ def test_whom_the_caller_allows_is_asked(browser, server, stranger, hosts):
     assert {"/image", "/beacon"}.isdisjoint(paths)
 
 
-def test_without_its_parts_a_site_is_asked_for_the_page_alone_and_for_what_the_page_is_told_to_ask(browser, server):
+def test_without_its_parts_a_site_is_requested_the_page_alone_and_for_what_the_page_is_reported_to_ask(browser, server):
     server.asked.clear()
     with browser.unit(with_parts=False) as unit:
         page = unit.open(f"{server.url}/strangers?{server.url}", wait_for="body", timeout=PATIENCE)

@@ -107,7 +107,7 @@ def page(server: Server, path: str, method: FetchMethod = FetchMethod.BROWSER) -
 
 
 @pytest.mark.parametrize("way", ["to", "refresh", "script", "later"])
-def test_a_page_to_which_another_leads_is_asked_for_after_the_delay(opened, server, way):
+def test_a_page_to_which_another_leads_is_requested_after_the_delay(opened, server, way):
     response = opened.get(page(server, f"/{way}?/{way}?/results"), kept=None)
     assert b"Eastmoor" in response.body
     assert response.url == server.url + "/results"
@@ -116,14 +116,14 @@ def test_a_page_to_which_another_leads_is_asked_for_after_the_delay(opened, serv
 
 
 @pytest.mark.parametrize("way", ["to", "refresh", "script", "later"])
-def test_a_page_that_robots_txt_forbids_is_not_asked_for_however_another_leads_to_it(opened, server, way):
+def test_a_page_that_robots_txt_forbids_is_not_requested_however_another_leads_to_it(opened, server, way):
     with pytest.raises(FetchError, match="does not permit") as error:
         opened.get(page(server, f"/{way}?/secret"), kept=None)
     assert error.value.outcome is FetchOutcome.BLOCKED
     assert asked(server) == ["/robots.txt", f"/{way}?/secret"]
 
 
-def test_what_the_page_fetches_is_asked_for_after_the_delay_when_it_moved(opened, server):
+def test_what_the_page_fetches_is_requested_after_the_delay_when_it_moved(opened, server):
     opened.get(page(server, "/results"), kept=None)
     response = opened.get(page(server, "/to?/page", FetchMethod.IN_PAGE), kept=None)
     assert response.body.startswith(b"Div,Date")
@@ -154,7 +154,7 @@ def test_a_cookie_that_a_redirect_sets_comes_with_the_next_request(opened, serve
 
 
 @pytest.mark.parametrize("method", [FetchMethod.BROWSER, FetchMethod.IN_PAGE])
-def test_what_a_page_wants_between_two_turns_is_not_asked_for_and_costs_no_turn(opened, server, method):
+def test_what_a_page_wants_between_two_turns_is_not_requested_and_costs_no_turn(opened, server, method):
     opened.get(page(server, "/restless"), kept=None)
     time.sleep(2)
     assert opened.get(page(server, "/results", method), kept=None).url == server.url + "/results"
@@ -162,7 +162,7 @@ def test_what_a_page_wants_between_two_turns_is_not_asked_for_and_costs_no_turn(
     assert HostState.objects.get().requests == 3
 
 
-def test_a_browser_that_has_shown_enough_is_replaced_within_a_visit(opened, server):
+def test_a_browser_that_has_shown_enough_is_replaced_within_a_run(opened, server):
     opened.policy = replace(opened.policy, delay=timedelta(0))
     opened.get(page(server, "/results"), kept=None)
     running = fetching._browser()

@@ -82,7 +82,7 @@ def test_a_page_that_changed_goes_on_asking(build, open_page, site):
         assert page.locator(f"#row-{match.pk} :text('{status}')").count() == 1
 
 
-def test_a_row_of_a_list_of_several_days_keeps_its_day_when_it_is_asked_for_anew(build, open_page, site):
+def test_a_row_of_a_list_of_several_days_keeps_its_day_when_it_is_requested_anew(build, open_page, site):
     match = build.match("Northgate", "Old Mill")
     page = with_clock(open_page, site, "/teams/northgate/")
     day = page.locator(f"#row-{match.pk} .day").inner_text()
@@ -106,7 +106,7 @@ def test_a_hidden_page_asks_for_nothing_and_catches_up_when_it_is_seen(build, op
     page.wait_for_selector(f"#row-{match.pk} :text('cancelled')")
 
 
-def test_a_row_is_asked_for_anew_at_its_kickoff(build, open_page, site):
+def test_a_row_is_requested_anew_at_its_kickoff(build, open_page, site):
     version = build.version()
     build.promote(version)
     soon = build.match("Northgate", "Old Mill", kickoff_at=timezone.now() + timedelta(minutes=5))

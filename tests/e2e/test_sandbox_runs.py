@@ -69,7 +69,7 @@ def test_the_site_sees_one_request_at_a_time_with_the_delay_between(sandbox):
     assert min(gaps) >= 0.3
 
 
-def test_a_browser_that_is_killed_again_and_again_costs_the_visit_nothing(sandbox):
+def test_a_browser_that_is_killed_again_and_again_costs_the_run_nothing(sandbox):
     kills: list[int] = []
 
     def killing(environ, start_response):

@@ -169,7 +169,7 @@ def test_a_list_that_is_replaced_keeps_the_focus(filled, build, open_page, eleme
     page.wait_for_selector(f"[id='{held}']:focus", state="attached")
 
 
-def test_times_are_those_of_the_readers_device_from_the_first_visit_on(filled, open_page, site):
+def test_times_are_those_of_the_readers_device_from_the_first_run_on(filled, open_page, site):
     match, _ = filled
     page = open_page("/", zone="Australia/Adelaide")
     page.wait_for_selector("text=Times in Australia/Adelaide")

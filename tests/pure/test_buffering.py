@@ -194,7 +194,7 @@ async def test_the_application_says_which_requests_may_be_larger(application, mo
     await client.ask(site)
     assert application.requests[-1] == ("POST", "/by-headers", b"")
     assert client.incoming.empty()
-    # Who asks first is refused at once, and is never told to send the body.
+    # Who asks first is refused at once, and is never reported to send the body.
     client = Client("POST", "/by-headers", [("Expect", "100-continue")], body=body)
     await client.ask(site)
     assert client.status == 200
@@ -245,7 +245,7 @@ async def test_a_client_that_leaves_before_its_body_is_there_costs_nothing(appli
 
 
 # ── Overload ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-async def test_more_than_may_wait_is_refused_and_told_when_to_come_back(application, monkeypatch):
+async def test_more_than_may_wait_is_refused_and_reported_when_to_come_back(application, monkeypatch):
     monkeypatch.setattr(threads, "WAITING_LIMIT", 2)
     application.may_answer.clear()
     site = BufferedApplication(application, threads=1)

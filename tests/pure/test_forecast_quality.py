@@ -73,7 +73,7 @@ def test_without_pinnacle_the_average_stands_in_its_place(matches, models):
     assert (table.name, {row["gap_to"] for row in table.rows}) == ("all competitions", {"average closing"})
 
 
-def test_files_without_a_closing_price_are_told_so(matches, models, capsys):
+def test_files_without_a_closing_price_are_reported_so(matches, models, capsys):
     (table,) = tables(matches, models, lines(matches), everywhere(matches))
     assert table.rows == []
     forecast_quality.tell(table)

@@ -142,7 +142,7 @@ def test_features_of_a_world_without_a_champion_and_unknown_parameters_are_probl
     problem_of(client.get("/api/v1/features/?size=3"), 400)
 
 
-def test_the_list_shows_the_served_world_unless_another_is_asked_for(client, build):
+def test_the_list_shows_the_served_world_unless_another_is_requested(client, build):
     build.match()
     build.match("Leeds", "Hull", season=build.season("Premier League", simulated=False))
     names = lambda query="": [each["home_team"]["name"] for each in client.get(LIST + query).json()["results"]]  # noqa: E731

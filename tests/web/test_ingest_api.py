@@ -6,11 +6,13 @@ import gzip
 import http.client
 import json
 import logging
+import re
 import socket
 import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -123,7 +125,7 @@ def test_a_key_in_the_other_header_does_too(send, token):
     assert send(fixture(), Authorization=None, X_API_Key=token).status_code == 200
 
 
-def test_without_a_key_one_is_asked_for(send):
+def test_without_a_key_one_is_requested(send):
     response = send(fixture(), Authorization=None)
     problem_of(response, 401)
     assert response["WWW-Authenticate"] == 'Bearer realm="spai"'
@@ -148,7 +150,7 @@ def test_a_revoked_and_an_expired_key_are_refused(send):
     assert "revoked" in problem_of(send(fixture()), 401)["detail"]
 
 
-def test_a_key_for_other_things_is_told_the_scope(send, monkeypatch):
+def test_a_key_for_other_things_is_reported_the_scope(send, monkeypatch):
     ApiKey.objects.update(scopes=["predict"])
     assert "'ingest'" in problem_of(send(fixture()), 403)["detail"]
 
@@ -158,7 +160,7 @@ def test_a_session_of_the_admin_is_no_key(client, admin_client, admin_role):
     problem_of(response, 401)
 
 
-def test_no_token_of_a_form_is_asked_for(token):
+def test_no_token_of_a_form_is_requested(token):
     from django.test import Client
 
     strict = Client(enforce_csrf_checks=True)
@@ -280,7 +282,7 @@ def test_the_same_request_again_gets_the_same_answer(send):
     assert Ingest.objects.count() == 1
 
 
-def test_an_upload_tells_how_far_it_got(send, client, token):
+def test_an_upload_reports_how_far_it_got(send, client, token):
     upload = uuid4()
     address = f"{ADDRESS}{upload}/"
     problem_of(client.get(address, headers={"X-API-Key": token}), 404)
@@ -310,7 +312,7 @@ PATIENCE = 300.0
 
 
 @pytest.mark.django_db(transaction=True)
-def test_while_a_request_of_the_key_is_under_way_the_next_is_told_to_wait(send):
+def test_while_a_request_of_the_key_is_under_way_the_next_is_reported_to_wait(send):
     key = ApiKey.objects.get()
     with locked_elsewhere(int(LockClass.API_KEY), key.pk):
         response = send(fixture())
@@ -320,7 +322,7 @@ def test_while_a_request_of_the_key_is_under_way_the_next_is_told_to_wait(send):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_while_an_import_is_under_way_a_feed_is_told_to_wait(send, monkeypatch):
+def test_while_an_import_is_under_way_a_feed_is_reported_to_wait(send, monkeypatch):
     monkeypatch.setattr(pushes, "PATIENCE", timedelta(seconds=1))
     with locked_elsewhere(int(Lock.INGEST)):
         response = send(fixture(), Idempotency_Key="a")
@@ -330,7 +332,7 @@ def test_while_an_import_is_under_way_a_feed_is_told_to_wait(send, monkeypatch):
     assert send(fixture(), Idempotency_Key="a").status_code == 200
 
 
-def test_a_full_process_tells_feeds_to_wait(send, monkeypatch):
+def test_a_full_process_reports_feeds_to_wait(send, monkeypatch):
     monkeypatch.setattr(pushes, "_slots", threading.BoundedSemaphore(1))
     with intake.exclusive_use(ApiKey.objects.get()):
         problem_of(send(fixture()), 503, "busy")
@@ -520,3 +522,15 @@ def test_a_body_in_chunks_is_refused_because_its_end_cannot_be_known(admin, toke
     link.close()
     assert not Match.objects.exists()
     connection.close()
+
+
+def test_the_page_about_data_names_every_field_of_a_line():
+    text = (Path(__file__).parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
+    written = {
+        kind: re.findall(r"`(\w+)`", fields)
+        for kind, fields in re.findall(r"^\| (match|odds) \| (`type`.*) \|$", text, flags=re.MULTILINE)
+    }
+    assert written == {
+        "match": list(serializers.MatchLineSerializer().fields),
+        "odds": list(serializers.OddsLineSerializer().fields),
+    }

@@ -39,7 +39,7 @@ def test_requests_forecasts_and_the_champion_are_told(client, build, told):
 
 
 @pytest.mark.django_db
-def test_visits_and_queues_are_told(told):
+def test_runs_and_queues_are_told(told):
     said = told()
     assert "spai_scrape_runs_waiting" in said
     assert "spai_queue_length" in said

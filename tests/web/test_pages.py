@@ -357,7 +357,7 @@ class TestSignals:
         for match, said in ((coming, "Pinnacle, latest"), (over, "Pinnacle, closing"), (early, "Bet365, opening")):
             assert f"Market ({said})" in text_of(client.get(f"/matches/{match.pk}/"))
 
-    def test_matches_that_trained_and_matches_that_tested_are_told_apart(self, client, build):
+    def test_matches_that_trained_and_matches_that_tested_are_reported_apart(self, client, build):
         measures = {"n": 911, "log_loss": 0.98, "rps": 0.2, "brier": 0.58, "accuracy": 0.52, "ece": 0.01}
         build.version(rows=3144, metrics={"models": {"elo_logit": measures}})
         page = client.get("/models/").content.decode()

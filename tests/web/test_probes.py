@@ -19,7 +19,7 @@ def asked(client, **headers):
     return client.get("/metrics", headers=headers)
 
 
-def test_a_stranger_may_not_see_the_metrics_and_is_told_who_may(client):
+def test_a_stranger_may_not_see_the_metrics_and_is_reported_who_may(client):
     answer = asked(client)
     assert (answer.status_code, answer["WWW-Authenticate"]) == (401, 'Bearer realm="metrics"')
     assert "SPAI_METRICS_TOKEN" in answer.text

@@ -131,7 +131,7 @@ async def test_what_was_missed_is_replayed_by_number(push):
         assert await silent(socket)
 
 
-async def test_who_missed_too_much_is_told_to_pull_anew(push):
+async def test_who_missed_too_much_is_reported_to_pull_anew(push):
     await numbered(*((number, "match.changed", "1") for number in range(1, consumers.REPLAY_LIMIT + 3)))
     async with connected(f"{push}events/") as (socket, _):
         await socket.send('{"after": 0}')
@@ -255,7 +255,7 @@ async def test_a_server_that_cannot_answer_a_handshake_closes_it():
     assert sent == [{"type": "websocket.close"}]
 
 
-async def test_without_a_channel_layer_the_client_is_told_to_come_back(django_db_setup, tmp_path):
+async def test_without_a_channel_layer_the_client_is_reported_to_come_back(django_db_setup, tmp_path):
     port, nowhere = free_port(), f"redis://127.0.0.1:{free_port()}/0"
     process = await asyncio.to_thread(start_push, port, tmp_path / "log", origin=ORIGIN, REDIS_URL=nowhere)
     try:

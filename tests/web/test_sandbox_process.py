@@ -36,7 +36,7 @@ def call(application, path):
 
 
 class Database:
-    """Stands in for the database that tells which world this is."""
+    """Stands in for the database that says which world this is."""
 
     def __init__(self, *answers):
         self.answers = list(answers)

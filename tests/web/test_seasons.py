@@ -146,7 +146,7 @@ class TestWhatIf:
         assert 'href="/what-if/?home=leeds&amp;world=real"' in page
         assert 'href="/what-if/?home=northgate"' in client.get("/teams/northgate/").content.decode()
 
-    def test_where_no_world_is_asked_for_it_is_that_of_the_first_known_team(self, client, clubs):
+    def test_where_no_world_is_requested_it_is_that_of_the_first_known_team(self, client, clubs):
         for asked in ("home=leeds&away=hul", "home=hul&away=leeds"):
             page = client.get(f"{WHAT_IF}?{asked}").content.decode()
             assert "away=hull" in page or "home=hull" in page
@@ -234,7 +234,7 @@ class TestWhatIf:
         if status == 422:
             assert body["parameter"] in ("home", "away", "date", "competition")
 
-    def test_without_a_champion_a_program_is_told_so(self, client, build):
+    def test_without_a_champion_a_program_is_reported_so(self, client, build):
         build.match("Northgate", "Old Mill")
         body = problem_of(client.get(REST_WHAT_IF, {"home": "northgate", "away": "old-mill"}), 404)
         assert body["type"] == "urn:spai:problem:no-forecast"

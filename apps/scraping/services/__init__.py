@@ -4,7 +4,8 @@ from typing import Final
 
 from apps.scraping.metrics import count_records
 from apps.scraping.services.hosts import resume
-from apps.scraping.services.imports import FileReport, ImportReport, find_files, import_files
+from apps.scraping.services.imports import FileReport, ImportReport, import_files
+from apps.scraping.services.match_files import find_files, read_files
 from apps.scraping.services.retention import RoleMissingError, prune
 from apps.scraping.services.run_requests import (
     SourceIsOffError,
@@ -57,6 +58,7 @@ __all__ = [
     "find_files",
     "import_files",
     "prune",
+    "read_files",
     "request_backfill",
     "request_reparse",
     "request_run",

@@ -320,7 +320,9 @@ class Crawl:
     def _fail(self, request: Request, error: FetchError | ParseError, doubted: Sequence[Request] = ()) -> PageFailure:
         """End a chain at a page; `doubted` are the pages that contradict each other, if that is the reason."""
         if isinstance(error, ParseError):
-            reason = f"{request.url} does not show {error.missing}"
+            reason = (
+                f"{request.url}: {error.detail}" if error.detail else f"{request.url} does not show {error.missing}"
+            )
             failure = PageFailure(FetchOutcome.CHANGED_LAYOUT, readable(reason), request.url)
         else:
             is_missing = bool(self.run.failed_urls.get(request.url, {}).get("is_missing"))

@@ -1,32 +1,19 @@
-"""Imports of match files: the files are found, read ahead, and stored in one ingest."""
+"""Imports of match files, in one ingest."""
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Final
 
 from apps.matches.aliases import aliases_for
 from apps.matches.ingest import BATCH, Ingestion, IngestReport, RecordOutcome
 from apps.scraping import metrics
+from apps.scraping.services.match_files import FileContent, find_files, read_ahead, read_files
 from apps.scraping.services.sources import UnknownSourceError
-from apps.scraping.sources import SOURCES, FileReader, ParsedFile, ParseError
-
-FILES_AHEAD: Final = 40
-"""Files that are read ahead of the one that is stored."""
-
-
-@dataclass(frozen=True, slots=True)
-class FoundFile:
-    """A file to import, with its name within its source, or an error that says why it cannot be read."""
-
-    path: Path
-    name: str
-    error: str = ""
+from apps.scraping.sources import SOURCES, ParsedFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,41 +49,33 @@ class FileReport:
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """Result of one import: every file in order, and the ingest that stored them."""
+    """Result of one import.
+
+    Parameters
+    ----------
+    files : tuple of FileReport
+        The files of the source in order, then the given paths in which there is none.
+    passed_over : tuple of FileContent
+        Other files that may hold matches.
+    others : tuple of str
+        The names of the files without matches.
+    """
 
     files: tuple[FileReport, ...]
+    passed_over: tuple[FileContent, ...]
+    others: tuple[str, ...]
     ingest: IngestReport
 
     @property
     def failed(self) -> tuple[FileReport, ...]:
-        """The files that could not be read."""
+        """The files of the source that could not be read."""
         return tuple(file for file in self.files if file.error)
 
-
-def find_files(paths: Iterable[Path], source: FileReader) -> list[FoundFile]:
-    """Return the files of a source in some files and folders, in the order of their names.
-
-    A path without such a file is returned with an error that says what to do.
-    """
-    found: dict[Path, FoundFile] = {}
-    for path in paths:
-        if path.is_dir():
-            files = sorted(file for file in path.rglob("*") if file.is_file())
-            named = [FoundFile(file, file.relative_to(path).as_posix()) for file in files]
-            taken = [file for file in named if source.accepts(file.name)]
-            if not taken:
-                error = f"no file in this folder has a name of {source.name}; name the folder that holds its seasons"
-                taken = [FoundFile(path, str(path), error)]
-        elif path.is_file():
-            error = ""
-            if not source.accepts(path.name):
-                error = f"{source.name} has no file of this name; check --source, or give the file its original name"
-            taken = [FoundFile(path, f"{path.resolve().parent.name}/{path.name}", error)]
-        else:
-            taken = [FoundFile(path, str(path), "there is no such file or folder; check the path")]
-        for file in taken:
-            found.setdefault(file.path.resolve(), file)
-    return list(found.values())
+    @property
+    def not_read(self) -> dict[str, int]:
+        """How many files that hold matches, or may do so, were not read, by reason, the commonest first."""
+        reasons = Counter([file.error for file in self.failed] + [file.passed_over for file in self.passed_over])
+        return dict(reasons.most_common())
 
 
 def import_files(
@@ -105,7 +84,7 @@ def import_files(
     source: str,
     now: datetime,
     on_start: Callable[[int], None] = lambda files: None,
-    on_file: Callable[[FileReport], None] = lambda report: None,
+    on_file: Callable[[str], None] = lambda name: None,
 ) -> ImportReport:
     """Read files and store their matches, all in one ingest.
 
@@ -121,9 +100,9 @@ def import_files(
     now : datetime
         Aware.
     on_start : callable, optional
-        Called once with the number of files.
+        Called once with the number of files that were found.
     on_file : callable, optional
-        Called after each file, in order.
+        Called with the name of each of them after it was read, in order.
 
     Raises
     ------
@@ -132,32 +111,53 @@ def import_files(
     """
     if source not in SOURCES:
         raise UnknownSourceError(f"there is no source {source!r}; there are {', '.join(sorted(SOURCES))}")
-    files = find_files(paths, SOURCES[source])
+    paths = list(paths)
+    files = find_files(paths)
     on_start(len(files))
     reports: list[FileReport] = []
+    unread: list[FileContent] = []
+    with_matches: set[Path] = set()
     with Ingestion(source=source, now=now, aliases=aliases_for) as run:
         waiting: list[tuple[FileReport, ParsedFile]] = []
         size = 0
-        for file, parsed in _read_all(files, source):
-            report = FileReport(file.name)
+        for content in read_ahead(read_files(files, source)):
+            error = content.error or (content.passed_over if content.is_given else "")
+            if content.parsed is None and not error:
+                unread.append(content)
+                on_file(content.name)
+                continue
+            with_matches |= content.found.given
+            report = FileReport(content.name, error=error)
             reports.append(report)
-            if isinstance(parsed, str):
-                report.error = parsed
-            else:
-                waiting.append((report, parsed))
-                size += len(parsed.records)
+            if content.parsed is None:
+                on_file(content.name)
+                continue
+            waiting.append((report, content.parsed))
+            size += len(content.parsed.records)
             if size >= BATCH:
                 _store(run, waiting, on_file)
                 size = 0
-            elif isinstance(parsed, str):
-                on_file(report)
         _store(run, waiting, on_file)
+    without = [path for path in dict.fromkeys(paths) if path not in with_matches]
+    reports += [FileReport(str(path), error=_why_nothing(path, source)) for path in without]
     done = run.report()
     metrics.count_records(source, done)
-    return ImportReport(tuple(reports), done)
+    return ImportReport(
+        tuple(reports),
+        tuple(content for content in unread if content.passed_over),
+        tuple(content.name for content in unread if not content.passed_over),
+        done,
+    )
 
 
-def _store(run: Ingestion, waiting: list[tuple[FileReport, ParsedFile]], on_file: Callable[[FileReport], None]) -> None:
+def _why_nothing(path: Path, source: str) -> str:
+    """Return the error of a given path in which no file of the source is."""
+    if path.is_dir():
+        return f"no file in this folder is one of {source}; name the folder that holds its seasons"
+    return f"{source} has no file of this form; check --source"
+
+
+def _store(run: Ingestion, waiting: list[tuple[FileReport, ParsedFile]], on_file: Callable[[str], None]) -> None:
     """Store the waiting files in one batch and fill in their reports."""
     batch = run.store([record for _, parsed in waiting for record in parsed.records])
     start = 0
@@ -176,37 +176,5 @@ def _store(run: Ingestion, waiting: list[tuple[FileReport, ParsedFile]], on_file
             if refusal := batch.refused.get(index):
                 report.refusals.append(RefusedRecord(None, refusal.record, refusal.reason))
         start = end
-        on_file(report)
+        on_file(report.name)
     waiting.clear()
-
-
-def _read_all(files: Sequence[FoundFile], source: str) -> Iterator[tuple[FoundFile, ParsedFile | str]]:
-    """Yield each file, in order, with its content or with the reason why it cannot be read.
-
-    A thread reads ahead while the database stores the files before. A process would cost more than it saves: passing
-    the records on takes longer than reading them.
-    """
-    ahead: deque[tuple[FoundFile, Future[ParsedFile | str]]] = deque()
-    remaining = iter(files)
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="read") as reader:
-        try:
-            while True:
-                while len(ahead) < FILES_AHEAD and (file := next(remaining, None)) is not None:
-                    ahead.append((file, reader.submit(_read, source, file)))
-                if not ahead:
-                    return
-                file, future = ahead.popleft()
-                yield file, future.result()
-        finally:
-            reader.shutdown(wait=True, cancel_futures=True)
-
-
-def _read(source: str, file: FoundFile) -> ParsedFile | str:
-    if file.error:
-        return file.error
-    try:
-        return SOURCES[source].parse_file(file.name, file.path.read_bytes())
-    except ParseError as error:
-        return f"{error.missing} is missing; is it really a file of {source}?"
-    except OSError as error:
-        return f"it cannot be read ({error.strerror}); check its permissions"

@@ -16,6 +16,7 @@ from apps.scraping.sources.base import (
     RefusedRow,
     Request,
     Site,
+    UnknownCompetitionError,
     Window,
 )
 from apps.scraping.sources.football_data import FootballData, FootballDataSite
@@ -44,6 +45,7 @@ __all__ = [
     "ScrapeScope",
     "Site",
     "UnderstatSite",
+    "UnknownCompetitionError",
     "WhoScored",
     "Window",
 ]

@@ -22,6 +22,9 @@ from apps.scraping.scopes import ScrapeScope
 BACKFILL_AGE: Final = timedelta(days=1)
 """One file covers many months of a back-fill: a stored one that is younger is used again."""
 
+HEAD: Final = 65_536
+"""Bytes from the beginning of a file by which a reader recognises it."""
+
 ROW_TEXT_LIMIT: Final = 120
 """Characters of a refused row that are quoted in reports."""
 
@@ -30,13 +33,23 @@ class ParseError(ValueError):
     """A file or page does not have the form that its source should have, so that nothing in it can be trusted.
 
     `missing` is what was expected and not found, such as ``"column Date"``; `where` is the file or page, as named by
-    the caller.
+    the caller; `detail` gives the reason where "… is missing" does not say it.
     """
 
-    def __init__(self, missing: str, where: str) -> None:
-        super().__init__(f"{where}: {missing} is missing")
+    def __init__(self, missing: str, where: str, detail: str = "") -> None:
         self.missing = missing
         self.where = where
+        self.detail = detail
+        super().__init__(f"{where}: {self.reason}")
+
+    @property
+    def reason(self) -> str:
+        """Why the file or page cannot be read."""
+        return readable(self.detail) or f"{self.missing} is missing"
+
+
+class UnknownCompetitionError(ParseError):
+    """A file has the form of its source, and holds only competitions that SPAI does not know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +97,19 @@ class FileReader(Protocol):
         """Name of the source in commands and in the database."""
         ...
 
-    def accepts(self, path: str) -> bool:
-        """Return whether a file of this name, relative or absolute, is one that this source reads."""
+    def accepts(self, path: str, head: bytes) -> bool:
+        """Return whether a file is one of this source.
+
+        Its content decides. A name of the source is enough where the content is damaged or empty, so that such a file
+        is reported.
+
+        Parameters
+        ----------
+        path : str
+            Relative or absolute.
+        head : bytes
+            The first `HEAD` bytes of the file, or all of them.
+        """
         ...
 
     def parse_file(self, name: str, content: bytes) -> ParsedFile:

@@ -94,7 +94,7 @@ def test_a_line_that_comes_twice_is_the_same(key):
     assert Match.objects.count() == 1
 
 
-def test_a_match_that_is_told_again_in_one_body_ends_as_told_last(key):
+def test_a_match_that_is_reported_again_in_one_body_ends_as_reported_last(key):
     now = datetime(2026, 11, 24, 18, tzinfo=UTC)
     live = fixture(source_id="m1", status="live", home_goals=1, away_goals=0)
     over = fixture(source_id="m1", status="finished", home_goals=1, away_goals=1)
@@ -113,7 +113,7 @@ def test_two_results_of_one_id_are_not_both_stored(key):
     assert Match.objects.get().home_goals == 2
 
 
-def test_what_ingest_refuses_is_told_by_its_line(key):
+def test_what_ingest_refuses_is_reported_by_its_line(key):
     answer = push(
         key,
         fixture(),
@@ -135,7 +135,7 @@ def test_nothing_usable_is_422_and_leaves_no_ingest(key):
     assert not Ingest.objects.exists()
 
 
-def test_the_first_thousand_errors_are_told_in_order(key, monkeypatch):
+def test_the_first_thousand_errors_are_reported_in_order(key, monkeypatch):
     monkeypatch.setattr(line_ingest, "ERRORS_LISTED", 10)
     lines = [fixture(), fixture(home_team="x" * 200), *["{"] * 95]
     answer = push(key, *lines)

@@ -183,7 +183,7 @@ def test_a_name_to_review_is_confirmed_as_a_new_team(admin):
 
 @pytest.fixture
 def two_names(store):
-    """Celtic with a season of matches, and Celtic FC, told by another source, with three of the same."""
+    """Celtic with a season of matches, and Celtic FC, reported by another source, with three of the same."""
     days = ("2024-03-02", "2024-03-09", "2024-03-16")
     teams = ("Rangers", "Hearts", "Dundee")
     store(*[record(day, f"{n}-1", away_team=away) for n, (day, away) in enumerate(zip(days, teams, strict=True))])

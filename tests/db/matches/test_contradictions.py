@@ -50,7 +50,7 @@ def test_a_less_trusted_result_is_refused_and_recorded_once(store):
     assert result() == ("2-1", "football-data", 1)
 
 
-def test_that_it_is_told_still_is_noted_by_the_day(store):
+def test_that_it_is_reported_still_is_noted_by_the_day(store):
     store(told("2-1"))
     store(told("2-0"), source="openfootball")
     report = store(told("2-0"), source="openfootball", now=NOW + timedelta(days=1))

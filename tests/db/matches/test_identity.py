@@ -1,4 +1,4 @@
-"""Which stored match a record tells of."""
+"""Which stored match a record describes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_a_pair_that_meets_twice_at_home_is_two_matches(store):
     assert counts(store(*reversed(records))) == (0, 0, 2, 0)
 
 
-def test_the_second_meeting_is_told_later_together_with_the_first(store):
+def test_the_second_meeting_is_reported_later_together_with_the_first(store):
     store(record("2023-09-03", "1-0"))
     assert counts(store(record("2023-09-03", "1-0"), record("2024-04-07", "1-0"))) == (1, 0, 1, 0)
     assert stored() == [("2023-09-03", 1, "finished", 1), ("2024-04-07", 2, "finished", 1)]
@@ -46,19 +46,19 @@ def test_meetings_three_days_apart_are_two_matches(store):
     assert counts(store(*records)) == (0, 0, 2, 0)
 
 
-def test_a_second_meeting_told_alone_is_new_when_its_result_differs(store):
+def test_a_second_meeting_reported_alone_is_new_when_its_result_differs(store):
     store(record("2023-09-03", "1-0"))
     assert counts(store(record("2024-04-07", "3-3"))) == (1, 0, 0, 0)
 
 
-def test_a_second_meeting_told_alone_with_the_same_result_is_in_doubt_where_pairs_meet_once(store):
+def test_a_second_meeting_reported_alone_with_the_same_result_is_in_doubt_where_pairs_meet_once(store):
     store(record("2023-09-03", "1-0", competition=ENGLAND))
     report = store(record("2024-04-07", "1-0", competition=ENGLAND))
     assert counts(report) == (0, 0, 0, 1)
     assert "these teams are not known to meet twice" in report.refusals[0].reason
 
 
-def test_a_second_meeting_told_alone_with_the_same_result_is_new_where_pairs_are_known_to_meet_twice(store):
+def test_a_second_meeting_reported_alone_with_the_same_result_is_new_where_pairs_are_known_to_meet_twice(store):
     last_year = [
         record(day, "2-0", season="2022-23", home_team=home)
         for home in ("Celtic", "Hearts", "Dundee")
@@ -100,7 +100,7 @@ def test_a_postponed_match_keeps_its_row_while_it_waits(store):
 
 def test_of_two_unplayed_meetings_the_postponed_one_takes_the_date_that_the_other_does_not(store):
     store(record("2023-11-25"), record("2024-02-03"), now=at("2023-08-01"))
-    # Nearer to the second fixture, which tells its own date in the same input.
+    # Nearer to the second fixture, which says its own date in the same input.
     report = store(record("2024-01-10", "2-0"), record("2024-02-03"), now=at("2024-01-12"))
     assert counts(report) == (0, 1, 1, 0)
     assert stored() == [("2024-01-10", 1, "finished", 2), ("2024-02-03", 2, "scheduled", None)]
@@ -152,7 +152,7 @@ def test_a_replay_under_the_old_id_keeps_its_row(store):
     assert stored() == [("2024-03-13", 1, "scheduled", None)]
 
 
-def test_an_abandoned_match_told_after_its_replay_is_another_match(store):
+def test_an_abandoned_match_reported_after_its_replay_is_another_match(store):
     store(record("2024-03-13", "4-3"))
     assert counts(store(record("2023-12-16", status=MatchStatus.ABANDONED))) == (1, 0, 0, 0)
 
@@ -178,7 +178,7 @@ def test_a_kickoff_near_midnight_joins_the_local_date_of_another_source(store):
     assert counts(store(record("2024-03-02", "2-1"), source="openfootball")) == (0, 0, 1, 0)
 
 
-def test_two_sources_tell_both_meetings_of_one_pair(store):
+def test_two_sources_report_both_meetings_of_one_pair(store):
     store(record("2023-09-03", "1-0"), record("2024-04-07", "3-3"))
     report = store(record("2023-09-03 12:00", "1-0"), record("2024-04-07 12:00", "3-3"), source="openfootball")
     assert counts(report) == (0, 2, 0, 0)

@@ -74,7 +74,7 @@ def test_the_second_run_of_the_same_input_writes_no_row(store):
     assert not [query for query in queries if query["sql"].startswith('UPDATE "matches_match"')]
 
 
-def test_what_a_record_does_not_tell_is_not_erased(store):
+def test_what_a_record_does_not_report_is_not_erased(store):
     store(FULL)
     bare = replace(
         FULL, home_goals_half_time=None, away_goals_half_time=None, stats=StatsRecord(home_corners=5), odds=()
@@ -165,7 +165,7 @@ def test_another_result_of_another_source_is_refused_for_review(store):
     ]
 
 
-def test_the_source_that_tells_a_result_first_has_the_word(store):
+def test_the_source_that_reports_a_result_first_has_the_word(store):
     store(record("2024-03-02 15:00"), source="openfootball")
     store(record("2024-03-02", "2-1"))
     assert Match.objects.get().result_source == "football-data"
@@ -275,7 +275,7 @@ def test_one_ingest_runs_at_a_time(db):
             assert not is_free()
 
 
-def test_an_identity_told_again_in_one_input_counts_once_and_the_later_wins(store):
+def test_an_identity_reported_again_in_one_input_counts_once_and_the_later_wins(store):
     report = store(record("2024-03-02", "2-1"), record("2024-03-02", "2-1", round="Matchday 28"))
     assert counts(report) == (1, 1, 0, 0)
     assert Match.objects.get().round == "Matchday 28"

@@ -1,4 +1,4 @@
-"""The people of a match: line-ups, incidents and absences, each as its source tells it."""
+"""The people of a match: line-ups, incidents and absences, each as its source says it."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def rows():
 
 @pytest.fixture
 def tell(store):
-    """Ingest what WhoScored tells."""
+    """Ingest what WhoScored says."""
 
     def run(*told_records, source="whoscored", **options):
         return store(*told_records, source=source, **options)
@@ -121,7 +121,7 @@ def test_a_sheet_that_arrives_later_changes_the_record_and_moves_the_data_snapsh
         ({"absences": (*SHEET.absences, AbsenceRecord(MAEDA, Side.HOME))}, Absence, {"11", "38"}),
     ],
 )
-def test_what_a_source_tells_replaces_what_it_told_before(tell, parts, model, left):
+def test_what_a_source_reports_replaces_what_it_reported_before(tell, parts, model, left):
     tell(told())
     assert counts(tell(told(**parts))) == (0, 1, 0, 0)
     assert set(model.objects.values_list("player__source_player_id", flat=True)) == left
@@ -145,13 +145,13 @@ def test_the_lineup_of_one_side_leaves_that_of_the_other_side_alone(tell):
     assert Lineup.objects.filter(side="home").count() == 2
 
 
-def test_a_player_who_is_told_for_the_other_side_now_leaves_the_first(tell):
+def test_a_player_who_is_reported_for_the_other_side_now_leaves_the_first(tell):
     tell(told())
     assert counts(tell(told(lineups=(LineupRecord(HART, Side.AWAY, is_starter=True),)))) == (0, 1, 0, 0)
     assert sorted(Lineup.objects.values_list("player__source_player_id", "side")) == [("1", "away"), ("38", "home")]
 
 
-def test_a_lineup_that_is_told_again_is_not_known_later_but_may_be_known_earlier(tell):
+def test_a_lineup_that_is_reported_again_is_not_known_later_but_may_be_known_earlier(tell):
     tell(told())
     assert counts(tell(told(known_at=READ_AT + timedelta(minutes=30)))) == (0, 0, 1, 0)
     assert set(Lineup.objects.values_list("known_at", flat=True)) == {READ_AT}
@@ -201,7 +201,7 @@ def test_an_input_that_names_a_player_twice_ends_with_the_later_name_and_is_the_
     assert not [query for query in queries if "UPDATE matches_player" in query["sql"]]
 
 
-def test_two_sources_tell_the_people_of_one_match_side_by_side(tell):
+def test_two_sources_report_the_people_of_one_match_side_by_side(tell):
     tell(told())
     assert counts(tell(told(incidents=SHEET.incidents[1:]), source="other")) == (0, 1, 0, 0)
     assert Player.objects.filter(source_player_id="1").count() == 2
@@ -217,7 +217,7 @@ def test_of_two_absences_of_one_player_the_later_counts(tell):
     assert Absence.objects.get().reason == "injured"
 
 
-def test_a_sheet_told_twice_in_one_input_is_stored_as_told_later(tell):
+def test_a_sheet_reported_twice_in_one_input_is_stored_as_reported_later(tell):
     report = tell(told(), told(incidents=SHEET.incidents[:2]))
     assert counts(report) == (1, 1, 0, 0)
     assert Incident.objects.count() == 2

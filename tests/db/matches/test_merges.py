@@ -101,7 +101,7 @@ def refused(why, **fields):
 
 @pytest.fixture
 def two_names(store):
-    """football-data tells of Celtic, openfootball of Celtic FC: one match is told by both, two by one of them."""
+    """football-data reports Celtic, openfootball Celtic FC: one match by both, two by one of them."""
     store(
         record(
             "2024-03-02 15:00", "2-1", source_id="fd1",
@@ -184,7 +184,7 @@ def test_listeners_hear_of_a_merged_match_that_is_near(two_names):
     assert Event.objects.filter(topic="match.changed").count() == 1
 
 
-def test_after_a_merge_both_sources_tell_of_one_match_and_write_nothing(two_names, store):
+def test_after_a_merge_both_sources_report_of_one_match_and_write_nothing(two_names, store):
     merge()
     theirs = record("2022-08-20", "0-0", home_team="Hearts", away_team="Celtic FC", season="2022-23")
     assert counts(store(theirs, source="openfootball")) == (0, 0, 1, 0)
@@ -272,13 +272,13 @@ def test_a_match_in_doubt_refuses_the_whole_merge(store):
     refused("the match of 2024-04-07: .* not known to meet twice")
 
 
-def test_a_source_that_tells_both_rows_by_ids_tells_two_matches(store):
+def test_a_source_that_reports_both_rows_by_ids_reports_two_matches(store):
     store(record("2024-03-02", "2-1", source_id="1"))
     store(record("2024-03-02", "2-1", source_id="2", home_team="Celtic FC"))
     refused("the match of 2024-03-02: football-data reports it for both teams, under two ids")
 
 
-def test_a_source_that_tells_both_rows_with_two_results_tells_two_matches(store):
+def test_a_source_that_reports_both_rows_with_two_results_reports_two_matches(store):
     store(record("2024-03-02", "2-1"), record("2024-03-02", "2-2", home_team="Celtic FC"))
     refused("football-data reports it for both teams, with different results")
 
@@ -372,7 +372,7 @@ def test_a_row_with_references_is_parted_too(two_names):
     assert everything()["Contradiction"] == before["Contradiction"]
 
 
-def test_after_undo_both_sources_tell_what_they_told(two_names, store):
+def test_after_undo_both_sources_report_what_they_told(two_names, store):
     undo(merge())
     again = record("2024-03-02 15:00", "2-0", home_team="Celtic FC", source_id="of1")
     assert counts(store(again, source="openfootball")) == (0, 0, 1, 0)
@@ -401,7 +401,7 @@ def test_a_joined_match_that_changed_since_cannot_be_parted(two_names, store):
     undo_refused(done, r"match \d+ of both teams changed since")
 
 
-def test_that_a_contradiction_is_told_again_does_not_hinder_undo(two_names, store):
+def test_that_a_contradiction_is_reported_again_does_not_hinder_undo(two_names, store):
     done = merge()
     again = record("2024-03-02 15:00", "2-0", home_team="Celtic FC", source_id="of1")
     store(again, source="openfootball", now=LATER + timedelta(days=3))

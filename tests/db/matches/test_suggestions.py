@@ -100,7 +100,7 @@ def test_teams_that_met_are_never_suggested(store):
     assert names(Team.objects.get(name="Dundee United")) == []
 
 
-def test_two_clubs_that_one_source_tells_of_in_one_season_are_never_suggested(store):
+def test_two_clubs_that_one_source_shows_in_one_season_are_never_suggested(store):
     store(record("2024-03-02", "2-1", home_team="Dundee"), record("2024-03-02", "1-1", home_team="Dundee United"))
     assert names(Team.objects.get(name="Dundee United")) == []
 

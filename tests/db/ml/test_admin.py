@@ -37,7 +37,7 @@ def run(db, now):
     )
 
 
-def test_the_home_panel_tells_of_both_worlds(admin, stored):
+def test_the_home_panel_shows_both_worlds(admin, stored):
     page = admin.get(reverse("admin:index")).content.decode()
     assert "Sandbox world · shown first" in page
     assert "Real world" in page

@@ -135,7 +135,7 @@ def test_files_of_a_candidate_that_cannot_be_loaded_are_a_reason_and_no_crash(ma
     assert {"schema", "golden rows"} <= {line["name"] for line in made.failed}
 
 
-def test_what_cannot_be_compared_is_told_and_troubles_neither_other_worlds_nor_the_run(
+def test_what_cannot_be_compared_is_reported_and_troubles_neither_other_worlds_nor_the_run(
     make_version, champion, now, monkeypatch, caplog
 ):
     candidate = make_version(2, home=0.6)

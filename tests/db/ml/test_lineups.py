@@ -24,7 +24,7 @@ MINUTE = timedelta(minutes=1)
 
 
 def with_people(world: SimulatedWorld, record: MatchRecord, *, now: datetime) -> MatchRecord:
-    """The record with what a match centre tells of a finished match, and a preview of one to come."""
+    """The record with what a match centre says of a finished match, and a preview of one to come."""
     number, match = divmod(int(record.source_id) - FIRST_SOURCE_ID, MATCHES_PER_SEASON)
     story = world.season_records(number).story(match)
     known_at = min(now - MINUTE, record.kickoff_at - HOUR)

@@ -94,7 +94,7 @@ def test_no_task_imports_anything_that_its_worker_has_not_imported(make_version,
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout.splitlines()[-1])
 
-    # The first asks for the visit that `scrape` then makes.
+    # The first asks for the run that `scrape` then makes.
     found = {queue: execute(queue) for queue in ("default", "scrape", "ml", "forecast")}
     assert set(found) == set(QUEUES)
     ended = {name: said for executed, _ in found.values() for name, said in executed.items()}

@@ -165,7 +165,7 @@ def trained(toy: Path) -> int:
 
 
 @pytest.mark.django_db
-def test_a_run_is_asked_for_as_of_the_latest_midnight_and_wakes_the_workers(toy, wakes):
+def test_a_run_is_requested_as_of_the_latest_midnight_and_wakes_the_workers(toy, wakes):
     run = queued()
     assert (run.status, run.as_of, run.profile, run.requested_by) == ("queued", MIDNIGHT, "smoke", "ann")
     assert run.params == {"train": {"rounds": 3}}
@@ -175,7 +175,7 @@ def test_a_run_is_asked_for_as_of_the_latest_midnight_and_wakes_the_workers(toy,
 
 
 @pytest.mark.django_db
-def test_the_same_run_asked_for_twice_waits_once(toy, wakes):
+def test_the_same_run_requested_twice_waits_once(toy, wakes):
     assert queued() == queued()
     assert queued(profile="production") != queued()
     assert PipelineRun.objects.count() == 2
@@ -774,7 +774,7 @@ def test_a_failed_first_champion_is_tried_again_after_minutes_then_less_and_less
 
 
 @pytest.mark.django_db
-def test_no_smoke_run_is_asked_for_where_its_version_could_not_be_champion(toy, wakes, monkeypatch, settings):
+def test_no_smoke_run_is_requested_where_its_version_could_not_be_champion(toy, wakes, monkeypatch, settings):
     monkeypatch.setattr(runs, "LEAST_MATCHES", 1)
     FinishedMatchFactory(season=SeasonFactory(competition=CompetitionFactory(is_simulated=False)))
     settings.SPAI_PROFILE = "smoke"
@@ -785,7 +785,7 @@ def test_no_smoke_run_is_asked_for_where_its_version_could_not_be_champion(toy, 
 
 
 @pytest.mark.django_db
-def test_the_workspace_of_a_real_run_pins_what_it_was_asked_for(wakes, monkeypatch):
+def test_the_workspace_of_a_real_run_pins_what_it_was_requested(wakes, monkeypatch):
     monkeypatch.setattr(runs, "refuse_impossible", lambda **_: None)
     run = queued(as_of=MIDNIGHT - timedelta(days=3))
     folder = workspaces.make(run)
@@ -827,7 +827,7 @@ def test_nothing_is_learnt_before_all_four_gates_have_passed():
     assert before("register") | {"register"} == set(STAGES)
 
 
-def test_each_stage_runs_the_gates_that_its_failure_is_told_by():
+def test_each_stage_runs_the_gates_that_its_failure_is_reported_by():
     commands = {name: stage["cmd"].partition("apps.ml.pipeline.validate ") for name, stage in STAGES.items()}
     found = {name: tuple(gates.split()) for name, (_, gate, gates) in commands.items() if gate}
     assert found == failures.GATES_OF

@@ -14,7 +14,7 @@ from apps.ml.models import FeatureSnapshot
 
 
 class Clock:
-    """Seconds that pass when told to."""
+    """Seconds that pass when they are moved."""
 
     def __init__(self) -> None:
         self.seconds = 100.0

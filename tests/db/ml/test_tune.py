@@ -69,7 +69,7 @@ def test_an_estimator_without_a_space_is_refused_with_those_that_have_one():
 
 
 @pytest.mark.django_db
-def test_the_operator_is_told_what_was_found_by_a_search_in_a_folder_of_its_own(monkeypatch, settings, tmp_path):
+def test_the_operator_is_reported_what_was_found_by_a_search_in_a_folder_of_its_own(monkeypatch, settings, tmp_path):
     settings.SPAI_VAR_DIR = tmp_path
     started = []
 

@@ -32,7 +32,7 @@ class Clock:
 
 @dataclass
 class Stage:
-    """A source with its site, its doors and the clock of all."""
+    """A source with its site, its fetchers and the clock of all."""
 
     source: Source
     site: FakeSite
@@ -54,7 +54,7 @@ class Stage:
         )
 
     def visit(self, scope: str = "results") -> services.ScrapeReport:
-        """Ask for a visit and see it through."""
+        """Ask for a run and see it through."""
         self.ask(scope)
         return self.work()[-1]
 

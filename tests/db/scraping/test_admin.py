@@ -1,4 +1,4 @@
-"""The admin's levers on sources, and what it shows of visits and pages."""
+"""The admin's levers on sources, and what it shows of runs and pages."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def woken(monkeypatch):
 
 @pytest.fixture
 def visited(stage):
-    """A source with a good visit, a troubled one, kept pages, a lane and a timetable."""
+    """A source with a good run, a troubled one, kept pages, a host and a timetable."""
     write_timetable(TIMETABLE)
     stage.fetcher.pages = {HOME: page_of({"number": 1, "goals": (1, 0)})}
     stage.visit()
@@ -71,7 +71,7 @@ def test_facts_are_neither_added_nor_deleted_nor_changed(admin, visited, model):
         assert admin.post(reverse(f"{name}_change", args=[row.pk]), {}).status_code == 403
 
 
-def test_the_list_of_sources_tells_freshness_next_visit_lane_and_the_latest_visits(admin, visited):
+def test_the_list_of_sources_reports_freshness_next_run_host_and_the_latest_runs(admin, visited):
     page = admin.get(reverse("admin:scraping_source_changelist")).content.decode()
     assert "needs permission" in page
     assert "changed layout" in page
@@ -85,7 +85,7 @@ def test_the_list_of_sources_opens_although_an_address_has_no_host(admin, visite
     assert "no request yet" in admin.get(reverse("admin:scraping_source_changelist")).content.decode()
 
 
-def test_a_halt_that_is_over_is_not_told_of(admin, visited):
+def test_a_halt_that_is_over_is_not_reported_of(admin, visited):
     HostState.objects.update(open_until=timezone.now() - timedelta(minutes=1))
     assert "answered 403" not in admin.get(reverse("admin:scraping_source_changelist")).content.decode()
     assert not selectors.halted_hosts().exists()
@@ -100,7 +100,7 @@ def test_what_one_request_reads_of_a_source_is_not_what_another_shows(visited, r
     assert "answered 429" in sources.shown_host(second)
 
 
-def test_the_list_of_sources_needs_the_same_queries_however_many_visits(admin, visited, django_assert_max_num_queries):
+def test_the_list_of_sources_needs_the_same_queries_however_many_runs(admin, visited, django_assert_max_num_queries):
     for _ in range(20):
         visited.clock.later(minutes=2)
         visited.visit()
@@ -112,7 +112,7 @@ def act(admin, source: Source, lever: str, **values):
     return admin.post(reverse(f"admin:scraping_source_{lever}", args=[source.pk]), {**values, "_form_submitted": "on"})
 
 
-def test_visit_now_asks_for_a_visit_and_goes_to_its_page(admin, stage, woken):
+def test_run_now_asks_for_a_run_and_goes_to_its_page(admin, stage, woken):
     answer = act(admin, stage.source, "scrape_now", scope="fixtures")
     run = ScrapeRun.objects.get()
     assert answer["HX-Redirect"] == reverse("admin:scraping_scraperun_change", args=[run.pk])
@@ -163,12 +163,12 @@ def test_the_form_of_a_source_cannot_switch_it_on(admin, stage):
     assert not Source.objects.get(pk=source.pk).is_enabled
 
 
-def test_a_halted_lane_is_resumed(admin, visited):
+def test_a_halted_host_is_resumed(admin, visited):
     act(admin, visited.source, "resume_host")
     assert HostState.objects.get().state == "closed"
 
 
-def test_a_visit_is_followed_live_and_no_longer_asked_about_when_it_is_over(admin, stage):
+def test_a_run_is_followed_live_and_no_longer_asked_about_when_it_is_over(admin, stage):
     stage.fetcher.pages = {HOME: page_of({"number": 1})}
     run = stage.ask()
     progress = reverse("admin:scraping_scraperun_progress", args=[run.pk])
@@ -181,7 +181,7 @@ def test_a_visit_is_followed_live_and_no_longer_asked_about_when_it_is_over(admi
     assert admin.get(reverse("admin:scraping_scraperun_progress", args=[0])).status_code == 404
 
 
-def test_a_visit_that_waits_is_cancelled(admin, stage):
+def test_a_run_that_waits_is_cancelled(admin, stage):
     run = stage.ask()
     admin.post(reverse("admin:scraping_scraperun_cancel_run", args=[run.pk]), {"_form_submitted": "on"})
     run.refresh_from_db()
@@ -229,7 +229,7 @@ def test_who_may_only_look_pulls_no_lever(visited, admin_process, client, django
     assert not ScrapeRun.objects.filter(finished_at=None).exists()
 
 
-def test_the_first_page_of_the_office_tells_of_troubled_visits_and_halted_hosts(admin, visited):
+def test_the_first_page_of_the_admin_shows_troubled_runs_and_halted_hosts(admin, visited):
     ScrapeRun.objects.filter(outcome="changed_layout").update(finished_at=timezone.now())
     page = admin.get(reverse("admin:index")).content.decode()
     assert "sandbox" in page
@@ -243,7 +243,7 @@ def test_the_timetable_can_be_read_beside_its_policy(admin, visited):
     assert "prices of a missed run are lost" in page
 
 
-def test_moments_are_told_in_utc_beside_how_long_ago(stage):
+def test_moments_are_reported_in_utc_beside_how_long_ago(stage):
     assert "09:00:30 UTC" in site._registry[Source].shown_fresh(type("Row", (), {"complete_at": NOW})())
 
 

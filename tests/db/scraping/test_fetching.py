@@ -1,4 +1,4 @@
-"""The doors of a visit before a site that counts: what leaves, when, and what does not."""
+"""The fetchers of a run before a site that counts: what leaves, when, and what does not."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_headers_that_a_site_wants_go_with_the_page_and_not_with_its_robots_txt(
 # switched off
 
 
-def test_no_request_leaves_for_a_source_that_is_switched_off_while_its_lane_waits(source, server, clock):
+def test_no_request_leaves_for_a_source_that_is_switched_off_while_its_host_waits(source, server, clock):
     off = pytest.raises(NotSentError, match="No request is sent: It is switched off")
     with opened(source, clock, then=switch_off) as fetcher, off as error:
         fetcher.get(page(server), kept=None)
@@ -93,7 +93,7 @@ def test_no_request_leaves_for_a_source_that_is_switched_off_while_its_lane_wait
     assert clock() == NOW + timedelta(seconds=5)  # nothing is tried again
 
 
-def test_no_robots_txt_is_asked_for_by_a_source_that_is_switched_off_while_its_lane_waits(source, server, clock):
+def test_no_robots_txt_is_requested_by_a_source_that_is_switched_off_while_its_host_waits(source, server, clock):
     with opened(source, clock) as fetcher:
         fetcher.get(page(server), kept=None)
     clock.now = NOW + timedelta(days=1, seconds=-2)

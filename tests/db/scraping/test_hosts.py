@@ -24,7 +24,7 @@ AGENT = "SPAI/1 (+https://owner.example)"
 
 
 class Visitor:
-    """Asks for pages of a site that answers as it is told; its clock moves only when it sleeps or a page takes time."""
+    """Asks for pages of a site that answers as it should; its clock moves only when it sleeps or a page takes time."""
 
     def __init__(self, clock, *, delay: float = 7.0, draw: float = 0.0) -> None:
         self.clock = clock
@@ -112,7 +112,7 @@ def test_another_process_at_the_same_host_goes_first(visitor, monkeypatch):
     assert visitor.go().status == 200
 
 
-def test_robots_txt_is_asked_for_once_a_day_and_obeyed(visitor):
+def test_robots_txt_is_requested_once_a_day_and_obeyed(visitor):
     visitor.robots = FetchResponse("", 200, b"User-agent: *\nDisallow: /secret\nCrawl-delay: 20\n", visitor.clock())
     visitor.go()
     with pytest.raises(FetchError, match=r"robots\.txt of fake\.example does not permit") as error:
@@ -132,7 +132,7 @@ def test_a_page_that_robots_txt_forbids_is_not_held_against_the_host(visitor):
     assert selectors.host_state_of(SITE).state == BreakerState.CLOSED
 
 
-def test_while_robots_txt_cannot_be_reached_nothing_is_asked_for(visitor):
+def test_while_robots_txt_cannot_be_reached_nothing_is_requested(visitor):
     visitor.robots = FetchError(FetchOutcome.HTTP_ERROR, "500", FetchResponse("", 500, b"", visitor.clock()))
     with pytest.raises(FetchError, match="could not be read"):
         visitor.go()
@@ -161,7 +161,7 @@ def test_a_redirect_to_what_robots_txt_forbids_is_not_followed(visitor):
 
 
 @pytest.mark.parametrize("status", [403, 429])
-def test_a_refusal_halts_the_lane_at_once(visitor, status):
+def test_a_refusal_halts_the_host_at_once(visitor, status):
     visitor.answers = [refused(status)]
     with pytest.raises(FetchError, match=f"answered {status}") as error:
         visitor.go()
@@ -172,7 +172,7 @@ def test_a_refusal_halts_the_lane_at_once(visitor, status):
     assert len(visitor.asked) == asked
 
 
-def test_a_challenge_page_with_status_200_halts_the_lane(visitor):
+def test_a_challenge_page_with_status_200_halts_the_host(visitor):
     page = b"<html><title>Just a moment...</title><body>Ray ID: 8f3</body></html>"
     visitor.answers = [FetchResponse(SITE, 200, page, visitor.clock())]
     with pytest.raises(FetchError, match="challenge page") as error:
@@ -189,7 +189,7 @@ def test_retry_after_is_the_least_pause(visitor):
     assert state.open_until - visitor.clock() >= timedelta(hours=2)
 
 
-def test_after_the_pause_one_request_probes_and_a_good_answer_frees_the_lane(visitor):
+def test_after_the_pause_one_request_probes_and_a_good_answer_frees_the_host(visitor):
     visitor.answers = [refused(403)]
     with pytest.raises(FetchError):
         visitor.go()
@@ -210,7 +210,7 @@ def test_a_second_refusal_doubles_the_pause(visitor):
     assert pauses[1] == 2 * pauses[0]
 
 
-def test_an_operator_resumes_a_lane(visitor):
+def test_an_operator_resumes_a_host(visitor):
     visitor.answers = [refused(403)]
     with pytest.raises(FetchError):
         visitor.go()
@@ -218,7 +218,7 @@ def test_an_operator_resumes_a_lane(visitor):
     assert visitor.go().status == 200
 
 
-def test_five_silences_in_a_row_halt_the_lane(visitor):
+def test_five_silences_in_a_row_halt_the_host(visitor):
     for _ in range(5):
         visitor.answers = [FetchError(FetchOutcome.TIMEOUT, "nothing came in 30 s")]
         with pytest.raises(FetchError, match="nothing came"):
@@ -226,7 +226,7 @@ def test_five_silences_in_a_row_halt_the_lane(visitor):
     assert selectors.host_state_of(SITE).state == BreakerState.OPEN
 
 
-def test_two_hosts_have_two_lanes(visitor):
+def test_two_hosts_have_two_hosts(visitor):
     visitor.go()
     before = visitor.clock()
     visitor.go("https://other.example/")
@@ -281,7 +281,7 @@ def test_a_robots_txt_that_leads_elsewhere_is_unread_and_forbids_nothing_by_itse
     assert visitor.go().status == 200
 
 
-def test_a_challenge_in_place_of_robots_txt_halts_the_lane_and_says_so(visitor):
+def test_a_challenge_in_place_of_robots_txt_halts_the_host_and_says_so(visitor):
     page = b"<html><title>Just a moment...</title><body>Ray ID: 8f3</body></html>"
     visitor.robots = FetchResponse("https://fake.example/robots.txt", 200, page, visitor.clock())
     with pytest.raises(FetchError, match="is halted until") as error:

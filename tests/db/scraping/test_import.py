@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 from datetime import UTC, datetime
 from io import StringIO
+from itertools import permutations
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from django.core.management import CommandError, call_command
+from openpyxl import Workbook
 
 from apps.matches.models import Ingest, Match, Odds, Team
-from apps.scraping.services import UnknownSourceError, find_files, import_files
-from apps.scraping.sources import SOURCES
+from apps.scraping.services import UnknownSourceError, import_files
+from apps.scraping.sources.containers import OLE
 
 NOW = datetime(2024, 7, 1, tzinfo=UTC)
 HEADER = "Div,Date,HomeTeam,AwayTeam,FTHG,FTAG,FTR,HS,AS,PSCH,PSCD,PSCA"
@@ -93,7 +97,7 @@ def test_refused_rows_keep_their_line_and_their_reason(folder):
     assert stored.refusals[0]["record"].startswith("2023-24/E0.csv, line 5: E0,someday")
 
 
-def test_a_contradiction_of_two_sources_is_told_with_the_file(folder):
+def test_a_contradiction_of_two_sources_is_reported_with_the_file(folder):
     import_files([folder], source="football-data", now=NOW)
     other = folder / "2023-24" / "en.1.json"
     match = {"round": "Matchday 2", "date": "2023-08-19", "team1": "Arsenal FC", "team2": "Chelsea FC"}
@@ -112,10 +116,13 @@ def test_a_contradiction_of_two_sources_is_told_with_the_file(folder):
 
 
 def test_a_folder_without_files_of_the_source_says_what_to_do(folder):
-    (found,) = find_files([folder], SOURCES["openfootball"])
-    assert "name the folder that holds its seasons" in found.error
-    (found,) = find_files([folder / "2023-24" / "notes.txt"], SOURCES["football-data"])
-    assert "check --source" in found.error
+    report = import_files([folder], source="openfootball", now=NOW)
+    assert [file.name for file in report.failed] == [str(folder)]
+    assert "name the folder that holds its seasons" in report.failed[0].error
+    (failed,) = import_files([folder / "2023-24" / "notes.txt"], source="football-data", now=NOW).failed
+    assert "check --source" in failed.error
+    (failed,) = import_files([folder / "2023-24" / "E0.csv"], source="openfootball", now=NOW).failed
+    assert failed.error == "a file of football-data; import it with --source football-data"
 
 
 def test_an_unknown_source_is_named(folder):
@@ -123,22 +130,177 @@ def test_an_unknown_source_is_named(folder):
         import_files([folder], source="teletext", now=NOW)
 
 
-def test_progress_is_told_file_by_file(folder):
+def test_progress_is_reported_file_by_file(folder):
     (folder / "2023-24" / "E1.csv").write_text("nothing")
     told = []
     import_files(
         [folder],
         source="football-data",
         now=NOW,
-        on_start=lambda files: told.append(files),
-        on_file=lambda report: told.append(report.name),
+        on_start=told.append,
+        on_file=told.append,
     )
-    assert told[0] == 2
-    assert sorted(told[1:]) == ["2023-24/E0.csv", "2023-24/E1.csv"]
+    assert told[0] == 3
+    assert sorted(told[1:]) == ["2023-24/E0.csv", "2023-24/E1.csv", "2023-24/notes.txt"]
+
+
+# ── Whatever the files are called, and in whatever they are packed ───────────────────────────────────────────────────
+def season(division: str, clubs: str = "ABC") -> str:
+    return f"{HEADER}\n" + "".join(
+        f"{division},{day:02d}/09/2023,{home}{division},{away}{division},1,0,H,,,,,\n"
+        for day, (home, away) in enumerate(permutations(clubs, 2), start=10)
+    )
+
+
+def not_read(report) -> dict[str, str]:
+    return {file.name: file.error or file.passed_over for file in (*report.failed, *report.passed_over)}
+
+
+def test_a_file_is_known_by_its_header_and_not_by_its_name(tmp_path):
+    names = {"E0_9394.csv": "E0", "E1 (1).csv": "E1", "e2.csv": "E2", "I1.CSV": "I1", ".SP1.csv": "SP1", "D1": "D1"}
+    for name, division in names.items():
+        (tmp_path / name).write_text(season(division))
+    report = import_files([tmp_path], source="football-data", now=NOW)
+    assert {file.name: file.created for file in report.files} == dict.fromkeys(names, 6)
+    assert (report.passed_over, report.others) == ((), ())
+
+
+def test_every_other_file_that_may_hold_matches_is_named_with_the_reason(folder):
+    season_of = folder / "2023-24"
+    document = {"name": "English Premier League 2023/24", "matches": [{"team1": "A", "team2": "B"}]}
+    files = {
+        "en.1.json": json.dumps(document),
+        "X9.csv": season("X9"),
+        "results.csv": "date,home_team,away_team,home_goals\n2023-08-11,A,B,1\n",
+        "en.txt": "= English Premier League 2023/24\n\n▪ Matchday 1\n  Fri Aug/11\n    Burnley  0-3  Leeds\n",
+        "api.json": '[{"utcDate": "2023-08-11", "homeTeam": {"name": "A"}, "awayTeam": {"name": "B"}}]',
+        "E0.csv.gz": "",
+    }
+    for name, text in files.items():
+        (season_of / name).write_text(text)
+    (season_of / "E0.csv.gz").write_bytes(gzip.compress(season("E0").encode()))
+    (season_of / "old.xls").write_bytes(OLE + "Workbook".encode("utf-16-le"))
+    (season_of / "broken.zip").write_bytes(b"PK\x03\x04 and no end")
+    (season_of / "gone.csv").symlink_to(folder / "nowhere.csv")
+    for name in ("README.md", "LICENSE", "empty.txt", ".gitkeep", "clubs.json", "table.csv"):
+        (season_of / name).write_text({"clubs.json": '{"clubs": ["A"]}', "table.csv": "team,points\n"}.get(name, ""))
+    report = import_files([folder], source="football-data", now=NOW)
+    assert {name.removeprefix("2023-24/"): reason for name, reason in not_read(report).items()} == {
+        "en.1.json": "a file of openfootball; import it with --source openfootball",
+        "X9.csv": "division 'X9' is unknown",
+        "results.csv": "a table in another form than football-data's",
+        "en.txt": "openfootball's plain text; the same seasons are published as JSON",
+        "api.json": "JSON in another form than openfootball's",
+        "E0.csv.gz": "it is compressed with gzip; unpack it first",
+        "old.xls": "a workbook in the format of Excel before 2007; save it as .xlsx or .csv",
+        "broken.zip": "the archive is damaged (File is not a zip file); fetch it again",
+        "gone.csv": "it cannot be read (No such file or directory); check where it leads, and its permissions",
+    }
+    assert (report.failed, report.ingest.created, len(report.others)) == ((), 3, 7)
+
+
+def test_a_file_of_openfootball_is_known_by_its_content_too(tmp_path):
+    def document(title: str) -> str:
+        match = {"date": "2023-08-19", "team1": f"{title} One", "team2": f"{title} Two", "score": {"ft": [1, 0]}}
+        return json.dumps({"name": f"{title} 2023/24", "matches": [match]})
+
+    files = {
+        "EN.1.json": document("English Premier League"),
+        "en.2 (1).json": document("English Championship"),
+        "2023-24_de.1.json": document("Deutsche Bundesliga"),
+        "results.JSON": document("Italian Serie A"),
+        "pl.1.json": document("Ekstraklasa"),
+        "en.1.clubs.json": '{"name": "English Premier League 2023/24", "clubs": [{"name": "One", "code": "ONE"}]}',
+        "E0.csv": season("E0"),
+        "README.md": "# football.json",
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    report = import_files([tmp_path], source="openfootball", now=NOW)
+    read = {file.name: file.created for file in report.files}
+    assert read == dict.fromkeys(["EN.1.json", "en.2 (1).json", "2023-24_de.1.json", "results.JSON"], 1)
+    assert not_read(report) == {
+        "E0.csv": "a file of football-data; import it with --source football-data",
+        "pl.1.json": "competition 'pl.1' is unknown; a code such as en.1 in the name would tell it",
+    }
+    assert set(report.others) == {"README.md", "en.1.clubs.json"}
+
+
+def test_a_link_is_followed_and_one_that_leads_back_ends(folder, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "E1.csv").write_text(season("E1"))
+    (folder / "linked").symlink_to(elsewhere)
+    (folder / "again.csv").symlink_to(folder / "2023-24" / "E0.csv")
+    (elsewhere / "back").symlink_to(folder)
+    report = import_files([folder], source="football-data", now=NOW)
+    assert sorted(file.created for file in report.files) == [3, 6]
+
+
+def test_a_name_that_is_no_text_is_printed_all_the_same(folder):
+    for name, text in ((b"E1\xff.csv", season("E1")), (b"\xffX9.csv", season("X9")), (b"notes\xff", "")):
+        (folder / os.fsdecode(name)).write_text(text)
+    answer = json.loads(command(folder, "--source", "football-data", "--json"))
+    assert {"E1?.csv", "?X9.csv", "notes?"} <= {
+        *(file["name"] for file in (*answer["files"], *answer["passed_over"])), *answer["other_files"]
+    }  # fmt: skip
+
+
+def test_a_copy_under_another_name_changes_nothing(folder):
+    (folder / "2023-24" / "E0 (1).csv").write_bytes((folder / "2023-24" / "E0.csv").read_bytes())
+    report = import_files([folder], source="football-data", now=NOW)
+    assert [(file.created, file.same) for file in report.files] == [(3, 0), (0, 3)]
+
+
+def test_the_files_of_an_archive_are_stored_under_its_name(folder):
+    file = folder / "2023-24" / "E0.csv"
+    with ZipFile(folder / "season.zip", "w") as archive:
+        archive.writestr("data/2023-24/E0.csv", file.read_text())
+        archive.writestr("data/2023-24/E1.csv", season("E1"))
+        archive.writestr("data/en.1.json", "{}")
+        archive.writestr("README.txt", "")
+    file.unlink()
+    report = import_files([folder], source="football-data", now=NOW)
+    assert {file.name: file.created for file in report.files} == {
+        "season.zip/data/2023-24/E0.csv": 3,
+        "season.zip/data/2023-24/E1.csv": 6,
+    }
+    assert not_read(report) == {
+        "season.zip/data/en.1.json": "a file of openfootball; import it with --source openfootball"
+    }
+    again = import_files([folder / "season.zip"], source="football-data", now=NOW)
+    assert (again.ingest.created, again.ingest.same, again.failed) == (0, 9, ())
+
+
+def test_the_sheets_of_a_workbook_are_stored_under_its_name(folder):
+    workbook = Workbook()
+    workbook.active.title = "E0"
+    for line in (folder / "2023-24" / "E0.csv").read_text().splitlines():
+        cells = line.split(",")
+        workbook["E0"].append([datetime.strptime(c, "%d/%m/%Y") if "/" in c else c for c in cells])  # noqa: DTZ007
+    workbook.create_sheet("Notes").append(["Source", "football-data.co.uk"])
+    workbook.save(folder / "all-euro-data-2023-2024.xlsx")
+    (folder / "2023-24" / "E0.csv").unlink()
+    report = import_files([folder], source="football-data", now=NOW)
+    (told,) = report.files
+    assert (told.name, told.created, told.refused) == ("all-euro-data-2023-2024.xlsx/E0", 3, 0)
+    assert Odds.objects.count() == 3
+    assert set(report.others) == {"2023-24/notes.txt", "all-euro-data-2023-2024.xlsx/Notes"}
+
+
+def test_an_archive_without_matches_that_is_named_is_an_error(tmp_path):
+    with ZipFile(tmp_path / "empty.zip", "w"):
+        pass
+    (tmp_path / "damaged.zip").write_bytes(b"PK\x03\x04")
+    report = import_files([tmp_path / "empty.zip", tmp_path / "damaged.zip"], source="football-data", now=NOW)
+    assert [file.error.partition("(")[0] for file in report.failed] == [
+        "the archive is damaged ",
+        "football-data has no file of this form; check --source",
+    ]
+    assert report.passed_over == ()
 
 
 # ── The command ──────────────────────────────────────────────────────────────────────────────────────────────────────
-def test_the_command_tells_files_rows_and_totals(folder):
+def test_the_command_reports_files_rows_and_totals(folder):
     text = command(folder, "--source", "football-data")
     assert "2023-24/E0.csv" in text
     assert text.rstrip().endswith("3 created, 0 changed, 0 same, 0 refused")
@@ -148,8 +310,10 @@ def test_the_command_answers_in_json_with_the_totals_at_the_end(folder):
     answer = json.loads(command(folder, "--source", "football-data", "--json"))
     assert list(answer)[-1] == "totals"
     assert answer["totals"] == {
-        "files": 1, "failed_files": 0, "created": 3, "changed": 0, "same": 0, "refused": 0
+        "files": 1, "failed_files": 0, "passed_over_files": 0, "not_read": {}, "other_files": 1,
+        "created": 3, "changed": 0, "same": 0, "refused": 0,
     }  # fmt: skip
+    assert (answer["passed_over"], answer["other_files"]) == ([], ["2023-24/notes.txt"])
     assert answer["files"][0]["name"] == "2023-24/E0.csv"
 
 
@@ -164,6 +328,23 @@ def test_the_command_fails_after_it_has_stored_what_it_could(folder):
     with pytest.raises(CommandError, match="1 of 2 files could not be read; the others are stored"):
         command(folder, folder / "nowhere", "--source", "football-data")
     assert Match.objects.count() == 3
+
+
+def test_the_command_counts_what_was_passed_over_and_fails_for_it_only_if_strict(folder):
+    for name in ("X8.csv", "X9.csv"):
+        (folder / "2023-24" / name).write_text(season("X9"))
+    text = command(folder, "--source", "football-data")
+    assert "2023-24/X8.csv not read: division 'X9' is unknown" in text
+    assert "Not read:\n  2 × division 'X9' is unknown" in text
+    assert "1 other files hold no matches" in text
+    answer = json.loads(command(folder, "--source", "football-data", "--json"))
+    assert answer["passed_over"][0] == {"name": "2023-24/X8.csv", "reason": "division 'X9' is unknown"}
+    assert answer["totals"]["not_read"] == {"division 'X9' is unknown": 2}
+    with pytest.raises(CommandError, match="2 files that may hold matches were passed over"):
+        command(folder, "--source", "football-data", "--strict")
+    for name in ("X8.csv", "X9.csv"):
+        (folder / "2023-24" / name).unlink()
+    command(folder, "--source", "football-data", "--strict")
 
 
 # ── Real files ───────────────────────────────────────────────────────────────────────────────────────────────────────

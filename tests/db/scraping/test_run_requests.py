@@ -1,4 +1,4 @@
-"""Which visits become rows: what the timetable wants, what an operator asks for, and what may not be."""
+"""Which runs become rows: what the timetable wants, what an operator asks for, and what may not be."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_results_reach_three_days_back_fixtures_fifteen_ahead_odds_to_tomorrow(s
     assert (fixtures.window_start, fixtures.window_end) == (today, date(2026, 12, 8))
 
 
-def test_after_a_stand_still_results_reach_back_to_the_latest_complete_visit(stage):
+def test_after_a_stand_still_results_reach_back_to_the_latest_complete_run(stage):
     complete(due().run, NOW)
     run = due(now=NOW + timedelta(days=20)).run
     assert run.window_start == NOW.date()
@@ -83,12 +83,12 @@ def test_two_beats_ask_once(stage):
     assert ScrapeRun.objects.count() == 2
 
 
-def test_a_visit_that_waits_is_not_asked_for_again(stage):
+def test_a_run_that_waits_is_not_requested_again(stage):
     first = due().run
     assert due(now=NOW + timedelta(seconds=60)).run == first
 
 
-def test_the_database_refuses_a_second_open_visit_of_a_kind(stage):
+def test_the_database_refuses_a_second_open_run_of_a_kind(stage):
     run = due().run
     with pytest.raises(IntegrityError, match="scraperun_one_open_of_a_kind"), transaction.atomic():
         ScrapeRun.objects.create(
@@ -101,7 +101,7 @@ def test_the_database_refuses_a_second_open_visit_of_a_kind(stage):
         )
 
 
-def test_a_source_that_is_off_is_not_asked_for_and_says_why(stage):
+def test_a_source_that_is_off_is_not_requested_and_says_why(stage):
     asked = due("football-data")
     assert asked.run is None
     assert "Switch it on in the admin" in str(asked)
@@ -112,7 +112,7 @@ def test_without_the_sandbox_its_world_stands_still(stage, settings):
     assert "SPAI_SANDBOX" in str(due())
 
 
-def test_past_seasons_are_asked_for_until_a_visit_has_brought_them_all(stage):
+def test_past_seasons_are_requested_until_a_run_has_brought_them_all(stage):
     run = due("sandbox-files", "backfill").run
     complete(run, NOW)
     assert (
@@ -131,14 +131,14 @@ def test_an_unknown_source_or_scope_is_named(stage):
         due(scope="everything")
 
 
-def test_an_operators_wish_wakes_the_worker_and_a_double_click_is_one_visit(stage, woken):
+def test_an_operators_wish_wakes_the_worker_and_a_double_click_is_one_run(stage, woken):
     first, second = (services.request_run(source=stage.source, scope="results", by="ann", now=NOW) for _ in range(2))
     assert first == second
     assert first.requested_by == "ann"
     assert woken == ["scrape_requested", "scrape_requested"]
 
 
-def test_a_back_fill_is_a_visit_for_each_month_oldest_first(stage, woken):
+def test_a_back_fill_is_a_run_for_each_month_oldest_first(stage, woken):
     runs = services.request_backfill(
         source=stage.source, start=date(2026, 8, 15), end=date(2026, 10, 3), by="ann", now=NOW
     )
@@ -194,7 +194,7 @@ def test_a_simulated_source_cannot_be_pointed_at_a_real_site(stage, settings):
 
 
 @pytest.mark.parametrize("host", ["whoscored.com", "www.whoscored.com", "1xbet.WhoScored.com", "whoscored.com."])
-def test_no_host_of_whoscored_is_visited_without_a_permission(stage, host):
+def test_no_host_of_whoscored_is_scraped_without_a_permission(stage, host):
     files = Source.objects.get(name="football-data")
     files.is_enabled, files.base_url = True, f"https://{host}/files"
     assert "only the source whoscored may scrape" in services.why_off(files)
@@ -255,7 +255,7 @@ def test_with_a_permission_it_can_be_switched_on_and_withdrawing_it_switches_it_
     assert Source.objects.get(pk=whoscored.pk).is_enabled is False
 
 
-def test_no_request_leaves_for_a_source_that_was_switched_off_while_its_visit_waited(stage):
+def test_no_request_leaves_for_a_source_that_was_switched_off_while_its_run_waited(stage):
     stage.ask()
     services.switch(source=stage.source, is_on=False)
     report = stage.work()[-1]

@@ -58,13 +58,13 @@ def forget_matches() -> None:
 
 
 def somebody_waits(stage) -> None:
-    """Let a visit to another source wait, which reads the same pages."""
+    """Let a run to another source wait, which reads the same pages."""
     other = Source.objects.get(name="sandbox-files")
     services.request_run(source=other, scope="results", by="somebody", now=stage.clock())
 
 
-# ── What comes of a visit ────────────────────────────────────────────────────────────────────────────────────────────
-def test_a_visit_keeps_its_pages_and_stores_what_they_tell(filled):
+# ── What comes of a run ────────────────────────────────────────────────────────────────────────────────────────────
+def test_a_run_keeps_its_pages_and_stores_what_they_tell(filled):
     report = filled.visit()
     assert (report.outcome, report.created, report.pages) == ("stored", 3, 2)
     run = ScrapeRun.objects.get()
@@ -75,7 +75,7 @@ def test_a_visit_keeps_its_pages_and_stores_what_they_tell(filled):
     assert tables() == (3, 2, 1)
 
 
-def test_the_same_visit_twice_writes_no_row_but_its_own(filled):
+def test_the_same_run_twice_writes_no_row_but_its_own(filled):
     filled.visit()
     before = (Snapshot.objects.count(), Address.objects.count(), Match.objects.count())
     filled.clock.later(minutes=2)
@@ -102,7 +102,7 @@ def test_a_page_that_shows_no_list_any_more_stops_the_store_names_it_and_is_kept
     assert Event.objects.filter(topic="scrape.troubled").get().payload["outcome"] == "changed_layout"
 
 
-def test_a_visit_after_a_changed_layout_asks_for_the_page_again(filled):
+def test_a_run_after_a_changed_layout_asks_for_the_page_again(filled):
     good = filled.fetcher.pages[FEED]
     filled.fetcher.pages[FEED] = {"games": []}
     assert filled.visit().outcome == "changed_layout"
@@ -115,7 +115,7 @@ def test_a_visit_after_a_changed_layout_asks_for_the_page_again(filled):
     ("outcome", "asked_on"),
     [(FetchOutcome.BLOCKED, False), (FetchOutcome.TIMEOUT, False), (FetchOutcome.HTTP_ERROR, True)],
 )
-def test_a_fault_ends_its_chain_and_a_block_or_a_silence_the_visit(stage, outcome, asked_on):
+def test_a_fault_ends_its_chain_and_a_block_or_a_silence_the_run(stage, outcome, asked_on):
     stage.site.first = [*stage.site.first, *FIRST_OF_TWO]
     stage.fetcher.pages = {MORE: page_of(TWO)}
     stage.fetcher.faults = {HOME: FetchError(outcome, "no luck", FetchResponse(HOME, 503, b"sorry", NOW))}
@@ -141,7 +141,7 @@ def test_a_page_that_must_hold_matches_and_holds_none_is_empty(filled):
     assert tables() == (0, 0, 0)
 
 
-def test_far_fewer_matches_than_in_the_visits_before_are_not_believed(filled):
+def test_far_fewer_matches_than_in_the_runs_before_are_not_believed(filled):
     filled.fetcher.pages[FEED] = page_of(*({"number": number, "goals": (1, 0)} for number in range(20)))
     for _ in range(3):
         assert filled.visit().outcome in ("stored", "unchanged")
@@ -177,7 +177,7 @@ def test_pages_that_contradict_each_other_store_nothing(filled):
     assert tables() == (0, 0, 0)
 
 
-def test_a_match_that_is_told_twice_is_one(filled):
+def test_a_match_that_is_reported_twice_is_one(filled):
     filled.fetcher.pages[FEED] = page_of(ONE, ONE, TWO)
     report = filled.visit()
     assert (report.outcome, report.created, report.refused) == ("stored", 2, 0)
@@ -228,7 +228,7 @@ def test_a_challenge_of_unknown_words_in_place_of_a_page_halts_the_host(filled):
     )
 
 
-def test_a_defect_of_our_own_is_told_as_failed_and_stores_nothing(filled, monkeypatch):
+def test_a_defect_of_our_own_is_reported_as_failed_and_stores_nothing(filled, monkeypatch):
     def broken(*args, **kwargs):
         raise ValueError("match: -1 goals")
 
@@ -238,7 +238,7 @@ def test_a_defect_of_our_own_is_told_as_failed_and_stores_nothing(filled, monkey
     assert tables() == (0, 0, 0)
 
 
-def test_what_a_broken_chain_told_is_told_again_by_the_next_visit(filled):
+def test_what_a_broken_chain_reported_is_reported_again_by_the_next_run(filled):
     filled.fetcher.pages[HOME] = page_of(follow=(FEED, MORE))
     filled.site.rules = {FEED: {"final_after": NOW, "is_leaf": True}}
     filled.fetcher.faults = {MORE: FetchError(FetchOutcome.HTTP_ERROR, "reset")}
@@ -248,7 +248,7 @@ def test_what_a_broken_chain_told_is_told_again_by_the_next_visit(filled):
     assert filled.visit().created == 3
 
 
-def test_what_could_not_be_stored_is_told_again_by_the_next_visit(filled, monkeypatch):
+def test_what_could_not_be_stored_is_reported_again_by_the_next_run(filled, monkeypatch):
     filled.site.rules = {FEED: {"final_after": NOW, "is_leaf": True}}
 
     def broken(*args, **kwargs):
@@ -304,7 +304,7 @@ NUL_AND_HALF = "a\x00b\ud800c"
 """What neither text nor jsonb of PostgreSQL takes."""
 
 
-def test_what_no_database_takes_is_told_in_text_that_it_takes(filled):
+def test_what_no_database_takes_is_reported_in_text_that_it_takes(filled):
     row = {"file": NUL_AND_HALF, "line": 1, "reason": NUL_AND_HALF, "row": NUL_AND_HALF}
     filled.fetcher.pages[FEED] = page_of(ONE, refused=[row], notes={f"status {NUL_AND_HALF}": 2})
     report = filled.visit()
@@ -321,7 +321,7 @@ def test_what_no_database_takes_is_told_in_text_that_it_takes(filled):
     assert "a␀b?c" in ScrapeRun.objects.get(pk=report.run_id).detail
 
 
-def test_a_failure_that_quotes_what_no_database_takes_ends_its_visit(filled, monkeypatch):
+def test_a_failure_that_quotes_what_no_database_takes_ends_its_run(filled, monkeypatch):
     def broken(request, page, job):
         raise ValueError(f"no moment: {NUL_AND_HALF}")
 
@@ -336,7 +336,7 @@ def test_a_failure_that_quotes_what_no_database_takes_ends_its_visit(filled, mon
     assert (report.outcome, "a␀b?c" in report.detail) == ("changed_layout", True)
 
 
-def test_a_defect_in_a_reader_is_the_outcome_of_its_visit(filled):
+def test_a_defect_in_a_reader_is_the_outcome_of_its_run(filled):
     def broken(request, page, job):
         raise TypeError("NoneType")
 
@@ -346,7 +346,7 @@ def test_a_defect_in_a_reader_is_the_outcome_of_its_visit(filled):
 
 
 # ── Which pages are asked for ────────────────────────────────────────────────────────────────────────────────────────
-def test_a_final_page_is_never_asked_for_again(filled):
+def test_a_final_page_is_never_requested_again(filled):
     filled.site.rules = {FEED: {"final_after": NOW - timedelta(days=9)}}
     filled.visit()
     filled.clock.later(days=40)
@@ -354,7 +354,7 @@ def test_a_final_page_is_never_asked_for_again(filled):
     assert filled.fetcher.asked == [HOME, FEED, HOME]
 
 
-def test_a_page_that_was_fetched_before_it_became_final_is_asked_for_once_more(filled):
+def test_a_page_that_was_fetched_before_it_became_final_is_requested_once_more(filled):
     filled.site.rules = {FEED: {"final_after": NOW + timedelta(days=9)}}
     for days in (0, 10, 10):
         filled.clock.later(days=days)
@@ -370,7 +370,7 @@ def test_a_young_page_serves_until_its_age(filled):
     assert filled.fetcher.asked.count(FEED) == 2
 
 
-def test_a_leaf_that_a_visit_has_taken_is_not_even_read_again(filled):
+def test_a_leaf_that_a_run_has_taken_is_not_even_read_again(filled):
     filled.site.rules = {FEED: {"final_after": NOW, "is_leaf": True}}
     filled.visit()
     filled.clock.later(minutes=2)
@@ -394,7 +394,7 @@ def test_the_final_version_of_a_leaf_is_taken_although_an_earlier_one_was(filled
     assert filled.fetcher.asked.count(FEED) == 2
 
 
-def test_final_pages_that_contradict_each_other_are_asked_for_again_by_the_next_visit_alone(filled):
+def test_final_pages_that_contradict_each_other_are_requested_again_by_the_next_run_alone(filled):
     filled.fetcher.pages[HOME] = page_of(follow=(FEED, MORE, "http://fake/third"))
     filled.fetcher.pages |= {MORE: page_of(ONE | {"goals": (3, 3)}), "http://fake/third": page_of({"number": 9})}
     filled.site.rules = {key: {"final_after": NOW - timedelta(days=9)} for key in (FEED, MORE, "http://fake/third")}
@@ -409,7 +409,7 @@ def test_final_pages_that_contradict_each_other_are_asked_for_again_by_the_next_
     assert filled.fetcher.asked.count(MORE) == 2
 
 
-def test_pages_that_contradict_each_other_are_not_asked_for_again_by_a_later_slice(filled):
+def test_pages_that_contradict_each_other_are_not_requested_again_by_a_later_slice(filled):
     other = door_of("http://fake/other")
     filled.site.first = [*filled.site.first, other]
     filled.fetcher.pages[HOME] = page_of(ONE, follow=(FEED,))
@@ -429,7 +429,7 @@ def test_pages_that_contradict_each_other_are_not_asked_for_again_by_a_later_sli
 
 @pytest.fixture
 def moments(filled, monkeypatch):
-    """The moments at which the feed came, as its reader was told."""
+    """The moments at which the feed came, as its reader was given them."""
     told = []
     original = filled.site.read
 
@@ -453,7 +453,7 @@ def test_a_page_that_is_as_it_was_counts_from_the_moment_of_its_confirmation(fil
     somebody_waits(filled)
     filled.fetcher.seconds = 1
     filled.work(slice_seconds=0.0)
-    # The feed is the second page of its slice's visit; a later slice reads it as of the same moment.
+    # The feed is the second page of its slice's run; a later slice reads it as of the same moment.
     assert moments[0] == NOW
     assert len(moments) > 2
     assert all(moment - NOW >= timedelta(hours=3) for moment in moments[1:])
@@ -467,7 +467,7 @@ def test_a_final_page_counts_from_the_moment_at_which_it_came(filled, moments):
     assert moments == [NOW, NOW]
 
 
-def test_a_kept_page_whose_bytes_are_gone_is_asked_for_anew(filled, raw_pages):
+def test_a_kept_page_whose_bytes_are_gone_is_requested_anew(filled, raw_pages):
     filled.site.rules = {FEED: {"final_after": NOW - timedelta(days=9)}}
     filled.visit()
     for file in raw_pages.rglob("*.gz"):
@@ -489,12 +489,12 @@ def test_a_slice_ends_after_a_page_and_the_next_goes_on_where_the_kept_pages_end
     assert reports[-1].created == 4
 
 
-def test_a_visit_that_nobody_waits_for_is_not_interrupted(filled):
+def test_a_run_that_nobody_waits_for_is_not_interrupted(filled):
     filled.ask()
     assert [report.outcome for report in filled.work(slice_seconds=0.0)] == ["stored"]
 
 
-def test_pages_that_are_missing_or_broken_are_asked_for_once_in_all_slices(filled):
+def test_pages_that_are_missing_or_broken_are_requested_once_in_all_slices(filled):
     absent = tuple(f"http://fake/absent{number}" for number in range(6))
     filled.fetcher.pages[HOME] = page_of(follow=(*absent, FEED, MORE))
     filled.site.rules = {url: {"may_be_missing": True} for url in absent}
@@ -528,7 +528,7 @@ def test_sources_take_turns(filled):
     assert worked[:4] == ["sandbox", "sandbox-files", "sandbox", "sandbox-files"]
 
 
-def test_a_visit_whose_worker_died_is_taken_up_and_asks_for_no_page_twice(filled, monkeypatch):
+def test_a_run_whose_worker_died_is_taken_up_and_asks_for_no_page_twice(filled, monkeypatch):
     monkeypatch.setattr(runs, "SIGN_OF_LIFE", 0.0)
     run = filled.ask()
 
@@ -547,7 +547,7 @@ def test_a_visit_whose_worker_died_is_taken_up_and_asks_for_no_page_twice(filled
     assert filled.fetcher.asked.count(HOME) == 1
 
 
-def test_a_visit_that_kills_its_worker_again_and_again_ends_as_failed(filled, monkeypatch):
+def test_a_run_that_kills_its_worker_again_and_again_ends_as_failed(filled, monkeypatch):
     monkeypatch.setattr(runs, "SIGN_OF_LIFE", 0.0)
 
     class Death(BaseException):
@@ -563,14 +563,14 @@ def test_a_visit_that_kills_its_worker_again_and_again_ends_as_failed(filled, mo
     assert FEED in report.detail
 
 
-def test_only_one_process_visits_a_source_at_a_time(filled):
+def test_only_one_process_runs_a_source_at_a_time(filled):
     filled.ask()
     with locked_elsewhere(int(LockClass.SOURCE), filled.source.pk):
         assert filled.work() == []
     assert filled.work()[-1].outcome == "stored"
 
 
-def test_a_visit_that_is_cancelled_ends_after_its_page(filled):
+def test_a_run_that_is_cancelled_ends_after_its_page(filled):
     run = filled.ask()
     original = filled.fetcher.get
 
@@ -666,7 +666,7 @@ def test_a_re_reading_that_others_wait_for_goes_on_behind_the_chains_that_it_has
     assert Match.objects.count() == 5
 
 
-def test_a_chain_that_cannot_be_read_again_is_told_at_the_end_of_all_slices(filled, monkeypatch):
+def test_a_chain_that_cannot_be_read_again_is_reported_at_the_end_of_all_slices(filled, monkeypatch):
     filled.fetcher.pages[HOME] = page_of(follow=(FEED, MORE))
     filled.fetcher.pages[MORE] = page_of({"number": 4, "goals": (1, 1)})
     filled.site.rules = {url: {"begins_chain": True} for url in (FEED, MORE)}
@@ -687,7 +687,7 @@ def test_a_chain_that_cannot_be_read_again_is_told_at_the_end_of_all_slices(fill
 
 
 @pytest.mark.parametrize("scope", ["reparse", "results"])
-def test_a_visit_whose_kept_pages_alone_use_up_the_time_ends_and_says_so(filled, monkeypatch, scope):
+def test_a_run_whose_kept_pages_alone_use_up_the_time_ends_and_says_so(filled, monkeypatch, scope):
     filled.site.rules = {FEED: {"final_after": NOW - timedelta(days=9)}}
     filled.fetcher.pages[HOME] = page_of(follow=(FEED, MORE))
     filled.site.first = [Request(HOME, "home", final_after=NOW - timedelta(days=9))]
@@ -707,7 +707,7 @@ def test_a_visit_whose_kept_pages_alone_use_up_the_time_ends_and_says_so(filled,
 
 
 # ── What the admin and the metrics ask ──────────────────────────────────────────────────────────────────────────────
-def test_freshness_is_when_the_latest_visit_that_took_all_was_asked_for(filled):
+def test_freshness_is_when_the_latest_run_that_took_all_was_requested(filled):
     filled.visit()
     filled.fetcher.faults = {FEED: FetchError(FetchOutcome.TIMEOUT, "silence")}
     filled.clock.later(minutes=2)
@@ -718,7 +718,7 @@ def test_freshness_is_when_the_latest_visit_that_took_all_was_asked_for(filled):
     assert [run.outcome for run in spark] == ["stored", "timeout"]
 
 
-def test_neither_old_pages_nor_an_empty_visit_make_a_source_fresh(filled):
+def test_neither_old_pages_nor_an_empty_run_make_a_source_fresh(filled):
     filled.visit()
     filled.clock.later(days=3)
     services.request_reparse(source=filled.source, by="somebody", now=filled.clock())

@@ -23,7 +23,7 @@ ANCHOR = START - timedelta(minutes=6)
 
 
 class Sandbox:
-    """The site, its two sources, and the one clock of the world and of the visits."""
+    """The site, its two sources, and the one clock of the world and of the runs."""
 
     def __init__(self, server_world: SimulatedWorld, settings) -> None:
         self.now = START
@@ -67,7 +67,7 @@ def broken(sandbox: Sandbox, path: str, mode: str):
     sandbox.server.faults.clear()
 
 
-def test_a_visit_brings_results_line_ups_incidents_counts_and_prices(sandbox):
+def test_a_run_brings_results_line_ups_incidents_counts_and_prices(sandbox):
     run = sandbox.visit()
     assert (run.outcome, run.refused) == ("stored", 0), run.detail
     finished = Match.objects.filter(status="finished")
@@ -96,7 +96,7 @@ def test_what_is_stored_is_what_the_world_says(sandbox, world):
         )
 
 
-def test_the_same_visit_twice_writes_no_row(sandbox):
+def test_the_same_run_twice_writes_no_row(sandbox):
     sandbox.visit()
     before = (Match.objects.count(), Snapshot.objects.count(), Lineup.objects.count(), Odds.objects.count())
     run = sandbox.visit()
@@ -104,7 +104,7 @@ def test_the_same_visit_twice_writes_no_row(sandbox):
     assert (Match.objects.count(), Snapshot.objects.count(), Lineup.objects.count(), Odds.objects.count()) == before
 
 
-def test_a_minute_later_only_what_is_new_is_asked_for(sandbox):
+def test_a_minute_later_only_what_is_new_is_requested(sandbox):
     sandbox.visit()
     sandbox.server.log.clear()
     sandbox.later(minutes=1)
@@ -155,12 +155,12 @@ def test_kept_pages_give_the_same_rows_without_a_request(sandbox):
 
 
 def absent_players() -> list[tuple[object, ...]]:
-    """Return who misses which match, as told by the source, and when that was known."""
+    """Return who misses which match, as reported by the source, and when that was known."""
     names = ("match__refs__source_id", "player__source_player_id", "reason", "status", "known_at")
     return sorted(Absence.objects.values_list(*names))
 
 
-def test_kept_previews_tell_again_who_was_missing(sandbox):
+def test_kept_previews_report_again_who_was_missing(sandbox):
     sandbox.visit("fixtures")
     before = absent_players()
     assert before
@@ -221,7 +221,7 @@ def test_a_site_that_hangs_is_given_up(sandbox, monkeypatch):
     assert not Match.objects.exists()
 
 
-def test_429_halts_the_lane_for_as_long_as_the_site_asks(sandbox):
+def test_429_halts_the_host_for_as_long_as_the_site_asks(sandbox):
     with broken(sandbox, "/tournaments/", "429"):
         sandbox.visit()
     sandbox.server.log.clear()

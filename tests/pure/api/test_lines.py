@@ -170,19 +170,19 @@ def test_a_price_beyond_every_number_is_refused():
 
 
 @pytest.mark.parametrize("name", sorted(PLAIN))
-def test_each_field_that_a_match_needs_is_asked_for(name):
+def test_each_field_that_a_match_needs_is_requested(name):
     line = {key: value for key, value in PLAIN.items() if key != name}
     assert refusal(json.dumps(line).encode()) == (f"/{name}", f"{name} is missing")
 
 
 @pytest.mark.parametrize("name", ["source_id", "odds"])
-def test_each_field_that_odds_need_is_asked_for(name):
+def test_each_field_that_odds_need_is_requested(name):
     line = {"type": "odds", "source_id": "m1", "odds": [QUOTE]}
     del line[name]
     assert refusal(json.dumps(line).encode())[0] == f"/{name}"
 
 
-def test_many_names_of_one_object_are_told_apart_quickly():
+def test_many_names_of_one_object_are_reported_apart_quickly():
     names = [f'"n{n}": 1' for n in range(6_000)]
     pointer, reason = refusal(("{" + ", ".join([*names, '"n5999": 2']) + "}").encode())
     assert (pointer, reason) == ("", "the field 'n5999' comes twice")
@@ -204,7 +204,7 @@ anything = st.recursive(
         anything,
     )
 )
-def test_whatever_is_told_becomes_a_record_or_a_refusal(fields):
+def test_whatever_is_reported_becomes_a_record_or_a_refusal(fields):
     try:
         record = read(**fields)
     except LineError:

@@ -142,7 +142,7 @@ def test_form_of_a_season_and_of_a_competition_leaves_other_matches_out():
     assert row["form_competition_3_wins_diff"] == pytest.approx(2 / 3)
 
 
-def test_form_head_to_head_is_told_from_each_side_wherever_the_clubs_met():
+def test_form_head_to_head_is_reported_from_each_side_wherever_the_clubs_met():
     frame = matches([(1, 2, 3, 0, 0), (2, 1, 1, 1, 3), (1, 3, 0, 9, 5), (1, 2, None, None, 12), (4, 2, None, None, 13)])
     found = form(frame)
     row = found.loc[3]
@@ -155,7 +155,7 @@ def test_form_head_to_head_is_told_from_each_side_wherever_the_clubs_met():
     assert np.isnan(found.loc[4, "form_head_to_head_1_points_home"])
 
 
-def test_form_says_what_it_was_asked_for_and_refuses_what_it_does_not_know():
+def test_form_says_what_it_was_requested_and_refuses_what_it_does_not_know():
     frame = matches([(1, 2, 3, 0, 0)])
     assert list(form(frame, windows=[2], scopes={"head_to_head": ["draws"]})) == [
         "form_head_to_head_2_draws_home",
@@ -195,7 +195,7 @@ def test_rest_since_another_competition_looks_back_alone(params):
     assert row.equals(without)
 
 
-def test_closed_doors_are_those_of_the_order_from_its_first_day_to_its_last(params):
+def test_closed_fetchers_are_those_of_the_order_from_its_first_day_to_its_last(params):
     frame = matches([(1, 2, None, None, day) for day in (0, 1, 3, 4)] + [(1, 2, None, None, 1)])
     frame.loc[4, "region"] = "Y"
     orders = [["X", "2024-01-02", "2024-01-04"]]

@@ -48,7 +48,7 @@ def test_a_rating_gap_has_no_sign_and_an_edge_belongs_to_the_bin_above():
     assert gaps.cat.categories.tolist()[0] == "0 to 50 points"
 
 
-def test_sides_that_came_up_or_went_down_are_told_apart():
+def test_sides_that_came_up_or_went_down_are_reported_apart():
     home, away = pd.Series([0.0, 1.0, 0.0, -1.0, 1.0]), pd.Series([0.0, 0.0, -2.0, 1.0, 1.0])
     assert breakdown.promotions(home, away).tolist() == [
         "neither side moved",

@@ -106,7 +106,7 @@ def test_serving_sees_features_in_the_32_bits_in_which_they_were_stored(pack, fe
     assert bundle.features_sha256(finer[0]) == bundle.features_sha256(exact[0])
 
 
-def test_the_hash_of_features_tells_missing_values_and_changes_apart_but_not_the_two_zeros(pack, features, tmp_path):
+def test_the_hash_of_features_reports_missing_values_and_changes_apart_but_not_the_two_zeros(pack, features, tmp_path):
     bundle = bundles.unpack(pack(), tmp_path / "b")
     row = features.to_numpy()[-1].copy()
     row[:2] = 0.0, np.nan

@@ -47,7 +47,7 @@ def test_equal_facts_give_an_equal_card(facts):
     assert card.markdown(facts) == card.markdown(replace(facts, metrics=dict(facts.metrics)))
 
 
-def test_the_card_tells_use_data_measures_limits_and_lineage(facts):
+def test_the_card_reports_use_data_measures_limits_and_lineage(facts):
     text = card.markdown(facts)
     titles = [line[3:] for line in text.splitlines() if line.startswith("## ")]
     assert titles == [

@@ -20,7 +20,7 @@ def path(tmp_path):
 
 
 @pytest.mark.parametrize("rows", [[99], [0, 29, 30, 99], [95, 3, 60, 3], list(range(99, -1, -1))])
-def test_rows_come_in_the_order_in_which_they_are_asked_for(path, rows):
+def test_rows_come_in_the_order_in_which_they_are_requested(path, rows):
     got = files.read_rows(path, ["twice", "number"], np.array(rows))
     assert list(got.columns) == ["twice", "number"]
     assert got.index.tolist() == list(range(len(rows)))

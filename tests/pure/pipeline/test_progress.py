@@ -98,7 +98,7 @@ def test_what_an_earlier_attempt_finished_stays_done_and_what_it_did_not_waits()
 @pytest.mark.parametrize(
     ("status", "ended_by"), [(-9, signal.SIGKILL), (139, signal.SIGSEGV), (1, None), (3, None), (255, None)]
 )
-def test_a_stage_that_a_signal_ended_is_told_from_one_that_gave_an_answer(status, ended_by):
+def test_a_stage_that_a_signal_ended_is_reported_from_one_that_gave_an_answer(status, ended_by):
     line = f"ERROR: failed to reproduce 'train': failed to run: x, exited with {status}"
     progress = followed("Running stage 'train':", line)
     assert (progress.failed, progress.ended_by) == ("train", ended_by)

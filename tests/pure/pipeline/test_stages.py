@@ -570,7 +570,7 @@ def test_a_world_without_prices_is_evaluated_all_the_same(copy):
     assert "no bet can be simulated" in page
 
 
-def test_the_report_tells_the_numbers_and_fetches_nothing(built):
+def test_the_report_reports_the_numbers_and_fetches_nothing(built):
     metrics = files.read_json(built / files.METRICS)
     page = (built / files.REPORT).read_text()
     assert f"{metrics['models'][metrics['best']]['log_loss']:.4f}" in page

@@ -64,7 +64,9 @@ def test_the_loss_of_a_trial_is_the_mean_over_all_rows_so_far(matrix, params, fi
     assert twice == pytest.approx(once, abs=1e-12)
 
 
-def test_what_is_found_lies_in_the_space_and_is_told_beside_the_loss_of_today(matrix, params, first_tested, tmp_path):
+def test_what_is_found_lies_in_the_space_and_is_reported_beside_the_loss_of_today(
+    matrix, params, first_tested, tmp_path
+):
     steps = tune.steps_before(matrix.keys, first_tested, params)
     found = search(params, matrix, steps, f"sqlite:///{tmp_path}/study.db")
     assert 1.0 <= found["values"]["l2"] <= 9e4

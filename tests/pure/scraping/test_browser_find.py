@@ -98,7 +98,7 @@ def assert_missing(folder: Path) -> BrowserMissing:
     return missing.value
 
 
-def test_without_a_browser_one_command_is_told_that_gets_one(bare, tmp_path):
+def test_without_a_browser_one_command_is_reported_that_gets_one(bare, tmp_path):
     broken = program(bare / "chromium", "exit 3")
     missing = assert_missing(tmp_path)
     assert f"broken: {broken}" in missing.reason

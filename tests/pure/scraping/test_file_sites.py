@@ -75,7 +75,7 @@ def test_a_back_fill_asks_for_each_season_in_the_window_that_the_site_has() -> N
 
 
 @pytest.mark.parametrize("site", [FootballDataSite(divisions=ENGLAND), OpenfootballSite()], ids=lambda site: site.name)
-def test_a_file_of_today_serves_every_month_of_a_back_fill_and_no_visit_for_results(site: Site) -> None:
+def test_a_file_of_today_serves_every_month_of_a_back_fill_and_no_run_for_results(site: Site) -> None:
     window = date(2018, 1, 1), date(2024, 10, 1)
     assert {request.max_age for request in site.start(job(ScrapeScope.BACKFILL, *window))} == {timedelta(days=1)}
     assert {request.max_age for request in site.start(job(ScrapeScope.RESULTS, *window))} == {None}
@@ -87,7 +87,7 @@ def test_a_re_reading_takes_the_lists_of_fixtures_before_the_files_that_correct_
     assert found == ["/fixtures.csv", "/new_league_fixtures.csv", "/mmz4281/2425/E0.csv", "/new/ARG.csv"]
 
 
-def test_in_summer_both_seasons_are_asked_for_and_the_young_one_may_be_missing() -> None:
+def test_in_summer_both_seasons_are_requested_and_the_young_one_may_be_missing() -> None:
     requests = FootballDataSite(divisions=ENGLAND, countries=()).start(job(ScrapeScope.RESULTS, date(2020, 7, 26)))
     assert [(request.url[-11:], request.may_be_missing) for request in requests] == [
         ("1920/E0.csv", False),
@@ -105,12 +105,28 @@ def test_a_young_file_without_a_match_is_a_note_and_an_old_one_an_error() -> Non
         answer(site, old, header, summer)
 
 
+def test_a_young_file_whose_rows_are_all_refused_is_an_error_too() -> None:
+    site = FootballDataSite(divisions=ENGLAND, countries=())
+    summer = job(ScrapeScope.RESULTS, date(2020, 7, 26))
+    rows = b"Div,Date,HomeTeam,AwayTeam\nE0,soon,Eastmoor,Harwell\n"
+    with pytest.raises(ParseError, match=r"2021/E0\.csv: date 'soon' cannot be read"):
+        answer(site, site.start(summer)[1], rows, summer)
+
+
+def test_a_list_of_fixtures_of_divisions_that_are_unknown_is_no_error() -> None:
+    site = FootballDataSite(divisions=ENGLAND, countries=())
+    asked = job(ScrapeScope.FIXTURES, date(2024, 10, 1))
+    rows = b"Div,Date,HomeTeam,AwayTeam\nX9,05/10/2024,Eastmoor,Harwell\n"
+    (refused,) = answer(site, site.start(asked)[0], rows, asked).refused
+    assert refused.reason == "division 'X9' is unknown"
+
+
 @pytest.mark.parametrize("content", [b"<!DOCTYPE html><html><h1>404 Not Found</h1></html>", b"", b"\x00\x01"])
 def test_an_error_page_is_no_file(content: bytes) -> None:
     site = FootballDataSite()
     for asked in (job(ScrapeScope.RESULTS, date(2024, 10, 1)), job(ScrapeScope.FIXTURES, date(2024, 10, 1))):
         for request in site.start(asked):
-            with pytest.raises(ParseError, match="column Div or Country is missing"):
+            with pytest.raises(ParseError, match=r"column Div or Country is missing|the file is empty"):
                 answer(site, request, content, asked)
 
 
@@ -138,7 +154,7 @@ def test_a_list_of_fixtures_may_be_empty_and_leaves_out_what_is_not_followed() -
     assert reading.notes == {"fixtures of competitions that are not followed": 1}
 
 
-def test_of_a_countrys_file_a_visit_takes_what_its_window_needs() -> None:
+def test_of_a_countrys_file_a_run_takes_what_its_window_needs() -> None:
     site = FootballDataSite(divisions={}, countries=("ARG",))
     rows = [
         f"Argentina,Liga Profesional,2024,{day},20:00,Norte,Sur,1,0,H"

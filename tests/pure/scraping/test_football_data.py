@@ -76,7 +76,7 @@ def test_a_year_of_two_digits_lies_between_1970_and_2069(written: str, year: int
     assert only(parse(f"E0,{written},Eastmoor,Northbridge,1,0,H")).kickoff_at == datetime(year, 8, 14, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("written", ["", "soon", "31/02/2022", "2022-08-20", "20/08/1022", f"1/1/{'9' * 30}"])
+@pytest.mark.parametrize("written", ["", "soon", "31/02/2022", "2022-02-31", "20/08/1022", f"1/1/{'9' * 30}"])
 def test_a_row_without_a_readable_date_is_refused(written: str) -> None:
     parsed = parse(GOOD, f"E0,{written},Glenfoot,Harwell,1,0,H")
     assert refusal(parsed) == f"date {written!r} cannot be read"
@@ -280,10 +280,16 @@ def test_a_row_in_which_the_file_breaks_off_is_kept_only_with_a_known_club() -> 
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"<!DOCTYPE html><html><title>Just a moment...</title></html>", b"\x1f\x8b\x08\x00", b"Date,Time\n1,2\n"],
+    [b"<!DOCTYPE html><html><title>Just a moment...</title></html>", b"\x1f\x8b\x08\x00", b"Date,Time\n1,2\n"],
 )
 def test_what_is_no_file_of_this_source_raises_what_is_missing(content: bytes) -> None:
     with pytest.raises(ParseError, match="column Div or Country is missing"):
+        SOURCE.parse_file("E0.csv", content)
+
+
+@pytest.mark.parametrize("content", [b"", b"\r\n \n"])
+def test_an_empty_file_says_so(content: bytes) -> None:
+    with pytest.raises(ParseError, match=r"E0\.csv: the file is empty"):
         SOURCE.parse_file("E0.csv", content)
 
 
@@ -294,20 +300,21 @@ def test_a_missing_column_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "accepted"),
-    [
-        ("2018-19/E0.csv", True),
-        ("/srv/football-data/2018-19/SC3.csv", True),
-        ("extra/ARG.csv", True),
-        ("fixtures.csv", True),
-        ("new_league_fixtures.csv", True),
-        ("2018-19/notes.csv", False),
-        ("2018-19/E0.json", False),
-        ("README.md", False),
-    ],
+    "name", ["2018-19/E0.csv", "E0_9394.csv", "E1 (1).csv", "I1.CSV", "e2.csv", "data", ".E0.csv~"]
 )
-def test_files_of_this_source_are_known_by_their_names(path: str, accepted: bool) -> None:
-    assert SOURCE.accepts(path) is accepted
+@pytest.mark.parametrize(
+    "header", [MAIN, EXTRA, "Div,Date,HT,AT", "\ufeffDiv;Date;Time;HomeTeam;AwayTeam", "sep=;\n" + MAIN]
+)
+def test_a_file_of_this_source_is_known_by_its_header(name: str, header: str) -> None:
+    for encoding in ("utf-8", "cp1252", "utf-16") if header.isascii() else ("utf-8", "utf-16"):
+        assert SOURCE.accepts(name, (header + "\nwhatever").encode(encoding))
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>", b"\x00\x01", b"Date,Open,High\n", b"Div,Title\n"])
+def test_a_damaged_file_of_this_source_is_known_by_its_name(content: bytes) -> None:
+    names = ("2018-19/E0.csv", "/srv/football-data/2018-19/sc3.CSV", "extra/ARG.csv", "new_league_fixtures.csv")
+    assert all(SOURCE.accepts(name, content) for name in names)
+    assert not any(SOURCE.accepts(name, content) for name in ("2018-19/notes.csv", "2018-19/E0.json", "README.md"))
 
 
 @settings(max_examples=50)

@@ -1,4 +1,4 @@
-"""The door to plain HTTP before a server that misbehaves in every way that was thought of."""
+"""The fetcher to plain HTTP before a server that misbehaves in every way that was thought of."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_a_page_comes_with_the_headers_that_matter_in_lower_case(client, server)
     assert page.seconds > 0
 
 
-def test_the_server_is_told_who_asks_and_what_is_kept_already(client, server):
+def test_the_server_is_reported_who_asks_and_what_is_kept_already(client, server):
     client.fetch(server.url + "/page", headers={"if-none-match": '"1"'})
     ((_, headers, _),) = server.asked
     sent = {name.lower(): value for name, value in headers.items()}

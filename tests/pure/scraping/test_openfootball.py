@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apps.matches.records import KickoffPrecision, MatchRecord, MatchStatus
-from apps.scraping.sources import SOURCES, ParsedFile, ParseError
-from apps.scraping.sources.competitions import DIVISIONS, LEAGUES, OPENFOOTBALL_CODES
+from apps.scraping.sources import SOURCES, ParsedFile, ParseError, UnknownCompetitionError
+from apps.scraping.sources.competitions import DIVISIONS, LEAGUES, OPENFOOTBALL_CODES, OPENFOOTBALL_TITLES
 
 SOURCE = SOURCES["openfootball"]
 
@@ -195,7 +196,7 @@ def test_a_country_behind_the_name_is_where_the_team_comes_from() -> None:
         ({"round": ..., "stage": "Playoffs"}, "Playoffs", ""),
     ],
 )
-def test_stage_and_round_are_told_apart(fields: dict[str, Any], stage: str, round_: str) -> None:
+def test_stage_and_round_are_reported_apart(fields: dict[str, Any], stage: str, round_: str) -> None:
     record = only(parse(entry(**fields)))
     assert (record.stage, record.round) == (stage, round_)
 
@@ -229,7 +230,7 @@ def test_an_entry_that_cannot_be_a_match_is_refused_with_its_reason(bad: Any, re
 @pytest.mark.parametrize(
     ("content", "missing"),
     [
-        (b"", "valid JSON"),
+        (b"", "the file is empty"),
         (b"<html>Not Found</html>", "valid JSON"),
         (b"\xff\xfe", "valid JSON"),
         (b"[]", "key name"),
@@ -244,18 +245,103 @@ def test_what_is_no_file_of_this_source_raises_what_is_missing(content: bytes, m
 
 
 def test_an_unknown_competition_or_season_raises() -> None:
-    with pytest.raises(ParseError, match="a competition code"):
-        parse(entry(), name="2018-19/xx.9.json")
+    with pytest.raises(UnknownCompetitionError, match=r"competition 'xx\.9' is unknown"):
+        parse(entry(), name="2018-19/xx.9.json", title="Isles Premier League 2018/19")
+    with pytest.raises(UnknownCompetitionError, match=r"competition 'en\.1-en\.2' is unknown"):
+        parse(entry(), name="2018-19/en.1-en.2.json", title="Two Leagues 2018/19")
     with pytest.raises(ParseError, match="a season"):
         parse(entry(), name="en.1.json", title="Premier League")
 
 
 @pytest.mark.parametrize(
-    ("path", "accepted"),
-    [("2018-19/en.1.json", True), ("/srv/of/2023-24/uefa.cl.json", True), ("package.json", False), ("en.1.csv", False)],
+    "name",
+    ["EN.1.json", "en.1 (1).json", "2018-19_en.1.json", "en.1-2018-19.JSON", "x.zip/2018-19/en.1", "copy of en.1.json"],
 )
-def test_files_of_this_source_are_known_by_their_names(path: str, accepted: bool) -> None:
-    assert SOURCE.accepts(path) is accepted
+def test_the_code_may_stand_anywhere_in_the_name(name: str) -> None:
+    content = json.dumps({"name": "Premier League 2018/19", "matches": [entry()]}).encode()
+    assert SOURCE.accepts(name, content)
+    assert only(SOURCE.parse_file(name, content)).competition == DIVISIONS["E0"]
+
+
+@pytest.mark.parametrize("name", ["matches.json", "en.10.json", "sven.1.json", "en.1-de.1.json"])
+def test_without_a_code_in_its_name_a_file_is_known_by_its_title(name: str) -> None:
+    assert only(parse(entry(), name=name, title="Deutsche 2. Bundesliga 2018/19")).competition == DIVISIONS["D2"]
+
+
+def test_every_title_leads_to_a_code_that_is_known() -> None:
+    assert set(OPENFOOTBALL_TITLES.values()) == set(OPENFOOTBALL_CODES)
+
+
+@pytest.mark.parametrize(
+    ("title", "name", "season"),
+    [
+        ("Bundesliga", "2018-19_de.1.json", "2018-19"),
+        ("Bundesliga", "downloads 2024-09-01/2018-19 de.1.json", "2018-19"),
+        ("Bundesliga", "2018-19.zip/de.1.json", "2018-19"),
+        ("2018/19 Bundesliga", "2017-18/de.1.json", "2018-19"),
+    ],
+)
+def test_the_season_may_stand_in_the_name(title: str, name: str, season: str) -> None:
+    assert only(parse(entry(), name=name, title=title)).season == season
+
+
+def test_a_date_in_the_name_is_no_season() -> None:
+    with pytest.raises(ParseError, match="a season"):
+        parse(entry(), name="2024-09-01/de.1.json", title="Bundesliga")
+
+
+def test_files_of_before_2020_list_rounds_with_objects_for_teams() -> None:
+    old = {
+        "date": "2014-08-16",
+        "team1": {"key": "eastmoor", "name": "Eastmoor", "code": "EAS"},
+        "team2": {"key": "northbridge", "name": "Northbridge", "code": "NOR"},
+        "score1": 2,
+        "score2": 1,
+    }
+    content = json.dumps(
+        {
+            "name": "English Premier League 2014/15",
+            "rounds": [
+                {"name": "Matchday 1", "matches": [old]},
+                {"name": "Matchday 2", "matches": [old | {"date": "2014-08-23", "score1": None, "score2": None}]},
+            ],
+        }
+    ).encode()
+    assert SOURCE.accepts("any.json", content)
+    played, coming = SOURCE.parse_file("2014-15/en.1.json", content).records
+    assert (played.home_team, played.away_team, played.round) == ("Eastmoor", "Northbridge", "Matchday 1")
+    assert (played.home_goals, played.away_goals, coming.status) == (2, 1, MatchStatus.SCHEDULED)
+
+
+@pytest.mark.parametrize("rounds", [[], [{"name": "Matchday 1"}], ["x"], [{"matches": ["x", {"team1": {}}]}], [None]])
+def test_whatever_the_rounds_hold_they_are_read_or_refused(rounds: list[Any]) -> None:
+    content = json.dumps({"name": "English Premier League 2014/15", "rounds": rounds}).encode()
+    with suppress(ParseError):
+        assert SOURCE.parse_file("2014-15/en.1.json", content).records == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "accepted"),
+    [
+        ("2018-19/en.1.json", b"", True),
+        ("/srv/of/2023-24/UEFA.CL.json", b"<html>", True),
+        ("package.json", b'{"name": "x", "version": "1.0.0"}', False),
+        ("en.1.csv", b"Date,Open\n", False),
+        ("en.1.clubs.json", b'{"name": "Premier League 2018/19", "clubs": [{"name": "Eastmoor"}]}', False),
+        ("LICENSE.md", b"CC0", False),
+    ],
+)
+def test_a_damaged_file_is_known_by_its_name_and_a_list_of_clubs_is_none(
+    name: str, content: bytes, accepted: bool
+) -> None:
+    assert SOURCE.accepts(name, content) is accepted
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_every_encoding_of_json_is_read(encoding: str) -> None:
+    content = json.dumps({"name": "English Premier League 2018/19", "matches": [entry()]}).encode(encoding)
+    assert SOURCE.accepts("any", content)
+    assert only(SOURCE.parse_file("en.1.json", content)).home_team == "Eastmoor"
 
 
 JSON = st.recursive(

@@ -1,4 +1,4 @@
-"""Records of one visit belong together; counts far from those before are not believed."""
+"""Records of one run belong together; counts far from those before are not believed."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_a_later_price_of_the_same_bookmaker_and_moment_stands():
     assert merged.odds == (late,)
 
 
-def test_two_results_of_one_match_in_one_visit_contradict_each_other():
+def test_two_results_of_one_match_in_one_run_contradict_each_other():
     with pytest.raises(ImplausibleError, match="Aker – Birk on 2026-11-21 ended 2–1 and 1–2"):
         merge([result(2, 1, source_id="1"), result(1, 2, source_id="1")])
 
@@ -110,13 +110,13 @@ def test_a_count_that_comes_three_times_in_a_row_is_believed(count, doubts, is_b
     assert is_accepted_at_last(count, doubts) is is_believed
 
 
-def test_a_match_without_an_id_that_is_moved_is_told_in_two_inputs():
+def test_a_match_without_an_id_that_is_moved_is_reported_in_two_inputs():
     moved = replace(record(), kickoff_at=KICKOFF + timedelta(days=4))
     told = [(KICKOFF + timedelta(hours=2), moved), (KICKOFF, record())]
     assert list(merge_in_batches(told)) == [[record()], [moved]]
 
 
-def test_a_match_with_an_id_is_told_once_as_it_was_told_last():
+def test_a_match_with_an_id_is_reported_once_as_it_was_reported_last():
     moved = replace(record(source_id="1"), kickoff_at=KICKOFF + timedelta(days=4))
     told = [(KICKOFF, record(source_id="1")), (KICKOFF + timedelta(hours=2), moved)]
     assert list(merge_in_batches(told)) == [[moved]]

@@ -84,14 +84,14 @@ def test_a_contact_that_is_empty_or_breaks_the_header_is_refused(contact):
         ("http://127.0.0.1:8000/", "127.0.0.1:8000"),
     ],
 )
-def test_a_lane_is_named_by_its_host(url, host):
+def test_a_host_is_named_by_its_host(url, host):
     assert host_of(url) == host
 
 
 @pytest.mark.parametrize(
     "url", ["", "example.org", "ftp://example.org", "http://a@example.org", "http://[x", "http://h:x"]
 )
-def test_what_has_no_host_has_no_lane(url):
+def test_what_has_no_host_has_no_host(url):
     with pytest.raises(ValueError, match="address"):
         host_of(url)
 
@@ -124,7 +124,7 @@ def test_robots_txt_is_obeyed(text, path, is_allowed):
     assert Robots.parse(text).allows(SITE + path) is is_allowed
 
 
-def test_robots_txt_itself_may_always_be_asked_for():
+def test_robots_txt_itself_may_always_be_requested():
     assert Robots.parse(DISALLOW_ALL).allows(f"{SITE}/robots.txt")
 
 
@@ -491,7 +491,7 @@ def test_a_status_is_judged_before_anybody_reads_the_page(status, outcome):
     assert judge(answer("<p>Eastmoor 2 - 1 Northbridge", status)) is outcome
 
 
-def test_a_kept_page_is_asked_for_only_if_it_is_no_longer_the_same():
+def test_a_kept_page_is_requested_only_if_it_is_no_longer_the_same():
     kept = {"etag": 'W/"1"', "last-modified": "Mon, 23 Nov 2026 11:00:00 GMT", "content-type": "text/csv"}
     assert conditional_headers(kept) == {
         "if-none-match": 'W/"1"',

@@ -117,7 +117,7 @@ def test_a_refusal_has_its_status(server: SandboxServer, mode: str, status: int)
     assert "ETag" not in reply.headers
 
 
-def test_who_asks_too_often_is_told_how_long_to_wait(server: SandboxServer) -> None:
+def test_who_asks_too_often_is_reported_how_long_to_wait(server: SandboxServer) -> None:
     server.faults.put(LIVE, "429", seconds=1.2)
     assert ask(server, LIVE).headers["Retry-After"] == "2"
 
@@ -226,7 +226,7 @@ def test_an_empty_answer_has_its_frame_and_no_match(server: SandboxServer) -> No
     assert (page.status, page.body) == (200, b"")
 
 
-def test_a_duplicated_match_is_told_twice_alike(server: SandboxServer) -> None:
+def test_a_duplicated_match_is_reported_twice_alike(server: SandboxServer) -> None:
     right = ask(server, FEED).matches
     server.faults.put("/", "duplicated")
     told = ask(server, FEED).matches
@@ -236,7 +236,7 @@ def test_a_duplicated_match_is_told_twice_alike(server: SandboxServer) -> None:
     assert sorted(rows.values())[-2:] == [1, 2]
 
 
-def test_contradicting_entries_tell_two_results_of_one_match(server: SandboxServer) -> None:
+def test_contradicting_entries_report_two_results_of_one_match(server: SandboxServer) -> None:
     server.faults.put("/", "contradicting")
     told = ask(server, FEED).matches
     first, second = (match for match in told if match["id"] == told[-1]["id"])
@@ -246,7 +246,7 @@ def test_contradicting_entries_tell_two_results_of_one_match(server: SandboxServ
     assert rows[1][:5] == rows[-1][:5]
     assert int(rows[-1][5]) == int(rows[1][5]) + 1
     assert rows[-1][7] == (b"H" if rows[-1][5] > rows[-1][6] else b"A" if rows[-1][5] < rows[-1][6] else b"D")
-    # Of coming matches the kick-off is told twice.
+    # Of coming matches the kick-off is reported twice.
     coming = [row.split(b",") for row in ask(server, "/fixtures.csv").body.splitlines()]
     assert coming[1][3:5] == coming[-1][3:5]
     assert coming[1][2] != coming[-1][2]
@@ -412,7 +412,7 @@ def test_other_methods_of_control_are_refused(server: SandboxServer, path: str, 
 # The log
 
 
-def test_the_log_tells_who_asked_for_what_and_when(server: SandboxServer) -> None:
+def test_the_log_reports_who_requested_what_and_when(server: SandboxServer) -> None:
     before = time.monotonic(), datetime.now(UTC)
     ask(server, FEED, **{"User-Agent": "counter/1.0"})
     ask(server, "/nowhere")

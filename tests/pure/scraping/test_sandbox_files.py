@@ -1,4 +1,4 @@
-"""The sandbox's files, read by the reader of football-data, tell what the world tells."""
+"""The sandbox's files, read by the reader of football-data, tell what the world says."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def site() -> SandboxSite:
 
 @pytest.fixture(scope="module")
 def told() -> list[MatchRecord]:
-    """What the world tells now, from a world of its own."""
+    """What the world says now, from a world of its own."""
     return list(SimulatedWorld(SEED, ANCHOR).records(NOW))
 
 

@@ -252,7 +252,7 @@ def test_the_feed_has_the_shape_of_a_genuine_one(site: SandboxSite) -> None:
 
 
 @pytest.mark.parametrize("minutes", [-20, 0, 5, 61.5, 300, 8 * 60 + 49])
-def test_the_feed_tells_what_the_world_tells(
+def test_the_feed_reports_what_the_world_tells(
     site: SandboxSite, clock: Clock, world: SimulatedWorld, minutes: float
 ) -> None:
     clock.now = now = ANCHOR + minutes * MINUTE
@@ -264,7 +264,7 @@ def test_the_feed_tells_what_the_world_tells(
         agrees(entry, told[number])
 
 
-def test_past_seasons_tell_what_the_world_tells(site: SandboxSite, world: SimulatedWorld) -> None:
+def test_past_seasons_report_what_the_world_tells(site: SandboxSite, world: SimulatedWorld) -> None:
     told = [r for r in world.records(NOW) if r.season == "2025-26"]
     found = {
         entry["id"]: entry
@@ -493,7 +493,7 @@ def test_a_missing_player_has_a_page(site: SandboxSite) -> None:
     assert ask(site, "/players/300000/show").status == 404
 
 
-def test_absences_are_told_an_hour_before_a_dense_match(site: SandboxSite, clock: Clock) -> None:
+def test_absences_are_reported_an_hour_before_a_dense_match(site: SandboxSite, clock: Clock) -> None:
     clock.now = ANCHOR + 64 * MINUTE - 60 * MINUTE - JUST
     assert "/Players/" not in ask(site, "/matches/1004240/preview").text
     clock.now += JUST

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -15,7 +17,9 @@ import pytest
 from apps.matches.aliases import aliases_for
 from apps.matches.records import CompetitionKey, MatchRecord, MatchStatus
 from apps.scraping.sources import SOURCES, CrawlJob, Page, ParsedFile, Reading, Request, ScrapeScope, WhoScored, Window
+from apps.scraping.sources.base import HEAD
 from apps.scraping.sources.competitions import WHOSCORED
+from apps.scraping.sources.football_data.table import decoded
 from apps.scraping.sources.whoscored.feed import WhoScoredFeed, read_feed
 from apps.scraping.sources.whoscored.tournaments import Tournament, WhoScoredSeason, WhoScoredStage
 
@@ -80,9 +84,10 @@ def read_all(source: str) -> Read:
     prices: Counter[str] = Counter()
     for path in sorted(folder.rglob("*.*")):
         name = path.relative_to(folder).as_posix()
-        if not SOURCES[source].accepts(name):
+        content = path.read_bytes()
+        if not SOURCES[source].accepts(name, content[:HEAD]):
             continue
-        parsed = SOURCES[source].parse_file(name, path.read_bytes())
+        parsed = SOURCES[source].parse_file(name, content)
         for record in parsed.records:
             for odds in record.odds:
                 prices["1X2"] += None not in (odds.home, odds.draw, odds.away)
@@ -123,6 +128,38 @@ def test_each_file_has_as_many_matches_as_rows(football_data: Read) -> None:
     folder = Path(REAL_DATA) / "football-data"
     for name, parsed in football_data.files.items():
         assert len(parsed.records) + len(parsed.refused) == rows_with_text(folder / name), name
+
+
+FORMS: list[tuple[str, str, str, str]] = [
+    (";", ",", "%d.%m.%Y", "utf-8-sig"),
+    ("\t", ".", "%Y-%m-%d 00:00:00", "utf-16"),
+    (",", ",", "%m/%d/%Y", "cp1252"),
+]
+"""Separator, decimal sign, date and encoding as spreadsheets of other countries write them."""
+
+
+@pytest.mark.parametrize(
+    "name", ["1993-94/E0.csv", "2004-05/SP1.csv", "2018-19/E0.csv", "2023-24/N1.csv", "extra/ARG.csv"]
+)
+@pytest.mark.parametrize(("separator", "sign", "written", "encoding"), FORMS)
+def test_a_file_that_a_spreadsheet_saved_anew_gives_the_same_matches(
+    name: str, separator: str, sign: str, written: str, encoding: str
+) -> None:
+    published = (Path(REAL_DATA) / "football-data" / name).read_bytes()
+    header, *rows = csv.reader(io.StringIO(decoded(published), newline=""))
+    day = [column.strip() for column in header].index("Date")
+    for row in rows:
+        for place, cell in enumerate(row):
+            if re.fullmatch(r"-?\d*\.\d+", cell):
+                row[place] = cell.replace(".", sign)
+        if len(row) > day and row[day]:
+            date_form = "%d/%m/%Y" if len(row[day]) == len("dd/mm/yyyy") else "%d/%m/%y"
+            row[day] = datetime.strptime(row[day], date_form).replace(tzinfo=UTC).strftime(written)
+    text = io.StringIO()
+    csv.writer(text, delimiter=separator).writerows([header, *rows])
+    reader = SOURCES["football-data"]
+    parsed, original = reader.parse_file(name, text.getvalue().encode(encoding)), reader.parse_file(name, published)
+    assert (parsed.records, parsed.notes) == (original.records, original.notes)
 
 
 def test_three_matches_have_no_result(football_data: Read) -> None:

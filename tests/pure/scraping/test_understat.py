@@ -106,8 +106,31 @@ def test_the_league_is_in_the_name_of_the_file_or_its_folder(name, league):
 
 @pytest.mark.parametrize("name", ["2020.json", "replay_1.json", "sepl.json"])
 def test_a_list_without_a_league_in_its_name_says_how_to_name_it(name):
-    with pytest.raises(ParseError, match=r"the league in the file's name, such as EPL_2020.json,"):
+    with pytest.raises(ParseError, match="nothing says which league it is"):
         read(entry(), name=name)
+
+
+@pytest.mark.parametrize(
+    "page", ["EPL_2020.json", "La_liga_2018.html", "understat_match.html", "understat_matches.csv"]
+)
+def test_a_file_is_known_by_its_content(page):
+    content = (PAGES / "understat" / page).read_bytes()
+    for form in (content, b"\xef\xbb\xbf" + content, b"\n" + content):
+        assert Understat().accepts("page.txt", form)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("README.md", b"# Data of understat.com, see understat_matches.csv"),
+        ("README.md", b"# Data\n`understat_id` is the id"),
+        ("E0.csv", b"Div,Date,HomeTeam,AwayTeam\nE0,19/08/2023,Arsenal,Chelsea\n"),
+        ("en.1.json", b'{"name": "x", "matches": [{"team1": "a", "team2": "b"}]}'),
+        ("index.html", b"<html><title>Another site</title></html>"),
+    ],
+)
+def test_another_file_is_none_of_this_source(name, content):
+    assert not Understat().accepts(name, content)
 
 
 def test_a_season_that_has_not_begun_is_no_error():

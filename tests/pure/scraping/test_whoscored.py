@@ -166,7 +166,7 @@ def test_a_womens_team_is_not_the_mens_team_of_the_same_name() -> None:
     assert (record.home_team, record.away_team) == ("Eastmoor Women", "Harwell Women")
 
 
-def test_the_stage_is_told_where_it_is_not_the_league_itself() -> None:
+def test_the_stage_is_reported_where_it_is_not_the_league_itself() -> None:
     assert only(feed(entry())).stage == ""
     assert only(feed(entry(), stageName="Group A")).stage == "Group A"
 
@@ -314,7 +314,9 @@ def test_what_contradicts_the_score_is_noted_and_the_score_stays() -> None:
     st.tuples(st.integers(0, 3), st.integers(0, 3)),
     st.sampled_from(["written", "goals", "own"]),
 )
-def test_a_score_that_is_told_is_never_read_wrongly(before: tuple[int, int], extra: tuple[int, int], how: str) -> None:
+def test_a_score_that_is_reported_is_never_read_wrongly(
+    before: tuple[int, int], extra: tuple[int, int], how: str
+) -> None:
     before = (before[0], before[0])  # level, as a single match that went on
     total = before[0] + extra[0], before[1] + extra[1]
     match = entry(elapsed="AET", homeScore=total[0], awayScore=total[1])
@@ -336,7 +338,7 @@ def test_a_score_that_is_told_is_never_read_wrongly(before: tuple[int, int], ext
 # incidents and cards
 
 
-def test_goals_and_cards_of_the_feed_are_told_in_their_order() -> None:
+def test_goals_and_cards_of_the_feed_are_reported_in_their_order() -> None:
     incidents = [
         {"minute": "8", "type": 1, "subType": 1, "playerName": "Bo Lind", "playerId": 11, "field": 0, "period": 1,
          "participatingPlayerName": "Cy Orr", "participatingPlayerId": 12},
@@ -444,7 +446,7 @@ def test_a_match_without_offers_has_no_odds(bets: Any) -> None:
 # doubles and contradictions
 
 
-def test_a_match_told_twice_alike_is_one_and_told_differently_is_none() -> None:
+def test_a_match_reported_twice_alike_is_one_and_reported_differently_is_none() -> None:
     found = feed(entry(), entry(id=2), entry(), entry(id=2, homeScore=3))
     assert [record.source_id for record in found.records] == ["1"]
     assert [row.reason for row in found.refused] == ["the page lists this match twice, with different data"]
@@ -461,7 +463,7 @@ def test_the_feed_of_another_tournament_is_refused_as_a_whole() -> None:
 
 
 def walk(site: WhoScored, pages: dict[str, str], job: CrawlJob) -> tuple[list[str], list[MatchRecord]]:
-    """Follow a site through pages by the beginning of their paths, as a visit does; return paths and records."""
+    """Follow a site through pages by the beginning of their paths, as a run does; return paths and records."""
     queue, seen, records = site.start(job), [], []
     while queue:
         request = queue.pop(0)
@@ -508,7 +510,7 @@ WORLD = {
 }
 
 
-def test_a_visit_for_results_goes_from_the_home_page_to_the_match_centres_of_its_window() -> None:
+def test_a_run_for_results_goes_from_the_home_page_to_the_match_centres_of_its_window() -> None:
     site = WhoScored(base_url="https://football.test", is_simulated=True, name="sandbox")
     job = CrawlJob(ScrapeScope.RESULTS, Window(date(2032, 2, 1), date(2032, 2, 1)), FETCHED_AT)
     seen, records = walk(site, WORLD, job)
@@ -526,7 +528,7 @@ def test_a_visit_for_results_goes_from_the_home_page_to_the_match_centres_of_its
     assert site.name == "sandbox"
 
 
-def test_a_visit_for_fixtures_asks_for_previews_and_one_for_odds_for_feeds_only() -> None:
+def test_a_run_for_fixtures_asks_for_previews_and_one_for_odds_for_feeds_only() -> None:
     site = WhoScored(base_url="https://football.test", is_simulated=True)
     window = Window(date(2032, 2, 1), date(2032, 2, 16))
     seen, _ = walk(site, WORLD, CrawlJob(ScrapeScope.FIXTURES, window, FETCHED_AT))

@@ -92,7 +92,7 @@ ABOUT = {
     "match_centre": FINISHED,
     "preview": COMING,
 }
-"""What the pages before told, by the longest beginning of a page's name."""
+"""What the pages before reported, by the longest beginning of a page's name."""
 
 SCOPES = {"feed.coming.json": ScrapeScope.FIXTURES, "feed.placeholder.json": ScrapeScope.FIXTURES}
 
@@ -121,7 +121,7 @@ def request_document(request: Request) -> dict[str, Any]:
     document = {
         "url": request.url,
         "kind": request.kind,
-        "door": request.method.value,
+        "method": request.method.value,
         "wait_for": request.wait_for,
         "about": type(request.about).__name__,
     }

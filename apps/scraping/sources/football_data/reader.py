@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from pathlib import PurePosixPath
 from statistics import median_low
 from typing import Final
@@ -13,11 +14,12 @@ from zoneinfo import ZoneInfo
 
 from apps.matches.aliases import aliases_for
 from apps.matches.records import GOALS_LIMIT, CompetitionKey, KickoffPrecision, MatchRecord, MatchStatus, StatsRecord
-from apps.scraping.sources.base import ParsedFile, ParseError, RefusedRow
+from apps.scraping.sources.base import ParsedFile, ParseError, RefusedRow, UnknownCompetitionError
 from apps.scraping.sources.competitions import CALENDAR_YEAR_REGIONS, DIVISIONS, LEAGUES
+from apps.scraping.sources.football_data.dates import has_time_of_day, read_dates
 from apps.scraping.sources.football_data.odds import read_odds
 from apps.scraping.sources.football_data.play_offs import mark_play_offs
-from apps.scraping.sources.football_data.table import CsvTable, read_table
+from apps.scraping.sources.football_data.table import CsvTable, has_match_header, read_table
 
 CLOCK: Final = ZoneInfo("Europe/London")
 """Time zone of the column ``Time``, for the leagues of every country."""
@@ -32,9 +34,8 @@ SEASON_REACHES: Final = timedelta(days=300)
 SEASON: Final = re.compile(r"(\d{4})(?:/(\d{4}))?")
 """The column ``Season`` of extra files."""
 
-FIRST_YEAR: Final = 1970
-"""Years of two digits from ``70`` to ``99`` are in the last century; the files begin in 1993, so that an earlier year
-is a mistake."""
+CLOCK_TIME: Final = re.compile(r"(?:[\d-]{10}[ T])?(\d{1,2})[:.](\d{1,2})(?::\d\d(?:\.\d+)?)? ?(?:([AaPp])[Mm])?")
+SHARE_OF_DAY: Final = re.compile(r"0?\.\d+")
 
 STATISTICS: Final = ("HS", "AS", "HST", "AST", "HC", "AC", "HF", "AF", "HY", "AY", "HR", "AR", "Attendance")
 """In the order of the fields of `StatsRecord`, which ends with the referee."""
@@ -58,13 +59,14 @@ class FootballData:
     def __init__(self, divisions: Mapping[str, CompetitionKey] = DIVISIONS) -> None:
         self._divisions = divisions
 
-    def accepts(self, path: str) -> bool:
-        """Return whether a file of this name is a division, a country or a list of fixtures of this site."""
+    def accepts(self, path: str, head: bytes) -> bool:
+        """Return whether a file is one of this source; see `apps.scraping.sources.base.FileReader`."""
+        if has_match_header(head):
+            return True
         file = PurePosixPath(path)
-        if file.suffix.lower() != ".csv":
-            return False
         is_country = len(file.stem) == 3 and file.stem.isalpha() and file.stem.isupper()
-        return file.stem in self._divisions or is_country or file.stem.endswith("fixtures")
+        is_named = file.stem.upper() in self._divisions or is_country or _is_list(path)
+        return is_named and file.suffix.lower() == ".csv"
 
     def parse_file(self, name: str, content: bytes) -> ParsedFile:
         """Read one file; see `apps.scraping.sources.base.FileReader`.
@@ -76,8 +78,10 @@ class FootballData:
         table = read_table(name, content, notes)
         refused: list[RefusedRow] = []
         records = mark_play_offs(_read_matches(table, self._divisions, refused, notes))
-        if not records and not name.endswith("fixtures.csv"):
-            raise ParseError(MATCH_MISSING, name)
+        if not records and not _is_list(name):
+            is_unknown = refused and not table.is_extra and self._divisions.keys().isdisjoint(_divisions(table))
+            error = UnknownCompetitionError if is_unknown else ParseError
+            raise error(MATCH_MISSING, name, refused[0].reason if refused else "")
         return ParsedFile(name, records, refused, {note: count for note, count in notes.items() if count})
 
 
@@ -101,10 +105,20 @@ class MatchCounts(dict[str, int | None]):
 
 
 class Kickoffs(dict[tuple[str, str], Kickoff | None]):
-    """Texts of date and time → kick-off in UTC and its precision; None for an invalid date."""
+    """Texts of date and time → kick-off in UTC and its precision; None for an invalid date.
+
+    Parameters
+    ----------
+    dates : mapping of str to date
+        The dates of the file by their texts.
+    """
+
+    def __init__(self, dates: Mapping[str, date]) -> None:
+        super().__init__()
+        self._dates = dates
 
     def __missing__(self, texts: tuple[str, str]) -> Kickoff | None:
-        day, clock = _date(texts[0]), _time(texts[1])
+        day, clock = self._dates.get(texts[0]), _time(texts[1])
         kickoff: Kickoff | None
         if day is None:
             kickoff = None
@@ -122,8 +136,11 @@ def _read_matches(
     """Return a record for each valid row; add the others to `refused`."""
     rows = len(table.rows)
     empty = ("",) * rows
-    counts, kickoffs_of = MatchCounts(), Kickoffs()
     dates, times = table.required("Date"), table.column("Time") or empty
+    days = read_dates(table.name, dates)
+    counts, kickoffs_of = MatchCounts(), Kickoffs(days)
+    with_time = {text for text in days if has_time_of_day(text)}
+    notes["times in the column Date, whose zone is unknown"] += sum(text in with_time for text in dates if with_time)
     kickoffs = [kickoffs_of[texts] for texts in zip(dates, times, strict=True)]
     notes["times that cannot be read"] += sum(
         bool(text.strip()) and kickoff is not None and kickoff[1] == KickoffPrecision.DATE
@@ -179,7 +196,7 @@ def _competitions(
 ) -> list[tuple[CompetitionKey, str] | str]:
     """Return competition and season of each row, or what is wrong with them."""
     if not table.is_extra:
-        divisions = [cell.strip() for cell in table.required("Div")]
+        divisions = _divisions(table)
         days: dict[str, list[date]] = {division: [] for division in divisions}
         for division, kickoff in zip(divisions, kickoffs, strict=True):
             if kickoff is not None:
@@ -195,6 +212,10 @@ def _competitions(
             table.required("Country"), table.required("League"), seasons, kickoffs, strict=True
         )
     ]
+
+
+def _divisions(table: CsvTable) -> list[str]:
+    return [cell.strip() for cell in table.required("Div")]
 
 
 def _division(
@@ -319,24 +340,25 @@ def _team(cell: str) -> str:
     return " ".join(cell.split()).replace("’", "'")
 
 
-def _date(text: str) -> date | None:
-    """Return the date of ``dd/mm/yy`` or ``dd/mm/yyyy``."""
-    try:
-        day, month, year = (int(part) for part in text.strip().split("/"))
-        if year < 100:
-            year += 1900 if year >= FIRST_YEAR - 1900 else 2000
-        return date(year, month, day) if year >= FIRST_YEAR else None
-    except (ValueError, OverflowError):
-        return None
-
-
+@lru_cache(maxsize=10_000)
 def _time(text: str) -> time | None:
-    """Return the clock time of ``hh:mm`` or ``hh:mm:ss``."""
-    try:
-        hour, minute = (int(part) for part in text.strip().split(":")[:2])
-        return time(hour, minute)
-    except (ValueError, OverflowError):
+    """Return the clock time of ``hh:mm`` or ``hh:mm:ss``, ``hh.mm``, ``3:00 PM`` or a spreadsheet's share of a day."""
+    text = text.strip()
+    if SHARE_OF_DAY.fullmatch(text) is not None:
+        minutes = round(float(text) * 24 * 60)
+        return time(minutes // 60, minutes % 60) if minutes < 24 * 60 else None
+    found = CLOCK_TIME.fullmatch(text)
+    if found is None:
         return None
+    hour, minute, half = int(found[1]), int(found[2]), (found[3] or "").lower()
+    if half:
+        hour = hour % 12 + 12 * (half == "p") if 1 <= hour <= 12 else 24
+    return time(hour, minute) if hour < 24 and minute < 60 else None
+
+
+def _is_list(name: str) -> bool:
+    """Return whether a file is called like a list of fixtures, which may be empty."""
+    return "fixtures" in PurePosixPath(name).name.lower()
 
 
 def _season_of(day: date) -> str:

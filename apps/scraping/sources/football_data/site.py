@@ -114,7 +114,7 @@ class FootballDataSite:
         try:
             parsed = self._files.parse_file(str(request.about or page.url), page.content)
         except ParseError as error:
-            if request.may_be_missing and error.missing == MATCH_MISSING:
+            if request.may_be_missing and error.missing == MATCH_MISSING and not error.detail:
                 return Reading(notes={"files of a season that has not begun": 1})
             raise
         records, notes = parsed.records, Counter(parsed.notes)

@@ -13,8 +13,8 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from apps.matches.records import CompetitionKey, KickoffPrecision, MatchRecord, MatchStatus
-from apps.scraping.sources.base import ParsedFile, ParseError, RefusedRow, shorten
-from apps.scraping.sources.competitions import OPENFOOTBALL_CODES
+from apps.scraping.sources.base import ParsedFile, ParseError, RefusedRow, UnknownCompetitionError, shorten
+from apps.scraping.sources.competitions import OPENFOOTBALL_CODES, OPENFOOTBALL_TITLES
 
 CLOCKS: Final[dict[str, ZoneInfo]] = {
     region: ZoneInfo(zone)
@@ -112,8 +112,11 @@ REGIONS: Final = {
 }
 """Region by the country code behind a team's name in international competitions."""
 
-SEASON_IN_TITLE: Final = re.compile(r"(\d{4})(?:[/-](?:\d\d)?(\d\d))?$")
-SEASON_IN_FOLDER: Final = re.compile(r"(\d{4})(?:-(\d\d))?")
+SEASON: Final = re.compile(r"(?<!\d)((?:18|19|20)\d\d)(?:[/-](?:\d\d)?(\d\d))?(?!\d)")
+"""In the title, as ``2018/19``, and in the names of the file and its folder, as ``2018-19``."""
+
+CODE: Final = re.compile(rf"(?<![a-z0-9])(?:{'|'.join(map(re.escape, OPENFOOTBALL_CODES))})(?![a-z0-9])")
+HEAD_OF_MATCHES: Final = re.compile(r'"matches"\s*:\s*\[.*"team1"', re.DOTALL)
 TEAM_WITH_COUNTRY: Final = re.compile(r"(?P<team>.+?)\s+\((?P<code>[A-Z]{3})\)")
 FIRST_YEAR: Final = 1850
 LAST_YEAR: Final = 2200
@@ -131,10 +134,11 @@ class Openfootball:
 
     name: Final = "openfootball"
 
-    def accepts(self, path: str) -> bool:
-        """Return whether a file of this name is a competition of this site."""
-        file = PurePosixPath(path)
-        return file.suffix == ".json" and file.stem in OPENFOOTBALL_CODES
+    def accepts(self, path: str, head: bytes) -> bool:
+        """Return whether a file is one of this source; see `apps.scraping.sources.base.FileReader`."""
+        file = PurePosixPath(path.lower())
+        is_named = file.suffix == ".json" and file.stem in OPENFOOTBALL_CODES
+        return is_named or HEAD_OF_MATCHES.search(_text_of(head)) is not None
 
     def parse_file(self, name: str, content: bytes) -> ParsedFile:
         """Read one file; see `apps.scraping.sources.base.FileReader`.
@@ -142,10 +146,8 @@ class Openfootball:
         A match without goals and without a status is `SCHEDULED` when it kicks off later than every match with goals,
         else `UNKNOWN`.
         """
-        competition = OPENFOOTBALL_CODES.get(PurePosixPath(name).stem)
-        if competition is None:
-            raise ParseError("a competition code such as en.1 in the name", name)
         title, matches = _document(name, content)
+        competition = _competition(title, name)
         season = _season(title, name)
         notes: Counter[str] = Counter()
         refused: list[RefusedRow] = []
@@ -183,27 +185,71 @@ class _Draft:
     score: dict[str, tuple[int, int]]
 
 
+def _text_of(head: bytes) -> str:
+    """Return the beginning of a file as text; JSON may be in UTF-16."""
+    return head.decode(json.detect_encoding(head), "replace")
+
+
 def _document(name: str, content: bytes) -> tuple[str, list[Any]]:
     """Return title and matches of a file; ParseError when it is not JSON or lacks one of them."""
+    if not content.strip():
+        raise ParseError("any content", name, "the file is empty")
     try:
         document = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise ParseError("valid JSON", name) from error
     if not isinstance(document, dict) or not isinstance(document.get("name"), str):
         raise ParseError("key name", name)
-    matches = document.get("matches")
+    rounds, matches = document.get("rounds"), document.get("matches")
+    if matches is None and isinstance(rounds, list):
+        matches = [match for entry in rounds for match in _matches_of_round(entry)]
     if not isinstance(matches, list) or not matches:
         raise ParseError("a list of matches", name)
     return document["name"], matches
 
 
+def _matches_of_round(entry: Any) -> list[Any]:
+    """Return the matches of a round as they are written since 2020; the entry itself if it is no round."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("matches"), list):
+        return [entry]
+    return [_as_since_2020(match, entry.get("name")) for match in entry["matches"]]
+
+
+def _as_since_2020(match: Any, round_: object) -> Any:
+    if not isinstance(match, dict):
+        return match
+    teams = {key: match[key].get("name") for key in ("team1", "team2") if isinstance(match.get(key), dict)}
+    score = {"score": {"ft": [match["score1"], match.get("score2")]}} if match.get("score1") is not None else {}
+    return {**match, "round": round_, **teams, **score}
+
+
+def _competition(title: str, name: str) -> CompetitionKey:
+    """Return the competition whose code is in the name of the file, however it is written, else that of the title.
+
+    Raises
+    ------
+    UnknownCompetitionError
+        When neither is known.
+    """
+    codes = set(CODE.findall(PurePosixPath(name).name.lower()))
+    if len(codes) != 1:
+        codes = {OPENFOOTBALL_TITLES.get(SEASON.sub("", title).strip(), "")}
+    competition = OPENFOOTBALL_CODES.get(codes.pop())
+    if competition is None:
+        detail = f"competition {PurePosixPath(name).stem!r} is unknown; a code such as en.1 in the name would tell it"
+        raise UnknownCompetitionError("a competition code", name, detail)
+    return competition
+
+
 def _season(title: str, name: str) -> str:
-    """Return the season at the end of the title, else that of the folder; ParseError when neither names one."""
-    found = SEASON_IN_TITLE.search(title.strip()) or SEASON_IN_FOLDER.fullmatch(PurePosixPath(name).parent.name)
-    if found is None:
-        raise ParseError("a season in title or folder", name)
-    first, second = found.groups()
-    return f"{first}-{second}" if second else str(first)
+    """Return the season in the title, else in the name of the file or its folder; ParseError when none names one."""
+    file = PurePosixPath(name)
+    for text in (title, file.name, file.parent.name):
+        found = SEASON.search(text)
+        # 2018/19 is a season, and 2018-09 the beginning of a date.
+        if found is not None and found[2] in (None, f"{(int(found[1]) + 1) % 100:02d}"):
+            return f"{found[1]}-{found[2]}" if found[2] else found[1]
+    raise ParseError("a season in title or folder", name)
 
 
 def _day(match: Any, earlier: date | None, notes: Counter[str]) -> date:

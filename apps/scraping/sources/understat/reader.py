@@ -34,8 +34,11 @@ DAY: Final = re.compile(r"(\d{4})-(\d\d)-\d\d")
 SEASON: Final = re.compile(r"(20\d\d)(?:[/-](?:20)?\d\d)?")
 """The year in which a season begins, alone or with that in which it ends."""
 
-CONTENT: Final = re.compile(rb'understat|"isResult"|"npxGA?"|"h_xg"|"match_info"', re.IGNORECASE)
-"""In the beginning of a file of any form."""
+CONTENT: Final = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*+(?:<.*understat\.com|[\[{].*\"(?:isResult|npxGA?|h_xg|match_info)\"|[^\n]*\bunderstat_id\b)",
+    re.IGNORECASE | re.DOTALL,
+)
+"""The beginning of a page, of JSON, or of a table."""
 
 COLUMNS: Final = (
     "understat_id", "league", "season", "kickoff", "home", "away", "home_goals", "away_goals", "home_xg", "away_xg",
@@ -77,11 +80,11 @@ class Understat:
 
     name: Final = "understat"
 
-    def accepts(self, path: str, head: bytes = b"") -> bool:
-        """Return whether a file is one of this source, by its beginning or its name."""
+    def accepts(self, path: str, head: bytes) -> bool:
+        """Return whether a file is one of this source; see `apps.scraping.sources.base.FileReader`."""
         file = PurePosixPath(path.lower())
         is_named = "understat" in file.name or LEAGUE_IN_NAME.search(file.name) is not None
-        return CONTENT.search(head) is not None or (is_named and file.suffix in {".json", ".html", ".htm", ".csv"})
+        return CONTENT.match(head) is not None or (is_named and file.suffix in {".json", ".html", ".htm", ".csv"})
 
     def parse_file(self, name: str, content: bytes) -> ParsedFile:
         """Read one file; see `apps.scraping.sources.base.FileReader`.
@@ -159,7 +162,7 @@ def _of_list(dates: Any, name: str, league: str) -> list[_Row]:
     if not isinstance(dates, list):
         raise ParseError("a list dates of matches", name)
     if not league:
-        raise ParseError("the league in the file's name, such as EPL_2020.json,", name)
+        raise ParseError("a league", name, "nothing says which league it is; name the file as in EPL_2020.json")
     days = [found for entry in dates if (found := DAY.match(str(_item(entry, "datetime"))))]
     year, month = min((int(day[1]), int(day[2])) for day in days) if days else (0, 0)
     season = year - (month < FIRST_MONTH)
