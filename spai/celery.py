@@ -71,14 +71,14 @@ TIMETABLE: Final[dict[str, dict[str, Any]]] = {
     "sandbox: past seasons": _scrape("sandbox-files", "backfill", MINUTE, ONCE),
     **{
         f"{source}: {scope}": _scrape(source, scope, schedule, missed)
-        for minute, source in enumerate(("football-data", "openfootball", "whoscored"))
+        for minute, source in enumerate(("football-data", "openfootball", "whoscored", "understat"))
         for scope, schedule, missed in (
             ("results", crontab(minute=str(7 + minute)), RESULTS_LATE),
             ("fixtures", crontab(minute=str(23 + minute), hour="5"), FIXTURES_LATE),
             ("odds", crontab(minute=str(41 + minute), hour="*/4"), ODDS_LATE),
         )
-        # openfootball has no prices.
-        if (source, scope) != ("openfootball", "odds")
+        # openfootball has no prices; of Understat only xG is read, which comes with results.
+        if (source, scope) not in {("openfootball", "odds"), ("understat", "fixtures"), ("understat", "odds")}
     },
     "scrape what is due": _every("scraping.scrape_due", 30 * SECOND),
     "prune kept pages": _every("scraping.prune", 6 * HOUR),

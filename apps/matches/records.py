@@ -14,6 +14,12 @@ from typing import Final
 GOALS_LIMIT: Final = 99
 """Largest count of goals that a record takes; a larger one is a misread page."""
 
+SQUAD_LIMIT: Final = 999
+"""Largest number of players in a squad."""
+
+EXPECTED_GOALS_LIMIT: Final = 20.0
+"""Largest expected goals of one side; the largest of 18,084 matches of the top five leagues are 6.9."""
+
 MINUTES_LIMIT: Final = 200
 """Largest minute of play, extra time and its stoppage included."""
 
@@ -113,7 +119,13 @@ class OddsRecord:
 
 @dataclass(frozen=True, slots=True)
 class StatsRecord:
-    """Counts of one match, home side first; what was not counted is None."""
+    """Counts of one match, home side first; what was not counted is None.
+
+    Parameters
+    ----------
+    home_xg, away_xg : float or None
+        Expected goals, as the source gives them for the whole match; `xg_known_at` says from when they may be used.
+    """
 
     home_shots: int | None = None
     away_shots: int | None = None
@@ -129,6 +141,8 @@ class StatsRecord:
     away_red_cards: int | None = None
     attendance: int | None = None
     referee: str = ""
+    home_xg: float | None = None
+    away_xg: float | None = None
 
 
 class Side(StrEnum):
@@ -322,6 +336,36 @@ class MatchRecord:
         return result_known_at(self.kickoff_at, self.kickoff_precision, self.finished_at)
 
 
+@dataclass(frozen=True, slots=True)
+class SquadValueRecord:
+    """What the squad of a team was worth on one day, as a source estimates it.
+
+    Parameters
+    ----------
+    line : int
+        Of the file, for reports.
+    region : str
+        Of the team; empty where the file does not say it.
+    value_eur : int
+        In euros.
+    """
+
+    line: int
+    region: str
+    team: str
+    known_on: date
+    value_eur: int
+    squad_size: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.team:
+            raise ValueError("the team needs a name")
+        if self.value_eur <= 0:
+            raise ValueError(f"a value of {self.value_eur} euros is none")
+        if self.squad_size is not None and not 0 < self.squad_size <= SQUAD_LIMIT:
+            raise ValueError(f"a squad of {self.squad_size} players")
+
+
 def result_known_at(kickoff_at: datetime, precision: KickoffPrecision, finished_at: datetime | None) -> datetime:
     """Return when a result could first have been known.
 
@@ -331,9 +375,22 @@ def result_known_at(kickoff_at: datetime, precision: KickoffPrecision, finished_
     if finished_at is not None:
         return finished_at
     if precision == KickoffPrecision.DATE:
-        next_day: date = (kickoff_at + timedelta(days=1)).date()
-        return datetime.combine(next_day, DATE_ONLY_KNOWN_AT, tzinfo=UTC)
+        return _next_morning(kickoff_at)
     return kickoff_at + RESULT_DELAY
+
+
+def xg_known_at(kickoff_at: datetime, result_known_at: datetime) -> datetime:
+    """Return when the expected goals of a match could first have been known.
+
+    They are computed after the match: 06:00 UTC of the next day, never before the result. A source that corrects old
+    matches gives figures that differ from those of that morning, and nothing says by how much.
+    """
+    return max(result_known_at, _next_morning(kickoff_at))
+
+
+def _next_morning(moment: datetime) -> datetime:
+    next_day: date = (moment + timedelta(days=1)).date()
+    return datetime.combine(next_day, DATE_ONLY_KNOWN_AT, tzinfo=UTC)
 
 
 def readable(text: str) -> str:

@@ -1,7 +1,7 @@
 """The order of trust: which result is stored where sources report different results of one match.
 
-Pure Python. A new source gets a place here or is left out: what is not named is trusted least.
-Decision record 0012 gives the reasons.
+Pure Python. A new source gets a place here or is left out: what is not named comes after what is, and before the
+sources of `UNDATED`. Decision record 0012 gives the reasons.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ ORDER: Final = (OPERATOR, "football-data", "whoscored", "openfootball")
 """The most trusted first. Every other source comes after these, and all others are equal: among them, the sandbox's two
 ways in (``sandbox``, ``sandbox-files``) included, the first reported result is kept."""
 
-_RANKS: Final = {source: rank for rank, source in enumerate(ORDER)}
+UNDATED: Final = frozenset({"understat"})
+"""Sources that are read for their statistics, whose days may be wrong (decision record 0047): trusted least of all."""
+
+_RANKS: Final = {source: rank for rank, source in enumerate(ORDER)} | dict.fromkeys(UNDATED, len(ORDER) + 1)
 
 
 class DecisionReason(StrEnum):
@@ -30,6 +33,11 @@ class DecisionReason(StrEnum):
 def rank(source: str) -> int:
     """Return the place of a source in the order of trust, 0 for the most trusted."""
     return _RANKS.get(source, len(ORDER))
+
+
+def is_undated(source: str) -> bool:
+    """Whether the days of a source may be wrong by any number, so that they decide nothing."""
+    return source in UNDATED
 
 
 def outranks(source: str, other: str) -> bool:

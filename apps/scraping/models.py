@@ -55,6 +55,7 @@ class Source(models.Model):
         WHOSCORED = "whoscored"
         FOOTBALL_DATA = "football-data"
         OPENFOOTBALL = "openfootball"
+        UNDERSTAT = "understat"
 
     name = models.SlugField(max_length=40, unique=True)
     reader = models.CharField(max_length=16, choices=Reader, help_text="Format of its pages: which parser reads them.")

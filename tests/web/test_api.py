@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.core.management import call_command
 
-from apps.matches.models import Match, World
+from apps.matches.models import Match, MatchStats, World
 from apps.ml import services as ml_services
 from apps.ml.models import ServedWorld
 from tests.web.conftest import HERE, made_now, read_json
@@ -37,6 +37,18 @@ def test_a_match_is_shown_with_its_world_and_teams(client, build):
     assert body["kickoff_at"] == "2026-11-23T15:00:00Z"
     assert (body["home_goals"], body["away_goals"], body["status"]) == (2, 1, "finished")
     assert body["prediction_url"].endswith(f"/api/v1/matches/{match.pk}/prediction/")
+
+
+def test_a_match_has_its_statistics_and_says_from_when_its_expected_goals_may_be_used(client, build):
+    match = build.match(kickoff_at=datetime(2026, 11, 21, 15, tzinfo=UTC), goals=(2, 1))
+    bare = build.match(kickoff_at=datetime(2026, 11, 22, 15, tzinfo=UTC), goals=(0, 0))
+    MatchStats.objects.create(match=match, home_shots=9, home_xg=1.5, away_xg=0.25)
+    listed = {each["id"]: each for each in client.get(LIST).json()["results"]}
+    for found in (client.get(f"{LIST}{match.pk}/").json(), listed[match.pk]):
+        stats = found["stats"]
+        assert (stats["home_shots"], stats["away_shots"], stats["home_xg"], stats["away_xg"]) == (9, None, 1.5, 0.25)
+        assert stats["xg_known_at"] == "2026-11-22T06:00:00Z"
+    assert listed[bare.pk]["stats"] is None
 
 
 def test_the_prediction_is_the_latest_before_kickoff_and_agrees_with_itself(client, build, champion):

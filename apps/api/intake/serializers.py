@@ -79,6 +79,8 @@ class StatsLineSerializer(serializers.Serializer[dict[str, object]]):
     away_red_cards = CountField()
     attendance = CountField(LARGEST_ATTENDANCE)
     referee = serializers.CharField(required=False)
+    home_xg = serializers.FloatField(required=False, help_text="Expected goals, 0 to 20; used from the next day on.")
+    away_xg = serializers.FloatField(required=False)
 
 
 class QuoteLineSerializer(serializers.Serializer[dict[str, object]]):

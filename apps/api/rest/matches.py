@@ -58,7 +58,7 @@ class MatchViewSet(viewsets.ReadOnlyModelViewSet[Match]):
     http_method_names = ["get", "head", "options"]
 
     def get_queryset(self) -> QuerySet[Match]:
-        return matches.matches()
+        return matches.matches().select_related("stats")
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Return one page of matches."""

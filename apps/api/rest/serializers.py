@@ -5,7 +5,7 @@ from __future__ import annotations
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from apps.matches.models import AwardedResult, Competition, Match, PointsAdjustment, Team, World
+from apps.matches.models import AwardedResult, Competition, Match, MatchStats, PointsAdjustment, Team, World
 
 
 class CompetitionSerializer(serializers.ModelSerializer[Competition]):
@@ -53,6 +53,18 @@ class FoundTeamsSerializer(serializers.Serializer[dict[str, object]]):
     results = FoundTeamSerializer(many=True, help_text="The best first, at most 20.")
 
 
+class MatchStatsSerializer(serializers.ModelSerializer[MatchStats]):
+    """What was counted in a match, and its expected goals; null for what is not known."""
+
+    xg_known_at = serializers.DateTimeField(
+        allow_null=True, read_only=True, help_text="From when the expected goals may be used."
+    )
+
+    class Meta:
+        model = MatchStats
+        exclude = ["match"]
+
+
 class MatchSerializer(serializers.ModelSerializer[Match]):
     """One match; all moments are in UTC."""
 
@@ -62,6 +74,7 @@ class MatchSerializer(serializers.ModelSerializer[Match]):
     stage = serializers.SerializerMethodField(help_text="Part of the season with its own rules; empty in most leagues.")
     home_team = TeamSerializer()
     away_team = TeamSerializer()
+    stats = MatchStatsSerializer(allow_null=True, help_text="Null for a match without statistics.")
     url = serializers.HyperlinkedIdentityField(view_name="match-detail")
     prediction_url = serializers.HyperlinkedIdentityField(view_name="match-prediction")
 
@@ -91,6 +104,7 @@ class MatchSerializer(serializers.ModelSerializer[Match]):
             "away_goals_extra_time",
             "home_penalties",
             "away_penalties",
+            "stats",
             "revision",
             "updated_at",
             "prediction_url",

@@ -21,7 +21,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from apps.matches import selectors, services
 from apps.matches.admin.facts import FactAdmin, FactInline, FactList, ReasonForm, TwoStatesFilter, number_of
-from apps.matches.models import Competition, Team, TeamAlias, TeamMerge
+from apps.matches.models import Competition, SquadValue, Team, TeamAlias, TeamMerge
 from apps.matches.suggestions import suggest
 
 
@@ -253,6 +253,18 @@ class TeamAliasAdmin(FactAdmin):
             "form": form,
         }
         return TemplateResponse(request, "admin/matches/teamalias/merge.html", context)
+
+
+@admin.register(SquadValue)
+class SquadValueAdmin(FactAdmin):
+    """What squads were worth, as `manage.py import_squad_values` stored it."""
+
+    list_display = ("team", "known_on", "value_eur", "squad_size", "source")
+    list_filter = ("source",)
+    list_select_related = ("team",)
+    sortable_by = ()
+    search_fields = ("team__name",)
+    ordering = ("-id",)
 
 
 @admin.register(TeamMerge)

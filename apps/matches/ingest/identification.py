@@ -152,6 +152,7 @@ class Identifier:
                 [row for row in free if not (has_id and row.id in with_id)],
                 formats=formats,
                 now=self._now,
+                source=self._source,
                 reported=self._reported_days,
                 stage_of=stage_of,
             )

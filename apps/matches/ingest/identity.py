@@ -13,7 +13,9 @@ pair are settled together, the surest first:
    has been played, the stored kick-off is still to come and they are more than 30 days apart. The nearest must be at
    least twice as near as the next nearest, else it is in doubt.
 3. **Played on another day.** A stored match that was played, awarded or abandoned is another meeting, unless
-   - a result two days away has the same goals: one source has the wrong date, and it is the same match;
+   - a result two days away has the same goals: one source has the wrong date, and it is the same match. Where one of
+     the two is a source whose days may be wrong (`trust.UNDATED`) and pairs of this season meet once, any number of
+     days is that near;
    - a result two days away has other goals: it is in doubt;
    - a result at most ten days away has the same goals, or any goals where pairs of this season meet once: it is in
      doubt. One date may be wrong, or one result;
@@ -41,6 +43,7 @@ from typing import Final, NamedTuple
 
 from apps.matches.ingest.rows import PLAYED, RESULTS, MatchRow, results_differ
 from apps.matches.records import MatchRecord, MatchStatus
+from apps.matches.trust import is_undated
 
 SAME_DAY: Final = 1
 """Days between two dates that are still the same match."""
@@ -99,6 +102,7 @@ class _Context:
 
     formats: Formats
     now: datetime
+    source: str
     reported: Container[int]
     stage_of: Callable[[MatchRow], str]
 
@@ -111,6 +115,11 @@ class _Context:
         differ = bool(record.stage and stage) and record.stage.casefold() != stage.casefold()
         return differ or _is_play_off(record.stage, record.round) != _is_play_off(stage, row.round)
 
+    def has_wrong_day(self, record: MatchRecord, row: MatchRow) -> bool:
+        """Whether one of two days is from a source whose days may be wrong, so that they do not make two meetings."""
+        undated = is_undated(self.source) or is_undated(row.kickoff_source or row.result_source)
+        return undated and not (self.is_other_stage(record, row) or self.formats.repeats())
+
 
 def _is_play_off(stage: str, round_: str) -> bool:
     return bool(_PLAY_OFFS.search(f"{stage} {round_}"))
@@ -122,6 +131,7 @@ def identify(
     *,
     formats: Formats,
     now: datetime,
+    source: str = "",
     reported: Container[int] = (),
     stage_of: Callable[[MatchRow], str] = lambda row: "",
 ) -> list[Answer]:
@@ -135,12 +145,14 @@ def identify(
         The candidates: of the same season and teams, not taken by another record.
     formats : Formats
         Called only when it matters.
+    source : str
+        The source of the records.
     reported : container of int
         Ids of the candidates that the same input has reported before, on another day.
     stage_of : callable
         The name of a candidate's stage; empty without one.
     """
-    context = _Context(formats, now, reported, stage_of)
+    context = _Context(formats, now, source, reported, stage_of)
     answers: list[Answer] = [NEW] * len(records)
     free = list(stored)
     waiting = _same_day(records, free, answers, context)
@@ -273,7 +285,7 @@ def _against_played(record: MatchRecord, row: MatchRow, context: _Context) -> An
 def _result_against_played(record: MatchRecord, row: MatchRow, context: _Context) -> Answer:
     days = days_apart(record.kickoff_at, row.kickoff_at)
     differ, is_reported = results_differ(record, row), row.id in context.reported
-    if days <= WRONG_DATE and not differ and not is_reported:
+    if not differ and not is_reported and (days <= WRONG_DATE or context.has_wrong_day(record, row)):
         return row
     if days <= WRONG_DATE and not is_reported:
         return Doubt(f"{_match_of(row)} is {days} days away and has another result", row)

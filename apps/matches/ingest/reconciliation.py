@@ -11,6 +11,7 @@ from apps.matches.ingest.items import Identified, Pair, Reconciled, Rejected
 from apps.matches.ingest.names import Names
 from apps.matches.ingest.rows import ContradictionError, MatchRow, merge, new_row
 from apps.matches.ingest.stored import StoredMatches
+from apps.matches.trust import is_undated
 
 
 def reconcile(
@@ -25,7 +26,8 @@ def reconcile(
     """Return the records with their matches as they are to be stored, and the rejected records.
 
     A record with another result than the stored one is rejected where its source is trusted no more than that of the
-    stored result (`rows.merge`); `contradictions` collects both cases of different results.
+    stored result (`rows.merge`); `contradictions` collects both cases of different results. From a source that is read
+    for its statistics (`trust.UNDATED`) only the result is rejected: an awarded match was played all the same.
     """
     new_rows = _new_rows([item for item in items if item.row is None], stored, names=names, source=source)
     accepted: list[Reconciled] = []
@@ -41,10 +43,12 @@ def reconcile(
             try:
                 merge(row, record, stage_id=stage_id, source=source, now=now)
             except ContradictionError as error:
-                rejected.append(Rejected(item.position, record, str(error)))
                 contradictions.refused(stored_row, record, source=source)
-                continue
-            contradictions.accepted(row, record, source=source, before=SourceResult.of(stored_row))
+                if not is_undated(source):
+                    rejected.append(Rejected(item.position, record, str(error)))
+                    continue
+            else:
+                contradictions.accepted(row, record, source=source, before=SourceResult.of(stored_row))
         accepted.append(Reconciled(item.position, record, item.competition_id, row, before))
     return accepted, rejected
 

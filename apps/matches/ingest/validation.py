@@ -29,7 +29,14 @@ from apps.matches.models import (
     Team,
     TeamAlias,
 )
-from apps.matches.records import MatchDetails, MatchRecord, MatchStatus, PlayerKey, StatsRecord
+from apps.matches.records import (
+    EXPECTED_GOALS_LIMIT,
+    MatchDetails,
+    MatchRecord,
+    MatchStatus,
+    PlayerKey,
+    StatsRecord,
+)
 
 LARGEST_COUNT: Final = 32_767
 """Of a small integer column."""
@@ -59,9 +66,15 @@ _TEXTS: Final = (
     ("stage", _longest(Stage, "name")),
     ("round", _longest(Match, "round")),
 )
+_EXPECTED_GOALS: Final = ("home_xg", "away_xg")
 _STATISTICS: Final = attrgetter(
-    *(field.name for field in fields(StatsRecord) if field.name.startswith(("home_", "away_")))
+    *(
+        field.name
+        for field in fields(StatsRecord)
+        if field.name.startswith(("home_", "away_")) and field.name not in _EXPECTED_GOALS
+    )
 )
+_expected_goals: Final = attrgetter(*_EXPECTED_GOALS)
 _texts: Final = attrgetter(*(name for name, _ in _TEXTS))
 _limits: Final = tuple(limit for _, limit in _TEXTS)
 _counts: Final = attrgetter(*GOALS[2:])
@@ -135,6 +148,9 @@ def _stats_rejection(record: MatchRecord) -> str:
     counts = [count for count in _STATISTICS(stats) if count is not None]
     if counts and not 0 <= min(counts) <= max(counts) <= LARGEST_COUNT:
         return f"a statistic of {min(counts) if min(counts) < 0 else max(counts)} is out of range"
+    for xg in _expected_goals(stats):
+        if xg is not None and not 0 <= xg <= EXPECTED_GOALS_LIMIT:
+            return f"expected goals of {xg} are out of range"
     if stats.attendance is not None and not 0 <= stats.attendance <= LARGEST_ATTENDANCE:
         return f"an attendance of {stats.attendance} is out of range"
     if len(stats.referee) > _REFEREE or _is_broken(stats.referee):

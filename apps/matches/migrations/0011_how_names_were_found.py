@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("matches", "0009_names_and_league_decisions")]
+    dependencies = [("matches", "0010_expected_goals")]
 
     operations = [
         migrations.AddField(

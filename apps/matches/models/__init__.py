@@ -12,7 +12,7 @@ from apps.matches.models.feed import Event, Ingest
 from apps.matches.models.league_decisions import AwardedResult, LeagueDecision, PointsAdjustment
 from apps.matches.models.match_data import Absence, Incident, Lineup, MatchStats, Odds, Player
 from apps.matches.models.matches import Match, MatchChange, MatchRef
-from apps.matches.models.teams import Team, TeamAlias
+from apps.matches.models.teams import SquadValue, Team, TeamAlias
 from apps.matches.models.worlds import World
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "PointsAdjustment",
     "Region",
     "Season",
+    "SquadValue",
     "Stage",
     "Team",
     "TeamAlias",

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db import models
 
 from apps.matches.models.choices import choices_of
 from apps.matches.models.matches import Match
-from apps.matches.records import IncidentKind, Moment, Side
+from apps.matches.records import IncidentKind, Moment, Side, xg_known_at
 
 
 class MatchStats(models.Model):
-    """Counts of one match; what was not counted is empty."""
+    """Counts and expected goals of one match; what was not counted is empty."""
 
     match = models.OneToOneField(Match, on_delete=models.CASCADE, primary_key=True, related_name="stats")
     home_shots = models.PositiveSmallIntegerField(null=True)
@@ -27,12 +29,21 @@ class MatchStats(models.Model):
     away_red_cards = models.PositiveSmallIntegerField(null=True)
     attendance = models.PositiveIntegerField(null=True)
     referee = models.CharField(max_length=80, blank=True)
+    home_xg = models.FloatField("home xG", null=True, help_text="Expected goals.")
+    away_xg = models.FloatField("away xG", null=True)
 
     class Meta:
         verbose_name_plural = "match statistics"
 
     def __str__(self) -> str:
         return f"statistics of match {self.match_id}"
+
+    @property
+    def xg_known_at(self) -> datetime | None:
+        """From when the expected goals may be used; None without any, or while the match has no result."""
+        if (self.home_xg is None and self.away_xg is None) or self.match.known_at is None:
+            return None
+        return xg_known_at(self.match.kickoff_at, self.match.known_at)
 
 
 class Odds(models.Model):

@@ -1,4 +1,4 @@
-"""Teams, and their names in the sources."""
+"""Teams, their names in the sources, and what their squads are worth."""
 
 from __future__ import annotations
 
@@ -103,3 +103,22 @@ class TeamAlias(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.source})"
+
+
+class SquadValue(models.Model):
+    """What the squad of a team was worth on the market, by the estimate of one source on one day."""
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="squad_values", db_index=False)
+    source = models.CharField(max_length=40)
+    known_on = models.DateField(help_text="Day of the estimate; a forecast may use it from then on, no earlier.")
+    value_eur = models.PositiveBigIntegerField("value in euros")
+    squad_size = models.PositiveSmallIntegerField(null=True, help_text="Players that were counted.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["team", "source", "known_on"], name="squad_value_team_source_day_unique"),
+            models.CheckConstraint(condition=Q(value_eur__gt=0), name="squad_value_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"squad of team {self.team_id} on {self.known_on}: {self.value_eur} €"

@@ -1,4 +1,4 @@
-"""What operators decide: corrections of results, decisions of leagues, merges of teams, reviews of names."""
+"""What operators decide: corrections, decisions of leagues, merges of teams, reviews of names; and squad values."""
 
 from apps.matches.services.clubs import join_clubs, split_off
 from apps.matches.services.corrections import (
@@ -18,6 +18,7 @@ from apps.matches.services.league_decisions import (
 )
 from apps.matches.services.merges import MergeRefusedError, merge_teams, plan_merge, undo_merge, undo_merge_obstacle
 from apps.matches.services.review import confirm_aliases
+from apps.matches.services.squad_values import SquadValueReport, store_squad_values
 from apps.matches.services.storing import ingestion
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "DecisionRefusedError",
     "MergeRefusedError",
     "ReferenceReport",
+    "SquadValueReport",
     "accept_contradiction",
     "confirm_aliases",
     "correct_result",
@@ -36,6 +38,7 @@ __all__ = [
     "record_adjustment",
     "record_awarded_result",
     "split_off",
+    "store_squad_values",
     "undo_correction",
     "undo_correction_obstacle",
     "undo_league_decision",

@@ -31,8 +31,11 @@ _ONE_OF_EACH: Final = {
 CHILDREN: Final = (tables.STATS, tables.ODDS, tables.REFS, *_ONE_OF_EACH)
 """What belongs to a match besides its history, which only moves, and what other apps keep of it, which stays."""
 
-_ADDED: Final = {"kickoff_source": ""}
-"""Columns of matches that rows kept by earlier releases lack."""
+_ADDED: Final[dict[str, dict[str, Any]]] = {
+    tables.MATCHES: {"kickoff_source": ""},
+    tables.STATS: {"home_xg": None, "away_xg": None},
+}
+"""Columns that rows kept by earlier releases lack, by table."""
 
 _IGNORED: Final = frozenset({"ingest_id", "updated_at", "seen_at", "competition_id", "world"})
 """Columns that may differ although nothing of a match has changed; rows from before migration 0006 lack two."""
@@ -76,7 +79,7 @@ def differing(one: Snapshot, other: Snapshot) -> set[int]:
     found: set[int] = set()
     for table in one:
         key = "id" if table == tables.MATCHES else "match_id"
-        ours, theirs = _comparable(one[table], key), _comparable(other[table], key)
+        ours, theirs = _comparable(table, one[table], key), _comparable(table, other[table], key)
         found |= {match_id for match_id in ours.keys() | theirs.keys() if ours.get(match_id) != theirs.get(match_id)}
     return found
 
@@ -162,7 +165,7 @@ def _rows(table: str, key: str, match_ids: Sequence[int]) -> list[dict[str, Any]
 
 def _insert(table: str, rows: Sequence[dict[str, Any]]) -> None:
     if rows:
-        added = _ADDED if table == tables.MATCHES else {}
+        added = _ADDED.get(table, {})
         with connection.cursor() as cursor:
             cursor.execute(
                 f"INSERT INTO {table} SELECT * FROM jsonb_populate_recordset(NULL::{table}, %s::jsonb)",
@@ -170,9 +173,9 @@ def _insert(table: str, rows: Sequence[dict[str, Any]]) -> None:
             )
 
 
-def _comparable(rows: Iterable[dict[str, Any]], key: str) -> dict[int, list[str]]:
+def _comparable(table: str, rows: Iterable[dict[str, Any]], key: str) -> dict[int, list[str]]:
     texts: dict[int, list[str]] = {}
-    added = _ADDED if key == "id" else {}
+    added = _ADDED.get(table, {})
     for row in rows:
         values = {name: value for name, value in (added | row).items() if name not in _IGNORED}
         text = json.dumps(values, sort_keys=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from apps.matches.clubs import club_of
 from apps.matches.ingest import tables
@@ -22,6 +22,7 @@ from apps.matches.models import (
     Match,
     MatchRef,
     Season,
+    SquadValue,
     Team,
     TeamAlias,
     TeamMerge,
@@ -179,6 +180,7 @@ def merge_teams(*, team_id: int, into_id: int, by: str, reason: str, now: dateti
         kept["operator_alias"] = _pass_names(plan, now=now)
         for relation, rows in _decisions(plan.team).items():
             rows.update(**{DECISIONS[relation]: plan.into})
+        kept |= _pass_squad_values(plan.team, plan.into)
         plan.team.delete()
         publish_matches(changed, now=now)
         ingest.changed = len(changed)
@@ -234,6 +236,8 @@ def undo_merge(*, merge_id: int, by: str, reason: str, now: datetime) -> TeamMer
         TeamAlias.objects.filter(pk=kept["operator_alias"]).delete()
         TeamAlias.objects.filter(names).update(team=team)
         TeamAlias.objects.filter(pk__in=kept["waiting"]).update(reviewed_at=None)
+        SquadValue.objects.filter(pk__in=kept.get("squad_values", ())).update(team=team)
+        SquadValue.objects.bulk_create(SquadValue(team=team, **value) for value in kept.get("squad_values_of_both", ()))
         rows = _rows_as_left(kept["matches"])
         _number(since, [*rows, *map(_row, kept["before"][tables.MATCHES])])
         rows += since
@@ -393,6 +397,19 @@ def _pass_names(plan: MergePlan, *, now: datetime) -> int | None:
         defaults={"team": plan.into, "created_at": now, "reviewed_at": now},
     )
     return alias.pk if is_new else None
+
+
+def _pass_squad_values(team: Team, into: Team) -> dict[str, Any]:
+    """Let the squad values of a team pass to the other one, whose own stay where a source has both for one day.
+
+    Return what an undo needs: the rows that passed, and the values of those that go with the team.
+    """
+    of_into = SquadValue.objects.filter(team=into, source=OuterRef("source"), known_on=OuterRef("known_on"))
+    of_both = team.squad_values.filter(Exists(of_into)).values("source", "known_on", "value_eur", "squad_size")
+    kept = [value | {"known_on": value["known_on"].isoformat()} for value in of_both]
+    passing = list(team.squad_values.exclude(Exists(of_into)).values_list("pk", flat=True))
+    SquadValue.objects.filter(pk__in=passing).update(team=into)
+    return {"squad_values": passing, "squad_values_of_both": kept}
 
 
 def _with_identity_before(plan: MergePlan, columns: Sequence[str]) -> list[tuple[MatchRow, tuple[Any, ...]]]:

@@ -78,23 +78,25 @@ class SourceFetcher:
         """
         self._refuse_if_off()
         request = replace(request, method=self._method(request))
-        conditions = politeness.conditional_headers(kept.headers) if kept is not None else {}
+        headers = dict(request.headers)
+        if kept is not None:
+            headers |= politeness.conditional_headers(kept.headers)
         for _ in range(http.MAX_REDIRECTS + 1):
             try:
-                return self._fetch(request, conditions)
+                return self._fetch(request, headers)
             except LeadsOnError as page:
                 # The next page waits as well, and the rules of its host apply to it.
                 request = replace(request, url=page.target)
         raise FetchError(FetchOutcome.HTTP_ERROR, f"{request.url}: more than {http.MAX_REDIRECTS} redirects")
 
-    def _fetch(self, request: Request, conditions: dict[str, str]) -> FetchResponse:
+    def _fetch(self, request: Request, headers: dict[str, str]) -> FetchResponse:
         """Fetch a page at its host's pace, and again when our browser crashed meanwhile."""
 
         def send() -> FetchResponse:
             self._refuse_if_off()
             if request.method is FetchMethod.HTTP:
-                return self._client.fetch(request.url, headers=conditions, on_redirect=self._before_redirect)
-            return self._browse(request, conditions)
+                return self._client.fetch(request.url, headers=headers, on_redirect=self._before_redirect)
+            return self._browse(request, headers)
 
         for attempt in range(1, BROWSER_ATTEMPTS + 1):
             try:
@@ -139,11 +141,11 @@ class SourceFetcher:
             return FetchMethod.HTTP
         raise FetchError(FetchOutcome.FAILED, f"{self.source.name} needs a browser, and there is none. {missing}")
 
-    def _browse(self, request: Request, conditions: dict[str, str]) -> FetchResponse:
+    def _browse(self, request: Request, headers: dict[str, str]) -> FetchResponse:
         """Open a page in the browser, or let the page that is shown fetch another."""
         if self._unit is not None and request.method is FetchMethod.IN_PAGE and self._shows_a_page:
             try:
-                return self._unit.fetch(request.url, headers=conditions, timeout=PAGE_SECONDS, max_bytes=MOST_BYTES)
+                return self._unit.fetch(request.url, headers=headers, timeout=PAGE_SECONDS, max_bytes=MOST_BYTES)
             except FetchError as error:
                 # After a crash no page is shown any more: the next attempt opens the address itself.
                 self._shows_a_page = error.outcome is not FetchOutcome.FAILED

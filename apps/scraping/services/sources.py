@@ -11,8 +11,9 @@ from django.conf import settings
 
 from apps.scraping.models import Source
 from apps.scraping.politeness import host_of
-from apps.scraping.sources import FootballDataSite, OpenfootballSite, Site, WhoScored
+from apps.scraping.sources import FootballDataSite, OpenfootballSite, Site, UnderstatSite, WhoScored
 from apps.scraping.sources.competitions import DIVISIONS, OPENFOOTBALL_CODES
+from apps.scraping.sources.understat.site import BASE_URL as UNDERSTAT_URL
 
 SANDBOX: Final = "sandbox"
 SANDBOX_FILES: Final = "sandbox-files"
@@ -39,6 +40,7 @@ BASE_URLS: Final[Mapping[str, str]] = {
     Source.Reader.WHOSCORED: "https://www.whoscored.com",
     Source.Reader.FOOTBALL_DATA: "https://www.football-data.co.uk",
     Source.Reader.OPENFOOTBALL: "https://raw.githubusercontent.com/openfootball/football.json/master",
+    Source.Reader.UNDERSTAT: UNDERSTAT_URL,
 }
 
 WHOSCORED_HOSTS: Final = ".whoscored.com"
@@ -49,6 +51,7 @@ SHIPPED: Final[Mapping[str, dict[str, Any]]] = {
     SANDBOX_FILES: {"reader": Source.Reader.FOOTBALL_DATA, "is_simulated": True, "is_enabled": True, "delay": NO_DELAY},
     "football-data": {"reader": Source.Reader.FOOTBALL_DATA, "delay": timedelta(seconds=3)},
     "openfootball": {"reader": Source.Reader.OPENFOOTBALL, "delay": timedelta(seconds=3)},
+    "understat": {"reader": Source.Reader.UNDERSTAT, "delay": timedelta(seconds=7)},
     "whoscored": {
         "reader": Source.Reader.WHOSCORED,
         "needs_permission": True,
@@ -181,6 +184,8 @@ def site_of(source: Source) -> Site:
             )
         if source.reader == Source.Reader.OPENFOOTBALL:
             return OpenfootballSite(base_url=base_url, name=source.name, codes=chosen or tuple(OPENFOOTBALL_CODES))
+        if source.reader == Source.Reader.UNDERSTAT:
+            return UnderstatSite(base_url=base_url, name=source.name, leagues=chosen)
         if source.is_simulated:
             # Imported here: the web process imports this module, but never needs the simulator.
             from apps.scraping.sandbox.clubs import COMPETITIONS as SANDBOX_LEAGUES

@@ -21,9 +21,12 @@ from apps.scraping.sources.base import (
 )
 from apps.scraping.sources.football_data import FootballData, FootballDataSite
 from apps.scraping.sources.openfootball import Openfootball, OpenfootballSite
+from apps.scraping.sources.understat import Understat, UnderstatSite
 from apps.scraping.sources.whoscored import WhoScored
 
-SOURCES: Final[dict[str, FileReader]] = {source.name: source for source in (FootballData(), Openfootball())}
+SOURCES: Final[dict[str, FileReader]] = {
+    source.name: source for source in (FootballData(), Openfootball(), Understat())
+}
 """Readers of imported files by the name of their source."""
 
 __all__ = [
@@ -41,6 +44,7 @@ __all__ = [
     "Request",
     "ScrapeScope",
     "Site",
+    "UnderstatSite",
     "UnknownCompetitionError",
     "WhoScored",
     "Window",

@@ -183,6 +183,8 @@ class Request:
         A page fetched after this moment never changes: it is never fetched again.
     max_age : timedelta or None
         A stored page that is younger is used; None to fetch each time.
+    headers : tuple of pairs of str
+        HTTP headers that the site wants with this request.
     may_be_missing : bool
         Whether the site may not have the page yet, such as the file of a season that is about to begin: that it is not
         there is then noted and not a failure.
@@ -201,6 +203,7 @@ class Request:
     about: Any = None
     final_after: datetime | None = None
     max_age: timedelta | None = None
+    headers: tuple[tuple[str, str], ...] = ()
     may_be_missing: bool = False
     is_file: bool = False
     is_leaf: bool = False

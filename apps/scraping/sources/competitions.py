@@ -149,6 +149,16 @@ OPENFOOTBALL_TITLES: Final[dict[str, str]] = {
 }
 """Code by the title of an openfootball file without its season, for files whose name has no code."""
 
+UNDERSTAT_LEAGUES: Final[dict[str, CompetitionKey]] = {
+    "epl": DIVISIONS["E0"],
+    "la liga": DIVISIONS["SP1"],
+    "bundesliga": DIVISIONS["D1"],
+    "serie a": DIVISIONS["I1"],
+    "ligue 1": DIVISIONS["F1"],
+    "rfpl": LEAGUES["russia", "premier league"],
+}
+"""Competition by Understat's name of a league, in lower case."""
+
 WHOSCORED: Final[dict[tuple[int, int], CompetitionKey]] = {
     (252, 2): DIVISIONS["E0"],
     (252, 7): DIVISIONS["E1"],

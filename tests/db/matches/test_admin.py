@@ -24,6 +24,7 @@ from apps.matches.models import (
     MatchRef,
     Player,
     PointsAdjustment,
+    SquadValue,
     Team,
     TeamAlias,
     TeamMerge,
@@ -63,6 +64,7 @@ def a_bit_of_everything():
         season=match.season, home_team=match.home_team, away_team=match.away_team,
         played_on=match.kickoff_at.date(), home_goals=0, away_goals=3, **decision,
     )  # fmt: skip
+    SquadValue.objects.create(team=match.home_team, source="x", known_on=match.kickoff_at.date(), value_eur=1)
     TeamMerge.objects.create(
         name="Arsenal FC", region=match.home_team.region, into=match.home_team, into_name="Arsenal",
         ingest=match.ingest, matches_moved=1, matches_joined=1, merged_by="ann", reason="one club",

@@ -210,6 +210,16 @@ def test_the_more_trusted_result_stands_whichever_team_goes(two_names):
     assert (match.stats.home_shots, match.stats.away_shots) == (13, 7)
 
 
+def test_a_merge_from_before_there_was_xg_can_be_undone(two_names):
+    done = merge("Celtic", "Celtic FC")
+    for rows in (done.moved["before"], done.moved["after"]):
+        for stats in rows["matches_matchstats"]:
+            del stats["home_xg"], stats["away_xg"]
+    done.save()
+    undo(done)
+    assert {stats.home_xg for stats in MatchStats.objects.all()} == {None}
+
+
 def test_a_second_meeting_stays_a_second_meeting(store):
     store(record("2023-09-03", "1-0"), record("2024-04-07", "3-3"))
     store(record("2024-04-07", home_team="Celtic FC"), source="openfootball")

@@ -13,7 +13,17 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from apps.matches.models import Absence, AwardedResult, Lineup, Match, MatchChange, Player, PointsAdjustment, World
+from apps.matches.models import (
+    Absence,
+    AwardedResult,
+    Lineup,
+    Match,
+    MatchChange,
+    MatchStats,
+    Player,
+    PointsAdjustment,
+    World,
+)
 from apps.matches.selectors import data_snapshot
 from apps.ml import dataset
 from apps.ml.forecasting.features.schema import ADJUSTMENTS, LINEUPS, MATCHES, ODDS
@@ -336,6 +346,14 @@ def export(root: Path, **options) -> dict[str, bytes]:
 def test_two_exports_of_the_same_facts_are_equal_bytes(world, tmp_path):
     asked = {"world": "real", "as_of": AS_OF.isoformat(), "profile": "smoke"}
     assert export(tmp_path / "a", **asked) == export(tmp_path / "b", **asked)
+
+
+def test_expected_goals_are_in_no_export_and_no_feature_reads_them(world, tmp_path):
+    asked = {"world": "real", "as_of": AS_OF.isoformat(), "profile": "smoke"}
+    before = export(tmp_path / "a", **asked)
+    MatchStats.objects.update(home_xg=1.5, away_xg=0.25)
+    assert export(tmp_path / "b", **asked) == before
+    assert not [name for name in (*MATCHES.names, *ODDS.names, *LINEUPS.names) if "xg" in name]
 
 
 def test_a_file_carries_no_clock_and_no_frame_of_its_writer(world, tmp_path):

@@ -74,6 +74,13 @@ def switch_off() -> None:
     services.switch(source=Source.objects.get(name="sandbox-files"), is_on=False)
 
 
+def test_headers_that_a_site_wants_go_with_the_page_and_not_with_its_robots_txt(source, server, clock):
+    with opened(source, clock) as fetcher:
+        fetcher.get(replace(page(server), headers=(("x-requested-with", "XMLHttpRequest"),)), kept=None)
+    sent = {path: headers.get("x-requested-with") for path, headers, _ in server.asked}
+    assert sent == {"/robots.txt": None, "/page": "XMLHttpRequest"}
+
+
 # switched off
 
 

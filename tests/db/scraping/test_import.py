@@ -126,7 +126,7 @@ def test_a_folder_without_files_of_the_source_says_what_to_do(folder):
 
 
 def test_an_unknown_source_is_named(folder):
-    with pytest.raises(UnknownSourceError, match="there are football-data, openfootball"):
+    with pytest.raises(UnknownSourceError, match="there are football-data, openfootball, understat"):
         import_files([folder], source="teletext", now=NOW)
 
 

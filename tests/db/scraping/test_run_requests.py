@@ -46,6 +46,7 @@ def test_sources_come_with_the_project_and_only_the_simulated_ones_are_on(stage)
         "sandbox-files": True,
         "football-data": False,
         "openfootball": False,
+        "understat": False,
         "whoscored": False,
     }
     assert Source.objects.get(name="whoscored").delay == timedelta(seconds=7)

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from apps.matches.trust import ORDER
-from apps.scraping.sources import SOURCES, competitions, containers
+from apps.matches.trust import ORDER, UNDATED
+from apps.scraping.sources import SOURCES, competitions, containers, squad_values
 from apps.scraping.sources.football_data import dates, odds, reader, table
 from apps.scraping.sources.openfootball import reader as openfootball
+from apps.scraping.sources.understat import reader as understat
 from apps.scraping.sources.whoscored import feed
 
 TEXT = (Path(__file__).parents[3] / "docs" / "data.md").read_text(encoding="utf-8")
@@ -109,3 +110,20 @@ def test_every_source_of_files_and_of_the_order_of_trust_has_a_line() -> None:
 
 def test_the_module_of_competitions_is_where_the_page_says() -> None:
     assert competitions.__name__.replace(".", "/") + ".py" in TEXT
+
+
+def test_the_columns_of_understat_and_of_squad_values_are_those_of_the_code() -> None:
+    written = {name for cells in rows("understat", "key") for name in code(cells[1])}
+    assert written == set(understat.COLUMNS)
+    keys = {name for cells in rows("understat", "key") for name in code(cells[0])}
+    assert {key for key in keys if f'"{key}"' not in inspect.getsource(understat)} == set()
+    columns = {name for cells in rows("Squad values", "column") for name in code(cells[0])}
+    assert columns == {name for names in squad_values.REQUIRED.values() for name in names} | {
+        "region", "div", "squad_size"
+    }  # fmt: skip
+
+
+def test_the_sources_that_are_trusted_least_are_named() -> None:
+    assert {f"`{source}`" for source in UNDATED} <= set(
+        re.findall(r"`\w+`", SECTIONS["When sources contradict each other"])
+    )

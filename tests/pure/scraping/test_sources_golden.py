@@ -22,7 +22,11 @@ SUFFIX = ".expected.json"
 
 CASES = [
     pytest.param(source, page, id=f"{source}/{page.relative_to(PAGES / folder)}")
-    for source, folder in (("football-data", "football_data"), ("openfootball", "openfootball"))
+    for source, folder in (
+        ("football-data", "football_data"),
+        ("openfootball", "openfootball"),
+        ("understat", "understat"),
+    )
     for page in sorted((PAGES / folder).rglob("*.*"))
     if not page.name.endswith(SUFFIX)
 ]
