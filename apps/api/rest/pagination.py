@@ -105,7 +105,7 @@ class MatchPages(CursorPagination):
             ]
         order = ("-kickoff_at", "-id") if backwards else ("kickoff_at", "id")
         # One match more than the page holds shows whether another page follows.
-        found = list(matches.merged(branches, *order, limit=size + 1).select_related("stats"))
+        found = list(matches.merged(branches, *order, limit=size + 1).prefetch_related("stats"))
         page = found[:size][::-1] if backwards else found[:size]
         has_more, is_inside = len(found) > size, position is not None
         has_next, has_previous = (is_inside, has_more) if backwards else (has_more, is_inside)
