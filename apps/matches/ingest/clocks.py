@@ -55,14 +55,19 @@ class Clocks:
         self._source = source
         self._shifts: dict[tuple[int, str], Counter[timedelta]] = defaultdict(Counter)
         self._trusted: dict[tuple[int, str], str] = {}
+        self._off: dict[tuple[int, str], _Clock] = {}
+        self._settled: set[int] = set()
 
-    def correct(self, items: Sequence[Identified]) -> tuple[list[Identified], dict[int, str]]:
+    def correct(self, items: Sequence[Identified]) -> tuple[Sequence[Identified], dict[int, str]]:
         """Return the records with their kick-offs corrected, and a note for each that was, by position."""
         self._compare(items)
+        self._off = {key: clock for key in self._shifts if (clock := self._clock(*key)) is not None}
+        if not self._off:
+            return items, {}
         notes: dict[int, str] = {}
         corrected = []
         for item in items:
-            record, clock = item.item.record, self._clock(item.item.season_id, self._source)
+            record, clock = item.item.record, self._off.get((item.item.season_id, self._source))
             if clock is not None and record.kickoff_precision == KickoffPrecision.MINUTE:
                 notes[item.item.position] = str(clock)
                 item = item.with_record(_corrected(record, clock))
@@ -74,16 +79,19 @@ class Clocks:
     ) -> Iterator[tuple[MatchRow, MatchRow, str]]:
         """Yield stored matches of less trusted sources whose times are off: as they are to be, as they are, and a note.
 
-        Matches that the round itself reports are left out.
+        Matches that the round itself reports are left out, and so are those that an earlier round has moved.
         """
-        reported = {item.row.id for item in items}
+        if not self._off:
+            return
+        self._settled.update(item.row.id for item in items)
         for row in rows:
-            clock = self._clock(row.season_id, row.kickoff_source)
-            if clock is None or row.id in reported or row.kickoff_source == self._source:
+            clock = self._off.get((row.season_id, row.kickoff_source))
+            if clock is None or row.id in self._settled or row.kickoff_source == self._source:
                 continue
             at, precision = clock.corrected(row.kickoff_at, row.kickoff_precision)
             if (at, precision) == (row.kickoff_at, row.kickoff_precision):
                 continue
+            self._settled.add(row.id)
             moved = MatchRow(*row.values())
             moved.kickoff_at, moved.kickoff_precision = at, precision
             if moved.finished_at is not None and moved.finished_at <= at:
@@ -114,10 +122,10 @@ class Clocks:
 
     def _clock(self, season_id: int, source: str) -> _Clock | None:
         """Return how to correct a source in a season; None where its times are right, or too few are known."""
-        shifts = self._shifts.get((season_id, source))
-        if shifts is None or (known := shifts.total()) < FEWEST:
+        shifts, trusted = self._shifts[season_id, source], self._trusted[season_id, source]
+        if (known := shifts.total()) < FEWEST:
             return None
-        (shift, count), trusted = shifts.most_common(1)[0], self._trusted[season_id, source]
+        shift, count = shifts.most_common(1)[0]
         if 2 * count > known and count >= FEWEST:
             return _Clock(shift, trusted) if shift != NO_SHIFT else None
         return _Clock(None, trusted) if 2 * shifts[NO_SHIFT] < known else None

@@ -70,19 +70,19 @@ class Identifier:
             found[item.position] = row
             taken.add(match_id)
         with_id = set(stored.id_by_source_id.values())
-        for pair, all_records in pairs.items():
+        for pair, group in pairs.items():
             rows = stored.by_pair.get(pair, ())
-            formats = self._formats.of(pair[0], pair_repeats=len(rows) > 1)
-            group, waiting = self._split(all_records, formats) if len(all_records) > 1 else (all_records, [])
-            later += waiting
             candidates = [row for row in rows if row.id not in taken]
-            if not candidates:
-                for item in group:
-                    found[item.position] = None
-            elif len(group) == len(candidates) == 1 and self._is_obvious(group[0].record, candidates[0], with_id):
+            if len(group) == 1 and not candidates:
+                found[group[0].position] = None
+                continue
+            if len(group) == len(candidates) == 1 and self._is_obvious(group[0].record, candidates[0], with_id):
                 found[group[0].position] = candidates[0]
-            else:
-                rejected += self._identify_pair(group, candidates, with_id, found, formats, stored.stage_of)
+                continue
+            formats = self._formats.of(pair[0], pair_repeats=len(rows) > 1)
+            first, waiting = self._split(group, formats)
+            later += waiting
+            rejected += self._identify_pair(first, candidates, with_id, found, formats, stored.stage_of)
         accepted = [Identified(item, found[item.position]) for item in items if item.position in found]
         return Identification(accepted, rejected, later)
 

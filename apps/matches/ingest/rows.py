@@ -226,8 +226,8 @@ def _merge_kickoff(row: MatchRow, record: MatchRecord, *, source: str, now: date
     """Take over the kick-off of a record where its source is trusted with it.
 
     That is the source that gave the stored kick-off, or a more trusted one. Any source gives the minute of a known day,
-    and a new day when the stored one has turned out wrong. A date does not erase the minute of its day, and a fixture
-    list does not move a match that has a result.
+    and a new day when the stored one has turned out wrong, to which an old list does not move it back. A date does not
+    erase the minute of its day, and a fixture list does not move a match that has a result.
     """
     owner = row.kickoff_source or row.result_source
     days = abs(record.kickoff_at.toordinal() - row.kickoff_at.toordinal())
@@ -237,14 +237,18 @@ def _merge_kickoff(row: MatchRow, record: MatchRecord, *, source: str, now: date
     if not (days == 0 and is_minute > was_minute):
         if row.status in RESULTS and record.status in OPEN:
             return
-        if source != owner and not outranks(source, owner) and not _is_outdated(row, record, days=days, now=now):
+        may_move = source == owner or (outranks(source, owner) and not _is_overtaken(row, record, days=days, now=now))
+        if not may_move and not _is_outdated(row, record, days=days, now=now):
             return
-    if outranks(source, owner) or (record.kickoff_at, record.kickoff_precision) != (
-        row.kickoff_at,
-        row.kickoff_precision,
-    ):
+    stated = record.kickoff_at, record.kickoff_precision
+    if outranks(source, owner) or stated != (row.kickoff_at, row.kickoff_precision):
         row.kickoff_source = source
-    row.kickoff_at, row.kickoff_precision = record.kickoff_at, record.kickoff_precision
+    row.kickoff_at, row.kickoff_precision = stated
+
+
+def _is_overtaken(row: MatchRow, record: MatchRecord, *, days: int, now: datetime) -> bool:
+    """Whether a fixture of the past is reported of a match that another source has on a later day."""
+    return days > 0 and record.status in OPEN and record.kickoff_at < min(row.kickoff_at, now)
 
 
 def _is_outdated(row: MatchRow, record: MatchRecord, *, days: int, now: datetime) -> bool:

@@ -57,6 +57,13 @@ def test_a_fixture_that_was_not_played_takes_a_day_from_any_source(of, fd):
     later = at("2026-12-14")
     assert of(game("2026-12-20 14:00"), now=later).changed == 1
     assert kickoffs() == ["12-20 14:00"]
+    # The list of the more trusted source still has the day that was not kept.
+    assert [run(game(day), now=later).changed for run, day in ((fd, "2026-12-12 15:00"), (of, "2026-12-20 14:00"))] == [
+        0,
+        0,
+    ]
+    assert fd(game("2026-12-21 15:00"), now=later).changed == 1
+    assert kickoffs() == ["12-21 15:00"]
 
 
 def test_a_result_moves_a_fixture_that_was_to_be_played_on_another_day(of, fd):
@@ -98,6 +105,13 @@ def test_a_moved_clock_is_noted_with_the_matches_that_were_stored_before(of, fd)
     of(*fixtures("14:00", 12))
     note = "stored openfootball: times moved 60 minutes later, as football-data has most of them"
     assert fd(*fixtures("15:00", 4)).notes == {note: 8}
+
+
+def test_a_clock_moves_what_is_stored_once_however_many_rounds_an_input_needs(of, fd):
+    of(*fixtures("14:00", 12))
+    # The first pair comes twice, as a fixture of the past and with its result, and so in a second round.
+    fd(game("2026-11-14 15:00"), *fixtures("15:00", 4, start=2), game("2026-11-21 15:00", "2-1"))
+    assert kickoffs() == ["11-21 15:00", *(f"12-{day:02d} 15:00" for day in range(2, 13))]
 
 
 def test_times_that_differ_without_a_pattern_count_as_dates(of, fd):
