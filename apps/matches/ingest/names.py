@@ -11,7 +11,7 @@ from django.utils.text import slugify
 from apps.matches.club_names import FOREIGN_LEAGUES, INTERNATIONAL, BareName, same_but_for_form
 from apps.matches.clubs import club_of
 from apps.matches.evidence import Played, known_by
-from apps.matches.ingest import clubs
+from apps.matches.ingest import known_clubs
 from apps.matches.ingest.items import Rejected, Resolved, Validated
 from apps.matches.models import Competition, Region, Season, Stage, Team, TeamAlias, World
 from apps.matches.records import CompetitionKey, MatchRecord, MatchStatus
@@ -151,8 +151,8 @@ class Names:
         return team.pk if team is not None else None
 
     def _prove(self, records: Sequence[MatchRecord]) -> None:
-        """Find the clubs that new names of a batch mean by their results (`clubs.find_proven`)."""
-        unknown: dict[tuple[str, str], list[clubs.Candidate]] = {}
+        """Find the clubs that new names of a batch mean by their results (`known_clubs.find_proven`)."""
+        unknown: dict[tuple[str, str], list[known_clubs.Candidate]] = {}
         for record in records:
             key = record.competition
             if key.is_simulated:
@@ -162,7 +162,7 @@ class Names:
                 if (region, name, source_id) in self._found or (region, name) in unknown:
                     continue
                 if source_id not in self._alias_by_id and self._club(region, name) is None:
-                    unknown[region, name] = clubs.candidates(name, self._teams[region], self.aliases(region))
+                    unknown[region, name] = known_clubs.candidates(name, self._teams[region], self.aliases(region))
         unknown = {where: found for where, found in unknown.items() if found}
         if not unknown:
             return
@@ -182,7 +182,7 @@ class Names:
             if away in unknown:
                 played[away][season_id].append(Played(day, False, self._known_by(home), goals[::-1]))
         has_ids = any(record.source_id for record in records)
-        self._proven |= clubs.find_proven(unknown, played, source_of_ids=self.source if has_ids else "")
+        self._proven |= known_clubs.find_proven(unknown, played, source_of_ids=self.source if has_ids else "")
 
     def _known_by(self, where: tuple[str, str]) -> frozenset[int | BareName]:
         region, name = where
@@ -282,7 +282,7 @@ class Names:
             ),
             region,
         )
-        if proven is not None and clubs.preferred([name, team.name], table, self._sources_of(team)) == name:
+        if proven is not None and known_clubs.preferred([name, team.name], table, self._sources_of(team)) == name:
             self._rename(team, region, name)
         return team.pk
 

@@ -1,6 +1,6 @@
 """What operators decide: corrections, decisions of leagues, merges of teams, reviews of names; and squad values."""
 
-from apps.matches.services.clubs import join_clubs, split_off
+from apps.matches.services.club_joins import join_clubs, split_off
 from apps.matches.services.corrections import (
     CorrectionRefusedError,
     accept_contradiction,
@@ -16,7 +16,8 @@ from apps.matches.services.league_decisions import (
     record_awarded_result,
     undo_league_decision,
 )
-from apps.matches.services.merges import MergeRefusedError, merge_teams, plan_merge, undo_merge, undo_merge_obstacle
+from apps.matches.services.merge_undo import undo_merge, undo_merge_obstacle
+from apps.matches.services.merges import MergeRefusedError, merge_teams, plan_merge
 from apps.matches.services.review import confirm_aliases
 from apps.matches.services.squad_values import SquadValueReport, store_squad_values
 from apps.matches.services.storing import ingestion

@@ -37,7 +37,7 @@ _ADDED: Final[dict[str, dict[str, Any]]] = {
 }
 """Columns that rows kept by earlier releases lack, by table."""
 
-_IGNORED: Final = frozenset({"ingest_id", "updated_at", "seen_at", "competition_id", "world"})
+_IGNORED: Final = frozenset({"ingest_id", "updated_at", "seen_at", "competition_id", "world", "kickoff_source"})
 """Columns that may differ although nothing of a match has changed; rows from before migration 0006 lack two."""
 
 
@@ -47,6 +47,11 @@ class Join:
 
     survivor: MatchRow
     gone: MatchRow
+
+
+def with_new_columns(table: str, row: dict[str, Any]) -> dict[str, Any]:
+    """Return a kept row with the columns that an earlier release could not keep."""
+    return _ADDED.get(table, {}) | row
 
 
 def protected(match_ids: Iterable[int]) -> dict[int, str]:
@@ -165,19 +170,17 @@ def _rows(table: str, key: str, match_ids: Sequence[int]) -> list[dict[str, Any]
 
 def _insert(table: str, rows: Sequence[dict[str, Any]]) -> None:
     if rows:
-        added = _ADDED.get(table, {})
         with connection.cursor() as cursor:
             cursor.execute(
                 f"INSERT INTO {table} SELECT * FROM jsonb_populate_recordset(NULL::{table}, %s::jsonb)",
-                [json.dumps([added | row for row in rows])],
+                [json.dumps([with_new_columns(table, row) for row in rows])],
             )
 
 
 def _comparable(table: str, rows: Iterable[dict[str, Any]], key: str) -> dict[int, list[str]]:
     texts: dict[int, list[str]] = {}
-    added = _ADDED.get(table, {})
     for row in rows:
-        values = {name: value for name, value in (added | row).items() if name not in _IGNORED}
+        values = {name: value for name, value in with_new_columns(table, row).items() if name not in _IGNORED}
         text = json.dumps(values, sort_keys=True)
         texts.setdefault(row[key], []).append(text)
     return {match_id: sorted(found) for match_id, found in texts.items()}

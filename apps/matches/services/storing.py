@@ -10,7 +10,7 @@ from django.db import transaction
 
 from apps.matches.aliases import aliases_for
 from apps.matches.ingest import Ingestion
-from apps.matches.services.clubs import join_clubs
+from apps.matches.services.club_joins import join_clubs
 
 
 @contextmanager

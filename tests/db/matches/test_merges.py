@@ -481,3 +481,18 @@ def test_a_postponed_row_and_its_played_row_become_one(store):
     assert (match.status, match.kickoff_at, match.home_goals) == ("finished", at("2024-03-20 19:45"), 2)
     undo(done)
     assert sorted(Match.objects.values_list("status", flat=True)) == ["finished", "postponed"]
+
+
+def test_a_merge_that_an_earlier_release_kept_is_undone(two_names):
+    done = merge()
+    new = {"kickoff_source", "home_xg", "away_xg"}
+    for moment in ("before", "after"):
+        rows = [row for kept in done.moved[moment].values() for row in kept]
+        assert any(new & row.keys() for row in rows)
+        for row in rows:
+            for column in new & row.keys():
+                del row[column]
+    done.save()
+    undo(done)
+    assert Match.objects.count() == 4
+    assert set(Team.objects.filter(name__startswith="Celtic").values_list("name", flat=True)) == {"Celtic", "Celtic FC"}

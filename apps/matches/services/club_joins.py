@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from apps.matches.aliases import aliases_for
 from apps.matches.club_names import FOREIGN_LEAGUES, bare, letters, one_in_other, same_but_for_form
 from apps.matches.evidence import Pair, load_common_results, load_seasons, pairs_that_met
-from apps.matches.ingest import clubs, tables
+from apps.matches.ingest import known_clubs, tables
 from apps.matches.ingest.changes import publish_matches
 from apps.matches.ingest.names import free_slug
 from apps.matches.models import Ingest, Match, Team, TeamAlias, TeamMerge, World
@@ -116,7 +116,7 @@ def _preferred(one: _Club, other: _Club) -> int:
     if one.region != other.region:
         return one.pk if one.has_league else other.pk
     sources = {club.name: club.sources.get(club.name, set()) for club in (one, other)}
-    return one.pk if clubs.preferred(sources, aliases_for(one.region), sources) == one.name else other.pk
+    return one.pk if known_clubs.preferred(sources, aliases_for(one.region), sources) == one.name else other.pk
 
 
 def _load_clubs(touched: Iterable[int]) -> dict[int, _Club]:
