@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import zlib
 from datetime import timedelta
-from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any, Final
 
 from axes.handlers.database import AxesDatabaseHandler
@@ -22,6 +21,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from unfold.forms import AuthenticationForm
 
+from apps.api.services import address_of
 from apps.matches.locks import LockClass, try_lock_of
 
 ADDRESS_LIMIT: Final = 30
@@ -31,21 +31,8 @@ PATIENCE: Final = 10.0
 
 
 def client_address(request: HttpRequest) -> str | None:
-    """Return the address that a request comes from, for IPv6 the /64 network, which belongs to one customer.
-
-    The last SPAI_PROXIES addresses of X-Forwarded-For were added by our proxies; a client can forge those before them.
-    """
-    passed = [*request.headers.get("X-Forwarded-For", "").split(","), request.META.get("REMOTE_ADDR", "")]
-    claimed = passed[-1 - settings.SPAI_PROXIES] if len(passed) > settings.SPAI_PROXIES else passed[-1]
-    for candidate in (claimed, passed[-1]):
-        try:
-            address = ip_address(candidate.strip())
-        except ValueError:
-            continue
-        if isinstance(address, IPv6Address):
-            return str(address.ipv4_mapped or ip_network((int(address), 64), strict=False).network_address)
-        return str(address)
-    return None
+    """Return the address that a request comes from, as django-axes asks for it; see `address_of`."""
+    return address_of(request.META)
 
 
 def _recent(request: HttpRequest) -> QuerySet[AccessAttempt]:

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import environ
+from corsheaders.defaults import default_headers
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
@@ -138,6 +139,41 @@ AXES_VERBOSE = False
 # spai/admin.py shows failed logins in Unfold's forms.
 AXES_ENABLE_ADMIN = False
 
+# ── Access to the API ────────────────────────────────────────────────────────────────────────────────────────────────
+SPAI_ANONYMOUS_API: bool = env.bool("SPAI_ANONYMOUS_API", default=True)
+"""Whether programs read and have forecasts computed without a key; pages are open in any case."""
+
+
+def at_least(name: str, least: int, default: int) -> int:
+    """Return the variable `name`, a whole number that is not below `least`."""
+    value: int = env.int(name, default=default)
+    if value < least:
+        raise ImproperlyConfigured(f"{name} is {value}; it must be {least} or more")
+    return value
+
+
+SPAI_LIMIT_ANONYMOUS = at_least("SPAI_LIMIT_ANONYMOUS", 0, 600)
+"""Requests per minute of one address without a key; 0 for no limit."""
+SPAI_LIMIT_KEY = at_least("SPAI_LIMIT_KEY", 0, 6_000)
+"""Requests per minute of one key that has no limit of its own; 0 for no limit."""
+SPAI_COMPUTED_COST = at_least("SPAI_COMPUTED_COST", 1, 5)
+"""As how many requests one counts that has a forecast computed, such as a what-if match."""
+
+SPAI_CORS_ORIGINS: list[str] = env.list("SPAI_CORS_ORIGINS", default=[])
+"""Origins of other sites whose pages may call the API and connect to push; none by default."""
+for _origin in SPAI_CORS_ORIGINS:
+    _parts = urlsplit(_origin)
+    if _parts.scheme not in ("http", "https") or not _parts.netloc or _origin != f"{_parts.scheme}://{_parts.netloc}":
+        raise ImproperlyConfigured(
+            f"SPAI_CORS_ORIGINS contains {_origin!r}; each must be like https://example.org, without a path"
+        )
+CORS_ALLOWED_ORIGINS = SPAI_CORS_ORIGINS
+CORS_URLS_REGEX = r"^/api/"
+# No cookie: what such a page may do, its key says.
+CORS_ALLOW_CREDENTIALS = False
+CORS_ALLOW_HEADERS = [*default_headers, "x-api-key", "idempotency-key", "if-none-match", "x-request-id"]
+CORS_EXPOSE_HEADERS = ["ETag", "Link", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"]
+
 # Pages have no inline scripts or styles. The admin needs a wider policy, because Unfold's Alpine evaluates strings.
 _push_sources = [SPAI_PUSH_URL, SPAI_PUSH_WS_URL]
 CONTENT_SECURITY_POLICY: dict[str, Any] = {
@@ -176,6 +212,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "django_htmx",
     "django_guid",
+    "corsheaders",
     "csp",
     "axes",
     "channels",
@@ -191,11 +228,15 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django_guid.middleware.guid_middleware",
+    "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     # Before WhiteNoise, so that static files have the header too.
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    # After WhiteNoise, which has static files compressed already.
+    "spai.compression.CompressionMiddleware",
+    "apps.api.rest.access.AccessMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -388,8 +429,9 @@ FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o600, 0o700
 
 # ── REST ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.AllowAny"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["apps.api.rest.authentication.ApiKeyAuthentication"],
+    # A view that says nothing else is for reading.
+    "DEFAULT_PERMISSION_CLASSES": ["apps.api.rest.authentication.may_read"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
@@ -402,6 +444,8 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Football matches and calibrated 1X2 forecasts.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",

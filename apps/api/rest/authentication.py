@@ -2,63 +2,104 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
-from django.utils import timezone
+from django.conf import settings
+from django.http import HttpRequest
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
+from rest_framework.exceptions import NotAuthenticated, PermissionDenied
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from apps.api import services
 from apps.api.models import ApiKey, ApiKeyScope
+from apps.api.throttle import Admission
 
 CHALLENGE: Final = 'Bearer realm="spai"'
+
+
+ANONYMOUS_SCOPES: Final = frozenset({ApiKeyScope.READ, ApiKeyScope.PREDICT})
+"""What a program may do without a key when `SPAI_ANONYMOUS_API` is set."""
 
 
 class ApiKeyAuthentication(BaseAuthentication):
     """`Authorization: Bearer <key>`, or `X-API-Key: <key>` where a client cannot set the first.
 
-    The request then carries the `ApiKey` as `request.auth`; there is no user.
+    The request then carries the `ApiKey` as `request.auth`; there is no user. `AccessMiddleware` has read the key and
+    refused an invalid one.
     """
 
     def authenticate(self, request: Request) -> tuple[None, ApiKey] | None:
-        """Return the key of a request; None when it carries none.
-
-        Raises
-        ------
-        AuthenticationFailed
-            When the key is malformed, unknown, expired or revoked.
-        """
-        header, token = _credentials(request)
-        if header:
-            scheme, _, token = header.partition(" ")
-            if scheme.lower() != "bearer":
-                raise AuthenticationFailed("Authorization must be written as: Authorization: Bearer <API key>.")
-        elif not token:
-            return None
-        now = timezone.now()
-        try:
-            key = services.find_key(token.strip(), now=now)
-        except services.KeyRefusedError as error:
-            raise AuthenticationFailed(str(error)) from error
-        services.record_use(key, now=now)
-        return None, key
+        """Return the key of a request; None when it carries none."""
+        key = access_of(request._request).key
+        return None if key is None else (None, key)
 
     def authenticate_header(self, request: Request) -> str:
-        """Return the challenge of a 401, which marks a key that was sent as invalid (RFC 6750)."""
-        return f'{CHALLENGE}, error="invalid_token"' if any(_credentials(request)) else CHALLENGE
+        """Return the challenge of a 401."""
+        return CHALLENGE
 
 
-def _credentials(request: Request) -> tuple[str, str]:
-    """Return `Authorization` and `X-API-Key`."""
-    return request.META.get("HTTP_AUTHORIZATION", ""), request.META.get("HTTP_X_API_KEY", "")
+@dataclass(slots=True)
+class Access:
+    """Who sent a request, and whether it was admitted."""
+
+    key: ApiKey | None = None
+    admission: Admission | None = None
+
+
+def access_of(request: HttpRequest) -> Access:
+    """Return the `Access` of a request, which `AccessMiddleware` fills in."""
+    access: Access = request.META.setdefault("spai.access", Access())
+    return access
+
+
+def token_of(meta: Mapping[str, Any]) -> str:
+    """Return the API key that a request carries, not yet checked; empty without one.
+
+    Parameters
+    ----------
+    meta : mapping
+        The environ of WSGI, or `HttpRequest.META`.
+
+    Raises
+    ------
+    KeyRefusedError
+        When `Authorization` is not in the form that is asked for, or empty.
+    """
+    header = meta.get("HTTP_AUTHORIZATION")
+    if header is None:
+        return str(meta.get("HTTP_X_API_KEY", "")).strip()
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise services.KeyRefusedError("Authorization must be written as: Authorization: Bearer <API key>.")
+    return str(token.strip())
+
+
+def key_of(meta: Mapping[str, Any], *, now: datetime) -> ApiKey | None:
+    """Return the key of a request by its headers, from memory where it is there; None without one.
+
+    Raises
+    ------
+    KeyRefusedError
+        When the key is malformed, unknown, expired or revoked.
+    """
+    token = token_of(meta)
+    if not token:
+        return None
+    return services.known_key(token, now=now) or services.read_key(token, now=now)
 
 
 class HasScope(BasePermission):
-    """The key of a request has the scope that the view requires."""
+    """A request has the scope that the view requires: by its key, or without one where anonymous requests may.
+
+    A request with a key has the rights of that key and no others, so that a program does not depend on
+    `SPAI_ANONYMOUS_API`.
+    """
 
     def __init__(self, scope: ApiKeyScope) -> None:
         self.scope = scope
@@ -67,22 +108,39 @@ class HasScope(BasePermission):
         """Return itself, because DRF calls each permission class to make an instance."""
         return self
 
+    @property
+    def allows_anonymous(self) -> bool:
+        """Whether a request without a key has the scope."""
+        return bool(settings.SPAI_ANONYMOUS_API) and self.scope in ANONYMOUS_SCOPES
+
     def has_permission(self, request: Request, view: APIView) -> bool:
-        """Whether the request carries a key of the scope.
+        """Whether the request has the scope.
 
         Raises
         ------
+        NotAuthenticated
+            When the request needs a key.
         PermissionDenied
             When the key lacks the scope; the message names it.
         """
-        if not isinstance(request.auth, ApiKey):
-            return False
-        if self.scope not in request.auth.scopes:
+        key = request.auth
+        if not isinstance(key, ApiKey):
+            if self.allows_anonymous:
+                return True
+            raise NotAuthenticated(
+                f"This needs an API key with the scope {self.scope.value!r}, which the operator of this site gives. "
+                "Send it as: Authorization: Bearer <API key>."
+            )
+        if self.scope not in key.scopes:
             raise PermissionDenied(
-                f"The API key {request.auth.prefix} lacks the scope {self.scope.value!r}; it has "
-                f"{', '.join(request.auth.scopes)}. Ask the operator for a key with that scope."
+                f"The API key {key.prefix} lacks the scope {self.scope.value!r}; it has "
+                f"{', '.join(key.scopes)}. Ask the operator for a key with that scope."
             )
         return True
+
+
+may_read = HasScope(ApiKeyScope.READ)
+may_predict = HasScope(ApiKeyScope.PREDICT)
 
 
 class ApiKeyScheme(OpenApiAuthenticationExtension):
@@ -92,8 +150,11 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):
     name = ["apiKeyBearer", "apiKeyHeader"]
 
     def get_security_requirement(self, auto_schema: Any) -> list[dict[str, list[Any]]]:
-        """Require one of the two, not both."""
-        return [{name: []} for name in self.name]
+        """Require one of the two, not both; or none where the view takes anonymous requests."""
+        is_optional = any(
+            isinstance(each, HasScope) and each.allows_anonymous for each in auto_schema.view.get_permissions()
+        )
+        return [{name: []} for name in self.name] + [{}] * is_optional
 
     def get_security_definition(self, auto_schema: Any) -> list[dict[str, Any]]:
         """Return the two schemes, in the order of their names."""
