@@ -124,7 +124,7 @@ SPAI_PROXIES: int = env.int("SPAI_PROXIES", default=0)
 if SPAI_PROXIES < 0:
     raise ImproperlyConfigured(f"SPAI_PROXIES is {SPAI_PROXIES}; it must be a number of proxies, or 0 for none")
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
-# Wrong passwords for one account from one address; spai/logins.py adds a limit for the address.
+# Wrong passwords for one account from one address; spai/logins.py adds limits for the address and for the account.
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
@@ -134,7 +134,8 @@ AXES_LOCKOUT_CALLABLE = "spai.logins.too_many"
 AXES_RESET_ON_SUCCESS = True
 # Attempts during the wait must not extend it beyond the time that the page shows.
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
-AXES_DISABLE_ACCESS_LOG = True
+# An address from which an operator has logged in stays open to the account while strangers try it.
+AXES_DISABLE_ACCESS_LOG = False
 AXES_VERBOSE = False
 # spai/admin.py shows failed logins in Unfold's forms.
 AXES_ENABLE_ADMIN = False
@@ -429,9 +430,9 @@ FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o600, 0o700
 
 # ── REST ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["apps.api.rest.authentication.ApiKeyAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["apps.api.authentication.ApiKeyAuthentication"],
     # A view that says nothing else is for reading.
-    "DEFAULT_PERMISSION_CLASSES": ["apps.api.rest.authentication.may_read"],
+    "DEFAULT_PERMISSION_CLASSES": ["apps.api.authentication.may_read"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],

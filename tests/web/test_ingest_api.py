@@ -151,7 +151,7 @@ def test_a_revoked_and_an_expired_key_are_refused(send):
 
 
 def test_a_key_for_other_things_is_reported_the_scope(send, monkeypatch):
-    ApiKey.objects.update(scopes=["predict"])
+    ApiKey.objects.update(scopes=["predict"], source="", worlds=[])
     assert "'ingest'" in problem_of(send(fixture()), 403)["detail"]
 
 
@@ -233,6 +233,7 @@ def test_another_world_is_forbidden_and_worlds_are_not_mixed(send):
     simulated = fixture(competition={"region": "Aldermark", "name": "Crown League", "is_simulated": True})
     assert "Line 2" in problem_of(send(fixture(), simulated), 403, "world-forbidden")["detail"]
     ApiKey.objects.update(worlds=["real", "sandbox"])
+    services.forget_key()
     assert "different worlds" in problem_of(send(fixture(), simulated), 422, "mixed-worlds")["detail"]
     assert not Match.objects.exists()
 

@@ -10,8 +10,8 @@ from django.utils import timezone
 from django.utils.cache import patch_cache_control, patch_vary_headers
 
 from apps.api import services
+from apps.api.authentication import CHALLENGE, Access, access_of, token_of
 from apps.api.models import ApiKey
-from apps.api.rest.authentication import CHALLENGE, Access, access_of, token_of
 from apps.api.rest.problems import is_api, problem_response
 
 KEY_HEADERS: Final = ("Authorization", "X-API-Key")

@@ -12,8 +12,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.api import selectors, services
+from apps.api.authentication import may_predict
 from apps.api.rest.answers import BAD_INPUT
-from apps.api.rest.authentication import may_predict
 from apps.api.rest.parameters import QuerySerializer, TextField, TrueFalseField
 from apps.api.rest.problems import MEDIA_TYPE, NoForecastProblem, NotFoundProblem, Problem
 from apps.api.rest.serializers import (

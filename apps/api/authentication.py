@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -14,11 +14,14 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import NotAuthenticated, PermissionDenied
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from apps.api import services
 from apps.api.models import ApiKey, ApiKeyScope
 from apps.api.throttle import Admission
+
+if TYPE_CHECKING:
+    # It imports this module, for the defaults of all views.
+    from rest_framework.views import APIView
 
 CHALLENGE: Final = 'Bearer realm="spai"'
 
