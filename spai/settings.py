@@ -247,7 +247,14 @@ MIDDLEWARE = [
     "axes.middleware.AxesMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
-DJANGO_GUID = {"GUID_HEADER_NAME": "X-Request-ID", "VALIDATE_GUID": True, "RETURN_HEADER": True, "UUID_FORMAT": "hex"}
+DJANGO_GUID = {
+    "GUID_HEADER_NAME": "X-Request-ID",
+    "VALIDATE_GUID": True,
+    "RETURN_HEADER": True,
+    # CORS_EXPOSE_HEADERS lists it among others.
+    "EXPOSE_HEADER": False,
+    "UUID_FORMAT": "hex",
+}
 
 ROOT_URLCONF = "spai.urls"
 WSGI_APPLICATION = "spai.wsgi.application"
