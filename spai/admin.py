@@ -39,7 +39,7 @@ class AccessAttemptAdmin(ModelAdmin):
     list_filter = ("attempt_time",)
     search_fields = ("username", "ip_address")
     ordering = ("-attempt_time",)
-    exclude = ("get_data", "post_data", "http_accept")
+    exclude: tuple[str, ...] = ("get_data", "post_data", "http_accept")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

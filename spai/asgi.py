@@ -133,9 +133,7 @@ application = WithRelay(
     ProtocolTypeRouter(
         {
             "http": BufferedApplication(wsgi_application, threads=1, alive={"role": settings.SPAI_ROLE}),
-            "websocket": PageOriginValidator(
-                URLRouter(websocket_urlpatterns), [*settings.SPAI_PAGE_ORIGINS, *settings.SPAI_CORS_ORIGINS]
-            ),
+            "websocket": PageOriginValidator(URLRouter(websocket_urlpatterns), settings.SPAI_PUSH_ORIGINS),
         }
     )
 )

@@ -169,6 +169,8 @@ for _origin in SPAI_CORS_ORIGINS:
             f"SPAI_CORS_ORIGINS contains {_origin!r}; each must be like https://example.org, without a path"
         )
 CORS_ALLOWED_ORIGINS = SPAI_CORS_ORIGINS
+SPAI_PUSH_ORIGINS = [*SPAI_PAGE_ORIGINS, *SPAI_CORS_ORIGINS]
+"""Origins of the pages that may connect to push."""
 CORS_URLS_REGEX = r"^/api/"
 # No cookie: what such a page may do, its key says.
 CORS_ALLOW_CREDENTIALS = False
@@ -458,6 +460,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "apps.api.rest.schema.add_access",
+    ],
 }
 
 # ── Admin ────────────────────────────────────────────────────────────────────────────────────────────────────────────

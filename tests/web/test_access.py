@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gzip
 import itertools
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -327,6 +330,23 @@ def test_a_preflight_needs_no_key_and_counts_as_no_request(caller, settings, db)
     assert (response.status_code, response["Access-Control-Allow-Origin"]) == (200, ORIGIN)
     assert {"authorization", "x-api-key"} <= set(response["Access-Control-Allow-Headers"].split(", "))
     assert "RateLimit" not in response
+
+
+def settings_with(**variables: str) -> str:
+    """What the settings say of some variables: the origins and limits, or what is wrong."""
+    shown = "SPAI_CORS_ORIGINS, s.SPAI_PUSH_ORIGINS[-2:], s.SPAI_LIMIT_KEY, s.SPAI_ANONYMOUS_API"
+    command = [sys.executable, "-c", f"from spai import settings as s; print(s.{shown})"]
+    done = subprocess.run(command, env=os.environ | variables, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or done.stderr.strip().splitlines()[-1]
+
+
+def test_the_settings_are_read_and_wrong_ones_are_named():
+    right = {"SPAI_CORS_ORIGINS": "https://a.example,http://b.example:8080", "SPAI_LIMIT_KEY": "70"}
+    origins = "['https://a.example', 'http://b.example:8080']"
+    assert settings_with(**right, SPAI_ANONYMOUS_API="false") == f"{origins} {origins} 70 False"
+    for origin in ("*", "https://example.org/", "null"):
+        assert f"SPAI_CORS_ORIGINS contains '{origin}'" in settings_with(SPAI_CORS_ORIGINS=origin)
+    assert "SPAI_LIMIT_KEY is -1; it must be 0 or more" in settings_with(SPAI_LIMIT_KEY="-1")
 
 
 # ── Compression ──────────────────────────────────────────────────────────────────────────────────────────────────────

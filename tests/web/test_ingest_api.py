@@ -418,6 +418,16 @@ def next_line(port: int, token: str, upload: object) -> int:
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_key_that_is_revoked_elsewhere_is_refused_by_a_process_that_used_it(admin, token):
+    assert posted(admin, token, body_of(fixture()))[0] == 200
+    services.revoke_key(key=ApiKey.objects.get(), by="ada", now=timezone.now())
+    refused = posted_until(lambda status: status == 401, admin, token, body_of(fixture()))
+    assert "was revoked" in refused[1]["detail"]
+    # Not even the body of a large request is read.
+    assert posted(admin, token, b"x" * (2 * 1024**2))[0] == 401
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_feed_goes_on_after_its_connection_broke(admin, token):
     lines, upload = many(600), uuid4()
     status, account, _ = posted(admin, token, body_of(*lines[:200]), f"?upload={upload}&from_line=1")

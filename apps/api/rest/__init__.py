@@ -1,6 +1,6 @@
 """The REST API: viewsets, serializers, filters, authentication by API keys, and errors as problem details."""
 
-from apps.api.authentication import HasScope, key_of, may_predict, may_read
+from apps.api.authentication import ApiKeyAuthentication, HasScope, key_of, may_predict, may_read
 from apps.api.rest.features import FeaturesView
 from apps.api.rest.forecasts import CompetitionViewSet, WhatIfViewSet
 from apps.api.rest.matches import MatchViewSet
@@ -11,6 +11,7 @@ from apps.api.rest.serializers import ProblemSerializer
 
 __all__ = [
     "MEDIA_TYPE",
+    "ApiKeyAuthentication",
     "CompetitionViewSet",
     "FeaturesView",
     "HasScope",
