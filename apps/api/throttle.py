@@ -103,12 +103,13 @@ class Throttle:
         limit : int
             Requests per window; 0 for no limit.
         cost : int
-            As how many requests this one counts. One that costs more than the limit is never admitted.
+            As how many requests this one counts; at most as all of a window.
         now : float
             Seconds since 1970.
         """
         if not limit:
             return Admission(True, policy, 0, 0, 1)
+        cost = min(cost, limit)
         # Not all at the turn of a minute, when every client that waits would return at once.
         number, passed = divmod(now + crc32(client.encode()) % WINDOW, WINDOW)
         window = int(number)

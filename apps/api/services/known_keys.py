@@ -16,6 +16,7 @@ from django.db import connection
 
 from apps.api.models import ApiKey
 from apps.api.services.keys import find_key, key_in_force, prefix_of
+from apps.matches.connections import first_line
 
 logger = logging.getLogger(__name__)
 
@@ -88,11 +89,15 @@ def watch_keys(*, rounds: int | None = None) -> None:
     rounds : int, optional
         How often to look for notifications; endless by default.
     """
+    reported = -1.0
     while rounds is None or rounds > 0:
         try:
             rounds = _watch_until_fault(rounds)
         except (psycopg.Error, OSError) as error:
-            logger.warning("changes of API keys are not heard: %s; trying again", error)
+            # Once for each time that the database goes.
+            if reported != _watched_until:
+                logger.warning("changes of API keys are not heard: %s; trying again", first_line(error))
+            reported = _watched_until
         except Exception:
             # The thread must not end: without it a revoked key would be accepted for `UNWATCHED_SECONDS`.
             logger.exception("changes of API keys are not heard; trying again")
