@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+
 from django.conf import settings
 from django.db import DatabaseError, connection
 
-from spai.buffering import BODY_LIMIT, BufferedApplication, Environ, unavailable
+from spai.buffering import BODY_LIMIT, BufferedApplication, Environ, Headers, KeptResponses, Scope, unavailable
+from spai.change_listener import ChangeListener
+from spai.request_metrics import count
 from spai.wsgi import application as wsgi_application
 
 from apps.api.intake import body_limit as push_body_limit  # isort: skip  after the WSGI application, which sets Django up
@@ -28,6 +32,22 @@ def body_limit(environ: Environ) -> int:
     return BODY_LIMIT if limit is None else limit
 
 
+def admit(scope: Scope) -> Headers | None:
+    """Decide on a request before a kept response is sent to it; see `KeptResponses`.
+
+    Whatever is kept is public and has no limit, so that every request is admitted as it is.
+    """
+    return []
+
+
+def kept_responses() -> KeptResponses:
+    """Return the kept responses of this process, which a thread ends as matches change."""
+    kept = KeptResponses(lambda: listener.is_current(), admit=admit, sent=count)
+    listener = ChangeListener(kept.drop)
+    threading.Thread(target=listener.run, name="changes", daemon=True).start()
+    return kept
+
+
 application = BufferedApplication(
     wsgi_application,
     threads=settings.SPAI_THREADS,
@@ -35,4 +55,5 @@ application = BufferedApplication(
     reserved={("/readyz", "/metrics"): 1, (settings.STATIC_URL,): 1},
     body_limit=body_limit,
     alive={"role": settings.SPAI_ROLE},
+    kept=kept_responses() if settings.SPAI_ROLE == "web" else None,
 )

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from apps.api import selectors, services
 from apps.api.rest.answers import BAD_INPUT
-from apps.api.rest.parameters import QuerySerializer, TextField, TrueFalseField
+from apps.api.rest.parameters import NamesField, QuerySerializer, TextField, TrueFalseField
 from apps.api.rest.problems import MEDIA_TYPE, NoForecastProblem, NotFoundProblem, Problem
 from apps.api.rest.serializers import (
     ProblemSerializer,
@@ -56,6 +56,7 @@ class WhatIfQuery(QuerySerializer):
     )
     competition = TextField(required=False, allow_blank=True, help_text="Slug; the home team's league by default.")
     neutral = TrueFalseField(default=False, help_text="Whether the venue is neutral.")
+    include = NamesField(services.MEMBERS, help_text=f"Some of {', '.join(services.MEMBERS)}, separated by commas.")
 
 
 class CompetitionViewSet(viewsets.ViewSet):
@@ -170,15 +171,11 @@ class WhatIfViewSet(viewsets.ViewSet):
             raise Problem(422, error.kind, str(error), members={"parameter": error.about}) from error
         except ml_services.NoForecastError as error:
             raise NoForecastProblem(str(error)) from error
-        match = what_if.match
-        shape = services.forecast_shape(match, details, now=now) | {
-            "home_team": match.home_team,
-            "away_team": match.away_team,
-            "season": match.season,
-            "is_neutral": match.is_neutral,
-            "notes": what_if.notes,
-        }
-        return Response(WhatIfSerializer(shape).data, headers={"Cache-Control": "no-store"})
+        shape = services.forecast_shape(what_if.match, details, include=query.get("include", ()), now=now)
+        for name in ("match", "published_at", "is_frozen"):
+            # Only stored forecasts have these.
+            del shape[name]
+        return Response(shape | {"notes": what_if.notes}, headers={"Cache-Control": "no-store"})
 
 
 def _season(slug: str, label: str | None) -> Season:
