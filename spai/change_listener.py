@@ -41,8 +41,8 @@ OF_EVERYTHING: Final = ("promotion.", "comparison.")
 
 # Numbers come after the commit and in its order, ids do not: a lower id may commit later.
 _EVENTS: Final = f"""
-    SELECT topic, key, number FROM matches_event WHERE number IS NULL
-    UNION ALL SELECT topic, key, number FROM matches_event WHERE number > %s
+    SELECT id, topic, key, number FROM matches_event WHERE number IS NULL
+    UNION ALL SELECT id, topic, key, number FROM matches_event WHERE number > %s
     LIMIT {LIMIT}"""  # noqa: S608  a constant
 
 Changed = Callable[[set[str] | None], None]
@@ -58,6 +58,9 @@ class ChangeListener:
         self._socket = select.poll()  # for `is_current` alone: a poll object serves one thread
         self._notified = False
         self._number = 0
+        """Number of the latest event that was read with one; the relay numbers events after their commit."""
+        self._told: set[int] = set()
+        """Ids of the events of the latest query: one without a number is read again until it has one."""
 
     def is_current(self) -> bool:
         """Whether all changes that any client may have been told of have been passed on."""
@@ -108,12 +111,13 @@ class ChangeListener:
             self._notified = False
             asked_at = time.monotonic()
             events = session.execute(_EVENTS, [self._number]).fetchall()
-            topics = [topic for topic, _, _ in events]
-            if len(events) == LIMIT or any(topic.startswith(OF_EVERYTHING) for topic in topics):
+            new = [(topic, key) for event_id, topic, key, _ in events if event_id not in self._told]
+            if len(events) == LIMIT or any(topic.startswith(OF_EVERYTHING) for topic, _ in new):
                 self._changed(None)
-            elif about := {key for topic, key, _ in events if topic.startswith(OF_MATCHES)}:
+            elif about := {key for topic, key in new if topic.startswith(OF_MATCHES)}:
                 self._changed(about)
-            self._number = max([self._number, *(number for _, _, number in events if number is not None)])
+            self._told = {event_id for event_id, *_ in events}
+            self._number = max([self._number, *(number for *_, number in events if number is not None)])
             # A notification that came with the answer is of a commit that the query may not have seen.
             if not self._notified:
                 break

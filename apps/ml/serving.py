@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from apps.ml.forecasting.features import FeatureState
+    from apps.ml.forecasting.features.events import EventRows
     from apps.ml.pipeline.bundle import Bundle
 
 logger = logging.getLogger(__name__)
@@ -240,6 +241,15 @@ def latest(world: World, *, now: datetime) -> ServedModel | None:
     return _served.get(world) if is_warm() else current(world, now=now)
 
 
+def loaded(world: World, number: int) -> ServedModel | None:
+    """Return a loaded version by its number; None for one that this process has not loaded."""
+    every = [*_served.values(), *_by_version.values()]
+    return next(
+        (each for each in every if isinstance(each, ServedModel) and (each.world, each.version_number) == (world, number)),
+        None,
+    )
+
+
 def is_warm() -> bool:
     """Return whether the first round of `keep_current` is over."""
     return _warm.is_set()
@@ -256,14 +266,21 @@ def forget() -> None:
         _warm.clear()
 
 
-def features_of(served: ServedModel, fixtures: pd.DataFrame, *, now: datetime) -> np.ndarray:
-    """Return the features of `fixtures` (rows of `dataset.fixtures`) as of `now`, with the line-ups known by then."""
+def features_of(served: ServedModel, fixtures: pd.DataFrame | EventRows, *, now: datetime) -> np.ndarray:
+    """Return the features of `fixtures` as of `now`.
+
+    Rows of `dataset.fixtures` come with the line-ups known by then; what `events.fixture_row` made has none.
+    """
+    from apps.ml.forecasting.features.events import EventRows
+
+    if isinstance(fixtures, EventRows):
+        return served.state.describe(fixtures)
     rows = fixtures.assign(as_of=now)
     return served.state.describe(rows, lineups=_lineups(served.state, rows, now=now))
 
 
-def forecast(served: ServedModel, fixtures: pd.DataFrame, *, now: datetime) -> ServedForecasts:
-    """Forecast `fixtures` (rows of `dataset.fixtures`) as of `now`."""
+def forecast(served: ServedModel, fixtures: pd.DataFrame | EventRows, *, now: datetime) -> ServedForecasts:
+    """Forecast `fixtures` (rows of `dataset.fixtures`, or what `events.fixture_row` made) as of `now`."""
     began = time.perf_counter()
     features = features_of(served, fixtures, now=now)
     model_began = time.perf_counter()

@@ -157,10 +157,11 @@ class WhatIfViewSet(viewsets.ViewSet):
     def retrieve(self, request: Request) -> Response:
         """Return the forecast of a match of two teams."""
         query, now = WhatIfQuery.parse(request), timezone.now()
+        home, away = _teams(query["home"], query["away"])
         try:
             what_if = services.what_if_match(
-                home_team=_team(query["home"]),
-                away_team=_team(query["away"]),
+                home_team=home,
+                away_team=away,
                 day=query.get("date") or ml_services.next_saturday(now),
                 competition=query.get("competition", ""),
                 is_neutral=query["neutral"],
@@ -190,8 +191,10 @@ def _season(slug: str, label: str | None) -> Season:
     return season
 
 
-def _team(slug: str) -> Team:
-    found = Team.objects.select_related("region").filter(slug=slug).first()
-    if found is None:
-        raise NotFoundProblem("unknown-team", f"There is no team with the slug {slug[:160]}.")
-    return found
+def _teams(*slugs: str) -> list[Team]:
+    """Return the teams of some slugs."""
+    found = selectors.teams_of_slugs(slugs)
+    for slug in slugs:
+        if slug not in found:
+            raise NotFoundProblem("unknown-team", f"There is no team with the slug {slug[:160]}.")
+    return [found[slug] for slug in slugs]

@@ -31,13 +31,15 @@ class UnknownModelError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ForecastDetails:
-    """A forecast with its scoreline grid and the markets that follow from it.
+    """A forecast, with the scoreline grid and the markets that follow from it.
 
     `published_at` is None for a forecast that was made for this request and is not stored, `version` where the base
     rates stand in for a model.
     """
 
     p: tuple[float, float, float]
+    model_goals: tuple[float, float]  # expected by the model; those of the grid agree with `p`
+    rho: float
     base_rates: tuple[float, float, float]
     contributions: dict[str, float]
     version: ModelVersion | None
@@ -45,8 +47,16 @@ class ForecastDetails:
     as_of: datetime
     published_at: datetime | None
     degraded: str
-    grid: goals.ScorelineGrid
-    markets: goals.Markets
+
+    @property
+    def grid(self) -> goals.ScorelineGrid:
+        """The probabilities of the scorelines."""
+        return _grid(*self.model_goals, self.p, self.rho)[0]
+
+    @property
+    def markets(self) -> goals.Markets:
+        """What is read off the grid."""
+        return _grid(*self.model_goals, self.p, self.rho)[1]
 
 
 def forecast_details(match: Match, prediction: Prediction | None, *, now: datetime) -> ForecastDetails:
@@ -136,46 +146,32 @@ def what_if_details(match: Match, *, now: datetime) -> ForecastDetails:
 
 def likely_score(prediction: Prediction) -> tuple[int, int]:
     """Return the likeliest scoreline of a published forecast: home goals, away goals."""
-    return _grid_of(prediction)[1].most_likely
+    return _published(prediction).markets.most_likely
 
 
 def _published(prediction: Prediction) -> ForecastDetails:
-    grid, markets = _grid_of(prediction)
-    return ForecastDetails(
-        p=prediction.probabilities,
-        base_rates=(prediction.base_home, prediction.base_draw, prediction.base_away),
-        contributions=prediction.contributions,
-        version=prediction.version,
-        data_snapshot=prediction.data_snapshot,
-        as_of=prediction.as_of,
-        published_at=prediction.published_at,
-        degraded=prediction.degraded,
-        grid=grid,
-        markets=markets,
-    )
+    return _details(prediction, prediction.version, prediction.published_at)
 
 
 def _live(match: Match, forecast: ml_services.LiveForecast) -> ForecastDetails:
-    p = (forecast.p_home, forecast.p_draw, forecast.p_away)
-    grid, markets = _grid(forecast.home_expected_goals, forecast.away_expected_goals, p, forecast.rho)
     number, world = forecast.version_number, match.season.competition.world
+    return _details(forecast, None if number is None else ml_services.served_version(world, number), None)
+
+
+def _details(
+    forecast: Prediction | ml_services.LiveForecast, version: ModelVersion | None, published_at: datetime | None
+) -> ForecastDetails:
     return ForecastDetails(
-        p=p,
+        p=(forecast.p_home, forecast.p_draw, forecast.p_away),
+        model_goals=(forecast.home_expected_goals, forecast.away_expected_goals),
+        rho=forecast.rho,
         base_rates=(forecast.base_home, forecast.base_draw, forecast.base_away),
         contributions=forecast.contributions,
-        version=None if number is None else ml_selectors.model_versions(world).filter(number=number).first(),
+        version=version,
         data_snapshot=forecast.data_snapshot,
         as_of=forecast.as_of,
-        published_at=None,
+        published_at=published_at,
         degraded=forecast.degraded,
-        grid=grid,
-        markets=markets,
-    )
-
-
-def _grid_of(prediction: Prediction) -> tuple[goals.ScorelineGrid, goals.Markets]:
-    return _grid(
-        prediction.home_expected_goals, prediction.away_expected_goals, prediction.probabilities, prediction.rho
     )
 
 
@@ -210,6 +206,7 @@ def forecast_shape(
 ) -> dict[str, object]:
     """Return a forecast in the shape of the API, with the members of `MEMBERS` that `include` names."""
     version, p = details.version, rounded_probabilities(details.p)
+    home_goals, away_goals = goals.expected_goals(*details.model_goals, details.p, details.rho)
     shape: dict[str, object] = {
         "match": match.pk,
         "competition": competition_shape(match.season.competition),
@@ -222,10 +219,7 @@ def forecast_shape(
         "fair_odds": {
             name: round(1.0 / value, ODDS_DIGITS) if value > 0 else None for name, value in _named(details.p).items()
         },
-        "expected_goals": {
-            "home": round(details.markets.expected_home, GOAL_DIGITS),
-            "away": round(details.markets.expected_away, GOAL_DIGITS),
-        },
+        "expected_goals": {"home": round(home_goals, GOAL_DIGITS), "away": round(away_goals, GOAL_DIGITS)},
         "base_rates": _named(rounded_probabilities(details.base_rates)),
         "contributions": {group: round(value, LOG_ODDS_DIGITS) for group, value in details.contributions.items()},
         "model": version and model_shape(version),

@@ -2,50 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 from functools import cache
-from itertools import islice
-from typing import Any, Final
+from typing import Final
 
 import orjson
-from django.db import models
 
-from apps.matches.connections import prepared
-from apps.matches.models import Competition, Match, Region, Season, Team
+from apps.matches import selectors as matches
+from apps.matches.connections import Columns, prepared
+from apps.matches.models import Match
 from apps.ml.models import ModelVersion, Prediction
 
-_TABLES: Final[dict[str, tuple[type[models.Model], frozenset[str]]]] = {
-    "m": (
-        Match,
-        frozenset(
-            ("id", "season_id", "competition_id", "world", "home_team_id", "away_team_id", "kickoff_at", "status")
-            + ("kickoff_precision", "is_neutral", "revision")
-        ),
-    ),
-    "s": (Season, frozenset(("id", "competition_id", "label", "world"))),
-    "c": (Competition, frozenset(("id", "region_id", "name", "slug", "level", "is_simulated", "world"))),
-    "r": (Region, frozenset(("id", "name"))),
-    "h": (Team, frozenset(("id", "region_id", "name", "slug", "short_name", "code", "first_colour", "second_colour"))),
-    "a": (Team, frozenset(("id", "region_id", "name", "slug", "short_name", "code", "first_colour", "second_colour"))),
-    "p": (Prediction, frozenset(field.attname for field in Prediction._meta.concrete_fields)),
-    "v": (ModelVersion, frozenset(("id", "world", "number", "estimator", "inputs"))),
-}
-"""Alias in the statement → model, and the columns of it that are read; the others load when they are used."""
-
-_CONTRIBUTIONS: Final = "contributions"
-
-
-@cache
-def _columns(alias: str) -> list[str]:
-    """Return the columns of a table that are read, in the order in which Django expects them."""
-    model, wanted = _TABLES[alias]
-    return [field.attname for field in model._meta.concrete_fields if field.attname in wanted]
+_MATCH: Final = Columns(
+    Match,
+    "id season_id competition_id world home_team_id away_team_id kickoff_at kickoff_precision status is_neutral revision",
+)
+_VERSION: Final = Columns(ModelVersion, "id world number estimator inputs")
+_PREDICTION: Final = Columns(Prediction, " ".join(field.attname for field in Prediction._meta.concrete_fields))
 
 
 @cache
 def _statement() -> str:
-    selected = ", ".join(f"{alias}.{column}" for alias in _TABLES for column in _columns(alias))
+    tables = {"m": _MATCH, "s": matches.SEASON, "c": matches.COMPETITION, "r": matches.REGION, "h": matches.TEAM, "a": matches.TEAM, "v": _VERSION}
+    selected = ", ".join(columns.sql(alias) for alias, columns in (tables | {"p": _PREDICTION}).items())
     return f"""
         SELECT {selected}
         FROM matches_match m
@@ -81,19 +60,12 @@ def match_with_prediction(
     if not rows:
         return None
     values = iter(rows[0])
-    match, season, competition, region, home, away = (_object(alias, values) for alias in "mscrha")
-    competition.region, season.competition = region, competition
-    match.season, match.home_team, match.away_team = season, home, away
-    of_prediction = dict(zip(_columns("p"), values, strict=False))
-    if of_prediction["id"] is None:
+    match, season, competition = _MATCH.take(values), matches.SEASON.take(values), matches.COMPETITION.take(values)
+    competition.region, season.competition, match.season = matches.REGION.take(values), competition, season
+    match.home_team, match.away_team = matches.TEAM.take(values), matches.TEAM.take(values)
+    version, prediction = _VERSION.take(values), _PREDICTION.take(values)
+    if prediction.pk is None:
         return match, None
-    of_prediction[_CONTRIBUTIONS] = orjson.loads(of_prediction[_CONTRIBUTIONS])
-    prediction = _object("p", iter(of_prediction.values()))
-    prediction.match, prediction.version = match, _object("v", values)
+    prediction.contributions = orjson.loads(prediction.contributions)
+    prediction.match, prediction.version = match, version
     return match, prediction
-
-
-def _object(alias: str, values: Iterator[Any]) -> Any:
-    """Return the object of the next values."""
-    columns = _columns(alias)
-    return _TABLES[alias][0].from_db("default", columns, tuple(islice(values, len(columns))))

@@ -17,6 +17,7 @@ from apps.ml.services.forecasts import (
     forecast,
     forecast_by,
     predict_due,
+    served_version,
     settle_due,
 )
 from apps.ml.services.runs import RunRefusedError, latest_midnight, queue_run, refuse_impossible, retrain_due, run_due
@@ -52,6 +53,7 @@ __all__ = [
     "retrain_due",
     "rollback",
     "run_due",
+    "served_version",
     "settle_due",
     "simulate_due",
     "what_if",

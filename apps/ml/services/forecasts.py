@@ -24,6 +24,8 @@ from apps.ml.models import ModelVersion, Prediction, Score
 if TYPE_CHECKING:
     import pandas as pd
 
+    from apps.ml.forecasting.features.events import EventRows
+
 logger = logging.getLogger(__name__)
 
 WINDOW: Final = timedelta(days=15)
@@ -125,15 +127,23 @@ def forecast_by(version: ModelVersion, match: Match, *, now: datetime) -> LiveFo
     return _by(served, match, _frame([match.pk]), now=now)
 
 
-def _by(served: serving.ServedModel, match: Match, fixture: pd.DataFrame, *, now: datetime) -> LiveForecast:
+def _by(
+    served: serving.ServedModel, match: Match, fixture: pd.DataFrame | EventRows, *, now: datetime
+) -> LiveForecast:
     answer = serving.forecast(served, fixture, now=now)
     metrics.PREDICTIONS.labels(served.world, "live").inc()
     (row,) = _rows(served, [match], answer, now=now)
     return LiveForecast(version_number=served.version_number, **row)
 
 
-def live_forecast(match: Match, fixture: Callable[[], pd.DataFrame], *, now: datetime) -> LiveForecast:
-    """Forecast one match, stored or not; `fixture` returns its row of `dataset.fixtures` when it is needed.
+def served_version(world: World, number: int) -> ModelVersion | None:
+    """Return the version that made a live forecast; without a query where this process has loaded it."""
+    served = serving.loaded(world, number)
+    return served.version if served else selectors.model_version(world, number)
+
+
+def live_forecast(match: Match, fixture: Callable[[], pd.DataFrame | EventRows], *, now: datetime) -> LiveForecast:
+    """Forecast one match, stored or not; `fixture` returns what `serving.forecast` takes when it is needed.
 
     Raises
     ------

@@ -9,7 +9,7 @@ from apps.matches.models import Match, Season, Team
 from apps.ml.services.forecasts import LiveForecast, live_forecast
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from apps.ml.forecasting.features.events import EventRows
 
 AHEAD: Final = timedelta(days=365)
 """Longest time ahead of a hypothetical match: ratings say little about clubs in more than a year."""
@@ -80,10 +80,23 @@ def what_if(match: Match, *, now: datetime) -> LiveForecast:
         When the world of the teams has no champion yet.
     """
 
-    def fixture() -> pd.DataFrame:
-        # Loads pandas, which a web process does in its warm-up and not at its start.
-        from apps.ml import dataset
+    return live_forecast(match, lambda: _row(match, now), now=now)
 
-        return dataset.hypothetical_fixtures([match])
 
-    return live_forecast(match, fixture, now=now)
+def _row(match: Match, now: datetime) -> EventRows:
+    # Loads pandas, which a web process does in its warm-up and not at its start.
+    from apps.ml.forecasting.features.events import fixture_row
+
+    competition = match.season.competition
+    return fixture_row(
+        match_id=0,
+        competition_id=competition.pk,
+        region=competition.region.name,
+        level=competition.level,
+        season_id=match.season_id,
+        is_regular=True,
+        team_ids=(match.home_team_id, match.away_team_id),
+        kickoff_at=match.kickoff_at,
+        is_neutral=match.is_neutral,
+        as_of=now,
+    )
