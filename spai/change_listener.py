@@ -43,7 +43,7 @@ OF_EVERYTHING: Final = ("promotion.", "comparison.")
 _EVENTS: Final = f"""
     SELECT id, topic, key, number FROM matches_event WHERE number IS NULL
     UNION ALL SELECT id, topic, key, number FROM matches_event WHERE number > %s
-    LIMIT {LIMIT}"""  # noqa: S608  a constant
+    LIMIT {LIMIT}"""
 
 Changed = Callable[[set[str] | None], None]
 

@@ -13,6 +13,7 @@ from spai.request_metrics import count
 from spai.wsgi import application as wsgi_application
 
 from apps.api.intake import body_limit as push_body_limit  # isort: skip  after the WSGI application, which sets Django up
+from apps.ml import serving  # isort: skip
 
 
 def body_limit(environ: Environ) -> int:
@@ -41,9 +42,15 @@ def admit(scope: Scope) -> Headers | None:
 
 
 def kept_responses() -> KeptResponses:
-    """Return the kept responses of this process, which a thread ends as matches change."""
-    kept = KeptResponses(lambda: listener.is_current(), admit=admit, sent=count)
-    listener = ChangeListener(kept.drop)
+    """Return the kept responses of this process, which a thread ends as matches change; it notices promotions too."""
+
+    def changed(about: set[str] | None) -> None:
+        kept.drop(about)
+        if about is None:
+            serving.look_again()
+
+    listener = ChangeListener(changed)
+    kept = KeptResponses(listener.is_current, admit=admit, sent=count)
     threading.Thread(target=listener.run, name="changes", daemon=True).start()
     return kept
 

@@ -361,11 +361,11 @@ _LATEST_LEAGUES: Final = f"""
         SELECT * FROM matches_season WHERE competition_id = l.competition_id ORDER BY label DESC LIMIT 1
     ) s
     JOIN matches_competition c ON c.id = s.competition_id
-    JOIN matches_region r ON r.id = c.region_id"""  # noqa: S608  names of columns
+    JOIN matches_region r ON r.id = c.region_id"""
 
 _TEAMS: Final = f"""
     SELECT {matches.TEAM.sql("t")}, {matches.REGION.sql("r")}
-    FROM matches_team t JOIN matches_region r ON r.id = t.region_id WHERE t.slug = ANY(%s::text[])"""  # noqa: S608
+    FROM matches_team t JOIN matches_region r ON r.id = t.region_id WHERE t.slug = ANY(%s::text[])"""
 
 
 def teams_of_slugs(slugs: Sequence[str]) -> dict[str, Team]:

@@ -47,7 +47,8 @@ def prepared(statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
     options of DATABASE_URL, as a connection pooler may need it, the statement is planned each time.
     """
     with connection.cursor():  # connects, or connects again
-        raw = ServerBindingCursor(connection.connection)
+        make: Any = ServerBindingCursor
+        raw = make(connection.connection)
         cursor = connection.make_debug_cursor(raw) if connection.queries_logged else connection.make_cursor(raw)
         with cursor:
             cursor.execute(statement, values)

@@ -192,7 +192,6 @@ def _with_key(client: MlflowClient, world: str, key: str) -> RegisteredVersion |
 def _log_model(bundle: bytes, names: Sequence[str]) -> str:
     """Log the bundle as a pyfunc with the code that it needs; return the URI of the model."""
     import mlflow
-
     import numpy as np
 
     from apps.ml.pyfunc_model import INPUT, OUTPUTS

@@ -104,6 +104,7 @@ _by_version: dict[int, ServedModel | NotServedError] = {}
 """Version that was asked for by name → what came of loading it."""
 _lock = threading.Lock()
 _warm = threading.Event()
+_look = threading.Event()
 
 
 def current(
@@ -163,7 +164,8 @@ def keep_current(*, clock: Callable[[], datetime], rounds: int | None = None) ->
                 logger.exception("libraries and kernels cannot be loaded; trying again in %.0f s", RETRY_SECONDS)
                 prepare_at = time.monotonic() + RETRY_SECONDS
         rounds = None if rounds is None else rounds - 1
-        time.sleep(CHECK_SECONDS if rounds is None else 0)
+        _look.wait(CHECK_SECONDS if rounds is None else 0)
+        _look.clear()
 
 
 def version(wanted: ModelVersion, *, now: datetime) -> ServedModel:
@@ -181,8 +183,8 @@ def version(wanted: ModelVersion, *, now: datetime) -> ServedModel:
         return champion
     if wanted.is_labelled:
         raise NotServedError(
-            f"Version {wanted.number} reads {wanted.inputs}, which SPAI does not have before a match: it is measured on "
-            "past matches and makes no forecasts of coming ones."
+            f"Version {wanted.number} reads {wanted.inputs}, which SPAI does not have before a match: it is measured "
+            "on past matches and makes no forecasts of coming ones."
         )
     _asked[wanted.pk] = time.monotonic()
     if not is_warm():
@@ -208,12 +210,20 @@ def _load_asked(*, now: datetime) -> None:
             continue
         try:
             if present is None:
-                present = _load(World(ModelVersion.objects.only("world").get(pk=version_id).world), version_id, degraded="")
+                present = _load(
+                    World(ModelVersion.objects.only("world").get(pk=version_id).world), version_id, degraded=""
+                )
             _by_version[version_id] = _up_to_date(present, now=now, may_rebuild=False)
         except (ValueError, OSError, ModelVersion.DoesNotExist) as error:
             metrics.ERRORS.labels("load").inc()
             logger.error("version %s cannot be served: %s", version_id, error)
             _by_version[version_id] = NotServedError(f"This version cannot be served: {error}.")
+
+
+def look_again() -> None:
+    """Let `keep_current` look for new champions at once, because there may be one."""
+    _checked.clear()
+    _look.set()
 
 
 def _answer_one(served: ServedModel, *, now: datetime) -> None:
@@ -245,7 +255,11 @@ def loaded(world: World, number: int) -> ServedModel | None:
     """Return a loaded version by its number; None for one that this process has not loaded."""
     every = [*_served.values(), *_by_version.values()]
     return next(
-        (each for each in every if isinstance(each, ServedModel) and (each.world, each.version_number) == (world, number)),
+        (
+            each
+            for each in every
+            if isinstance(each, ServedModel) and (each.world, each.version_number) == (world, number)
+        ),
         None,
     )
 
@@ -350,7 +364,9 @@ def _load(world: World, version_id: int, *, degraded: str) -> ServedModel:
     content = ModelVersion.objects.values_list("bundle", flat=True).get(pk=version_id)
     bundle = bundles.unpack(bytes(content), folder, sha256=version.bundle_sha256)
     if bundle.manifest.world != world:
-        raise bundles.BundleError(f"the bundle was trained on the {bundle.manifest.world} world, not on the {world} one")
+        raise bundles.BundleError(
+            f"the bundle was trained on the {bundle.manifest.world} world, not on the {world} one"
+        )
     served = ServedModel(
         world=world,
         version_id=version.pk,

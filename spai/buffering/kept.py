@@ -1,8 +1,8 @@
 """Responses that are kept in memory and sent again from the event loop, without a thread, the application or a query.
 
 The application decides what may be kept: it puts the members of a `Keep` into the environ of the request, under `KEEP`.
-A kept response is what the application made, headers included, and is sent only to requests that equal the first one in all
-that the application looks at. It ends when `drop` names what it is about, at its end, or when memory is short.
+A kept response is what the application made, headers included, and is sent only to requests that equal the first one in
+all that the application looks at. It ends when `drop` names what it is about, at its end, or when memory is short.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ SEEN: Final = frozenset({b"host", b"accept", b"accept-encoding", b"origin", b"x-
 """Headers of a request on which the response may depend; equal values get the same kept response."""
 
 SLOW: Final = frozenset(
-    (b"if-match", b"if-modified-since", b"if-unmodified-since", b"range", b"content-length", b"transfer-encoding")
-    + (b"expect", b"x-request-id", b"x-requested-with")
+    b"if-match if-modified-since if-unmodified-since range content-length transfer-encoding expect x-request-id "
+    b"x-requested-with".split()
 )
 """Headers of requests that only the application answers: rare, and each with rules of its own."""
 
@@ -191,7 +191,9 @@ def _key(scope: Scope) -> Key | None:
 def _has(scope: Scope, etag: str) -> bool:
     """Whether the client says that it has the content already (RFC 9110, If-None-Match)."""
     given = b",".join(value for name, value in scope["headers"] if name == b"if-none-match").decode("latin-1")
-    return bool(given) and (given.strip() == "*" or etag in [each.strip().removeprefix("W/") for each in given.split(",")])
+    return bool(given) and (
+        given.strip() == "*" or etag in [each.strip().removeprefix("W/") for each in given.split(",")]
+    )
 
 
 @lru_cache(maxsize=64)

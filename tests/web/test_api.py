@@ -121,7 +121,9 @@ def test_the_shape_is_the_one_that_the_schema_describes(client, build, champion,
         assert body["markets"].keys() == MarketsSerializer().fields.keys()
 
 
-@pytest.mark.parametrize("p", [(1 / 3, 1 / 3, 1 / 3), (0.123456, 0.234567, 0.641977), (0.999998, 1e-6, 1e-6), (1, 0, 0)])
+@pytest.mark.parametrize(
+    "p", [(1 / 3, 1 / 3, 1 / 3), (0.123456, 0.234567, 0.641977), (0.999998, 1e-6, 1e-6), (1, 0, 0)]
+)
 def test_rounded_probabilities_sum_to_one_and_move_by_less_than_their_last_digit(p):
     found = api_services.rounded_probabilities(p)
     assert math.fsum(found) == pytest.approx(1.0, abs=1e-15)
@@ -138,7 +140,10 @@ class TestForecastsByName:
         assert client.get(f"{address}?model=2").json()["probabilities"]["home"] == 0.4
         assert client.get(f"{address}?model=champion").json()["model"]["version"] == 1
         body = problem_of(client.get(f"{address}?model=challenger"), 404)
-        assert (body["type"], body["detail"]) == ("urn:spai:problem:unknown-model", "The sandbox world has no challenger.")
+        assert (body["type"], body["detail"]) == (
+            "urn:spai:problem:unknown-model",
+            "The sandbox world has no challenger.",
+        )
         build.comparison(other, champion)
         assert client.get(f"{address}?model=challenger").json()["model"]["version"] == 2
 

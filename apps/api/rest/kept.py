@@ -21,4 +21,4 @@ def keep(request: Request, *, about: int, until: float) -> None:
         When it ends at the latest, in seconds since 1970.
     """
     view = request.resolver_match.view_name if request.resolver_match else ""
-    request._request.environ[ENVIRON] = (str(about), until, view)
+    request.META[ENVIRON] = (str(about), until, view)

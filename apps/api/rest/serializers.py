@@ -200,7 +200,7 @@ class ReasonSerializer(serializers.Serializer[dict[str, object]]):
     """What one group of inputs adds to a forecast."""
 
     group = serializers.CharField(help_text="Name of the group, a key of `contributions`.")
-    label = serializers.CharField(help_text="The group in words.")
+    label = serializers.CharField(help_text="The group in words.")  # type: ignore[assignment]
     favours = serializers.ChoiceField(choices=["home", "away"], allow_null=True, help_text="Which side it speaks for.")
     log_odds = serializers.FloatField(help_text="Home against away.")
 

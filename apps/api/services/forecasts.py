@@ -16,7 +16,6 @@ from apps.ml.forecasting import goals
 from apps.ml.forecasting.contributions import label_of
 from apps.ml.models import ModelVersion, Prediction
 
-
 ROLES: Final = ("champion", "challenger")
 """Names of versions by what they are at present."""
 
@@ -108,7 +107,7 @@ def forecast_of(
     if model:
         world = Match.objects.filter(pk=match_id).values_list("world", flat=True).first()
         version = None if world is None else _version(World(world), model)
-    found = ml_selectors.match_with_prediction(match_id, at=at, version_id=version and version.pk)
+    found = ml_selectors.match_with_prediction(match_id, at=at, version_id=version.pk if version else None)
     if found is None:
         raise UnknownMatchError("There is no such match.")
     match, prediction = found
@@ -122,13 +121,11 @@ def forecast_of(
 
 def _version(world: World, model: str) -> ModelVersion:
     """Return the version of a world that has a role or a number."""
-    if model in ROLES:
-        version = ml_selectors.aliases(world)[model]
-    else:
-        version = ml_selectors.model_version(world, int(model))
+    is_role = model in ROLES
+    version = ml_selectors.aliases(world)[model] if is_role else ml_selectors.model_version(world, int(model))
     if version is None:
         raise UnknownModelError(
-            f"The {world} world has no {model}." if model in ROLES else f"The {world} world has no version {model}."
+            f"The {world} world has no {model}." if is_role else f"The {world} world has no version {model}."
         )
     return version
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
@@ -15,7 +15,8 @@ from apps.ml.models import ModelVersion, Prediction
 
 _MATCH: Final = Columns(
     Match,
-    "id season_id competition_id world home_team_id away_team_id kickoff_at kickoff_precision status is_neutral revision",
+    "id season_id competition_id world home_team_id away_team_id kickoff_at kickoff_precision status is_neutral "
+    "revision",
 )
 _VERSION: Final = Columns(ModelVersion, "id world number estimator inputs")
 _PREDICTION: Final = Columns(Prediction, " ".join(field.attname for field in Prediction._meta.concrete_fields))
@@ -23,8 +24,17 @@ _PREDICTION: Final = Columns(Prediction, " ".join(field.attname for field in Pre
 
 @cache
 def _statement() -> str:
-    tables = {"m": _MATCH, "s": matches.SEASON, "c": matches.COMPETITION, "r": matches.REGION, "h": matches.TEAM, "a": matches.TEAM, "v": _VERSION}
-    selected = ", ".join(columns.sql(alias) for alias, columns in (tables | {"p": _PREDICTION}).items())
+    tables: dict[str, Columns[Any]] = {
+        "m": _MATCH,
+        "s": matches.SEASON,
+        "c": matches.COMPETITION,
+        "r": matches.REGION,
+        "h": matches.TEAM,
+        "a": matches.TEAM,
+        "v": _VERSION,
+        "p": _PREDICTION,
+    }
+    selected = ", ".join(columns.sql(alias) for alias, columns in tables.items())
     return f"""
         SELECT {selected}
         FROM matches_match m
@@ -41,7 +51,7 @@ def _statement() -> str:
             ORDER BY published_at DESC, id DESC LIMIT 1
         ) p ON true
         LEFT JOIN ml_modelversion v ON v.id = p.version_id
-        WHERE m.id = %s::bigint"""  # noqa: S608  names of columns
+        WHERE m.id = %s::bigint"""
 
 
 def match_with_prediction(
@@ -64,7 +74,7 @@ def match_with_prediction(
     competition.region, season.competition, match.season = matches.REGION.take(values), competition, season
     match.home_team, match.away_team = matches.TEAM.take(values), matches.TEAM.take(values)
     version, prediction = _VERSION.take(values), _PREDICTION.take(values)
-    if prediction.pk is None:
+    if not prediction.pk:
         return match, None
     prediction.contributions = orjson.loads(prediction.contributions)
     prediction.match, prediction.version = match, version

@@ -127,9 +127,7 @@ def forecast_by(version: ModelVersion, match: Match, *, now: datetime) -> LiveFo
     return _by(served, match, _frame([match.pk]), now=now)
 
 
-def _by(
-    served: serving.ServedModel, match: Match, fixture: pd.DataFrame | EventRows, *, now: datetime
-) -> LiveForecast:
+def _by(served: serving.ServedModel, match: Match, fixture: pd.DataFrame | EventRows, *, now: datetime) -> LiveForecast:
     answer = serving.forecast(served, fixture, now=now)
     metrics.PREDICTIONS.labels(served.world, "live").inc()
     (row,) = _rows(served, [match], answer, now=now)

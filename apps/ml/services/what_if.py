@@ -80,23 +80,10 @@ def what_if(match: Match, *, now: datetime) -> LiveForecast:
         When the world of the teams has no champion yet.
     """
 
-    return live_forecast(match, lambda: _row(match, now), now=now)
+    def fixture() -> EventRows:
+        # Loads pandas, which a web process does in its warm-up and not at its start.
+        from apps.ml import dataset
 
+        return dataset.hypothetical_row(match, as_of=now)
 
-def _row(match: Match, now: datetime) -> EventRows:
-    # Loads pandas, which a web process does in its warm-up and not at its start.
-    from apps.ml.forecasting.features.events import fixture_row
-
-    competition = match.season.competition
-    return fixture_row(
-        match_id=0,
-        competition_id=competition.pk,
-        region=competition.region.name,
-        level=competition.level,
-        season_id=match.season_id,
-        is_regular=True,
-        team_ids=(match.home_team_id, match.away_team_id),
-        kickoff_at=match.kickoff_at,
-        is_neutral=match.is_neutral,
-        as_of=now,
-    )
+    return live_forecast(match, fixture, now=now)

@@ -214,9 +214,8 @@ def test_the_registered_pyfunc_refuses_what_has_not_the_shape_of_its_features(bu
 
 
 def test_a_missing_feature_may_be_null_in_json(built):
-    from mlflow.pyfunc.scoring_server import parse_tf_serving_input
-
     import mlflow
+    from mlflow.pyfunc.scoring_server import parse_tf_serving_input
 
     register(built)
     model = mlflow.pyfunc.load_model(f"models:/spai-sandbox/{plain().number}")

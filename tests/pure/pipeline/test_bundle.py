@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import zipfile
 from dataclasses import replace
 from datetime import date
@@ -159,6 +160,34 @@ def test_a_missing_file_is_refused(pack, tmp_path):
     (tmp_path / "b" / "state.bin").unlink()
     with pytest.raises(bundles.BundleError, match="incomplete"):
         bundles.open_folder(tmp_path / "b")
+
+
+@pytest.mark.parametrize("name", ["model/estimator.json", "model/calibration.json"])
+def test_a_model_with_a_weight_that_is_no_number_is_refused(pack, tmp_path, name):
+    def spoil(data: bytes) -> bytes:
+        return re.sub(rb"(\d\.\d+)(?!.*\d\.\d)", b"NaN", data, count=1, flags=re.DOTALL)
+
+    with zipfile.ZipFile(io.BytesIO(pack())) as archive:
+        if name not in archive.namelist():
+            pytest.skip("this model has no calibration")
+    with pytest.raises(bundles.BundleError, match="is NaN"):
+        bundles.unpack(rewritten(pack(), name, spoil), tmp_path / "b")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("model/estimator.json", b"[]"),
+        ("model/estimator.json", b'{"format": 2, "kind": "xgboost"}'),
+        ("model/trees.ubj", b"no trees"),
+        ("manifest.json", b"{}"),
+        ("catalogue.json", b'[{"title": 1}]'),
+        ("golden.json", b"["),
+    ],
+)
+def test_files_of_another_shape_are_refused_by_name_of_the_fault_and_not_by_a_crash(pack, tmp_path, name, content):
+    with pytest.raises(bundles.BundleError, match=r"incomplete|differ"):
+        bundles.unpack(rewritten(pack(), name, lambda _: content), tmp_path / "b")
 
 
 def test_a_bundle_of_another_format_is_refused(pack, tmp_path):
