@@ -34,6 +34,8 @@ def _metrics(view: str, status: str) -> tuple[list[Any], Any, Any, list[Any]]:
         metrics.responses_by_status.labels(status=status),
         metrics.responses_by_status_view_method.labels(status=status, view=view, method="GET"),
         metrics.responses_by_charset.labels(charset="utf-8"),
+        # What REST framework's responses have for a template.
+        metrics.responses_by_templatename.labels(templatename="None"),
     ]
     latencies = [
         metrics.requests_latency_before,

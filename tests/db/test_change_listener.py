@@ -94,11 +94,12 @@ def test_between_a_commit_and_its_reading_it_is_not_current(session):
     assert told.current == [True, True]
 
 
-def test_of_too_many_changes_it_tells_that_there_were_many(session, monkeypatch):
+def test_of_too_many_changes_it_tells_that_there_were_many(session):
     many = [(str(number), {}) for number in range(change_listener.LIMIT + 1)]
     told = Told(lambda: events.publish_many(topic="match.changed", events=many, now=timezone.now()))
     told.rounds(session)
-    assert told.changes == [None, None]
+    assert len(told.changes) > 1
+    assert set(told.changes) == {None}
 
 
 def test_a_transaction_that_commits_late_is_told_though_its_ids_are_older(session):

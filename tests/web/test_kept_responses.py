@@ -5,10 +5,13 @@ from __future__ import annotations
 import io
 import re
 import sys
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 from django.core.handlers.wsgi import WSGIHandler
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
 from prometheus_client import REGISTRY
 
 from spai.buffering import KeptResponses
@@ -16,6 +19,7 @@ from spai.buffering.kept import KEEP
 from spai.buffering.wsgi import call, environ_of
 from spai.request_metrics import count
 from tests.pure.test_buffering import Client as AsgiClient
+from tests.web.conftest import NOON, made_now
 
 ID = re.compile(r"[0-9a-f]{32}")
 
@@ -24,7 +28,7 @@ class Site:
     """The Django application with kept responses in front of it, in this thread."""
 
     def __init__(self) -> None:
-        self.kept = KeptResponses(lambda: True, admit=lambda scope: [], sent=count)
+        self.kept = KeptResponses(lambda: True, admit=lambda scope: [], sent=count, clock=NOON.timestamp)
         self.django = WSGIHandler()
 
     def scope(self, path, **headers):
@@ -46,8 +50,13 @@ class Site:
 
 
 @pytest.fixture
-def site(db) -> Site:
-    return Site()
+def site(db) -> Iterator[Site]:
+    # As Django's test client does, which the connection of the test belongs to.
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield Site()
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
 
 
 def comparable(response):
@@ -117,7 +126,6 @@ def test_an_answer_ends_at_the_kick_off_at_which_it_is_frozen(site, build, champ
 
 def test_what_was_made_for_the_request_or_refused_is_not_kept(site, build, champion, path, monkeypatch):
     from apps.ml import services as ml_services
-    from tests.web.conftest import made_now
 
     monkeypatch.setattr(ml_services, "forecast", lambda match_id, *, now: made_now(champion, match_id, now))
     live = build.match("Oldgate", "Westham", kickoff_at=build.now + timedelta(days=40))
