@@ -237,12 +237,13 @@ def open_folder(folder: Path) -> Bundle:
         estimator = estimators.load(folder / MODEL)
         golden = json.loads((folder / GOLDEN).read_text(encoding="utf-8"))
         catalogue = json.loads((folder / CATALOGUE).read_text(encoding="utf-8"))
+        described = [row["name"] for row in catalogue]
         state = (folder / STATE).read_bytes()
     except BundleError:
         raise
     except (OSError, KeyError, IndexError, TypeError, ValueError) as error:
         raise BundleError(f"the bundle is incomplete: {error}") from error
-    if tuple(estimator.names) != manifest.names or [row["name"] for row in catalogue] != list(manifest.names):
+    if tuple(estimator.names) != manifest.names or described != list(manifest.names):
         raise BundleError("the features of the model, the catalogue and the manifest differ")
     check_golden(estimator, golden)
     return Bundle(manifest, estimator, tuple(catalogue), state, golden)
