@@ -291,8 +291,8 @@ def swaps(served: Any, folder: Path) -> list[Measure]:
                 wrong.append(error)
             answers[0] += 1
 
-    for version in versions:
-        swap(version)
+    expected[served.version_number] = serving.forecast(served, row, now=now).probabilities.tolist()
+    swap(versions[1])
     threads = [threading.Thread(target=ask) for _ in range(2)]
     for thread in threads:
         thread.start()

@@ -52,10 +52,9 @@ class Forecaster(PythonModel):
                 f" (Python {made_with}; this is Python {here})"
             )
 
-    def predict(
-        self, context: Any, model_input: dict[str, np.ndarray], params: dict[str, Any] | None = None
-    ) -> pd.DataFrame:
+    def predict(self, context: Any, model_input: Any, params: dict[str, Any] | None = None) -> pd.DataFrame:
         """Return the columns of `OUTPUTS` for each row of the tensor `INPUT`."""
+        # MLflow would take a narrower type for a signature of its own.
         values = model_input[INPUT].astype(np.float32).astype(np.float64)
         found = np.column_stack([self.estimator.predict_proba(values), self.estimator.expected_goals(values)])
         return pd.DataFrame(found, columns=list(OUTPUTS))

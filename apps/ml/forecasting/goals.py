@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from apps.ml.forecasting.arrays import Floats
-from apps.ml.forecasting.kernels import njit
 
 LIMIT: Final = 10
 """Goals of the last cell, which stands for this number or more."""
@@ -186,47 +185,11 @@ def split_total(p: Floats, total: Floats) -> Floats:
     ndarray, shape (n, 2)
         Goals of home and away; found by bisection to 1e-9 of a share.
     """
-    share = _shares(p[:, 0] - p[:, 2], np.ascontiguousarray(total, dtype=np.float64))
+    # Loads numba, which a web process does in its warm-up and not at its start.
+    from apps.ml.forecasting.goal_shares import shares
+
+    share = shares(p[:, 0] - p[:, 2], np.ascontiguousarray(total, dtype=np.float64), LIMIT)
     return np.stack((total * share, total * (1.0 - share)), axis=1)
-
-
-def call_kernels() -> None:
-    """Call every kernel of this file with the types of its arguments."""
-    _shares(np.zeros(1), np.ones(1))
-
-
-@njit(cache=True)
-def _shares(lean: Floats, total: Floats) -> Floats:
-    """Return the share of the home side in the goals of each match, shape (n,)."""
-    shares = np.empty(lean.size)
-    for row in range(lean.size):
-        low, high = 0.001, 0.999
-        for _ in range(30):
-            middle = (low + high) / 2.0
-            if _lean(total[row] * middle, total[row] * (1.0 - middle)) < lean[row]:
-                low = middle
-            else:
-                high = middle
-        shares[row] = (low + high) / 2.0
-    return shares
-
-
-@njit(cache=True)
-def _lean(home: float, away: float) -> float:
-    """Return the probability of a home win less that of an away win, as `outcome_probabilities` without rho."""
-    of_home, of_away = np.exp(-home), np.exp(-away)
-    up_to_home, up_to_away = of_home, of_away
-    win, loss, draw = 0.0, 0.0, of_home * of_away
-    for goals in range(1, LIMIT + 1):
-        if goals < LIMIT:
-            of_home, of_away = of_home * home / goals, of_away * away / goals
-        else:
-            of_home, of_away = max(1.0 - up_to_home, 0.0), max(1.0 - up_to_away, 0.0)
-        win += of_home * up_to_away
-        loss += of_away * up_to_home
-        draw += of_home * of_away
-        up_to_home, up_to_away = up_to_home + of_home, up_to_away + of_away
-    return (win - loss) / (win + draw + loss)
 
 
 def _poisson(mu: Floats) -> Floats:

@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from apps.matches.standings import GOALS_FIRST
-from apps.ml.forecasting import goals, season
+from apps.ml.forecasting import goal_shares, season
 from apps.ml.forecasting.estimators import hist_boosting
 from apps.ml.forecasting.features import FAMILIES, FeatureState, offline_as_of
 from apps.ml.forecasting.features.schema import LINEUPS, MATCHES, STATS
@@ -56,7 +56,7 @@ def run() -> float:
 def call(part: str) -> None:
     """Call the kernels of one family of features, of the goals, of the trees, or of the seasons."""
     if part == GOALS:
-        goals.call_kernels()
+        goal_shares.call_kernels()
     elif part == TREES:
         hist_boosting.call_kernels()
     elif part == SEASONS:
