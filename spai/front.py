@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import threading
+from typing import Final
+
 from django.conf import settings
 from django.db import DatabaseError, connection
 
-from spai.buffering import BODY_LIMIT, BufferedApplication, Environ, unavailable
+from spai.buffering import BODY_LIMIT, BufferedApplication, Environ, Headers, KeptResponses, Scope, unavailable
+from spai.change_listener import ChangeListener
+from spai.request_metrics import count
 from spai.wsgi import application as wsgi_application
 
 from apps.api.intake import body_limit as push_body_limit  # isort: skip  after the WSGI application, which sets Django up
+from apps.api.rest.access import access_to_kept  # isort: skip
+from apps.ml import serving  # isort: skip
 
 
 def body_limit(environ: Environ) -> int:
@@ -28,6 +35,39 @@ def body_limit(environ: Environ) -> int:
     return BODY_LIMIT if limit is None else limit
 
 
+ACCESS_HEADERS: Final = {
+    b"authorization": "HTTP_AUTHORIZATION",
+    b"x-api-key": "HTTP_X_API_KEY",
+    b"x-forwarded-for": "HTTP_X_FORWARDED_FOR",
+}
+"""Headers of a request by which `admit` decides → their names in WSGI."""
+
+
+def admit(scope: Scope) -> Headers | None:
+    """Decide on a request before a kept response is sent to it, in the event loop; see `KeptResponses`."""
+    meta = {"REMOTE_ADDR": (scope.get("client") or ("",))[0]}
+    for raw_name, value in scope["headers"]:
+        if name := ACCESS_HEADERS.get(raw_name):
+            if name in meta:
+                return None
+            meta[name] = value.decode("latin-1")
+    return access_to_kept(meta)
+
+
+def kept_responses() -> KeptResponses:
+    """Return the kept responses of this process, which a thread ends as matches change; it notices promotions too."""
+
+    def changed(about: set[str] | None) -> None:
+        kept.drop(about)
+        if about is None:
+            serving.look_again()
+
+    listener = ChangeListener(changed)
+    kept = KeptResponses(listener.is_current, admit=admit, sent=count)
+    threading.Thread(target=listener.run, name="changes", daemon=True).start()
+    return kept
+
+
 application = BufferedApplication(
     wsgi_application,
     threads=settings.SPAI_THREADS,
@@ -35,4 +75,5 @@ application = BufferedApplication(
     reserved={("/readyz", "/metrics"): 1, (settings.STATIC_URL,): 1},
     body_limit=body_limit,
     alive={"role": settings.SPAI_ROLE},
+    kept=kept_responses() if settings.SPAI_ROLE == "web" else None,
 )

@@ -291,6 +291,8 @@ DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DATABASES["default"].setdefault("OPTIONS", {}).setdefault(
     "options", "-c random_page_cost=1.1 -c cpu_tuple_cost=0.05 -c jit=off"
 )
+# `apps.matches.connections.prepared` alone uses prepared statements.
+DATABASES["default"]["OPTIONS"].setdefault("prepare_threshold", 0)
 DATABASE_POOL_SIZE: int = env.int("DATABASE_POOL_SIZE", default=0)
 """Largest number of pooled connections of this process; 0 for a connection per thread instead."""
 if DATABASE_POOL_SIZE:

@@ -33,6 +33,7 @@ from django.db.models.functions import Coalesce, NullIf
 from django.db.models.lookups import GreaterThan, LessThan
 
 from apps.matches.clubs import plain, respelled
+from apps.matches.connections import Columns
 from apps.matches.models import (
     AwardedResult,
     Competition,
@@ -41,6 +42,7 @@ from apps.matches.models import (
     LeagueDecision,
     Match,
     PointsAdjustment,
+    Region,
     Season,
     Team,
     TeamAlias,
@@ -110,6 +112,13 @@ def data_snapshot(world: World) -> int:
     """Return the number of the latest finished ingest of a world that changed a fact; 0 when there is none."""
     newest = Ingest.objects.filter(world=world, changed_facts=True, finished_at__isnull=False).order_by("-id")
     return newest.values_list("id", flat=True).first() or 0
+
+
+SEASON: Final = Columns(Season, "id competition_id label world")
+COMPETITION: Final = Columns(Competition, "id region_id name slug level is_simulated world")
+REGION: Final = Columns(Region, "id name")
+TEAM: Final = Columns(Team, "id region_id name slug short_name code first_colour second_colour")
+"""What answers show of these, for statements that are planned once."""
 
 
 def matches(world: World | None = None) -> QuerySet[Match]:

@@ -9,6 +9,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
+from apps.api.services import ROLES
 from apps.matches.models import World
 
 
@@ -45,6 +46,33 @@ class TrueFalseField(serializers.BooleanField):
     TRUE_VALUES = {"true"}
     FALSE_VALUES = {"false"}
     default_error_messages = {"invalid": "It must be true or false."}
+
+
+class NamesField(TextField):
+    """Some of several names, separated by commas."""
+
+    def __init__(self, names: Iterable[str], **options: Any) -> None:
+        self.names = tuple(names)
+        super().__init__(required=False, allow_blank=True, **options)
+
+    def to_internal_value(self, data: str) -> list[str]:  # type: ignore[override]
+        given = [name.strip() for name in super().to_internal_value(data).split(",") if name.strip()]
+        if not set(given) <= set(self.names):
+            raise ValidationError(f"It must be some of {', '.join(self.names)}, separated by commas.")
+        return given
+
+
+class ModelField(TextField):
+    """A model version: `champion`, `challenger` or its number."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(required=False, allow_blank=True, **options)
+
+    def to_internal_value(self, data: str) -> str:
+        name = super().to_internal_value(data)
+        if name not in ("", *ROLES) and not (name.isascii() and name.isdigit() and len(name) <= 9):
+            raise ValidationError(f"It must be {', '.join(ROLES)} or the number of a model version.")
+        return name
 
 
 class WorldParameterField(serializers.ChoiceField):

@@ -1,7 +1,19 @@
 """Services for pages and REST: forecasts with their details, what-if matches, API keys, and limits of requests."""
 
-from apps.api.services.admission import address_of, admit, shared_counter
-from apps.api.services.forecasts import forecast_details, forecast_shape, likely_score, model_shape, what_if_details
+from apps.api.services.admission import address_of, admit, admit_leased, shared_counter
+from apps.api.services.forecasts import (
+    MEMBERS,
+    ROLES,
+    UnknownMatchError,
+    UnknownModelError,
+    forecast_details,
+    forecast_of,
+    forecast_shape,
+    likely_score,
+    model_shape,
+    rounded_probabilities,
+    what_if_details,
+)
 from apps.api.services.keys import (
     KeyFieldError,
     KeyRefusedError,
@@ -14,24 +26,31 @@ from apps.api.services.keys import (
     record_use,
     revoke_key,
     state_of,
+    use_is_due,
     worlds_of,
 )
 from apps.api.services.known_keys import forget_key, known_key, read_key, watch_keys
 from apps.api.services.what_if import find_team, what_if_match
 
 __all__ = [
+    "MEMBERS",
+    "ROLES",
     "KeyFieldError",
     "KeyRefusedError",
     "NewKey",
     "SourceTakenError",
+    "UnknownMatchError",
+    "UnknownModelError",
     "address_of",
     "admit",
+    "admit_leased",
     "check_source",
     "check_writes",
     "create_key",
     "find_key",
     "find_team",
     "forecast_details",
+    "forecast_of",
     "forecast_shape",
     "forget_key",
     "known_key",
@@ -40,8 +59,10 @@ __all__ = [
     "read_key",
     "record_use",
     "revoke_key",
+    "rounded_probabilities",
     "shared_counter",
     "state_of",
+    "use_is_due",
     "watch_keys",
     "what_if_details",
     "what_if_match",

@@ -56,20 +56,18 @@ def what_if_match(
     WhatIfRefusedError
         When they cannot meet, or the day cannot be forecast.
     """
-    leagues = []
+    found = selectors.latest_leagues((home_team, away_team))
     for about, team in (("home", home_team), ("away", away_team)):
-        newest = selectors.latest_league_match(team)
-        if newest is None:
+        if team.pk not in found:
             raise ml_services.WhatIfRefusedError("no-league", about, f"{team} plays in no league that SPAI follows.")
-        leagues.append(newest)
-    worlds = {match.season.competition.world for match in leagues}
-    if len(worlds) > 1:
+    leagues = [found[team.pk] for team in (home_team, away_team)]
+    seasons = list({league.season.pk: league.season for league in leagues}.values())
+    if len({season.competition.world for season in seasons}) > 1:
         raise ml_services.WhatIfRefusedError(
             "two-worlds",
             "away",
             f"{home_team} and {away_team} belong to different worlds: one of them is simulated.",
         )
-    seasons = selectors.newest_seasons(match.season.competition_id for match in leagues)
     season = next((each for each in seasons if each.competition.slug == competition), None)
     if season is None and competition:
         names = " or ".join(each.competition.slug for each in seasons)
@@ -87,11 +85,11 @@ def what_if_match(
     return WhatIfMatch(match, seasons, _notes(home_team, away_team, leagues, now))
 
 
-def _notes(home_team: Team, away_team: Team, leagues: list[Match], now: datetime) -> list[str]:
+def _notes(home_team: Team, away_team: Team, leagues: list[selectors.LatestLeague], now: datetime) -> list[str]:
     notes = [
-        f"{team} has played no league match since {match.kickoff_at:%B %Y}: its rating dates from then."
-        for team, match in zip((home_team, away_team), leagues, strict=True)
-        if match.kickoff_at < now - INACTIVE_AFTER
+        f"{team} has played no league match since {league.kickoff_at:%B %Y}: its rating dates from then."
+        for team, league in zip((home_team, away_team), leagues, strict=True)
+        if league.kickoff_at < now - INACTIVE_AFTER
     ]
     if home_team.region_id != away_team.region_id:
         notes.append(

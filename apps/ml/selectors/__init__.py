@@ -16,6 +16,7 @@ from apps.ml.selectors.pipeline_runs import (
     runs_by_status,
     with_actual_status,
 )
+from apps.ml.selectors.published import match_with_prediction
 from apps.ml.selectors.registered_versions import (
     Catalogue,
     VersionStage,
@@ -48,6 +49,7 @@ __all__ = [
     "history",
     "latest_predictions",
     "latest_run",
+    "match_with_prediction",
     "may_be_champion",
     "model_version",
     "model_versions",

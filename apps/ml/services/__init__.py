@@ -15,26 +15,32 @@ from apps.ml.services.forecasts import (
     LiveForecast,
     NoForecastError,
     forecast,
+    forecast_by,
     predict_due,
+    served_version,
     settle_due,
 )
 from apps.ml.services.runs import RunRefusedError, latest_midnight, queue_run, refuse_impossible, retrain_due, run_due
 from apps.ml.services.seasons import simulate_due
 from apps.ml.services.what_if import AHEAD, WhatIfRefusedError, hypothetical_match, next_saturday, what_if
+from apps.ml.serving import NotServedError, StillLoadingError
 
 __all__ = [
     "AHEAD",
     "LiveForecast",
     "NoForecastError",
+    "NotServedError",
     "NothingToCompareError",
     "PromotionRefusedError",
     "RunRefusedError",
+    "StillLoadingError",
     "WhatIfRefusedError",
     "champion_before",
     "choose_served_world",
     "compare",
     "compare_due",
     "forecast",
+    "forecast_by",
     "hypothetical_match",
     "latest_midnight",
     "mirror_aliases",
@@ -47,6 +53,7 @@ __all__ = [
     "retrain_due",
     "rollback",
     "run_due",
+    "served_version",
     "settle_due",
     "simulate_due",
     "what_if",

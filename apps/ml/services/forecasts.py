@@ -19,10 +19,12 @@ from apps.matches.locks import Lock, try_lock
 from apps.matches.models import Ingest, Match, Odds, World
 from apps.ml import metrics, selectors, serving
 from apps.ml.forecasting import scoring
-from apps.ml.models import Prediction, Score
+from apps.ml.models import ModelVersion, Prediction, Score
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from apps.ml.forecasting.features.events import EventRows
 
 logger = logging.getLogger(__name__)
 
@@ -113,8 +115,33 @@ def forecast(match_id: int, *, now: datetime) -> LiveForecast:
     return live_forecast(match, lambda: _frame([match_id]), now=now)
 
 
-def live_forecast(match: Match, fixture: Callable[[], pd.DataFrame], *, now: datetime) -> LiveForecast:
-    """Forecast one match, stored or not; `fixture` returns its row of `dataset.fixtures` when it is needed.
+def forecast_by(version: ModelVersion, match: Match, *, now: datetime) -> LiveForecast:
+    """Forecast one fixture by a version that was asked for by name; nothing is stored.
+
+    Raises
+    ------
+    NotServedError, StillLoadingError
+        When this process cannot use the version, or has not loaded it yet.
+    """
+    served = serving.version(version, now=now)
+    return _by(served, match, _frame([match.pk]), now=now)
+
+
+def _by(served: serving.ServedModel, match: Match, fixture: pd.DataFrame | EventRows, *, now: datetime) -> LiveForecast:
+    answer = serving.forecast(served, fixture, now=now)
+    metrics.PREDICTIONS.labels(served.world, "live").inc()
+    (row,) = _rows(served, [match], answer, now=now)
+    return LiveForecast(version_number=served.version_number, **row)
+
+
+def served_version(world: World, number: int) -> ModelVersion | None:
+    """Return the version that made a live forecast; without a query where this process has loaded it."""
+    served = serving.loaded(world, number)
+    return served.version if served else selectors.model_version(world, number)
+
+
+def live_forecast(match: Match, fixture: Callable[[], pd.DataFrame | EventRows], *, now: datetime) -> LiveForecast:
+    """Forecast one match, stored or not; `fixture` returns what `serving.forecast` takes when it is needed.
 
     Raises
     ------
@@ -127,10 +154,7 @@ def live_forecast(match: Match, fixture: Callable[[], pd.DataFrame], *, now: dat
         raise NoForecastError("No model is champion yet: the first one is being trained, or did not pass its gates.")
     if served is None:
         return _base_rates(match, now=now)
-    answer = serving.forecast(served, fixture(), now=now)
-    metrics.PREDICTIONS.labels(served.world, "live").inc()
-    (row,) = _rows(served, [match], answer, now=now)
-    return LiveForecast(version_number=served.version_number, **row)
+    return _by(served, match, fixture(), now=now)
 
 
 def _base_rates(match: Match, *, now: datetime) -> LiveForecast:

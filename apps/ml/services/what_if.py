@@ -9,7 +9,7 @@ from apps.matches.models import Match, Season, Team
 from apps.ml.services.forecasts import LiveForecast, live_forecast
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from apps.ml.forecasting.features.events import EventRows
 
 AHEAD: Final = timedelta(days=365)
 """Longest time ahead of a hypothetical match: ratings say little about clubs in more than a year."""
@@ -80,10 +80,10 @@ def what_if(match: Match, *, now: datetime) -> LiveForecast:
         When the world of the teams has no champion yet.
     """
 
-    def fixture() -> pd.DataFrame:
+    def fixture() -> EventRows:
         # Loads pandas, which a web process does in its warm-up and not at its start.
         from apps.ml import dataset
 
-        return dataset.hypothetical_fixtures([match])
+        return dataset.hypothetical_row(match, as_of=now)
 
     return live_forecast(match, fixture, now=now)

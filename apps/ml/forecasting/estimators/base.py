@@ -225,6 +225,23 @@ def places(names: tuple[str, ...], columns: tuple[str, ...]) -> Integers:
     return found
 
 
+def read_json(file: Path) -> Any:
+    """Return the content of a file of an estimator.
+
+    Raises
+    ------
+    ModelFormatError
+        When one of its numbers is NaN.
+    """
+
+    def number(name: str) -> float:
+        if name == "NaN":
+            raise ModelFormatError(f"a number in {file.name} is NaN")
+        return float(name)
+
+    return json.loads(file.read_text(encoding="utf-8"), parse_constant=number)
+
+
 def softmax(scores: Floats) -> Floats:
     """Return probabilities from scores, shape (n, 3)."""
     powers = np.exp(scores - scores.max(axis=1, keepdims=True))
