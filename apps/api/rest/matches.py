@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 from django.db.models import BigIntegerField, QuerySet
-from django.http import HttpResponse
 from django.utils import timezone
-from django.utils.cache import get_conditional_response, patch_cache_control
 from django_filters.utils import translate_validation
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import viewsets
@@ -19,9 +16,10 @@ from rest_framework.response import Response
 
 from apps.api import services
 from apps.api.rest.answers import BAD_INPUT
+from apps.api.rest.caching import ConditionalMixin
 from apps.api.rest.filters import MatchFilter
-from apps.api.rest.pagination import MatchPageQuery, MatchPages
-from apps.api.rest.parameters import WholeNumberField
+from apps.api.rest.pagination import KeysetPages, MatchPageQuery, matches_from
+from apps.api.rest.parameters import QuerySerializer, WholeNumberField
 from apps.api.rest.problems import MEDIA_TYPE, NoForecastProblem
 from apps.api.rest.serializers import MatchSerializer, PredictionSerializer, ProblemSerializer
 from apps.matches import selectors as matches
@@ -47,13 +45,13 @@ _id = OpenApiParameter("id", int, OpenApiParameter.PATH, description="Id of the 
         summary="One match", parameters=[_id], responses={200: MatchSerializer, **BAD_INPUT, **_unknown}
     ),
 )
-class MatchViewSet(viewsets.ReadOnlyModelViewSet[Match]):
+class MatchViewSet(ConditionalMixin, viewsets.ReadOnlyModelViewSet[Match]):
     """Matches, each with the address of its forecast."""
 
     # Reads need no key, and a response that depends on no session may be shared by caches.
     authentication_classes: list[Any] = []
     serializer_class = MatchSerializer
-    pagination_class = MatchPages
+    pagination_class = KeysetPages
     filterset_class = MatchFilter
     http_method_names = ["get", "head", "options"]
 
@@ -66,9 +64,21 @@ class MatchViewSet(viewsets.ReadOnlyModelViewSet[Match]):
         filters = MatchFilter(request.query_params, queryset=Match.objects.all(), request=request)
         if not filters.is_valid():
             raise translate_validation(filters.errors)
-        pages = MatchPages()
-        page = pages.page_of(filters.branches, request, size=query["page_size"], position=query.get("cursor"))
+        pages = KeysetPages()
+        read = matches_from(filters.branches)
+        page = pages.page_of(
+            lambda position, limit: read(position, limit).prefetch_related("stats"),
+            lambda match: (match.kickoff_at, match.pk),
+            request,
+            size=query["page_size"],
+            position=query.get("cursor"),
+        )
         return pages.get_paginated_response(self.get_serializer(page, many=True).data)
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Return one match."""
+        QuerySerializer.parse(request)
+        return super().retrieve(request, *args, **kwargs)
 
     def get_object(self) -> Match:
         """Return the match that the address names; refuse an id that is not a whole number."""
@@ -90,6 +100,7 @@ class MatchViewSet(viewsets.ReadOnlyModelViewSet[Match]):
     @action(detail=True, filterset_class=None, pagination_class=None)
     def prediction(self, request: Request, pk: str | None = None) -> Response:
         """Return the latest forecast published before kick-off; for a fixture without one, make one now."""
+        QuerySerializer.parse(request)
         match, now = self.get_object(), timezone.now()
         try:
             published = ml_selectors.latest_predictions([match.pk]).get(match.pk)
@@ -97,18 +108,3 @@ class MatchViewSet(viewsets.ReadOnlyModelViewSet[Match]):
         except ml_services.NoForecastError as error:
             raise NoForecastProblem(str(error)) from error
         return Response(PredictionSerializer(services.forecast_shape(match, details, now=now)).data)
-
-    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
-        """Add an ETag, and answer 304 when the client has the content; caches must revalidate each time."""
-        response = super().finalize_response(request, response, *args, **kwargs)
-        if response.status_code != 200:
-            return response
-        patch_cache_control(response, no_cache=True)
-        response.add_post_render_callback(lambda rendered: _conditional(request, rendered))
-        return response
-
-
-def _conditional(request: Request, response: Response) -> HttpResponse | None:
-    etag = f'"{hashlib.sha256(response.content).hexdigest()[:32]}"'
-    response["ETag"] = etag
-    return get_conditional_response(request._request, etag=etag, response=response)
