@@ -10,6 +10,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from django.db import connection
 from django.db.models import Case, Count, DateField, F, Q, QuerySet, Value, When, Window
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import RowNumber, TruncDate
@@ -334,15 +335,26 @@ def world_of(team: Team) -> World | None:
     return competition.world if competition else None
 
 
-def latest_league_match(team: Team) -> Match | None:
-    """Return the latest league match of a team, played or to come, with its season and competition."""
-    rows = (
-        Match.objects.filter(competition__level__gte=1)
-        .select_related("season__competition__region")
-        .order_by("-kickoff_at")
-    )
-    # Two queries, because each can use an index; a team without a home match is rare.
-    return rows.filter(home_team=team).first() or rows.filter(away_team=team).first()
+def latest_league_matches(team_ids: Iterable[int]) -> dict[int, Match]:
+    """Return the latest league match of each team, played or to come, with its season and competition; two queries."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT t.team_id, f.id FROM unnest(%s::bigint[]) AS t (team_id) CROSS JOIN LATERAL (
+                (SELECT m.id, 1 AS side FROM matches_match m JOIN matches_competition c ON c.id = m.competition_id
+                    WHERE m.home_team_id = t.team_id AND c.level >= 1 ORDER BY m.kickoff_at DESC LIMIT 1)
+                UNION ALL
+                -- Only of a team without a home match, which is rare.
+                (SELECT m.id, 2 AS side FROM matches_match m JOIN matches_competition c ON c.id = m.competition_id
+                    WHERE m.away_team_id = t.team_id AND c.level >= 1 ORDER BY m.kickoff_at DESC LIMIT 1)
+                ORDER BY side LIMIT 1
+            ) AS f
+            """,
+            [list(team_ids)],
+        )
+        pairs = dict(cursor.fetchall())
+    found = Match.objects.select_related("season__competition__region").in_bulk(pairs.values())
+    return {team_id: found[match_id] for team_id, match_id in pairs.items()}
 
 
 def newest_seasons(competition_ids: Iterable[int]) -> list[Season]:

@@ -9,7 +9,16 @@ from rest_framework.routers import SimpleRouter
 from apps.api import pages
 from apps.api.intake import IngestViewSet
 from apps.api.push import EventConsumer, not_found
-from apps.api.rest import CompetitionViewSet, FeaturesView, MatchViewSet, TeamSearchViewSet, WhatIfViewSet
+from apps.api.rest import (
+    BatchView,
+    CompetitionViewSet,
+    FeaturesView,
+    MatchViewSet,
+    PredictionViewSet,
+    ScoreViewSet,
+    TeamSearchViewSet,
+    WhatIfViewSet,
+)
 
 router = SimpleRouter()
 router.register("matches", MatchViewSet, basename="match")
@@ -42,6 +51,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(
         "api/v1/competitions/<slug:slug>/table/", CompetitionViewSet.as_view({"get": "table"}), name="competition-table"
     ),
+    path("api/v1/predictions/", PredictionViewSet.as_view({"get": "list"}), name="api-predictions"),
+    path("api/v1/predictions/batch/", BatchView.as_view(), name="api-predictions-batch"),
+    path("api/v1/scores/", ScoreViewSet.as_view({"get": "list"}), name="api-scores"),
     path("api/v1/teams/", TeamSearchViewSet.as_view({"get": "list"}), name="team-search"),
     path("api/v1/what-if/", WhatIfViewSet.as_view({"get": "retrieve"}), name="api-what-if"),
     path("api/v1/features/", FeaturesView.as_view(), name="features-api"),

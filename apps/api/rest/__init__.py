@@ -1,10 +1,12 @@
 """The REST API: viewsets, serializers, filters, authentication by API keys, and errors as problem details."""
 
 from apps.api.rest.authentication import ApiKeyAuthentication, HasScope
+from apps.api.rest.batch import BatchView, batch_body_limit
 from apps.api.rest.features import FeaturesView
 from apps.api.rest.forecasts import CompetitionViewSet, WhatIfViewSet
 from apps.api.rest.matches import MatchViewSet
 from apps.api.rest.parameters import QuerySerializer, WholeNumberField
+from apps.api.rest.predictions import PredictionViewSet, ScoreViewSet
 from apps.api.rest.problems import MEDIA_TYPE, Problem, exception_handler, is_api, problem, problem_response
 from apps.api.rest.search import TeamSearchViewSet
 from apps.api.rest.serializers import ProblemSerializer
@@ -12,16 +14,20 @@ from apps.api.rest.serializers import ProblemSerializer
 __all__ = [
     "MEDIA_TYPE",
     "ApiKeyAuthentication",
+    "BatchView",
     "CompetitionViewSet",
     "FeaturesView",
     "HasScope",
     "MatchViewSet",
+    "PredictionViewSet",
     "Problem",
     "ProblemSerializer",
     "QuerySerializer",
+    "ScoreViewSet",
     "TeamSearchViewSet",
     "WhatIfViewSet",
     "WholeNumberField",
+    "batch_body_limit",
     "exception_handler",
     "is_api",
     "problem",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
@@ -56,20 +57,39 @@ def what_if_match(
     WhatIfRefusedError
         When they cannot meet, or the day cannot be forecast.
     """
-    leagues = []
+    leagues = selectors.latest_league_matches([home_team.pk, away_team.pk])
+    newest = selectors.newest_seasons({match.season.competition_id for match in leagues.values()})
+    seasons = {season.competition_id: season for season in newest}
+    return meeting(home_team, away_team, leagues, seasons, day=day, competition=competition, is_neutral=is_neutral, now=now)
+
+
+def meeting(
+    home_team: Team,
+    away_team: Team,
+    leagues: Mapping[int, Match],
+    newest: Mapping[int, Season],
+    *,
+    day: date,
+    competition: str,
+    is_neutral: bool,
+    now: datetime,
+) -> WhatIfMatch:
+    """Return the match that `what_if_match` returns, by what was looked up for any number of matches.
+
+    `leagues` has the latest league match of each team, by its id, `newest` the newest season of each competition.
+    """
+    found = []
     for about, team in (("home", home_team), ("away", away_team)):
-        newest = selectors.latest_league_match(team)
-        if newest is None:
+        if team.pk not in leagues:
             raise ml_services.WhatIfRefusedError("no-league", about, f"{team} plays in no league that SPAI follows.")
-        leagues.append(newest)
-    worlds = {match.season.competition.world for match in leagues}
-    if len(worlds) > 1:
+        found.append(leagues[team.pk])
+    if found[0].world != found[1].world:
         raise ml_services.WhatIfRefusedError(
             "two-worlds",
             "away",
             f"{home_team} and {away_team} belong to different worlds: one of them is simulated.",
         )
-    seasons = selectors.newest_seasons(match.season.competition_id for match in leagues)
+    seasons = [newest[each] for each in dict.fromkeys(match.competition_id for match in found)]
     season = next((each for each in seasons if each.competition.slug == competition), None)
     if season is None and competition:
         names = " or ".join(each.competition.slug for each in seasons)
@@ -84,7 +104,7 @@ def what_if_match(
         is_neutral=is_neutral,
         now=now,
     )
-    return WhatIfMatch(match, seasons, _notes(home_team, away_team, leagues, now))
+    return WhatIfMatch(match, seasons, _notes(home_team, away_team, found, now))
 
 
 def _notes(home_team: Team, away_team: Team, leagues: list[Match], now: datetime) -> list[str]:

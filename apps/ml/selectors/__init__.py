@@ -1,12 +1,15 @@
 """Reads of models, predictions and their scores."""
 
 from apps.ml.selectors.forecasts import (
+    has_forecast,
+    is_scored,
     latest_predictions,
     newest_predictions,
     newest_scores,
     prediction_history,
     season_forecast,
     track_record,
+    valid_scores,
 )
 from apps.ml.selectors.pipeline_runs import (
     UNFINISHED,
@@ -18,18 +21,21 @@ from apps.ml.selectors.pipeline_runs import (
 )
 from apps.ml.selectors.registered_versions import (
     Catalogue,
+    Reign,
     VersionStage,
     aliases,
     card_facts,
     catalogue,
     champion,
     comparisons,
+    first_promotion_at,
     may_be_champion,
     model_version,
     model_versions,
     newest_comparison,
     promotion_warnings,
     promotions,
+    reigns,
     served_world,
     stages,
     to_compare,
@@ -39,13 +45,17 @@ from apps.ml.selectors.registered_versions import (
 __all__ = [
     "UNFINISHED",
     "Catalogue",
+    "Reign",
     "VersionStage",
     "aliases",
     "card_facts",
     "catalogue",
     "champion",
     "comparisons",
+    "first_promotion_at",
+    "has_forecast",
     "history",
+    "is_scored",
     "latest_predictions",
     "latest_run",
     "may_be_champion",
@@ -57,6 +67,7 @@ __all__ = [
     "prediction_history",
     "promotion_warnings",
     "promotions",
+    "reigns",
     "runs",
     "runs_by_status",
     "season_forecast",
@@ -64,6 +75,7 @@ __all__ = [
     "stages",
     "to_compare",
     "track_record",
+    "valid_scores",
     "versions",
     "with_actual_status",
 ]

@@ -12,9 +12,13 @@ from apps.ml.services.champion import (
 )
 from apps.ml.services.comparison import NothingToCompareError, compare, compare_due, why_not_compared
 from apps.ml.services.forecasts import (
+    FORECAST_WITHIN,
+    ForecastNumbers,
     LiveForecast,
     NoForecastError,
     forecast,
+    forecast_numbers,
+    model_to_serve,
     predict_due,
     settle_due,
 )
@@ -22,22 +26,29 @@ from apps.ml.services.runs import RunRefusedError, latest_midnight, queue_run, r
 from apps.ml.services.seasons import simulate_due
 from apps.ml.services.what_if import AHEAD, WhatIfRefusedError, hypothetical_match, next_saturday, what_if
 
+from apps.ml.serving import ServedModel
+
 __all__ = [
     "AHEAD",
+    "FORECAST_WITHIN",
+    "ForecastNumbers",
     "LiveForecast",
     "NoForecastError",
     "NothingToCompareError",
     "PromotionRefusedError",
     "RunRefusedError",
+    "ServedModel",
     "WhatIfRefusedError",
     "champion_before",
     "choose_served_world",
     "compare",
     "compare_due",
     "forecast",
+    "forecast_numbers",
     "hypothetical_match",
     "latest_midnight",
     "mirror_aliases",
+    "model_to_serve",
     "next_saturday",
     "predict_due",
     "promote",
