@@ -10,7 +10,7 @@ from spai.buffering import BODY_LIMIT, BufferedApplication, Environ, unavailable
 from spai.wsgi import application as wsgi_application
 
 from apps.api.intake import body_limit as push_body_limit  # isort: skip  after the WSGI application, which sets Django up
-from apps.api.rest import batch_body_limit  # isort: skip
+from apps.api.rest import BATCH_PATH, batch_body_limit  # isort: skip
 
 
 def body_limit(environ: Environ) -> int:
@@ -35,7 +35,7 @@ reserved = {("/readyz", "/metrics"): 1, (settings.STATIC_URL,): 1}
 if settings.SPAI_ROLE == "web":
     # Forecasts of single matches do not wait for batches, nor for lists, which may be large files. The first prefix
     # that fits counts.
-    reserved |= {(reverse("api-predictions-batch"),): 1, (reverse("api-predictions"), reverse("api-scores")): 1}
+    reserved |= {(BATCH_PATH,): 1, (reverse("api-predictions"), reverse("api-scores")): 1}
 
 
 application = BufferedApplication(

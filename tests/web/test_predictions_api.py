@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from datetime import timedelta
 
 import numpy as np
 import pytest
 
-from apps.matches.models import Match, Team, World
 from apps.ml import services as ml_services
 from apps.ml.services import ForecastNumbers
-from tests.web.test_api import problem_of
 
 LIST = "/api/v1/predictions/"
 SCORES = "/api/v1/scores/"

@@ -9,9 +9,8 @@ from typing import Any, Final
 import orjson
 from django.db.models import BigIntegerField
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
-from django.urls import reverse
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiExample, OpenApiResponse, PolymorphicProxySerializer, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import ParseError, ValidationError
 from rest_framework.parsers import BaseParser
@@ -26,6 +25,7 @@ from apps.api.rest.predictions import ForecastRowSerializer
 from apps.api.rest.problems import MEDIA_TYPE, kind_urn
 from apps.api.rest.serializers import ProblemSerializer
 
+BATCH_PATH: Final = "/api/v1/predictions/batch/"
 MOST_ITEMS: Final = 10_000
 BYTES_LIMIT: Final = 4 * 1024 * 1024
 """Of a body: 10,000 pairings of long slugs."""
@@ -122,10 +122,10 @@ class BatchView(APIView):
         operation_id="predictions_batch",
         summary="Forecasts of many matches and pairings in one call",
         description=(
-            f"Up to {MOST_ITEMS:,} items: ids of matches, or pairings of two teams. Each has a forecast or an error, in "
-            "the order of the items; equal items have equal answers. A match has its latest forecast that was published "
-            "before kick-off; a coming fixture without one, and a pairing, one that is made now and not stored. With "
-            f"`Accept: {NDJSON}` each answer is a line of its own."
+            f"Up to {MOST_ITEMS:,} items: ids of matches, or pairings of two teams. Each has a forecast or an error, "
+            "in the order of the items; equal items have equal answers. A match has its latest forecast that was "
+            "published before kick-off; a coming fixture without one, and a pairing, one that is made now and not "
+            f"stored. With `Accept: {NDJSON}` each answer is a line of its own."
         ),
         request=BatchSerializer,
         responses={
@@ -234,4 +234,4 @@ def _wrong(detail: str, about: str = "") -> services.ItemError:
 
 def batch_body_limit(environ: Mapping[str, Any]) -> int | None:
     """Return how many bytes the body of a batch may have, by its WSGI environ; None for requests of other views."""
-    return BYTES_LIMIT if environ["PATH_INFO"] == reverse("api-predictions-batch") else None
+    return BYTES_LIMIT if environ["PATH_INFO"] == BATCH_PATH else None

@@ -175,7 +175,7 @@ class ForecastFilter(MatchFilter):
         return selectors.world_of(values["team"]) if values.get("team") else forecasts.served_world()
 
     def forecast(self, *, now: datetime) -> tuple[list[QuerySet[Match]], int | None]:
-        """Return the matches that a forecast may have been published of, as branches, and the version that is asked for.
+        """Return the matches that may have a published forecast, as branches, and the version that is asked for.
 
         Only champions publish, and only of matches that kick off within `FORECAST_WITHIN`. These bounds save looking
         through the matches of decades. A match that was moved further away is due again later.
@@ -200,9 +200,10 @@ class ForecastFilter(MatchFilter):
     def _reign(self, world: World, wanted: str) -> forecasts.Reign:
         found = forecasts.reigns(world)
         named = {str(number): reign for number, reign in reversed(found.items())}
-        named |= {"champion": reign for reign in found.values() if reign.until is None}
+        if found:
+            named["champion"] = next(reign for reign in found.values() if reign.until is None)
         if wanted not in named:
-            allowed = ", ".join(["champion", *list(named)[:LISTED]])
+            allowed = ", ".join(["champion", *[name for name in named if name != "champion"][:LISTED]])
             raise ValidationError({"model": f"It must be a champion of the {world} world, past or present: {allowed}."})
         return named[wanted]
 

@@ -30,7 +30,8 @@ LARGEST_LIST: Final = 1000
 """Largest page of a list of small objects, in rows."""
 
 
-def _moment(text: str) -> datetime:
+def moment_part(text: str) -> datetime:
+    """Return the moment in a cursor; raise ValueError for another text."""
     moment = parse_datetime(text)
     if moment is None or moment.tzinfo is None:
         raise ValueError("a moment has a zone")
@@ -40,13 +41,15 @@ def _moment(text: str) -> datetime:
         raise ValueError("the moment is out of range") from error
 
 
-def _number(text: str) -> int:
+def number_part(text: str) -> int:
+    """Return the number in a cursor; raise ValueError for another text."""
     if not text.isascii() or not text.isdigit() or len(text) > 19:
         raise ValueError("an id is a number of at most 19 digits")
     return min(int(text), BigIntegerField.MAX_BIGINT)
 
 
-def _text(text: str) -> str:
+def text_part(text: str) -> str:
+    """Return the text in a cursor; raise ValueError for one that no row can have."""
     if not text or "\x00" in text:
         raise ValueError("a name is not empty")
     return text
@@ -72,10 +75,9 @@ class PagePosition:
         tokens = parse_qs(b64decode(cursor, validate=True).decode("utf-8"))
         if not {"p"} <= tokens.keys() <= {"r", "i", "p"}:
             raise ValueError("a cursor has a position and perhaps a direction")
-        texts = tokens["p"][0].split(" ")
-        return cls(
-            tuple(read(text) for read, text in zip(parts, texts, strict=True)), "r" in tokens, "i" in tokens
-        )
+        # Only a first value may hold spaces.
+        texts = tokens["p"][0].rsplit(" ", len(parts) - 1)
+        return cls(tuple(read(text) for read, text in zip(parts, texts, strict=True)), "r" in tokens, "i" in tokens)
 
     def as_cursor(self) -> str:
         """Return the text that encodes the position in an address."""
@@ -115,21 +117,14 @@ def page_size_field(*, default: int, largest: int) -> WholeNumberField:
 class MatchPageQuery(QuerySerializer):
     """Which page of a list in the order of kick-off and id."""
 
-    cursor = CursorField(_moment, _number)
+    cursor = CursorField(moment_part, number_part)
     page_size = page_size_field(default=50, largest=LARGEST_PAGE)
 
 
 class SlugPageQuery(QuerySerializer):
     """Which page of a list in the order of slugs."""
 
-    cursor = CursorField(_text)
-    page_size = page_size_field(default=100, largest=LARGEST_LIST)
-
-
-class NumberPageQuery(QuerySerializer):
-    """Which page of a list in the order of a number."""
-
-    cursor = CursorField(_number)
+    cursor = CursorField(text_part)
     page_size = page_size_field(default=100, largest=LARGEST_LIST)
 
 

@@ -72,7 +72,7 @@ class _Batch:
 
     @classmethod
     def of(cls, items: Sequence[Item], *, now: datetime) -> _Batch:
-        """Look up the teams of all pairings, with the leagues that they play in; four queries, none without pairings."""
+        """Look up the teams of all pairings and their leagues; four queries, none without pairings."""
         slugs = {slug for item in items if isinstance(item, Pairing) for slug in (item.home, item.away)}
         if not slugs:
             return cls(now, {}, {}, {})

@@ -60,7 +60,9 @@ def what_if_match(
     leagues = selectors.latest_league_matches([home_team.pk, away_team.pk])
     newest = selectors.newest_seasons({match.season.competition_id for match in leagues.values()})
     seasons = {season.competition_id: season for season in newest}
-    return meeting(home_team, away_team, leagues, seasons, day=day, competition=competition, is_neutral=is_neutral, now=now)
+    return meeting(
+        home_team, away_team, leagues, seasons, day=day, competition=competition, is_neutral=is_neutral, now=now
+    )
 
 
 def meeting(

@@ -8,6 +8,7 @@ from apps.ml.selectors.forecasts import (
     newest_scores,
     prediction_history,
     season_forecast,
+    season_forecasts,
     track_record,
     valid_scores,
 )
@@ -71,6 +72,7 @@ __all__ = [
     "runs",
     "runs_by_status",
     "season_forecast",
+    "season_forecasts",
     "served_world",
     "stages",
     "to_compare",

@@ -96,6 +96,31 @@ def season_forecast(season: Season) -> SeasonForecast | None:
     )
 
 
+def season_forecasts() -> QuerySet[SeasonForecast]:
+    """Return the latest simulation of each season that has one, with its season and version, without its clubs."""
+    # The seasons one by one by the index: a simulation of each day is kept, and a DISTINCT would read all of them.
+    newest = RawSQL(
+        """
+        WITH RECURSIVE simulated AS (
+            (SELECT season_id FROM ml_seasonforecast ORDER BY season_id LIMIT 1)
+            UNION ALL
+            SELECT (
+                SELECT f.season_id FROM ml_seasonforecast f WHERE f.season_id > s.season_id ORDER BY f.season_id LIMIT 1
+            ) FROM simulated s WHERE s.season_id IS NOT NULL
+        )
+        SELECT n.id FROM simulated s CROSS JOIN LATERAL (
+            SELECT id FROM ml_seasonforecast WHERE season_id = s.season_id ORDER BY as_of DESC, id DESC LIMIT 1
+        ) AS n
+        """,
+        [],
+    )
+    return (
+        SeasonForecast.objects.filter(pk__in=newest)
+        .select_related("season__competition", "version")
+        .defer("table", "version__bundle", "version__metrics", "version__gates")
+    )
+
+
 def valid_scores(world: World | None = None) -> QuerySet[Score]:
     """Return scores for the newest revision of the result, of the latest prediction of each match."""
     later = predictions_before_kickoff().filter(

@@ -25,7 +25,6 @@ from apps.ml.services.forecasts import (
 from apps.ml.services.runs import RunRefusedError, latest_midnight, queue_run, refuse_impossible, retrain_due, run_due
 from apps.ml.services.seasons import simulate_due
 from apps.ml.services.what_if import AHEAD, WhatIfRefusedError, hypothetical_match, next_saturday, what_if
-
 from apps.ml.serving import ServedModel
 
 __all__ = [

@@ -142,9 +142,7 @@ class ForecastNumbers:
     degraded: str
 
 
-def forecast_numbers(
-    matches: Sequence[Match], served: serving.ServedModel | None, *, now: datetime
-) -> ForecastNumbers:
+def forecast_numbers(matches: Sequence[Match], served: serving.ServedModel | None, *, now: datetime) -> ForecastNumbers:
     """Forecast matches of one world at once, without what explains the forecasts.
 
     Parameters
