@@ -38,7 +38,7 @@ FILL = """
 SET LOCAL session_replication_role = replica;
 INSERT INTO matches_region (id, name) VALUES (-1, 'Benchmark');
 INSERT INTO matches_competition (id, region_id, name, slug, level, is_simulated)
-    SELECT -n, -1, 'League ' || n, 'benchmark-' || n, 1, false FROM generate_series(1, %(leagues)s) n;
+    SELECT -n, -1, 'League ' || n, 'benchmark-' || n, 1, true FROM generate_series(1, %(leagues)s) n;
 INSERT INTO matches_season (id, competition_id, label, world)
     SELECT id, id, '2026-27', world FROM matches_competition WHERE id < 0;
 INSERT INTO matches_team (id, region_id, name, slug, full_name, short_name, other_names, code, first_colour,
@@ -54,22 +54,17 @@ INSERT INTO matches_match (id, season_id, competition_id, world, round, home_tea
     FROM matches_competition, generate_series(0, 379) n,
         LATERAL (SELECT now() - interval '1 day' - (n * 1000 - id) * interval '2 minutes' AS at) AS kickoff
     WHERE id < 0;
-INSERT INTO ml_modelversion (world, number, mlflow_run_id, estimator, inputs, profile, key, data_sha256, params_sha256,
-        code_revision, data_snapshot, as_of, rows, trained_from, trained_to, metrics, gates, bundle, bundle_sha256,
-        columns, created_at)
-    VALUES ('real', 1, '', 'pool', 'no odds', 'production', 'benchmark', '', '', '', 8, now(), 1, now(), now(), '{}',
-        '[]', '', '', '[]', now());
 INSERT INTO ml_promotion (world, version_id, kind, decided_by, reason, decided_at)
-    SELECT world, id, 'promote', 'system', 'first', now() - interval '3 years' FROM ml_modelversion
-    WHERE world = 'real';
+    SELECT world, version_id, 'promote', 'system', 'first', now() - interval '3 years'
+    FROM ml_promotion ORDER BY id DESC LIMIT 1;
 INSERT INTO ml_prediction (match_id, version_id, data_snapshot, as_of, published_at, kickoff_at, p_home, p_draw, p_away,
         home_expected_goals, away_expected_goals, rho, base_home, base_draw, base_away, features_sha256, contributions,
         degraded)
     SELECT m.id, v.id, k, at, at, kickoff_at, 0.3 + m.id %% 997 / 3000.0, 0.25, 0.45 - m.id %% 997 / 3000.0,
         1 + m.id %% 991 / 1000.0, 1.2, -0.05, 0.45, 0.27, 0.28, '', '{}', ''
-    FROM matches_match m, ml_modelversion v, generate_series(1, 2) k,
+    FROM matches_match m, (SELECT max(version_id) AS id FROM ml_promotion) v, generate_series(1, 2) k,
         LATERAL (SELECT m.kickoff_at - k * interval '1 hour' AS at) AS published
-    WHERE m.id > 1000000 AND v.world = 'real';
+    WHERE m.id > 1000000;
 """
 
 
@@ -209,14 +204,14 @@ def deep_page() -> str:
 
     before = Match.objects.filter(pk__gt=1_000_000).order_by("kickoff_at", "id")[(DEEP - 1) * PAGE - 1]
     cursor = PagePosition((before.kickoff_at, before.pk)).as_cursor()
-    return f"/api/v1/predictions/?world=real&page_size={PAGE}&cursor={cursor}"
+    return f"/api/v1/predictions/?world=sandbox&page_size={PAGE}&cursor={cursor}"
 
 
 def batches(ids: list[int]) -> tuple[bytes, bytes]:
     """Return the bodies of a batch of matches and of one of different pairings of the simulated world."""
     from apps.matches.models import Team
 
-    slugs = list(Team.objects.filter(region__competitions__world="sandbox").values_list("slug", flat=True).distinct())
+    slugs = list(Team.objects.filter(pk__gt=0, region__competitions__world="sandbox").values_list("slug", flat=True).distinct())
     days = [(datetime.now(UTC) + timedelta(days=day)).date().isoformat() for day in range(1, 300)]
     pairs = [
         {"home": home, "away": away, "date": day}
@@ -230,12 +225,12 @@ def batches(ids: list[int]) -> tuple[bytes, bytes]:
 def measure(site: Site, ids: list[int], seconds: float) -> list[Measure]:
     """Measure lists, files, batches, and single forecasts beside them."""
     random.Random(1).shuffle(ids)
-    first = f"/api/v1/predictions/?world=real&page_size={PAGE}"
+    first = f"/api/v1/predictions/?world=sandbox&page_size={PAGE}"
     measures = site.measure(f"page 1 of {PAGE} forecasts", lambda: site.ask(first), rounds=ROUNDS)
     deep = deep_page()
     measures += site.measure(f"page {DEEP:,}", lambda: site.ask(deep), rounds=ROUNDS, target="≤ page 1 + 20 %")
     for form in ("json", "csv", "parquet"):
-        path = f"/api/v1/predictions/?world=real&page_size=10000&format={form}"
+        path = f"/api/v1/predictions/?world=sandbox&page_size=10000&format={form}"
         measures += site.measure(f"10,000 forecasts as {form}", lambda path=path: site.ask(path), rounds=5)
     stored, pairs = batches(ids)
     batch = "/api/v1/predictions/batch/"

@@ -30,22 +30,22 @@ def _shown_name(team: str) -> Coalesce:
 
 
 _MATCH: Final[Mapping[str, Combinable]] = {
-    "match": F("match_id"),
-    "world": F("match__world"),
-    "kickoff_at": F("match__kickoff_at"),
-    "status": F("match__status"),
-    "competition": F("match__competition__slug"),
-    "competition_name": F("match__competition__name"),
-    "season": F("match__season__label"),
-    "home_team": F("match__home_team__slug"),
-    "home_team_name": _shown_name("match__home_team"),
-    "away_team": F("match__away_team__slug"),
-    "away_team_name": _shown_name("match__away_team"),
-    "is_neutral": F("match__is_neutral"),
-    "home_goals": F("match__home_goals"),
-    "away_goals": F("match__away_goals"),
+    "match": F("pk"),
+    "world": F("world"),
+    "kickoff_at": F("kickoff_at"),
+    "status": F("status"),
+    "competition": F("competition__slug"),
+    "competition_name": F("competition__name"),
+    "season": F("season__label"),
+    "home_team": F("home_team__slug"),
+    "home_team_name": _shown_name("home_team"),
+    "away_team": F("away_team__slug"),
+    "away_team_name": _shown_name("away_team"),
+    "is_neutral": F("is_neutral"),
+    "home_goals": F("home_goals"),
+    "away_goals": F("away_goals"),
 }
-"""Columns of a match, as a row that belongs to one reads them; `match_columns` has them of a `Match`."""
+"""Columns of a match, as they are read from the database; `match_columns` has them of a `Match`."""
 
 _ORIGIN: Final[Mapping[str, Combinable]] = {
     "model": F("version__number"),
@@ -63,20 +63,30 @@ _SCORES: Final = ("log_loss", "rps", "brier", "base_log_loss", "base_rps", "mark
 def forecast_rows(match_ids: Sequence[int], *, version_id: int | None = None) -> list[Row]:
     """Return the latest forecast of each match that was published before its kick-off, by one version or by any.
 
-    One query. Rows are in the order of `match_ids`, without the matches that have no forecast.
+    Two queries. Rows are in the order of `match_ids`, without the matches that have no forecast.
     """
-    names = (*_MATCH, *_ORIGIN)
     found = list(
         ml_selectors.newest_predictions(match_ids, version_id=version_id, in_time=True).values_list(
-            *_MATCH.values(), *_ORIGIN.values(), *_NUMBERS
+            "match_id", *_ORIGIN.values(), *_NUMBERS
         )
     )
-    numbers = np.array([values[len(names) :] for values in found], dtype=np.float64).reshape(-1, len(_NUMBERS))
-    rows = {}
-    for values, forecast in zip(found, forecast_columns(numbers[:, :3], numbers[:, 3:5], numbers[:, 5]), strict=True):
-        row = dict(zip(names, values, strict=False))
-        rows[row["match"]] = row | {"result": result_of(row), **forecast}
-    return [rows[match_id] for match_id in match_ids if match_id in rows]
+    numbers = np.array([values[-len(_NUMBERS) :] for values in found], dtype=np.float64).reshape(-1, len(_NUMBERS))
+    columns = forecast_columns(numbers[:, :3], numbers[:, 3:5], numbers[:, 5])
+    forecasts = {
+        values[0]: forecast | dict(zip(_ORIGIN, values[1:], strict=False))
+        for values, forecast in zip(found, columns, strict=True)
+    }
+    return _with_matches(match_ids, forecasts)
+
+
+def _with_matches(match_ids: Sequence[int], rows: Mapping[int, Row]) -> list[Row]:
+    """Return rows that belong to matches, by their ids, with the columns of the matches; one query.
+
+    The query is one of its own: with more tables PostgreSQL would no longer find the order that reads few rows.
+    """
+    found = {values[0]: values for values in Match.objects.filter(pk__in=rows).values_list(*_MATCH.values())}
+    matches = {match_id: dict(zip(_MATCH, found[match_id], strict=True)) for match_id in match_ids if match_id in found}
+    return [match | {"result": result_of(match)} | rows[match_id] for match_id, match in matches.items()]
 
 
 def match_columns(match: Match) -> Row:
@@ -132,25 +142,22 @@ def rounded(p: np.ndarray) -> np.ndarray:
 
 
 def score_rows(match_ids: Sequence[int]) -> list[Row]:
-    """Return the valid score of each match that has one, in the order of `match_ids`. One query."""
+    """Return the valid score of each match that has one, in the order of `match_ids`. Two queries."""
     columns: dict[str, Any] = {
-        **_MATCH,
-        "outcome": F("outcome"),
-        "model": F("prediction__version__number"),
-        "published_at": F("prediction__published_at"),
         **{name: F(f"prediction__{name}") for name in _NUMBERS[:3]},
         **{name: F(name) for name in (*_SCORES, "revision", "settled_at")},
+        "model": F("prediction__version__number"),
+        "published_at": F("prediction__published_at"),
     }
+    scores = ml_selectors.valid_scores().filter(match_id__in=list(match_ids))
+    found = list(scores.values_list("match_id", *columns.values()))
+    p = rounded(np.array([values[1:4] for values in found], dtype=np.float64).reshape(-1, 3)).tolist()
     rows = {}
-    found = list(ml_selectors.valid_scores().filter(match_id__in=list(match_ids)).values_list(*columns.values()))
-    first = list(columns).index("p_home")
-    p = rounded(np.array([values[first : first + 3] for values in found], dtype=np.float64).reshape(-1, 3)).tolist()
     for values, triple in zip(found, p, strict=True):
-        row = dict(zip(columns, values, strict=True)) | dict(zip(_NUMBERS, triple, strict=False))
-        row["result"] = RESULTS[row.pop("outcome")]
+        row = dict(zip(columns, values[1:], strict=True)) | dict(zip(_NUMBERS, triple, strict=False))
         row |= {name: round(row[name], PROBABILITY_DIGITS) for name in _SCORES if row[name] is not None}
-        rows[row["match"]] = row
-    return [rows[match_id] for match_id in match_ids if match_id in rows]
+        rows[values[0]] = row
+    return _with_matches(match_ids, rows)
 
 
 def result_of(row: Row) -> str | None:
