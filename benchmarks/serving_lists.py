@@ -12,6 +12,7 @@ import http.client
 import json
 import os
 import random
+import socket
 import subprocess
 import sys
 import threading
@@ -19,6 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -211,7 +213,9 @@ def batches(ids: list[int]) -> tuple[bytes, bytes]:
     """Return the bodies of a batch of matches and of one of different pairings of the simulated world."""
     from apps.matches.models import Team
 
-    slugs = list(Team.objects.filter(pk__gt=0, region__competitions__world="sandbox").values_list("slug", flat=True).distinct())
+    slugs = list(
+        Team.objects.filter(pk__gt=0, region__competitions__world="sandbox").values_list("slug", flat=True).distinct()
+    )
     days = [(datetime.now(UTC) + timedelta(days=day)).date().isoformat() for day in range(1, 300)]
     pairs = [
         {"home": home, "away": away, "date": day}
@@ -231,7 +235,7 @@ def measure(site: Site, ids: list[int], seconds: float) -> list[Measure]:
     measures += site.measure(f"page {DEEP:,}", lambda: site.ask(deep), rounds=ROUNDS, target="≤ page 1 + 20 %")
     for form in ("json", "csv", "parquet"):
         path = f"/api/v1/predictions/?world=sandbox&page_size=10000&format={form}"
-        measures += site.measure(f"10,000 forecasts as {form}", lambda path=path: site.ask(path), rounds=5)
+        measures += site.measure(f"10,000 forecasts as {form}", partial(site.ask, path), rounds=5)
     stored, pairs = batches(ids)
     batch = "/api/v1/predictions/batch/"
     answers = json.loads(site.ask(batch, pairs))["results"]
@@ -264,7 +268,7 @@ def main() -> int:
         champion()
         ids = store(chosen.matches)
         (folder / "metrics").mkdir()
-        port, workers = 18_473, min(4, os.cpu_count() or 1)
+        port, workers = free_port(), min(4, os.cpu_count() or 1)
         environment = {
             "SPAI_ROLE": "web",
             "SPAI_THREADS": "1",
@@ -288,6 +292,13 @@ def main() -> int:
             process.wait(STUCK)
     tell(f"lists and batches, {len(ids)} matches, {workers} workers", measures, chosen.json)
     return 0
+
+
+def free_port() -> int:
+    """Return a port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def wait_until_ready(port: int, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -15,6 +15,7 @@ from apps.api.rest import (
     CompetitionListViewSet,
     CompetitionViewSet,
     FeaturesView,
+    FormatNegotiation,
     MatchViewSet,
     ModelViewSet,
     PredictionViewSet,
@@ -79,7 +80,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/features/", FeaturesView.as_view(), name="features-api"),
     # Only here for the schema: the admin process serves these.
     *ingest_urlpatterns,
-    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/schema/", SpectacularAPIView.as_view(content_negotiation_class=FormatNegotiation), name="schema"),
     path("api/docs/", pages.swagger, name="docs"),
     path("api/redoc/", pages.redoc, name="redoc"),
 ]

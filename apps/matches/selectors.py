@@ -167,7 +167,8 @@ def beyond(
         Whether the row at the place itself is returned too.
     """
     comparison = _COMPARISONS[backwards, inclusive]
-    values = (Value(value, found.model._meta.get_field(name)) for name, value in place.items())
+    fields: dict[str, Any] = {name: found.model._meta.get_field(name) for name in place}
+    values = (Value(value, fields[name]) for name, value in place.items())
     return found.filter(comparison(_Row(*place), _Row(*values)))
 
 

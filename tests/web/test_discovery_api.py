@@ -57,6 +57,7 @@ class TestEveryRoute:
         assert body["type"] == "urn:spai:problem:bad-input"
         assert body["errors"][0]["parameter"] == "no_such_parameter"
         assert "There is no such parameter" in body["errors"][0]["detail"]
+        assert problem_of(client.get(f"{address_of(route)}&format=xml"), 400)["errors"][0]["parameter"] == "format"
 
     def test_it_answers_with_times_in_utc_and_ids_and_slugs_in_every_object(self, client, address_of, route):
         response = client.get(address_of(route))

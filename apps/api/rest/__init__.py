@@ -5,6 +5,7 @@ from apps.api.rest.batch import BATCH_PATH, BatchView, batch_body_limit
 from apps.api.rest.competitions import CompetitionListViewSet, SeasonForecastViewSet, SeasonViewSet
 from apps.api.rest.features import FeaturesView
 from apps.api.rest.forecasts import CompetitionViewSet, WhatIfViewSet
+from apps.api.rest.formats import FormatNegotiation
 from apps.api.rest.matches import MatchViewSet
 from apps.api.rest.models import ModelViewSet
 from apps.api.rest.parameters import QuerySerializer, WholeNumberField
@@ -24,6 +25,7 @@ __all__ = [
     "CompetitionListViewSet",
     "CompetitionViewSet",
     "FeaturesView",
+    "FormatNegotiation",
     "HasScope",
     "MatchViewSet",
     "ModelViewSet",

@@ -10,7 +10,7 @@ import orjson
 from django.db.models import BigIntegerField
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ParseError, ValidationError
 from rest_framework.parsers import BaseParser
@@ -20,7 +20,8 @@ from rest_framework.views import APIView
 
 from apps.api import services
 from apps.api.rest.answers import BAD_INPUT
-from apps.api.rest.parameters import QuerySerializer
+from apps.api.rest.formats import FormatNegotiation
+from apps.api.rest.parameters import OneOfField, QuerySerializer
 from apps.api.rest.predictions import ForecastRowSerializer
 from apps.api.rest.problems import MEDIA_TYPE, kind_urn
 from apps.api.rest.serializers import ProblemSerializer
@@ -34,30 +35,43 @@ LONGEST_SLUG: Final = 160
 NDJSON: Final = "application/x-ndjson"
 _OPTIONS: Final = orjson.OPT_UTC_Z
 
-_PAIRING: Final = ("home", "away", "competition", "date", "neutral")
+_PAIRING: Final[dict[str, dict[str, Any]]] = {
+    "home": {"type": "string", "description": "Slug of the home team."},
+    "away": {"type": "string", "description": "Slug of the away team, of the same world."},
+    "competition": {"type": "string", "description": "Slug; the home team's league by default."},
+    "date": {
+        "type": "string",
+        "format": "date",
+        "description": "The day, at most a year ahead; the next Saturday by default.",
+    },
+    "neutral": {"type": "boolean", "default": False, "description": "Whether the venue is neutral."},
+}
+"""Members of a pairing."""
 
 
-class PairingSerializer(serializers.Serializer[dict[str, Any]]):
-    """Two teams that could meet."""
-
-    home = serializers.CharField(help_text="Slug of the home team.")
-    away = serializers.CharField(help_text="Slug of the away team, of the same world.")
-    competition = serializers.CharField(required=False, help_text="Slug; the home team's league by default.")
-    date = serializers.DateField(
-        required=False, help_text="The day, at most a year ahead; the next Saturday by default."
-    )
-    neutral = serializers.BooleanField(required=False, default=False, help_text="Whether the venue is neutral.")
-
-
-class MatchIdSerializer(serializers.IntegerField):
-    """The id of a match."""
+@extend_schema_field(
+    {
+        "oneOf": [
+            {"type": "integer", "minimum": 0, "maximum": BigIntegerField.MAX_BIGINT, "description": "Id of a match."},
+            {
+                "type": "object",
+                "properties": _PAIRING,
+                "required": ["home", "away"],
+                "additionalProperties": False,
+                "description": "Two teams that could meet.",
+            },
+        ]
+    }
+)
+class ItemField(serializers.JSONField):
+    """The id of a match, or a pairing."""
 
 
 class BatchSerializer(serializers.Serializer[dict[str, Any]]):
     """What to forecast."""
 
     items = serializers.ListField(
-        child=serializers.JSONField(), min_length=1, max_length=MOST_ITEMS, help_text="Ids of matches, and pairings."
+        child=ItemField(), min_length=1, max_length=MOST_ITEMS, help_text="Ids of matches, and pairings."
     )
 
 
@@ -109,6 +123,12 @@ class NdjsonRenderer(BaseRenderer):
     format = "ndjson"
 
 
+class BatchQuery(QuerySerializer):
+    """The form of the answers."""
+
+    format = OneOfField(("json", NdjsonRenderer.format), required=False, help_text="Wins over `Accept`.")
+
+
 class BatchView(APIView):
     """Forecasts of many matches."""
 
@@ -116,6 +136,7 @@ class BatchView(APIView):
     permission_classes: list[Any] = []
     parser_classes = [FastJsonParser]
     renderer_classes = [JSONRenderer, NdjsonRenderer]
+    content_negotiation_class = FormatNegotiation
     http_method_names = ["post", "options"]
 
     @extend_schema(
@@ -127,6 +148,7 @@ class BatchView(APIView):
             "published before kick-off; a coming fixture without one, and a pairing, one that is made now and not "
             f"stored. With `Accept: {NDJSON}` each answer is a line of its own."
         ),
+        parameters=[BatchQuery],
         request=BatchSerializer,
         responses={
             (200, "application/json"): BatchAnswersSerializer,
@@ -145,7 +167,7 @@ class BatchView(APIView):
     )
     def post(self, request: Request) -> HttpResponseBase:
         """Answer each item."""
-        QuerySerializer.parse(request)
+        BatchQuery.parse(request)
         answers = services.forecast_batch(_items(request.data), now=timezone.now())
         headers = {"Cache-Control": "no-store", "Vary": "Accept"}
         if request.accepted_renderer.format == NdjsonRenderer.format:

@@ -23,7 +23,7 @@ class CatalogueViewSet(ConditionalMixin, viewsets.GenericViewSet[Any]):
     permission_classes: list[Any] = []
     http_method_names = ["get", "head", "options"]
     queryset = Competition.objects.none()
-    pagination_class = KeysetPages
+    pagination_class: type[KeysetPages] | None = KeysetPages
 
     def page_of(
         self, found: QuerySet[Any], request: Request, query: dict[str, Any], *, order: Sequence[str] | None = None

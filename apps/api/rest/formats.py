@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -97,7 +97,7 @@ class FormatNegotiation(DefaultContentNegotiation):
     """Negotiation by `Accept`, or by the parameter `format`, which wins."""
 
     def select_renderer(
-        self, request: Request, renderers: Sequence[BaseRenderer], format_suffix: str | None = None
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
     ) -> tuple[BaseRenderer, str]:
         formats = {renderer.format: renderer for renderer in renderers}
         wanted = request.query_params.get("format")

@@ -66,7 +66,7 @@ class MatchViewSet(ConditionalMixin, viewsets.ReadOnlyModelViewSet[Match]):
             raise translate_validation(filters.errors)
         pages = KeysetPages()
         read = matches_from(filters.branches)
-        page = pages.page_of(
+        page: list[Match] = pages.page_of(
             lambda position, limit: read(position, limit).prefetch_related("stats"),
             lambda match: (match.kickoff_at, match.pk),
             request,

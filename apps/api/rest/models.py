@@ -152,7 +152,7 @@ class ModelViewSet(CatalogueViewSet):
 
     def get_serializer_context(self) -> dict[str, Any]:
         """Return what serializers need, with the stages of the world's versions."""
-        return super().get_serializer_context() | {"stages": getattr(self, "stages", None)}
+        return {**super().get_serializer_context(), "stages": getattr(self, "stages", None)}
 
 
 def _measures(version: ModelVersion, estimator: str) -> dict[str, Any]:

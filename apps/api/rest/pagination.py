@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
@@ -24,7 +24,7 @@ from apps.matches.models import Match
 T = TypeVar("T")
 
 LARGEST_PAGE: Final = 200
-"""Of matches, in rows."""
+"""Largest page of matches, in rows."""
 
 LARGEST_LIST: Final = 1000
 """Largest page of a list of small objects, in rows."""
@@ -137,7 +137,7 @@ class KeysetPages(CursorPagination):
 
     def page_of(
         self,
-        read: Callable[[PagePosition | None, int], Sequence[T]],
+        read: Callable[[PagePosition | None, int], Iterable[T]],
         key_of: Callable[[T], tuple[Any, ...]],
         request: Request,
         *,

@@ -8,6 +8,7 @@ from typing import Any, Final
 from django.db.models import QuerySet
 from django.utils import timezone
 from django_filters.utils import translate_validation
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers, viewsets
 from rest_framework.request import Request
@@ -31,6 +32,7 @@ LARGEST_PAGE: Final = 10_000
 FORMATS: Final = ("json", "csv", "parquet")
 ORDERS: Final = ("kickoff_at", "-kickoff_at")
 
+FILES: Final = {(200, "text/csv"): OpenApiTypes.STR, (200, "application/vnd.apache.parquet"): OpenApiTypes.BINARY}
 NOT_ACCEPTABLE: Final = {
     (406, MEDIA_TYPE): OpenApiResponse(
         ProblemSerializer, description="`Accept` names none of JSON, CSV (text/csv) and Parquet."
@@ -169,6 +171,7 @@ class PredictionViewSet(RowsViewSet):
         parameters=[ForecastRowsQuery],
         responses={
             (200, "application/json"): ForecastRowSerializer(many=True),
+            **FILES,
             **BAD_INPUT,
             **NOT_ACCEPTABLE,
         },
@@ -196,6 +199,7 @@ class ScoreViewSet(RowsViewSet):
         parameters=[ScoreRowsQuery],
         responses={
             (200, "application/json"): ScoreRowSerializer(many=True),
+            **FILES,
             **BAD_INPUT,
             **NOT_ACCEPTABLE,
         },

@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from django.urls import get_resolver
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -45,7 +44,11 @@ class RootView(ConditionalMixin, APIView):
         operation_id="root",
         summary="The addresses of the API",
         responses={
-            200: serializers.DictField(child=serializers.URLField(), help_text="Path below the root → address."),
+            200: {
+                "type": "object",
+                "description": "Path below the root → address.",
+                "additionalProperties": {"type": "string", "format": "uri"},
+            },
             **BAD_INPUT,
         },
     )

@@ -121,15 +121,14 @@ class _Batch:
         self.pairings |= {pairing: answers[id(match)] for pairing, match in matches.items()}
 
     def _match_of(self, pairing: Pairing) -> Match:
-        teams = []
         for about, slug in (("home", pairing.home), ("away", pairing.away)):
             if slug not in self.teams:
                 raise ml_services.WhatIfRefusedError(
                     "unknown-team", about, f"There is no team with the slug {slug[:160]}; /api/v1/teams/ lists all."
                 )
-            teams.append(self.teams[slug])
         return meeting(
-            *teams,
+            self.teams[pairing.home],
+            self.teams[pairing.away],
             self.leagues,
             self.seasons,
             day=pairing.day or ml_services.next_saturday(self.now),

@@ -91,14 +91,23 @@ def _with_matches(match_ids: Sequence[int], rows: Mapping[int, Row]) -> list[Row
 
 def match_columns(match: Match) -> Row:
     """Return the columns of a match, stored or hypothetical, with its season, competition and teams."""
-    competition, row = match.season.competition, {}
-    row["match"], row["world"], row["kickoff_at"] = match.pk, competition.world, match.kickoff_at
-    row["status"] = match.status if match.pk else None
-    row["competition"], row["competition_name"], row["season"] = competition.slug, competition.name, match.season.label
-    for side, team in (("home_team", match.home_team), ("away_team", match.away_team)):
-        row[side], row[f"{side}_name"] = team.slug, team.display_name
-    row["is_neutral"], row["home_goals"], row["away_goals"] = match.is_neutral, match.home_goals, match.away_goals
-    return row
+    competition, home, away = match.season.competition, match.home_team, match.away_team
+    return {
+        "match": match.pk,
+        "world": competition.world,
+        "kickoff_at": match.kickoff_at,
+        "status": match.status if match.pk else None,
+        "competition": competition.slug,
+        "competition_name": competition.name,
+        "season": match.season.label,
+        "home_team": home.slug,
+        "home_team_name": home.display_name,
+        "away_team": away.slug,
+        "away_team_name": away.display_name,
+        "is_neutral": match.is_neutral,
+        "home_goals": match.home_goals,
+        "away_goals": match.away_goals,
+    }
 
 
 def forecast_columns(p: np.ndarray, mu: np.ndarray, rho: np.ndarray | float) -> list[Row]:
