@@ -56,9 +56,7 @@ INSERT INTO matches_match (id, season_id, competition_id, world, round, home_tea
     FROM matches_competition, generate_series(0, 379) n,
         LATERAL (SELECT now() - interval '1 day' - (n * 1000 - id) * interval '2 minutes' AS at) AS kickoff
     WHERE id < 0;
-INSERT INTO ml_promotion (world, version_id, kind, decided_by, reason, decided_at)
-    SELECT world, version_id, 'promote', 'system', 'first', now() - interval '3 years'
-    FROM ml_promotion ORDER BY id DESC LIMIT 1;
+UPDATE ml_promotion SET decided_at = now() - interval '3 years';
 INSERT INTO ml_prediction (match_id, version_id, data_snapshot, as_of, published_at, kickoff_at, p_home, p_draw, p_away,
         home_expected_goals, away_expected_goals, rho, base_home, base_draw, base_away, features_sha256, contributions,
         degraded)
@@ -230,6 +228,8 @@ def measure(site: Site, ids: list[int], seconds: float) -> list[Measure]:
     """Measure lists, files, batches, and single forecasts beside them."""
     random.Random(1).shuffle(ids)
     first = f"/api/v1/predictions/?world=sandbox&page_size={PAGE}"
+    if len(json.loads(site.ask(first))["results"]) != PAGE:
+        raise SystemExit("the first page is not full")
     measures = site.measure(f"page 1 of {PAGE} forecasts", lambda: site.ask(first), rounds=ROUNDS)
     deep = deep_page()
     measures += site.measure(f"page {DEEP:,}", lambda: site.ask(deep), rounds=ROUNDS, target="≤ page 1 + 20 %")

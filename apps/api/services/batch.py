@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Final
+from typing import Any, Final
 
 from apps.api import selectors
 from apps.api.services.forecast_rows import Row, forecast_columns, forecast_rows, match_columns, result_of
-from apps.api.services.what_if import meeting
+from apps.api.services.what_if import seasons_to_meet
 from apps.matches import selectors as match_selectors
 from apps.matches.models import Match, Season, Team, World
 from apps.ml import services as ml_services
@@ -111,33 +111,32 @@ class _Batch:
         return found | {match.pk: answer for match, answer in self._forecast(fixtures)}
 
     def _forecast_pairings(self, pairings: set[Pairing]) -> None:
-        matches: dict[Pairing, Match] = {}
+        meetings: dict[Pairing, ml_services.Meeting] = {}
         for pairing in pairings:
             try:
-                matches[pairing] = self._match_of(pairing)
+                meetings[pairing] = self._meeting(pairing)
             except ml_services.WhatIfRefusedError as error:
                 self.pairings[pairing] = ItemError(error.kind, str(error), error.about)
-        answers = {id(match): answer for match, answer in self._forecast(list(matches.values()))}
-        self.pairings |= {pairing: answers[id(match)] for pairing, match in matches.items()}
+        answers = {id(meeting): answer for meeting, answer in self._forecast(list(meetings.values()))}
+        self.pairings |= {pairing: answers[id(meeting)] for pairing, meeting in meetings.items()}
 
-    def _match_of(self, pairing: Pairing) -> Match:
+    def _meeting(self, pairing: Pairing) -> ml_services.Meeting:
         for about, slug in (("home", pairing.home), ("away", pairing.away)):
             if slug not in self.teams:
                 raise ml_services.WhatIfRefusedError(
                     "unknown-team", about, f"There is no team with the slug {slug[:160]}; /api/v1/teams/ lists all."
                 )
-        return meeting(
-            self.teams[pairing.home],
-            self.teams[pairing.away],
-            self.leagues,
-            self.seasons,
+        home_team, away_team = self.teams[pairing.home], self.teams[pairing.away]
+        return ml_services.meeting(
+            home_team=home_team,
+            away_team=away_team,
+            season=seasons_to_meet(home_team, away_team, self.leagues, self.seasons, pairing.competition)[0],
             day=pairing.day or ml_services.next_saturday(self.now),
-            competition=pairing.competition,
             is_neutral=pairing.is_neutral,
             now=self.now,
-        ).match
+        )
 
-    def _forecast(self, matches: Sequence[Match]) -> Iterator[tuple[Match, Answer]]:
+    def _forecast(self, matches: Sequence[Any]) -> Iterator[tuple[Any, Answer]]:
         """Yield matches with forecasts that are made now, by the same model in all slices."""
         for world in {match.season.competition.world for match in matches}:
             of_world = [match for match in matches if match.season.competition.world == world]

@@ -89,8 +89,8 @@ def _with_matches(match_ids: Sequence[int], rows: Mapping[int, Row]) -> list[Row
     return [match | {"result": result_of(match)} | rows[match_id] for match_id, match in matches.items()]
 
 
-def match_columns(match: Match) -> Row:
-    """Return the columns of a match, stored or hypothetical, with its season, competition and teams."""
+def match_columns(match: Any) -> Row:
+    """Return the columns of a `Match` or `Meeting`, with its season, competition and teams."""
     competition, home, away = match.season.competition, match.home_team, match.away_team
     return {
         "match": match.pk,

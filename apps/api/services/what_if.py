@@ -58,27 +58,34 @@ def what_if_match(
         When they cannot meet, or the day cannot be forecast.
     """
     leagues = selectors.latest_league_matches([home_team.pk, away_team.pk])
-    newest = selectors.newest_seasons({match.season.competition_id for match in leagues.values()})
-    seasons = {season.competition_id: season for season in newest}
-    return meeting(
-        home_team, away_team, leagues, seasons, day=day, competition=competition, is_neutral=is_neutral, now=now
+    newest = selectors.newest_seasons({match.competition_id for match in leagues.values()})
+    seasons = seasons_to_meet(
+        home_team, away_team, leagues, {each.competition_id: each for each in newest}, competition
     )
+    match = ml_services.hypothetical_match(
+        home_team=home_team, away_team=away_team, season=seasons[0], day=day, is_neutral=is_neutral, now=now
+    )
+    return WhatIfMatch(match, seasons, _notes(home_team, away_team, leagues, now))
 
 
-def meeting(
-    home_team: Team,
-    away_team: Team,
-    leagues: Mapping[int, Match],
-    newest: Mapping[int, Season],
-    *,
-    day: date,
-    competition: str,
-    is_neutral: bool,
-    now: datetime,
-) -> WhatIfMatch:
-    """Return the match that `what_if_match` returns, by what was looked up for any number of matches.
+def seasons_to_meet(
+    home_team: Team, away_team: Team, leagues: Mapping[int, Match], newest: Mapping[int, Season], competition: str = ""
+) -> list[Season]:
+    """Return the seasons that two teams could meet in, first that of a competition or of the home team's league.
 
-    `leagues` has the latest league match of each team, by its id, `newest` the newest season of each competition.
+    Parameters
+    ----------
+    leagues : mapping of int to Match
+        The latest league match of each team, by its id.
+    newest : mapping of int to Season
+        The newest season of each competition, by its id.
+    competition : str
+        Slug of the competition; the home team's league by default.
+
+    Raises
+    ------
+    WhatIfRefusedError
+        When they cannot meet.
     """
     found = []
     for about, team in (("home", home_team), ("away", away_team)):
@@ -92,28 +99,19 @@ def meeting(
             f"{home_team} and {away_team} belong to different worlds: one of them is simulated.",
         )
     seasons = [newest[each] for each in dict.fromkeys(match.competition_id for match in found)]
-    season = next((each for each in seasons if each.competition.slug == competition), None)
-    if season is None and competition:
+    if competition and not any(each.competition.slug == competition for each in seasons):
         names = " or ".join(each.competition.slug for each in seasons)
         raise ml_services.WhatIfRefusedError(
             "other-competition", "competition", f"They could meet in {names}, not in {competition[:160]}."
         )
-    match = ml_services.hypothetical_match(
-        home_team=home_team,
-        away_team=away_team,
-        season=season or seasons[0],
-        day=day,
-        is_neutral=is_neutral,
-        now=now,
-    )
-    return WhatIfMatch(match, seasons, _notes(home_team, away_team, found, now))
+    return sorted(seasons, key=lambda each: each.competition.slug != competition) if competition else seasons
 
 
-def _notes(home_team: Team, away_team: Team, leagues: list[Match], now: datetime) -> list[str]:
+def _notes(home_team: Team, away_team: Team, leagues: Mapping[int, Match], now: datetime) -> list[str]:
     notes = [
-        f"{team} has played no league match since {match.kickoff_at:%B %Y}: its rating dates from then."
-        for team, match in zip((home_team, away_team), leagues, strict=True)
-        if match.kickoff_at < now - INACTIVE_AFTER
+        f"{team} has played no league match since {leagues[team.pk].kickoff_at:%B %Y}: its rating dates from then."
+        for team in (home_team, away_team)
+        if leagues[team.pk].kickoff_at < now - INACTIVE_AFTER
     ]
     if home_team.region_id != away_team.region_id:
         notes.append(

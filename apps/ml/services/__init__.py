@@ -24,7 +24,15 @@ from apps.ml.services.forecasts import (
 )
 from apps.ml.services.runs import RunRefusedError, latest_midnight, queue_run, refuse_impossible, retrain_due, run_due
 from apps.ml.services.seasons import simulate_due
-from apps.ml.services.what_if import AHEAD, WhatIfRefusedError, hypothetical_match, next_saturday, what_if
+from apps.ml.services.what_if import (
+    AHEAD,
+    Meeting,
+    WhatIfRefusedError,
+    hypothetical_match,
+    meeting,
+    next_saturday,
+    what_if,
+)
 from apps.ml.serving import ServedModel
 
 __all__ = [
@@ -32,6 +40,7 @@ __all__ = [
     "FORECAST_WITHIN",
     "ForecastNumbers",
     "LiveForecast",
+    "Meeting",
     "NoForecastError",
     "NothingToCompareError",
     "PromotionRefusedError",
@@ -46,6 +55,7 @@ __all__ = [
     "forecast_numbers",
     "hypothetical_match",
     "latest_midnight",
+    "meeting",
     "mirror_aliases",
     "model_to_serve",
     "next_saturday",

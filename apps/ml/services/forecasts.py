@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from django.db import DatabaseError, IntegrityError, transaction
@@ -142,12 +142,12 @@ class ForecastNumbers:
     degraded: str
 
 
-def forecast_numbers(matches: Sequence[Match], served: serving.ServedModel | None, *, now: datetime) -> ForecastNumbers:
+def forecast_numbers(matches: Sequence[Any], served: serving.ServedModel | None, *, now: datetime) -> ForecastNumbers:
     """Forecast matches of one world at once, without what explains the forecasts.
 
     Parameters
     ----------
-    matches : sequence of Match
+    matches : sequence of Match, or of Meeting
         Either all stored or all hypothetical, with season, competition and teams.
     served : ServedModel or None
         The model of their world; None for the base rates of their competitions.
