@@ -279,7 +279,7 @@ class TestBatch:
         for match in found[::2]:
             build.prediction(match, champion)
         items = [each for match in found for each in (match.pk, {"home": match.home_team.slug, "away": "a0"})]
-        with django_assert_max_num_queries(4 + 3 * 2):
+        with django_assert_max_num_queries(4 + 3 * 3):
             results = batch(client, *items).json()["results"]
         assert [each["item"] for each in results] == list(range(8))
         assert [each["forecast"]["match"] for each in results[::2]] == [match.pk for match in found]

@@ -38,7 +38,7 @@ PAGES = {
     "REST table": "/api/v1/competitions/aldermark-crown-league/table/",
     "REST root": "/api/v1/",
     "REST predictions": "/api/v1/predictions/",
-    "REST predictions as csv": "/api/v1/predictions/?format=csv&model=champion",
+    "REST predictions as csv": "/api/v1/predictions/?format=csv&model=1",
     "REST scores": "/api/v1/scores/",
     "REST competitions": "/api/v1/competitions/",
     "REST competition": "/api/v1/competitions/aldermark-crown-league/",
