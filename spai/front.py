@@ -7,6 +7,7 @@ from typing import Final
 
 from django.conf import settings
 from django.db import DatabaseError, connection
+from django.urls import reverse
 
 from spai.buffering import BODY_LIMIT, BufferedApplication, Environ, Headers, KeptResponses, Scope, unavailable
 from spai.change_listener import ChangeListener
@@ -14,6 +15,7 @@ from spai.request_metrics import count
 from spai.wsgi import application as wsgi_application
 
 from apps.api.intake import body_limit as push_body_limit  # isort: skip  after the WSGI application, which sets Django up
+from apps.api.rest import BATCH_PATH, batch_body_limit  # isort: skip
 from apps.api.rest.access import access_to_kept  # isort: skip
 from apps.ml import serving  # isort: skip
 
@@ -27,12 +29,20 @@ def body_limit(environ: Environ) -> int:
         When the database, which has the API keys, does not answer.
     """
     try:
-        limit = push_body_limit(environ)
+        limits = (push_body_limit(environ), batch_body_limit(environ))
     except DatabaseError as error:
         raise unavailable("database", "The database does not answer. Try again in a moment.") from error
     finally:
         connection.close()
-    return BODY_LIMIT if limit is None else limit
+    return next((limit for limit in limits if limit is not None), BODY_LIMIT)
+
+
+# Probes and static files have their own threads and do not wait for pages that are being rendered.
+reserved = {("/readyz", "/metrics"): 1, (settings.STATIC_URL,): 1}
+if settings.SPAI_ROLE == "web":
+    # Forecasts of single matches do not wait for batches, nor for lists, which may be large files. The first prefix
+    # that fits counts.
+    reserved |= {(BATCH_PATH,): 1, (reverse("api-predictions"), reverse("api-scores")): 1}
 
 
 ACCESS_HEADERS: Final = {
@@ -71,8 +81,7 @@ def kept_responses() -> KeptResponses:
 application = BufferedApplication(
     wsgi_application,
     threads=settings.SPAI_THREADS,
-    # Probes and static files have their own threads and do not wait for pages that are being rendered.
-    reserved={("/readyz", "/metrics"): 1, (settings.STATIC_URL,): 1},
+    reserved=reserved,
     body_limit=body_limit,
     alive={"role": settings.SPAI_ROLE},
     kept=kept_responses() if settings.SPAI_ROLE == "web" else None,

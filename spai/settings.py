@@ -450,6 +450,8 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "apps.api.rest.exception_handler",
     "UNAUTHENTICATED_USER": None,
+    # Views with several formats negotiate by `FormatNegotiation`; elsewhere `format` is an unknown parameter.
+    "URL_FORMAT_OVERRIDE": None,
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "SPAI",

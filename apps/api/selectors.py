@@ -27,6 +27,14 @@ WHOLE_DAY = 12
 STARTED_SHOWN = 4
 COMING_SHOWN = 8
 
+BOOKMAKERS: Final = {
+    "PS": "Pinnacle",
+    "Avg": "average of bookmakers",
+    "B365": "Bet365",
+    "Max": "best of bookmakers",
+}
+"""Names of the bookmakers whose prices stand for the market, by their codes, in the order of `MARKET_PREFERENCE`."""
+
 IN_PLAY_WITHIN: Final = timedelta(minutes=150)
 """Time after kick-off for which a match without a newer report counts as in play."""
 

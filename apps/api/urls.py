@@ -9,7 +9,24 @@ from rest_framework.routers import SimpleRouter
 from apps.api import pages
 from apps.api.intake import IngestViewSet
 from apps.api.push import EventConsumer, not_found
-from apps.api.rest import CompetitionViewSet, FeaturesView, MatchViewSet, TeamSearchViewSet, WhatIfViewSet
+from apps.api.rest import (
+    BatchView,
+    BookmakerViewSet,
+    CompetitionListViewSet,
+    CompetitionViewSet,
+    FeaturesView,
+    FormatNegotiation,
+    MatchViewSet,
+    ModelViewSet,
+    PredictionViewSet,
+    RootView,
+    ScoreViewSet,
+    SeasonForecastViewSet,
+    SeasonViewSet,
+    SourceViewSet,
+    TeamViewSet,
+    WhatIfViewSet,
+)
 
 router = SimpleRouter()
 router.register("matches", MatchViewSet, basename="match")
@@ -33,7 +50,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("features/", pages.features, name="features"),
     path("what-if/", pages.what_if, name="what-if"),
     path("about/", pages.about, name="about"),
+    path("api/v1/", RootView.as_view(), name="api-root"),
     path("api/v1/", include(router.urls)),
+    path("api/v1/bookmakers/", BookmakerViewSet.as_view({"get": "list"}), name="api-bookmakers"),
+    path("api/v1/competitions/", CompetitionListViewSet.as_view({"get": "list"}), name="api-competitions"),
+    path(
+        "api/v1/competitions/<slug:slug>/", CompetitionListViewSet.as_view({"get": "retrieve"}), name="api-competition"
+    ),
     path(
         "api/v1/competitions/<slug:slug>/season-forecast/",
         CompetitionViewSet.as_view({"get": "season_forecast"}),
@@ -42,12 +65,22 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(
         "api/v1/competitions/<slug:slug>/table/", CompetitionViewSet.as_view({"get": "table"}), name="competition-table"
     ),
-    path("api/v1/teams/", TeamSearchViewSet.as_view({"get": "list"}), name="team-search"),
+    path("api/v1/models/", ModelViewSet.as_view({"get": "list"}), name="api-models"),
+    path("api/v1/models/<str:world>/<int:version>/", ModelViewSet.as_view({"get": "retrieve"}), name="api-model"),
+    path("api/v1/predictions/", PredictionViewSet.as_view({"get": "list"}), name="api-predictions"),
+    path("api/v1/predictions/batch/", BatchView.as_view(), name="api-predictions-batch"),
+    path("api/v1/scores/", ScoreViewSet.as_view({"get": "list"}), name="api-scores"),
+    path("api/v1/season-forecasts/", SeasonForecastViewSet.as_view({"get": "list"}), name="api-season-forecasts"),
+    path("api/v1/seasons/", SeasonViewSet.as_view({"get": "list"}), name="api-seasons"),
+    path("api/v1/sources/", SourceViewSet.as_view({"get": "list"}), name="api-sources"),
+    path("api/v1/sources/<slug:slug>/", SourceViewSet.as_view({"get": "retrieve"}), name="api-source"),
+    path("api/v1/teams/", TeamViewSet.as_view({"get": "list"}), name="api-teams"),
+    path("api/v1/teams/<slug:slug>/", TeamViewSet.as_view({"get": "retrieve"}), name="api-team"),
     path("api/v1/what-if/", WhatIfViewSet.as_view({"get": "retrieve"}), name="api-what-if"),
     path("api/v1/features/", FeaturesView.as_view(), name="features-api"),
     # Only here for the schema: the admin process serves these.
     *ingest_urlpatterns,
-    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/schema/", SpectacularAPIView.as_view(content_negotiation_class=FormatNegotiation), name="schema"),
     path("api/docs/", pages.swagger, name="docs"),
     path("api/redoc/", pages.redoc, name="redoc"),
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import reduce
@@ -14,13 +14,13 @@ from typing import Any, Final, TypeVar
 
 from django.db import connection
 from django.db.models import (
-    BigIntegerField,
     BooleanField,
     Case,
     Count,
-    DateTimeField,
     Exists,
     Func,
+    Lookup,
+    Model,
     OuterRef,
     Q,
     QuerySet,
@@ -30,7 +30,7 @@ from django.db.models import (
 )
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce, NullIf
-from django.db.models.lookups import GreaterThan, LessThan
+from django.db.models.lookups import GreaterThan, GreaterThanOrEqual, LessThan, LessThanOrEqual
 
 from apps.matches.clubs import plain, respelled
 from apps.matches.connections import Columns
@@ -52,6 +52,7 @@ from apps.matches.records import Moment, readable
 from apps.matches.standings import Result, Standing, points_for_win, rule_of, table
 
 D = TypeVar("D", bound=LeagueDecision)
+M = TypeVar("M", bound=Model)
 
 ONE_DAY: Final = timedelta(days=1)
 
@@ -151,10 +152,33 @@ class _Row(Func):
     output_field = BooleanField()
 
 
-def beyond(found: QuerySet[Match], kickoff_at: datetime, match_id: int, *, backwards: bool = False) -> QuerySet[Match]:
-    """Return the matches that come after a place in the order of kick-off and id, or before it."""
-    place = _Row(Value(kickoff_at, DateTimeField()), Value(match_id, BigIntegerField()))
-    return found.filter((LessThan if backwards else GreaterThan)(_Row("kickoff_at", "id"), place))
+_COMPARISONS: Final[dict[tuple[bool, bool], type[Lookup]]] = {
+    (False, False): GreaterThan,
+    (False, True): GreaterThanOrEqual,
+    (True, False): LessThan,
+    (True, True): LessThanOrEqual,
+}
+"""Comparison with a place, by whether rows before it are wanted, and the row at it."""
+
+
+def beyond(
+    found: QuerySet[M], place: Mapping[str, Any], *, backwards: bool = False, inclusive: bool = False
+) -> QuerySet[M]:
+    """Return the rows that come after a place in the order of some columns, or before it.
+
+    Parameters
+    ----------
+    place : mapping of str to object
+        Column → value, in the order of the columns.
+    backwards : bool
+        Whether to return the rows before the place.
+    inclusive : bool
+        Whether the row at the place itself is returned too.
+    """
+    comparison = _COMPARISONS[backwards, inclusive]
+    fields: dict[str, Any] = {name: found.model._meta.get_field(name) for name in place}
+    values = (Value(value, fields[name]) for name, value in place.items())
+    return found.filter(comparison(_Row(*place), _Row(*values)))
 
 
 def of_team(found: QuerySet[Match], team: Team) -> list[QuerySet[Match]]:

@@ -118,8 +118,8 @@ def fixtures(match_ids: Iterable[int]) -> pd.DataFrame:
     return rows.set_index("match_id", drop=False).loc[ids].reset_index(drop=True)
 
 
-def hypothetical_fixtures(matches: Sequence[Match]) -> pd.DataFrame:
-    """Return matches that are not stored in the columns that `fixtures` returns, in the given order."""
+def hypothetical_fixtures(matches: Sequence[Any]) -> pd.DataFrame:
+    """Return matches that are not stored, as `Match` or `Meeting`, in the columns that `fixtures` returns."""
     rows = [
         {
             "match_id": 0,

@@ -315,6 +315,11 @@ def forecast(served: ServedModel, fixtures: pd.DataFrame | EventRows, *, now: da
     )
 
 
+def numbers(served: ServedModel, fixtures: pd.DataFrame, *, now: datetime) -> tuple[np.ndarray, np.ndarray]:
+    """Return probabilities (n, 3) and expected goals (n, 2) of `fixtures`, as `forecast` does, and nothing else."""
+    return served.bundle.numbers(features_of(served, fixtures, now=now))
+
+
 def _champion_loaded(world: World, clock: Callable[[], float]) -> ServedModel | None:
     """Return the loaded champion, or the latest good version when it cannot be loaded."""
     promotion = selectors.champion(world)

@@ -26,6 +26,7 @@ from django.utils import timezone
 from apps.api import intake, services, urls
 from apps.api.authentication import ApiKeyAuthentication, HasScope
 from apps.api.models import ApiKey, ApiKeyScope
+from apps.api.rest import batch_body_limit
 from apps.api.services import admission
 from spai import compression
 from spai.buffering import BODY_LIMIT
@@ -108,7 +109,7 @@ def scope_of(route: Route) -> str:
 def body_limit(route: Route) -> int:
     """The largest body that this route reads from whoever may call it."""
     environ = RequestFactory().post(route.address, content_type="application/x-ndjson").environ
-    return intake.body_limit(environ) or BODY_LIMIT
+    return intake.body_limit(environ) or batch_body_limit(environ) or BODY_LIMIT
 
 
 def test_the_document_lists_every_route_with_what_it_asks_for(settings, monkeypatch):

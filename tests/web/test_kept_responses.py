@@ -24,6 +24,7 @@ from spai.request_metrics import count
 from tests.pure.test_buffering import Client as AsgiClient
 from tests.web.conftest import NOON, made_now
 
+
 def admit(scope):
     """Do what `spai.front` does, which no test can import: it starts a process."""
     return access_to_kept({name: value for name, value in environ_of(scope).items() if name in META})

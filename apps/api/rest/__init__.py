@@ -1,27 +1,47 @@
 """The REST API: viewsets, serializers, filters, authentication by API keys, and errors as problem details."""
 
 from apps.api.authentication import ApiKeyAuthentication, HasScope, key_of, may_predict, may_read
+from apps.api.rest.batch import BATCH_PATH, BatchView, batch_body_limit
+from apps.api.rest.competitions import CompetitionListViewSet, SeasonForecastViewSet, SeasonViewSet
 from apps.api.rest.features import FeaturesView
 from apps.api.rest.forecasts import CompetitionViewSet, WhatIfViewSet
+from apps.api.rest.formats import FormatNegotiation
 from apps.api.rest.matches import MatchViewSet
+from apps.api.rest.models import ModelViewSet
 from apps.api.rest.parameters import QuerySerializer, WholeNumberField
+from apps.api.rest.predictions import PredictionViewSet, ScoreViewSet
 from apps.api.rest.problems import MEDIA_TYPE, Problem, exception_handler, is_api, problem, problem_response
-from apps.api.rest.search import TeamSearchViewSet
+from apps.api.rest.root import RootView
 from apps.api.rest.serializers import ProblemSerializer
+from apps.api.rest.sources import BookmakerViewSet, SourceViewSet
+from apps.api.rest.teams import TeamViewSet
 
 __all__ = [
+    "BATCH_PATH",
     "MEDIA_TYPE",
     "ApiKeyAuthentication",
+    "BatchView",
+    "BookmakerViewSet",
+    "CompetitionListViewSet",
     "CompetitionViewSet",
     "FeaturesView",
+    "FormatNegotiation",
     "HasScope",
     "MatchViewSet",
+    "ModelViewSet",
+    "PredictionViewSet",
     "Problem",
     "ProblemSerializer",
     "QuerySerializer",
-    "TeamSearchViewSet",
+    "RootView",
+    "ScoreViewSet",
+    "SeasonForecastViewSet",
+    "SeasonViewSet",
+    "SourceViewSet",
+    "TeamViewSet",
     "WhatIfViewSet",
     "WholeNumberField",
+    "batch_body_limit",
     "exception_handler",
     "is_api",
     "key_of",

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import timedelta
 from typing import Any, Final
 
 from django.db.models import BigIntegerField, QuerySet
-from django.http import HttpResponse
 from django.utils import timezone
-from django.utils.cache import get_conditional_response, patch_cache_control
 from django_filters.utils import translate_validation
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import serializers, viewsets
@@ -20,9 +17,10 @@ from rest_framework.response import Response
 
 from apps.api import services
 from apps.api.rest.answers import BAD_INPUT
+from apps.api.rest.caching import ConditionalMixin
 from apps.api.rest.filters import MatchFilter
 from apps.api.rest.kept import keep
-from apps.api.rest.pagination import MatchPageQuery, MatchPages
+from apps.api.rest.pagination import KeysetPages, MatchPageQuery, matches_from
 from apps.api.rest.parameters import ModelField, NamesField, QuerySerializer, WholeNumberField
 from apps.api.rest.problems import MEDIA_TYPE, NoForecastProblem, NotFoundProblem, Problem
 from apps.api.rest.serializers import MatchSerializer, PredictionSerializer, ProblemSerializer
@@ -69,11 +67,11 @@ class PredictionQuery(QuerySerializer):
         summary="One match", parameters=[_id], responses={200: MatchSerializer, **BAD_INPUT, **_unknown}
     ),
 )
-class MatchViewSet(viewsets.ReadOnlyModelViewSet[Match]):
+class MatchViewSet(ConditionalMixin, viewsets.ReadOnlyModelViewSet[Match]):
     """Matches, each with the address of its forecast."""
 
     serializer_class = MatchSerializer
-    pagination_class = MatchPages
+    pagination_class = KeysetPages
     filterset_class = MatchFilter
     http_method_names = ["get", "head", "options"]
 
@@ -86,9 +84,21 @@ class MatchViewSet(viewsets.ReadOnlyModelViewSet[Match]):
         filters = MatchFilter(request.query_params, queryset=Match.objects.all(), request=request)
         if not filters.is_valid():
             raise translate_validation(filters.errors)
-        pages = MatchPages()
-        page = pages.page_of(filters.branches, request, size=query["page_size"], position=query.get("cursor"))
+        pages = KeysetPages()
+        read = matches_from(filters.branches)
+        page: list[Match] = pages.page_of(
+            lambda position, limit: read(position, limit).prefetch_related("stats"),
+            lambda match: (match.kickoff_at, match.pk),
+            request,
+            size=query["page_size"],
+            position=query.get("cursor"),
+        )
         return pages.get_paginated_response(self.get_serializer(page, many=True).data)
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Return one match."""
+        QuerySerializer.parse(request)
+        return super().retrieve(request, *args, **kwargs)
 
     def _match_id(self) -> int:
         """Return the id in the address; refuse one that is not a whole number."""
@@ -148,18 +158,3 @@ class MatchViewSet(viewsets.ReadOnlyModelViewSet[Match]):
             ends = now + KEPT if match.kickoff_at <= now else min(now + KEPT, match.kickoff_at)
             keep(request, about=match.pk, until=ends.timestamp())
         return Response(services.forecast_shape(match, details, include=query.get("include", ()), now=now))
-
-    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
-        """Add an ETag, and answer 304 when the client has the content; caches must revalidate each time."""
-        response = super().finalize_response(request, response, *args, **kwargs)
-        if response.status_code != 200:
-            return response
-        patch_cache_control(response, no_cache=True)
-        response.add_post_render_callback(lambda rendered: _conditional(request, rendered))
-        return response
-
-
-def _conditional(request: Request, response: Response) -> HttpResponse | None:
-    etag = f'"{hashlib.sha256(response.content).hexdigest()[:32]}"'
-    response["ETag"] = etag
-    return get_conditional_response(request._request, etag=etag, response=response)

@@ -16,7 +16,7 @@ class CompetitionSerializer(serializers.ModelSerializer[Competition]):
 
     class Meta:
         model = Competition
-        fields = ["slug", "region", "name", "level", "is_simulated"]
+        fields = ["id", "slug", "world", "region", "name", "level", "is_simulated"]
 
 
 class TeamSerializer(serializers.ModelSerializer[Team]):
@@ -29,28 +29,23 @@ class TeamSerializer(serializers.ModelSerializer[Team]):
 
     class Meta:
         model = Team
-        fields = ["slug", "name", "display_name", "code", "colours"]
+        fields = ["id", "slug", "name", "display_name", "code", "colours"]
 
 
-class FoundTeamSerializer(TeamSerializer):
+class ListedTeamSerializer(TeamSerializer):
     """A team with its region and all its names."""
 
     region = serializers.CharField(source="region.name")
     other_names = serializers.SerializerMethodField(help_text="What people call it.")
+    url = serializers.HyperlinkedIdentityField(view_name="api-team", lookup_field="slug")
 
     class Meta(TeamSerializer.Meta):
-        fields = [*TeamSerializer.Meta.fields, "full_name", "other_names", "region"]
+        fields = [*TeamSerializer.Meta.fields, "full_name", "other_names", "region", "url"]
 
     @extend_schema_field(serializers.ListField(child=serializers.CharField()))
     def get_other_names(self, team: Team) -> list[str]:
         """Return the common names one by one."""
         return [name for name in team.other_names.split(" | ") if name]
-
-
-class FoundTeamsSerializer(serializers.Serializer[dict[str, object]]):
-    """The teams that a text names."""
-
-    results = FoundTeamSerializer(many=True, help_text="The best first, at most 20.")
 
 
 class MatchStatsSerializer(serializers.ModelSerializer[MatchStats]):

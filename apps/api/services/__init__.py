@@ -1,6 +1,8 @@
-"""Services for pages and REST: forecasts with their details, what-if matches, API keys, and limits of requests."""
+"""Services for pages and REST: forecasts, one or many, what-if matches, API keys, and limits of requests."""
 
 from apps.api.services.admission import address_of, admit, admit_leased, shared_counter
+from apps.api.services.batch import Answer, Item, ItemError, Pairing, forecast_batch
+from apps.api.services.forecast_rows import Row, forecast_rows, score_rows
 from apps.api.services.forecasts import (
     MEMBERS,
     ROLES,
@@ -35,9 +37,14 @@ from apps.api.services.what_if import find_team, what_if_match
 __all__ = [
     "MEMBERS",
     "ROLES",
+    "Answer",
+    "Item",
+    "ItemError",
     "KeyFieldError",
     "KeyRefusedError",
     "NewKey",
+    "Pairing",
+    "Row",
     "SourceTakenError",
     "UnknownMatchError",
     "UnknownModelError",
@@ -49,8 +56,10 @@ __all__ = [
     "create_key",
     "find_key",
     "find_team",
+    "forecast_batch",
     "forecast_details",
     "forecast_of",
+    "forecast_rows",
     "forecast_shape",
     "forget_key",
     "known_key",
@@ -60,6 +69,7 @@ __all__ = [
     "record_use",
     "revoke_key",
     "rounded_probabilities",
+    "score_rows",
     "shared_counter",
     "state_of",
     "use_is_due",

@@ -254,6 +254,7 @@ def rounded_probabilities(p: tuple[float, float, float]) -> tuple[float, float, 
 def team_shape(team: Team) -> dict[str, object]:
     """Return a team in the shape of `TeamSerializer`."""
     return {
+        "id": team.pk,
         "slug": team.slug,
         "name": team.name,
         "display_name": team.display_name,
@@ -265,11 +266,13 @@ def team_shape(team: Team) -> dict[str, object]:
 def competition_shape(competition: Competition) -> dict[str, object]:
     """Return a competition in the shape of `CompetitionSerializer`."""
     return {
+        "id": competition.pk,
         "slug": competition.slug,
         "region": competition.region.name,
         "name": competition.name,
         "level": competition.level,
         "is_simulated": competition.is_simulated,
+        "world": competition.world,
     }
 
 

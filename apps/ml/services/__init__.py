@@ -12,27 +12,43 @@ from apps.ml.services.champion import (
 )
 from apps.ml.services.comparison import NothingToCompareError, compare, compare_due, why_not_compared
 from apps.ml.services.forecasts import (
+    FORECAST_WITHIN,
+    ForecastNumbers,
     LiveForecast,
     NoForecastError,
     forecast,
     forecast_by,
+    forecast_numbers,
+    model_to_serve,
     predict_due,
     served_version,
     settle_due,
 )
 from apps.ml.services.runs import RunRefusedError, latest_midnight, queue_run, refuse_impossible, retrain_due, run_due
 from apps.ml.services.seasons import simulate_due
-from apps.ml.services.what_if import AHEAD, WhatIfRefusedError, hypothetical_match, next_saturday, what_if
-from apps.ml.serving import NotServedError, StillLoadingError
+from apps.ml.services.what_if import (
+    AHEAD,
+    Meeting,
+    WhatIfRefusedError,
+    hypothetical_match,
+    meeting,
+    next_saturday,
+    what_if,
+)
+from apps.ml.serving import NotServedError, ServedModel, StillLoadingError
 
 __all__ = [
     "AHEAD",
+    "FORECAST_WITHIN",
+    "ForecastNumbers",
     "LiveForecast",
+    "Meeting",
     "NoForecastError",
     "NotServedError",
     "NothingToCompareError",
     "PromotionRefusedError",
     "RunRefusedError",
+    "ServedModel",
     "StillLoadingError",
     "WhatIfRefusedError",
     "champion_before",
@@ -41,9 +57,12 @@ __all__ = [
     "compare_due",
     "forecast",
     "forecast_by",
+    "forecast_numbers",
     "hypothetical_match",
     "latest_midnight",
+    "meeting",
     "mirror_aliases",
+    "model_to_serve",
     "next_saturday",
     "predict_due",
     "promote",

@@ -239,7 +239,7 @@ def _forecast(calendar: Calendar, served: serving.ServedModel, *, now: datetime)
     # A match that should have begun already is described as if it began now.
     kickoff = frame["kickoff_at"].where(frame["kickoff_at"] >= now, pd.Timestamp(now).as_unit("us"))
     features = as_trained(serving.features_of(served, frame.assign(kickoff_at=kickoff), now=now))
-    return served.bundle.estimator.predict_proba(features), served.bundle.estimator.expected_goals(features)
+    return served.bundle.estimator.numbers(features)
 
 
 def _lines(season: Season) -> list[dict[str, Any]]:
