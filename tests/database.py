@@ -41,7 +41,7 @@ def rows_of(app: str) -> dict[str, bytes]:
 
 
 def write_again(content: dict[str, bytes]) -> None:
-    """Write rows as they were, without triggers; sequences only advance, so that no later row gets a number of theirs."""
+    """Write rows as they were, without triggers; sequences only advance: no later row gets a number of theirs."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")
         for table, rows in content.items():

@@ -64,7 +64,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """Remove the variables of every stack, then start servers, unless no test of this process needs one."""
     running = temporary.TemporaryServers("spai-tests-")
     early_config.add_cleanup(running.stop)
-    # Importing everything and reading large files makes few cycles: by default a quarter of their time goes to the search.
+    # Imports and parsed files are no cycles of garbage: by default a quarter of their time goes to the search for them.
     gc.set_threshold(50_000, 20, 20)
     # For a process that ends without calling its last hooks.
     atexit.register(running.stop)

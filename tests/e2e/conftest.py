@@ -27,7 +27,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 WHERE = "Europe/London"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> str:
     """The path of this machine's Chromium."""
     pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
@@ -51,7 +51,7 @@ def browser(chromium):
     del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def var_folder(chromium, django_db_setup, tmp_path_factory):
     """The folder of the processes of the site, with the static files collected."""
     folder = tmp_path_factory.mktemp("site")
@@ -60,7 +60,7 @@ def var_folder(chromium, django_db_setup, tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def admin_url(var_folder):
     """An admin process on the test database; its address."""
     port = free_port()
@@ -70,7 +70,7 @@ def admin_url(var_folder):
     stop(process)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site(var_folder):
     """A web and a push process on the test database; the address of the site."""
     web, push = free_port(), free_port()
