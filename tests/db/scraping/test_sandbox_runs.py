@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from django.db import connection
@@ -26,13 +28,14 @@ ANCHOR = START - timedelta(minutes=6)
 class Sandbox:
     """The site, its two sources, and the one clock of the world and of the runs."""
 
-    def __init__(self, world: SimulatedWorld) -> None:
+    def __init__(self, world: SimulatedWorld, pages_of_first_run: Path) -> None:
         self.now = START
         self.server = SandboxServer(world=world, clock=self.clock)
         self.rows_of_first_run: dict[str, bytes] = {}
+        self.pages_of_first_run = pages_of_first_run
 
-    def begin(self) -> None:
-        self.now = START
+    def begin(self, pages: Path) -> None:
+        self.now, self.pages = START, pages
         self.server.faults.clear()
         self.server.log.clear()
         services.ensure_sources(now=START)
@@ -46,9 +49,11 @@ class Sandbox:
         if self.rows_of_first_run:
             Source.objects.all().delete()
             write_again(self.rows_of_first_run)
+            shutil.copytree(self.pages_of_first_run, self.pages)
         else:
             self.visit()
             self.rows_of_first_run = rows_of("matches") | rows_of("scraping")
+            shutil.copytree(self.pages, self.pages_of_first_run)
 
     def clock(self) -> datetime:
         return self.now
@@ -69,18 +74,18 @@ def world() -> SimulatedWorld:
 
 
 @pytest.fixture(scope="module")
-def opened(world):
-    here = Sandbox(world)
+def opened(world, tmp_path_factory):
+    here = Sandbox(world, tmp_path_factory.mktemp("sandbox") / "pages")
     yield here
     here.server.stop()
 
 
 @pytest.fixture
-def sandbox(opened, settings, monkeypatch, db):
+def sandbox(opened, settings, monkeypatch, raw_pages, db):
     # Plain HTTP, as on a machine without a browser; tests/e2e reads the same site through one.
     monkeypatch.setattr(fetching, "found_browser", lambda: (None, "there is none"))
     settings.SPAI_SANDBOX_URL = opened.server.url
-    opened.begin()
+    opened.begin(raw_pages)
     return opened
 
 
