@@ -32,20 +32,13 @@ from apps.ml import registry, selectors, services
 from apps.ml.models import ModelVersion, PipelineRun
 from apps.ml.pipeline import bundle as bundles
 from apps.ml.pipeline import (
-    calibrate,
     card,
     comparison,
-    evaluate,
-    explain,
-    featurize,
     files,
-    preprocess,
-    report,
-    split,
-    train,
 )
 from apps.ml.services import registration
-from tests.pure.pipeline.small_world import AS_OF, matches, write_export
+from tests.pure.pipeline.small_world import AS_OF, every_stage
+from tests.shared import made_once
 
 # MLflow and what it stands on warn of their own old habits, at import and in use.
 pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore")]
@@ -55,11 +48,9 @@ OUTPUTS = ["p_home", "p_draw", "p_away", "home_expected_goals", "away_expected_g
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory) -> Path:
-    """A workspace in which all stages before the last have run."""
-    root = write_export(tmp_path_factory.mktemp("built"), matches())
-    for stage in (preprocess, featurize, split, train, calibrate, evaluate, explain, report):
-        stage.main(root)
-    return root
+    """A workspace in which all stages before the last have run; the last one writes into it."""
+    built = made_once("built", tmp_path_factory, every_stage)
+    return Path(shutil.copytree(built, tmp_path_factory.mktemp("register") / "built"))
 
 
 @pytest.fixture(scope="module")
