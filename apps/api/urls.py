@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.routers import SimpleRouter
 
 from apps.api import pages
 from apps.api.intake import IngestViewSet
-from apps.api.push import EventConsumer, not_found
+from apps.api.push import EventSocket, not_found
 from apps.api.rest import CompetitionViewSet, FeaturesView, MatchViewSet, TeamSearchViewSet, WhatIfViewSet
 
 router = SimpleRouter()
@@ -52,8 +54,14 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/redoc/", pages.redoc, name="redoc"),
 ]
 
-websocket_urlpatterns: list[URLPattern] = [
-    path("ws/v1/events/", EventConsumer.as_asgi()),
-    path("ws/v1/matches/<int:match_id>/", EventConsumer.as_asgi()),
-    re_path("", not_found),  # type: ignore[arg-type]  # an ASGI application, as the router wants it
-]
+EVENT_STREAM: Final = "/api/v1/events/stream/"
+"""Address of the Server-Sent Events, which the process `push` serves beside its websockets."""
+
+
+def websocket_urlpatterns(events: EventSocket) -> list[URLPattern]:
+    """Return the addresses of the websockets."""
+    return [
+        path("ws/v1/events/", events),
+        path("ws/v1/matches/<int:match_id>/", events),
+        re_path("", not_found),  # type: ignore[arg-type]  # ASGI applications, as the router wants them
+    ]

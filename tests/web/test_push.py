@@ -1,4 +1,4 @@
-"""Push over two processes and a real Redis: this one writes, a server process numbers, sends and replays."""
+"""Push over two processes: this one writes, a server process numbers, sends and replays."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import websockets
 from asgiref.sync import sync_to_async
 from django.db import connection
 
-from apps.api.push import consumers
+from apps.api.push import websockets as push_sockets
 from apps.matches import events
 from apps.matches.models import Event
 from spai.stack.ports import free_port
@@ -76,14 +76,18 @@ def elsewhere(function):
 
 @elsewhere
 def write(topic: str, key: str, **payload) -> None:
-    events.publish(topic=topic, key=key, now=datetime.now(UTC), payload=payload)
+    if topic.split(".")[0] in ("match", "prediction", "score"):
+        events.publish_of_matches(topic=topic, events=[(int(key), payload)], now=datetime.now(UTC))
+    else:
+        events.publish(topic=topic, key=key, now=datetime.now(UTC), payload=payload)
 
 
 @elsewhere
 def numbered(*rows: tuple[int, str, str]) -> None:
     """Events that the relay numbered before anybody listened."""
     Event.objects.bulk_create(
-        Event(number=number, topic=topic, key=key, created_at=datetime.now(UTC)) for number, topic, key in rows
+        Event(number=number, topic=topic, key=key, match_id=key, created_at=datetime.now(UTC))
+        for number, topic, key in rows
     )
 
 
@@ -131,23 +135,6 @@ async def test_what_was_missed_is_replayed_by_number(push):
         assert await silent(socket)
 
 
-async def test_who_missed_too_much_is_reported_to_pull_anew(push):
-    await numbered(*((number, "match.changed", "1") for number in range(1, consumers.REPLAY_LIMIT + 3)))
-    async with connected(f"{push}events/") as (socket, _):
-        await socket.send('{"after": 0}')
-        assert await heard(socket) == {"type": "reset", "number": consumers.REPLAY_LIMIT + 2}
-        await socket.send(json.dumps({"after": consumers.REPLAY_LIMIT}))
-        assert [(await heard(socket))["number"] for _ in range(2)] == [consumers.REPLAY_LIMIT + n for n in (1, 2)]
-
-
-async def test_what_the_channel_layer_lost_is_fetched_before_what_came_after(push):
-    async with connected(f"{push}events/") as (socket, _):
-        # Numbered in the database and never broadcast: as when Redis was away for a moment.
-        await numbered((1, "match.changed", "1"), (2, "match.changed", "2"))
-        await write("match.changed", "3")
-        assert [(await heard(socket))["number"] for _ in range(3)] == [1, 2, 3]
-
-
 @pytest.mark.parametrize(
     "message",
     ["nonsense", "[]", "{}", '{"after": -1}', '{"after": "1"}', '{"after": true}', '{"after": 1.5}', '{"after": null}',
@@ -171,17 +158,9 @@ async def test_bytes_are_refused_and_the_connection_stays(push):
         assert await silent(socket)
 
 
-async def test_a_number_beyond_every_event_replays_nothing(push):
-    async with connected(f"{push}events/") as (socket, _):
-        await socket.send(json.dumps({"after": 10**18}))
-        assert await silent(socket)
-        await socket.send(json.dumps({"after": 10**30}))
-        assert (await heard(socket))["type"] == "error"
-
-
 async def test_brackets_without_end_are_refused_and_the_connection_stays(push):
     async with connected(f"{push}events/") as (socket, _):
-        await socket.send("[" * consumers.MESSAGE_BYTES)
+        await socket.send("[" * push_sockets.MESSAGE_BYTES)
         assert (await heard(socket))["type"] == "error"
         await socket.send(json.dumps({"after": 10**30}))
         assert (await heard(socket))["type"] == "error"
@@ -189,21 +168,21 @@ async def test_brackets_without_end_are_refused_and_the_connection_stays(push):
 
 async def test_a_message_that_is_too_big_closes_the_connection(push):
     async with connected(f"{push}events/") as (socket, _):
-        await socket.send(" " * (consumers.MESSAGE_BYTES + 1))
+        await socket.send(" " * (push_sockets.MESSAGE_BYTES + 1))
         assert (await heard(socket))["type"] == "error"
         with pytest.raises(websockets.ConnectionClosed):
             await heard(socket)
-        assert socket.close_code == consumers.CLOSE_TOO_BIG
+        assert socket.close_code == push_sockets.CLOSE_TOO_BIG
 
 
 async def test_too_many_messages_close_the_connection(push):
     async with connected(f"{push}events/") as (socket, _):
-        for _ in range(consumers.MESSAGES_PER_WINDOW + 1):
+        for _ in range(push_sockets.MESSAGES_PER_WINDOW + 1):
             await socket.send('{"after": 0}')
         assert (await heard(socket))["type"] == "error"
         with pytest.raises(websockets.ConnectionClosed):
             await heard(socket)
-        assert socket.close_code == consumers.CLOSE_TOO_MANY
+        assert socket.close_code == push_sockets.CLOSE_TOO_MANY
 
 
 UNKNOWN = ["matches/abc/", "nothing/", "matches/1/2/", "events/%0a", "events/%00", "%ff%fe/", f"matches/{'9' * 5000}/"]
@@ -251,21 +230,8 @@ async def test_a_server_that_cannot_answer_a_handshake_closes_it():
     async def send(message):
         sent.append(message)
 
-    await consumers.not_found({"type": "websocket", "path": "/nothing", "headers": []}, receive, send)
+    await push_sockets.not_found({"type": "websocket", "path": "/nothing", "headers": []}, receive, send)
     assert sent == [{"type": "websocket.close"}]
-
-
-async def test_without_a_channel_layer_the_client_is_reported_to_come_back(django_db_setup, tmp_path):
-    port, nowhere = free_port(), f"redis://127.0.0.1:{free_port()}/0"
-    process = await asyncio.to_thread(start_push, port, tmp_path / "log", origin=ORIGIN, REDIS_URL=nowhere)
-    try:
-        async with websockets.connect(f"ws://127.0.0.1:{port}/ws/v1/events/", origin=ORIGIN) as socket:
-            assert (await heard(socket))["type"] == "error"
-            with pytest.raises(websockets.ConnectionClosed):
-                await heard(socket)
-            assert socket.close_code == consumers.CLOSE_TRY_LATER
-    finally:
-        await asyncio.to_thread(stop, process)
 
 
 async def test_the_relay_goes_on_after_a_fault_that_nobody_foresaw(monkeypatch):
@@ -279,13 +245,13 @@ async def test_the_relay_goes_on_after_a_fault_that_nobody_foresaw(monkeypatch):
         if len(logged) > 1:
             again.set()
 
-    def fail(ending):
+    def fail(loop, ending):
         raise RuntimeError("nobody foresaw this")
 
     monkeypatch.setattr(asgi, "RETRY_SECONDS", 0.05)
-    monkeypatch.setattr(asgi, "_relay_until_fault", fail)
+    monkeypatch.setattr(asgi, "_read_until_fault", fail)
     monkeypatch.setattr(asgi.logger, "exception", tell)
-    relay = asyncio.create_task(asgi.relay())
+    relay = asyncio.create_task(asgi.read_events())
     await asyncio.wait_for(again.wait(), PATIENCE)
     relay.cancel()
     with pytest.raises(asyncio.CancelledError):
