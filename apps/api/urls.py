@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from drf_spectacular.views import SpectacularAPIView
@@ -10,7 +10,7 @@ from rest_framework.routers import SimpleRouter
 
 from apps.api import pages
 from apps.api.intake import IngestViewSet
-from apps.api.push import EventSocket, not_found
+from apps.api.push import not_found
 from apps.api.rest import CompetitionViewSet, FeaturesView, MatchViewSet, TeamSearchViewSet, WhatIfViewSet
 
 router = SimpleRouter()
@@ -58,10 +58,10 @@ EVENT_STREAM: Final = "/api/v1/events/stream/"
 """Address of the Server-Sent Events, which the process `push` serves beside its websockets."""
 
 
-def websocket_urlpatterns(events: EventSocket) -> list[URLPattern]:
-    """Return the addresses of the websockets."""
+def websocket_urlpatterns(events: Any) -> list[URLPattern]:
+    """Return the addresses of the websockets, which the ASGI application `events` serves."""
     return [
         path("ws/v1/events/", events),
         path("ws/v1/matches/<int:match_id>/", events),
-        re_path("", not_found),  # type: ignore[arg-type]  # ASGI applications, as the router wants them
+        re_path("", not_found),  # type: ignore[arg-type]  # an ASGI application, as the router wants it
     ]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from functools import wraps
 
+import httpx
 import pytest
 import websockets
 from asgiref.sync import sync_to_async
@@ -15,13 +16,17 @@ from django.db import connection
 
 from apps.api.push import websockets as push_sockets
 from apps.matches import events
+from apps.matches.locks import Lock
 from apps.matches.models import Event
 from spai.stack.ports import free_port
+from tests.web.conftest import Builder
 from tests.web.processes import start_push, stop
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 ORIGIN = "http://127.0.0.1:8000"
+SHARE = 20
+"""Connections that the push process of these tests serves to one address."""
 PATIENCE = 300.0
 """Seconds after which a message that must come counts as lost."""
 
@@ -36,7 +41,7 @@ def push_log(tmp_path_factory):
 def push(django_db_setup, push_log):
     """A push process on the test database; its address."""
     port = free_port()
-    process = start_push(port, push_log, origin=ORIGIN)
+    process = start_push(port, push_log, origin=ORIGIN, SPAI_PUSH_CONNECTIONS_OF_ADDRESS=str(SHARE))
     yield f"ws://127.0.0.1:{port}/ws/v1/"
     stop(process)
 
@@ -72,6 +77,24 @@ def elsewhere(function):
             connection.close()
 
     return run
+
+
+@elsewhere
+def end_session_of_relay() -> None:
+    """End the database session that numbers the events, as the death of its process does."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted AND objid = %s"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+            [Lock.RELAY & 0xFFFF_FFFF],
+        )
+
+
+@elsewhere
+def made() -> tuple[int, str, str]:
+    """Make a match; return its id, the slug of a team and that of the competition."""
+    match = Builder(datetime.now(UTC)).match("Northgate", "Old Mill")
+    return match.pk, match.home_team.slug, match.season.competition.slug
 
 
 @elsewhere
@@ -133,6 +156,184 @@ async def test_what_was_missed_is_replayed_by_number(push):
         await socket.send('{"after": 0}')
         assert [(await heard(socket))["number"] for _ in range(2)] == [1, 3]
         assert await silent(socket)
+
+
+async def test_everything_that_is_kept_is_replayed_in_order_and_once_however_much_it_is(push):
+    await numbered(*((number, "match.changed", "1") for number in range(1, 1201)))
+    async with connected(f"{push}events/?after=0") as (socket, hello):
+        assert hello == {"type": "hello", "number": 1200}
+        for number in range(1, 1201):
+            assert (await heard(socket))["number"] == number
+        await write("match.changed", "9")
+        assert (await heard(socket))["number"] == 1201
+
+
+async def test_a_number_from_before_what_is_kept_gets_a_reset_and_then_all_that_is_kept(push):
+    await numbered((6, "match.changed", "1"), (7, "match.changed", "1"))
+    async with connected(f"{push}events/?after=3") as (socket, _):
+        assert await heard(socket) == {"type": "reset", "number": 5, "oldest": 6}
+        assert [(await heard(socket))["number"] for _ in range(2)] == [6, 7]
+        await socket.send('{"after": 1}')
+        assert await heard(socket) == {"type": "reset", "number": 5, "oldest": 6}
+        assert [(await heard(socket))["number"] for _ in range(2)] == [6, 7]
+    async with connected(f"{push}events/?after=5") as (socket, _):
+        assert (await heard(socket))["number"] == 6
+
+
+@pytest.mark.parametrize("way", ["address", "message"])
+async def test_a_number_from_the_future_is_refused_with_a_code(push, way):
+    await numbered((1, "match.changed", "1"))
+    async with websockets.connect(f"{push}events/{'?after=2' if way == 'address' else ''}", origin=ORIGIN) as socket:
+        if way == "message":
+            await heard(socket)
+            await socket.send('{"after": 2}')
+        answer = await heard(socket)
+        assert answer["type"] == "error"
+        assert "the newest is 1" in answer["detail"]
+        with pytest.raises(websockets.ConnectionClosed):
+            await heard(socket)
+        assert socket.close_code == push_sockets.CLOSE_FUTURE_NUMBER
+
+
+@pytest.mark.parametrize(
+    "query", ["topic=match.won", "nothing=1", "after=-1", "after=1e3", "match=%00", "team=%ff", "world="]
+)
+async def test_an_address_that_asks_for_what_there_is_not_is_refused_with_what_there_is(push, query):
+    async with websockets.connect(f"{push}events/?{query}", origin=ORIGIN) as socket:
+        answer = await heard(socket)
+        assert answer["type"] == "error"
+        assert answer["detail"].startswith(query.split("=")[0])
+        with pytest.raises(websockets.ConnectionClosed):
+            await heard(socket)
+        assert socket.close_code == push_sockets.CLOSE_BAD_REQUEST
+
+
+async def test_a_client_hears_of_what_it_subscribed_to_and_of_nothing_after_it_unsubscribed(push):
+    async with connected(f"{push}events/?match=7") as (socket, _):
+        await socket.send('{"subscribe": {"topic": "run.changed"}}')
+        assert (await heard(socket))["subscriptions"] == [{"match": ["7"]}, {"topic": ["run.changed"]}]
+        for topic, key in [("match.changed", "8"), ("match.changed", "7"), ("run.changed", "1")]:
+            await write(topic, key)
+        assert [(await heard(socket))["number"] for _ in range(2)] == [2, 3]
+        await socket.send('{"unsubscribe": {"match": [7]}}')
+        assert (await heard(socket))["subscriptions"] == [{"topic": ["run.changed"]}]
+        await write("match.changed", "7")
+        await write("run.changed", "2")
+        assert (await heard(socket))["number"] == 5
+        await socket.send('{"unsubscribe": {"match": [7]}}')
+        assert "no such subscription" in (await heard(socket))["detail"]
+        await socket.send('{"subscribe": {"topic": "match.won"}}')
+        assert "must be one of" in (await heard(socket))["detail"]
+        await socket.send(json.dumps({"subscribe": {"match": list(range(1, 101))}}))
+        assert "together" in (await heard(socket))["detail"]
+
+
+async def test_events_of_a_team_a_competition_and_a_world_are_found_when_they_are_replayed(push):
+    match_id, team, competition = await made()
+    await write("match.changed", str(match_id))
+    await write("promotion.made", "real")
+    for query in (f"team={team}", f"competition={competition}", "world=sandbox", f"match={match_id}"):
+        async with connected(f"{push}events/?after=0&{query}") as (socket, _):
+            event = await heard(socket)
+            assert (event["match"], event["competition"], event["world"]) == (match_id, competition, "sandbox")
+            assert team in event["teams"]
+            assert await silent(socket, 0.1)
+
+
+@asynccontextmanager
+async def streamed(push: str, query: str = "", **headers: str):
+    """A stream of Server-Sent Events; the answer, and its messages, each a mapping of its fields."""
+    address = f"{push.replace('ws', 'http', 1).removesuffix('ws/v1/')}api/v1/events/stream/{query}"
+    async with httpx.AsyncClient(timeout=PATIENCE) as client, client.stream("GET", address, headers=headers) as answer:
+        yield answer, messages_of(answer)
+
+
+async def messages_of(answer):
+    fields: dict[str, str] = {}
+    async for line in answer.aiter_lines():
+        if line:
+            name, _, value = line.partition(": ")
+            fields[name] = value
+        elif fields:
+            yield fields
+            fields = {}
+
+
+async def test_a_stream_has_the_events_that_a_websocket_gets_under_their_numbers(push):
+    await numbered((1, "match.changed", "1"), (2, "score.settled", "2"))
+    async with streamed(push, "?after=0") as (answer, messages):
+        assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
+        hello = await anext(messages)
+        assert (hello["retry"], hello["event"], hello["id"]) == ("2000", "hello", "0")
+        assert [(await anext(messages))["id"] for _ in range(2)] == ["1", "2"]
+        await write("run.changed", "1")
+        event = await anext(messages)
+    assert event["id"] == "3"
+    async with connected(f"{push}events/?after=2") as (socket, _):
+        assert json.loads(event["data"]) == await heard(socket)
+
+
+async def test_a_stream_goes_on_after_the_number_that_a_browser_names(push):
+    await numbered((1, "match.changed", "1"), (2, "match.changed", "2"), (3, "match.changed", "1"))
+    async with streamed(push, "?after=0&match=1", **{"Last-Event-ID": "1"}) as (_, messages):
+        await anext(messages)
+        assert (await anext(messages))["id"] == "3"
+
+
+async def test_a_stream_says_when_what_came_before_is_not_kept(push):
+    await numbered((6, "match.changed", "1"))
+    async with streamed(push, "?after=1") as (_, messages):
+        await anext(messages)
+        assert json.loads((await anext(messages))["data"]) == {"type": "reset", "number": 5, "oldest": 6}
+        assert (await anext(messages))["id"] == "6"
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "says"),
+    [("?after=5", 409, "the newest is 0"), ("?after=x", 400, "after: It must be"), ("?topic=x", 400, "must be one of")],
+)
+async def test_a_stream_that_cannot_be_is_refused_as_a_problem(push, query, status, says):
+    async with streamed(push, query) as (answer, _):
+        body = json.loads(await answer.aread())
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+    assert says in body["detail"]
+
+
+async def test_pages_of_this_site_alone_may_read_a_stream_from_another_origin(push):
+    for origin, allowed in ((ORIGIN, ORIGIN), ("https://evil.example", None)):
+        async with streamed(push, Origin=origin) as (answer, _):
+            assert answer.headers.get("access-control-allow-origin") == allowed
+            assert "origin" in answer.headers["vary"].lower()
+
+
+async def test_an_address_has_no_more_connections_than_its_share(push):
+    async with AsyncExitStack() as stack:
+        for _ in range(SHARE):
+            await stack.enter_async_context(connected(f"{push}events/"))
+        with pytest.raises(websockets.InvalidStatus) as refused:
+            await stack.enter_async_context(connected(f"{push}events/"))
+        assert refused.value.response.status_code == 429
+        async with streamed(push) as (answer, _):
+            assert answer.status_code == 429
+    async with connected(f"{push}events/") as (_, hello):
+        assert hello["type"] == "hello"
+
+
+async def test_two_push_processes_send_the_same_and_the_death_of_the_relay_loses_nothing(push, tmp_path):
+    port = free_port()
+    other = await asyncio.to_thread(start_push, port, tmp_path / "log", origin=ORIGIN)
+    try:
+        there = f"ws://127.0.0.1:{port}/ws/v1/events/"
+        async with connected(f"{push}events/") as (one, _), connected(there) as (two, _):
+            await write("run.changed", "1")
+            assert await heard(one) == await heard(two)
+            await end_session_of_relay()
+            for key in "23":
+                await write("run.changed", key)
+            for socket in (one, two):
+                assert [(await heard(socket))["key"] for _ in range(2)] == ["2", "3"]
+    finally:
+        await asyncio.to_thread(stop, other)
 
 
 @pytest.mark.parametrize(

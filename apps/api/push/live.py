@@ -50,7 +50,7 @@ class FeedRestartedError(Exception):
     """The numbers in the database began anew, as after the restore of a backup; clients must connect again."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class LiveEvent:
     """An event in memory: what filters look at, and the message as it is sent to everyone."""
 

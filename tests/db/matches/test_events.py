@@ -11,7 +11,8 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from apps.matches import events
-from apps.matches.models import Event
+from apps.matches.models import Event, Topic
+from tests.factories import MatchFactory
 
 
 @pytest.fixture
@@ -22,19 +23,32 @@ def now():
 @pytest.mark.django_db
 def test_events_are_numbered_without_gaps_in_the_order_of_their_rows(now):
     for key in "abc":
-        events.publish(topic="match.changed", key=key, now=now)
-    assert [(event.number, event.key) for event in events.number_events()] == [(1, "a"), (2, "b"), (3, "c")]
-    events.publish_many(topic="match.changed", events=[("d", {}), ("e", {"x": 1})], now=now)
-    assert [event.number for event in events.number_events(limit=1)] == [4]
-    assert [event.number for event in events.number_events()] == [5]
-    assert events.number_events() == []
+        events.publish(topic=Topic.RUN_CHANGED, key=key, now=now)
+    assert events.number_events() == 3
+    for key in "de":
+        events.publish(topic=Topic.RUN_CHANGED, key=key, now=now)
+    assert [events.number_events(limit=1) for _ in range(3)] == [1, 1, 0]
+    assert list(Event.objects.order_by("id").values_list("number", "key")) == [
+        (1, "a"), (2, "b"), (3, "c"), (4, "d"), (5, "e"),
+    ]  # fmt: skip
+
+
+@pytest.mark.django_db
+def test_an_event_of_a_match_carries_what_clients_filter_by(now):
+    match = MatchFactory(
+        season__competition__slug="premier-league", home_team__slug="arsenal", away_team__slug="chelsea"
+    )
+    events.publish_of_matches(topic=Topic.SCORE_SETTLED, events=[(match.pk, {"rps": 0.2})], now=now)
+    event = Event.objects.get()
+    assert (event.world, event.match_id, event.competition) == ("real", match.pk, "premier-league")
+    assert (event.home_team, event.away_team, event.key) == ("arsenal", "chelsea", str(match.pk))
 
 
 @pytest.mark.django_db
 def test_an_event_gets_its_number_once_and_nothing_else_of_it_changes(now):
-    events.publish(topic="match.changed", key="a", now=now)
+    events.publish(topic=Topic.RUN_CHANGED, key="a", now=now)
     events.number_events()
-    for change in ({"number": 7}, {"key": "b"}):
+    for change in ({"number": 7}, {"key": "b"}, {"world": "real"}, {"match_id": 7}):
         with pytest.raises((InternalError, IntegrityError), match="append-only"), transaction.atomic():
             Event.objects.update(**change)
     with pytest.raises((InternalError, IntegrityError), match="append-only"), transaction.atomic():
@@ -44,7 +58,7 @@ def test_an_event_gets_its_number_once_and_nothing_else_of_it_changes(now):
 @pytest.mark.django_db
 def test_an_event_of_a_transaction_that_fails_was_never_there(now):
     with transaction.atomic():
-        events.publish(topic="match.changed", key="a", now=now)
+        events.publish(topic=Topic.RUN_CHANGED, key="a", now=now)
         transaction.set_rollback(True)
     assert not Event.objects.exists()
 
