@@ -11,7 +11,7 @@ from rest_framework.routers import SimpleRouter
 from apps.api import pages
 from apps.api.intake import IngestViewSet
 from apps.api.push import not_found
-from apps.api.rest import CompetitionViewSet, FeaturesView, MatchViewSet, TeamSearchViewSet, WhatIfViewSet
+from apps.api.rest import CompetitionViewSet, EventsView, FeaturesView, MatchViewSet, TeamSearchViewSet, WhatIfViewSet
 
 router = SimpleRouter()
 router.register("matches", MatchViewSet, basename="match")
@@ -47,9 +47,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/teams/", TeamSearchViewSet.as_view({"get": "list"}), name="team-search"),
     path("api/v1/what-if/", WhatIfViewSet.as_view({"get": "retrieve"}), name="api-what-if"),
     path("api/v1/features/", FeaturesView.as_view(), name="features-api"),
+    path("api/v1/events/", EventsView.as_view(), name="api-events"),
     # Only here for the schema: the admin process serves these.
     *ingest_urlpatterns,
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/asyncapi.json", pages.asyncapi, name="asyncapi"),
     path("api/docs/", pages.swagger, name="docs"),
     path("api/redoc/", pages.redoc, name="redoc"),
 ]

@@ -1,6 +1,7 @@
 """The REST API: viewsets, serializers, filters, authentication by API keys, and errors as problem details."""
 
 from apps.api.rest.authentication import ApiKeyAuthentication, HasScope
+from apps.api.rest.events import EventsView
 from apps.api.rest.features import FeaturesView
 from apps.api.rest.forecasts import CompetitionViewSet, WhatIfViewSet
 from apps.api.rest.matches import MatchViewSet
@@ -13,6 +14,7 @@ __all__ = [
     "MEDIA_TYPE",
     "ApiKeyAuthentication",
     "CompetitionViewSet",
+    "EventsView",
     "FeaturesView",
     "HasScope",
     "MatchViewSet",
