@@ -2,16 +2,43 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any, Final
 
-from django.urls import URLPattern, URLResolver, include, path, re_path
+from django.urls import URLPattern, URLResolver, include, path, re_path, register_converter
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.routers import SimpleRouter
 
 from apps.api import pages
 from apps.api.intake import IngestViewSet
 from apps.api.push import not_found
-from apps.api.rest import CompetitionViewSet, EventsView, FeaturesView, MatchViewSet, TeamSearchViewSet, WhatIfViewSet
+from apps.api.rest import (
+    CompetitionViewSet,
+    EventsView,
+    FeaturesView,
+    InclusionProofViewSet,
+    LedgerViewSet,
+    MatchViewSet,
+    TeamSearchViewSet,
+    WhatIfViewSet,
+)
+
+
+class DayConverter:
+    """A day such as 2026-11-29 in an address."""
+
+    regex = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+
+    def to_python(self, value: str) -> date:
+        """Return the day; a ValueError makes the address unknown."""
+        return date.fromisoformat(value)
+
+    def to_url(self, value: date) -> str:
+        """Return the day as it is written."""
+        return value.isoformat()
+
+
+register_converter(DayConverter, "day")
 
 router = SimpleRouter()
 router.register("matches", MatchViewSet, basename="match")
@@ -30,6 +57,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("competitions/<slug:slug>/", pages.competition, name="competition"),
     path("teams/<slug:slug>/", pages.team, name="team"),
     path("track-record/", pages.track_record, name="track-record"),
+    path("ledger/", pages.ledger, name="ledger"),
+    path("ledger/feed/", pages.ledger_feed, name="ledger-feed"),
     path("models/", pages.models, name="models"),
     path("models/<str:world>/<int:number>/", pages.model_version, name="model-version"),
     path("features/", pages.features, name="features"),
@@ -47,6 +76,14 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/teams/", TeamSearchViewSet.as_view({"get": "list"}), name="team-search"),
     path("api/v1/what-if/", WhatIfViewSet.as_view({"get": "retrieve"}), name="api-what-if"),
     path("api/v1/features/", FeaturesView.as_view(), name="features-api"),
+    path("api/v1/ledger/", LedgerViewSet.as_view({"get": "list"}), name="api-ledger"),
+    path("api/v1/ledger/<day:day>/", LedgerViewSet.as_view({"get": "retrieve"}), name="api-ledger-day"),
+    path("api/v1/ledger/<day:day>/leaves/", LedgerViewSet.as_view({"get": "leaves"}), name="api-ledger-leaves"),
+    path(
+        "api/v1/predictions/<int:prediction_id>/proof/",
+        InclusionProofViewSet.as_view({"get": "retrieve"}),
+        name="prediction-proof",
+    ),
     path("api/v1/events/", EventsView.as_view(), name="api-events"),
     # Only here for the schema: the admin process serves these.
     *ingest_urlpatterns,

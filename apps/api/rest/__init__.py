@@ -4,6 +4,7 @@ from apps.api.rest.authentication import ApiKeyAuthentication, HasScope
 from apps.api.rest.events import EventsView
 from apps.api.rest.features import FeaturesView
 from apps.api.rest.forecasts import CompetitionViewSet, WhatIfViewSet
+from apps.api.rest.ledger import InclusionProofViewSet, LedgerViewSet
 from apps.api.rest.matches import MatchViewSet
 from apps.api.rest.parameters import QuerySerializer, WholeNumberField
 from apps.api.rest.problems import MEDIA_TYPE, Problem, exception_handler, is_api, problem, problem_response
@@ -17,6 +18,8 @@ __all__ = [
     "EventsView",
     "FeaturesView",
     "HasScope",
+    "InclusionProofViewSet",
+    "LedgerViewSet",
     "MatchViewSet",
     "Problem",
     "ProblemSerializer",

@@ -8,6 +8,7 @@ from apps.ml.selectors.forecasts import (
     season_forecast,
     track_record,
 )
+from apps.ml.selectors.ledger import InclusionProof, inclusion_proof, ledger_day, ledger_days, ledger_leaves
 from apps.ml.selectors.pipeline_runs import (
     UNFINISHED,
     history,
@@ -39,6 +40,7 @@ from apps.ml.selectors.registered_versions import (
 __all__ = [
     "UNFINISHED",
     "Catalogue",
+    "InclusionProof",
     "VersionStage",
     "aliases",
     "card_facts",
@@ -46,8 +48,12 @@ __all__ = [
     "champion",
     "comparisons",
     "history",
+    "inclusion_proof",
     "latest_predictions",
     "latest_run",
+    "ledger_day",
+    "ledger_days",
+    "ledger_leaves",
     "may_be_champion",
     "model_version",
     "model_versions",

@@ -18,12 +18,14 @@ from apps.ml.services.forecasts import (
     predict_due,
     settle_due,
 )
+from apps.ml.services.ledger import LedgerReport, close_due
 from apps.ml.services.runs import RunRefusedError, latest_midnight, queue_run, refuse_impossible, retrain_due, run_due
 from apps.ml.services.seasons import simulate_due
 from apps.ml.services.what_if import AHEAD, WhatIfRefusedError, hypothetical_match, next_saturday, what_if
 
 __all__ = [
     "AHEAD",
+    "LedgerReport",
     "LiveForecast",
     "NoForecastError",
     "NothingToCompareError",
@@ -32,6 +34,7 @@ __all__ = [
     "WhatIfRefusedError",
     "champion_before",
     "choose_served_world",
+    "close_due",
     "compare",
     "compare_due",
     "forecast",
