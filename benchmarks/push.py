@@ -282,10 +282,14 @@ def replay(events: int) -> list[Measure]:
         cursor.execute("SELECT coalesce(max(number), 0) FROM matches_event")
         newest = cursor.fetchone()[0]
         cursor.execute(
-            "INSERT INTO matches_event (number, topic, key, payload, created_at, world, match_id, competition,"
-            " home_team, away_team) SELECT %s + n, 'match.changed', n::text, '{}', now(),"
-            " CASE WHEN n %% 1000 = 0 THEN 'real' ELSE 'sandbox' END, n / 20, 'league-' || n %% 50, 'club-' || n %% 977, 'club-' || n %% 991"
-            " FROM generate_series(1, %s) AS n",
+            """
+            INSERT INTO matches_event
+                (number, topic, key, payload, created_at, world, match_id, competition, home_team, away_team)
+            SELECT %s + n, 'match.changed', n::text, '{}', now(),
+                CASE WHEN n %% 1000 = 0 THEN 'real' ELSE 'sandbox' END, n / 20,
+                'league-' || n %% 50, 'club-' || n %% 977, 'club-' || n %% 991
+            FROM generate_series(1, %s) AS n
+            """,
             [newest, events],
         )
         cursor.execute("ANALYZE matches_event")
