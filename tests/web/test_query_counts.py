@@ -37,6 +37,9 @@ PAGES = {
     "REST season forecast": "/api/v1/competitions/aldermark-crown-league/season-forecast/",
     "REST table": "/api/v1/competitions/aldermark-crown-league/table/",
     "REST team search": "/api/v1/teams/?q=crown",
+    "REST events": "/api/v1/events/?after=0",
+    "REST ledger": "/api/v1/ledger/",
+    "ledger": "/ledger/",
     "REST what if": "/api/v1/what-if/?home=crown-league-1&away=crown-league-2",
 }
 
