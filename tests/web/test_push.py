@@ -14,7 +14,7 @@ import websockets
 from asgiref.sync import sync_to_async
 from django.db import connection
 
-from apps.api.push import websockets as push_sockets
+from apps.api.push import consumers
 from apps.matches import events
 from apps.matches.locks import Lock
 from apps.matches.models import Event
@@ -192,7 +192,7 @@ async def test_a_number_from_the_future_is_refused_with_a_code(push, way):
         assert "the newest is 1" in answer["detail"]
         with pytest.raises(websockets.ConnectionClosed):
             await heard(socket)
-        assert socket.close_code == push_sockets.CLOSE_FUTURE_NUMBER
+        assert socket.close_code == consumers.CLOSE_FUTURE_NUMBER
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ async def test_an_address_that_asks_for_what_there_is_not_is_refused_with_what_t
         assert answer["detail"].startswith(query.split("=")[0])
         with pytest.raises(websockets.ConnectionClosed):
             await heard(socket)
-        assert socket.close_code == push_sockets.CLOSE_BAD_REQUEST
+        assert socket.close_code == consumers.CLOSE_BAD_REQUEST
 
 
 async def test_a_client_hears_of_what_it_subscribed_to_and_of_nothing_after_it_unsubscribed(push):
@@ -361,7 +361,7 @@ async def test_bytes_are_refused_and_the_connection_stays(push):
 
 async def test_brackets_without_end_are_refused_and_the_connection_stays(push):
     async with connected(f"{push}events/") as (socket, _):
-        await socket.send("[" * push_sockets.MESSAGE_BYTES)
+        await socket.send("[" * consumers.MESSAGE_BYTES)
         assert (await heard(socket))["type"] == "error"
         await socket.send(json.dumps({"after": 10**30}))
         assert (await heard(socket))["type"] == "error"
@@ -369,21 +369,21 @@ async def test_brackets_without_end_are_refused_and_the_connection_stays(push):
 
 async def test_a_message_that_is_too_big_closes_the_connection(push):
     async with connected(f"{push}events/") as (socket, _):
-        await socket.send(" " * (push_sockets.MESSAGE_BYTES + 1))
+        await socket.send(" " * (consumers.MESSAGE_BYTES + 1))
         assert (await heard(socket))["type"] == "error"
         with pytest.raises(websockets.ConnectionClosed):
             await heard(socket)
-        assert socket.close_code == push_sockets.CLOSE_TOO_BIG
+        assert socket.close_code == consumers.CLOSE_TOO_BIG
 
 
 async def test_too_many_messages_close_the_connection(push):
     async with connected(f"{push}events/") as (socket, _):
-        for _ in range(push_sockets.MESSAGES_PER_WINDOW + 1):
+        for _ in range(consumers.MESSAGES_PER_WINDOW + 1):
             await socket.send('{"after": 0}')
         assert (await heard(socket))["type"] == "error"
         with pytest.raises(websockets.ConnectionClosed):
             await heard(socket)
-        assert socket.close_code == push_sockets.CLOSE_TOO_MANY
+        assert socket.close_code == consumers.CLOSE_TOO_MANY
 
 
 UNKNOWN = ["matches/abc/", "nothing/", "matches/1/2/", "events/%0a", "events/%00", "%ff%fe/", f"matches/{'9' * 5000}/"]
@@ -431,7 +431,7 @@ async def test_a_server_that_cannot_answer_a_handshake_closes_it():
     async def send(message):
         sent.append(message)
 
-    await push_sockets.not_found({"type": "websocket", "path": "/nothing", "headers": []}, receive, send)
+    await consumers.not_found({"type": "websocket", "path": "/nothing", "headers": []}, receive, send)
     assert sent == [{"type": "websocket.close"}]
 
 

@@ -207,6 +207,11 @@ class Follower:
     def __exit__(self, *error: object) -> None:
         self._feed.leave(self)
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether there are events that this client has not been sent or passed over."""
+        return self.position < self._feed.newest
+
     def subscribe(self, subscription: Subscription) -> None:
         """Add a subscription.
 
@@ -253,7 +258,7 @@ class Follower:
                 self.position, self._target = self._target, None
             if self._generation != self._feed.generation:
                 raise FeedRestartedError("The numbers of the feed began anew. Fetch the state again and connect anew.")
-            if self.position < self._feed.newest:
+            if self.is_behind:
                 if events := await self._read():
                     return events
                 continue

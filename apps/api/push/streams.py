@@ -93,7 +93,8 @@ class EventStream:
                 # An id without data moves the number that a browser names when it connects again.
                 text = "".join(f"id: {event.number}\ndata: {event.text}\n\n" for event in events)
                 await _write(send, text or f": heartbeat\nid: {follower.position}\n\n")
-                await asyncio.sleep(0)
+                if follower.is_behind:
+                    await asyncio.sleep(0)
         except (FeedRestartedError, DatabaseError) as error:
             logger.warning("push ends a stream: %s", error)
         await send({"type": "http.response.body", "body": b""})

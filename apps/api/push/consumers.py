@@ -132,8 +132,9 @@ class _Connection:
                 await self._send({"type": "websocket.send", "text": event.text})
             if not events:
                 await self._tell(type="heartbeat", number=follower.position)
-            # A send that need not wait does not give way to other clients.
-            await asyncio.sleep(0)
+            if follower.is_behind:
+                # A send that need not wait does not give way to other clients.
+                await asyncio.sleep(0)
 
     async def _hear(self, follower: Follower) -> None:
         while (message := await self._receive())["type"] != "websocket.disconnect":
