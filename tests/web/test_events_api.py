@@ -13,6 +13,7 @@ from django.conf import settings
 from apps.matches import events, feed
 from apps.matches.ingest.changes import publish_matches
 from apps.matches.models import Event, Topic
+from apps.ml import services
 from tests.web.test_api import problem_of
 
 ADDRESS = "/api/v1/events/"
@@ -128,9 +129,19 @@ def test_the_document_has_every_topic_and_its_examples_are_valid(document):
             validator_of(document, name).validate(example["payload"])
 
 
-def test_the_document_describes_the_events_that_services_publish(client, document, build, champion):
-    match = build.match(kickoff_at=build.now + timedelta(hours=3))
-    publish_matches([match], now=build.now)
+def test_the_document_describes_the_events_that_services_publish(document, build, champion):
+    coming = build.match(kickoff_at=build.now + timedelta(hours=3))
+    played = build.match("Redfield", "Lakeside", kickoff_at=build.now - timedelta(days=2), goals=(2, 1))
+    build.prediction(played, champion, (0.5, 0.3, 0.2))
+    publish_matches([coming], now=build.now)
+    services.settle_due(now=build.now)
+    services.queue_run(world="sandbox", requested_by="system", reason="a test", now=build.now)
+    services.promote(version=build.version(2), user=None, reason="a test", now=build.now)
+    services.close_due(now=build.now + timedelta(days=1))
     events.number_events()
-    (event,) = Event.objects.all()
-    validator_of(document, "Event").validate({"type": "event"} | feed.message_of(event))
+    published = list(Event.objects.order_by("number"))
+    assert {event.topic for event in published} == {
+        Topic.MATCH_CHANGED, Topic.SCORE_SETTLED, Topic.RUN_CHANGED, Topic.PROMOTION_MADE, Topic.LEDGER_PUBLISHED,
+    }  # fmt: skip
+    for event in published:
+        validator_of(document, "Event").validate({"type": "event"} | feed.message_of(event))

@@ -14,6 +14,7 @@ import websockets
 from asgiref.sync import sync_to_async
 from django.db import connection
 
+from apps.api.pages.reference import push_document
 from apps.api.push import consumers
 from apps.matches import events
 from apps.matches.locks import Lock
@@ -21,6 +22,7 @@ from apps.matches.models import Event
 from spai.stack.ports import free_port
 from tests.web.conftest import Builder
 from tests.web.processes import start_push, stop
+from tests.web.test_events_api import validator_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -54,7 +56,11 @@ async def connected(address: str, origin: str | None = ORIGIN):
 
 
 async def heard(socket) -> dict:
-    return json.loads(await asyncio.wait_for(socket.recv(), PATIENCE))
+    """Return the next message, which is as the document describes it; payloads of events are made up here."""
+    message = json.loads(await asyncio.wait_for(socket.recv(), PATIENCE))
+    if message["type"] != "event":
+        validator_of(push_document(), message["type"].capitalize()).validate(message)
+    return message
 
 
 async def silent(socket, seconds: float = 0.5) -> bool:

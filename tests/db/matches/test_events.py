@@ -6,7 +6,8 @@ import logging
 
 import pytest
 from celery import current_app
-from django.db import IntegrityError, InternalError, transaction
+from django.db import IntegrityError, InternalError, connection, transaction
+from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
@@ -96,3 +97,32 @@ def test_every_wake_up_and_every_line_of_the_timetable_names_a_task():
     named |= {entry["task"] for entry in current_app.conf["beat_schedule"].values()}
     assert named <= set(current_app.tasks)
     assert len(named) > 5
+
+
+@pytest.mark.django_db
+def test_events_of_the_version_before_are_filled_in_with_what_clients_filter_by(now):
+    match = MatchFactory(season__competition__slug="serie-a", home_team__slug="roma", away_team__slug="lazio")
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        MigrationExecutor(connection).migrate([("matches", "0011_how_names_were_found")])
+        cursor.executemany(
+            "INSERT INTO matches_event (number, topic, key, payload, created_at) VALUES (%s, %s, %s, %s, now())",
+            [
+                (1, "score.settled", str(match.pk), "{}"),
+                (2, "match.changed", "999999", "{}"),
+                (3, "match.changed", "9" * 30, "{}"),
+                (4, "promotion.made", "sandbox", "{}"),
+                (5, "run.changed", "7", '{"world": "real"}'),
+            ],
+        )
+        MigrationExecutor(connection).migrate([("matches", "0012_events_by_filter")])
+    columns = ("match_id", "competition", "home_team", "away_team", "world")
+    assert list(Event.objects.order_by("number").values_list(*columns)) == [
+        (match.pk, "serie-a", "roma", "lazio", "real"),
+        (None, "", "", "", ""),
+        (None, "", "", "", ""),
+        (None, "", "", "", "sandbox"),
+        (None, "", "", "", "real"),
+    ]
+    with pytest.raises((InternalError, IntegrityError), match="append-only"), transaction.atomic():
+        Event.objects.update(world="real")
