@@ -14,6 +14,7 @@ from apps.matches import events, feed
 from apps.matches.ingest.changes import publish_matches
 from apps.matches.models import Event, Topic
 from apps.ml import services
+from apps.ml.services.execution import publish as publish_run
 from tests.web.test_api import problem_of
 
 ADDRESS = "/api/v1/events/"
@@ -135,7 +136,7 @@ def test_the_document_describes_the_events_that_services_publish(document, build
     build.prediction(played, champion, (0.5, 0.3, 0.2))
     publish_matches([coming], now=build.now)
     services.settle_due(now=build.now)
-    services.queue_run(world="sandbox", requested_by="system", reason="a test", now=build.now)
+    publish_run(build.run(status="succeeded"), build.now)
     services.promote(version=build.version(2), user=None, reason="a test", now=build.now)
     services.close_due(now=build.now + timedelta(days=1))
     events.number_events()
