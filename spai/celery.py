@@ -33,6 +33,7 @@ app.conf.task_routes = {
     "ml.predict_due": {"queue": "forecast"},
     "ml.simulate_due": {"queue": "forecast"},
     "ml.compare_due": {"queue": "forecast"},
+    "ml.close_ledger": {"queue": "forecast"},
 }
 
 SECOND: Final = 1.0
@@ -85,6 +86,7 @@ TIMETABLE: Final[dict[str, dict[str, Any]]] = {
     "forecast what is due": _every("ml.predict_due", MINUTE),
     "grade what is due": _every("ml.settle_due", MINUTE),
     "simulate the seasons that are due": _every("ml.simulate_due", 5 * MINUTE),
+    "close the ledger of days that ended": _every("ml.close_ledger", 10 * MINUTE),
     "start and resume pipeline runs": _every("ml.run_due", 30 * SECOND),
     "train a first champion": _every("ml.retrain_due", 5 * MINUTE),
     "compare candidates with the champion": _every("ml.compare_due", 10 * MINUTE),

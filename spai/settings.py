@@ -123,6 +123,9 @@ SPAI_PROXIES: int = env.int("SPAI_PROXIES", default=0)
 """Number of proxies in front of this process; so many addresses at the end of X-Forwarded-For are trusted."""
 if SPAI_PROXIES < 0:
     raise ImproperlyConfigured(f"SPAI_PROXIES is {SPAI_PROXIES}; it must be a number of proxies, or 0 for none")
+SPAI_PUSH_CONNECTIONS: int = env.int("SPAI_PUSH_CONNECTIONS", default=2000)
+SPAI_PUSH_CONNECTIONS_OF_ADDRESS: int = env.int("SPAI_PUSH_CONNECTIONS_OF_ADDRESS", default=200)
+"""Websockets and event streams that one push process serves at a time: in all, and to one address."""
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 # Wrong passwords for one account from one address; spai/logins.py adds limits for the address and for the account.
 AXES_FAILURE_LIMIT = 5
@@ -308,12 +311,6 @@ CACHES = {
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "spai",
         "OPTIONS": _redis_timeouts,
-    }
-}
-CHANNEL_LAYERS = {
-    "default": {
-        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        "CONFIG": {"hosts": [REDIS_URL], "prefix": "spai"},
     }
 }
 

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver, include, path, re_path
+from datetime import date
+from typing import Any, Final
+
+from django.urls import URLPattern, URLResolver, include, path, re_path, register_converter
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.routers import SimpleRouter
 
 from apps.api import pages
 from apps.api.intake import IngestViewSet
-from apps.api.push import EventConsumer, not_found
+from apps.api.push import not_found
 from apps.api.rest import (
     BatchView,
     BookmakerViewSet,
     CompetitionListViewSet,
     CompetitionViewSet,
+    EventsView,
     FeaturesView,
     FormatNegotiation,
+    InclusionProofViewSet,
+    LedgerViewSet,
     MatchViewSet,
     ModelViewSet,
     PredictionViewSet,
@@ -27,6 +33,23 @@ from apps.api.rest import (
     TeamViewSet,
     WhatIfViewSet,
 )
+
+
+class DayConverter:
+    """A day such as 2026-11-29 in an address."""
+
+    regex = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+
+    def to_python(self, value: str) -> date:
+        """Return the day; a ValueError makes the address unknown."""
+        return date.fromisoformat(value)
+
+    def to_url(self, value: date) -> str:
+        """Return the day as it is written."""
+        return value.isoformat()
+
+
+register_converter(DayConverter, "day")
 
 router = SimpleRouter()
 router.register("matches", MatchViewSet, basename="match")
@@ -45,6 +68,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("competitions/<slug:slug>/", pages.competition, name="competition"),
     path("teams/<slug:slug>/", pages.team, name="team"),
     path("track-record/", pages.track_record, name="track-record"),
+    path("ledger/", pages.ledger, name="ledger"),
+    path("ledger/feed/", pages.ledger_feed, name="ledger-feed"),
     path("models/", pages.models, name="models"),
     path("models/<str:world>/<int:number>/", pages.model_version, name="model-version"),
     path("features/", pages.features, name="features"),
@@ -78,15 +103,31 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/teams/<slug:slug>/", TeamViewSet.as_view({"get": "retrieve"}), name="api-team"),
     path("api/v1/what-if/", WhatIfViewSet.as_view({"get": "retrieve"}), name="api-what-if"),
     path("api/v1/features/", FeaturesView.as_view(), name="features-api"),
+    path("api/v1/ledger/", LedgerViewSet.as_view({"get": "list"}), name="api-ledger"),
+    path("api/v1/ledger/<day:day>/", LedgerViewSet.as_view({"get": "retrieve"}), name="api-ledger-day"),
+    path("api/v1/ledger/<day:day>/leaves/", LedgerViewSet.as_view({"get": "leaves"}), name="api-ledger-leaves"),
+    path(
+        "api/v1/predictions/<int:prediction_id>/proof/",
+        InclusionProofViewSet.as_view({"get": "retrieve"}),
+        name="prediction-proof",
+    ),
+    path("api/v1/events/", EventsView.as_view(), name="api-events"),
     # Only here for the schema: the admin process serves these.
     *ingest_urlpatterns,
     path("api/schema/", SpectacularAPIView.as_view(content_negotiation_class=FormatNegotiation), name="schema"),
+    path("api/asyncapi.json", pages.asyncapi, name="asyncapi"),
     path("api/docs/", pages.swagger, name="docs"),
     path("api/redoc/", pages.redoc, name="redoc"),
 ]
 
-websocket_urlpatterns: list[URLPattern] = [
-    path("ws/v1/events/", EventConsumer.as_asgi()),
-    path("ws/v1/matches/<int:match_id>/", EventConsumer.as_asgi()),
-    re_path("", not_found),  # type: ignore[arg-type]  # an ASGI application, as the router wants it
-]
+EVENT_STREAM: Final = "/api/v1/events/stream/"
+"""Address of the Server-Sent Events, which the process `push` serves beside its websockets."""
+
+
+def websocket_urlpatterns(events: Any) -> list[URLPattern]:
+    """Return the addresses of the websockets, which the ASGI application `events` serves."""
+    return [
+        path("ws/v1/events/", events),
+        path("ws/v1/matches/<int:match_id>/", events),
+        re_path("", not_found),  # type: ignore[arg-type]  # an ASGI application, as the router wants it
+    ]

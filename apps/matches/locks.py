@@ -34,6 +34,7 @@ class Lock(IntEnum):
     PREDICT = 0x5350_4149_0005
     SETTLE = 0x5350_4149_0006
     SEASONS = 0x5350_4149_0007
+    LEDGER = 0x5350_4149_0010
 
 
 @unique

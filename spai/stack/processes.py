@@ -239,8 +239,11 @@ def uvicorn_command(port: int) -> list[str]:
     """Return the command of the process of websockets, which listens on loopback."""
     return python(
         *f"uvicorn spai.asgi:application --host 127.0.0.1 --port {port} --lifespan on".split(),
-        *("--http", "spai.push_protocol:DeadlineProtocol", "--ws", "websockets-sansio", "--no-access-log"),
-        *("--timeout-graceful-shutdown", "3"),
+        *("--http", "spai.push_protocol:DeadlineProtocol", "--ws", "spai.push_protocol:DeadlineWebSocket"),
+        # Events are short, and a compressor for each client takes more memory and time than the client saves.
+        *("--ws-per-message-deflate", "false"),
+        # Without it uvicorn believes the header of any client on this machine; SPAI_PROXIES says whom to believe.
+        *("--no-proxy-headers", "--no-access-log", "--timeout-graceful-shutdown", "3"),
     )
 
 

@@ -153,6 +153,7 @@ def pages():
         yield f"/competitions/league-{league}/?season={NOW.year - 12}"
         yield from (f"/teams/club-{league}-7/", f"/models/?world={world}", f"/models/{world}/1/")
         yield from (f"/features/?world={world}", f"/what-if/?home=club-{league}-7")
+        yield from (f"/ledger/?world={world}", f"/api/v1/events/?world={world}", f"/api/v1/ledger/?world={world}")
         of = Match.objects.filter(competition=league)
         for status in ("finished", "postponed"):
             found = of.filter(status=status).order_by("-kickoff_at").first()

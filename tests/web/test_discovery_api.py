@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.urls import reverse
 
 from apps.api.rest.batch import BATCH_PATH
 from apps.api.rest.root import routes
+from apps.ml import services as ml_services
+from apps.ml.models import Prediction
 from tests.web.test_api import problem_of
 
 POST_ONLY = {"api/v1/ingest/", "api/v1/predictions/batch/"}
@@ -31,6 +34,8 @@ def address_of(build, champion, answers, db):
     season = build.season()
     matches = build.round(season, finished=2, coming=2, version=champion)
     build.season_end(season, champion, ["Crown League 1", "Crown League 2"])
+    prediction = Prediction.objects.earliest("published_at")
+    ml_services.close_due(now=prediction.published_at + timedelta(days=2))
 
     def address(route: str) -> str:
         values = {
@@ -42,6 +47,8 @@ def address_of(build, champion, answers, db):
             }.get(route.removeprefix("api/v1/").partition("/")[0], ""),
             "world": "sandbox",
             "version": champion.number,
+            "day": prediction.published_at.date(),
+            "prediction_id": prediction.pk,
         }
         path = re.sub(r"\(\?P<(\w+)>[^)]*\)|<(?:\w+:)?(\w+)>", lambda at: str(values[at[1] or at[2]]), route)
         return f"/{path}?{REQUIRED.get(route, '')}"
@@ -79,7 +86,7 @@ LISTS = [route for route in READ if "<" not in route and "(" not in route and ro
 
 @pytest.mark.parametrize("route", LISTS)
 def test_a_wrong_value_is_refused_by_the_name_of_its_parameter(client, address_of, route):
-    is_paged = "next" in client.get(address_of(route)).json()
+    is_paged = "previous" in client.get(address_of(route)).json()
     for parameter, value in (("page_size", "0"), ("cursor", "nonsense"), ("world", "mars"), ("ordering", "size")):
         body = problem_of(client.get(f"{address_of(route)}&{parameter}={value}"), 400)
         assert body["errors"][0]["parameter"] == parameter

@@ -51,6 +51,9 @@ PAGES = {
     "REST teams": "/api/v1/teams/",
     "REST team": "/api/v1/teams/crown-league-1/",
     "REST team search": "/api/v1/teams/?q=crown",
+    "REST events": "/api/v1/events/?after=0",
+    "REST ledger": "/api/v1/ledger/",
+    "ledger": "/ledger/",
     "REST what if": "/api/v1/what-if/?home=crown-league-1&away=crown-league-2",
 }
 

@@ -3,9 +3,11 @@
 from apps.api.authentication import ApiKeyAuthentication, HasScope, key_of, may_predict, may_read
 from apps.api.rest.batch import BATCH_PATH, BatchView, batch_body_limit
 from apps.api.rest.competitions import CompetitionListViewSet, SeasonForecastViewSet, SeasonViewSet
+from apps.api.rest.events import EventsView
 from apps.api.rest.features import FeaturesView
 from apps.api.rest.forecasts import CompetitionViewSet, WhatIfViewSet
 from apps.api.rest.formats import FormatNegotiation
+from apps.api.rest.ledger import InclusionProofViewSet, LedgerViewSet
 from apps.api.rest.matches import MatchViewSet
 from apps.api.rest.models import ModelViewSet
 from apps.api.rest.parameters import QuerySerializer, WholeNumberField
@@ -24,9 +26,12 @@ __all__ = [
     "BookmakerViewSet",
     "CompetitionListViewSet",
     "CompetitionViewSet",
+    "EventsView",
     "FeaturesView",
     "FormatNegotiation",
     "HasScope",
+    "InclusionProofViewSet",
+    "LedgerViewSet",
     "MatchViewSet",
     "ModelViewSet",
     "PredictionViewSet",

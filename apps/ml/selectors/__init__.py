@@ -12,6 +12,7 @@ from apps.ml.selectors.forecasts import (
     track_record,
     valid_scores,
 )
+from apps.ml.selectors.ledger import InclusionProof, inclusion_proof, ledger_day, ledger_days, ledger_leaves
 from apps.ml.selectors.pipeline_runs import (
     UNFINISHED,
     history,
@@ -47,6 +48,7 @@ from apps.ml.selectors.registered_versions import (
 __all__ = [
     "UNFINISHED",
     "Catalogue",
+    "InclusionProof",
     "Reign",
     "VersionStage",
     "aliases",
@@ -57,9 +59,13 @@ __all__ = [
     "first_promotion_at",
     "has_forecast",
     "history",
+    "inclusion_proof",
     "is_scored",
     "latest_predictions",
     "latest_run",
+    "ledger_day",
+    "ledger_days",
+    "ledger_leaves",
     "match_with_prediction",
     "may_be_champion",
     "model_version",

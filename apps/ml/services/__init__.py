@@ -24,6 +24,7 @@ from apps.ml.services.forecasts import (
     served_version,
     settle_due,
 )
+from apps.ml.services.ledger import LedgerReport, close_due
 from apps.ml.services.runs import RunRefusedError, latest_midnight, queue_run, refuse_impossible, retrain_due, run_due
 from apps.ml.services.seasons import simulate_due
 from apps.ml.services.what_if import (
@@ -41,6 +42,7 @@ __all__ = [
     "AHEAD",
     "FORECAST_WITHIN",
     "ForecastNumbers",
+    "LedgerReport",
     "LiveForecast",
     "Meeting",
     "NoForecastError",
@@ -53,6 +55,7 @@ __all__ = [
     "WhatIfRefusedError",
     "champion_before",
     "choose_served_world",
+    "close_due",
     "compare",
     "compare_due",
     "forecast",

@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 from apps.matches import events
 from apps.matches import selectors as match_selectors
 from apps.matches.locks import Lock, try_lock
-from apps.matches.models import Ingest, Match, Odds, World
+from apps.matches.models import Ingest, Match, Odds, Topic, World
 from apps.ml import metrics, selectors, serving
 from apps.ml.forecasting import scoring
 from apps.ml.models import ModelVersion, Prediction, Score
@@ -332,9 +332,9 @@ def _publish(served: serving.ServedModel, due: list[Prediction], *, now: datetim
         try:
             with transaction.atomic():
                 Prediction.objects.bulk_create(due, ignore_conflicts=True)
-                events.publish_many(
-                    topic="prediction.published",
-                    events=[(str(row.match_id), {"version": served.version_number}) for row in due],
+                events.publish_of_matches(
+                    topic=Topic.PREDICTION_PUBLISHED,
+                    events=[(row.match_id, {"version": served.version_number}) for row in due],
                     now=now,
                 )
         except IntegrityError as error:
@@ -408,8 +408,8 @@ def settle_due(*, now: datetime, limit: int = 2000) -> SettleReport:
         scores = _scores(matches, now=now)
         with transaction.atomic():
             Score.objects.bulk_create(scores, ignore_conflicts=True)
-            events.publish_many(
-                topic="score.settled", events=[(str(row.match_id), {"rps": row.rps}) for row in scores], now=now
+            events.publish_of_matches(
+                topic=Topic.SCORE_SETTLED, events=[(row.match_id, {"rps": row.rps}) for row in scores], now=now
             )
         for row in scores:
             metrics.SETTLED.labels(row.world).inc()
