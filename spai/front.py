@@ -8,7 +8,9 @@ from django.db import DatabaseError, connection
 from spai.buffering import BODY_LIMIT, BufferedApplication, Environ, unavailable
 from spai.wsgi import application as wsgi_application
 
-from apps.api.intake import body_limit as push_body_limit  # isort: skip  after the WSGI application, which sets Django up
+# After the WSGI application, which sets Django up.
+from apps.api.intake import body_limit as push_body_limit  # isort: skip
+from apps.api.rest import job_body_limit  # isort: skip
 
 
 def body_limit(environ: Environ) -> int:
@@ -20,12 +22,12 @@ def body_limit(environ: Environ) -> int:
         When the database, which has the API keys, does not answer.
     """
     try:
-        limit = push_body_limit(environ)
+        limits = (push_body_limit(environ), job_body_limit(environ))
     except DatabaseError as error:
         raise unavailable("database", "The database does not answer. Try again in a moment.") from error
     finally:
         connection.close()
-    return BODY_LIMIT if limit is None else limit
+    return next((limit for limit in limits if limit is not None), BODY_LIMIT)
 
 
 application = BufferedApplication(

@@ -1,6 +1,24 @@
-"""Services for pages and REST: forecasts with their details, what-if matches, and API keys."""
+"""Services for pages and REST: forecasts with their details, what-if matches, API keys, jobs and webhooks."""
 
 from apps.api.services.forecasts import forecast_details, forecast_shape, likely_score, model_shape, what_if_details
+from apps.api.services.idempotency import (
+    LONGEST_KEY,
+    VALID_KEY,
+    OtherRequestError,
+    delete_expired_responses,
+    keep_response,
+    kept_response,
+)
+from apps.api.services.jobs import (
+    SubmittedJob,
+    TooManyJobsError,
+    cancel_job,
+    expire_jobs,
+    result_of,
+    retry_job,
+    run_jobs,
+    submit_job,
+)
 from apps.api.services.keys import (
     KeyRefusedError,
     NewKey,
@@ -13,23 +31,55 @@ from apps.api.services.keys import (
     state_of,
     worlds_of,
 )
+from apps.api.services.webhooks import (
+    TOPICS,
+    TooManyWebhooksError,
+    change_webhook,
+    create_webhook,
+    delete_old_deliveries,
+    deliver_due,
+    ping,
+    replay,
+)
 from apps.api.services.what_if import find_team, what_if_match
 
 __all__ = [
+    "LONGEST_KEY",
+    "TOPICS",
+    "VALID_KEY",
     "KeyRefusedError",
     "NewKey",
+    "OtherRequestError",
     "SourceTakenError",
+    "SubmittedJob",
+    "TooManyJobsError",
+    "TooManyWebhooksError",
+    "cancel_job",
+    "change_webhook",
     "check_source",
     "create_key",
+    "create_webhook",
+    "delete_expired_responses",
+    "delete_old_deliveries",
+    "deliver_due",
+    "expire_jobs",
     "find_key",
     "find_team",
     "forecast_details",
     "forecast_shape",
+    "keep_response",
+    "kept_response",
     "likely_score",
     "model_shape",
+    "ping",
     "record_use",
+    "replay",
+    "result_of",
+    "retry_job",
     "revoke_key",
+    "run_jobs",
     "state_of",
+    "submit_job",
     "what_if_details",
     "what_if_match",
     "worlds_of",

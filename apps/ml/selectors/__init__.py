@@ -7,6 +7,7 @@ from apps.ml.selectors.forecasts import (
     prediction_history,
     season_forecast,
     track_record,
+    valid_scores,
 )
 from apps.ml.selectors.pipeline_runs import (
     UNFINISHED,
@@ -64,6 +65,7 @@ __all__ = [
     "stages",
     "to_compare",
     "track_record",
+    "valid_scores",
     "versions",
     "with_actual_status",
 ]

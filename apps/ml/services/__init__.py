@@ -19,7 +19,7 @@ from apps.ml.services.forecasts import (
     settle_due,
 )
 from apps.ml.services.runs import RunRefusedError, latest_midnight, queue_run, refuse_impossible, retrain_due, run_due
-from apps.ml.services.seasons import simulate_due
+from apps.ml.services.seasons import SeasonRefusedError, simulate_due, simulate_season
 from apps.ml.services.what_if import AHEAD, WhatIfRefusedError, hypothetical_match, next_saturday, what_if
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "NothingToCompareError",
     "PromotionRefusedError",
     "RunRefusedError",
+    "SeasonRefusedError",
     "WhatIfRefusedError",
     "champion_before",
     "choose_served_world",
@@ -49,6 +50,7 @@ __all__ = [
     "run_due",
     "settle_due",
     "simulate_due",
+    "simulate_season",
     "what_if",
     "why_not_champion",
     "why_not_compared",
