@@ -59,7 +59,7 @@ class Target:
     addresses: tuple[str, ...]
 
 
-def look_up(host: str) -> Sequence[str]:
+def addresses_of(host: str) -> Sequence[str]:
     """Return the network addresses of a name, by the resolver of this machine.
 
     Raises
@@ -71,7 +71,7 @@ def look_up(host: str) -> Sequence[str]:
     return tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
-def checked_target(url: str, *, allowed: Iterable[str] = (), look_up: LookUp = look_up) -> Target:
+def checked_target(url: str, *, allowed: Iterable[str] = (), look_up: LookUp = addresses_of) -> Target:
     """Return where an address leads, once it was checked.
 
     Parameters

@@ -6,11 +6,12 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from typing import Final
 
-from apps.matches.public_addresses import AddressRefusedError, Target, checked_target, connect
+from apps.matches.public_addresses import AddressRefusedError, LookUp, Target, addresses_of, checked_target, connect
 
 TIME_LIMIT: Final = 10.0
 """Seconds from the connection to the end of the response."""
@@ -59,10 +60,8 @@ class _Connection(HTTPConnection):
         """End whatever the connection waits for."""
         if self.sock is not None:
             # It may have been closed in this moment.
-            try:
+            with suppress(OSError):
                 self.sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                return
 
 
 def send(
@@ -73,6 +72,7 @@ def send(
     allowed: Iterable[str] = (),
     tls: ssl.SSLContext | None = None,
     time_limit: float = TIME_LIMIT,
+    look_up: LookUp = addresses_of,
 ) -> Outcome:
     """Send one request and return how it ended; a redirect is not followed, and counts as refused.
 
@@ -83,7 +83,7 @@ def send(
     body : bytes
         JSON.
     headers : mapping of str to str
-    allowed : iterable of str
+    allowed, look_up
         As for `checked_target`.
     tls : SSLContext, optional
         Trusts the certificate authorities of this machine by default.
@@ -91,7 +91,7 @@ def send(
         Seconds.
     """
     try:
-        target = checked_target(url, allowed=allowed)
+        target = checked_target(url, allowed=allowed, look_up=look_up)
     except AddressRefusedError as error:
         return Outcome(None, str(error))
     link = _Connection(target, tls or ssl.create_default_context())
@@ -103,8 +103,10 @@ def send(
         common = {"Host": target.authority, "Content-Type": "application/json", "User-Agent": USER_AGENT}
         link.request("POST", target.path, body=body, headers=common | dict(headers))
         response = link.getresponse()
-        response.read(RESPONSE_LIMIT)
         status = response.status
+        # The status decides; the rest is read so that the receiver can end its response.
+        with suppress(OSError, HTTPException):
+            response.read(RESPONSE_LIMIT)
     except (OSError, HTTPException, ValueError) as error:
         is_late = isinstance(error, TimeoutError) or not alarm.is_alive()
         reason = f"There was no complete answer within {time_limit:g} seconds." if is_late else _reason(error)
