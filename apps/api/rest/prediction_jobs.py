@@ -299,7 +299,7 @@ class PredictionJobViewSet(viewsets.ViewSet):
             raise Problem(410, "expired", "The result was deleted after its time. Submit the job again.")
         found = services.result_of(job)
         if found is None:
-            raise Problem(409, "no-result", f"The job has no result: it has {job.state}.")
+            raise Problem(409, "no-result", f"The job has no result: its state is {job.state}.")
         content, media_type = found
         return HttpResponse(content, content_type=media_type, headers=self.no_store)
 
