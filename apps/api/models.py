@@ -97,12 +97,12 @@ class Upload(models.Model):
 class PredictionJob(models.Model):
     """Forecasts that take longer than a request may. The row is the queue: a message only wakes a worker."""
 
-    class Kind(models.TextChoices):
+    class JobKind(models.TextChoices):
         WHAT_IF_SET = "what_if_set", "forecasts of many matches or pairings"
         SEASON_SIMULATION = "season_simulation", "a season with given results, simulated"
         GRADED_FORECASTS = "graded_forecasts", "the published forecasts of a period, with their scores"
 
-    class State(models.TextChoices):
+    class JobState(models.TextChoices):
         QUEUED = "queued", "Queued"
         RUNNING = "running", "Running"
         SUCCEEDED = "succeeded", "Succeeded"
@@ -112,9 +112,9 @@ class PredictionJob(models.Model):
 
     uuid = models.UUIDField(unique=True, default=uuid4, editable=False)
     api_key = models.ForeignKey(ApiKey, on_delete=models.CASCADE, related_name="+")
-    kind = models.CharField(max_length=20, choices=Kind)
+    kind = models.CharField(max_length=20, choices=JobKind)
     parameters = models.JSONField(help_text="As the client sent them, checked.")
-    state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
+    state = models.CharField(max_length=10, choices=JobState, default=JobState.QUEUED)
     done = models.PositiveIntegerField(default=0, help_text="Items that have been worked on.")
     total = models.PositiveIntegerField(default=0, help_text="Items of the job; 0 before they were counted.")
     attempts = models.PositiveSmallIntegerField(
@@ -142,7 +142,7 @@ class PredictionJob(models.Model):
     @property
     def is_over(self) -> bool:
         """Whether it has ended, in whatever way."""
-        return self.state not in (self.State.QUEUED, self.State.RUNNING)
+        return self.state not in (self.JobState.QUEUED, self.JobState.RUNNING)
 
 
 class PredictionJobResult(models.Model):
@@ -184,7 +184,7 @@ class Webhook(models.Model):
 class WebhookDelivery(models.Model):
     """One message to one webhook: sent until it is accepted, or given up."""
 
-    class State(models.TextChoices):
+    class DeliveryState(models.TextChoices):
         PENDING = "pending", "Pending"
         DELIVERED = "delivered", "Delivered"
         DEAD = "dead", "Dead"
@@ -192,7 +192,7 @@ class WebhookDelivery(models.Model):
     webhook = models.ForeignKey(Webhook, on_delete=models.CASCADE, related_name="deliveries")
     event_number = models.BigIntegerField(null=True, help_text="Of the push feed; empty for pings and jobs.")
     message = models.JSONField(help_text="The body that is sent: type, timestamp and data.")
-    state = models.CharField(max_length=9, choices=State, default=State.PENDING)
+    state = models.CharField(max_length=9, choices=DeliveryState, default=DeliveryState.PENDING)
     attempts = models.PositiveSmallIntegerField(default=0)
     next_attempt_at = models.DateTimeField(null=True)
     latest_status = models.PositiveSmallIntegerField(null=True, help_text="HTTP status; empty without an answer.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import date
 from typing import Any, Final
 
@@ -29,7 +30,7 @@ _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _PAIRING: Final = frozenset({"home", "away", "date", "competition", "neutral"})
 
 
-def _kind(value: PredictionJob.Kind) -> serializers.ChoiceField:
+def _kind(value: PredictionJob.JobKind) -> serializers.ChoiceField:
     return serializers.ChoiceField(choices=[value.value])
 
 
@@ -115,7 +116,7 @@ def _is_day(text: Any) -> bool:
 class WhatIfSetSerializer(BodySerializer):
     """Forecasts of many coming fixtures and pairings, as of the moment at which the job runs."""
 
-    kind = _kind(PredictionJob.Kind.WHAT_IF_SET)
+    kind = _kind(PredictionJob.JobKind.WHAT_IF_SET)
     world = _WorldField()
     date = serializers.DateField(required=False, help_text="Day of pairings without one; the next Saturday by default.")
     items = WhatIfItemsField(help_text=f"1 to {ITEMS_LIMIT:,}; each has a line of its own in the result.")
@@ -139,18 +140,18 @@ class LockedResultSerializer(BodySerializer):
 class SeasonSimulationSerializer(BodySerializer):
     """10,000 simulated seasons in which some of the matches that are left end as given."""
 
-    kind = _kind(PredictionJob.Kind.SEASON_SIMULATION)
+    kind = _kind(PredictionJob.JobKind.SEASON_SIMULATION)
     competition = serializers.CharField(max_length=LONGEST_SLUG, help_text="Slug of a league.")
     season = serializers.CharField(
         required=False, max_length=LONGEST_SLUG, help_text="Such as 2026-27; the newest by default."
     )
-    locked = LockedResultSerializer(many=True, required=False, max_length=LOCKED_LIMIT)
+    locked = serializers.ListField(child=LockedResultSerializer(), required=False, max_length=LOCKED_LIMIT)
 
 
 class GradedForecastsSerializer(BodySerializer):
     """The forecasts that were published before the matches of a period, each with its result and scores."""
 
-    kind = _kind(PredictionJob.Kind.GRADED_FORECASTS)
+    kind = _kind(PredictionJob.JobKind.GRADED_FORECASTS)
     world = _WorldField()
     since = serializers.DateTimeField(help_text="Matches that kicked off at this moment or later.")
     until = serializers.DateTimeField(help_text="Matches that kicked off before this moment.")
@@ -162,7 +163,7 @@ class GradedForecastsSerializer(BodySerializer):
         return attrs
 
 
-REQUESTS: Final[dict[str, type[BodySerializer]]] = {
+REQUESTS: Final[Mapping[str, type[BodySerializer]]] = {
     "what_if_set": WhatIfSetSerializer,
     "season_simulation": SeasonSimulationSerializer,
     "graded_forecasts": GradedForecastsSerializer,

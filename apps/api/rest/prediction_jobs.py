@@ -128,7 +128,7 @@ class PredictionJobSerializer(serializers.ModelSerializer[PredictionJob]):
 
         return {
             "self": address("prediction-job"),
-            "result": address("prediction-job-result") if job.state == PredictionJob.State.SUCCEEDED else None,
+            "result": address("prediction-job-result") if job.state == PredictionJob.JobState.SUCCEEDED else None,
             "cancel": None if job.is_over else address("prediction-job-cancel"),
         }
 
@@ -144,14 +144,14 @@ class JobPageQuery(QuerySerializer):
     """Which jobs."""
 
     state = serializers.ChoiceField(
-        choices=PredictionJob.State.choices,
+        choices=PredictionJob.JobState.choices,
         required=False,
-        error_messages={"invalid_choice": f"It must be one of {', '.join(PredictionJob.State.values)}."},
+        error_messages={"invalid_choice": f"It must be one of {', '.join(PredictionJob.JobState.values)}."},
     )
     kind = serializers.ChoiceField(
-        choices=PredictionJob.Kind.choices,
+        choices=PredictionJob.JobKind.choices,
         required=False,
-        error_messages={"invalid_choice": f"It must be one of {', '.join(PredictionJob.Kind.values)}."},
+        error_messages={"invalid_choice": f"It must be one of {', '.join(PredictionJob.JobKind.values)}."},
     )
     cursor = serializers.UUIDField(
         required=False, help_text="From `next` of a page.", error_messages={"invalid": "It must come from `next`."}
@@ -190,7 +190,7 @@ class PredictionJobViewSet(viewsets.ViewSet):
         summary="Submit a prediction job",
         description=_HOW,
         request=PolymorphicProxySerializer(
-            component_name="PredictionJobRequest", serializers=REQUESTS, resource_type_field_name="kind"
+            component_name="PredictionJobRequest", serializers={**REQUESTS}, resource_type_field_name="kind"
         ),
         parameters=[
             OpenApiParameter(
@@ -295,7 +295,7 @@ class PredictionJobViewSet(viewsets.ViewSet):
         job = self._job(request, job_id)
         if not job.is_over:
             raise Problem(409, "unfinished", "The job is unfinished; ask again in a moment.", wait=RETRY_AFTER)
-        if job.state == PredictionJob.State.EXPIRED:
+        if job.state == PredictionJob.JobState.EXPIRED:
             raise Problem(410, "expired", "The result was deleted after its time. Submit the job again.")
         found = services.result_of(job)
         if found is None:

@@ -147,9 +147,9 @@ class DeliveryPageQuery(QuerySerializer):
     """Which messages."""
 
     state = serializers.ChoiceField(
-        choices=WebhookDelivery.State.choices,
+        choices=WebhookDelivery.DeliveryState.choices,
         required=False,
-        error_messages={"invalid_choice": f"It must be one of {', '.join(WebhookDelivery.State.values)}."},
+        error_messages={"invalid_choice": f"It must be one of {', '.join(WebhookDelivery.DeliveryState.values)}."},
     )
     cursor = WholeNumberField(
         required=False,

@@ -31,7 +31,7 @@ from apps.matches.locks import LockClass, try_lock_of
 
 logger = logging.getLogger(__name__)
 
-State = PredictionJob.State
+State = PredictionJob.JobState
 
 UNFINISHED: Final = (State.QUEUED, State.RUNNING)
 
@@ -109,7 +109,7 @@ def submit_job(
     """
     content = orjson.dumps([kind, parameters], option=orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z)
     request_sha256 = hashlib.sha256(b"prediction-job" + content).hexdigest()
-    kept = {"api_key": api_key, "key": idempotency_key, "request_sha256": request_sha256, "now": now}
+    kept: dict[str, Any] = {"api_key": api_key, "key": idempotency_key, "request_sha256": request_sha256, "now": now}
 
     @transaction.atomic
     def submit() -> SubmittedJob:
@@ -300,7 +300,7 @@ def _report(job: PredictionJob, done: int, total: int) -> None:
 @transaction.atomic
 def _finish(
     job: PredictionJob,
-    state: PredictionJob.State,
+    state: PredictionJob.JobState,
     *,
     now: datetime,
     error: dict[str, str] | None = None,
@@ -320,7 +320,9 @@ def _tell_taken_over(job: PredictionJob) -> None:
     logger.warning("%s was taken up by another worker; this attempt changes nothing", job)
 
 
-def _end(job: PredictionJob, state: PredictionJob.State, *, now: datetime, error: dict[str, str] | None = None) -> None:
+def _end(
+    job: PredictionJob, state: PredictionJob.JobState, *, now: datetime, error: dict[str, str] | None = None
+) -> None:
     """Write the end of a job, and announce it to the webhooks of its key."""
     job.state, job.error, job.finished_at, job.expires_at = state, error, now, now + RESULTS_KEPT
     job.save(update_fields=["state", "error", "finished_at", "expires_at", "done", "total"])

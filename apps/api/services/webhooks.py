@@ -32,7 +32,7 @@ from apps.matches.public_addresses import checked_target
 
 logger = logging.getLogger(__name__)
 
-State = WebhookDelivery.State
+State = WebhookDelivery.DeliveryState
 
 JOB_FINISHED: Final = "prediction_job.finished"
 PING: Final = "ping"

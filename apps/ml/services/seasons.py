@@ -214,13 +214,13 @@ def _locked(
     if not calendar.fixtures and not calendar.undated:
         raise SeasonRefusedError("No match of this season is left to be played.")
     given = dict(locked)
-    left: dict[str, list[Match]] = {}
-    for name in ("fixtures", "undated"):
-        matches: list[Match] = getattr(calendar, name)
-        left[name] = [match for match in matches if given.pop((match.home_team_id, match.away_team_id), None) is None]
+    fixtures, undated = (
+        [match for match in matches if given.pop((match.home_team_id, match.away_team_id), None) is None]
+        for matches in (calendar.fixtures, calendar.undated)
+    )
     if given:
         raise SeasonRefusedError(f"{len(given)} given results are of no match that is left in this season.")
-    return replace(calendar, **left), list(locked.items())
+    return replace(calendar, fixtures=fixtures, undated=undated), list(locked.items())
 
 
 def _calendar(season: Season) -> Calendar:

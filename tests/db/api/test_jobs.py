@@ -18,7 +18,7 @@ from apps.api.services.job_kinds import NDJSON, JobRefusedError, JobWork
 from apps.matches.locks import LockClass
 from tests.database import locked_elsewhere
 
-State = PredictionJob.State
+State = PredictionJob.JobState
 
 
 def new_key(source: str = "feed") -> ApiKey:

@@ -22,7 +22,7 @@ from apps.matches.public_addresses import AddressRefusedError
 from tests.factories import MatchFactory
 from tests.misbehaviour import Server, Site, started
 
-State = WebhookDelivery.State
+State = WebhookDelivery.DeliveryState
 
 
 class Receiver(Site):
