@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from apps.api.services import job_kinds
+from benchmarks.jobs import SECONDS
 
 PIECES = 5
-SECONDS = 0.5
 
 
 def half_second(parameters: dict[str, Any], now: datetime) -> job_kinds.JobWork:

@@ -66,7 +66,7 @@ FAILING_LIMIT: Final = timedelta(days=3)
 EVENTS_AT_ONCE: Final = 500
 AT_ONCE: Final = 16
 """Requests under way at the same time, to different webhooks."""
-OF_ONE: Final = 4
+OF_ONE: Final = 8
 """Messages to one webhook in one round."""
 
 SLICE: Final = timedelta(seconds=20)
