@@ -133,7 +133,7 @@ class PredictionJob(models.Model):
             models.Index(fields=["id"], condition=Q(state__in=["queued", "running"]), name="predictionjob_unfinished"),
             models.Index(fields=["api_key", "-id"], name="predictionjob_of_key"),
             models.Index(fields=["api_key", "-started_at"], name="predictionjob_started"),
-            models.Index(fields=["expires_at"], condition=~Q(state="expired"), name="predictionjob_expires"),
+            models.Index(fields=["expires_at"], name="predictionjob_expires"),
         ]
 
     def __str__(self) -> str:

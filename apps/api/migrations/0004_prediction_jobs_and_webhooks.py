@@ -189,7 +189,6 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="predictionjob",
             index=models.Index(
-                condition=models.Q(("state", "expired"), _negated=True),
                 fields=["expires_at"],
                 name="predictionjob_expires",
             ),

@@ -51,7 +51,7 @@ RESULTS_KEPT: Final = timedelta(days=7)
 """After the end of a job."""
 
 JOBS_KEPT: Final = timedelta(days=30)
-"""After its result was deleted."""
+"""After the result was, or would have been, deleted."""
 
 SLICE: Final = 20.0
 """Seconds after which a worker lets its other tasks have a turn before it takes up another job."""
@@ -178,12 +178,12 @@ def run_jobs(*, clock: Callable[[], datetime], is_stopping: Callable[[], bool] =
 
 
 def expire_jobs(*, now: datetime) -> int:
-    """Delete results that are kept no longer, and the jobs themselves some time later; return how many expired."""
-    due = PredictionJob.objects.filter(expires_at__lte=now).exclude(state=State.EXPIRED)
+    """Delete results that are kept no longer, and ended jobs some time later; return how many results there were."""
+    due = PredictionJob.objects.filter(expires_at__lte=now, state=State.SUCCEEDED)
     with transaction.atomic():
         PredictionJobResult.objects.filter(job__in=due).delete()
         expired = due.update(state=State.EXPIRED, parameters={})
-    PredictionJob.objects.filter(state=State.EXPIRED, expires_at__lte=now - JOBS_KEPT).delete()
+    PredictionJob.objects.filter(expires_at__lte=now - JOBS_KEPT).delete()
     return expired
 
 

@@ -299,20 +299,19 @@ def _attempt(delivery: WebhookDelivery) -> Outcome:
 @transaction.atomic
 def _note(delivery: WebhookDelivery, outcome: Outcome, *, now: datetime) -> None:
     """Write how an attempt ended, and when the next one is due."""
-    webhook = delivery.webhook
-    delivery.attempts += 1
-    delivery.latest_status, delivery.latest_error = outcome.status, outcome.error
-    if outcome.is_accepted:
-        delivery.state, delivery.finished_at, delivery.next_attempt_at = State.DELIVERED, now, None
-        Webhook.objects.filter(pk=webhook.pk, failing_since__isnull=False).update(failing_since=None)
-    elif delivery.attempts > len(WAITS):
-        delivery.state, delivery.finished_at, delivery.next_attempt_at = State.DEAD, now, None
+    webhook, attempts = delivery.webhook, delivery.attempts + 1
+    fields: dict[str, Any]
+    if outcome.is_accepted or attempts > len(WAITS):
+        ended = State.DELIVERED if outcome.is_accepted else State.DEAD
+        fields = {"state": ended, "finished_at": now, "next_attempt_at": None}
     else:
-        delivery.next_attempt_at = now + WAITS[delivery.attempts - 1] * (1.0 + random.random() * JITTER)
-    delivery.save(
-        update_fields=["attempts", "latest_status", "latest_error", "state", "finished_at", "next_attempt_at"]
+        fields = {"next_attempt_at": now + WAITS[attempts - 1] * (1.0 + random.random() * JITTER)}
+    # The webhook may have been deleted meanwhile, with its messages.
+    WebhookDelivery.objects.filter(pk=delivery.pk).update(
+        attempts=attempts, latest_status=outcome.status, latest_error=outcome.error, **fields
     )
     if outcome.is_accepted:
+        Webhook.objects.filter(pk=webhook.pk, failing_since__isnull=False).update(failing_since=None)
         return
     Webhook.objects.filter(pk=webhook.pk, failing_since__isnull=True).update(failing_since=now)
     if outcome.is_gone:

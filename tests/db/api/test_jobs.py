@@ -266,6 +266,16 @@ def test_a_result_expires_and_the_job_goes_later(key, work):
     assert not PredictionJob.objects.exists()
 
 
+def test_a_job_that_failed_stays_failed_until_it_goes(key, work):
+    job = submit(key)
+    services.cancel_job(job=job, now=timezone.now())
+    assert services.expire_jobs(now=timezone.now() + timedelta(days=8)) == 0
+    job.refresh_from_db()
+    assert job.state == State.CANCELLED
+    services.expire_jobs(now=timezone.now() + timedelta(days=38))
+    assert not PredictionJob.objects.exists()
+
+
 def test_the_end_of_a_job_is_announced_once_to_the_webhooks_of_its_key(key, work, settings):
     settings.SPAI_WEBHOOK_HOSTS = ["127.0.0.1"]
     for owner in (key, new_key("other")):

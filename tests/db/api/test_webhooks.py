@@ -243,6 +243,18 @@ def test_a_receiver_that_fails_does_not_hold_up_another(key, receiver):
     assert "ConnectionRefused" in broken.deliveries.get().latest_error
 
 
+def test_a_webhook_that_is_deleted_during_an_attempt_does_not_hold_up_another(key, receiver):
+    deleted, sound = create(key, receiver.url), create(key, receiver.url)
+    publish(1)
+    for hook in (deleted, sound):
+        webhooks._made_from_events(hook.pk, timezone.now())
+    claimed = webhooks._claimed(timezone.now())
+    deleted.delete()
+    for delivery in claimed:
+        webhooks._note(delivery, webhooks._attempt(delivery), now=timezone.now())
+    assert [(row.webhook, row.state) for row in WebhookDelivery.objects.all()] == [(sound, State.DELIVERED)]
+
+
 def test_old_messages_are_deleted_and_those_that_wait_are_kept(hook):
     publish(1)
     deliver()
