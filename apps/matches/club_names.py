@@ -101,7 +101,6 @@ def bare(name: str) -> BareName:
     return BareName(words, others, years) if words else BareName(frozenset(written), frozenset(), frozenset())
 
 
-@lru_cache(maxsize=65_536)
 def is_form_alone(name: str) -> bool:
     """Whether a name is nothing but legal forms and years, such as ``AFC`` or ``1910``, which no club is known by."""
     words = _words(name)

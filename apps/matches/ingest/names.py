@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from django.utils.text import slugify
 
@@ -29,6 +30,15 @@ class WorldConflictError(Exception):
     """An input holds simulated and real competitions, or calls one of the other world by its name."""
 
 
+class ReportedTeam(NamedTuple):
+    """What a record says of one of its teams: its region, name and id are as the source gives them, or empty."""
+
+    competition: CompetitionKey
+    region: str
+    name: str
+    source_id: str
+
+
 class Names:
     """The rows behind names, for the length of one ingest; what is missing is created.
 
@@ -51,7 +61,7 @@ class Names:
         self._proven: dict[tuple[str, str], Team] = {}
         self._alias_by_name: dict[tuple[str, str], TeamAlias] = {}
         self._alias_by_id: dict[str, TeamAlias] = {}
-        self._found: dict[tuple[str, str, str], int] = {}
+        self._found: dict[ReportedTeam, int] = {}
         self._slugs: set[str] | None = None
         self._known_regions: set[str] = set()
         self._admitted: dict[CompetitionKey, int] = {}
@@ -78,21 +88,9 @@ class Names:
         items = list(items)
         self._prove([record for _, record in items])
         for position, record in items:
-            key = record.competition
-            competition_id, is_simulated = self._admit(key), key.is_simulated
+            competition_id = self._admit(record.competition)
             try:
-                home_id = self.team(
-                    self._region_of(key, record.home_region, record.home_team),
-                    record.home_team,
-                    record.home_team_id,
-                    is_simulated=is_simulated,
-                )
-                away_id = self.team(
-                    self._region_of(key, record.away_region, record.away_team),
-                    record.away_team,
-                    record.away_team_id,
-                    is_simulated=is_simulated,
-                )
+                home_id, away_id = (self._team(team) for team in reported_teams(record))
             except NameConflictError as error:
                 rejected.append(Rejected(position, record, str(error)))
                 continue
@@ -116,12 +114,13 @@ class Names:
         found = self._admitted[key] = self.competition(key).pk
         return found
 
-    def _region_of(self, key: CompetitionKey, given: str, name: str) -> str:
-        """Return the region that the teams of a name belong to, whose record names `given` beside the competition's.
+    def _region_of(self, team: ReportedTeam) -> str:
+        """Return the region that a team belongs to, whose record may name another one than the competition's.
 
         A league is one of its own region's clubs, wherever their grounds are. In cups, a club that plays in the league
         of a neighbouring region is found there; every other one belongs to the region given.
         """
+        key, given, name, _ = team
         if not given or given == key.region or (key.level and key.region not in INTERNATIONAL):
             return key.region
         choice = (key.region, given, name)
@@ -153,28 +152,23 @@ class Names:
     def _prove(self, records: Sequence[MatchRecord]) -> None:
         """Find the clubs that new names of a batch mean by their results (`known_clubs.find_proven`)."""
         unknown: dict[tuple[str, str], list[known_clubs.Candidate]] = {}
-        for record in records:
-            key = record.competition
-            if key.is_simulated:
+        for team in {team: None for record in records for team in reported_teams(record)}:
+            if team.competition.is_simulated or team in self._found or team.source_id in self._alias_by_id:
                 continue
-            for given, name, source_id in sides(record):
-                region = self._region_of(key, given, name)
-                if (region, name, source_id) in self._found or (region, name) in unknown:
-                    continue
-                if source_id not in self._alias_by_id and self._club(region, name) is None:
-                    unknown[region, name] = known_clubs.candidates(name, self._teams[region], self.aliases(region))
+            region, name = where = self._region_of(team), team.name
+            if where not in unknown and self._club(region, name) is None:
+                unknown[where] = known_clubs.candidates(name, self._teams[region], self.aliases(region))
         unknown = {where: found for where, found in unknown.items() if found}
         if not unknown:
             return
         played: dict[tuple[str, str], dict[int, list[Played]]] = defaultdict(lambda: defaultdict(list))
         for record in records:
-            key = record.competition
-            season_id = self._seasons.get((self._admit(key), record.season))
+            season_id = self._seasons.get((self._admit(record.competition), record.season))
             if season_id is None or record.status != MatchStatus.FINISHED:
                 continue
             assert record.home_goals is not None
             assert record.away_goals is not None
-            home, away = ((self._region_of(key, given, name), name) for given, name, _ in sides(record))
+            home, away = ((self._region_of(team), team.name) for team in reported_teams(record))
             goals = record.home_goals, record.away_goals
             day = record.kickoff_at.toordinal()
             if home in unknown:
@@ -239,7 +233,7 @@ class Names:
             self._regions[name] = found
         return found
 
-    def team(self, region: str, name: str, source_team_id: str, *, is_simulated: bool) -> int:
+    def _team(self, team: ReportedTeam) -> int:
         """Return the id of a team.
 
         Raises
@@ -247,11 +241,11 @@ class Names:
         NameConflictError
             When the source gives one name to two of its own ids.
         """
-        key = (region, name, source_team_id)
-        found = self._found.get(key)
+        found = self._found.get(team)
         if found is None:
-            found = self._find_team(region, name, source_team_id, is_simulated=is_simulated)
-            self._found[key] = found
+            found = self._found[team] = self._find_team(
+                self._region_of(team), team.name, team.source_id, is_simulated=team.competition.is_simulated
+            )
         return found
 
     def _find_team(self, region: str, name: str, source_team_id: str, *, is_simulated: bool) -> int:
@@ -349,11 +343,11 @@ class Names:
                 self._named_elsewhere[region, alias.name] = alias.team
 
 
-def sides(record: MatchRecord) -> tuple[tuple[str, str, str], tuple[str, str, str]]:
-    """Return what a record tells of its home and away team: region, name and the source's id."""
+def reported_teams(record: MatchRecord) -> tuple[ReportedTeam, ReportedTeam]:
+    """Return what a record says of its home and away team."""
     return (
-        (record.home_region, record.home_team, record.home_team_id),
-        (record.away_region, record.away_team, record.away_team_id),
+        ReportedTeam(record.competition, record.home_region, record.home_team, record.home_team_id),
+        ReportedTeam(record.competition, record.away_region, record.away_team, record.away_team_id),
     )
 
 

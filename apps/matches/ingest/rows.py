@@ -158,10 +158,11 @@ def merge(row: MatchRow, record: MatchRecord, *, stage_id: int | None, source: s
         if owns and goals_differ and record.home_goals is not None:
             row.home_goals, row.away_goals = record.home_goals, record.away_goals
             drop_impossible(row)
-        for name in GOALS:
-            goals = getattr(record, name)
-            if goals is not None and (owns or getattr(row, name) is None):
-                setattr(row, name, goals)
+        if _goals(record) != _goals(row):
+            for name in GOALS:
+                goals = getattr(record, name)
+                if goals is not None and (owns or getattr(row, name) is None):
+                    setattr(row, name, goals)
         if record.finished_at is not None and (owns or row.finished_at is None):
             row.finished_at = record.finished_at
     if row.status not in PLAYED:
@@ -230,6 +231,9 @@ def _merge_kickoff(row: MatchRow, record: MatchRecord, *, source: str, now: date
     erase the minute of its day, and a fixture list does not move a match that has a result.
     """
     owner = row.kickoff_source or row.result_source
+    stated = record.kickoff_at, record.kickoff_precision
+    if source == owner and stated == (row.kickoff_at, row.kickoff_precision):
+        return
     days = abs(record.kickoff_at.toordinal() - row.kickoff_at.toordinal())
     is_minute, was_minute = (each.kickoff_precision == KickoffPrecision.MINUTE for each in (record, row))
     if days == 0 and is_minute < was_minute:
@@ -240,7 +244,6 @@ def _merge_kickoff(row: MatchRow, record: MatchRecord, *, source: str, now: date
         may_move = source == owner or (outranks(source, owner) and not _is_overtaken(row, record, days=days, now=now))
         if not may_move and not _is_outdated(row, record, days=days, now=now):
             return
-    stated = record.kickoff_at, record.kickoff_precision
     if outranks(source, owner) or stated != (row.kickoff_at, row.kickoff_precision):
         row.kickoff_source = source
     row.kickoff_at, row.kickoff_precision = stated

@@ -122,9 +122,12 @@ def load_matches_of_team(team_id: int, season_ids: Iterable[int] | None = None) 
 
 
 def _load_matches(condition: str, *values: Any) -> list[MatchRow]:
+    # By COPY, because Django reads each moment of a SELECT as text, which took a tenth of an import without changes.
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {', '.join(COLUMNS)} FROM {MATCHES} WHERE {condition}", values)
-        return [MatchRow(*row) for row in cursor.fetchall()]
+        select = cursor.mogrify(f"SELECT {', '.join(COLUMNS)} FROM {MATCHES} WHERE {condition}", values)
+        with cursor.copy(f"COPY ({select}) TO STDOUT (FORMAT BINARY)") as copy:
+            copy.set_types(_types(Match, COLUMNS))
+            return [MatchRow(*row) for row in copy.rows()]
 
 
 def pairs_that_repeat(season_id: int, *, days: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime, timedelta
+from functools import lru_cache
 from math import isfinite
 from operator import attrgetter, gt
 from typing import Final
@@ -106,18 +107,14 @@ def rejection_reason(record: MatchRecord, now: datetime) -> str:
     texts = _texts(record)
     if any(map(gt, map(len, texts), _limits)) or _is_broken("".join(texts)):
         return _text_rejection(texts)
-    if not record.home_team.strip() or not record.away_team.strip():
-        return "a team's name is blank"
-    for name in (record.home_team, record.away_team):
-        if is_form_alone(name):
-            return f"the name {name} is a legal form alone, so that the club is not known; write the club's full name"
     competition = record.competition
-    if len(competition.name) > _COMPETITION or len(competition.region) > _REGION:
-        return "the competition's name or region is too long"
-    if _is_broken(competition.name) or _is_broken(competition.region):
-        return "the competition's name or region holds a character that cannot be stored"
-    if competition.level > LARGEST_COUNT:
-        return f"the competition's level {competition.level} is out of range"
+    reason = (
+        _team_rejection(record.home_team)
+        or _team_rejection(record.away_team)
+        or _competition_rejection(competition.region, competition.name, competition.level)
+    )
+    if reason:
+        return reason
     if record.kickoff_at.year < FIRST_YEAR or record.kickoff_at > now + FARTHEST:
         return f"no match kicks off on {record.kickoff_at:%Y-%m-%d}"
     if record.status == MatchStatus.FINISHED and record.kickoff_at > now + timedelta(days=1):
@@ -141,6 +138,25 @@ def _text_rejection(texts: tuple[str, ...]) -> str:
     return ""
 
 
+# Caches, because an import has few names, each in thousands of records.
+@lru_cache(maxsize=65_536)
+def _team_rejection(name: str) -> str:
+    if not name.strip():
+        return "a team's name is blank"
+    if is_form_alone(name):
+        return f"the name {name} is a legal form alone, so that the club is not known; write the club's full name"
+    return ""
+
+
+@lru_cache(maxsize=1024)
+def _competition_rejection(region: str, name: str, level: int) -> str:
+    if len(name) > _COMPETITION or len(region) > _REGION:
+        return "the competition's name or region is too long"
+    if _is_broken(name) or _is_broken(region):
+        return "the competition's name or region holds a character that cannot be stored"
+    return f"the competition's level {level} is out of range" if level > LARGEST_COUNT else ""
+
+
 def _stats_rejection(record: MatchRecord) -> str:
     stats = record.stats
     if stats is None:
@@ -160,12 +176,16 @@ def _stats_rejection(record: MatchRecord) -> str:
 
 def _odds_rejection(record: MatchRecord) -> str:
     for quote in record.odds:
-        bookmaker = quote.bookmaker
-        if len(bookmaker) > _BOOKMAKER or not bookmaker.isalnum() or not bookmaker.isascii():
-            return f"a bookmaker's code {bookmaker!r} is not one of at most {_BOOKMAKER} letters and digits"
+        if not _is_code(quote.bookmaker):
+            return f"a bookmaker's code {quote.bookmaker!r} is not one of at most {_BOOKMAKER} letters and digits"
         if quote.handicap is not None and not isfinite(quote.handicap):
-            return f"{bookmaker} quotes a handicap of {quote.handicap}"
+            return f"{quote.bookmaker} quotes a handicap of {quote.handicap}"
     return ""
+
+
+@lru_cache(maxsize=1024)
+def _is_code(bookmaker: str) -> bool:
+    return len(bookmaker) <= _BOOKMAKER and bookmaker.isalnum() and bookmaker.isascii()
 
 
 def _details_rejection(details: MatchDetails) -> str:
