@@ -1,7 +1,7 @@
 """Prediction jobs whose workers are killed: `python -m benchmarks.jobs [--jobs N] [--kills N] [--json FILE]`.
 
-N jobs (default: 500) of half a second run on a worker of the stack's form. Its whole tree of processes is killed by
-SIGKILL five times while they run, and another one started each time. Counted are the jobs that ended, their results,
+N jobs (default: 500) of half a second run on a worker of jobs and webhooks with two processes. Its whole tree is killed
+by SIGKILL five times while they run, and another one started each time. Counted are the jobs that ended, their results,
 and the messages to a webhook that the end of each job makes. Before that, 50 parallel requests carry one idempotency
 key, jobs are submitted one after the other, and messages are sent to a receiver. All on servers of its own.
 """
@@ -25,9 +25,10 @@ from benchmarks.push_in import ready
 from benchmarks.report import Measure, parser, tell
 from benchmarks.servers import STUCK, own_servers
 from spai.stack.ports import free_port
-from spai.stack.processes import CONCURRENCY, celery, granian_command
+from spai.stack.processes import celery, granian_command
 
 SECONDS = 0.5
+PROCESSES = 2
 PARALLEL = 50
 SUBMITTED = 200
 MESSAGES = 400
@@ -75,9 +76,9 @@ def kill(process: subprocess.Popen[bytes]) -> None:
 
 
 def worker() -> list[str]:
-    """Return the command of the stack's worker of jobs, with the kind of this benchmark."""
+    """Return the command of the worker, with the kind of this benchmark."""
     return celery(
-        *f"worker --queues jobs --concurrency {CONCURRENCY['jobs']} --loglevel WARNING".split(),
+        *f"worker --queues jobs,webhooks --concurrency {PROCESSES} --loglevel WARNING".split(),
         *("--without-gossip", "--without-mingle", "--include", "benchmarks.half_second"),
     )
 
@@ -199,7 +200,7 @@ def killed(key: object, url: str, *, jobs: int, kills: int) -> list[Measure]:
             "  jobs while a worker was up",
             jobs / (seconds - restarts),
             "jobs/s",
-            f"≤ {CONCURRENCY['jobs'] / SECONDS:g}",
+            f"≤ {PROCESSES / SECONDS:g}",
         ),
     ]
 

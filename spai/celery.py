@@ -16,13 +16,13 @@ app = Celery("spai")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
-QUEUES: Final = ("scrape", "ml", "forecast", "jobs", "default")
-"""Queues of the workers, each of which executes one task at a time; that of `jobs` two.
+QUEUES: Final = ("scrape", "ml", "forecast", "jobs", "webhooks", "default")
+"""Queues of the workers, each of which executes one task at a time.
 
 `scrape` fetches pages. `ml` has what may take an hour and can wait as long: pipeline runs, their mirror in MLflow, the
-deletion of old pages. `forecast` has what uses the champion. `jobs` has what other programs ask for, prediction jobs
-and webhooks: neither waits for the work of SPAI itself, or holds it up. `default` has tasks that end within a minute,
-so that scrape runs are requested and results graded whatever the other queues do.
+deletion of old pages. `forecast` has what uses the champion. `jobs` and `webhooks` have what other programs ask for,
+which neither waits for the work of SPAI itself nor holds it up. `default` has tasks that end within a minute, so that
+scrape runs are requested and results graded whatever the other queues do.
 """
 
 # Celery deprecates naming a queue in the declaration of a task. Tasks that are not listed here go to `default`.
@@ -35,7 +35,7 @@ app.conf.task_routes = {
     "ml.simulate_due": {"queue": "forecast"},
     "ml.compare_due": {"queue": "forecast"},
     "api.run_jobs": {"queue": "jobs"},
-    "api.deliver_webhooks": {"queue": "jobs"},
+    "api.deliver_webhooks": {"queue": "webhooks"},
 }
 
 SECOND: Final = 1.0

@@ -60,6 +60,7 @@ PRELOADED: Final[dict[str, tuple[str, ...]]] = {
     "ml": _MODELS + _MLFLOW,
     "forecast": _MODELS,
     "jobs": _MODELS,
+    "webhooks": (),
     "default": (),
 }
 """Queue → modules that its tasks import inside functions, including late imports of the libraries."""

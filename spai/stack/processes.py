@@ -27,8 +27,6 @@ HEAD_MILLISECONDS = 10_000
 """Time in which the head of a request must arrive."""
 HEAD_BYTES = 65_536
 """Largest head of a request."""
-CONCURRENCY = {"jobs": 2}
-"""Tasks that a worker executes at a time, where not one: a long job must not hold up webhooks."""
 POSTGRES_SETTINGS = {
     "max_connections": "100",
     "shared_buffers": "256MB",
@@ -254,8 +252,7 @@ def worker(stack: Stack, queue: str) -> Process:
         name=f"worker-{queue}",
         purpose=f"Celery worker of the queue {queue}",
         command=celery(
-            *f"worker --queues {queue} --hostname {name} --loglevel INFO".split(),
-            *("--concurrency", str(CONCURRENCY.get(queue, 1))),
+            *f"worker --queues {queue} --hostname {name} --concurrency 1 --loglevel INFO".split(),
             *("--without-gossip", "--without-mingle"),
         ),
         alive=check,
