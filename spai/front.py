@@ -14,8 +14,9 @@ from spai.change_listener import ChangeListener
 from spai.request_metrics import count
 from spai.wsgi import application as wsgi_application
 
-from apps.api.intake import body_limit as push_body_limit  # isort: skip  after the WSGI application, which sets Django up
-from apps.api.rest import BATCH_PATH, batch_body_limit  # isort: skip
+# After the WSGI application, which sets Django up.
+from apps.api.intake import body_limit as push_body_limit  # isort: skip
+from apps.api.rest import BATCH_PATH, batch_body_limit, job_body_limit  # isort: skip
 from apps.api.rest.access import access_to_kept  # isort: skip
 from apps.ml import serving  # isort: skip
 
@@ -29,7 +30,7 @@ def body_limit(environ: Environ) -> int:
         When the database, which has the API keys, does not answer.
     """
     try:
-        limits = (push_body_limit(environ), batch_body_limit(environ))
+        limits = (push_body_limit(environ), batch_body_limit(environ), job_body_limit(environ))
     except DatabaseError as error:
         raise unavailable("database", "The database does not answer. Try again in a moment.") from error
     finally:

@@ -336,6 +336,9 @@ SPAI_KEEP = timedelta(days=_keep_days) if _keep_days else None
 SPAI_REAL_DATA: str = env.str("SPAI_REAL_DATA", default="")
 """Folder of real match files for tests and benchmarks; the product never reads it."""
 
+SPAI_WEBHOOK_HOSTS: list[str] = env.list("SPAI_WEBHOOK_HOSTS", default=[])
+"""Hosts and networks inside the network that webhooks may be sent to, over http and on every port too."""
+
 PROMETHEUS_MULTIPROC_DIR: str = env.str("PROMETHEUS_MULTIPROC_DIR", default="")
 """Folder in which the processes of one machine share their metrics; prometheus_client reads it too."""
 SPAI_METRICS_TOKEN: str = env.str("SPAI_METRICS_TOKEN", default="")

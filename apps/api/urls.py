@@ -13,6 +13,7 @@ from apps.api import pages
 from apps.api.intake import IngestViewSet
 from apps.api.push import not_found
 from apps.api.rest import (
+    RESULT_RENDERERS,
     BatchView,
     BookmakerViewSet,
     CompetitionListViewSet,
@@ -24,6 +25,7 @@ from apps.api.rest import (
     LedgerViewSet,
     MatchViewSet,
     ModelViewSet,
+    PredictionJobViewSet,
     PredictionViewSet,
     RootView,
     ScoreViewSet,
@@ -31,6 +33,7 @@ from apps.api.rest import (
     SeasonViewSet,
     SourceViewSet,
     TeamViewSet,
+    WebhookViewSet,
     WhatIfViewSet,
 )
 
@@ -57,6 +60,33 @@ router.register("matches", MatchViewSet, basename="match")
 ingest_urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/ingest/", IngestViewSet.as_view({"post": "create"}), name="ingest"),
     path("api/v1/ingest/<uuid:upload>/", IngestViewSet.as_view({"get": "retrieve"}), name="upload"),
+]
+
+job_urlpatterns: list[URLPattern | URLResolver] = [
+    path("", PredictionJobViewSet.as_view({"get": "list", "post": "create"}), name="prediction-jobs"),
+    path("<uuid:job_id>/", PredictionJobViewSet.as_view({"get": "retrieve"}), name="prediction-job"),
+    path(
+        "<uuid:job_id>/result/",
+        PredictionJobViewSet.as_view({"get": "result"}, renderer_classes=RESULT_RENDERERS),
+        name="prediction-job-result",
+    ),
+    path("<uuid:job_id>/cancel/", PredictionJobViewSet.as_view({"post": "cancel"}), name="prediction-job-cancel"),
+]
+
+webhook_urlpatterns: list[URLPattern | URLResolver] = [
+    path("", WebhookViewSet.as_view({"get": "list", "post": "create"}), name="webhooks"),
+    path(
+        "<uuid:webhook_id>/",
+        WebhookViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
+        name="webhook",
+    ),
+    path("<uuid:webhook_id>/ping/", WebhookViewSet.as_view({"post": "ping"}), name="webhook-ping"),
+    path("<uuid:webhook_id>/deliveries/", WebhookViewSet.as_view({"get": "deliveries"}), name="webhook-deliveries"),
+    path(
+        "<uuid:webhook_id>/deliveries/<int:delivery_id>/replay/",
+        WebhookViewSet.as_view({"post": "replay"}),
+        name="webhook-replay",
+    ),
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -112,6 +142,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
         name="prediction-proof",
     ),
     path("api/v1/events/", EventsView.as_view(), name="api-events"),
+    path("api/v1/prediction-jobs/", include(job_urlpatterns)),
+    path("api/v1/webhooks/", include(webhook_urlpatterns)),
     # Only here for the schema: the admin process serves these.
     *ingest_urlpatterns,
     path("api/schema/", SpectacularAPIView.as_view(content_negotiation_class=FormatNegotiation), name="schema"),

@@ -45,6 +45,7 @@ class LockClass(IntEnum):
     HOST = 0x5350_414A
     API_KEY = 0x5350_414B
     LOGIN = 0x5350_414C
+    JOB = 0x5350_414D
 
 
 def try_take(lock: Lock) -> bool:

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import timedelta
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
+from apps.api import services
 from apps.api.rest.batch import BATCH_PATH
 from apps.api.rest.root import routes
 from apps.ml import services as ml_services
 from apps.ml.models import Prediction
 from tests.web.test_api import problem_of
 
-POST_ONLY = {"api/v1/ingest/", "api/v1/predictions/batch/"}
+POST_ONLY = {
+    "api/v1/ingest/",
+    "api/v1/predictions/batch/",
+    "api/v1/prediction-jobs/<uuid:job_id>/cancel/",
+    "api/v1/webhooks/<uuid:webhook_id>/ping/",
+    "api/v1/webhooks/<uuid:webhook_id>/deliveries/<int:delivery_id>/replay/",
+}
 OTHER_PROCESS = {"api/v1/ingest/<uuid:upload>/"}
 """Served by the admin process; `test_ingest_api` asks there."""
 
@@ -26,8 +35,8 @@ MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?")
 
 
 @pytest.fixture
-def address_of(build, champion, answers, db):
-    """A function that fills the pattern of a route with the ids of a small world."""
+def address_of(client, build, champion, answers, settings):
+    """A function that fills the pattern of a route with the ids of a small world, which the client has a key for."""
     from apps.scraping.services.sources import ensure_sources
 
     ensure_sources(now=build.now)
@@ -36,6 +45,15 @@ def address_of(build, champion, answers, db):
     build.season_end(season, champion, ["Crown League 1", "Crown League 2"])
     prediction = Prediction.objects.earliest("published_at")
     ml_services.close_due(now=prediction.published_at + timedelta(days=2))
+
+    now = timezone.now()
+    key = services.create_key(name="Ada", scopes=["read", "predict", "jobs"], created_by="ada", now=now)
+    client.defaults["HTTP_AUTHORIZATION"] = f"Bearer {key.token}"
+    settings.SPAI_WEBHOOK_HOSTS = ["127.0.0.1"]
+    webhook = services.create_webhook(api_key=key.row, url="http://127.0.0.1:9/", topics=["match.changed"], now=now)
+    period = {"since": now - timedelta(days=1), "until": now}
+    job = services.submit_job(api_key=key.row, kind="graded_forecasts", parameters=period, now=now).job
+    services.run_jobs(clock=timezone.now)
 
     def address(route: str) -> str:
         values = {
@@ -49,6 +67,8 @@ def address_of(build, champion, answers, db):
             "version": champion.number,
             "day": prediction.published_at.date(),
             "prediction_id": prediction.pk,
+            "job_id": job.uuid,
+            "webhook_id": webhook.uuid,
         }
         path = re.sub(r"\(\?P<(\w+)>[^)]*\)|<(?:\w+:)?(\w+)>", lambda at: str(values[at[1] or at[2]]), route)
         return f"/{path}?{REQUIRED.get(route, '')}"
@@ -69,15 +89,17 @@ class TestEveryRoute:
     def test_it_answers_with_times_in_utc_and_ids_and_slugs_in_every_object(self, client, address_of, route):
         response = client.get(address_of(route))
         assert response.status_code == 200, response.content
-        for path, value in leaves(response.json()):
+        is_lines = response["Content-Type"] == "application/x-ndjson"
+        body = [json.loads(line) for line in response.content.splitlines()] if is_lines else response.json()
+        for path, value in leaves(body):
             if isinstance(value, str) and (moment := MOMENT.match(value)):
                 assert value == f"{moment[0]}Z", path
-        for path, found in objects(response.json()):
+        for path, found in objects(body):
             if "display_name" in found or "level" in found:
                 assert {"id", "slug"} <= found.keys(), path
 
     def test_another_method_and_another_media_type_are_problems(self, client, address_of, route):
-        problem_of(client.delete(address_of(route)), 405)
+        problem_of(client.put(address_of(route)), 405)
         problem_of(client.get(address_of(route), headers={"Accept": "image/png"}), 406)
 
 

@@ -11,16 +11,24 @@ from apps.api.rest.ledger import InclusionProofViewSet, LedgerViewSet
 from apps.api.rest.matches import MatchViewSet
 from apps.api.rest.models import ModelViewSet
 from apps.api.rest.parameters import QuerySerializer, WholeNumberField
+from apps.api.rest.prediction_jobs import (
+    RESULT_RENDERERS,
+    PredictionJobViewSet,
+    idempotency_key_of,
+    job_body_limit,
+)
 from apps.api.rest.predictions import PredictionViewSet, ScoreViewSet
 from apps.api.rest.problems import MEDIA_TYPE, Problem, exception_handler, is_api, problem, problem_response
 from apps.api.rest.root import RootView
 from apps.api.rest.serializers import ProblemSerializer
 from apps.api.rest.sources import BookmakerViewSet, SourceViewSet
 from apps.api.rest.teams import TeamViewSet
+from apps.api.rest.webhooks import WebhookViewSet
 
 __all__ = [
     "BATCH_PATH",
     "MEDIA_TYPE",
+    "RESULT_RENDERERS",
     "ApiKeyAuthentication",
     "BatchView",
     "BookmakerViewSet",
@@ -34,6 +42,7 @@ __all__ = [
     "LedgerViewSet",
     "MatchViewSet",
     "ModelViewSet",
+    "PredictionJobViewSet",
     "PredictionViewSet",
     "Problem",
     "ProblemSerializer",
@@ -43,12 +52,16 @@ __all__ = [
     "SeasonForecastViewSet",
     "SeasonViewSet",
     "SourceViewSet",
+    "TeamSearchViewSet",
     "TeamViewSet",
+    "WebhookViewSet",
     "WhatIfViewSet",
     "WholeNumberField",
     "batch_body_limit",
     "exception_handler",
+    "idempotency_key_of",
     "is_api",
+    "job_body_limit",
     "key_of",
     "may_predict",
     "may_read",

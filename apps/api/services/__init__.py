@@ -1,4 +1,4 @@
-"""Services for pages and REST: forecasts, one or many, what-if matches, API keys, and limits of requests."""
+"""Services for pages and REST: forecasts, one or many, what-if matches, API keys, limits, jobs and webhooks."""
 
 from apps.api.services.admission import address_of, admit, admit_leased, shared_counter
 from apps.api.services.batch import Answer, Item, ItemError, Pairing, forecast_batch
@@ -16,6 +16,24 @@ from apps.api.services.forecasts import (
     rounded_probabilities,
     what_if_details,
 )
+from apps.api.services.idempotency import (
+    LONGEST_KEY,
+    VALID_KEY,
+    OtherRequestError,
+    delete_expired_responses,
+    keep_response,
+    kept_response,
+)
+from apps.api.services.jobs import (
+    SubmittedJob,
+    TooManyJobsError,
+    cancel_job,
+    expire_jobs,
+    result_of,
+    retry_job,
+    run_jobs,
+    submit_job,
+)
 from apps.api.services.keys import (
     KeyFieldError,
     KeyRefusedError,
@@ -32,28 +50,52 @@ from apps.api.services.keys import (
     worlds_of,
 )
 from apps.api.services.known_keys import forget_key, known_key, read_key, watch_keys
+from apps.api.services.webhooks import (
+    TOPICS,
+    TooManyWebhooksError,
+    change_webhook,
+    create_webhook,
+    delete_old_deliveries,
+    deliver_due,
+    ping,
+    replay,
+)
 from apps.api.services.what_if import find_team, what_if_match
 
 __all__ = [
+    "LONGEST_KEY",
     "MEMBERS",
     "ROLES",
+    "TOPICS",
+    "VALID_KEY",
     "Answer",
     "Item",
     "ItemError",
     "KeyFieldError",
     "KeyRefusedError",
     "NewKey",
+    "OtherRequestError",
     "Pairing",
     "Row",
     "SourceTakenError",
+    "SubmittedJob",
+    "TooManyJobsError",
+    "TooManyWebhooksError",
     "UnknownMatchError",
     "UnknownModelError",
     "address_of",
     "admit",
     "admit_leased",
+    "cancel_job",
+    "change_webhook",
     "check_source",
     "check_writes",
     "create_key",
+    "create_webhook",
+    "delete_expired_responses",
+    "delete_old_deliveries",
+    "deliver_due",
+    "expire_jobs",
     "find_key",
     "find_team",
     "forecast_batch",
@@ -62,16 +104,24 @@ __all__ = [
     "forecast_rows",
     "forecast_shape",
     "forget_key",
+    "keep_response",
+    "kept_response",
     "known_key",
     "likely_score",
     "model_shape",
+    "ping",
     "read_key",
     "record_use",
+    "replay",
+    "result_of",
+    "retry_job",
     "revoke_key",
     "rounded_probabilities",
+    "run_jobs",
     "score_rows",
     "shared_counter",
     "state_of",
+    "submit_job",
     "use_is_due",
     "watch_keys",
     "what_if_details",

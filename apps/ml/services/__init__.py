@@ -26,7 +26,7 @@ from apps.ml.services.forecasts import (
 )
 from apps.ml.services.ledger import LedgerReport, close_due
 from apps.ml.services.runs import RunRefusedError, latest_midnight, queue_run, refuse_impossible, retrain_due, run_due
-from apps.ml.services.seasons import simulate_due
+from apps.ml.services.seasons import SeasonRefusedError, simulate_due, simulate_season
 from apps.ml.services.what_if import (
     AHEAD,
     Meeting,
@@ -50,6 +50,7 @@ __all__ = [
     "NothingToCompareError",
     "PromotionRefusedError",
     "RunRefusedError",
+    "SeasonRefusedError",
     "ServedModel",
     "StillLoadingError",
     "WhatIfRefusedError",
@@ -78,6 +79,7 @@ __all__ = [
     "served_version",
     "settle_due",
     "simulate_due",
+    "simulate_season",
     "what_if",
     "why_not_champion",
     "why_not_compared",
