@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from apps.matches import events
-from apps.matches.models import Event
+from apps.matches.models import Event, Topic
 from spai import change_listener
 from spai.change_listener import ChangeListener
 from tests.database import database_url
@@ -95,8 +95,8 @@ def test_between_a_commit_and_its_reading_it_is_not_current(session):
 
 
 def test_of_too_many_changes_it_tells_that_there_were_many(session):
-    many = [(str(number), {}) for number in range(change_listener.LIMIT + 1)]
-    told = Told(lambda: events.publish_many(topic="match.changed", events=many, now=timezone.now()))
+    many = [(number, {}) for number in range(change_listener.LIMIT + 1)]
+    told = Told(lambda: events.publish_of_matches(topic=Topic.MATCH_CHANGED, events=many, now=timezone.now()))
     told.rounds(session)
     assert len(told.changes) > 1
     assert set(told.changes) == {None}

@@ -8,7 +8,7 @@ from html import unescape
 
 import pytest
 
-from apps.matches.models import Competition, Match, Region
+from apps.matches.models import Competition, Match, Region, Team
 from apps.ml.models import SeasonForecast
 from tests.web.test_api import problem_of
 from tests.web.test_pages import HTMX, text_of
@@ -77,6 +77,7 @@ class TestTheEndOfASeason:
         body = client.get(REST_END).json()
         assert (body["competition"]["slug"], body["season"]) == ("aldermark-crown-league", "2026-27")
         assert body["clubs"][0]["team"] == {
+            "id": Team.objects.get(slug="northgate").pk,
             "slug": "northgate",
             "name": "Northgate",
             "display_name": "Northgate",

@@ -393,8 +393,8 @@ def test_mlflow_models_serve_answers_with_the_same_forecast(built, tmp_path, sto
             command, cwd=tmp_path, env=environment, stdout=output, stderr=output, start_new_session=True
         )
     try:
-        body = asked.to_json(orient="split", index=False)
-        answer = _post(f"http://127.0.0.1:{port}/invocations", f'{{"dataframe_split": {body}}}', server, log)
+        body = f'{{"inputs": {{"features": {asked.to_json(orient="values")}}}}}'
+        answer = _post(f"http://127.0.0.1:{port}/invocations", body, server, log)
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(server.pid, signal.SIGKILL)
