@@ -393,14 +393,34 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "apps.api.schema.ApiSchema",
     "EXCEPTION_HANDLER": "apps.api.rest.exception_handler",
     "UNAUTHENTICATED_USER": None,
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "SPAI",
-    "DESCRIPTION": "Football matches and calibrated 1X2 forecasts.",
+    "DESCRIPTION": (
+        "Football matches and calibrated 1X2 forecasts. Moments are in UTC and written with Z; probabilities are in "
+        "the order home, draw, away; null stands for what is not known; errors are problem details (RFC 9457)."
+    ),
     "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "LICENSE": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+    "CONTACT": {"name": "The operator of this site", "url": f"{SPAI_WEB_URL}/about/"},
+    "SERVERS": [{"url": SPAI_WEB_URL, "description": "Matches and forecasts"}],
+    # Those without an operation are left out.
+    "TAGS": [
+        {"name": name, "description": description}
+        for name, description in {
+            "matches": "Fixtures and results, each with its forecast.",
+            "competitions": "Tables of seasons and forecasts of how they end.",
+            "teams": "Teams by their slugs and by what people call them.",
+            "what-if": "Forecasts of matches that are not fixtures.",
+            "features": "What the champion is told about a match.",
+            "ingest": "Push-in: a program sends fixtures, results and odds. The admin process answers.",
+        }.items()
+    ],
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "apps.api.schema.complete"],
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

@@ -120,6 +120,7 @@ class UploadQuery(QuerySerializer):
 class IngestViewSet(viewsets.ViewSet):
     """Lines that a live feed pushes in."""
 
+    server_url = settings.SPAI_ADMIN_URL
     authentication_classes = [ApiKeyAuthentication]
     permission_classes = [HasScope(ApiKeyScope.INGEST)]  # type: ignore[list-item]  # one that makes itself
 
@@ -152,7 +153,10 @@ class IngestViewSet(viewsets.ViewSet):
         parameters=[
             UploadQuery,
             OpenApiParameter(
-                "Idempotency-Key", str, OpenApiParameter.HEADER, description="At most 200 visible ASCII characters."
+                "Idempotency-Key",
+                {"type": "string", "minLength": 1, "maxLength": _LONGEST_KEY, "pattern": "^[!-~]+$"},
+                OpenApiParameter.HEADER,
+                description="Visible ASCII characters, such as a UUID.",
             ),
         ],
         responses={

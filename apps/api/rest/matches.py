@@ -52,6 +52,7 @@ class MatchViewSet(viewsets.ReadOnlyModelViewSet[Match]):
 
     # Reads need no key, and a response that depends on no session may be shared by caches.
     authentication_classes: list[Any] = []
+    has_etag = True
     serializer_class = MatchSerializer
     pagination_class = MatchPages
     filterset_class = MatchFilter

@@ -1,0 +1,194 @@
+"""The OpenAPI document: that it is complete, agreed, and true of what the routes answer.
+
+`make client` renews `apps/api/examples.json`, `tests/web/openapi.json` and the Python client. Look at the differences:
+they are what other programs see.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import jsonschema
+import pytest
+from django.core.management import call_command
+from django.urls import get_resolver
+
+from apps.api import schema, services
+from tests.db.api.conftest import fixture
+from tests.web.conftest import HERE, read_json
+
+UPLOAD = "00000000-0000-4000-8000-000000000001"
+LINE = json.dumps(fixture(source_id="m1"), ensure_ascii=False) + "\n"
+REQUESTS: dict[str, dict[str, Any]] = {
+    "features": {"address": "/api/v1/features/?family=elo"},
+    "ingest": {
+        "address": f"/api/v1/ingest/?upload={UPLOAD}&from_line=1",
+        "body": LINE,
+        "content_type": "application/x-ndjson",
+    },
+    "matches_list": {"address": "/api/v1/matches/?competition=aldermark-crown-league&page_size=1"},
+    "matches_prediction_retrieve": {"address": "/api/v1/matches/1001/prediction/"},
+    "matches_retrieve": {"address": "/api/v1/matches/1001/"},
+    "season_forecast": {"address": "/api/v1/competitions/aldermark-crown-league/season-forecast/"},
+    "table": {"address": "/api/v1/competitions/aldermark-crown-league/table/?season=2026-27"},
+    "teams": {"address": "/api/v1/teams/?q=northgate"},
+    "upload": {"address": f"/api/v1/ingest/{UPLOAD}/"},
+    "what_if": {"address": "/api/v1/what-if/?home=northgate&away=old-mill"},
+}
+"""Operation → the request whose answer is its example. A route that is not here has none, and a test says so."""
+
+CHANGING = {"ingest", "data_snapshot", "created_at", "updated_at"}
+"""Members of answers that count what was stored before, or are of the clock of the database."""
+
+
+@pytest.fixture
+def world(build, champion, answers, settings):
+    """The rows that the requests ask for, and the header with a key."""
+    _ = get_resolver().url_patterns
+    settings.SPAI_ROLE = "admin"
+    build.match(kickoff_at=build.now - timedelta(days=7), goals=(2, 1), pk=1000)
+    match = build.match(pk=1001)
+    build.match("Old Mill", "Northgate", pk=1002, kickoff_at=build.now + timedelta(days=7))
+    build.prediction(match, champion)
+    build.season_end(match.season, champion, ["Northgate", "Old Mill"])
+    key = services.create_key(name="Ada", source="feed", worlds=["real"], created_by="ada", now=build.now)
+    return {"Authorization": f"Bearer {key.token}"}
+
+
+@pytest.fixture
+def answered(client, world) -> dict[str, Any]:
+    """The responses of the views to `REQUESTS`; what writes comes first, so that it can be read."""
+    found = {}
+    for name, request in sorted(REQUESTS.items(), key=lambda each: "body" not in each[1]):
+        method = "POST" if "body" in request else "GET"
+        found[name] = client.generic(
+            method,
+            request["address"],
+            request.get("body", ""),
+            request.get("content_type", "application/json"),
+            headers=world,
+            SERVER_NAME="127.0.0.1",
+            SERVER_PORT="8000",
+        )
+    return found
+
+
+@pytest.fixture
+def document(tmp_path, db) -> dict[str, Any]:
+    """The document as it is made now, without warnings and valid."""
+    made = tmp_path / "openapi.json"
+    schema.examples.cache_clear()
+    call_command("spectacular", "--format", "openapi-json", "--file", str(made), "--validate", "--fail-on-warn")
+    return json.loads(made.read_text())
+
+
+def operations(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {operation["operationId"]: operation for path in document["paths"].values() for operation in path.values()}
+
+
+def example_of(name: str, response: Any) -> dict[str, Any]:
+    """What is recorded of an answer."""
+    kind = response["Content-Type"].partition(";")[0]
+    request = {key: REQUESTS[name][key] for key in ("address", "body") if key in REQUESTS[name]}
+    answer = response.json() if kind == "application/json" else response.content.decode()
+    return request | {"status": response.status_code, "type": kind, "answer": _steady(answer)}
+
+
+def _steady(answer: Any) -> Any:
+    if isinstance(answer, dict):
+        known = {
+            "ingest": 7,
+            "data_snapshot": 7,
+            "created_at": "2026-11-23T12:00:00Z",
+            "updated_at": "2026-11-23T12:00:00Z",
+        }
+        return {
+            key: known[key] if key in CHANGING and value is not None else _steady(value)
+            for key, value in answer.items()
+        }
+    return [_steady(each) for each in answer] if isinstance(answer, list) else answer
+
+
+# ── These two are first in the order in which `make client` runs them ────────────────────────────────────────────────
+def test_each_example_is_what_the_route_answers(answered, renew):
+    found = {name: example_of(name, response) for name, response in sorted(answered.items())}
+    if renew:
+        schema.EXAMPLES.write_text(json.dumps(found, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+    assert found == json.loads(schema.EXAMPLES.read_text())
+
+
+def test_the_document_is_the_one_that_was_agreed(document, renew):
+    if renew:
+        (HERE / "openapi.json").write_text(json.dumps(document, indent=4))
+    assert document == read_json("openapi.json")
+
+
+# ── Complete ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+def test_each_operation_has_an_example_a_summary_and_a_described_tag(document):
+    tags = {tag["name"] for tag in document["tags"] if tag["description"]}
+    for name, operation in operations(document).items():
+        assert operation["summary"], name
+        assert set(operation["tags"]) <= tags, f"SPECTACULAR_SETTINGS describes no tag {operation['tags']}"
+        media = [
+            each
+            for status, response in operation["responses"].items()
+            for each in response.get("content", {}).values()
+            if status.startswith("2")
+        ]
+        assert not media or any("example" in each for each in media), f"{name}: add a request to REQUESTS"
+
+
+def test_each_problem_says_what_it_is(document):
+    shared = document["components"]["responses"]
+    for name, operation in operations(document).items():
+        statuses = operation["responses"].keys()
+        assert {"400", "406", "429", "503"} <= statuses, name
+        assert any(operation["security"]) <= ({"401", "403"} <= statuses), name
+        assert ("requestBody" in operation) <= ({"413", "415", "422"} <= statuses), name
+        for status, response in operation["responses"].items():
+            response = shared[response["$ref"].rpartition("/")[2]] if "$ref" in response else response
+            assert response["description"], (name, status)
+            assert "X-Request-ID" in response["headers"], (name, status)
+            if status >= "400":
+                assert list(response["content"]) == [schema.PROBLEM_TYPE], (name, status)
+
+
+def test_numbers_of_paths_and_queries_are_bounded(document):
+    for name, operation in operations(document).items():
+        for parameter in operation.get("parameters", ()):
+            schema_of = parameter.get("schema", {})
+            if schema_of.get("type") in ("integer", "number"):
+                assert {"minimum", "maximum"} <= schema_of.keys(), (name, parameter["name"])
+
+
+def test_the_servers_are_those_of_the_settings(document, settings):
+    assert [server["url"] for server in document["servers"]] == [settings.SPAI_WEB_URL]
+    assert operations(document)["ingest"]["servers"] == [{"url": settings.SPAI_ADMIN_URL}]
+
+
+# ── True ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize("name", sorted(REQUESTS))
+def test_the_answer_has_the_described_shape_and_headers(name):
+    described = read_json("openapi.json")
+    operation = operations(described)[name]
+    example = json.loads(schema.EXAMPLES.read_text())[name]
+    response = operation["responses"][str(example["status"])]
+    if example["type"] == "application/json":
+        shape = {**response["content"]["application/json"]["schema"], "components": described["components"]}
+        jsonschema.Draft202012Validator(shape, format_checker=jsonschema.FormatChecker()).validate(example["answer"])
+
+
+def test_the_described_headers_are_sent(answered):
+    described = operations(read_json("openapi.json"))
+    for name, response in answered.items():
+        wanted = described[name]["responses"][str(response.status_code)]["headers"].keys()
+        # Limits are counted by a server that these requests do not pass.
+        assert wanted - {"RateLimit", "RateLimit-Policy"} <= response.headers.keys(), name
+        assert ("ETag" in response.headers) == ("304" in described[name]["responses"]), name
+
+
+def test_a_media_type_that_no_route_has_is_a_problem(client, build):
+    response = client.get("/api/v1/matches/", headers={"Accept": "image/png"})
+    assert (response.status_code, response["Content-Type"]) == (406, schema.PROBLEM_TYPE)
