@@ -70,7 +70,7 @@ class CursorField(serializers.CharField):
 class MatchPageQuery(QuerySerializer):
     """Which page of the match list."""
 
-    cursor = CursorField(required=False, max_length=200, help_text="From `next` or `previous` of a page.")
+    cursor = CursorField(required=False, help_text="From `next` or `previous` of a page.")
     page_size = WholeNumberField(
         default=50,
         min_value=1,
