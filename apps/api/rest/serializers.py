@@ -52,7 +52,7 @@ class FoundTeamSerializer(TeamSerializer):
 class FoundTeamsSerializer(serializers.Serializer[dict[str, object]]):
     """The teams that a text names."""
 
-    results = FoundTeamSerializer(many=True, max_length=20, help_text="The best first, at most 20.")
+    results = FoundTeamSerializer(many=True, help_text="The best first, at most 20.")
 
 
 class MatchStatsSerializer(serializers.ModelSerializer[MatchStats]):
