@@ -120,9 +120,9 @@ class UploadQuery(QuerySerializer):
 class IngestViewSet(viewsets.ViewSet):
     """Lines that a live feed pushes in."""
 
-    server_url = settings.SPAI_ADMIN_URL
     authentication_classes = [ApiKeyAuthentication]
     permission_classes = [HasScope(ApiKeyScope.INGEST)]  # type: ignore[list-item]  # one that makes itself
+    server_url = settings.SPAI_ADMIN_URL
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Refuse requests to another process than the admin, and name its address, before the key is read.

@@ -52,11 +52,11 @@ class MatchViewSet(viewsets.ReadOnlyModelViewSet[Match]):
 
     # Reads need no key, and a response that depends on no session may be shared by caches.
     authentication_classes: list[Any] = []
-    has_etag = True
     serializer_class = MatchSerializer
     pagination_class = MatchPages
     filterset_class = MatchFilter
     http_method_names = ["get", "head", "options"]
+    has_etag = True
 
     def get_queryset(self) -> QuerySet[Match]:
         return matches.matches().select_related("stats")
