@@ -420,12 +420,12 @@ SPECTACULAR_SETTINGS = {
             "ingest": "Push-in: a program sends fixtures, results and odds. The admin process answers.",
         }.items()
     ],
-    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "apps.api.schema.complete"],
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "apps.api.schema.complete"],
 }
 
 # ── Admin ────────────────────────────────────────────────────────────────────────────────────────────────────────────

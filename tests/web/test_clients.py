@@ -16,6 +16,7 @@ from django.utils import timezone
 from mcp.client.stdio import StdioServerParameters
 
 from apps.api import services
+from apps.api.models import ApiKeyScope
 from apps.matches.models import World
 from apps.ml.models import ServedWorld
 from spai.stack.ports import free_port
@@ -52,7 +53,9 @@ def key(db) -> str:
     build.match("Chelsea", "Arsenal", season=season, kickoff_at=build.now + timedelta(days=9))
     build.prediction(match, version)
     build.season_end(season, version, ["Arsenal", "Chelsea"])
-    return services.create_key(name="Ada", source="feed", worlds=["real"], created_by="ada", now=build.now).token
+    return services.create_key(
+        name="Ada", source="feed", worlds=["real"], scopes=ApiKeyScope.values, created_by="ada", now=build.now
+    ).token
 
 
 def run(language: str, text: str, folder: Path, **environment: str) -> str:

@@ -16,6 +16,7 @@ from django.core.management import call_command
 from django.urls import get_resolver
 
 from apps.api import schema, services
+from apps.api.models import ApiKeyScope
 from tests.db.api.conftest import fixture
 from tests.web.conftest import HERE, read_json
 
@@ -53,7 +54,9 @@ def world(build, champion, answers, settings):
     build.match("Old Mill", "Northgate", pk=1002, kickoff_at=build.now + timedelta(days=7))
     build.prediction(match, champion)
     build.season_end(match.season, champion, ["Northgate", "Old Mill"])
-    key = services.create_key(name="Ada", source="feed", worlds=["real"], created_by="ada", now=build.now)
+    key = services.create_key(
+        name="Ada", source="feed", worlds=["real"], scopes=ApiKeyScope.values, created_by="ada", now=build.now
+    )
     return {"Authorization": f"Bearer {key.token}"}
 
 
@@ -72,6 +75,7 @@ def answered(client, world) -> dict[str, Any]:
             SERVER_NAME="127.0.0.1",
             SERVER_PORT="8000",
         )
+        assert found[name].status_code < 300, found[name].content
     return found
 
 
