@@ -412,11 +412,23 @@ SPECTACULAR_SETTINGS = {
     "TAGS": [
         {"name": name, "description": description}
         for name, description in {
+            "root": "Where everything is.",
             "matches": "Fixtures and results, each with its forecast.",
-            "competitions": "Tables of seasons and forecasts of how they end.",
-            "teams": "Teams by their slugs and by what people call them.",
+            "predictions": "Forecasts that were published, and forecasts of many matches at once.",
             "what-if": "Forecasts of matches that are not fixtures.",
+            "prediction-jobs": "Work that takes longer than a request.",
+            "competitions": "Leagues and cups, their tables, and forecasts of how their seasons end.",
+            "seasons": "Seasons of competitions.",
+            "season-forecasts": "Simulated ends of seasons.",
+            "teams": "Teams by their slugs and by what people call them.",
+            "scores": "Published forecasts, compared with the results.",
+            "models": "Model versions and how good they are.",
             "features": "What the champion is told about a match.",
+            "bookmakers": "Whose prices are stored.",
+            "sources": "Where matches come from.",
+            "events": "What happened, in order.",
+            "webhooks": "Addresses that are told what happened.",
+            "ledger": "Proofs that no forecast was changed after its publication.",
             "ingest": "Push-in: a program sends fixtures, results and odds. The admin process answers.",
         }.items()
     ],

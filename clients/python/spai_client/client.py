@@ -18,7 +18,6 @@ from spai_client.generated.api.teams import teams
 from spai_client.generated.api.what_if import what_if
 from spai_client.generated.models import (
     FoundTeam,
-    FoundTeams,
     Match,
     Prediction,
     PushAccount,
@@ -107,9 +106,10 @@ class Client:
         while True:
             page = operation(client=self.connection, **parameters)
             yield from page.results
-            if not page.next_:
+            following = getattr(page, "next_", None)
+            if not following:
                 return
-            parameters["cursor"] = parse_qs(urlsplit(page.next_).query)["cursor"][0]
+            parameters["cursor"] = parse_qs(urlsplit(following).query)["cursor"][0]
 
     def matches(self, **filters: Any) -> Iterator[Match]:
         """Yield matches in the order of kick-off.
@@ -151,9 +151,7 @@ class Client:
 
     def teams(self, name: str) -> list[FoundTeam]:
         """Return the teams that a text names, the best first."""
-        found = teams.sync(client=self.connection, q=name)
-        assert isinstance(found, FoundTeams)
-        return found.results
+        return list(self.pages(teams.sync, q=name))
 
     def table(self, competition: str, *, season: str = "", as_of: datetime | None = None) -> Table:
         """Return the table of a season, the newest by default, now or as it was at a moment."""

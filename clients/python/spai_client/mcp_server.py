@@ -19,6 +19,7 @@ from pydantic import BaseModel, Field
 
 from spai_client.client import Client
 from spai_client.generated import models
+from spai_client.generated.models import FoundTeam
 from spai_client.problems import NotFoundError, ProblemError
 
 INSTRUCTIONS = """
@@ -232,7 +233,7 @@ class Tools:
             remaining_matches=end.remaining if end else None,
         )
 
-    def _team(self, name: str) -> models.FoundTeam:
+    def _team(self, name: str) -> FoundTeam:
         """Return the team of a name.
 
         Raises
@@ -252,7 +253,7 @@ class Tools:
             raise ToolError(f"“{name}” is the name of {len(same)} teams: {like}. Ask again with one of the slugs.")
         raise ToolError(f"No team is called “{name}”; did you mean one of these? {like}. Ask again with its slug.")
 
-    def _next_meeting(self, home: models.FoundTeam, away: models.FoundTeam) -> models.Match:
+    def _next_meeting(self, home: FoundTeam, away: FoundTeam) -> models.Match:
         coming = self._client.matches(team=home.slug, from_=self._now() - LONGEST_MATCH, page_size=100)
         for match in islice(coming, 200):
             if {match.home_team.slug, match.away_team.slug} == {home.slug, away.slug} and match.status in (
@@ -275,7 +276,7 @@ class Tools:
         return ToolError(f"{error} Did you mean one of these? {', '.join(like)}." if like else str(error))
 
 
-def _names(team: models.FoundTeam) -> Iterator[str]:
+def _names(team: FoundTeam) -> Iterator[str]:
     yield from (team.slug, team.name, team.display_name, team.full_name, *team.other_names)
 
 
