@@ -128,6 +128,10 @@ class ApiSchema(AutoSchema):
             found.append({})
         return found
 
+    def get_tags(self) -> list[str]:
+        """Return the first part of the path."""
+        return super().get_tags() or ["root"]
+
     def _is_list_view(self, serializer: Any = None) -> bool:
         """Whether the answer is a list: where the view says `many=True`, not where it is named list."""
         found = self.get_response_serializers() if serializer is None else serializer
