@@ -64,6 +64,15 @@ HEADERS: Final = {
 }
 """Header of an answer → what it means, and an example."""
 
+REQUEST_HEADERS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
+    "If-None-Match": ("The ETag of an earlier answer; while the content is the same, the answer is 304.", {}),
+    "Idempotency-Key": (
+        "Visible ASCII characters, such as a UUID: an equal request with the same key is carried out once.",
+        {"minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"},
+    ),
+}
+"""Header of a request → what it does, and its bounds; views name it alone."""
+
 _ALWAYS_SENT: Final = ("RateLimit", "RateLimit-Policy", "X-Request-ID")
 _SENT_WITH: Final = {
     "201": ("Location",),
@@ -98,8 +107,11 @@ class ApiSchema(AutoSchema):
         if operation is None:
             return None
         has_etag = self.method == HTTPMethod.GET and getattr(self.view, "has_etag", False)
-        if has_etag:
-            operation.setdefault("parameters", []).append({"$ref": "#/components/parameters/If-None-Match"})
+        parameters = operation.get("parameters", []) + ([{"name": "If-None-Match"}] if has_etag else [])
+        operation["parameters"] = [
+            {"$ref": f"#/components/parameters/{each['name']}"} if each["name"] in REQUEST_HEADERS else each
+            for each in parameters
+        ]
         if address := getattr(self.view, "server_url", ""):
             operation["servers"] = [{"url": address}]
         responses = operation["responses"]
@@ -193,12 +205,8 @@ def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
         for name, (description, example) in HEADERS.items()
     }
     components["parameters"] = {
-        "If-None-Match": {
-            "name": "If-None-Match",
-            "in": "header",
-            "description": "The ETag of an earlier answer; while the content is the same, the answer is 304.",
-            "schema": {"type": "string"},
-        }
+        name: {"name": name, "in": "header", "description": description, "schema": {"type": "string"} | bounds}
+        for name, (description, bounds) in REQUEST_HEADERS.items()
     }
     for name, schema in components["schemas"].items():
         if name.startswith("Paginated"):

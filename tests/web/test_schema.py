@@ -125,7 +125,7 @@ def test_each_example_is_what_the_route_answers(answered, renew):
 
 def test_the_document_is_the_one_that_was_agreed(document, renew):
     if renew:
-        (HERE / "openapi.json").write_text(json.dumps(document, indent=4))
+        (HERE / "openapi.json").write_text(json.dumps(document, indent=4, ensure_ascii=False))
     assert document == read_json("openapi.json")
 
 

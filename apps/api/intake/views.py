@@ -153,10 +153,7 @@ class IngestViewSet(viewsets.ViewSet):
         parameters=[
             UploadQuery,
             OpenApiParameter(
-                "Idempotency-Key",
-                {"type": "string", "minLength": 1, "maxLength": _LONGEST_KEY, "pattern": "^[!-~]+$"},
-                OpenApiParameter.HEADER,
-                description="Visible ASCII characters, such as a UUID.",
+                "Idempotency-Key", str, OpenApiParameter.HEADER, description="At most 200 visible ASCII characters."
             ),
         ],
         responses={
