@@ -39,6 +39,7 @@ SHARED: Final = {
         "Conflict",
         "Another request is in the way; after `Retry-After`, if it is given, this one may be repeated.",
     ),
+    "410": ("Gone", "It existed, and is kept no longer."),
     "411": ("LengthRequired", "`Content-Length` is missing."),
     "413": ("ContentTooLarge", "The body exceeds a limit; nothing was stored."),
     "415": ("UnsupportedMediaType", "The route does not read bodies of this `Content-Type` or `Content-Encoding`."),
@@ -259,8 +260,9 @@ def _give_example(operation: dict[str, Any], path: str) -> None:
         if parameter.get("name") in values:
             value: Any = values[parameter["name"]]
             parameter["example"] = int(value) if parameter["schema"].get("type") == "integer" else value
-    for media in operation.get("requestBody", {}).get("content", {}).values():
-        media["example"] = example["body"]
+    if "body" in example:
+        for media in operation["requestBody"]["content"].values():
+            media["example"] = example["body"]
     answer = operation["responses"].get(str(example["status"]), {}).get("content", {})
     for media_type, media in answer.items():
         if media_type == example["type"]:
