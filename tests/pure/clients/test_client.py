@@ -49,6 +49,18 @@ def test_a_date_in_retry_after_is_waited_for(waits):
     assert 0 < waits[0] <= 30
 
 
+@pytest.mark.parametrize("text", ["", "soon", "-5", "1e5", "٣", "Wed, 99 Nov 2026 10:00:00 GMT", "9" * 400])
+def test_a_time_that_cannot_be_read_or_waited_for_breaks_nothing(waits, text):
+    calls = in_turn(httpx.Response(503, headers=[(b"Retry-After", text.encode())]), httpx.Response(200, json=MATCH))
+    client = client_of(Replay(matches_retrieve=calls), waits, retries=1)
+    if text.startswith("9"):
+        with pytest.raises(BusyError):
+            client.match(1001)
+    else:
+        assert client.match(1001).id == 1001
+        assert waits == [0]
+
+
 def test_a_server_that_stays_busy_is_given_up(waits):
     replay = Replay(matches_retrieve=lambda request: refusal(503, "The database does not answer.", Retry_After="1"))
     with pytest.raises(BusyError, match="database") as caught:
