@@ -25,7 +25,21 @@ PAUSE = 0.05
 PATIENCE = 30.0
 LOADED_SECONDS = 20.0
 CLIENTS = 8
-PAGES = {"web": "/", "admin": "/admin/login/", "push": "/readyz"}
+PAGES = {
+    "web": [
+        "/",
+        "/what-if/",
+        "/api/v1/matches/",
+        "/api/v1/teams/?q=a",
+        "/api/v1/what-if/",
+        "/api/v1/features/",
+        "/api/v1/ingest/",
+        "/api/schema/",
+    ],
+    "admin": ["/admin/login/", "/api/v1/ingest/"],
+    "push": ["/readyz"],
+}
+"""Paths of each process, which the connections of a kind ask in turn; the first one is asked under load."""
 
 Address = tuple[str, int]
 
@@ -36,6 +50,15 @@ async def half_body(at: Address, page: str) -> Any:
         at,
         f"POST {page} HTTP/1.1\r\nHost: {at[0]}\r\nCookie: csrftoken={'a' * 32}\r\n"
         "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 1000\r\n\r\na=",
+    )
+
+
+async def half_push(at: Address, page: str) -> Any:
+    """Send the head of a large push-in, whose key is looked up before its body is read, and two bytes of that."""
+    return await _sent(
+        at,
+        f"POST {page} HTTP/1.1\r\nHost: {at[0]}\r\nAuthorization: Bearer spai_00000000_{'0' * 64}\r\n"
+        'Content-Type: application/x-ndjson\r\nContent-Length: 20000000\r\n\r\n{"',
     )
 
 
@@ -102,7 +125,8 @@ async def hold(
     part: str, at: Address, kinds: list[Callable[[Address, str], Awaitable[Any]]], count: int
 ) -> list[Measure]:
     """Hold `count` connections of each kind open and ask for liveness meanwhile."""
-    links = [await kind(at, PAGES[part]) for kind in kinds for _ in range(count)]
+    paths = PAGES[part]
+    links = [await kind(at, paths[number % len(paths)]) for kind in kinds for number in range(count)]
     try:
         times, failed = await liveness(at, HELD_SECONDS)
     finally:
@@ -140,7 +164,7 @@ async def measure(count: int, loaded_seconds: float) -> list[Measure]:
     """Try every kind on every process."""
     stack = environment.load()
     measures: list[Measure] = []
-    kinds: list[Callable[[Address, str], Awaitable[Any]]] = [half_body, half_head, silent, unread]
+    kinds: list[Callable[[Address, str], Awaitable[Any]]] = [half_body, half_push, half_head, silent, unread]
     for part in PAGES:
         address = urlsplit(stack.address(part))
         if address.hostname is None or address.port is None:
@@ -156,7 +180,7 @@ async def measure(count: int, loaded_seconds: float) -> list[Measure]:
     web = urlsplit(stack.address("web"))
     assert web.hostname is not None
     assert web.port is not None
-    return measures + await overload((web.hostname, web.port), PAGES["web"], loaded_seconds)
+    return measures + await overload((web.hostname, web.port), PAGES["web"][0], loaded_seconds)
 
 
 def main() -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from axes.models import AccessAttempt
+from axes.models import AccessAttempt, AccessLog
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
@@ -39,13 +39,21 @@ class AccessAttemptAdmin(ModelAdmin):
     list_filter = ("attempt_time",)
     search_fields = ("username", "ip_address")
     ordering = ("-attempt_time",)
-    exclude = ("get_data", "post_data", "http_accept")
+    exclude: tuple[str, ...] = ("get_data", "post_data", "http_accept")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: AccessAttempt | None = None) -> bool:
         return False
+
+
+@admin.register(AccessLog)
+class AccessLogAdmin(AccessAttemptAdmin):
+    """Logins; without its rows an address is new to the account (`spai/logins.py`)."""
+
+    list_display = ("username", "ip_address", "attempt_time", "logout_time", "user_agent")
+    exclude = ("http_accept", "session_hash")
 
 
 def adopt_plain_admins() -> None:

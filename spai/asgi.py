@@ -85,7 +85,7 @@ def _relay_until_fault(ending: threading.Event) -> None:
 
 
 class PageOriginValidator(OriginValidator):
-    """Accepts websockets of this site's pages, and of programs, which send no Origin header."""
+    """Accepts websockets of this site's pages, of listed sites, and of programs, which send no Origin header."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve a connection whose origin is allowed; refuse any other, and a malformed one, with 403."""
@@ -133,7 +133,7 @@ application = WithRelay(
     ProtocolTypeRouter(
         {
             "http": BufferedApplication(wsgi_application, threads=1, alive={"role": settings.SPAI_ROLE}),
-            "websocket": PageOriginValidator(URLRouter(websocket_urlpatterns), settings.SPAI_PAGE_ORIGINS),
+            "websocket": PageOriginValidator(URLRouter(websocket_urlpatterns), settings.SPAI_PUSH_ORIGINS),
         }
     )
 )

@@ -1,7 +1,8 @@
 """Logins by password: limits for wrong ones, and the message for those who must wait.
 
-django-axes counts the failures. It locks an account for one address only, so that nobody can lock the operator out from
-another address; an address that tries many accounts is locked for all of them.
+django-axes counts the failures. It locks an account for one address; an address that tries many accounts is locked for
+all of them. An account that is tried from many addresses is locked for addresses from which nobody has logged in to it,
+so that strangers cannot keep the operator out.
 """
 
 from __future__ import annotations
@@ -9,12 +10,11 @@ from __future__ import annotations
 import math
 import zlib
 from datetime import timedelta
-from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any, Final
 
 from axes.handlers.database import AxesDatabaseHandler
 from axes.helpers import get_client_username
-from axes.models import AccessAttempt
+from axes.models import AccessAttempt, AccessLog
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db.models import Max, QuerySet, Sum
@@ -22,54 +22,57 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from unfold.forms import AuthenticationForm
 
+from apps.api.services import address_of
 from apps.matches.locks import LockClass, try_lock_of
 
 ADDRESS_LIMIT: Final = 30
 """Wrong passwords from one address, for any accounts, that lock it for all of them."""
+ACCOUNT_LIMIT: Final = 30
+"""Wrong passwords for one account, from any addresses, that lock it for addresses that are new to it."""
+KNOWN: Final = timedelta(days=90)
+"""How long an address counts as known to an account after a login."""
 PATIENCE: Final = 10.0
 """Longest wait for the other logins from the same address, in seconds."""
 
 
 def client_address(request: HttpRequest) -> str | None:
-    """Return the address that a request comes from, for IPv6 the /64 network, which belongs to one customer.
+    """Return the address that a request comes from, as django-axes asks for it; see `address_of`."""
+    return address_of(request.META)
 
-    The last SPAI_PROXIES addresses of X-Forwarded-For were added by our proxies; a client can forge those before them.
+
+def _total(failures: QuerySet[AccessAttempt]) -> int:
+    return failures.aggregate(sum=Sum("failures_since_start"))["sum"] or 0
+
+
+def _is_known(username: str | None, address: str | None) -> bool:
+    """Whether somebody has logged in to an account from an address in the last days."""
+    since = timezone.now() - KNOWN
+    return AccessLog.objects.filter(username=username, ip_address=address, attempt_time__gte=since).exists()
+
+
+def locking_failures(
+    request: HttpRequest, credentials: dict[str, Any] | None = None
+) -> tuple[str, QuerySet[AccessAttempt]]:
+    """Return why this login is refused, and the failures that lock it.
+
+    The reason is empty when it is not refused here: the limit for one account from one address is django-axes' own.
     """
-    passed = [*request.headers.get("X-Forwarded-For", "").split(","), request.META.get("REMOTE_ADDR", "")]
-    claimed = passed[-1 - settings.SPAI_PROXIES] if len(passed) > settings.SPAI_PROXIES else passed[-1]
-    for candidate in (claimed, passed[-1]):
-        try:
-            address = ip_address(candidate.strip())
-        except ValueError:
-            continue
-        if isinstance(address, IPv6Address):
-            return str(address.ipv4_mapped or ip_network((int(address), 64), strict=False).network_address)
-        return str(address)
-    return None
-
-
-def _recent(request: HttpRequest) -> QuerySet[AccessAttempt]:
-    """Return the failures from the address of a request that still count."""
-    since = timezone.now() - settings.AXES_COOLOFF_TIME
-    return AccessAttempt.objects.filter(ip_address=client_address(request), attempt_time__gte=since)
+    recent = AccessAttempt.objects.filter(attempt_time__gte=timezone.now() - settings.AXES_COOLOFF_TIME)
+    address, username = client_address(request), get_client_username(request, credentials)
+    of_address, of_account = recent.filter(ip_address=address), recent.filter(username=username)
+    if _total(of_address) >= ADDRESS_LIMIT:
+        return "from your address", of_address
+    if _total(of_account) >= ACCOUNT_LIMIT and not _is_known(username, address):
+        return "for this account", of_account
+    return "", of_address.filter(username=username)
 
 
 class LoginHandler(AxesDatabaseHandler):
-    """Adds to django-axes a limit for an address over all accounts."""
+    """Adds to django-axes a limit for an address over all accounts, and one for an account over all addresses."""
 
     def is_locked(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> bool:
         """Whether this login is refused without checking the password."""
-        failures = _recent(request).aggregate(sum=Sum("failures_since_start"))["sum"] or 0
-        return failures >= ADDRESS_LIMIT or super().is_locked(request, credentials)
-
-
-def wait_of(request: HttpRequest, credentials: dict[str, Any]) -> timedelta:
-    """Return how long the client of a locked request has to wait."""
-    failures = _recent(request)
-    if (failures.aggregate(sum=Sum("failures_since_start"))["sum"] or 0) < ADDRESS_LIMIT:
-        failures = failures.filter(username=get_client_username(request, credentials))
-    latest = failures.aggregate(latest=Max("attempt_time"))["latest"] or timezone.now()
-    return max(latest + settings.AXES_COOLOFF_TIME - timezone.now(), timedelta())
+        return bool(locking_failures(request, credentials)[0]) or super().is_locked(request, credentials)
 
 
 def too_many(request: HttpRequest, response: HttpResponse, credentials: dict[str, Any] | None = None) -> HttpResponse:
@@ -99,8 +102,10 @@ class LoginForm(AuthenticationForm):
             except ValidationError as error:
                 if not getattr(self.request, "axes_locked_out", False):
                     raise
-                wait = wait_of(self.request, self.cleaned_data)
-                raise self._refusal(wait, "Too many wrong passwords from your address.") from error
+                reason, failures = locking_failures(self.request, self.cleaned_data)
+                latest = failures.aggregate(latest=Max("attempt_time"))["latest"] or timezone.now()
+                wait = max(latest + settings.AXES_COOLOFF_TIME - timezone.now(), timedelta())
+                raise self._refusal(wait, f"Too many wrong passwords {reason or 'from your address'}.") from error
         return checked
 
     def _refusal(self, wait: timedelta, what: str) -> ValidationError:

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import environ
+from corsheaders.defaults import default_headers
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
@@ -123,7 +124,7 @@ SPAI_PROXIES: int = env.int("SPAI_PROXIES", default=0)
 if SPAI_PROXIES < 0:
     raise ImproperlyConfigured(f"SPAI_PROXIES is {SPAI_PROXIES}; it must be a number of proxies, or 0 for none")
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
-# Wrong passwords for one account from one address; spai/logins.py adds a limit for the address.
+# Wrong passwords for one account from one address; spai/logins.py adds limits for the address and for the account.
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
@@ -133,10 +134,48 @@ AXES_LOCKOUT_CALLABLE = "spai.logins.too_many"
 AXES_RESET_ON_SUCCESS = True
 # Attempts during the wait must not extend it beyond the time that the page shows.
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
-AXES_DISABLE_ACCESS_LOG = True
+# An address from which an operator has logged in stays open to the account while strangers try it.
+AXES_DISABLE_ACCESS_LOG = False
 AXES_VERBOSE = False
 # spai/admin.py shows failed logins in Unfold's forms.
 AXES_ENABLE_ADMIN = False
+
+# ── Access to the API ────────────────────────────────────────────────────────────────────────────────────────────────
+SPAI_ANONYMOUS_API: bool = env.bool("SPAI_ANONYMOUS_API", default=True)
+"""Whether programs read and have forecasts computed without a key; pages are open in any case."""
+
+
+def at_least(name: str, least: int, default: int) -> int:
+    """Return the variable `name`, a whole number that is not below `least`."""
+    value: int = env.int(name, default=default)
+    if value < least:
+        raise ImproperlyConfigured(f"{name} is {value}; it must be {least} or more")
+    return value
+
+
+SPAI_LIMIT_ANONYMOUS = at_least("SPAI_LIMIT_ANONYMOUS", 0, 600)
+"""Requests per minute of one address without a key; 0 for no limit."""
+SPAI_LIMIT_KEY = at_least("SPAI_LIMIT_KEY", 0, 6_000)
+"""Requests per minute of one key that has no limit of its own; 0 for no limit."""
+SPAI_COMPUTED_COST = at_least("SPAI_COMPUTED_COST", 1, 5)
+"""As how many requests one counts that has a forecast computed, such as a what-if match."""
+
+SPAI_CORS_ORIGINS: list[str] = env.list("SPAI_CORS_ORIGINS", default=[])
+"""Origins of other sites whose pages may call the API and connect to push; none by default."""
+for _origin in SPAI_CORS_ORIGINS:
+    _parts = urlsplit(_origin)
+    if _parts.scheme not in ("http", "https") or not _parts.netloc or _origin != f"{_parts.scheme}://{_parts.netloc}":
+        raise ImproperlyConfigured(
+            f"SPAI_CORS_ORIGINS contains {_origin!r}; each must be like https://example.org, without a path"
+        )
+CORS_ALLOWED_ORIGINS = SPAI_CORS_ORIGINS
+SPAI_PUSH_ORIGINS = [*SPAI_PAGE_ORIGINS, *SPAI_CORS_ORIGINS]
+"""Origins of the pages that may connect to push."""
+CORS_URLS_REGEX = r"^/api/"
+# No cookie: what such a page may do, its key says.
+CORS_ALLOW_CREDENTIALS = False
+CORS_ALLOW_HEADERS = [*default_headers, "x-api-key", "idempotency-key", "if-none-match", "x-request-id"]
+CORS_EXPOSE_HEADERS = ["ETag", "Link", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"]
 
 # Pages have no inline scripts or styles. The admin needs a wider policy, because Unfold's Alpine evaluates strings.
 _push_sources = [SPAI_PUSH_URL, SPAI_PUSH_WS_URL]
@@ -176,6 +215,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "django_htmx",
     "django_guid",
+    "corsheaders",
     "csp",
     "axes",
     "channels",
@@ -191,11 +231,15 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django_guid.middleware.guid_middleware",
+    "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     # Before WhiteNoise, so that static files have the header too.
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    # After WhiteNoise, which has static files compressed already.
+    "spai.compression.CompressionMiddleware",
+    "apps.api.rest.access.AccessMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -205,7 +249,14 @@ MIDDLEWARE = [
     "axes.middleware.AxesMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",
 ]
-DJANGO_GUID = {"GUID_HEADER_NAME": "X-Request-ID", "VALIDATE_GUID": True, "RETURN_HEADER": True, "UUID_FORMAT": "hex"}
+DJANGO_GUID = {
+    "GUID_HEADER_NAME": "X-Request-ID",
+    "VALIDATE_GUID": True,
+    "RETURN_HEADER": True,
+    # CORS_EXPOSE_HEADERS lists it among others.
+    "EXPOSE_HEADER": False,
+    "UUID_FORMAT": "hex",
+}
 
 ROOT_URLCONF = "spai.urls"
 WSGI_APPLICATION = "spai.wsgi.application"
@@ -388,8 +439,9 @@ FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o600, 0o700
 
 # ── REST ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.AllowAny"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["apps.api.authentication.ApiKeyAuthentication"],
+    # A view that says nothing else is for reading.
+    "DEFAULT_PERMISSION_CLASSES": ["apps.api.authentication.may_read"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
@@ -433,6 +485,8 @@ SPECTACULAR_SETTINGS = {
         }.items()
     ],
     "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",

@@ -1,4 +1,7 @@
-"""The WSGI application of the processes `web` and `admin`, which `spai.front` serves; `web` also loads the models."""
+"""The WSGI application of the processes `web` and `admin`, which `spai.front` serves.
+
+Both watch the API keys, and `web` loads the models.
+"""
 
 import os
 import threading
@@ -18,5 +21,12 @@ def _keep_current() -> None:
     serving.keep_current(clock=timezone.now)
 
 
+def _watch_keys() -> None:
+    from apps.api import services
+
+    services.watch_keys()
+
+
+threading.Thread(target=_watch_keys, name="api-keys", daemon=True).start()
 if settings.SPAI_ROLE == "web":
     threading.Thread(target=_keep_current, name="models", daemon=True).start()

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponse
@@ -92,10 +93,15 @@ class ApiKeyForm(forms.ModelForm):
     """The form of a new key."""
 
     scopes = forms.MultipleChoiceField(
-        choices=ApiKeyScope.choices, initial=[ApiKeyScope.INGEST], widget=UnfoldAdminCheckboxSelectMultipleWidget
+        choices=ApiKeyScope.choices,
+        initial=[ApiKeyScope.READ, ApiKeyScope.PREDICT],
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
     )
     worlds = forms.MultipleChoiceField(
-        choices=World.choices, help_text="The worlds it may write to.", widget=UnfoldAdminCheckboxSelectMultipleWidget
+        choices=World.choices,
+        required=False,
+        help_text="The worlds it may write to; only for the scope ingest.",
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
     )
     shares_source = forms.BooleanField(
         required=False,
@@ -106,7 +112,7 @@ class ApiKeyForm(forms.ModelForm):
 
     class Meta:
         model = ApiKey
-        fields = ("name", "source", "worlds", "scopes", "expires_at")
+        fields = ("name", "scopes", "expires_at", "requests_per_minute", "source", "worlds")
 
     def clean_expires_at(self) -> datetime | None:
         expires_at: datetime | None = self.cleaned_data["expires_at"]
@@ -116,7 +122,12 @@ class ApiKeyForm(forms.ModelForm):
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or self.cleaned_data
-        if "source" in given:
+        if {"scopes", "source", "worlds"} <= given.keys():
+            try:
+                services.check_writes(scopes=given["scopes"], source=given["source"], worlds=given["worlds"])
+            except services.KeyFieldError as error:
+                self.add_error(error.field, str(error))
+        if given.get("source"):
             try:
                 services.check_source(given["source"], shares_source=given["shares_source"])
             except services.SourceTakenError as error:
@@ -128,7 +139,7 @@ class ApiKeyForm(forms.ModelForm):
 class ApiKeyAdmin(FactAdmin):
     """API keys: created and revoked here; the secret is shown once."""
 
-    list_display = ("name", "prefix", "source", "shown_worlds", "shown_scopes", "shown_state", "latest_used_at")
+    list_display = ("name", "prefix", "shown_scopes", "source", "shown_worlds", "shown_state", "latest_used_at")
     list_filter = ("source",)
     search_fields = ("name", "=prefix", "source")
     ordering = ("-id",)
@@ -146,8 +157,8 @@ class ApiKeyAdmin(FactAdmin):
         """Return the fields of the form, or everything but the hash of an existing key."""
         if obj is None:
             return (*ApiKeyForm.Meta.fields, "shares_source")
-        kept = ("name", "prefix", "source", "shown_worlds", "shown_scopes", "shown_state", "created_at", "created_by")
-        return (*kept, "expires_at", "latest_used_at", "revoked_at", "revoked_by")
+        kept = ("name", "prefix", "shown_scopes", "shown_state", "requests_per_minute", "source", "shown_worlds")
+        return (*kept, "created_at", "created_by", "expires_at", "latest_used_at", "revoked_at", "revoked_by")
 
     def get_form(self, request: HttpRequest, obj: ApiKey | None = None, change: bool = False, **more: Any) -> Any:
         """Use `ApiKeyForm` for new keys only."""
@@ -174,10 +185,11 @@ class ApiKeyAdmin(FactAdmin):
         """Create the key; the object carries the secret to `response_add`, which shows it."""
         made = services.create_key(
             name=obj.name,
+            scopes=form.cleaned_data["scopes"],
             source=obj.source,
             worlds=form.cleaned_data["worlds"],
-            scopes=form.cleaned_data["scopes"],
             expires_at=obj.expires_at,
+            requests_per_minute=obj.requests_per_minute,
             shares_source=form.cleaned_data["shares_source"],
             created_by=request.user.get_username(),
             now=timezone.now(),
@@ -191,7 +203,8 @@ class ApiKeyAdmin(FactAdmin):
             "key": obj,
             "token": obj.token,
             "opts": self.opts,
-            "address": request.build_absolute_uri("/api/v1/ingest/"),
+            "address": settings.SPAI_WEB_URL,
+            "push_address": request.build_absolute_uri("/api/v1/ingest/") if obj.source else "",
         }
         return render(request, "admin/api/apikey/created.html", context)
 

@@ -13,9 +13,13 @@ from apps.matches.models import World
 
 
 class ApiKeyScope(models.TextChoices):
-    """A right that a key gives."""
+    """A right that a key gives; none contains another. `docs/api-access.md` lists which route needs which."""
 
+    READ = "read", "read what is stored, forecasts included"
+    PREDICT = "predict", "have forecasts computed: what-if matches and batches"
+    JOBS = "jobs", "start long jobs, and receive their results"
     INGEST = "ingest", "push matches in"
+    ADMIN = "admin", "do what operators do"
 
 
 class ApiKey(models.Model):
@@ -25,8 +29,18 @@ class ApiKey(models.Model):
     prefix = models.CharField(max_length=8, unique=True, help_text="The public part of the key.")
     secret_sha256 = models.CharField(max_length=64)
     scopes = ArrayField(models.CharField(max_length=12, choices=ApiKeyScope))
-    worlds = ArrayField(models.CharField(max_length=7, choices=World), help_text="The worlds it may write to.")
-    source = models.SlugField(max_length=40, help_text="Name under which its records are stored.")
+    worlds = ArrayField(
+        models.CharField(max_length=7, choices=World),
+        default=list,
+        blank=True,
+        help_text="The worlds it may write to; only for the scope ingest.",
+    )
+    source = models.SlugField(
+        max_length=40, blank=True, help_text="Name under which its records are stored; only for the scope ingest."
+    )
+    requests_per_minute = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Its own limit; empty for the limit of all keys, 0 for none."
+    )
     created_at = models.DateTimeField()
     created_by = models.CharField(max_length=150)
     expires_at = models.DateTimeField(null=True, blank=True, help_text="Empty for a key that does not expire.")
@@ -39,10 +53,16 @@ class ApiKey(models.Model):
         constraints = [
             # A new key may reuse the source of a revoked one: it is the same feed.
             models.UniqueConstraint(
-                fields=["source"], condition=Q(revoked_at__isnull=True), name="apikey_source_unique"
+                fields=["source"],
+                condition=Q(revoked_at__isnull=True) & ~Q(source=""),
+                name="apikey_source_unique",
             ),
             models.CheckConstraint(condition=~Q(scopes=[]), name="apikey_has_scope"),
-            models.CheckConstraint(condition=~Q(worlds=[]), name="apikey_has_world"),
+            models.CheckConstraint(
+                condition=Q(scopes__contains=[ApiKeyScope.INGEST]) & ~Q(source="") & ~Q(worlds=[])
+                | ~Q(scopes__contains=[ApiKeyScope.INGEST]) & Q(source="", worlds=[]),
+                name="apikey_writes_by_ingest",
+            ),
             models.CheckConstraint(
                 condition=Q(expires_at__isnull=True) | Q(expires_at__gt=F("created_at")), name="apikey_expires_later"
             ),

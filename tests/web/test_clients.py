@@ -20,7 +20,7 @@ from apps.api.models import ApiKeyScope
 from apps.matches.models import World
 from apps.ml.models import ServedWorld
 from spai.stack.ports import free_port
-from spai_client import Client
+from spai_client import AccessError, Client
 from tests.web.conftest import Builder
 from tests.web.processes import ROOT, start_web, stop
 
@@ -80,11 +80,13 @@ def test_each_example_of_the_document_prints_what_it_says(site, key, tmp_path):
             assert all(part in printed for part in each.split()), f"{each}\n{printed}"
 
 
-def test_the_client_reads_a_running_site(site, key):
+def test_the_client_reads_a_running_site_and_is_told_of_a_wrong_key(site, key):
     with Client(f"{site}/", key) as spai:
         assert [match.home_team.slug for match in spai.matches(page_size=1)] == ["arsenal", "chelsea"]
         assert spai.prediction(1001) == spai.prediction(1001)
         assert {row.place for row in spai.table("england-premier-league").standings} == {1, 2}
+    with Client(site, "spai_wrong.key") as spai, pytest.raises(AccessError):
+        spai.match(1001)
 
 
 async def test_an_assistant_asks_a_running_site(site, key):

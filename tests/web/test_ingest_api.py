@@ -151,7 +151,7 @@ def test_a_revoked_and_an_expired_key_are_refused(send):
 
 
 def test_a_key_for_other_things_is_reported_the_scope(send, monkeypatch):
-    ApiKey.objects.update(scopes=["predict"])
+    ApiKey.objects.update(scopes=["predict"], source="", worlds=[])
     assert "'ingest'" in problem_of(send(fixture()), 403)["detail"]
 
 
@@ -233,6 +233,7 @@ def test_another_world_is_forbidden_and_worlds_are_not_mixed(send):
     simulated = fixture(competition={"region": "Aldermark", "name": "Crown League", "is_simulated": True})
     assert "Line 2" in problem_of(send(fixture(), simulated), 403, "world-forbidden")["detail"]
     ApiKey.objects.update(worlds=["real", "sandbox"])
+    services.forget_key()
     assert "different worlds" in problem_of(send(fixture(), simulated), 422, "mixed-worlds")["detail"]
     assert not Match.objects.exists()
 
@@ -414,6 +415,16 @@ def next_line(port: int, token: str, upload: object) -> int:
     found = json.loads(answer.read())
     link.close()
     return int(found["next_line"]) if answer.status == 200 else 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_key_that_is_revoked_elsewhere_is_refused_by_a_process_that_used_it(admin, token):
+    assert posted(admin, token, body_of(fixture()))[0] == 200
+    services.revoke_key(key=ApiKey.objects.get(), by="ada", now=timezone.now())
+    refused = posted_until(lambda status: status == 401, admin, token, body_of(fixture()))
+    assert "was revoked" in refused[1]["detail"]
+    # Not even the body of a large request is read.
+    assert posted(admin, token, b"x" * (2 * 1024**2))[0] == 401
 
 
 @pytest.mark.django_db(transaction=True)

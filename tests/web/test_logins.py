@@ -10,7 +10,7 @@ from datetime import timedelta
 from urllib.parse import urlencode
 
 import pytest
-from axes.models import AccessAttempt
+from axes.models import AccessAttempt, AccessLog
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.db import connection
@@ -81,6 +81,35 @@ def test_an_address_that_tries_many_accounts_is_locked_for_all(admin):
     refused = tried(PASSWORD)
     assert (refused.status_code, TOO_MANY in refused.text) == (429, True)
     assert tried(PASSWORD, address="192.0.2.2").status_code == 302
+
+
+def test_an_account_that_is_tried_from_many_addresses_is_locked_for_new_ones_alone(admin):
+    assert tried(PASSWORD, address="192.0.2.1").status_code == 302
+    answers = [tried("wrong", address=f"198.51.100.{number}").status_code for number in range(40)]
+    assert answers == [200] * logins.ACCOUNT_LIMIT + [429] * 10
+    refused = tried(PASSWORD, address="203.0.113.1")
+    assert (refused.status_code, "Too many wrong passwords for this account. Try again in" in refused.text) == (
+        429,
+        True,
+    )
+    assert 0 < int(refused["Retry-After"]) <= 900
+    # The operator's own address is known, and other accounts are not affected.
+    assert tried(PASSWORD, address="192.0.2.1").status_code == 302
+    assert WRONG in tried("wrong", name="bob", address="203.0.113.1").text
+
+
+def test_an_address_is_known_to_the_account_that_logged_in_alone_and_not_for_ever(admin):
+    get_user_model().objects.create_superuser("bob", password=PASSWORD)
+    tried(PASSWORD, name="bob")
+    for number in range(logins.ACCOUNT_LIMIT):
+        tried("wrong", address=f"198.51.100.{number}")
+    assert tried(PASSWORD).status_code == 429
+    call_command("axes_reset")
+    assert tried(PASSWORD).status_code == 302
+    AccessLog.objects.update(attempt_time=timezone.now() - logins.KNOWN - timedelta(minutes=1))
+    for number in range(logins.ACCOUNT_LIMIT):
+        tried("wrong", address=f"198.51.100.{number}")
+    assert tried(PASSWORD).status_code == 429
 
 
 def test_what_is_tried_during_the_wait_does_not_make_it_longer(admin):

@@ -103,7 +103,8 @@ def render_page(
     response: HttpResponse
     with timezone.override(page.zone):
         part = render_to_string(partial, context, request) if partial else ""
-        etag = quote_etag(hashlib.sha256(part.encode()).hexdigest()[:32]) if partial else ""
+        # Weak, as `CompressionMiddleware` makes it.
+        etag = f"W/{quote_etag(hashlib.sha256(part.encode()).hexdigest()[:32])}" if partial else ""
         if only_part:
             known = parse_etags(request.headers.get("If-None-Match", ""))
             response = HttpResponseNotModified() if etag in known else HttpResponse(part)

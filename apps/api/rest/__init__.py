@@ -1,6 +1,6 @@
 """The REST API: viewsets, serializers, filters, authentication by API keys, and errors as problem details."""
 
-from apps.api.rest.authentication import ApiKeyAuthentication, HasScope
+from apps.api.authentication import ApiKeyAuthentication, HasScope, key_of, may_predict, may_read
 from apps.api.rest.features import FeaturesView
 from apps.api.rest.forecasts import CompetitionViewSet, WhatIfViewSet
 from apps.api.rest.matches import MatchViewSet
@@ -24,6 +24,9 @@ __all__ = [
     "WholeNumberField",
     "exception_handler",
     "is_api",
+    "key_of",
+    "may_predict",
+    "may_read",
     "problem",
     "problem_response",
 ]

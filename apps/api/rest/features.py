@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
@@ -31,8 +29,6 @@ class FeaturesQuery(QuerySerializer):
 class FeaturesView(APIView):
     """The catalogue of the champion's features."""
 
-    authentication_classes: list[Any] = []
-    permission_classes: list[Any] = []
     http_method_names = ["get", "head", "options"]
 
     @extend_schema(

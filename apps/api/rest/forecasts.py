@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from django.conf import settings
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers, viewsets
@@ -11,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.api import selectors, services
+from apps.api.authentication import may_predict
 from apps.api.rest.answers import BAD_INPUT
 from apps.api.rest.parameters import QuerySerializer, TextField, TrueFalseField
 from apps.api.rest.problems import MEDIA_TYPE, NoForecastProblem, NotFoundProblem, Problem
@@ -60,8 +62,6 @@ class WhatIfQuery(QuerySerializer):
 
 class CompetitionViewSet(viewsets.ViewSet):
     """Tables and season forecasts of competitions."""
-
-    authentication_classes: list[Any] = []
 
     @extend_schema(
         operation_id="season_forecast",
@@ -130,7 +130,8 @@ class CompetitionViewSet(viewsets.ViewSet):
 class WhatIfViewSet(viewsets.ViewSet):
     """Forecasts of matches that are not fixtures."""
 
-    authentication_classes: list[Any] = []
+    permission_classes = [may_predict]  # type: ignore[list-item]  # one that makes itself
+    request_cost = settings.SPAI_COMPUTED_COST
 
     @extend_schema(
         operation_id="what_if",

@@ -50,8 +50,6 @@ _id = OpenApiParameter("id", int, OpenApiParameter.PATH, description="Id of the 
 class MatchViewSet(viewsets.ReadOnlyModelViewSet[Match]):
     """Matches, each with the address of its forecast."""
 
-    # Reads need no key, and a response that depends on no session may be shared by caches.
-    authentication_classes: list[Any] = []
     serializer_class = MatchSerializer
     pagination_class = MatchPages
     filterset_class = MatchFilter

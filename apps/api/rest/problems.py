@@ -73,9 +73,9 @@ def problem(
     return body
 
 
-def problem_response(request: HttpRequest, code: int, detail: str) -> JsonResponse:
+def problem_response(request: HttpRequest, code: int, detail: str, *, kind: str = "") -> JsonResponse:
     """Return a problem for a request that reached no view of the API."""
-    body = problem(code, detail, instance=request.path)
+    body = problem(code, detail, instance=request.path, kind=kind)
     return JsonResponse(body, status=code, content_type=MEDIA_TYPE)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import viewsets
@@ -28,8 +28,6 @@ class TeamSearchQuery(QuerySerializer):
 
 class TeamSearchViewSet(viewsets.ViewSet):
     """Teams by their names."""
-
-    authentication_classes: list[Any] = []
 
     @extend_schema(
         operation_id="teams",

@@ -35,6 +35,14 @@ class SourceTakenError(Exception):
     """Another key or a source of SPAI uses the name already."""
 
 
+class KeyFieldError(Exception):
+    """The fields of a new key do not go together; `field` is the one to change."""
+
+    def __init__(self, field: str, detail: str) -> None:
+        super().__init__(detail)
+        self.field = field
+
+
 class KeyRefusedError(Exception):
     """The key is unknown, expired or revoked; the message, which the client gets, says which."""
 
@@ -50,12 +58,13 @@ class NewKey:
 def create_key(
     *,
     name: str,
-    source: str,
-    worlds: Sequence[str],
     created_by: str,
     now: datetime,
     scopes: Sequence[str] = (ApiKeyScope.INGEST,),
+    source: str = "",
+    worlds: Sequence[str] = (),
     expires_at: datetime | None = None,
+    requests_per_minute: int | None = None,
     shares_source: bool = False,
 ) -> NewKey:
     """Create a key.
@@ -64,15 +73,19 @@ def create_key(
     ----------
     name : str
         Who uses it.
-    source : str
-        Name under which its records are stored.
-    worlds, scopes : sequence of str
-        The worlds that it may write to, and its rights.
     created_by : str
     now : datetime
         Aware.
+    scopes : sequence of str
+        Its rights.
+    source : str
+        Name under which its records are stored; for the scope ingest alone.
+    worlds : sequence of str
+        The worlds that it may write to; for the scope ingest alone.
     expires_at : datetime, optional
         Aware and later than `now`.
+    requests_per_minute : int, optional
+        Its own limit, 0 for none; by default that of all keys.
     shares_source : bool
         Whether the operator intends to store its records under the name of a source that SPAI reads itself. They then
         have the trust of that source.
@@ -85,7 +98,8 @@ def create_key(
     prefix, secret = secrets.token_hex(4), secrets.token_hex(32)
     token = f"spai_{prefix}_{secret}"
     with transaction.atomic():
-        check_source(source, shares_source=shares_source)
+        if source:
+            check_source(source, shares_source=shares_source)
         row = ApiKey.objects.create(
             name=name,
             prefix=prefix,
@@ -96,8 +110,24 @@ def create_key(
             created_at=now,
             created_by=created_by,
             expires_at=expires_at,
+            requests_per_minute=requests_per_minute,
         )
     return NewKey(row, token)
+
+
+def check_writes(*, scopes: Sequence[str], source: str, worlds: Sequence[str]) -> None:
+    """Check that a new key has a source and worlds exactly where it may push matches in.
+
+    Raises
+    ------
+    KeyFieldError
+        Naming the field that is missing or means nothing.
+    """
+    for name, value in (("source", source), ("worlds", worlds)):
+        if ApiKeyScope.INGEST in scopes and not value:
+            raise KeyFieldError(name, "A key with the scope ingest needs it.")
+        if ApiKeyScope.INGEST not in scopes and value:
+            raise KeyFieldError(name, "Only a key with the scope ingest writes. Leave it empty, or add that scope.")
 
 
 def check_source(source: str, *, shares_source: bool) -> None:
@@ -128,8 +158,24 @@ def find_key(token: str, *, now: datetime) -> ApiKey:
     KeyRefusedError
         When it is unknown, revoked or expired.
     """
+    prefix = prefix_of(token)
+    return key_in_force(ApiKey.objects.filter(prefix=prefix).first() if prefix else None, token, now=now)
+
+
+def prefix_of(token: str) -> str:
+    """Return the public part of a token; empty when it is not in the form of one."""
     parts = TOKEN.fullmatch(token)
-    row = ApiKey.objects.filter(prefix=parts[1]).first() if parts else None
+    return parts[1] if parts else ""
+
+
+def key_in_force(row: ApiKey | None, token: str, *, now: datetime) -> ApiKey:
+    """Return the row of a token if the secret is right and the key is in force.
+
+    Raises
+    ------
+    KeyRefusedError
+        When it is unknown, revoked or expired.
+    """
     # Compared in constant time and also without a row, so that the time reveals nothing about stored keys.
     is_valid = hmac.compare_digest(_sha256(token), row.secret_sha256 if row else _NO_SHA256)
     if row is None or not is_valid:
@@ -145,6 +191,8 @@ def find_key(token: str, *, now: datetime) -> ApiKey:
 def record_use(key: ApiKey, *, now: datetime) -> None:
     """Record the use of a key, at most once a minute."""
     if key.latest_used_at is None or key.latest_used_at <= now - USE_RECORDED_EVERY:
+        # Noted first: threads that use the key meanwhile do not record it, too.
+        key.latest_used_at = now
         is_due = Q(latest_used_at__isnull=True) | Q(latest_used_at__lte=now - USE_RECORDED_EVERY)
         ApiKey.objects.filter(is_due, pk=key.pk).update(latest_used_at=now)
 

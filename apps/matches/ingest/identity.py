@@ -20,8 +20,9 @@ pair are settled together, the surest first:
    - a result at most ten days away has the same goals, or any goals where pairs of this season meet once: it is in
      doubt. One date may be wrong, or one result;
    - a result further away has the same goals although pairs are not known to meet more than once: it is in doubt;
-   - the record has no result: when it kicks off in the future after the played one it is another meeting; else it is a
-     stale list that contains the played one, or is in doubt where pairs meet more than once.
+   - the record has no result: when it kicks off in the future after the played one it is another meeting, and so is
+     one more than 30 days after it where pairs meet more than once; else it is a stale list that contains the played
+     one, or is in doubt where pairs meet more than once.
    The replay of an abandoned match is another meeting, and so is an abandoned match that is reported after its replay,
    and a match of another stage, such as a play-off.
 
@@ -277,6 +278,9 @@ def _against_played(record: MatchRecord, row: MatchRow, context: _Context) -> An
         return NEW
     if not formats.repeats():
         return row
+    if record.kickoff_at > row.kickoff_at and days > MOVE:
+        # As where the two are stored in the other order, see `_may_have_moved`.
+        return NEW
     if row.id in context.reported:
         return row if is_stale(record, row, now=context.now) else NEW
     return Doubt(f"it has no result, and may be another meeting or {_match_of(row)}")

@@ -212,16 +212,16 @@ class Ingestion:
         for doubtful in unidentified:
             if doubtful.contradicts is not None and doubtful.contradicts.result_source != self.source:
                 self._contradictions.refused(doubtful.contradicts, doubtful.record, source=self.source)
-        corrected, notes = self._clocks.correct(identified)
-        reconciled, contradicting = reconcile(
-            corrected, stored, names=self._names, contradictions=self._contradictions, source=self.source, now=self.now
+        on_time, notes = self._clocks.correct(identified)
+        reconciled, contradicting, completed = reconcile(
+            on_time, stored, names=self._names, contradictions=self._contradictions, source=self.source, now=self.now
         )
         for item in reconciled:
             self._identifier.note(item.record, item.row)
         writer = self._begin()
         outcomes = writer.write(reconciled, known_source_ids=stored.id_by_source_id.keys()) if reconciled else {}
         others = list(self._clocks.outdated(stored.by_id.values(), reconciled))
-        writer.correct([(row, before) for row, before, _ in others])
+        writer.correct([*completed, *((row, before) for row, before, _ in others)])
         self._notes.update(f"stored {note}" for _, _, note in others)
         self._contradictions.store(ingest_id=writer.ingest_id)
         return _RoundOutcome(outcomes, unidentified + contradicting, later, notes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from apps.matches.ingest import tables
 from apps.matches.ingest.contradictions import Contradictions, SourceResult
@@ -14,6 +15,14 @@ from apps.matches.ingest.stored import StoredMatches
 from apps.matches.trust import is_undated
 
 
+class Reconciliation(NamedTuple):
+    """Records with their matches, rejected records, and stored matches that rejected ones completed."""
+
+    accepted: list[Reconciled]
+    rejected: list[Rejected]
+    completed: list[tuple[MatchRow, MatchRow]]  # each as it is to be and as it is
+
+
 def reconcile(
     items: Sequence[Identified],
     stored: StoredMatches,
@@ -22,7 +31,7 @@ def reconcile(
     contradictions: Contradictions,
     source: str,
     now: datetime,
-) -> tuple[list[Reconciled], list[Rejected]]:
+) -> Reconciliation:
     """Return the records with their matches as they are to be stored, and the rejected records.
 
     A record with another result than the stored one is rejected where its source is trusted no more than that of the
@@ -32,6 +41,7 @@ def reconcile(
     new_rows = _new_rows([item for item in items if item.row is None], stored, names=names, source=source)
     accepted: list[Reconciled] = []
     rejected: list[Rejected] = []
+    completed: list[tuple[MatchRow, MatchRow]] = []
     for item, stored_row in items:
         record = item.record
         if stored_row is None:
@@ -46,11 +56,13 @@ def reconcile(
                 contradictions.refused(stored_row, record, source=source)
                 if not is_undated(source):
                     rejected.append(Rejected(item.position, record, str(error)))
+                    if row != stored_row:
+                        completed.append((row, stored_row))
                     continue
             else:
                 contradictions.accepted(row, record, source=source, before=SourceResult.of(stored_row))
         accepted.append(Reconciled(item.position, record, item.competition_id, row, before))
-    return accepted, rejected
+    return Reconciliation(accepted, rejected, completed)
 
 
 def _new_rows(items: Sequence[Identified], stored: StoredMatches, *, names: Names, source: str) -> dict[int, MatchRow]:

@@ -130,44 +130,36 @@ def merge(row: MatchRow, record: MatchRecord, *, stage_id: int | None, source: s
     - The source of the stored result (`row.result_source`) alone corrects it or moves a match that was played. It is
       the first source that reported a result, until a more trusted one reports a result too, the same or another one
       (`trust`).
-    - Every other source fills what is empty, and gives the minute of the kick-off where only the date was known.
+    - Every other source fills what is empty, and gives the minute of the kick-off where only the date was known. Where
+      it contradicts the result, its goals and status are left out. So the stored match is the same whichever source
+      comes first.
 
     Raises
     ------
     ContradictionError
         When the record has another result than the stored one and its source is trusted no more than the one that
-        reported it.
+        reported it. The rest of the record is in the row by then.
     """
     has_result = row.status in RESULTS
     brings_result = record.status in RESULTS and record.home_goals is not None
     takes_over = brings_result and (not has_result or outranks(source, row.result_source))
     owns = takes_over or row.result_source == source
     goals_differ = (record.home_goals, record.away_goals) != (row.home_goals, row.away_goals)
-    if brings_result and has_result and row.home_goals is not None and not owns and goals_differ:
-        raise ContradictionError(
-            f"{source} reports {record.home_goals}–{record.away_goals}, {row.result_source} has reported "
-            f"{row.home_goals}–{row.away_goals}"
-        )
+    results_conflict = brings_result and has_result and row.home_goals is not None and goals_differ
     result_before, kickoff_before = row.result, row.kickoff_at
     _merge_kickoff(row, record, source=source, now=now)
-    row.status = _merged_status(row.status, record, kickoff_before, owns=owns)
-    if takes_over and row.result_source != source:
-        row.kickoff_source = row.kickoff_source or row.result_source
-        row.result_source = source
-    if record.status in PLAYED:
-        if owns and goals_differ and record.home_goals is not None:
-            row.home_goals, row.away_goals = record.home_goals, record.away_goals
-            drop_impossible(row)
-        if _goals(record) != _goals(row):
-            for name in GOALS:
-                goals = getattr(record, name)
-                if goals is not None and (owns or getattr(row, name) is None):
-                    setattr(row, name, goals)
-        if record.finished_at is not None and (owns or row.finished_at is None):
-            row.finished_at = record.finished_at
+    if owns or not results_conflict:
+        row.status = _merged_status(row.status, record, kickoff_before, owns=owns)
+        if takes_over and row.result_source != source:
+            row.kickoff_source = row.kickoff_source or row.result_source
+            row.result_source = source
+            if results_conflict:
+                _clear_goals(row)
+        _merge_goals(row, record, owns=owns)
+    if record.status in PLAYED and record.finished_at is not None and (owns or row.finished_at is None):
+        row.finished_at = record.finished_at
     if row.status not in PLAYED:
-        for name in GOALS:
-            setattr(row, name, None)
+        _clear_goals(row)
         row.finished_at = row.known_at = None
     elif row.finished_at is not None and row.finished_at <= row.kickoff_at:
         row.finished_at = None
@@ -181,6 +173,28 @@ def merge(row: MatchRow, record: MatchRecord, *, stage_id: int | None, source: s
         row.stage_id = stage_id
     if row.result != result_before:
         row.revision += 1
+    if results_conflict and not owns:
+        raise ContradictionError(
+            f"{source} reports {record.home_goals}–{record.away_goals}, {row.result_source} has reported "
+            f"{row.home_goals}–{row.away_goals}"
+        )
+
+
+def _merge_goals(row: MatchRow, record: MatchRecord, *, owns: bool) -> None:
+    if record.status not in PLAYED or _goals(record) == _goals(row):
+        return
+    if owns and record.home_goals is not None:
+        row.home_goals, row.away_goals = record.home_goals, record.away_goals
+        drop_impossible(row)
+    for name in GOALS:
+        goals = getattr(record, name)
+        if goals is not None and (owns or getattr(row, name) is None):
+            setattr(row, name, goals)
+
+
+def _clear_goals(row: MatchRow) -> None:
+    for name in GOALS:
+        setattr(row, name, None)
 
 
 def only_source_differs(row: MatchRow, before: tuple[Any, ...]) -> bool:

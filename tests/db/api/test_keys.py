@@ -154,7 +154,17 @@ def test_the_name_of_a_source_that_is_read_is_taken_on_purpose_alone(make_key, s
 
 
 @pytest.mark.parametrize(
-    "fields", [{"scopes": []}, {"worlds": []}, {"expires_at": NOW}, {"expires_at": NOW - timedelta(days=1)}]
+    "fields",
+    [
+        {"scopes": []},
+        {"worlds": []},
+        {"source": ""},
+        {"scopes": ["read"]},
+        {"scopes": ["read"], "worlds": []},
+        {"scopes": ["read"], "source": ""},
+        {"expires_at": NOW},
+        {"expires_at": NOW - timedelta(days=1)},
+    ],
 )
 def test_the_database_refuses_a_key_for_nothing(make_key, fields):
     with pytest.raises(IntegrityError):
@@ -178,13 +188,21 @@ def test_the_command_prints_a_key_alone_and_once():
     assert token[14:] not in err + command("list")[0] + command("list", "--json")[0]
 
 
+def test_the_command_makes_a_key_that_reads_and_writes_nothing():
+    out, err = command("create", "Ada's page", "--limit", "90")
+    row = services.find_key(out.strip(), now=timezone.now())
+    assert (row.scopes, row.source, row.worlds, row.requests_per_minute) == (["predict", "read"], "", [], 90)
+    assert "has the scopes predict, read. Store the key" in err
+    assert command("create", "another")[0] != out
+
+
 def test_the_command_lists_keys_with_their_state():
     token = command("create", "Ada's feed", "--source", "live", "--days", "30")[0].strip()
     prefix = token[5:13]
     (row,) = json.loads(command("list", "--json")[0])
     assert (row["prefix"], row["state"], row["source"]) == (prefix, "in force", "live")
     assert "revoked" in command("revoke", prefix, "--yes")[0]
-    assert re.search(rf"{prefix}\s+revoked\s+live\s+real\s+never\s+Ada's feed", command("list")[0])
+    assert re.search(rf"{prefix}\s+revoked\s+ingest\s+live\s+real\s+never\s+Ada's feed", command("list")[0])
     assert "before" in command("revoke", f"spai_{prefix}", "--yes")[0]
 
 
@@ -227,7 +245,10 @@ def test_the_command_revokes_nothing_at_a_terminal_that_does_not_say_yes(monkeyp
         (("create", " ", "--source", "y"), "1 to 80"),
         (("create", "x", "--source", "y", "--days", "0"), "--days"),
         (("create", "x", "--source", "y", "--world", "mars"), "invalid choice"),
-        (("create", "x"), "--source"),
+        (("create", "x", "--scope", "ingest"), "--source: A key with the scope ingest needs it"),
+        (("create", "x", "--scope", "read", "--source", "y"), "--source: Only a key with the scope ingest writes"),
+        (("create", "x", "--world", "real"), "--world: Only a key with the scope ingest writes"),
+        (("create", "x", "--limit", "-1"), "--limit"),
         (("revoke", "nothing", "--yes"), "no key"),
         ((), "required"),
     ],
@@ -280,7 +301,10 @@ def test_the_admin_shows_a_new_key_once(admin):
     [
         ({"source": "football-data"}, "confirm that the feed is that source"),
         ({"source": "my feed"}, "slug"),
-        ({"worlds": []}, "required"),
+        ({"worlds": []}, "A key with the scope ingest needs it."),
+        ({"source": ""}, "A key with the scope ingest needs it."),
+        ({"scopes": ["read"]}, "Only a key with the scope ingest writes."),
+        ({"requests_per_minute": "-1"}, "greater than or equal to 0"),
         ({"worlds": ["mars"]}, "valid choice"),
         ({"scopes": []}, "required"),
         ({"expires_at_0": "2001-01-01", "expires_at_1": "00:00:00"}, "has passed"),
@@ -292,6 +316,17 @@ def test_the_admin_says_what_is_wrong_with_a_new_key(admin, fields, said):
     assert response.status_code == 200
     assert said in response.content.decode()
     assert not ApiKey.objects.exists()
+
+
+def test_the_admin_makes_a_key_that_reads_and_has_a_limit_of_its_own(admin):
+    given = {"scopes": ["read", "jobs"], "source": "", "worlds": [], "requests_per_minute": "30"}
+    response = admin.post(reverse(ADD), FORM | given)
+    row = ApiKey.objects.get()
+    assert (row.scopes, row.source, row.worlds, row.requests_per_minute) == (["read", "jobs"], "", [], 30)
+    assert "/api/v1/ingest/" not in response.content.decode()
+    # Another one has no source either.
+    admin.post(reverse(ADD), FORM | given)
+    assert ApiKey.objects.count() == 2
 
 
 def test_the_admin_refuses_a_source_that_another_key_has_and_a_form_sent_twice(admin):

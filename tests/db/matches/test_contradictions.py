@@ -140,13 +140,28 @@ def test_the_second_run_of_both_sources_writes_nothing_whoever_came_first(store)
     assert list(Match.objects.values()) == before
 
 
-def test_what_cannot_belong_to_the_new_result_goes_with_the_old_one(store):
-    told_first = told("2-1", home_goals_half_time=2, away_goals_half_time=1, home_penalties=4, away_penalties=2)
+def test_other_goals_that_a_source_reported_go_with_its_result(store):
+    told_first = told("2-1", home_goals_half_time=0, away_goals_half_time=1, home_penalties=4, away_penalties=2)
     store(told_first, source="openfootball")
     store(told("1-1"))
     match = Match.objects.get()
-    assert (match.home_goals_half_time, match.away_goals_half_time, match.home_penalties) == (None, None, 4)
+    assert (match.home_goals_half_time, match.away_goals_half_time, match.home_penalties) == (None, None, None)
     assert counts(store(told("1-1"))) == (0, 0, 1, 0)
+
+
+@pytest.mark.parametrize("order", [slice(None), slice(None, None, -1)])
+def test_what_is_not_about_the_result_is_the_same_whichever_source_comes_first(store, order):
+    ours = told("2-1")
+    theirs = record("2024-03-02 15:00", "0-0", round="Matchday 3", home_goals_half_time=0, away_goals_half_time=0)
+    for source, reported in [("football-data", ours), ("openfootball", theirs)][order]:
+        store(reported, source=source)
+    match = Match.objects.get()
+    assert (result()[:2], match.home_goals_half_time) == (("2-1", "football-data"), None)
+    assert (match.kickoff_precision, match.kickoff_source, match.round) == ("minute", "openfootball", "Matchday 3")
+    assert Contradiction.objects.filter(resolved_at=None).count() == 1
+    for source, reported in [("football-data", ours), ("openfootball", theirs)]:
+        again = store(reported, source=source)
+        assert (again.created, again.changed) == (0, 0)
 
 
 # ── How it ends ──────────────────────────────────────────────────────────────────────────────────────────────────────

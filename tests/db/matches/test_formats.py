@@ -57,6 +57,17 @@ def test_a_fixture_to_come_is_another_meeting_where_pairs_meet_twice(store):
     assert stored() == [("2024-06-20", "finished", 3), ("2024-07-08", "scheduled", None)]
 
 
+@pytest.mark.parametrize("status", ["cancelled", "scheduled", "unknown", "postponed"])
+@pytest.mark.parametrize("order", [slice(None), slice(None, None, -1)])
+@pytest.mark.parametrize(("day", "meetings"), [("2024-05-11", 2), ("2024-01-03", 1), ("2023-11-08", 1)])
+def test_a_match_without_a_result_is_the_same_meeting_in_either_order_of_sources(store, status, order, day, meetings):
+    store(*twice("2022-23", first="2022-08", second="2023-01"))
+    fixture, result = game(day, status=MatchStatus(status)), game("2023-12-06", "2-1")
+    for source, reported in [("openfootball", fixture), ("football-data", result)][order]:
+        store(reported, source=source)
+    assert stored() == [("2023-12-06", "finished", 2), (day, status, None)][:meetings]
+
+
 @pytest.mark.parametrize("days", [3, 4, 7, 10])
 @pytest.mark.parametrize("is_one_input", [True, False])
 def test_a_copy_of_a_result_some_days_later_is_in_doubt(store, days, is_one_input):

@@ -20,30 +20,32 @@ from apps.matches.models import World
 
 LONGEST_NAME = 80
 LONGEST_SOURCE = 40
+LARGEST_LIMIT = 2**31 - 1
 
 
 class Command(BaseCommand):
     """Create, list and revoke API keys."""
 
-    help = "Create an API key with which a program pushes matches in, list the keys, or revoke one."
+    help = "Create an API key for a program, list the keys, or revoke one."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         what = parser.add_subparsers(dest="what", required=True, metavar="create|list|revoke")
         create = what.add_parser("create", help="create a key and print it, once, on standard output")
         create.add_argument("name", help="the program that uses it")
-        create.add_argument("--source", required=True, help="name under which its records are stored, such as my-feed")
-        create.add_argument(
-            "--world",
-            action="append",
-            choices=World.values,
-            help="a world that it may write to; repeatable; default: real",
-        )
         create.add_argument(
             "--scope",
             action="append",
             choices=ApiKeyScope.values,
-            help="a right that it gives; repeatable; default: ingest",
+            help="a right that it gives; repeatable; default: read and predict, or ingest with --source",
         )
+        create.add_argument("--source", default="", help="for ingest: name under which its records are stored")
+        create.add_argument(
+            "--world",
+            action="append",
+            choices=World.values,
+            help="for ingest: a world that it may write to; repeatable; default: real",
+        )
+        create.add_argument("--limit", type=int, help="requests per minute; 0 for no limit; default: that of all keys")
         create.add_argument("--days", type=int, help="days until it expires; default: it does not expire")
         create.add_argument(
             "--shares-source", action="store_true", help="store under the name of a source that SPAI reads itself"
@@ -61,32 +63,44 @@ class Command(BaseCommand):
 
     def _create(self, options: dict[str, Any]) -> None:
         name, source, days = options["name"].strip(), options["source"], options["days"]
+        limit: int | None = options["limit"]
         if not 1 <= len(name) <= LONGEST_NAME:
             raise CommandError(f"The name must have 1 to {LONGEST_NAME} characters.")
-        try:
-            validate_slug(source)
-        except ValidationError as error:
-            raise CommandError("--source must consist of letters, digits, - and _, such as my-feed.") from error
+        if source:
+            try:
+                validate_slug(source)
+            except ValidationError as error:
+                raise CommandError("--source must consist of letters, digits, - and _, such as my-feed.") from error
         if len(source) > LONGEST_SOURCE:
             raise CommandError(f"--source must have at most {LONGEST_SOURCE} characters.")
         if days is not None and not 1 <= days <= 36_500:
             raise CommandError("--days must lie between 1 and 36500.")
+        if limit is not None and not 0 <= limit <= LARGEST_LIMIT:
+            raise CommandError(f"--limit must lie between 0 and {LARGEST_LIMIT}.")
+        default = [ApiKeyScope.INGEST] if source else [ApiKeyScope.READ, ApiKeyScope.PREDICT]
+        scopes = sorted(set(options["scope"] or default))
+        worlds = sorted(set(options["world"] or ([World.REAL] if ApiKeyScope.INGEST in scopes else [])))
         now = timezone.now()
         try:
+            services.check_writes(scopes=scopes, source=source, worlds=worlds)
             made = services.create_key(
                 name=name,
+                scopes=scopes,
                 source=source,
-                worlds=sorted(set(options["world"] or [World.REAL])),
-                scopes=sorted(set(options["scope"] or [ApiKeyScope.INGEST])),
+                worlds=worlds,
                 created_by=_operator(),
                 now=now,
                 expires_at=now + timedelta(days=days) if days else None,
+                requests_per_minute=limit,
                 shares_source=options["shares_source"],
             )
+        except services.KeyFieldError as error:
+            raise CommandError(f"--{error.field.removesuffix('s')}: {error}") from error
         except services.SourceTakenError as error:
             raise CommandError(f"{error} (--shares-source confirms it.)") from error
+        writes = f" and stores under {source} in {', '.join(worlds)}" if source else ""
         self.stderr.write(
-            f"{made.row} stores under {source} in: {', '.join(made.row.worlds)}. Store the key; it is shown only once."
+            f"{made.row} has the scopes {', '.join(scopes)}{writes}. Store the key; it is shown only once."
         )
         self.stdout.write(made.token)
 
@@ -100,6 +114,7 @@ class Command(BaseCommand):
                 "source": key.source,
                 "worlds": key.worlds,
                 "scopes": key.scopes,
+                "requests_per_minute": key.requests_per_minute,
                 "state": services.state_of(key, now=now),
                 "created_at": key.created_at.isoformat(),
                 "created_by": key.created_by,
@@ -111,12 +126,15 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps(rows, ensure_ascii=False, indent=1))
             return
-        self.stdout.write(f"{'prefix':<8}  {'state':<8}  {'source':<20}  {'worlds':<13}  {'latest use':<16}  name")
+        self.stdout.write(
+            f"{'prefix':<8}  {'state':<8}  {'scopes':<22}  {'source':<20}  {'worlds':<13}  {'latest use':<16}  name"
+        )
         for row in rows:
             used = (row["latest_used_at"] or "never")[:16].replace("T", " ")
-            worlds = ", ".join(row["worlds"])
+            scopes, worlds = ", ".join(row["scopes"]), ", ".join(row["worlds"])
             self.stdout.write(
-                f"{row['prefix']:<8}  {row['state']:<8}  {row['source']:<20}  {worlds:<13}  {used:<16}  {row['name']}"
+                f"{row['prefix']:<8}  {row['state']:<8}  {scopes:<22}  {row['source']:<20}  {worlds:<13}  {used:<16}  "
+                f"{row['name']}"
             )
 
     def _revoke(self, options: dict[str, Any]) -> None:
@@ -124,7 +142,7 @@ class Command(BaseCommand):
         key = ApiKey.objects.filter(prefix=prefix).first()
         if key is None:
             raise CommandError(f"There is no key {prefix!r}; `manage.py api_key list` shows all.")
-        if not options["yes"] and not _agreed(f"Revoke {key}, which stores under {key.source}, for good? [y/N] "):
+        if not options["yes"] and not _agreed(f"Revoke {key} for good? [y/N] "):
             raise CommandError("Nothing was revoked.")
         if services.revoke_key(key=key, by=_operator(), now=timezone.now()):
             self.stdout.write(f"{key} is revoked.")
