@@ -1,4 +1,4 @@
-"""The ASGI application of the process `push`: websockets, probes, and the relay that numbers and broadcasts events."""
+"""The ASGI application of the process `push`: websockets, Server-Sent Events, probes, and the reader of the events."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import OriginValidator, WebsocketDenier  # noqa: E402
 from django.conf import settings  # noqa: E402
 from django.db import DatabaseError, connection  # noqa: E402
-from redis.exceptions import RedisError  # noqa: E402
 
-from apps.api.urls import websocket_urlpatterns  # noqa: E402
+from apps.api.push import EventSocket, EventStream, LiveFeed, OpenConnections  # noqa: E402
+from apps.api.urls import EVENT_STREAM, websocket_urlpatterns  # noqa: E402
 from apps.matches import events  # noqa: E402
 from apps.matches.locks import Lock, try_take  # noqa: E402
 from spai.buffering import BufferedApplication  # noqa: E402
@@ -32,7 +32,9 @@ from spai.buffering import BufferedApplication  # noqa: E402
 logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 1.0
-"""How long the relay waits for a notification, and before it tries again without the lock or after an error."""
+"""How long the reader waits for a notification, and before it tries again after an error."""
+
+feed = LiveFeed()
 
 
 def _without_tracebacks_for_clients(record: logging.LogRecord) -> bool:
@@ -45,43 +47,50 @@ def _without_tracebacks_for_clients(record: logging.LogRecord) -> bool:
 logging.getLogger("uvicorn.error").addFilter(_without_tracebacks_for_clients)
 
 
-async def relay() -> None:
-    """Number committed events and broadcast them for as long as this process runs.
+async def read_events() -> None:
+    """Number committed events, in one of all push processes, and read the numbered ones, for as long as this one runs.
 
-    A notification of PostgreSQL triggers it at once; otherwise it checks once a second. It survives failures of the
-    database and the channel layer: clients fetch numbered events that were not broadcast by their number.
+    Notifications of PostgreSQL trigger it at once; otherwise it looks once a second. It survives failures of the
+    database: clients go on from their number when it is back.
     """
     ending = threading.Event()
+    loop = asyncio.get_running_loop()
     try:
         while True:
             try:
-                # Not in the thread that views and consumers share, which must stay free.
-                await sync_to_async(_relay_until_fault, thread_sensitive=False)(ending)
-            except (DatabaseError, psycopg.Error, RedisError, OSError) as error:
-                logger.warning("relay: %s; trying again", error)
+                # Not in the thread of the clients' reads, which must stay free.
+                await sync_to_async(_read_until_fault, thread_sensitive=False)(loop, ending)
+            except (DatabaseError, psycopg.Error, OSError) as error:
+                logger.warning("events: %s; trying again", error)
             except Exception:
-                # Otherwise the relay would end silently, and no event would be numbered until the process restarts.
-                logger.exception("relay: unexpected error; trying again")
+                # Otherwise the thread would end silently, and no event would be numbered until the process restarts.
+                logger.exception("events: unexpected error; trying again")
             await asyncio.sleep(RETRY_SECONDS)
     finally:
         ending.set()
 
 
-def _relay_until_fault(ending: threading.Event) -> None:
+def _read_until_fault(loop: asyncio.AbstractEventLoop, ending: threading.Event) -> None:
     try:
-        if not try_take(Lock.RELAY):
-            return
-        with connection.cursor() as cursor:
-            cursor.execute("LISTEN spai_event")
-        logger.info("relay: this process numbers the events")
+        is_relay = False
+        _listen(events.NUMBERED)
         while not ending.is_set():
-            while numbered := events.number_events():
-                events.broadcast(numbered)
+            if not is_relay and (is_relay := try_take(Lock.RELAY)):
+                _listen(events.PUBLISHED)
+                logger.info("relay: this process numbers the events")
+            while is_relay and events.number_events():
+                feed.read(loop)
+            feed.read(loop)
             for _ in connection.connection.notifies(timeout=RETRY_SECONDS, stop_after=1):
                 pass
     finally:
         # The lock belongs to the database session: closing it lets another process relay.
         connection.close()
+
+
+def _listen(channel: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"LISTEN {channel}")
 
 
 class PageOriginValidator(OriginValidator):
@@ -106,8 +115,8 @@ def _is_address(origin: bytes) -> bool:
     return True
 
 
-class WithRelay:
-    """The application and the relay, which the server's lifespan messages start and stop."""
+class WithEvents:
+    """The application and the reader of events, which the server's lifespan messages start and stop."""
 
     def __init__(self, application: Any) -> None:
         self.application = application
@@ -115,12 +124,12 @@ class WithRelay:
     async def __call__(
         self, scope: Any, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
     ) -> None:
-        """Run the relay during the lifespan; pass everything else to the application."""
+        """Read events during the lifespan; pass everything else to the application."""
         if scope["type"] != "lifespan":
             await self.application(scope, receive, send)
             return
         await receive()
-        task = asyncio.create_task(relay())
+        task = asyncio.create_task(read_events())
         await send({"type": "lifespan.startup.complete"})
         await receive()
         task.cancel()
@@ -129,11 +138,27 @@ class WithRelay:
         await send({"type": "lifespan.shutdown.complete"})
 
 
-application = WithRelay(
+connections = OpenConnections(
+    most=settings.SPAI_PUSH_CONNECTIONS,
+    most_of_address=settings.SPAI_PUSH_CONNECTIONS_OF_ADDRESS,
+    page_origins=settings.SPAI_PAGE_ORIGINS,
+)
+event_stream = EventStream(feed, connections, settings.SPAI_PUSH_ORIGINS)
+buffered = BufferedApplication(wsgi_application, threads=1, alive={"role": settings.SPAI_ROLE})
+
+
+async def http(scope: Any, receive: Any, send: Any) -> None:
+    """Serve the stream of events; pass everything else to the WSGI application."""
+    await (event_stream if scope["path"] == EVENT_STREAM else buffered)(scope, receive, send)
+
+
+application = WithEvents(
     ProtocolTypeRouter(
         {
-            "http": BufferedApplication(wsgi_application, threads=1, alive={"role": settings.SPAI_ROLE}),
-            "websocket": PageOriginValidator(URLRouter(websocket_urlpatterns), settings.SPAI_PUSH_ORIGINS),
+            "http": http,
+            "websocket": PageOriginValidator(
+                URLRouter(websocket_urlpatterns(EventSocket(feed, connections))), settings.SPAI_PUSH_ORIGINS
+            ),
         }
     )
 )

@@ -16,11 +16,12 @@ app = Celery("spai")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
-QUEUES: Final = ("scrape", "ml", "forecast", "default")
+QUEUES: Final = ("scrape", "ml", "forecast", "jobs", "webhooks", "default")
 """Queues of the workers, each of which executes one task at a time.
 
 `scrape` fetches pages. `ml` has what may take an hour and can wait as long: pipeline runs, their mirror in MLflow, the
-deletion of old pages. `forecast` has what uses the champion. `default` has tasks that end within a minute, so that
+deletion of old pages. `forecast` has what uses the champion. `jobs` and `webhooks` have what other programs ask for,
+which neither waits for the work of SPAI itself nor holds it up. `default` has tasks that end within a minute, so that
 scrape runs are requested and results graded whatever the other queues do.
 """
 
@@ -33,6 +34,9 @@ app.conf.task_routes = {
     "ml.predict_due": {"queue": "forecast"},
     "ml.simulate_due": {"queue": "forecast"},
     "ml.compare_due": {"queue": "forecast"},
+    "ml.close_ledger": {"queue": "forecast"},
+    "api.run_jobs": {"queue": "jobs"},
+    "api.deliver_webhooks": {"queue": "webhooks"},
 }
 
 SECOND: Final = 1.0
@@ -85,10 +89,14 @@ TIMETABLE: Final[dict[str, dict[str, Any]]] = {
     "forecast what is due": _every("ml.predict_due", MINUTE),
     "grade what is due": _every("ml.settle_due", MINUTE),
     "simulate the seasons that are due": _every("ml.simulate_due", 5 * MINUTE),
+    "close the ledger of days that ended": _every("ml.close_ledger", 10 * MINUTE),
     "start and resume pipeline runs": _every("ml.run_due", 30 * SECOND),
     "train a first champion": _every("ml.retrain_due", 5 * MINUTE),
     "compare candidates with the champion": _every("ml.compare_due", 10 * MINUTE),
     "mirror the aliases in the registry": _every("ml.mirror_aliases", 10 * MINUTE),
+    "work on prediction jobs": _every("api.run_jobs", 15 * SECOND),
+    "deliver webhooks": _every("api.deliver_webhooks", 5 * SECOND),
+    "delete expired jobs and old messages": _every("api.expire_jobs", HOUR),
 }
 
 # Topic of `apps.matches.events.start_tasks_after_commit` → tasks that it sends at once.
@@ -98,4 +106,6 @@ app.conf.tasks_by_topic = {
     "run_requested": ("ml.run_due",),
     "promoted": ("ml.predict_due", "ml.simulate_due", "ml.compare_due", "ml.mirror_aliases"),
     "compared": ("ml.mirror_aliases",),
+    "job_submitted": ("api.run_jobs",),
+    "webhook_due": ("api.deliver_webhooks",),
 }

@@ -59,11 +59,13 @@ PRELOADED: Final[dict[str, tuple[str, ...]]] = {
     "scrape": _SITES,
     "ml": _MODELS + _MLFLOW,
     "forecast": _MODELS,
+    "jobs": _MODELS,
+    "webhooks": (),
     "default": (),
 }
 """Queue → modules that its tasks import inside functions, including late imports of the libraries."""
 
-USE_KERNELS: Final = frozenset({"ml", "forecast"})
+USE_KERNELS: Final = frozenset({"ml", "forecast", "jobs"})
 """Queues whose tasks, or the pipeline stages that they start, call compiled kernels."""
 
 

@@ -1,4 +1,8 @@
-"""HTTP of the process `push`: uvicorn's protocol plus a deadline for the head of a request."""
+"""HTTP and websockets of the process `push`: uvicorn's protocols plus deadlines.
+
+A client must send the head of a request in time, and must read what it is sent: otherwise a connection, and what waits
+to be written to it, would stay for as long as a stranger likes.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +11,23 @@ from typing import Any, Final
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 HEAD_SECONDS: Final = 10.0
 """Time in which a connection must send a complete request line and headers, from its start or the last response."""
+
+UNREAD_SECONDS: Final = 15.0
+"""Time in which a client must read what fills its buffer here (64 KiB); shorter than that of a ping."""
+CLOSE_SECONDS: Final = 5.0
+"""Time that a websocket which was too slow has to read the rest, and the code of the close."""
+CLOSE_SLOW: Final = 4408
 
 
 class DeadlineProtocol(H11Protocol):
     """Closes a connection that does not send the head of a request in time; `uvicorn --http` names this class."""
 
     _head_timer: asyncio.TimerHandle | None = None
+    _unread_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the deadline of the first request."""
@@ -23,9 +35,21 @@ class DeadlineProtocol(H11Protocol):
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Cancel the deadline."""
+        """Cancel the deadlines."""
         self._cancel_timer()
+        self.resume_writing()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Start the deadline of a client that does not read."""
+        super().pause_writing()
+        self._unread_timer = self.loop.call_later(UNREAD_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Cancel that deadline."""
+        if self._unread_timer is not None:
+            self._unread_timer.cancel()
+        super().resume_writing()
 
     def handle_events(self) -> None:
         """Cancel the deadline once a head has arrived."""
@@ -54,3 +78,41 @@ class DeadlineProtocol(H11Protocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+
+class DeadlineWebSocket(WebSocketsSansIOProtocol):
+    """Closes a websocket whose client does not read; `uvicorn --ws` names this class."""
+
+    _unread_timer: asyncio.TimerHandle | None = None
+
+    def pause_writing(self) -> None:
+        """Start the deadline of a client that does not read."""
+        super().pause_writing()
+        self._unread_timer = self.loop.call_later(UNREAD_SECONDS, self._close_slow)
+
+    def resume_writing(self) -> None:
+        """Cancel that deadline."""
+        self._cancel_timer()
+        super().resume_writing()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Cancel that deadline."""
+        self._cancel_timer()
+        super().connection_lost(exc)
+
+    def _close_slow(self) -> None:
+        if not self.close_sent and not self.transport.is_closing():
+            self.conn.fail(CLOSE_SLOW, "too slow")
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.close_sent = True
+        # The application must not write any more, and learns that the client is gone.
+        self.disconnected = True
+        self.writable.set()
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": CLOSE_SLOW})
+        self.transport.close()
+        # `close` would wait until the client has read everything.
+        self._unread_timer = self.loop.call_later(CLOSE_SECONDS, self.transport.abort)
+
+    def _cancel_timer(self) -> None:
+        if self._unread_timer is not None:
+            self._unread_timer.cancel()

@@ -123,6 +123,9 @@ SPAI_PROXIES: int = env.int("SPAI_PROXIES", default=0)
 """Number of proxies in front of this process; so many addresses at the end of X-Forwarded-For are trusted."""
 if SPAI_PROXIES < 0:
     raise ImproperlyConfigured(f"SPAI_PROXIES is {SPAI_PROXIES}; it must be a number of proxies, or 0 for none")
+SPAI_PUSH_CONNECTIONS: int = env.int("SPAI_PUSH_CONNECTIONS", default=2000)
+SPAI_PUSH_CONNECTIONS_OF_ADDRESS: int = env.int("SPAI_PUSH_CONNECTIONS_OF_ADDRESS", default=200)
+"""Websockets and event streams that one push process serves at a time: in all, and to one address."""
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 # Wrong passwords for one account from one address; spai/logins.py adds limits for the address and for the account.
 AXES_FAILURE_LIMIT = 5
@@ -291,6 +294,8 @@ DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DATABASES["default"].setdefault("OPTIONS", {}).setdefault(
     "options", "-c random_page_cost=1.1 -c cpu_tuple_cost=0.05 -c jit=off"
 )
+# `apps.matches.connections.prepared` alone uses prepared statements.
+DATABASES["default"]["OPTIONS"].setdefault("prepare_threshold", 0)
 DATABASE_POOL_SIZE: int = env.int("DATABASE_POOL_SIZE", default=0)
 """Largest number of pooled connections of this process; 0 for a connection per thread instead."""
 if DATABASE_POOL_SIZE:
@@ -306,12 +311,6 @@ CACHES = {
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "spai",
         "OPTIONS": _redis_timeouts,
-    }
-}
-CHANNEL_LAYERS = {
-    "default": {
-        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        "CONFIG": {"hosts": [REDIS_URL], "prefix": "spai"},
     }
 }
 
@@ -336,6 +335,9 @@ SPAI_KEEP = timedelta(days=_keep_days) if _keep_days else None
 
 SPAI_REAL_DATA: str = env.str("SPAI_REAL_DATA", default="")
 """Folder of real match files for tests and benchmarks; the product never reads it."""
+
+SPAI_WEBHOOK_HOSTS: list[str] = env.list("SPAI_WEBHOOK_HOSTS", default=[])
+"""Hosts and networks inside the network that webhooks may be sent to, over http and on every port too."""
 
 PROMETHEUS_MULTIPROC_DIR: str = env.str("PROMETHEUS_MULTIPROC_DIR", default="")
 """Folder in which the processes of one machine share their metrics; prometheus_client reads it too."""
@@ -448,6 +450,8 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "apps.api.schema.ApiSchema",
     "EXCEPTION_HANDLER": "apps.api.rest.exception_handler",
     "UNAUTHENTICATED_USER": None,
+    # Views with several formats negotiate by `FormatNegotiation`; elsewhere `format` is an unknown parameter.
+    "URL_FORMAT_OVERRIDE": None,
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "SPAI",

@@ -7,6 +7,8 @@ from collections.abc import Generator
 
 import pytest
 from django.conf import settings as django_settings
+from django.db import connection
+from django.test import TransactionTestCase
 from hypothesis import HealthCheck, settings
 
 # The time that an example takes, or its generation, depends on the machine and not on the code.
@@ -17,6 +19,13 @@ settings.load_profile("spai")
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Return one worker more than there are processors: browsers, deadlines and other processes are waited for."""
     return (os.cpu_count() or 1) + 1
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Move modules with slow tests to the front, lest one runs last and alone; all with a browser share one site."""
+    first = {mark: {item.path for item in items if item.get_closest_marker(mark)} for mark in ("e2e", "slow")}
+    items.sort(key=lambda item: (item.path not in first["e2e"], item.path not in first["slow"]))
 
 
 @pytest.fixture(scope="session")
@@ -30,6 +39,24 @@ def _quick_password_hashes() -> None:
     """Hash passwords quickly: hundreds of tests create a user, and none tests the strength of the hash."""
     quick = "django.contrib.auth.hashers.MD5PasswordHasher"
     django_settings.PASSWORD_HASHERS = [quick, *django_settings.PASSWORD_HASHERS]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_flush() -> None:
+    """Empty the tables that hold rows after a test with transactions of its own, and keep what migrations made."""
+
+    def empty(_: TransactionTestCase) -> None:
+        tables = set(connection.introspection.django_table_names(only_existing=True, include_views=False))
+        holds = " UNION ALL ".join(
+            f"SELECT '{table}' WHERE EXISTS (SELECT FROM {table})"
+            for table in sorted(tables - {"auth_permission", "django_content_type"})
+        )
+        with connection.cursor() as cursor:
+            cursor.execute(holds)
+            if filled := [table for (table,) in cursor.fetchall()]:
+                cursor.execute(f"TRUNCATE {', '.join(filled)} CASCADE")
+
+    TransactionTestCase._fixture_teardown = empty
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,4 +1,4 @@
-"""The panels of the admin's home page, and the admin of API keys and uploads."""
+"""The panels of the admin's home page, and the admin of API keys, uploads, prediction jobs and webhooks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldBooleanSwitchWidget
 
 from apps.api import services
-from apps.api.models import ApiKey, ApiKeyScope, Upload
+from apps.api.models import ApiKey, ApiKeyScope, PredictionJob, Upload, Webhook, WebhookDelivery
 from apps.matches.admin import FactAdmin
 from apps.matches.models import Ingest, Match, TeamAlias, World
 from apps.matches.selectors import Amount, amount
@@ -242,3 +242,185 @@ class UploadAdmin(FactAdmin):
     list_select_related = ("api_key",)
     search_fields = ("=uuid",)
     ordering = ("-updated_at",)
+
+
+@admin.register(PredictionJob)
+class PredictionJobAdmin(FactAdmin):
+    """Prediction jobs, with their progress and why they failed."""
+
+    list_display = ("uuid", "kind", "api_key", "shown_state", "shown_progress", "attempts", "created_at", "finished_at")
+    list_filter = ("state", "kind", "api_key")
+    list_select_related = ("api_key",)
+    search_fields = ("=uuid",)
+    ordering = ("-id",)
+    not_listed = ("parameters",)
+    exclude = ("parameters",)
+    actions_detail = ("cancel", "retry")
+
+    @display(
+        description="state",
+        label={
+            "Queued": "info",
+            "Running": "info",
+            "Succeeded": "success",
+            "Failed": "danger",
+            "Cancelled": "warning",
+            "Expired": "warning",
+        },
+    )
+    def shown_state(self, job: PredictionJob) -> str:
+        return job.get_state_display()
+
+    @display(description="progress")
+    def shown_progress(self, job: PredictionJob) -> str:
+        return f"{job.done:,} of {job.total:,}" if job.total else ""
+
+    def has_decide_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return bool(request.user.has_perm("api.change_predictionjob"))
+
+    def offers_cancel(self, row_id: int) -> bool:
+        return PredictionJob.objects.filter(pk=row_id, state__in=("queued", "running"), is_cancelled=False).exists()
+
+    def offers_retry(self, row_id: int) -> bool:
+        return PredictionJob.objects.filter(pk=row_id, state__in=("failed", "cancelled")).exists()
+
+    @action(
+        description="Cancel",
+        icon="cancel",
+        permissions=["decide"],
+        dialog={
+            "title": "Cancel the job",
+            "description": "A job that waits ends at once, a running one before its next chunk. It has no result then.",
+            "form_class": BaseDialogForm,
+            "form_submit_text": "Cancel the job",
+        },
+    )
+    def cancel(self, request: HttpRequest, form: BaseDialogForm, object_id: int) -> HttpResponse:
+        job = PredictionJob.objects.get(pk=object_id)
+        if services.cancel_job(job=job, now=timezone.now()):
+            self.log_change(request, job, "Cancelled.")
+            messages.success(request, "The job is cancelled.")
+        else:
+            messages.info(request, "The job was over already.")
+        return HttpResponseClientRedirect(reverse("admin:api_predictionjob_change", args=[job.pk]))
+
+    @action(
+        description="Retry",
+        icon="replay",
+        permissions=["decide"],
+        dialog={
+            "title": "Retry the job",
+            "description": "It is queued again, with the same parameters.",
+            "form_class": BaseDialogForm,
+            "form_submit_text": "Retry",
+        },
+    )
+    def retry(self, request: HttpRequest, form: BaseDialogForm, object_id: int) -> HttpResponse:
+        job = PredictionJob.objects.get(pk=object_id)
+        if services.retry_job(job=job):
+            self.log_change(request, job, "Queued again.")
+            messages.success(request, "The job is queued again.")
+        else:
+            messages.info(request, "Only a job that failed or was cancelled can be retried.")
+        return HttpResponseClientRedirect(reverse("admin:api_predictionjob_change", args=[job.pk]))
+
+
+@admin.register(Webhook)
+class WebhookAdmin(FactAdmin):
+    """Webhooks, with why one was switched off; their secrets are not shown."""
+
+    list_display = ("uuid", "api_key", "url", "shown_state", "failing_since", "disabled_reason", "created_at")
+    list_filter = ("is_active", "api_key")
+    list_select_related = ("api_key",)
+    search_fields = ("=uuid", "url")
+    ordering = ("-id",)
+    not_listed = ("secret",)
+    exclude = ("secret",)
+    actions_detail = ("switch_on", "switch_off")
+
+    @display(description="state", label={"active": "success", "failing": "warning", "off": "danger"})
+    def shown_state(self, webhook: Webhook) -> str:
+        if not webhook.is_active:
+            return "off"
+        return "failing" if webhook.failing_since else "active"
+
+    def has_decide_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return bool(request.user.has_perm("api.change_webhook"))
+
+    def offers_switch_on(self, row_id: int) -> bool:
+        return Webhook.objects.filter(pk=row_id, is_active=False).exists()
+
+    def offers_switch_off(self, row_id: int) -> bool:
+        return Webhook.objects.filter(pk=row_id, is_active=True).exists()
+
+    @action(
+        description="Switch on",
+        icon="toggle_on",
+        permissions=["decide"],
+        dialog={
+            "title": "Switch on",
+            "description": "It gets the events from now on, and the messages that waited.",
+            "form_class": BaseDialogForm,
+            "form_submit_text": "Switch on",
+        },
+    )
+    def switch_on(self, request: HttpRequest, form: BaseDialogForm, object_id: int) -> HttpResponse:
+        return self._switch(request, object_id, is_active=True)
+
+    @action(
+        description="Switch off",
+        icon="toggle_off",
+        permissions=["decide"],
+        dialog={
+            "title": "Switch off",
+            "description": "Nothing more is sent; events that happen meanwhile are left out.",
+            "form_class": BaseDialogForm,
+            "form_submit_text": "Switch off",
+        },
+    )
+    def switch_off(self, request: HttpRequest, form: BaseDialogForm, object_id: int) -> HttpResponse:
+        return self._switch(request, object_id, is_active=False)
+
+    def _switch(self, request: HttpRequest, webhook_id: int, *, is_active: bool) -> HttpResponse:
+        webhook = Webhook.objects.get(pk=webhook_id)
+        services.change_webhook(webhook=webhook, is_active=is_active)
+        self.log_change(request, webhook, "Switched on." if is_active else "Switched off.")
+        messages.success(request, f"The webhook is {'on' if is_active else 'off'}.")
+        return HttpResponseClientRedirect(reverse("admin:api_webhook_change", args=[webhook.pk]))
+
+
+@admin.register(WebhookDelivery)
+class WebhookDeliveryAdmin(FactAdmin):
+    """Messages to webhooks; one can be sent again."""
+
+    list_display = ("id", "webhook", "event_number", "shown_state", "attempts", "latest_status", "latest_error")
+    list_filter = ("state", "latest_status")
+    list_select_related = ("webhook",)
+    ordering = ("-id",)
+    not_listed = ("message", "webhook__secret")
+    actions_detail = ("replay",)
+
+    @display(description="state", label={"Pending": "info", "Delivered": "success", "Dead": "danger"})
+    def shown_state(self, delivery: WebhookDelivery) -> str:
+        return delivery.get_state_display()
+
+    def has_decide_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return bool(request.user.has_perm("api.change_webhookdelivery"))
+
+    @action(
+        description="Send again",
+        icon="replay",
+        permissions=["decide"],
+        dialog={
+            "title": "Send the message again",
+            "description": "It is sent as it was, with the same webhook-id, and again later when it is not accepted.",
+            "form_class": BaseDialogForm,
+            "form_submit_text": "Send again",
+        },
+    )
+    def replay(self, request: HttpRequest, form: BaseDialogForm, object_id: int) -> HttpResponse:
+        delivery = WebhookDelivery.objects.get(pk=object_id)
+        services.replay(delivery=delivery, now=timezone.now())
+        self.log_change(request, delivery, "Sent again.")
+        messages.success(request, "The message is sent again within seconds, if its webhook is on.")
+        return HttpResponseClientRedirect(reverse("admin:api_webhookdelivery_change", args=[delivery.pk]))

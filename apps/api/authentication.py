@@ -30,6 +30,12 @@ ANONYMOUS_SCOPES: Final = frozenset({ApiKeyScope.READ, ApiKeyScope.PREDICT})
 """What a program may do without a key when `SPAI_ANONYMOUS_API` is set."""
 
 
+KEY_NEEDED: Final = (
+    "This needs an API key with the scope '{}', which the operator of this site gives. "
+    "Send it as: Authorization: Bearer <API key>."
+)
+
+
 class ApiKeyAuthentication(BaseAuthentication):
     """`Authorization: Bearer <key>`, or `X-API-Key: <key>` where a client cannot set the first.
 
@@ -130,10 +136,7 @@ class HasScope(BasePermission):
         if not isinstance(key, ApiKey):
             if self.allows_anonymous:
                 return True
-            raise NotAuthenticated(
-                f"This needs an API key with the scope {self.scope.value!r}, which the operator of this site gives. "
-                "Send it as: Authorization: Bearer <API key>."
-            )
+            raise NotAuthenticated(KEY_NEEDED.format(self.scope.value))
         if self.scope not in key.scopes:
             raise PermissionDenied(
                 f"The API key {key.prefix} lacks the scope {self.scope.value!r}; it has "

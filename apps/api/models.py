@@ -1,9 +1,12 @@
-"""API keys, and the state of push-in between requests.
+"""API keys, the state of push-in between requests, prediction jobs, and webhooks.
 
-No secret is stored: a key is found by its prefix, which is public, and checked by its hash.
+The secret of a key is not stored: a key is found by its prefix, which is public, and checked by its hash. The secret of
+a webhook is stored, because it signs.
 """
 
 from __future__ import annotations
+
+from uuid import uuid4
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -75,8 +78,8 @@ class ApiKey(models.Model):
 class IdempotencyKey(models.Model):
     """The stored response to a request, for a client that repeats the request.
 
-    It is written in the transaction of the ingest, so that a row never stands for an ingest that was rolled back. While
-    the request is in progress, an advisory lock of the API key is held, which ends with the process.
+    It is written in the transaction of what the request changed, so that a row never stands for a change that was
+    rolled back.
     """
 
     api_key = models.ForeignKey(ApiKey, on_delete=models.CASCADE, related_name="+")
@@ -109,3 +112,130 @@ class Upload(models.Model):
 
     def __str__(self) -> str:
         return f"upload {self.uuid} up to line {self.next_line}"
+
+
+class PredictionJob(models.Model):
+    """Forecasts that take longer than a request may. The row is the queue: a message only wakes a worker."""
+
+    class JobKind(models.TextChoices):
+        WHAT_IF_SET = "what_if_set", "forecasts of many matches or pairings"
+        SEASON_SIMULATION = "season_simulation", "a season with given results, simulated"
+        GRADED_FORECASTS = "graded_forecasts", "the published forecasts of a period, with their scores"
+
+    class JobState(models.TextChoices):
+        QUEUED = "queued", "Queued"
+        RUNNING = "running", "Running"
+        SUCCEEDED = "succeeded", "Succeeded"
+        FAILED = "failed", "Failed"
+        CANCELLED = "cancelled", "Cancelled"
+        EXPIRED = "expired", "Expired"
+
+    uuid = models.UUIDField(unique=True, default=uuid4, editable=False)
+    api_key = models.ForeignKey(ApiKey, on_delete=models.CASCADE, related_name="+")
+    kind = models.CharField(max_length=20, choices=JobKind)
+    parameters = models.JSONField(help_text="As the client sent them, checked.")
+    state = models.CharField(max_length=10, choices=JobState, default=JobState.QUEUED)
+    done = models.PositiveIntegerField(default=0, help_text="Items that have been worked on.")
+    total = models.PositiveIntegerField(default=0, help_text="Items of the job; 0 before they were counted.")
+    attempts = models.PositiveSmallIntegerField(
+        default=0,
+        help_text="Starts. A start that the death of its worker ended counts, one that was put back does not.",
+    )
+    is_cancelled = models.BooleanField(default=False, help_text="Whether it is to end before its next chunk.")
+    error = models.JSONField(null=True, help_text="Why it failed: kind and detail of a problem.")
+    created_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField(null=True, help_text="When the result is deleted; empty before the job ended.")
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["id"], condition=Q(state__in=["queued", "running"]), name="predictionjob_unfinished"),
+            models.Index(fields=["api_key", "-id"], name="predictionjob_of_key"),
+            models.Index(fields=["api_key", "-started_at"], name="predictionjob_started"),
+            models.Index(fields=["expires_at"], name="predictionjob_expires"),
+        ]
+
+    def __str__(self) -> str:
+        return f"prediction job {self.uuid}"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended, in whatever way."""
+        return self.state not in (self.JobState.QUEUED, self.JobState.RUNNING)
+
+
+class PredictionJobResult(models.Model):
+    """What a job that succeeded found, compressed by gzip; kept apart so that lists of jobs do not load it."""
+
+    job = models.OneToOneField(PredictionJob, on_delete=models.CASCADE, primary_key=True, related_name="result")
+    content = models.BinaryField()
+    media_type = models.CharField(max_length=40)
+
+    def __str__(self) -> str:
+        return f"result of {self.job_id}"
+
+
+class Webhook(models.Model):
+    """An address that gets a signed request for each event that its owner asked for."""
+
+    uuid = models.UUIDField(unique=True, default=uuid4, editable=False)
+    api_key = models.ForeignKey(ApiKey, on_delete=models.CASCADE, related_name="+")
+    url = models.CharField(max_length=1000)
+    secret = models.CharField(max_length=60, help_text="Signs the requests; shown once.")
+    topics = ArrayField(models.CharField(max_length=40), help_text="Topics of events, such as prediction.published.")
+    world = models.CharField(max_length=7, choices=World, blank=True, help_text="Empty for both.")
+    competition = models.CharField(max_length=160, blank=True, help_text="Slug; empty for all.")
+    team = models.CharField(max_length=160, blank=True, help_text="Slug; empty for all.")
+    match_id = models.BigIntegerField(null=True, blank=True, help_text="Empty for all.")
+    is_active = models.BooleanField(default=True)
+    disabled_reason = models.CharField(max_length=200, blank=True, help_text="Why SPAI switched it off.")
+    failing_since = models.DateTimeField(null=True, help_text="First failure after the latest success.")
+    latest_number = models.BigIntegerField(help_text="Number of the latest event that was considered.")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["api_key", "-id"], name="webhook_of_key")]
+
+    def __str__(self) -> str:
+        return f"webhook {self.uuid}"
+
+
+class WebhookDelivery(models.Model):
+    """One message to one webhook: sent until it is accepted, or given up."""
+
+    class DeliveryState(models.TextChoices):
+        PENDING = "pending", "Pending"
+        DELIVERED = "delivered", "Delivered"
+        DEAD = "dead", "Dead"
+
+    webhook = models.ForeignKey(Webhook, on_delete=models.CASCADE, related_name="deliveries")
+    event_number = models.BigIntegerField(null=True, help_text="Of the push feed; empty for pings and jobs.")
+    message = models.JSONField(help_text="The body that is sent: type, timestamp and data.")
+    state = models.CharField(max_length=9, choices=DeliveryState, default=DeliveryState.PENDING)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    next_attempt_at = models.DateTimeField(null=True)
+    latest_status = models.PositiveSmallIntegerField(null=True, help_text="HTTP status; empty without an answer.")
+    latest_error = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, help_text="When it was accepted or given up.")
+
+    class Meta:
+        verbose_name_plural = "webhook deliveries"
+        constraints = [
+            models.UniqueConstraint(fields=["webhook", "event_number"], name="webhookdelivery_event_unique"),
+            models.CheckConstraint(
+                condition=Q(state="pending", next_attempt_at__isnull=False) | ~Q(state="pending"),
+                name="webhookdelivery_pending_has_time",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["webhook", "next_attempt_at"], condition=Q(state="pending"), name="webhookdelivery_due"
+            ),
+            models.Index(fields=["webhook", "-id"], name="webhookdelivery_of_webhook"),
+            models.Index(fields=["finished_at"], name="webhookdelivery_finished"),
+        ]
+
+    def __str__(self) -> str:
+        return f"delivery {self.pk} to {self.webhook_id}"

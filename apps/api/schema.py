@@ -77,7 +77,6 @@ REQUEST_HEADERS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
 _ALWAYS_SENT: Final = ("RateLimit", "RateLimit-Policy", "X-Request-ID")
 _SENT_WITH: Final = {
     "201": ("Location",),
-    "202": ("Location", "Retry-After"),
     "304": ("Cache-Control", "ETag"),
     "401": ("WWW-Authenticate",),
     "409": ("Retry-After",),

@@ -16,6 +16,7 @@ from django.db.models.functions import RowNumber, TruncDate
 from django.utils.text import slugify
 
 from apps.matches import selectors as matches
+from apps.matches.connections import prepared
 from apps.matches.models import Competition, Match, Season, Team, World
 from apps.ml import selectors as forecasts
 from apps.ml.forecasting.scoring import devig
@@ -25,6 +26,14 @@ WHOLE_DAY = 12
 """Up to this number all matches of a competition and day are shown; of more, those around now."""
 STARTED_SHOWN = 4
 COMING_SHOWN = 8
+
+BOOKMAKERS: Final = {
+    "PS": "Pinnacle",
+    "Avg": "average of bookmakers",
+    "B365": "Bet365",
+    "Max": "best of bookmakers",
+}
+"""Names of the bookmakers whose prices stand for the market, by their codes, in the order of `MARKET_PREFERENCE`."""
 
 IN_PLAY_WITHIN: Final = timedelta(minutes=150)
 """Time after kick-off for which a match without a newer report counts as in play."""
@@ -334,28 +343,59 @@ def world_of(team: Team) -> World | None:
     return competition.world if competition else None
 
 
-def latest_league_match(team: Team) -> Match | None:
-    """Return the latest league match of a team, played or to come, with its season and competition."""
-    rows = (
-        Match.objects.filter(competition__level__gte=1)
-        .select_related("season__competition__region")
-        .order_by("-kickoff_at")
-    )
-    # Two queries, because each can use an index; a team without a home match is rare.
-    return rows.filter(home_team=team).first() or rows.filter(away_team=team).first()
+@dataclass(frozen=True, slots=True)
+class LatestLeague:
+    """When a team last played in a league, or will, and the newest season of that league."""
+
+    kickoff_at: datetime
+    season: Season
 
 
-def newest_seasons(competition_ids: Iterable[int]) -> list[Season]:
-    """Return the newest season of each of some competitions, in the given order."""
-    ids = list(dict.fromkeys(competition_ids))
-    rows = (
-        Season.objects.filter(competition_id__in=ids)
-        .select_related("competition__region")
-        .order_by("competition_id", "-label")
-        .distinct("competition_id")
-    )
-    found = {season.competition_id: season for season in rows}
-    return [found[competition_id] for competition_id in ids]
+# A home match before one away, because each of the two can use an index; a team without a home match is rare.
+_LATEST_LEAGUES: Final = f"""
+    SELECT t.id, l.kickoff_at, {matches.SEASON.sql("s")}, {matches.COMPETITION.sql("c")}, {matches.REGION.sql("r")}
+    FROM unnest(%s::bigint[]) AS t (id)
+    CROSS JOIN LATERAL (
+        (SELECT m.competition_id, m.kickoff_at, 1 AS place
+            FROM matches_match m JOIN matches_competition k ON k.id = m.competition_id AND k.level >= 1
+            WHERE m.home_team_id = t.id ORDER BY m.kickoff_at DESC LIMIT 1)
+        UNION ALL
+        (SELECT m.competition_id, m.kickoff_at, 2
+            FROM matches_match m JOIN matches_competition k ON k.id = m.competition_id AND k.level >= 1
+            WHERE m.away_team_id = t.id ORDER BY m.kickoff_at DESC LIMIT 1)
+        ORDER BY place LIMIT 1
+    ) l
+    CROSS JOIN LATERAL (
+        SELECT * FROM matches_season WHERE competition_id = l.competition_id ORDER BY label DESC LIMIT 1
+    ) s
+    JOIN matches_competition c ON c.id = s.competition_id
+    JOIN matches_region r ON r.id = c.region_id"""
+
+_TEAMS: Final = f"""
+    SELECT {matches.TEAM.sql("t")}, {matches.REGION.sql("r")}
+    FROM matches_team t JOIN matches_region r ON r.id = t.region_id WHERE t.slug = ANY(%s::text[])"""
+
+
+def teams_of_slugs(slugs: Sequence[str]) -> dict[str, Team]:
+    """Return the teams that have one of some slugs, with their regions."""
+    found = {}
+    for row in prepared(_TEAMS, [list(slugs)]):
+        values = iter(row)
+        team = matches.TEAM.take(values)
+        team.region = matches.REGION.take(values)
+        found[team.slug] = team
+    return found
+
+
+def latest_leagues(teams: Iterable[Team]) -> dict[int, LatestLeague]:
+    """Return the latest league of each team that has played in one, or will, by the team's id."""
+    found = {}
+    for team_id, kickoff_at, *columns in prepared(_LATEST_LEAGUES, [[team.pk for team in teams]]):
+        values = iter(columns)
+        season, competition = matches.SEASON.take(values), matches.COMPETITION.take(values)
+        competition.region, season.competition = matches.REGION.take(values), competition
+        found[team_id] = LatestLeague(kickoff_at, season)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,17 @@ class _Count:
         self.uncounted = 0
         """What this process has leased without the shared counter."""
 
+    def remaining(self, limit: int) -> int:
+        """Return how many requests of a window are left, as far as is known."""
+        return self.tokens + max(0, limit - self.counted)
+
+
+def _window_of(client: str, now: float) -> tuple[int, float]:
+    """Return the number of a client's window, and the seconds of it that have passed."""
+    # Not all at the turn of a minute, when every client that waits would return at once.
+    number, passed = divmod(now + crc32(client.encode()) % WINDOW, WINDOW)
+    return int(number), passed
+
 
 class Throttle:
     """Admits requests of clients within their limits.
@@ -110,9 +121,7 @@ class Throttle:
         if not limit:
             return Admission(True, policy, 0, 0, 1)
         cost = min(cost, limit)
-        # Not all at the turn of a minute, when every client that waits would return at once.
-        number, passed = divmod(now + crc32(client.encode()) % WINDOW, WINDOW)
-        window = int(number)
+        window, passed = _window_of(client, now)
         count = self._counts.get(client) or self._new(client, window)
         with count.lock:
             # A thread whose `now` lies just before the turn counts in the window that another thread has begun.
@@ -123,8 +132,26 @@ class Throttle:
             allowed = count.tokens >= cost
             if allowed:
                 count.tokens -= cost
-            remaining = count.tokens + max(0, limit - count.counted)
+            remaining = count.remaining(limit)
         return Admission(allowed, policy, limit, remaining, max(1, math.ceil(WINDOW - passed)))
+
+    def admit_leased(self, client: str, *, policy: str, limit: int, now: float) -> Admission | None:
+        """Admit a request of cost 1 from the lease of this process; None when it has none left. See `admit`."""
+        if not limit:
+            return Admission(True, policy, 0, 0, 1)
+        window, passed = _window_of(client, now)
+        count = self._counts.get(client)
+        # The lock is held during a round trip.
+        if count is None or not count.lock.acquire(blocking=False):
+            return None
+        try:
+            if count.window != window or count.tokens < 1:
+                return None
+            count.tokens -= 1
+            remaining = count.remaining(limit)
+        finally:
+            count.lock.release()
+        return Admission(True, policy, limit, remaining, max(1, math.ceil(WINDOW - passed)))
 
     def _lease(self, client: str, count: _Count, limit: int, cost: int) -> None:
         missing, left = cost - count.tokens, limit - count.counted

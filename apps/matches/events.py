@@ -1,42 +1,65 @@
 """The push feed: a row per event, which gets its number after the commit; and tasks that start after a commit.
 
-An event is published inside the transaction of the change. One relay, which runs in the push process under an advisory
-lock, numbers committed rows without gaps and sends them to the channel layer; a client that missed a message replays
-it by number from PostgreSQL. A task after a commit is one Celery message. Losing it costs seconds, because beat starts
-the same task on its schedule.
+An event is published inside the transaction of the change. One relay, which runs in a push process under an advisory
+lock, numbers committed rows without gaps and notifies all push processes through PostgreSQL; `apps.matches.feed` reads
+them. A task after a commit is one Celery message. Losing it costs seconds, because beat starts the same task on its
+schedule.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from asgiref.sync import async_to_sync
 from celery import current_app
-from channels.layers import get_channel_layer
-from django.db import transaction
+from django.db import connection, transaction
 from kombu.exceptions import OperationalError
 
-from apps.matches.models import Event
+from apps.matches.models import Event, Match, Topic
 
 logger = logging.getLogger(__name__)
 
-EVERYTHING: Final = "events"
-"""Group of the channel layer that receives every event."""
+PUBLISHED: Final = "spai_event"
+"""Channel of PostgreSQL on which a trigger notifies the relay of new rows."""
+NUMBERED: Final = "spai_event_numbered"
+"""Channel on which the relay notifies all push processes of new numbers."""
 
 
-def publish(*, topic: str, key: str, now: datetime, payload: Mapping[str, Any] | None = None) -> None:
-    """Write one event into the feed, within the caller's transaction."""
-    Event.objects.create(topic=topic, key=key, payload=dict(payload or {}), created_at=now)
+def publish(
+    *, topic: Topic, key: str, now: datetime, payload: Mapping[str, Any] | None = None, world: str = ""
+) -> None:
+    """Write one event that is not about a match into the feed, within the caller's transaction."""
+    Event.objects.create(topic=topic, key=key, payload=dict(payload or {}), created_at=now, world=world)
 
 
-def publish_many(*, topic: str, events: list[tuple[str, Mapping[str, Any]]], now: datetime) -> None:
-    """Write one event for each (key, payload), within the caller's transaction."""
-    Event.objects.bulk_create(
-        Event(topic=topic, key=key, payload=dict(payload), created_at=now) for key, payload in events
-    )
+def publish_of_matches(*, topic: Topic, events: Sequence[tuple[int, Mapping[str, Any]]], now: datetime) -> None:
+    """Write one event for each (id of a match, payload), within the caller's transaction.
+
+    Each carries the world, the competition and the teams of its match as they are now, by which clients filter.
+    """
+    columns = ("world", "competition__slug", "home_team__slug", "away_team__slug")
+    found = Match.objects.filter(pk__in=[match_id for match_id, _ in events]).values_list("pk", *columns)
+    facts = {match_id: rest for match_id, *rest in found}
+    rows = []
+    for match_id, payload in events:
+        # A match that is merged away within this transaction has no facts any more.
+        world, competition, home, away = facts.get(match_id, ("", "", "", ""))
+        rows.append(
+            Event(
+                topic=topic,
+                key=str(match_id),
+                payload=dict(payload),
+                created_at=now,
+                world=world,
+                match_id=match_id,
+                competition=competition,
+                home_team=home,
+                away_team=away,
+            )
+        )
+    Event.objects.bulk_create(rows)
 
 
 def start_tasks_after_commit(topic: str) -> None:
@@ -59,41 +82,25 @@ def _send(names: tuple[str, ...]) -> None:
             logger.warning("the message that starts %s was not sent (%s); the timetable will start it", name, error)
 
 
-def number_events(*, limit: int = 500) -> list[Event]:
-    """Give committed events their numbers, return them in that order; only the holder of the relay's lock calls it."""
-    with transaction.atomic():
-        waiting = list(Event.objects.filter(number__isnull=True).order_by("id")[:limit])
-        if not waiting:
-            return []
-        newest = (
-            Event.objects.filter(number__isnull=False).order_by("-number").values_list("number", flat=True).first() or 0
+def number_events(*, limit: int = 500) -> int:
+    """Give committed events their numbers in the order of their rows and notify all push processes.
+
+    Only the holder of the relay's lock calls it. Returns how many events were numbered, at most `limit`.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE matches_event AS event SET number = waiting.position + (
+                SELECT coalesce(max(number), 0) FROM matches_event WHERE number IS NOT NULL
+            ) FROM (
+                SELECT id, row_number() OVER (ORDER BY id) AS position FROM (
+                    SELECT id FROM matches_event WHERE number IS NULL ORDER BY id LIMIT %s
+                ) AS first
+            ) AS waiting WHERE event.id = waiting.id
+            """,
+            [limit],
         )
-        for number, event in enumerate(waiting, start=newest + 1):
-            event.number = number
-        Event.objects.bulk_update(waiting, ["number"])
-    return waiting
-
-
-def group_of(topic: str, key: str) -> str:
-    """Return the group of the channel layer that receives the events of one thing, such as one match."""
-    return f"{topic.split('.', 1)[0]}.{key}"
-
-
-def message_of(event: Event) -> dict[str, Any]:
-    """Return a numbered event as clients get it."""
-    return {
-        "number": event.number,
-        "topic": event.topic,
-        "key": event.key,
-        "payload": event.payload,
-        "created_at": event.created_at.isoformat(),
-    }
-
-
-def broadcast(events: list[Event]) -> None:
-    """Send numbered events to all subscribers, over the channel layer."""
-    send = async_to_sync(get_channel_layer().group_send)
-    for event in events:
-        message = {"type": "event.message"} | message_of(event)
-        for group in (EVERYTHING, group_of(event.topic, event.key)):
-            send(group, message)
+        numbered = cursor.rowcount
+        if numbered:
+            cursor.execute(f"NOTIFY {NUMBERED}")
+    return numbered

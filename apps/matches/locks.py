@@ -34,6 +34,7 @@ class Lock(IntEnum):
     PREDICT = 0x5350_4149_0005
     SETTLE = 0x5350_4149_0006
     SEASONS = 0x5350_4149_0007
+    LEDGER = 0x5350_4149_0010
 
 
 @unique
@@ -44,6 +45,7 @@ class LockClass(IntEnum):
     HOST = 0x5350_414A
     API_KEY = 0x5350_414B
     LOGIN = 0x5350_414C
+    JOB = 0x5350_414D
 
 
 def try_take(lock: Lock) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import reduce
@@ -14,13 +14,13 @@ from typing import Any, Final, TypeVar
 
 from django.db import connection
 from django.db.models import (
-    BigIntegerField,
     BooleanField,
     Case,
     Count,
-    DateTimeField,
     Exists,
     Func,
+    Lookup,
+    Model,
     OuterRef,
     Q,
     QuerySet,
@@ -30,9 +30,10 @@ from django.db.models import (
 )
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Coalesce, NullIf
-from django.db.models.lookups import GreaterThan, LessThan
+from django.db.models.lookups import GreaterThan, GreaterThanOrEqual, LessThan, LessThanOrEqual
 
 from apps.matches.clubs import plain, respelled
+from apps.matches.connections import Columns
 from apps.matches.models import (
     AwardedResult,
     Competition,
@@ -41,6 +42,7 @@ from apps.matches.models import (
     LeagueDecision,
     Match,
     PointsAdjustment,
+    Region,
     Season,
     Team,
     TeamAlias,
@@ -50,6 +52,7 @@ from apps.matches.records import Moment, readable
 from apps.matches.standings import Result, Standing, points_for_win, rule_of, table
 
 D = TypeVar("D", bound=LeagueDecision)
+M = TypeVar("M", bound=Model)
 
 ONE_DAY: Final = timedelta(days=1)
 
@@ -112,6 +115,13 @@ def data_snapshot(world: World) -> int:
     return newest.values_list("id", flat=True).first() or 0
 
 
+SEASON: Final = Columns(Season, "id competition_id label world")
+COMPETITION: Final = Columns(Competition, "id region_id name slug level is_simulated world")
+REGION: Final = Columns(Region, "id name")
+TEAM: Final = Columns(Team, "id region_id name slug short_name code first_colour second_colour")
+"""What answers show of these, for statements that are planned once."""
+
+
 def matches(world: World | None = None) -> QuerySet[Match]:
     """Return matches with competition, region, stage and teams, unordered; of one world or of both."""
     found = Match.objects.select_related("season__competition__region", "home_team", "away_team", "stage")
@@ -142,10 +152,33 @@ class _Row(Func):
     output_field = BooleanField()
 
 
-def beyond(found: QuerySet[Match], kickoff_at: datetime, match_id: int, *, backwards: bool = False) -> QuerySet[Match]:
-    """Return the matches that come after a place in the order of kick-off and id, or before it."""
-    place = _Row(Value(kickoff_at, DateTimeField()), Value(match_id, BigIntegerField()))
-    return found.filter((LessThan if backwards else GreaterThan)(_Row("kickoff_at", "id"), place))
+_COMPARISONS: Final[dict[tuple[bool, bool], type[Lookup]]] = {
+    (False, False): GreaterThan,
+    (False, True): GreaterThanOrEqual,
+    (True, False): LessThan,
+    (True, True): LessThanOrEqual,
+}
+"""Comparison with a place, by whether rows before it are wanted, and the row at it."""
+
+
+def beyond(
+    found: QuerySet[M], place: Mapping[str, Any], *, backwards: bool = False, inclusive: bool = False
+) -> QuerySet[M]:
+    """Return the rows that come after a place in the order of some columns, or before it.
+
+    Parameters
+    ----------
+    place : mapping of str to object
+        Column → value, in the order of the columns.
+    backwards : bool
+        Whether to return the rows before the place.
+    inclusive : bool
+        Whether the row at the place itself is returned too.
+    """
+    comparison = _COMPARISONS[backwards, inclusive]
+    fields: dict[str, Any] = {name: found.model._meta.get_field(name) for name in place}
+    values = (Value(value, fields[name]) for name, value in place.items())
+    return found.filter(comparison(_Row(*place), _Row(*values)))
 
 
 def of_team(found: QuerySet[Match], team: Team) -> list[QuerySet[Match]]:

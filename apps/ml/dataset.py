@@ -20,6 +20,7 @@ from pyarrow import csv
 
 from apps.matches.models import Match, MatchChange, World
 from apps.matches.selectors import data_snapshot
+from apps.ml.forecasting.features.events import EventRows, fixture_row
 from apps.ml.forecasting.features.schema import ADJUSTMENTS, LINEUPS, MATCHES, ODDS, STATS, TIMESTAMP
 
 ATTEMPTS: Final = 5
@@ -117,8 +118,8 @@ def fixtures(match_ids: Iterable[int]) -> pd.DataFrame:
     return rows.set_index("match_id", drop=False).loc[ids].reset_index(drop=True)
 
 
-def hypothetical_fixtures(matches: Sequence[Match]) -> pd.DataFrame:
-    """Return matches that are not stored in the columns that `fixtures` returns, in the given order."""
+def hypothetical_fixtures(matches: Sequence[Any]) -> pd.DataFrame:
+    """Return matches that are not stored, as `Match` or `Meeting`, in the columns that `fixtures` returns."""
     rows = [
         {
             "match_id": 0,
@@ -141,6 +142,23 @@ def hypothetical_fixtures(matches: Sequence[Match]) -> pd.DataFrame:
         for match in matches
     ]
     return pa.Table.from_pylist(rows, schema=MATCHES).to_pandas()
+
+
+def hypothetical_row(match: Match, *, as_of: datetime) -> EventRows:
+    """Return the fixture that `hypothetical_fixtures` returns of a match, without a frame, for one forecast at once."""
+    competition = match.season.competition
+    return fixture_row(
+        match_id=0,
+        competition_id=competition.pk,
+        region=competition.region.name,
+        level=competition.level,
+        season_id=match.season_id,
+        is_regular=True,
+        team_ids=(match.home_team_id, match.away_team_id),
+        kickoff_at=match.kickoff_at,
+        is_neutral=match.is_neutral,
+        as_of=as_of,
+    )
 
 
 def upcoming(world: World, *, now: datetime, until: datetime) -> pd.DataFrame:

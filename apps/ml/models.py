@@ -1,7 +1,8 @@
 """Model versions, the pipeline runs that made them, their predictions and their scores.
 
-`Promotion`, `Comparison`, `FeatureCatalogue`, `Prediction` and `Score` are facts: append-only, enforced by PostgreSQL
-(migrations 0002 and 0003), which also refuses a prediction of a match that has kicked off.
+`Promotion`, `Comparison`, `FeatureCatalogue`, `Prediction`, `Score`, `LedgerDay` and `LedgerLeaf` are facts:
+append-only, enforced by PostgreSQL (migrations 0002, 0003 and 0008), which also refuses a prediction of a match that
+has kicked off, and one of a day whose ledger is closed.
 """
 
 from __future__ import annotations
@@ -279,7 +280,10 @@ class Prediction(models.Model):
             models.CheckConstraint(condition=Q(published_at__lt=F("kickoff_at")), name="prediction_before_kickoff"),
             models.CheckConstraint(condition=Q(as_of__lte=F("published_at")), name="prediction_as_of_not_later"),
         ]
-        indexes = [models.Index(fields=["match", "-published_at"], name="prediction_latest")]
+        indexes = [
+            models.Index(fields=["match", "-published_at"], name="prediction_latest"),
+            models.Index(fields=["published_at"], name="prediction_by_publication"),
+        ]
 
     def __str__(self) -> str:
         return f"prediction of match {self.match_id}: {self.p_home:.2f} {self.p_draw:.2f} {self.p_away:.2f}"
@@ -344,3 +348,42 @@ class SeasonForecast(models.Model):
 
     def __str__(self) -> str:
         return f"forecast of season {self.season_id} as of {self.as_of:%Y-%m-%d}"
+
+
+class LedgerDay(models.Model):
+    """The entry of one day (UTC) in the ledger of a world, made after the day has ended. Append-only.
+
+    Every day has one from the first forecast on, days without a forecast too.
+    """
+
+    world = models.CharField(max_length=7, choices=World)
+    day = models.DateField()
+    forecasts = models.PositiveIntegerField(help_text="Published on this day: the leaves of its tree.")
+    root = models.CharField(max_length=64, help_text="Of the Merkle tree over the forecasts (RFC 6962, sha256).")
+    previous = models.CharField(max_length=64, help_text="Hash of the entry of the day before; zeros for the first.")
+    hash = models.CharField(max_length=64, help_text="sha256 over world, day, forecasts, root and previous.")
+    closed_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["world", "day"], name="ledgerday_unique")]
+
+    def __str__(self) -> str:
+        return f"ledger of {self.day} ({self.world})"
+
+
+class LedgerLeaf(models.Model):
+    """A forecast in the ledger, in the words that were hashed: names of teams may change later. Append-only."""
+
+    prediction = models.OneToOneField(
+        Prediction, on_delete=models.PROTECT, primary_key=True, related_name="ledger_leaf"
+    )
+    day = models.ForeignKey(LedgerDay, on_delete=models.PROTECT, related_name="leaves", db_index=False)
+    position = models.PositiveIntegerField(help_text="From 0, in the order of the predictions' ids.")
+    content = models.TextField(help_text="Canonical JSON.")
+    sha256 = models.BinaryField(max_length=32, help_text="Hash of the leaf.")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["day", "position"], name="ledgerleaf_unique")]
+
+    def __str__(self) -> str:
+        return f"leaf {self.position} of day {self.day_id}"

@@ -1,8 +1,12 @@
-"""MLflow wrapper of a bundle: takes features by name, returns probabilities and expected goals.
+"""MLflow wrapper of a bundle: takes rows of features, returns probabilities and expected goals.
 
 MLflow copies this file into the model and runs it there (models from code), so that nothing is pickled and
 ``mlflow models serve`` works on every registered version. The code of the estimators is stored with the model; the
 golden rows of the bundle detect when a different copy of that code is imported instead.
+
+The input is one named tensor and not a column for each feature, because MLflow checks columns one by one, which takes
+half a second for a thousand of them. The names of the features, in the order of the tensor, are in the metadata of the
+model under `INPUT`. A frame with a column for each feature is refused by the signature, in whatever order they are.
 """
 
 from __future__ import annotations
@@ -20,6 +24,9 @@ import pandas as pd
 from mlflow.pyfunc.model import PythonModel
 
 from apps.ml.forecasting import estimators
+
+INPUT: Final = "features"
+"""Name of the tensor, shape (rows, features); NaN where a feature is missing."""
 
 OUTPUTS: Final = ("p_home", "p_draw", "p_away", "home_expected_goals", "away_expected_goals")
 
@@ -45,11 +52,12 @@ class Forecaster(PythonModel):
                 f" (Python {made_with}; this is Python {here})"
             )
 
-    def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
-        """Return the columns of `OUTPUTS` for each row of features; columns are found by name."""
-        values = model_input[list(self.estimator.names)].to_numpy(dtype=np.float32).astype(np.float64)
+    def predict(self, context: Any, model_input: Any, params: dict[str, Any] | None = None) -> pd.DataFrame:
+        """Return the columns of `OUTPUTS` for each row of the tensor `INPUT`."""
+        # MLflow would take a narrower type for a signature of its own.
+        values = model_input[INPUT].astype(np.float32).astype(np.float64)
         found = np.column_stack([self.estimator.predict_proba(values), self.estimator.expected_goals(values)])
-        return pd.DataFrame(found, columns=list(OUTPUTS), index=model_input.index)
+        return pd.DataFrame(found, columns=list(OUTPUTS))
 
 
 mlflow.models.set_model(Forecaster())

@@ -192,15 +192,16 @@ def _with_key(client: MlflowClient, world: str, key: str) -> RegisteredVersion |
 def _log_model(bundle: bytes, names: Sequence[str]) -> str:
     """Log the bundle as a pyfunc with the code that it needs; return the URI of the model."""
     import mlflow
+    import numpy as np
 
-    from apps.ml.pyfunc_model import OUTPUTS
+    from apps.ml.pyfunc_model import INPUT, OUTPUTS
 
-    inputs = mlflow.types.Schema([mlflow.types.ColSpec("double", name) for name in names])
+    inputs = mlflow.types.Schema([mlflow.types.TensorSpec(np.dtype(np.float64), (-1, len(names)), INPUT)])
     outputs = mlflow.types.Schema([mlflow.types.ColSpec("double", name) for name in OUTPUTS])
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "bundle.zip").write_bytes(bundle)
         with warnings.catch_warnings():
-            # MLflow asks for an example input; the signature names every column, and golden rows check the model.
+            # MLflow asks for an example input; the metadata name every feature, and golden rows check the model.
             warnings.filterwarnings("ignore", "An input example was not provided|.*input_example", UserWarning)
             logged = mlflow.pyfunc.log_model(
                 name="model",
@@ -209,6 +210,7 @@ def _log_model(bundle: bytes, names: Sequence[str]) -> str:
                 code_paths=[str(_code(Path(folder)))],
                 pip_requirements=[f"{name}=={metadata.version(name)}" for name in REQUIREMENTS],
                 signature=mlflow.models.ModelSignature(inputs=inputs, outputs=outputs),
+                metadata={INPUT: list(names)},
             )
     return str(logged.model_uri)
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from apps.ml.forecasting.features import FeatureState
+    from apps.ml.forecasting.features.events import EventRows
     from apps.ml.pipeline.bundle import Bundle
 
 logger = logging.getLogger(__name__)
@@ -48,8 +49,22 @@ SCHEDULE_AHEAD: Final = timedelta(days=400)
 KEEP_EVERY: Final = timedelta(minutes=10)
 """Shortest time between two states that a worker stores for a version."""
 
+ASKED_LIMIT: Final = 2
+"""Versions besides the champions that a process has loaded at a time, because a client asked for them by name."""
+
+ASKED_SECONDS: Final = 600.0
+"""Time after which such a version is dropped when nobody has asked for it."""
+
 LATEST_GOOD: Final = "latest good version"
 """First fallback when the champion cannot be loaded; base rates are the second."""
+
+
+class NotServedError(Exception):
+    """A version cannot make forecasts here; the message says why."""
+
+
+class StillLoadingError(Exception):
+    """A version is being loaded; its forecasts can be had within seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +77,7 @@ class ServedModel:
     world: World
     version_id: int
     version_number: int
+    version: ModelVersion  # without its bundle
     bundle: Bundle
     state: FeatureState
     data_snapshot: int
@@ -82,8 +98,13 @@ class ServedForecasts:
 _served: dict[World, ServedModel] = {}
 _checked: dict[World, float] = {}
 _refused: dict[World, tuple[int, float]] = {}
+_asked: dict[int, float] = {}
+"""Version that was asked for by name → when it was last asked for, monotonic clock."""
+_by_version: dict[int, ServedModel | NotServedError] = {}
+"""Version that was asked for by name → what came of loading it."""
 _lock = threading.Lock()
 _warm = threading.Event()
+_look = threading.Event()
 
 
 def current(
@@ -126,6 +147,7 @@ def keep_current(*, clock: Callable[[], datetime], rounds: int | None = None) ->
                     continue
                 _answer_one(served, now=clock())
                 warmed[world] = served.version_id
+            _load_asked(now=clock())
         except (DatabaseError, ValueError) as error:
             logger.warning("the champions cannot be updated: %s; trying again", error)
             connection.close()
@@ -142,7 +164,66 @@ def keep_current(*, clock: Callable[[], datetime], rounds: int | None = None) ->
                 logger.exception("libraries and kernels cannot be loaded; trying again in %.0f s", RETRY_SECONDS)
                 prepare_at = time.monotonic() + RETRY_SECONDS
         rounds = None if rounds is None else rounds - 1
-        time.sleep(CHECK_SECONDS if rounds is None else 0)
+        _look.wait(CHECK_SECONDS if rounds is None else 0)
+        _look.clear()
+
+
+def version(wanted: ModelVersion, *, now: datetime) -> ServedModel:
+    """Return a version that was asked for by name, which `keep_current` loads where it runs.
+
+    Raises
+    ------
+    StillLoadingError
+        When it is being loaded.
+    NotServedError
+        When it cannot be loaded, or reads what is not known before a match.
+    """
+    champion = latest(World(wanted.world), now=now)
+    if champion is not None and champion.version_id == wanted.pk:
+        return champion
+    if wanted.is_labelled:
+        raise NotServedError(
+            f"Version {wanted.number} reads {wanted.inputs}, which SPAI does not have before a match: it is measured "
+            "on past matches and makes no forecasts of coming ones."
+        )
+    _asked[wanted.pk] = time.monotonic()
+    if not is_warm():
+        _load_asked(now=now)
+    found = _by_version.get(wanted.pk)
+    if found is None:
+        raise StillLoadingError(f"Version {wanted.number} is being loaded. Ask again in a few seconds.")
+    if isinstance(found, NotServedError):
+        raise found
+    return found
+
+
+def _load_asked(*, now: datetime) -> None:
+    """Load the versions that were asked for lately, bring their states up to date, and drop the others."""
+    lately = sorted(_asked.items(), key=lambda item: -item[1])[:ASKED_LIMIT]
+    wanted = {version_id for version_id, at in lately if at > time.monotonic() - ASKED_SECONDS}
+    for version_id in set(_asked) - wanted:
+        _asked.pop(version_id, None)
+        _by_version.pop(version_id, None)
+    for version_id in wanted:
+        present = _by_version.get(version_id)
+        if isinstance(present, NotServedError):
+            continue
+        try:
+            if present is None:
+                present = _load(
+                    World(ModelVersion.objects.only("world").get(pk=version_id).world), version_id, degraded=""
+                )
+            _by_version[version_id] = _up_to_date(present, now=now, may_rebuild=False)
+        except (ValueError, OSError, ModelVersion.DoesNotExist) as error:
+            metrics.ERRORS.labels("load").inc()
+            logger.error("version %s cannot be served: %s", version_id, error)
+            _by_version[version_id] = NotServedError(f"This version cannot be served: {error}.")
+
+
+def look_again() -> None:
+    """Let `keep_current` look for new champions at once, because there may be one."""
+    _checked.clear()
+    _look.set()
 
 
 def _answer_one(served: ServedModel, *, now: datetime) -> None:
@@ -170,6 +251,19 @@ def latest(world: World, *, now: datetime) -> ServedModel | None:
     return _served.get(world) if is_warm() else current(world, now=now)
 
 
+def loaded(world: World, number: int) -> ServedModel | None:
+    """Return a loaded version by its number; None for one that this process has not loaded."""
+    every = [*_served.values(), *_by_version.values()]
+    return next(
+        (
+            each
+            for each in every
+            if isinstance(each, ServedModel) and (each.world, each.version_number) == (world, number)
+        ),
+        None,
+    )
+
+
 def is_warm() -> bool:
     """Return whether the first round of `keep_current` is over."""
     return _warm.is_set()
@@ -181,17 +275,26 @@ def forget() -> None:
         _served.clear()
         _checked.clear()
         _refused.clear()
+        _asked.clear()
+        _by_version.clear()
         _warm.clear()
 
 
-def features_of(served: ServedModel, fixtures: pd.DataFrame, *, now: datetime) -> np.ndarray:
-    """Return the features of `fixtures` (rows of `dataset.fixtures`) as of `now`, with the line-ups known by then."""
+def features_of(served: ServedModel, fixtures: pd.DataFrame | EventRows, *, now: datetime) -> np.ndarray:
+    """Return the features of `fixtures` as of `now`.
+
+    Rows of `dataset.fixtures` come with the line-ups known by then; what `events.fixture_row` made has none.
+    """
+    from apps.ml.forecasting.features.events import EventRows
+
+    if isinstance(fixtures, EventRows):
+        return served.state.describe(fixtures)
     rows = fixtures.assign(as_of=now)
     return served.state.describe(rows, lineups=_lineups(served.state, rows, now=now))
 
 
-def forecast(served: ServedModel, fixtures: pd.DataFrame, *, now: datetime) -> ServedForecasts:
-    """Forecast `fixtures` (rows of `dataset.fixtures`) as of `now`."""
+def forecast(served: ServedModel, fixtures: pd.DataFrame | EventRows, *, now: datetime) -> ServedForecasts:
+    """Forecast `fixtures` (rows of `dataset.fixtures`, or what `events.fixture_row` made) as of `now`."""
     began = time.perf_counter()
     features = features_of(served, fixtures, now=now)
     model_began = time.perf_counter()
@@ -210,6 +313,11 @@ def forecast(served: ServedModel, fixtures: pd.DataFrame, *, now: datetime) -> S
         contributions=forecast.contributions,
         features_sha256=[served.bundle.features_sha256(row) for row in features],
     )
+
+
+def numbers(served: ServedModel, fixtures: pd.DataFrame, *, now: datetime) -> tuple[np.ndarray, np.ndarray]:
+    """Return probabilities (n, 3) and expected goals (n, 2) of `fixtures`, as `forecast` does, and nothing else."""
+    return served.bundle.numbers(features_of(served, fixtures, now=now))
 
 
 def _champion_loaded(world: World, clock: Callable[[], float]) -> ServedModel | None:
@@ -256,13 +364,19 @@ def _load(world: World, version_id: int, *, degraded: str) -> ServedModel:
     from apps.ml.pipeline import bundle as bundles
 
     began = time.perf_counter()
-    version = ModelVersion.objects.get(pk=version_id)
+    version = ModelVersion.objects.defer("bundle", "metrics", "gates").get(pk=version_id)
     folder = settings.SPAI_VAR_DIR / "bundles" / version.bundle_sha256
-    bundle = bundles.unpack(bytes(version.bundle), folder, sha256=version.bundle_sha256)
+    content = ModelVersion.objects.values_list("bundle", flat=True).get(pk=version_id)
+    bundle = bundles.unpack(bytes(content), folder, sha256=version.bundle_sha256)
+    if bundle.manifest.world != world:
+        raise bundles.BundleError(
+            f"the bundle was trained on the {bundle.manifest.world} world, not on the {world} one"
+        )
     served = ServedModel(
         world=world,
         version_id=version.pk,
         version_number=version.number,
+        version=version,
         bundle=bundle,
         state=bundle.state(),
         data_snapshot=bundle.manifest.data_snapshot,

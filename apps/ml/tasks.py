@@ -82,3 +82,9 @@ def compare_due() -> None:
 def mirror_aliases() -> None:
     """Set the aliases and model cards in the MLflow registry."""
     logger.info("mirror_aliases: %s", services.mirror_aliases())
+
+
+@shared_task(name="ml.close_ledger", soft_time_limit=240, time_limit=300)
+def close_ledger() -> None:
+    """Close the days of the ledger that have ended."""
+    logger.info("close_ledger: %s", services.close_due(now=timezone.now()))

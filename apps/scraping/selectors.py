@@ -29,10 +29,10 @@ _FRESHENS: Final = {"outcome__in": COMPLETE, "scope__in": ("results", "fixtures"
 RUNS_IN_A_SPARK: Final = 24
 
 
-def sources() -> QuerySet[Source]:
-    """Return the sources by name, annotated with their latest run and the latest complete one.
+def freshness_of_sources() -> QuerySet[Source]:
+    """Return the sources, annotated with their latest run and the latest complete one.
 
-    Adds `latest_requested_at`, `latest_outcome`, `latest_run_id`, `complete_at` and `waiting` (number of open runs).
+    Adds `latest_requested_at`, `latest_outcome`, `latest_run_id` and `complete_at`.
     """
     newest = ScrapeRun.objects.filter(source=OuterRef("pk"), started_at__isnull=False).order_by("-requested_at")
     complete = ScrapeRun.objects.filter(source=OuterRef("pk"), **_FRESHENS).order_by("-requested_at")
@@ -41,8 +41,13 @@ def sources() -> QuerySet[Source]:
         latest_outcome=Subquery(newest.values("outcome")[:1]),
         latest_run_id=Subquery(newest.values("pk")[:1]),
         complete_at=Subquery(complete.values("requested_at")[:1]),
-        waiting=Count("runs", filter=Q(runs__finished_at__isnull=True)),
-    ).order_by("name")
+    )
+
+
+def sources() -> QuerySet[Source]:
+    """Return the sources by name with their freshness, and with `waiting`, the number of open runs."""
+    waiting = Count("runs", filter=Q(runs__finished_at__isnull=True))
+    return freshness_of_sources().annotate(waiting=waiting).order_by("name")
 
 
 def sparks(source_ids: Iterable[int]) -> dict[int, list[ScrapeRun]]:

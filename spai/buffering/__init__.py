@@ -9,7 +9,16 @@ it to a thread, and sends the response from the event loop too. It also limits h
 
 from spai.buffering.application import BufferedApplication
 from spai.buffering.bodies import BODY_LIMIT
+from spai.buffering.kept import KeptResponses
 from spai.buffering.refusals import unavailable
-from spai.buffering.wsgi import Environ
+from spai.buffering.wsgi import Environ, Headers, Scope
 
-__all__ = ["BODY_LIMIT", "BufferedApplication", "Environ", "unavailable"]
+__all__ = [
+    "BODY_LIMIT",
+    "BufferedApplication",
+    "Environ",
+    "Headers",
+    "KeptResponses",
+    "Scope",
+    "unavailable",
+]

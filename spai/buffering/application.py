@@ -15,6 +15,7 @@ from http import HTTPStatus
 from typing import Final
 
 from spai.buffering.bodies import BODY_LIMIT, Body, Memory
+from spai.buffering.kept import KeptResponses
 from spai.buffering.refusals import OWN_HEADERS, ClientGoneError, RefusedError, failed, overloaded, refused, response_to
 from spai.buffering.threads import WAITING_SECONDS, Threads
 from spai.buffering.wsgi import Environ, Receive, Scope, Send, WsgiApplication, WsgiResponse, environ_of
@@ -33,7 +34,7 @@ class BufferedApplication:
     alone, so that they never wait for other requests. `body_limit` is called in a thread with the environ of a request
     that announces more than `BODY_LIMIT` bytes, which is the limit for all others. It returns the largest body in
     bytes, or 0 when the application refuses the request by its headers and the body is not needed. `alive` is further
-    content of the response of `/livez`.
+    content of the response of `/livez`. `kept` sends responses again that the application permits to keep.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class BufferedApplication:
         reserved: Mapping[tuple[str, ...], int] | None = None,
         body_limit: Callable[[Environ], int] | None = None,
         alive: Mapping[str, str] | None = None,
+        kept: KeptResponses | None = None,
     ) -> None:
         self._threads = Threads(application, threads, "request")
         self._reserved = [
@@ -53,6 +55,7 @@ class BufferedApplication:
         self._memory = Memory()
         self._body_limit = body_limit
         self._limits = ThreadPoolExecutor(1, "body-limit")
+        self._kept = kept
         self._alive = json.dumps({"status": "alive", **(alive or {})}).encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -62,6 +65,9 @@ class BufferedApplication:
             return
         if scope["path"] == LIVENESS:
             await self._livez(scope["method"]).send_to(send)
+            return
+        if self._kept is not None and (kept := self._kept.find(scope)) is not None:
+            await kept.send_to(send)
             return
         body = Body(scope, receive, self._memory)
         try:
@@ -88,7 +94,11 @@ class BufferedApplication:
         limit = await self._limit_of(environ)
         environ["wsgi.input"] = io.BytesIO(await body.read(limit) if limit else b"")
         disconnected = body.wait_for_disconnect if limit else None
-        return await self._threads_for(scope["path"]).run(environ, disconnected)
+        stamp = None if self._kept is None else self._kept.stamp()
+        response = await self._threads_for(scope["path"]).run(environ, disconnected)
+        if self._kept is not None:
+            self._kept.store(scope, environ, response, stamp)
+        return response
 
     async def _limit_of(self, environ: Environ) -> int:
         """Return the largest body of this request, in bytes; raise `RefusedError` when `body_limit` takes too long."""

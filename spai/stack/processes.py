@@ -182,8 +182,9 @@ def granian(
         ready=health.http(f"http://127.0.0.1:{port}/readyz"),
         needs=SERVERS[:1],
         environment=site_environment(stack, name)
-        # A connection for each thread, for probes, for static files and API keys, and for loading models.
-        | {"SPAI_THREADS": str(threads), "DATABASE_POOL_SIZE": str(threads + 3)},
+        # A connection for each thread, for probes, for static files and API keys, for batches and for lists of
+        # forecasts, and for loading models.
+        | {"SPAI_THREADS": str(threads), "DATABASE_POOL_SIZE": str(threads + 5)},
         port=port,
     )
 
@@ -238,8 +239,11 @@ def uvicorn_command(port: int) -> list[str]:
     """Return the command of the process of websockets, which listens on loopback."""
     return python(
         *f"uvicorn spai.asgi:application --host 127.0.0.1 --port {port} --lifespan on".split(),
-        *("--http", "spai.push_protocol:DeadlineProtocol", "--ws", "websockets-sansio", "--no-access-log"),
-        *("--timeout-graceful-shutdown", "3"),
+        *("--http", "spai.push_protocol:DeadlineProtocol", "--ws", "spai.push_protocol:DeadlineWebSocket"),
+        # Events are short, and a compressor for each client takes more memory and time than the client saves.
+        *("--ws-per-message-deflate", "false"),
+        # Without it uvicorn believes the header of any client on this machine; SPAI_PROXIES says whom to believe.
+        *("--no-proxy-headers", "--no-access-log", "--timeout-graceful-shutdown", "3"),
     )
 
 

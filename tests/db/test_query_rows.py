@@ -86,7 +86,7 @@ INSERT INTO ml_modelversion (id, world, number, mlflow_run_id, estimator, inputs
         '', '[]', %(now)s
     FROM unnest(ARRAY['real', 'sandbox']) WITH ORDINALITY AS worlds (w, n);
 INSERT INTO ml_promotion (world, version_id, kind, decided_by, reason, decided_at)
-    SELECT world, id, 'promote', 'system', 'first', %(now)s FROM ml_modelversion;
+    SELECT world, id, 'promote', 'system', 'first', %(now)s - interval '14 days' FROM ml_modelversion;
 INSERT INTO ml_prediction (match_id, version_id, data_snapshot, as_of, published_at, kickoff_at, p_home, p_draw, p_away,
         home_expected_goals, away_expected_goals, rho, base_home, base_draw, base_away, features_sha256, contributions,
         degraded)
@@ -123,8 +123,8 @@ def too_dear(answers, *, more: int = 0) -> list[str]:
     ]
 
 
-def lists_of_matches():
-    """Yield every combination of filters of the list."""
+def lists_of_matches(path=API):
+    """Yield every combination of filters of a list of matches, or of one of what belongs to them."""
     past, ahead = (NOW - timedelta(days=2000)).date(), (NOW + timedelta(days=3)).date()
     choices = {
         "world": ("", "real", "sandbox"),
@@ -135,7 +135,7 @@ def lists_of_matches():
         "to": ("", past + timedelta(days=20)),
     }
     for values in product(*choices.values()):
-        yield API + "?" + "&".join(f"{name}={value}" for name, value in zip(choices, values, strict=True) if value)
+        yield path + "?" + "&".join(f"{name}={value}" for name, value in zip(choices, values, strict=True) if value)
 
 
 def pages():
@@ -153,6 +153,7 @@ def pages():
         yield f"/competitions/league-{league}/?season={NOW.year - 12}"
         yield from (f"/teams/club-{league}-7/", f"/models/?world={world}", f"/models/{world}/1/")
         yield from (f"/features/?world={world}", f"/what-if/?home=club-{league}-7")
+        yield from (f"/ledger/?world={world}", f"/api/v1/events/?world={world}", f"/api/v1/ledger/?world={world}")
         of = Match.objects.filter(competition=league)
         for status in ("finished", "postponed"):
             found = of.filter(status=status).order_by("-kickoff_at").first()
@@ -205,6 +206,44 @@ class TestRowsThatAreRead(TestCase):
                 answers.append(ask(self.client, address))
         assert not too_dear(answers)
         assert all(answer.shown for answer in answers)
+
+    def test_no_list_of_forecasts_or_scores_reads_more_than_ten_times_what_it_shows(self):
+        answers = [
+            ask(self.client, address + more)
+            for path in ("/api/v1/predictions/", "/api/v1/scores/")
+            for address in lists_of_matches(path)
+            for more in ("", "&ordering=-kickoff_at", "&model=1&page_size=5")
+            if "world" in address
+        ]
+        assert not too_dear(answers)
+        assert sum(answer.shown == 50 for answer in answers) > 20
+
+    def test_no_deep_page_of_forecasts_reads_more_than_ten_times_what_it_shows(self):
+        address = "/api/v1/predictions/?world=sandbox&page_size=20"
+        answers = []
+        for link in ("next", "next", "next", "previous"):
+            address = self.client.get(address).json()[link]
+            answers.append(ask(self.client, address))
+        assert not too_dear(answers)
+        assert all(answer.shown == 20 for answer in answers)
+
+    def test_no_list_of_discovery_reads_more_than_ten_times_what_it_shows(self):
+        lists = ("competitions", "teams", "seasons", "models", "season-forecasts", "sources", "seasons")
+        answers = [ask(self.client, f"/api/v1/{name}/?page_size=100") for name in lists]
+        answers += [ask(self.client, f"/api/v1/{name}/?world=real") for name in lists if name != "sources"]
+        answers += [ask(self.client, "/api/v1/seasons/?competition=league-3&ordering=season")]
+        answers += [ask(self.client, self.client.get("/api/v1/teams/?world=real&page_size=50").json()["next"])]
+        assert not too_dear(answers)
+
+    def test_a_batch_reads_each_match_and_team_a_few_times(self):
+        items = list(Match.objects.filter(predictions__isnull=False).values_list("pk", flat=True).distinct()[:1000])
+        items += [{"home": f"club-3-{n}", "away": f"club-4-{n}"} for n in range(20)]
+        with CaptureQueriesContext(connection) as captured:
+            results = self.client.post(
+                "/api/v1/predictions/batch/", {"items": items}, content_type="application/json"
+            ).json()["results"]
+        answer = Answer("batch", len(results), explained(captured))
+        assert not too_dear([answer])
 
     def test_no_page_reads_more_than_ten_times_what_it_shows(self):
         for world in World:

@@ -35,8 +35,9 @@ def test_a_request_for_scrape_runs_never_waits_longer_than_it_is_valid(by_queue)
     assert max(task.time_limit for task in by_queue["default"].values()) <= min(lifetimes) == MINUTE
 
 
-def test_runs_runs_forecasts_and_grading_have_workers_of_their_own(by_queue):
+def test_each_kind_of_work_that_must_not_wait_for_another_has_a_worker_of_its_own(by_queue):
     tasks = ("scraping.scrape_due", "ml.run_due", "ml.predict_due", "ml.settle_due")
+    tasks += ("api.run_jobs", "api.deliver_webhooks")
     queues = [queue for queue, names in by_queue.items() for task in tasks if task in names]
     assert sorted(queues) == sorted(QUEUES)
 

@@ -42,6 +42,8 @@ def test_every_process_is_listed_once_and_servers_come_first(stack):
         "worker-scrape",
         "worker-ml",
         "worker-forecast",
+        "worker-jobs",
+        "worker-webhooks",
         "worker-default",
         "beat",
     ]

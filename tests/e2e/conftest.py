@@ -27,32 +27,40 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 WHERE = "Europe/London"
 
 
-@pytest.fixture(scope="module")
-def browser():
-    """A Chromium of this machine, ended with its module: no asynchronous test can run beside Playwright's loop."""
-    sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+@pytest.fixture(scope="package")
+def chromium() -> str:
+    """The path of this machine's Chromium."""
+    pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
     path = next((found for name in BROWSERS if (found := shutil.which(name))), None)
     if path is None:
         pytest.skip(f"no browser on this machine: none of {', '.join(BROWSERS)} is on the PATH")
+    return path
+
+
+@pytest.fixture(scope="module")
+def browser(chromium):
+    """A Chromium, ended with its module: no asynchronous test can run beside Playwright's loop."""
+    from playwright import sync_api
+
     # Playwright keeps an event loop in this thread; the tests' own use of the database stays one at a time.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     with sync_api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        started = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
         yield started
         started.close()
     del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
-@pytest.fixture(scope="module")
-def var_folder(browser, django_db_setup, tmp_path_factory):
-    """The folder of the processes of a module, with the static files collected."""
+@pytest.fixture(scope="package")
+def var_folder(chromium, django_db_setup, tmp_path_factory):
+    """The folder of the processes of the site, with the static files collected."""
     folder = tmp_path_factory.mktemp("site")
     collect = [sys.executable, "manage.py", "collectstatic", "--noinput", "-v0"]
     subprocess.run(collect, cwd=ROOT, env=environment_of("web", SPAI_VAR_DIR=str(folder)), check=True)
     return folder
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def admin_url(var_folder):
     """An admin process on the test database; its address."""
     port = free_port()
@@ -62,7 +70,7 @@ def admin_url(var_folder):
     stop(process)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def site(var_folder):
     """A web and a push process on the test database; the address of the site."""
     web, push = free_port(), free_port()

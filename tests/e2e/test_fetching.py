@@ -71,17 +71,23 @@ class Hops(Site):
             self.send(b"", 302, location="/welcome", set_cookie="seen=1; Path=/")
 
 
-@pytest.fixture
-def server(settings, db):
+@pytest.fixture(scope="module", autouse=True)
+def _browser():
+    """Leave the browser of this process open until the last test."""
     found, missing = fetching.found_browser()
     if found is None:
         pytest.skip(f"no browser: {missing}")
+    yield
+    fetching.close_browser()
+
+
+@pytest.fixture
+def server(settings, db):
     settings.SPAI_SANDBOX = True
     running = Server(Hops)
     running.times = []
     with started(running):
         yield running
-    fetching.close_browser()
 
 
 @pytest.fixture
@@ -163,6 +169,7 @@ def test_what_a_page_wants_between_two_turns_is_not_requested_and_costs_no_turn(
 
 
 def test_a_browser_that_has_shown_enough_is_replaced_within_a_run(opened, server):
+    fetching.close_browser()
     opened.policy = replace(opened.policy, delay=timedelta(0))
     opened.get(page(server, "/results"), kept=None)
     running = fetching._browser()

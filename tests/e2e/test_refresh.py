@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from apps.matches import events
-from apps.matches.models import Match
+from apps.matches.models import Match, Topic
 from tests.e2e.conftest import FOREIGN
 from tests.e2e.states import every_state
 
@@ -122,12 +122,12 @@ def test_a_row_is_requested_anew_at_its_kickoff(build, open_page, site):
 
 def replace_all() -> None:
     """Let the whole list be asked for anew."""
-    events.publish(topic="promotion.made", key="sandbox", now=timezone.now())
+    events.publish(topic=Topic.PROMOTION_MADE, key="sandbox", now=timezone.now())
 
 
 def replace_row(match: Match) -> None:
     """Let one row be asked for anew."""
-    events.publish(topic="match.changed", key=str(match.pk), now=timezone.now())
+    events.publish_of_matches(topic=Topic.MATCH_CHANGED, events=[(match.pk, {})], now=timezone.now())
 
 
 def live(page) -> None:
@@ -228,7 +228,7 @@ def test_the_focus_and_the_place_in_a_wide_table_stay(states, build, open_page):
     link.focus()
     page.evaluate("document.querySelector('.scroll').scrollLeft = 120")
     build.run(status="failed")
-    events.publish(topic="run.changed", key="1", now=timezone.now())
+    events.publish(topic=Topic.RUN_CHANGED, key="1", now=timezone.now())
     replaced(page)
     assert page.evaluate("document.querySelector('.scroll').scrollLeft") == 120
     assert page.evaluate("document.activeElement.getAttribute('href')") == link.get_attribute("href")

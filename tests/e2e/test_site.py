@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from apps.matches import events
-from apps.matches.models import Match
+from apps.matches.models import Match, Topic
 from tests.e2e.conftest import WHERE
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
@@ -60,7 +60,7 @@ def test_a_new_forecast_moves_the_open_pages(filled, build, open_page):
     for page in pages:
         live(page)
     build.prediction(match, version, (0.61, 0.22, 0.17), before_kickoff=timedelta(minutes=6), data_snapshot=2)
-    events.publish(topic="prediction.published", key=str(match.pk), now=timezone.now())
+    events.publish_of_matches(topic=Topic.PREDICTION_PUBLISHED, events=[(match.pk, {})], now=timezone.now())
     for page in pages:
         page.wait_for_selector('svg.bar[aria-label="home 61 %, draw 22 %, away 17 %"]')
         said(page, "Harbour City – Kingsmoor")
@@ -84,7 +84,7 @@ def test_many_facts_at_once_pull_the_list_and_not_each_match(filled, build, open
     page.on("request", lambda request: asked.append(request.url))
     ids = page.eval_on_selector_all("[data-match]", "rows => rows.map(row => row.dataset.match)")
     Match.objects.filter(status="scheduled").update(status="postponed")
-    events.publish_many(topic="match.changed", events=[(each, {}) for each in ids], now=timezone.now())
+    events.publish_of_matches(topic=Topic.MATCH_CHANGED, events=[(int(each), {}) for each in ids], now=timezone.now())
     while len(kept_back) < len(ids):
         page.wait_for_timeout(50)
     for message in kept_back:
@@ -102,7 +102,7 @@ def test_a_reader_who_was_away_catches_up(filled, build, open_page):
     page.context.set_offline(True)
     page.evaluate("window.dispatchEvent(new Event('offline'))")
     build.prediction(match, version, (0.7, 0.2, 0.1), before_kickoff=timedelta(minutes=6), data_snapshot=2)
-    events.publish(topic="prediction.published", key=str(match.pk), now=timezone.now())
+    events.publish_of_matches(topic=Topic.PREDICTION_PUBLISHED, events=[(match.pk, {})], now=timezone.now())
     page.context.set_offline(False)
     page.wait_for_selector('svg.bar[aria-label="home 70 %, draw 20 %, away 10 %"]')
 
@@ -136,7 +136,7 @@ def test_a_row_that_is_replaced_keeps_the_focus(filled, build, open_page):
     page = open_page("/")
     live(page)
     page.locator(f"#row-{match.pk}").focus()
-    events.publish(topic="match.changed", key=str(match.pk), now=timezone.now())
+    events.publish_of_matches(topic=Topic.MATCH_CHANGED, events=[(match.pk, {})], now=timezone.now())
     said(page, "Harbour City")
     assert page.evaluate("document.activeElement.id") == f"row-{match.pk}"
 
@@ -148,7 +148,7 @@ def test_a_fact_of_one_match_pulls_its_row_and_not_the_list(filled, build, open_
     page.wait_for_load_state("networkidle")
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    events.publish(topic="match.changed", key=str(match.pk), now=timezone.now())
+    events.publish_of_matches(topic=Topic.MATCH_CHANGED, events=[(match.pk, {})], now=timezone.now())
     said(page, "Harbour City")
     page.wait_for_load_state("networkidle")
     assert [url.rsplit("/", 2)[1] for url in asked] == [str(match.pk)]
@@ -163,7 +163,7 @@ def test_a_list_that_is_replaced_keeps_the_focus(filled, build, open_page, eleme
     page.evaluate("document.getElementById('fixtures').dataset.old = 'yes'")
     ids = page.eval_on_selector_all("[data-match]", "rows => rows.map(row => row.dataset.match)")
     Match.objects.filter(status="scheduled").update(status="postponed")
-    events.publish_many(topic="match.changed", events=[(each, {}) for each in ids], now=timezone.now())
+    events.publish_of_matches(topic=Topic.MATCH_CHANGED, events=[(int(each), {}) for each in ids], now=timezone.now())
     page.wait_for_selector("#fixtures:not([data-old])")
     assert held
     page.wait_for_selector(f"[id='{held}']:focus", state="attached")
@@ -198,7 +198,7 @@ def test_before_the_first_champion_the_page_follows_the_run_by_itself(build, ope
     assert page.locator(".stages .is-running").text_content().strip().startswith("export")
     run.stages = [{"name": "export", "status": "succeeded", "seconds": 1.0}, {"name": "train", "status": "running"}]
     run.save()
-    events.publish(topic="run.changed", key=str(run.pk), now=timezone.now())
+    events.publish(topic=Topic.RUN_CHANGED, key=str(run.pk), now=timezone.now())
     page.wait_for_selector(".stages .is-running:has-text('train')")
 
 

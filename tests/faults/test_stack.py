@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 1800.0
 """Seconds after which what must happen counts as stuck."""
 PROCESSES = ["postgres", "redis", "mlflow", "web", "admin", "push", "beat"]
-PROCESSES += ["worker-scrape", "worker-ml", "worker-forecast", "worker-default"]
+PROCESSES += ["worker-scrape", "worker-ml", "worker-forecast", "worker-jobs", "worker-webhooks", "worker-default"]
 
 
 class Running:

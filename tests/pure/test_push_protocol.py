@@ -1,14 +1,15 @@
-"""The deadline that the process `push` sets for the head of each request."""
+"""The deadlines that the process `push` sets: for the head of a request, and for reading what is sent."""
 
 from __future__ import annotations
 
 import asyncio
+import socket
 
 import pytest
 import uvicorn
 
 from spai import push_protocol
-from spai.push_protocol import DeadlineProtocol
+from spai.push_protocol import CLOSE_SLOW, DeadlineProtocol, DeadlineWebSocket
 
 
 async def slow_application(scope, receive, send):
@@ -18,18 +19,23 @@ async def slow_application(scope, receive, send):
     await send({"type": "http.response.body", "body": b"done"})
 
 
+async def listening_for(application):
+    """A server of uvicorn with our protocols, and its open connections."""
+    config = uvicorn.Config(application, http=DeadlineProtocol, ws=DeadlineWebSocket, lifespan="off", log_config=None)
+    server = uvicorn.Server(config)
+    config.load()
+    server.lifespan = config.lifespan_class(config)
+    listening = await asyncio.get_running_loop().create_server(
+        lambda: DeadlineProtocol(config=config, server_state=server.server_state, app_state={}), "127.0.0.1", 0
+    )
+    return listening, server.server_state.connections
+
+
 @pytest.fixture
 async def connection(monkeypatch):
     """A connection to a server that waits 0.1 s for a head."""
     monkeypatch.setattr(push_protocol, "HEAD_SECONDS", 0.1)
-    config = uvicorn.Config(slow_application, http=DeadlineProtocol, lifespan="off", log_config=None, ws="none")
-    server = uvicorn.Server(config)
-    config.load()
-    server.lifespan = config.lifespan_class(config)
-    loop = asyncio.get_running_loop()
-    listening = await loop.create_server(
-        lambda: DeadlineProtocol(config=config, server_state=server.server_state, app_state={}), "127.0.0.1", 0
-    )
+    listening, _ = await listening_for(slow_application)
     reader, writer = await asyncio.open_connection(*listening.sockets[0].getsockname())
     yield reader, writer
     writer.close()
@@ -49,3 +55,78 @@ async def test_a_request_that_was_sent_before_the_last_was_answered_is_answered_
     writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" + b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
     assert (await reader.readuntil(b"done")).startswith(b"HTTP/1.1 200")
     assert (await reader.readuntil(b"done")).startswith(b"HTTP/1.1 200")
+
+
+WEBSOCKET = (
+    b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+STREAM = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+@pytest.fixture
+async def unread(monkeypatch):
+    """A function that asks a server which sends without an end and reads nothing.
+
+    With it come an event that is set once the application knows that the client is gone, and the open connections.
+    """
+    monkeypatch.setattr(push_protocol, "UNREAD_SECONDS", 0.1)
+    gone = asyncio.Event()
+
+    async def application(scope, receive, send):
+        async def endless():
+            if scope["type"] == "websocket":
+                await send({"type": "websocket.accept"})
+            else:
+                await send({"type": "http.response.start", "status": 200, "headers": []})
+            while True:
+                if scope["type"] == "websocket":
+                    await send({"type": "websocket.send", "text": "x" * 10_000})
+                else:
+                    await send({"type": "http.response.body", "body": b"x" * 10_000, "more_body": True})
+                await asyncio.sleep(0)
+
+        sending = asyncio.create_task(endless())
+        while not (await receive())["type"].endswith("disconnect"):
+            pass
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+        gone.set()
+
+    listening, connections = await listening_for(application)
+    links = []
+
+    async def ask(request):
+        link = socket.socket()
+        links.append(link)
+        link.setblocking(False)
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(link, listening.sockets[0].getsockname())
+        await loop.sock_sendall(link, request)
+        return link
+
+    yield ask, gone, connections
+    for link in links:
+        link.close()
+    listening.close()
+
+
+@pytest.mark.parametrize("request_", [WEBSOCKET, STREAM])
+async def test_a_client_that_reads_nothing_is_given_up(unread, monkeypatch, request_):
+    monkeypatch.setattr(push_protocol, "CLOSE_SECONDS", 0.1)
+    ask, gone, connections = unread
+    await ask(request_)
+    async with asyncio.timeout(60):
+        await gone.wait()
+        while connections:
+            await asyncio.sleep(0.01)
+
+
+async def test_a_websocket_that_reads_too_late_finds_the_code_at_the_end(unread):
+    ask, gone, _ = unread
+    link = await ask(WEBSOCKET)
+    await asyncio.wait_for(gone.wait(), 60)
+    end = b""
+    while part := await asyncio.get_running_loop().sock_recv(link, 1 << 20):
+        end = (end + part)[-100:]
+    assert end.endswith(CLOSE_SLOW.to_bytes(2, "big") + b"too slow")

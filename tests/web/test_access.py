@@ -26,6 +26,7 @@ from django.utils import timezone
 from apps.api import intake, services, urls
 from apps.api.authentication import ApiKeyAuthentication, HasScope
 from apps.api.models import ApiKey, ApiKeyScope
+from apps.api.rest import batch_body_limit, job_body_limit, prediction_jobs
 from apps.api.services import admission
 from spai import compression
 from spai.buffering import BODY_LIMIT
@@ -105,15 +106,18 @@ def scope_of(route: Route) -> str:
     return str(scope)
 
 
-def body_limit(route: Route) -> int:
-    """The largest body that this route reads from whoever may call it."""
+def body_limit(route: Route, settings: Any) -> int:
+    """The largest body that this route reads from whoever may call it, in the process that serves it."""
     environ = RequestFactory().post(route.address, content_type="application/x-ndjson").environ
-    return intake.body_limit(environ) or BODY_LIMIT
+    found = []
+    for settings.SPAI_ROLE in ("web", "admin"):
+        found += [limit(environ) for limit in (intake.body_limit, batch_body_limit, job_body_limit)]
+    return max((limit for limit in found if limit is not None), default=BODY_LIMIT)
 
 
 def test_the_document_lists_every_route_with_what_it_asks_for(settings, monkeypatch):
-    settings.SPAI_ROLE = "admin"
-    monkeypatch.setattr(intake.views, "key_of", lambda meta, now: ApiKey(scopes=[ApiKeyScope.INGEST]))
+    for module in (intake.views, prediction_jobs):
+        monkeypatch.setattr(module, "key_of", lambda meta, now: ApiKey(scopes=[ApiKeyScope.INGEST, ApiKeyScope.JOBS]))
     table = re.findall(
         r"^\| `(/api/\S+)` \| (.+?) \| (.+?) \| (\d+) \| (\d+) MiB \| (.+?) \|$", DOCUMENT.read_text(), re.M
     )
@@ -124,7 +128,7 @@ def test_the_document_lists_every_route_with_what_it_asks_for(settings, monkeypa
             route.methods,
             scope_of(route),
             getattr(route.view, "request_cost", 1),
-            body_limit(route) // 1024**2,
+            body_limit(route, settings) // 1024**2,
         )
         for route in ROUTES
     }

@@ -112,7 +112,8 @@ def test_pages_and_rest_find_a_club_by_what_people_call_it(client, season, text)
     page = client.get("/search/", {"q": text, "world": "real"}, headers=HTMX).content.decode()
     assert "Manchester United" in page
     (found,) = client.get("/api/v1/teams/", {"q": text, "world": "real"}).json()["results"]
-    assert found == {
+    assert client.get(found["url"]).json() == found
+    assert {name: value for name, value in found.items() if name not in ("id", "url")} == {
         "slug": "man-united",
         "name": "Man United",
         "display_name": "Manchester United",
@@ -124,9 +125,12 @@ def test_pages_and_rest_find_a_club_by_what_people_call_it(client, season, text)
     }
 
 
-def test_rest_search_needs_a_text_and_finds_clubs_of_one_world(client, season):
-    problem_of(client.get("/api/v1/teams/"), 400)
-    assert client.get("/api/v1/teams/", {"q": "man utd", "world": "sandbox"}).json() == {"results": []}
+def test_rest_lists_clubs_by_slug_and_finds_those_of_one_world(client, season):
+    problem_of(client.get("/api/v1/teams/?q="), 400)
+    assert client.get("/api/v1/teams/", {"q": "man utd", "world": "sandbox"}).json()["results"] == []
+    slugs = [team["slug"] for team in client.get("/api/v1/teams/", {"world": "real"}).json()["results"]]
+    assert "man-united" in slugs
+    assert slugs == sorted(slugs)
 
 
 def test_every_page_shows_the_one_name_of_a_club(client, season):

@@ -19,8 +19,14 @@ from django.db import transaction
 
 from apps.api.intake.bodies import PushBody
 from apps.api.intake.line_ingest import LineIngest, TooManyNamesError, WorldForbiddenError
-from apps.api.models import ApiKey, IdempotencyKey, Upload
-from apps.api.services import worlds_of
+from apps.api.models import ApiKey, Upload
+from apps.api.services import (
+    OtherRequestError,
+    delete_expired_responses,
+    keep_response,
+    kept_response,
+    worlds_of,
+)
 from apps.matches.ingest import RecordOutcome
 from apps.matches.locks import Lock, LockClass, StillBusyError, try_lock_of, wait_for
 from apps.matches.services import ingestion
@@ -37,7 +43,6 @@ PATIENCE: Final = timedelta(seconds=5)
 RETRY_AFTER: Final = 5
 """Seconds after which a refused client may try again."""
 
-RESPONSES_KEPT: Final = timedelta(hours=48)
 UPLOADS_KEPT: Final = timedelta(days=30)
 """After the latest request of an upload."""
 
@@ -50,10 +55,6 @@ class BusyError(Exception):
     def __init__(self, detail: str, *, is_own: bool) -> None:
         super().__init__(detail)
         self.is_own = is_own
-
-
-class OtherRequestError(Exception):
-    """The idempotency key was used for another request before."""
 
 
 class OutOfStepError(Exception):
@@ -138,10 +139,8 @@ def push(
     """
     request_sha256 = hashlib.sha256(f"{upload}|{from_line}|{body.sha256}".encode()).hexdigest()
     with transaction.atomic():
-        kept = IdempotencyKey.objects.filter(api_key=key, key=idempotency_key).first() if idempotency_key else None
-        if kept is not None and kept.created_at > now - RESPONSES_KEPT:
-            if kept.request_sha256 != request_sha256:
-                raise OtherRequestError(f"The Idempotency-Key {idempotency_key!r} belongs to another request.")
+        kept = kept_response(api_key=key, key=idempotency_key, request_sha256=request_sha256, now=now)
+        if kept is not None:
             return PushResult(kept.status, kept.answer, is_replayed=True)
         _delete_expired(now)
         progress = _progress(key, upload, from_line, now) if upload else None
@@ -157,15 +156,14 @@ def push(
             progress.updated_at = now
             progress.save()
         result = _result(body, lines, ingest_id=report.ingest_id, upload=upload, from_line=from_line)
-        if idempotency_key:
-            IdempotencyKey.objects.create(
-                api_key=key,
-                key=idempotency_key,
-                request_sha256=request_sha256,
-                status=result.status,
-                answer=result.content,
-                created_at=now,
-            )
+        keep_response(
+            api_key=key,
+            key=idempotency_key,
+            request_sha256=request_sha256,
+            status=result.status,
+            answer=result.content,
+            now=now,
+        )
     count_records(key.source, report)
     logger.info(
         "key %s pushed %d lines of %s: ingest %s, %d stored, %d refused, %.2f s",
@@ -210,5 +208,5 @@ def _lock_ingests() -> None:
 
 
 def _delete_expired(now: datetime) -> None:
-    IdempotencyKey.objects.filter(created_at__lte=now - RESPONSES_KEPT).delete()
+    delete_expired_responses(now)
     Upload.objects.filter(updated_at__lte=now - UPLOADS_KEPT).delete()

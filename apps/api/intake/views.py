@@ -42,6 +42,7 @@ from apps.api.rest import (
     ProblemSerializer,
     QuerySerializer,
     WholeNumberField,
+    idempotency_key_of,
     key_of,
     problem,
 )
@@ -50,8 +51,6 @@ from apps.matches.ingest import WorldConflictError
 
 NDJSON = "application/x-ndjson"
 _LINES = frozenset({NDJSON, "application/ndjson", "application/jsonl"})
-_LONGEST_KEY = 200
-"""Characters of an idempotency key."""
 
 _HOW_TO_PUSH = """
 Send fixtures, results and odds, one JSON object per line, to the address of the admin, with an API key of the scope
@@ -178,7 +177,7 @@ class IngestViewSet(viewsets.ViewSet):
         """Store the lines of the body."""
         assert isinstance(request.auth, ApiKey)
         place = UploadQuery.parse(request)
-        idempotency_key = _idempotency_key_of(request)
+        idempotency_key = idempotency_key_of(request)
         if not _is_lines(request.META):
             raise Problem(415, "not-ndjson", f"Send one JSON object per line, with the header Content-Type: {NDJSON}.")
         try:
@@ -246,15 +245,6 @@ def _is_lines(meta: Mapping[str, Any]) -> bool:
 def _length_of(request: Request) -> int | None:
     text = request.META.get("CONTENT_LENGTH") or ""
     return int(text) if text.isascii() and text.isdigit() else None
-
-
-def _idempotency_key_of(request: Request) -> str:
-    key = request.headers.get("Idempotency-Key")
-    if key is None:
-        return ""
-    if not 1 <= len(key) <= _LONGEST_KEY or not all("!" <= character <= "~" for character in key):
-        raise ValidationError({"Idempotency-Key": f"It must have 1 to {_LONGEST_KEY} visible ASCII characters."})
-    return key
 
 
 def _problem_of(error: Exception) -> Problem:

@@ -5,14 +5,16 @@ from apps.api.pages.context import choose_zone
 from apps.api.pages.errors import bad_request, forbidden, not_found, server_error
 from apps.api.pages.features import features
 from apps.api.pages.fixtures import fixtures, search
+from apps.api.pages.ledger import ledger, ledger_feed
 from apps.api.pages.matches import match
 from apps.api.pages.models import about, model_version, models, track_record
-from apps.api.pages.reference import redoc, swagger
+from apps.api.pages.reference import asyncapi, redoc, swagger
 from apps.api.pages.teams import team
 from apps.api.pages.what_if import what_if
 
 __all__ = [
     "about",
+    "asyncapi",
     "bad_request",
     "choose_zone",
     "competition",
@@ -20,6 +22,8 @@ __all__ = [
     "features",
     "fixtures",
     "forbidden",
+    "ledger",
+    "ledger_feed",
     "match",
     "model_version",
     "models",

@@ -22,7 +22,7 @@ from django_htmx.middleware import HtmxDetails
 from apps.api import selectors
 from apps.api.methods import read_only
 from apps.api.pages.forms import WorldForm, ZoneField, ZoneForm, all_zones
-from apps.api.push import newest_event_number
+from apps.matches.feed import newest_event_number
 from apps.matches.models import World
 from apps.ml import selectors as ml_selectors
 

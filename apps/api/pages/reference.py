@@ -1,10 +1,17 @@
-"""The API's reference for people, drawn by Swagger UI and Redoc from files of this site alone."""
+"""References of the API: for people by Swagger UI and Redoc, from files of this site alone; of push as AsyncAPI."""
 
 from __future__ import annotations
 
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
 from csp.constants import SELF
 from csp.decorators import csp_update
-from django.http import HttpRequest, HttpResponse
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 
 from apps.api.methods import read_only
@@ -22,3 +29,19 @@ def swagger(request: HttpRequest) -> HttpResponse:
 def redoc(request: HttpRequest) -> HttpResponse:
     """Show the API with Redoc, to read it."""
     return render(request, "pages/redoc.html")
+
+
+@cache
+def push_document() -> dict[str, Any]:
+    """Return the AsyncAPI document of push, with the address of this installation."""
+    document: dict[str, Any] = json.loads((Path(__file__).parents[1] / "push/asyncapi.json").read_text())
+    for server, address in (("websocket", settings.SPAI_PUSH_WS_URL), ("stream", settings.SPAI_PUSH_URL)):
+        parts = urlsplit(address)
+        document["servers"][server] |= {"host": parts.netloc, "protocol": parts.scheme}
+    return document
+
+
+@read_only
+def asyncapi(request: HttpRequest) -> HttpResponse:
+    """Describe the messages of push."""
+    return JsonResponse(push_document(), headers={"Cache-Control": "max-age=300"})

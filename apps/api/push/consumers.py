@@ -1,40 +1,31 @@
-"""Push: clients get events at once, and can catch up on events that they missed.
+"""Push over websockets. An event names what changed; clients fetch the new state over HTTP.
 
-An event names what changed; clients fetch the new state over HTTP. Messages of the server:
+`asyncapi.json` describes all messages. A client chooses its events by the query of the address, such as
+``?team=arsenal&topic=prediction.published&after=1041``, and later by messages:
 
-- ``{"type": "hello", "number": n}`` after connecting: the newest event.
-- ``{"type": "event", "number", "topic", "key", "payload", "created_at"}``.
-- ``{"type": "reset", "number": n}``: too many events were missed; fetch the state again.
-- ``{"type": "error", "detail": …}``: what is wrong with a message of the client.
-
-A client may send ``{"after": n}`` to get the events after number n.
+- ``{"subscribe": {"match": [7, 8]}}`` adds a subscription, ``{"unsubscribe": {…}}`` removes one; ``{}`` is everything.
+- ``{"after": n}`` sends the events after number n again.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
+from dataclasses import fields
+from http import HTTPStatus
 from time import monotonic
 from typing import Any, Final
 
-from channels.db import database_sync_to_async
-from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from django.db import DatabaseError
-from django.db.models import BigIntegerField
-from redis.exceptions import RedisError
 
-from apps.api.push.event_feed import events_after, newest_event_number
-from apps.matches.events import EVERYTHING, group_of, message_of
-from apps.matches.models import Event
+from apps.api.push.connections import NotAdmittedError, OpenConnections, wanted
+from apps.api.push.live import FeedRestartedError, Follower, FutureNumberError, LiveFeed
+from apps.matches.feed import LARGEST_NUMBER, Subscription, SubscriptionError
 
 logger = logging.getLogger(__name__)
 
-MATCH_TOPICS: Final = ("match.changed", "prediction.published", "score.settled")
-REPLAY_LIMIT: Final = 500
-"""Events that are replayed at once, at most."""
-REPLAY_WINDOW: Final = 20_000
-"""Event numbers that a replay may go back."""
-MESSAGE_BYTES: Final = 1024
+MESSAGE_BYTES: Final = 8192
 """Largest message that a client may send."""
 MESSAGES_PER_WINDOW: Final = 20
 RATE_WINDOW: Final = 10.0
@@ -43,128 +34,162 @@ RATE_WINDOW: Final = 10.0
 UNAVAILABLE: Final = "Push is not available at the moment. Pages and the API still work; try again later."
 CLOSE_TOO_BIG: Final = 1009
 CLOSE_TRY_LATER: Final = 1013
+CLOSE_BAD_REQUEST: Final = 4400
+CLOSE_FUTURE_NUMBER: Final = 4409
 CLOSE_TOO_MANY: Final = 4429
+UNDERSTOOD: Final = (
+    'A message is {"after": number}, {"subscribe": {…}} or {"unsubscribe": {…}}, with a whole number from 0.'
+)
 
 
 async def not_found(scope: Any, receive: Any, send: Any) -> None:
     """Answer 404 to a websocket handshake on an unknown path."""
     await receive()
+    await _refuse(scope, send, HTTPStatus.NOT_FOUND, "This address does not exist.")
+
+
+async def _refuse(scope: Any, send: Any, status: HTTPStatus, detail: str) -> None:
     if "websocket.http.response" not in scope.get("extensions", {}):
         await send({"type": "websocket.close"})
         return
     headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"x-content-type-options", b"nosniff")]
-    await send({"type": "websocket.http.response.start", "status": 404, "headers": headers})
-    await send({"type": "websocket.http.response.body", "body": b"This address does not exist.\n"})
+    await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": f"{detail}\n".encode()})
 
 
-class EventConsumer(AsyncJsonWebsocketConsumer):
-    """Sends all events, or those of one match, to one client."""
+class EndedError(Exception):
+    """The server ends a connection with a code, after it has told the client why."""
 
-    match_id: int | None = None
-    latest: int = 0
+    def __init__(self, code: int, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
 
-    is_accepted: bool = False
+
+class EventSocket:
+    """The ASGI application of a websocket that gets events."""
+
+    def __init__(self, feed: LiveFeed, connections: OpenConnections) -> None:
+        self._feed = feed
+        self._connections = connections
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Serve one connection; when the channel layer is not available, tell the client to reconnect later."""
+        """Serve one connection."""
+        await receive()
         try:
-            await super().__call__(scope, receive, send)
-        except (RedisError, OSError) as error:
-            logger.warning("push lost the channel layer: %s", error)
-            if not self.is_accepted:
+            async with self._connections.admitted(scope):
                 await send({"type": "websocket.accept"})
-            await send({"type": "websocket.send", "text": json.dumps({"type": "error", "detail": UNAVAILABLE})})
-            await send({"type": "websocket.close", "code": CLOSE_TRY_LATER})
+                await _Connection(self._feed, scope, receive, send).serve()
+        except NotAdmittedError as refused:
+            await _refuse(scope, send, refused.status, str(refused))
 
-    async def connect(self) -> None:
-        """Join the groups, and send the number of the newest event."""
-        await self.accept()
-        self.is_accepted = True
-        self.match_id = self.scope["url_route"]["kwargs"].get("match_id")
-        self.received: list[float] = []
-        names = (
-            [EVERYTHING] if self.match_id is None else [group_of(topic, str(self.match_id)) for topic in MATCH_TOPICS]
-        )
-        for name in names:
-            await self.channel_layer.group_add(name, self.channel_name)
-            self.groups.append(name)
+
+class _Connection:
+    def __init__(self, feed: LiveFeed, scope: Any, receive: Any, send: Any) -> None:
+        self._feed = feed
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._received: list[float] = []
+
+    async def serve(self) -> None:
         try:
-            self.latest = await database_sync_to_async(newest_event_number)()
+            await self._serve()
+        except EndedError as ended:
+            await self._close(ended.code, str(ended))
+        except (SubscriptionError, FutureNumberError, FeedRestartedError) as error:
+            field = f"{error.field}: " if isinstance(error, SubscriptionError) else ""
+            code = CLOSE_BAD_REQUEST if field else CLOSE_FUTURE_NUMBER
+            await self._close(code, f"{field}{error}")
         except DatabaseError as error:
-            await self._unavailable(error)
-            return
-        await self.send_json({"type": "hello", "number": self.latest})
+            logger.warning("push cannot read the events: %s", error)
+            await self._close(CLOSE_TRY_LATER, UNAVAILABLE)
 
-    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any) -> None:
-        """Handle a message of the client: limit size and rate, and accept ``{"after": n}`` only."""
+    async def _serve(self) -> None:
+        match_id = self._scope["url_route"]["kwargs"].get("match_id")
+        after, subscription = wanted(self._scope, **({} if match_id is None else {"match": str(match_id)}))
+        position, is_reset = await self._feed.place(after)
+        with Follower(self._feed, [subscription], position) as follower:
+            await self._tell(type="hello", number=self._feed.newest)
+            if is_reset:
+                await self._reset(position)
+            tasks = {
+                asyncio.create_task(self._send_events(follower)),
+                asyncio.create_task(self._hear(follower)),
+            }
+            try:
+                done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+            for task in done:
+                task.result()
+
+    async def _send_events(self, follower: Follower) -> None:
+        while True:
+            events = await follower.page()
+            for event in events:
+                await self._send({"type": "websocket.send", "text": event.text})
+            if not events:
+                await self._tell(type="heartbeat", number=follower.position)
+            if follower.is_behind:
+                # A send that need not wait does not give way to other clients.
+                await asyncio.sleep(0)
+
+    async def _hear(self, follower: Follower) -> None:
+        while (message := await self._receive())["type"] != "websocket.disconnect":
+            try:
+                await self._answer(follower, self._content(message))
+            except SubscriptionError as error:
+                await self._tell(type="error", detail=f"{error.field}: {error}")
+            except ValueError as error:
+                await self._tell(type="error", detail=str(error))
+
+    def _content(self, message: dict[str, Any]) -> tuple[str, Any]:
+        """Return what a message asks for: one of three words, and its value."""
         now = monotonic()
-        self.received = [at for at in self.received if at > now - RATE_WINDOW] + [now]
-        if len(self.received) > MESSAGES_PER_WINDOW:
-            await self._error(f"More than {MESSAGES_PER_WINDOW} messages within {RATE_WINDOW:.0f} seconds.")
-            await self.close(code=CLOSE_TOO_MANY)
-            return
-        if bytes_data is not None or text_data is None:
-            await self._error("Messages are JSON text, not bytes.")
-            return
-        if len(text_data.encode()) > MESSAGE_BYTES:
-            await self._error(f"A message may have at most {MESSAGE_BYTES} bytes.")
-            await self.close(code=CLOSE_TOO_BIG)
-            return
+        self._received = [at for at in self._received if at > now - RATE_WINDOW] + [now]
+        if len(self._received) > MESSAGES_PER_WINDOW:
+            raise EndedError(
+                CLOSE_TOO_MANY, f"More than {MESSAGES_PER_WINDOW} messages within {RATE_WINDOW:.0f} seconds."
+            )
+        text = message.get("text")
+        if text is None:
+            raise ValueError("Messages are JSON text, not bytes.")
+        if len(text.encode(errors="replace")) > MESSAGE_BYTES:
+            raise EndedError(CLOSE_TOO_BIG, f"A message may have at most {MESSAGE_BYTES} bytes.")
         try:
-            content = json.loads(text_data)
-        except (ValueError, RecursionError):
-            await self._error("The message is not valid JSON.")
-            return
-        number = content.get("after") if isinstance(content, dict) else None
-        if (
-            not isinstance(number, int)
-            or isinstance(number, bool)
-            or not 0 <= number <= BigIntegerField.MAX_BIGINT
-            or len(content) != 1
-        ):
-            await self._error('The only message that is accepted is {"after": number}, with a whole number from 0.')
-            return
-        await self._replay(number)
+            content = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise ValueError("The message is not valid JSON.") from error
+        if not isinstance(content, dict) or len(content) != 1:
+            raise ValueError(UNDERSTOOD)
+        return next(iter(content.items()))
 
-    async def event_message(self, message: dict[str, Any]) -> None:
-        """Forward one event; if the channel layer dropped events before it, replay them first."""
-        number = message["number"]
-        if number <= self.latest:
-            return
-        if self.match_id is None and number > self.latest + 1:
-            await self._replay(self.latest)
-            return
-        self.latest = number
-        await self.send_json(message | {"type": "event"})
+    async def _answer(self, follower: Follower, content: tuple[str, Any]) -> None:
+        word, value = content
+        if word == "after" and type(value) is int and 0 <= value <= LARGEST_NUMBER:
+            position, is_reset = await self._feed.place(value)
+            if is_reset:
+                await self._reset(position)
+            follower.go_to(position)
+        elif word in ("subscribe", "unsubscribe") and isinstance(value, dict):
+            (follower.subscribe if word == "subscribe" else follower.unsubscribe)(Subscription.parse(value))
+            await self._tell(type="subscriptions", subscriptions=[_plain(each) for each in follower.subscriptions])
+        else:
+            raise ValueError(UNDERSTOOD)
 
-    async def _replay(self, after: int) -> None:
-        try:
-            newest, events = await database_sync_to_async(self._missed)(after)
-        except DatabaseError as error:
-            await self._unavailable(error)
-            return
-        self.latest = max(self.latest, newest)
-        if events is None:
-            await self.send_json({"type": "reset", "number": newest})
-            return
-        for event in events:
-            await self.send_json({"type": "event"} | message_of(event))
+    async def _reset(self, position: int) -> None:
+        await self._tell(type="reset", number=position, oldest=position + 1)
 
-    def _missed(self, after: int) -> tuple[int, list[Event] | None]:
-        """Return the newest number and the events after `after`; None for too many events."""
-        newest = newest_event_number()
-        if newest - after > REPLAY_WINDOW:
-            return newest, None
-        key, topics = ("", ()) if self.match_id is None else (str(self.match_id), MATCH_TOPICS)
-        events = events_after(after, limit=REPLAY_LIMIT + 1, key=key, topics=topics)
-        if len(events) > REPLAY_LIMIT:
-            return newest, None
-        return max([newest, *(event.number or 0 for event in events)]), events
+    async def _close(self, code: int, detail: str) -> None:
+        await self._tell(type="error", detail=detail)
+        await self._send({"type": "websocket.close", "code": code})
 
-    async def _unavailable(self, error: Exception) -> None:
-        logger.warning("push cannot read the events: %s", error)
-        await self._error(UNAVAILABLE)
-        await self.close(code=CLOSE_TRY_LATER)
+    async def _tell(self, **message: Any) -> None:
+        await self._send({"type": "websocket.send", "text": json.dumps(message)})
 
-    async def _error(self, detail: str) -> None:
-        await self.send_json({"type": "error", "detail": detail})
+
+def _plain(subscription: Subscription) -> dict[str, list[str]]:
+    values = {field.name: sorted(getattr(subscription, field.name)) for field in fields(subscription)}
+    return {name: each for name, each in values.items() if each}

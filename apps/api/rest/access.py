@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.cache import patch_cache_control, patch_vary_headers
 
 from apps.api import services
-from apps.api.authentication import CHALLENGE, Access, access_of, token_of
+from apps.api.authentication import CHALLENGE, Access, access_of, may_read, token_of
 from apps.api.models import ApiKey
 from apps.api.rest.problems import is_api, problem_response
 
@@ -51,6 +51,36 @@ class AccessMiddleware:
         if not is_api(request):
             return None
         return _admit(request, access_of(request), cost=getattr(getattr(view, "cls", None), "request_cost", 1))
+
+
+def access_to_kept(meta: Mapping[str, Any]) -> list[tuple[str, str]] | None:
+    """Admit a request for reading to which a kept response can be sent, without a query or a round trip.
+
+    Parameters
+    ----------
+    meta : mapping
+        The headers by which access is decided, and the address, as in `HttpRequest.META`.
+
+    Returns
+    -------
+    list of (str, str), or None
+        The headers that depend on the client. None for a request that the application must answer: one to be refused,
+        or one for which the database or the shared counter has to be asked.
+    """
+    now = timezone.now()
+    try:
+        token = token_of(meta)
+        key = services.known_key(token, now=now) if token else None
+    except services.KeyRefusedError:
+        return None
+    if token and (key is None or may_read.scope not in key.scopes or services.use_is_due(key, now=now)):
+        return None
+    if not token and not may_read.allows_anonymous:
+        return None
+    admission = services.admit_leased(key or services.address_of(meta) or "unknown", now=now)
+    if admission is None:
+        return None
+    return [("Cache-Control", "no-cache, private" if key else "no-cache"), *admission.headers.items()]
 
 
 def _identify(request: HttpRequest, access: Access) -> HttpResponse | None:

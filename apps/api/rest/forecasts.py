@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from apps.api import selectors, services
 from apps.api.authentication import may_predict
 from apps.api.rest.answers import BAD_INPUT
-from apps.api.rest.parameters import QuerySerializer, TextField, TrueFalseField
+from apps.api.rest.parameters import NamesField, QuerySerializer, TextField, TrueFalseField
 from apps.api.rest.problems import MEDIA_TYPE, NoForecastProblem, NotFoundProblem, Problem
 from apps.api.rest.serializers import (
     ProblemSerializer,
@@ -58,6 +58,7 @@ class WhatIfQuery(QuerySerializer):
     )
     competition = TextField(required=False, allow_blank=True, help_text="Slug; the home team's league by default.")
     neutral = TrueFalseField(default=False, help_text="Whether the venue is neutral.")
+    include = NamesField(services.MEMBERS, help_text=f"Some of {', '.join(services.MEMBERS)}, separated by commas.")
 
 
 class CompetitionViewSet(viewsets.ViewSet):
@@ -157,10 +158,11 @@ class WhatIfViewSet(viewsets.ViewSet):
     def retrieve(self, request: Request) -> Response:
         """Return the forecast of a match of two teams."""
         query, now = WhatIfQuery.parse(request), timezone.now()
+        home, away = _teams(query["home"], query["away"])
         try:
             what_if = services.what_if_match(
-                home_team=_team(query["home"]),
-                away_team=_team(query["away"]),
+                home_team=home,
+                away_team=away,
                 day=query.get("date") or ml_services.next_saturday(now),
                 competition=query.get("competition", ""),
                 is_neutral=query["neutral"],
@@ -171,15 +173,11 @@ class WhatIfViewSet(viewsets.ViewSet):
             raise Problem(422, error.kind, str(error), members={"parameter": error.about}) from error
         except ml_services.NoForecastError as error:
             raise NoForecastProblem(str(error)) from error
-        match = what_if.match
-        shape = services.forecast_shape(match, details, now=now) | {
-            "home_team": match.home_team,
-            "away_team": match.away_team,
-            "season": match.season,
-            "is_neutral": match.is_neutral,
-            "notes": what_if.notes,
-        }
-        return Response(WhatIfSerializer(shape).data, headers={"Cache-Control": "no-store"})
+        shape = services.forecast_shape(what_if.match, details, include=query.get("include", ()), now=now)
+        for name in ("match", "published_at", "is_frozen"):
+            # Only stored forecasts have these.
+            del shape[name]
+        return Response(shape | {"notes": what_if.notes}, headers={"Cache-Control": "no-store"})
 
 
 def _season(slug: str, label: str | None) -> Season:
@@ -194,8 +192,10 @@ def _season(slug: str, label: str | None) -> Season:
     return season
 
 
-def _team(slug: str) -> Team:
-    found = Team.objects.select_related("region").filter(slug=slug).first()
-    if found is None:
-        raise NotFoundProblem("unknown-team", f"There is no team with the slug {slug[:160]}.")
-    return found
+def _teams(*slugs: str) -> list[Team]:
+    """Return the teams of some slugs."""
+    found = selectors.teams_of_slugs(slugs)
+    for slug in slugs:
+        if slug not in found:
+            raise NotFoundProblem("unknown-team", f"There is no team with the slug {slug[:160]}.")
+    return [found[slug] for slug in slugs]

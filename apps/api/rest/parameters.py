@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
+from apps.api.services import ROLES
 from apps.matches.models import World
 
 
@@ -47,19 +48,50 @@ class TrueFalseField(serializers.BooleanField):
     default_error_messages = {"invalid": "It must be true or false."}
 
 
-class WorldParameterField(serializers.ChoiceField):
-    """A world; an empty text stands for the default."""
+class NamesField(TextField):
+    """Some of several names, separated by commas."""
 
-    def __init__(self) -> None:
+    def __init__(self, names: Iterable[str], **options: Any) -> None:
+        self.names = tuple(names)
+        super().__init__(required=False, allow_blank=True, **options)
+
+    def to_internal_value(self, data: str) -> list[str]:  # type: ignore[override]
+        given = [name.strip() for name in super().to_internal_value(data).split(",") if name.strip()]
+        if not set(given) <= set(self.names):
+            raise ValidationError(f"It must be some of {', '.join(self.names)}, separated by commas.")
+        return given
+
+
+class ModelField(TextField):
+    """A model version: `champion`, `challenger` or its number."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(required=False, allow_blank=True, **options)
+
+    def to_internal_value(self, data: str) -> str:
+        name = super().to_internal_value(data)
+        if name not in ("", *ROLES) and not (name.isascii() and name.isdigit() and len(name) <= 9):
+            raise ValidationError(f"It must be {', '.join(ROLES)} or the number of a model version.")
+        return name
+
+
+class OneOfField(serializers.ChoiceField):
+    """One of some texts; a refusal lists them. An empty text stands for the default."""
+
+    def __init__(self, choices: Sequence[str], **options: Any) -> None:
         super().__init__(
-            choices=World.choices,
-            required=False,
-            help_text="Default: the world that the site shows first.",
-            error_messages={"invalid_choice": f"It must be one of {', '.join(World.values)}."},
+            choices=choices, error_messages={"invalid_choice": f"It must be one of {', '.join(choices)}."}, **options
         )
 
     def to_internal_value(self, data: Any) -> Any:
         return data and super().to_internal_value(data)
+
+
+class WorldParameterField(OneOfField):
+    """A world."""
+
+    def __init__(self) -> None:
+        super().__init__(World.values, required=False, help_text="Default: the world that the site shows first.")
 
 
 class QuerySerializer(serializers.Serializer[dict[str, Any]]):
@@ -77,13 +109,16 @@ class QuerySerializer(serializers.Serializer[dict[str, Any]]):
         Raises
         ------
         ValidationError
-            Naming each parameter that is wrong or unknown; nothing is ignored.
+            Naming each parameter that is wrong, unknown or given twice; nothing is ignored.
         """
-        known = {*cls().fields, *others}
-        unknown = sorted(set(request.query_params) - known)
+        known = sorted({*cls().fields, *others})
+        unknown = sorted(set(request.query_params) - set(known))
         if unknown:
-            reason = f"There is no such parameter; the parameters are {', '.join(sorted(known))}."
-            raise ValidationError(dict.fromkeys(unknown, reason))
+            there_are = f"the parameters are {', '.join(known)}" if known else "this address has none"
+            raise ValidationError(dict.fromkeys(unknown, f"There is no such parameter; {there_are}."))
+        twice = [name for name, values in request.query_params.lists() if len(values) > 1]
+        if twice:
+            raise ValidationError(dict.fromkeys(twice, "It is given more than once. Give it once."))
         query = cls(data=request.query_params.dict())
         query.is_valid(raise_exception=True)
         return query.validated_data

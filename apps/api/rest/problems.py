@@ -53,6 +53,11 @@ def is_api(request: HttpRequest) -> bool:
     return request.path.startswith("/api/")
 
 
+def kind_urn(kind: str) -> str:
+    """Return the `type` of a kind of problem."""
+    return f"urn:spai:problem:{kind}"
+
+
 def problem(
     code: int, detail: str, *, instance: str, kind: str = "", errors: list[dict[str, str]] | None = None
 ) -> dict[str, Any]:
@@ -61,7 +66,7 @@ def problem(
     Without a `kind` the status is enough. `errors` are ``{"parameter": …, "detail": …}`` for each invalid parameter.
     """
     body: dict[str, Any] = {
-        "type": f"urn:spai:problem:{kind}" if kind else "about:blank",
+        "type": kind_urn(kind) if kind else "about:blank",
         "title": HTTPStatus(code).phrase,
         "status": code,
         "detail": detail,

@@ -16,7 +16,7 @@ class CompetitionSerializer(serializers.ModelSerializer[Competition]):
 
     class Meta:
         model = Competition
-        fields = ["slug", "region", "name", "level", "is_simulated"]
+        fields = ["id", "slug", "world", "region", "name", "level", "is_simulated"]
 
 
 class TeamSerializer(serializers.ModelSerializer[Team]):
@@ -31,28 +31,23 @@ class TeamSerializer(serializers.ModelSerializer[Team]):
 
     class Meta:
         model = Team
-        fields = ["slug", "name", "display_name", "code", "colours"]
+        fields = ["id", "slug", "name", "display_name", "code", "colours"]
 
 
-class FoundTeamSerializer(TeamSerializer):
+class ListedTeamSerializer(TeamSerializer):
     """A team with its region and all its names."""
 
     region = serializers.CharField(source="region.name")
     other_names = serializers.SerializerMethodField(help_text="What people call it.")
+    url = serializers.HyperlinkedIdentityField(view_name="api-team", lookup_field="slug")
 
     class Meta(TeamSerializer.Meta):
-        fields = [*TeamSerializer.Meta.fields, "full_name", "other_names", "region"]
+        fields = [*TeamSerializer.Meta.fields, "full_name", "other_names", "region", "url"]
 
     @extend_schema_field(serializers.ListField(child=serializers.CharField()))
     def get_other_names(self, team: Team) -> list[str]:
         """Return the common names one by one."""
         return [name for name in team.other_names.split(" | ") if name]
-
-
-class FoundTeamsSerializer(serializers.Serializer[dict[str, object]]):
-    """The teams that a text names."""
-
-    results = FoundTeamSerializer(many=True, help_text="The best first, at most 20.")
 
 
 class MatchStatsSerializer(serializers.ModelSerializer[MatchStats]):
@@ -200,23 +195,27 @@ class ModelSerializer(serializers.Serializer[dict[str, object]]):
     inputs = serializers.CharField(help_text="Which prices the model may read; `no odds` for none.")
 
 
-class PredictionSerializer(serializers.Serializer[dict[str, object]]):
-    """A forecast of one match: published before kick-off, frozen at kick-off, graded after the match."""
+class ReasonSerializer(serializers.Serializer[dict[str, object]]):
+    """What one group of inputs adds to a forecast."""
 
-    match = serializers.IntegerField(min_value=1, help_text="Id of the match.")
+    group = serializers.CharField(help_text="Name of the group, a key of `contributions`.")
+    label = serializers.CharField(help_text="The group in words.")  # type: ignore[assignment]
+    favours = serializers.ChoiceField(choices=["home", "away"], allow_null=True, help_text="Which side it speaks for.")
+    log_odds = serializers.FloatField(help_text="Home against away.")
+
+
+class ForecastSerializer(serializers.Serializer[dict[str, object]]):
+    """A forecast; `apps/api/services/forecasts.py` writes this shape."""
+
+    competition = CompetitionSerializer()
+    season = serializers.CharField(help_text="2023-24, or 2023 within one year.")
+    home_team = TeamSerializer()
+    away_team = TeamSerializer()
     kickoff_at = serializers.DateTimeField()
-    probabilities = OutcomesSerializer(help_text="Calibrated; they sum to 1.")
+    is_neutral = serializers.BooleanField(help_text="Whether the venue is neutral.")
+    probabilities = OutcomesSerializer(help_text="Calibrated; five decimals that sum to 1.")
     fair_odds = FairOddsSerializer(help_text="Decimal odds without a margin, 1 / probability.")
     expected_goals = GoalsSerializer()
-    markets = MarketsSerializer()
-    scorelines = serializers.ListField(
-        child=serializers.ListField(
-            child=serializers.FloatField(min_value=0, max_value=1), min_length=11, max_length=11
-        ),
-        min_length=11,
-        max_length=11,
-        help_text="Probability of each scoreline: rows are home goals 0 to 10, columns away; 10 means 10 or more.",
-    )
     base_rates = OutcomesSerializer(help_text="Shares of the outcomes in the competition, for comparison.")
     contributions = serializers.DictField(
         child=serializers.FloatField(), help_text="Group of inputs → log-odds, home against away."
@@ -226,25 +225,36 @@ class PredictionSerializer(serializers.Serializer[dict[str, object]]):
         min_value=1, help_text="Number of the data snapshot that the forecast uses."
     )
     as_of = serializers.DateTimeField(help_text="The forecast uses no fact that became known later.")
-    published_at = serializers.DateTimeField(allow_null=True, help_text="Null for one that was made for this request.")
-    is_frozen = serializers.BooleanField(help_text="True from kick-off on: no later forecast replaces it.")
     degraded = serializers.CharField(
-        allow_blank=True, help_text="The fallback that made the forecast; empty for the champion."
+        allow_null=True, help_text="The fallback that made the forecast; null for one by the model itself."
+    )
+    markets = MarketsSerializer(required=False, help_text="Only with `include=markets`.")
+    scorelines = serializers.ListField(
+        required=False,
+        child=serializers.ListField(child=serializers.FloatField(), min_length=11, max_length=11),
+        min_length=11,
+        max_length=11,
+        help_text=(
+            "Only with `include=scorelines`. Probability of each scoreline: rows are home goals 0 to 10, columns away; "
+            "10 means 10 or more."
+        ),
+    )
+    reasons = ReasonSerializer(
+        many=True, required=False, help_text="Only with `include=reasons`: the contributions in words, strongest first."
     )
 
 
-class WhatIfSerializer(PredictionSerializer):
+class PredictionSerializer(ForecastSerializer):
+    """A forecast of one match: published before kick-off, frozen at kick-off, graded after the match."""
+
+    match = serializers.IntegerField(help_text="Id of the match.")
+    published_at = serializers.DateTimeField(allow_null=True, help_text="Null for one that was made for this request.")
+    is_frozen = serializers.BooleanField(help_text="True from kick-off on: no later forecast replaces it.")
+
+
+class WhatIfSerializer(ForecastSerializer):
     """A forecast of a match that is not a fixture; it is not stored."""
 
-    # Only stored forecasts have these.
-    match = None  # type: ignore[assignment]
-    published_at = None  # type: ignore[assignment]
-    is_frozen = None  # type: ignore[assignment]
-    home_team = TeamSerializer()
-    away_team = TeamSerializer()
-    competition = CompetitionSerializer(source="season.competition")
-    season = serializers.CharField(source="season.label")
-    is_neutral = serializers.BooleanField()
     notes = serializers.ListField(
         child=serializers.CharField(), help_text="Reasons why the forecast is less certain than that of a fixture."
     )

@@ -32,13 +32,22 @@ def admit(client: ApiKey | str, *, cost: int = 1, now: datetime) -> Admission:
     now : datetime
         Aware.
     """
+    name, policy, limit = _limit_of(client)
+    return _throttle().admit(name, policy=policy, limit=limit, cost=cost, now=now.timestamp())
+
+
+def admit_leased(client: ApiKey | str, *, now: datetime) -> Admission | None:
+    """Admit a request without a round trip; None where `admit` would make one, or would refuse the request."""
+    name, policy, limit = _limit_of(client)
+    return _throttle().admit_leased(name, policy=policy, limit=limit, now=now.timestamp())
+
+
+def _limit_of(client: ApiKey | str) -> tuple[str, str, int]:
+    """Return the name of a client's count, the name of its limit, and the limit in requests per minute."""
     if isinstance(client, ApiKey):
         own = client.requests_per_minute
-        limit = settings.SPAI_LIMIT_KEY if own is None else own
-        return _throttle().admit(f"key:{client.prefix}", policy="key", limit=limit, cost=cost, now=now.timestamp())
-    return _throttle().admit(
-        f"address:{client}", policy="anonymous", limit=settings.SPAI_LIMIT_ANONYMOUS, cost=cost, now=now.timestamp()
-    )
+        return f"key:{client.prefix}", "key", settings.SPAI_LIMIT_KEY if own is None else own
+    return f"address:{client}", "anonymous", settings.SPAI_LIMIT_ANONYMOUS
 
 
 def address_of(meta: Mapping[str, Any]) -> str | None:

@@ -2,26 +2,43 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
+from typing import Final
 
-from apps.matches.models import Match
+from apps.matches.models import Competition, Match, Team, World
 from apps.ml import selectors as ml_selectors
 from apps.ml import services as ml_services
 from apps.ml.forecasting import goals
+from apps.ml.forecasting.contributions import label_of
 from apps.ml.models import ModelVersion, Prediction
+
+ROLES: Final = ("champion", "challenger")
+"""Names of versions by what they are at present."""
+
+
+class UnknownMatchError(ValueError):
+    """There is no such match."""
+
+
+class UnknownModelError(ValueError):
+    """There is no such model version; the message says of which world."""
 
 
 @dataclass(frozen=True, slots=True)
 class ForecastDetails:
-    """A forecast with its scoreline grid and the markets that follow from it.
+    """A forecast, with the scoreline grid and the markets that follow from it.
 
     `published_at` is None for a forecast that was made for this request and is not stored, `version` where the base
     rates stand in for a model.
     """
 
     p: tuple[float, float, float]
+    model_goals: tuple[float, float]  # expected by the model; those of the grid agree with `p`
+    rho: float
     base_rates: tuple[float, float, float]
     contributions: dict[str, float]
     version: ModelVersion | None
@@ -29,8 +46,16 @@ class ForecastDetails:
     as_of: datetime
     published_at: datetime | None
     degraded: str
-    grid: goals.ScorelineGrid
-    markets: goals.Markets
+
+    @property
+    def grid(self) -> goals.ScorelineGrid:
+        """The probabilities of the scorelines."""
+        return _grid(*self.model_goals, self.p, self.rho)[0]
+
+    @property
+    def markets(self) -> goals.Markets:
+        """What is read off the grid."""
+        return _grid(*self.model_goals, self.p, self.rho)[1]
 
 
 def forecast_details(match: Match, prediction: Prediction | None, *, now: datetime) -> ForecastDetails:
@@ -43,13 +68,66 @@ def forecast_details(match: Match, prediction: Prediction | None, *, now: dateti
     """
     if prediction is not None:
         return _published(prediction)
-    is_fixture = match.kickoff_at > now and match.status == Match.Status.SCHEDULED
-    if match.kickoff_at > now and not is_fixture:
+    _check_fixture(match, now)
+    return _live(match, ml_services.forecast(match.pk, now=now))
+
+
+def _check_fixture(match: Match, now: datetime) -> None:
+    """Raise `NoForecastError` for a match that no forecast can be made of any more, or not at present."""
+    if match.kickoff_at <= now:
+        raise ml_services.NoForecastError("No forecast of this match was published before its kick-off.")
+    if match.status != Match.Status.SCHEDULED:
         status = match.get_status_display().lower()
         raise ml_services.NoForecastError(f"The match is {status}; it is forecast once it is scheduled again.")
-    if not is_fixture:
-        raise ml_services.NoForecastError("No forecast of this match was published before its kick-off.")
-    return _live(match, ml_services.forecast(match.pk, now=now))
+
+
+def forecast_of(
+    match_id: int, *, model: str = "", at: datetime | None = None, now: datetime
+) -> tuple[Match, ForecastDetails]:
+    """Return a match and its forecast.
+
+    Parameters
+    ----------
+    match_id : int
+        Id of the match.
+    model : str
+        One of `ROLES` or the number of a version of the match's world; by default the published forecast, whoever made
+        it. A version that published none makes one now.
+    at : datetime, optional
+        The published forecast that stood at this moment; by default the latest one, or one made now.
+
+    Raises
+    ------
+    UnknownMatchError, UnknownModelError
+        When there is no such match or version.
+    NoForecastError, NotServedError, StillLoadingError
+        With the reason, when there is no forecast and none can be made, or not yet.
+    """
+    version = None
+    if model:
+        world = Match.objects.filter(pk=match_id).values_list("world", flat=True).first()
+        version = None if world is None else _version(World(world), model)
+    found = ml_selectors.match_with_prediction(match_id, at=at, version_id=version.pk if version else None)
+    if found is None:
+        raise UnknownMatchError("There is no such match.")
+    match, prediction = found
+    if prediction is None and at is not None:
+        raise ml_services.NoForecastError("No forecast of this match had been published at that moment.")
+    if prediction is not None or version is None:
+        return match, forecast_details(match, prediction, now=now)
+    _check_fixture(match, now)
+    return match, _live(match, ml_services.forecast_by(version, match, now=now))
+
+
+def _version(world: World, model: str) -> ModelVersion:
+    """Return the version of a world that has a role or a number."""
+    is_role = model in ROLES
+    version = ml_selectors.aliases(world)[model] if is_role else ml_selectors.model_version(world, int(model))
+    if version is None:
+        raise UnknownModelError(
+            f"The {world} world has no {model}." if is_role else f"The {world} world has no version {model}."
+        )
+    return version
 
 
 def what_if_details(match: Match, *, now: datetime) -> ForecastDetails:
@@ -65,46 +143,32 @@ def what_if_details(match: Match, *, now: datetime) -> ForecastDetails:
 
 def likely_score(prediction: Prediction) -> tuple[int, int]:
     """Return the likeliest scoreline of a published forecast: home goals, away goals."""
-    return _grid_of(prediction)[1].most_likely
+    return _published(prediction).markets.most_likely
 
 
 def _published(prediction: Prediction) -> ForecastDetails:
-    grid, markets = _grid_of(prediction)
-    return ForecastDetails(
-        p=prediction.probabilities,
-        base_rates=(prediction.base_home, prediction.base_draw, prediction.base_away),
-        contributions=prediction.contributions,
-        version=prediction.version,
-        data_snapshot=prediction.data_snapshot,
-        as_of=prediction.as_of,
-        published_at=prediction.published_at,
-        degraded=prediction.degraded,
-        grid=grid,
-        markets=markets,
-    )
+    return _details(prediction, prediction.version, prediction.published_at)
 
 
 def _live(match: Match, forecast: ml_services.LiveForecast) -> ForecastDetails:
-    p = (forecast.p_home, forecast.p_draw, forecast.p_away)
-    grid, markets = _grid(forecast.home_expected_goals, forecast.away_expected_goals, p, forecast.rho)
     number, world = forecast.version_number, match.season.competition.world
+    return _details(forecast, None if number is None else ml_services.served_version(world, number), None)
+
+
+def _details(
+    forecast: Prediction | ml_services.LiveForecast, version: ModelVersion | None, published_at: datetime | None
+) -> ForecastDetails:
     return ForecastDetails(
-        p=p,
+        p=(forecast.p_home, forecast.p_draw, forecast.p_away),
+        model_goals=(forecast.home_expected_goals, forecast.away_expected_goals),
+        rho=forecast.rho,
         base_rates=(forecast.base_home, forecast.base_draw, forecast.base_away),
         contributions=forecast.contributions,
-        version=None if number is None else ml_selectors.model_versions(world).filter(number=number).first(),
+        version=version,
         data_snapshot=forecast.data_snapshot,
         as_of=forecast.as_of,
-        published_at=None,
+        published_at=published_at,
         degraded=forecast.degraded,
-        grid=grid,
-        markets=markets,
-    )
-
-
-def _grid_of(prediction: Prediction) -> tuple[goals.ScorelineGrid, goals.Markets]:
-    return _grid(
-        prediction.home_expected_goals, prediction.away_expected_goals, prediction.probabilities, prediction.rho
     )
 
 
@@ -117,38 +181,138 @@ def _grid(
     return grid, grid.markets()
 
 
-def forecast_shape(match: Match, details: ForecastDetails, *, now: datetime) -> dict[str, object]:
-    """Return a forecast in the shape of the API."""
-    home_goals, away_goals = details.markets.most_likely
-    version = details.version
-    return {
+MARKETS: Final = "markets"
+SCORELINES: Final = "scorelines"
+REASONS: Final = "reasons"
+MEMBERS: Final = (MARKETS, SCORELINES, REASONS)
+"""Members of a forecast that are large, and part of an answer only when they are asked for."""
+
+PROBABILITY_DIGITS: Final = 5
+"""Decimals of probabilities: models that are trained again differ in the third one."""
+
+CELL_DIGITS: Final = 7
+"""Decimals of the probability of a scoreline: 121 of them sum to those of the outcomes within 1e-5."""
+
+GOAL_DIGITS: Final = 3
+ODDS_DIGITS: Final = 3
+LOG_ODDS_DIGITS: Final = 4
+
+
+def forecast_shape(
+    match: Match, details: ForecastDetails, *, include: Collection[str] = (), now: datetime
+) -> dict[str, object]:
+    """Return a forecast in the shape of the API, with the members of `MEMBERS` that `include` names."""
+    version, p = details.version, rounded_probabilities(details.p)
+    home_goals, away_goals = goals.expected_goals(*details.model_goals, details.p, details.rho)
+    shape: dict[str, object] = {
         "match": match.pk,
-        "kickoff_at": match.kickoff_at,
-        "probabilities": _named(details.p),
-        "fair_odds": {name: 1.0 / value if value > 0 else None for name, value in _named(details.p).items()},
-        "expected_goals": {"home": details.markets.expected_home, "away": details.markets.expected_away},
-        "markets": {
-            "goal_lines": [
-                {"line": line, "over": over, "under": details.markets.under[line]}
-                for line, over in details.markets.over.items()
-            ],
-            "both_score": details.markets.both_score,
-            "most_likely": {
-                "home_goals": home_goals,
-                "away_goals": away_goals,
-                "probability": details.markets.p_most_likely,
-            },
+        "competition": competition_shape(match.season.competition),
+        "season": match.season.label,
+        "home_team": team_shape(match.home_team),
+        "away_team": team_shape(match.away_team),
+        "kickoff_at": _moment(match.kickoff_at),
+        "is_neutral": match.is_neutral,
+        "probabilities": _named(p),
+        "fair_odds": {
+            name: round(1.0 / value, ODDS_DIGITS) if value > 0 else None for name, value in _named(details.p).items()
         },
-        "scorelines": details.grid.cells,
-        "base_rates": _named(details.base_rates),
-        "contributions": details.contributions,
+        "expected_goals": {"home": round(home_goals, GOAL_DIGITS), "away": round(away_goals, GOAL_DIGITS)},
+        "base_rates": _named(rounded_probabilities(details.base_rates)),
+        "contributions": {group: round(value, LOG_ODDS_DIGITS) for group, value in details.contributions.items()},
         "model": version and model_shape(version),
         "data_snapshot": details.data_snapshot,
-        "as_of": details.as_of,
-        "published_at": details.published_at,
+        "as_of": _moment(details.as_of),
+        "published_at": details.published_at and _moment(details.published_at),
         "is_frozen": match.kickoff_at <= now,
-        "degraded": details.degraded,
+        "degraded": details.degraded or None,
     }
+    if MARKETS in include:
+        shape[MARKETS] = _markets_shape(details.markets)
+    if SCORELINES in include:
+        shape[SCORELINES] = [[round(value, CELL_DIGITS) for value in row] for row in details.grid.cells]
+    if REASONS in include:
+        shape[REASONS] = _reasons(details.contributions)
+    return shape
+
+
+def rounded_probabilities(p: tuple[float, float, float]) -> tuple[float, float, float]:
+    """Return probabilities of `PROBABILITY_DIGITS` decimals that sum to 1 as decimal numbers.
+
+    Each is less than one unit of the last decimal away from its own value: those with the largest remainders are
+    rounded up, the others down.
+    """
+    unit = 10**PROBABILITY_DIGITS
+    scaled = [value * unit for value in p]
+    units = [math.floor(value) for value in scaled]
+    by_remainder = sorted(range(3), key=lambda place: units[place] - scaled[place])
+    for place in by_remainder[: round(math.fsum(scaled)) - sum(units)]:
+        units[place] += 1
+    home, draw, away = (value / unit for value in units)
+    return home, draw, away
+
+
+def team_shape(team: Team) -> dict[str, object]:
+    """Return a team in the shape of `TeamSerializer`."""
+    return {
+        "id": team.pk,
+        "slug": team.slug,
+        "name": team.name,
+        "display_name": team.display_name,
+        "code": team.display_code,
+        "colours": team.colours,
+    }
+
+
+def competition_shape(competition: Competition) -> dict[str, object]:
+    """Return a competition in the shape of `CompetitionSerializer`."""
+    return {
+        "id": competition.pk,
+        "slug": competition.slug,
+        "region": competition.region.name,
+        "name": competition.name,
+        "level": competition.level,
+        "is_simulated": competition.is_simulated,
+        "world": competition.world,
+    }
+
+
+def _markets_shape(markets: goals.Markets) -> dict[str, object]:
+    home_goals, away_goals = markets.most_likely
+
+    def probability(value: float) -> float:
+        return round(value, PROBABILITY_DIGITS)
+
+    return {
+        "goal_lines": [
+            {"line": line, "over": probability(over), "under": probability(markets.under[line])}
+            for line, over in markets.over.items()
+        ],
+        "both_score": probability(markets.both_score),
+        "most_likely": {
+            "home_goals": home_goals,
+            "away_goals": away_goals,
+            "probability": round(markets.p_most_likely, CELL_DIGITS),
+        },
+    }
+
+
+def _reasons(contributions: Mapping[str, float]) -> list[dict[str, object]]:
+    """Return the contributions in words, the strongest first."""
+    strongest = sorted(contributions.items(), key=lambda item: -abs(item[1]))
+    return [
+        {
+            "group": group,
+            "label": label_of(group),
+            "favours": "home" if value > 0 else "away" if value < 0 else None,
+            "log_odds": round(value, LOG_ODDS_DIGITS),
+        }
+        for group, value in strongest
+    ]
+
+
+def _moment(at: datetime) -> str:
+    """Return a moment as the API writes it: ISO 8601 in UTC, with Z."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def model_shape(version: ModelVersion) -> dict[str, object]:

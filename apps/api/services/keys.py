@@ -190,11 +190,16 @@ def key_in_force(row: ApiKey | None, token: str, *, now: datetime) -> ApiKey:
 
 def record_use(key: ApiKey, *, now: datetime) -> None:
     """Record the use of a key, at most once a minute."""
-    if key.latest_used_at is None or key.latest_used_at <= now - USE_RECORDED_EVERY:
+    if use_is_due(key, now=now):
         # Noted first: threads that use the key meanwhile do not record it, too.
         key.latest_used_at = now
         is_due = Q(latest_used_at__isnull=True) | Q(latest_used_at__lte=now - USE_RECORDED_EVERY)
         ApiKey.objects.filter(is_due, pk=key.pk).update(latest_used_at=now)
+
+
+def use_is_due(key: ApiKey, *, now: datetime) -> bool:
+    """Return whether `record_use` would write: the recorded use is a minute old."""
+    return key.latest_used_at is None or key.latest_used_at <= now - USE_RECORDED_EVERY
 
 
 def revoke_key(*, key: ApiKey, by: str, now: datetime) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
@@ -56,42 +57,54 @@ def what_if_match(
     WhatIfRefusedError
         When they cannot meet, or the day cannot be forecast.
     """
-    leagues = []
+    leagues = selectors.latest_leagues((home_team, away_team))
+    seasons = seasons_to_meet(home_team, away_team, leagues, competition)
+    match = ml_services.hypothetical_match(
+        home_team=home_team, away_team=away_team, season=seasons[0], day=day, is_neutral=is_neutral, now=now
+    )
+    return WhatIfMatch(match, seasons, _notes(home_team, away_team, leagues, now))
+
+
+def seasons_to_meet(
+    home_team: Team, away_team: Team, leagues: Mapping[int, selectors.LatestLeague], competition: str = ""
+) -> list[Season]:
+    """Return the seasons that two teams could meet in, first that of a competition or of the home team's league.
+
+    Parameters
+    ----------
+    leagues : mapping of int to LatestLeague
+        The latest league of each team, by its id.
+    competition : str
+        Slug of the competition; the home team's league by default.
+
+    Raises
+    ------
+    WhatIfRefusedError
+        When they cannot meet.
+    """
     for about, team in (("home", home_team), ("away", away_team)):
-        newest = selectors.latest_league_match(team)
-        if newest is None:
+        if team.pk not in leagues:
             raise ml_services.WhatIfRefusedError("no-league", about, f"{team} plays in no league that SPAI follows.")
-        leagues.append(newest)
-    worlds = {match.season.competition.world for match in leagues}
-    if len(worlds) > 1:
+    seasons = list({season.pk: season for season in (leagues[t.pk].season for t in (home_team, away_team))}.values())
+    if len({season.competition.world for season in seasons}) > 1:
         raise ml_services.WhatIfRefusedError(
             "two-worlds",
             "away",
             f"{home_team} and {away_team} belong to different worlds: one of them is simulated.",
         )
-    seasons = selectors.newest_seasons(match.season.competition_id for match in leagues)
-    season = next((each for each in seasons if each.competition.slug == competition), None)
-    if season is None and competition:
+    if competition and not any(each.competition.slug == competition for each in seasons):
         names = " or ".join(each.competition.slug for each in seasons)
         raise ml_services.WhatIfRefusedError(
             "other-competition", "competition", f"They could meet in {names}, not in {competition[:160]}."
         )
-    match = ml_services.hypothetical_match(
-        home_team=home_team,
-        away_team=away_team,
-        season=season or seasons[0],
-        day=day,
-        is_neutral=is_neutral,
-        now=now,
-    )
-    return WhatIfMatch(match, seasons, _notes(home_team, away_team, leagues, now))
+    return sorted(seasons, key=lambda each: each.competition.slug != competition) if competition else seasons
 
 
-def _notes(home_team: Team, away_team: Team, leagues: list[Match], now: datetime) -> list[str]:
+def _notes(home_team: Team, away_team: Team, leagues: Mapping[int, selectors.LatestLeague], now: datetime) -> list[str]:
     notes = [
-        f"{team} has played no league match since {match.kickoff_at:%B %Y}: its rating dates from then."
-        for team, match in zip((home_team, away_team), leagues, strict=True)
-        if match.kickoff_at < now - INACTIVE_AFTER
+        f"{team} has played no league match since {leagues[team.pk].kickoff_at:%B %Y}: its rating dates from then."
+        for team in (home_team, away_team)
+        if leagues[team.pk].kickoff_at < now - INACTIVE_AFTER
     ]
     if home_team.region_id != away_team.region_id:
         notes.append(

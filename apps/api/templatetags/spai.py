@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from apps.api import charts, services
+from apps.api import charts, selectors, services
 from apps.matches.models import Match, Team
 from apps.ml.forecasting import contributions
 from apps.ml.models import Prediction
@@ -21,15 +21,6 @@ from apps.ml.models import Prediction
 register = template.Library()
 
 MINUS: Final = "−"
-
-BOOKMAKERS: Final = {
-    "PS": "Pinnacle",
-    "Avg": "average of bookmakers",
-    "B365": "Bet365",
-    "Max": "best of bookmakers",
-}
-"""Names of the bookmakers whose prices stand for the market, by their codes."""
-
 
 LINES: Final = {
     "title": ("first place", "first place"),
@@ -208,7 +199,7 @@ def measure(value: float | Literal[""] | None) -> str:
 @register.filter
 def bookmaker_name(code: str) -> str:
     """Write the name of a bookmaker, or its code if it has no name here."""
-    return BOOKMAKERS.get(code, code)
+    return selectors.BOOKMAKERS.get(code, code)
 
 
 @register.filter

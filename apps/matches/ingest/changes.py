@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from apps.matches.events import publish_many
+from apps.matches.events import publish_of_matches
 from apps.matches.ingest.rows import COLUMNS, HISTORY, MatchRow
-from apps.matches.models import MatchChange
+from apps.matches.models import MatchChange, Topic
 
 QUIET_BEFORE: Final = timedelta(days=3)
 QUIET_AFTER: Final = timedelta(days=15)
@@ -37,9 +37,9 @@ def keep_history(changes: Sequence[tuple[MatchRow, tuple[Any, ...]]], *, ingest_
 def publish_matches(rows: Iterable[MatchRow], *, now: datetime) -> None:
     """Publish an event for each changed match that kicks off near the present."""
     start, end = now - QUIET_BEFORE, now + QUIET_AFTER
-    events: list[tuple[str, Mapping[str, Any]]] = [
+    events: list[tuple[int, Mapping[str, Any]]] = [
         (
-            str(row.id),
+            row.id,
             {
                 "status": str(row.status),
                 "kickoff_at": row.kickoff_at.isoformat(),
@@ -51,7 +51,7 @@ def publish_matches(rows: Iterable[MatchRow], *, now: datetime) -> None:
         if start <= row.kickoff_at <= end
     ]
     if events:
-        publish_many(topic="match.changed", events=events, now=now)
+        publish_of_matches(topic=Topic.MATCH_CHANGED, events=events, now=now)
 
 
 def plain(value: object) -> object:

@@ -8,7 +8,7 @@ of a match from its season, and a foreign key over all three columns keeps them 
 from apps.matches.models.choices import choices_of
 from apps.matches.models.competitions import Competition, Region, Season, Stage
 from apps.matches.models.decisions import Contradiction, Correction, TeamMerge
-from apps.matches.models.feed import Event, Ingest
+from apps.matches.models.feed import Event, Ingest, Topic
 from apps.matches.models.league_decisions import AwardedResult, LeagueDecision, PointsAdjustment
 from apps.matches.models.match_data import Absence, Incident, Lineup, MatchStats, Odds, Player
 from apps.matches.models.matches import Match, MatchChange, MatchRef
@@ -40,6 +40,7 @@ __all__ = [
     "Team",
     "TeamAlias",
     "TeamMerge",
+    "Topic",
     "World",
     "choices_of",
 ]

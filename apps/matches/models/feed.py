@@ -33,8 +33,25 @@ class Ingest(models.Model):
         return f"ingest {self.pk} of {self.source}"
 
 
+class Topic(models.TextChoices):
+    """What an event of the push feed says; clients subscribe to these names."""
+
+    MATCH_CHANGED = "match.changed"
+    PREDICTION_PUBLISHED = "prediction.published"
+    SCORE_SETTLED = "score.settled"
+    PROMOTION_MADE = "promotion.made"
+    COMPARISON_MADE = "comparison.made"
+    RUN_CHANGED = "run.changed"
+    SCRAPE_TROUBLED = "scrape.troubled"
+    LEDGER_PUBLISHED = "ledger.published"
+
+
 class Event(models.Model):
-    """A row of the push feed: a fact that happened. Append-only; one relay numbers it after the commit."""
+    """A row of the push feed: a fact that happened. Append-only; one relay numbers it after the commit.
+
+    The columns from `world` on are what clients filter by. They are kept as they were at that moment, so that a replay
+    needs no other table: a team that is merged later keeps its old slug here.
+    """
 
     number = models.BigIntegerField(
         null=True, unique=True, help_text="Gap-free, in the order of the relay; empty before."
@@ -43,9 +60,28 @@ class Event(models.Model):
     key = models.CharField(max_length=80, help_text="What it happened to, such as the id of a match.")
     payload = models.JSONField(default=dict)
     created_at = models.DateTimeField()
+    world = models.CharField(max_length=7, blank=True, db_default="", help_text="Empty where it belongs to both.")
+    match_id = models.BigIntegerField(null=True, blank=True, help_text="The match, for events of one.")
+    competition = models.CharField(max_length=160, blank=True, db_default="", help_text="Slug.")
+    home_team = models.CharField(max_length=160, blank=True, db_default="", help_text="Slug.")
+    away_team = models.CharField(max_length=160, blank=True, db_default="", help_text="Slug.")
 
     class Meta:
-        indexes = [models.Index(fields=["id"], condition=Q(number__isnull=True), name="event_unnumbered")]
+        indexes = [
+            models.Index(fields=["id"], condition=Q(number__isnull=True), name="event_unnumbered"),
+            # One for each filter, in the order of a replay.
+            *(
+                models.Index(fields=[*columns, "number"], condition=Q(number__isnull=False), name=f"event_by_{name}")
+                for name, columns in (
+                    ("match", ["match_id"]),
+                    ("competition", ["competition"]),
+                    ("home_team", ["home_team"]),
+                    ("away_team", ["away_team"]),
+                    ("topic", ["topic", "world"]),
+                    ("world", ["world"]),
+                )
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.topic} {self.key}"

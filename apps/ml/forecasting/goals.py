@@ -138,6 +138,16 @@ def scorelines(mu: ArrayLike, p: ArrayLike, rho: ArrayLike = 0.0) -> Floats:
     return cells
 
 
+def expected_goals(mu_home: float, mu_away: float, p: Sequence[float], rho: float = 0.0) -> tuple[float, float]:
+    """Return the expected goals of home and away in the grid that `grid` returns, within rounding, but sooner.
+
+    They differ from `mu_home` and `mu_away`, because the grid is scaled to the probabilities `p`.
+    """
+    cells = scorelines([[mu_home, mu_away]], [p], rho)[0]
+    goals = np.arange(LIMIT + 1)
+    return float(cells.sum(axis=1) @ goals), float(cells.sum(axis=0) @ goals)
+
+
 def outcome_probabilities(mu_home: ArrayLike, mu_away: ArrayLike, rho: ArrayLike = 0.0) -> Floats:
     """Return home, draw and away from expected goals, shape (n, 3).
 
@@ -175,14 +185,10 @@ def split_total(p: Floats, total: Floats) -> Floats:
     ndarray, shape (n, 2)
         Goals of home and away; found by bisection to 1e-9 of a share.
     """
-    lean = p[:, 0] - p[:, 2]
-    low, high = np.full(len(p), 0.001), np.full(len(p), 0.999)
-    for _ in range(30):
-        middle = (low + high) / 2.0
-        found = outcome_probabilities(total * middle, total * (1.0 - middle))
-        short = found[:, 0] - found[:, 2] < lean
-        low, high = np.where(short, middle, low), np.where(short, high, middle)
-    share = (low + high) / 2.0
+    # Loads numba, which a web process does in its warm-up and not at its start.
+    from apps.ml.forecasting.goal_shares import shares
+
+    share = shares(p[:, 0] - p[:, 2], np.ascontiguousarray(total, dtype=np.float64), LIMIT)
     return np.stack((total * share, total * (1.0 - share)), axis=1)
 
 

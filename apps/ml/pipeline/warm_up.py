@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from apps.matches.standings import GOALS_FIRST
-from apps.ml.forecasting import season
+from apps.ml.forecasting import goal_shares, season
 from apps.ml.forecasting.estimators import hist_boosting
 from apps.ml.forecasting.features import FAMILIES, FeatureState, offline_as_of
 from apps.ml.forecasting.features.schema import LINEUPS, MATCHES, STATS
@@ -32,10 +32,11 @@ from apps.ml.forecasting.prices import EARLIER
 from apps.ml.pipeline import files
 
 CHECKOUT: Final = Path(__file__).parents[3]
+GOALS: Final = "goals"
 TREES: Final = "trees"
 SEASONS: Final = "seasons"
 # Form has the largest kernels and comes first, so that it does not run alone at the end.
-PARTS: Final = ("form", *(family for family in FAMILIES if family != "form"), TREES, SEASONS)
+PARTS: Final = ("form", *(family for family in FAMILIES if family != "form"), GOALS, TREES, SEASONS)
 PROCESSES: Final = 4
 """Maximum number of compiling processes: each needs half a gigabyte."""
 CLUBS: Final = 4
@@ -53,8 +54,10 @@ def run() -> float:
 
 
 def call(part: str) -> None:
-    """Call the kernels of one family of features, of the trees, or of the seasons."""
-    if part == TREES:
+    """Call the kernels of one family of features, of the goals, of the trees, or of the seasons."""
+    if part == GOALS:
+        goal_shares.call_kernels()
+    elif part == TREES:
         hist_boosting.call_kernels()
     elif part == SEASONS:
         simulate()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet, Subquery
 from django.db.models.expressions import RawSQL
 
 from apps.matches.models import Match, Season, World
@@ -53,6 +53,28 @@ def latest_predictions(match_ids: Iterable[int]) -> dict[int, Prediction]:
     return {row.match_id: row for row in rows}
 
 
+def has_forecast(found: QuerySet[Match], *, version_id: int | None = None) -> QuerySet[Match]:
+    """Return those of some matches that have a forecast published before their kick-off, by one version or by any."""
+    in_time = Prediction.objects.filter(match=OuterRef("pk"), published_at__lt=OuterRef("kickoff_at"))
+    if version_id is not None:
+        in_time = in_time.filter(version=version_id)
+    return _with_one(found, in_time.order_by("-published_at"))
+
+
+def is_scored(found: QuerySet[Match], *, version_id: int | None = None) -> QuerySet[Match]:
+    """Return those of some matches that have a valid score, of a forecast by one version or by any."""
+    scores = valid_scores().filter(match=OuterRef("pk"))
+    if version_id is not None:
+        scores = scores.filter(prediction__version=version_id)
+    return _with_one(found.filter(status=Match.Status.FINISHED), scores)
+
+
+def _with_one(found: QuerySet[Match], rows: QuerySet[Any]) -> QuerySet[Match]:
+    # A subquery, which PostgreSQL runs for one match after the other in their order until a page is full. EXISTS would
+    # become a join that reads all of them.
+    return found.annotate(one=Subquery(rows.values("pk")[:1])).filter(one__isnull=False)
+
+
 def prediction_history(match_id: int) -> QuerySet[Prediction]:
     """Return all predictions of a match in the order of time."""
     return (
@@ -71,6 +93,31 @@ def season_forecast(season: Season) -> SeasonForecast | None:
         .defer("version__bundle", "version__metrics", "version__gates")
         .order_by("-as_of", "-id")
         .first()
+    )
+
+
+def season_forecasts() -> QuerySet[SeasonForecast]:
+    """Return the latest simulation of each season that has one, with its season and version, without its clubs."""
+    # The seasons one by one by the index: a simulation of each day is kept, and a DISTINCT would read all of them.
+    newest = RawSQL(
+        """
+        WITH RECURSIVE simulated AS (
+            (SELECT season_id FROM ml_seasonforecast ORDER BY season_id LIMIT 1)
+            UNION ALL
+            SELECT (
+                SELECT f.season_id FROM ml_seasonforecast f WHERE f.season_id > s.season_id ORDER BY f.season_id LIMIT 1
+            ) FROM simulated s WHERE s.season_id IS NOT NULL
+        )
+        SELECT n.id FROM simulated s CROSS JOIN LATERAL (
+            SELECT id FROM ml_seasonforecast WHERE season_id = s.season_id ORDER BY as_of DESC, id DESC LIMIT 1
+        ) AS n
+        """,
+        [],
+    )
+    return (
+        SeasonForecast.objects.filter(pk__in=newest)
+        .select_related("season__competition", "version")
+        .defer("table", "version__bundle", "version__metrics", "version__gates")
     )
 
 

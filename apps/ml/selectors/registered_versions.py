@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from django.db.models import QuerySet, TextChoices
@@ -90,6 +91,32 @@ def champion(world: World) -> Promotion | None:
     return (
         Promotion.objects.filter(world=world).select_related("version").defer("version__bundle").order_by("-id").first()
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Reign:
+    """The time in which a version was champion: its first promotion until the promotion after its latest one."""
+
+    version_id: int
+    number: int
+    since: datetime
+    until: datetime | None
+
+
+def first_promotion_at(world: World) -> datetime | None:
+    """Return when a world had its first champion, before which nothing was published; None without one."""
+    return Promotion.objects.filter(world=world).order_by("id").values_list("decided_at", flat=True).first()
+
+
+def reigns(world: World) -> dict[int, Reign]:
+    """Return the champions of a world, past and present, by their numbers."""
+    rows = list(
+        Promotion.objects.filter(world=world).order_by("id").values_list("version_id", "version__number", "decided_at")
+    )
+    found: dict[int, Reign] = {}
+    for (version_id, number, since), until in zip(rows, [*(row[2] for row in rows[1:]), None], strict=True):
+        found[number] = Reign(version_id, number, found[number].since if number in found else since, until)
+    return found
 
 
 def versions() -> QuerySet[ModelVersion]:

@@ -12,32 +12,61 @@ from apps.ml.services.champion import (
 )
 from apps.ml.services.comparison import NothingToCompareError, compare, compare_due, why_not_compared
 from apps.ml.services.forecasts import (
+    FORECAST_WITHIN,
+    ForecastNumbers,
     LiveForecast,
     NoForecastError,
     forecast,
+    forecast_by,
+    forecast_numbers,
+    model_to_serve,
     predict_due,
+    served_version,
     settle_due,
 )
+from apps.ml.services.ledger import LedgerReport, close_due
 from apps.ml.services.runs import RunRefusedError, latest_midnight, queue_run, refuse_impossible, retrain_due, run_due
-from apps.ml.services.seasons import simulate_due
-from apps.ml.services.what_if import AHEAD, WhatIfRefusedError, hypothetical_match, next_saturday, what_if
+from apps.ml.services.seasons import SeasonRefusedError, simulate_due, simulate_season
+from apps.ml.services.what_if import (
+    AHEAD,
+    Meeting,
+    WhatIfRefusedError,
+    hypothetical_match,
+    meeting,
+    next_saturday,
+    what_if,
+)
+from apps.ml.serving import NotServedError, ServedModel, StillLoadingError
 
 __all__ = [
     "AHEAD",
+    "FORECAST_WITHIN",
+    "ForecastNumbers",
+    "LedgerReport",
     "LiveForecast",
+    "Meeting",
     "NoForecastError",
+    "NotServedError",
     "NothingToCompareError",
     "PromotionRefusedError",
     "RunRefusedError",
+    "SeasonRefusedError",
+    "ServedModel",
+    "StillLoadingError",
     "WhatIfRefusedError",
     "champion_before",
     "choose_served_world",
+    "close_due",
     "compare",
     "compare_due",
     "forecast",
+    "forecast_by",
+    "forecast_numbers",
     "hypothetical_match",
     "latest_midnight",
+    "meeting",
     "mirror_aliases",
+    "model_to_serve",
     "next_saturday",
     "predict_due",
     "promote",
@@ -47,8 +76,10 @@ __all__ = [
     "retrain_due",
     "rollback",
     "run_due",
+    "served_version",
     "settle_due",
     "simulate_due",
+    "simulate_season",
     "what_if",
     "why_not_champion",
     "why_not_compared",

@@ -11,7 +11,7 @@ from django.db import transaction
 
 from apps.matches import events
 from apps.matches.locks import Lock, wait_for
-from apps.matches.models import World
+from apps.matches.models import Topic, World
 from apps.ml import registry, selectors
 from apps.ml.models import ModelVersion, Promotion, ServedWorld
 from apps.ml.pipeline import card
@@ -83,8 +83,9 @@ def promote(
         decided_at=now,
     )
     events.publish(
-        topic="promotion.made",
+        topic=Topic.PROMOTION_MADE,
         key=version.world,
+        world=version.world,
         now=now,
         payload={"version": version.number, "kind": kind, "decided_by": promotion.decided_by},
     )

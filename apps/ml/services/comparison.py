@@ -11,7 +11,7 @@ from django.db import DatabaseError, transaction
 
 from apps.matches import events
 from apps.matches.locks import Lock, wait_for
-from apps.matches.models import World
+from apps.matches.models import Topic, World
 from apps.ml import metrics, selectors
 from apps.ml.models import Comparison, EvaluationArtifacts, ModelVersion
 from apps.ml.pipeline import files
@@ -88,8 +88,9 @@ def compare(*, version: ModelVersion, now: datetime) -> Comparison:
             decided_at=now,
         )
         events.publish(
-            topic="comparison.made",
+            topic=Topic.COMPARISON_MADE,
             key=version.world,
+            world=version.world,
             now=now,
             payload={"version": version.number, "champion": champion.number, "verdict": str(verdict)},
         )

@@ -24,7 +24,7 @@ from django.utils import timezone
 
 from apps.matches import connections, events
 from apps.matches.locks import Lock, try_take
-from apps.matches.models import World
+from apps.matches.models import Topic, World
 from apps.matches.selectors import data_snapshot
 from apps.ml import selectors
 from apps.ml.models import ModelVersion, PipelineRun
@@ -53,7 +53,6 @@ PUSH_LIMIT: Final = timedelta(minutes=10)
 STOP_PATIENCE: Final = 5.0
 """Seconds to wait, after a SIGTERM has ended a stage, for the SIGTERM of the worker: then both are shutting down."""
 
-TOPIC: Final = "run.changed"
 
 STOPPED: Final = "its worker was stopped (SIGTERM), for example by `make down` or `make restart`"
 
@@ -419,7 +418,7 @@ def read_lock_file(folder: Path) -> str:
 def publish(run: PipelineRun, now: datetime) -> None:
     """Publish the status of a run on the push feed."""
     payload = {"status": run.status, "stage": running_stage(run) or "", "world": run.world}
-    events.publish(topic=TOPIC, key=str(run.pk), now=now, payload=payload)
+    events.publish(topic=Topic.RUN_CHANGED, key=str(run.pk), now=now, payload=payload, world=run.world)
 
 
 def _made_from_the_same(run: PipelineRun) -> ModelVersion | None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from django.db import DatabaseError, IntegrityError, transaction
@@ -16,17 +16,19 @@ from django.db.models.functions import Now
 from apps.matches import events
 from apps.matches import selectors as match_selectors
 from apps.matches.locks import Lock, try_lock
-from apps.matches.models import Ingest, Match, Odds, World
+from apps.matches.models import Ingest, Match, Odds, Topic, World
 from apps.ml import metrics, selectors, serving
 from apps.ml.forecasting import scoring
-from apps.ml.models import Prediction, Score
+from apps.ml.models import ModelVersion, Prediction, Score
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from apps.ml.forecasting.features.events import EventRows
+
 logger = logging.getLogger(__name__)
 
-WINDOW: Final = timedelta(days=15)
+FORECAST_WITHIN: Final = timedelta(days=15)
 """A fixture is due when it kicks off within this time."""
 
 AT_MOST_EVERY: Final = timedelta(minutes=5)
@@ -113,24 +115,108 @@ def forecast(match_id: int, *, now: datetime) -> LiveForecast:
     return live_forecast(match, lambda: _frame([match_id]), now=now)
 
 
-def live_forecast(match: Match, fixture: Callable[[], pd.DataFrame], *, now: datetime) -> LiveForecast:
-    """Forecast one match, stored or not; `fixture` returns its row of `dataset.fixtures` when it is needed.
+def forecast_by(version: ModelVersion, match: Match, *, now: datetime) -> LiveForecast:
+    """Forecast one fixture by a version that was asked for by name; nothing is stored.
+
+    Raises
+    ------
+    NotServedError, StillLoadingError
+        When this process cannot use the version, or has not loaded it yet.
+    """
+    served = serving.version(version, now=now)
+    return _by(served, match, _frame([match.pk]), now=now)
+
+
+def _by(served: serving.ServedModel, match: Match, fixture: pd.DataFrame | EventRows, *, now: datetime) -> LiveForecast:
+    answer = serving.forecast(served, fixture, now=now)
+    metrics.PREDICTIONS.labels(served.world, "live").inc()
+    (row,) = _rows(served, [match], answer, now=now)
+    return LiveForecast(version_number=served.version_number, **row)
+
+
+def served_version(world: World, number: int) -> ModelVersion | None:
+    """Return the version that made a live forecast; without a query where this process has loaded it."""
+    served = serving.loaded(world, number)
+    return served.version if served else selectors.model_version(world, number)
+
+
+def live_forecast(match: Match, fixture: Callable[[], pd.DataFrame | EventRows], *, now: datetime) -> LiveForecast:
+    """Forecast one match, stored or not; `fixture` returns what `serving.forecast` takes when it is needed.
 
     Raises
     ------
     NoForecastError
         When its world has no champion yet.
     """
-    world = match.season.competition.world
+    served = model_to_serve(match.season.competition.world, now=now)
+    if served is None:
+        return _base_rates(match, now=now)
+    return _by(served, match, fixture(), now=now)
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastNumbers:
+    """The numbers of forecasts of n matches of one world, which are not stored."""
+
+    p: np.ndarray  # home, draw, away; shape (n, 3)
+    goals: np.ndarray  # expected, of the home and of the away side; shape (n, 2)
+    rho: float
+    version_number: int | None  # None where the base rates stand in for a model
+    data_snapshot: int
+    degraded: str
+
+
+def forecast_numbers(matches: Sequence[Any], served: serving.ServedModel | None, *, now: datetime) -> ForecastNumbers:
+    """Forecast matches of one world at once, without what explains the forecasts.
+
+    Parameters
+    ----------
+    matches : sequence of Match, or of Meeting
+        Either all stored or all hypothetical, with season, competition and teams.
+    served : ServedModel or None
+        The model of their world; None for the base rates of their competitions.
+
+    Raises
+    ------
+    NoForecastError
+        When there is no model and a competition has no result.
+    """
+    # Loads pandas, which a web process does in its warm-up and not at its start.
+    from apps.ml import dataset
+
+    if served is None:
+        of = {match.season.competition_id: match for match in matches}
+        rates = {competition: _base_rates(match, now=now) for competition, match in of.items()}
+        found = [rates[match.season.competition_id] for match in matches]
+        return ForecastNumbers(
+            p=np.array([[each.p_home, each.p_draw, each.p_away] for each in found]),
+            goals=np.array([[each.home_expected_goals, each.away_expected_goals] for each in found]),
+            rho=0.0,
+            version_number=None,
+            data_snapshot=found[0].data_snapshot,
+            degraded=BASE_RATES,
+        )
+    ids = [match.pk for match in matches]
+    frame = dataset.hypothetical_fixtures(matches) if ids[0] is None else dataset.fixtures(ids)
+    p, expected = serving.numbers(served, frame, now=now)
+    metrics.PREDICTIONS.labels(served.world, "live").inc(len(matches))
+    return ForecastNumbers(
+        p, expected, served.bundle.estimator.rho, served.version_number, served.data_snapshot, served.degraded
+    )
+
+
+def model_to_serve(world: World, *, now: datetime) -> serving.ServedModel | None:
+    """Return the loaded model of a world; None where the champion cannot be loaded and base rates stand in.
+
+    Raises
+    ------
+    NoForecastError
+        When the world has no champion yet.
+    """
     served = serving.latest(world, now=now)
     if served is None and selectors.champion(world) is None:
         raise NoForecastError("No model is champion yet: the first one is being trained, or did not pass its gates.")
-    if served is None:
-        return _base_rates(match, now=now)
-    answer = serving.forecast(served, fixture(), now=now)
-    metrics.PREDICTIONS.labels(served.world, "live").inc()
-    (row,) = _rows(served, [match], answer, now=now)
-    return LiveForecast(version_number=served.version_number, **row)
+    return served
 
 
 def _base_rates(match: Match, *, now: datetime) -> LiveForecast:
@@ -193,7 +279,7 @@ def _predict_world(served: serving.ServedModel, *, now: datetime) -> tuple[int, 
             world=served.world,
             status=Match.Status.SCHEDULED,
             kickoff_at__gt=now + MARGIN,
-            kickoff_at__lte=now + WINDOW,
+            kickoff_at__lte=now + FORECAST_WITHIN,
         ).order_by("kickoff_at", "id")
     }
     latest = {
@@ -246,9 +332,9 @@ def _publish(served: serving.ServedModel, due: list[Prediction], *, now: datetim
         try:
             with transaction.atomic():
                 Prediction.objects.bulk_create(due, ignore_conflicts=True)
-                events.publish_many(
-                    topic="prediction.published",
-                    events=[(str(row.match_id), {"version": served.version_number}) for row in due],
+                events.publish_of_matches(
+                    topic=Topic.PREDICTION_PUBLISHED,
+                    events=[(row.match_id, {"version": served.version_number}) for row in due],
                     now=now,
                 )
         except IntegrityError as error:
@@ -322,8 +408,8 @@ def settle_due(*, now: datetime, limit: int = 2000) -> SettleReport:
         scores = _scores(matches, now=now)
         with transaction.atomic():
             Score.objects.bulk_create(scores, ignore_conflicts=True)
-            events.publish_many(
-                topic="score.settled", events=[(str(row.match_id), {"rps": row.rps}) for row in scores], now=now
+            events.publish_of_matches(
+                topic=Topic.SCORE_SETTLED, events=[(row.match_id, {"rps": row.rps}) for row in scores], now=now
             )
         for row in scores:
             metrics.SETTLED.labels(row.world).inc()

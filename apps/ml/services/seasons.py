@@ -1,11 +1,11 @@
-"""Simulations of running seasons, repeated when facts or the champion change."""
+"""Simulations of running seasons, repeated when facts or the champion change; and of seasons with given results."""
 
 from __future__ import annotations
 
 import logging
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -88,6 +88,33 @@ def simulate_due(*, now: datetime) -> SeasonsReport:
         return SeasonsReport(considered, simulated)
 
 
+class SeasonRefusedError(ValueError):
+    """The season cannot be simulated as asked; the message says why."""
+
+
+def simulate_season(
+    season: Season, *, locked: Mapping[tuple[int, int], tuple[int, int]], now: datetime, simulations: int
+) -> SeasonForecast:
+    """Return a simulation of a season in which some of the remaining matches end as given; nothing is stored.
+
+    Parameters
+    ----------
+    locked : mapping
+        Ids of the home and away team of a match that is left → its home and away goals.
+    simulations : int
+        Seasons to simulate.
+
+    Raises
+    ------
+    SeasonRefusedError
+        When the world has no champion, no match is left, or a given result is of no match that is left.
+    """
+    served = serving.current(World(season.world), now=now, may_rebuild=True)
+    if served is None:
+        raise SeasonRefusedError("No model is champion of this world yet. Try again once the first one is trained.")
+    return _simulated(season, served, now=now, locked=locked, simulations=simulations)
+
+
 def _running(world: World, now: datetime) -> list[Season]:
     """Return the league seasons of a world that have a match to come."""
     coming = Match.objects.filter(season=OuterRef("pk"), status=Match.Status.SCHEDULED, kickoff_at__gt=now)
@@ -121,12 +148,19 @@ def _keep(forecast: SeasonForecast) -> None:
         forecast.save(force_insert=True)
 
 
-def _simulated(season: Season, served: serving.ServedModel, *, now: datetime) -> SeasonForecast:
-    """Return the forecast of a season, not yet stored."""
+def _simulated(
+    season: Season,
+    served: serving.ServedModel,
+    *,
+    now: datetime,
+    locked: Mapping[tuple[int, int], tuple[int, int]] | None = None,
+    simulations: int | None = None,
+) -> SeasonForecast:
+    """Return the forecast of a season, not yet stored; see `simulate_season`."""
     # Loads numba: only where it is used.
     from apps.ml.forecasting import season as season_simulation
 
-    calendar = _calendar(season)
+    calendar, given = _locked(_calendar(season), locked or {})
     params = {**PARAMS, **served.bundle.manifest.params.get("season", {})}
     to_play = [*calendar.fixtures, *calendar.undated]
     p, expected = _forecast(calendar, served, now=now)
@@ -137,11 +171,14 @@ def _simulated(season: Season, served: serving.ServedModel, *, now: datetime) ->
         (number[match.home_team_id], number[match.away_team_id], *(goals_in_table(match, verdicts) or ()))
         for match in calendar.results
     ]
+    played += [(number[home], number[away], *goals) for (home, away), goals in given]
     taken = deductions_of(season)
     outcome = season_simulation.simulate(
         clubs=len(calendar.teams),
         played=np.array(played, dtype=np.int64).reshape(-1, 4),
-        fixtures=np.array([(number[match.home_team_id], number[match.away_team_id]) for match in to_play]),
+        fixtures=np.array(
+            [(number[match.home_team_id], number[match.away_team_id]) for match in to_play], dtype=np.int64
+        ).reshape(-1, 2),
         p=p,
         expected=expected,
         rho=served.bundle.estimator.rho,
@@ -149,7 +186,7 @@ def _simulated(season: Season, served: serving.ServedModel, *, now: datetime) ->
         rule=rule_of(region),
         win=points_for_win(region, season.label),
         deductions=np.array([taken[team.pk] for team in calendar.teams]),
-        simulations=params["simulations"],
+        simulations=simulations or params["simulations"],
         seed=season.pk * 1_000_003 + served.data_snapshot,
     )
     return SeasonForecast(
@@ -165,6 +202,25 @@ def _simulated(season: Season, served: serving.ServedModel, *, now: datetime) ->
         is_whole=calendar.is_whole,
         table=_table(season, calendar, outcome),
     )
+
+
+def _locked(
+    calendar: Calendar, locked: Mapping[tuple[int, int], tuple[int, int]]
+) -> tuple[Calendar, list[tuple[tuple[int, int], tuple[int, int]]]]:
+    """Return the calendar without the matches whose result is given, and these results.
+
+    Of several matches of a pair at one ground, the result is that of the first one left.
+    """
+    if not calendar.fixtures and not calendar.undated:
+        raise SeasonRefusedError("No match of this season is left to be played.")
+    given = dict(locked)
+    fixtures, undated = (
+        [match for match in matches if given.pop((match.home_team_id, match.away_team_id), None) is None]
+        for matches in (calendar.fixtures, calendar.undated)
+    )
+    if given:
+        raise SeasonRefusedError(f"{len(given)} given results are of no match that is left in this season.")
+    return replace(calendar, fixtures=fixtures, undated=undated), list(locked.items())
 
 
 def _calendar(season: Season) -> Calendar:
@@ -225,6 +281,8 @@ def _forecast(calendar: Calendar, served: serving.ServedModel, *, now: datetime)
     from apps.ml import dataset
     from apps.ml.pipeline.bundle import as_trained
 
+    if not calendar.fixtures and not calendar.undated:
+        return np.empty((0, 3)), np.empty((0, 2))
     frame = pd.concat(
         [
             frame
@@ -239,7 +297,7 @@ def _forecast(calendar: Calendar, served: serving.ServedModel, *, now: datetime)
     # A match that should have begun already is described as if it began now.
     kickoff = frame["kickoff_at"].where(frame["kickoff_at"] >= now, pd.Timestamp(now).as_unit("us"))
     features = as_trained(serving.features_of(served, frame.assign(kickoff_at=kickoff), now=now))
-    return served.bundle.estimator.predict_proba(features), served.bundle.estimator.expected_goals(features)
+    return served.bundle.estimator.numbers(features)
 
 
 def _lines(season: Season) -> list[dict[str, Any]]:

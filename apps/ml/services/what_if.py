@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -9,7 +10,7 @@ from apps.matches.models import Match, Season, Team
 from apps.ml.services.forecasts import LiveForecast, live_forecast
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from apps.ml.forecasting.features.events import EventRows
 
 AHEAD: Final = timedelta(days=365)
 """Longest time ahead of a hypothetical match: ratings say little about clubs in more than a year."""
@@ -30,6 +31,42 @@ class WhatIfRefusedError(ValueError):
         self.about = about
 
 
+@dataclass(slots=True)
+class Meeting:
+    """A match that is not stored, with the attributes of a `Match` that forecasts read.
+
+    Thousands are made at a time, and making one `Match` takes longer than its forecast.
+    """
+
+    season: Season
+    home_team: Team
+    away_team: Team
+    kickoff_at: datetime
+    is_neutral: bool
+    season_id: int
+    home_team_id: int
+    away_team_id: int
+    kickoff_precision: str = Match.KickoffPrecision.MINUTE
+    status: str = Match.Status.SCHEDULED
+    pk: None = None
+    home_goals: None = None
+    away_goals: None = None
+
+
+def meeting(
+    *, home_team: Team, away_team: Team, season: Season, day: date, is_neutral: bool = False, now: datetime
+) -> Meeting:
+    """Return a match of two teams on a day.
+
+    Raises
+    ------
+    WhatIfRefusedError
+        When a team would meet itself, or the day is over or too far away.
+    """
+    kickoff_at = _kickoff(home_team, away_team, day, now)
+    return Meeting(season, home_team, away_team, kickoff_at, is_neutral, season.pk, home_team.pk, away_team.pk)
+
+
 def hypothetical_match(
     *, home_team: Team, away_team: Team, season: Season, day: date, is_neutral: bool = False, now: datetime
 ) -> Match:
@@ -40,7 +77,20 @@ def hypothetical_match(
     WhatIfRefusedError
         When a team would meet itself, or the day is over or too far away.
     """
-    if home_team == away_team:
+    return Match(
+        season=season,
+        home_team=home_team,
+        away_team=away_team,
+        kickoff_at=_kickoff(home_team, away_team, day, now),
+        kickoff_precision=Match.KickoffPrecision.MINUTE,
+        status=Match.Status.SCHEDULED,
+        is_neutral=is_neutral,
+    )
+
+
+def _kickoff(home_team: Team, away_team: Team, day: date, now: datetime) -> datetime:
+    """Return the kick-off of a hypothetical match; raise `WhatIfRefusedError` when there can be none."""
+    if home_team.pk == away_team.pk:
         raise WhatIfRefusedError("same-team", "away", f"{home_team} cannot meet itself. Choose two teams.")
     if day < now.astimezone(UTC).date():
         raise WhatIfRefusedError("past", "date", "This day is over. Forecasts of past matches are on their pages.")
@@ -48,15 +98,7 @@ def hypothetical_match(
     if kickoff_at > now + AHEAD:
         latest = (now + AHEAD - timedelta(days=1)).date()
         raise WhatIfRefusedError("too-far", "date", f"The latest day that can be forecast is {latest.isoformat()}.")
-    return Match(
-        season=season,
-        home_team=home_team,
-        away_team=away_team,
-        kickoff_at=kickoff_at,
-        kickoff_precision=Match.KickoffPrecision.MINUTE,
-        status=Match.Status.SCHEDULED,
-        is_neutral=is_neutral,
-    )
+    return kickoff_at
 
 
 def next_saturday(now: datetime) -> date:
@@ -80,10 +122,10 @@ def what_if(match: Match, *, now: datetime) -> LiveForecast:
         When the world of the teams has no champion yet.
     """
 
-    def fixture() -> pd.DataFrame:
+    def fixture() -> EventRows:
         # Loads pandas, which a web process does in its warm-up and not at its start.
         from apps.ml import dataset
 
-        return dataset.hypothetical_fixtures([match])
+        return dataset.hypothetical_row(match, as_of=now)
 
     return live_forecast(match, fixture, now=now)

@@ -170,7 +170,9 @@ class Engine:
         self._jobs.put(None)
         if self._main is not None:
             _kill_group(self._main)
-        self._thread.join(KILL_LIMIT)
+        if self._found.origin is not Origin.REMOTE:
+            # A remote browser goes on, so that no wait inside ends before its driver, which has no files.
+            self._thread.join(KILL_LIMIT)
         self.processes()
         for process in self._known:
             # psutil checks that the process id has not been reused.

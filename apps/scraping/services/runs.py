@@ -23,6 +23,7 @@ from apps.matches.aliases import aliases_for
 from apps.matches.events import publish
 from apps.matches.ingest import IngestReport, ingest
 from apps.matches.locks import LockClass, try_lock_of
+from apps.matches.models import Topic
 from apps.matches.records import readable
 from apps.matches.services import join_clubs
 from apps.scraping import metrics, plausibility, selectors
@@ -343,7 +344,7 @@ def _end(run: ScrapeRun, outcome: FetchOutcome, now: datetime, *, detail: str = 
     if outcome.value in selectors.TROUBLED:
         logger.error("%s of %s ended: %s: %s", run.get_scope_display(), run.source.name, outcome.value, run.detail)
         publish(
-            topic="scrape.troubled",
+            topic=Topic.SCRAPE_TROUBLED,
             key=run.source.name,
             payload={"run": run.pk, "outcome": outcome.value, "detail": run.detail},
             now=now,

@@ -17,7 +17,7 @@ from spai_client.generated.api.matches import matches_list, matches_prediction_r
 from spai_client.generated.api.teams import teams
 from spai_client.generated.api.what_if import what_if
 from spai_client.generated.models import (
-    FoundTeam,
+    ListedTeam,
     Match,
     Prediction,
     PushAccount,
@@ -149,7 +149,7 @@ class Client:
         assert isinstance(found, WhatIf)
         return found
 
-    def teams(self, name: str) -> list[FoundTeam]:
+    def teams(self, name: str) -> list[ListedTeam]:
         """Return the teams that a text names, the best first."""
         return list(self.pages(teams.sync, q=name))
 

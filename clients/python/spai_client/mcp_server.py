@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from difflib import get_close_matches
 from functools import wraps
 from itertools import islice
+from statistics import fmean
 from typing import Annotated, Any, ParamSpec, TypeVar
 
 import httpx
@@ -19,7 +20,8 @@ from pydantic import BaseModel, Field
 
 from spai_client.client import Client
 from spai_client.generated import models
-from spai_client.generated.models import FoundTeam
+from spai_client.generated.api.scores import scores
+from spai_client.generated.models import ListedTeam
 from spai_client.problems import NotFoundError, ProblemError
 
 INSTRUCTIONS = """
@@ -30,6 +32,9 @@ UTC. Teams may be named as people call them; competitions are named by slugs suc
 
 MOST_MATCHES = 60
 """Matches in one answer; more would crowd out the rest of a conversation."""
+
+MOST_SCORES = 500
+"""Played matches whose scores make a track record."""
 
 LONGEST_MATCH = timedelta(hours=3)
 
@@ -92,6 +97,30 @@ class Forecast(BaseModel):
     is_frozen: bool = Field(description="True from kick-off on: it was published before and stays.")
     degraded: str | None = Field(description="Why the answer is not from the best model; null if it is.")
     notes: list[str]
+
+
+class Score(BaseModel):
+    """A published forecast of a played match, and how good it was."""
+
+    match_id: int | None
+    kickoff_at: datetime
+    home: str
+    away: str
+    result: str = Field(description="H, D or A: home win, draw or away win.")
+    probabilities: Outcomes
+    log_loss: float = Field(description="-ln of the probability of what happened; lower is better.")
+    base_log_loss: float = Field(description="The same of the base rates of the competition.")
+    market_log_loss: float | None = Field(description="The same of the closing prices; null without any.")
+
+
+class TrackRecord(BaseModel):
+    """The latest graded forecasts, and their means."""
+
+    matches: int
+    mean_log_loss: float | None = Field(description="Null without a match.")
+    mean_base_log_loss: float | None
+    mean_market_log_loss: float | None = Field(description="Over the matches that have closing prices.")
+    latest: list[Score] = Field(description="At most ten, the latest first.")
 
 
 class Place(BaseModel):
@@ -233,7 +262,32 @@ class Tools:
             remaining_matches=end.remaining if end else None,
         )
 
-    def _team(self, name: str) -> FoundTeam:
+    @_explained
+    def track_record(
+        self,
+        competition: Annotated[str, Field(description="Only this competition, by its slug.")] = "",
+        team: Annotated[str, Field(description="Only matches of this team, by any of its names.")] = "",
+    ) -> TrackRecord:
+        """How good the latest forecasts were: those published before up to 500 played matches, with their scores."""
+        filters: dict[str, Any] = {"competition": competition} if competition else {}
+        if team:
+            filters["team"] = self._team(team).slug
+        newest = models.ScoresOrdering("-kickoff_at")
+        try:
+            found = list(
+                islice(self._client.pages(scores.sync, ordering=newest, page_size=MOST_SCORES, **filters), MOST_SCORES)
+            )
+        except ProblemError as error:
+            raise self._with_competitions(error, competition) from error
+        return TrackRecord(
+            matches=len(found),
+            mean_log_loss=_mean(row.log_loss for row in found),
+            mean_base_log_loss=_mean(row.base_log_loss for row in found),
+            mean_market_log_loss=_mean(row.market_log_loss for row in found),
+            latest=[_score(row) for row in found[:10]],
+        )
+
+    def _team(self, name: str) -> ListedTeam:
         """Return the team of a name.
 
         Raises
@@ -253,7 +307,7 @@ class Tools:
             raise ToolError(f"“{name}” is the name of {len(same)} teams: {like}. Ask again with one of the slugs.")
         raise ToolError(f"No team is called “{name}”; did you mean one of these? {like}. Ask again with its slug.")
 
-    def _next_meeting(self, home: FoundTeam, away: FoundTeam) -> models.Match:
+    def _next_meeting(self, home: ListedTeam, away: ListedTeam) -> models.Match:
         coming = self._client.matches(team=home.slug, from_=self._now() - LONGEST_MATCH, page_size=100)
         for match in islice(coming, 200):
             if {match.home_team.slug, match.away_team.slug} == {home.slug, away.slug} and match.status in (
@@ -276,7 +330,7 @@ class Tools:
         return ToolError(f"{error} Did you mean one of these? {', '.join(like)}." if like else str(error))
 
 
-def _names(team: FoundTeam) -> Iterator[str]:
+def _names(team: ListedTeam) -> Iterator[str]:
     yield from (team.slug, team.name, team.display_name, team.full_name, *team.other_names)
 
 
@@ -297,6 +351,25 @@ def _fixture(match: models.Match) -> Fixture:
         home_goals=match.home_goals,
         away_goals=match.away_goals,
     )
+
+
+def _score(row: models.ScoreRow) -> Score:
+    return Score(
+        match_id=row.match,
+        kickoff_at=row.kickoff_at,
+        home=row.home_team_name,
+        away=row.away_team_name,
+        result=str(row.result),
+        probabilities=Outcomes(home=row.p_home, draw=row.p_draw, away=row.p_away),
+        log_loss=row.log_loss,
+        base_log_loss=row.base_log_loss,
+        market_log_loss=row.market_log_loss,
+    )
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None
 
 
 def _outcomes(given: models.Outcomes | models.FairOdds) -> Outcomes:
@@ -327,7 +400,7 @@ def _forecast(found: models.Prediction | models.WhatIf, match: models.Match | mo
 def make_server(tools: Tools) -> MCPServer[Any]:
     """Return the server with its tools."""
     server: MCPServer[Any] = MCPServer("spai", title="SPAI football forecasts", instructions=INSTRUCTIONS.strip())
-    for tool in (tools.fixtures, tools.forecast, tools.what_if, tools.season):
+    for tool in (tools.fixtures, tools.forecast, tools.what_if, tools.season, tools.track_record):
         server.tool(annotations=ToolAnnotations(read_only_hint=True, open_world_hint=False))(tool)
     return server
 

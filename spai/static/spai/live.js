@@ -47,6 +47,7 @@
   const SOON = 250;
   const SETTLED = 100;
   const ROWS_AT_ONCE = 8;
+  const MANY = 500;
   const PARTS = "[data-list], [data-match]";
   const address = body.dataset.push;
   let number = Number(body.dataset.number || 0);
@@ -256,7 +257,14 @@
         attempt = 0;
         body.dataset.live = "on";
         schedulePoll(true);
-        if (content.number > number) socket.send(JSON.stringify({ after: number }));
+        const missed = content.number - number;
+        if (missed > 0 && missed <= MANY) {
+          socket.send(JSON.stringify({ after: number }));
+        } else if (missed) {
+          // Too many to go through one by one, or the numbers began anew.
+          number = content.number;
+          later("*");
+        }
       } else if (content.type === "event") {
         onEvent(content);
       } else if (content.type === "reset") {

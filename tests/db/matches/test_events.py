@@ -6,12 +6,14 @@ import logging
 
 import pytest
 from celery import current_app
-from django.db import IntegrityError, InternalError, transaction
+from django.db import IntegrityError, InternalError, connection, transaction
+from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from apps.matches import events
-from apps.matches.models import Event
+from apps.matches.models import Event, Topic
+from tests.factories import MatchFactory
 
 
 @pytest.fixture
@@ -22,19 +24,32 @@ def now():
 @pytest.mark.django_db
 def test_events_are_numbered_without_gaps_in_the_order_of_their_rows(now):
     for key in "abc":
-        events.publish(topic="match.changed", key=key, now=now)
-    assert [(event.number, event.key) for event in events.number_events()] == [(1, "a"), (2, "b"), (3, "c")]
-    events.publish_many(topic="match.changed", events=[("d", {}), ("e", {"x": 1})], now=now)
-    assert [event.number for event in events.number_events(limit=1)] == [4]
-    assert [event.number for event in events.number_events()] == [5]
-    assert events.number_events() == []
+        events.publish(topic=Topic.RUN_CHANGED, key=key, now=now)
+    assert events.number_events() == 3
+    for key in "de":
+        events.publish(topic=Topic.RUN_CHANGED, key=key, now=now)
+    assert [events.number_events(limit=1) for _ in range(3)] == [1, 1, 0]
+    assert list(Event.objects.order_by("id").values_list("number", "key")) == [
+        (1, "a"), (2, "b"), (3, "c"), (4, "d"), (5, "e"),
+    ]  # fmt: skip
+
+
+@pytest.mark.django_db
+def test_an_event_of_a_match_carries_what_clients_filter_by(now):
+    match = MatchFactory(
+        season__competition__slug="premier-league", home_team__slug="arsenal", away_team__slug="chelsea"
+    )
+    events.publish_of_matches(topic=Topic.SCORE_SETTLED, events=[(match.pk, {"rps": 0.2})], now=now)
+    event = Event.objects.get()
+    assert (event.world, event.match_id, event.competition) == ("real", match.pk, "premier-league")
+    assert (event.home_team, event.away_team, event.key) == ("arsenal", "chelsea", str(match.pk))
 
 
 @pytest.mark.django_db
 def test_an_event_gets_its_number_once_and_nothing_else_of_it_changes(now):
-    events.publish(topic="match.changed", key="a", now=now)
+    events.publish(topic=Topic.RUN_CHANGED, key="a", now=now)
     events.number_events()
-    for change in ({"number": 7}, {"key": "b"}):
+    for change in ({"number": 7}, {"key": "b"}, {"world": "real"}, {"match_id": 7}):
         with pytest.raises((InternalError, IntegrityError), match="append-only"), transaction.atomic():
             Event.objects.update(**change)
     with pytest.raises((InternalError, IntegrityError), match="append-only"), transaction.atomic():
@@ -44,7 +59,7 @@ def test_an_event_gets_its_number_once_and_nothing_else_of_it_changes(now):
 @pytest.mark.django_db
 def test_an_event_of_a_transaction_that_fails_was_never_there(now):
     with transaction.atomic():
-        events.publish(topic="match.changed", key="a", now=now)
+        events.publish(topic=Topic.RUN_CHANGED, key="a", now=now)
         transaction.set_rollback(True)
     assert not Event.objects.exists()
 
@@ -82,3 +97,32 @@ def test_every_wake_up_and_every_line_of_the_timetable_names_a_task():
     named |= {entry["task"] for entry in current_app.conf["beat_schedule"].values()}
     assert named <= set(current_app.tasks)
     assert len(named) > 5
+
+
+@pytest.mark.django_db
+def test_events_of_the_version_before_are_filled_in_with_what_clients_filter_by(now):
+    match = MatchFactory(season__competition__slug="serie-a", home_team__slug="roma", away_team__slug="lazio")
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        MigrationExecutor(connection).migrate([("matches", "0011_how_names_were_found")])
+        cursor.executemany(
+            "INSERT INTO matches_event (number, topic, key, payload, created_at) VALUES (%s, %s, %s, %s, now())",
+            [
+                (1, "score.settled", str(match.pk), "{}"),
+                (2, "match.changed", "999999", "{}"),
+                (3, "match.changed", "9" * 30, "{}"),
+                (4, "promotion.made", "sandbox", "{}"),
+                (5, "run.changed", "7", '{"world": "real"}'),
+            ],
+        )
+        MigrationExecutor(connection).migrate([("matches", "0012_events_by_filter")])
+    columns = ("match_id", "competition", "home_team", "away_team", "world")
+    assert list(Event.objects.order_by("number").values_list(*columns)) == [
+        (match.pk, "serie-a", "roma", "lazio", "real"),
+        (None, "", "", "", ""),
+        (None, "", "", "", ""),
+        (None, "", "", "", "sandbox"),
+        (None, "", "", "", "real"),
+    ]
+    with pytest.raises((InternalError, IntegrityError), match="append-only"), transaction.atomic():
+        Event.objects.update(world="real")

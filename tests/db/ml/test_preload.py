@@ -95,7 +95,7 @@ def test_no_task_imports_anything_that_its_worker_has_not_imported(make_version,
         return json.loads(done.stdout.splitlines()[-1])
 
     # The first asks for the run that `scrape` then makes.
-    found = {queue: execute(queue) for queue in ("default", "scrape", "ml", "forecast")}
+    found = {queue: execute(queue) for queue in ("default", "scrape", "ml", "forecast", "jobs", "webhooks")}
     assert set(found) == set(QUEUES)
     ended = {name: said for executed, _ in found.values() for name, said in executed.items()}
     assert not {name: said for name, said in ended.items() if said != "None" and name != "ml.mirror_aliases"}

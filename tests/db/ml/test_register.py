@@ -32,20 +32,13 @@ from apps.ml import registry, selectors, services
 from apps.ml.models import ModelVersion, PipelineRun
 from apps.ml.pipeline import bundle as bundles
 from apps.ml.pipeline import (
-    calibrate,
     card,
     comparison,
-    evaluate,
-    explain,
-    featurize,
     files,
-    preprocess,
-    report,
-    split,
-    train,
 )
 from apps.ml.services import registration
-from tests.pure.pipeline.small_world import AS_OF, matches, write_export
+from tests.pure.pipeline.small_world import AS_OF, every_stage
+from tests.shared import made_once
 
 # MLflow and what it stands on warn of their own old habits, at import and in use.
 pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore")]
@@ -55,11 +48,9 @@ OUTPUTS = ["p_home", "p_draw", "p_away", "home_expected_goals", "away_expected_g
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory) -> Path:
-    """A workspace in which all stages before the last have run."""
-    root = write_export(tmp_path_factory.mktemp("built"), matches())
-    for stage in (preprocess, featurize, split, train, calibrate, evaluate, explain, report):
-        stage.main(root)
-    return root
+    """A workspace in which all stages before the last have run; the last one writes into it."""
+    built = made_once("built", tmp_path_factory, every_stage)
+    return Path(shutil.copytree(built, tmp_path_factory.mktemp("register") / "built"))
 
 
 @pytest.fixture(scope="module")
@@ -191,14 +182,39 @@ def test_the_registered_pyfunc_forecasts_as_the_served_bundle_does(built, tmp_pa
     bundle = bundles.unpack(bytes(version.bundle), tmp_path / "bundle", sha256=version.bundle_sha256)
     asked = pd.read_parquet(built / files.FEATURES)[list(bundle.manifest.names)].tail(20).astype(np.float64)
     model = mlflow.pyfunc.load_model(f"models:/spai-sandbox/{version.number}")
-    got = model.predict(asked.iloc[:, ::-1])
+    got = model.predict({"features": asked.to_numpy()})
     expected = bundle.forecast(asked.to_numpy())
     assert list(got.columns) == OUTPUTS
     np.testing.assert_allclose(got.to_numpy(), np.column_stack([expected.p, expected.goals]), rtol=0, atol=1e-12)
     np.testing.assert_allclose(got[OUTPUTS[:3]].sum(axis=1), 1.0, atol=1e-9)
     schema = model.metadata.signature
-    assert schema.inputs.input_names() == list(bundle.manifest.names)
+    assert schema.inputs.input_names() == ["features"]
+    assert model.metadata.metadata["features"] == list(bundle.manifest.names)
     assert schema.outputs.input_names() == OUTPUTS
+
+
+def test_the_registered_pyfunc_refuses_what_has_not_the_shape_of_its_features(built):
+    import mlflow
+
+    register(built)
+    model = mlflow.pyfunc.load_model(f"models:/spai-sandbox/{plain().number}")
+    asked = pd.read_parquet(built / files.FEATURES)[list(model.metadata.metadata["features"])].tail(2)
+    for wrong in (asked, asked.iloc[:, ::-1], {"features": asked.to_numpy(dtype=np.float64)[:, 1:]}):
+        with pytest.raises(mlflow.exceptions.MlflowException):
+            model.predict(wrong)
+
+
+def test_a_missing_feature_may_be_null_in_json(built):
+    import mlflow
+    from mlflow.pyfunc.scoring_server import parse_tf_serving_input
+
+    register(built)
+    model = mlflow.pyfunc.load_model(f"models:/spai-sandbox/{plain().number}")
+    row = pd.read_parquet(built / files.FEATURES)[list(model.metadata.metadata["features"])].tail(1)
+    sent = json.loads(row.to_json(orient="values"))
+    got = model.predict(parse_tf_serving_input({"inputs": {"features": sent}}, model.metadata.get_input_schema()))
+    expected = model.predict({"features": row.to_numpy(dtype=np.float64)})
+    np.testing.assert_allclose(got.to_numpy(), expected.to_numpy(), rtol=0, atol=1e-6)
 
 
 def test_aliases_are_set_moved_and_taken_away(built):

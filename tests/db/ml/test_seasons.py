@@ -14,6 +14,7 @@ from apps.matches.ingest import ingest
 from apps.matches.models import Match, Season, World
 from apps.matches.services import record_adjustment
 from apps.ml import dataset, selectors, services, serving
+from apps.ml.forecasting.features import events
 from apps.ml.models import SeasonForecast
 
 
@@ -197,6 +198,19 @@ class TestWhatIf:
         assert frame.dtypes.to_dict() == stored.dtypes.to_dict()
         for name in set(stored.columns) - {"match_id"}:
             assert frame[name].equals(stored[name]), name
+
+    def test_its_row_is_the_one_that_a_frame_gives_to_the_last_bit(self, champion, now):
+        match = match_selectors.matches().filter(status="scheduled").order_by("pk").first()
+        frame = dataset.hypothetical_fixtures([match]).assign(as_of=now)
+        row, of_frame = dataset.hypothetical_row(match, as_of=now), events.fixture_rows(frame)
+        assert (row.region.tolist(), row.competition.tolist()) == (
+            of_frame.region.tolist(),
+            of_frame.competition.tolist(),
+        )
+        for name in row.events.dtype.names:
+            assert np.array_equal(row.events[name], of_frame.events[name], equal_nan=True), name
+        served = serving.current(World.SANDBOX, now=now)
+        assert served.state.describe(row).tobytes() == served.state.describe(frame).tobytes()
 
     def test_nothing_is_kept_and_the_state_stays_as_it_was(self, champion, now):
         match = match_selectors.matches().filter(status="scheduled").order_by("pk").first()

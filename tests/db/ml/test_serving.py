@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import threading
+from collections import Counter
 from datetime import timedelta
 
 import pytest
 
+from apps.matches import selectors as match_selectors
 from apps.matches.ingest import ingest
 from apps.matches.models import Match, World
 from apps.ml import dataset, services, serving
-from apps.ml.models import FeatureSnapshot
+from apps.ml.models import FeatureSnapshot, ModelVersion, Promotion
 
 
 class Clock:
@@ -221,3 +224,93 @@ def test_an_answer_has_a_row_for_each_fixture_asked(make_version, now, n):
     assert answer.probabilities.shape == (n, 3)
     assert answer.goals.shape == (n, 2)
     assert len(answer.features_sha256) == n
+
+
+def test_a_bundle_that_was_trained_on_another_world_is_never_served(make_version, now, caplog):
+    services.promote(version=make_version(1), user=None, reason="first", now=now)
+    foreign = make_version(2)
+    ModelVersion.objects.filter(pk=foreign.pk).update(world=World.REAL)
+    Promotion.objects.create(
+        world=World.REAL, version=foreign, kind="promote", decided_by="system", reason="by mistake", decided_at=now
+    )
+    assert serving.current(World.REAL, now=now) is None
+    assert "champion 2 of real cannot be served: the bundle was trained on the sandbox world" in caplog.text
+
+
+def test_a_promotion_that_was_announced_is_looked_at_before_the_second_is_over(make_version, now):
+    clock = Clock()
+    services.promote(version=make_version(1), user=None, reason="first", now=now)
+    serving.current(World.SANDBOX, now=now, clock=clock)
+    services.promote(version=make_version(2), user=None, reason="newer", now=now)
+    serving.look_again()
+    assert serving.current(World.SANDBOX, now=now, clock=clock).version_number == 2
+    services.rollback(world=World.SANDBOX, user=None, reason="was better", now=now)
+    serving.look_again()
+    assert serving.current(World.SANDBOX, now=now, clock=clock).version_number == 1
+
+
+def test_no_answer_mixes_two_versions_while_the_champion_changes(make_version, now):
+    versions = [make_version(1), make_version(2, estimator="base_rates")]
+    row = dataset.hypothetical_row(match_selectors.matches().get(pk=fixture_ids(1)[0]), as_of=now)
+    expected = {}
+    for version in versions:
+        services.promote(version=version, user=None, reason="next", now=now)
+        serving.look_again()
+        served = serving.current(World.SANDBOX, now=now)
+        expected[served.version_number] = serving.forecast(served, row, now=now).probabilities.tolist()
+    assert expected[1] != expected[2]
+    serving.keep_current(clock=lambda: now, rounds=1)
+    wrong, asked, over = [], Counter(), threading.Event()
+
+    def ask() -> None:
+        while not over.is_set():
+            served = serving.latest(World.SANDBOX, now=now)
+            found = serving.forecast(served, row, now=now).probabilities.tolist()
+            asked[served.version_number] += 1
+            if found != expected[served.version.number]:
+                wrong.append((served.version_number, found))
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for number in range(100):
+        services.promote(version=versions[number % 2], user=None, reason="next", now=now)
+        serving.look_again()
+        assert serving.current(World.SANDBOX, now=now).version_number == 1 + number % 2
+    over.set()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    assert set(asked) == {1, 2}
+
+
+class TestVersionsByName:
+    def test_another_version_than_the_champion_forecasts_when_asked_for_by_name(self, make_version, now):
+        services.promote(version=make_version(1), user=None, reason="first", now=now)
+        other = make_version(2, estimator="base_rates")
+        match = match_selectors.matches().get(pk=fixture_ids(1)[0])
+        assert services.forecast_by(other, match, now=now).version_number == 2
+        assert services.forecast(match.pk, now=now).version_number == 1
+
+    def test_while_it_is_loaded_in_the_background_the_answer_says_so(self, make_version, now):
+        services.promote(version=make_version(1), user=None, reason="first", now=now)
+        other = make_version(2)
+        serving.keep_current(clock=lambda: now, rounds=1)
+        with pytest.raises(services.StillLoadingError):
+            serving.version(other, now=now)
+        serving.keep_current(clock=lambda: now, rounds=1)
+        assert serving.version(other, now=now).version_number == 2
+
+    def test_few_are_loaded_at_a_time(self, make_version, now):
+        services.promote(version=make_version(1), user=None, reason="first", now=now)
+        others = [make_version(number) for number in range(2, 3 + serving.ASKED_LIMIT)]
+        for other in others:
+            serving.version(other, now=now)
+        assert len(serving._by_version) == serving.ASKED_LIMIT
+
+    def test_one_that_cannot_be_loaded_says_why_each_time(self, make_version, now):
+        services.promote(version=make_version(1), user=None, reason="first", now=now)
+        broken = make_version(2, broken=True)
+        for _ in range(2):
+            with pytest.raises(services.NotServedError, match="does not have the registered sha256"):
+                serving.version(broken, now=now)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from django.db import connection
@@ -13,6 +15,7 @@ from apps.scraping import services
 from apps.scraping.models import HostState, ScrapeRun, Snapshot, Source
 from apps.scraping.sandbox.world import SimulatedWorld
 from apps.scraping.services import fetching, runs
+from tests.database import rows_of, write_again
 from tests.sandbox_server import SEED, SandboxServer
 
 pytestmark = pytest.mark.django_db
@@ -25,13 +28,32 @@ ANCHOR = START - timedelta(minutes=6)
 class Sandbox:
     """The site, its two sources, and the one clock of the world and of the runs."""
 
-    def __init__(self, server_world: SimulatedWorld, settings) -> None:
+    def __init__(self, world: SimulatedWorld, pages_of_first_run: Path) -> None:
         self.now = START
-        self.server = SandboxServer(world=server_world, clock=self.clock)
-        settings.SPAI_SANDBOX_URL = self.server.url
+        self.server = SandboxServer(world=world, clock=self.clock)
+        self.rows_of_first_run: dict[str, bytes] = {}
+        self.pages_of_first_run = pages_of_first_run
+
+    def begin(self, pages: Path) -> None:
+        self.now, self.pages = START, pages
+        self.server.faults.clear()
+        self.server.log.clear()
         services.ensure_sources(now=START)
-        self.source = Source.objects.get(name="sandbox")
-        self.files = Source.objects.get(name="sandbox-files")
+
+    @property
+    def source(self) -> Source:
+        return Source.objects.get(name="sandbox")
+
+    def first_run(self) -> None:
+        """Visit the site, or write what an earlier test stored when it did."""
+        if self.rows_of_first_run:
+            Source.objects.all().delete()
+            write_again(self.rows_of_first_run)
+            shutil.copytree(self.pages_of_first_run, self.pages)
+        else:
+            self.visit()
+            self.rows_of_first_run = rows_of("matches") | rows_of("scraping")
+            shutil.copytree(self.pages, self.pages_of_first_run)
 
     def clock(self) -> datetime:
         return self.now
@@ -51,13 +73,20 @@ def world() -> SimulatedWorld:
     return SimulatedWorld(SEED, ANCHOR)
 
 
-@pytest.fixture
-def sandbox(world, settings, monkeypatch, db):
-    # Plain HTTP, as on a machine without a browser; tests/e2e reads the same site through one.
-    monkeypatch.setattr(fetching, "found_browser", lambda: (None, "there is none"))
-    here = Sandbox(world, settings)
+@pytest.fixture(scope="module")
+def opened(world, tmp_path_factory):
+    here = Sandbox(world, tmp_path_factory.mktemp("sandbox") / "pages")
     yield here
     here.server.stop()
+
+
+@pytest.fixture
+def sandbox(opened, settings, monkeypatch, raw_pages, db):
+    # Plain HTTP, as on a machine without a browser; tests/e2e reads the same site through one.
+    monkeypatch.setattr(fetching, "found_browser", lambda: (None, "there is none"))
+    settings.SPAI_SANDBOX_URL = opened.server.url
+    opened.begin(raw_pages)
+    return opened
 
 
 @contextmanager
@@ -80,7 +109,7 @@ def test_a_run_brings_results_line_ups_incidents_counts_and_prices(sandbox):
 
 
 def test_what_is_stored_is_what_the_world_says(sandbox, world):
-    sandbox.visit()
+    sandbox.first_run()
     told = {record.source_id: record for record in world.records(sandbox.now, ANCHOR)}
     for match in Match.objects.prefetch_related("refs"):
         record = told[match.refs.all()[0].source_id]
@@ -97,7 +126,7 @@ def test_what_is_stored_is_what_the_world_says(sandbox, world):
 
 
 def test_the_same_run_twice_writes_no_row(sandbox):
-    sandbox.visit()
+    sandbox.first_run()
     before = (Match.objects.count(), Snapshot.objects.count(), Lineup.objects.count(), Odds.objects.count())
     run = sandbox.visit()
     assert (run.outcome, run.created, run.changed) == ("unchanged", 0, 0)
@@ -105,7 +134,7 @@ def test_the_same_run_twice_writes_no_row(sandbox):
 
 
 def test_a_minute_later_only_what_is_new_is_requested(sandbox):
-    sandbox.visit()
+    sandbox.first_run()
     sandbox.server.log.clear()
     sandbox.later(minutes=1)
     run = sandbox.visit()
@@ -193,7 +222,7 @@ def test_kept_previews_report_again_who_was_missing(sandbox):
     ],
 )
 def test_each_fault_ends_in_its_outcome_with_the_tables_untouched(sandbox, path, mode, outcome):
-    sandbox.visit()
+    sandbox.first_run()
     before = (Match.objects.count(), Match.objects.filter(status="finished").count(), Lineup.objects.count())
     sandbox.later(minutes=11)
     with broken(sandbox, path, mode):

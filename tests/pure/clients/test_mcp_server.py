@@ -26,7 +26,7 @@ def named(*teams: dict[str, Any]):
 
     def search(request: httpx.Request) -> dict[str, Any]:
         text = request.url.params["q"].lower().replace(" ", "-")
-        return {"results": [team for team in teams if text in team["slug"]]}
+        return page_of(*[team for team in teams if text in team["slug"]])
 
     return search
 
@@ -52,7 +52,7 @@ async def test_all_tools_only_read_and_explain_themselves():
     async with mcp.Client(make_server(Tools(Client(SITE, transport=Replay())))) as session:
         tools = (await session.list_tools()).tools
         assert "probabilities" in session.instructions
-    assert {tool.name for tool in tools} == {"fixtures", "forecast", "what_if", "season"}
+    assert {tool.name for tool in tools} == {"fixtures", "forecast", "what_if", "season", "track_record"}
     for tool in tools:
         assert tool.annotations.read_only_hint is True
         assert len(tool.description) > 40
@@ -74,7 +74,7 @@ async def test_fixtures_are_those_of_today_unless_a_day_is_named():
 
 async def test_the_next_matches_of_a_team_are_found_by_a_name_that_people_use():
     team = TEAM | {"other_names": ["The Gate"]}
-    replay = Replay(teams={"results": [team, OTHER]}, matches_list=page_of(MATCH))
+    replay = Replay(teams=page_of(team, OTHER), matches_list=page_of(MATCH))
     assert len((await call("fixtures", replay, team="the gate")).structured_content["matches"]) == 1
     asked = replay.requests[-1].url.params
     assert (asked["team"], asked["from"], asked.get("to")) == ("northgate", "2026-11-23T09:00:00+00:00", None)
@@ -111,6 +111,26 @@ async def test_a_season_is_its_table_with_how_it_is_expected_to_end():
     }
 
 
+async def test_a_track_record_has_the_means_of_the_latest_scores():
+    row = EXAMPLES["scores"]["answer"]["results"][0]
+    rows = [row | {"log_loss": 0.71, "market_log_loss": None}, row]
+    replay = Replay(scores=page_of(*rows), teams=page_of(TEAM))
+    found = (await call("track_record", replay, team="northgate")).structured_content
+    assert (found["matches"], found["mean_market_log_loss"]) == (2, 0.68)
+    assert found["mean_log_loss"] == pytest.approx(0.7)
+    assert [(each["home"], each["result"], each["market_log_loss"]) for each in found["latest"]] == [
+        ("Northgate", "H", None),
+        ("Northgate", "H", 0.68),
+    ]
+    asked = replay.requests[-1].url.params
+    assert (asked["team"], asked["ordering"]) == ("northgate", "-kickoff_at")
+
+
+async def test_a_track_record_of_nothing_has_no_means():
+    found = (await call("track_record", Replay(scores=page_of()))).structured_content
+    assert (found["matches"], found["mean_log_loss"], found["latest"]) == (0, None, [])
+
+
 async def test_a_season_without_a_simulation_is_its_table():
     replay = Replay(season_forecast=refusal(404, "This season has no simulation.", "no-forecast"))
     found = (await call("season", replay, competition="aldermark-crown-league")).structured_content
@@ -120,19 +140,19 @@ async def test_a_season_without_a_simulation_is_its_table():
 
 # ── What an assistant is told when it cannot be done ─────────────────────────────────────────────────────────────────
 async def test_an_unknown_team_is_answered_with_those_that_are_like_it():
-    replay = Replay(teams={"results": [TEAM, OTHER]})
+    replay = Replay(teams=page_of(TEAM, OTHER))
     told = await reason("forecast", replay, home="Nortgate", away="Old Mill")
     assert "No team is called “Nortgate”; did you mean one of these? Northgate of Aldermark (northgate)" in told
 
 
 async def test_a_name_of_several_teams_is_asked_back():
     twin = TEAM | {"slug": "northgate-2", "region": "Elsewhere"}
-    told = await reason("what_if", Replay(teams={"results": [TEAM, twin]}), home="Northgate", away="Old Mill")
+    told = await reason("what_if", Replay(teams=page_of(TEAM, twin)), home="Northgate", away="Old Mill")
     assert "2 teams: Northgate of Aldermark (northgate), Northgate of Elsewhere (northgate-2)" in told
 
 
 async def test_a_team_that_nobody_knows_says_where_to_look():
-    assert "No team is called “Xyz”" in await reason("fixtures", Replay(teams={"results": []}), team="Xyz")
+    assert "No team is called “Xyz”" in await reason("fixtures", Replay(teams=page_of()), team="Xyz")
 
 
 async def test_two_teams_that_do_not_meet_are_referred_to_what_if():

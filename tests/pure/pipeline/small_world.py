@@ -10,8 +10,10 @@ import pandas as pd
 import yaml
 
 from apps.ml.forecasting.features.schema import ADJUSTMENTS, LINEUPS, MATCHES, ODDS, STATS, TRUTH
-from apps.ml.pipeline import files
+from apps.ml.pipeline import calibrate, evaluate, explain, featurize, files, preprocess, report, split, train
 
+STAGES = (preprocess, featurize, split, train, calibrate, evaluate, explain, report)
+"""What runs between the two ends that know the database."""
 AS_OF = datetime(2024, 4, 17, tzinfo=UTC)
 TEAMS = 10
 LEAGUES = 3
@@ -132,3 +134,10 @@ def write_export(root: Path, frame: pd.DataFrame, params: dict | None = None) ->
     files.write_json(root / files.SNAPSHOT, {"data_snapshot": 7, "code": "test"})
     files.write_text(root / files.PARAMS, yaml.safe_dump(params or small_params(), sort_keys=False))
     return root
+
+
+def every_stage(root: Path) -> None:
+    """Write the export of the small world and let every stage run on it."""
+    write_export(root, matches())
+    for stage in STAGES:
+        stage.main(root)

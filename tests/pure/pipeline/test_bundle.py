@@ -161,6 +161,32 @@ def test_a_missing_file_is_refused(pack, tmp_path):
         bundles.open_folder(tmp_path / "b")
 
 
+def test_a_model_with_a_weight_that_is_no_number_is_refused(pack, tmp_path):
+    def spoil(data: bytes) -> bytes:
+        content = json.loads(data)
+        content["state"]["logit"]["mean"][0] = float("nan")
+        return json.dumps(content).encode()
+
+    with pytest.raises(bundles.BundleError, match=r"a number in estimator\.json is NaN"):
+        bundles.unpack(rewritten(pack(), "model/estimator.json", spoil), tmp_path / "b")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("model/estimator.json", b"[]"),
+        ("model/estimator.json", b'{"format": 2, "kind": "xgboost"}'),
+        ("model/trees.ubj", b"no trees"),
+        ("manifest.json", b"{}"),
+        ("catalogue.json", b'[{"title": 1}]'),
+        ("golden.json", b"["),
+    ],
+)
+def test_files_of_another_shape_are_refused_by_name_of_the_fault_and_not_by_a_crash(pack, tmp_path, name, content):
+    with pytest.raises(bundles.BundleError, match=r"incomplete|differ"):
+        bundles.unpack(rewritten(pack(), name, lambda _: content), tmp_path / "b")
+
+
 def test_a_bundle_of_another_format_is_refused(pack, tmp_path):
     newer = rewritten(pack(), "manifest.json", lambda data: data.replace(b'"format": 1', b'"format": 2'))
     with pytest.raises(bundles.BundleError, match="another format"):

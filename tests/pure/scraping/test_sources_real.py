@@ -91,8 +91,9 @@ def read_all(source: str) -> Read:
         for record in parsed.records:
             for odds in record.odds:
                 prices["1X2"] += None not in (odds.home, odds.draw, odds.away)
-                prices[f"{odds.bookmaker} {odds.moment.value} home"] += odds.home is not None
-                prices[f"{odds.bookmaker} {odds.moment.value} over"] += odds.over_2_5 is not None
+                if odds.bookmaker in ("B365", "PS", "Avg", "Max"):
+                    prices[f"{odds.bookmaker} {odds.moment.value} home"] += odds.home is not None
+                    prices[f"{odds.bookmaker} {odds.moment.value} over"] += odds.over_2_5 is not None
             prices["shots"] += record.stats is not None and record.stats.home_shots is not None
         files[name] = replace(parsed, records=[replace(record, odds=(), stats=None) for record in parsed.records])
     return Read(files, prices)

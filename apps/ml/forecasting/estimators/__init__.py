@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from apps.ml.forecasting.estimators import calibration
-from apps.ml.forecasting.estimators.base import FORMAT, Estimator, MarketInputError, ModelFormatError
+from apps.ml.forecasting.estimators.base import FORMAT, Estimator, MarketInputError, ModelFormatError, read_json
 from apps.ml.forecasting.estimators.base_rates import BaseRates
 from apps.ml.forecasting.estimators.calibration import Calibrated, Calibration, fit_calibration
 from apps.ml.forecasting.estimators.dixon_coles import DixonColes, ScoreDriven
@@ -59,13 +59,13 @@ def load(folder: Path) -> Estimator | Calibrated:
         When the folder holds no estimator that this code can read.
     """
     try:
-        content = json.loads((folder / "estimator.json").read_text(encoding="utf-8"))
+        content = read_json(folder / "estimator.json")
         if content["format"] != FORMAT:
             raise ModelFormatError(f"{folder}: format {content['format']}; this code reads {FORMAT}")
         estimator = REGISTRY[content["kind"]].restore(content, folder)
         file = folder / calibration.FILE
         if not file.exists():
             return estimator
-        return Calibrated(estimator, Calibration.from_dict(json.loads(file.read_text(encoding="utf-8"))))
+        return Calibrated(estimator, Calibration.from_dict(read_json(file)))
     except (OSError, KeyError, json.JSONDecodeError) as error:
         raise ModelFormatError(f"{folder} holds no estimator: {error!r}") from error

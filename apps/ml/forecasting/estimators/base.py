@@ -120,13 +120,18 @@ class Estimator(ABC):
         """Return contributions of groups to the log-odds of home against away, shape (n,); they sum to `raw_score`."""
         return {group: parts[:, 0] - parts[:, 2] for group, parts in self.parts(X).items()}
 
-    def expected_goals(self, X: Floats) -> Floats:
+    def expected_goals(self, X: Floats, p: Floats | None = None) -> Floats:
         """Return expected goals of home and away, shape (n, 2).
 
         An estimator of outcomes takes the total from the goal ratings or from the competition, and splits it so that
-        the grid of scorelines agrees with its probabilities.
+        the grid of scorelines agrees with its probabilities. These may be given as `p` where they are known already.
         """
-        return goals.split_total(self.predict_proba(X), self._total_goals(X))
+        return goals.split_total(self.predict_proba(X) if p is None else p, self._total_goals(X))
+
+    def numbers(self, X: Floats) -> tuple[Floats, Floats]:
+        """Return what `predict_proba` and `expected_goals` return."""
+        p = self.predict_proba(X)
+        return p, self.expected_goals(X, p)
 
     @abstractmethod
     def scores(self, X: Floats) -> Floats:
@@ -223,6 +228,23 @@ def places(names: tuple[str, ...], columns: tuple[str, ...]) -> Integers:
     found = np.array([by_name[name] for name in columns], dtype=np.int64)
     found.flags.writeable = False
     return found
+
+
+def read_json(file: Path) -> Any:
+    """Return the content of a file of an estimator.
+
+    Raises
+    ------
+    ModelFormatError
+        When one of its numbers is NaN.
+    """
+
+    def number(name: str) -> float:
+        if name == "NaN":
+            raise ModelFormatError(f"a number in {file.name} is NaN")
+        return float(name)
+
+    return json.loads(file.read_text(encoding="utf-8"), parse_constant=number)
 
 
 def softmax(scores: Floats) -> Floats:

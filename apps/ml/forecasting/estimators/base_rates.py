@@ -29,7 +29,7 @@ class BaseRates(Estimator):
         """Return the scores as the baseline; teams contribute nothing."""
         return {BASELINE: self.scores(X)}
 
-    def expected_goals(self, X: Floats) -> Floats:
+    def expected_goals(self, X: Floats, p: Floats | None = None) -> Floats:
         """Return the mean goals of the competition, shape (n, 2)."""
         return self._own(X)[:, 3:]
 

@@ -115,6 +115,11 @@ class Calibrated:
     def expected_goals(self, X: Floats) -> Floats:
         return self.estimator.expected_goals(X)
 
+    def numbers(self, X: Floats) -> tuple[Floats, Floats]:
+        """Return what `predict_proba` and `expected_goals` return, by one forecast of the estimator."""
+        p, expected = self.estimator.numbers(X)
+        return self.calibration.apply(p), expected
+
     def raw_score(self, X: Floats) -> Floats:
         """Return the calibrated log-odds of home against away, shape (n,)."""
         if self.calibration.knots:

@@ -37,7 +37,7 @@ class DixonColes(Estimator):
         own = self._own(X)
         return self._log_p(own[:, :2], own[:, 2:])
 
-    def expected_goals(self, X: Floats) -> Floats:
+    def expected_goals(self, X: Floats, p: Floats | None = None) -> Floats:
         own = self._own(X)
         return _goals(own[:, :2], own[:, 2:], self._theta)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Self
@@ -11,7 +10,7 @@ import numpy as np
 
 from apps.ml.forecasting.arrays import Floats, Integers
 from apps.ml.forecasting.contributions import group_of
-from apps.ml.forecasting.estimators.base import Estimator, Grouping, softmax
+from apps.ml.forecasting.estimators.base import Estimator, Grouping, read_json, softmax
 from apps.ml.forecasting.estimators.calibration import centred
 from apps.ml.forecasting.estimators.dixon_coles import DixonColes, ScoreDriven
 from apps.ml.forecasting.estimators.hist_boosting import HistBoosting
@@ -135,7 +134,7 @@ class Pool(Estimator):
     def _load_more(self, folder: Path) -> None:
         self._members = []
         for name in self.params["members"]:
-            content = json.loads((folder / name / "estimator.json").read_text(encoding="utf-8"))
+            content = read_json(folder / name / "estimator.json")
             self._members.append(MEMBERS[name].restore(content, folder / name))
 
 

@@ -218,8 +218,10 @@ class FeatureState:
         self._run(rows, None, lineups)
         return int(rows.events.size)
 
-    def describe(self, fixtures: pd.DataFrame, *, lineups: pd.DataFrame | None = None) -> Floats:
+    def describe(self, fixtures: pd.DataFrame | EventRows, *, lineups: pd.DataFrame | None = None) -> Floats:
         """Return the features of fixtures, shape (fixtures, features), rows in the caller's order.
+
+        Fixtures are a frame or what `events.fixture_row` returned.
 
         Only rows of `lineups` that were known before the `as_of` of their fixture count.
 
@@ -228,7 +230,8 @@ class FeatureState:
         LookAheadError
             When an `as_of` is not after the latest observed result.
         """
-        return self._run(None, events.fixture_rows(fixtures), lineups)
+        rows = fixtures if isinstance(fixtures, EventRows) else events.fixture_rows(fixtures)
+        return self._run(None, rows, lineups)
 
     def copy(self) -> Self:
         """Return an independent copy.

@@ -23,14 +23,18 @@ class Competition:
     """ The competition of a match.
 
         Attributes:
+            id (int):
             slug (str):
+            world (str):
             region (str):
             name (str):
             level (int): Tier of the pyramid, 1 at the top; 0 for cups.
             is_simulated (bool):
      """
 
+    id: int
     slug: str
+    world: str
     region: str
     name: str
     level: int
@@ -42,7 +46,11 @@ class Competition:
 
 
     def to_dict(self) -> dict[str, Any]:
+        id = self.id
+
         slug = self.slug
+
+        world = self.world
 
         region = self.region
 
@@ -56,7 +64,9 @@ class Competition:
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
         field_dict.update({
+            "id": id,
             "slug": slug,
+            "world": world,
             "region": region,
             "name": name,
             "level": level,
@@ -70,7 +80,11 @@ class Competition:
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
         d = dict(src_dict)
+        id = d.pop("id")
+
         slug = d.pop("slug")
+
+        world = d.pop("world")
 
         region = d.pop("region")
 
@@ -81,7 +95,9 @@ class Competition:
         is_simulated = d.pop("is_simulated")
 
         competition = cls(
+            id=id,
             slug=slug,
+            world=world,
             region=region,
             name=name,
             level=level,

@@ -24,6 +24,7 @@ class Team:
     """ A team of a match.
 
         Attributes:
+            id (int):
             slug (str):
             name (str): As stored; it never changes.
             display_name (str): As pages show it.
@@ -31,6 +32,7 @@ class Team:
             colours (list[str]): Two, such as #da291c; or none.
      """
 
+    id: int
     slug: str
     name: str
     display_name: str
@@ -43,6 +45,8 @@ class Team:
 
 
     def to_dict(self) -> dict[str, Any]:
+        id = self.id
+
         slug = self.slug
 
         name = self.name
@@ -59,6 +63,7 @@ class Team:
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
         field_dict.update({
+            "id": id,
             "slug": slug,
             "name": name,
             "display_name": display_name,
@@ -73,6 +78,8 @@ class Team:
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
         d = dict(src_dict)
+        id = d.pop("id")
+
         slug = d.pop("slug")
 
         name = d.pop("name")
@@ -85,6 +92,7 @@ class Team:
 
 
         team = cls(
+            id=id,
             slug=slug,
             name=name,
             display_name=display_name,

@@ -12,12 +12,16 @@ from ...models.prediction import Prediction
 from ...models.problem import Problem
 from ...types import UNSET, Unset
 from typing import cast
+import datetime
 
 
 
 def _get_kwargs(
     id: int,
     *,
+    as_of: datetime.datetime | Unset = UNSET,
+    include: str | Unset = UNSET,
+    model: str | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
 
 ) -> dict[str, Any]:
@@ -29,11 +33,25 @@ def _get_kwargs(
 
     
 
-    
+    params: dict[str, Any] = {}
+
+    json_as_of: str | Unset = UNSET
+    if not isinstance(as_of, Unset):
+        json_as_of = as_of.isoformat()
+    params["as_of"] = json_as_of
+
+    params["include"] = include
+
+    params["model"] = model
+
+
+    params = {k: v for k, v in params.items() if v is not UNSET and v is not None}
+
 
     _kwargs: dict[str, Any] = {
         "method": "get",
         "url": "/api/v1/matches/{id}/prediction/".format(id=quote(str(id), safe=""),),
+        "params": params,
     }
 
 
@@ -89,6 +107,13 @@ def _parse_response(*, client: AuthenticatedClient | Client, response: httpx.Res
 
         return response_406
 
+    if response.status_code == 422:
+        response_422 = Problem.from_dict(response.json())
+
+
+
+        return response_422
+
     if response.status_code == 429:
         response_429 = Problem.from_dict(response.json())
 
@@ -122,15 +147,22 @@ def sync_detailed(
     id: int,
     *,
     client: AuthenticatedClient,
+    as_of: datetime.datetime | Unset = UNSET,
+    include: str | Unset = UNSET,
+    model: str | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
 
 ) -> Response[Any | Prediction | Problem]:
-    """ The latest forecast of one match
+    """ The forecast of one match
 
-     Return the latest forecast published before kick-off; for a fixture without one, make one now.
+     The latest forecast that was published before the kick-off; for a fixture without one, a forecast
+    made now. Probabilities have five decimals and sum to 1; the scorelines sum to them within 0.00001.
 
     Args:
         id (int):
+        as_of (datetime.datetime | Unset):
+        include (str | Unset):
+        model (str | Unset):
         if_none_match (str | Unset):
 
     Raises:
@@ -144,6 +176,9 @@ def sync_detailed(
 
     kwargs = _get_kwargs(
         id=id,
+as_of=as_of,
+include=include,
+model=model,
 if_none_match=if_none_match,
 
     )
@@ -158,15 +193,22 @@ def sync(
     id: int,
     *,
     client: AuthenticatedClient,
+    as_of: datetime.datetime | Unset = UNSET,
+    include: str | Unset = UNSET,
+    model: str | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
 
 ) -> Any | Prediction | Problem | None:
-    """ The latest forecast of one match
+    """ The forecast of one match
 
-     Return the latest forecast published before kick-off; for a fixture without one, make one now.
+     The latest forecast that was published before the kick-off; for a fixture without one, a forecast
+    made now. Probabilities have five decimals and sum to 1; the scorelines sum to them within 0.00001.
 
     Args:
         id (int):
+        as_of (datetime.datetime | Unset):
+        include (str | Unset):
+        model (str | Unset):
         if_none_match (str | Unset):
 
     Raises:
@@ -181,6 +223,9 @@ def sync(
     return sync_detailed(
         id=id,
 client=client,
+as_of=as_of,
+include=include,
+model=model,
 if_none_match=if_none_match,
 
     ).parsed
@@ -189,15 +234,22 @@ async def asyncio_detailed(
     id: int,
     *,
     client: AuthenticatedClient,
+    as_of: datetime.datetime | Unset = UNSET,
+    include: str | Unset = UNSET,
+    model: str | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
 
 ) -> Response[Any | Prediction | Problem]:
-    """ The latest forecast of one match
+    """ The forecast of one match
 
-     Return the latest forecast published before kick-off; for a fixture without one, make one now.
+     The latest forecast that was published before the kick-off; for a fixture without one, a forecast
+    made now. Probabilities have five decimals and sum to 1; the scorelines sum to them within 0.00001.
 
     Args:
         id (int):
+        as_of (datetime.datetime | Unset):
+        include (str | Unset):
+        model (str | Unset):
         if_none_match (str | Unset):
 
     Raises:
@@ -211,6 +263,9 @@ async def asyncio_detailed(
 
     kwargs = _get_kwargs(
         id=id,
+as_of=as_of,
+include=include,
+model=model,
 if_none_match=if_none_match,
 
     )
@@ -225,15 +280,22 @@ async def asyncio(
     id: int,
     *,
     client: AuthenticatedClient,
+    as_of: datetime.datetime | Unset = UNSET,
+    include: str | Unset = UNSET,
+    model: str | Unset = UNSET,
     if_none_match: str | Unset = UNSET,
 
 ) -> Any | Prediction | Problem | None:
-    """ The latest forecast of one match
+    """ The forecast of one match
 
-     Return the latest forecast published before kick-off; for a fixture without one, make one now.
+     The latest forecast that was published before the kick-off; for a fixture without one, a forecast
+    made now. Probabilities have five decimals and sum to 1; the scorelines sum to them within 0.00001.
 
     Args:
         id (int):
+        as_of (datetime.datetime | Unset):
+        include (str | Unset):
+        model (str | Unset):
         if_none_match (str | Unset):
 
     Raises:
@@ -248,6 +310,9 @@ async def asyncio(
     return (await asyncio_detailed(
         id=id,
 client=client,
+as_of=as_of,
+include=include,
+model=model,
 if_none_match=if_none_match,
 
     )).parsed

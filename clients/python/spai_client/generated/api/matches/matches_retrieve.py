@@ -127,7 +127,7 @@ def sync_detailed(
 ) -> Response[Any | Match | Problem]:
     """ One match
 
-     Matches, each with the address of its forecast.
+     Return one match.
 
     Args:
         id (int):
@@ -163,7 +163,7 @@ def sync(
 ) -> Any | Match | Problem | None:
     """ One match
 
-     Matches, each with the address of its forecast.
+     Return one match.
 
     Args:
         id (int):
@@ -194,7 +194,7 @@ async def asyncio_detailed(
 ) -> Response[Any | Match | Problem]:
     """ One match
 
-     Matches, each with the address of its forecast.
+     Return one match.
 
     Args:
         id (int):
@@ -230,7 +230,7 @@ async def asyncio(
 ) -> Any | Match | Problem | None:
     """ One match
 
-     Matches, each with the address of its forecast.
+     Return one match.
 
     Args:
         id (int):

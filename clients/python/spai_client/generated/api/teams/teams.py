@@ -8,8 +8,9 @@ from ...client import AuthenticatedClient, Client
 from ...types import Response, UNSET
 from ... import errors
 
-from ...models.found_teams import FoundTeams
+from ...models.paginated_listed_team_list import PaginatedListedTeamList
 from ...models.problem import Problem
+from ...models.teams_ordering import TeamsOrdering
 from ...models.teams_world import TeamsWorld
 from ...types import UNSET, Unset
 from typing import cast
@@ -18,17 +19,38 @@ from typing import cast
 
 def _get_kwargs(
     *,
-    q: str,
+    cursor: str | Unset = UNSET,
+    ordering: TeamsOrdering | Unset = TeamsOrdering.SLUG,
+    page_size: int | Unset = 100,
+    q: str | Unset = UNSET,
+    region: str | Unset = UNSET,
     world: TeamsWorld | Unset = UNSET,
+    if_none_match: str | Unset = UNSET,
 
 ) -> dict[str, Any]:
-    
+    headers: dict[str, Any] = {}
+    if not isinstance(if_none_match, Unset):
+        headers["If-None-Match"] = if_none_match
+
+
 
     
 
     params: dict[str, Any] = {}
 
+    params["cursor"] = cursor
+
+    json_ordering: str | Unset = UNSET
+    if not isinstance(ordering, Unset):
+        json_ordering = ordering.value
+
+    params["ordering"] = json_ordering
+
+    params["page_size"] = page_size
+
     params["q"] = q
+
+    params["region"] = region
 
     json_world: str | Unset = UNSET
     if not isinstance(world, Unset):
@@ -47,17 +69,22 @@ def _get_kwargs(
     }
 
 
+    _kwargs["headers"] = headers
     return _kwargs
 
 
 
-def _parse_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> FoundTeams | Problem | None:
+def _parse_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> Any | PaginatedListedTeamList | Problem | None:
     if response.status_code == 200:
-        response_200 = FoundTeams.from_dict(response.json())
+        response_200 = PaginatedListedTeamList.from_dict(response.json())
 
 
 
         return response_200
+
+    if response.status_code == 304:
+        response_304 = cast(Any, None)
+        return response_304
 
     if response.status_code == 400:
         response_400 = Problem.from_dict(response.json())
@@ -107,7 +134,7 @@ def _parse_response(*, client: AuthenticatedClient | Client, response: httpx.Res
         return None
 
 
-def _build_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> Response[FoundTeams | Problem]:
+def _build_response(*, client: AuthenticatedClient | Client, response: httpx.Response) -> Response[Any | PaginatedListedTeamList | Problem]:
     return Response(
         status_code=HTTPStatus(response.status_code),
         content=response.content,
@@ -119,30 +146,45 @@ def _build_response(*, client: AuthenticatedClient | Client, response: httpx.Res
 def sync_detailed(
     *,
     client: AuthenticatedClient,
-    q: str,
+    cursor: str | Unset = UNSET,
+    ordering: TeamsOrdering | Unset = TeamsOrdering.SLUG,
+    page_size: int | Unset = 100,
+    q: str | Unset = UNSET,
+    region: str | Unset = UNSET,
     world: TeamsWorld | Unset = UNSET,
+    if_none_match: str | Unset = UNSET,
 
-) -> Response[FoundTeams | Problem]:
-    """ The teams that a text names
+) -> Response[Any | PaginatedListedTeamList | Problem]:
+    """ Teams of a world, or those that a text names
 
-     Full, short and common names and names in sources, without regard to accents and case.
+     Return one page of teams, or the teams that a text names.
 
     Args:
-        q (str):
+        cursor (str | Unset):
+        ordering (TeamsOrdering | Unset):  Default: TeamsOrdering.SLUG.
+        page_size (int | Unset):  Default: 100.
+        q (str | Unset):
+        region (str | Unset):
         world (TeamsWorld | Unset):
+        if_none_match (str | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Response[FoundTeams | Problem]
+        Response[Any | PaginatedListedTeamList | Problem]
      """
 
 
     kwargs = _get_kwargs(
-        q=q,
+        cursor=cursor,
+ordering=ordering,
+page_size=page_size,
+q=q,
+region=region,
 world=world,
+if_none_match=if_none_match,
 
     )
 
@@ -155,61 +197,91 @@ world=world,
 def sync(
     *,
     client: AuthenticatedClient,
-    q: str,
+    cursor: str | Unset = UNSET,
+    ordering: TeamsOrdering | Unset = TeamsOrdering.SLUG,
+    page_size: int | Unset = 100,
+    q: str | Unset = UNSET,
+    region: str | Unset = UNSET,
     world: TeamsWorld | Unset = UNSET,
+    if_none_match: str | Unset = UNSET,
 
-) -> FoundTeams | Problem | None:
-    """ The teams that a text names
+) -> Any | PaginatedListedTeamList | Problem | None:
+    """ Teams of a world, or those that a text names
 
-     Full, short and common names and names in sources, without regard to accents and case.
+     Return one page of teams, or the teams that a text names.
 
     Args:
-        q (str):
+        cursor (str | Unset):
+        ordering (TeamsOrdering | Unset):  Default: TeamsOrdering.SLUG.
+        page_size (int | Unset):  Default: 100.
+        q (str | Unset):
+        region (str | Unset):
         world (TeamsWorld | Unset):
+        if_none_match (str | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        FoundTeams | Problem
+        Any | PaginatedListedTeamList | Problem
      """
 
 
     return sync_detailed(
         client=client,
+cursor=cursor,
+ordering=ordering,
+page_size=page_size,
 q=q,
+region=region,
 world=world,
+if_none_match=if_none_match,
 
     ).parsed
 
 async def asyncio_detailed(
     *,
     client: AuthenticatedClient,
-    q: str,
+    cursor: str | Unset = UNSET,
+    ordering: TeamsOrdering | Unset = TeamsOrdering.SLUG,
+    page_size: int | Unset = 100,
+    q: str | Unset = UNSET,
+    region: str | Unset = UNSET,
     world: TeamsWorld | Unset = UNSET,
+    if_none_match: str | Unset = UNSET,
 
-) -> Response[FoundTeams | Problem]:
-    """ The teams that a text names
+) -> Response[Any | PaginatedListedTeamList | Problem]:
+    """ Teams of a world, or those that a text names
 
-     Full, short and common names and names in sources, without regard to accents and case.
+     Return one page of teams, or the teams that a text names.
 
     Args:
-        q (str):
+        cursor (str | Unset):
+        ordering (TeamsOrdering | Unset):  Default: TeamsOrdering.SLUG.
+        page_size (int | Unset):  Default: 100.
+        q (str | Unset):
+        region (str | Unset):
         world (TeamsWorld | Unset):
+        if_none_match (str | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        Response[FoundTeams | Problem]
+        Response[Any | PaginatedListedTeamList | Problem]
      """
 
 
     kwargs = _get_kwargs(
-        q=q,
+        cursor=cursor,
+ordering=ordering,
+page_size=page_size,
+q=q,
+region=region,
 world=world,
+if_none_match=if_none_match,
 
     )
 
@@ -222,30 +294,45 @@ world=world,
 async def asyncio(
     *,
     client: AuthenticatedClient,
-    q: str,
+    cursor: str | Unset = UNSET,
+    ordering: TeamsOrdering | Unset = TeamsOrdering.SLUG,
+    page_size: int | Unset = 100,
+    q: str | Unset = UNSET,
+    region: str | Unset = UNSET,
     world: TeamsWorld | Unset = UNSET,
+    if_none_match: str | Unset = UNSET,
 
-) -> FoundTeams | Problem | None:
-    """ The teams that a text names
+) -> Any | PaginatedListedTeamList | Problem | None:
+    """ Teams of a world, or those that a text names
 
-     Full, short and common names and names in sources, without regard to accents and case.
+     Return one page of teams, or the teams that a text names.
 
     Args:
-        q (str):
+        cursor (str | Unset):
+        ordering (TeamsOrdering | Unset):  Default: TeamsOrdering.SLUG.
+        page_size (int | Unset):  Default: 100.
+        q (str | Unset):
+        region (str | Unset):
         world (TeamsWorld | Unset):
+        if_none_match (str | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
         httpx.TimeoutException: If the request takes longer than Client.timeout.
 
     Returns:
-        FoundTeams | Problem
+        Any | PaginatedListedTeamList | Problem
      """
 
 
     return (await asyncio_detailed(
         client=client,
+cursor=cursor,
+ordering=ordering,
+page_size=page_size,
 q=q,
+region=region,
 world=world,
+if_none_match=if_none_match,
 
     )).parsed

@@ -22,6 +22,7 @@ def _get_kwargs(
     competition: str | Unset = UNSET,
     date: datetime.date | Unset = UNSET,
     home: str,
+    include: str | Unset = UNSET,
     neutral: bool | Unset = False,
 
 ) -> dict[str, Any]:
@@ -41,6 +42,8 @@ def _get_kwargs(
     params["date"] = json_date
 
     params["home"] = home
+
+    params["include"] = include
 
     params["neutral"] = neutral
 
@@ -145,6 +148,7 @@ def sync_detailed(
     competition: str | Unset = UNSET,
     date: datetime.date | Unset = UNSET,
     home: str,
+    include: str | Unset = UNSET,
     neutral: bool | Unset = False,
 
 ) -> Response[Problem | WhatIf]:
@@ -158,6 +162,7 @@ def sync_detailed(
         competition (str | Unset):
         date (datetime.date | Unset):
         home (str):
+        include (str | Unset):
         neutral (bool | Unset):  Default: False.
 
     Raises:
@@ -174,6 +179,7 @@ def sync_detailed(
 competition=competition,
 date=date,
 home=home,
+include=include,
 neutral=neutral,
 
     )
@@ -191,6 +197,7 @@ def sync(
     competition: str | Unset = UNSET,
     date: datetime.date | Unset = UNSET,
     home: str,
+    include: str | Unset = UNSET,
     neutral: bool | Unset = False,
 
 ) -> Problem | WhatIf | None:
@@ -204,6 +211,7 @@ def sync(
         competition (str | Unset):
         date (datetime.date | Unset):
         home (str):
+        include (str | Unset):
         neutral (bool | Unset):  Default: False.
 
     Raises:
@@ -221,6 +229,7 @@ away=away,
 competition=competition,
 date=date,
 home=home,
+include=include,
 neutral=neutral,
 
     ).parsed
@@ -232,6 +241,7 @@ async def asyncio_detailed(
     competition: str | Unset = UNSET,
     date: datetime.date | Unset = UNSET,
     home: str,
+    include: str | Unset = UNSET,
     neutral: bool | Unset = False,
 
 ) -> Response[Problem | WhatIf]:
@@ -245,6 +255,7 @@ async def asyncio_detailed(
         competition (str | Unset):
         date (datetime.date | Unset):
         home (str):
+        include (str | Unset):
         neutral (bool | Unset):  Default: False.
 
     Raises:
@@ -261,6 +272,7 @@ async def asyncio_detailed(
 competition=competition,
 date=date,
 home=home,
+include=include,
 neutral=neutral,
 
     )
@@ -278,6 +290,7 @@ async def asyncio(
     competition: str | Unset = UNSET,
     date: datetime.date | Unset = UNSET,
     home: str,
+    include: str | Unset = UNSET,
     neutral: bool | Unset = False,
 
 ) -> Problem | WhatIf | None:
@@ -291,6 +304,7 @@ async def asyncio(
         competition (str | Unset):
         date (datetime.date | Unset):
         home (str):
+        include (str | Unset):
         neutral (bool | Unset):  Default: False.
 
     Raises:
@@ -308,6 +322,7 @@ away=away,
 competition=competition,
 date=date,
 home=home,
+include=include,
 neutral=neutral,
 
     )).parsed

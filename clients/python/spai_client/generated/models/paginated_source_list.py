@@ -11,25 +11,28 @@ from ..types import UNSET, Unset
 from typing import cast
 
 if TYPE_CHECKING:
-  from ..models.found_team import FoundTeam
+  from ..models.source import Source
 
 
 
 
 
-T = TypeVar("T", bound="FoundTeams")
+T = TypeVar("T", bound="PaginatedSourceList")
 
 
 
 @_attrs_define
-class FoundTeams:
-    """ The teams that a text names.
-
+class PaginatedSourceList:
+    """ 
         Attributes:
-            results (list[FoundTeam]): The best first, at most 20.
+            next_ (None | str):
+            previous (None | str):
+            results (list[Source]):
      """
 
-    results: list[FoundTeam]
+    next_: None | str
+    previous: None | str
+    results: list[Source]
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 
@@ -37,7 +40,13 @@ class FoundTeams:
 
 
     def to_dict(self) -> dict[str, Any]:
-        from ..models.found_team import FoundTeam # noqa: PLC0415
+        from ..models.source import Source # noqa: PLC0415
+        next_: None | str
+        next_ = self.next_
+
+        previous: None | str
+        previous = self.previous
+
         results = []
         for results_item_data in self.results:
             results_item = results_item_data.to_dict()
@@ -49,6 +58,8 @@ class FoundTeams:
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
         field_dict.update({
+            "next": next_,
+            "previous": previous,
             "results": results,
         })
 
@@ -58,25 +69,43 @@ class FoundTeams:
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
-        from ..models.found_team import FoundTeam # noqa: PLC0415
+        from ..models.source import Source # noqa: PLC0415
         d = dict(src_dict)
+        def _parse_next_(data: object) -> None | str:
+            if data is None:
+                return data
+            return cast(None | str, data)
+
+        next_ = _parse_next_(d.pop("next"))
+
+
+        def _parse_previous(data: object) -> None | str:
+            if data is None:
+                return data
+            return cast(None | str, data)
+
+        previous = _parse_previous(d.pop("previous"))
+
+
         results = []
         _results = d.pop("results")
         for results_item_data in (_results):
-            results_item = FoundTeam.from_dict(results_item_data)
+            results_item = Source.from_dict(results_item_data)
 
 
 
             results.append(results_item)
 
 
-        found_teams = cls(
+        paginated_source_list = cls(
+            next_=next_,
+            previous=previous,
             results=results,
         )
 
 
-        found_teams.additional_properties = d
-        return found_teams
+        paginated_source_list.additional_properties = d
+        return paginated_source_list
 
     @property
     def additional_keys(self) -> list[str]:

@@ -15,15 +15,16 @@ from typing import cast
 
 
 
-T = TypeVar("T", bound="FoundTeam")
+T = TypeVar("T", bound="ListedTeam")
 
 
 
 @_attrs_define
-class FoundTeam:
+class ListedTeam:
     """ A team with its region and all its names.
 
         Attributes:
+            id (int):
             slug (str):
             name (str): As stored; it never changes.
             display_name (str): As pages show it.
@@ -32,8 +33,10 @@ class FoundTeam:
             full_name (str):
             other_names (list[str]): What people call it.
             region (str):
+            url (str):
      """
 
+    id: int
     slug: str
     name: str
     display_name: str
@@ -42,6 +45,7 @@ class FoundTeam:
     full_name: str
     other_names: list[str]
     region: str
+    url: str
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
 
@@ -49,6 +53,8 @@ class FoundTeam:
 
 
     def to_dict(self) -> dict[str, Any]:
+        id = self.id
+
         slug = self.slug
 
         name = self.name
@@ -69,10 +75,13 @@ class FoundTeam:
 
         region = self.region
 
+        url = self.url
+
 
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
         field_dict.update({
+            "id": id,
             "slug": slug,
             "name": name,
             "display_name": display_name,
@@ -81,6 +90,7 @@ class FoundTeam:
             "full_name": full_name,
             "other_names": other_names,
             "region": region,
+            "url": url,
         })
 
         return field_dict
@@ -90,6 +100,8 @@ class FoundTeam:
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
         d = dict(src_dict)
+        id = d.pop("id")
+
         slug = d.pop("slug")
 
         name = d.pop("name")
@@ -108,7 +120,10 @@ class FoundTeam:
 
         region = d.pop("region")
 
-        found_team = cls(
+        url = d.pop("url")
+
+        listed_team = cls(
+            id=id,
             slug=slug,
             name=name,
             display_name=display_name,
@@ -117,11 +132,12 @@ class FoundTeam:
             full_name=full_name,
             other_names=other_names,
             region=region,
+            url=url,
         )
 
 
-        found_team.additional_properties = d
-        return found_team
+        listed_team.additional_properties = d
+        return listed_team
 
     @property
     def additional_keys(self) -> list[str]:

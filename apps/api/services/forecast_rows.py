@@ -1,0 +1,177 @@
+"""Forecasts and their scores as flat rows, one value for each column: for lists, batches and files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+from django.db.models import F, Value
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Coalesce, NullIf
+
+from apps.matches.models import Match
+from apps.ml import selectors as ml_selectors
+from apps.ml.forecasting import goals
+
+Row = dict[str, Any]
+
+PROBABILITY_DIGITS: Final = 5
+"""Decimals of a probability and of a score. A forecast is published when a probability moves by 0.001."""
+
+DIGITS: Final = 3
+"""Decimals of expected goals and of fair odds."""
+
+RESULTS: Final = ("H", "D", "A")
+
+
+def _shown_name(team: str) -> Coalesce:
+    return Coalesce(NullIf(f"{team}__short_name", Value("")), f"{team}__name")
+
+
+_MATCH: Final[Mapping[str, Combinable]] = {
+    "match": F("pk"),
+    "world": F("world"),
+    "kickoff_at": F("kickoff_at"),
+    "status": F("status"),
+    "competition": F("competition__slug"),
+    "competition_name": F("competition__name"),
+    "season": F("season__label"),
+    "home_team": F("home_team__slug"),
+    "home_team_name": _shown_name("home_team"),
+    "away_team": F("away_team__slug"),
+    "away_team_name": _shown_name("away_team"),
+    "is_neutral": F("is_neutral"),
+    "home_goals": F("home_goals"),
+    "away_goals": F("away_goals"),
+}
+"""Columns of a match, as they are read from the database; `match_columns` has them of a `Match`."""
+
+_ORIGIN: Final[Mapping[str, Combinable]] = {
+    "model": F("version__number"),
+    "data_snapshot": F("data_snapshot"),
+    "as_of": F("as_of"),
+    "published_at": F("published_at"),
+    "degraded": NullIf("degraded", Value("")),
+}
+"""Columns that say where a forecast comes from."""
+
+_NUMBERS: Final = ("p_home", "p_draw", "p_away", "home_expected_goals", "away_expected_goals", "rho")
+_SCORES: Final = ("log_loss", "rps", "brier", "base_log_loss", "base_rps", "market_log_loss", "market_rps")
+
+
+def forecast_rows(match_ids: Sequence[int], *, version_id: int | None = None) -> list[Row]:
+    """Return the latest forecast of each match that was published before its kick-off, by one version or by any.
+
+    Two queries. Rows are in the order of `match_ids`, without the matches that have no forecast.
+    """
+    found = list(
+        ml_selectors.newest_predictions(match_ids, version_id=version_id, in_time=True).values_list(
+            "match_id", *_ORIGIN.values(), *_NUMBERS
+        )
+    )
+    numbers = np.array([values[-len(_NUMBERS) :] for values in found], dtype=np.float64).reshape(-1, len(_NUMBERS))
+    columns = forecast_columns(numbers[:, :3], numbers[:, 3:5], numbers[:, 5])
+    forecasts = {
+        values[0]: forecast | dict(zip(_ORIGIN, values[1:], strict=False))
+        for values, forecast in zip(found, columns, strict=True)
+    }
+    return _with_matches(match_ids, forecasts)
+
+
+def _with_matches(match_ids: Sequence[int], rows: Mapping[int, Row]) -> list[Row]:
+    """Return rows that belong to matches, by their ids, with the columns of the matches; one query.
+
+    The query is one of its own: with more tables PostgreSQL would no longer find the order that reads few rows.
+    """
+    found = {values[0]: values for values in Match.objects.filter(pk__in=rows).values_list(*_MATCH.values())}
+    matches = {match_id: dict(zip(_MATCH, found[match_id], strict=True)) for match_id in match_ids if match_id in found}
+    return [match | {"result": result_of(match)} | rows[match_id] for match_id, match in matches.items()]
+
+
+def match_columns(match: Any) -> Row:
+    """Return the columns of a `Match` or `Meeting`, with its season, competition and teams."""
+    competition, home, away = match.season.competition, match.home_team, match.away_team
+    return {
+        "match": match.pk,
+        "world": competition.world,
+        "kickoff_at": match.kickoff_at,
+        "status": match.status if match.pk else None,
+        "competition": competition.slug,
+        "competition_name": competition.name,
+        "season": match.season.label,
+        "home_team": home.slug,
+        "home_team_name": home.display_name,
+        "away_team": away.slug,
+        "away_team_name": away.display_name,
+        "is_neutral": match.is_neutral,
+        "home_goals": match.home_goals,
+        "away_goals": match.away_goals,
+    }
+
+
+def forecast_columns(p: np.ndarray, mu: np.ndarray, rho: np.ndarray | float) -> list[Row]:
+    """Return the columns with the numbers of n forecasts.
+
+    Parameters
+    ----------
+    p : ndarray, shape (n, 3)
+        Calibrated probabilities of home, draw and away.
+    mu : ndarray, shape (n, 2)
+        Expected goals of home and away, before the grid of scorelines is made to agree with `p`.
+    rho : ndarray of shape (n,), or float
+        Dixon-Coles correction of low scores.
+    """
+    grid = goals.scorelines(mu, p, rho)
+    counts = np.arange(grid.shape[1])
+    expected = np.stack([grid.sum(axis=2) @ counts, grid.sum(axis=1) @ counts], axis=1)
+    with np.errstate(divide="ignore"):
+        fair = np.where(p > 0.0, 1.0 / p, np.nan)
+    names = (
+        *("p_home", "p_draw", "p_away", "home_expected_goals", "away_expected_goals"),
+        *("fair_home", "fair_draw", "fair_away"),
+    )
+    table = np.column_stack([rounded(p), expected.round(DIGITS), fair.round(DIGITS)])
+    rows = [dict(zip(names, values, strict=True)) for values in table.tolist()]
+    for place, outcome in np.argwhere(np.isnan(fair)).tolist():
+        rows[place][names[5 + outcome]] = None
+    return rows
+
+
+def rounded(p: np.ndarray) -> np.ndarray:
+    """Round probabilities (n, 3) to `PROBABILITY_DIGITS` so that those of a match still sum to 1.
+
+    All are rounded down, and those with the largest remainders up.
+    """
+    scaled = p / p.sum(axis=1, keepdims=True) * 10**PROBABILITY_DIGITS
+    units = np.floor(scaled + 1e-6)
+    rank = np.argsort(np.argsort(units - scaled, axis=1, kind="stable"), axis=1, kind="stable")
+    units += rank < (10**PROBABILITY_DIGITS - units.sum(axis=1, keepdims=True))
+    return units / 10**PROBABILITY_DIGITS
+
+
+def score_rows(match_ids: Sequence[int]) -> list[Row]:
+    """Return the valid score of each match that has one, in the order of `match_ids`. Two queries."""
+    columns: dict[str, Any] = {
+        **{name: F(f"prediction__{name}") for name in _NUMBERS[:3]},
+        **{name: F(name) for name in (*_SCORES, "revision", "settled_at")},
+        "model": F("prediction__version__number"),
+        "published_at": F("prediction__published_at"),
+    }
+    scores = ml_selectors.valid_scores().filter(match_id__in=list(match_ids))
+    found = list(scores.values_list("match_id", *columns.values()))
+    p = rounded(np.array([values[1:4] for values in found], dtype=np.float64).reshape(-1, 3)).tolist()
+    rows = {}
+    for values, triple in zip(found, p, strict=True):
+        row = dict(zip(columns, values[1:], strict=True)) | dict(zip(_NUMBERS, triple, strict=False))
+        row |= {name: round(row[name], PROBABILITY_DIGITS) for name in _SCORES if row[name] is not None}
+        rows[values[0]] = row
+    return _with_matches(match_ids, rows)
+
+
+def result_of(row: Row) -> str | None:
+    """Return H, D or A for a row of a match that has a result."""
+    if row["status"] not in (Match.Status.FINISHED, Match.Status.AWARDED) or row["home_goals"] is None:
+        return None
+    margin = row["home_goals"] - row["away_goals"]
+    return RESULTS[0 if margin > 0 else 1 if margin == 0 else 2]

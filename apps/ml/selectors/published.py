@@ -1,0 +1,81 @@
+"""A match with one of its published predictions, by one statement that PostgreSQL plans once for each connection."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import cache
+from typing import Any, Final
+
+import orjson
+
+from apps.matches import selectors as matches
+from apps.matches.connections import Columns, prepared
+from apps.matches.models import Match
+from apps.ml.models import ModelVersion, Prediction
+
+_MATCH: Final = Columns(
+    Match,
+    "id season_id competition_id world home_team_id away_team_id kickoff_at kickoff_precision status is_neutral "
+    "revision",
+)
+_VERSION: Final = Columns(ModelVersion, "id world number estimator inputs")
+_PREDICTION: Final = Columns(Prediction, " ".join(field.attname for field in Prediction._meta.concrete_fields))
+
+
+@cache
+def _statement() -> str:
+    tables: dict[str, Columns[Any]] = {
+        "m": _MATCH,
+        "s": matches.SEASON,
+        "c": matches.COMPETITION,
+        "r": matches.REGION,
+        "h": matches.TEAM,
+        "a": matches.TEAM,
+        "v": _VERSION,
+        "p": _PREDICTION,
+    }
+    selected = ", ".join(columns.sql(alias) for alias, columns in tables.items())
+    return f"""
+        SELECT {selected}
+        FROM matches_match m
+        JOIN matches_season s ON s.id = m.season_id
+        JOIN matches_competition c ON c.id = m.competition_id
+        JOIN matches_region r ON r.id = c.region_id
+        JOIN matches_team h ON h.id = m.home_team_id
+        JOIN matches_team a ON a.id = m.away_team_id
+        LEFT JOIN LATERAL (
+            SELECT * FROM ml_prediction
+            WHERE match_id = m.id AND published_at < m.kickoff_at
+                AND published_at <= coalesce(%s::timestamptz, 'infinity')
+                AND (%s::bigint IS NULL OR version_id = %s::bigint)
+            ORDER BY published_at DESC, id DESC LIMIT 1
+        ) p ON true
+        LEFT JOIN ml_modelversion v ON v.id = p.version_id
+        WHERE m.id = %s::bigint"""
+
+
+def match_with_prediction(
+    match_id: int, *, at: datetime | None = None, version_id: int | None = None
+) -> tuple[Match, Prediction | None] | None:
+    """Return a match and its latest prediction that was published before the kick-off; None where there is no match.
+
+    Parameters
+    ----------
+    at : datetime, optional
+        The prediction that stood at this moment; the latest one by default.
+    version_id : int, optional
+        Only predictions by this version; of any by default.
+    """
+    rows = prepared(_statement(), [at, version_id, version_id, match_id])
+    if not rows:
+        return None
+    values = iter(rows[0])
+    match, season, competition = _MATCH.take(values), matches.SEASON.take(values), matches.COMPETITION.take(values)
+    competition.region, season.competition, match.season = matches.REGION.take(values), competition, season
+    match.home_team, match.away_team = matches.TEAM.take(values), matches.TEAM.take(values)
+    version, prediction = _VERSION.take(values), _PREDICTION.take(values)
+    if not prediction.pk:
+        return match, None
+    prediction.contributions = orjson.loads(prediction.contributions)
+    prediction.match, prediction.version = match, version
+    return match, prediction
