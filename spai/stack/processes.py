@@ -101,7 +101,7 @@ def postgres(stack: Stack) -> Process:
 
 
 def redis_server(stack: Stack) -> Process:
-    """Return the process of Redis or Valkey: broker, cache and channel layer."""
+    """Return the process of Redis or Valkey: broker, cache and counts of requests."""
     program = servers.find_redis(stack.value("SPAI_SERVERS") or "auto")
     port = stack.port("redis")
     check = health.redis_server(stack.own["REDIS_URL"])
