@@ -105,5 +105,6 @@ def test_the_package_can_be_installed_and_brings_its_types_and_command(tmp_path)
     done = subprocess.run([*pip, "--target", tmp_path / "made", tmp_path / "source"], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / "made" / "spai_client" / "py.typed").exists()
+    assert (tmp_path / "made" / "spai_client" / "verify.py").exists()
     assert (tmp_path / "made" / "spai_client" / "generated" / "models" / "match.py").exists()
     assert (tmp_path / "made" / "bin" / "spai-mcp").exists()
