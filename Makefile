@@ -8,7 +8,7 @@ LOCK = $(UV) pyproject.toml --override requirements/overrides.txt
 
 GROUP = $(LOCK) -c requirements/all.txt
 
-.PHONY: help up down restart status logs dev fmt test test-pure test-faults lint coverage lock lock-groups setup made
+.PHONY: help up down restart status logs dev fmt test test-pure test-faults lint coverage client lock lock-groups setup made
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 setup:  ## make .venv equal to the lock
@@ -42,6 +42,13 @@ lint: setup  ## style, types, which module may import which
 coverage: setup  ## run the tests (or TESTS=tests/pure) and list the modules whose lines they execute least
 	-$(RUN) -m pytest -q -n auto --dist worksteal -m "not faults" --cov --cov-report= $(TESTS)
 	@.venv/bin/coverage report --sort=cover --skip-empty | sed -n '1,42p;$$p'
+# The examples first: the schema contains them, and the client is made of the schema. The generator knows no bodies of
+# lines and says so; Client.push sends them.
+client: setup  ## record the API schema with its examples, and write the Python client anew
+	$(RUN) -m pytest tests/web/test_schema.py -q -p no:randomly --renew
+	.venv/bin/openapi-python-client generate --overwrite --meta none --path tests/web/openapi.json \
+	  --config clients/python/generator.yaml --custom-template-path clients/python/templates \
+	  --output-path clients/python/spai_client/generated
 lock: setup  ## resolve the requirements anew, with hashes
 	$(LOCK) --all-extras -o requirements/all.txt
 	echo uv | $(UV) - -o requirements/bootstrap.txt

@@ -447,7 +447,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "apps.api.schema.ApiSchema",
     "EXCEPTION_HANDLER": "apps.api.rest.exception_handler",
     "UNAUTHENTICATED_USER": None,
     # Views with several formats negotiate by `FormatNegotiation`; elsewhere `format` is an unknown parameter.
@@ -455,8 +455,39 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "SPAI",
-    "DESCRIPTION": "Football matches and calibrated 1X2 forecasts.",
+    "DESCRIPTION": (
+        "Football matches and calibrated 1X2 forecasts. Moments are in UTC and written with Z; probabilities are in "
+        "the order home, draw, away; null stands for what is not known; errors are problem details (RFC 9457)."
+    ),
     "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "LICENSE": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+    "CONTACT": {"name": "The operator of this site", "url": f"{SPAI_WEB_URL}/about/"},
+    "SERVERS": [{"url": SPAI_WEB_URL, "description": "Matches and forecasts"}],
+    # Those without an operation are left out.
+    "TAGS": [
+        {"name": name, "description": description}
+        for name, description in {
+            "root": "Where everything is.",
+            "matches": "Fixtures and results, each with its forecast.",
+            "predictions": "Forecasts that were published, and forecasts of many matches at once.",
+            "what-if": "Forecasts of matches that are not fixtures.",
+            "prediction-jobs": "Work that takes longer than a request.",
+            "competitions": "Leagues and cups, their tables, and forecasts of how their seasons end.",
+            "seasons": "Seasons of competitions.",
+            "season-forecasts": "Simulated ends of seasons.",
+            "teams": "Teams by their slugs and by what people call them.",
+            "scores": "Published forecasts, compared with the results.",
+            "models": "Model versions and how good they are.",
+            "features": "What the champion is told about a match.",
+            "bookmakers": "Whose prices are stored.",
+            "sources": "Where matches come from.",
+            "events": "What happened, in order.",
+            "webhooks": "Addresses that are told what happened.",
+            "ledger": "Proofs that no forecast was changed after its publication.",
+            "ingest": "Push-in: a program sends fixtures, results and odds. The admin process answers.",
+        }.items()
+    ],
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_AUTHENTICATION": [],
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
@@ -464,10 +495,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
-    "POSTPROCESSING_HOOKS": [
-        "drf_spectacular.hooks.postprocess_schema_enums",
-        "apps.api.rest.schema.add_access",
-    ],
+    "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "apps.api.schema.complete"],
 }
 
 # ── Admin ────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -361,7 +361,7 @@ def test_the_described_limits_are_those_that_are_enforced(send):
 
 def test_the_schema_asks_for_a_key_in_one_header_or_the_other():
     schema = read_json("openapi.json")
-    assert schema["paths"][ADDRESS]["post"]["security"] == [{"apiKeyBearer": []}, {"apiKeyHeader": []}]
+    assert schema["paths"][ADDRESS]["post"]["security"] == [{"apiKeyBearer": ["ingest"]}, {"apiKeyHeader": ["ingest"]}]
     schemes = schema["components"]["securitySchemes"]
     assert (schemes["apiKeyBearer"]["scheme"], schemes["apiKeyHeader"]["name"]) == ("bearer", "X-API-Key")
 

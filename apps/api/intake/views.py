@@ -119,6 +119,7 @@ class IngestViewSet(viewsets.ViewSet):
     """Lines that a live feed pushes in."""
 
     permission_classes = [HasScope(ApiKeyScope.INGEST)]  # type: ignore[list-item]  # one that makes itself
+    server_url = settings.SPAI_ADMIN_URL
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Refuse requests to another process than the admin, and name its address, before the key is read.

@@ -9,6 +9,4 @@ from drf_spectacular.utils import OpenApiResponse
 from apps.api.rest.problems import MEDIA_TYPE
 from apps.api.rest.serializers import ProblemSerializer
 
-BAD_INPUT: Final = {
-    (400, MEDIA_TYPE): OpenApiResponse(ProblemSerializer, description="A parameter is wrong; `errors` names it.")
-}
+BAD_INPUT: Final = {(400, MEDIA_TYPE): OpenApiResponse(ProblemSerializer)}

@@ -15,6 +15,9 @@ from rest_framework.views import APIView
 class ConditionalMixin(APIView):
     """A view whose successful answers have an ETag and must be revalidated by caches each time."""
 
+    has_etag = True
+    """Read by `ApiSchema`."""
+
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         """Add an ETag, and answer 304 when the client has the content."""
         response = super().finalize_response(request, response, *args, **kwargs)

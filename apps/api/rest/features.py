@@ -60,4 +60,4 @@ class FeaturesView(APIView):
             "count": len(rows),
             "results": rows,
         }
-        return Response(FeatureListSerializer(shape).data)
+        return Response(FeatureListSerializer(shape).data, headers={"Cache-Control": "no-cache"})

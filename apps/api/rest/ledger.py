@@ -23,6 +23,8 @@ DAYS_ON_PAGE: Final = 366
 LEAVES_ON_PAGE: Final = 1000
 CLOSED: Final = {"Cache-Control": "max-age=86400"}
 """What is closed never changes."""
+OPEN: Final = {"Cache-Control": "no-cache"}
+"""The list of days grows."""
 
 _day = OpenApiParameter("day", date, OpenApiParameter.PATH, description="A day in UTC, such as 2026-11-29.")
 _not_closed = {
@@ -108,7 +110,7 @@ class LedgerViewSet(viewsets.ViewSet):
         page = found[:DAYS_ON_PAGE]
         address = request.build_absolute_uri()
         link = replace_query_param(address, "before", page[-1].day.isoformat()) if len(found) > len(page) else None
-        return Response({"results": LedgerDaySerializer(page, many=True).data, "next": link})
+        return Response({"results": LedgerDaySerializer(page, many=True).data, "next": link}, headers=OPEN)
 
     @extend_schema(
         operation_id="ledger_day",

@@ -33,8 +33,8 @@ class WholeNumberField(serializers.IntegerField):
 class TextField(serializers.CharField):
     """A text that is only compared; PostgreSQL takes no NUL characters, so they are removed."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(trim_whitespace=False, **options)
+    def __init__(self, *, max_length: int = 200, **options: Any) -> None:
+        super().__init__(trim_whitespace=False, max_length=max_length, **options)
 
     def to_internal_value(self, data: str) -> str:
         return super().to_internal_value(data).replace("\x00", "")

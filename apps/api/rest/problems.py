@@ -12,7 +12,9 @@ from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_exception_handler
 
-MEDIA_TYPE: Final = "application/problem+json"
+from apps.api.schema import PROBLEM_TYPE
+
+MEDIA_TYPE: Final = PROBLEM_TYPE
 
 
 class Problem(exceptions.APIException):

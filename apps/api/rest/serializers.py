@@ -12,7 +12,7 @@ class CompetitionSerializer(serializers.ModelSerializer[Competition]):
     """The competition of a match."""
 
     region = serializers.CharField(source="region.name")
-    level = serializers.IntegerField(help_text="Tier of the pyramid, 1 at the top; 0 for cups.")
+    level = serializers.IntegerField(min_value=0, help_text="Tier of the pyramid, 1 at the top; 0 for cups.")
 
     class Meta:
         model = Competition
@@ -24,8 +24,10 @@ class TeamSerializer(serializers.ModelSerializer[Team]):
 
     name = serializers.CharField(help_text="As stored; it never changes.")
     display_name = serializers.CharField(help_text="As pages show it.")
-    code = serializers.CharField(source="display_code", help_text="Three letters.")
-    colours = serializers.ListField(child=serializers.CharField(), help_text="Two, such as #da291c; or none.")
+    code = serializers.CharField(source="display_code", min_length=3, max_length=3, help_text="Three letters.")
+    colours = serializers.ListField(
+        child=serializers.CharField(), max_length=2, help_text="Two, such as #da291c; or none."
+    )
 
     class Meta:
         model = Team
@@ -129,56 +131,58 @@ class FeatureListSerializer(serializers.Serializer[dict[str, object]]):
     """The catalogue of features of a world's champion."""
 
     world = serializers.CharField()
-    version = serializers.IntegerField(help_text="Number of the champion.")
-    catalogue_sha256 = serializers.CharField(help_text="Hash of the whole catalogue, as in the model card.")
-    count = serializers.IntegerField(help_text="Features in `results`.")
+    version = serializers.IntegerField(min_value=1, help_text="Number of the champion.")
+    catalogue_sha256 = serializers.CharField(
+        min_length=64, max_length=64, help_text="Hash of the whole catalogue, as in the model card."
+    )
+    count = serializers.IntegerField(min_value=0, help_text="Features in `results`.")
     results = FeatureSerializer(many=True)
 
 
 class OutcomesSerializer(serializers.Serializer[dict[str, float]]):
     """One number for each outcome, in the order home, draw, away."""
 
-    home = serializers.FloatField()
-    draw = serializers.FloatField()
-    away = serializers.FloatField()
+    home = serializers.FloatField(min_value=0, max_value=1)
+    draw = serializers.FloatField(min_value=0, max_value=1)
+    away = serializers.FloatField(min_value=0, max_value=1)
 
 
 class FairOddsSerializer(serializers.Serializer[dict[str, float]]):
     """Decimal odds for each outcome; null for one that cannot happen."""
 
-    home = serializers.FloatField(allow_null=True)
-    draw = serializers.FloatField(allow_null=True)
-    away = serializers.FloatField(allow_null=True)
+    home = serializers.FloatField(allow_null=True, min_value=1)
+    draw = serializers.FloatField(allow_null=True, min_value=1)
+    away = serializers.FloatField(allow_null=True, min_value=1)
 
 
 class GoalsSerializer(serializers.Serializer[dict[str, float]]):
     """Expected goals of both sides in 90 minutes and stoppage time."""
 
-    home = serializers.FloatField()
-    away = serializers.FloatField()
+    home = serializers.FloatField(min_value=0)
+    away = serializers.FloatField(min_value=0)
 
 
 class ScorelineSerializer(serializers.Serializer[dict[str, float]]):
     """One scoreline and its probability."""
 
-    home_goals = serializers.IntegerField()
-    away_goals = serializers.IntegerField()
-    probability = serializers.FloatField()
+    home_goals = serializers.IntegerField(min_value=0, max_value=10)
+    away_goals = serializers.IntegerField(min_value=0, max_value=10)
+    probability = serializers.FloatField(min_value=0, max_value=1)
 
 
 class GoalLineSerializer(serializers.Serializer[dict[str, float]]):
     """Probabilities of more and of fewer goals than a line."""
 
-    line = serializers.FloatField()
-    over = serializers.FloatField()
-    under = serializers.FloatField()
+    line = serializers.FloatField(min_value=0)
+    over = serializers.FloatField(min_value=0, max_value=1)
+    under = serializers.FloatField(min_value=0, max_value=1)
 
 
 class MarketsSerializer(serializers.Serializer[dict[str, object]]):
     """Other markets, computed from the scoreline grid, which agrees with the 1X2 probabilities exactly."""
 
     goal_lines = GoalLineSerializer(many=True)
-    both_score = serializers.FloatField(help_text="Probability that both sides score.")
+    both_score = serializers.FloatField(min_value=0, max_value=1, help_text="Probability that both sides score.")
     most_likely = ScorelineSerializer()
 
 
@@ -186,7 +190,7 @@ class ModelSerializer(serializers.Serializer[dict[str, object]]):
     """The model version that made a forecast."""
 
     world = serializers.ChoiceField(choices=World.choices)
-    version = serializers.IntegerField()
+    version = serializers.IntegerField(min_value=1)
     estimator = serializers.CharField()
     inputs = serializers.CharField(help_text="Which prices the model may read; `no odds` for none.")
 
@@ -217,7 +221,9 @@ class ForecastSerializer(serializers.Serializer[dict[str, object]]):
         child=serializers.FloatField(), help_text="Group of inputs → log-odds, home against away."
     )
     model = ModelSerializer(allow_null=True, help_text="Null where the base rates stand in for a model.")
-    data_snapshot = serializers.IntegerField(help_text="Number of the data snapshot that the forecast uses.")
+    data_snapshot = serializers.IntegerField(
+        min_value=1, help_text="Number of the data snapshot that the forecast uses."
+    )
     as_of = serializers.DateTimeField(help_text="The forecast uses no fact that became known later.")
     degraded = serializers.CharField(
         allow_null=True, help_text="The fallback that made the forecast; null for one by the model itself."
@@ -257,14 +263,14 @@ class WhatIfSerializer(ForecastSerializer):
 class StandingSerializer(serializers.Serializer[dict[str, object]]):
     """One line of a table."""
 
-    place = serializers.IntegerField()
+    place = serializers.IntegerField(min_value=1)
     team = TeamSerializer()
-    played = serializers.IntegerField()
-    won = serializers.IntegerField()
-    drawn = serializers.IntegerField()
-    lost = serializers.IntegerField()
-    goals_for = serializers.IntegerField()
-    goals_against = serializers.IntegerField()
+    played = serializers.IntegerField(min_value=0)
+    won = serializers.IntegerField(min_value=0)
+    drawn = serializers.IntegerField(min_value=0)
+    lost = serializers.IntegerField(min_value=0)
+    goals_for = serializers.IntegerField(min_value=0)
+    goals_against = serializers.IntegerField(min_value=0)
     goal_difference = serializers.IntegerField()
     points = serializers.IntegerField(help_text="With what was taken or given.")
 
@@ -311,7 +317,9 @@ class TableLineSerializer(serializers.Serializer[dict[str, object]]):
     """A line of a table, such as the one above the relegation places."""
 
     name = serializers.ChoiceField(choices=["title", "first", "second", "play_off", "down"])
-    places = serializers.IntegerField(help_text="Number of places above the line, or below it with `from_end`.")
+    places = serializers.IntegerField(
+        min_value=1, help_text="Number of places above the line, or below it with `from_end`."
+    )
     from_end = serializers.BooleanField(help_text="Whether the places are the last ones of the table.")
 
 
@@ -323,9 +331,12 @@ class ClubEndSerializer(serializers.Serializer[dict[str, object]]):
     expected = serializers.FloatField(help_text="Mean of the points at the end.")
     low = serializers.IntegerField(help_text="One in twenty simulated seasons ends with fewer points.")
     high = serializers.IntegerField(help_text="One in twenty ends with more.")
-    chances = serializers.DictField(child=serializers.FloatField(), help_text="Name of a line → probability.")
+    chances = serializers.DictField(
+        child=serializers.FloatField(min_value=0, max_value=1), help_text="Name of a line → probability."
+    )
     places = serializers.ListField(
-        child=serializers.FloatField(), help_text="Probability of each place, from the first on."
+        child=serializers.FloatField(min_value=0, max_value=1),
+        help_text="Probability of each place, from the first on.",
     )
 
 
@@ -334,13 +345,14 @@ class SeasonForecastSerializer(serializers.Serializer[dict[str, object]]):
 
     competition = CompetitionSerializer()
     season = serializers.CharField()
-    simulations = serializers.IntegerField(help_text="Simulated seasons.")
+    simulations = serializers.IntegerField(min_value=1, help_text="Simulated seasons.")
     doubt = serializers.FloatField(
-        help_text="Standard deviation of a club's strength between simulated seasons, log-odds of home against away."
+        min_value=0,
+        help_text="Standard deviation of a club's strength between simulated seasons, log-odds of home against away.",
     )
-    played = serializers.IntegerField(help_text="Matches that have been played.")
-    remaining = serializers.IntegerField(help_text="Matches that were simulated.")
-    undated = serializers.IntegerField(help_text="Of those, the matches that no source has listed yet.")
+    played = serializers.IntegerField(min_value=0, help_text="Matches that have been played.")
+    remaining = serializers.IntegerField(min_value=0, help_text="Matches that were simulated.")
+    undated = serializers.IntegerField(min_value=0, help_text="Of those, the matches that no source has listed yet.")
     is_whole = serializers.BooleanField(help_text="Whether the remaining matches complete the season.")
     lines = TableLineSerializer(many=True)
     clubs = ClubEndSerializer(many=True, help_text="The club with the most expected points first.")
@@ -362,7 +374,7 @@ class ProblemSerializer(serializers.Serializer[dict[str, object]]):
 
     type = serializers.CharField(help_text="about:blank, or a urn that names the kind of problem.")
     title = serializers.CharField()
-    status = serializers.IntegerField()
+    status = serializers.IntegerField(min_value=400, max_value=599)
     detail = serializers.CharField()
     # The metaclass removes declared fields from the class, so that these two do not shadow attributes of serializers.
     instance = serializers.CharField()  # type: ignore[assignment]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 from uuid import UUID
 
+from django.urls import reverse
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers, viewsets
@@ -196,7 +197,9 @@ class WebhookViewSet(viewsets.ViewSet):
             raise ValidationError({"url": str(error)}) from error
         except services.TooManyWebhooksError as error:
             raise Problem(409, "too-many-webhooks", str(error)) from error
-        return _answer(NewWebhookSerializer(webhook), status=201)
+        response = _answer(NewWebhookSerializer(webhook), status=201)
+        response["Location"] = request.build_absolute_uri(reverse("webhook", args=[webhook.uuid]))
+        return response
 
     @extend_schema(
         operation_id="webhook_list",

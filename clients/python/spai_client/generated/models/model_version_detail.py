@@ -1,0 +1,316 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar, BinaryIO, TextIO, TYPE_CHECKING, Generator
+
+from attrs import define as _attrs_define
+from attrs import field as _attrs_field
+
+from ..types import UNSET, Unset
+
+from ..models.stage_enum import StageEnum
+from ..models.world_enum import WorldEnum
+from typing import cast
+import datetime
+
+if TYPE_CHECKING:
+  from ..models.gate import Gate
+  from ..models.model_version_detail_base_metrics import ModelVersionDetailBaseMetrics
+  from ..models.model_version_detail_metrics import ModelVersionDetailMetrics
+
+
+
+
+
+T = TypeVar("T", bound="ModelVersionDetail")
+
+
+
+@_attrs_define
+class ModelVersionDetail:
+    """ A model version with its gates, and what it was made of.
+
+        Attributes:
+            id (int):
+            world (WorldEnum): * `real` - real
+                * `sandbox` - sandbox
+            version (int): Number of the version in its world.
+            stage (StageEnum):
+            estimator (str): Name in the registry of estimators.
+            inputs (str): What the model may look at.
+            profile (str):
+            rows (int): Matches that it was trained on.
+            trained_from (datetime.date):
+            trained_to (datetime.date):
+            data_snapshot (int): The data snapshot that was exported.
+            as_of (datetime.datetime):
+            created_at (datetime.datetime):
+            metrics (ModelVersionDetailMetrics): Measure → value, such as log_loss (nats), rps and n.
+            base_metrics (ModelVersionDetailBaseMetrics): The same of the base rates.
+            passed_gates (bool): Whether it may become champion by itself.
+            url (str):
+            gates (list[Gate]):
+            columns (list[str]): Names of the features that it reads.
+            key (str): sha256 of data, params and code: the same three give one version.
+            data_sha256 (str):
+            params_sha256 (str):
+            code_revision (str):
+            bundle_sha256 (str):
+     """
+
+    id: int
+    world: WorldEnum
+    version: int
+    stage: StageEnum
+    estimator: str
+    inputs: str
+    profile: str
+    rows: int
+    trained_from: datetime.date
+    trained_to: datetime.date
+    data_snapshot: int
+    as_of: datetime.datetime
+    created_at: datetime.datetime
+    metrics: ModelVersionDetailMetrics
+    base_metrics: ModelVersionDetailBaseMetrics
+    passed_gates: bool
+    url: str
+    gates: list[Gate]
+    columns: list[str]
+    key: str
+    data_sha256: str
+    params_sha256: str
+    code_revision: str
+    bundle_sha256: str
+    additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
+
+
+
+
+
+    def to_dict(self) -> dict[str, Any]:
+        from ..models.gate import Gate # noqa: PLC0415
+        from ..models.model_version_detail_base_metrics import ModelVersionDetailBaseMetrics # noqa: PLC0415
+        from ..models.model_version_detail_metrics import ModelVersionDetailMetrics # noqa: PLC0415
+        id = self.id
+
+        world = self.world.value
+
+        version = self.version
+
+        stage = self.stage.value
+
+        estimator = self.estimator
+
+        inputs = self.inputs
+
+        profile = self.profile
+
+        rows = self.rows
+
+        trained_from = self.trained_from.isoformat()
+
+        trained_to = self.trained_to.isoformat()
+
+        data_snapshot = self.data_snapshot
+
+        as_of = self.as_of.isoformat()
+
+        created_at = self.created_at.isoformat()
+
+        metrics = self.metrics.to_dict()
+
+        base_metrics = self.base_metrics.to_dict()
+
+        passed_gates = self.passed_gates
+
+        url = self.url
+
+        gates = []
+        for gates_item_data in self.gates:
+            gates_item = gates_item_data.to_dict()
+            gates.append(gates_item)
+
+
+
+        columns = self.columns
+
+
+
+        key = self.key
+
+        data_sha256 = self.data_sha256
+
+        params_sha256 = self.params_sha256
+
+        code_revision = self.code_revision
+
+        bundle_sha256 = self.bundle_sha256
+
+
+        field_dict: dict[str, Any] = {}
+        field_dict.update(self.additional_properties)
+        field_dict.update({
+            "id": id,
+            "world": world,
+            "version": version,
+            "stage": stage,
+            "estimator": estimator,
+            "inputs": inputs,
+            "profile": profile,
+            "rows": rows,
+            "trained_from": trained_from,
+            "trained_to": trained_to,
+            "data_snapshot": data_snapshot,
+            "as_of": as_of,
+            "created_at": created_at,
+            "metrics": metrics,
+            "base_metrics": base_metrics,
+            "passed_gates": passed_gates,
+            "url": url,
+            "gates": gates,
+            "columns": columns,
+            "key": key,
+            "data_sha256": data_sha256,
+            "params_sha256": params_sha256,
+            "code_revision": code_revision,
+            "bundle_sha256": bundle_sha256,
+        })
+
+        return field_dict
+
+
+
+    @classmethod
+    def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
+        from ..models.gate import Gate # noqa: PLC0415
+        from ..models.model_version_detail_base_metrics import ModelVersionDetailBaseMetrics # noqa: PLC0415
+        from ..models.model_version_detail_metrics import ModelVersionDetailMetrics # noqa: PLC0415
+        d = dict(src_dict)
+        id = d.pop("id")
+
+        world = WorldEnum(d.pop("world"))
+
+
+
+
+        version = d.pop("version")
+
+        stage = StageEnum(d.pop("stage"))
+
+
+
+
+        estimator = d.pop("estimator")
+
+        inputs = d.pop("inputs")
+
+        profile = d.pop("profile")
+
+        rows = d.pop("rows")
+
+        trained_from = datetime.date.fromisoformat(d.pop("trained_from"))
+
+
+
+
+        trained_to = datetime.date.fromisoformat(d.pop("trained_to"))
+
+
+
+
+        data_snapshot = d.pop("data_snapshot")
+
+        as_of = datetime.datetime.fromisoformat(d.pop("as_of"))
+
+
+
+
+        created_at = datetime.datetime.fromisoformat(d.pop("created_at"))
+
+
+
+
+        metrics = ModelVersionDetailMetrics.from_dict(d.pop("metrics"))
+
+
+
+
+        base_metrics = ModelVersionDetailBaseMetrics.from_dict(d.pop("base_metrics"))
+
+
+
+
+        passed_gates = d.pop("passed_gates")
+
+        url = d.pop("url")
+
+        gates = []
+        _gates = d.pop("gates")
+        for gates_item_data in (_gates):
+            gates_item = Gate.from_dict(gates_item_data)
+
+
+
+            gates.append(gates_item)
+
+
+        columns = cast(list[str], d.pop("columns"))
+
+
+        key = d.pop("key")
+
+        data_sha256 = d.pop("data_sha256")
+
+        params_sha256 = d.pop("params_sha256")
+
+        code_revision = d.pop("code_revision")
+
+        bundle_sha256 = d.pop("bundle_sha256")
+
+        model_version_detail = cls(
+            id=id,
+            world=world,
+            version=version,
+            stage=stage,
+            estimator=estimator,
+            inputs=inputs,
+            profile=profile,
+            rows=rows,
+            trained_from=trained_from,
+            trained_to=trained_to,
+            data_snapshot=data_snapshot,
+            as_of=as_of,
+            created_at=created_at,
+            metrics=metrics,
+            base_metrics=base_metrics,
+            passed_gates=passed_gates,
+            url=url,
+            gates=gates,
+            columns=columns,
+            key=key,
+            data_sha256=data_sha256,
+            params_sha256=params_sha256,
+            code_revision=code_revision,
+            bundle_sha256=bundle_sha256,
+        )
+
+
+        model_version_detail.additional_properties = d
+        return model_version_detail
+
+    @property
+    def additional_keys(self) -> list[str]:
+        return list(self.additional_properties.keys())
+
+    def __getitem__(self, key: str) -> Any:
+        return self.additional_properties[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.additional_properties[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        del self.additional_properties[key]
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.additional_properties

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar, BinaryIO, TextIO, TYPE_CHECKING, Generator
+
+from attrs import define as _attrs_define
+from attrs import field as _attrs_field
+
+from ..types import UNSET, Unset
+
+
+
+
+
+
+
+T = TypeVar("T", bound="Outcomes")
+
+
+
+@_attrs_define
+class Outcomes:
+    """ One number for each outcome, in the order home, draw, away.
+
+        Attributes:
+            home (float):
+            draw (float):
+            away (float):
+     """
+
+    home: float
+    draw: float
+    away: float
+    additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
+
+
+
+
+
+    def to_dict(self) -> dict[str, Any]:
+        home = self.home
+
+        draw = self.draw
+
+        away = self.away
+
+
+        field_dict: dict[str, Any] = {}
+        field_dict.update(self.additional_properties)
+        field_dict.update({
+            "home": home,
+            "draw": draw,
+            "away": away,
+        })
+
+        return field_dict
+
+
+
+    @classmethod
+    def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
+        d = dict(src_dict)
+        home = d.pop("home")
+
+        draw = d.pop("draw")
+
+        away = d.pop("away")
+
+        outcomes = cls(
+            home=home,
+            draw=draw,
+            away=away,
+        )
+
+
+        outcomes.additional_properties = d
+        return outcomes
+
+    @property
+    def additional_keys(self) -> list[str]:
+        return list(self.additional_properties.keys())
+
+    def __getitem__(self, key: str) -> Any:
+        return self.additional_properties[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.additional_properties[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        del self.additional_properties[key]
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.additional_properties

@@ -1,0 +1,18 @@
+from enum import StrEnum
+
+class PredictionJobListKind(StrEnum):
+    GRADED_FORECASTS = "graded_forecasts"
+    SEASON_SIMULATION = "season_simulation"
+    WHAT_IF_SET = "what_if_set"
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+    @classmethod
+    def _missing_(cls, value: object) -> "PredictionJobListKind | None":
+        """Take a value that a newer server has and this package does not know."""
+        if not isinstance(value, str):
+            return None
+        member = str.__new__(cls, value)
+        member._name_ = member._value_ = value
+        return member

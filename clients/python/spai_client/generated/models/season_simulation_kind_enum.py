@@ -1,0 +1,16 @@
+from enum import StrEnum
+
+class SeasonSimulationKindEnum(StrEnum):
+    SEASON_SIMULATION = "season_simulation"
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+    @classmethod
+    def _missing_(cls, value: object) -> "SeasonSimulationKindEnum | None":
+        """Take a value that a newer server has and this package does not know."""
+        if not isinstance(value, str):
+            return None
+        member = str.__new__(cls, value)
+        member._name_ = member._value_ = value
+        return member

@@ -1,0 +1,18 @@
+from enum import StrEnum
+
+class WebhookDeliveryStateEnum(StrEnum):
+    DEAD = "dead"
+    DELIVERED = "delivered"
+    PENDING = "pending"
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+    @classmethod
+    def _missing_(cls, value: object) -> "WebhookDeliveryStateEnum | None":
+        """Take a value that a newer server has and this package does not know."""
+        if not isinstance(value, str):
+            return None
+        member = str.__new__(cls, value)
+        member._name_ = member._value_ = value
+        return member
