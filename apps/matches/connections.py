@@ -46,11 +46,11 @@ def prepared(statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
     For a join of eight tables planning takes ten times as long as execution. With `prepare_threshold` None in the
     options of DATABASE_URL, as a connection pooler may need it, the statement is planned each time.
     """
-    with connection.cursor():  # connects, or connects again
+    with connection.cursor() as ordinary:  # connects, or connects again
         make: Any = ServerBindingCursor
-        raw = make(connection.connection)
-        cursor = connection.make_debug_cursor(raw) if connection.queries_logged else connection.make_cursor(raw)
-        with cursor:
+        # Django's log of queries has no values of a prepared statement.
+        logged = connection.queries_logged
+        with ordinary if logged else connection.make_cursor(make(connection.connection)) as cursor:
             cursor.execute(statement, values)
             rows: list[tuple[Any, ...]] = cursor.fetchall()
     return rows
