@@ -6,6 +6,7 @@ RUN = .venv/bin/python
 UV = .venv/bin/uv pip compile --quiet --system-certs --universal --generate-hashes --no-header --no-emit-index-url --fork-strategy fewest
 LOCK = $(UV) pyproject.toml --override requirements/overrides.txt
 
+GENERATE = .venv/bin/openapi-python-client generate --overwrite --meta none --config clients/python/generator.yaml --custom-template-path clients/python/templates
 GROUP = $(LOCK) -c requirements/all.txt
 
 .PHONY: help up down restart status logs dev fmt test test-pure test-faults lint coverage client lock lock-groups setup made
@@ -46,9 +47,7 @@ coverage: setup  ## run the tests (or TESTS=tests/pure) and list the modules who
 # lines and says so; Client.push sends them.
 client: setup  ## record the API schema with its examples, and write the Python client anew
 	$(RUN) -m pytest tests/web/test_schema.py -q -p no:randomly --renew
-	.venv/bin/openapi-python-client generate --overwrite --meta none --path tests/web/openapi.json \
-	  --config clients/python/generator.yaml --custom-template-path clients/python/templates \
-	  --output-path clients/python/spai_client/generated
+	$(GENERATE) --path tests/web/openapi.json --output-path clients/python/spai_client/generated
 lock: setup  ## resolve the requirements anew, with hashes
 	$(LOCK) --all-extras -o requirements/all.txt
 	echo uv | $(UV) - -o requirements/bootstrap.txt

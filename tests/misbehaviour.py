@@ -177,6 +177,8 @@ class Site(BaseHTTPRequestHandler):
 
 class Server(ThreadingHTTPServer):
     daemon_threads = True
+    # With the default of 5, connections that come at once are reset.
+    request_queue_size = 128
 
     def __init__(self, site: type[Site] = Site):
         super().__init__(("127.0.0.1", 0), site)
