@@ -216,7 +216,7 @@ def test_an_interrupted_start_leaves_no_process(fresh, end):
     wait_for(lambda: fresh.left() == [])
     assert command.returncode != 0
     if end != signal.SIGKILL:
-        assert "everything that was started has been ended" in output
+        assert "everything that was started has been stopped" in output
 
 
 def test_a_process_that_cannot_start_is_named_with_its_log_and_a_next_step(fresh):
