@@ -26,6 +26,7 @@ from django.utils import timezone
 from apps.api import intake, services, urls
 from apps.api.authentication import ApiKeyAuthentication, HasScope
 from apps.api.models import ApiKey, ApiKeyScope
+from apps.api.push.connections import NotAdmittedError, OpenConnections
 from apps.api.rest import batch_body_limit, job_body_limit, prediction_jobs
 from apps.api.services import admission
 from spai import compression
@@ -391,3 +392,31 @@ def test_small_bodies_and_streams_are_sent_as_they_are():
         assert "Accept-Encoding" in answered["Vary"]
     large = compression.CompressionMiddleware(lambda request: HttpResponse(small + b"x"))(request)
     assert large["Content-Encoding"] == "gzip"
+
+
+# ── Push, which no middleware stands before ──────────────────────────────────────────────────────────────────────────
+PAGE = "http://127.0.0.1:8000"
+
+
+@pytest.mark.parametrize(
+    ("anonymous", "headers", "status"),
+    [
+        (True, {}, None),
+        (False, {}, 401),
+        (False, {"origin": PAGE}, None),
+        (False, {"origin": "https://elsewhere.example"}, 401),
+        (True, {"authorization": "Basic YTpi"}, 401),
+    ],
+)
+async def test_a_connection_to_push_needs_a_key_where_a_request_does(settings, anonymous, headers, status):
+    settings.SPAI_ANONYMOUS_API = anonymous
+    connections = OpenConnections(most=1, most_of_address=1, page_origins=[PAGE])
+    scope = {"client": ("10.0.0.1", 1), "headers": [(name.encode(), text.encode()) for name, text in headers.items()]}
+    found = None
+    for _ in range(2):  # one that was refused is not counted as open
+        try:
+            async with connections.admitted(scope):
+                found = None
+        except NotAdmittedError as error:
+            found = error.status
+        assert found == status
