@@ -12,8 +12,7 @@ from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema, extend_schema_field
 from rest_framework import serializers
-from rest_framework.exceptions import ParseError, ValidationError
-from rest_framework.parsers import BaseParser
+from rest_framework.exceptions import ValidationError
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -21,6 +20,7 @@ from rest_framework.views import APIView
 from apps.api import services
 from apps.api.authentication import may_predict
 from apps.api.rest.answers import BAD_INPUT
+from apps.api.rest.bodies import JsonParser
 from apps.api.rest.formats import FormatNegotiation
 from apps.api.rest.parameters import OneOfField, QuerySerializer
 from apps.api.rest.predictions import ForecastRowSerializer
@@ -100,25 +100,6 @@ class BatchAnswersSerializer(serializers.Serializer[dict[str, Any]]):
     results = BatchAnswerSerializer(many=True)
 
 
-class FastJsonParser(BaseParser):
-    """JSON, read by orjson."""
-
-    media_type = "application/json"
-
-    def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
-        """Return the content of a body.
-
-        Raises
-        ------
-        ParseError
-            With the place where the body ceases to be JSON.
-        """
-        try:
-            return orjson.loads(stream.read())
-        except orjson.JSONDecodeError as error:
-            raise ParseError(f"The body is not JSON: {error}.") from error
-
-
 class NdjsonRenderer(BaseRenderer):
     """Lines of JSON; the view writes them itself."""
 
@@ -137,7 +118,7 @@ class BatchView(APIView):
 
     permission_classes = [may_predict]  # type: ignore[list-item]  # one that makes itself
     request_cost = BATCH_COST
-    parser_classes = [FastJsonParser]
+    parser_classes = [JsonParser]
     renderer_classes = [JSONRenderer, NdjsonRenderer]
     content_negotiation_class = FormatNegotiation
     http_method_names = ["post", "options"]
