@@ -27,7 +27,9 @@ from tests.web.conftest import HERE, read_json
 LINE = json.dumps(fixture(source_id="m1"), ensure_ascii=False) + "\n"
 UUID = "00000000-0000-4000-8000-000000000001"
 """Of the upload, the job and the webhook; each random one is recorded as this."""
-PREDICTION, DELIVERY = 101, 7
+PREDICTION = 101
+DELIVERY = 1_000_000
+"""Above the ids that other tests have used: the list of deliveries begins with it."""
 GRADED = {"kind": "graded_forecasts", "since": "2026-11-22T00:00:00Z", "until": "2026-11-23T00:00:00Z"}
 WEBHOOK = {"url": "https://203.0.113.7/spai", "topics": ["match.changed", "prediction.published"]}
 REQUESTS: dict[str, dict[str, Any]] = {

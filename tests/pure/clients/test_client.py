@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from datetime import UTC, date, datetime, timedelta
@@ -190,9 +191,10 @@ def tree(folder: Path) -> dict[str, str]:
 
 def test_the_generated_code_is_that_of_the_recorded_schema(tmp_path):
     """`make client` writes it anew."""
-    recipe = (ROOT / "Makefile").read_text().partition("openapi-python-client ")[2].partition("\n\t.venv")[0]
-    words = recipe.partition("\nlock:")[0].replace("\\\n", " ").split()
-    words[words.index("--output-path") + 1] = str(tmp_path / "generated")
+    makefile = (ROOT / "Makefile").read_text()
+    options = re.search(r"^GENERATE = \S+ (.*)$", makefile, re.M)[1]
+    paths = re.search(r"\$\(GENERATE\) (.*) --output-path \S+$", makefile, re.M)[1]
+    words = [*options.split(), *paths.split(), "--output-path", str(tmp_path / "generated")]
     command = [sys.executable, "-m", "openapi_python_client", *words]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
