@@ -272,7 +272,6 @@ def main() -> int:
         environment = {
             "SPAI_ROLE": "web",
             "SPAI_THREADS": "1",
-            "DATABASE_POOL_SIZE": "6",
             "PROMETHEUS_MULTIPROC_DIR": str(folder / "metrics"),
             "LOG_LEVEL": "WARNING",
         }

@@ -79,9 +79,10 @@ CONTRIBUTIONS = {
 
 
 def champion() -> Any:
-    """Train and register a version of the simulated world, and make it champion."""
-    from apps.ml import services
-    from apps.ml.models import ModelVersion, PipelineRun
+    """Train and register a version of the simulated world, whose first one becomes champion; return it."""
+    from apps.matches.models import World
+    from apps.ml import selectors, services
+    from apps.ml.models import PipelineRun
 
     fill(None)
     services.queue_run(
@@ -90,9 +91,10 @@ def champion() -> Any:
     done = services.run_due(now=datetime.now(UTC))
     if done is None or done.status != PipelineRun.RunStatus.SUCCEEDED:
         raise SystemExit(f"the pipeline made no version: {done and done.error}")
-    version = ModelVersion.objects.filter(inputs="no odds").order_by("-number")[0]
-    services.promote(version=version, user=None, reason="benchmark", now=datetime.now(UTC))
-    return version
+    promotion = selectors.champion(World.SANDBOX)
+    if promotion is None:
+        raise SystemExit("no version passed its gates")
+    return promotion.version
 
 
 def store(matches: int, version_id: int) -> list[int]:
@@ -102,7 +104,11 @@ def store(matches: int, version_id: int) -> list[int]:
     from apps.matches import events
     from apps.matches.models import Match
 
-    values = {"leagues": -(-matches // 380), "version": version_id, "contributions": json.dumps(CONTRIBUTIONS)}
+    values: dict[str, Any] = {
+        "leagues": -(-matches // 380),
+        "version": version_id,
+        "contributions": json.dumps(CONTRIBUTIONS),
+    }
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(FILL, values)
     with connection.cursor() as cursor:
@@ -175,32 +181,47 @@ class Site:
         ]
 
 
-def stored(site: Site, ids: list[int], seconds: float) -> list[Measure]:
+def api_keys() -> list[dict[str, str]]:
+    """Return the headers of a hundred clients, each with a key of its own."""
+    from apps.api import services
+    from apps.api.models import ApiKeyScope
+
+    scopes = (ApiKeyScope.READ, ApiKeyScope.PREDICT)
+    made = [
+        services.create_key(name=f"client {number}", created_by="benchmark", now=datetime.now(UTC), scopes=scopes)
+        for number in range(KEYS)
+    ]
+    return [{"Authorization": f"Bearer {key.token}"} for key in made]
+
+
+def stored(site: Site, ids: list[int], seconds: float, keys: list[dict[str, str]]) -> list[Measure]:
     """Measure the floor and stored forecasts."""
-    keys = [{"Authorization": f"Bearer spai_{number:08d}_{'0' * 32}"} for number in range(KEYS)]
-    paths = [f"/api/v1/matches/{match_id}/prediction/" for match_id in ids]
-    etags = {}
-    plain = [load.request(site.port, path, **keys[place % KEYS]) for place, path in enumerate(paths)]
+    asked = [(f"/api/v1/matches/{match_id}/prediction/", keys[place % KEYS]) for place, match_id in enumerate(ids)]
+    plain = [load.request(site.port, path, **key) for path, key in asked]
     measures = site.ask("/livez, the floor", [load.request(site.port, "/livez")], seconds=seconds)
     measures += site.ask(f"stored forecast, cold, {len(ids)} matches", plain, seconds=None)
     measures += site.ask("stored forecast, warm", plain, seconds=seconds)
-    for path in paths[:1000]:
-        with urllib.request.urlopen(f"http://127.0.0.1:{site.port}{path}") as answer:
-            etags[path] = answer.headers["ETag"]
-    known = [load.request(site.port, path, **{"If-None-Match": etag}) for path, etag in etags.items()]
+    known = []
+    for path, key in asked[:1000]:
+        request = urllib.request.Request(f"http://127.0.0.1:{site.port}{path}", headers=key)
+        with urllib.request.urlopen(request) as answer:
+            known.append(load.request(site.port, path, **key, **{"If-None-Match": answer.headers["ETag"]}))
     measures += site.ask("stored forecast, 304", known, seconds=seconds, status=304)
-    large = [load.request(site.port, f"{path}?include=markets,scorelines,reasons") for path in paths[:2000]]
+    large = [load.request(site.port, f"{path}?include=markets,scorelines,reasons", **key) for path, key in asked[:2000]]
     return measures + site.ask("stored forecast with everything, cold", large, seconds=None)
 
 
-def what_if(site: Site, seconds: float) -> list[Measure]:
+def what_if(site: Site, seconds: float, keys: list[dict[str, str]]) -> list[Measure]:
     """Measure matches of two clubs of the simulated world."""
     from apps.matches.models import Match
 
     rows = Match.objects.filter(world="sandbox", status="scheduled", competition__level__gte=1)
     pairs = sorted(set(rows.values_list("home_team__slug", "away_team__slug")[:500]))
     random.Random(1).shuffle(pairs)
-    asked = [load.request(site.port, f"/api/v1/what-if/?home={home}&away={away}") for home, away in pairs]
+    asked = [
+        load.request(site.port, f"/api/v1/what-if/?home={home}&away={away}", **keys[place % KEYS])
+        for place, (home, away) in enumerate(pairs)
+    ]
     return site.ask("what-if, with features", asked, seconds=seconds)
 
 
@@ -266,6 +287,7 @@ def swaps(served: Any, folder: Path) -> list[Measure]:
     world, now = served.world, datetime.now(UTC)
     versions = [served.version, other_version(served, folder)]
     match = matches.matches().filter(world=world, status="scheduled", kickoff_at__gt=now).first()
+    assert match is not None
     row = dataset.hypothetical_row(match, as_of=now)
     expected: dict[int, Any] = {}
     wrong: list[object] = []
@@ -320,7 +342,9 @@ def mlflow_serve(version: Any, served: Any, folder: Path, port: int) -> list[Mea
             return json.loads(answer.read())
 
     arguments = [sys.executable, *command.split(), "--port", str(port)]
-    with server(arguments, port, "/ping", folder / "mlflow.log", PYTHONPATH=str(Path.cwd())) as pid:
+    # MLflow starts a program of this environment by its name.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    with server(arguments, port, "/ping", folder / "mlflow.log", PATH=path) as pid:
         ask()
         before = cpu_milliseconds(pid)
         median, _ = milliseconds(ask)
@@ -357,7 +381,6 @@ def main() -> int:
         environment = {
             "SPAI_ROLE": "web",
             "SPAI_THREADS": "1",
-            "DATABASE_POOL_SIZE": "4",
             "PROMETHEUS_MULTIPROC_DIR": str(folder / "metrics"),
             "LOG_LEVEL": "WARNING",
         }
@@ -366,7 +389,8 @@ def main() -> int:
         postgres = postmaster()
         with server(command, port, "/readyz", folder / "web.log", **environment) as web:
             site = Site(port, web, postgres)
-            measures += stored(site, ids, chosen.seconds) + what_if(site, chosen.seconds)
+            keys = api_keys()
+            measures += stored(site, ids, chosen.seconds, keys) + what_if(site, chosen.seconds, keys)
         serving.keep_current(clock=timezone.now, rounds=1)
         served = serving.latest(version.world, now=timezone.now())
         measures += one_row(served) + mlflow_serve(version, served, folder, free_port()) + swaps(served, folder)

@@ -287,7 +287,7 @@ if "postgresql" not in DATABASES["default"]["ENGINE"]:
     raise ImproperlyConfigured(
         "DATABASE_URL must name a PostgreSQL database: postgresql://user:password@host:port/name"
     )
-DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+DATABASES["default"] |= {"ENGINE": "spai.postgresql", "CONN_HEALTH_CHECKS": True, "CONN_MAX_AGE": 60}
 # Costs of tables in memory or on an SSD, where pages can be read in any order. With the defaults, which are for discs,
 # PostgreSQL scans all teams and seasons instead of looking up the hundred that a list shows. With these costs jit would
 # start too early. Options in DATABASE_URL replace them.
@@ -296,12 +296,6 @@ DATABASES["default"].setdefault("OPTIONS", {}).setdefault(
 )
 # `apps.matches.connections.prepared` alone uses prepared statements.
 DATABASES["default"]["OPTIONS"].setdefault("prepare_threshold", 0)
-DATABASE_POOL_SIZE: int = env.int("DATABASE_POOL_SIZE", default=0)
-"""Largest number of pooled connections of this process; 0 for a connection per thread instead."""
-if DATABASE_POOL_SIZE:
-    DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 5}
-else:
-    DATABASES["default"]["CONN_MAX_AGE"] = 60
 
 REDIS_URL: str = required("REDIS_URL")
 _redis_timeouts = {"socket_connect_timeout": 1, "socket_timeout": 2}

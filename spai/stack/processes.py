@@ -182,9 +182,7 @@ def granian(
         ready=health.http(f"http://127.0.0.1:{port}/readyz"),
         needs=SERVERS[:1],
         environment=site_environment(stack, name)
-        # A connection for each thread, for probes, for static files and API keys, for batches and for lists of
-        # forecasts, and for loading models.
-        | {"SPAI_THREADS": str(threads), "DATABASE_POOL_SIZE": str(threads + 5)},
+        | {"SPAI_THREADS": str(threads)},
         port=port,
     )
 

@@ -171,7 +171,7 @@ def test_as_many_proxies_are_believed_as_there_are(settings, proxies, forwarded,
 def test_forty_wrong_passwords_at_once_are_not_forty_answers(django_user_model, tmp_path):
     django_user_model.objects.create(username="ann", password=strong_hash(PASSWORD), is_staff=True, is_superuser=True)
     port = free_port()
-    process = start_admin(port, tmp_path / "log", DATABASE_POOL_SIZE="7", DEBUG="true")
+    process = start_admin(port, tmp_path / "log", DEBUG="true")
     try:
         link = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
         link.request("GET", "/admin/login/")

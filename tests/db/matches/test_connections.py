@@ -11,7 +11,7 @@ from django.db.utils import ProgrammingError
 from apps.matches import connections
 
 
-def _break() -> None:
+def end_session() -> None:
     """End the session of this thread, as a restart of PostgreSQL does, from another one."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
@@ -33,7 +33,7 @@ def test_work_is_repeated_when_the_connection_was_lost_and_that_is_said(by):
     def work() -> int:
         tries.append(1)
         if len(tries) == 1:
-            _break()
+            end_session()
         with connection.cursor() as cursor:
             if by == "a copy":
                 with cursor.copy("COPY (SELECT 42) TO STDOUT") as copy:

@@ -1,0 +1,1 @@
+"""Django's backend for PostgreSQL, which checks a connection without asking the server."""
