@@ -19,6 +19,7 @@ from apps.api.intake import body_limit as push_body_limit  # isort: skip
 from apps.api.rest import BATCH_PATH, batch_body_limit, job_body_limit  # isort: skip
 from apps.api.rest.access import access_to_kept  # isort: skip
 from apps.ml import serving  # isort: skip
+from spai.direct import StoredForecasts  # isort: skip
 
 
 def body_limit(environ: Environ) -> int:
@@ -80,7 +81,7 @@ def kept_responses() -> KeptResponses:
 
 
 application = BufferedApplication(
-    wsgi_application,
+    StoredForecasts(wsgi_application) if settings.SPAI_ROLE == "web" else wsgi_application,
     threads=settings.SPAI_THREADS,
     reserved=reserved,
     body_limit=body_limit,

@@ -139,7 +139,7 @@ class KeptResponses:
 
     def store(self, scope: Scope, environ: Environ, response: WsgiResponse, stamp: int | None) -> None:
         """Keep a response when the application permits it and nothing has changed since `stamp` was taken."""
-        if KEEP not in environ or response.status != HTTPStatus.OK or response.is_streamed or response.error:
+        if KEEP not in environ or response.status != HTTPStatus.OK or response.stream or response.error:
             return
         key, own = _key(scope), {name.lower(): value for name, value in response.headers}
         if key is None or "etag" not in own or "set-cookie" in own:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from spai.buffering.refusals import ClientGoneError, overloaded
-from spai.buffering.wsgi import Environ, WsgiApplication, WsgiResponse, call
+from spai.buffering.wsgi import Environ, Stream, WsgiApplication, WsgiResponse, call
 
 WAITING_LIMIT: Final = 64
 """Requests that may wait for a thread; further ones are refused."""
@@ -29,6 +29,18 @@ class Job:
     # Acquired either by the thread that runs the request or by the event loop that refuses it, never by both: a refused
     # request has not been executed.
     claim: threading.Lock = field(default_factory=threading.Lock)
+
+    def begin(self, response: WsgiResponse) -> Stream:
+        """Answer with a response whose body the thread goes on making."""
+        response.stream = stream = Stream(self.done.get_loop())
+        self.set_outcome(response)
+        return stream
+
+    def set_outcome(self, outcome: WsgiResponse | Exception) -> None:
+        """Answer, or raise an error, from the thread."""
+        # The loop is closed if the process ended while this request was running.
+        with contextlib.suppress(RuntimeError):
+            self.done.get_loop().call_soon_threadsafe(set_outcome, self.done, outcome)
 
     def end(self, error: Exception) -> None:
         """Refuse the request with an error, unless a thread has begun it."""
@@ -98,17 +110,16 @@ class Threads:
             if not job.claim.acquire(blocking=False):
                 continue
             self._begun[number] = time.monotonic()
-            outcome: WsgiResponse | Exception
+            outcome: WsgiResponse | Exception | None
             try:
-                outcome = call(self._application, job.environ)
+                outcome = call(self._application, job.environ, job.begin)
             except Exception as error:
                 outcome = error
             except BaseException as error:  # such as SystemExit, which must not end the thread
                 outcome = RuntimeError(f"the application raised {error!r}")
             del self._begun[number]
-            # The loop is closed if the process ended while this request was running.
-            with contextlib.suppress(RuntimeError):
-                job.done.get_loop().call_soon_threadsafe(set_outcome, job.done, outcome)
+            if outcome is not None:
+                job.set_outcome(outcome)
 
 
 async def _end_when_gone(job: Job, disconnected: Callable[[], Awaitable[None]]) -> None:

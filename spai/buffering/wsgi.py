@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import sys
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -16,24 +18,44 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 WsgiApplication = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
 
+class Stream:
+    """The pieces of a body that a thread makes while the event loop sends them; the thread never waits for a client."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._pieces: asyncio.Queue[bytes | Exception | None] = asyncio.Queue()
+
+    def put(self, piece: bytes | Exception | None) -> None:
+        """Add a piece from the thread; None at the end, or the error that ended the body."""
+        # The loop is closed if the process ended while this request was running.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._pieces.put_nowait, piece)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while (piece := await self._pieces.get()) is not None:
+            if isinstance(piece, Exception):
+                raise piece
+            yield piece
+
+
 @dataclass(slots=True)
 class WsgiResponse:
     """The response of the WSGI application."""
 
     status: int  # HTTP status
     headers: Headers
-    body: bytes  # all of it, or what there was when `error` occurred
-    is_streamed: bool = False  # whether it has no Content-Length; the server then sends it in chunks
+    body: bytes = b""  # all of it, or what there was when `error` occurred
     error: Exception | None = None  # the error that ended the body after the response had begun
+    stream: Stream | None = None  # in place of `body`: pieces that are still being made; it has no Content-Length
 
     async def send_to(self, send: Send) -> None:
         """Send the response to the server."""
         headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in self.headers]
         await send({"type": "http.response.start", "status": int(self.status), "headers": headers})
-        goes_on = self.is_streamed or self.error is not None
-        await send({"type": "http.response.body", "body": self.body, "more_body": goes_on})
-        if goes_on and self.error is None:
-            await send({"type": "http.response.body", "body": b""})
+        if self.stream is not None:
+            async for piece in self.stream:
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": self.body, "more_body": self.error is not None})
 
 
 def environ_of(scope: Scope) -> Environ:
@@ -72,8 +94,16 @@ def environ_of(scope: Scope) -> Environ:
     return environ
 
 
-def call(application: WsgiApplication, environ: Environ) -> WsgiResponse:
+def call(
+    application: WsgiApplication, environ: Environ, begin: Callable[[WsgiResponse], Stream] | None = None
+) -> WsgiResponse | None:
     """Run a WSGI application for one request and collect its response.
+
+    Parameters
+    ----------
+    begin : callable, optional
+        Called with a response of unknown length at its first piece; it and the further ones go into the stream that
+        `begin` returns, and `call` returns None. By default, such a response is collected too.
 
     Raises
     ------
@@ -88,17 +118,28 @@ def call(application: WsgiApplication, environ: Environ) -> WsgiResponse:
         return written.append
 
     pieces: Iterable[bytes] = ()
+    stream: Stream | None = None
     failure: Exception | None = None
     try:
         pieces = application(environ, start_response)
-        written.extend(pieces)
-    except Exception as error:
-        if not begun or not any(written):
+        for piece in pieces:
+            if stream is None and begin is not None and piece and not _has_length(begun[0][1]):
+                stream = begin(WsgiResponse(int(begun[0][0][:3]), begun[0][1]))
+            (written.append if stream is None else stream.put)(piece)
+    except BaseException as error:
+        failure = error if isinstance(error, Exception) else RuntimeError(f"the application raised {error!r}")
+        if stream is None and (not begun or not any(written)):
             raise
-        failure = error
     finally:
         if hasattr(pieces, "close"):
             pieces.close()
+        if stream is not None:
+            stream.put(failure)
+    if stream is not None:
+        return None
     status, headers = begun[0]
-    is_streamed = len(written) > 1 and not any(name.lower() == "content-length" for name, _ in headers)
-    return WsgiResponse(int(status[:3]), headers, b"".join(written), is_streamed, failure)
+    return WsgiResponse(int(status[:3]), headers, b"".join(written), failure)
+
+
+def _has_length(headers: Headers) -> bool:
+    return any(name.lower() == "content-length" for name, _ in headers)

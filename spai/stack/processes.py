@@ -181,8 +181,7 @@ def granian(
         alive=health.http(f"http://127.0.0.1:{port}/livez"),
         ready=health.http(f"http://127.0.0.1:{port}/readyz"),
         needs=SERVERS[:1],
-        environment=site_environment(stack, name)
-        | {"SPAI_THREADS": str(threads)},
+        environment=site_environment(stack, name) | {"SPAI_THREADS": str(threads)},
         port=port,
     )
 

@@ -333,10 +333,73 @@ async def test_liveness_and_reserved_paths_answer_while_every_thread_is_busy(app
     await asyncio.gather(*busy)
 
 
-async def test_an_answer_of_unknown_length_is_left_to_the_server_to_cut(application):
-    client = await Client().ask(BufferedApplication(application, threads=1))
-    assert [message.get("more_body") for message in client.sent[1:]] == [True, None]
-    assert client.body == b"an answer"
+class Slices:
+    """An application that makes the pieces of its answer when it is told to."""
+
+    def __init__(self, *pieces):
+        self.pieces = pieces
+        self.may_go_on = threading.Semaphore(0)
+
+    def __call__(self, environ, start_response):
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        for piece in self.pieces:
+            self.may_go_on.acquire(timeout=30)
+            if isinstance(piece, BaseException):
+                raise piece
+            yield piece
+
+
+async def until(condition):
+    async with asyncio.timeout(30):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def test_an_answer_of_unknown_length_is_sent_while_it_is_made():
+    slices, client = Slices(b"", b"first", b"second"), Client()
+    answering = asyncio.create_task(client.ask(BufferedApplication(slices, threads=1)))
+    slices.may_go_on.release(2)
+    await until(lambda: client.sent)
+    assert client.body == b"first"
+    slices.may_go_on.release()
+    await answering
+    assert [message["more_body"] for message in client.sent[1:]] == [True, True, False]
+    assert client.body == b"firstsecond"
+
+
+async def test_a_client_that_reads_slowly_holds_no_thread_while_its_answer_is_made():
+    class SlowClient(Client):
+        reads = asyncio.Event()
+
+        async def send(self, message):
+            await super().send(message)
+            if message.get("body"):
+                await self.reads.wait()
+
+    slices = Slices(*[b"piece"] * 10)
+    slices.may_go_on.release(10)
+    site, slow = BufferedApplication(slices, threads=1), SlowClient()
+    answering = asyncio.create_task(slow.ask(site))
+    await until(lambda: slow.body)
+    slices.may_go_on.release(10)
+    assert (await Client().ask(site)).body == b"piece" * 10
+    slow.reads.set()
+    await answering
+    assert slow.body == b"piece" * 10
+
+
+@pytest.mark.parametrize("error", [ConnectionResetError("the source is gone"), SystemExit("enough")])
+async def test_an_answer_of_unknown_length_that_breaks_off_has_no_end(error):
+    slices, client = Slices(b"first", error), Client()
+    slices.may_go_on.release(2)
+    site = BufferedApplication(slices, threads=1)
+    with pytest.raises((ConnectionResetError, RuntimeError), match=str(error)):
+        await client.ask(site)
+    assert client.body == b"first"
+    assert client.sent[-1]["more_body"] is True
+    slices.pieces = (b"whole",)
+    slices.may_go_on.release()
+    assert (await Client().ask(site)).body == b"whole"
 
 
 # ── Faults ───────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -102,8 +102,8 @@ def test_another_method_is_left_to_the_application(method):
     [
         WsgiResponse(404, HEADERS, b"body"),
         WsgiResponse(304, HEADERS, b""),
-        WsgiResponse(200, HEADERS, b"body", is_streamed=True),
-        WsgiResponse(200, HEADERS, b"bo", error=OSError()),
+        WsgiResponse(200, HEADERS, stream=object()),
+        WsgiResponse(200, HEADERS, b"bo", OSError()),
         WsgiResponse(200, [*HEADERS, ("Set-Cookie", "a=1")], b"body"),
         WsgiResponse(200, [pair for pair in HEADERS if pair[0] != "ETag"], b"body"),
     ],

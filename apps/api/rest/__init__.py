@@ -2,13 +2,15 @@
 
 from apps.api.authentication import ApiKeyAuthentication, HasScope, key_of, may_predict, may_read
 from apps.api.rest.batch import BATCH_PATH, BatchView, batch_body_limit
+from apps.api.rest.caching import conditional
 from apps.api.rest.competitions import CompetitionListViewSet, SeasonForecastViewSet, SeasonViewSet
 from apps.api.rest.events import EventsView
 from apps.api.rest.features import FeaturesView
 from apps.api.rest.forecasts import CompetitionViewSet, WhatIfViewSet
 from apps.api.rest.formats import FormatNegotiation
 from apps.api.rest.ledger import InclusionProofViewSet, LedgerViewSet
-from apps.api.rest.matches import MatchViewSet
+from apps.api.rest.kept import keep
+from apps.api.rest.matches import PREDICTION_PATH, PREDICTION_VIEW, MatchViewSet
 from apps.api.rest.models import ModelViewSet
 from apps.api.rest.parameters import QuerySerializer, WholeNumberField
 from apps.api.rest.prediction_jobs import (
@@ -28,6 +30,8 @@ from apps.api.rest.webhooks import WebhookViewSet
 __all__ = [
     "BATCH_PATH",
     "MEDIA_TYPE",
+    "PREDICTION_PATH",
+    "PREDICTION_VIEW",
     "RESULT_RENDERERS",
     "ApiKeyAuthentication",
     "BatchView",
@@ -58,10 +62,12 @@ __all__ = [
     "WhatIfViewSet",
     "WholeNumberField",
     "batch_body_limit",
+    "conditional",
     "exception_handler",
     "idempotency_key_of",
     "is_api",
     "job_body_limit",
+    "keep",
     "key_of",
     "may_predict",
     "may_read",

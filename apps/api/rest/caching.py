@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.cache import get_conditional_response, patch_cache_control
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -24,11 +24,12 @@ class ConditionalMixin(APIView):
         if response.status_code != 200 or request.method not in ("GET", "HEAD"):
             return response
         patch_cache_control(response, no_cache=True)
-        response.add_post_render_callback(lambda rendered: _conditional(request, rendered))
+        response.add_post_render_callback(lambda rendered: conditional(request._request, rendered))
         return response
 
 
-def _conditional(request: Request, response: Response) -> HttpResponse | None:
+def conditional(request: HttpRequest, response: HttpResponse) -> HttpResponseBase | None:
+    """Add an ETag to a response with content; return it, or 304 where the client has the content."""
     etag = f'"{hashlib.sha256(response.content).hexdigest()[:32]}"'
     response["ETag"] = etag
-    return get_conditional_response(request._request, etag=etag, response=response)
+    return get_conditional_response(request, etag=etag, response=response)

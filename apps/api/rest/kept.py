@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Any, Final
 
-from rest_framework.request import Request
+from apps.matches.models import Match
 
 ENVIRON: Final = "spai.keep"
 """Where the server looks for what it may keep."""
 
+KEPT: Final = timedelta(minutes=5)
+"""Longest time for which a response may be sent again. Events of a match end it at once; what has no event, such as a
+new name of a club, is seen after this time.
+"""
 
-def keep(request: Request, *, about: int, until: float) -> None:
+
+def keep(environ: dict[str, Any], *, match: Match, view: str, now: datetime) -> None:
     """Let the server send the response to this request again, to requests that equal it.
+
+    It ends at the kick-off, or with an event of the match.
 
     Parameters
     ----------
-    about : int
-        Id of the match that it is about: an event of this match ends it.
-    until : float
-        When it ends at the latest, in seconds since 1970.
+    environ : dict
+        That of the request.
+    view : str
+        Name of the view, under which the responses are counted.
     """
-    view = request.resolver_match.view_name if request.resolver_match else ""
-    request.META[ENVIRON] = (str(about), until, view)
+    ends = now + KEPT if match.kickoff_at <= now else min(now + KEPT, match.kickoff_at)
+    environ[ENVIRON] = (str(match.pk), ends.timestamp(), view)

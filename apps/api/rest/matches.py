@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any, Final
 
 from django.db.models import BigIntegerField, QuerySet
@@ -39,10 +38,10 @@ _id = OpenApiParameter("id", int, OpenApiParameter.PATH, description="Id of the 
 LOADING_SECONDS: Final = 5
 """After how many seconds a client asks again for a version that is being loaded."""
 
-KEPT: Final = timedelta(minutes=5)
-"""Longest time for which a response may be sent again. Events of a match end it at once; what has no event, such as a
-new name of a club, is seen after this time.
-"""
+PREDICTION_PATH: Final = r"/api/v1/matches/(?P<id>\d{1,18})/prediction/"
+"""Pattern of the address of a forecast."""
+
+PREDICTION_VIEW: Final = "match-prediction"
 
 
 class PredictionQuery(QuerySerializer):
@@ -155,6 +154,5 @@ class MatchViewSet(ConditionalMixin, viewsets.ReadOnlyModelViewSet[Match]):
         except ml_services.StillLoadingError as error:
             raise Problem(503, "model-loading", str(error), wait=LOADING_SECONDS) from error
         if details.published_at is not None:
-            ends = now + KEPT if match.kickoff_at <= now else min(now + KEPT, match.kickoff_at)
-            keep(request, about=match.pk, until=ends.timestamp())
+            keep(request.META, match=match, view=PREDICTION_VIEW, now=now)
         return Response(services.forecast_shape(match, details, include=query.get("include", ()), now=now))

@@ -1,0 +1,113 @@
+"""Stored forecasts without the middlewares of Django, in whose stead the headers of an earlier response are taken.
+
+All that differs between the responses to two requests for stored forecasts of single matches with equal `_SEEN` headers
+are the body, what follows from it, and the headers of access. Django answers the first such request; the next ones run
+the same services and renderers here, at a third of the CPU time (`benchmarks/serving_single.py`). Whatever else is to
+be said (no forecast, a wrong key, parameters, an error), Django says.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from typing import Any, Final
+from uuid import uuid4
+
+from django.core.handlers.wsgi import WSGIRequest
+from django.core.signals import request_finished, request_started
+from django.db import Error
+from django.http import HttpResponse
+from django.utils import timezone
+from rest_framework.renderers import JSONRenderer
+
+from apps.api import services
+from apps.api.rest import PREDICTION_PATH, PREDICTION_VIEW, conditional, keep
+from apps.api.rest.access import access_to_kept
+from apps.ml import services as ml_services
+from spai.buffering import KEEP, OF_CONTENT, OWN, Environ, Headers
+from spai.compression import CompressionMiddleware
+from spai.request_metrics import count
+
+StartResponse = Callable[..., Any]
+Application = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+_SEEN: Final = ("HTTP_HOST", "HTTP_ACCEPT", "HTTP_ACCEPT_ENCODING", "HTTP_ORIGIN", "HTTP_X_FORWARDED_PROTO")
+"""Headers of a request on which those of the response depend."""
+
+_OTHERS: Final = {
+    "HTTP_IF_MATCH",
+    "HTTP_IF_MODIFIED_SINCE",
+    "HTTP_IF_UNMODIFIED_SINCE",
+    "HTTP_RANGE",
+    "HTTP_X_REQUEST_ID",
+    "HTTP_X_REQUESTED_WITH",
+}
+"""Headers of a request that Django answers."""
+
+_LIMIT: Final = 256
+"""Combinations of `_SEEN` whose headers are in memory; then all are forgotten."""
+
+
+class StoredForecasts:
+    """A WSGI application in front of Django's that answers requests for stored forecasts."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+        self._path = re.compile(PREDICTION_PATH)
+        self._compress = CompressionMiddleware(lambda request: HttpResponse())
+        self._headers: dict[tuple[str | None, ...], Headers] = {}
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request."""
+        path = self._path.fullmatch(environ["PATH_INFO"])
+        is_plain = environ["REQUEST_METHOD"] == "GET" and not environ["QUERY_STRING"] and not _OTHERS & environ.keys()
+        # A parameter of a media type may be an indentation.
+        if path is None or not is_plain or ";" in environ.get("HTTP_ACCEPT", ""):
+            return self._application(environ, start_response)
+        seen = tuple(environ.get(name) for name in _SEEN)
+        shared = self._headers.get(seen)
+        if shared is not None and (response := self._answer(environ, int(path["id"]), shared)) is not None:
+            start_response(f"{response.status_code} {response.reason_phrase}", list(response.items()))
+            return [response.content]
+
+        def learn(status: str, headers: Headers, *rest: Any) -> Any:
+            if KEEP in environ and status.startswith("200"):
+                if len(self._headers) >= _LIMIT:
+                    self._headers.clear()
+                self._headers[seen] = [pair for pair in headers if pair[0].lower() not in OWN]
+            return start_response(status, headers, *rest)
+
+        return self._application(environ, learn)
+
+    def _answer(self, environ: Environ, match_id: int, shared: Headers) -> Any:
+        """Return the response; None where Django must answer."""
+        began, now = time.perf_counter(), timezone.now()
+        access = access_to_kept(environ)
+        if access is None:
+            return None
+        request_started.send(type(self), environ=environ)
+        try:
+            match, details = services.forecast_of(match_id, now=now)
+        except (services.UnknownMatchError, ml_services.NoForecastError, ml_services.StillLoadingError, Error):
+            return None
+        finally:
+            request_finished.send(type(self))
+        if details.published_at is None:
+            return None
+        body = JSONRenderer().render(services.forecast_shape(match, details, now=now))
+        request = WSGIRequest(environ)
+        response: Any = conditional(request, HttpResponse(body))
+        response = self._compress.process_response(request, response)
+        keep(environ, match=match, view=PREDICTION_VIEW, now=now)
+        has_content = response.status_code == HTTPStatus.OK
+        for name, value in (
+            *(pair for pair in shared if has_content or pair[0].lower() not in OF_CONTENT),
+            ("X-Request-ID", uuid4().hex),
+            ("Content-Length", str(len(response.content))),
+            *access,
+        ):
+            response[name] = value
+        count(PREDICTION_VIEW, response.status_code, len(response.content), time.perf_counter() - began)
+        return response
