@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import itertools
+import json
 import os
 import re
 import subprocess
@@ -15,6 +17,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.contrib.admindocs.views import simplify_regex
 from django.db import connection
 from django.http import HttpResponse, StreamingHttpResponse
@@ -26,6 +29,8 @@ from django.utils import timezone
 from apps.api import intake, services, urls
 from apps.api.authentication import ApiKeyAuthentication, HasScope
 from apps.api.models import ApiKey, ApiKeyScope
+from apps.api.push import EventSocket, EventStream, LiveFeed
+from apps.api.push import connections as push_connections
 from apps.api.push.connections import NotAdmittedError, OpenConnections
 from apps.api.rest import batch_body_limit, job_body_limit, prediction_jobs
 from apps.api.services import admission
@@ -420,3 +425,46 @@ async def test_a_connection_to_push_needs_a_key_where_a_request_does(settings, a
         except NotAdmittedError as error:
             found = error.status
         assert found == status
+
+
+class Endless:
+    """A client of push that says nothing and never leaves."""
+
+    def __init__(self, token: str) -> None:
+        headers = [(b"authorization", f"Bearer {token}".encode())]
+        self.scope = {"client": ("10.0.0.1", 1), "headers": headers, "query_string": b"", "path": "/"}
+        self.sent: list[dict] = []
+        self._first = True
+
+    async def receive(self):
+        if not self._first:
+            await asyncio.Event().wait()
+        self._first = False
+        return {"type": "websocket.connect"}
+
+    async def send(self, message):
+        self.sent.append(message)
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_connection_ends_when_its_key_is_revoked(monkeypatch):
+    monkeypatch.setattr(push_connections, "CHECK_SECONDS", 0.01)
+    now = timezone.now()
+    key = await sync_to_async(services.create_key)(name="Ada", scopes=["read"], created_by="ada", now=now)
+    feed, connections = LiveFeed(), OpenConnections(most=9, most_of_address=9)
+    socket, stream = Endless(key.token), Endless(key.token)
+    socket.scope |= {"type": "websocket", "url_route": {"kwargs": {}}}
+    stream.scope |= {"type": "http", "method": "GET"}
+    stream._first = False
+    both = [
+        asyncio.create_task(EventSocket(feed, connections)(socket.scope, socket.receive, socket.send)),
+        asyncio.create_task(EventStream(feed, connections, [])(stream.scope, stream.receive, stream.send)),
+    ]
+    async with asyncio.timeout(30):
+        while not (socket.sent[1:] and stream.sent[1:]):
+            await asyncio.sleep(0.01)
+        await sync_to_async(services.revoke_key)(key=key.row, by="ada", now=now)
+        services.forget_key()
+        await asyncio.gather(*both)
+    assert socket.sent[-1] == {"type": "websocket.close", "code": 4401}
+    assert "revoked" in json.loads(socket.sent[-2]["text"])["detail"]

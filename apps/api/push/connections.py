@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
+from functools import partial
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from channels.db import database_sync_to_async
@@ -19,6 +21,11 @@ from apps.matches.feed import LARGEST_NUMBER, Subscription, SubscriptionError
 
 NEWEST = None
 """The place of a client that names no number: after the newest event."""
+
+CHECK_SECONDS: Final = 30.0
+"""Time between two checks of the key of an open connection."""
+
+UntilRefused = Callable[[], Awaitable["NotAdmittedError"]]
 
 
 class NotAdmittedError(Exception):
@@ -47,8 +54,11 @@ class OpenConnections:
         self._open: Counter[str] = Counter()
 
     @asynccontextmanager
-    async def admitted(self, scope: dict[str, Any]) -> AsyncIterator[None]:
+    async def admitted(self, scope: dict[str, Any]) -> AsyncIterator[UntilRefused]:
         """Count a connection for as long as it is served.
+
+        Yields a function whose coroutine returns why the connection must end, once its key has been revoked, has
+        expired or has lost the scope.
 
         Raises
         ------
@@ -65,8 +75,9 @@ class OpenConnections:
             raise NotAdmittedError(HTTPStatus.TOO_MANY_REQUESTS, detail)
         self._open[address] += 1
         try:
-            await self._check_key(meta, origin=header(scope, b"origin"))
-            yield
+            check = partial(self._check_key, meta, origin=header(scope, b"origin"))
+            await check()
+            yield partial(_until_refused, check)
         finally:
             self._open[address] -= 1
             # Else addresses that came once would stay for ever.
@@ -86,6 +97,17 @@ class OpenConnections:
             raise NotAdmittedError(HTTPStatus.SERVICE_UNAVAILABLE, "API keys cannot be read. Try again.") from error
         if key is not None and may_read.scope not in key.scopes:
             raise NotAdmittedError(HTTPStatus.FORBIDDEN, f"The API key {key.prefix} lacks the scope 'read'.")
+
+
+async def _until_refused(check: Callable[[], Awaitable[None]]) -> NotAdmittedError:
+    while True:
+        await asyncio.sleep(CHECK_SECONDS)
+        try:
+            await check()
+        except NotAdmittedError as refused:
+            # A database that is away does not make a key wrong.
+            if refused.status != HTTPStatus.SERVICE_UNAVAILABLE:
+                return refused
 
 
 def _meta_of(scope: dict[str, Any]) -> dict[str, str]:

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from django.db import DatabaseError
 
-from apps.api.push.connections import NotAdmittedError, OpenConnections, wanted
+from apps.api.push.connections import NotAdmittedError, OpenConnections, UntilRefused, wanted
 from apps.api.push.live import FeedRestartedError, Follower, FutureNumberError, LiveFeed
 from apps.matches.feed import LARGEST_NUMBER, Subscription, SubscriptionError
 
@@ -35,6 +35,7 @@ UNAVAILABLE: Final = "Push is not available at the moment. Pages and the API sti
 CLOSE_TOO_BIG: Final = 1009
 CLOSE_TRY_LATER: Final = 1013
 CLOSE_BAD_REQUEST: Final = 4400
+CLOSE_KEY_REFUSED: Final = 4401
 CLOSE_FUTURE_NUMBER: Final = 4409
 CLOSE_TOO_MANY: Final = 4429
 UNDERSTOOD: Final = (
@@ -76,16 +77,17 @@ class EventSocket:
         """Serve one connection."""
         await receive()
         try:
-            async with self._connections.admitted(scope):
+            async with self._connections.admitted(scope) as until_refused:
                 await send({"type": "websocket.accept"})
-                await _Connection(self._feed, scope, receive, send).serve()
+                await _Connection(self._feed, until_refused, scope, receive, send).serve()
         except NotAdmittedError as refused:
             await _refuse(scope, send, refused.status, str(refused))
 
 
 class _Connection:
-    def __init__(self, feed: LiveFeed, scope: Any, receive: Any, send: Any) -> None:
+    def __init__(self, feed: LiveFeed, until_refused: UntilRefused, scope: Any, receive: Any, send: Any) -> None:
         self._feed = feed
+        self._until_refused = until_refused
         self._scope = scope
         self._receive = receive
         self._send = send
@@ -115,6 +117,7 @@ class _Connection:
             tasks = {
                 asyncio.create_task(self._send_events(follower)),
                 asyncio.create_task(self._hear(follower)),
+                asyncio.create_task(self._end_when_refused()),
             }
             try:
                 done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -135,6 +138,9 @@ class _Connection:
             if follower.is_behind:
                 # A send that need not wait does not give way to other clients.
                 await asyncio.sleep(0)
+
+    async def _end_when_refused(self) -> None:
+        raise EndedError(CLOSE_KEY_REFUSED, str(await self._until_refused()))
 
     async def _hear(self, follower: Follower) -> None:
         while (message := await self._receive())["type"] != "websocket.disconnect":

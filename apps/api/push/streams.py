@@ -12,7 +12,7 @@ from typing import Any, Final
 from django.db import DatabaseError
 
 from apps.api.authentication import CHALLENGE
-from apps.api.push.connections import NotAdmittedError, OpenConnections, header, number_of, wanted
+from apps.api.push.connections import NotAdmittedError, OpenConnections, UntilRefused, header, number_of, wanted
 from apps.api.push.live import FeedRestartedError, Follower, FutureNumberError, LiveFeed
 from apps.matches.feed import SubscriptionError
 
@@ -48,8 +48,8 @@ class EventStream:
         try:
             if scope["method"] != "GET":
                 raise NotAdmittedError(HTTPStatus.METHOD_NOT_ALLOWED, "A stream is read by GET.")
-            async with self._connections.admitted(scope):
-                await self._serve(scope, receive, send, shared)
+            async with self._connections.admitted(scope) as until_refused:
+                await self._serve(scope, receive, send, shared, until_refused)
         except NotAdmittedError as refused:
             await _refuse(scope, send, shared, refused.status, str(refused))
         except SubscriptionError as error:
@@ -60,7 +60,9 @@ class EventStream:
             logger.warning("push cannot read the events: %s", error)
             await _refuse(scope, send, shared, HTTPStatus.SERVICE_UNAVAILABLE, UNAVAILABLE)
 
-    async def _serve(self, scope: Any, receive: Any, send: Any, shared: list[tuple[bytes, bytes]]) -> None:
+    async def _serve(
+        self, scope: Any, receive: Any, send: Any, shared: list[tuple[bytes, bytes]], until_refused: UntilRefused
+    ) -> None:
         after, subscription = wanted(scope)
         # A browser that connects again repeats the address and names the latest number that it got.
         latest = header(scope, b"last-event-id")
@@ -79,12 +81,15 @@ class EventStream:
         with Follower(self._feed, [subscription], position) as follower:
             sending = asyncio.create_task(self._send_events(follower, send, greeting))
             leaving = asyncio.create_task(_disconnected(receive))
+            # The client connects again and is then told what is wrong with its key.
+            refused = asyncio.ensure_future(until_refused())
+            tasks = {sending, leaving, refused}
             try:
-                await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             finally:
-                for task in (sending, leaving):
+                for task in tasks:
                     task.cancel()
-                await asyncio.gather(sending, leaving, return_exceptions=True)
+                await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _send_events(self, follower: Follower, send: Any, greeting: str) -> None:
         await _write(send, greeting)

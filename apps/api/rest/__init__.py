@@ -8,8 +8,8 @@ from apps.api.rest.events import EventsView
 from apps.api.rest.features import FeaturesView
 from apps.api.rest.forecasts import CompetitionViewSet, WhatIfViewSet
 from apps.api.rest.formats import FormatNegotiation
-from apps.api.rest.ledger import InclusionProofViewSet, LedgerViewSet
 from apps.api.rest.kept import keep
+from apps.api.rest.ledger import InclusionProofViewSet, LedgerViewSet
 from apps.api.rest.matches import PREDICTION_PATH, PREDICTION_VIEW, MatchViewSet
 from apps.api.rest.models import ModelViewSet
 from apps.api.rest.parameters import QuerySerializer, WholeNumberField
