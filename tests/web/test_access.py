@@ -20,6 +20,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.admindocs.views import simplify_regex
 from django.db import connection
+from django.db import connections as database_connections
 from django.http import HttpResponse, StreamingHttpResponse
 from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
@@ -451,14 +452,14 @@ async def test_a_connection_ends_when_its_key_is_revoked(monkeypatch):
     monkeypatch.setattr(push_connections, "CHECK_SECONDS", 0.01)
     now = timezone.now()
     key = await sync_to_async(services.create_key)(name="Ada", scopes=["read"], created_by="ada", now=now)
-    feed, connections = LiveFeed(), OpenConnections(most=9, most_of_address=9)
+    feed, admitted = LiveFeed(), OpenConnections(most=9, most_of_address=9)
     socket, stream = Endless(key.token), Endless(key.token)
     socket.scope |= {"type": "websocket", "url_route": {"kwargs": {}}}
     stream.scope |= {"type": "http", "method": "GET"}
     stream._first = False
     both = [
-        asyncio.create_task(EventSocket(feed, connections)(socket.scope, socket.receive, socket.send)),
-        asyncio.create_task(EventStream(feed, connections, [])(stream.scope, stream.receive, stream.send)),
+        asyncio.create_task(EventSocket(feed, admitted)(socket.scope, socket.receive, socket.send)),
+        asyncio.create_task(EventStream(feed, admitted, [])(stream.scope, stream.receive, stream.send)),
     ]
     async with asyncio.timeout(30):
         while not (socket.sent[1:] and stream.sent[1:]):
@@ -466,5 +467,6 @@ async def test_a_connection_ends_when_its_key_is_revoked(monkeypatch):
         await sync_to_async(services.revoke_key)(key=key.row, by="ada", now=now)
         services.forget_key()
         await asyncio.gather(*both)
+    await sync_to_async(database_connections.close_all)()
     assert socket.sent[-1] == {"type": "websocket.close", "code": 4401}
     assert "revoked" in json.loads(socket.sent[-2]["text"])["detail"]
