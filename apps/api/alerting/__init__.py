@@ -1,6 +1,6 @@
 """What is alerted on: `alerts.yaml` names every alert and every threshold once, for Prometheus and for SPAI itself."""
 
-from apps.api.alerting.conditions import MetricsSnapshot, ServiceLevelPoint, increase
+from apps.api.alerting.conditions import MetricsSnapshot, ServiceLevelPoint, Threshold, increase
 from apps.api.alerting.rules import (
     RULES,
     SERVICE_LEVELS,
@@ -17,6 +17,7 @@ __all__ = [
     "MetricsSnapshot",
     "ServiceLevel",
     "ServiceLevelPoint",
+    "Threshold",
     "increase",
     "prometheus_rules",
     "read_rules",
