@@ -1,4 +1,4 @@
-"""All metrics: those that processes count, and those that are read from tables, queues and discs at each scrape."""
+"""All metrics: those that processes count, and those that are read from tables, queues and disks at each scrape."""
 
 from __future__ import annotations
 
@@ -104,16 +104,16 @@ def _age(message: bytes | None) -> float:
 
 
 class MachineCollector(Collector):
-    """The disc, the database, and the processes of the one-machine stack as its monitor last found them."""
+    """The disk, the database, and the processes of the one-machine stack as its monitor last found them."""
 
     def collect(self) -> Iterator[Metric]:
         """Yield what can be read; the monitor's files are only there where the stack runs."""
         disk = {
             name: GaugeMetricFamily(f"spai_disk_{name}", text, labels=["place"])
             for name, text in (
-                ("size_bytes", "Size of the disc that holds a folder of SPAI."),
-                ("free_bytes", "Free space of that disc."),
-                ("used_ratio", "Used part of that disc, from 0 to 1."),
+                ("size_bytes", "Size of the disk that holds a folder of SPAI."),
+                ("free_bytes", "Free space of that disk."),
+                ("used_ratio", "Used part of that disk, from 0 to 1."),
             )
         }
         database = GaugeMetricFamily("spai_database_size_bytes", "Size of the database.")
@@ -124,7 +124,9 @@ class MachineCollector(Collector):
             "spai_process_restarts", "Restarts of a process since the stack was started.", labels=["process"]
         )
         with suppress(OSError):
-            usage = shutil.disk_usage(settings.SPAI_VAR_DIR)
+            # The folder is made by the first file in it.
+            folders = (settings.SPAI_VAR_DIR, *settings.SPAI_VAR_DIR.absolute().parents)
+            usage = shutil.disk_usage(next(folder for folder in folders if folder.exists()))
             for name, value in (
                 ("size_bytes", usage.total),
                 ("free_bytes", usage.free),

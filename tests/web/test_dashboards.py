@@ -74,7 +74,7 @@ def prometheus(folder: Path, target: int) -> Iterator[str]:
     file.write_text(json.dumps(config))
     command = ["prometheus", f"--config.file={file}", f"--storage.tsdb.path={folder / 'data'}"]
     command += [f"--web.listen-address=127.0.0.1:{port}", "--log.level=warn"]
-    with subprocess.Popen(command, stderr=(folder / "log").open("w")) as process:
+    with (folder / "log").open("w") as log, subprocess.Popen(command, stderr=log) as process:
         try:
             yield f"http://127.0.0.1:{port}"
         finally:

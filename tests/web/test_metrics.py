@@ -18,6 +18,7 @@ from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 
 from apps.api.models import PredictionJob
 from spai import metrics as site_metrics
+from spai.buffering import refusals  # noqa: F401  has a metric of its own
 from spai.celery import app
 from spai.metrics import registries
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -33,30 +33,40 @@ _UNITS: Final = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": time
 class ServiceLevel:
     """An objective: which share of events is to be good, and by which counters they are counted.
 
-    `bad` or `good` selects the counters of those events, `total` those of all.
+    `bad` or `good` select the counters of those events, `total` those of all; several are added up.
     """
 
     name: str
     objective: float
     summary: str
-    total: Selector
-    bad: Selector | None
-    good: Selector | None
+    total: tuple[Selector, ...]
+    bad: tuple[Selector, ...]
+    good: tuple[Selector, ...]
     least: float
 
     def point(self, snapshot: MetricsSnapshot) -> ServiceLevelPoint:
         """Return its counts as the metrics have them now."""
-        total = self.total.total(snapshot)
-        bad = self.bad.total(snapshot) if self.bad else total - (self.good.total(snapshot) if self.good else 0.0)
-        return ServiceLevelPoint(snapshot.at, bad, total)
+        total, bad, good = (
+            sum(selector.total(snapshot) for selector in selectors) for selectors in (self.total, self.bad, self.good)
+        )
+        return ServiceLevelPoint(snapshot.at, bad if self.bad else total - good, total)
 
     def bad_ratio(self, window: str) -> str:
         """Return the expression of the share of bad events in a window."""
-        total = f"sum(rate({self.total.text}[{window}]))"
+        total = f"({_added('rate', self.total, window)} > 0)"
         if self.bad:
-            return f"sum(rate({self.bad.text}[{window}])) / ({total} > 0)"
-        assert self.good
-        return f"1 - sum(rate({self.good.text}[{window}])) / ({total} > 0)"
+            return f"{_added('rate', self.bad, window)} / {total}"
+        return f"1 - {_added('rate', self.good, window)} / {total}"
+
+    def events(self, window: str) -> str:
+        """Return the expression of the number of all events in a window."""
+        return _added("increase", self.total, window)
+
+
+def _added(function: str, selectors: Sequence[Selector], window: str) -> str:
+    parts = [f"sum({function}({selector.text}[{window}]))" for selector in selectors]
+    # A counter that never counted has no series, and a sum with nothing is nothing.
+    return parts[0] if len(parts) == 1 else f"({' + '.join(f'({part} or vector(0))' for part in parts)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +144,12 @@ def read_rules(text: str) -> tuple[tuple[ServiceLevel, ...], tuple[AlertRule, ..
 
 
 def _level(
-    *, name: str, objective: float, summary: str, total: str, least: float, bad: str = "", good: str = ""
+    *, name: str, objective: float, summary: str, total: list[str], least: float, **some: list[str]
 ) -> ServiceLevel:
-    if bool(bad) == bool(good):
+    if len(some) != 1:
         raise ValueError(f"{name}: give the bad events or the good ones")
-    bad_selector, good_selector = (Selector.parse(text) if text else None for text in (bad, good))
-    return ServiceLevel(name, objective, summary, Selector.parse(total), bad_selector, good_selector, least)
+    bad, good = (tuple(map(Selector.parse, some.pop(kind, []))) for kind in ("bad", "good"))
+    return ServiceLevel(name, objective, summary, tuple(map(Selector.parse, total)), bad, good, least)
 
 
 def _burn(level: ServiceLevel, *, name: str, severity: str, factor: float, **durations: str) -> AlertRule:
@@ -196,7 +206,7 @@ def prometheus_rules(levels: Iterable[ServiceLevel], rules: Iterable[AlertRule])
         for window in _WINDOWS
         for series, expression in (
             ("bad_ratio:rate", level.bad_ratio(window)),
-            ("events:increase", f"sum(increase({level.total.text}[{window}]))"),
+            ("events:increase", level.events(window)),
         )
     ]
     return {

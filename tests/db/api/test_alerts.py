@@ -94,7 +94,7 @@ def fire(now=NOON, series=FULL):
 def test_an_alert_says_what_is_wrong_and_ends_with_its_cause():
     row = fire()
     assert row.labels == {"place": "var"}
-    assert row.summary == "The disc of var is 95 % full."
+    assert row.summary == "The disk of var is 95 % full."
     assert (row.began_at, row.fired_at) == (NOON, NOON + timedelta(minutes=5))
     later = NOON + timedelta(minutes=6)
     report = watch(ROOM, now=later)
@@ -156,7 +156,7 @@ def test_a_mail_says_what_fires_and_another_that_it_ended(by_mail):
     row = fire()
     (told,) = mail.outbox
     assert told.subject == "[SPAI] DiskAlmostFull"
-    assert "The disc of var is 95 % full." in told.body
+    assert "The disk of var is 95 % full." in told.body
     assert "docs/runbooks/disk-almost-full.md" in told.body
     assert f"/admin/api/alert/{row.pk}/change/" in told.body
     watch(ROOM, now=NOON + timedelta(minutes=6))
@@ -307,7 +307,7 @@ def test_the_home_page_shows_what_fires_and_says_when_nobody_looks(admin):
     assert "has not looked for alerts" in admin.get(home).content.decode()
     fire(datetime.now(UTC) - timedelta(minutes=5))
     page = admin.get(home).content.decode()
-    assert "The disc of var is 95 % full." in page
+    assert "The disk of var is 95 % full." in page
     assert "has not looked for alerts" not in page
 
 
@@ -316,11 +316,19 @@ def test_the_page_of_an_alert_has_its_runbook_and_an_operator_acknowledges_it(ad
     page = admin.get(reverse("admin:api_alert_change", args=[row.pk])).content.decode()
     assert "du -sh" in page
     assert "Acknowledge" in page
-    admin.post(reverse("admin:api_alert_acknowledge", args=[row.pk]), {"note": "<b>on it</b>"})
+    sent = {"_form_submitted": "on", "note": "<b>on it</b>"}
+    assert admin.post(reverse("admin:api_alert_acknowledge", args=[row.pk]), sent).status_code == 200
     row.refresh_from_db()
     assert (row.acknowledged_by, row.note) == ("admin", "<b>on it</b>")
-    page = admin.get(reverse("admin:index")).content.decode()
-    assert "admin looks after it" in page
+    assert "admin looks after it" in admin.get(reverse("admin:index")).content.decode()
+    assert "acknowledge/" not in admin.get(reverse("admin:api_alert_change", args=[row.pk])).content.decode()
+    assert "DiskAlmostFull (var)" in admin.get(reverse("admin:api_alert_changelist")).content.decode()
+
+
+def test_messages_are_listed_with_why_they_were_not_sent(admin, by_mail, monkeypatch):
+    monkeypatch.setitem(alerts._SENDERS, "email", lambda message, now: "ConnectionRefusedError: no")
+    fire()
+    assert "ConnectionRefusedError" in admin.get(reverse("admin:api_alertmessage_changelist")).content.decode()
 
 
 def test_hostile_text_in_a_label_is_shown_as_text(admin):

@@ -167,7 +167,7 @@ def test_values_are_told_in_words(value, unit, text):
     assert formatted(value, unit) == text
 
 
-LEVEL = {"name": "a", "objective": 0.9, "summary": "s", "total": "t", "bad": "b", "least": 1}
+LEVEL = {"name": "a", "objective": 0.9, "summary": "s", "total": ["t"], "bad": ["b"], "least": 1}
 BURN = {"name": "BurnsFast", "severity": "critical", "factor": 14.4, "long": "1h", "short": "5m", "for": "2m"}
 ALERT = {"name": "A", "severity": "critical", "summary": "s", "metric": "m", "above": 1}
 
@@ -176,7 +176,7 @@ ALERT = {"name": "A", "severity": "critical", "summary": "s", "metric": "m", "ab
     "content",
     [
         {"service_levels": [LEVEL], "burn_rates": [BURN], "alerts": []},  # 14.4 times 10 % is more than everything
-        {"service_levels": [LEVEL | {"good": "g"}], "burn_rates": [], "alerts": []},
+        {"service_levels": [LEVEL | {"good": ["g"]}], "burn_rates": [], "alerts": []},
         {"service_levels": [], "burn_rates": [], "alerts": [ALERT, ALERT]},
         {"service_levels": [], "burn_rates": [], "alerts": [ALERT | {"metric": "rate(m[5m])"}]},
     ],
