@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from itertools import takewhile
-from typing import Final
+from typing import Any, Final
 
 from django.conf import settings
 from django.db.models import BooleanField, Count, ExpressionWrapper, F, OuterRef, Q, QuerySet, Subquery
@@ -146,8 +146,8 @@ def pages_of(source: Source, url: str) -> QuerySet[Snapshot]:
 
 def freshness() -> list[tuple[str, datetime]]:
     """Return when the latest complete run of each source that is switched on was requested."""
-    rows = freshness_of_sources().filter(_is_on(), complete_at__isnull=False).order_by("name")
-    return list(rows.values_list("name", "complete_at"))
+    rows: Any = freshness_of_sources().filter(_is_on())
+    return list(rows.filter(complete_at__isnull=False).order_by("name").values_list("name", "complete_at"))
 
 
 def failures_in_a_row() -> dict[str, int]:

@@ -175,7 +175,7 @@ def _burn(level: ServiceLevel, *, name: str, severity: str, factor: float, **dur
 def _alert(*, name: str, severity: str, summary: str, unit: str = "number", **fields: Any) -> AlertRule:
     condition = None
     if "metric" in fields:
-        above = fields.get("above", fields.get("older_than"))
+        above = fields["older_than"] if "older_than" in fields else fields["above"]
         selector, by = Selector.parse(fields["metric"]), tuple(fields.get("by", ()))
         condition = Threshold(selector, by, float(above), is_age="older_than" in fields)
     return AlertRule(

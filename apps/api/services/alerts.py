@@ -168,8 +168,8 @@ def _with_history(snapshot: MetricsSnapshot) -> MetricsSnapshot:
     )
     history: dict[str, list[ServiceLevelPoint]] = {}
     since = ServiceLevelCount.objects.filter(at__gte=snapshot.at - LONGEST_WINDOW).order_by("at")
-    for slo, *point in since.values_list("slo", "at", "bad", "total"):
-        history.setdefault(slo, []).append(ServiceLevelPoint(*point))
+    for slo, at, bad, total in since.values_list("slo", "at", "bad", "total"):
+        history.setdefault(slo, []).append(ServiceLevelPoint(at, bad, total))
     return MetricsSnapshot(snapshot.at, snapshot.samples, history)
 
 

@@ -94,7 +94,7 @@ def run_health(world: World) -> RunHealth:
     if latest is None:
         return RunHealth(False, None, heartbeat_at)
     state, started_at, finished_at = latest
-    seconds = (finished_at - started_at).total_seconds() if started_at else None
+    seconds = (finished_at - started_at).total_seconds() if started_at and finished_at else None
     return RunHealth(state == status.FAILED, seconds, heartbeat_at)
 
 
@@ -113,7 +113,7 @@ class LiveScores:
 def live_log_loss(world: World) -> LiveScores | None:
     """Return the mean log loss, in nats, of the latest graded forecasts of a world; None without any."""
     columns = ("log_loss", "base_log_loss", "market_log_loss")
-    rows = list(valid_scores(world).order_by("-settled_at", "-id").values_list(*columns)[:RECENT])
+    rows = list(valid_scores(world).order_by("-settled_at").values_list(*columns)[:RECENT])
     if not rows:
         return None
     with_market = [row for row in rows if row[2] is not None]
