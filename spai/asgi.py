@@ -7,6 +7,7 @@ import contextlib
 import logging
 import os
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,6 +24,7 @@ from channels.security.websocket import OriginValidator, WebsocketDenier  # noqa
 from django.conf import settings  # noqa: E402
 from django.db import DatabaseError, connection  # noqa: E402
 
+from apps.api.metrics import EVENT_DELAY  # noqa: E402
 from apps.api.push import EventSocket, EventStream, LiveFeed, OpenConnections  # noqa: E402
 from apps.api.urls import EVENT_STREAM, websocket_urlpatterns  # noqa: E402
 from apps.matches import events  # noqa: E402
@@ -35,6 +37,9 @@ RETRY_SECONDS = 1.0
 """How long the reader waits for a notification, and before it tries again after an error."""
 
 feed = LiveFeed()
+
+_looked_at = time.monotonic()
+"""When this process last looked for events to number; what it finds next was committed later."""
 
 
 def _without_tracebacks_for_clients(record: logging.LogRecord) -> bool:
@@ -78,7 +83,7 @@ def _read_until_fault(loop: asyncio.AbstractEventLoop, ending: threading.Event) 
             if not is_relay and (is_relay := try_take(Lock.RELAY)):
                 _listen(events.PUBLISHED)
                 logger.info("relay: this process numbers the events")
-            while is_relay and events.number_events():
+            while is_relay and _number_events():
                 feed.read(loop)
             feed.read(loop)
             for _ in connection.connection.notifies(timeout=RETRY_SECONDS, stop_after=1):
@@ -86,6 +91,17 @@ def _read_until_fault(loop: asyncio.AbstractEventLoop, ending: threading.Event) 
     finally:
         # The lock belongs to the database session: closing it lets another process relay.
         connection.close()
+
+
+def _number_events() -> int:
+    """Number committed events and count their delay: at most the time since this process last looked for any."""
+    global _looked_at
+    began = time.monotonic()
+    numbered = events.number_events()
+    for _ in range(numbered):
+        EVENT_DELAY.observe(time.monotonic() - _looked_at)
+    _looked_at = began
+    return numbered
 
 
 def _listen(channel: str) -> None:

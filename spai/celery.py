@@ -94,6 +94,7 @@ TIMETABLE: Final[dict[str, dict[str, Any]]] = {
     "train a first champion": _every("ml.retrain_due", 5 * MINUTE),
     "compare candidates with the champion": _every("ml.compare_due", 10 * MINUTE),
     "mirror the aliases in the registry": _every("ml.mirror_aliases", 10 * MINUTE),
+    "look for alerts": _every("spai.watch", MINUTE),
     "work on prediction jobs": _every("api.run_jobs", 15 * SECOND),
     "deliver webhooks": _every("api.deliver_webhooks", 5 * SECOND),
     "delete expired jobs and old messages": _every("api.expire_jobs", HOUR),

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
 
-import redis
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
-from prometheus_client.multiprocess import MultiProcessCollector
-from prometheus_client.registry import Collector
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from apps.api.methods import read_only
 from apps.ml import serving
-from apps.ml.metrics import ModelCollector
-from apps.scraping.metrics import ScrapingCollector
-from spai.celery import QUEUES
+from spai.metrics import registries
 
 
 @read_only
@@ -35,23 +28,6 @@ def readyz(request: HttpRequest) -> JsonResponse:
     if settings.SPAI_ROLE == "web" and not serving.is_warm():
         return JsonResponse({"status": "not ready", "reason": "the models are being loaded"}, status=503)
     return JsonResponse({"status": "ready", "role": settings.SPAI_ROLE})
-
-
-class QueueCollector(Collector):
-    """The lengths of the queues, read from the broker whenever the metrics are collected."""
-
-    def collect(self) -> Iterator[Metric]:
-        """Yield the lengths; without the broker none, so that the other metrics are still delivered."""
-        lengths = GaugeMetricFamily("spai_queue_length", "Messages that wait for a worker.", labels=["queue"])
-        if not settings.CELERY_BROKER_URL.startswith("redis"):
-            return
-        try:
-            with redis.Redis.from_url(settings.CELERY_BROKER_URL, socket_connect_timeout=5, socket_timeout=5) as broker:
-                for queue in QUEUES:
-                    lengths.add_metric([queue], broker.llen(queue))
-        except redis.RedisError:
-            return
-        yield lengths
 
 
 def _refusal_of_metrics(request: HttpRequest) -> HttpResponse | None:
@@ -84,12 +60,4 @@ def metrics(request: HttpRequest) -> HttpResponse:
     """
     if refusal := _refusal_of_metrics(request):
         return refusal
-    counted = REGISTRY
-    if settings.PROMETHEUS_MULTIPROC_DIR:
-        counted = CollectorRegistry()
-        MultiProcessCollector(counted, path=settings.PROMETHEUS_MULTIPROC_DIR)
-    computed = CollectorRegistry()
-    computed.register(ModelCollector())
-    computed.register(QueueCollector())
-    computed.register(ScrapingCollector())
-    return HttpResponse(generate_latest(counted) + generate_latest(computed), content_type=CONTENT_TYPE_LATEST)
+    return HttpResponse(b"".join(map(generate_latest, registries())), content_type=CONTENT_TYPE_LATEST)

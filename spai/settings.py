@@ -338,6 +338,24 @@ PROMETHEUS_MULTIPROC_DIR: str = env.str("PROMETHEUS_MULTIPROC_DIR", default="")
 SPAI_METRICS_TOKEN: str = env.str("SPAI_METRICS_TOKEN", default="")
 """Bearer token with which a program reads `/metrics`; empty for logged-in staff alone."""
 
+# ── Alerts ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+SPAI_ALERT_EMAILS: list[str] = env.list("SPAI_ALERT_EMAILS", default=[])
+"""Who gets mails about alerts, through the mail server of EMAIL_URL; nobody by default."""
+# EMAIL_BACKEND, EMAIL_HOST and the others that Django reads; without EMAIL_URL mails go nowhere.
+vars().update(env.email_url("EMAIL_URL", default="dummymail://"))
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL: str = env.str("SPAI_ALERT_SENDER", default="spai@localhost")
+if SPAI_ALERT_EMAILS and not env.str("EMAIL_URL", default=""):
+    raise ImproperlyConfigured(
+        "SPAI_ALERT_EMAILS is set and EMAIL_URL is not: name the mail server, such as smtp+tls://user:password@host:587"
+    )
+SPAI_ALERT_WEBHOOK_URL: str = env.str("SPAI_ALERT_WEBHOOK_URL", default="")
+"""Address that gets a request about alerts, in the form of Alertmanager's webhooks; none by default."""
+if SPAI_ALERT_WEBHOOK_URL and urlsplit(SPAI_ALERT_WEBHOOK_URL).scheme not in ("http", "https"):
+    raise ImproperlyConfigured(f"SPAI_ALERT_WEBHOOK_URL must be an http address; got {SPAI_ALERT_WEBHOOK_URL!r}")
+SPAI_ALERT_WEBHOOK_SECRET: str = env.str("SPAI_ALERT_WEBHOOK_SECRET", default="")
+"""Secret `whsec_…` that signs these requests as Standard Webhooks; empty for none."""
+
 # ── Forecasting ──────────────────────────────────────────────────────────────────────────────────────────────────────
 MLFLOW_TRACKING_URI: str = env.str("MLFLOW_TRACKING_URI", default="")
 """Address of the MLflow server; only workers, admin actions and pipeline stages use it."""

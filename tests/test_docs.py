@@ -22,6 +22,9 @@ PATH = re.compile(rf"(?:{TOP})/[\w./*-]*|(?:[A-Z]+\.md|pyproject\.toml|dvc\.yaml
 BUILT_IN = {"stack", "help"}
 """Commands of manage.py that Django does not list."""
 
+KINDS = {".py", ".yaml"}
+"""Files that give names to classes and alerts."""
+
 each_document = pytest.mark.parametrize("name", DOCUMENTS)
 
 
@@ -135,7 +138,7 @@ def test_every_class_that_a_document_names_exists():
         for name in DOCUMENTS
         for word in re.findall(r"`([A-Z][a-z]+(?:[A-Z][a-z]+)+)`", without_blocks(text_of(name)))
     }
-    code = [path for folder in ("apps", "spai", "tests") for path in (ROOT / folder).rglob("*.py")]
+    code = [path for folder in ("apps", "spai", "tests") for path in (ROOT / folder).rglob("*") if path.suffix in KINDS]
     known = {word for path in code for word in re.findall(r"\b[A-Z][A-Za-z]+\b", path.read_text(encoding="utf-8"))}
     guides = " ".join(text_of(name) for name in GUIDES)
     missing = {word for word in named - known if f"class {word}" not in guides}

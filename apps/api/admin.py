@@ -14,13 +14,28 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django_htmx.http import HttpResponseClientRedirect
 from unfold.decorators import action, display
 from unfold.forms import BaseDialogForm
-from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldBooleanSwitchWidget
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldBooleanSwitchWidget,
+)
 
-from apps.api import services
-from apps.api.models import ApiKey, ApiKeyScope, PredictionJob, Upload, Webhook, WebhookDelivery
+from apps.api import selectors, services
+from apps.api.alerting import RULES
+from apps.api.models import (
+    Alert,
+    AlertMessage,
+    ApiKey,
+    ApiKeyScope,
+    PredictionJob,
+    Upload,
+    Webhook,
+    WebhookDelivery,
+)
 from apps.matches.admin import FactAdmin
 from apps.matches.models import Ingest, Match, TeamAlias, World
 from apps.matches.selectors import Amount, amount
@@ -31,6 +46,8 @@ from apps.scraping.services import why_off
 
 FAILURES_SHOWN = timedelta(days=1)
 COVERED = timedelta(days=15)
+NOT_EVALUATED_AFTER = timedelta(minutes=5)
+"""Age of the latest evaluation of the alerts from which on the home page says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +92,11 @@ def home_panel(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     now = timezone.now()
     served = ml_selectors.served_world()
     since = now - FAILURES_SHOWN
+    evaluated_at = selectors.alerts_evaluated_at()
     return context | {
+        "alerts": selectors.firing_alerts(),
+        "evaluated_at": evaluated_at,
+        "is_evaluated": evaluated_at is not None and now - evaluated_at <= NOT_EVALUATED_AFTER,
         "panels": [
             world_panel(world, served=served, now=now) for world in (served, *(w for w in World if w != served))
         ],
@@ -231,6 +252,87 @@ class ApiKeyAdmin(FactAdmin):
         else:
             messages.warning(request, f"{key} was revoked before.")
         return HttpResponseClientRedirect(reverse("admin:api_apikey_change", args=[key.pk]))
+
+
+class AcknowledgeForm(BaseDialogForm):
+    """What the person says who looks after an alert."""
+
+    note = forms.CharField(
+        max_length=400,
+        required=False,
+        help_text="What you found or do about it, for others who look here.",
+        widget=UnfoldAdminTextareaWidget,
+    )
+
+
+@admin.register(Alert)
+class AlertAdmin(FactAdmin):
+    """Alerts that SPAI found, with what to do about them."""
+
+    list_display = ("__str__", "shown_state", "severity", "summary", "began_at", "resolved_at", "acknowledged_by")
+    list_filter = ("state", "severity", "name")
+    search_fields = ("name", "summary")
+    ordering = ("-began_at",)
+    exclude = ("labels",)
+    actions_detail = ("acknowledge",)
+
+    def get_fields(self, request: HttpRequest, obj: Alert | None = None) -> list[str]:
+        return [field.name for field in Alert._meta.fields if field.name not in ("id", "labels")] + ["runbook"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Alert | None = None) -> list[str]:
+        return self.get_fields(request, obj)
+
+    @display(description="state", label={"Firing": "danger", "Resolved": "success"})
+    def shown_state(self, alert: Alert) -> str:
+        return alert.get_state_display()
+
+    @display(description="what to do")
+    def runbook(self, alert: Alert) -> str:
+        page = next((rule.runbook for rule in RULES if rule.name == alert.name), "")
+        file = settings.BASE_DIR / page
+        text = file.read_text(encoding="utf-8") if page and file.is_file() else page
+        return format_html('<div class="spai-runbook">{}</div>', text)
+
+    def has_decide_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        return bool(request.user.has_perm("api.change_alert"))
+
+    def offers_acknowledge(self, row_id: int) -> bool:
+        return Alert.objects.filter(pk=row_id, state="firing", acknowledged_at__isnull=True).exists()
+
+    @action(
+        description="Acknowledge",
+        icon="visibility",
+        permissions=["decide"],
+        dialog={
+            "title": "Acknowledge the alert",
+            "description": "You look after it: it is not told again while it fires. Its end is told.",
+            "form_class": AcknowledgeForm,
+            "form_submit_text": "Acknowledge",
+        },
+    )
+    def acknowledge(self, request: HttpRequest, form: AcknowledgeForm, object_id: int) -> HttpResponse:
+        alert = Alert.objects.get(pk=object_id)
+        note, by = form.cleaned_data["note"], request.user.get_username()
+        if services.acknowledge_alert(alert=alert, by=by, note=note, now=timezone.now()):
+            self.log_change(request, alert, "Acknowledged.")
+            messages.success(request, "The alert is acknowledged.")
+        else:
+            messages.info(request, "Only an alert that fires and that nobody has acknowledged can be acknowledged.")
+        return HttpResponseClientRedirect(reverse("admin:api_alert_change", args=[alert.pk]))
+
+
+@admin.register(AlertMessage)
+class AlertMessageAdmin(FactAdmin):
+    """Messages about alerts, and why one was not sent."""
+
+    list_display = ("subject", "channel", "shown_state", "attempts", "latest_error", "created_at", "finished_at")
+    list_filter = ("state", "channel")
+    ordering = ("-created_at",)
+    not_listed = ("content",)
+
+    @display(description="state", label={"Sent": "success", "Failed": "danger", "Pending": "info"})
+    def shown_state(self, message: AlertMessage) -> str:
+        return message.get_state_display()
 
 
 @admin.register(Upload)

@@ -239,3 +239,89 @@ class WebhookDelivery(models.Model):
 
     def __str__(self) -> str:
         return f"delivery {self.pk} to {self.webhook_id}"
+
+
+class Alert(models.Model):
+    """One time that an alert holds, from when it was first seen until it is resolved; `labels` say for what."""
+
+    class AlertState(models.TextChoices):
+        PENDING = "pending", "Not for long enough yet"
+        FIRING = "firing", "Firing"
+        RESOLVED = "resolved", "Resolved"
+
+    name = models.CharField(max_length=80)
+    labels = models.JSONField(default=dict)
+    severity = models.CharField(max_length=10)
+    state = models.CharField(max_length=8, choices=AlertState, default=AlertState.PENDING)
+    summary = models.TextField(help_text="What is wrong, with the latest value.")
+    value = models.FloatField()
+    began_at = models.DateTimeField(help_text="When its condition was first seen.")
+    seen_at = models.DateTimeField(help_text="When its condition was last seen.")
+    fired_at = models.DateTimeField(null=True)
+    resolved_at = models.DateTimeField(null=True)
+    told_at = models.DateTimeField(null=True, help_text="When the latest message about it was written.")
+    acknowledged_at = models.DateTimeField(null=True)
+    acknowledged_by = models.CharField(max_length=150, blank=True)
+    note = models.CharField(max_length=400, blank=True, help_text="What the person who acknowledged it says.")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["name", "labels"], condition=~Q(state="resolved"), name="alert_one_open_of_a_kind"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["state", "-began_at"], name="alert_by_state"),
+        ]
+
+    def __str__(self) -> str:
+        about = ", ".join(str(value) for value in self.labels.values())
+        return f"{self.name} ({about})" if about else self.name
+
+
+class AlertMessage(models.Model):
+    """A message about alerts, by e-mail or to the webhook of the operator: a row first, then sent."""
+
+    class Channel(models.TextChoices):
+        EMAIL = "email", "E-mail"
+        WEBHOOK = "webhook", "Webhook"
+
+    class MessageState(models.TextChoices):
+        PENDING = "pending", "Pending"
+        SENDING = "sending", "Being sent"
+        SENT = "sent", "Sent"
+        FAILED = "failed", "Failed"
+
+    channel = models.CharField(max_length=7, choices=Channel)
+    subject = models.CharField(max_length=200)
+    content = models.JSONField(help_text="The text of the mail, or the body for the webhook.")
+    state = models.CharField(max_length=7, choices=MessageState, default=MessageState.PENDING)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    next_attempt_at = models.DateTimeField(null=True)
+    latest_error = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["next_attempt_at"], condition=Q(state="pending"), name="alertmessage_due"),
+            models.Index(fields=["-created_at"], name="alertmessage_by_time"),
+        ]
+
+    def __str__(self) -> str:
+        return self.subject
+
+
+class ServiceLevelCount(models.Model):
+    """The events of a service level up to a minute, and how many of them were bad; kept for a day."""
+
+    slo = models.CharField(max_length=40)
+    at = models.DateTimeField()
+    bad = models.FloatField()
+    total = models.FloatField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["slo", "at"], name="servicelevelcount_minute_unique")]
+
+    def __str__(self) -> str:
+        return f"{self.slo} at {self.at:%Y-%m-%d %H:%M}"

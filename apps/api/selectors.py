@@ -15,6 +15,7 @@ from django.db.models.expressions import RawSQL
 from django.db.models.functions import RowNumber, TruncDate
 from django.utils.text import slugify
 
+from apps.api.models import Alert, ServiceLevelCount
 from apps.matches import selectors as matches
 from apps.matches.connections import prepared
 from apps.matches.models import Competition, Match, Season, Team, World
@@ -468,3 +469,15 @@ def search_competitions(text: str, *, world: World, limit: int = 20) -> list[Com
     if plain := slugify(text):
         named |= Q(slug__contains=plain)
     return list(matches.competitions(world).filter(named)[:limit])
+
+
+def firing_alerts() -> QuerySet[Alert]:
+    """Return the alerts that fire: those first that nobody has acknowledged, then the critical ones."""
+    firing = Alert.objects.filter(state=Alert.AlertState.FIRING)
+    return firing.order_by(F("acknowledged_at").asc(nulls_first=True), "severity", "began_at")
+
+
+def alerts_evaluated_at() -> datetime | None:
+    """Return when the alerts were last evaluated, to the minute; None before the first time."""
+    counts = ServiceLevelCount.objects.filter(slo="freshness").order_by("-at")
+    return counts.values_list("at", flat=True).first()

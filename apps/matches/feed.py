@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
 from django.db.models import BigIntegerField, Q
@@ -141,6 +141,11 @@ def newest_event_number() -> int:
 def oldest_event_number() -> int:
     """Return the number of the oldest event that is kept; 1 before the first."""
     return Event.objects.filter(number__isnull=False).order_by("number").values_list("number", flat=True).first() or 1
+
+
+def oldest_unnumbered_event_at() -> datetime | None:
+    """Return when the oldest event happened that the relay has not numbered; None where there is none."""
+    return Event.objects.filter(number__isnull=True).order_by("id").values_list("created_at", flat=True).first()
 
 
 def events_after(number: int, *, limit: int, subscriptions: Sequence[Subscription] = (EVERYTHING,)) -> list[Event]:

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from django.db import DatabaseError
-from prometheus_client import Counter, Histogram
+from django.utils import timezone
+from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -45,9 +46,16 @@ SETTLED: Final = Counter("spai_scores_total", "Forecasts scored.", ["world"])
 
 ERRORS: Final = Counter("spai_model_errors_total", "Errors of models, by step.", ["step"])
 
+CHAMPION_NOT_SERVED: Final = Gauge(
+    "spai_champion_not_served",
+    "1 while a process serves another version than the champion, or none, because it cannot load the champion.",
+    ["world"],
+    multiprocess_mode="livemax",
+)
+
 
 class ModelCollector(Collector):
-    """Gauges of the champion and of the pipeline runs, read from the database at each scrape."""
+    """Gauges of champions, forecasts and pipeline runs, read from the database at each scrape."""
 
     def collect(self) -> Iterator[Metric]:
         """Yield the gauges; none while the database is away, so that the other metrics are still served."""
@@ -57,18 +65,77 @@ class ModelCollector(Collector):
         registered = GaugeMetricFamily(
             "spai_model_registered_timestamp_seconds", "When the champion was registered.", labels=["world"]
         )
-        waiting = GaugeMetricFamily("spai_pipeline_runs", "Pipeline runs by status.", labels=["status"])
+        gates = GaugeMetricFamily("spai_gates_failed", "Gates that the newest version failed.", labels=["world"])
+        unforecast = GaugeMetricFamily(
+            "spai_fixtures_without_forecast",
+            "Fixtures of the next hour without a forecast, in a world that has a champion.",
+            labels=["world"],
+        )
+        ungraded = GaugeMetricFamily(
+            "spai_matches_not_graded",
+            "Matches of the last week whose result is known for an hour and whose forecast is not graded.",
+            labels=["world"],
+        )
+        scores = GaugeMetricFamily(
+            "spai_live_log_loss",
+            "Mean log loss in nats over the latest 500 graded forecasts; of the market over those with closing prices.",
+            labels=["world", "of"],
+        )
+        scored = GaugeMetricFamily(
+            "spai_live_graded", "Graded forecasts in spai_live_log_loss.", labels=["world", "of"]
+        )
+        differences = GaugeMetricFamily(
+            "spai_live_log_loss_difference",
+            "Log loss of the forecasts less that of an alternative on the same matches, from 200 matches on.",
+            labels=["world", "against"],
+        )
+        runs = GaugeMetricFamily("spai_pipeline_runs", "Pipeline runs by status.", labels=["status"])
+        failed = GaugeMetricFamily(
+            "spai_pipeline_latest_run_failed", "1 while the latest ended pipeline run failed.", labels=["world"]
+        )
+        seconds = GaugeMetricFamily(
+            "spai_pipeline_latest_run_seconds", "Duration of the latest ended pipeline run.", labels=["world"]
+        )
+        heartbeat = GaugeMetricFamily(
+            "spai_pipeline_run_heartbeat_timestamp_seconds",
+            "When a pipeline run that is under way last gave a sign of life.",
+            labels=["world"],
+        )
+        now = timezone.now()
         try:
             for world in World:
-                promotion = selectors.champion(world)
-                if promotion is None:
+                promotion, name = selectors.champion(world), [str(world)]
+                if promotion is not None:
+                    version = promotion.version
+                    labels = [version.estimator, version.profile, version.code_revision]
+                    info.add_metric([*name, str(version.number), *labels], 1)
+                    registered.add_metric(name, version.created_at.timestamp())
+                    unforecast.add_metric(name, selectors.fixtures_without_forecast(world, now))
+                gates.add_metric(name, selectors.gates_failed(world))
+                ungraded.add_metric(name, selectors.matches_not_graded(world, now))
+                health = selectors.run_health(world)
+                failed.add_metric(name, health.latest_failed)
+                if health.latest_seconds is not None:
+                    seconds.add_metric(name, health.latest_seconds)
+                if health.heartbeat_at is not None:
+                    heartbeat.add_metric(name, health.heartbeat_at.timestamp())
+                if (live := selectors.live_log_loss(world)) is None:
                     continue
-                version = promotion.version
-                labels = [str(world), str(version.number), version.estimator, version.profile, version.code_revision]
-                info.add_metric(labels, 1)
-                registered.add_metric([str(world)], version.created_at.timestamp())
+                for of, n, loss in (
+                    ("model", live.n, live.model),
+                    ("base rates", live.n, live.base_rates),
+                    ("market", live.n_with_market, live.market),
+                ):
+                    scored.add_metric([*name, of], n)
+                    if n:
+                        scores.add_metric([*name, of], loss)
+                if live.n >= selectors.ENOUGH:
+                    differences.add_metric([*name, "base rates"], live.model - live.base_rates)
+                if live.n_with_market >= selectors.ENOUGH:
+                    differences.add_metric([*name, "market"], live.model_with_market - live.market)
             for status, count in selectors.runs_by_status().items():
-                waiting.add_metric([status], count)
+                runs.add_metric([status], count)
         except DatabaseError:
             return
-        yield from (info, registered, waiting)
+        yield from (info, registered, gates, unforecast, ungraded, scores, scored, differences)
+        yield from (runs, failed, seconds, heartbeat)

@@ -119,6 +119,8 @@ def current(
     with _lock:
         _checked[world] = clock()
         served = _champion_loaded(world, clock)
+        is_missing = served.degraded if served else world in _refused
+        metrics.CHAMPION_NOT_SERVED.labels(world).set(bool(is_missing))
         if served is None:
             return None
         _served[world] = _up_to_date(served, now=now, may_rebuild=may_rebuild)

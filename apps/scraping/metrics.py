@@ -40,7 +40,12 @@ class ScrapingCollector(Collector):
         """Yield the gauges; none while the database is away, so that the other metrics can still be read."""
         fresh = GaugeMetricFamily(
             "spai_source_complete_timestamp_seconds",
-            "When the latest complete scrape run was requested; its age is the freshness of the source.",
+            "When the latest complete scrape run of a source that is on was requested; its age is its freshness.",
+            labels=["source"],
+        )
+        failures = GaugeMetricFamily(
+            "spai_source_failures_in_a_row",
+            "How many of the latest scrape runs of a source that is on ended badly, at most 24.",
             labels=["source"],
         )
         halted = GaugeMetricFamily(
@@ -50,9 +55,11 @@ class ScrapingCollector(Collector):
         try:
             for source, latest in selectors.freshness():
                 fresh.add_metric([source], latest.timestamp())
+            for source, count in selectors.failures_in_a_row().items():
+                failures.add_metric([source], count)
             for state in selectors.halted_hosts():
                 halted.add_metric([state.host], 1)
             waiting.add_metric([], selectors.open_runs().count())
         except DatabaseError:
             return
-        yield from (fresh, halted, waiting)
+        yield from (fresh, failures, halted, waiting)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Final
+from itertools import takewhile
+from typing import Any, Final
 
-from django.db.models import BooleanField, Count, ExpressionWrapper, F, Max, OuterRef, Q, QuerySet, Subquery
+from django.conf import settings
+from django.db.models import BooleanField, Count, ExpressionWrapper, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce, Now
 
 from apps.scraping.models import Address, HostState, ScrapeRun, Snapshot, Source
@@ -143,11 +145,20 @@ def pages_of(source: Source, url: str) -> QuerySet[Snapshot]:
 
 
 def freshness() -> list[tuple[str, datetime]]:
-    """Return when the latest complete run of each source was requested."""
-    rows = (
-        ScrapeRun.objects.filter(**_FRESHENS)
-        .values_list("source__name")
-        .annotate(latest=Max("requested_at"))
-        .order_by("source__name")
-    )
-    return list(rows)
+    """Return when the latest complete run of each source that is switched on was requested."""
+    rows: Any = freshness_of_sources().filter(_is_on())
+    return list(rows.filter(complete_at__isnull=False).order_by("name").values_list("name", "complete_at"))
+
+
+def failures_in_a_row() -> dict[str, int]:
+    """Return how many of the latest ended runs of each source that is switched on ended badly, by its name."""
+    names = dict(Source.objects.filter(_is_on()).values_list("pk", "name"))
+    return {
+        names[source_id]: sum(1 for _ in takewhile(lambda run: run.outcome in TROUBLED, reversed(runs)))
+        for source_id, runs in sparks(names).items()
+    }
+
+
+def _is_on() -> Q:
+    is_on = Q(is_enabled=True)
+    return is_on if settings.SPAI_SANDBOX else is_on & Q(is_simulated=False)

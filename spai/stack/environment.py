@@ -28,6 +28,8 @@ ADDRESSES = {
     "mlflow": "MLFLOW_TRACKING_URI",
     "postgres": "DATABASE_URL",
     "redis": "REDIS_URL",
+    "prometheus": "SPAI_PROMETHEUS_URL",
+    "alertmanager": "SPAI_ALERTMANAGER_URL",
 }
 # Servers that the stack does not start when the operator names the address of another one.
 MAY_BE_EXTERNAL = ("mlflow", "postgres", "redis")
@@ -128,7 +130,16 @@ class Stack:
     @property
     def runs_sandbox(self) -> bool:
         """Whether the simulated world is switched on, by the same words as in settings."""
-        return (self.value("SPAI_SANDBOX") or "true").strip().lower() in ("true", "on", "ok", "y", "yes", "1")
+        return self.is_on("SPAI_SANDBOX")
+
+    @property
+    def runs_prometheus(self) -> bool:
+        """Whether Prometheus and Alertmanager run where they are installed."""
+        return self.is_on("SPAI_PROMETHEUS")
+
+    def is_on(self, name: str) -> bool:
+        """Whether a variable is on, which it is unless it says something else."""
+        return (self.value(name) or "true").strip().lower() in ("true", "on", "ok", "y", "yes", "1")
 
     def port(self, process: str) -> int:
         """Return the port that the stack's own `process` listens on, 0 before one is chosen."""

@@ -128,7 +128,7 @@ def launch(stack: Stack, processes: Sequence[Process], claims: Claims) -> Superv
     """Start supervisor; the counts of restarts and the metrics begin at zero."""
     shutil.rmtree(stack.metrics, ignore_errors=True)
     stack.metrics.mkdir(parents=True, mode=0o700)
-    for name in ("restarts.json", "monitored-by"):
+    for name in ("restarts.json", "health.json", "monitored-by"):
         (stack.run / name).unlink(missing_ok=True)
     revision.note(stack)
     return supervision.start(stack, processes, claims)

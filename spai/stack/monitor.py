@@ -89,6 +89,11 @@ def records_file(stack: Stack) -> Path:
     return stack.run / "restarts.json"
 
 
+def health_file(stack: Stack) -> Path:
+    """Return the file that has, for each process, whether it passed the latest check; `/metrics` reads it."""
+    return stack.run / "health.json"
+
+
 def round_file(stack: Stack) -> Path:
     """Return the file whose modification time is the start of the latest round of checks."""
     return stack.run / "checked"
@@ -150,6 +155,8 @@ class Monitor:
         self.failed: dict[str, FailedChecks] = {}
         self.passed: dict[str, int] = {}
         """The pid under which each process has passed a check."""
+        self.health: dict[str, bool] = {}
+        """Whether each process passed the latest check."""
         self.killed: set[str] = set()
         """Processes whose end was caused, and recorded, by this monitor."""
         self.processes: list[Process] = processes_of(stack)
@@ -186,6 +193,13 @@ class Monitor:
             else:
                 self.failed.pop(process.name, None)
                 self.passed[process.name] = state["pid"]
+        self.note_health({process.name: process.name not in unhealthy for process in self.processes})
+
+    def note_health(self, found: dict[str, bool]) -> None:
+        """Write the result of a round where it differs from the one before."""
+        if found != self.health:
+            write_private(health_file(self.stack), json.dumps(found))
+            self.health = found
 
     def count_failure(self, process: Process, pid: int, reason: str) -> None:
         """Count a failed check; kill the process when it has failed for too long without working.

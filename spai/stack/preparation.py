@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import psycopg
 from psycopg import sql
 
-from spai.stack import environment, health, revision, roles, servers
+from spai.stack import environment, health, monitoring, revision, roles, servers
 from spai.stack.environment import Stack, write_private
 from spai.stack.errors import StackError
 from spai.stack.processes import KERNELS, SERVERS, Process, mlflow_auth
@@ -29,7 +29,8 @@ ADMIN = "admin"
 
 
 def prepare_files(stack: Stack, report: Report) -> None:
-    """Write MLflow's configuration, create the files of a new PostgreSQL cluster, remove a stale lock file."""
+    """Write the configuration of MLflow and Prometheus, create a new PostgreSQL cluster, remove a stale lock file."""
+    monitoring.write_files(stack)
     if not stack.is_external("mlflow"):
         write_private(stack.mlflow_auth_file, mlflow_auth(stack))
     if stack.is_external("postgres"):

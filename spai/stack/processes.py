@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from spai.celery import QUEUES
-from spai.stack import health, servers
+from spai.stack import health, monitoring, servers
 from spai.stack.environment import MLFLOW_LOGIN, Stack
 
 SERVERS = ("postgres", "redis")
@@ -74,6 +74,7 @@ def table(stack: Stack, beat_started_at: Callable[[], datetime | None] = lambda:
         processes.append(sandbox(stack))
     processes += [worker(stack, queue) for queue in QUEUES]
     processes.append(beat(stack, beat_started_at))
+    processes += [watcher(stack, name) for name in monitoring.PROGRAMS if monitoring.program(stack, name)]
     return processes
 
 
@@ -274,6 +275,22 @@ def beat(stack: Stack, started_at: Callable[[], datetime | None]) -> Process:
         ready=check,
         needs=SERVERS,
         environment=site_environment(stack, "admin"),
+    )
+
+
+def watcher(stack: Stack, name: str) -> Process:
+    """Return the process of Prometheus or of Alertmanager."""
+    check = health.http(f"http://127.0.0.1:{stack.port(name)}/-/healthy")
+    return Process(
+        name=name,
+        purpose={
+            "prometheus": "Prometheus: the history of the metrics",
+            "alertmanager": "Alertmanager: tells when SPAI does not answer",
+        }[name],
+        command=monitoring.command(stack, name),
+        alive=check,
+        ready=check,
+        port=stack.port(name),
     )
 
 

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from spai.stack import environment, revision
+from spai.stack import environment, monitoring, revision
 from spai.stack.environment import Stack
 from spai.stack.preparation import ADMIN
 from spai.stack.report import Report
 
-TITLES = {"web": "Site", "admin": "Admin", "push": "Push", "sandbox": "Sandbox", "mlflow": "MLflow"}
+TITLES = {
+    "web": "Site",
+    "admin": "Admin",
+    "push": "Push",
+    "sandbox": "Sandbox",
+    "mlflow": "MLflow",
+    "prometheus": "Prometheus",
+    "alertmanager": "Alertmanager",
+}
 
 
 def print_summary(stack: Stack, report: Report, first_password: str, unready: Collection[str] = ()) -> None:
@@ -18,6 +26,8 @@ def print_summary(stack: Stack, report: Report, first_password: str, unready: Co
     report.line()
     for name, title in TITLES.items():
         if name == "sandbox" and not stack.runs_sandbox:
+            continue
+        if name in monitoring.PROGRAMS and not monitoring.program(stack, name):
             continue
         public = stack.value(environment.ADDRESSES[name])
         own = stack.address(name)

@@ -18,10 +18,14 @@ from django.db import connection
 from django.test import TestCase, override_settings
 from django.test.utils import CaptureQueriesContext
 
+from apps.api.metrics import ApiCollector
 from apps.matches.models import Match, World
 from apps.ml import services, serving
+from apps.ml.metrics import ModelCollector
 from apps.ml.models import Prediction, ServedWorld
+from apps.ml.selectors.health import RECENT
 from apps.ml.services import seasons
+from apps.scraping.metrics import ScrapingCollector
 from apps.scraping.services.run_requests import request_scheduled_run
 from benchmarks.queries import Answer, Explained, ask, explained
 
@@ -267,6 +271,13 @@ class TestRowsThatAreRead(TestCase):
         addresses += ["/admin/ml/prediction/", "/admin/ml/prediction/?p=6", "/admin/ml/score/"]
         addresses += ["/admin/matches/matchchange/", "/admin/matches/event/", "/admin/matches/ingest/"]
         assert not too_dear([ask(self.client, address) for address in addresses])
+
+    def test_no_scrape_of_the_metrics_reads_more_than_the_matches_of_a_week(self):
+        of_a_week = Match.objects.filter(kickoff_at__gt=NOW - timedelta(days=7), kickoff_at__lt=NOW).count()
+        with CaptureQueriesContext(connection) as captured:
+            for collector in (ApiCollector(), ModelCollector(), ScrapingCollector()):
+                list(collector.collect())
+        assert not too_dear([Answer("metrics", RECENT, explained(captured))], more=2 * of_a_week)
 
     def test_no_round_of_the_tasks_reads_more_than_ten_times_what_is_due(self):
         served = {"version_number": 1, "data_snapshot": 6, "degraded": ""}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import json
 import os
 import stat
 import subprocess
@@ -22,11 +23,13 @@ from spai.stack.environment import load
 from spai.stack.ports import Claims
 from spai.stack.processes import Process, mlflow_auth, table
 
+OF_ANY_MACHINE = {"PATH": os.environ["PATH"], "SPAI_PROMETHEUS": "false"}
+
 
 @pytest.fixture
 def stack(tmp_path):
     with Claims(tmp_path / "claims") as claims:
-        return environment.complete(load({"SPAI_VAR_DIR": str(tmp_path), "PATH": os.environ["PATH"]}), claims)
+        return environment.complete(load({"SPAI_VAR_DIR": str(tmp_path), **OF_ANY_MACHINE}), claims)
 
 
 def test_every_process_is_listed_once_and_servers_come_first(stack):
@@ -134,7 +137,7 @@ def test_a_stack_that_an_earlier_version_started_can_still_be_asked(stack):
     early = ("SECRET_KEY", *environment.ADDRESSES.values())
     stack.env_file.write_text(environment.lines({name: stack.own[name] for name in early}))
     stack.maintenance_file.unlink()
-    running = load({"SPAI_VAR_DIR": str(stack.var), "PATH": os.environ["PATH"]})
+    running = load({"SPAI_VAR_DIR": str(stack.var), **OF_ANY_MACHINE})
     assert [process.name for process in table(running)] == [process.name for process in table(stack)]
 
 
@@ -395,3 +398,13 @@ def test_a_start_whose_command_is_gone_is_abandoned(stack):
         mark.write_text(f"{pid} 1.0")
         assert guards.is_abandoned(stack)
     assert not guards.is_abandoned(stack)
+
+
+def test_the_health_of_every_process_is_noted_where_the_metrics_read_it(watched):
+    observer, answers = watched
+    observer.check_all()
+    noted = monitor.health_file(observer.stack)
+    assert json.loads(noted.read_text()) == {"postgres": True, "web": True}
+    answers.failing.add("web")
+    observer.check_all()
+    assert json.loads(noted.read_text()) == {"postgres": True, "web": False}

@@ -16,6 +16,7 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from apps.api.authentication import KEY_NEEDED, key_of, may_read
+from apps.api.metrics import PUSH_CLIENTS
 from apps.api.services import KeyRefusedError, address_of
 from apps.matches.feed import LARGEST_NUMBER, Subscription, SubscriptionError
 
@@ -74,11 +75,14 @@ class OpenConnections:
             detail = f"Your address has {self._most_of_address} connections, the largest number. Close one of them."
             raise NotAdmittedError(HTTPStatus.TOO_MANY_REQUESTS, detail)
         self._open[address] += 1
+        clients = PUSH_CLIENTS.labels("event stream" if scope.get("type") == "http" else "websocket")
+        clients.inc()
         try:
             check = partial(self._check_key, meta, origin=header(scope, b"origin"))
             await check()
             yield partial(_until_refused, check)
         finally:
+            clients.dec()
             self._open[address] -= 1
             # Else addresses that came once would stay for ever.
             if not self._open[address]:

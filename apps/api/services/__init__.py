@@ -1,6 +1,7 @@
 """Services for pages and REST: forecasts, one or many, what-if matches, API keys, limits, jobs and webhooks."""
 
 from apps.api.services.admission import address_of, admit, admit_leased, shared_counter
+from apps.api.services.alerts import AlertsReport, acknowledge_alert, watch
 from apps.api.services.batch import Answer, Item, ItemError, Pairing, forecast_batch
 from apps.api.services.forecast_rows import Row, forecast_rows, score_rows
 from apps.api.services.forecasts import (
@@ -68,6 +69,7 @@ __all__ = [
     "ROLES",
     "TOPICS",
     "VALID_KEY",
+    "AlertsReport",
     "Answer",
     "Item",
     "ItemError",
@@ -83,6 +85,7 @@ __all__ = [
     "TooManyWebhooksError",
     "UnknownMatchError",
     "UnknownModelError",
+    "acknowledge_alert",
     "address_of",
     "admit",
     "admit_leased",
@@ -123,6 +126,7 @@ __all__ = [
     "state_of",
     "submit_job",
     "use_is_due",
+    "watch",
     "watch_keys",
     "what_if_details",
     "what_if_match",

@@ -12,6 +12,15 @@ from apps.ml.selectors.forecasts import (
     track_record,
     valid_scores,
 )
+from apps.ml.selectors.health import (
+    ENOUGH,
+    fixtures_without_forecast,
+    forecasts_at_kickoff,
+    gates_failed,
+    live_log_loss,
+    matches_not_graded,
+    run_health,
+)
 from apps.ml.selectors.ledger import InclusionProof, inclusion_proof, ledger_day, ledger_days, ledger_leaves
 from apps.ml.selectors.pipeline_runs import (
     UNFINISHED,
@@ -46,6 +55,7 @@ from apps.ml.selectors.registered_versions import (
 )
 
 __all__ = [
+    "ENOUGH",
     "UNFINISHED",
     "Catalogue",
     "InclusionProof",
@@ -57,6 +67,9 @@ __all__ = [
     "champion",
     "comparisons",
     "first_promotion_at",
+    "fixtures_without_forecast",
+    "forecasts_at_kickoff",
+    "gates_failed",
     "has_forecast",
     "history",
     "inclusion_proof",
@@ -66,7 +79,9 @@ __all__ = [
     "ledger_day",
     "ledger_days",
     "ledger_leaves",
+    "live_log_loss",
     "match_with_prediction",
+    "matches_not_graded",
     "may_be_champion",
     "model_version",
     "model_versions",
@@ -77,6 +92,7 @@ __all__ = [
     "promotion_warnings",
     "promotions",
     "reigns",
+    "run_health",
     "runs",
     "runs_by_status",
     "season_forecast",

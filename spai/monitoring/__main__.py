@@ -1,0 +1,6 @@
+"""Write the files of this folder anew: `python -m spai.monitoring`."""
+
+from spai.monitoring.files import written
+
+for path, content in written().items():
+    path.write_text(content, encoding="utf-8")
