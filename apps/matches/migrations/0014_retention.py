@@ -10,7 +10,7 @@ BEGIN
        AND OLD.number < (SELECT max(number) FROM matches_event) THEN
         RETURN OLD;
     END IF;
-    RAISE EXCEPTION 'matches_event is append-only: DELETE of event % refused', OLD.id
+    RAISE EXCEPTION 'matches_event is append-only: DELETE refused'
         USING ERRCODE = 'restrict_violation', HINT = 'Retention deletes numbered events that are a day old.';
 END $$;
 DROP TRIGGER append_only ON matches_event;

@@ -21,7 +21,7 @@ BEGIN
             RETURN OLD;
         END IF;
     END IF;
-    RAISE EXCEPTION 'ml_prediction is append-only: % of forecast % refused', TG_OP, OLD.id
+    RAISE EXCEPTION 'ml_prediction is append-only: % refused', TG_OP
         USING ERRCODE = 'restrict_violation',
               HINT = 'Retention deletes forecasts in the ledger that the same version replaced before kick-off.';
 END $$;
