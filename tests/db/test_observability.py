@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import logging
-import os
 import subprocess
 import sys
 import threading
@@ -39,10 +39,9 @@ def written():
 
 
 def record(message: str = "one of %s", *given: object, **extra: object) -> logging.LogRecord:
-    made = logging.getLogger("apps.tests").makeRecord(
+    return logging.getLogger("apps.tests").makeRecord(
         *("apps.tests", logging.INFO, "file.py", 1, message, given or ("two",), None), extra=extra or None
     )
-    return made
 
 
 def test_a_line_of_json_has_time_level_logger_message_role_and_ids(written):
@@ -204,8 +203,6 @@ sentry_sdk.flush()
 @pytest.mark.django_db(transaction=True)
 def test_an_error_is_reported_with_the_ids_of_its_work_and_without_values(collector):
     run(REPORTED, SENTRY_DSN=f"http://public@127.0.0.1:{collector.server_port}/1")
-    import gzip
-
     bodies = [
         gzip.decompress(body) if headers.get("Content-Encoding") == "gzip" else body
         for _, headers, body in collector.received
