@@ -176,7 +176,8 @@ def delete(*, world: str, number: int, run_id: str) -> None:
         client = _client()
         run = _found(lambda: client.get_run(run_id))
         version = _found(lambda: client.get_model_version(name, str(number)))
-        model_id = version.model_id if version is not None else None
+        # The version names it by its address alone.
+        model_id = (version.source or "").removeprefix("models:/") if version is not None else ""
         model = _found(lambda: client.get_logged_model(model_id)) if model_id else None
         # The files first: what is deleted names them no longer.
         for place in (model and model.artifact_location, run and run.info.artifact_uri):

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Window
-from django.db.models.functions import Length, RowNumber
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Length
 
 from apps.matches import disk
 from apps.matches.locks import Lock, try_lock, wait_for
@@ -176,25 +176,26 @@ def _champions() -> list[int]:
     return [promotion.version_id for promotion in found if promotion is not None]
 
 
-def _numbered(rows: QuerySet[Any], order: str) -> QuerySet[Any]:
-    """Return rows with their place in their world, the newest first."""
-    place = Window(RowNumber(), partition_by=F("world"), order_by=F(order).desc())
-    return rows.annotate(place=place)
+def _newest(rows: QuerySet[Any], order: str, count: int) -> set[int]:
+    """Return the ids of the newest rows of each world."""
+    return {
+        pk
+        for world in World
+        for pk in rows.filter(world=world).order_by(f"-{order}").values_list("pk", flat=True)[:count]
+    }
 
 
 def _old_runs(before: datetime, newest: int) -> QuerySet[PipelineRun]:
     """Return the runs that ended before a moment, but for the newest of each world."""
     ended = PipelineRun.objects.filter(finished_at__isnull=False).exclude(status__in=selectors.UNFINISHED)
-    old = _numbered(ended, "id").filter(place__gt=newest, finished_at__lt=before).values_list("pk", flat=True)
-    return PipelineRun.objects.filter(pk__in=list(old))
+    return ended.filter(finished_at__lt=before).exclude(pk__in=_newest(ended, "id", newest))
 
 
 def _unused_versions(before: datetime, newest: int) -> QuerySet[ModelVersion]:
     """Return versions with files that are old, not among the newest of their world, and that nothing refers to."""
-    rows = _numbered(ModelVersion.objects.filter(files_deleted_at__isnull=True), "number")
-    old = set(rows.filter(place__gt=newest, created_at__lt=before).values_list("pk", flat=True))
+    rows = ModelVersion.objects.filter(files_deleted_at__isnull=True)
     named = {version.pk for world in World for version in selectors.aliases(world).values() if version is not None}
-    found = ModelVersion.objects.filter(pk__in=old - named)
+    found = rows.filter(created_at__lt=before).exclude(pk__in=named | _newest(rows, "number", newest))
     for relation in ModelVersion._meta.related_objects:
         referring: Any = relation.related_model
         if referring not in CACHES:

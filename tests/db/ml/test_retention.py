@@ -34,12 +34,16 @@ def now():
 
 @pytest.fixture
 def build(now):
-    return Builder(now - 10 * DAY)
+    return Builder(now)
 
 
 @pytest.fixture
 def version(build):
-    return build.version()
+    return old_version(build, 1)
+
+
+def old_version(build: Builder, number: int, **fields) -> ModelVersion:
+    return build.version(number, created_at=build.now - 10 * DAY, **fields)
 
 
 @pytest.fixture
@@ -82,7 +86,7 @@ def test_a_forecast_that_was_replaced_before_kick_off_goes_and_its_proof_stays(f
 
 
 def test_the_graded_forecast_and_the_last_of_every_version_stay(forecast, build, match, now):
-    other = build.version(2)
+    other = old_version(build, 2)
     replaced, last = forecast(9, version=other), forecast(8, version=other)
     graded = forecast(2)
     build.score(graded)
@@ -133,7 +137,7 @@ def test_postgresql_refuses_every_other_forecast_even_to_the_role(forecast, buil
     if what == "graded":
         build.score(going)
     if what == "young":
-        type(match).objects.filter(pk=match.pk).update(kickoff_at=now - timedelta(hours=5))
+        type(match).objects.filter(pk=match.pk).update(kickoff_at=now - timedelta(hours=5), known_at=now)
     wanted = last if what == "last" else going
     with pytest.raises(IntegrityError, match="append-only: DELETE refused"), as_retention():
         Prediction.objects.filter(pk=wanted.pk)._raw_delete("default")
@@ -278,17 +282,19 @@ def with_files(version: ModelVersion) -> ModelVersion:
 
 
 def test_versions_that_nothing_refers_to_lose_their_files_and_keep_their_row(build, forecast, forgotten, now):
-    """Versions 1 to 8: unused, champion, its candidate, publisher, labelled, unused and newest of their stage."""
     RetentionPeriod.objects.create(kind="model-files", newest=1)
     refused = [{"name": "calibrated", "passed": False, "value": 1, "bound": 0, "reason": "no"}]
-    versions = {n: with_files(build.version(n, gates=refused if n in (6, 7) else [])) for n in range(1, 9)}
+    refused_ones = (6, 7)
+    # 1 forecasts (it is that of `forecast`), 2 is champion, 3 was compared with it, 7 is the newest refused one.
+    forecast(2)
+    versions = {n: with_files(old_version(build, n, gates=refused * (n in refused_ones))) for n in range(2, 10)}
     build.promote(versions[2])
     build.comparison(versions[3], versions[2])
-    forecast(2, version=versions[4])
     done = retention.delete_model_files(Retention(now))
     gone = set(ModelVersion.objects.filter(files_deleted_at__isnull=False).values_list("number", flat=True))
     assert (done, sorted(forgotten), gone) == (Deletion(len(gone)), sorted(gone), gone)
-    assert {1, 6} <= gone <= {1, 5, 6, 7}
+    # 8 is the newest candidate but 9, which is the newest of all.
+    assert gone == {4, 5, 6, 7, 8}
     for number, row in versions.items():
         row.refresh_from_db()
         assert bool(bytes(row.bundle)) == (number not in gone)
@@ -299,7 +305,7 @@ def test_versions_that_nothing_refers_to_lose_their_files_and_keep_their_row(bui
 
 def test_a_deletion_that_was_cut_short_is_finished_by_the_next_run(build, forgotten, now, monkeypatch):
     RetentionPeriod.objects.create(kind="model-files", newest=0)
-    version, newest = with_files(build.version(1)), build.version(2)
+    version, newest = with_files(old_version(build, 1)), old_version(build, 2)
 
     def unreachable(**_):
         raise registry.RegistryError("MLflow cannot be reached")
@@ -368,13 +374,13 @@ def test_mlflow_loses_files_run_and_version_and_a_second_time_does_no_harm(tmp_p
 
 
 def test_feature_states_and_copies_of_versions_that_are_not_champion_go(build, now, settings):
-    champion, other = (with_files(build.version(n, bundle_sha256=str(n) * 64)) for n in (1, 2))
+    champion, other = (with_files(old_version(build, n, bundle_sha256=str(n) * 64)) for n in (1, 2))
     build.promote(champion)
     bundles = settings.SPAI_VAR_DIR / "bundles"
     for version in (champion, other):
         made = bundles / version.bundle_sha256
         made.mkdir(parents=True)
-        os.utime(made, (now - 9 * DAY).timestamp().as_integer_ratio()[:1] * 2)
+        os.utime(made, (0, (now - 9 * DAY).timestamp()))
     assert retention.delete_feature_states(Retention(now)) == Deletion(1)
     assert FeatureSnapshot.objects.get().version == champion
     assert retention.delete_model_copies(Retention(now)).files == 1
