@@ -57,8 +57,9 @@ def start_tracing(endpoint: str, role: str) -> None:
     # It sends from a thread of its own, also after a fork, and drops spans when the endpoint does not answer.
     provider.add_span_processor(BatchSpanProcessor(exporter))
     trace.set_tracer_provider(provider)
-    for instrumentor in (DjangoInstrumentor(), CeleryInstrumentor(), PsycopgInstrumentor()):
-        instrumentor.instrument()
+    DjangoInstrumentor().instrument(excluded_urls="readyz,metrics")
+    CeleryInstrumentor().instrument()
+    PsycopgInstrumentor().instrument()
     tracing.start()
 
 

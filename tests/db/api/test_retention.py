@@ -270,7 +270,7 @@ def test_the_command_fails_where_a_kind_was_not_finished(old_events, monkeypatch
         command()
 
 
-def test_the_panel_shows_the_largest_parts_and_what_was_not_deleted(db, now):
+def test_the_panel_shows_the_largest_parts_and_what_was_not_deleted(db, admin_process, now):
     def panel() -> str:
         return render_to_string("admin/disk_panel.html", {"disk": selectors.sizes()})
 
