@@ -29,24 +29,24 @@ WANTED_LEAGUES = 40
 HOUR = 3600.0
 
 
-def serve(offset: Synchronized[float], address: Any, stop: Event) -> None:
+def serve(offset: Synchronized[float], address: Any, stop: Event, anchor: datetime | None) -> None:
     """Run the site until told to stop; its clock is ahead by `offset` seconds."""
     from tests.sandbox_server import SandboxServer
 
     def clock() -> datetime:
         return datetime.now(UTC) + timedelta(seconds=offset.value)
 
-    with SandboxServer(seed=7, anchor=clock() - timedelta(minutes=90), clock=clock) as server:
+    with SandboxServer(seed=7, anchor=anchor or clock() - timedelta(minutes=90), clock=clock) as server:
         address.put(server.url)
         stop.wait()
 
 
 @contextlib.contextmanager
-def site() -> Iterator[tuple[str, Synchronized[float]]]:
-    """Start the site; yield its address and the offset of its clock in seconds."""
+def site(anchor: datetime | None = None) -> Iterator[tuple[str, Synchronized[float]]]:
+    """Start the site, whose season began at the anchor; yield its address and the offset of its clock in seconds."""
     context = multiprocessing.get_context("spawn")
     offset, address, stop = context.Value("d", 0.0), context.Queue(), context.Event()
-    process = context.Process(target=serve, args=(offset, address, stop), daemon=True)
+    process = context.Process(target=serve, args=(offset, address, stop, anchor), daemon=True)
     process.start()
     try:
         yield address.get(timeout=STUCK), offset

@@ -7,20 +7,28 @@ from typing import Any, Final
 
 from celery import Celery
 from celery.schedules import crontab
+from celery.signals import setup_logging
 
 from spai import preload  # noqa: F401  connects to the signal of a starting worker
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spai.settings")
 
 app = Celery("spai")
+
+
+@setup_logging.connect
+def _keep_logging(**_: Any) -> None:
+    """Keep the logging of the settings: Celery configures its own only where nobody listens to this signal."""
+
+
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
 QUEUES: Final = ("scrape", "ml", "forecast", "jobs", "webhooks", "default")
 """Queues of the workers, each of which executes one task at a time.
 
-`scrape` fetches pages. `ml` has what may take an hour and can wait as long: pipeline runs, their mirror in MLflow, the
-deletion of old pages. `forecast` has what uses the champion. `jobs` and `webhooks` have what other programs ask for,
+`scrape` fetches pages. `ml` has what may take an hour and can wait as long: pipeline runs, their mirror in MLflow,
+retention. `forecast` has what uses the champion. `jobs` and `webhooks` have what other programs ask for,
 which neither waits for the work of SPAI itself nor holds it up. `default` has tasks that end within a minute, so that
 scrape runs are requested and results graded whatever the other queues do.
 """
@@ -28,7 +36,7 @@ scrape runs are requested and results graded whatever the other queues do.
 # Celery deprecates naming a queue in the declaration of a task. Tasks that are not listed here go to `default`.
 app.conf.task_routes = {
     "scraping.scrape_due": {"queue": "scrape"},
-    "scraping.prune": {"queue": "ml"},
+    "api.apply_retention": {"queue": "ml"},
     "ml.run_due": {"queue": "ml"},
     "ml.mirror_aliases": {"queue": "ml"},
     "ml.predict_due": {"queue": "forecast"},
@@ -85,7 +93,7 @@ TIMETABLE: Final[dict[str, dict[str, Any]]] = {
         if (source, scope) not in {("openfootball", "odds"), ("understat", "fixtures"), ("understat", "odds")}
     },
     "scrape what is due": _every("scraping.scrape_due", 30 * SECOND),
-    "prune kept pages": _every("scraping.prune", 6 * HOUR),
+    "delete what is kept no longer": _every("api.apply_retention", HOUR),
     "forecast what is due": _every("ml.predict_due", MINUTE),
     "grade what is due": _every("ml.settle_due", MINUTE),
     "simulate the seasons that are due": _every("ml.simulate_due", 5 * MINUTE),
@@ -97,7 +105,7 @@ TIMETABLE: Final[dict[str, dict[str, Any]]] = {
     "look for alerts": _every("spai.watch", MINUTE),
     "work on prediction jobs": _every("api.run_jobs", 15 * SECOND),
     "deliver webhooks": _every("api.deliver_webhooks", 5 * SECOND),
-    "delete expired jobs and old messages": _every("api.expire_jobs", HOUR),
+    "delete expired results of jobs": _every("api.expire_jobs", HOUR),
 }
 
 # Topic of `apps.matches.events.start_tasks_after_commit` → tasks that it sends at once.

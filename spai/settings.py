@@ -7,6 +7,7 @@ stops the start with an error that names it. `.env.example` and the README list 
 
 from __future__ import annotations
 
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.templatetags.static import static
 from django.urls import reverse_lazy
+from pythonjsonlogger.core import RESERVED_ATTRS
 
 from spai.stack import renamed
 
@@ -321,11 +323,11 @@ SPAI_SNAPSHOTS: str = env.str("SPAI_SNAPSHOTS", default="")
 """Storage of raw pages: a folder, or s3://bucket/prefix; empty for `SPAI_VAR_DIR/snapshots`."""
 SPAI_S3_ENDPOINT: str = env.str("SPAI_S3_ENDPOINT", default="")
 """Address of an S3 service that is not Amazon's, such as MinIO."""
-_keep_days = env.int("SPAI_KEEP_DAYS", default=0)
+_keep_days = env.int("SPAI_KEEP_DAYS", default=365)
 if _keep_days < 0:
     raise ImproperlyConfigured(f"SPAI_KEEP_DAYS is {_keep_days}; it must be a number of days, or 0 for ever")
 SPAI_KEEP = timedelta(days=_keep_days) if _keep_days else None
-"""How long raw pages and scrape runs of real sources are kept; None for ever."""
+"""How long raw pages and scrape runs of real sources are kept, unless the admin says otherwise; None for ever."""
 
 SPAI_REAL_DATA: str = env.str("SPAI_REAL_DATA", default="")
 """Folder of real match files for tests and benchmarks; the product never reads it."""
@@ -544,13 +546,37 @@ UNFOLD = {
 
 # ── Logs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 LOG_LEVEL = one_of("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), "INFO")
+LOG_FORMAT = one_of("LOG_FORMAT", ("auto", "json", "line"), "auto")
+"""`json` for programs, `line` for people; `auto` is `line` on a terminal and with DEBUG, else `json`."""
+if LOG_FORMAT == "auto":
+    LOG_FORMAT = "line" if DEBUG or sys.stderr.isatty() else "json"
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"request_id": {"()": "django_guid.log_filters.CorrelationId"}},
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s request=%(correlation_id)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]}},
+    "filters": {"ids": {"()": "spai.observability.IdFilter"}},
+    "formatters": {
+        "line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s%(ids)s"},
+        "json": {
+            "()": "pythonjsonlogger.json.JsonFormatter",
+            "fmt": ["levelname", "name", "message"],
+            "rename_fields": {"levelname": "level", "name": "logger", "exc_info": "error"},
+            "static_fields": {"role": SPAI_ROLE},
+            "timestamp": "time",
+            # Django adds the request itself, whose id is there.
+            "reserved_attrs": [*RESERVED_ATTRS, "ids", "request"],
+        },
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT, "filters": ["ids"]}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
-    # httpx logs each request, which the scrape run stores already.
-    "loggers": {"django_guid": {"level": "WARNING"}, "httpx": {"level": "WARNING"}},
+    "loggers": {
+        "django_guid": {"level": "WARNING"},
+        # Each request, which the scrape run stores already.
+        "httpx": {"level": "WARNING"},
+        # The servers begin with handlers of their own.
+        **{name: {"handlers": [], "propagate": True} for name in ("_granian", "uvicorn", "uvicorn.error")},
+    },
 }
+OTEL_EXPORTER_OTLP_ENDPOINT: str = env.str("OTEL_EXPORTER_OTLP_ENDPOINT", default="")
+"""Address to which traces are sent (OTLP over HTTP); empty to trace nothing."""
+SENTRY_DSN: str = env.str("SENTRY_DSN", default="")
+"""Project of Sentry to which errors are reported; empty to report none."""

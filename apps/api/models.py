@@ -147,6 +147,13 @@ class PredictionJob(models.Model):
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     expires_at = models.DateTimeField(null=True, help_text="When the result is deleted; empty before the job ended.")
+    trace = models.CharField(
+        max_length=55,
+        blank=True,
+        db_default="",
+        editable=False,
+        help_text="traceparent of the request that submitted it.",
+    )
 
     class Meta:
         indexes = [

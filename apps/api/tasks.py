@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 
 from celery import shared_task
 from django.utils import timezone
@@ -28,8 +29,18 @@ def deliver_webhooks() -> None:
 
 @shared_task(name="api.expire_jobs", soft_time_limit=50, time_limit=60)
 def expire_jobs() -> None:
-    """Delete results of jobs and messages of webhooks that are kept no longer."""
-    now = timezone.now()
-    logger.info(
-        "expire_jobs: %d results, %d messages", services.expire_jobs(now=now), services.delete_old_deliveries(now=now)
+    """Delete results of jobs that are kept no longer."""
+    logger.info("expire_jobs: %d results", services.expire_jobs(now=timezone.now()))
+
+
+@shared_task(name="api.apply_retention", soft_time_limit=1_740, time_limit=1_800)
+def apply_retention() -> None:
+    """Delete what is kept no longer, for at most twenty minutes; the next round goes on."""
+    from apps.api.services.retention import apply_retention as apply
+
+    end = time.monotonic() + 1_200
+    report = apply(
+        requested_by="the timetable",
+        is_stopping=lambda: is_shutting_down() or time.monotonic() > end,
     )
+    logger.info("apply_retention: %s", report)

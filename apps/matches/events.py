@@ -17,6 +17,7 @@ from celery import current_app
 from django.db import connection, transaction
 from kombu.exceptions import OperationalError
 
+from apps.matches import tracing
 from apps.matches.models import Event, Match, Topic
 
 logger = logging.getLogger(__name__)
@@ -31,7 +32,9 @@ def publish(
     *, topic: Topic, key: str, now: datetime, payload: Mapping[str, Any] | None = None, world: str = ""
 ) -> None:
     """Write one event that is not about a match into the feed, within the caller's transaction."""
-    Event.objects.create(topic=topic, key=key, payload=dict(payload or {}), created_at=now, world=world)
+    Event.objects.create(
+        topic=topic, key=key, payload=dict(payload or {}), created_at=now, world=world, trace=tracing.traceparent()
+    )
 
 
 def publish_of_matches(*, topic: Topic, events: Sequence[tuple[int, Mapping[str, Any]]], now: datetime) -> None:
@@ -42,7 +45,7 @@ def publish_of_matches(*, topic: Topic, events: Sequence[tuple[int, Mapping[str,
     columns = ("world", "competition__slug", "home_team__slug", "away_team__slug")
     found = Match.objects.filter(pk__in=[match_id for match_id, _ in events]).values_list("pk", *columns)
     facts = {match_id: rest for match_id, *rest in found}
-    rows = []
+    rows, trace = [], tracing.traceparent()
     for match_id, payload in events:
         # A match that is merged away within this transaction has no facts any more.
         world, competition, home, away = facts.get(match_id, ("", "", "", ""))
@@ -57,6 +60,7 @@ def publish_of_matches(*, topic: Topic, events: Sequence[tuple[int, Mapping[str,
                 competition=competition,
                 home_team=home,
                 away_team=away,
+                trace=trace,
             )
         )
     Event.objects.bulk_create(rows)

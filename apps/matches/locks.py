@@ -36,6 +36,7 @@ class Lock(IntEnum):
     SEASONS = 0x5350_4149_0007
     LEDGER = 0x5350_4149_0010
     ALERTS = 0x5350_4149_0020
+    RETENTION = 0x5350_4149_0021
 
 
 @unique

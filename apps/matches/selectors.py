@@ -43,6 +43,7 @@ from apps.matches.models import (
     Match,
     PointsAdjustment,
     Region,
+    RetentionRun,
     Season,
     Team,
     TeamAlias,
@@ -440,3 +441,48 @@ def _form_entry(match: Match, team_id: int) -> FormEntry:
     assert ours is not None
     assert theirs is not None
     return FormEntry(match, is_home, ours, theirs)
+
+
+@dataclass(frozen=True, slots=True)
+class PartSize:
+    """A part of what SPAI keeps, and the bytes that it uses on disk."""
+
+    name: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class DiskUse:
+    """What everything used at the end of the latest run of retention, the largest part first."""
+
+    run: RetentionRun
+    parts: tuple[PartSize, ...]
+
+    @property
+    def largest(self) -> tuple[PartSize, ...]:
+        """The parts that matter on a page: the eight largest, without empty ones."""
+        return tuple(part for part in self.parts[:8] if part.bytes)
+
+    @property
+    def total(self) -> int:
+        """Bytes of all parts."""
+        return sum(part.bytes for part in self.parts)
+
+    @property
+    def free(self) -> int:
+        """Bytes that the disk had left."""
+        return self.run.free_bytes or 0
+
+    @property
+    def errors(self) -> list[str]:
+        """Kinds that could not be deleted."""
+        return sorted(self.run.errors)
+
+
+def sizes() -> DiskUse | None:
+    """Return what uses the disk, as the latest run of retention measured it; None before the first."""
+    run = RetentionRun.objects.filter(finished_at__isnull=False).order_by("-started_at").first()
+    if run is None:
+        return None
+    parts = sorted(run.sizes.items(), key=lambda item: (-item[1], item[0]))
+    return DiskUse(run, tuple(PartSize(name, size) for name, size in parts))

@@ -2,7 +2,7 @@
 
 `Promotion`, `Comparison`, `FeatureCatalogue`, `Prediction`, `Score`, `LedgerDay` and `LedgerLeaf` are facts:
 append-only, enforced by PostgreSQL (migrations 0002, 0003 and 0008), which also refuses a prediction of a match that
-has kicked off, and one of a day whose ledger is closed.
+has kicked off, and one of a day whose ledger is closed. Retention may delete replaced predictions (migration 0012).
 """
 
 from __future__ import annotations
@@ -55,6 +55,9 @@ class PipelineRun(models.Model):
     dvc_lock = models.TextField(blank=True)
     metrics = models.JSONField(default=dict, blank=True)
     code_revision = models.CharField(max_length=80, blank=True)
+    trace = models.CharField(
+        max_length=55, blank=True, db_default="", editable=False, help_text="traceparent of what requested it."
+    )
 
     class Meta:
         indexes = [models.Index(fields=["world", "-created_at"], name="pipelinerun_by_world")]
@@ -101,6 +104,9 @@ class ModelVersion(models.Model):
     gates = models.JSONField(help_text="[{name, passed, value, bound, reason}].")
     bundle = models.BinaryField(help_text="The served files, zipped.")
     bundle_sha256 = models.CharField(max_length=64)
+    files_deleted_at = models.DateTimeField(
+        null=True, blank=True, help_text="When retention deleted its bundle, report and MLflow run; it cannot serve."
+    )
     catalogue = models.ForeignKey(
         FeatureCatalogue,
         on_delete=models.PROTECT,
@@ -118,7 +124,10 @@ class ModelVersion(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["world", "number"], name="version_world_number_unique"),
-            models.UniqueConstraint(fields=["world", "key"], name="version_world_key_unique"),
+            # A version whose files were deleted can be made again, with another number.
+            models.UniqueConstraint(
+                fields=["world", "key"], condition=Q(files_deleted_at__isnull=True), name="version_world_key_unique"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -372,10 +381,13 @@ class LedgerDay(models.Model):
 
 
 class LedgerLeaf(models.Model):
-    """A forecast in the ledger, in the words that were hashed: names of teams may change later. Append-only."""
+    """A forecast in the ledger, in the words that were hashed: names of teams may change later. Append-only.
+
+    It stays, and proves the forecast, when retention deletes the prediction.
+    """
 
     prediction = models.OneToOneField(
-        Prediction, on_delete=models.PROTECT, primary_key=True, related_name="ledger_leaf"
+        Prediction, on_delete=models.DO_NOTHING, db_constraint=False, primary_key=True, related_name="ledger_leaf"
     )
     day = models.ForeignKey(LedgerDay, on_delete=models.PROTECT, related_name="leaves", db_index=False)
     position = models.PositiveIntegerField(help_text="From 0, in the order of the predictions' ids.")

@@ -10,11 +10,11 @@ import os
 import shutil
 import tempfile
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from django.conf import settings
 
@@ -22,6 +22,8 @@ from apps.ml.pipeline.card import shortened
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+Found = TypeVar("Found")
 
 REQUIREMENTS: Final = ("mlflow", "numpy", "pandas", "scipy", "numba", "xgboost")
 """Packages that the registered model needs, pinned to the versions that it was made with."""
@@ -156,6 +158,51 @@ def describe(*, world: str, registered: RegisteredVersion, card: str) -> bool:
             f"version {registered.number} of {name} is not described: {_without_address(error)}"
         ) from error
     return True
+
+
+def delete(*, world: str, number: int, run_id: str) -> None:
+    """Delete a version with its run and the files of both; what is gone already is passed over.
+
+    Raises
+    ------
+    RegistryError
+        When MLflow cannot be reached or refuses.
+    """
+    import mlflow
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+    name = name_of(world)
+    try:
+        client = _client()
+        run = _found(lambda: client.get_run(run_id))
+        version = _found(lambda: client.get_model_version(name, str(number)))
+        # The version names it by its address alone.
+        model_id = (version.source or "").removeprefix("models:/") if version is not None else ""
+        model = _found(lambda: client.get_logged_model(model_id)) if model_id else None
+        # The files first: what is deleted names them no longer.
+        for place in (model and model.artifact_location, run and run.info.artifact_uri):
+            if place:
+                get_artifact_repository(place).delete_artifacts()
+        if version is not None:
+            client.delete_model_version(name, str(number))
+        if model is not None:
+            client.delete_logged_model(model.model_id)
+        if run is not None and run.info.lifecycle_stage == "active":
+            client.delete_run(run_id)
+    except mlflow.exceptions.MlflowException as error:
+        raise RegistryError(f"version {number} of {name} is not deleted: {_without_address(error)}") from error
+
+
+def _found(read: Callable[[], Found]) -> Found | None:
+    """Return what `read` returns; None when MLflow does not have it."""
+    import mlflow
+
+    try:
+        return read()
+    except mlflow.exceptions.MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return None
 
 
 def flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -188,6 +188,11 @@ def version(wanted: ModelVersion, *, now: datetime) -> ServedModel:
             f"Version {wanted.number} reads {wanted.inputs}, which SPAI does not have before a match: it is measured "
             "on past matches and makes no forecasts of coming ones."
         )
+    if wanted.files_deleted_at is not None:
+        raise NotServedError(
+            f"The files of version {wanted.number} were deleted on {wanted.files_deleted_at:%Y-%m-%d}, because it "
+            "never served. Its metrics are kept."
+        )
     _asked[wanted.pk] = time.monotonic()
     if not is_warm():
         _load_asked(now=now)

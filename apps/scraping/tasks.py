@@ -24,9 +24,3 @@ def scrape_due() -> None:
     """Work on the runs that wait."""
     for report in services.scrape_due(now=timezone.now()):
         logger.info("scrape_due: %s", report)
-
-
-@shared_task(name="scraping.prune", soft_time_limit=540, time_limit=600)
-def prune() -> None:
-    """Delete stored pages and runs that are older than the settings say."""
-    logger.info("prune: %s", services.prune(now=timezone.now()))

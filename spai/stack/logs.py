@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -52,6 +53,18 @@ class Tail:
         return [line.decode(errors="replace") for line in lines]
 
 
+def readable(line: str) -> str:
+    """Return a line of JSON as a person reads it; any other line as it is."""
+    try:
+        entry = json.loads(line) if line.startswith("{") else {}
+        time, level, logger, message = (str(entry.pop(name)) for name in ("time", "level", "logger", "message"))
+    except (ValueError, KeyError):
+        return line
+    error = str(entry.pop("error", ""))
+    rest = "".join(f" {name}={value}" for name, value in entry.items() if name != "role")
+    return f"{time[:19].replace('T', ' ')} {level} {logger} {message}{rest}" + (f"\n{error}" if error else "")
+
+
 def log_files(stack: Stack, process: str | None = None) -> dict[str, Path]:
     """Return the log file of each process, or of one, by name."""
     return {path.stem: path for path in sorted(stack.logs.glob("*.log")) if process in (None, path.stem)}
@@ -69,7 +82,7 @@ def lines(
             is_new = name not in tails
             tail = tails.setdefault(name, Tail(path))
             for line in tail.last(LINES) if is_new and first else tail.new():
-                yield f"{name:14} | {line}"
+                yield f"{name:14} | {readable(line)}"
         first = False
         if follow:
             wait(PAUSE)

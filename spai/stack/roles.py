@@ -16,7 +16,7 @@ from psycopg import sql
 from spai.stack.environment import DATABASE_USER, SUPERUSER, Stack
 
 RETENTION = "spai_retention"
-"""The role that may delete old raw pages; the site assumes it for this (apps/scraping/migrations/0003_facts.py)."""
+"""The role that may delete facts that are old; the site assumes it for this (`apps/matches/services/retention.py`)."""
 TEMPORARY = "spai_upgrade"
 """A temporary superuser: PostgreSQL does not rename the one that is logged in."""
 

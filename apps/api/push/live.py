@@ -18,6 +18,7 @@ from typing import Final
 import orjson
 from channels.db import database_sync_to_async
 
+from apps.matches import tracing
 from apps.matches.feed import (
     MOST_VALUES,
     Subscription,
@@ -82,6 +83,12 @@ class LiveEvent:
 _number = attrgetter("number")
 
 
+def _read(event: Event) -> LiveEvent:
+    """Return an event as it is kept in memory; its trace ends here, where all clients of this process can have it."""
+    with tracing.continued(event.trace, "push event", number=event.number or 0, topic=event.topic):
+        return LiveEvent.of(event)
+
+
 class LiveFeed:
     """The latest events, shared by all clients of a process.
 
@@ -126,7 +133,7 @@ class LiveFeed:
             rows = found[1:]
         if rows:
             self._latest = (rows[-1].number or 0, rows[-1].pk)
-            loop.call_soon_threadsafe(self._add, [LiveEvent.of(row) for row in rows])
+            loop.call_soon_threadsafe(self._add, [_read(row) for row in rows])
         return len(rows) == READ_AT_ONCE
 
     def _begin(self, number: int) -> None:

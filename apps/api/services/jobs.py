@@ -25,9 +25,11 @@ from apps.api.services import job_kinds
 from apps.api.services.idempotency import delete_expired_responses, keep_response, kept_response
 from apps.api.services.job_kinds import JobRefusedError
 from apps.api.services.webhooks import announce_job
+from apps.matches import tracing
 from apps.matches.connections import is_lost
 from apps.matches.events import start_tasks_after_commit
 from apps.matches.locks import LockClass, try_lock_of
+from apps.matches.log_fields import logged_as
 
 logger = logging.getLogger(__name__)
 
@@ -49,9 +51,6 @@ RESULT_LIMIT: Final = 64 * 1024 * 1024
 
 RESULTS_KEPT: Final = timedelta(days=7)
 """After the end of a job."""
-
-JOBS_KEPT: Final = timedelta(days=30)
-"""After the result was, or would have been, deleted."""
 
 SLICE: Final = 20.0
 """Seconds after which a worker lets its other tasks have a turn before it takes up another job."""
@@ -121,10 +120,12 @@ def submit_job(
         if waiting[:WAITING_LIMIT].count() == WAITING_LIMIT:
             raise TooManyJobsError(f"This API key has {WAITING_LIMIT:,} unfinished jobs. Submit more when some ended.")
         job = PredictionJob.objects.create(
-            api_key=api_key, kind=kind, parameters=orjson.loads(content)[1], created_at=now
+            api_key=api_key, kind=kind, parameters=orjson.loads(content)[1], created_at=now, trace=tracing.traceparent()
         )
         keep_response(**kept, status=202, answer={"job": str(job.uuid)})
         start_tasks_after_commit("job_submitted")
+        with logged_as(job=job.uuid):
+            logger.info("%s is queued: %s", job, kind)
         return SubmittedJob(job)
 
     try:
@@ -178,13 +179,11 @@ def run_jobs(*, clock: Callable[[], datetime], is_stopping: Callable[[], bool] =
 
 
 def expire_jobs(*, now: datetime) -> int:
-    """Delete results that are kept no longer, and ended jobs some time later; return how many results there were."""
+    """Delete results that are kept no longer; return how many there were. Retention deletes the jobs."""
     due = PredictionJob.objects.filter(expires_at__lte=now, state=State.SUCCEEDED)
     with transaction.atomic():
         PredictionJobResult.objects.filter(job__in=due).delete()
-        expired = due.update(state=State.EXPIRED, parameters={})
-    PredictionJob.objects.filter(expires_at__lte=now - JOBS_KEPT).delete()
-    return expired
+        return due.update(state=State.EXPIRED, parameters={})
 
 
 def result_of(job: PredictionJob) -> tuple[bytes, str] | None:
@@ -201,7 +200,9 @@ def _work_on_next(clock: Callable[[], datetime], is_stopping: Callable[[], bool]
             if job is None:
                 continue
             if job.state == State.RUNNING:
-                _work_on(job, clock, is_stopping)
+                with logged_as(job=job.uuid), tracing.continued(job.trace, "prediction job", job=str(job.uuid)):
+                    _work_on(job, clock, is_stopping)
+                    logger.info("%s: %s", job, job.state)
             return job.state
     return None
 

@@ -64,9 +64,6 @@ SLICE: Final = timedelta(seconds=20)
 WEBHOOKS_LIMIT: Final = 20
 """Webhooks of one API key."""
 
-DELIVERIES_KEPT: Final = timedelta(days=30)
-"""After a message was accepted or given up."""
-
 
 class TooManyWebhooksError(Exception):
     """The key has as many webhooks as it may have."""
@@ -169,9 +166,9 @@ def deliver_due(*, clock: Callable[[], datetime], is_stopping: Callable[[], bool
     return DeliveriesReport(made, delivered, failed)
 
 
-def delete_old_deliveries(*, now: datetime) -> int:
-    """Delete messages that were accepted or given up long ago; return how many."""
-    return WebhookDelivery.objects.filter(finished_at__lte=now - DELIVERIES_KEPT).delete()[0]
+def told_until(*, now: datetime) -> int | None:
+    """Return the number up to which every webhook in force has been told; None without any."""
+    return _in_force(now).aggregate(oldest=Min("latest_number"))["oldest"]
 
 
 def signature(secret: str, *, message_id: str, timestamp: int, body: bytes) -> str:

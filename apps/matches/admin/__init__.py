@@ -1,6 +1,6 @@
 """The admin's view of matches: facts are read-only, names are reviewed, disputes are decided."""
 
-from apps.matches.admin import disputes, league_decisions, matches, names
+from apps.matches.admin import disputes, league_decisions, matches, names, retention
 from apps.matches.admin.facts import FactAdmin, FactInline, OfferingAdmin, ReasonForm, WorldFilter, number_of
 
 __all__ = [
@@ -14,4 +14,5 @@ __all__ = [
     "matches",
     "names",
     "number_of",
+    "retention",
 ]

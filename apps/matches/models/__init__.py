@@ -12,6 +12,7 @@ from apps.matches.models.feed import Event, Ingest, Topic
 from apps.matches.models.league_decisions import AwardedResult, LeagueDecision, PointsAdjustment
 from apps.matches.models.match_data import Absence, Incident, Lineup, MatchStats, Odds, Player
 from apps.matches.models.matches import Match, MatchChange, MatchRef
+from apps.matches.models.retention import RetentionPeriod, RetentionRun
 from apps.matches.models.teams import SquadValue, Team, TeamAlias
 from apps.matches.models.worlds import World
 
@@ -34,6 +35,8 @@ __all__ = [
     "Player",
     "PointsAdjustment",
     "Region",
+    "RetentionPeriod",
+    "RetentionRun",
     "Season",
     "SquadValue",
     "Stage",

@@ -65,6 +65,9 @@ class Event(models.Model):
     competition = models.CharField(max_length=160, blank=True, db_default="", help_text="Slug.")
     home_team = models.CharField(max_length=160, blank=True, db_default="", help_text="Slug.")
     away_team = models.CharField(max_length=160, blank=True, db_default="", help_text="Slug.")
+    trace = models.CharField(
+        max_length=55, blank=True, db_default="", help_text="traceparent of the work that published it; not sent."
+    )
 
     class Meta:
         indexes = [

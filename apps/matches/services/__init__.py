@@ -1,4 +1,4 @@
-"""What operators decide: corrections, decisions of leagues, merges of teams, reviews of names; and squad values."""
+"""What operators decide about matches, teams and names; squad values; deletion of what is old."""
 
 from apps.matches.services.club_joins import join_clubs, split_off
 from apps.matches.services.corrections import (
@@ -18,22 +18,46 @@ from apps.matches.services.league_decisions import (
 )
 from apps.matches.services.merge_undo import undo_merge, undo_merge_obstacle
 from apps.matches.services.merges import MergeRefusedError, merge_teams, plan_merge
+from apps.matches.services.retention import (
+    ROLE,
+    Deletion,
+    Keeping,
+    Retention,
+    RoleMissingError,
+    as_retention,
+    delete_events,
+    delete_reports,
+    ensure_periods,
+    keepings,
+    may_delete,
+)
 from apps.matches.services.review import confirm_aliases
 from apps.matches.services.squad_values import SquadValueReport, store_squad_values
 from apps.matches.services.storing import ingestion
 
 __all__ = [
+    "ROLE",
     "CorrectionRefusedError",
     "DecisionRefusedError",
+    "Deletion",
+    "Keeping",
     "MergeRefusedError",
     "ReferenceReport",
+    "Retention",
+    "RoleMissingError",
     "SquadValueReport",
     "accept_contradiction",
+    "as_retention",
     "confirm_aliases",
     "correct_result",
+    "delete_events",
+    "delete_reports",
+    "ensure_periods",
     "ingestion",
     "join_clubs",
+    "keepings",
     "load_reference_data",
+    "may_delete",
     "merge_teams",
     "plan_merge",
     "record_adjustment",

@@ -160,7 +160,7 @@ def aliases(world: World) -> dict[str, ModelVersion | None]:
     """
     found: dict[str, ModelVersion | None] = dict.fromkeys((alias.value for alias in ALIASES), None)
     stages_of_world = stages(world)
-    for version in model_versions(world).defer("bundle", "metrics"):
+    for version in model_versions(world).filter(files_deleted_at__isnull=True).defer("bundle", "metrics"):
         stage = stages_of_world.of(version)
         names = [stage.value] if stage in ALIASES else []
         if stage == VersionStage.CHALLENGER:
@@ -177,7 +177,7 @@ def to_compare(world: World) -> ModelVersion | None:
     stages_of_world = stages(world)
     if stages_of_world.champion is None:
         return None
-    for version in model_versions(world).defer("bundle", "metrics"):
+    for version in model_versions(world).filter(files_deleted_at__isnull=True).defer("bundle", "metrics"):
         if stages_of_world.of(version) in (VersionStage.CANDIDATE, VersionStage.CHALLENGER):
             done = Comparison.objects.filter(
                 candidate=version, champion_id=stages_of_world.champion.version_id

@@ -28,6 +28,11 @@ SMOKE_IS_NO_CHAMPION: Final = (
 )
 
 
+FILES_DELETED: Final = (
+    "lost its files to retention, because it never served. Run the pipeline again; it makes a new version."
+)
+
+
 class PromotionRefusedError(Exception):
     """The version cannot become champion; the message says why."""
 
@@ -41,6 +46,8 @@ def why_not_champion(version: ModelVersion) -> str:
             f"{version} uses {version.inputs}, which are not available for coming matches. It stays a labelled "
             "version for comparisons."
         )
+    if version.files_deleted_at is not None:
+        return f"{version} {FILES_DELETED}"
     present = selectors.champion(World(version.world))
     if present is not None and present.version_id == version.pk:
         return f"{version} has been champion since {present.decided_at:%Y-%m-%d %H:%M} UTC."
@@ -69,6 +76,7 @@ def promote(
         raise PromotionRefusedError("Give a reason, so that others can understand the promotion later.")
     # Otherwise two simultaneous decisions would record the same previous champion.
     wait_for(Lock.PROMOTION)
+    version.refresh_from_db(fields=["files_deleted_at"])
     if why_not := why_not_champion(version):
         raise PromotionRefusedError(why_not)
     present = selectors.champion(World(version.world))
@@ -140,7 +148,7 @@ def promote_first_champion(*, world: World, now: datetime) -> Promotion | None:
     """Promote the oldest version that passed its gates, if a world has no champion; else return None."""
     if selectors.champion(world) is not None:
         return None
-    versions = selectors.model_versions(world).order_by("number")
+    versions = selectors.model_versions(world).filter(files_deleted_at__isnull=True).order_by("number")
     passed = [
         version
         for version in versions

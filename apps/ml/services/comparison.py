@@ -16,7 +16,7 @@ from apps.ml import metrics, selectors
 from apps.ml.models import Comparison, EvaluationArtifacts, ModelVersion
 from apps.ml.pipeline import files
 from apps.ml.services import workspaces
-from apps.ml.services.champion import SMOKE_IS_NO_CHAMPION
+from apps.ml.services.champion import FILES_DELETED, SMOKE_IS_NO_CHAMPION
 
 if TYPE_CHECKING:
     from apps.ml.pipeline.comparison import Contender
@@ -31,6 +31,8 @@ class NothingToCompareError(Exception):
 
 def why_not_compared(version: ModelVersion) -> str:
     """Return why a version cannot be compared with the champion of its world; empty where it can."""
+    if version.files_deleted_at is not None:
+        return f"{version} {FILES_DELETED}"
     promotion = selectors.champion(World(version.world))
     if promotion is None:
         return f"The {version.world} world has no champion to compare with."
@@ -53,7 +55,7 @@ def compare(*, version: ModelVersion, now: datetime) -> Comparison:
     from apps.ml.pipeline import comparison as pure
 
     promotion = selectors.champion(World(version.world))
-    if promotion is None or promotion.version_id == version.pk:
+    if promotion is None or promotion.version_id == version.pk or version.files_deleted_at is not None:
         raise NothingToCompareError(why_not_compared(version))
     rules = workspaces.read_params()["compare"]
     kept = dict(

@@ -22,8 +22,9 @@ from typing import Any, Final, TypeVar
 from django.conf import settings
 from django.utils import timezone
 
-from apps.matches import connections, events
+from apps.matches import connections, events, tracing
 from apps.matches.locks import Lock, try_take
+from apps.matches.log_fields import logged_as
 from apps.matches.models import Topic, World
 from apps.matches.selectors import data_snapshot
 from apps.ml import selectors
@@ -92,7 +93,11 @@ def execute_run(
 
     `is_stopping` returns whether this process is shutting down; `command` is started instead of ``dvc repro``.
     """
-    with sigterm_noted() as is_terminated:
+    with (
+        sigterm_noted() as is_terminated,
+        logged_as(run=run.pk),
+        tracing.continued(run.trace, "pipeline run", run=run.pk, world=run.world),
+    ):
         return Execution(run, clock, lambda: is_terminated() or is_stopping()).execute(command)
 
 
@@ -434,6 +439,7 @@ def _made_from_the_same(run: PipelineRun) -> ModelVersion | None:
         .filter(
             as_of=run.as_of,
             code_revision=run.code_revision,
+            files_deleted_at__isnull=True,
             data_snapshot=data_snapshot(World(run.world)),
             inputs=files.NO_ODDS,
             params_sha256=params_sha256(run.params, run.profile),

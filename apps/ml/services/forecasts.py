@@ -13,9 +13,10 @@ from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import Exists, OuterRef, Subquery
 from django.db.models.functions import Now
 
-from apps.matches import events
+from apps.matches import events, tracing
 from apps.matches import selectors as match_selectors
 from apps.matches.locks import Lock, try_lock
+from apps.matches.log_fields import logged_as
 from apps.matches.models import Ingest, Match, Odds, Topic, World
 from apps.ml import metrics, selectors, serving
 from apps.ml.forecasting import scoring
@@ -263,7 +264,11 @@ def predict_due(*, now: datetime) -> PredictReport:
                 # Only the champion publishes: a forecast by an earlier version would be scored as the champion's.
                 if served is None or served.degraded:
                     continue
-                considered[str(world)], published[str(world)] = _predict_world(served, now=now)
+                with (
+                    logged_as(model=f"{world} {served.version_number}"),
+                    tracing.continued("", "publish forecasts", world=str(world), model=served.version_number),
+                ):
+                    considered[str(world)], published[str(world)] = _predict_world(served, now=now)
             except (DatabaseError, ValueError) as error:
                 # An error in one world must not stop the other.
                 metrics.ERRORS.labels("predict").inc()

@@ -151,7 +151,7 @@ def _key(*made_of: object) -> str:
 
 def _registered(chosen: ChosenModel, now: datetime) -> Registration:
     """Return the version made from the same inputs, or a new one."""
-    same = ModelVersion.objects.filter(world=chosen.run.manifest.world, key=chosen.key)
+    same = ModelVersion.objects.filter(world=chosen.run.manifest.world, key=chosen.key, files_deleted_at__isnull=True)
     present = same.defer("bundle").first()
     if present is not None:
         return Registration(present, created=False)

@@ -14,8 +14,9 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 
-from apps.matches import events
+from apps.matches import events, tracing
 from apps.matches.locks import Lock, try_lock
+from apps.matches.log_fields import logged_as
 from apps.matches.models import Match, World
 from apps.ml import selectors
 from apps.ml.models import PipelineRun
@@ -153,8 +154,15 @@ def _queue(world: World, as_of: datetime, profile: str, requested_by: str, reaso
     wanted = {"world": world.value, "as_of": as_of, "profile": profile}
     waiting = PipelineRun.objects.filter(status=PipelineRun.RunStatus.QUEUED, **wanted).first()
     run = waiting or PipelineRun.objects.create(
-        **wanted, requested_by=requested_by, reason=reason, created_at=now, params=workspaces.read_params()
+        **wanted,
+        requested_by=requested_by,
+        reason=reason,
+        created_at=now,
+        params=workspaces.read_params(),
+        trace=tracing.traceparent(),
     )
+    with logged_as(run=run.pk):
+        logger.info("%s of the %s world is queued: %s", run, world, reason)
     publish(run, now)
     events.start_tasks_after_commit("run_requested")
     return run

@@ -25,6 +25,8 @@ QUIET: Final = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "NO_COLOR": "1",
+    # The log of a run is for people.
+    "LOG_FORMAT": "line",
     "PYTHONUNBUFFERED": "1",
     # Otherwise two simultaneous fits on two cores waste their time in busy-waiting.
     "OMP_WAIT_POLICY": "passive",
@@ -76,25 +78,30 @@ def locked(run: PipelineRun) -> Iterator[int | None]:
 def make(run: PipelineRun) -> Path:
     """Make the workspace of a run, or reuse the one of an earlier attempt; return its folder."""
     folder = folder_of(run)
-    (folder / ".dvc").mkdir(parents=True, exist_ok=True)
-    cache = settings.SPAI_VAR_DIR / "dvc-cache"
-    remote = settings.SPAI_DVC_REMOTE or str(settings.SPAI_VAR_DIR / "dvc-remote")
-    (folder / ".dvc" / "config").write_text(CONFIG.format(cache=cache, remote=remote), encoding="utf-8")
-    # The processes that held these locks have ended: only one works in the folder at a time, see `locked`.
-    for lock in ("lock", "rwlock", "rwlock.lock"):
-        (folder / ".dvc" / "tmp" / lock).unlink(missing_ok=True)
+    configure(folder)
     for name in ("dvc.yaml", ".dvcignore"):
         # Copy the content without its permissions: this folder is private.
         shutil.copyfile(settings.BASE_DIR / name, folder / name)
-    # DVC would make these folders writable for all users of the machine.
-    for place in (_site_cache(), _site_cache() / "repo"):
-        place.mkdir(mode=0o700, parents=True, exist_ok=True)
     _link_code(folder)
     _link_steps(folder)
     run.params = run.params or read_params()
     pinned = {"world": run.world, "as_of": run.as_of.isoformat(), "profile": run.profile, "id": run.pk}
     files.write_text(folder / files.PARAMS, yaml.safe_dump(run.params | {"run": pinned}, sort_keys=False))
     return folder
+
+
+def configure(folder: Path) -> None:
+    """Make a folder a project of DVC that uses the shared cache and remote; only one process works in it at a time."""
+    (folder / ".dvc").mkdir(parents=True, exist_ok=True)
+    cache = settings.SPAI_VAR_DIR / "dvc-cache"
+    remote = settings.SPAI_DVC_REMOTE or str(settings.SPAI_VAR_DIR / "dvc-remote")
+    (folder / ".dvc" / "config").write_text(CONFIG.format(cache=cache, remote=remote), encoding="utf-8")
+    # The processes that held these locks have ended, see `locked`.
+    for lock in ("lock", "rwlock", "rwlock.lock"):
+        (folder / ".dvc" / "tmp" / lock).unlink(missing_ok=True)
+    # DVC would make these folders writable for all users of the machine.
+    for place in (_site_cache(), _site_cache() / "repo"):
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def _link_steps(folder: Path) -> None:

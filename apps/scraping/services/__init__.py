@@ -6,7 +6,7 @@ from apps.scraping.metrics import count_records
 from apps.scraping.services.hosts import resume
 from apps.scraping.services.imports import FileReport, ImportReport, import_files
 from apps.scraping.services.match_files import find_files, read_files
-from apps.scraping.services.retention import RoleMissingError, prune
+from apps.scraping.services.retention import delete_pages
 from apps.scraping.services.run_requests import (
     SourceIsOffError,
     WindowError,
@@ -42,7 +42,6 @@ __all__ = [
     "ImportReport",
     "LostPageError",
     "PermissionMissingError",
-    "RoleMissingError",
     "ScrapeReport",
     "SourceIsOffError",
     "UnknownSourceError",
@@ -53,11 +52,11 @@ __all__ = [
     "confirm_permission",
     "content_of",
     "count_records",
+    "delete_pages",
     "ensure_sandbox",
     "ensure_sources",
     "find_files",
     "import_files",
-    "prune",
     "read_files",
     "request_backfill",
     "request_reparse",

@@ -10,11 +10,11 @@ from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 
+from apps.matches.services import ROLE, may_delete
 from apps.scraping import selectors
 from apps.scraping.models import HostState
 from apps.scraping.responses import FetchError
 from apps.scraping.services.fetching import SourceFetcher, agent, found_browser
-from apps.scraping.services.retention import ROLE, may_prune
 from apps.scraping.services.sources import base_url_of, ensure_sources, why_off
 from apps.scraping.sources import FetchMethod, Request
 
@@ -83,7 +83,7 @@ def _storage() -> Finding:
 
 
 def _role() -> Finding:
-    if may_prune():
+    if may_delete():
         return Finding("retention", True, f"old pages are deleted by the role {ROLE}")
     return Finding(
         "retention",

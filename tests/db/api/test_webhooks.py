@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import standardwebhooks
 from django.db import connection
-from django.db.models import F
 from django.utils import timezone
 
 from apps.api import services
@@ -264,15 +263,6 @@ def test_a_webhook_that_is_deleted_during_an_attempt_does_not_hold_up_another(ke
     for delivery in claimed:
         webhooks._note(delivery, webhooks._attempt(delivery), now=timezone.now())
     assert [(row.webhook, row.state) for row in WebhookDelivery.objects.all()] == [(sound, State.DELIVERED)]
-
-
-def test_old_messages_are_deleted_and_those_that_wait_are_kept(hook):
-    publish(1)
-    deliver()
-    services.ping(webhook=hook, now=timezone.now())
-    hook.deliveries.update(finished_at=F("finished_at") - timedelta(days=31))
-    assert services.delete_old_deliveries(now=timezone.now()) == 1
-    assert hook.deliveries.get().message["type"] == "ping"
 
 
 # ── Where SPAI does not connect ──────────────────────────────────────────────────────────────────────────────────────

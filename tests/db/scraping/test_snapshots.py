@@ -9,10 +9,11 @@ import pytest
 from django.db import connection, transaction
 from django.db.utils import IntegrityError
 
+from apps.matches.services import Deletion, Retention
 from apps.scraping import services
 from apps.scraping.models import ScrapeRun, Snapshot, Source
 from apps.scraping.responses import FetchOutcome, FetchResponse
-from apps.scraping.services import retention, snapshots
+from apps.scraping.services import snapshots
 from apps.scraping.sources import Request
 from tests.db.scraping.conftest import NOW
 from tests.fakes import page_of
@@ -25,6 +26,10 @@ URL = "http://fake/feed"
 @pytest.fixture
 def run(stage) -> ScrapeRun:
     return stage.ask()
+
+
+def delete(now, kind: str = "sandbox-pages") -> Deletion:
+    return services.delete_pages(Retention(now), kind)
 
 
 def keep(run: ScrapeRun, body: bytes, *, minutes: int = 0, status: int = 200, outcome=FetchOutcome.STORED) -> Snapshot:
@@ -85,15 +90,16 @@ def test_pages_of_the_sandbox_go_after_two_days_but_for_the_latest_of_each_addre
         stage.visit()
         if day < 2:
             stage.clock.later(days=1)
-    report = services.prune(now=stage.clock.later(days=3))
-    assert (report.snapshots, report.files, report.runs) == (2, 2, 2)
+    # Two pages and two visits.
+    assert delete(stage.clock.later(days=3)) == Deletion(rows=4, files=2)
     assert Snapshot.objects.count() == len(list(raw_pages.rglob("*.gz"))) == ScrapeRun.objects.count() == 1
 
 
 def test_an_address_of_the_sandbox_that_is_not_seen_any_more_goes_with_its_page(stage, raw_pages):
     stage.fetcher.pages = {"http://fake/home": page_of({"number": 1})}
     stage.visit()
-    assert services.prune(now=stage.clock.later(days=9)).snapshots == 1
+    # The address and its page; the newest visit of the scope stays.
+    assert delete(stage.clock.later(days=9)) == Deletion(rows=2, files=1)
     assert not Snapshot.objects.exists()
     assert list(raw_pages.rglob("*.gz")) == []
 
@@ -107,31 +113,37 @@ def test_a_file_that_was_lost_is_written_again_when_the_same_page_comes(run, raw
         assert services.content_of(kept) == b"one"
 
 
-def test_pages_of_real_sources_are_kept_for_ever_unless_the_operator_says_otherwise(stage, settings):
+def test_pages_of_real_sources_are_kept_as_long_as_the_operator_says(stage, settings):
     real = Source.objects.get(name="football-data")
     settings.SPAI_CONTACT = "https://owner.example"
     Source.objects.filter(pk=real.pk).update(is_enabled=True)
     run = services.request_run(source=Source.objects.get(pk=real.pk), scope="results", by="ann", now=NOW)
     keep(run, b"one")
     settings.SPAI_KEEP = None
-    assert services.prune(now=NOW + timedelta(days=9999)).snapshots == 0
+    assert delete(NOW + timedelta(days=9999), "pages") == Deletion()
     settings.SPAI_KEEP = timedelta(days=30)
-    assert services.prune(now=NOW + timedelta(days=29)).snapshots == 0
-    assert services.prune(now=NOW + timedelta(days=31)).snapshots == 1
+    assert delete(NOW + timedelta(days=29), "pages") == Deletion()
+    assert delete(NOW + timedelta(days=31), "pages") == Deletion(rows=1, files=1)
 
 
 def test_bytes_that_another_row_names_stay(stage, run, raw_pages):
     keep(run, b"one")
     keep(run, b"two", minutes=1)
     keep(run, b"one", minutes=60 * 24 * 8)
-    report = services.prune(now=NOW + timedelta(days=9))
-    assert (report.snapshots, report.files) == (2, 1)
+    assert delete(NOW + timedelta(days=9)) == Deletion(rows=2, files=1)
     assert services.content_of(Snapshot.objects.get()) == b"one"
 
 
-def test_without_the_role_nothing_is_deleted_and_the_remedy_is_named(run, monkeypatch):
+def test_a_deletion_that_is_killed_between_files_and_rows_is_finished_by_the_next(run, raw_pages, monkeypatch):
     keep(run, b"one")
-    monkeypatch.setattr(retention, "may_prune", lambda: False)
-    with pytest.raises(services.RoleMissingError, match="CREATE ROLE spai_retention"):
-        services.prune(now=NOW + timedelta(days=9))
-    assert Snapshot.objects.exists()
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("apps.matches.services.retention.as_retention", killed)
+    with pytest.raises(KeyboardInterrupt):
+        delete(NOW + timedelta(days=9))
+    monkeypatch.undo()
+    assert (Snapshot.objects.count(), list(raw_pages.rglob("*.gz"))) == (1, [])
+    assert delete(NOW + timedelta(days=9)).rows == 1
+    assert not Snapshot.objects.exists()
