@@ -236,7 +236,7 @@ class PolicyRevision(models.Model):
 class RetrainingDecision(models.Model):
     """Whether a world was retrained, and why.
 
-    The same “no” again, for the same cause, is counted on its row, so that the table does not grow while nothing happens.
+    The same “no” again, for the same cause, is counted on its row, so that the table grows only when something happens.
     """
 
     class Answer(models.TextChoices):

@@ -5,8 +5,10 @@ Defaults are sections of ``params.yaml``; an operator changes them for each worl
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 SECTIONS: Final = ("compare", "promote", "fall_back", "retrain")
@@ -37,42 +39,17 @@ class Rule:
 
     name: str
     meaning: str
-    low: float = 0
-    high: float = 1
+    low: float
+    high: float
 
 
-COUNT: Final = 1_000_000
-NATS: Final = 0.1
+def _rules() -> tuple[Rule, ...]:
+    rows = csv.DictReader(Path(__file__).with_suffix(".csv").read_text(encoding="utf-8").splitlines())
+    return tuple(Rule(row["name"], row["meaning"], float(row["low"]), float(row["high"])) for row in rows)
 
-RULES: Final = (
-    Rule("compare.least_matches", "Common out-of-sample matches that a comparison needs", 1, COUNT),
-    Rule("compare.log_loss_allowance", "Upper end of the interval of log loss, candidate − champion, in nats. Negative: it must be better by this margin", -NATS, NATS),
-    Rule("compare.rps_allowance", "The same for RPS", -NATS, NATS),
-    Rule("compare.bootstrap_draws", "Resamples of match days for an interval", 100, 10_000),
-    Rule("compare.bootstrap_level", "Level of these intervals", 0.5, 0.999),
-    Rule("compare.ece_quantile", "ECE may reach this quantile of what a perfect forecaster shows on as many matches", 0.5, 0.9999),
-    Rule("compare.ece_allowance", "ECE that is allowed beyond that", 0, 0.1),
-    Rule("compare.ece_draws", "Simulated outcomes for that quantile", 20, 10_000),
-    Rule("compare.competition_matches", "Matches from which on a competition is looked at by itself", 1, COUNT),
-    Rule("compare.competition_allowance", "Nats by which no competition may be worse", 0, 1),
-    Rule("compare.covered_share", "Share of the champion's matches, from the candidate's first one on, that the candidate must have forecast too"),
-    Rule("compare.trained_share", "Matches that the candidate must have been trained on, as a share of the champion's"),
-    Rule("compare.latency_ms", "Milliseconds that the model may take for one forecast, without its features", 0, 60_000),
-    Rule("promote.challengers", "Challengers that forecast in shadow, the newest first", 0, 3),
-    Rule("promote.shadow_matches", "Graded matches on which a challenger must not be worse in shadow before it is promoted by itself; 0 asks for none", 0, COUNT),
-    Rule("promote.hold_hours", "Hours after a rollback in which nothing is promoted by itself", 0, 8760),
-    Rule("fall_back.is_on", "The champion before returns by itself when the champion's live log loss leaves its control limit"),
-    Rule("fall_back.least_matches", "Graded matches of both that the control limit needs", 30, COUNT),
-    Rule("fall_back.latest_matches", "Latest matches that it looks at", 30, COUNT),
-    Rule("fall_back.level", "Level of the interval of champion − champion before; its lower end is the control limit", 0.9, 0.9999),
-    Rule("fall_back.allowance", "Nats above which the control limit must not lie", 0, 1),
-    Rule("retrain.is_on", "Pipeline runs are queued by themselves"),
-    Rule("retrain.every_days", "Days after the newest training", 1, 3650),
-    Rule("retrain.new_results", "Results that were stored or changed since then", 1, COUNT),
-    Rule("retrain.live_matches", "Latest graded matches of the champion that live quality is measured on", 30, COUNT),
-    Rule("retrain.live_share", "Share of its evaluated lead over the base rates that the champion must keep on them"),
-    Rule("retrain.quiet_hours", "Hours between two runs, however many reasons there are", 0, 8760),
-)  # fmt: skip
+
+RULES: Final = _rules()
+"""All values but the mode, in the order of ``policy.csv``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +62,18 @@ class Policy:
     retrain: Mapping[str, Any]
 
     @classmethod
-    def of(cls, params: Mapping[str, Any], changes: Mapping[str, Any]) -> Policy:
-        """Return the defaults of the parameters with the changes of an operator, by dotted names."""
-        sections = {name: dict(params[name]) for name in SECTIONS}
-        for name, value in changes.items():
-            section, key = name.split(".")
-            # A value of an earlier release that no longer exists changes nothing.
-            if key in sections.get(section, {}):
-                sections[section][key] = value
-        return cls(**sections)
+    def of(cls, params: Mapping[str, Any]) -> Policy:
+        """Return the defaults, which are sections of the parameters."""
+        return cls(**{name: params[name] for name in SECTIONS})
+
+    def with_changes(self, changes: Mapping[str, Any]) -> Policy:
+        """Return the policy with other values, by their dotted names; names of earlier releases change nothing."""
+        return Policy(
+            **{
+                name: {key: changes.get(f"{name}.{key}", value) for key, value in getattr(self, name).items()}
+                for name in SECTIONS
+            }
+        )
 
     @property
     def mode(self) -> str:

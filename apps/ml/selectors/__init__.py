@@ -13,6 +13,15 @@ from apps.ml.selectors.forecasts import (
     valid_scores,
 )
 from apps.ml.selectors.ledger import InclusionProof, inclusion_proof, ledger_day, ledger_days, ledger_leaves
+from apps.ml.selectors.live import (
+    GradedPairs,
+    LiveComparison,
+    challengers,
+    graded_pairs,
+    live_comparison,
+    proposals,
+    shadow_versions,
+)
 from apps.ml.selectors.pipeline_runs import (
     UNFINISHED,
     history,
@@ -21,6 +30,7 @@ from apps.ml.selectors.pipeline_runs import (
     runs_by_status,
     with_actual_status,
 )
+from apps.ml.selectors.policies import default_policy, policy, policy_revision
 from apps.ml.selectors.published import match_with_prediction
 from apps.ml.selectors.registered_versions import (
     Catalogue,
@@ -30,6 +40,7 @@ from apps.ml.selectors.registered_versions import (
     card_facts,
     catalogue,
     champion,
+    champion_before,
     comparisons,
     first_promotion_at,
     may_be_champion,
@@ -41,6 +52,7 @@ from apps.ml.selectors.registered_versions import (
     reigns,
     served_world,
     stages,
+    thoroughness,
     to_compare,
     versions,
 )
@@ -48,15 +60,21 @@ from apps.ml.selectors.registered_versions import (
 __all__ = [
     "UNFINISHED",
     "Catalogue",
+    "GradedPairs",
     "InclusionProof",
+    "LiveComparison",
     "Reign",
     "VersionStage",
     "aliases",
     "card_facts",
     "catalogue",
+    "challengers",
     "champion",
+    "champion_before",
     "comparisons",
+    "default_policy",
     "first_promotion_at",
+    "graded_pairs",
     "has_forecast",
     "history",
     "inclusion_proof",
@@ -66,6 +84,7 @@ __all__ = [
     "ledger_day",
     "ledger_days",
     "ledger_leaves",
+    "live_comparison",
     "match_with_prediction",
     "may_be_champion",
     "model_version",
@@ -73,16 +92,21 @@ __all__ = [
     "newest_comparison",
     "newest_predictions",
     "newest_scores",
+    "policy",
+    "policy_revision",
     "prediction_history",
     "promotion_warnings",
     "promotions",
+    "proposals",
     "reigns",
     "runs",
     "runs_by_status",
     "season_forecast",
     "season_forecasts",
     "served_world",
+    "shadow_versions",
     "stages",
+    "thoroughness",
     "to_compare",
     "track_record",
     "valid_scores",

@@ -1,0 +1,107 @@
+"""Versions that forecast in shadow beside the champion, and how they score against it on the same matches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from apps.matches.models import World
+from apps.ml.forecasting import scoring
+from apps.ml.models import Comparison, ModelVersion, Promotion
+from apps.ml.policy import PROPOSE
+from apps.ml.selectors.forecasts import ScoreComparison, compare_scores, valid_scores
+from apps.ml.selectors.policies import policy
+from apps.ml.selectors.registered_versions import (
+    VersionStage,
+    champion,
+    champion_before,
+    model_versions,
+    newest_comparison,
+    stages,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class GradedPairs:
+    """Log loss and RPS of the champion and of a shadow on the same `n` matches, the latest first."""
+
+    champion: np.ndarray  # (n, 2)
+    shadow: np.ndarray  # (n, 2)
+    kickoffs: np.ndarray  # (n,), seconds; matches that kick off together are drawn together
+
+
+@dataclass(frozen=True, slots=True)
+class LiveComparison:
+    """A version in shadow against the champion, on the matches of both that were graded since the promotion.
+
+    `scores` has the version as the model and the champion as the other; None before the first graded match.
+    """
+
+    version: ModelVersion
+    was_champion: bool
+    scores: ScoreComparison | None
+
+
+def challengers(world: World) -> list[ModelVersion]:
+    """Return the versions that may take over by their newest comparison with the champion, the newest first."""
+    found = stages(world)
+    rows = model_versions(world).filter(pk__in=found.favoured).defer("bundle", "metrics")
+    return [version for version in rows if found.of(version) == VersionStage.CHALLENGER]
+
+
+def shadow_versions(world: World) -> list[ModelVersion]:
+    """Return the versions that forecast in shadow: the champion before, and the newest challengers."""
+    rows = challengers(world)[: policy(world).promote["challengers"]]
+    before = champion_before(world)
+    former = model_versions(world).defer("bundle", "metrics").filter(pk=before) if before else ()
+    return [*former, *rows]
+
+
+def graded_pairs(promotion: Promotion, version_id: int, *, latest: int | None = None) -> GradedPairs:
+    """Return the scores of a champion and of a version in shadow on the same matches since a promotion.
+
+    Parameters
+    ----------
+    latest : int, optional
+        Only so many matches, those that kicked off latest.
+    """
+    scores = valid_scores(World(promotion.world)).filter(
+        prediction__version=promotion.version_id,
+        prediction__published_at__gte=promotion.decided_at,
+        prediction__shadows__version=version_id,
+    )
+    columns = ("p_home", "p_draw", "p_away")
+    rows = list(
+        scores.order_by("-match__kickoff_at", "-match_id").values_list(
+            "match__kickoff_at", "outcome", "log_loss", "rps", *(f"prediction__shadows__{name}" for name in columns)
+        )[:latest]
+    )
+    table = np.array([row[2:] for row in rows], dtype=np.float64).reshape(-1, 5)
+    shadow = np.empty((0, 2))
+    if rows:
+        outcomes = np.array([row[1] for row in rows])
+        p = table[:, 2:]
+        shadow = np.column_stack([scoring.log_loss_each(p, outcomes), scoring.rps_each(p, outcomes)])
+    return GradedPairs(table[:, :2], shadow, np.array([int(row[0].timestamp()) for row in rows]))
+
+
+def live_comparison(world: World) -> list[LiveComparison]:
+    """Return the versions that forecast in shadow with their live scores against the champion of a world."""
+    promotion = champion(world)
+    if promotion is None:
+        return []
+    before, found = champion_before(world), []
+    for version in shadow_versions(world):
+        pairs = graded_pairs(promotion, version.pk)
+        scores = compare_scores(pairs.shadow, pairs.champion, pairs.kickoffs) if len(pairs.kickoffs) else None
+        found.append(LiveComparison(version, version.pk == before, scores))
+    return found
+
+
+def proposals(world: World) -> list[Comparison]:
+    """Return the comparisons of the challengers that wait for a decision; none in the other modes."""
+    if policy(world).mode != PROPOSE:
+        return []
+    found = (newest_comparison(version) for version in challengers(world))
+    return [comparison for comparison in found if comparison is not None]
