@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 
@@ -21,6 +23,9 @@ from apps.ml.selectors.registered_versions import (
     stages,
 )
 
+SHOWN: Final = 1000
+"""Latest graded matches of each version that live comparisons look at."""
+
 
 @dataclass(frozen=True, slots=True)
 class GradedPairs:
@@ -33,7 +38,7 @@ class GradedPairs:
 
 @dataclass(frozen=True, slots=True)
 class LiveComparison:
-    """A version in shadow against the champion, on the matches of both that were graded since the promotion.
+    """A version in shadow against the champion, on the latest matches of both that were graded since the promotion.
 
     `scores` has the version as the model and the champion as the other; None before the first graded match.
     """
@@ -58,32 +63,38 @@ def shadow_versions(world: World) -> list[ModelVersion]:
     return [*former, *rows]
 
 
-def graded_pairs(promotion: Promotion, version_id: int, *, latest: int | None = None) -> GradedPairs:
-    """Return the scores of a champion and of a version in shadow on the same matches since a promotion.
+def graded_pairs(
+    promotion: Promotion, version_ids: Sequence[int], *, latest: int | None = None
+) -> dict[int, GradedPairs]:
+    """Return the scores of a champion and of versions in shadow on the same matches since a promotion, with one query.
 
     Parameters
     ----------
     latest : int, optional
-        Only so many matches, those that kicked off latest.
+        Only so many pairs, those of the latest kick-offs.
     """
     scores = valid_scores(World(promotion.world)).filter(
         prediction__version=promotion.version_id,
         prediction__published_at__gte=promotion.decided_at,
-        prediction__shadows__version=version_id,
+        prediction__shadows__version__in=version_ids,
     )
-    columns = ("p_home", "p_draw", "p_away")
-    rows = list(
-        scores.order_by("-match__kickoff_at", "-match_id").values_list(
-            "match__kickoff_at", "outcome", "log_loss", "rps", *(f"prediction__shadows__{name}" for name in columns)
-        )[:latest]
-    )
-    table = np.array([row[2:] for row in rows], dtype=np.float64).reshape(-1, 5)
+    shadow = [f"prediction__shadows__{name}" for name in ("version_id", "p_home", "p_draw", "p_away")]
+    rows = scores.order_by("-match__kickoff_at", "-match_id").values_list(
+        "match__kickoff_at", "outcome", "log_loss", "rps", *shadow
+    )[:latest]
+    by_version: dict[int, list[tuple[Any, ...]]] = {version_id: [] for version_id in version_ids}
+    for kickoff_at, outcome, log_loss, rps, version_id, *p in rows:
+        by_version[version_id].append((int(kickoff_at.timestamp()), outcome, log_loss, rps, *p))
+    return {version_id: _pairs(found) for version_id, found in by_version.items()}
+
+
+def _pairs(rows: list[tuple[Any, ...]]) -> GradedPairs:
+    table = np.array(rows, dtype=np.float64).reshape(-1, 7)
+    outcomes, p = table[:, 1], table[:, 4:]
     shadow = np.empty((0, 2))
     if rows:
-        outcomes = np.array([row[1] for row in rows])
-        p = table[:, 2:]
         shadow = np.column_stack([scoring.log_loss_each(p, outcomes), scoring.rps_each(p, outcomes)])
-    return GradedPairs(table[:, :2], shadow, np.array([int(row[0].timestamp()) for row in rows]))
+    return GradedPairs(champion=table[:, 2:4], shadow=shadow, kickoffs=table[:, 0])
 
 
 def live_comparison(world: World) -> list[LiveComparison]:
@@ -91,12 +102,17 @@ def live_comparison(world: World) -> list[LiveComparison]:
     promotion = champion(world)
     if promotion is None:
         return []
-    before, found = champion_before(world), []
-    for version in shadow_versions(world):
-        pairs = graded_pairs(promotion, version.pk)
-        scores = compare_scores(pairs.shadow, pairs.champion, pairs.kickoffs) if len(pairs.kickoffs) else None
-        found.append(LiveComparison(version, version.pk == before, scores))
-    return found
+    versions, before = shadow_versions(world), champion_before(world)
+    pairs = graded_pairs(promotion, [version.pk for version in versions], latest=SHOWN * len(versions))
+    return [
+        LiveComparison(
+            version,
+            version.pk == before,
+            compare_scores(found.shadow, found.champion, found.kickoffs) if len(found.kickoffs) else None,
+        )
+        for version in versions
+        for found in [pairs[version.pk]]
+    ]
 
 
 def proposals(world: World) -> list[Comparison]:

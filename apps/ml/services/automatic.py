@@ -57,7 +57,7 @@ def why_not_by_itself(version: ModelVersion, *, policy: Policy, now: datetime) -
     asked = policy.promote["shadow_matches"]
     if not asked:
         return ""
-    pairs = selectors.graded_pairs(present, version.pk)
+    pairs = selectors.graded_pairs(present, [version.pk])[version.pk]
     n = len(pairs.kickoffs)
     if n < asked:
         return f"It has forecast {n} graded matches in shadow; the policy asks for {asked}."
@@ -100,7 +100,7 @@ def fall_back_due(*, now: datetime) -> list[Promotion]:
 def _why_fall_back(present: Promotion, before: int, policy: Policy) -> str:
     """Return in what the champion is worse than the one before; empty within the control limit."""
     section = policy.fall_back
-    pairs = selectors.graded_pairs(present, before, latest=section["latest_matches"])
+    pairs = selectors.graded_pairs(present, [before], latest=section["latest_matches"])[before]
     difference = pairs.champion[:, 0] - pairs.shadow[:, 0]
     n, kickoffs = len(difference), len(set(pairs.kickoffs.tolist()))
     # Of few kick-offs a bootstrap over kick-offs says little. The lower end of the interval lies below the mean.
