@@ -171,7 +171,7 @@ def trained(toy: Path) -> int:
 def test_a_run_is_requested_as_of_the_latest_midnight_and_wakes_the_workers(toy, wakes):
     run = queued()
     assert (run.status, run.as_of, run.profile, run.requested_by) == ("queued", MIDNIGHT, "smoke", "ann")
-    assert run.params == {"train": {"rounds": 3}}
+    assert run.params["train"] == {"rounds": 3}
     assert wakes == ["run_requested"]
     event = Event.objects.get(topic="run.changed")
     assert (event.key, event.payload["status"]) == (str(run.pk), "queued")

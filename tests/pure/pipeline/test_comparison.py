@@ -151,9 +151,7 @@ def test_a_candidate_with_gaps_among_the_champions_matches_is_refused(contender)
 
 def test_a_candidate_of_a_truncated_history_is_refused(contender):
     found = comparison.compare(contender("logit", 2, rows=800), contender("logit"), RULES)
-    assert found.sentence == (
-        "not met: training data: it was trained on 800 matches, the champion on 900; at least 90 % of these are asked for"
-    )
+    assert found.sentence.startswith("not met: training data: it was trained on 800 matches, the champion on 900;")
     assert comparison.compare(contender("logit", 2, rows=810), contender("logit"), RULES).may_take_over
 
 
