@@ -24,8 +24,8 @@ MATCHES, STEP, TOGETHER = 2000, 10, 4
 """Matches of a reign, how many are graded between two looks, and how many kick off together."""
 
 
-def falls_back_after(generator: np.random.Generator, *, spoiled: float) -> int | None:
-    """Return after how many graded matches a champion falls back; None where it stays.
+def reign(generator: np.random.Generator, *, spoiled: float) -> tuple[float, int | None]:
+    """Return by how many nats a champion is worse, and after how many matches it falls back; None where it stays.
 
     `spoiled` is the share by which its probabilities are drawn towards a wrong forecast.
     """
@@ -35,7 +35,7 @@ def falls_back_after(generator: np.random.Generator, *, spoiled: float) -> int |
     champion, before = (p / p.sum(axis=1, keepdims=True) for p in noisy)
     champion = (1 - spoiled) * champion + spoiled * champion[:, ::-1]
     difference = scoring.log_loss_each(champion, outcomes) - scoring.log_loss_each(before, outcomes)
-    kickoffs = np.arange(MATCHES) // TOGETHER
+    kickoffs, worse = np.arange(MATCHES) // TOGETHER, float(difference.mean())
     for n in range(SECTION["least_matches"], MATCHES + 1, STEP):
         latest = slice(max(0, n - SECTION["latest_matches"]), n)
         part = difference[latest]
@@ -46,18 +46,20 @@ def falls_back_after(generator: np.random.Generator, *, spoiled: float) -> int |
             continue
         limit = scoring.paired_bootstrap(part, kickoffs[latest], draws=SECTION["draws"], level=SECTION["level"])
         if limit.low > SECTION["allowance"]:
-            return n
-    return None
+            return worse, n
+    return worse, None
 
 
 def main(reigns: int) -> None:
-    for spoiled in (0.0, 0.05, 0.1, 0.2, 0.4):
+    """Print what happens to champions that are worse by more and more."""
+    for spoiled in (0.0, 0.2, 0.3, 0.4, 0.6):
         generator = np.random.default_rng(7)
-        found = [falls_back_after(generator, spoiled=spoiled) for _ in range(reigns)]
-        when = [n for n in found if n is not None]
-        typical = f", after {np.median(when):.0f} matches in the middle" if when else ""
-        print(f"spoiled by {spoiled:.2f}: {len(when)} of {reigns} fell back{typical}", flush=True)
+        found = [reign(generator, spoiled=spoiled) for _ in range(reigns)]
+        when = [n for _, n in found if n is not None]
+        worse = np.mean([difference for difference, _ in found])
+        typical = f", half of these within {np.median(when):.0f} matches" if when else ""
+        print(f"worse by {worse:.4f} nats: {len(when)} of {reigns} fell back{typical}", flush=True)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1000)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 200)

@@ -32,6 +32,9 @@ FIRST_WAIT: Final = timedelta(minutes=5)
 
 LONGEST_WAIT: Final = timedelta(days=1)
 
+ONE_AT_A_TIME: Final = "one at a time"
+"""Cause of a “no” while a run of the world is unfinished."""
+
 FAILED: Final = PipelineRun.RunStatus.FAILED
 
 
@@ -96,7 +99,7 @@ def _decide(world: World, *, drift: Callable[[World], Drift | None], now: dateti
     triggers = [_first_champion(world)] if promotion is None else _triggers(promotion, profile, policy, drift, now)
     due = [trigger for trigger in triggers if trigger.is_due]
     cause, held = _what_holds_it_back(world, profile, policy, now)
-    if not due:
+    if not due and cause != ONE_AT_A_TIME:
         cause, held = "no reason", "; ".join(trigger.reason for trigger in triggers)
     if held:
         return _no(world, cause, held, triggers, now)
@@ -256,7 +259,7 @@ def _what_holds_it_back(world: World, profile: str, policy: Policy, now: datetim
     runs = PipelineRun.objects.filter(world=world).order_by("-id")
     unfinished = runs.filter(status__in=selectors.UNFINISHED).first()
     if unfinished is not None:
-        return "one at a time", f"{unfinished} is {unfinished.get_status_display().lower()}"
+        return ONE_AT_A_TIME, f"{unfinished} is {unfinished.get_status_display().lower()}"
     if not policy.retrain["is_on"]:
         return "switched off", "retraining by itself is switched off in the policy"
     if not selectors.may_be_champion(world, profile):

@@ -27,7 +27,8 @@ SANDBOX = World.SANDBOX
 
 
 @pytest.fixture(autouse=True)
-def _no_messages(monkeypatch):
+def _no_messages(monkeypatch, settings):
+    settings.SPAI_PROFILE = "smoke"
     monkeypatch.setattr("apps.matches.events.start_tasks_after_commit", lambda topic: None)
 
 
@@ -223,8 +224,7 @@ def test_each_world_decides_by_itself(champion):
     assert "there is no champion, and 0 matches with a result" in decided(World.REAL).reason
 
 
-def test_a_run_keeps_the_more_thorough_profile_of_its_champion(build, settings):
-    settings.SPAI_PROFILE = "smoke"
+def test_a_run_keeps_the_more_thorough_profile_of_its_champion(build):
     build.promote(build.version(profile="production"))
     (run,) = services.retrain_due(now=LATER)
     assert run.profile == "production"
