@@ -16,7 +16,7 @@ from apps.ml.selectors.forecasts import ScoreComparison, compare_scores, valid_s
 from apps.ml.selectors.policies import policy
 from apps.ml.selectors.registered_versions import (
     VersionStage,
-    champion,
+    VersionStages,
     champion_before,
     model_versions,
     newest_comparison,
@@ -57,10 +57,18 @@ def challengers(world: World) -> list[ModelVersion]:
 
 def shadow_versions(world: World) -> list[ModelVersion]:
     """Return the versions that forecast in shadow: the champion before, and the newest challengers."""
-    rows = challengers(world)[: policy(world).promote["challengers"]]
+    return [version for version, _ in _in_shadow(world, stages(world))]
+
+
+def _in_shadow(world: World, found: VersionStages) -> list[tuple[ModelVersion, bool]]:
+    """Return the versions in shadow, and whether each is the champion before."""
     before = champion_before(world)
-    former = model_versions(world).defer("bundle", "metrics").filter(pk=before) if before else ()
-    return [*former, *rows]
+    rows = list(model_versions(world).filter(pk__in=[before or 0, *found.favoured]).defer("bundle", "metrics"))
+    rivals = [version for version in rows if found.of(version) == VersionStage.CHALLENGER]
+    return [
+        *((version, True) for version in rows if version.pk == before),
+        *((version, False) for version in rivals[: policy(world).promote["challengers"]]),
+    ]
 
 
 def graded_pairs(
@@ -99,19 +107,19 @@ def _pairs(rows: list[tuple[Any, ...]]) -> GradedPairs:
 
 def live_comparison(world: World) -> list[LiveComparison]:
     """Return the versions that forecast in shadow with their live scores against the champion of a world."""
-    promotion = champion(world)
-    if promotion is None:
+    found = stages(world)
+    if found.champion is None:
         return []
-    versions, before = shadow_versions(world), champion_before(world)
-    pairs = graded_pairs(promotion, [version.pk for version in versions], latest=SHOWN * len(versions))
+    versions = _in_shadow(world, found)
+    pairs = graded_pairs(found.champion, [version.pk for version, _ in versions], latest=SHOWN * len(versions))
     return [
         LiveComparison(
             version,
-            version.pk == before,
-            compare_scores(found.shadow, found.champion, found.kickoffs) if len(found.kickoffs) else None,
+            was_champion,
+            compare_scores(graded.shadow, graded.champion, graded.kickoffs) if len(graded.kickoffs) else None,
         )
-        for version in versions
-        for found in [pairs[version.pk]]
+        for version, was_champion in versions
+        for graded in [pairs[version.pk]]
     ]
 
 

@@ -39,19 +39,19 @@ FAILED: Final = PipelineRun.RunStatus.FAILED
 
 
 class Drift(Protocol):
-    """What is known about the drift of a world."""
+    """What was measured about the drift of a world."""
 
     @property
     def is_drifted(self) -> bool:
-        """Whether features or forecasts left the limits that chance explains."""
+        """Whether features, forecasts or scores left the limits that chance explains."""
 
     @property
-    def found_at(self) -> datetime:
+    def computed_at(self) -> datetime:
         """When it was measured."""
 
     @property
-    def reason(self) -> str:
-        """What drifted, in one sentence."""
+    def score(self) -> float:
+        """The largest statistic over its threshold: 1 and more is drift."""
 
 
 def no_drift(world: World) -> Drift | None:
@@ -197,8 +197,12 @@ def _by_results(world: World, newest: Training, asked: int, now: datetime) -> Tr
 def _by_drift(found: Drift | None, newest: Training) -> Trigger:
     if found is None:
         return Trigger("drift", False, "no drift was measured")
-    is_new = found.found_at > newest.began_at
-    return Trigger("drift", found.is_drifted and is_new, found.reason if is_new else f"{found.reason} (trained since)")
+    is_new = found.computed_at > newest.began_at
+    reason = (
+        f"the largest drift was {found.score:.2f} times its threshold on {found.computed_at:%Y-%m-%d %H:%M} UTC, "
+        f"{'after' if is_new else 'before'} the newest training"
+    )
+    return Trigger("drift", found.is_drifted and is_new, reason, found.score, 1.0)
 
 
 def _by_live_quality(promotion: Promotion, newest: Training, section: Mapping[str, Any]) -> Trigger:

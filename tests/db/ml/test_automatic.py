@@ -214,12 +214,13 @@ def test_the_policy_is_changed_in_the_admin(admin, db, now):
     assert "When a world is trained again" in text
     form = page.context["adminform"].form
     given = {name: form.get_initial_for_field(field, name) for name, field in form.fields.items()}
-    given = {name: ("on" if value is True else value) for name, value in given.items() if value not in (None, False)}
+    given = {name: "on" if value is True else value for name, value in given.items() if value is not None}
     given |= {"promote__mode": "automatic", "retrain__new_results": "800", "reason": "the season has begun"}
     refused = admin.post(address, given | {"retrain__new_results": "0"})
     assert "greater than or equal to 1" in refused.content.decode()
     assert not PolicyRevision.objects.exists()
-    assert admin.post(address, given).status_code == 302
+    done = admin.post(address, given)
+    assert done.status_code == 302, done.context["adminform"].form.errors
     made = PolicyRevision.objects.get()
     assert (made.world, made.decided_by, made.reason) == ("real", "admin", "the season has begun")
     assert made.changes == {"promote.mode": "automatic", "retrain.new_results": 800}

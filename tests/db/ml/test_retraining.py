@@ -112,9 +112,9 @@ def test_time_trains_once(champion):
 
 @dataclass
 class MeasuredDrift:
-    found_at: datetime
+    computed_at: datetime
     is_drifted: bool = True
-    reason: str = "3 of 40 features drifted"
+    score: float = 1.4
 
 
 def test_drift_trains_once(champion):
@@ -122,10 +122,11 @@ def test_drift_trains_once(champion):
     assert services.retrain_due(now=LATER) == [], "without a measurement there is no drift"
     assert services.retrain_due(now=LATER, drift=lambda _: MeasuredDrift(LATER, is_drifted=False)) == []
     (run,) = services.retrain_due(now=LATER + timedelta(minutes=1), drift=lambda _: found)
-    assert (run.reason, decided().cause) == ("3 of 40 features drifted", "drift")
+    assert run.reason.startswith("the largest drift was 1.40 times its threshold on 2026-11-25 09:00 UTC, after")
+    assert decided().cause == "drift"
     end(run, at=LATER + timedelta(hours=1))
     assert services.retrain_due(now=LATER + timedelta(days=2), drift=lambda _: found) == []
-    assert "(trained since)" in decided().reason
+    assert "before the newest training" in decided().reason
 
 
 def test_live_quality_trains_once(build, champion):

@@ -78,7 +78,7 @@ def test_nothing_public_comes_from_a_shadow(published, champion, world, now):
     assert selectors.track_record(SANDBOX).n == Score.objects.count()
 
 
-def test_a_shadow_is_graded_with_its_prediction_and_compared_in_public(published, challenger, world, now, client):
+def test_a_shadow_is_graded_with_its_prediction_on_the_same_matches(published, challenger, world, now):
     later = now + timedelta(minutes=30)
     ingest(world.records(later, since=now - timedelta(minutes=5)), source="sandbox", now=later)
     services.settle_due(now=later)
@@ -93,9 +93,6 @@ def test_a_shadow_is_graded_with_its_prediction_and_compared_in_public(published
     ]
     assert live.scores.model.log_loss == pytest.approx(np.mean(losses))
     assert live.scores.other.log_loss == pytest.approx(np.mean([score.log_loss for score in scores]))
-    page = client.get("/models/?world=sandbox").content.decode()
-    assert "In shadow" in page
-    assert f"{live.scores.model.log_loss:.4f}" in page
 
 
 def test_facts_that_came_after_the_forecast_are_not_used_for_its_shadow(challenger, champion, world, now):
@@ -128,7 +125,7 @@ def test_the_database_leaves_out_a_shadow_after_kick_off_and_refuses_to_rewrite_
         p_away=0.2,
         made_at=now,
     )
-    ShadowForecast.objects.bulk_create([late])
+    ShadowForecast.objects.bulk_create([late], ignore_conflicts=True)
     assert not ShadowForecast.objects.filter(version=kept.prediction.version_id).exists()
 
 
