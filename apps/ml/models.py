@@ -241,7 +241,7 @@ class RetrainingDecision(models.Model):
 
     class Answer(models.TextChoices):
         RUN = "run", "a run was queued"
-        NO = "no"
+        NO = "no", "no"
 
     world = models.CharField(max_length=7, choices=World)
     answer = models.CharField(max_length=3, choices=Answer)

@@ -570,12 +570,14 @@ class TestOtherPages:
         assert "2 challenger 0 No match that both forecast has been graded yet." in text_of(client.get("/models/"))
         match = build.match(kickoff_at=build.now + timedelta(hours=1))
         prediction = build.prediction(match, champion)
+        # By its own clock the database leaves out a shadow after kick-off.
+        Match.objects.filter(pk=match.pk).update(kickoff_at=datetime.now(UTC) + timedelta(hours=1))
         ShadowForecast.objects.create(
             prediction=prediction, version=challenger, p_home=0.6, p_draw=0.2, p_away=0.2, made_at=build.now
         )
-        Match.objects.filter(pk=match.pk).update(
-            status="finished", home_goals=1, away_goals=0, revision=1, known_at=match.kickoff_at + timedelta(hours=3)
-        )
+        result = {"status": "finished", "home_goals": 1, "away_goals": 0, "revision": 1}
+        known_at = match.kickoff_at + timedelta(hours=3)
+        Match.objects.filter(pk=match.pk).update(kickoff_at=match.kickoff_at, known_at=known_at, **result)
         prediction.match.refresh_from_db()
         build.score(prediction)
         # −ln 0.6 = 0.5108; the score of the champion is given as 0.69.

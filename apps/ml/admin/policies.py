@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from unfold.decorators import action, display
 from unfold.widgets import (
     UnfoldAdminDecimalFieldWidget,
@@ -58,7 +59,8 @@ class PolicyForm(forms.ModelForm):
 
     @staticmethod
     def _field(rule: policy.Rule, default: Any) -> forms.Field:
-        label = rule.name.partition(".")[2].replace("_", " ").capitalize()
+        words = rule.name.partition(".")[2].split("_")
+        label = capfirst(" ".join(word.upper() if word in ("rps", "ece") else word for word in words))
         help_text = f"{rule.meaning}. By default {default}."
         if isinstance(default, bool):
             return forms.BooleanField(
@@ -98,8 +100,12 @@ class PolicyRevisionAdmin(FactAdmin):
         if obj is not None:
             return super().get_fieldsets(request, obj)
         names = [policy.MODE, *(rule.name for rule in policy.RULES)]
+        world = self._world_of(request)
         sections = [
-            (title, {"fields": [_field_of(name) for name in names if name.startswith(f"{section}.")]})
+            (
+                f"{title} · {world} world",
+                {"fields": [_field_of(name) for name in names if name.startswith(f"{section}.")]},
+            )
             for section, title in TITLES.items()
         ]
         return [*sections, ("Why", {"fields": ["world", "reason"]})]
@@ -112,17 +118,15 @@ class PolicyRevisionAdmin(FactAdmin):
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Begin with the policy that holds for the world in the address."""
-        asked = request.GET.get("world")
-        world = World(asked) if asked in World.values else selectors.served_world()
+        world = self._world_of(request)
         return {"world": world.value} | {
             _field_of(name): value for name, value in selectors.policy(world).flat().items()
         }
 
-    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None) -> Any:
-        """Name the world in the title."""
-        world = request.POST.get("world") or self.get_changeform_initial_data(request)["world"]
-        title = f"Policy of promotion and retraining: {world if world in World.values else 'unknown'} world"
-        return super().add_view(request, form_url, {"title": title, **(extra_context or {})})
+    @staticmethod
+    def _world_of(request: HttpRequest) -> World:
+        asked = request.POST.get("world") or request.GET.get("world")
+        return World(asked) if asked in World.values else selectors.served_world()
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Change the policy; the object becomes the row that was made."""
@@ -177,7 +181,7 @@ class RetrainingDecisionAdmin(FactAdmin):
 
     @display(description="answer", label={"a run was queued": "success", "no": "info"})
     def shown_answer(self, decision: RetrainingDecision) -> str:
-        return RetrainingDecision.Answer(decision.answer).label.lower()
+        return decision.get_answer_display()
 
     @display(description="run")
     def shown_run(self, decision: RetrainingDecision) -> str:

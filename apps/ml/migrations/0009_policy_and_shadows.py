@@ -77,7 +77,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("world", models.CharField(choices=[("real", "real"), ("sandbox", "sandbox")], max_length=7)),
-                ("answer", models.CharField(choices=[("run", "a run was queued"), ("no", "No")], max_length=3)),
+                ("answer", models.CharField(choices=[("run", "a run was queued"), ("no", "no")], max_length=3)),
                 (
                     "cause",
                     models.CharField(
