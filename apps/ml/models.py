@@ -1,8 +1,9 @@
 """Model versions, the pipeline runs that made them, their predictions and their scores.
 
-`Promotion`, `Comparison`, `FeatureCatalogue`, `Prediction`, `Score`, `LedgerDay` and `LedgerLeaf` are facts:
-append-only, enforced by PostgreSQL (migrations 0002, 0003 and 0008), which also refuses a prediction of a match that
-has kicked off, and one of a day whose ledger is closed. Retention may delete replaced predictions (migration 0012).
+`Promotion`, `Comparison`, `PolicyRevision`, `FeatureCatalogue`, `Prediction`, `ShadowForecast`, `Score`, `LedgerDay`
+and `LedgerLeaf` are facts: append-only, enforced by PostgreSQL (migrations 0002, 0003, 0008 and 0009), which also
+refuses a prediction of a match that has kicked off, and one of a day whose ledger is closed. Retention may delete
+replaced predictions (migration 0012).
 """
 
 from __future__ import annotations
@@ -94,6 +95,12 @@ class ModelVersion(models.Model):
     key = models.CharField(max_length=64, help_text="sha256 of data, params and code: the same three give one version.")
     data_sha256 = models.CharField(max_length=64)
     params_sha256 = models.CharField(max_length=64)
+    sources_sha256 = models.CharField(
+        max_length=64,
+        blank=True,
+        db_default="",
+        help_text="Of the code that its numbers depend on; older ones have none.",
+    )
     code_revision = models.CharField(max_length=80)
     data_snapshot = models.BigIntegerField(help_text="The data snapshot that was exported.")
     as_of = models.DateTimeField()
@@ -217,6 +224,54 @@ class Promotion(models.Model):
         return f"{self.kind} to version {self.version_id}"
 
 
+class PolicyRevision(models.Model):
+    """What an operator changed in the policy of a world; the newest row of a world counts. Append-only."""
+
+    world = models.CharField(max_length=7, choices=World)
+    changes = models.JSONField(help_text="Dotted name → value, of all that differs from params.yaml.")
+    decided_by = models.CharField(max_length=150, help_text="The user name.")
+    reason = models.CharField(max_length=400)
+    decided_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = "policy"
+        verbose_name_plural = "policies"
+        indexes = [models.Index(fields=["world", "-id"], name="policyrevision_newest")]
+        constraints = [models.CheckConstraint(condition=~Q(reason=""), name="policyrevision_has_reason")]
+
+    def __str__(self) -> str:
+        return f"policy of {self.decided_at:%Y-%m-%d %H:%M} ({self.world})"
+
+
+class RetrainingDecision(models.Model):
+    """Whether a world was retrained, and why.
+
+    The same “no” again, for the same cause, is counted on its row, so that the table grows only when something happens.
+    """
+
+    class Answer(models.TextChoices):
+        RUN = "run", "a run was queued"
+        NO = "no", "no"
+
+    world = models.CharField(max_length=7, choices=World)
+    answer = models.CharField(max_length=3, choices=Answer)
+    cause = models.CharField(max_length=200, help_text="What decided it; a “no” for another cause has its own row.")
+    reason = models.TextField(help_text="In one sentence, with the latest numbers.")
+    triggers = models.JSONField(help_text="[{name, is_due, value, bound, reason}], as of the latest time.")
+    run = models.OneToOneField(
+        PipelineRun, on_delete=models.SET_NULL, null=True, blank=True, related_name="retraining_decision"
+    )
+    times = models.PositiveIntegerField(default=1, help_text="How often it was decided in a row.")
+    decided_at = models.DateTimeField(help_text="The first time.")
+    latest_at = models.DateTimeField(help_text="The latest time.")
+
+    class Meta:
+        indexes = [models.Index(fields=["world", "-id"], name="retrainingdecision_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.get_answer_display()}: {self.cause}"
+
+
 class ServedWorld(models.Model):
     """The world that the pages show first; a single row, chosen by the operator."""
 
@@ -301,6 +356,35 @@ class Prediction(models.Model):
     def probabilities(self) -> tuple[float, float, float]:
         """Home, draw, away."""
         return self.p_home, self.p_draw, self.p_away
+
+
+class ShadowForecast(models.Model):
+    """What another version would have published in place of a prediction of the champion. Append-only.
+
+    It was made from the same facts as of the same moment, is never shown as a forecast, and is graded with the score of
+    its prediction. The database leaves out one that comes after the kick-off.
+    """
+
+    prediction = models.ForeignKey(Prediction, on_delete=models.PROTECT, related_name="shadows", db_index=False)
+    version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="shadows")
+    p_home = models.FloatField(validators=PROBABILITY)
+    p_draw = models.FloatField(validators=PROBABILITY)
+    p_away = models.FloatField(validators=PROBABILITY)
+    made_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["prediction", "version"], name="shadowforecast_identity_unique"),
+            models.CheckConstraint(
+                condition=Q(p_home__gte=0, p_draw__gte=0, p_away__gte=0)
+                & Q(p_home__lte=1 + 1e-9 - F("p_draw") - F("p_away"))
+                & Q(p_home__gte=1 - 1e-9 - F("p_draw") - F("p_away")),
+                name="shadowforecast_sums_to_one",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"shadow of prediction {self.prediction_id} by version {self.version_id}"
 
 
 class Score(models.Model):

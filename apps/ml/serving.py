@@ -12,7 +12,7 @@ import hashlib
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
@@ -102,6 +102,8 @@ _asked: dict[int, float] = {}
 """Version that was asked for by name → when it was last asked for, monotonic clock."""
 _by_version: dict[int, ServedModel | NotServedError] = {}
 """Version that was asked for by name → what came of loading it."""
+_shadows: dict[int, ServedModel | float] = {}
+"""Version that forecasts in shadow → its loaded copy, or when to try again to load it, monotonic clock."""
 _lock = threading.Lock()
 _warm = threading.Event()
 _look = threading.Event()
@@ -227,6 +229,31 @@ def _load_asked(*, now: datetime) -> None:
             _by_version[version_id] = NotServedError(f"This version cannot be served: {error}.")
 
 
+def shadows(world: World, version_ids: Sequence[int], *, now: datetime) -> list[ServedModel]:
+    """Return up-to-date copies of versions beside the champion, for a worker; those that cannot be loaded are left out.
+
+    Other versions of the world are dropped.
+    """
+    found = []
+    with _lock:
+        for version_id, present in list(_shadows.items()):
+            if isinstance(present, ServedModel) and present.world == world and version_id not in version_ids:
+                del _shadows[version_id]
+        for version_id in version_ids:
+            known = _shadows.get(version_id, 0.0)
+            if isinstance(known, float) and time.monotonic() < known:
+                continue
+            try:
+                model = known if isinstance(known, ServedModel) else _load(world, version_id, degraded="")
+                model = _shadows[version_id] = _up_to_date(model, now=now, may_rebuild=True)
+                found.append(model)
+            except (ValueError, OSError, ModelVersion.DoesNotExist) as error:
+                _shadows[version_id] = time.monotonic() + RETRY_SECONDS
+                metrics.ERRORS.labels("load").inc()
+                logger.error("version %s of %s cannot forecast in shadow: %s", version_id, world, error)
+    return found
+
+
 def look_again() -> None:
     """Let `keep_current` look for new champions at once, because there may be one."""
     _checked.clear()
@@ -284,6 +311,7 @@ def forget() -> None:
         _refused.clear()
         _asked.clear()
         _by_version.clear()
+        _shadows.clear()
         _warm.clear()
 
 

@@ -68,7 +68,7 @@ def run_due() -> None:
 
 @shared_task(name="ml.retrain_due", soft_time_limit=50, time_limit=60)
 def retrain_due() -> None:
-    """Queue a run where a world needs one."""
+    """Decide for each world whether it is trained again."""
     logger.info("retrain_due: %s", services.retrain_due(now=timezone.now()))
 
 
@@ -76,6 +76,24 @@ def retrain_due() -> None:
 def compare_due() -> None:
     """Compare candidates that have not been compared with the champion."""
     logger.info("compare_due: %s", services.compare_due(now=timezone.now()))
+
+
+@shared_task(name="ml.shadow_due", soft_time_limit=540, time_limit=600)
+def shadow_due() -> None:
+    """Forecast in shadow what the champions have published."""
+    logger.info("shadow_due: %s", services.shadow_due(now=timezone.now()))
+
+
+@shared_task(name="ml.promote_due", soft_time_limit=240, time_limit=300)
+def promote_due() -> None:
+    """Promote challengers where the policy lets the system do so."""
+    logger.info("promote_due: %s", services.promote_due(now=timezone.now()))
+
+
+@shared_task(name="ml.fall_back_due", soft_time_limit=240, time_limit=300)
+def fall_back_due() -> None:
+    """Let the champion before return where the policy asks for it."""
+    logger.info("fall_back_due: %s", services.fall_back_due(now=timezone.now()))
 
 
 @shared_task(name="ml.mirror_aliases", soft_time_limit=50, time_limit=60)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from apps.matches.models import Match
-from apps.ml.models import ModelVersion
+from apps.ml.models import ModelVersion, PolicyRevision, RetrainingDecision, ShadowForecast
 from tests.factories import ContradictionFactory
 from tests.web.conftest import Builder
 
@@ -78,6 +78,12 @@ def every_state(build: Builder) -> States:
     candidate = build.version(2, metrics=metrics, rows=3144)
     build.comparison(candidate, champion)
     build.run(status="succeeded", stages=[{"name": "export", "status": "succeeded", "seconds": 12.5}] * 8)
+    moment = {"world": candidate.world, "decided_at": build.now}
+    PolicyRevision.objects.create(changes={"promote.mode": "automatic"}, decided_by="ada", reason="a test", **moment)
+    trigger = {"name": "time", "is_due": False, "reason": "the newest training began 2.0 days ago"}
+    RetrainingDecision.objects.create(
+        answer="no", cause="no reason", reason=trigger["reason"], triggers=[trigger], latest_at=build.now, **moment
+    )
     build.season("Premier League", simulated=False)
     season = build.season()
     build.season(label="2025-26")
@@ -121,6 +127,10 @@ def every_state(build: Builder) -> States:
     day = {"kickoff_precision": "date"}
     add("dated", midnight / timedelta(minutes=1) + 3 * 1440, (0.5, 0.3, 0.2), **day)
     add("dated, past", midnight / timedelta(minutes=1) - 3 * 1440, (0.5, 0.3, 0.2), **day)
+    shadowed = champion.predictions.filter(match=found["coming"]).latest("published_at")
+    ShadowForecast.objects.create(
+        prediction=shadowed, version=candidate, p_home=0.1, p_draw=0.1, p_away=0.8, made_at=build.now
+    )
     ContradictionFactory(match=found["favourite lost"])
     build.season_end(
         season,

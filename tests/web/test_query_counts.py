@@ -77,6 +77,10 @@ def filled(build, champion, answers):
     seasons = [build.season(), build.season("Shield League")]
     matches = [match for season in seasons for match in build.round(season, finished=2, coming=2, version=champion)]
     build.season_end(seasons[0], champion, ["Crown League 1", "Crown League 2"])
+    # A champion before and a challenger, which forecast in shadow.
+    build.promote(build.version(6))
+    build.promote(champion)
+    build.comparison(build.version(7), champion)
 
     def more() -> None:
         for season in (*seasons, build.season("Third League")):

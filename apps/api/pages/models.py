@@ -44,6 +44,7 @@ def models(request: HttpRequest) -> HttpResponse:
     context = {
         "champion": champion,
         "versions": versions,
+        "live": ml_selectors.live_comparison(page.world),
         "promotions": ml_selectors.promotions(page.world)[:VERSIONS_SHOWN],
         "runs": [
             ml_selectors.with_actual_status(run)

@@ -1,5 +1,5 @@
 """Admin of models: runs, versions, champions and forecasts."""
 
-from apps.ml.admin import champions, forecasts, runs, versions
+from apps.ml.admin import champions, forecasts, policies, runs, versions
 
-__all__ = ["champions", "forecasts", "runs", "versions"]
+__all__ = ["champions", "forecasts", "policies", "runs", "versions"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
@@ -18,6 +19,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.forms import BaseDialogForm
+from unfold.widgets import UnfoldBooleanSwitchWidget
 
 from apps.matches.admin import FactAdmin, ReasonForm
 from apps.matches.models import World
@@ -32,18 +34,39 @@ COMPARISONS_SHOWN = 5
 
 
 class PromoteForm(ReasonForm):
-    """A reason, with the warnings about the version."""
+    """A reason, with the warnings about the version, and whether it is promoted despite them."""
+
+    despite = forms.BooleanField(
+        required=False,
+        label="Promote it despite the warnings",
+        help_text="Nothing else is asked. Versions that cannot be loaded are refused all the same.",
+        widget=UnfoldBooleanSwitchWidget,
+    )
 
     def __init__(self, *args: Any, object_id: int | str | None = None, **kwargs: Any) -> None:
         super().__init__(*args, object_id=object_id, **kwargs)
         version = selectors.versions().filter(pk=object_id).first() if object_id else None
         against = selectors.promotion_warnings(version) if version else []
-        if against:
+        if not against:
+            del self.fields["despite"]
+        else:
             self.fields["reason"].help_text = format_html(
                 "<b>Warnings:</b><ul>{}</ul>{}",
                 format_html_join("", "<li>{}</li>", ((line,) for line in against)),
                 self.fields["reason"].help_text,
             )
+
+
+class RollBackToForm(ReasonForm):
+    """A reason, and the newest promotion at the time when the form was opened."""
+
+    seen = forms.IntegerField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, object_id: int | str | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, object_id=object_id, **kwargs)
+        version = selectors.versions().filter(pk=object_id).first() if object_id else None
+        present = selectors.champion(World(version.world)) if version else None
+        self.initial["seen"] = present.pk if present else None
 
 
 @admin.register(ModelVersion)
@@ -65,7 +88,7 @@ class ModelVersionAdmin(FactAdmin):
     ordering = ("-id",)
     # The report and the model card show metrics and columns in readable form.
     exclude = ("bundle", "metrics", "columns")
-    actions_detail = ("promote_version", "compare_again")
+    actions_detail = ("promote_version", "roll_back_to", "compare_again")
     change_form_template = "admin/ml/modelversion/change_form.html"
 
     def has_promote_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
@@ -78,6 +101,13 @@ class ModelVersionAdmin(FactAdmin):
         """Return whether the version can become champion."""
         version = selectors.versions().filter(pk=row_id).first()
         return version is not None and not services.why_not_champion(version)
+
+    def offers_roll_back_to(self, row_id: int) -> bool:
+        """Return whether the version can replace a champion."""
+        version = selectors.versions().filter(pk=row_id).first()
+        if version is None or services.why_not_champion(version):
+            return False
+        return selectors.champion(World(version.world)) is not None
 
     def offers_compare_again(self, row_id: int) -> bool:
         """Return whether the version can be compared with a champion."""
@@ -134,12 +164,47 @@ class ModelVersionAdmin(FactAdmin):
         version = selectors.versions().get(pk=object_id)
         against = selectors.promotion_warnings(version)
         try:
-            services.promote(version=version, user=request.user, reason=form.cleaned_data["reason"], now=timezone.now())
+            services.promote(
+                version=version,
+                user=request.user,
+                reason=form.cleaned_data["reason"],
+                despite=form.cleaned_data.get("despite", False),
+                now=timezone.now(),
+            )
         except services.PromotionRefusedError as refusal:
             messages.error(request, str(refusal))
         else:
             note = f" Warnings: {'; '.join(against)}." if against else ""
             messages.success(request, capfirst(f"{version} is champion.{note}"))
+        return HttpResponseClientRedirect(reverse("admin:ml_modelversion_change", args=[version.pk]))
+
+    @action(
+        description="Roll back to this version",
+        icon="undo",
+        permissions=["promote"],
+        dialog={
+            "title": "Roll back to this version",
+            "description": "It becomes champion at once, whatever comparisons say; nothing is promoted by itself for a "
+            "while. Published forecasts stay as they are.",
+            "form_class": RollBackToForm,
+            "form_submit_text": "Roll back",
+        },
+    )
+    def roll_back_to(self, request: HttpRequest, form: RollBackToForm, object_id: int) -> HttpResponse:
+        version = selectors.versions().get(pk=object_id)
+        try:
+            services.rollback(
+                world=World(version.world),
+                to=version,
+                user=request.user,
+                reason=form.cleaned_data["reason"],
+                seen=form.cleaned_data["seen"],
+                now=timezone.now(),
+            )
+        except services.PromotionRefusedError as refusal:
+            messages.error(request, str(refusal))
+        else:
+            messages.success(request, capfirst(f"{version} is champion."))
         return HttpResponseClientRedirect(reverse("admin:ml_modelversion_change", args=[version.pk]))
 
     @action(
@@ -149,7 +214,7 @@ class ModelVersionAdmin(FactAdmin):
         dialog={
             "title": "Compare with the champion",
             "description": "Both are compared by their out-of-sample forecasts of the same matches, "
-            "under the rules in params.yaml. Nothing is promoted. An earlier comparison of the same files is reused.",
+            "by the policy of their world. Nothing is promoted. An earlier comparison of the same files is reused.",
             "form_class": BaseDialogForm,
             "form_submit_text": "Compare",
         },

@@ -250,11 +250,12 @@ def open_folder(folder: Path) -> Bundle:
     return Bundle(manifest, estimator, tuple(catalogue), state, golden)
 
 
-def names_of(content: bytes) -> tuple[str, ...] | None:
-    """Return the columns in the manifest of a bundle; None when it cannot be read."""
+def header_of(content: bytes) -> dict[str, Any] | None:
+    """Return the manifest of a bundle as data, without unpacking the rest; None when it cannot be read."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            return tuple(json.loads(archive.read(MANIFEST))["names"])
+            header: dict[str, Any] = json.loads(archive.read(MANIFEST))
+            return header
     except (zipfile.BadZipFile, KeyError, ValueError):
         return None
 

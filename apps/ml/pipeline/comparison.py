@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,8 @@ STORED: Final = pa.schema(
 
 SAME_MATCHES: Final = "same matches"
 GOLDEN_ROWS: Final = "golden rows"
+
+LATENCY_TRIES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,20 +112,20 @@ def compare(candidate: Contender, champion: Contender, section: Mapping[str, Any
     own, other = _read(candidate), _read(champion)
     common = own.merge(other[["match_id", *RAW]], on="match_id", suffixes=("", "_other"), validate="one_to_one")
     n = len(common)
-    enough = n >= section["least_matches"]
     found = [
         Criterion(
             SAME_MATCHES,
-            enough,
+            n >= section["least_matches"],
             _words_of_matches(candidate, champion, len(own), len(other), n, section["least_matches"]),
             candidate=len(own),
             champion=len(other),
             bound=section["least_matches"],
         )
     ]
-    if enough:
+    if found[0].passed:
+        found.append(_covered(n, int((other["as_of"] >= own["as_of"].min()).sum()), section["covered_share"]))
         found += forecast_criteria(common, section)
-    found += files_criteria(candidate, champion)
+    found += files_criteria(candidate, champion, section)
     return ComparisonResult(tuple(found), n)
 
 
@@ -147,8 +150,9 @@ def forecast_criteria(common: pd.DataFrame, section: Mapping[str, Any]) -> list[
     ]
 
 
-def files_criteria(candidate: Contender, champion: Contender) -> list[Criterion]:
-    """Return the criteria about the candidate's bundle: its columns and its golden rows."""
+def files_criteria(candidate: Contender, champion: Contender, section: Mapping[str, Any]) -> list[Criterion]:
+    """Return the criteria about the candidate's bundle: training data, columns, golden rows and latency."""
+    before = bundles.header_of(champion.bundle)
     with tempfile.TemporaryDirectory() as folder:
         try:
             own = bundles.unpack(candidate.bundle, Path(folder) / "candidate")
@@ -159,14 +163,14 @@ def files_criteria(candidate: Contender, champion: Contender) -> list[Criterion]
         rows = len(own.golden["features"])
         tolerance = float(own.golden["tolerance"])
         schema = schema_criterion(
-            read=own.estimator.columns,
-            described=described,
-            before=bundles.names_of(champion.bundle),
+            read=own.estimator.columns, described=described, before=None if before is None else before["names"]
         )
+        latency = _latency(own, section["latency_ms"])
     golden = Criterion(
         GOLDEN_ROWS, True, f"a loaded copy gives the same forecast for {rows} kept matches", bound=tolerance
     )
-    return [schema, golden]
+    trained = _trained(own.manifest.rows, None if before is None else before["rows"], section["trained_share"])
+    return [trained, schema, golden, latency]
 
 
 def schema_criterion(*, read: Sequence[str], described: Sequence[str], before: Sequence[str] | None) -> Criterion:
@@ -191,6 +195,37 @@ def schema_criterion(*, read: Sequence[str], described: Sequence[str], before: S
         champion=None if before is None else len(before),
         bound=len(read),
     )
+
+
+def _covered(common: int, expected: int, share: float) -> Criterion:
+    """Return the criterion that the candidate forecast the champion's matches from its own first one on."""
+    reason = (
+        f"the candidate forecast {common} of the champion's {expected} matches since its own first one; "
+        f"{100 * share:g} % are asked for"
+    )
+    return Criterion("coverage", common >= share * expected, reason, candidate=common, champion=expected, bound=share)
+
+
+def _trained(rows: int, before: int | None, share: float) -> Criterion:
+    if before is None:
+        return Criterion("training data", True, f"{rows} matches; the champion's cannot be read", candidate=rows)
+    reason = (
+        f"it was trained on {rows} matches, the champion on {before}; at least {100 * share:g} % of these are asked for"
+    )
+    return Criterion("training data", rows >= share * before, reason, candidate=rows, champion=before, bound=share)
+
+
+def _latency(bundle: bundles.Bundle, most: float) -> Criterion:
+    """Return the criterion about the time of one forecast: the shortest of some, which other processes delay least."""
+    row = np.array(bundle.golden["features"][:1], dtype=np.float64).reshape(-1, len(bundle.manifest.names))
+    times = []
+    for _ in range(LATENCY_TRIES):
+        began = time.perf_counter()
+        bundle.forecast(row)
+        times.append(1000.0 * (time.perf_counter() - began))
+    found = min(times)
+    reason = f"the model takes {found:.1f} ms for one forecast; {most:g} ms are allowed"
+    return Criterion("latency", found <= most, reason, candidate=found, bound=most)
 
 
 def normal(p: Floats) -> Floats:

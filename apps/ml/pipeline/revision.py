@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from apps.ml.pipeline import files
+from apps.ml.policy import SECTIONS
 
 CODE: Final = Path(__file__).resolve().parents[1]
 """Folder of the code of models: `apps/ml`."""
@@ -33,8 +34,9 @@ def sources_sha256() -> str:
 
 
 def params_sha256(params: Mapping[str, Any], profile: str) -> str:
-    """Return the hash over the parameters and the profile that a version was made with."""
-    return hashlib.sha256(json.dumps([params, profile], sort_keys=True).encode()).hexdigest()
+    """Return the hash over the parameters and the profile that a version was made with, without the policy."""
+    made_of = {name: section for name, section in params.items() if name not in SECTIONS}
+    return hashlib.sha256(json.dumps([made_of, profile], sort_keys=True).encode()).hexdigest()
 
 
 def code_revision(given: str = "") -> str:

@@ -213,8 +213,8 @@ def track_record(world: World, *, since: datetime | None = None) -> TrackRecord:
     return TrackRecord(
         n=len(rows),
         brier=float(table[:, 2].mean()),
-        against_base_rates=_compare(table[:, 0:2], table[:, 3:5], together),
-        against_market=_compare(table[with_market, 0:2], table[with_market, 5:7], together[with_market])
+        against_base_rates=compare_scores(table[:, 0:2], table[:, 3:5], together),
+        against_market=compare_scores(table[with_market, 0:2], table[with_market, 5:7], together[with_market])
         if with_market.any()
         else None,
         first_at=kickoffs[0],
@@ -223,7 +223,8 @@ def track_record(world: World, *, since: datetime | None = None) -> TrackRecord:
     )
 
 
-def _compare(model: np.ndarray, other: np.ndarray, together: np.ndarray) -> ScoreComparison:
+def compare_scores(model: np.ndarray, other: np.ndarray, together: np.ndarray) -> ScoreComparison:
+    """Compare log loss and RPS of the same matches, shape (n, 2); those with one value of `together` are correlated."""
     difference = model[:, 0] - other[:, 0]
     return ScoreComparison(
         model=MeanScores(len(model), float(model[:, 0].mean()), float(model[:, 1].mean())),

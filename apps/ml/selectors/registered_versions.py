@@ -12,6 +12,7 @@ from django.db.models import QuerySet, TextChoices
 from apps.matches.models import World
 from apps.ml.models import Comparison, ModelVersion, Promotion, ServedWorld
 from apps.ml.pipeline.card import CardFacts
+from apps.ml.selectors.policies import policy
 
 PROFILES: Final = ("smoke", "production")
 """Training profiles, from the least work to the most."""
@@ -66,7 +67,7 @@ class VersionStages:
         if version.number < champion.number:
             return VersionStage.PASSED_OVER
         # A version trained with less work than the champion never takes over.
-        if _thoroughness(version.profile) < _thoroughness(champion.profile):
+        if thoroughness(version.profile) < thoroughness(champion.profile):
             return VersionStage.SMOKE
         return VersionStage.CHALLENGER if version.pk in self.favoured else VersionStage.CANDIDATE
 
@@ -76,7 +77,8 @@ def may_be_champion(world: World, profile: str) -> bool:
     return world != World.REAL or profile != PROFILES[0]
 
 
-def _thoroughness(profile: str) -> int:
+def thoroughness(profile: str) -> int:
+    """Return the place of a profile in `PROFILES`; −1 for an unknown one."""
     return PROFILES.index(profile) if profile in PROFILES else -1
 
 
@@ -91,6 +93,18 @@ def champion(world: World) -> Promotion | None:
     return (
         Promotion.objects.filter(world=world).select_related("version").defer("version__bundle").order_by("-id").first()
     )
+
+
+def champion_before(world: World) -> int | None:
+    """Return the id of the version that a rollback would restore; None where there is none."""
+    line: list[int] = []
+    for kind, version_id in Promotion.objects.filter(world=world).order_by("id").values_list("kind", "version_id"):
+        if kind == Promotion.Action.ROLLBACK and version_id in line:
+            # Its latest promotion is the newest one that counts again.
+            del line[len(line) - line[::-1].index(version_id) :]
+        else:
+            line.append(version_id)
+    return line[-2] if len(line) > 1 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,16 +187,15 @@ def aliases(world: World) -> dict[str, ModelVersion | None]:
 
 
 def to_compare(world: World) -> ModelVersion | None:
-    """Return the newest candidate, if it has not been compared with the champion; else None."""
+    """Return the newest candidate, if it was not compared with the champion by the present policy; else None."""
     stages_of_world = stages(world)
     if stages_of_world.champion is None:
         return None
     for version in model_versions(world).filter(files_deleted_at__isnull=True).defer("bundle", "metrics"):
         if stages_of_world.of(version) in (VersionStage.CANDIDATE, VersionStage.CHALLENGER):
-            done = Comparison.objects.filter(
-                candidate=version, champion_id=stages_of_world.champion.version_id
-            ).exists()
-            return None if done else version
+            newest = Comparison.objects.filter(candidate=version, champion_id=stages_of_world.champion.version_id)
+            compared_by = newest.order_by("-id").values_list("rules", flat=True).first()
+            return None if compared_by == policy(world).compare else version
     return None
 
 

@@ -1,8 +1,9 @@
 """Services that change models and predictions; import them from here."""
 
+from apps.ml.policy import PolicyError
+from apps.ml.services.automatic import fall_back_due, promote_due, why_not_by_itself
 from apps.ml.services.champion import (
     PromotionRefusedError,
-    champion_before,
     choose_served_world,
     mirror_aliases,
     promote,
@@ -25,8 +26,11 @@ from apps.ml.services.forecasts import (
     settle_due,
 )
 from apps.ml.services.ledger import LedgerReport, close_due
-from apps.ml.services.runs import RunRefusedError, latest_midnight, queue_run, refuse_impossible, retrain_due, run_due
+from apps.ml.services.policies import change_policy
+from apps.ml.services.retraining import retrain_due
+from apps.ml.services.runs import RunRefusedError, latest_midnight, queue_run, refuse_impossible, run_due
 from apps.ml.services.seasons import SeasonRefusedError, simulate_due, simulate_season
+from apps.ml.services.shadows import ShadowReport, shadow_due
 from apps.ml.services.what_if import (
     AHEAD,
     Meeting,
@@ -48,17 +52,20 @@ __all__ = [
     "NoForecastError",
     "NotServedError",
     "NothingToCompareError",
+    "PolicyError",
     "PromotionRefusedError",
     "RunRefusedError",
     "SeasonRefusedError",
     "ServedModel",
+    "ShadowReport",
     "StillLoadingError",
     "WhatIfRefusedError",
-    "champion_before",
+    "change_policy",
     "choose_served_world",
     "close_due",
     "compare",
     "compare_due",
+    "fall_back_due",
     "forecast",
     "forecast_by",
     "forecast_numbers",
@@ -70,6 +77,7 @@ __all__ = [
     "next_saturday",
     "predict_due",
     "promote",
+    "promote_due",
     "promote_first_champion",
     "queue_run",
     "refuse_impossible",
@@ -78,9 +86,11 @@ __all__ = [
     "run_due",
     "served_version",
     "settle_due",
+    "shadow_due",
     "simulate_due",
     "simulate_season",
     "what_if",
+    "why_not_by_itself",
     "why_not_champion",
     "why_not_compared",
 ]

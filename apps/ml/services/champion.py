@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import tempfile
 from datetime import datetime
+from pathlib import Path
 from typing import Final
 
 from django.contrib.auth.models import AnonymousUser, User
@@ -62,14 +64,24 @@ def promote(
     reason: str,
     now: datetime,
     kind: str = Promotion.Action.PROMOTE,
+    despite: bool = False,
 ) -> Promotion:
     """Make `version` the champion of its world; a second call is refused.
+
+    Parameters
+    ----------
+    user
+        Who decided. A person is held to the gates and to the comparison with the champion; None is the system, whose
+        callers have checked them.
+    despite
+        Whether the person promotes against what speaks against the version.
 
     Raises
     ------
     PromotionRefusedError
         Without a reason, or when the version is already champion, uses prices, or was made for the real world with
-        the smoke profile.
+        the smoke profile. For a person also when its bundle cannot be loaded, and unless `despite` when a gate or a
+        criterion speaks against it.
     """
     reason = reason.strip()
     if not reason:
@@ -79,6 +91,11 @@ def promote(
     version.refresh_from_db(fields=["files_deleted_at"])
     if why_not := why_not_champion(version):
         raise PromotionRefusedError(why_not)
+    if user is not None and kind == Promotion.Action.PROMOTE:
+        _check_bundle(version)
+        against = [] if despite else selectors.promotion_warnings(version)
+        if against:
+            raise PromotionRefusedError(f"{version} is not promoted: {'; '.join(against)}.")
     present = selectors.champion(World(version.world))
     promotion = Promotion.objects.create(
         world=version.world,
@@ -101,27 +118,38 @@ def promote(
     return promotion
 
 
-def champion_before(world: World) -> int | None:
-    """Return the id of the version that a rollback would restore; None where there is none."""
-    line: list[int] = []
-    for kind, version_id in Promotion.objects.filter(world=world).order_by("id").values_list("kind", "version_id"):
-        if kind == Promotion.Action.ROLLBACK:
-            line.pop()
-        else:
-            line.append(version_id)
-    return line[-2] if len(line) > 1 else None
+def _check_bundle(version: ModelVersion) -> None:
+    """Refuse a version whose bundle cannot be loaded: it would not serve."""
+    # Loads the estimators: only when a decision is made.
+    from apps.ml.pipeline import bundle as bundles
+
+    content = bytes(ModelVersion.objects.values_list("bundle", flat=True).get(pk=version.pk))
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            bundles.unpack(content, Path(folder) / "bundle", sha256=version.bundle_sha256)
+        except bundles.BundleError as error:
+            raise PromotionRefusedError(f"{version} cannot be served: {error}. Choose another version.") from error
 
 
 @transaction.atomic
 def rollback(
-    *, world: World, user: User | AnonymousUser | None, reason: str, now: datetime, seen: int | None = None
+    *,
+    world: World,
+    user: User | AnonymousUser | None,
+    reason: str,
+    now: datetime,
+    to: ModelVersion | None = None,
+    seen: int | None = None,
 ) -> Promotion:
-    """Undo the newest promotion: the champion before it becomes champion again.
+    """Undo the newest promotion: the champion before it becomes champion again, or any version that is named.
 
-    A second rollback goes one step further back; it does not undo the first.
+    A second rollback goes one step further back; it does not undo the first. No comparison is asked for, because a
+    rollback is for emergencies.
 
     Parameters
     ----------
+    to
+        The version to return to; the champion before by default.
     seen
         Id of the newest promotion that the user saw. When it is no longer the newest, because of a double click or of
         another user's decision, the rollback is refused.
@@ -129,7 +157,8 @@ def rollback(
     Raises
     ------
     PromotionRefusedError
-        When there was no other champion before, or the newest promotion is not the one that was seen.
+        When there was no other champion before, the version cannot be champion or its bundle cannot be loaded, or the
+        newest promotion is not the one that was seen.
     """
     wait_for(Lock.PROMOTION)
     present = selectors.champion(world)
@@ -137,10 +166,11 @@ def rollback(
         raise PromotionRefusedError(
             f"The champion changed meanwhile: it is now {present.version}. Reload the page, then decide."
         )
-    before = champion_before(world)
-    if before is None:
+    before = to.pk if to is not None else selectors.champion_before(world)
+    if before is None or present is None:
         raise PromotionRefusedError("There is no earlier champion to roll back to.")
-    previous = ModelVersion.objects.defer("bundle").get(pk=before)
+    previous = selectors.versions().get(pk=before, world=world)
+    _check_bundle(previous)
     return promote(version=previous, user=user, reason=reason, now=now, kind=Promotion.Action.ROLLBACK)
 
 

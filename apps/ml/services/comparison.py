@@ -1,4 +1,4 @@
-"""Comparisons of candidates with the champion. They are stored with their reasons and never promote anything."""
+"""Comparisons of candidates with the champion, by the policy of the world; stored with their reasons."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from apps.matches.models import Topic, World
 from apps.ml import metrics, selectors
 from apps.ml.models import Comparison, EvaluationArtifacts, ModelVersion
 from apps.ml.pipeline import files
-from apps.ml.services import workspaces
 from apps.ml.services.champion import FILES_DELETED, SMOKE_IS_NO_CHAMPION
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ def compare(*, version: ModelVersion, now: datetime) -> Comparison:
     promotion = selectors.champion(World(version.world))
     if promotion is None or promotion.version_id == version.pk or version.files_deleted_at is not None:
         raise NothingToCompareError(why_not_compared(version))
-    rules = workspaces.read_params()["compare"]
+    rules = dict(selectors.policy(World(version.world)).compare)
     kept = dict(
         EvaluationArtifacts.objects.filter(version_id__in=[version.pk, promotion.version_id]).values_list(
             "version_id", "forecasts_sha256"
@@ -101,7 +100,7 @@ def compare(*, version: ModelVersion, now: datetime) -> Comparison:
 
 
 def compare_due(*, now: datetime) -> list[Comparison]:
-    """Compare the newest candidate of each world, unless it was compared with the champion before."""
+    """Compare the newest candidate of each world, unless it was compared with the champion by the same rules before."""
     made = []
     for world in World:
         version = selectors.to_compare(world)

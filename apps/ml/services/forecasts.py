@@ -273,6 +273,8 @@ def predict_due(*, now: datetime) -> PredictReport:
                 # An error in one world must not stop the other.
                 metrics.ERRORS.labels("predict").inc()
                 logger.exception("forecasts of the %s world: %s", world, error)
+        if any(published.values()):
+            events.start_tasks_after_commit("predicted")
         return PredictReport(published, considered)
 
 
@@ -416,6 +418,7 @@ def settle_due(*, now: datetime, limit: int = 2000) -> SettleReport:
             events.publish_of_matches(
                 topic=Topic.SCORE_SETTLED, events=[(row.match_id, {"rps": row.rps}) for row in scores], now=now
             )
+            events.start_tasks_after_commit("graded")
         for row in scores:
             metrics.SETTLED.labels(row.world).inc()
         return SettleReport(len(scores))

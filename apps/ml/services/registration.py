@@ -244,6 +244,7 @@ def _stored(
             key=chosen.key,
             data_sha256=run.hashes["data_sha256"],
             params_sha256=run.hashes["params_sha256"],
+            sources_sha256=run.hashes["sources_sha256"],
             code_revision=tags["code_revision"],
             data_snapshot=run.snapshot,
             as_of=run.manifest.as_of,

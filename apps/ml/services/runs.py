@@ -12,17 +12,15 @@ from typing import Final
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
 
 from apps.matches import events, tracing
 from apps.matches.locks import Lock, try_lock
 from apps.matches.log_fields import logged_as
-from apps.matches.models import Match, World
+from apps.matches.models import World
 from apps.ml import selectors
 from apps.ml.models import PipelineRun
 from apps.ml.pipeline.progress import FAILED, RUNNING
 from apps.ml.services import workspaces
-from apps.ml.services.champion import SYSTEM
 from apps.ml.services.execution import execute_run, publish, running_stage
 
 logger = logging.getLogger(__name__)
@@ -35,14 +33,6 @@ An executor that lost its connection to PostgreSQL takes the lock again within a
 
 DEATHS: Final = 10
 """Consecutive deaths of workers in the same stage after which a run fails, so that the next one can begin."""
-
-LEAST_MATCHES: Final = 1000
-"""Fewest finished matches for an automatic run in a world without a champion."""
-
-FIRST_WAIT: Final = timedelta(minutes=5)
-"""Wait after the first failed automatic run; each further failure doubles it, up to `LONGEST_WAIT`."""
-
-LONGEST_WAIT: Final = timedelta(days=1)
 
 
 class RunRefusedError(ValueError):
@@ -74,7 +64,14 @@ def queue_run(
     """
     as_of = as_of or latest_midnight(now)
     refuse_impossible(world=World(world), as_of=as_of, now=now)
-    return _queue(World(world), as_of, profile or settings.SPAI_PROFILE, requested_by, reason, now)
+    return queue(
+        world=World(world),
+        as_of=as_of,
+        profile=profile or settings.SPAI_PROFILE,
+        requested_by=requested_by,
+        reason=reason,
+        now=now,
+    )
 
 
 def latest_midnight(now: datetime) -> datetime:
@@ -129,28 +126,9 @@ def run_due(*, now: datetime, is_stopping: Callable[[], bool] = lambda: False) -
         return run
 
 
-def retrain_due(*, now: datetime) -> list[PipelineRun]:
-    """Queue a run for each world that has enough matches and no champion.
-
-    No run is queued while another is unfinished, within a day of one whose version did not pass its gates, or soon
-    after a failed one: the wait begins with minutes and doubles with each failure.
-    """
-    queued = []
-    for world in World:
-        runs = PipelineRun.objects.filter(world=world)
-        if selectors.champion(world) is not None or runs.filter(status__in=selectors.UNFINISHED).exists():
-            continue
-        if not selectors.may_be_champion(world, settings.SPAI_PROFILE) or now < _not_before(runs, now):
-            continue
-        finished = Match.objects.filter(world=world, status=Match.Status.FINISHED)
-        if finished[:LEAST_MATCHES].count() >= LEAST_MATCHES:
-            # If the history is too short, the run fails and its page shows the reason.
-            queued.append(_queue(world, latest_midnight(now), settings.SPAI_PROFILE, SYSTEM, "first champion", now))
-    return queued
-
-
 @transaction.atomic
-def _queue(world: World, as_of: datetime, profile: str, requested_by: str, reason: str, now: datetime) -> PipelineRun:
+def queue(*, world: World, as_of: datetime, profile: str, requested_by: str, reason: str, now: datetime) -> PipelineRun:
+    """Queue a run as `queue_run` does, without asking whether it can succeed."""
     wanted = {"world": world.value, "as_of": as_of, "profile": profile}
     waiting = PipelineRun.objects.filter(status=PipelineRun.RunStatus.QUEUED, **wanted).first()
     run = waiting or PipelineRun.objects.create(
@@ -166,21 +144,6 @@ def _queue(world: World, as_of: datetime, profile: str, requested_by: str, reaso
     publish(run, now)
     events.start_tasks_after_commit("run_requested")
     return run
-
-
-def _not_before(runs: QuerySet[PipelineRun], now: datetime) -> datetime:
-    """Return when the next run of a world without a champion may be queued, given how its runs ended."""
-    ended = runs.filter(finished_at__isnull=False).order_by("-finished_at")
-    latest = ended.first()
-    if latest is None or latest.finished_at is None:
-        return now
-    failures = 0
-    # Twenty failures are more than the longest wait needs.
-    for status in ended.values_list("status", flat=True)[:20]:
-        if status != PipelineRun.RunStatus.FAILED:
-            break
-        failures += 1
-    return latest.finished_at + (min(FIRST_WAIT * 2 ** (failures - 1), LONGEST_WAIT) if failures else LONGEST_WAIT)
 
 
 def _next(now: datetime) -> PipelineRun | None:

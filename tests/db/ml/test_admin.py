@@ -212,6 +212,10 @@ def test_a_promotion_names_what_speaks_against_it(admin, make_version, now):
     assert "gate “log loss” did not pass" in dialog
     assert "log loss: candidate − champion is +" in dialog
     admin.post(address, {"reason": "I know better", "_form_submitted": "on"})
+    assert selectors.champion(World.SANDBOX).version_id != candidate.pk, "not without saying so"
+    refused = admin.get(reverse("admin:ml_modelversion_change", args=[candidate.pk])).content.decode()
+    assert "is not promoted: gate “log loss” did not pass" in refused
+    admin.post(address, {"reason": "I know better", "despite": "on", "_form_submitted": "on"})
     assert selectors.champion(World.SANDBOX).version_id == candidate.pk
     # The names of measures keep their capitals: RPS, ECE.
     said = admin.get(reverse("admin:ml_modelversion_change", args=[candidate.pk])).content.decode()

@@ -45,7 +45,7 @@ def test_a_promotion_without_a_reason_is_refused(make_version, operator, now):
 def test_a_rollback_brings_the_version_before_back(make_version, operator, now):
     first, second = make_version(1), make_version(2)
     services.promote(version=first, user=operator, reason="first", now=now)
-    services.promote(version=second, user=operator, reason="newer", now=now)
+    services.promote(version=second, user=operator, reason="newer", despite=True, now=now)
     promotion = services.rollback(world=World.SANDBOX, user=operator, reason="worse on derbies", now=now)
     assert (promotion.kind, promotion.version_id, promotion.previous_id) == ("rollback", first.pk, second.pk)
     assert selectors.champion(World.SANDBOX).version_id == first.pk
@@ -54,7 +54,7 @@ def test_a_rollback_brings_the_version_before_back(make_version, operator, now):
 def test_two_rollbacks_go_two_back_and_never_forward(make_version, operator, now):
     versions = [make_version(number) for number in (1, 2, 3)]
     for version in versions:
-        services.promote(version=version, user=operator, reason="newer", now=now)
+        services.promote(version=version, user=operator, reason="newer", despite=True, now=now)
     for expected in (versions[1], versions[0]):
         services.rollback(world=World.SANDBOX, user=operator, reason="worse", now=now)
         assert selectors.champion(World.SANDBOX).version_id == expected.pk
@@ -64,7 +64,7 @@ def test_two_rollbacks_go_two_back_and_never_forward(make_version, operator, now
 
 def test_a_rollback_of_what_is_no_longer_champion_is_refused(make_version, operator, now):
     for number in (1, 2, 3):
-        promotion = services.promote(version=make_version(number), user=operator, reason="newer", now=now)
+        promotion = services.promote(version=make_version(number), user=operator, reason="newer", despite=True, now=now)
     services.rollback(world=World.SANDBOX, user=operator, reason="worse", now=now, seen=promotion.pk)
     with pytest.raises(services.PromotionRefusedError, match="changed meanwhile"):
         services.rollback(world=World.SANDBOX, user=operator, reason="double click", now=now, seen=promotion.pk)

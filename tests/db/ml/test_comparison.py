@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import IntegrityError, InternalError, transaction
 
 from apps.matches.models import Event, World
@@ -39,7 +40,7 @@ def test_a_better_candidate_becomes_challenger_and_nothing_is_promoted(make_vers
     assert stage(candidate) == VersionStage.CANDIDATE
     (made,) = services.compare_due(now=now)
     assert (made.candidate, made.champion_id, made.verdict, made.n) == (candidate, champion.pk, "challenger", 600)
-    assert made.reason == "all 7 criteria are met on 600 matches"
+    assert made.reason == "all 10 criteria are met on 600 matches"
     assert made.rules == workspaces.read_params()["compare"]
     assert stage(candidate) == VersionStage.CHALLENGER
     assert numbers() == {"smoke": 2, "candidate": 2, "challenger": 2, "champion": 1, "labelled": None}
@@ -66,16 +67,23 @@ def test_the_same_files_under_the_same_rules_leave_one_row(make_version, champio
     assert Comparison.objects.count() == 1
 
 
-def test_other_rules_give_a_row_of_their_own_and_the_newest_counts(make_version, champion, now, monkeypatch):
+def test_other_rules_give_a_row_of_their_own_and_the_newest_counts(make_version, champion, now):
+    def need(matches: int) -> None:
+        services.change_policy(
+            world=World.SANDBOX,
+            changes={"compare.least_matches": matches},
+            user=User(username="ada"),
+            reason="a test",
+            now=now,
+        )
+
     candidate = make_version(2, home=0.6)
     services.compare(version=candidate, now=now)
-    params = workspaces.read_params()
-    params["compare"]["least_matches"] = 601
-    monkeypatch.setattr(workspaces, "read_params", lambda: params)
-    again = services.compare(version=candidate, now=now)
+    need(601)
+    (again,) = services.compare_due(now=now)
     assert (again.verdict, stage(candidate)) == ("candidate", VersionStage.CANDIDATE)
     assert "a comparison needs 601" in again.reason
-    monkeypatch.undo()
+    need(500)
     assert services.compare(version=candidate, now=now).verdict == "challenger"
     assert Comparison.objects.count() == 3
 

@@ -9,8 +9,8 @@ from django.db.migrations.executor import MigrationExecutor
 pytestmark = pytest.mark.django_db
 
 
-def migrate_to(name: str = "") -> None:
-    """Migrate to a version of the tables; to the latest without a name."""
+def migrate_to(name: str | None) -> None:
+    """Migrate to a migration of the app; to its newest one by None."""
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
     executor = MigrationExecutor(connection)
@@ -31,6 +31,6 @@ def test_dossiers_of_the_version_before_are_evaluation_artifacts(make_version):
     assert rows("ml_dossier") == stored
     migrate_to("0007_plain_names")
     assert rows("ml_evaluationartifacts") == stored
-    migrate_to()
+    migrate_to(None)
     make_version(2, home=0.4)
     assert len(rows("ml_evaluationartifacts")) == 2

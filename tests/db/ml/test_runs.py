@@ -29,11 +29,13 @@ from apps.ml import selectors, tasks
 from apps.ml.models import ModelVersion, PipelineRun, Promotion
 from apps.ml.pipeline import files
 from apps.ml.pipeline.revision import params_sha256
-from apps.ml.services import execution, failures, promote, runs, workspaces
+from apps.ml.policy import SECTIONS
+from apps.ml.services import execution, failures, promote, retraining, runs, workspaces
 from tests.database import database_url
 from tests.factories import CompetitionFactory, FinishedMatchFactory, SeasonFactory
 
 ROOT = real_settings.BASE_DIR
+PARAMS = yaml.safe_load((ROOT / files.PARAMS).read_text())
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 MIDNIGHT = datetime(2026, 11, 23, tzinfo=UTC)
@@ -124,7 +126,8 @@ def toy(tmp_path, settings, monkeypatch) -> Path:
     (home / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}, sort_keys=False))
     (home / ".dvcignore").write_text(".venv\n")
     (home / "manage.py").touch()
-    (home / files.PARAMS).write_text("train: {rounds: 3}\n")
+    policy = {name: section for name, section in PARAMS.items() if name in SECTIONS}
+    (home / files.PARAMS).write_text(yaml.safe_dump({"train": {"rounds": 3}} | policy))
     settings.BASE_DIR = home
     return home
 
@@ -168,7 +171,7 @@ def trained(toy: Path) -> int:
 def test_a_run_is_requested_as_of_the_latest_midnight_and_wakes_the_workers(toy, wakes):
     run = queued()
     assert (run.status, run.as_of, run.profile, run.requested_by) == ("queued", MIDNIGHT, "smoke", "ann")
-    assert run.params == {"train": {"rounds": 3}}
+    assert run.params["train"] == {"rounds": 3}
     assert wakes == ["run_requested"]
     event = Event.objects.get(topic="run.changed")
     assert (event.key, event.payload["status"]) == (str(run.pk), "queued")
@@ -736,24 +739,24 @@ def test_a_stage_that_says_much_writes_the_row_twice_a_second_and_keeps_the_late
 
 @pytest.mark.django_db
 def test_a_world_with_matches_enough_and_no_champion_gets_a_run(toy, version, wakes, monkeypatch):
-    monkeypatch.setattr(runs, "LEAST_MATCHES", 2)
+    monkeypatch.setattr(retraining, "LEAST_MATCHES", 2)
     season = SeasonFactory(competition=CompetitionFactory(is_simulated=True))
     FinishedMatchFactory(season=season)
-    assert runs.retrain_due(now=NOW) == []
+    assert retraining.retrain_due(now=NOW) == []
     FinishedMatchFactory(season=season)
-    (run,) = runs.retrain_due(now=NOW)
+    (run,) = retraining.retrain_due(now=NOW)
     assert (run.world, run.requested_by, run.reason) == (World.SANDBOX, "system", "first champion")
-    assert runs.retrain_due(now=NOW) == [], "one is under way"
+    assert retraining.retrain_due(now=NOW) == [], "one is under way"
     PipelineRun.objects.update(status="interrupted")
-    assert runs.retrain_due(now=NOW + timedelta(days=2)) == [], "it resumes"
+    assert retraining.retrain_due(now=NOW + timedelta(days=2)) == [], "it resumes"
     PipelineRun.objects.update(status="succeeded", finished_at=NOW)
-    assert runs.retrain_due(now=NOW + timedelta(hours=23)) == [], (
+    assert retraining.retrain_due(now=NOW + timedelta(hours=23)) == [], (
         "its version did not pass: the same facts are no better"
     )
-    assert len(runs.retrain_due(now=NOW + timedelta(days=1))) == 1
+    assert len(retraining.retrain_due(now=NOW + timedelta(days=1))) == 1
     PipelineRun.objects.all().delete()
     promote(version=version(created=True), user=None, reason="first champion", now=NOW)
-    assert runs.retrain_due(now=NOW) == [], "there is a champion"
+    assert retraining.retrain_due(now=NOW) == [], "there is a champion"
 
 
 @pytest.mark.django_db
@@ -763,25 +766,25 @@ def test_a_world_with_matches_enough_and_no_champion_gets_a_run(toy, version, wa
 def test_a_failed_first_champion_is_tried_again_after_minutes_then_less_and_less_often(
     toy, wakes, monkeypatch, failures, minutes
 ):
-    monkeypatch.setattr(runs, "LEAST_MATCHES", 1)
+    monkeypatch.setattr(retraining, "LEAST_MATCHES", 1)
     FinishedMatchFactory(season=SeasonFactory(competition=CompetitionFactory(is_simulated=True)))
     about = {"world": "sandbox", "as_of": MIDNIGHT, "profile": "smoke", "requested_by": "system", "created_at": NOW}
     PipelineRun.objects.create(**about, status="succeeded", finished_at=NOW - timedelta(days=99))
     for number in range(failures):
         PipelineRun.objects.create(**about, status="failed", finished_at=NOW - timedelta(days=number))
     wait = timedelta(minutes=minutes)
-    assert runs.retrain_due(now=NOW + wait - timedelta(seconds=1)) == []
-    assert len(runs.retrain_due(now=NOW + wait)) == 1
+    assert retraining.retrain_due(now=NOW + wait - timedelta(seconds=1)) == []
+    assert len(retraining.retrain_due(now=NOW + wait)) == 1
 
 
 @pytest.mark.django_db
 def test_no_smoke_run_is_requested_where_its_version_could_not_be_champion(toy, wakes, monkeypatch, settings):
-    monkeypatch.setattr(runs, "LEAST_MATCHES", 1)
+    monkeypatch.setattr(retraining, "LEAST_MATCHES", 1)
     FinishedMatchFactory(season=SeasonFactory(competition=CompetitionFactory(is_simulated=False)))
     settings.SPAI_PROFILE = "smoke"
-    assert runs.retrain_due(now=NOW) == []
+    assert retraining.retrain_due(now=NOW) == []
     settings.SPAI_PROFILE = "production"
-    (run,) = runs.retrain_due(now=NOW)
+    (run,) = retraining.retrain_due(now=NOW)
     assert (run.world, run.profile) == ("real", "production")
 
 

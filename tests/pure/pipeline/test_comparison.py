@@ -28,6 +28,9 @@ RULES = {
     "ece_draws": 50,
     "competition_matches": 50,
     "competition_allowance": 0.01,
+    "covered_share": 0.95,
+    "trained_share": 0.9,
+    "latency_ms": 60_000,
 }
 
 
@@ -35,7 +38,7 @@ RULES = {
 def contender(built):
     """A function that makes a contender of a trained model."""
 
-    def make(model: str, number: int = 1) -> comparison.Contender:
+    def make(model: str, number: int = 1, *, rows: int = 900) -> comparison.Contender:
         catalogue = files.read_catalogue(built)
         names = tuple(row["name"] for row in catalogue)
         content = bundles.pack(
@@ -46,7 +49,7 @@ def contender(built):
                 profile="smoke",
                 as_of=AS_OF,
                 data_snapshot=7,
-                rows=900,
+                rows=rows,
                 trained_from=date(2020, 1, 1),
                 trained_to=date(2024, 4, 1),
                 names=names,
@@ -83,11 +86,12 @@ def test_a_model_against_itself_meets_every_line_and_differs_by_nothing(contende
     found = comparison.compare(contender("logit", 2), contender("logit"), RULES)
     lines = by_name(found)
     assert list(lines) == [
-        "same matches", "log loss", "RPS", "ECE", "worst competition", "schema", "golden rows",
+        "same matches", "coverage", "log loss", "RPS", "ECE", "worst competition", "training data", "schema",
+        "golden rows", "latency",
     ]  # fmt: skip
     assert found.may_take_over
     assert (lines["log loss"].difference, lines["log loss"].low, lines["RPS"].high) == (0.0, 0.0, 0.0)
-    assert found.sentence == f"all 7 criteria are met on {found.n} matches"
+    assert found.sentence == f"all 10 criteria are met on {found.n} matches"
 
 
 def test_the_measures_are_those_of_an_independent_implementation(built, contender):
@@ -121,10 +125,39 @@ def test_only_matches_that_both_forecast_count(contender):
     few = comparison.compare(
         contender("logit", 2), replace(champion, forecasts=buffer.getvalue()), RULES | {"least_matches": 151}
     )
-    assert [criterion.name for criterion in few.criteria] == ["same matches", "schema", "golden rows"]
+    assert [criterion.name for criterion in few.criteria] == [
+        "same matches",
+        "training data",
+        "schema",
+        "golden rows",
+        "latency",
+    ]
     assert not few.may_take_over
     assert "both forecast 150 matches out of sample" in few.sentence
     assert "a comparison needs 151" in few.sentence
+
+
+def test_a_candidate_with_gaps_among_the_champions_matches_is_refused(contender):
+    candidate = contender("logit", 2)
+    rows = pd.read_parquet(io.BytesIO(candidate.forecasts))
+    buffer = io.BytesIO()
+    rows.iloc[::2].to_parquet(buffer)
+    found = comparison.compare(replace(candidate, forecasts=buffer.getvalue()), contender("logit"), RULES)
+    assert [line.name for line in found.criteria if not line.passed] == ["coverage"]
+    late = io.BytesIO()
+    rows.tail(120).to_parquet(late)
+    assert comparison.compare(replace(candidate, forecasts=late.getvalue()), contender("logit"), RULES).may_take_over
+
+
+def test_a_candidate_of_a_truncated_history_is_refused(contender):
+    found = comparison.compare(contender("logit", 2, rows=800), contender("logit"), RULES)
+    assert found.sentence.startswith("not met: training data: it was trained on 800 matches, the champion on 900;")
+    assert comparison.compare(contender("logit", 2, rows=810), contender("logit"), RULES).may_take_over
+
+
+def test_a_model_that_takes_too_long_is_refused(contender):
+    found = comparison.compare(contender("logit", 2), contender("logit"), RULES | {"latency_ms": 0})
+    assert [line.name for line in found.criteria if not line.passed] == ["latency"]
 
 
 def test_a_champion_from_before_forecasts_were_kept_is_said_to_be(contender):

@@ -1,0 +1,131 @@
+"""Versions that forecast in shadow beside the champion, and how they score against it on the same matches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from apps.matches.models import World
+from apps.ml.forecasting import scoring
+from apps.ml.models import Comparison, ModelVersion, Promotion
+from apps.ml.policy import PROPOSE
+from apps.ml.selectors.forecasts import ScoreComparison, compare_scores, valid_scores
+from apps.ml.selectors.policies import policy
+from apps.ml.selectors.registered_versions import (
+    VersionStage,
+    VersionStages,
+    champion_before,
+    model_versions,
+    newest_comparison,
+    stages,
+)
+
+SHOWN: Final = 1000
+"""Latest graded matches of each version that live comparisons look at."""
+
+
+@dataclass(frozen=True, slots=True)
+class GradedPairs:
+    """Log loss and RPS of the champion and of a shadow on the same `n` matches, the latest first."""
+
+    champion: np.ndarray  # (n, 2)
+    shadow: np.ndarray  # (n, 2)
+    kickoffs: np.ndarray  # (n,), seconds; matches that kick off together are drawn together
+
+
+@dataclass(frozen=True, slots=True)
+class LiveComparison:
+    """A version in shadow against the champion, on the latest matches of both that were graded since the promotion.
+
+    `scores` has the version as the model and the champion as the other; None before the first graded match.
+    """
+
+    version: ModelVersion
+    was_champion: bool
+    scores: ScoreComparison | None
+
+
+def challengers(world: World) -> list[ModelVersion]:
+    """Return the versions that may take over by their newest comparison with the champion, the newest first."""
+    found = stages(world)
+    rows = model_versions(world).filter(pk__in=found.favoured).defer("bundle", "metrics")
+    return [version for version in rows if found.of(version) == VersionStage.CHALLENGER]
+
+
+def shadow_versions(world: World) -> list[ModelVersion]:
+    """Return the versions that forecast in shadow: the champion before, and the newest challengers."""
+    return [version for version, _ in _in_shadow(world, stages(world))]
+
+
+def _in_shadow(world: World, found: VersionStages) -> list[tuple[ModelVersion, bool]]:
+    """Return the versions in shadow, and whether each is the champion before."""
+    before = champion_before(world)
+    rows = list(model_versions(world).filter(pk__in=[before or 0, *found.favoured]).defer("bundle", "metrics"))
+    rivals = [version for version in rows if found.of(version) == VersionStage.CHALLENGER]
+    return [
+        *((version, True) for version in rows if version.pk == before),
+        *((version, False) for version in rivals[: policy(world).promote["challengers"]]),
+    ]
+
+
+def graded_pairs(
+    promotion: Promotion, version_ids: Sequence[int], *, latest: int | None = None
+) -> dict[int, GradedPairs]:
+    """Return the scores of a champion and of versions in shadow on the same matches since a promotion, with one query.
+
+    Parameters
+    ----------
+    latest : int, optional
+        Only so many pairs, those of the latest kick-offs.
+    """
+    scores = valid_scores(World(promotion.world)).filter(
+        prediction__version=promotion.version_id,
+        prediction__published_at__gte=promotion.decided_at,
+        prediction__shadows__version__in=version_ids,
+    )
+    shadow = [f"prediction__shadows__{name}" for name in ("version_id", "p_home", "p_draw", "p_away")]
+    rows = scores.order_by("-match__kickoff_at", "-match_id").values_list(
+        "match__kickoff_at", "outcome", "log_loss", "rps", *shadow
+    )[:latest]
+    by_version: dict[int, list[tuple[Any, ...]]] = {version_id: [] for version_id in version_ids}
+    for kickoff_at, outcome, log_loss, rps, version_id, *p in rows:
+        by_version[version_id].append((int(kickoff_at.timestamp()), outcome, log_loss, rps, *p))
+    return {version_id: _pairs(found) for version_id, found in by_version.items()}
+
+
+def _pairs(rows: list[tuple[Any, ...]]) -> GradedPairs:
+    table = np.array(rows, dtype=np.float64).reshape(-1, 7)
+    outcomes, p = table[:, 1], table[:, 4:]
+    shadow = np.empty((0, 2))
+    if rows:
+        shadow = np.column_stack([scoring.log_loss_each(p, outcomes), scoring.rps_each(p, outcomes)])
+    return GradedPairs(champion=table[:, 2:4], shadow=shadow, kickoffs=table[:, 0])
+
+
+def live_comparison(world: World) -> list[LiveComparison]:
+    """Return the versions that forecast in shadow with their live scores against the champion of a world."""
+    found = stages(world)
+    if found.champion is None:
+        return []
+    versions = _in_shadow(world, found)
+    pairs = graded_pairs(found.champion, [version.pk for version, _ in versions], latest=SHOWN * len(versions))
+    return [
+        LiveComparison(
+            version,
+            was_champion,
+            compare_scores(graded.shadow, graded.champion, graded.kickoffs) if len(graded.kickoffs) else None,
+        )
+        for version, was_champion in versions
+        for graded in [pairs[version.pk]]
+    ]
+
+
+def proposals(world: World) -> list[Comparison]:
+    """Return the comparisons of the challengers that wait for a decision; none in the other modes."""
+    if policy(world).mode != PROPOSE:
+        return []
+    found = (newest_comparison(version) for version in challengers(world))
+    return [comparison for comparison in found if comparison is not None]
