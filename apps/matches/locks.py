@@ -35,6 +35,7 @@ class Lock(IntEnum):
     SETTLE = 0x5350_4149_0006
     SEASONS = 0x5350_4149_0007
     LEDGER = 0x5350_4149_0010
+    DRIFT = 0x5350_4149_0020
 
 
 @unique

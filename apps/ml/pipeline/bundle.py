@@ -253,10 +253,25 @@ def open_folder(folder: Path) -> Bundle:
 def names_of(content: bytes) -> tuple[str, ...] | None:
     """Return the columns in the manifest of a bundle; None when it cannot be read."""
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            return tuple(json.loads(archive.read(MANIFEST))["names"])
-    except (zipfile.BadZipFile, KeyError, ValueError):
+        return manifest_of(content).names
+    except BundleError:
         return None
+
+
+def manifest_of(content: bytes) -> Manifest:
+    """Return the manifest of a bundle, without loading the model.
+
+    Raises
+    ------
+    BundleError
+        When it cannot be read.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            header = json.loads(archive.read(MANIFEST))
+        return Manifest.from_dict({name: value for name, value in header.items() if name not in ("format", "files")})
+    except (zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
+        raise BundleError(f"the manifest of the bundle cannot be read: {error}") from error
 
 
 def check_golden(estimator: Estimator | Calibrated, golden: Mapping[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """Reads of models, predictions and their scores."""
 
+from apps.ml.selectors.drift import LatestDrift, drift_of, drift_reports, latest_drift
 from apps.ml.selectors.forecasts import (
     has_forecast,
     is_scored,
@@ -49,6 +50,7 @@ __all__ = [
     "UNFINISHED",
     "Catalogue",
     "InclusionProof",
+    "LatestDrift",
     "Reign",
     "VersionStage",
     "aliases",
@@ -56,11 +58,14 @@ __all__ = [
     "catalogue",
     "champion",
     "comparisons",
+    "drift_of",
+    "drift_reports",
     "first_promotion_at",
     "has_forecast",
     "history",
     "inclusion_proof",
     "is_scored",
+    "latest_drift",
     "latest_predictions",
     "latest_run",
     "ledger_day",
