@@ -19,10 +19,10 @@ app.autodiscover_tasks()
 QUEUES: Final = ("scrape", "ml", "forecast", "jobs", "webhooks", "default")
 """Queues of the workers, each of which executes one task at a time.
 
-`scrape` fetches pages. `ml` has what may take an hour and can wait as long: pipeline runs, their mirror in MLflow, the
-deletion of old pages. `forecast` has what uses the champion. `jobs` and `webhooks` have what other programs ask for,
-which neither waits for the work of SPAI itself nor holds it up. `default` has tasks that end within a minute, so that
-scrape runs are requested and results graded whatever the other queues do.
+`scrape` fetches pages. `ml` has what may take an hour and can wait as long: pipeline runs, their mirror in MLflow,
+drift, the deletion of old pages. `forecast` has what uses the champion. `jobs` and `webhooks` have what other programs
+ask for, which neither waits for the work of SPAI itself nor holds it up. `default` has tasks that end within a minute,
+so that scrape runs are requested and results graded whatever the other queues do.
 """
 
 # Celery deprecates naming a queue in the declaration of a task. Tasks that are not listed here go to `default`.
@@ -31,6 +31,7 @@ app.conf.task_routes = {
     "scraping.prune": {"queue": "ml"},
     "ml.run_due": {"queue": "ml"},
     "ml.mirror_aliases": {"queue": "ml"},
+    "ml.drift_due": {"queue": "ml"},
     "ml.predict_due": {"queue": "forecast"},
     "ml.simulate_due": {"queue": "forecast"},
     "ml.compare_due": {"queue": "forecast"},
@@ -85,6 +86,7 @@ TIMETABLE: Final[dict[str, dict[str, Any]]] = {
         if (source, scope) not in {("openfootball", "odds"), ("understat", "fixtures"), ("understat", "odds")}
     },
     "scrape what is due": _every("scraping.scrape_due", 30 * SECOND),
+    "note what sources delivered": _every("scraping.note_days", HOUR),
     "prune kept pages": _every("scraping.prune", 6 * HOUR),
     "forecast what is due": _every("ml.predict_due", MINUTE),
     "grade what is due": _every("ml.settle_due", MINUTE),
@@ -93,6 +95,7 @@ TIMETABLE: Final[dict[str, dict[str, Any]]] = {
     "start and resume pipeline runs": _every("ml.run_due", 30 * SECOND),
     "train a first champion": _every("ml.retrain_due", 5 * MINUTE),
     "compare candidates with the champion": _every("ml.compare_due", 10 * MINUTE),
+    "look for drift once a day": _every("ml.drift_due", HOUR),
     "mirror the aliases in the registry": _every("ml.mirror_aliases", 10 * MINUTE),
     "work on prediction jobs": _every("api.run_jobs", 15 * SECOND),
     "deliver webhooks": _every("api.deliver_webhooks", 5 * SECOND),
@@ -104,7 +107,7 @@ app.conf.tasks_by_topic = {
     "facts_changed": ("ml.settle_due", "ml.predict_due", "ml.retrain_due"),
     "scrape_requested": ("scraping.scrape_due",),
     "run_requested": ("ml.run_due",),
-    "promoted": ("ml.predict_due", "ml.simulate_due", "ml.compare_due", "ml.mirror_aliases"),
+    "promoted": ("ml.predict_due", "ml.simulate_due", "ml.compare_due", "ml.mirror_aliases", "ml.drift_due"),
     "compared": ("ml.mirror_aliases",),
     "job_submitted": ("api.run_jobs",),
     "webhook_due": ("api.deliver_webhooks",),

@@ -57,6 +57,12 @@ class ModelCollector(Collector):
         registered = GaugeMetricFamily(
             "spai_model_registered_timestamp_seconds", "When the champion was registered.", labels=["world"]
         )
+        drifted = GaugeMetricFamily(
+            "spai_drift_score",
+            "Largest statistic over its threshold in the latest look at the champion: 1 and more is drift.",
+            labels=["world", "kind"],
+        )
+        looked = GaugeMetricFamily("spai_drift_timestamp_seconds", "When drift was last looked at.", labels=["world"])
         waiting = GaugeMetricFamily("spai_pipeline_runs", "Pipeline runs by status.", labels=["status"])
         try:
             for world in World:
@@ -67,8 +73,16 @@ class ModelCollector(Collector):
                 labels = [str(world), str(version.number), version.estimator, version.profile, version.code_revision]
                 info.add_metric(labels, 1)
                 registered.add_metric([str(world)], version.created_at.timestamp())
+            for world in World:
+                latest = selectors.latest_drift(world)
+                if latest is None:
+                    continue
+                looked.add_metric([str(world)], latest.computed_at.timestamp())
+                for kind, test in latest.tests.items():
+                    if test.measured:
+                        drifted.add_metric([str(world), kind], test.score)
             for status, count in selectors.runs_by_status().items():
                 waiting.add_metric([status], count)
         except DatabaseError:
             return
-        yield from (info, registered, waiting)
+        yield from (info, registered, drifted, looked, waiting)

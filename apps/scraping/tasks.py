@@ -26,6 +26,12 @@ def scrape_due() -> None:
         logger.info("scrape_due: %s", report)
 
 
+@shared_task(name="scraping.note_days", soft_time_limit=50, time_limit=60)
+def note_days() -> None:
+    """Note what each source delivered today and yesterday."""
+    logger.info("note_days: %d rows", services.note_source_days(now=timezone.now()))
+
+
 @shared_task(name="scraping.prune", soft_time_limit=540, time_limit=600)
 def prune() -> None:
     """Delete stored pages and runs that are older than the settings say."""

@@ -1,5 +1,5 @@
-"""Admin of models: runs, versions, champions and forecasts."""
+"""Admin of models: runs, versions, champions, forecasts and drift."""
 
-from apps.ml.admin import champions, forecasts, runs, versions
+from apps.ml.admin import champions, drift, forecasts, runs, versions
 
-__all__ = ["champions", "forecasts", "runs", "versions"]
+__all__ = ["champions", "drift", "forecasts", "runs", "versions"]

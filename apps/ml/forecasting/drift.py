@@ -34,6 +34,9 @@ from numpy.typing import ArrayLike, NDArray
 from apps.ml.forecasting import scoring
 from apps.ml.forecasting.arrays import Floats, Integers
 
+TESTS: Final = 3
+"""Of the data, of the predictions and of the concept; they share the level alike."""
+
 SHRINKAGE: Final = 20.0
 """Matches that all strata together count for in the distribution of one, so that a new competition has one too."""
 
@@ -114,6 +117,22 @@ def strata(competitions: ArrayLike, played: ArrayLike, phases: Sequence[int]) ->
     phase = np.searchsorted(np.asarray(phases), np.asarray(played), side="right")
     _, found = np.unique(number * (len(phases) + 1) + phase, return_inverse=True)
     return found.astype(np.int64)
+
+
+def matches_played(seasons: Integers, home: Integers, away: Integers) -> Integers:
+    """Return how many matches of its season each home club had played before, by ids in the order of time; shape (n,).
+
+    Parameters
+    ----------
+    seasons, home, away : ndarray of int, shape (n,)
+        Ids of the season and of both clubs, below 2 ** 31.
+    """
+    sides = (np.column_stack((home, away)).astype(np.int64) + (seasons.astype(np.int64)[:, None] << 32)).ravel()
+    order = np.argsort(sides, kind="stable")
+    begins = np.flatnonzero(np.diff(sides[order], prepend=-1))
+    earlier = np.empty(sides.size, dtype=np.int64)
+    earlier[order] = np.arange(sides.size) - np.repeat(begins, np.diff(begins, append=sides.size))
+    return earlier[::2]
 
 
 def plan(rows: int, trained: int, section: dict[str, Any], *, at_most: int | None = None) -> Plan | None:
@@ -201,13 +220,13 @@ def concept(
     level : float
         Share of undrifted windows whose log loss may be said to be too high.
     """
-    before, after = (scoring.log_loss_each(p, y) - expected_loss(p) for p, y in (past, live))
-    n = min(after.size, section["matches"], before.size // section["least_windows"])
+    graded, evaluated = len(np.asarray(live[1])), len(np.asarray(past[1]))
+    n = min(graded, section["matches"], evaluated // section["least_windows"])
+    if graded < section["least_matches"]:
+        return DriftTest(n=graded, note=too_few("graded forecasts", graded, section))
     if n < section["least_matches"]:
-        note = too_few("graded forecasts", after.size, section)
-        if after.size >= section["least_matches"]:
-            note = f"the evaluation has {before.size} forecasts, too few for windows of {section['least_matches']}"
-        return DriftTest(n=after.size, note=note)
+        return DriftTest(n=graded, note=f"the evaluation has {evaluated} forecasts, too few for past windows")
+    before, after = (scoring.log_loss_each(p, y) - expected_loss(p) for p, y in (past, live))
     windows = before[before.size - before.size // n * n :].reshape(-1, n).mean(axis=1)[-section["most_windows"] :]
     excess, usual = float(after[-n:].mean()), float(windows.mean())
     threshold = max(_quantile(windows, level) - usual, 1e-9)

@@ -50,9 +50,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "constraints": [
-                    models.UniqueConstraint(
-                        fields=("world", "day", "version"), name="driftreport_identity_unique"
-                    )
+                    models.UniqueConstraint(fields=("world", "day", "version"), name="driftreport_identity_unique")
                 ],
                 "indexes": [models.Index(fields=["world", "-computed_at"], name="driftreport_latest")],
             },

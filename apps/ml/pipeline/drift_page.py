@@ -39,9 +39,7 @@ def main(root: Path) -> None:
             for name in ("current", "reference")
         ]
         thresholds = {name: threshold for name, (_, threshold) in verdicts.items()}
-        preset = DataDriftPreset(
-            columns=list(verdicts), per_column_method=methods, per_column_threshold=thresholds
-        )
+        preset = DataDriftPreset(columns=list(verdicts), per_column_method=methods, per_column_threshold=thresholds)
         Report([preset]).run(*frames).save_html(str(root / "page.html"))
 
 

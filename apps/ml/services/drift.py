@@ -34,14 +34,11 @@ from apps.ml.services import workspaces
 if TYPE_CHECKING:
     import pandas as pd
 
-    from apps.ml.forecasting.arrays import Floats
+    from apps.ml.forecasting.arrays import Floats, Integers
 
 logger = logging.getLogger(__name__)
 
 P: Final = ("p_home", "p_draw", "p_away")
-
-TESTS: Final = 3
-"""Data, predictions and concept, which share the level alike."""
 
 AHEAD: Final = timedelta(days=400)
 """The part of the fixture list that rest days and congestion of past matches need."""
@@ -102,8 +99,8 @@ def measure_drift(*, version: ModelVersion, now: datetime) -> DriftReport:
         When the bundle of the version cannot be read.
     """
     section = workspaces.read_params()["drift"]
-    level, snapshot = section["level"] / TESTS, data_snapshot(World(version.world))
-    history = _history(version, now=now)
+    level, snapshot = section["level"] / drift.TESTS, data_snapshot(World(version.world))
+    history = _history(version, most_rows=section["most_rows"], now=now)
     of = drift.strata(history.matches["competition"], _played(history.matches), section["phases"])
     features, made = drift.DriftTest(note=drift.too_few("matches", len(of), section)), None
     if len(of):
@@ -141,8 +138,8 @@ def _day(now: datetime) -> Any:
     return now.astimezone(UTC).date()
 
 
-def _history(version: ModelVersion, *, now: datetime) -> History:
-    """Describe all matches since the first one that a version was trained on, as the pipeline does."""
+def _history(version: ModelVersion, *, most_rows: int, now: datetime) -> History:
+    """Describe the matches since the first one that a version was trained on, as the pipeline does."""
     import pandas as pd
 
     from apps.ml import dataset
@@ -171,21 +168,14 @@ def _history(version: ModelVersion, *, now: datetime) -> History:
         for block in state.stream(results, matches, schedule=schedule, lineups=lineups):
             values[block.rows] = block.values[places].T
     begin = pd.Timestamp(version.trained_from, tz="UTC")
-    first = int((matches["kickoff_at"] < begin).sum())
+    first = max(int((matches["kickoff_at"] < begin).sum()), len(matches) - most_rows)
     trained = int((matches["known_at"] < version.as_of).sum()) - first
     return History(matches.iloc[first:].reset_index(drop=True), values[first:], names, max(trained, 0))
 
 
-def _played(matches: pd.DataFrame) -> Floats:
-    """Return how many matches of its season the home club had played before each match."""
-    import pandas as pd
-
-    n = len(matches)
-    clubs = pd.concat([matches["home_team_id"], matches["away_team_id"]], ignore_index=True)
-    seasons = pd.concat([matches["season_id"]] * 2, ignore_index=True)
-    sides = pd.DataFrame({"club": clubs, "season": seasons, "match": np.tile(np.arange(n), 2)})
-    counts: Floats = sides.sort_values("match", kind="stable").groupby(["season", "club"]).cumcount().sort_index()
-    return np.asarray(counts)[:n]
+def _played(matches: pd.DataFrame) -> Integers:
+    ids = (matches[name].to_numpy() for name in ("season_id", "home_team_id", "away_team_id"))
+    return drift.matches_played(*ids)
 
 
 def _forecasts(version: ModelVersion, matches: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -220,15 +210,13 @@ def _predictions(past: pd.DataFrame, live: pd.DataFrame, section: dict[str, Any]
     return drift.compare(both[list(P)].to_numpy(dtype=np.float64), of, P, made, level)
 
 
-def _graded(frame: pd.DataFrame) -> tuple[Floats, Floats]:
+def _graded(frame: pd.DataFrame) -> tuple[Floats, Integers]:
     p = frame[list(P)].to_numpy(dtype=np.float64)
     # The evaluation stores 32 bits, which sum to 1 only nearly.
     return p / p.sum(axis=1, keepdims=True), frame["outcome"].to_numpy(dtype=np.int64)
 
 
-def _page(
-    history: History, of: Floats, made: drift.Plan, test: drift.DriftTest, section: dict[str, Any]
-) -> bytes:
+def _page(history: History, of: Integers, made: drift.Plan, test: drift.DriftTest, section: dict[str, Any]) -> bytes:
     """Return the report of Evidently, gzip; empty where it is not installed or fails, which is logged."""
     import pandas as pd
 
@@ -263,10 +251,10 @@ def _page(
     return b""
 
 
-def _alike(of: Floats, reference: int, current: Floats) -> Floats:
+def _alike(of: Integers, reference: int, current: Integers) -> Integers:
     """Return rows of the reference in the proportions of the window's strata, at random but always the same."""
     generator = np.random.default_rng(0)
-    rows: list[Floats] = []
+    rows: list[Integers] = []
     for stratum, count in zip(*np.unique(of[current], return_counts=True), strict=True):
         own = np.flatnonzero(of[:reference] == stratum)
         pool = own if own.size else np.arange(reference)

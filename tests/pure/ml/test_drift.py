@@ -143,6 +143,11 @@ def test_strata_are_competitions_and_phases_of_their_seasons():
     assert of.max() == 3
 
 
+def test_matches_played_count_those_of_the_home_club_at_both_grounds_in_its_season():
+    seasons, home, away = np.array([[7, 1, 2], [7, 3, 1], [7, 1, 3], [8, 1, 2], [7, 2, 1]]).T
+    assert drift.matches_played(seasons, home, away).tolist() == [0, 0, 2, 0, 1]
+
+
 # ── Concept drift ────────────────────────────────────────────────────────────────────────────────────────────────────
 def forecasts(n: int, seed: int, sharper: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
     """Return forecasts, and outcomes that come with these probabilities; sharper ones are over-confident."""
