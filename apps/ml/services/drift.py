@@ -102,11 +102,11 @@ def measure_drift(*, version: ModelVersion, now: datetime) -> DriftReport:
     level, snapshot = section["level"] / drift.TESTS, data_snapshot(World(version.world))
     history = _history(version, most_rows=section["most_rows"], now=now)
     of = drift.strata(history.matches["competition"], _played(history.matches), section["phases"])
-    features, made = drift.DriftTest(note=drift.too_few("matches", len(of), section)), None
-    if len(of):
-        made = drift.plan(len(of), history.trained, section)
-        features = drift.DriftTest(n=len(of), note=f"{len(of)} matches are too few for windows of past weeks")
-    if made is not None:
+    made = drift.plan(len(of), history.trained, section) if len(of) and history.names else None
+    if made is None:
+        what = f"{len(of)} matches are too few for windows of past weeks" if history.names else "it reads no features"
+        features = drift.DriftTest(n=len(of), note=what)
+    else:
         features = drift.compare(history.values, of, history.names, made, level)
     past, live = _forecasts(version, history.matches)
     predictions = _predictions(past, live, section, level)
@@ -161,7 +161,7 @@ def _history(version: ModelVersion, *, most_rows: int, now: datetime) -> History
     names = tuple(name for name in state.names if name in read)
     places = [state.names.index(name) for name in names]
     values = np.empty((len(matches), len(names)), dtype=np.float32)
-    if len(matches):
+    if names and len(matches):
         state.adjust(dataset.adjustments(world, before=now))
         schedule = dataset.schedule(world, start=matches["kickoff_at"].min(), until=now + AHEAD)
         lineups = dataset.lineups_between(world, after=None, before=now)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import gzip
-from datetime import timedelta
+from datetime import datetime, timedelta
 from importlib.util import find_spec
 
 import numpy as np
 import pytest
+from django.db import connection
 from django.urls import reverse
 from prometheus_client import generate_latest
 from prometheus_client.registry import CollectorRegistry
@@ -47,11 +48,13 @@ def champion(make_version, now, section, no_page) -> ModelVersion:
     return version
 
 
-def graded(version: ModelVersion, n: int, now, *, p: tuple[float, float, float]) -> None:
-    """Store forecasts of finished matches and their scores, as if they had been published in time."""
-    for match in Match.objects.filter(status="finished").order_by("-kickoff_at")[:n]:
-        outcome = int(1 - np.sign(match.home_goals - match.away_goals))
-        prediction = Prediction(
+def graded(version: ModelVersion, n: int, now: datetime, *, p: tuple[float, float, float]) -> None:
+    """Store forecasts of finished matches, as if they had been published in time, and their scores."""
+    matches = list(Match.objects.filter(status="finished").order_by("-kickoff_at")[:n])
+    forecasts = dict(zip(("p_home", "p_draw", "p_away"), p, strict=True))
+    base = dict(zip(("base_home", "base_draw", "base_away"), p, strict=True))
+    rows = [
+        Prediction(
             match=match,
             version=version,
             data_snapshot=1,
@@ -61,34 +64,31 @@ def graded(version: ModelVersion, n: int, now, *, p: tuple[float, float, float])
             home_expected_goals=1.5,
             away_expected_goals=1.0,
             features_sha256="0" * 64,
-            **dict(zip(("p_home", "p_draw", "p_away"), p, strict=True)),
-            **dict(zip(("base_home", "base_draw", "base_away"), p, strict=True)),
+            **forecasts,
+            **base,
         )
-        prediction.pk = match.pk
-        stored_past(prediction)
-        Score.objects.create(
-            prediction_id=prediction.pk,
-            match=match,
-            world=match.world,
-            revision=match.revision,
+        for match in matches
+    ]
+    with connection.cursor() as cursor:
+        # The database refuses a forecast of a match that has kicked off.
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        Prediction.objects.bulk_create(rows)
+        cursor.execute("SET LOCAL session_replication_role = origin")
+    losses = {"rps": 0.2, "brier": 0.5, "base_log_loss": 1.0, "base_rps": 0.2}
+    outcomes = [int(1 - np.sign(match.home_goals - match.away_goals)) for match in matches]
+    Score.objects.bulk_create(
+        Score(
+            prediction=row,
+            match=row.match,
+            world=row.match.world,
+            revision=row.match.revision,
             outcome=outcome,
             log_loss=-np.log(p[outcome]),
-            rps=0.2,
-            brier=0.5,
-            base_log_loss=1.0,
-            base_rps=0.2,
             settled_at=now,
+            **losses,
         )
-
-
-def stored_past(prediction: Prediction) -> None:
-    """Store a forecast of a match that has kicked off, which the database refuses in earnest."""
-    from django.db import connection
-
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL session_replication_role = replica")
-        prediction.save(force_insert=True)
-        cursor.execute("SET LOCAL session_replication_role = DEFAULT")
+        for row, outcome in zip(rows, outcomes, strict=True)
+    )
 
 
 def test_a_champion_is_looked_at_once_a_day(champion, now):
