@@ -37,7 +37,7 @@ def main() -> int:
         found = {name: batch[is_at_fault(batch, day)] for name, is_at_fault in CHECKS.items()}
         found = {name: rows for name, rows in found.items() if len(rows)}
         stopped += bool(found)
-        by.update(found)
+        by.update(list(found))
         for name, rows in found.items():
             row = rows.iloc[-1]
             print(

@@ -63,7 +63,7 @@ def described(matches: pd.DataFrame, params: dict[str, Any]) -> Seasons:
     outcomes = 1 - np.sign(matches["home_goals"] - matches["away_goals"]).to_numpy(dtype=np.int64)
     year = (matches["as_of"] - pd.Timedelta(days=181)).dt.year.to_numpy()
     p = np.full((len(matches), 3), np.nan)
-    for first in np.unique(year)[LEARNT_FROM:]:
+    for first in np.unique(year)[LEARNT_FROM:][-DRAWN_FROM - EVALUATED.days // 365 :]:
         rows = np.flatnonzero(year < first)[-params["split"]["fit_rows"]["smoke"] :]
         model = estimators.create("logit", params["train"]["smoke"]["logit"], seed=1)
         model.fit(values[rows].astype(float), outcomes[rows], names=state.names)

@@ -21,6 +21,9 @@ Rows = pd.Series
 
 DAY: Final = pd.Timedelta(days=1)
 
+AT_ONCE: Final = pd.Timedelta(hours=20)
+"""Two clubs that have met do not meet again so soon: two rows are one match, in two sources or time zones."""
+
 RECENT: Final = 400 * DAY
 """Matches that kicked off in this time before the export, or come, are looked at."""
 
@@ -57,7 +60,7 @@ _OFF: Final = {status.value for status in (MatchStatus.POSTPONED, MatchStatus.CA
 
 
 def met_again_at_once(matches: pd.DataFrame, as_of: pd.Timestamp) -> Rows:
-    """Return matches of two clubs of a season that meet again within a day, without another match in between."""
+    """Return matches of two clubs of a season that meet again at once, without another match in between."""
     rows = _recent(matches, as_of)
     home, away = (rows[f"{side}_team_id"] for side in ("home", "away"))
     club = pd.concat([home, away], ignore_index=True)
@@ -68,12 +71,13 @@ def met_again_at_once(matches: pd.DataFrame, as_of: pd.Timestamp) -> Rows:
     sides = sides.sort_values(["club", "at"], kind="stable")
     earlier = sides.shift()
     same = np.logical_and.reduce([sides[name] == earlier[name] for name in ("club", "opponent", "season_id")])
-    return _marked(matches, sides.loc[same & (sides["at"] - earlier["at"] < DAY), "row"])
+    return _marked(matches, sides.loc[same & (sides["at"] - earlier["at"] < AT_ONCE), "row"])
 
 
 def hosted_twice_never_visited(matches: pd.DataFrame, as_of: pd.Timestamp) -> Rows:
     """Return matches of clubs that host another one twice and never visit it, where all others meet once at each."""
-    rows = _recent(matches, as_of)
+    # Seasons as a whole: half of one in which all meet twice at each ground looks like another format.
+    rows = matches[matches["season_id"].isin(_recent(matches, as_of)["season_id"]) & ~matches["status"].isin(_OFF)]
     rows = rows[(rows["stage"] == "") & (rows["level"] > 0) & ~rows["is_neutral"]]
     pair = ["season_id", "home_team_id", "away_team_id"]
     times = rows.groupby(pair).size()
