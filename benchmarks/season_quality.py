@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from apps.matches.records import MatchRecord
 from apps.matches.standings import Rule, points_for_win, rule_of
 from apps.ml.forecasting import estimators, season
 from apps.ml.forecasting.features import FeatureState, offline_as_of
@@ -58,7 +59,7 @@ class Case:
 
 def history(root: Path) -> tuple[pd.DataFrame, list[Refusal]]:
     """Return every finished match of a folder, in the order of kick-off; and what was refused, which is told too."""
-    rows, refusals = [], []
+    records, refusals = [], []
     paths = sorted(root.glob("*/*.csv"))
     for path in paths:
         name = f"{path.parent.name}/{path.name}"
@@ -68,20 +69,27 @@ def history(root: Path) -> tuple[pd.DataFrame, list[Refusal]]:
             refusals.append(Refusal(name, 0, str(error)))
             continue
         refusals += [Refusal(name, row.line, row.reason, row.row) for row in parsed.refused]
-        for record in parsed.records:
-            if record.home_goals is None:
-                continue
-            names = ("season", "home_team", "away_team", "kickoff_at", "known_at", "is_neutral", "home_goals")
-            rows.append(
-                {name: getattr(record, name) for name in (*names, "away_goals")}
-                | {name: getattr(record.stats, name, None) for name in STATS}
-                | {name: getattr(record.competition, name) for name in ("region", "name", "level")}
-                | {"kickoff_precision": str(record.kickoff_precision), "status": str(record.status)}
-                | {"stage": record.stage or ""}
-            )
+        records += parsed.records
     tell_refused(refusals, len(paths))
+    return finished(records), refusals
+
+
+def finished(records: Iterable[MatchRecord]) -> pd.DataFrame:
+    """Return the matches with a result, in the order of kick-off, with numbers in place of names."""
+    rows = []
+    for record in records:
+        if record.home_goals is None:
+            continue
+        names = ("season", "home_team", "away_team", "kickoff_at", "known_at", "is_neutral", "home_goals")
+        rows.append(
+            {name: getattr(record, name) for name in (*names, "away_goals")}
+            | {name: getattr(record.stats, name, None) for name in STATS}
+            | {name: getattr(record.competition, name) for name in ("region", "name", "level")}
+            | {"kickoff_precision": str(record.kickoff_precision), "status": str(record.status)}
+            | {"stage": record.stage or ""}
+        )
     if not rows:
-        raise SystemExit(f"{root} holds no finished match that could be read")
+        raise SystemExit("there is no finished match that could be read")
     frame = pd.DataFrame(rows)
     for name in ("kickoff_at", "known_at"):
         frame[name] = pd.to_datetime(frame[name], utc=True).dt.as_unit("us")
@@ -94,7 +102,7 @@ def history(root: Path) -> tuple[pd.DataFrame, list[Refusal]]:
     sides = pd.concat((frame["region"] + frame["home_team"], frame["region"] + frame["away_team"]))
     codes = pd.factorize(sides)[0] + 1
     frame["home_team_id"], frame["away_team_id"] = codes[: len(frame)], codes[len(frame) :]
-    return frame.assign(as_of=offline_as_of(frame, pd.Timedelta(hours=1))), refusals
+    return frame.assign(as_of=offline_as_of(frame, pd.Timedelta(hours=1)))
 
 
 def cases(matches: pd.DataFrame, params: dict[str, Any]) -> list[Case]:

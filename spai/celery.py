@@ -28,9 +28,9 @@ QUEUES: Final = ("scrape", "ml", "forecast", "jobs", "webhooks", "default")
 """Queues of the workers, each of which executes one task at a time.
 
 `scrape` fetches pages. `ml` has what may take an hour and can wait as long: pipeline runs, their mirror in MLflow,
-retention. `forecast` has what uses the champion. `jobs` and `webhooks` have what other programs ask for,
-which neither waits for the work of SPAI itself nor holds it up. `default` has tasks that end within a minute, so that
-scrape runs are requested and results graded whatever the other queues do.
+drift, retention. `forecast` has what uses the champion. `jobs` and `webhooks` have what other programs ask for, which
+neither waits for the work of SPAI itself nor holds it up. `default` has tasks that end within a minute, so that scrape
+runs are requested and results graded whatever the other queues do.
 """
 
 # Celery deprecates naming a queue in the declaration of a task. Tasks that are not listed here go to `default`.
@@ -39,6 +39,7 @@ app.conf.task_routes = {
     "api.apply_retention": {"queue": "ml"},
     "ml.run_due": {"queue": "ml"},
     "ml.mirror_aliases": {"queue": "ml"},
+    "ml.drift_due": {"queue": "ml"},
     "ml.predict_due": {"queue": "forecast"},
     "ml.simulate_due": {"queue": "forecast"},
     "ml.compare_due": {"queue": "forecast"},
@@ -96,6 +97,7 @@ TIMETABLE: Final[dict[str, dict[str, Any]]] = {
         if (source, scope) not in {("openfootball", "odds"), ("understat", "fixtures"), ("understat", "odds")}
     },
     "scrape what is due": _every("scraping.scrape_due", 30 * SECOND),
+    "note what sources delivered": _every("scraping.note_days", HOUR),
     "delete what is kept no longer": _every("api.apply_retention", HOUR),
     "forecast what is due": _every("ml.predict_due", MINUTE),
     "grade what is due": _every("ml.settle_due", MINUTE),
@@ -107,6 +109,7 @@ TIMETABLE: Final[dict[str, dict[str, Any]]] = {
     "forecast in shadow": _every("ml.shadow_due", 5 * MINUTE),
     "promote what the policy promotes by itself": _every("ml.promote_due", 10 * MINUTE),
     "fall back where live scores leave their limit": _every("ml.fall_back_due", 10 * MINUTE),
+    "look for drift once a day": _every("ml.drift_due", HOUR),
     "mirror the aliases in the registry": _every("ml.mirror_aliases", 10 * MINUTE),
     "look for alerts": _every("spai.watch", MINUTE),
     "work on prediction jobs": _every("api.run_jobs", 15 * SECOND),
@@ -119,7 +122,7 @@ app.conf.tasks_by_topic = {
     "facts_changed": ("ml.settle_due", "ml.predict_due", "ml.retrain_due"),
     "scrape_requested": ("scraping.scrape_due",),
     "run_requested": ("ml.run_due",),
-    "promoted": ("ml.predict_due", "ml.simulate_due", "ml.compare_due", "ml.mirror_aliases"),
+    "promoted": ("ml.predict_due", "ml.simulate_due", "ml.compare_due", "ml.mirror_aliases", "ml.drift_due"),
     "compared": ("ml.promote_due", "ml.mirror_aliases"),
     "policy_changed": ("ml.compare_due", "ml.promote_due", "ml.fall_back_due", "ml.retrain_due"),
     "predicted": ("ml.shadow_due",),

@@ -101,6 +101,12 @@ class ModelCollector(Collector):
             "When a pipeline run that is under way last gave a sign of life.",
             labels=["world"],
         )
+        drifted = GaugeMetricFamily(
+            "spai_drift_score",
+            "Largest statistic over its threshold in the latest look at the champion: 1 and more is drift.",
+            labels=["world", "kind"],
+        )
+        looked = GaugeMetricFamily("spai_drift_timestamp_seconds", "When drift was last looked at.", labels=["world"])
         now = timezone.now()
         try:
             for world in World:
@@ -133,9 +139,16 @@ class ModelCollector(Collector):
                     differences.add_metric([*name, "base rates"], live.model - live.base_rates)
                 if live.n_with_market >= selectors.ENOUGH:
                     differences.add_metric([*name, "market"], live.model_with_market - live.market)
+            for world in World:
+                if (latest := selectors.latest_drift(world)) is None:
+                    continue
+                looked.add_metric([str(world)], latest.computed_at.timestamp())
+                for kind, test in latest.tests.items():
+                    if test.measured:
+                        drifted.add_metric([str(world), kind], test.score)
             for status, count in selectors.runs_by_status().items():
                 runs.add_metric([status], count)
         except DatabaseError:
             return
         yield from (info, registered, gates, unforecast, ungraded, scores, scored, differences)
-        yield from (runs, failed, seconds, heartbeat)
+        yield from (runs, failed, seconds, heartbeat, drifted, looked)

@@ -272,6 +272,32 @@ class RetrainingDecision(models.Model):
         return f"{self.get_answer_display()}: {self.cause}"
 
 
+class DriftReport(models.Model):
+    """Drift of data, forecasts and scores, looked at once a day for the champion of a world.
+
+    `features`, `predictions` and `concept` are the fields of `forecasting.drift.DriftTest`.
+    """
+
+    world = models.CharField(max_length=7, choices=World)
+    day = models.DateField()
+    version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="drift_reports")
+    data_snapshot = models.BigIntegerField(help_text="The data snapshot that was looked at.")
+    is_drifted = models.BooleanField(help_text="Whether any test found drift.")
+    score = models.FloatField(help_text="Largest statistic over its threshold: 1 and more is drift.")
+    features = models.JSONField(help_text="Recent matches against those that the model was trained on.")
+    predictions = models.JSONField(help_text="Published forecasts against those of the evaluation.")
+    concept = models.JSONField(help_text="Log loss of graded forecasts against what was expected.")
+    page = models.BinaryField(help_text="The report of Evidently, gzip; empty once it is old, or without Evidently.")
+    computed_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["world", "day", "version"], name="driftreport_identity_unique")]
+        indexes = [models.Index(fields=["world", "-computed_at"], name="driftreport_latest")]
+
+    def __str__(self) -> str:
+        return f"drift of {self.day} ({self.world})"
+
+
 class ServedWorld(models.Model):
     """The world that the pages show first; a single row, chosen by the operator."""
 

@@ -96,6 +96,12 @@ def fall_back_due() -> None:
     logger.info("fall_back_due: %s", services.fall_back_due(now=timezone.now()))
 
 
+@shared_task(name="ml.drift_due", soft_time_limit=1740, time_limit=1800)
+def drift_due() -> None:
+    """Look at the drift of champions that were not looked at today."""
+    logger.info("drift_due: %s", services.drift_due(now=timezone.now()))
+
+
 @shared_task(name="ml.mirror_aliases", soft_time_limit=50, time_limit=60)
 def mirror_aliases() -> None:
     """Set the aliases and model cards in the MLflow registry."""

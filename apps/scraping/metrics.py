@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from django.db import DatabaseError
+from django.utils import timezone
 from prometheus_client import Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -51,15 +52,28 @@ class ScrapingCollector(Collector):
         halted = GaugeMetricFamily(
             "spai_lane_halted", "1 for a host that gets no request because it refused or failed.", labels=["host"]
         )
+        stale = GaugeMetricFamily(
+            "spai_source_stale",
+            "1 for a source whose latest complete run is older than its own history lets expect.",
+            labels=["source"],
+        )
+        odd = GaugeMetricFamily(
+            "spai_source_volume_odd",
+            "1 for a source that delivered far more or fewer matches in seven days than in earlier weeks.",
+            labels=["source"],
+        )
         waiting = GaugeMetricFamily("spai_scrape_runs_waiting", "Scrape runs that are requested and not over.")
         try:
             for source, latest in selectors.freshness():
                 fresh.add_metric([source], latest.timestamp())
             for source, count in selectors.failures_in_a_row().items():
                 failures.add_metric([source], count)
+            for health in selectors.source_health(now=timezone.now()):
+                stale.add_metric([health.name], health.is_stale)
+                odd.add_metric([health.name], bool(health.volume))
             for state in selectors.halted_hosts():
                 halted.add_metric([state.host], 1)
             waiting.add_metric([], selectors.open_runs().count())
         except DatabaseError:
             return
-        yield from (fresh, failures, halted, waiting)
+        yield from (fresh, failures, stale, odd, halted, waiting)

@@ -212,6 +212,22 @@ class ScrapeRun(models.Model):
         return self.finished_at is not None
 
 
+class SourceDay(models.Model):
+    """What a source delivered on one day (UTC): its history, which stays when its runs are deleted."""
+
+    source = models.ForeignKey(Source, on_delete=models.CASCADE, related_name="days")
+    day = models.DateField()
+    complete = models.PositiveIntegerField(help_text="Complete runs of current matches, with at least one page.")
+    stored = models.PositiveIntegerField(help_text="Matches created or changed; back-fills do not count.")
+    refused = models.PositiveIntegerField(help_text="Records that were refused.")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["source", "day"], name="sourceday_source_day_unique")]
+
+    def __str__(self) -> str:
+        return f"source {self.source_id} on {self.day}"
+
+
 class Address(models.Model):
     """One address of a source: its latest good page, when it was seen unchanged, and how many matches it listed."""
 

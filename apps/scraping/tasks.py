@@ -24,3 +24,9 @@ def scrape_due() -> None:
     """Work on the runs that wait."""
     for report in services.scrape_due(now=timezone.now()):
         logger.info("scrape_due: %s", report)
+
+
+@shared_task(name="scraping.note_days", soft_time_limit=50, time_limit=60)
+def note_days() -> None:
+    """Note what each source delivered today and yesterday."""
+    logger.info("note_days: %d rows", services.note_source_days(now=timezone.now()))

@@ -1,5 +1,5 @@
-"""Admin of models: runs, versions, champions and forecasts."""
+"""Admin of models: runs, versions, champions, forecasts and drift."""
 
-from apps.ml.admin import champions, forecasts, policies, runs, versions
+from apps.ml.admin import champions, drift, forecasts, policies, runs, versions
 
-__all__ = ["champions", "forecasts", "policies", "runs", "versions"]
+__all__ = ["champions", "drift", "forecasts", "policies", "runs", "versions"]

@@ -260,6 +260,21 @@ def header_of(content: bytes) -> dict[str, Any] | None:
         return None
 
 
+def manifest_of(content: bytes) -> Manifest:
+    """Return the manifest of a bundle, without loading the model.
+
+    Raises
+    ------
+    BundleError
+        When it cannot be read.
+    """
+    header = header_of(content) or {}
+    try:
+        return Manifest.from_dict({name: value for name, value in header.items() if name not in ("format", "files")})
+    except (KeyError, TypeError, ValueError) as error:
+        raise BundleError(f"the manifest of the bundle cannot be read: {error}") from error
+
+
 def check_golden(estimator: Estimator | Calibrated, golden: Mapping[str, Any]) -> None:
     """Check that the golden rows give the stored forecasts.
 

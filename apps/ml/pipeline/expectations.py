@@ -21,6 +21,7 @@ from apps.matches.records import GOALS_LIMIT, KickoffPrecision, MatchStatus
 from apps.ml.forecasting.features.schema import ROLES, STATS
 from apps.ml.forecasting.prices import OUTCOMES
 from apps.ml.pipeline import files
+from apps.ml.pipeline.batch_checks import CHECKS
 from apps.ml.pipeline.columns import KEYS
 
 EITHER: Final = "either_value_is_missing"
@@ -75,6 +76,13 @@ MOST: Final = "largest"
 BETWEEN_TEAMS: Final = "home_team_id - away_team_id"
 """A column that `matches` adds."""
 
+INVERSE: Final = "sum of inverse prices"
+"""A column that `odds` adds."""
+
+LEAST_SUM: Final = 0.7
+LARGEST_SUM: Final = 2.0
+"""Plausible bounds of it: the best prices of many bookmakers may sum to less than one, and no margin is so wide."""
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -93,8 +101,13 @@ class CheckedFile:
     checks: Sequence[Check]
 
 
-def raw(as_of: pd.Timestamp) -> list[CheckedFile]:
-    """Return the checks of an export: facts known before `as_of`, fixtures after it, plausible values."""
+def raw(manifest: files.RawManifest) -> list[CheckedFile]:
+    """Return the checks of an export: as many rows as were exported, facts known before its `as_of`, fixtures after it,
+    plausible values.
+
+    `matches` has added the results of `batch_checks` to the frame.
+    """
+    as_of = pd.Timestamp(manifest.as_of)
     finished, scheduled = (
         Column("status") == MatchStatus.FINISHED.value,
         Column("status") == MatchStatus.SCHEDULED.value,
@@ -102,6 +115,7 @@ def raw(as_of: pd.Timestamp) -> list[CheckedFile]:
     sides = ("home", "away")
     matches = [
         Check("there are matches", gxe.ExpectTableRowCountToBeBetween(min_value=1)),
+        _as_many("matches", manifest.rows),
         Check("each match is there once", _once("match_id")),
         Check(
             "a pairing is not there twice at one time",
@@ -144,16 +158,23 @@ def raw(as_of: pd.Timestamp) -> list[CheckedFile]:
         ),
         *(Check(f"{name} lie between 0 and {COUNT_LIMIT}", _between(name, 0, COUNT_LIMIT)) for name in STATS),
         Check("the level lies between 0 and 20", _between("level", 0, 20)),
+        *(Check(name, gxe.ExpectColumnValuesToNotBeInSet(column=name, value_set=[1])) for name in CHECKS),
     ]
     odds = [
+        _as_many("prices", manifest.odds_rows),
         Check("a price is there once", _once("match_id", "bookmaker", "moment")),
         Check("the moment is opening or closing", _one_of("moment", ["opening", "closing"])),
         *(
             Check(f"the {outcome} price lies above 1", _between(outcome, 1.0, LARGEST_PRICE, strict_min=True))
             for outcome in OUTCOMES
         ),
+        Check(
+            f"the inverse prices of a line sum to {LEAST_SUM} to {LARGEST_SUM}",
+            _between(INVERSE, LEAST_SUM, LARGEST_SUM),
+        ),
     ]
     lineups = [
+        _as_many("players", manifest.lineup_rows),
         Check("a player is there once in a part of a match", _once("match_id", "player_id", "role")),
         Check("the side is home or away", _one_of("side", sides)),
         Check("the role is a known one", _one_of("role", ROLES)),
@@ -227,13 +248,20 @@ def required(catalogue: Sequence[Mapping[str, Any]]) -> list[str]:
     return [str(row["name"]) for row in catalogue if row["unit"] == "probability"]
 
 
-def matches(path: Path) -> pd.DataFrame:
-    """Return the exported matches with the difference of both teams' ids.
+def matches(path: Path, as_of: pd.Timestamp) -> pd.DataFrame:
+    """Return the exported matches with the difference of both teams' ids, and 1 in rows at fault by `batch_checks`.
 
     Great Expectations can compare two columns too, but does so row by row, which takes seconds.
     """
     frame = files.read_frame(path)
-    return frame.assign(**{BETWEEN_TEAMS: frame["home_team_id"] - frame["away_team_id"]})
+    faults = {name: is_at_fault(frame, as_of).astype("int8") for name, is_at_fault in CHECKS.items()}
+    return frame.assign(**{BETWEEN_TEAMS: frame["home_team_id"] - frame["away_team_id"]}, **faults)
+
+
+def odds(path: Path) -> pd.DataFrame:
+    """Return the exported prices with the sum of their inverses."""
+    frame = files.read_frame(path)
+    return frame.assign(**{INVERSE: sum(1.0 / frame[outcome] for outcome in OUTCOMES)})
 
 
 def ranges(path: Path, catalogue: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
@@ -253,6 +281,10 @@ def ranges(path: Path, catalogue: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
                     least, most = np.fmin(least, values), np.fmax(most, values)
             found |= {f"{LEAST} {unit}": least.astype(np.float64), f"{MOST} {unit}": most.astype(np.float64)}
     return files.read_frame(path, [*KEYS.names, *required(catalogue)]).assign(**found)
+
+
+def _as_many(what: str, rows: int) -> Check:
+    return Check(f"there are as many {what} as were exported", gxe.ExpectTableRowCountToEqual(value=rows))
 
 
 def _between(column: str, least: Any, most: Any, **more: Any) -> gxe.Expectation:

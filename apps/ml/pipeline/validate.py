@@ -30,9 +30,10 @@ TITLE: Final = ("kickoff_at", "home_team", "away_team")
 
 def subjects_of(gate: str, root: Path) -> list[CheckedFile]:
     """Return the files that a gate checks, with its expectations."""
-    as_of = pd.Timestamp(files.RawManifest.read(root).as_of)
+    manifest = files.RawManifest.read(root)
+    as_of = pd.Timestamp(manifest.as_of)
     if gate == "raw":
-        return expectations.raw(as_of)
+        return expectations.raw(manifest)
     if gate == "finished":
         return expectations.finished(as_of, files.read_params(root)["split"]["least_rows"])
     if gate == "upcoming":
@@ -46,7 +47,9 @@ def subjects_of(gate: str, root: Path) -> list[CheckedFile]:
 def frame_of(gate: str, subject: CheckedFile, root: Path) -> pd.DataFrame:
     """Return the rows that a gate checks."""
     if subject.path == files.MATCHES:
-        return expectations.matches(root / subject.path)
+        return expectations.matches(root / subject.path, pd.Timestamp(files.RawManifest.read(root).as_of))
+    if subject.path == files.ODDS:
+        return expectations.odds(root / subject.path)
     if gate == "features":
         return expectations.ranges(root / subject.path, files.read_catalogue(root))
     return files.read_frame(root / subject.path)

@@ -1,5 +1,6 @@
 """Reads of models, predictions and their scores."""
 
+from apps.ml.selectors.drift import LatestDrift, drift_of, drift_reports, latest_drift
 from apps.ml.selectors.forecasts import (
     has_forecast,
     is_scored,
@@ -72,6 +73,7 @@ __all__ = [
     "Catalogue",
     "GradedPairs",
     "InclusionProof",
+    "LatestDrift",
     "LiveComparison",
     "Reign",
     "VersionStage",
@@ -83,6 +85,8 @@ __all__ = [
     "champion_before",
     "comparisons",
     "default_policy",
+    "drift_of",
+    "drift_reports",
     "first_promotion_at",
     "fixtures_without_forecast",
     "forecasts_at_kickoff",
@@ -92,6 +96,7 @@ __all__ = [
     "history",
     "inclusion_proof",
     "is_scored",
+    "latest_drift",
     "latest_predictions",
     "latest_run",
     "ledger_day",

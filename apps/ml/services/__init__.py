@@ -12,6 +12,7 @@ from apps.ml.services.champion import (
     why_not_champion,
 )
 from apps.ml.services.comparison import NothingToCompareError, compare, compare_due, why_not_compared
+from apps.ml.services.drift import DriftRound, drift_due, measure_drift
 from apps.ml.services.forecasts import (
     FORECAST_WITHIN,
     ForecastNumbers,
@@ -45,6 +46,7 @@ from apps.ml.serving import NotServedError, ServedModel, StillLoadingError
 __all__ = [
     "AHEAD",
     "FORECAST_WITHIN",
+    "DriftRound",
     "ForecastNumbers",
     "LedgerReport",
     "LiveForecast",
@@ -65,12 +67,14 @@ __all__ = [
     "close_due",
     "compare",
     "compare_due",
+    "drift_due",
     "fall_back_due",
     "forecast",
     "forecast_by",
     "forecast_numbers",
     "hypothetical_match",
     "latest_midnight",
+    "measure_drift",
     "meeting",
     "mirror_aliases",
     "model_to_serve",

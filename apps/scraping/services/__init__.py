@@ -3,6 +3,7 @@
 from typing import Final
 
 from apps.scraping.metrics import count_records
+from apps.scraping.services.days import note_source_days
 from apps.scraping.services.hosts import resume
 from apps.scraping.services.imports import FileReport, ImportReport, import_files
 from apps.scraping.services.match_files import find_files, read_files
@@ -57,6 +58,7 @@ __all__ = [
     "ensure_sources",
     "find_files",
     "import_files",
+    "note_source_days",
     "read_files",
     "request_backfill",
     "request_reparse",

@@ -23,7 +23,16 @@ from apps.scraping.admin.sources.actions import SourceActions
 from apps.scraping.admin.sources.summaries import add_summaries, bars, next_request_of, shown_moment
 from apps.scraping.models import Source
 
-STATE: Final = ("name", "reader", "is_simulated", "shown_state", "shown_why_off", "shown_host", "shown_next")
+STATE: Final = (
+    "name",
+    "reader",
+    "is_simulated",
+    "shown_state",
+    "shown_why_off",
+    "shown_troubles",
+    "shown_host",
+    "shown_next",
+)
 PERMISSION: Final = ("needs_permission", "permission_confirmed_at", "permission_confirmed_by", "permission_note")
 WORLD: Final = ("seed", "anchor_at")
 
@@ -32,7 +41,16 @@ WORLD: Final = ("seed", "anchor_at")
 class SourceAdmin(SourceActions):
     """Sources with their freshness, next run and latest runs."""
 
-    list_display = ("name", "shown_state", "shown_fresh", "shown_outcome", "shown_next", "shown_host", "shown_spark")
+    list_display = (
+        "name",
+        "shown_state",
+        "shown_health",
+        "shown_fresh",
+        "shown_outcome",
+        "shown_next",
+        "shown_host",
+        "shown_spark",
+    )
     readonly_fields = (*STATE, *PERMISSION, *WORLD)
     fieldsets = (
         (None, {"fields": STATE}),
@@ -94,6 +112,16 @@ class SourceAdmin(SourceActions):
     @display(description="why it is off")
     def shown_why_off(self, source: Source) -> str:
         return services.why_off(source) or "–"
+
+    @display(description="health", label={"stale": "danger", "odd volume": "warning", "as usual": "success"})
+    def shown_health(self, source: Any) -> str:
+        """Freshness and volume against its own history."""
+        health = source.summary.health
+        return "stale" if health.is_stale else "odd volume" if health.volume else "as usual"
+
+    @display(description="health")
+    def shown_troubles(self, source: Any) -> str:
+        return "; ".join(source.summary.health.troubles) or "as usual"
 
     @display(description="complete")
     def shown_fresh(self, source: Any) -> str | SafeString:

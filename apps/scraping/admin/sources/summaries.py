@@ -24,18 +24,20 @@ SPARK_HEIGHT: Final = 24.0
 
 @dataclass(frozen=True, slots=True)
 class SourceSummary:
-    """Host of a source, its rows of the timetable, and its latest runs, oldest first."""
+    """Host of a source, its rows of the timetable, its latest runs, oldest first, and its health."""
 
     host: HostState | None
     timetable: list[PeriodicTask]
     runs: list[ScrapeRun]
+    health: selectors.SourceHealth
 
 
 def add_summaries(sources: Iterable[Any]) -> None:
-    """Set `summary` of each source; three queries for all of them."""
+    """Set `summary` of each source; five queries for all of them."""
     shown = list(sources)
     sparks = selectors.sparks(source.pk for source in shown)
     hosts = {state.host: state for state in HostState.objects.all()}
+    healths = {health.name: health for health in selectors.source_health(now=timezone.now())}
     rows: dict[str, list[PeriodicTask]] = {}
     for row in PeriodicTask.objects.filter(task="scraping.request_scheduled_run", enabled=True).select_related(
         "interval", "crontab"
@@ -46,7 +48,7 @@ def add_summaries(sources: Iterable[Any]) -> None:
             host = hosts.get(host_of(services.base_url_of(source)))
         except ValueError:
             host = None  # The address has no host: `why_off` says so.
-        source.summary = SourceSummary(host, rows.get(source.name, []), sparks[source.pk])
+        source.summary = SourceSummary(host, rows.get(source.name, []), sparks[source.pk], healths[source.name])
 
 
 @dataclass(frozen=True, slots=True)

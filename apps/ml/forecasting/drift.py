@@ -1,0 +1,343 @@
+"""Drift: do recent matches, or the forecasts of them, differ from those that a model was trained on?
+
+The method, for data and predictions:
+
+- *Like with like.* Each match belongs to a stratum: its competition, and how far the season had come (`strata`). A
+  window of matches is compared with the earlier ones in the proportions of its own strata. So a week of second
+  divisions, or of August with its promoted clubs, is not taken for drift.
+- *Statistic.* For each column the Jensen-Shannon distance (Lin, 1991, "Divergence measures based on the Shannon
+  entropy", IEEE Transactions on Information Theory 37) between the window and the earlier matches, over bins at
+  the deciles, with a bin for missing values; 0 means equal, 1 nothing in common.
+- *Threshold.* The same distance of past windows of the same number of matches, each compared with the matches before
+  it, with the same gap between them. Its level and spread standardize each column; the largest standardized
+  distance of a window over all columns is compared with the quantile of those of the past windows (Westfall and Young,
+  1993, "Resampling-based multiple testing"; the quantile as in Vovk et al., 2005, "Algorithmic learning in a random
+  world"). So it depends on the number of matches, on the number of columns and on how they hang together, and needs
+  no assumption about their distribution. Textbook thresholds do: a population stability index of 0.1 raises an alarm
+  in a third or more of the undrifted windows of 100 matches.
+
+Concept drift is the excess of the log loss of graded forecasts over their entropy, which is what a calibrated
+forecaster expects (as in Spiegelhalter, 1986, "Probabilistic prediction in patient management and clinical trials",
+Statistics in Medicine 5, for the Brier score), compared with that of past windows of out-of-sample forecasts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from apps.ml.forecasting import scoring
+from apps.ml.forecasting.arrays import Floats, Integers
+
+TESTS: Final = 3
+"""Of the data, of the predictions and of the concept; they share the level alike."""
+
+SHRINKAGE: Final = 20.0
+"""Matches that all strata together count for in the distribution of one, so that a new competition has one too."""
+
+SAMPLED: Final = 20_000
+"""Matches that the bins of a column are made from."""
+
+LEAST_DISTANCE: Final = 0.05
+"""Smaller distances count as this one: too small to matter, and a column that never varied has a logarithm."""
+
+LEAST_SPREAD: Final = 0.05
+"""Smallest standard deviation of the logarithm of a distance: that of a column that hardly ever varied."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredDrift:
+    """How far one column, or the log loss, lies from what was expected; it has drifted above the threshold."""
+
+    name: str
+    statistic: float  # a distance in [0, 1]; for the log loss its excess in nats
+    threshold: float
+    direction: str  # in words, such as "higher"
+
+    @property
+    def is_drifted(self) -> bool:
+        """Whether it lies above its threshold."""
+        return self.statistic > self.threshold
+
+    @property
+    def score(self) -> float:
+        """Statistic over threshold: 1 and more is drift; 0 where it is no worse than expected."""
+        return max(0.0, self.statistic / self.threshold) if self.threshold > 0 else float(self.is_drifted)
+
+
+@dataclass(frozen=True, slots=True)
+class DriftTest:
+    """What a test of drift found; without measures where there was too little to test, and the note says so."""
+
+    measured: tuple[MeasuredDrift, ...] = ()  # those that have drifted farthest first
+    n: int = 0  # matches in the window
+    reference: int = 0  # earlier matches
+    windows: int = 0  # past windows that give the thresholds
+    note: str = ""
+
+    @property
+    def is_drifted(self) -> bool:
+        """Whether any measure has drifted."""
+        return any(each.is_drifted for each in self.measured)
+
+    @property
+    def score(self) -> float:
+        """The largest score of its measures."""
+        return max((each.score for each in self.measured), default=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Windows of a history of rows in the order of time: the current one is the last, past ones lie before it."""
+
+    n: int  # rows of a window
+    lag: int  # rows between a window and the rows that it is compared with
+    reference: int  # rows that the current window is compared with: the first ones
+    starts: tuple[int, ...]  # of the past windows, in the order of time
+
+
+def strata(competitions: ArrayLike, played: ArrayLike, phases: Sequence[int]) -> Integers:
+    """Return the stratum of each match: its competition and the phase of its season, numbered from 0; shape (n,).
+
+    Parameters
+    ----------
+    competitions : array_like, shape (n,)
+        Any labels.
+    played : array_like of int, shape (n,)
+        Matches that the home club had played in the season.
+    phases : sequence of int
+        Rising; each begins a phase after so many matches.
+    """
+    _, number = np.unique(np.asarray(competitions), return_inverse=True)
+    phase = np.searchsorted(np.asarray(phases), np.asarray(played), side="right")
+    _, found = np.unique(number * (len(phases) + 1) + phase, return_inverse=True)
+    return found.astype(np.int64)
+
+
+def matches_played(seasons: Integers, home: Integers, away: Integers) -> Integers:
+    """Return how many matches of its season each home club had played before, by ids in the order of time; shape (n,).
+
+    Parameters
+    ----------
+    seasons, home, away : ndarray of int, shape (n,)
+        Ids of the season and of both clubs, below 2 ** 31.
+    """
+    sides = (np.column_stack((home, away)).astype(np.int64) + (seasons.astype(np.int64)[:, None] << 32)).ravel()
+    order = np.argsort(sides, kind="stable")
+    begins = np.flatnonzero(np.diff(sides[order], prepend=-1))
+    earlier = np.empty(sides.size, dtype=np.int64)
+    earlier[order] = np.arange(sides.size) - np.repeat(begins, np.diff(begins, append=sides.size))
+    return earlier[::2]
+
+
+def plan(rows: int, trained: int, section: dict[str, Any], *, at_most: int | None = None) -> Plan | None:
+    """Return the windows of a history; None where it is too short.
+
+    Parameters
+    ----------
+    rows : int
+        Rows of the history.
+    trained : int
+        How many of them, from the first on, the model was trained on.
+    section : dict
+        The section ``drift`` of the parameters.
+    at_most : int, optional
+        Rows at the end that may be the current window, where fewer than ``matches`` belong to it.
+    """
+    n = min(section["matches"], rows if at_most is None else at_most)
+    while n >= section["least_matches"]:
+        reference = min(trained, rows - n)
+        lag = rows - n - reference
+        # A window is compared with ten times as many rows, so that theirs is the smaller error by far.
+        first = lag + max(10 * n, section["least_reference"])
+        windows = min((reference - first) // n, section["most_windows"])
+        if windows >= section["least_windows"]:
+            return Plan(n, lag, reference, tuple(range(reference - windows * n, reference, n)))
+        n = int(0.9 * n)
+    return None
+
+
+def compare(values: Floats, of: Integers, names: Sequence[str], made: Plan, level: float) -> DriftTest:
+    """Compare the last rows of a history with the first ones, column by column.
+
+    Parameters
+    ----------
+    values : ndarray, shape (rows, columns)
+        In the order of time; NaN where a value is missing.
+    of : ndarray of int, shape (rows,)
+        The stratum of each row.
+    names : sequence of str
+        Of the columns.
+    made : Plan
+        The windows.
+    level : float
+        Share of undrifted windows in which any column may be said to have drifted.
+    """
+    codes, bins = _binned(values, made.reference)
+    found = _distances(codes, of, bins, made)
+    logs = np.log(np.maximum(found.distances, LEAST_DISTANCE))
+    past, current = logs[:-1], logs[-1]
+    mean, spread = past.mean(axis=0), np.maximum(past.std(axis=0, ddof=1), LEAST_SPREAD)
+    limit = _quantile(_standardized(past).max(axis=1), level)
+    thresholds = np.exp(mean + limit * spread)
+    order = np.argsort(-(current - mean) / spread, kind="stable")
+    measured = tuple(
+        MeasuredDrift(
+            names[column],
+            float(found.distances[-1, column]),
+            float(min(thresholds[column], 1.0)),
+            _direction(found.observed[column], found.expected[column]),
+        )
+        for column in order
+    )
+    return DriftTest(measured, made.n, made.reference, len(made.starts))
+
+
+def expected_loss(p: ArrayLike) -> Floats:
+    """Return the entropy of each forecast in nats, shape (n,): its expected log loss if it is calibrated."""
+    forecasts = np.clip(np.asarray(p, dtype=np.float64), scoring.FLOOR, 1.0)
+    entropy: Floats = -(forecasts * np.log(forecasts)).sum(axis=1)
+    return entropy
+
+
+def concept(
+    past: tuple[ArrayLike, ArrayLike], live: tuple[ArrayLike, ArrayLike], section: dict[str, Any], level: float
+) -> DriftTest:
+    """Compare the log loss of graded forecasts with what their probabilities and the evaluation let expect.
+
+    Parameters
+    ----------
+    past, live : tuple of ndarray
+        Forecasts, shape (n, 3), and outcomes, shape (n,): out of sample from the evaluation, and graded ones; both in
+        the order of time.
+    section : dict
+        The section ``drift`` of the parameters.
+    level : float
+        Share of undrifted windows whose log loss may be said to be too high.
+    """
+    graded, evaluated = len(np.asarray(live[1])), len(np.asarray(past[1]))
+    n = min(graded, section["matches"], evaluated // section["least_windows"])
+    if graded < section["least_matches"]:
+        return DriftTest(n=graded, note=too_few("graded forecasts", graded, section))
+    if n < section["least_matches"]:
+        return DriftTest(n=graded, note=f"the evaluation has {evaluated} forecasts, too few for past windows")
+    before, after = (scoring.log_loss_each(p, y) - expected_loss(p) for p, y in (past, live))
+    windows = before[before.size - before.size // n * n :].reshape(-1, n).mean(axis=1)[-section["most_windows"] :]
+    excess, usual = float(after[-n:].mean()), float(windows.mean())
+    threshold = max(_quantile(windows, level) - usual, 1e-9)
+    forecasts = np.asarray(live[0])[-n:]
+    expected = float(expected_loss(forecasts).mean()) + usual
+    words = f"{'worse' if excess > usual else 'no worse'}: {expected + excess - usual:.3f}, {expected:.3f} expected"
+    return DriftTest((MeasuredDrift("log loss", excess - usual, threshold, words),), n, before.size, len(windows))
+
+
+def too_few(what: str, n: int, section: dict[str, Any]) -> str:
+    """Return the note of a test without enough rows."""
+    return f"{n} {what}, fewer than {section['least_matches']}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Distances:
+    """Distances of all windows, the current one last, and the distributions of the current one."""
+
+    distances: Floats  # (windows, columns)
+    observed: Floats  # (columns, bins)
+    expected: Floats
+
+
+def _binned(values: Floats, reference: int) -> tuple[NDArray[np.uint8], int]:
+    """Return the bin of each value, and the number of bins; the last one is of missing values.
+
+    Deciles of the reference bound the bins and are bins themselves, so that a column with few values has one for each,
+    and a constant column one for what it was.
+    """
+    sample = values[np.linspace(0, reference - 1, min(reference, SAMPLED)).astype(np.int64)]
+    shares = np.linspace(0.0, 1.0, 11)[1:-1]
+    bins = 2 * len(shares) + 2
+    codes = np.empty(values.shape, dtype=np.uint8)
+    for column in range(values.shape[1]):
+        known = sample[:, column][np.isfinite(sample[:, column])]
+        edges = np.unique(np.quantile(known, shares, method="nearest")) if known.size else np.zeros(1)
+        own = values[:, column]
+        code = np.searchsorted(edges, own, side="left") + np.searchsorted(edges, own, side="right")
+        codes[:, column] = np.where(np.isnan(own), bins - 1, code)
+    return codes, bins
+
+
+def _distances(codes: NDArray[np.uint8], of: Integers, bins: int, made: Plan) -> _Distances:
+    """Walk over the windows in the order of time, each compared with what lies before it and the lag."""
+    columns = codes.shape[1]
+    cells = columns * bins
+    counts = np.zeros((int(of.max()) + 1, cells))
+    offset = np.arange(columns) * bins
+
+    def add(start: int, end: int) -> None:
+        for stratum in np.unique(of[start:end]):
+            rows = codes[start:end][of[start:end] == stratum] + offset
+            counts[stratum] += np.bincount(rows.ravel(), minlength=cells)
+
+    def expected_of(start: int) -> Floats:
+        own, sizes = np.unique(of[start : start + made.n], return_counts=True)
+        everything = counts.sum(axis=0)
+        total = everything[:bins].sum()
+        known = counts[own, :bins].sum(axis=1)
+        mixed = (counts[own] + SHRINKAGE * everything / total) / (known[:, None] + SHRINKAGE)
+        blend: Floats = (sizes / made.n) @ mixed
+        return blend.reshape(columns, bins)
+
+    starts = [*made.starts, len(codes) - made.n]
+    distances = np.empty((len(starts), columns))
+    done = 0
+    for number, start in enumerate(starts):
+        until = min(start - made.lag, made.reference)
+        add(done, until)
+        done = until
+        observed = np.bincount((codes[start : start + made.n] + offset).ravel(), minlength=cells)
+        observed = observed.reshape(columns, bins) / made.n
+        expected = expected_of(start)
+        distances[number] = _jensen_shannon(observed, expected)
+    return _Distances(distances, observed, expected)
+
+
+def _jensen_shannon(p: Floats, q: Floats) -> Floats:
+    """Return the distance of two distributions in each row, to base 2, in [0, 1]."""
+    middle = (p + q) / 2.0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        terms = [np.where(each > 0.0, each * np.log2(each / middle), 0.0).sum(axis=1) for each in (p, q)]
+    distance: Floats = np.sqrt(np.clip((terms[0] + terms[1]) / 2.0, 0.0, 1.0))
+    return distance
+
+
+def _standardized(past: Floats) -> Floats:
+    """Return each row standardized by the mean and spread of the other ones, as the current window is."""
+    m = len(past)
+    mean = (past.sum(axis=0) - past) / (m - 1)
+    square = ((past**2).sum(axis=0) - past**2) / (m - 1)
+    spread = np.sqrt(np.maximum(square - mean**2, 0.0) * (m - 1) / (m - 2))
+    standardized: Floats = (past - mean) / np.maximum(spread, LEAST_SPREAD)
+    return standardized
+
+
+def _quantile(past: Floats, level: float) -> float:
+    """Return what the next of exchangeable values exceeds with a probability of at most `level`."""
+    rank = ceil((1.0 - level) * (len(past) + 1))
+    return float("inf") if rank > len(past) else float(np.sort(past)[rank - 1])
+
+
+def _direction(observed: Floats, expected: Floats) -> str:
+    """Return in words where the values of a column went."""
+    moved = np.abs(observed - expected).sum() / 2.0
+    missing = observed[-1] - expected[-1]
+    if abs(missing) > moved / 2.0:
+        return "missing more often" if missing > 0 else "missing less often"
+    # How much more often one of the window is above one of the reference than below, in [-1, 1].
+    above = np.cumsum(expected[:-1]) - expected[:-1] / 2.0
+    higher = 2.0 * float((observed[:-1] - expected[:-1]) @ above)
+    if abs(higher) < moved / 2.0:
+        return "spread differently"
+    return "higher" if higher > 0 else "lower"
