@@ -44,12 +44,27 @@ from apps.ml.selectors.registered_versions import (
     to_compare,
     versions,
 )
+from apps.ml.selectors.run_progress import (
+    RunProgress,
+    StageDuration,
+    run_progress,
+    stage_durations,
+)
+from apps.ml.selectors.side_by_side import (
+    ComparedSection,
+    runs_side_by_side,
+    scores_of,
+    versions_side_by_side,
+)
 
 __all__ = [
     "UNFINISHED",
     "Catalogue",
+    "ComparedSection",
     "InclusionProof",
     "Reign",
+    "RunProgress",
+    "StageDuration",
     "VersionStage",
     "aliases",
     "card_facts",
@@ -77,15 +92,20 @@ __all__ = [
     "promotion_warnings",
     "promotions",
     "reigns",
+    "run_progress",
     "runs",
     "runs_by_status",
+    "runs_side_by_side",
+    "scores_of",
     "season_forecast",
     "season_forecasts",
     "served_world",
+    "stage_durations",
     "stages",
     "to_compare",
     "track_record",
     "valid_scores",
     "versions",
+    "versions_side_by_side",
     "with_actual_status",
 ]

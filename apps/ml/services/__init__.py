@@ -25,6 +25,14 @@ from apps.ml.services.forecasts import (
     settle_due,
 )
 from apps.ml.services.ledger import LedgerReport, close_due
+from apps.ml.services.run_decisions import (
+    Cancellation,
+    cancel_run,
+    describe_run,
+    retry_run,
+    stages_to_retry,
+    tags_of,
+)
 from apps.ml.services.runs import RunRefusedError, latest_midnight, queue_run, refuse_impossible, retrain_due, run_due
 from apps.ml.services.seasons import SeasonRefusedError, simulate_due, simulate_season
 from apps.ml.services.what_if import (
@@ -36,11 +44,13 @@ from apps.ml.services.what_if import (
     next_saturday,
     what_if,
 )
+from apps.ml.services.workspaces import read_params, read_stages
 from apps.ml.serving import NotServedError, ServedModel, StillLoadingError
 
 __all__ = [
     "AHEAD",
     "FORECAST_WITHIN",
+    "Cancellation",
     "ForecastNumbers",
     "LedgerReport",
     "LiveForecast",
@@ -54,11 +64,13 @@ __all__ = [
     "ServedModel",
     "StillLoadingError",
     "WhatIfRefusedError",
+    "cancel_run",
     "champion_before",
     "choose_served_world",
     "close_due",
     "compare",
     "compare_due",
+    "describe_run",
     "forecast",
     "forecast_by",
     "forecast_numbers",
@@ -72,14 +84,19 @@ __all__ = [
     "promote",
     "promote_first_champion",
     "queue_run",
+    "read_params",
+    "read_stages",
     "refuse_impossible",
     "retrain_due",
+    "retry_run",
     "rollback",
     "run_due",
     "served_version",
     "settle_due",
     "simulate_due",
     "simulate_season",
+    "stages_to_retry",
+    "tags_of",
     "what_if",
     "why_not_champion",
     "why_not_compared",

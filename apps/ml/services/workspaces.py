@@ -89,12 +89,40 @@ def make(run: PipelineRun) -> Path:
     # DVC would make these folders writable for all users of the machine.
     for place in (_site_cache(), _site_cache() / "repo"):
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if run.first_stage:
+        _keep_earlier_stages(folder, run)
     _link_code(folder)
     _link_steps(folder)
     run.params = run.params or read_params()
     pinned = {"world": run.world, "as_of": run.as_of.isoformat(), "profile": run.profile, "id": run.pk}
     files.write_text(folder / files.PARAMS, yaml.safe_dump(run.params | {"run": pinned}, sort_keys=False))
     return folder
+
+
+def read_stages() -> dict[str, Any]:
+    """Return the stages in dvc.yaml of the checkout, in their order."""
+    stages: dict[str, Any] = yaml.safe_load((settings.BASE_DIR / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    return stages
+
+
+def earlier_stages(run: PipelineRun) -> list[str]:
+    """Return the stages before the one that a retry begins with."""
+    names = list(read_stages())
+    return names[: names.index(run.first_stage)]
+
+
+def _keep_earlier_stages(folder: Path, run: PipelineRun) -> None:
+    """Begin with the lock file of the run that this one repeats, and freeze stages that would always run, the export.
+
+    DVC still repeats an earlier stage when its code has changed since.
+    """
+    stages = read_stages()
+    for name in earlier_stages(run):
+        if stages[name].get("always_changed"):
+            stages[name]["frozen"] = True
+    files.write_text(folder / "dvc.yaml", yaml.safe_dump({"stages": stages}, sort_keys=False))
+    if not (folder / "dvc.lock").exists():
+        files.write_text(folder / "dvc.lock", run.dvc_lock)
 
 
 def _link_steps(folder: Path) -> None:
