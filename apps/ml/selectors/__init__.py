@@ -17,12 +17,14 @@ from apps.ml.selectors.pipeline_runs import (
     UNFINISHED,
     history,
     latest_run,
+    run_tags,
     runs,
     runs_by_status,
     with_actual_status,
 )
 from apps.ml.selectors.published import match_with_prediction
 from apps.ml.selectors.registered_versions import (
+    PROFILES,
     Catalogue,
     Reign,
     VersionStage,
@@ -42,6 +44,7 @@ from apps.ml.selectors.registered_versions import (
     served_world,
     stages,
     to_compare,
+    version_scores,
     versions,
 )
 from apps.ml.selectors.run_progress import (
@@ -58,6 +61,7 @@ from apps.ml.selectors.side_by_side import (
 )
 
 __all__ = [
+    "PROFILES",
     "UNFINISHED",
     "Catalogue",
     "ComparedSection",
@@ -93,6 +97,7 @@ __all__ = [
     "promotions",
     "reigns",
     "run_progress",
+    "run_tags",
     "runs",
     "runs_by_status",
     "runs_side_by_side",
@@ -105,6 +110,7 @@ __all__ = [
     "to_compare",
     "track_record",
     "valid_scores",
+    "version_scores",
     "versions",
     "versions_side_by_side",
     "with_actual_status",

@@ -50,6 +50,9 @@ class RunProgress:
     percent: int  # of the expected time; of the stages while no duration is known
     seconds_left: float | None  # None without earlier runs, and for a run that has ended
 
+    def __str__(self) -> str:
+        return f"{self.ended} of {len(self.stages)} stages"
+
 
 def stage_durations(world: World | str, profile: str, *, before: int | None = None) -> dict[str, StageDuration]:
     """Return how long each stage took in the latest runs of a world and profile that executed it.
