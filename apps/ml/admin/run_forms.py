@@ -75,9 +75,9 @@ class RunForm(DescriptionForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.params = services.read_params()
         self.parameters = {
-            parameter.name.replace(".", "_"): parameter
-            for parameter in params_schema.form_parameters(services.read_params())
+            parameter.name.replace(".", "_"): parameter for parameter in params_schema.form_parameters(self.params)
         }
         self.fields |= {key: field_of(parameter) for key, parameter in self.parameters.items()}
         self.order_fields([*self.field_order, *self.parameters, "other_parameters", "notes", "tags"])
@@ -128,7 +128,7 @@ class RunForm(DescriptionForm):
             return given
         now = timezone.now()
         try:
-            params = params_schema.overridden(services.read_params(), self.overrides)
+            params = params_schema.overridden(self.params, self.overrides)
         except ParametersRefusedError as refused:
             self.add_error("other_parameters", [forms.ValidationError(each) for each in refused.messages])
             return given

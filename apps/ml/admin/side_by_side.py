@@ -51,9 +51,7 @@ class SideBySideAdmin(ExportedAdmin):
     def side_by_side(self, request: HttpRequest) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied
-        given = [
-            int(each) for each in request.GET.getlist("id") if each.isascii() and each.isdigit() and len(each) < 19
-        ]
+        given = [number_of(each) for each in request.GET.getlist("id") if each]
         columns, sections = type(self).side_by_side_of(given[:MOST])
         if request.GET.get("format") == "csv":
             rows = [(each.title, row.name, *row.values) for each in sections for row in each.rows]

@@ -48,11 +48,6 @@ def signal_of(status: int) -> signal.Signals | None:
     return signal.Signals(number) if number in set(signal.Signals) else None
 
 
-def stage_descriptions(dvc_yaml: str) -> dict[str, str]:
-    """Return what each stage does, in the words of dvc.yaml."""
-    return {name: stage.get("desc", "") for name, stage in yaml.safe_load(dvc_yaml)["stages"].items()}
-
-
 def storable(text: str) -> str:
     """Replace NUL, which PostgreSQL cannot store, by U+FFFD."""
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}")

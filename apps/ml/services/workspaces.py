@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -100,8 +101,15 @@ def make(run: PipelineRun) -> Path:
 
 
 def read_stages() -> dict[str, Any]:
-    """Return the stages in dvc.yaml of the checkout, in their order."""
-    stages: dict[str, Any] = yaml.safe_load((settings.BASE_DIR / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    """Return the stages in dvc.yaml of the checkout, in their order; not to be changed."""
+    path: Path = settings.BASE_DIR / "dvc.yaml"
+    return _stages_in(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=1)
+def _stages_in(path: Path, _changed: int) -> dict[str, Any]:
+    # Pages that follow a run ask each second, and YAML is slow to read.
+    stages: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))["stages"]
     return stages
 
 
@@ -116,10 +124,11 @@ def _keep_earlier_stages(folder: Path, run: PipelineRun) -> None:
 
     DVC still repeats an earlier stage when its code has changed since.
     """
-    stages = read_stages()
-    for name in earlier_stages(run):
-        if stages[name].get("always_changed"):
-            stages[name]["frozen"] = True
+    earlier = earlier_stages(run)
+    stages = {
+        name: stage | {"frozen": True} if name in earlier and stage.get("always_changed") else stage
+        for name, stage in read_stages().items()
+    }
     files.write_text(folder / "dvc.yaml", yaml.safe_dump({"stages": stages}, sort_keys=False))
     if not (folder / "dvc.lock").exists():
         files.write_text(folder / "dvc.lock", run.dvc_lock)
