@@ -42,7 +42,11 @@ def line_chart(values: Sequence[tuple[Any, float | None]]) -> LineChart | None:
     values : sequence of (what the number stands for, the number)
         In the order of the line, which passes over numbers that are None or not finite.
     """
-    known = [(place, about, value) for place, (about, value) in enumerate(values) if _is_known(value)]
+    known = [
+        (place, about, value)
+        for place, (about, value) in enumerate(values)
+        if value is not None and math.isfinite(value)
+    ]
     if len(known) < 2:
         return None
     least, most = min(value for *_, value in known), max(value for *_, value in known)
@@ -55,7 +59,3 @@ def line_chart(values: Sequence[tuple[Any, float | None]]) -> LineChart | None:
     points = [ChartPoint(round(MARGIN + step * place, 1), y(value), value, about) for place, about, value in known]
     path = "M" + "L".join(f"{point.x} {point.y}" for point in points)
     return LineChart(points, path, [(y(value), value) for value in dict.fromkeys((most, (least + most) / 2, least))])
-
-
-def _is_known(value: float | None) -> bool:
-    return value is not None and math.isfinite(value)

@@ -112,6 +112,9 @@ def parsed(text: str) -> dict[str, Any]:
         raise ParametersRefusedError([f"The text has {len(text):,} characters; at most {LONGEST_TEXT:,} are read."])
     if text.count("[") + text.count("{") > MOST_BRACKETS:
         raise ParametersRefusedError([f"The text has more than {MOST_BRACKETS} brackets; parameters need fewer."])
+    if "\\" in text:
+        # Escapes could stand for characters that neither PostgreSQL nor a page can hold.
+        raise ParametersRefusedError(["Write all characters as they are: a backslash is not read here."])
     try:
         # An alias in a text of this length could stand for gigabytes.
         if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
@@ -234,7 +237,8 @@ def _fits(schema: Mapping[str, Any], value: Any) -> bool:
 
 def _unknown(schema: Mapping[str, Any], name: str) -> str:
     """Return what an unknown name may have meant, and what stands where it was looked for."""
-    path, section = [], schema
+    path: list[str] = []
+    section = schema
     for key in name.split("."):
         inner = section["properties"].get(key)
         if inner is None or inner["type"] != "object":

@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 from django import forms
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from unfold.forms import BaseDialogForm
 from unfold.widgets import (
@@ -19,6 +20,7 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
+from apps.matches.admin import number_of
 from apps.matches.models import World
 from apps.ml import params_schema, services
 from apps.ml.models import PipelineRun
@@ -39,7 +41,7 @@ class DescriptionForm(BaseDialogForm):
 
     def __init__(self, *args: Any, object_id: int | str | None = None, **kwargs: Any) -> None:
         super().__init__(*args, object_id=object_id, **kwargs)
-        self.run = PipelineRun.objects.defer("log", "dvc_lock", "metrics").filter(pk=object_id or None).first()
+        self.run = _run_of(object_id)
         if self.run is not None:
             self.initial |= {"notes": self.run.notes, "tags": " ".join(self.run.tags)}
 
@@ -155,11 +157,16 @@ class RetryForm(BaseDialogForm):
 
     def __init__(self, *args: Any, object_id: int | str | None = None, **kwargs: Any) -> None:
         super().__init__(*args, object_id=object_id, **kwargs)
-        run = PipelineRun.objects.filter(pk=object_id or None).first()
+        run = _run_of(object_id)
         stages = services.stages_to_retry(run) if run else []
-        self.fields["stage"].choices = [(each, each) for each in stages]  # type: ignore[attr-defined]
+        self.fields["stage"].choices = [(each, each) for each in stages]
         failed = run.error.get("stage") if run else None
         self.initial["stage"] = failed if failed in stages else stages[-1] if stages else ""
+
+
+def _run_of(object_id: int | str | None) -> PipelineRun | None:
+    """Return the run whose page a dialog was opened on."""
+    return None if object_id is None else get_object_or_404(PipelineRun, pk=number_of(object_id))
 
 
 def field_of(parameter: FormParameter) -> forms.Field:

@@ -306,6 +306,7 @@ def run_context(run: PipelineRun) -> dict[str, Any]:
     failed = stages.get(run.error.get("stage"), {})
     return {
         "run": run,
+        "waits_for": selectors.run_before(run) if run.status == PipelineRun.RunStatus.QUEUED else None,
         "durations": list(durations.values()),
         "progress": selectors.run_progress(run, durations, now=timezone.now()),
         "about_stages": {name: stage.get("desc", "") for name, stage in stages.items()},

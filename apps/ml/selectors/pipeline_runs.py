@@ -48,6 +48,12 @@ def with_actual_status(run: PipelineRun) -> PipelineRun:
     return run
 
 
+def run_before(run: PipelineRun) -> PipelineRun | None:
+    """Return the unfinished run that is executed right before another."""
+    earlier = PipelineRun.objects.filter(status__in=UNFINISHED, pk__lt=run.pk)
+    return earlier.only("id").order_by("-id").first()
+
+
 def run_tags() -> list[str]:
     """Return the tags that any run has, in their order."""
     tags = Func(F("tags"), function="jsonb_array_elements_text", output_field=TextField())

@@ -119,7 +119,8 @@ def reigns(world: World) -> dict[int, Reign]:
         Promotion.objects.filter(world=world).order_by("id").values_list("version_id", "version__number", "decided_at")
     )
     found: dict[int, Reign] = {}
-    for (version_id, number, since), until in zip(rows, [*(row[2] for row in rows[1:]), None], strict=True):
+    ends = [*(row[2] for row in rows[1:]), None]
+    for (version_id, number, since), until in zip(rows, ends[: len(rows)], strict=True):
         found[number] = Reign(version_id, number, found[number].since if number in found else since, until)
     return found
 

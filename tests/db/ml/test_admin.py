@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from apps.matches.models import World
-from apps.ml import selectors
+from apps.ml import selectors, services
 from apps.ml.models import Comparison, PipelineRun, Promotion, StageLog
 from apps.ml.services import workspaces
 from tests.factories import CompetitionFactory, FinishedMatchFactory, SeasonFactory
@@ -50,7 +50,8 @@ def history(db, monkeypatch):
     """Results of the sandbox around 1 July 2024, of which a walk forward asks for no more than one on both sides."""
     params = workspaces.read_params()
     split = params["split"] | {"least_rows": 1, "warm_up_days": 30}
-    monkeypatch.setattr(workspaces, "read_params", lambda: params | {"split": split})
+    for place in (workspaces, services):
+        monkeypatch.setattr(place, "read_params", lambda: params | {"split": split})
     season = SeasonFactory(competition=CompetitionFactory(is_simulated=True))
     for month in (3, 6, 8):
         FinishedMatchFactory(season=season, kickoff_at=datetime(2024, month, 9, 15, tzinfo=UTC))
@@ -142,7 +143,7 @@ def test_the_form_of_a_repeated_run_has_what_the_run_had(admin, history):
     admin.post(reverse("admin:ml_pipelinerun_run_pipeline"), CHOSEN)
     run = PipelineRun.objects.get()
     dialog = admin.get(reverse("admin:ml_pipelinerun_run_again", args=[run.pk])).content.decode()
-    for said in ('value="25"', 'value="2024-08-11"', "features.form.windows:", "fewer rounds"):
+    for said in ('value="25"', 'value="11/08/2024"', "features.form.windows:", "fewer rounds"):
         assert said in dialog
     assert "empty for 40 (smoke) or 150 (production)" in dialog
     admin.post(reverse("admin:ml_pipelinerun_run_again", args=[run.pk]), CHOSEN | {"split_test_refits": "4"})
@@ -446,8 +447,6 @@ def test_a_promotion_asks_for_a_reason_and_records_it(admin, make_version):
 
 
 def test_the_page_of_a_version_shows_its_stage_and_the_comparison_line_by_line(admin, make_version, now):
-    from apps.ml import services
-
     services.promote(version=make_version(1, home=0.55), user=None, reason="first", now=now)
     candidate = make_version(2, home=0.4)
     page = reverse("admin:ml_modelversion_change", args=[candidate.pk])
@@ -474,8 +473,6 @@ def test_the_page_of_a_version_shows_its_stage_and_the_comparison_line_by_line(a
 
 
 def test_a_promotion_names_what_speaks_against_it(admin, make_version, now):
-    from apps.ml import services
-
     services.promote(version=make_version(1, home=0.55), user=None, reason="first", now=now)
     candidate = make_version(2, home=0.4, passed=False)
     address = reverse("admin:ml_modelversion_promote_version", args=[candidate.pk])
@@ -515,8 +512,6 @@ def test_the_report_is_shown_and_may_run_nothing(admin, make_version):
 
 
 def test_a_rollback_is_one_dialog_away(admin, make_version, now):
-    from apps.ml import services
-
     first, second = make_version(1), make_version(2)
     services.promote(version=first, user=None, reason="first", now=now)
     services.promote(version=second, user=None, reason="second", now=now)

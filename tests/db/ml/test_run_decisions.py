@@ -121,7 +121,7 @@ def test_what_is_decided_about_no_run_is_refused():
     ],
 )
 def test_a_retry_may_begin_with_a_stage_whose_earlier_ones_have_ended(kept, status, first):
-    lock = "\0\0 torn" if kept is None else yaml.safe_dump({"schema": "2.0", "stages": {name: {} for name in kept}})
+    lock = "\ufffd\ufffd" if kept is None else yaml.safe_dump({"schema": "2.0", "stages": {name: {} for name in kept}})
     run = ended(1.0, None, status=status, dvc_lock=lock)
     assert services.stages_to_retry(run) == first
     with pytest.raises(services.RunRefusedError, match="cannot be retried from train"):

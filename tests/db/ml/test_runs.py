@@ -446,7 +446,7 @@ def test_a_running_run_that_is_cancelled_ends_with_its_processes_and_gives_way_t
     (folder / "hang").touch()
 
     def cancel_once_it_trains() -> bool:
-        if trained(toy):
+        if by_stage(_fresh(run)).get("train") == "running" and "validate_raw" in _fresh(run).dvc_lock:
             cancel_run(run_id=run.pk, by="ann", now=NOW)
         return False
 

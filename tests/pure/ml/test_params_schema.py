@@ -119,6 +119,7 @@ def test_an_empty_text_changes_nothing():
         ("[" * 400, "neither YAML nor JSON"),
         ("[" * 10_000, "more than 500 brackets"),
         ("a: !!python/object/apply:os.system [id]", "neither YAML nor JSON"),
+        (r'"\ud800": "\0"', "a backslash is not read"),
         ("a: 1 " * 10_000, "at most 20,000"),
         ("a: 2026-13-45", "neither YAML nor JSON"),
     ],
