@@ -12,6 +12,9 @@ HEIGHT: Final = 180.0
 MARGIN: Final = 12.0
 """Space around the points, in the units of the picture."""
 
+LABELS: Final = 64.0
+"""Space at the left for the values of the horizontal lines."""
+
 
 @dataclass(frozen=True, slots=True)
 class ChartPoint:
@@ -50,12 +53,15 @@ def line_chart(values: Sequence[tuple[Any, float | None]]) -> LineChart | None:
     if len(known) < 2:
         return None
     least, most = min(value for *_, value in known), max(value for *_, value in known)
-    span = most - least or abs(most) or 1.0
-    step = (WIDTH - 2 * MARGIN) / (len(values) - 1)
+    if least == most:  # a line in the middle
+        least, most = least - 1.0, most + 1.0
+    step = (WIDTH - LABELS - MARGIN) / (len(values) - 1)
 
     def y(value: float) -> float:
-        return round(HEIGHT - MARGIN - (HEIGHT - 2 * MARGIN) * (value - least) / span, 1)
+        return round(HEIGHT - MARGIN - (HEIGHT - 2 * MARGIN) * (value - least) / (most - least), 1)
 
-    points = [ChartPoint(round(MARGIN + step * place, 1), y(value), value, about) for place, about, value in known]
+    points = [ChartPoint(round(LABELS + step * place, 1), y(value), value, about) for place, about, value in known]
     path = "M" + "L".join(f"{point.x} {point.y}" for point in points)
-    return LineChart(points, path, [(y(value), value) for value in dict.fromkeys((most, (least + most) / 2, least))])
+    shown = {point.value for point in points}
+    scale = dict.fromkeys((max(shown), (least + most) / 2, min(shown)))
+    return LineChart(points, path, [(y(value), value) for value in scale])

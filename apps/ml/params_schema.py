@@ -9,6 +9,7 @@ import contextlib
 import copy
 import difflib
 import fnmatch
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +37,6 @@ TYPES: Final = {
     "number": "a number",
     "string": "a text",
     "boolean": "true or false",
-    "array": "a list",
 }
 """Types of JSON Schema in words."""
 
@@ -165,15 +165,19 @@ def allowed(schema: Mapping[str, Any]) -> str:
     if "enum" in schema:
         return "one of " + ", ".join(map(str, schema["enum"]))
     types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-    words = " or ".join(TYPES[each] for each in types)
-    if "array" in types and "items" in schema:
-        words += f", each {allowed(schema['items'])}"
-    if not {"integer", "number"} & set(types):
-        return words
-    low, high = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
-    least = f"above {low:,}" if low is not None else f"from {schema['minimum']:,}" if "minimum" in schema else ""
-    most = f"below {high:,}" if high is not None else f"to {schema['maximum']:,}" if "maximum" in schema else ""
-    return " ".join(part for part in (words, least, most) if part)
+    return " or ".join(_allowed_of(each, schema) for each in types)
+
+
+def _allowed_of(kind: str, schema: Mapping[str, Any]) -> str:
+    if kind == "array":
+        return f"a list, each {allowed(schema['items'])}"
+    if kind not in ("integer", "number"):
+        return TYPES[kind]
+    low, above = schema.get("minimum", -math.inf), schema.get("exclusiveMinimum", -math.inf)
+    high, below = schema.get("maximum", math.inf), schema.get("exclusiveMaximum", math.inf)
+    least = f"above {above:,}" if above >= low else f"from {low:,}"
+    most = f"below {below:,}" if below <= high else f"to {high:,}"
+    return f"{TYPES[kind]} {least} {most}"
 
 
 def _schema(value: Any, name: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -65,8 +66,8 @@ class PipelineRunAdmin(SideBySideAdmin):
     search_fields = ("notes", "reason", "requested_by")
     not_listed = ("log", "params", "dvc_lock", "metrics")
     ordering = ("-id",)
-    # The page shows these in readable form.
-    exclude = ("stages", "log", "error", "interruptions", "metrics", "overrides", "notes", "tags", "retry_of")
+    # The page shows the others in readable form.
+    fields = ("world", "status", "created_at", "started_at", "finished_at", "attempts", "code_revision")
     actions_list = ("run_pipeline",)
     actions_detail = ("cancel_run", "run_again", "retry_run", "describe_run")
     change_form_template = "admin/ml/pipelinerun/change_form.html"
@@ -291,6 +292,7 @@ class PipelineRunAdmin(SideBySideAdmin):
         if run is not None:
             earlier = selectors.runs(World(run.world)).filter(pk__lt=run.pk, profile=run.profile)
             context |= self._progress_context(request, run) | {
+                "parameters": json.dumps(run.params, indent=2),
                 "retries": list(run.retries.values_list("pk", flat=True)),
                 "before": earlier.values_list("pk", flat=True).first(),
             }

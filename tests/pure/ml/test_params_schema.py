@@ -71,7 +71,7 @@ def test_what_params_yaml_leaves_open_may_be_added():
         ("evaluate__devig", "magic", "one of multiplicative, power, shin"),
         ("features__form__windows", [], "a list, each a whole number from 1 to 100"),
         ("features__form__windows", [0], "a list, each a whole number from 1 to 100"),
-        ("train__production__logit__l2", "x", "a number or a list, each a number from 0"),
+        ("train__production__logit__l2", "x", "a number from 0 to 1,000,000,000 or a list, each a number from 0"),
         ("split", 4, "split is a section; name what to change in it: refit_month, refit_day"),
         ("split__test_refit", 4, "Did you mean split.test_refits? Allowed in split: refit_month, refit_day"),
         ("split__test_refits__deep", 4, "split.test_refits.deep is not a parameter"),
