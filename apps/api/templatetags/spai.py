@@ -122,12 +122,14 @@ def distance(at: datetime, now: datetime) -> str:
 @register.filter
 def duration(seconds: float) -> str:
     """Write a number of seconds: “8.4 s”, “3 min 20 s”, “1 h 5 min”."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
     whole = round(seconds)
-    if whole < 60:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
+    large, small, units = (
+        (whole // 60, whole % 60, "min s") if whole < 3600 else (whole // 3600, whole // 60 % 60, "h min")
+    )
+    parts = zip((large, small), units.split(), strict=True)
+    return " ".join(f"{number} {unit}" for number, unit in parts if number)
 
 
 @register.filter
