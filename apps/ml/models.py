@@ -29,17 +29,35 @@ class PipelineRun(models.Model):
         SUCCEEDED = "succeeded"
         UNCHANGED = "unchanged"
         FAILED = "failed"
+        CANCELLED = "cancelled"
 
     world = models.CharField(max_length=7, choices=World)
     status = models.CharField(max_length=11, choices=RunStatus, default=RunStatus.QUEUED)
     as_of = models.DateTimeField(help_text="Facts known before it, fixtures after it.")
     profile = models.CharField(max_length=12)
     params = models.JSONField(default=dict, help_text="params.yaml as the run used it.")
+    overrides = models.JSONField(
+        default=dict, blank=True, help_text="{dotted name: value}: what was chosen in place of params.yaml."
+    )
+    notes = models.TextField(max_length=4000, blank=True)
+    tags = models.JSONField(default=list, blank=True, help_text="Words to find it by.")
+    retry_of = models.ForeignKey(
+        "self",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="retries",
+        help_text="The run it repeats.",
+    )
+    first_stage = models.CharField(
+        max_length=40, blank=True, help_text="Of a retry: the stages before it are those of the run it repeats."
+    )
     requested_by = models.CharField(max_length=150, help_text="The user name, or system.")
     reason = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    cancelled_by = models.CharField(max_length=150, blank=True, help_text="The user name.")
     heartbeat_at = models.DateTimeField(null=True, blank=True, help_text="Written every second while it runs.")
     executor = models.CharField(
         max_length=100, blank=True, help_text="The process that works on it; only this one may write the row."
@@ -69,7 +87,21 @@ class PipelineRun(models.Model):
     @property
     def is_over(self) -> bool:
         """Whether the run has ended for good."""
-        return self.status in (self.RunStatus.SUCCEEDED, self.RunStatus.UNCHANGED, self.RunStatus.FAILED)
+        return self.status not in (self.RunStatus.QUEUED, self.RunStatus.RUNNING, self.RunStatus.INTERRUPTED)
+
+
+class StageLog(models.Model):
+    """The latest lines that one stage of a run wrote."""
+
+    run = models.ForeignKey(PipelineRun, on_delete=models.CASCADE, related_name="stage_logs")
+    stage = models.CharField(max_length=60)
+    text = models.TextField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "stage"], name="stagelog_unique")]
+
+    def __str__(self) -> str:
+        return f"log of {self.stage} in run {self.run_id}"
 
 
 class FeatureCatalogue(models.Model):

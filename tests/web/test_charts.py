@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.api import charts
-from apps.api.templatetags.spai import chance, line_meaning, line_short, mark
+from apps.api.templatetags.spai import chance, duration, line_meaning, line_short, mark
 from apps.matches.models import Team
 from apps.ml.forecasting import goals
 
@@ -139,3 +139,19 @@ def test_a_counted_chance_is_never_rounded_to_certainty(share, text):
 )
 def test_a_line_of_a_table_says_what_it_is_worth(line, level, short, meaning):
     assert (line_short(line), line_meaning(line, level)) == (short, meaning)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.0, "0.0 s"),
+        (8.44, "8.4 s"),
+        (9.96, "10 s"),
+        (59.7, "1 min"),
+        (200.0, "3 min 20 s"),
+        (3599.9, "1 h"),
+        (3900.0, "1 h 5 min"),
+    ],
+)
+def test_a_duration_is_written_in_two_units_at_most(seconds, text):
+    assert duration(seconds) == text

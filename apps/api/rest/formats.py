@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 import orjson
 from rest_framework import serializers
@@ -17,8 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""How a text begins that a spreadsheet takes for a formula."""
+from apps.matches.spreadsheets import csv_text
 
 
 class FastJsonRenderer(BaseRenderer):
@@ -40,11 +37,7 @@ class CsvRenderer(BaseRenderer):
 
     def render(self, data: Any, media_type: str | None = None, context: Mapping[str, Any] | None = None) -> bytes:
         columns = _columns(context)
-        text = io.StringIO(newline="")
-        writer = csv.writer(text)
-        writer.writerow(columns)
-        writer.writerows([_cell(row[name]) for name in columns] for row in data["results"])
-        return text.getvalue().encode()
+        return csv_text(list(columns), ([row[name] for name in columns] for row in data["results"])).encode()
 
 
 class ParquetRenderer(BaseRenderer):
@@ -80,17 +73,6 @@ def _columns(context: Mapping[str, Any] | None) -> dict[str, serializers.Field]:
     view = context["view"]
     fields = view.row_serializer().fields
     return {name: fields[name] for name in view.columns}
-
-
-def _cell(value: Any) -> Any:
-    """Return a value as a spreadsheet may read it: a text that would be a formula begins with an apostrophe."""
-    if isinstance(value, datetime):
-        return value.isoformat().replace("+00:00", "Z")
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str) and value.startswith(FORMULA_STARTS):
-        return f"'{value}"
-    return value
 
 
 class FormatNegotiation(DefaultContentNegotiation):

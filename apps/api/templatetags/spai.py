@@ -120,6 +120,19 @@ def distance(at: datetime, now: datetime) -> str:
 
 
 @register.filter
+def duration(seconds: float) -> str:
+    """Write a number of seconds: “8.4 s”, “3 min 20 s”, “1 h 5 min”."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    large, small, units = (
+        (whole // 60, whole % 60, "min s") if whole < 3600 else (whole // 3600, whole // 60 % 60, "h min")
+    )
+    parts = zip((large, small), units.split(), strict=True)
+    return " ".join(f"{number} {unit}" for number, unit in parts if number)
+
+
+@register.filter
 def percent(share: float | None, digits: int = 1) -> str:
     """Write a share in per cent: 0.5064 is “50.6 %”."""
     return "–" if share is None else f"{100.0 * share:.{digits}f} %"
@@ -194,6 +207,16 @@ def measure(value: float | Literal[""] | None) -> str:
     if float(value).is_integer():
         return f"{value:,.0f}"
     return f"{value:.5f}" if abs(value) >= 5e-6 else f"{value:.0e}"
+
+
+@register.filter
+def compared(value: Any) -> str:
+    """Write a value beside others: a fraction as `measure` does, a moment in UTC, a dash for none."""
+    if value is None or value == "":
+        return "–"
+    if isinstance(value, float):
+        return measure(value)
+    return f"{value:%Y-%m-%d %H:%M}" if isinstance(value, datetime) else str(value)
 
 
 @register.filter

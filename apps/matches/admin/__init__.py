@@ -1,14 +1,17 @@
 """The admin's view of matches: facts are read-only, names are reviewed, disputes are decided."""
 
 from apps.matches.admin import disputes, league_decisions, matches, names, retention
+from apps.matches.admin.exports import ExportedAdmin, csv_response
 from apps.matches.admin.facts import FactAdmin, FactInline, OfferingAdmin, ReasonForm, WorldFilter, number_of
 
 __all__ = [
+    "ExportedAdmin",
     "FactAdmin",
     "FactInline",
     "OfferingAdmin",
     "ReasonForm",
     "WorldFilter",
+    "csv_response",
     "disputes",
     "league_decisions",
     "matches",

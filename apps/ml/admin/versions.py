@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import gzip
 from typing import Any
+from urllib.parse import urlsplit
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
@@ -21,9 +24,11 @@ from unfold.enums import ActionVariant
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldBooleanSwitchWidget
 
-from apps.matches.admin import FactAdmin, ReasonForm
+from apps.matches.admin import ExportedAdmin, FactAdmin, ReasonForm, csv_response
 from apps.matches.models import World
 from apps.ml import selectors, services
+from apps.ml.admin.side_by_side import SideBySideAdmin
+from apps.ml.charts import line_chart
 from apps.ml.models import Comparison, EvaluationArtifacts, FeatureCatalogue, ModelVersion
 from apps.ml.pipeline import card
 
@@ -31,6 +36,9 @@ REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; s
 """Content security policy of the report: it may use its own styles and pictures, and run nothing."""
 
 COMPARISONS_SHOWN = 5
+
+CHARTED = {"log_loss": "Log loss", "rps": "RPS", "ece": "ECE", "accuracy": "Accuracy"}
+"""Scores that the charts show."""
 
 
 class PromoteForm(ReasonForm):
@@ -70,7 +78,7 @@ class RollBackToForm(ReasonForm):
 
 
 @admin.register(ModelVersion)
-class ModelVersionAdmin(FactAdmin):
+class ModelVersionAdmin(SideBySideAdmin):
     """Registered versions."""
 
     list_display = (
@@ -89,6 +97,15 @@ class ModelVersionAdmin(FactAdmin):
     # The report and the model card show metrics and columns in readable form.
     exclude = ("bundle", "metrics", "columns")
     actions_detail = ("promote_version", "roll_back_to", "compare_again")
+    list_links = (("admin:ml_modelversion_charts", "Charts across versions"),)
+    csv_columns = (
+        *("world", "number", "shown_stage", "estimator", "inputs", "profile", "as_of", "rows", "trained_from"),
+        *("trained_to", "csv_log_loss", "csv_rps", "csv_brier", "csv_ece", "csv_accuracy", "csv_base_log_loss"),
+        *("passed_gates", "data_snapshot", "data_sha256", "params_sha256", "code_revision", "mlflow_run_id"),
+        *("pipeline_run_id", "created_at"),
+    )
+    side_by_side_of = selectors.versions_side_by_side
+    named_by = ("world", "number")
     change_form_template = "admin/ml/modelversion/change_form.html"
 
     def has_promote_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
@@ -119,9 +136,16 @@ class ModelVersionAdmin(FactAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Read the stages of all rows at once."""
+        self._read_stages()
+        return super().changelist_view(request, extra_context)
+
+    def as_csv(self, request: HttpRequest) -> HttpResponse:
+        self._read_stages()
+        return super().as_csv(request)
+
+    def _read_stages(self) -> None:
         # A parallel request may replace them by newer ones, which are as good for this one.
         self.stages_by_world = {world: selectors.stages(world) for world in World}
-        return super().changelist_view(request, extra_context)
 
     @display(
         description="stage",
@@ -137,11 +161,30 @@ class ModelVersionAdmin(FactAdmin):
     def shown_stage(self, version: ModelVersion) -> str:
         return self.stages_by_world[World(version.world)].of(version).value
 
+    def csv_log_loss(self, version: ModelVersion) -> float | None:
+        return _score(version, "log_loss")
+
+    def csv_rps(self, version: ModelVersion) -> float | None:
+        return _score(version, "rps")
+
+    def csv_brier(self, version: ModelVersion) -> float | None:
+        return _score(version, "brier")
+
+    def csv_ece(self, version: ModelVersion) -> float | None:
+        return _score(version, "ece")
+
+    def csv_accuracy(self, version: ModelVersion) -> float | None:
+        return _score(version, "accuracy")
+
+    def csv_base_log_loss(self, version: ModelVersion) -> float | None:
+        scores: dict[str, float] = version.metrics.get("models", {}).get("base_rates", {})
+        return scores.get("log_loss")
+
     @display(description="log loss")
     def shown_log_loss(self, version: ModelVersion) -> str:
         """Log loss of the walk-forward evaluation, in nats."""
-        model = version.metrics.get("models", {}).get(version.estimator, {})
-        return f"{model['log_loss']:.4f}" if "log_loss" in model else "–"
+        value = _score(version, "log_loss")
+        return "–" if value is None else f"{value:.4f}"
 
     @display(description="gates", label={"passed": "success", "not passed": "danger"})
     def shown_gates(self, version: ModelVersion) -> str:
@@ -230,11 +273,53 @@ class ModelVersionAdmin(FactAdmin):
         return HttpResponseClientRedirect(reverse("admin:ml_modelversion_change", args=[version.pk]))
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the URL of the report."""
-        report = path(
-            "<int:version_id>/report/", self.admin_site.admin_view(self.report), name="ml_modelversion_report"
-        )
-        return [report, *super().get_urls()]
+        """Add the URLs of the report, of the scores as CSV and of the charts."""
+        view = self.admin_site.admin_view
+        return [
+            path("charts/", view(self.charts), name="ml_modelversion_charts"),
+            path("<int:version_id>/report/", view(self.report), name="ml_modelversion_report"),
+            path("<int:version_id>/scores.csv", view(self.scores_csv), name="ml_modelversion_scores"),
+            *super().get_urls(),
+        ]
+
+    def charts(self, request: HttpRequest) -> HttpResponse:
+        """Show how the scores moved from version to version of a world and profile."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        given = request.GET.get("world")
+        world = World(given) if given in World.values else selectors.served_world()
+        profile = request.GET.get("profile", "")
+        if profile not in selectors.PROFILES:
+            newest = selectors.model_versions(world).values_list("profile", flat=True).first()
+            profile = newest or selectors.PROFILES[0]
+        scored = selectors.version_scores(world, profile)
+        reigns = selectors.reigns(world)
+        drawn = [
+            (title, line_chart([(version, scores.get(name)) for version, scores in scored]))
+            for name, title in CHARTED.items()
+        ]
+        context = self.admin_site.each_context(request) | {
+            "title": "Charts across versions",
+            "opts": self.opts,
+            "world": world,
+            "worlds": World,
+            "profile": profile,
+            "profiles": selectors.PROFILES,
+            "charts": [(title, chart) for title, chart in drawn if chart is not None],
+            "champions": set(reigns),
+            "champion": selectors.champion(world),
+        }
+        return render(request, "admin/ml/modelversion/charts.html", context)
+
+    def scores_csv(self, request: HttpRequest, version_id: int) -> HttpResponse:
+        """Return the scores of all models of a version, and of the lines of prices."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        version = get_object_or_404(selectors.versions(), pk=version_id)
+        rows = selectors.scores_of(version.metrics)
+        columns = list(rows[0]) if rows else ["model"]
+        name = f"scores-{version.world}-{version.number}"
+        return csv_response(name, columns, ([row[column] for column in columns] for row in rows))
 
     def report(self, request: HttpRequest, version_id: int) -> HttpResponse:
         """Return the report of the evaluation: a self-contained page without scripts."""
@@ -264,22 +349,52 @@ class ModelVersionAdmin(FactAdmin):
                 "compared": compared,
                 "has_report": EvaluationArtifacts.objects.filter(version=version).exists(),
                 "card": card.markdown(facts),
+                "scores": selectors.scores_of(version.metrics),
+                "champion": selectors.champion(World(version.world)),
+                "mlflow_address": mlflow_address(version),
             }
         return super().change_view(request, object_id, form_url, context)
 
 
+def mlflow_address(version: ModelVersion) -> str:
+    """Return the page of a version's run in MLflow, without a login; empty where MLflow has no web pages."""
+    parts = urlsplit(settings.MLFLOW_TRACKING_URI)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return ""
+    place = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl().rstrip("/")
+    return f"{place}/#/runs/{version.mlflow_run_id}"
+
+
+def _score(version: ModelVersion, name: str) -> float | None:
+    """Return a score of the walk-forward evaluation of the version's own model."""
+    scores: dict[str, float] = version.metrics.get("models", {}).get(version.estimator, {})
+    return scores.get(name)
+
+
 @admin.register(Comparison)
-class ComparisonAdmin(FactAdmin):
+class ComparisonAdmin(ExportedAdmin):
     """Comparisons of candidates with champions."""
 
     list_display = ("decided_at", "world", "shown_candidate", "champion", "shown_verdict", "n", "reason")
     list_filter = ("world", "verdict")
     ordering = ("-id",)
     change_form_template = "admin/ml/comparison/change_form.html"
+    csv_columns = (
+        *("decided_at", "world", "csv_candidate", "csv_champion", "verdict", "n", "reason", "csv_not_met", "key"),
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Comparison]:
         rows = super().get_queryset(request).select_related("candidate", "champion")
         return rows.defer("candidate__bundle", "champion__bundle", "candidate__metrics", "champion__metrics")
+
+    def csv_candidate(self, comparison: Comparison) -> int:
+        return comparison.candidate.number
+
+    def csv_champion(self, comparison: Comparison) -> int:
+        return comparison.champion.number
+
+    def csv_not_met(self, comparison: Comparison) -> str:
+        return "; ".join(str(line["name"]) for line in comparison.failed)
 
     @display(description="candidate")
     def shown_candidate(self, comparison: Comparison) -> SafeString:

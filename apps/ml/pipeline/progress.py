@@ -14,7 +14,13 @@ import yaml
 LOG_LINES: Final = 200
 """Number of latest lines that the row of a run keeps."""
 
-WAITING, RUNNING, INTERRUPTED = "waiting", "running", "interrupted"
+STAGE_LINES: Final = 500
+"""Number of latest lines that are kept of each stage."""
+
+LINE_LENGTH: Final = 2000
+"""Characters of a line; the rest is cut off."""
+
+WAITING, RUNNING, INTERRUPTED, CANCELLED = "waiting", "running", "interrupted", "cancelled"
 DONE, UNCHANGED, FAILED = "done", "unchanged", "failed"
 
 _RUNNING: Final = re.compile(r"^Running stage '([\w-]+)'")
@@ -53,11 +59,22 @@ class Progress:
     Stages and log are those of earlier attempts of the same run; stages that they finished count as done.
     """
 
-    def __init__(self, names: list[str], *, stages: Iterable[Mapping[str, Any]] = (), log: str = "") -> None:
+    def __init__(
+        self,
+        names: list[str],
+        *,
+        stages: Iterable[Mapping[str, Any]] = (),
+        log: str = "",
+        stage_logs: Mapping[str, str] | None = None,
+    ) -> None:
         before = {stage["name"]: stage for stage in stages}
         # {name, status, started_at, seconds} in the order of the DAG; the statuses are the constants above.
         self.stages: list[dict[str, Any]] = [dict(before.get(name) or _untouched(name)) for name in names]
         self._lines: deque[str] = deque(log.splitlines(), maxlen=LOG_LINES)
+        self._stage_lines = {
+            name: deque(text.splitlines(), maxlen=STAGE_LINES) for name, text in (stage_logs or {}).items()
+        }
+        self.unstored: set[str] = set()  # stages with lines that no one has stored yet
         self._began: datetime | None = None
         self.begin()
 
@@ -78,6 +95,10 @@ class Progress:
     def attempt_log(self) -> str:
         """Latest lines of output of this attempt."""
         return "\n".join(self._attempt)
+
+    def stage_log(self, name: str) -> str:
+        """Return the latest lines of output of a stage, earlier attempts included."""
+        return "\n".join(self._stage_lines.get(name, ()))
 
     @property
     def running(self) -> str | None:
@@ -106,8 +127,15 @@ class Progress:
         line = storable(line).rstrip("\n").rsplit("\r", 1)[-1].rstrip()
         if not line or line.startswith(_NOISE):
             return
-        self._lines.append(line)
-        self._attempt.append(line)
+        about, kept = self._take(line, now), line[:LINE_LENGTH]
+        self._lines.append(kept)
+        self._attempt.append(kept)
+        if about is not None:
+            self._stage_lines.setdefault(about, deque(maxlen=STAGE_LINES)).append(kept)
+            self.unstored.add(about)
+
+    def _take(self, line: str, now: datetime) -> str | None:
+        """Change the stages as a line says; return the name of the stage that it is about."""
         if found := _RUNNING.match(line):
             self._end_running(DONE, now)
             stage = self._stage(found[1])
@@ -125,6 +153,7 @@ class Progress:
             stage["status"] = FAILED
             if status := _EXITED.search(line):
                 self.ended_by = signal_of(int(status[1]))
+        return found[1] if found else self.running
 
     def skip(self) -> None:
         """Record that no stage needs to be executed."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db.models import Count, Min, QuerySet
+from django.db.models import Count, F, Func, Min, QuerySet, TextField
 from django.utils import timezone
 
 from apps.matches.locks import Lock, is_taken
@@ -46,6 +46,18 @@ def with_actual_status(run: PipelineRun) -> PipelineRun:
                 stage | {"status": "interrupted"} if stage["status"] == "running" else stage for stage in run.stages
             ]
     return run
+
+
+def run_before(run: PipelineRun) -> PipelineRun | None:
+    """Return the unfinished run that is executed right before another."""
+    earlier = PipelineRun.objects.filter(status__in=UNFINISHED, pk__lt=run.pk)
+    return earlier.only("id").order_by("-id").first()
+
+
+def run_tags() -> list[str]:
+    """Return the tags that any run has, in their order."""
+    tags = Func(F("tags"), function="jsonb_array_elements_text", output_field=TextField())
+    return sorted(PipelineRun.objects.exclude(tags=[]).annotate(tag=tags).values_list("tag", flat=True).distinct())
 
 
 def runs_by_status() -> dict[str, int]:

@@ -12,10 +12,15 @@ from django.db.models import QuerySet, TextChoices
 from apps.matches.models import World
 from apps.ml.models import Comparison, ModelVersion, Promotion, ServedWorld
 from apps.ml.pipeline.card import CardFacts
+from apps.ml.pipeline.files import NO_ODDS
 from apps.ml.selectors.policies import policy
 
 PROFILES: Final = ("smoke", "production")
 """Training profiles, from the least work to the most."""
+
+
+VERSIONS_CHARTED: Final = 60
+"""Largest number of versions in a chart."""
 
 
 class VersionStage(TextChoices):
@@ -128,7 +133,8 @@ def reigns(world: World) -> dict[int, Reign]:
         Promotion.objects.filter(world=world).order_by("id").values_list("version_id", "version__number", "decided_at")
     )
     found: dict[int, Reign] = {}
-    for (version_id, number, since), until in zip(rows, [*(row[2] for row in rows[1:]), None], strict=True):
+    ends = [*(row[2] for row in rows[1:]), None]
+    for (version_id, number, since), until in zip(rows, ends[: len(rows)], strict=True):
         found[number] = Reign(version_id, number, found[number].since if number in found else since, until)
     return found
 
@@ -287,3 +293,15 @@ def promotions(world: World) -> QuerySet[Promotion]:
         .defer(*(f"{side}__{name}" for side in ("version", "previous") for name in large))
         .order_by("-id")
     )
+
+
+def version_scores(world: World, profile: str) -> list[tuple[ModelVersion, dict[str, float]]]:
+    """Return the versions of a world and profile without prices, the oldest first, each with the scores of its model.
+
+    Only the latest `VERSIONS_CHARTED` are returned.
+    """
+    found = model_versions(world).filter(profile=profile, inputs=NO_ODDS).defer("bundle", "columns", "gates")
+    return [
+        (version, version.metrics.get("models", {}).get(version.estimator, {}))
+        for version in reversed(found[:VERSIONS_CHARTED])
+    ]

@@ -29,6 +29,14 @@ from apps.ml.services.forecasts import (
 from apps.ml.services.ledger import LedgerReport, close_due
 from apps.ml.services.policies import change_policy
 from apps.ml.services.retraining import retrain_due
+from apps.ml.services.run_decisions import (
+    Cancellation,
+    cancel_run,
+    describe_run,
+    retry_run,
+    stages_to_retry,
+    tags_of,
+)
 from apps.ml.services.runs import RunRefusedError, latest_midnight, queue_run, refuse_impossible, run_due
 from apps.ml.services.seasons import SeasonRefusedError, simulate_due, simulate_season
 from apps.ml.services.shadows import ShadowReport, shadow_due
@@ -41,11 +49,13 @@ from apps.ml.services.what_if import (
     next_saturday,
     what_if,
 )
+from apps.ml.services.workspaces import read_params, read_stages
 from apps.ml.serving import NotServedError, ServedModel, StillLoadingError
 
 __all__ = [
     "AHEAD",
     "FORECAST_WITHIN",
+    "Cancellation",
     "DriftRound",
     "ForecastNumbers",
     "LedgerReport",
@@ -62,11 +72,13 @@ __all__ = [
     "ShadowReport",
     "StillLoadingError",
     "WhatIfRefusedError",
+    "cancel_run",
     "change_policy",
     "choose_served_world",
     "close_due",
     "compare",
     "compare_due",
+    "describe_run",
     "drift_due",
     "fall_back_due",
     "forecast",
@@ -84,8 +96,11 @@ __all__ = [
     "promote_due",
     "promote_first_champion",
     "queue_run",
+    "read_params",
+    "read_stages",
     "refuse_impossible",
     "retrain_due",
+    "retry_run",
     "rollback",
     "run_due",
     "served_version",
@@ -93,6 +108,8 @@ __all__ = [
     "shadow_due",
     "simulate_due",
     "simulate_season",
+    "stages_to_retry",
+    "tags_of",
     "what_if",
     "why_not_by_itself",
     "why_not_champion",

@@ -28,14 +28,14 @@ from apps.matches.log_fields import logged_as
 from apps.matches.models import Topic, World
 from apps.matches.selectors import data_snapshot
 from apps.ml import selectors
-from apps.ml.models import ModelVersion, PipelineRun
+from apps.ml.models import ModelVersion, PipelineRun, StageLog
 from apps.ml.pipeline import files
 from apps.ml.pipeline.progress import Progress, signal_of, stage_names, storable
 from apps.ml.pipeline.revision import DIRTY, code_revision, params_sha256
 from apps.ml.services import workspaces
 from apps.ml.services.champion import promote_first_champion
 from apps.ml.services.comparison import compare_due
-from apps.ml.services.failures import AFTER_CRASHES, AFTER_LIMIT, NEXT_STEP, error_of
+from apps.ml.services.failures import AFTER_CRASHES, AFTER_GONE, AFTER_LIMIT, GONE, NEXT_STEP, error_of
 from apps.ml.services.processes import POLL_SECONDS, dvc, next_line, sigterm_noted, started
 
 logger = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ class RunInterruptedError(Exception):
 
 
 class RunTakenOverError(Exception):
-    """Another process executes the run."""
+    """The run belongs to this process no more: it was cancelled, or another process executes it."""
 
 
 class StageTimeoutError(RuntimeError):
@@ -107,10 +107,11 @@ class Execution:
     def __init__(self, run: PipelineRun, clock: Callable[[], datetime], is_stopping: Callable[[], bool]) -> None:
         self.run, self.clock, self.is_stopping = run, clock, is_stopping
         names = stage_names((settings.BASE_DIR / "dvc.yaml").read_text(encoding="utf-8"))
-        self.progress = Progress(names, stages=run.stages, log=run.log)
+        stage_logs = dict(run.stage_logs.values_list("stage", "text"))
+        self.progress = Progress(names, stages=run.stages, log=run.log, stage_logs=stage_logs)
         self._executor = f"{socket.gethostname()[:60]} {os.getpid()} {uuid.uuid4().hex[:12]}"
         self._written = 0.0
-        self._is_new = False
+        self._is_new = self._has_new_results = False
         self._is_connected = self._is_locked = True
 
     def execute(self, command: tuple[str, ...] | None) -> PipelineRun:
@@ -166,8 +167,17 @@ class Execution:
         self._lock_again()
         values = {name: getattr(run, name) for name in names}
         if not PipelineRun.objects.filter(pk=run.pk, executor=self._executor).update(**values):
-            raise RunTakenOverError(f"{run} was taken over by another process; this one stops")
+            raise RunTakenOverError(f"{run} was cancelled, or taken over by another process; this one stops")
+        self._write_stage_logs()
         self._written = time.monotonic()
+
+    def _write_stage_logs(self) -> None:
+        names, progress = sorted(self.progress.unstored), self.progress
+        rows = [StageLog(run=self.run, stage=name, text=progress.stage_log(name)) for name in names]
+        StageLog.objects.bulk_create(
+            rows, update_conflicts=True, unique_fields=["run", "stage"], update_fields=["text"]
+        )
+        progress.unstored.difference_update(names)
 
     def _lock_again(self) -> bool:
         """Take the lock again if it went with a lost connection; return whether this process holds it.
@@ -177,7 +187,7 @@ class Execution:
         if not self._is_locked:
             self._is_locked = try_take(Lock.RUN)
             if not PipelineRun.objects.filter(pk=self.run.pk, executor=self.run.executor).exists():
-                raise RunTakenOverError(f"{self.run} was taken over by another process; this one stops")
+                raise RunTakenOverError(f"{self.run} was cancelled, or taken over by another process; this one stops")
         return self._is_locked
 
     def _publish(self) -> None:
@@ -192,12 +202,12 @@ class Execution:
         if since < (POLL_SECONDS if self._is_new else SILENCE):
             return
         try:
-            self._write(WRITTEN_WHILE_RUNNING)
+            self._write((*WRITTEN_WHILE_RUNNING, "dvc_lock") if self._has_new_results else WRITTEN_WHILE_RUNNING)
         except connections.ERRORS as error:
             self._note_loss(error)
             self._written = time.monotonic()
             return
-        self._is_connected = True
+        self._is_connected, self._has_new_results = True, False
         if self._is_new:
             self._is_new = False
             self._publish()
@@ -265,7 +275,8 @@ class Execution:
     # ── The pipeline ─────────────────────────────────────────────────────────────────────────────────────────────────
     def _make(self, command: tuple[str, ...] | None) -> None:
         run, progress = self.run, self.progress
-        same = self._persist(lambda: _made_from_the_same(run)) if command is None else None
+        may_skip = command is None and not run.first_stage
+        same = self._persist(lambda: _made_from_the_same(run)) if may_skip else None
         if same is not None:
             self._end_unchanged(same)
             return
@@ -273,8 +284,13 @@ class Execution:
             if handle is None:
                 raise RunInterruptedError(BUSY)
             folder = workspaces.make(run)
+            if run.first_stage and not self._has_earlier_stages(folder, handle):
+                self._fail({"message": GONE, "next_step": AFTER_GONE})
+                return
+            # The stages of a retry are executed although DVC knows their results.
+            command = command or dvc("repro", *(["--no-run-cache"] if run.first_stage else []))
             while True:
-                status = self._reproduce(folder, command or dvc("repro"), handle)
+                status = self._reproduce(folder, command, handle)
                 progress.end(succeeded=status == 0, now=self.clock())
                 if status == 0:
                     self._succeed(folder, handle)
@@ -292,6 +308,11 @@ class Execution:
                 progress.begin()
                 self._store()
 
+    def _has_earlier_stages(self, folder: Path, handle: int) -> bool:
+        """Fetch the files of the stages before a retry from the cache; return whether they are all there."""
+        earlier = workspaces.earlier_stages(self.run)
+        return self._follow(folder, dvc("checkout", *earlier), handle, self.progress.note, lambda: None) == 0
+
     def _reproduce(self, folder: Path, command: tuple[str, ...], handle: int) -> int:
         """Start the pipeline, follow it to its end, and return its exit status."""
         stage, since = self.progress.running, time.monotonic()
@@ -302,6 +323,7 @@ class Execution:
             limit: timedelta = settings.SPAI_STAGE_LIMIT
             if self.progress.running != stage:
                 stage, since = self.progress.running, time.monotonic()
+                self._note_results(folder)
             elif time.monotonic() - since > limit.total_seconds():
                 raise StageTimeoutError(
                     f"It did not end within {limit.total_seconds() / 60:.0f} minutes and was stopped."
@@ -312,6 +334,12 @@ class Execution:
             self._is_new = True
 
         return self._follow(folder, command, handle, take, check)
+
+    def _note_results(self, folder: Path) -> None:
+        """Take the results of finished stages into the row, so that a retry of a cancelled run can begin with them."""
+        with contextlib.suppress(OSError):
+            self.run.dvc_lock = read_lock_file(folder)
+            self._has_new_results = True
 
     def _note_crash(self, crash: signal.Signals) -> None:
         """Record that a signal ended a stage, unless the worker is shutting down too."""

@@ -33,6 +33,10 @@ AFTER_CRASHES: Final = (
     "this stage."
 )
 
+GONE: Final = "The files of the earlier stages, which this retry begins with, are no longer kept."
+
+AFTER_GONE: Final = "Run the pipeline again from its start: “Change parameters and run again” on this page."
+
 AFTER_LIMIT: Final = "Raise SPAI_STAGE_LIMIT_MINUTES, then run again, which resumes at this stage."
 
 

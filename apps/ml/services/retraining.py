@@ -22,7 +22,7 @@ from apps.ml.pipeline import files, revision
 from apps.ml.policy import Policy
 from apps.ml.services import workspaces
 from apps.ml.services.champion import SYSTEM
-from apps.ml.services.runs import latest_midnight, queue
+from apps.ml.services.runs import latest_midnight, queue_once
 
 LEAST_MATCHES: Final = 1000
 """Fewest finished matches for an automatic run in a world without a champion."""
@@ -54,11 +54,6 @@ class Drift(Protocol):
         """The largest statistic over its threshold: 1 and more is drift."""
 
 
-def no_drift(world: World) -> Drift | None:
-    """Return nothing: the drift of a world is not measured."""
-    return None
-
-
 @dataclass(frozen=True, slots=True)
 class Trigger:
     """One reason to train again, whether it holds or not."""
@@ -78,13 +73,13 @@ class Training:
     as_of: datetime
 
 
-def retrain_due(*, now: datetime, drift: Callable[[World], Drift | None] = no_drift) -> list[PipelineRun]:
+def retrain_due(*, now: datetime, drift: Callable[[World], Drift | None] = selectors.latest_drift) -> list[PipelineRun]:
     """Queue a run for each world that has a reason and nothing that holds it back; every decision is stored.
 
     Parameters
     ----------
     drift
-        Returns what is known about the drift of a world; None means that it does not drift.
+        Returns what was last measured about the drift of a world; None before the first time.
     """
     decisions = [_decide(world, drift=drift, now=now) for world in World]
     return [decision.run for decision in decisions if decision.answer == RetrainingDecision.Answer.RUN and decision.run]
@@ -105,13 +100,12 @@ def _decide(world: World, *, drift: Callable[[World], Drift | None], now: dateti
         return _no(world, cause, held, triggers, now)
     reasons = "; ".join(trigger.reason for trigger in due)
     first = promotion is None
-    run = queue(
-        world=world,
-        as_of=latest_midnight(now) if first else now.replace(second=0, microsecond=0),
-        profile=profile,
-        requested_by=SYSTEM,
-        reason="first champion" if first else reasons[:200],
-        now=now,
+    as_of = latest_midnight(now) if first else now.replace(second=0, microsecond=0)
+    reason = "first champion" if first else reasons[:200]
+    run = queue_once(
+        {"world": world.value, "as_of": as_of, "profile": profile, "overrides": {}},
+        {"requested_by": SYSTEM, "reason": reason, "params": workspaces.read_params()},
+        now,
     )
     return RetrainingDecision.objects.create(
         world=world,

@@ -6,18 +6,18 @@ The process that holds the advisory lock executes the oldest unfinished run.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.conf import settings
 from django.db import transaction
 
 from apps.matches import events, tracing
-from apps.matches.locks import Lock, try_lock
+from apps.matches.locks import Lock, try_lock, wait_for
 from apps.matches.log_fields import logged_as
 from apps.matches.models import World
-from apps.ml import selectors
+from apps.ml import params_schema, selectors
 from apps.ml.models import PipelineRun
 from apps.ml.pipeline.progress import FAILED, RUNNING
 from apps.ml.services import workspaces
@@ -46,9 +46,12 @@ def queue_run(
     profile: str | None = None,
     requested_by: str,
     reason: str,
+    overrides: Mapping[str, Any] | None = None,
+    notes: str = "",
+    tags: Sequence[str] = (),
     now: datetime,
 ) -> PipelineRun:
-    """Queue a run, unless one with the same world, `as_of` and profile is queued already; return it.
+    """Queue a run, unless one with the same world, `as_of`, profile and overrides is queued already; return it.
 
     Parameters
     ----------
@@ -56,22 +59,22 @@ def queue_run(
         Facts known before it, fixtures after it; aware. The latest 00:00 UTC by default.
     profile : str, optional
         ``smoke`` or ``production``; `SPAI_PROFILE` by default.
+    overrides : mapping, optional
+        Values in place of those in `params.yaml`, by dotted name.
 
     Raises
     ------
     RunRefusedError
         When the run cannot succeed: see `refuse_impossible`.
+    ParametersRefusedError
+        When an override does not fit `params_schema.yaml`.
     """
-    as_of = as_of or latest_midnight(now)
-    refuse_impossible(world=World(world), as_of=as_of, now=now)
-    return queue(
-        world=World(world),
-        as_of=as_of,
-        profile=profile or settings.SPAI_PROFILE,
-        requested_by=requested_by,
-        reason=reason,
-        now=now,
-    )
+    as_of, chosen = as_of or latest_midnight(now), dict(overrides or {})
+    params = params_schema.overridden(workspaces.read_params(), chosen)
+    refuse_impossible(world=World(world), as_of=as_of, params=params, now=now)
+    wanted = {"world": World(world).value, "as_of": as_of, "profile": profile or settings.SPAI_PROFILE}
+    described = {"requested_by": requested_by, "reason": reason, "notes": notes, "tags": list(tags)}
+    return queue_once(wanted | {"overrides": chosen}, described | {"params": params}, now)
 
 
 def latest_midnight(now: datetime) -> datetime:
@@ -79,8 +82,8 @@ def latest_midnight(now: datetime) -> datetime:
     return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def refuse_impossible(*, world: World, as_of: datetime, now: datetime) -> None:
-    """Refuse a run that has too few facts to learn from.
+def refuse_impossible(*, world: World, as_of: datetime, params: Mapping[str, Any] | None = None, now: datetime) -> None:
+    """Refuse a run that has too few facts to learn from under `params`, those of the checkout by default.
 
     Raises
     ------
@@ -90,7 +93,7 @@ def refuse_impossible(*, world: World, as_of: datetime, now: datetime) -> None:
     """
     if as_of > now:
         raise RunRefusedError(f"{_moment(as_of)} is in the future. Choose today or an earlier day.")
-    history = selectors.history(world, as_of=as_of, split=workspaces.read_params()["split"])
+    history = selectors.history(world, as_of=as_of, split=(params or workspaces.read_params())["split"])
     if history.first_known_at is None:
         raise RunRefusedError(
             f"The {world} world has no match with a result yet. Import some (manage.py import_matches --help), then "
@@ -127,20 +130,14 @@ def run_due(*, now: datetime, is_stopping: Callable[[], bool] = lambda: False) -
 
 
 @transaction.atomic
-def queue(*, world: World, as_of: datetime, profile: str, requested_by: str, reason: str, now: datetime) -> PipelineRun:
-    """Queue a run as `queue_run` does, without asking whether it can succeed."""
-    wanted = {"world": world.value, "as_of": as_of, "profile": profile}
+def queue_once(wanted: Mapping[str, Any], described: Mapping[str, Any], now: datetime) -> PipelineRun:
+    """Queue a run with the fields `wanted` and `described`, unless one that has `wanted` is queued; return it."""
+    wait_for(Lock.RUN_REQUEST)  # so that of two simultaneous requests the second sees the run of the first
+    wanted = {"retry_of": None, "first_stage": "", **wanted}
     waiting = PipelineRun.objects.filter(status=PipelineRun.RunStatus.QUEUED, **wanted).first()
-    run = waiting or PipelineRun.objects.create(
-        **wanted,
-        requested_by=requested_by,
-        reason=reason,
-        created_at=now,
-        params=workspaces.read_params(),
-        trace=tracing.traceparent(),
-    )
+    run = waiting or PipelineRun.objects.create(**wanted, **described, created_at=now, trace=tracing.traceparent())
     with logged_as(run=run.pk):
-        logger.info("%s of the %s world is queued: %s", run, world, reason)
+        logger.info("%s of the %s world is queued: %s", run, run.world, run.reason)
     publish(run, now)
     events.start_tasks_after_commit("run_requested")
     return run

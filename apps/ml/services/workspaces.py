@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -82,6 +83,8 @@ def make(run: PipelineRun) -> Path:
     for name in ("dvc.yaml", ".dvcignore"):
         # Copy the content without its permissions: this folder is private.
         shutil.copyfile(settings.BASE_DIR / name, folder / name)
+    if run.first_stage:
+        _keep_earlier_stages(folder, run)
     _link_code(folder)
     _link_steps(folder)
     run.params = run.params or read_params()
@@ -102,6 +105,40 @@ def configure(folder: Path) -> None:
     # DVC would make these folders writable for all users of the machine.
     for place in (_site_cache(), _site_cache() / "repo"):
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def read_stages() -> dict[str, Any]:
+    """Return the stages in dvc.yaml of the checkout, in their order; not to be changed."""
+    path: Path = settings.BASE_DIR / "dvc.yaml"
+    return _stages_in(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=1)
+def _stages_in(path: Path, _changed: int) -> dict[str, Any]:
+    # Pages that follow a run ask each second, and YAML is slow to read.
+    stages: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))["stages"]
+    return stages
+
+
+def earlier_stages(run: PipelineRun) -> list[str]:
+    """Return the stages before the one that a retry begins with."""
+    names = list(read_stages())
+    return names[: names.index(run.first_stage)]
+
+
+def _keep_earlier_stages(folder: Path, run: PipelineRun) -> None:
+    """Begin with the lock file of the run that this one repeats, and freeze stages that would always run, the export.
+
+    DVC still repeats an earlier stage when its code has changed since.
+    """
+    earlier = earlier_stages(run)
+    stages = {
+        name: stage | {"frozen": True} if name in earlier and stage.get("always_changed") else stage
+        for name, stage in read_stages().items()
+    }
+    files.write_text(folder / "dvc.yaml", yaml.safe_dump({"stages": stages}, sort_keys=False))
+    if not (folder / "dvc.lock").exists():
+        files.write_text(folder / "dvc.lock", run.dvc_lock)
 
 
 def _link_steps(folder: Path) -> None:

@@ -8,13 +8,14 @@ import pytest
 from django.apps import apps
 from django.contrib.admin import site
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from apps.matches.models import World
-from apps.ml import selectors
-from apps.ml.models import Comparison, PipelineRun, Promotion
+from apps.ml import selectors, services
+from apps.ml.models import Comparison, PipelineRun, Promotion, StageLog
 from apps.ml.services import workspaces
 from tests.factories import CompetitionFactory, FinishedMatchFactory, SeasonFactory
 from tests.web.conftest import Builder
@@ -47,8 +48,10 @@ def test_the_home_panel_shows_both_worlds(admin, stored):
 @pytest.fixture
 def history(db, monkeypatch):
     """Results of the sandbox around 1 July 2024, of which a walk forward asks for no more than one on both sides."""
-    split = workspaces.read_params()["split"] | {"least_rows": 1, "warm_up_days": 30}
-    monkeypatch.setattr(workspaces, "read_params", lambda: {"split": split})
+    params = workspaces.read_params()
+    split = params["split"] | {"least_rows": 1, "warm_up_days": 30}
+    for place in (workspaces, services):
+        monkeypatch.setattr(place, "read_params", lambda: params | {"split": split})
     season = SeasonFactory(competition=CompetitionFactory(is_simulated=True))
     for month in (3, 6, 8):
         FinishedMatchFactory(season=season, kickoff_at=datetime(2024, month, 9, 15, tzinfo=UTC))
@@ -102,10 +105,282 @@ def test_a_run_as_of_a_day_with_history_enough_is_queued(admin, history):
 
 
 def test_a_run_that_cannot_be_repeated_says_why(admin, run):
-    answer = admin.post(reverse("admin:ml_pipelinerun_run_again", args=[run.pk]), {"_form_submitted": "on"})
-    page = admin.get(answer.headers["HX-Redirect"]).content.decode()
-    assert "The sandbox world has no match with a result yet" in page
+    form = {"world": "sandbox", "profile": "smoke", "as_of_date": "", "_form_submitted": "on"}
+    answer = admin.post(reverse("admin:ml_pipelinerun_run_again", args=[run.pk]), form)
+    assert "The sandbox world has no match with a result yet" in answer.content.decode()
     assert PipelineRun.objects.get() == run
+
+
+CHOSEN = {
+    "world": "sandbox",
+    "profile": "smoke",
+    "as_of_date": "2024-08-11",
+    "split_test_refits": "3",
+    "train_{profile}_xgboost_rounds": "25",
+    "other_parameters": "features.form.windows: [1, 5]",
+    "notes": "fewer rounds",
+    "tags": "night, quick",
+    "_form_submitted": "on",
+}
+
+
+def test_parameters_are_chosen_in_the_form_and_kept_with_the_run(admin, history):
+    admin.post(reverse("admin:ml_pipelinerun_run_pipeline"), CHOSEN)
+    run = PipelineRun.objects.get()
+    assert run.overrides == {
+        "split.test_refits": 3,
+        "train.smoke.xgboost.rounds": 25,
+        "features.form.windows": [1, 5],
+    }
+    assert run.params["train"]["smoke"]["xgboost"]["rounds"] == 25
+    assert (run.notes, run.tags) == ("fewer rounds", ["night", "quick"])
+    page = admin.get(reverse("admin:ml_pipelinerun_change", args=[run.pk])).content.decode()
+    for said in ("train.smoke.xgboost.rounds: 25", "fewer rounds", "night, quick"):
+        assert said in page
+
+
+def test_the_form_of_a_repeated_run_has_what_the_run_had(admin, history):
+    admin.post(reverse("admin:ml_pipelinerun_run_pipeline"), CHOSEN)
+    run = PipelineRun.objects.get()
+    dialog = admin.get(reverse("admin:ml_pipelinerun_run_again", args=[run.pk])).content.decode()
+    for said in ('value="25"', 'value="11/08/2024"', "features.form.windows:", "fewer rounds"):
+        assert said in dialog
+    assert "empty for 40 (smoke) or 150 (production)" in dialog
+    admin.post(reverse("admin:ml_pipelinerun_run_again", args=[run.pk]), CHOSEN | {"split_test_refits": "4"})
+    again = PipelineRun.objects.latest("pk")
+    assert (again.overrides["split.test_refits"], again.reason) == (4, f"run {run.pk} again")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("split_test_refits", "0", "greater than or equal to 1"),
+        ("other_parameters", "split.refit_month: 13", "a whole number from 1 to 12"),
+        ("other_parameters", "split: {refits: 1}", "Allowed in split: refit_month, refit_day"),
+        ("other_parameters", "gates.ece_draws: 1", "cannot be changed for one run"),
+        ("other_parameters", "<script>alert(1)</script>: 1", "&lt;script&gt;"),
+        ("tags", "a/b", "is no tag"),
+    ],
+)
+def test_a_parameter_that_does_not_fit_is_answered_with_what_is_allowed(admin, history, field, value, said):
+    answer = admin.post(reverse("admin:ml_pipelinerun_run_pipeline"), CHOSEN | {field: value}).content.decode()
+    assert said in answer
+    assert "<script>alert" not in answer
+    assert not PipelineRun.objects.exists()
+
+
+def test_a_run_is_cancelled_in_its_dialog_and_a_double_click_does_no_harm(admin, run):
+    address = reverse("admin:ml_pipelinerun_cancel_run", args=[run.pk])
+    assert "stopped within seconds" in admin.get(address).content.decode()
+    for _ in range(2):
+        admin.post(address, {"_form_submitted": "on"})
+    run.refresh_from_db()
+    assert (run.status, run.cancelled_by) == ("cancelled", "admin")
+    page = admin.get(reverse("admin:ml_pipelinerun_change", args=[run.pk])).content.decode()
+    assert "was cancelled by admin before" in page
+    assert address not in page, "there is nothing left to cancel"
+
+
+def test_a_run_is_retried_from_a_stage_that_its_dialog_offers(admin, run):
+    lock = "{schema: '2.0', stages: {export: {cmd: x}, validate_raw: {cmd: x}}}"
+    PipelineRun.objects.filter(pk=run.pk).update(status="failed", dvc_lock=lock, error={"stage": "preprocess"})
+    address = reverse("admin:ml_pipelinerun_retry_run", args=[run.pk])
+    assert '<option value="preprocess" selected>' in admin.get(address).content.decode()
+    assert "train is not one of" in admin.post(address, {"stage": "train", "_form_submitted": "on"}).content.decode()
+    admin.post(address, {"stage": "preprocess", "_form_submitted": "on"})
+    retry = PipelineRun.objects.latest("pk")
+    assert (retry.first_stage, retry.retry_of, retry.requested_by) == ("preprocess", run, "admin")
+    assert "Repeated by" in admin.get(reverse("admin:ml_pipelinerun_change", args=[run.pk])).content.decode()
+
+
+def test_notes_and_tags_are_edited_and_runs_are_found_by_them(admin, run):
+    address = reverse("admin:ml_pipelinerun_describe_run", args=[run.pk])
+    admin.post(address, {"notes": "<i>odd</i>", "tags": "night", "_form_submitted": "on"})
+    page = admin.get(reverse("admin:ml_pipelinerun_change", args=[run.pk])).content.decode()
+    assert "&lt;i&gt;odd&lt;/i&gt;" in page
+    listed = reverse("admin:ml_pipelinerun_changelist")
+    row = reverse("admin:ml_pipelinerun_change", args=[run.pk])
+    assert row in admin.get(listed, {"tag": "night"}).content.decode()
+    assert row not in admin.get(listed, {"tag": "day"}).content.decode()
+    assert row in admin.get(listed, {"q": "odd"}).content.decode()
+
+
+@pytest.mark.parametrize("action", ["cancel_run", "retry_run", "describe_run", "run_again"])
+def test_whoever_may_only_view_runs_decides_nothing_about_them(admin_process, client, run, action):
+    viewer = get_user_model().objects.create_user("vic", is_staff=True)
+    viewer.user_permissions.add(Permission.objects.get(codename="view_pipelinerun"))
+    client.force_login(viewer)
+    address = reverse(f"admin:ml_pipelinerun_{action}", args=[run.pk])
+    assert client.post(address, {"notes": "mine", "stage": "train", "_form_submitted": "on"}).status_code == 403
+    page = client.get(reverse("admin:ml_pipelinerun_change", args=[run.pk])).content.decode()
+    assert "validate_raw" in page
+    assert address not in page
+    before = run.notes, run.status
+    run.refresh_from_db()
+    assert (run.notes, run.status) == before
+    assert PipelineRun.objects.count() == 1
+
+
+def test_the_progress_is_a_bar_with_a_text_for_those_who_hear_it(admin, run):
+    page = admin.get(reverse("admin:ml_pipelinerun_progress", args=[run.pk])).content.decode()
+    assert 'role="progressbar"' in page
+    assert 'aria-valuenow="50"' in page
+    assert 'aria-valuetext="50 %, 1 of 2 stages"' in page
+    assert "no earlier run of this world and profile" in page
+
+
+def test_a_failed_run_says_which_stage_why_which_rows_and_what_to_do(admin, run):
+    PipelineRun.objects.filter(pk=run.pk).update(
+        status="failed",
+        error={
+            "stage": "split",
+            "message": "too short",
+            "rows": ["data/finished.parquet: a goal: match_id=17, home=<b>"],
+            "next_step": "Import older seasons.",
+        },
+    )
+    page = admin.get(reverse("admin:ml_pipelinerun_change", args=[run.pk])).content.decode()
+    for said in (
+        "It stopped in split.",
+        "Makes the steps of the walk forward",
+        "Why: too short",
+        "match_id=17, home=&lt;b&gt;",
+        reverse("admin:matches_match_change", args=[17]),
+        "Import older seasons.",
+        "Parameters that this stage reads: split.",
+        reverse("admin:ml_pipelinerun_run_again", args=[run.pk]),
+    ):
+        assert said in page
+
+
+def test_the_log_of_a_stage_is_plain_text(admin, run):
+    StageLog.objects.create(run=run, stage="export", text="<script>1</script>")
+    address = reverse("admin:ml_pipelinerun_stage_log", args=[run.pk, "export"])
+    assert address in admin.get(reverse("admin:ml_pipelinerun_progress", args=[run.pk])).content.decode()
+    answer = admin.get(address)
+    assert (answer.content, answer["Content-Type"]) == (b"<script>1</script>", "text/plain; charset=utf-8")
+    assert admin.get(reverse("admin:ml_pipelinerun_stage_log", args=[run.pk, "train"])).status_code == 404
+
+
+@pytest.fixture
+def two_versions(run, now):
+    """A champion, and a labelled version that a run made."""
+    build = Builder(now)
+    champion = build.version(1, columns=["elo_diff"], pipeline_run=run)
+    run.params = {"split": {"test_refits": 3, "least_rows": 200}}
+    run.save()
+    build.promote(champion)
+    other = PipelineRun.objects.create(
+        world="sandbox", as_of=now, profile="smoke", requested_by="ada", created_at=now, status="succeeded",
+        params={"split": {"test_refits": 4, "least_rows": 200}}, notes="=1+1",
+    )  # fmt: skip
+    metrics = champion.metrics | {
+        "benchmarks": [
+            {
+                "name": "closing line",
+                "scores": {"log_loss": 0.9},
+                "gap": {"log_loss": {"mean": 0.08, "low": 0.05, "high": 0.11}},
+            }
+        ],
+        "reliability": [{"outcome": "home", "ece": 0.02, "ece_limit": 0.03, "before": {"ece": 0.05}}],
+    }
+    labelled = build.version(
+        2, inputs="prices before the match", columns=["elo_diff", "price_home"], pipeline_run=other, metrics=metrics
+    )
+    return champion, labelled
+
+
+def test_versions_are_compared_side_by_side_labelled_ones_too(admin, two_versions):
+    address = reverse("admin:ml_modelversion_side_by_side")
+    page = admin.get(address, {"id": [each.pk for each in two_versions]}).content.decode()
+    for said in ("price_home", "split.test_refits", "0.98000", "prices before the match", "+0.0800 [+0.0500, +0.1100]"):
+        assert said in page
+    assert "ECE of home" in page
+    assert "split.least_rows" not in page, "equal parameters are only counted"
+    given = [each.pk for each in two_versions]
+    file = admin.get(address, {"id": given, "format": "csv"})
+    assert file["Content-Disposition"].startswith("attachment")
+    assert "Parameters,split.test_refits,3,4" in file.content.decode()
+
+
+def test_runs_are_compared_side_by_side(admin, two_versions):
+    given = [each.pipeline_run_id for each in two_versions]
+    page = admin.get(reverse("admin:ml_pipelinerun_side_by_side"), {"id": given}).content.decode()
+    for said in ("model 1 (sandbox)", "split.test_refits", "price_home"):
+        assert said in page
+
+
+@pytest.mark.parametrize("given", [[], [999], ["", "x"], ["-1"], ["9" * 30]])
+def test_a_comparison_of_nothing_says_what_to_choose_or_is_not_found(admin, db, given):
+    answer = admin.get(reverse("admin:ml_modelversion_side_by_side"), {"id": given})
+    assert answer.status_code == 404 or "Choose two or more" in answer.content.decode()
+
+
+def test_rows_of_a_list_are_chosen_to_be_compared(admin, two_versions):
+    listed = reverse("admin:ml_modelversion_changelist")
+    given = {"action": "compare_side_by_side", "_selected_action": [each.pk for each in two_versions]}
+    assert admin.post(listed, given).url.startswith(reverse("admin:ml_modelversion_side_by_side"))
+    one = admin.post(listed, given | {"_selected_action": [two_versions[0].pk]}, follow=True)
+    assert "Choose two to 6 rows" in one.content.decode()
+
+
+def test_lists_are_exported_as_csv_with_their_filters(admin, two_versions):
+    listed = reverse("admin:ml_pipelinerun_changelist")
+    assert (
+        f"{reverse('admin:ml_pipelinerun_csv')}?status__exact=succeeded"
+        in admin.get(listed, {"status__exact": "succeeded"}).content.decode()
+    )
+    header, *rows = (
+        admin.get(reverse("admin:ml_pipelinerun_csv"), {"status__exact": "succeeded"}).content.decode().splitlines()
+    )
+    assert header.startswith("id,world,profile,as_of,status")
+    assert len(rows) == 1
+    assert "'=1+1" in rows[0], "no spreadsheet computes a note"
+    versions = admin.get(reverse("admin:ml_modelversion_csv")).content.decode()
+    assert "champion" in versions
+    assert "labelled" in versions
+    assert ",0.98," in versions
+    assert admin.get(reverse("admin:ml_comparison_csv")).content.decode().startswith("decided_at,world")
+    scores = admin.get(reverse("admin:ml_modelversion_scores", args=[two_versions[1].pk])).content.decode()
+    assert scores.splitlines()[0] == "model,inputs,log loss,RPS,Brier score,ECE,accuracy,matches"
+    assert "closing line,prices,0.9" in scores
+
+
+@pytest.mark.parametrize(
+    "name", ["pipelinerun_csv", "pipelinerun_side_by_side", "modelversion_charts", "modelversion_csv"]
+)
+def test_whoever_may_not_view_exports_and_compares_nothing(admin_process, client, db, name):
+    client.force_login(get_user_model().objects.create_user("eve", is_staff=True))
+    assert client.get(reverse(f"admin:ml_{name}")).status_code == 403
+
+
+def test_charts_show_the_scores_of_all_versions_without_prices(admin, run, now):
+    build = Builder(now)
+    address = reverse("admin:ml_modelversion_charts")
+    assert "A chart needs two versions" in admin.get(address).content.decode()
+    build.promote(build.version(1))
+    build.version(2, metrics={})
+    build.version(3)
+    page = admin.get(address, {"world": "sandbox", "profile": "smoke"}).content.decode()
+    assert page.count("<circle") == 8, "four scores of two versions that have any"
+    assert "spai-champion" in page
+    assert "Log loss by version" in page
+
+
+def test_a_version_links_to_its_run_in_mlflow_without_the_login(admin, settings, two_versions):
+    settings.MLFLOW_TRACKING_URI = "http://ann:secret@127.0.0.1:5000/"
+    page = admin.get(reverse("admin:ml_modelversion_change", args=[two_versions[0].pk])).content.decode()
+    assert f"http://127.0.0.1:5000/#/runs/{'0' * 32}" in page
+    assert "secret" not in page
+
+
+def test_a_run_that_made_a_version_leads_to_its_comparison_and_promotion(admin, two_versions):
+    champion, labelled = two_versions
+    candidate = Builder(champion.created_at).version(3, pipeline_run=labelled.pipeline_run)
+    page = admin.get(reverse("admin:ml_pipelinerun_change", args=[labelled.pipeline_run_id])).content.decode()
+    assert f"?id={candidate.pk}&amp;id={champion.pk}" in page
+    assert reverse("admin:ml_modelversion_promote_version", args=[candidate.pk]) in page
+    assert reverse("admin:ml_modelversion_promote_version", args=[labelled.pk]) not in page
 
 
 def test_an_interrupted_run_is_shown_so_with_its_cause(admin, run, now):
@@ -172,8 +447,6 @@ def test_a_promotion_asks_for_a_reason_and_records_it(admin, make_version):
 
 
 def test_the_page_of_a_version_shows_its_stage_and_the_comparison_line_by_line(admin, make_version, now):
-    from apps.ml import services
-
     services.promote(version=make_version(1, home=0.55), user=None, reason="first", now=now)
     candidate = make_version(2, home=0.4)
     page = reverse("admin:ml_modelversion_change", args=[candidate.pk])
@@ -200,8 +473,6 @@ def test_the_page_of_a_version_shows_its_stage_and_the_comparison_line_by_line(a
 
 
 def test_a_promotion_names_what_speaks_against_it(admin, make_version, now):
-    from apps.ml import services
-
     services.promote(version=make_version(1, home=0.55), user=None, reason="first", now=now)
     candidate = make_version(2, home=0.4, passed=False)
     address = reverse("admin:ml_modelversion_promote_version", args=[candidate.pk])
@@ -245,8 +516,6 @@ def test_the_report_is_shown_and_may_run_nothing(admin, make_version):
 
 
 def test_a_rollback_is_one_dialog_away(admin, make_version, now):
-    from apps.ml import services
-
     first, second = make_version(1), make_version(2)
     services.promote(version=first, user=None, reason="first", now=now)
     services.promote(version=second, user=None, reason="second", now=now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -30,7 +31,7 @@ from apps.ml.models import ModelVersion, PipelineRun, Promotion
 from apps.ml.pipeline import files
 from apps.ml.pipeline.revision import params_sha256
 from apps.ml.policy import SECTIONS
-from apps.ml.services import execution, failures, promote, retraining, runs, workspaces
+from apps.ml.services import cancel_run, execution, failures, promote, retraining, retry_run, runs, workspaces
 from tests.database import database_url
 from tests.factories import CompetitionFactory, FinishedMatchFactory, SeasonFactory
 
@@ -194,6 +195,10 @@ def test_a_run_goes_through_its_stages_and_promotes_a_first_champion(toy, versio
     assert by_stage(run) == dict.fromkeys(("export", "validate_raw", "train", "register"), "done")
     assert all(stage["seconds"] >= 0 and stage["started_at"] for stage in run.stages)
     assert "at work on train" in run.log
+    logs = dict(run.stage_logs.values_list("stage", "text"))
+    assert list(logs) == ["export", "validate_raw", "train", "register"]
+    assert "at work on train" in logs["train"]
+    assert "at work on export" not in logs["train"]
     assert "new model 1 (sandbox)" in run.log
     assert run.metrics == {"best": "toy"}
     assert "data/model.txt" in run.dvc_lock
@@ -434,6 +439,61 @@ def test_a_worker_that_is_asked_to_end_begins_no_run(toy, wakes):
     run = queued()
     assert runs.run_due(now=NOW, is_stopping=lambda: True) is None
     assert _fresh(run).status == "queued"
+
+
+@pytest.mark.django_db
+def test_a_running_run_that_is_cancelled_ends_with_its_processes_and_gives_way_to_the_next(toy, version, wakes):
+    version(created=True)
+    run = queued()
+    folder = workspaces.make(run)
+    (folder / "hang").touch()
+
+    def cancel_once_it_trains() -> bool:
+        if by_stage(_fresh(run)).get("train") == "running" and "validate_raw" in _fresh(run).dvc_lock:
+            cancel_run(run_id=run.pk, by="ann", now=NOW)
+        return False
+
+    runs.run_due(now=NOW, is_stopping=cancel_once_it_trains)
+    run.refresh_from_db()
+    assert (run.status, run.cancelled_by, run.finished_at, run.error) == ("cancelled", "ann", NOW, {})
+    assert by_stage(run) == {"export": "done", "validate_raw": "done", "train": "cancelled", "register": "waiting"}
+    assert not _processes(folder), "nothing of it is left at work"
+    assert Event.objects.filter(topic="run.changed", payload__status="cancelled").exists()
+    assert not is_taken(Lock.RUN)
+    assert runs.run_due(now=NOW) is None, "it is not resumed"
+    assert set(yaml.safe_load(run.dvc_lock)["stages"]) == {"export", "validate_raw"}, "a retry may begin with train"
+
+
+@pytest.mark.django_db
+def test_a_retry_keeps_the_earlier_stages_and_makes_the_others_anew(toy, version, wakes):
+    version(created=True)
+    (toy / "toy.py").write_text(TOY.replace('elif stage == "train":', 'elif stage == "train":\n    sys.exit("full")'))
+    failed = queued(overrides={}, tags=["night"])
+    runs.run_due(now=NOW)
+    (toy / "toy.py").write_text(TOY.replace('write_text("facts")', 'write_text("other facts")'))
+    run = retry_run(run_id=failed.pk, stage="train", by="ann", now=NOW)
+    assert retry_run(run_id=failed.pk, stage="train", by="ann", now=NOW) == run, "a double click"
+    assert (run.retry_of, run.first_stage, run.tags) == (failed, "train", ["night"])
+    runs.run_due(now=NOW)
+    run = _fresh(run)
+    assert (run.status, run.error) == ("succeeded", {})
+    assert by_stage(run) == {"export": "unchanged", "validate_raw": "unchanged", "train": "done", "register": "done"}
+    assert (workspaces.folder_of(run) / "data" / "model.txt").read_text() == "facts learnt"
+    assert _fresh(failed).status == "failed", "what happened stays as it was"
+    again = retry_run(run_id=run.pk, stage="train", by="ann", now=NOW)
+    shutil.rmtree(toy.parent / "var" / "dvc-cache")
+    runs.run_due(now=NOW)
+    assert (_fresh(again).status, _fresh(again).error["message"]) == ("failed", failures.GONE)
+
+
+@pytest.mark.django_db
+def test_a_retry_trains_although_nothing_has_changed(toy, version, wakes):
+    version(created=True)
+    run = queued()
+    runs.run_due(now=NOW)
+    retry_run(run_id=run.pk, stage="train", by="ann", now=NOW)
+    runs.run_due(now=NOW)
+    assert trained(toy) == 2
 
 
 @pytest.mark.django_db
