@@ -247,10 +247,14 @@ def uvicorn_command(port: int) -> list[str]:
     )
 
 
+def worker_name(stack: Stack, queue: str) -> str:
+    """Return the name of a worker, which identifies its stack: several may share an external broker."""
+    return f"{queue}@{hashlib.sha256(str(stack.var).encode()).hexdigest()[:8]}"
+
+
 def worker(stack: Stack, queue: str) -> Process:
     """Return the Celery worker of one queue."""
-    # Several stacks may share an external broker: the name of a worker identifies its stack.
-    name = f"{queue}@{hashlib.sha256(str(stack.var).encode()).hexdigest()[:8]}"
+    name = worker_name(stack, queue)
     check = health.worker(name, stack.value("CELERY_BROKER_URL") or stack.address("redis"))
     return Process(
         name=f"worker-{queue}",

@@ -11,6 +11,7 @@ from apps.ml.services.champion import (
     why_not_champion,
 )
 from apps.ml.services.comparison import NothingToCompareError, compare, compare_due, why_not_compared
+from apps.ml.services.evaluation import NothingToEvaluateError, VersionEvaluation, evaluate
 from apps.ml.services.forecasts import (
     FORECAST_WITHIN,
     ForecastNumbers,
@@ -48,17 +49,20 @@ __all__ = [
     "NoForecastError",
     "NotServedError",
     "NothingToCompareError",
+    "NothingToEvaluateError",
     "PromotionRefusedError",
     "RunRefusedError",
     "SeasonRefusedError",
     "ServedModel",
     "StillLoadingError",
+    "VersionEvaluation",
     "WhatIfRefusedError",
     "champion_before",
     "choose_served_world",
     "close_due",
     "compare",
     "compare_due",
+    "evaluate",
     "forecast",
     "forecast_by",
     "forecast_numbers",
