@@ -105,7 +105,7 @@ class _Patience:
         elif time.monotonic() > self.until:
             raise CommandError(
                 f"No worker has taken up run {self.run_id} for {PATIENCE:.0f} s; it stays {run.status}. `make up` "
-                f"starts the workers, `manage.py spai doctor` says what is wrong, and --here executes a run without a worker."
+                f"starts the workers, `manage.py spai doctor` says what is wrong, and --here needs no worker."
             )
 
 
