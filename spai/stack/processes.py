@@ -72,7 +72,9 @@ def table(stack: Stack, beat_started_at: Callable[[], datetime | None] = lambda:
     processes += [web(stack), admin(stack), push(stack)]
     if stack.runs_sandbox:
         processes.append(sandbox(stack))
-    processes += [worker(stack, queue) for queue in QUEUES]
+    broker = stack.value("CELERY_BROKER_URL") or stack.address("redis")
+    pings = health.WorkerPings([worker_name(stack, queue) for queue in QUEUES], broker)
+    processes += [worker(stack, queue, pings) for queue in QUEUES]
     processes.append(beat(stack, beat_started_at))
     return processes
 
@@ -252,16 +254,17 @@ def worker_name(stack: Stack, queue: str) -> str:
     return f"{queue}@{hashlib.sha256(str(stack.var).encode()).hexdigest()[:8]}"
 
 
-def worker(stack: Stack, queue: str) -> Process:
+def worker(stack: Stack, queue: str, pings: health.WorkerPings) -> Process:
     """Return the Celery worker of one queue."""
     name = worker_name(stack, queue)
-    check = health.worker(name, stack.value("CELERY_BROKER_URL") or stack.address("redis"))
+    check = pings.check_of(name)
     return Process(
         name=f"worker-{queue}",
         purpose=f"Celery worker of the queue {queue}",
         command=celery(
             *f"worker --queues {queue} --hostname {name} --concurrency 1 --loglevel INFO".split(),
-            *("--without-gossip", "--without-mingle"),
+            # Nobody listens to these events; the monitor pings.
+            *("--without-gossip", "--without-mingle", "--without-heartbeat"),
         ),
         alive=check,
         ready=check,

@@ -208,9 +208,9 @@ def test_servers_are_requested_work(django_db_setup, settings):
 
 def test_a_worker_that_nobody_started_does_not_answer_pings(settings):
     with pytest.raises(health.Unhealthy, match="no answer to a ping"):
-        health.worker("nobody@nowhere", settings.REDIS_URL)()
+        health.WorkerPings(["nobody@nowhere"], settings.REDIS_URL).check_of("nobody@nowhere")()
     with pytest.raises(health.Unhealthy, match="broker does not answer"):
-        health.worker("nobody@nowhere", "redis://127.0.0.1:1/0")()
+        health.WorkerPings(["nobody@nowhere"], "redis://127.0.0.1:1/0").check_of("nobody@nowhere")()
 
 
 @pytest.fixture

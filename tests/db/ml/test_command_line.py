@@ -1,4 +1,4 @@
-"""`manage.py spai`: the same services as in the admin, one JSON document or a readable text, one sentence for an error."""
+"""`manage.py spai`: the services of the admin, one JSON document or a readable text, one sentence for an error."""
 
 from __future__ import annotations
 
