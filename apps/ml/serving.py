@@ -1,6 +1,7 @@
 """The champion of each world with its feature state, loaded in this process and replaced atomically.
 
-A process looks for a new promotion when it is told of a change, and every few seconds. It loads and checks the new champion while the old one still serves,
+A process looks for a new promotion when it is told of a change, and every few seconds. It loads and checks the new
+champion while the old one still serves,
 then replaces it in one assignment. When loading fails, the latest good version stays, and its forecasts are marked as
 degraded. After a new data snapshot the state observes the new results. Only a worker rebuilds a state from scratch,
 which takes long; a web process keeps its own state until a worker has stored a new one.
