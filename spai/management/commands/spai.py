@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, connection
 
 from apps.api.services import forecasts, job_kinds
 from apps.ml import services
@@ -61,6 +61,7 @@ class Command(BaseCommand):
                 raise CommandError("Something needs you; see above.", returncode=code)
             return
         try:
+            connection.ensure_connection()
             answer = COMMANDS[options["command"]].execute(Namespace(**options))
         except (CommandError, *REFUSED) as error:
             answer = Answer({}, "", str(error))
