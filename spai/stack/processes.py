@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from spai.celery import QUEUES
-from spai.stack import health, servers
+from spai.stack import health, mlflow_server, servers
 from spai.stack.environment import MLFLOW_LOGIN, Stack
 
 SERVERS = ("postgres", "redis")
@@ -126,10 +126,12 @@ def mlflow(stack: Stack) -> Process:
     return Process(
         name="mlflow",
         purpose="MLflow: runs and model registry",
-        command=python(
-            *f"mlflow server --app-name basic-auth --host 127.0.0.1 --port {port} --workers 1".split(),
+        command=[
+            # As a file: its working directory is not that of the code.
+            *(sys.executable, "-P", mlflow_server.__file__),
+            *f"--app-name basic-auth --host 127.0.0.1 --port {port} --workers 1".split(),
             *("--artifacts-destination", str(stack.var / "mlflow"), "--uvicorn-opts", "--no-access-log"),
-        ),
+        ],
         alive=health.http(f"http://127.0.0.1:{port}/health"),
         ready=health.http(f"http://127.0.0.1:{port}/version", login),
         needs=("postgres",),
