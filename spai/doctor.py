@@ -399,5 +399,6 @@ def run(options: argparse.Namespace) -> int:
         document = {"is_well": not faults, "findings": [asdict(each) for each in found]}
         sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=1) + "\n")
     else:
-        sys.stdout.write(f"\n{f'{faults} of {len(found)} checks' if faults else 'Nothing'} needs you.\n")
+        what = f"{faults} of {len(found)} checks found something to do." if faults else "There is nothing to do."
+        sys.stdout.write(f"\n{what}\n")
     return 1 if faults else 0

@@ -64,7 +64,7 @@ def answer_of(command: type[BaseCommand], options: Namespace) -> Answer:
     """Return what a command of Django prints, as an answer; with ``--json`` it prints one JSON document."""
     printed, failure = io.StringIO(), ""
     try:
-        command(stdout=printed, no_color=True).handle(**vars(options))  # type: ignore[arg-type]
+        command(stdout=printed, no_color=True).handle(**vars(options))
     except CommandError as error:
         failure = str(error)
     text = printed.getvalue()

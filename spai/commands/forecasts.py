@@ -21,6 +21,7 @@ from apps.ml.forecasting.contributions import label_of
 from spai.commands.answers import Answer, Subcommand, add_world, table, tell, world_of
 
 OUTCOMES: Final = ("home", "draw", "away")
+ID: Final = re.compile(r"[0-9]{1,18}")
 RESULT: Final = re.compile(r"([\w-]+):([\w-]+)=(\d{1,2})-(\d{1,2})")
 
 
@@ -73,10 +74,10 @@ def _forecast(options: Namespace) -> tuple[Match, forecasts.ForecastDetails, lis
     now = timezone.now()
     tell("loading the model")
     if len(options.match) == 1:
-        if not options.match[0].isdecimal():
+        if not ID.fullmatch(options.match[0]):
             raise CommandError(f"{options.match[0]!r} is no id of a match. Give its number, or two teams.")
         role = options.model
-        if role and role not in forecasts.ROLES and not role.isdecimal():
+        if role and role not in forecasts.ROLES and not ID.fullmatch(role):
             raise CommandError(f"{role!r} is no version. Give {' or '.join(forecasts.ROLES)}, or its number.")
         match, details = forecasts.forecast_of(int(options.match[0]), model=role, now=now)
         return match, details, []

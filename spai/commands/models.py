@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-import threading
 import time
 from argparse import Namespace
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management.base import CommandError, CommandParser
-from django.db import connection
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 from tqdm import tqdm
 
@@ -23,6 +21,7 @@ from apps.ml import selectors, services
 from apps.ml.management.commands.export_matches import parse_as_of
 from apps.ml.models import ModelVersion, PipelineRun
 from apps.ml.pipeline.progress import DONE, UNCHANGED, stage_names
+from apps.ml.selectors.registered_versions import PROFILES
 from apps.ml.services.execution import running_stage
 from spai.commands.answers import Answer, Subcommand, add_world, table, world_of
 
@@ -39,7 +38,7 @@ SCORES: Final = ("n", "log_loss", "rps", "brier", "accuracy", "ece")
 def run_arguments(parser: CommandParser) -> None:
     """Declare what is run, and whether to wait for it."""
     add_world(parser)
-    parser.add_argument("--profile", choices=selectors.PROFILES, help="default: SPAI_PROFILE")
+    parser.add_argument("--profile", choices=PROFILES, help="default: SPAI_PROFILE")
     parser.add_argument("--as-of", metavar="ISO", help="facts known before it; default: the latest 00:00 UTC")
     parser.add_argument("--reason", default="", help="kept with the run")
     how = parser.add_mutually_exclusive_group()
@@ -66,30 +65,25 @@ def run(options: Namespace) -> Answer:
         )
     if options.no_wait:
         return Answer(run_shape(found), f"Run {found.pk} is queued: manage.py spai run --follow {found.pk}")
-    ended = _executed(found.pk) if options.here else _followed(found.pk, _Patience(found.pk))
+    ended = _executed(found.pk) if options.here else _followed(found.pk)
     return Answer(run_shape(ended), _run_text(ended), _run_failure(ended))
 
 
 def _executed(run_id: int) -> PipelineRun:
     """Execute unfinished runs in this process, the oldest first, until one of them is over; return it."""
-    stopping = threading.Event()
+    with _progress_bar(run_id) as bar:
 
-    def execute() -> None:
-        try:
-            unfinished = PipelineRun.objects.filter(pk=run_id, status__in=selectors.UNFINISHED)
-            while not stopping.is_set() and unfinished.exists():
-                if services.run_due(now=timezone.now(), is_stopping=stopping.is_set) is None:
-                    # A worker executes one.
-                    stopping.wait(LOOK_EVERY)
-        finally:
-            connection.close()
+        def look() -> bool:
+            # The execution asks several times a second whether it has to stop.
+            with contextlib.suppress(OperationalError, InterfaceError):
+                _show(run_id, bar)
+            return False
 
-    with ThreadPoolExecutor(1) as pool:
-        executing = pool.submit(execute)
-        try:
-            return _followed(run_id, lambda run: executing.done() and executing.result())
-        finally:
-            stopping.set()
+        while not (run := _show(run_id, bar)).is_over:
+            if services.run_due(now=timezone.now(), is_stopping=look) is None:
+                # A worker executes one.
+                time.sleep(LOOK_EVERY)
+        return run
 
 
 class _Patience:
@@ -99,7 +93,8 @@ class _Patience:
         self.run_id = run_id
         self.until = time.monotonic() + PATIENCE
 
-    def __call__(self, run: PipelineRun) -> None:
+    def check(self, run: PipelineRun) -> None:
+        """Raise `CommandError` when the run has waited for too long while no other was executed."""
         if run.status == PipelineRun.RunStatus.RUNNING or is_taken(Lock.RUN):
             self.until = time.monotonic() + PATIENCE
         elif time.monotonic() > self.until:
@@ -109,18 +104,27 @@ class _Patience:
             )
 
 
-def _followed(run_id: int, check: Callable[[PipelineRun], Any]) -> PipelineRun:
-    """Show the progress of a run until it is over; `check` may give up before."""
-    names = stage_names((settings.BASE_DIR / "dvc.yaml").read_text(encoding="utf-8"))
-    with tqdm(total=len(names), desc=f"run {run_id}", unit="stage", disable=None, dynamic_ncols=True) as bar:
-        while True:
-            run = selectors.with_actual_status(PipelineRun.objects.get(pk=run_id))
-            bar.update(sum(stage["status"] in (DONE, UNCHANGED) for stage in run.stages) - bar.n)
-            bar.set_postfix_str(running_stage(run) or run.status)
-            if run.is_over:
-                return run
-            check(run)
+def _followed(run_id: int) -> PipelineRun:
+    """Show the progress of a run until it is over, or no worker takes it up."""
+    patience = _Patience(run_id)
+    with _progress_bar(run_id) as bar:
+        while not (run := _show(run_id, bar)).is_over:
+            patience.check(run)
             time.sleep(LOOK_EVERY)
+        return run
+
+
+def _progress_bar(run_id: int) -> tqdm[Any]:
+    names = stage_names((settings.BASE_DIR / "dvc.yaml").read_text(encoding="utf-8"))
+    return tqdm(total=len(names), desc=f"run {run_id}", unit="stage", disable=None, dynamic_ncols=True)
+
+
+def _show(run_id: int, bar: tqdm[Any]) -> PipelineRun:
+    """Show how far a run is; return it."""
+    run = selectors.with_actual_status(PipelineRun.objects.get(pk=run_id))
+    bar.update(sum(stage["status"] in (DONE, UNCHANGED) for stage in run.stages) - bar.n)
+    bar.set_postfix_str(running_stage(run) or run.status)
+    return run
 
 
 def run_shape(run: PipelineRun) -> dict[str, Any]:
@@ -145,7 +149,7 @@ def _run_failure(run: PipelineRun) -> str:
         return ""
     error = run.error
     where = f" in the stage {error['stage']}" if error.get("stage") else ""
-    why = f": {error['message']}" if error.get("message") else ""
+    why = f": {error['message'].rstrip('.')}" if error.get("message") else ""
     return f"Run {run.pk} ended as {run.status}{where}{why}. {error.get('next_step', '')}".rstrip(" ")
 
 

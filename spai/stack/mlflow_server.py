@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 
-def become(command: Sequence[str], *, extra_env: Mapping[str, str], **_: Any) -> None:
+def become(command: list[str], *, extra_env: Mapping[str, str], **_: Any) -> None:
     """Replace this process by a command."""
     os.execve(command[0], command, {**os.environ, **extra_env})  # noqa: S606  this is the purpose
 

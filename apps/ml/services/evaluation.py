@@ -61,7 +61,7 @@ def evaluate(*, version: ModelVersion) -> VersionEvaluation:
         version=version,
         overall=scoring.score(p, y),
         by_competition={
-            name: scoring.score(p[place], y[place])
+            str(name): scoring.score(p[place], y[place])
             for name, place in sorted(places.items(), key=lambda item: (-len(item[1]), item[0]))
         },
         published={name: published[name] for name in PUBLISHED},

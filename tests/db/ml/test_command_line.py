@@ -170,7 +170,7 @@ def test_two_teams_are_forecast_by_their_slugs_or_names(fixture_to_come):
         (("1", "2", "3"), "Give the id of a match, or two teams"),
         (("1x",), "no id of a match"),
         (("9" * 12,), "There is no such match"),
-        (("9" * 40,), "There is no such match"),
+        (("9" * 40,), "no id of a match"),
         (("1", "--model", "best"), "'best' is no version"),
         (("a", "b", "--model", "1"), "goes with the id of a match"),
     ],
@@ -234,9 +234,9 @@ def test_a_run_that_no_worker_takes_up_is_left_queued(db, possible, monkeypatch)
     assert PipelineRun.objects.get().status == "queued"
 
 
-@pytest.mark.django_db(transaction=True)
-def test_a_run_can_be_executed_without_a_worker(possible, monkeypatch):
+def test_a_run_can_be_executed_without_a_worker(db, possible, monkeypatch):
     def run_due(*, now, is_stopping):
+        assert is_stopping() is False
         PipelineRun.objects.update(status="succeeded", started_at=now, finished_at=now)
         return PipelineRun.objects.get()
 
@@ -244,8 +244,7 @@ def test_a_run_can_be_executed_without_a_worker(possible, monkeypatch):
     assert told("run", "--here")["status"] == "succeeded"
 
 
-@pytest.mark.django_db(transaction=True)
-def test_an_error_of_the_execution_is_not_waited_out(possible, monkeypatch):
+def test_an_error_of_the_execution_is_not_waited_out(db, possible, monkeypatch):
     def run_due(*, now, is_stopping):
         raise OperationalError("the server closed the connection")
 
@@ -305,8 +304,11 @@ def test_a_database_that_is_away_is_one_sentence(db, monkeypatch):
     def lost():
         raise OperationalError("connection refused\n\tIs the server running?")
 
-    monkeypatch.setattr("django.db.connection.ensure_connection", lost)
-    with pytest.raises(CommandError, match=r"^PostgreSQL does not answer \(connection refused\)\. `make up` starts it"):
+    with (
+        monkeypatch.context() as patched,
+        pytest.raises(CommandError, match=r"^PostgreSQL does not answer \(connection refused\)\. `make up` starts it"),
+    ):
+        patched.setattr("django.db.connection.ensure_connection", lost)
         said("compare")
 
 
