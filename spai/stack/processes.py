@@ -209,7 +209,9 @@ def granian_command(port: int, application: str, *, workers: int = 1) -> list[st
 
 def web(stack: Stack) -> Process:
     """Return the process of pages and API, with a worker for each processor of a small machine."""
-    return granian(stack, "web", "pages and API", workers=min(4, os.cpu_count() or 1), threads=1)
+    process = granian(stack, "web", "pages and API", workers=min(4, os.cpu_count() or 1), threads=1)
+    interpreter, dash_m, _, *options = process.command
+    return replace(process, command=[interpreter, dash_m, "spai.shared_imports", *options])
 
 
 def admin(stack: Stack) -> Process:
