@@ -6,11 +6,15 @@ import sys
 
 
 def main() -> None:
-    """Run a command of the stack, which works without Django, or of Django."""
+    """Run a command of the stack or the doctor, which work without Django, or a command of Django."""
     if sys.argv[1:2] == ["stack"]:
         from spai.stack.cli import main as stack
 
         sys.exit(stack(sys.argv[2:]))
+    if sys.argv[1:3] == ["spai", "doctor"]:
+        from spai.doctor import main as doctor
+
+        sys.exit(doctor(sys.argv[3:]))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "spai.settings")
     from django.core.management import execute_from_command_line
 

@@ -32,6 +32,12 @@ PAUSE = 10
 PATIENCE = 120
 """Seconds after which an interpreter or apt counts as not working: a busy machine takes long, and then .venv stays."""
 MEGABYTE = 1_000_000
+# Left out are the tests of packages, and 15,000 generated files for the charts of a report that a worker makes at times.
+COMPILE = r"""
+import compileall, re, sysconfig
+left_out = re.compile(r"[/\\](tests?|plotly)[/\\]")
+compileall.compile_dir(sysconfig.get_path("purelib"), quiet=2, workers=0, rx=left_out)
+"""
 # Run by each candidate: its version, whether it is an ordinary CPython, whether it can make environments, and the
 # interpreter beneath it: an environment that is made with the Python of another one must not depend on that one.
 PROBE = """
@@ -235,9 +241,7 @@ def run(command: list[str], doing: str) -> None:
         try:
             for line in process.stdout:
                 lines.append(line.rstrip())
-                if line.startswith(
-                    ("Resolved", "Prepared", "Installed", "Uninstalled", "Audited", "Bytecode", "warning")
-                ):
+                if line.startswith(("Resolved", "Prepared", "Installed", "Uninstalled", "Audited", "warning")):
                     say(f"uv: {line.strip()}")
         except KeyboardInterrupt:
             process.terminate()
@@ -293,10 +297,11 @@ def main() -> None:
     count = sum("==" in line for line in LOCK.read_text().splitlines())
     say(f"installing up to {count} packages from requirements/all.txt (about 1.8 GB on the disk)")
     uv = str(BINARIES / "uv")
+    run([uv, "pip", "sync", *certificates(), "--require-hashes", "--python", own, str(LOCK)], "installing packages")
     # Compiled once, here: Python may be told to keep no bytecode (PYTHONDONTWRITEBYTECODE, a folder that it may not
     # write to), and then every process of the stack and every stage of the pipeline compiles all that it imports.
-    options = ["--compile-bytecode", *certificates(), "--require-hashes", "--python", own]
-    run([uv, "pip", "sync", *options, str(LOCK)], "installing packages")
+    say("compiling the packages to bytecode, once: the longest step, minutes on two processors")
+    run([own, "-c", COMPILE], "compiling the packages")
     STAMP.write_text(stamp())
     say("the environment is ready")
 

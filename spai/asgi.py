@@ -36,6 +36,9 @@ logger = logging.getLogger(__name__)
 RETRY_SECONDS = 1.0
 """How long the reader waits for a notification, and before it tries again after an error."""
 
+LOOK_SECONDS = 5.0
+"""Longest time between two looks at the events when there is no notification; every commit sends one."""
+
 feed = LiveFeed()
 
 _looked_at = time.monotonic()
@@ -55,7 +58,7 @@ logging.getLogger("uvicorn.error").addFilter(_without_tracebacks_for_clients)
 async def read_events() -> None:
     """Number committed events, in one of all push processes, and read the numbered ones, for as long as this one runs.
 
-    Notifications of PostgreSQL trigger it at once; otherwise it looks once a second. It survives failures of the
+    Notifications of PostgreSQL trigger it at once; otherwise it looks every few seconds. It survives failures of the
     database: clients go on from their number when it is back.
     """
     ending = threading.Event()
@@ -76,18 +79,25 @@ async def read_events() -> None:
 
 
 def _read_until_fault(loop: asyncio.AbstractEventLoop, ending: threading.Event) -> None:
+    global _looked_at
     try:
-        is_relay = False
+        is_relay, is_notified, looked_at = False, True, time.monotonic()
         _listen(events.NUMBERED)
         while not ending.is_set():
             if not is_relay and (is_relay := try_take(Lock.RELAY)):
                 _listen(events.PUBLISHED)
                 logger.info("relay: this process numbers the events")
-            while is_relay and _number_events():
+                is_notified = True
+            if is_notified or time.monotonic() - looked_at >= LOOK_SECONDS:
+                looked_at = time.monotonic()
+                while is_relay and _number_events():
+                    feed.read(loop)
                 feed.read(loop)
-            feed.read(loop)
-            for _ in connection.connection.notifies(timeout=RETRY_SECONDS, stop_after=1):
-                pass
+            waits_since = time.monotonic()
+            is_notified = bool(list(connection.connection.notifies(timeout=RETRY_SECONDS, stop_after=1)))
+            if not is_notified:
+                # Each commit notifies: none was made before.
+                _looked_at = waits_since
     finally:
         # The lock belongs to the database session: closing it lets another process relay.
         connection.close()

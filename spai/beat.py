@@ -3,25 +3,41 @@
 django-celery-beat's own scheduler overwrites the schedule of each row at every start. This one creates a row once;
 afterwards the operator decides when the task is sent, and whether it is. The description of a row contains the default
 schedule: a row that still has it follows a new default, and a row whose entry was removed from the code is deleted.
+
+A task of which the database says that it has nothing to do is not sent. No work waits for longer because of that: what
+is added a moment later has a message of its own, and else the next look, seconds later, finds it.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from django.db import transaction
+from django.db import DatabaseError, InterfaceError, connection, transaction
 from django_celery_beat.models import PeriodicTask
 from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
+from apps.api.models import PredictionJob, Webhook
+from apps.ml.models import PipelineRun
+from apps.ml.selectors import UNFINISHED
+from apps.scraping.models import ScrapeRun
 from spai.celery import TIMETABLE
 
 logger = logging.getLogger(__name__)
 
 MARK: Final = "By default "
 """Prefix of the description of a row that the code has created."""
+
+HAS_WORK: Final[dict[str, Callable[[], bool]]] = {
+    "scraping.scrape_due": ScrapeRun.objects.filter(finished_at__isnull=True).exists,
+    "ml.run_due": PipelineRun.objects.filter(status__in=UNFINISHED).exists,
+    "api.run_jobs": PredictionJob.objects.filter(state__in=("queued", "running")).exists,
+    # Events make messages for it.
+    "api.deliver_webhooks": Webhook.objects.filter(is_active=True).exists,
+}
+"""Task that is sent several times a minute → whether it may find work, by one short query."""
 
 
 class Scheduler(DatabaseScheduler):
@@ -31,6 +47,21 @@ class Scheduler(DatabaseScheduler):
         """Update the rows of the timetable, then load them."""
         write_timetable(TIMETABLE)
         self.update_from_dict({})
+
+    def apply_entry(self, entry: ModelEntry, producer: Any = None) -> None:
+        """Send the task of an entry, unless it has no work."""
+        if has_work(entry.task):
+            super().apply_entry(entry, producer=producer)
+
+
+def has_work(task: str) -> bool:
+    """Return whether a task may find work; True when the database does not say."""
+    try:
+        return HAS_WORK[task]() if task in HAS_WORK else True
+    except (DatabaseError, InterfaceError) as error:
+        logger.warning("%s is sent without a look at its work: %s", task, error)
+        connection.close()
+        return True
 
 
 @transaction.atomic

@@ -71,8 +71,8 @@ def kept_responses() -> KeptResponses:
 
     def changed(about: set[str] | None) -> None:
         kept.drop(about)
-        if about is None:
-            serving.look_again()
+        # Only what may be a promotion is looked at once: facts change often.
+        serving.look_again(at_once=about is None)
 
     listener = ChangeListener(changed)
     kept = KeptResponses(listener.is_current, admit=admit, sent=count)

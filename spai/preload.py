@@ -10,6 +10,7 @@ task in a fresh process and compares its imports with this table.
 
 from __future__ import annotations
 
+import gc
 import logging
 import time
 from importlib import import_module
@@ -88,3 +89,6 @@ def _before_the_first_task(sender: Any, **_: Any) -> None:
     # Runs in the parent of the processes that execute tasks, before it starts them.
     for queue in sender.app.amqp.queues.consume_from:
         preload(queue)
+    # What is imported stays: where the collector does not visit it, its memory is not copied for the child processes.
+    gc.collect()
+    gc.freeze()

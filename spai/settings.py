@@ -402,7 +402,8 @@ if CELERY_BROKER_URL.startswith(("redis", "rediss")):
         **_redis_timeouts,
         "socket_timeout": 30,
         "visibility_timeout": 2 * CELERY_TASK_HARD_LIMIT,
-        "unacked_restore_interval": 2,
+        # How often, in seconds, a worker looks for messages whose timeout is over.
+        "unacked_restore_interval": 60,
         "unacked_restore_throttle": 1,
         # Without a broker, sending a task must fail at once; the timetable sends it again.
         "max_retries": 1,

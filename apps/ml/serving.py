@@ -1,6 +1,7 @@
 """The champion of each world with its feature state, loaded in this process and replaced atomically.
 
-A process looks for a new promotion once a second. It loads and checks the new champion while the old one still serves,
+A process looks for a new promotion when it is told of a change, and every few seconds. It loads and checks the new
+champion while the old one still serves,
 then replaces it in one assignment. When loading fails, the latest good version stays, and its forecasts are marked as
 degraded. After a new data snapshot the state observes the new results. Only a worker rebuilds a state from scratch,
 which takes long; a web process keeps its own state until a worker has stored a new one.
@@ -37,7 +38,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 CHECK_SECONDS: Final = 1.0
-"""Longest time between two looks at the champion and the data snapshot."""
+"""Shortest time between two looks at the champion and the data snapshot, but for a promotion that was announced."""
+
+LOOK_SECONDS: Final = 5.0
+"""Longest time between two looks of `keep_current`: for a change that nobody announced."""
 
 RETRY_SECONDS: Final = 60.0
 """Time after a failed load before the champion is tried again."""
@@ -107,6 +111,9 @@ _shadows: dict[int, ServedModel | float] = {}
 _lock = threading.Lock()
 _warm = threading.Event()
 _look = threading.Event()
+"""Set when `keep_current` must look at once."""
+_changed = threading.Event()
+"""Set when facts changed, at which `keep_current` looks within `CHECK_SECONDS`."""
 
 
 def current(
@@ -130,7 +137,7 @@ def current(
 
 
 def keep_current(*, clock: Callable[[], datetime], rounds: int | None = None) -> None:
-    """Load, warm up and replace the champions once a second, in a background thread.
+    """Load, warm up and replace the champions, in a background thread; see `look_again`.
 
     Existing champions are loaded in the first round, before the process reports that it is ready. Without one,
     libraries and kernels are loaded after that round, so that the first champion serves within seconds. No request
@@ -144,6 +151,7 @@ def keep_current(*, clock: Callable[[], datetime], rounds: int | None = None) ->
     warmed: dict[World, int] = {}
     prepare_at = time.monotonic()
     while rounds is None or rounds > 0:
+        _changed.clear()
         try:
             for world in World:
                 served = current(world, now=clock())
@@ -168,7 +176,9 @@ def keep_current(*, clock: Callable[[], datetime], rounds: int | None = None) ->
                 logger.exception("libraries and kernels cannot be loaded; trying again in %.0f s", RETRY_SECONDS)
                 prepare_at = time.monotonic() + RETRY_SECONDS
         rounds = None if rounds is None else rounds - 1
-        _look.wait(CHECK_SECONDS if rounds is None else 0)
+        end = time.monotonic() + (LOOK_SECONDS if rounds is None else 0)
+        while time.monotonic() < end and not _look.wait(CHECK_SECONDS) and not _changed.is_set():
+            pass
         _look.clear()
 
 
@@ -200,6 +210,7 @@ def version(wanted: ModelVersion, *, now: datetime) -> ServedModel:
         _load_asked(now=now)
     found = _by_version.get(wanted.pk)
     if found is None:
+        _look.set()
         raise StillLoadingError(f"Version {wanted.number} is being loaded. Ask again in a few seconds.")
     if isinstance(found, NotServedError):
         raise found
@@ -254,10 +265,12 @@ def shadows(world: World, version_ids: Sequence[int], *, now: datetime) -> list[
     return found
 
 
-def look_again() -> None:
-    """Let `keep_current` look for new champions at once, because there may be one."""
+def look_again(*, at_once: bool = True) -> None:
+    """Let `keep_current` look for new champions and facts: at once, or within `CHECK_SECONDS`."""
     _checked.clear()
-    _look.set()
+    _changed.set()
+    if at_once:
+        _look.set()
 
 
 def _answer_one(served: ServedModel, *, now: datetime) -> None:

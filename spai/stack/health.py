@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import functools
 import json
+import math
+import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import psycopg
 import redis
@@ -20,6 +21,8 @@ Check = Callable[[], str]
 
 PATIENCE = 5.0
 """Longest wait for one answer, in seconds."""
+PING_SECONDS = 1.0
+"""How long the answers to a ping of all workers count: as long as the checks of one round take."""
 LONGEST_SILENCE_OF_BEAT = timedelta(minutes=5)
 """celery-beat stores the time of its latest task at least every three minutes."""
 
@@ -106,21 +109,35 @@ def bare_celery(broker: str) -> Celery:
     return app
 
 
-def worker(name: str, broker: str) -> Check:
-    """Return the check that the Celery worker `name` answers a ping that went through the broker."""
+class WorkerPings:
+    """Checks of Celery workers, which ping all of them at once through the broker."""
 
-    def check() -> str:
+    def __init__(self, names: Sequence[str], broker: str) -> None:
+        self.names = names
+        self.broker = broker
+        self._answered: frozenset[str] = frozenset()
+        self._until = -math.inf
+
+    def check_of(self, name: str) -> Check:
+        """Return the check that the worker `name` answers a ping."""
+
+        def check() -> str:
+            if time.monotonic() > self._until:
+                self._ping()
+            if name not in self._answered:
+                raise Unhealthy(f"no answer to a ping within {PATIENCE:.0f} s")
+            return "answers pings"
+
+        return check
+
+    def _ping(self) -> None:
+        control = bare_celery(self.broker).control
         try:
-            answers: list[dict[str, Any]] = (
-                bare_celery(broker).control.ping(destination=[name], timeout=PATIENCE, limit=1) or []
-            )
+            answers = control.ping(destination=self.names, timeout=PATIENCE, limit=len(self.names)) or []
         except Exception as error:  # kombu raises the errors of each transport
             raise Unhealthy(f"the broker does not answer: {first_line(error)}") from error
-        if not answers:
-            raise Unhealthy(f"no answer to a ping within {PATIENCE:.0f} s")
-        return "answers pings"
-
-    return check
+        self._answered = frozenset(name for answer in answers for name in answer)
+        self._until = time.monotonic() + PING_SECONDS
 
 
 def beat(address: str, started_at: Callable[[], datetime | None]) -> Check:

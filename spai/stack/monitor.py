@@ -30,7 +30,9 @@ from spai.stack.supervision import MONITOR, Supervisor, is_up, processes_of, run
 logger = logging.getLogger("spai.stack")
 
 PAUSE = 5.0
-"""Seconds between two rounds of checks."""
+"""Seconds between two rounds of checks, while any process is unhealthy or starts."""
+PAUSE_IN_HEALTH = 15.0
+"""Seconds until the next round when all processes are healthy; supervisor notices at once when one ends."""
 PAUSE_AFTER_FAILURE = 60.0
 """Seconds until a process that supervisor has given up is started again."""
 MAX_FAILURES = 6
@@ -161,8 +163,8 @@ class Monitor:
         """Processes whose end was caused, and recorded, by this monitor."""
         self.processes: list[Process] = processes_of(stack)
 
-    def check_all(self) -> None:
-        """Check every running process once; kill those that have failed for too long."""
+    def check_all(self) -> bool:
+        """Check every running process once; kill those that failed for too long. Return whether all are healthy."""
         self.round_file.touch()
         states = self.supervisor.states()
         unhealthy = set()
@@ -194,6 +196,7 @@ class Monitor:
                 self.failed.pop(process.name, None)
                 self.passed[process.name] = state["pid"]
         self.note_health({process.name: process.name not in unhealthy for process in self.processes})
+        return not unhealthy
 
     def note_health(self, found: dict[str, bool]) -> None:
         """Write the result of a round where it differs from the one before."""
@@ -260,15 +263,17 @@ def exit_reason(log: Path, name: str) -> str:
 
 def check_in_rounds(monitor: Monitor) -> None:
     """Check for as long as this process lives."""
+    are_healthy = False
     while True:
-        time.sleep(PAUSE)
+        time.sleep(PAUSE_IN_HEALTH if are_healthy else PAUSE)
+        are_healthy = False
         if is_abandoned(monitor.stack):
             logger.error("the command that was starting the stack is gone; stopping what it had started")
             launch.end(launch.leftovers(str(monitor.stack.var), KERNELS))
             monitor.supervisor.shutdown()
             return
         try:
-            monitor.check_all()
+            are_healthy = monitor.check_all()
         except OSError as error:
             logger.warning("supervisor does not answer: %s", error)
         except Exception:

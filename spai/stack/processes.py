@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from spai.celery import QUEUES
-from spai.stack import health, monitoring, servers
+from spai.stack import health, mlflow_server, monitoring, servers
 from spai.stack.environment import MLFLOW_LOGIN, Stack
 
 SERVERS = ("postgres", "redis")
@@ -72,7 +72,9 @@ def table(stack: Stack, beat_started_at: Callable[[], datetime | None] = lambda:
     processes += [web(stack), admin(stack), push(stack)]
     if stack.runs_sandbox:
         processes.append(sandbox(stack))
-    processes += [worker(stack, queue) for queue in QUEUES]
+    broker = stack.value("CELERY_BROKER_URL") or stack.address("redis")
+    pings = health.WorkerPings([worker_name(stack, queue) for queue in QUEUES], broker)
+    processes += [worker(stack, queue, pings) for queue in QUEUES]
     processes.append(beat(stack, beat_started_at))
     processes += [watcher(stack, name) for name in monitoring.PROGRAMS if monitoring.program(stack, name)]
     return processes
@@ -125,10 +127,12 @@ def mlflow(stack: Stack) -> Process:
     return Process(
         name="mlflow",
         purpose="MLflow: runs and model registry",
-        command=python(
-            *f"mlflow server --app-name basic-auth --host 127.0.0.1 --port {port} --workers 1".split(),
+        command=[
+            # As a file: its working directory is not that of the code.
+            *(sys.executable, "-P", mlflow_server.__file__),
+            *f"--app-name basic-auth --host 127.0.0.1 --port {port} --workers 1".split(),
             *("--artifacts-destination", str(stack.var / "mlflow"), "--uvicorn-opts", "--no-access-log"),
-        ),
+        ],
         alive=health.http(f"http://127.0.0.1:{port}/health"),
         ready=health.http(f"http://127.0.0.1:{port}/version", login),
         needs=("postgres",),
@@ -203,7 +207,9 @@ def granian_command(port: int, application: str, *, workers: int = 1) -> list[st
 
 def web(stack: Stack) -> Process:
     """Return the process of pages and API, with a worker for each processor of a small machine."""
-    return granian(stack, "web", "pages and API", workers=min(4, os.cpu_count() or 1), threads=1)
+    process = granian(stack, "web", "pages and API", workers=min(4, os.cpu_count() or 1), threads=1)
+    interpreter, dash_m, _, *options = process.command
+    return replace(process, command=[interpreter, dash_m, "spai.shared_imports", *options])
 
 
 def admin(stack: Stack) -> Process:
@@ -245,17 +251,22 @@ def uvicorn_command(port: int) -> list[str]:
     )
 
 
-def worker(stack: Stack, queue: str) -> Process:
+def worker_name(stack: Stack, queue: str) -> str:
+    """Return the name of a worker, which identifies its stack: several may share an external broker."""
+    return f"{queue}@{hashlib.sha256(str(stack.var).encode()).hexdigest()[:8]}"
+
+
+def worker(stack: Stack, queue: str, pings: health.WorkerPings) -> Process:
     """Return the Celery worker of one queue."""
-    # Several stacks may share an external broker: the name of a worker identifies its stack.
-    name = f"{queue}@{hashlib.sha256(str(stack.var).encode()).hexdigest()[:8]}"
-    check = health.worker(name, stack.value("CELERY_BROKER_URL") or stack.address("redis"))
+    name = worker_name(stack, queue)
+    check = pings.check_of(name)
     return Process(
         name=f"worker-{queue}",
         purpose=f"Celery worker of the queue {queue}",
         command=celery(
             *f"worker --queues {queue} --hostname {name} --concurrency 1 --loglevel INFO".split(),
-            *("--without-gossip", "--without-mingle"),
+            # Nobody listens to these events; the monitor pings.
+            *("--without-gossip", "--without-mingle", "--without-heartbeat"),
         ),
         alive=check,
         ready=check,

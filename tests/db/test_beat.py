@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
 from celery.schedules import crontab
+from django.db import OperationalError
+from django.utils import timezone
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 
-from spai.beat import MARK, Scheduler, write_timetable
+from apps.api.models import PredictionJob, Webhook
+from apps.api.services import create_key
+from apps.ml.models import PipelineRun
+from apps.scraping.services import ensure_sources, request_run, source_named
+from spai import beat
+from spai.beat import HAS_WORK, MARK, Scheduler, has_work, write_timetable
 from spai.celery import TIMETABLE, app
 
 pytestmark = pytest.mark.django_db
@@ -82,3 +90,68 @@ def test_every_schedule_is_in_utc():
     assert app.conf.timezone == "UTC"
     write_timetable(TIMETABLE)
     assert {str(schedule.timezone) for schedule in CrontabSchedule.objects.all()} == {"UTC"}
+
+
+# ── Tasks without work ───────────────────────────────────────────────────────────────────────────────────────────────
+@pytest.fixture
+def sent(monkeypatch):
+    """The tasks that celery-beat sends."""
+    names: list[str] = []
+    monkeypatch.setattr(
+        beat.DatabaseScheduler, "apply_entry", lambda self, entry, producer=None: names.append(entry.task)
+    )
+    return names
+
+
+def offer(*tasks: str) -> None:
+    scheduler = Scheduler(app=app, lazy=True)
+    for task in tasks:
+        scheduler.apply_entry(SimpleNamespace(task=task))
+
+
+def test_a_task_without_work_is_not_sent_and_others_always_are(sent):
+    offer(*HAS_WORK, "ml.predict_due")
+    assert sent == ["ml.predict_due"]
+
+
+def test_a_run_that_waits_or_was_interrupted_is_work(sent):
+    now = timezone.now()
+    run = PipelineRun.objects.create(world="sandbox", as_of=now, profile="smoke", requested_by="ada", created_at=now)
+    for status, is_work in (("queued", True), ("running", True), ("interrupted", True), ("failed", False)):
+        PipelineRun.objects.filter(pk=run.pk).update(status=status)
+        assert has_work("ml.run_due") == is_work, status
+
+
+def test_a_scrape_run_that_is_not_over_is_work(sent):
+    now = timezone.now()
+    ensure_sources(now=now)
+    request_run(source=source_named("sandbox"), scope="results", by="ada", now=now)
+    offer(*HAS_WORK)
+    assert sent == ["scraping.scrape_due"]
+
+
+def test_a_job_is_work_and_so_is_a_webhook_whatever_it_waits_for(sent):
+    now = timezone.now()
+    key = create_key(name="feed", scopes=["read", "jobs"], created_by="ada", now=now).row
+    PredictionJob.objects.create(api_key=key, kind="graded_forecasts", parameters={}, created_at=now)
+    Webhook.objects.create(
+        api_key=key, url="https://a.example/", topics=["match.finished"], latest_number=0, created_at=now
+    )
+    offer(*HAS_WORK)
+    assert sent == ["api.run_jobs", "api.deliver_webhooks"]
+
+
+def test_a_task_is_sent_when_the_database_does_not_say_whether_it_has_work(sent, monkeypatch):
+    def lost():
+        raise OperationalError("the server closed the connection")
+
+    monkeypatch.setitem(HAS_WORK, "api.run_jobs", lost)
+    offer("api.run_jobs")
+    assert sent == ["api.run_jobs"]
+
+
+def test_every_task_that_is_sent_more_than_once_a_minute_is_asked_for_its_work():
+    often = {
+        entry["task"] for entry in TIMETABLE.values() if isinstance(entry["schedule"], float) and entry["schedule"] < 60
+    }
+    assert often == set(HAS_WORK)

@@ -90,3 +90,7 @@ def test_each_refusal_has_its_line(capsys):
         "  a/E0.csv, the whole file: column Date is missing",
         "  b/E0.csv, line 7: no date | x,y",
     ]
+
+
+def test_what_a_stack_takes_is_not_measured_where_none_runs():
+    assert run("idle")[0::2] == (1, "The stack of this checkout does not run; `make up` starts it.\n")

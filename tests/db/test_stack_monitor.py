@@ -12,6 +12,7 @@ import threading
 import time
 from configparser import ConfigParser, RawConfigParser
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import psutil
 import psycopg
@@ -211,9 +212,9 @@ def test_servers_are_requested_work(django_db_setup, settings):
 
 def test_a_worker_that_nobody_started_does_not_answer_pings(settings):
     with pytest.raises(health.Unhealthy, match="no answer to a ping"):
-        health.worker("nobody@nowhere", settings.REDIS_URL)()
+        health.WorkerPings(["nobody@nowhere"], settings.REDIS_URL).check_of("nobody@nowhere")()
     with pytest.raises(health.Unhealthy, match="broker does not answer"):
-        health.worker("nobody@nowhere", "redis://127.0.0.1:1/0")()
+        health.WorkerPings(["nobody@nowhere"], "redis://127.0.0.1:1/0").check_of("nobody@nowhere")()
 
 
 @pytest.fixture
@@ -338,6 +339,37 @@ def test_one_passed_check_ends_the_count(watched):
         answers.failing = set()
         observer.check_all()
     assert observer.supervisor.killed == []
+
+
+def test_all_is_looked_at_more_often_while_something_is_wrong(watched):
+    observer, answers = watched
+    assert observer.check_all() is True
+    answers.failing = {"web"}
+    assert observer.check_all() is False
+    answers.failing = set()
+    del observer.supervisor.pids["web"]
+    assert observer.check_all() is False
+
+
+def test_workers_are_pinged_at_once_and_each_is_judged_by_its_own_answer(monkeypatch):
+    asked = []
+
+    class Control:
+        def ping(self, **options):
+            asked.append(options["destination"])
+            return [{"ml@x": {"ok": "pong"}}]
+
+    monkeypatch.setattr(health, "bare_celery", lambda broker: SimpleNamespace(control=Control()))
+    names = ["ml@x", "jobs@x"]
+    pings = health.WorkerPings(names, "redis://127.0.0.1:1/0")
+    checks = [pings.check_of(name) for name in names]
+    assert checks[0]() == "answers pings"
+    with pytest.raises(health.Unhealthy, match="no answer to a ping"):
+        checks[1]()
+    assert asked == [names]
+    monkeypatch.setattr(health.time, "monotonic", lambda: pings._until + 1)
+    checks[0]()
+    assert len(asked) == 2
 
 
 def test_a_failing_process_that_works_is_slow_and_is_not_killed(watched, work, monkeypatch):

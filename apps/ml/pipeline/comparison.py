@@ -107,6 +107,11 @@ def stored_forecasts(root: Path, model: str) -> bytes:
     return buffer.getvalue()
 
 
+def forecasts_in(content: bytes) -> pd.DataFrame:
+    """Return the rows that `stored_forecasts` wrote."""
+    return pd.read_parquet(io.BytesIO(content))
+
+
 def compare(candidate: Contender, champion: Contender, section: Mapping[str, Any]) -> ComparisonResult:
     """Compare a candidate with the champion, by the section ``compare`` of the parameters."""
     own, other = _read(candidate), _read(champion)
@@ -241,9 +246,7 @@ def _signed(value: float) -> str:
 
 
 def _read(contender: Contender) -> pd.DataFrame:
-    if contender.forecasts is None:
-        return STORED.empty_table().to_pandas()
-    return pd.read_parquet(io.BytesIO(contender.forecasts))
+    return STORED.empty_table().to_pandas() if contender.forecasts is None else forecasts_in(contender.forecasts)
 
 
 def _words_of_matches(candidate: Contender, champion: Contender, own: int, other: int, n: int, least: int) -> str:

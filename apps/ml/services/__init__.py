@@ -13,6 +13,7 @@ from apps.ml.services.champion import (
 )
 from apps.ml.services.comparison import NothingToCompareError, compare, compare_due, why_not_compared
 from apps.ml.services.drift import DriftRound, drift_due, measure_drift
+from apps.ml.services.evaluation import NothingToEvaluateError, VersionEvaluation, evaluate
 from apps.ml.services.forecasts import (
     FORECAST_WITHIN,
     ForecastNumbers,
@@ -64,6 +65,7 @@ __all__ = [
     "NoForecastError",
     "NotServedError",
     "NothingToCompareError",
+    "NothingToEvaluateError",
     "PolicyError",
     "PromotionRefusedError",
     "RunRefusedError",
@@ -71,6 +73,7 @@ __all__ = [
     "ServedModel",
     "ShadowReport",
     "StillLoadingError",
+    "VersionEvaluation",
     "WhatIfRefusedError",
     "cancel_run",
     "change_policy",
@@ -80,6 +83,7 @@ __all__ = [
     "compare_due",
     "describe_run",
     "drift_due",
+    "evaluate",
     "fall_back_due",
     "forecast",
     "forecast_by",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -10,6 +9,7 @@ from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 
+from apps.matches.findings import Finding
 from apps.matches.services import ROLE, may_delete
 from apps.scraping import selectors
 from apps.scraping.models import HostState
@@ -19,19 +19,6 @@ from apps.scraping.services.sources import base_url_of, ensure_sources, why_off
 from apps.scraping.sources import FetchMethod, Request
 
 PROBE: Final = "doctor/probe"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """The result of one check, with advice where not all is well.
-
-    `said` is the result in words; the names of the fields are part of the JSON output.
-    """
-
-    about: str
-    is_well: bool
-    said: str
-    advice: str = ""
 
 
 def examine(*, now: datetime) -> list[Finding]:
@@ -54,7 +41,7 @@ def _browser() -> Finding:
     found, missing = found_browser()
     if found is None:
         said = "none found: the sandbox is read by plain HTTP, and WhoScored cannot be read at all"
-        return Finding("browser", False, said, missing)
+        return Finding("browser", False, said, missing, is_needed=False)
     return Finding("browser", True, str(found))
 
 
@@ -66,6 +53,7 @@ def _agent() -> Finding:
         False,
         f"{agent()} names no contact",
         "Set SPAI_CONTACT to a web page or mail address, so that the owner of a site can reach you.",
+        is_needed=False,
     )
 
 
@@ -90,6 +78,7 @@ def _role() -> Finding:
         False,
         "nothing is ever deleted",
         f"Have a superuser run: CREATE ROLE {ROLE} NOLOGIN; GRANT {ROLE} TO the user of this database; migrate again.",
+        is_needed=False,
     )
 
 
@@ -99,6 +88,7 @@ def _host(state: HostState) -> Finding:
         False,
         f"halted until {state.open_until:%Y-%m-%d %H:%M} UTC: {state.reason}",
         "Open a page yourself and ask the owner; then resume the host in the admin, or switch the source off.",
+        is_needed=False,
     )
 
 

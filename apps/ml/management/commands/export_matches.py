@@ -38,7 +38,9 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         """Export, unless the workspace has the files of the same facts."""
         root: Path = options["root"]
-        pinned = files.read_params(root).get("run") or {}
+        # Outside a workspace of the pipeline there are no parameters.
+        params = files.read_params(root) if (root / files.PARAMS).is_file() else {}
+        pinned = params.get("run") or {}
         world = World(options["world"] or pinned.get("world") or settings.SPAI_WORLD or selectors.served_world())
         as_of = parse_as_of(options["as_of"] or pinned.get("as_of"), now=timezone.now())
         profile = options["profile"] or pinned.get("profile") or settings.SPAI_PROFILE

@@ -41,9 +41,14 @@ class Command(BaseCommand):
         backfill = actions.add_parser("backfill", help="scrape the months of a period and wait for the end")
         backfill.add_argument("source")
         backfill.add_argument(
-            "--from", dest="start", required=True, type=_day, metavar="DAY", help="first day, YYYY-MM-DD or YYYY-MM"
+            "--from",
+            dest="start",
+            required=True,
+            type=first_day,
+            metavar="DAY",
+            help="YYYY-MM-DD or YYYY-MM",
         )
-        backfill.add_argument("--to", dest="end", required=True, type=_last_day, metavar="DAY", help="the last day")
+        backfill.add_argument("--to", dest="end", required=True, type=last_day, metavar="DAY", help="the last day")
         reparse = actions.add_parser("reparse", help="parse stored pages again by the current code; no request is sent")
         reparse.add_argument("source")
         permit = actions.add_parser("permit", help="confirm that the owners of a source permit scraping")
@@ -66,9 +71,7 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps([asdict(finding) for finding in findings], indent=1))
             return
         for finding in findings:
-            self.stdout.write(f"{'ok  ' if finding.is_well else 'LOOK'} {finding.about}: {finding.said}")
-            if finding.advice:
-                self.stdout.write(f"     {finding.advice}")
+            self.stdout.write(finding.lines)
 
     def _list(self, options: dict[str, Any]) -> None:
         source: Any
@@ -115,33 +118,52 @@ class Command(BaseCommand):
         self.stdout.write(f"{source.name} is off: no request is sent to it.")
 
     def _follow(self, runs: list[ScrapeRun]) -> None:
-        """Work on the runs, or wait for another process that does, until they are over."""
-        wanted = {run.pk for run in runs}
-        with tqdm(total=len(wanted), unit="run", disable=None, dynamic_ncols=True) as bar:
-            while True:
-                for report in services.scrape_due(now=timezone.now()):
-                    bar.set_postfix_str(f"{report.source} {report.scope}, {report.pages} pages", refresh=True)
-                    if not ScrapeRun.objects.filter(pk__in=wanted, finished_at__isnull=True).exists():
-                        break
-                left = ScrapeRun.objects.filter(pk__in=wanted, finished_at__isnull=True).count()
-                bar.update(len(wanted) - left - bar.n)
-                if not left:
-                    break
-                if reason := _why_halted(wanted):
-                    raise CommandError(reason)
-                time.sleep(CHECK_EVERY)
-        ended = list(ScrapeRun.objects.filter(pk__in=wanted).select_related("source").order_by("pk"))
+        ended = follow(runs)
         for run in ended:
-            self.stdout.write(
-                f"{run.source.name} {run.get_scope_display()} {run.window_start} to {run.window_end}: {run.outcome}, "
-                f"{run.pages_done} pages, {run.created} created, {run.changed} changed, {run.same} same, "
-                f"{run.refused} refused"
-            )
-            if run.detail:
-                self.stdout.write(f"  {run.detail}")
-        troubled = [run for run in ended if run.outcome in selectors.TROUBLED]
-        if troubled:
-            raise CommandError(f"{len(troubled)} of {len(ended)} runs failed or were incomplete.")
+            self.stdout.write(line_of(run))
+        if failure := troubled(ended):
+            raise CommandError(failure)
+
+
+def follow(runs: list[ScrapeRun]) -> list[ScrapeRun]:
+    """Work on the runs, or wait for another process that does, until they are over; return them as they ended.
+
+    Raises
+    ------
+    CommandError
+        When all that are left wait for a host that is halted.
+    """
+    wanted = {run.pk for run in runs}
+    with tqdm(total=len(wanted), unit="run", disable=None, dynamic_ncols=True) as bar:
+        while True:
+            for report in services.scrape_due(now=timezone.now()):
+                bar.set_postfix_str(f"{report.source} {report.scope}, {report.pages} pages", refresh=True)
+                if not ScrapeRun.objects.filter(pk__in=wanted, finished_at__isnull=True).exists():
+                    break
+            left = ScrapeRun.objects.filter(pk__in=wanted, finished_at__isnull=True).count()
+            bar.update(len(wanted) - left - bar.n)
+            if not left:
+                break
+            if reason := _why_halted(wanted):
+                raise CommandError(reason)
+            time.sleep(CHECK_EVERY)
+    return list(ScrapeRun.objects.filter(pk__in=wanted).select_related("source").order_by("pk"))
+
+
+def line_of(run: ScrapeRun) -> str:
+    """Return how a run ended, and on a second line why, where there is more to say."""
+    detail = f"\n  {run.detail}" if run.detail else ""
+    return (
+        f"{run.source.name} {run.get_scope_display()} {run.window_start} to {run.window_end}: {run.outcome}, "
+        f"{run.pages_done} pages, {run.created} created, {run.changed} changed, {run.same} same, "
+        f"{run.refused} refused{detail}"
+    )
+
+
+def troubled(ended: list[ScrapeRun]) -> str:
+    """Return how many runs failed or were incomplete, empty for none."""
+    count = sum(run.outcome in selectors.TROUBLED for run in ended)
+    return f"{count} of {len(ended)} runs failed or were incomplete." if count else ""
 
 
 def _why_halted(wanted: set[int]) -> str:
@@ -164,12 +186,14 @@ def _why_halted(wanted: set[int]) -> str:
     )
 
 
-def _day(text: str) -> date:
+def first_day(text: str) -> date:
+    """Return a day, or the first one of a month."""
     return date.fromisoformat(text if len(text) > MONTH_LENGTH else f"{text}-01")
 
 
-def _last_day(text: str) -> date:
-    day = _day(text)
+def last_day(text: str) -> date:
+    """Return a day, or the last one of a month."""
+    day = first_day(text)
     if len(text) > MONTH_LENGTH:
         return day
     return (day.replace(day=1) + timedelta(days=32)).replace(day=1) - timedelta(days=1)
