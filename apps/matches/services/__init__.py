@@ -1,5 +1,6 @@
-"""What operators decide: corrections, decisions of leagues, merges of teams, reviews of names; and squad values."""
+"""What operators decide: corrections, decisions of leagues, merges of teams, reviews of names; the audit; squad values."""
 
+from apps.matches.services.audit import acting_from, record_action
 from apps.matches.services.club_joins import join_clubs, split_off
 from apps.matches.services.corrections import (
     CorrectionRefusedError,
@@ -29,6 +30,7 @@ __all__ = [
     "ReferenceReport",
     "SquadValueReport",
     "accept_contradiction",
+    "acting_from",
     "confirm_aliases",
     "correct_result",
     "ingestion",
@@ -36,6 +38,7 @@ __all__ = [
     "load_reference_data",
     "merge_teams",
     "plan_merge",
+    "record_action",
     "record_adjustment",
     "record_awarded_result",
     "split_off",
