@@ -49,7 +49,9 @@ class KindFilter(admin.SimpleListFilter):
     parameter_name = "kind"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        known = {model._meta.label_lower: capfirst(model._meta.verbose_name) for model in model_admin.admin_site._registry}
+        known = {
+            model._meta.label_lower: capfirst(model._meta.verbose_name) for model in model_admin.admin_site._registry
+        }
         return sorted(known.items(), key=lambda each: each[1])
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[AuditEntry]) -> QuerySet[AuditEntry]:

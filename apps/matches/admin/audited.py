@@ -1,4 +1,4 @@
-"""The base of all admins: what it adds, changes and deletes is an entry of the audit, and each page shows its history."""
+"""The base of all admins: each change is an entry of the audit, and the page of a row shows its history."""
 
 from __future__ import annotations
 

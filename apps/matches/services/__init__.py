@@ -1,11 +1,12 @@
-"""What operators decide: corrections, decisions of leagues, merges of teams, reviews of names; the audit; squad values."""
+"""What operators decide (corrections, decisions of leagues, merges of teams, reviews), the audit, and squad values."""
 
-from apps.matches.services.audit import acting_from, record_action
+from apps.matches.services.audit import acting_from, command_user, record_action
 from apps.matches.services.club_joins import join_clubs, split_off
 from apps.matches.services.corrections import (
     CorrectionRefusedError,
     accept_contradiction,
     correct_result,
+    result_in_words,
     undo_correction,
     undo_correction_obstacle,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "SquadValueReport",
     "accept_contradiction",
     "acting_from",
+    "command_user",
     "confirm_aliases",
     "correct_result",
     "ingestion",
@@ -41,6 +43,7 @@ __all__ = [
     "record_action",
     "record_adjustment",
     "record_awarded_result",
+    "result_in_words",
     "split_off",
     "store_squad_values",
     "undo_correction",

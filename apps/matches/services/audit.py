@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -17,7 +18,9 @@ from apps.matches.models import ActionOrigin, AuditEntry, subject_of
 WORDS_LIMIT: Final = 4_000
 """Longest text of a state; a list of permissions or competitions may be long."""
 
-_origin: ContextVar[ActionOrigin] = ContextVar("origin", default=ActionOrigin.COMMAND)
+NO_REQUEST: Final = ""
+
+_address: ContextVar[str | None] = ContextVar("address", default=NO_REQUEST)
 
 
 def record_action(
@@ -54,7 +57,7 @@ def record_action(
     return AuditEntry.objects.create(
         at=now,
         by=_cut(by if isinstance(by, str) else by.get_username(), 150),
-        origin=_origin.get(),
+        origin=_kind_of(_address.get()),
         action=_cut(action, 60),
         about=_cut("" if about is None else str(about), 250),
         subjects=[_cut(subject_of(row), 120) for row in rows],
@@ -64,18 +67,28 @@ def record_action(
     )
 
 
+def command_user() -> str:
+    """Return who runs a command, as `by` of its entries."""
+    try:
+        return f"{getpass.getuser()} (command)"
+    except (KeyError, OSError):
+        return "command"
+
+
 @contextmanager
 def acting_from(address: str | None) -> Iterator[None]:
     """Let the entries of this thread say which kind of address the request came from; the address is not kept."""
-    token = _origin.set(_kind_of(address))
+    token = _address.set(address)
     try:
         yield
     finally:
-        _origin.reset(token)
+        _address.reset(token)
 
 
 def _kind_of(address: str | None) -> ActionOrigin:
     """Return the kind of an address; one that is not known counts as a stranger's."""
+    if address == NO_REQUEST:
+        return ActionOrigin.COMMAND
     try:
         found = ip_address(address or "")
     except ValueError:

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
@@ -21,6 +22,7 @@ from unfold.forms import BaseDialogForm
 
 from apps.matches.admin import FactAdmin, ReasonForm
 from apps.matches.models import World
+from apps.matches.services import record_action
 from apps.ml import selectors, services
 from apps.ml.models import Comparison, EvaluationArtifacts, FeatureCatalogue, ModelVersion
 from apps.ml.pipeline import card
@@ -156,8 +158,18 @@ class ModelVersionAdmin(FactAdmin):
     )
     def compare_again(self, request: HttpRequest, form: BaseDialogForm, object_id: int) -> HttpResponse:
         version = selectors.versions().get(pk=object_id)
+        now = timezone.now()
         try:
-            found = services.compare(version=version, now=timezone.now())
+            with transaction.atomic():
+                found = services.compare(version=version, now=now)
+                record_action(
+                    by=request.user,
+                    action="compared with the champion",
+                    about=version,
+                    also=[found],
+                    after=f"{found.get_verdict_display()}: {found.reason}",
+                    now=now,
+                )
         except services.NothingToCompareError as nothing:
             messages.warning(request, str(nothing))
         else:

@@ -172,6 +172,14 @@ def aliases(world: World) -> dict[str, ModelVersion | None]:
     return found
 
 
+def challengers(world: World) -> QuerySet[ModelVersion]:
+    """Return the versions that may take over, and have never been champion, the newest first."""
+    known = stages(world)
+    champion_id = known.champion.version_id if known.champion else None
+    ids = known.favoured - known.former - {champion_id}
+    return model_versions(world).filter(pk__in=ids).defer("bundle", "metrics", "gates", "columns")
+
+
 def to_compare(world: World) -> ModelVersion | None:
     """Return the newest candidate, if it has not been compared with the champion; else None."""
     stages_of_world = stages(world)

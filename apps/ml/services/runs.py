@@ -17,6 +17,7 @@ from django.db.models import QuerySet
 from apps.matches import events
 from apps.matches.locks import Lock, try_lock
 from apps.matches.models import Match, World
+from apps.matches.services import record_action
 from apps.ml import selectors
 from apps.ml.models import PipelineRun
 from apps.ml.pipeline.progress import FAILED, RUNNING
@@ -155,6 +156,15 @@ def _queue(world: World, as_of: datetime, profile: str, requested_by: str, reaso
     run = waiting or PipelineRun.objects.create(
         **wanted, requested_by=requested_by, reason=reason, created_at=now, params=workspaces.read_params()
     )
+    if waiting is None and requested_by != SYSTEM:
+        record_action(
+            by=requested_by,
+            action="requested a pipeline run",
+            about=run,
+            after=f"{world.label} world, profile {profile}, as of {_moment(as_of)}",
+            reason=reason,
+            now=now,
+        )
     publish(run, now)
     events.start_tasks_after_commit("run_requested")
     return run
