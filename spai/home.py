@@ -122,7 +122,7 @@ def world_panel(world: World, *, served: World, now: datetime) -> WorldPanel:
 
 def chart_line(values: Sequence[float]) -> tuple[str, float]:
     """Return some values as points of an SVG polyline, and the height of zero, which is always inside the picture."""
-    if len(values) < 2:  # noqa: PLR2004
+    if len(values) < 2:
         return "", 0.0
     top, bottom = max(0.0, *values), min(0.0, *values)
     span = (top - bottom) or 1.0
@@ -172,9 +172,9 @@ def queues(now: datetime) -> list[QueueLine]:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What waits for a person: how many, what, and where to decide."""
+    """What waits for a person, how many of it where it is counted, and where to decide."""
 
-    count: int
+    count: int | None
     what: str
     address: str
 
@@ -182,7 +182,9 @@ class Decision:
 def decisions() -> list[Decision]:
     """Return what waits for a decision of a person, without what does not."""
     found = [
-        Decision(1, f"{version} may take over as champion", reverse("admin:ml_modelversion_change", args=[version.pk]))
+        Decision(
+            None, f"{version} may take over as champion", reverse("admin:ml_modelversion_change", args=[version.pk])
+        )
         for world in World
         for version in ml_selectors.challengers(world)[:3]
     ]
