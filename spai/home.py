@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import redis
 from django.conf import settings
-from django.db.models import Count, Exists, Max, Min, OuterRef, QuerySet
+from django.db.models import Count, Exists, Max, Min, Model, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -182,9 +182,7 @@ class Decision:
 def decisions() -> list[Decision]:
     """Return what waits for a decision of a person, without what does not."""
     found = [
-        Decision(
-            None, f"{version} may take over as champion", reverse("admin:ml_modelversion_change", args=[version.pk])
-        )
+        Decision(None, f"{version} may take over as champion", _page_of(version))
         for world in World
         for version in ml_selectors.challengers(world)[:3]
     ]
@@ -206,6 +204,10 @@ def decisions() -> list[Decision]:
         if count := rows.order_by()[:MOST_COUNTED].count():
             found.append(Decision(count, what, f"{reverse(f'admin:{name}')}?{query}"))
     return found
+
+
+def _page_of(row: Model) -> str:
+    return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
 
 
 # ── Sources and runs ─────────────────────────────────────────────────────────────────────────────────────────────────

@@ -18,9 +18,17 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from apps.matches.models import AuditEntry
 from spai import second_factor
 
+pytestmark = pytest.mark.usefixtures("_no_pause")
+
 PASSWORD = "a-long-right-one"
 NEEDED = "Enter a code of your app"
 WRONG = "The code is wrong"
+
+
+@pytest.fixture
+def _no_pause(settings):
+    """A wrong code makes the next one of its device wait for a second, then for two; these tests do not wait."""
+    settings.OTP_TOTP_THROTTLE_FACTOR = settings.OTP_STATIC_THROTTLE_FACTOR = 0
 
 
 @pytest.fixture
@@ -98,8 +106,13 @@ def test_the_code_of_another_user_is_wrong(device):
     assert WRONG in log_in(code_of(theirs))[1].text
 
 
-def test_wrong_codes_lock_the_account_as_wrong_passwords_do_and_are_not_kept(device, settings):
-    settings.OTP_TOTP_THROTTLE_FACTOR = 0
+def test_a_code_right_after_a_wrong_one_has_to_wait(device, settings):
+    settings.OTP_TOTP_THROTTLE_FACTOR = 1_000
+    assert WRONG in log_in("000000")[1].text
+    assert "came too soon after a wrong one" in log_in(code_of(device))[1].text
+
+
+def test_wrong_codes_lock_the_account_as_wrong_passwords_do_and_are_not_kept(device):
     answers = [log_in("000000")[1] for _ in range(5)]
     assert [answer.status_code for answer in answers] == [200] * 4 + [429]
     assert "Too many wrong passwords or codes from your address. Try again in 15 minutes" in answers[-1].text
@@ -159,7 +172,6 @@ def test_backup_codes_are_renewed_and_the_second_factor_removed_with_a_code_alon
     renewed = client.post(address, {"code": codes[0], "renew": ""}).text
     assert codes[1] not in renewed
     fresh = list(StaticToken.objects.values_list("token", flat=True))
-    # A wrong backup code before makes the next one wait for a moment: the renewal began a new count.
     client.post(address, {"code": fresh[0], "remove": ""})
     assert not second_factor.is_set_up(ann)
     assert [entry.action for entry in AuditEntry.objects.order_by("pk")] == [
