@@ -39,7 +39,8 @@ class UserFilter(admin.SimpleListFilter):
         return [(name, name) for name in staff.values_list("username", flat=True)]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[AuditEntry]) -> QuerySet[AuditEntry]:
-        return queryset.filter(by=self.value()) if self.value() else queryset
+        names = [name for name, _ in self.lookup_choices]
+        return queryset.filter(by=self.value()) if self.value() in names else queryset
 
 
 class KindFilter(admin.SimpleListFilter):
@@ -55,7 +56,8 @@ class KindFilter(admin.SimpleListFilter):
         return sorted(known.items(), key=lambda each: each[1])
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[AuditEntry]) -> QuerySet[AuditEntry]:
-        return queryset.filter(subjects__0__startswith=f"{self.value()}/") if self.value() else queryset
+        kinds = [kind for kind, _ in self.lookup_choices]
+        return queryset.filter(subjects__0__startswith=f"{self.value()}/") if self.value() in kinds else queryset
 
 
 class SubjectFilter(admin.SimpleListFilter):
@@ -69,7 +71,8 @@ class SubjectFilter(admin.SimpleListFilter):
         return [(subject, subject)] if subject else []
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[AuditEntry]) -> QuerySet[AuditEntry]:
-        return queryset.filter(subjects__contains=[self.value()]) if self.value() else queryset
+        subject = (self.value() or "").replace("\x00", "")
+        return queryset.filter(subjects__contains=[subject]) if subject else queryset
 
 
 @admin.register(AuditEntry)

@@ -14,6 +14,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
+from django.utils.text import capfirst
 from unfold.admin import ModelAdmin
 
 from apps.matches import selectors
@@ -87,12 +88,13 @@ class AuditedAdmin(ModelAdmin):
 def change_of(form: forms.BaseForm) -> FormChange:
     """Return the fields that a form changed, in words."""
     before, after = [], []
-    for name in form.changed_data:
-        field, label = form.fields[name], str(form[name].label)
+    # Django's forms for passwords have two fields, and report a change of `password`, which is none of them.
+    for name in dict.fromkeys(name.rstrip("12") if name in SECRET else name for name in form.changed_data):
         if name in SECRET:
-            before.append(f"{label}: the one before")
-            after.append(f"{label}: a new one")
+            before.append(f"{capfirst(name)}: the one before")
+            after.append(f"{capfirst(name)}: a new one")
             continue
+        field, label = form.fields[name], str(form[name].label)
         old, new = _words(field, form.get_initial_for_field(field, name), form.cleaned_data.get(name))
         before.append(f"{label}: {old}")
         after.append(f"{label}: {new}")

@@ -249,7 +249,7 @@ def live_record(champion: Promotion) -> LiveRecord | None:
     rows = (
         valid_scores(World(champion.world))
         .filter(prediction__version=champion.version_id, settled_at__gte=champion.decided_at)
-        .order_by("-settled_at", "-id")
+        .order_by("-settled_at")
         .values_list("log_loss", "base_log_loss", "market_log_loss")[:RECENT]
     )
     if not rows:
