@@ -286,7 +286,7 @@ def test_the_admin_shows_a_new_key_once(admin):
         reverse("admin:index"),
     ]
     for page in pages:
-        shown = admin.get(page)
+        shown = admin.get(page, follow=True)
         assert shown.status_code == 200
         assert secret not in shown.content.decode()
         assert row.secret_sha256 not in shown.content.decode()
