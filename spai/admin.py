@@ -18,6 +18,7 @@ from django_celery_beat.models import PeriodicTask
 from django_htmx.http import HttpResponseClientRedirect
 from django_otp.plugins.otp_static.models import StaticDevice
 from django_otp.plugins.otp_totp.models import TOTPDevice
+from kombu.exceptions import OperationalError
 from unfold.decorators import action
 from unfold.forms import AdminPasswordChangeForm, BaseDialogForm, UserChangeForm, UserCreationForm
 
@@ -115,9 +116,15 @@ class TimetableAdmin(PeriodicTaskAdmin, AuditedAdmin):
 
     @admin.action(description="Send once now", permissions=["change"])
     def run_tasks(self, request: HttpRequest, queryset: QuerySet[PeriodicTask]) -> None:
-        for task in queryset:
-            record_action(by=request.user, action="sent a task", about=task, now=timezone.now())
-        super().run_tasks(request, queryset)
+        try:
+            super().run_tasks(request, queryset)
+        except OperationalError:
+            messages.error(request, "Nothing was sent: the broker does not answer. Start it and try again.")
+            return
+        # The package sends none of them when it does not know one.
+        if {task.task for task in queryset} <= self.celery_app.tasks.keys():
+            for task in queryset:
+                record_action(by=request.user, action="sent a task", about=task, now=timezone.now())
 
     def _switch(self, request: HttpRequest, queryset: QuerySet[PeriodicTask], switch: Any) -> None:
         """Carry out an action of the package, with an entry for each task that it switched."""

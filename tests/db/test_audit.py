@@ -19,6 +19,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 from django_otp.plugins.otp_totp.models import TOTPDevice
+from kombu.exceptions import OperationalError
 
 from apps.api import services as api
 from apps.api.models import ApiKey, Webhook
@@ -557,6 +558,19 @@ def _(room):
     kept = AccessAttempt(pk=row.pk)
     room.choose(row, "delete_selected", post="yes")
     return kept
+
+
+def test_tasks_that_could_not_be_sent_leave_no_entry(room):
+    def refuse(*given, **more):
+        raise OperationalError
+
+    room.monkeypatch.setattr(Task, "apply_async", refuse)
+    row = task()
+    room.choose(row, "run_tasks")
+    assert "the broker does not answer" in room.browser.get(reverse("admin:index")).content.decode()
+    PeriodicTask.objects.update(task="nobody.knows_it")
+    room.choose(row, "run_tasks")
+    assert not AuditEntry.objects.exists()
 
 
 # ── What must hold ───────────────────────────────────────────────────────────────────────────────────────────────────
